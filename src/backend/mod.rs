@@ -1,0 +1,126 @@
+//! The heavy operations, each with a reference in plain dfdx operations.
+//!
+//! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
+//! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
+
+mod reference;
+
+use dfdx::{
+    prelude::Device,
+    shapes::{Const, Dim, Dtype, Rank1, Rank2},
+    tensor::{Cpu, Tape, Tensor, TensorFromVec},
+};
+use rand::distributions::uniform::SampleUniform;
+
+use crate::{error::Error, signal::Mask};
+
+/// The number type of a model: `f32` or `f64`.
+pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
+    /// The nearest number of this type.
+    fn of(value: f64) -> Self {
+        num_traits::NumCast::from(value).unwrap_or_else(Self::nan)
+    }
+
+    /// The number as an `f64`.
+    fn as_f64(self) -> f64 {
+        num_traits::ToPrimitive::to_f64(&self).unwrap_or(f64::NAN)
+    }
+}
+
+impl Element for f32 {}
+impl Element for f64 {}
+
+/// The weights of an LSTM, in Keras's layout: the gates are in the order input, forget, cell, output.
+#[derive(Debug, Clone, Copy)]
+pub struct LstmWeights<'a, const I: usize, const H: usize, E: Element, D: Backend<E>> {
+    /// Shape `(I, 4 * H)`.
+    pub kernel: &'a Tensor<(Const<I>, usize), E, D>,
+    /// Shape `(H, 4 * H)`.
+    pub recurrent_kernel: &'a Tensor<(Const<H>, usize), E, D>,
+    /// Shape `(4 * H,)`.
+    pub bias: &'a Tensor<(usize,), E, D>,
+}
+
+/// The state of an LSTM: `h`, its output, and `c`, its memory, each `(Batch, H)`.
+#[derive(Debug, Clone)]
+pub struct LstmState<B: Dim, const H: usize, E: Element, D: Backend<E>> {
+    /// The output.
+    pub h: Tensor<(B, Const<H>), E, D>,
+    /// The memory.
+    pub c: Tensor<(B, Const<H>), E, D>,
+}
+
+/// The inputs of an LSTM: a sequence, and optionally its mask and the state to start from.
+#[derive(Debug)]
+pub struct LstmInputs<
+    'a,
+    B: Dim,
+    L: Dim,
+    const I: usize,
+    const H: usize,
+    E: Element,
+    D: Backend<E>,
+    T,
+> {
+    /// The sequence.
+    pub x: Tensor<(B, L, Const<I>), E, D, T>,
+    /// Which steps are real; `None` means all.
+    pub mask: Option<&'a Mask>,
+    /// The state to start from; `None` means zeros.
+    pub initial: Option<LstmState<B, H, E, D>>,
+}
+
+/// A device that can run and differentiate the layers of this crate.
+///
+/// Every method has a default, the reference. A device overrides those that it can do faster.
+pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
+    /// Rows of a table: `(V, N)` and `(R,)` ids give `(R, N)`. The ids are inside the table.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn embedding<const V: usize, const N: usize, T: Tape<E, Self>>(
+        table: &Tensor<Rank2<V, N>, E, Self>,
+        ids: Tensor<(usize,), usize, Self, T>,
+    ) -> Result<Tensor<(usize, Const<N>), E, Self, T>, Error> {
+        reference::embedding(table, ids)
+    }
+
+    /// `x . kernel + bias` on rows: `(R, I)` gives `(R, O)`.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn dense<R: Dim, const I: usize, const O: usize, T: Tape<E, Self>>(
+        x: Tensor<(R, Const<I>), E, Self, T>,
+        kernel: &Tensor<Rank2<I, O>, E, Self>,
+        bias: &Tensor<Rank1<O>, E, Self>,
+    ) -> Result<Tensor<(R, Const<O>), E, Self, T>, Error> {
+        reference::dense(x, kernel, bias)
+    }
+
+    /// An LSTM over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.
+    /// At a masked step the state stays and the output repeats.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<E, Self>>(
+        inputs: LstmInputs<'_, B, L, I, H, E, Self, T>,
+        weights: LstmWeights<'_, I, H, E, Self>,
+    ) -> Result<(Tensor<(B, L, Const<H>), E, Self, T>, LstmState<B, H, E, Self>), Error> {
+        reference::lstm(inputs, weights)
+    }
+
+    /// The mean over the steps that the mask keeps, `(B, L, F)` to `(B, F)`; a row without a real step
+    /// gives 0.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<E, Self>>(
+        x: Tensor<(B, L, F), E, Self, T>,
+        mask: Option<&Mask>,
+    ) -> Result<Tensor<(B, F), E, Self, T>, Error> {
+        reference::mean_over_steps(x, mask)
+    }
+}
+
+impl Backend<f32> for Cpu {}
+impl Backend<f64> for Cpu {}

@@ -1,0 +1,102 @@
+use dfdx::{
+    prelude::{
+        BroadcastTo, ChooseFrom, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMatMul,
+        TryMul, TryStack,
+    },
+    shapes::{Axes2, Axes3, Const, Dim},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, LstmInputs, LstmState, LstmWeights},
+    error::{Error, OrDevice},
+};
+
+type Sequence<B, L, const H: usize, E, D, T> = Tensor<(B, L, Const<H>), E, D, T>;
+
+pub(crate) fn lstm<
+    B: Dim,
+    L: Dim,
+    const I: usize,
+    const H: usize,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+>(
+    inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
+    weights: LstmWeights<'_, I, H, E, D>,
+) -> Result<(Sequence<B, L, H, E, D, T>, LstmState<B, H, E, D>), Error> {
+    let LstmInputs { x, mask, initial } = inputs;
+    let dev = x.device().clone();
+    let (rows, length, _) = *x.shape();
+    let row_shape = (rows, Const::<H>);
+    let zeros = || dev.try_zeros_like(&row_shape).or_device();
+    let LstmState { mut h, mut c } = match initial {
+        Some(state) => state,
+        None => LstmState { h: zeros()?, c: zeros()? },
+    };
+    if rows.size() == 0 || length.size() == 0 {
+        let outputs = dev.try_zeros_like(&(rows, length, Const::<H>)).or_device()?;
+        return Ok((outputs.put_tape(x.split_tape().1), LstmState { h, c }));
+    }
+
+    // All input projections in one product.
+    let projected = x.try_matmul(weights.kernel.clone()).or_device()?;
+    let shape = *projected.shape();
+    let bias = weights.bias.retaped::<T>();
+    let bias = bias.try_broadcast_like::<_, Axes2<0, 1>>(&shape).or_device()?;
+    let (projected, mut tape) = projected.try_add(bias).or_device()?.split_tape();
+
+    let index = |i: usize| dev.try_tensor_from_vec(vec![i; rows.size()], (rows,)).or_device();
+    // The output of masked steps before the first real one is 0, also with an initial state.
+    let mut out = zeros()?;
+    let mut outputs = Vec::with_capacity(length.size());
+    for step in 0..length.size() {
+        let x: Tensor<(B, usize), E, D, T> =
+            projected.retaped::<T>().try_select(index(step)?).or_device()?;
+        let recurrent =
+            h.clone().put_tape(tape).try_matmul(weights.recurrent_kernel.clone()).or_device()?;
+        let gates = x.try_add(recurrent).or_device()?;
+        let gates = gates.try_reshape_like(&(rows, Const::<4>, Const::<H>)).or_device()?;
+        let (gates, gates_tape) = gates.split_tape();
+        let gate = |i: usize| -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
+            gates.retaped::<T>().try_select(index(i)?).or_device()
+        };
+        let input = gate(0)?.try_sigmoid().or_device()?;
+        let forget = gate(1)?.try_sigmoid().or_device()?;
+        let cell = gate(2)?.try_tanh().or_device()?;
+        let output = gate(3)?.try_sigmoid().or_device()?;
+        let kept = forget.try_mul(c.clone()).or_device()?;
+        let (c_new, c_tape) =
+            kept.try_add(input.try_mul(cell).or_device()?).or_device()?.split_tape();
+        let squashed = c_new.clone().put_tape(c_tape.merge(gates_tape)).try_tanh().or_device()?;
+        let (h_new, h_tape) = squashed.try_mul(output).or_device()?.split_tape();
+        tape = h_tape;
+
+        if let Some(mask) = mask {
+            let keep: Vec<bool> =
+                (0..rows.size()).flat_map(|row| (0..H).map(move |_| mask.row(row)[step])).collect();
+            let keep = dev.try_tensor_from_vec(keep, row_shape).or_device()?;
+            let mut choose = |new: &Tensor<_, E, D>, old: &Tensor<_, E, D>| {
+                let taken = std::mem::take(&mut tape);
+                let chosen = keep.clone().try_choose(new.clone().put_tape(taken), old.clone());
+                let (chosen, rest) = chosen.or_device()?.split_tape();
+                tape = rest;
+                Ok::<_, Error>(chosen)
+            };
+            c = choose(&c_new, &c)?;
+            out = choose(&h_new, &out)?;
+            h = choose(&h_new, &h)?;
+        } else {
+            (c, h, out) = (c_new, h_new.clone(), h_new);
+        }
+        outputs.push(out.retaped::<T>());
+    }
+
+    let stacked = outputs.try_stack().or_device()?;
+    let permuted: Tensor<(B, usize, Const<H>), E, D, T> =
+        stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
+    let (outputs, out_tape) =
+        permuted.try_reshape_like(&(rows, length, Const::<H>)).or_device()?.split_tape();
+    Ok((outputs.put_tape(out_tape.merge(tape)), LstmState { h, c }))
+}

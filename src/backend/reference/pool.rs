@@ -1,0 +1,42 @@
+use dfdx::{
+    prelude::{ChooseFrom, HasShape, SumTo, TryMul},
+    shapes::{Axis, Dim, Shape},
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    signal::Mask,
+};
+
+pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(B, L, F), E, D, T>,
+    mask: Option<&Mask>,
+) -> Result<Tensor<(B, F), E, D, T>, Error> {
+    let shape = *x.shape();
+    let [rows, length, features] = shape.concrete();
+    let dev = x.device().clone();
+    let lengths = match mask {
+        Some(mask) => mask.lengths(),
+        None => vec![length; rows],
+    };
+    let x = match mask {
+        Some(mask) => {
+            // Chosen, not multiplied: a padding of NaN must not reach the sum.
+            let keep =
+                mask.as_slice().iter().flat_map(|&m| (0..features).map(move |_| m)).collect();
+            let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
+            let zeros = dev.try_zeros_like(&shape).or_device()?.retaped::<T>();
+            keep.try_choose(x, zeros).or_device()?
+        }
+        None => x,
+    };
+    let sum: Tensor<(B, F), E, D, T> = x.try_sum::<_, Axis<1>>().or_device()?;
+    let share = lengths
+        .iter()
+        .flat_map(|&n| (0..features).map(move |_| E::of(1.0 / n.max(1) as f64)))
+        .collect();
+    let share = dev.try_tensor_from_vec(share, *sum.shape()).or_device()?;
+    sum.try_mul(share).or_device()
+}

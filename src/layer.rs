@@ -1,0 +1,131 @@
+//! The trait that every layer implements, and how layers are chained.
+
+use dfdx::tensor::{Cpu, Tape};
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    signal::{Signal, Value},
+};
+
+/// A layer that takes the signal `In`.
+///
+/// Implement [`call`](Layer::call), as in Keras; to run a layer, use [`Forward::forward`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot take `{In}` as its input",
+    label = "`{In}` reaches this layer"
+)]
+pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The signal that leaves the layer.
+    type Out: Signal;
+
+    /// The inference pass.
+    ///
+    /// # Errors
+    /// What the layer's documentation says.
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// The training pass. The same as the inference pass, unless the layer behaves otherwise while it
+    /// learns, as [`Dropout`](crate::layers::Dropout) does. A layer that holds others must hand the
+    /// training pass on to them.
+    ///
+    /// # Errors
+    /// What the layer's documentation says.
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        <Self as Layer<In, E, D>>::call(self, x)
+    }
+}
+
+/// What a layer, or a chain of layers, gives for the data `X`.
+pub type Output<L, X, E, D> = <<L as Layer<<X as Value<E, D>>::Signal, E, D>>::Out as Signal>::Data<
+    E,
+    D,
+    <X as Value<E, D>>::Tape,
+>;
+
+/// Runs a layer on data.
+pub trait Forward {
+    /// The inference pass: dropout is the identity, running statistics are used as they are.
+    ///
+    /// # Errors
+    /// Those of the layers that the data runs through.
+    fn forward<E: Element, D: Backend<E>, X: Value<E, D>>(
+        &self,
+        x: X,
+    ) -> Result<Output<Self, X, E, D>, Error>
+    where
+        Self: Layer<X::Signal, E, D> + Sized,
+    {
+        self.call(x.into_data())
+    }
+
+    /// The training pass: dropout drops, running statistics move.
+    ///
+    /// # Errors
+    /// Those of the layers that the data runs through.
+    fn forward_mut<E: Element, D: Backend<E>, X: Value<E, D>>(
+        &mut self,
+        x: X,
+    ) -> Result<Output<Self, X, E, D>, Error>
+    where
+        Self: Layer<X::Signal, E, D> + Sized,
+    {
+        self.call_mut(x.into_data())
+    }
+}
+
+impl<L> Forward for L {}
+
+macro_rules! chain {
+    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
+        impl<In, E, D, $first, $($layer),*> Layer<In, E, D> for ($first, $($layer,)*)
+        where
+            In: Signal,
+            E: Element,
+            D: Backend<E>,
+            $first: Layer<In, E, D>,
+            $($layer: Layer<$before::Out, E, D>,)*
+        {
+            type Out = chain!(@last $first $($layer)*);
+
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+                let x = self.0.call(x)?;
+                $(let x = self.$i.call(x)?;)*
+                Ok(x)
+            }
+
+            fn call_mut<T: Tape<E, D>>(
+                &mut self,
+                x: In::Data<E, D, T>,
+            ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+                let x = self.0.call_mut(x)?;
+                $(let x = self.$i.call_mut(x)?;)*
+                Ok(x)
+            }
+        }
+    };
+    (@last $last:ident) => { $last::Out };
+    (@last $first:ident $($rest:ident)+) => { chain!(@last $($rest)+) };
+}
+
+chain!(L0);
+chain!(L0 L0 L1 1);
+chain!(L0 L0 L1 1 L1 L2 2);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);

@@ -1,0 +1,68 @@
+use dfdx::tensor::Tape;
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    layer::Layer,
+    parameters::{Build, Parameters},
+    signal::MaskTransparent,
+};
+
+/// Sets `PERCENT` percent of the numbers to 0 and scales the others up, in the training pass only.
+///
+/// [`forward`](crate::layer::Forward::forward) is always the identity;
+/// [`forward_mut`](crate::layer::Forward::forward_mut), the training pass that `fit` takes, drops. There is no
+/// flag to forget. The paper is [Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html);
+/// Keras: [`Dropout`](https://keras.io/api/layers/regularization_layers/dropout/).
+///
+/// # Shapes
+/// Any shape, masked or not; it stays.
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// let dev = Cpu::default();
+/// let x = dev.tensor([[1.0_f32; 100]; 10]);
+/// let mut dropout = Dropout::<50>;
+/// assert_eq!(dropout.forward(x.clone())?.array(), x.array());
+/// let dropped = dropout.forward_mut(x)?.as_vec();
+/// assert!(dropped.iter().all(|&v| v == 0.0 || v == 2.0));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropout<const PERCENT: usize>;
+
+impl<const PERCENT: usize> Dropout<PERCENT> {
+    const RATE: f64 = {
+        assert!(PERCENT < 100, "the rate of a `Dropout` is 0 to 99 percent");
+        PERCENT as f64 / 100.0
+    };
+}
+
+impl<const PERCENT: usize, In, E, D> Layer<In, E, D> for Dropout<PERCENT>
+where
+    In: MaskTransparent,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        Ok(x)
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<In::Data<E, D, T>, Error> {
+        In::map(x, |x| x.try_dropout(Self::RATE).or_device())
+    }
+}
+
+impl<const PERCENT: usize, E: Element, D: Backend<E>> Build<E, D> for Dropout<PERCENT> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl<const PERCENT: usize, E: Element, D: Backend<E>> Parameters<E, D> for Dropout<PERCENT> {}

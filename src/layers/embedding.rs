@@ -1,0 +1,195 @@
+use std::marker::PhantomData;
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{Const, Dim, HasShape, Rank2, Shape},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    init,
+    layer::Layer,
+    parameters::{Build, Parameter, Parameters, Visitor},
+    shape::Sequence,
+    signal::{Ids, Mask, Masked, Signal, TokenIds},
+};
+
+/// Id 0 is padding: the embedding makes a mask that keeps the other ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MaskZero;
+
+/// Id 0 is an id like any other: no mask is made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoMask;
+
+/// Whether an [`Embedding`] makes a mask: [`MaskZero`] or [`NoMask`].
+pub trait MaskIds: Default + Clone + std::fmt::Debug + 'static {
+    /// Keras's argument `mask_zero`.
+    const MASK_ZERO: bool;
+
+    /// What leaves the embedding.
+    type Out<B: Dim, L: Dim, const N: usize>: Signal;
+
+    /// Puts the mask on the rows, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are more or fewer ids than rows.
+    fn join<B: Dim, L: Dim, const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        rows: Tensor<(B, L, Const<N>), E, D, T>,
+        ids: &[usize],
+    ) -> Result<<Self::Out<B, L, N> as Signal>::Data<E, D, T>, Error>;
+}
+
+impl MaskIds for MaskZero {
+    const MASK_ZERO: bool = true;
+    type Out<B: Dim, L: Dim, const N: usize> = Masked<(B, L, Const<N>)>;
+
+    fn join<B: Dim, L: Dim, const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        rows: Tensor<(B, L, Const<N>), E, D, T>,
+        ids: &[usize],
+    ) -> Result<Masked<Tensor<(B, L, Const<N>), E, D, T>>, Error> {
+        let (batch, length) = rows.shape().steps();
+        Masked::new(rows, Mask::from_ids(ids, batch, length)?)
+    }
+}
+
+impl MaskIds for NoMask {
+    const MASK_ZERO: bool = false;
+    type Out<B: Dim, L: Dim, const N: usize> = (B, L, Const<N>);
+
+    fn join<B: Dim, L: Dim, const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        rows: Tensor<(B, L, Const<N>), E, D, T>,
+        _: &[usize],
+    ) -> Result<Tensor<(B, L, Const<N>), E, D, T>, Error> {
+        Ok(rows)
+    }
+}
+
+/// A row of a table for each token id.
+///
+/// With [`MaskZero`], id 0 is padding. That zeroes nothing: row 0 of the table is returned for it as
+/// for any other id, and is trained as far as gradients reach it. What it does is to make a mask,
+/// `id != 0`, that travels with the sequence to the layers behind.
+///
+/// Keras: [`Embedding`](https://keras.io/api/layers/core_layers/embedding/).
+///
+/// # Shapes
+/// - input `Ids<(Batch, Length)>`, or `Ids<(Batch,)>` without a mask
+/// - output `Masked<(Batch, Length, N)>` with [`MaskZero`], `(Batch, Length, N)` with [`NoMask`]
+/// - `embeddings` `(V, N)`, uniform in `[-0.05, 0.05]`
+///
+/// # Errors
+/// [`Error::IdOutsideVocabulary`] for an id of `V` or more.
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let embedding = Embedding::<5, 2, MaskZero>::build(&dev)?;
+/// let y = embedding.forward(dev.tensor([[1_usize, 2, 0, 0]]))?;
+/// assert_eq!(y.mask().row(0), [true, true, false, false]);
+/// assert_eq!(y.values().array()[0][2], embedding.embeddings.array()[0]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Embedding<
+    const V: usize,
+    const N: usize,
+    M: MaskIds = NoMask,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The table, `(V, N)`.
+    pub embeddings: Tensor<Rank2<V, N>, E, D>,
+    mask: PhantomData<M>,
+}
+
+impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
+    Embedding<V, N, M, E, D>
+{
+    /// An embedding with the given table, for example of pretrained vectors.
+    pub fn from_embeddings(embeddings: Tensor<Rank2<V, N>, E, D>) -> Self {
+        Self { embeddings, mask: PhantomData }
+    }
+
+    /// The rows for ids whose shape is `(rows,)` or `(rows, steps)`, and the ids themselves.
+    fn look_up<S: Shape, T: Tape<E, D>>(
+        &self,
+        ids: Tensor<S, usize, D, T>,
+    ) -> Result<(Tensor<(usize, Const<N>), E, D, T>, Vec<usize>), Error> {
+        let (ids, tape) = ids.split_tape();
+        let list = ids.as_vec();
+        if let Some(at) = list.iter().position(|&id| id >= V) {
+            let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
+            let (row, step) = (at / steps, at % steps);
+            return Err(Error::IdOutsideVocabulary { id: list[at], vocabulary: V, row, step });
+        }
+        let dev = self.embeddings.device();
+        let rows = if list.is_empty() {
+            dev.try_zeros_like(&(0, Const::<N>)).or_device()?.put_tape(tape)
+        } else {
+            let flat = dev.try_tensor_from_vec(list.clone(), (list.len(),)).or_device()?;
+            D::embedding(&self.embeddings, flat.put_tape(tape))?
+        };
+        Ok((rows, list))
+    }
+}
+
+impl<In, const V: usize, const N: usize, M, E, D> Layer<In, E, D> for Embedding<V, N, M, E, D>
+where
+    In: TokenIds,
+    M: MaskIds,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = M::Out<In::Batch, In::Length, N>;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        ids: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let ids = In::ids(ids);
+        let (batch, length) = *ids.shape();
+        let (rows, ids) = self.look_up(ids)?;
+        M::join(rows.try_reshape_like(&(batch, length, Const)).or_device()?, &ids)
+    }
+}
+
+impl<B, const V: usize, const N: usize, E, D> Layer<Ids<(B,)>, E, D>
+    for Embedding<V, N, NoMask, E, D>
+where
+    B: Dim,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = (B, Const<N>);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        ids: Tensor<(B,), usize, D, T>,
+    ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
+        let (batch,) = *ids.shape();
+        self.look_up(ids)?.0.try_reshape_like(&(batch, Const)).or_device()
+    }
+}
+
+impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Build<E, D>
+    for Embedding<V, N, M, E, D>
+{
+    fn build(dev: &D) -> Result<Self, Error> {
+        Ok(Self::from_embeddings(init::uniform(dev, (Const, Const), 0.05)?))
+    }
+}
+
+impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Parameters<E, D>
+    for Embedding<V, N, M, E, D>
+{
+    const PARAMS: usize = V * N;
+
+    fn visit<W: Visitor<E, D>>(&mut self, visitor: &mut W) -> Result<(), Error> {
+        let tensor = &mut self.embeddings;
+        visitor.visit(Parameter { name: "embeddings", trainable: true, tensor })
+    }
+}

@@ -1,0 +1,69 @@
+use dfdx::{
+    prelude::ChooseFrom,
+    shapes::{HasShape, Shape},
+    tensor::Tape,
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    layer::Layer,
+    parameters::{Build, Parameters},
+    signal::{Mask, Masked, Signal, Steps},
+};
+
+/// Makes a mask for a sequence of features: a step all of whose features equal `value` is padding.
+///
+/// The features of masked steps are set to 0, as in Keras. The default value is 0.
+///
+/// Keras: [`Masking`](https://keras.io/api/layers/core_layers/masking/).
+///
+/// # Shapes
+/// - input `(Batch, Length, F)`, or masked: the mask that arrives is replaced
+/// - output `Masked<(Batch, Length, F)>`
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// let dev = Cpu::default();
+/// let x = dev.tensor([[[1.0_f32, 0.0], [0.0, 0.0]]]);
+/// assert_eq!(Masking::default().forward(x)?.mask().row(0), [true, false]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Masking {
+    /// The value of padding, Keras's `mask_value`.
+    pub value: f64,
+}
+
+impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
+    type Out = Masked<(In::Batch, In::Length, In::Features)>;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let (x, _) = In::split(x);
+        let shape = *x.shape();
+        let [batch, length, features] = shape.concrete();
+        let padding = E::of(self.value);
+        let keep: Vec<bool> = match features {
+            0 => vec![false; batch * length],
+            n => x.as_vec().chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),
+        };
+        let dev = x.device().clone();
+        let each = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, features)).collect();
+        let each = dev.try_tensor_from_vec(each, shape).or_device()?;
+        let zeros = dev.try_zeros_like(&shape).or_device()?;
+        let values = each.try_choose(x, zeros).or_device()?;
+        Masked::new(values, Mask::from_bools(keep, batch, length)?)
+    }
+}
+
+impl<E: Element, D: Backend<E>> Build<E, D> for Masking {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self::default())
+    }
+}
+
+impl<E: Element, D: Backend<E>> Parameters<E, D> for Masking {}

@@ -1,0 +1,33 @@
+//! Keras, with shapes, ranks and padding masks checked by the compiler.
+
+pub mod backend;
+pub mod error;
+pub mod init;
+pub mod layer;
+pub mod layers;
+pub mod parameters;
+pub mod shape;
+pub mod signal;
+
+pub use backend::{Backend, Element};
+pub use dfdx::tensor::{Cpu, Tensor};
+pub use error::Error;
+pub use layer::Layer;
+pub use layers::*;
+pub use shape::{Batch, Const, Length};
+pub use signal::{Ids, Mask, Masked};
+
+/// The traits whose methods a program calls.
+///
+/// It holds no types. Import those by name, `use kerata::{Batch, Dense, Lstm};`: the compiler prints a
+/// type that came in through `*` with its whole path, and error messages about wiring are better short.
+pub mod prelude {
+    pub use crate::{
+        layer::{Forward, Layer},
+        parameters::{Build, Parameters},
+    };
+    pub use dfdx::{
+        tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor},
+        tensor_ops::Backward,
+    };
+}

@@ -1,0 +1,100 @@
+//! Building layers and visiting their parameters.
+
+use dfdx::{
+    shapes::Shape,
+    tensor::{Cpu, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+};
+
+/// A layer or model that can be made on a device.
+pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
+    /// Makes the layer, with Keras's initial values, from the random numbers of the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn build(dev: &D) -> Result<Self, Error>;
+}
+
+/// A parameter that a [`Visitor`] is shown.
+#[derive(Debug)]
+pub struct Parameter<'a, S: Shape, E: Element, D: Backend<E>> {
+    /// The name within its layer, as in Keras: `kernel`, `recurrent_kernel`, `bias`, `embeddings`, ..
+    pub name: &'static str,
+    /// Whether an optimiser changes it. Running statistics are not trainable.
+    pub trainable: bool,
+    /// The numbers.
+    pub tensor: &'a mut Tensor<S, E, D>,
+}
+
+/// Something that is shown every parameter of a model, in the order of declaration.
+pub trait Visitor<E: Element, D: Backend<E>> {
+    /// Shows one parameter.
+    ///
+    /// # Errors
+    /// Those of the visitor; the visit ends at the first.
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error>;
+
+    /// The parameters that follow belong to the layer `name`.
+    fn enter(&mut self, _name: &str) {}
+
+    /// The layer that was entered last is done.
+    fn leave(&mut self) {}
+}
+
+/// The parameters of a layer or model.
+///
+/// To only read them, visit a clone: tensors are shared, so that a clone of a model copies no numbers.
+pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
+    /// How many numbers the parameters hold.
+    const PARAMS: usize = 0;
+
+    /// Shows all parameters to a visitor.
+    ///
+    /// # Errors
+    /// Those of the visitor; the visit ends at the first.
+    fn visit<V: Visitor<E, D>>(&mut self, _visitor: &mut V) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+macro_rules! tuples {
+    ($($layer:ident $i:tt)*) => {
+        impl<E: Element, D: Backend<E>, $($layer: Build<E, D>),*> Build<E, D> for ($($layer,)*) {
+            fn build(dev: &D) -> Result<Self, Error> {
+                Ok(($($layer::build(dev)?,)*))
+            }
+        }
+
+        impl<E: Element, D: Backend<E>, $($layer: Parameters<E, D>),*> Parameters<E, D>
+            for ($($layer,)*)
+        {
+            const PARAMS: usize = 0 $(+ $layer::PARAMS)*;
+
+            fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+                $(
+                    visitor.enter(stringify!($i));
+                    self.$i.visit(visitor)?;
+                    visitor.leave();
+                )*
+                Ok(())
+            }
+        }
+    };
+}
+
+tuples!(L0 0);
+tuples!(L0 0 L1 1);
+tuples!(L0 0 L1 1 L2 2);
+tuples!(L0 0 L1 1 L2 2 L3 3);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8 L9 9);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8 L9 9 L10 10);
+tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8 L9 9 L10 10 L11 11);

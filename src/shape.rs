@@ -1,0 +1,126 @@
+//! Shapes: what the compiler knows of a tensor.
+//!
+//! A shape is a tuple of dimensions, as in dfdx. A size that is known when the program is compiled
+//! is a [`Const<N>`](Const); the batch, and any length that is known only at run time, is a `usize`.
+//!
+//! ```
+//! use kerata::shape::{Batch, Const, Features, Sequence};
+//!
+//! type Words = (Batch, Const<10>, Const<27>);
+//! assert_eq!(<Words as Features>::SIZE, 27);
+//! let shape: Words = (32, Const, Const);
+//! assert_eq!(shape.steps(), (32, 10));
+//! ```
+
+pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
+use dfdx::shapes::{Rank1, ReduceShape};
+
+/// The batch dimension: how many samples are in it is known at run time.
+pub type Batch = usize;
+
+/// A length that is known only at run time, such as that of the longest row of a batch.
+pub type Length = usize;
+
+/// A shape whose first two dimensions are the batch and the time steps.
+///
+/// A [`Mask`](crate::signal::Mask) says which of these steps are real.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no time steps",
+    label = "a mask needs the shape (Batch, Length, ..)"
+)]
+pub trait Sequence: Shape {
+    /// The batch dimension.
+    type Batch: Dim;
+    /// The dimension of time.
+    type Length: Dim;
+
+    /// The sizes of the first two dimensions: rows and steps.
+    fn steps(&self) -> (usize, usize) {
+        let sizes = self.concrete();
+        (sizes[0], sizes[1])
+    }
+}
+
+macro_rules! sequence {
+    ($($dim:ident)*) => {
+        impl<B: Dim, L: Dim, $($dim: Dim),*> Sequence for (B, L, $($dim,)*) {
+            type Batch = B;
+            type Length = L;
+        }
+    };
+}
+sequence!();
+sequence!(C1);
+sequence!(C1 C2);
+sequence!(C1 C2 C3);
+sequence!(C1 C2 C3 C4);
+
+/// A shape whose last dimension, the features, has a size that the compiler knows.
+///
+/// This is the number that `_` stands for in `Dense<_, 10>` or `Lstm<_, 128>`.
+#[diagnostic::on_unimplemented(
+    message = "the number of features of `{Self}` is not known to the compiler",
+    label = "the last dimension must be a `Const<N>`"
+)]
+pub trait Features {
+    /// The size of the last dimension.
+    const SIZE: usize;
+}
+
+macro_rules! features {
+    ($($dim:ident)*) => {
+        impl<$($dim: Dim,)* const F: usize> Features for ($($dim,)* Const<F>,) {
+            const SIZE: usize = F;
+        }
+    };
+}
+features!();
+features!(A);
+features!(A B);
+features!(A B C);
+features!(A B C D);
+features!(A B C D G);
+
+/// The shape without its last dimension: one entry a position.
+///
+/// A loss or metric has one value a position: a sample, a time step, a pixel.
+pub type Positions<S> = <S as ReduceShape<<S as Shape>::LastAxis>>::Reduced;
+
+/// The shape of a bias or of any other vector of `N` numbers.
+pub type Vector<const N: usize> = Rank1<N>;
+
+/// A shape as a person writes it: `(Batch, 10, 27)`.
+///
+/// A dimension known only at run time is `Batch` in the first place and `Length` elsewhere.
+pub fn display<S: Shape>() -> String {
+    let name = std::any::type_name::<S>();
+    let inner = name.trim_start_matches('(').trim_end_matches(')');
+    let dims: Vec<String> = inner
+        .split(',')
+        .map(str::trim)
+        .filter(|dim| !dim.is_empty())
+        .enumerate()
+        .map(|(i, dim)| match (dim.rsplit_once('<'), i) {
+            (Some((_, size)), _) => size.trim_end_matches('>').to_owned(),
+            (None, 0) => "Batch".to_owned(),
+            (None, _) => "Length".to_owned(),
+        })
+        .collect();
+    match dims.as_slice() {
+        [one] => format!("({one},)"),
+        many => format!("({})", many.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_read_as_they_are_written() {
+        assert_eq!(display::<(Batch, Const<10>, Const<27>)>(), "(Batch, 10, 27)");
+        assert_eq!(display::<(Batch, Length, Const<8>)>(), "(Batch, Length, 8)");
+        assert_eq!(display::<(Batch,)>(), "(Batch,)");
+        assert_eq!(display::<Rank0>(), "()");
+    }
+}

@@ -1,0 +1,136 @@
+use std::{fmt, sync::Arc};
+
+use crate::error::Error;
+
+/// Which steps of a padded batch are real: `true` keeps a step, as in Keras.
+///
+/// A mask is data of the host, shared and cheap to clone; it has a row for each sample and a column
+/// for each time step.
+///
+/// ```
+/// use kerata::signal::Mask;
+///
+/// let mask = Mask::from_lengths(&[2, 4], 4)?;
+/// assert_eq!(mask.row(0), [true, true, false, false]);
+/// assert_eq!(mask, Mask::from_ids(&[7, 3, 0, 0, 5, 1, 1, 2], 2, 4)?);
+/// assert_eq!(mask.count(), 6);
+/// assert_eq!(mask.lengths(), [2, 4]);
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mask {
+    keep: Arc<[bool]>,
+    batch: usize,
+    length: usize,
+}
+
+impl Mask {
+    /// A mask from `batch * length` flags, row by row.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are more or fewer flags.
+    pub fn from_bools(
+        keep: impl Into<Arc<[bool]>>,
+        batch: usize,
+        length: usize,
+    ) -> Result<Self, Error> {
+        let keep = keep.into();
+        if batch.checked_mul(length) != Some(keep.len()) {
+            return Err(Error::mismatch("the flags of a mask", (batch, length), keep.len()));
+        }
+        Ok(Self { keep, batch, length })
+    }
+
+    /// The mask of padded token ids: id 0 is padding, every other id is real.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are not `batch * length` ids.
+    pub fn from_ids(ids: &[usize], batch: usize, length: usize) -> Result<Self, Error> {
+        Self::from_bools(ids.iter().map(|&id| id != 0).collect::<Vec<_>>(), batch, length)
+    }
+
+    /// The mask of right-padded rows: the first `lengths[row]` of `length` steps are real.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if a row is longer than `length`.
+    pub fn from_lengths(lengths: &[usize], length: usize) -> Result<Self, Error> {
+        if let Some(&long) = lengths.iter().find(|&&n| n > length) {
+            return Err(Error::mismatch("the length of a row of a mask (at most)", length, long));
+        }
+        let keep: Vec<bool> =
+            lengths.iter().flat_map(|&n| (0..length).map(move |step| step < n)).collect();
+        Self::from_bools(keep, lengths.len(), length)
+    }
+
+    /// A mask that keeps every step.
+    pub fn full(batch: usize, length: usize) -> Self {
+        Self { keep: vec![true; batch * length].into(), batch, length }
+    }
+
+    /// The number of rows.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The number of time steps of each row, padding included.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The flags of all rows, one row after the other.
+    pub fn as_slice(&self) -> &[bool] {
+        &self.keep
+    }
+
+    /// The flags of one row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn row(&self, row: usize) -> &[bool] {
+        assert!(row < self.batch, "row {row} of a mask of {} rows", self.batch);
+        &self.keep[row * self.length..(row + 1) * self.length]
+    }
+
+    /// The number of real steps in all rows.
+    pub fn count(&self) -> usize {
+        self.keep.iter().filter(|&&keep| keep).count()
+    }
+
+    /// The number of real steps of each row.
+    pub fn lengths(&self) -> Vec<usize> {
+        (0..self.batch).map(|row| self.row(row).iter().filter(|&&keep| keep).count()).collect()
+    }
+
+    /// The steps that this mask or the other one keeps.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the sizes differ.
+    pub fn or(&self, other: &Mask) -> Result<Self, Error> {
+        if (self.batch, self.length) != (other.batch, other.length) {
+            let sizes = (self.batch, self.length);
+            return Err(Error::mismatch("the size of a mask", sizes, (other.batch, other.length)));
+        }
+        let keep: Vec<bool> =
+            self.keep.iter().zip(other.keep.iter()).map(|(a, b)| *a || *b).collect();
+        Self::from_bools(keep, self.batch, self.length)
+    }
+
+    pub(crate) fn concat(parts: &[&Mask]) -> Result<Self, Error> {
+        let length = parts.first().ok_or(Error::Empty("the list of masks"))?.length;
+        if let Some(other) = parts.iter().find(|part| part.length != length) {
+            return Err(Error::mismatch("the length of a mask", length, other.length));
+        }
+        let keep: Vec<bool> = parts.iter().flat_map(|part| part.keep.iter().copied()).collect();
+        Self::from_bools(keep, parts.iter().map(|part| part.batch).sum(), length)
+    }
+}
+
+impl fmt::Debug for Mask {
+    /// One line a mask: `#` for a real step and `.` for padding.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let picture: Vec<String> = (0..self.batch)
+            .map(|row| self.row(row).iter().map(|&keep| if keep { '#' } else { '.' }).collect())
+            .collect();
+        write!(f, "Mask[{}]", picture.join(" "))
+    }
+}

@@ -1,0 +1,180 @@
+//! What travels on the wire between two layers.
+//!
+//! A wire is named by its shape alone: the number type, the device and the tape that carry the data
+//! do not appear in it, and so not in the message of a wiring mistake either.
+//!
+//! | signal | what it is | its data |
+//! | --- | --- | --- |
+//! | a shape, `(Batch, Const<10>)` | numbers | `Tensor<(Batch, Const<10>), E, D, T>` |
+//! | [`Masked<S>`](Masked) | a padded sequence and its mask | `Masked<Tensor<S, E, D, T>>` |
+//! | [`Ids<S>`](Ids) | token ids or class labels | `Tensor<S, usize, D, T>` |
+
+mod kinds;
+mod mask;
+mod masked;
+mod value;
+
+pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
+pub use mask::Mask;
+pub use masked::Masked;
+pub use value::Value;
+
+use std::marker::PhantomData;
+
+use dfdx::tensor::{NoneTape, PutTape, Tape, Tensor};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    shape::{self, Sequence, Shape},
+};
+
+/// What travels on the wire between two layers, named by its shape alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no signal that can travel between layers",
+    note = "a signal is a shape such as `(Batch, Const<10>)`, a `Masked<(Batch, Const<10>, Const<8>)>` or `Ids<(Batch, Const<10>)>`"
+)]
+pub trait Signal: 'static {
+    /// The data that carries the signal, for a number type, a device and a tape.
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>>;
+
+    /// Puts a tape under data that has none, so that what follows is recorded.
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, NoneTape>,
+        tape: T,
+    ) -> Self::Data<E, D, T>;
+
+    /// Joins batches, in order, into one.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] for no batches, [`Error::Mismatch`] where the shapes disagree beyond the batch.
+    fn concat<E: Element, D: Backend<E>>(
+        parts: &[Self::Data<E, D, NoneTape>],
+    ) -> Result<Self::Data<E, D, NoneTape>, Error>;
+
+    /// The signal as a person writes it, for the summary of a model.
+    fn display() -> String;
+}
+
+impl<S: Shape> Signal for S {
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, E, D, T>;
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Tensor<S, E, D>,
+        tape: T,
+    ) -> Tensor<S, E, D, T> {
+        PutTape::put_tape(data, tape)
+    }
+
+    fn concat<E: Element, D: Backend<E>>(
+        parts: &[Tensor<S, E, D>],
+    ) -> Result<Tensor<S, E, D>, Error> {
+        concat(parts)
+    }
+
+    fn display() -> String {
+        shape::display::<S>()
+    }
+}
+
+/// A signal that is a shape: plain numbers, without a mask. Every [`Shape`] is one.
+///
+/// Where a layer is generic over what another layer gives, this is how it gets at the tensor.
+pub trait Plain: Signal + Shape {
+    /// The data of the signal as the tensor that it is.
+    fn into_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> Tensor<Self, E, D, T>;
+
+    /// The tensor as data of the signal.
+    fn from_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        tensor: Tensor<Self, E, D, T>,
+    ) -> Self::Data<E, D, T>;
+}
+
+impl<S: Shape> Plain for S {
+    fn into_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Tensor<S, E, D, T>,
+    ) -> Tensor<S, E, D, T> {
+        data
+    }
+
+    fn from_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        tensor: Tensor<S, E, D, T>,
+    ) -> Tensor<S, E, D, T> {
+        tensor
+    }
+}
+
+/// Token ids, the input of an [`Embedding`](crate::layers::Embedding), or class labels, the target of
+/// a [`SparseCategoricalCrossentropy`](crate::loss::SparseCategoricalCrossentropy).
+///
+/// It only names the wire; its data is a tensor of `usize`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ids<S>(PhantomData<S>);
+
+impl<S: Shape> Signal for Ids<S> {
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, usize, D, T>;
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Tensor<S, usize, D>,
+        tape: T,
+    ) -> Tensor<S, usize, D, T> {
+        PutTape::put_tape(data, tape)
+    }
+
+    fn concat<E: Element, D: Backend<E>>(
+        parts: &[Tensor<S, usize, D>],
+    ) -> Result<Tensor<S, usize, D>, Error> {
+        concat(parts)
+    }
+
+    fn display() -> String {
+        format!("Ids<{}>", shape::display::<S>())
+    }
+}
+
+impl<S: Sequence> Signal for Masked<S> {
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Masked<Tensor<S, E, D, T>>;
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Masked<Tensor<S, E, D>>,
+        tape: T,
+    ) -> Masked<Tensor<S, E, D, T>> {
+        data.map_values(|values| PutTape::put_tape(values, tape))
+    }
+
+    fn concat<E: Element, D: Backend<E>>(
+        parts: &[Masked<Tensor<S, E, D>>],
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
+        let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
+        Masked::new(concat(&values)?, Mask::concat(&masks)?)
+    }
+
+    fn display() -> String {
+        format!("Masked<{}>", shape::display::<S>())
+    }
+}
+
+fn concat<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
+    parts: &[Tensor<S, E, D>],
+) -> Result<Tensor<S, E, D>, Error> {
+    use dfdx::shapes::HasShape;
+    let first = parts.first().ok_or(Error::Empty("the list of batches"))?;
+    let mut sizes = first.shape().concrete();
+    let mut data = Vec::new();
+    let mut rows = 0;
+    for part in parts {
+        let other = part.shape().concrete();
+        if other.as_ref()[1..] != sizes.as_ref()[1..] {
+            return Err(Error::mismatch("the shape of a batch", sizes, other));
+        }
+        rows += other[0];
+        data.extend(part.as_vec());
+    }
+    sizes[0] = rows;
+    let shape = S::from_concrete(&sizes)
+        .ok_or_else(|| Error::mismatch("the rows of the joined batches", first.shape(), rows))?;
+    first.device().try_tensor_from_vec(data, shape).or_device()
+}
