@@ -5,7 +5,10 @@ pub mod error;
 pub mod init;
 pub mod layer;
 pub mod layers;
+pub mod loss;
+pub mod metric;
 pub mod parameters;
+pub mod reduce;
 pub mod shape;
 pub mod signal;
 
@@ -24,6 +27,7 @@ pub use signal::{Ids, Mask, Masked};
 pub mod prelude {
     pub use crate::{
         layer::{Forward, Layer},
+        loss::Compute,
         parameters::{Build, Parameters},
     };
     pub use dfdx::{

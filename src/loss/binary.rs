@@ -1,0 +1,86 @@
+use dfdx::{
+    prelude::{HasShape, MeanTo, TryAdd, TryMul, TrySub},
+    shapes::Axis,
+    tensor::{NoneTape, Tape, Tensor},
+};
+
+use super::{EPSILON, Loss, Prediction, PredictionRows, Target, none, signals::same_rows};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+};
+
+/// The cross-entropy of yes-or-no answers, averaged along the last axis.
+///
+/// Probabilities are clipped to `[1e-7, 1 - 1e-7]` before the logarithm.
+///
+/// Keras: [`BinaryCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#binarycrossentropy-class).
+///
+/// # Shapes
+/// - prediction `(Batch, .., Answers)`, masked or not; target the same, unmasked, 0 or 1
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::BinaryCrossentropy};
+///
+/// let dev = Cpu::default();
+/// let target = dev.tensor([[1.0_f32], [0.0]]);
+/// let loss = BinaryCrossentropy::default().compute(dev.tensor([[0.5_f32], [0.5]]), target.clone())?;
+/// assert!((loss.array() - 2.0_f32.ln()).abs() < 1e-6);
+/// let loss = BinaryCrossentropy::from_logits().compute(dev.tensor([[0.0_f32], [0.0]]), target)?;
+/// assert!((loss.array() - 2.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct BinaryCrossentropy {
+    /// Whether the prediction is logits, to which no sigmoid has been applied.
+    pub from_logits: bool,
+    /// How far targets are moved towards 0.5: from 0, not at all, to 1.
+    pub label_smoothing: f64,
+}
+
+impl BinaryCrossentropy {
+    /// For predictions without a sigmoid.
+    pub fn from_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+}
+
+impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
+    for BinaryCrossentropy
+{
+    fn name(&self) -> &'static str {
+        "binary_crossentropy"
+    }
+
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        let target = Y::rows(target)?;
+        same_rows(&prediction, &target)?;
+        let shape = *target.shape();
+        if shape.0 * shape.1 == 0 {
+            return none(prediction);
+        }
+        let (keep, half) = (E::of(1.0 - self.label_smoothing), E::of(0.5 * self.label_smoothing));
+        let target = target.try_mul(keep).or_device()?.try_add(half).or_device()?;
+        let each = if self.from_logits {
+            // max(x, 0) - x * y + ln(1 + exp(-|x|)): no overflow at either end.
+            let x = prediction;
+            let positive = x.retaped::<T>().try_relu().or_device()?;
+            let product = x.retaped::<T>().try_mul(target).or_device()?;
+            let tail = x.try_abs().or_device()?.try_negate().or_device()?.try_exp().or_device()?;
+            let tail = tail.try_add(E::one()).or_device()?.try_ln().or_device()?;
+            tail.try_add(positive).or_device()?.try_sub(product).or_device()?
+        } else {
+            let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
+            let other = p.retaped::<T>().try_negate().or_device()?.try_add(E::one()).or_device()?;
+            let no = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
+            let no = other.try_ln().or_device()?.try_mul(no).or_device()?;
+            let yes = p.try_ln().or_device()?.try_mul(target).or_device()?;
+            yes.try_add(no).or_device()?.try_negate().or_device()?
+        };
+        each.try_mean::<_, Axis<1>>().or_device()
+    }
+}

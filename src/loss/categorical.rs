@@ -1,0 +1,78 @@
+use dfdx::{
+    prelude::{BroadcastTo, HasShape, SumTo, TryAdd, TryDiv, TryMul},
+    shapes::Axis,
+    tensor::{NoneTape, Tape, Tensor},
+};
+
+use super::{EPSILON, Loss, Prediction, PredictionRows, Target, none, signals::same_rows};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+};
+
+/// The cross-entropy of class probabilities against one-hot targets, `-sum(y * ln p)`.
+///
+/// Probabilities are divided by their sum and clipped to `[1e-7, 1 - 1e-7]` before the logarithm.
+///
+/// Keras: [`CategoricalCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#categoricalcrossentropy-class).
+/// (Keras on TensorFlow goes back to the logits where a softmax stands last, and so clips nothing there.)
+///
+/// # Shapes
+/// - prediction `(Batch, .., Classes)`, masked or not; target the same, unmasked
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::CategoricalCrossentropy};
+///
+/// let dev = Cpu::default();
+/// let target = dev.tensor([[0.0_f32, 1.0]]);
+/// let loss = CategoricalCrossentropy::default().compute(dev.tensor([[0.75_f32, 0.25]]), target)?;
+/// assert!((loss.array() - 4.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CategoricalCrossentropy {
+    /// Whether the prediction is logits, to which no softmax has been applied.
+    pub from_logits: bool,
+    /// How far targets are moved towards all classes alike: from 0, not at all, to 1.
+    pub label_smoothing: f64,
+}
+
+impl CategoricalCrossentropy {
+    /// For predictions without a softmax.
+    pub fn from_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+}
+
+impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
+    for CategoricalCrossentropy
+{
+    fn name(&self) -> &'static str {
+        "categorical_crossentropy"
+    }
+
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        let target = Y::rows(target)?;
+        same_rows(&prediction, &target)?;
+        let shape = *target.shape();
+        if shape.0 * shape.1 == 0 {
+            return none(prediction);
+        }
+        let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / shape.1 as f64);
+        let target = target.try_mul(E::of(keep)).or_device()?.try_add(E::of(each)).or_device()?;
+        let logs = if self.from_logits {
+            prediction.try_log_softmax::<Axis<1>>().or_device()?
+        } else {
+            let sum = prediction.retaped::<T>().try_sum::<_, Axis<1>>().or_device()?;
+            let sum = sum.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+            let p = prediction.try_div(sum).or_device()?;
+            p.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?.try_ln().or_device()?
+        };
+        let sum = logs.try_mul(target).or_device()?.try_sum::<_, Axis<1>>().or_device()?;
+        sum.try_negate().or_device()
+    }
+}

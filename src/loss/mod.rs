@@ -1,0 +1,152 @@
+//! Losses: how far a prediction is from its target.
+//!
+//! Each takes plain and masked predictions, with or without sample weights; see [`crate::reduce`] for
+//! the mean. They follow Keras's [losses](https://keras.io/api/losses/).
+
+mod binary;
+mod categorical;
+mod regression;
+mod signals;
+mod sparse;
+
+pub use binary::BinaryCrossentropy;
+pub use categorical::CategoricalCrossentropy;
+pub use regression::{MeanAbsoluteError, MeanSquaredError};
+pub use signals::{Labels, Prediction, Rows, Target};
+pub(crate) use signals::{check_labels, same_rows};
+pub use sparse::SparseCategoricalCrossentropy;
+
+use dfdx::{
+    prelude::{ChooseFrom, SumTo, TryMul},
+    shapes::Rank0,
+    tensor::{Cpu, NoneTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    reduce::{Unweighted, Weights, position_weights},
+    signal::{Signal, Value},
+};
+
+/// The smallest probability that a cross-entropy takes the logarithm of, as in Keras.
+pub(crate) const EPSILON: f64 = 1e-7;
+
+/// What a loss is computed from: the prediction as rows, one a position, `(Positions, Values)`.
+pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
+
+/// A loss between the prediction `P` and the target `Y`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
+    label = "this loss does not fit prediction and target"
+)]
+pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The name that Keras gives it.
+    fn name(&self) -> &'static str;
+
+    /// The loss of each position, `(Positions,)`: not yet masked, weighted or averaged.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if prediction and target have different sizes; others as the loss says.
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error>;
+
+    /// The loss of a batch: the mean over its positions, under the mask of the prediction and the weights.
+    ///
+    /// # Errors
+    /// Those of [`per_position`](Loss::per_position) and of the weights.
+    fn mean<T: Tape<E, D>, W: Weights<P>>(
+        &self,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &W,
+    ) -> Result<Tensor<Rank0, E, D, T>, Error> {
+        let Rows { values, mask, sizes } = P::rows(prediction)?;
+        let dev = values.device().clone();
+        let weights = position_weights(&sizes, mask.as_ref(), weights)?;
+        let mut losses = self.per_position(values, target)?;
+        let shape = (weights.each.len(),);
+        if let Some(keep) = weights.keep {
+            // Chosen, not multiplied: a loss of NaN at a masked step must not reach the sum.
+            let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
+            let zeros = dev.try_zeros_like(&shape).or_device()?;
+            losses = keep.try_choose(losses, zeros).or_device()?;
+        }
+        let share = 1.0 / weights.count.max(1) as f64;
+        let each = weights.each.iter().map(|w| E::of(w * share)).collect();
+        let each = dev.try_tensor_from_vec(each, shape).or_device()?;
+        losses.try_mul(each).or_device()?.try_sum().or_device()
+    }
+}
+
+/// Computes a loss from tensors.
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::MeanSquaredError, reduce::PerSample};
+///
+/// let dev = Cpu::default();
+/// let prediction = dev.tensor([[1.0_f32], [4.0]]);
+/// let target = dev.tensor([[0.0_f32], [0.0]]);
+/// let loss = MeanSquaredError.compute(prediction.clone(), target.clone())?;
+/// assert_eq!(loss.array(), 8.5);
+/// let loss = MeanSquaredError.compute_weighted(prediction, target, &PerSample(vec![1.0, 0.5]))?;
+/// assert_eq!(loss.array(), 4.5);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Compute {
+    /// The loss of a batch.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if prediction and target have different sizes; others as the loss says.
+    fn compute<E, D, P, Y>(
+        &self,
+        prediction: P,
+        target: Y,
+    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Error>
+    where
+        E: Element,
+        D: Backend<E>,
+        P: Value<E, D>,
+        P::Signal: Prediction,
+        Y: Value<E, D, Tape = NoneTape>,
+        Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
+    {
+        self.mean(prediction.into_data(), &target.into_data(), &Unweighted)
+    }
+
+    /// The loss of a batch with sample weights.
+    ///
+    /// # Errors
+    /// As [`compute`](Compute::compute); and [`Error::Mismatch`] for weights of another size.
+    fn compute_weighted<E, D, P, Y, W>(
+        &self,
+        prediction: P,
+        target: Y,
+        weights: &W,
+    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Error>
+    where
+        E: Element,
+        D: Backend<E>,
+        P: Value<E, D>,
+        P::Signal: Prediction,
+        Y: Value<E, D, Tape = NoneTape>,
+        W: Weights<P::Signal>,
+        Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
+    {
+        self.mean(prediction.into_data(), &target.into_data(), weights)
+    }
+}
+
+impl<L> Compute for L {}
+
+/// The losses of no positions.
+pub(crate) fn none<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    prediction: PredictionRows<E, D, T>,
+) -> Result<Tensor<(usize,), E, D, T>, Error> {
+    use dfdx::tensor::{PutTape, SplitTape};
+    let (prediction, tape) = prediction.split_tape();
+    Ok(prediction.device().try_zeros_like(&(0,)).or_device()?.put_tape(tape))
+}

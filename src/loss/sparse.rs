@@ -1,0 +1,76 @@
+use dfdx::{
+    prelude::{HasShape, SelectTo},
+    shapes::Axis,
+    tensor::{NoneTape, Tape, Tensor},
+};
+
+use super::{EPSILON, Labels, Loss, Prediction, PredictionRows, none, signals::check_labels};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+};
+
+/// The cross-entropy of class probabilities against labels that are whole numbers, `-ln p[label]`.
+///
+/// Probabilities are clipped to `[1e-7, 1 - 1e-7]` and divided by their sum.
+///
+/// Keras: [`SparseCategoricalCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#sparsecategoricalcrossentropy-class).
+/// (Keras on TensorFlow goes back to the logits where a softmax stands last, and so clips nothing there.)
+///
+/// # Shapes
+/// - prediction `(Batch, .., Classes)`, masked or not; target `Ids<(Batch, ..)>`
+///
+/// # Errors
+/// [`Error::LabelOutOfRange`] for a label without a class.
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::SparseCategoricalCrossentropy};
+///
+/// let dev = Cpu::default();
+/// let prediction = dev.tensor([[0.75_f32, 0.25]]);
+/// let loss = SparseCategoricalCrossentropy::default().compute(prediction, dev.tensor([1_usize]))?;
+/// assert!((loss.array() - 4.0_f32.ln()).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SparseCategoricalCrossentropy {
+    /// Whether the prediction is logits, to which no softmax has been applied.
+    pub from_logits: bool,
+}
+
+impl SparseCategoricalCrossentropy {
+    /// For predictions without a softmax.
+    pub fn from_logits() -> Self {
+        Self { from_logits: true }
+    }
+}
+
+impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
+    for SparseCategoricalCrossentropy
+{
+    fn name(&self) -> &'static str {
+        "sparse_categorical_crossentropy"
+    }
+
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        let labels = Y::labels::<E, D>(target);
+        let (positions, classes) = *prediction.shape();
+        check_labels(&labels, positions, classes)?;
+        if positions == 0 {
+            return none(prediction);
+        }
+        let logits = if self.from_logits {
+            prediction
+        } else {
+            let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
+            p.try_ln().or_device()?
+        };
+        let logs = logits.try_log_softmax::<Axis<1>>().or_device()?;
+        let labels = logs.device().try_tensor_from_vec(labels, (positions,)).or_device()?;
+        logs.try_select(labels).or_device()?.try_negate().or_device()
+    }
+}

@@ -1,0 +1,126 @@
+use dfdx::{
+    prelude::HasShape,
+    tensor::{NoneTape, Tensor},
+};
+
+use super::Metric;
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    loss::{Labels, Prediction, Target, check_labels, same_rows},
+};
+
+/// The share of answers on the right side of a threshold.
+///
+/// Keras: [`BinaryAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#binaryaccuracy-class).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BinaryAccuracy {
+    /// An answer above it is a yes.
+    pub threshold: f64,
+}
+
+impl Default for BinaryAccuracy {
+    fn default() -> Self {
+        Self { threshold: 0.5 }
+    }
+}
+
+impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for BinaryAccuracy {
+    fn name(&self) -> String {
+        "binary_accuracy".into()
+    }
+
+    fn per_position(
+        &self,
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Vec<f64>, Error> {
+        let target = Y::rows(target)?;
+        same_rows(prediction, &target)?;
+        let right = |(p, y): (&E, &E)| {
+            let yes = if p.as_f64() > self.threshold { E::one() } else { E::zero() };
+            f64::from(u8::from(*y == yes))
+        };
+        let answers = prediction.shape().1.max(1);
+        let (prediction, target) = (prediction.as_vec(), target.as_vec());
+        let rows = prediction.chunks(answers).zip(target.chunks(answers));
+        Ok(rows.map(|(p, y)| p.iter().zip(y).map(right).sum::<f64>() / answers as f64).collect())
+    }
+}
+
+/// The share of positions whose most probable class is that of the one-hot target.
+///
+/// Keras: [`CategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#categoricalaccuracy-class).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CategoricalAccuracy;
+
+impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
+    for CategoricalAccuracy
+{
+    fn name(&self) -> String {
+        "categorical_accuracy".into()
+    }
+
+    fn per_position(
+        &self,
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Vec<f64>, Error> {
+        let target = Y::rows(target)?;
+        same_rows(prediction, &target)?;
+        let classes = prediction.shape().1.max(1);
+        let (prediction, target) = (prediction.as_vec(), target.as_vec());
+        let rows = prediction.chunks(classes).zip(target.chunks(classes));
+        Ok(rows.map(|(p, y)| f64::from(u8::from(argmax(p) == argmax(y)))).collect())
+    }
+}
+
+/// The share of positions whose most probable class is the label.
+///
+/// Keras: [`SparseCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#sparsecategoricalaccuracy-class).
+///
+/// ```
+/// use kerata::{*, prelude::*, metric::{SparseCategoricalAccuracy, update}, reduce::{Mean, Unweighted}};
+///
+/// let dev = Cpu::default();
+/// let prediction: Tensor<(Batch, Const<2>), f32, Cpu> = dev.tensor_from_vec(vec![0.9, 0.1, 0.4, 0.6], (2, Const));
+/// let labels = dev.tensor_from_vec(vec![0, 0], (2,));
+/// let mut mean = Mean::default();
+/// update::<(Batch, Const<2>), Ids<(Batch,)>, f32, Cpu, _>(&mut mean, &SparseCategoricalAccuracy, prediction, &labels, &Unweighted)?;
+/// assert_eq!(mean.get(), 0.5);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SparseCategoricalAccuracy;
+
+impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
+    for SparseCategoricalAccuracy
+{
+    fn name(&self) -> String {
+        "sparse_categorical_accuracy".into()
+    }
+
+    fn per_position(
+        &self,
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Vec<f64>, Error> {
+        let labels = Y::labels::<E, D>(target);
+        let (positions, classes) = *prediction.shape();
+        check_labels(&labels, positions, classes)?;
+        let prediction = prediction.as_vec();
+        let rows = prediction.chunks(classes.max(1)).zip(labels);
+        Ok(rows.map(|(p, label)| f64::from(u8::from(argmax(p) == label))).collect())
+    }
+}
+
+/// The index of the greatest number, the first of equals.
+fn argmax<E: Element>(row: &[E]) -> usize {
+    let mut best = 0;
+    for (i, &x) in row.iter().enumerate() {
+        if x > row[best] {
+            best = i;
+        }
+    }
+    best
+}

@@ -1,0 +1,39 @@
+use dfdx::tensor::{NoneTape, Tensor};
+
+use super::Metric;
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    loss::{Loss, Prediction},
+    signal::Signal,
+};
+
+/// A loss as a metric: its mean over all positions of all batches.
+///
+/// The loss that `fit` and `evaluate` report is, as in Keras, the mean over batches by their size, each
+/// divided by its own number of real steps; under a mask it depends on how the data is cut into batches.
+/// This metric does not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MeanLoss<L>(pub L);
+
+impl<L, P, Y, E, D> Metric<P, Y, E, D> for MeanLoss<L>
+where
+    L: Loss<P, Y, E, D>,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn name(&self) -> String {
+        self.0.name().into()
+    }
+
+    fn per_position(
+        &self,
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Vec<f64>, Error> {
+        let losses = self.0.per_position(prediction.clone(), target)?;
+        Ok(losses.as_vec().into_iter().map(Element::as_f64).collect())
+    }
+}

@@ -1,0 +1,66 @@
+//! Metrics: what one looks at while a model learns.
+//!
+//! A metric is the mean over all positions of all batches, under the mask; see [`crate::reduce`].
+
+mod accuracy;
+mod mean_loss;
+
+pub use accuracy::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+pub use mean_loss::MeanLoss;
+
+use dfdx::tensor::{Cpu, NoneTape, Tensor};
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    loss::{Prediction, Rows},
+    reduce::{Mean, SampleWeights, position_weights},
+    signal::Signal,
+};
+
+/// A metric of the prediction `P` against the target `Y`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
+    label = "this metric does not fit prediction and target"
+)]
+pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The name under which it stands in a history.
+    fn name(&self) -> String;
+
+    /// The value of each position.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if prediction and target have different sizes; others as the metric says.
+    fn per_position(
+        &self,
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Vec<f64>, Error>;
+}
+
+/// Adds a batch to the mean of a metric.
+///
+/// With [`Unweighted`](crate::reduce::Unweighted) the mask counts and weights do not, as for Keras's
+/// `metrics=`; with the weights of the batch both do, as for its `weighted_metrics=`.
+///
+/// # Errors
+/// Those of the metric and of the weights.
+pub fn update<P, Y, E, D, M>(
+    mean: &mut Mean,
+    metric: &M,
+    prediction: P::Data<E, D, NoneTape>,
+    target: &Y::Data<E, D, NoneTape>,
+    weights: &impl SampleWeights,
+) -> Result<(), Error>
+where
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+    M: Metric<P, Y, E, D> + ?Sized,
+{
+    let Rows { values, mask, sizes } = P::rows(prediction)?;
+    let weights = position_weights(&sizes, mask.as_ref(), weights)?;
+    mean.add(metric.per_position(&values, target)?, weights.each);
+    Ok(())
+}

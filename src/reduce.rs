@@ -1,0 +1,213 @@
+//! One reduction for losses and metrics: the mean over positions under a mask and sample weights.
+//!
+//! A *position* is what has one loss: a sample, a time step, a pixel. With `l` the losses of the
+//! positions, `w` their weights and `m` the mask (0 or 1), a loss is
+//!
+//! ```text
+//! sum(l * w * m) / sum(m)
+//! ```
+//!
+//! and a metric is `sum(v * w * m) / sum(w * m)`. Weights never stand in the denominator of a loss, so a
+//! weight of 2 counts twice. Where no position is left, both are 0.
+
+use crate::{
+    error::Error,
+    signal::{Mask, Masked, Signal},
+};
+use dfdx::shapes::Dim;
+
+/// Every sample counts once: no weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unweighted;
+
+/// One weight a sample. On a sequence it holds for each step of the sample.
+///
+/// Keras wants the shape `(Batch, 1)` there, and takes `(Batch,)` for weights of the *steps* if the two
+/// sizes happen to agree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerSample(pub Vec<f32>);
+
+/// One weight a time step, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerStep {
+    weights: Vec<f32>,
+    length: usize,
+}
+
+impl<const L: usize> From<Vec<[f32; L]>> for PerStep {
+    fn from(rows: Vec<[f32; L]>) -> Self {
+        Self { weights: rows.into_flattened(), length: L }
+    }
+}
+
+impl PerStep {
+    /// Weights for rows of `length` steps.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the last row is not full.
+    pub fn new(weights: Vec<f32>, length: usize) -> Result<Self, Error> {
+        if weights.len().checked_rem(length).unwrap_or(weights.len()) != 0 {
+            return Err(Error::mismatch("the steps of a row of weights", length, weights.len()));
+        }
+        Ok(Self { weights, length })
+    }
+}
+
+/// Weights of samples, as a dataset holds them: [`Unweighted`], [`PerSample`] or [`PerStep`].
+pub trait SampleWeights: Clone {
+    /// For how many samples there are weights; `None` if for any number.
+    fn samples(&self) -> Option<usize>;
+
+    /// The weights of some of the samples. The rows are inside.
+    fn select(&self, rows: &[usize]) -> Self;
+
+    /// The weight of each position, where `sizes` are the sizes of the positions: the batch, then the
+    /// steps, then whatever else. `None` if all are 1.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are weights for other samples or steps, [`Error::NonFinite`] for a
+    /// weight that is no number.
+    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error>;
+}
+
+impl SampleWeights for Unweighted {
+    fn samples(&self) -> Option<usize> {
+        None
+    }
+
+    fn select(&self, _: &[usize]) -> Self {
+        Self
+    }
+
+    fn expand(&self, _: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        Ok(None)
+    }
+}
+
+impl SampleWeights for PerSample {
+    fn samples(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        Self(rows.iter().map(|&row| self.0[row]).collect())
+    }
+
+    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        repeat("the number of sample weights", &self.0, &sizes[..1], &sizes[1..])
+    }
+}
+
+impl SampleWeights for PerStep {
+    fn samples(&self) -> Option<usize> {
+        Some(self.weights.len() / self.length.max(1))
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        let row = |&row: &usize| self.weights[row * self.length..][..self.length].iter().copied();
+        Self { weights: rows.iter().flat_map(row).collect(), length: self.length }
+    }
+
+    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        let steps = sizes.get(1).copied().unwrap_or(1);
+        if steps != self.length {
+            return Err(Error::mismatch("the steps of a row of weights", steps, self.length));
+        }
+        repeat("the number of step weights", &self.weights, &sizes[..2], &sizes[2..])
+    }
+}
+
+fn repeat(
+    what: &'static str,
+    weights: &[f32],
+    outer: &[usize],
+    inner: &[usize],
+) -> Result<Option<Vec<f64>>, Error> {
+    let expected: usize = outer.iter().product();
+    if weights.len() != expected {
+        return Err(Error::mismatch(what, expected, weights.len()));
+    }
+    if let Some(index) = weights.iter().position(|w| !w.is_finite()) {
+        let value = f64::from(weights[index]);
+        return Err(Error::NonFinite { what: "sample weight", index, value });
+    }
+    let times = inner.iter().product();
+    Ok(Some(weights.iter().flat_map(|&w| std::iter::repeat_n(f64::from(w), times)).collect()))
+}
+
+/// Weights that make sense for the prediction `P`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot weight the prediction `{P}`: it has no time steps",
+    label = "weights that do not fit the prediction",
+    note = "one weight a sample is `PerSample`"
+)]
+pub trait Weights<P: Signal>: SampleWeights {}
+
+impl<P: Signal> Weights<P> for Unweighted {}
+impl<P: Signal> Weights<P> for PerSample {}
+impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {}
+impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
+
+/// `w * m` of each position.
+///
+/// # Errors
+/// Those of [`SampleWeights::expand`].
+pub(crate) fn position_weights(
+    sizes: &[usize],
+    mask: Option<&Mask>,
+    weights: &impl SampleWeights,
+) -> Result<PositionWeights, Error> {
+    let positions: usize = sizes.iter().product();
+    let mut each = weights.expand(sizes)?.unwrap_or_else(|| vec![1.0; positions]);
+    let keep = mask.map(|mask| {
+        let inner: usize = sizes[2..].iter().product();
+        let keep = mask.as_slice().iter();
+        keep.flat_map(|&keep| std::iter::repeat_n(keep, inner)).collect::<Vec<bool>>()
+    });
+    let count = match &keep {
+        Some(keep) => {
+            each.iter_mut().zip(keep).filter(|(_, keep)| !**keep).for_each(|(w, _)| *w = 0.0);
+            keep.iter().filter(|&&keep| keep).count()
+        }
+        None => positions,
+    };
+    Ok(PositionWeights { each, keep, count })
+}
+
+/// What [`position_weights`] gives.
+#[derive(Debug)]
+pub(crate) struct PositionWeights {
+    /// `w * m`.
+    pub(crate) each: Vec<f64>,
+    /// `m`, if there is a mask.
+    pub(crate) keep: Option<Vec<bool>>,
+    /// `sum(m)`.
+    pub(crate) count: usize,
+}
+
+/// A weighted mean over as many batches as it is shown: what a metric is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Mean {
+    total: f64,
+    weight: f64,
+}
+
+impl Mean {
+    /// Adds values with their weights. A value whose weight is 0 is not looked at.
+    pub fn add(
+        &mut self,
+        values: impl IntoIterator<Item = f64>,
+        weights: impl IntoIterator<Item = f64>,
+    ) {
+        for (value, weight) in values.into_iter().zip(weights).filter(|(_, weight)| *weight != 0.0)
+        {
+            self.total += value * weight;
+            self.weight += weight;
+        }
+    }
+
+    /// The mean; 0 if nothing was added.
+    pub fn get(&self) -> f64 {
+        if self.weight == 0.0 { 0.0 } else { self.total / self.weight }
+    }
+}
