@@ -1,16 +1,20 @@
 //! Keras, with shapes, ranks and padding masks checked by the compiler.
 
 pub mod backend;
+pub mod data;
 pub mod error;
 pub mod init;
 pub mod layer;
 pub mod layers;
 pub mod loss;
 pub mod metric;
+pub mod model;
+pub mod optim;
 pub mod parameters;
 pub mod reduce;
 pub mod shape;
 pub mod signal;
+pub mod train;
 
 pub use backend::{Backend, Element};
 pub use dfdx::tensor::{Cpu, Tensor};

@@ -61,6 +61,24 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     }
 }
 
+/// The device of a model: that of its first parameter, or a default one if it has none.
+pub(crate) fn device<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> D {
+    struct First<D>(Option<D>);
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for First<D> {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.0.get_or_insert_with(|| parameter.tensor.device().clone());
+            Ok(())
+        }
+    }
+
+    let mut first = First(None);
+    match model.clone().visit(&mut first) {
+        Ok(()) => first.0.unwrap_or_default(),
+        Err(_) => D::default(),
+    }
+}
+
 macro_rules! tuples {
     ($($layer:ident $i:tt)*) => {
         impl<E: Element, D: Backend<E>, $($layer: Build<E, D>),*> Build<E, D> for ($($layer,)*) {

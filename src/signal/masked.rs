@@ -46,9 +46,9 @@ impl<T> Masked<T> {
         (self.values, self.mask)
     }
 
-    /// For changes that keep the shape, such as another tape.
-    pub(crate) fn map_values<U>(self, f: impl FnOnce(T) -> U) -> Masked<U> {
-        Masked { values: f(self.values), mask: self.mask }
+    /// For values that come from the same batch as the mask.
+    pub(super) fn from_parts(values: T, mask: Mask) -> Self {
+        Self { values, mask }
     }
 }
 

@@ -21,7 +21,7 @@ pub use value::Value;
 
 use std::marker::PhantomData;
 
-use dfdx::tensor::{NoneTape, PutTape, Tape, Tensor};
+use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
 use crate::{
     backend::{Backend, Element},
@@ -44,6 +44,16 @@ pub trait Signal: 'static {
         tape: T,
     ) -> Self::Data<E, D, T>;
 
+    /// Takes the tape from under the data.
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> (Self::Data<E, D, NoneTape>, T);
+
+    /// The same data once more; no numbers are copied.
+    fn share<E: Element, D: Backend<E>>(
+        data: &Self::Data<E, D, NoneTape>,
+    ) -> Self::Data<E, D, NoneTape>;
+
     /// Joins batches, in order, into one.
     ///
     /// # Errors
@@ -64,6 +74,16 @@ impl<S: Shape> Signal for S {
         tape: T,
     ) -> Tensor<S, E, D, T> {
         PutTape::put_tape(data, tape)
+    }
+
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Tensor<S, E, D, T>,
+    ) -> (Tensor<S, E, D>, T) {
+        SplitTape::split_tape(data)
+    }
+
+    fn share<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Tensor<S, E, D> {
+        data.clone()
     }
 
     fn concat<E: Element, D: Backend<E>>(
@@ -123,6 +143,16 @@ impl<S: Shape> Signal for Ids<S> {
         PutTape::put_tape(data, tape)
     }
 
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Tensor<S, usize, D, T>,
+    ) -> (Tensor<S, usize, D>, T) {
+        SplitTape::split_tape(data)
+    }
+
+    fn share<E: Element, D: Backend<E>>(data: &Tensor<S, usize, D>) -> Tensor<S, usize, D> {
+        data.clone()
+    }
+
     fn concat<E: Element, D: Backend<E>>(
         parts: &[Tensor<S, usize, D>],
     ) -> Result<Tensor<S, usize, D>, Error> {
@@ -141,7 +171,20 @@ impl<S: Sequence> Signal for Masked<S> {
         data: Masked<Tensor<S, E, D>>,
         tape: T,
     ) -> Masked<Tensor<S, E, D, T>> {
-        data.map_values(|values| PutTape::put_tape(values, tape))
+        let (values, mask) = data.into_parts();
+        Masked::from_parts(PutTape::put_tape(values, tape), mask)
+    }
+
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Masked<Tensor<S, E, D, T>>,
+    ) -> (Masked<Tensor<S, E, D>>, T) {
+        let (values, mask) = data.into_parts();
+        let (values, tape) = SplitTape::split_tape(values);
+        (Masked::from_parts(values, mask), tape)
+    }
+
+    fn share<E: Element, D: Backend<E>>(data: &Masked<Tensor<S, E, D>>) -> Masked<Tensor<S, E, D>> {
+        data.clone()
     }
 
     fn concat<E: Element, D: Backend<E>>(

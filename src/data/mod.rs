@@ -1,0 +1,65 @@
+//! Data: from ordinary Rust values to batches.
+//!
+//! [`Samples`] are many values of one kind, such as a `Vec<[usize; 10]>` of token ids or a
+//! `Vec<[[f32; 8]; 5]>` of features; their type says which signal a batch of them is. An [`InMemory`]
+//! dataset pairs them with targets, and weights if there are any. Whatever does not fit in memory
+//! implements [`Dataset`] itself.
+
+mod in_memory;
+mod padding;
+mod samples;
+
+pub use in_memory::InMemory;
+pub use padding::{Ragged, Side, pad_sequences};
+pub use samples::Samples;
+
+use dfdx::tensor::NoneTape;
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    reduce::SampleWeights,
+    signal::Signal,
+};
+
+/// In which order a dataset is asked for its samples, and in what pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Order {
+    /// How many samples a batch holds; the last one may hold fewer.
+    pub batch_size: usize,
+    /// The seed of the shuffle of this epoch; `None` keeps the order.
+    pub shuffle: Option<u64>,
+}
+
+/// A part of a dataset: inputs, targets and weights of some samples.
+#[derive(Debug)]
+pub struct Batch<X: Signal, Y: Signal, W, E: Element, D: Backend<E>> {
+    /// The inputs.
+    pub input: X::Data<E, D, NoneTape>,
+    /// The targets.
+    pub target: Y::Data<E, D, NoneTape>,
+    /// The weights.
+    pub weights: W,
+    /// How many samples there are.
+    pub size: usize,
+}
+
+/// Samples to learn from or to be judged by. Implement it to stream your own.
+pub trait Dataset {
+    /// The signal that goes into the model.
+    type Input: Signal;
+    /// The signal that its output is compared with.
+    type Target: Signal;
+    /// The weights of the samples; [`Unweighted`](crate::reduce::Unweighted) if there are none.
+    type Weights: SampleWeights;
+
+    /// How many samples there are, if that is known; for the progress bar.
+    fn samples(&self) -> Option<usize>;
+
+    /// The batches of one epoch, made as they are asked for.
+    fn batches<E: Element, D: Backend<E>>(
+        &self,
+        order: Order,
+        dev: &D,
+    ) -> impl Iterator<Item = Result<Batch<Self::Input, Self::Target, Self::Weights, E, D>, Error>>;
+}

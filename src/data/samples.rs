@@ -1,0 +1,124 @@
+use dfdx::{
+    shapes::{Const, Shape, Unit},
+    tensor::{NoneTape, Tensor, TensorFromVec},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    shape::Batch,
+    signal::{Ids, Signal},
+};
+
+/// Many values of one kind, from which batches are made.
+///
+/// | samples | signal of a batch |
+/// | --- | --- |
+/// | `Vec<usize>` | `Ids<(Batch,)>`: class labels |
+/// | `Vec<[usize; L]>` | `Ids<(Batch, Const<L>)>`: token ids, or a label for each step |
+/// | [`Ragged`](super::Ragged) | `Ids<(Batch, Length)>`, padded to the longest row of the batch |
+/// | `Vec<f32>` | `(Batch, Const<1>)` |
+/// | `Vec<[f32; F]>` | `(Batch, Const<F>)` |
+/// | `Vec<[[f32; F]; L]>` | `(Batch, Const<L>, Const<F>)`: sequences of features |
+/// | `Vec<[[[f32; C]; W]; H]>` | `(Batch, Const<H>, Const<W>, Const<C>)`: images |
+///
+/// `f64` in place of `f32` works too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` holds no samples that a batch can be made of",
+    note = "samples are a `Vec` of numbers or of (nested) arrays of one length, such as `Vec<[usize; 10]>`",
+    note = "rows of different lengths go through `pad_sequences`, or into a `Ragged`"
+)]
+pub trait Samples {
+    /// The signal of a batch.
+    type Signal: Signal;
+
+    /// How many samples there are.
+    fn count(&self) -> usize;
+
+    /// A batch of the samples at the given places, which are below [`count`](Samples::count).
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn batch<E: Element, D: Backend<E>>(
+        &self,
+        rows: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error>;
+
+    /// The samples at the given places.
+    fn select(&self, rows: &[usize]) -> Self;
+}
+
+fn tensor<S: Shape, E: Unit, D: TensorFromVec<E>>(
+    dev: &D,
+    values: Vec<E>,
+    shape: S,
+) -> Result<Tensor<S, E, D>, Error> {
+    dev.try_tensor_from_vec(values, shape).or_device()
+}
+
+macro_rules! ids {
+    ([$($param:tt)*] $item:ty, $signal:ty, $row:ident => $flat:expr, $n:ident => $shape:expr) => {
+        impl<$($param)*> Samples for Vec<$item> {
+            type Signal = Ids<$signal>;
+
+            fn count(&self) -> usize {
+                self.len()
+            }
+
+            fn batch<E: Element, D: Backend<E>>(
+                &self,
+                rows: &[usize],
+                dev: &D,
+            ) -> Result<Tensor<$signal, usize, D>, Error> {
+                let values = rows.iter().flat_map(|&row| { let $row = &self[row]; $flat }).collect();
+                let $n = rows.len();
+                tensor(dev, values, $shape)
+            }
+
+            fn select(&self, rows: &[usize]) -> Self {
+                rows.iter().map(|&row| self[row]).collect()
+            }
+        }
+    };
+}
+ids!([] usize, (Batch,), row => [*row], n => (n,));
+ids!([const L: usize] [usize; L], (Batch, Const<L>), row => row.iter().copied(), n => (n, Const));
+
+macro_rules! numbers {
+    ($number:ty: [$($param:tt)*] $item:ty, $signal:ty, $row:ident => $flat:expr, $n:ident => $shape:expr) => {
+        impl<$($param)*> Samples for Vec<$item> {
+            type Signal = $signal;
+
+            fn count(&self) -> usize {
+                self.len()
+            }
+
+            fn batch<E: Element, D: Backend<E>>(
+                &self,
+                rows: &[usize],
+                dev: &D,
+            ) -> Result<Tensor<$signal, E, D>, Error> {
+                let flat = rows.iter().flat_map(|&row| { let $row = &self[row]; $flat });
+                let values = flat.map(|&x| E::of(f64::from(x))).collect();
+                let $n = rows.len();
+                tensor(dev, values, $shape)
+            }
+
+            fn select(&self, rows: &[usize]) -> Self {
+                rows.iter().map(|&row| self[row]).collect()
+            }
+        }
+    };
+    ($number:ty) => {
+        numbers!($number: [] $number, (Batch, Const<1>), x => [x], n => (n, Const));
+        numbers!($number: [const F: usize] [$number; F], (Batch, Const<F>), x => x, n => (n, Const));
+        numbers!($number: [const L: usize, const F: usize] [[$number; F]; L],
+            (Batch, Const<L>, Const<F>), x => x.as_flattened(), n => (n, Const, Const));
+        numbers!($number: [const H: usize, const W: usize, const C: usize] [[[$number; C]; W]; H],
+            (Batch, Const<H>, Const<W>, Const<C>),
+            x => x.as_flattened().as_flattened(), n => (n, Const, Const, Const));
+    };
+}
+numbers!(f32);
+numbers!(f64);

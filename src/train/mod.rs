@@ -1,0 +1,10 @@
+//! Training: `fit`, `evaluate` and `predict`, as in Keras.
+
+mod feed;
+mod history;
+mod progress;
+mod trainer;
+
+pub use feed::Feeds;
+pub use history::History;
+pub use trainer::{Fit, Trainer, predict};

@@ -1,0 +1,372 @@
+use dfdx::{
+    prelude::Backward,
+    tensor::{Cpu, Gradients, NoneTape, OwnedTape},
+};
+
+use super::{Feeds, History, progress::Progress};
+use crate::{
+    backend::{Backend, Element},
+    data::{Batch, Dataset, Order, Samples},
+    error::{Error, OrDevice},
+    loss::{Loss, Prediction},
+    metric::{self, Metric},
+    model::Model,
+    optim::{Optimizer, State},
+    parameters,
+    reduce::{Mean, SampleWeights, Unweighted, Weights},
+    signal::Signal,
+};
+
+/// How long and in what pieces to train: the arguments of Keras's `fit`, with its defaults.
+///
+/// ```
+/// use kerata::train::Fit;
+///
+/// let fit = Fit { batch_size: 64, ..Fit::epochs(12) };
+/// assert!(fit.shuffle);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fit {
+    /// How often all samples are seen. Default 1.
+    pub epochs: usize,
+    /// How many samples are in a batch. Default 32.
+    pub batch_size: usize,
+    /// Whether each epoch has an order of its own. Default yes.
+    pub shuffle: bool,
+    /// What decides these orders. Default 0.
+    pub seed: u64,
+    /// Whether a progress bar is drawn, if the output is a terminal. Default yes.
+    pub progress: bool,
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        Self { epochs: 1, batch_size: 32, shuffle: true, seed: 0, progress: true }
+    }
+}
+
+impl Fit {
+    /// The defaults, with a number of epochs.
+    pub fn epochs(epochs: usize) -> Self {
+        Self { epochs, ..Self::default() }
+    }
+}
+
+type AnyMetric<M, Y, E, D> = Box<dyn Metric<<M as Model<E, D>>::Output, Y, E, D>>;
+
+/// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
+///
+/// The same model, data, [`Fit`] and seed of the device give the same numbers.
+///
+/// ```
+/// use kerata::{*, prelude::*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd,
+///     train::{Fit, Trainer}};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&dev)?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?;
+/// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+/// let history = trainer.fit(&data, &Fit::epochs(200))?;
+/// assert!(history.last("loss").unwrap() < 1e-4);
+/// let answers = trainer.predict(&vec![[10.0_f32]], 32)?;
+/// assert!((answers.as_vec()[0] - 21.0).abs() < 0.1);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Trainer<M, L, O, Y, E = f32, D = Cpu>
+where
+    M: Model<E, D, Output: Prediction>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    /// The model. After an error it is as the last complete step left it.
+    pub model: M,
+    loss: L,
+    optimizer: O,
+    state: State<E, D>,
+    metrics: Vec<(AnyMetric<M, Y, E, D>, bool)>,
+    history: History,
+    dev: D,
+}
+
+impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
+where
+    M: Model<E, D, Output: Prediction>,
+    L: Loss<M::Output, Y, E, D>,
+    O: Optimizer,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    /// Puts a model, a loss and an optimiser together.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
+    pub fn new(model: M, loss: L, optimizer: O) -> Result<Self, Error> {
+        optimizer.check()?;
+        Ok(Self {
+            dev: parameters::device(&model),
+            model,
+            loss,
+            optimizer,
+            state: State::default(),
+            metrics: Vec::new(),
+            history: History::default(),
+        })
+    }
+
+    /// Adds a metric. It honours the mask, not the sample weights: Keras's `metrics=`.
+    #[must_use]
+    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+        self.metrics.push((Box::new(metric), false));
+        self
+    }
+
+    /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
+    #[must_use]
+    pub fn weighted_metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+        self.metrics.push((Box::new(metric), true));
+        self
+    }
+
+    /// What was measured in all epochs so far, also in those before an error.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How many steps the optimiser has made.
+    pub fn steps(&self) -> usize {
+        self.state.steps()
+    }
+
+    /// Trains the model.
+    ///
+    /// Returns what was measured in these epochs: `loss`, the mean of the losses of the batches by their
+    /// size, each taken before its step; and the metrics, likewise of the training pass.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteLoss`] names epoch and batch; [`Error::Empty`] if the data yields no batch;
+    /// [`Error::Invalid`] for no epochs or a batch size of 0; and those of layers, loss and data.
+    pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<History, Error>
+    where
+        Data: Dataset<Target = Y>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+    {
+        self.run(data, None::<&Data>, fit)
+    }
+
+    /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
+    /// columns of the history.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Trainer::fit).
+    pub fn fit_validated<Data, Validation>(
+        &mut self,
+        data: &Data,
+        validation: &Validation,
+        fit: &Fit,
+    ) -> Result<History, Error>
+    where
+        Data: Dataset<Target = Y>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+        Validation: Dataset<Target = Y>,
+        Validation::Input: Feeds<M::Input>,
+        Validation::Weights: Weights<M::Output>,
+    {
+        self.run(data, Some(validation), fit)
+    }
+
+    /// Measures the model on data, without learning from it: the loss first, then the metrics.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] if the data yields no batch; and those of layers, loss and data.
+    pub fn evaluate<Data>(
+        &self,
+        data: &Data,
+        batch_size: usize,
+    ) -> Result<Vec<(String, f64)>, Error>
+    where
+        Data: Dataset<Target = Y>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+    {
+        let mut totals = Totals::new(self.metrics.len());
+        let order = Order { batch_size: checked(batch_size)?, shuffle: None };
+        for batch in data.batches::<E, D>(order, &self.dev) {
+            let Batch { input, target, weights, size } = batch?;
+            let input = Data::Input::feed::<E, D>(input);
+            let output = self.model.call::<NoneTape>(input)?;
+            self.measure(&mut totals, &output, &target, &weights)?;
+            let loss = self.loss.mean::<NoneTape, _>(output, &target, &weights)?;
+            totals.loss.add([loss.as_vec()[0].as_f64()], [size as f64]);
+        }
+        totals.report(self.metrics.iter().map(|(metric, _)| metric.name()))
+    }
+
+    /// The outputs of the model, of all samples in one.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] if there are no samples; and those of the layers.
+    pub fn predict<X>(
+        &self,
+        inputs: &X,
+        batch_size: usize,
+    ) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
+    where
+        X: Samples,
+        X::Signal: Feeds<M::Input>,
+    {
+        predict(&self.model, inputs, batch_size, &self.dev)
+    }
+
+    fn run<Data, Validation>(
+        &mut self,
+        data: &Data,
+        validation: Option<&Validation>,
+        fit: &Fit,
+    ) -> Result<History, Error>
+    where
+        Data: Dataset<Target = Y>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+        Validation: Dataset<Target = Y>,
+        Validation::Input: Feeds<M::Input>,
+        Validation::Weights: Weights<M::Output>,
+    {
+        if fit.epochs == 0 {
+            let (name, value) = ("epochs", "0".into());
+            return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
+        }
+        let mut history = History::default();
+        for epoch in 1..=fit.epochs {
+            let bar = Progress::start(fit.progress, epoch, fit.epochs, data.samples());
+            let mut values = self.epoch(data, epoch, fit, &bar)?;
+            if let Some(validation) = validation {
+                let measured = self.evaluate(validation, fit.batch_size)?;
+                values.extend(measured.into_iter().map(|(name, v)| (format!("val_{name}"), v)));
+            }
+            let line = values.iter().map(|(name, value)| format!("  {name} {value:.4}"));
+            bar.finish(format!("epoch {epoch}/{}{}", fit.epochs, line.collect::<String>()));
+            history.push(values.clone());
+            self.history.push(values);
+        }
+        Ok(history)
+    }
+
+    /// One epoch of training.
+    fn epoch<Data>(
+        &mut self,
+        data: &Data,
+        epoch: usize,
+        fit: &Fit,
+        bar: &Progress,
+    ) -> Result<Vec<(String, f64)>, Error>
+    where
+        Data: Dataset<Target = Y>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+    {
+        let mut totals = Totals::new(self.metrics.len());
+        // Each epoch of each call has its own order, and the whole follows from one seed.
+        let shuffle = (self.history.epochs() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let order = Order {
+            batch_size: checked(fit.batch_size)?,
+            shuffle: fit.shuffle.then_some(fit.seed ^ shuffle),
+        };
+        let dev = self.dev.clone();
+        for (number, batch) in data.batches::<E, D>(order, &dev).enumerate() {
+            let Batch { input, target, weights, size } = batch?;
+            let input = Data::Input::feed::<E, D>(input);
+            let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, OwnedTape::default());
+            let output = self.model.call_mut(input)?;
+            let (output, tape) = M::Output::split_tape(output);
+            self.measure(&mut totals, &output, &target, &weights)?;
+            let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
+            let loss = self.loss.mean(output, &target, &weights)?;
+            let value = loss.as_vec()[0].as_f64();
+            if !value.is_finite() {
+                return Err(Error::NonFiniteLoss { value, epoch, batch: number + 1 });
+            }
+            let mut gradients: Gradients<E, D> = loss.try_backward().or_device()?;
+            self.state.step(&self.optimizer, &mut self.model, &mut gradients)?;
+            totals.loss.add([value], [size as f64]);
+            bar.batch(size, totals.loss.get());
+        }
+        totals.report(self.metrics.iter().map(|(metric, _)| metric.name()))
+    }
+
+    fn measure(
+        &self,
+        totals: &mut Totals,
+        output: &<M::Output as Signal>::Data<E, D, NoneTape>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl SampleWeights,
+    ) -> Result<(), Error> {
+        for (mean, (metric, weighted)) in totals.metrics.iter_mut().zip(&self.metrics) {
+            let metric = metric.as_ref();
+            let output = M::Output::share::<E, D>(output);
+            if *weighted {
+                metric::update::<M::Output, Y, E, D, _>(mean, metric, output, target, weights)?;
+            } else {
+                metric::update::<M::Output, Y, E, D, _>(mean, metric, output, target, &Unweighted)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The outputs of a model for samples, of all of them in one, by the inference pass.
+///
+/// # Errors
+/// [`Error::Empty`] if there are no samples; and those of the layers.
+pub fn predict<M, X, E, D>(
+    model: &M,
+    inputs: &X,
+    batch_size: usize,
+    dev: &D,
+) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
+where
+    M: Model<E, D>,
+    X: Samples,
+    X::Signal: Feeds<M::Input>,
+    E: Element,
+    D: Backend<E>,
+{
+    let batch_size = checked(batch_size)?;
+    let rows: Vec<usize> = (0..inputs.count()).collect();
+    let outputs = rows.chunks(batch_size).map(|rows| {
+        let input = X::Signal::feed::<E, D>(inputs.batch(rows, dev)?);
+        model.call::<NoneTape>(input)
+    });
+    M::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
+}
+
+fn checked(batch_size: usize) -> Result<usize, Error> {
+    if batch_size == 0 {
+        let (name, value) = ("batch_size", "0".into());
+        return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
+    }
+    Ok(batch_size)
+}
+
+/// The means of an epoch.
+struct Totals {
+    loss: Mean,
+    metrics: Vec<Mean>,
+}
+
+impl Totals {
+    fn new(metrics: usize) -> Self {
+        Self { loss: Mean::default(), metrics: vec![Mean::default(); metrics] }
+    }
+
+    fn report(self, names: impl Iterator<Item = String>) -> Result<Vec<(String, f64)>, Error> {
+        if self.loss == Mean::default() {
+            return Err(Error::Empty("the dataset"));
+        }
+        let values = names.zip(self.metrics.iter().map(Mean::get));
+        Ok(std::iter::once(("loss".to_owned(), self.loss.get())).chain(values).collect())
+    }
+}
