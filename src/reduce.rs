@@ -145,7 +145,9 @@ pub trait Weights<P: Signal>: SampleWeights {}
 
 impl<P: Signal> Weights<P> for Unweighted {}
 impl<P: Signal> Weights<P> for PerSample {}
+#[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {}
+#[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
 
 /// `w * m` of each position.

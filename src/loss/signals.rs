@@ -86,6 +86,7 @@ macro_rules! prediction {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, $($dim: Dim,)* const V: usize> Target<(B, $($dim,)* Const<V>)>
             for (B, $($dim,)* Const<V>)
         {
@@ -96,6 +97,7 @@ macro_rules! prediction {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, $($dim: Dim,)* const V: usize> Labels<(B, $($dim,)* Const<V>)>
             for Ids<(B, $($dim,)*)>
         {
@@ -126,6 +128,7 @@ macro_rules! masked {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, L: Dim, $($dim: Dim,)* const V: usize>
             Target<Masked<(B, L, $($dim,)* Const<V>)>> for (B, L, $($dim,)* Const<V>)
         {
@@ -136,6 +139,7 @@ macro_rules! masked {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, L: Dim, $($dim: Dim,)* const V: usize>
             Labels<Masked<(B, L, $($dim,)* Const<V>)>> for Ids<(B, L, $($dim,)*)>
         {

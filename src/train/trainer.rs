@@ -92,7 +92,6 @@ where
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
 where
     M: Model<E, D, Output: Prediction>,
-    L: Loss<M::Output, Y, E, D>,
     O: Optimizer,
     Y: Signal,
     E: Element,
@@ -149,6 +148,7 @@ where
     /// [`Error::Invalid`] for no epochs or a batch size of 0; and those of layers, loss and data.
     pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<History, Error>
     where
+        L: Loss<M::Output, Y, E, D>,
         Data: Dataset<Target = Y>,
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
@@ -168,6 +168,7 @@ where
         fit: &Fit,
     ) -> Result<History, Error>
     where
+        L: Loss<M::Output, Y, E, D>,
         Data: Dataset<Target = Y>,
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
@@ -188,6 +189,7 @@ where
         batch_size: usize,
     ) -> Result<Vec<(String, f64)>, Error>
     where
+        L: Loss<M::Output, Y, E, D>,
         Data: Dataset<Target = Y>,
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
@@ -228,6 +230,7 @@ where
         fit: &Fit,
     ) -> Result<History, Error>
     where
+        L: Loss<M::Output, Y, E, D>,
         Data: Dataset<Target = Y>,
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
@@ -264,6 +267,7 @@ where
         bar: &Progress,
     ) -> Result<Vec<(String, f64)>, Error>
     where
+        L: Loss<M::Output, Y, E, D>,
         Data: Dataset<Target = Y>,
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
