@@ -45,6 +45,47 @@ pub struct Batch<X: Signal, Y: Signal, W, E: Element, D: Backend<E>> {
 }
 
 /// Samples to learn from or to be judged by. Implement it to stream your own.
+///
+/// ```
+/// use kerata::{*, prelude::*, data::{self, Dataset, Order}, loss::MeanSquaredError,
+///     model::Sequential, optim::Sgd, reduce::Unweighted, train::{Fit, Trainer}};
+///
+/// /// `y = 2 * x`, made up as it is asked for.
+/// struct Doubles;
+///
+/// impl Dataset for Doubles {
+///     type Input = (Batch, Const<1>);
+///     type Target = (Batch, Const<1>);
+///     type Weights = Unweighted;
+///
+///     fn samples(&self) -> Option<usize> {
+///         None
+///     }
+///
+///     fn batches<E: Element, D: Backend<E>>(
+///         &self,
+///         order: Order,
+///         dev: &D,
+///     ) -> impl Iterator<Item = Result<data::Batch<Self::Input, Self::Target, Unweighted, E, D>, Error>> {
+///         (0..50).map(move |i| {
+///             let x: Vec<f64> = (0..order.batch_size).map(|j| ((i + j) % 7) as f64 / 7.0).collect();
+///             let of = |factor| x.iter().map(|x| E::of(factor * x)).collect::<Vec<E>>();
+///             Ok(data::Batch {
+///                 input: dev.tensor_from_vec(of(1.0), (x.len(), Const)),
+///                 target: dev.tensor_from_vec(of(2.0), (x.len(), Const)),
+///                 weights: Unweighted,
+///                 size: x.len(),
+///             })
+///         })
+///     }
+/// }
+///
+/// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.3))?;
+/// let history = trainer.fit(&Doubles, &Fit::epochs(10))?;
+/// assert!(history.last("loss").unwrap() < 1e-4);
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Dataset {
     /// The signal that goes into the model.
     type Input: Signal;
