@@ -1,0 +1,198 @@
+//! A reference case: numbers that Keras computed, with what they belong to.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use dfdx::tensor::Gradients;
+use kerata::{
+    Cpu, Error, Tensor,
+    parameters::{Parameter, Parameters, Visitor},
+    shape::{HasShape, Shape},
+};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+
+/// The release of Keras that computed the cases.
+const KERAS: &str = "keras-3.15.1";
+
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) json: Value,
+    tensors: HashMap<String, (Vec<usize>, Numbers)>,
+}
+
+enum Numbers {
+    Floats(Vec<f32>),
+    Ids(Vec<usize>),
+    Flags(Vec<bool>),
+}
+
+impl Case {
+    /// Reads a case, from this repository or else from where all of them are. `None`, said loudly, where
+    /// they are absent.
+    pub(crate) fn open(name: &str) -> Option<Case> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let all = std::env::var_os("KERATA_CASES")
+            .map_or_else(|| root.join("../shared/keras-cases"), PathBuf::from);
+        let places = [root.join("tests/cases").join(KERAS).join(name), all.join(name)];
+        let Some(folder) = places.iter().find(|place| place.join("case.json").is_file()) else {
+            eprintln!("SKIPPED: the reference case `{name}` is not here; set KERATA_CASES");
+            return None;
+        };
+        let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+        let json = serde_json::from_slice(&read("case.json")).unwrap();
+        let bytes = read("tensors.safetensors");
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = tensors.iter().map(|(name, view)| {
+            let words = view.data().chunks_exact(4).map(|b| <[u8; 4]>::try_from(b).unwrap());
+            let numbers = match view.dtype() {
+                Dtype::F32 => Numbers::Floats(words.map(f32::from_le_bytes).collect()),
+                Dtype::I32 => Numbers::Ids(words.map(|b| i32::from_le_bytes(b) as usize).collect()),
+                Dtype::BOOL => Numbers::Flags(view.data().iter().map(|&b| b != 0).collect()),
+                other => panic!("{name}: {other:?}"),
+            };
+            (name.to_owned(), (view.shape().to_vec(), numbers))
+        });
+        Some(Case { name: name.to_owned(), json, tensors: tensors.collect() })
+    }
+
+    pub(crate) fn has(&self, tensor: &str) -> bool {
+        self.tensors.contains_key(tensor)
+    }
+
+    fn numbers(&self, tensor: &str) -> &Numbers {
+        let found = self.tensors.get(tensor);
+        &found.unwrap_or_else(|| panic!("{}: no tensor `{tensor}`", self.name)).1
+    }
+
+    pub(crate) fn shape(&self, tensor: &str) -> &[usize] {
+        self.numbers(tensor);
+        &self.tensors[tensor].0
+    }
+
+    pub(crate) fn floats(&self, tensor: &str) -> Vec<f32> {
+        match self.numbers(tensor) {
+            Numbers::Floats(values) => values.clone(),
+            Numbers::Ids(values) => values.iter().map(|&id| id as f32).collect(),
+            Numbers::Flags(values) => values.iter().map(|&b| f32::from(u8::from(b))).collect(),
+        }
+    }
+
+    pub(crate) fn ids(&self, tensor: &str) -> Vec<usize> {
+        match self.numbers(tensor) {
+            Numbers::Ids(values) => values.clone(),
+            _ => panic!("{}: `{tensor}` holds no ids", self.name),
+        }
+    }
+
+    pub(crate) fn flags(&self, tensor: &str) -> Vec<bool> {
+        match self.numbers(tensor) {
+            Numbers::Flags(values) => values.clone(),
+            _ => panic!("{}: `{tensor}` holds no flags", self.name),
+        }
+    }
+
+    /// The allowed difference, absolute and relative, of a group: forward, loss, grad, train or metric.
+    pub(crate) fn tolerance(&self, group: &str) -> (f64, f64) {
+        let tolerance = &self.json["tolerance"][group];
+        (tolerance["atol"].as_f64().unwrap(), tolerance["rtol"].as_f64().unwrap())
+    }
+
+    /// Fails unless all numbers agree: `|a - b| <= atol + rtol * |b|`.
+    pub(crate) fn assert_close(&self, group: &str, what: &str, found: &[f32], expected: &[f32]) {
+        assert_eq!(found.len(), expected.len(), "{}: the size of {what}", self.name);
+        let (atol, rtol) = self.tolerance(group);
+        for (i, (&a, &b)) in found.iter().zip(expected).enumerate() {
+            let (a, b) = (f64::from(a), f64::from(b));
+            let close = approx::relative_eq!(a, b, epsilon = atol, max_relative = rtol);
+            assert!(close, "{}: {what}[{i}] is {a}, Keras has {b}", self.name);
+        }
+    }
+
+    /// Fails unless the numbers agree with those of a tensor of the case.
+    pub(crate) fn assert_tensor(&self, group: &str, tensor: &str, found: &[f32]) {
+        self.assert_close(group, tensor, found, &self.floats(tensor));
+    }
+
+    /// Shows each parameter of a tuple of layers with its name in the case.
+    fn each<M: Parameters>(&self, model: &mut M, f: impl FnMut(&str, &mut dyn AnyTensor)) {
+        model.visit(&mut Weights { case: self, layer: 0, f }).unwrap();
+    }
+
+    /// Gives a tuple of layers the weights of the case.
+    pub(crate) fn load<M: Parameters>(&self, model: &mut M) {
+        self.each(model, |name, tensor| tensor.write(&self.floats(name)));
+    }
+
+    /// The weights of a tuple of layers, with their names in the case.
+    pub(crate) fn weights<M: Parameters>(&self, model: &M) -> Vec<(String, Vec<f32>)> {
+        let mut weights = Vec::new();
+        self.each(&mut model.clone(), |name, tensor| {
+            weights.push((name.to_owned(), tensor.read()))
+        });
+        weights
+    }
+
+    /// The gradients of the weights, with their names in the case.
+    pub(crate) fn gradients<M: Parameters>(
+        &self,
+        model: &M,
+        gradients: &mut Gradients<f32, Cpu>,
+    ) -> Vec<(String, Vec<f32>)> {
+        let mut found = Vec::new();
+        self.each(&mut model.clone(), |name, tensor| {
+            found.push((name.to_owned(), tensor.gradient(gradients)));
+        });
+        found
+    }
+
+    /// The name that Keras has for a weight of the layer with the number `layer`.
+    fn keras_name(&self, layer: usize, weight: &str) -> String {
+        let order = self.json["weight_order"].as_array().unwrap();
+        let fits = |name: &&str| {
+            name.starts_with(&format!("{layer}.")) && name.ends_with(&format!(".{weight}"))
+        };
+        let name = order.iter().filter_map(Value::as_str).find(fits);
+        name.unwrap_or_else(|| panic!("{}: no weight {layer}.*.{weight}", self.name)).to_owned()
+    }
+}
+
+/// A tensor of any shape.
+trait AnyTensor {
+    fn read(&self) -> Vec<f32>;
+    fn write(&mut self, numbers: &[f32]);
+    fn gradient(&self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32>;
+}
+
+impl<S: Shape> AnyTensor for Tensor<S, f32, Cpu> {
+    fn read(&self) -> Vec<f32> {
+        self.as_vec()
+    }
+
+    fn write(&mut self, numbers: &[f32]) {
+        self.copy_from(numbers);
+    }
+
+    fn gradient(&self, gradients: &mut Gradients<f32, Cpu>) -> Vec<f32> {
+        gradients.get_or_alloc_mut(self).unwrap().to_vec()
+    }
+}
+
+struct Weights<'a, F> {
+    case: &'a Case,
+    layer: usize,
+    f: F,
+}
+
+impl<F: FnMut(&str, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
+    fn enter(&mut self, name: &str) {
+        self.layer = name.parse().unwrap();
+    }
+
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+        let name = self.case.keras_name(self.layer, parameter.name);
+        let shape: Vec<usize> = parameter.tensor.shape().concrete().into();
+        assert_eq!(shape, self.case.shape(&name), "{}: the shape of {name}", self.case.name);
+        (self.f)(&name, parameter.tensor);
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! Held against numbers that Keras computed: layers, gradients, losses, metrics and training.
+
+#![allow(missing_docs)]
+
+mod case;
+mod models;
