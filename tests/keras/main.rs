@@ -3,4 +3,7 @@
 #![allow(missing_docs)]
 
 mod case;
+mod losses;
 mod models;
+mod states;
+mod training;

@@ -18,7 +18,7 @@ use kerata::{
 use crate::case::Case;
 
 /// A signal whose data a case holds.
-trait FromCase: Signal {
+pub(crate) trait FromCase: Signal {
     fn read(case: &Case, tensor: &str) -> Self::Data<f32, Cpu, NoneTape>;
 }
 
@@ -37,7 +37,7 @@ impl<S: Shape> FromCase for Ids<S> {
 }
 
 /// A signal whose data can be compared with that of a case.
-trait Comparable: Signal {
+pub(crate) trait Comparable: Signal {
     fn values(data: &Self::Data<f32, Cpu, NoneTape>) -> Vec<f32>;
     fn mask(data: &Self::Data<f32, Cpu, NoneTape>) -> Option<Vec<bool>>;
 }
