@@ -19,6 +19,14 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// The signal that leaves the layer.
     type Out: Signal;
 
+    /// Checks what the types leave open, such as the product that `Flatten<N>` names, with an `assert!`.
+    /// A `#[model]` evaluates it where the layer is declared; a layer that has one evaluates it in
+    /// [`call`](Layer::call) too.
+    const CHECK: () = ();
+
+    /// Whether a mask that ends here is dropped on purpose, not consumed by meaning.
+    const DROPS_MASK: bool = false;
+
     /// The inference pass.
     ///
     /// # Errors

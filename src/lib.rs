@@ -19,10 +19,11 @@ pub mod train;
 pub use backend::{Backend, Element};
 pub use dfdx::tensor::{Cpu, Tensor};
 pub use error::Error;
+pub use kerata_macros::model;
 pub use layer::Layer;
 pub use layers::*;
 pub use shape::{Batch, Const, Length};
-pub use signal::{Ids, Mask, Masked};
+pub use signal::{Ids, Inputs, Mask, Masked};
 
 /// The traits whose methods a program calls.
 ///
@@ -32,7 +33,9 @@ pub mod prelude {
     pub use crate::{
         layer::{Forward, Layer},
         loss::Compute,
+        model::Model,
         parameters::{Build, Parameters},
+        train::Predict,
     };
     pub use dfdx::{
         tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor},

@@ -57,7 +57,8 @@ sequence!(C1 C2 C3 C4);
 
 /// A shape whose last dimension, the features, has a size that the compiler knows.
 ///
-/// This is the number that `_` stands for in `Dense<_, 10>` or `Lstm<_, 128>`.
+/// This is the number that `_` stands for in `Dense<_, 10>` or `Lstm<_, 128>`. A masked sequence has the
+/// features of its values; token ids have none, which counts as 0.
 #[diagnostic::on_unimplemented(
     message = "the number of features of `{Self}` is not known to the compiler",
     label = "the last dimension must be a `Const<N>`"
@@ -74,6 +75,7 @@ macro_rules! features {
         }
     };
 }
+
 features!();
 features!(A);
 features!(A B);

@@ -11,7 +11,9 @@ use crate::{
     error::Error,
     init,
     layer::Layer,
+    model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
+    shape::Features,
     signal::{Is, OneVector},
 };
 
@@ -67,6 +69,16 @@ where
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
         A::apply(D::dense(In::vectors(x)?, &self.kernel, &self.bias)?)
     }
+}
+
+impl<In, const I: usize, const O: usize, A, E, D> Infer<In> for Dense<I, O, A, E, D>
+where
+    In: Features,
+    A: Activation,
+    E: Element,
+    D: Backend<E>,
+{
+    const SIZE: usize = In::SIZE;
 }
 
 impl<const I: usize, const O: usize, A, E, D> Build<E, D> for Dense<I, O, A, E, D>

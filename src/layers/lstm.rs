@@ -11,7 +11,9 @@ use crate::{
     error::{Error, OrDevice},
     init,
     layer::Layer,
+    model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
+    shape::Features,
     signal::{Is, Mask, Signal, Steps},
 };
 
@@ -197,6 +199,16 @@ where
         let (outputs, state) = self.run(x, mask.as_ref())?;
         Ok(state.h.put_tape(outputs.split_tape().1))
     }
+}
+
+impl<In, const I: usize, const H: usize, R, E, D> Infer<In> for Lstm<I, H, R, E, D>
+where
+    In: Features,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    const SIZE: usize = In::SIZE;
 }
 
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Build<E, D>

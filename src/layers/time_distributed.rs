@@ -8,6 +8,7 @@ use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
     layer::Layer,
+    model::Infer,
     parameters::{Build, Parameters, Visitor},
     signal::{EachStep, Plain, Signal, UnfoldSteps},
 };
@@ -81,6 +82,10 @@ where
 {
     let shape = y.shape().unfold(batch, length);
     y.try_reshape_like(&shape).or_device()
+}
+
+impl<In: EachStep, Inner: Infer<In::Step>> Infer<In> for TimeDistributed<Inner> {
+    const SIZE: usize = Inner::SIZE;
 }
 
 impl<L: Build<E, D>, E: Element, D: Backend<E>> Build<E, D> for TimeDistributed<L> {

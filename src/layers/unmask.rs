@@ -32,6 +32,8 @@ pub struct Unmask;
 impl<S: Sequence, E: Element, D: Backend<E>> Layer<Masked<S>, E, D> for Unmask {
     type Out = S;
 
+    const DROPS_MASK: bool = true;
+
     fn call<T: Tape<E, D>>(
         &self,
         x: Masked<Tensor<S, E, D, T>>,

@@ -4,7 +4,10 @@ use dfdx::{
 };
 
 use super::Mask;
-use crate::{error::Error, shape::Sequence};
+use crate::{
+    error::Error,
+    shape::{Features, Sequence},
+};
 
 /// A padded sequence together with the mask that says which of its steps are real.
 ///
@@ -72,4 +75,8 @@ impl<S: Sequence, E, D: Storage<E>, T> Masked<Tensor<S, E, D, T>> {
     pub fn with_mask(self, mask: Mask) -> Result<Self, Error> {
         Self::new(self.values, mask)
     }
+}
+
+impl<S: Features> Features for Masked<S> {
+    const SIZE: usize = S::SIZE;
 }

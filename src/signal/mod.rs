@@ -9,11 +9,13 @@
 //! | [`Masked<S>`](Masked) | a padded sequence and its mask | `Masked<Tensor<S, E, D, T>>` |
 //! | [`Ids<S>`](Ids) | token ids or class labels | `Tensor<S, usize, D, T>` |
 
+mod inputs;
 mod kinds;
 mod mask;
 mod masked;
 mod value;
 
+pub use inputs::Inputs;
 pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
 pub use mask::Mask;
 pub use masked::Masked;
@@ -26,7 +28,7 @@ use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
-    shape::{self, Sequence, Shape},
+    shape::{self, Features, Sequence, Shape},
 };
 
 /// What travels on the wire between two layers, named by its shape alone.
@@ -35,6 +37,9 @@ use crate::{
     note = "a signal is a shape such as `(Batch, Const<10>)`, a `Masked<(Batch, Const<10>, Const<8>)>` or `Ids<(Batch, Const<10>)>`"
 )]
 pub trait Signal: 'static {
+    /// Whether a mask travels with it.
+    const MASKED: bool = false;
+
     /// The data that carries the signal, for a number type, a device and a tape.
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>>;
 
@@ -164,7 +169,13 @@ impl<S: Shape> Signal for Ids<S> {
     }
 }
 
+impl<S> Features for Ids<S> {
+    const SIZE: usize = 0;
+}
+
 impl<S: Sequence> Signal for Masked<S> {
+    const MASKED: bool = true;
+
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Masked<Tensor<S, E, D, T>>;
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(

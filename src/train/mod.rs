@@ -2,9 +2,11 @@
 
 mod feed;
 mod history;
+mod predict;
 mod progress;
 mod trainer;
 
 pub use feed::Feeds;
 pub use history::History;
-pub use trainer::{Fit, Trainer, predict};
+pub use predict::Predict;
+pub use trainer::{Fit, Trainer};

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{Cpu, Gradients, NoneTape, OwnedTape},
 };
 
-use super::{Feeds, History, progress::Progress};
+use super::{Feeds, History, Predict, progress::Progress};
 use crate::{
     backend::{Backend, Element},
     data::{Batch, Dataset, Order, Samples},
@@ -220,7 +220,7 @@ where
         X: Samples,
         X::Signal: Feeds<M::Input>,
     {
-        predict(&self.model, inputs, batch_size, &self.dev)
+        self.model.predict(inputs, batch_size)
     }
 
     fn run<Data, Validation>(
@@ -321,33 +321,7 @@ where
     }
 }
 
-/// The outputs of a model for samples, of all of them in one, by the inference pass.
-///
-/// # Errors
-/// [`Error::Empty`] if there are no samples; and those of the layers.
-pub fn predict<M, X, E, D>(
-    model: &M,
-    inputs: &X,
-    batch_size: usize,
-    dev: &D,
-) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
-where
-    M: Model<E, D>,
-    X: Samples,
-    X::Signal: Feeds<M::Input>,
-    E: Element,
-    D: Backend<E>,
-{
-    let batch_size = checked(batch_size)?;
-    let rows: Vec<usize> = (0..inputs.count()).collect();
-    let outputs = rows.chunks(batch_size).map(|rows| {
-        let input = X::Signal::feed::<E, D>(inputs.batch(rows, dev)?);
-        model.call::<NoneTape>(input)
-    });
-    M::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
-}
-
-fn checked(batch_size: usize) -> Result<usize, Error> {
+pub(super) fn checked(batch_size: usize) -> Result<usize, Error> {
     if batch_size == 0 {
         let (name, value) = ("batch_size", "0".into());
         return Err(Error::Invalid { name, value, expected: "it must be at least 1" });

@@ -1,0 +1,42 @@
+//! `_` in the type of a layer.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::{GenericArgument, Type, parse_quote_spanned, spanned::Spanned, visit_mut::VisitMut};
+
+use crate::signal::is_hole;
+
+/// The places of `_` in a type.
+pub(crate) fn holes(ty: &Type) -> Vec<Span> {
+    struct Holes(Vec<Span>);
+    impl VisitMut for Holes {
+        fn visit_type_mut(&mut self, ty: &mut Type) {
+            if let Type::Infer(hole) = ty {
+                self.0.push(hole.span());
+            }
+            syn::visit_mut::visit_type_mut(self, ty);
+        }
+    }
+    let mut holes = Holes(Vec::new());
+    holes.visit_type_mut(&mut ty.clone());
+    holes.0
+}
+
+/// The type with something in the place of each `_`.
+pub(crate) fn fill(ty: &Type, with: &TokenStream) -> Type {
+    struct Fill<'a>(&'a TokenStream);
+    impl VisitMut for Fill<'_> {
+        fn visit_generic_argument_mut(&mut self, argument: &mut GenericArgument) {
+            if is_hole(argument) {
+                let (with, span) = (self.0, argument.span());
+                let with = quote_spanned!(span => #with);
+                *argument = parse_quote_spanned!(span => { #with });
+            } else {
+                syn::visit_mut::visit_generic_argument_mut(self, argument);
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Fill(with).visit_type_mut(&mut ty);
+    ty
+}

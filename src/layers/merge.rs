@@ -1,0 +1,268 @@
+//! Layers that make one signal of two.
+
+use dfdx::{
+    prelude::{HasShape, ReshapeTo, TryAdd, TryConcatAlong, TryMul, TrySub},
+    shapes::{Axis, Const, Dim, Shape},
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    layer::Layer,
+    model::Infer,
+    parameters::{Build, Parameters},
+    shape::Sequence,
+    signal::{Inputs, Masked, Signal},
+};
+
+/// Two inputs of one shape: what a layer takes that merges them number by number.
+#[diagnostic::on_unimplemented(
+    message = "two inputs of one shape are needed here, both masked or both not, but `{Self}` arrives",
+    label = "this layer merges two inputs of one shape",
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
+    note = "`Unmask` drops the mask of one of them on purpose"
+)]
+pub trait Alike: Signal {
+    /// The shape of both.
+    type Shape: Shape;
+    /// The one signal that is made of them.
+    type Out: Signal;
+
+    /// Merges the numbers; of two masks, a step is kept that one of them keeps.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the two have different sizes; those of `f`.
+    #[allow(clippy::type_complexity)]
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+        f: impl FnOnce(
+            Tensor<Self::Shape, E, D, T>,
+            Tensor<Self::Shape, E, D, T>,
+        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+}
+
+fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
+    if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
+}
+
+impl<S: Shape> Alike for Inputs<(S, S)> {
+    type Shape = S;
+    type Out = S;
+
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): (Tensor<S, E, D, T>, Tensor<S, E, D, T>),
+        f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        same_sizes(a.shape(), b.shape())?;
+        f(a, b)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
+    type Shape = S;
+    type Out = Masked<S>;
+
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): (Masked<Tensor<S, E, D, T>>, Masked<Tensor<S, E, D, T>>),
+        f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
+    ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
+        same_sizes(a.values().shape(), b.values().shape())?;
+        let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
+        Masked::new(f(a, b)?, mask.or(&other)?)
+    }
+}
+
+macro_rules! merge {
+    ($(#[$doc:meta])* $name:ident, $a:ident, $b:ident => $merged:expr) => {
+        $(#[$doc])*
+        ///
+        /// # Shapes
+        /// - input `Inputs<(S, S)>`, or `Inputs<(Masked<S>, Masked<S>)>`: a step is kept that one of the
+        ///   masks keeps
+        /// - output `S`, or `Masked<S>`
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name;
+
+        impl<In: Alike, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
+            type Out = In::Out;
+
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
+                In::merge(x, |$a, $b| $merged)
+            }
+        }
+
+        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
+            fn build(_: &D) -> Result<Self, Error> {
+                Ok(Self)
+            }
+        }
+
+        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+    };
+}
+
+merge! {
+    /// The sum of two inputs, as behind a residual branch.
+    ///
+    /// Keras: [`Add`](https://keras.io/api/layers/merging_layers/add/).
+    Add, a, b => a.try_add(b).or_device()
+}
+merge! {
+    /// The first input minus the second.
+    ///
+    /// Keras: [`Subtract`](https://keras.io/api/layers/merging_layers/subtract/).
+    Subtract, a, b => a.try_sub(b).or_device()
+}
+merge! {
+    /// The mean of two inputs.
+    ///
+    /// Keras: [`Average`](https://keras.io/api/layers/merging_layers/average/).
+    Average, a, b => a.try_add(b).or_device()?.try_mul(E::of(0.5)).or_device()
+}
+
+/// Two inputs that differ in their features only: what [`Concatenate`] takes.
+#[diagnostic::on_unimplemented(
+    message = "two inputs that differ in their features only are needed here, both masked or both not, but `{Self}` arrives",
+    label = "this layer puts the features of two inputs side by side",
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
+)]
+pub trait SideBySide: Signal {
+    /// The features of both together.
+    const FEATURES: usize;
+    /// The two as one signal, with `N` features.
+    type Out<const N: usize>: Signal;
+
+    /// Puts the features side by side.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the two have different sizes.
+    fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> Result<<Self::Out<N> as Signal>::Data<E, D, T>, Error>;
+}
+
+/// Puts the features of two inputs side by side; `N` is the number of both together, or `_` in a
+/// `#[model]`.
+///
+/// Keras: [`Concatenate`](https://keras.io/api/layers/merging_layers/concatenate/) along the last axis.
+///
+/// # Shapes
+/// - input `Inputs<((Batch, .., A), (Batch, .., B))>`, both masked or both not
+/// - output `(Batch, .., A + B)`; of two masks, a step is kept that one of them keeps
+///
+/// ```
+/// use kerata::{Concatenate, Cpu, Error, prelude::*};
+///
+/// let dev = Cpu::default();
+/// let both = Concatenate::<3>.forward((dev.tensor([[1.0_f32, 2.0]]), dev.tensor([[3.0_f32]])))?;
+/// assert_eq!(both.array(), [[1.0, 2.0, 3.0]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Concatenate<const N: usize>;
+
+impl<In: SideBySide, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> for Concatenate<N> {
+    type Out = In::Out<N>;
+
+    const CHECK: () = assert!(
+        N == In::FEATURES,
+        "`Concatenate<N>`: N is the number of features of both inputs together; write `Concatenate<_>`"
+    );
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<In::Out<N> as Signal>::Data<E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
+        In::concatenate::<N, E, D, T>(x)
+    }
+}
+
+impl<In: SideBySide, const N: usize> Infer<In> for Concatenate<N> {
+    const SIZE: usize = In::FEATURES;
+}
+
+impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Concatenate<N> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Concatenate<N> {}
+
+/// As rows, one a position.
+fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let sizes: Vec<usize> = x.shape().concrete().into();
+    let (features, outer) = sizes.split_last().unwrap_or((&1, &[]));
+    x.try_reshape_like(&(outer.iter().product(), *features)).or_device()
+}
+
+fn concatenate<A, B, O, E, D, T>(
+    a: Tensor<A, E, D, T>,
+    b: Tensor<B, E, D, T>,
+    shape: O,
+) -> Result<Tensor<O, E, D, T>, Error>
+where
+    A: Shape,
+    B: Shape,
+    O: Shape,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let both: Tensor<(usize, usize), E, D, T> =
+        (rows(a)?, rows(b)?).try_concat_along(Axis::<1>).or_device()?;
+    both.try_reshape_like(&shape).or_device()
+}
+
+macro_rules! side_by_side {
+    ($($dim:ident $i:tt)*) => {
+        impl<Rows: Dim, $($dim: Dim,)* const A: usize, const B: usize> SideBySide
+            for Inputs<((Rows, $($dim,)* Const<A>), (Rows, $($dim,)* Const<B>))>
+        {
+            const FEATURES: usize = A + B;
+            type Out<const N: usize> = (Rows, $($dim,)* Const<N>);
+
+            fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+                (a, b): Self::Data<E, D, T>,
+            ) -> Result<Tensor<Self::Out<N>, E, D, T>, Error> {
+                let (shape, other) = (*a.shape(), *b.shape());
+                same_sizes(&(shape.0, $(shape.$i,)*), &(other.0, $(other.$i,)*))?;
+                concatenate(a, b, (shape.0, $(shape.$i,)* Const))
+            }
+        }
+    };
+}
+side_by_side!();
+side_by_side!(L 1);
+side_by_side!(L 1 M 2);
+
+impl<Rows: Dim, L: Dim, const A: usize, const B: usize> SideBySide
+    for Inputs<(Masked<(Rows, L, Const<A>)>, Masked<(Rows, L, Const<B>)>)>
+{
+    const FEATURES: usize = A + B;
+    type Out<const N: usize> = Masked<(Rows, L, Const<N>)>;
+
+    fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): Self::Data<E, D, T>,
+    ) -> Result<<Self::Out<N> as Signal>::Data<E, D, T>, Error> {
+        let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
+        let mask = mask.or(&other)?;
+        let values =
+            <Inputs<((Rows, L, Const<A>), (Rows, L, Const<B>))> as SideBySide>::concatenate::<
+                N,
+                E,
+                D,
+                T,
+            >((a, b))?;
+        Masked::new(values, mask)
+    }
+}

@@ -1,0 +1,162 @@
+use std::{fmt, marker::PhantomData};
+
+use dfdx::tensor::{Cpu, Tape};
+
+use super::{Model, Row, Summary};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    layer::Layer,
+    parameters::{Build, Parameters, Visitor},
+    signal::Signal,
+};
+
+/// A tuple of layers as a model for the input `In`.
+///
+/// The wiring is checked where the type is used, not where a `type` alias names it; with `#[model]` it is
+/// checked at the line of the wrong layer.
+///
+/// ```
+/// use kerata::{*, prelude::*, model::{Model, Sequential}};
+///
+/// type Net = Sequential<Ids<(Batch, Const<10>)>, (Embedding<27, 8, MaskZero>, Lstm<8, 16>, Dense<16, 6>)>;
+/// let net = Net::build(&Cpu::seed_from_u64(0))?;
+/// assert_eq!(Net::PARAMS, 27 * 8 + 4 * 16 * (8 + 16 + 1) + 17 * 6);
+/// assert_eq!(Net::summary().rows[1].layer, "Lstm<8, 16>");
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Sequential<In: Signal, L: Layer<In, E, D>, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The layers.
+    pub layers: L,
+    wiring: PhantomData<fn(In, E, D)>,
+}
+
+impl<In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Sequential<In, L, E, D> {
+    /// A model of layers that are there already.
+    pub fn new(layers: L) -> Self {
+        Self { layers, wiring: PhantomData }
+    }
+}
+
+impl<In, L, E, D> Clone for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: Layer<In, E, D> + Clone,
+    E: Element,
+    D: Backend<E>,
+{
+    fn clone(&self) -> Self {
+        Self::new(self.layers.clone())
+    }
+}
+
+impl<In, L, E, D> fmt::Debug for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: Layer<In, E, D> + fmt::Debug,
+    E: Element,
+    D: Backend<E>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sequential").field(&self.layers).finish()
+    }
+}
+
+impl<In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Layer<In, E, D>
+    for Sequential<In, L, E, D>
+{
+    type Out = L::Out;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+        self.layers.call(x)
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+        self.layers.call_mut(x)
+    }
+}
+
+impl<In, L, E, D> Build<E, D> for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: Layer<In, E, D> + Build<E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    fn build(dev: &D) -> Result<Self, Error> {
+        Ok(Self::new(L::build(dev)?))
+    }
+}
+
+impl<In, L, E, D> Parameters<E, D> for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: Layer<In, E, D> + Parameters<E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    const PARAMS: usize = L::PARAMS;
+
+    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        self.layers.visit(visitor)
+    }
+}
+
+impl<In, L, E, D> Model<E, D> for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: Chain<In, E, D> + Parameters<E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Input = In;
+    type Output = L::Out;
+
+    fn summary() -> Summary {
+        Summary::new("Sequential", L::rows())
+    }
+}
+
+/// A tuple of layers that can say what is in it.
+pub trait Chain<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<In, E, D> {
+    /// The rows of the summary.
+    fn rows() -> Vec<Row>;
+}
+
+macro_rules! chain {
+    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
+        impl<In, E, D, $first, $($layer),*> Chain<In, E, D> for ($first, $($layer,)*)
+        where
+            In: Signal,
+            E: Element,
+            D: Backend<E>,
+            $first: Layer<In, E, D> + Parameters<E, D>,
+            $($layer: Layer<$before::Out, E, D> + Parameters<E, D>,)*
+        {
+            fn rows() -> Vec<Row> {
+                vec![
+                    Row::of::<$first, In, E, D>("0", true),
+                    $(Row::of::<$layer, $before::Out, E, D>(stringify!($i), false),)*
+                ]
+            }
+        }
+    };
+}
+chain!(L0);
+chain!(L0 L0 L1 1);
+chain!(L0 L0 L1 1 L1 L2 2);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
+chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);

@@ -1,0 +1,151 @@
+use std::fmt;
+
+use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+
+use crate::{
+    backend::{Backend, Element},
+    layer::Layer,
+    parameters::Parameters,
+    signal::Signal,
+};
+
+/// What Keras's `model.summary()` shows: one row a layer. Print it with `{}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The name of the model.
+    pub model: String,
+    /// The layers, in the order of declaration.
+    pub rows: Vec<Row>,
+}
+
+/// One layer of a [`Summary`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The name of the field.
+    pub name: String,
+    /// The type of the layer, as it is written.
+    pub layer: String,
+    /// `input`, `hidden`, `output`, or `input, output`.
+    pub role: &'static str,
+    /// What reaches the layer.
+    pub input: String,
+    /// What leaves it.
+    pub output: String,
+    /// What becomes of the mask: `made`, `passed`, `consumed`, `dropped`, or nothing where there is none.
+    pub mask: &'static str,
+    /// How many numbers its parameters hold.
+    pub params: usize,
+}
+
+impl Row {
+    /// The row of the layer `L`, which `In` reaches; `first` if that is the input of the model.
+    pub fn of<L, In, E, D>(name: &str, first: bool) -> Self
+    where
+        L: Layer<In, E, D> + Parameters<E, D>,
+        In: Signal,
+        E: Element,
+        D: Backend<E>,
+    {
+        let mask = match (In::MASKED, <L::Out as Signal>::MASKED) {
+            (false, false) => "",
+            (false, true) => "made",
+            (true, true) => "passed",
+            (true, false) if L::DROPS_MASK => "dropped",
+            (true, false) => "consumed",
+        };
+        Self {
+            name: name.to_owned(),
+            layer: short(std::any::type_name::<L>()),
+            role: if first { "input" } else { "hidden" },
+            input: In::display(),
+            output: <L::Out as Signal>::display(),
+            mask,
+            params: L::PARAMS,
+        }
+    }
+}
+
+impl Summary {
+    /// A summary of rows, the last of which is the output.
+    pub fn new(model: &str, mut rows: Vec<Row>) -> Self {
+        if let Some(last) = rows.last_mut() {
+            last.role = if last.role == "input" { "input, output" } else { "output" };
+        }
+        Self { model: model.to_owned(), rows }
+    }
+
+    /// How many numbers all parameters hold.
+    pub fn params(&self) -> usize {
+        self.rows.iter().map(|row| row.params).sum()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.set_header(["name", "layer", "role", "takes", "gives", "mask", "params"]);
+        for row in &self.rows {
+            table.add_row([
+                row.name.as_str(),
+                &row.layer,
+                row.role,
+                &row.input,
+                &row.output,
+                row.mask,
+                &thousands(row.params),
+            ]);
+        }
+        if let Some(params) = table.column_mut(6) {
+            params.set_cell_alignment(CellAlignment::Right);
+        }
+        writeln!(f, "{}", self.model)?;
+        writeln!(f, "{table}")?;
+        write!(f, "{} parameters", thousands(self.params()))
+    }
+}
+
+/// A type without the paths of its parts, and without the number type and device that every layer has.
+fn short(name: &str) -> String {
+    let mut short = String::new();
+    for part in name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
+        let (path, end) = part.split_at(
+            part.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+                .unwrap_or(part.len()),
+        );
+        short.push_str(path.rsplit("::").next().unwrap_or(path));
+        short.push_str(end);
+    }
+    // What is a default need not be written.
+    [(", f32, Cpu>", ">"), (", Linear>", ">"), (", LastState>", ">"), (", NoMask>", ">")]
+        .iter()
+        .fold(short, |short, (default, end)| short.replace(default, end))
+}
+
+/// `1280000` as `1,280,000`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_and_numbers_read_as_they_are_written() {
+        use crate::{Cpu, Dense, Lstm, Sequences, TimeDistributed};
+        let lstm = std::any::type_name::<Lstm<8, 16, Sequences, f32, Cpu>>();
+        assert_eq!(short(lstm), "Lstm<8, 16, Sequences>");
+        let dense = std::any::type_name::<TimeDistributed<Dense<8, 16>>>();
+        assert_eq!(short(dense), "TimeDistributed<Dense<8, 16>>");
+        assert_eq!(thousands(1_280_000), "1,280,000");
+        assert_eq!(thousands(66), "66");
+    }
+}

@@ -1,0 +1,78 @@
+use std::marker::PhantomData;
+
+use dfdx::tensor::{NoneTape, Tape};
+
+use super::{Signal, Value};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+};
+
+/// Two signals side by side: what a layer with two inputs takes, such as [`Add`](crate::layers::Add).
+///
+/// It only names the wire; its data is a pair, of which the first carries the tape.
+///
+/// ```
+/// use kerata::{Add, Cpu, Error, prelude::*};
+///
+/// let dev = Cpu::default();
+/// let sum = Add.forward((dev.tensor([[1.0_f32, 2.0]]), dev.tensor([[3.0_f32, 4.0]])))?;
+/// assert_eq!(sum.array(), [[4.0, 6.0]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Inputs<T>(PhantomData<T>);
+
+impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
+    const MASKED: bool = A::MASKED || B::MASKED;
+
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = (A::Data<E, D, T>, B::Data<E, D, T>);
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): Self::Data<E, D, NoneTape>,
+        tape: T,
+    ) -> Self::Data<E, D, T> {
+        (A::put_tape(a, tape), B::put_tape(b, T::default()))
+    }
+
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): Self::Data<E, D, T>,
+    ) -> (Self::Data<E, D, NoneTape>, T) {
+        let (a, tape) = A::split_tape::<E, D, T>(a);
+        let (b, other) = B::split_tape::<E, D, T>(b);
+        ((a, b), tape.merge(other))
+    }
+
+    fn share<E: Element, D: Backend<E>>(
+        (a, b): &Self::Data<E, D, NoneTape>,
+    ) -> Self::Data<E, D, NoneTape> {
+        (A::share::<E, D>(a), B::share::<E, D>(b))
+    }
+
+    fn concat<E: Element, D: Backend<E>>(
+        parts: &[Self::Data<E, D, NoneTape>],
+    ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+        let first: Vec<_> = parts.iter().map(|(a, _)| A::share::<E, D>(a)).collect();
+        let second: Vec<_> = parts.iter().map(|(_, b)| B::share::<E, D>(b)).collect();
+        Ok((A::concat::<E, D>(&first)?, B::concat::<E, D>(&second)?))
+    }
+
+    fn display() -> String {
+        format!("Inputs<({}, {})>", A::display(), B::display())
+    }
+}
+
+impl<X, Y, E, D> Value<E, D> for (X, Y)
+where
+    X: Value<E, D>,
+    Y: Value<E, D, Tape = X::Tape>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Signal = Inputs<(X::Signal, Y::Signal)>;
+    type Tape = X::Tape;
+
+    fn into_data(self) -> <Self::Signal as Signal>::Data<E, D, X::Tape> {
+        (self.0.into_data(), self.1.into_data())
+    }
+}
