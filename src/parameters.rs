@@ -81,12 +81,14 @@ pub(crate) fn device<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) 
 
 macro_rules! tuples {
     ($($layer:ident $i:tt)*) => {
+        #[diagnostic::do_not_recommend]
         impl<E: Element, D: Backend<E>, $($layer: Build<E, D>),*> Build<E, D> for ($($layer,)*) {
             fn build(dev: &D) -> Result<Self, Error> {
                 Ok(($($layer::build(dev)?,)*))
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<E: Element, D: Backend<E>, $($layer: Parameters<E, D>),*> Parameters<E, D>
             for ($($layer,)*)
         {

@@ -15,8 +15,10 @@ struct Wired {
     ty: Type,
     /// The signal that reaches it.
     input: TokenStream,
-    /// `Next`, through which it is used: silent where the check of the wiring has failed.
+    /// `Next`, through which it is called: silent where the check of the wiring has failed.
     next: TokenStream,
+    /// `Field`, through which it is built and visited, silent likewise.
+    field: TokenStream,
 }
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -86,12 +88,16 @@ fn wire(model: &Model, i: usize) -> Wired {
     let check = if model.is_generic() {
         quote!(0)
     } else {
-        quote!(<#this as ::kerata::model::Wire<#number>>::CHECK)
+        quote_spanned!(span => <#this as ::kerata::model::Wire<#number>>::CHECK)
     };
+    let checked = quote_spanned!(span => ::kerata::model::Checked<{ #check }>);
     let next = quote_spanned! {span =>
-        <::kerata::model::Checked<{ #check }> as ::kerata::model::Next<#ty, #input, #element, #device>>
+        <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
     };
-    Wired { ty, input, next }
+    let field = quote_spanned! {span =>
+        <#checked as ::kerata::model::Field<#ty, #input, #element, #device>>
+    };
+    Wired { ty, input, next, field }
 }
 
 /// The struct itself, with the sizes filled in.
@@ -126,7 +132,7 @@ fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let (element, device) = (&model.element, &model.device);
-    let wires = wired.iter().enumerate().map(|(i, Wired { ty, input, next })| {
+    let wires = wired.iter().enumerate().map(|(i, Wired { ty, input, next, .. })| {
         let (number, span) = (Literal::usize_unsuffixed(i + 1), model.layers[i].ty.span());
         let check = quote_spanned! {span =>
             const CHECK: usize = {
@@ -249,23 +255,16 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let (element, device) = (&model.element, &model.device);
     let fields = model.layers.iter().zip(wired);
-    let builds = fields.clone().map(|(layer, Wired { ty, .. })| {
+    let builds = fields.clone().map(|(layer, Wired { field, .. })| {
         let (name, span) = (&layer.name, layer.ty.span());
-        quote_spanned!(span =>
-            #name: <#ty as ::kerata::parameters::Build<#element, #device>>::build(dev)?)
+        quote_spanned!(span => #name: #field::build(dev)?)
     });
-    let counts = fields.clone().map(|(layer, Wired { ty, .. })| {
-        let span = layer.ty.span();
-        quote_spanned!(span => + <#ty as ::kerata::parameters::Parameters<#element, #device>>::PARAMS)
-    });
-    let visits = fields.map(|(layer, Wired { ty, .. })| {
+    let counts = wired.iter().map(|Wired { field, .. }| quote!(+ #field::PARAMS));
+    let visits = fields.map(|(layer, Wired { field, .. })| {
         let (name, span, text) = (&layer.name, layer.ty.span(), layer.name.to_string());
         quote_spanned! {span =>
             visitor.enter(#text);
-            <#ty as ::kerata::parameters::Parameters<#element, #device>>::visit(
-                &mut self.#name,
-                visitor,
-            )?;
+            #field::visit::<KerataVisitor>(&mut self.#name, visitor)?;
             visitor.leave();
         }
     });
@@ -295,12 +294,9 @@ fn described(model: &Model, wired: &[Wired]) -> TokenStream {
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let (input, element, device) = (&model.input, &model.element, &model.device);
     let (out, title) = (model.value(model.layers.len()), model.item.ident.to_string());
-    let rows = model.layers.iter().zip(wired).map(|(layer, Wired { ty, input, .. })| {
-        let name = layer.name.to_string();
-        let first = layer.from.contains(&0);
-        quote! {
-            ::kerata::model::Row::of::<#ty, #input, #element, #device>(#name, #first)
-        }
+    let rows = model.layers.iter().zip(wired).map(|(layer, Wired { field, .. })| {
+        let (name, first) = (layer.name.to_string(), layer.from.contains(&0));
+        quote!(#field::row(#name, #first))
     });
     quote! {
         impl #generics ::kerata::model::Model<#element, #device> for #this #clause {

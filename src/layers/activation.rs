@@ -28,60 +28,131 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     ) -> Result<Tensor<S, E, D, T>, Error>;
 }
 
-macro_rules! activation {
-    ($(#[$doc:meta])* $name:ident: $kind:ident, $keras:literal, $x:ident => $apply:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct $name;
-
-        impl Activation for $name {
-            const NAME: &'static str = $keras;
-
-            fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-                $x: Tensor<S, E, D, T>,
-            ) -> Result<Tensor<S, E, D, T>, Error> {
-                $apply
+/// A struct without numbers in it: no parameters, nothing to build.
+macro_rules! stateless {
+    ($($name:ident)*) => {
+        $(
+            impl<E: Element, D: Backend<E>> Build<E, D> for $name {
+                fn build(_: &D) -> Result<Self, Error> {
+                    Ok(Self)
+                }
             }
-        }
 
-        impl<In: $kind, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
-            type Out = In;
-
-            fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-                In::map(x, Self::apply)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-            fn build(_: &D) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+            impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+        )*
     };
 }
+stateless!(Linear Relu Tanh Sigmoid Softmax);
 
-activation! {
-    /// `x`.
-    Linear: MaskTransparent, "linear", x => Ok(x)
+/// `x`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Linear;
+
+impl Activation for Linear {
+    const NAME: &'static str = "linear";
+
+    fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<S, E, D, T>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        Ok(x)
+    }
 }
-activation! {
-    /// `max(x, 0)`.
-    Relu: MaskTransparent, "relu", x => x.try_relu().or_device()
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Linear {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        In::map(x, Self::apply)
+    }
 }
-activation! {
-    /// The hyperbolic tangent.
-    Tanh: MaskTransparent, "tanh", x => x.try_tanh().or_device()
+
+/// `max(x, 0)`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Relu;
+
+impl Activation for Relu {
+    const NAME: &'static str = "relu";
+
+    fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<S, E, D, T>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        x.try_relu().or_device()
+    }
 }
-activation! {
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid: MaskTransparent, "sigmoid", x => x.try_sigmoid().or_device()
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Relu {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        In::map(x, Self::apply)
+    }
 }
-activation! {
-    /// `exp(x) / sum(exp(x))` along the last axis: probabilities of classes.
-    ///
-    /// On a masked sequence `(Batch, Length, Classes)` each step is a distribution of its own and the
-    /// mask passes.
-    Softmax: LastAxis, "softmax", x => x.try_softmax::<S::LastAxis>().or_device()
+
+/// The hyperbolic tangent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tanh;
+
+impl Activation for Tanh {
+    const NAME: &'static str = "tanh";
+
+    fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<S, E, D, T>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        x.try_tanh().or_device()
+    }
+}
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Tanh {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        In::map(x, Self::apply)
+    }
+}
+
+/// `1 / (1 + exp(-x))`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sigmoid;
+
+impl Activation for Sigmoid {
+    const NAME: &'static str = "sigmoid";
+
+    fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<S, E, D, T>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        x.try_sigmoid().or_device()
+    }
+}
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Sigmoid {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        In::map(x, Self::apply)
+    }
+}
+
+/// `exp(x) / sum(exp(x))` along the last axis: probabilities of classes.
+///
+/// On a masked sequence `(Batch, Length, Classes)` each step is a distribution of its own and the
+/// mask passes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Softmax;
+
+impl Activation for Softmax {
+    const NAME: &'static str = "softmax";
+
+    fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<S, E, D, T>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        x.try_softmax::<S::LastAxis>().or_device()
+    }
+}
+
+impl<In: LastAxis, E: Element, D: Backend<E>> Layer<In, E, D> for Softmax {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        In::map(x, Self::apply)
+    }
 }

@@ -71,6 +71,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In, const I: usize, const O: usize, A, E, D> Infer<In> for Dense<I, O, A, E, D>
 where
     In: Features,

@@ -32,13 +32,6 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropout<const PERCENT: usize>;
 
-impl<const PERCENT: usize> Dropout<PERCENT> {
-    const RATE: f64 = {
-        assert!(PERCENT < 100, "the rate of a `Dropout` is 0 to 99 percent");
-        PERCENT as f64 / 100.0
-    };
-}
-
 impl<const PERCENT: usize, In, E, D> Layer<In, E, D> for Dropout<PERCENT>
 where
     In: MaskTransparent,
@@ -46,6 +39,8 @@ where
     D: Backend<E>,
 {
     type Out = In;
+
+    const CHECK: () = assert!(PERCENT < 100, "the rate of a `Dropout` is 0 to 99 percent");
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         Ok(x)
@@ -55,7 +50,8 @@ where
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<In::Data<E, D, T>, Error> {
-        In::map(x, |x| x.try_dropout(Self::RATE).or_device())
+        const { <Self as Layer<In, E, D>>::CHECK };
+        In::map(x, |x| x.try_dropout(PERCENT as f64 / 100.0).or_device())
     }
 }
 

@@ -184,6 +184,7 @@ impl<In: SideBySide, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> 
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: SideBySide, const N: usize> Infer<In> for Concatenate<N> {
     const SIZE: usize = In::FEATURES;
 }

@@ -84,6 +84,7 @@ where
     y.try_reshape_like(&shape).or_device()
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: EachStep, Inner: Infer<In::Step>> Infer<In> for TimeDistributed<Inner> {
     const SIZE: usize = Inner::SIZE;
 }

@@ -10,70 +10,93 @@ use crate::{
     error::{Error, OrDevice},
 };
 
-macro_rules! regression {
-    ($(#[$doc:meta])* $name:ident, $keras:literal, $method:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct $name;
-
-        impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> for $name {
-            fn name(&self) -> &'static str {
-                $keras
-            }
-
-            fn per_position<T: Tape<E, D>>(
-                &self,
-                prediction: PredictionRows<E, D, T>,
-                target: &Y::Data<E, D, NoneTape>,
-            ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-                let target = Y::rows(target)?;
-                same_rows(&prediction, &target)?;
-                if target.as_vec().is_empty() {
-                    return none(prediction);
-                }
-                let difference = prediction.try_sub(target).or_device()?;
-                difference.$method().or_device()?.try_mean::<_, Axis<1>>().or_device()
-            }
-        }
-    };
+/// The mean along the last axis of what `f` makes of the differences.
+fn mean_difference<P, Y, E, D, T>(
+    prediction: PredictionRows<E, D, T>,
+    target: &Y::Data<E, D, NoneTape>,
+    f: impl FnOnce(PredictionRows<E, D, T>) -> Result<PredictionRows<E, D, T>, D::Err>,
+) -> Result<Tensor<(usize,), E, D, T>, Error>
+where
+    P: Prediction,
+    Y: Target<P>,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let target = Y::rows(target)?;
+    same_rows(&prediction, &target)?;
+    if target.as_vec().is_empty() {
+        return none(prediction);
+    }
+    let difference = prediction.try_sub(target).or_device()?;
+    f(difference).or_device()?.try_mean::<_, Axis<1>>().or_device()
 }
 
-regression! {
-    /// The mean of the squared differences along the last axis.
-    ///
-    /// Keras: [`MeanSquaredError`](https://keras.io/api/losses/regression_losses/#meansquarederror-class).
-    ///
-    /// # Shapes
-    /// - prediction `(Batch, .., Values)`, masked or not; target the same, unmasked
-    ///
-    /// ```
-    /// use kerata::{*, prelude::*, loss::MeanSquaredError};
-    ///
-    /// let dev = Cpu::default();
-    /// let prediction = dev.tensor([[[1.0_f32], [2.0], [9.0], [9.0]]]);
-    /// let prediction = Masked::new(prediction, Mask::from_ids(&[1, 2, 0, 0], 1, 4)?)?;
-    /// let target = dev.tensor([[[0.0_f32], [0.0], [0.0], [0.0]]]);
-    /// // The mean over the first two steps only.
-    /// assert_eq!(MeanSquaredError.compute(prediction, target)?.array(), (1.0 + 4.0) / 2.0);
-    /// # Ok::<(), Error>(())
-    /// ```
-    MeanSquaredError, "mean_squared_error", try_square
+/// The mean of the squared differences along the last axis.
+///
+/// Keras: [`MeanSquaredError`](https://keras.io/api/losses/regression_losses/#meansquarederror-class).
+///
+/// # Shapes
+/// - prediction `(Batch, .., Values)`, masked or not; target the same, unmasked
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::MeanSquaredError};
+///
+/// let dev = Cpu::default();
+/// let prediction = dev.tensor([[[1.0_f32], [2.0], [9.0], [9.0]]]);
+/// let prediction = Masked::new(prediction, Mask::from_ids(&[1, 2, 0, 0], 1, 4)?)?;
+/// let target = dev.tensor([[[0.0_f32], [0.0], [0.0], [0.0]]]);
+/// // The mean over the first two steps only.
+/// assert_eq!(MeanSquaredError.compute(prediction, target)?.array(), (1.0 + 4.0) / 2.0);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MeanSquaredError;
+
+impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> for MeanSquaredError {
+    fn name(&self) -> &'static str {
+        "mean_squared_error"
+    }
+
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        mean_difference::<P, Y, E, D, T>(prediction, target, |x| x.try_square())
+    }
 }
-regression! {
-    /// The mean of the absolute differences along the last axis.
-    ///
-    /// Keras: [`MeanAbsoluteError`](https://keras.io/api/losses/regression_losses/#meanabsoluteerror-class).
-    ///
-    /// # Shapes
-    /// - prediction `(Batch, .., Values)`, masked or not; target the same, unmasked
-    ///
-    /// ```
-    /// use kerata::{*, prelude::*, loss::MeanAbsoluteError};
-    ///
-    /// let dev = Cpu::default();
-    /// let loss = MeanAbsoluteError.compute(dev.tensor([[1.0_f32, -3.0]]), dev.tensor([[0.0, 0.0]]))?;
-    /// assert_eq!(loss.array(), 2.0);
-    /// # Ok::<(), Error>(())
-    /// ```
-    MeanAbsoluteError, "mean_absolute_error", try_abs
+
+/// The mean of the absolute differences along the last axis.
+///
+/// Keras: [`MeanAbsoluteError`](https://keras.io/api/losses/regression_losses/#meanabsoluteerror-class).
+///
+/// # Shapes
+/// - prediction `(Batch, .., Values)`, masked or not; target the same, unmasked
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::MeanAbsoluteError};
+///
+/// let dev = Cpu::default();
+/// let loss = MeanAbsoluteError.compute(dev.tensor([[1.0_f32, -3.0]]), dev.tensor([[0.0, 0.0]]))?;
+/// assert_eq!(loss.array(), 2.0);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MeanAbsoluteError;
+
+impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
+    for MeanAbsoluteError
+{
+    fn name(&self) -> &'static str {
+        "mean_absolute_error"
+    }
+
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        mean_difference::<P, Y, E, D, T>(prediction, target, |x| x.try_abs())
+    }
 }

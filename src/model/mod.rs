@@ -77,7 +77,7 @@ mod wire;
 
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
-pub use wire::{Checked, Gives, Infer, Next, Wire};
+pub use wire::{Checked, Field, Gives, Infer, Next, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;

@@ -2,10 +2,12 @@
 
 use dfdx::tensor::{Cpu, Tape};
 
+use super::Row;
 use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
+    parameters::{Build, Parameters, Visitor},
     signal::Signal,
 };
 
@@ -77,6 +79,49 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
         x: In::Data<E, D, T>,
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
         layer.call_mut(x)
+    }
+}
+
+/// A field behind its check: a layer that can be built and visited.
+pub trait Field<L, In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// [`Parameters::PARAMS`].
+    const PARAMS: usize;
+
+    /// [`Build::build`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn build(dev: &D) -> Result<L, Error>;
+
+    /// [`Parameters::visit`].
+    ///
+    /// # Errors
+    /// Those of the visitor.
+    fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error>;
+
+    /// The row of the layer in a summary.
+    fn row(name: &str, first: bool) -> Row;
+}
+
+impl<L, In, E, D> Field<L, In, E, D> for Checked<0>
+where
+    L: Layer<In, E, D> + Build<E, D> + Parameters<E, D>,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    const PARAMS: usize = L::PARAMS;
+
+    fn build(dev: &D) -> Result<L, Error> {
+        L::build(dev)
+    }
+
+    fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error> {
+        layer.visit(visitor)
+    }
+
+    fn row(name: &str, first: bool) -> Row {
+        Row::of::<L, In, E, D>(name, first)
     }
 }
 

@@ -1,0 +1,11 @@
+//~ 128 features are needed here, but
+//~ Const<64>
+use kerata::{Batch, Dense, Relu, model};
+
+#[model(input = (Batch, 784))]
+struct Net {
+    hidden: Dense<_, 64, Relu>,
+    head: Dense<128, 10>,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//~ 16 features are needed here
+use kerata::{Batch, Embedding, Ids, Lstm, MaskZero, model};
+
+#[model(input = Ids<(Batch, 10)>)]
+struct Net {
+    embed: Embedding<100, 32, MaskZero>,
+    lstm: Lstm<16, 32>,
+}
+
+fn main() {}
