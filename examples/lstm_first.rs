@@ -2,20 +2,29 @@
 //! measurements of two sensors and says by how much the first was above the second, all in all.
 
 use kerata::{
-    Batch, Const, Cpu, Dense, Error, Lstm,
+    Batch, Cpu, Dense, Error, Lstm,
     data::InMemory,
     loss::MeanSquaredError,
-    model::Sequential,
+    model,
     optim::Adam,
     prelude::*,
     train::{Fit, Trainer},
 };
 
-type Meter = Sequential<(Batch, Const<10>, Const<2>), (Lstm<2, 16>, Dense<16, 1>)>;
+#[model(input = (Batch, 10, 2), output = (Batch, 1))]
+struct Meter {
+    lstm: Lstm<_, 16>,
+    head: Dense<_, 1>,
+}
 
 fn main() -> Result<(), Error> {
-    // Keras counts 4 * (inputs + units + 1) * units for the LSTM; there is nothing before it.
-    assert_eq!(<Meter as Parameters>::PARAMS, 4 * (2 + 16 + 1) * 16 + 17);
+    // Which layer is input, hidden or output? The summary tells. There is nothing before the LSTM, and
+    // Keras too counts 4 * (inputs + units + 1) * units parameters for it.
+    let summary = Meter::summary();
+    println!("{summary}\n");
+    assert_eq!(summary.rows[0].role, "input");
+    assert_eq!(summary.rows[0].params, 4 * (2 + 16 + 1) * 16);
+    assert_eq!(summary.rows[1].role, "output");
 
     let sensor = |i: usize, step: usize| ((i * 31 + step * 17) % 23) as f32 / 23.0;
     let samples = |range: std::ops::Range<usize>| {

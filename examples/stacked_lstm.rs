@@ -1,28 +1,28 @@
 //! Embedding, two LSTMs with dropout 0.5, and a softmax: the first LSTM must hand on its sequence, the
-//! second only its last state. Any other wiring does not compile.
+//! second only its last state. Any other wiring does not compile: without `Sequences` on `lstm1` the compiler
+//! says "a sequence is needed here" at the line of `lstm2`; with it on `lstm2`, "one vector a sample is needed
+//! here" at the line of `head`.
 
 use kerata::{
-    Batch, Const, Cpu, Dense, Dropout, Embedding, Error, Ids, Lstm, MaskZero, Sequences, Softmax,
+    Batch, Cpu, Dense, Dropout, Embedding, Error, Ids, Lstm, MaskZero, Sequences, Softmax,
     data::{InMemory, Side, pad_sequences},
     loss::SparseCategoricalCrossentropy,
     metric::SparseCategoricalAccuracy,
-    model::Sequential,
+    model,
     optim::Adam,
     prelude::*,
     train::{Fit, Trainer},
 };
 
-type Sentences = Sequential<
-    Ids<(Batch, Const<8>)>,
-    (
-        Embedding<20, 16, MaskZero>,
-        Lstm<16, 32, Sequences>,
-        Dropout<50>,
-        Lstm<32, 32>,
-        Dropout<50>,
-        Dense<32, 3, Softmax>,
-    ),
->;
+#[model(input = Ids<(Batch, 8)>, output = (Batch, 3))]
+struct Sentences {
+    embed: Embedding<20, 16, MaskZero>,
+    lstm1: Lstm<_, 32, Sequences>,
+    drop1: Dropout<50>,
+    lstm2: Lstm<_, 32>,
+    drop2: Dropout<50>,
+    head: Dense<_, 3, Softmax>,
+}
 
 /// Sentences of 3 to 8 words. The label is told by the first word, so it has to be remembered.
 fn sentences(

@@ -8,28 +8,26 @@ mod bayes;
 mod words;
 
 use kerata::{
-    Batch, Const, Cpu, Dense, Dropout, Embedding, Error, Ids, Lstm, MaskZero, Sequences, Softmax,
+    Batch, Cpu, Dense, Dropout, Embedding, Error, Ids, Lstm, MaskZero, Sequences, Softmax,
     data::InMemory,
     loss::SparseCategoricalCrossentropy,
     metric::SparseCategoricalAccuracy,
-    model::Sequential,
+    model,
     optim::Adam,
     prelude::*,
     train::{Fit, Trainer},
 };
 use words::{LANGUAGES, LETTERS, SYMBOLS, Word};
 
-type Classifier = Sequential<
-    Ids<(Batch, Const<LETTERS>)>,
-    (
-        Embedding<SYMBOLS, 32, MaskZero>,
-        Lstm<32, 128, Sequences>,
-        Dropout<30>,
-        Lstm<128, 128>,
-        Dropout<30>,
-        Dense<128, 6, Softmax>,
-    ),
->;
+#[model(input = Ids<(Batch, LETTERS)>, output = (Batch, 6))]
+struct Classifier {
+    letters: Embedding<SYMBOLS, 32, MaskZero>,
+    lstm1: Lstm<_, 128, Sequences>,
+    drop1: Dropout<30>,
+    lstm2: Lstm<_, 128>,
+    drop2: Dropout<30>,
+    language: Dense<_, 6, Softmax>,
+}
 
 fn main() -> Result<(), Error> {
     let (epochs, asked) = arguments();
@@ -37,6 +35,8 @@ fn main() -> Result<(), Error> {
     println!("{} words to learn from, {} held out", train.len(), held_out.len());
     let bigrams = bayes::Bigrams::learn(&train, &train_labels);
     let baseline = bigrams.accuracy(&held_out, &held_out_labels);
+
+    println!("\n{}\n", Classifier::summary());
 
     let dev = Cpu::seed_from_u64(7);
     let model = Classifier::build(&dev)?;

@@ -1,0 +1,194 @@
+//! What can go wrong at run time is an error that names the place and the value; nothing panics.
+
+#![allow(missing_docs)]
+
+use dfdx::tensor::TensorFromVec;
+use kerata::{
+    Batch, Cpu, Dense, Embedding, Error, Linear, Lstm, Mask, MaskZero, Masked, Sequences, Softmax,
+    backend::LstmState,
+    data::InMemory,
+    loss::{MeanSquaredError, SparseCategoricalCrossentropy},
+    metric::SparseCategoricalAccuracy,
+    model,
+    optim::{Adam, AdamW, RMSprop, Sgd},
+    prelude::*,
+    reduce::{PerSample, PerStep},
+    shape::Const,
+    train::{Fit, Trainer},
+};
+
+#[model(input = (Batch, 2), output = (Batch, 3))]
+struct Classifier {
+    head: Dense<_, 3, Softmax>,
+}
+
+#[model(input = (Batch, 1), output = (Batch, 1))]
+struct Line {
+    head: Dense<_, 1, Linear>,
+}
+
+fn says<T>(result: Result<T, Error>, text: &str) {
+    match result {
+        Ok(_) => panic!("no error; expected `{text}`"),
+        Err(error) => assert_eq!(error.to_string(), text),
+    }
+}
+
+fn classifier<Y: kerata::signal::Signal>()
+-> Trainer<Classifier, SparseCategoricalCrossentropy, Adam, Y> {
+    let model = Classifier::build(&Cpu::seed_from_u64(0)).unwrap();
+    Trainer::new(model, SparseCategoricalCrossentropy::default(), Adam::default()).unwrap()
+}
+
+#[test]
+fn ids_outside_the_vocabulary() {
+    let dev = Cpu::default();
+    let embedding = Embedding::<5, 2, MaskZero>::build(&dev).unwrap();
+    let text = "token id 5 at row 1, step 2 is outside the vocabulary of 5 (ids are 0 to 4)";
+    says(embedding.forward(dev.tensor([[1_usize, 2, 3], [4, 0, 5]])), text);
+    let one = Embedding::<5, 2>::build(&dev).unwrap();
+    let text = "token id 9 at row 1, step 0 is outside the vocabulary of 5 (ids are 0 to 4)";
+    says(one.forward(dev.tensor([1_usize, 9])), text);
+}
+
+#[test]
+fn labels_out_of_range() {
+    let data = InMemory::new(vec![[0.0, 1.0]; 3], vec![0, 1, 3]).unwrap();
+    let text = "label 3 at position 2 is out of range: there are 3 classes (0 to 2)";
+    let fit = Fit { shuffle: false, ..Fit::default() };
+    says(classifier().fit(&data, &fit), text);
+    says(classifier().evaluate(&data, 32), text);
+    let dev = Cpu::default();
+    let metric: &dyn kerata::metric::Metric<(Batch, Const<3>), kerata::Ids<(Batch,)>> =
+        &SparseCategoricalAccuracy;
+    let rows = dev.tensor_from_vec(vec![0.0; 3], (1, 3));
+    let text = "label 3 at position 0 is out of range: there are 3 classes (0 to 2)";
+    says(metric.per_position(&rows, &dev.tensor_from_vec(vec![3], (1,))), text);
+}
+
+#[test]
+fn sizes_that_disagree() {
+    says(
+        InMemory::new(vec![[0.0, 1.0]; 3], vec![0, 1]),
+        "the number of targets: expected 3, found 2",
+    );
+    let data = InMemory::new(vec![[0.0, 1.0]; 3], vec![0, 1, 2]).unwrap();
+    let text = "the number of sample weights: expected 3, found 2";
+    says(data.with_weights(PerSample(vec![1.0; 2])), text);
+    says(PerStep::new(vec![1.0; 5], 2), "the steps of a row of weights: expected 2, found 5");
+    says(Mask::from_bools(vec![true; 5], 2, 3), "the flags of a mask: expected (2, 3), found 5");
+    says(
+        Mask::from_lengths(&[2, 5], 4),
+        "the length of a row of a mask (at most): expected 4, found 5",
+    );
+    says(
+        Mask::full(2, 3).or(&Mask::full(2, 4)),
+        "the size of a mask: expected (2, 3), found (2, 4)",
+    );
+    let dev = Cpu::default();
+    let x = dev.tensor_from_vec(vec![0.0_f32; 6], (2, 3, Const::<1>));
+    let text = "the batch and length of a mask: expected (2, 3), found (3, 2)";
+    says(Masked::new(x.clone(), Mask::full(3, 2)), text);
+    let lstm = Lstm::<1, 2, Sequences>::build(&dev).unwrap();
+    says(lstm.forward_with_state(x.clone(), Some(&Mask::full(3, 2)), None), text);
+    let rows = |n: usize| dev.tensor_from_vec(vec![0.0_f32; 2 * n], (n, Const));
+    let initial = Some(LstmState { h: rows(2), c: rows(3) });
+    let text = "the rows of the initial state: expected 2, found 3";
+    says(lstm.forward_with_state(x, None, initial), text);
+    let prediction = dev.tensor_from_vec(vec![0.0_f32; 4], (2, Const::<2>));
+    let target = dev.tensor_from_vec(vec![0.0_f32; 6], (3, Const));
+    let text = "the positions and values of a target: expected (2, 2), found (3, 2)";
+    says(MeanSquaredError.compute(prediction.clone(), target), text);
+    let labels = dev.tensor_from_vec(vec![0; 3], (3,));
+    let text = "the number of labels: expected 2, found 3";
+    says(SparseCategoricalCrossentropy::default().compute(prediction, labels), text);
+}
+
+#[test]
+fn nothing_to_learn_from() {
+    says(InMemory::new(Vec::<[f32; 2]>::new(), Vec::<usize>::new()), "the dataset is empty");
+    let none: Vec<[f32; 2]> = Vec::new();
+    let model = Classifier::build(&Cpu::default()).unwrap();
+    says(model.predict(&none, 32), "the list of batches is empty");
+    says(model.predict(&vec![[0.0; 2]], 0), "batch_size is 0: it must be at least 1");
+    let data = InMemory::new(vec![[0.0, 1.0]; 3], vec![0, 1, 2]).unwrap();
+    says(classifier().fit(&data, &Fit::epochs(0)), "epochs is 0: it must be at least 1");
+    let fit = Fit { batch_size: 0, ..Fit::default() };
+    says(classifier().fit(&data, &fit), "batch_size is 0: it must be at least 1");
+    says(classifier().evaluate(&data, 0), "batch_size is 0: it must be at least 1");
+    says(data.split(0.0), "the share to split off is 0: both parts must hold samples");
+    says(data.split(f64::NAN), "the share to split off is NaN: both parts must hold samples");
+}
+
+/// The model is as the last complete step left it, and the history of the epochs before is there.
+#[test]
+fn losses_that_are_not_finite() {
+    let model = Line::build(&Cpu::seed_from_u64(0)).unwrap();
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1)).unwrap();
+    let good = InMemory::new(vec![[1.0_f32]; 4], vec![[1.0_f32]; 4]).unwrap();
+    trainer.fit(&good, &Fit::epochs(2)).unwrap();
+    let kernel = trainer.model.head.kernel.array();
+    let bad = InMemory::new(vec![[f32::NAN]; 4], vec![[1.0_f32]; 4]).unwrap();
+    let text = "the loss is NaN in epoch 1, batch 1: lower the learning rate or look at that batch";
+    says(trainer.fit(&bad, &Fit::epochs(3)), text);
+    assert_eq!(trainer.model.head.kernel.array(), kernel);
+    assert_eq!(trainer.history().epochs(), 2);
+    // A learning rate that is far too high.
+    let mut trainer = {
+        let model = Line::build(&Cpu::seed_from_u64(0)).unwrap();
+        Trainer::new(model, MeanSquaredError, Sgd::new(1e30)).unwrap()
+    };
+    match trainer.fit(&good, &Fit::epochs(50)) {
+        Err(Error::NonFiniteLoss { epoch, .. }) => assert!(epoch > 1),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn weights_that_are_not_finite() {
+    let data = InMemory::new(vec![[1.0_f32]; 2], vec![[1.0_f32]; 2]).unwrap();
+    let data = data.with_weights(PerSample(vec![1.0, f32::NAN])).unwrap();
+    let model = Line::build(&Cpu::default()).unwrap();
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1)).unwrap();
+    let fit = Fit { shuffle: false, ..Fit::default() };
+    says(trainer.fit(&data, &fit), "sample weight 1 is NaN, which is not finite");
+}
+
+#[test]
+fn settings_that_make_no_sense() {
+    let new = |optimizer: Adam| {
+        let model = Line::build(&Cpu::default()).unwrap();
+        Trainer::<_, _, _, (Batch, Const<1>)>::new(model, MeanSquaredError, optimizer).map(|_| ())
+    };
+    says(new(Adam::new(0.0)), "learning_rate is 0: it must be greater than 0");
+    says(new(Adam::new(f64::NAN)), "learning_rate is NaN: it must be greater than 0");
+    says(new(Adam { beta_1: 1.0, ..Adam::default() }), "beta_1 is 1: it must be in 0..1");
+    says(new(AdamW::new(0.1, -1.0).0), "weight_decay is -1: it must be at least 0");
+    use kerata::optim::Optimizer;
+    says(RMSprop { rho: -0.5, ..RMSprop::default() }.check(), "rho is -0.5: it must be in 0..1");
+    says(Sgd { momentum: 2.0, ..Sgd::default() }.check(), "momentum is 2: it must be in 0..1");
+}
+
+/// The same seed gives the same model, the same order and the same dropout.
+#[test]
+fn same_seed_same_result() -> Result<(), Error> {
+    #[model(input = (Batch, 4), output = (Batch, 1))]
+    struct Dropped {
+        hidden: Dense<_, 8>,
+        drop: kerata::Dropout<50>,
+        head: Dense<_, 1>,
+    }
+    let run = |seed: u64, shuffle: u64| {
+        let model = Dropped::build(&Cpu::seed_from_u64(seed))?;
+        let mut trainer = Trainer::new(model, MeanSquaredError, Adam::default())?;
+        let rows: Vec<[f32; 4]> = (0..50).map(|i| [i as f32 / 50.0, 0.5, -0.1, 1.0]).collect();
+        let targets: Vec<[f32; 1]> = rows.iter().map(|row| [row[0] * 2.0]).collect();
+        let fit = Fit { seed: shuffle, batch_size: 8, ..Fit::epochs(3) };
+        let history = trainer.fit(&InMemory::new(rows, targets)?, &fit)?;
+        Ok::<_, Error>((history, trainer.model.head.kernel.as_vec()))
+    };
+    assert_eq!(run(1, 2)?, run(1, 2)?);
+    assert_ne!(run(1, 2)?, run(1, 3)?);
+    assert_ne!(run(1, 2)?, run(2, 2)?);
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! The losses, with masks and weights, with respect to the prediction.
+
+use dfdx::tensor::{NoneTape, TensorFromVec};
+use kerata::{
+    Batch, Cpu, Error, Ids, Mask, Masked, Tensor,
+    loss::{
+        BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
+        SparseCategoricalCrossentropy,
+    },
+    parameters::Parameters,
+    reduce::PerStep,
+    shape::Const,
+    signal::Signal,
+};
+
+use crate::numeric::{Tape, check, numbers, tensor};
+
+type Steps = (Batch, Const<4>, Const<3>);
+
+#[derive(Clone)]
+struct Nothing;
+impl Parameters<f64, Cpu> for Nothing {}
+
+/// Plain, masked, and masked with weights.
+fn check_loss<Y, L>(loss: L, target: <Y as Signal>::Data<f64, Cpu, NoneTape>, probabilities: bool)
+where
+    Y: Signal,
+    L: Loss<Steps, Y, f64, Cpu> + Loss<Masked<Steps>, Y, f64, Cpu>,
+{
+    let x = if probabilities {
+        let positive = numbers(24, 1).into_iter().map(|n| 0.05 + 0.4 * n.abs()).collect();
+        Cpu::default().tensor_from_vec(positive, (2, Const, Const))
+    } else {
+        tensor((2, Const, Const), 1)
+    };
+    let mask = Mask::from_lengths(&[2, 3], 4).unwrap();
+    let weights = PerStep::from(vec![[1.0, 0.0, 2.0, 5.0], [0.5, 1.5, 1.0, 9.0]]);
+    type Traced = Tensor<Steps, f64, Cpu, Tape>;
+    let none = kerata::reduce::Unweighted;
+    check(Nothing, x.clone(), |_, x: Traced| {
+        Loss::<Steps, Y, f64, Cpu>::mean(&loss, x, &target, &none).unwrap()
+    });
+    check(Nothing, x.clone(), |_, x: Traced| {
+        let x = Masked::new(x, mask.clone()).unwrap();
+        Loss::<Masked<Steps>, Y, f64, Cpu>::mean(&loss, x, &target, &none).unwrap()
+    });
+    check(Nothing, x, |_, x: Traced| {
+        let x = Masked::new(x, mask.clone()).unwrap();
+        Loss::<Masked<Steps>, Y, f64, Cpu>::mean(&loss, x, &target, &weights).unwrap()
+    });
+}
+
+fn yes_or_no() -> Tensor<Steps, f64, Cpu> {
+    let answers = numbers(24, 7).iter().map(|&n| f64::from(u8::from(n > 0.0))).collect();
+    Cpu::default().tensor_from_vec(answers, (2, Const, Const))
+}
+
+#[test]
+fn regression() {
+    check_loss::<Steps, _>(MeanSquaredError, tensor((2, Const, Const), 2), false);
+    check_loss::<Steps, _>(MeanAbsoluteError, tensor((2, Const, Const), 2), false);
+}
+
+#[test]
+fn binary() -> Result<(), Error> {
+    check_loss::<Steps, _>(BinaryCrossentropy::default(), yes_or_no(), true);
+    check_loss::<Steps, _>(BinaryCrossentropy::from_logits(), yes_or_no(), false);
+    Ok(())
+}
+
+#[test]
+fn categorical() {
+    let smooth = CategoricalCrossentropy { label_smoothing: 0.2, ..Default::default() };
+    check_loss::<Steps, _>(CategoricalCrossentropy::default(), yes_or_no(), true);
+    check_loss::<Steps, _>(smooth, yes_or_no(), true);
+    check_loss::<Steps, _>(CategoricalCrossentropy::from_logits(), yes_or_no(), false);
+}
+
+#[test]
+fn sparse() {
+    let labels = Cpu::default().tensor_from_vec(vec![0, 2, 1, 1, 2, 2, 0, 1], (2, Const));
+    type Labels = Ids<(Batch, Const<4>)>;
+    check_loss::<Labels, _>(SparseCategoricalCrossentropy::default(), labels.clone(), true);
+    check_loss::<Labels, _>(SparseCategoricalCrossentropy::from_logits(), labels, false);
+}

@@ -1,0 +1,7 @@
+//! Gradients against central differences in `f64`: `(f(x + h) - f(x - h)) / 2h`, to 1e-6.
+
+#![allow(missing_docs)]
+
+mod layers;
+mod losses;
+mod numeric;
