@@ -7,12 +7,15 @@ mod reference;
 
 use dfdx::{
     prelude::Device,
-    shapes::{Const, Dim, Dtype, Rank1, Rank2},
-    tensor::{Cpu, Tape, Tensor, TensorFromVec},
+    shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2, Shape, Unit},
+    tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
 use rand::distributions::uniform::SampleUniform;
 
-use crate::{error::Error, signal::Mask};
+use crate::{
+    error::{Error, OrDevice},
+    signal::Mask,
+};
 
 /// The number type of a model: `f32` or `f64`.
 pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
@@ -120,6 +123,21 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ) -> Result<Tensor<(B, F), E, Self, T>, Error> {
         reference::mean_over_steps(x, mask)
     }
+}
+
+/// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
+pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E> {
+    if x.shape().num_elements() == 0 { Vec::new() } else { x.as_vec() }
+}
+
+/// Zeros of the given shape on the tape of `x`: the result of an operation on no numbers, which dfdx's
+/// iterators do not survive.
+pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    shape: &O,
+) -> Result<Tensor<O, E, D, T>, Error> {
+    let (x, tape) = x.split_tape();
+    Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }
 
 impl Backend<f32> for Cpu {}

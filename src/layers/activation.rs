@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::Shape,
+    shapes::{HasShape, Shape},
     tensor::{Tape, Tensor},
 };
 
@@ -145,6 +145,9 @@ impl Activation for Softmax {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
+        if x.shape().num_elements() == 0 {
+            return Ok(x);
+        }
         x.try_softmax::<S::LastAxis>().or_device()
     }
 }

@@ -7,7 +7,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, numbers},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -120,7 +120,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
         ids: Tensor<S, usize, D, T>,
     ) -> Result<(Tensor<(usize, Const<N>), E, D, T>, Vec<usize>), Error> {
         let (ids, tape) = ids.split_tape();
-        let list = ids.as_vec();
+        let list = numbers(&ids);
         if let Some(at) = list.iter().position(|&id| id >= V) {
             let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
             let (row, step) = (at / steps, at % steps);

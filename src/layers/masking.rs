@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, numbers},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -49,14 +49,18 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         let padding = E::of(self.value);
         let keep: Vec<bool> = match features {
             0 => vec![false; batch * length],
-            n => x.as_vec().chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),
+            n => numbers(&x).chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),
         };
+        let mask = Mask::from_bools(keep.clone(), batch, length)?;
+        if shape.num_elements() == 0 {
+            return Masked::new(x, mask);
+        }
         let dev = x.device().clone();
         let each = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, features)).collect();
         let each = dev.try_tensor_from_vec(each, shape).or_device()?;
         let zeros = dev.try_zeros_like(&shape).or_device()?;
         let values = each.try_choose(x, zeros).or_device()?;
-        Masked::new(values, Mask::from_bools(keep, batch, length)?)
+        Masked::new(values, mask)
     }
 }
 

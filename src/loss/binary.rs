@@ -4,9 +4,9 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Loss, Prediction, PredictionRows, Target, none, signals::same_rows};
+use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -59,9 +59,9 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     ) -> Result<Tensor<(usize,), E, D, T>, Error> {
         let target = Y::rows(target)?;
         same_rows(&prediction, &target)?;
-        let shape = *target.shape();
-        if shape.0 * shape.1 == 0 {
-            return none(prediction);
+        let (positions, answers) = *target.shape();
+        if positions * answers == 0 {
+            return zeros_after(prediction, &(positions,));
         }
         let (keep, half) = (E::of(1.0 - self.label_smoothing), E::of(0.5 * self.label_smoothing));
         let target = target.try_mul(keep).or_device()?.try_add(half).or_device()?;

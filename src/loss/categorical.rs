@@ -4,9 +4,9 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Loss, Prediction, PredictionRows, Target, none, signals::same_rows};
+use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -59,10 +59,11 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         let target = Y::rows(target)?;
         same_rows(&prediction, &target)?;
         let shape = *target.shape();
-        if shape.0 * shape.1 == 0 {
-            return none(prediction);
+        let (positions, classes) = shape;
+        if positions * classes == 0 {
+            return zeros_after(prediction, &(positions,));
         }
-        let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / shape.1 as f64);
+        let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / classes as f64);
         let target = target.try_mul(E::of(keep)).or_device()?.try_add(E::of(each)).or_device()?;
         let logs = if self.from_logits {
             prediction.try_log_softmax::<Axis<1>>().or_device()?

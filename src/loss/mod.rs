@@ -23,7 +23,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
     reduce::{Unweighted, Weights, position_weights},
     signal::{Signal, Value},
@@ -69,6 +69,9 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         let weights = position_weights(&sizes, mask.as_ref(), weights)?;
         let mut losses = self.per_position(values, target)?;
         let shape = (weights.each.len(),);
+        if weights.each.is_empty() {
+            return zeros_after(losses, &());
+        }
         if let Some(keep) = weights.keep {
             // Chosen, not multiplied: a loss of NaN at a masked step must not reach the sum.
             let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
@@ -141,12 +144,3 @@ pub trait Compute {
 }
 
 impl<L> Compute for L {}
-
-/// The losses of no positions.
-pub(crate) fn none<E: Element, D: Backend<E>, T: Tape<E, D>>(
-    prediction: PredictionRows<E, D, T>,
-) -> Result<Tensor<(usize,), E, D, T>, Error> {
-    use dfdx::tensor::{PutTape, SplitTape};
-    let (prediction, tape) = prediction.split_tape();
-    Ok(prediction.device().try_zeros_like(&(0,)).or_device()?.put_tape(tape))
-}

@@ -1,12 +1,12 @@
 use dfdx::{
-    prelude::{MeanTo, TrySub},
+    prelude::{HasShape, MeanTo, TrySub},
     shapes::Axis,
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{Loss, Prediction, PredictionRows, Target, none, signals::same_rows};
+use super::{Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -25,8 +25,9 @@ where
 {
     let target = Y::rows(target)?;
     same_rows(&prediction, &target)?;
-    if target.as_vec().is_empty() {
-        return none(prediction);
+    let (positions, values) = *target.shape();
+    if positions * values == 0 {
+        return zeros_after(prediction, &(positions,));
     }
     let difference = prediction.try_sub(target).or_device()?;
     f(difference).or_device()?.try_mean::<_, Axis<1>>().or_device()

@@ -7,7 +7,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, numbers},
     error::{Error, OrDevice},
     signal::{Ids, Mask, Masked, Signal},
 };
@@ -104,7 +104,7 @@ macro_rules! prediction {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, $($dim,)*), usize, D>,
             ) -> Vec<usize> {
-                y.as_vec()
+                numbers(y)
             }
         }
     };
@@ -146,7 +146,7 @@ macro_rules! masked {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, L, $($dim,)*), usize, D>,
             ) -> Vec<usize> {
-                y.as_vec()
+                numbers(y)
             }
         }
     };

@@ -4,9 +4,9 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Labels, Loss, Prediction, PredictionRows, none, signals::check_labels};
+use super::{EPSILON, Labels, Loss, Prediction, PredictionRows, signals::check_labels};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -61,7 +61,7 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
         if positions == 0 {
-            return none(prediction);
+            return zeros_after(prediction, &(positions,));
         }
         let logits = if self.from_logits {
             prediction

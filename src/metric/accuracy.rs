@@ -5,7 +5,7 @@ use dfdx::{
 
 use super::Metric;
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, numbers},
     error::Error,
     loss::{Labels, Prediction, Target, check_labels, same_rows},
 };
@@ -42,7 +42,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
             f64::from(u8::from(*y == yes))
         };
         let answers = prediction.shape().1.max(1);
-        let (prediction, target) = (prediction.as_vec(), target.as_vec());
+        let (prediction, target) = (numbers(prediction), numbers(&target));
         let rows = prediction.chunks(answers).zip(target.chunks(answers));
         Ok(rows.map(|(p, y)| p.iter().zip(y).map(right).sum::<f64>() / answers as f64).collect())
     }
@@ -69,7 +69,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
         let classes = prediction.shape().1.max(1);
-        let (prediction, target) = (prediction.as_vec(), target.as_vec());
+        let (prediction, target) = (numbers(prediction), numbers(&target));
         let rows = prediction.chunks(classes).zip(target.chunks(classes));
         Ok(rows.map(|(p, y)| f64::from(u8::from(argmax(p) == argmax(y)))).collect())
     }
@@ -108,7 +108,7 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let labels = Y::labels::<E, D>(target);
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
-        let prediction = prediction.as_vec();
+        let prediction = numbers(prediction);
         let rows = prediction.chunks(classes.max(1)).zip(labels);
         Ok(rows.map(|(p, label)| f64::from(u8::from(argmax(p) == label))).collect())
     }

@@ -26,7 +26,7 @@ use std::marker::PhantomData;
 use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, numbers},
     error::{Error, OrDevice},
     shape::{self, Features, Sequence, Shape},
 };
@@ -225,7 +225,7 @@ fn concat<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
             return Err(Error::mismatch("the shape of a batch", sizes, other));
         }
         rows += other[0];
-        data.extend(part.as_vec());
+        data.extend(numbers(part));
     }
     sizes[0] = rows;
     let shape = S::from_concrete(&sizes)

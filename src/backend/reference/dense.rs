@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -21,6 +21,10 @@ pub(crate) fn dense<
     kernel: &Tensor<Rank2<I, O>, E, D>,
     bias: &Tensor<Rank1<O>, E, D>,
 ) -> Result<Tensor<(R, Const<O>), E, D, T>, Error> {
+    let (rows, _) = *x.shape();
+    if rows.size() * O == 0 {
+        return zeros_after(x, &(rows, Const));
+    }
     let y = x.try_matmul(kernel.clone()).or_device()?;
     let shape = *y.shape();
     let bias = bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&shape).or_device()?;

@@ -8,7 +8,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, LstmInputs, LstmState, LstmWeights},
+    backend::{Backend, Element, LstmInputs, LstmState, LstmWeights, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -36,8 +36,7 @@ pub(crate) fn lstm<
         None => LstmState { h: zeros()?, c: zeros()? },
     };
     if rows.size() == 0 || length.size() == 0 {
-        let outputs = dev.try_zeros_like(&(rows, length, Const::<H>)).or_device()?;
-        return Ok((outputs.put_tape(x.split_tape().1), LstmState { h, c }));
+        return Ok((zeros_after(x, &(rows, length, Const))?, LstmState { h, c }));
     }
 
     // All input projections in one product.

@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -16,6 +16,9 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
 ) -> Result<Tensor<(B, F), E, D, T>, Error> {
     let shape = *x.shape();
     let [rows, length, features] = shape.concrete();
+    if rows * length * features == 0 {
+        return zeros_after(x, &(shape.0, shape.2));
+    }
     let dev = x.device().clone();
     let lengths = match mask {
         Some(mask) => mask.lengths(),
