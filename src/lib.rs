@@ -1,4 +1,4 @@
-//! Keras, with shapes, ranks and padding masks checked by the compiler.
+#![doc = include_str!("../README.md")]
 
 pub mod backend;
 pub mod data;
