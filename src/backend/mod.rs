@@ -3,7 +3,9 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod cpu;
 mod reference;
+mod tape;
 
 use dfdx::{
     prelude::Device,
@@ -73,6 +75,10 @@ pub struct LstmInputs<
     pub initial: Option<LstmState<B, H, E, D>>,
 }
 
+/// The outputs of all steps, on the tape, and the final state, which is not.
+pub type LstmOutputs<B, L, const H: usize, E, D, T> =
+    (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
+
 /// A device that can run and differentiate the layers of this crate.
 ///
 /// Every method has a default, the reference. A device overrides those that it can do faster.
@@ -108,8 +114,19 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<E, Self>>(
         inputs: LstmInputs<'_, B, L, I, H, E, Self, T>,
         weights: LstmWeights<'_, I, H, E, Self>,
-    ) -> Result<(Tensor<(B, L, Const<H>), E, Self, T>, LstmState<B, H, E, Self>), Error> {
+    ) -> Result<LstmOutputs<B, L, H, E, Self, T>, Error> {
         reference::lstm(inputs, weights)
+    }
+
+    /// The output of an LSTM at the last real step of each row, `(B, H)`.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn lstm_last<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<E, Self>>(
+        inputs: LstmInputs<'_, B, L, I, H, E, Self, T>,
+        weights: LstmWeights<'_, I, H, E, Self>,
+    ) -> Result<Tensor<(B, Const<H>), E, Self, T>, Error> {
+        reference::lstm_last(inputs, weights)
     }
 
     /// The mean over the steps that the mask keeps, `(B, L, F)` to `(B, F)`; a row without a real step
@@ -140,5 +157,4 @@ pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape
     Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }
 
-impl Backend<f32> for Cpu {}
 impl Backend<f64> for Cpu {}

@@ -3,11 +3,11 @@ use std::marker::PhantomData;
 use dfdx::{
     prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape},
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, LstmInputs, LstmState, LstmWeights},
+    backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -87,10 +87,6 @@ pub struct Lstm<
     returns: PhantomData<R>,
 }
 
-/// The outputs of all steps, on the tape, and the final state, which is not.
-pub type LstmOutputs<B, L, const H: usize, E, D, T> =
-    (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
-
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm<I, H, R, E, D> {
     /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final
     /// state, as with Keras's `return_sequences=True, return_state=True`.
@@ -146,16 +142,6 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         Ok(LstmState { h: zeros()?, c: zeros()? })
     }
 
-    fn run<B: Dim, L: Dim, F: Is<I>, T: Tape<E, D>>(
-        &self,
-        x: Tensor<(B, L, F), E, D, T>,
-        mask: Option<&Mask>,
-    ) -> Result<LstmOutputs<B, L, H, E, D, T>, Error> {
-        let (batch, length, _) = *x.shape();
-        let x = x.try_reshape_like(&(batch, length, Const)).or_device()?;
-        D::lstm(LstmInputs { x, mask, initial: None }, self.weights())
-    }
-
     fn weights(&self) -> LstmWeights<'_, I, H, E, D> {
         LstmWeights {
             kernel: &self.kernel,
@@ -163,6 +149,21 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
             bias: &self.bias,
         }
     }
+}
+
+/// What a layer hands to the backend: the sequence with its features fixed, from zeros.
+fn inputs<B: Dim, L: Dim, F: Is<I>, const I: usize, const H: usize, E, D, T>(
+    x: Tensor<(B, L, F), E, D, T>,
+    mask: Option<&Mask>,
+) -> Result<LstmInputs<'_, B, L, I, H, E, D, T>, Error>
+where
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let (batch, length, _) = *x.shape();
+    let x = x.try_reshape_like(&(batch, length, Const)).or_device()?;
+    Ok(LstmInputs { x, mask, initial: None })
 }
 
 impl<In, const I: usize, const H: usize, E, D> Layer<In, E, D> for Lstm<I, H, Sequences, E, D>
@@ -178,7 +179,7 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        let (outputs, _) = self.run(x, mask.as_ref())?;
+        let (outputs, _) = D::lstm(inputs(x, mask.as_ref())?, self.weights())?;
         In::join(outputs, mask)
     }
 }
@@ -196,8 +197,7 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<H>), E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        let (outputs, state) = self.run(x, mask.as_ref())?;
-        Ok(state.h.put_tape(outputs.split_tape().1))
+        D::lstm_last(inputs(x, mask.as_ref())?, self.weights())
     }
 }
 

@@ -15,7 +15,7 @@ pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
-pub use lstm::{LastState, Lstm, LstmOutputs, Returns, Sequences};
+pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
 pub use merge::{Add, Alike, Average, Concatenate, SideBySide, Subtract};
 pub use pooling::GlobalAveragePooling1d;

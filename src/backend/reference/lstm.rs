@@ -8,11 +8,9 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, LstmInputs, LstmState, LstmWeights, zeros_after},
+    backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, zeros_after},
     error::{Error, OrDevice},
 };
-
-type Sequence<B, L, const H: usize, E, D, T> = Tensor<(B, L, Const<H>), E, D, T>;
 
 pub(crate) fn lstm<
     B: Dim,
@@ -25,7 +23,7 @@ pub(crate) fn lstm<
 >(
     inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
     weights: LstmWeights<'_, I, H, E, D>,
-) -> Result<(Sequence<B, L, H, E, D, T>, LstmState<B, H, E, D>), Error> {
+) -> Result<LstmOutputs<B, L, H, E, D, T>, Error> {
     let LstmInputs { x, mask, initial } = inputs;
     let dev = x.device().clone();
     let (rows, length, _) = *x.shape();
@@ -98,4 +96,20 @@ pub(crate) fn lstm<
     let (outputs, out_tape) =
         permuted.try_reshape_like(&(rows, length, Const::<H>)).or_device()?.split_tape();
     Ok((outputs.put_tape(out_tape.merge(tape)), LstmState { h, c }))
+}
+
+pub(crate) fn lstm_last<
+    B: Dim,
+    L: Dim,
+    const I: usize,
+    const H: usize,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+>(
+    inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
+    weights: LstmWeights<'_, I, H, E, D>,
+) -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
+    let (outputs, state) = lstm(inputs, weights)?;
+    Ok(state.h.put_tape(outputs.split_tape().1))
 }

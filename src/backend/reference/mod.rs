@@ -8,5 +8,5 @@ mod pool;
 
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
-pub(super) use lstm::lstm;
+pub(super) use lstm::{lstm, lstm_last};
 pub(super) use pool::mean_over_steps;

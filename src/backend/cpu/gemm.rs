@@ -1,0 +1,71 @@
+//! The matrix product, by the crate `gemm`.
+
+/// A matrix in a slice: `rows` by `columns`, row-major, or its transpose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    numbers: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A row-major matrix that fills the slice.
+    pub(crate) fn new(numbers: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(numbers.len(), rows * columns, "the numbers of a {rows} x {columns} matrix");
+        Self { numbers, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// The transpose, without moving a number.
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// `c = a . b`, or `c += a . b`, on the calling thread.
+pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    assert_eq!(k, b.rows, "the inner sizes of a product");
+    assert_eq!(c.len(), m * n, "the size of a product");
+    if m * n == 0 {
+        return;
+    }
+    if k == 0 {
+        if !add {
+            c.fill(0.0);
+        }
+        return;
+    }
+    // SAFETY: `a` and `b` lie within their slices by the construction of `Matrix`, whose strides reach
+    // `rows * columns` numbers; `c` is `m * n` numbers, row-major, borrowed for this call alone.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            c.as_mut_ptr(),
+            1,
+            n as isize,
+            add,
+            a.numbers.as_ptr(),
+            a.column_stride as isize,
+            a.row_stride as isize,
+            b.numbers.as_ptr(),
+            b.column_stride as isize,
+            b.row_stride as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! The kernels for `f32` on the CPU: functions over slices, and the operations that they are on dfdx's tape.
+//!
+//! With the environment variable `KERATA_BACKEND=reference` the reference is used in their place.
+
+mod buffer;
+mod gemm;
+mod lstm;
+mod ops;
+mod simd;
+mod steps;
+mod threads;
+
+pub(super) use buffer::Buffer;
+
+use std::sync::LazyLock;
+
+use dfdx::{
+    shapes::{Const, Dim},
+    tensor::{Cpu, PutTape, Tape, Tensor},
+};
+
+use super::{Backend, LstmInputs, LstmOutputs, LstmState, LstmWeights, reference};
+use crate::error::Error;
+
+/// Whether the reference is asked for in the place of the kernels.
+static REFERENCE: LazyLock<bool> =
+    LazyLock::new(|| std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference"));
+
+impl Backend<f32> for Cpu {
+    fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Self>>(
+        inputs: LstmInputs<'_, B, L, I, H, f32, Self, T>,
+        weights: LstmWeights<'_, I, H, f32, Self>,
+    ) -> Result<LstmOutputs<B, L, H, f32, Self, T>, Error> {
+        if *REFERENCE {
+            return reference::lstm(inputs, weights);
+        }
+        let (outputs, state, tape) = ops::lstm(inputs, weights, true)?;
+        let outputs = outputs.ok_or(Error::Empty("the list of outputs"))?;
+        Ok((outputs.put_tape(tape), state))
+    }
+
+    fn lstm_last<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Self>>(
+        inputs: LstmInputs<'_, B, L, I, H, f32, Self, T>,
+        weights: LstmWeights<'_, I, H, f32, Self>,
+    ) -> Result<Tensor<(B, Const<H>), f32, Self, T>, Error> {
+        if *REFERENCE {
+            return reference::lstm_last(inputs, weights);
+        }
+        let (_, LstmState { h, .. }, tape) = ops::lstm(inputs, weights, false)?;
+        Ok(h.put_tape(tape))
+    }
+}

@@ -1,0 +1,182 @@
+//! The kernels as operations on dfdx's tape.
+
+use dfdx::{
+    shapes::{Const, Dim, HasShape},
+    tensor::{Cpu, CpuError, SplitTape, Tape, Tensor},
+};
+
+use super::{
+    buffer::Buffer,
+    lstm::{self, Kept, RowGradients, RowOut, Sizes, States, Weights},
+    simd::Packed,
+    steps::Steps,
+    threads::{parallel, threads},
+};
+use crate::{
+    backend::{
+        LstmInputs, LstmState, LstmWeights,
+        tape::{Grads, put, read, record},
+    },
+    error::Error,
+};
+
+/// The outputs of all steps if `sequences`, else nothing, and the final state; the tape goes with them.
+type Lstm<B, L, const H: usize, T> =
+    (Option<Tensor<(B, L, Const<H>), f32, Cpu>>, LstmState<B, H, f32, Cpu>, T);
+
+/// An LSTM over whole sequences; see [`lstm`](super::lstm).
+pub(super) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Cpu>>(
+    inputs: LstmInputs<'_, B, L, I, H, f32, Cpu, T>,
+    weights: LstmWeights<'_, I, H, f32, Cpu>,
+    sequences: bool,
+) -> Result<Lstm<B, L, H, T>, Error> {
+    let LstmInputs { x, mask, initial } = inputs;
+    let (x, mut tape) = x.split_tape();
+    let (batch, time, _) = *x.shape();
+    let (rows, length) = (batch.size(), time.size());
+    let sizes = Sizes { inputs: I, units: H, length };
+    let dev = x.device().clone();
+
+    let numbers = read(&x)?;
+    let kernel = read(weights.kernel)?;
+    let recurrent = read(weights.recurrent_kernel)?;
+    let bias = read(weights.bias)?;
+    let given = match &initial {
+        Some(state) => Some((read(&state.h)?, read(&state.c)?)),
+        None => None,
+    };
+    let given = given.as_ref().map(|(h, c)| States { h, c });
+
+    let steps = mask.map_or(rows * length, |mask| mask.count());
+    let parts = threads(steps * 4 * H * (I + H), rows);
+    let shares = Steps::share(rows, length, mask, parts);
+    let packed = Packed::new(H, 4 * H, |row, column| recurrent[row * 4 * H + column]);
+    let mut outputs = if sequences { vec![0.0; rows * length * H] } else { Vec::new() };
+    let (mut h, mut c) = (vec![0.0; rows * H], vec![0.0; rows * H]);
+    let jobs = {
+        let mut outputs = chunks(&mut outputs, length * H, rows);
+        let (mut h, mut c) = (chunks(&mut h, H, rows), chunks(&mut c, H, rows));
+        let job = |rows: Vec<usize>| {
+            let steps = Steps::pack(&rows, length, mask);
+            let row = |&row: &usize| RowOut {
+                outputs: sequences.then(|| std::mem::take(&mut outputs[row])),
+                h: std::mem::take(&mut h[row]),
+                c: std::mem::take(&mut c[row]),
+            };
+            let out: Vec<RowOut<'_>> = steps.rows.iter().map(row).collect();
+            (steps, out)
+        };
+        shares.into_iter().map(job).collect()
+    };
+    let of_weights = Weights { kernel: &kernel, bias: &bias };
+    let kept = parallel(jobs, |(steps, mut out)| {
+        lstm::forward(sizes, of_weights, &packed, &numbers, given, steps, &mut out)
+    });
+
+    let outputs = if sequences { Some(put(&dev, (batch, time, Const), outputs)?) } else { None };
+    let state = LstmState { h: put(&dev, (batch, Const), h)?, c: put(&dev, (batch, Const), c)? };
+    if T::OWNS_TAPE {
+        let backward = LstmBackward {
+            sizes,
+            kernel,
+            recurrent,
+            kept,
+            x,
+            weights: (
+                weights.kernel.clone(),
+                weights.recurrent_kernel.clone(),
+                weights.bias.clone(),
+            ),
+            initial,
+            outputs: outputs.clone(),
+            state: state.clone(),
+        };
+        record(&mut tape, move |grads| backward.run(grads));
+    }
+    Ok((outputs, state, tape))
+}
+
+/// The pieces of a slice that belong to the rows of the batch.
+fn chunks(numbers: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
+    if size == 0 {
+        (0..rows).map(|_| &mut [][..]).collect()
+    } else {
+        numbers.chunks_mut(size).collect()
+    }
+}
+
+/// What the backward pass of an LSTM needs.
+struct LstmBackward<B: Dim, L: Dim, const I: usize, const H: usize> {
+    sizes: Sizes,
+    kernel: Buffer,
+    recurrent: Buffer,
+    kept: Vec<Kept>,
+    x: Tensor<(B, L, Const<I>), f32, Cpu>,
+    weights: (
+        Tensor<(Const<I>, usize), f32, Cpu>,
+        Tensor<(Const<H>, usize), f32, Cpu>,
+        Tensor<(usize,), f32, Cpu>,
+    ),
+    initial: Option<LstmState<B, H, f32, Cpu>>,
+    outputs: Option<Tensor<(B, L, Const<H>), f32, Cpu>>,
+    state: LstmState<B, H, f32, Cpu>,
+}
+
+impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
+    fn run(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
+        let (batch, time, _) = *self.x.shape();
+        let (rows, length) = (batch.size(), time.size());
+        let recurrent = &self.recurrent;
+        let transposed = Packed::new(4 * H, H, |row, column| recurrent[column * 4 * H + row]);
+        let d_outputs = match &self.outputs {
+            Some(outputs) => Some(grads.take(outputs)?),
+            None => None,
+        };
+        let (d_h, d_c) = (grads.take(&self.state.h)?, grads.take(&self.state.c)?);
+        let mut d_x = Buffer::zeros(rows * length * I);
+        let mut d_initial =
+            self.initial.as_ref().map(|_| (Buffer::zeros(rows * H), Buffer::zeros(rows * H)));
+
+        let jobs = {
+            let mut d_x = chunks(&mut d_x, length * I, rows);
+            let mut d_initial =
+                d_initial.as_mut().map(|(h, c)| (chunks(h, H, rows), chunks(c, H, rows)));
+            let job = |kept: Kept| {
+                let row = |&row: &usize| RowGradients {
+                    outputs: d_outputs
+                        .as_ref()
+                        .map(|d| &d[row * length * H..(row + 1) * length * H]),
+                    h: &d_h[row * H..(row + 1) * H],
+                    c: &d_c[row * H..(row + 1) * H],
+                    x: std::mem::take(&mut d_x[row]),
+                    initial: d_initial
+                        .as_mut()
+                        .map(|(h, c)| (std::mem::take(&mut h[row]), std::mem::take(&mut c[row]))),
+                };
+                let rows: Vec<RowGradients<'_>> = kept.steps.rows.iter().map(row).collect();
+                (kept, rows)
+            };
+            self.kept.into_iter().map(job).collect()
+        };
+        let gradients = parallel(jobs, |(kept, mut rows)| {
+            lstm::backward(self.sizes, &self.kernel, &transposed, kept, &mut rows)
+        });
+
+        for gradient in &gradients {
+            grads.add(&self.weights.0, &gradient.kernel)?;
+            grads.add(&self.weights.1, &gradient.recurrent)?;
+            grads.add(&self.weights.2, &gradient.bias)?;
+        }
+        if let (Some(outputs), Some(gradient)) = (&self.outputs, d_outputs) {
+            grads.give(outputs, gradient)?;
+        }
+        grads.give(&self.state.h, d_h)?;
+        grads.give(&self.state.c, d_c)?;
+        grads.add(&self.x, &d_x)?;
+        if let (Some(state), Some((h, c))) = (&self.initial, &d_initial) {
+            grads.add(&state.h, h)?;
+            grads.add(&state.c, c)?;
+        }
+        Ok(())
+    }
+}

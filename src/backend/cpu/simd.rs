@@ -1,0 +1,243 @@
+//! Vector code, by the crate `pulp`: AVX-512, AVX2 with FMA, NEON or plain code, chosen at run time.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// The lanes of a slice from `at` on, filled up with zeros at its end.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, numbers: &[f32], at: usize) -> S::f32s {
+    let rest = &numbers[at..];
+    if rest.len() >= S::F32_LANES {
+        S::as_simd_f32s(&rest[..S::F32_LANES]).0[0]
+    } else {
+        simd.partial_load_f32s(rest)
+    }
+}
+
+/// Writes lanes into a slice from `at` on, as far as it goes.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(simd: S, numbers: &mut [f32], at: usize, lanes: S::f32s) {
+    let rest = &mut numbers[at..];
+    if rest.len() >= S::F32_LANES {
+        S::as_mut_simd_f32s(&mut rest[..S::F32_LANES]).0[0] = lanes;
+    } else {
+        simd.partial_store_f32s(rest, lanes);
+    }
+}
+
+/// `exp` of numbers in [-87, 87], to about 1e-7 of the result: `2^n * exp(r)`, with `r` at most half of `ln 2`.
+#[inline(always)]
+fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    /// The Taylor coefficients of `exp` from the second on, bent a little to fit the whole interval.
+    const POLYNOMIAL: [f32; 6] =
+        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
+    // Adding 1.5 * 2^23 rounds to a whole number, which then stands in the low bits; 127 is the bias of the
+    // exponent.
+    let shift = simd.splat_f32s(12_582_912.0 + 127.0);
+    let shifted = simd.mul_add_e_f32s(x, simd.splat_f32s(std::f32::consts::LOG2_E), shift);
+    let n = simd.sub_f32s(shifted, shift);
+    let bits = simd.transmute_u32s_f32s(shifted);
+    let power = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23)));
+    // `ln 2` in two parts, so that `r` keeps its digits.
+    let r = simd.mul_add_e_f32s(n, simd.splat_f32s(-0.693_359_4), x);
+    let r = simd.mul_add_e_f32s(n, simd.splat_f32s(2.121_944_4e-4), r);
+    let mut sum = simd.splat_f32s(POLYNOMIAL[0]);
+    for &c in &POLYNOMIAL[1..] {
+        sum = simd.mul_add_e_f32s(sum, r, simd.splat_f32s(c));
+    }
+    let one = simd.splat_f32s(1.0);
+    let exp = simd.add_f32s(simd.mul_add_e_f32s(sum, simd.mul_f32s(r, r), r), one);
+    simd.mul_f32s(exp, power)
+}
+
+#[inline(always)]
+fn clamp<S: Simd>(simd: S, x: S::f32s, limit: f32) -> S::f32s {
+    let x = simd.max_f32s(x, simd.splat_f32s(-limit));
+    simd.min_f32s(x, simd.splat_f32s(limit))
+}
+
+/// `tanh`, to 2e-7 absolute: `(1 - exp(-2 x)) / (1 + exp(-2 x))`.
+#[inline(always)]
+pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    // Beyond, it is 1 to the last bit.
+    let x = clamp(simd, x, 9.5);
+    let e = exp(simd, simd.mul_f32s(x, simd.splat_f32s(-2.0)));
+    let one = simd.splat_f32s(1.0);
+    simd.div_f32s(simd.sub_f32s(one, e), simd.add_f32s(one, e))
+}
+
+/// `1 / (1 + exp(-x))`, to 2e-7 absolute.
+#[inline(always)]
+pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let e = exp(simd, simd.neg_f32s(clamp(simd, x, 87.0)));
+    let one = simd.splat_f32s(1.0);
+    simd.div_f32s(one, simd.add_f32s(one, e))
+}
+
+/// How many rows the micro-kernel takes at a time, and how many vectors of columns.
+const ROWS: usize = 8;
+const VECTORS: usize = 2;
+
+/// A matrix of `k` rows and `n` columns, packed in panels of columns so that many small products can use it
+/// again.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    panels: super::Buffer,
+    k: usize,
+    n: usize,
+    width: usize,
+}
+
+impl Packed {
+    /// Packs a row-major matrix, or the transpose of one, given by `at(row, column)`.
+    pub(crate) fn new(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+        struct Width;
+        impl WithSimd for Width {
+            type Output = usize;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                VECTORS * S::F32_LANES
+            }
+        }
+        let width = Arch::new().dispatch(Width);
+        let mut panels = super::Buffer::zeros(n.div_ceil(width) * width * k);
+        for (i, panel) in panels.chunks_exact_mut((width * k).max(1)).enumerate() {
+            for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
+                let columns = i * width..n.min((i + 1) * width);
+                packed.iter_mut().zip(columns).for_each(|(p, column)| *p = at(row, column));
+            }
+        }
+        Self { panels, k, n, width }
+    }
+
+    /// `c += a . self` for the rows of `a`, each of `k` numbers; `c` has rows of `n`.
+    pub(crate) fn add_product(&self, a: &[f32], c: &mut [f32]) {
+        if self.k == 0 || self.n == 0 {
+            return;
+        }
+        assert_eq!(a.len() / self.k, c.len() / self.n, "the rows of a product");
+        Arch::new().dispatch(AddProduct { packed: self, a, c });
+    }
+}
+
+struct AddProduct<'a> {
+    packed: &'a Packed,
+    a: &'a [f32],
+    c: &'a mut [f32],
+}
+
+impl WithSimd for AddProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { packed, a, c } = self;
+        let (k, n, width) = (packed.k, packed.n, packed.width);
+        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
+            let column = i * width;
+            let mut row = 0;
+            let rows = a.len() / k;
+            while row < rows {
+                let (a, c) = (&a[row * k..], &mut c[row * n..]);
+                macro_rules! block {
+                    ($($m:literal)*) => {
+                        match rows - row {
+                            $($m => block::<S, $m>(simd, panel, a, c, k, n, column),)*
+                            _ => block::<S, ROWS>(simd, panel, a, c, k, n, column),
+                        }
+                    };
+                }
+                block!(1 2 3 4 5 6 7);
+                row += ROWS;
+            }
+        }
+    }
+}
+
+/// `M` rows times one panel.
+#[inline(always)]
+fn block<S: Simd, const M: usize>(
+    simd: S,
+    panel: &[f32],
+    a: &[f32],
+    c: &mut [f32],
+    k: usize,
+    n: usize,
+    column: usize,
+) {
+    let lanes = S::F32_LANES;
+    let rows: [&[f32]; M] = std::array::from_fn(|row| &a[row * k..(row + 1) * k]);
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; M];
+    let (panel, _) = S::as_simd_f32s(panel);
+    for (i, columns) in panel.chunks_exact(VECTORS).enumerate().take(k) {
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            let factor = simd.splat_f32s(row[i]);
+            for (sum, &column) in sums.iter_mut().zip(columns) {
+                *sum = simd.mul_add_e_f32s(factor, column, *sum);
+            }
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        let c = &mut c[row * n..(row + 1) * n];
+        for (v, &sum) in sums.iter().enumerate() {
+            let at = column + v * lanes;
+            if at < n {
+                store(simd, c, at, simd.add_f32s(load(simd, c, at), sum));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Both<'a>(&'a [f32], &'a mut [f32], &'a mut [f32]);
+
+    impl WithSimd for Both<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            for at in (0..self.0.len()).step_by(S::F32_LANES) {
+                let x = load(simd, self.0, at);
+                store(simd, self.1, at, tanh(simd, x));
+                store(simd, self.2, at, sigmoid(simd, x));
+            }
+        }
+    }
+
+    #[test]
+    fn tanh_and_sigmoid_are_right_to_2e_7() {
+        let x: Vec<f32> = (-400_001..400_000).map(|i| i as f32 * 5e-5).collect();
+        let (mut tanh, mut sigmoid) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+        Arch::new().dispatch(Both(&x, &mut tanh, &mut sigmoid));
+        for (i, &x) in x.iter().enumerate() {
+            let x = f64::from(x);
+            assert!((f64::from(tanh[i]) - x.tanh()).abs() < 2e-7, "tanh({x}) = {}", tanh[i]);
+            let expected = 1.0 / (1.0 + (-x).exp());
+            assert!(
+                (f64::from(sigmoid[i]) - expected).abs() < 2e-7,
+                "sigmoid({x}) = {}",
+                sigmoid[i]
+            );
+        }
+    }
+
+    #[test]
+    fn packed_products_are_products() {
+        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (8, 16, 32), (17, 9, 65), (0, 4, 4), (9, 33, 31)] {
+            let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;
+            let (a, b): (Vec<f32>, Vec<f32>) =
+                ((0..m * k).map(number).collect(), (0..k * n).map(|i| number(i + 5)).collect());
+            let packed = Packed::new(k, n, |row, column| b[row * n + column]);
+            let mut c = vec![1.0; m * n];
+            packed.add_product(&a, &mut c);
+            for row in 0..m {
+                for column in 0..n {
+                    let sum: f32 = (0..k).map(|i| a[row * k + i] * b[i * n + column]).sum();
+                    let found = c[row * n + column];
+                    assert!((found - 1.0 - sum).abs() < 1e-4, "{m} {k} {n}: {found} {sum}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use crate::signal::Mask;
+
+/// The real steps of some rows of a batch, packed: what the mask rules out is not there.
+///
+/// The rows are sorted, the longest first. Packed time `t` holds the `t`-th real step of every row that has
+/// one: `count(t)` of them, those of the first rows, from `offset(t)` on.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    /// The rows of the batch, the longest first.
+    pub(crate) rows: Vec<usize>,
+    /// For each packed step the time step that it was in its row.
+    pub(crate) at: Vec<usize>,
+    /// The real steps of each row, as they are sorted.
+    pub(crate) lengths: Vec<usize>,
+    offsets: Vec<usize>,
+}
+
+impl Steps {
+    /// Packs rows of a batch with `length` steps.
+    pub(crate) fn pack(rows: &[usize], length: usize, mask: Option<&Mask>) -> Self {
+        let real = |row: usize| -> Vec<usize> {
+            match mask {
+                None => (0..length).collect(),
+                Some(mask) => (0..length).filter(|&step| mask.row(row)[step]).collect(),
+            }
+        };
+        let mut steps: Vec<(usize, Vec<usize>)> =
+            rows.iter().map(|&row| (row, real(row))).collect();
+        steps.sort_by_key(|(_, real)| std::cmp::Reverse(real.len()));
+        let longest = steps.first().map_or(0, |(_, real)| real.len());
+        let (mut at, mut offsets) = (Vec::new(), vec![0]);
+        for t in 0..longest {
+            at.extend(steps.iter().map_while(|(_, real)| real.get(t)));
+            offsets.push(at.len());
+        }
+        Self {
+            rows: steps.iter().map(|(row, _)| *row).collect(),
+            lengths: steps.iter().map(|(_, real)| real.len()).collect(),
+            at,
+            offsets,
+        }
+    }
+
+    /// How many packed times there are: the real steps of the longest row.
+    pub(crate) fn times(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// How many steps there are in all.
+    pub(crate) fn total(&self) -> usize {
+        self.at.len()
+    }
+
+    /// How many rows have a step at packed time `t`.
+    pub(crate) fn count(&self, t: usize) -> usize {
+        self.offsets[t + 1] - self.offsets[t]
+    }
+
+    /// Where the steps of packed time `t` begin.
+    pub(crate) fn offset(&self, t: usize) -> usize {
+        self.offsets[t]
+    }
+
+    /// The place of the last real step of a row, as rows are sorted.
+    pub(crate) fn last(&self, row: usize) -> Option<usize> {
+        Some(self.offsets[self.lengths[row].checked_sub(1)?] + row)
+    }
+
+    /// Cuts the rows of a batch into parts of about the same number of real steps.
+    pub(crate) fn share(
+        batch: usize,
+        length: usize,
+        mask: Option<&Mask>,
+        parts: usize,
+    ) -> Vec<Vec<usize>> {
+        let lengths = mask.map_or_else(|| vec![length; batch], Mask::lengths);
+        let mut rows: Vec<usize> = (0..batch).collect();
+        rows.sort_by_key(|&row| std::cmp::Reverse(lengths[row]));
+        let mut shares = vec![(0, Vec::new()); parts.max(1)];
+        for row in rows {
+            if let Some((load, share)) = shares.iter_mut().min_by_key(|(load, _)| *load) {
+                *load += lengths[row].max(1);
+                share.push(row);
+            }
+        }
+        shares.into_iter().map(|(_, rows)| rows).collect()
+    }
+}

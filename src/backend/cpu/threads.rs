@@ -1,0 +1,22 @@
+//! Work on several threads: each takes rows of the batch for the whole of an operation.
+
+/// On how many threads work of a size is worth it. A number of multiplications below this does not pay for
+/// waking a thread.
+const WORTH_A_THREAD: usize = 200_000;
+
+/// How many threads share work of a number of multiplications over a number of rows.
+pub(crate) fn threads(multiplications: usize, rows: usize) -> usize {
+    (multiplications / WORTH_A_THREAD).clamp(1, rayon::current_num_threads()).min(rows.max(1))
+}
+
+/// Runs a job for each part, each on a thread, and gives the results in order.
+pub(crate) fn parallel<J: Send, R: Send>(
+    jobs: Vec<J>,
+    work: impl Fn(J) -> R + Send + Sync,
+) -> Vec<R> {
+    if jobs.len() == 1 {
+        return jobs.into_iter().map(work).collect();
+    }
+    use rayon::prelude::*;
+    jobs.into_par_iter().map(work).collect()
+}
