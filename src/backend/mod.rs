@@ -7,6 +7,8 @@ mod cpu;
 mod reference;
 mod tape;
 
+pub use cpu::set_threads;
+
 use dfdx::{
     prelude::Device,
     shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2, Shape, Unit},

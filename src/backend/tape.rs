@@ -5,7 +5,7 @@
 
 use dfdx::{
     prelude::ReshapeTo,
-    shapes::{HasShape, Shape},
+    shapes::{HasShape, Rank2, Shape},
     tensor::{Cpu, CpuError, Gradients, NoneTape, Tape, Tensor, TensorFromVec},
 };
 
@@ -21,6 +21,14 @@ pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Er
         x.copy_into(&mut buffer);
     }
     Ok(buffer)
+}
+
+/// The numbers of one row of a matrix, one by one.
+pub(crate) fn row<const R: usize, const C: usize>(
+    x: &Tensor<Rank2<R, C>, f32, Cpu>,
+    row: usize,
+) -> impl Iterator<Item = f32> {
+    (0..C).map(move |column| x[[row, column]])
 }
 
 /// A tensor of numbers.
@@ -57,15 +65,23 @@ impl Grads<'_> {
         Ok(())
     }
 
+    /// Hands out the gradient of a tensor, which is contiguous, to be added to.
+    pub(crate) fn with<S: Shape>(
+        &mut self,
+        of: &Tensor<S, f32, Cpu>,
+        f: impl FnOnce(&mut [f32]),
+    ) -> Result<(), CpuError> {
+        f(self.0.get_or_alloc_mut(of)?);
+        Ok(())
+    }
+
     /// Adds to the gradient of a tensor, which is contiguous.
     pub(crate) fn add<S: Shape>(
         &mut self,
         of: &Tensor<S, f32, Cpu>,
         more: &[f32],
     ) -> Result<(), CpuError> {
-        let gradient = self.0.get_or_alloc_mut(of)?;
-        gradient.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more);
-        Ok(())
+        self.with(of, |sums| sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more))
     }
 }
 

@@ -11,22 +11,45 @@ mod steps;
 mod threads;
 
 pub(super) use buffer::Buffer;
+pub use threads::set_threads;
 
 use std::sync::LazyLock;
 
 use dfdx::{
-    shapes::{Const, Dim},
+    shapes::{Const, Dim, Rank1, Rank2},
     tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
 use super::{Backend, LstmInputs, LstmOutputs, LstmState, LstmWeights, reference};
-use crate::error::Error;
+use crate::{error::Error, signal::Mask};
 
 /// Whether the reference is asked for in the place of the kernels.
 static REFERENCE: LazyLock<bool> =
     LazyLock::new(|| std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference"));
 
 impl Backend<f32> for Cpu {
+    fn embedding<const V: usize, const N: usize, T: Tape<f32, Self>>(
+        table: &Tensor<Rank2<V, N>, f32, Self>,
+        ids: Tensor<(usize,), usize, Self, T>,
+    ) -> Result<Tensor<(usize, Const<N>), f32, Self, T>, Error> {
+        if *REFERENCE { reference::embedding(table, ids) } else { ops::embedding(table, ids) }
+    }
+
+    fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Self>>(
+        x: Tensor<(R, Const<I>), f32, Self, T>,
+        kernel: &Tensor<Rank2<I, O>, f32, Self>,
+        bias: &Tensor<Rank1<O>, f32, Self>,
+    ) -> Result<Tensor<(R, Const<O>), f32, Self, T>, Error> {
+        if *REFERENCE { reference::dense(x, kernel, bias) } else { ops::dense(x, kernel, bias) }
+    }
+
+    fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Self>>(
+        x: Tensor<(B, L, F), f32, Self, T>,
+        mask: Option<&Mask>,
+    ) -> Result<Tensor<(B, F), f32, Self, T>, Error> {
+        if *REFERENCE { reference::mean_over_steps(x, mask) } else { ops::mean_over_steps(x, mask) }
+    }
+
     fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Self>>(
         inputs: LstmInputs<'_, B, L, I, H, f32, Self, T>,
         weights: LstmWeights<'_, I, H, f32, Self>,

@@ -1,5 +1,7 @@
 //! Work on several threads: each takes rows of the batch for the whole of an operation.
 
+use crate::error::Error;
+
 /// On how many threads work of a size is worth it. A number of multiplications below this does not pay for
 /// waking a thread.
 const WORTH_A_THREAD: usize = 200_000;
@@ -19,4 +21,22 @@ pub(crate) fn parallel<J: Send, R: Send>(
     }
     use rayon::prelude::*;
     jobs.into_par_iter().map(work).collect()
+}
+
+/// Sets how many threads the kernels use; by default as many as there are cores, or as the environment variable
+/// `RAYON_NUM_THREADS` says. It can be set once, before the first operation.
+///
+/// # Errors
+/// [`Error::Invalid`] if the number is settled already, or 0.
+pub fn set_threads(threads: usize) -> Result<(), Error> {
+    let invalid = |expected| {
+        Err(Error::Invalid { name: "the number of threads", value: threads.to_string(), expected })
+    };
+    if threads == 0 {
+        return invalid("there must be at least 1");
+    }
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        Ok(()) => Ok(()),
+        Err(_) => invalid("it must be set once, before the first operation"),
+    }
 }

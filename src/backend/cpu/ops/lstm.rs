@@ -1,11 +1,12 @@
-//! The kernels as operations on dfdx's tape.
+//! The LSTM as an operation on dfdx's tape.
 
 use dfdx::{
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, CpuError, SplitTape, Tape, Tensor},
 };
 
-use super::{
+use super::chunks;
+use crate::backend::cpu::{
     buffer::Buffer,
     lstm::{self, Kept, RowGradients, RowOut, Sizes, States, Weights},
     simd::Packed,
@@ -24,8 +25,8 @@ use crate::{
 type Lstm<B, L, const H: usize, T> =
     (Option<Tensor<(B, L, Const<H>), f32, Cpu>>, LstmState<B, H, f32, Cpu>, T);
 
-/// An LSTM over whole sequences; see [`lstm`](super::lstm).
-pub(super) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Cpu>>(
+/// An LSTM over whole sequences; see [`lstm`](crate::backend::cpu::lstm).
+pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Cpu>>(
     inputs: LstmInputs<'_, B, L, I, H, f32, Cpu, T>,
     weights: LstmWeights<'_, I, H, f32, Cpu>,
     sequences: bool,
@@ -94,15 +95,6 @@ pub(super) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         record(&mut tape, move |grads| backward.run(grads));
     }
     Ok((outputs, state, tape))
-}
-
-/// The pieces of a slice that belong to the rows of the batch.
-fn chunks(numbers: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
-    if size == 0 {
-        (0..rows).map(|_| &mut [][..]).collect()
-    } else {
-        numbers.chunks_mut(size).collect()
-    }
 }
 
 /// What the backward pass of an LSTM needs.

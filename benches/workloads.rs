@@ -1,0 +1,240 @@
+//! Whole training steps and forward passes, for comparison with other frameworks.
+//!
+//! ```text
+//! cargo bench --bench workloads [-- [--threads N] [WORKLOAD ..]]
+//! ```
+//!
+//! One JSON line a workload, then a table. Data and initial weights come from a counter-based hash, the same as
+//! in the programs for the other frameworks, so that the first two losses must agree.
+
+use std::time::Instant;
+
+use dfdx::tensor::{NoneTape, OwnedTape};
+use kerata::{
+    Batch, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Ids, Lstm, MaskZero, Sequences,
+    loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
+    model,
+    optim::{Adam, State},
+    prelude::*,
+    reduce::Unweighted,
+    shape::Const,
+    signal::Signal,
+};
+
+const SENTENCES: usize = 32;
+const WORDS: usize = 100;
+
+/// W1, W2, W3.
+#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
+struct Sentiment {
+    embed: Embedding<10_000, 128, MaskZero>,
+    lstm1: Lstm<_, 128, Sequences>,
+    lstm2: Lstm<_, 128>,
+    head: Dense<_, 2>,
+}
+
+/// W6.
+#[model(input = Ids<(Batch, 200)>, output = (Batch, 1))]
+struct Bag {
+    embed: Embedding<20_000, 64, MaskZero>,
+    mean: GlobalAveragePooling1d,
+    head: Dense<_, 1>,
+}
+
+/// W7.
+#[model(input = (Batch, 10, 27), output = (Batch, 27))]
+struct Letters {
+    lstm: Lstm<_, 64>,
+    head: Dense<_, 27>,
+}
+
+fn hash(seed: u32, i: u32) -> u32 {
+    let mut x = i.wrapping_mul(0x9E37_79B1) ^ seed.wrapping_mul(0x85EB_CA77);
+    x ^= x >> 15;
+    x = x.wrapping_mul(0x2C1B_3C6D);
+    x ^= x >> 12;
+    x = x.wrapping_mul(0x297A_2D39);
+    x ^ (x >> 15)
+}
+
+fn numbers(seed: u32, n: usize, scale: f32) -> Vec<f32> {
+    let number = |i: u32| (hash(seed, i) >> 8) as f32 / (1_u32 << 24) as f32 * 2.0 - 1.0;
+    (0..n as u32).map(|i| number(i) * scale).collect()
+}
+
+fn glorot(seed: u32, fan_in: usize, fan_out: usize) -> Vec<f32> {
+    numbers(seed, fan_in * fan_out, (6.0 / (fan_in + fan_out) as f64).sqrt() as f32)
+}
+
+fn set_lstm<const I: usize, const H: usize, R: kerata::Returns>(
+    lstm: &mut Lstm<I, H, R>,
+    seed: u32,
+) {
+    lstm.kernel.copy_from(&glorot(seed, I, 4 * H));
+    lstm.recurrent_kernel.copy_from(&glorot(seed + 1, H, 4 * H));
+}
+
+fn sentiment(dev: &Cpu) -> Result<Sentiment, Error> {
+    let mut model = Sentiment::build(dev)?;
+    model.embed.embeddings.copy_from(&numbers(1, 10_000 * 128, 0.05));
+    set_lstm(&mut model.lstm1, 10);
+    set_lstm(&mut model.lstm2, 20);
+    model.head.kernel.copy_from(&glorot(30, 128, 2));
+    Ok(model)
+}
+
+/// Token ids from 1 to `vocabulary - 1`, then padding from the length of each row on.
+fn tokens(seed: u32, rows: usize, length: usize, vocabulary: u32, lengths: &[usize]) -> Vec<usize> {
+    let mut ids: Vec<usize> = (0..(rows * length) as u32)
+        .map(|i| 1 + (hash(seed, i) % (vocabulary - 1)) as usize)
+        .collect();
+    for (row, &real) in ids.chunks_mut(length).zip(lengths) {
+        row[real..].fill(0);
+    }
+    ids
+}
+
+fn classes(seed: u32, n: usize, classes: u32) -> Vec<usize> {
+    (0..n as u32).map(|i| (hash(seed, i) % classes) as usize).collect()
+}
+
+/// What was measured of one workload.
+struct Measured {
+    workload: String,
+    times: Vec<f64>,
+    losses: Vec<f32>,
+}
+
+/// Times steps after some to warm up.
+fn measure(
+    workload: &str,
+    mut step: impl FnMut() -> Result<f32, Error>,
+) -> Result<Measured, Error> {
+    let (n, warm) = match workload {
+        "W3_b1" | "W7" => (200, 40),
+        "W6" | "W3_b32" => (60, 8),
+        _ => (30, 6),
+    };
+    let n = std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(n);
+    let mut losses = Vec::new();
+    for _ in 0..warm {
+        losses.push(step()?);
+    }
+    let mut times = Vec::new();
+    for _ in 0..n {
+        let start = Instant::now();
+        losses.push(step()?);
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(Measured { workload: workload.to_owned(), times, losses })
+}
+
+/// A training step of a model on one batch.
+fn train<M, Y, L>(
+    workload: &str,
+    mut model: M,
+    input: <M::Input as Signal>::Data<f32, Cpu, NoneTape>,
+    target: <Y as Signal>::Data<f32, Cpu, NoneTape>,
+    loss: L,
+) -> Result<Measured, Error>
+where
+    M: Model<Output: kerata::loss::Prediction>,
+    Y: Signal,
+    L: Loss<M::Output, Y>,
+{
+    let mut state = State::default();
+    measure(workload, || {
+        let input = M::Input::share::<f32, Cpu>(&input);
+        let tape = OwnedTape::default();
+        let input = M::Input::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(input, tape);
+        let loss = loss.mean(model.call_mut(input)?, &target, &Unweighted)?;
+        let value = loss.array();
+        state.step(&Adam::default(), &mut model, &mut loss.backward())?;
+        Ok(value)
+    })
+}
+
+fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
+    let sparse = SparseCategoricalCrossentropy::from_logits();
+    let full = vec![WORDS; SENTENCES];
+    let lengths: Vec<usize> =
+        (0..SENTENCES as u32).map(|i| 10 + (hash(0, i) % 91) as usize).collect();
+    let sentences = |lengths: &[usize], rows: usize| {
+        let ids = tokens(101, rows, WORDS, 10_000, lengths);
+        dev.tensor_from_vec(ids, (rows, Const::<WORDS>))
+    };
+    match workload {
+        "W1" | "W2" => {
+            let lengths = if workload == "W1" { &full } else { &lengths };
+            let labels = dev.tensor_from_vec(classes(102, SENTENCES, 2), (SENTENCES,));
+            let input = sentences(lengths, SENTENCES);
+            train::<_, Ids<(Batch,)>, _>(workload, sentiment(dev)?, input, labels, sparse)
+        }
+        "W3_b1" | "W3_b32" => {
+            let rows = if workload == "W3_b1" { 1 } else { SENTENCES };
+            let (model, input) = (sentiment(dev)?, sentences(&full[..rows], rows));
+            measure(workload, || Ok(model.forward(input.clone())?.as_vec().iter().sum()))
+        }
+        "W6" => {
+            let mut model = Bag::build(dev)?;
+            model.embed.embeddings.copy_from(&numbers(50, 20_000 * 64, 0.05));
+            model.head.kernel.copy_from(&glorot(51, 64, 1));
+            let lengths: Vec<usize> =
+                (0..512).map(|i| 20 + (hash(302, i) % 181) as usize).collect();
+            let ids = tokens(301, 512, 200, 20_000, &lengths);
+            let labels = classes(303, 512, 2).iter().map(|&y| y as f32).collect();
+            let input = dev.tensor_from_vec(ids, (512, Const));
+            let target = dev.tensor_from_vec(labels, (512, Const));
+            let loss = BinaryCrossentropy::from_logits();
+            train::<_, (Batch, Const<1>), _>(workload, model, input, target, loss)
+        }
+        "W7" => {
+            let mut model = Letters::build(dev)?;
+            set_lstm(&mut model.lstm, 60);
+            model.head.kernel.copy_from(&glorot(62, 64, 27));
+            let mut x = vec![0.0; 128 * 10 * 27];
+            for (i, letter) in classes(401, 1280, 27).into_iter().enumerate() {
+                x[i * 27 + letter] = 1.0;
+            }
+            let input = dev.tensor_from_vec(x, (128, Const, Const));
+            let labels = dev.tensor_from_vec(classes(402, 128, 27), (128,));
+            train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
+        }
+        _ => Err(Error::Invalid {
+            name: "the workload",
+            value: workload.to_owned(),
+            expected: "there are W1, W2, W3_b1, W3_b32, W6 and W7",
+        }),
+    }
+}
+
+fn main() -> Result<(), Error> {
+    // Cargo hands `--bench` on.
+    let mut asked: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let mut threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    if let Some(at) = asked.iter().position(|a| a == "--threads") {
+        threads = asked.get(at + 1).and_then(|n| n.parse().ok()).unwrap_or(threads);
+        asked.drain(at..(at + 2).min(asked.len()));
+    }
+    kerata::backend::set_threads(threads)?;
+    if asked.is_empty() {
+        asked = ["W1", "W2", "W3_b1", "W3_b32", "W6", "W7"].map(String::from).to_vec();
+    }
+    let dev = Cpu::seed_from_u64(0);
+    let mut table = comfy_table::Table::new();
+    table.set_header(["workload", "median ms", "min ms", "first loss", "second loss"]);
+    for workload in &asked {
+        let Measured { workload, times, losses } = run(workload, &dev)?;
+        let (median, min) = (times[times.len() / 2], times[0]);
+        println!(
+            "{{\"peer\":\"kerata\",\"workload\":\"{workload}\",\"threads\":{threads},\"median_ms\":{median:.4},\"min_ms\":{min:.4},\"n\":{}}}",
+            times.len()
+        );
+        let cells = [format!("{median:.3}"), format!("{min:.3}")];
+        let losses = losses.iter().take(2).map(|loss| format!("{loss:.5}"));
+        table.add_row([workload].into_iter().chain(cells).chain(losses));
+    }
+    println!("{table}");
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The kernels as operations on dfdx's tape.
+
+mod dense;
+mod embedding;
+mod lstm;
+mod pool;
+
+pub(super) use dense::dense;
+pub(super) use embedding::embedding;
+pub(super) use lstm::lstm;
+pub(super) use pool::mean_over_steps;
+
+/// The pieces of a slice that belong to the rows of the batch.
+fn chunks(numbers: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
+    if size == 0 {
+        (0..rows).map(|_| &mut [][..]).collect()
+    } else {
+        numbers.chunks_mut(size).collect()
+    }
+}
