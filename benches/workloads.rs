@@ -150,7 +150,7 @@ where
         let input = M::Input::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(input, tape);
         let loss = loss.mean(model.call_mut(input)?, &target, &Unweighted)?;
         let value = loss.array();
-        state.step(&Adam::default(), &mut model, &mut loss.backward())?;
+        state.step(&Adam { epsilon: 1e-8, ..Adam::default() }, &mut model, &mut loss.backward())?;
         Ok(value)
     })
 }
