@@ -22,7 +22,7 @@ pub use error::Error;
 pub use kerata_macros::model;
 pub use layer::Layer;
 pub use layers::*;
-pub use shape::{Batch, Const, Length};
+pub use shape::{Batch, Causal, Const, Length, Same, Valid};
 pub use signal::{Ids, Inputs, Mask, Masked};
 
 /// The traits whose methods a program calls.

@@ -6,8 +6,10 @@
 mod cpu;
 mod reference;
 mod tape;
+mod window;
 
 pub use cpu::set_threads;
+pub use window::{ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::Device,
@@ -129,6 +131,31 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         weights: LstmWeights<'_, I, H, E, Self>,
     ) -> Result<Tensor<(B, Const<H>), E, Self, T>, Error> {
         reference::lstm_last(inputs, weights)
+    }
+
+    /// A convolution over images; the kernel as a matrix `(cells * channels, filters)`.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn conv2d<T: Tape<E, Self>>(
+        x: Tensor<ImageShape, E, Self, T>,
+        kernel: Tensor<(usize, usize), E, Self>,
+        bias: Option<Tensor<(usize,), E, Self>>,
+        window: &Window,
+    ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
+        reference::conv2d(x, kernel, bias, window)
+    }
+
+    /// One number of each window and channel.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn pool2d<T: Tape<E, Self>>(
+        x: Tensor<ImageShape, E, Self, T>,
+        pooling: Pooling,
+        window: &Window,
+    ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
+        reference::pool2d(x, pooling, window)
     }
 
     /// The mean over the steps that the mask keeps, `(B, L, F)` to `(B, F)`; a row without a real step

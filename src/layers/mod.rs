@@ -1,23 +1,28 @@
 //! The layers, one a file.
 
 mod activation;
+mod conv;
 mod dense;
 mod dropout;
 mod embedding;
 mod lstm;
 mod masking;
 mod merge;
-mod pooling;
+mod pool;
 mod time_distributed;
 mod unmask;
 
 pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
+pub use conv::{Conv1d, Conv2d, ImagePadding, NoBias, UseBias, WithBias};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
 pub use merge::{Add, Alike, Average, Concatenate, SideBySide, Subtract};
-pub use pooling::GlobalAveragePooling1d;
+pub use pool::{
+    AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
+    GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
+};
 pub use time_distributed::TimeDistributed;
 pub use unmask::Unmask;

@@ -9,12 +9,14 @@
 //! | [`Masked<S>`](Masked) | a padded sequence and its mask | `Masked<Tensor<S, E, D, T>>` |
 //! | [`Ids<S>`](Ids) | token ids or class labels | `Tensor<S, usize, D, T>` |
 
+mod images;
 mod inputs;
 mod kinds;
 mod mask;
 mod masked;
 mod value;
 
+pub use images::{Images, UnmaskedSteps};
 pub use inputs::Inputs;
 pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
 pub use mask::Mask;

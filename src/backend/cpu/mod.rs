@@ -20,7 +20,10 @@ use dfdx::{
     tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
-use super::{Backend, LstmInputs, LstmOutputs, LstmState, LstmWeights, reference};
+use super::{
+    Backend, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Window,
+    reference,
+};
 use crate::{error::Error, signal::Mask};
 
 /// Whether the reference is asked for in the place of the kernels.
@@ -41,6 +44,31 @@ impl Backend<f32> for Cpu {
         bias: &Tensor<Rank1<O>, f32, Self>,
     ) -> Result<Tensor<(R, Const<O>), f32, Self, T>, Error> {
         if *REFERENCE { reference::dense(x, kernel, bias) } else { ops::dense(x, kernel, bias) }
+    }
+
+    fn conv2d<T: Tape<f32, Self>>(
+        x: Tensor<ImageShape, f32, Self, T>,
+        kernel: Tensor<(usize, usize), f32, Self>,
+        bias: Option<Tensor<(usize,), f32, Self>>,
+        window: &Window,
+    ) -> Result<Tensor<ImageShape, f32, Self, T>, Error> {
+        if *REFERENCE {
+            reference::conv2d(x, kernel, bias, window)
+        } else {
+            ops::conv2d(x, kernel, bias, window)
+        }
+    }
+
+    fn pool2d<T: Tape<f32, Self>>(
+        x: Tensor<ImageShape, f32, Self, T>,
+        pooling: Pooling,
+        window: &Window,
+    ) -> Result<Tensor<ImageShape, f32, Self, T>, Error> {
+        if *REFERENCE {
+            reference::pool2d(x, pooling, window)
+        } else {
+            ops::pool2d(x, pooling, window)
+        }
     }
 
     fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Self>>(

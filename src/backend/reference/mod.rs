@@ -1,11 +1,13 @@
 //! The operations of [`Backend`](super::Backend) in plain dfdx operations: what the fast kernels are
 //! held against.
 
+mod conv;
 mod dense;
 mod embedding;
 mod lstm;
 mod pool;
 
+pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::{lstm, lstm_last};

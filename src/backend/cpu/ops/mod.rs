@@ -1,10 +1,12 @@
 //! The kernels as operations on dfdx's tape.
 
+mod conv;
 mod dense;
 mod embedding;
 mod lstm;
 mod pool;
 
+pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::lstm;

@@ -12,6 +12,10 @@
 //! assert_eq!(shape.steps(), (32, 10));
 //! ```
 
+mod window;
+
+pub use window::{Causal, Grow, Number, Padding, Same, Slide, Valid};
+
 pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
 use dfdx::shapes::{Rank1, ReduceShape};
 

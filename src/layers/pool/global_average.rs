@@ -1,11 +1,15 @@
-use dfdx::tensor::{Tape, Tensor};
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::Dim,
+    tensor::{Tape, Tensor},
+};
 
 use crate::{
     backend::{Backend, Element},
-    error::Error,
+    error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
-    signal::Steps,
+    signal::{Images, Steps},
 };
 
 /// The mean over the time steps. Under a mask, over the real ones only; the mask ends here.
@@ -48,3 +52,42 @@ impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling1d {
 }
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling1d {}
+
+/// The mean over a whole image, for each channel.
+///
+/// Keras: [`GlobalAveragePooling2D`](https://keras.io/api/layers/pooling_layers/global_average_pooling2d/).
+///
+/// # Shapes
+/// - input `(Batch, H, W, C)`
+/// - output `(Batch, C)`
+///
+/// ```
+/// use kerata::{Cpu, Error, GlobalAveragePooling2d, prelude::*};
+///
+/// let x = Cpu::default().tensor([[[[1.0_f32], [2.0]], [[3.0], [6.0]]]]);
+/// assert_eq!(GlobalAveragePooling2d.forward(x)?.array(), [[3.0]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GlobalAveragePooling2d;
+
+impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalAveragePooling2d {
+    type Out = (In::Batch, In::Channels);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, height, width, channels)) = In::images(x)?;
+        let pixels = (batch, height.size() * width.size(), channels);
+        D::mean_over_steps(x.try_reshape_like(&pixels).or_device()?, None)
+    }
+}
+
+impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling2d {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling2d {}

@@ -1,0 +1,106 @@
+use dfdx::{
+    prelude::{
+        BroadcastTo, GatherTo, HasShape, MaxTo, ReshapeTo, SumTo, TryAdd, TryConcatAlong,
+        TryMatMul, TryMul,
+    },
+    shapes::Axis,
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{
+        Backend, Element,
+        window::{ImageShape, Pooling, Window},
+        zeros_after,
+    },
+    error::{Error, OrDevice},
+};
+
+/// For each image, each place and each cell of the window the channels of its pixel; `padding` where there is none.
+fn windows<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<ImageShape, E, D, T>,
+    window: &Window,
+    padding: E,
+) -> Result<Tensor<(usize, usize, usize), E, D, T>, Error> {
+    let (batch, height, width, channels) = *x.shape();
+    let dev = x.device().clone();
+    let pixels = height * width;
+    let x: Tensor<(usize, usize, usize), E, D, T> =
+        x.try_reshape_like(&(batch, pixels, channels)).or_device()?;
+    // One pixel more, for the padding.
+    let more = dev
+        .try_tensor_from_vec(vec![padding; batch * channels], (batch, 1, channels))
+        .or_device()?;
+    let x: Tensor<(usize, usize, usize), E, D, T> =
+        (x, more.retaped::<T>()).try_concat_along(Axis::<1>).or_device()?;
+    let of_one: Vec<usize> = window.pixels().map(|pixel| pixel.unwrap_or(pixels)).collect();
+    let all: Vec<usize> = (0..batch).flat_map(|_| of_one.iter().copied()).collect();
+    let all = dev.try_tensor_from_vec(all, (batch, of_one.len())).or_device()?;
+    x.try_gather(all).or_device()
+}
+
+pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<ImageShape, E, D, T>,
+    kernel: Tensor<(usize, usize), E, D>,
+    bias: Option<Tensor<(usize,), E, D>>,
+    window: &Window,
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let (batch, _, _, channels) = *x.shape();
+    let filters = kernel.shape().1;
+    let out = (batch, window.places[0], window.places[1], filters);
+    let rows = batch * window.all_places();
+    if rows * filters * channels == 0 {
+        return zeros_after(x, &out);
+    }
+    let windows = windows(x, window, E::zero())?;
+    let windows = windows.try_reshape_like(&(rows, window.cells() * channels)).or_device()?;
+    let mut y = windows.try_matmul(kernel).or_device()?;
+    if let Some(bias) = bias {
+        let bias =
+            bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&(rows, filters)).or_device()?;
+        y = y.try_add(bias).or_device()?;
+    }
+    y.try_reshape_like(&out).or_device()
+}
+
+pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<ImageShape, E, D, T>,
+    pooling: Pooling,
+    window: &Window,
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let (batch, _, _, channels) = *x.shape();
+    let out = (batch, window.places[0], window.places[1], channels);
+    let rows = batch * window.all_places();
+    if rows * channels == 0 {
+        return zeros_after(x, &out);
+    }
+    let dev = x.device().clone();
+    let padding = match pooling {
+        Pooling::Max => E::neg_infinity(),
+        Pooling::Average => E::zero(),
+    };
+    let windows = windows(x, window, padding)?;
+    let windows = windows.try_reshape_like(&(rows, window.cells(), channels)).or_device()?;
+    let pooled: Tensor<(usize, usize), E, D, T> = match pooling {
+        Pooling::Max => windows.try_max::<_, Axis<1>>().or_device()?,
+        Pooling::Average => {
+            let sums = windows.try_sum::<(usize, usize), Axis<1>>().or_device()?;
+            let shares: Vec<E> = shares(window).map(E::of).collect();
+            let shares = (0..batch)
+                .flat_map(|_| shares.iter())
+                .flat_map(|&share| std::iter::repeat_n(share, channels))
+                .collect();
+            let shares = dev.try_tensor_from_vec(shares, (rows, channels)).or_device()?;
+            sums.try_mul(shares).or_device()?
+        }
+    };
+    pooled.try_reshape_like(&out).or_device()
+}
+
+/// One over the number of pixels that are no padding, for each place.
+pub(crate) fn shares(window: &Window) -> impl Iterator<Item = f64> + '_ {
+    (0..window.all_places()).map(|place| {
+        let real = (0..window.cells()).filter(|&cell| window.pixel(place, cell).is_some()).count();
+        1.0 / real.max(1) as f64
+    })
+}

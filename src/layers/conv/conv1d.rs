@@ -1,0 +1,152 @@
+use std::marker::PhantomData;
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{Const, Dim, Rank1, Rank3},
+    tensor::{Cpu, Tape, Tensor},
+};
+
+use super::{UseBias, WithBias, window};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    init,
+    layer::Layer,
+    layers::{Activation, Linear},
+    model::Infer,
+    parameters::{Build, Parameter, Parameters, Visitor},
+    shape::{Features, Padding, Slide, Valid},
+    signal::{Is, UnmaskedSteps},
+};
+
+/// A convolution over sequences: `activation(sum(window * kernel) + bias)` at each place of the window.
+///
+/// `Conv1d<8, 16, 3, Relu, Causal>` looks at a step and the two before it. It knows no masks: in front of a
+/// masked sequence put [`Unmask`](crate::layers::Unmask).
+///
+/// Keras: [`Conv1D`](https://keras.io/api/layers/convolution_layers/convolution1d/).
+///
+/// # Shapes
+/// - input `(Batch, Length, I)`
+/// - output `(Batch, Length', O)`; see [`Conv2d`](super::Conv2d); with [`Causal`](crate::shape::Causal) as
+///   with [`Same`](crate::shape::Same)
+/// - `kernel` `(K, I, O)`, glorot uniform; `bias` `(O,)`, zeros
+///
+/// ```
+/// use kerata::{Conv1d, Cpu, Error, prelude::*};
+///
+/// let mut conv = Conv1d::<1, 1, 2>::build(&Cpu::default())?;
+/// conv.kernel = Cpu::default().tensor([[[1.0]], [[10.0]]]);
+/// let y = conv.forward(Cpu::default().tensor([[[1.0], [2.0], [3.0]]]))?;
+/// assert_eq!(y.array(), [[[21.0], [32.0]]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Conv1d<
+    const I: usize,
+    const O: usize,
+    const K: usize,
+    A: Activation = Linear,
+    P: Padding = Valid,
+    const STRIDE: usize = 1,
+    const DILATION: usize = 1,
+    U: UseBias = WithBias,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The weights, `(K, I, O)`.
+    pub kernel: Tensor<Rank3<K, I, O>, E, D>,
+    /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
+    pub bias: Tensor<Rank1<O>, E, D>,
+    options: PhantomData<(A, P, U)>,
+}
+
+impl<
+    In,
+    const I: usize,
+    const O: usize,
+    const K: usize,
+    A,
+    P,
+    const STRIDE: usize,
+    const DILATION: usize,
+    U,
+    E,
+    D,
+> Layer<In, E, D> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
+where
+    In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, STRIDE, DILATION, P>>,
+    A: Activation,
+    P: Padding,
+    U: UseBias,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, length, _)) = In::rows(x)?;
+        let out = (batch, length.slide()?, Const);
+        let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, DILATION])?;
+        let kernel = self.kernel.clone().try_reshape_like(&(K * I, O)).or_device()?;
+        let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
+        let y = D::conv2d(x, kernel, U::USE_BIAS.then_some(bias), &window)?;
+        A::apply(y.try_reshape_like(&out).or_device()?)
+    }
+}
+
+macro_rules! for_conv1d {
+    ($($trait:ident)::+ <$($argument:ident),*>, [$($more:tt)*] $($body:tt)*) => {
+        impl<
+            $($more)*
+            const I: usize,
+            const O: usize,
+            const K: usize,
+            A,
+            P,
+            const STRIDE: usize,
+            const DILATION: usize,
+            U,
+            E,
+            D,
+        > $($trait)::+ <$($argument),*> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
+        where
+            A: Activation,
+            P: Padding,
+            U: UseBias,
+            E: Element,
+            D: Backend<E>,
+        {
+            $($body)*
+        }
+    };
+}
+
+for_conv1d!(Infer<In>, [In: Features,]
+    const SIZE: usize = In::SIZE;
+);
+
+for_conv1d!(Build<E, D>, []
+    fn build(dev: &D) -> Result<Self, Error> {
+        Ok(Self {
+            kernel: init::glorot_uniform(dev, (Const, Const, Const), K * I, K * O)?,
+            bias: init::zeros(dev, (Const,))?,
+            options: PhantomData,
+        })
+    }
+);
+
+for_conv1d!(Parameters<E, D>, []
+    const PARAMS: usize = K * I * O + if U::USE_BIAS { O } else { 0 };
+
+    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
+        if U::USE_BIAS {
+            visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })?;
+        }
+        Ok(())
+    }
+);

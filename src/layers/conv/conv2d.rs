@@ -1,0 +1,175 @@
+use std::marker::PhantomData;
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{Const, Dim, Rank1, Rank4},
+    tensor::{Cpu, Tape, Tensor},
+};
+
+use super::{ImagePadding, UseBias, WithBias, window};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    init,
+    layer::Layer,
+    layers::{Activation, Linear},
+    model::Infer,
+    parameters::{Build, Parameter, Parameters, Visitor},
+    shape::{Features, Slide, Valid},
+    signal::{Images, Is},
+};
+
+/// A convolution over images: `activation(sum(window * kernel) + bias)` at each place of the window.
+///
+/// `Conv2d<1, 32, 3>` has a window of 3 by 3; `Conv2d<1, 32, 3, 5, Relu, Same, 2>` one of 3 by 5, with an
+/// activation, zero padding and a stride of 2. `DILATION` sets the cells of the window apart, and
+/// [`NoBias`](super::NoBias) leaves the bias out.
+///
+/// Keras: [`Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
+///
+/// # Shapes
+/// - input `(Batch, H, W, I)`
+/// - output `(Batch, H', W', O)`: with [`Valid`] `H' = (H - (KH - 1) * DILATION - 1) / STRIDE + 1`, with
+///   [`Same`](crate::shape::Same) `H' = H / STRIDE`, rounded up
+/// - `kernel` `(KH, KW, I, O)`, glorot uniform; `bias` `(O,)`, zeros
+///
+/// # Errors
+/// [`Error::Mismatch`] if the window does not fit into a size that is known at run time only.
+///
+/// ```
+/// use kerata::{Batch, Conv2d, Cpu, Error, MaxPool2d, Relu, model, prelude::*};
+///
+/// #[model(input = (Batch, 28, 28, 1), output = (Batch, 12, 12, 64))]
+/// struct Features {
+///     conv1: Conv2d<_, 32, 3, 3, Relu>,
+///     conv2: Conv2d<_, 64, 3, 3, Relu>,
+///     pool: MaxPool2d<2>,
+/// }
+///
+/// let features = Features::build(&Cpu::seed_from_u64(0))?;
+/// assert_eq!(features.predict(&vec![[[[0.5]; 28]; 28]; 2], 2)?.as_vec().len(), 2 * 12 * 12 * 64);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Conv2d<
+    const I: usize,
+    const O: usize,
+    const KH: usize,
+    const KW: usize = KH,
+    A: Activation = Linear,
+    P: ImagePadding = Valid,
+    const STRIDE: usize = 1,
+    const DILATION: usize = 1,
+    U: UseBias = WithBias,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The weights, `(KH, KW, I, O)`.
+    pub kernel: Tensor<Rank4<KH, KW, I, O>, E, D>,
+    /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
+    pub bias: Tensor<Rank1<O>, E, D>,
+    options: PhantomData<(A, P, U)>,
+}
+
+impl<
+    In,
+    const I: usize,
+    const O: usize,
+    const KH: usize,
+    const KW: usize,
+    A,
+    P,
+    const STRIDE: usize,
+    const DILATION: usize,
+    U,
+    E,
+    D,
+> Layer<In, E, D> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, E, D>
+where
+    In: Images<
+            Channels: Is<I>,
+            Height: Slide<KH, STRIDE, DILATION, P>,
+            Width: Slide<KW, STRIDE, DILATION, P>,
+        >,
+    A: Activation,
+    P: ImagePadding,
+    U: UseBias,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = (
+        In::Batch,
+        <In::Height as Slide<KH, STRIDE, DILATION, P>>::Out,
+        <In::Width as Slide<KW, STRIDE, DILATION, P>>::Out,
+        Const<O>,
+    );
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, height, width, _)) = In::images(x)?;
+        let out = (batch, height.slide()?, width.slide()?, Const);
+        let size = [height.size(), width.size()];
+        let window = window::<P>(size, [KH, KW], [STRIDE; 2], [DILATION; 2])?;
+        let kernel = self.kernel.clone().try_reshape_like(&(KH * KW * I, O)).or_device()?;
+        let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
+        let y = D::conv2d(x, kernel, U::USE_BIAS.then_some(bias), &window)?;
+        A::apply(y.try_reshape_like(&out).or_device()?)
+    }
+}
+
+macro_rules! for_conv2d {
+    ($($trait:ident)::+ <$($argument:ident),*>, [$($more:tt)*] $($body:tt)*) => {
+        impl<
+            $($more)*
+            const I: usize,
+            const O: usize,
+            const KH: usize,
+            const KW: usize,
+            A,
+            P,
+            const STRIDE: usize,
+            const DILATION: usize,
+            U,
+            E,
+            D,
+        > $($trait)::+ <$($argument),*> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, E, D>
+        where
+            A: Activation,
+            P: ImagePadding,
+            U: UseBias,
+            E: Element,
+            D: Backend<E>,
+        {
+            $($body)*
+        }
+    };
+}
+
+for_conv2d!(Infer<In>, [In: Features,]
+    const SIZE: usize = In::SIZE;
+);
+
+for_conv2d!(Build<E, D>, []
+    fn build(dev: &D) -> Result<Self, Error> {
+        let cells = KH * KW;
+        Ok(Self {
+            kernel: init::glorot_uniform(dev, (Const, Const, Const, Const), cells * I, cells * O)?,
+            bias: init::zeros(dev, (Const,))?,
+            options: PhantomData,
+        })
+    }
+);
+
+for_conv2d!(Parameters<E, D>, []
+    const PARAMS: usize = KH * KW * I * O + if U::USE_BIAS { O } else { 0 };
+
+    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
+        if U::USE_BIAS {
+            visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })?;
+        }
+        Ok(())
+    }
+);

@@ -1,0 +1,72 @@
+//! Convolutions. Channels come last, as in Keras.
+
+mod conv1d;
+mod conv2d;
+
+pub use conv1d::Conv1d;
+pub use conv2d::Conv2d;
+
+use crate::{
+    backend::Window,
+    error::Error,
+    shape::{Padding, Same, Valid},
+};
+
+/// The layer adds a bias.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WithBias;
+
+/// The layer adds no bias: Keras's `use_bias=False`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NoBias;
+
+/// Whether a layer adds a bias: [`WithBias`] or [`NoBias`].
+pub trait UseBias: Default + Clone + std::fmt::Debug + 'static {
+    /// Keras's argument `use_bias`.
+    const USE_BIAS: bool;
+}
+
+impl UseBias for WithBias {
+    const USE_BIAS: bool = true;
+}
+
+impl UseBias for NoBias {
+    const USE_BIAS: bool = false;
+}
+
+/// A padding that makes sense for images: [`Valid`] or [`Same`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no padding for images",
+    note = "there are `Valid` and `Same`; `Causal` is for sequences"
+)]
+pub trait ImagePadding: Padding {}
+
+impl ImagePadding for Valid {}
+impl ImagePadding for Same {}
+
+/// The window of a layer on images of a size.
+///
+/// # Errors
+/// [`Error::Mismatch`] if it does not fit.
+pub(crate) fn window<P: Padding>(
+    size: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+) -> Result<Window, Error> {
+    let along = |axis: usize| {
+        let reach = kernel[axis].saturating_sub(1) * dilation[axis] + 1;
+        P::places(size[axis], reach, stride[axis]).ok_or_else(|| {
+            Error::mismatch("the size that a window slides along (at least)", reach, size[axis])
+        })
+    };
+    let (rows, columns) = (along(0)?, along(1)?);
+    Ok(Window {
+        size,
+        kernel,
+        stride,
+        dilation,
+        before: [rows.1, columns.1],
+        places: [rows.0, columns.0],
+    })
+}

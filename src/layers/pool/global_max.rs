@@ -1,0 +1,80 @@
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::Dim,
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, Pooling},
+    error::{Error, OrDevice},
+    layer::Layer,
+    layers::conv::window,
+    parameters::{Build, Parameters},
+    shape::Valid,
+    signal::{Images, UnmaskedSteps},
+};
+
+macro_rules! stateless {
+    ($name:ident) => {
+        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
+            fn build(_: &D) -> Result<Self, Error> {
+                Ok(Self)
+            }
+        }
+
+        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+    };
+}
+
+/// The largest number over all time steps, for each feature. Keras ignores a mask here; so does not this: it
+/// takes sequences without one.
+///
+/// Keras: [`GlobalMaxPooling1D`](https://keras.io/api/layers/pooling_layers/global_max_pooling1d/).
+///
+/// # Shapes
+/// - input `(Batch, Length, F)`, without a mask
+/// - output `(Batch, F)`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GlobalMaxPooling1d;
+
+impl<In: UnmaskedSteps, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMaxPooling1d {
+    type Out = (In::Batch, In::Features);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, length, features)) = In::rows(x)?;
+        let size = [1, length.size()];
+        let window = window::<Valid>(size, size, [1, 1], [1, 1])?;
+        D::pool2d(x, Pooling::Max, &window)?.try_reshape_like(&(batch, features)).or_device()
+    }
+}
+
+stateless!(GlobalMaxPooling1d);
+
+/// The largest number over a whole image, for each channel.
+///
+/// Keras: [`GlobalMaxPooling2D`](https://keras.io/api/layers/pooling_layers/global_max_pooling2d/).
+///
+/// # Shapes
+/// - input `(Batch, H, W, C)`
+/// - output `(Batch, C)`
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GlobalMaxPooling2d;
+
+impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMaxPooling2d {
+    type Out = (In::Batch, In::Channels);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, height, width, channels)) = In::images(x)?;
+        let size = [height.size(), width.size()];
+        let window = window::<Valid>(size, size, [1, 1], [1, 1])?;
+        D::pool2d(x, Pooling::Max, &window)?.try_reshape_like(&(batch, channels)).or_device()
+    }
+}
+
+stateless!(GlobalMaxPooling2d);

@@ -1,0 +1,162 @@
+//! Pooling of windows.
+
+use std::marker::PhantomData;
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::Dim,
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, Pooling},
+    error::{Error, OrDevice},
+    layer::Layer,
+    layers::conv::{ImagePadding, window},
+    parameters::{Build, Parameters},
+    shape::{Slide, Valid},
+    signal::{Images, UnmaskedSteps},
+};
+
+macro_rules! pool2d {
+    ($(#[$doc:meta])* $name:ident, $pooling:expr) => {
+        $(#[$doc])*
+        ///
+        /// # Shapes
+        /// - input `(Batch, H, W, C)`
+        /// - output `(Batch, H', W', C)`: with [`Valid`] `H' = (H - KH) / SH + 1`, with
+        ///   [`Same`](crate::shape::Same) `H' = H / SH`, rounded up
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name<
+            const KH: usize,
+            const KW: usize = KH,
+            const SH: usize = KH,
+            const SW: usize = KW,
+            P: ImagePadding = Valid,
+        >(PhantomData<P>);
+
+        impl<In, const KH: usize, const KW: usize, const SH: usize, const SW: usize, P, E, D>
+            Layer<In, E, D> for $name<KH, KW, SH, SW, P>
+        where
+            In: Images<Height: Slide<KH, SH, 1, P>, Width: Slide<KW, SW, 1, P>>,
+            P: ImagePadding,
+            E: Element,
+            D: Backend<E>,
+        {
+            type Out = (
+                In::Batch,
+                <In::Height as Slide<KH, SH, 1, P>>::Out,
+                <In::Width as Slide<KW, SW, 1, P>>::Out,
+                In::Channels,
+            );
+
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+                let (x, (batch, height, width, channels)) = In::images(x)?;
+                let out = (batch, height.slide()?, width.slide()?, channels);
+                let size = [height.size(), width.size()];
+                let window = window::<P>(size, [KH, KW], [SH, SW], [1, 1])?;
+                D::pool2d(x, $pooling, &window)?.try_reshape_like(&out).or_device()
+            }
+        }
+
+        impl<const KH: usize, const KW: usize, const SH: usize, const SW: usize, P, E, D>
+            Build<E, D> for $name<KH, KW, SH, SW, P>
+        where
+            P: ImagePadding,
+            E: Element,
+            D: Backend<E>,
+        {
+            fn build(_: &D) -> Result<Self, Error> {
+                Ok(Self(PhantomData))
+            }
+        }
+
+        impl<const KH: usize, const KW: usize, const SH: usize, const SW: usize, P, E, D>
+            Parameters<E, D> for $name<KH, KW, SH, SW, P>
+        where
+            P: ImagePadding,
+            E: Element,
+            D: Backend<E>,
+        {
+        }
+    };
+}
+
+pool2d! {
+    /// The largest number of each window, for each channel. The stride is the size of the window, if no other
+    /// is given: `MaxPool2d<2>`, `MaxPool2d<3, 3, 2, 2, Same>`.
+    ///
+    /// Keras: [`MaxPooling2D`](https://keras.io/api/layers/pooling_layers/max_pooling2d/).
+    MaxPool2d, Pooling::Max
+}
+pool2d! {
+    /// The mean of each window, for each channel; what is padding does not count. The stride is the size of the
+    /// window, if no other is given.
+    ///
+    /// Keras: [`AveragePooling2D`](https://keras.io/api/layers/pooling_layers/average_pooling2d/).
+    AvgPool2d, Pooling::Average
+}
+
+macro_rules! pool1d {
+    ($(#[$doc:meta])* $name:ident, $pooling:expr) => {
+        $(#[$doc])*
+        ///
+        /// # Shapes
+        /// - input `(Batch, Length, F)`, without a mask
+        /// - output `(Batch, Length', F)`
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name<const K: usize, const STRIDE: usize = K, P: ImagePadding = Valid>(
+            PhantomData<P>,
+        );
+
+        impl<In, const K: usize, const STRIDE: usize, P, E, D> Layer<In, E, D>
+            for $name<K, STRIDE, P>
+        where
+            In: UnmaskedSteps<Length: Slide<K, STRIDE, 1, P>>,
+            P: ImagePadding,
+            E: Element,
+            D: Backend<E>,
+        {
+            type Out = (In::Batch, <In::Length as Slide<K, STRIDE, 1, P>>::Out, In::Features);
+
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+                let (x, (batch, length, features)) = In::rows(x)?;
+                let out = (batch, length.slide()?, features);
+                let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, 1])?;
+                D::pool2d(x, $pooling, &window)?.try_reshape_like(&out).or_device()
+            }
+        }
+
+        impl<const K: usize, const STRIDE: usize, P: ImagePadding, E: Element, D: Backend<E>>
+            Build<E, D> for $name<K, STRIDE, P>
+        {
+            fn build(_: &D) -> Result<Self, Error> {
+                Ok(Self(PhantomData))
+            }
+        }
+
+        impl<const K: usize, const STRIDE: usize, P: ImagePadding, E: Element, D: Backend<E>>
+            Parameters<E, D> for $name<K, STRIDE, P>
+        {
+        }
+    };
+}
+
+pool1d! {
+    /// The largest number of each window of steps, for each feature.
+    ///
+    /// Keras: [`MaxPooling1D`](https://keras.io/api/layers/pooling_layers/max_pooling1d/).
+    MaxPool1d, Pooling::Max
+}
+pool1d! {
+    /// The mean of each window of steps, for each feature; what is padding does not count.
+    ///
+    /// Keras: [`AveragePooling1D`](https://keras.io/api/layers/pooling_layers/average_pooling1d/).
+    AvgPool1d, Pooling::Average
+}

@@ -1,0 +1,185 @@
+//! The sizes that windows leave: convolution, pooling, padding.
+//!
+//! `Const<N>` stays on the surface; behind it typenum calculates, for sizes up to 1024. A size that is known
+//! only at run time is calculated then.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+use seq_macro::seq;
+use typenum::{Diff, Prod, Quot, Sum, ToUInt, U, U1, consts};
+
+use super::{Const, Dim};
+use crate::error::Error;
+
+/// No padding: the window stays within the image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Valid;
+
+/// Zeros around the image, so that without a stride the size stays; of an odd number of zeros the larger half
+/// comes behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Same;
+
+/// Zeros in front, so that no step sees a later one. For sequences.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Causal;
+
+/// How a window is kept within its image: [`Valid`], [`Same`] or [`Causal`].
+pub trait Padding: Default + Clone + std::fmt::Debug + 'static {
+    /// The name that Keras gives it.
+    const NAME: &'static str;
+
+    /// How many places the window takes along a dimension of `n`, and how many zeros stand in front; `None`
+    /// if it does not fit. `reach` is the size of the window with its dilation.
+    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)>;
+}
+
+impl Padding for Valid {
+    const NAME: &'static str = "valid";
+
+    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
+        Some((n.checked_sub(reach)?.checked_div(stride)? + 1, 0))
+    }
+}
+
+impl Padding for Same {
+    const NAME: &'static str = "same";
+
+    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
+        let places = n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?;
+        let covered = places.saturating_sub(1) * stride + reach;
+        Some((places, covered.saturating_sub(n) / 2))
+    }
+}
+
+impl Padding for Causal {
+    const NAME: &'static str = "causal";
+
+    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
+        Some((n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?, reach.checked_sub(1)?))
+    }
+}
+
+/// A dimension that a window of `K`, with a stride and a dilation, slides along.
+///
+/// ```
+/// use kerata::{Const, shape::{Same, Slide, Valid}};
+///
+/// type Out<N> = <N as Slide<3, 2, 1, Valid>>::Out;
+/// let out: Out<Const<28>> = Const::<13>;
+/// assert_eq!(<usize as Slide<3, 1, 1, Same>>::slide(&7)?, 7);
+/// # let _ = out;
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a window of {K} does not fit into `{Self}` (stride {STRIDE}, dilation {DILATION})",
+    label = "the window does not fit into what reaches this layer",
+    note = "`Same` in the place of `Valid` pads with zeros; sizes up to 1024 are calculated by the compiler"
+)]
+pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
+    Dim
+{
+    /// How many places the window takes.
+    type Out: Dim;
+
+    /// The places as a value.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the window does not fit into a size that is known at run time only.
+    fn slide(&self) -> Result<Self::Out, Error> {
+        let misfit =
+            || Error::mismatch("the size that a window slides along (at least)", K, self.size());
+        let reach = K.saturating_sub(1) * DILATION + 1;
+        let (places, _) = P::places(self.size(), reach, STRIDE).ok_or_else(misfit)?;
+        Self::Out::from_size(places).ok_or_else(misfit)
+    }
+}
+
+impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
+    Slide<K, STRIDE, DILATION, P> for usize
+{
+    type Out = usize;
+}
+
+type Num<const N: usize> = U<N>;
+/// The size of a window with its dilation: `(K - 1) * DILATION + 1`.
+type Reach<const K: usize, const DILATION: usize> = Sum<Prod<Diff<Num<K>, U1>, Num<DILATION>>, U1>;
+type ValidPlaces<const N: usize, const K: usize, const S: usize, const D: usize> =
+    Sum<Quot<Diff<Num<N>, Reach<K, D>>, Num<S>>, U1>;
+type SamePlaces<const N: usize, const S: usize> = Quot<Diff<Sum<Num<N>, Num<S>>, U1>, Num<S>>;
+
+/// Back from typenum.
+#[doc(hidden)]
+pub trait Number {
+    type Const: Dim;
+}
+
+seq!(N in 0..=1024 {
+    impl Number for consts::U~N {
+        type Const = Const<N>;
+    }
+});
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize, const K: usize, const STRIDE: usize, const DILATION: usize>
+    Slide<K, STRIDE, DILATION, Valid> for Const<N>
+where
+    typenum::Const<N>: ToUInt,
+    typenum::Const<K>: ToUInt,
+    typenum::Const<STRIDE>: ToUInt,
+    typenum::Const<DILATION>: ToUInt,
+    Num<K>: Sub<U1>,
+    Diff<Num<K>, U1>: Mul<Num<DILATION>>,
+    Prod<Diff<Num<K>, U1>, Num<DILATION>>: Add<U1>,
+    Num<N>: Sub<Reach<K, DILATION>>,
+    Diff<Num<N>, Reach<K, DILATION>>: Div<Num<STRIDE>>,
+    Quot<Diff<Num<N>, Reach<K, DILATION>>, Num<STRIDE>>: Add<U1>,
+    ValidPlaces<N, K, STRIDE, DILATION>: Number,
+{
+    type Out = <ValidPlaces<N, K, STRIDE, DILATION> as Number>::Const;
+}
+
+macro_rules! padded {
+    ($padding:ty) => {
+        #[diagnostic::do_not_recommend]
+        impl<const N: usize, const K: usize, const STRIDE: usize, const DILATION: usize>
+            Slide<K, STRIDE, DILATION, $padding> for Const<N>
+        where
+            typenum::Const<N>: ToUInt,
+            typenum::Const<STRIDE>: ToUInt,
+            Num<N>: Add<Num<STRIDE>>,
+            Sum<Num<N>, Num<STRIDE>>: Sub<U1>,
+            Diff<Sum<Num<N>, Num<STRIDE>>, U1>: Div<Num<STRIDE>>,
+            SamePlaces<N, STRIDE>: Number,
+        {
+            type Out = <SamePlaces<N, STRIDE> as Number>::Const;
+        }
+    };
+}
+padded!(Same);
+padded!(Causal);
+
+/// A dimension that becomes longer by `MORE`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` with {MORE} more is not calculated by the compiler: it does so up to 1024",
+    label = "too large"
+)]
+pub trait Grow<const MORE: usize>: Dim {
+    /// The longer dimension.
+    type Out: Dim;
+}
+
+impl<const MORE: usize> Grow<MORE> for usize {
+    type Out = usize;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize, const MORE: usize> Grow<MORE> for Const<N>
+where
+    typenum::Const<N>: ToUInt,
+    typenum::Const<MORE>: ToUInt,
+    Num<N>: Add<Num<MORE>>,
+    Sum<Num<N>, Num<MORE>>: Number,
+{
+    type Out = <Sum<Num<N>, Num<MORE>> as Number>::Const;
+}

@@ -1,0 +1,95 @@
+//! The kinds of signal that convolutional layers ask for.
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{Dim, HasShape},
+    tensor::{Tape, Tensor},
+};
+
+use super::Signal;
+use crate::{
+    backend::{Backend, Element, ImageShape},
+    error::{Error, OrDevice},
+};
+
+/// Images: `(Batch, Height, Width, Channels)`.
+#[diagnostic::on_unimplemented(
+    message = "images are needed here, `(Batch, Height, Width, Channels)`, but `{Self}` arrives",
+    label = "this layer takes images",
+    note = "channels come last, also where there is one: `(Batch, 28, 28, 1)`"
+)]
+pub trait Images: Signal {
+    /// The batch dimension.
+    type Batch: Dim;
+    /// The rows.
+    type Height: Dim;
+    /// The columns.
+    type Width: Dim;
+    /// The channels.
+    type Channels: Dim;
+
+    /// The images as a tensor of sizes that are known at run time, and their dimensions.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    #[allow(clippy::type_complexity)]
+    fn images<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> Result<
+        (Tensor<ImageShape, E, D, T>, (Self::Batch, Self::Height, Self::Width, Self::Channels)),
+        Error,
+    >;
+}
+
+impl<B: Dim, H: Dim, W: Dim, C: Dim> Images for (B, H, W, C) {
+    type Batch = B;
+    type Height = H;
+    type Width = W;
+    type Channels = C;
+
+    fn images<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<Self, E, D, T>,
+    ) -> Result<(Tensor<ImageShape, E, D, T>, Self), Error> {
+        let dims = *x.shape();
+        let sizes = (dims.0.size(), dims.1.size(), dims.2.size(), dims.3.size());
+        Ok((x.try_reshape_like(&sizes).or_device()?, dims))
+    }
+}
+
+/// A sequence without a mask: `(Batch, Length, Features)`.
+#[diagnostic::on_unimplemented(
+    message = "an unmasked sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
+    label = "this layer knows no masks",
+    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose"
+)]
+pub trait UnmaskedSteps: Signal {
+    /// The batch dimension.
+    type Batch: Dim;
+    /// The dimension of time.
+    type Length: Dim;
+    /// The dimension of the features.
+    type Features: Dim;
+
+    /// The sequences as images of one row, and their dimensions.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    #[allow(clippy::type_complexity)]
+    fn rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> Result<(Tensor<ImageShape, E, D, T>, (Self::Batch, Self::Length, Self::Features)), Error>;
+}
+
+impl<B: Dim, L: Dim, F: Dim> UnmaskedSteps for (B, L, F) {
+    type Batch = B;
+    type Length = L;
+    type Features = F;
+
+    fn rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<Self, E, D, T>,
+    ) -> Result<(Tensor<ImageShape, E, D, T>, Self), Error> {
+        let dims = *x.shape();
+        let sizes = (dims.0.size(), 1, dims.1.size(), dims.2.size());
+        Ok((x.try_reshape_like(&sizes).or_device()?, dims))
+    }
+}
