@@ -88,6 +88,17 @@ pub fn orthogonal<S: Shape, E: Element, D: Backend<E>>(
     fill(dev, shape, positions.map(|(row, column)| at(row, column)))
 }
 
+/// Ones, Keras's default for the scale of a normalisation.
+///
+/// # Errors
+/// [`Error::Device`].
+pub fn ones<S: Shape, E: Element, D: Backend<E>>(
+    dev: &D,
+    shape: S,
+) -> Result<Tensor<S, E, D>, Error> {
+    dev.try_ones_like(&shape).or_device()
+}
+
 /// Zeros, Keras's default for biases.
 ///
 /// # Errors

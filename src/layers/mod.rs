@@ -8,7 +8,9 @@ mod embedding;
 mod lstm;
 mod masking;
 mod merge;
+mod norm;
 mod pool;
+mod reshape;
 mod time_distributed;
 mod unmask;
 
@@ -20,9 +22,13 @@ pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
 pub use merge::{Add, Alike, Average, Concatenate, SideBySide, Subtract};
+pub use norm::{BatchNorm, LayerNorm};
 pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
+};
+pub use reshape::{
+    Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked, ZeroPadding2d,
 };
 pub use time_distributed::TimeDistributed;
 pub use unmask::Unmask;

@@ -57,6 +57,11 @@ pub trait MaskTransparent: Signal {
         x: Self::Data<E, D, T>,
         f: impl FnOnce(Tensor<Self::Shape, E, D, T>) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
     ) -> Result<Self::Data<E, D, T>, Error>;
+
+    /// The mask, if there is one.
+    fn mask<E: Element, D: Backend<E>, T: Tape<E, D>>(_: &Self::Data<E, D, T>) -> Option<&Mask> {
+        None
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -81,6 +86,12 @@ impl<S: Sequence> MaskTransparent for Masked<S> {
     ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
         let (values, mask) = x.into_parts();
         Masked::new(f(values)?, mask)
+    }
+
+    fn mask<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: &Masked<Tensor<S, E, D, T>>,
+    ) -> Option<&Mask> {
+        Some(x.mask())
     }
 }
 

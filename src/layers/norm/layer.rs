@@ -1,0 +1,98 @@
+use dfdx::{
+    prelude::{BroadcastTo, HasShape, MeanTo, ReshapeTo, TryAdd, TryDiv, TryMul, TrySub},
+    shapes::{Axis, Const, Rank1, Shape},
+    tensor::{Cpu, Tape, Tensor},
+};
+
+use super::{EPSILON, every_row, rows};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    init,
+    layer::Layer,
+    model::Infer,
+    parameters::{Build, Parameter, Parameters, Visitor},
+    shape::Features,
+    signal::LastAxis,
+};
+
+/// Normalises the features of each position by themselves
+/// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)): `(x - mean) / sqrt(variance + 0.001) * gamma + beta`.
+///
+/// Keras: [`LayerNormalization`](https://keras.io/api/layers/normalization_layers/layer_normalization/).
+///
+/// # Shapes
+/// - input `(Batch, .., F)`, masked or not; the mask passes
+/// - output the same
+/// - `gamma` `(F,)`, ones; `beta` `(F,)`, zeros
+///
+/// ```
+/// use kerata::{Cpu, Error, LayerNorm, prelude::*};
+///
+/// let norm = LayerNorm::<2>::build(&Cpu::default())?;
+/// let [[a, b]] = norm.forward(Cpu::default().tensor([[1.0_f32, 3.0]]))?.array();
+/// assert!((a + 1.0).abs() < 1e-3 && (b - 1.0).abs() < 1e-3);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LayerNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
+    /// What the normalised numbers are multiplied with.
+    pub gamma: Tensor<Rank1<F>, E, D>,
+    /// What is added then.
+    pub beta: Tensor<Rank1<F>, E, D>,
+}
+
+impl<In, const F: usize, E, D> Layer<In, E, D> for LayerNorm<F, E, D>
+where
+    In: LastAxis + Features,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = In;
+
+    const CHECK: () = super::check_features(F, In::SIZE);
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
+        In::map(x, |x| {
+            let shape = *x.shape();
+            if shape.num_elements() == 0 {
+                return Ok(x);
+            }
+            let x = rows::<_, F, E, D, T>(x)?;
+            let dims = *x.shape();
+            let mean = x.retaped::<T>().try_mean::<(usize,), Axis<1>>().or_device()?;
+            let mean = mean.try_broadcast_like::<_, Axis<1>>(&dims).or_device()?;
+            let centred = x.try_sub(mean).or_device()?;
+            let square = centred.retaped::<T>().try_square().or_device()?;
+            let variance = square.try_mean::<(usize,), Axis<1>>().or_device()?;
+            let deviation = variance.try_add(E::of(EPSILON)).or_device()?.try_sqrt().or_device()?;
+            let deviation =
+                deviation.try_broadcast_like::<(usize, Const<F>), Axis<1>>(&dims).or_device()?;
+            let y = centred.try_div(deviation).or_device()?;
+            let gamma = every_row(self.gamma.retaped::<T>(), dims.0)?;
+            let beta = every_row(self.beta.retaped::<T>(), dims.0)?;
+            let y = y.try_mul(gamma).or_device()?.try_add(beta).or_device()?;
+            y.try_reshape_like(&shape).or_device()
+        })
+    }
+}
+
+impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for LayerNorm<F, E, D> {
+    const SIZE: usize = In::SIZE;
+}
+
+impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for LayerNorm<F, E, D> {
+    fn build(dev: &D) -> Result<Self, Error> {
+        Ok(Self { gamma: init::ones(dev, (Const,))?, beta: init::zeros(dev, (Const,))? })
+    }
+}
+
+impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for LayerNorm<F, E, D> {
+    const PARAMS: usize = 2 * F;
+
+    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        visitor.visit(Parameter { name: "gamma", trainable: true, tensor: &mut self.gamma })?;
+        visitor.visit(Parameter { name: "beta", trainable: true, tensor: &mut self.beta })
+    }
+}

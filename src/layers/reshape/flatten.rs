@@ -1,0 +1,231 @@
+use std::marker::PhantomData;
+
+use const_panic::concat_panic;
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{Const, Dim, HasShape, Shape},
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    layer::Layer,
+    model::Infer,
+    parameters::{Build, Parameters},
+    signal::Signal,
+};
+
+/// Numbers without a mask: `(Batch, ..)`.
+#[diagnostic::on_unimplemented(
+    message = "numbers without a mask are needed here, `(Batch, ..)`, but `{Self}` arrives",
+    label = "this layer knows no masks",
+    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose"
+)]
+pub trait Unmasked: Signal {
+    /// The batch dimension.
+    type Batch: Dim;
+    /// The shape.
+    type Shape: Shape;
+    /// The sizes behind the batch, as far as the compiler knows them: 0 stands for one that it does not know.
+    const SIZES: &'static [usize];
+
+    /// The data as a tensor, and its batch dimension.
+    fn numbers<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> (Tensor<Self::Shape, E, D, T>, Self::Batch);
+}
+
+/// A dimension whose size the compiler may know.
+trait Known: Dim {
+    const KNOWN: usize;
+}
+
+impl<const N: usize> Known for Const<N> {
+    const KNOWN: usize = N;
+}
+
+impl Known for usize {
+    const KNOWN: usize = 0;
+}
+
+macro_rules! unmasked {
+    ($($dim:ident)*) => {
+        #[allow(private_bounds)]
+        impl<B: Dim, $($dim: Known),*> Unmasked for (B, $($dim,)*) {
+            type Batch = B;
+            type Shape = Self;
+            const SIZES: &'static [usize] = &[$($dim::KNOWN),*];
+
+            fn numbers<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                x: Tensor<Self, E, D, T>,
+            ) -> (Tensor<Self, E, D, T>, B) {
+                let batch = x.shape().0;
+                (x, batch)
+            }
+        }
+    };
+}
+unmasked!(F);
+unmasked!(F G);
+unmasked!(F G H);
+unmasked!(F G H I);
+
+/// The product of sizes; 0 where one of them is not known.
+const fn product(sizes: &[usize]) -> usize {
+    let (mut product, mut i) = (1, 0);
+    while i < sizes.len() {
+        product *= sizes[i];
+        i += 1;
+    }
+    product
+}
+
+/// Fails, with the numbers, unless `sizes` multiply to `n`. Where a size is not known, that is left to the call.
+const fn check_product(sizes: &[usize], n: usize) {
+    let all = product(sizes);
+    if all == 0 || all == n {
+        return;
+    }
+    match *sizes {
+        [a] => concat_panic!("", a, " numbers cannot become ", n),
+        [a, b] => concat_panic!("", a, " * ", b, " = ", all, ", not ", n),
+        [a, b, c] => concat_panic!("", a, " * ", b, " * ", c, " = ", all, ", not ", n),
+        [a, b, c, d] => {
+            concat_panic!("", a, " * ", b, " * ", c, " * ", d, " = ", all, ", not ", n)
+        }
+        _ => concat_panic!("", all, " numbers cannot become ", n),
+    }
+}
+
+/// All numbers of a sample in one row: row-major, the last dimension fastest. `N` is how many they are, or `_`
+/// in a `#[model]`.
+///
+/// Of an image `(H, W, C)` the number at row `h`, column `w` and channel `c` lands at `(h * W + w) * C + c`.
+///
+/// Keras: [`Flatten`](https://keras.io/api/layers/reshaping_layers/flatten/).
+///
+/// # Shapes
+/// - input `(Batch, ..)`, without a mask
+/// - output `(Batch, N)`
+///
+/// # Errors
+/// [`Error::Mismatch`] if a size is known at run time only and the product is not `N`.
+///
+/// ```
+/// use kerata::{Cpu, Error, Flatten, prelude::*};
+///
+/// let x = Cpu::default().tensor([[[1.0_f32, 2.0], [3.0, 4.0]]]);
+/// assert_eq!(Flatten::<4>.forward(x)?.array(), [[1.0, 2.0, 3.0, 4.0]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flatten<const N: usize>;
+
+impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> for Flatten<N> {
+    type Out = (In::Batch, Const<N>);
+
+    const CHECK: () = check_product(In::SIZES, N);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
+        let (x, batch) = In::numbers(x);
+        reshape(x, (batch, Const))
+    }
+}
+
+impl<In: Unmasked, const N: usize> Infer<In> for Flatten<N> {
+    const SIZE: usize = product(In::SIZES);
+}
+
+impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Flatten<N> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Flatten<N> {}
+
+/// The dimensions behind the batch, such as `(Const<4>, Const<5>)`.
+pub trait TrailingDims: Shape {
+    /// The shape with a batch in front.
+    type WithBatch<B: Dim>: Shape;
+    /// The sizes, as far as the compiler knows them.
+    const SIZES: &'static [usize];
+
+    /// The shape with a batch in front.
+    fn with_batch<B: Dim>(batch: B) -> Self::WithBatch<B>;
+}
+
+macro_rules! trailing {
+    ($($n:ident)*) => {
+        impl<$(const $n: usize),*> TrailingDims for ($(Const<$n>,)*) {
+            type WithBatch<B: Dim> = (B, $(Const<$n>,)*);
+            const SIZES: &'static [usize] = &[$($n),*];
+
+            fn with_batch<B: Dim>(batch: B) -> Self::WithBatch<B> {
+                (batch, $(Const::<$n>,)*)
+            }
+        }
+    };
+}
+trailing!(N0);
+trailing!(N0 N1);
+trailing!(N0 N1 N2);
+trailing!(N0 N1 N2 N3);
+
+/// The numbers of a sample in another shape, row-major: `Reshape<(Const<4>, Const<5>)>`.
+///
+/// Keras: [`Reshape`](https://keras.io/api/layers/reshaping_layers/reshape/).
+///
+/// # Shapes
+/// - input `(Batch, ..)`, without a mask
+/// - output `(Batch, S..)`, with as many numbers
+///
+/// ```
+/// use kerata::{Const, Cpu, Error, Reshape, prelude::*};
+///
+/// let x = Cpu::default().tensor([[1.0_f32, 2.0, 3.0, 4.0]]);
+/// let y = Reshape::<(Const<2>, Const<2>)>::default().forward(x)?;
+/// assert_eq!(y.array(), [[[1.0, 2.0], [3.0, 4.0]]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reshape<S: TrailingDims>(PhantomData<S>);
+
+impl<In: Unmasked, S: TrailingDims, E: Element, D: Backend<E>> Layer<In, E, D> for Reshape<S> {
+    type Out = S::WithBatch<In::Batch>;
+
+    const CHECK: () = check_product(In::SIZES, product(S::SIZES));
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
+        let (x, batch) = In::numbers(x);
+        reshape(x, S::with_batch(batch))
+    }
+}
+
+impl<S: TrailingDims, E: Element, D: Backend<E>> Build<E, D> for Reshape<S> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self(PhantomData))
+    }
+}
+
+impl<S: TrailingDims, E: Element, D: Backend<E>> Parameters<E, D> for Reshape<S> {}
+
+fn reshape<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    shape: O,
+) -> Result<Tensor<O, E, D, T>, Error> {
+    if x.shape().num_elements() != shape.num_elements() {
+        let (expected, found) = (shape.concrete(), x.shape().concrete());
+        return Err(Error::mismatch("the numbers of a reshaped batch", expected, found));
+    }
+    x.try_reshape_like(&shape).or_device()
+}

@@ -1,0 +1,11 @@
+//! Layers that move numbers about and change none.
+
+mod flatten;
+mod permute;
+mod repeat;
+mod zero_padding;
+
+pub use flatten::{Flatten, Reshape, TrailingDims, Unmasked};
+pub use permute::{Permute, Permuted};
+pub use repeat::RepeatVector;
+pub use zero_padding::ZeroPadding2d;

@@ -1,0 +1,64 @@
+use dfdx::{
+    prelude::{BroadcastTo, ReshapeTo},
+    shapes::{Axis, Const, Dim, HasShape},
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, zeros_after},
+    error::{Error, OrDevice},
+    layer::Layer,
+    parameters::{Build, Parameters},
+    signal::{Is, OneVector},
+};
+
+/// One vector a sample, `N` times: a sequence of it.
+///
+/// Keras: [`RepeatVector`](https://keras.io/api/layers/reshaping_layers/repeat_vector/).
+///
+/// # Shapes
+/// - input `(Batch, F)`
+/// - output `(Batch, N, F)`
+///
+/// ```
+/// use kerata::{Cpu, Error, RepeatVector, prelude::*};
+///
+/// let x = Cpu::default().tensor([[1.0_f32, 2.0]]);
+/// assert_eq!(RepeatVector::<2>.forward(x)?.array(), [[[1.0, 2.0], [1.0, 2.0]]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RepeatVector<const N: usize>;
+
+impl<B, const F: usize, In, const N: usize, E, D> Layer<In, E, D> for RepeatVector<N>
+where
+    B: Dim,
+    In: OneVector<Batch = B, Features = Const<F>>,
+    Const<F>: Is<F>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = (B, Const<N>, Const<F>);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let x = In::vectors::<F, E, D, T>(x)?;
+        let (batch, features) = *x.shape();
+        let shape = (batch, Const::<N>, features);
+        if batch.size() * N * F == 0 {
+            return zeros_after(x, &shape);
+        }
+        let repeated = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+        repeated.try_contiguous().or_device()
+    }
+}
+
+impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for RepeatVector<N> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for RepeatVector<N> {}

@@ -1,0 +1,96 @@
+use dfdx::{
+    prelude::{GatherTo, ReshapeTo, TryConcatAlong},
+    shapes::{Axis, Dim},
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, zeros_after},
+    error::{Error, OrDevice},
+    layer::Layer,
+    parameters::{Build, Parameters},
+    shape::Grow,
+    signal::Images,
+};
+
+/// Zeros around images: `ZeroPadding2d<1>` on all sides, `ZeroPadding2d<1, 2>` one row above and below and two
+/// columns left and right.
+///
+/// Keras: [`ZeroPadding2D`](https://keras.io/api/layers/reshaping_layers/zero_padding2d/).
+///
+/// # Shapes
+/// - input `(Batch, H, W, C)`
+/// - output `(Batch, H + 2 * ROWS, W + 2 * COLUMNS, C)`
+///
+/// ```
+/// use kerata::{Cpu, Error, ZeroPadding2d, prelude::*};
+///
+/// let y = ZeroPadding2d::<0, 1>.forward(Cpu::default().tensor([[[[5.0_f32]]]]))?;
+/// assert_eq!(y.array(), [[[[0.0], [5.0], [0.0]]]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ZeroPadding2d<const ROWS: usize, const COLUMNS: usize = ROWS>;
+
+type Grown<N, const MORE: usize> = <N as Grow<MORE>>::Out;
+type Twice<N, const MORE: usize> = Grown<Grown<N, MORE>, MORE>;
+
+impl<In, const ROWS: usize, const COLUMNS: usize, E, D> Layer<In, E, D>
+    for ZeroPadding2d<ROWS, COLUMNS>
+where
+    In: Images<Height: Grow<ROWS, Out: Grow<ROWS>>, Width: Grow<COLUMNS, Out: Grow<COLUMNS>>>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = (In::Batch, Twice<In::Height, ROWS>, Twice<In::Width, COLUMNS>, In::Channels);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, rows, columns, channels)) = In::images(x)?;
+        let (height, width) = (rows.size() + 2 * ROWS, columns.size() + 2 * COLUMNS);
+        let misfit = || Error::mismatch("the size of padded images", rows, height);
+        let out = (
+            batch,
+            <Twice<In::Height, ROWS>>::from_size(height).ok_or_else(misfit)?,
+            <Twice<In::Width, COLUMNS>>::from_size(width).ok_or_else(misfit)?,
+            channels,
+        );
+        let (batch, channels) = (batch.size(), channels.size());
+        if batch * channels * height * width == 0 {
+            return zeros_after(x, &out);
+        }
+        let dev = x.device().clone();
+        let pixels = rows.size() * columns.size();
+        let x = x.try_reshape_like(&(batch, pixels, channels)).or_device()?;
+        // One pixel more, of zeros, to gather the border from.
+        let more = dev.try_zeros_like(&(batch, 1, channels)).or_device()?.retaped::<T>();
+        let x: Tensor<(usize, usize, usize), E, D, T> =
+            (x, more).try_concat_along(Axis::<1>).or_device()?;
+        let pixel = |at: usize| {
+            let row = (at / width).checked_sub(ROWS).filter(|&row| row < rows.size())?;
+            let column = (at % width).checked_sub(COLUMNS).filter(|&c| c < columns.size())?;
+            Some(row * columns.size() + column)
+        };
+        let of_one: Vec<usize> =
+            (0..height * width).map(|at| pixel(at).unwrap_or(pixels)).collect();
+        let all = (0..batch).flat_map(|_| of_one.iter().copied()).collect();
+        let all = dev.try_tensor_from_vec(all, (batch, height * width)).or_device()?;
+        let y: Tensor<(usize, usize, usize), E, D, T> = x.try_gather(all).or_device()?;
+        y.try_reshape_like(&out).or_device()
+    }
+}
+
+impl<const ROWS: usize, const COLUMNS: usize, E: Element, D: Backend<E>> Build<E, D>
+    for ZeroPadding2d<ROWS, COLUMNS>
+{
+    fn build(_: &D) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl<const ROWS: usize, const COLUMNS: usize, E: Element, D: Backend<E>> Parameters<E, D>
+    for ZeroPadding2d<ROWS, COLUMNS>
+{
+}
