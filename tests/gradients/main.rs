@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod images;
 mod layers;
 mod losses;
 mod numeric;

@@ -120,7 +120,7 @@ impl Case {
 
     /// Shows each parameter of a tuple of layers with its name in the case.
     fn each<M: Parameters>(&self, model: &mut M, f: impl FnMut(&str, &mut dyn AnyTensor)) {
-        model.visit(&mut Weights { case: self, layer: 0, f }).unwrap();
+        model.visit(&mut Weights { case: self, layer: 0, depth: 0, f }).unwrap();
     }
 
     /// Gives a tuple of layers the weights of the case.
@@ -150,14 +150,16 @@ impl Case {
         found
     }
 
-    /// The name that Keras has for a weight of the layer with the number `layer`.
-    fn keras_name(&self, layer: usize, weight: &str) -> String {
+    /// The name that Keras has for a weight of the layer with the number `layer`, if it has that weight.
+    fn keras_name(&self, layer: usize, weight: &str) -> Option<String> {
         let order = self.json["weight_order"].as_array().unwrap();
         let fits = |name: &&str| {
             name.starts_with(&format!("{layer}.")) && name.ends_with(&format!(".{weight}"))
         };
         let name = order.iter().filter_map(Value::as_str).find(fits);
-        name.unwrap_or_else(|| panic!("{}: no weight {layer}.*.{weight}", self.name)).to_owned()
+        // Only a bias may be missing: it is 0 then.
+        assert!(name.is_some() || weight == "bias", "{}: no {layer}.*.{weight}", self.name);
+        name.map(str::to_owned)
     }
 }
 
@@ -185,16 +187,27 @@ impl<S: Shape> AnyTensor for Tensor<S, f32, Cpu> {
 struct Weights<'a, F> {
     case: &'a Case,
     layer: usize,
+    depth: usize,
     f: F,
 }
 
 impl<F: FnMut(&str, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
+    /// Layers are counted on the outside: a tuple within the tuple is one layer to Keras.
     fn enter(&mut self, name: &str) {
-        self.layer = name.parse().unwrap();
+        if self.depth == 0 {
+            self.layer = name.parse().unwrap();
+        }
+        self.depth += 1;
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
     }
 
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let name = self.case.keras_name(self.layer, parameter.name);
+        let Some(name) = self.case.keras_name(self.layer, parameter.name) else {
+            return Ok(());
+        };
         let shape: Vec<usize> = parameter.tensor.shape().concrete().into();
         assert_eq!(shape, self.case.shape(&name), "{}: the shape of {name}", self.case.name);
         (self.f)(&name, parameter.tensor);

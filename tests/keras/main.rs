@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod case;
+mod images;
 mod losses;
 mod models;
 mod states;

@@ -21,7 +21,7 @@ use kerata::{
 use crate::{case::Case, models::FromCase};
 
 /// The steps of a `train` case: the loss before each, and the weights after the first and the last.
-fn check_steps<In, Y, M, L>(name: &str, loss: L, optimizer: impl Optimizer)
+pub(crate) fn check_steps<In, Y, M, L>(name: &str, loss: L, optimizer: impl Optimizer)
 where
     In: FromCase,
     Y: FromCase,

@@ -50,10 +50,12 @@ pub struct BatchNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
     pub moving_mean: Tensor<Rank1<F>, E, D>,
     /// The variance that the inference pass takes.
     pub moving_variance: Tensor<Rank1<F>, E, D>,
+    /// How much of the moving mean and variance stays in a step. Default 0.99.
+    pub momentum: f64,
+    /// What is added to a variance before the root. Default 0.001.
+    pub epsilon: f64,
 }
 
-/// How much of the moving mean and variance stays in a step.
-const MOMENTUM: f64 = 0.99;
 /// What Keras adds to the number of positions under a mask.
 const MASK_EPSILON: f64 = 1e-7;
 
@@ -66,7 +68,8 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         variance: Tensor<Rank1<F>, E, D, T>,
     ) -> Result<Rows<F, E, D, T>, Error> {
         let (n, _) = *x.shape();
-        let deviation = variance.try_add(E::of(EPSILON)).or_device()?.try_sqrt().or_device()?;
+        let deviation =
+            variance.try_add(E::of(self.epsilon)).or_device()?.try_sqrt().or_device()?;
         let scale = self.gamma.retaped::<T>().try_div(deviation).or_device()?;
         let y = x.try_sub(every_row(mean, n)?).or_device()?;
         let y = y.try_mul(every_row(scale, n)?).or_device()?;
@@ -104,9 +107,10 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         let centred = x.retaped::<T>().try_sub(every_row(mean.retaped::<T>(), n)?).or_device()?;
         let (variance, variance_tape) =
             Self::mean(centred.try_square().or_device()?, &shares)?.split_tape();
+        let momentum = self.momentum;
         let step = |moving: &mut Tensor<Rank1<F>, E, D>, now: &Tensor<Rank1<F>, E, D>| {
-            let kept = moving.clone().try_mul(E::of(MOMENTUM)).or_device()?;
-            let new = now.clone().try_mul(E::of(1.0 - MOMENTUM)).or_device()?;
+            let kept = moving.clone().try_mul(E::of(momentum)).or_device()?;
+            let new = now.clone().try_mul(E::of(1.0 - momentum)).or_device()?;
             let moved = kept.try_add(new).or_device()?.as_vec();
             // In place, so that the parameter stays the one that optimisers know.
             moving.copy_from(&moved);
@@ -169,6 +173,8 @@ impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for BatchNorm<F, E, 
             beta: init::zeros(dev, (Const,))?,
             moving_mean: init::zeros(dev, (Const,))?,
             moving_variance: init::ones(dev, (Const,))?,
+            momentum: 0.99,
+            epsilon: EPSILON,
         })
     }
 }
