@@ -1,0 +1,239 @@
+//! The kernels for `f32` against the reference in `f64`: outputs to 1e-5, gradients to 1e-4.
+
+#![allow(missing_docs)]
+
+use dfdx::{
+    prelude::{SumTo, TryMul},
+    shapes::Shape,
+    tensor::{Gradients, OwnedTape, PutTape, SplitTape, TensorFromVec},
+};
+use kerata::{
+    AvgPool2d, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, LastState,
+    Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d, NoBias, Relu, Same, Sequences, Tanh, Tensor,
+    Valid, WithBias,
+    backend::{Backend, Element, LstmState},
+    parameters::{Parameter, Parameters, Visitor},
+    prelude::*,
+    shape::{Const, HasShape},
+};
+use proptest::prelude::*;
+
+fn numbers(n: usize, seed: usize) -> Vec<f64> {
+    (0..n).map(|i| ((i * 7919 + seed * 104_729 + 13) % 2003) as f64 / 1001.0 - 1.0).collect()
+}
+
+fn tensor<S: Shape, E: Element>(shape: S, seed: usize) -> Tensor<S, E, Cpu>
+where
+    Cpu: Backend<E>,
+{
+    let values = numbers(shape.num_elements(), seed).into_iter().map(E::of).collect();
+    Cpu::default().tensor_from_vec(values, shape)
+}
+
+/// Sets every parameter to numbers that depend on its place only, or reads all gradients.
+enum Access<'a, E: Element>
+where
+    Cpu: Backend<E>,
+{
+    Set(usize),
+    Read(&'a mut Gradients<E, Cpu>, Vec<f64>),
+}
+
+impl<E: Element> Visitor<E, Cpu> for Access<'_, E>
+where
+    Cpu: Backend<E>,
+{
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+        match self {
+            Access::Set(seed) => {
+                let n = parameter.tensor.shape().num_elements();
+                let values: Vec<E> =
+                    numbers(n, *seed).into_iter().map(|x| E::of(0.4 * x)).collect();
+                parameter.tensor.copy_from(&values);
+                *seed += 1;
+            }
+            Access::Read(gradients, all) => {
+                let gradient = gradients.get(&*parameter.tensor).as_vec();
+                all.extend(gradient.into_iter().map(Element::as_f64));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Output, gradient of the input and gradients of the parameters of a layer.
+fn run<S, O, E, M>(
+    x: &Tensor<S, E, Cpu>,
+    layer: impl Fn(&M, Tensor<S, E, Cpu, OwnedTape<E, Cpu>>) -> Tensor<O, E, Cpu, OwnedTape<E, Cpu>>,
+) -> [Vec<f64>; 3]
+where
+    S: Shape,
+    O: Shape,
+    E: Element,
+    Cpu: Backend<E>,
+    M: Build<E, Cpu> + Parameters<E, Cpu>,
+{
+    let mut model = M::build(&Cpu::default()).unwrap();
+    model.visit(&mut Access::Set(20)).unwrap();
+    let (y, tape) = layer(&model, x.clone().put_tape(OwnedTape::default())).split_tape();
+    let weights: Tensor<O, E, Cpu> = tensor(*y.shape(), 9);
+    let loss = y.clone().put_tape(tape).try_mul(weights).unwrap().square().sum();
+    let mut gradients = loss.backward();
+    gradients.try_alloc_for(x).unwrap();
+    let of_x = gradients.get(x).as_vec();
+    let mut access = Access::Read(&mut gradients, Vec::new());
+    model.visit(&mut access).unwrap();
+    let Access::Read(_, of_parameters) = access else { unreachable!() };
+    let f64s = |numbers: Vec<E>| numbers.into_iter().map(Element::as_f64).collect::<Vec<_>>();
+    [f64s(y.as_vec()), f64s(of_x), of_parameters]
+}
+
+fn close(kernel: [Vec<f64>; 3], reference: [Vec<f64>; 3]) {
+    let tolerances = [1e-5, 1e-4, 1e-4];
+    for ((found, expected), tolerance) in kernel.iter().zip(&reference).zip(tolerances) {
+        assert_eq!(found.len(), expected.len());
+        for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+            let close = (a - b).abs() <= tolerance * (1.0 + b.abs());
+            assert!(close, "number {i} is {a}, by the reference {b}");
+        }
+    }
+}
+
+/// The same layer in both number types.
+macro_rules! same {
+    ($x:expr, $single:ty, $double:ty, $layer:expr) => {{
+        let (single, double) = ($x, $x);
+        close(
+            run::<_, _, f32, $single>(&single, $layer),
+            run::<_, _, f64, $double>(&double, $layer),
+        );
+    }};
+}
+
+#[test]
+fn convolutions() {
+    same!(tensor((3, Const::<9>, Const::<8>, Const::<3>), 1),
+        Conv2d<3, 5, 3, 2>, Conv2d<3, 5, 3, 2, Linear, Valid, 1, 1, WithBias, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((5, Const::<9>, Const::<8>, Const::<3>), 1),
+        Conv2d<3, 4, 4, 3, Tanh, Same, 2>, Conv2d<3, 4, 4, 3, Tanh, Same, 2, 1, WithBias, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((2, Const::<9>, Const::<8>, Const::<3>), 1),
+        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias>,
+        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((4, Const::<11>, Const::<3>), 1),
+        Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, WithBias, f64>,
+        |l, x| l.forward(x).unwrap());
+}
+
+#[test]
+fn pools() {
+    same!(
+        tensor((3, Const::<9>, Const::<8>, Const::<5>), 1),
+        MaxPool2d<2>,
+        MaxPool2d<2>,
+        |l, x| l.forward(x).unwrap()
+    );
+    same!(tensor((3, Const::<9>, Const::<8>, Const::<5>), 1),
+        MaxPool2d<3, 3, 2, 1, Same>, MaxPool2d<3, 3, 2, 1, Same>, |l, x| l.forward(x).unwrap());
+    same!(tensor((3, Const::<9>, Const::<8>, Const::<5>), 1),
+        AvgPool2d<3, 2, 2, 1, Same>, AvgPool2d<3, 2, 2, 1, Same>, |l, x| l.forward(x).unwrap());
+}
+
+#[test]
+fn dense() {
+    for rows in [1, 7, 300] {
+        same!(tensor((rows, Const::<37>), 1),
+            Dense<37, 19>, Dense<37, 19, Linear, f64>, |l, x| l.forward(x).unwrap());
+    }
+}
+
+#[test]
+fn embedding() {
+    let ids: Vec<usize> = (0..60).map(|i| i * 7 % 40).collect();
+    for n in [2, 60] {
+        let ids = Cpu::default().tensor_from_vec(ids[..n].to_vec(), (n / 2, 2_usize));
+        same!(tensor((1_usize,), 1),
+            Embedding<40, 5, MaskZero>, Embedding<40, 5, MaskZero, f64>,
+            |l, x| l.forward(ids.clone().put_tape(x.split_tape().1)).unwrap().into_parts().0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Any mask: right, left, gaps, rows of nothing; with and without an initial state.
+    #[test]
+    fn lstm(
+        (batch, length) in (1_usize..9, 1_usize..8),
+        flags in prop::collection::vec(any::<bool>(), 64),
+        initial in any::<bool>(),
+    ) {
+        let mask = Mask::from_bools(flags[..batch * length].to_vec(), batch, length).unwrap();
+        same!(tensor((batch, length, Const::<5>), 1),
+            Lstm<5, 9, Sequences>, Lstm<5, 9, Sequences, f64>,
+            |l, x| l.forward(Masked::new(x, mask.clone()).unwrap()).unwrap().into_parts().0);
+        same!(tensor((batch, length, Const::<5>), 1),
+            Lstm<5, 9>, Lstm<5, 9, LastState, f64>,
+            |l, x| l.forward(Masked::new(x, mask.clone()).unwrap()).unwrap());
+        same!(tensor((batch, length, Const::<5>), 1),
+            Lstm<5, 9>, Lstm<5, 9, LastState, f64>,
+            |l, x| l.forward(x).unwrap());
+        same!(tensor((batch, length, Const::<5>), 1),
+            Lstm<5, 9, Sequences>, Lstm<5, 9, Sequences, f64>,
+            |l, x| {
+                let initial = initial.then(|| LstmState {
+                    h: tensor((batch, Const), 3),
+                    c: tensor((batch, Const), 4),
+                });
+                l.forward_with_state(x, Some(&mask), initial).unwrap().0
+            });
+        // The gradients that come through the final state.
+        same!(tensor((batch, length, Const::<5>), 1),
+            Lstm<5, 9, Sequences>, Lstm<5, 9, Sequences, f64>,
+            |l, x| {
+                let initial = initial.then(|| LstmState {
+                    h: tensor((batch, Const), 3),
+                    c: tensor((batch, Const), 4),
+                });
+                let (y, state) = l.forward_with_state(x, Some(&mask), initial).unwrap();
+                state.h.put_tape(y.split_tape().1) + state.c
+            });
+    }
+
+    #[test]
+    fn mean_over_steps(
+        (batch, length) in (1_usize..9, 1_usize..8),
+        flags in prop::collection::vec(any::<bool>(), 64),
+    ) {
+        let mask = Mask::from_bools(flags[..batch * length].to_vec(), batch, length).unwrap();
+        same!(tensor((batch, length, Const::<5>), 1),
+            GlobalAveragePooling1d, GlobalAveragePooling1d,
+            |l, x| l.forward(Masked::new(x, mask.clone()).unwrap()).unwrap());
+    }
+}
+
+/// A large LSTM, so that several threads share it.
+#[test]
+fn lstm_on_threads() {
+    let lengths: Vec<usize> = (0..24).map(|i| 1 + i * 5 % 30).collect();
+    let mask = Mask::from_lengths(&lengths, 30).unwrap();
+    same!(tensor((24_usize, 30_usize, Const::<40>), 1),
+        Lstm<40, 33, Sequences>, Lstm<40, 33, Sequences, f64>,
+        |l, x| l.forward(Masked::new(x, mask.clone()).unwrap()).unwrap().into_parts().0);
+}
+
+/// The state may be the input too, and the same tensor twice.
+#[test]
+fn one_tensor_in_several_places() {
+    same!(tensor((3_usize, Const::<4>), 1),
+    Lstm<4, 4, Sequences>, Lstm<4, 4, Sequences, f64>,
+    |l, x| {
+        let (h, tape) = x.split_tape();
+        let state = LstmState { h: h.clone(), c: h.clone() };
+        let x = h.put_tape(tape);
+        let x = dfdx::prelude::ReshapeTo::reshape_like(x, &(3_usize, Const::<1>, Const::<4>));
+        l.forward_with_state(x, None, Some(state)).unwrap().0
+    });
+}
