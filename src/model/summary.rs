@@ -105,7 +105,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A type without the paths of its parts, and without the number type and device that every layer has.
+/// A type without the paths of its parts. (What is a default, such as the number type, is not in the name.)
 fn short(name: &str) -> String {
     let mut short = String::new();
     for part in name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
@@ -116,10 +116,7 @@ fn short(name: &str) -> String {
         short.push_str(path.rsplit("::").next().unwrap_or(path));
         short.push_str(end);
     }
-    // What is a default need not be written.
-    [(", f32, Cpu>", ">"), (", Linear>", ">"), (", LastState>", ">"), (", NoMask>", ">")]
-        .iter()
-        .fold(short, |short, (default, end)| short.replace(default, end))
+    short
 }
 
 /// `1280000` as `1,280,000`.
