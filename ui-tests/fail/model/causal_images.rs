@@ -1,0 +1,10 @@
+//~ `Causal` is no padding for images
+//~lines 30
+use kerata::{Batch, Causal, Conv2d, Linear, model};
+
+#[model(input = (Batch, 28, 28, 1))]
+struct Net {
+    conv: Conv2d<_, 8, 3, 3, Linear, Causal>,
+}
+
+fn main() {}

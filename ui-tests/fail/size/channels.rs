@@ -1,0 +1,9 @@
+//~ 3 features are needed here, but `kerata::Const<1>` arrives
+use kerata::{Batch, Conv2d, model};
+
+#[model(input = (Batch, 28, 28, 1))]
+struct Net {
+    conv: Conv2d<3, 8, 3>,
+}
+
+fn main() {}

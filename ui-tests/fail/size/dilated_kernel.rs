@@ -1,0 +1,9 @@
+//~ a window of 3 does not fit into `kerata::Const<6>` (stride 1, dilation 3)
+use kerata::{Batch, Conv1d, Linear, Valid, model};
+
+#[model(input = (Batch, 6, 2))]
+struct Net {
+    conv: Conv1d<_, 8, 3, Linear, Valid, 1, 3>,
+}
+
+fn main() {}

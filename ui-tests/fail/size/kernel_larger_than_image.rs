@@ -1,0 +1,9 @@
+//~ a window of 5 does not fit into `kerata::Const<4>`
+use kerata::{Batch, Conv2d, model};
+
+#[model(input = (Batch, 4, 28, 1))]
+struct Net {
+    conv: Conv2d<_, 8, 5>,
+}
+
+fn main() {}
