@@ -51,6 +51,7 @@ impl Known for usize {
 
 macro_rules! unmasked {
     ($($dim:ident)*) => {
+        #[diagnostic::do_not_recommend]
         #[allow(private_bounds)]
         impl<B: Dim, $($dim: Known),*> Unmasked for (B, $($dim,)*) {
             type Batch = B;
