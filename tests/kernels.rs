@@ -141,6 +141,24 @@ fn pools() {
         AvgPool2d<3, 2, 2, 1, Same>, AvgPool2d<3, 2, 2, 1, Same>, |l, x| l.forward(x).unwrap());
 }
 
+/// Of equal numbers the first is the maximum, and it alone gets the gradient.
+#[test]
+fn pools_of_equals() {
+    fn gradient<E: Element>() -> Vec<f64>
+    where
+        Cpu: Backend<E>,
+    {
+        let x: Tensor<(usize, Const<2>, Const<4>, Const<1>), E, Cpu> =
+            Cpu::default().tensor_from_vec(vec![E::one(); 8], (1, Const, Const, Const));
+        let y = MaxPool2d::<2>::default().forward(x.clone().put_tape(OwnedTape::default()));
+        let gradients = y.unwrap().sum().backward();
+        gradients.get(&x).as_vec().into_iter().map(Element::as_f64).collect()
+    }
+    let first = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    assert_eq!(gradient::<f32>(), first);
+    assert_eq!(gradient::<f64>(), first);
+}
+
 #[test]
 fn dense() {
     for rows in [1, 7, 300] {

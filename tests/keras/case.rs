@@ -45,7 +45,11 @@ impl Case {
         };
         let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
         let json = serde_json::from_slice(&read("case.json")).unwrap();
-        let bytes = read("tensors.safetensors");
+        // A case of words and scalars only has no tensors.
+        let bytes = match folder.join("tensors.safetensors").is_file() {
+            true => read("tensors.safetensors"),
+            false => return Some(Case { name: name.to_owned(), json, tensors: HashMap::new() }),
+        };
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let tensors = tensors.iter().map(|(name, view)| {
             let words = view.data().chunks_exact(4).map(|b| <[u8; 4]>::try_from(b).unwrap());
@@ -118,14 +122,32 @@ impl Case {
         self.assert_close(group, tensor, found, &self.floats(tensor));
     }
 
-    /// Shows each parameter of a tuple of layers with its name in the case.
-    fn each<M: Parameters>(&self, model: &mut M, f: impl FnMut(&str, &mut dyn AnyTensor)) {
+    /// Shows each parameter of a tuple of layers with its name in the case, if it has one there.
+    fn all<M: Parameters>(&self, model: &mut M, f: impl FnMut(Option<&str>, &mut dyn AnyTensor)) {
         model.visit(&mut Weights { case: self, layer: 0, depth: 0, f }).unwrap();
     }
 
-    /// Gives a tuple of layers the weights of the case.
+    /// Shows each parameter that has a name in the case.
+    fn each<M: Parameters>(&self, model: &mut M, mut f: impl FnMut(&str, &mut dyn AnyTensor)) {
+        self.all(model, |name, tensor| {
+            if let Some(name) = name {
+                f(name, tensor);
+            }
+        });
+    }
+
+    /// Gives a tuple of layers the weights of the case; a bias that the case has not is 0.
     pub(crate) fn load<M: Parameters>(&self, model: &mut M) {
-        self.each(model, |name, tensor| tensor.write(&self.floats(name)));
+        self.all(model, |name, tensor| match name {
+            Some(name) => tensor.write(&self.floats(name)),
+            None => tensor.write(&vec![0.0; tensor.read().len()]),
+        });
+    }
+
+    /// The name of a tensor of a layer: `out.1.lstm` for `out` and 1.
+    pub(crate) fn of_layer(&self, group: &str, layer: usize) -> Option<&str> {
+        let start = format!("{group}.{layer}.");
+        self.tensors.keys().map(String::as_str).find(|name| name.starts_with(&start))
     }
 
     /// The weights of a tuple of layers, with their names in the case.
@@ -191,7 +213,7 @@ struct Weights<'a, F> {
     f: F,
 }
 
-impl<F: FnMut(&str, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
+impl<F: FnMut(Option<&str>, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
     /// Layers are counted on the outside: a tuple within the tuple is one layer to Keras.
     fn enter(&mut self, name: &str) {
         if self.depth == 0 {
@@ -205,12 +227,12 @@ impl<F: FnMut(&str, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
     }
 
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let Some(name) = self.case.keras_name(self.layer, parameter.name) else {
-            return Ok(());
-        };
-        let shape: Vec<usize> = parameter.tensor.shape().concrete().into();
-        assert_eq!(shape, self.case.shape(&name), "{}: the shape of {name}", self.case.name);
-        (self.f)(&name, parameter.tensor);
+        let name = self.case.keras_name(self.layer, parameter.name);
+        if let Some(name) = &name {
+            let shape: Vec<usize> = parameter.tensor.shape().concrete().into();
+            assert_eq!(shape, self.case.shape(name), "{}: the shape of {name}", self.case.name);
+        }
+        (self.f)(name.as_deref(), parameter.tensor);
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! Losses and metrics by themselves: every mask and weight, value and gradient.
 
-use dfdx::tensor::{NoneTape, OwnedTape, PutTape};
+use dfdx::{
+    prelude::SumTo,
+    tensor::{NoneTape, OwnedTape, PutTape},
+};
 use kerata::{
-    Batch, Const, Cpu, Ids, Mask, Masked, Tensor,
+    Batch, Const, Cpu, Dense, Embedding, Ids, Mask, MaskZero, Masked, Tensor, TimeDistributed,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy,
@@ -122,41 +125,67 @@ losses! {
         SparseCategoricalCrossentropy::from_logits();
 }
 
-/// Probabilities of exactly 0 and 1 are clipped.
+/// Probabilities of exactly 0 and 1 are clipped, and where they are no gradient passes.
 #[test]
 fn loss_clipping() {
+    fn check<const C: usize, Y, L>(case: &Case, loss: L, name: &str, [x, y]: [&str; 2])
+    where
+        Y: FromCase,
+        L: Loss<(Batch, Const<C>), Y>,
+    {
+        let x = Cpu::default().tensor_from_vec(case.floats(x), (4, C));
+        let traced = x.clone().put_tape(OwnedTape::default());
+        let losses = loss.per_position(traced, &Y::read(case, y)).unwrap();
+        case.assert_tensor("loss", &format!("{name}.value"), &losses.as_vec());
+        let gradient = losses.sum().backward().get_or_alloc_mut(&x).unwrap().to_vec();
+        case.assert_tensor("grad", &format!("{name}.grad"), &gradient);
+    }
     let Some(case) = Case::open("loss_clipping") else { return };
-    let each = |found: Vec<f32>, tensor: &str| {
-        if case.has(tensor) {
-            case.assert_tensor("loss", tensor, &found);
-        }
-        assert!(found.iter().all(|loss| loss.is_finite()));
-    };
-    let dev = Cpu::default();
-    let rows = || dev.tensor_from_vec(case.floats("probs"), (4, 3));
     let sparse = SparseCategoricalCrossentropy::default();
-    let labels = <Ids<(Batch,)>>::read(&case, "classes");
-    let found = Loss::<(Batch, Const<3>), Ids<(Batch,)>>::per_position::<NoneTape>(
-        &sparse,
-        rows(),
-        &labels,
-    );
-    each(found.unwrap().as_vec(), "sparse.value");
-    let onehot = <(Batch, Const<3>)>::read(&case, "onehot");
-    let found = Loss::<(Batch, Const<3>), (Batch, Const<3>)>::per_position::<NoneTape>(
-        &CategoricalCrossentropy::default(),
-        rows(),
-        &onehot,
-    );
-    each(found.unwrap().as_vec(), "categorical.value");
-    let target = <(Batch, Const<1>)>::read(&case, "binary.target");
-    let rows = dev.tensor_from_vec(case.floats("binary.probs"), (4, 1));
-    let found = Loss::<(Batch, Const<1>), (Batch, Const<1>)>::per_position::<NoneTape>(
-        &BinaryCrossentropy::default(),
-        rows,
-        &target,
-    );
-    each(found.unwrap().as_vec(), "binary.value");
+    check::<3, Ids<(Batch,)>, _>(&case, sparse, "sparse", ["probs", "classes"]);
+    let categorical = CategoricalCrossentropy::default();
+    check::<3, (Batch, Const<3>), _>(&case, categorical, "categorical", ["probs", "onehot"]);
+    let binary = BinaryCrossentropy::default();
+    check::<1, (Batch, Const<1>), _>(&case, binary, "binary", ["binary.probs", "binary.target"]);
+}
+
+/// The check that is printed with most tutorials on masking: ids 1, 2, 0, 0, of which two are real.
+#[test]
+fn loss_seed_example() {
+    let Some(case) = Case::open("loss_seed_example") else { return };
+    let mut model =
+        <(Embedding<5, 5, MaskZero>, TimeDistributed<Dense<5, 3>>)>::build(&Cpu::default())
+            .unwrap();
+    case.load(&mut model);
+    let ids: Tensor<(Batch, Const<4>), usize, Cpu> = <Ids<(Batch, Const<4>)>>::read(&case, "input");
+    let output = model.forward(ids).unwrap();
+    case.assert_tensor("forward", "output", &output.values().as_vec());
+    let target: Tensor<Plain<3>, f32, Cpu> = <Plain<3>>::read(&case, "target");
+    let unmasked = MeanSquaredError.compute(output.values().clone(), target.clone()).unwrap();
+    let loss = MeanSquaredError.compute(output, target.clone()).unwrap().array();
+    case.assert_tensor("loss", "loss", &[loss]);
+    let number = |of: &str, key: &str| case.json[of][key].as_f64().unwrap() as f32;
+    case.assert_close("loss", "evaluate", &[loss], &[number("numbers", "keras3_evaluate")]);
+    let expected = number("numbers", "unmasked_mean");
+    case.assert_close("loss", "unmasked", &[unmasked.array()], &[expected]);
+
+    // The same from printed predictions.
+    let printed: Tensor<Plain<3>, f32, Cpu> =
+        Cpu::default().tensor_from_vec(case.floats("seed_document.predictions"), (1, Const, Const));
+    let rows = printed.clone();
+    let printed = Masked::new(printed, Mask::from_ids(&[1, 2, 0, 0], 1, 4).unwrap()).unwrap();
+    let loss = MeanSquaredError.compute(printed, target.clone()).unwrap().array();
+    let expected = number("seed_document", "recomputed_from_printed_predictions");
+    case.assert_close("loss", "the printed loss", &[loss], &[expected]);
+    let rows = <Plain<3> as kerata::loss::Prediction>::rows(rows).unwrap().values;
+    let each = Loss::<Plain<3>, Plain<3>>::per_position(&MeanSquaredError, rows, &target).unwrap();
+    let expected: Vec<f32> = case.json["seed_document"]["per_step"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step.as_f64().unwrap() as f32)
+        .collect();
+    case.assert_close("loss", "the printed steps", &each.as_vec(), &expected);
 }
 
 /// The reduction by itself: the losses are given, as the mean absolute error against 0.

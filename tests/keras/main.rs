@@ -3,7 +3,9 @@
 #![allow(missing_docs)]
 
 mod case;
+mod each_layer;
 mod images;
+mod layers;
 mod losses;
 mod models;
 mod states;

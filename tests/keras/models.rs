@@ -15,7 +15,7 @@ use kerata::{
     signal::Signal,
 };
 
-use crate::case::Case;
+use crate::{case::Case, each_layer::EachLayer};
 
 /// A signal whose data a case holds.
 pub(crate) trait FromCase: Signal {
@@ -75,13 +75,14 @@ impl<S: kerata::shape::Sequence> Comparable for Masked<S> {
     }
 }
 
-/// The output and mask of a model of the case.
+/// The outputs and masks of the layers of a model of the case, and of the whole.
 fn forward<In: FromCase, M>(case: &Case) -> M
 where
-    M: Layer<In, Out: Comparable> + Build + Parameters,
+    M: EachLayer<In> + Layer<In, Out: Comparable> + Build + Parameters,
 {
     let mut model = M::build(&Cpu::default()).unwrap();
     case.load(&mut model);
+    model.check_layers(case, In::read(case, "input"));
     let output = model.call::<NoneTape>(In::read(case, "input")).unwrap();
     case.assert_tensor("forward", "output", &M::Out::values(&output));
     let expected = case.has("output_mask").then(|| case.flags("output_mask"));
@@ -89,17 +90,20 @@ where
     model
 }
 
-/// Output, mask, loss and gradients of a model of the case.
+/// Outputs, masks, loss and gradients of a model of the case.
 pub(crate) fn check<In, Y, M, L, W>(name: &str, loss: L, weights: impl Fn(&Case) -> W)
 where
     In: FromCase,
     Y: FromCase,
-    M: Layer<In, Out: Comparable + Prediction> + Build + Parameters,
+    M: EachLayer<In> + Layer<In, Out: Comparable + Prediction> + Build + Parameters,
     L: Loss<M::Out, Y>,
     W: Weights<M::Out>,
 {
     let Some(case) = Case::open(name) else { return };
     let model: M = forward::<In, M>(&case);
+    let rows = M::Out::rows(model.call::<NoneTape>(In::read(&case, "input")).unwrap()).unwrap();
+    let each = loss.per_position(rows.values, &Y::read(&case, "target")).unwrap();
+    case.assert_tensor("loss", "loss_unreduced", &each.as_vec());
     let input = In::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(
         In::read(&case, "input"),
         OwnedTape::default(),
@@ -178,6 +182,8 @@ cases! {
     rnn_lstm_seq: Words<5>
         => (Embedding<6, 4, MaskZero>, Lstm<4, 3, Sequences>) => Rows<5, 3>, MeanSquaredError, none;
     rnn_lstm_last: Words<5>
+        => (Embedding<6, 4, MaskZero>, Lstm<4, 3>) => Vectors<3>, MeanSquaredError, none;
+    rnn_lstm_last_no_use_bias: Words<5>
         => (Embedding<6, 4, MaskZero>, Lstm<4, 3>) => Vectors<3>, MeanSquaredError, none;
     rnn_nomask_lstm: Rows<4, 3> => (Lstm<3, 3>,) => Vectors<3>, MeanSquaredError, none;
     masking_only: Rows<4, 2> => (Masking,) => Rows<4, 2>, MeanSquaredError, none;

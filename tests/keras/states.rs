@@ -70,3 +70,32 @@ fn rnn_call_lstm_return_state_seq() {
 fn rnn_call_lstm_return_state_last() {
     check::<3, 3>("rnn_call_lstm_return_state_last");
 }
+
+/// Keras's `stateful=True`: the state of a call enters the next, until it is reset.
+#[test]
+fn rnn_call_lstm_stateful() {
+    let Some(case) = Case::open("rnn_call_lstm_stateful") else { return };
+    let dev = Cpu::default();
+    let mut layer = (Lstm::<3, 3, Sequences>::build(&dev).unwrap(),);
+    case.load(&mut layer);
+    let mut state = None;
+    for call in case.json["calls"].as_array().unwrap() {
+        if call["reset_state_before"] == true {
+            state = None;
+        }
+        let input = call["input"].as_str().unwrap();
+        let &[batch, length, _] = case.shape(input) else { panic!("{input} has another rank") };
+        let x: Tensor<(usize, usize, Const<3>), f32, Cpu> =
+            dev.tensor_from_vec(case.floats(input), (batch, length, Const));
+        let mask = call["mask"]
+            .as_str()
+            .map(|name| Mask::from_bools(case.flags(name), batch, length).unwrap());
+        let (outputs, last) = layer.0.forward_with_state(x, mask.as_ref(), state).unwrap();
+        case.assert_tensor(
+            "forward",
+            call["outputs"][0]["output"].as_str().unwrap(),
+            &outputs.as_vec(),
+        );
+        state = Some(last);
+    }
+}

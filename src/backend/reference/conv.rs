@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{
-        BroadcastTo, GatherTo, HasShape, MaxTo, ReshapeTo, SumTo, TryAdd, TryConcatAlong,
-        TryMatMul, TryMul,
+        BroadcastTo, GatherTo, HasShape, ReshapeTo, SumTo, TryAdd, TryConcatAlong, TryMatMul,
+        TryMul,
     },
     shapes::Axis,
     tensor::{Tape, Tensor},
@@ -82,7 +82,16 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let windows = windows(x, window, padding)?;
     let windows = windows.try_reshape_like(&(rows, window.cells(), channels)).or_device()?;
     let pooled: Tensor<(usize, usize), E, D, T> = match pooling {
-        Pooling::Max => windows.try_max::<_, Axis<1>>().or_device()?,
+        Pooling::Max => {
+            // dfdx's maximum hands the gradient to each of several equals; here the first of them has it.
+            let numbers = windows.as_vec();
+            let first = largest(&numbers, [rows, window.cells(), channels]);
+            let first = dev.try_tensor_from_vec(first, (rows * channels,)).or_device()?;
+            let flat: Tensor<(usize,), E, D, T> =
+                windows.try_reshape_like(&(numbers.len(),)).or_device()?;
+            let largest: Tensor<(usize,), E, D, T> = flat.try_gather(first).or_device()?;
+            largest.try_reshape_like(&(rows, channels)).or_device()?
+        }
         Pooling::Average => {
             let sums = windows.try_sum::<(usize, usize), Axis<1>>().or_device()?;
             let shares: Vec<E> = shares(window).map(E::of).collect();
@@ -95,6 +104,18 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         }
     };
     pooled.try_reshape_like(&out).or_device()
+}
+
+/// Where the largest number of each window and channel is: the first of equals, or the first NaN.
+fn largest<E: Element>(numbers: &[E], [rows, cells, channels]: [usize; 3]) -> Vec<usize> {
+    let of_one = |row: usize, channel: usize| {
+        let at = |cell: usize| (row * cells + cell) * channels + channel;
+        (1..cells).fold(at(0), |best, cell| {
+            let (x, largest) = (numbers[at(cell)], numbers[best]);
+            if x > largest || (x.is_nan() && !largest.is_nan()) { at(cell) } else { best }
+        })
+    };
+    (0..rows).flat_map(|row| (0..channels).map(move |channel| of_one(row, channel))).collect()
 }
 
 /// One over the number of pixels that are no padding, for each place.
