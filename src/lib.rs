@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod backend;
+pub mod config;
 pub mod data;
 pub mod error;
 pub mod init;
@@ -31,6 +32,7 @@ pub use signal::{Ids, Inputs, Mask, Masked};
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
     pub use crate::{
+        config::Configured,
         layer::{Forward, Layer},
         loss::Compute,
         model::Model,

@@ -1,3 +1,4 @@
+<<<<<<< HEAD:src/layers/pool/global_average.rs
 use dfdx::{
     prelude::ReshapeTo,
     shapes::Dim,
@@ -7,6 +8,14 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
+=======
+use dfdx::tensor::{Cpu, Tape, Tensor};
+
+use crate::{
+    backend::{Backend, Element},
+    config::{Configured, Fields},
+    error::Error,
+>>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed):src/layers/pooling.rs
     layer::Layer,
     parameters::{Build, Parameters},
     signal::{Images, Steps},
@@ -53,6 +62,7 @@ impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling1d {
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling1d {}
 
+<<<<<<< HEAD:src/layers/pool/global_average.rs
 /// The mean over a whole image, for each channel.
 ///
 /// Keras: [`GlobalAveragePooling2D`](https://keras.io/api/layers/pooling_layers/global_average_pooling2d/).
@@ -91,3 +101,16 @@ impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling2d {
 }
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling2d {}
+=======
+impl Configured for GlobalAveragePooling1d {
+    const CLASS: &'static str = "GlobalAveragePooling1D";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.input(&[None, None, None]);
+        fields.fixed("data_format", "channels_last");
+        fields.fixed("keepdims", false);
+    }
+}
+>>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed):src/layers/pooling.rs

@@ -1,0 +1,115 @@
+//! Keras's JSON, held against what Keras 3.15 wrote.
+
+use std::{fs, path::PathBuf};
+
+use kerata::{
+    Batch, Const, Cpu, Dense, Dropout, Embedding, Error, GlobalAveragePooling1d, Ids, LastState,
+    Lstm, MaskZero, Masking, Relu, Sequences, Sigmoid, Softmax, Tanh, TimeDistributed,
+    model::Sequential, prelude::*,
+};
+use serde_json::Value;
+
+/// The case of that name, or `None`, loudly, where there are no cases.
+fn case(name: &str) -> Option<Value> {
+    let root = std::env::var_os("KERATA_CASES").map(PathBuf::from);
+    let root = root
+        .unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/keras-cases").into());
+    let path = root.join(name).join("case.json");
+    match fs::read_to_string(&path) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
+        Err(e) => {
+            eprintln!("SKIPPED: no case {}: {e}", path.display());
+            None
+        }
+    }
+}
+
+fn build<M: Build>() -> M {
+    M::build(&Cpu::seed_from_u64(0)).unwrap()
+}
+
+/// The model writes what Keras wrote, and finds no difference in it.
+fn writes<M: Configured + Build + Clone>(name: &str) {
+    let Some(case) = case(name) else { return };
+    let mut keras = case["model"].clone();
+    keras.as_object_mut().unwrap().remove("compile_config");
+    let model = build::<M>();
+    model.check_json(&keras.to_string()).unwrap();
+    let written: Value = serde_json::from_str(&model.to_json()).unwrap();
+    assert_eq!(written, keras, "{name}");
+}
+
+type Tokens<const L: usize> = Ids<(Batch, Const<L>)>;
+type Words = Embedding<6, 4, MaskZero>;
+
+#[test]
+fn models_are_written_as_by_keras() {
+    writes::<Sequential<Tokens<10>, (Embedding<28, 5, MaskZero>, Lstm<5, 6>, Dense<6, 1, Sigmoid>)>>(
+        "char_embedding_lstm",
+    );
+    writes::<Sequential<Tokens<4>, (Embedding<5, 5>,)>>("embedding_no_mask");
+    writes::<Sequential<Tokens<4>, (Embedding<5, 5, MaskZero>,)>>("embedding_mask_zero");
+    writes::<Sequential<(Batch, Const<3>, Const<2>), (Lstm<2, 4>, Dense<4, 2>)>>(
+        "lstm_dense_no_input_layer",
+    );
+    writes::<Sequential<(Batch, Const<10>, Const<27>), (Masking, Lstm<27, 6>, Dense<6, 1, Sigmoid>)>>(
+        "onehot_chars_masking_lstm",
+    );
+    writes::<Sequential<Tokens<5>, (Words, TimeDistributed<Dense<4, 3, Tanh>>)>>("td_dense_masked");
+    writes::<
+        Sequential<
+            Tokens<8>,
+            (
+                Embedding<20, 6, MaskZero>,
+                Dropout<30>,
+                Lstm<6, 6, Sequences>,
+                Dropout<50>,
+                Lstm<6, 3, LastState>,
+                Dropout<50>,
+                Dense<3, 3, Softmax>,
+            ),
+        >,
+    >("dropout_layers_inference");
+    writes::<Sequential<(Batch, Const<2>), (Dense<2, 3>, Softmax)>>(
+        "loss_softmax_activation_layer_saturated",
+    );
+    writes::<Sequential<(Batch, Const<4>, Const<2>), (GlobalAveragePooling1d, Dense<2, 2>)>>(
+        "gap1d_nomask",
+    );
+}
+
+#[test]
+fn a_dense_on_a_sequence_is_time_distributed() {
+    let Some(case) = case("masking_dense") else { return };
+    let json = case["model"].to_string();
+    type Model<D> = Sequential<(Batch, Const<4>, Const<2>), (Masking, TimeDistributed<D>)>;
+    build::<Model<Dense<2, 3, Relu>>>().check_json(&json).unwrap();
+    let wrong = build::<Model<Dense<2, 4, Tanh>>>().check_json(&json).unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "the config of `Sequential` does not fit:\n  \
+         layer 1 `dense`, units: the type says 4, the JSON says 3\n  \
+         layer 1 `dense`, activation: the type says \"tanh\", the JSON says \"relu\""
+    );
+}
+
+#[test]
+fn differences_come_in_one_report() {
+    let json = r#"{"class_name": "Dense", "config": {
+        "units": 10, "activation": "relu", "unit": 3, "use_bias": false, "kernel_initializer": "glorot",
+        "trainable": false, "dtype": "float64", "batch_input_shape": [null, 100]}}"#;
+    let error = Dense::<128, 2>::from_json(json).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the config of `Dense` does not fit:\n  \
+         dtype: the type says \"float32\", the JSON says \"float64\"\n  \
+         input_shape: the type says [null,128], the JSON says [null,100]\n  \
+         units: the type says 2, the JSON says 10\n  \
+         activation: the type says \"linear\", the JSON says \"relu\"\n  \
+         use_bias: the type says true, the JSON says false\n  \
+         kernel_initializer: the name of an initializer of Keras is needed, the JSON says \"glorot\"\n  \
+         trainable: the type says true, the JSON says false\n  \
+         unit: `Dense` has no such key, did you mean `units`?, the JSON says 3"
+    );
+    assert!(matches!(error, Error::Differences { differences, .. } if differences.len() == 8));
+}
