@@ -113,3 +113,25 @@ fn differences_come_in_one_report() {
     );
     assert!(matches!(error, Error::Differences { differences, .. } if differences.len() == 8));
 }
+
+#[kerata::model(input = Ids<(Batch, 8)>, output = (Batch, 3))]
+struct Sentiment {
+    embed: Embedding<20, 6, MaskZero>,
+    first: Lstm<_, 6, Sequences>,
+    drop: Dropout<50>,
+    second: Lstm<_, 5>,
+    head: Dense<_, 3, Softmax>,
+}
+
+#[test]
+fn a_model_struct_is_a_sequential() {
+    let model = build::<Sentiment>();
+    let json = model.to_json();
+    model.check_json(&json).unwrap();
+    Sentiment::from_json(&json).unwrap();
+    let value: Value = serde_json::from_str(&json).unwrap();
+    let layers = value["config"]["layers"].as_array().unwrap();
+    let names: Vec<_> = layers.iter().map(|layer| layer["config"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["input_layer", "embed", "first", "drop", "second", "head"]);
+    assert_eq!(layers[3]["build_config"]["input_shape"], serde_json::json!([null, 8, 6]));
+}

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     backend::{Backend, Element},
     layer::Layer,
-    model::Sequential,
+    model::{Checked, Sequential},
     signal::Signal,
 };
 
@@ -20,27 +20,15 @@ pub trait LayerVisitor<E: Element, D: Backend<E>> {
     fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L);
 }
 
-/// A chain of layers that all have a config: a tuple, a model, or one layer.
+/// A chain of layers that all have a config: a tuple, or a struct with `#[model]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no Keras config",
-    label = "a layer in here does not implement `Configured`"
+    label = "each layer in here needs to be `Configured`",
+    note = "a tuple in a tuple is no list of layers: put it into a `Sequential`"
 )]
 pub trait Layers<In: Signal, E: Element, D: Backend<E>>: Layer<In, E, D> {
     /// Shows the layers to a visitor.
-    fn layers<V: LayerVisitor<E, D>>(&mut self, name: &str, visitor: &mut V);
-}
-
-#[diagnostic::do_not_recommend]
-impl<In, L, E, D> Layers<In, E, D> for L
-where
-    In: Signal,
-    L: Layer<In, E, D> + Configured,
-    E: Element,
-    D: Backend<E>,
-{
-    fn layers<V: LayerVisitor<E, D>>(&mut self, name: &str, visitor: &mut V) {
-        visitor.layer::<In, L>(name, self);
-    }
+    fn layers<V: LayerVisitor<E, D>>(&mut self, visitor: &mut V);
 }
 
 macro_rules! tuple {
@@ -51,13 +39,12 @@ macro_rules! tuple {
             In: Signal,
             E: Element,
             D: Backend<E>,
-            $first: Layers<In, E, D>,
-            $($layer: Layers<$before::Out, E, D>,)*
+            $first: Layer<In, E, D> + Configured,
+            $($layer: Layer<$before::Out, E, D> + Configured,)*
         {
-            fn layers<V: LayerVisitor<E, D>>(&mut self, name: &str, visitor: &mut V) {
-                let dot = if name.is_empty() { "" } else { "." };
-                self.0.layers(&format!("{name}{dot}0"), visitor);
-                $(self.$i.layers(&format!("{name}{dot}{}", $i), visitor);)*
+            fn layers<V: LayerVisitor<E, D>>(&mut self, visitor: &mut V) {
+                visitor.layer::<In, $first>("0", &mut self.0);
+                $(visitor.layer::<$before::Out, $layer>(stringify!($i), &mut self.$i);)*
             }
         }
     };
@@ -75,6 +62,24 @@ tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
 tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
 tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
 tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);
+
+/// A field of a `#[model]` behind the check of its wiring: silent where that has failed.
+pub trait Shown<L, In: Signal, E: Element, D: Backend<E>> {
+    /// Shows the layer to a visitor.
+    fn show<V: LayerVisitor<E, D>>(name: &str, layer: &mut L, visitor: &mut V);
+}
+
+impl<L, In, E, D> Shown<L, In, E, D> for Checked<0>
+where
+    L: Layer<In, E, D> + Configured,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn show<V: LayerVisitor<E, D>>(name: &str, layer: &mut L, visitor: &mut V) {
+        visitor.layer::<In, L>(name, layer);
+    }
+}
 
 impl<In, L, E, D> Configured for Sequential<In, L, E, D>
 where
@@ -107,7 +112,7 @@ impl Fields {
         self.input(&input.sizes);
         if self.mode == Mode::Write {
             let mut writer = Writer { list: vec![input_layer::<E>(&input)], fields: self };
-            layers.layers("", &mut writer);
+            layers.layers(&mut writer);
             let list = writer.list;
             self.out.insert("layers".into(), list.into());
             self.out.insert("build_input_shape".into(), json!(input.sizes));
@@ -131,7 +136,7 @@ impl Fields {
             self.differ("input_shape", &expected, &json!(found));
         }
         let mut reader = Reader { list, next: 0, count: 0, fields: self };
-        layers.layers("", &mut reader);
+        layers.layers(&mut reader);
         let Reader { list, next, count, .. } = reader;
         if next != list.len() {
             let found = format!("the JSON says {}: {}", list.len(), classes(&list));

@@ -30,10 +30,11 @@ mod layers;
 mod registry;
 mod wire;
 
+pub(crate) use fields::Convolution;
 pub use fields::Fields;
 pub use initializer::{Fan, Initializer, Spread};
 pub use json::{Config, MAX_BYTES, MAX_DEPTH};
-pub use layers::{LayerVisitor, Layers};
+pub use layers::{LayerVisitor, Layers, Shown};
 pub use wire::{Wire, WireKind};
 
 use crate::{

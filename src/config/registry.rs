@@ -15,12 +15,15 @@ pub(super) fn is_activation(name: &str) -> bool {
     ACTIVATIONS.contains(&name)
 }
 
-const BUILT_IN: [&str; 28] = [
+const BUILT_IN: [&str; 36] = [
     "Activation",
+    "Add",
+    "Average",
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
     "Bidirectional",
+    "Concatenate",
     "Conv1D",
     "Conv2D",
     "Dense",
@@ -31,6 +34,7 @@ const BUILT_IN: [&str; 28] = [
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Identity",
     "InputLayer",
     "LSTM",
@@ -38,12 +42,16 @@ const BUILT_IN: [&str; 28] = [
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
+    "Permute",
     "ReLU",
+    "RepeatVector",
     "Reshape",
     "Sequential",
     "SimpleRNN",
     "Softmax",
+    "Subtract",
     "TimeDistributed",
+    "ZeroPadding2D",
 ];
 
 const ACTIVATIONS: [&str; 31] = [

@@ -1,11 +1,6 @@
 use dfdx::{
-<<<<<<< HEAD
     shapes::{HasShape, Shape},
-    tensor::{Tape, Tensor},
-=======
-    shapes::Shape,
     tensor::{Cpu, Tape, Tensor},
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
 };
 
 use crate::{
@@ -25,9 +20,6 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     /// The name that Keras gives it.
     const NAME: &'static str;
 
-    /// The layer of its own that Keras has for it besides `Activation`.
-    const LAYER: Option<&'static str> = None;
-
     /// Applies the function; the shape stays.
     ///
     /// # Errors
@@ -37,7 +29,6 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     ) -> Result<Tensor<S, E, D, T>, Error>;
 }
 
-<<<<<<< HEAD
 /// A struct without numbers in it: no parameters, nothing to build.
 macro_rules! stateless {
     ($($name:ident)*) => {
@@ -46,63 +37,28 @@ macro_rules! stateless {
                 fn build(_: &D) -> Result<Self, Error> {
                     Ok(Self)
                 }
-=======
-macro_rules! activation {
-    ($(#[$doc:meta])* $name:ident: $kind:ident, $keras:literal, $layer:expr, $x:ident => $apply:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct $name;
-
-        impl Activation for $name {
-            const NAME: &'static str = $keras;
-            const LAYER: Option<&'static str> = $layer;
-
-            fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-                $x: Tensor<S, E, D, T>,
-            ) -> Result<Tensor<S, E, D, T>, Error> {
-                $apply
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
             }
 
-<<<<<<< HEAD
             impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+
+            impl Configured for $name {
+                const CLASS: &'static str = "Activation";
+                type Element = f32;
+                type Device = Cpu;
+
+                fn describe(&mut self, fields: &mut Fields) {
+                    describe(fields, Self::NAME);
+                }
+
+                fn accepts(class: &str) -> bool {
+                    class == Self::CLASS || own_class(Self::NAME) == Some(class)
+                }
+            }
         )*
-=======
-        impl<In: $kind, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
-            type Out = In;
-
-            fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-                In::map(x, Self::apply)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-            fn build(_: &D) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
-
-        impl Configured for $name {
-            const CLASS: &'static str = "Activation";
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, fields: &mut Fields) {
-                describe::<Self>(fields);
-            }
-
-            fn accepts(class: &str) -> bool {
-                class == Self::CLASS || Self::LAYER == Some(class)
-            }
-        }
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
     };
 }
 stateless!(Linear Relu Tanh Sigmoid Softmax);
 
-<<<<<<< HEAD
 /// `x`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Linear;
@@ -216,42 +172,29 @@ impl<In: LastAxis, E: Element, D: Backend<E>> Layer<In, E, D> for Softmax {
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
-=======
-activation! {
-    /// `x`.
-    Linear: MaskTransparent, "linear", Some("Identity"), x => Ok(x)
-}
-activation! {
-    /// `max(x, 0)`.
-    Relu: MaskTransparent, "relu", Some("ReLU"), x => x.try_relu().or_device()
-}
-activation! {
-    /// The hyperbolic tangent.
-    Tanh: MaskTransparent, "tanh", None, x => x.try_tanh().or_device()
-}
-activation! {
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid: MaskTransparent, "sigmoid", None, x => x.try_sigmoid().or_device()
-}
-activation! {
-    /// `exp(x) / sum(exp(x))` along the last axis: probabilities of classes.
-    ///
-    /// On a masked sequence `(Batch, Length, Classes)` each step is a distribution of its own and the
-    /// mask passes.
-    Softmax: LastAxis, "softmax", Some("Softmax"), x => x.try_softmax::<S::LastAxis>().or_device()
+    }
 }
 
-/// The keys of an activation as a layer: Keras's `Activation`, or the layer of its own.
-fn describe<A: Activation>(fields: &mut Fields) {
+/// The layer of its own that Keras has for an activation, besides `Activation`.
+fn own_class(activation: &str) -> Option<&'static str> {
+    match activation {
+        "linear" => Some("Identity"),
+        "relu" => Some("ReLU"),
+        "softmax" => Some("Softmax"),
+        _ => None,
+    }
+}
+
+/// The keys of an activation as a layer.
+fn describe(fields: &mut Fields, activation: &str) {
     match fields.class() {
+        "Identity" => {}
         "ReLU" => {
             fields.none(&["max_value"]);
             fields.fixed("negative_slope", 0.0);
             fields.fixed("threshold", 0.0);
         }
         "Softmax" => fields.fixed("axis", -1),
-        "Identity" => {}
-        _ => fields.activation("activation", A::NAME, None),
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
+        _ => fields.activation("activation", activation, None),
     }
 }

@@ -71,7 +71,7 @@ impl<const PERCENT: usize> Configured for Dropout<PERCENT> {
     type Device = Cpu;
 
     fn describe(&mut self, fields: &mut Fields) {
-        fields.share("rate", Self::RATE, None);
+        fields.share("rate", PERCENT as f64 / 100.0, None);
         fields.any("seed", Value::Null);
         fields.none(&["noise_shape"]);
     }

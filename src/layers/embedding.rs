@@ -7,12 +7,8 @@ use dfdx::{
 };
 
 use crate::{
-<<<<<<< HEAD
     backend::{Backend, Element, numbers},
-=======
-    backend::{Backend, Element},
     config::{Configured, Fields, Initializer},
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
     error::{Error, OrDevice},
     init,
     layer::Layer,

@@ -9,12 +9,8 @@ use dfdx::{
 use serde_json::Value;
 
 use crate::{
-<<<<<<< HEAD
     backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights},
-=======
-    backend::{Backend, Element, LstmInputs, LstmState, LstmWeights},
     config::{Configured, Fields},
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
     error::{Error, OrDevice},
     init,
     layer::Layer,

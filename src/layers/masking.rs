@@ -5,12 +5,8 @@ use dfdx::{
 };
 
 use crate::{
-<<<<<<< HEAD
     backend::{Backend, Element, numbers},
-=======
-    backend::{Backend, Element},
     config::{Configured, Fields},
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed)
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},

@@ -1,21 +1,13 @@
-<<<<<<< HEAD:src/layers/pool/global_average.rs
 use dfdx::{
     prelude::ReshapeTo,
     shapes::Dim,
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
-    error::{Error, OrDevice},
-=======
-use dfdx::tensor::{Cpu, Tape, Tensor};
-
-use crate::{
-    backend::{Backend, Element},
     config::{Configured, Fields},
-    error::Error,
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed):src/layers/pooling.rs
+    error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
     signal::{Images, Steps},
@@ -62,7 +54,6 @@ impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling1d {
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling1d {}
 
-<<<<<<< HEAD:src/layers/pool/global_average.rs
 /// The mean over a whole image, for each channel.
 ///
 /// Keras: [`GlobalAveragePooling2D`](https://keras.io/api/layers/pooling_layers/global_average_pooling2d/).
@@ -101,16 +92,25 @@ impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling2d {
 }
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling2d {}
-=======
+
 impl Configured for GlobalAveragePooling1d {
     const CLASS: &'static str = "GlobalAveragePooling1D";
     type Element = f32;
     type Device = Cpu;
 
     fn describe(&mut self, fields: &mut Fields) {
-        fields.input(&[None, None, None]);
-        fields.fixed("data_format", "channels_last");
-        fields.fixed("keepdims", false);
+        fields.input(&[None; 3]);
+        fields.global_pooling();
     }
 }
->>>>>>> 4f7fabd (Layers to and from Keras's JSON, typed):src/layers/pooling.rs
+
+impl Configured for GlobalAveragePooling2d {
+    const CLASS: &'static str = "GlobalAveragePooling2D";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.input(&[None; 4]);
+        fields.global_pooling();
+    }
+}
