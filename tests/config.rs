@@ -131,7 +131,8 @@ fn a_model_struct_is_a_sequential() {
     Sentiment::from_json(&json).unwrap();
     let value: Value = serde_json::from_str(&json).unwrap();
     let layers = value["config"]["layers"].as_array().unwrap();
-    let names: Vec<_> = layers.iter().map(|layer| layer["config"]["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        layers.iter().map(|layer| layer["config"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["input_layer", "embed", "first", "drop", "second", "head"]);
     assert_eq!(layers[3]["build_config"]["input_shape"], serde_json::json!([null, 8, 6]));
 }

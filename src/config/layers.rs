@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Configured, Wire, WireKind,
+    AnySignal, Configured, SignalKind,
     fields::{Fields, Mode, dtype_of},
     json::{Config, sizes},
 };
@@ -107,7 +107,7 @@ impl Fields {
         D: Backend<E>,
     {
         self.dtype::<E>();
-        let input = Wire::of::<In>();
+        let input = AnySignal::of::<In>();
         let built = self.given_list("build_input_shape").as_ref().and_then(sizes);
         self.input(&input.sizes);
         if self.mode == Mode::Write {
@@ -161,8 +161,8 @@ fn classes(list: &[Config]) -> String {
     names.join(", ")
 }
 
-fn input_layer<E: Element>(wire: &Wire) -> Value {
-    let dtype = if wire.kind == WireKind::Ids { "int32" } else { dtype_of::<E>() };
+fn input_layer<E: Element>(wire: &AnySignal) -> Value {
+    let dtype = if wire.kind == SignalKind::Tokens { "int32" } else { dtype_of::<E>() };
     json!({
         "module": "keras.layers",
         "class_name": "InputLayer",
@@ -181,7 +181,7 @@ struct Writer<'a> {
 
 impl<E: Element, D: Backend<E>> LayerVisitor<E, D> for Writer<'_> {
     fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L) {
-        let mut inner = self.fields.inner(L::CLASS, "", Some(Wire::of::<In>()));
+        let mut inner = self.fields.inner(L::CLASS, "", Some(AnySignal::of::<In>()));
         // A place in a tuple is no name: Keras then makes one of the class.
         let name = Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()));
         inner.run(layer, name);
@@ -214,7 +214,7 @@ impl<E: Element, D: Backend<E>> LayerVisitor<E, D> for Reader<'_> {
         };
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
         let place = format!("layer {} `{keras}`, ", self.next);
-        let mut inner = self.fields.inner(L::CLASS, &place, Some(Wire::of::<In>()));
+        let mut inner = self.fields.inner(L::CLASS, &place, Some(AnySignal::of::<In>()));
         inner.compare(layer, config);
         self.fields.absorb(inner, &format!("{name}."));
         self.next += 1;

@@ -28,14 +28,14 @@ mod initializer;
 mod json;
 mod layers;
 mod registry;
-mod wire;
+mod signal;
 
 pub(crate) use fields::Convolution;
 pub use fields::Fields;
 pub use initializer::{Fan, Initializer, Spread};
 pub use json::{Config, MAX_BYTES, MAX_DEPTH};
 pub use layers::{LayerVisitor, Layers, Shown};
-pub use wire::{Wire, WireKind};
+pub use signal::{AnySignal, SignalKind};
 
 use crate::{
     backend::{Backend, Element},

@@ -6,7 +6,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element},
-    config::{Configured, Fields, Wire},
+    config::{AnySignal, Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     model::Infer,
@@ -113,7 +113,7 @@ impl<L: Configured> Configured for TimeDistributed<L> {
         if fields.class() != Self::CLASS {
             return fields.each_step(&mut self.layer);
         }
-        let step = fields.wire().map(Wire::step);
+        let step = fields.wire().map(AnySignal::step);
         fields.layer("layer", &mut self.layer, step);
     }
 

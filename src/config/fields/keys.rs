@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{Fields, Mode, activation_name, dtype_name, dtype_of, registry, same};
 use crate::{
     backend::Element,
-    config::{Config, Configured, Initializer, Wire},
+    config::{AnySignal, Config, Configured, Initializer},
 };
 
 /// What a layer calls in [`Configured::describe`].
@@ -21,7 +21,7 @@ impl Fields {
     }
 
     /// What reaches the layer, where it stands in a model.
-    pub fn wire(&self) -> Option<&Wire> {
+    pub fn wire(&self) -> Option<&AnySignal> {
         self.wire.as_ref()
     }
 
@@ -29,7 +29,7 @@ impl Fields {
     pub fn input(&mut self, sizes: &[Option<usize>]) {
         if self.mode != Mode::Any
             && let Some(found) = &self.built
-            && !Wire::numbers(sizes).agrees(found)
+            && !AnySignal::numbers(sizes).agrees(found)
         {
             let expected = format!("the type says {}", json!(sizes));
             self.differ("input_shape", &expected, &json!(found));
@@ -197,7 +197,7 @@ impl Fields {
     }
 
     /// A layer inside this one, and what reaches it.
-    pub fn layer<L: Configured>(&mut self, key: &str, layer: &mut L, wire: Option<Wire>) {
+    pub fn layer<L: Configured>(&mut self, key: &str, layer: &mut L, wire: Option<AnySignal>) {
         if self.mode == Mode::Any {
             let value = self.given.remove(key);
             match value {
@@ -230,7 +230,7 @@ impl Fields {
     /// Describes the layer that this one applies to each step, where Keras does without the wrapper.
     pub fn each_step<L: Configured>(&mut self, layer: &mut L) {
         let built = self.built.take();
-        self.built = built.map(|sizes| Wire::numbers(sizes).step().sizes);
+        self.built = built.map(|sizes| AnySignal::numbers(sizes).step().sizes);
         layer.describe(self);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Configured, Initializer, Wire,
+    AnySignal, Configured, Initializer,
     json::{Config, snake_case},
     registry,
 };
@@ -46,7 +46,7 @@ pub struct Fields {
     /// What the layer was built for, as the JSON says.
     built: Option<Vec<Option<usize>>>,
     /// What reaches the layer in its model.
-    wire: Option<Wire>,
+    wire: Option<AnySignal>,
     /// What the layer says of its input.
     input: Option<Vec<Option<usize>>>,
     place: String,
@@ -91,7 +91,7 @@ impl Fields {
     }
 
     /// Fields for a layer inside this one.
-    pub(super) fn inner(&mut self, class: &str, place: &str, wire: Option<Wire>) -> Self {
+    pub(super) fn inner(&mut self, class: &str, place: &str, wire: Option<AnySignal>) -> Self {
         Self {
             wire,
             place: format!("{}{place}", self.place),

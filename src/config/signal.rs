@@ -2,15 +2,15 @@ use std::fmt;
 
 use crate::signal::Signal;
 
-/// What kind of data travels on a [`Wire`].
+/// What kind of data travels on a [`AnySignal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WireKind {
+pub enum SignalKind {
     /// Numbers.
     Numbers,
     /// A padded sequence and its mask.
-    Masked,
+    Padded,
     /// Token ids.
-    Ids,
+    Tokens,
 }
 
 /// A [`Signal`] as a value: what reaches a layer, where that is known at run time only.
@@ -18,34 +18,34 @@ pub enum WireKind {
 /// The first size is the batch; a size that is not known is `None`.
 ///
 /// ```
-/// use kerata::{Batch, Const, Ids, config::{Wire, WireKind}};
+/// use kerata::{Batch, Const, Ids, config::{AnySignal, SignalKind}};
 ///
-/// let wire = Wire::of::<Ids<(Batch, Const<8>)>>();
+/// let wire = AnySignal::of::<Ids<(Batch, Const<8>)>>();
 /// assert_eq!(wire.sizes, [None, Some(8)]);
-/// assert_eq!(wire.kind, WireKind::Ids);
+/// assert_eq!(wire.kind, SignalKind::Tokens);
 /// assert_eq!(wire.to_string(), "Ids<(Batch, 8)>");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wire {
+pub struct AnySignal {
     /// What the data is.
-    pub kind: WireKind,
+    pub kind: SignalKind,
     /// The sizes of the shape, the batch first.
     pub sizes: Vec<Option<usize>>,
 }
 
-impl Wire {
+impl AnySignal {
     /// Numbers of the given sizes.
     pub fn numbers(sizes: impl Into<Vec<Option<usize>>>) -> Self {
-        Self { kind: WireKind::Numbers, sizes: sizes.into() }
+        Self { kind: SignalKind::Numbers, sizes: sizes.into() }
     }
 
     /// The wire that a signal names.
     pub fn of<S: Signal>() -> Self {
         let name = S::display();
         let kind = match name.split('<').next() {
-            Some("Masked") => WireKind::Masked,
-            Some("Ids") => WireKind::Ids,
-            _ => WireKind::Numbers,
+            Some("Masked") => SignalKind::Padded,
+            Some("Ids") => SignalKind::Tokens,
+            _ => SignalKind::Numbers,
         };
         let inner = name.trim_start_matches(|c| c != '(').trim_matches(['(', ')', '>']);
         let dims = inner.split(',').map(str::trim).filter(|dim| !dim.is_empty());
@@ -78,7 +78,7 @@ impl Wire {
     }
 }
 
-impl fmt::Display for Wire {
+impl fmt::Display for AnySignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |(i, size): (usize, &Option<usize>)| match (size, i) {
             (_, 0) => "Batch".to_owned(),
@@ -91,9 +91,9 @@ impl fmt::Display for Wire {
             many => format!("({})", many.join(", ")),
         };
         match self.kind {
-            WireKind::Numbers => f.write_str(&shape),
-            WireKind::Masked => write!(f, "Masked<{shape}>"),
-            WireKind::Ids => write!(f, "Ids<{shape}>"),
+            SignalKind::Numbers => f.write_str(&shape),
+            SignalKind::Padded => write!(f, "Masked<{shape}>"),
+            SignalKind::Tokens => write!(f, "Ids<{shape}>"),
         }
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn every_signal_has_its_wire() {
         fn same<S: Signal>(sizes: &[Option<usize>]) {
-            let wire = Wire::of::<S>();
+            let wire = AnySignal::of::<S>();
             assert_eq!(wire.sizes, sizes);
             assert_eq!(wire.to_string(), S::display());
         }
