@@ -5,6 +5,7 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod init;
+pub mod io;
 pub mod layer;
 pub mod layers;
 pub mod loss;
@@ -33,6 +34,7 @@ pub use signal::{Ids, Inputs, Mask, Masked};
 pub mod prelude {
     pub use crate::{
         config::Configured,
+        io::SaveWeights,
         layer::{Forward, Layer},
         loss::Compute,
         model::Model,

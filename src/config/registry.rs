@@ -10,6 +10,12 @@ pub(super) fn module(class: &str) -> &'static str {
     if class == "Sequential" { "keras" } else { "keras.layers" }
 }
 
+/// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.
+pub(super) fn has_build_config(class: &str) -> bool {
+    let at_once = ["Activation", "Dropout", "Identity", "Masking", "ReLU", "Softmax"];
+    !at_once.contains(&class) && !class.contains("Pooling")
+}
+
 /// Whether an activation is one of Keras's own.
 pub(super) fn is_activation(name: &str) -> bool {
     ACTIVATIONS.contains(&name)

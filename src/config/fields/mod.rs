@@ -146,6 +146,7 @@ impl Fields {
 
     pub(super) fn into_config(self) -> Config {
         let sizes = self.wire.map(|wire| wire.sizes).or(self.input);
+        let sizes = sizes.filter(|_| registry::has_build_config(&self.class));
         let built_in = registry::is_built_in(&self.class);
         Config {
             module: built_in.then(|| registry::module(&self.class).to_owned()),
