@@ -11,7 +11,8 @@ use std::time::Instant;
 
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
-    Batch, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Ids, Lstm, MaskZero, Sequences,
+    Batch, Conv2d, Cpu, Dense, Embedding, Error, Flatten, GlobalAveragePooling1d, Ids, Lstm,
+    MaskZero, MaxPooling2d, Relu, Sequences,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
     optim::{Adam, State},
@@ -21,6 +22,7 @@ use kerata::{
     signal::Signal,
 };
 
+const ALL: [&str; 9] = ["W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W7"];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
 
@@ -31,6 +33,20 @@ struct Sentiment {
     lstm1: Lstm<_, 128, Sequences>,
     lstm2: Lstm<_, 128>,
     head: Dense<_, 2>,
+}
+
+/// W4, W5.
+#[model(input = (Batch, 28, 28, 1), output = (Batch, 10))]
+struct Digits {
+    conv1: Conv2d<_, 32, 3>,
+    relu1: Relu,
+    conv2: Conv2d<_, 64, 3>,
+    relu2: Relu,
+    pool: MaxPooling2d<2>,
+    flatten: Flatten<_>,
+    dense: Dense<_, 128>,
+    relu3: Relu,
+    head: Dense<_, 10>,
 }
 
 /// W6.
@@ -62,8 +78,12 @@ fn numbers(seed: u32, n: usize, scale: f32) -> Vec<f32> {
     (0..n as u32).map(|i| number(i) * scale).collect()
 }
 
+fn glorot_n(seed: u32, n: usize, fan_in: usize, fan_out: usize) -> Vec<f32> {
+    numbers(seed, n, (6.0 / (fan_in + fan_out) as f64).sqrt() as f32)
+}
+
 fn glorot(seed: u32, fan_in: usize, fan_out: usize) -> Vec<f32> {
-    numbers(seed, fan_in * fan_out, (6.0 / (fan_in + fan_out) as f64).sqrt() as f32)
+    glorot_n(seed, fan_in * fan_out, fan_in, fan_out)
 }
 
 fn set_lstm<const I: usize, const H: usize, R: kerata::Returns>(
@@ -80,6 +100,31 @@ fn sentiment(dev: &Cpu) -> Result<Sentiment, Error> {
     set_lstm(&mut model.lstm1, 10);
     set_lstm(&mut model.lstm2, 20);
     model.head.kernel.copy_from(&glorot(30, 128, 2));
+    Ok(model)
+}
+
+/// `(channels_out, channels_in, window)` as `(window, channels_in, channels_out)`.
+fn channels_last(kernel: &[f32], channels_in: usize, channels_out: usize) -> Vec<f32> {
+    let window = kernel.len() / channels_in / channels_out;
+    let mut moved = Vec::with_capacity(kernel.len());
+    for w in 0..window {
+        for c in 0..channels_in {
+            moved.extend((0..channels_out).map(|o| kernel[(o * channels_in + c) * window + w]));
+        }
+    }
+    moved
+}
+
+/// The weights of the other programs lie channels first.
+fn digits(dev: &Cpu) -> Result<Digits, Error> {
+    let mut model = Digits::build(dev)?;
+    model.conv1.kernel.copy_from(&channels_last(&glorot_n(40, 9 * 32, 9, 288), 1, 32));
+    model.conv2.kernel.copy_from(&channels_last(&glorot_n(41, 288 * 64, 288, 576), 32, 64));
+    let dense = glorot(42, 9216, 128);
+    let rows = (0..9216).map(|i| (i % 64) * 144 + i / 64);
+    let dense: Vec<f32> = rows.flat_map(|row| &dense[row * 128..][..128]).copied().collect();
+    model.dense.kernel.copy_from(&dense);
+    model.head.kernel.copy_from(&glorot(43, 128, 10));
     Ok(model)
 }
 
@@ -111,7 +156,7 @@ fn measure(
     mut step: impl FnMut() -> Result<f32, Error>,
 ) -> Result<Measured, Error> {
     let (n, warm) = match workload {
-        "W3_b1" | "W7" => (200, 40),
+        "W3_b1" | "W5_b1" | "W7" => (200, 40),
         "W6" | "W3_b32" => (60, 8),
         _ => (30, 6),
     };
@@ -176,6 +221,19 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
             let (model, input) = (sentiment(dev)?, sentences(&full[..rows], rows));
             measure(workload, || Ok(model.forward(input.clone())?.as_vec().iter().sum()))
         }
+        "W4" | "W5_b1" | "W5_b64" => {
+            let rows = if workload == "W5_b1" { 1 } else { 64 };
+            let x = numbers(201, rows * 784, 0.5).iter().map(|x| x + 0.5).collect();
+            let (model, input) =
+                (digits(dev)?, dev.tensor_from_vec(x, (rows, Const, Const, Const)));
+            if workload != "W4" {
+                return measure(workload, || {
+                    Ok(model.forward(input.clone())?.as_vec().iter().sum())
+                });
+            }
+            let labels = dev.tensor_from_vec(classes(202, 64, 10), (64,));
+            train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
+        }
         "W6" => {
             let mut model = Bag::build(dev)?;
             model.embed.embeddings.copy_from(&numbers(50, 20_000 * 64, 0.05));
@@ -204,7 +262,7 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W2, W3_b1, W3_b32, W6 and W7",
+            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6 and W7",
         }),
     }
 }
@@ -219,7 +277,7 @@ fn main() -> Result<(), Error> {
     }
     kerata::backend::set_threads(threads)?;
     if asked.is_empty() {
-        asked = ["W1", "W2", "W3_b1", "W3_b32", "W6", "W7"].map(String::from).to_vec();
+        asked = ALL.map(String::from).to_vec();
     }
     let dev = Cpu::seed_from_u64(0);
     let mut table = comfy_table::Table::new();

@@ -89,6 +89,100 @@ pub enum Error {
         /// What it should be.
         expected: &'static str,
     },
+
+    /// A config or a weight file that does not fit. All differences are listed.
+    #[error("{what} does not fit:{}", list(differences))]
+    Differences {
+        /// What was compared.
+        what: String,
+        /// Each place where it does not fit.
+        differences: Vec<Difference>,
+    },
+
+    /// A name that is not known.
+    #[error("{what} `{name}` is not known{}; known are {}", nearest(name, known), known.join(", "))]
+    Unknown {
+        /// What is named, such as `the layer`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The names that are known.
+        known: Vec<String>,
+    },
+
+    /// Data of a shape or kind that a layer cannot take, where types do not know it.
+    #[error("`{layer}`: {message}")]
+    Wiring {
+        /// The layer.
+        layer: String,
+        /// What it takes, what arrives, and what to do about it.
+        message: String,
+    },
+
+    /// A text that is no JSON, or not of the form that was expected.
+    #[error("not a JSON that can be read: {0}")]
+    Json(String),
+
+    /// A file that cannot be read or written.
+    #[error("{path}: {message}")]
+    File {
+        /// The path of the file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// One place where two things differ: `units: the type says 2, the JSON says 10`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The place: the key of a config, the name of a parameter.
+    pub place: String,
+    /// What was expected there.
+    pub expected: String,
+    /// What was found there.
+    pub found: String,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}, {}", self.place, self.expected, self.found)
+    }
+}
+
+/// More differences than these are counted, not printed.
+const PRINTED: usize = 20;
+
+fn list(differences: &[Difference]) -> String {
+    let mut text: String = differences.iter().take(PRINTED).map(|d| format!("\n  {d}")).collect();
+    if let Some(more @ 1..) = differences.len().checked_sub(PRINTED) {
+        text.push_str(&format!("\n  and {more} more"));
+    }
+    text
+}
+
+/// `, did you mean ..?` for a name that is one slip or two away from a known one.
+pub(crate) fn nearest(name: &str, known: &[String]) -> String {
+    let near = |other: &&String| distance(&name.to_lowercase(), &other.to_lowercase());
+    match known.iter().min_by_key(near) {
+        Some(other) if near(&other) <= 1 + other.len() / 4 => format!(", did you mean `{other}`?"),
+        _ => String::new(),
+    }
+}
+
+/// How many letters must be put in, left out or changed to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, c) in a.chars().take(64).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, d) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(c != *d);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
 }
 
 impl Error {

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod backend;
+pub mod config;
 pub mod data;
 pub mod error;
 pub mod init;
+pub mod io;
 pub mod layer;
 pub mod layers;
 pub mod loss;
@@ -31,6 +33,8 @@ pub use signal::{Ids, Inputs, Mask, Masked};
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
     pub use crate::{
+        config::Configured,
+        io::SaveWeights,
         layer::{Forward, Layer},
         loss::Compute,
         model::Model,

@@ -19,6 +19,8 @@ struct Wired {
     next: TokenStream,
     /// `Field`, through which it is built and visited, silent likewise.
     field: TokenStream,
+    /// `Shown`, through which its config is written and read, silent likewise.
+    shown: TokenStream,
 }
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
@@ -30,6 +32,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         layer(model, &wired),
         parameters(model, &wired),
         described(model, &wired),
+        configured(model, &wired),
     ];
     parts.into_iter().collect()
 }
@@ -97,7 +100,10 @@ fn wire(model: &Model, i: usize) -> Wired {
     let field = quote_spanned! {span =>
         <#checked as ::kerata::model::Field<#ty, #input, #element, #device>>
     };
-    Wired { ty, input, next, field }
+    let shown = quote_spanned! {span =>
+        <#checked as ::kerata::config::Shown<#ty, #input, #element, #device>>
+    };
+    Wired { ty, input, next, field, shown }
 }
 
 /// The struct itself, with the sizes filled in.
@@ -305,6 +311,47 @@ fn described(model: &Model, wired: &[Wired]) -> TokenStream {
 
             fn summary() -> ::kerata::model::Summary {
                 ::kerata::model::Summary::new(#title, ::std::vec![#(#rows),*])
+            }
+        }
+    }
+}
+
+/// A chain is a `Sequential` in Keras, if all of its layers have a config there.
+fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
+    if !model.is_chain() {
+        return TokenStream::new();
+    }
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let (input, element, device) = (&model.input, &model.element, &model.device);
+    let given = clause.map(|clause| &clause.predicates);
+    let given = given.into_iter().flatten();
+    // With a lifetime in front, a bound on a type that is known may also be one that does not hold.
+    let clause = wired.iter().zip(&model.layers).map(|(Wired { ty, .. }, layer)| {
+        quote_spanned!(layer.ty.span() => for<'kerata> #ty: ::kerata::config::Configured)
+    });
+    let clause = quote!(where #(#given,)* #(#clause,)*);
+    let shows = model.layers.iter().zip(wired).map(|(layer, Wired { shown, .. })| {
+        let (name, span, text) = (&layer.name, layer.ty.span(), layer.name.to_string());
+        quote_spanned!(span => #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);)
+    });
+    quote! {
+        impl #generics ::kerata::config::Layers<#input, #element, #device> for #this #clause {
+            fn layers<KerataVisitor: ::kerata::config::LayerVisitor<#element, #device>>(
+                &mut self,
+                visitor: &mut KerataVisitor,
+            ) {
+                #(#shows)*
+            }
+        }
+
+        impl #generics ::kerata::config::Configured for #this #clause {
+            const CLASS: &'static str = "Sequential";
+            type Element = #element;
+            type Device = #device;
+
+            fn describe(&mut self, fields: &mut ::kerata::config::Fields) {
+                fields.layers::<#input, Self, #element, #device>(self);
             }
         }
     }

@@ -1,10 +1,11 @@
 use dfdx::{
     shapes::{HasShape, Shape},
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -39,6 +40,20 @@ macro_rules! stateless {
             }
 
             impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+
+            impl Configured for $name {
+                const CLASS: &'static str = "Activation";
+                type Element = f32;
+                type Device = Cpu;
+
+                fn describe(&mut self, fields: &mut Fields) {
+                    describe(fields, Self::NAME);
+                }
+
+                fn accepts(class: &str) -> bool {
+                    class == Self::CLASS || own_class(Self::NAME) == Some(class)
+                }
+            }
         )*
     };
 }
@@ -157,5 +172,29 @@ impl<In: LastAxis, E: Element, D: Backend<E>> Layer<In, E, D> for Softmax {
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
+    }
+}
+
+/// The layer of its own that Keras has for an activation, besides `Activation`.
+fn own_class(activation: &str) -> Option<&'static str> {
+    match activation {
+        "linear" => Some("Identity"),
+        "relu" => Some("ReLU"),
+        "softmax" => Some("Softmax"),
+        _ => None,
+    }
+}
+
+/// The keys of an activation as a layer.
+fn describe(fields: &mut Fields, activation: &str) {
+    match fields.class() {
+        "Identity" => {}
+        "ReLU" => {
+            fields.none(&["max_value"]);
+            fields.fixed("negative_slope", 0.0);
+            fields.fixed("threshold", 0.0);
+        }
+        "Softmax" => fields.fixed("axis", -1),
+        _ => fields.activation("activation", activation, None),
     }
 }

@@ -8,6 +8,7 @@ use dfdx::{
 use super::{Activation, Linear};
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields, Initializer},
     error::Error,
     init,
     layer::Layer,
@@ -108,5 +109,28 @@ where
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
         visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })
+    }
+}
+
+impl<const I: usize, const O: usize, A, E, D> Configured for Dense<I, O, A, E, D>
+where
+    A: Activation,
+    E: Element,
+    D: Backend<E>,
+{
+    const CLASS: &'static str = "Dense";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.input(&[None, Some(I)]);
+        fields.size("units", O);
+        fields.activation("activation", A::NAME, Some("linear"));
+        fields.fixed("use_bias", true);
+        fields.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
+        fields.initializer("bias_initializer", "bias", Initializer::ZEROS);
+        fields.none(&["kernel_regularizer", "bias_regularizer"]);
+        fields.none(&["kernel_constraint", "bias_constraint", "quantization_config"]);
     }
 }

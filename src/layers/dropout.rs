@@ -1,7 +1,9 @@
-use dfdx::tensor::Tape;
+use dfdx::tensor::{Cpu, Tape};
+use serde_json::Value;
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -62,3 +64,15 @@ impl<const PERCENT: usize, E: Element, D: Backend<E>> Build<E, D> for Dropout<PE
 }
 
 impl<const PERCENT: usize, E: Element, D: Backend<E>> Parameters<E, D> for Dropout<PERCENT> {}
+
+impl<const PERCENT: usize> Configured for Dropout<PERCENT> {
+    const CLASS: &'static str = "Dropout";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.share("rate", PERCENT as f64 / 100.0, None);
+        fields.any("seed", Value::Null);
+        fields.none(&["noise_shape"]);
+    }
+}

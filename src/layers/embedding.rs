@@ -8,6 +8,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, numbers},
+    config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -191,5 +192,24 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Para
     fn visit<W: Visitor<E, D>>(&mut self, visitor: &mut W) -> Result<(), Error> {
         let tensor = &mut self.embeddings;
         visitor.visit(Parameter { name: "embeddings", trainable: true, tensor })
+    }
+}
+
+impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Configured
+    for Embedding<V, N, M, E, D>
+{
+    const CLASS: &'static str = "Embedding";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.size("input_dim", V);
+        fields.size("output_dim", N);
+        fields.flag("mask_zero", M::MASK_ZERO, false);
+        fields.initializer("embeddings_initializer", "embeddings", Initializer::EMBEDDINGS);
+        fields.none(&["embeddings_regularizer", "activity_regularizer", "embeddings_constraint"]);
+        fields.none(&["quantization_config"]);
+        fields.ignored(&["input_length"]);
     }
 }

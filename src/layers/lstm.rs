@@ -6,8 +6,11 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
+use serde_json::Value;
+
 use crate::{
     backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -237,5 +240,24 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Para
         let tensor = &mut self.recurrent_kernel;
         visitor.visit(Parameter { name: "recurrent_kernel", trainable: true, tensor })?;
         visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })
+    }
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Configured
+    for Lstm<I, H, R, E, D>
+{
+    const CLASS: &'static str = "LSTM";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.input(&[None, None, Some(I)]);
+        fields.size("units", H);
+        fields.flag("return_sequences", R::SEQUENCES, false);
+        fields.recurrent();
+        fields.fixed("recurrent_activation", "sigmoid");
+        fields.unit_forget_bias();
+        fields.any("seed", Value::Null);
     }
 }

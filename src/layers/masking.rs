@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::ChooseFrom,
     shapes::{HasShape, Shape},
-    tensor::Tape,
+    tensor::{Cpu, Tape},
 };
 
 use crate::{
     backend::{Backend, Element, numbers},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -71,3 +72,13 @@ impl<E: Element, D: Backend<E>> Build<E, D> for Masking {
 }
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for Masking {}
+
+impl Configured for Masking {
+    const CLASS: &'static str = "Masking";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.number("mask_value", &mut self.value, Some(0.0));
+    }
+}

@@ -3,11 +3,12 @@
 use dfdx::{
     prelude::{HasShape, ReshapeTo, TryAdd, TryConcatAlong, TryMul, TrySub},
     shapes::{Axis, Const, Dim, Shape},
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     model::Infer,
@@ -104,6 +105,14 @@ macro_rules! merge {
         }
 
         impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+
+        impl Configured for $name {
+            const CLASS: &'static str = stringify!($name);
+            type Element = f32;
+            type Device = Cpu;
+
+            fn describe(&mut self, _: &mut Fields) {}
+        }
     };
 }
 
@@ -196,6 +205,16 @@ impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Concatenate<N> {
 }
 
 impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Concatenate<N> {}
+
+impl<const N: usize> Configured for Concatenate<N> {
+    const CLASS: &'static str = "Concatenate";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.fixed("axis", -1);
+    }
+}
 
 /// As rows, one a position.
 fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

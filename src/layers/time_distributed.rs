@@ -6,6 +6,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element},
+    config::{AnySignal, Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     model::Infer,
@@ -100,5 +101,24 @@ impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Parameters<E, D> for TimeDi
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         self.layer.visit(visitor)
+    }
+}
+
+impl<L: Configured> Configured for TimeDistributed<L> {
+    const CLASS: &'static str = "TimeDistributed";
+    type Element = L::Element;
+    type Device = L::Device;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        if fields.class() != Self::CLASS {
+            return fields.each_step(&mut self.layer);
+        }
+        let step = fields.wire().map(AnySignal::step);
+        fields.layer("layer", &mut self.layer, step);
+    }
+
+    /// Keras applies a `Dense` to each step by itself.
+    fn accepts(class: &str) -> bool {
+        class == Self::CLASS || L::accepts(class)
     }
 }

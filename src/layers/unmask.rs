@@ -1,7 +1,9 @@
-use dfdx::tensor::{Tape, Tensor};
+use dfdx::tensor::{Cpu, Tape, Tensor};
+use serde_json::{Value, json};
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::Error,
     layer::Layer,
     parameters::{Build, Parameters},
@@ -49,3 +51,30 @@ impl<E: Element, D: Backend<E>> Build<E, D> for Unmask {
 }
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for Unmask {}
+
+impl Configured for Unmask {
+    const CLASS: &'static str = "Unmask";
+    type Element = f32;
+    type Device = Cpu;
+
+    /// In a model this is Keras's `Reshape` to the shape that is there already, which drops a mask.
+    fn describe(&mut self, fields: &mut Fields) {
+        let Some(wire) = fields.wire().cloned() else { return };
+        fields.write_as("Reshape");
+        if fields.class() == "Reshape" {
+            let same = wire.sizes.iter().skip(1).map(|size| size.map_or(json!(-1), Value::from));
+            fields.fixed("target_shape", same.collect::<Vec<_>>());
+        }
+    }
+
+    fn accepts(class: &str) -> bool {
+        class == Self::CLASS || class == "Reshape"
+    }
+
+    /// These layers of Keras drop a mask by themselves.
+    fn may_be_missing(next: Option<&str>) -> bool {
+        let drops =
+            ["Conv", "MaxPooling", "AveragePooling", "GlobalMaxPooling", "Flatten", "Reshape"];
+        next.is_some_and(|next| drops.iter().any(|class| next.starts_with(class)))
+    }
+}

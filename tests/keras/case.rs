@@ -19,10 +19,19 @@ pub(crate) fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }
 
+/// Where a case may be: in this repository, or where all of them are.
+fn places(name: &str) -> [PathBuf; 2] {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let all = std::env::var_os("KERATA_CASES")
+        .map_or_else(|| root.join("../shared/keras-cases"), PathBuf::from);
+    [root.join("tests/cases").join(KERAS).join(name), all.join(name)]
+}
+
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) json: Value,
     tensors: HashMap<String, (Vec<usize>, Numbers)>,
+    folder: PathBuf,
 }
 
 enum Numbers {
@@ -35,11 +44,8 @@ impl Case {
     /// Reads a case, from this repository or else from where all of them are. `None`, said loudly, where
     /// they are absent.
     pub(crate) fn open(name: &str) -> Option<Case> {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let all = std::env::var_os("KERATA_CASES")
-            .map_or_else(|| root.join("../shared/keras-cases"), PathBuf::from);
-        let places = [root.join("tests/cases").join(KERAS).join(name), all.join(name)];
-        let Some(folder) = places.iter().find(|place| place.join("case.json").is_file()) else {
+        let Some(folder) = places(name).into_iter().find(|place| place.join("case.json").is_file())
+        else {
             skipped(&format!("the reference case `{name}` is not here; set KERATA_CASES"));
             return None;
         };
@@ -48,7 +54,9 @@ impl Case {
         // A case of words and scalars only has no tensors.
         let bytes = match folder.join("tensors.safetensors").is_file() {
             true => read("tensors.safetensors"),
-            false => return Some(Case { name: name.to_owned(), json, tensors: HashMap::new() }),
+            false => {
+                return Some(Case { name: name.to_owned(), folder, json, tensors: HashMap::new() });
+            }
         };
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let tensors = tensors.iter().map(|(name, view)| {
@@ -61,7 +69,30 @@ impl Case {
             };
             (name.to_owned(), (view.shape().to_vec(), numbers))
         });
-        Some(Case { name: name.to_owned(), json, tensors: tensors.collect() })
+        let (name, folder) = (name.to_owned(), folder.clone());
+        Some(Case { name, json, tensors: tensors.collect(), folder })
+    }
+
+    /// What Keras's `to_json()` gives for the model of a case.
+    pub(crate) fn model_json(name: &str) -> Option<Value> {
+        for place in places(name) {
+            if let Ok(bytes) = std::fs::read(place.join("model.json")) {
+                return Some(serde_json::from_slice(&bytes).unwrap());
+            }
+            if let Ok(bytes) = std::fs::read(place.join("case.json")) {
+                let mut case: Value = serde_json::from_slice(&bytes).unwrap();
+                if case["model"].is_object() {
+                    return Some(case["model"].take());
+                }
+            }
+        }
+        skipped(&format!("the model of the reference case `{name}` is not here; set KERATA_CASES"));
+        None
+    }
+
+    /// A file of the case.
+    pub(crate) fn read(&self, file: &str) -> Vec<u8> {
+        std::fs::read(self.folder.join(file)).unwrap()
     }
 
     pub(crate) fn has(&self, tensor: &str) -> bool {

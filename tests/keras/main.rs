@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+#[allow(dead_code)]
 mod case;
 mod each_layer;
 mod images;

@@ -9,6 +9,7 @@ use dfdx::{
 use super::{UseBias, WithBias, window};
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Convolution, Fields},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -99,7 +100,7 @@ where
 }
 
 macro_rules! for_conv1d {
-    ($($trait:ident)::+ <$($argument:ident),*>, [$($more:tt)*] $($body:tt)*) => {
+    ($trait:ident $(<$($argument:ident),*>)?, [$($more:tt)*] $($body:tt)*) => {
         impl<
             $($more)*
             const I: usize,
@@ -112,7 +113,7 @@ macro_rules! for_conv1d {
             U,
             E,
             D,
-        > $($trait)::+ <$($argument),*> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
+        > $trait $(<$($argument),*>)? for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
         where
             A: Activation,
             P: Padding,
@@ -148,5 +149,26 @@ for_conv1d!(Parameters<E, D>, []
             visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })?;
         }
         Ok(())
+    }
+);
+
+for_conv1d!(Configured, []
+    const CLASS: &'static str = "Conv1D";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.input(&[None, None, Some(I)]);
+        fields.convolution(Convolution {
+            filters: O,
+            kernel: &[K],
+            stride: &[STRIDE; 1],
+            dilation: &[DILATION; 1],
+            padding: P::NAME,
+            paddings: &["valid", "same", "causal"],
+            activation: A::NAME,
+            use_bias: U::USE_BIAS,
+        });
     }
 );

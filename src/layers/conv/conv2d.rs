@@ -9,6 +9,7 @@ use dfdx::{
 use super::{ImagePadding, UseBias, WithBias, window};
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Convolution, Fields},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -120,7 +121,7 @@ where
 }
 
 macro_rules! for_conv2d {
-    ($($trait:ident)::+ <$($argument:ident),*>, [$($more:tt)*] $($body:tt)*) => {
+    ($trait:ident $(<$($argument:ident),*>)?, [$($more:tt)*] $($body:tt)*) => {
         impl<
             $($more)*
             const I: usize,
@@ -134,7 +135,7 @@ macro_rules! for_conv2d {
             U,
             E,
             D,
-        > $($trait)::+ <$($argument),*> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, E, D>
+        > $trait $(<$($argument),*>)? for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, E, D>
         where
             A: Activation,
             P: ImagePadding,
@@ -171,5 +172,26 @@ for_conv2d!(Parameters<E, D>, []
             visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })?;
         }
         Ok(())
+    }
+);
+
+for_conv2d!(Configured, []
+    const CLASS: &'static str = "Conv2D";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.input(&[None, None, None, Some(I)]);
+        fields.convolution(Convolution {
+            filters: O,
+            kernel: &[KH, KW],
+            stride: &[STRIDE; 2],
+            dilation: &[DILATION; 2],
+            padding: P::NAME,
+            paddings: &["valid", "same"],
+            activation: A::NAME,
+            use_bias: U::USE_BIAS,
+        });
     }
 );

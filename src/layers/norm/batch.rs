@@ -4,9 +4,12 @@ use dfdx::{
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
 
+use serde_json::Value;
+
 use super::{EPSILON, Rows, every_row, rows};
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -189,5 +192,27 @@ impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for BatchNorm<F
         visitor.visit(Parameter { name: "moving_mean", trainable: false, tensor })?;
         let tensor = &mut self.moving_variance;
         visitor.visit(Parameter { name: "moving_variance", trainable: false, tensor })
+    }
+}
+
+impl<const F: usize, E: Element, D: Backend<E>> Configured for BatchNorm<F, E, D> {
+    const CLASS: &'static str = "BatchNormalization";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.features(F);
+        fields.last_axis("axis", false);
+        fields.number("momentum", &mut self.momentum, Some(0.99));
+        fields.number("epsilon", &mut self.epsilon, Some(EPSILON));
+        fields.normalisation();
+        let (zeros, ones) = (Initializer::ZEROS, Initializer::ONES);
+        fields.initializer("moving_mean_initializer", "moving_mean", zeros);
+        fields.initializer("moving_variance_initializer", "moving_variance", ones);
+        fields.fixed("synchronized", false);
+        fields.fixed("renorm", false);
+        fields.any("renorm_clipping", Value::Null);
+        fields.any("renorm_momentum", 0.99);
     }
 }

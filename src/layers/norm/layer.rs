@@ -7,6 +7,7 @@ use dfdx::{
 use super::{EPSILON, every_row, rows};
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     init,
     layer::Layer,
@@ -94,5 +95,20 @@ impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for LayerNorm<F
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         visitor.visit(Parameter { name: "gamma", trainable: true, tensor: &mut self.gamma })?;
         visitor.visit(Parameter { name: "beta", trainable: true, tensor: &mut self.beta })
+    }
+}
+
+impl<const F: usize, E: Element, D: Backend<E>> Configured for LayerNorm<F, E, D> {
+    const CLASS: &'static str = "LayerNormalization";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.dtype::<E>();
+        fields.features(F);
+        fields.last_axis("axis", true);
+        fields.fixed("epsilon", EPSILON);
+        fields.normalisation();
+        fields.fixed("rms_scaling", false);
     }
 }

@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::ReshapeTo,
     shapes::Dim,
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -91,3 +92,25 @@ impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling2d {
 }
 
 impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling2d {}
+
+impl Configured for GlobalAveragePooling1d {
+    const CLASS: &'static str = "GlobalAveragePooling1D";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.input(&[None; 3]);
+        fields.global_pooling();
+    }
+}
+
+impl Configured for GlobalAveragePooling2d {
+    const CLASS: &'static str = "GlobalAveragePooling2D";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.input(&[None; 4]);
+        fields.global_pooling();
+    }
+}

@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::ReshapeTo,
     shapes::Dim,
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, Pooling},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     layers::conv::window,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 macro_rules! stateless {
-    ($name:ident) => {
+    ($name:ident, $class:literal, $rank:literal) => {
         impl<E: Element, D: Backend<E>> Build<E, D> for $name {
             fn build(_: &D) -> Result<Self, Error> {
                 Ok(Self)
@@ -23,6 +24,17 @@ macro_rules! stateless {
         }
 
         impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+
+        impl Configured for $name {
+            const CLASS: &'static str = $class;
+            type Element = f32;
+            type Device = Cpu;
+
+            fn describe(&mut self, fields: &mut Fields) {
+                fields.input(&[None; $rank]);
+                fields.global_pooling();
+            }
+        }
     };
 }
 
@@ -51,7 +63,7 @@ impl<In: UnmaskedSteps, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMax
     }
 }
 
-stateless!(GlobalMaxPooling1d);
+stateless!(GlobalMaxPooling1d, "GlobalMaxPooling1D", 3);
 
 /// The largest number over a whole image, for each channel.
 ///
@@ -77,4 +89,4 @@ impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMaxPooling
     }
 }
 
-stateless!(GlobalMaxPooling2d);
+stateless!(GlobalMaxPooling2d, "GlobalMaxPooling2D", 4);

@@ -5,11 +5,12 @@ use std::marker::PhantomData;
 use dfdx::{
     prelude::ReshapeTo,
     shapes::Dim,
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, Pooling},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     layers::conv::{ImagePadding, window},
@@ -19,7 +20,7 @@ use crate::{
 };
 
 macro_rules! pool2d {
-    ($(#[$doc:meta])* $name:ident, $pooling:expr) => {
+    ($(#[$doc:meta])* $name:ident, $class:literal, $pooling:expr) => {
         $(#[$doc])*
         ///
         /// # Shapes
@@ -82,6 +83,19 @@ macro_rules! pool2d {
             D: Backend<E>,
         {
         }
+
+        impl<const KH: usize, const KW: usize, const SH: usize, const SW: usize, P: ImagePadding>
+            Configured for $name<KH, KW, SH, SW, P>
+        {
+            const CLASS: &'static str = $class;
+            type Element = f32;
+            type Device = Cpu;
+
+            fn describe(&mut self, fields: &mut Fields) {
+                fields.input(&[None; 4]);
+                fields.pooling(&[KH, KW], &[SH, SW], P::NAME);
+            }
+        }
     };
 }
 
@@ -90,18 +104,18 @@ pool2d! {
     /// is given: `MaxPool2d<2>`, `MaxPool2d<3, 3, 2, 2, Same>`.
     ///
     /// Keras: [`MaxPooling2D`](https://keras.io/api/layers/pooling_layers/max_pooling2d/).
-    MaxPool2d, Pooling::Max
+    MaxPool2d, "MaxPooling2D", Pooling::Max
 }
 pool2d! {
     /// The mean of each window, for each channel; what is padding does not count. The stride is the size of the
     /// window, if no other is given.
     ///
     /// Keras: [`AveragePooling2D`](https://keras.io/api/layers/pooling_layers/average_pooling2d/).
-    AvgPool2d, Pooling::Average
+    AvgPool2d, "AveragePooling2D", Pooling::Average
 }
 
 macro_rules! pool1d {
-    ($(#[$doc:meta])* $name:ident, $pooling:expr) => {
+    ($(#[$doc:meta])* $name:ident, $class:literal, $pooling:expr) => {
         $(#[$doc])*
         ///
         /// # Shapes
@@ -145,6 +159,19 @@ macro_rules! pool1d {
             Parameters<E, D> for $name<K, STRIDE, P>
         {
         }
+
+        impl<const K: usize, const STRIDE: usize, P: ImagePadding> Configured
+            for $name<K, STRIDE, P>
+        {
+            const CLASS: &'static str = $class;
+            type Element = f32;
+            type Device = Cpu;
+
+            fn describe(&mut self, fields: &mut Fields) {
+                fields.input(&[None; 3]);
+                fields.pooling(&[K], &[STRIDE], P::NAME);
+            }
+        }
     };
 }
 
@@ -152,11 +179,11 @@ pool1d! {
     /// The largest number of each window of steps, for each feature.
     ///
     /// Keras: [`MaxPooling1D`](https://keras.io/api/layers/pooling_layers/max_pooling1d/).
-    MaxPool1d, Pooling::Max
+    MaxPool1d, "MaxPooling1D", Pooling::Max
 }
 pool1d! {
     /// The mean of each window of steps, for each feature; what is padding does not count.
     ///
     /// Keras: [`AveragePooling1D`](https://keras.io/api/layers/pooling_layers/average_pooling1d/).
-    AvgPool1d, Pooling::Average
+    AvgPool1d, "AveragePooling1D", Pooling::Average
 }

@@ -4,11 +4,12 @@ use const_panic::concat_panic;
 use dfdx::{
     prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape, Shape},
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     model::Infer,
@@ -150,6 +151,16 @@ impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Flatten<N> {
 
 impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Flatten<N> {}
 
+impl<const N: usize> Configured for Flatten<N> {
+    const CLASS: &'static str = "Flatten";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.fixed("data_format", "channels_last");
+    }
+}
+
 /// The dimensions behind the batch, such as `(Const<4>, Const<5>)`.
 pub trait TrailingDims: Shape {
     /// The shape with a batch in front.
@@ -219,6 +230,16 @@ impl<S: TrailingDims, E: Element, D: Backend<E>> Build<E, D> for Reshape<S> {
 }
 
 impl<S: TrailingDims, E: Element, D: Backend<E>> Parameters<E, D> for Reshape<S> {}
+
+impl<S: TrailingDims> Configured for Reshape<S> {
+    const CLASS: &'static str = "Reshape";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.target_shape(S::SIZES);
+    }
+}
 
 fn reshape<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,

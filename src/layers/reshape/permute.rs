@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::{PermuteTo, ReshapeTo},
     shapes::{Axes3, Axes4, Dim},
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -95,4 +96,15 @@ impl<const A: usize, const B: usize, const C: usize, E: Element, D: Backend<E>> 
 impl<const A: usize, const B: usize, const C: usize, E: Element, D: Backend<E>> Parameters<E, D>
     for Permute<A, B, C>
 {
+}
+
+impl<const A: usize, const B: usize, const C: usize> Configured for Permute<A, B, C> {
+    const CLASS: &'static str = "Permute";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        let dims = [A, B, C];
+        fields.sizes("dims", if C == 0 { &dims[..2] } else { &dims }, None);
+    }
 }

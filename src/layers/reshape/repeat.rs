@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::{BroadcastTo, ReshapeTo},
     shapes::{Axis, Const, Dim, HasShape},
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, zeros_after},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -62,3 +63,14 @@ impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for RepeatVector<N> 
 }
 
 impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for RepeatVector<N> {}
+
+impl<const N: usize> Configured for RepeatVector<N> {
+    const CLASS: &'static str = "RepeatVector";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.input(&[None; 2]);
+        fields.size("n", N);
+    }
+}

@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::{GatherTo, ReshapeTo, TryConcatAlong},
     shapes::{Axis, Dim},
-    tensor::{Tape, Tensor},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, zeros_after},
+    config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -93,4 +94,16 @@ impl<const ROWS: usize, const COLUMNS: usize, E: Element, D: Backend<E>> Build<E
 impl<const ROWS: usize, const COLUMNS: usize, E: Element, D: Backend<E>> Parameters<E, D>
     for ZeroPadding2d<ROWS, COLUMNS>
 {
+}
+
+impl<const ROWS: usize, const COLUMNS: usize> Configured for ZeroPadding2d<ROWS, COLUMNS> {
+    const CLASS: &'static str = "ZeroPadding2D";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.input(&[None; 4]);
+        fields.padding("padding", ROWS, COLUMNS);
+        fields.fixed("data_format", "channels_last");
+    }
 }

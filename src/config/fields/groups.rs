@@ -1,0 +1,160 @@
+//! Keys that several layers have in common.
+
+use serde_json::{Value, json};
+
+use super::{Fields, Mode};
+use crate::config::Initializer;
+
+/// What a convolution says.
+pub(crate) struct Convolution<'a> {
+    pub(crate) filters: usize,
+    pub(crate) kernel: &'a [usize],
+    pub(crate) stride: &'a [usize],
+    pub(crate) dilation: &'a [usize],
+    pub(crate) padding: &'static str,
+    /// The paddings that there are.
+    pub(crate) paddings: &'static [&'static str],
+    pub(crate) activation: &'static str,
+    pub(crate) use_bias: bool,
+}
+
+impl Fields {
+    /// What the recurrent layers have in common and leave at Keras's defaults.
+    pub(crate) fn recurrent(&mut self) {
+        for key in ["return_state", "go_backwards", "stateful", "zero_output_for_mask"] {
+            self.fixed(key, false);
+        }
+        self.any("unroll", false);
+        self.fixed("activation", "tanh");
+        self.fixed("use_bias", true);
+        self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
+        self.initializer("recurrent_initializer", "recurrent_kernel", Initializer::ORTHOGONAL);
+        self.initializer("bias_initializer", "bias", Initializer::ZEROS);
+        for key in ["kernel", "recurrent", "bias"] {
+            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
+        }
+        self.none(&["activity_regularizer"]);
+        self.fixed("dropout", 0.0);
+        self.fixed("recurrent_dropout", 0.0);
+        self.ignored(&["implementation"]);
+    }
+
+    /// Whether the bias of an LSTM starts with ones at the forget gate.
+    pub(crate) fn unit_forget_bias(&mut self) {
+        let key = "unit_forget_bias";
+        let ones = self.given.remove(key).unwrap_or(Value::Bool(true));
+        let other = self.initial.iter().any(|(name, _)| name == "bias");
+        match (&ones, other) {
+            (Value::Bool(false), false) => self.initial.push(("bias".into(), Initializer::ZEROS)),
+            (Value::Bool(true), false) | (Value::Bool(false), true) => {}
+            (Value::Bool(true), true) => {
+                self.differ("bias_initializer", "it is zeros under `unit_forget_bias`", &ones);
+            }
+            _ => self.differ(key, "true or false is needed", &ones),
+        }
+        self.out.insert(key.to_owned(), ones);
+    }
+
+    pub(crate) fn convolution(&mut self, says: Convolution<'_>) {
+        let ones = vec![1; says.kernel.len()];
+        self.size("filters", says.filters);
+        self.sizes("kernel_size", says.kernel, None);
+        self.sizes("strides", says.stride, Some(&ones));
+        self.choice("padding", says.padding, says.paddings);
+        self.fixed("data_format", "channels_last");
+        self.sizes("dilation_rate", says.dilation, Some(&ones));
+        self.fixed("groups", 1);
+        self.activation("activation", says.activation, Some("linear"));
+        self.flag("use_bias", says.use_bias, true);
+        self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
+        self.initializer("bias_initializer", "bias", Initializer::ZEROS);
+        for key in ["kernel", "bias"] {
+            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
+        }
+        self.none(&["activity_regularizer"]);
+        let ones = json!(ones);
+        let moves = |key: &str| self.out.get(key).is_some_and(|value| *value != ones);
+        if self.mode != Mode::Write && moves("strides") && moves("dilation_rate") {
+            let found = self.out.get("strides").cloned().unwrap_or_default();
+            self.differ("strides", "it is 1 where the `dilation_rate` is more", &found);
+        }
+    }
+
+    pub(crate) fn pooling(&mut self, size: &[usize], stride: &[usize], padding: &str) {
+        self.sizes("pool_size", size, Some(&vec![2; size.len()]));
+        self.given.retain(|key, value| key != "strides" || !value.is_null());
+        let of_the_window = self.out.get("pool_size").cloned();
+        self.sizes_or("strides", stride, of_the_window);
+        self.choice("padding", padding, &["valid", "same"]);
+        self.fixed("data_format", "channels_last");
+    }
+
+    pub(crate) fn global_pooling(&mut self) {
+        self.fixed("data_format", "channels_last");
+        self.fixed("keepdims", false);
+    }
+
+    pub(crate) fn normalisation(&mut self) {
+        self.fixed("center", true);
+        self.fixed("scale", true);
+        self.initializer("beta_initializer", "beta", Initializer::ZEROS);
+        self.initializer("gamma_initializer", "gamma", Initializer::ONES);
+        for key in ["beta", "gamma"] {
+            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
+        }
+    }
+
+    /// The axis of the features, which is the last one, as a number or as a list of one.
+    pub(crate) fn last_axis(&mut self, key: &str, list: bool) {
+        let rank = self.built.as_ref().map(Vec::len);
+        if let Some(value) = self.given.get_mut(key) {
+            let axis = value.as_array().and_then(|list| list.first()).unwrap_or(value).as_u64();
+            if axis.is_some() && axis == rank.map(|rank| rank as u64 - 1) {
+                *value = json!(-1);
+            }
+        }
+        self.fixed(key, if list { json!([-1]) } else { json!(-1) });
+    }
+
+    /// The shape behind the batch. A size that the type leaves open is written as -1.
+    pub(crate) fn target_shape(&mut self, says: &[usize]) {
+        let says: Vec<Value> =
+            says.iter().map(|&n| if n == 0 { json!(-1) } else { json!(n) }).collect();
+        self.key("target_shape", says.into(), None, true, |v| {
+            let size = |n: &Value| n.as_u64() > Some(0) || *n == json!(-1);
+            let list = v.as_array().filter(|list| list.iter().all(size));
+            let open = list.map_or(0, |list| list.iter().filter(|n| **n == json!(-1)).count());
+            match list {
+                Some(_) if open < 2 => Ok(v.clone()),
+                _ => Err("a list of sizes is needed, one of which may be -1".to_owned()),
+            }
+        });
+    }
+
+    /// Rows above and below and columns left and right, as many on both sides.
+    pub(crate) fn padding(&mut self, key: &str, rows: usize, columns: usize) {
+        let says = json!([[rows, rows], [columns, columns]]);
+        self.key(key, says, Some(json!([[1, 1], [1, 1]])), true, |v| {
+            let both = |v: &Value| match v {
+                Value::Number(_) => json!([v, v]),
+                _ => v.clone(),
+            };
+            let whole: Vec<Value> = match v {
+                Value::Array(list) => list.iter().map(both).collect(),
+                one => vec![both(one); 2],
+            };
+            let pair = |v: &Value| {
+                let sizes: Option<Vec<u64>> = v.as_array()?.iter().map(Value::as_u64).collect();
+                sizes.filter(|sizes| sizes.len() == 2 && sizes[0] == sizes[1])
+            };
+            match whole.as_slice() {
+                [rows, columns] if pair(rows).is_some() && pair(columns).is_some() => {
+                    Ok(whole.into())
+                }
+                _ => {
+                    Err("as many rows above as below, and columns left as right, are needed".into())
+                }
+            }
+        });
+    }
+}

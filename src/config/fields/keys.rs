@@ -1,0 +1,236 @@
+use serde_json::{Value, json};
+
+use super::{Fields, Mode, activation_name, dtype_name, dtype_of, registry, same};
+use crate::{
+    backend::Element,
+    config::{AnySignal, Config, Configured, Initializer},
+};
+
+/// What a layer calls in [`Configured::describe`].
+impl Fields {
+    /// The class that is being read. While writing it is the layer's own.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// Writes another class than [`Configured::CLASS`], where Keras knows the layer by several names.
+    pub fn write_as(&mut self, class: &str) {
+        if self.mode == Mode::Write {
+            self.class = class.to_owned();
+        }
+    }
+
+    /// What reaches the layer, where it stands in a model.
+    pub fn wire(&self) -> Option<&AnySignal> {
+        self.wire.as_ref()
+    }
+
+    /// The shape of the input, the batch first; `None` for a size that may be any.
+    pub fn input(&mut self, sizes: &[Option<usize>]) {
+        if self.mode != Mode::Any
+            && let Some(found) = &self.built
+            && !AnySignal::numbers(sizes).agrees(found)
+        {
+            let expected = format!("the type says {}", json!(sizes));
+            self.differ("input_shape", &expected, &json!(found));
+        }
+        self.input = Some(sizes.to_vec());
+    }
+
+    /// The number of features of the input, whatever its rank.
+    pub fn features(&mut self, says: usize) {
+        if self.mode != Mode::Any
+            && let Some(&Some(found)) = self.built.as_ref().and_then(|built| built.last())
+            && found != says
+        {
+            let expected = format!("the type says {says} features");
+            self.differ("input_shape", &expected, &json!(self.built));
+        }
+    }
+
+    /// The number type of the parameters.
+    pub fn dtype<E: Element>(&mut self) {
+        self.dtype = dtype_of::<E>();
+        let Some(found) = self.given.get("dtype").filter(|_| self.mode != Mode::Any) else {
+            return;
+        };
+        if dtype_name(found) != Some(self.dtype) {
+            let (found, expected) = (found.clone(), format!("the type says \"{}\"", self.dtype));
+            self.differ("dtype", &expected, &found);
+        }
+    }
+
+    /// A whole number above 0 that must be given, such as `units`.
+    pub fn size(&mut self, key: &str, says: usize) {
+        self.key(key, says.into(), None, true, |v| match v.as_u64() {
+            Some(1..) => Ok(v.clone()),
+            _ => Err("a whole number above 0 is needed".to_owned()),
+        });
+    }
+
+    /// Several whole numbers above 0, such as `kernel_size`; one number stands for all of them.
+    /// Without a default they must be given.
+    pub fn sizes(&mut self, key: &str, says: &[usize], default: Option<&[usize]>) {
+        self.sizes_or(key, says, default.map(Into::into));
+    }
+
+    pub(super) fn sizes_or(&mut self, key: &str, says: &[usize], default: Option<Value>) {
+        let n = says.len();
+        self.key(key, says.into(), default, true, |v| {
+            let list = v.as_array().cloned().unwrap_or_else(|| vec![v.clone(); n]);
+            if list.len() == n && list.iter().all(|v| v.as_u64() > Some(0)) {
+                Ok(list.into())
+            } else {
+                Err(format!("{n} whole numbers above 0 are needed"))
+            }
+        });
+    }
+
+    /// A switch that the type decides, and Keras's default.
+    pub fn flag(&mut self, key: &str, says: bool, default: bool) {
+        self.key(key, says.into(), Some(default.into()), true, |v| match v {
+            Value::Bool(_) => Ok(v.clone()),
+            _ => Err("true or false is needed".to_owned()),
+        });
+    }
+
+    /// A word that the type decides, out of some; the first one is Keras's default.
+    pub fn choice(&mut self, key: &str, says: &str, words: &[&str]) {
+        let default = words.first().map(|&word| word.into());
+        self.key(key, says.into(), default, true, |v| match v.as_str() {
+            Some(word) if words.contains(&word) => Ok(v.clone()),
+            _ => Err(format!("one of {} is needed", json!(words))),
+        });
+    }
+
+    /// A share that the type decides, such as the rate of a dropout. Without a default it must be given.
+    pub fn share(&mut self, key: &str, says: f64, default: Option<f64>) {
+        self.key(key, says.into(), default.map(Into::into), true, |v| match v.as_f64() {
+            Some(rate) if (0.0..=1.0).contains(&rate) => Ok(v.clone()),
+            _ => Err("a number from 0 to 1 is needed".to_owned()),
+        });
+    }
+
+    /// The name of an activation that the type decides, and Keras's default. Without a default it must
+    /// be given.
+    pub fn activation(&mut self, key: &str, says: &str, default: Option<&str>) {
+        let value = self.key(key, says.into(), default.map(Into::into), true, |v| {
+            let name = activation_name(v).map(Value::from);
+            name.ok_or_else(|| "the name of an activation is needed".to_owned())
+        });
+        // Keras finds a function of one's own by its long form only.
+        let own =
+            value.as_ref().and_then(Value::as_str).filter(|name| !registry::is_activation(name));
+        if let Some(name) = own {
+            let long = json!({
+                "module": "builtins", "class_name": "function", "config": name,
+                "registered_name": "function",
+            });
+            self.out.insert(key.to_owned(), long);
+        }
+    }
+
+    /// A number that the layer holds as a value. Without a default it must be given.
+    pub fn number(&mut self, key: &str, field: &mut f64, default: Option<f64>) {
+        if self.mode == Mode::Write {
+            self.out.insert(key.to_owned(), (*field).into());
+            return;
+        }
+        let given = self.given.remove(key);
+        let value = match &given {
+            Some(value) => value.as_f64(),
+            None => default,
+        };
+        let said = given.unwrap_or_else(|| default.into());
+        match (value, self.mode) {
+            (None, _) => self.differ(key, "a number is needed", &said),
+            (Some(value), Mode::Check) if !same(&value.into(), &(*field).into()) => {
+                self.differ(key, &format!("the layer says {field}"), &said);
+            }
+            (Some(value), Mode::Read) => *field = value,
+            _ => {}
+        }
+        self.out.insert(key.to_owned(), said);
+    }
+
+    /// A key that has one value here, which is Keras's default.
+    pub fn fixed(&mut self, key: &str, value: impl Into<Value>) {
+        let value = value.into();
+        self.key(key, value.clone(), Some(value), false, |v| Ok(v.clone()));
+    }
+
+    /// Keys that are `null` here and in Keras's default.
+    pub fn none(&mut self, keys: &[&str]) {
+        keys.iter().for_each(|key| self.fixed(key, Value::Null));
+    }
+
+    /// A key whose value does not matter, such as a seed.
+    pub fn any(&mut self, key: &str, default: impl Into<Value>) {
+        let value = self.given.remove(key).unwrap_or_else(|| default.into());
+        self.out.insert(key.to_owned(), value);
+    }
+
+    /// Keys that Keras still reads and that say nothing.
+    pub fn ignored(&mut self, keys: &[&str]) {
+        keys.iter().for_each(|&key| drop(self.given.remove(key)));
+    }
+
+    /// How the parameter `parameter` is filled, and what is usual. Another way is followed when the layer
+    /// is made from a config.
+    pub fn initializer(&mut self, key: &str, parameter: &str, usual: Initializer) {
+        let says = usual.to_json();
+        let found = self.given.remove(key).unwrap_or_else(|| says.clone());
+        if self.mode == Mode::Write {
+            self.out.insert(key.to_owned(), says);
+            return;
+        }
+        match Initializer::parse(&found) {
+            Ok(how) => {
+                if how != usual {
+                    self.initial.push((parameter.to_owned(), how));
+                }
+                let whole = found.get("module").is_some();
+                self.out.insert(key.to_owned(), if whole { found } else { how.to_json() });
+            }
+            Err(needed) => self.differ(key, &needed, &found),
+        }
+    }
+
+    /// A layer inside this one, and what reaches it.
+    pub fn layer<L: Configured>(&mut self, key: &str, layer: &mut L, wire: Option<AnySignal>) {
+        if self.mode == Mode::Any {
+            let value = self.given.remove(key);
+            match value {
+                Some(value) => drop(self.out.insert(key.to_owned(), value)),
+                None => self.difference(key, "it is needed", "the JSON says nothing".to_owned()),
+            }
+            return;
+        }
+        let mut inner = self.inner(L::CLASS, &format!("{key}."), wire);
+        if self.mode == Mode::Write {
+            inner.run(layer, None);
+            self.names = std::mem::take(&mut inner.names);
+            let config = serde_json::to_value(inner.into_config()).unwrap_or_default();
+            self.out.insert(key.to_owned(), config);
+            return;
+        }
+        match self.given.remove(key).map(Config::try_from) {
+            Some(Ok(config)) => inner.compare(layer, &config),
+            Some(Err(e)) => {
+                inner.difference("", &format!("the type says {}", L::CLASS), e.to_string())
+            }
+            None => {
+                let expected = format!("the type says {}", L::CLASS);
+                inner.difference("", &expected, "the JSON says nothing".to_owned());
+            }
+        }
+        self.absorb(inner, "");
+    }
+
+    /// Describes the layer that this one applies to each step, where Keras does without the wrapper.
+    pub fn each_step<L: Configured>(&mut self, layer: &mut L) {
+        let built = self.built.take();
+        self.built = built.map(|sizes| AnySignal::numbers(sizes).step().sizes);
+        layer.describe(self);
+    }
+}

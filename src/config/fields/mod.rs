@@ -1,0 +1,278 @@
+mod groups;
+mod keys;
+
+pub(crate) use groups::Convolution;
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    AnySignal, Configured, Initializer,
+    json::{Config, snake_case},
+    registry,
+};
+use crate::{
+    backend::Element,
+    error::{Difference, nearest},
+};
+
+/// What is done with the keys of a config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The layer writes its config.
+    Write,
+    /// A layer takes from the config what its type leaves open.
+    Read,
+    /// A layer is compared with the config.
+    Check,
+    /// The type of the layer says nothing: any value is taken that some type could have.
+    Any,
+}
+
+/// The keys of a layer's config. A layer shows each of its keys, with what its type says of it, and the
+/// same list writes a config, reads one, and compares one with the type.
+///
+/// See [`Configured::describe`].
+#[derive(Debug)]
+pub struct Fields {
+    pub(super) mode: Mode,
+    class: String,
+    two_key: bool,
+    /// What the JSON says and nobody has asked for yet.
+    pub(super) given: Map<String, Value>,
+    /// What is written, or the JSON with all its defaults.
+    pub(super) out: Map<String, Value>,
+    /// What the layer was built for, as the JSON says.
+    built: Option<Vec<Option<usize>>>,
+    /// What reaches the layer in its model.
+    wire: Option<AnySignal>,
+    /// What the layer says of its input.
+    input: Option<Vec<Option<usize>>>,
+    place: String,
+    dtype: &'static str,
+    pub(super) names: HashMap<String, usize>,
+    pub(super) differences: Vec<Difference>,
+    /// The parameters that are not filled in the way that is usual for them.
+    pub(super) initial: Vec<(String, Initializer)>,
+}
+
+impl Fields {
+    /// Writes the config of a layer.
+    pub(super) fn write<L: Configured>(layer: &mut L) -> Config {
+        let mut fields = Self::new(Mode::Write, L::CLASS);
+        fields.run(layer, None);
+        fields.into_config()
+    }
+
+    /// Reads or checks: the differences, and the parameters with another initialiser.
+    pub(super) fn read<L: Configured>(layer: &mut L, config: &Config, mode: Mode) -> Self {
+        let mut fields = Self::new(mode, L::CLASS);
+        fields.compare(layer, config);
+        fields
+    }
+
+    fn new(mode: Mode, class: &str) -> Self {
+        Self {
+            mode,
+            class: class.to_owned(),
+            two_key: false,
+            given: Map::new(),
+            out: Map::new(),
+            built: None,
+            wire: None,
+            input: None,
+            place: String::new(),
+            dtype: "float32",
+            names: HashMap::new(),
+            differences: Vec::new(),
+            initial: Vec::new(),
+        }
+    }
+
+    /// Fields for a layer inside this one.
+    pub(super) fn inner(&mut self, class: &str, place: &str, wire: Option<AnySignal>) -> Self {
+        Self {
+            wire,
+            place: format!("{}{place}", self.place),
+            dtype: self.dtype,
+            names: std::mem::take(&mut self.names),
+            ..Self::new(self.mode, class)
+        }
+    }
+
+    /// Takes back what [`inner`](Self::inner) lent, and what was found there.
+    pub(super) fn absorb(&mut self, inner: Self, prefix: &str) {
+        self.names = inner.names;
+        self.differences.extend(inner.differences);
+        let initial = inner.initial.into_iter();
+        self.initial.extend(initial.map(|(name, how)| (format!("{prefix}{name}"), how)));
+    }
+
+    pub(super) fn run<L: Configured>(&mut self, layer: &mut L, name: Option<&str>) {
+        if self.mode == Mode::Write {
+            layer.describe(self);
+            let name = name.map_or_else(|| self.unique_name(), str::to_owned);
+            self.out.insert("name".into(), name.into());
+            self.out.insert("trainable".into(), true.into());
+            self.out.insert("dtype".into(), policy(self.dtype));
+            return;
+        }
+        let name = self.given.remove("name").unwrap_or_else(|| snake_case(&self.class).into());
+        self.out.insert("name".into(), name);
+        layer.describe(self);
+        let dtype = self.given.remove("dtype");
+        let dtype = dtype.as_ref().and_then(dtype_name).unwrap_or(self.dtype).to_owned();
+        self.out.insert("dtype".into(), policy(&dtype));
+        let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
+        if self.mode != Mode::Any && trainable != Value::Bool(true) {
+            self.differ("trainable", "the type says true", &trainable);
+        }
+        self.out.insert("trainable".into(), trainable);
+        self.refuse_the_rest();
+    }
+
+    pub(super) fn compare<L: Configured>(&mut self, layer: &mut L, config: &Config) {
+        if !L::accepts(&config.class_name) {
+            let expected = format!("the type says {}", Value::from(L::CLASS));
+            return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));
+        }
+        self.class = config.class_name.clone();
+        self.two_key = config.is_two_key();
+        self.given = config.config.clone();
+        self.built = config.input_sizes();
+        self.run(layer, None);
+    }
+
+    pub(super) fn into_config(self) -> Config {
+        let sizes = self.wire.map(|wire| wire.sizes).or(self.input);
+        let sizes = sizes.filter(|_| registry::has_build_config(&self.class));
+        let built_in = registry::is_built_in(&self.class);
+        Config {
+            module: built_in.then(|| registry::module(&self.class).to_owned()),
+            registered_name: (!built_in).then(|| self.class.clone()),
+            class_name: self.class,
+            config: self.out,
+            build_config: sizes.map(|sizes| json!({ "input_shape": sizes })),
+            compile_config: None,
+        }
+    }
+
+    fn unique_name(&mut self) -> String {
+        let name = snake_case(&self.class);
+        let count = self.names.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
+    }
+
+    fn refuse_the_rest(&mut self) {
+        let known: Vec<String> = self.out.keys().cloned().collect();
+        for (key, value) in std::mem::take(&mut self.given) {
+            let says_nothing =
+                value.is_null() && (key.ends_with("_regularizer") || key.ends_with("_constraint"));
+            let old = self.two_key && key == "time_major" && value == Value::Bool(false);
+            if !(says_nothing || old || key == "batch_input_shape") {
+                let near = nearest(&key, &known);
+                let expected = format!("`{}` has no such key{near}", self.class);
+                self.differ(&key, &expected, &value);
+            }
+        }
+    }
+
+    pub(super) fn differ(&mut self, key: &str, expected: &str, found: &Value) {
+        let mut found = found.to_string();
+        if let Some((end, _)) = found.char_indices().nth(100) {
+            found.truncate(end);
+            found.push_str("..");
+        }
+        self.difference(key, expected, format!("the JSON says {found}"));
+    }
+
+    pub(super) fn difference(&mut self, key: &str, expected: &str, found: String) {
+        let place = format!("{}{key}", self.place);
+        self.differences.push(Difference { place, expected: expected.to_owned(), found });
+    }
+
+    /// One key. `rule` says what values there are, and puts them in one form. In the end `None` if the
+    /// JSON says nothing that could be used.
+    fn key(
+        &mut self,
+        key: &str,
+        says: Value,
+        default: Option<Value>,
+        open: bool,
+        rule: impl Fn(&Value) -> Result<Value, String>,
+    ) -> Option<Value> {
+        if self.mode == Mode::Write {
+            self.out.insert(key.to_owned(), says.clone());
+            return Some(says);
+        }
+        let open = open && self.mode == Mode::Any;
+        let expected = match (open, self.mode) {
+            (false, Mode::Any) => format!("only {says} is possible"),
+            _ => format!("the type says {says}"),
+        };
+        let Some(found) = self.given.remove(key).or(default) else {
+            let expected = if open { "it is needed" } else { &expected };
+            self.difference(key, expected, "the JSON says nothing".to_owned());
+            return None;
+        };
+        let value = match rule(&found) {
+            Ok(value) if open => Some(value),
+            Ok(value) if same(&value, &says) => Some(says),
+            Err(needed) if open => {
+                self.differ(key, &needed, &found);
+                None
+            }
+            _ => {
+                self.differ(key, &expected, &found);
+                None
+            }
+        };
+        self.out.insert(key.to_owned(), value.clone().unwrap_or(found));
+        value
+    }
+}
+
+/// Keras's name of a number type.
+pub(crate) fn dtype_of<E: Element>() -> &'static str {
+    if size_of::<E>() == 8 { "float64" } else { "float32" }
+}
+
+fn policy(dtype: &str) -> Value {
+    json!({
+        "module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype},
+        "registered_name": null,
+    })
+}
+
+/// A dtype is a name, or in Keras 3 a policy with a name.
+fn dtype_name(value: &Value) -> Option<&str> {
+    value.as_str().or_else(|| value.get("config")?.get("name")?.as_str())
+}
+
+/// An activation is a name, a function with a name, or nothing, which is `linear`.
+pub(crate) fn activation_name(value: &Value) -> Option<&str> {
+    match value {
+        Value::Null => Some("linear"),
+        Value::String(name) => Some(name),
+        function => function.get("config")?.as_str(),
+    }
+}
+
+/// Whether two values are the same; numbers may differ in how they are written.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => match (a.as_f64(), b.as_f64()) {
+            (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()),
+            _ => a == b,
+        },
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Array(list), one) | (one, Value::Array(list)) if list.len() == 1 => {
+            same(&list[0], one)
+        }
+        _ => a == b,
+    }
+}

@@ -1,0 +1,298 @@
+use dfdx::{shapes::Shape, tensor::Tensor};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand_distr::StandardNormal;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+    init,
+    parameters::{Parameter, Parameters, Visitor},
+};
+
+/// How a parameter is filled: Keras's initialisers, as a config names them.
+///
+/// ```
+/// use kerata::config::Initializer;
+/// use serde_json::json;
+///
+/// let he = Initializer::parse(&json!("he_normal"))?;
+/// assert_eq!(he, Initializer::parse(&json!({"class_name": "HeNormal", "config": {"seed": null}}))?);
+/// assert_eq!(Initializer::GLOROT_UNIFORM.to_json()["class_name"], "GlorotUniform");
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Initializer {
+    /// One number everywhere: `Zeros`, `Ones`, `Constant`.
+    Constant(f64),
+    /// Uniform between two numbers.
+    Uniform(f64, f64),
+    /// Normal with a mean and a standard deviation, cut at two of these if so said.
+    Normal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation.
+        std: f64,
+        /// Whether numbers further away than two standard deviations are drawn again.
+        cut: bool,
+    },
+    /// A variance that depends on how many numbers go in and out of a kernel.
+    Scaling {
+        /// The variance times the fan.
+        scale: f64,
+        /// What the variance is divided by.
+        fan: Fan,
+        /// The distribution.
+        shape: Spread,
+    },
+    /// Orthonormal rows or columns, times a gain.
+    Orthogonal(f64),
+}
+
+/// What [`Initializer::Scaling`] divides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fan {
+    /// How many numbers go in.
+    In,
+    /// How many go out.
+    Out,
+    /// The mean of both.
+    Average,
+}
+
+/// The distribution of [`Initializer::Scaling`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// Uniform.
+    Uniform,
+    /// Normal, cut at two standard deviations.
+    CutNormal,
+    /// Normal.
+    Normal,
+}
+
+/// A standard normal that is cut at 2 has this standard deviation.
+const CUT_STD: f64 = 0.879_625_661_034_239_8;
+
+impl Initializer {
+    /// `glorot_uniform`, the default of kernels.
+    pub const GLOROT_UNIFORM: Self =
+        Self::Scaling { scale: 1.0, fan: Fan::Average, shape: Spread::Uniform };
+    /// `orthogonal`, the default of recurrent kernels.
+    pub const ORTHOGONAL: Self = Self::Orthogonal(1.0);
+    /// `zeros`, the default of biases.
+    pub const ZEROS: Self = Self::Constant(0.0);
+    /// `ones`, the default of scales.
+    pub const ONES: Self = Self::Constant(1.0);
+    /// `uniform`, the default of embeddings.
+    pub const EMBEDDINGS: Self = Self::Uniform(-0.05, 0.05);
+
+    /// Reads a name, `"glorot_uniform"`, or Keras's `{"class_name": .., "config": ..}`.
+    ///
+    /// # Errors
+    /// What was expected, in words.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        let none = Map::new();
+        let (class, config) = match value {
+            Value::String(name) => (name.as_str(), &none),
+            Value::Object(map) => (
+                map.get("class_name").and_then(Value::as_str).unwrap_or_default(),
+                map.get("config").and_then(Value::as_object).unwrap_or(&none),
+            ),
+            _ => ("", &none),
+        };
+        let number = |key: &str, default: f64| match config.get(key) {
+            None => Ok(default),
+            Some(v) => v.as_f64().ok_or_else(|| format!("`{key}` of the initializer is a number")),
+        };
+        let text = |key: &str, default: &'static str| {
+            config.get(key).and_then(Value::as_str).unwrap_or(default).to_owned()
+        };
+        let scaling = |scale, fan, shape| Ok(Self::Scaling { scale, fan, shape });
+        let key: String = class.chars().filter(|&c| c != '_').collect();
+        match key.to_lowercase().as_str() {
+            "zeros" | "zero" => Ok(Self::ZEROS),
+            "ones" | "one" => Ok(Self::ONES),
+            "constant" => Ok(Self::Constant(number("value", 0.0)?)),
+            "randomuniform" | "uniform" => {
+                let (low, high) = (number("minval", -0.05)?, number("maxval", 0.05)?);
+                if !(low <= high && (high - low).is_finite()) {
+                    return Err("`minval` must be at most `maxval`".into());
+                }
+                Ok(Self::Uniform(low, high))
+            }
+            name @ ("randomnormal" | "normal" | "truncatednormal") => Ok(Self::Normal {
+                mean: number("mean", 0.0)?,
+                std: number("stddev", 0.05)?,
+                cut: name == "truncatednormal",
+            }),
+            "glorotuniform" | "xavieruniform" => Ok(Self::GLOROT_UNIFORM),
+            "glorotnormal" | "xaviernormal" => scaling(1.0, Fan::Average, Spread::CutNormal),
+            "heuniform" => scaling(2.0, Fan::In, Spread::Uniform),
+            "henormal" => scaling(2.0, Fan::In, Spread::CutNormal),
+            "lecununiform" => scaling(1.0, Fan::In, Spread::Uniform),
+            "lecunnormal" => scaling(1.0, Fan::In, Spread::CutNormal),
+            "variancescaling" => {
+                let fan = match text("mode", "fan_in").as_str() {
+                    "fan_in" => Fan::In,
+                    "fan_out" => Fan::Out,
+                    "fan_avg" => Fan::Average,
+                    _ => return Err("`mode` is \"fan_in\", \"fan_out\" or \"fan_avg\"".into()),
+                };
+                let shape = match text("distribution", "truncated_normal").as_str() {
+                    "uniform" => Spread::Uniform,
+                    "truncated_normal" | "normal" => Spread::CutNormal,
+                    "untruncated_normal" => Spread::Normal,
+                    _ => return Err("an unknown `distribution` of the initializer".into()),
+                };
+                let scale = number("scale", 1.0)?;
+                if scale <= 0.0 {
+                    return Err("the `scale` of the initializer is above 0".into());
+                }
+                scaling(scale, fan, shape)
+            }
+            "orthogonal" | "orthogonalinitializer" => Ok(Self::Orthogonal(number("gain", 1.0)?)),
+            _ => Err("the name of an initializer of Keras is needed".into()),
+        }
+    }
+
+    /// What Keras 3 writes.
+    pub fn to_json(self) -> Value {
+        let (class, config) = match self {
+            Self::Constant(0.0) => ("Zeros", json!({})),
+            Self::Constant(1.0) => ("Ones", json!({})),
+            Self::Constant(value) => ("Constant", json!({ "value": value })),
+            Self::Uniform(minval, maxval) => {
+                ("RandomUniform", json!({"seed": null, "minval": minval, "maxval": maxval}))
+            }
+            Self::Normal { mean, std, cut } => (
+                if cut { "TruncatedNormal" } else { "RandomNormal" },
+                json!({"seed": null, "mean": mean, "stddev": std}),
+            ),
+            Self::GLOROT_UNIFORM => {
+                ("GlorotUniform", json!({"seed": null, "input_axes": null, "output_axes": null}))
+            }
+            Self::Scaling { scale, fan, shape } => (
+                "VarianceScaling",
+                json!({
+                    "scale": scale,
+                    "mode": match fan {
+                        Fan::In => "fan_in",
+                        Fan::Out => "fan_out",
+                        Fan::Average => "fan_avg",
+                    },
+                    "distribution": match shape {
+                        Spread::Uniform => "uniform",
+                        Spread::CutNormal => "truncated_normal",
+                        Spread::Normal => "untruncated_normal",
+                    },
+                    "seed": null, "input_axes": null, "output_axes": null,
+                }),
+            ),
+            Self::Orthogonal(gain) => ("Orthogonal", json!({"seed": null, "gain": gain})),
+        };
+        json!({
+            "module": "keras.initializers", "class_name": class, "config": config,
+            "registered_name": null,
+        })
+    }
+
+    /// A tensor filled by this initialiser, from the random numbers of the device.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn fill<S: Shape, E: Element, D: Backend<E>>(
+        self,
+        dev: &D,
+        shape: S,
+    ) -> Result<Tensor<S, E, D>, Error> {
+        let sizes = shape.concrete();
+        let (fan_in, fan_out) = fans(sizes.as_ref());
+        let mut rng = StdRng::seed_from_u64(dev.random_u64());
+        let mut normal = |mean: f64, std: f64, cut: bool| loop {
+            let z: f64 = rng.sample(StandardNormal);
+            if !cut || z.abs() <= 2.0 {
+                break mean + std * z;
+            }
+        };
+        let n = shape.num_elements();
+        let values: Vec<f64> = match self {
+            Self::Constant(value) => vec![value; n],
+            Self::Uniform(low, high) => {
+                let mut rng = StdRng::seed_from_u64(dev.random_u64());
+                (0..n).map(|_| rng.gen_range(low..=high)).collect()
+            }
+            Self::Normal { mean, std, cut } => (0..n).map(|_| normal(mean, std, cut)).collect(),
+            Self::Scaling { scale, fan, shape: spread } => {
+                let fan = match fan {
+                    Fan::In => fan_in as f64,
+                    Fan::Out => fan_out as f64,
+                    Fan::Average => (fan_in + fan_out) as f64 / 2.0,
+                };
+                let std = (scale / fan.max(1.0)).sqrt();
+                match spread {
+                    Spread::Uniform => return init::uniform(dev, shape, 3_f64.sqrt() * std),
+                    Spread::Normal => (0..n).map(|_| normal(0.0, std, false)).collect(),
+                    Spread::CutNormal => (0..n).map(|_| normal(0.0, std / CUT_STD, true)).collect(),
+                }
+            }
+            Self::Orthogonal(gain) => {
+                let columns = sizes.as_ref().last().copied().unwrap_or(1);
+                let rows = n.checked_div(columns).unwrap_or(0);
+                let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
+                tensor.as_vec().into_iter().map(|v| v.as_f64() * gain).collect()
+            }
+        };
+        let values = values.into_iter().map(E::of).collect();
+        dev.try_tensor_from_vec(values, shape).or_device()
+    }
+}
+
+/// How many numbers go in and out of a kernel, as Keras counts them: a convolution's window counts too.
+fn fans(sizes: &[usize]) -> (usize, usize) {
+    match sizes {
+        [] => (1, 1),
+        [n] => (*n, *n),
+        [window @ .., i, o] => {
+            let window: usize = window.iter().product();
+            (window * i, window * o)
+        }
+    }
+}
+
+/// Fills parameters again, those that have another initialiser than usual.
+pub(super) fn fill<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+    initial: &[(String, Initializer)],
+) -> Result<(), Error> {
+    if initial.is_empty() {
+        return Ok(());
+    }
+    model.visit(&mut Fill { initial, path: Vec::new() })
+}
+
+struct Fill<'a> {
+    initial: &'a [(String, Initializer)],
+    path: Vec<String>,
+}
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Fill<'_> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
+        let name = format!("{path}{}", parameter.name);
+        if let Some((_, how)) = self.initial.iter().find(|(other, _)| *other == name) {
+            let dev = parameter.tensor.device().clone();
+            *parameter.tensor = how.fill(&dev, *dfdx::shapes::HasShape::shape(parameter.tensor))?;
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, name: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn leave(&mut self) {
+        self.path.pop();
+    }
+}

@@ -1,0 +1,161 @@
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+
+/// How long a JSON text may be, in bytes.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// How deeply objects and lists may be nested in each other.
+pub const MAX_DEPTH: usize = 64;
+
+/// A layer or model in Keras's form: `{"class_name": "Dense", "config": {"units": 10}}`.
+///
+/// Keras 3 writes `module`, `registered_name` and `build_config` as well; the two keys of the older
+/// Keras are enough. A text longer than [`MAX_BYTES`] or nested deeper than [`MAX_DEPTH`] is refused.
+///
+/// ```
+/// use kerata::config::Config;
+///
+/// let config: Config = r#"{"class_name": "Dense", "config": {"units": 10}}"#.parse()?;
+/// assert_eq!(config.class_name, "Dense");
+/// assert_eq!(config.config["units"], 10);
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Where Keras finds the class, `keras.layers`; `None` for a class of one's own.
+    #[serde(default)]
+    pub module: Option<String>,
+    /// The class.
+    pub class_name: String,
+    /// The arguments of its constructor.
+    #[serde(default, deserialize_with = "arguments")]
+    pub config: Map<String, Value>,
+    /// The name under which a class of one's own is registered.
+    #[serde(default)]
+    pub registered_name: Option<String>,
+    /// What the layer was built for: `{"input_shape": [null, 128]}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_config: Option<Value>,
+    /// How a model was compiled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_config: Option<Value>,
+}
+
+/// The first versions of Keras wrote a `Sequential` as a bare list of layers.
+fn arguments<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Object(map) => Ok(map),
+        Value::Array(layers) => Ok(Map::from_iter([("layers".to_owned(), Value::Array(layers))])),
+        _ => Err(serde::de::Error::custom("`config` must be an object")),
+    }
+}
+
+impl Config {
+    /// Whether this is the two-key form of the older Keras.
+    pub fn is_two_key(&self) -> bool {
+        self.module.is_none() && self.registered_name.is_none()
+    }
+
+    /// The sizes that the layer was built for, the batch first, if the config says them.
+    pub fn input_sizes(&self) -> Option<Vec<Option<usize>>> {
+        let built = self.build_config.as_ref().and_then(|build| build.get("input_shape"));
+        let given = || self.config.get("batch_input_shape").or(self.config.get("batch_shape"));
+        sizes(built.or_else(given)?)
+    }
+}
+
+/// A list of sizes in which `null` is one that is not known.
+pub(crate) fn sizes(list: &Value) -> Option<Vec<Option<usize>>> {
+    let size = |n: &Value| match n {
+        Value::Null => Some(None),
+        n => Some(Some(usize::try_from(n.as_u64()?).ok()?)),
+    };
+    list.as_array()?.iter().map(size).collect()
+}
+
+impl FromStr for Config {
+    type Err = Error;
+
+    /// # Errors
+    /// [`Error::Json`] for a text that is no config, too long or too deep.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        if text.len() > MAX_BYTES {
+            let n = text.len();
+            return Err(Error::Json(format!("{n} bytes are too many, {MAX_BYTES} at most")));
+        }
+        let value: Value = serde_json::from_str(text).map_err(|e| Error::Json(e.to_string()))?;
+        Self::try_from(value)
+    }
+}
+
+impl TryFrom<Value> for Config {
+    type Error = Error;
+
+    /// # Errors
+    /// [`Error::Json`] for a value that is no config or nested too deeply.
+    fn try_from(value: Value) -> Result<Self, Error> {
+        if too_deep(&value, MAX_DEPTH) {
+            return Err(Error::Json(format!("nested more than {MAX_DEPTH} deep")));
+        }
+        serde_json::from_value(value).map_err(|e| Error::Json(e.to_string()))
+    }
+}
+
+fn too_deep(value: &Value, left: usize) -> bool {
+    let Some(left) = left.checked_sub(1) else { return true };
+    match value {
+        Value::Array(list) => list.iter().any(|v| too_deep(v, left)),
+        Value::Object(map) => map.values().any(|v| too_deep(v, left)),
+        _ => false,
+    }
+}
+
+impl fmt::Display for Config {
+    /// The JSON text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// Keras's name for an instance of a class: `GlobalAveragePooling1D` is `global_average_pooling1d`.
+pub(crate) fn snake_case(class: &str) -> String {
+    let chars: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+    let mut name = String::new();
+    for (i, &c) in chars.iter().enumerate() {
+        let before = i.checked_sub(1).map(|j| chars[j]);
+        let lower_follows = chars.get(i + 1).is_some_and(|c| c.is_lowercase());
+        let starts = before.is_some_and(|b| b.is_lowercase() || lower_follows);
+        if c.is_uppercase() && starts && before != Some('_') {
+            name.push('_');
+        }
+        name.extend(c.to_lowercase());
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_keras() {
+        for (class, name) in [
+            ("Dense", "dense"),
+            ("LSTM", "lstm"),
+            ("SimpleRNN", "simple_rnn"),
+            ("Conv2D", "conv2d"),
+            ("BatchNormalization", "batch_normalization"),
+            ("GlobalAveragePooling1D", "global_average_pooling1d"),
+            ("MaxPooling2D", "max_pooling2d"),
+            ("TimeDistributed", "time_distributed"),
+            ("ReLU", "re_lu"),
+        ] {
+            assert_eq!(snake_case(class), name);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The layers of a model, in order.
+
+use serde_json::{Value, json};
+
+use super::{
+    AnySignal, Configured, SignalKind,
+    fields::{Fields, Mode, dtype_of},
+    json::{Config, sizes},
+};
+use crate::{
+    backend::{Backend, Element},
+    layer::Layer,
+    model::{Checked, Sequential},
+    signal::Signal,
+};
+
+/// Is shown every layer of a model, in order, with the signal that reaches it.
+pub trait LayerVisitor<E: Element, D: Backend<E>> {
+    /// Shows one layer. The name is that of the field, or its place in the tuple.
+    fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L);
+}
+
+/// A chain of layers that all have a config: a tuple, or a struct with `#[model]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no Keras config",
+    label = "each layer in here needs to be `Configured`",
+    note = "a tuple in a tuple is no list of layers: put it into a `Sequential`"
+)]
+pub trait Layers<In: Signal, E: Element, D: Backend<E>>: Layer<In, E, D> {
+    /// Shows the layers to a visitor.
+    fn layers<V: LayerVisitor<E, D>>(&mut self, visitor: &mut V);
+}
+
+macro_rules! tuple {
+    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<In, E, D, $first, $($layer),*> Layers<In, E, D> for ($first, $($layer,)*)
+        where
+            In: Signal,
+            E: Element,
+            D: Backend<E>,
+            $first: Layer<In, E, D> + Configured,
+            $($layer: Layer<$before::Out, E, D> + Configured,)*
+        {
+            fn layers<V: LayerVisitor<E, D>>(&mut self, visitor: &mut V) {
+                visitor.layer::<In, $first>("0", &mut self.0);
+                $(visitor.layer::<$before::Out, $layer>(stringify!($i), &mut self.$i);)*
+            }
+        }
+    };
+}
+
+tuple!(L0);
+tuple!(L0 L0 L1 1);
+tuple!(L0 L0 L1 1 L1 L2 2);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
+tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);
+
+/// A field of a `#[model]` behind the check of its wiring: silent where that has failed.
+pub trait Shown<L, In: Signal, E: Element, D: Backend<E>> {
+    /// Shows the layer to a visitor.
+    fn show<V: LayerVisitor<E, D>>(name: &str, layer: &mut L, visitor: &mut V);
+}
+
+impl<L, In, E, D> Shown<L, In, E, D> for Checked<0>
+where
+    L: Layer<In, E, D> + Configured,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn show<V: LayerVisitor<E, D>>(name: &str, layer: &mut L, visitor: &mut V) {
+        visitor.layer::<In, L>(name, layer);
+    }
+}
+
+impl<In, L, E, D> Configured for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: Layers<In, E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    const CLASS: &'static str = "Sequential";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.layers(&mut self.layers);
+    }
+}
+
+impl Fields {
+    /// The layers of a model for the input `In`, in order.
+    pub fn layers<In, L, E, D>(&mut self, layers: &mut L)
+    where
+        In: Signal,
+        L: Layers<In, E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        self.dtype::<E>();
+        let input = AnySignal::of::<In>();
+        let built = self.given_list("build_input_shape").as_ref().and_then(sizes);
+        self.input(&input.sizes);
+        if self.mode == Mode::Write {
+            let mut writer = Writer { list: vec![input_layer::<E>(&input)], fields: self };
+            layers.layers(&mut writer);
+            let list = writer.list;
+            self.out.insert("layers".into(), list.into());
+            self.out.insert("build_input_shape".into(), json!(input.sizes));
+            return;
+        }
+        let mut list = Vec::new();
+        for value in self.given_list("layers").and_then(into_list).unwrap_or_default() {
+            match Config::try_from(value) {
+                Ok(config) => list.push(config),
+                Err(e) => self.difference("layers", "each is a config", e.to_string()),
+            }
+        }
+        let mut found = built;
+        if list.first().is_some_and(|first| first.class_name == "InputLayer") {
+            found = list.remove(0).input_sizes();
+        } else if let Some(first) = list.first() {
+            found = first.input_sizes().or(found);
+        }
+        if let Some(found) = found.filter(|found| !input.agrees(found)) {
+            let expected = format!("the type says {}", json!(input.sizes));
+            self.differ("input_shape", &expected, &json!(found));
+        }
+        let mut reader = Reader { list, next: 0, count: 0, fields: self };
+        layers.layers(&mut reader);
+        let Reader { list, next, count, .. } = reader;
+        if next != list.len() {
+            let found = format!("the JSON says {}: {}", list.len(), classes(&list));
+            self.difference("layers", &format!("the type says {count}"), found);
+        }
+    }
+
+    fn given_list(&mut self, key: &str) -> Option<Value> {
+        self.given.remove(key)
+    }
+}
+
+fn into_list(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(list) => Some(list),
+        _ => None,
+    }
+}
+
+fn classes(list: &[Config]) -> String {
+    let names: Vec<&str> = list.iter().map(|config| config.class_name.as_str()).collect();
+    names.join(", ")
+}
+
+fn input_layer<E: Element>(wire: &AnySignal) -> Value {
+    let dtype = if wire.kind == SignalKind::Tokens { "int32" } else { dtype_of::<E>() };
+    json!({
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": {
+            "batch_shape": wire.sizes, "dtype": dtype, "sparse": false, "ragged": false,
+            "name": "input_layer", "optional": false,
+        },
+        "registered_name": null,
+    })
+}
+
+struct Writer<'a> {
+    fields: &'a mut Fields,
+    list: Vec<Value>,
+}
+
+impl<E: Element, D: Backend<E>> LayerVisitor<E, D> for Writer<'_> {
+    fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L) {
+        let mut inner = self.fields.inner(L::CLASS, "", Some(AnySignal::of::<In>()));
+        // A place in a tuple is no name: Keras then makes one of the class.
+        let name = Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()));
+        inner.run(layer, name);
+        self.fields.names = std::mem::take(&mut inner.names);
+        self.list.push(serde_json::to_value(inner.into_config()).unwrap_or_default());
+    }
+}
+
+struct Reader<'a> {
+    fields: &'a mut Fields,
+    list: Vec<Config>,
+    next: usize,
+    count: usize,
+}
+
+impl<E: Element, D: Backend<E>> LayerVisitor<E, D> for Reader<'_> {
+    fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L) {
+        self.count += 1;
+        let config = self.list.get(self.next);
+        let class = config.map(|config| config.class_name.as_str());
+        if !class.is_some_and(L::accepts) && L::may_be_missing(class) {
+            self.count -= 1;
+            return;
+        }
+        let Some(config) = config else {
+            let expected = format!("the type says {}", L::CLASS);
+            let place = format!("layer {}", self.next);
+            self.next += 1;
+            return self.fields.difference(&place, &expected, "the JSON says nothing".to_owned());
+        };
+        let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
+        let place = format!("layer {} `{keras}`, ", self.next);
+        let mut inner = self.fields.inner(L::CLASS, &place, Some(AnySignal::of::<In>()));
+        inner.compare(layer, config);
+        self.fields.absorb(inner, &format!("{name}."));
+        self.next += 1;
+    }
+}

@@ -1,0 +1,207 @@
+use std::{collections::HashMap, path::Path};
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{HasShape, Shape},
+};
+
+use super::{
+    WeightFile, atomic,
+    file::{Array, Numbers},
+    npz, safetensors,
+};
+use crate::{
+    backend::{Backend, Element, numbers},
+    error::{Difference, Error, OrDevice},
+    parameters::{Parameter, Parameters, Visitor},
+};
+
+/// A parameter with its name and its numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Weight {
+    pub(crate) name: String,
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) numbers: Numbers,
+}
+
+/// Keras's `save_weights` and `load_weights`.
+pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
+    /// Writes all parameters: as `.npz` if the path ends so, else as `.safetensors`.
+    ///
+    /// # Errors
+    /// [`Error::File`]; then the file is as it was before.
+    fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let mut collected = Collect(Walk::default());
+        self.clone().visit(&mut collected)?;
+        let (path, weights) = (path.as_ref(), collected.0.weights);
+        let bytes = match path.extension() {
+            Some(extension) if extension == "npz" => npz::write(&weights),
+            _ => safetensors::write(&weights),
+        };
+        atomic::write(path, &bytes.map_err(|e| atomic::failed(path, e))?)
+    }
+
+    /// Reads all parameters from a `.npz` or `.safetensors`.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that cannot be read, [`Error::Differences`] with all that is missing, too
+    /// much or of another shape. Then the model is as it was before.
+    fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        WeightFile::open(path)?.load_into(self)
+    }
+}
+
+impl<M: Parameters<E, D>, E: Element, D: Backend<E>> SaveWeights<E, D> for M {}
+
+impl WeightFile {
+    /// Loads all parameters of a model from the arrays of their names.
+    ///
+    /// # Errors
+    /// [`Error::Differences`] with all that is missing, too much or of another shape; [`Error::File`] for
+    /// numbers that cannot be read. Then the model is as it was before.
+    pub fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        mut self,
+        model: &mut M,
+    ) -> Result<(), Error> {
+        // Tensors are shared, and copied when they are written to.
+        let mut loaded = model.clone();
+        let mut wanted = Shapes(Walk::default());
+        loaded.visit(&mut wanted)?;
+        check(&self.path, &wanted.0.weights, self.arrays())?;
+        loaded.visit(&mut Load { walk: Walk::default(), file: &mut self })?;
+        *model = loaded;
+        Ok(())
+    }
+}
+
+/// Compares what a model wants with what is there.
+pub(crate) fn check(
+    what: &str,
+    wanted: &[(String, Vec<usize>)],
+    found: &[Array],
+) -> Result<(), Error> {
+    let mut differences = Vec::new();
+    let mut differ = |place: &str, wanted: Option<&[usize]>, found: Option<&[usize]>| {
+        let shape = |sizes: Option<&[usize]>| match sizes {
+            None => "nothing".to_owned(),
+            Some([one]) => format!("({one},)"),
+            Some(sizes) => {
+                let list: Vec<String> = sizes.iter().map(usize::to_string).collect();
+                format!("({})", list.join(", "))
+            }
+        };
+        differences.push(Difference {
+            place: place.to_owned(),
+            expected: format!("the model has {}", shape(wanted)),
+            found: format!("the file has {}", shape(found)),
+        });
+    };
+    let mut rest: HashMap<&str, Vec<&Array>> = HashMap::new();
+    for array in found {
+        rest.entry(&array.name).or_default().push(array);
+    }
+    for (name, sizes) in wanted {
+        match rest.remove(name.as_str()).as_deref() {
+            None => differ(name, Some(sizes), None),
+            Some([array]) if array.sizes == *sizes => {}
+            Some(several) => {
+                several.iter().for_each(|array| differ(name, Some(sizes), Some(&array.sizes)))
+            }
+        }
+    }
+    for array in found.iter().filter(|array| rest.contains_key(array.name.as_str())) {
+        differ(&array.name, None, Some(&array.sizes));
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Differences { what: what.to_owned(), differences })
+}
+
+/// Where a visit is, and what it has collected.
+struct Walk<T> {
+    path: Vec<String>,
+    weights: Vec<T>,
+}
+
+impl<T> Default for Walk<T> {
+    fn default() -> Self {
+        Self { path: Vec::new(), weights: Vec::new() }
+    }
+}
+
+impl<T> Walk<T> {
+    fn name(&self, parameter: &str) -> String {
+        let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
+        format!("{path}{parameter}")
+    }
+}
+
+fn sizes<S: Shape>(shape: &S) -> Vec<usize> {
+    shape.concrete().into()
+}
+
+macro_rules! walks {
+    ($($walk:tt)*) => {
+        fn enter(&mut self, name: &str) {
+            self.$($walk)*.path.push(name.to_owned());
+        }
+
+        fn leave(&mut self) {
+            self.$($walk)*.path.pop();
+        }
+    };
+}
+
+struct Collect(Walk<Weight>);
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let values = numbers(parameter.tensor).into_iter().map(E::as_f64);
+        let numbers = if size_of::<E>() == 4 {
+            Numbers::F32(values.map(|v| v as f32).collect())
+        } else {
+            Numbers::F64(values.collect())
+        };
+        let name = self.0.name(parameter.name);
+        self.0.weights.push(Weight { name, sizes: sizes(parameter.tensor.shape()), numbers });
+        Ok(())
+    }
+
+    walks!(0);
+}
+
+struct Shapes(Walk<(String, Vec<usize>)>);
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Shapes {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let name = self.0.name(parameter.name);
+        self.0.weights.push((name, sizes(parameter.tensor.shape())));
+        Ok(())
+    }
+
+    walks!(0);
+}
+
+struct Load<'a> {
+    walk: Walk<()>,
+    file: &'a mut WeightFile,
+}
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let values = self.file.read::<E>(&self.walk.name(parameter.name))?;
+        let n = parameter.tensor.shape().num_elements();
+        if values.len() != n {
+            return Err(Error::mismatch("the numbers of a parameter", n, values.len()));
+        }
+        if n > 0 {
+            // In place, so that the parameter stays the one that optimisers know.
+            *parameter.tensor = parameter.tensor.clone().try_contiguous().or_device()?;
+            parameter.tensor.copy_from(&values);
+        }
+        Ok(())
+    }
+
+    walks!(walk);
+}

@@ -1,0 +1,9 @@
+//! Configs and weight files, held against Keras and NumPy, and against hostile input.
+
+#![allow(missing_docs)]
+
+#[allow(dead_code)]
+#[path = "../keras/case.rs"]
+mod case;
+mod files;
+mod json;
