@@ -8,7 +8,8 @@ use kerata::{
         SparseCategoricalCrossentropy,
     },
     parameters::Parameters,
-    reduce::PerStep,
+    prelude::*,
+    reduce::{PerSample, PerStep},
     shape::Const,
     signal::Signal,
 };
@@ -16,6 +17,7 @@ use kerata::{
 use crate::numeric::{Tape, check, numbers, tensor};
 
 type Steps = (Batch, Const<4>, Const<3>);
+type Vectors = (Batch, Const<3>);
 
 #[derive(Clone)]
 struct Nothing;
@@ -47,6 +49,55 @@ where
     check(Nothing, x, |_, x: Traced| {
         let x = Masked::new(x, mask.clone()).unwrap();
         Loss::<Masked<Steps>, Y, f64, Cpu>::mean(&loss, x, &target, &weights).unwrap()
+    });
+}
+
+/// One vector a sample, plain and with weights; and weights of samples on a masked sequence.
+fn check_rows<Y, L>(loss: L, target: <Y as Signal>::Data<f64, Cpu, NoneTape>, probabilities: bool)
+where
+    Y: Signal,
+    L: Loss<Vectors, Y, f64, Cpu>,
+{
+    let numbers = numbers(6, 1).into_iter();
+    let numbers = if probabilities {
+        numbers.map(|n| 0.05 + 0.4 * n.abs()).collect()
+    } else {
+        numbers.collect()
+    };
+    let x = Cpu::default().tensor_from_vec(numbers, (2, Const));
+    type Traced = Tensor<Vectors, f64, Cpu, Tape>;
+    check(Nothing, x.clone(), |_, x: Traced| {
+        Loss::<Vectors, Y, f64, Cpu>::mean(&loss, x, &target, &kerata::reduce::Unweighted).unwrap()
+    });
+    check(Nothing, x, |_, x: Traced| {
+        let weights = PerSample(vec![0.25, 3.0]);
+        Loss::<Vectors, Y, f64, Cpu>::mean(&loss, x, &target, &weights).unwrap()
+    });
+}
+
+#[test]
+fn one_vector_a_sample() {
+    let dev = Cpu::default();
+    let yes = || dev.tensor_from_vec(vec![0.0, 1.0, 0.0, 1.0, 0.0, 0.0], (2, Const));
+    let labels = || dev.tensor_from_vec(vec![1, 0], (2,));
+    check_rows::<Vectors, _>(MeanSquaredError, yes(), false);
+    check_rows::<Vectors, _>(MeanAbsoluteError, yes(), false);
+    check_rows::<Vectors, _>(BinaryCrossentropy::default(), yes(), true);
+    let smooth = BinaryCrossentropy { label_smoothing: 0.2, ..BinaryCrossentropy::from_logits() };
+    check_rows::<Vectors, _>(smooth, yes(), false);
+    check_rows::<Vectors, _>(CategoricalCrossentropy::default(), yes(), true);
+    check_rows::<Vectors, _>(CategoricalCrossentropy::from_logits(), yes(), false);
+    check_rows::<Ids<(Batch,)>, _>(SparseCategoricalCrossentropy::default(), labels(), true);
+    check_rows::<Ids<(Batch,)>, _>(SparseCategoricalCrossentropy::from_logits(), labels(), false);
+}
+
+#[test]
+fn weights_of_samples_on_steps() {
+    let target: Tensor<Steps, f64, Cpu> = tensor((2, Const, Const), 2);
+    check(Nothing, tensor((2, Const, Const), 1), |_, x: Tensor<Steps, f64, Cpu, Tape>| {
+        let x = Masked::new(x, Mask::from_lengths(&[2, 3], 4).unwrap()).unwrap();
+        let weights = PerSample(vec![0.25, 3.0]);
+        MeanSquaredError.compute_weighted(x, target.clone(), &weights).unwrap()
     });
 }
 

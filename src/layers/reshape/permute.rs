@@ -1,11 +1,11 @@
 use dfdx::{
-    prelude::{PermuteTo, ReshapeTo},
-    shapes::{Axes3, Axes4, Dim},
+    prelude::{HasShape, PermuteTo, ReshapeTo},
+    shapes::{Axes3, Axes4, Dim, Shape},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, zeros_after},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -57,7 +57,12 @@ macro_rules! permuted {
             fn permute<E: Element, Dev: Backend<E>, T: Tape<E, Dev>>(
                 x: Tensor<Self, E, Dev, T>,
             ) -> Result<Tensor<Self::Out, E, Dev, T>, Error> {
-                x.try_permute::<_, $axes>().or_device()?.try_contiguous().or_device()
+                let y: Tensor<Self::Out, E, Dev, T> = x.try_permute::<_, $axes>().or_device()?;
+                if y.shape().num_elements() == 0 {
+                    let shape = *y.shape();
+                    return zeros_after(y, &shape);
+                }
+                y.try_contiguous().or_device()
             }
         }
     };
