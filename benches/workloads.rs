@@ -12,7 +12,7 @@ use std::time::Instant;
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
     Batch, Conv2d, Cpu, Dense, Embedding, Error, Flatten, GlobalAveragePooling1d, Ids, Lstm,
-    MaskZero, MaxPooling2d, Relu, Sequences,
+    MaskZero, MaxPool2d, Relu, Sequences,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
     optim::{Adam, State},
@@ -42,7 +42,7 @@ struct Digits {
     relu1: Relu,
     conv2: Conv2d<_, 64, 3>,
     relu2: Relu,
-    pool: MaxPooling2d<2>,
+    pool: MaxPool2d<2>,
     flatten: Flatten<_>,
     dense: Dense<_, 128>,
     relu3: Relu,

@@ -71,7 +71,7 @@ pub(crate) fn picture(
         for y in 0..10 {
             for x in 0..SIDE {
                 let glyph = ink(answers[i], (x as f32 - 11.0) / 1.3, (y as f32 - 1.0) / 1.2);
-                let mark = if right { 0.0 } else { f32::from(u8::from(x < 6 || x > 21)) };
+                let mark = if right { 0.0 } else { f32::from(u8::from(!(6..=21).contains(&x))) };
                 let tone = if right { 220.0 } else { 255.0 };
                 pixels[(top + SIDE + 2 + y) * width + left + x] =
                     30 + ((glyph.max(mark)) * (tone - 30.0)) as u8;

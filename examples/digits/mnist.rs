@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Image, SIDE};
 
 /// The body of a file whose header names the kind and the sizes, all big-endian.
-fn body<'a>(bytes: &'a [u8], kind: u32, sizes: usize) -> Result<(Vec<usize>, &'a [u8]), String> {
+fn body(bytes: &[u8], kind: u32, sizes: usize) -> Result<(Vec<usize>, &[u8]), String> {
     let number = |i: usize| {
         let word = bytes.get(4 * i..4 * i + 4).ok_or("the header is cut off")?;
         Ok::<u32, String>(u32::from_be_bytes(word.try_into().map_err(|_| "a short word")?))

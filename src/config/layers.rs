@@ -111,7 +111,8 @@ impl Fields {
         let built = self.given_list("build_input_shape").as_ref().and_then(sizes);
         self.input(&input.sizes);
         if self.mode == Mode::Write {
-            let mut writer = Writer { list: vec![input_layer::<E>(&input)], fields: self };
+            let mut writer =
+                Writer { list: vec![input_layer(&input, dtype_of::<E>())], fields: self };
             layers.layers(&mut writer);
             let list = writer.list;
             self.out.insert("layers".into(), list.into());
@@ -161,8 +162,8 @@ fn classes(list: &[Config]) -> String {
     names.join(", ")
 }
 
-fn input_layer<E: Element>(wire: &AnySignal) -> Value {
-    let dtype = if wire.kind == SignalKind::Tokens { "int32" } else { dtype_of::<E>() };
+pub(super) fn input_layer(wire: &AnySignal, numbers: &str) -> Value {
+    let dtype = if wire.kind == SignalKind::Tokens { "int32" } else { numbers };
     json!({
         "module": "keras.layers",
         "class_name": "InputLayer",

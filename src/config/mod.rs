@@ -21,6 +21,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod custom;
+mod dynamic;
 mod fields;
 mod initializer;
 mod json;
@@ -28,6 +30,10 @@ mod layers;
 mod registry;
 mod signal;
 
+pub use custom::CustomObjects;
+pub use dynamic::{
+    Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, layer_from_config,
+};
 pub(crate) use fields::Convolution;
 pub use fields::Fields;
 pub use initializer::{Fan, Initializer, Spread};

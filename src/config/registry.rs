@@ -1,8 +1,29 @@
 //! The classes of Keras, by name.
 
+use dfdx::{shapes::Const, tensor::Cpu};
+
+use super::{
+    Config, Configured, CustomObjects, Fields,
+    custom::Options,
+    dynamic::{
+        Activate, Bidirectional, BidirectionalKeys, Cell, Chain, ChainKeys, Convolution, Dense,
+        Dynamic, Embedding, Flatten, GlobalPool, GruKeys, Masking, Norm, Permute, PermuteKeys,
+        Pool, Recurrent, Repeat, Reshape, SimpleRnnKeys, Steps, ZeroPadding,
+    },
+};
+use crate::{
+    error::Error,
+    layers::{
+        self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
+        GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, LayerNorm, Linear, Lstm,
+        MaxPool1d, MaxPool2d, Relu, RepeatVector, Softmax, TimeDistributed, ZeroPadding2d,
+    },
+    parameters::Build,
+};
+
 /// Whether a class is one of Keras's own.
 pub(super) fn is_built_in(class: &str) -> bool {
-    BUILT_IN.contains(&class)
+    CLASSES.contains(&class) || OTHERS.contains(&class)
 }
 
 /// Where Keras keeps a class of its own.
@@ -21,44 +42,75 @@ pub(super) fn is_activation(name: &str) -> bool {
     ACTIVATIONS.contains(&name)
 }
 
-const BUILT_IN: [&str; 36] = [
-    "Activation",
-    "Add",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Bidirectional",
-    "Concatenate",
-    "Conv1D",
-    "Conv2D",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GRU",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "Identity",
-    "InputLayer",
-    "LSTM",
-    "LayerNormalization",
-    "Masking",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Permute",
-    "ReLU",
-    "RepeatVector",
-    "Reshape",
-    "Sequential",
-    "SimpleRNN",
-    "Softmax",
-    "Subtract",
-    "TimeDistributed",
-    "ZeroPadding2D",
-];
+/// The classes that have no dynamic layer.
+const OTHERS: [&str; 5] = ["Add", "Average", "Concatenate", "InputLayer", "Subtract"];
+
+/// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
+macro_rules! classes {
+    ($($class:literal: $keys:ty, $make:expr;)*) => {
+        const CLASSES: &[&str] = &[$($class),*];
+
+        /// The config with all its keys, and the dynamic layer; `None` for a class that is not known.
+        pub(super) fn make(
+            config: &Config,
+            custom: &CustomObjects,
+        ) -> Option<Result<(Config, Box<dyn Dynamic>), Error>> {
+            match config.class_name.as_str() {
+                $($class => Some(one::<$keys, _>(config, custom, $make)),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+classes! {
+    "Activation": Linear, |o| Ok(Activate(o.activation("activation")?));
+    "AveragePooling1D": AvgPool1d<1>, Pool::new;
+    "AveragePooling2D": AvgPool2d<1>, Pool::new;
+    "BatchNormalization": BatchNorm<1>, Norm::batch;
+    "Bidirectional": BidirectionalKeys, Bidirectional::new;
+    "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
+    "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
+    "Dense": layers::Dense<1, 1>, Dense::new;
+    "Dropout": Dropout<0>, |o| Ok(Activate(o.custom.function("linear")?));
+    "Embedding": layers::Embedding<1, 1>, Embedding::new;
+    "Flatten": layers::Flatten<1>, |_| Ok(Flatten);
+    "GRU": GruKeys, |o| Recurrent::new(o, Cell::Gru);
+    "GlobalAveragePooling1D": GlobalAveragePooling1d, GlobalPool::new;
+    "GlobalAveragePooling2D": GlobalAveragePooling2d, GlobalPool::new;
+    "GlobalMaxPooling1D": GlobalMaxPooling1d, GlobalPool::new;
+    "GlobalMaxPooling2D": GlobalMaxPooling2d, GlobalPool::new;
+    "Identity": Linear, |o| Ok(Activate(o.custom.function("linear")?));
+    "LSTM": Lstm<1, 1>, |o| Recurrent::new(o, Cell::Lstm);
+    "LayerNormalization": LayerNorm<1>, Norm::layer;
+    "Masking": layers::Masking, |o| Ok(Masking(o.number("mask_value")? as f32));
+    "MaxPooling1D": MaxPool1d<1>, Pool::new;
+    "MaxPooling2D": MaxPool2d<1>, Pool::new;
+    "Permute": PermuteKeys, Permute::new;
+    "ReLU": Relu, |o| Ok(Activate(o.custom.function("relu")?));
+    "RepeatVector": RepeatVector<1>, Repeat::new;
+    "Reshape": layers::Reshape<(Const<1>,)>, Reshape::new;
+    "Sequential": ChainKeys, Chain::new;
+    "SimpleRNN": SimpleRnnKeys, |o| Recurrent::new(o, Cell::Simple);
+    "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
+    "TimeDistributed": TimeDistributed<Linear>, Steps::new;
+    "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;
+}
+
+fn one<L: Configured + Build, D: Dynamic + 'static>(
+    config: &Config,
+    custom: &CustomObjects,
+    make: impl FnOnce(&Options<'_>) -> Result<D, Error>,
+) -> Result<(Config, Box<dyn Dynamic>), Error> {
+    let complete = Fields::complete(&mut L::build(&Cpu::default())?, config)?;
+    let op = make(&Options { config: &complete, custom })?;
+    Ok((complete, Box::new(op)))
+}
+
+/// The classes that a config may name.
+pub(super) fn known() -> Vec<String> {
+    CLASSES.iter().map(|&class| class.to_owned()).collect()
+}
 
 const ACTIVATIONS: [&str; 31] = [
     "celu",

@@ -74,6 +74,7 @@ pub struct WeightFile {
 }
 
 enum Source {
+    Memory(Vec<Vec<f32>>),
     Safetensors(Vec<u8>),
     Npz(npz::Archive),
 }
@@ -95,6 +96,17 @@ impl WeightFile {
     /// [`Error::File`] if it is broken.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
         Self::named(Path::new("the weights"), bytes)
+    }
+
+    /// Arrays that are there already.
+    pub(crate) fn of(arrays: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>) -> Self {
+        let (mut list, mut numbers) = (Vec::new(), Vec::new());
+        for (i, (name, sizes, values)) in arrays.enumerate() {
+            list.push(Array { name, sizes, dtype: "F32".to_owned(), place: i..i + 1 });
+            numbers.push(values);
+        }
+        let path = "the weights".to_owned();
+        Self { path, arrays: list, source: Source::Memory(numbers) }
     }
 
     fn named(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
@@ -133,6 +145,7 @@ impl WeightFile {
         let numbers = match self.arrays.iter().find(|array| array.name == name) {
             None => Err("there is no such array".to_owned()),
             Some(array) => match &mut self.source {
+                Source::Memory(all) => Ok(Numbers::F32(all[array.place.start].clone())),
                 Source::Safetensors(bytes) => safetensors::read(bytes, array),
                 Source::Npz(archive) => npz::read(archive, array),
             },

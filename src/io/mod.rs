@@ -32,3 +32,5 @@ mod weights;
 
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
+
+pub(crate) use weights::{Weight, collect};

@@ -31,9 +31,7 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
     /// # Errors
     /// [`Error::File`]; then the file is as it was before.
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let mut collected = Collect(Walk::default());
-        self.clone().visit(&mut collected)?;
-        let (path, weights) = (path.as_ref(), collected.0.weights);
+        let (path, weights) = (path.as_ref(), collect(self)?);
         let bytes = match path.extension() {
             Some(extension) if extension == "npz" => npz::write(&weights),
             _ => safetensors::write(&weights),
@@ -67,19 +65,29 @@ impl WeightFile {
         let mut loaded = model.clone();
         let mut wanted = Shapes(Walk::default());
         loaded.visit(&mut wanted)?;
-        check(&self.path, &wanted.0.weights, self.arrays())?;
+        self.check(&wanted.0.weights)?;
         loaded.visit(&mut Load { walk: Walk::default(), file: &mut self })?;
         *model = loaded;
         Ok(())
     }
+
+    /// Compares names and shapes with those that are wanted.
+    pub(crate) fn check(&self, wanted: &[(String, Vec<usize>)]) -> Result<(), Error> {
+        check(&self.path, wanted, self.arrays())
+    }
+}
+
+/// The parameters of a model.
+pub(crate) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &M,
+) -> Result<Vec<Weight>, Error> {
+    let mut collected = Collect(Walk::default());
+    model.clone().visit(&mut collected)?;
+    Ok(collected.0.weights)
 }
 
 /// Compares what a model wants with what is there.
-pub(crate) fn check(
-    what: &str,
-    wanted: &[(String, Vec<usize>)],
-    found: &[Array],
-) -> Result<(), Error> {
+fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result<(), Error> {
     let mut differences = Vec::new();
     let mut differ = |place: &str, wanted: Option<&[usize]>, found: Option<&[usize]>| {
         let shape = |sizes: Option<&[usize]>| match sizes {

@@ -127,7 +127,7 @@ where
         fields.input(&[None, Some(I)]);
         fields.size("units", O);
         fields.activation("activation", A::NAME, Some("linear"));
-        fields.fixed("use_bias", true);
+        fields.flag("use_bias", true, true);
         fields.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
         fields.initializer("bias_initializer", "bias", Initializer::ZEROS);
         fields.none(&["kernel_regularizer", "bias_regularizer"]);

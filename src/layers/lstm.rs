@@ -256,7 +256,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Conf
         fields.size("units", H);
         fields.flag("return_sequences", R::SEQUENCES, false);
         fields.recurrent();
-        fields.fixed("recurrent_activation", "sigmoid");
+        fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
         fields.unit_forget_bias();
         fields.any("seed", Value::Null);
     }

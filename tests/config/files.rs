@@ -75,7 +75,7 @@ fn numpy_s_archives_are_read() {
 }
 
 /// `0.lstm.kernel`, as the cases have it, is `0.kernel`; what is no weight is left out.
-fn keras_name(name: &str) -> Option<String> {
+pub(crate) fn keras_name(name: &str) -> Option<String> {
     let (layer, rest) = name.split_once('.')?;
     layer.parse::<usize>().ok()?;
     Some(format!("{layer}.{}", rest.split_once('.')?.1))

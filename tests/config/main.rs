@@ -5,5 +5,6 @@
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
 mod case;
+mod dynamic;
 mod files;
 mod json;

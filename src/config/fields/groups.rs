@@ -21,12 +21,13 @@ pub(crate) struct Convolution<'a> {
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
-        for key in ["return_state", "go_backwards", "stateful", "zero_output_for_mask"] {
-            self.fixed(key, false);
-        }
+        self.fixed("return_state", false);
+        self.flag("go_backwards", false, false);
+        self.fixed("stateful", false);
+        self.flag("zero_output_for_mask", false, false);
         self.any("unroll", false);
-        self.fixed("activation", "tanh");
-        self.fixed("use_bias", true);
+        self.activation("activation", "tanh", Some("tanh"));
+        self.flag("use_bias", true, true);
         self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
         self.initializer("recurrent_initializer", "recurrent_kernel", Initializer::ORTHOGONAL);
         self.initializer("bias_initializer", "bias", Initializer::ZEROS);
@@ -34,8 +35,8 @@ impl Fields {
             self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
         }
         self.none(&["activity_regularizer"]);
-        self.fixed("dropout", 0.0);
-        self.fixed("recurrent_dropout", 0.0);
+        self.share("dropout", 0.0, Some(0.0));
+        self.share("recurrent_dropout", 0.0, Some(0.0));
         self.ignored(&["implementation"]);
     }
 
@@ -95,8 +96,8 @@ impl Fields {
     }
 
     pub(crate) fn normalisation(&mut self) {
-        self.fixed("center", true);
-        self.fixed("scale", true);
+        self.flag("center", true, true);
+        self.flag("scale", true, true);
         self.initializer("beta_initializer", "beta", Initializer::ZEROS);
         self.initializer("gamma_initializer", "gamma", Initializer::ONES);
         for key in ["beta", "gamma"] {

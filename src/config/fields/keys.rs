@@ -153,6 +153,14 @@ impl Fields {
         self.out.insert(key.to_owned(), said);
     }
 
+    /// A number that the type decides, which is Keras's default.
+    pub fn constant(&mut self, key: &str, says: f64) {
+        self.key(key, says.into(), Some(says.into()), true, |v| match v.as_f64() {
+            Some(_) => Ok(v.clone()),
+            None => Err("a number is needed".to_owned()),
+        });
+    }
+
     /// A key that has one value here, which is Keras's default.
     pub fn fixed(&mut self, key: &str, value: impl Into<Value>) {
         let value = value.into();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::Element,
-    error::{Difference, nearest},
+    error::{Difference, Error, nearest},
 };
 
 /// What is done with the keys of a config.
@@ -70,6 +70,23 @@ impl Fields {
         let mut fields = Self::new(mode, L::CLASS);
         fields.compare(layer, config);
         fields
+    }
+
+    /// The config with all its keys, where no type says what they are. `layer` shows which keys there are.
+    pub(super) fn complete<L: Configured>(layer: &mut L, config: &Config) -> Result<Config, Error> {
+        let mut fields = Self::new(Mode::Any, L::CLASS);
+        fields.compare(layer, config);
+        if fields.differences.is_empty() {
+            let (built, compiled) = (config.build_config.clone(), config.compile_config.clone());
+            fields.input = None;
+            return Ok(Config {
+                build_config: built,
+                compile_config: compiled,
+                ..fields.into_config()
+            });
+        }
+        let what = format!("the config of `{}`", config.class_name);
+        Err(Error::Differences { what, differences: fields.differences })
     }
 
     fn new(mode: Mode, class: &str) -> Self {

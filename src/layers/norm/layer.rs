@@ -107,7 +107,7 @@ impl<const F: usize, E: Element, D: Backend<E>> Configured for LayerNorm<F, E, D
         fields.dtype::<E>();
         fields.features(F);
         fields.last_axis("axis", true);
-        fields.fixed("epsilon", EPSILON);
+        fields.constant("epsilon", EPSILON);
         fields.normalisation();
         fields.fixed("rms_scaling", false);
     }

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Cuts images, or what belongs to them, into a piece a thread.
-fn images<'a>(numbers: &'a [f32], size: usize, share: usize) -> impl Iterator<Item = &'a [f32]> {
+fn images(numbers: &[f32], size: usize, share: usize) -> impl Iterator<Item = &[f32]> {
     numbers.chunks((size * share).max(1))
 }
 

@@ -1,0 +1,273 @@
+use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
+
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, NoneTape, Tensor},
+};
+
+use super::{
+    AnySignal, Config, Configured, Initializer,
+    dynamic::{Dynamic, DynamicLayer, FromDynamic, Own, Takes},
+    fields::activation_name,
+    registry,
+};
+use crate::{
+    backend::numbers,
+    error::{Error, OrDevice},
+    layer::Layer,
+    layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
+    parameters::{Build, Parameters},
+};
+
+/// Layers and activations of one's own, by the names that configs have for them.
+///
+/// It is handed on into configs inside of configs, so that a layer of one's own may stand in a
+/// `TimeDistributed` or a `Sequential`.
+///
+/// ```
+/// use kerata::{*, config::{Config, CustomObjects, layer_from_config}};
+/// use dfdx::{shapes::Shape, tensor::Tape};
+///
+/// /// `x * x`.
+/// #[derive(Debug, Default, Clone, Copy)]
+/// struct Square;
+///
+/// impl Activation for Square {
+///     const NAME: &'static str = "square";
+///
+///     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+///         x: Tensor<S, E, D, T>,
+///     ) -> Result<Tensor<S, E, D, T>, Error> {
+///         Ok(x.square())
+///     }
+/// }
+///
+/// let config: Config = r#"{"class_name": "Activation", "config": {"activation": "square"}}"#.parse()?;
+/// let unknown = layer_from_config(&config, &CustomObjects::new()).unwrap_err();
+/// assert!(unknown.to_string().starts_with("the activation `square` is not known"));
+/// let mut layer = layer_from_config(&config, &CustomObjects::new().activation::<Square>())?;
+/// assert_eq!(layer.run(Cpu::default().tensor([[3.0_f32]]))?.values(), [9.0]);
+/// # use kerata::prelude::*;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct CustomObjects {
+    layers: BTreeMap<String, Entry>,
+    activations: BTreeMap<String, Apply>,
+    /// How deep in other configs this one is.
+    pub(super) depth: usize,
+}
+
+/// An activation of rows of numbers.
+type Apply =
+    fn(Tensor<(usize, usize), f32, Cpu>) -> Result<Tensor<(usize, usize), f32, Cpu>, Error>;
+
+type Make = dyn Fn(&Config, &CustomObjects) -> Result<Box<dyn Dynamic>, Error> + Send + Sync;
+
+#[derive(Clone)]
+struct Entry {
+    make: Arc<Make>,
+    /// The `Vec<Takes<L>>` of a typed layer, so that it can take more.
+    takes: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Configs deeper than this in each other are refused.
+const MAX_LAYERS_DEEP: usize = 32;
+
+impl CustomObjects {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a layer, under the name [`Configured::CLASS`], for one of the signals that it takes. For other
+    /// signals, call this again.
+    pub fn layer<L, In>(mut self) -> Self
+    where
+        L: Configured<Element = f32, Device = Cpu> + Build + Parameters,
+        L: Layer<In, f32, Cpu, Out: FromDynamic> + fmt::Debug + Send + Sync + 'static,
+        In: FromDynamic,
+    {
+        let before = self.layers.remove(L::CLASS).and_then(|entry| entry.takes);
+        let mut takes = match before.and_then(|takes| takes.downcast::<Vec<Takes<L>>>().ok()) {
+            Some(takes) => Vec::clone(&takes),
+            None => Vec::new(),
+        };
+        takes.push(Takes::of::<In>());
+        let all = takes.clone();
+        let make = move |config: &Config, _: &CustomObjects| {
+            Ok(Box::new(Own::new(L::from_config(config)?, all.clone())) as Box<dyn Dynamic>)
+        };
+        let entry = Entry { make: Arc::new(make), takes: Some(Arc::new(takes)) };
+        self.layers.insert(L::CLASS.to_owned(), entry);
+        self
+    }
+
+    /// Adds the constructor of a layer whose shapes are known at run time only.
+    pub fn constructor(
+        mut self,
+        class: &str,
+        make: impl Fn(&Config, &CustomObjects) -> Result<Box<dyn Dynamic>, Error>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.layers.insert(class.to_owned(), Entry { make: Arc::new(make), takes: None });
+        self
+    }
+
+    /// Adds an activation, under the name [`Activation::NAME`].
+    pub fn activation<A: Activation>(mut self) -> Self {
+        self.activations.insert(A::NAME.to_owned(), A::apply::<(usize, usize), f32, Cpu, NoneTape>);
+        self
+    }
+
+    /// The layer that a config describes.
+    pub(super) fn make(&self, config: &Config) -> Result<(Config, Box<dyn Dynamic>), Error> {
+        if self.depth > MAX_LAYERS_DEEP {
+            let message = format!("layers are nested more than {MAX_LAYERS_DEEP} deep");
+            return Err(Error::Json(message));
+        }
+        let inside = Self { depth: self.depth + 1, ..self.clone() };
+        let name = config.registered_name.as_deref().unwrap_or(&config.class_name);
+        // Keras puts the package in front of a registered name.
+        let own = [name, name.rsplit('>').next().unwrap_or(name), &config.class_name];
+        if let Some(entry) = own.iter().find_map(|name| self.layers.get(*name)) {
+            let mut complete = config.clone();
+            let name = super::json::snake_case(&config.class_name);
+            complete.config.entry("name").or_insert(name.into());
+            return Ok((complete, (entry.make)(config, &inside)?));
+        }
+        registry::make(config, &inside).unwrap_or_else(|| {
+            let mut known = registry::known();
+            known.extend(self.layers.keys().cloned());
+            Err(Error::Unknown { what: "the layer", name: config.class_name.clone(), known })
+        })
+    }
+
+    pub(super) fn function(&self, name: &str) -> Result<ActivationFunction, Error> {
+        let own = self.activations.get(name).copied();
+        let built_in =
+            || BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, apply)| *apply);
+        let Some(apply) = own.or_else(built_in) else {
+            let mut known: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).to_vec();
+            known.extend(self.activations.keys().cloned());
+            let name = name.to_owned();
+            return Err(Error::Unknown { what: "the activation", name, known });
+        };
+        Ok(ActivationFunction { name: name.to_owned(), apply })
+    }
+}
+
+macro_rules! built_in {
+    ($($activation:ident)*) => {
+        [$(($activation::NAME, $activation::apply::<(usize, usize), f32, Cpu, NoneTape>)),*]
+    };
+}
+const BUILT_IN: [(&str, Apply); 5] = built_in!(Linear Relu Sigmoid Softmax Tanh);
+
+impl fmt::Debug for CustomObjects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomObjects")
+            .field("layers", &self.layers.keys())
+            .field("activations", &self.activations.keys())
+            .finish()
+    }
+}
+
+/// An activation that was found by its name.
+#[derive(Clone)]
+pub(super) struct ActivationFunction {
+    pub(super) name: String,
+    apply: Apply,
+}
+
+impl ActivationFunction {
+    /// Applies it to rows of `features` numbers.
+    pub(super) fn apply(&self, values: Vec<f32>, features: usize) -> Result<Vec<f32>, Error> {
+        if values.is_empty() || self.name == Linear::NAME {
+            return Ok(values);
+        }
+        let rows = values.len() / features.max(1);
+        let shape = (rows, features);
+        if rows * features != values.len() {
+            return Err(Error::mismatch("the numbers of rows", shape, values.len()));
+        }
+        use dfdx::tensor::TensorFromVec;
+        let x = Cpu::default().try_tensor_from_vec(values, shape).or_device()?;
+        let y = (self.apply)(x)?;
+        if *y.shape() != shape {
+            return Err(Error::mismatch("the shape behind an activation", shape, y.shape()));
+        }
+        Ok(numbers(&y))
+    }
+}
+
+impl fmt::Debug for ActivationFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// A config with all its keys, as the constructor of a layer reads it.
+pub(super) struct Options<'a> {
+    pub(super) config: &'a Config,
+    pub(super) custom: &'a CustomObjects,
+}
+
+impl Options<'_> {
+    fn get<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&serde_json::Value) -> Option<T>,
+    ) -> Result<T, Error> {
+        let value = self.config.config.get(key).and_then(read);
+        value.ok_or_else(|| Error::Json(format!("`{key}` of `{}`", self.config.class_name)))
+    }
+
+    pub(super) fn size(&self, key: &str) -> Result<usize, Error> {
+        self.get(key, |v| usize::try_from(v.as_u64()?).ok())
+    }
+
+    /// As many sizes as there are axes.
+    pub(super) fn sizes<const N: usize>(&self, key: &str) -> Result<[usize; N], Error> {
+        self.get(key, |v| {
+            let list: Option<Vec<_>> =
+                v.as_array()?.iter().map(|n| usize::try_from(n.as_u64()?).ok()).collect();
+            list?.try_into().ok()
+        })
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Result<bool, Error> {
+        self.get(key, serde_json::Value::as_bool)
+    }
+
+    pub(super) fn number(&self, key: &str) -> Result<f64, Error> {
+        self.get(key, serde_json::Value::as_f64)
+    }
+
+    pub(super) fn text(&self, key: &str) -> Result<String, Error> {
+        self.get(key, |v| v.as_str().map(str::to_owned))
+    }
+
+    pub(super) fn initializer(&self, key: &str) -> Result<Initializer, Error> {
+        self.get(key, |v| Initializer::parse(v).ok())
+    }
+
+    pub(super) fn activation(&self, key: &str) -> Result<ActivationFunction, Error> {
+        self.custom.function(&self.get(key, |v| activation_name(v).map(str::to_owned))?)
+    }
+
+    /// A layer inside this one.
+    pub(super) fn layer(&self, key: &str) -> Result<DynamicLayer, Error> {
+        let value = self.get(key, |v| Some(v.clone()))?;
+        DynamicLayer::make(&Config::try_from(value)?, self.custom)
+    }
+}
+
+/// What is not used by every class.
+impl AnySignal {
+    pub(super) fn rank(&self) -> usize {
+        self.sizes.len()
+    }
+}

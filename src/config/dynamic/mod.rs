@@ -1,0 +1,336 @@
+//! Layers whose shapes are known at run time only.
+
+mod conv;
+mod dense;
+mod norm;
+mod own;
+mod recurrent;
+mod shapes;
+mod value;
+mod words;
+mod wrap;
+
+use std::{fmt, path::Path};
+
+use dfdx::tensor::Cpu;
+
+use super::{
+    AnySignal, Config, Configured, CustomObjects, Initializer, SignalKind,
+    registry::has_build_config,
+};
+use crate::{
+    backend::numbers,
+    error::Error,
+    io::WeightFile,
+    parameters::{Build, Parameters},
+};
+
+pub use value::{DynamicValue, FromDynamic};
+
+pub(super) use conv::{Convolution, GlobalPool, Pool, ZeroPadding};
+pub(super) use dense::{Activate, Dense, Embedding, Masking};
+pub(super) use norm::Norm;
+pub(super) use own::{Own, Takes};
+pub(super) use recurrent::{Cell, GruKeys, Recurrent, SimpleRnnKeys};
+pub(super) use shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape};
+pub(super) use wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps};
+
+/// The layer that a config describes, where no type says which: Keras's `layer_from_config`.
+///
+/// It is built if the config says for what, or when it is first run; its weights are drawn from the seed 0.
+///
+/// # Errors
+/// [`Error::Unknown`] for a class or activation that is neither Keras's nor in `custom_objects`, with the
+/// nearest known name; [`Error::Differences`] for keys that the class has not or that make no sense;
+/// [`Error::Wiring`] if it was built for what it cannot take.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, Relu, config::{Config, CustomObjects, layer_from_config}, prelude::*};
+///
+/// let config: Config =
+///     r#"{"class_name": "Dense", "config": {"units": 4, "activation": "relu"}}"#.parse()?;
+/// let mut layer = layer_from_config(&config, &CustomObjects::new())?;
+/// let y = layer.run(Cpu::default().tensor([[1.0_f32, 2.0, 3.0]]))?;
+/// assert_eq!(y.sizes(), [1, 4]);
+/// assert_eq!(layer.weights().map(|weight| weight.sizes.len()).collect::<Vec<_>>(), [2, 1]);
+///
+/// let refused = layer.run(Cpu::default().tensor([[[1.0_f32, 2.0, 3.0]]])).unwrap_err();
+/// assert!(refused.to_string().starts_with(
+///     "`dense`: one vector a sample is needed here, `(Batch, Features)`, but `(Batch, 1, 3)` arrives"
+/// ));
+///
+/// let typed: Dense<3, 4, Relu> = layer.try_into()?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn layer_from_config(
+    config: &Config,
+    custom_objects: &CustomObjects,
+) -> Result<DynamicLayer, Error> {
+    let mut layer = DynamicLayer::make(config, custom_objects)?;
+    if let Some(sizes) = config.input_sizes() {
+        let ids = layer.op.takes_ids();
+        let kind = if ids { SignalKind::Tokens } else { SignalKind::Numbers };
+        // Keras applies a `Dense` to each step by itself.
+        layer.op.allow_steps(sizes.len() > 2);
+        layer.build(&AnySignal { kind, sizes })?;
+    }
+    Ok(layer)
+}
+
+/// A parameter of a [`DynamicLayer`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerWeight {
+    /// Its name, as in a weight file: `kernel`, or `0.kernel` inside of a model.
+    pub name: String,
+    /// The sizes of its shape.
+    pub sizes: Vec<usize>,
+    /// Its numbers, in the order of their indices.
+    pub values: Vec<f32>,
+}
+
+/// A parameter larger than this is refused: no layer of sense has it, but a hostile config may.
+const MAX_NUMBERS: usize = 1 << 30;
+
+impl LayerWeight {
+    /// A parameter filled by an initialiser.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is too large, or has more than four dimensions.
+    pub fn new(
+        dev: &Cpu,
+        name: String,
+        sizes: Vec<usize>,
+        how: Initializer,
+    ) -> Result<Self, Error> {
+        let count = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
+        let expected = "at most 2^30 numbers and four dimensions are possible";
+        let misfit = || Error::Invalid { name: "a weight", value: format!("{sizes:?}"), expected };
+        if count.is_none_or(|n| n > MAX_NUMBERS) {
+            return Err(misfit());
+        }
+        let values = match *sizes {
+            [a] => numbers(&how.fill::<_, f32, _>(dev, (a,))?),
+            [a, b] => numbers(&how.fill::<_, f32, _>(dev, (a, b))?),
+            [a, b, c] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c))?),
+            [a, b, c, d] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c, d))?),
+            _ => return Err(misfit()),
+        };
+        Ok(Self { name, sizes, values })
+    }
+}
+
+/// The weights of a layer that keeps them in a list.
+macro_rules! weights {
+    () => {
+        fn weights(&self) -> Vec<&LayerWeight> {
+            self.weights.iter().collect()
+        }
+
+        fn set_weights(&mut self, values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
+            self.weights.iter_mut().zip(values).for_each(|(weight, values)| weight.values = values);
+            Ok(())
+        }
+    };
+}
+use weights;
+
+/// What a [`DynamicLayer`] does. Implement it for a layer of your own that no type describes; a typed one
+/// is registered by [`CustomObjects::layer`].
+pub trait Dynamic: fmt::Debug + Send + Sync {
+    /// What leaves the layer, if it takes what arrives.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] if it does not; its `layer` may be empty.
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
+
+    /// Runs the layer. What it gets is what [`gives`](Self::gives) has taken.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error>;
+
+    /// Makes the weights for what arrives; their names begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if they are too large.
+    fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrives: &AnySignal) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The weights, once it is built.
+    fn weights(&self) -> Vec<&LayerWeight> {
+        Vec::new()
+    }
+
+    /// Takes numbers for all weights, in their order.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn set_weights(&mut self, _values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Puts the configs of the layers inside into the config of this one.
+    fn write(&self, _config: &mut Config) {}
+
+    /// Whether the layer takes token ids.
+    fn takes_ids(&self) -> bool {
+        false
+    }
+
+    /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
+    fn allow_steps(&mut self, _allowed: bool) {}
+}
+
+/// A layer whose shapes are known at run time only. It can be looked at, run, and turned into a typed
+/// layer; it is not trained.
+///
+/// What the types would have refused is an [`Error::Wiring`] here, in the same words.
+#[derive(Debug)]
+pub struct DynamicLayer {
+    config: Config,
+    op: Box<dyn Dynamic>,
+    dev: Cpu,
+    built: Option<AnySignal>,
+}
+
+impl DynamicLayer {
+    pub(super) fn make(config: &Config, custom: &CustomObjects) -> Result<Self, Error> {
+        let (config, op) = custom.make(config)?;
+        Ok(Self { config, op, dev: Cpu::default(), built: None })
+    }
+
+    /// The class in Keras.
+    pub fn class(&self) -> &str {
+        &self.config.class_name
+    }
+
+    /// The name of this layer.
+    pub fn name(&self) -> &str {
+        self.config.config.get("name").and_then(|name| name.as_str()).unwrap_or_default()
+    }
+
+    /// The config, with all defaults filled in.
+    pub fn config(&self) -> Config {
+        let mut config = self.config.clone();
+        if let Some(built) = self.built.as_ref().filter(|_| has_build_config(self.class())) {
+            config.build_config = Some(serde_json::json!({ "input_shape": built.sizes }));
+        }
+        self.op.write(&mut config);
+        config
+    }
+
+    /// What leaves the layer for what arrives.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] if it does not take that.
+    pub fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        self.op.gives(arrives).map_err(|e| self.blame(e))
+    }
+
+    fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::Wiring { layer, message } if layer.is_empty() => {
+                Error::Wiring { layer: self.name().to_owned(), message }
+            }
+            error => error,
+        }
+    }
+
+    /// Draws the weights from this device when they are made.
+    #[must_use]
+    pub fn on(mut self, dev: &Cpu) -> Self {
+        self.dev = dev.clone();
+        self
+    }
+
+    /// Makes the weights, for what will arrive.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] if the layer does not take that; [`Error::Invalid`] if the weights are too large.
+    pub fn build(&mut self, arrives: &AnySignal) -> Result<(), Error> {
+        let dev = self.dev.clone();
+        self.build_inside(&dev, "", arrives)
+    }
+
+    pub(super) fn build_inside(
+        &mut self,
+        dev: &Cpu,
+        prefix: &str,
+        arrives: &AnySignal,
+    ) -> Result<(), Error> {
+        self.gives(arrives)?;
+        self.op.build(dev, prefix, arrives).map_err(|e| self.blame(e))?;
+        let mut arrives = arrives.clone();
+        if let Some(batch) = arrives.sizes.first_mut() {
+            *batch = None;
+        }
+        self.built = Some(arrives);
+        Ok(())
+    }
+
+    /// The weights: none before the layer is built.
+    pub fn weights(&self) -> impl Iterator<Item = &LayerWeight> {
+        self.op.weights().into_iter()
+    }
+
+    /// How many numbers the weights hold.
+    pub fn params(&self) -> usize {
+        self.weights().map(|weight| weight.values.len()).sum()
+    }
+
+    /// Reads all weights from a `.npz` or `.safetensors`. The layer has to be built.
+    ///
+    /// # Errors
+    /// Those of [`SaveWeights::load_weights`](crate::io::SaveWeights::load_weights).
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.load(WeightFile::open(path)?)
+    }
+
+    /// Reads all weights from a file that is open.
+    ///
+    /// # Errors
+    /// Those of [`WeightFile::load_into`].
+    pub fn load(&mut self, mut file: WeightFile) -> Result<(), Error> {
+        let wanted: Vec<_> = self.weights().map(|w| (w.name.clone(), w.sizes.clone())).collect();
+        file.check(&wanted)?;
+        let read = wanted.iter().map(|(name, _)| file.read(name));
+        let values: Vec<Vec<f32>> = read.collect::<Result<_, _>>()?;
+        self.op.set_weights(&mut values.into_iter())
+    }
+
+    /// Runs the layer. If it is not built, it is built for what arrives.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] for what it does not take, in the words of the compiler; those of the layer.
+    pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
+        let x = x.into();
+        if self.built.is_none() {
+            self.build(&x.signal())?;
+        }
+        self.run_built(x)
+    }
+
+    pub(super) fn run_built(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
+        self.gives(&x.signal())?;
+        self.op.run(x).map_err(|e| self.blame(e))
+    }
+
+    /// The typed layer or model, with these weights, if the config is what its type says. (The weights are
+    /// fresh ones if this layer has not been built.)
+    ///
+    /// # Errors
+    /// [`Error::Differences`], with all differences between the type and the config, or between the weights.
+    pub fn try_into<L>(self) -> Result<L, Error>
+    where
+        L: Configured + Build<L::Element, L::Device> + Parameters<L::Element, L::Device>,
+    {
+        let mut layer = L::from_config(&self.config())?;
+        if self.built.is_some() {
+            let weights = self.weights();
+            let weights = weights.map(|w| (w.name.clone(), w.sizes.clone(), w.values.clone()));
+            WeightFile::of(weights).load_into(&mut layer)?;
+        }
+        Ok(layer)
+    }
+}

@@ -1,0 +1,90 @@
+use dfdx::tensor::Cpu;
+
+use super::{Dynamic, DynamicValue, LayerWeight, dense::known_features, weights, words};
+use crate::{
+    config::{AnySignal, Initializer, custom::Options},
+    error::Error,
+};
+
+/// The batch normalisation of inference, or a layer normalisation.
+#[derive(Debug)]
+pub(crate) struct Norm {
+    /// Whether the mean and variance are weights, not those of the row.
+    moving: bool,
+    epsilon: f32,
+    /// The weights that there are, and how they are filled.
+    hows: Vec<(&'static str, Initializer)>,
+    features: Option<usize>,
+    weights: Vec<LayerWeight>,
+}
+
+impl Norm {
+    pub(crate) fn batch(options: &Options<'_>) -> Result<Self, Error> {
+        Self::new(options, true)
+    }
+
+    pub(crate) fn layer(options: &Options<'_>) -> Result<Self, Error> {
+        Self::new(options, false)
+    }
+
+    fn new(options: &Options<'_>, moving: bool) -> Result<Self, Error> {
+        let mut hows = Vec::new();
+        let mut weight = |name: &'static str, there: bool| {
+            if there {
+                hows.push((name, options.initializer(&format!("{name}_initializer"))?));
+            }
+            Ok::<_, Error>(())
+        };
+        weight("gamma", options.flag("scale")?)?;
+        weight("beta", options.flag("center")?)?;
+        weight("moving_mean", moving)?;
+        weight("moving_variance", moving)?;
+        let epsilon = options.number("epsilon")? as f32;
+        Ok(Self { moving, epsilon, hows, features: None, weights: Vec::new() })
+    }
+
+    fn weight(&self, name: &str) -> Option<&[f32]> {
+        let place = self.hows.iter().position(|(known, _)| *known == name)?;
+        Some(&self.weights.get(place)?.values)
+    }
+}
+
+impl Dynamic for Norm {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::last_axis(arrives)?;
+        words::features(arrives, self.features)?;
+        Ok(arrives.clone())
+    }
+
+    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
+        let features = known_features(arrives)?;
+        let weight = |&(name, how): &(&str, Initializer)| {
+            LayerWeight::new(dev, format!("{prefix}{name}"), vec![features], how)
+        };
+        self.weights = self.hows.iter().map(weight).collect::<Result<_, _>>()?;
+        self.features = Some(features);
+        Ok(())
+    }
+
+    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
+        let DynamicValue::Numbers { sizes, mut values, mask } = x else { return Ok(x) };
+        let n = self.features.unwrap_or(0).max(1);
+        let (gamma, beta) = (self.weight("gamma"), self.weight("beta"));
+        let (means, variances) = (self.weight("moving_mean"), self.weight("moving_variance"));
+        for row in values.chunks_mut(n) {
+            let of_row = (!self.moving).then(|| {
+                let mean = row.iter().sum::<f32>() / n as f32;
+                (mean, row.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n as f32)
+            });
+            for (i, v) in row.iter_mut().enumerate() {
+                let at = |list: Option<&[f32]>, default| list.map_or(default, |list| list[i]);
+                let (mean, variance) = of_row.unwrap_or((at(means, 0.0), at(variances, 1.0)));
+                let scaled = (*v - mean) / (variance + self.epsilon).sqrt();
+                *v = scaled * at(gamma, 1.0) + at(beta, 0.0);
+            }
+        }
+        Ok(DynamicValue::Numbers { sizes, values, mask })
+    }
+
+    weights!();
+}
