@@ -159,7 +159,7 @@ impl Dynamic for Embedding {
     }
 
     fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let DynamicValue::Ids { mut sizes, ids } = x else { return Ok(x) };
+        let DynamicValue::Tokens { mut sizes, ids } = x else { return Ok(x) };
         let steps = sizes.get(1).copied().unwrap_or(1);
         if let Some(at) = ids.iter().position(|&id| id >= self.rows) {
             let (row, step) = (at / steps.max(1), at % steps.max(1));

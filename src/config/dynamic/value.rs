@@ -35,7 +35,7 @@ pub enum DynamicValue {
         mask: Option<Mask>,
     },
     /// Token ids.
-    Ids {
+    Tokens {
         /// The sizes of the shape, the batch first.
         sizes: Vec<usize>,
         /// The ids.
@@ -61,7 +61,7 @@ impl DynamicValue {
     pub fn ids(sizes: impl Into<Vec<usize>>, ids: Vec<usize>) -> Result<Self, Error> {
         let sizes = sizes.into();
         count(&sizes, ids.len())?;
-        Ok(Self::Ids { sizes, ids })
+        Ok(Self::Tokens { sizes, ids })
     }
 
     /// The same numbers under a mask.
@@ -81,7 +81,7 @@ impl DynamicValue {
     /// The sizes of the shape, the batch first.
     pub fn sizes(&self) -> &[usize] {
         match self {
-            Self::Numbers { sizes, .. } | Self::Ids { sizes, .. } => sizes,
+            Self::Numbers { sizes, .. } | Self::Tokens { sizes, .. } => sizes,
         }
     }
 
@@ -89,7 +89,7 @@ impl DynamicValue {
     pub fn values(&self) -> &[f32] {
         match self {
             Self::Numbers { values, .. } => values,
-            Self::Ids { .. } => &[],
+            Self::Tokens { .. } => &[],
         }
     }
 
@@ -97,7 +97,7 @@ impl DynamicValue {
     pub fn mask(&self) -> Option<&Mask> {
         match self {
             Self::Numbers { mask, .. } => mask.as_ref(),
-            Self::Ids { .. } => None,
+            Self::Tokens { .. } => None,
         }
     }
 
@@ -106,7 +106,7 @@ impl DynamicValue {
         let kind = match self {
             Self::Numbers { mask: None, .. } => SignalKind::Numbers,
             Self::Numbers { .. } => SignalKind::Padded,
-            Self::Ids { .. } => SignalKind::Tokens,
+            Self::Tokens { .. } => SignalKind::Tokens,
         };
         AnySignal { kind, sizes: self.sizes().iter().copied().map(Some).collect() }
     }
@@ -123,7 +123,7 @@ impl DynamicValue {
     pub(super) fn into_values(self) -> Vec<f32> {
         match self {
             Self::Numbers { values, .. } => values,
-            Self::Ids { .. } => Vec::new(),
+            Self::Tokens { .. } => Vec::new(),
         }
     }
 }
@@ -189,7 +189,7 @@ impl<S: Shape> From<Tensor<S, f32, Cpu>> for DynamicValue {
 
 impl<S: Shape> From<Tensor<S, usize, Cpu>> for DynamicValue {
     fn from(ids: Tensor<S, usize, Cpu>) -> Self {
-        Self::Ids { sizes: sizes(ids.shape()), ids: numbers(&ids) }
+        Self::Tokens { sizes: sizes(ids.shape()), ids: numbers(&ids) }
     }
 }
 
@@ -233,7 +233,7 @@ impl<S: Sequence> FromDynamic for Masked<S> {
     fn from_dynamic(mut value: DynamicValue) -> Result<Masked<Tensor<S, f32, Cpu>>, Error> {
         let mask = match &mut value {
             DynamicValue::Numbers { mask, .. } => mask.take(),
-            DynamicValue::Ids { .. } => None,
+            DynamicValue::Tokens { .. } => None,
         };
         match mask {
             Some(mask) => Masked::new(value.tensor()?, mask),
@@ -249,7 +249,7 @@ impl<S: Sequence> FromDynamic for Masked<S> {
 impl<S: Shape> FromDynamic for Ids<S> {
     fn from_dynamic(value: DynamicValue) -> Result<Tensor<S, usize, Cpu>, Error> {
         match value {
-            DynamicValue::Ids { sizes, ids } => {
+            DynamicValue::Tokens { sizes, ids } => {
                 Cpu::default().try_tensor_from_vec_checked(ids, shape(&sizes)?)
             }
             _ => other::<Ids<S>, _>(&value),
