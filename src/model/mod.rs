@@ -77,7 +77,7 @@ mod wire;
 
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
-pub use wire::{Checked, Field, Gives, Infer, Next, Wire};
+pub use wire::{Carries, Checked, Field, Gives, Infer, Next, Part, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;
@@ -89,7 +89,7 @@ use crate::parameters::Build;
 use crate::{
     backend::{Backend, Element},
     layer::Layer,
-    parameters::Parameters,
+    parameters::{self, Named, Parameters},
     signal::Signal,
 };
 
@@ -105,4 +105,9 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     /// A table of the layers: what reaches each and what leaves it, what becomes of the mask, how many
     /// parameters it has, and which layers are input, hidden and output.
     fn summary() -> Summary;
+
+    /// The parameters by name, `lstm1.kernel` and so on, in the order of declaration.
+    fn parameters(&self) -> Vec<Named> {
+        parameters::list(self)
+    }
 }

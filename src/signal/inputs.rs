@@ -62,6 +62,37 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
     }
 }
 
+/// A signal that is two, [`Inputs`]: what `#[from(input.0)]` takes apart.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is one signal, not two",
+    label = "`.0` and `.1` take apart what is `Inputs<(.., ..)>`"
+)]
+pub trait Pair: Signal {
+    /// The first of the two.
+    type First: Signal;
+    /// The second of the two.
+    type Second: Signal;
+    /// Nothing.
+    const CHECK: () = ();
+
+    /// The two, apart.
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> (<Self::First as Signal>::Data<E, D, T>, <Self::Second as Signal>::Data<E, D, T>);
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Signal, B: Signal> Pair for Inputs<(A, B)> {
+    type First = A;
+    type Second = B;
+
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: (A::Data<E, D, T>, B::Data<E, D, T>),
+    ) -> (A::Data<E, D, T>, B::Data<E, D, T>) {
+        data
+    }
+}
+
 impl<X, Y, E, D> Value<E, D> for (X, Y)
 where
     X: Value<E, D>,

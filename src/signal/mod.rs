@@ -17,7 +17,7 @@ mod masked;
 mod value;
 
 pub use images::{Images, UnmaskedSteps};
-pub use inputs::Inputs;
+pub use inputs::{Inputs, Pair};
 pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
 pub use mask::Mask;
 pub use masked::Masked;

@@ -181,6 +181,7 @@ impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for BatchNorm<F, E, 
 
 impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for BatchNorm<F, E, D> {
     const PARAMS: usize = 4 * F;
+    const TRAINABLE: usize = 2 * F;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         visitor.visit(Parameter { name: "gamma", trainable: true, tensor: &mut self.gamma })?;
