@@ -11,6 +11,11 @@ use crate::{
 };
 
 /// A layer or model that can be made on a device.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made on a device",
+    label = "this has no `Build`",
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+)]
 pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// Makes the layer, with Keras's initial values, from the random numbers of the device.
     ///
@@ -48,6 +53,11 @@ pub trait Visitor<E: Element, D: Backend<E>> {
 /// The parameters of a layer or model.
 ///
 /// To only read them, visit a clone: tensors are shared, so that a clone of a model copies no numbers.
+#[diagnostic::on_unimplemented(
+    message = "the parameters of `{Self}` cannot be visited",
+    label = "this has no `Parameters`",
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+)]
 pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// How many numbers the parameters hold.
     const PARAMS: usize = 0;

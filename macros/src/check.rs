@@ -169,7 +169,7 @@ impl Model {
 fn check_holes(ty: &mut Type, generic: bool, errors: &mut Errors) {
     if matches!(ty, Type::Infer(_)) {
         errors.push(ty.span(), "a whole layer cannot be inferred: only a size within it");
-        *ty = parse_quote!(());
+        *ty = parse_quote!(::kerata::Identity);
         return;
     }
     let holes = infer::holes(ty);

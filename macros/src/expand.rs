@@ -54,8 +54,14 @@ impl Model {
 
     /// The signal of a value.
     fn value(&self, number: usize) -> TokenStream {
-        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
-        quote!(<#this as ::kerata::model::Wire<#number>>::Signal)
+        self.value_at(number, Span::call_site())
+    }
+
+    fn value_at(&self, number: usize, span: Span) -> TokenStream {
+        let (name, number) = (&self.item.ident, Literal::usize_unsuffixed(number));
+        let (_, generics, _) = self.item.generics.split_for_impl();
+        let name = Ident::new(&name.to_string(), span);
+        quote_spanned!(span => <#name #generics as ::kerata::model::Wire<#number>>::Signal)
     }
 
     fn output(&self) -> TokenStream {
@@ -77,14 +83,15 @@ impl Model {
         }
     }
 
-    /// `Checked<..>` of the check of a value, at its place.
-    fn checked(&self, number: usize, span: Span) -> TokenStream {
+    /// `Checked<..>` of one of the checks of a value, at its place.
+    fn checked(&self, number: usize, check: &str, span: Span) -> TokenStream {
         if self.is_generic() {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
         }
         let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
+        let check = Ident::new(check, span);
         quote_spanned! {span =>
-            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::CHECK }>
+            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::#check }>
         }
     }
 
@@ -101,7 +108,11 @@ fn wire(model: &Model, i: usize) -> Wired {
         layer.ty.clone()
     } else {
         let probe = infer::fill(&layer.ty, &quote!(0));
-        let size = quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE);
+        let size = if model.is_generic() {
+            quote!(0)
+        } else {
+            quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE)
+        };
         infer::fill(&layer.ty, &size)
     };
     let (element, device) = (&model.element, &model.device);
@@ -114,13 +125,14 @@ fn wire(model: &Model, i: usize) -> Wired {
             },
         }
     } else {
-        let checked = model.checked(i + 1, span);
+        let (wiring, field) =
+            (model.checked(i + 1, "CHECK", span), model.checked(i + 1, "FIELD", span));
         let field = quote_spanned! {span =>
-            <#checked as ::kerata::model::Field<#ty, #element, #device>>
+            <#field as ::kerata::model::Field<#ty, #element, #device>>
         };
         Through {
             layer: quote_spanned! {span =>
-                <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
+                <#wiring as ::kerata::model::Next<#ty, #input, #element, #device>>
             },
             build: field.clone(),
             parameters: field,
@@ -156,68 +168,73 @@ fn derives(attribute: &Attribute, name: &str) -> bool {
     found
 }
 
-/// One `Wire` a value: its signal, and the check of what gives it.
+/// One `Wire` a value: its signal, and the checks of what gives it.
 fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
-    let layers = wired.iter().enumerate().map(|(i, wired)| {
-        let (Wired { ty, input, .. }, layer) = (wired, &wired.through.layer);
-        let check = quote_spanned! {model.layers[i].ty.span() =>
-            let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
-            let _ = <#ty as ::kerata::parameters::Build<#element, #device>>::build;
-            let _ = <#ty as ::kerata::parameters::Parameters<#element, #device>>::PARAMS;
+    let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
+        let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
+        let checked = model.checked(i + 1, "CHECK", layer.ty.span());
+        let checks = quote_spanned! {layer.ty.span() =>
+            const CHECK: usize = {
+                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                0
+            };
+            const FIELD: usize =
+                <#checked as ::kerata::model::Complete<#ty, #element, #device>>::CHECK;
         };
-        wire_impl(model, i + 1, &quote!(#layer::Out), &check, model.layers[i].ty.span())
+        wire_impl(model, i + 1, &quote!(#through::Out), &checks)
     });
     let parts = model.parts.iter().enumerate().map(|(i, part)| {
         let number = model.part(i);
-        let (pair, at) = (model.value(part.of), Literal::usize_unsuffixed(part.at));
-        let checked = model.checked(number, part.span);
+        let (pair, at) = (model.value_at(part.of, part.span), Literal::usize_unsuffixed(part.at));
+        let checked = model.checked(number, "CHECK", part.span);
         let signal = quote!(<#checked as ::kerata::model::Part<#at, #pair>>::Signal);
-        let check = quote_spanned!(part.span => let () = <#pair as ::kerata::signal::Pair>::CHECK;);
-        wire_impl(model, number, &signal, &check, part.span)
+        let check = quote_spanned! {part.span =>
+            const CHECK: usize = {
+                let () = <#pair as ::kerata::signal::Pair>::CHECK;
+                0
+            };
+        };
+        wire_impl(model, number, &signal, &check)
     });
     std::iter::once(input_wire(model)).chain(layers).chain(parts).collect()
+}
+
+/// The input. What is wrong with the struct is told here: the signal is then an error, and so is silently
+/// whatever is made of it.
+fn input_wire(model: &Model) -> TokenStream {
+    let (input, span, errors) = (&model.input, model.input_span, model.errors.tokens());
+    let check = quote_spanned! {span =>
+        const CHECK: usize = {
+            let _ = <#input as ::kerata::signal::Signal>::MASKED;
+            0
+        };
+    };
+    let checked = if model.errors.is_empty() {
+        model.checked(0, "CHECK", span)
+    } else {
+        quote!(::kerata::model::Checked<{ #errors 0 }>)
+    };
+    let signal = quote_spanned!(span => <#checked as ::kerata::model::Carries<#input>>::Signal);
+    wire_impl(model, 0, &signal, &check)
 }
 
 fn wire_impl(
     model: &Model,
     number: usize,
     signal: &TokenStream,
-    check: &TokenStream,
-    span: Span,
+    checks: &TokenStream,
 ) -> TokenStream {
     let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let check = (!model.is_generic()).then(|| {
-        quote_spanned! {span =>
-            const CHECK: usize = {
-                #check
-                0
-            };
-        }
-    });
+    let checks = (!model.is_generic() && model.errors.is_empty()).then_some(checks);
     quote! {
         #[doc(hidden)]
         impl #generics ::kerata::model::Wire<#number> for #this #clause {
             type Signal = #signal;
-            #check
+            #checks
         }
     }
-}
-
-/// The input. What is wrong with the struct is told here: the signal is then an error, and so is silently
-/// whatever is made of it.
-fn input_wire(model: &Model) -> TokenStream {
-    let (input, errors) = (&model.input, model.errors.tokens());
-    let span = model.input_span;
-    let check = quote_spanned!(span => let _ = <#input as ::kerata::signal::Signal>::MASKED;);
-    let checked = if !model.errors.is_empty() {
-        quote!(::kerata::model::Checked<{ #errors 0 }>)
-    } else {
-        model.checked(0, span)
-    };
-    let signal = quote_spanned!(span => <#checked as ::kerata::model::Carries<#input>>::Signal);
-    wire_impl(model, 0, &signal, &check, span)
 }
 
 fn output_check(model: &Model) -> TokenStream {
@@ -338,7 +355,8 @@ fn shared(model: &Model, number: usize) -> TokenStream {
     match part {
         Some(part) => {
             let (pair, at) = (model.value(part.of), Literal::usize_unsuffixed(part.at));
-            let (checked, data) = (model.checked(number, part.span), shared(model, part.of));
+            let (checked, data) =
+                (model.checked(number, "CHECK", part.span), shared(model, part.of));
             quote! {
                 <#checked as ::kerata::model::Part<#at, #pair>>::take::<#element, #device>(#data)
             }

@@ -77,7 +77,7 @@ mod wire;
 
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
-pub use wire::{Carries, Checked, Field, Gives, Infer, Next, Part, Wire};
+pub use wire::{Carries, Checked, Complete, Field, Gives, Infer, Next, Part, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;

@@ -31,9 +31,11 @@ pub trait Wire<const VALUE: usize> {
     type Signal;
     /// Evaluates to 0 if what gives the value takes what reaches it.
     const CHECK: usize = 0;
+    /// Evaluates to 0 if, beyond that, what gives the value can be built and visited.
+    const FIELD: usize = 0;
 }
 
-/// A wiring that has been checked: the 0 of [`Wire::CHECK`].
+/// A wiring that has been checked: the 0 of [`Wire::CHECK`] or [`Wire::FIELD`].
 ///
 /// Where the check fails, this type is an error that has already been told, and so is everything that is
 /// made of it: one wrong layer gives one error.
@@ -51,7 +53,7 @@ impl<S: Signal> Carries<S> for Checked<0> {
 }
 
 /// One of two signals behind its check: `input.0` or `input.1`.
-pub trait Part<const AT: usize, S: Pair> {
+pub trait Part<const AT: usize, S: Signal> {
     /// The signal of the part.
     type Signal: Signal;
 
@@ -124,6 +126,17 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
         layer.call_mut(x)
     }
+}
+
+/// A layer behind its check, that can be built and visited as well.
+pub trait Complete<L, E: Element = f32, D: Backend<E> = Cpu> {
+    /// Evaluates to 0.
+    const CHECK: usize = 0;
+}
+
+impl<L: Build<E, D> + Parameters<E, D>, E: Element, D: Backend<E>> Complete<L, E, D>
+    for Checked<0>
+{
 }
 
 /// A field behind its check: a layer that can be built and visited.

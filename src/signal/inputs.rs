@@ -64,8 +64,9 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
 
 /// A signal that is two, [`Inputs`]: what `#[from(input.0)]` takes apart.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is one signal, not two",
-    label = "`.0` and `.1` take apart what is `Inputs<(.., ..)>`"
+    message = "two signals are needed here, `Inputs<(.., ..)>`, but `{Self}` arrives",
+    label = "here two signals are handled one by one",
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
 )]
 pub trait Pair: Signal {
     /// The first of the two.

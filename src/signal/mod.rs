@@ -73,6 +73,7 @@ pub trait Signal: 'static {
     fn display() -> String;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for S {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, E, D, T>;
 
