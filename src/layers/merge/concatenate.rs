@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{HasShape, ReshapeTo, TryConcatAlong},
     shapes::{Axis, Const, Dim, Shape},
-    tensor::{Tape, Tensor},
+    tensor::{Merge, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::same_sizes;
@@ -117,8 +117,15 @@ where
     D: Backend<E>,
     T: Tape<E, D>,
 {
-    let both: Tensor<(usize, usize), E, D, T> =
-        (rows(a)?, rows(b)?).try_concat_along(Axis::<1>).or_device()?;
+    let (a, b) = (rows(a)?, rows(b)?);
+    // dfdx cannot go over tensors without numbers.
+    let (without_a, without_b) = (a.shape().num_elements() == 0, b.shape().num_elements() == 0);
+    let both: Tensor<(usize, usize), E, D, T> = if without_a || without_b {
+        let ((a, tape), (b, other)) = (a.split_tape(), b.split_tape());
+        (if without_a { b } else { a }).put_tape(tape.merge(other))
+    } else {
+        (a, b).try_concat_along(Axis::<1>).or_device()?
+    };
     both.try_reshape_like(&shape).or_device()
 }
 

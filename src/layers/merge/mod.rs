@@ -7,7 +7,7 @@ pub use concatenate::{Concatenate, SideBySide};
 use dfdx::{
     prelude::{ChooseFrom, HasShape, TryAdd, TryMul, TrySub},
     shapes::Shape,
-    tensor::{Tape, Tensor},
+    tensor::{Merge, PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
@@ -51,6 +51,19 @@ fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
     if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
 }
 
+/// dfdx cannot go over two tensors without numbers.
+fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    a: Tensor<S, E, D, T>,
+    b: Tensor<S, E, D, T>,
+    f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    if a.shape().num_elements() > 0 {
+        return f(a, b);
+    }
+    let ((a, tape), (_, other)) = (a.split_tape(), b.split_tape());
+    Ok(a.put_tape(tape.merge(other)))
+}
+
 impl<S: Shape> Alike for Inputs<(S, S)> {
     type Shape = S;
     type Out = S;
@@ -64,7 +77,7 @@ impl<S: Shape> Alike for Inputs<(S, S)> {
         ) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         same_sizes(a.shape(), b.shape())?;
-        f(a, b, None)
+        unless_empty(a, b, |a, b| f(a, b, None))
     }
 }
 
@@ -83,7 +96,8 @@ impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
     ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
         same_sizes(a.values().shape(), b.values().shape())?;
         let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
-        Masked::new(f(a, b, Some([&mask, &other]))?, mask.or(&other)?)
+        let merged = unless_empty(a, b, |a, b| f(a, b, Some([&mask, &other])))?;
+        Masked::new(merged, mask.or(&other)?)
     }
 }
 
