@@ -1,7 +1,7 @@
 //! Building layers and visiting their parameters.
 
 use dfdx::{
-    shapes::Shape,
+    shapes::{HasShape, Shape},
     tensor::{Cpu, Tensor},
 };
 
@@ -11,6 +11,11 @@ use crate::{
 };
 
 /// A layer or model that can be made on a device.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made on a device",
+    label = "this has no `Build`",
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+)]
 pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// Makes the layer, with Keras's initial values, from the random numbers of the device.
     ///
@@ -48,9 +53,17 @@ pub trait Visitor<E: Element, D: Backend<E>> {
 /// The parameters of a layer or model.
 ///
 /// To only read them, visit a clone: tensors are shared, so that a clone of a model copies no numbers.
+#[diagnostic::on_unimplemented(
+    message = "the parameters of `{Self}` cannot be visited",
+    label = "this has no `Parameters`",
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+)]
 pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// How many numbers the parameters hold.
     const PARAMS: usize = 0;
+    /// How many of them an optimiser changes. A layer with running statistics has fewer than
+    /// [`PARAMS`](Parameters::PARAMS); a layer that holds others adds up theirs.
+    const TRAINABLE: usize = Self::PARAMS;
 
     /// Shows all parameters to a visitor.
     ///
@@ -59,6 +72,52 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     fn visit<V: Visitor<E, D>>(&mut self, _visitor: &mut V) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// What is known of a parameter without its numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The name within the model: that of the field, then that within the layer, `lstm1.kernel`.
+    pub name: String,
+    /// The sizes of its dimensions.
+    pub shape: Vec<usize>,
+    /// Whether an optimiser changes it.
+    pub trainable: bool,
+}
+
+/// All parameters of a model, in the order of declaration.
+pub(crate) fn list<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Vec<Named> {
+    #[derive(Default)]
+    struct List {
+        path: Vec<String>,
+        found: Vec<Named>,
+    }
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for List {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.path.push(parameter.name.to_owned());
+            self.found.push(Named {
+                name: self.path.join("."),
+                shape: parameter.tensor.shape().concrete().into(),
+                trainable: parameter.trainable,
+            });
+            self.path.pop();
+            Ok(())
+        }
+
+        fn enter(&mut self, name: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn leave(&mut self) {
+            self.path.pop();
+        }
+    }
+
+    let mut list = List::default();
+    // The only errors are those of the visitor, and this one has none.
+    let _ = model.clone().visit(&mut list);
+    list.found
 }
 
 /// The device of a model: that of its first parameter, or a default one if it has none.
@@ -93,6 +152,7 @@ macro_rules! tuples {
             for ($($layer,)*)
         {
             const PARAMS: usize = 0 $(+ $layer::PARAMS)*;
+            const TRAINABLE: usize = 0 $(+ $layer::TRAINABLE)*;
 
             fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
                 $(

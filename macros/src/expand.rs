@@ -1,12 +1,12 @@
 //! What a model turns into.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Attribute, Type, spanned::Spanned};
 
 use crate::{
+    check::{Layer, Model},
     infer,
-    parse::{Layer, Model},
 };
 
 /// What has been worked out for one field.
@@ -15,11 +15,20 @@ struct Wired {
     ty: Type,
     /// The signal that reaches it.
     input: TokenStream,
-    /// `Next`, through which it is called: silent where the check of the wiring has failed.
-    next: TokenStream,
-    /// `Field`, through which it is built and visited, silent likewise.
-    field: TokenStream,
-    /// `Shown`, through which its config is written and read, silent likewise.
+    /// How it is called, built and visited.
+    through: Through,
+}
+
+/// The paths that the functions of a layer are called through.
+///
+/// In a struct without generic parameters these go by way of the check of the wiring, and so they are
+/// silent where that has failed. A check cannot depend on generic parameters; there the layer's own traits
+/// are named, always with the same span, so that the compiler tells the same error once.
+struct Through {
+    layer: TokenStream,
+    build: TokenStream,
+    parameters: TokenStream,
+    /// Through which the config is written and read.
     shown: TokenStream,
 }
 
@@ -39,23 +48,32 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 
 impl Model {
     fn this(&self) -> TokenStream {
+        // Lints take what has the span of a macro for what it is.
         let name = &self.item.ident;
+        let name = Ident::new(&name.to_string(), Span::call_site().located_at(name.span()));
         let (_, generics, _) = self.item.generics.split_for_impl();
         quote!(#name #generics)
     }
 
-    fn is_generic(&self) -> bool {
-        !self.item.generics.params.is_empty()
+    /// The signal of a value.
+    fn value(&self, number: usize) -> TokenStream {
+        self.value_at(number, Span::call_site())
     }
 
-    /// The signal of a value: 0 is the input, `i + 1` what field `i` gives.
-    fn value(&self, number: usize) -> TokenStream {
-        if number == 0 {
-            let input = &self.input;
-            return quote!(#input);
-        }
-        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
-        quote!(<#this as ::kerata::model::Wire<#number>>::Signal)
+    fn value_at(&self, number: usize, span: Span) -> TokenStream {
+        let (name, number) = (&self.item.ident, Literal::usize_unsuffixed(number));
+        let (_, generics, _) = self.item.generics.split_for_impl();
+        let name = Ident::new(&name.to_string(), span);
+        quote_spanned!(span => <#name #generics as ::kerata::model::Wire<#number>>::Signal)
+    }
+
+    fn output(&self) -> TokenStream {
+        self.value(self.layers.len())
+    }
+
+    /// The number of a part among the values.
+    fn part(&self, index: usize) -> usize {
+        self.layers.len() + 1 + index
     }
 
     fn reaches(&self, layer: &Layer) -> TokenStream {
@@ -65,6 +83,18 @@ impl Model {
                 let values = several.iter().map(|&value| self.value(value));
                 quote!(::kerata::Inputs<(#(#values,)*)>)
             }
+        }
+    }
+
+    /// `Checked<..>` of one of the checks of a value, at its place.
+    fn checked(&self, number: usize, check: &str, span: Span) -> TokenStream {
+        if self.is_generic() {
+            return quote_spanned!(span => ::kerata::model::Checked<0>);
+        }
+        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
+        let check = Ident::new(check, span);
+        quote_spanned! {span =>
+            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::#check }>
         }
     }
 
@@ -81,29 +111,42 @@ fn wire(model: &Model, i: usize) -> Wired {
         layer.ty.clone()
     } else {
         let probe = infer::fill(&layer.ty, &quote!(0));
-        let size = quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE);
+        let size = if model.is_generic() {
+            quote!(0)
+        } else {
+            quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE)
+        };
         infer::fill(&layer.ty, &size)
     };
     let (element, device) = (&model.element, &model.device);
-    let (this, number) = (model.this(), Literal::usize_unsuffixed(i + 1));
-    // The check stands in the type: where it fails the type is an error that the compiler has already
-    // told, and everything behind it stays silent. A check cannot depend on generic parameters.
-    let check = if model.is_generic() {
-        quote!(0)
-    } else {
-        quote_spanned!(span => <#this as ::kerata::model::Wire<#number>>::CHECK)
-    };
-    let checked = quote_spanned!(span => ::kerata::model::Checked<{ #check }>);
-    let next = quote_spanned! {span =>
-        <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
-    };
-    let field = quote_spanned! {span =>
-        <#checked as ::kerata::model::Field<#ty, #input, #element, #device>>
-    };
+    let checked = model.checked(i + 1, "CHECK", span);
     let shown = quote_spanned! {span =>
-        <#checked as ::kerata::config::Shown<#ty, #input, #element, #device>>
+        <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    Wired { ty, input, next, field, shown }
+    let through = if model.is_generic() {
+        Through {
+            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
+            build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
+            parameters: quote_spanned! {span =>
+                <#ty as ::kerata::parameters::Parameters<#element, #device>>
+            },
+            shown,
+        }
+    } else {
+        let field = model.checked(i + 1, "FIELD", span);
+        let field = quote_spanned! {span =>
+            <#field as ::kerata::model::Field<#ty, #element, #device>>
+        };
+        Through {
+            layer: quote_spanned! {span =>
+                <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
+            },
+            build: field.clone(),
+            parameters: field,
+            shown,
+        }
+    };
+    Wired { ty, input, through }
 }
 
 /// The struct itself, with the sizes filled in.
@@ -113,7 +156,7 @@ fn item(model: &Model, wired: &[Wired]) -> TokenStream {
         field.ty = wired.ty.clone();
     }
     let derived = |name: &str| item.attrs.iter().any(|attribute| derives(attribute, name));
-    let derives = [("Clone", quote!(Clone)), ("Debug", quote!(Debug))];
+    let derives = [("Clone", quote!(::core::clone::Clone)), ("Debug", quote!(::core::fmt::Debug))];
     let derives = derives.iter().filter(|(name, _)| !derived(name)).map(|(_, path)| path);
     quote! {
         #[derive(#(#derives),*)]
@@ -133,54 +176,105 @@ fn derives(attribute: &Attribute, name: &str) -> bool {
     found
 }
 
-/// One `Wire` a value: its signal, and the check of the layer that gives it.
+/// One `Wire` a value: its signal, and the checks of what gives it.
 fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
-    let this = model.this();
-    let (generics, _, clause) = model.item.generics.split_for_impl();
     let (element, device) = (&model.element, &model.device);
-    let wires = wired.iter().enumerate().map(|(i, Wired { ty, input, next, .. })| {
-        let (number, span) = (Literal::usize_unsuffixed(i + 1), model.layers[i].ty.span());
-        let check = quote_spanned! {span =>
+    let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
+        let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
+        let checked = model.checked(i + 1, "CHECK", layer.ty.span());
+        let checks = quote_spanned! {layer.ty.span() =>
             const CHECK: usize = {
                 let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
                 0
             };
+            const FIELD: usize =
+                <#checked as ::kerata::model::Complete<#ty, #element, #device>>::CHECK;
         };
-        quote! {
-            #[doc(hidden)]
-            impl #generics ::kerata::model::Wire<#number> for #this #clause {
-                type Signal = #next::Out;
-                #check
-            }
-        }
+        wire_impl(model, i + 1, &quote!(#through::Out), &checks)
     });
-    wires.collect()
+    let parts = model.parts.iter().enumerate().map(|(i, part)| {
+        let number = model.part(i);
+        let (pair, at) = (model.value_at(part.of, part.span), Literal::usize_unsuffixed(part.at));
+        let checked = model.checked(number, "CHECK", part.span);
+        let signal = quote!(<#checked as ::kerata::model::Part<#at, #pair>>::Signal);
+        let check = quote_spanned! {part.span =>
+            const CHECK: usize = {
+                let () = <#pair as ::kerata::signal::TwoSignals>::CHECK;
+                0
+            };
+        };
+        wire_impl(model, number, &signal, &check)
+    });
+    std::iter::once(input_wire(model)).chain(layers).chain(parts).collect()
+}
+
+/// The input. What is wrong with the struct is told here: the signal is then an error, and so is silently
+/// whatever is made of it.
+fn input_wire(model: &Model) -> TokenStream {
+    let (input, span, errors) = (&model.input, model.input_span, model.errors.tokens());
+    let check = quote_spanned! {span =>
+        const CHECK: usize = {
+            let _ = <#input as ::kerata::signal::Signal>::MASKED;
+            0
+        };
+    };
+    let checked = if model.errors.is_empty() {
+        model.checked(0, "CHECK", span)
+    } else {
+        quote!(::kerata::model::Checked<{ #errors 0 }>)
+    };
+    let signal = quote_spanned!(span => <#checked as ::kerata::model::Carries<#input>>::Signal);
+    wire_impl(model, 0, &signal, &check)
+}
+
+fn wire_impl(
+    model: &Model,
+    number: usize,
+    signal: &TokenStream,
+    checks: &TokenStream,
+) -> TokenStream {
+    let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let checks = (!model.is_generic() && model.errors.is_empty()).then_some(checks);
+    quote! {
+        #[doc(hidden)]
+        impl #generics ::kerata::model::Wire<#number> for #this #clause {
+            type Signal = #signal;
+            #checks
+        }
+    }
 }
 
 fn output_check(model: &Model) -> TokenStream {
-    let Some(output) = &model.output else { return TokenStream::new() };
-    if model.is_generic() {
-        return TokenStream::new();
+    let Some((span, output)) = &model.output else { return TokenStream::new() };
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let last = model.output();
+    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
+    if !model.is_generic() {
+        return quote!(const _: () = #check;);
     }
-    let last = model.value(model.layers.len());
-    let span = output.span;
-    quote_spanned! {span =>
-        const _: () = <#last as ::kerata::model::Gives<#output>>::CHECK;
+    quote! {
+        const _: () = {
+            #[allow(dead_code)]
+            const fn check #generics () #clause {
+                #check
+            }
+        };
     }
 }
 
 fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let (input, element, device) = (&model.input, &model.element, &model.device);
-    let out = model.value(model.layers.len());
+    let (input, element, device) = (model.value(0), &model.element, &model.device);
+    let out = model.output();
     let (call, call_mut) = if model.is_chain() {
         (chain(model, wired, false), chain(model, wired, true))
     } else {
         (graph(model, wired, false), graph(model, wired, true))
     };
     let data = |signal: &TokenStream| quote!(<#signal as ::kerata::signal::Signal>::Data<#element, #device, KerataTape>);
-    let (x, y) = (data(&quote!(#input)), data(&out));
+    let (x, y) = (data(&input), data(&out));
     quote! {
         impl #generics ::kerata::Layer<#input, #element, #device> for #this #clause {
             type Out = #out;
@@ -204,11 +298,11 @@ fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
 
 /// The call of one layer.
 fn apply(layer: &Layer, wired: &Wired, training: bool) -> TokenStream {
-    let (next, name) = (&wired.next, &layer.name);
+    let (through, name) = (&wired.through.layer, &layer.name);
     if training {
-        quote!(#next::call_mut::<KerataTape>(&mut self.#name, x)?)
+        quote!(#through::call_mut::<KerataTape>(&mut self.#name, x)?)
     } else {
-        quote!(#next::call::<KerataTape>(&self.#name, x)?)
+        quote!(#through::call::<KerataTape>(&self.#name, x)?)
     }
 }
 
@@ -226,27 +320,29 @@ fn chain(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
 /// Branches: the values wait without a tape, and the tape goes from call to call.
 fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
-    let value = |number: usize| quote::format_ident!("value{number}");
-    let signal = |signal: &TokenStream| quote!(<#signal as ::kerata::signal::Signal>);
-    let (first, input) = (value(0), signal(&model.value(0)));
+    let signal = |number| {
+        let signal = model.value(number);
+        quote!(<#signal as ::kerata::signal::Signal>)
+    };
     let calls = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
-        let shared = layer.from.iter().map(|&from| {
-            let (signal, value) = (signal(&model.value(from)), value(from));
-            quote!(#signal::share::<#element, #device>(&#value))
-        });
+        let shared = layer.from.iter().map(|&from| shared(model, from));
         let shared = match layer.from.as_slice() {
             [_] => quote!(#(#shared)*),
             _ => quote!((#(#shared,)*)),
         };
-        let (reaches, gives) = (signal(&wired.input), signal(&model.value(i + 1)));
-        let (call, result) = (apply(layer, wired, training), value(i + 1));
+        let (reaches, gives) = (&wired.input, signal(i + 1));
+        let (call, result) = (apply(layer, wired, training), variable(i + 1));
         quote! {
-            let x = #reaches::put_tape::<#element, #device, KerataTape>(#shared, tape);
+            let x = <#reaches as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(
+                #shared,
+                tape,
+            );
             let x = #call;
             let (#result, tape) = #gives::split_tape::<#element, #device, KerataTape>(x);
         }
     });
-    let (last, out) = (value(model.layers.len()), signal(&model.value(model.layers.len())));
+    let (first, input) = (variable(0), signal(0));
+    let (last, out) = (variable(model.layers.len()), signal(model.layers.len()));
     quote! {
         let (#first, tape) = #input::split_tape::<#element, #device, KerataTape>(x);
         #(#calls)*
@@ -256,21 +352,50 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
     }
 }
 
+fn variable(number: usize) -> Ident {
+    quote::format_ident!("value{number}")
+}
+
+/// The data of a value, once more.
+fn shared(model: &Model, number: usize) -> TokenStream {
+    let (element, device) = (&model.element, &model.device);
+    let part = number.checked_sub(model.part(0)).map(|index| &model.parts[index]);
+    match part {
+        Some(part) => {
+            let (pair, at) = (model.value(part.of), Literal::usize_unsuffixed(part.at));
+            let (checked, data) =
+                (model.checked(number, "CHECK", part.span), shared(model, part.of));
+            quote! {
+                <#checked as ::kerata::model::Part<#at, #pair>>::take::<#element, #device>(#data)
+            }
+        }
+        None => {
+            let (signal, variable) = (model.value(number), variable(number));
+            quote! {
+                <#signal as ::kerata::signal::Signal>::share::<#element, #device>(&#variable)
+            }
+        }
+    }
+}
+
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let (element, device) = (&model.element, &model.device);
-    let fields = model.layers.iter().zip(wired);
-    let builds = fields.clone().map(|(layer, Wired { field, .. })| {
+    let fields = model.layers.iter().zip(wired.iter().map(|wired| &wired.through));
+    let builds = fields.clone().map(|(layer, Through { build, .. })| {
         let (name, span) = (&layer.name, layer.ty.span());
-        quote_spanned!(span => #name: #field::build(dev)?)
+        quote_spanned!(span => #name: #build::build(dev)?)
     });
-    let counts = wired.iter().map(|Wired { field, .. }| quote!(+ #field::PARAMS));
-    let visits = fields.map(|(layer, Wired { field, .. })| {
-        let (name, span, text) = (&layer.name, layer.ty.span(), layer.name.to_string());
+    let counts =
+        fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::PARAMS));
+    let trainable =
+        fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::TRAINABLE));
+    let visits = fields.map(|(layer, Through { parameters, .. })| {
+        let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
         quote_spanned! {span =>
             visitor.enter(#text);
-            #field::visit::<KerataVisitor>(&mut self.#name, visitor)?;
+            #parameters::visit::<KerataVisitor>(&mut self.#name, visitor)?;
             visitor.leave();
         }
     });
@@ -283,6 +408,7 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
 
         impl #generics ::kerata::parameters::Parameters<#element, #device> for #this #clause {
             const PARAMS: usize = 0 #(#counts)*;
+            const TRAINABLE: usize = 0 #(#trainable)*;
 
             fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
                 &mut self,
@@ -298,11 +424,22 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
 fn described(model: &Model, wired: &[Wired]) -> TokenStream {
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let (input, element, device) = (&model.input, &model.element, &model.device);
-    let (out, title) = (model.value(model.layers.len()), model.item.ident.to_string());
-    let rows = model.layers.iter().zip(wired).map(|(layer, Wired { field, .. })| {
-        let (name, first) = (layer.name.to_string(), layer.from.contains(&0));
-        quote!(#field::row(#name, #first))
+    let (element, device) = (&model.element, &model.device);
+    let (input, out, title) = (model.value(0), model.output(), model.item.ident.to_string());
+    let rows = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
+        let (Wired { ty, input, .. }, gives) = (wired, model.value(i + 1));
+        let Through { layer: call, parameters, .. } = &wired.through;
+        let name = layer.text();
+        let from = layer.from.iter().map(|&from| source(model, from));
+        quote! {
+            ::kerata::model::Row::of::<#ty, #input, #gives>(
+                #name,
+                &[#(#from),*],
+                #call::DROPS_MASK,
+                #parameters::PARAMS,
+                #parameters::TRAINABLE,
+            )
+        }
     });
     quote! {
         impl #generics ::kerata::model::Model<#element, #device> for #this #clause {
@@ -323,7 +460,7 @@ fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
     }
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let (input, element, device) = (&model.input, &model.element, &model.device);
+    let (input, element, device) = (model.value(0), &model.element, &model.device);
     let given = clause.map(|clause| &clause.predicates);
     let given = given.into_iter().flatten();
     // With a lifetime in front, a bound on a type that is known may also be one that does not hold.
@@ -331,13 +468,14 @@ fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
         quote_spanned!(layer.ty.span() => for<'kerata> #ty: ::kerata::config::Configured)
     });
     let clause = quote!(where #(#given,)* #(#clause,)*);
-    let shows = model.layers.iter().zip(wired).map(|(layer, Wired { shown, .. })| {
-        let (name, span, text) = (&layer.name, layer.ty.span(), layer.name.to_string());
+    let shows = model.layers.iter().zip(wired).map(|(layer, wired)| {
+        let (shown, name) = (&wired.through.shown, &layer.name);
+        let (span, text) = (layer.ty.span(), layer.text());
         quote_spanned!(span => #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);)
     });
     quote! {
         impl #generics ::kerata::config::Layers<#input, #element, #device> for #this #clause {
-            fn layers<KerataVisitor: ::kerata::config::LayerVisitor<#element, #device>>(
+            fn layers<KerataVisitor: ::kerata::config::LayerVisitor>(
                 &mut self,
                 visitor: &mut KerataVisitor,
             ) {
@@ -354,5 +492,17 @@ fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
                 fields.layers::<#input, Self, #element, #device>(self);
             }
         }
+    }
+}
+
+/// The name of a value.
+fn source(model: &Model, number: usize) -> String {
+    match (number, number.checked_sub(model.part(0))) {
+        (0, _) => "input".to_owned(),
+        (_, Some(index)) => {
+            let part = &model.parts[index];
+            format!("{}.{}", source(model, part.of), part.at)
+        }
+        (_, None) => model.layers[number - 1].text(),
     }
 }

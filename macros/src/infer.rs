@@ -1,10 +1,10 @@
 //! `_` in the type of a layer.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
-use syn::{GenericArgument, Type, parse_quote_spanned, spanned::Spanned, visit_mut::VisitMut};
-
-use crate::signal::is_hole;
+use quote::{quote, quote_spanned};
+use syn::{
+    GenericArgument, ItemStruct, Type, parse_quote_spanned, spanned::Spanned, visit_mut::VisitMut,
+};
 
 /// The places of `_` in a type.
 pub(crate) fn holes(ty: &Type) -> Vec<Span> {
@@ -27,7 +27,7 @@ pub(crate) fn fill(ty: &Type, with: &TokenStream) -> Type {
     struct Fill<'a>(&'a TokenStream);
     impl VisitMut for Fill<'_> {
         fn visit_generic_argument_mut(&mut self, argument: &mut GenericArgument) {
-            if is_hole(argument) {
+            if matches!(argument, GenericArgument::Type(Type::Infer(_))) {
                 let (with, span) = (self.0, argument.span());
                 let with = quote_spanned!(span => #with);
                 *argument = parse_quote_spanned!(span => { #with });
@@ -39,4 +39,12 @@ pub(crate) fn fill(ty: &Type, with: &TokenStream) -> Type {
     let mut ty = ty.clone();
     Fill(with).visit_type_mut(&mut ty);
     ty
+}
+
+/// The struct with 0 for each `_`, to stand in the place of one that is no model.
+pub(crate) fn without_holes(mut item: ItemStruct) -> ItemStruct {
+    for field in &mut item.fields {
+        field.ty = fill(&field.ty, &quote!(0));
+    }
+    item
 }

@@ -1,5 +1,7 @@
 //! Procedural macros of [`kerata`](https://docs.rs/kerata). They are documented there.
 
+mod check;
+mod errors;
 mod expand;
 mod infer;
 mod parse;
@@ -10,15 +12,20 @@ use proc_macro::TokenStream;
 /// Makes a model of a struct with one layer a field. See `kerata::model`.
 #[proc_macro_attribute]
 pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    match parse::Model::parse(arguments.into(), item.clone().into()) {
-        Ok(model) => expand::expand(&model).into(),
-        Err(error) => {
-            // The struct itself stays, so that what uses it gives no further errors.
-            let error = TokenStream::from(error.to_compile_error());
-            parse::without_holes(item.into()).map_or_else(
-                || error.clone(),
-                |item| [error.clone(), item.into()].into_iter().collect(),
-            )
+    let parsed = syn::parse::<parse::Arguments>(arguments).and_then(|arguments| {
+        let item = syn::parse::<syn::ItemStruct>(item.clone()).map_err(|error| {
+            syn::Error::new(error.span(), "`#[model]` stands on a struct with one layer a field")
+        })?;
+        Ok(check::Model::new(arguments, item))
+    });
+    match parsed {
+        Ok(Ok(model)) => expand::expand(&model).into(),
+        // The item itself stays, so that what uses it gives fewer further errors.
+        Ok(Err(refused)) => {
+            let (errors, item) = *refused;
+            let (errors, item) = (errors.tokens(), infer::without_holes(item));
+            quote::quote!(#errors #item).into()
         }
+        Err(error) => [error.to_compile_error().into(), item].into_iter().collect(),
     }
 }

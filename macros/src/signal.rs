@@ -1,104 +1,188 @@
 //! Signals as people write them: `(Batch, 28, 28, 1)`, `Ids<(Batch, 100)>`, `Masked<(Batch, 10, 8)>`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::{
-    Expr, GenericArgument, Ident, Path, PathArguments, Token, Type, parenthesized,
+    Expr, GenericParam, Generics, Path, PathArguments, Token, Type, parenthesized,
     parse::{Parse, ParseStream, discouraged::Speculative},
     punctuated::Punctuated,
     spanned::Spanned,
     token::Paren,
 };
 
-/// A signal, turned into the type that names it.
-pub(crate) struct Signal {
-    pub(crate) tokens: TokenStream,
-    pub(crate) span: Span,
-}
+use crate::errors::Errors;
 
-impl ToTokens for Signal {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.tokens.to_tokens(tokens);
-    }
-}
-
-impl Parse for Signal {
-    fn parse(input: ParseStream) -> syn::Result<Self> {
-        let span = input.span();
-        if input.peek(Paren) {
-            let content;
-            parenthesized!(content in input);
-            let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content)?;
-            let dims = dims.iter();
-            return Ok(Self { tokens: quote_spanned!(span => (#(#dims,)*)), span });
-        }
-        let path = input.call(Path::parse_mod_style)?;
-        if !input.peek(Token![<]) {
-            return Ok(Self { tokens: quote!(#path), span });
-        }
-        input.parse::<Token![<]>()?;
-        let several = path.segments.last().is_some_and(|last| last.ident == "Inputs");
-        let inner = if several && input.peek(Paren) {
-            let content;
-            parenthesized!(content in input);
-            let signals = Punctuated::<Signal, Token![,]>::parse_terminated(&content)?;
-            let signals = signals.iter();
-            quote!((#(#signals,)*))
-        } else {
-            input.parse::<Signal>()?.tokens
-        };
-        input.parse::<Token![>]>()?;
-        Ok(Self { tokens: quote_spanned!(span => #path<#inner>), span })
-    }
+/// A signal as it is written.
+pub(crate) enum Signal {
+    /// `(Batch, 10)`.
+    Shape(Span, Vec<Dim>),
+    /// `Masked<..>`, `Ids<..>`, or one of the user's own.
+    Wrapped(Path, Box<Signal>),
+    /// `Inputs<(.., ..)>`.
+    Several(Path, Vec<Signal>),
+    /// A type by its name alone.
+    Named(Path),
 }
 
 /// One dimension of a shape: a type such as `Batch`, or a size.
-struct Dim(TokenStream);
+pub(crate) enum Dim {
+    Named(Path),
+    Size(Expr),
+}
 
-impl ToTokens for Dim {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.0.to_tokens(tokens);
+const EXAMPLES: &str =
+    "a signal is a shape such as `(Batch, 10)`, a `Masked<(Batch, 10, 8)>` or `Ids<(Batch, 10)>`";
+
+impl Parse for Signal {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        if input.peek(Paren) {
+            let span = input.span();
+            let content;
+            parenthesized!(content in input);
+            let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content)?;
+            return Ok(Self::Shape(span, dims.into_iter().collect()));
+        }
+        let start = input.span();
+        let path =
+            input.call(Path::parse_mod_style).map_err(|_| syn::Error::new(start, EXAMPLES))?;
+        if !input.peek(Token![<]) {
+            return Ok(Self::Named(path));
+        }
+        input.parse::<Token![<]>()?;
+        let signal = if last_name(&path) == "Inputs" && input.peek(Paren) {
+            let content;
+            parenthesized!(content in input);
+            let signals = Punctuated::<Signal, Token![,]>::parse_terminated(&content)?;
+            Self::Several(path, signals.into_iter().collect())
+        } else {
+            Self::Wrapped(path, Box::new(input.parse()?))
+        };
+        input.parse::<Token![>]>()?;
+        Ok(signal)
     }
 }
 
 impl Parse for Dim {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let fork = input.fork();
-        if let Ok(Type::Path(path)) = fork.parse::<Type>()
+        if let Ok(Type::Path(ty)) = fork.parse::<Type>()
+            && ty.qself.is_none()
             && (fork.is_empty() || fork.peek(Token![,]))
-            && is_type(&path.path)
         {
             input.advance_to(&fork);
-            return Ok(Self(quote!(#path)));
+            return Ok(Self::Named(ty.path));
         }
-        let size: Expr = input.parse()?;
-        Ok(Self(quote_spanned!(size.span() => ::kerata::Const<{ #size }>)))
+        Ok(Self::Size(input.parse()?))
     }
 }
 
-/// Whether a path in the place of a dimension is a type: constants are written in capitals.
-fn is_type(path: &Path) -> bool {
-    let Some(last) = path.segments.last() else { return false };
-    let name = last.ident.to_string();
-    let capitals = name.chars().all(|c| !c.is_lowercase()) && name.chars().count() > 1;
-    !matches!(last.arguments, PathArguments::None) || !capitals
-}
-
-/// The names in `#[from(a, b)]`.
-pub(crate) fn names(arguments: &Punctuated<Ident, Token![,]>) -> Vec<Ident> {
-    arguments.iter().cloned().collect()
-}
-
-/// The last segment of a type's path, for messages.
-pub(crate) fn short_name(ty: &Type) -> String {
-    match ty {
-        Type::Path(path) => path.path.segments.last().map(|s| s.ident.to_string()),
-        _ => None,
+impl Signal {
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Shape(span, _) => *span,
+            Self::Wrapped(path, _) | Self::Several(path, _) | Self::Named(path) => path.span(),
+        }
     }
-    .unwrap_or_else(|| ty.to_token_stream().to_string())
+
+    /// The type that names the signal, in a struct with these generic parameters.
+    pub(crate) fn tokens(&self, generics: &Generics) -> TokenStream {
+        match self {
+            Self::Shape(span, dims) => {
+                let dims = dims.iter().map(|dim| dim.tokens(generics));
+                quote_spanned!(*span => (#(#dims,)*))
+            }
+            Self::Wrapped(path, inner) => {
+                let inner = inner.tokens(generics);
+                quote_spanned!(path.span() => #path<#inner>)
+            }
+            Self::Several(path, signals) => {
+                let signals = signals.iter().map(|signal| signal.tokens(generics));
+                quote_spanned!(path.span() => #path<(#(#signals,)*)>)
+            }
+            Self::Named(path) => quote!(#path),
+        }
+    }
+
+    pub(crate) fn check(&self, generics: &Generics, errors: &mut Errors) {
+        match self {
+            Self::Shape(span, dims) => match dims.first() {
+                None => errors.push(*span, EXAMPLES),
+                Some(first) if first.is_size(generics) => errors.push(
+                    first.span(),
+                    "the first dimension is the batch, whose size is not in the type: write `(Batch, ..)`",
+                ),
+                Some(_) => {}
+            },
+            Self::Wrapped(path, inner) => {
+                inner.check(generics, errors);
+                match (&**inner, last_name(path).as_str()) {
+                    (Self::Shape(span, dims), "Masked") if dims.len() == 1 => errors.push(
+                        *span,
+                        "a mask says which time steps are real: write `Masked<(Batch, Length, ..)>`",
+                    ),
+                    (Self::Wrapped(..) | Self::Several(..), "Masked" | "Ids") => {
+                        errors.push(inner.span(), "a shape is needed here, such as `(Batch, 10)`");
+                    }
+                    _ => {}
+                }
+            }
+            Self::Several(path, signals) => {
+                signals.iter().for_each(|signal| signal.check(generics, errors));
+                if signals.len() != 2 {
+                    let message = "`Inputs` are two: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`";
+                    errors.push(path.span(), message);
+                }
+            }
+            Self::Named(path) => {
+                if ["Batch", "Length", "usize"].contains(&last_name(path).as_str()) {
+                    errors.push(path.span(), EXAMPLES);
+                }
+            }
+        }
+    }
 }
 
-/// Whether an argument of a layer is `_`.
-pub(crate) fn is_hole(argument: &GenericArgument) -> bool {
-    matches!(argument, GenericArgument::Type(Type::Infer(_)))
+impl Dim {
+    fn span(&self) -> Span {
+        match self {
+            Self::Named(path) => path.span(),
+            Self::Size(size) => size.span(),
+        }
+    }
+
+    fn tokens(&self, generics: &Generics) -> TokenStream {
+        match self {
+            Self::Named(path) if self.is_size(generics) => {
+                quote_spanned!(path.span() => ::kerata::Const<{ #path }>)
+            }
+            Self::Named(path) => quote!(#path),
+            Self::Size(size) => quote_spanned!(size.span() => ::kerata::Const<{ #size }>),
+        }
+    }
+
+    /// Whether this is a number. Of a name, the generic parameters say it; otherwise a constant is what is
+    /// written in capitals.
+    fn is_size(&self, generics: &Generics) -> bool {
+        let path = match self {
+            Self::Named(path) => path,
+            Self::Size(_) => return true,
+        };
+        let parameter = generics.params.iter().find_map(|parameter| match parameter {
+            GenericParam::Const(of) if path.is_ident(&of.ident) => Some(true),
+            GenericParam::Type(of) if path.is_ident(&of.ident) => Some(false),
+            _ => None,
+        });
+        parameter.unwrap_or_else(|| {
+            let plain = path
+                .segments
+                .last()
+                .is_some_and(|last| matches!(last.arguments, PathArguments::None));
+            plain && last_name(path).chars().all(|c| !c.is_lowercase())
+        })
+    }
+}
+
+/// The last segment of a path.
+pub(crate) fn last_name(path: &Path) -> String {
+    path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default()
 }

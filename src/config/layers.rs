@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// Is shown every layer of a model, in order, with the signal that reaches it.
-pub trait LayerVisitor<E: Element, D: Backend<E>> {
+pub trait LayerVisitor {
     /// Shows one layer. The name is that of the field, or its place in the tuple.
-    fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L);
+    fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L);
 }
 
 /// A chain of layers that all have a config: a tuple, or a struct with `#[model]`.
@@ -28,7 +28,7 @@ pub trait LayerVisitor<E: Element, D: Backend<E>> {
 )]
 pub trait Layers<In: Signal, E: Element, D: Backend<E>>: Layer<In, E, D> {
     /// Shows the layers to a visitor.
-    fn layers<V: LayerVisitor<E, D>>(&mut self, visitor: &mut V);
+    fn layers<V: LayerVisitor>(&mut self, visitor: &mut V);
 }
 
 macro_rules! tuple {
@@ -42,7 +42,7 @@ macro_rules! tuple {
             $first: Layer<In, E, D> + Configured,
             $($layer: Layer<$before::Out, E, D> + Configured,)*
         {
-            fn layers<V: LayerVisitor<E, D>>(&mut self, visitor: &mut V) {
+            fn layers<V: LayerVisitor>(&mut self, visitor: &mut V) {
                 visitor.layer::<In, $first>("0", &mut self.0);
                 $(visitor.layer::<$before::Out, $layer>(stringify!($i), &mut self.$i);)*
             }
@@ -64,19 +64,13 @@ tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 
 tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);
 
 /// A field of a `#[model]` behind the check of its wiring: silent where that has failed.
-pub trait Shown<L, In: Signal, E: Element, D: Backend<E>> {
+pub trait Shown<L, In: Signal> {
     /// Shows the layer to a visitor.
-    fn show<V: LayerVisitor<E, D>>(name: &str, layer: &mut L, visitor: &mut V);
+    fn show<V: LayerVisitor>(name: &str, layer: &mut L, visitor: &mut V);
 }
 
-impl<L, In, E, D> Shown<L, In, E, D> for Checked<0>
-where
-    L: Layer<In, E, D> + Configured,
-    In: Signal,
-    E: Element,
-    D: Backend<E>,
-{
-    fn show<V: LayerVisitor<E, D>>(name: &str, layer: &mut L, visitor: &mut V) {
+impl<L: Configured, In: Signal> Shown<L, In> for Checked<0> {
+    fn show<V: LayerVisitor>(name: &str, layer: &mut L, visitor: &mut V) {
         visitor.layer::<In, L>(name, layer);
     }
 }
@@ -180,8 +174,8 @@ struct Writer<'a> {
     list: Vec<Value>,
 }
 
-impl<E: Element, D: Backend<E>> LayerVisitor<E, D> for Writer<'_> {
-    fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L) {
+impl LayerVisitor for Writer<'_> {
+    fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
         let mut inner = self.fields.inner(L::CLASS, "", Some(AnySignal::of::<In>()));
         // A place in a tuple is no name: Keras then makes one of the class.
         let name = Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()));
@@ -198,8 +192,8 @@ struct Reader<'a> {
     count: usize,
 }
 
-impl<E: Element, D: Backend<E>> LayerVisitor<E, D> for Reader<'_> {
-    fn layer<In: Signal, L: Layer<In, E, D> + Configured>(&mut self, name: &str, layer: &mut L) {
+impl LayerVisitor for Reader<'_> {
+    fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
         self.count += 1;
         let config = self.list.get(self.next);
         let class = config.map(|config| config.class_name.as_str());

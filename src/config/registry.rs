@@ -43,7 +43,8 @@ pub(super) fn is_activation(name: &str) -> bool {
 }
 
 /// The classes that have no dynamic layer.
-const OTHERS: [&str; 5] = ["Add", "Average", "Concatenate", "InputLayer", "Subtract"];
+const OTHERS: [&str; 8] =
+    ["Add", "Average", "Concatenate", "InputLayer", "Maximum", "Minimum", "Multiply", "Subtract"];
 
 /// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
 macro_rules! classes {
@@ -80,7 +81,7 @@ classes! {
     "GlobalAveragePooling2D": GlobalAveragePooling2d, GlobalPool::new;
     "GlobalMaxPooling1D": GlobalMaxPooling1d, GlobalPool::new;
     "GlobalMaxPooling2D": GlobalMaxPooling2d, GlobalPool::new;
-    "Identity": Linear, |o| Ok(Activate(o.custom.function("linear")?));
+    "Identity": layers::Identity, |o| Ok(Activate(o.custom.function("linear")?));
     "LSTM": Lstm<1, 1>, |o| Recurrent::new(o, Cell::Lstm);
     "LayerNormalization": LayerNorm<1>, Norm::layer;
     "Masking": layers::Masking, |o| Ok(Masking(o.number("mask_value")? as f32));

@@ -32,8 +32,11 @@ impl<X: Samples, Y: Samples> InMemory<X, Y> {
     /// Pairs inputs with targets.
     ///
     /// # Errors
-    /// [`Error::Empty`] if there are none, [`Error::Mismatch`] if there are more of one than of the other.
+    /// [`Error::Empty`] if there are none, [`Error::Mismatch`] if there are more of one than of the other, or
+    /// of one of two inputs than of the other.
     pub fn new(inputs: X, targets: Y) -> Result<Self, Error> {
+        inputs.check()?;
+        targets.check()?;
         if inputs.count() != targets.count() {
             let (expected, found) = (inputs.count(), targets.count());
             return Err(Error::mismatch("the number of targets", expected, found));

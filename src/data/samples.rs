@@ -7,7 +7,7 @@ use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
     shape::Batch,
-    signal::{Ids, Signal},
+    signal::{Ids, Inputs, Signal},
 };
 
 /// Many values of one kind, from which batches are made.
@@ -21,6 +21,7 @@ use crate::{
 /// | `Vec<[f32; F]>` | `(Batch, Const<F>)` |
 /// | `Vec<[[f32; F]; L]>` | `(Batch, Const<L>, Const<F>)`: sequences of features |
 /// | `Vec<[[[f32; C]; W]; H]>` | `(Batch, Const<H>, Const<W>, Const<C>)`: images |
+/// | a pair of any of these | [`Inputs`] of both, for a model with two inputs |
 ///
 /// `f64` in place of `f32` works too.
 #[diagnostic::on_unimplemented(
@@ -34,6 +35,14 @@ pub trait Samples {
 
     /// How many samples there are.
     fn count(&self) -> usize;
+
+    /// Looks for contradictions, such as two inputs that are not equally many.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// A batch of the samples at the given places, which are below [`count`](Samples::count).
     ///
@@ -122,3 +131,36 @@ macro_rules! numbers {
 }
 numbers!(f32);
 numbers!(f64);
+
+impl<A: Samples, B: Samples> Samples for (A, B) {
+    type Signal = Inputs<(A::Signal, B::Signal)>;
+
+    fn count(&self) -> usize {
+        self.0.count().min(self.1.count())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (first, second) = (self.0.count(), self.1.count());
+        if first != second {
+            return Err(Error::mismatch(
+                "the number of samples of the second input",
+                first,
+                second,
+            ));
+        }
+        self.0.check()?;
+        self.1.check()
+    }
+
+    fn batch<E: Element, D: Backend<E>>(
+        &self,
+        rows: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        Ok((self.0.batch::<E, D>(rows, dev)?, self.1.batch::<E, D>(rows, dev)?))
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        (self.0.select(rows), self.1.select(rows))
+    }
+}

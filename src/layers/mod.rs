@@ -5,12 +5,14 @@ mod conv;
 mod dense;
 mod dropout;
 mod embedding;
+mod identity;
 mod lstm;
 mod masking;
 mod merge;
 mod norm;
 mod pool;
 mod reshape;
+mod shared;
 mod time_distributed;
 mod unmask;
 
@@ -19,9 +21,12 @@ pub use conv::{Conv1d, Conv2d, ImagePadding, NoBias, UseBias, WithBias};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
+pub use identity::Identity;
 pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
-pub use merge::{Add, Alike, Average, Concatenate, SideBySide, Subtract};
+pub use merge::{
+    Add, Alike, Average, Concatenate, Maximum, Minimum, Multiply, SideBySide, Subtract,
+};
 pub use norm::{BatchNorm, LayerNorm};
 pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
@@ -30,5 +35,6 @@ pub use pool::{
 pub use reshape::{
     Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked, ZeroPadding2d,
 };
+pub use shared::Shared;
 pub use time_distributed::TimeDistributed;
 pub use unmask::Unmask;

@@ -98,6 +98,7 @@ impl<L: Build<E, D>, E: Element, D: Backend<E>> Build<E, D> for TimeDistributed<
 
 impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Parameters<E, D> for TimeDistributed<L> {
     const PARAMS: usize = L::PARAMS;
+    const TRAINABLE: usize = L::TRAINABLE;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         self.layer.visit(visitor)

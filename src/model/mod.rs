@@ -34,7 +34,10 @@
 //!   expressions are sizes. `output` is optional, and checked.
 //! - `element = f64` and `device = ..` choose another number type and device; the layers then name them too.
 //! - The struct gets [`Build`], [`Layer`], [`Parameters`], [`Model`], `Clone` and `Debug`. A model is a layer,
-//!   so models nest.
+//!   so models nest. A `#[derive(..)]` of your own stands below `#[model]`.
+//! - [`Model::parameters`] lists the weights by name, `lstm1.kernel` and so on.
+//! - A struct may be generic, over sizes (`struct Net<const UNITS: usize>`), numbers, devices and layers. Nothing
+//!   can be inferred there, so sizes are written out, and a wrong layer is told at the attribute too.
 //!
 //! # Branches
 //!
@@ -59,6 +62,32 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! A model with two inputs takes `Inputs<(A, B)>`; `#[from(input.0)]` and `#[from(input.1)]` take one of them.
+//! [`Shared`](crate::Shared) applies one layer to both:
+//!
+//! ```
+//! use kerata::{Batch, Concatenate, Cpu, Dense, Embedding, Error, Ids, Inputs, Lstm, MaskZero, model,
+//!     prelude::*};
+//!
+//! /// A text and three numbers about it.
+//! #[model(input = Inputs<(Ids<(Batch, 5)>, (Batch, 3))>, output = (Batch, 1))]
+//! struct Review {
+//!     #[from(input.0)]
+//!     embed: Embedding<100, 8, MaskZero>,
+//!     text: Lstm<_, 4>,
+//!     #[from(input.1)]
+//!     numbers: Dense<_, 4>,
+//!     #[from(text, numbers)]
+//!     both: Concatenate<_>,
+//!     score: Dense<_, 1>,
+//! }
+//!
+//! let model = Review::build(&Cpu::seed_from_u64(0))?;
+//! let (texts, numbers) = (vec![[1_usize, 2, 0, 0, 0]; 2], vec![[0.5_f32, 1.0, 2.0]; 2]);
+//! assert_eq!(model.predict(&(texts, numbers), 2)?.as_vec().len(), 2);
+//! # Ok::<(), Error>(())
+//! ```
+//!
 //! # Without the macro
 //!
 //! A tuple of layers is a layer, and a [`Sequential`] of a tuple is a model:
@@ -77,7 +106,7 @@ mod wire;
 
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
-pub use wire::{Checked, Field, Gives, Infer, Next, Wire};
+pub use wire::{Carries, Checked, Complete, Field, Gives, Infer, Next, Part, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;
@@ -89,7 +118,7 @@ use crate::parameters::Build;
 use crate::{
     backend::{Backend, Element},
     layer::Layer,
-    parameters::Parameters,
+    parameters::{self, Named, Parameters},
     signal::Signal,
 };
 
@@ -105,4 +134,9 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     /// A table of the layers: what reaches each and what leaves it, what becomes of the mask, how many
     /// parameters it has, and which layers are input, hidden and output.
     fn summary() -> Summary;
+
+    /// The parameters by name, `lstm1.kernel` and so on, in the order of declaration.
+    fn parameters(&self) -> Vec<Named> {
+        parameters::list(self)
+    }
 }

@@ -102,6 +102,7 @@ where
     D: Backend<E>,
 {
     const PARAMS: usize = L::PARAMS;
+    const TRAINABLE: usize = L::TRAINABLE;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         self.layers.visit(visitor)
@@ -129,6 +130,18 @@ pub trait Chain<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<In, E,
     fn rows() -> Vec<Row>;
 }
 
+fn row<L, In, E, D>(number: usize) -> Row
+where
+    L: Layer<In, E, D> + Parameters<E, D>,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    let from = number.checked_sub(1).map_or("input".to_owned(), |before| before.to_string());
+    let (name, drops) = (number.to_string(), L::DROPS_MASK);
+    Row::of::<L, In, L::Out>(&name, &[&from], drops, L::PARAMS, L::TRAINABLE)
+}
+
 macro_rules! chain {
     ($first:ident $($before:ident $layer:ident $i:tt)*) => {
         impl<In, E, D, $first, $($layer),*> Chain<In, E, D> for ($first, $($layer,)*)
@@ -141,8 +154,8 @@ macro_rules! chain {
         {
             fn rows() -> Vec<Row> {
                 vec![
-                    Row::of::<$first, In, E, D>("0", true),
-                    $(Row::of::<$layer, $before::Out, E, D>(stringify!($i), false),)*
+                    row::<$first, In, E, D>(0),
+                    $(row::<$layer, $before::Out, E, D>($i),)*
                 ]
             }
         }

@@ -2,12 +2,7 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 
-use crate::{
-    backend::{Backend, Element},
-    layer::Layer,
-    parameters::Parameters,
-    signal::Signal,
-};
+use crate::signal::Signal;
 
 /// What Keras's `model.summary()` shows: one row a layer. Print it with `{}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +22,8 @@ pub struct Row {
     pub layer: String,
     /// `input`, `hidden`, `output`, or `input, output`.
     pub role: &'static str,
+    /// The names of what the layer takes from: other layers, or `input`.
+    pub from: Vec<String>,
     /// What reaches the layer.
     pub input: String,
     /// What leaves it.
@@ -35,32 +32,37 @@ pub struct Row {
     pub mask: &'static str,
     /// How many numbers its parameters hold.
     pub params: usize,
+    /// How many of these an optimiser changes.
+    pub trainable: usize,
 }
 
 impl Row {
-    /// The row of the layer `L`, which `In` reaches; `first` if that is the input of the model.
-    pub fn of<L, In, E, D>(name: &str, first: bool) -> Self
-    where
-        L: Layer<In, E, D> + Parameters<E, D>,
-        In: Signal,
-        E: Element,
-        D: Backend<E>,
-    {
-        let mask = match (In::MASKED, <L::Out as Signal>::MASKED) {
+    /// The row of the layer `L`, which takes `In` from the layers named, or from the `input`, and gives `Out`.
+    pub fn of<L, In: Signal, Out: Signal>(
+        name: &str,
+        from: &[&str],
+        drops_mask: bool,
+        params: usize,
+        trainable: usize,
+    ) -> Self {
+        let mask = match (In::MASKED, Out::MASKED) {
             (false, false) => "",
             (false, true) => "made",
             (true, true) => "passed",
-            (true, false) if L::DROPS_MASK => "dropped",
+            (true, false) if drops_mask => "dropped",
             (true, false) => "consumed",
         };
+        let first = from.iter().any(|from| *from == "input" || from.starts_with("input."));
         Self {
             name: name.to_owned(),
             layer: short(std::any::type_name::<L>()),
             role: if first { "input" } else { "hidden" },
+            from: from.iter().map(|&from| from.to_owned()).collect(),
             input: In::display(),
-            output: <L::Out as Signal>::display(),
+            output: Out::display(),
             mask,
-            params: L::PARAMS,
+            params,
+            trainable,
         }
     }
 }
@@ -78,30 +80,49 @@ impl Summary {
     pub fn params(&self) -> usize {
         self.rows.iter().map(|row| row.params).sum()
     }
+
+    /// How many of these an optimiser changes.
+    pub fn trainable(&self) -> usize {
+        self.rows.iter().map(|row| row.trainable).sum()
+    }
+
+    /// Whether each layer takes what the one before it gives.
+    fn is_chain(&self) -> bool {
+        let before = std::iter::once("input").chain(self.rows.iter().map(|row| row.name.as_str()));
+        self.rows.iter().zip(before).all(|(row, before)| row.from == [before])
+    }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chain = self.is_chain();
         let mut table = Table::new();
         table.load_style(UTF8_HORIZONTAL_ONLY);
-        table.set_header(["name", "layer", "role", "takes", "gives", "mask", "params"]);
-        for row in &self.rows {
-            table.add_row([
-                row.name.as_str(),
-                &row.layer,
-                row.role,
-                &row.input,
-                &row.output,
-                row.mask,
-                &thousands(row.params),
-            ]);
+        let mut header = vec!["name", "layer", "role", "takes", "gives", "mask", "params"];
+        if !chain {
+            header.insert(3, "from");
         }
-        if let Some(params) = table.column_mut(6) {
+        let last = header.len() - 1;
+        table.set_header(header);
+        for row in &self.rows {
+            let (params, from) = (thousands(row.params), row.from.join(", "));
+            let mut cells =
+                vec![&row.name, &row.layer, row.role, &row.input, &row.output, row.mask, &params];
+            if !chain {
+                cells.insert(3, &from);
+            }
+            table.add_row(cells);
+        }
+        if let Some(params) = table.column_mut(last) {
             params.set_cell_alignment(CellAlignment::Right);
         }
         writeln!(f, "{}", self.model)?;
         writeln!(f, "{table}")?;
-        write!(f, "{} parameters", thousands(self.params()))
+        write!(f, "{} parameters", thousands(self.params()))?;
+        match self.params() - self.trainable() {
+            0 => Ok(()),
+            fixed => write!(f, ", {} of them not trainable", thousands(fixed)),
+        }
     }
 }
 

@@ -1,14 +1,13 @@
 //! What `#[model]` is made of.
 
-use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor::{Cpu, NoneTape, Tape};
 
-use super::Row;
 use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
     parameters::{Build, Parameters, Visitor},
-    signal::Signal,
+    signal::{Signal, TwoSignals},
 };
 
 /// The number that `_` stands for in the type of a layer that the signal `In` reaches.
@@ -25,25 +24,71 @@ pub trait Infer<In> {
     const SIZE: usize;
 }
 
-/// A value of a model: 0 is its input, `i + 1` is what its field `i` gives. Made by `#[model]`.
+/// A value of a model: 0 is its input, `i + 1` is what its field `i` gives, and behind these come the parts
+/// of values that are two. Made by `#[model]`.
 pub trait Wire<const VALUE: usize> {
     /// The signal of the value.
     type Signal;
-    /// Evaluates to 0 if the layer that gives the value takes what reaches it.
-    const CHECK: usize;
+    /// Evaluates to 0 if what gives the value takes what reaches it.
+    const CHECK: usize = 0;
+    /// Evaluates to 0 if, beyond that, what gives the value can be built and visited.
+    const FIELD: usize = 0;
 }
 
-/// A wiring that has been checked: the 0 of [`Wire::CHECK`].
+/// A wiring that has been checked: the 0 of [`Wire::CHECK`] or [`Wire::FIELD`].
 ///
 /// Where the check fails, this type is an error that has already been told, and so is everything that is
 /// made of it: one wrong layer gives one error.
 #[derive(Debug, Clone, Copy)]
 pub struct Checked<const CHECK: usize>;
 
+/// The input of a model behind its check.
+pub trait Carries<S> {
+    /// The signal.
+    type Signal: Signal;
+}
+
+impl<S: Signal> Carries<S> for Checked<0> {
+    type Signal = S;
+}
+
+/// One of two signals behind its check: `input.0` or `input.1`.
+pub trait Part<const AT: usize, S: Signal> {
+    /// The signal of the part.
+    type Signal: Signal;
+
+    /// The data of the part.
+    fn take<E: Element, D: Backend<E>>(
+        data: S::Data<E, D, NoneTape>,
+    ) -> <Self::Signal as Signal>::Data<E, D, NoneTape>;
+}
+
+impl<S: TwoSignals> Part<0, S> for Checked<0> {
+    type Signal = S::First;
+
+    fn take<E: Element, D: Backend<E>>(
+        data: S::Data<E, D, NoneTape>,
+    ) -> <S::First as Signal>::Data<E, D, NoneTape> {
+        S::split::<E, D, NoneTape>(data).0
+    }
+}
+
+impl<S: TwoSignals> Part<1, S> for Checked<0> {
+    type Signal = S::Second;
+
+    fn take<E: Element, D: Backend<E>>(
+        data: S::Data<E, D, NoneTape>,
+    ) -> <S::Second as Signal>::Data<E, D, NoneTape> {
+        S::split::<E, D, NoneTape>(data).1
+    }
+}
+
 /// A layer behind its check.
 pub trait Next<L, In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// The signal that leaves the layer.
     type Out: Signal;
+    /// [`Layer::DROPS_MASK`].
+    const DROPS_MASK: bool;
 
     /// [`Layer::call`].
     ///
@@ -66,6 +111,7 @@ pub trait Next<L, In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
 
 impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D> for Checked<0> {
     type Out = L::Out;
+    const DROPS_MASK: bool = L::DROPS_MASK;
 
     fn call<T: Tape<E, D>>(
         layer: &L,
@@ -82,10 +128,23 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
     }
 }
 
+/// A layer behind its check, that can be built and visited as well.
+pub trait Complete<L, E: Element = f32, D: Backend<E> = Cpu> {
+    /// Evaluates to 0.
+    const CHECK: usize = 0;
+}
+
+impl<L: Build<E, D> + Parameters<E, D>, E: Element, D: Backend<E>> Complete<L, E, D>
+    for Checked<0>
+{
+}
+
 /// A field behind its check: a layer that can be built and visited.
-pub trait Field<L, In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// [`Parameters::PARAMS`].
     const PARAMS: usize;
+    /// [`Parameters::TRAINABLE`].
+    const TRAINABLE: usize;
 
     /// [`Build::build`].
     ///
@@ -98,19 +157,16 @@ pub trait Field<L, In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// # Errors
     /// Those of the visitor.
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error>;
-
-    /// The row of the layer in a summary.
-    fn row(name: &str, first: bool) -> Row;
 }
 
-impl<L, In, E, D> Field<L, In, E, D> for Checked<0>
+impl<L, E, D> Field<L, E, D> for Checked<0>
 where
-    L: Layer<In, E, D> + Build<E, D> + Parameters<E, D>,
-    In: Signal,
+    L: Build<E, D> + Parameters<E, D>,
     E: Element,
     D: Backend<E>,
 {
     const PARAMS: usize = L::PARAMS;
+    const TRAINABLE: usize = L::TRAINABLE;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)
@@ -118,10 +174,6 @@ where
 
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error> {
         layer.visit(visitor)
-    }
-
-    fn row(name: &str, first: bool) -> Row {
-        Row::of::<L, In, E, D>(name, first)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inputs<T>(PhantomData<T>);
 
+#[diagnostic::do_not_recommend]
 impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
     const MASKED: bool = A::MASKED || B::MASKED;
 
@@ -59,6 +60,38 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
 
     fn display() -> String {
         format!("Inputs<({}, {})>", A::display(), B::display())
+    }
+}
+
+/// A signal that is two, [`Inputs`]: what `#[from(input.0)]` takes apart.
+#[diagnostic::on_unimplemented(
+    message = "two signals are needed here, `Inputs<(.., ..)>`, but `{Self}` arrives",
+    label = "here two signals are handled one by one",
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
+)]
+pub trait TwoSignals: Signal {
+    /// The first of the two.
+    type First: Signal;
+    /// The second of the two.
+    type Second: Signal;
+    /// Nothing.
+    const CHECK: () = ();
+
+    /// The two, apart.
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> (<Self::First as Signal>::Data<E, D, T>, <Self::Second as Signal>::Data<E, D, T>);
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Signal, B: Signal> TwoSignals for Inputs<(A, B)> {
+    type First = A;
+    type Second = B;
+
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: (A::Data<E, D, T>, B::Data<E, D, T>),
+    ) -> (A::Data<E, D, T>, B::Data<E, D, T>) {
+        data
     }
 }
 

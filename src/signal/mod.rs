@@ -17,7 +17,7 @@ mod masked;
 mod value;
 
 pub use images::{Images, UnmaskedSteps};
-pub use inputs::Inputs;
+pub use inputs::{Inputs, TwoSignals};
 pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
 pub use mask::Mask;
 pub use masked::Masked;
@@ -73,6 +73,7 @@ pub trait Signal: 'static {
     fn display() -> String;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for S {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, E, D, T>;
 
@@ -140,6 +141,7 @@ impl<S: Shape> Plain for S {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ids<S>(PhantomData<S>);
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for Ids<S> {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, usize, D, T>;
 
@@ -175,6 +177,7 @@ impl<S> Features for Ids<S> {
     const SIZE: usize = 0;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Sequence> Signal for Masked<S> {
     const MASKED: bool = true;
 

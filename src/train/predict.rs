@@ -15,8 +15,8 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
     /// The outputs of the model, of all samples in one, by the inference pass.
     ///
     /// # Errors
-    /// [`Error::Empty`] if there are no samples, [`Error::Invalid`] for a batch size of 0; and those of the
-    /// layers.
+    /// [`Error::Empty`] if there are no samples, [`Error::Mismatch`] if there are more of one of two inputs
+    /// than of the other, [`Error::Invalid`] for a batch size of 0; and those of the layers.
     ///
     /// ```
     /// use kerata::{Batch, Cpu, Dense, Error, Softmax, model, prelude::*};
@@ -41,6 +41,7 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
         X::Signal: Feeds<Self::Input>,
     {
         let batch_size = checked(batch_size)?;
+        inputs.check()?;
         let dev: D = parameters::device(self);
         let rows: Vec<usize> = (0..inputs.count()).collect();
         let outputs = rows.chunks(batch_size).map(|rows| {

@@ -2,15 +2,15 @@
 
 use dfdx::tensor::{PutTape, SplitTape, TensorFromVec};
 use kerata::{
-    Add, Average, Batch, Concatenate, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Linear,
-    Lstm, Mask, MaskZero, Masked, Masking, Relu, Sequences, Sigmoid, Softmax, Subtract, Tanh,
-    Tensor, TimeDistributed,
+    Add, Average, Batch, Concatenate, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Inputs,
+    Linear, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, Sequences,
+    Shared, Sigmoid, Softmax, Subtract, Tanh, Tensor, TimeDistributed,
     backend::LstmState,
     loss::MeanSquaredError,
     model,
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, Shape},
+    shape::{Const, Dim, Shape},
 };
 
 use crate::numeric::{Loss, Tape, check, tensor};
@@ -212,4 +212,68 @@ struct Branches {
 #[test]
 fn branches() {
     check(build::<Branches>(), tensor((5, Const), 1), |m, x| against_rows(m.forward(x).unwrap()));
+}
+
+#[model(input = (Batch, 4, 3), output = Masked<(Batch, 4, 2)>, element = f64)]
+struct Merged {
+    first: PutMask,
+    #[from(input)]
+    second: Masking,
+    left: Lstm<_, 2, Sequences, f64>,
+    #[from(first)]
+    right: Lstm<_, 2, Sequences, f64>,
+    #[from(left, right)]
+    product: Multiply,
+    #[from(left, right)]
+    largest: Maximum,
+    #[from(product, largest)]
+    smallest: Minimum,
+}
+
+/// Puts the mask of these tests on a sequence.
+#[derive(Debug, Clone)]
+struct PutMask;
+
+impl<B: Dim, L: Dim, F: Dim> Layer<(B, L, F), f64, Cpu> for PutMask {
+    type Out = Masked<(B, L, F)>;
+
+    fn call<T: dfdx::tensor::Tape<f64, Cpu>>(
+        &self,
+        x: Tensor<(B, L, F), f64, Cpu, T>,
+    ) -> Result<Masked<Tensor<(B, L, F), f64, Cpu, T>>, Error> {
+        Masked::new(x, mask())
+    }
+}
+
+impl Build<f64, Cpu> for PutMask {
+    fn build(_: &Cpu) -> Result<Self, Error> {
+        Ok(Self)
+    }
+}
+
+impl Parameters<f64, Cpu> for PutMask {}
+
+#[test]
+fn merges_under_masks() {
+    check(build::<Merged>(), tensor((5, Const, Const), 1), |m, x| {
+        against(m.forward(x).unwrap().into_parts().0)
+    });
+}
+
+#[model(input = Inputs<((Batch, 3), (Batch, 3))>, output = (Batch, 2), element = f64)]
+struct Twice {
+    both: Shared<Dense<_, 4, Tanh, f64>>,
+    #[from(both.1)]
+    second: Dense<_, 4, Tanh, f64>,
+    #[from(both.0, second)]
+    product: Multiply,
+    head: Dense<_, 2, Linear, f64>,
+}
+
+#[test]
+fn shared_layers() {
+    check(build::<Twice>(), tensor((5, Const), 1), |m, x| {
+        let twice = x.retaped::<Tape>().try_square().unwrap();
+        against_rows(m.forward((x, twice)).unwrap())
+    });
 }

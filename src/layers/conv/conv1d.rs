@@ -101,6 +101,7 @@ where
 
 macro_rules! for_conv1d {
     ($trait:ident $(<$($argument:ident),*>)?, [$($more:tt)*] $($body:tt)*) => {
+        #[diagnostic::do_not_recommend]
         impl<
             $($more)*
             const I: usize,

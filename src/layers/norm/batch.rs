@@ -165,6 +165,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for BatchNorm<F, E, D> {
     const SIZE: usize = In::SIZE;
 }
@@ -184,6 +185,7 @@ impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for BatchNorm<F, E, 
 
 impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for BatchNorm<F, E, D> {
     const PARAMS: usize = 4 * F;
+    const TRAINABLE: usize = 2 * F;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         visitor.visit(Parameter { name: "gamma", trainable: true, tensor: &mut self.gamma })?;

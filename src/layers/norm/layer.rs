@@ -79,6 +79,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for LayerNorm<F, E, D> {
     const SIZE: usize = In::SIZE;
 }

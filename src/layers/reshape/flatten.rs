@@ -139,6 +139,7 @@ impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> fo
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: Unmasked, const N: usize> Infer<In> for Flatten<N> {
     const SIZE: usize = product(In::SIZES);
 }

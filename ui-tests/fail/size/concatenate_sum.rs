@@ -1,5 +1,5 @@
-//~lines 26
-//~ N is the number of features of both inputs together
+//~lines 32
+//~ both inputs together have 12 features, but this is `Concatenate<13>`
 use kerata::{Batch, Concatenate, Dense, model};
 
 #[model(input = (Batch, 8))]

@@ -1,11 +1,10 @@
-//! Layers that make one signal of two.
-
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, TryAdd, TryConcatAlong, TryMul, TrySub},
+    prelude::{HasShape, ReshapeTo, TryConcatAlong},
     shapes::{Axis, Const, Dim, Shape},
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
+use super::same_sizes;
 use crate::{
     backend::{Backend, Element},
     config::{Configured, Fields},
@@ -13,133 +12,15 @@ use crate::{
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameters},
-    shape::Sequence,
     signal::{Inputs, Masked, Signal},
 };
-
-/// Two inputs of one shape: what a layer takes that merges them number by number.
-#[diagnostic::on_unimplemented(
-    message = "two inputs of one shape are needed here, both masked or both not, but `{Self}` arrives",
-    label = "this layer merges two inputs of one shape",
-    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
-    note = "`Unmask` drops the mask of one of them on purpose"
-)]
-pub trait Alike: Signal {
-    /// The shape of both.
-    type Shape: Shape;
-    /// The one signal that is made of them.
-    type Out: Signal;
-
-    /// Merges the numbers; of two masks, a step is kept that one of them keeps.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if the two have different sizes; those of `f`.
-    #[allow(clippy::type_complexity)]
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        x: Self::Data<E, D, T>,
-        f: impl FnOnce(
-            Tensor<Self::Shape, E, D, T>,
-            Tensor<Self::Shape, E, D, T>,
-        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-}
-
-fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
-    if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
-}
-
-impl<S: Shape> Alike for Inputs<(S, S)> {
-    type Shape = S;
-    type Out = S;
-
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): (Tensor<S, E, D, T>, Tensor<S, E, D, T>),
-        f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
-    ) -> Result<Tensor<S, E, D, T>, Error> {
-        same_sizes(a.shape(), b.shape())?;
-        f(a, b)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
-    type Shape = S;
-    type Out = Masked<S>;
-
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): (Masked<Tensor<S, E, D, T>>, Masked<Tensor<S, E, D, T>>),
-        f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
-    ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
-        same_sizes(a.values().shape(), b.values().shape())?;
-        let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
-        Masked::new(f(a, b)?, mask.or(&other)?)
-    }
-}
-
-macro_rules! merge {
-    ($(#[$doc:meta])* $name:ident, $a:ident, $b:ident => $merged:expr) => {
-        $(#[$doc])*
-        ///
-        /// # Shapes
-        /// - input `Inputs<(S, S)>`, or `Inputs<(Masked<S>, Masked<S>)>`: a step is kept that one of the
-        ///   masks keeps
-        /// - output `S`, or `Masked<S>`
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct $name;
-
-        impl<In: Alike, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
-            type Out = In::Out;
-
-            fn call<T: Tape<E, D>>(
-                &self,
-                x: In::Data<E, D, T>,
-            ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
-                In::merge(x, |$a, $b| $merged)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-            fn build(_: &D) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
-
-        impl Configured for $name {
-            const CLASS: &'static str = stringify!($name);
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, _: &mut Fields) {}
-        }
-    };
-}
-
-merge! {
-    /// The sum of two inputs, as behind a residual branch.
-    ///
-    /// Keras: [`Add`](https://keras.io/api/layers/merging_layers/add/).
-    Add, a, b => a.try_add(b).or_device()
-}
-merge! {
-    /// The first input minus the second.
-    ///
-    /// Keras: [`Subtract`](https://keras.io/api/layers/merging_layers/subtract/).
-    Subtract, a, b => a.try_sub(b).or_device()
-}
-merge! {
-    /// The mean of two inputs.
-    ///
-    /// Keras: [`Average`](https://keras.io/api/layers/merging_layers/average/).
-    Average, a, b => a.try_add(b).or_device()?.try_mul(E::of(0.5)).or_device()
-}
 
 /// Two inputs that differ in their features only: what [`Concatenate`] takes.
 #[diagnostic::on_unimplemented(
     message = "two inputs that differ in their features only are needed here, both masked or both not, but `{Self}` arrives",
     label = "this layer puts the features of two inputs side by side",
-    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
+    note = "`Unmask` drops the mask of one of them on purpose"
 )]
 pub trait SideBySide: Signal {
     /// The features of both together.
@@ -179,10 +60,7 @@ pub struct Concatenate<const N: usize>;
 impl<In: SideBySide, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> for Concatenate<N> {
     type Out = In::Out<N>;
 
-    const CHECK: () = assert!(
-        N == In::FEATURES,
-        "`Concatenate<N>`: N is the number of features of both inputs together; write `Concatenate<_>`"
-    );
+    const CHECK: () = check_features(N, In::FEATURES);
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -190,6 +68,18 @@ impl<In: SideBySide, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> 
     ) -> Result<<In::Out<N> as Signal>::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
         In::concatenate::<N, E, D, T>(x)
+    }
+}
+
+const fn check_features(n: usize, both: usize) {
+    if n != both {
+        const_panic::concat_panic!(
+            "both inputs together have ",
+            both,
+            " features, but this is `Concatenate<",
+            n,
+            ">`: write `Concatenate<_>`"
+        );
     }
 }
 
@@ -238,8 +128,15 @@ where
     D: Backend<E>,
     T: Tape<E, D>,
 {
-    let both: Tensor<(usize, usize), E, D, T> =
-        (rows(a)?, rows(b)?).try_concat_along(Axis::<1>).or_device()?;
+    let (a, b) = (rows(a)?, rows(b)?);
+    // dfdx cannot go over tensors without numbers.
+    let (without_a, without_b) = (a.shape().num_elements() == 0, b.shape().num_elements() == 0);
+    let both: Tensor<(usize, usize), E, D, T> = if without_a || without_b {
+        let ((a, tape), (b, other)) = (a.split_tape(), b.split_tape());
+        (if without_a { b } else { a }).put_tape(tape.merge(other))
+    } else {
+        (a, b).try_concat_along(Axis::<1>).or_device()?
+    };
     both.try_reshape_like(&shape).or_device()
 }
 

@@ -1,0 +1,189 @@
+//! A model, and everything that is wrong with it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, spanned::Spanned};
+
+use crate::{
+    errors::Errors,
+    infer,
+    parse::{Arguments, Source, sources},
+    signal::{Signal, last_name},
+};
+
+/// A struct under `#[model(..)]`.
+///
+/// Its values have numbers: 0 is the input, `i + 1` what field `i` gives, and behind these come the parts
+/// of values that are two.
+pub(crate) struct Model {
+    pub(crate) item: ItemStruct,
+    pub(crate) input: TokenStream,
+    pub(crate) input_span: Span,
+    pub(crate) output: Option<(Span, TokenStream)>,
+    pub(crate) element: Type,
+    pub(crate) device: Type,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) parts: Vec<Part>,
+    /// With errors, what is made of the model only serves to keep the compiler silent about it.
+    pub(crate) errors: Errors,
+}
+
+/// One field.
+pub(crate) struct Layer {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+    /// From which values its input comes.
+    pub(crate) from: Vec<usize>,
+}
+
+/// One of the two that a value is made of.
+pub(crate) struct Part {
+    /// The value.
+    pub(crate) of: usize,
+    /// 0 or 1.
+    pub(crate) at: usize,
+    pub(crate) span: Span,
+}
+
+impl Layer {
+    /// The name that messages, summaries and parameters have for it.
+    pub(crate) fn text(&self) -> String {
+        self.name.unraw().to_string()
+    }
+}
+
+impl Model {
+    /// The errors and the struct, if it has no named fields: then nothing can be made of it.
+    pub(crate) fn new(
+        arguments: Arguments,
+        item: ItemStruct,
+    ) -> Result<Self, Box<(Errors, ItemStruct)>> {
+        let mut errors = arguments.errors;
+        if !arguments.keys.iter().any(|key| key == "input") {
+            errors.push(
+                Span::call_site(),
+                "say what the model takes, for example `#[model(input = (Batch, 28, 28, 1))]`",
+            );
+        }
+        for signal in [&arguments.input, &arguments.output].into_iter().flatten() {
+            signal.check(&item.generics, &mut errors);
+        }
+        match &item.fields {
+            Fields::Named(fields) if !fields.named.is_empty() => {}
+            Fields::Unnamed(fields) => {
+                let message = "the layers of a model have names: write `struct Model { first: .., second: .. }`";
+                errors.push(fields.span(), message);
+                return Err(Box::new((errors, item)));
+            }
+            _ => {
+                errors.push(item.ident.span(), "a model has at least one layer");
+                return Err(Box::new((errors, item)));
+            }
+        }
+        let tokens = |signal: &Signal| signal.tokens(&item.generics);
+        let mut model = Self {
+            input: arguments.input.as_ref().map_or_else(|| quote!(()), tokens),
+            input_span: arguments.input.as_ref().map_or_else(Span::call_site, Signal::span),
+            output: arguments.output.as_ref().map(|output| (output.span(), tokens(output))),
+            element: arguments.element.unwrap_or_else(|| parse_quote!(f32)),
+            device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
+            layers: Vec::new(),
+            parts: Vec::new(),
+            errors,
+            item,
+        };
+        model.layers();
+        Ok(model)
+    }
+
+    pub(crate) fn is_generic(&self) -> bool {
+        !self.item.generics.params.is_empty()
+    }
+
+    fn layers(&mut self) {
+        let generic = self.is_generic();
+        let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
+        let count = fields.len();
+        for (i, field) in fields.iter_mut().enumerate() {
+            let name = field.ident.clone().unwrap_or_else(|| format_ident!("layer{i}"));
+            field.attrs.retain(|attribute| {
+                let cfg = attribute.path().is_ident("cfg");
+                if cfg {
+                    let message = "`#[cfg(..)]` cannot stand on a layer: put it on two structs, one for each case";
+                    self.errors.push(attribute.span(), message);
+                }
+                !cfg
+            });
+            check_holes(&mut field.ty, generic, &mut self.errors);
+            let from = sources(&mut field.attrs, &mut self.errors);
+            let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
+            self.layers.push(Layer { name, ty: field.ty.clone(), from });
+        }
+        self.item.fields = fields;
+        self.check_use();
+    }
+
+    /// The numbers of the values that `#[from(..)]` names.
+    fn resolve(&mut self, sources: &[Source], fields: usize) -> Option<Vec<usize>> {
+        let mut values = Vec::new();
+        for Source { name, parts } in sources {
+            let field = self.layers.iter().position(|layer| layer.name == *name);
+            let Some(value) = field.map(|i| i + 1).or_else(|| (name == "input").then_some(0))
+            else {
+                let fields = self.layers.iter().map(|layer| format!("`{}`", layer.text()));
+                let known: Vec<_> = std::iter::once("`input`".to_owned()).chain(fields).collect();
+                let message = format!(
+                    "no field before this one has the name `{name}`: there are {}",
+                    known.join(", ")
+                );
+                self.errors.push(name.span(), message);
+                return None;
+            };
+            let part = |of, &(at, span): &(usize, Span)| {
+                let known = self.parts.iter().position(|part| (part.of, part.at) == (of, at));
+                let index = known.unwrap_or_else(|| {
+                    self.parts.push(Part { of, at, span });
+                    self.parts.len() - 1
+                });
+                fields + 1 + index
+            };
+            values.push(parts.iter().fold(value, part));
+        }
+        Some(values)
+    }
+
+    fn check_use(&mut self) {
+        let used = |value| {
+            self.layers.iter().any(|layer| layer.from.contains(&value))
+                || self.parts.iter().any(|part| part.of == value)
+        };
+        for (i, layer) in self.layers.iter().enumerate().take(self.layers.len() - 1) {
+            if !used(i + 1) {
+                let message = format!("nothing takes what `{}` gives", layer.text());
+                self.errors.push(layer.name.span(), message);
+            }
+        }
+    }
+}
+
+fn check_holes(ty: &mut Type, generic: bool, errors: &mut Errors) {
+    if matches!(ty, Type::Infer(_)) {
+        errors.push(ty.span(), "a whole layer cannot be inferred: only a size within it");
+        *ty = parse_quote!(::kerata::Identity);
+        return;
+    }
+    let holes = infer::holes(ty);
+    let name = match &*ty {
+        Type::Path(path) => last_name(&path.path),
+        other => quote!(#other).to_string(),
+    };
+    if let (true, Some(hole)) = (generic, holes.first()) {
+        let message = format!(
+            "`_` cannot be inferred in a struct with generic parameters: write the number of features that reaches `{name}`"
+        );
+        errors.push(*hole, message);
+    } else if let Some(second) = holes.get(1) {
+        let message = format!("only one parameter of `{name}` can be inferred: write this one out");
+        errors.push(*second, message);
+    }
+}

@@ -1,0 +1,227 @@
+//! Layers that make one signal of two.
+
+mod concatenate;
+
+pub use concatenate::{Concatenate, SideBySide};
+
+use dfdx::{
+    prelude::{ChooseFrom, HasShape, TryAdd, TryMul, TrySub},
+    shapes::Shape,
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    config::{Configured, Fields},
+    error::{Error, OrDevice},
+    layer::Layer,
+    parameters::{Build, Parameters},
+    shape::Sequence,
+    signal::{Inputs, Mask, Masked, Signal},
+};
+
+/// Two inputs of one shape: what a layer takes that merges them number by number.
+#[diagnostic::on_unimplemented(
+    message = "two inputs of one shape are needed here, both masked or both not, but `{Self}` arrives",
+    label = "this layer merges two inputs of one shape",
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
+    note = "`Unmask` drops the mask of one of them on purpose"
+)]
+pub trait Alike: Signal {
+    /// The shape of both.
+    type Shape: Shape;
+    /// The one signal that is made of them.
+    type Out: Signal;
+
+    /// Merges the numbers, with an eye on the masks; of two masks, a step is kept that one of them keeps.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the two have different sizes; those of `f`.
+    #[allow(clippy::type_complexity)]
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+        f: impl FnOnce(
+            Tensor<Self::Shape, E, D, T>,
+            Tensor<Self::Shape, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+}
+
+fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
+    if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
+}
+
+/// dfdx cannot go over two tensors without numbers.
+fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    a: Tensor<S, E, D, T>,
+    b: Tensor<S, E, D, T>,
+    f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    if a.shape().num_elements() > 0 {
+        return f(a, b);
+    }
+    let ((a, tape), (_, other)) = (a.split_tape(), b.split_tape());
+    Ok(a.put_tape(tape.merge(other)))
+}
+
+impl<S: Shape> Alike for Inputs<(S, S)> {
+    type Shape = S;
+    type Out = S;
+
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): (Tensor<S, E, D, T>, Tensor<S, E, D, T>),
+        f: impl FnOnce(
+            Tensor<S, E, D, T>,
+            Tensor<S, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<S, E, D, T>, Error>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        same_sizes(a.shape(), b.shape())?;
+        unless_empty(a, b, |a, b| f(a, b, None))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
+    type Shape = S;
+    type Out = Masked<S>;
+
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): (Masked<Tensor<S, E, D, T>>, Masked<Tensor<S, E, D, T>>),
+        f: impl FnOnce(
+            Tensor<S, E, D, T>,
+            Tensor<S, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<S, E, D, T>, Error>,
+    ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
+        same_sizes(a.values().shape(), b.values().shape())?;
+        let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
+        let merged = unless_empty(a, b, |a, b| f(a, b, Some([&mask, &other])))?;
+        Masked::new(merged, mask.or(&other)?)
+    }
+}
+
+macro_rules! merge {
+    ($(#[$doc:meta])* $name:ident, $a:ident, $b:ident, $masks:pat => $merged:expr) => {
+        $(#[$doc])*
+        ///
+        /// # Shapes
+        /// - input `Inputs<(S, S)>`, or `Inputs<(Masked<S>, Masked<S>)>`: a step is kept that one of the
+        ///   masks keeps
+        /// - output `S`, or `Masked<S>`
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name;
+
+        impl<In: Alike, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
+            type Out = In::Out;
+
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
+                In::merge(x, |$a, $b, $masks| $merged)
+            }
+        }
+
+        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
+            fn build(_: &D) -> Result<Self, Error> {
+                Ok(Self)
+            }
+        }
+
+        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
+
+        impl Configured for $name {
+            const CLASS: &'static str = stringify!($name);
+            type Element = f32;
+            type Device = Cpu;
+
+            fn describe(&mut self, _: &mut Fields) {}
+        }
+    };
+}
+
+merge! {
+    /// The sum of two inputs, as behind a residual branch.
+    ///
+    /// Keras: [`Add`](https://keras.io/api/layers/merging_layers/add/).
+    Add, a, b, _ => a.try_add(b).or_device()
+}
+merge! {
+    /// The first input minus the second.
+    ///
+    /// Keras: [`Subtract`](https://keras.io/api/layers/merging_layers/subtract/).
+    Subtract, a, b, _ => a.try_sub(b).or_device()
+}
+merge! {
+    /// The mean of two inputs.
+    ///
+    /// Keras: [`Average`](https://keras.io/api/layers/merging_layers/average/).
+    Average, a, b, _ => a.try_add(b).or_device()?.try_mul(E::of(0.5)).or_device()
+}
+merge! {
+    /// The product of two inputs. Under masks, a step that only one of them keeps is that one's, and a step
+    /// that none keeps is 0.
+    ///
+    /// Keras: [`Multiply`](https://keras.io/api/layers/merging_layers/multiply/).
+    Multiply, a, b, masks => {
+        let Some([mask, other]) = masks else { return a.try_mul(b).or_device() };
+        let (ones, zeros) = (like(&a, E::one())?, like(&a, E::zero())?);
+        let a = choose(mask, a, ones.retaped())?;
+        let b = choose(other, b, ones.retaped())?;
+        choose(&mask.or(other)?, a.try_mul(b).or_device()?, zeros.retaped())
+    }
+}
+merge! {
+    /// The larger number of two inputs. Under masks, a step that only one of them keeps is that one's.
+    ///
+    /// Keras: [`Maximum`](https://keras.io/api/layers/merging_layers/maximum/).
+    Maximum, a, b, masks => {
+        let (a, b) = fill_gaps(a, b, masks)?;
+        a.try_maximum(b).or_device()
+    }
+}
+merge! {
+    /// The smaller number of two inputs. Under masks, a step that only one of them keeps is that one's.
+    ///
+    /// Keras: [`Minimum`](https://keras.io/api/layers/merging_layers/minimum/).
+    Minimum, a, b, masks => {
+        let (a, b) = fill_gaps(a, b, masks)?;
+        a.try_minimum(b).or_device()
+    }
+}
+
+/// The same number everywhere.
+fn like<S: Shape, E: Element, D: Backend<E>, T>(
+    x: &Tensor<S, E, D, T>,
+    value: E,
+) -> Result<Tensor<S, E, D>, Error> {
+    let numbers = vec![value; x.shape().num_elements()];
+    x.device().try_tensor_from_vec(numbers, *x.shape()).or_device()
+}
+
+/// `x` where the mask keeps the step, and `padding` elsewhere.
+fn choose<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    mask: &Mask,
+    x: Tensor<S, E, D, T>,
+    padding: Tensor<S, E, D, T>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (shape, flags) = (*x.shape(), mask.as_slice());
+    let each = shape.num_elements().checked_div(flags.len()).unwrap_or(0);
+    let keep = flags.iter().flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
+    let keep = x.device().try_tensor_from_vec(keep, shape).or_device()?;
+    keep.try_choose(x, padding).or_device()
+}
+
+/// Where one of two is masked, the other takes its place.
+fn fill_gaps<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    a: Tensor<S, E, D, T>,
+    b: Tensor<S, E, D, T>,
+    masks: Option<[&Mask; 2]>,
+) -> Result<(Tensor<S, E, D, T>, Tensor<S, E, D, T>), Error> {
+    let Some([mask, other]) = masks else { return Ok((a, b)) };
+    let b = choose(other, b, a.retaped())?;
+    let a = choose(mask, a, b.retaped())?;
+    Ok((a, b))
+}

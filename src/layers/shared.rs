@@ -1,0 +1,91 @@
+use dfdx::tensor::Tape;
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    layer::Layer,
+    model::Infer,
+    parameters::{Build, Parameters, Visitor},
+    signal::{Inputs, Signal, TwoSignals},
+};
+
+/// Applies one layer, with one set of weights, to each of two inputs.
+///
+/// This is what Keras's functional API does where a layer is called twice, as in a model that compares two
+/// sentences. In a `#[model]`, `#[from(both.0)]` and `#[from(both.1)]` take what it gives apart again.
+///
+/// Keras: [shared layers](https://keras.io/guides/functional_api/#shared-layers).
+///
+/// # Shapes
+/// - input `Inputs<(A, B)>`, where the layer takes `A` and takes `B`
+/// - output `Inputs<(P, Q)>`, what it gives for them
+///
+/// ```
+/// use kerata::{Batch, Cpu, Dense, Error, Inputs, Shared, Subtract, model, prelude::*};
+///
+/// #[model(input = Inputs<((Batch, 3), (Batch, 3))>, output = (Batch, 2))]
+/// struct Difference {
+///     both: Shared<Dense<_, 2>>,
+///     difference: Subtract,
+/// }
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let (model, x) = (Difference::build(&dev)?, dev.tensor([[1.0_f32, 2.0, 3.0]]));
+/// assert_eq!(model.forward((x.clone(), x))?.array(), [[0.0, 0.0]]);
+/// assert_eq!(Difference::PARAMS, 3 * 2 + 2);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shared<L> {
+    /// The layer that is applied.
+    pub layer: L,
+}
+
+impl<In, Inner, E, D> Layer<In, E, D> for Shared<Inner>
+where
+    In: TwoSignals,
+    Inner: Layer<In::First, E, D> + Layer<In::Second, E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out =
+        Inputs<(<Inner as Layer<In::First, E, D>>::Out, <Inner as Layer<In::Second, E, D>>::Out)>;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let (a, b) = In::split::<E, D, T>(x);
+        let a = <Inner as Layer<In::First, E, D>>::call(&self.layer, a)?;
+        Ok((a, <Inner as Layer<In::Second, E, D>>::call(&self.layer, b)?))
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let (a, b) = In::split::<E, D, T>(x);
+        let a = <Inner as Layer<In::First, E, D>>::call_mut(&mut self.layer, a)?;
+        Ok((a, <Inner as Layer<In::Second, E, D>>::call_mut(&mut self.layer, b)?))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: TwoSignals, Inner: Infer<In::First>> Infer<In> for Shared<Inner> {
+    const SIZE: usize = Inner::SIZE;
+}
+
+impl<L: Build<E, D>, E: Element, D: Backend<E>> Build<E, D> for Shared<L> {
+    fn build(dev: &D) -> Result<Self, Error> {
+        Ok(Self { layer: L::build(dev)? })
+    }
+}
+
+impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Parameters<E, D> for Shared<L> {
+    const PARAMS: usize = L::PARAMS;
+    const TRAINABLE: usize = L::TRAINABLE;
+
+    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        self.layer.visit(visitor)
+    }
+}

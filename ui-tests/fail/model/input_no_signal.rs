@@ -1,0 +1,11 @@
+//~ `String` is no signal that can travel between layers
+use kerata::{Dense, model, prelude::*};
+
+#[model(input = String, output = (kerata::Batch, 2))]
+struct Net {
+    head: Dense<_, 2>,
+}
+
+fn main() {
+    println!("{}", Net::summary());
+}

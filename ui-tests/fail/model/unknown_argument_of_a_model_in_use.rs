@@ -1,0 +1,15 @@
+//~ `outputs` is no argument of `#[model]`
+use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
+
+#[model(input = (Batch, 6), outputs = (Batch, 2))]
+struct Net {
+    head: Dense<_, 2>,
+}
+
+fn main() -> Result<(), Error> {
+    let net = Net::build(&Cpu::seed_from_u64(0))?;
+    println!("{}", Net::summary());
+    println!("{}", Net::PARAMS);
+    println!("{:?}", net.predict(&vec![[1_f32; 6]], 1)?.as_vec());
+    Ok(())
+}
