@@ -17,6 +17,7 @@ pub mod reduce;
 pub mod shape;
 pub mod signal;
 pub mod train;
+pub mod words;
 
 pub use backend::{Backend, Element};
 pub use dfdx::tensor::{Cpu, Tensor};
