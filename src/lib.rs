@@ -13,6 +13,8 @@ pub mod metric;
 pub mod model;
 pub mod optim;
 pub mod parameters;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod reduce;
 pub mod shape;
 pub mod signal;

@@ -3,6 +3,9 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 use super::WordVectors;
 use crate::{backend::scan, error::Error};
 
+/// How many products are compared at once.
+const CHUNK: usize = 32;
+
 /// Words with their similarity, the most similar first.
 pub type Nearest<'a> = Vec<(&'a str, f32)>;
 
@@ -87,16 +90,28 @@ impl WordVectors {
         let more = without.iter().map(Vec::len).max().unwrap_or(0);
         let kept = k.saturating_add(special + more).min(size);
         let start = || vec![Best { heap: BinaryHeap::new(), kept }; without.len()];
-        let parts =
-            scan(&self.table, self.width, queries, start, |best, row, query, count, dots| {
-                for (i, dots) in dots.chunks_exact(count).enumerate() {
-                    let (id, length) = (row + i, self.lengths[row + i]);
-                    for (best, dot) in best[query..].iter_mut().zip(dots) {
-                        let cosine = if length > 0.0 { dot / length } else { 0.0 };
+        let visit = |best: &mut Vec<Best>, row, query, count, dots: &[f32]| {
+            let best = &mut best[query..query + count];
+            let mut least: Vec<f32> = best.iter().map(Best::least).collect();
+            for (i, dots) in dots.chunks_exact(count).enumerate() {
+                let (id, length) = (row + i, self.lengths[row + i]);
+                for (k, dots) in dots.chunks(CHUNK).enumerate() {
+                    // Nearly all are not among the best: many are told so at once.
+                    let least = &mut least[k * CHUNK..];
+                    let close = |(dot, least): (&f32, &f32)| *dot >= least * length;
+                    if !dots.iter().zip(&*least).map(close).fold(false, |a, b| a | b) {
+                        continue;
+                    }
+                    for (j, dot) in dots.iter().enumerate() {
+                        let cosine: f32 = if length > 0.0 { dot / length } else { 0.0 };
+                        let best = &mut best[k * CHUNK + j];
                         best.offer(Found { similarity: cosine.clamp(-1.0, 1.0), id });
+                        least[j] = best.least();
                     }
                 }
-            });
+            }
+        };
+        let parts = scan(&self.table, self.width, queries, start, visit);
         let mut all = vec![Vec::new(); without.len()];
         for part in parts {
             all.iter_mut().zip(part).for_each(|(all, best)| all.extend(best.heap));
@@ -146,6 +161,16 @@ struct Best {
 }
 
 impl Best {
+    /// What is less similar than this is not among the best. It is a little low, so that rounding does no harm.
+    fn least(&self) -> f32 {
+        match self.heap.peek() {
+            Some(worst) if self.heap.len() == self.kept => {
+                worst.similarity - 1e-6 * worst.similarity.abs()
+            }
+            _ => f32::MIN,
+        }
+    }
+
     fn offer(&mut self, found: Found) {
         if self.heap.len() < self.kept {
             self.heap.push(found);
