@@ -6,7 +6,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use kerata::{Cpu, Embedding, Error, data::Vocabulary, prelude::*, words::WordVectors};
+use kerata::{Cpu, Embedding, Error, data::Vocabulary, words::WordVectors};
 use rayon::prelude::*;
 
 const WORDS: usize = 400_000;

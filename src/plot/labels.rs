@@ -80,14 +80,15 @@ const BESIDE: f64 = 9.0;
 /// How much room is kept between labels.
 const GAP: f64 = 2.0;
 
-/// Places a label of a size for each point within `bounds`, off the lines that are there if that can be. `None` if
-/// there is no room.
+/// Places a label of a size for each point within `bounds`, off the lines that are there if that can be. With `clear`,
+/// the lines that lead to labels run into nothing either. `None` if there is no room.
 pub(super) fn place(
     points: &[Point],
     sizes: &[(f64, f64)],
     lines: &[(Point, Point)],
     radius: f64,
     bounds: &Area,
+    clear: bool,
 ) -> Option<Vec<Placed>> {
     let near = |p: Point, q: Point| (p.0 - q.0).abs() < 60.0 && (p.1 - q.1).abs() < 20.0;
     let crowd = |&i: &usize| points.iter().filter(|q| near(points[i], **q)).count();
@@ -97,7 +98,7 @@ pub(super) fn place(
     for i in order {
         // Points that lie on each other share their lines.
         let apart = |p: Point| (p.0 - points[i].0).hypot(p.1 - points[i].1) > 2.0 * radius;
-        let clear = |line: (Point, Point)| {
+        let leads = |line: (Point, Point)| {
             let (mut others, dot) = (placed.iter().flatten(), 2.0 * radius + 2.0);
             let mut far = points.iter().filter(|p| apart(**p));
             !far.any(|&p| Area::around(p, dot, dot).is_crossed(line))
@@ -108,12 +109,14 @@ pub(super) fn place(
         };
         let free = |label: &Placed| {
             let room = label.area.grown(GAP);
-            let others = || placed.iter().flatten();
-            label.area.inside(bounds)
-                && !others().any(|other| room.overlaps(&other.area))
-                && !points.iter().any(|&p| room.grown(radius).contains(p))
-                && !others().any(|other| other.line.is_some_and(|line| room.is_crossed(line)))
-                && label.line.is_none_or(clear)
+            let mut others = placed.iter().flatten();
+            let taken = others.any(|other| {
+                let led_to = other.line.is_some_and(|line| clear && room.is_crossed(line));
+                room.overlaps(&other.area) || led_to
+            });
+            let runs_into = label.line.is_some_and(|line| clear && !leads(line));
+            let on_a_point = points.iter().any(|&p| room.grown(radius).contains(p));
+            label.area.inside(bounds) && !taken && !on_a_point && !runs_into
         };
         let off = |label: &Placed| !lines.iter().any(|&line| label.area.is_crossed(line));
         let all = || candidates(points[i], sizes[i], radius, bounds);

@@ -57,12 +57,13 @@ pub fn word_map(
         .map(|(a, b)| Ok((place_of(a)?, place_of(b)?)))
         .collect::<Result<_, Error>>()?;
     let mut high = (full * 10.0 / ASPECT).sqrt().max(480.0);
-    for _ in 0..8 {
+    // Where words crowd, a larger picture helps; where they lie on each other, it does not.
+    for attempt in 0..8 {
         let (left, top) = (MARGIN, MARGIN);
         let panel = Area { left, top, right: left + ASPECT * high, bottom: top + high };
         let points = points(&projection.points, &panel);
         let lines: Vec<_> = relations.iter().map(|&(a, b)| (points[a], points[b])).collect();
-        if let Some(placed) = place(&points, &sizes, &lines, RADIUS, &panel) {
+        if let Some(placed) = place(&points, &sizes, &lines, RADIUS, &panel, attempt < 3) {
             let mut picture = Picture::new(panel.right + MARGIN, panel.bottom + MARGIN);
             let (from, to) = ((panel.left, panel.top), (panel.right, panel.bottom));
             picture.add(Shape::Rectangle { from, to, color: PANEL });
@@ -81,7 +82,7 @@ pub fn word_map(
             frame(&mut picture, words.len(), projection.explained, &panel);
             return Ok(picture);
         }
-        high *= 1.3;
+        high *= if attempt < 3 { 1.3 } else { 1.6 };
     }
     invalid("their labels find no room")
 }
