@@ -1,9 +1,9 @@
 //! Pictures, as SVG and PNG: a map of words, and how similar they are.
 //!
-//! This module is there with the feature `plot`, which is on by default. It needs nothing of the system: the text in
-//! a PNG is drawn with a font that comes along (Ubuntu Light: Latin, Greek and Cyrillic letters), and an SVG is drawn
-//! with the fonts of whoever looks at it. For other scripts in a PNG, [`use_font`] takes another font; letters are set
-//! one by one there, so that Arabic is not joined.
+//! This module is there with the feature `plot`: `kerata = { version = "0.1", features = ["plot"] }`. It needs nothing
+//! of the system: the text in a PNG is drawn with a font that comes along (Ubuntu Light: Latin, Greek and Cyrillic
+//! letters), and an SVG is drawn with the fonts of whoever looks at it. For other scripts in a PNG, [`use_font`] takes
+//! another font; letters are set one by one there, from left to right, so that Hebrew and Arabic are for an SVG.
 //!
 //! ```
 //! use kerata::{plot, words::WordVectors};

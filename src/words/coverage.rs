@@ -11,7 +11,9 @@ pub struct Coverage {
     pub missing: Vec<String>,
     /// How many vectors the file holds.
     pub vectors: usize,
-    /// How many of these have a word that is no UTF-8, and so cannot be asked for.
+    /// How many of these were passed over, because their word was there before.
+    pub repeated: usize,
+    /// How many have a word that is no UTF-8, and so cannot be asked for.
     pub not_utf8: usize,
 }
 
@@ -27,6 +29,9 @@ impl fmt::Display for Coverage {
         let percent = self.share() * 100.0;
         write!(f, "{} of {} words found ({percent:.1} %)", self.found, self.words)?;
         write!(f, " among {} vectors", self.vectors)?;
+        if self.repeated > 0 {
+            write!(f, ", {} of them for words that had one", self.repeated)?;
+        }
         if self.not_utf8 > 0 {
             write!(f, ", {} of them without a readable word", self.not_utf8)?;
         }

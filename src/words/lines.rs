@@ -1,4 +1,7 @@
-use std::io::{BufRead, Read};
+use std::{
+    borrow::Cow,
+    io::{BufRead, Read},
+};
 
 use crate::{
     backend::Element,
@@ -38,9 +41,9 @@ pub(super) struct Lines<R> {
 /// A word and its numbers, not yet looked at.
 pub(super) struct Line<'a> {
     path: &'a str,
-    pub(super) number: usize,
-    /// `None` if it is no UTF-8.
-    pub(super) word: Option<&'a str>,
+    number: usize,
+    /// Owned if it was not UTF-8.
+    pub(super) word: Cow<'a, str>,
     numbers: &'a [u8],
 }
 
@@ -111,7 +114,7 @@ impl<R: BufRead> Lines<R> {
         self.vectors += 1;
         let (word, numbers) = split(&self.buffer, self.width).map_err(|e| self.failed(e))?;
         let (path, number) = (self.path.as_str(), self.number);
-        Ok(Some(Line { path, number, word: std::str::from_utf8(word).ok(), numbers }))
+        Ok(Some(Line { path, number, word: String::from_utf8_lossy(word), numbers }))
     }
 
     /// Reads a line that is not blank, without its end. `false` if there is none.
@@ -179,13 +182,7 @@ impl Line<'_> {
         Ok(())
     }
 
-    /// The error for a word that a line before had already.
-    pub(super) fn again(&self, first: usize) -> Error {
-        let word = shortened(self.word.unwrap_or_default());
-        self.failed(format!("`{word}` stands in line {first} already"))
-    }
-
-    pub(super) fn failed(&self, message: impl Into<String>) -> Error {
-        Error::Line { path: self.path.to_owned(), line: self.number, message: message.into() }
+    fn failed(&self, message: String) -> Error {
+        Error::Line { path: self.path.to_owned(), line: self.number, message }
     }
 }

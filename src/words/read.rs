@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     fs::File,
     io::{BufRead, BufReader},
     path::Path,
@@ -20,12 +21,13 @@ use crate::{
 /// `.vec`.
 ///
 /// Words are compared letter by letter. A row whose word the file does not have stays as it is, and so does row 0,
-/// padding. The report says which those are. On an error the embedding is as it was before.
+/// padding. The report says which those are. Of a word that is there twice, as in some files of GloVe, the first
+/// vector is taken. On an error the embedding is as it was before.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if the embedding has another size than the vocabulary, [`Error::File`] for a file that
 /// cannot be opened, [`Error::Line`] with the line for what is wrong in it: vectors of another length, a number that is
-/// none or not finite, a word of the vocabulary that is there twice, an end too early.
+/// none or not finite, an end too early.
 ///
 /// ```
 /// use kerata::{Cpu, Embedding, data::Vocabulary, words::load_vectors};
@@ -84,16 +86,18 @@ fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
     }
     let mut table = numbers(&embedding.embeddings);
     let mut row = Vec::with_capacity(N);
-    // In which line a word was found; there is no line 0.
-    let mut found = vec![0; V];
-    let mut not_utf8 = 0;
+    let mut found = vec![false; V];
+    let (mut repeated, mut not_utf8) = (0, 0);
     while let Some(line) = lines.next()? {
-        not_utf8 += usize::from(line.word.is_none());
-        let Some(id) = line.word.and_then(|word| vocabulary.id(word)) else { continue };
-        if found[id] != 0 {
-            return Err(line.again(found[id]));
+        let Cow::Borrowed(word) = line.word else {
+            not_utf8 += 1;
+            continue;
+        };
+        let Some(id) = vocabulary.id(word) else { continue };
+        if std::mem::replace(&mut found[id], true) {
+            repeated += 1;
+            continue;
         }
-        found[id] = line.number;
         row.clear();
         line.parse(&mut row)?;
         table[id * N..(id + 1) * N].copy_from_slice(&row);
@@ -101,14 +105,15 @@ fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
     let dev = embedding.embeddings.device();
     embedding.embeddings = dev.try_tensor_from_vec(table, (Const, Const)).or_device()?;
     let missing: Vec<String> =
-        vocabulary.iter().filter(|(id, _)| found[*id] == 0).map(|(_, w)| w.to_owned()).collect();
+        vocabulary.iter().filter(|(id, _)| !found[*id]).map(|(_, w)| w.to_owned()).collect();
     let (words, vectors) = (V - 1, lines.vectors);
-    Ok(Coverage { words, found: words - missing.len(), missing, vectors, not_utf8 })
+    Ok(Coverage { words, found: words - missing.len(), missing, vectors, repeated, not_utf8 })
 }
 
 impl WordVectors {
     /// Reads all vectors of a file, with the words of the file as the vocabulary: word2vec's text form, GloVe's,
-    /// or fastText's `.vec`. The row of padding is zeros.
+    /// or fastText's `.vec`. The row of padding is zeros. Of a word that is there twice, the first vector is taken;
+    /// bytes that are not UTF-8 become `\u{fffd}`.
     ///
     /// # Errors
     /// [`Error::File`] for a file that cannot be opened, [`Error::Line`] with the line for what is wrong in it.
@@ -137,16 +142,11 @@ impl WordVectors {
 
     fn from_lines(mut lines: Lines<impl BufRead>) -> Result<Self, Error> {
         let width = lines.width;
-        let (mut words, mut numbers, mut table) =
-            (IndexSet::new(), Vec::new(), vec![0.0_f32; width]);
+        let (mut words, mut table) = (IndexSet::new(), vec![0.0_f32; width]);
         while let Some(line) = lines.next()? {
-            let word = line.word.ok_or_else(|| line.failed("the word is not UTF-8"))?;
-            if let Some(first) = words.get_index_of(word) {
-                return Err(line.again(numbers[first]));
+            if words.insert(line.word.to_string()) {
+                line.parse(&mut table)?;
             }
-            words.insert(word.to_owned());
-            numbers.push(line.number);
-            line.parse(&mut table)?;
         }
         let splitter =
             Splitter { split: Split::Whitespace, lower: false, strip_punctuation: false };
