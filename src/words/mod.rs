@@ -2,7 +2,7 @@
 //!
 //! [`WordVectors`] are made of an [`Embedding`] and its [`Vocabulary`], or read from a file. They give the vector
 //! of a word, what is similar, and what is nearest; they are written for other programs, and drawn by
-//! [`plot`](crate::plot). [`load_vectors`] goes the other way, from a file into an embedding.
+//! the module `plot`, a feature. [`load_vectors`] goes the other way, from a file into an embedding.
 
 mod coverage;
 mod lines;

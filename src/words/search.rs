@@ -25,6 +25,15 @@ impl WordVectors {
     ///
     /// # Errors
     /// [`Error::UnknownWord`].
+    ///
+    /// ```
+    /// use kerata::words::WordVectors;
+    ///
+    /// let vectors = WordVectors::read("up 0 1\ndown 0 -2\nleft -1 0".as_bytes())?;
+    /// let rows = vectors.similarities(&["up", "down", "left"])?;
+    /// assert_eq!(rows, [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
     pub fn similarities(&self, words: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
         words.iter().map(|a| words.iter().map(|b| self.similarity(a, b)).collect()).collect()
     }
@@ -43,6 +52,16 @@ impl WordVectors {
     ///
     /// # Errors
     /// [`Error::UnknownWord`].
+    ///
+    /// ```
+    /// use kerata::words::WordVectors;
+    ///
+    /// let vectors = WordVectors::read("king 2 1\nqueen 2 -1\nman 1 2\nwoman 1 -2".as_bytes())?;
+    /// let nearest = vectors.nearest_of_all(&["king", "woman"], 1)?;
+    /// assert_eq!([nearest[0][0].0, nearest[1][0].0], ["man", "queen"]);
+    /// assert_eq!(vectors.nearest_to(&[0.0, -1.0], 1)?[0].0, "woman");
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
     pub fn nearest_of_all(&self, words: &[&str], k: usize) -> Result<Vec<Nearest<'_>>, Error> {
         let ids: Vec<usize> = words.iter().map(|word| self.id(word)).collect::<Result<_, _>>()?;
         let queries: Vec<f32> = ids.iter().flat_map(|&id| self.unit(id)).collect();

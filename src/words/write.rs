@@ -17,6 +17,17 @@ impl WordVectors {
     /// # Errors
     /// [`Error::Invalid`] for a word with white space in it, as a space in a vocabulary of characters: it could not
     /// be read back. [`Error::File`].
+    ///
+    /// ```
+    /// use kerata::words::WordVectors;
+    ///
+    /// let vectors = WordVectors::read("king 1 0.5\nqueen 1 -0.5\n".as_bytes())?;
+    /// let path = std::env::temp_dir().join("kerata-doc-word2vec.txt");
+    /// vectors.save_word2vec(&path)?;
+    /// assert_eq!(std::fs::read_to_string(&path).unwrap(), "2 2\nking 1 0.5\nqueen 1 -0.5\n");
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
     pub fn save_word2vec(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         if let Some((word, _)) = self.iter().find(|(word, _)| word.contains(is_space)) {
             let (name, value) = ("the word", format!("{:?}", shortened(word)));
@@ -36,7 +47,20 @@ impl WordVectors {
     /// [embedding projector](https://projector.tensorflow.org/) of TensorBoard loads.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`], also if the folder is not there.
+    ///
+    /// ```
+    /// use kerata::words::WordVectors;
+    ///
+    /// let vectors = WordVectors::read("king 1 0.5\nqueen 1 -0.5\n".as_bytes())?;
+    /// let folder = std::env::temp_dir().join("kerata-doc-projector");
+    /// std::fs::create_dir_all(&folder).unwrap();
+    /// vectors.save_projector(&folder)?;
+    /// let words = std::fs::read_to_string(folder.join("metadata.tsv")).unwrap();
+    /// assert_eq!(words, "king\nqueen\n");
+    /// # std::fs::remove_dir_all(folder).unwrap();
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
     pub fn save_projector(&self, folder: impl AsRef<Path>) -> Result<(), Error> {
         let folder = folder.as_ref();
         write_with(&folder.join("vectors.tsv"), |file| {

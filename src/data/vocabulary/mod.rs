@@ -1,13 +1,16 @@
-use std::{collections::HashMap, fs, path::Path, sync::Arc};
+mod builder;
+mod file;
+
+pub use builder::VocabularyBuilder;
+
+use std::sync::Arc;
 
 use indexmap::IndexSet;
-use serde::{Deserialize, Serialize};
 
 use super::{Side, Splitter, pad_sequences};
 use crate::{
     backend::{Backend, Element},
     error::{Error, shortened},
-    io,
     layers::{Embedding, MaskIds},
     parameters::Build,
 };
@@ -46,118 +49,6 @@ pub struct Vocabulary {
     tokens: Arc<IndexSet<String>>,
 }
 
-/// How a vocabulary is to be made.
-///
-/// ```
-/// use kerata::data::{Split, Splitter, Vocabulary};
-///
-/// let cased = Splitter { split: Split::Whitespace, lower: false, strip_punctuation: false };
-/// let vocabulary = Vocabulary::split_by(cased).min_count(2).learn(["A b, A", "b, C"])?;
-/// assert_eq!(vocabulary.encode("b, A")?, [1, 2]);
-///
-/// let letters = Vocabulary::characters().list("abc".chars().map(String::from))?;
-/// assert_eq!(letters.encode("cab")?, [3, 1, 2]);
-/// let error = letters.encode("abd").unwrap_err().to_string();
-/// assert_eq!(error, "`d` is not among the 3 words of the vocabulary");
-/// # Ok::<(), kerata::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VocabularyBuilder {
-    splitter: Splitter,
-    unknown: Option<String>,
-    max_size: usize,
-    min_count: usize,
-}
-
-impl VocabularyBuilder {
-    /// Gives words that the vocabulary does not hold a token of their own, with id 1. Without it, such a word is
-    /// an error.
-    pub fn unknown(mut self, token: impl Into<String>) -> Self {
-        self.unknown = Some(token.into());
-        self
-    }
-
-    /// The most ids that there may be, padding and the unknown token included: Keras's `max_tokens`.
-    pub fn max_size(mut self, size: usize) -> Self {
-        self.max_size = size;
-        self
-    }
-
-    /// How often a word must occur, at least.
-    pub fn min_count(mut self, count: usize) -> Self {
-        self.min_count = count;
-        self
-    }
-
-    /// Takes the most frequent words of texts.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a maximal size that leaves no word.
-    pub fn learn<T: AsRef<str>>(
-        self,
-        texts: impl IntoIterator<Item = T>,
-    ) -> Result<Vocabulary, Error> {
-        let special = 1 + usize::from(self.unknown.is_some());
-        if self.max_size <= special {
-            let (name, value) = ("max_size", self.max_size.to_string());
-            return Err(Error::Invalid { name, value, expected: "it must leave room for a word" });
-        }
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for text in texts {
-            self.splitter.each(text.as_ref(), |token| match counts.get_mut(token) {
-                Some(count) => *count += 1,
-                None => {
-                    counts.insert(token.to_owned(), 1);
-                }
-            });
-        }
-        if let Some(unknown) = &self.unknown {
-            counts.remove(unknown);
-        }
-        let mut words: Vec<(String, usize)> =
-            counts.into_iter().filter(|(_, count)| *count >= self.min_count).collect();
-        words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
-        words.truncate(self.max_size - special);
-        Vocabulary::new(self.splitter, self.unknown, words.into_iter().map(|(word, _)| word))
-    }
-
-    /// Takes the words of a list, in its order.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a word that occurs twice, and for one that no text is split into, such as `Love`
-    /// where texts are lower-cased; [`Error::Mismatch`] for more words than the maximal size.
-    pub fn list<T: Into<String>>(
-        self,
-        words: impl IntoIterator<Item = T>,
-    ) -> Result<Vocabulary, Error> {
-        let words: Vec<String> = words.into_iter().map(Into::into).collect();
-        if let Some(word) = words.iter().find(|word| self.splitter.split(word) != [word.as_str()]) {
-            let (name, value) = ("the word", format!("`{}`", shortened(word)));
-            let expected = "it must be what a text is split into: mind letter case and punctuation";
-            return Err(Error::Invalid { name, value, expected });
-        }
-        let vocabulary = Vocabulary::new(self.splitter, self.unknown, words)?;
-        if vocabulary.size() > self.max_size {
-            let (expected, found) = (self.max_size, vocabulary.size());
-            return Err(Error::mismatch("the size of the vocabulary (at most)", expected, found));
-        }
-        Ok(vocabulary)
-    }
-}
-
-/// What a saved vocabulary looks like.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Saved<W> {
-    kerata_vocabulary: u32,
-    splitter: Splitter,
-    unknown: Option<String>,
-    words: Vec<W>,
-}
-
-/// The form that is written.
-const VERSION: u32 = 1;
-
 impl Vocabulary {
     /// A vocabulary of words, lower-cased and without punctuation.
     pub fn words() -> VocabularyBuilder {
@@ -171,10 +62,10 @@ impl Vocabulary {
 
     /// A vocabulary of what a splitter gives.
     pub fn split_by(splitter: Splitter) -> VocabularyBuilder {
-        VocabularyBuilder { splitter, unknown: None, max_size: usize::MAX, min_count: 1 }
+        VocabularyBuilder::new(splitter)
     }
 
-    pub(crate) fn new(
+    fn new(
         splitter: Splitter,
         unknown: Option<String>,
         words: impl IntoIterator<Item = String>,
@@ -297,36 +188,6 @@ impl Vocabulary {
             return Ok(());
         }
         Err(Error::mismatch("the rows of an embedding for this vocabulary", self.size(), rows))
-    }
-
-    /// Writes the vocabulary as JSON. The file is whole or not there.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let path = path.as_ref();
-        let mut words = self.tokens.iter();
-        let unknown = if self.unknown { words.next().cloned() } else { None };
-        let (splitter, words) = (self.splitter, words.collect());
-        let saved: Saved<&String> = Saved { kerata_vocabulary: VERSION, splitter, unknown, words };
-        io::write_with(path, |file| Ok(serde_json::to_writer_pretty(file, &saved)?))
-    }
-
-    /// Reads what [`save`](Vocabulary::save) wrote.
-    ///
-    /// # Errors
-    /// [`Error::File`] for a file that cannot be read or is no such JSON, [`Error::Invalid`] for a word that
-    /// occurs twice.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|e| io::failed(path, e))?;
-        let saved: Saved<String> =
-            serde_json::from_slice(&bytes).map_err(|e| io::failed(path, e))?;
-        if saved.kerata_vocabulary != VERSION {
-            let message = format!("the form {} is not known", saved.kerata_vocabulary);
-            return Err(io::failed(path, message));
-        }
-        Self::new(saved.splitter, saved.unknown, saved.words)
     }
 
     pub(crate) fn unknown_word(&self, word: &str) -> Error {
