@@ -28,7 +28,7 @@ pub(crate) fn scan<S: Send>(
 ) -> Vec<S> {
     let width = width.max(1);
     let (rows, count) = (table.len() / width, queries.len() / width);
-    let share = rows.div_ceil(threads(rows * width * count, rows)).next_multiple_of(ROWS);
+    let share = rows.div_ceil(threads(rows * width * count, rows)).max(1).next_multiple_of(ROWS);
     let shares = table.chunks(share * width).enumerate().collect();
     parallel(shares, |(i, part): (usize, &[f32])| {
         let mut state = start();
