@@ -5,7 +5,7 @@
 //! the line `letters: Embedding<27, 27>`:
 //!
 //! ```text
-//! error[E0277]: token ids are needed here, `Ids<(Batch, Length)>`, but `(usize, Const<10>, Const<27>)` arrives
+//! error[E0277]: token ids are needed here, `Ids<(Batch, Length)>`, but `(usize, kerata::Const<10>, kerata::Const<27>)` arrives
 //!   = note: ids are whole numbers: feed a tensor of `usize`
 //!   = note: one-hot rows need no `Embedding`: feed them to the next layer as they are, or turn them into ids
 //! ```
