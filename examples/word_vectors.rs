@@ -38,6 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         None => spdx::text::LICENSE_TEXTS.iter().map(|(_, text)| text.to_string()).collect(),
     };
     let vocabulary = Vocabulary::words().unknown("[UNK]").max_size(WORDS).learn(&texts)?;
+    // A text with fewer words than the model has rows ends here.
+    vocabulary.check_size(WORDS)?;
     let (mut around, mut words) = (Vec::new(), Vec::new());
     for text in &texts {
         for window in vocabulary.encode(text)?.windows(5).filter(|window| window[2] != 1) {
