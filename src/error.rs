@@ -123,6 +123,35 @@ pub enum Error {
     #[error("not a JSON that can be read: {0}")]
     Json(String),
 
+    /// A word that the vocabulary does not hold, where there is no token for unknown words.
+    #[error("`{}` is not among the {words} words of the vocabulary", shortened(word))]
+    UnknownWord {
+        /// The word.
+        word: String,
+        /// How many words there are.
+        words: usize,
+    },
+
+    /// A row that should be a one and zeros and is not.
+    #[error("row {row}, step {step} is not one-hot: it must be a single 1, and zeros")]
+    NotOneHot {
+        /// The row of the batch.
+        row: usize,
+        /// The time step in that row.
+        step: usize,
+    },
+
+    /// A line of a text file that cannot be read.
+    #[error("{path}, line {line}: {message}")]
+    Line {
+        /// The path of the file.
+        path: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+
     /// A file that cannot be read or written.
     #[error("{path}: {message}")]
     File {
@@ -147,6 +176,17 @@ pub struct Difference {
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}, {}", self.place, self.expected, self.found)
+    }
+}
+
+/// At most this many letters of a word are printed.
+const LETTERS: usize = 40;
+
+/// A word for a message: its start, if it is long.
+pub(crate) fn shortened(word: &str) -> String {
+    match word.char_indices().nth(LETTERS) {
+        None => word.to_owned(),
+        Some((end, _)) => format!("{}…", &word[..end]),
     }
 }
 

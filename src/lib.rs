@@ -13,10 +13,13 @@ pub mod metric;
 pub mod model;
 pub mod optim;
 pub mod parameters;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod reduce;
 pub mod shape;
 pub mod signal;
 pub mod train;
+pub mod words;
 
 pub use backend::{Backend, Element};
 pub use dfdx::tensor::{Cpu, Tensor};

@@ -8,6 +8,7 @@ mod reference;
 mod tape;
 mod window;
 
+pub(crate) use cpu::scan;
 pub use cpu::set_threads;
 pub use window::{ImageShape, Pooling, Window};
 

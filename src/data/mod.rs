@@ -4,14 +4,22 @@
 //! `Vec<[[f32; 8]; 5]>` of features; their type says which signal a batch of them is. An [`InMemory`]
 //! dataset pairs them with targets, and weights if there are any. Whatever does not fit in memory
 //! implements [`Dataset`] itself.
+//!
+//! Text becomes ids by a [`Vocabulary`], and ids become rows of zeros and a one by [`one_hot`].
 
 mod in_memory;
+mod one_hot;
 mod padding;
 mod samples;
+mod split;
+mod vocabulary;
 
 pub use in_memory::InMemory;
+pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use padding::{Ragged, Side, pad_sequences};
 pub use samples::Samples;
+pub use split::{Split, Splitter};
+pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
 use dfdx::tensor::NoneTape;
 

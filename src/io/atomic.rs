@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -12,7 +12,18 @@ use crate::error::Error;
 /// # Errors
 /// [`Error::File`].
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    try_write(path, bytes).map_err(|e| failed(path, e))
+    write_with(path, |file| file.write_all(bytes))
+}
+
+/// Writes a file whole or not at all, piece by piece.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn write_with(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> Result<(), Error> {
+    try_write(path, content).map_err(|e| failed(path, e))
 }
 
 pub(crate) fn failed(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -28,17 +39,21 @@ impl Drop for Temporary {
     }
 }
 
-fn try_write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn try_write(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let temporary = folder.join(format!(".{name}.{}.{count}.tmp", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     let temporary = Temporary(temporary);
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let mut file = BufWriter::new(file);
+    content(&mut file)?;
+    file.into_inner()?.sync_all()?;
     fs::rename(&temporary.0, path)?;
     // There is nothing left to remove.
     std::mem::forget(temporary);

@@ -33,4 +33,5 @@ mod weights;
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
+pub(crate) use atomic::{failed, write_with};
 pub(crate) use weights::{Weight, collect};

@@ -8,9 +8,11 @@ mod lstm;
 mod ops;
 mod simd;
 mod steps;
+mod table;
 mod threads;
 
 pub(super) use buffer::Buffer;
+pub(crate) use table::scan;
 pub use threads::set_threads;
 
 use std::sync::LazyLock;

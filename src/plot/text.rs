@@ -1,0 +1,65 @@
+use std::sync::OnceLock;
+
+use plotters::style::{FontStyle, IntoFont, register_font};
+
+use crate::error::Error;
+
+/// The name of the font, and for an SVG those that may stand in for it.
+pub(super) const FAMILY: &str = "Ubuntu, Roboto, Arial, sans-serif";
+
+/// The longest label, in letters; longer ones are cut.
+const LETTERS: usize = 28;
+
+/// Registers the font that comes along, once.
+fn ready() -> Result<(), Error> {
+    static READY: OnceLock<bool> = OnceLock::new();
+    let register =
+        || register_font(FAMILY, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT).is_ok();
+    match READY.get_or_init(register) {
+        true => Ok(()),
+        false => Err(Error::Device("the font cannot be read".to_owned())),
+    }
+}
+
+/// Draws the text of all PNGs from now on with another font, the bytes of a `.ttf` or `.otf`.
+///
+/// # Errors
+/// [`Error::Invalid`] if these are no font.
+///
+/// ```
+/// use kerata::plot::use_font;
+///
+/// assert!(use_font(b"no font").is_err());
+/// ```
+pub fn use_font(bytes: &'static [u8]) -> Result<(), Error> {
+    ready()?;
+    register_font(FAMILY, FontStyle::Normal, bytes).map_err(|_| {
+        let (name, value) = ("the font", format!("{} bytes", bytes.len()));
+        Error::Invalid { name, value, expected: "it must be that of a .ttf or .otf file" }
+    })
+}
+
+/// How wide a text is, in pixels.
+pub(super) fn width(text: &str, size: f64) -> Result<f64, Error> {
+    ready()?;
+    let measured = (FAMILY, size).into_font().box_size(text);
+    let measured = measured.map_err(|e| Error::Device(e.to_string()))?.0;
+    // Letters that the font does not have, such as Chinese ones, are as wide as they are high.
+    let wide = text.chars().filter(|&c| c >= '\u{1100}').count();
+    Ok((f64::from(measured) + 1.0).max(wide as f64 * size))
+}
+
+/// A word as a label: spaces are shown, characters that an SVG cannot hold are not, and a long one is cut.
+pub(super) fn label(word: &str) -> String {
+    let shown = |c: char| match c {
+        ' ' => '␣',
+        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    let mut label: String = word.chars().map(shown).take(LETTERS).collect();
+    if word.chars().count() > LETTERS {
+        label.push('…');
+    }
+    label
+}

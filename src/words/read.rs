@@ -1,0 +1,155 @@
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+};
+
+use dfdx::shapes::Const;
+use indexmap::IndexSet;
+
+use super::{Coverage, WordVectors, lines::Lines};
+use crate::{
+    backend::{Backend, Element, numbers},
+    data::{Split, Splitter, Vocabulary},
+    error::{Error, OrDevice},
+    io::failed,
+    layers::{Embedding, MaskIds},
+};
+
+/// Loads the vectors of a file into the rows of their words: word2vec's text form, GloVe's, or fastText's
+/// `.vec`.
+///
+/// Words are compared letter by letter. A row whose word the file does not have stays as it is, and so does row 0,
+/// padding. The report says which those are. Of a word that is there twice, as in some files of GloVe, the first
+/// vector is taken. On an error the embedding is as it was before.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the embedding has another size than the vocabulary, [`Error::File`] for a file that
+/// cannot be opened, [`Error::Line`] with the line for what is wrong in it: vectors of another length, a number that is
+/// none or not finite, an end too early.
+///
+/// ```
+/// use kerata::{Cpu, Embedding, data::Vocabulary, words::load_vectors};
+///
+/// let path = std::env::temp_dir().join("kerata-doc-vectors.txt");
+/// std::fs::write(&path, "the 0.1 0.2\nking 0.5 -0.5\n").unwrap();
+///
+/// let vocabulary = Vocabulary::words().list(["king", "kerata"])?;
+/// let mut embedding: Embedding<3, 2> = vocabulary.embedding(&Cpu::seed_from_u64(0))?;
+/// let coverage = load_vectors(&mut embedding, &vocabulary, &path)?;
+/// assert_eq!(coverage.to_string(), "1 of 2 words found (50.0 %) among 2 vectors");
+/// assert_eq!(coverage.missing, ["kerata"]);
+/// assert_eq!(embedding.embeddings[[1, 0]], 0.5);
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), kerata::Error>(())
+/// ```
+pub fn load_vectors<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
+    embedding: &mut Embedding<V, N, M, E, D>,
+    vocabulary: &Vocabulary,
+    path: impl AsRef<Path>,
+) -> Result<Coverage, Error> {
+    let (file, path) = open(path.as_ref())?;
+    fill(embedding, vocabulary, file, path)
+}
+
+/// [`load_vectors`] from anything that can be read, such as a file that is being unpacked.
+///
+/// # Errors
+/// Those of [`load_vectors`].
+pub fn read_vectors<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
+    embedding: &mut Embedding<V, N, M, E, D>,
+    vocabulary: &Vocabulary,
+    from: impl BufRead,
+) -> Result<Coverage, Error> {
+    fill(embedding, vocabulary, from, UNNAMED.to_owned())
+}
+
+/// What stands in errors in the place of a path.
+const UNNAMED: &str = "the word vectors";
+
+fn open(path: &Path) -> Result<(BufReader<File>, String), Error> {
+    let file = File::open(path).map_err(|e| failed(path, e))?;
+    Ok((BufReader::with_capacity(1 << 16, file), path.display().to_string()))
+}
+
+fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
+    embedding: &mut Embedding<V, N, M, E, D>,
+    vocabulary: &Vocabulary,
+    from: impl BufRead,
+    path: String,
+) -> Result<Coverage, Error> {
+    vocabulary.check_size(V)?;
+    let mut lines = Lines::open(from, path)?;
+    if lines.width != N {
+        return Err(Error::mismatch("the numbers of a vector", N, lines.width));
+    }
+    let mut table = numbers(&embedding.embeddings);
+    let mut row = Vec::with_capacity(N);
+    let mut found = vec![false; V];
+    let (mut repeated, mut not_utf8) = (0, 0);
+    while let Some(line) = lines.next()? {
+        let Cow::Borrowed(word) = line.word else {
+            not_utf8 += 1;
+            continue;
+        };
+        let Some(id) = vocabulary.id(word) else { continue };
+        if std::mem::replace(&mut found[id], true) {
+            repeated += 1;
+            continue;
+        }
+        row.clear();
+        line.parse(&mut row)?;
+        table[id * N..(id + 1) * N].copy_from_slice(&row);
+    }
+    let dev = embedding.embeddings.device();
+    embedding.embeddings = dev.try_tensor_from_vec(table, (Const, Const)).or_device()?;
+    let missing: Vec<String> =
+        vocabulary.iter().filter(|(id, _)| !found[*id]).map(|(_, w)| w.to_owned()).collect();
+    let (words, vectors) = (V - 1, lines.vectors);
+    Ok(Coverage { words, found: words - missing.len(), missing, vectors, repeated, not_utf8 })
+}
+
+impl WordVectors {
+    /// Reads all vectors of a file, with the words of the file as the vocabulary: word2vec's text form, GloVe's,
+    /// or fastText's `.vec`. The row of padding is zeros. Of a word that is there twice, the first vector is taken;
+    /// bytes that are not UTF-8 become `\u{fffd}`.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that cannot be opened, [`Error::Line`] with the line for what is wrong in it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let (file, path) = open(path.as_ref())?;
+        Self::from_lines(Lines::open(file, path)?)
+    }
+
+    /// [`load`](WordVectors::load) from anything that can be read.
+    ///
+    /// # Errors
+    /// Those of [`load`](WordVectors::load).
+    ///
+    /// ```
+    /// use kerata::words::WordVectors;
+    ///
+    /// let vectors = WordVectors::read("2 3\nking 1 0 2\nqueen 1 0.5 2\n".as_bytes())?;
+    /// assert_eq!(vectors.get("queen"), Some([1.0, 0.5, 2.0].as_slice()));
+    /// let error = WordVectors::read("king 1 0 2\nqueen 1 NaN 2\n".as_bytes()).unwrap_err();
+    /// assert_eq!(error.to_string(), "the word vectors, line 2: `NaN` is not finite");
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn read(from: impl BufRead) -> Result<Self, Error> {
+        Self::from_lines(Lines::open(from, UNNAMED.to_owned())?)
+    }
+
+    fn from_lines(mut lines: Lines<impl BufRead>) -> Result<Self, Error> {
+        let width = lines.width;
+        let (mut words, mut table) = (IndexSet::new(), vec![0.0_f32; width]);
+        while let Some(line) = lines.next()? {
+            if words.insert(line.word.to_string()) {
+                line.parse(&mut table)?;
+            }
+        }
+        let splitter =
+            Splitter { split: Split::Whitespace, lower: false, strip_punctuation: false };
+        Self::from_table(Vocabulary::from_set(splitter, words), width, table)
+    }
+}
