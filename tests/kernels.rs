@@ -167,7 +167,7 @@ fn pools_of_no_numbers() {
         Cpu: Backend<E>,
     {
         let mut numbers = numbers(4 * 5, 3);
-        [6, 13, 14, 18, 19].map(|pixel| numbers[pixel] = hole);
+        [6, 13, 14, 18, 19].iter().for_each(|&pixel: &usize| numbers[pixel] = hole);
         let numbers = numbers.into_iter().map(E::of).collect();
         let x: Tensor<(usize, Const<4>, Const<5>, Const<1>), E, Cpu> =
             Cpu::default().tensor_from_vec(numbers, (1, Const, Const, Const));
