@@ -12,8 +12,11 @@ pub enum Error {
 
     /// A token id that the embedding has no row for.
     #[error(
-        "token id {id} at row {row}, step {step} is outside the vocabulary of {vocabulary} (ids are 0 to {})",
-        vocabulary - 1
+        "token id {id} at row {row}, step {step} is outside the vocabulary of {vocabulary} ({})",
+        match vocabulary.checked_sub(1) {
+            Some(last) => format!("ids are 0 to {last}"),
+            None => "there are none".into(),
+        }
     )]
     IdOutsideVocabulary {
         /// The id that was found.
@@ -28,8 +31,11 @@ pub enum Error {
 
     /// A class label that the prediction has no column for.
     #[error(
-        "label {label} at position {position} is out of range: there are {classes} classes (0 to {})",
-        classes - 1
+        "label {label} at position {position} is out of range: there are {classes} classes ({})",
+        match classes.checked_sub(1) {
+            Some(last) => format!("0 to {last}"),
+            None => "none".into(),
+        }
     )]
     LabelOutOfRange {
         /// The label that was found.

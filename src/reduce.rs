@@ -94,7 +94,11 @@ impl SampleWeights for PerSample {
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        repeat("the number of sample weights", &self.0, &sizes[..1], &sizes[1..])
+        let what = "the number of sample weights";
+        let Some((outer, inner)) = sizes.split_at_checked(1) else {
+            return Err(Error::mismatch(what, 0, self.0.len()));
+        };
+        repeat(what, &self.0, outer, inner)
     }
 }
 
@@ -109,11 +113,14 @@ impl SampleWeights for PerStep {
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        let steps = sizes.get(1).copied().unwrap_or(1);
-        if steps != self.length {
-            return Err(Error::mismatch("the steps of a row of weights", steps, self.length));
+        let what = "the steps of a row of weights";
+        let Some((outer, inner)) = sizes.split_at_checked(2) else {
+            return Err(Error::mismatch(what, 0, self.length));
+        };
+        if outer[1] != self.length {
+            return Err(Error::mismatch(what, outer[1], self.length));
         }
-        repeat("the number of step weights", &self.weights, &sizes[..2], &sizes[2..])
+        repeat("the number of step weights", &self.weights, outer, inner)
     }
 }
 

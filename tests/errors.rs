@@ -12,7 +12,7 @@ use kerata::{
     model,
     optim::{Adam, AdamW, RMSprop, Sgd},
     prelude::*,
-    reduce::{PerSample, PerStep},
+    reduce::{PerSample, PerStep, SampleWeights},
     shape::Const,
     train::{Fit, Trainer},
 };
@@ -49,6 +49,9 @@ fn ids_outside_the_vocabulary() {
     let one = Embedding::<5, 2>::build(&dev).unwrap();
     let text = "token id 9 at row 1, step 0 is outside the vocabulary of 5 (ids are 0 to 4)";
     says(one.forward(dev.tensor([1_usize, 9])), text);
+    let error = Error::IdOutsideVocabulary { id: 0, vocabulary: 0, row: 0, step: 0 };
+    let text = "token id 0 at row 0, step 0 is outside the vocabulary of 0 (there are none)";
+    assert_eq!(error.to_string(), text);
 }
 
 #[test]
@@ -64,6 +67,9 @@ fn labels_out_of_range() {
     let rows = dev.tensor_from_vec(vec![0.0; 3], (1, 3));
     let text = "label 3 at position 0 is out of range: there are 3 classes (0 to 2)";
     says(metric.per_position(&rows, &dev.tensor_from_vec(vec![3], (1,))), text);
+    let error = Error::LabelOutOfRange { label: 0, classes: 0, position: 0 };
+    let text = "label 0 at position 0 is out of range: there are 0 classes (none)";
+    assert_eq!(error.to_string(), text);
 }
 
 #[test]
@@ -142,6 +148,14 @@ fn losses_that_are_not_finite() {
         Err(Error::NonFiniteLoss { epoch, .. }) => assert!(epoch > 1),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn weights_of_positions_that_are_not_there() {
+    let each = PerStep::new(vec![1.0, 2.0], 1).unwrap();
+    says(each.expand(&[2]), "the steps of a row of weights: expected 0, found 1");
+    let text = "the number of sample weights: expected 0, found 1";
+    says(PerSample(vec![1.0]).expand(&[]), text);
 }
 
 #[test]

@@ -159,6 +159,36 @@ fn pools_of_equals() {
     assert_eq!(gradient::<f64>(), first);
 }
 
+/// A window of nothing but -inf still knows its first pixel, and of several NaN the first is the maximum.
+#[test]
+fn pools_of_no_numbers() {
+    fn gradient<E: Element>(hole: f64) -> Vec<f64>
+    where
+        Cpu: Backend<E>,
+    {
+        let mut numbers = numbers(4 * 5, 3);
+        [6, 13, 14, 18, 19].iter().for_each(|&pixel: &usize| numbers[pixel] = hole);
+        let numbers = numbers.into_iter().map(E::of).collect();
+        let x: Tensor<(usize, Const<4>, Const<5>, Const<1>), E, Cpu> =
+            Cpu::default().tensor_from_vec(numbers, (1, Const, Const, Const));
+        let pool = MaxPool2d::<3, 3, 1, 1, Same>::default();
+        let y = pool.forward(x.clone().put_tape(OwnedTape::default())).unwrap();
+        let weights = tensor(*y.shape(), 9);
+        let gradients = y.try_mul(weights).unwrap().sum().backward();
+        gradients.get(&x).as_vec().into_iter().map(Element::as_f64).collect()
+    }
+    for hole in [f64::NEG_INFINITY, f64::NAN] {
+        let (single, double) = (gradient::<f32>(hole), gradient::<f64>(hole));
+        assert!(
+            single.iter().zip(&double).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{single:?} {double:?}"
+        );
+        let all: f64 = double.iter().sum();
+        let given: f64 = numbers(4 * 5, 9).iter().sum();
+        assert!((all - given).abs() < 1e-9, "{all} of {given} arrive");
+    }
+}
+
 #[test]
 fn dense() {
     for rows in [1, 7, 300] {

@@ -13,7 +13,7 @@ pub use cpu::set_threads;
 pub use window::{ImageShape, Pooling, Window};
 
 use dfdx::{
-    prelude::Device,
+    prelude::{ChooseFrom, Device},
     shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2, Shape, Unit},
     tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
@@ -159,6 +159,20 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::pool2d(x, pooling, window)
     }
 
+    /// A padded sequence, with 0 for each number of its padding that is not finite.
+    ///
+    /// What stands in the padding takes part in no result; but 0 times NaN is NaN, and so a gradient of 0 would
+    /// not stay 0 behind a layer that calculates with it.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn finite_padding<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+        mask: &Mask,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::finite_padding(x, mask)
+    }
+
     /// The mean over the steps that the mask keeps, `(B, L, F)` to `(B, F)`; a row without a real step
     /// gives 0.
     ///
@@ -175,6 +189,25 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
 /// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
 pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E> {
     if x.shape().num_elements() == 0 { Vec::new() } else { x.as_vec() }
+}
+
+/// The numbers of the rows to keep, and `other` in the place of the rest. They are chosen, not multiplied with
+/// 0 or 1: NaN must not reach what is made of them, nor its gradient.
+pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    keep: &[bool],
+    other: E,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (shape, dev) = (*x.shape(), x.device().clone());
+    let n = shape.num_elements();
+    if n == 0 || keep.iter().all(|&keep| keep) {
+        return Ok(x);
+    }
+    let each = n / keep.len();
+    let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
+    let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
+    let other = dev.try_tensor_from_vec(vec![other; n], shape).or_device()?;
+    keep.try_choose(x, other.retaped::<T>()).or_device()
 }
 
 /// Zeros of the given shape on the tape of `x`: the result of an operation on no numbers, which dfdx's

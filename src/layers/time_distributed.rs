@@ -11,10 +11,12 @@ use crate::{
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameters, Visitor},
-    signal::{EachStep, Plain, Signal, UnfoldSteps},
+    signal::{EachStep, Mask, Plain, Signal, UnfoldSteps},
 };
 
 /// Applies a layer to each time step of a sequence by itself. A mask passes through.
+///
+/// To the steps of the padding it is applied too, as in Keras; but what is NaN or infinite there counts as 0.
 ///
 /// Keras: [`TimeDistributed`](https://keras.io/api/layers/recurrent_layers/time_distributed/).
 ///
@@ -50,7 +52,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, batch, length, mask) = In::split(x)?;
+        let (x, batch, length, mask) = split::<In, E, D, T>(x)?;
         let y = self.layer.call(In::Step::from_tensor(x))?;
         In::join(unfold(batch, length, Inner::Out::into_tensor(y))?, mask)
     }
@@ -59,10 +61,22 @@ where
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, batch, length, mask) = In::split(x)?;
+        let (x, batch, length, mask) = split::<In, E, D, T>(x)?;
         let y = self.layer.call_mut(In::Step::from_tensor(x))?;
         In::join(unfold(batch, length, Inner::Out::into_tensor(y))?, mask)
     }
+}
+
+/// The steps as samples; then batch, length and mask.
+fn split<In: EachStep, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: In::Data<E, D, T>,
+) -> Result<(Tensor<In::Step, E, D, T>, In::Batch, In::Length, Option<Mask>), Error> {
+    let (x, batch, length, mask) = In::split(x)?;
+    let x = match &mask {
+        Some(mask) => D::finite_padding(x, mask)?,
+        None => x,
+    };
+    Ok((x, batch, length, mask))
 }
 
 type Unfolded<O, In> =

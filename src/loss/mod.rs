@@ -17,13 +17,13 @@ pub(crate) use signals::{check_labels, same_rows};
 pub use sparse::SparseCategoricalCrossentropy;
 
 use dfdx::{
-    prelude::{ChooseFrom, SumTo, TryMul},
+    prelude::{SumTo, TryMul},
     shapes::Rank0,
     tensor::{Cpu, NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, keep_rows, zeros_after},
     error::{Error, OrDevice},
     reduce::{Unweighted, Weights, position_weights},
     signal::{Signal, Value},
@@ -67,20 +67,24 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         let Rows { values, mask, sizes } = P::rows(prediction)?;
         let dev = values.device().clone();
         let weights = position_weights(&sizes, mask.as_ref(), weights)?;
+        let keep = weights.keep.as_deref();
+        // What is predicted at a masked step has a loss and a gradient of its own, be they NaN. So a number that
+        // every loss can take stands there.
+        let values = match keep {
+            Some(keep) => keep_rows(values, keep, E::of(0.5))?,
+            None => values,
+        };
         let mut losses = self.per_position(values, target)?;
-        let shape = (weights.each.len(),);
         if weights.each.is_empty() {
             return zeros_after(losses, &());
         }
-        if let Some(keep) = weights.keep {
-            // Chosen, not multiplied: a loss of NaN at a masked step must not reach the sum.
-            let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
-            let zeros = dev.try_zeros_like(&shape).or_device()?;
-            losses = keep.try_choose(losses, zeros).or_device()?;
+        if let Some(keep) = keep {
+            // The target of a masked step may be NaN too.
+            losses = keep_rows(losses, keep, E::zero())?;
         }
         let share = 1.0 / weights.count.max(1) as f64;
         let each = weights.each.iter().map(|w| E::of(w * share)).collect();
-        let each = dev.try_tensor_from_vec(each, shape).or_device()?;
+        let each = dev.try_tensor_from_vec(each, (weights.each.len(),)).or_device()?;
         losses.try_mul(each).or_device()?.try_sum().or_device()
     }
 }

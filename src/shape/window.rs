@@ -87,9 +87,10 @@ pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: P
     /// # Errors
     /// [`Error::Mismatch`] if the window does not fit into a size that is known at run time only.
     fn slide(&self) -> Result<Self::Out, Error> {
-        let misfit =
-            || Error::mismatch("the size that a window slides along (at least)", K, self.size());
-        let reach = K.saturating_sub(1) * DILATION + 1;
+        const { check_window(&[K], &[STRIDE], DILATION) };
+        let reach = (K - 1) * DILATION + 1;
+        let what = "the size that a window slides along (at least)";
+        let misfit = || Error::mismatch(what, reach, self.size());
         let (places, _) = P::places(self.size(), reach, STRIDE).ok_or_else(misfit)?;
         Self::Out::from_size(places).ok_or_else(misfit)
     }
@@ -99,6 +100,23 @@ impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
     Slide<K, STRIDE, DILATION, P> for usize
 {
     type Out = usize;
+}
+
+/// Fails unless the window takes something in and moves on.
+pub(crate) const fn check_window(kernel: &[usize], stride: &[usize], dilation: usize) {
+    assert!(!has_zero(kernel), "a window is at least 1 wide, not 0");
+    assert!(!has_zero(stride), "the stride of a window is at least 1, not 0");
+    assert!(dilation > 0, "the dilation of a window is at least 1, not 0");
+}
+
+const fn has_zero(mut sizes: &[usize]) -> bool {
+    while let [first, rest @ ..] = sizes {
+        if *first == 0 {
+            return true;
+        }
+        sizes = rest;
+    }
+    false
 }
 
 type Num<const N: usize> = U<N>;

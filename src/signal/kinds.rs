@@ -122,7 +122,8 @@ last_axis!(F G H);
     message = "one vector a sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
     note = "one answer for a whole sequence: let the recurrent layer before this one return its last state, `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`",
-    note = "one answer for each step: wrap this layer, `TimeDistributed<Dense<..>>`; a mask passes through it"
+    note = "one answer for each step: wrap this layer, `TimeDistributed<Dense<..>>`; a mask passes through it",
+    note = "one answer for an image: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer"
 )]
 pub trait OneVector: Signal {
     /// The batch dimension.

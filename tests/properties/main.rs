@@ -1,8 +1,9 @@
-//! What holds whatever the numbers are: padding changes nothing, masked steps repeat, empty batches pass,
+//! What holds whatever the numbers are: padding changes nothing, be it NaN, masked steps repeat, empty batches pass,
 //! and the sizes of the types are those of run time.
 
 #![allow(missing_docs)]
 
 mod empty;
 mod masking;
+mod nan;
 mod shapes;

@@ -1,6 +1,6 @@
 use kerata::{
     Const,
-    shape::{Dim, Same, Slide, Valid},
+    shape::{Causal, Dim, Same, Slide, Valid},
 };
 use seq_macro::seq;
 
@@ -12,8 +12,10 @@ fn counted(n: usize, k: usize, stride: usize, dilation: usize) -> usize {
 /// The size by the type, that of a run-time size, and that by counting.
 fn check<const K: usize, const S: usize, const D: usize, N>(n: N)
 where
-    N: Slide<K, S, D, Valid> + Slide<K, S, D, Same>,
-    usize: Slide<K, S, D, Valid, Out = usize> + Slide<K, S, D, Same, Out = usize>,
+    N: Slide<K, S, D, Valid> + Slide<K, S, D, Same> + Slide<K, S, D, Causal>,
+    usize: Slide<K, S, D, Valid, Out = usize>
+        + Slide<K, S, D, Same, Out = usize>
+        + Slide<K, S, D, Causal, Out = usize>,
 {
     let size = n.size();
     let at = format!("{size} under a window of {K}, stride {S}, dilation {D}");
@@ -24,6 +26,9 @@ where
     let typed = <N as Slide<K, S, D, Same>>::slide(&n).expect(&at).size();
     assert_eq!(typed, (0..size).step_by(S).count(), "{at}");
     assert_eq!(<usize as Slide<K, S, D, Same>>::slide(&size).expect(&at), typed, "{at}");
+    let causal = <N as Slide<K, S, D, Causal>>::slide(&n).expect(&at).size();
+    assert_eq!(causal, typed, "{at}");
+    assert_eq!(<usize as Slide<K, S, D, Causal>>::slide(&size).expect(&at), typed, "{at}");
 }
 
 #[test]
@@ -37,4 +42,11 @@ fn sizes_of_the_types_are_those_of_run_time() {
         check::<5, 3, 2, _>(Const::<N>);
         check::<7, 4, 1, _>(Const::<N>);
     });
+}
+
+#[test]
+fn a_dilated_window_that_does_not_fit_is_named_with_its_reach() {
+    let error = <usize as Slide<3, 1, 2, Valid>>::slide(&4).unwrap_err();
+    let words = "the size that a window slides along (at least): expected 5, found 4";
+    assert_eq!(error.to_string(), words);
 }

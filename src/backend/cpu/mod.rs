@@ -18,7 +18,7 @@ pub use threads::set_threads;
 use std::sync::LazyLock;
 
 use dfdx::{
-    shapes::{Const, Dim, Rank1, Rank2},
+    shapes::{Const, Dim, Rank1, Rank2, Shape},
     tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
@@ -71,6 +71,13 @@ impl Backend<f32> for Cpu {
         } else {
             ops::pool2d(x, pooling, window)
         }
+    }
+
+    fn finite_padding<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+        mask: &Mask,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::finite_padding(x, mask) } else { ops::finite_padding(x, mask) }
     }
 
     fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Self>>(

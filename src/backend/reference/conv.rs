@@ -85,7 +85,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         Pooling::Max => {
             // dfdx's maximum hands the gradient to each of several equals; here the first of them has it.
             let numbers = windows.as_vec();
-            let first = largest(&numbers, [rows, window.cells(), channels]);
+            let first = largest(&numbers, window, channels);
             let first = dev.try_tensor_from_vec(first, (rows * channels,)).or_device()?;
             let flat: Tensor<(usize,), E, D, T> =
                 windows.try_reshape_like(&(numbers.len(),)).or_device()?;
@@ -106,15 +106,22 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     pooled.try_reshape_like(&out).or_device()
 }
 
-/// Where the largest number of each window and channel is: the first of equals, or the first NaN.
-fn largest<E: Element>(numbers: &[E], [rows, cells, channels]: [usize; 3]) -> Vec<usize> {
+/// Where the largest number of each window and channel is: the first of equals, or the first NaN. Padding never wins.
+fn largest<E: Element>(numbers: &[E], window: &Window, channels: usize) -> Vec<usize> {
+    let cells = window.cells();
+    let real: Vec<Vec<usize>> = (0..window.all_places())
+        .map(|place| (0..cells).filter(|&cell| window.pixel(place, cell).is_some()).collect())
+        .collect();
     let of_one = |row: usize, channel: usize| {
         let at = |cell: usize| (row * cells + cell) * channels + channel;
-        (1..cells).fold(at(0), |best, cell| {
-            let (x, largest) = (numbers[at(cell)], numbers[best]);
-            if x > largest || (x.is_nan() && !largest.is_nan()) { at(cell) } else { best }
-        })
+        let real = real[row % real.len()].iter().map(|&cell| at(cell));
+        let larger = |best: usize, next: usize| {
+            let (x, largest) = (numbers[next], numbers[best]);
+            if x > largest || (x.is_nan() && !largest.is_nan()) { next } else { best }
+        };
+        real.reduce(larger).unwrap_or_else(|| at(0))
     };
+    let rows = numbers.len() / (cells * channels);
     (0..rows).flat_map(|row| (0..channels).map(move |channel| of_one(row, channel))).collect()
 }
 

@@ -8,7 +8,9 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, zeros_after},
+    backend::{
+        Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows, zeros_after,
+    },
     error::{Error, OrDevice},
 };
 
@@ -37,6 +39,11 @@ pub(crate) fn lstm<
         return Ok((zeros_after(x, &(rows, length, Const))?, LstmState { h, c }));
     }
 
+    // Masked steps are calculated with, here and in the gradient of the kernel.
+    let x = match mask {
+        Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
+        None => x,
+    };
     // All input projections in one product.
     let projected = x.try_matmul(weights.kernel.clone()).or_device()?;
     let shape = *projected.shape();

@@ -5,10 +5,12 @@ mod conv;
 mod dense;
 mod embedding;
 mod lstm;
+mod padding;
 mod pool;
 
 pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::{lstm, lstm_last};
+pub(super) use padding::finite_padding;
 pub(super) use pool::mean_over_steps;

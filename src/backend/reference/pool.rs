@@ -1,11 +1,11 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, SumTo, TryMul},
+    prelude::{HasShape, SumTo, TryMul},
     shapes::{Axis, Dim, Shape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, keep_rows, zeros_after},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -25,14 +25,7 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
         None => vec![length; rows],
     };
     let x = match mask {
-        Some(mask) => {
-            // Chosen, not multiplied: a padding of NaN must not reach the sum.
-            let keep =
-                mask.as_slice().iter().flat_map(|&m| (0..features).map(move |_| m)).collect();
-            let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
-            let zeros = dev.try_zeros_like(&shape).or_device()?.retaped::<T>();
-            keep.try_choose(x, zeros).or_device()?
-        }
+        Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
         None => x,
     };
     let sum: Tensor<(B, F), E, D, T> = x.try_sum::<_, Axis<1>>().or_device()?;

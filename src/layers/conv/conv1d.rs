@@ -16,7 +16,7 @@ use crate::{
     layers::{Activation, Linear},
     model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
-    shape::{Features, Padding, Slide, Valid},
+    shape::{Features, Padding, Slide, Valid, check_window},
     signal::{Is, UnmaskedSteps},
 };
 
@@ -84,6 +84,8 @@ where
     D: Backend<E>,
 {
     type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
+
+    const CHECK: () = check_window(&[K], &[STRIDE], DILATION);
 
     fn call<T: Tape<E, D>>(
         &self,

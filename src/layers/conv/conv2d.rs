@@ -16,7 +16,7 @@ use crate::{
     layers::{Activation, Linear},
     model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
-    shape::{Features, Slide, Valid},
+    shape::{Features, Slide, Valid, check_window},
     signal::{Images, Is},
 };
 
@@ -104,6 +104,8 @@ where
         <In::Width as Slide<KW, STRIDE, DILATION, P>>::Out,
         Const<O>,
     );
+
+    const CHECK: () = check_window(&[KH, KW], &[STRIDE], DILATION);
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -1,14 +1,14 @@
 use dfdx::{
     prelude::{HasShape, ReshapeTo, SumTo, TryAdd, TryDiv, TryMul, TrySub},
     shapes::{Axis, Const, Rank1, Shape},
-    tensor::{Cpu, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use serde_json::Value;
 
 use super::{EPSILON, Rows, every_row, rows};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, keep_rows},
     config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
@@ -23,7 +23,8 @@ use crate::{
 /// `(x - mean) / sqrt(variance + 0.001) * gamma + beta`.
 ///
 /// The training pass takes mean and variance of the batch, over all positions that a mask keeps, and moves the
-/// moving ones a hundredth of the way towards them; the inference pass takes the moving ones.
+/// moving ones a hundredth of the way towards them; the inference pass takes the moving ones. Both normalise the
+/// steps of the padding too, as in Keras; but what is NaN or infinite there counts as 0.
 ///
 /// Keras: [`BatchNormalization`](https://keras.io/api/layers/normalization_layers/batch_normalization/).
 ///
@@ -106,8 +107,15 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         };
         let shares = shares.iter().flat_map(|&share| std::iter::repeat_n(share, F)).collect();
         let shares = x.device().try_tensor_from_vec(shares, (n, Const)).or_device()?;
-        let (mean, tape) = Self::mean(x.retaped::<T>(), &shares)?.split_tape();
-        let centred = x.retaped::<T>().try_sub(every_row(mean.retaped::<T>(), n)?).or_device()?;
+        // What the mask leaves out is normalised too, but not looked at here.
+        let seen = match mask {
+            Some(mask) => keep_rows(x.retaped::<T>(), mask.as_slice(), E::zero())?,
+            None => x.retaped::<T>(),
+        };
+        let (seen, tape) = seen.split_tape();
+        let (mean, tape) = Self::mean(seen.clone().put_tape(tape), &shares)?.split_tape();
+        let centred =
+            seen.retaped::<T>().try_sub(every_row(mean.retaped::<T>(), n)?).or_device()?;
         let (variance, variance_tape) =
             Self::mean(centred.try_square().or_device()?, &shares)?.split_tape();
         let momentum = self.momentum;
@@ -121,7 +129,6 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         };
         step(&mut self.moving_mean, &mean)?;
         step(&mut self.moving_variance, &variance)?;
-        use dfdx::tensor::PutTape;
         self.normalise(x, mean.put_tape(tape), variance.put_tape(variance_tape))
     }
 }
@@ -138,13 +145,15 @@ where
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
+        let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
             if shape.num_elements() == 0 {
                 return Ok(x);
             }
             let (mean, variance) = (self.moving_mean.retaped(), self.moving_variance.retaped());
-            let y = self.normalise(rows::<_, F, E, D, T>(x)?, mean, variance)?;
+            let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
+            let y = self.normalise(x, mean, variance)?;
             y.try_reshape_like(&shape).or_device()
         })
     }
@@ -159,7 +168,7 @@ where
             if shape.num_elements() == 0 {
                 return Ok(x);
             }
-            let y = self.train(rows::<_, F, E, D, T>(x)?, mask.as_ref())?;
+            let y = self.train(rows::<_, F, E, D, T>(x, mask.as_ref())?, mask.as_ref())?;
             y.try_reshape_like(&shape).or_device()
         })
     }

@@ -15,6 +15,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
+    signal::Mask,
 };
 
 /// What is added to a variance before the root, as in Keras.
@@ -23,10 +24,15 @@ const EPSILON: f64 = 1e-3;
 /// Rows of `F` numbers.
 type Rows<const F: usize, E, D, T> = Tensor<(usize, Const<F>), E, D, T>;
 
-/// Numbers of any shape whose last dimension is `F`, as rows.
+/// Numbers of any shape whose last dimension is `F`, as rows, finite in the padding.
 fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
+    mask: Option<&Mask>,
 ) -> Result<Rows<F, E, D, T>, Error> {
+    let x = match mask {
+        Some(mask) => D::finite_padding(x, mask)?,
+        None => x,
+    };
     let rows = x.shape().num_elements().checked_div(F).unwrap_or(0);
     x.try_reshape_like(&(rows, Const)).or_device()
 }

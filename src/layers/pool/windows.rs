@@ -15,7 +15,7 @@ use crate::{
     layer::Layer,
     layers::conv::{ImagePadding, window},
     parameters::{Build, Parameters},
-    shape::{Slide, Valid},
+    shape::{Slide, Valid, check_window},
     signal::{Images, UnmaskedSteps},
 };
 
@@ -50,6 +50,8 @@ macro_rules! pool2d {
                 <In::Width as Slide<KW, SW, 1, P>>::Out,
                 In::Channels,
             );
+
+            const CHECK: () = check_window(&[KH, KW], &[SH, SW], 1);
 
             fn call<T: Tape<E, D>>(
                 &self,
@@ -135,6 +137,8 @@ macro_rules! pool1d {
             D: Backend<E>,
         {
             type Out = (In::Batch, <In::Length as Slide<K, STRIDE, 1, P>>::Out, In::Features);
+
+            const CHECK: () = check_window(&[K], &[STRIDE], 1);
 
             fn call<T: Tape<E, D>>(
                 &self,

@@ -169,6 +169,9 @@ fn backward(
     grads.give(y, gradient)
 }
 
+/// The pixel of a maximum where all of the window is padding.
+const NOWHERE: u32 = u32::MAX;
+
 pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,
     pooling: Pooling,
@@ -184,7 +187,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         crate::backend::reference::shares(window).map(|share| share as f32).collect();
     let (cells, numbers) = (window.cells().max(1), read(&x)?);
     let mut y = vec![0.0; batch * out];
-    // For a maximum, where it was: the first of equals.
+    // For a maximum, where it was: the first of equals, or the first NaN.
     let mut from = vec![0_u32; if pooling == Pooling::Max { batch * out } else { 0 }];
     let jobs = {
         let mut from = from.chunks_mut((out * share).max(1));
@@ -201,12 +204,19 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
                 match pooling {
                     Pooling::Max => {
                         let from = from.next().unwrap_or_default();
-                        y.fill(f32::NEG_INFINITY);
-                        for pixel in window.iter().flatten() {
+                        let mut pixels = window.iter().flatten();
+                        let Some(first) = pixels.next() else {
+                            y.fill(f32::NEG_INFINITY);
+                            from.fill(NOWHERE);
+                            continue;
+                        };
+                        y.copy_from_slice(&image[first * channels..(first + 1) * channels]);
+                        from.fill(*first as u32);
+                        for pixel in pixels {
                             let x = &image[pixel * channels..(pixel + 1) * channels];
                             for ((y, from), &x) in y.iter_mut().zip(&mut *from).zip(x) {
                                 // NaN is passed on, not passed over.
-                                if x > *y || x.is_nan() {
+                                if x > *y || (x.is_nan() && !y.is_nan()) {
                                     *y = x;
                                     *from = *pixel as u32;
                                 }
@@ -237,7 +247,9 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
                         Pooling::Max => {
                             let from = &from[i * out..(i + 1) * out];
                             for (at, (&g, &pixel)) in d_y.iter().zip(from).enumerate() {
-                                d_x[pixel as usize * channels + at % channels] += g;
+                                if pixel != NOWHERE {
+                                    d_x[pixel as usize * channels + at % channels] += g;
+                                }
                             }
                         }
                         Pooling::Average => {

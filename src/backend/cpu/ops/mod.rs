@@ -4,12 +4,14 @@ mod conv;
 mod dense;
 mod embedding;
 mod lstm;
+mod padding;
 mod pool;
 
 pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::lstm;
+pub(super) use padding::finite_padding;
 pub(super) use pool::mean_over_steps;
 
 /// The pieces of a slice that belong to the rows of the batch.

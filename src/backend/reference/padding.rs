@@ -1,0 +1,24 @@
+use dfdx::{
+    shapes::Shape,
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, keep_rows, numbers},
+    error::Error,
+    signal::Mask,
+};
+
+pub(crate) fn finite_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    mask: &Mask,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let numbers = numbers(&x);
+    if numbers.is_empty() {
+        return Ok(x);
+    }
+    let steps = numbers.chunks_exact(numbers.len() / mask.as_slice().len()).zip(mask.as_slice());
+    let keep: Vec<bool> =
+        steps.flat_map(|(step, &real)| step.iter().map(move |x| real || x.is_finite())).collect();
+    keep_rows(x, &keep, E::zero())
+}

@@ -1,0 +1,10 @@
+//~lines 20
+//~ the dilation of a window is at least 1, not 0
+use kerata::{Batch, Causal, Conv1d, Linear, model};
+
+#[model(input = (Batch, 6, 2))]
+struct Net {
+    conv: Conv1d<_, 8, 3, Linear, Causal, 1, 0>,
+}
+
+fn main() {}

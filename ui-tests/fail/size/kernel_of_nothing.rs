@@ -1,0 +1,10 @@
+//~lines 20
+//~ a window is at least 1 wide, not 0
+use kerata::{Batch, Conv2d, Relu, Same, model};
+
+#[model(input = (Batch, 28, 28, 1))]
+struct Net {
+    conv: Conv2d<_, 8, 0, 3, Relu, Same>,
+}
+
+fn main() {}
