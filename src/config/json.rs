@@ -60,11 +60,20 @@ impl Config {
         self.module.is_none() && self.registered_name.is_none()
     }
 
-    /// The sizes that the layer was built for, the batch first, if the config says them.
+    /// The sizes that the layer was built for, the batch first, if the config says them; for a model, if its
+    /// first layer does.
     pub fn input_sizes(&self) -> Option<Vec<Option<usize>>> {
-        let built = self.build_config.as_ref().and_then(|build| build.get("input_shape"));
-        let given = || self.config.get("batch_input_shape").or(self.config.get("batch_shape"));
-        sizes(built.or_else(given)?)
+        let built = self.build_config.as_ref().and_then(|build| sizes(build.get("input_shape")?));
+        let given = |config: &Map<String, Value>| {
+            let keys = ["batch_input_shape", "batch_shape", "build_input_shape"];
+            keys.iter().find_map(|&key| sizes(config.get(key)?))
+        };
+        let first = || {
+            let first = self.config.get("layers")?.get(0)?;
+            let built = || sizes(first.get("build_config")?.get("input_shape")?);
+            given(first.get("config")?.as_object()?).or_else(built)
+        };
+        built.or_else(|| given(&self.config)).or_else(first)
     }
 }
 

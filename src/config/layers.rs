@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     AnySignal, Configured, SignalKind,
     fields::{Fields, Mode, dtype_of},
-    json::{Config, sizes},
+    json::Config,
 };
 use crate::{
     backend::{Backend, Element},
@@ -102,7 +102,7 @@ impl Fields {
     {
         self.dtype::<E>();
         let input = AnySignal::of::<In>();
-        let built = self.given_list("build_input_shape").as_ref().and_then(sizes);
+        self.given.remove("build_input_shape");
         self.input(&input.sizes);
         if self.mode == Mode::Write {
             let mut writer =
@@ -113,22 +113,19 @@ impl Fields {
             self.out.insert("build_input_shape".into(), json!(input.sizes));
             return;
         }
+        let given = match self.given.remove("layers") {
+            Some(Value::Array(list)) => list,
+            _ => Vec::new(),
+        };
         let mut list = Vec::new();
-        for value in self.given_list("layers").and_then(into_list).unwrap_or_default() {
+        for value in given {
             match Config::try_from(value) {
                 Ok(config) => list.push(config),
                 Err(e) => self.difference("layers", "each is a config", e.to_string()),
             }
         }
-        let mut found = built;
         if list.first().is_some_and(|first| first.class_name == "InputLayer") {
-            found = list.remove(0).input_sizes();
-        } else if let Some(first) = list.first() {
-            found = first.input_sizes().or(found);
-        }
-        if let Some(found) = found.filter(|found| !input.agrees(found)) {
-            let expected = format!("the type says {}", json!(input.sizes));
-            self.differ("input_shape", &expected, &json!(found));
+            list.remove(0);
         }
         let mut reader = Reader { list, next: 0, count: 0, fields: self };
         layers.layers(&mut reader);
@@ -137,17 +134,6 @@ impl Fields {
             let found = format!("the JSON says {}: {}", list.len(), classes(&list));
             self.difference("layers", &format!("the type says {count}"), found);
         }
-    }
-
-    fn given_list(&mut self, key: &str) -> Option<Value> {
-        self.given.remove(key)
-    }
-}
-
-fn into_list(value: Value) -> Option<Vec<Value>> {
-    match value {
-        Value::Array(list) => Some(list),
-        _ => None,
     }
 }
 
@@ -210,7 +196,7 @@ impl LayerVisitor for Reader<'_> {
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
         let place = format!("layer {} `{keras}`, ", self.next);
         let mut inner = self.fields.inner(L::CLASS, &place, Some(AnySignal::of::<In>()));
-        inner.compare(layer, config);
+        inner.compare(layer, config.clone());
         self.fields.absorb(inner, &format!("{name}."));
         self.next += 1;
     }

@@ -51,14 +51,14 @@ macro_rules! classes {
     ($($class:literal: $keys:ty, $make:expr;)*) => {
         const CLASSES: &[&str] = &[$($class),*];
 
-        /// The config with all its keys, and the dynamic layer; `None` for a class that is not known.
+        /// The config with all its keys, but those of layers inside, and the dynamic layer.
         pub(super) fn make(
-            config: &Config,
+            config: Config,
             custom: &CustomObjects,
-        ) -> Option<Result<(Config, Box<dyn Dynamic>), Error>> {
+        ) -> Result<(Config, Box<dyn Dynamic>), Error> {
             match config.class_name.as_str() {
-                $($class => Some(one::<$keys, _>(config, custom, $make)),)*
-                _ => None,
+                $($class => one::<$keys, _>(config, custom, $make),)*
+                _ => Err(custom.unknown(config.class_name)),
             }
         }
     };
@@ -99,12 +99,12 @@ classes! {
 }
 
 fn one<L: Configured + Build, D: Dynamic + 'static>(
-    config: &Config,
+    config: Config,
     custom: &CustomObjects,
-    make: impl FnOnce(&Options<'_>) -> Result<D, Error>,
+    make: impl FnOnce(&mut Options<'_>) -> Result<D, Error>,
 ) -> Result<(Config, Box<dyn Dynamic>), Error> {
-    let complete = Fields::complete(&mut L::build(&Cpu::default())?, config)?;
-    let op = make(&Options { config: &complete, custom })?;
+    let mut complete = Fields::complete(&mut L::build(&Cpu::default())?, config)?;
+    let op = make(&mut Options { config: &mut complete, custom })?;
     Ok((complete, Box::new(op)))
 }
 
@@ -113,7 +113,7 @@ pub(super) fn known() -> Vec<String> {
     CLASSES.iter().map(|&class| class.to_owned()).collect()
 }
 
-const ACTIVATIONS: [&str; 31] = [
+const ACTIVATIONS: [&str; 32] = [
     "celu",
     "elu",
     "exponential",
@@ -139,6 +139,7 @@ const ACTIVATIONS: [&str; 31] = [
     "softplus",
     "softsign",
     "sparse_plus",
+    "sparse_sigmoid",
     "sparsemax",
     "squareplus",
     "swish",

@@ -7,4 +7,6 @@
 mod case;
 mod dynamic;
 mod files;
+mod hostile;
 mod json;
+mod models;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Fields, Mode, activation_name, dtype_name, dtype_of, registry, same};
+use super::{Fields, Mode, activation_name, dtype_name, dtype_of, of_training, registry, same};
 use crate::{
     backend::Element,
     config::{AnySignal, Config, Configured, Initializer},
@@ -167,9 +167,15 @@ impl Fields {
         self.key(key, value.clone(), Some(value), false, |v| Ok(v.clone()));
     }
 
-    /// Keys that are `null` here and in Keras's default.
+    /// Keys that are `null` here and in Keras's default. A regularizer or constraint, which matters in
+    /// training only, may be anything where no type is asked.
     pub fn none(&mut self, keys: &[&str]) {
-        keys.iter().for_each(|key| self.fixed(key, Value::Null));
+        for key in keys {
+            match self.mode {
+                Mode::Any if of_training(key) => self.any(key, Value::Null),
+                _ => self.fixed(key, Value::Null),
+            }
+        }
     }
 
     /// A key whose value does not matter, such as a seed.
@@ -223,7 +229,7 @@ impl Fields {
             return;
         }
         match self.given.remove(key).map(Config::try_from) {
-            Some(Ok(config)) => inner.compare(layer, &config),
+            Some(Ok(config)) => inner.compare(layer, config),
             Some(Err(e)) => {
                 inner.difference("", &format!("the type says {}", L::CLASS), e.to_string())
             }

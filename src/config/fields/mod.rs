@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::Element,
-    error::{Difference, Error, nearest},
+    error::{Difference, Error, nearest, shortened},
 };
 
 /// What is done with the keys of a config.
@@ -68,24 +68,23 @@ impl Fields {
     /// Reads or checks: the differences, and the parameters with another initialiser.
     pub(super) fn read<L: Configured>(layer: &mut L, config: &Config, mode: Mode) -> Self {
         let mut fields = Self::new(mode, L::CLASS);
-        fields.compare(layer, config);
+        fields.compare(layer, config.clone());
         fields
     }
 
     /// The config with all its keys, where no type says what they are. `layer` shows which keys there are.
-    pub(super) fn complete<L: Configured>(layer: &mut L, config: &Config) -> Result<Config, Error> {
+    pub(super) fn complete<L: Configured>(
+        layer: &mut L,
+        mut config: Config,
+    ) -> Result<Config, Error> {
         let mut fields = Self::new(Mode::Any, L::CLASS);
+        let (build_config, compile_config) =
+            (config.build_config.clone(), config.compile_config.take());
         fields.compare(layer, config);
         if fields.differences.is_empty() {
-            let (built, compiled) = (config.build_config.clone(), config.compile_config.clone());
-            fields.input = None;
-            return Ok(Config {
-                build_config: built,
-                compile_config: compiled,
-                ..fields.into_config()
-            });
+            return Ok(Config { build_config, compile_config, ..fields.into_config() });
         }
-        let what = format!("the config of `{}`", config.class_name);
+        let what = format!("the config of `{}`", fields.class);
         Err(Error::Differences { what, differences: fields.differences })
     }
 
@@ -149,15 +148,15 @@ impl Fields {
         self.refuse_the_rest();
     }
 
-    pub(super) fn compare<L: Configured>(&mut self, layer: &mut L, config: &Config) {
+    pub(super) fn compare<L: Configured>(&mut self, layer: &mut L, config: Config) {
         if !L::accepts(&config.class_name) {
             let expected = format!("the type says {}", Value::from(L::CLASS));
             return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));
         }
-        self.class = config.class_name.clone();
         self.two_key = config.is_two_key();
-        self.given = config.config.clone();
         self.built = config.input_sizes();
+        self.class = config.class_name;
+        self.given = config.config;
         self.run(layer, None);
     }
 
@@ -185,8 +184,7 @@ impl Fields {
     fn refuse_the_rest(&mut self) {
         let known: Vec<String> = self.out.keys().cloned().collect();
         for (key, value) in std::mem::take(&mut self.given) {
-            let says_nothing =
-                value.is_null() && (key.ends_with("_regularizer") || key.ends_with("_constraint"));
+            let says_nothing = value.is_null() && of_training(&key);
             let old = self.two_key && key == "time_major" && value == Value::Bool(false);
             if !(says_nothing || old || key == "batch_input_shape") {
                 let near = nearest(&key, &known);
@@ -197,16 +195,11 @@ impl Fields {
     }
 
     pub(super) fn differ(&mut self, key: &str, expected: &str, found: &Value) {
-        let mut found = found.to_string();
-        if let Some((end, _)) = found.char_indices().nth(100) {
-            found.truncate(end);
-            found.push_str("..");
-        }
-        self.difference(key, expected, format!("the JSON says {found}"));
+        self.difference(key, expected, says(found));
     }
 
     pub(super) fn difference(&mut self, key: &str, expected: &str, found: String) {
-        let place = format!("{}{key}", self.place);
+        let place = format!("{}{}", self.place, shortened(key));
         self.differences.push(Difference { place, expected: expected.to_owned(), found });
     }
 
@@ -249,6 +242,21 @@ impl Fields {
         self.out.insert(key.to_owned(), value.clone().unwrap_or(found));
         value
     }
+}
+
+/// `the JSON says ..`: the start of a value, if it is long.
+pub(super) fn says(found: &Value) -> String {
+    let mut found = found.to_string();
+    if let Some((end, _)) = found.char_indices().nth(100) {
+        found.truncate(end);
+        found.push_str("..");
+    }
+    format!("the JSON says {found}")
+}
+
+/// Whether a key matters in training only.
+fn of_training(key: &str) -> bool {
+    key.ends_with("_regularizer") || key.ends_with("_constraint")
 }
 
 /// Keras's name of a number type.
