@@ -33,7 +33,6 @@ pub trait Layers<In: Signal, E: Element, D: Backend<E>>: Layer<In, E, D> {
 
 macro_rules! tuple {
     ($first:ident $($before:ident $layer:ident $i:tt)*) => {
-        #[diagnostic::do_not_recommend]
         impl<In, E, D, $first, $($layer),*> Layers<In, E, D> for ($first, $($layer,)*)
         where
             In: Signal,

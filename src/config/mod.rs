@@ -2,9 +2,10 @@
 //!
 //! - [`Configured`] is what a layer implements: it lists its keys, and can then be written, read and
 //!   compared. A model is a layer whose class is `Sequential`.
+//! - [`KerasJson`] does so with texts: `to_json`, `from_json`, `check_json`.
 //!
 //! ```
-//! use kerata::{*, config::Configured, prelude::*};
+//! use kerata::{*, prelude::*};
 //!
 //! type Model = model::Sequential<(Batch, Const<3>), (Dense<3, 4, Relu>, Dense<4, 2>)>;
 //! let model = Model::build(&Cpu::seed_from_u64(0))?;
@@ -37,7 +38,7 @@ pub use dynamic::{
 pub(crate) use fields::Convolution;
 pub use fields::Fields;
 pub use initializer::{Fan, Initializer, Spread};
-pub use json::{Config, MAX_BYTES, MAX_DEPTH};
+pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH};
 pub use layers::{LayerVisitor, Layers, Shown};
 pub use signal::{AnySignal, SignalKind};
 
@@ -155,36 +156,6 @@ pub trait Configured: Sized {
         Self: Clone,
     {
         differences::<Self>(Fields::read(&mut self.clone(), config, Mode::Check).differences)
-    }
-
-    /// The JSON of this layer or model, which Keras 3 reads with `model_from_json`.
-    fn to_json(&self) -> String
-    where
-        Self: Clone,
-    {
-        self.config().to_string()
-    }
-
-    /// A new layer or model, as a JSON says. See [`from_config`](Self::from_config).
-    ///
-    /// # Errors
-    /// [`Error::Json`], and those of [`from_config`](Self::from_config).
-    fn from_json(json: &str) -> Result<Self, Error>
-    where
-        Self: Build<Self::Element, Self::Device> + Parameters<Self::Element, Self::Device>,
-    {
-        Self::from_config(&json.parse()?)
-    }
-
-    /// Compares this layer or model with a JSON, for example that of the same model in Keras.
-    ///
-    /// # Errors
-    /// [`Error::Json`], and [`Error::Differences`] with all differences.
-    fn check_json(&self, json: &str) -> Result<(), Error>
-    where
-        Self: Clone,
-    {
-        self.check_config(&json.parse()?)
     }
 }
 
