@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    AnySignal, Configured, SignalKind,
+    AnySignal, Configured,
     fields::{Fields, Mode, dtype_of},
+    graph::FUNCTIONAL,
     json::Config,
 };
 use crate::{
@@ -16,6 +17,10 @@ use crate::{
 
 /// Is shown every layer of a model, in order, with the signal that reaches it.
 pub trait LayerVisitor {
+    /// Says which values reach the layer that comes next: the names of layers, `input`, or `input.0`. Where
+    /// this is not said, it is what the layer before gives.
+    fn from(&mut self, _values: &[&str]) {}
+
     /// Shows one layer. The name is that of the field, or its place in the tuple.
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L);
 }
@@ -88,6 +93,10 @@ where
     fn describe(&mut self, fields: &mut Fields) {
         fields.layers(&mut self.layers);
     }
+
+    fn accepts(class: &str) -> bool {
+        class == Self::CLASS || class == FUNCTIONAL
+    }
 }
 
 impl Fields {
@@ -99,13 +108,17 @@ impl Fields {
         E: Element,
         D: Backend<E>,
     {
+        let inputs = AnySignal::parts::<In>();
+        if self.class() == FUNCTIONAL || inputs.len() > 1 {
+            return self.graph(layers);
+        }
         self.dtype::<E>();
         let input = AnySignal::of::<In>();
         self.given.remove("build_input_shape");
         self.input(&input.sizes);
         if self.mode == Mode::Write {
-            let mut writer =
-                Writer { list: vec![input_layer(&input, dtype_of::<E>())], fields: self };
+            let first = input_layer("input_layer", &input, dtype_of::<E>());
+            let mut writer = Writer { list: vec![first], fields: self };
             layers.layers(&mut writer);
             let list = writer.list;
             self.out.insert("layers".into(), list.into());
@@ -141,17 +154,22 @@ fn classes(list: &[Config]) -> String {
     names.join(", ")
 }
 
-pub(super) fn input_layer(wire: &AnySignal, numbers: &str) -> Value {
-    let dtype = if wire.kind == SignalKind::Tokens { "int32" } else { numbers };
+pub(super) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value {
+    let dtype = wire.dtype(numbers);
     json!({
         "module": "keras.layers",
         "class_name": "InputLayer",
         "config": {
             "batch_shape": wire.sizes, "dtype": dtype, "sparse": false, "ragged": false,
-            "name": "input_layer", "optional": false,
+            "name": name, "optional": false,
         },
         "registered_name": null,
     })
+}
+
+/// The name of a field. A place in a tuple is no name: Keras then makes one of the class.
+pub(super) fn own_name(name: &str) -> Option<&str> {
+    Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 struct Writer<'a> {
@@ -161,10 +179,8 @@ struct Writer<'a> {
 
 impl LayerVisitor for Writer<'_> {
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
-        let mut inner = self.fields.inner(L::CLASS, "", Some(AnySignal::of::<In>()));
-        // A place in a tuple is no name: Keras then makes one of the class.
-        let name = Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()));
-        inner.run(layer, name);
+        let mut inner = self.fields.inner(L::CLASS, "", vec![AnySignal::of::<In>()]);
+        inner.run(layer, own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
         self.list.push(serde_json::to_value(inner.into_config()).unwrap_or_default());
     }
@@ -194,7 +210,7 @@ impl LayerVisitor for Reader<'_> {
         };
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
         let place = format!("layer {} `{keras}`, ", self.next);
-        let mut inner = self.fields.inner(L::CLASS, &place, Some(AnySignal::of::<In>()));
+        let mut inner = self.fields.inner(L::CLASS, &place, vec![AnySignal::of::<In>()]);
         inner.compare(layer, config.clone());
         self.fields.absorb(inner, &format!("{name}."));
         self.next += 1;

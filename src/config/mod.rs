@@ -1,7 +1,7 @@
 //! Keras's JSON: layers to and from `{"class_name": .., "config": {..}}`.
 //!
 //! - [`Configured`] is what a layer implements: it lists its keys, and can then be written, read and
-//!   compared. A model is a layer whose class is `Sequential`.
+//!   compared. A model is a layer whose class is `Sequential`, or `Functional` if it has branches.
 //! - [`KerasJson`] does so with texts: `to_json`, `from_json`, `check_json`.
 //!
 //! ```
@@ -25,6 +25,7 @@
 mod custom;
 mod dynamic;
 mod fields;
+mod graph;
 mod initializer;
 mod json;
 mod layers;
@@ -85,7 +86,7 @@ use fields::Mode;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no Keras config",
     label = "implement `Configured` for this layer",
-    note = "a layer of your own lists its keys in `Configured::describe`"
+    note = "a layer of your own lists its keys in `Configured::describe`; a `Shared` layer has no config"
 )]
 pub trait Configured: Sized {
     /// The class in Keras.

@@ -10,6 +10,7 @@ use super::{
         Dynamic, Embedding, Flatten, GlobalPool, GruKeys, Masking, Norm, Permute, PermuteKeys,
         Pool, Recurrent, Repeat, Reshape, SimpleRnnKeys, Steps, ZeroPadding,
     },
+    graph::FUNCTIONAL,
 };
 use crate::{
     error::Error,
@@ -28,12 +29,25 @@ pub(super) fn is_built_in(class: &str) -> bool {
 
 /// Where Keras keeps a class of its own.
 pub(super) fn module(class: &str) -> &'static str {
-    if class == "Sequential" { "keras" } else { "keras.layers" }
+    match class {
+        "Sequential" => "keras",
+        FUNCTIONAL => "keras.src.models.functional",
+        _ => "keras.layers",
+    }
 }
 
 /// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.
 pub(super) fn has_build_config(class: &str) -> bool {
-    let at_once = ["Activation", "Dropout", "Identity", "Masking", "ReLU", "Softmax"];
+    let at_once = [
+        "Activation",
+        "Dropout",
+        FUNCTIONAL,
+        "Identity",
+        "InputLayer",
+        "Masking",
+        "ReLU",
+        "Softmax",
+    ];
     !at_once.contains(&class) && !class.contains("Pooling")
 }
 
@@ -43,8 +57,17 @@ pub(super) fn is_activation(name: &str) -> bool {
 }
 
 /// The classes that have no dynamic layer.
-const OTHERS: [&str; 8] =
-    ["Add", "Average", "Concatenate", "InputLayer", "Maximum", "Minimum", "Multiply", "Subtract"];
+const OTHERS: [&str; 9] = [
+    "Add",
+    "Average",
+    "Concatenate",
+    FUNCTIONAL,
+    "InputLayer",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+];
 
 /// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
 macro_rules! classes {

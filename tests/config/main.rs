@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
 mod case;

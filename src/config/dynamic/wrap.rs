@@ -291,7 +291,7 @@ impl Dynamic for Chain {
     fn write(&self, config: &mut Config) {
         let mut list: Vec<Value> = self.layers.iter().map(value).collect();
         if let Some(arrives) = &self.built {
-            list.insert(0, input_layer(arrives, "float32"));
+            list.insert(0, input_layer("input_layer", arrives, "float32"));
             config.config.insert("build_input_shape".to_owned(), json!(arrives.sizes));
         }
         config.config.insert("layers".to_owned(), list.into());

@@ -20,9 +20,12 @@ impl Fields {
         }
     }
 
-    /// What reaches the layer, where it stands in a model.
+    /// What reaches the layer, where it stands in a model and takes one input.
     pub fn wire(&self) -> Option<&AnySignal> {
-        self.wire.as_ref()
+        match self.wires.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
     }
 
     /// The shape of the input, the batch first; `None` for a size that may be any.
@@ -46,6 +49,11 @@ impl Fields {
             let expected = format!("the type says {says} features");
             self.differ("input_shape", &expected, &json!(self.built));
         }
+    }
+
+    /// Keras's name of the number type.
+    pub(crate) fn number_type(&self) -> &'static str {
+        self.dtype
     }
 
     /// The number type of the parameters.
@@ -220,7 +228,7 @@ impl Fields {
             }
             return;
         }
-        let mut inner = self.inner(L::CLASS, &format!("{key}."), wire);
+        let mut inner = self.inner(L::CLASS, &format!("{key}."), Vec::from_iter(wire));
         if self.mode == Mode::Write {
             inner.run(layer, None);
             self.names = std::mem::take(&mut inner.names);

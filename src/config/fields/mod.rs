@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AnySignal, Configured, Initializer,
+    graph::FUNCTIONAL,
     json::{Config, snake_case},
     registry,
 };
@@ -45,8 +46,8 @@ pub struct Fields {
     pub(super) out: Map<String, Value>,
     /// What the layer was built for, as the JSON says.
     built: Option<Vec<Option<usize>>>,
-    /// What reaches the layer in its model.
-    wire: Option<AnySignal>,
+    /// What reaches the layer in its model, one signal or more.
+    wires: Vec<AnySignal>,
     /// What the layer says of its input.
     input: Option<Vec<Option<usize>>>,
     place: String,
@@ -96,7 +97,7 @@ impl Fields {
             given: Map::new(),
             out: Map::new(),
             built: None,
-            wire: None,
+            wires: Vec::new(),
             input: None,
             place: String::new(),
             dtype: "float32",
@@ -107,9 +108,9 @@ impl Fields {
     }
 
     /// Fields for a layer inside this one.
-    pub(super) fn inner(&mut self, class: &str, place: &str, wire: Option<AnySignal>) -> Self {
+    pub(super) fn inner(&mut self, class: &str, place: &str, wires: Vec<AnySignal>) -> Self {
         Self {
-            wire,
+            wires,
             place: format!("{}{place}", self.place),
             dtype: self.dtype,
             names: std::mem::take(&mut self.names),
@@ -131,7 +132,10 @@ impl Fields {
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
             self.out.insert("name".into(), name.into());
             self.out.insert("trainable".into(), true.into());
-            self.out.insert("dtype".into(), policy(self.dtype));
+            // Keras has no number type for a model of branches.
+            if self.class != FUNCTIONAL {
+                self.out.insert("dtype".into(), policy(self.dtype));
+            }
             return;
         }
         let name = self.given.remove("name").unwrap_or_else(|| snake_case(&self.class).into());
@@ -161,12 +165,16 @@ impl Fields {
     }
 
     pub(super) fn into_config(self) -> Config {
-        let sizes = self.wire.map(|wire| wire.sizes).or(self.input);
+        let sizes = match self.wires.as_slice() {
+            [] => self.input.map(|sizes| json!(sizes)),
+            [one] => Some(json!(one.sizes)),
+            several => Some(several.iter().map(|wire| json!(wire.sizes)).collect()),
+        };
         let sizes = sizes.filter(|_| registry::has_build_config(&self.class));
         let built_in = registry::is_built_in(&self.class);
         Config {
             module: built_in.then(|| registry::module(&self.class).to_owned()),
-            registered_name: (!built_in).then(|| self.class.clone()),
+            registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),
             class_name: self.class,
             config: self.out,
             build_config: sizes.map(|sizes| json!({ "input_shape": sizes })),
