@@ -1,4 +1,4 @@
-//~lines 30
+//~lines 40
 //~ `Double` has no Keras config
 use kerata::{
     Backend, Batch, Cpu, Dense, Element, Error, Layer, model, prelude::*, signal::MaskTransparent,
