@@ -233,6 +233,8 @@ impl Fields {
         let Some(found) = self.given.remove(key).or(default) else {
             let expected = if open { "it is needed" } else { &expected };
             self.difference(key, expected, "the JSON says nothing".to_owned());
+            // Known all the same, where another key is nearly this one.
+            self.out.insert(key.to_owned(), Value::Null);
             return None;
         };
         let value = match rule(&found) {
