@@ -3,15 +3,16 @@
 #![allow(missing_docs)]
 
 use dfdx::{
-    prelude::{SumTo, TryMul},
-    shapes::Shape,
-    tensor::{Gradients, OwnedTape, PutTape, SplitTape, TensorFromVec},
+    prelude::{MeanTo, PermuteTo, SumTo, TryMul},
+    shapes::{Axes2, Shape},
+    tensor::{Gradients, OnesTensor, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
     AvgPool2d, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, LastState,
     Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d, NoBias, Relu, Same, Sequences, Tanh, Tensor,
     Valid, WithBias,
     backend::{Backend, Element, LstmState},
+    optim::{Adam, State},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
     shape::{Const, HasShape},
@@ -284,4 +285,58 @@ fn one_tensor_in_several_places() {
         let x = dfdx::prelude::ReshapeTo::reshape_like(x, &(3_usize, Const::<1>, Const::<4>));
         l.forward_with_state(x, None, Some(state)).unwrap().0
     });
+}
+
+/// What is kept of the weights for inference never outlives them, however they change.
+#[test]
+fn inference_sees_every_change_of_the_weights() -> Result<(), Error> {
+    let dev = Cpu::seed_from_u64(3);
+    let x = dev.tensor_from_vec((0..40).map(|i| i as f32 / 40.0).collect(), (2, 5, Const::<4>));
+    let ids = dev.tensor_from_vec((0..40_usize).map(|i| i % 9).collect(), (4, 10));
+    let mut lstm = Lstm::<4, 4, Sequences>::build(&dev)?;
+    let mut dense = Dense::<4, 4>::build(&dev)?;
+    let mut table = Embedding::<9, 3>::build(&dev)?;
+    let vectors = dev.tensor_from_vec((0..12).map(|i| i as f32).collect(), (3, Const::<4>));
+    // A clone has nothing kept.
+    let check = |lstm: &Lstm<4, 4, Sequences>, dense: &Dense<4, 4>, table: &Embedding<9, 3>| {
+        for _ in 0..2 {
+            assert_eq!(
+                lstm.forward(x.clone())?.as_vec(),
+                lstm.clone().forward(x.clone())?.as_vec()
+            );
+            let (kept, fresh) =
+                (dense.forward(vectors.clone())?, dense.clone().forward(vectors.clone())?);
+            assert_eq!(kept.as_vec(), fresh.as_vec());
+            let (kept, fresh) = (table.forward(ids.clone())?, table.clone().forward(ids.clone())?);
+            assert_eq!(kept.as_vec(), fresh.as_vec());
+        }
+        Ok::<_, Error>(dense.forward(vectors.clone())?.as_vec())
+    };
+    let mut seen = vec![check(&lstm, &dense, &table)?];
+
+    // Written to in place.
+    dense.kernel[[1, 2]] += 1.0;
+    lstm.bias[[3]] = 2.0;
+    table.embeddings[[2, 0]] = 5.0;
+    seen.push(check(&lstm, &dense, &table)?);
+    dense.kernel.copy_from(&[0.5; 16]);
+    lstm.recurrent_kernel.copy_from(&[0.25; 64]);
+    dense.kernel[[0, 3]] = 7.0;
+    seen.push(check(&lstm, &dense, &table)?);
+    // The same memory, in another order.
+    dense.kernel = dense.kernel.clone().permute::<_, Axes2<1, 0>>();
+    seen.push(check(&lstm, &dense, &table)?);
+    // Put in the place of others.
+    dense.bias = dev.tensor([1.0, 2.0, 3.0, 4.0]);
+    table.embeddings = dev.ones();
+    seen.push(check(&lstm, &dense, &table)?);
+    // Trained.
+    let y = dense.forward_mut(vectors.clone().put_tape(OwnedTape::default()))?;
+    let mut gradients = y.square().mean::<_, Axes2<0, 1>>().backward();
+    State::default().step(&Adam::default(), &mut dense, &mut gradients)?;
+    seen.push(check(&lstm, &dense, &table)?);
+    for (i, y) in seen.iter().enumerate() {
+        assert!(!seen[..i].contains(y), "change {i} is not seen");
+    }
+    Ok(())
 }

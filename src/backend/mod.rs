@@ -4,12 +4,14 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
+mod prepared;
 mod reference;
 mod tape;
 mod window;
 
 pub(crate) use cpu::scan;
 pub use cpu::set_threads;
+pub use prepared::Prepared;
 pub use window::{ImageShape, Pooling, Window};
 
 use dfdx::{
@@ -49,6 +51,8 @@ pub struct LstmWeights<'a, const I: usize, const H: usize, E: Element, D: Backen
     pub recurrent_kernel: &'a Tensor<(Const<H>, usize), E, D>,
     /// Shape `(4 * H,)`.
     pub bias: &'a Tensor<(usize,), E, D>,
+    /// What the device has made of them.
+    pub prepared: &'a Prepared,
 }
 
 /// The state of an LSTM: `h`, its output, and `c`, its memory, each `(Batch, H)`.
@@ -95,6 +99,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     fn embedding<const V: usize, const N: usize, T: Tape<E, Self>>(
         table: &Tensor<Rank2<V, N>, E, Self>,
         ids: Tensor<(usize,), usize, Self, T>,
+        _prepared: &Prepared,
     ) -> Result<Tensor<(usize, Const<N>), E, Self, T>, Error> {
         reference::embedding(table, ids)
     }
@@ -107,6 +112,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<(R, Const<I>), E, Self, T>,
         kernel: &Tensor<Rank2<I, O>, E, Self>,
         bias: &Tensor<Rank1<O>, E, Self>,
+        _prepared: &Prepared,
     ) -> Result<Tensor<(R, Const<O>), E, Self, T>, Error> {
         reference::dense(x, kernel, bias)
     }

@@ -23,8 +23,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Window,
-    reference,
+    Backend, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Prepared,
+    Window, reference,
 };
 use crate::{error::Error, signal::Mask};
 
@@ -36,16 +36,26 @@ impl Backend<f32> for Cpu {
     fn embedding<const V: usize, const N: usize, T: Tape<f32, Self>>(
         table: &Tensor<Rank2<V, N>, f32, Self>,
         ids: Tensor<(usize,), usize, Self, T>,
+        prepared: &Prepared,
     ) -> Result<Tensor<(usize, Const<N>), f32, Self, T>, Error> {
-        if *REFERENCE { reference::embedding(table, ids) } else { ops::embedding(table, ids) }
+        if *REFERENCE {
+            reference::embedding(table, ids)
+        } else {
+            ops::embedding(table, ids, prepared)
+        }
     }
 
     fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Self>>(
         x: Tensor<(R, Const<I>), f32, Self, T>,
         kernel: &Tensor<Rank2<I, O>, f32, Self>,
         bias: &Tensor<Rank1<O>, f32, Self>,
+        prepared: &Prepared,
     ) -> Result<Tensor<(R, Const<O>), f32, Self, T>, Error> {
-        if *REFERENCE { reference::dense(x, kernel, bias) } else { ops::dense(x, kernel, bias) }
+        if *REFERENCE {
+            reference::dense(x, kernel, bias)
+        } else {
+            ops::dense(x, kernel, bias, prepared)
+        }
     }
 
     fn conv2d<T: Tape<f32, Self>>(
