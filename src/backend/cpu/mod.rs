@@ -11,7 +11,7 @@ mod steps;
 mod table;
 mod threads;
 
-pub(super) use buffer::Buffer;
+pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use table::scan;
 pub use threads::set_threads;
 
