@@ -23,7 +23,7 @@ use dfdx::{
 };
 
 use super::{
-    Backend, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Window,
+    Backend, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Window,
     reference,
 };
 use crate::{error::Error, signal::Mask};
@@ -53,11 +53,12 @@ impl Backend<f32> for Cpu {
         kernel: Tensor<(usize, usize), f32, Self>,
         bias: Option<Tensor<(usize,), f32, Self>>,
         window: &Window,
+        then: Finish,
     ) -> Result<Tensor<ImageShape, f32, Self, T>, Error> {
         if *REFERENCE {
-            reference::conv2d(x, kernel, bias, window)
+            reference::conv2d(x, kernel, bias, window, then)
         } else {
-            ops::conv2d(x, kernel, bias, window)
+            ops::conv2d(x, kernel, bias, window, then)
         }
     }
 
