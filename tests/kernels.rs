@@ -123,6 +123,14 @@ fn convolutions() {
         Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias>,
         Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias, f64>,
         |l, x| l.forward(x).unwrap());
+    // One after the other in memory: a window of one pixel; and so many images that they are shared.
+    same!(tensor((64, Const::<9>, Const::<8>, Const::<12>), 1),
+        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias>,
+        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((33, Const::<9>, Const::<8>, Const::<6>), 1),
+        Conv2d<6, 20, 3, 3, Relu, Same>, Conv2d<6, 20, 3, 3, Relu, Same, 1, 1, WithBias, f64>,
+        |l, x| l.forward(x).unwrap());
     same!(tensor((4, Const::<11>, Const::<3>), 1),
         Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, WithBias, f64>,
         |l, x| l.forward(x).unwrap());
@@ -138,6 +146,10 @@ fn pools() {
     );
     same!(tensor((3, Const::<9>, Const::<8>, Const::<5>), 1),
         MaxPool2d<3, 3, 2, 1, Same>, MaxPool2d<3, 3, 2, 1, Same>, |l, x| l.forward(x).unwrap());
+    same!(tensor((80, Const::<19>, Const::<18>, Const::<17>), 1),
+        MaxPool2d<3, 3, 2, 1>, MaxPool2d<3, 3, 2, 1>, |l, x| l.forward(x).unwrap());
+    same!(tensor((80, Const::<19>, Const::<18>, Const::<17>), 1),
+        AvgPool2d<3, 3, 2, 1>, AvgPool2d<3, 3, 2, 1>, |l, x| l.forward(x).unwrap());
     same!(tensor((3, Const::<9>, Const::<8>, Const::<5>), 1),
         AvgPool2d<3, 2, 2, 1, Same>, AvgPool2d<3, 2, 2, 1, Same>, |l, x| l.forward(x).unwrap());
 }
@@ -196,6 +208,8 @@ fn dense() {
         same!(tensor((rows, Const::<37>), 1),
             Dense<37, 19>, Dense<37, 19, Linear, f64>, |l, x| l.forward(x).unwrap());
     }
+    same!(tensor((24, Const::<700>), 1),
+        Dense<700, 40>, Dense<700, 40, Linear, f64>, |l, x| l.forward(x).unwrap());
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod window;
 pub(crate) use cpu::scan;
 pub use cpu::set_threads;
 pub use prepared::Prepared;
-pub use window::{ImageShape, Pooling, Window};
+pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::{ChooseFrom, Device},
@@ -140,7 +140,8 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::lstm_last(inputs, weights)
     }
 
-    /// A convolution over images; the kernel as a matrix `(cells * channels, filters)`.
+    /// A convolution over images; the kernel as a matrix `(cells * channels, filters)`. `then` is done to what
+    /// it gives.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -149,8 +150,9 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         kernel: Tensor<(usize, usize), E, Self>,
         bias: Option<Tensor<(usize,), E, Self>>,
         window: &Window,
+        then: Finish,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
-        reference::conv2d(x, kernel, bias, window)
+        reference::conv2d(x, kernel, bias, window, then)
     }
 
     /// One number of each window and channel.

@@ -11,7 +11,7 @@ use dfdx::{
     tensor::{Cpu, CpuError, Gradients, NoneTape, Tape, Tensor, TensorFromVec},
 };
 
-use super::cpu::Buffer;
+use super::cpu::{Buffer, keep_memory};
 use crate::error::{Error, OrDevice};
 
 /// The numbers of a tensor, row-major, in a buffer.
@@ -79,6 +79,7 @@ pub(crate) fn put<S: Shape>(
     shape: S,
     numbers: Vec<f32>,
 ) -> Result<Tensor<S, f32, Cpu>, Error> {
+    keep_memory();
     dev.try_tensor_from_vec(numbers, shape).or_device()
 }
 
@@ -108,13 +109,12 @@ impl Grads<'_> {
     }
 
     /// Hands out the gradient of a tensor, which is contiguous, to be added to.
-    pub(crate) fn with<S: Shape>(
+    pub(crate) fn with<S: Shape, R>(
         &mut self,
         of: &Tensor<S, f32, Cpu>,
-        f: impl FnOnce(&mut [f32]),
-    ) -> Result<(), CpuError> {
-        f(self.0.get_or_alloc_mut(of)?);
-        Ok(())
+        f: impl FnOnce(&mut [f32]) -> R,
+    ) -> Result<R, CpuError> {
+        Ok(f(self.0.get_or_alloc_mut(of)?))
     }
 
     /// Adds to the gradient of a tensor, which is contiguous.

@@ -11,7 +11,7 @@ mod steps;
 mod table;
 mod threads;
 
-pub(super) use buffer::Buffer;
+pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use table::scan;
 pub use threads::set_threads;
 
@@ -23,8 +23,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Prepared,
-    Window, reference,
+    Backend, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling,
+    Prepared, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
 
@@ -63,11 +63,12 @@ impl Backend<f32> for Cpu {
         kernel: Tensor<(usize, usize), f32, Self>,
         bias: Option<Tensor<(usize,), f32, Self>>,
         window: &Window,
+        then: Finish,
     ) -> Result<Tensor<ImageShape, f32, Self, T>, Error> {
         if *REFERENCE {
-            reference::conv2d(x, kernel, bias, window)
+            reference::conv2d(x, kernel, bias, window, then)
         } else {
-            ops::conv2d(x, kernel, bias, window)
+            ops::conv2d(x, kernel, bias, window, then)
         }
     }
 

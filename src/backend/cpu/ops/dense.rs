@@ -8,7 +8,6 @@ use crate::{
     backend::{
         Prepared,
         cpu::{
-            buffer::Buffer,
             gemm::{Matrix, product},
             threads::{parallel, threads},
         },
@@ -52,28 +51,29 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
             let (gradient, weights) = (grads.take(&of_y)?, &*prepared.0);
-            let mut d_x = Buffer::uncleared(rows * I);
-            let jobs = chunks(&mut d_x, share * I, 1)
-                .into_iter()
-                .zip(numbers.chunks((share * I).max(1)))
-                .zip(gradient.chunks((share * O).max(1)));
-            let parts = parallel(jobs.collect(), |((d_x, x), d_y)| {
-                let rows = d_y.len() / O.max(1);
-                let d_y = Matrix::new(d_y, rows, O);
-                product(d_x, d_y, Matrix::new(weights, I, O).transposed(), false);
-                let mut d_kernel = Buffer::uncleared(I * O);
-                product(&mut d_kernel, Matrix::new(x, rows, I).transposed(), d_y, false);
-                d_kernel
-            });
-            for part in &parts {
-                grads.add(&of_kernel, part)?;
-            }
+            grads.with(&x, |d_x| {
+                let jobs = chunks(d_x, share * I, 1).into_iter();
+                let jobs = jobs.zip(gradient.chunks((share * O).max(1))).collect();
+                parallel(jobs, |(d_x, d_y)| {
+                    let d_y = Matrix::new(d_y, d_y.len() / O.max(1), O);
+                    product(d_x, d_y, Matrix::new(weights, I, O).transposed(), true);
+                });
+            })?;
+            grads.with(&of_kernel, |d_kernel| {
+                let share = super::share(rows * I * O, I);
+                let jobs = chunks(d_kernel, share * O, 1).into_iter().enumerate().collect();
+                parallel(jobs, |(job, d_kernel)| {
+                    let columns = Matrix::new(&numbers, rows, I);
+                    let columns = columns.columns(job * share, d_kernel.len() / O.max(1));
+                    let d_y = Matrix::new(&gradient, rows, O);
+                    product(d_kernel, columns.transposed(), d_y, true);
+                });
+            })?;
             grads.with(&of_bias, |sums| {
                 for row in gradient.chunks_exact(O.max(1)) {
                     sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
                 }
             })?;
-            grads.add(&x, &d_x)?;
             grads.give(&of_y, gradient)
         });
     }
