@@ -1,18 +1,22 @@
 //! The kernels as operations on dfdx's tape.
 
 mod conv;
+mod crossentropy;
 mod dense;
 mod embedding;
 mod lstm;
 mod padding;
+mod pointwise;
 mod pool;
 mod pool2d;
 
 pub(super) use conv::conv2d;
+pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::lstm;
 pub(super) use padding::finite_padding;
+pub(super) use pointwise::{curve, dropout, softmax};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
 
