@@ -38,14 +38,11 @@ struct Sentiment {
 /// W4, W5.
 #[model(input = (Batch, 28, 28, 1), output = (Batch, 10))]
 struct Digits {
-    conv1: Conv2d<_, 32, 3>,
-    relu1: Relu,
-    conv2: Conv2d<_, 64, 3>,
-    relu2: Relu,
+    conv1: Conv2d<_, 32, 3, 3, Relu>,
+    conv2: Conv2d<_, 64, 3, 3, Relu>,
     pool: MaxPool2d<2>,
     flatten: Flatten<_>,
-    dense: Dense<_, 128>,
-    relu3: Relu,
+    dense: Dense<_, 128, Relu>,
     head: Dense<_, 10>,
 }
 

@@ -4,13 +4,15 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
+mod prepared;
 mod reference;
 mod tape;
 mod window;
 
 pub(crate) use cpu::scan;
 pub use cpu::set_threads;
-pub use window::{ImageShape, Pooling, Window};
+pub use prepared::Prepared;
+pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::{ChooseFrom, Device},
@@ -49,6 +51,8 @@ pub struct LstmWeights<'a, const I: usize, const H: usize, E: Element, D: Backen
     pub recurrent_kernel: &'a Tensor<(Const<H>, usize), E, D>,
     /// Shape `(4 * H,)`.
     pub bias: &'a Tensor<(usize,), E, D>,
+    /// What the device has made of them.
+    pub prepared: &'a Prepared,
 }
 
 /// The state of an LSTM: `h`, its output, and `c`, its memory, each `(Batch, H)`.
@@ -95,6 +99,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     fn embedding<const V: usize, const N: usize, T: Tape<E, Self>>(
         table: &Tensor<Rank2<V, N>, E, Self>,
         ids: Tensor<(usize,), usize, Self, T>,
+        _prepared: &Prepared,
     ) -> Result<Tensor<(usize, Const<N>), E, Self, T>, Error> {
         reference::embedding(table, ids)
     }
@@ -107,6 +112,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<(R, Const<I>), E, Self, T>,
         kernel: &Tensor<Rank2<I, O>, E, Self>,
         bias: &Tensor<Rank1<O>, E, Self>,
+        _prepared: &Prepared,
     ) -> Result<Tensor<(R, Const<O>), E, Self, T>, Error> {
         reference::dense(x, kernel, bias)
     }
@@ -134,7 +140,8 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::lstm_last(inputs, weights)
     }
 
-    /// A convolution over images; the kernel as a matrix `(cells * channels, filters)`.
+    /// A convolution over images; the kernel as a matrix `(cells * channels, filters)`. `then` is done to what
+    /// it gives.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -143,8 +150,9 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         kernel: Tensor<(usize, usize), E, Self>,
         bias: Option<Tensor<(usize,), E, Self>>,
         window: &Window,
+        then: Finish,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
-        reference::conv2d(x, kernel, bias, window)
+        reference::conv2d(x, kernel, bias, window, then)
     }
 
     /// One number of each window and channel.
@@ -157,6 +165,60 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         window: &Window,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
         reference::pool2d(x, pooling, window)
+    }
+
+    /// The hyperbolic tangent of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn tanh<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::tanh(x)
+    }
+
+    /// `1 / (1 + exp(-x))` of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn sigmoid<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::sigmoid(x)
+    }
+
+    /// The softmax along the last axis.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn softmax<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::softmax(x)
+    }
+
+    /// Drops a share of the numbers, which ones the random numbers of the device decide, and makes up for them.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn dropout<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+        rate: f64,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::dropout(x, rate)
+    }
+
+    /// The cross-entropy of each row of logits against its label, which is one of the classes; or of
+    /// probabilities, divided by their sum, where a `least` one is given that they are clipped to.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn sparse_crossentropy<T: Tape<E, Self>>(
+        prediction: Tensor<(usize, usize), E, Self, T>,
+        labels: Vec<usize>,
+        least: Option<f64>,
+    ) -> Result<Tensor<(usize,), E, Self, T>, Error> {
+        reference::sparse_crossentropy(prediction, labels, least)
     }
 
     /// A padded sequence, with 0 for each number of its padding that is not finite.

@@ -3,13 +3,15 @@
 //! A kernel wants slices. [`read`] gives the numbers of a tensor in the order of its indices, [`put`] makes a
 //! tensor of a `Vec`, and [`Grads`] hands out gradients while the tape runs backwards.
 
+use std::ops::Deref;
+
 use dfdx::{
     prelude::ReshapeTo,
     shapes::{HasShape, Rank2, Shape},
     tensor::{Cpu, CpuError, Gradients, NoneTape, Tape, Tensor, TensorFromVec},
 };
 
-use super::cpu::Buffer;
+use super::cpu::{Buffer, keep_memory};
 use crate::error::{Error, OrDevice};
 
 /// The numbers of a tensor, row-major, in a buffer.
@@ -21,6 +23,55 @@ pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Er
         x.copy_into(&mut buffer);
     }
     Ok(buffer)
+}
+
+/// The numbers of a tensor that [`put`] made.
+pub(crate) fn read_back<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Buffer {
+    let mut buffer = Buffer::uncleared(x.shape().num_elements());
+    if !buffer.is_empty() {
+        x.copy_into(&mut buffer);
+    }
+    buffer
+}
+
+/// The numbers of weights, and the tensor that they were read from.
+#[derive(Debug)]
+pub(crate) struct Weights<S: Shape> {
+    of: Tensor<S, f32, Cpu>,
+    numbers: Buffer,
+}
+
+impl<S: Shape> Weights<S> {
+    pub(crate) fn read(of: &Tensor<S, f32, Cpu>) -> Result<Self, Error> {
+        Ok(Self { of: of.clone(), numbers: read(of)? })
+    }
+
+    /// Whether the numbers are still those of a tensor. The tensor they were read from is held, so its memory
+    /// can neither be written to nor be given to another: a tensor in the same place has the same numbers.
+    pub(crate) fn are_of(&self, of: &Tensor<S, f32, Cpu>) -> bool {
+        self.of.shape() == of.shape()
+            && (self.is_empty() || corners(&self.of).zip(corners(of)).all(|(a, b)| a == b))
+    }
+}
+
+impl<S: Shape> Deref for Weights<S> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.numbers
+    }
+}
+
+/// Where a tensor lies: the places of its first number and of the next one along each axis.
+fn corners<S: Shape>(x: &Tensor<S, f32, Cpu>) -> impl Iterator<Item = *const f32> {
+    let sizes = x.shape().concrete();
+    (0..=S::NUM_DIMS).map(move |axis| {
+        let mut at = S::Concrete::default();
+        if axis < S::NUM_DIMS {
+            at[axis] = 1.min(sizes[axis] - 1);
+        }
+        &raw const x[at]
+    })
 }
 
 /// The numbers of one row of a matrix, one by one.
@@ -37,6 +88,7 @@ pub(crate) fn put<S: Shape>(
     shape: S,
     numbers: Vec<f32>,
 ) -> Result<Tensor<S, f32, Cpu>, Error> {
+    keep_memory();
     dev.try_tensor_from_vec(numbers, shape).or_device()
 }
 
@@ -66,13 +118,12 @@ impl Grads<'_> {
     }
 
     /// Hands out the gradient of a tensor, which is contiguous, to be added to.
-    pub(crate) fn with<S: Shape>(
+    pub(crate) fn with<S: Shape, R>(
         &mut self,
         of: &Tensor<S, f32, Cpu>,
-        f: impl FnOnce(&mut [f32]),
-    ) -> Result<(), CpuError> {
-        f(self.0.get_or_alloc_mut(of)?);
-        Ok(())
+        f: impl FnOnce(&mut [f32]) -> R,
+    ) -> Result<R, CpuError> {
+        Ok(f(self.0.get_or_alloc_mut(of)?))
     }
 
     /// Adds to the gradient of a tensor, which is contiguous.

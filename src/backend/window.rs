@@ -52,6 +52,15 @@ impl Window {
 /// Images: batch, height, width, channels.
 pub type ImageShape = (usize, usize, usize, usize);
 
+/// What is done to each number of a result before it is handed on, where the numbers still are at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// Nothing.
+    Nothing,
+    /// `max(x, 0)`.
+    Relu,
+}
+
 /// How a pool makes one number of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {

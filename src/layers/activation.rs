@@ -1,10 +1,10 @@
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::Shape,
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, Finish},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -20,6 +20,9 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     /// The name that Keras gives it.
     const NAME: &'static str;
 
+    /// What an operation of a backend does in the place of [`apply`](Activation::apply), if it can.
+    const FINISH: Finish = Finish::Nothing;
+
     /// Applies the function; the shape stays.
     ///
     /// # Errors
@@ -27,6 +30,19 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error>;
+
+    /// Applies the function to what an operation gives that was told to do [`FINISH`](Activation::FINISH).
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<S, E, D, T>,
+    ) -> Result<Tensor<S, E, D, T>, Error> {
+        match Self::FINISH {
+            Finish::Nothing => Self::apply(x),
+            Finish::Relu => Ok(x),
+        }
+    }
 }
 
 /// A struct without numbers in it: no parameters, nothing to build.
@@ -87,6 +103,7 @@ pub struct Relu;
 
 impl Activation for Relu {
     const NAME: &'static str = "relu";
+    const FINISH: Finish = Finish::Relu;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -113,7 +130,7 @@ impl Activation for Tanh {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        x.try_tanh().or_device()
+        D::tanh(x)
     }
 }
 
@@ -135,7 +152,7 @@ impl Activation for Sigmoid {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        x.try_sigmoid().or_device()
+        D::sigmoid(x)
     }
 }
 
@@ -160,10 +177,7 @@ impl Activation for Softmax {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        if x.shape().num_elements() == 0 {
-            return Ok(x);
-        }
-        x.try_softmax::<S::LastAxis>().or_device()
+        D::softmax(x)
     }
 }
 

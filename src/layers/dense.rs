@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{Activation, Linear};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, Prepared},
     config::{Configured, Fields, Initializer},
     error::Error,
     init,
@@ -52,6 +52,7 @@ pub struct Dense<
     pub kernel: Tensor<Rank2<I, O>, E, D>,
     /// The bias, `(O,)`.
     pub bias: Tensor<Rank1<O>, E, D>,
+    prepared: Prepared,
     activation: PhantomData<A>,
 }
 
@@ -68,7 +69,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
-        A::apply(D::dense(In::vectors(x)?, &self.kernel, &self.bias)?)
+        A::apply(D::dense(In::vectors(x)?, &self.kernel, &self.bias, &self.prepared)?)
     }
 }
 
@@ -93,6 +94,7 @@ where
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const), I, O)?,
             bias: init::zeros(dev, (Const,))?,
+            prepared: Prepared::default(),
             activation: PhantomData,
         })
     }

@@ -7,7 +7,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Element, Prepared, numbers},
     config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
@@ -104,6 +104,7 @@ pub struct Embedding<
 > {
     /// The table, `(V, N)`.
     pub embeddings: Tensor<Rank2<V, N>, E, D>,
+    prepared: Prepared,
     mask: PhantomData<M>,
 }
 
@@ -112,7 +113,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
 {
     /// An embedding with the given table, for example of pretrained vectors.
     pub fn from_embeddings(embeddings: Tensor<Rank2<V, N>, E, D>) -> Self {
-        Self { embeddings, mask: PhantomData }
+        Self { embeddings, prepared: Prepared::default(), mask: PhantomData }
     }
 
     /// The rows for ids whose shape is `(rows,)` or `(rows, steps)`, and the ids themselves.
@@ -132,7 +133,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
             dev.try_zeros_like(&(0, Const::<N>)).or_device()?.put_tape(tape)
         } else {
             let flat = dev.try_tensor_from_vec(list.clone(), (list.len(),)).or_device()?;
-            D::embedding(&self.embeddings, flat.put_tape(tape))?
+            D::embedding(&self.embeddings, flat.put_tape(tape), &self.prepared)?
         };
         Ok((rows, list))
     }

@@ -9,7 +9,7 @@ use dfdx::{
 use serde_json::Value;
 
 use crate::{
-    backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights},
+    backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, Prepared},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     init,
@@ -87,6 +87,7 @@ pub struct Lstm<
     pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
     /// The bias, `(4 * H,)`.
     pub bias: Tensor<(usize,), E, D>,
+    prepared: Prepared,
     returns: PhantomData<R>,
 }
 
@@ -150,6 +151,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
             kernel: &self.kernel,
             recurrent_kernel: &self.recurrent_kernel,
             bias: &self.bias,
+            prepared: &self.prepared,
         }
     }
 }
@@ -225,6 +227,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Buil
             kernel: init::glorot_uniform(dev, (Const, 4 * H), I, 4 * H)?,
             recurrent_kernel: init::orthogonal(dev, (Const, 4 * H), H, 4 * H)?,
             bias: dev.try_tensor_from_vec(bias, (4 * H,)).or_device()?,
+            prepared: Prepared::default(),
             returns: PhantomData,
         })
     }

@@ -17,6 +17,13 @@ impl<'a> Matrix<'a> {
         Self { numbers, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// Some of the columns.
+    pub(crate) fn columns(self, from: usize, columns: usize) -> Self {
+        assert!(from + columns <= self.columns, "the columns of a part of a matrix");
+        let numbers = self.numbers.get(from * self.column_stride..).unwrap_or_default();
+        Self { numbers, columns, ..self }
+    }
+
     /// The transpose, without moving a number.
     pub(crate) fn transposed(self) -> Self {
         Self {
@@ -43,8 +50,9 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
         }
         return;
     }
-    // SAFETY: `a` and `b` lie within their slices by the construction of `Matrix`, whose strides reach
-    // `rows * columns` numbers; `c` is `m * n` numbers, row-major, borrowed for this call alone.
+    // SAFETY: `a` and `b` lie within their slices by the construction of `Matrix`: the last number of the last
+    // row is the last that the strides reach, and columns are only ever left out; none of `m`, `n`, `k` is 0;
+    // `c` is `m * n` numbers, row-major, borrowed for this call alone.
     unsafe {
         gemm::gemm(
             m,

@@ -6,12 +6,13 @@ mod buffer;
 mod gemm;
 mod lstm;
 mod ops;
+mod pointwise;
 mod simd;
 mod steps;
 mod table;
 mod threads;
 
-pub(super) use buffer::Buffer;
+pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use table::scan;
 pub use threads::set_threads;
 
@@ -23,10 +24,11 @@ use dfdx::{
 };
 
 use super::{
-    Backend, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling, Window,
-    reference,
+    Backend, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling,
+    Prepared, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
+use pointwise::Curve;
 
 /// Whether the reference is asked for in the place of the kernels.
 static REFERENCE: LazyLock<bool> =
@@ -36,16 +38,26 @@ impl Backend<f32> for Cpu {
     fn embedding<const V: usize, const N: usize, T: Tape<f32, Self>>(
         table: &Tensor<Rank2<V, N>, f32, Self>,
         ids: Tensor<(usize,), usize, Self, T>,
+        prepared: &Prepared,
     ) -> Result<Tensor<(usize, Const<N>), f32, Self, T>, Error> {
-        if *REFERENCE { reference::embedding(table, ids) } else { ops::embedding(table, ids) }
+        if *REFERENCE {
+            reference::embedding(table, ids)
+        } else {
+            ops::embedding(table, ids, prepared)
+        }
     }
 
     fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Self>>(
         x: Tensor<(R, Const<I>), f32, Self, T>,
         kernel: &Tensor<Rank2<I, O>, f32, Self>,
         bias: &Tensor<Rank1<O>, f32, Self>,
+        prepared: &Prepared,
     ) -> Result<Tensor<(R, Const<O>), f32, Self, T>, Error> {
-        if *REFERENCE { reference::dense(x, kernel, bias) } else { ops::dense(x, kernel, bias) }
+        if *REFERENCE {
+            reference::dense(x, kernel, bias)
+        } else {
+            ops::dense(x, kernel, bias, prepared)
+        }
     }
 
     fn conv2d<T: Tape<f32, Self>>(
@@ -53,11 +65,12 @@ impl Backend<f32> for Cpu {
         kernel: Tensor<(usize, usize), f32, Self>,
         bias: Option<Tensor<(usize,), f32, Self>>,
         window: &Window,
+        then: Finish,
     ) -> Result<Tensor<ImageShape, f32, Self, T>, Error> {
         if *REFERENCE {
-            reference::conv2d(x, kernel, bias, window)
+            reference::conv2d(x, kernel, bias, window, then)
         } else {
-            ops::conv2d(x, kernel, bias, window)
+            ops::conv2d(x, kernel, bias, window, then)
         }
     }
 
@@ -70,6 +83,43 @@ impl Backend<f32> for Cpu {
             reference::pool2d(x, pooling, window)
         } else {
             ops::pool2d(x, pooling, window)
+        }
+    }
+
+    fn tanh<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::tanh(x) } else { ops::curve(x, Curve::Tanh) }
+    }
+
+    fn sigmoid<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::sigmoid(x) } else { ops::curve(x, Curve::Sigmoid) }
+    }
+
+    fn softmax<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::softmax(x) } else { ops::softmax(x) }
+    }
+
+    fn dropout<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+        rate: f64,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::dropout(x, rate) } else { ops::dropout(x, rate) }
+    }
+
+    fn sparse_crossentropy<T: Tape<f32, Self>>(
+        prediction: Tensor<(usize, usize), f32, Self, T>,
+        labels: Vec<usize>,
+        least: Option<f64>,
+    ) -> Result<Tensor<(usize,), f32, Self, T>, Error> {
+        if *REFERENCE {
+            reference::sparse_crossentropy(prediction, labels, least)
+        } else {
+            ops::sparse_crossentropy(prediction, labels, least)
         }
     }
 

@@ -10,7 +10,7 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, Element,
-        window::{ImageShape, Pooling, Window},
+        window::{Finish, ImageShape, Pooling, Window},
         zeros_after,
     },
     error::{Error, OrDevice},
@@ -44,6 +44,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     kernel: Tensor<(usize, usize), E, D>,
     bias: Option<Tensor<(usize,), E, D>>,
     window: &Window,
+    then: Finish,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     let (batch, _, _, channels) = *x.shape();
     let filters = kernel.shape().1;
@@ -59,6 +60,9 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         let bias =
             bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&(rows, filters)).or_device()?;
         y = y.try_add(bias).or_device()?;
+    }
+    if then == Finish::Relu {
+        y = y.try_relu().or_device()?;
     }
     y.try_reshape_like(&out).or_device()
 }

@@ -6,6 +6,7 @@ mod dense;
 mod embedding;
 mod lstm;
 mod padding;
+mod pointwise;
 mod pool;
 
 pub(super) use conv::{conv2d, pool2d, shares};
@@ -13,4 +14,5 @@ pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use padding::finite_padding;
+pub(super) use pointwise::{dropout, sigmoid, softmax, sparse_crossentropy, tanh};
 pub(super) use pool::mean_over_steps;

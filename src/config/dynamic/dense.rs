@@ -2,7 +2,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use super::{Dynamic, DynamicValue, LayerWeight, weights, words};
 use crate::{
-    backend::{Backend, Window, numbers},
+    backend::{Backend, Finish, Window, numbers},
     config::{
         AnySignal, Initializer, SignalKind,
         custom::{ActivationFunction, Options},
@@ -28,7 +28,13 @@ pub(super) fn linear(
     let one = [1, 1];
     let window =
         Window { size: one, kernel: one, stride: one, dilation: one, before: [0, 0], places: one };
-    Ok(numbers(&Cpu::conv2d(x, kernel.clone(), bias.transpose().or_device()?, &window)?))
+    Ok(numbers(&Cpu::conv2d(
+        x,
+        kernel.clone(),
+        bias.transpose().or_device()?,
+        &window,
+        Finish::Nothing,
+    )?))
 }
 
 pub(super) fn matrix(

@@ -96,8 +96,8 @@ where
         let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, DILATION])?;
         let kernel = self.kernel.clone().try_reshape_like(&(K * I, O)).or_device()?;
         let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
-        let y = D::conv2d(x, kernel, U::USE_BIAS.then_some(bias), &window)?;
-        A::apply(y.try_reshape_like(&out).or_device()?)
+        let y = D::conv2d(x, kernel, U::USE_BIAS.then_some(bias), &window, A::FINISH)?;
+        A::finish(y.try_reshape_like(&out).or_device()?)
     }
 }
 

@@ -6,12 +6,12 @@ use dfdx::{
 use super::chunks;
 use crate::{
     backend::{
+        Prepared,
         cpu::{
-            buffer::Buffer,
             gemm::{Matrix, product},
             threads::{parallel, threads},
         },
-        tape::{put, read, record},
+        tape::{Weights, put, read, record},
     },
     error::Error,
 };
@@ -21,49 +21,59 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     x: Tensor<(R, Const<I>), f32, Cpu, T>,
     kernel: &Tensor<Rank2<I, O>, f32, Cpu>,
     bias: &Tensor<Rank1<O>, f32, Cpu>,
+    prepared: &Prepared,
 ) -> Result<Tensor<(R, Const<O>), f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let (dim, _) = *x.shape();
     let rows = dim.size();
-    let (numbers, weights, offsets) = (read(&x)?, read(kernel)?, read(bias)?);
+    let numbers = read(&x)?;
+    let prepared = prepared.get(
+        !T::OWNS_TAPE,
+        |(weights, offsets): &(Weights<_>, Weights<_>)| {
+            weights.are_of(kernel) && offsets.are_of(bias)
+        },
+        || Ok((Weights::read(kernel)?, Weights::read(bias)?)),
+    )?;
+    let (weights, offsets) = &*prepared;
     // Rows of a thread.
     let share = rows.div_ceil(threads(rows * I * O, rows)).max(1);
     let mut y = vec![0.0; rows * O];
     let jobs = chunks(&mut y, share * O, 1).into_iter().zip(numbers.chunks((share * I).max(1)));
     parallel(jobs.collect(), |(y, x)| {
         for row in y.chunks_exact_mut(O.max(1)) {
-            row.copy_from_slice(&offsets);
+            row.copy_from_slice(offsets);
         }
         let rows = y.len() / O.max(1);
-        product(y, Matrix::new(x, rows, I), Matrix::new(&weights, I, O), true);
+        product(y, Matrix::new(x, rows, I), Matrix::new(weights, I, O), true);
     });
     let y = put(x.device(), (dim, Const), y)?;
     if T::OWNS_TAPE {
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
-            let gradient = grads.take(&of_y)?;
-            let mut d_x = Buffer::uncleared(rows * I);
-            let jobs = chunks(&mut d_x, share * I, 1)
-                .into_iter()
-                .zip(numbers.chunks((share * I).max(1)))
-                .zip(gradient.chunks((share * O).max(1)));
-            let parts = parallel(jobs.collect(), |((d_x, x), d_y)| {
-                let rows = d_y.len() / O.max(1);
-                let d_y = Matrix::new(d_y, rows, O);
-                product(d_x, d_y, Matrix::new(&weights, I, O).transposed(), false);
-                let mut d_kernel = Buffer::uncleared(I * O);
-                product(&mut d_kernel, Matrix::new(x, rows, I).transposed(), d_y, false);
-                d_kernel
-            });
-            for part in &parts {
-                grads.add(&of_kernel, part)?;
-            }
+            let (gradient, weights) = (grads.take(&of_y)?, &*prepared.0);
+            grads.with(&x, |d_x| {
+                let jobs = chunks(d_x, share * I, 1).into_iter();
+                let jobs = jobs.zip(gradient.chunks((share * O).max(1))).collect();
+                parallel(jobs, |(d_x, d_y)| {
+                    let d_y = Matrix::new(d_y, d_y.len() / O.max(1), O);
+                    product(d_x, d_y, Matrix::new(weights, I, O).transposed(), true);
+                });
+            })?;
+            grads.with(&of_kernel, |d_kernel| {
+                let share = super::share(rows * I * O, I);
+                let jobs = chunks(d_kernel, share * O, 1).into_iter().enumerate().collect();
+                parallel(jobs, |(job, d_kernel)| {
+                    let columns = Matrix::new(&numbers, rows, I);
+                    let columns = columns.columns(job * share, d_kernel.len() / O.max(1));
+                    let d_y = Matrix::new(&gradient, rows, O);
+                    product(d_kernel, columns.transposed(), d_y, true);
+                });
+            })?;
             grads.with(&of_bias, |sums| {
                 for row in gradient.chunks_exact(O.max(1)) {
                     sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
                 }
             })?;
-            grads.add(&x, &d_x)?;
             grads.give(&of_y, gradient)
         });
     }

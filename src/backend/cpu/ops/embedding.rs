@@ -4,7 +4,10 @@ use dfdx::{
 };
 
 use crate::{
-    backend::tape::{put, read, record, row},
+    backend::{
+        Prepared,
+        tape::{Weights, put, record, row},
+    },
     error::Error,
 };
 
@@ -12,6 +15,7 @@ use crate::{
 pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     table: &Tensor<Rank2<V, N>, f32, Cpu>,
     ids: Tensor<(usize,), usize, Cpu, T>,
+    prepared: &Prepared,
 ) -> Result<Tensor<(usize, Const<N>), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
@@ -22,7 +26,11 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     if ids.len() * 16 < V {
         ids.iter().for_each(|&id| rows.extend(row(table, id)));
     } else {
-        let table = read(table)?;
+        let table = prepared.get(
+            !T::OWNS_TAPE,
+            |kept: &Weights<_>| kept.are_of(table),
+            || Weights::read(table),
+        )?;
         ids.iter().for_each(|&id| rows.extend_from_slice(&table[id * N..(id + 1) * N]));
     }
     let rows = put(&dev, (ids.len(), Const), rows)?;

@@ -1,5 +1,7 @@
 //! The LSTM as an operation on dfdx's tape.
 
+use std::sync::Arc;
+
 use dfdx::{
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, CpuError, SplitTape, Tape, Tensor},
@@ -8,7 +10,7 @@ use dfdx::{
 use super::chunks;
 use crate::backend::cpu::{
     buffer::Buffer,
-    lstm::{self, Kept, RowGradients, RowOut, Sizes, States, Weights},
+    lstm::{self, Kept, RowGradients, RowOut, Sizes, States},
     simd::Packed,
     steps::Steps,
     threads::{parallel, threads},
@@ -16,7 +18,7 @@ use crate::backend::cpu::{
 use crate::{
     backend::{
         LstmInputs, LstmState, LstmWeights,
-        tape::{Grads, put, read, record},
+        tape::{self, Grads, put, read, record},
     },
     error::Error,
 };
@@ -39,9 +41,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let dev = x.device().clone();
 
     let numbers = read(&x)?;
-    let kernel = read(weights.kernel)?;
-    let recurrent = read(weights.recurrent_kernel)?;
-    let bias = read(weights.bias)?;
+    let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
     let given = match &initial {
         Some(state) => Some((read(&state.h)?, read(&state.c)?)),
         None => None,
@@ -51,7 +51,6 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let steps = mask.map_or(rows * length, |mask| mask.count());
     let parts = threads(steps * 4 * H * (I + H), rows);
     let shares = Steps::share(rows, length, mask, parts);
-    let packed = Packed::new(H, 4 * H, |row, column| recurrent[row * 4 * H + column]);
     let mut outputs = if sequences { vec![0.0; rows * length * H] } else { Vec::new() };
     let (mut h, mut c) = (vec![0.0; rows * H], vec![0.0; rows * H]);
     let jobs = {
@@ -69,9 +68,9 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         };
         shares.into_iter().map(job).collect()
     };
-    let of_weights = Weights { kernel: &kernel, bias: &bias };
+    let of_weights = lstm::Weights { kernel: &prepared.kernel, bias: &prepared.bias };
     let kept = parallel(jobs, |(steps, mut out)| {
-        lstm::forward(sizes, of_weights, &packed, &numbers, given, steps, &mut out)
+        lstm::forward(sizes, of_weights, &prepared.packed, &numbers, given, steps, &mut out)
     });
 
     let outputs = if sequences { Some(put(&dev, (batch, time, Const), outputs)?) } else { None };
@@ -79,8 +78,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     if T::OWNS_TAPE {
         let backward = LstmBackward {
             sizes,
-            kernel,
-            recurrent,
+            prepared,
             kept,
             x,
             weights: (
@@ -97,11 +95,40 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     Ok((outputs, state, tape))
 }
 
+/// The weights as the kernel wants them.
+#[derive(Debug)]
+struct Weights<const I: usize, const H: usize> {
+    kernel: tape::Weights<(Const<I>, usize)>,
+    recurrent: tape::Weights<(Const<H>, usize)>,
+    bias: tape::Weights<(usize,)>,
+    /// The recurrent weights, packed.
+    packed: Packed,
+}
+
+impl<const I: usize, const H: usize> Weights<I, H> {
+    fn of(weights: &LstmWeights<'_, I, H, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
+        let LstmWeights { kernel, recurrent_kernel, bias, prepared } = *weights;
+        let fits = |kept: &Self| {
+            kept.kernel.are_of(kernel)
+                && kept.recurrent.are_of(recurrent_kernel)
+                && kept.bias.are_of(bias)
+        };
+        prepared.get(keep, fits, || {
+            let recurrent = tape::Weights::read(recurrent_kernel)?;
+            Ok(Self {
+                packed: Packed::new(H, 4 * H, |row, column| recurrent[row * 4 * H + column]),
+                kernel: tape::Weights::read(kernel)?,
+                bias: tape::Weights::read(bias)?,
+                recurrent,
+            })
+        })
+    }
+}
+
 /// What the backward pass of an LSTM needs.
 struct LstmBackward<B: Dim, L: Dim, const I: usize, const H: usize> {
     sizes: Sizes,
-    kernel: Buffer,
-    recurrent: Buffer,
+    prepared: Arc<Weights<I, H>>,
     kept: Vec<Kept>,
     x: Tensor<(B, L, Const<I>), f32, Cpu>,
     weights: (
@@ -118,7 +145,7 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
     fn run(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
         let (batch, time, _) = *self.x.shape();
         let (rows, length) = (batch.size(), time.size());
-        let recurrent = &self.recurrent;
+        let recurrent = &self.prepared.recurrent;
         let transposed = Packed::new(4 * H, H, |row, column| recurrent[column * 4 * H + row]);
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),
@@ -151,7 +178,7 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
             self.kept.into_iter().map(job).collect()
         };
         let gradients = parallel(jobs, |(kept, mut rows)| {
-            lstm::backward(self.sizes, &self.kernel, &transposed, kept, &mut rows)
+            lstm::backward(self.sizes, &self.prepared.kernel, &transposed, kept, &mut rows)
         });
 
         for gradient in &gradients {

@@ -1,18 +1,35 @@
 //! The kernels as operations on dfdx's tape.
 
 mod conv;
+mod crossentropy;
 mod dense;
 mod embedding;
 mod lstm;
 mod padding;
+mod pointwise;
 mod pool;
+mod pool2d;
 
-pub(super) use conv::{conv2d, pool2d};
+pub(super) use conv::conv2d;
+pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::lstm;
 pub(super) use padding::finite_padding;
+pub(super) use pointwise::{curve, dropout, softmax};
 pub(super) use pool::mean_over_steps;
+pub(super) use pool2d::pool2d;
+
+use super::threads::threads;
+
+/// How many rows of a batch are a job: a few jobs a thread, so that one that is held up does not hold up all.
+fn share(multiplications: usize, rows: usize) -> usize {
+    let jobs = match threads(multiplications, rows) {
+        1 => 1,
+        threads => 4 * threads,
+    };
+    rows.div_ceil(jobs).max(1)
+}
 
 /// The pieces of a slice that belong to the rows of the batch.
 fn chunks(numbers: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {

@@ -1,0 +1,152 @@
+use std::sync::Arc;
+
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+use pulp::Arch;
+
+use super::{chunks, share};
+use crate::{
+    backend::{
+        cpu::threads::parallel,
+        reference,
+        tape::{put, read, record},
+        window::{ImageShape, Pooling, Window},
+    },
+    error::Error,
+};
+
+/// Where the windows lie on an image, and what they take of it.
+struct Pool {
+    pooling: Pooling,
+    channels: usize,
+    cells: usize,
+    /// For each place the pixels of its cells.
+    pixels: Vec<Option<usize>>,
+    /// For each place one over the number of its pixels.
+    shares: Vec<f32>,
+}
+
+impl Pool {
+    /// The pixels of each place, and its share.
+    fn places(&self) -> impl Iterator<Item = (&[Option<usize>], f32)> {
+        self.pixels.chunks_exact(self.cells.max(1)).zip(self.shares.iter().copied())
+    }
+
+    /// The channels of each pixel of a place, with the number of its cell.
+    fn cells(&self, pixels: &[Option<usize>]) -> impl Iterator<Item = (u32, usize)> {
+        let cells = pixels.iter().enumerate();
+        cells.filter_map(|(cell, pixel)| Some((cell as u32, (*pixel)? * self.channels)))
+    }
+
+    /// One image. For a maximum, `from` is the cell that it was at: the first of equals, or the first NaN.
+    #[inline(always)]
+    fn forward(&self, image: &[f32], y: &mut [f32], from: &mut [u32]) {
+        let channels = self.channels.max(1);
+        let each = y.chunks_exact_mut(channels).zip(from.chunks_exact_mut(channels));
+        for ((y, from), (pixels, share)) in each.zip(self.places()) {
+            let mut cells = self.cells(pixels);
+            match (self.pooling, cells.next()) {
+                (Pooling::Max, None) => {
+                    y.fill(f32::NEG_INFINITY);
+                    from.fill(u32::MAX);
+                }
+                (Pooling::Average, None) => y.fill(0.0),
+                (Pooling::Max, Some((first, at))) => {
+                    y.copy_from_slice(&image[at..at + channels]);
+                    from.fill(first);
+                    for (cell, at) in cells {
+                        let each = y.iter_mut().zip(&mut *from).zip(&image[at..at + channels]);
+                        each.for_each(|((y, from), &x)| {
+                            // NaN is passed on, not passed over.
+                            let larger = (x > *y) | (x.is_nan() & !y.is_nan());
+                            *y = if larger { x } else { *y };
+                            *from = if larger { cell } else { *from };
+                        });
+                    }
+                }
+                (Pooling::Average, Some((_, at))) => {
+                    y.copy_from_slice(&image[at..at + channels]);
+                    for (_, at) in cells {
+                        let x = &image[at..at + channels];
+                        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+                    }
+                    y.iter_mut().for_each(|y| *y *= share);
+                }
+            }
+        }
+    }
+
+    /// Adds to the gradient of an image.
+    #[inline(always)]
+    fn backward(&self, d_image: &mut [f32], d_y: &[f32], from: &[u32]) {
+        let channels = self.channels.max(1);
+        let mut from = from.chunks_exact(channels);
+        for (d_y, (pixels, share)) in d_y.chunks_exact(channels).zip(self.places()) {
+            let from = from.next().unwrap_or_default();
+            for (cell, at) in self.cells(pixels) {
+                let to = d_image[at..at + channels].iter_mut().zip(d_y);
+                match self.pooling {
+                    Pooling::Max => to.zip(from).for_each(|((to, &g), &from)| {
+                        *to += if from == cell { g } else { 0.0 };
+                    }),
+                    Pooling::Average => to.for_each(|(to, &g)| *to += share * g),
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
+    x: Tensor<ImageShape, f32, Cpu, T>,
+    pooling: Pooling,
+    window: &Window,
+) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let (batch, height, width, channels) = *x.shape();
+    let pool = Arc::new(Pool {
+        pooling,
+        channels,
+        cells: window.cells(),
+        pixels: window.pixels().collect(),
+        shares: reference::shares(window).map(|share| share as f32).collect(),
+    });
+    let (image, out) = (height * width * channels, window.all_places() * channels);
+    let share = share(batch * window.all_places() * window.cells() * channels, batch);
+    let numbers = read(&x)?;
+    let mut y = vec![0.0; batch * out];
+    let mut from = vec![0; batch * out];
+    let jobs = chunks(&mut y, out * share, 1)
+        .into_iter()
+        .zip(from.chunks_mut((out * share).max(1)))
+        .zip(numbers.chunks((image * share).max(1)));
+    parallel(jobs.collect(), |((y, from), x)| {
+        let each = y.chunks_exact_mut(out.max(1)).zip(from.chunks_exact_mut(out.max(1)));
+        for ((y, from), image) in each.zip(x.chunks_exact(image.max(1))) {
+            Arch::new().dispatch(|| pool.forward(image, y, from));
+        }
+    });
+    drop(numbers);
+    let y = put(x.device(), (batch, window.places[0], window.places[1], channels), y)?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            grads.with(&x, |d_x| {
+                let jobs = chunks(d_x, image * share, 1)
+                    .into_iter()
+                    .zip(gradient.chunks((out * share).max(1)))
+                    .zip(from.chunks((out * share).max(1)));
+                parallel(jobs.collect(), |((d_x, d_y), from)| {
+                    let each = d_x.chunks_exact_mut(image.max(1)).zip(d_y.chunks_exact(out.max(1)));
+                    for ((d_x, d_y), from) in each.zip(from.chunks_exact(out.max(1))) {
+                        Arch::new().dispatch(|| pool.backward(d_x, d_y, from));
+                    }
+                });
+            })?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
