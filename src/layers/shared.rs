@@ -12,7 +12,7 @@ use crate::{
 /// Applies one layer, with one set of weights, to each of two inputs.
 ///
 /// This is what Keras's functional API does where a layer is called twice, as in a model that compares two
-/// sentences. In a `#[model]`, `#[from(both.0)]` and `#[from(both.1)]` take what it gives apart again.
+/// sentences. It has no config, and so neither has a model with it. In a `#[model]`, `#[from(both.0)]` and `#[from(both.1)]` take what it gives apart again.
 ///
 /// Keras: [shared layers](https://keras.io/guides/functional_api/#shared-layers).
 ///
@@ -21,7 +21,7 @@ use crate::{
 /// - output `Inputs<(P, Q)>`, what it gives for them
 ///
 /// ```
-/// use kerata::{Batch, Cpu, Dense, Error, Inputs, Shared, Subtract, model, prelude::*};
+/// use kerata::{Batch, Const, Cpu, Dense, Error, Inputs, Shared, Subtract, model, prelude::*};
 ///
 /// #[model(input = Inputs<((Batch, 3), (Batch, 3))>, output = (Batch, 2))]
 /// struct Difference {
@@ -30,8 +30,8 @@ use crate::{
 /// }
 ///
 /// let dev = Cpu::seed_from_u64(0);
-/// let (model, x) = (Difference::build(&dev)?, dev.tensor([[1.0_f32, 2.0, 3.0]]));
-/// assert_eq!(model.forward((x.clone(), x))?.array(), [[0.0, 0.0]]);
+/// let (model, x) = (Difference::build(&dev)?, dev.tensor_from_vec(vec![0.5_f32; 6], (2, Const::<3>)));
+/// assert_eq!(model.forward((x.clone(), x))?.as_vec(), [0.0; 4]);
 /// assert_eq!(Difference::PARAMS, 3 * 2 + 2);
 /// # Ok::<(), Error>(())
 /// ```
