@@ -29,33 +29,22 @@ pub const MAX_DEPTH: usize = 64;
 /// # Ok::<(), kerata::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Config {
     /// Where Keras finds the class, `keras.layers`; `None` for a class of one's own.
-    #[serde(default)]
     pub module: Option<String>,
     /// The class.
     pub class_name: String,
     /// The arguments of its constructor.
-    #[serde(default, deserialize_with = "arguments")]
     pub config: Map<String, Value>,
     /// The name under which a class of one's own is registered.
-    #[serde(default)]
     pub registered_name: Option<String>,
     /// What the layer was built for: `{"input_shape": [null, 128]}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub build_config: Option<Value>,
     /// How a model was compiled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub compile_config: Option<Value>,
-}
-
-/// The first versions of Keras wrote a `Sequential` as a bare list of layers.
-fn arguments<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
-    match Value::deserialize(from)? {
-        Value::Object(map) => Ok(map),
-        Value::Array(layers) => Ok(Map::from_iter([("layers".to_owned(), Value::Array(layers))])),
-        _ => Err(serde::de::Error::custom("`config` must be an object")),
-    }
 }
 
 impl Config {
@@ -114,7 +103,26 @@ impl TryFrom<Value> for Config {
         if too_deep(&value, MAX_DEPTH) {
             return Err(Error::Json(format!("nested more than {MAX_DEPTH} deep")));
         }
-        serde_json::from_value(value).map_err(|e| Error::Json(e.to_string()))
+        let Value::Object(mut map) = value else {
+            return Err(Error::Json("a config is an object".to_owned()));
+        };
+        let needed = |key: &str, what: &str| Error::Json(format!("`{key}` of a config is {what}"));
+        let mut text = |key: &str| match map.remove(key).unwrap_or_default() {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text)),
+            _ => Err(needed(key, "a text")),
+        };
+        let (module, registered_name) = (text("module")?, text("registered_name")?);
+        let class_name = text("class_name")?.ok_or_else(|| needed("class_name", "a text"))?;
+        let config = match map.remove("config").unwrap_or_else(|| Map::new().into()) {
+            Value::Object(config) => config,
+            // The first versions of Keras wrote a `Sequential` as a bare list of layers.
+            layers @ Value::Array(_) => Map::from_iter([("layers".to_owned(), layers)]),
+            _ => return Err(needed("config", "an object")),
+        };
+        let mut value = |key: &str| map.remove(key).filter(|value| !value.is_null());
+        let (build_config, compile_config) = (value("build_config"), value("compile_config"));
+        Ok(Self { module, class_name, config, registered_name, build_config, compile_config })
     }
 }
 

@@ -105,6 +105,16 @@ fn texts_that_are_no_json_or_say_a_thing_twice() {
     ] {
         assert!(matches!(text.parse::<Config>(), Err(Error::Json(_))), "{text}");
     }
+    let text = r#"{"class_name": 3}"#.parse::<Config>().unwrap_err().to_string();
+    assert_eq!(text, "not a JSON that can be read: `class_name` of a config is a text");
+    // The bounds hold where serde reads a config inside of something else, too.
+    let deep = format!(
+        r#"{{"class_name": "A", "config": {{"x": {}1{}}}}}"#,
+        "[".repeat(70),
+        "]".repeat(70)
+    );
+    let text = serde_json::from_str::<Vec<Config>>(&format!("[{deep}]")).unwrap_err().to_string();
+    assert!(text.contains("nested more than 64 deep"), "{text}");
     // As in Python, the last one counts.
     let twice: Config =
         r#"{"class_name": "A", "class_name": "B", "config": {"x": 1, "x": 2}}"#.parse().unwrap();
