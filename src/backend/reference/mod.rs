@@ -5,6 +5,7 @@ mod conv;
 mod dense;
 mod embedding;
 mod lstm;
+mod norm;
 mod padding;
 mod pool;
 
@@ -12,5 +13,6 @@ pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use lstm::{lstm, lstm_last};
+pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;
 pub(super) use pool::mean_over_steps;
