@@ -8,10 +8,11 @@ use dfdx::{
     tensor::{Gradients, OnesTensor, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d,
-    LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d, NoBias, Relu, Same,
-    Sequences, Tanh, Tensor, Valid, WithBias,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, Error,
+    GlobalAveragePooling1d, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d,
+    NoBias, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid, WithBias,
     backend::{Backend, Element, LstmState},
+    loss::{Compute, SparseCategoricalCrossentropy},
     optim::{Adam, State},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
@@ -385,6 +386,99 @@ fn inference_sees_every_change_of_the_weights() -> Result<(), Error> {
     seen.push(check(&lstm, &dense, &table)?);
     for (i, y) in seen.iter().enumerate() {
         assert!(!seen[..i].contains(y), "change {i} is not seen");
+    }
+    Ok(())
+}
+
+#[test]
+fn curves_and_softmax() {
+    same!(tensor((70, Const::<700>), 1), Tanh, Tanh, |l, x| l.forward(x).unwrap());
+    same!(tensor((70, Const::<700>), 1), Sigmoid, Sigmoid, |l, x| l.forward(x).unwrap());
+    same!(tensor((3, Const::<1>), 1), Softmax, Softmax, |l, x| l.forward(x).unwrap());
+    same!(tensor((70, Const::<700>), 1), Softmax, Softmax, |l, x| l.forward(x).unwrap());
+    same!(tensor((5, Const::<4>, Const::<37>), 1), Softmax, Softmax, |l, x| l.forward(x).unwrap());
+    let large = Cpu::default().tensor([[1000.0_f32, -1000.0, f32::NEG_INFINITY, 999.0]]);
+    let [p] = Softmax.forward(large).unwrap().array();
+    assert!((p[0] - 0.731_058_6).abs() < 1e-6 && p[1] < 1e-30 && p[2] < 1e-30, "{p:?}");
+}
+
+#[test]
+fn sparse_crossentropies() {
+    for loss in
+        [SparseCategoricalCrossentropy::from_logits(), SparseCategoricalCrossentropy::default()]
+    {
+        // From logits of -1 to 1; or as probabilities, of which half are clipped.
+        macro_rules! case {
+            ($rows:literal, $classes:literal) => {
+                let labels: Vec<usize> = (0..$rows).map(|i| i * 31 % $classes).collect();
+                let labels = Cpu::default().tensor_from_vec(labels, ($rows,));
+                same!(tensor(($rows, Const::<$classes>), 1), Linear, Linear, |_, x| {
+                    Compute::compute(&loss, x, labels.clone()).unwrap()
+                });
+            };
+        }
+        case!(1, 2);
+        case!(7, 33);
+        case!(90, 900);
+    }
+}
+
+#[test]
+fn dropout() -> Result<(), Error> {
+    let dev = Cpu::seed_from_u64(5);
+    let (n, mut layer) = (200_000, Dropout::<30>);
+    let x = dev.tensor_from_vec(vec![2.0_f32; n], (n, Const::<1>));
+    let mut drop = || {
+        let y = layer.forward_mut(x.clone().put_tape(OwnedTape::default()))?;
+        let (y, tape) = y.split_tape();
+        let gradient = y.clone().put_tape(tape).sum().backward().get(&x).as_vec();
+        // What is kept makes up for what is dropped, and its gradient likewise.
+        let y = y.as_vec();
+        for (y, g) in y.iter().zip(gradient) {
+            assert!(
+                (*y == 0.0 && g == 0.0) || (y - 2.0 / 0.7).abs() + (g - 1.0 / 0.7).abs() < 1e-6
+            );
+        }
+        Ok::<_, Error>(y)
+    };
+    let (first, second) = (drop()?, drop()?);
+    // 0.3 to within five standard deviations; and two passes agree as often as chance has it.
+    let share = |y: &[f32]| y.iter().filter(|y| **y == 0.0).count() as f64 / n as f64;
+    for y in [&first, &second] {
+        assert!((share(y) - 0.3).abs() < 5.0 * (0.21 / n as f64).sqrt(), "{}", share(y));
+        // Neighbours, and one job and the next, do not know of each other.
+        for lag in [1, 2, 3, 1 << 15] {
+            let both = y.iter().zip(&y[lag..]).filter(|(a, b)| **a == 0.0 && **b == 0.0).count();
+            let both = both as f64 / (n - lag) as f64;
+            assert!((both - 0.09).abs() < 0.005, "lag {lag}: {both}");
+        }
+    }
+    let both = first.iter().zip(&second).filter(|(a, b)| **a == 0.0 && **b == 0.0).count();
+    assert!((both as f64 / n as f64 - 0.09).abs() < 0.005);
+    Ok(())
+}
+
+/// NaN in, NaN out: nothing makes a number of it.
+#[test]
+fn nan_stays() -> Result<(), Error> {
+    let dev = Cpu::seed_from_u64(0);
+    let x = dev.tensor([[1.0_f32, f32::NAN, 2.0]]);
+    assert!(Tanh.forward(x.clone())?.array()[0][1].is_nan());
+    assert!(Sigmoid.forward(x.clone())?.array()[0][1].is_nan());
+    assert!(Softmax.forward(x.clone())?.array()[0].iter().all(|p| p.is_nan()));
+    for loss in
+        [SparseCategoricalCrossentropy::from_logits(), SparseCategoricalCrossentropy::default()]
+    {
+        assert!(Compute::compute(&loss, x.clone(), dev.tensor([0_usize]))?.array().is_nan());
+    }
+    let mut sequence = [[[1.0_f32; 3]; 4]; 2];
+    sequence[1][2][0] = f32::NAN;
+    let lstm = Lstm::<3, 5, Sequences>::build(&dev)?;
+    let y = lstm.forward(dev.tensor(sequence))?.array();
+    for (row, steps) in y.iter().enumerate() {
+        for (step, y) in steps.iter().enumerate() {
+            assert_eq!(y[0].is_nan(), row == 1 && step >= 2, "row {row}, step {step}: {y:?}");
+        }
     }
     Ok(())
 }

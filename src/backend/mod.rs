@@ -228,6 +228,60 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::layer_norm(x, weights)
     }
 
+    /// The hyperbolic tangent of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn tanh<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::tanh(x)
+    }
+
+    /// `1 / (1 + exp(-x))` of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn sigmoid<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::sigmoid(x)
+    }
+
+    /// The softmax along the last axis.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn softmax<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::softmax(x)
+    }
+
+    /// Drops a share of the numbers, which ones the random numbers of the device decide, and makes up for them.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn dropout<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+        rate: f64,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::dropout(x, rate)
+    }
+
+    /// The cross-entropy of each row of logits against its label, which is one of the classes; or of
+    /// probabilities, divided by their sum, where a `least` one is given that they are clipped to.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn sparse_crossentropy<T: Tape<E, Self>>(
+        prediction: Tensor<(usize, usize), E, Self, T>,
+        labels: Vec<usize>,
+        least: Option<f64>,
+    ) -> Result<Tensor<(usize,), E, Self, T>, Error> {
+        reference::sparse_crossentropy(prediction, labels, least)
+    }
+
     /// A padded sequence, with 0 for each number of its padding that is not finite.
     ///
     /// What stands in the padding takes part in no result; but 0 times NaN is NaN, and so a gradient of 0 would

@@ -25,6 +25,15 @@ pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Er
     Ok(buffer)
 }
 
+/// The numbers of a tensor that [`put`] made.
+pub(crate) fn read_back<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Buffer {
+    let mut buffer = Buffer::uncleared(x.shape().num_elements());
+    if !buffer.is_empty() {
+        x.copy_into(&mut buffer);
+    }
+    buffer
+}
+
 /// The numbers of weights, and the tensor that they were read from.
 #[derive(Debug)]
 pub(crate) struct Weights<S: Shape> {

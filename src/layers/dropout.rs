@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::{
     backend::{Backend, Element},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     parameters::{Build, Parameters},
     signal::MaskTransparent,
@@ -53,7 +53,7 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
-        In::map(x, |x| x.try_dropout(PERCENT as f64 / 100.0).or_device())
+        In::map(x, |x| D::dropout(x, PERCENT as f64 / 100.0))
     }
 }
 

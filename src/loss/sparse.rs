@@ -1,13 +1,12 @@
 use dfdx::{
-    prelude::{HasShape, SelectTo},
-    shapes::Axis,
+    prelude::HasShape,
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{EPSILON, Labels, Loss, Prediction, PredictionRows, signals::check_labels};
 use crate::{
-    backend::{Backend, Element, zeros_after},
-    error::{Error, OrDevice},
+    backend::{Backend, Element},
+    error::Error,
 };
 
 /// The cross-entropy of class probabilities against labels that are whole numbers, `-ln p[label]`.
@@ -60,17 +59,6 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         let labels = Y::labels::<E, D>(target);
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
-        if positions == 0 {
-            return zeros_after(prediction, &(positions,));
-        }
-        let logits = if self.from_logits {
-            prediction
-        } else {
-            let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
-            p.try_ln().or_device()?
-        };
-        let logs = logits.try_log_softmax::<Axis<1>>().or_device()?;
-        let labels = logs.device().try_tensor_from_vec(labels, (positions,)).or_device()?;
-        logs.try_select(labels).or_device()?.try_negate().or_device()
+        D::sparse_crossentropy(prediction, labels, (!self.from_logits).then_some(EPSILON))
     }
 }

@@ -60,6 +60,15 @@ impl Buffer {
     }
 }
 
+impl From<Buffer> for Vec<f32> {
+    /// The memory leaves the pool.
+    fn from(mut buffer: Buffer) -> Self {
+        let mut memory = std::mem::take(&mut buffer.memory);
+        memory.truncate(buffer.len);
+        memory
+    }
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
         if self.memory.is_empty() {

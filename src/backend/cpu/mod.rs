@@ -6,6 +6,7 @@ mod buffer;
 mod gemm;
 mod lstm;
 mod ops;
+mod pointwise;
 mod simd;
 mod steps;
 mod table;
@@ -27,6 +28,7 @@ use super::{
     Normalised, Pooling, Prepared, Seen, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
+use pointwise::Curve;
 
 /// Whether the reference is asked for in the place of the kernels.
 static REFERENCE: LazyLock<bool> =
@@ -112,6 +114,43 @@ impl Backend<f32> for Cpu {
         weights: NormWeights<'_, F, f32, Self>,
     ) -> Result<Tensor<(usize, Const<F>), f32, Self, T>, Error> {
         if *REFERENCE { reference::layer_norm(x, weights) } else { ops::layer_norm(x, weights) }
+    }
+
+    fn tanh<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::tanh(x) } else { ops::curve(x, Curve::Tanh) }
+    }
+
+    fn sigmoid<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::sigmoid(x) } else { ops::curve(x, Curve::Sigmoid) }
+    }
+
+    fn softmax<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::softmax(x) } else { ops::softmax(x) }
+    }
+
+    fn dropout<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+        rate: f64,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::dropout(x, rate) } else { ops::dropout(x, rate) }
+    }
+
+    fn sparse_crossentropy<T: Tape<f32, Self>>(
+        prediction: Tensor<(usize, usize), f32, Self, T>,
+        labels: Vec<usize>,
+        least: Option<f64>,
+    ) -> Result<Tensor<(usize,), f32, Self, T>, Error> {
+        if *REFERENCE {
+            reference::sparse_crossentropy(prediction, labels, least)
+        } else {
+            ops::sparse_crossentropy(prediction, labels, least)
+        }
     }
 
     fn finite_padding<S: Shape, T: Tape<f32, Self>>(

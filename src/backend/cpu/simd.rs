@@ -50,9 +50,11 @@ pub(crate) fn store<S: Simd>(simd: S, numbers: &mut [f32], at: usize, lanes: S::
     }
 }
 
-/// `exp` of numbers in [-87, 87], to about 1e-7 of the result: `2^n * exp(r)`, with `r` at most half of `ln 2`.
+/// `exp`, to about 1e-7 of the result: `2^n * exp(r)`, with `r` at most half of `ln 2`. Beyond [-87, 87] it stays
+/// what it is there.
 #[inline(always)]
-fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    let x = clamp(simd, x, 87.0);
     /// The Taylor coefficients of `exp` from the second on, bent a little to fit the whole interval.
     const POLYNOMIAL: [f32; 6] =
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
@@ -77,8 +79,10 @@ fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 #[inline(always)]
 fn clamp<S: Simd>(simd: S, x: S::f32s, limit: f32) -> S::f32s {
-    let x = simd.max_f32s(x, simd.splat_f32s(-limit));
-    simd.min_f32s(x, simd.splat_f32s(limit))
+    let clamped = simd.max_f32s(x, simd.splat_f32s(-limit));
+    let clamped = simd.min_f32s(clamped, simd.splat_f32s(limit));
+    // Processors differ in what the larger of NaN and a number is; NaN has to stay.
+    simd.select_f32s(simd.equal_f32s(x, x), clamped, x)
 }
 
 /// `tanh`, to 2e-7 absolute: `(1 - exp(-2 x)) / (1 + exp(-2 x))`.
@@ -94,7 +98,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// `1 / (1 + exp(-x))`, to 2e-7 absolute.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let e = exp(simd, simd.neg_f32s(clamp(simd, x, 87.0)));
+    let e = exp(simd, simd.neg_f32s(x));
     let one = simd.splat_f32s(1.0);
     simd.div_f32s(one, simd.add_f32s(one, e))
 }

@@ -7,6 +7,7 @@ mod embedding;
 mod lstm;
 mod norm;
 mod padding;
+mod pointwise;
 mod pool;
 
 pub(super) use conv::{conv2d, pool2d, shares};
@@ -15,4 +16,5 @@ pub(super) use embedding::embedding;
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;
+pub(super) use pointwise::{dropout, sigmoid, softmax, sparse_crossentropy, tanh};
 pub(super) use pool::mean_over_steps;

@@ -1,0 +1,100 @@
+use crate::{
+    backend::{
+        cpu::{
+            pointwise::{self, Curve},
+            threads::parallel,
+        },
+        tape::{put, read, read_back, record},
+    },
+    error::Error,
+};
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, PutTape, RandomU64, SplitTape, Tape, Tensor},
+};
+
+/// How many numbers are a job at least, of functions that take about a nanosecond each.
+const JOB: usize = 32 << 10;
+
+/// A function of each number.
+pub(crate) fn curve<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    curve: Curve,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let mut y = read(&x)?;
+    parallel(y.chunks_mut(JOB).collect(), |numbers| curve.apply(numbers));
+    let y = put(x.device(), *x.shape(), y.into())?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let (gradient, y) = (grads.take(&of_y)?, read_back(&of_y));
+            grads.with(&x, |sums| {
+                let jobs = sums.chunks_mut(JOB).zip(y.chunks(JOB)).zip(gradient.chunks(JOB));
+                let work = |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
+                    curve.add_gradient(y, d_y, d_x);
+                };
+                parallel(jobs.collect(), work);
+            })?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+/// The softmax along the last axis.
+pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let (shape, mut y) = (*x.shape(), read(&x)?);
+    let width = shape.concrete().into_iter().last().unwrap_or(1).max(1);
+    let job = JOB.div_ceil(width) * width;
+    parallel(y.chunks_mut(job).collect(), |rows| {
+        rows.chunks_exact_mut(width).for_each(pointwise::softmax);
+    });
+    let y = put(x.device(), shape, y.into())?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let (gradient, y) = (grads.take(&of_y)?, read_back(&of_y));
+            grads.with(&x, |sums| {
+                let jobs = sums.chunks_mut(job).zip(y.chunks(job)).zip(gradient.chunks(job));
+                parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
+                    let rows = d_x.chunks_exact_mut(width).zip(y.chunks_exact(width));
+                    for ((d_x, y), d_y) in rows.zip(d_y.chunks_exact(width)) {
+                        pointwise::add_softmax_gradient(y, d_y, d_x);
+                    }
+                });
+            })?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+/// Drops a share of the numbers, which ones the random numbers of the device decide.
+pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    rate: f64,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let (seed, mut y) = (x.device().random_u64(), read(&x)?);
+    let drop = move |numbers: &mut [f32]| {
+        let jobs = numbers.chunks_mut(JOB).enumerate().collect();
+        parallel(jobs, |(i, numbers)| pointwise::dropout(numbers, rate, seed ^ i as u64));
+    };
+    drop(&mut y);
+    let y = put(x.device(), *x.shape(), y.into())?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            let mut d_x = gradient.clone();
+            drop(&mut d_x);
+            grads.add(&x, &d_x)?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}

@@ -1,0 +1,114 @@
+//! Functions of single numbers and of rows, forward and backward, on slices.
+
+use pulp::{Arch, Simd, WithSimd};
+use rand::{RngCore, SeedableRng, rngs::SmallRng};
+
+use super::simd::{exp, load, sigmoid, store, tanh};
+
+/// A function whose slope can be told from its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Curve {
+    Tanh,
+    Sigmoid,
+}
+
+impl Curve {
+    /// Puts the function of each number in its place.
+    pub(crate) fn apply(self, numbers: &mut [f32]) {
+        Arch::new().dispatch(Apply(self, numbers));
+    }
+
+    /// Adds the gradient of the argument, given the result and its gradient.
+    pub(crate) fn add_gradient(self, y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
+        let slope = |y: f32| match self {
+            Curve::Tanh => 1.0 - y * y,
+            Curve::Sigmoid => y * (1.0 - y),
+        };
+        let numbers = d_x.iter_mut().zip(y).zip(d_y);
+        numbers.for_each(|((d_x, &y), &d_y)| *d_x += d_y * slope(y));
+    }
+}
+
+struct Apply<'a>(Curve, &'a mut [f32]);
+
+impl WithSimd for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self(curve, numbers) = self;
+        for at in (0..numbers.len()).step_by(S::F32_LANES) {
+            let x = load(simd, numbers, at);
+            let y = match curve {
+                Curve::Tanh => tanh(simd, x),
+                Curve::Sigmoid => sigmoid(simd, x),
+            };
+            store(simd, numbers, at, y);
+        }
+    }
+}
+
+/// The sum of a function of each number, in some sums side by side.
+pub(crate) fn sum(numbers: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; 16];
+    let (chunks, rest) = numbers.as_chunks::<16>();
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += of(x));
+    }
+    rest.iter().map(|&x| of(x)).chain(sums).sum()
+}
+
+/// Puts `exp(x - most)` in the place of each number, where `most` is the largest; its sum is returned, and
+/// `most`. Where a number is NaN, so is the sum.
+pub(crate) fn exponentials(row: &mut [f32]) -> (f32, f32) {
+    let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    Arch::new().dispatch(Exponentials { row, most });
+    (sum(row, |x| x), most)
+}
+
+struct Exponentials<'a> {
+    row: &'a mut [f32],
+    most: f32,
+}
+
+impl WithSimd for Exponentials<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let most = simd.splat_f32s(self.most);
+        for at in (0..self.row.len()).step_by(S::F32_LANES) {
+            let x = simd.sub_f32s(load(simd, self.row, at), most);
+            store(simd, self.row, at, exp(simd, x));
+        }
+    }
+}
+
+/// Puts the softmax of a row in its place.
+pub(crate) fn softmax(row: &mut [f32]) {
+    let (sum, _) = exponentials(row);
+    let share = 1.0 / sum;
+    row.iter_mut().for_each(|x| *x *= share);
+}
+
+/// Adds the gradient of the argument of a softmax, given the result and its gradient.
+pub(crate) fn add_softmax_gradient(y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
+    let mean: f32 = y.iter().zip(d_y).map(|(y, d_y)| y * d_y).sum();
+    for ((d_x, &y), &d_y) in d_x.iter_mut().zip(y).zip(d_y) {
+        *d_x += y * (d_y - mean);
+    }
+}
+
+/// Multiplies each number with 0, or with what makes up for those that are dropped. The same seed drops the same
+/// numbers.
+pub(crate) fn dropout(numbers: &mut [f32], rate: f64, seed: u64) {
+    let mut random = SmallRng::seed_from_u64(seed);
+    // Of 2^32 random numbers, so many drop: the rate is right to 1e-9.
+    let (below, scale) = ((rate * 4_294_967_296.0) as u64, (1.0 / (1.0 - rate)) as f32);
+    for pair in numbers.chunks_mut(2) {
+        let bits = random.next_u64();
+        for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
+            *x *= if bits < below { 0.0 } else { scale };
+        }
+    }
+}
