@@ -3,12 +3,13 @@
 
 use dfdx::{shapes::Shape, tensor::Tape};
 use kerata::{
-    Activation, Backend, Cpu, Dense, Element, Error, Relu, Tensor,
-    config::{Config, CustomObjects, layer_from_config},
+    Activation, Backend, Batch, Cpu, Dense, Element, Error, Layer, Length, Relu, Tensor,
+    config::{Config, CustomObjects, Fields, layer_from_config},
     prelude::*,
+    signal::MaskTransparent,
 };
 
-/// `x * x`.
+/// An activation of one's own: `x * x`.
 #[derive(Debug, Default, Clone, Copy)]
 struct Square;
 
@@ -19,6 +20,41 @@ impl Activation for Square {
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         Ok(x.square())
+    }
+}
+
+/// A layer of one's own, `factor * x`, with its class and the keys of its config.
+#[derive(Debug, Default, Clone)]
+struct Scale {
+    factor: f64,
+}
+
+impl<In: MaskTransparent> Layer<In> for Scale {
+    type Out = In;
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: In::Data<f32, Cpu, T>,
+    ) -> Result<In::Data<f32, Cpu, T>, Error> {
+        In::map(x, |x| Ok(x * self.factor as f32))
+    }
+}
+
+impl Build for Scale {
+    fn build(_: &Cpu) -> Result<Self, Error> {
+        Ok(Self::default())
+    }
+}
+
+impl Parameters for Scale {}
+
+impl Configured for Scale {
+    const CLASS: &'static str = "Scale";
+    type Element = f32;
+    type Device = Cpu;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.number("factor", &mut self.factor, None);
     }
 }
 
@@ -34,20 +70,26 @@ fn main() -> Result<(), Error> {
     assert_eq!(y.sizes(), [1, 4]);
     assert_eq!(layer.params(), 16);
 
-    // Once the type is known, the compiler checks the rest; a type that does not fit is refused.
+    // Once the type is known, the compiler checks the rest.
     let typed: Dense<3, 4, Relu> = layer.try_into()?;
     let z = typed.forward(Cpu::default().tensor([[1.0_f32, 2.0, 3.0]]))?;
     assert_eq!(z.as_vec(), y.values());
+    // A type that is not what the config says is refused, with all differences.
+    println!("\n{}", Dense::<3, 5>::from_config(&config).unwrap_err());
 
-    // What is not Keras's own is looked for in `custom_objects`.
-    let config: Config =
-        r#"{"class_name": "Activation", "config": {"activation": "square"}}"#.parse()?;
-    println!("{}", layer_from_config(&config, &none).unwrap_err());
-    let mut layer = layer_from_config(&config, &CustomObjects::new().activation::<Square>())?;
-    assert_eq!(layer.run(Cpu::default().tensor([[3.0_f32]]))?.values(), [9.0]);
+    // What is not Keras's own is looked for in `custom_objects`, also inside of other layers.
+    let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
+        {"class_name": "Activation", "config": {"activation": "square"}},
+        {"class_name": "Scale", "config": {"factor": 0.5}}
+    ]}}"#
+        .parse()?;
+    println!("\n{}", layer_from_config(&config, &none).unwrap_err());
+    let own = CustomObjects::new().activation::<Square>().layer::<Scale, (Batch, Length)>();
+    let mut layer = layer_from_config(&config, &own)?;
+    assert_eq!(layer.run(Cpu::default().tensor([[3.0_f32, 4.0]]))?.values(), [4.5, 8.0]);
 
     // A typing error is answered with the name that is nearest.
-    let config: Config = r#"{"class_name": "Dence", "config": {"units": 4}}"#.parse()?;
-    println!("{}", layer_from_config(&config, &none).unwrap_err());
+    let config: Config = r#"{"class_name": "Dense", "config": {"unit": 4}}"#.parse()?;
+    println!("\n{}", layer_from_config(&config, &none).unwrap_err());
     Ok(())
 }

@@ -106,7 +106,10 @@ pub enum Error {
     },
 
     /// A name that is not known.
-    #[error("{what} `{name}` is not known{}; known are {}", nearest(name, known), known.join(", "))]
+    #[error(
+        "{what} `{}` is not known{}; known are {}",
+        shortened(name), nearest(name, known), known.join(", ")
+    )]
     Unknown {
         /// What is named, such as `the layer`.
         what: &'static str,

@@ -36,7 +36,7 @@ pub use signal::{Ids, Inputs, Mask, Masked};
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
     pub use crate::{
-        config::Configured,
+        config::{Configured, KerasJson},
         io::SaveWeights,
         layer::{Forward, Layer},
         loss::Compute,

@@ -453,11 +453,9 @@ fn described(model: &Model, wired: &[Wired]) -> TokenStream {
     }
 }
 
-/// A chain is a `Sequential` in Keras, if all of its layers have a config there.
+/// A chain is a `Sequential` in Keras, other models are `Functional`, if all layers have a config there.
 fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
-    if !model.is_chain() {
-        return TokenStream::new();
-    }
+    let class = if model.is_chain() { "Sequential" } else { "Functional" };
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let (input, element, device) = (model.value(0), &model.element, &model.device);
@@ -471,7 +469,12 @@ fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
     let shows = model.layers.iter().zip(wired).map(|(layer, wired)| {
         let (shown, name) = (&wired.through.shown, &layer.name);
         let (span, text) = (layer.ty.span(), layer.text());
-        quote_spanned!(span => #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);)
+        let from = layer.from.iter().map(|&from| source(model, from));
+        let from = (!model.is_chain()).then(|| quote!(visitor.from(&[#(#from),*]);));
+        quote_spanned! {span =>
+            #from
+            #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);
+        }
     });
     quote! {
         impl #generics ::kerata::config::Layers<#input, #element, #device> for #this #clause {
@@ -484,12 +487,16 @@ fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
         }
 
         impl #generics ::kerata::config::Configured for #this #clause {
-            const CLASS: &'static str = "Sequential";
+            const CLASS: &'static str = #class;
             type Element = #element;
             type Device = #device;
 
             fn describe(&mut self, fields: &mut ::kerata::config::Fields) {
                 fields.layers::<#input, Self, #element, #device>(self);
+            }
+
+            fn accepts(class: &str) -> bool {
+                class == #class || class == "Functional"
             }
         }
     }

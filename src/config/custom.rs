@@ -2,18 +2,20 @@ use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape, Tensor},
+    tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
 };
+use serde_json::Value;
 
 use super::{
     AnySignal, Config, Configured, Initializer,
     dynamic::{Dynamic, DynamicLayer, FromDynamic, Own, Takes},
-    fields::activation_name,
+    fields::{activation_name, says},
+    json::snake_case,
     registry,
 };
 use crate::{
     backend::numbers,
-    error::{Error, OrDevice},
+    error::{Difference, Error, OrDevice},
     layer::Layer,
     layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
     parameters::{Build, Parameters},
@@ -123,7 +125,7 @@ impl CustomObjects {
     }
 
     /// The layer that a config describes.
-    pub(super) fn make(&self, config: &Config) -> Result<(Config, Box<dyn Dynamic>), Error> {
+    pub(super) fn make(&self, config: Config) -> Result<(Config, Box<dyn Dynamic>), Error> {
         if self.depth > MAX_LAYERS_DEEP {
             let message = format!("layers are nested more than {MAX_LAYERS_DEEP} deep");
             return Err(Error::Json(message));
@@ -133,16 +135,19 @@ impl CustomObjects {
         // Keras puts the package in front of a registered name.
         let own = [name, name.rsplit('>').next().unwrap_or(name), &config.class_name];
         if let Some(entry) = own.iter().find_map(|name| self.layers.get(*name)) {
-            let mut complete = config.clone();
-            let name = super::json::snake_case(&config.class_name);
+            let op = (entry.make)(&config, &inside)?;
+            let (name, mut complete) = (snake_case(&config.class_name), config);
             complete.config.entry("name").or_insert(name.into());
-            return Ok((complete, (entry.make)(config, &inside)?));
+            return Ok((complete, op));
         }
-        registry::make(config, &inside).unwrap_or_else(|| {
-            let mut known = registry::known();
-            known.extend(self.layers.keys().cloned());
-            Err(Error::Unknown { what: "the layer", name: config.class_name.clone(), known })
-        })
+        registry::make(config, &inside)
+    }
+
+    /// The error for a class that nobody knows.
+    pub(super) fn unknown(&self, name: String) -> Error {
+        let mut known = registry::known();
+        known.extend(self.layers.keys().cloned());
+        Error::Unknown { what: "the layer", name, known }
     }
 
     pub(super) fn function(&self, name: &str) -> Result<ActivationFunction, Error> {
@@ -193,7 +198,6 @@ impl ActivationFunction {
         if rows * features != values.len() {
             return Err(Error::mismatch("the numbers of rows", shape, values.len()));
         }
-        use dfdx::tensor::TensorFromVec;
         let x = Cpu::default().try_tensor_from_vec(values, shape).or_device()?;
         let y = (self.apply)(x)?;
         if *y.shape() != shape {
@@ -211,18 +215,22 @@ impl fmt::Debug for ActivationFunction {
 
 /// A config with all its keys, as the constructor of a layer reads it.
 pub(super) struct Options<'a> {
-    pub(super) config: &'a Config,
+    pub(super) config: &'a mut Config,
     pub(super) custom: &'a CustomObjects,
 }
 
 impl Options<'_> {
-    fn get<T>(
-        &self,
-        key: &str,
-        read: impl FnOnce(&serde_json::Value) -> Option<T>,
-    ) -> Result<T, Error> {
-        let value = self.config.config.get(key).and_then(read);
-        value.ok_or_else(|| Error::Json(format!("`{key}` of `{}`", self.config.class_name)))
+    fn get<T>(&self, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, Error> {
+        let value = self.config.config.get(key).unwrap_or(&Value::Null);
+        read(value).ok_or_else(|| self.misfit(key, "another value is needed", value))
+    }
+
+    /// The error for a key whose value makes no sense.
+    pub(super) fn misfit(&self, key: &str, expected: &str, found: &Value) -> Error {
+        let difference =
+            Difference { place: key.to_owned(), expected: expected.to_owned(), found: says(found) };
+        let what = format!("the config of `{}`", self.config.class_name);
+        Error::Differences { what, differences: vec![difference] }
     }
 
     pub(super) fn size(&self, key: &str) -> Result<usize, Error> {
@@ -239,11 +247,11 @@ impl Options<'_> {
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<bool, Error> {
-        self.get(key, serde_json::Value::as_bool)
+        self.get(key, Value::as_bool)
     }
 
     pub(super) fn number(&self, key: &str) -> Result<f64, Error> {
-        self.get(key, serde_json::Value::as_f64)
+        self.get(key, Value::as_f64)
     }
 
     pub(super) fn text(&self, key: &str) -> Result<String, Error> {
@@ -258,10 +266,17 @@ impl Options<'_> {
         self.custom.function(&self.get(key, |v| activation_name(v).map(str::to_owned))?)
     }
 
-    /// A layer inside this one.
-    pub(super) fn layer(&self, key: &str) -> Result<DynamicLayer, Error> {
-        let value = self.get(key, |v| Some(v.clone()))?;
-        DynamicLayer::make(&Config::try_from(value)?, self.custom)
+    /// A layer inside this one. Its config is taken out of that of this one, so that it is held once.
+    pub(super) fn layer(&mut self, key: &str) -> Result<DynamicLayer, Error> {
+        let config = self.inner(key)?;
+        let missing = || self.misfit(key, "a layer is needed", &Value::Null);
+        DynamicLayer::make(config.ok_or_else(missing)?, self.custom)
+    }
+
+    /// The config of a layer inside this one, taken out; `None` if there is none, or `null`.
+    pub(super) fn inner(&mut self, key: &str) -> Result<Option<Config>, Error> {
+        let value = self.config.config.remove(key).filter(|value| !value.is_null());
+        value.map(Config::try_from).transpose()
     }
 }
 

@@ -48,6 +48,8 @@ pub enum Initializer {
     },
     /// Orthonormal rows or columns, times a gain.
     Orthogonal(f64),
+    /// A gain on the diagonal of a matrix, zeros elsewhere.
+    Identity(f64),
 }
 
 /// What [`Initializer::Scaling`] divides by.
@@ -117,8 +119,9 @@ impl Initializer {
             "constant" => Ok(Self::Constant(number("value", 0.0)?)),
             "randomuniform" | "uniform" => {
                 let (low, high) = (number("minval", -0.05)?, number("maxval", 0.05)?);
-                if !(low <= high && (high - low).is_finite()) {
-                    return Err("`minval` must be at most `maxval`".into());
+                // The random numbers want a range that can still be widened a little.
+                if !(low <= high && high - low < f64::MAX / 2.0) {
+                    return Err("`minval` must be at most `maxval`, and not too far from it".into());
                 }
                 Ok(Self::Uniform(low, high))
             }
@@ -153,6 +156,7 @@ impl Initializer {
                 scaling(scale, fan, shape)
             }
             "orthogonal" | "orthogonalinitializer" => Ok(Self::Orthogonal(number("gain", 1.0)?)),
+            "identity" | "identityinitializer" => Ok(Self::Identity(number("gain", 1.0)?)),
             _ => Err("the name of an initializer of Keras is needed".into()),
         }
     }
@@ -191,6 +195,8 @@ impl Initializer {
                 }),
             ),
             Self::Orthogonal(gain) => ("Orthogonal", json!({"seed": null, "gain": gain})),
+            Self::Identity(1.0) => ("Identity", json!({})),
+            Self::Identity(gain) => ("Identity", json!({ "gain": gain })),
         };
         json!({
             "module": "keras.initializers", "class_name": class, "config": config,
@@ -201,7 +207,7 @@ impl Initializer {
     /// A tensor filled by this initialiser, from the random numbers of the device.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; [`Error::Mismatch`] for an identity that is no matrix.
     pub fn fill<S: Shape, E: Element, D: Backend<E>>(
         self,
         dev: &D,
@@ -213,16 +219,13 @@ impl Initializer {
         let mut normal = |mean: f64, std: f64, cut: bool| loop {
             let z: f64 = rng.sample(StandardNormal);
             if !cut || z.abs() <= 2.0 {
-                break mean + std * z;
+                break E::of(mean + std * z);
             }
         };
         let n = shape.num_elements();
-        let values: Vec<f64> = match self {
-            Self::Constant(value) => vec![value; n],
-            Self::Uniform(low, high) => {
-                let mut rng = StdRng::seed_from_u64(dev.random_u64());
-                (0..n).map(|_| rng.gen_range(low..=high)).collect()
-            }
+        let values: Vec<E> = match self {
+            Self::Constant(value) => vec![E::of(value); n],
+            Self::Uniform(low, high) => (0..n).map(|_| E::of(rng.gen_range(low..=high))).collect(),
             Self::Normal { mean, std, cut } => (0..n).map(|_| normal(mean, std, cut)).collect(),
             Self::Scaling { scale, fan, shape: spread } => {
                 let fan = match fan {
@@ -241,10 +244,17 @@ impl Initializer {
                 let columns = sizes.as_ref().last().copied().unwrap_or(1);
                 let rows = n.checked_div(columns).unwrap_or(0);
                 let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
-                tensor.as_vec().into_iter().map(|v| v.as_f64() * gain).collect()
+                tensor.as_vec().into_iter().map(|v| v * E::of(gain)).collect()
+            }
+            Self::Identity(gain) => {
+                let &[_, columns] = sizes.as_ref() else {
+                    return Err(Error::mismatch("the dimensions of an identity", 2, sizes));
+                };
+                let diagonal = |i: usize| i / columns == i % columns;
+                let number = |i| if diagonal(i) { E::of(gain) } else { E::of(0.0) };
+                (0..n).map(number).collect()
             }
         };
-        let values = values.into_iter().map(E::of).collect();
         dev.try_tensor_from_vec(values, shape).or_device()
     }
 }

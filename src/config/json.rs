@@ -3,7 +3,11 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::Error;
+use super::Configured;
+use crate::{
+    error::Error,
+    parameters::{Build, Parameters},
+};
 
 /// How long a JSON text may be, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -60,11 +64,20 @@ impl Config {
         self.module.is_none() && self.registered_name.is_none()
     }
 
-    /// The sizes that the layer was built for, the batch first, if the config says them.
+    /// The sizes that the layer was built for, the batch first, if the config says them; for a model, if its
+    /// first layer does.
     pub fn input_sizes(&self) -> Option<Vec<Option<usize>>> {
-        let built = self.build_config.as_ref().and_then(|build| build.get("input_shape"));
-        let given = || self.config.get("batch_input_shape").or(self.config.get("batch_shape"));
-        sizes(built.or_else(given)?)
+        let built = self.build_config.as_ref().and_then(|build| sizes(build.get("input_shape")?));
+        let given = |config: &Map<String, Value>| {
+            let keys = ["batch_input_shape", "batch_shape", "build_input_shape"];
+            keys.iter().find_map(|&key| sizes(config.get(key)?))
+        };
+        let first = || {
+            let first = self.config.get("layers")?.get(0)?;
+            let built = || sizes(first.get("build_config")?.get("input_shape")?);
+            given(first.get("config")?.as_object()?).or_else(built)
+        };
+        built.or_else(|| given(&self.config)).or_else(first)
     }
 }
 
@@ -121,6 +134,54 @@ impl fmt::Display for Config {
         f.write_str(&text)
     }
 }
+
+/// Layers and models to and from the text that Keras 3 writes and reads, `to_json` and `model_from_json`.
+///
+/// Every type has these methods, so that the compiler can say which layer has no config.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, Relu, prelude::*};
+///
+/// let json = Dense::<3, 4, Relu>::build(&Cpu::default())?.to_json();
+/// let dense = Dense::<3, 4, Relu>::from_json(&json)?;
+/// dense.check_json(&json)?;
+/// # Ok::<(), Error>(())
+/// ```
+pub trait KerasJson: Sized {
+    /// The JSON of this layer or model, which Keras 3 reads with `model_from_json`.
+    fn to_json(&self) -> String
+    where
+        Self: Configured + Clone,
+    {
+        self.config().to_string()
+    }
+
+    /// A new layer or model, as a JSON says. See [`Configured::from_config`].
+    ///
+    /// # Errors
+    /// [`Error::Json`], and those of [`Configured::from_config`].
+    fn from_json(json: &str) -> Result<Self, Error>
+    where
+        Self: Configured
+            + Build<Self::Element, Self::Device>
+            + Parameters<Self::Element, Self::Device>,
+    {
+        Self::from_config(&json.parse()?)
+    }
+
+    /// Compares this layer or model with a JSON, for example that of the same model in Keras.
+    ///
+    /// # Errors
+    /// [`Error::Json`], and [`Error::Differences`] with all differences.
+    fn check_json(&self, json: &str) -> Result<(), Error>
+    where
+        Self: Configured + Clone,
+    {
+        self.check_config(&json.parse()?)
+    }
+}
+
+impl<M> KerasJson for M {}
 
 /// Keras's name for an instance of a class: `GlobalAveragePooling1D` is `global_average_pooling1d`.
 pub(crate) fn snake_case(class: &str) -> String {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{
-    AnySignal, Configured, SignalKind,
+    AnySignal, Configured,
     fields::{Fields, Mode, dtype_of},
-    json::{Config, sizes},
+    graph::FUNCTIONAL,
+    json::Config,
 };
 use crate::{
     backend::{Backend, Element},
@@ -16,6 +17,10 @@ use crate::{
 
 /// Is shown every layer of a model, in order, with the signal that reaches it.
 pub trait LayerVisitor {
+    /// Says which values reach the layer that comes next: the names of layers, `input`, or `input.0`. Where
+    /// this is not said, it is what the layer before gives.
+    fn from(&mut self, _values: &[&str]) {}
+
     /// Shows one layer. The name is that of the field, or its place in the tuple.
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L);
 }
@@ -33,7 +38,6 @@ pub trait Layers<In: Signal, E: Element, D: Backend<E>>: Layer<In, E, D> {
 
 macro_rules! tuple {
     ($first:ident $($before:ident $layer:ident $i:tt)*) => {
-        #[diagnostic::do_not_recommend]
         impl<In, E, D, $first, $($layer),*> Layers<In, E, D> for ($first, $($layer,)*)
         where
             In: Signal,
@@ -89,6 +93,10 @@ where
     fn describe(&mut self, fields: &mut Fields) {
         fields.layers(&mut self.layers);
     }
+
+    fn accepts(class: &str) -> bool {
+        class == Self::CLASS || class == FUNCTIONAL
+    }
 }
 
 impl Fields {
@@ -100,35 +108,36 @@ impl Fields {
         E: Element,
         D: Backend<E>,
     {
+        let inputs = AnySignal::parts::<In>();
+        if self.class() == FUNCTIONAL || inputs.len() > 1 {
+            return self.graph(layers);
+        }
         self.dtype::<E>();
         let input = AnySignal::of::<In>();
-        let built = self.given_list("build_input_shape").as_ref().and_then(sizes);
+        self.given.remove("build_input_shape");
         self.input(&input.sizes);
         if self.mode == Mode::Write {
-            let mut writer =
-                Writer { list: vec![input_layer(&input, dtype_of::<E>())], fields: self };
+            let first = input_layer("input_layer", &input, dtype_of::<E>());
+            let mut writer = Writer { list: vec![first], fields: self };
             layers.layers(&mut writer);
             let list = writer.list;
             self.out.insert("layers".into(), list.into());
             self.out.insert("build_input_shape".into(), json!(input.sizes));
             return;
         }
+        let given = match self.given.remove("layers") {
+            Some(Value::Array(list)) => list,
+            _ => Vec::new(),
+        };
         let mut list = Vec::new();
-        for value in self.given_list("layers").and_then(into_list).unwrap_or_default() {
+        for value in given {
             match Config::try_from(value) {
                 Ok(config) => list.push(config),
                 Err(e) => self.difference("layers", "each is a config", e.to_string()),
             }
         }
-        let mut found = built;
         if list.first().is_some_and(|first| first.class_name == "InputLayer") {
-            found = list.remove(0).input_sizes();
-        } else if let Some(first) = list.first() {
-            found = first.input_sizes().or(found);
-        }
-        if let Some(found) = found.filter(|found| !input.agrees(found)) {
-            let expected = format!("the type says {}", json!(input.sizes));
-            self.differ("input_shape", &expected, &json!(found));
+            list.remove(0);
         }
         let mut reader = Reader { list, next: 0, count: 0, fields: self };
         layers.layers(&mut reader);
@@ -138,17 +147,6 @@ impl Fields {
             self.difference("layers", &format!("the type says {count}"), found);
         }
     }
-
-    fn given_list(&mut self, key: &str) -> Option<Value> {
-        self.given.remove(key)
-    }
-}
-
-fn into_list(value: Value) -> Option<Vec<Value>> {
-    match value {
-        Value::Array(list) => Some(list),
-        _ => None,
-    }
 }
 
 fn classes(list: &[Config]) -> String {
@@ -156,17 +154,22 @@ fn classes(list: &[Config]) -> String {
     names.join(", ")
 }
 
-pub(super) fn input_layer(wire: &AnySignal, numbers: &str) -> Value {
-    let dtype = if wire.kind == SignalKind::Tokens { "int32" } else { numbers };
+pub(super) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value {
+    let dtype = wire.dtype(numbers);
     json!({
         "module": "keras.layers",
         "class_name": "InputLayer",
         "config": {
             "batch_shape": wire.sizes, "dtype": dtype, "sparse": false, "ragged": false,
-            "name": "input_layer", "optional": false,
+            "name": name, "optional": false,
         },
         "registered_name": null,
     })
+}
+
+/// The name of a field. A place in a tuple is no name: Keras then makes one of the class.
+pub(super) fn own_name(name: &str) -> Option<&str> {
+    Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 struct Writer<'a> {
@@ -176,10 +179,8 @@ struct Writer<'a> {
 
 impl LayerVisitor for Writer<'_> {
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
-        let mut inner = self.fields.inner(L::CLASS, "", Some(AnySignal::of::<In>()));
-        // A place in a tuple is no name: Keras then makes one of the class.
-        let name = Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()));
-        inner.run(layer, name);
+        let mut inner = self.fields.inner(L::CLASS, "", vec![AnySignal::of::<In>()]);
+        inner.run(layer, own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
         self.list.push(serde_json::to_value(inner.into_config()).unwrap_or_default());
     }
@@ -209,8 +210,8 @@ impl LayerVisitor for Reader<'_> {
         };
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
         let place = format!("layer {} `{keras}`, ", self.next);
-        let mut inner = self.fields.inner(L::CLASS, &place, Some(AnySignal::of::<In>()));
-        inner.compare(layer, config);
+        let mut inner = self.fields.inner(L::CLASS, &place, vec![AnySignal::of::<In>()]);
+        inner.compare(layer, config.clone());
         self.fields.absorb(inner, &format!("{name}."));
         self.next += 1;
     }

@@ -1,10 +1,11 @@
 //! Keras's JSON: layers to and from `{"class_name": .., "config": {..}}`.
 //!
 //! - [`Configured`] is what a layer implements: it lists its keys, and can then be written, read and
-//!   compared. A model is a layer whose class is `Sequential`.
+//!   compared. A model is a layer whose class is `Sequential`, or `Functional` if it has branches.
+//! - [`KerasJson`] does so with texts: `to_json`, `from_json`, `check_json`.
 //!
 //! ```
-//! use kerata::{*, config::Configured, prelude::*};
+//! use kerata::{*, prelude::*};
 //!
 //! type Model = model::Sequential<(Batch, Const<3>), (Dense<3, 4, Relu>, Dense<4, 2>)>;
 //! let model = Model::build(&Cpu::seed_from_u64(0))?;
@@ -24,6 +25,7 @@
 mod custom;
 mod dynamic;
 mod fields;
+mod graph;
 mod initializer;
 mod json;
 mod layers;
@@ -37,7 +39,7 @@ pub use dynamic::{
 pub(crate) use fields::Convolution;
 pub use fields::Fields;
 pub use initializer::{Fan, Initializer, Spread};
-pub use json::{Config, MAX_BYTES, MAX_DEPTH};
+pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH};
 pub use layers::{LayerVisitor, Layers, Shown};
 pub use signal::{AnySignal, SignalKind};
 
@@ -84,7 +86,7 @@ use fields::Mode;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no Keras config",
     label = "implement `Configured` for this layer",
-    note = "a layer of your own lists its keys in `Configured::describe`"
+    note = "a layer of your own lists its keys in `Configured::describe`; a `Shared` layer has no config"
 )]
 pub trait Configured: Sized {
     /// The class in Keras.
@@ -155,36 +157,6 @@ pub trait Configured: Sized {
         Self: Clone,
     {
         differences::<Self>(Fields::read(&mut self.clone(), config, Mode::Check).differences)
-    }
-
-    /// The JSON of this layer or model, which Keras 3 reads with `model_from_json`.
-    fn to_json(&self) -> String
-    where
-        Self: Clone,
-    {
-        self.config().to_string()
-    }
-
-    /// A new layer or model, as a JSON says. See [`from_config`](Self::from_config).
-    ///
-    /// # Errors
-    /// [`Error::Json`], and those of [`from_config`](Self::from_config).
-    fn from_json(json: &str) -> Result<Self, Error>
-    where
-        Self: Build<Self::Element, Self::Device> + Parameters<Self::Element, Self::Device>,
-    {
-        Self::from_config(&json.parse()?)
-    }
-
-    /// Compares this layer or model with a JSON, for example that of the same model in Keras.
-    ///
-    /// # Errors
-    /// [`Error::Json`], and [`Error::Differences`] with all differences.
-    fn check_json(&self, json: &str) -> Result<(), Error>
-    where
-        Self: Clone,
-    {
-        self.check_config(&json.parse()?)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
         Dynamic, Embedding, Flatten, GlobalPool, GruKeys, Masking, Norm, Permute, PermuteKeys,
         Pool, Recurrent, Repeat, Reshape, SimpleRnnKeys, Steps, ZeroPadding,
     },
+    graph::FUNCTIONAL,
 };
 use crate::{
     error::Error,
@@ -28,12 +29,25 @@ pub(super) fn is_built_in(class: &str) -> bool {
 
 /// Where Keras keeps a class of its own.
 pub(super) fn module(class: &str) -> &'static str {
-    if class == "Sequential" { "keras" } else { "keras.layers" }
+    match class {
+        "Sequential" => "keras",
+        FUNCTIONAL => "keras.src.models.functional",
+        _ => "keras.layers",
+    }
 }
 
 /// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.
 pub(super) fn has_build_config(class: &str) -> bool {
-    let at_once = ["Activation", "Dropout", "Identity", "Masking", "ReLU", "Softmax"];
+    let at_once = [
+        "Activation",
+        "Dropout",
+        FUNCTIONAL,
+        "Identity",
+        "InputLayer",
+        "Masking",
+        "ReLU",
+        "Softmax",
+    ];
     !at_once.contains(&class) && !class.contains("Pooling")
 }
 
@@ -43,22 +57,31 @@ pub(super) fn is_activation(name: &str) -> bool {
 }
 
 /// The classes that have no dynamic layer.
-const OTHERS: [&str; 8] =
-    ["Add", "Average", "Concatenate", "InputLayer", "Maximum", "Minimum", "Multiply", "Subtract"];
+const OTHERS: [&str; 9] = [
+    "Add",
+    "Average",
+    "Concatenate",
+    FUNCTIONAL,
+    "InputLayer",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+];
 
 /// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
 macro_rules! classes {
     ($($class:literal: $keys:ty, $make:expr;)*) => {
         const CLASSES: &[&str] = &[$($class),*];
 
-        /// The config with all its keys, and the dynamic layer; `None` for a class that is not known.
+        /// The config with all its keys, but those of layers inside, and the dynamic layer.
         pub(super) fn make(
-            config: &Config,
+            config: Config,
             custom: &CustomObjects,
-        ) -> Option<Result<(Config, Box<dyn Dynamic>), Error>> {
+        ) -> Result<(Config, Box<dyn Dynamic>), Error> {
             match config.class_name.as_str() {
-                $($class => Some(one::<$keys, _>(config, custom, $make)),)*
-                _ => None,
+                $($class => one::<$keys, _>(config, custom, $make),)*
+                _ => Err(custom.unknown(config.class_name)),
             }
         }
     };
@@ -99,12 +122,12 @@ classes! {
 }
 
 fn one<L: Configured + Build, D: Dynamic + 'static>(
-    config: &Config,
+    config: Config,
     custom: &CustomObjects,
-    make: impl FnOnce(&Options<'_>) -> Result<D, Error>,
+    make: impl FnOnce(&mut Options<'_>) -> Result<D, Error>,
 ) -> Result<(Config, Box<dyn Dynamic>), Error> {
-    let complete = Fields::complete(&mut L::build(&Cpu::default())?, config)?;
-    let op = make(&Options { config: &complete, custom })?;
+    let mut complete = Fields::complete(&mut L::build(&Cpu::default())?, config)?;
+    let op = make(&mut Options { config: &mut complete, custom })?;
     Ok((complete, Box::new(op)))
 }
 
@@ -113,7 +136,7 @@ pub(super) fn known() -> Vec<String> {
     CLASSES.iter().map(|&class| class.to_owned()).collect()
 }
 
-const ACTIVATIONS: [&str; 31] = [
+const ACTIVATIONS: [&str; 32] = [
     "celu",
     "elu",
     "exponential",
@@ -139,6 +162,7 @@ const ACTIVATIONS: [&str; 31] = [
     "softplus",
     "softsign",
     "sparse_plus",
+    "sparse_sigmoid",
     "sparsemax",
     "squareplus",
     "swish",

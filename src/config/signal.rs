@@ -39,9 +39,19 @@ impl AnySignal {
         Self { kind: SignalKind::Numbers, sizes: sizes.into() }
     }
 
-    /// The wire that a signal names.
+    /// The wire that a signal names; of several side by side, the first.
     pub fn of<S: Signal>() -> Self {
-        let name = S::display();
+        let (_, first) = Self::parts::<S>().swap_remove(0);
+        first
+    }
+
+    /// The wires that a signal names, each with its place: `""` for one alone, `"0"` and `"1"` for two.
+    pub(super) fn parts<S: Signal>() -> Vec<(String, Self)> {
+        S::parts().into_iter().map(|(place, name)| (place, Self::parse(&name))).collect()
+    }
+
+    /// Reads what [`Signal::display`] gives for one signal.
+    fn parse(name: &str) -> Self {
         let kind = match name.split('<').next() {
             Some("Masked") => SignalKind::Padded,
             Some("Ids") => SignalKind::Tokens,
@@ -66,6 +76,11 @@ impl AnySignal {
     pub fn step(&self) -> Self {
         let sizes = self.sizes.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, n)| *n);
         Self::numbers(sizes.collect::<Vec<_>>())
+    }
+
+    /// Keras's name of the number type; `numbers` is that of what are no ids.
+    pub(super) fn dtype<'a>(&self, numbers: &'a str) -> &'a str {
+        if self.kind == SignalKind::Tokens { "int32" } else { numbers }
     }
 
     /// Whether sizes agree, where both are known, beyond the batch.

@@ -47,10 +47,15 @@ fn try_write(
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(".{name}.{}.{count}.tmp", std::process::id()));
-    let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-    let temporary = Temporary(temporary);
+    let (file, temporary) = loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let temporary = folder.join(format!(".{name}.{}.{count}.tmp", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            // Left by a process of the same number that was ended: in a container all have the same.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            file => break (file?, Temporary(temporary)),
+        }
+    };
     let mut file = BufWriter::new(file);
     content(&mut file)?;
     file.into_inner()?.sync_all()?;
@@ -76,6 +81,18 @@ mod tests {
         write(&path, b"old").unwrap();
         write(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        // What an ended process of the same number has left is in nobody's way.
+        for count in 0..20 {
+            let left = format!(".left.{}.{count}.tmp", std::process::id());
+            fs::write(folder.join(left), b"").unwrap();
+        }
+        write(&folder.join("left"), b"new").unwrap();
+        for entry in fs::read_dir(&folder).unwrap() {
+            let name = entry.unwrap().file_name();
+            if name.to_string_lossy().contains("left") {
+                fs::remove_file(folder.join(name)).unwrap();
+            }
+        }
         // A folder cannot be replaced by a file.
         assert!(write(&folder.join("taken"), b"new").is_err());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);

@@ -95,7 +95,7 @@ impl WeightFile {
     /// # Errors
     /// [`Error::File`] if it is broken.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
-        Self::named(Path::new("the weights"), bytes)
+        Self::named(Path::new("the weight file"), bytes)
     }
 
     /// Arrays that are there already.
@@ -105,7 +105,7 @@ impl WeightFile {
             list.push(Array { name, sizes, dtype: "F32".to_owned(), place: i..i + 1 });
             numbers.push(values);
         }
-        let path = "the weights".to_owned();
+        let path = "the weight file".to_owned();
         Self { path, arrays: list, source: Source::Memory(numbers) }
     }
 

@@ -34,4 +34,4 @@ pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{failed, write_with};
-pub(crate) use weights::{Weight, collect};
+pub(crate) use weights::{Weight, collect, shapes};

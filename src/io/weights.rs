@@ -63,9 +63,7 @@ impl WeightFile {
     ) -> Result<(), Error> {
         // Tensors are shared, and copied when they are written to.
         let mut loaded = model.clone();
-        let mut wanted = Shapes(Walk::default());
-        loaded.visit(&mut wanted)?;
-        self.check(&wanted.0.weights)?;
+        self.check(&shapes(&mut loaded)?)?;
         loaded.visit(&mut Load { walk: Walk::default(), file: &mut self })?;
         *model = loaded;
         Ok(())
@@ -86,23 +84,34 @@ pub(crate) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     Ok(collected.0.weights)
 }
 
+/// The names and shapes of the parameters of a model.
+pub(crate) fn shapes<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+) -> Result<Vec<(String, Vec<usize>)>, Error> {
+    let mut shapes = Shapes(Walk::default());
+    model.visit(&mut shapes)?;
+    Ok(shapes.0.weights)
+}
+
+/// A shape for a message; `None` where there is no array.
+fn shape(sizes: Option<&[usize]>) -> String {
+    match sizes {
+        None => "nothing".to_owned(),
+        Some([one]) => format!("({one},)"),
+        Some(sizes) => {
+            let list: Vec<String> = sizes.iter().map(usize::to_string).collect();
+            format!("({})", list.join(", "))
+        }
+    }
+}
+
 /// Compares what a model wants with what is there.
 fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result<(), Error> {
     let mut differences = Vec::new();
-    let mut differ = |place: &str, wanted: Option<&[usize]>, found: Option<&[usize]>| {
-        let shape = |sizes: Option<&[usize]>| match sizes {
-            None => "nothing".to_owned(),
-            Some([one]) => format!("({one},)"),
-            Some(sizes) => {
-                let list: Vec<String> = sizes.iter().map(usize::to_string).collect();
-                format!("({})", list.join(", "))
-            }
-        };
-        differences.push(Difference {
-            place: place.to_owned(),
-            expected: format!("the model has {}", shape(wanted)),
-            found: format!("the file has {}", shape(found)),
-        });
+    let differ = |place: &str, wanted: Option<&[usize]>, found: Option<&[usize]>| Difference {
+        place: place.to_owned(),
+        expected: format!("the model has {}", shape(wanted)),
+        found: format!("the file has {}", shape(found)),
     };
     let mut rest: HashMap<&str, Vec<&Array>> = HashMap::new();
     for array in found {
@@ -110,15 +119,18 @@ fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result
     }
     for (name, sizes) in wanted {
         match rest.remove(name.as_str()).as_deref() {
-            None => differ(name, Some(sizes), None),
+            None => differences.push(differ(name, Some(sizes), None)),
             Some([array]) if array.sizes == *sizes => {}
-            Some(several) => {
-                several.iter().for_each(|array| differ(name, Some(sizes), Some(&array.sizes)))
-            }
+            Some([array]) => differences.push(differ(name, Some(sizes), Some(&array.sizes))),
+            Some(several) => differences.push(Difference {
+                place: name.clone(),
+                expected: format!("the model has {}", shape(Some(sizes))),
+                found: format!("the file has {} of this name", several.len()),
+            }),
         }
     }
     for array in found.iter().filter(|array| rest.contains_key(array.name.as_str())) {
-        differ(&array.name, None, Some(&array.sizes));
+        differences.push(differ(&array.name, None, Some(&array.sizes)));
     }
     if differences.is_empty() {
         return Ok(());

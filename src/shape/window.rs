@@ -47,7 +47,7 @@ impl Padding for Same {
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
         let places = n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?;
-        let covered = places.saturating_sub(1) * stride + reach;
+        let covered = places.saturating_sub(1).checked_mul(stride)?.checked_add(reach)?;
         Some((places, covered.saturating_sub(n) / 2))
     }
 }

@@ -61,6 +61,16 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
     fn display() -> String {
         format!("Inputs<({}, {})>", A::display(), B::display())
     }
+
+    fn parts() -> Vec<(String, String)> {
+        let inside = |at: &'static str, parts: Vec<(String, String)>| {
+            parts.into_iter().map(move |(place, signal)| match place.as_str() {
+                "" => (at.to_owned(), signal),
+                _ => (format!("{at}.{place}"), signal),
+            })
+        };
+        inside("0", A::parts()).chain(inside("1", B::parts())).collect()
+    }
 }
 
 /// A signal that is two, [`Inputs`]: what `#[from(input.0)]` takes apart.

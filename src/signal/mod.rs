@@ -71,6 +71,11 @@ pub trait Signal: 'static {
 
     /// The signal as a person writes it, for the summary of a model.
     fn display() -> String;
+
+    /// The signals that travel side by side, each with its place: `""` for one alone, `"0"` and `"1"` for two.
+    fn parts() -> Vec<(String, String)> {
+        vec![(String::new(), Self::display())]
+    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -1,6 +1,6 @@
 //! Weight files.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::LazyLock};
 
 use kerata::{
     Cpu, Dense, Embedding, Error, Lstm, MaskZero, Relu, Sequences, Sigmoid, TimeDistributed,
@@ -21,14 +21,16 @@ fn temporary(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("kerata-{}-{name}", std::process::id()))
 }
 
-/// The bytes of a file with the weights of a net.
-fn saved(name: &str) -> Vec<u8> {
-    let path = temporary(name);
-    build::<Net>(1).save_weights(&path).unwrap();
-    let bytes = fs::read(&path).unwrap();
-    fs::remove_file(path).unwrap();
-    bytes
-}
+/// The bytes of a file with the weights of a net: `.npz` and `.safetensors`.
+static SAVED: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+    ["saved.npz", "saved.safetensors"].map(|name| {
+        let path = temporary(name);
+        build::<Net>(1).save_weights(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        bytes
+    })
+});
 
 fn kernels(net: &Net) -> (Vec<f32>, Vec<f32>) {
     (net.0.kernel.as_vec(), net.1.kernel.as_vec())
@@ -36,8 +38,8 @@ fn kernels(net: &Net) -> (Vec<f32>, Vec<f32>) {
 
 #[test]
 fn weights_come_back() {
-    for name in ["back.npz", "back.safetensors"] {
-        let file = WeightFile::from_bytes(saved(name)).unwrap();
+    for bytes in &*SAVED {
+        let file = WeightFile::from_bytes(bytes.clone()).unwrap();
         let mut names: Vec<_> = file.arrays().iter().map(|array| array.name.clone()).collect();
         names.sort();
         assert_eq!(names, ["0.bias", "0.kernel", "1.bias", "1.kernel"]);
@@ -137,8 +139,24 @@ fn everything_that_does_not_fit_is_told_and_nothing_is_loaded() {
     let mut net = build::<(Dense<3, 4, Relu>,)>(2);
     let before = net.0.kernel.array();
     let error = file.load_into(&mut net).unwrap_err();
-    assert_eq!(error.to_string(), "the weights: 0.kernel: numbers of the type I32 are not read");
+    assert_eq!(
+        error.to_string(),
+        "the weight file: 0.kernel: numbers of the type I32 are not read"
+    );
     assert_eq!(net.0.kernel.array(), before);
+}
+
+#[test]
+fn a_name_that_stands_twice_is_told() {
+    let file = WeightFile::from_bytes(SAVED[0].clone()).unwrap();
+    let file = file.rename(|name| Some(name.replace("1.", "0.")));
+    let error = file.load_into(&mut build::<(Dense<3, 4, Relu>,)>(2)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the weight file does not fit:\n  \
+         0.kernel: the model has (3, 4), the file has 2 of this name\n  \
+         0.bias: the model has (4,), the file has 2 of this name"
+    );
 }
 
 #[test]
@@ -189,7 +207,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         end in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let mut bytes = saved(if npz { "mutated.npz" } else { "mutated.safetensors" });
+        let mut bytes = SAVED[usize::from(!npz)].clone();
         for (at, value) in changes {
             let at = at.index(bytes.len());
             bytes[at] = value;

@@ -2,9 +2,12 @@
 
 #![allow(missing_docs)]
 
+mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
 mod case;
 mod dynamic;
 mod files;
+mod hostile;
 mod json;
+mod models;

@@ -19,12 +19,16 @@ pub(crate) fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }
 
-/// Where a case may be: in this repository, or where all of them are.
-fn places(name: &str) -> [PathBuf; 2] {
+/// Where cases may be: in this repository, and where all of them are.
+fn folders() -> [PathBuf; 2] {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let all = std::env::var_os("KERATA_CASES")
         .map_or_else(|| root.join("../shared/keras-cases"), PathBuf::from);
-    [root.join("tests/cases").join(KERAS).join(name), all.join(name)]
+    [root.join("tests/cases").join(KERAS), all]
+}
+
+fn places(name: &str) -> [PathBuf; 2] {
+    folders().map(|folder| folder.join(name))
 }
 
 pub(crate) struct Case {
@@ -41,6 +45,25 @@ enum Numbers {
 }
 
 impl Case {
+    /// Whether all cases are here, not only those of this repository.
+    pub(crate) fn all_are_here() -> bool {
+        folders()[1].is_dir()
+    }
+
+    /// The names of all cases that are here, in order. Says loudly if these are not all that there are.
+    pub(crate) fn names() -> Vec<String> {
+        if !Self::all_are_here() {
+            skipped(
+                "the reference cases beyond those of this repository are not here; set KERATA_CASES",
+            );
+        }
+        let read = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten();
+        let cases = folders().into_iter().flat_map(read).map(|entry| entry.unwrap());
+        let cases = cases.filter(|entry| entry.path().join("case.json").is_file());
+        let names = cases.map(|entry| entry.file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Reads a case, from this repository or else from where all of them are. `None`, said loudly, where
     /// they are absent.
     pub(crate) fn open(name: &str) -> Option<Case> {
@@ -73,21 +96,12 @@ impl Case {
         Some(Case { name, json, tensors: tensors.collect(), folder })
     }
 
-    /// What Keras's `to_json()` gives for the model of a case.
-    pub(crate) fn model_json(name: &str) -> Option<Value> {
-        for place in places(name) {
-            if let Ok(bytes) = std::fs::read(place.join("model.json")) {
-                return Some(serde_json::from_slice(&bytes).unwrap());
-            }
-            if let Ok(bytes) = std::fs::read(place.join("case.json")) {
-                let mut case: Value = serde_json::from_slice(&bytes).unwrap();
-                if case["model"].is_object() {
-                    return Some(case["model"].take());
-                }
-            }
+    /// What Keras's `to_json()` gives for the model of the case, if it has one.
+    pub(crate) fn model_json(&self) -> Option<Value> {
+        match std::fs::read(self.folder.join("model.json")) {
+            Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
+            Err(_) => self.json.get("model").filter(|model| model.is_object()).cloned(),
         }
-        skipped(&format!("the model of the reference case `{name}` is not here; set KERATA_CASES"));
-        None
     }
 
     /// A file of the case.

@@ -1,6 +1,9 @@
 use dfdx::tensor::{Cpu, TensorFromVec};
+use serde_json::Value;
 
-use super::{Dynamic, DynamicValue, LayerWeight, dense::known_features, weights, words};
+use super::{
+    Dynamic, DynamicValue, LayerWeight, MAX_NUMBERS, dense::known_features, weights, words,
+};
 use crate::{
     backend::{Backend, Finish, ImageShape, Pooling, Window, numbers},
     config::{
@@ -70,6 +73,12 @@ impl Slider {
         let (rows, columns) = (along(0)?, along(1)?);
         let Self { kernel, stride, dilation, .. } = *self;
         let (before, places) = ([rows.1, columns.1], [rows.0, columns.0]);
+        let cells = kernel.iter().chain(&places).try_fold(1_usize, |n, &size| n.checked_mul(size));
+        if cells.is_none_or(|n| n > MAX_NUMBERS) {
+            return Err(words::refused(format!(
+                "a window of {kernel:?} at {places:?} places covers more than {MAX_NUMBERS} cells"
+            )));
+        }
         Ok(Window { size, kernel, stride, dilation, before, places })
     }
 
@@ -112,15 +121,15 @@ pub(crate) struct Convolution {
 }
 
 impl Convolution {
-    pub(crate) fn one(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn one(options: &mut Options<'_>) -> Result<Self, Error> {
         Self::new(options, false)
     }
 
-    pub(crate) fn two(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn two(options: &mut Options<'_>) -> Result<Self, Error> {
         Self::new(options, true)
     }
 
-    fn new(options: &Options<'_>, images: bool) -> Result<Self, Error> {
+    fn new(options: &mut Options<'_>, images: bool) -> Result<Self, Error> {
         Ok(Self {
             slider: Slider::new(options, images, "kernel_size")?,
             filters: options.size("filters")?,
@@ -185,7 +194,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let class = &options.config.class_name;
         let pooling = if class.starts_with("Max") { Pooling::Max } else { Pooling::Average };
         Ok(Self { slider: Slider::new(options, class.ends_with("2D"), "pool_size")?, pooling })
@@ -212,7 +221,7 @@ pub(crate) struct GlobalPool {
 }
 
 impl GlobalPool {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let class = &options.config.class_name;
         let pooling = if class.contains("Max") { Pooling::Max } else { Pooling::Average };
         Ok(Self { images: class.ends_with("2D"), pooling })
@@ -265,22 +274,18 @@ pub(crate) struct ZeroPadding {
 }
 
 impl ZeroPadding {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let sizes = options.config.config.get("padding").and_then(|list| {
             let axis = |i: usize| usize::try_from(list.get(i)?.get(0)?.as_u64()?).ok();
             Some(Self { rows: axis(0)?, columns: axis(1)? })
         });
-        sizes.ok_or_else(|| Error::Json("`padding` of `ZeroPadding2D`".to_owned()))
+        sizes.ok_or_else(|| options.misfit("padding", "two pairs are needed", &Value::Null))
     }
+}
 
-    fn grown(size: usize, more: usize) -> Result<usize, Error> {
-        let grown = more.checked_mul(2).and_then(|more| size.checked_add(more));
-        grown.filter(|&n| n < super::MAX_NUMBERS).ok_or(Error::Invalid {
-            name: "padding",
-            value: more.to_string(),
-            expected: "a number of zeros that memory can hold",
-        })
-    }
+fn grown(size: usize, more: usize) -> Result<usize, Error> {
+    let grown = more.checked_mul(2).and_then(|more| size.checked_add(more));
+    grown.ok_or_else(|| words::refused(format!("{more} rows or columns of zeros are too many")))
 }
 
 impl Dynamic for ZeroPadding {
@@ -288,22 +293,15 @@ impl Dynamic for ZeroPadding {
         words::images(arrives)?;
         let mut sizes = arrives.sizes.clone();
         for (size, more) in sizes[1..3].iter_mut().zip([self.rows, self.columns]) {
-            *size = size.map(|size| Self::grown(size, more)).transpose()?;
+            *size = size.map(|size| grown(size, more)).transpose()?;
         }
         Ok(arrives.with(sizes))
     }
 
     fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
         let [batch, height, width, channels] = *x.sizes() else { return Ok(x) };
-        let (rows, columns) = (Self::grown(height, self.rows)?, Self::grown(width, self.columns)?);
-        let count =
-            [batch, rows, columns, channels].iter().try_fold(1_usize, |n, &m| n.checked_mul(m));
-        let count = count.filter(|&n| n <= super::MAX_NUMBERS).ok_or(Error::Invalid {
-            name: "padding",
-            value: format!("{} and {}", self.rows, self.columns),
-            expected: "a number of zeros that memory can hold",
-        })?;
-        let mut values = vec![0.0; count];
+        let (rows, columns) = (grown(height, self.rows)?, grown(width, self.columns)?);
+        let mut values = vec![0.0; batch * rows * columns * channels];
         if width * channels > 0 {
             for (i, row) in x.values().chunks(width * channels).enumerate() {
                 let (image, line) = (i / height, i % height + self.rows);

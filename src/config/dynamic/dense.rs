@@ -61,7 +61,7 @@ pub(crate) struct Dense {
 }
 
 impl Dense {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self {
             units: options.size("units")?,
             activation: options.activation("activation")?,
@@ -137,7 +137,7 @@ pub(crate) struct Embedding {
 }
 
 impl Embedding {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self {
             rows: options.size("input_dim")?,
             features: options.size("output_dim")?,

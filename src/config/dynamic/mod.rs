@@ -21,7 +21,7 @@ use super::{
 use crate::{
     backend::numbers,
     error::Error,
-    io::WeightFile,
+    io::{self, WeightFile},
     parameters::{Build, Parameters},
 };
 
@@ -38,6 +38,8 @@ pub(super) use wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps}
 /// The layer that a config describes, where no type says which: Keras's `layer_from_config`.
 ///
 /// It is built if the config says for what, or when it is first run; its weights are drawn from the seed 0.
+/// It calculates in `f32`, and as at inference: what matters in training only, such as a regularizer, stays in
+/// its config and does nothing.
 ///
 /// # Errors
 /// [`Error::Unknown`] for a class or activation that is neither Keras's nor in `custom_objects`, with the
@@ -66,7 +68,7 @@ pub fn layer_from_config(
     config: &Config,
     custom_objects: &CustomObjects,
 ) -> Result<DynamicLayer, Error> {
-    let mut layer = DynamicLayer::make(config, custom_objects)?;
+    let mut layer = DynamicLayer::make(config.clone(), custom_objects)?;
     if let Some(sizes) = config.input_sizes() {
         let ids = layer.op.takes_ids();
         let kind = if ids { SignalKind::Tokens } else { SignalKind::Numbers };
@@ -88,14 +90,20 @@ pub struct LayerWeight {
     pub values: Vec<f32>,
 }
 
-/// A parameter larger than this is refused: no layer of sense has it, but a hostile config may.
-const MAX_NUMBERS: usize = 1 << 30;
+/// Weights of more numbers than this (1 GiB), and results, are refused: a short hostile config may ask for
+/// any number.
+const MAX_NUMBERS: usize = 1 << 28;
+
+fn too_large(name: &'static str, value: impl fmt::Debug) -> Error {
+    let expected = "a dynamic layer holds at most 2^28 numbers";
+    Error::Invalid { name, value: format!("{value:?}"), expected }
+}
 
 impl LayerWeight {
     /// A parameter filled by an initialiser.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it is too large, or has more than four dimensions.
+    /// [`Error::Invalid`] if it holds more than 2^28 numbers, or has more than four dimensions.
     pub fn new(
         dev: &Cpu,
         name: String,
@@ -103,17 +111,15 @@ impl LayerWeight {
         how: Initializer,
     ) -> Result<Self, Error> {
         let count = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
-        let expected = "at most 2^30 numbers and four dimensions are possible";
-        let misfit = || Error::Invalid { name: "a weight", value: format!("{sizes:?}"), expected };
         if count.is_none_or(|n| n > MAX_NUMBERS) {
-            return Err(misfit());
+            return Err(too_large("the shape of a weight", sizes));
         }
         let values = match *sizes {
             [a] => numbers(&how.fill::<_, f32, _>(dev, (a,))?),
             [a, b] => numbers(&how.fill::<_, f32, _>(dev, (a, b))?),
             [a, b, c] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c))?),
             [a, b, c, d] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c, d))?),
-            _ => return Err(misfit()),
+            _ => return Err(Error::mismatch("the dimensions of a weight", "1 to 4", sizes.len())),
         };
         Ok(Self { name, sizes, values })
     }
@@ -195,7 +201,7 @@ pub struct DynamicLayer {
 }
 
 impl DynamicLayer {
-    pub(super) fn make(config: &Config, custom: &CustomObjects) -> Result<Self, Error> {
+    pub(super) fn make(config: Config, custom: &CustomObjects) -> Result<Self, Error> {
         let (config, op) = custom.make(config)?;
         Ok(Self { config, op, dev: Cpu::default(), built: None })
     }
@@ -305,6 +311,7 @@ impl DynamicLayer {
     /// [`Error::Wiring`] for what it does not take, in the words of the compiler; those of the layer.
     pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
         let x = x.into();
+        x.check()?;
         if self.built.is_none() {
             self.build(&x.signal())?;
         }
@@ -312,7 +319,13 @@ impl DynamicLayer {
     }
 
     pub(super) fn run_built(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        self.gives(&x.signal())?;
+        x.check()?;
+        let gives = self.gives(&x.signal())?;
+        let count = gives.sizes.iter().flatten().try_fold(1_usize, |n, &m| n.checked_mul(m));
+        if count.is_none_or(|n| n > MAX_NUMBERS) {
+            let message = format!("`{gives}` would leave it, more than 2^28 numbers");
+            return Err(self.blame(words::refused(message)));
+        }
         self.op.run(x).map_err(|e| self.blame(e))
     }
 
@@ -327,8 +340,15 @@ impl DynamicLayer {
     {
         let mut layer = L::from_config(&self.config())?;
         if self.built.is_some() {
-            let weights = self.weights();
-            let weights = weights.map(|w| (w.name.clone(), w.sizes.clone(), w.values.clone()));
+            // A struct with `#[model]` names its layers, here they are counted; the order is the same.
+            let own = |name: &str| name.rsplit('.').next().map(str::to_owned);
+            let named = io::shapes(&mut layer)?.into_iter().map(|(name, _)| name);
+            let same =
+                named.clone().map(|name| own(&name)).eq(self.weights().map(|w| own(&w.name)));
+            let counted = self.weights().map(|weight| weight.name.clone());
+            let names: Vec<String> = if same { named.collect() } else { counted.collect() };
+            let weights = self.weights().zip(names);
+            let weights = weights.map(|(w, name)| (name, w.sizes.clone(), w.values.clone()));
             WeightFile::of(weights).load_into(&mut layer)?;
         }
         Ok(layer)

@@ -19,15 +19,15 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    pub(crate) fn batch(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn batch(options: &mut Options<'_>) -> Result<Self, Error> {
         Self::new(options, true)
     }
 
-    pub(crate) fn layer(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn layer(options: &mut Options<'_>) -> Result<Self, Error> {
         Self::new(options, false)
     }
 
-    fn new(options: &Options<'_>, moving: bool) -> Result<Self, Error> {
+    fn new(options: &mut Options<'_>, moving: bool) -> Result<Self, Error> {
         let mut hows = Vec::new();
         let mut weight = |name: &'static str, there: bool| {
             if there {

@@ -4,7 +4,7 @@ use dfdx::tensor::Cpu;
 
 use super::{Dynamic, DynamicValue, FromDynamic, LayerWeight, words::refused};
 use crate::{
-    config::AnySignal,
+    config::{AnySignal, SignalKind},
     error::Error,
     io::{Weight, WeightFile, collect},
     layer::Layer,
@@ -102,6 +102,10 @@ impl<L: Parameters + fmt::Debug + Send + Sync> Dynamic for Own<L> {
         };
         self.weights = collect(&self.layer)?.into_iter().map(weight).collect();
         Ok(())
+    }
+
+    fn takes_ids(&self) -> bool {
+        self.takes.iter().all(|takes| takes.takes.kind == SignalKind::Tokens)
     }
 
     fn weights(&self) -> Vec<&LayerWeight> {

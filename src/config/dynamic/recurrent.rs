@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::{
     Dynamic, DynamicValue, LayerWeight,
     dense::{known_features, linear, matrix},
-    weights, words,
+    too_large, weights, words,
 };
 use crate::{
     config::{
@@ -55,7 +55,7 @@ pub(crate) struct Recurrent {
 }
 
 impl Recurrent {
-    pub(crate) fn new(options: &Options<'_>, cell: Cell) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>, cell: Cell) -> Result<Self, Error> {
         let gate = if cell == Cell::Simple { "activation" } else { "recurrent_activation" };
         let how = |key: &str| options.initializer(&format!("{key}_initializer"));
         Ok(Self {
@@ -173,13 +173,8 @@ impl Dynamic for Recurrent {
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let inputs = known_features(arrives)?;
-        let units = self.units;
-        let too_large = || Error::Invalid {
-            name: "units",
-            value: units.to_string(),
-            expected: "a number that memory can hold",
-        };
-        let width = self.units.checked_mul(self.cell.gates()).ok_or_else(too_large)?;
+        let width = self.units.checked_mul(self.cell.gates());
+        let width = width.ok_or_else(|| too_large("units", self.units))?;
         let weight = |name: &str, sizes: &[usize], how: Initializer| {
             LayerWeight::new(dev, format!("{prefix}{name}"), sizes.to_vec(), how)
         };

@@ -20,8 +20,7 @@ pub(crate) struct Flatten;
 impl Dynamic for Flatten {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
-        let product = arrives.sizes[1..].iter().copied().product::<Option<usize>>();
-        Ok(AnySignal::numbers([arrives.sizes[0], product]))
+        Ok(AnySignal::numbers([arrives.sizes[0], words::product(&arrives.sizes[1..])?]))
     }
 
     fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
@@ -35,7 +34,7 @@ impl Dynamic for Flatten {
 pub(crate) struct Reshape(Vec<Option<usize>>);
 
 impl Reshape {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let list = options.config.config.get("target_shape").and_then(|v| v.as_array());
         let size = |n: &Value| n.as_u64().and_then(|n| usize::try_from(n).ok());
         Ok(Self(list.into_iter().flatten().map(size).collect()))
@@ -50,7 +49,7 @@ impl Dynamic for Reshape {
             return Ok(AnySignal::numbers(arrives.sizes.clone()));
         }
         words::unmasked(arrives)?;
-        if let Some(all) = arrives.sizes[1..].iter().copied().product::<Option<usize>>() {
+        if let Some(all) = words::product(&arrives.sizes[1..])? {
             let given = self.0.iter().flatten().try_fold(1_usize, |n, &size| n.checked_mul(size));
             let open = self.0.iter().position(Option::is_none);
             let rest = given.filter(|&given| given > 0 && all % given == 0).map(|n| all / n);
@@ -83,7 +82,7 @@ keys! {
 pub(crate) struct Permute(Vec<usize>);
 
 impl Permute {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let dims = match options.sizes::<2>("dims") {
             Ok(dims) => dims.to_vec(),
             Err(_) => options.sizes::<3>("dims")?.to_vec(),
@@ -91,7 +90,11 @@ impl Permute {
         let mut sorted = dims.clone();
         sorted.sort_unstable();
         if sorted.iter().copied().ne(1..=dims.len()) {
-            return Err(Error::Json(format!("`dims` is no order of dimensions: {dims:?}")));
+            return Err(options.misfit(
+                "dims",
+                "an order of the dimensions is needed",
+                &dims.into(),
+            ));
         }
         Ok(Self(dims))
     }
@@ -139,7 +142,7 @@ impl Dynamic for Permute {
 pub(crate) struct Repeat(usize);
 
 impl Repeat {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         options.size("n").map(Self)
     }
 }
@@ -152,12 +155,6 @@ impl Dynamic for Repeat {
 
     fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
         let (batch, features) = (x.sizes()[0], x.sizes()[1]);
-        let count = x.values().len().checked_mul(self.0).filter(|&n| n <= super::MAX_NUMBERS);
-        count.ok_or(Error::Invalid {
-            name: "n",
-            value: self.0.to_string(),
-            expected: "a number of steps that memory can hold",
-        })?;
         let rows = x.values().chunks(features.max(1));
         let values = rows.flat_map(|row| row.repeat(self.0)).collect();
         DynamicValue::numbers([batch, self.0, features], values)

@@ -68,14 +68,15 @@ impl DynamicValue {
     ///
     /// # Errors
     /// [`Error::Mismatch`] if the mask has another batch or length, or this is no sequence of numbers.
-    pub fn with_mask(self, steps: Mask) -> Result<Self, Error> {
-        let found = (steps.batch(), steps.length());
-        match self {
-            Self::Numbers { sizes, values, .. } if sizes.get(..2) == Some(&[found.0, found.1]) => {
-                Ok(Self::Numbers { sizes, values, mask: Some(steps) })
+    pub fn with_mask(mut self, steps: Mask) -> Result<Self, Error> {
+        match &mut self {
+            Self::Numbers { mask, .. } => *mask = Some(steps),
+            Self::Tokens { .. } => {
+                return Err(Error::mismatch("what is masked", "numbers", self.signal()));
             }
-            other => Err(Error::mismatch("the batch and length of a mask", other.sizes(), found)),
         }
+        self.check()?;
+        Ok(self)
     }
 
     /// The sizes of the shape, the batch first.
@@ -118,6 +119,23 @@ impl DynamicValue {
     pub fn tensor<S: Shape>(self) -> Result<Tensor<S, f32, Cpu>, Error> {
         let shape = shape(self.sizes())?;
         Cpu::default().try_tensor_from_vec_checked(self.into_values(), shape)
+    }
+
+    /// Whether there are as many numbers and steps as the sizes say: the fields are everybody's.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Numbers { sizes, values, mask } => {
+                count(sizes, values.len())?;
+                let steps = mask.as_ref().map(|mask| [mask.batch(), mask.length()]);
+                match steps {
+                    Some(steps) if sizes.get(..2) != Some(&steps) => {
+                        Err(Error::mismatch("the batch and length of a mask", sizes, steps))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::Tokens { sizes, ids } => count(sizes, ids.len()),
+        }
     }
 
     pub(super) fn into_values(self) -> Vec<f32> {

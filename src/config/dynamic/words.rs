@@ -125,6 +125,15 @@ pub(super) fn features(arrives: &AnySignal, takes: Option<usize>) -> Result<(), 
     }
 }
 
+/// How many numbers there are along several dimensions, if all of them are known.
+pub(super) fn product(sizes: &[Option<usize>]) -> Result<Option<usize>, Error> {
+    let Some(known) = sizes.iter().copied().collect::<Option<Vec<usize>>>() else {
+        return Ok(None);
+    };
+    let product = known.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
+    product.map(Some).ok_or_else(|| refused(format!("the product of {known:?} is too large")))
+}
+
 /// The number of places that a window takes along a size.
 pub(super) fn window(
     size: Option<usize>,

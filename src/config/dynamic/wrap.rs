@@ -1,13 +1,16 @@
 use dfdx::tensor::Cpu;
 use serde_json::{Value, json};
 
-use super::{Dynamic, DynamicLayer, DynamicValue, LayerWeight, recurrent::keys, words};
+use super::{
+    Dynamic, DynamicLayer, DynamicValue, LayerWeight, MAX_NUMBERS, recurrent::keys, too_large,
+    words,
+};
 use crate::{
     config::{
         AnySignal, Config, Configured, Fields, SignalKind, custom::Options, json::snake_case,
         layers::input_layer,
     },
-    error::{Difference, Error},
+    error::Error,
     layers::Linear,
     parameters::Build,
 };
@@ -39,7 +42,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self { layer: options.layer("layer")? })
     }
 }
@@ -88,6 +91,8 @@ enum Merge {
     Average,
 }
 
+const RECURRENT: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
+
 /// A recurrent layer in both directions.
 #[derive(Debug)]
 pub(crate) struct Bidirectional {
@@ -105,43 +110,36 @@ keys! {
 }
 
 impl Bidirectional {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let merge = match options.text("merge_mode")?.as_str() {
             "sum" => Merge::Sum,
             "mul" => Merge::Multiply,
             "ave" => Merge::Average,
             _ => Merge::Concatenate,
         };
-        let inner = |key: &str| {
-            options
-                .config
-                .config
-                .get(key)
-                .filter(|value| !value.is_null())
-                .cloned()
-                .map(Config::try_from)
+        let recurrent = "a recurrent layer is needed, LSTM, GRU or SimpleRNN";
+        let direction = |options: &mut Options<'_>, key: &str| match options.inner(key)? {
+            Some(layer) if !RECURRENT.contains(&layer.class_name.as_str()) => {
+                Err(options.misfit(key, recurrent, &layer.class_name.into()))
+            }
+            layer => Ok(layer),
         };
-        let mut forward = inner("layer").transpose()?.ok_or(Error::Empty("`layer`"))?;
-        let class = forward.class_name.clone();
-        if !["LSTM", "GRU", "SimpleRNN"].contains(&class.as_str()) {
-            let differences = vec![Difference {
-                place: "layer".to_owned(),
-                expected: "a recurrent layer is needed".to_owned(),
-                found: format!("the JSON says {class}"),
-            }];
-            return Err(Error::Differences {
-                what: "the config of `Bidirectional`".into(),
-                differences,
-            });
-        }
+        let forward = direction(options, "layer")?;
+        let mut forward =
+            forward.ok_or_else(|| options.misfit("layer", recurrent, &Value::Null))?;
         let flag = |config: &Config, key: &str| config.config.get(key) == Some(&Value::Bool(true));
         let name = forward.config.get("name").and_then(Value::as_str);
-        let name = name.map_or_else(|| snake_case(&class), str::to_owned);
-        let mut backward = match inner("backward_layer").transpose()? {
+        let name = name.map_or_else(|| snake_case(&forward.class_name), str::to_owned);
+        let turned = !flag(&forward, "go_backwards");
+        let mut backward = match direction(options, "backward_layer")? {
+            Some(backward) if flag(&backward, "go_backwards") != turned => {
+                let expected = format!("{turned} is needed, as `layer` goes the other way");
+                let key = "backward_layer.go_backwards";
+                return Err(options.misfit(key, &expected, &(!turned).into()));
+            }
             Some(backward) => backward,
             None => {
                 let mut backward = forward.clone();
-                let turned = !flag(&forward, "go_backwards");
                 let name = name.strip_prefix("backward_").unwrap_or(&name);
                 let name = name.strip_prefix("forward_").unwrap_or(name);
                 backward.config.insert("go_backwards".to_owned(), turned.into());
@@ -157,8 +155,8 @@ impl Bidirectional {
             config.config.insert("zero_output_for_mask".to_owned(), sequences.into());
         }
         Ok(Self {
-            forward: DynamicLayer::make(&forward, options.custom)?,
-            backward: DynamicLayer::make(&backward, options.custom)?,
+            forward: DynamicLayer::make(forward, options.custom)?,
+            backward: DynamicLayer::make(backward, options.custom)?,
             merge,
         })
     }
@@ -233,13 +231,19 @@ keys! {
 }
 
 impl Chain {
-    pub(crate) fn new(options: &Options<'_>) -> Result<Self, Error> {
-        let list = options.config.config.get("layers").and_then(Value::as_array);
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let list = match options.config.config.remove("layers") {
+            Some(Value::Array(list)) => list,
+            other => {
+                let found = other.unwrap_or_default();
+                return Err(options.misfit("layers", "a list of layers is needed", &found));
+            }
+        };
         let mut layers = Vec::new();
-        for value in list.into_iter().flatten() {
-            let config = Config::try_from(value.clone())?;
+        for value in list {
+            let config = Config::try_from(value)?;
             if config.class_name != "InputLayer" {
-                let mut layer = DynamicLayer::make(&config, options.custom)?;
+                let mut layer = DynamicLayer::make(config, options.custom)?;
                 // Here Keras applies a `Dense` to each step by itself.
                 layer.op.allow_steps(true);
                 layers.push(layer);
@@ -255,10 +259,14 @@ impl Dynamic for Chain {
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
-        let mut reaches = arrives.clone();
+        let (mut reaches, mut params) = (arrives.clone(), 0);
         for (i, layer) in self.layers.iter_mut().enumerate() {
             layer.build_inside(dev, &format!("{prefix}{i}."), &reaches)?;
             reaches = layer.gives(&reaches)?;
+            params += layer.params();
+            if params > MAX_NUMBERS {
+                return Err(too_large("the weights of all layers", params));
+            }
         }
         let mut arrives = arrives.clone();
         if let Some(batch) = arrives.sizes.first_mut() {
@@ -283,7 +291,7 @@ impl Dynamic for Chain {
     fn write(&self, config: &mut Config) {
         let mut list: Vec<Value> = self.layers.iter().map(value).collect();
         if let Some(arrives) = &self.built {
-            list.insert(0, input_layer(arrives, "float32"));
+            list.insert(0, input_layer("input_layer", arrives, "float32"));
             config.config.insert("build_input_shape".to_owned(), json!(arrives.sizes));
         }
         config.config.insert("layers".to_owned(), list.into());

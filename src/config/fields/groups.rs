@@ -47,10 +47,10 @@ impl Fields {
         let other = self.initial.iter().any(|(name, _)| name == "bias");
         match (&ones, other) {
             (Value::Bool(false), false) => self.initial.push(("bias".into(), Initializer::ZEROS)),
-            (Value::Bool(true), false) | (Value::Bool(false), true) => {}
-            (Value::Bool(true), true) => {
-                self.differ("bias_initializer", "it is zeros under `unit_forget_bias`", &ones);
+            (Value::Bool(true), true) if self.mode == Mode::Read => {
+                self.differ(key, "only false is possible with this `bias_initializer`", &ones);
             }
+            (Value::Bool(_), _) => {}
             _ => self.differ(key, "true or false is needed", &ones),
         }
         self.out.insert(key.to_owned(), ones);
@@ -109,7 +109,11 @@ impl Fields {
     pub(crate) fn last_axis(&mut self, key: &str, list: bool) {
         let rank = self.built.as_ref().map(Vec::len);
         if let Some(value) = self.given.get_mut(key) {
-            let axis = value.as_array().and_then(|list| list.first()).unwrap_or(value).as_u64();
+            let one = match value.as_array().map(Vec::as_slice) {
+                Some([one]) => one,
+                _ => &*value,
+            };
+            let axis = one.as_u64();
             if axis.is_some() && axis == rank.map(|rank| rank as u64 - 1) {
                 *value = json!(-1);
             }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Fields, Mode, activation_name, dtype_name, dtype_of, registry, same};
+use super::{Fields, Mode, activation_name, dtype_name, dtype_of, of_training, registry, same};
 use crate::{
     backend::Element,
     config::{AnySignal, Config, Configured, Initializer},
@@ -20,9 +20,12 @@ impl Fields {
         }
     }
 
-    /// What reaches the layer, where it stands in a model.
+    /// What reaches the layer, where it stands in a model and takes one input.
     pub fn wire(&self) -> Option<&AnySignal> {
-        self.wire.as_ref()
+        match self.wires.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
     }
 
     /// The shape of the input, the batch first; `None` for a size that may be any.
@@ -46,6 +49,11 @@ impl Fields {
             let expected = format!("the type says {says} features");
             self.differ("input_shape", &expected, &json!(self.built));
         }
+    }
+
+    /// Keras's name of the number type.
+    pub(crate) fn number_type(&self) -> &'static str {
+        self.dtype
     }
 
     /// The number type of the parameters.
@@ -167,9 +175,15 @@ impl Fields {
         self.key(key, value.clone(), Some(value), false, |v| Ok(v.clone()));
     }
 
-    /// Keys that are `null` here and in Keras's default.
+    /// Keys that are `null` here and in Keras's default. A regularizer or constraint, which matters in
+    /// training only, may be anything where no type is asked.
     pub fn none(&mut self, keys: &[&str]) {
-        keys.iter().for_each(|key| self.fixed(key, Value::Null));
+        for key in keys {
+            match self.mode {
+                Mode::Any if of_training(key) => self.any(key, Value::Null),
+                _ => self.fixed(key, Value::Null),
+            }
+        }
     }
 
     /// A key whose value does not matter, such as a seed.
@@ -214,7 +228,7 @@ impl Fields {
             }
             return;
         }
-        let mut inner = self.inner(L::CLASS, &format!("{key}."), wire);
+        let mut inner = self.inner(L::CLASS, &format!("{key}."), Vec::from_iter(wire));
         if self.mode == Mode::Write {
             inner.run(layer, None);
             self.names = std::mem::take(&mut inner.names);
@@ -223,7 +237,7 @@ impl Fields {
             return;
         }
         match self.given.remove(key).map(Config::try_from) {
-            Some(Ok(config)) => inner.compare(layer, &config),
+            Some(Ok(config)) => inner.compare(layer, config),
             Some(Err(e)) => {
                 inner.difference("", &format!("the type says {}", L::CLASS), e.to_string())
             }

@@ -9,12 +9,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AnySignal, Configured, Initializer,
+    graph::FUNCTIONAL,
     json::{Config, snake_case},
     registry,
 };
 use crate::{
     backend::Element,
-    error::{Difference, Error, nearest},
+    error::{Difference, Error, nearest, shortened},
 };
 
 /// What is done with the keys of a config.
@@ -45,8 +46,8 @@ pub struct Fields {
     pub(super) out: Map<String, Value>,
     /// What the layer was built for, as the JSON says.
     built: Option<Vec<Option<usize>>>,
-    /// What reaches the layer in its model.
-    wire: Option<AnySignal>,
+    /// What reaches the layer in its model, one signal or more.
+    wires: Vec<AnySignal>,
     /// What the layer says of its input.
     input: Option<Vec<Option<usize>>>,
     place: String,
@@ -68,24 +69,23 @@ impl Fields {
     /// Reads or checks: the differences, and the parameters with another initialiser.
     pub(super) fn read<L: Configured>(layer: &mut L, config: &Config, mode: Mode) -> Self {
         let mut fields = Self::new(mode, L::CLASS);
-        fields.compare(layer, config);
+        fields.compare(layer, config.clone());
         fields
     }
 
     /// The config with all its keys, where no type says what they are. `layer` shows which keys there are.
-    pub(super) fn complete<L: Configured>(layer: &mut L, config: &Config) -> Result<Config, Error> {
+    pub(super) fn complete<L: Configured>(
+        layer: &mut L,
+        mut config: Config,
+    ) -> Result<Config, Error> {
         let mut fields = Self::new(Mode::Any, L::CLASS);
+        let (build_config, compile_config) =
+            (config.build_config.clone(), config.compile_config.take());
         fields.compare(layer, config);
         if fields.differences.is_empty() {
-            let (built, compiled) = (config.build_config.clone(), config.compile_config.clone());
-            fields.input = None;
-            return Ok(Config {
-                build_config: built,
-                compile_config: compiled,
-                ..fields.into_config()
-            });
+            return Ok(Config { build_config, compile_config, ..fields.into_config() });
         }
-        let what = format!("the config of `{}`", config.class_name);
+        let what = format!("the config of `{}`", fields.class);
         Err(Error::Differences { what, differences: fields.differences })
     }
 
@@ -97,7 +97,7 @@ impl Fields {
             given: Map::new(),
             out: Map::new(),
             built: None,
-            wire: None,
+            wires: Vec::new(),
             input: None,
             place: String::new(),
             dtype: "float32",
@@ -108,9 +108,9 @@ impl Fields {
     }
 
     /// Fields for a layer inside this one.
-    pub(super) fn inner(&mut self, class: &str, place: &str, wire: Option<AnySignal>) -> Self {
+    pub(super) fn inner(&mut self, class: &str, place: &str, wires: Vec<AnySignal>) -> Self {
         Self {
-            wire,
+            wires,
             place: format!("{}{place}", self.place),
             dtype: self.dtype,
             names: std::mem::take(&mut self.names),
@@ -132,7 +132,10 @@ impl Fields {
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
             self.out.insert("name".into(), name.into());
             self.out.insert("trainable".into(), true.into());
-            self.out.insert("dtype".into(), policy(self.dtype));
+            // Keras has no number type for a model of branches.
+            if self.class != FUNCTIONAL {
+                self.out.insert("dtype".into(), policy(self.dtype));
+            }
             return;
         }
         let name = self.given.remove("name").unwrap_or_else(|| snake_case(&self.class).into());
@@ -149,25 +152,29 @@ impl Fields {
         self.refuse_the_rest();
     }
 
-    pub(super) fn compare<L: Configured>(&mut self, layer: &mut L, config: &Config) {
+    pub(super) fn compare<L: Configured>(&mut self, layer: &mut L, config: Config) {
         if !L::accepts(&config.class_name) {
             let expected = format!("the type says {}", Value::from(L::CLASS));
             return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));
         }
-        self.class = config.class_name.clone();
         self.two_key = config.is_two_key();
-        self.given = config.config.clone();
         self.built = config.input_sizes();
+        self.class = config.class_name;
+        self.given = config.config;
         self.run(layer, None);
     }
 
     pub(super) fn into_config(self) -> Config {
-        let sizes = self.wire.map(|wire| wire.sizes).or(self.input);
+        let sizes = match self.wires.as_slice() {
+            [] => self.input.map(|sizes| json!(sizes)),
+            [one] => Some(json!(one.sizes)),
+            several => Some(several.iter().map(|wire| json!(wire.sizes)).collect()),
+        };
         let sizes = sizes.filter(|_| registry::has_build_config(&self.class));
         let built_in = registry::is_built_in(&self.class);
         Config {
             module: built_in.then(|| registry::module(&self.class).to_owned()),
-            registered_name: (!built_in).then(|| self.class.clone()),
+            registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),
             class_name: self.class,
             config: self.out,
             build_config: sizes.map(|sizes| json!({ "input_shape": sizes })),
@@ -185,8 +192,7 @@ impl Fields {
     fn refuse_the_rest(&mut self) {
         let known: Vec<String> = self.out.keys().cloned().collect();
         for (key, value) in std::mem::take(&mut self.given) {
-            let says_nothing =
-                value.is_null() && (key.ends_with("_regularizer") || key.ends_with("_constraint"));
+            let says_nothing = value.is_null() && of_training(&key);
             let old = self.two_key && key == "time_major" && value == Value::Bool(false);
             if !(says_nothing || old || key == "batch_input_shape") {
                 let near = nearest(&key, &known);
@@ -197,16 +203,11 @@ impl Fields {
     }
 
     pub(super) fn differ(&mut self, key: &str, expected: &str, found: &Value) {
-        let mut found = found.to_string();
-        if let Some((end, _)) = found.char_indices().nth(100) {
-            found.truncate(end);
-            found.push_str("..");
-        }
-        self.difference(key, expected, format!("the JSON says {found}"));
+        self.difference(key, expected, says(found));
     }
 
     pub(super) fn difference(&mut self, key: &str, expected: &str, found: String) {
-        let place = format!("{}{key}", self.place);
+        let place = format!("{}{}", self.place, shortened(key));
         self.differences.push(Difference { place, expected: expected.to_owned(), found });
     }
 
@@ -232,6 +233,8 @@ impl Fields {
         let Some(found) = self.given.remove(key).or(default) else {
             let expected = if open { "it is needed" } else { &expected };
             self.difference(key, expected, "the JSON says nothing".to_owned());
+            // Known all the same, where another key is nearly this one.
+            self.out.insert(key.to_owned(), Value::Null);
             return None;
         };
         let value = match rule(&found) {
@@ -249,6 +252,21 @@ impl Fields {
         self.out.insert(key.to_owned(), value.clone().unwrap_or(found));
         value
     }
+}
+
+/// `the JSON says ..`: the start of a value, if it is long.
+pub(super) fn says(found: &Value) -> String {
+    let mut found = found.to_string();
+    if let Some((end, _)) = found.char_indices().nth(100) {
+        found.truncate(end);
+        found.push_str("..");
+    }
+    format!("the JSON says {found}")
+}
+
+/// Whether a key matters in training only.
+fn of_training(key: &str) -> bool {
+    key.ends_with("_regularizer") || key.ends_with("_constraint")
 }
 
 /// Keras's name of a number type.

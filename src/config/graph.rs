@@ -1,0 +1,311 @@
+//! Models of branches: Keras's `Functional`.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::{
+    AnySignal, Config, Configured, LayerVisitor, Layers,
+    fields::{Fields, Mode, dtype_of},
+    layers::input_layer,
+};
+use crate::{
+    backend::{Backend, Element},
+    signal::Signal,
+};
+
+/// Keras's class of a model whose layers say what reaches them.
+pub(super) const FUNCTIONAL: &str = "Functional";
+
+/// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
+type Tensor = (String, usize);
+
+/// The tensors that the values of a model are, as far as it has been visited.
+#[derive(Default)]
+struct Values {
+    /// Each input, with its place among them.
+    inputs: Vec<(String, Tensor)>,
+    layers: HashMap<String, Vec<Tensor>>,
+    /// What reaches the next layer.
+    from: Vec<String>,
+}
+
+impl Values {
+    /// What reaches a layer.
+    fn reach(&self) -> Vec<Tensor> {
+        if self.from.is_empty() {
+            return self.of("input");
+        }
+        self.from.iter().flat_map(|value| self.of(value)).collect()
+    }
+
+    fn of(&self, value: &str) -> Vec<Tensor> {
+        if let Some(tensors) = self.layers.get(value) {
+            return tensors.clone();
+        }
+        match value.split_once('.').unwrap_or((value, "")) {
+            ("input", part) => {
+                let inside = |place: &str| {
+                    part.is_empty() || place == part || place.starts_with(&format!("{part}."))
+                };
+                let inputs = self.inputs.iter().filter(|(place, _)| inside(place));
+                inputs.map(|(_, tensor)| tensor.clone()).collect()
+            }
+            (layer, part) => {
+                let tensors = self.layers.get(layer).into_iter().flatten();
+                tensors.map(|(name, _)| (name.clone(), part.parse().unwrap_or(0))).collect()
+            }
+        }
+    }
+
+    /// A layer has been visited: where nothing else is said, the next one takes what it gives.
+    fn visited(&mut self, layer: &str, gives: Vec<Tensor>) {
+        self.layers.insert(layer.to_owned(), gives);
+        self.from = vec![layer.to_owned()];
+    }
+}
+
+impl Fields {
+    /// The layers of a model of branches.
+    pub(super) fn graph<In, L, E, D>(&mut self, layers: &mut L)
+    where
+        In: Signal,
+        L: Layers<In, E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        self.dtype::<E>();
+        let inputs = AnySignal::parts::<In>();
+        if self.mode == Mode::Write {
+            self.write_as(FUNCTIONAL);
+            let mut names = Names(Vec::new());
+            layers.layers(&mut names);
+            let mut writer = Writer { fields: self, list: Vec::new(), values: Values::default() };
+            for (i, (place, wire)) in inputs.into_iter().enumerate() {
+                let mut name =
+                    if i == 0 { "input_layer".into() } else { format!("input_layer_{i}") };
+                while names.0.contains(&name) {
+                    name.push('_');
+                }
+                let mut layer = input_layer(&name, &wire, dtype_of::<E>());
+                layer["name"] = json!(name);
+                layer["inbound_nodes"] = json!([]);
+                writer.list.push(layer);
+                writer.values.inputs.push((place, (name, 0)));
+            }
+            layers.layers(&mut writer);
+            let Writer { list, values, .. } = writer;
+            let ends: fn(Vec<Tensor>) -> Value = |tensors| {
+                let list: Vec<Value> =
+                    tensors.iter().map(|(name, i)| json!([name, 0, i])).collect();
+                if list.len() == 1 { list[0].clone() } else { list.into() }
+            };
+            self.out.insert("layers".into(), list.into());
+            self.out.insert("input_layers".into(), ends(values.of("input")));
+            self.out.insert("output_layers".into(), ends(values.reach()));
+            return;
+        }
+        let list = match self.given.remove("layers") {
+            Some(Value::Array(list)) => list,
+            _ => Vec::new(),
+        };
+        let mut reader =
+            Reader { fields: self, nodes: Vec::new(), count: 0, values: Values::default() };
+        let mut given: Vec<(Config, Tensor)> = Vec::new();
+        for value in list {
+            let from = value.get("inbound_nodes").map(tensors).unwrap_or_default();
+            match Config::try_from(value) {
+                Ok(config) => {
+                    let name =
+                        config.config.get("name").and_then(Value::as_str).unwrap_or_default();
+                    let tensor = (name.to_owned(), 0);
+                    // Keras writes down how it makes a mask, too.
+                    let of_mask =
+                        config.module.as_ref().is_some_and(|m| m.starts_with("keras.src.ops"));
+                    if config.class_name == "InputLayer" {
+                        given.push((config, tensor));
+                    } else if !of_mask {
+                        reader.nodes.push(Node { config, tensor, from, taken: false });
+                    }
+                }
+                Err(e) => reader.fields.difference("layers", "each is a config", e.to_string()),
+            }
+        }
+        reader.inputs(&inputs, &given);
+        layers.layers(&mut reader);
+        reader.finish();
+    }
+}
+
+/// The tensors that reach a layer: each has the key `keras_history`. What reaches its arguments by name is
+/// masks, which are made again.
+fn tensors(nodes: &Value) -> Vec<Tensor> {
+    match nodes {
+        Value::Array(list) => list.iter().flat_map(tensors).collect(),
+        Value::Object(map) => match map.get("config").and_then(|c| c.get("keras_history")) {
+            Some(history) => {
+                let name = history.get(0).and_then(Value::as_str).unwrap_or_default();
+                let index = history.get(2).and_then(Value::as_u64).unwrap_or_default();
+                vec![(name.to_owned(), usize::try_from(index).unwrap_or(usize::MAX))]
+            }
+            None => map.get("args").map(tensors).unwrap_or_default(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Collects the names of the layers.
+struct Names(Vec<String>);
+
+impl LayerVisitor for Names {
+    fn layer<In: Signal, L: Configured>(&mut self, name: &str, _: &mut L) {
+        self.0.push(name.to_owned());
+    }
+}
+
+struct Writer<'a> {
+    fields: &'a mut Fields,
+    list: Vec<Value>,
+    values: Values,
+}
+
+impl LayerVisitor for Writer<'_> {
+    fn from(&mut self, values: &[&str]) {
+        self.values.from = values.iter().map(|&value| value.to_owned()).collect();
+    }
+
+    fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
+        let wires: Vec<AnySignal> =
+            AnySignal::parts::<In>().into_iter().map(|(_, wire)| wire).collect();
+        let dtype = self.fields.number_type();
+        let tensor = |((name, index), wire): ((String, usize), &AnySignal)| {
+            json!({"class_name": "__keras_tensor__", "config": {
+                "shape": wire.sizes, "dtype": wire.dtype(dtype), "keras_history": [name, 0, index],
+            }})
+        };
+        let args: Vec<Value> = self.values.reach().into_iter().zip(&wires).map(tensor).collect();
+        let args = if args.len() == 1 { json!(args) } else { json!([args]) };
+        let mut inner = self.fields.inner(L::CLASS, "", wires);
+        inner.run(layer, super::layers::own_name(name));
+        self.fields.names = std::mem::take(&mut inner.names);
+        let given = inner.out.get("name").and_then(Value::as_str).unwrap_or(name).to_owned();
+        let mut value = serde_json::to_value(inner.into_config()).unwrap_or_default();
+        value["name"] = json!(given);
+        value["inbound_nodes"] = json!([{ "args": args, "kwargs": {} }]);
+        self.list.push(value);
+        self.values.visited(name, vec![(given, 0)]);
+    }
+}
+
+/// A layer in the JSON.
+struct Node {
+    config: Config,
+    tensor: Tensor,
+    from: Vec<Tensor>,
+    /// Whether a layer of the type has been found to be this one.
+    taken: bool,
+}
+
+struct Reader<'a> {
+    fields: &'a mut Fields,
+    nodes: Vec<Node>,
+    count: usize,
+    values: Values,
+}
+
+impl Reader<'_> {
+    fn inputs(&mut self, inputs: &[(String, AnySignal)], given: &[(Config, Tensor)]) {
+        // The inputs are called in this order.
+        let order =
+            self.fields.given.remove("input_layers").map(|list| ends(&list)).unwrap_or_default();
+        if given.len() != inputs.len() {
+            let (says, found) = (inputs.len(), given.len());
+            let expected = format!("the type says {says}");
+            self.fields.difference("input_layers", &expected, format!("the JSON says {found}"));
+        }
+        for (i, (place, wire)) in inputs.iter().enumerate() {
+            let named = order.get(i).and_then(|name| given.iter().find(|(_, t)| t.0 == *name));
+            let Some((config, tensor)) = named.or(given.get(i)) else { continue };
+            if let Some(found) = config.input_sizes().filter(|found| !wire.agrees(found)) {
+                let expected = format!("the type says {}", json!(wire.sizes));
+                let key = format!("input_layers `{}`", tensor.0);
+                self.fields.differ(&key, &expected, &json!(found));
+            }
+            self.values.inputs.push((place.clone(), tensor.clone()));
+        }
+    }
+
+    /// The place of the layer in the JSON: by its name, else by what reaches it, else by its class.
+    fn find<L: Configured>(&self, name: &str, from: &[Tensor]) -> Option<usize> {
+        let find = |fits: &dyn Fn(&Node) -> bool| {
+            self.nodes.iter().position(|node| !node.taken && fits(node))
+        };
+        let class = |node: &Node| L::accepts(&node.config.class_name);
+        find(&|node| node.tensor.0 == name)
+            .or_else(|| find(&|node| class(node) && node.from == from))
+            .or_else(|| find(&class))
+    }
+
+    fn finish(self) {
+        let gives: Vec<String> = self.values.reach().into_iter().map(|(name, _)| name).collect();
+        let outputs = self.fields.given.remove("output_layers").map(|list| ends(&list));
+        if let Some(found) = outputs.filter(|found| *found != gives) {
+            let expected = format!("the type says {}", json!(gives));
+            self.fields.differ("output_layers", &expected, &json!(found));
+        }
+        let rest = self.nodes.iter().filter(|node| !node.taken);
+        let rest: Vec<&str> = rest.map(|node| node.config.class_name.as_str()).collect();
+        if !rest.is_empty() {
+            let found = format!("the JSON says {}: {}", self.nodes.len(), rest.join(", "));
+            self.fields.difference("layers", &format!("the type says {}", self.count), found);
+        }
+    }
+}
+
+/// The names in `["a", 0, 0]`, or in a list of such.
+fn ends(list: &Value) -> Vec<String> {
+    let name = |end: &Value| end.get(0).and_then(Value::as_str).map(str::to_owned);
+    match name(list) {
+        Some(one) => vec![one],
+        None => list.as_array().into_iter().flatten().filter_map(name).collect(),
+    }
+}
+
+impl LayerVisitor for Reader<'_> {
+    fn from(&mut self, values: &[&str]) {
+        self.values.from = values.iter().map(|&value| value.to_owned()).collect();
+    }
+
+    fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
+        let from = self.values.reach();
+        let takers = self.nodes.iter().filter(|node| node.from.iter().any(|t| from.contains(t)));
+        let mut next = takers.map(|node| node.config.class_name.as_str());
+        let found = self.find::<L>(name, &from);
+        if found.is_none() && next.any(|class| L::may_be_missing(Some(class))) {
+            return self.values.visited(name, from);
+        }
+        self.count += 1;
+        let Some(i) = found else {
+            let (place, expected) =
+                (format!("layer `{name}`"), format!("the type says {}", L::CLASS));
+            self.fields.difference(&place, &expected, "the JSON says nothing".to_owned());
+            return self.values.visited(name, vec![(name.to_owned(), 0)]);
+        };
+        let node = &mut self.nodes[i];
+        node.taken = true;
+        let place = format!("layer {i} `{}`, ", node.tensor.0);
+        let wires = AnySignal::parts::<In>().into_iter().map(|(_, wire)| wire).collect();
+        let mut inner = self.fields.inner(L::CLASS, &place, wires);
+        if node.from != from {
+            let names = |tensors: &[Tensor]| {
+                json!(tensors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+            };
+            let expected = format!("the type says {}", names(&from));
+            inner.differ("inbound_nodes", &expected, &names(&node.from));
+        }
+        inner.compare(layer, node.config.clone());
+        let gives = vec![node.tensor.clone()];
+        self.fields.absorb(inner, &format!("{name}."));
+        self.values.visited(name, gives);
+    }
+}
