@@ -8,9 +8,9 @@ use dfdx::{
     tensor::{Gradients, OnesTensor, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
-    AvgPool2d, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, Error, GlobalAveragePooling1d,
-    LastState, Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d, NoBias, Relu, Same, Sequences,
-    Sigmoid, Softmax, Tanh, Tensor, Valid, WithBias,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, Error,
+    GlobalAveragePooling1d, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d,
+    NoBias, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid, WithBias,
     backend::{Backend, Element, LstmState},
     loss::{Compute, SparseCategoricalCrossentropy},
     optim::{Adam, State},
@@ -46,6 +46,9 @@ where
     Cpu: Backend<E>,
 {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+        if !parameter.trainable {
+            return Ok(());
+        }
         match self {
             Access::Set(seed) => {
                 let n = parameter.tensor.shape().num_elements();
@@ -214,6 +217,24 @@ fn dense() {
 }
 
 #[test]
+fn layer_norm() {
+    same!(tensor((7_usize, Const::<3>), 1),
+        LayerNorm<3>, LayerNorm<3, f64>, |l, x| l.forward(x).unwrap());
+    same!(tensor((300_usize, 40_usize, Const::<37>), 1),
+        LayerNorm<37>, LayerNorm<37, f64>, |l, x| l.forward(x).unwrap());
+}
+
+#[test]
+fn batch_norm() {
+    same!(tensor((7_usize, Const::<5>), 1),
+        BatchNorm<5>, BatchNorm<5, f64>, |l, x| l.forward(x).unwrap());
+    same!(tensor((7_usize, Const::<5>), 1),
+        BatchNorm<5>, BatchNorm<5, f64>, |l, x| l.clone().forward_mut(x).unwrap());
+    same!(tensor((300_usize, 40_usize, 9_usize, Const::<5>), 1),
+        BatchNorm<5>, BatchNorm<5, f64>, |l, x| l.clone().forward_mut(x).unwrap());
+}
+
+#[test]
 fn embedding() {
     let ids: Vec<usize> = (0..60).map(|i| i * 7 % 40).collect();
     for n in [2, 60] {
@@ -263,6 +284,19 @@ proptest! {
                 });
                 let (y, state) = l.forward_with_state(x, Some(&mask), initial).unwrap();
                 state.h.put_tape(y.split_tape().1) + state.c
+            });
+    }
+
+    #[test]
+    fn batch_norm_under_a_mask(
+        (batch, length) in (1_usize..9, 1_usize..8),
+        flags in prop::collection::vec(any::<bool>(), 64),
+    ) {
+        let mask = Mask::from_bools(flags[..batch * length].to_vec(), batch, length).unwrap();
+        same!(tensor((batch, length, Const::<5>), 1),
+            BatchNorm<5>, BatchNorm<5, f64>, |l, x| {
+                let x = Masked::new(x, mask.clone()).unwrap();
+                l.clone().forward_mut(x).unwrap().into_parts().0
             });
     }
 

@@ -88,6 +88,30 @@ pub struct LstmInputs<
 pub type LstmOutputs<B, L, const H: usize, E, D, T> =
     (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
 
+/// What normalised numbers become: `x * gamma + beta`.
+#[derive(Debug, Clone, Copy)]
+pub struct NormWeights<'a, const F: usize, E: Element, D: Backend<E>> {
+    /// Shape `(F,)`.
+    pub gamma: &'a Tensor<Rank1<F>, E, D>,
+    /// Shape `(F,)`.
+    pub beta: &'a Tensor<Rank1<F>, E, D>,
+    /// What is added to a variance before the root.
+    pub epsilon: f64,
+}
+
+/// The rows that have a part in the mean and the variance of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Which rows; `None` means all.
+    pub rows: Option<&'a [bool]>,
+    /// The share of each of them.
+    pub share: f64,
+}
+
+/// A normalised batch, on the tape, and the mean and variance of its features, which are not.
+pub type Normalised<const F: usize, E, D, T> =
+    (Tensor<(usize, Const<F>), E, D, T>, Tensor<Rank1<F>, E, D>, Tensor<Rank1<F>, E, D>);
+
 /// A device that can run and differentiate the layers of this crate.
 ///
 /// Every method has a default, the reference. A device overrides those that it can do faster.
@@ -165,6 +189,43 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         window: &Window,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
         reference::pool2d(x, pooling, window)
+    }
+
+    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on rows, with a mean and a variance of each feature.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn batch_norm<const F: usize, T: Tape<E, Self>>(
+        x: Tensor<(usize, Const<F>), E, Self, T>,
+        weights: NormWeights<'_, F, E, Self>,
+        mean: &Tensor<Rank1<F>, E, Self>,
+        variance: &Tensor<Rank1<F>, E, Self>,
+    ) -> Result<Tensor<(usize, Const<F>), E, Self, T>, Error> {
+        reference::batch_norm(x, weights, mean.retaped(), variance.retaped())
+    }
+
+    /// The same with the mean and variance of the rows that are seen, which it gives too. A row that is not seen
+    /// may hold anything finite.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn batch_norm_train<const F: usize, T: Tape<E, Self>>(
+        x: Tensor<(usize, Const<F>), E, Self, T>,
+        weights: NormWeights<'_, F, E, Self>,
+        seen: Seen<'_>,
+    ) -> Result<Normalised<F, E, Self, T>, Error> {
+        reference::batch_norm_train(x, weights, seen)
+    }
+
+    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on rows, with the mean and variance of each row.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn layer_norm<const F: usize, T: Tape<E, Self>>(
+        x: Tensor<(usize, Const<F>), E, Self, T>,
+        weights: NormWeights<'_, F, E, Self>,
+    ) -> Result<Tensor<(usize, Const<F>), E, Self, T>, Error> {
+        reference::layer_norm(x, weights)
     }
 
     /// The hyperbolic tangent of each number.

@@ -24,8 +24,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Pooling,
-    Prepared, Window, reference,
+    Backend, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
+    Normalised, Pooling, Prepared, Seen, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
 use pointwise::Curve;
@@ -84,6 +84,36 @@ impl Backend<f32> for Cpu {
         } else {
             ops::pool2d(x, pooling, window)
         }
+    }
+
+    fn batch_norm<const F: usize, T: Tape<f32, Self>>(
+        x: Tensor<(usize, Const<F>), f32, Self, T>,
+        weights: NormWeights<'_, F, f32, Self>,
+        mean: &Tensor<Rank1<F>, f32, Self>,
+        variance: &Tensor<Rank1<F>, f32, Self>,
+    ) -> Result<Tensor<(usize, Const<F>), f32, Self, T>, Error> {
+        if *REFERENCE {
+            return reference::batch_norm(x, weights, mean.retaped(), variance.retaped());
+        }
+        ops::batch_norm(x, weights, mean, variance)
+    }
+
+    fn batch_norm_train<const F: usize, T: Tape<f32, Self>>(
+        x: Tensor<(usize, Const<F>), f32, Self, T>,
+        weights: NormWeights<'_, F, f32, Self>,
+        seen: Seen<'_>,
+    ) -> Result<Normalised<F, f32, Self, T>, Error> {
+        if *REFERENCE {
+            return reference::batch_norm_train(x, weights, seen);
+        }
+        ops::batch_norm_train(x, weights, seen)
+    }
+
+    fn layer_norm<const F: usize, T: Tape<f32, Self>>(
+        x: Tensor<(usize, Const<F>), f32, Self, T>,
+        weights: NormWeights<'_, F, f32, Self>,
+    ) -> Result<Tensor<(usize, Const<F>), f32, Self, T>, Error> {
+        if *REFERENCE { reference::layer_norm(x, weights) } else { ops::layer_norm(x, weights) }
     }
 
     fn tanh<S: Shape, T: Tape<f32, Self>>(

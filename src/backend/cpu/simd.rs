@@ -2,6 +2,32 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+/// Makes a function of plain loops that the compiler turns into vector code for the machine that it runs on.
+/// What the loops call has to be inlined.
+macro_rules! vectorized {
+    ($(#[$doc:meta])* fn $name:ident<$a:lifetime>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$doc])*
+        fn $name<$a>($($argument: $type),*) {
+            struct Loops<$a> {
+                $($argument: $type,)*
+            }
+
+            impl pulp::WithSimd for Loops<'_> {
+                type Output = ();
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) {
+                    let Self { $($argument),* } = self;
+                    $body
+                }
+            }
+
+            pulp::Arch::new().dispatch(Loops { $($argument),* });
+        }
+    };
+}
+pub(super) use vectorized;
+
 /// The lanes of a slice from `at` on, filled up with zeros at its end.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(simd: S, numbers: &[f32], at: usize) -> S::f32s {

@@ -1,14 +1,14 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, SumTo, TryAdd, TryDiv, TryMul, TrySub},
-    shapes::{Axis, Const, Rank1, Shape},
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    prelude::{HasShape, ReshapeTo, TryAdd, TryMul},
+    shapes::{Const, Rank1, Shape},
+    tensor::{Cpu, Tape, Tensor},
 };
 
 use serde_json::Value;
 
-use super::{EPSILON, Rows, every_row, rows};
+use super::{EPSILON, Rows, rows};
 use crate::{
-    backend::{Backend, Element, keep_rows},
+    backend::{Backend, Element, NormWeights, Seen},
     config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
@@ -64,28 +64,8 @@ pub struct BatchNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
 const MASK_EPSILON: f64 = 1e-7;
 
 impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
-    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta`.
-    fn normalise<T: Tape<E, D>>(
-        &self,
-        x: Rows<F, E, D, T>,
-        mean: Tensor<Rank1<F>, E, D, T>,
-        variance: Tensor<Rank1<F>, E, D, T>,
-    ) -> Result<Rows<F, E, D, T>, Error> {
-        let (n, _) = *x.shape();
-        let deviation =
-            variance.try_add(E::of(self.epsilon)).or_device()?.try_sqrt().or_device()?;
-        let scale = self.gamma.retaped::<T>().try_div(deviation).or_device()?;
-        let y = x.try_sub(every_row(mean, n)?).or_device()?;
-        let y = y.try_mul(every_row(scale, n)?).or_device()?;
-        y.try_add(every_row(self.beta.retaped::<T>(), n)?).or_device()
-    }
-
-    /// The mean over the rows, each with its share.
-    fn mean<T: Tape<E, D>>(
-        x: Rows<F, E, D, T>,
-        shares: &Rows<F, E, D, dfdx::tensor::NoneTape>,
-    ) -> Result<Tensor<Rank1<F>, E, D, T>, Error> {
-        x.try_mul(shares.clone()).or_device()?.try_sum::<_, Axis<0>>().or_device()
+    fn weights(&self) -> NormWeights<'_, F, E, D> {
+        NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: self.epsilon }
     }
 
     fn train<T: Tape<E, D>>(
@@ -94,30 +74,18 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         mask: Option<&Mask>,
     ) -> Result<Rows<F, E, D, T>, Error> {
         let (n, _) = *x.shape();
-        let shares: Vec<E> = match mask {
-            None => vec![E::of(1.0 / n as f64); n],
+        // What the mask leaves out is normalised too, but not looked at.
+        let (rows, share) = match mask {
+            None => (None, 1.0 / n as f64),
             Some(mask) => {
-                let share = E::of(1.0 / (mask.count() as f64 + MASK_EPSILON));
-                let each = n.checked_div(mask.as_slice().len()).unwrap_or(0);
-                let keep = mask.as_slice().iter().map(|&keep| if keep { share } else { E::zero() });
-                keep.flat_map(|share| std::iter::repeat_n(share, each))
-                    .map(|share| share / E::of(each.max(1) as f64))
-                    .collect()
+                let each = n.checked_div(mask.as_slice().len()).unwrap_or(0).max(1);
+                let rows = mask.as_slice().iter();
+                let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
+                (Some::<Vec<bool>>(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
             }
         };
-        let shares = shares.iter().flat_map(|&share| std::iter::repeat_n(share, F)).collect();
-        let shares = x.device().try_tensor_from_vec(shares, (n, Const)).or_device()?;
-        // What the mask leaves out is normalised too, but not looked at here.
-        let seen = match mask {
-            Some(mask) => keep_rows(x.retaped::<T>(), mask.as_slice(), E::zero())?,
-            None => x.retaped::<T>(),
-        };
-        let (seen, tape) = seen.split_tape();
-        let (mean, tape) = Self::mean(seen.clone().put_tape(tape), &shares)?.split_tape();
-        let centred =
-            seen.retaped::<T>().try_sub(every_row(mean.retaped::<T>(), n)?).or_device()?;
-        let (variance, variance_tape) =
-            Self::mean(centred.try_square().or_device()?, &shares)?.split_tape();
+        let seen = Seen { rows: rows.as_deref(), share };
+        let (y, mean, variance) = D::batch_norm_train(x, self.weights(), seen)?;
         let momentum = self.momentum;
         let step = |moving: &mut Tensor<Rank1<F>, E, D>, now: &Tensor<Rank1<F>, E, D>| {
             let kept = moving.clone().try_mul(E::of(momentum)).or_device()?;
@@ -129,7 +97,7 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         };
         step(&mut self.moving_mean, &mean)?;
         step(&mut self.moving_variance, &variance)?;
-        self.normalise(x, mean.put_tape(tape), variance.put_tape(variance_tape))
+        Ok(y)
     }
 }
 
@@ -151,9 +119,8 @@ where
             if shape.num_elements() == 0 {
                 return Ok(x);
             }
-            let (mean, variance) = (self.moving_mean.retaped(), self.moving_variance.retaped());
             let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
-            let y = self.normalise(x, mean, variance)?;
+            let y = D::batch_norm(x, self.weights(), &self.moving_mean, &self.moving_variance)?;
             y.try_reshape_like(&shape).or_device()
         })
     }

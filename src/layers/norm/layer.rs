@@ -1,12 +1,12 @@
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, MeanTo, ReshapeTo, TryAdd, TryDiv, TryMul, TrySub},
-    shapes::{Axis, Const, Rank1, Shape},
+    prelude::{HasShape, ReshapeTo},
+    shapes::{Const, Rank1, Shape},
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{EPSILON, every_row, rows};
+use super::{EPSILON, rows};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, NormWeights},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     init,
@@ -64,19 +64,8 @@ where
                 return Ok(x);
             }
             let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
-            let dims = *x.shape();
-            let mean = x.retaped::<T>().try_mean::<(usize,), Axis<1>>().or_device()?;
-            let mean = mean.try_broadcast_like::<_, Axis<1>>(&dims).or_device()?;
-            let centred = x.try_sub(mean).or_device()?;
-            let square = centred.retaped::<T>().try_square().or_device()?;
-            let variance = square.try_mean::<(usize,), Axis<1>>().or_device()?;
-            let deviation = variance.try_add(E::of(EPSILON)).or_device()?.try_sqrt().or_device()?;
-            let deviation =
-                deviation.try_broadcast_like::<(usize, Const<F>), Axis<1>>(&dims).or_device()?;
-            let y = centred.try_div(deviation).or_device()?;
-            let gamma = every_row(self.gamma.retaped::<T>(), dims.0)?;
-            let beta = every_row(self.beta.retaped::<T>(), dims.0)?;
-            let y = y.try_mul(gamma).or_device()?.try_add(beta).or_device()?;
+            let weights = NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: EPSILON };
+            let y = D::layer_norm(x, weights)?;
             y.try_reshape_like(&shape).or_device()
         })
     }

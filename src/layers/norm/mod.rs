@@ -7,8 +7,8 @@ pub use batch::BatchNorm;
 pub use layer::LayerNorm;
 
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, ReshapeTo},
-    shapes::{Axis, Const, Rank1, Shape},
+    prelude::{HasShape, ReshapeTo},
+    shapes::{Const, Shape},
     tensor::{Tape, Tensor},
 };
 
@@ -35,14 +35,6 @@ fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     };
     let rows = x.shape().num_elements().checked_div(F).unwrap_or(0);
     x.try_reshape_like(&(rows, Const)).or_device()
-}
-
-/// A vector for every row.
-fn every_row<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    vector: Tensor<Rank1<F>, E, D, T>,
-    rows: usize,
-) -> Result<Rows<F, E, D, T>, Error> {
-    vector.try_broadcast_like::<_, Axis<0>>(&(rows, Const)).or_device()
 }
 
 /// Fails, with the numbers, unless the features that reach a layer are those that it takes.

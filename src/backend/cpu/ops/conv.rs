@@ -4,7 +4,6 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
-use pulp::Arch;
 
 use super::{chunks, share};
 use crate::{
@@ -12,6 +11,7 @@ use crate::{
         cpu::{
             buffer::Buffer,
             gemm::{Matrix, product},
+            simd::vectorized,
             threads::parallel,
         },
         tape::{Grads, put, read, record},
@@ -53,32 +53,59 @@ fn im2col(image: &[f32], runs: &[Run], channels: usize, mut columns: &mut [f32])
     }
 }
 
-/// The way back: adds each cell to its pixel.
-#[inline(always)]
-fn col2im(mut columns: &[f32], runs: &[Run], channels: usize, image: &mut [f32]) {
-    for run in runs {
-        let (from, rest) = columns.split_at(run.cells * channels);
-        if let Some(pixel) = run.pixel {
-            let to = &mut image[pixel * channels..][..from.len()];
-            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+vectorized! {
+    /// The way back: adds each cell to its pixel.
+    fn col2im<'a>(columns: &'a [f32], runs: &'a [Run], channels: usize, image: &'a mut [f32]) {
+        let mut columns = columns;
+        for run in runs {
+            let (from, rest) = columns.split_at(run.cells * channels);
+            if let Some(pixel) = run.pixel {
+                let to = &mut image[pixel * channels..][..from.len()];
+                for (to, &from) in to.iter_mut().zip(from) {
+                    *to += from;
+                }
+            }
+            columns = rest;
         }
-        columns = rest;
     }
 }
 
-/// Adds the bias at each place. For a ReLU also notes what is positive, and makes the rest 0.
-#[inline(always)]
-fn finish(y: &mut [f32], bias: Option<&[f32]>, finish: Finish, positive: &mut [bool]) {
-    if let Some(bias) = bias {
-        for place in y.chunks_exact_mut(bias.len().max(1)) {
-            place.iter_mut().zip(bias).for_each(|(y, &bias)| *y += bias);
+vectorized! {
+    /// Adds the bias at each place. For a ReLU also notes what is positive, and makes the rest 0.
+    fn finish<'a>(y: &'a mut [f32], bias: Option<&'a [f32]>, then: Finish, positive: &'a mut [bool]) {
+        if let Some(bias) = bias {
+            for place in y.chunks_exact_mut(bias.len().max(1)) {
+                for (y, &bias) in place.iter_mut().zip(bias) {
+                    *y += bias;
+                }
+            }
+        }
+        if then == Finish::Relu {
+            for (y, positive) in y.iter_mut().zip(positive) {
+                *positive = *y > 0.0;
+                *y = if *positive { *y } else { 0.0 };
+            }
         }
     }
-    if finish == Finish::Relu {
-        y.iter_mut().zip(&mut *positive).for_each(|(y, positive)| {
-            *positive = *y > 0.0;
-            *y = if *positive { *y } else { 0.0 };
-        });
+}
+
+vectorized! {
+    /// The gradient in front of a ReLU.
+    fn mask<'a>(to: &'a mut [f32], d_y: &'a [f32], positive: &'a [bool]) {
+        for ((to, &g), &positive) in to.iter_mut().zip(d_y).zip(positive) {
+            *to = if positive { g } else { 0.0 };
+        }
+    }
+}
+
+vectorized! {
+    /// Adds the rows of a matrix.
+    fn add_rows<'a>(sums: &'a mut [f32], rows: &'a [f32]) {
+        for row in rows.chunks_exact(sums.len().max(1)) {
+            for (sum, &number) in sums.iter_mut().zip(row) {
+                *sum += number;
+            }
+        }
     }
 }
 
@@ -138,7 +165,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
             let columns = Matrix::new(&columns, places, reach);
             product(y, columns, Matrix::new(&weights, reach, filters), false);
             let positive = positive.next().unwrap_or_default();
-            Arch::new().dispatch(|| finish(y, offsets.as_deref(), then, positive));
+            finish(y, offsets.as_deref(), then, positive);
         }
     });
     let shape = (batch, window.places[0], window.places[1], filters);
@@ -218,11 +245,7 @@ impl Kept {
         for ((d_x, image), d_y) in each {
             let d_y = match positive.next() {
                 Some(positive) => {
-                    Arch::new().dispatch(|| {
-                        for ((to, &g), &positive) in masked.iter_mut().zip(d_y).zip(positive) {
-                            *to = if positive { g } else { 0.0 };
-                        }
-                    });
+                    mask(&mut masked, d_y, positive);
                     &masked[..]
                 }
                 None => d_y,
@@ -231,14 +254,10 @@ impl Kept {
             let of_y = Matrix::new(d_y, places, filters);
             let of_x = Matrix::new(&columns, places, reach).transposed();
             product(&mut d_kernel, of_x, of_y, true);
-            Arch::new().dispatch(|| {
-                for place in d_y.chunks_exact(filters.max(1)) {
-                    d_bias.iter_mut().zip(place).for_each(|(sum, &g)| *sum += g);
-                }
-            });
+            add_rows(&mut d_bias, d_y);
             let transposed = Matrix::new(&self.weights, reach, filters).transposed();
             product(&mut columns, of_y, transposed, false);
-            Arch::new().dispatch(|| col2im(&columns, &self.runs, channels, d_x));
+            col2im(&columns, &self.runs, channels, d_x);
         }
         (d_kernel, d_bias)
     }

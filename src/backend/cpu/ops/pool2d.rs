@@ -4,12 +4,11 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
-use pulp::Arch;
 
 use super::{chunks, share};
 use crate::{
     backend::{
-        cpu::threads::parallel,
+        cpu::{simd::vectorized, threads::parallel},
         reference,
         tape::{put, read, record},
         window::{ImageShape, Pooling, Window},
@@ -57,13 +56,13 @@ impl Pool {
                     y.copy_from_slice(&image[at..at + channels]);
                     from.fill(first);
                     for (cell, at) in cells {
-                        let each = y.iter_mut().zip(&mut *from).zip(&image[at..at + channels]);
-                        each.for_each(|((y, from), &x)| {
+                        let x = &image[at..at + channels];
+                        for ((y, from), &x) in y.iter_mut().zip(&mut *from).zip(x) {
                             // NaN is passed on, not passed over.
                             let larger = (x > *y) | (x.is_nan() & !y.is_nan());
                             *y = if larger { x } else { *y };
                             *from = if larger { cell } else { *from };
-                        });
+                        }
                     }
                 }
                 (Pooling::Average, Some((_, at))) => {
@@ -98,6 +97,18 @@ impl Pool {
     }
 }
 
+vectorized! {
+    fn forward<'a>(pool: &'a Pool, image: &'a [f32], y: &'a mut [f32], from: &'a mut [u32]) {
+        pool.forward(image, y, from);
+    }
+}
+
+vectorized! {
+    fn backward<'a>(pool: &'a Pool, d_image: &'a mut [f32], d_y: &'a [f32], from: &'a [u32]) {
+        pool.backward(d_image, d_y, from);
+    }
+}
+
 pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,
     pooling: Pooling,
@@ -124,7 +135,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     parallel(jobs.collect(), |((y, from), x)| {
         let each = y.chunks_exact_mut(out.max(1)).zip(from.chunks_exact_mut(out.max(1)));
         for ((y, from), image) in each.zip(x.chunks_exact(image.max(1))) {
-            Arch::new().dispatch(|| pool.forward(image, y, from));
+            forward(&pool, image, y, from);
         }
     });
     drop(numbers);
@@ -141,7 +152,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
                 parallel(jobs.collect(), |((d_x, d_y), from)| {
                     let each = d_x.chunks_exact_mut(image.max(1)).zip(d_y.chunks_exact(out.max(1)));
                     for ((d_x, d_y), from) in each.zip(from.chunks_exact(out.max(1))) {
-                        Arch::new().dispatch(|| pool.backward(d_x, d_y, from));
+                        backward(&pool, d_x, d_y, from);
                     }
                 });
             })?;

@@ -1,0 +1,129 @@
+use dfdx::{
+    shapes::{Const, HasShape},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+
+use super::{chunks, share};
+use crate::{
+    backend::{
+        NormWeights,
+        cpu::{buffer::Buffer, simd::vectorized, threads::parallel},
+        tape::{put, read, record},
+    },
+    error::Error,
+};
+
+/// A sum, in as many parts as a vector has lanes.
+#[inline(always)]
+fn sum(numbers: impl Fn(usize) -> f32, n: usize) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0.0; LANES];
+    for from in (0..n - n % LANES).step_by(LANES) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += numbers(from + lane);
+        }
+    }
+    sums.iter().sum::<f32>() + (n - n % LANES..n).map(numbers).sum::<f32>()
+}
+
+vectorized! {
+    /// Normalises rows, and gives for each its mean and one over its deviation.
+    fn forward<'a>(
+        y: &'a mut [f32],
+        x: &'a [f32],
+        statistics: &'a mut [f32],
+        gamma: &'a [f32],
+        beta: &'a [f32],
+        epsilon: f32,
+    ) {
+        let n = gamma.len();
+        let rows = y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
+        for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
+            let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
+            let mean = sum(|i| x[i], n) / n as f32;
+            let variance = sum(|i| (x[i] - mean) * (x[i] - mean), n) / n as f32;
+            let inverse = 1.0 / (variance + epsilon).sqrt();
+            statistics.copy_from_slice(&[mean, inverse]);
+            for (((y, &x), &gamma), &beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
+                *y = (x - mean) * inverse * gamma + beta;
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Adds to the gradients of rows, of `gamma` and of `beta`.
+    fn backward<'a>(
+        d_x: &'a mut [f32],
+        x: &'a [f32],
+        d_y: &'a [f32],
+        statistics: &'a [f32],
+        gamma: &'a [f32],
+        d_gamma: &'a mut [f32],
+        d_beta: &'a mut [f32],
+    ) {
+        let n = gamma.len();
+        let rows = d_x.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
+        let rows = rows.zip(d_y.chunks_exact(n.max(1))).zip(statistics.chunks_exact(2));
+        for (((d_x, x), d_y), statistics) in rows {
+            let (gamma, x, d_y) = (&gamma[..n], &x[..n], &d_y[..n]);
+            let (mean, inverse) = (statistics[0], statistics[1]);
+            let shift = sum(|i| d_y[i] * gamma[i], n) / n as f32;
+            let slope = sum(|i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse), n) / n as f32;
+            let numbers = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
+            let parameters = d_gamma.iter_mut().zip(&mut *d_beta);
+            for ((((d_x, &x), &g), &gamma), (d_gamma, d_beta)) in numbers.zip(parameters) {
+                let normal = (x - mean) * inverse;
+                *d_x += inverse * (g * gamma - shift - normal * slope);
+                *d_gamma += g * normal;
+                *d_beta += g;
+            }
+        }
+    }
+}
+
+/// Normalises each row.
+pub(crate) fn layer_norm<const F: usize, T: Tape<f32, Cpu>>(
+    x: Tensor<(usize, Const<F>), f32, Cpu, T>,
+    weights: NormWeights<'_, F, f32, Cpu>,
+) -> Result<Tensor<(usize, Const<F>), f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let n = x.shape().0;
+    let share = share(n * F, n);
+    let size = (share * F).max(1);
+    let (numbers, gamma, beta) = (read(&x)?, read(weights.gamma)?, read(weights.beta)?);
+    let mut y = vec![0.0; n * F];
+    let mut statistics = Buffer::zeros(2 * n);
+    let jobs = chunks(&mut y, share * F, 1)
+        .into_iter()
+        .zip(numbers.chunks(size))
+        .zip(statistics.chunks_mut(2 * share));
+    parallel(jobs.collect(), |((y, x), statistics)| {
+        forward(y, x, statistics, &gamma, &beta, weights.epsilon as f32);
+    });
+    let y = put(x.device(), (n, Const), y)?;
+    if T::OWNS_TAPE {
+        let (of_gamma, of_beta, of_y) = (weights.gamma.clone(), weights.beta.clone(), y.clone());
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            let parts = grads.with(&x, |d_x| {
+                let jobs = chunks(d_x, share * F, 1)
+                    .into_iter()
+                    .zip(numbers.chunks(size))
+                    .zip(gradient.chunks(size))
+                    .zip(statistics.chunks(2 * share));
+                parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {
+                    let (mut d_gamma, mut d_beta) = (Buffer::zeros(F), Buffer::zeros(F));
+                    backward(d_x, x, d_y, statistics, &gamma, &mut d_gamma, &mut d_beta);
+                    (d_gamma, d_beta)
+                })
+            })?;
+            for (d_gamma, d_beta) in &parts {
+                grads.add(&of_gamma, d_gamma)?;
+                grads.add(&of_beta, d_beta)?;
+            }
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}

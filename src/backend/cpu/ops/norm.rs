@@ -1,0 +1,282 @@
+//! Normalisation of rows of features: by the mean and variance of each feature, or of each row.
+
+use std::ops::Range;
+
+use dfdx::{
+    shapes::{Const, HasShape, Rank1},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+
+use super::{chunks, share};
+use crate::{
+    backend::{
+        NormWeights, Normalised, Seen,
+        cpu::{buffer::Buffer, simd::vectorized, threads::parallel},
+        tape::{put, read, record},
+    },
+    error::Error,
+};
+
+/// Rows of `F` numbers.
+type Rows<const F: usize, T> = Tensor<(usize, Const<F>), f32, Cpu, T>;
+
+/// So many rows are summed in single precision; their sums are in double.
+const BLOCK: usize = 64;
+
+vectorized! {
+    /// Adds the rows.
+    fn add<'a>(sums: &'a mut [f32], x: &'a [f32]) {
+        for row in x.chunks_exact(sums.len().max(1)) {
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Adds the squares of the distances of the rows from the means.
+    fn add_squares<'a>(sums: &'a mut [f32], x: &'a [f32], means: &'a [f32]) {
+        for row in x.chunks_exact(sums.len().max(1)) {
+            for ((sum, &x), &mean) in sums.iter_mut().zip(row).zip(means) {
+                *sum += (x - mean) * (x - mean);
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Adds the products of the gradients with the distances from the means.
+    fn add_products<'a>(sums: &'a mut [f32], x: &'a [f32], d_y: &'a [f32], means: &'a [f32]) {
+        let size = sums.len().max(1);
+        for (row, d_y) in x.chunks_exact(size).zip(d_y.chunks_exact(size)) {
+            for (((sum, &x), &g), &mean) in sums.iter_mut().zip(row).zip(d_y).zip(means) {
+                *sum += g * (x - mean);
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// `(x - mean) * scale + beta`.
+    fn normalise<'a>(
+        y: &'a mut [f32],
+        x: &'a [f32],
+        means: &'a [f32],
+        scales: &'a [f32],
+        beta: &'a [f32],
+    ) {
+        let size = beta.len().max(1);
+        for (y, x) in y.chunks_exact_mut(size).zip(x.chunks_exact(size)) {
+            let of_feature = means.iter().zip(scales).zip(beta);
+            for ((y, &x), ((&mean, &scale), &beta)) in y.iter_mut().zip(x).zip(of_feature) {
+                *y = (x - mean) * scale + beta;
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Adds `d_y * scale + (x - mean) * slope + shift`.
+    fn add_gradient<'a>(d_x: &'a mut [f32], x: &'a [f32], d_y: &'a [f32], of: &'a Gradient<'a>) {
+        let size = of.means.len().max(1);
+        let rows = d_x.chunks_exact_mut(size).zip(x.chunks_exact(size)).zip(d_y.chunks_exact(size));
+        for ((d_x, x), d_y) in rows {
+            let statistics = of.means.iter().zip(&of.scales);
+            let of_feature = statistics.zip(of.slopes.iter().zip(&of.shifts));
+            for (((d_x, &x), &g), ((&mean, &scale), (&slope, &shift))) in
+                d_x.iter_mut().zip(x).zip(d_y).zip(of_feature)
+            {
+                *d_x += g * scale + (x - mean) * slope + shift;
+            }
+        }
+    }
+}
+
+/// How the gradient of a number depends on what is in its column.
+struct Gradient<'a> {
+    means: &'a [f32],
+    scales: Vec<f32>,
+    slopes: Vec<f32>,
+    shifts: Vec<f32>,
+}
+
+/// Sums over rows: `add` adds those of a block.
+fn sums(
+    rows: &[Range<usize>],
+    features: usize,
+    add: impl Fn(&mut [f32], Range<usize>),
+) -> Vec<f64> {
+    let (mut sums, mut block) = (vec![0.0; features], vec![0.0; features]);
+    for rows in rows {
+        for from in rows.clone().step_by(BLOCK) {
+            block.fill(0.0);
+            add(&mut block, from * features..rows.end.min(from + BLOCK) * features);
+            sums.iter_mut().zip(&block).for_each(|(sum, &more)| *sum += f64::from(more));
+        }
+    }
+    sums
+}
+
+/// The same, on several threads.
+fn parallel_sums(
+    rows: &[Range<usize>],
+    features: usize,
+    share: usize,
+    add: impl Fn(&mut [f32], Range<usize>) + Send + Sync,
+) -> Vec<f64> {
+    let cut = |rows: &Range<usize>| {
+        let end = rows.end;
+        rows.clone().step_by(share).map(move |from| from..end.min(from + share)).collect::<Vec<_>>()
+    };
+    let pieces: Vec<Range<usize>> = rows.iter().flat_map(cut).collect();
+    // Short pieces, those between the gaps of a mask, go together.
+    let mut jobs: Vec<Vec<Range<usize>>> = Vec::new();
+    let mut room = 0;
+    for piece in pieces {
+        if room < piece.len() || jobs.is_empty() {
+            jobs.push(Vec::new());
+            room = share;
+        }
+        room -= piece.len();
+        jobs.last_mut().into_iter().for_each(|job| job.push(piece.clone()));
+    }
+    let mut total = vec![0.0; features];
+    for part in parallel(jobs, |rows| sums(&rows, features, &add)) {
+        total.iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
+    }
+    total
+}
+
+/// The rows that are looked at, as ranges.
+fn ranges(seen: &[bool]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (row, _) in seen.iter().enumerate().filter(|(_, seen)| **seen) {
+        match ranges.last_mut() {
+            Some(range) if range.end == row => range.end += 1,
+            _ => ranges.push(row..row + 1),
+        }
+    }
+    ranges
+}
+
+/// What a batch is normalised by.
+struct Statistics {
+    means: Vec<f32>,
+    variances: Vec<f32>,
+    /// The rows that they are of, and the share of each; none if they are of no row here.
+    rows: Vec<Range<usize>>,
+    share: f64,
+}
+
+pub(crate) fn batch_norm<const F: usize, T: Tape<f32, Cpu>>(
+    x: Rows<F, T>,
+    weights: NormWeights<'_, F, f32, Cpu>,
+    mean: &Tensor<Rank1<F>, f32, Cpu>,
+    variance: &Tensor<Rank1<F>, f32, Cpu>,
+) -> Result<Rows<F, T>, Error> {
+    let numbers = read(&x)?;
+    let (means, variances) = (read(mean)?.to_vec(), read(variance)?.to_vec());
+    let statistics = Statistics { means, variances, rows: Vec::new(), share: 0.0 };
+    by_statistics(x, numbers, weights, statistics)
+}
+
+pub(crate) fn batch_norm_train<const F: usize, T: Tape<f32, Cpu>>(
+    x: Rows<F, T>,
+    weights: NormWeights<'_, F, f32, Cpu>,
+    seen: Seen<'_>,
+) -> Result<Normalised<F, f32, Cpu, T>, Error> {
+    let n = x.shape().0;
+    let numbers = read(&x)?;
+    let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
+    let share = share(n * F, n);
+    let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
+    let means: Vec<f32> =
+        mean(parallel_sums(&rows, F, share, |sums, rows| add(sums, &numbers[rows])));
+    let mut variances: Vec<f32> = mean(parallel_sums(&rows, F, share, |sums, rows| {
+        add_squares(sums, &numbers[rows], &means);
+    }));
+    variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
+    let dev = x.device().clone();
+    let mean = put(&dev, (Const,), means.clone())?;
+    let variance = put(&dev, (Const,), variances.clone())?;
+    let statistics = Statistics { means, variances, rows, share: seen.share };
+    Ok((by_statistics(x, numbers, weights, statistics)?, mean, variance))
+}
+
+fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
+    x: Rows<F, T>,
+    numbers: Buffer,
+    weights: NormWeights<'_, F, f32, Cpu>,
+    statistics: Statistics,
+) -> Result<Rows<F, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let n = x.shape().0;
+    let share = share(n * F, n);
+    let (gamma, beta) = (read(weights.gamma)?, read(weights.beta)?);
+    let inverse = |&variance: &f32| 1.0 / (f64::from(variance) + weights.epsilon).sqrt();
+    let inverses: Vec<f64> = statistics.variances.iter().map(inverse).collect();
+    let scales: Vec<f32> =
+        inverses.iter().zip(gamma.iter()).map(|(s, &g)| (s * f64::from(g)) as f32).collect();
+    let mut y = vec![0.0; n * F];
+    let jobs = chunks(&mut y, share * F, 1).into_iter().zip(numbers.chunks((share * F).max(1)));
+    parallel(jobs.collect(), |(y, x)| normalise(y, x, &statistics.means, &scales, &beta));
+    let y = put(x.device(), (n, Const), y)?;
+    if T::OWNS_TAPE {
+        let (of_gamma, of_beta) = (weights.gamma.clone(), weights.beta.clone());
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            let means = &statistics.means;
+            let all = 0..n;
+            let all = std::slice::from_ref(&all);
+            let d_beta = parallel_sums(all, F, share, |sums, rows| add(sums, &gradient[rows]));
+            let products = parallel_sums(all, F, share, |sums, rows| {
+                add_products(sums, &numbers[rows.clone()], &gradient[rows], means);
+            });
+            let d_gamma: Vec<f32> =
+                products.iter().zip(&inverses).map(|(sum, s)| (sum * s) as f32).collect();
+            // Through the variance and the mean of the rows that were looked at.
+            let w = statistics.share;
+            let count: usize = statistics.rows.iter().map(Range::len).sum();
+            let missing = 1.0 - w * count as f64;
+            let (mut slopes, mut shifts) = (vec![0.0; F], vec![0.0; F]);
+            for i in 0..F {
+                let scale = f64::from(gamma[i]) * inverses[i];
+                let d_variance = -0.5 * scale * inverses[i] * inverses[i] * products[i];
+                let centred = f64::from(means[i]) * missing;
+                let d_mean = -(scale * d_beta[i] + 2.0 * d_variance * centred);
+                slopes[i] = (2.0 * w * d_variance) as f32;
+                shifts[i] = (w * d_mean) as f32;
+            }
+            let zeros = vec![0.0; F];
+            let seen = Gradient { means, scales: scales.clone(), slopes, shifts };
+            let other = Gradient { means, scales, slopes: zeros.clone(), shifts: zeros };
+            grads.with(&x, |d_x| {
+                let jobs = chunks(d_x, share * F, 1).into_iter().enumerate();
+                parallel(jobs.collect(), |(job, d_x)| {
+                    let from = job * share;
+                    let to = from + d_x.len() / F.max(1);
+                    let mut go = |rows: Range<usize>, of: &Gradient<'_>| {
+                        let d_x = &mut d_x[(rows.start - from) * F..(rows.end - from) * F];
+                        let rows = rows.start * F..rows.end * F;
+                        add_gradient(d_x, &numbers[rows.clone()], &gradient[rows], of);
+                    };
+                    let mut at = from;
+                    for rows in &statistics.rows {
+                        let rows = rows.start.clamp(at, to)..rows.end.clamp(at, to);
+                        go(at..rows.start, &other);
+                        go(rows.clone(), &seen);
+                        at = rows.end;
+                    }
+                    go(at..to, &other);
+                });
+            })?;
+            grads.add(&of_gamma, &d_gamma)?;
+            let d_beta: Vec<f32> = d_beta.into_iter().map(|sum| sum as f32).collect();
+            grads.add(&of_beta, &d_beta)?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
