@@ -9,5 +9,6 @@ mod case;
 mod dynamic;
 mod files;
 mod hostile;
+mod initializers;
 mod json;
 mod models;
