@@ -58,7 +58,7 @@ pub enum Finish {
     /// Nothing.
     Nothing,
     /// `max(x, 0)`.
-    Relu,
+    AtLeastZero,
 }
 
 /// How a pool makes one number of a window.

@@ -40,7 +40,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     ) -> Result<Tensor<S, E, D, T>, Error> {
         match Self::FINISH {
             Finish::Nothing => Self::apply(x),
-            Finish::Relu => Ok(x),
+            Finish::AtLeastZero => Ok(x),
         }
     }
 }
@@ -103,7 +103,7 @@ pub struct Relu;
 
 impl Activation for Relu {
     const NAME: &'static str = "relu";
-    const FINISH: Finish = Finish::Relu;
+    const FINISH: Finish = Finish::AtLeastZero;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,

@@ -61,7 +61,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
             bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&(rows, filters)).or_device()?;
         y = y.try_add(bias).or_device()?;
     }
-    if then == Finish::Relu {
+    if then == Finish::AtLeastZero {
         y = y.try_relu().or_device()?;
     }
     y.try_reshape_like(&out).or_device()

@@ -80,7 +80,7 @@ vectorized! {
                 }
             }
         }
-        if then == Finish::Relu {
+        if then == Finish::AtLeastZero {
             for (y, positive) in y.iter_mut().zip(positive) {
                 *positive = *y > 0.0;
                 *y = if *positive { *y } else { 0.0 };
@@ -148,7 +148,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let (numbers, weights) = (read(&x)?, read(&kernel)?);
     let offsets = bias.as_ref().map(read).transpose()?;
     let mut y = vec![0.0; batch * sizes.out];
-    let mut positive = vec![false; if then == Finish::Relu { y.len() } else { 0 }];
+    let mut positive = vec![false; if then == Finish::AtLeastZero { y.len() } else { 0 }];
     let jobs = {
         let mut positive = positive.chunks_mut((sizes.out * sizes.share).max(1));
         let jobs = chunks(&mut y, sizes.out * sizes.share, 1)
