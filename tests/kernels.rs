@@ -236,8 +236,9 @@ fn batch_norm() {
 
 #[test]
 fn embedding() {
-    let ids: Vec<usize> = (0..60).map(|i| i * 7 % 40).collect();
-    for n in [2, 60] {
+    // One by one, all at once, and on threads.
+    let ids: Vec<usize> = (0..30_000).map(|i| i * 7 % 40).collect();
+    for n in [2, 60, 30_000] {
         let ids = Cpu::default().tensor_from_vec(ids[..n].to_vec(), (n / 2, 2_usize));
         same!(tensor((1_usize,), 1),
             Embedding<40, 5, MaskZero>, Embedding<40, 5, MaskZero, f64>,

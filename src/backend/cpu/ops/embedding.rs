@@ -2,6 +2,7 @@ use dfdx::{
     shapes::{Const, Rank2},
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
+use rayon::prelude::*;
 
 use crate::{
     backend::{
@@ -10,6 +11,9 @@ use crate::{
     },
     error::Error,
 };
+
+/// How many numbers are a job at least.
+const JOB: usize = 64 << 10;
 
 /// Rows of a table. Gradients of a row add up over its occurrences.
 pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
@@ -20,19 +24,30 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
     let (dev, ids) = (table.device().clone(), ids.as_vec());
-    let mut rows = Vec::with_capacity(ids.len() * N);
     // The numbers of a tensor can be had one by one or all at once. For a few rows of a large table one by one
     // is quicker.
-    if ids.len() * 16 < V {
-        ids.iter().for_each(|&id| rows.extend(row(table, id)));
+    let rows = if ids.len() * 16 < V {
+        ids.iter().flat_map(|&id| row(table, id)).collect()
     } else {
         let table = prepared.get(
             !T::OWNS_TAPE,
             |kept: &Weights<_>| kept.are_of(table),
             || Weights::read(table),
         )?;
-        ids.iter().for_each(|&id| rows.extend_from_slice(&table[id * N..(id + 1) * N]));
-    }
+        let row = |&id: &usize| {
+            let mut row = [0.0; N];
+            row.copy_from_slice(&table[id * N..(id + 1) * N]);
+            row
+        };
+        // At least so many rows that waking a thread pays.
+        let job = JOB.div_ceil(N.max(1));
+        if ids.len() <= job {
+            ids.iter().flat_map(row).collect()
+        } else {
+            let rows: Vec<[f32; N]> = ids.par_iter().with_min_len(job).map(row).collect();
+            rows.into_flattened()
+        }
+    };
     let rows = put(&dev, (ids.len(), Const), rows)?;
     if T::OWNS_TAPE {
         let (table, of_rows) = (table.clone(), rows.clone());
