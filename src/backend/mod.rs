@@ -314,23 +314,35 @@ pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T
     if x.shape().num_elements() == 0 { Vec::new() } else { x.as_vec() }
 }
 
-/// The numbers of the rows to keep, and `other` in the place of the rest. They are chosen, not multiplied with
-/// 0 or 1: NaN must not reach what is made of them, nor its gradient.
+/// The numbers of the rows to keep, and `other` in the place of the rest.
 pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     keep: &[bool],
     other: E,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    let (shape, dev) = (*x.shape(), x.device().clone());
-    let n = shape.num_elements();
-    if n == 0 || keep.iter().all(|&keep| keep) {
+    if keep.iter().all(|&keep| keep) {
         return Ok(x);
     }
-    let each = n / keep.len();
+    let others = vec![other; x.shape().num_elements()];
+    let others = x.device().try_tensor_from_vec(others, *x.shape()).or_device()?;
+    choose_rows(x, keep, others.retaped())
+}
+
+/// The numbers of the rows to keep, and those of `others` in the place of the rest. They are chosen, not multiplied
+/// with 0 or 1: NaN must not reach what is made of them, nor its gradient.
+pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    keep: &[bool],
+    others: Tensor<S, E, D, T>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (shape, dev) = (*x.shape(), x.device().clone());
+    if shape.num_elements() == 0 {
+        return Ok(x);
+    }
+    let each = shape.num_elements() / keep.len();
     let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
     let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
-    let other = dev.try_tensor_from_vec(vec![other; n], shape).or_device()?;
-    keep.try_choose(x, other.retaped::<T>()).or_device()
+    keep.try_choose(x, others).or_device()
 }
 
 /// Zeros of the given shape on the tape of `x`: the result of an operation on no numbers, which dfdx's

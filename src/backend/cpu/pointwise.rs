@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
-use super::simd::{exp, load, sigmoid, store, tanh};
+use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh};
 
 /// A function whose slope can be told from its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,24 +48,7 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-/// The sum of a function of each number, in some sums side by side.
-pub(crate) fn sum(numbers: &[f32], of: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [0.0; 16];
-    let (chunks, rest) = numbers.as_chunks::<16>();
-    for chunk in chunks {
-        sums.iter_mut().zip(chunk).for_each(|(sum, &x)| *sum += of(x));
-    }
-    rest.iter().map(|&x| of(x)).chain(sums).sum()
-}
-
-/// Puts `exp(x - most)` in the place of each number, where `most` is the largest; its sum is returned, and
-/// `most`. Where a number is NaN, so is the sum.
-pub(crate) fn exponentials(row: &mut [f32]) -> (f32, f32) {
-    let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    Arch::new().dispatch(Exponentials { row, most });
-    (sum(row, |x| x), most)
-}
-
+/// Puts `exp(x - most)` in the place of each number.
 struct Exponentials<'a> {
     row: &'a mut [f32],
     most: f32,
@@ -79,21 +62,25 @@ impl WithSimd for Exponentials<'_> {
         let most = simd.splat_f32s(self.most);
         for at in (0..self.row.len()).step_by(S::F32_LANES) {
             let x = simd.sub_f32s(load(simd, self.row, at), most);
-            store(simd, self.row, at, exp(simd, x));
+            store(simd, self.row, at, exp(simd, clamp(simd, x, 87.0)));
         }
     }
 }
 
-/// Puts the softmax of a row in its place.
-pub(crate) fn softmax(row: &mut [f32]) {
-    let (sum, _) = exponentials(row);
+/// Puts the softmax of a row in its place. Gives the sum of `exp(x - most)`, and `most`, the largest number.
+/// Where a number is NaN, so is all of it.
+pub(crate) fn softmax(row: &mut [f32]) -> (f32, f32) {
+    let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    Arch::new().dispatch(Exponentials { row, most });
+    let sum = sum(row.len(), |i| row[i]);
     let share = 1.0 / sum;
     row.iter_mut().for_each(|x| *x *= share);
+    (sum, most)
 }
 
 /// Adds the gradient of the argument of a softmax, given the result and its gradient.
 pub(crate) fn add_softmax_gradient(y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
-    let mean: f32 = y.iter().zip(d_y).map(|(y, d_y)| y * d_y).sum();
+    let mean = sum(y.len(), |i| y[i] * d_y[i]);
     for ((d_x, &y), &d_y) in d_x.iter_mut().zip(y).zip(d_y) {
         *d_x += y * (d_y - mean);
     }

@@ -5,9 +5,9 @@ use pulp::{Arch, Simd, WithSimd};
 /// Makes a function of plain loops that the compiler turns into vector code for the machine that it runs on.
 /// What the loops call has to be inlined.
 macro_rules! vectorized {
-    ($(#[$doc:meta])* fn $name:ident<$a:lifetime>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+    ($(#[$doc:meta])* $visible:vis fn $name:ident<$a:lifetime>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
         $(#[$doc])*
-        fn $name<$a>($($argument: $type),*) {
+        $visible fn $name<$a>($($argument: $type),*) {
             struct Loops<$a> {
                 $($argument: $type,)*
             }
@@ -27,6 +27,30 @@ macro_rules! vectorized {
     };
 }
 pub(super) use vectorized;
+
+vectorized! {
+    /// Adds the rows of a matrix, each as long as the sums are.
+    pub(crate) fn add_rows<'a>(sums: &'a mut [f32], rows: &'a [f32]) {
+        for row in rows.chunks_exact(sums.len().max(1)) {
+            for (sum, &number) in sums.iter_mut().zip(row) {
+                *sum += number;
+            }
+        }
+    }
+}
+
+/// The sum of `n` numbers, in as many parts as a vector has lanes.
+#[inline(always)]
+pub(crate) fn sum(n: usize, number: impl Fn(usize) -> f32) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0.0; LANES];
+    for from in (0..n - n % LANES).step_by(LANES) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += number(from + lane);
+        }
+    }
+    sums.iter().sum::<f32>() + (n - n % LANES..n).map(number).sum::<f32>()
+}
 
 /// The lanes of a slice from `at` on, filled up with zeros at its end.
 #[inline(always)]
@@ -50,11 +74,9 @@ pub(crate) fn store<S: Simd>(simd: S, numbers: &mut [f32], at: usize, lanes: S::
     }
 }
 
-/// `exp`, to about 1e-7 of the result: `2^n * exp(r)`, with `r` at most half of `ln 2`. Beyond [-87, 87] it stays
-/// what it is there.
+/// `exp` of numbers in [-87, 87], to about 1e-7 of the result: `2^n * exp(r)`, with `r` at most half of `ln 2`.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let x = clamp(simd, x, 87.0);
     /// The Taylor coefficients of `exp` from the second on, bent a little to fit the whole interval.
     const POLYNOMIAL: [f32; 6] =
         [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
@@ -77,8 +99,9 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_f32s(exp, power)
 }
 
+/// Numbers brought into [-limit, limit].
 #[inline(always)]
-fn clamp<S: Simd>(simd: S, x: S::f32s, limit: f32) -> S::f32s {
+pub(crate) fn clamp<S: Simd>(simd: S, x: S::f32s, limit: f32) -> S::f32s {
     let clamped = simd.max_f32s(x, simd.splat_f32s(-limit));
     let clamped = simd.min_f32s(clamped, simd.splat_f32s(limit));
     // Processors differ in what the larger of NaN and a number is; NaN has to stay.
@@ -98,7 +121,7 @@ pub(crate) fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 /// `1 / (1 + exp(-x))`, to 2e-7 absolute.
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    let e = exp(simd, simd.neg_f32s(x));
+    let e = exp(simd, simd.neg_f32s(clamp(simd, x, 87.0)));
     let one = simd.splat_f32s(1.0);
     simd.div_f32s(one, simd.add_f32s(one, e))
 }

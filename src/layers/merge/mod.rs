@@ -5,13 +5,13 @@ mod concatenate;
 pub use concatenate::{Concatenate, SideBySide};
 
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, TryAdd, TryMul, TrySub},
+    prelude::{HasShape, TryAdd, TryMul, TrySub},
     shapes::Shape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, choose_rows, keep_rows},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -167,10 +167,9 @@ merge! {
     /// Keras: [`Multiply`](https://keras.io/api/layers/merging_layers/multiply/).
     Multiply, a, b, masks => {
         let Some([mask, other]) = masks else { return a.try_mul(b).or_device() };
-        let (ones, zeros) = (like(&a, E::one())?, like(&a, E::zero())?);
-        let a = choose(mask, a, ones.retaped())?;
-        let b = choose(other, b, ones.retaped())?;
-        choose(&mask.or(other)?, a.try_mul(b).or_device()?, zeros.retaped())
+        let a = keep_rows(a, mask.as_slice(), E::one())?;
+        let b = keep_rows(b, other.as_slice(), E::one())?;
+        keep_rows(a.try_mul(b).or_device()?, mask.or(other)?.as_slice(), E::zero())
     }
 }
 merge! {
@@ -192,28 +191,6 @@ merge! {
     }
 }
 
-/// The same number everywhere.
-fn like<S: Shape, E: Element, D: Backend<E>, T>(
-    x: &Tensor<S, E, D, T>,
-    value: E,
-) -> Result<Tensor<S, E, D>, Error> {
-    let numbers = vec![value; x.shape().num_elements()];
-    x.device().try_tensor_from_vec(numbers, *x.shape()).or_device()
-}
-
-/// `x` where the mask keeps the step, and `padding` elsewhere.
-fn choose<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    mask: &Mask,
-    x: Tensor<S, E, D, T>,
-    padding: Tensor<S, E, D, T>,
-) -> Result<Tensor<S, E, D, T>, Error> {
-    let (shape, flags) = (*x.shape(), mask.as_slice());
-    let each = shape.num_elements().checked_div(flags.len()).unwrap_or(0);
-    let keep = flags.iter().flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
-    let keep = x.device().try_tensor_from_vec(keep, shape).or_device()?;
-    keep.try_choose(x, padding).or_device()
-}
-
 /// Where one of two is masked, the other takes its place.
 fn fill_gaps<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     a: Tensor<S, E, D, T>,
@@ -221,7 +198,7 @@ fn fill_gaps<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     masks: Option<[&Mask; 2]>,
 ) -> Result<(Tensor<S, E, D, T>, Tensor<S, E, D, T>), Error> {
     let Some([mask, other]) = masks else { return Ok((a, b)) };
-    let b = choose(other, b, a.retaped())?;
-    let a = choose(mask, a, b.retaped())?;
+    let b = choose_rows(b, other.as_slice(), a.retaped())?;
+    let a = choose_rows(a, mask.as_slice(), b.retaped())?;
     Ok((a, b))
 }

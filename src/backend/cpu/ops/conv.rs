@@ -11,7 +11,7 @@ use crate::{
         cpu::{
             buffer::Buffer,
             gemm::{Matrix, product},
-            simd::vectorized,
+            simd::{add_rows, vectorized},
             threads::parallel,
         },
         tape::{Grads, put, read, record},
@@ -94,17 +94,6 @@ vectorized! {
     fn mask<'a>(to: &'a mut [f32], d_y: &'a [f32], positive: &'a [bool]) {
         for ((to, &g), &positive) in to.iter_mut().zip(d_y).zip(positive) {
             *to = if positive { g } else { 0.0 };
-        }
-    }
-}
-
-vectorized! {
-    /// Adds the rows of a matrix.
-    fn add_rows<'a>(sums: &'a mut [f32], rows: &'a [f32]) {
-        for row in rows.chunks_exact(sums.len().max(1)) {
-            for (sum, &number) in sums.iter_mut().zip(row) {
-                *sum += number;
-            }
         }
     }
 }

@@ -6,11 +6,7 @@ use dfdx::{
 use super::share;
 use crate::{
     backend::{
-        cpu::{
-            Buffer,
-            pointwise::{exponentials, sum},
-            threads::parallel,
-        },
+        cpu::{Buffer, pointwise::softmax, simd::sum, threads::parallel},
         tape::{put, read, record},
     },
     error::Error,
@@ -38,15 +34,13 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
             *loss = match clip {
                 None => {
                     let logit = row[label];
-                    let (sum, most) = exponentials(row);
-                    // What is left in the row is the softmax, for the backward pass.
-                    let share = 1.0 / sum;
-                    row.iter_mut().for_each(|x| *x *= share);
+                    // It stays in the row for the backward pass.
+                    let (sum, most) = softmax(row);
                     sum.ln() - (logit - most)
                 }
                 Some((least, most)) => {
                     let p = row[label].clamp(least, most);
-                    sum(row, |p| p.clamp(least, most)).ln() - p.ln()
+                    clipped_sum(row, least, most).ln() - p.ln()
                 }
             };
         }
@@ -74,6 +68,10 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
     Ok(losses.put_tape(tape))
 }
 
+fn clipped_sum(row: &[f32], least: f32, most: f32) -> f32 {
+    sum(row.len(), |i| row[i].clamp(least, most))
+}
+
 /// Adds the gradient of a row, `g` times that of its loss; where it was of logits, `row` is their softmax.
 fn add_gradient(d_x: &mut [f32], row: &[f32], g: f32, label: usize, clip: Option<(f32, f32)>) {
     match clip {
@@ -84,7 +82,7 @@ fn add_gradient(d_x: &mut [f32], row: &[f32], g: f32, label: usize, clip: Option
         Some((least, most)) => {
             // What was clipped has no slope.
             let inside = least..=most;
-            let share = g / sum(row, |p| p.clamp(least, most));
+            let share = g / clipped_sum(row, least, most);
             let slopes = row.iter().map(|p| if inside.contains(p) { share } else { 0.0 });
             d_x.iter_mut().zip(slopes).for_each(|(d_x, slope)| *d_x += slope);
             if inside.contains(&row[label]) {

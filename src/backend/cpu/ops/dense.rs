@@ -9,6 +9,7 @@ use crate::{
         Prepared,
         cpu::{
             gemm::{Matrix, product},
+            simd::add_rows,
             threads::{parallel, threads},
         },
         tape::{Weights, put, read, record},
@@ -69,11 +70,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
                     product(d_kernel, columns.transposed(), d_y, true);
                 });
             })?;
-            grads.with(&of_bias, |sums| {
-                for row in gradient.chunks_exact(O.max(1)) {
-                    sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
-                }
-            })?;
+            grads.with(&of_bias, |d_bias| add_rows(d_bias, &gradient))?;
             grads.give(&of_y, gradient)
         });
     }

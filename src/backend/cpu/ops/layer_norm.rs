@@ -7,24 +7,15 @@ use super::{chunks, share};
 use crate::{
     backend::{
         NormWeights,
-        cpu::{buffer::Buffer, simd::vectorized, threads::parallel},
+        cpu::{
+            buffer::Buffer,
+            simd::{sum, vectorized},
+            threads::parallel,
+        },
         tape::{put, read, record},
     },
     error::Error,
 };
-
-/// A sum, in as many parts as a vector has lanes.
-#[inline(always)]
-fn sum(numbers: impl Fn(usize) -> f32, n: usize) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0; LANES];
-    for from in (0..n - n % LANES).step_by(LANES) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += numbers(from + lane);
-        }
-    }
-    sums.iter().sum::<f32>() + (n - n % LANES..n).map(numbers).sum::<f32>()
-}
 
 vectorized! {
     /// Normalises rows, and gives for each its mean and one over its deviation.
@@ -40,8 +31,8 @@ vectorized! {
         let rows = y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
         for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
             let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
-            let mean = sum(|i| x[i], n) / n as f32;
-            let variance = sum(|i| (x[i] - mean) * (x[i] - mean), n) / n as f32;
+            let mean = sum(n, |i| x[i]) / n as f32;
+            let variance = sum(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f32;
             let inverse = 1.0 / (variance + epsilon).sqrt();
             statistics.copy_from_slice(&[mean, inverse]);
             for (((y, &x), &gamma), &beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
@@ -68,8 +59,8 @@ vectorized! {
         for (((d_x, x), d_y), statistics) in rows {
             let (gamma, x, d_y) = (&gamma[..n], &x[..n], &d_y[..n]);
             let (mean, inverse) = (statistics[0], statistics[1]);
-            let shift = sum(|i| d_y[i] * gamma[i], n) / n as f32;
-            let slope = sum(|i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse), n) / n as f32;
+            let shift = sum(n, |i| d_y[i] * gamma[i]) / n as f32;
+            let slope = sum(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f32;
             let numbers = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
             let parameters = d_gamma.iter_mut().zip(&mut *d_beta);
             for ((((d_x, &x), &g), &gamma), (d_gamma, d_beta)) in numbers.zip(parameters) {

@@ -1,24 +1,24 @@
 //! The kernels as operations on dfdx's tape.
 
+mod batch_norm;
 mod conv;
 mod crossentropy;
 mod dense;
 mod embedding;
 mod layer_norm;
 mod lstm;
-mod norm;
 mod padding;
 mod pointwise;
 mod pool;
 mod pool2d;
 
+pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
 pub(super) use embedding::embedding;
 pub(super) use layer_norm::layer_norm;
 pub(super) use lstm::lstm;
-pub(super) use norm::{batch_norm, batch_norm_train};
 pub(super) use padding::finite_padding;
 pub(super) use pointwise::{curve, dropout, softmax};
 pub(super) use pool::mean_over_steps;

@@ -1,3 +1,8 @@
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, PutTape, RandomU64, SplitTape, Tape, Tensor},
+};
+
 use crate::{
     backend::{
         cpu::{
@@ -7,10 +12,6 @@ use crate::{
         tape::{put, read, read_back, record},
     },
     error::Error,
-};
-use dfdx::{
-    shapes::{HasShape, Shape},
-    tensor::{Cpu, PutTape, RandomU64, SplitTape, Tape, Tensor},
 };
 
 /// How many numbers are a job at least, of functions that take about a nanosecond each.
@@ -51,7 +52,9 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
     let width = shape.concrete().into_iter().last().unwrap_or(1).max(1);
     let job = JOB.div_ceil(width) * width;
     parallel(y.chunks_mut(job).collect(), |rows| {
-        rows.chunks_exact_mut(width).for_each(pointwise::softmax);
+        rows.chunks_exact_mut(width).for_each(|row| {
+            pointwise::softmax(row);
+        });
     });
     let y = put(x.device(), shape, y.into())?;
     if T::OWNS_TAPE {

@@ -1,4 +1,4 @@
-//! Normalisation of rows of features: by the mean and variance of each feature, or of each row.
+//! Normalisation of rows by the mean and variance of each feature.
 
 use std::ops::Range;
 
@@ -11,7 +11,11 @@ use super::{chunks, share};
 use crate::{
     backend::{
         NormWeights, Normalised, Seen,
-        cpu::{buffer::Buffer, simd::vectorized, threads::parallel},
+        cpu::{
+            buffer::Buffer,
+            simd::{add_rows, vectorized},
+            threads::parallel,
+        },
         tape::{put, read, record},
     },
     error::Error,
@@ -22,17 +26,6 @@ type Rows<const F: usize, T> = Tensor<(usize, Const<F>), f32, Cpu, T>;
 
 /// So many rows are summed in single precision; their sums are in double.
 const BLOCK: usize = 64;
-
-vectorized! {
-    /// Adds the rows.
-    fn add<'a>(sums: &'a mut [f32], x: &'a [f32]) {
-        for row in x.chunks_exact(sums.len().max(1)) {
-            for (sum, &x) in sums.iter_mut().zip(row) {
-                *sum += x;
-            }
-        }
-    }
-}
 
 vectorized! {
     /// Adds the squares of the distances of the rows from the means.
@@ -192,7 +185,7 @@ pub(crate) fn batch_norm_train<const F: usize, T: Tape<f32, Cpu>>(
     let share = share(n * F, n);
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
     let means: Vec<f32> =
-        mean(parallel_sums(&rows, F, share, |sums, rows| add(sums, &numbers[rows])));
+        mean(parallel_sums(&rows, F, share, |sums, rows| add_rows(sums, &numbers[rows])));
     let mut variances: Vec<f32> = mean(parallel_sums(&rows, F, share, |sums, rows| {
         add_squares(sums, &numbers[rows], &means);
     }));
@@ -230,7 +223,7 @@ fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
             let means = &statistics.means;
             let all = 0..n;
             let all = std::slice::from_ref(&all);
-            let d_beta = parallel_sums(all, F, share, |sums, rows| add(sums, &gradient[rows]));
+            let d_beta = parallel_sums(all, F, share, |sums, rows| add_rows(sums, &gradient[rows]));
             let products = parallel_sums(all, F, share, |sums, rows| {
                 add_products(sums, &numbers[rows.clone()], &gradient[rows], means);
             });
