@@ -291,7 +291,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     /// [`Error::Device`].
     fn finite_padding<S: Shape, T: Tape<E, Self>>(
         x: Tensor<S, E, Self, T>,
-        mask: &Mask,
+        mask: Option<&Mask>,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
         reference::finite_padding(x, mask)
     }

@@ -12,7 +12,8 @@ use crate::{
 /// Applies one layer, with one set of weights, to each of two inputs.
 ///
 /// This is what Keras's functional API does where a layer is called twice, as in a model that compares two
-/// sentences. It has no config, and so neither has a model with it. In a `#[model]`, `#[from(both.0)]` and `#[from(both.1)]` take what it gives apart again.
+/// sentences. In a `#[model]`, `#[from(both.0)]` and `#[from(both.1)]` take what it gives apart again. It has no
+/// config, and so neither has a model with it.
 ///
 /// Keras: [shared layers](https://keras.io/guides/functional_api/#shared-layers).
 ///

@@ -72,10 +72,7 @@ fn split<In: EachStep, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: In::Data<E, D, T>,
 ) -> Result<(Tensor<In::Step, E, D, T>, In::Batch, In::Length, Option<Mask>), Error> {
     let (x, batch, length, mask) = In::split(x)?;
-    let x = match &mask {
-        Some(mask) => D::finite_padding(x, mask)?,
-        None => x,
-    };
+    let x = D::finite_padding(x, mask.as_ref())?;
     Ok((x, batch, length, mask))
 }
 

@@ -155,7 +155,7 @@ impl Backend<f32> for Cpu {
 
     fn finite_padding<S: Shape, T: Tape<f32, Self>>(
         x: Tensor<S, f32, Self, T>,
-        mask: &Mask,
+        mask: Option<&Mask>,
     ) -> Result<Tensor<S, f32, Self, T>, Error> {
         if *REFERENCE { reference::finite_padding(x, mask) } else { ops::finite_padding(x, mask) }
     }

@@ -11,8 +11,9 @@ use crate::{
 
 pub(crate) fn finite_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-    mask: &Mask,
+    mask: Option<&Mask>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
+    let Some(mask) = mask else { return Ok(x) };
     let numbers = numbers(&x);
     if numbers.is_empty() {
         return Ok(x);

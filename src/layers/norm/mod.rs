@@ -29,10 +29,7 @@ fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     mask: Option<&Mask>,
 ) -> Result<Rows<F, E, D, T>, Error> {
-    let x = match mask {
-        Some(mask) => D::finite_padding(x, mask)?,
-        None => x,
-    };
+    let x = D::finite_padding(x, mask)?;
     let rows = x.shape().num_elements().checked_div(F).unwrap_or(0);
     x.try_reshape_like(&(rows, Const)).or_device()
 }

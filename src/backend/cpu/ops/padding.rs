@@ -12,10 +12,10 @@ use crate::{
 /// The reference, where there is something to do.
 pub(crate) fn finite_padding<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
-    mask: &Mask,
+    mask: Option<&Mask>,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let mut finite = true;
-    if mask.as_slice().iter().any(|&keep| !keep) {
+    if let Some(mask) = mask.filter(|mask| mask.as_slice().iter().any(|&keep| !keep)) {
         let numbers = read(&x)?;
         let steps = numbers.chunks_exact((numbers.len() / mask.as_slice().len()).max(1));
         let mut padding = steps.zip(mask.as_slice()).filter(|(_, keep)| !**keep);

@@ -1,0 +1,122 @@
+//! The model as a layer: a chain of calls, or a graph of them.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+
+use super::Wired;
+use crate::check::{Layer, Model};
+
+pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let (input, element, device) = (model.value(0), &model.element, &model.device);
+    let out = model.output();
+    let (call, call_mut) = if model.is_chain() {
+        (chain(model, wired, false), chain(model, wired, true))
+    } else {
+        (graph(model, wired, false), graph(model, wired, true))
+    };
+    let data = |signal: &TokenStream| quote!(<#signal as ::kerata::signal::Signal>::Data<#element, #device, KerataTape>);
+    let (x, y) = (data(&input), data(&out));
+    quote! {
+        impl #generics ::kerata::Layer<#input, #element, #device> for #this #clause {
+            type Out = #out;
+
+            fn call<KerataTape: ::kerata::model::Tape<#element, #device>>(
+                &self,
+                x: #x,
+            ) -> ::core::result::Result<#y, ::kerata::Error> {
+                #call
+            }
+
+            fn call_mut<KerataTape: ::kerata::model::Tape<#element, #device>>(
+                &mut self,
+                x: #x,
+            ) -> ::core::result::Result<#y, ::kerata::Error> {
+                #call_mut
+            }
+        }
+    }
+}
+
+/// The call of one layer.
+fn apply(layer: &Layer, wired: &Wired, training: bool) -> TokenStream {
+    let (through, name) = (&wired.through.layer, &layer.name);
+    if training {
+        quote!(#through::call_mut::<KerataTape>(&mut self.#name, x)?)
+    } else {
+        quote!(#through::call::<KerataTape>(&self.#name, x)?)
+    }
+}
+
+fn chain(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
+    let calls = model.layers.iter().zip(wired).map(|(layer, wired)| {
+        let call = apply(layer, wired, training);
+        quote!(let x = #call;)
+    });
+    quote! {
+        #(#calls)*
+        ::core::result::Result::Ok(x)
+    }
+}
+
+/// Branches: the values wait without a tape, and the tape goes from call to call.
+fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
+    let (element, device) = (&model.element, &model.device);
+    let signal = |number| {
+        let signal = model.value(number);
+        quote!(<#signal as ::kerata::signal::Signal>)
+    };
+    let calls = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
+        let shared = layer.from.iter().map(|&from| shared(model, from));
+        let shared = match layer.from.as_slice() {
+            [_] => quote!(#(#shared)*),
+            _ => quote!((#(#shared,)*)),
+        };
+        let (reaches, gives) = (&wired.input, signal(i + 1));
+        let (call, result) = (apply(layer, wired, training), variable(i + 1));
+        quote! {
+            let x = <#reaches as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(
+                #shared,
+                tape,
+            );
+            let x = #call;
+            let (#result, tape) = #gives::split_tape::<#element, #device, KerataTape>(x);
+        }
+    });
+    let (first, input) = (variable(0), signal(0));
+    let (last, out) = (variable(model.layers.len()), signal(model.layers.len()));
+    quote! {
+        let (#first, tape) = #input::split_tape::<#element, #device, KerataTape>(x);
+        #(#calls)*
+        ::core::result::Result::Ok(
+            #out::put_tape::<#element, #device, KerataTape>(#last, tape),
+        )
+    }
+}
+
+fn variable(number: usize) -> Ident {
+    quote::format_ident!("value{number}")
+}
+
+/// The data of a value, once more.
+fn shared(model: &Model, number: usize) -> TokenStream {
+    let (element, device) = (&model.element, &model.device);
+    let part = number.checked_sub(model.part(0)).map(|index| &model.parts[index]);
+    match part {
+        Some(part) => {
+            let (pair, at) = (model.value(part.of), Literal::usize_unsuffixed(part.at));
+            let (checked, data) =
+                (model.checked(number, "CHECK", part.span), shared(model, part.of));
+            quote! {
+                <#checked as ::kerata::model::Part<#at, #pair>>::take::<#element, #device>(#data)
+            }
+        }
+        None => {
+            let (signal, variable) = (model.value(number), variable(number));
+            quote! {
+                <#signal as ::kerata::signal::Signal>::share::<#element, #device>(&#variable)
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a model says of itself: its summary, and its config.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Through, Wired};
+use crate::check::Model;
+
+pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let (element, device) = (&model.element, &model.device);
+    let (input, out, title) = (model.value(0), model.output(), model.item.ident.to_string());
+    let rows = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
+        let (Wired { ty, input, .. }, gives) = (wired, model.value(i + 1));
+        let Through { layer: call, parameters, .. } = &wired.through;
+        let name = layer.text();
+        let from = layer.from.iter().map(|&from| source(model, from));
+        quote! {
+            ::kerata::model::Row::of::<#ty, #input, #gives>(
+                #name,
+                &[#(#from),*],
+                #call::DROPS_MASK,
+                #parameters::PARAMS,
+                #parameters::TRAINABLE,
+            )
+        }
+    });
+    quote! {
+        impl #generics ::kerata::model::Model<#element, #device> for #this #clause {
+            type Input = #input;
+            type Output = #out;
+
+            fn summary() -> ::kerata::model::Summary {
+                ::kerata::model::Summary::new(#title, ::std::vec![#(#rows),*])
+            }
+        }
+    }
+}
+
+/// A chain is a `Sequential` in Keras, other models are `Functional`, if all layers have a config there.
+pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
+    let class = if model.is_chain() { "Sequential" } else { "Functional" };
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let (input, element, device) = (model.value(0), &model.element, &model.device);
+    let given = clause.map(|clause| &clause.predicates);
+    let given = given.into_iter().flatten();
+    // With a lifetime in front, a bound on a type that is known may also be one that does not hold.
+    let clause = wired.iter().zip(&model.layers).map(|(Wired { ty, .. }, layer)| {
+        quote_spanned!(layer.ty.span() => for<'kerata> #ty: ::kerata::config::Configured)
+    });
+    let clause = quote!(where #(#given,)* #(#clause,)*);
+    let shows = model.layers.iter().zip(wired).map(|(layer, wired)| {
+        let (shown, name) = (&wired.through.shown, &layer.name);
+        let (span, text) = (layer.ty.span(), layer.text());
+        let from = layer.from.iter().map(|&from| source(model, from));
+        let from = (!model.is_chain()).then(|| quote!(visitor.from(&[#(#from),*]);));
+        quote_spanned! {span =>
+            #from
+            #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);
+        }
+    });
+    quote! {
+        impl #generics ::kerata::config::Layers<#input, #element, #device> for #this #clause {
+            fn layers<KerataVisitor: ::kerata::config::LayerVisitor>(
+                &mut self,
+                visitor: &mut KerataVisitor,
+            ) {
+                #(#shows)*
+            }
+        }
+
+        impl #generics ::kerata::config::Configured for #this #clause {
+            const CLASS: &'static str = #class;
+            type Element = #element;
+            type Device = #device;
+
+            fn describe(&mut self, fields: &mut ::kerata::config::Fields) {
+                fields.layers::<#input, Self, #element, #device>(self);
+            }
+
+            fn accepts(class: &str) -> bool {
+                class == #class || class == "Functional"
+            }
+        }
+    }
+}
+
+/// The name of a value.
+fn source(model: &Model, number: usize) -> String {
+    match (number, number.checked_sub(model.part(0))) {
+        (0, _) => "input".to_owned(),
+        (_, Some(index)) => {
+            let part = &model.parts[index];
+            format!("{}.{}", source(model, part.of), part.at)
+        }
+        (_, None) => model.layers[number - 1].text(),
+    }
+}

@@ -1,0 +1,224 @@
+//! What a model turns into.
+
+mod calls;
+mod checks;
+mod describe;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Attribute, Type, spanned::Spanned};
+
+use crate::{
+    check::{Layer, Model},
+    infer,
+};
+
+/// What has been worked out for one field.
+struct Wired {
+    /// The type, with the sizes filled in.
+    ty: Type,
+    /// The signal that reaches it.
+    input: TokenStream,
+    /// How it is called, built and visited.
+    through: Through,
+}
+
+/// The paths that the functions of a layer are called through.
+///
+/// In a struct without generic parameters these go by way of the check of the wiring, and so they are
+/// silent where that has failed. A check cannot depend on generic parameters; there the layer's own traits
+/// are named, always with the same span, so that the compiler tells the same error once.
+struct Through {
+    layer: TokenStream,
+    build: TokenStream,
+    parameters: TokenStream,
+    /// Through which the config is written and read.
+    shown: TokenStream,
+}
+
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
+    let parts = [
+        item(model, &wired),
+        checks::wires(model, &wired),
+        checks::output_check(model),
+        calls::layer(model, &wired),
+        parameters(model, &wired),
+        describe::described(model, &wired),
+        describe::configured(model, &wired),
+    ];
+    parts.into_iter().collect()
+}
+
+impl Model {
+    fn this(&self) -> TokenStream {
+        // Lints take what has the span of a macro for what it is.
+        let name = &self.item.ident;
+        let name = Ident::new(&name.to_string(), Span::call_site().located_at(name.span()));
+        let (_, generics, _) = self.item.generics.split_for_impl();
+        quote!(#name #generics)
+    }
+
+    /// The signal of a value.
+    fn value(&self, number: usize) -> TokenStream {
+        self.value_at(number, Span::call_site())
+    }
+
+    fn value_at(&self, number: usize, span: Span) -> TokenStream {
+        let (name, number) = (&self.item.ident, Literal::usize_unsuffixed(number));
+        let (_, generics, _) = self.item.generics.split_for_impl();
+        let name = Ident::new(&name.to_string(), span);
+        quote_spanned!(span => <#name #generics as ::kerata::model::Wire<#number>>::Signal)
+    }
+
+    fn output(&self) -> TokenStream {
+        self.value(self.layers.len())
+    }
+
+    /// The number of a part among the values.
+    fn part(&self, index: usize) -> usize {
+        self.layers.len() + 1 + index
+    }
+
+    fn reaches(&self, layer: &Layer) -> TokenStream {
+        match layer.from.as_slice() {
+            [one] => self.value(*one),
+            several => {
+                let values = several.iter().map(|&value| self.value(value));
+                quote!(::kerata::Inputs<(#(#values,)*)>)
+            }
+        }
+    }
+
+    /// `Checked<..>` of one of the checks of a value, at its place.
+    fn checked(&self, number: usize, check: &str, span: Span) -> TokenStream {
+        if self.is_generic() {
+            return quote_spanned!(span => ::kerata::model::Checked<0>);
+        }
+        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
+        let check = Ident::new(check, span);
+        quote_spanned! {span =>
+            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::#check }>
+        }
+    }
+
+    /// Whether each layer takes what the one before it gives.
+    fn is_chain(&self) -> bool {
+        self.layers.iter().enumerate().all(|(i, layer)| layer.from == [i])
+    }
+}
+
+fn wire(model: &Model, i: usize) -> Wired {
+    let layer = &model.layers[i];
+    let (input, span) = (model.reaches(layer), layer.ty.span());
+    let ty = if infer::holes(&layer.ty).is_empty() {
+        layer.ty.clone()
+    } else {
+        let probe = infer::fill(&layer.ty, &quote!(0));
+        let size = if model.is_generic() {
+            quote!(0)
+        } else {
+            quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE)
+        };
+        infer::fill(&layer.ty, &size)
+    };
+    let (element, device) = (&model.element, &model.device);
+    let checked = model.checked(i + 1, "CHECK", span);
+    let shown = quote_spanned! {span =>
+        <#checked as ::kerata::config::Shown<#ty, #input>>
+    };
+    let through = if model.is_generic() {
+        Through {
+            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
+            build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
+            parameters: quote_spanned! {span =>
+                <#ty as ::kerata::parameters::Parameters<#element, #device>>
+            },
+            shown,
+        }
+    } else {
+        let field = model.checked(i + 1, "FIELD", span);
+        let field = quote_spanned! {span =>
+            <#field as ::kerata::model::Field<#ty, #element, #device>>
+        };
+        Through {
+            layer: quote_spanned! {span =>
+                <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
+            },
+            build: field.clone(),
+            parameters: field,
+            shown,
+        }
+    };
+    Wired { ty, input, through }
+}
+
+/// The struct itself, with the sizes filled in.
+fn item(model: &Model, wired: &[Wired]) -> TokenStream {
+    let mut item = model.item.clone();
+    for (field, wired) in item.fields.iter_mut().zip(wired) {
+        field.ty = wired.ty.clone();
+    }
+    let derived = |name: &str| item.attrs.iter().any(|attribute| derives(attribute, name));
+    let derives = [("Clone", quote!(::core::clone::Clone)), ("Debug", quote!(::core::fmt::Debug))];
+    let derives = derives.iter().filter(|(name, _)| !derived(name)).map(|(_, path)| path);
+    quote! {
+        #[derive(#(#derives),*)]
+        #item
+    }
+}
+
+fn derives(attribute: &Attribute, name: &str) -> bool {
+    let mut found = false;
+    if attribute.path().is_ident("derive") {
+        // What does not parse here is told by the derive itself.
+        let _ = attribute.parse_nested_meta(|meta| {
+            found |= meta.path.segments.last().is_some_and(|last| last.ident == name);
+            Ok(())
+        });
+    }
+    found
+}
+
+fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let (element, device) = (&model.element, &model.device);
+    let fields = model.layers.iter().zip(wired.iter().map(|wired| &wired.through));
+    let builds = fields.clone().map(|(layer, Through { build, .. })| {
+        let (name, span) = (&layer.name, layer.ty.span());
+        quote_spanned!(span => #name: #build::build(dev)?)
+    });
+    let counts =
+        fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::PARAMS));
+    let trainable =
+        fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::TRAINABLE));
+    let visits = fields.map(|(layer, Through { parameters, .. })| {
+        let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
+        quote_spanned! {span =>
+            visitor.enter(#text);
+            #parameters::visit::<KerataVisitor>(&mut self.#name, visitor)?;
+            visitor.leave();
+        }
+    });
+    quote! {
+        impl #generics ::kerata::parameters::Build<#element, #device> for #this #clause {
+            fn build(dev: &#device) -> ::core::result::Result<Self, ::kerata::Error> {
+                ::core::result::Result::Ok(Self { #(#builds,)* })
+            }
+        }
+
+        impl #generics ::kerata::parameters::Parameters<#element, #device> for #this #clause {
+            const PARAMS: usize = 0 #(#counts)*;
+            const TRAINABLE: usize = 0 #(#trainable)*;
+
+            fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
+                &mut self,
+                visitor: &mut KerataVisitor,
+            ) -> ::core::result::Result<(), ::kerata::Error> {
+                #(#visits)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    }
+}
