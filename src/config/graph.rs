@@ -76,62 +76,68 @@ impl Fields {
     {
         self.dtype::<E>();
         let inputs = AnySignal::parts::<In>();
-        if self.mode == Mode::Write {
-            self.write_as(FUNCTIONAL);
-            let mut names = Names(Vec::new());
-            layers.layers(&mut names);
-            let mut writer = Writer { fields: self, list: Vec::new(), values: Values::default() };
-            for (i, (place, wire)) in inputs.into_iter().enumerate() {
-                let mut name =
-                    if i == 0 { "input_layer".into() } else { format!("input_layer_{i}") };
-                while names.0.contains(&name) {
-                    name.push('_');
-                }
-                let mut layer = input_layer(&name, &wire, dtype_of::<E>());
-                layer["name"] = json!(name);
-                layer["inbound_nodes"] = json!([]);
-                writer.list.push(layer);
-                writer.values.inputs.push((place, (name, 0)));
-            }
-            layers.layers(&mut writer);
-            let Writer { list, values, .. } = writer;
-            let ends: fn(Vec<Tensor>) -> Value = |tensors| {
-                let list: Vec<Value> =
-                    tensors.iter().map(|(name, i)| json!([name, 0, i])).collect();
-                if list.len() == 1 { list[0].clone() } else { list.into() }
-            };
-            self.out.insert("layers".into(), list.into());
-            self.out.insert("input_layers".into(), ends(values.of("input")));
-            self.out.insert("output_layers".into(), ends(values.reach()));
-            return;
+        match self.mode {
+            Mode::Write => self.write_graph::<In, L, E, D>(layers, inputs),
+            _ => self.read_graph::<In, L, E, D>(layers, &inputs),
         }
-        let list = match self.given.remove("layers") {
-            Some(Value::Array(list)) => list,
-            _ => Vec::new(),
+    }
+
+    fn write_graph<In, L, E, D>(&mut self, layers: &mut L, inputs: Vec<(String, AnySignal)>)
+    where
+        In: Signal,
+        L: Layers<In, E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        self.write_as(FUNCTIONAL);
+        let mut names = Names(Vec::new());
+        layers.layers(&mut names);
+        let mut writer = Writer { fields: self, list: Vec::new(), values: Values::default() };
+        for (i, (place, wire)) in inputs.into_iter().enumerate() {
+            let mut name = if i == 0 { "input_layer".into() } else { format!("input_layer_{i}") };
+            while names.0.contains(&name) {
+                name.push('_');
+            }
+            let mut layer = input_layer(&name, &wire, dtype_of::<E>());
+            layer["name"] = json!(name);
+            layer["inbound_nodes"] = json!([]);
+            writer.list.push(layer);
+            writer.values.inputs.push((place, (name, 0)));
+        }
+        layers.layers(&mut writer);
+        let Writer { list, values, .. } = writer;
+        let ends: fn(Vec<Tensor>) -> Value = |tensors| {
+            let list: Vec<Value> = tensors.iter().map(|(name, i)| json!([name, 0, i])).collect();
+            if list.len() == 1 { list[0].clone() } else { list.into() }
         };
+        self.out.insert("layers".into(), list.into());
+        self.out.insert("input_layers".into(), ends(values.of("input")));
+        self.out.insert("output_layers".into(), ends(values.reach()));
+    }
+
+    fn read_graph<In, L, E, D>(&mut self, layers: &mut L, inputs: &[(String, AnySignal)])
+    where
+        In: Signal,
+        L: Layers<In, E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        let list = self.given_layers();
         let mut reader =
             Reader { fields: self, nodes: Vec::new(), count: 0, values: Values::default() };
         let mut given: Vec<(Config, Tensor)> = Vec::new();
-        for value in list {
-            let from = value.get("inbound_nodes").map(tensors).unwrap_or_default();
-            match Config::try_from(value) {
-                Ok(config) => {
-                    let name =
-                        config.config.get("name").and_then(Value::as_str).unwrap_or_default();
-                    let tensor = (name.to_owned(), 0);
-                    // Keras writes down how it makes a mask, too.
-                    let of_mask =
-                        config.module.as_ref().is_some_and(|m| m.starts_with("keras.src.ops"));
-                    if config.class_name == "InputLayer" {
-                        given.push((config, tensor));
-                    } else if !of_mask {
-                        reader.nodes.push(Node { config, tensor, from, taken: false });
-                    }
-                }
-                Err(e) => reader.fields.difference("layers", "each is a config", e.to_string()),
+        for (config, nodes) in list {
+            let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default();
+            let tensor = (name.to_owned(), 0);
+            // Keras writes down how it makes a mask, too.
+            let of_mask = config.module.as_ref().is_some_and(|m| m.starts_with("keras.src.ops"));
+            if config.class_name == "InputLayer" {
+                given.push((config, tensor));
+            } else if !of_mask {
+                reader.nodes.push(Node { config, tensor, from: tensors(&nodes), taken: false });
             }
         }
-        reader.inputs(&inputs, &given);
+        reader.inputs(inputs, &given);
         layers.layers(&mut reader);
         reader.finish();
     }

@@ -125,17 +125,8 @@ impl Fields {
             self.out.insert("build_input_shape".into(), json!(input.sizes));
             return;
         }
-        let given = match self.given.remove("layers") {
-            Some(Value::Array(list)) => list,
-            _ => Vec::new(),
-        };
-        let mut list = Vec::new();
-        for value in given {
-            match Config::try_from(value) {
-                Ok(config) => list.push(config),
-                Err(e) => self.difference("layers", "each is a config", e.to_string()),
-            }
-        }
+        let mut list: Vec<Config> =
+            self.given_layers().into_iter().map(|(config, _)| config).collect();
         if list.first().is_some_and(|first| first.class_name == "InputLayer") {
             list.remove(0);
         }
@@ -146,6 +137,20 @@ impl Fields {
             let found = format!("the JSON says {}: {}", list.len(), classes(&list));
             self.difference("layers", &format!("the type says {count}"), found);
         }
+    }
+
+    /// The layers that are given, each with its `inbound_nodes`, if it has some.
+    pub(super) fn given_layers(&mut self) -> Vec<(Config, Value)> {
+        let Some(Value::Array(list)) = self.given.remove("layers") else { return Vec::new() };
+        let mut layers = Vec::new();
+        for mut value in list {
+            let nodes = value.get_mut("inbound_nodes").map(Value::take).unwrap_or_default();
+            match Config::try_from(value) {
+                Ok(config) => layers.push((config, nodes)),
+                Err(e) => self.difference("layers", "each is a config", e.to_string()),
+            }
+        }
+        layers
     }
 }
 
