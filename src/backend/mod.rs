@@ -88,6 +88,17 @@ pub struct LstmInputs<
 pub type LstmOutputs<B, L, const H: usize, E, D, T> =
     (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
 
+/// The weights of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvWeights<'a, E: Element, D: Backend<E>> {
+    /// As a matrix, `(cells * channels, filters)`.
+    pub kernel: &'a Tensor<(usize, usize), E, D>,
+    /// Shape `(filters,)`.
+    pub bias: Option<&'a Tensor<(usize,), E, D>>,
+    /// What the device has made of the kernel.
+    pub prepared: &'a Prepared,
+}
+
 /// What normalised numbers become: `x * gamma + beta`.
 #[derive(Debug, Clone, Copy)]
 pub struct NormWeights<'a, const F: usize, E: Element, D: Backend<E>> {
@@ -164,19 +175,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::lstm_last(inputs, weights)
     }
 
-    /// A convolution over images; the kernel as a matrix `(cells * channels, filters)`. `then` is done to what
-    /// it gives.
+    /// A convolution over images. `then` is done to what it gives.
     ///
     /// # Errors
     /// [`Error::Device`].
     fn conv2d<T: Tape<E, Self>>(
         x: Tensor<ImageShape, E, Self, T>,
-        kernel: Tensor<(usize, usize), E, Self>,
-        bias: Option<Tensor<(usize,), E, Self>>,
+        weights: ConvWeights<'_, E, Self>,
         window: &Window,
         then: Finish,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
-        reference::conv2d(x, kernel, bias, window, then)
+        reference::conv2d(x, weights, window, then)
     }
 
     /// One number of each window and channel.

@@ -34,23 +34,40 @@ pub(crate) fn read_back<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Buffer {
     buffer
 }
 
-/// The numbers of weights, and the tensor that they were read from.
+/// The tensor that numbers were read from.
+#[derive(Debug)]
+pub(crate) struct Origin<S: Shape>(Tensor<S, f32, Cpu>);
+
+impl<S: Shape> Origin<S> {
+    /// Whether the numbers are still those of a tensor. The tensor they were read from is held, so its memory
+    /// can neither be written to nor be given to another: a tensor in the same place has the same numbers.
+    pub(crate) fn is(&self, of: &Tensor<S, f32, Cpu>) -> bool {
+        self.0.shape() == of.shape()
+            && (of.shape().num_elements() == 0
+                || corners(&self.0).zip(corners(of)).all(|(a, b)| a == b))
+    }
+}
+
+/// The numbers of weights, and where they were read from.
 #[derive(Debug)]
 pub(crate) struct Weights<S: Shape> {
-    of: Tensor<S, f32, Cpu>,
+    origin: Origin<S>,
     numbers: Buffer,
 }
 
 impl<S: Shape> Weights<S> {
     pub(crate) fn read(of: &Tensor<S, f32, Cpu>) -> Result<Self, Error> {
-        Ok(Self { of: of.clone(), numbers: read(of)? })
+        Ok(Self { origin: Origin(of.clone()), numbers: read(of)? })
     }
 
-    /// Whether the numbers are still those of a tensor. The tensor they were read from is held, so its memory
-    /// can neither be written to nor be given to another: a tensor in the same place has the same numbers.
+    /// Whether the numbers are still those of a tensor.
     pub(crate) fn are_of(&self, of: &Tensor<S, f32, Cpu>) -> bool {
-        self.of.shape() == of.shape()
-            && (self.is_empty() || corners(&self.of).zip(corners(of)).all(|(a, b)| a == b))
+        self.origin.is(of)
+    }
+
+    /// The numbers alone, for who makes something else of them.
+    pub(crate) fn take(self) -> (Origin<S>, Buffer) {
+        (self.origin, self.numbers)
     }
 }
 

@@ -9,7 +9,8 @@ use pulp::{Arch, Simd, WithSimd};
 use super::{
     buffer::Buffer,
     gemm::{Matrix, product},
-    simd::{Packed, load, sigmoid, store, tanh},
+    packed::Packed,
+    simd::{load, sigmoid, store, tanh},
     steps::Steps,
 };
 
@@ -117,7 +118,7 @@ pub(crate) fn forward(
             }
         };
         if let Some((h, _)) = before {
-            recurrent.add_product(h, gates);
+            recurrent.product(h, gates, true);
         }
         Arch::new().dispatch(Gates {
             units,
@@ -302,7 +303,7 @@ pub(crate) fn backward(
             carry_c: &mut carry_c[..count * units],
         });
         if t > 0 || kept.initial.is_some() {
-            recurrent_transposed.add_product(gates, &mut carry_h[..count * units]);
+            recurrent_transposed.product(gates, &mut carry_h[..count * units], true);
         }
     }
 

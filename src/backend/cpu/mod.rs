@@ -3,9 +3,11 @@
 //! With the environment variable `KERATA_BACKEND=reference` the reference is used in their place.
 
 mod buffer;
+mod conv;
 mod gemm;
 mod lstm;
 mod ops;
+mod packed;
 mod pointwise;
 mod simd;
 mod steps;
@@ -24,8 +26,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
-    Normalised, Pooling, Prepared, Seen, Window, reference,
+    Backend, ConvWeights, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights,
+    NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
 use pointwise::Curve;
@@ -62,15 +64,14 @@ impl Backend<f32> for Cpu {
 
     fn conv2d<T: Tape<f32, Self>>(
         x: Tensor<ImageShape, f32, Self, T>,
-        kernel: Tensor<(usize, usize), f32, Self>,
-        bias: Option<Tensor<(usize,), f32, Self>>,
+        weights: ConvWeights<'_, f32, Self>,
         window: &Window,
         then: Finish,
     ) -> Result<Tensor<ImageShape, f32, Self, T>, Error> {
         if *REFERENCE {
-            reference::conv2d(x, kernel, bias, window, then)
+            reference::conv2d(x, weights, window, then)
         } else {
-            ops::conv2d(x, kernel, bias, window, then)
+            ops::conv2d(x, weights, window, then)
         }
     }
 

@@ -1,6 +1,6 @@
 //! Vector code, by the crate `pulp`: AVX-512, AVX2 with FMA, NEON or plain code, chosen at run time.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 
 /// Makes a function of plain loops that the compiler turns into vector code for the machine that it runs on.
 /// What the loops call has to be inlined.
@@ -126,122 +126,10 @@ pub(crate) fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.div_f32s(one, simd.add_f32s(one, e))
 }
 
-/// How many rows the micro-kernel takes at a time, and how many vectors of columns.
-const ROWS: usize = 8;
-const VECTORS: usize = 2;
-
-/// A matrix of `k` rows and `n` columns, packed in panels of columns so that many small products can use it
-/// again.
-#[derive(Debug)]
-pub(crate) struct Packed {
-    panels: super::Buffer,
-    k: usize,
-    n: usize,
-    width: usize,
-}
-
-impl Packed {
-    /// Packs a row-major matrix, or the transpose of one, given by `at(row, column)`.
-    pub(crate) fn new(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
-        struct Width;
-        impl WithSimd for Width {
-            type Output = usize;
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, _: S) -> usize {
-                VECTORS * S::F32_LANES
-            }
-        }
-        let width = Arch::new().dispatch(Width);
-        let mut panels = super::Buffer::zeros(n.div_ceil(width) * width * k);
-        for (i, panel) in panels.chunks_exact_mut((width * k).max(1)).enumerate() {
-            for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
-                let columns = i * width..n.min((i + 1) * width);
-                packed.iter_mut().zip(columns).for_each(|(p, column)| *p = at(row, column));
-            }
-        }
-        Self { panels, k, n, width }
-    }
-
-    /// `c += a . self` for the rows of `a`, each of `k` numbers; `c` has rows of `n`.
-    pub(crate) fn add_product(&self, a: &[f32], c: &mut [f32]) {
-        if self.k == 0 || self.n == 0 {
-            return;
-        }
-        assert_eq!(a.len() / self.k, c.len() / self.n, "the rows of a product");
-        Arch::new().dispatch(AddProduct { packed: self, a, c });
-    }
-}
-
-struct AddProduct<'a> {
-    packed: &'a Packed,
-    a: &'a [f32],
-    c: &'a mut [f32],
-}
-
-impl WithSimd for AddProduct<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { packed, a, c } = self;
-        let (k, n, width) = (packed.k, packed.n, packed.width);
-        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
-            let column = i * width;
-            let mut row = 0;
-            let rows = a.len() / k;
-            while row < rows {
-                let (a, c) = (&a[row * k..], &mut c[row * n..]);
-                macro_rules! block {
-                    ($($m:literal)*) => {
-                        match rows - row {
-                            $($m => block::<S, $m>(simd, panel, a, c, k, n, column),)*
-                            _ => block::<S, ROWS>(simd, panel, a, c, k, n, column),
-                        }
-                    };
-                }
-                block!(1 2 3 4 5 6 7);
-                row += ROWS;
-            }
-        }
-    }
-}
-
-/// `M` rows times one panel.
-#[inline(always)]
-fn block<S: Simd, const M: usize>(
-    simd: S,
-    panel: &[f32],
-    a: &[f32],
-    c: &mut [f32],
-    k: usize,
-    n: usize,
-    column: usize,
-) {
-    let lanes = S::F32_LANES;
-    let rows: [&[f32]; M] = std::array::from_fn(|row| &a[row * k..(row + 1) * k]);
-    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; M];
-    let (panel, _) = S::as_simd_f32s(panel);
-    for (i, columns) in panel.chunks_exact(VECTORS).enumerate().take(k) {
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            let factor = simd.splat_f32s(row[i]);
-            for (sum, &column) in sums.iter_mut().zip(columns) {
-                *sum = simd.mul_add_e_f32s(factor, column, *sum);
-            }
-        }
-    }
-    for (row, sums) in sums.iter().enumerate() {
-        let c = &mut c[row * n..(row + 1) * n];
-        for (v, &sum) in sums.iter().enumerate() {
-            let at = column + v * lanes;
-            if at < n {
-                store(simd, c, at, simd.add_f32s(load(simd, c, at), sum));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use pulp::{Arch, WithSimd};
+
     use super::*;
 
     struct Both<'a>(&'a [f32], &'a mut [f32], &'a mut [f32]);
@@ -272,25 +160,6 @@ mod tests {
                 "sigmoid({x}) = {}",
                 sigmoid[i]
             );
-        }
-    }
-
-    #[test]
-    fn packed_products_are_products() {
-        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (8, 16, 32), (17, 9, 65), (0, 4, 4), (9, 33, 31)] {
-            let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;
-            let (a, b): (Vec<f32>, Vec<f32>) =
-                ((0..m * k).map(number).collect(), (0..k * n).map(|i| number(i + 5)).collect());
-            let packed = Packed::new(k, n, |row, column| b[row * n + column]);
-            let mut c = vec![1.0; m * n];
-            packed.add_product(&a, &mut c);
-            for row in 0..m {
-                for column in 0..n {
-                    let sum: f32 = (0..k).map(|i| a[row * k + i] * b[i * n + column]).sum();
-                    let found = c[row * n + column];
-                    assert!((found - 1.0 - sum).abs() < 1e-4, "{m} {k} {n}: {found} {sum}");
-                }
-            }
         }
     }
 }

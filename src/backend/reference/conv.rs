@@ -9,7 +9,7 @@ use dfdx::{
 
 use crate::{
     backend::{
-        Backend, Element,
+        Backend, ConvWeights, Element,
         window::{Finish, ImageShape, Pooling, Window},
         zeros_after,
     },
@@ -41,11 +41,11 @@ fn windows<E: Element, D: Backend<E>, T: Tape<E, D>>(
 
 pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
-    kernel: Tensor<(usize, usize), E, D>,
-    bias: Option<Tensor<(usize,), E, D>>,
+    weights: ConvWeights<'_, E, D>,
     window: &Window,
     then: Finish,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let ConvWeights { kernel, bias, .. } = weights;
     let (batch, _, _, channels) = *x.shape();
     let filters = kernel.shape().1;
     let out = (batch, window.places[0], window.places[1], filters);
@@ -55,7 +55,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let windows = windows(x, window, E::zero())?;
     let windows = windows.try_reshape_like(&(rows, window.cells() * channels)).or_device()?;
-    let mut y = windows.try_matmul(kernel).or_device()?;
+    let mut y = windows.try_matmul(kernel.clone()).or_device()?;
     if let Some(bias) = bias {
         let bias =
             bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&(rows, filters)).or_device()?;

@@ -5,7 +5,7 @@ use super::{
     Dynamic, DynamicValue, LayerWeight, MAX_NUMBERS, dense::known_features, weights, words,
 };
 use crate::{
-    backend::{Backend, Finish, ImageShape, Pooling, Window, numbers},
+    backend::{Backend, ConvWeights, Finish, ImageShape, Pooling, Prepared, Window, numbers},
     config::{
         AnySignal, Initializer,
         custom::{ActivationFunction, Options},
@@ -173,13 +173,10 @@ impl Dynamic for Convolution {
         let bias = self.weights.get(1).map(|bias| bias.values.clone());
         let bias = bias.map(|bias| dev.try_tensor_from_vec(bias, (self.filters,)));
         let x = dev.try_tensor_from_vec(x.into_values(), shape).or_device()?;
-        let y = numbers(&Cpu::conv2d(
-            x,
-            kernel,
-            bias.transpose().or_device()?,
-            &window,
-            Finish::Nothing,
-        )?);
+        let bias = bias.transpose().or_device()?;
+        let weights =
+            ConvWeights { kernel: &kernel, bias: bias.as_ref(), prepared: &Prepared::default() };
+        let y = numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?);
         let y = self.activation.apply(y, self.filters)?;
         self.slider.value(shape.0, &window, self.filters, y)
     }

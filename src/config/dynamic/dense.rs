@@ -2,7 +2,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
 use super::{Dynamic, DynamicValue, LayerWeight, weights, words};
 use crate::{
-    backend::{Backend, Finish, Window, numbers},
+    backend::{Backend, ConvWeights, Finish, Prepared, Window, numbers},
     config::{
         AnySignal, Initializer, SignalKind,
         custom::{ActivationFunction, Options},
@@ -28,13 +28,9 @@ pub(super) fn linear(
     let one = [1, 1];
     let window =
         Window { size: one, kernel: one, stride: one, dilation: one, before: [0, 0], places: one };
-    Ok(numbers(&Cpu::conv2d(
-        x,
-        kernel.clone(),
-        bias.transpose().or_device()?,
-        &window,
-        Finish::Nothing,
-    )?))
+    let bias = bias.transpose().or_device()?;
+    let weights = ConvWeights { kernel, bias: bias.as_ref(), prepared: &Prepared::default() };
+    Ok(numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?))
 }
 
 pub(super) fn matrix(

@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{UseBias, WithBias, window};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, ConvWeights, Element, Prepared},
     config::{Configured, Convolution, Fields},
     error::{Error, OrDevice},
     init,
@@ -59,6 +59,7 @@ pub struct Conv1d<
     pub kernel: Tensor<Rank3<K, I, O>, E, D>,
     /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
     pub bias: Tensor<Rank1<O>, E, D>,
+    prepared: Prepared,
     options: PhantomData<(A, P, U)>,
 }
 
@@ -96,7 +97,9 @@ where
         let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, DILATION])?;
         let kernel = self.kernel.clone().try_reshape_like(&(K * I, O)).or_device()?;
         let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
-        let y = D::conv2d(x, kernel, U::USE_BIAS.then_some(bias), &window, A::FINISH)?;
+        let bias = U::USE_BIAS.then_some(&bias);
+        let weights = ConvWeights { kernel: &kernel, bias, prepared: &self.prepared };
+        let y = D::conv2d(x, weights, &window, A::FINISH)?;
         A::finish(y.try_reshape_like(&out).or_device()?)
     }
 }
@@ -138,6 +141,7 @@ for_conv1d!(Build<E, D>, []
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const, Const), K * I, K * O)?,
             bias: init::zeros(dev, (Const,))?,
+            prepared: Prepared::default(),
             options: PhantomData,
         })
     }

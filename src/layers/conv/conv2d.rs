@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{ImagePadding, UseBias, WithBias, window};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, ConvWeights, Element, Prepared},
     config::{Configured, Convolution, Fields},
     error::{Error, OrDevice},
     init,
@@ -69,6 +69,7 @@ pub struct Conv2d<
     pub kernel: Tensor<Rank4<KH, KW, I, O>, E, D>,
     /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
     pub bias: Tensor<Rank1<O>, E, D>,
+    prepared: Prepared,
     options: PhantomData<(A, P, U)>,
 }
 
@@ -117,7 +118,9 @@ where
         let window = window::<P>(size, [KH, KW], [STRIDE; 2], [DILATION; 2])?;
         let kernel = self.kernel.clone().try_reshape_like(&(KH * KW * I, O)).or_device()?;
         let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
-        let y = D::conv2d(x, kernel, U::USE_BIAS.then_some(bias), &window, A::FINISH)?;
+        let bias = U::USE_BIAS.then_some(&bias);
+        let weights = ConvWeights { kernel: &kernel, bias, prepared: &self.prepared };
+        let y = D::conv2d(x, weights, &window, A::FINISH)?;
         A::finish(y.try_reshape_like(&out).or_device()?)
     }
 }
@@ -161,6 +164,7 @@ for_conv2d!(Build<E, D>, []
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const, Const, Const), cells * I, cells * O)?,
             bias: init::zeros(dev, (Const,))?,
+            prepared: Prepared::default(),
             options: PhantomData,
         })
     }

@@ -11,7 +11,7 @@ use super::chunks;
 use crate::backend::cpu::{
     buffer::Buffer,
     lstm::{self, Kept, RowGradients, RowOut, Sizes, States},
-    simd::Packed,
+    packed::Packed,
     steps::Steps,
     threads::{parallel, threads},
 };

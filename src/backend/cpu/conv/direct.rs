@@ -1,0 +1,159 @@
+//! A convolution as a matrix product, one factor of which are the pixels where they lie in the image.
+
+use std::sync::OnceLock;
+
+use crate::backend::{
+    Window,
+    cpu::{
+        buffer::Buffer,
+        packed::{Packed, Scattered, add_transposed_scattered_product},
+        simd::vectorized,
+    },
+};
+
+/// How many places are worked on at a time on the way back.
+const PLACES: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Direct {
+    window: Window,
+    channels: usize,
+    filters: usize,
+    weights: Buffer,
+    kernel: Packed,
+    /// The transpose of the kernel, for the way back.
+    transposed: OnceLock<Packed>,
+    /// The height and width of an image with its padding.
+    padded: [usize; 2],
+    /// Where the window begins at each place.
+    starts: Vec<usize>,
+    /// Where each channel of each cell is from there on.
+    offsets: Vec<usize>,
+    /// How many numbers under the window lie one after the other.
+    run: usize,
+}
+
+impl Direct {
+    pub(super) fn new(window: &Window, channels: usize, filters: usize, weights: Buffer) -> Self {
+        let &Window { size, kernel, stride, dilation, before, places } = window;
+        let mut padded = [0; 2];
+        for (axis, padded) in padded.iter_mut().enumerate() {
+            let last = places[axis].saturating_sub(1) * stride[axis];
+            let reach = last + kernel[axis].saturating_sub(1) * dilation[axis] + 1;
+            *padded = reach.max(before[axis] + size[axis]);
+        }
+        // The first channels of a grid of pixels that are some rows and columns apart.
+        let grid = |count: [usize; 2], apart: [usize; 2]| {
+            let rows = (0..count[0]).map(move |row| row * apart[0] * padded[1]);
+            rows.flat_map(move |row| (0..count[1]).map(move |column| row + column * apart[1]))
+                .map(move |pixel| pixel * channels)
+        };
+        let reach = window.cells() * channels;
+        let starts = grid(places, stride).collect();
+        let offsets = grid(kernel, dilation).flat_map(|cell| cell..cell + channels).collect();
+        let kernel_rows = |row: usize, column: usize| weights[row * filters + column];
+        Self {
+            kernel: Packed::new(reach, filters, kernel_rows),
+            window: *window,
+            channels,
+            filters,
+            weights,
+            transposed: OnceLock::new(),
+            padded,
+            starts,
+            offsets,
+            run: if dilation[1] == 1 { kernel[1] * channels } else { channels },
+        }
+    }
+
+    fn numbers(&self, size: [usize; 2]) -> usize {
+        size[0] * size[1] * self.channels
+    }
+
+    /// Where an image, row by row, lies in one with padding.
+    fn rows(&self) -> impl Iterator<Item = usize> {
+        let Window { size, before, .. } = self.window;
+        let row = move |row| ((before[0] + row) * self.padded[1] + before[1]) * self.channels;
+        (0..size[0]).map(row)
+    }
+
+    /// The image with its padding; `space` is where that is put together.
+    fn pad<'a>(&self, image: &'a [f32], space: &'a mut [f32]) -> &'a [f32] {
+        if self.padded == self.window.size {
+            return image;
+        }
+        let width = self.window.size[1] * self.channels;
+        for (row, at) in image.chunks_exact(width.max(1)).zip(self.rows()) {
+            space[at..at + width].copy_from_slice(row);
+        }
+        space
+    }
+
+    /// Zeros for an image with its padding, if there is any.
+    fn space(&self) -> Buffer {
+        let padding = self.padded != self.window.size;
+        Buffer::zeros(if padding { self.numbers(self.padded) } else { 0 })
+    }
+
+    pub(super) fn forward(&self, images: &[f32], y: &mut [f32]) {
+        let mut space = self.space();
+        let y = y.chunks_exact_mut((self.starts.len() * self.filters).max(1));
+        for (y, image) in y.zip(images.chunks_exact(self.numbers(self.window.size).max(1))) {
+            let numbers = self.pad(image, &mut space);
+            let pixels = Scattered { numbers, starts: &self.starts, offsets: &self.offsets };
+            self.kernel.scattered_product(pixels, y);
+        }
+    }
+
+    pub(super) fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32]) -> Buffer {
+        let &Self { filters, ref starts, ref offsets, .. } = self;
+        let (image, reach) = (self.numbers(self.window.size), self.offsets.len());
+        let transposed = self.transposed.get_or_init(|| {
+            let transposed = |row: usize, column: usize| self.weights[column * filters + row];
+            Packed::new(filters, reach, transposed)
+        });
+        let (mut space, mut d_space) = (self.space(), self.space());
+        let mut d_windows = Buffer::uncleared(PLACES * reach);
+        let mut d_kernel = Buffer::zeros(reach * filters);
+        let each = d_images
+            .chunks_exact_mut(image.max(1))
+            .zip(images.chunks_exact(image.max(1)))
+            .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
+        for ((d_image, image), d_y) in each {
+            let pixels = Scattered { numbers: self.pad(image, &mut space), starts, offsets };
+            add_transposed_scattered_product(pixels, d_y, filters, &mut d_kernel);
+
+            let padding = !d_space.is_empty();
+            let to = if padding { &mut d_space[..] } else { &mut *d_image };
+            let each = starts.chunks(PLACES).zip(d_y.chunks((PLACES * filters).max(1)));
+            for (starts, d_y) in each {
+                let d_windows = &mut d_windows[..starts.len() * reach];
+                transposed.product(d_y, d_windows, false);
+                add_windows(d_windows, starts, offsets, self.run, to);
+            }
+            if padding {
+                let width = self.window.size[1] * self.channels;
+                for (row, at) in d_image.chunks_exact_mut(width.max(1)).zip(self.rows()) {
+                    row.iter_mut().zip(&d_space[at..at + width]).for_each(|(sum, &d)| *sum += d);
+                }
+                d_space.fill(0.0);
+            }
+        }
+        d_kernel
+    }
+}
+
+vectorized! {
+    /// Adds what is under the window at each place to the image.
+    fn add_windows<'a>(windows: &'a [f32], starts: &'a [usize], offsets: &'a [usize], run: usize, image: &'a mut [f32]) {
+        for (window, start) in windows.chunks_exact(offsets.len().max(1)).zip(starts) {
+            let runs = window.chunks_exact(run.max(1)).zip(offsets.iter().step_by(run.max(1)));
+            for (from, offset) in runs {
+                let to = &mut image[start + offset..][..run];
+                for (to, &from) in to.iter_mut().zip(from) {
+                    *to += from;
+                }
+            }
+        }
+    }
+}

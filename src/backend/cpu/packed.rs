@@ -1,0 +1,392 @@
+//! Small matrix products by a micro-kernel of our own: where one factor is used again and again and is packed
+//! once, or where the factors lie in a cache as they are.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{
+    Buffer,
+    simd::{load, store},
+};
+
+/// How many vectors of columns the micro-kernel takes at a time.
+const VECTORS: usize = 2;
+
+/// A matrix of `k` rows and `n` columns, packed in panels of columns so that many small products can use it
+/// again.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    panels: Buffer,
+    k: usize,
+    n: usize,
+    width: usize,
+}
+
+impl Packed {
+    /// Packs a row-major matrix, or the transpose of one, given by `at(row, column)`.
+    pub(crate) fn new(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+        struct Width;
+        impl WithSimd for Width {
+            type Output = usize;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                VECTORS * S::F32_LANES
+            }
+        }
+        let width = Arch::new().dispatch(Width);
+        let mut panels = Buffer::zeros(n.div_ceil(width) * width * k);
+        for (i, panel) in panels.chunks_exact_mut((width * k).max(1)).enumerate() {
+            for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
+                let columns = i * width..n.min((i + 1) * width);
+                packed.iter_mut().zip(columns).for_each(|(p, column)| *p = at(row, column));
+            }
+        }
+        Self { panels, k, n, width }
+    }
+
+    /// `c = a . self`, or `c += a . self`, for the rows of `a`, each of `k` numbers; `c` has rows of `n`.
+    pub(crate) fn product(&self, a: &[f32], c: &mut [f32], add: bool) {
+        if self.k == 0 || self.n == 0 {
+            if !add {
+                c.fill(0.0);
+            }
+            return;
+        }
+        assert_eq!(a.len() / self.k, c.len() / self.n, "the rows of a product");
+        Arch::new().dispatch(Product { packed: self, a, c, add });
+    }
+}
+
+impl Packed {
+    /// `c = a . self`, where a row of `a` lies scattered: its number `i` is at `starts[row] + offsets[i]`.
+    pub(crate) fn scattered_product(&self, a: Scattered<'_>, c: &mut [f32]) {
+        if self.k == 0 || self.n == 0 {
+            return c.fill(0.0);
+        }
+        assert_eq!(a.starts.len(), c.len() / self.n, "the rows of a product");
+        assert_eq!(a.offsets.len(), self.k, "the inner size of a product");
+        Arch::new().dispatch(ScatteredProduct { packed: self, a, c });
+    }
+}
+
+/// A matrix whose number `(row, column)` is at `starts[row] + offsets[column]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scattered<'a> {
+    pub(crate) numbers: &'a [f32],
+    pub(crate) starts: &'a [usize],
+    pub(crate) offsets: &'a [usize],
+}
+
+/// `c += a^T . b`: `b` has as many rows as `a`, and `c` as many as `a` has columns, of `n` both.
+pub(crate) fn add_transposed_scattered_product(
+    a: Scattered<'_>,
+    b: &[f32],
+    n: usize,
+    c: &mut [f32],
+) {
+    assert_eq!(c.len(), a.offsets.len() * n, "the size of a product");
+    if c.is_empty() {
+        return;
+    }
+    assert_eq!(a.starts.len(), b.len() / n, "the rows of a product");
+    Arch::new().dispatch(TransposedScatteredProduct { a, b, n, c });
+}
+
+/// `c += a^T . b`: `a` has rows of `m`, `b` as many of `n`, and `c` is `m` rows of `n`.
+pub(crate) fn add_transposed_product(a: &[f32], m: usize, b: &[f32], n: usize, c: &mut [f32]) {
+    assert_eq!(c.len(), m * n, "the size of a product");
+    if c.is_empty() {
+        return;
+    }
+    assert_eq!(a.len() / m, b.len() / n, "the rows of a product");
+    Arch::new().dispatch(TransposedProduct { a, m, b, n, c });
+}
+
+/// The micro-kernel: `M` rows by some vectors of columns, over `k`.
+#[inline(always)]
+fn multiply<S: Simd, const M: usize>(
+    simd: S,
+    k: usize,
+    a: impl Fn(usize, usize) -> f32,
+    b: impl Fn(usize) -> [S::f32s; VECTORS],
+) -> [[S::f32s; VECTORS]; M] {
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; M];
+    for i in 0..k {
+        let columns = b(i);
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let factor = simd.splat_f32s(a(row, i));
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                *sum = simd.mul_add_e_f32s(factor, column, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// Writes what the micro-kernel gives, from a column on; `c` has rows of `n`.
+#[inline(always)]
+fn finish<S: Simd, const M: usize>(
+    simd: S,
+    sums: [[S::f32s; VECTORS]; M],
+    c: &mut [f32],
+    (n, column): (usize, usize),
+    add: bool,
+) {
+    for (row, sums) in sums.into_iter().enumerate() {
+        let c = &mut c[row * n..(row + 1) * n];
+        for (v, mut sum) in sums.into_iter().enumerate() {
+            let at = column + v * S::F32_LANES;
+            if at < n {
+                if add {
+                    sum = simd.add_f32s(load(simd, c, at), sum);
+                }
+                store(simd, c, at, sum);
+            }
+        }
+    }
+}
+
+/// Calls `$block::<S, M>(.., row, ..)` for all rows, as many at a time as there are registers for.
+macro_rules! blocks {
+    ($rows:expr, $row:ident, $block:ident($($argument:expr),*)) => {{
+        let (rows, mut $row) = ($rows, 0);
+        while $row < rows {
+            let left = rows - $row;
+            $row += match left {
+                1 => { $block::<S, 1>($($argument),*); 1 }
+                2 => { $block::<S, 2>($($argument),*); 2 }
+                3 => { $block::<S, 3>($($argument),*); 3 }
+                4 => { $block::<S, 4>($($argument),*); 4 }
+                5 => { $block::<S, 5>($($argument),*); 5 }
+                6 => { $block::<S, 6>($($argument),*); 6 }
+                _ if S::REGISTER_COUNT < 32 => { $block::<S, 6>($($argument),*); 6 }
+                7 => { $block::<S, 7>($($argument),*); 7 }
+                _ => { $block::<S, 8>($($argument),*); 8 }
+            };
+        }
+    }};
+}
+
+struct Product<'a> {
+    packed: &'a Packed,
+    a: &'a [f32],
+    c: &'a mut [f32],
+    add: bool,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { packed, a, c, add } = self;
+        let (k, n, width) = (packed.k, packed.n, packed.width);
+        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
+            let at = (n, i * width);
+            blocks!(
+                a.len() / k,
+                row,
+                packed_block(simd, panel, k, &a[row * k..], &mut c[row * n..], at, add)
+            );
+        }
+    }
+}
+
+/// `M` rows of a product times one panel.
+#[inline(always)]
+fn packed_block<S: Simd, const M: usize>(
+    simd: S,
+    panel: &[f32],
+    k: usize,
+    a: &[f32],
+    c: &mut [f32],
+    at: (usize, usize),
+    add: bool,
+) {
+    let rows: [&[f32]; M] = std::array::from_fn(|row| &a[row * k..(row + 1) * k]);
+    let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>();
+    let panel = &panel[..k];
+    let sums = multiply::<S, M>(simd, k, |row, i| rows[row][i], |i| panel[i]);
+    finish(simd, sums, c, at, add);
+}
+
+struct ScatteredProduct<'a> {
+    packed: &'a Packed,
+    a: Scattered<'a>,
+    c: &'a mut [f32],
+}
+
+impl WithSimd for ScatteredProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { packed, a, c } = self;
+        let (k, n, width) = (packed.k, packed.n, packed.width);
+        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
+            let at = (n, i * width);
+            blocks!(
+                a.starts.len(),
+                row,
+                scattered_block(simd, panel, a, row, &mut c[row * n..], at)
+            );
+        }
+    }
+}
+
+/// `M` scattered rows, from one on, times one panel.
+#[inline(always)]
+fn scattered_block<S: Simd, const M: usize>(
+    simd: S,
+    panel: &[f32],
+    a: Scattered<'_>,
+    from: usize,
+    c: &mut [f32],
+    at: (usize, usize),
+) {
+    let mut rows = [&a.numbers[..0]; M];
+    for (row, &start) in rows.iter_mut().zip(&a.starts[from..]) {
+        *row = &a.numbers[start..];
+    }
+    let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>();
+    let (k, offsets) = (a.offsets.len(), a.offsets);
+    let panel = &panel[..k];
+    let sums = multiply::<S, M>(simd, k, |row, i| rows[row][offsets[i]], |i| panel[i]);
+    finish(simd, sums, c, at, false);
+}
+
+struct TransposedProduct<'a> {
+    a: &'a [f32],
+    m: usize,
+    b: &'a [f32],
+    n: usize,
+    c: &'a mut [f32],
+}
+
+impl WithSimd for TransposedProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { a, m, b, n, c } = self;
+        for column in (0..n).step_by(VECTORS * S::F32_LANES) {
+            blocks!(m, row, transposed_block(simd, (a, m, row), (b, n, column), &mut c[row * n..]));
+        }
+    }
+}
+
+/// The lanes of row `i` of a matrix with rows of `n`, from a column on.
+#[inline(always)]
+fn columns<S: Simd>(
+    simd: S,
+    b: &[f32],
+    (n, column): (usize, usize),
+    i: usize,
+) -> [S::f32s; VECTORS] {
+    let row = &b[i * n..(i + 1) * n];
+    let mut lanes = [simd.splat_f32s(0.0); VECTORS];
+    for (v, lanes) in lanes.iter_mut().enumerate() {
+        let at = column + v * S::F32_LANES;
+        if at < n {
+            *lanes = load(simd, row, at);
+        }
+    }
+    lanes
+}
+
+/// `M` columns of `a` times some columns of `b`; both with how long their rows are, and from which column on.
+#[inline(always)]
+fn transposed_block<S: Simd, const M: usize>(
+    simd: S,
+    (a, m, from): (&[f32], usize, usize),
+    (b, n, column): (&[f32], usize, usize),
+    c: &mut [f32],
+) {
+    let at = (n, column);
+    let factors = |row: usize, i: usize| a[i * m + from + row];
+    let sums = multiply::<S, M>(simd, a.len() / m, factors, |i| columns(simd, b, at, i));
+    finish(simd, sums, c, at, true);
+}
+
+struct TransposedScatteredProduct<'a> {
+    a: Scattered<'a>,
+    b: &'a [f32],
+    n: usize,
+    c: &'a mut [f32],
+}
+
+impl WithSimd for TransposedScatteredProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { a, b, n, c } = self;
+        for column in (0..n).step_by(VECTORS * S::F32_LANES) {
+            blocks!(
+                a.offsets.len(),
+                row,
+                transposed_scattered_block(simd, (a, row), (b, n, column), &mut c[row * n..])
+            );
+        }
+    }
+}
+
+/// `M` columns of `a`, from one on, times some columns of `b`.
+#[inline(always)]
+fn transposed_scattered_block<S: Simd, const M: usize>(
+    simd: S,
+    (a, from): (Scattered<'_>, usize),
+    (b, n, column): (&[f32], usize, usize),
+    c: &mut [f32],
+) {
+    let mut rows = [&a.numbers[..0]; M];
+    for (row, &offset) in rows.iter_mut().zip(&a.offsets[from..]) {
+        *row = &a.numbers[offset..];
+    }
+    let (k, starts, at) = (a.starts.len(), a.starts, (n, column));
+    let factors = |row: usize, i: usize| rows[row][starts[i]];
+    let sums = multiply::<S, M>(simd, k, factors, |i| columns(simd, b, at, i));
+    finish(simd, sums, c, at, true);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_products() {
+        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (8, 16, 32), (17, 9, 65), (0, 4, 4), (9, 33, 31)] {
+            let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;
+            let (a, b): (Vec<f32>, Vec<f32>) =
+                ((0..m * k).map(number).collect(), (0..k * n).map(|i| number(i + 5)).collect());
+            let packed = Packed::new(k, n, |row, column| b[row * n + column]);
+            let mut transposed = vec![0.0; m * k];
+            for (i, &a) in a.iter().enumerate() {
+                transposed[i % k * m + i / k] = a;
+            }
+            let [mut c, mut added, mut of_transposed, mut scattered, mut of_scattered] =
+                [(); 5].map(|()| vec![1.0; m * n]);
+            packed.product(&a, &mut c, false);
+            packed.product(&a, &mut added, true);
+            add_transposed_product(&transposed, m, &b, n, &mut of_transposed);
+            // `a` with its columns turned around and a number between two.
+            let apart: Vec<f32> =
+                (0..m * k).flat_map(|i| [a[i / k * k + k - 1 - i % k], 99.0]).collect();
+            let starts: Vec<usize> = (0..m).map(|row| row * 2 * k).collect();
+            let offsets: Vec<usize> = (0..k).rev().map(|i| 2 * i).collect();
+            let of_a = Scattered { numbers: &apart, starts: &starts, offsets: &offsets };
+            packed.scattered_product(of_a, &mut scattered);
+            let turned = Scattered { numbers: &apart, starts: &offsets, offsets: &starts };
+            add_transposed_scattered_product(turned, &b, n, &mut of_scattered);
+            for row in 0..m {
+                for column in 0..n {
+                    let sum: f32 = (0..k).map(|i| a[row * k + i] * b[i * n + column]).sum();
+                    let at = row * n + column;
+                    let of_added = [&added, &of_transposed, &of_scattered].map(|c| c[at] - 1.0);
+                    for found in [c[at], scattered[at]].into_iter().chain(of_added) {
+                        assert!((found - sum).abs() < 1e-4, "{m} {k} {n}: {found} {sum}");
+                    }
+                }
+            }
+        }
+    }
+}
