@@ -25,6 +25,21 @@ pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Er
     Ok(buffer)
 }
 
+/// The numbers of a tensor, and as many zeros as a result takes: two threads get them out of the memory at once.
+pub(crate) fn read_and_zeros<S: Shape>(
+    x: &Tensor<S, f32, Cpu>,
+    zeros: usize,
+) -> Result<(Buffer, Vec<f32>), Error> {
+    /// How many numbers are worth waking a thread for.
+    const WORTH_A_THREAD: usize = 64 << 10;
+    let (numbers, zeros) = if zeros.min(x.shape().num_elements()) < WORTH_A_THREAD {
+        (read(x), vec![0.0; zeros])
+    } else {
+        rayon::join(|| read(x), || vec![0.0; zeros])
+    };
+    Ok((numbers?, zeros))
+}
+
 /// The numbers of a tensor that [`put`] made.
 pub(crate) fn read_back<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Buffer {
     let mut buffer = Buffer::uncleared(x.shape().num_elements());

@@ -13,27 +13,36 @@ use crate::{
             simd::{add_rows, vectorized},
             threads::parallel,
         },
-        tape::{Grads, Origin, Weights, put, read, record},
+        tape::{Grads, Origin, Weights, put, read, read_and_zeros, record},
         window::{Finish, ImageShape, Window},
     },
     error::Error,
 };
 
 vectorized! {
-    /// Adds the bias at each place. For a ReLU also notes what is positive, and makes the rest 0.
-    fn finish<'a>(y: &'a mut [f32], bias: Option<&'a [f32]>, then: Finish, positive: &'a mut [bool]) {
+    /// Adds the bias at each place, and with `relu` makes what is negative 0. (NaN stays.)
+    fn finish<'a>(y: &'a mut [f32], bias: Option<&'a [f32]>, relu: bool) {
+        let least = if relu { 0.0 } else { f32::NEG_INFINITY };
         if let Some(bias) = bias {
             for place in y.chunks_exact_mut(bias.len().max(1)) {
                 for (y, &bias) in place.iter_mut().zip(bias) {
-                    *y += bias;
+                    let sum = *y + bias;
+                    *y = if sum < least { least } else { sum };
                 }
             }
-        }
-        if then == Finish::AtLeastZero {
-            for (y, positive) in y.iter_mut().zip(positive) {
-                *positive = *y > 0.0;
-                *y = if *positive { *y } else { 0.0 };
+        } else if relu {
+            for y in y {
+                *y = if *y < least { least } else { *y };
             }
+        }
+    }
+}
+
+vectorized! {
+    /// Notes which numbers are positive.
+    fn note<'a>(y: &'a [f32], positive: &'a mut [bool]) {
+        for (&y, positive) in y.iter().zip(positive) {
+            *positive = y > 0.0;
         }
     }
 }
@@ -69,10 +78,10 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
             Ok(Prepared { origin, convolution })
         },
     )?;
-    let numbers = read(&x)?;
     let offsets = bias.map(read).transpose()?;
-    let mut y = vec![0.0; batch * sizes.out];
-    let mut positive = vec![false; if then == Finish::AtLeastZero { y.len() } else { 0 }];
+    let (numbers, mut y) = read_and_zeros(&x, batch * sizes.out)?;
+    let remember = T::OWNS_TAPE && then == Finish::AtLeastZero;
+    let mut positive = vec![false; if remember { y.len() } else { 0 }];
     let jobs = {
         let mut positive = positive.chunks_mut((sizes.out * sizes.share).max(1));
         let jobs = chunks(&mut y, sizes.out * sizes.share, 1)
@@ -82,7 +91,8 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     };
     parallel(jobs, |(y, x, positive): (&mut [f32], &[f32], &mut [bool])| {
         prepared.convolution.forward(x, y);
-        finish(y, offsets.as_deref(), then, positive);
+        finish(y, offsets.as_deref(), then == Finish::AtLeastZero);
+        note(y, positive);
     });
     let shape = (batch, window.places[0], window.places[1], filters);
     let y = put(x.device(), shape, y)?;

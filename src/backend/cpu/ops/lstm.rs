@@ -18,7 +18,7 @@ use crate::backend::cpu::{
 use crate::{
     backend::{
         LstmInputs, LstmState, LstmWeights,
-        tape::{self, Grads, put, read, record},
+        tape::{self, Grads, put, read, read_and_zeros, record},
     },
     error::Error,
 };
@@ -40,7 +40,8 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let sizes = Sizes { inputs: I, units: H, length };
     let dev = x.device().clone();
 
-    let numbers = read(&x)?;
+    let all_outputs = if sequences { rows * length * H } else { 0 };
+    let (numbers, mut outputs) = read_and_zeros(&x, all_outputs)?;
     let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
     let given = match &initial {
         Some(state) => Some((read(&state.h)?, read(&state.c)?)),
@@ -51,7 +52,6 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let steps = mask.map_or(rows * length, |mask| mask.count());
     let parts = threads(steps * 4 * H * (I + H), rows);
     let shares = Steps::share(rows, length, mask, parts);
-    let mut outputs = if sequences { vec![0.0; rows * length * H] } else { Vec::new() };
     let (mut h, mut c) = (vec![0.0; rows * H], vec![0.0; rows * H]);
     let jobs = {
         let mut outputs = chunks(&mut outputs, length * H, rows);

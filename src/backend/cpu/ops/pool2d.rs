@@ -10,7 +10,7 @@ use crate::{
     backend::{
         cpu::{simd::vectorized, threads::parallel},
         reference,
-        tape::{put, read, record},
+        tape::{put, read_and_zeros, record},
         window::{ImageShape, Pooling, Window},
     },
     error::Error,
@@ -125,8 +125,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     });
     let (image, out) = (height * width * channels, window.all_places() * channels);
     let share = share(batch * window.all_places() * window.cells() * channels, batch);
-    let numbers = read(&x)?;
-    let mut y = vec![0.0; batch * out];
+    let (numbers, mut y) = read_and_zeros(&x, batch * out)?;
     let mut from = vec![0; batch * out];
     let jobs = chunks(&mut y, out * share, 1)
         .into_iter()
