@@ -135,6 +135,14 @@ fn convolutions() {
     same!(tensor((33, Const::<9>, Const::<8>, Const::<6>), 1),
         Conv2d<6, 20, 3, 3, Relu, Same>, Conv2d<6, 20, 3, 3, Relu, Same, 1, 1, WithBias, f64>,
         |l, x| l.forward(x).unwrap());
+    // 3 by 3 with as many channels as minimal filtering takes.
+    same!(tensor((33, Const::<9>, Const::<8>, Const::<18>), 1),
+        Conv2d<18, 20, 3, 3, Relu, Same>, Conv2d<18, 20, 3, 3, Relu, Same, 1, 1, WithBias, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((40, Const::<7>, Const::<10>, Const::<16>), 1),
+        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias>,
+        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias, f64>,
+        |l, x| l.forward(x).unwrap());
     same!(tensor((4, Const::<11>, Const::<3>), 1),
         Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, WithBias, f64>,
         |l, x| l.forward(x).unwrap());
@@ -393,6 +401,7 @@ fn inference_sees_every_change_of_the_weights() -> Result<(), Error> {
 
 #[test]
 fn curves_and_softmax() {
+    same!(tensor((70, Const::<700>), 1), Relu, Relu, |l, x| l.forward(x).unwrap());
     same!(tensor((70, Const::<700>), 1), Tanh, Tanh, |l, x| l.forward(x).unwrap());
     same!(tensor((70, Const::<700>), 1), Sigmoid, Sigmoid, |l, x| l.forward(x).unwrap());
     same!(tensor((3, Const::<1>), 1), Softmax, Softmax, |l, x| l.forward(x).unwrap());
@@ -464,6 +473,8 @@ fn dropout() -> Result<(), Error> {
 fn nan_stays() -> Result<(), Error> {
     let dev = Cpu::seed_from_u64(0);
     let x = dev.tensor([[1.0_f32, f32::NAN, 2.0]]);
+    assert!(Relu.forward(x.clone())?.array()[0][1].is_nan());
+    assert!(Relu.forward(dev.tensor([[f64::NAN]]))?.array()[0][0].is_nan());
     assert!(Tanh.forward(x.clone())?.array()[0][1].is_nan());
     assert!(Sigmoid.forward(x.clone())?.array()[0][1].is_nan());
     assert!(Softmax.forward(x.clone())?.array()[0].iter().all(|p| p.is_nan()));
@@ -472,6 +483,8 @@ fn nan_stays() -> Result<(), Error> {
     {
         assert!(Compute::compute(&loss, x.clone(), dev.tensor([0_usize]))?.array().is_nan());
     }
+    let image = dev.tensor([[[[f32::NAN]]]]);
+    assert!(Conv2d::<1, 1, 1, 1, Relu>::build(&dev)?.forward(image)?.as_vec()[0].is_nan());
     let mut sequence = [[[1.0_f32; 3]; 4]; 2];
     sequence[1][2][0] = f32::NAN;
     let lstm = Lstm::<3, 5, Sequences>::build(&dev)?;

@@ -237,6 +237,16 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::layer_norm(x, weights)
     }
 
+    /// `max(x, 0)` of each number. NaN stays.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn relu<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::relu(x)
+    }
+
     /// The hyperbolic tangent of each number.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element, Finish},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     parameters::{Build, Parameters},
     signal::{LastAxis, MaskTransparent},
@@ -97,7 +97,7 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Linear 
     }
 }
 
-/// `max(x, 0)`.
+/// `max(x, 0)`. NaN stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Relu;
 
@@ -108,7 +108,7 @@ impl Activation for Relu {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        x.try_relu().or_device()
+        D::relu(x)
     }
 }
 

@@ -117,6 +117,12 @@ impl Backend<f32> for Cpu {
         if *REFERENCE { reference::layer_norm(x, weights) } else { ops::layer_norm(x, weights) }
     }
 
+    fn relu<S: Shape, T: Tape<f32, Self>>(
+        x: Tensor<S, f32, Self, T>,
+    ) -> Result<Tensor<S, f32, Self, T>, Error> {
+        if *REFERENCE { reference::relu(x) } else { ops::curve(x, Curve::Relu) }
+    }
+
     fn tanh<S: Shape, T: Tape<f32, Self>>(
         x: Tensor<S, f32, Self, T>,
     ) -> Result<Tensor<S, f32, Self, T>, Error> {

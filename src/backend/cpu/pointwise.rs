@@ -8,6 +8,7 @@ use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh};
 /// A function whose slope can be told from its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Curve {
+    Relu,
     Tanh,
     Sigmoid,
 }
@@ -20,12 +21,18 @@ impl Curve {
 
     /// Adds the gradient of the argument, given the result and its gradient.
     pub(crate) fn add_gradient(self, y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
-        let slope = |y: f32| match self {
-            Curve::Tanh => 1.0 - y * y,
-            Curve::Sigmoid => y * (1.0 - y),
-        };
-        let numbers = d_x.iter_mut().zip(y).zip(d_y);
-        numbers.for_each(|((d_x, &y), &d_y)| *d_x += d_y * slope(y));
+        match self {
+            // Chosen, not multiplied with: what goes no further may be infinite.
+            Curve::Relu => add_each(y, d_y, d_x, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
+            Curve::Tanh => add_each(y, d_y, d_x, |y, d_y| d_y * (1.0 - y * y)),
+            Curve::Sigmoid => add_each(y, d_y, d_x, |y, d_y| d_y * (y * (1.0 - y))),
+        }
+    }
+}
+
+fn add_each(y: &[f32], d_y: &[f32], d_x: &mut [f32], gradient: impl Fn(f32, f32) -> f32) {
+    for ((d_x, &y), &d_y) in d_x.iter_mut().zip(y).zip(d_y) {
+        *d_x += gradient(y, d_y);
     }
 }
 
@@ -39,7 +46,10 @@ impl WithSimd for Apply<'_> {
         let Self(curve, numbers) = self;
         for at in (0..numbers.len()).step_by(S::F32_LANES) {
             let x = load(simd, numbers, at);
+            let zero = simd.splat_f32s(0.0);
             let y = match curve {
+                // A comparison with NaN is false.
+                Curve::Relu => simd.select_f32s(simd.less_than_f32s(x, zero), zero, x),
                 Curve::Tanh => tanh(simd, x),
                 Curve::Sigmoid => sigmoid(simd, x),
             };

@@ -62,7 +62,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         y = y.try_add(bias).or_device()?;
     }
     if then == Finish::AtLeastZero {
-        y = y.try_relu().or_device()?;
+        y = D::relu(y)?;
     }
     y.try_reshape_like(&out).or_device()
 }

@@ -16,5 +16,5 @@ pub(super) use embedding::embedding;
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;
-pub(super) use pointwise::{dropout, sigmoid, softmax, sparse_crossentropy, tanh};
+pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh};
 pub(super) use pool::mean_over_steps;

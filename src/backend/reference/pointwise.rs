@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{HasShape, SelectTo},
+    prelude::{ChooseFrom, HasShape, SelectTo, TryLe},
     shapes::{Axis, Shape},
     tensor::{Tape, Tensor},
 };
@@ -8,6 +8,18 @@ use crate::{
     backend::{Backend, Element, zeros_after},
     error::{Error, OrDevice},
 };
+
+pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    if x.shape().num_elements() == 0 {
+        return Ok(x);
+    }
+    // NaN is not at most 0 and stays; `try_relu` makes it 0.
+    let zeros = x.device().try_zeros_like(x.shape()).or_device()?;
+    let negative = x.try_le(E::zero()).or_device()?;
+    negative.try_choose(zeros.retaped::<T>(), x).or_device()
+}
 
 pub(crate) fn tanh<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
