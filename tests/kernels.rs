@@ -331,6 +331,46 @@ fn lstm_on_threads() {
         |l, x| l.forward(Masked::new(x, mask.clone()).unwrap()).unwrap().into_parts().0);
 }
 
+/// A few rows of a large LSTM: in inference its units are on threads. Any mask, with and without an initial state, and
+/// from threads that all wait for one another.
+#[test]
+fn lstm_of_few_rows() {
+    use rayon::prelude::*;
+    if rayon::current_num_threads() < 2 {
+        return eprintln!("SKIPPED lstm_of_few_rows: there is one thread only");
+    }
+    let mut lstm = Lstm::<40, 100, Sequences>::build(&Cpu::default()).unwrap();
+    lstm.visit(&mut Access::Set(20)).unwrap();
+    let masks = [
+        (1, "11111111111111111111"),
+        (1, "00110011100000001000"),
+        (1, "00000000000000000000"),
+        (2, "1111111111111111111101111111111111111100"),
+        (2, "0000000000000000000011111111111111110000"),
+    ];
+    let cases: Vec<_> = masks.into_iter().flat_map(|mask| [(mask, false), (mask, true)]).collect();
+    let check = |((rows, mask), initial): ((usize, &str), bool)| {
+        let flags: Vec<bool> = mask.bytes().map(|flag| flag == b'1').collect();
+        let mask = Mask::from_bools(flags, rows, 20).unwrap();
+        let x: Tensor<_, f32, Cpu> = tensor((rows, 20_usize, Const::<40>), 1);
+        let initial =
+            initial.then(|| LstmState { h: tensor((rows, Const), 3), c: tensor((rows, Const), 4) });
+        let (y, state) = lstm.forward_with_state(x.clone(), Some(&mask), initial.clone()).unwrap();
+        let x = x.put_tape(OwnedTape::default());
+        let (expected, last) = lstm.forward_with_state(x, Some(&mask), initial).unwrap();
+        let expected = [expected.as_vec(), last.h.as_vec(), last.c.as_vec()];
+        for (found, expected) in
+            [y.as_vec(), state.h.as_vec(), state.c.as_vec()].iter().zip(expected)
+        {
+            for (a, b) in found.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-6, "{a} {b}");
+            }
+        }
+    };
+    cases.iter().copied().for_each(check);
+    (0..20 * cases.len()).into_par_iter().for_each(|i| check(cases[i % cases.len()]));
+}
+
 /// The state may be the input too, and the same tensor twice.
 #[test]
 fn one_tensor_in_several_places() {

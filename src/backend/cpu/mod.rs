@@ -10,7 +10,6 @@ mod ops;
 mod packed;
 mod pointwise;
 mod simd;
-mod steps;
 mod table;
 mod threads;
 

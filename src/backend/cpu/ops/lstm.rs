@@ -1,6 +1,6 @@
 //! The LSTM as an operation on dfdx's tape.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dfdx::{
     shapes::{Const, Dim, HasShape},
@@ -10,9 +10,8 @@ use dfdx::{
 use super::chunks;
 use crate::backend::cpu::{
     buffer::Buffer,
-    lstm::{self, Kept, RowGradients, RowOut, Sizes, States},
+    lstm::{self, Kept, Part, RowGradients, RowOut, Sizes, States, Steps},
     packed::Packed,
-    steps::Steps,
     threads::{parallel, threads},
 };
 use crate::{
@@ -50,8 +49,14 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let given = given.as_ref().map(|(h, c)| States { h, c });
 
     let steps = mask.map_or(rows * length, |mask| mask.count());
-    let parts = threads(steps * 4 * H * (I + H), rows);
-    let shares = Steps::share(rows, length, mask, parts);
+    let work = steps * 4 * H * (I + H);
+    // In inference few rows are not shared out, but the units are.
+    let parts = match T::OWNS_TAPE || rows > threads(work, rows) {
+        true => 1,
+        false => Part::count(threads(work, usize::MAX), H),
+    };
+    let row_threads = if parts > 1 { 1 } else { threads(work, rows) };
+    let shares = Steps::share(rows, length, mask, row_threads);
     let (mut h, mut c) = (vec![0.0; rows * H], vec![0.0; rows * H]);
     let jobs = {
         let mut outputs = chunks(&mut outputs, length * H, rows);
@@ -66,12 +71,24 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
             let out: Vec<RowOut<'_>> = steps.rows.iter().map(row).collect();
             (steps, out)
         };
-        shares.into_iter().map(job).collect()
+        let jobs: Vec<_> = shares.into_iter().map(job).collect();
+        jobs
     };
     let of_weights = lstm::Weights { kernel: &prepared.kernel, bias: &prepared.bias };
-    let kept = parallel(jobs, |(steps, mut out)| {
-        lstm::forward(sizes, of_weights, &prepared.packed, &numbers, given, steps, &mut out)
-    });
+    let kept = if parts > 1 {
+        let parts =
+            prepared.parts.get_or_init(|| Part::cut(sizes, of_weights, &prepared.recurrent, parts));
+        let forward = |(steps, mut out): (Steps, Vec<RowOut<'_>>)| {
+            lstm::forward_few(sizes, parts, &numbers, given, &steps, &mut out);
+        };
+        jobs.into_iter().for_each(forward);
+        Vec::new()
+    } else {
+        let packed = prepared.packed();
+        parallel(jobs, |(steps, mut out)| {
+            lstm::forward(sizes, of_weights, packed, &numbers, given, steps, &mut out)
+        })
+    };
 
     let outputs = if sequences { Some(put(&dev, (batch, time, Const), outputs)?) } else { None };
     let state = LstmState { h: put(&dev, (batch, Const), h)?, c: put(&dev, (batch, Const), c)? };
@@ -102,7 +119,9 @@ struct Weights<const I: usize, const H: usize> {
     recurrent: tape::Weights<(Const<H>, usize)>,
     bias: tape::Weights<(usize,)>,
     /// The recurrent weights, packed.
-    packed: Packed,
+    packed: OnceLock<Packed>,
+    /// All weights, cut into parts for threads, if there are few rows.
+    parts: OnceLock<Vec<Part>>,
 }
 
 impl<const I: usize, const H: usize> Weights<I, H> {
@@ -114,14 +133,19 @@ impl<const I: usize, const H: usize> Weights<I, H> {
                 && kept.bias.are_of(bias)
         };
         prepared.get(keep, fits, || {
-            let recurrent = tape::Weights::read(recurrent_kernel)?;
             Ok(Self {
-                packed: Packed::new(H, 4 * H, |row, column| recurrent[row * 4 * H + column]),
                 kernel: tape::Weights::read(kernel)?,
+                recurrent: tape::Weights::read(recurrent_kernel)?,
                 bias: tape::Weights::read(bias)?,
-                recurrent,
+                packed: OnceLock::new(),
+                parts: OnceLock::new(),
             })
         })
+    }
+
+    fn packed(&self) -> &Packed {
+        let at = |row: usize, column: usize| self.recurrent[row * 4 * H + column];
+        self.packed.get_or_init(|| Packed::new(H, 4 * H, at))
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::signal::Mask;
+use crate::{backend::cpu::buffer::Buffer, signal::Mask};
 
 /// The real steps of some rows of a batch, packed: what the mask rules out is not there.
 ///
@@ -39,6 +39,21 @@ impl Steps {
             at,
             offsets,
         }
+    }
+
+    /// The rows of features of the real steps of a batch, packed.
+    pub(super) fn gather(&self, x: &[f32], length: usize, features: usize) -> Buffer {
+        let mut packed = Buffer::uncleared(self.total() * features);
+        let mut rest = &mut packed[..];
+        for t in 0..self.times() {
+            for r in 0..self.count(t) {
+                let at = (self.rows[r] * length + self.at[self.offset(t) + r]) * features;
+                let (step, others) = rest.split_at_mut(features);
+                step.copy_from_slice(&x[at..at + features]);
+                rest = others;
+            }
+        }
+        packed
     }
 
     /// How many packed times there are: the real steps of the longest row.
