@@ -75,28 +75,30 @@ fn product(m: usize, k: usize, n: usize, threads: usize) -> Result<f64, Error> {
     let seconds = best(|| {
         c.par_chunks_mut(share * n).zip(a.par_chunks(share * k)).for_each(|(c, a)| {
             let (m, n_stride) = (c.len() / n, n as isize);
+            let multiply = gemm_f32::gemm::f32::get_gemm_fn();
+            // As the product of the transposes, because it wants columns of `c` that lie one after the other.
             // SAFETY: `a` is m * k numbers, `b` k * n and `c` m * n, each row-major; `c` is of this call alone.
             unsafe {
-                gemm::gemm(
-                    m,
+                multiply(
                     n,
+                    m,
                     k,
                     c.as_mut_ptr(),
-                    1,
                     n_stride,
+                    1,
                     false,
-                    a.as_ptr(),
-                    1,
-                    k as isize,
                     b.as_ptr(),
-                    1,
                     n_stride,
+                    1,
+                    a.as_ptr(),
+                    k as isize,
+                    1,
                     0.0,
                     1.0,
                     false,
                     false,
                     false,
-                    gemm::Parallelism::None,
+                    gemm_common::Parallelism::None,
                 );
             }
         });

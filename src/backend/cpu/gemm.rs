@@ -1,4 +1,4 @@
-//! The matrix product, by the crate `gemm`.
+//! The matrix product, by the crate `gemm`: its part for `f32`, because its complex numbers take long to compile.
 
 /// A matrix in a slice: `rows` by `columns`, row-major, or its transpose.
 #[derive(Debug, Clone, Copy)]
@@ -50,30 +50,33 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
         }
         return;
     }
+    // The kernels of the crate want columns of `c` that lie one after the other: this is the product of the
+    // transposes, `c^T = b^T . a^T`.
+    let multiply = gemm_f32::gemm::f32::get_gemm_fn();
     // SAFETY: `a` and `b` lie within their slices by the construction of `Matrix`: the last number of the last
     // row is the last that the strides reach, and columns are only ever left out; none of `m`, `n`, `k` is 0;
     // `c` is `m * n` numbers, row-major, borrowed for this call alone.
     unsafe {
-        gemm::gemm(
-            m,
+        multiply(
             n,
+            m,
             k,
             c.as_mut_ptr(),
-            1,
             n as isize,
+            1,
             add,
-            a.numbers.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
             b.numbers.as_ptr(),
-            b.column_stride as isize,
             b.row_stride as isize,
+            b.column_stride as isize,
+            a.numbers.as_ptr(),
+            a.row_stride as isize,
+            a.column_stride as isize,
             1.0,
             1.0,
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            gemm_common::Parallelism::None,
         );
     }
 }
