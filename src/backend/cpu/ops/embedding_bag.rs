@@ -104,7 +104,8 @@ fn add(sums: &mut [f32], numbers: &[f32]) {
     let (many, rest) = sums.as_chunks_mut::<LANES>();
     let (many_more, more) = numbers.as_chunks::<LANES>();
     for (sums, numbers) in many.iter_mut().zip(many_more) {
-        sums.iter_mut().zip(numbers).for_each(|(sum, &x)| *sum += x);
+        // All are read before one is written, else the compiler takes them one by one.
+        *sums = std::array::from_fn(|i| sums[i] + numbers[i]);
     }
     rest.iter_mut().zip(more).for_each(|(sum, &x)| *sum += x);
 }
