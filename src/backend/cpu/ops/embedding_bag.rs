@@ -92,6 +92,25 @@ impl Counted {
         };
         (first..self.ends.len()).map(row)
     }
+
+    /// Where to cut a table of so many rows into parts, so that about as many ids fall into each: in texts, some words
+    /// are frequent, and often stand side by side.
+    fn cut(&self, rows: usize, parts: usize) -> Vec<usize> {
+        if parts == 1 {
+            return vec![rows];
+        }
+        let mut counts = vec![0_usize; rows];
+        self.ids.iter().for_each(|&id| counts[id] += 1);
+        let (mut ends, mut sum) = (Vec::with_capacity(parts), 0);
+        for (row, count) in counts.into_iter().enumerate() {
+            sum += count;
+            if sum * parts >= self.ids.len() * (ends.len() + 1) && ends.len() + 1 < parts {
+                ends.push(row + 1);
+            }
+        }
+        ends.push(rows);
+        ends
+    }
 }
 
 /// The part that each row of a table has in a mean.
@@ -125,38 +144,37 @@ vectorized! {
 
 /// Adds the gradient of each mean to those of the rows in it.
 ///
-/// Each thread has columns of its own and goes over all ids: so nobody waits, whatever the ids are, and the sums are
-/// the same on any number of threads.
+/// Each thread has rows of the table of its own and goes over all ids: nobody waits for another, and the sums are the
+/// same on any number of threads.
 fn spread(sums: &mut [f32], width: usize, gradient: &[f32], counted: &Counted) {
-    let groups = width.div_ceil(LANES).max(1);
-    let columns = groups.div_ceil(threads(counted.ids.len() * width, groups)) * LANES;
-    let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
-    parts.resize_with(width.div_ceil(columns), || Vec::with_capacity(sums.len() / width));
-    for row in sums.chunks_exact_mut(width.max(1)) {
-        parts.iter_mut().zip(row.chunks_mut(columns)).for_each(|(part, row)| part.push(row));
+    if width == 0 {
+        return;
     }
-    let jobs = parts.into_iter().enumerate().collect();
-    parallel(jobs, |(i, part)| add_columns(part, i * columns, width, gradient, counted));
+    let rows = sums.len() / width;
+    let (mut jobs, mut first, mut rest) = (Vec::new(), 0, sums);
+    for end in counted.cut(rows, threads(counted.ids.len() * width, rows)) {
+        let (part, more) = std::mem::take(&mut rest).split_at_mut((end - first) * width);
+        jobs.push((first, part));
+        (first, rest) = (end, more);
+    }
+    parallel(jobs, |(first, part)| add_shares(part, first, width, gradient, counted));
 }
 
 vectorized! {
-    /// Adds some columns of the gradients, from `from` on.
-    fn add_columns<'a>(
-        sums: Vec<&'a mut [f32]>,
-        from: usize,
+    /// Adds to the gradients of some rows of the table, from the row `first` on.
+    fn add_shares<'a>(
+        sums: &'a mut [f32],
+        first: usize,
         width: usize,
         gradient: &'a [f32],
         counted: &'a Counted,
     ) {
-        let mut sums = sums;
-        let columns = sums.first().map_or(0, |row| row.len());
-        let mut shares = vec![0.0; columns];
+        let (rows, mut shares) = (sums.len() / width, vec![0.0; width]);
         for (gradient, ids) in gradient.chunks_exact(width).zip(counted.rows(0)) {
             let part = part(ids);
-            let gradient = &gradient[from..from + columns];
             shares.iter_mut().zip(gradient).for_each(|(share, &g)| *share = part * g);
-            for &id in ids {
-                add(sums[id], &shares);
+            for row in ids.iter().map(|id| id.wrapping_sub(first)).filter(|&row| row < rows) {
+                add(&mut sums[row * width..(row + 1) * width], &shares);
             }
         }
     }
