@@ -19,6 +19,10 @@ use crate::{
 /// How many numbers are added at a time.
 const LANES: usize = 16;
 
+/// How many additions of numbers in a cache are the work of one multiplication, as [`threads`] counts them: below some
+/// millions, one thread is done before another is awake.
+const ADDITIONS: usize = 16;
+
 /// The mean of rows of a table, which are added up where they lie.
 pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     table: &Tensor<Rank2<V, N>, f32, Cpu>,
@@ -43,7 +47,7 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
             |kept: &Weights<_>| kept.are_of(table),
             || Weights::read(table),
         )?;
-        let rows = share(counted.ids.len() * N, batch.size());
+        let rows = share(counted.ids.len() * N / ADDITIONS, batch.size());
         let jobs = means.chunks_mut((rows * N).max(1)).enumerate().collect();
         parallel(jobs, |(i, means)| add_up(means, N, &table, &counted, i * rows));
     }
@@ -152,7 +156,7 @@ fn spread(sums: &mut [f32], width: usize, gradient: &[f32], counted: &Counted) {
     }
     let rows = sums.len() / width;
     let (mut jobs, mut first, mut rest) = (Vec::new(), 0, sums);
-    for end in counted.cut(rows, threads(counted.ids.len() * width, rows)) {
+    for end in counted.cut(rows, threads(counted.ids.len() * width / ADDITIONS, rows)) {
         let (part, more) = std::mem::take(&mut rest).split_at_mut((end - first) * width);
         jobs.push((first, part));
         (first, rest) = (end, more);
