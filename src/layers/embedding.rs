@@ -17,15 +17,16 @@ use crate::{
     signal::{Ids, Mask, Masked, Signal, TokenIds},
 };
 
-/// Id 0 is padding: the embedding makes a mask that keeps the other ids.
+/// Id 0 is padding: an [`Embedding`] makes a mask that keeps the other ids, an
+/// [`EmbeddingBag`](super::EmbeddingBag) leaves it out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MaskZero;
 
-/// Id 0 is an id like any other: no mask is made.
+/// Id 0 is an id like any other: no mask is made, nothing is left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoMask;
 
-/// Whether an [`Embedding`] makes a mask: [`MaskZero`] or [`NoMask`].
+/// Whether id 0 is padding: [`MaskZero`] or [`NoMask`].
 pub trait MaskIds: Default + Clone + std::fmt::Debug + 'static {
     /// Keras's argument `mask_zero`.
     const MASK_ZERO: bool;
