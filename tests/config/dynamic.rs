@@ -377,7 +377,7 @@ fn a_bag_has_a_config_of_its_own() {
     type Bag = EmbeddingBag<5, 2, MaskZero>;
     type Words = kerata::Ids<(Batch, Length)>;
     let dev = Cpu::seed_from_u64(3);
-    let mut bag = Bag::build(&dev).unwrap();
+    let bag = Bag::build(&dev).unwrap();
     let json = bag.to_json();
     bag.check_json(&json).unwrap();
     let wrong = EmbeddingBag::<5, 2>::from_json(&json).unwrap_err().to_string();
