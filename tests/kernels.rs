@@ -281,15 +281,14 @@ macro_rules! bags {
 #[test]
 fn embedding_bag() {
     // Many of one word, some of those next to it, and padding.
-    let ids: Vec<usize> = (0..200_000).map(|i| (i * 7 % 40) * (i % 3) / 2).collect();
+    let ids: Vec<usize> = (0..60).map(|i| (i * 7 % 40) * (i % 3) / 2).collect();
     let ids = |batch: usize, length: usize| {
         Cpu::default().tensor_from_vec(ids[..batch * length].to_vec(), (batch, length))
     };
-    // One by one, all at once, and on threads; more columns than a vector has, and fewer.
+    // One by one, and all at once; more columns than a vector has, and fewer.
     bags!(ids(2, 1), 40, 5);
     bags!(ids(20, 3), 40, 5);
     bags!(ids(3, 20), 40, 37);
-    bags!(ids(1000, 200), 40, 40);
 }
 
 proptest! {

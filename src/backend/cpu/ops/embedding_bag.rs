@@ -56,7 +56,8 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;
-            grads.with(&table, |sums| spread(sums, N, &gradient, &counted))?;
+            let parts = threads(counted.ids.len() * N / ADDITIONS, V);
+            grads.with(&table, |sums| spread(sums, N, &gradient, &counted, parts))?;
             grads.give(&of_means, gradient)
         });
     }
@@ -150,13 +151,13 @@ vectorized! {
 ///
 /// Each thread has rows of the table of its own and goes over all ids: nobody waits for another, and the sums are the
 /// same on any number of threads.
-fn spread(sums: &mut [f32], width: usize, gradient: &[f32], counted: &Counted) {
+fn spread(sums: &mut [f32], width: usize, gradient: &[f32], counted: &Counted, parts: usize) {
     if width == 0 {
         return;
     }
-    let rows = sums.len() / width;
+    let ends = counted.cut(sums.len() / width, parts);
     let (mut jobs, mut first, mut rest) = (Vec::new(), 0, sums);
-    for end in counted.cut(rows, threads(counted.ids.len() * width / ADDITIONS, rows)) {
+    for end in ends {
         let (part, more) = std::mem::take(&mut rest).split_at_mut((end - first) * width);
         jobs.push((first, part));
         (first, rest) = (end, more);
@@ -180,6 +181,44 @@ vectorized! {
             for row in ids.iter().map(|id| id.wrapping_sub(first)).filter(|&row| row < rows) {
                 add(&mut sums[row * width..(row + 1) * width], &shares);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_parts_gives_the_same() {
+        const WIDTH: usize = 17;
+        // Many of one word, some of those next to it, and padding.
+        let ids = (0..600).map(|i| (i * 7 % 40) * (i % 3) / 2).collect();
+        let counted = Counted::of(Bags { ids, batch: 60_usize, length: 10, padding: Some(0) });
+        let numbers = |n: usize| (0..n * WIDTH).map(|i| (i * 37 % 23) as f32 - 11.0).collect();
+        let (table, gradient): (Vec<f32>, Vec<f32>) = (numbers(40), numbers(60));
+
+        let mut means = vec![0.0; gradient.len()];
+        add_up(&mut means, WIDTH, &table, &counted, 0);
+        assert!(means.iter().any(|&mean| mean != 0.0));
+        let mut sums = vec![0.0; table.len()];
+        spread(&mut sums, WIDTH, &gradient, &counted, 1);
+        assert!(sums[WIDTH..].iter().any(|&sum| sum != 0.0));
+        assert!(sums[..WIDTH].iter().all(|&sum| sum == 0.0));
+        for parts in 2..9 {
+            let mut again = vec![0.0; gradient.len()];
+            for (i, means) in again.chunks_mut(parts * WIDTH).enumerate() {
+                add_up(means, WIDTH, &table, &counted, i * parts);
+            }
+            assert_eq!(again, means);
+            let ends = counted.cut(40, parts);
+            assert!(
+                ends.len() <= parts && ends.is_sorted() && ends.last() == Some(&40),
+                "{ends:?}"
+            );
+            let mut again = vec![0.0; table.len()];
+            spread(&mut again, WIDTH, &gradient, &counted, parts);
+            assert_eq!(again, sums);
         }
     }
 }
