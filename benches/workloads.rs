@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
-    Batch, Conv2d, Cpu, Dense, Embedding, Error, Flatten, GlobalAveragePooling1d, Ids, Lstm,
-    MaskZero, MaxPool2d, Relu, Sequences,
+    Batch, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error, Flatten, GlobalAveragePooling1d,
+    Ids, Lstm, MaskZero, MaxPool2d, Relu, Sequences,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
     optim::{Adam, State},
@@ -22,7 +22,8 @@ use kerata::{
     signal::Signal,
 };
 
-const ALL: [&str; 9] = ["W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W7"];
+const ALL: [&str; 10] =
+    ["W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7"];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
 
@@ -49,6 +50,13 @@ struct Digits {
 /// W6.
 #[model(input = Ids<(Batch, 200)>, output = (Batch, 1))]
 struct Bag {
+    embed: EmbeddingBag<20_000, 64, MaskZero>,
+    head: Dense<_, 1>,
+}
+
+/// W6_two: the same with the two layers that make one there.
+#[model(input = Ids<(Batch, 200)>, output = (Batch, 1))]
+struct TwoLayers {
     embed: Embedding<20_000, 64, MaskZero>,
     mean: GlobalAveragePooling1d,
     head: Dense<_, 1>,
@@ -154,7 +162,7 @@ fn measure(
 ) -> Result<Measured, Error> {
     let (n, warm) = match workload {
         "W3_b1" | "W5_b1" | "W7" => (200, 40),
-        "W6" | "W3_b32" => (60, 8),
+        "W6" | "W6_two" | "W3_b32" => (60, 8),
         _ => (30, 6),
     };
     let n = std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(n);
@@ -197,6 +205,20 @@ where
     })
 }
 
+/// A training step of W6.
+fn bag<M>(workload: &str, model: M, dev: &Cpu) -> Result<Measured, Error>
+where
+    M: Model<Input = Ids<(Batch, Const<200>)>, Output = (Batch, Const<1>)>,
+{
+    let lengths: Vec<usize> = (0..512).map(|i| 20 + (hash(302, i) % 181) as usize).collect();
+    let ids = tokens(301, 512, 200, 20_000, &lengths);
+    let labels = classes(303, 512, 2).iter().map(|&y| y as f32).collect();
+    let input = dev.tensor_from_vec(ids, (512, Const));
+    let target = dev.tensor_from_vec(labels, (512, Const));
+    let loss = BinaryCrossentropy::from_logits();
+    train::<_, (Batch, Const<1>), _>(workload, model, input, target, loss)
+}
+
 fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
     let sparse = SparseCategoricalCrossentropy::from_logits();
     let full = vec![WORDS; SENTENCES];
@@ -235,14 +257,13 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
             let mut model = Bag::build(dev)?;
             model.embed.embeddings.copy_from(&numbers(50, 20_000 * 64, 0.05));
             model.head.kernel.copy_from(&glorot(51, 64, 1));
-            let lengths: Vec<usize> =
-                (0..512).map(|i| 20 + (hash(302, i) % 181) as usize).collect();
-            let ids = tokens(301, 512, 200, 20_000, &lengths);
-            let labels = classes(303, 512, 2).iter().map(|&y| y as f32).collect();
-            let input = dev.tensor_from_vec(ids, (512, Const));
-            let target = dev.tensor_from_vec(labels, (512, Const));
-            let loss = BinaryCrossentropy::from_logits();
-            train::<_, (Batch, Const<1>), _>(workload, model, input, target, loss)
+            bag(workload, model, dev)
+        }
+        "W6_two" => {
+            let mut model = TwoLayers::build(dev)?;
+            model.embed.embeddings.copy_from(&numbers(50, 20_000 * 64, 0.05));
+            model.head.kernel.copy_from(&glorot(51, 64, 1));
+            bag(workload, model, dev)
         }
         "W7" => {
             let mut model = Letters::build(dev)?;
@@ -259,7 +280,7 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6 and W7",
+            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two and W7",
         }),
     }
 }

@@ -4,7 +4,8 @@
 
 use dfdx::tensor::TensorFromVec;
 use kerata::{
-    Batch, Cpu, Dense, Embedding, Error, Linear, Lstm, Mask, MaskZero, Masked, Sequences, Softmax,
+    Batch, Cpu, Dense, Embedding, EmbeddingBag, Error, Linear, Lstm, Mask, MaskZero, Masked,
+    Sequences, Softmax,
     backend::LstmState,
     data::InMemory,
     loss::{MeanSquaredError, SparseCategoricalCrossentropy},
@@ -46,6 +47,8 @@ fn ids_outside_the_vocabulary() {
     let embedding = Embedding::<5, 2, MaskZero>::build(&dev).unwrap();
     let text = "token id 5 at row 1, step 2 is outside the vocabulary of 5 (ids are 0 to 4)";
     says(embedding.forward(dev.tensor([[1_usize, 2, 3], [4, 0, 5]])), text);
+    let bag = EmbeddingBag::<5, 2>::build(&dev).unwrap();
+    says(bag.forward(dev.tensor([[1_usize, 2, 3], [4, 0, 5]])), text);
     let one = Embedding::<5, 2>::build(&dev).unwrap();
     let text = "token id 9 at row 1, step 0 is outside the vocabulary of 5 (ids are 0 to 4)";
     says(one.forward(dev.tensor([1_usize, 9])), text);

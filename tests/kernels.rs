@@ -8,9 +8,9 @@ use dfdx::{
     tensor::{Gradients, OnesTensor, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, Error,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d,
-    NoBias, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid, WithBias,
+    NoBias, NoMask, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid, WithBias,
     backend::{Backend, Element, LstmState},
     loss::{Compute, SparseCategoricalCrossentropy},
     optim::{Adam, State},
@@ -254,8 +254,55 @@ fn embedding() {
     }
 }
 
+/// The same table as a bag, and as the two layers that a bag is.
+macro_rules! bags {
+    ($ids:expr, $v:literal, $n:literal) => {{
+        let ids = $ids;
+        let bag = |x: Tensor<(usize,), f32, Cpu, OwnedTape<f32, Cpu>>| {
+            ids.clone().put_tape(x.split_tape().1)
+        };
+        same!(tensor((1_usize,), 1),
+            EmbeddingBag<$v, $n, MaskZero>, EmbeddingBag<$v, $n, MaskZero, f64>,
+            |l, x| l.forward(ids.clone().put_tape(x.split_tape().1)).unwrap());
+        same!(tensor((1_usize,), 1),
+            EmbeddingBag<$v, $n>, EmbeddingBag<$v, $n, NoMask, f64>,
+            |l, x| l.forward(ids.clone().put_tape(x.split_tape().1)).unwrap());
+        let x = tensor((1_usize,), 1);
+        let one = run::<_, _, f32, EmbeddingBag<$v, $n, MaskZero>>(&x, |l, x| l.forward(bag(x)).unwrap());
+        let two = run::<_, _, f32, (Embedding<$v, $n, MaskZero>, GlobalAveragePooling1d)>(&x, |l, x| {
+            l.forward(bag(x)).unwrap()
+        });
+        for (a, b) in one.iter().flatten().zip(two.iter().flatten()) {
+            assert!((a - b).abs() <= 1e-6 * (1.0 + b.abs()), "{a} {b}");
+        }
+    }};
+}
+
+#[test]
+fn embedding_bag() {
+    // Many of one word, some of those next to it, and padding.
+    let ids: Vec<usize> = (0..60).map(|i| (i * 7 % 40) * (i % 3) / 2).collect();
+    let ids = |batch: usize, length: usize| {
+        Cpu::default().tensor_from_vec(ids[..batch * length].to_vec(), (batch, length))
+    };
+    // One by one, and all at once; more columns than a vector has, and fewer.
+    bags!(ids(2, 1), 40, 5);
+    bags!(ids(20, 3), 40, 5);
+    bags!(ids(3, 20), 40, 37);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Any padding: right, left, gaps, rows of nothing.
+    #[test]
+    fn embedding_bag_of_any_ids(
+        (batch, length) in (1_usize..9, 1_usize..8),
+        ids in prop::collection::vec(prop_oneof![Just(0_usize), 0_usize..12], 64),
+    ) {
+        let dev = Cpu::default();
+        bags!(dev.tensor_from_vec(ids[..batch * length].to_vec(), (batch, length)), 12, 17);
+    }
 
     /// Any mask: right, left, gaps, rows of nothing; with and without an initial state.
     #[test]
@@ -394,9 +441,12 @@ fn inference_sees_every_change_of_the_weights() -> Result<(), Error> {
     let mut lstm = Lstm::<4, 4, Sequences>::build(&dev)?;
     let mut dense = Dense::<4, 4>::build(&dev)?;
     let mut table = Embedding::<9, 3>::build(&dev)?;
+    let mut bag = EmbeddingBag::<9, 3>::build(&dev)?;
     let vectors = dev.tensor_from_vec((0..12).map(|i| i as f32).collect(), (3, Const::<4>));
     // A clone has nothing kept.
-    let check = |lstm: &Lstm<4, 4, Sequences>, dense: &Dense<4, 4>, table: &Embedding<9, 3>| {
+    type Layers<'a> =
+        (&'a Lstm<4, 4, Sequences>, &'a Dense<4, 4>, &'a Embedding<9, 3>, &'a EmbeddingBag<9, 3>);
+    let check = |(lstm, dense, table, bag): Layers<'_>| {
         for _ in 0..2 {
             assert_eq!(
                 lstm.forward(x.clone())?.as_vec(),
@@ -407,32 +457,36 @@ fn inference_sees_every_change_of_the_weights() -> Result<(), Error> {
             assert_eq!(kept.as_vec(), fresh.as_vec());
             let (kept, fresh) = (table.forward(ids.clone())?, table.clone().forward(ids.clone())?);
             assert_eq!(kept.as_vec(), fresh.as_vec());
+            let (kept, fresh) = (bag.forward(ids.clone())?, bag.clone().forward(ids.clone())?);
+            assert_eq!(kept.as_vec(), fresh.as_vec());
         }
         Ok::<_, Error>(dense.forward(vectors.clone())?.as_vec())
     };
-    let mut seen = vec![check(&lstm, &dense, &table)?];
+    let mut seen = vec![check((&lstm, &dense, &table, &bag))?];
 
     // Written to in place.
     dense.kernel[[1, 2]] += 1.0;
     lstm.bias[[3]] = 2.0;
     table.embeddings[[2, 0]] = 5.0;
-    seen.push(check(&lstm, &dense, &table)?);
+    bag.embeddings[[2, 0]] = 5.0;
+    seen.push(check((&lstm, &dense, &table, &bag))?);
     dense.kernel.copy_from(&[0.5; 16]);
     lstm.recurrent_kernel.copy_from(&[0.25; 64]);
     dense.kernel[[0, 3]] = 7.0;
-    seen.push(check(&lstm, &dense, &table)?);
+    seen.push(check((&lstm, &dense, &table, &bag))?);
     // The same memory, in another order.
     dense.kernel = dense.kernel.clone().permute::<_, Axes2<1, 0>>();
-    seen.push(check(&lstm, &dense, &table)?);
+    seen.push(check((&lstm, &dense, &table, &bag))?);
     // Put in the place of others.
     dense.bias = dev.tensor([1.0, 2.0, 3.0, 4.0]);
     table.embeddings = dev.ones();
-    seen.push(check(&lstm, &dense, &table)?);
+    bag.embeddings = dev.ones();
+    seen.push(check((&lstm, &dense, &table, &bag))?);
     // Trained.
     let y = dense.forward_mut(vectors.clone().put_tape(OwnedTape::default()))?;
     let mut gradients = y.square().mean::<_, Axes2<0, 1>>().backward();
     State::default().step(&Adam::default(), &mut dense, &mut gradients)?;
-    seen.push(check(&lstm, &dense, &table)?);
+    seen.push(check((&lstm, &dense, &table, &bag))?);
     for (i, y) in seen.iter().enumerate() {
         assert!(!seen[..i].contains(y), "change {i} is not seen");
     }

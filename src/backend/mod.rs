@@ -99,6 +99,19 @@ pub struct ConvWeights<'a, E: Element, D: Backend<E>> {
     pub prepared: &'a Prepared,
 }
 
+/// The ids of a batch, of which each row is to become one mean of rows of a table.
+#[derive(Debug, Clone)]
+pub struct Bags<B: Dim> {
+    /// The ids, `length` of them for each row of the batch.
+    pub ids: Vec<usize>,
+    /// How many rows there are.
+    pub batch: B,
+    /// How many ids each of them has.
+    pub length: usize,
+    /// The id that does not count.
+    pub padding: Option<usize>,
+}
+
 /// What normalised numbers become: `x * gamma + beta`.
 #[derive(Debug, Clone, Copy)]
 pub struct NormWeights<'a, const F: usize, E: Element, D: Backend<E>> {
@@ -137,6 +150,20 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         _prepared: &Prepared,
     ) -> Result<Tensor<(usize, Const<N>), E, Self, T>, Error> {
         reference::embedding(table, ids)
+    }
+
+    /// The mean of some rows of a table, `(V, N)`, for each row of a batch, `(B, N)`; where no id counts it is 0. The
+    /// ids are inside the table.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<E, Self>>(
+        table: &Tensor<Rank2<V, N>, E, Self>,
+        bags: Bags<B>,
+        tape: T,
+        _prepared: &Prepared,
+    ) -> Result<Tensor<(B, Const<N>), E, Self, T>, Error> {
+        reference::embedding_bag(table, bags, tape)
     }
 
     /// `x . kernel + bias` on rows: `(R, I)` gives `(R, O)`.

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use dfdx::{
     prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape, Rank2, Shape},
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
 use crate::{
@@ -17,15 +17,16 @@ use crate::{
     signal::{Ids, Mask, Masked, Signal, TokenIds},
 };
 
-/// Id 0 is padding: the embedding makes a mask that keeps the other ids.
+/// Id 0 is padding: an [`Embedding`] makes a mask that keeps the other ids, an
+/// [`EmbeddingBag`](super::EmbeddingBag) leaves it out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MaskZero;
 
-/// Id 0 is an id like any other: no mask is made.
+/// Id 0 is an id like any other: no mask is made, nothing is left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoMask;
 
-/// Whether an [`Embedding`] makes a mask: [`MaskZero`] or [`NoMask`].
+/// Whether id 0 is padding: [`MaskZero`] or [`NoMask`].
 pub trait MaskIds: Default + Clone + std::fmt::Debug + 'static {
     /// Keras's argument `mask_zero`.
     const MASK_ZERO: bool;
@@ -122,12 +123,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
         ids: Tensor<S, usize, D, T>,
     ) -> Result<(Tensor<(usize, Const<N>), E, D, T>, Vec<usize>), Error> {
         let (ids, tape) = ids.split_tape();
-        let list = numbers(&ids);
-        if let Some(at) = list.iter().position(|&id| id >= V) {
-            let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
-            let (row, step) = (at / steps, at % steps);
-            return Err(Error::IdOutsideVocabulary { id: list[at], vocabulary: V, row, step });
-        }
+        let list = ids_inside(&ids, V)?;
         let dev = self.embeddings.device();
         let rows = if list.is_empty() {
             dev.try_zeros_like(&(0, Const::<N>)).or_device()?.put_tape(tape)
@@ -137,6 +133,17 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
         };
         Ok((rows, list))
     }
+}
+
+/// The ids of a tensor `(rows,)` or `(rows, steps)`, if all of them are in the vocabulary.
+pub(super) fn ids_inside<S: Shape, D: Storage<usize>>(
+    ids: &Tensor<S, usize, D>,
+    vocabulary: usize,
+) -> Result<Vec<usize>, Error> {
+    let list = numbers(ids);
+    let Some(at) = list.iter().position(|&id| id >= vocabulary) else { return Ok(list) };
+    let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
+    Err(Error::IdOutsideVocabulary { id: list[at], vocabulary, row: at / steps, step: at % steps })
 }
 
 impl<In, const V: usize, const N: usize, M, E, D> Layer<In, E, D> for Embedding<V, N, M, E, D>

@@ -2,8 +2,9 @@
 
 use dfdx::{shapes::Shape, tensor::Tape};
 use kerata::{
-    Activation, Backend, Batch, Cpu, Dense, Element, Embedding, Error, GlobalAveragePooling1d,
-    Layer, Length, Linear, Lstm, MaskZero, Masked, Relu, Sequences, Tensor, TimeDistributed,
+    Activation, Backend, Batch, Cpu, Dense, Element, Embedding, EmbeddingBag, Error,
+    GlobalAveragePooling1d, Layer, Length, Linear, Lstm, MaskZero, Masked, Relu, Sequences, Tensor,
+    TimeDistributed,
     config::{
         AnySignal, Config, CustomObjects, DynamicLayer, DynamicValue, Fields, SignalKind,
         layer_from_config,
@@ -368,4 +369,26 @@ fn a_model_is_built_for_what_its_first_layer_says() {
             assert!(text.matches("  input_shape").count() == 1, "{text}");
         }
     }
+}
+
+/// Keras has no bag of words: its config is one of a layer of one's own.
+#[test]
+fn a_bag_has_a_config_of_its_own() {
+    type Bag = EmbeddingBag<5, 2, MaskZero>;
+    type Words = kerata::Ids<(Batch, Length)>;
+    let dev = Cpu::seed_from_u64(3);
+    let bag = Bag::build(&dev).unwrap();
+    let json = bag.to_json();
+    bag.check_json(&json).unwrap();
+    let wrong = EmbeddingBag::<5, 2>::from_json(&json).unwrap_err().to_string();
+    assert!(wrong.contains("mask_zero: the type says false, the JSON says true"), "{wrong}");
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["registered_name"], "EmbeddingBag");
+    let unknown = layer_from_config(&config(value.clone()), &CustomObjects::new()).unwrap_err();
+    assert!(unknown.to_string().contains("`EmbeddingBag`"), "{unknown}");
+    let objects = CustomObjects::new().layer::<Bag, Words>();
+    let mut layer = layer_from_config(&config(value), &objects).unwrap();
+    let ids = dev.tensor([[1_usize, 4, 0]]);
+    assert_eq!(layer.run(ids).unwrap().sizes(), [1, 2]);
+    layer.try_into::<Bag>().unwrap();
 }

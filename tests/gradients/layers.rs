@@ -2,9 +2,10 @@
 
 use dfdx::tensor::{PutTape, SplitTape, TensorFromVec};
 use kerata::{
-    Add, Average, Batch, Concatenate, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Inputs,
-    Linear, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, Sequences,
-    Shared, Sigmoid, Softmax, Subtract, Tanh, Tensor, TimeDistributed,
+    Add, Average, Batch, Concatenate, Cpu, Dense, Embedding, EmbeddingBag, Error,
+    GlobalAveragePooling1d, Inputs, Linear, Lstm, Mask, MaskIds, MaskZero, Masked, Masking,
+    Maximum, Minimum, Multiply, NoMask, Relu, Sequences, Shared, Sigmoid, Softmax, Subtract, Tanh,
+    Tensor, TimeDistributed,
     backend::LstmState,
     loss::MeanSquaredError,
     model,
@@ -191,6 +192,26 @@ fn embedding() {
         let rows = table.0.forward(ids.clone().put_tape(tape)).unwrap();
         against(rows.into_parts().0)
     });
+}
+
+fn bag<M: MaskIds>() {
+    // Rows: all real, right padding, left padding, gaps, nothing real; and repeated ids.
+    let ids = [1, 2, 5, 5, 5, 1, 0, 0, 0, 0, 3, 3, 2, 0, 2, 0, 0, 0, 0, 0];
+    let ids = Cpu::default().tensor_from_vec(ids.to_vec(), (5, Const::<4>));
+    check(build::<EmbeddingBag<6, 3, M, f64>>(), tensor((1,), 1), |bag, x| {
+        let (_, tape) = x.split_tape();
+        against_rows(bag.forward(ids.clone().put_tape(tape)).unwrap())
+    });
+}
+
+#[test]
+fn embedding_bag() {
+    bag::<NoMask>();
+}
+
+#[test]
+fn embedding_bag_masked() {
+    bag::<MaskZero>();
 }
 
 #[model(input = (Batch, 3), output = (Batch, 2), element = f64)]

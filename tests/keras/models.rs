@@ -1,9 +1,10 @@
 //! Whole models: outputs, masks, losses and gradients of every weight.
 
-use dfdx::tensor::{NoneTape, OwnedTape};
+use dfdx::tensor::{NoneTape, OwnedTape, PutTape};
 use kerata::{
-    Batch, Const, Cpu, Dense, Dropout, Embedding, GlobalAveragePooling1d, Ids, Layer, Lstm,
-    MaskZero, Masked, Masking, Relu, Sequences, Sigmoid, Softmax, Tanh, Tensor, TimeDistributed,
+    Batch, Const, Cpu, Dense, Dropout, Embedding, EmbeddingBag, GlobalAveragePooling1d, Ids, Layer,
+    Lstm, MaskZero, Masked, Masking, Relu, Sequences, Sigmoid, Softmax, Tanh, Tensor,
+    TimeDistributed,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError, Prediction,
         SparseCategoricalCrossentropy,
@@ -225,6 +226,23 @@ cases! {
         => Tagger<Softmax> => Ids<(Batch, Const<5>)>, SparseCategoricalCrossentropy::default(), per_step;
 }
 
+/// The two layers of that case as one.
+#[test]
+fn gap1d_masked_as_a_bag() {
+    let Some(case) = Case::open("gap1d_masked") else { return };
+    let mut model = <(EmbeddingBag<6, 4, MaskZero>,)>::build(&Cpu::default()).unwrap();
+    case.load(&mut model);
+    let input = <Words<5>>::read(&case, "input").put_tape(OwnedTape::default());
+    let output = model.forward(input).unwrap();
+    case.assert_tensor("forward", "output", &output.as_vec());
+    let target = <Vectors<4>>::read(&case, "target");
+    let loss = MeanSquaredError.compute(output, target).unwrap();
+    case.assert_tensor("loss", "loss", &[loss.array()]);
+    for (name, gradient) in case.gradients(&model, &mut loss.backward()) {
+        case.assert_tensor("grad", &format!("grad.{name}"), &gradient);
+    }
+}
+
 /// A row without a real step: 0 here, NaN in Keras; the other rows agree.
 #[test]
 fn gap1d_masked_all_masked_row() {
@@ -233,8 +251,11 @@ fn gap1d_masked_all_masked_row() {
         <(Embedding<6, 4, MaskZero>, GlobalAveragePooling1d)>::build(&Cpu::default()).unwrap();
     case.load(&mut model);
     let input: Tensor<(Batch, Const<5>), usize, Cpu> = <Words<5>>::read(&case, "input");
-    let output = model.forward(input).unwrap().as_vec();
+    let output = model.forward(input.clone()).unwrap().as_vec();
     let expected = case.floats("output").into_iter().map(|x| if x.is_nan() { 0.0 } else { x });
+    let expected: Vec<f32> = expected.collect();
     assert!(case.floats("output").iter().any(|x| x.is_nan()));
-    case.assert_close("forward", "output", &output, &expected.collect::<Vec<_>>());
+    case.assert_close("forward", "output", &output, &expected);
+    let bag = EmbeddingBag::<6, 4, MaskZero>::from_embeddings(model.0.embeddings);
+    case.assert_close("forward", "output", &bag.forward(input).unwrap().as_vec(), &expected);
 }

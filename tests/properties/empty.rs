@@ -7,7 +7,7 @@ use dfdx::{
 };
 use kerata::{
     Add, Average, AvgPool1d, AvgPool2d, Backend, Batch, BatchNorm, Causal, Concatenate, Const,
-    Conv1d, Conv2d, Cpu, Dense, Dropout, Element, Embedding, Error, Flatten,
+    Conv1d, Conv2d, Cpu, Dense, Dropout, Element, Embedding, EmbeddingBag, Error, Flatten,
     GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Ids,
     LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked, Masking, MaxPool1d,
     MaxPool2d, NoMask, Permute, Relu, RepeatVector, Reshape, Same, Sequences, Sigmoid, Softmax,
@@ -182,6 +182,8 @@ layers! {
     embedding: Ids<(Batch, Length)> => Embedding<9, 4, MaskZero, E>, [0, 3];
     embedding_no_mask: Ids<(Batch, Length)> => Embedding<9, 4, NoMask, E>, [0, 3];
     embedding_of_one: Ids<(Batch,)> => Embedding<9, 4, NoMask, E>, [0];
+    embedding_bag: Ids<(Batch, Length)> => EmbeddingBag<9, 4, MaskZero, E>, [0, 3];
+    embedding_bag_no_mask: Ids<(Batch, Length)> => EmbeddingBag<9, 4, NoMask, E>, [0, 3];
     dense: Vectors => Dense<4, 3, Tanh, E>, [0];
     dense_softmax: Vectors => Dense<4, 3, Softmax, E>, [0];
     masking: Steps => Masking, [0, 3];

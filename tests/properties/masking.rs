@@ -5,8 +5,8 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
-    Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Lstm, Mask, MaskZero, Masked, Sequences,
-    Softmax, Tensor, TimeDistributed,
+    Cpu, Dense, Embedding, EmbeddingBag, Error, GlobalAveragePooling1d, Lstm, Mask, MaskZero,
+    Masked, Sequences, Softmax, Tensor, TimeDistributed,
     loss::{Loss, MeanSquaredError, SparseCategoricalCrossentropy},
     metric::{self, MeanLoss, SparseCategoricalAccuracy},
     parameters::{Parameter, Parameters, Visitor},
@@ -111,6 +111,25 @@ proptest! {
         for (row, last) in rows.iter().zip(last.chunks(4)) {
             let x = dev.tensor_from_vec(row.clone(), (1, row.len(), Const::<1>));
             prop_assert!(close(last, &lstm.forward(x).unwrap().as_vec()));
+        }
+    }
+
+    /// A bag is the mean of its rows, wherever the padding stands and whatever its row holds.
+    #[test]
+    fn bag_is_the_mean_of_its_rows(
+        rows in prop::collection::vec(prop::collection::vec(0_usize..9, 5), 1..5),
+    ) {
+        let dev = Cpu::seed_from_u64(2);
+        let mut bag = EmbeddingBag::<9, 4, MaskZero>::build(&dev).unwrap();
+        (0..4).for_each(|column| bag.embeddings[[0, column]] = f32::NAN);
+        let table = bag.embeddings.array();
+        let means = bag.forward(ids(&rows, 5)).unwrap().as_vec();
+        for (row, mean) in rows.iter().zip(means.chunks(4)) {
+            let real: Vec<usize> = row.iter().copied().filter(|&id| id != 0).collect();
+            let sum = |column: usize| real.iter().map(|&id| table[id][column]).sum::<f32>();
+            let expected: Vec<f32> =
+                (0..4).map(|column| sum(column) / real.len().max(1) as f32).collect();
+            prop_assert!(close(mean, &expected));
         }
     }
 

@@ -25,8 +25,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, ConvWeights, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState, LstmWeights,
-    NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
+    Backend, Bags, ConvWeights, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState,
+    LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
 use pointwise::Curve;
@@ -45,6 +45,19 @@ impl Backend<f32> for Cpu {
             reference::embedding(table, ids)
         } else {
             ops::embedding(table, ids, prepared)
+        }
+    }
+
+    fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32, Self>>(
+        table: &Tensor<Rank2<V, N>, f32, Self>,
+        bags: Bags<B>,
+        tape: T,
+        prepared: &Prepared,
+    ) -> Result<Tensor<(B, Const<N>), f32, Self, T>, Error> {
+        if *REFERENCE {
+            reference::embedding_bag(table, bags, tape)
+        } else {
+            ops::embedding_bag(table, bags, tape, prepared)
         }
     }
 

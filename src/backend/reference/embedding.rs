@@ -1,12 +1,13 @@
 use dfdx::{
-    prelude::GatherTo,
-    shapes::{Const, Rank2},
+    prelude::{GatherTo, ReshapeTo},
+    shapes::{Const, Dim, Rank2},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Bags, Element, reference::mean_over_steps},
     error::{Error, OrDevice},
+    signal::Mask,
 };
 
 pub(crate) fn embedding<
@@ -21,4 +22,29 @@ pub(crate) fn embedding<
 ) -> Result<Tensor<(usize, Const<N>), E, D, T>, Error> {
     let (ids, tape) = ids.split_tape();
     table.clone().put_tape(tape).try_gather(ids).or_device()
+}
+
+pub(crate) fn embedding_bag<
+    B: Dim,
+    const V: usize,
+    const N: usize,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+>(
+    table: &Tensor<Rank2<V, N>, E, D>,
+    bags: Bags<B>,
+    tape: T,
+) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
+    let Bags { ids, batch, length, padding } = bags;
+    let dev = table.device();
+    if ids.is_empty() {
+        return Ok(dev.try_zeros_like(&(batch, Const)).or_device()?.put_tape(tape));
+    }
+    let counts = |&id: &usize| Some(id) != padding;
+    let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch.size(), length)?;
+    let flat = dev.try_tensor_from_vec(ids, (batch.size() * length,)).or_device()?;
+    let rows = embedding(table, flat.put_tape(tape))?;
+    let steps = rows.try_reshape_like(&(batch, length, Const::<N>)).or_device()?;
+    mean_over_steps(steps, Some(&mask))
 }

@@ -12,7 +12,7 @@ mod pool;
 
 pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
-pub(super) use embedding::embedding;
+pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;
