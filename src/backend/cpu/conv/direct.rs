@@ -105,7 +105,18 @@ impl Direct {
         }
     }
 
-    pub(super) fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32]) -> Buffer {
+    pub(super) fn sums(&self) -> Buffer {
+        Buffer::zeros(self.weights.len())
+    }
+
+    /// The sums are the gradient of the kernel.
+    pub(super) fn backward(
+        &self,
+        d_images: &mut [f32],
+        images: &[f32],
+        d_y: &[f32],
+        d_kernel: &mut [f32],
+    ) {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let (image, reach) = (self.numbers(self.window.size), self.offsets.len());
         let transposed = self.transposed.get_or_init(|| {
@@ -114,14 +125,13 @@ impl Direct {
         });
         let (mut space, mut d_space) = (self.space(), self.space());
         let mut d_windows = Buffer::uncleared(PLACES * reach);
-        let mut d_kernel = Buffer::zeros(reach * filters);
         let each = d_images
             .chunks_exact_mut(image.max(1))
             .zip(images.chunks_exact(image.max(1)))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
         for ((d_image, image), d_y) in each {
             let pixels = Scattered { numbers: self.pad(image, &mut space), starts, offsets };
-            add_transposed_scattered_product(pixels, d_y, filters, &mut d_kernel);
+            add_transposed_scattered_product(pixels, d_y, filters, d_kernel);
 
             let padding = !d_space.is_empty();
             let to = if padding { &mut d_space[..] } else { &mut *d_image };
@@ -139,7 +149,6 @@ impl Direct {
                 d_space.fill(0.0);
             }
         }
-        d_kernel
     }
 }
 

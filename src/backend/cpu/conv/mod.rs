@@ -43,11 +43,34 @@ impl Convolution {
         }
     }
 
-    /// The backward pass of some images: adds to the gradients of their pixels, and gives that of the kernel.
-    pub(crate) fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32]) -> Buffer {
+    /// Zeros for the backward passes of images to add to; [`kernel_gradient`](Self::kernel_gradient) makes the gradient
+    /// of the kernel of them.
+    pub(crate) fn sums(&self) -> Buffer {
         match &self.way {
-            Way::Direct(direct) => direct.backward(d_images, images, d_y),
-            Way::Winograd(winograd) => winograd.backward(d_images, images, d_y),
+            Way::Direct(direct) => direct.sums(),
+            Way::Winograd(winograd) => winograd.sums(),
+        }
+    }
+
+    /// The backward pass of some images: adds to the gradients of their pixels, and to the sums.
+    pub(crate) fn backward(
+        &self,
+        d_images: &mut [f32],
+        images: &[f32],
+        d_y: &[f32],
+        sums: &mut [f32],
+    ) {
+        match &self.way {
+            Way::Direct(direct) => direct.backward(d_images, images, d_y, sums),
+            Way::Winograd(winograd) => winograd.backward(d_images, images, d_y, sums),
+        }
+    }
+
+    /// The gradient of the kernel.
+    pub(crate) fn kernel_gradient(&self, sums: Buffer) -> Buffer {
+        match &self.way {
+            Way::Direct(_) => sums,
+            Way::Winograd(winograd) => winograd.kernel_gradient(&sums),
         }
     }
 }
@@ -93,8 +116,9 @@ mod tests {
                 let convolution = Convolution { window, way };
                 let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
                 convolution.forward(&x, &mut y);
-                let d_kernel = convolution.backward(&mut d_x, &x, &d_y);
-                [y, d_x, d_kernel.to_vec()]
+                let mut sums = convolution.sums();
+                convolution.backward(&mut d_x, &x, &d_y, &mut sums);
+                [y, d_x, convolution.kernel_gradient(sums).to_vec()]
             });
             let [direct, winograd] = results;
             for (name, (a, b)) in ["y", "d_x", "d_kernel"].iter().zip(direct.iter().zip(&winograd))

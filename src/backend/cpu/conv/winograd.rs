@@ -115,18 +115,35 @@ impl Tiles {
         [2 * (tile / across), 2 * (tile % across)]
     }
 
-    /// The pixel that a number of a tile is, or `None` where that is padding.
-    fn pixel(&self, [top, left]: [usize; 2], row: usize, column: usize) -> Option<usize> {
-        let at = |axis: usize, at: usize| {
-            at.checked_sub(self.before[axis]).filter(|&at| at < self.size[axis])
+    /// The pixels of a tile, or `None` where that is padding.
+    fn pixels(&self, corner: [usize; 2]) -> [[Option<usize>; 4]; 4] {
+        let at = |axis: usize, i: usize| {
+            let at = (corner[axis] + i).checked_sub(self.before[axis])?;
+            (at < self.size[axis]).then_some(at)
         };
-        Some(at(0, top + row)? * self.size[1] + at(1, left + column)?)
+        let (mut pixels, mut columns) = ([[None; 4]; 4], [None; 4]);
+        for (i, column) in columns.iter_mut().enumerate() {
+            *column = at(1, i);
+        }
+        for (i, pixels) in pixels.iter_mut().enumerate() {
+            let Some(row) = at(0, i) else { continue };
+            for (pixel, column) in pixels.iter_mut().zip(columns) {
+                *pixel = column.map(|column| row * self.size[1] + column);
+            }
+        }
+        pixels
     }
 
-    /// The place that a number of the result of a tile is, if it is any.
-    fn place(&self, [top, left]: [usize; 2], row: usize, column: usize) -> Option<usize> {
-        let inside = top + row < self.places[0] && left + column < self.places[1];
-        inside.then_some((top + row) * self.places[1] + left + column)
+    /// The places of a tile, as far as there are any.
+    fn places(&self, [top, left]: [usize; 2]) -> [[Option<usize>; 2]; 2] {
+        let mut places = [[None; 2]; 2];
+        for (i, places) in places.iter_mut().enumerate() {
+            for (j, place) in places.iter_mut().enumerate() {
+                let inside = top + i < self.places[0] && left + j < self.places[1];
+                *place = inside.then_some((top + i) * self.places[1] + left + j);
+            }
+        }
+        places
     }
 }
 
@@ -191,21 +208,21 @@ impl Winograd {
         }
     }
 
-    /// How many tiles are worked on at a time.
-    fn at_a_time(&self, images: &[f32]) -> usize {
+    /// How many tiles there are, and how many are worked on at a time.
+    fn tiles(&self, images: &[f32]) -> (usize, usize) {
         let pixels = self.tiles.size[0] * self.tiles.size[1] * self.channels;
         let all = images.len() / pixels.max(1) * self.tiles.count();
-        let fit = NUMBERS / (PRODUCTS * (self.channels + self.filters)).max(1);
-        // A multiple of the rows of the micro-kernel.
-        (fit & !7).max(8).min(all.next_multiple_of(8))
+        let fit = (NUMBERS / (PRODUCTS * (self.channels + self.filters)).max(1)).max(8);
+        // About as many each time, and a multiple of the rows of the micro-kernel.
+        let each = all.div_ceil(all.div_ceil(fit).max(1));
+        (all, each.next_multiple_of(8))
     }
 
     pub(super) fn forward(&self, images: &[f32], y: &mut [f32], add: bool) {
         let &Self { tiles, channels, filters, .. } = self;
-        let some = self.at_a_time(images);
+        let (all, some) = self.tiles(images);
         let mut read = Buffer::uncleared(PRODUCTS * some * channels);
         let mut products = Buffer::uncleared(PRODUCTS * some * filters);
-        let all = images.len() / (tiles.size[0] * tiles.size[1] * channels) * tiles.count();
         for first in (0..all).step_by(some.max(1)) {
             let count = some.min(all - first);
             let part = Part { tiles, first, count };
@@ -225,15 +242,24 @@ impl Winograd {
         }
     }
 
-    pub(super) fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32]) -> Buffer {
+    pub(super) fn sums(&self) -> Buffer {
+        Buffer::zeros(PRODUCTS * self.channels * self.filters)
+    }
+
+    /// The sums are the gradients of the sums of cells.
+    pub(super) fn backward(
+        &self,
+        d_images: &mut [f32],
+        images: &[f32],
+        d_y: &[f32],
+        d_sums: &mut [f32],
+    ) {
         let &Self { tiles, channels, filters, .. } = self;
         self.turned.get_or_init(|| Box::new(self.turned())).forward(d_y, d_images, true);
 
-        let some = self.at_a_time(images);
+        let (all, some) = self.tiles(images);
         let mut read = Buffer::uncleared(PRODUCTS * some * channels);
         let mut d_products = Buffer::uncleared(PRODUCTS * some * filters);
-        let mut d_sums = Buffer::zeros(PRODUCTS * channels * filters);
-        let all = images.len() / (tiles.size[0] * tiles.size[1] * channels) * tiles.count();
         for first in (0..all).step_by(some.max(1)) {
             let count = some.min(all - first);
             let part = Part { tiles, first, count };
@@ -251,7 +277,10 @@ impl Winograd {
                 add_transposed_product(read, channels, d_products, filters, d_sums);
             }
         }
-        let each = channels * filters;
+    }
+
+    pub(super) fn kernel_gradient(&self, d_sums: &[f32]) -> Buffer {
+        let each = self.channels * self.filters;
         let mut d_kernel = Buffer::uncleared(9 * each);
         for i in 0..each {
             let mut sums = [[0.0; 4]; 4];
@@ -298,7 +327,7 @@ fn write<S: Simd, const FULL: bool>(simd: S, row: &mut [f32], at: usize, lanes: 
     }
 }
 
-/// Calls `$each::<S, FULL>(.., at)` for all lanes of rows of a length.
+/// Calls the first closure for all full vectors of rows of a length, and the other for what is left.
 macro_rules! for_lanes {
     ($length:expr, $each:expr, $rest:expr) => {{
         let full = $length - $length % S::F32_LANES;
@@ -309,6 +338,16 @@ macro_rules! for_lanes {
             $rest(full);
         }
     }};
+}
+
+/// The rows of a tile for each product.
+fn planes(sums: &mut [f32]) -> [&mut [f32]; PRODUCTS] {
+    let mut planes: [&mut [f32]; PRODUCTS] = Default::default();
+    let each = sums.len() / PRODUCTS;
+    for (plane, sums) in planes.iter_mut().zip(sums.chunks_exact_mut(each.max(1))) {
+        *plane = sums;
+    }
+    planes
 }
 
 /// The sums of the pixels of tiles: for each product, rows of channels.
@@ -323,49 +362,46 @@ impl WithSimd for ReadPixels<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let Self { part: Part { tiles, count, .. }, channels, images, .. } = self;
-        let pixels = tiles.size[0] * tiles.size[1];
-        let padding = Buffer::zeros(channels);
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part: Part { tiles, count, .. }, channels, images, sums } = self;
+        let image = tiles.size[0] * tiles.size[1] * channels;
+        let (padding, mut planes) = (Buffer::zeros(channels), planes(sums));
         for at in 0..count {
-            let (image, tile) = self.part.tile(at);
-            let image = &images[image * pixels * channels..][..pixels * channels];
+            let (number, corner) = self.part.tile(at);
+            let image = &images[number * image..(number + 1) * image];
             let mut read = [[&padding[..]; 4]; 4];
-            for (i, read) in read.as_flattened_mut().iter_mut().enumerate() {
-                if let Some(pixel) = tiles.pixel(tile, i / 4, i % 4) {
+            let pixels = tiles.pixels(corner);
+            for (read, pixel) in read.as_flattened_mut().iter_mut().zip(pixels.as_flattened()) {
+                if let Some(pixel) = pixel {
                     *read = &image[pixel * channels..(pixel + 1) * channels];
                 }
             }
+            let from = at * channels;
             for_lanes!(
                 channels,
-                |channel| self.tile::<S, true>(simd, &read, at, channel),
-                |channel| self.tile::<S, false>(simd, &read, at, channel)
+                |channel| read_pixels::<S, true>(simd, &read, channel, &mut planes, from),
+                |channel| read_pixels::<S, false>(simd, &read, channel, &mut planes, from)
             );
         }
     }
 }
 
-impl ReadPixels<'_> {
-    #[inline(always)]
-    fn tile<S: Simd, const FULL: bool>(
-        &mut self,
-        simd: S,
-        read: &[[&[f32]; 4]; 4],
-        at: usize,
-        channel: usize,
-    ) {
-        let mut tile = [[simd.splat_f32s(0.0); 4]; 4];
-        for (tile, read) in tile.iter_mut().zip(read) {
-            for (lane, pixel) in tile.iter_mut().zip(read) {
-                *lane = lanes::<S, FULL>(simd, pixel, channel);
-            }
-        }
-        let tile = both(simd.splat_f32s(0.0), tile, |row| of_pixels(simd, row));
-        let (count, channels) = (self.part.count, self.channels);
-        for (product, &sum) in tile.as_flattened().iter().enumerate() {
-            let to = (product * count + at) * channels;
-            write::<S, FULL>(simd, &mut self.sums[to..to + channels], channel, sum);
-        }
+#[inline(always)]
+fn read_pixels<S: Simd, const FULL: bool>(
+    simd: S,
+    read: &[[&[f32]; 4]; 4],
+    channel: usize,
+    planes: &mut [&mut [f32]; PRODUCTS],
+    from: usize,
+) {
+    let mut tile = [[simd.splat_f32s(0.0); 4]; 4];
+    for (lane, pixel) in tile.as_flattened_mut().iter_mut().zip(read.as_flattened()) {
+        *lane = lanes::<S, FULL>(simd, pixel, channel);
+    }
+    let end = from + read[0][0].len();
+    let tile = both(simd.splat_f32s(0.0), tile, |row| of_pixels(simd, row));
+    for (plane, &sum) in planes.iter_mut().zip(tile.as_flattened()) {
+        write::<S, FULL>(simd, &mut plane[..end], from + channel, sum);
     }
 }
 
@@ -382,50 +418,47 @@ impl WithSimd for WritePlaces<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let Self { part: Part { tiles, count, .. }, filters, .. } = self;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part: Part { tiles, count, .. }, filters, products, y, add } = self;
+        let image = tiles.places[0] * tiles.places[1] * filters;
         for at in 0..count {
-            let (image, corner) = self.part.tile(at);
-            let first = image * tiles.places[0] * tiles.places[1];
-            let mut places = [None; 4];
-            for (i, place) in places.iter_mut().enumerate() {
-                *place = tiles.place(corner, i / 2, i % 2).map(|place| first + place);
+            let (number, corner) = self.part.tile(at);
+            let image = &mut y[number * image..(number + 1) * image];
+            let mut read = [&[][..]; PRODUCTS];
+            let planes = products.chunks_exact(count * filters);
+            for (read, plane) in read.iter_mut().zip(planes) {
+                *read = &plane[at * filters..(at + 1) * filters];
             }
+            let places = tiles.places(corner);
             for_lanes!(
                 filters,
-                |filter| self.tile::<S, true>(simd, at, &places, filter),
-                |filter| self.tile::<S, false>(simd, at, &places, filter)
+                |filter| write_places::<S, true>(simd, &read, filter, &places, image, add),
+                |filter| write_places::<S, false>(simd, &read, filter, &places, image, add)
             );
         }
     }
 }
 
-impl WritePlaces<'_> {
-    #[inline(always)]
-    fn tile<S: Simd, const FULL: bool>(
-        &mut self,
-        simd: S,
-        at: usize,
-        places: &[Option<usize>; 4],
-        filter: usize,
-    ) {
-        let Self { part: Part { count, .. }, filters, .. } = *self;
-        let mut sums = [[simd.splat_f32s(0.0); 4]; 4];
-        for (product, sum) in sums.as_flattened_mut().iter_mut().enumerate() {
-            let from = (product * count + at) * filters;
-            *sum = lanes::<S, FULL>(simd, &self.products[from..from + filters], filter);
-        }
-        let sums = both(simd.splat_f32s(0.0), sums, |row| to_places(simd, row));
-        for (&sum, place) in sums.as_flattened().iter().zip(places) {
-            if let Some(place) = place {
-                let to = &mut self.y[place * filters..(place + 1) * filters];
-                let before = if self.add {
-                    lanes::<S, FULL>(simd, to, filter)
-                } else {
-                    simd.splat_f32s(0.0)
-                };
-                write::<S, FULL>(simd, to, filter, simd.add_f32s(before, sum));
-            }
+#[inline(always)]
+fn write_places<S: Simd, const FULL: bool>(
+    simd: S,
+    read: &[&[f32]; PRODUCTS],
+    filter: usize,
+    places: &[[Option<usize>; 2]; 2],
+    image: &mut [f32],
+    add: bool,
+) {
+    let (zero, filters) = (simd.splat_f32s(0.0), read[0].len());
+    let mut sums = [[zero; 4]; 4];
+    for (sum, products) in sums.as_flattened_mut().iter_mut().zip(read) {
+        *sum = lanes::<S, FULL>(simd, products, filter);
+    }
+    let sums = both(zero, sums, |row| to_places(simd, row));
+    for (&sum, place) in sums.as_flattened().iter().zip(places.as_flattened()) {
+        if let Some(place) = place {
+            let to = &mut image[place * filters..(place + 1) * filters];
+            let before = if add { lanes::<S, FULL>(simd, to, filter) } else { zero };
+            write::<S, FULL>(simd, to, filter, simd.add_f32s(before, sum));
         }
     }
 }
@@ -442,45 +475,45 @@ impl WithSimd for ReadPlaces<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let Self { part: Part { tiles, count, .. }, filters, d_y, .. } = self;
-        let padding = Buffer::zeros(filters);
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { part: Part { tiles, count, .. }, filters, d_y, d_products } = self;
+        let image = tiles.places[0] * tiles.places[1] * filters;
+        let (outside, mut planes) = (Buffer::zeros(filters), planes(d_products));
         for at in 0..count {
-            let (image, tile) = self.part.tile(at);
-            let first = image * tiles.places[0] * tiles.places[1];
-            let mut read = [[&padding[..]; 2]; 2];
-            for (i, read) in read.as_flattened_mut().iter_mut().enumerate() {
-                if let Some(place) = tiles.place(tile, i / 2, i % 2) {
-                    *read = &d_y[(first + place) * filters..(first + place + 1) * filters];
+            let (number, corner) = self.part.tile(at);
+            let image = &d_y[number * image..(number + 1) * image];
+            let mut read = [[&outside[..]; 2]; 2];
+            let places = tiles.places(corner);
+            for (read, place) in read.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
+                if let Some(place) = place {
+                    *read = &image[place * filters..(place + 1) * filters];
                 }
             }
-            for_lanes!(filters, |filter| self.tile::<S, true>(simd, &read, at, filter), |filter| {
-                self.tile::<S, false>(simd, &read, at, filter)
-            });
+            let from = at * filters;
+            for_lanes!(
+                filters,
+                |filter| read_places::<S, true>(simd, &read, filter, &mut planes, from),
+                |filter| read_places::<S, false>(simd, &read, filter, &mut planes, from)
+            );
         }
     }
 }
 
-impl ReadPlaces<'_> {
-    #[inline(always)]
-    fn tile<S: Simd, const FULL: bool>(
-        &mut self,
-        simd: S,
-        read: &[[&[f32]; 2]; 2],
-        at: usize,
-        filter: usize,
-    ) {
-        let mut tile = [[simd.splat_f32s(0.0); 2]; 2];
-        for (tile, read) in tile.iter_mut().zip(read) {
-            for (lane, place) in tile.iter_mut().zip(read) {
-                *lane = lanes::<S, FULL>(simd, place, filter);
-            }
-        }
-        let tile = both(simd.splat_f32s(0.0), tile, |row| of_places(simd, row));
-        let (count, filters) = (self.part.count, self.filters);
-        for (product, &lane) in tile.as_flattened().iter().enumerate() {
-            let to = (product * count + at) * filters;
-            write::<S, FULL>(simd, &mut self.d_products[to..to + filters], filter, lane);
-        }
+#[inline(always)]
+fn read_places<S: Simd, const FULL: bool>(
+    simd: S,
+    read: &[[&[f32]; 2]; 2],
+    filter: usize,
+    planes: &mut [&mut [f32]; PRODUCTS],
+    from: usize,
+) {
+    let mut tile = [[simd.splat_f32s(0.0); 2]; 2];
+    for (lane, place) in tile.as_flattened_mut().iter_mut().zip(read.as_flattened()) {
+        *lane = lanes::<S, FULL>(simd, place, filter);
+    }
+    let end = from + read[0][0].len();
+    let tile = both(simd.splat_f32s(0.0), tile, |row| of_places(simd, row));
+    for (plane, &lane) in planes.iter_mut().zip(tile.as_flattened()) {
+        write::<S, FULL>(simd, &mut plane[..end], from + filter, lane);
     }
 }

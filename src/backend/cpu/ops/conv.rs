@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{chunks, share};
+use super::share;
 use crate::{
     backend::{
         ConvWeights,
@@ -15,9 +15,13 @@ use crate::{
         },
         tape::{Grads, Origin, Weights, put, read, read_and_zeros, record},
         window::{Finish, ImageShape, Window},
+        zeros_after,
     },
     error::Error,
 };
+
+/// How many numbers of images are worked on at a time: they stay in a cache from one pass over them to the next.
+const GROUP: usize = 64 << 10;
 
 vectorized! {
     /// Adds the bias at each place, and with `relu` makes what is negative 0. (NaN stays.)
@@ -68,7 +72,15 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let (reach, filters) = *kernel.shape();
     let places = window.all_places();
     let share = share(batch * places * reach * filters, batch);
-    let sizes = Sizes { filters, image: height * width * channels, out: places * filters, share };
+    let (image, out) = (height * width * channels, places * filters);
+    if batch * image * out == 0 {
+        return zeros_after(
+            x.put_tape(tape),
+            &(batch, window.places[0], window.places[1], filters),
+        );
+    }
+    let group = (GROUP / image.max(out)).max(1);
+    let sizes = Sizes { filters, image, out, share, group };
     let prepared = prepared.get(
         !T::OWNS_TAPE,
         |Prepared { origin, convolution }| origin.is(kernel) && convolution.window() == window,
@@ -83,16 +95,19 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let remember = T::OWNS_TAPE && then == Finish::AtLeastZero;
     let mut positive = vec![false; if remember { y.len() } else { 0 }];
     let jobs = {
-        let mut positive = positive.chunks_mut((sizes.out * sizes.share).max(1));
-        let jobs = chunks(&mut y, sizes.out * sizes.share, 1)
-            .into_iter()
-            .zip(numbers.chunks((sizes.image * sizes.share).max(1)));
+        let mut positive = positive.chunks_mut(sizes.out * sizes.share);
+        let jobs =
+            y.chunks_mut(sizes.out * sizes.share).zip(numbers.chunks(sizes.image * sizes.share));
         jobs.map(|(y, x)| (y, x, positive.next().unwrap_or_default())).collect()
     };
     parallel(jobs, |(y, x, positive): (&mut [f32], &[f32], &mut [bool])| {
-        prepared.convolution.forward(x, y);
-        finish(y, offsets.as_deref(), then == Finish::AtLeastZero);
-        note(y, positive);
+        let mut positive = positive.chunks_mut(sizes.out * sizes.group);
+        for (y, x) in y.chunks_mut(sizes.out * sizes.group).zip(x.chunks(sizes.image * sizes.group))
+        {
+            prepared.convolution.forward(x, y);
+            finish(y, offsets.as_deref(), then == Finish::AtLeastZero);
+            note(y, positive.next().unwrap_or_default());
+        }
     });
     let shape = (batch, window.places[0], window.places[1], filters);
     let y = put(x.device(), shape, y)?;
@@ -117,8 +132,9 @@ struct Sizes {
     /// Numbers of an image, in and out.
     image: usize,
     out: usize,
-    /// Images of a job.
+    /// Images of a job, and of those how many at a time.
     share: usize,
+    group: usize,
 }
 
 /// What the backward pass needs.
@@ -145,19 +161,30 @@ fn backward(
     let Kept { sizes, convolution, numbers, positive } = kept;
     let gradient = grads.take(y)?;
     let parts = grads.with(x, |d_x| {
-        let mut positive = positive.chunks((sizes.out * sizes.share).max(1));
-        let jobs = chunks(d_x, sizes.image * sizes.share, 1)
-            .into_iter()
-            .zip(numbers.chunks((sizes.image * sizes.share).max(1)))
-            .zip(gradient.chunks((sizes.out * sizes.share).max(1)))
+        let mut positive = positive.chunks(sizes.out * sizes.share);
+        let jobs = d_x
+            .chunks_mut(sizes.image * sizes.share)
+            .zip(numbers.chunks(sizes.image * sizes.share))
+            .zip(gradient.chunks(sizes.out * sizes.share))
             .map(|((d_x, x), d_y)| (d_x, x, d_y, positive.next().unwrap_or_default()));
         parallel(jobs.collect(), |(d_x, x, d_y, positive)| {
-            let mut masked = Buffer::uncleared(positive.len());
-            mask(&mut masked, d_y, positive);
-            let d_y = if positive.is_empty() { d_y } else { &masked };
-            let mut d_bias = Buffer::zeros(sizes.filters);
-            add_rows(&mut d_bias, d_y);
-            (convolution.backward(d_x, x, d_y), d_bias)
+            let (out, image) = (sizes.out * sizes.group, sizes.image * sizes.group);
+            let mut masked = Buffer::uncleared(positive.len().min(out));
+            let (mut d_bias, mut sums) = (Buffer::zeros(sizes.filters), convolution.sums());
+            let mut positive = positive.chunks(out);
+            let each = d_x.chunks_mut(image).zip(x.chunks(image)).zip(d_y.chunks(out));
+            for ((d_x, x), d_y) in each {
+                let d_y = match positive.next() {
+                    Some(positive) => {
+                        mask(&mut masked, d_y, positive);
+                        &masked[..d_y.len()]
+                    }
+                    None => d_y,
+                };
+                add_rows(&mut d_bias, d_y);
+                convolution.backward(d_x, x, d_y, &mut sums);
+            }
+            (convolution.kernel_gradient(sums), d_bias)
         })
     })?;
     for (d_kernel, d_bias) in &parts {
