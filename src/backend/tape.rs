@@ -11,7 +11,7 @@ use dfdx::{
     tensor::{Cpu, CpuError, Gradients, NoneTape, Tape, Tensor, TensorFromVec},
 };
 
-use super::cpu::{Buffer, keep_memory};
+use super::cpu::{Buffer, both, keep_memory};
 use crate::error::{Error, OrDevice};
 
 /// The numbers of a tensor, row-major, in a buffer.
@@ -30,13 +30,8 @@ pub(crate) fn read_and_zeros<S: Shape>(
     x: &Tensor<S, f32, Cpu>,
     zeros: usize,
 ) -> Result<(Buffer, Vec<f32>), Error> {
-    /// How many numbers are worth waking a thread for.
-    const WORTH_A_THREAD: usize = 64 << 10;
-    let (numbers, zeros) = if zeros.min(x.shape().num_elements()) < WORTH_A_THREAD {
-        (read(x), vec![0.0; zeros])
-    } else {
-        rayon::join(|| read(x), || vec![0.0; zeros])
-    };
+    let (numbers, zeros) =
+        both(zeros.min(x.shape().num_elements()), || read(x), || vec![0.0; zeros]);
     Ok((numbers?, zeros))
 }
 

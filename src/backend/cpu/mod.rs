@@ -15,6 +15,7 @@ mod threads;
 
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use table::scan;
+pub(super) use threads::both;
 pub use threads::set_threads;
 
 use std::sync::LazyLock;

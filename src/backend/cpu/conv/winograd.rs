@@ -14,7 +14,7 @@ use crate::backend::{
     cpu::{
         buffer::Buffer,
         packed::{Packed, add_transposed_product},
-        simd::{load, store},
+        simd::{load, store, vectorized},
     },
 };
 
@@ -68,6 +68,7 @@ fn of_pixels<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
 }
 
 /// Of cells of the kernel, to be multiplied.
+#[inline(always)]
 fn of_cells([a, b, c]: [f32; 3]) -> [f32; 4] {
     [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c]
 }
@@ -86,6 +87,7 @@ fn of_places<S: Simd>(simd: S, [a, b]: [S::f32s; 2]) -> [S::f32s; 4] {
 }
 
 /// Of the gradients of products, for those of cells: the transpose of [`of_cells`].
+#[inline(always)]
 fn to_cells([a, b, c, d]: [f32; 4]) -> [f32; 3] {
     [a + 0.5 * (b + c), 0.5 * (b - c), 0.5 * (b + c) + d]
 }
@@ -116,25 +118,24 @@ impl Tiles {
     }
 
     /// The pixels of a tile, or `None` where that is padding.
-    fn pixels(&self, corner: [usize; 2]) -> [[Option<usize>; 4]; 4] {
-        let at = |axis: usize, i: usize| {
-            let at = (corner[axis] + i).checked_sub(self.before[axis])?;
-            (at < self.size[axis]).then_some(at)
-        };
-        let (mut pixels, mut columns) = ([[None; 4]; 4], [None; 4]);
-        for (i, column) in columns.iter_mut().enumerate() {
-            *column = at(1, i);
-        }
+    #[inline(always)]
+    fn pixels(&self, [top, left]: [usize; 2]) -> [[Option<usize>; 4]; 4] {
+        let mut pixels = [[None; 4]; 4];
         for (i, pixels) in pixels.iter_mut().enumerate() {
-            let Some(row) = at(0, i) else { continue };
-            for (pixel, column) in pixels.iter_mut().zip(columns) {
-                *pixel = column.map(|column| row * self.size[1] + column);
+            // Above or left of the image, these are beyond all sizes.
+            let row = (top + i).wrapping_sub(self.before[0]);
+            for (j, pixel) in pixels.iter_mut().enumerate() {
+                let column = (left + j).wrapping_sub(self.before[1]);
+                if row < self.size[0] && column < self.size[1] {
+                    *pixel = Some(row * self.size[1] + column);
+                }
             }
         }
         pixels
     }
 
     /// The places of a tile, as far as there are any.
+    #[inline(always)]
     fn places(&self, [top, left]: [usize; 2]) -> [[Option<usize>; 2]; 2] {
         let mut places = [[None; 2]; 2];
         for (i, places) in places.iter_mut().enumerate() {
@@ -159,19 +160,43 @@ pub(crate) struct Winograd {
     turned: OnceLock<Box<Self>>,
 }
 
+vectorized! {
+    /// The sums of cells of the kernel for each product, `(channels, filters)` each.
+    fn of_cells_to_sums<'a>(cells: &'a [f32], each: usize, sums: &'a mut [f32]) {
+        for i in 0..each {
+            let mut of_one = [[0.0; 3]; 3];
+            for (cell, number) in of_one.as_flattened_mut().iter_mut().enumerate() {
+                *number = cells[cell * each + i];
+            }
+            let of_one = both(0.0, of_one, of_cells);
+            for (product, &sum) in of_one.as_flattened().iter().enumerate() {
+                sums[product * each + i] = sum;
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// The way back, for gradients.
+    fn of_sums_to_cells<'a>(sums: &'a [f32], each: usize, cells: &'a mut [f32]) {
+        for i in 0..each {
+            let mut of_one = [[0.0; 4]; 4];
+            for (product, sum) in of_one.as_flattened_mut().iter_mut().enumerate() {
+                *sum = sums[product * each + i];
+            }
+            let of_one = both(0.0, of_one, to_cells);
+            for (cell, &number) in of_one.as_flattened().iter().enumerate() {
+                cells[cell * each + i] = number;
+            }
+        }
+    }
+}
+
 /// The sums of cells of the kernel for each product, `(channels, filters)` each.
 fn sums_of_cells(weights: &[f32]) -> Buffer {
     let each = weights.len() / 9;
     let mut sums = Buffer::uncleared(PRODUCTS * each);
-    for i in 0..each {
-        let mut cells = [[0.0; 3]; 3];
-        for (cell, number) in cells.as_flattened_mut().iter_mut().enumerate() {
-            *number = weights[cell * each + i];
-        }
-        for (product, sum) in both(0.0, cells, of_cells).into_iter().flatten().enumerate() {
-            sums[product * each + i] = sum;
-        }
-    }
+    of_cells_to_sums(weights, each, &mut sums);
     sums
 }
 
@@ -282,15 +307,7 @@ impl Winograd {
     pub(super) fn kernel_gradient(&self, d_sums: &[f32]) -> Buffer {
         let each = self.channels * self.filters;
         let mut d_kernel = Buffer::uncleared(9 * each);
-        for i in 0..each {
-            let mut sums = [[0.0; 4]; 4];
-            for (product, sum) in sums.as_flattened_mut().iter_mut().enumerate() {
-                *sum = d_sums[product * each + i];
-            }
-            for (cell, d_cell) in both(0.0, sums, to_cells).into_iter().flatten().enumerate() {
-                d_kernel[cell * each + i] = d_cell;
-            }
-        }
+        of_sums_to_cells(d_sums, each, &mut d_kernel);
         d_kernel
     }
 }

@@ -43,15 +43,6 @@ vectorized! {
 }
 
 vectorized! {
-    /// Notes which numbers are positive.
-    fn note<'a>(y: &'a [f32], positive: &'a mut [bool]) {
-        for (&y, positive) in y.iter().zip(positive) {
-            *positive = y > 0.0;
-        }
-    }
-}
-
-vectorized! {
     /// The gradient in front of a ReLU.
     fn mask<'a>(to: &'a mut [f32], d_y: &'a [f32], positive: &'a [bool]) {
         for ((to, &g), &positive) in to.iter_mut().zip(d_y).zip(positive) {
@@ -93,21 +84,17 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let offsets = bias.map(read).transpose()?;
     let (numbers, mut y) = read_and_zeros(&x, batch * sizes.out)?;
     let remember = T::OWNS_TAPE && then == Finish::AtLeastZero;
-    let mut positive = vec![false; if remember { y.len() } else { 0 }];
-    let jobs = {
-        let mut positive = positive.chunks_mut(sizes.out * sizes.share);
-        let jobs =
-            y.chunks_mut(sizes.out * sizes.share).zip(numbers.chunks(sizes.image * sizes.share));
-        jobs.map(|(y, x)| (y, x, positive.next().unwrap_or_default())).collect()
-    };
-    parallel(jobs, |(y, x, positive): (&mut [f32], &[f32], &mut [bool])| {
-        let mut positive = positive.chunks_mut(sizes.out * sizes.group);
-        for (y, x) in y.chunks_mut(sizes.out * sizes.group).zip(x.chunks(sizes.image * sizes.group))
-        {
+    let jobs = y.chunks_mut(out * share).zip(numbers.chunks(image * share)).collect();
+    let positive = parallel(jobs, |(y, x): (&mut [f32], &[f32])| {
+        let mut positive = Vec::with_capacity(if remember { y.len() } else { 0 });
+        for (y, x) in y.chunks_mut(out * group).zip(x.chunks(image * group)) {
             prepared.convolution.forward(x, y);
             finish(y, offsets.as_deref(), then == Finish::AtLeastZero);
-            note(y, positive.next().unwrap_or_default());
+            if remember {
+                positive.extend(y.iter().map(|&y| y > 0.0));
+            }
         }
+        positive
     });
     let shape = (batch, window.places[0], window.places[1], filters);
     let y = put(x.device(), shape, y)?;
@@ -142,8 +129,8 @@ struct Kept<'a> {
     sizes: Sizes,
     convolution: &'a Convolution,
     numbers: Buffer,
-    /// With a ReLU: which outputs are positive.
-    positive: Vec<bool>,
+    /// With a ReLU: which outputs of each job are positive.
+    positive: Vec<Vec<bool>>,
 }
 
 type Tensors<'a> = (
@@ -161,13 +148,12 @@ fn backward(
     let Kept { sizes, convolution, numbers, positive } = kept;
     let gradient = grads.take(y)?;
     let parts = grads.with(x, |d_x| {
-        let mut positive = positive.chunks(sizes.out * sizes.share);
         let jobs = d_x
             .chunks_mut(sizes.image * sizes.share)
             .zip(numbers.chunks(sizes.image * sizes.share))
             .zip(gradient.chunks(sizes.out * sizes.share))
-            .map(|((d_x, x), d_y)| (d_x, x, d_y, positive.next().unwrap_or_default()));
-        parallel(jobs.collect(), |(d_x, x, d_y, positive)| {
+            .zip(positive);
+        parallel(jobs.collect(), |(((d_x, x), d_y), positive)| {
             let (out, image) = (sizes.out * sizes.group, sizes.image * sizes.group);
             let mut masked = Buffer::uncleared(positive.len().min(out));
             let (mut d_bias, mut sums) = (Buffer::zeros(sizes.filters), convolution.sums());

@@ -10,7 +10,7 @@ use crate::{
         cpu::{
             gemm::{Matrix, product},
             simd::add_rows,
-            threads::{parallel, threads},
+            threads::{both, parallel, threads},
         },
         tape::{Weights, put, read, record},
     },
@@ -27,14 +27,17 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (dim, _) = *x.shape();
     let rows = dim.size();
-    let numbers = read(&x)?;
-    let prepared = prepared.get(
-        !T::OWNS_TAPE,
-        |(weights, offsets): &(Weights<_>, Weights<_>)| {
-            weights.are_of(kernel) && offsets.are_of(bias)
-        },
-        || Ok((Weights::read(kernel)?, Weights::read(bias)?)),
-    )?;
+    let weights = || {
+        prepared.get(
+            !T::OWNS_TAPE,
+            |(weights, offsets): &(Weights<_>, Weights<_>)| {
+                weights.are_of(kernel) && offsets.are_of(bias)
+            },
+            || Ok((Weights::read(kernel)?, Weights::read(bias)?)),
+        )
+    };
+    let (numbers, prepared) = both(rows.min(O) * I, || read(&x), weights);
+    let (numbers, prepared) = (numbers?, prepared?);
     let (weights, offsets) = &*prepared;
     // Rows of a thread.
     let share = rows.div_ceil(threads(rows * I * O, rows)).max(1);
