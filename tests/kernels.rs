@@ -418,6 +418,41 @@ fn lstm_of_few_rows() {
     (0..20 * cases.len()).into_par_iter().for_each(|i| check(cases[i % cases.len()]));
 }
 
+/// The same of layers that get ready in more than one way: of one row of a wide LSTM the units are on threads, and a
+/// convolution is ready for images of one size.
+#[test]
+fn inference_sees_changes_whichever_way_it_is_done() -> Result<(), Error> {
+    let dev = Cpu::seed_from_u64(3);
+    let text = dev.tensor_from_vec(vec![0.5; 4000], (1, 40, Const::<100>));
+    let images = [5, 7]
+        .map(|size| dev.tensor_from_vec(vec![0.5; size * size * 16], (1, size, size, Const::<16>)));
+    let mut lstm = Lstm::<100, 100>::build(&dev)?;
+    let mut conv = Conv2d::<16, 17, 3>::build(&dev)?;
+    let check = |lstm: &Lstm<100, 100>, conv: &Conv2d<16, 17, 3>| {
+        for _ in 0..2 {
+            let (kept, fresh) = (lstm.forward(text.clone())?, lstm.clone().forward(text.clone())?);
+            assert_eq!(kept.as_vec(), fresh.as_vec());
+            for image in images.clone() {
+                let (kept, fresh) = (conv.forward(image.clone())?, conv.clone().forward(image)?);
+                assert_eq!(kept.as_vec(), fresh.as_vec());
+            }
+        }
+        let image = images[0].clone();
+        Ok::<_, Error>([lstm.forward(text.clone())?.as_vec(), conv.forward(image)?.as_vec()])
+    };
+    let mut seen = vec![check(&lstm, &conv)?];
+    lstm.recurrent_kernel[[3, 5]] = 2.0;
+    conv.kernel[[1, 1, 2, 3]] = 5.0;
+    seen.push(check(&lstm, &conv)?);
+    lstm.bias[[7]] = 2.0;
+    conv.kernel.copy_from(&[0.25; 9 * 16 * 17]);
+    seen.push(check(&lstm, &conv)?);
+    for (before, after) in seen.iter().zip(&seen[1..]) {
+        assert!(before[0] != after[0] && before[1] != after[1], "a change is not seen");
+    }
+    Ok(())
+}
+
 /// The state may be the input too, and the same tensor twice.
 #[test]
 fn one_tensor_in_several_places() {

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::Convolution;
 use crate::backend::{
     Window,
     cpu::{
@@ -94,8 +95,10 @@ impl Direct {
         let padding = self.padded != self.window.size;
         Buffer::zeros(if padding { self.numbers(self.padded) } else { 0 })
     }
+}
 
-    pub(super) fn forward(&self, images: &[f32], y: &mut [f32]) {
+impl Convolution for Direct {
+    fn forward(&self, images: &[f32], y: &mut [f32]) {
         let mut space = self.space();
         let y = y.chunks_exact_mut((self.starts.len() * self.filters).max(1));
         for (y, image) in y.zip(images.chunks_exact(self.numbers(self.window.size).max(1))) {
@@ -105,18 +108,11 @@ impl Direct {
         }
     }
 
-    pub(super) fn sums(&self) -> Buffer {
+    fn sums(&self) -> Buffer {
         Buffer::zeros(self.weights.len())
     }
 
-    /// The sums are the gradient of the kernel.
-    pub(super) fn backward(
-        &self,
-        d_images: &mut [f32],
-        images: &[f32],
-        d_y: &[f32],
-        d_kernel: &mut [f32],
-    ) {
+    fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], d_kernel: &mut [f32]) {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let (image, reach) = (self.numbers(self.window.size), self.offsets.len());
         let transposed = self.transposed.get_or_init(|| {
@@ -149,6 +145,10 @@ impl Direct {
                 d_space.fill(0.0);
             }
         }
+    }
+
+    fn kernel_gradient(&self, sums: Buffer) -> Buffer {
+        sums
     }
 }
 

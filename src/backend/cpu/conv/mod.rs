@@ -9,69 +9,31 @@ use direct::Direct;
 use winograd::Winograd;
 
 /// A convolution with its weights, ready for images.
-#[derive(Debug)]
-pub(crate) struct Convolution {
-    window: Window,
-    way: Way,
-}
-
-#[derive(Debug)]
-enum Way {
-    Direct(Direct),
-    Winograd(Winograd),
-}
-
-impl Convolution {
-    pub(crate) fn new(window: &Window, channels: usize, filters: usize, weights: Buffer) -> Self {
-        let way = if winograd::pays(window, channels, filters) {
-            Way::Winograd(Winograd::new(window, channels, filters, weights))
-        } else {
-            Way::Direct(Direct::new(window, channels, filters, weights))
-        };
-        Self { window: *window, way }
-    }
-
-    pub(crate) fn window(&self) -> &Window {
-        &self.window
-    }
-
+pub(crate) trait Convolution: Send + Sync {
     /// Convolves some images.
-    pub(crate) fn forward(&self, images: &[f32], y: &mut [f32]) {
-        match &self.way {
-            Way::Direct(direct) => direct.forward(images, y),
-            Way::Winograd(winograd) => winograd.forward(images, y, false),
-        }
-    }
+    fn forward(&self, images: &[f32], y: &mut [f32]);
 
-    /// Zeros for the backward passes of images to add to; [`kernel_gradient`](Self::kernel_gradient) makes the gradient
-    /// of the kernel of them.
-    pub(crate) fn sums(&self) -> Buffer {
-        match &self.way {
-            Way::Direct(direct) => direct.sums(),
-            Way::Winograd(winograd) => winograd.sums(),
-        }
-    }
+    /// Zeros for the backward passes of images to add to.
+    fn sums(&self) -> Buffer;
 
     /// The backward pass of some images: adds to the gradients of their pixels, and to the sums.
-    pub(crate) fn backward(
-        &self,
-        d_images: &mut [f32],
-        images: &[f32],
-        d_y: &[f32],
-        sums: &mut [f32],
-    ) {
-        match &self.way {
-            Way::Direct(direct) => direct.backward(d_images, images, d_y, sums),
-            Way::Winograd(winograd) => winograd.backward(d_images, images, d_y, sums),
-        }
-    }
+    fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], sums: &mut [f32]);
 
-    /// The gradient of the kernel.
-    pub(crate) fn kernel_gradient(&self, sums: Buffer) -> Buffer {
-        match &self.way {
-            Way::Direct(_) => sums,
-            Way::Winograd(winograd) => winograd.kernel_gradient(&sums),
-        }
+    /// The gradient of the kernel, out of the sums.
+    fn kernel_gradient(&self, sums: Buffer) -> Buffer;
+}
+
+/// The convolution of a window in the way that is quickest.
+pub(crate) fn convolution(
+    window: &Window,
+    channels: usize,
+    filters: usize,
+    weights: Buffer,
+) -> Box<dyn Convolution> {
+    if winograd::pays(window, channels, filters) {
+        Box::new(Winograd::new(window, channels, filters, weights))
+    } else {
+        Box::new(Direct::new(window, channels, filters, weights))
     }
 }
 
@@ -108,17 +70,16 @@ mod tests {
             };
             let x = list(images * size[0] * size[1] * channels, 100);
             let d_y = list(images * places[0] * places[1] * filters, 1000);
-            let results = [
-                Way::Direct(Direct::new(&window, channels, filters, weights())),
-                Way::Winograd(Winograd::new(&window, channels, filters, weights())),
-            ]
-            .map(|way| {
-                let convolution = Convolution { window, way };
+            let ways: [Box<dyn Convolution>; 2] = [
+                Box::new(Direct::new(&window, channels, filters, weights())),
+                Box::new(Winograd::new(&window, channels, filters, weights())),
+            ];
+            let results = ways.map(|way| {
                 let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
-                convolution.forward(&x, &mut y);
-                let mut sums = convolution.sums();
-                convolution.backward(&mut d_x, &x, &d_y, &mut sums);
-                [y, d_x, convolution.kernel_gradient(sums).to_vec()]
+                way.forward(&x, &mut y);
+                let mut sums = way.sums();
+                way.backward(&mut d_x, &x, &d_y, &mut sums);
+                [y, d_x, way.kernel_gradient(sums).to_vec()]
             });
             let [direct, winograd] = results;
             for (name, (a, b)) in ["y", "d_x", "d_kernel"].iter().zip(direct.iter().zip(&winograd))

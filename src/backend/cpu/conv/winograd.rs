@@ -3,12 +3,13 @@
 //!
 //! Four places are calculated of a tile of 4 by 4 pixels with 16 multiplications, where one by one they take 36.
 //! In its three passes a convolution is then 16 matrix products, between sums of pixels, of cells of the kernel and
-//! of places.
+//! of places. A pixel that is not finite reaches all four places of a tile, of which some do not see it otherwise.
 
 use std::sync::OnceLock;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::Convolution;
 use crate::backend::{
     Window,
     cpu::{
@@ -243,7 +244,8 @@ impl Winograd {
         (all, each.next_multiple_of(8))
     }
 
-    pub(super) fn forward(&self, images: &[f32], y: &mut [f32], add: bool) {
+    /// Convolves some images, and with `add` adds the result to `y`.
+    fn convolve(&self, images: &[f32], y: &mut [f32], add: bool) {
         let &Self { tiles, channels, filters, .. } = self;
         let (all, some) = self.tiles(images);
         let mut read = Buffer::uncleared(PRODUCTS * some * channels);
@@ -266,21 +268,20 @@ impl Winograd {
             Arch::new().dispatch(WritePlaces { part, filters, products, y, add });
         }
     }
+}
 
-    pub(super) fn sums(&self) -> Buffer {
+impl Convolution for Winograd {
+    fn forward(&self, images: &[f32], y: &mut [f32]) {
+        self.convolve(images, y, false);
+    }
+
+    fn sums(&self) -> Buffer {
         Buffer::zeros(PRODUCTS * self.channels * self.filters)
     }
 
-    /// The sums are the gradients of the sums of cells.
-    pub(super) fn backward(
-        &self,
-        d_images: &mut [f32],
-        images: &[f32],
-        d_y: &[f32],
-        d_sums: &mut [f32],
-    ) {
+    fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], d_sums: &mut [f32]) {
         let &Self { tiles, channels, filters, .. } = self;
-        self.turned.get_or_init(|| Box::new(self.turned())).forward(d_y, d_images, true);
+        self.turned.get_or_init(|| Box::new(self.turned())).convolve(d_y, d_images, true);
 
         let (all, some) = self.tiles(images);
         let mut read = Buffer::uncleared(PRODUCTS * some * channels);
@@ -304,10 +305,10 @@ impl Winograd {
         }
     }
 
-    pub(super) fn kernel_gradient(&self, d_sums: &[f32]) -> Buffer {
+    fn kernel_gradient(&self, sums: Buffer) -> Buffer {
         let each = self.channels * self.filters;
         let mut d_kernel = Buffer::uncleared(9 * each);
-        of_sums_to_cells(d_sums, each, &mut d_kernel);
+        of_sums_to_cells(&sums, each, &mut d_kernel);
         d_kernel
     }
 }

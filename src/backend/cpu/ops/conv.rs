@@ -9,7 +9,7 @@ use crate::{
         ConvWeights,
         cpu::{
             buffer::Buffer,
-            conv::Convolution,
+            conv::{Convolution, convolution},
             simd::{add_rows, vectorized},
             threads::parallel,
         },
@@ -74,11 +74,11 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let sizes = Sizes { filters, image, out, share, group };
     let prepared = prepared.get(
         !T::OWNS_TAPE,
-        |Prepared { origin, convolution }| origin.is(kernel) && convolution.window() == window,
+        |kept: &Prepared| kept.window == *window && kept.origin.is(kernel),
         || {
             let (origin, weights) = Weights::read(kernel)?.take();
-            let convolution = Convolution::new(window, channels, filters, weights);
-            Ok(Prepared { origin, convolution })
+            let convolution = convolution(window, channels, filters, weights);
+            Ok(Prepared { origin, window: *window, convolution })
         },
     )?;
     let offsets = bias.map(read).transpose()?;
@@ -101,7 +101,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     if T::OWNS_TAPE {
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {
-            let kept = Kept { sizes, convolution: &prepared.convolution, numbers, positive };
+            let kept = Kept { sizes, convolution: &*prepared.convolution, numbers, positive };
             backward(grads, &kept, (&x, &kernel, bias.as_ref(), &of_y))
         });
     }
@@ -111,7 +111,8 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
 /// A kernel as the convolution wants it, and where it was read from.
 struct Prepared {
     origin: Origin<(usize, usize)>,
-    convolution: Convolution,
+    window: Window,
+    convolution: Box<dyn Convolution>,
 }
 
 struct Sizes {
@@ -127,7 +128,7 @@ struct Sizes {
 /// What the backward pass needs.
 struct Kept<'a> {
     sizes: Sizes,
-    convolution: &'a Convolution,
+    convolution: &'a dyn Convolution,
     numbers: Buffer,
     /// With a ReLU: which outputs of each job are positive.
     positive: Vec<Vec<bool>>,
