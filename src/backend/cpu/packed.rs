@@ -145,23 +145,30 @@ fn finish<S: Simd, const M: usize>(
     }
 }
 
-/// Calls `$block::<S, M>(.., row, ..)` for all rows, as many at a time as there are registers for.
+/// Calls `$block::<S, M>(.., row, ..)` for all rows, as many at a time as there are registers for. What is left at the
+/// end is cut in halves: of a row or two the sums would wait for one another.
 macro_rules! blocks {
     ($rows:expr, $row:ident, $block:ident($($argument:expr),*)) => {{
         let (rows, mut $row) = ($rows, 0);
+        let most = if S::REGISTER_COUNT < 32 { 6 } else { 8 };
         while $row < rows {
             let left = rows - $row;
-            $row += match left {
-                1 => { $block::<S, 1>($($argument),*); 1 }
-                2 => { $block::<S, 2>($($argument),*); 2 }
-                3 => { $block::<S, 3>($($argument),*); 3 }
-                4 => { $block::<S, 4>($($argument),*); 4 }
-                5 => { $block::<S, 5>($($argument),*); 5 }
-                6 => { $block::<S, 6>($($argument),*); 6 }
-                _ if S::REGISTER_COUNT < 32 => { $block::<S, 6>($($argument),*); 6 }
-                7 => { $block::<S, 7>($($argument),*); 7 }
-                _ => { $block::<S, 8>($($argument),*); 8 }
+            let count = match left {
+                _ if left >= 2 * most => most,
+                _ if left > most => left.div_ceil(2),
+                _ => left,
             };
+            match count {
+                1 => $block::<S, 1>($($argument),*),
+                2 => $block::<S, 2>($($argument),*),
+                3 => $block::<S, 3>($($argument),*),
+                4 => $block::<S, 4>($($argument),*),
+                5 => $block::<S, 5>($($argument),*),
+                6 => $block::<S, 6>($($argument),*),
+                7 => $block::<S, 7>($($argument),*),
+                _ => $block::<S, 8>($($argument),*),
+            }
+            $row += count;
         }
     }};
 }
