@@ -219,6 +219,12 @@ fn dense() {
     for rows in [1, 7, 300] {
         same!(tensor((rows, Const::<37>), 1),
             Dense<37, 19>, Dense<37, 19, Linear, f64>, |l, x| l.forward(x).unwrap());
+        same!(tensor((rows, Const::<37>), 1),
+            Dense<37, 19, Relu>, Dense<37, 19, Relu, f64>, |l, x| l.forward(x).unwrap());
+        same!(tensor((rows, Const::<37>), 1),
+            Dense<37, 19, Tanh>, Dense<37, 19, Tanh, f64>, |l, x| l.forward(x).unwrap());
+        same!(tensor((rows, Const::<37>), 1),
+            Dense<37, 19, Sigmoid>, Dense<37, 19, Sigmoid, f64>, |l, x| l.forward(x).unwrap());
     }
     same!(tensor((24, Const::<700>), 1),
         Dense<700, 40>, Dense<700, 40, Linear, f64>, |l, x| l.forward(x).unwrap());

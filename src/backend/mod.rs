@@ -88,6 +88,17 @@ pub struct LstmInputs<
 pub type LstmOutputs<B, L, const H: usize, E, D, T> =
     (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
 
+/// The weights of a dense layer.
+#[derive(Debug, Clone, Copy)]
+pub struct DenseWeights<'a, const I: usize, const O: usize, E: Element, D: Backend<E>> {
+    /// Shape `(I, O)`.
+    pub kernel: &'a Tensor<Rank2<I, O>, E, D>,
+    /// Shape `(O,)`.
+    pub bias: &'a Tensor<Rank1<O>, E, D>,
+    /// What the device has made of them.
+    pub prepared: &'a Prepared,
+}
+
 /// The weights of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvWeights<'a, E: Element, D: Backend<E>> {
@@ -166,17 +177,16 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::embedding_bag(table, bags, tape)
     }
 
-    /// `x . kernel + bias` on rows: `(R, I)` gives `(R, O)`.
+    /// `x . kernel + bias` on rows: `(R, I)` gives `(R, O)`. `then` is done to what it gives.
     ///
     /// # Errors
     /// [`Error::Device`].
     fn dense<R: Dim, const I: usize, const O: usize, T: Tape<E, Self>>(
         x: Tensor<(R, Const<I>), E, Self, T>,
-        kernel: &Tensor<Rank2<I, O>, E, Self>,
-        bias: &Tensor<Rank1<O>, E, Self>,
-        _prepared: &Prepared,
+        weights: DenseWeights<'_, I, O, E, Self>,
+        then: Finish,
     ) -> Result<Tensor<(R, Const<O>), E, Self, T>, Error> {
-        reference::dense(x, kernel, bias)
+        reference::dense(x, weights, then)
     }
 
     /// An LSTM over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.

@@ -59,6 +59,10 @@ pub enum Finish {
     Nothing,
     /// `max(x, 0)`.
     AtLeastZero,
+    /// `tanh(x)`.
+    HyperbolicTangent,
+    /// `1 / (1 + exp(-x))`.
+    Logistic,
 }
 
 /// How a pool makes one number of a window.

@@ -40,7 +40,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     ) -> Result<Tensor<S, E, D, T>, Error> {
         match Self::FINISH {
             Finish::Nothing => Self::apply(x),
-            Finish::AtLeastZero => Ok(x),
+            _ => Ok(x),
         }
     }
 }
@@ -126,6 +126,7 @@ pub struct Tanh;
 
 impl Activation for Tanh {
     const NAME: &'static str = "tanh";
+    const FINISH: Finish = Finish::HyperbolicTangent;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -148,6 +149,7 @@ pub struct Sigmoid;
 
 impl Activation for Sigmoid {
     const NAME: &'static str = "sigmoid";
+    const FINISH: Finish = Finish::Logistic;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,

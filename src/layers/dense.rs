@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{Activation, Linear};
 use crate::{
-    backend::{Backend, Element, Prepared},
+    backend::{Backend, DenseWeights, Element, Prepared},
     config::{Configured, Fields, Initializer},
     error::Error,
     init,
@@ -69,7 +69,9 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
-        A::apply(D::dense(In::vectors(x)?, &self.kernel, &self.bias, &self.prepared)?)
+        let Self { kernel, bias, prepared, .. } = self;
+        let weights = DenseWeights { kernel, bias, prepared };
+        A::finish(D::dense(In::vectors(x)?, weights, A::FINISH)?)
     }
 }
 

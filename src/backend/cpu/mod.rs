@@ -26,8 +26,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Bags, ConvWeights, Finish, ImageShape, LstmInputs, LstmOutputs, LstmState,
-    LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
+    Backend, Bags, ConvWeights, DenseWeights, Finish, ImageShape, LstmInputs, LstmOutputs,
+    LstmState, LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
 };
 use crate::{error::Error, signal::Mask};
 use pointwise::Curve;
@@ -64,15 +64,10 @@ impl Backend<f32> for Cpu {
 
     fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Self>>(
         x: Tensor<(R, Const<I>), f32, Self, T>,
-        kernel: &Tensor<Rank2<I, O>, f32, Self>,
-        bias: &Tensor<Rank1<O>, f32, Self>,
-        prepared: &Prepared,
+        weights: DenseWeights<'_, I, O, f32, Self>,
+        then: Finish,
     ) -> Result<Tensor<(R, Const<O>), f32, Self, T>, Error> {
-        if *REFERENCE {
-            reference::dense(x, kernel, bias)
-        } else {
-            ops::dense(x, kernel, bias, prepared)
-        }
+        if *REFERENCE { reference::dense(x, weights, then) } else { ops::dense(x, weights, then) }
     }
 
     fn conv2d<T: Tape<f32, Self>>(

@@ -3,6 +3,8 @@
 use pulp::{Arch, Simd, WithSimd};
 use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
+use crate::backend::Finish;
+
 use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh};
 
 /// A function whose slope can be told from its result.
@@ -14,6 +16,16 @@ pub(crate) enum Curve {
 }
 
 impl Curve {
+    /// The function that an operation ends with.
+    pub(crate) fn of(then: Finish) -> Option<Self> {
+        match then {
+            Finish::Nothing => None,
+            Finish::AtLeastZero => Some(Self::Relu),
+            Finish::HyperbolicTangent => Some(Self::Tanh),
+            Finish::Logistic => Some(Self::Sigmoid),
+        }
+    }
+
     /// Puts the function of each number in its place.
     pub(crate) fn apply(self, numbers: &mut [f32]) {
         Arch::new().dispatch(Apply(self, numbers));

@@ -7,6 +7,7 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
+use super::pointwise::finish;
 use crate::{
     backend::{
         Backend, ConvWeights, Element,
@@ -61,10 +62,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
             bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&(rows, filters)).or_device()?;
         y = y.try_add(bias).or_device()?;
     }
-    if then == Finish::AtLeastZero {
-        y = D::relu(y)?;
-    }
-    y.try_reshape_like(&out).or_device()
+    finish(y.try_reshape_like(&out).or_device()?, then)
 }
 
 pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(

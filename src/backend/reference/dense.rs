@@ -1,11 +1,12 @@
 use dfdx::{
     prelude::{BroadcastTo, HasShape, TryAdd, TryMatMul},
-    shapes::{Axis, Const, Dim, Rank1, Rank2},
+    shapes::{Axis, Const, Dim},
     tensor::{Tape, Tensor},
 };
 
+use super::pointwise::finish;
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, DenseWeights, Element, Finish, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -18,9 +19,10 @@ pub(crate) fn dense<
     T: Tape<E, D>,
 >(
     x: Tensor<(R, Const<I>), E, D, T>,
-    kernel: &Tensor<Rank2<I, O>, E, D>,
-    bias: &Tensor<Rank1<O>, E, D>,
+    weights: DenseWeights<'_, I, O, E, D>,
+    then: Finish,
 ) -> Result<Tensor<(R, Const<O>), E, D, T>, Error> {
+    let DenseWeights { kernel, bias, .. } = weights;
     let (rows, _) = *x.shape();
     if rows.size() * O == 0 {
         return zeros_after(x, &(rows, Const));
@@ -28,5 +30,5 @@ pub(crate) fn dense<
     let y = x.try_matmul(kernel.clone()).or_device()?;
     let shape = *y.shape();
     let bias = bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&shape).or_device()?;
-    y.try_add(bias).or_device()
+    finish(y.try_add(bias).or_device()?, then)
 }

@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, Finish, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -19,6 +19,19 @@ pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let zeros = x.device().try_zeros_like(x.shape()).or_device()?;
     let negative = x.try_le(E::zero()).or_device()?;
     negative.try_choose(zeros.retaped::<T>(), x).or_device()
+}
+
+/// What is done to the numbers of a result.
+pub(crate) fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    then: Finish,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    match then {
+        Finish::Nothing => Ok(x),
+        Finish::AtLeastZero => D::relu(x),
+        Finish::HyperbolicTangent => D::tanh(x),
+        Finish::Logistic => D::sigmoid(x),
+    }
 }
 
 pub(crate) fn tanh<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

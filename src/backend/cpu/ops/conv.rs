@@ -3,13 +3,14 @@ use dfdx::{
     tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::share;
+use super::{curve, share};
 use crate::{
     backend::{
         ConvWeights,
         cpu::{
             buffer::Buffer,
             conv::{Convolution, convolution},
+            pointwise::Curve,
             simd::{add_rows, vectorized},
             threads::parallel,
         },
@@ -57,6 +58,10 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     window: &Window,
     then: Finish,
 ) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
+    // Of a ReLU a byte a number is remembered, of others the result.
+    if let Some(function) = Curve::of(then).filter(|&function| function != Curve::Relu) {
+        return curve(conv2d(x, weights, window, Finish::Nothing)?, function);
+    }
     let ConvWeights { kernel, bias, prepared } = weights;
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();

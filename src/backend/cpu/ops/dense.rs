@@ -1,29 +1,32 @@
 use dfdx::{
-    shapes::{Const, Dim, HasShape, Rank1, Rank2},
+    shapes::{Const, Dim, HasShape},
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::chunks;
 use crate::{
     backend::{
-        Prepared,
+        DenseWeights, Finish,
         cpu::{
+            buffer::Buffer,
             gemm::{Matrix, product},
+            pointwise::Curve,
             simd::add_rows,
             threads::{both, parallel, threads},
         },
-        tape::{Weights, put, read, record},
+        tape::{Weights, put, read, read_back, record},
     },
     error::Error,
 };
 
-/// `x . kernel + bias` on rows.
+/// `x . kernel + bias` on rows, and a function of each number.
 pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     x: Tensor<(R, Const<I>), f32, Cpu, T>,
-    kernel: &Tensor<Rank2<I, O>, f32, Cpu>,
-    bias: &Tensor<Rank1<O>, f32, Cpu>,
-    prepared: &Prepared,
+    weights: DenseWeights<'_, I, O, f32, Cpu>,
+    then: Finish,
 ) -> Result<Tensor<(R, Const<O>), f32, Cpu, T>, Error> {
+    let DenseWeights { kernel, bias, prepared } = weights;
+    let curve = Curve::of(then);
     let (x, mut tape) = x.split_tape();
     let (dim, _) = *x.shape();
     let rows = dim.size();
@@ -49,12 +52,21 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
         }
         let rows = y.len() / O.max(1);
         product(y, Matrix::new(x, rows, I), Matrix::new(weights, I, O), true);
+        if let Some(curve) = curve {
+            curve.apply(y);
+        }
     });
     let y = put(x.device(), (dim, Const), y)?;
     if T::OWNS_TAPE {
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
-            let (gradient, weights) = (grads.take(&of_y)?, &*prepared.0);
+            let (of_result, weights) = (grads.take(&of_y)?, &*prepared.0);
+            let before_curve = curve.map(|curve| {
+                let mut before = Buffer::zeros(of_result.len());
+                curve.add_gradient(&read_back(&of_y), &of_result, &mut before);
+                before
+            });
+            let gradient = before_curve.as_deref().unwrap_or(&of_result);
             grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * I, 1).into_iter();
                 let jobs = jobs.zip(gradient.chunks((share * O).max(1))).collect();
@@ -69,12 +81,12 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
                 parallel(jobs, |(job, d_kernel)| {
                     let columns = Matrix::new(&numbers, rows, I);
                     let columns = columns.columns(job * share, d_kernel.len() / O.max(1));
-                    let d_y = Matrix::new(&gradient, rows, O);
+                    let d_y = Matrix::new(gradient, rows, O);
                     product(d_kernel, columns.transposed(), d_y, true);
                 });
             })?;
-            grads.with(&of_bias, |d_bias| add_rows(d_bias, &gradient))?;
-            grads.give(&of_y, gradient)
+            grads.with(&of_bias, |d_bias| add_rows(d_bias, gradient))?;
+            grads.give(&of_y, of_result)
         });
     }
     Ok(y.put_tape(tape))
