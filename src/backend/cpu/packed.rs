@@ -54,9 +54,7 @@ impl Packed {
         assert_eq!(a.len() / self.k, c.len() / self.n, "the rows of a product");
         Arch::new().dispatch(Product { packed: self, a, c, add });
     }
-}
 
-impl Packed {
     /// `c = a . self`, where a row of `a` lies scattered: its number `i` is at `starts[row] + offsets[i]`.
     pub(crate) fn scattered_product(&self, a: Scattered<'_>, c: &mut [f32]) {
         if self.k == 0 || self.n == 0 {
@@ -77,28 +75,13 @@ pub(crate) struct Scattered<'a> {
 }
 
 /// `c += a^T . b`: `b` has as many rows as `a`, and `c` as many as `a` has columns, of `n` both.
-pub(crate) fn add_transposed_scattered_product(
-    a: Scattered<'_>,
-    b: &[f32],
-    n: usize,
-    c: &mut [f32],
-) {
+pub(crate) fn add_transposed_product(a: Scattered<'_>, b: &[f32], n: usize, c: &mut [f32]) {
     assert_eq!(c.len(), a.offsets.len() * n, "the size of a product");
     if c.is_empty() {
         return;
     }
     assert_eq!(a.starts.len(), b.len() / n, "the rows of a product");
-    Arch::new().dispatch(TransposedScatteredProduct { a, b, n, c });
-}
-
-/// `c += a^T . b`: `a` has rows of `m`, `b` as many of `n`, and `c` is `m` rows of `n`.
-pub(crate) fn add_transposed_product(a: &[f32], m: usize, b: &[f32], n: usize, c: &mut [f32]) {
-    assert_eq!(c.len(), m * n, "the size of a product");
-    if c.is_empty() {
-        return;
-    }
-    assert_eq!(a.len() / m, b.len() / n, "the rows of a product");
-    Arch::new().dispatch(TransposedProduct { a, m, b, n, c });
+    Arch::new().dispatch(TransposedProduct { a, b, n, c });
 }
 
 /// The micro-kernel: `M` rows by some vectors of columns, over `k`.
@@ -261,26 +244,6 @@ fn scattered_block<S: Simd, const M: usize>(
     finish(simd, sums, c, at, false);
 }
 
-struct TransposedProduct<'a> {
-    a: &'a [f32],
-    m: usize,
-    b: &'a [f32],
-    n: usize,
-    c: &'a mut [f32],
-}
-
-impl WithSimd for TransposedProduct<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a, m, b, n, c } = self;
-        for column in (0..n).step_by(VECTORS * S::F32_LANES) {
-            blocks!(m, row, transposed_block(simd, (a, m, row), (b, n, column), &mut c[row * n..]));
-        }
-    }
-}
-
 /// The lanes of row `i` of a matrix with rows of `n`, from a column on.
 #[inline(always)]
 fn columns<S: Simd>(
@@ -300,28 +263,14 @@ fn columns<S: Simd>(
     lanes
 }
 
-/// `M` columns of `a` times some columns of `b`; both with how long their rows are, and from which column on.
-#[inline(always)]
-fn transposed_block<S: Simd, const M: usize>(
-    simd: S,
-    (a, m, from): (&[f32], usize, usize),
-    (b, n, column): (&[f32], usize, usize),
-    c: &mut [f32],
-) {
-    let at = (n, column);
-    let factors = |row: usize, i: usize| a[i * m + from + row];
-    let sums = multiply::<S, M>(simd, a.len() / m, factors, |i| columns(simd, b, at, i));
-    finish(simd, sums, c, at, true);
-}
-
-struct TransposedScatteredProduct<'a> {
+struct TransposedProduct<'a> {
     a: Scattered<'a>,
     b: &'a [f32],
     n: usize,
     c: &'a mut [f32],
 }
 
-impl WithSimd for TransposedScatteredProduct<'_> {
+impl WithSimd for TransposedProduct<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -331,7 +280,7 @@ impl WithSimd for TransposedScatteredProduct<'_> {
             blocks!(
                 a.offsets.len(),
                 row,
-                transposed_scattered_block(simd, (a, row), (b, n, column), &mut c[row * n..])
+                transposed_block(simd, (a, row), (b, n, column), &mut c[row * n..])
             );
         }
     }
@@ -339,7 +288,7 @@ impl WithSimd for TransposedScatteredProduct<'_> {
 
 /// `M` columns of `a`, from one on, times some columns of `b`.
 #[inline(always)]
-fn transposed_scattered_block<S: Simd, const M: usize>(
+fn transposed_block<S: Simd, const M: usize>(
     simd: S,
     (a, from): (Scattered<'_>, usize),
     (b, n, column): (&[f32], usize, usize),
@@ -366,15 +315,10 @@ mod tests {
             let (a, b): (Vec<f32>, Vec<f32>) =
                 ((0..m * k).map(number).collect(), (0..k * n).map(|i| number(i + 5)).collect());
             let packed = Packed::new(k, n, |row, column| b[row * n + column]);
-            let mut transposed = vec![0.0; m * k];
-            for (i, &a) in a.iter().enumerate() {
-                transposed[i % k * m + i / k] = a;
-            }
-            let [mut c, mut added, mut of_transposed, mut scattered, mut of_scattered] =
-                [(); 5].map(|()| vec![1.0; m * n]);
+            let [mut c, mut added, mut scattered, mut of_scattered] =
+                [(); 4].map(|()| vec![1.0; m * n]);
             packed.product(&a, &mut c, false);
             packed.product(&a, &mut added, true);
-            add_transposed_product(&transposed, m, &b, n, &mut of_transposed);
             // `a` with its columns turned around and a number between two.
             let apart: Vec<f32> =
                 (0..m * k).flat_map(|i| [a[i / k * k + k - 1 - i % k], 99.0]).collect();
@@ -383,12 +327,12 @@ mod tests {
             let of_a = Scattered { numbers: &apart, starts: &starts, offsets: &offsets };
             packed.scattered_product(of_a, &mut scattered);
             let turned = Scattered { numbers: &apart, starts: &offsets, offsets: &starts };
-            add_transposed_scattered_product(turned, &b, n, &mut of_scattered);
+            add_transposed_product(turned, &b, n, &mut of_scattered);
             for row in 0..m {
                 for column in 0..n {
                     let sum: f32 = (0..k).map(|i| a[row * k + i] * b[i * n + column]).sum();
                     let at = row * n + column;
-                    let of_added = [&added, &of_transposed, &of_scattered].map(|c| c[at] - 1.0);
+                    let of_added = [&added, &of_scattered].map(|c| c[at] - 1.0);
                     for found in [c[at], scattered[at]].into_iter().chain(of_added) {
                         assert!((found - sum).abs() < 1e-4, "{m} {k} {n}: {found} {sum}");
                     }

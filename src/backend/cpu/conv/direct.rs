@@ -7,7 +7,7 @@ use crate::backend::{
     Window,
     cpu::{
         buffer::Buffer,
-        packed::{Packed, Scattered, add_transposed_scattered_product},
+        packed::{Packed, Scattered, add_transposed_product},
         simd::vectorized,
     },
 };
@@ -127,7 +127,7 @@ impl Convolution for Direct {
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
         for ((d_image, image), d_y) in each {
             let pixels = Scattered { numbers: self.pad(image, &mut space), starts, offsets };
-            add_transposed_scattered_product(pixels, d_y, filters, d_kernel);
+            add_transposed_product(pixels, d_y, filters, d_kernel);
 
             let padding = !d_space.is_empty();
             let to = if padding { &mut d_space[..] } else { &mut *d_image };
