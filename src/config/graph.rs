@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     AnySignal, Config, Configured, LayerVisitor, Layers,
-    fields::{Fields, Mode, dtype_of},
+    fields::{Described, Fields, Mode, dtype_of},
     layers::input_layer,
 };
 use crate::{
@@ -181,8 +181,13 @@ impl LayerVisitor for Writer<'_> {
     }
 
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
-        let wires: Vec<AnySignal> =
-            AnySignal::parts::<In>().into_iter().map(|(_, wire)| wire).collect();
+        self.write(name, layer, AnySignal::parts::<In>());
+    }
+}
+
+impl Writer<'_> {
+    fn write(&mut self, name: &str, layer: &mut dyn Described, wires: Vec<(String, AnySignal)>) {
+        let wires: Vec<AnySignal> = wires.into_iter().map(|(_, wire)| wire).collect();
         let dtype = self.fields.number_type();
         let tensor = |((name, index), wire): ((String, usize), &AnySignal)| {
             json!({"class_name": "__keras_tensor__", "config": {
@@ -191,7 +196,7 @@ impl LayerVisitor for Writer<'_> {
         };
         let args: Vec<Value> = self.values.reach().into_iter().zip(&wires).map(tensor).collect();
         let args = if args.len() == 1 { json!(args) } else { json!([args]) };
-        let mut inner = self.fields.inner(L::CLASS, "", wires);
+        let mut inner = self.fields.inner(layer.class(), "", wires);
         inner.run(layer, super::layers::own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
         let given = inner.out.get("name").and_then(Value::as_str).unwrap_or(name).to_owned();
@@ -242,11 +247,11 @@ impl Reader<'_> {
     }
 
     /// The place of the layer in the JSON: by its name, else by what reaches it, else by its class.
-    fn find<L: Configured>(&self, name: &str, from: &[Tensor]) -> Option<usize> {
+    fn find(&self, layer: &dyn Described, name: &str, from: &[Tensor]) -> Option<usize> {
         let find = |fits: &dyn Fn(&Node) -> bool| {
             self.nodes.iter().position(|node| !node.taken && fits(node))
         };
-        let class = |node: &Node| L::accepts(&node.config.class_name);
+        let class = |node: &Node| layer.takes(&node.config.class_name);
         find(&|node| node.tensor.0 == name)
             .or_else(|| find(&|node| class(node) && node.from == from))
             .or_else(|| find(&class))
@@ -283,25 +288,31 @@ impl LayerVisitor for Reader<'_> {
     }
 
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
+        self.read(name, layer, AnySignal::parts::<In>());
+    }
+}
+
+impl Reader<'_> {
+    fn read(&mut self, name: &str, layer: &mut dyn Described, wires: Vec<(String, AnySignal)>) {
         let from = self.values.reach();
         let takers = self.nodes.iter().filter(|node| node.from.iter().any(|t| from.contains(t)));
         let mut next = takers.map(|node| node.config.class_name.as_str());
-        let found = self.find::<L>(name, &from);
-        if found.is_none() && next.any(|class| L::may_be_missing(Some(class))) {
+        let found = self.find(layer, name, &from);
+        if found.is_none() && next.any(|class| layer.may_be_left_out(Some(class))) {
             return self.values.visited(name, from);
         }
         self.count += 1;
         let Some(i) = found else {
             let (place, expected) =
-                (format!("layer `{name}`"), format!("the type says {}", L::CLASS));
+                (format!("layer `{name}`"), format!("the type says {}", layer.class()));
             self.fields.difference(&place, &expected, "the JSON says nothing".to_owned());
             return self.values.visited(name, vec![(name.to_owned(), 0)]);
         };
         let node = &mut self.nodes[i];
         node.taken = true;
         let place = format!("layer {i} `{}`, ", node.tensor.0);
-        let wires = AnySignal::parts::<In>().into_iter().map(|(_, wire)| wire).collect();
-        let mut inner = self.fields.inner(L::CLASS, &place, wires);
+        let wires = wires.into_iter().map(|(_, wire)| wire).collect();
+        let mut inner = self.fields.inner(layer.class(), &place, wires);
         if node.from != from {
             let names = |tensors: &[Tensor]| {
                 json!(tensors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     AnySignal, Configured,
-    fields::{Fields, Mode, dtype_of},
+    fields::{Described, Fields, Mode, dtype_of},
     graph::FUNCTIONAL,
     json::Config,
 };
@@ -184,7 +184,13 @@ struct Writer<'a> {
 
 impl LayerVisitor for Writer<'_> {
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
-        let mut inner = self.fields.inner(L::CLASS, "", vec![AnySignal::of::<In>()]);
+        self.write(name, layer, AnySignal::of::<In>());
+    }
+}
+
+impl Writer<'_> {
+    fn write(&mut self, name: &str, layer: &mut dyn Described, wire: AnySignal) {
+        let mut inner = self.fields.inner(layer.class(), "", vec![wire]);
         inner.run(layer, own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
         self.list.push(serde_json::to_value(inner.into_config()).unwrap_or_default());
@@ -200,22 +206,28 @@ struct Reader<'a> {
 
 impl LayerVisitor for Reader<'_> {
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
+        self.read(name, layer, AnySignal::of::<In>());
+    }
+}
+
+impl Reader<'_> {
+    fn read(&mut self, name: &str, layer: &mut dyn Described, wire: AnySignal) {
         self.count += 1;
         let config = self.list.get(self.next);
         let class = config.map(|config| config.class_name.as_str());
-        if !class.is_some_and(L::accepts) && L::may_be_missing(class) {
+        if !class.is_some_and(|class| layer.takes(class)) && layer.may_be_left_out(class) {
             self.count -= 1;
             return;
         }
         let Some(config) = config else {
-            let expected = format!("the type says {}", L::CLASS);
+            let expected = format!("the type says {}", layer.class());
             let place = format!("layer {}", self.next);
             self.next += 1;
             return self.fields.difference(&place, &expected, "the JSON says nothing".to_owned());
         };
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
         let place = format!("layer {} `{keras}`, ", self.next);
-        let mut inner = self.fields.inner(L::CLASS, &place, vec![AnySignal::of::<In>()]);
+        let mut inner = self.fields.inner(layer.class(), &place, vec![wire]);
         inner.compare(layer, config.clone());
         self.fields.absorb(inner, &format!("{name}."));
         self.next += 1;

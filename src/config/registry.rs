@@ -10,6 +10,7 @@ use super::{
         Dynamic, Embedding, Flatten, GlobalPool, GruKeys, Masking, Norm, Permute, PermuteKeys,
         Pool, Recurrent, Repeat, Reshape, SimpleRnnKeys, Steps, ZeroPadding,
     },
+    fields::Described,
     graph::FUNCTIONAL,
 };
 use crate::{
@@ -124,11 +125,22 @@ classes! {
 fn one<L: Configured + Build, D: Dynamic + 'static>(
     config: Config,
     custom: &CustomObjects,
-    make: impl FnOnce(&mut Options<'_>) -> Result<D, Error>,
+    make: fn(&mut Options<'_>) -> Result<D, Error>,
 ) -> Result<(Config, Box<dyn Dynamic>), Error> {
-    let mut complete = Fields::complete(&mut L::build(&Cpu::default())?, config)?;
-    let op = make(&mut Options { config: &mut complete, custom })?;
-    Ok((complete, Box::new(op)))
+    complete(&mut L::build(&Cpu::default())?, config, custom, &|options| {
+        Ok(Box::new(make(options)?))
+    })
+}
+
+fn complete(
+    keys: &mut dyn Described,
+    config: Config,
+    custom: &CustomObjects,
+    make: &dyn Fn(&mut Options<'_>) -> Result<Box<dyn Dynamic>, Error>,
+) -> Result<(Config, Box<dyn Dynamic>), Error> {
+    let mut config = Fields::complete(keys, config)?;
+    let op = make(&mut Options { config: &mut config, custom })?;
+    Ok((config, op))
 }
 
 /// The classes that a config may name.

@@ -36,8 +36,12 @@ impl Numbers {
 
     pub(super) fn to_le_bytes(&self) -> Vec<u8> {
         match self {
-            Self::F32(numbers) => numbers.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Self::F64(numbers) => numbers.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Self::F32(numbers) => {
+                numbers.iter().map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_flattened()
+            }
+            Self::F64(numbers) => {
+                numbers.iter().map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_flattened()
+            }
         }
     }
 

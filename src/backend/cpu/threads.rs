@@ -16,11 +16,25 @@ pub(crate) fn parallel<J: Send, R: Send>(
     jobs: Vec<J>,
     work: impl Fn(J) -> R + Send + Sync,
 ) -> Vec<R> {
+    // Behind a pointer, so that neither the work nor how it is shared out is compiled for each of the two.
+    let work: &(dyn Fn(J) -> R + Sync) = &work;
     if jobs.len() == 1 {
         return jobs.into_iter().map(work).collect();
     }
+    let mut results: Vec<Option<R>> = jobs.iter().map(|_| None).collect();
+    let mut tasks: Vec<Task<'_>> = Vec::with_capacity(jobs.len());
+    for (job, result) in jobs.into_iter().zip(&mut results) {
+        tasks.push(Box::new(move || *result = Some(work(job))));
+    }
+    share(tasks);
+    results.into_iter().flatten().collect()
+}
+
+type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+fn share(tasks: Vec<Task<'_>>) {
     use rayon::prelude::*;
-    jobs.into_par_iter().map(work).collect()
+    tasks.into_par_iter().for_each(|task| task());
 }
 
 /// Does two things that each go over so many numbers: at the same time, if that is worth waking a thread.

@@ -125,7 +125,7 @@ impl Fields {
     pub(crate) fn target_shape(&mut self, says: &[usize]) {
         let says: Vec<Value> =
             says.iter().map(|&n| if n == 0 { json!(-1) } else { json!(n) }).collect();
-        self.key("target_shape", says.into(), None, true, |v| {
+        self.key("target_shape", says.into(), None, true, &|v| {
             let size = |n: &Value| n.as_u64() > Some(0) || *n == json!(-1);
             let list = v.as_array().filter(|list| list.iter().all(size));
             let open = list.map_or(0, |list| list.iter().filter(|n| **n == json!(-1)).count());
@@ -139,7 +139,7 @@ impl Fields {
     /// Rows above and below and columns left and right, as many on both sides.
     pub(crate) fn padding(&mut self, key: &str, rows: usize, columns: usize) {
         let says = json!([[rows, rows], [columns, columns]]);
-        self.key(key, says, Some(json!([[1, 1], [1, 1]])), true, |v| {
+        self.key(key, says, Some(json!([[1, 1], [1, 1]])), true, &|v| {
             let both = |v: &Value| match v {
                 Value::Number(_) => json!([v, v]),
                 _ => v.clone(),

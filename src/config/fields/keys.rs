@@ -1,6 +1,8 @@
 use serde_json::{Value, json};
 
-use super::{Fields, Mode, activation_name, dtype_name, dtype_of, of_training, registry, same};
+use super::{
+    Described, Fields, Mode, activation_name, dtype_name, dtype_of, of_training, registry, same,
+};
 use crate::{
     backend::Element,
     config::{AnySignal, Config, Configured, Initializer},
@@ -70,7 +72,7 @@ impl Fields {
 
     /// A whole number above 0 that must be given, such as `units`.
     pub fn size(&mut self, key: &str, says: usize) {
-        self.key(key, says.into(), None, true, |v| match v.as_u64() {
+        self.key(key, says.into(), None, true, &|v| match v.as_u64() {
             Some(1..) => Ok(v.clone()),
             _ => Err("a whole number above 0 is needed".to_owned()),
         });
@@ -84,7 +86,7 @@ impl Fields {
 
     pub(super) fn sizes_or(&mut self, key: &str, says: &[usize], default: Option<Value>) {
         let n = says.len();
-        self.key(key, says.into(), default, true, |v| {
+        self.key(key, says.into(), default, true, &|v| {
             let list = v.as_array().cloned().unwrap_or_else(|| vec![v.clone(); n]);
             if list.len() == n && list.iter().all(|v| v.as_u64() > Some(0)) {
                 Ok(list.into())
@@ -96,7 +98,7 @@ impl Fields {
 
     /// A switch that the type decides, and Keras's default.
     pub fn flag(&mut self, key: &str, says: bool, default: bool) {
-        self.key(key, says.into(), Some(default.into()), true, |v| match v {
+        self.key(key, says.into(), Some(default.into()), true, &|v| match v {
             Value::Bool(_) => Ok(v.clone()),
             _ => Err("true or false is needed".to_owned()),
         });
@@ -105,7 +107,7 @@ impl Fields {
     /// A word that the type decides, out of some; the first one is Keras's default.
     pub fn choice(&mut self, key: &str, says: &str, words: &[&str]) {
         let default = words.first().map(|&word| word.into());
-        self.key(key, says.into(), default, true, |v| match v.as_str() {
+        self.key(key, says.into(), default, true, &|v| match v.as_str() {
             Some(word) if words.contains(&word) => Ok(v.clone()),
             _ => Err(format!("one of {} is needed", json!(words))),
         });
@@ -113,7 +115,7 @@ impl Fields {
 
     /// A share that the type decides, such as the rate of a dropout. Without a default it must be given.
     pub fn share(&mut self, key: &str, says: f64, default: Option<f64>) {
-        self.key(key, says.into(), default.map(Into::into), true, |v| match v.as_f64() {
+        self.key(key, says.into(), default.map(Into::into), true, &|v| match v.as_f64() {
             Some(rate) if (0.0..=1.0).contains(&rate) => Ok(v.clone()),
             _ => Err("a number from 0 to 1 is needed".to_owned()),
         });
@@ -122,7 +124,7 @@ impl Fields {
     /// The name of an activation that the type decides, and Keras's default. Without a default it must
     /// be given.
     pub fn activation(&mut self, key: &str, says: &str, default: Option<&str>) {
-        let value = self.key(key, says.into(), default.map(Into::into), true, |v| {
+        let value = self.key(key, says.into(), default.map(Into::into), true, &|v| {
             let name = activation_name(v).map(Value::from);
             name.ok_or_else(|| "the name of an activation is needed".to_owned())
         });
@@ -163,7 +165,7 @@ impl Fields {
 
     /// A number that the type decides, which is Keras's default.
     pub fn constant(&mut self, key: &str, says: f64) {
-        self.key(key, says.into(), Some(says.into()), true, |v| match v.as_f64() {
+        self.key(key, says.into(), Some(says.into()), true, &|v| match v.as_f64() {
             Some(_) => Ok(v.clone()),
             None => Err("a number is needed".to_owned()),
         });
@@ -171,8 +173,11 @@ impl Fields {
 
     /// A key that has one value here, which is Keras's default.
     pub fn fixed(&mut self, key: &str, value: impl Into<Value>) {
-        let value = value.into();
-        self.key(key, value.clone(), Some(value), false, |v| Ok(v.clone()));
+        self.one_value(key, value.into());
+    }
+
+    fn one_value(&mut self, key: &str, value: Value) {
+        self.key(key, value.clone(), Some(value), false, &|v| Ok(v.clone()));
     }
 
     /// Keys that are `null` here and in Keras's default. A regularizer or constraint, which matters in
@@ -188,7 +193,11 @@ impl Fields {
 
     /// A key whose value does not matter, such as a seed.
     pub fn any(&mut self, key: &str, default: impl Into<Value>) {
-        let value = self.given.remove(key).unwrap_or_else(|| default.into());
+        self.any_value(key, default.into());
+    }
+
+    fn any_value(&mut self, key: &str, default: Value) {
+        let value = self.given.remove(key).unwrap_or(default);
         self.out.insert(key.to_owned(), value);
     }
 
@@ -220,6 +229,10 @@ impl Fields {
 
     /// A layer inside this one, and what reaches it.
     pub fn layer<L: Configured>(&mut self, key: &str, layer: &mut L, wire: Option<AnySignal>) {
+        self.layer_inside(key, layer, wire);
+    }
+
+    fn layer_inside(&mut self, key: &str, layer: &mut dyn Described, wire: Option<AnySignal>) {
         if self.mode == Mode::Any {
             let value = self.given.remove(key);
             match value {
@@ -228,7 +241,7 @@ impl Fields {
             }
             return;
         }
-        let mut inner = self.inner(L::CLASS, &format!("{key}."), Vec::from_iter(wire));
+        let mut inner = self.inner(layer.class(), &format!("{key}."), Vec::from_iter(wire));
         if self.mode == Mode::Write {
             inner.run(layer, None);
             self.names = std::mem::take(&mut inner.names);
@@ -239,10 +252,10 @@ impl Fields {
         match self.given.remove(key).map(Config::try_from) {
             Some(Ok(config)) => inner.compare(layer, config),
             Some(Err(e)) => {
-                inner.difference("", &format!("the type says {}", L::CLASS), e.to_string())
+                inner.difference("", &format!("the type says {}", layer.class()), e.to_string())
             }
             None => {
-                let expected = format!("the type says {}", L::CLASS);
+                let expected = format!("the type says {}", layer.class());
                 inner.difference("", &expected, "the JSON says nothing".to_owned());
             }
         }

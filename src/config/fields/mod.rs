@@ -1,6 +1,8 @@
+mod described;
 mod groups;
 mod keys;
 
+pub(super) use described::Described;
 pub(crate) use groups::Convolution;
 
 use std::collections::HashMap;
@@ -8,7 +10,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AnySignal, Configured, Initializer,
+    AnySignal, Initializer,
     graph::FUNCTIONAL,
     json::{Config, snake_case},
     registry,
@@ -60,25 +62,22 @@ pub struct Fields {
 
 impl Fields {
     /// Writes the config of a layer.
-    pub(super) fn write<L: Configured>(layer: &mut L) -> Config {
-        let mut fields = Self::new(Mode::Write, L::CLASS);
+    pub(super) fn write(layer: &mut dyn Described) -> Config {
+        let mut fields = Self::new(Mode::Write, layer.class());
         fields.run(layer, None);
         fields.into_config()
     }
 
     /// Reads or checks: the differences, and the parameters with another initialiser.
-    pub(super) fn read<L: Configured>(layer: &mut L, config: &Config, mode: Mode) -> Self {
-        let mut fields = Self::new(mode, L::CLASS);
+    pub(super) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
+        let mut fields = Self::new(mode, layer.class());
         fields.compare(layer, config.clone());
         fields
     }
 
     /// The config with all its keys, where no type says what they are. `layer` shows which keys there are.
-    pub(super) fn complete<L: Configured>(
-        layer: &mut L,
-        mut config: Config,
-    ) -> Result<Config, Error> {
-        let mut fields = Self::new(Mode::Any, L::CLASS);
+    pub(super) fn complete(layer: &mut dyn Described, mut config: Config) -> Result<Config, Error> {
+        let mut fields = Self::new(Mode::Any, layer.class());
         let (build_config, compile_config) =
             (config.build_config.clone(), config.compile_config.take());
         fields.compare(layer, config);
@@ -126,9 +125,9 @@ impl Fields {
         self.initial.extend(initial.map(|(name, how)| (format!("{prefix}{name}"), how)));
     }
 
-    pub(super) fn run<L: Configured>(&mut self, layer: &mut L, name: Option<&str>) {
+    pub(super) fn run(&mut self, layer: &mut dyn Described, name: Option<&str>) {
         if self.mode == Mode::Write {
-            layer.describe(self);
+            layer.show_keys(self);
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
             self.out.insert("name".into(), name.into());
             self.out.insert("trainable".into(), true.into());
@@ -140,7 +139,7 @@ impl Fields {
         }
         let name = self.given.remove("name").unwrap_or_else(|| snake_case(&self.class).into());
         self.out.insert("name".into(), name);
-        layer.describe(self);
+        layer.show_keys(self);
         let dtype = self.given.remove("dtype");
         let dtype = dtype.as_ref().and_then(dtype_name).unwrap_or(self.dtype).to_owned();
         self.out.insert("dtype".into(), policy(&dtype));
@@ -152,9 +151,9 @@ impl Fields {
         self.refuse_the_rest();
     }
 
-    pub(super) fn compare<L: Configured>(&mut self, layer: &mut L, config: Config) {
-        if !L::accepts(&config.class_name) {
-            let expected = format!("the type says {}", Value::from(L::CLASS));
+    pub(super) fn compare(&mut self, layer: &mut dyn Described, config: Config) {
+        if !layer.takes(&config.class_name) {
+            let expected = format!("the type says {}", Value::from(layer.class()));
             return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));
         }
         self.two_key = config.is_two_key();
@@ -219,7 +218,7 @@ impl Fields {
         says: Value,
         default: Option<Value>,
         open: bool,
-        rule: impl Fn(&Value) -> Result<Value, String>,
+        rule: &dyn Fn(&Value) -> Result<Value, String>,
     ) -> Option<Value> {
         if self.mode == Mode::Write {
             self.out.insert(key.to_owned(), says.clone());
