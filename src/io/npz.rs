@@ -1,6 +1,9 @@
-use std::io::{Cursor, Read, Write};
+use std::io::{Read, Write};
 
-use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
+use flate2::bufread::DeflateDecoder;
+use rawzip::{
+    CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipArchiveWriter, ZipSliceArchive,
+};
 
 use super::{
     file::{Array, Numbers},
@@ -9,16 +12,45 @@ use super::{
 };
 
 /// A `.npz`: a zip of `.npy` files, stored or deflated.
-pub(super) type Archive = ZipArchive<Cursor<Vec<u8>>>;
+pub(super) struct Archive {
+    zip: ZipSliceArchive<Vec<u8>>,
+    entries: Vec<(CompressionMethod, ZipArchiveEntryWayfinder)>,
+}
+
+impl Archive {
+    /// What is in an entry; its checksum is looked at where it ends.
+    fn entry(&self, i: usize) -> Result<impl Read, String> {
+        let (method, place) = self.entries[i];
+        let entry = self.zip.get_entry(place).map_err(|e| e.to_string())?;
+        let content: Box<dyn Read> = match method {
+            CompressionMethod::STORE => Box::new(entry.data()),
+            CompressionMethod::DEFLATE => Box::new(DeflateDecoder::new(entry.data())),
+            other => return Err(format!("files compressed by {other} are not read")),
+        };
+        Ok(entry.verifying_reader(content))
+    }
+}
 
 pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| e.to_string())?;
+    let zip = ZipArchive::from_slice(bytes).map_err(|e| e.to_string())?;
+    let (mut names, mut entries) = (Vec::new(), Vec::new());
+    for entry in zip.entries() {
+        let entry = entry.map_err(|e| e.to_string())?;
+        names.push(String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned());
+        entries.push((entry.compression_method(), entry.wayfinder()));
+    }
+    if entries.len() as u64 != zip.entries_hint() {
+        return Err(format!(
+            "{} files are promised, there are {}",
+            zip.entries_hint(),
+            entries.len()
+        ));
+    }
+    let archive = Archive { zip, entries };
     let mut arrays = Vec::new();
-    for i in 0..archive.len() {
-        let mut entry = archive.by_index(i).map_err(|e| e.to_string())?;
-        let name = entry.name().map_err(|e| e.to_string())?.into_owned();
+    for (i, name) in names.iter().enumerate() {
         let Some(name) = name.strip_suffix(".npy") else { continue };
-        let header = Header::read(&mut entry).map_err(|e| format!("{name}: {e}"))?;
+        let header = Header::read(&mut archive.entry(i)?).map_err(|e| format!("{name}: {e}"))?;
         arrays.push(Array {
             name: name.to_owned(),
             sizes: header.sizes,
@@ -29,8 +61,8 @@ pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
     Ok((archive, arrays))
 }
 
-pub(super) fn read(archive: &mut Archive, array: &Array) -> Result<Numbers, String> {
-    let mut entry = archive.by_index(array.place.start).map_err(|e| e.to_string())?;
+pub(super) fn read(archive: &Archive, array: &Array) -> Result<Numbers, String> {
+    let mut entry = archive.entry(array.place.start)?;
     let header = Header::read(&mut entry).map_err(|e| e.to_string())?;
     let (width, big) = match header.descr.as_str() {
         "<f4" => (4, false),
@@ -59,16 +91,21 @@ pub(super) fn read(archive: &mut Archive, array: &Array) -> Result<Numbers, Stri
 }
 
 pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut zip = ZipArchiveWriter::new(Vec::new());
     for weight in weights {
-        let bytes = weight.numbers.to_le_bytes();
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(bytes.len() >= u32::MAX as usize / 2);
-        zip.start_file(format!("{}.npy", weight.name), options).map_err(|e| e.to_string())?;
-        let descr = if matches!(weight.numbers, Numbers::F32(_)) { "<f4" } else { "<f8" };
-        Header::write(descr, &weight.sizes, &mut zip).map_err(|e| e.to_string())?;
-        zip.write_all(&bytes).map_err(|e| e.to_string())?;
+        add(&mut zip, weight).map_err(|e| e.to_string())?;
     }
-    Ok(zip.finish().map_err(|e| e.to_string())?.into_inner())
+    zip.finish().map_err(|e| e.to_string())
+}
+
+fn add(zip: &mut ZipArchiveWriter<Vec<u8>>, weight: &Weight) -> Result<(), rawzip::Error> {
+    let descr = if matches!(weight.numbers, Numbers::F32(_)) { "<f4" } else { "<f8" };
+    let path = format!("{}.npy", weight.name);
+    let (mut entry, config) = zip.new_file(path).start()?;
+    let mut content = config.wrap(&mut entry);
+    Header::write(descr, &weight.sizes, &mut content)?;
+    content.write_all(&weight.numbers.to_le_bytes())?;
+    let (_, sums) = content.finish()?;
+    entry.finish(sums)?;
+    Ok(())
 }

@@ -183,10 +183,13 @@ fn promises_that_are_not_kept_cost_nothing() {
     let mut array = b"\x93NUMPY\x01\x00".to_vec();
     array.extend((header.len() as u16).to_le_bytes());
     array.extend(header);
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    zip.start_file("a.npy", zip::write::SimpleFileOptions::default()).unwrap();
-    std::io::Write::write_all(&mut zip, &array).unwrap();
-    let mut file = WeightFile::from_bytes(zip.finish().unwrap().into_inner()).unwrap();
+    let mut zip = rawzip::ZipArchiveWriter::new(Vec::new());
+    let (mut entry, config) = zip.new_file("a.npy").start().unwrap();
+    let mut content = config.wrap(&mut entry);
+    std::io::Write::write_all(&mut content, &array).unwrap();
+    let (_, sums) = content.finish().unwrap();
+    entry.finish(sums).unwrap();
+    let mut file = WeightFile::from_bytes(zip.finish().unwrap()).unwrap();
     assert!(file.read::<f32>("a").is_err());
 }
 
