@@ -240,7 +240,11 @@ impl Error {
         expected: impl std::fmt::Debug,
         found: impl std::fmt::Debug,
     ) -> Self {
-        Error::Mismatch { what, expected: format!("{expected:?}"), found: format!("{found:?}") }
+        fn mismatch(what: &'static str, sides: [&dyn std::fmt::Debug; 2]) -> Error {
+            let [expected, found] = sides.map(|side| format!("{side:?}"));
+            Error::Mismatch { what, expected, found }
+        }
+        mismatch(what, [&expected, &found])
     }
 }
 

@@ -65,7 +65,10 @@ pub fn orthogonal<S: Shape, E: Element, D: Backend<E>>(
     rows: usize,
     columns: usize,
 ) -> Result<Tensor<S, E, D>, Error> {
-    let mut rng = draws(dev);
+    fill(dev, shape, orthogonal_numbers(draws(dev), rows, columns))
+}
+
+fn orthogonal_numbers(mut rng: StdRng, rows: usize, columns: usize) -> Vec<f64> {
     let (many, few) = (rows.max(columns), rows.min(columns));
     // Gram-Schmidt on Gaussian vectors, twice, so that rounding does not spoil the right angles.
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(few);
@@ -81,11 +84,10 @@ pub fn orthogonal<S: Shape, E: Element, D: Backend<E>>(
         v.iter_mut().for_each(|x| *x /= norm);
         basis.push(v);
     }
-    let at = |row: usize, column: usize| {
-        if rows <= columns { basis[row][column] } else { basis[column][row] }
-    };
-    let positions = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-    fill(dev, shape, positions.map(|(row, column)| at(row, column)))
+    if rows <= columns {
+        return basis.concat();
+    }
+    (0..rows).flat_map(|row| basis.iter().map(move |column| column[row])).collect()
 }
 
 /// Ones, Keras's default for the scale of a normalisation.
