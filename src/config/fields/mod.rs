@@ -36,7 +36,7 @@ pub(super) enum Mode {
 /// The keys of a layer's config. A layer shows each of its keys, with what its type says of it, and the
 /// same list writes a config, reads one, and compares one with the type.
 ///
-/// See [`Configured::describe`].
+/// See [`Configured::describe`](super::Configured::describe).
 #[derive(Debug)]
 pub struct Fields {
     pub(super) mode: Mode,
