@@ -3,7 +3,7 @@
 //! A kernel wants slices. [`read`] gives the numbers of a tensor in the order of its indices, [`put`] makes a
 //! tensor of a `Vec`, and [`Grads`] hands out gradients while the tape runs backwards.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use dfdx::{
     prelude::ReshapeTo,
@@ -11,7 +11,10 @@ use dfdx::{
     tensor::{Cpu, CpuError, Gradients, NoneTape, Tape, Tensor, TensorFromVec},
 };
 
-use super::cpu::{Buffer, both, keep_memory};
+use super::{
+    Prepared,
+    cpu::{Buffer, both, keep_memory},
+};
 use crate::error::{Error, OrDevice};
 
 /// The numbers of a tensor, row-major, in a buffer.
@@ -68,6 +71,15 @@ pub(crate) struct Weights<S: Shape> {
 impl<S: Shape> Weights<S> {
     pub(crate) fn read(of: &Tensor<S, f32, Cpu>) -> Result<Self, Error> {
         Ok(Self { origin: Origin(of.clone()), numbers: read(of)? })
+    }
+
+    /// The numbers of weights that are used as they are, read anew only if they changed.
+    pub(crate) fn kept(
+        of: &Tensor<S, f32, Cpu>,
+        prepared: &Prepared,
+        keep: bool,
+    ) -> Result<Arc<Self>, Error> {
+        prepared.get(keep, |kept: &Self| kept.are_of(of), || Self::read(of))
     }
 
     /// Whether the numbers are still those of a tensor.

@@ -203,6 +203,20 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Para
     }
 }
 
+/// The keys of a table of `rows` by `columns`.
+pub(super) fn describe_table<E: Element>(
+    fields: &mut Fields,
+    rows: usize,
+    columns: usize,
+    mask_zero: bool,
+) {
+    fields.dtype::<E>();
+    fields.size("input_dim", rows);
+    fields.size("output_dim", columns);
+    fields.flag("mask_zero", mask_zero, false);
+    fields.initializer("embeddings_initializer", "embeddings", Initializer::EMBEDDINGS);
+}
+
 impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Configured
     for Embedding<V, N, M, E, D>
 {
@@ -211,11 +225,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Conf
     type Device = D;
 
     fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.size("input_dim", V);
-        fields.size("output_dim", N);
-        fields.flag("mask_zero", M::MASK_ZERO, false);
-        fields.initializer("embeddings_initializer", "embeddings", Initializer::EMBEDDINGS);
+        describe_table::<E>(fields, V, N, M::MASK_ZERO);
         fields.none(&["embeddings_regularizer", "activity_regularizer", "embeddings_constraint"]);
         fields.none(&["quantization_config"]);
         fields.ignored(&["input_length"]);

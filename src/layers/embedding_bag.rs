@@ -5,10 +5,10 @@ use dfdx::{
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
 
-use super::embedding::{MaskIds, NoMask, ids_inside};
+use super::embedding::{MaskIds, NoMask, describe_table, ids_inside};
 use crate::{
     backend::{Backend, Bags, Element, Prepared},
-    config::{Configured, Fields, Initializer},
+    config::{Configured, Fields},
     error::Error,
     init,
     layer::Layer,
@@ -121,10 +121,6 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Conf
     type Device = D;
 
     fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.size("input_dim", V);
-        fields.size("output_dim", N);
-        fields.flag("mask_zero", M::MASK_ZERO, false);
-        fields.initializer("embeddings_initializer", "embeddings", Initializer::EMBEDDINGS);
+        describe_table::<E>(fields, V, N, M::MASK_ZERO);
     }
 }

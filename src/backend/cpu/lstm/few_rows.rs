@@ -136,6 +136,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     /// Multiplies the inputs.
     fn begin(part: &'a Part, meeting: &'a Meeting, shared: &Shared<'_>) -> Self {
+        let meeting = Leaves(meeting);
         let (total, width) = (shared.steps.total(), part.units.len());
         let rows = shared.steps.rows.len();
         let mut gates = Buffer::uncleared(total * 4 * width);
@@ -149,7 +150,7 @@ impl<'a> Work<'a> {
         }
         let memory = || Buffer::uncleared(rows * width);
         let (h, before, tanh_c) = (Buffer::uncleared(total * width), memory(), memory());
-        Self { part, meeting: Leaves(meeting), gates, h, c, before, tanh_c }
+        Self { part, meeting, gates, h, c, before, tanh_c }
     }
 
     /// A step, with the outputs of all units at the one before.

@@ -4,6 +4,15 @@ use pulp::{Simd, WithSimd};
 
 use crate::backend::cpu::simd::{load, sigmoid, store, tanh};
 
+/// The gates of a row: input, forget, cell, output.
+#[inline(always)]
+fn four(gates: &mut [f32]) -> [&mut [f32]; 4] {
+    let (first, last) = gates.split_at_mut(gates.len() / 2);
+    let (input, forget) = first.split_at_mut(first.len() / 2);
+    let (cell, output) = last.split_at_mut(last.len() / 2);
+    [input, forget, cell, output]
+}
+
 /// The functions of the gates of one step, and the state that they make.
 pub(super) struct Gates<'a> {
     pub(super) units: usize,
@@ -28,9 +37,7 @@ impl WithSimd for Gates<'_> {
         let (bias_f, rest) = rest.split_at(units);
         let (bias_g, bias_o) = rest.split_at(units);
         for (row, gates) in gates.chunks_exact_mut(4 * units).enumerate() {
-            let (i, rest) = gates.split_at_mut(units);
-            let (f, rest) = rest.split_at_mut(units);
-            let (g, o) = rest.split_at_mut(units);
+            let [i, f, g, o] = four(gates);
             let here = row * units..(row + 1) * units;
             let before = before.map(|before| &before[here.clone()]);
             let (c, h) = (&mut c[here.clone()], &mut h[here.clone()]);
@@ -86,9 +93,7 @@ impl WithSimd for GatesBackward<'_> {
         }
         let one = simd.splat_f32s(1.0);
         for (row, gates) in gates.chunks_exact_mut(4 * units).enumerate() {
-            let (i, rest) = gates.split_at_mut(units);
-            let (f, rest) = rest.split_at_mut(units);
-            let (g, o) = rest.split_at_mut(units);
+            let [i, f, g, o] = four(gates);
             let here = row * units..(row + 1) * units;
             let before = before.map(|before| &before[here.clone()]);
             let (tanh_c, outputs) = (&tanh_c[here.clone()], &outputs[here.clone()]);

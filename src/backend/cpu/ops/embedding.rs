@@ -15,6 +15,12 @@ use crate::{
 /// How many numbers are a job at least.
 const JOB: usize = 64 << 10;
 
+/// Whether a number of rows are so few of those of a table that they are read one number at a time: the numbers of a
+/// tensor can be had so, or all at once.
+pub(super) fn few(ids: usize, rows: usize) -> bool {
+    ids * 16 < rows
+}
+
 /// Rows of a table. Gradients of a row add up over its occurrences.
 pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     table: &Tensor<Rank2<V, N>, f32, Cpu>,
@@ -24,16 +30,10 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
     let (dev, ids) = (table.device().clone(), ids.as_vec());
-    // The numbers of a tensor can be had one by one or all at once. For a few rows of a large table one by one
-    // is quicker.
-    let rows = if ids.len() * 16 < V {
+    let rows = if few(ids.len(), V) {
         ids.iter().flat_map(|&id| row(table, id)).collect()
     } else {
-        let table = prepared.get(
-            !T::OWNS_TAPE,
-            |kept: &Weights<_>| kept.are_of(table),
-            || Weights::read(table),
-        )?;
+        let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
         let row = |&id: &usize| {
             let mut row = [0.0; N];
             row.copy_from_slice(&table[id * N..(id + 1) * N]);

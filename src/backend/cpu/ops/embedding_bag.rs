@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
-use super::share;
+use super::{embedding::few, share};
 use crate::{
     backend::{
         Bags, Prepared,
@@ -32,9 +32,7 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
 ) -> Result<Tensor<(B, Const<N>), f32, Cpu, T>, Error> {
     let (dev, batch, counted) = (table.device().clone(), bags.batch, Counted::of(bags));
     let mut means = vec![0.0; batch.size() * N];
-    // The numbers of a tensor can be had one by one or all at once. For a few rows of a large table one by one
-    // is quicker.
-    if counted.ids.len() * 16 < V {
+    if few(counted.ids.len(), V) {
         for (mean, ids) in means.chunks_exact_mut(N.max(1)).zip(counted.rows(0)) {
             for &id in ids {
                 mean.iter_mut().zip(row(table, id)).for_each(|(sum, x)| *sum += x);
@@ -42,11 +40,7 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
             mean.iter_mut().for_each(|sum| *sum *= part(ids));
         }
     } else {
-        let table = prepared.get(
-            !T::OWNS_TAPE,
-            |kept: &Weights<_>| kept.are_of(table),
-            || Weights::read(table),
-        )?;
+        let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
         let rows = share(counted.ids.len() * N / ADDITIONS, batch.size());
         let jobs = means.chunks_mut((rows * N).max(1)).enumerate().collect();
         parallel(jobs, |(i, means)| add_up(means, N, &table, &counted, i * rows));

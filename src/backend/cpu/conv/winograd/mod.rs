@@ -47,8 +47,8 @@ pub(crate) struct Winograd {
     tiles: Tiles,
     channels: usize,
     filters: usize,
-    weights: Buffer,
-    /// For each product the sums of the cells.
+    /// For each product the sums of the cells, `(channels, filters)`, and the same packed.
+    sums: Buffer,
     kernels: Vec<Packed>,
     /// The convolution of the way back, from places to pixels.
     turned: OnceLock<Box<Self>>,
@@ -63,25 +63,24 @@ impl Winograd {
         });
         let kernels = kernels.collect();
         let tiles = Tiles { size, before, places };
-        Self { tiles, channels, filters, weights, kernels, turned: OnceLock::new() }
+        Self { tiles, channels, filters, sums, kernels, turned: OnceLock::new() }
     }
 
     /// With the kernel turned by half a turn, from filters to channels.
     fn turned(&self) -> Self {
         let &Self { channels, filters, .. } = self;
-        let sums = sums_of_cells(&self.weights);
         // Turned, the first sum of a row or column is the last, and the others stay.
         const TURNED: [usize; 4] = [3, 1, 2, 0];
         let kernels = (0..PRODUCTS).map(|product| {
             let turned = TURNED[product / 4] * 4 + TURNED[product % 4];
-            let sums = &sums[turned * channels * filters..][..channels * filters];
+            let sums = &self.sums[turned * channels * filters..][..channels * filters];
             Packed::new(filters, channels, |filter, channel| sums[channel * filters + filter])
         });
         Self {
             tiles: self.tiles.turned(),
             channels: filters,
             filters: channels,
-            weights: Buffer::default(),
+            sums: Buffer::default(),
             kernels: kernels.collect(),
             turned: OnceLock::new(),
         }
