@@ -21,7 +21,7 @@ use crate::backend::{
     },
 };
 
-use sums::{ReadPixels, ReadPlaces, WritePlaces, of_sums_to_cells, sums_of_cells};
+use sums::{Pixels, Places, Read, WritePlaces, of_sums_to_cells, sums_of_cells};
 use tiles::{Part, Tiles};
 
 /// The products that a tile takes.
@@ -109,7 +109,7 @@ impl Winograd {
                 &mut read[..PRODUCTS * count * channels],
                 &mut products[..PRODUCTS * count * filters],
             );
-            Arch::new().dispatch(ReadPixels { part, channels, images, sums: read });
+            Arch::new().dispatch(Read { of: Pixels, part, width: channels, images, sums: read });
             let each = read
                 .chunks_exact(count * channels)
                 .zip(products.chunks_exact_mut(count * filters))
@@ -147,8 +147,14 @@ impl Convolution for Winograd {
                 &mut read[..PRODUCTS * count * channels],
                 &mut d_products[..PRODUCTS * count * filters],
             );
-            Arch::new().dispatch(ReadPixels { part, channels, images, sums: read });
-            Arch::new().dispatch(ReadPlaces { part, filters, d_y, d_products });
+            Arch::new().dispatch(Read { of: Pixels, part, width: channels, images, sums: read });
+            Arch::new().dispatch(Read {
+                of: Places,
+                part,
+                width: filters,
+                images: d_y,
+                sums: d_products,
+            });
             let each = read
                 .chunks_exact(count * channels)
                 .zip(d_products.chunks_exact(count * filters))

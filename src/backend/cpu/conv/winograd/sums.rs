@@ -2,7 +2,10 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::{PRODUCTS, tiles::Part};
+use super::{
+    PRODUCTS,
+    tiles::{Part, Tiles},
+};
 use crate::backend::cpu::{
     buffer::Buffer,
     simd::{load, store, vectorized},
@@ -143,58 +146,110 @@ fn planes(sums: &mut [f32]) -> [&mut [f32]; PRODUCTS] {
     planes
 }
 
-/// The sums of the pixels of tiles: for each product, rows of channels.
-pub(super) struct ReadPixels<'a> {
+/// What the sums before the products are made of: `N` by `N` numbers of each tile.
+pub(super) trait Source<const N: usize> {
+    /// The height and width of the images.
+    fn size(&self, tiles: &Tiles) -> [usize; 2];
+
+    /// Where the numbers of a tile are on its image, or `None` for 0.
+    fn cells(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; N]; N];
+
+    /// The sums of a row or column.
+    fn sums<S: Simd>(simd: S, row: [S::f32s; N]) -> [S::f32s; 4];
+}
+
+/// The pixels of images.
+pub(super) struct Pixels;
+
+impl Source<4> for Pixels {
+    fn size(&self, tiles: &Tiles) -> [usize; 2] {
+        tiles.size
+    }
+
+    #[inline(always)]
+    fn cells(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; 4]; 4] {
+        tiles.pixels(corner)
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd>(simd: S, row: [S::f32s; 4]) -> [S::f32s; 4] {
+        of_pixels(simd, row)
+    }
+}
+
+/// The gradients of places.
+pub(super) struct Places;
+
+impl Source<2> for Places {
+    fn size(&self, tiles: &Tiles) -> [usize; 2] {
+        tiles.places
+    }
+
+    #[inline(always)]
+    fn cells(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; 2]; 2] {
+        tiles.places(corner)
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd>(simd: S, row: [S::f32s; 2]) -> [S::f32s; 4] {
+        of_places(simd, row)
+    }
+}
+
+/// The sums of the numbers of tiles: for each product, a row of `width` for each tile.
+pub(super) struct Read<'a, const N: usize, K> {
+    pub(super) of: K,
     pub(super) part: Part,
-    pub(super) channels: usize,
+    pub(super) width: usize,
     pub(super) images: &'a [f32],
     pub(super) sums: &'a mut [f32],
 }
 
-impl WithSimd for ReadPixels<'_> {
+impl<const N: usize, K: Source<N>> WithSimd for Read<'_, N, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { part: Part { tiles, count, .. }, channels, images, sums } = self;
-        let image = tiles.size[0] * tiles.size[1] * channels;
-        let (padding, mut planes) = (Buffer::zeros(channels), planes(sums));
+        let Self { of, part, width, images, sums } = self;
+        let Part { tiles, count, .. } = part;
+        let image = of.size(&tiles).iter().product::<usize>() * width;
+        let (outside, mut planes) = (Buffer::zeros(width), planes(sums));
         for at in 0..count {
-            let (number, corner) = self.part.tile(at);
+            let (number, corner) = part.tile(at);
             let image = &images[number * image..(number + 1) * image];
-            let mut read = [[&padding[..]; 4]; 4];
-            let pixels = tiles.pixels(corner);
-            for (read, pixel) in read.as_flattened_mut().iter_mut().zip(pixels.as_flattened()) {
-                if let Some(pixel) = pixel {
-                    *read = &image[pixel * channels..(pixel + 1) * channels];
+            let mut read = [[&outside[..]; N]; N];
+            let cells = of.cells(&tiles, corner);
+            for (read, cell) in read.as_flattened_mut().iter_mut().zip(cells.as_flattened()) {
+                if let Some(cell) = cell {
+                    *read = &image[cell * width..(cell + 1) * width];
                 }
             }
-            let from = at * channels;
+            let from = at * width;
             for_lanes!(
-                channels,
-                |channel| read_pixels::<S, true>(simd, &read, channel, &mut planes, from),
-                |channel| read_pixels::<S, false>(simd, &read, channel, &mut planes, from)
+                width,
+                |lane| read_tile::<S, K, N, true>(simd, &read, lane, &mut planes, from),
+                |lane| read_tile::<S, K, N, false>(simd, &read, lane, &mut planes, from)
             );
         }
     }
 }
 
 #[inline(always)]
-fn read_pixels<S: Simd, const FULL: bool>(
+fn read_tile<S: Simd, K: Source<N>, const N: usize, const FULL: bool>(
     simd: S,
-    read: &[[&[f32]; 4]; 4],
-    channel: usize,
+    read: &[[&[f32]; N]; N],
+    lane: usize,
     planes: &mut [&mut [f32]; PRODUCTS],
     from: usize,
 ) {
-    let mut tile = [[simd.splat_f32s(0.0); 4]; 4];
-    for (lane, pixel) in tile.as_flattened_mut().iter_mut().zip(read.as_flattened()) {
-        *lane = lanes::<S, FULL>(simd, pixel, channel);
+    let mut tile = [[simd.splat_f32s(0.0); N]; N];
+    for (lanes_of, cell) in tile.as_flattened_mut().iter_mut().zip(read.as_flattened()) {
+        *lanes_of = lanes::<S, FULL>(simd, cell, lane);
     }
     let end = from + read[0][0].len();
-    let tile = both(simd.splat_f32s(0.0), tile, |row| of_pixels(simd, row));
+    let tile = both(simd.splat_f32s(0.0), tile, |row| K::sums(simd, row));
     for (plane, &sum) in planes.iter_mut().zip(tile.as_flattened()) {
-        write::<S, FULL>(simd, &mut plane[..end], from + channel, sum);
+        write::<S, FULL>(simd, &mut plane[..end], from + lane, sum);
     }
 }
 
@@ -253,60 +308,5 @@ fn write_places<S: Simd, const FULL: bool>(
             let before = if add { lanes::<S, FULL>(simd, to, filter) } else { zero };
             write::<S, FULL>(simd, to, filter, simd.add_f32s(before, sum));
         }
-    }
-}
-
-/// The gradients of the products of tiles, out of those of the places.
-pub(super) struct ReadPlaces<'a> {
-    pub(super) part: Part,
-    pub(super) filters: usize,
-    pub(super) d_y: &'a [f32],
-    pub(super) d_products: &'a mut [f32],
-}
-
-impl WithSimd for ReadPlaces<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { part: Part { tiles, count, .. }, filters, d_y, d_products } = self;
-        let image = tiles.places[0] * tiles.places[1] * filters;
-        let (outside, mut planes) = (Buffer::zeros(filters), planes(d_products));
-        for at in 0..count {
-            let (number, corner) = self.part.tile(at);
-            let image = &d_y[number * image..(number + 1) * image];
-            let mut read = [[&outside[..]; 2]; 2];
-            let places = tiles.places(corner);
-            for (read, place) in read.as_flattened_mut().iter_mut().zip(places.as_flattened()) {
-                if let Some(place) = place {
-                    *read = &image[place * filters..(place + 1) * filters];
-                }
-            }
-            let from = at * filters;
-            for_lanes!(
-                filters,
-                |filter| read_places::<S, true>(simd, &read, filter, &mut planes, from),
-                |filter| read_places::<S, false>(simd, &read, filter, &mut planes, from)
-            );
-        }
-    }
-}
-
-#[inline(always)]
-fn read_places<S: Simd, const FULL: bool>(
-    simd: S,
-    read: &[[&[f32]; 2]; 2],
-    filter: usize,
-    planes: &mut [&mut [f32]; PRODUCTS],
-    from: usize,
-) {
-    let mut tile = [[simd.splat_f32s(0.0); 2]; 2];
-    for (lane, place) in tile.as_flattened_mut().iter_mut().zip(read.as_flattened()) {
-        *lane = lanes::<S, FULL>(simd, place, filter);
-    }
-    let end = from + read[0][0].len();
-    let tile = both(simd.splat_f32s(0.0), tile, |row| of_places(simd, row));
-    for (plane, &lane) in planes.iter_mut().zip(tile.as_flattened()) {
-        write::<S, FULL>(simd, &mut plane[..end], from + filter, lane);
     }
 }
