@@ -1,10 +1,12 @@
-//! Convolutions of 3 by 3 with a stride of 1, by minimal filtering: F(2 x 2, 3 x 3) of
+//! Convolutions of 3 by 3 with a stride of 1, by minimal filtering: F(4 x 4, 3 x 3) of
 //! [Lavin and Gray 2015](https://arxiv.org/abs/1509.09308).
 //!
-//! Four places are calculated of a tile of 4 by 4 pixels with 16 multiplications, where one by one they take 36.
-//! In its three passes a convolution is then 16 matrix products, between sums of pixels, of cells of the kernel and
-//! of places. A pixel that is not finite reaches all four places of a tile, of which some do not see it otherwise.
+//! Sixteen places are calculated of a tile of 6 by 6 pixels with 36 multiplications, where one by one they take 144.
+//! A convolution is then 36 matrix products, between sums of pixels, of cells of the kernel and of places; its backward
+//! passes are the transposes of all three. A pixel that is not finite reaches all places of a tile, of which some do
+//! not see it otherwise.
 
+mod passes;
 mod sums;
 mod tiles;
 
@@ -21,11 +23,17 @@ use crate::backend::{
     },
 };
 
-use sums::{Pixels, Places, Read, WritePlaces, of_sums_to_cells, sums_of_cells};
+use passes::{Pixels, Places, Read, Write};
+use sums::{cells_of_sums, sums_of_cells};
 use tiles::{Part, Tiles};
 
+/// The sides of the kernel, and of what a tile reads and writes.
+const CELLS: usize = 3;
+const PIXELS: usize = 6;
+const PLACES: usize = 4;
+
 /// The products that a tile takes.
-const PRODUCTS: usize = 16;
+const PRODUCTS: usize = PIXELS * PIXELS;
 
 /// How many numbers of tiles are worked on at a time: they stay in the cache of a core.
 const NUMBERS: usize = 64 << 10;
@@ -33,13 +41,13 @@ const NUMBERS: usize = 64 << 10;
 /// From how many channels on the sums cost less than they save.
 const CHANNELS: usize = 16;
 
-/// Whether a convolution is one of those, and gains by it.
+/// Whether a convolution is one of those, and gains by it: it is at least half of the multiplications.
 pub(super) fn pays(window: &Window, channels: usize, filters: usize) -> bool {
-    let &Window { kernel, stride, dilation, before, places, .. } = window;
-    (kernel, stride, dilation) == ([3; 2], [1; 2], [1; 2])
-        && before.iter().all(|&before| before <= 2)
-        && places.iter().all(|&places| places > 1)
+    let &Window { kernel, stride, dilation, size, before, places } = window;
+    let products = Tiles { size, before, places }.count() * PRODUCTS;
+    (kernel, stride, dilation) == ([CELLS; 2], [1; 2], [1; 2])
         && channels.min(filters) >= CHANNELS
+        && 2 * products <= window.all_places() * window.cells()
 }
 
 #[derive(Debug)]
@@ -50,8 +58,8 @@ pub(crate) struct Winograd {
     /// For each product the sums of the cells, `(channels, filters)`, and the same packed.
     sums: Buffer,
     kernels: Vec<Packed>,
-    /// The convolution of the way back, from places to pixels.
-    turned: OnceLock<Box<Self>>,
+    /// Their transposes, for the way back.
+    transposed: OnceLock<Vec<Packed>>,
 }
 
 impl Winograd {
@@ -63,68 +71,59 @@ impl Winograd {
         });
         let kernels = kernels.collect();
         let tiles = Tiles { size, before, places };
-        Self { tiles, channels, filters, sums, kernels, turned: OnceLock::new() }
+        Self { tiles, channels, filters, sums, kernels, transposed: OnceLock::new() }
     }
 
-    /// With the kernel turned by half a turn, from filters to channels.
-    fn turned(&self) -> Self {
+    fn transposed(&self) -> &[Packed] {
         let &Self { channels, filters, .. } = self;
-        // Turned, the first sum of a row or column is the last, and the others stay.
-        const TURNED: [usize; 4] = [3, 1, 2, 0];
-        let kernels = (0..PRODUCTS).map(|product| {
-            let turned = TURNED[product / 4] * 4 + TURNED[product % 4];
-            let sums = &self.sums[turned * channels * filters..][..channels * filters];
-            Packed::new(filters, channels, |filter, channel| sums[channel * filters + filter])
-        });
-        Self {
-            tiles: self.tiles.turned(),
-            channels: filters,
-            filters: channels,
-            sums: Buffer::default(),
-            kernels: kernels.collect(),
-            turned: OnceLock::new(),
-        }
+        self.transposed.get_or_init(|| {
+            let kernels = self.sums.chunks_exact((channels * filters).max(1)).map(|sums| {
+                Packed::new(filters, channels, |filter, channel| sums[channel * filters + filter])
+            });
+            kernels.collect()
+        })
     }
 
-    /// How many tiles there are, and how many are worked on at a time.
-    fn tiles(&self, images: &[f32]) -> (usize, usize) {
-        let pixels = self.tiles.size[0] * self.tiles.size[1] * self.channels;
-        let all = images.len() / pixels.max(1) * self.tiles.count();
+    /// The tiles of images, some at a time.
+    fn parts(&self, images: &[f32]) -> impl Iterator<Item = Part> {
+        let tiles = self.tiles;
+        let pixels = tiles.size[0] * tiles.size[1] * self.channels;
+        let all = images.len() / pixels.max(1) * tiles.count();
         let fit = (NUMBERS / (PRODUCTS * (self.channels + self.filters)).max(1)).max(8);
         // About as many each time, and a multiple of the rows of the micro-kernel.
-        let each = all.div_ceil(all.div_ceil(fit).max(1));
-        (all, each.next_multiple_of(8))
+        let some = all.div_ceil(all.div_ceil(fit).max(1)).next_multiple_of(8).max(1);
+        (0..all).step_by(some).map(move |first| Part { tiles, first, count: some.min(all - first) })
     }
+}
 
-    /// Convolves some images, and with `add` adds the result to `y`.
-    fn convolve(&self, images: &[f32], y: &mut [f32], add: bool) {
-        let &Self { tiles, channels, filters, .. } = self;
-        let (all, some) = self.tiles(images);
-        let mut read = Buffer::uncleared(PRODUCTS * some * channels);
-        let mut products = Buffer::uncleared(PRODUCTS * some * filters);
-        for first in (0..all).step_by(some.max(1)) {
-            let count = some.min(all - first);
-            let part = Part { tiles, first, count };
-            let (read, products) = (
-                &mut read[..PRODUCTS * count * channels],
-                &mut products[..PRODUCTS * count * filters],
-            );
-            Arch::new().dispatch(Read { of: Pixels, part, width: channels, images, sums: read });
-            let each = read
-                .chunks_exact(count * channels)
-                .zip(products.chunks_exact_mut(count * filters))
-                .zip(&self.kernels);
-            for ((read, products), kernel) in each {
-                kernel.product(read, products, false);
-            }
-            Arch::new().dispatch(WritePlaces { part, filters, products, y, add });
-        }
+/// Room for the rows of a part, each of `width`.
+fn room(space: &mut Buffer, part: Part, width: usize) -> &mut [f32] {
+    let len = PRODUCTS * part.count * width;
+    if space.len() < len {
+        *space = Buffer::uncleared(len);
     }
+    &mut space[..len]
 }
 
 impl Convolution for Winograd {
     fn forward(&self, images: &[f32], y: &mut [f32]) {
-        self.convolve(images, y, false);
+        let &Self { channels, filters, .. } = self;
+        let (mut pixels, mut places) = (Buffer::default(), Buffer::default());
+        for part in self.parts(images) {
+            let pixels = room(&mut pixels, part, channels);
+            let places = room(&mut places, part, filters);
+            let read = Read { of: Pixels, part, width: channels, images, factors: pixels };
+            Arch::new().dispatch(read);
+            let each = pixels
+                .chunks_exact(part.count * channels)
+                .zip(places.chunks_exact_mut(part.count * filters))
+                .zip(&self.kernels);
+            for ((pixels, places), kernel) in each {
+                kernel.product(pixels, places, false);
+            }
+            let write = Write { to: Places, part, width: filters, products: places, images: y };
+            Arch::new().dispatch(write);
+        }
     }
 
     fn sums(&self) -> Buffer {
@@ -132,44 +131,38 @@ impl Convolution for Winograd {
     }
 
     fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], d_sums: &mut [f32]) {
-        let &Self { tiles, channels, filters, .. } = self;
-        self.turned.get_or_init(|| Box::new(self.turned())).convolve(d_y, d_images, true);
-
-        let (all, some) = self.tiles(images);
-        let mut read = Buffer::uncleared(PRODUCTS * some * channels);
-        let mut d_products = Buffer::uncleared(PRODUCTS * some * filters);
-        let starts: Vec<usize> = (0..some).map(|tile| tile * channels).collect();
+        let &Self { channels, filters, .. } = self;
+        let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
+        let starts: Vec<usize> = self
+            .parts(images)
+            .next()
+            .map_or_else(Vec::new, |part| (0..part.count).map(|tile| tile * channels).collect());
         let offsets: Vec<usize> = (0..channels).collect();
-        for first in (0..all).step_by(some.max(1)) {
-            let count = some.min(all - first);
-            let part = Part { tiles, first, count };
-            let (read, d_products) = (
-                &mut read[..PRODUCTS * count * channels],
-                &mut d_products[..PRODUCTS * count * filters],
-            );
-            Arch::new().dispatch(Read { of: Pixels, part, width: channels, images, sums: read });
-            Arch::new().dispatch(Read {
-                of: Places,
-                part,
-                width: filters,
-                images: d_y,
-                sums: d_products,
-            });
-            let each = read
-                .chunks_exact(count * channels)
-                .zip(d_products.chunks_exact(count * filters))
-                .zip(d_sums.chunks_exact_mut(channels * filters));
-            for ((read, d_products), d_sums) in each {
-                let read = Scattered { numbers: read, starts: &starts[..count], offsets: &offsets };
-                add_transposed_product(read, d_products, filters, d_sums);
+        for part in self.parts(images) {
+            let pixels = room(&mut pixels, part, channels);
+            let d_places = room(&mut d_places, part, filters);
+            let read = Read { of: Pixels, part, width: channels, images, factors: pixels };
+            Arch::new().dispatch(read);
+            let read = Read { of: Places, part, width: filters, images: d_y, factors: d_places };
+            Arch::new().dispatch(read);
+            let each = pixels
+                .chunks_exact_mut(part.count * channels)
+                .zip(d_places.chunks_exact(part.count * filters))
+                .zip(d_sums.chunks_exact_mut(channels * filters).zip(self.transposed()));
+            for ((pixels, d_places), (d_sums, kernel)) in each {
+                let starts = &starts[..part.count];
+                let factors = Scattered { numbers: pixels, starts, offsets: &offsets };
+                add_transposed_product(factors, d_places, filters, d_sums);
+                // The pixels have had their use: what they were is the place of their gradients.
+                kernel.product(d_places, pixels, false);
             }
+            let write =
+                Write { to: Pixels, part, width: channels, products: pixels, images: d_images };
+            Arch::new().dispatch(write);
         }
     }
 
     fn kernel_gradient(&self, sums: Buffer) -> Buffer {
-        let each = self.channels * self.filters;
-        let mut d_kernel = Buffer::uncleared(9 * each);
-        of_sums_to_cells(&sums, each, &mut d_kernel);
-        d_kernel
+        cells_of_sums(&sums)
     }
 }
