@@ -41,46 +41,60 @@ pub(crate) fn convolution(
 mod tests {
     use super::*;
 
+    fn numbers(n: usize, from: usize) -> Vec<f32> {
+        (from..from + n).map(|i| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5).collect()
+    }
+
+    fn window(size: [usize; 2], before: usize) -> Window {
+        let places = size.map(|n| n + 2 * before - 2);
+        let one = [1; 2];
+        Window { size, kernel: [3; 2], stride: one, dilation: one, before: [before; 2], places }
+    }
+
+    /// Both ways, with the same weights.
+    fn ways(
+        window: &Window,
+        channels: usize,
+        filters: usize,
+        weights: &[f32],
+    ) -> [Box<dyn Convolution>; 2] {
+        let weights = || {
+            let mut buffer = Buffer::uncleared(weights.len());
+            buffer.copy_from_slice(weights);
+            buffer
+        };
+        [
+            Box::new(Direct::new(window, channels, filters, weights())),
+            Box::new(Winograd::new(window, channels, filters, weights())),
+        ]
+    }
+
+    /// The result, and the gradients of pixels, where they are added, and of cells.
+    fn passes(way: &dyn Convolution, x: &[f32], d_y: &[f32]) -> [Vec<f32>; 3] {
+        let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
+        way.forward(x, &mut y);
+        let mut sums = way.sums();
+        way.backward(&mut d_x, x, d_y, &mut sums);
+        [y, d_x, way.kernel_gradient(sums).to_vec()]
+    }
+
     /// Both ways on all kinds of sizes, against each other: forward, and both gradients.
     #[test]
     fn both_ways_agree() {
-        let number = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5;
-        let list = |n: usize, from: usize| -> Vec<f32> { (from..from + n).map(number).collect() };
         for (images, size, before, channels, filters) in [
             (3, [8, 8], 0, 16, 32),
             (1, [3, 3], 0, 17, 5),
             (2, [5, 8], 1, 3, 33),
             (2, [9, 4], 1, 40, 16),
             (1, [1, 2], 1, 4, 1),
+            (2, [4, 7], 3, 5, 9),
             (0, [6, 6], 0, 16, 16),
         ] {
-            let places = size.map(|n: usize| n + 2 * before - 2);
-            let window = Window {
-                size,
-                kernel: [3; 2],
-                stride: [1; 2],
-                dilation: [1; 2],
-                before: [before; 2],
-                places,
-            };
-            let weights = || {
-                let mut weights = Buffer::zeros(9 * channels * filters);
-                weights.copy_from_slice(&list(9 * channels * filters, 5));
-                weights
-            };
-            let x = list(images * size[0] * size[1] * channels, 100);
-            let d_y = list(images * places[0] * places[1] * filters, 1000);
-            let ways: [Box<dyn Convolution>; 2] = [
-                Box::new(Direct::new(&window, channels, filters, weights())),
-                Box::new(Winograd::new(&window, channels, filters, weights())),
-            ];
-            let results = ways.map(|way| {
-                let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
-                way.forward(&x, &mut y);
-                let mut sums = way.sums();
-                way.backward(&mut d_x, &x, &d_y, &mut sums);
-                [y, d_x, way.kernel_gradient(sums).to_vec()]
-            });
+            let window = window(size, before);
+            let x = numbers(images * size[0] * size[1] * channels, 100);
+            let d_y = numbers(images * window.all_places() * filters, 1000);
+            let results = ways(&window, channels, filters, &numbers(9 * channels * filters, 5))
+                .map(|way| passes(&*way, &x, &d_y));
             let [direct, winograd] = results;
             for (name, (a, b)) in ["y", "d_x", "d_kernel"].iter().zip(direct.iter().zip(&winograd))
             {
@@ -89,5 +103,42 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Against sums in `f64`, relative to the largest. (One by one they are right to 1e-6.)
+    #[test]
+    fn minimal_filtering_is_right_to_4e_6() {
+        let (channels, filters, window) = (32, 64, window([26, 26], 0));
+        let weights = numbers(9 * channels * filters, 5);
+        let x = numbers(window.size[0] * window.size[1] * channels, 100);
+        let d_y = numbers(window.all_places() * filters, 1000);
+        let mut exact = [vec![0.0; d_y.len()], vec![1.0; x.len()], vec![0.0; weights.len()]];
+        for place in 0..window.all_places() {
+            for cell in 0..window.cells() {
+                let pixel = window.pixel(place, cell).unwrap();
+                for channel in 0..channels {
+                    for filter in 0..filters {
+                        let at = [
+                            place * filters + filter,
+                            pixel * channels + channel,
+                            (cell * channels + channel) * filters + filter,
+                        ];
+                        let [d, x, w] = [d_y[at[0]], x[at[1]], weights[at[2]]].map(f64::from);
+                        exact[0][at[0]] += x * w;
+                        exact[1][at[1]] += d * w;
+                        exact[2][at[2]] += d * x;
+                    }
+                }
+            }
+        }
+        let errors = ways(&window, channels, filters, &weights).map(|way| {
+            let found = passes(&*way, &x, &d_y);
+            [0, 1, 2].map(|pass| {
+                let largest = exact[pass].iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+                let each = exact[pass].iter().zip(&found[pass]);
+                each.fold(0.0, |error: f64, (a, &b)| error.max((a - f64::from(b)).abs())) / largest
+            })
+        });
+        assert!(errors[1].iter().all(|&error| error < 4e-6), "{errors:?}");
     }
 }
