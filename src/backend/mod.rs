@@ -4,6 +4,7 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
+mod lend;
 mod prepared;
 mod reference;
 mod tape;

@@ -1,51 +1,21 @@
 //! How an operation of our own gets onto dfdx's tape: the one place that knows.
 //!
-//! A kernel wants slices. [`read`] gives the numbers of a tensor in the order of its indices, [`put`] makes a
-//! tensor of a `Vec`, and [`Grads`] hands out gradients while the tape runs backwards.
+//! [`record`] puts it there, [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are numbers
+//! that stay from call to call.
 
 use std::{ops::Deref, sync::Arc};
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{HasShape, Rank2, Shape},
-    tensor::{Cpu, CpuError, Gradients, NoneTape, Tape, Tensor, TensorFromVec},
+    tensor::{Cpu, CpuError, Gradients, Tape, Tensor},
 };
 
 use super::{
     Prepared,
-    cpu::{Buffer, both, keep_memory},
+    cpu::Buffer,
+    lend::{copy, corners},
 };
-use crate::error::{Error, OrDevice};
-
-/// The numbers of a tensor, row-major, in a buffer.
-pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Error> {
-    let mut buffer = Buffer::uncleared(x.shape().num_elements());
-    if !buffer.is_empty() {
-        // `copy_into` copies as the numbers lie in memory, which is their order once they are contiguous.
-        let x = x.retaped::<NoneTape>().try_contiguous().or_device()?;
-        x.copy_into(&mut buffer);
-    }
-    Ok(buffer)
-}
-
-/// The numbers of a tensor, and as many zeros as a result takes: two threads get them out of the memory at once.
-pub(crate) fn read_and_zeros<S: Shape>(
-    x: &Tensor<S, f32, Cpu>,
-    zeros: usize,
-) -> Result<(Buffer, Vec<f32>), Error> {
-    let (numbers, zeros) =
-        both(zeros.min(x.shape().num_elements()), || read(x), || vec![0.0; zeros]);
-    Ok((numbers?, zeros))
-}
-
-/// The numbers of a tensor that [`put`] made.
-pub(crate) fn read_back<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Buffer {
-    let mut buffer = Buffer::uncleared(x.shape().num_elements());
-    if !buffer.is_empty() {
-        x.copy_into(&mut buffer);
-    }
-    buffer
-}
+use crate::error::Error;
 
 /// The tensor that numbers were read from.
 #[derive(Debug)]
@@ -70,7 +40,7 @@ pub(crate) struct Weights<S: Shape> {
 
 impl<S: Shape> Weights<S> {
     pub(crate) fn read(of: &Tensor<S, f32, Cpu>) -> Result<Self, Error> {
-        Ok(Self { origin: Origin(of.clone()), numbers: read(of)? })
+        Ok(Self { origin: Origin(of.clone()), numbers: copy(of)? })
     }
 
     /// The numbers of weights that are used as they are, read anew only if they changed.
@@ -101,18 +71,6 @@ impl<S: Shape> Deref for Weights<S> {
     }
 }
 
-/// Where a tensor lies: the places of its first number and of the next one along each axis.
-fn corners<S: Shape>(x: &Tensor<S, f32, Cpu>) -> impl Iterator<Item = *const f32> {
-    let sizes = x.shape().concrete();
-    (0..=S::NUM_DIMS).map(move |axis| {
-        let mut at = S::Concrete::default();
-        if axis < S::NUM_DIMS {
-            at[axis] = 1.min(sizes[axis] - 1);
-        }
-        &raw const x[at]
-    })
-}
-
 /// The numbers of one row of a matrix, one by one.
 pub(crate) fn row<const R: usize, const C: usize>(
     x: &Tensor<Rank2<R, C>, f32, Cpu>,
@@ -121,23 +79,13 @@ pub(crate) fn row<const R: usize, const C: usize>(
     (0..C).map(move |column| x[[row, column]])
 }
 
-/// A tensor of numbers.
-pub(crate) fn put<S: Shape>(
-    dev: &Cpu,
-    shape: S,
-    numbers: Vec<f32>,
-) -> Result<Tensor<S, f32, Cpu>, Error> {
-    keep_memory();
-    dev.try_tensor_from_vec(numbers, shape).or_device()
-}
-
 /// The gradients, while the tape runs backwards.
 pub(crate) struct Grads<'a>(&'a mut Gradients<f32, Cpu>);
 
 impl Grads<'_> {
     /// Takes the gradient of a tensor out, without a copy; [`give`](Grads::give) puts it back.
     ///
-    /// Only for a tensor that [`put`] made for this operation: another may be an input twice, and its
+    /// Only for a tensor that [`put`](super::lend::put) made for this operation: another may be an input twice, and its
     /// gradient would be gone the second time.
     pub(crate) fn take<S: Shape>(
         &mut self,

@@ -1,6 +1,10 @@
 use std::{
+    mem::MaybeUninit,
     ops::{Deref, DerefMut},
-    sync::{Mutex, Once},
+    sync::{
+        Mutex, Once,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// Numbers that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
@@ -94,5 +98,86 @@ impl Deref for Buffer {
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut self.memory[..self.len]
+    }
+}
+
+/// A `Vec` that jobs write, each a part of it: so that each clears its memory where and when it needs it, and not one
+/// thread that of all.
+#[derive(Debug)]
+pub(crate) struct Unwritten<T> {
+    memory: Vec<T>,
+    len: usize,
+    written: AtomicUsize,
+}
+
+impl<T: Copy + Default> Unwritten<T> {
+    pub(crate) fn new(len: usize) -> Self {
+        Self { memory: Vec::with_capacity(len), len, written: AtomicUsize::new(0) }
+    }
+
+    /// The parts, of a size each and the last one of what is left.
+    pub(crate) fn parts(&mut self, size: usize) -> impl Iterator<Item = Part<'_, T>> {
+        *self.written.get_mut() = 0;
+        let memory = &mut self.memory.spare_capacity_mut()[..self.len];
+        memory.chunks_mut(size.max(1)).map(|rest| Part { rest, written: &self.written })
+    }
+
+    /// The `Vec`.
+    ///
+    /// # Panics
+    /// If a part was not taken to its end.
+    pub(crate) fn finish(mut self) -> Vec<T> {
+        assert_eq!(*self.written.get_mut(), self.len, "all of it is written");
+        // SAFETY: there is room for so many, and each was written: since `parts` was called last, the parts have
+        // counted as many, no two parts have the same memory, and a part writes nothing twice.
+        unsafe { self.memory.set_len(self.len) };
+        self.memory
+    }
+}
+
+/// A part of an [`Unwritten`].
+#[derive(Debug)]
+pub(crate) struct Part<'a, T> {
+    rest: &'a mut [MaybeUninit<T>],
+    written: &'a AtomicUsize,
+}
+
+impl<'a, T: Copy + Default> Part<'a, T> {
+    /// The next so many, or as many as there are, cleared.
+    pub(crate) fn cleared(&mut self, count: usize) -> &'a mut [T] {
+        let rest = std::mem::take(&mut self.rest);
+        let (next, rest) = rest.split_at_mut(count.min(rest.len()));
+        self.rest = rest;
+        next.iter_mut().for_each(|item| {
+            item.write(T::default());
+        });
+        self.written.fetch_add(next.len(), Ordering::Relaxed);
+        // SAFETY: all of them were written just now.
+        unsafe { next.assume_init_mut() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unwritten;
+
+    #[test]
+    fn parts_are_the_whole() {
+        let mut numbers = Unwritten::<f32>::new(7);
+        for (i, mut part) in numbers.parts(3).enumerate() {
+            part.cleared(1).fill(i as f32);
+            assert_eq!(part.cleared(9), [0.0, 0.0].split_at(2 - 2 * (i / 2)).0);
+        }
+        assert_eq!(numbers.finish(), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
+        assert!(Unwritten::<f32>::new(0).finish().is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "all of it is written")]
+    fn what_is_not_written_is_not_given() {
+        let mut numbers = Unwritten::<f32>::new(4);
+        // The first half twice.
+        (0..2).for_each(|_| drop(numbers.parts(2).next().unwrap().cleared(2)));
+        numbers.finish();
     }
 }

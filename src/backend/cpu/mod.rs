@@ -15,7 +15,6 @@ mod threads;
 
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use table::scan;
-pub(super) use threads::both;
 pub use threads::set_threads;
 
 use std::sync::LazyLock;

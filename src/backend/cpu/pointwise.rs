@@ -5,7 +5,7 @@ use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use crate::backend::Finish;
 
-use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh};
+use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh, vectorized};
 
 /// A function whose slope can be told from its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +31,28 @@ impl Curve {
         Arch::new().dispatch(Apply(self, numbers));
     }
 
-    /// Adds the gradient of the argument, given the result and its gradient.
-    pub(crate) fn add_gradient(self, y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
-        match self {
+    /// The gradient of the argument, given the result and its gradient; with `add` it is added to `d_x`.
+    pub(crate) fn gradient(self, y: &[f32], d_y: &[f32], d_x: &mut [f32], add: bool) {
+        gradient(self, y, d_y, d_x, add);
+    }
+}
+
+vectorized! {
+    fn gradient<'a>(curve: Curve, y: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32], add: bool) {
+        match curve {
             // Chosen, not multiplied with: what goes no further may be infinite.
-            Curve::Relu => add_each(y, d_y, d_x, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
-            Curve::Tanh => add_each(y, d_y, d_x, |y, d_y| d_y * (1.0 - y * y)),
-            Curve::Sigmoid => add_each(y, d_y, d_x, |y, d_y| d_y * (y * (1.0 - y))),
+            Curve::Relu => each(y, d_y, d_x, add, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
+            Curve::Tanh => each(y, d_y, d_x, add, |y, d_y| d_y * (1.0 - y * y)),
+            Curve::Sigmoid => each(y, d_y, d_x, add, |y, d_y| d_y * (y * (1.0 - y))),
         }
     }
 }
 
-fn add_each(y: &[f32], d_y: &[f32], d_x: &mut [f32], gradient: impl Fn(f32, f32) -> f32) {
+#[inline(always)]
+fn each(y: &[f32], d_y: &[f32], d_x: &mut [f32], add: bool, gradient: impl Fn(f32, f32) -> f32) {
     for ((d_x, &y), &d_y) in d_x.iter_mut().zip(y).zip(d_y) {
-        *d_x += gradient(y, d_y);
+        let before = if add { *d_x } else { 0.0 };
+        *d_x = before + gradient(y, d_y);
     }
 }
 

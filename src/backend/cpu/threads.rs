@@ -2,8 +2,7 @@
 
 use crate::error::Error;
 
-/// On how many threads work of a size is worth it. A number of multiplications below this, or of numbers that are
-/// copied, does not pay for waking a thread.
+/// On how many threads work of a size is worth it: fewer multiplications than this do not pay for waking a thread.
 const WORTH_A_THREAD: usize = 200_000;
 
 /// How many threads share work of a number of multiplications over a number of rows.
@@ -35,15 +34,6 @@ type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
 fn share(tasks: Vec<Task<'_>>) {
     use rayon::prelude::*;
     tasks.into_par_iter().for_each(|task| task());
-}
-
-/// Does two things that each go over so many numbers: at the same time, if that is worth waking a thread.
-pub(crate) fn both<A: Send, B: Send>(
-    numbers: usize,
-    a: impl FnOnce() -> A + Send,
-    b: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    if numbers < WORTH_A_THREAD { (a(), b()) } else { rayon::join(a, b) }
 }
 
 /// Sets how many threads the kernels use; by default as many as there are cores, or as the environment variable

@@ -12,11 +12,11 @@ use crate::{
     backend::{
         NormWeights, Normalised, Seen,
         cpu::{
-            buffer::Buffer,
             simd::{add_rows, vectorized},
             threads::parallel,
         },
-        tape::{put, read, record},
+        lend::{Numbers, put, read},
+        tape::record,
     },
     error::Error,
 };
@@ -199,7 +199,7 @@ pub(crate) fn batch_norm_train<const F: usize, T: Tape<f32, Cpu>>(
 
 fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
     x: Rows<F, T>,
-    numbers: Buffer,
+    numbers: Numbers,
     weights: NormWeights<'_, F, f32, Cpu>,
     statistics: Statistics,
 ) -> Result<Rows<F, T>, Error> {

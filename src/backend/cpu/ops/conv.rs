@@ -3,18 +3,19 @@ use dfdx::{
     tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{curve, share};
+use super::share;
 use crate::{
     backend::{
         ConvWeights,
         cpu::{
-            buffer::Buffer,
+            buffer::{Buffer, Part, Unwritten},
             conv::{Convolution, convolution},
             pointwise::Curve,
             simd::{add_rows, vectorized},
             threads::parallel,
         },
-        tape::{Grads, Origin, Weights, put, read, read_and_zeros, record},
+        lend::{Numbers, copy, put, read},
+        tape::{Grads, Origin, Weights, record},
         window::{Finish, ImageShape, Window},
         zeros_after,
     },
@@ -25,29 +26,12 @@ use crate::{
 const GROUP: usize = 64 << 10;
 
 vectorized! {
-    /// Adds the bias at each place, and with `relu` makes what is negative 0. (NaN stays.)
-    fn finish<'a>(y: &'a mut [f32], bias: Option<&'a [f32]>, relu: bool) {
-        let least = if relu { 0.0 } else { f32::NEG_INFINITY };
-        if let Some(bias) = bias {
-            for place in y.chunks_exact_mut(bias.len().max(1)) {
-                for (y, &bias) in place.iter_mut().zip(bias) {
-                    let sum = *y + bias;
-                    *y = if sum < least { least } else { sum };
-                }
+    /// Adds a row to each.
+    fn add_to_rows<'a>(rows: &'a mut [f32], row: &'a [f32]) {
+        for numbers in rows.chunks_exact_mut(row.len().max(1)) {
+            for (sum, &number) in numbers.iter_mut().zip(row) {
+                *sum += number;
             }
-        } else if relu {
-            for y in y {
-                *y = if *y < least { least } else { *y };
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// The gradient in front of a ReLU.
-    fn mask<'a>(to: &'a mut [f32], d_y: &'a [f32], positive: &'a [bool]) {
-        for ((to, &g), &positive) in to.iter_mut().zip(d_y).zip(positive) {
-            *to = if positive { g } else { 0.0 };
         }
     }
 }
@@ -58,10 +42,6 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     window: &Window,
     then: Finish,
 ) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
-    // Of a ReLU a byte a number is remembered, of others the result.
-    if let Some(function) = Curve::of(then).filter(|&function| function != Curve::Relu) {
-        return curve(conv2d(x, weights, window, Finish::Nothing)?, function);
-    }
     let ConvWeights { kernel, bias, prepared } = weights;
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();
@@ -86,27 +66,29 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
             Ok(Prepared { origin, window: *window, convolution })
         },
     )?;
-    let offsets = bias.map(read).transpose()?;
-    let (numbers, mut y) = read_and_zeros(&x, batch * sizes.out)?;
-    let remember = T::OWNS_TAPE && then == Finish::AtLeastZero;
-    let jobs = y.chunks_mut(out * share).zip(numbers.chunks(image * share)).collect();
-    let positive = parallel(jobs, |(y, x): (&mut [f32], &[f32])| {
-        let mut positive = Vec::with_capacity(if remember { y.len() } else { 0 });
-        for (y, x) in y.chunks_mut(out * group).zip(x.chunks(image * group)) {
+    let (offsets, curve) = (bias.map(copy).transpose()?, Curve::of(then));
+    let (numbers, mut y) = (read(&x)?, Unwritten::new(batch * out));
+    let jobs = y.parts(out * share).zip(numbers.chunks(image * share)).collect();
+    parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
+        for x in x.chunks(image * group) {
+            let y = y.cleared(out * group);
             prepared.convolution.forward(x, y);
-            finish(y, offsets.as_deref(), then == Finish::AtLeastZero);
-            if remember {
-                positive.extend(y.iter().map(|&y| y > 0.0));
+            if let Some(offsets) = &offsets {
+                add_to_rows(y, offsets);
+            }
+            if let Some(curve) = curve {
+                curve.apply(y);
             }
         }
-        positive
     });
     let shape = (batch, window.places[0], window.places[1], filters);
-    let y = put(x.device(), shape, y)?;
+    let y = put(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
+        let result = read(&y)?;
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {
-            let kept = Kept { sizes, convolution: &*prepared.convolution, numbers, positive };
+            let convolution = &*prepared.convolution;
+            let kept = Kept { sizes, convolution, curve, numbers, result };
             backward(grads, &kept, (&x, &kernel, bias.as_ref(), &of_y))
         });
     }
@@ -134,9 +116,9 @@ struct Sizes {
 struct Kept<'a> {
     sizes: Sizes,
     convolution: &'a dyn Convolution,
-    numbers: Buffer,
-    /// With a ReLU: which outputs of each job are positive.
-    positive: Vec<Vec<bool>>,
+    curve: Option<Curve>,
+    numbers: Numbers,
+    result: Numbers,
 }
 
 type Tensors<'a> = (
@@ -151,25 +133,25 @@ fn backward(
     kept: &Kept<'_>,
     (x, kernel, bias, y): Tensors<'_>,
 ) -> Result<(), CpuError> {
-    let Kept { sizes, convolution, numbers, positive } = kept;
+    let Kept { sizes, convolution, curve, numbers, result } = kept;
+    let (image, out) = (sizes.image * sizes.group, sizes.out * sizes.group);
     let gradient = grads.take(y)?;
     let parts = grads.with(x, |d_x| {
         let jobs = d_x
             .chunks_mut(sizes.image * sizes.share)
             .zip(numbers.chunks(sizes.image * sizes.share))
             .zip(gradient.chunks(sizes.out * sizes.share))
-            .zip(positive);
-        parallel(jobs.collect(), |(((d_x, x), d_y), positive)| {
-            let (out, image) = (sizes.out * sizes.group, sizes.image * sizes.group);
-            let mut masked = Buffer::uncleared(positive.len().min(out));
+            .zip(result.chunks(sizes.out * sizes.share));
+        parallel(jobs.collect(), |(((d_x, x), d_y), y)| {
             let (mut d_bias, mut sums) = (Buffer::zeros(sizes.filters), convolution.sums());
-            let mut positive = positive.chunks(out);
-            let each = d_x.chunks_mut(image).zip(x.chunks(image)).zip(d_y.chunks(out));
-            for ((d_x, x), d_y) in each {
-                let d_y = match positive.next() {
-                    Some(positive) => {
-                        mask(&mut masked, d_y, positive);
-                        &masked[..d_y.len()]
+            let mut before_curve = Buffer::uncleared(curve.map_or(0, |_| out.min(y.len())));
+            let images = d_x.chunks_mut(image).zip(x.chunks(image));
+            for ((d_x, x), (d_y, y)) in images.zip(d_y.chunks(out).zip(y.chunks(out))) {
+                let d_y = match curve {
+                    Some(curve) => {
+                        let before_curve = &mut before_curve[..y.len()];
+                        curve.gradient(y, d_y, before_curve, false);
+                        before_curve
                     }
                     None => d_y,
                 };

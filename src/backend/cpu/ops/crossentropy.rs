@@ -7,7 +7,8 @@ use super::share;
 use crate::{
     backend::{
         cpu::{Buffer, pointwise::softmax, simd::sum, threads::parallel},
-        tape::{put, read, record},
+        lend::{copy, put},
+        tape::record,
     },
     error::Error,
 };
@@ -21,7 +22,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
     let (x, mut tape) = prediction.split_tape();
     let (rows, classes) = *x.shape();
     let clip = least.map(|least| (least as f32, (1.0 - least) as f32));
-    let mut numbers = read(&x)?;
+    let mut numbers = copy(&x)?;
     let mut losses = Buffer::uncleared(rows);
     // Some nanoseconds a number.
     let rows_of_job = share(4 * rows * classes, rows);

@@ -12,9 +12,10 @@ use crate::{
             gemm::{Matrix, product},
             pointwise::Curve,
             simd::add_rows,
-            threads::{both, parallel, threads},
+            threads::{parallel, threads},
         },
-        tape::{Weights, put, read, read_back, record},
+        lend::{put, read},
+        tape::{Weights, record},
     },
     error::Error,
 };
@@ -30,17 +31,14 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (dim, _) = *x.shape();
     let rows = dim.size();
-    let weights = || {
-        prepared.get(
-            !T::OWNS_TAPE,
-            |(weights, offsets): &(Weights<_>, Weights<_>)| {
-                weights.are_of(kernel) && offsets.are_of(bias)
-            },
-            || Ok((Weights::read(kernel)?, Weights::read(bias)?)),
-        )
-    };
-    let (numbers, prepared) = both(rows.min(O) * I, || read(&x), weights);
-    let (numbers, prepared) = (numbers?, prepared?);
+    let numbers = read(&x)?;
+    let prepared = prepared.get(
+        !T::OWNS_TAPE,
+        |(weights, offsets): &(Weights<_>, Weights<_>)| {
+            weights.are_of(kernel) && offsets.are_of(bias)
+        },
+        || Ok((Weights::read(kernel)?, Weights::read(bias)?)),
+    )?;
     let (weights, offsets) = &*prepared;
     // Rows of a thread.
     let share = rows.div_ceil(threads(rows * I * O, rows)).max(1);
@@ -58,12 +56,13 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     });
     let y = put(x.device(), (dim, Const), y)?;
     if T::OWNS_TAPE {
+        let result = read(&y)?;
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
             let (of_result, weights) = (grads.take(&of_y)?, &*prepared.0);
             let before_curve = curve.map(|curve| {
-                let mut before = Buffer::zeros(of_result.len());
-                curve.add_gradient(&read_back(&of_y), &of_result, &mut before);
+                let mut before = Buffer::uncleared(of_result.len());
+                curve.gradient(&result, &of_result, &mut before, false);
                 before
             });
             let gradient = before_curve.as_deref().unwrap_or(&of_result);

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 use crate::{
     backend::{
         Prepared,
-        tape::{Weights, put, record, row},
+        lend::put,
+        tape::{Weights, record, row},
     },
     error::Error,
 };

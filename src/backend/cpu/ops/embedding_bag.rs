@@ -11,7 +11,8 @@ use crate::{
             simd::vectorized,
             threads::{parallel, threads},
         },
-        tape::{Weights, put, record, row},
+        lend::put,
+        tape::{Weights, record, row},
     },
     error::Error,
 };

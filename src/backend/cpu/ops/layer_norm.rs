@@ -12,7 +12,8 @@ use crate::{
             simd::{sum, vectorized},
             threads::parallel,
         },
-        tape::{put, read, record},
+        lend::{put, read},
+        tape::record,
     },
     error::Error,
 };

@@ -17,7 +17,8 @@ use crate::backend::cpu::{
 use crate::{
     backend::{
         LstmInputs, LstmState, LstmWeights,
-        tape::{self, Grads, put, read, read_and_zeros, record},
+        lend::{put, read},
+        tape::{self, Grads, record},
     },
     error::Error,
 };
@@ -40,7 +41,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let dev = x.device().clone();
 
     let all_outputs = if sequences { rows * length * H } else { 0 };
-    let (numbers, mut outputs) = read_and_zeros(&x, all_outputs)?;
+    let (numbers, mut outputs) = (read(&x)?, vec![0.0; all_outputs]);
     let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
     let given = match &initial {
         Some(state) => Some((read(&state.h)?, read(&state.c)?)),
@@ -90,8 +91,10 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         })
     };
 
+    // What most likely is read next comes last.
+    let (c, h) = (put(&dev, (batch, Const), c)?, put(&dev, (batch, Const), h)?);
     let outputs = if sequences { Some(put(&dev, (batch, time, Const), outputs)?) } else { None };
-    let state = LstmState { h: put(&dev, (batch, Const), h)?, c: put(&dev, (batch, Const), c)? };
+    let state = LstmState { h, c };
     if T::OWNS_TAPE {
         let backward = LstmBackward {
             sizes,

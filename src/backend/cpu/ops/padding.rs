@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{reference, tape::read},
+    backend::{lend::read, reference},
     error::Error,
     signal::Mask,
 };

@@ -9,7 +9,8 @@ use crate::{
             pointwise::{self, Curve},
             threads::parallel,
         },
-        tape::{put, read, read_back, record},
+        lend::{copy, put, read},
+        tape::record,
     },
     error::Error,
 };
@@ -23,17 +24,17 @@ pub(crate) fn curve<S: Shape, T: Tape<f32, Cpu>>(
     curve: Curve,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let mut y = read(&x)?;
+    let mut y = copy(&x)?;
     parallel(y.chunks_mut(JOB).collect(), |numbers| curve.apply(numbers));
     let y = put(x.device(), *x.shape(), y.into())?;
     if T::OWNS_TAPE {
-        let of_y = y.clone();
+        let (of_y, result) = (y.clone(), read(&y)?);
         record(&mut tape, move |grads| {
-            let (gradient, y) = (grads.take(&of_y)?, read_back(&of_y));
+            let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
-                let jobs = sums.chunks_mut(JOB).zip(y.chunks(JOB)).zip(gradient.chunks(JOB));
+                let jobs = sums.chunks_mut(JOB).zip(result.chunks(JOB)).zip(gradient.chunks(JOB));
                 let work = |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
-                    curve.add_gradient(y, d_y, d_x);
+                    curve.gradient(y, d_y, d_x, true);
                 };
                 parallel(jobs.collect(), work);
             })?;
@@ -48,7 +49,7 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let (shape, mut y) = (*x.shape(), read(&x)?);
+    let (shape, mut y) = (*x.shape(), copy(&x)?);
     let width = shape.concrete().into_iter().last().unwrap_or(1).max(1);
     let job = JOB.div_ceil(width) * width;
     parallel(y.chunks_mut(job).collect(), |rows| {
@@ -58,11 +59,11 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
     });
     let y = put(x.device(), shape, y.into())?;
     if T::OWNS_TAPE {
-        let of_y = y.clone();
+        let (of_y, result) = (y.clone(), read(&y)?);
         record(&mut tape, move |grads| {
-            let (gradient, y) = (grads.take(&of_y)?, read_back(&of_y));
+            let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
-                let jobs = sums.chunks_mut(job).zip(y.chunks(job)).zip(gradient.chunks(job));
+                let jobs = sums.chunks_mut(job).zip(result.chunks(job)).zip(gradient.chunks(job));
                 parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
                     let rows = d_x.chunks_exact_mut(width).zip(y.chunks_exact(width));
                     for ((d_x, y), d_y) in rows.zip(d_y.chunks_exact(width)) {
@@ -82,7 +83,7 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
     rate: f64,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let (seed, mut y) = (x.device().random_u64(), read(&x)?);
+    let (seed, mut y) = (x.device().random_u64(), copy(&x)?);
     let drop = move |numbers: &mut [f32]| {
         let jobs = numbers.chunks_mut(JOB).enumerate().collect();
         parallel(jobs, |(i, numbers)| pointwise::dropout(numbers, rate, seed ^ i as u64));

@@ -7,7 +7,8 @@ use super::chunks;
 use crate::{
     backend::{
         cpu::threads::{parallel, threads},
-        tape::{put, read, record},
+        lend::{put, read},
+        tape::record,
     },
     error::Error,
     signal::Mask,

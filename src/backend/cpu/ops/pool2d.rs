@@ -8,9 +8,10 @@ use dfdx::{
 use super::{chunks, share};
 use crate::{
     backend::{
-        cpu::{simd::vectorized, threads::parallel},
+        cpu::{buffer::Unwritten, simd::vectorized, threads::parallel},
+        lend::{put, read},
         reference,
-        tape::{put, read_and_zeros, record},
+        tape::record,
         window::{ImageShape, Pooling, Window},
     },
     error::Error,
@@ -125,18 +126,16 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     });
     let (image, out) = (height * width * channels, window.all_places() * channels);
     let share = share(batch * window.all_places() * window.cells() * channels, batch);
-    let (numbers, mut y) = read_and_zeros(&x, batch * out)?;
-    let mut from = vec![0; batch * out];
-    let jobs = chunks(&mut y, out * share, 1)
-        .into_iter()
-        .zip(from.chunks_mut((out * share).max(1)))
-        .zip(numbers.chunks((image * share).max(1)));
-    parallel(jobs.collect(), |((y, from), x)| {
-        let each = y.chunks_exact_mut(out.max(1)).zip(from.chunks_exact_mut(out.max(1)));
-        for ((y, from), image) in each.zip(x.chunks_exact(image.max(1))) {
-            forward(&pool, image, y, from);
+    let numbers = read(&x)?;
+    let (mut y, mut from) = (Unwritten::new(batch * out), Unwritten::new(batch * out));
+    let jobs = y.parts(out * share).zip(from.parts(out * share));
+    let jobs = jobs.zip(numbers.chunks((image * share).max(1)));
+    parallel(jobs.collect(), |((mut y, mut from), x)| {
+        for image in x.chunks_exact(image.max(1)) {
+            forward(&pool, image, y.cleared(out), from.cleared(out));
         }
     });
+    let (y, from) = (y.finish(), from.finish());
     drop(numbers);
     let y = put(x.device(), (batch, window.places[0], window.places[1], channels), y)?;
     if T::OWNS_TAPE {

@@ -1,0 +1,178 @@
+//! The numbers of tensors as slices.
+//!
+//! A tensor of dfdx hands out its numbers as a copy only. But most tensors that an operation is given are what the
+//! operation before it has made out of a `Vec`, and where the numbers of that are is known.
+
+use std::{any::Any, cell::RefCell, ops::Deref, sync::Arc};
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
+};
+
+use super::cpu::{Buffer, keep_memory};
+use crate::error::{Error, OrDevice};
+
+thread_local! {
+    /// The last tensor that was made on this thread.
+    static LAST: RefCell<Option<Lent>> = const { RefCell::new(None) };
+}
+
+/// The numbers of a tensor that [`put`] made, where they lie.
+#[derive(Clone)]
+pub(crate) struct Lent {
+    numbers: *const f32,
+    len: usize,
+    /// A clone of the tensor. While there is one its memory is not freed, and not written to: dfdx writes to
+    /// memory that belongs to one tensor alone, and else to a copy.
+    _held: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: it stands for a shared slice of numbers, which threads may share.
+unsafe impl Send for Lent {}
+// SAFETY: the same.
+unsafe impl Sync for Lent {}
+
+impl Deref for Lent {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        // SAFETY: `put` got the pointer and the length from a `Vec` that it gave to a tensor and saw that they
+        // are the tensor's. `_held` keeps that memory as it is, see there.
+        unsafe { std::slice::from_raw_parts(self.numbers, self.len) }
+    }
+}
+
+/// The numbers of a tensor, row-major.
+pub(crate) enum Numbers {
+    /// Where they lie.
+    Lent(Lent),
+    /// A copy.
+    Copied(Buffer),
+}
+
+impl Deref for Numbers {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Lent(lent) => lent,
+            Self::Copied(buffer) => buffer,
+        }
+    }
+}
+
+/// The numbers of a tensor, row-major: without a copy if it is the last that [`put`] made, or a shape of that.
+pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Numbers, Error> {
+    let last = LAST.with_borrow(Clone::clone);
+    match last.filter(|last| last.len == x.shape().num_elements() && lies_at(x, last.numbers)) {
+        Some(last) => Ok(Numbers::Lent(last)),
+        None => copy(x).map(Numbers::Copied),
+    }
+}
+
+/// A copy of the numbers of a tensor, row-major.
+pub(crate) fn copy<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Error> {
+    let mut buffer = Buffer::uncleared(x.shape().num_elements());
+    if !buffer.is_empty() {
+        // `copy_into` copies as the numbers lie in memory, which is their order once they are contiguous.
+        let x = x.retaped::<NoneTape>().try_contiguous().or_device()?;
+        x.copy_into(&mut buffer);
+    }
+    Ok(buffer)
+}
+
+/// A tensor of numbers.
+pub(crate) fn put<S: Shape>(
+    dev: &Cpu,
+    shape: S,
+    numbers: Vec<f32>,
+) -> Result<Tensor<S, f32, Cpu>, Error> {
+    keep_memory();
+    let (at, len) = (numbers.as_ptr(), numbers.len());
+    let tensor = dev.try_tensor_from_vec(numbers, shape).or_device()?;
+    let last = (len > 0 && lies_at(&tensor, at)).then(|| Lent {
+        numbers: at,
+        len,
+        _held: Arc::new(tensor.clone()),
+    });
+    LAST.set(last);
+    Ok(tensor)
+}
+
+/// Whether the numbers of a tensor, which are not none, lie one after the other from there on.
+fn lies_at<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>, first: *const f32) -> bool {
+    let (shape, strides) = (x.shape(), x.shape().strides());
+    corners(x).zip(std::iter::once(0).chain(strides)).enumerate().all(|(i, (corner, stride))| {
+        i > 0 && shape.concrete()[i - 1] == 1 || corner == first.wrapping_add(stride)
+    })
+}
+
+/// Where a tensor lies: the places of its first number and of the next one along each axis.
+pub(crate) fn corners<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> impl Iterator<Item = *const f32> {
+    let sizes = x.shape().concrete();
+    (0..=S::NUM_DIMS).map(move |axis| {
+        let mut at = S::Concrete::default();
+        if axis > 0 {
+            at[axis - 1] = 1.min(sizes[axis - 1] - 1);
+        }
+        &raw const x[at]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::{
+        prelude::PermuteTo,
+        shapes::{Axes2, Rank1, Rank2, Rank3},
+    };
+
+    use super::*;
+
+    fn lent(x: &Numbers) -> bool {
+        matches!(x, Numbers::Lent(_))
+    }
+
+    #[test]
+    fn the_last_is_lent_and_others_are_copied() {
+        let dev = Cpu::default();
+        let first =
+            put(&dev, Rank2::<2, 3>::default(), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+        let reshaped = first.clone().reshape::<Rank3<3, 1, 2>>();
+        let turned = first.clone().permute::<Rank2<3, 2>, Axes2<1, 0>>();
+        for numbers in [read(&first).unwrap(), read(&reshaped).unwrap()] {
+            assert!(lent(&numbers));
+            assert_eq!(numbers[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        }
+        let turned = read(&turned).unwrap();
+        assert!(!lent(&turned));
+        assert_eq!(turned[..], [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+
+        let second = put(&dev, Rank1::<6>::default(), vec![7.0; 6]).unwrap();
+        assert!(lent(&read(&second).unwrap()));
+        let first = read(&first).unwrap();
+        assert!(!lent(&first));
+        assert_eq!(first[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn what_is_lent_stays_as_it_is() {
+        let dev = Cpu::default();
+        let mut x = put(&dev, Rank1::<2>::default(), vec![1.0, 2.0]).unwrap();
+        let before = read(&x).unwrap();
+        x.copy_from(&[3.0, 4.0]);
+        x[[1]] = 5.0;
+        assert_eq!(read(&x).unwrap()[..], [3.0, 5.0]);
+        drop(x);
+        put(&dev, Rank1::<2>::default(), vec![6.0, 7.0]).unwrap();
+        assert!(lent(&before));
+        assert_eq!(before[..], [1.0, 2.0]);
+    }
+
+    #[test]
+    fn nothing_is_copied() {
+        let nothing = put(&Cpu::default(), (0_usize,), Vec::new()).unwrap();
+        assert!(read(&nothing).unwrap().is_empty());
+    }
+}
