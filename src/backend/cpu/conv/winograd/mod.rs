@@ -36,7 +36,7 @@ const PLACES: usize = 4;
 const PRODUCTS: usize = PIXELS * PIXELS;
 
 /// How many numbers of tiles are worked on at a time: they stay in the cache of a core.
-const NUMBERS: usize = 64 << 10;
+const NUMBERS: usize = 96 << 10;
 
 /// From how many channels on the sums cost less than they save.
 const CHANNELS: usize = 16;
