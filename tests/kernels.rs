@@ -148,6 +148,38 @@ fn convolutions() {
         |l, x| l.forward(x).unwrap());
 }
 
+/// The gradients of the parameters, and whether that of the input is 0, where nobody asks for it.
+fn without_input<S: Shape, O: Shape, M>(
+    x: &Tensor<S, f32, Cpu>,
+    layer: impl Fn(
+        &M,
+        Tensor<S, f32, Cpu, OwnedTape<f32, Cpu>>,
+    ) -> Tensor<O, f32, Cpu, OwnedTape<f32, Cpu>>,
+) where
+    M: Build<f32, Cpu> + Parameters<f32, Cpu>,
+{
+    let asked = run::<_, _, f32, M>(x, &layer);
+    let constant = Cpu::constant(x);
+    let [y, of_x, of_parameters] = run::<_, _, f32, M>(x, &layer);
+    drop(constant);
+    assert_eq!((&y, &of_parameters), (&asked[0], &asked[2]));
+    assert!(of_x.iter().all(|&d| d == 0.0) && asked[1].iter().any(|&d| d != 0.0));
+    assert_eq!(run::<_, _, f32, M>(x, &layer), asked);
+}
+
+#[test]
+fn no_gradients_of_constants() {
+    without_input::<_, _, Dense<7, 5, Tanh>>(&tensor((6, Const::<7>), 1), |l, x| {
+        l.forward(x).unwrap()
+    });
+    let images = tensor((3, Const::<9>, Const::<8>, Const::<18>), 1);
+    without_input::<_, _, Conv2d<18, 4, 3, 3, Relu, Same>>(&images, |l, x| l.forward(x).unwrap());
+    without_input::<_, _, Conv2d<18, 20, 3, 3, Relu>>(&images, |l, x| l.forward(x).unwrap());
+    without_input::<_, _, Lstm<5, 4>>(&tensor((3, Const::<6>, Const::<5>), 1), |l, x| {
+        l.forward(x).unwrap()
+    });
+}
+
 #[test]
 fn pools() {
     same!(

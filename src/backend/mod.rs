@@ -3,6 +3,7 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod constant;
 mod cpu;
 mod lend;
 mod prepared;
@@ -10,6 +11,7 @@ mod reference;
 mod tape;
 mod window;
 
+pub use constant::Constant;
 pub(crate) use cpu::scan;
 pub use cpu::set_threads;
 pub use prepared::Prepared;
@@ -152,6 +154,12 @@ pub type Normalised<const F: usize, E, D, T> =
 ///
 /// Every method has a default, the reference. A device overrides those that it can do faster.
 pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
+    /// Says on this thread that nobody asks for the gradient of a tensor, such as the input of a model in training:
+    /// as long as what it gives lives, operations may save the work. Their other gradients are the same.
+    fn constant<S: Shape>(_: &Tensor<S, E, Self>) -> Constant {
+        Constant::nothing()
+    }
+
     /// Rows of a table: `(V, N)` and `(R,)` ids give `(R, N)`. The ids are inside the table.
     ///
     /// # Errors

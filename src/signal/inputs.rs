@@ -4,7 +4,7 @@ use dfdx::tensor::{NoneTape, Tape};
 
 use super::{Signal, Value};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Constant, Element},
     error::Error,
 };
 
@@ -56,6 +56,12 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
         let first: Vec<_> = parts.iter().map(|(a, _)| A::share::<E, D>(a)).collect();
         let second: Vec<_> = parts.iter().map(|(_, b)| B::share::<E, D>(b)).collect();
         Ok((A::concat::<E, D>(&first)?, B::concat::<E, D>(&second)?))
+    }
+
+    fn constant<E: Element, D: Backend<E>>((a, b): &Self::Data<E, D, NoneTape>) -> Vec<Constant> {
+        let mut both = A::constant::<E, D>(a);
+        both.extend(B::constant::<E, D>(b));
+        both
     }
 
     fn display() -> String {

@@ -28,7 +28,7 @@ use std::marker::PhantomData;
 use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Constant, Element, numbers},
     error::{Error, OrDevice},
     shape::{self, Features, Sequence, Shape},
 };
@@ -69,6 +69,11 @@ pub trait Signal: 'static {
         parts: &[Self::Data<E, D, NoneTape>],
     ) -> Result<Self::Data<E, D, NoneTape>, Error>;
 
+    /// Says that nobody asks for the gradient of the data, as long as what it gives lives.
+    fn constant<E: Element, D: Backend<E>>(_: &Self::Data<E, D, NoneTape>) -> Vec<Constant> {
+        Vec::new()
+    }
+
     /// The signal as a person writes it, for the summary of a model.
     fn display() -> String;
 
@@ -103,6 +108,10 @@ impl<S: Shape> Signal for S {
         parts: &[Tensor<S, E, D>],
     ) -> Result<Tensor<S, E, D>, Error> {
         concat(parts)
+    }
+
+    fn constant<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Vec<Constant> {
+        vec![D::constant(data)]
     }
 
     fn display() -> String {
@@ -214,6 +223,10 @@ impl<S: Sequence> Signal for Masked<S> {
         let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
         let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
         Masked::new(concat(&values)?, Mask::concat(&masks)?)
+    }
+
+    fn constant<E: Element, D: Backend<E>>(data: &Masked<Tensor<S, E, D>>) -> Vec<Constant> {
+        vec![D::constant(data.values())]
     }
 
     fn display() -> String {

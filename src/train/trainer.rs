@@ -283,8 +283,10 @@ where
         for (number, batch) in data.batches::<E, D>(order, &dev).enumerate() {
             let Batch { input, target, weights, size } = batch?;
             let input = Data::Input::feed::<E, D>(input);
+            let constant = M::Input::constant::<E, D>(&input);
             let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, OwnedTape::default());
             let output = self.model.call_mut(input)?;
+            drop(constant);
             let (output, tape) = M::Output::split_tape(output);
             self.measure(&mut totals, &output, &target, &weights)?;
             let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);

@@ -177,7 +177,7 @@ mod tests {
     fn what_is_not_written_is_not_given() {
         let mut numbers = Unwritten::<f32>::new(4);
         // The first half twice.
-        (0..2).for_each(|_| drop(numbers.parts(2).next().unwrap().cleared(2)));
+        (0..2).for_each(|_| numbers.parts(2).next().unwrap().cleared(2).fill(1.0));
         numbers.finish();
     }
 }

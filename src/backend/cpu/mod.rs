@@ -25,8 +25,9 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Bags, ConvWeights, DenseWeights, Finish, ImageShape, LstmInputs, LstmOutputs,
-    LstmState, LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
+    Backend, Bags, Constant, ConvWeights, DenseWeights, Finish, ImageShape, LstmInputs,
+    LstmOutputs, LstmState, LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window,
+    reference,
 };
 use crate::{error::Error, signal::Mask};
 use pointwise::Curve;
@@ -36,6 +37,10 @@ static REFERENCE: LazyLock<bool> =
     LazyLock::new(|| std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference"));
 
 impl Backend<f32> for Cpu {
+    fn constant<S: Shape>(x: &Tensor<S, f32, Self>) -> Constant {
+        Constant::new(x)
+    }
+
     fn embedding<const V: usize, const N: usize, T: Tape<f32, Self>>(
         table: &Tensor<Rank2<V, N>, f32, Self>,
         ids: Tensor<(usize,), usize, Self, T>,

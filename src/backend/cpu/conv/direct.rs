@@ -90,6 +90,38 @@ impl Direct {
         space
     }
 
+    /// Adds the gradients of places to those of pixels.
+    fn add_to_pixels(&self, d_images: &mut [f32], d_y: &[f32]) {
+        let &Self { filters, ref starts, ref offsets, .. } = self;
+        let reach = offsets.len();
+        let transposed = self.transposed.get_or_init(|| {
+            let transposed = |row: usize, column: usize| self.weights[column * filters + row];
+            Packed::new(filters, reach, transposed)
+        });
+        let mut d_space = self.space();
+        let mut d_windows = Buffer::uncleared(PLACES * reach);
+        let each = d_images
+            .chunks_exact_mut(self.numbers(self.window.size).max(1))
+            .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
+        for (d_image, d_y) in each {
+            let padding = !d_space.is_empty();
+            let to = if padding { &mut d_space[..] } else { &mut *d_image };
+            let each = starts.chunks(PLACES).zip(d_y.chunks((PLACES * filters).max(1)));
+            for (starts, d_y) in each {
+                let d_windows = &mut d_windows[..starts.len() * reach];
+                transposed.product(d_y, d_windows, false);
+                add_windows(d_windows, starts, offsets, self.run, to);
+            }
+            if padding {
+                let width = self.window.size[1] * self.channels;
+                for (row, at) in d_image.chunks_exact_mut(width.max(1)).zip(self.rows()) {
+                    row.iter_mut().zip(&d_space[at..at + width]).for_each(|(sum, &d)| *sum += d);
+                }
+                d_space.fill(0.0);
+            }
+        }
+    }
+
     /// Zeros for an image with its padding, if there is any.
     fn space(&self) -> Buffer {
         let padding = self.padded != self.window.size;
@@ -112,38 +144,24 @@ impl Convolution for Direct {
         Buffer::zeros(self.weights.len())
     }
 
-    fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], d_kernel: &mut [f32]) {
+    fn backward(
+        &self,
+        d_images: Option<&mut [f32]>,
+        images: &[f32],
+        d_y: &[f32],
+        d_kernel: &mut [f32],
+    ) {
         let &Self { filters, ref starts, ref offsets, .. } = self;
-        let (image, reach) = (self.numbers(self.window.size), self.offsets.len());
-        let transposed = self.transposed.get_or_init(|| {
-            let transposed = |row: usize, column: usize| self.weights[column * filters + row];
-            Packed::new(filters, reach, transposed)
-        });
-        let (mut space, mut d_space) = (self.space(), self.space());
-        let mut d_windows = Buffer::uncleared(PLACES * reach);
-        let each = d_images
-            .chunks_exact_mut(image.max(1))
-            .zip(images.chunks_exact(image.max(1)))
+        let mut space = self.space();
+        let each = images
+            .chunks_exact(self.numbers(self.window.size).max(1))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
-        for ((d_image, image), d_y) in each {
+        for (image, d_y) in each {
             let pixels = Scattered { numbers: self.pad(image, &mut space), starts, offsets };
             add_transposed_product(pixels, d_y, filters, d_kernel);
-
-            let padding = !d_space.is_empty();
-            let to = if padding { &mut d_space[..] } else { &mut *d_image };
-            let each = starts.chunks(PLACES).zip(d_y.chunks((PLACES * filters).max(1)));
-            for (starts, d_y) in each {
-                let d_windows = &mut d_windows[..starts.len() * reach];
-                transposed.product(d_y, d_windows, false);
-                add_windows(d_windows, starts, offsets, self.run, to);
-            }
-            if padding {
-                let width = self.window.size[1] * self.channels;
-                for (row, at) in d_image.chunks_exact_mut(width.max(1)).zip(self.rows()) {
-                    row.iter_mut().zip(&d_space[at..at + width]).for_each(|(sum, &d)| *sum += d);
-                }
-                d_space.fill(0.0);
-            }
+        }
+        if let Some(d_images) = d_images {
+            self.add_to_pixels(d_images, d_y);
         }
     }
 

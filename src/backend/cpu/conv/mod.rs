@@ -16,8 +16,8 @@ pub(crate) trait Convolution: Send + Sync {
     /// Zeros for the backward passes of images to add to.
     fn sums(&self) -> Buffer;
 
-    /// The backward pass of some images: adds to the gradients of their pixels, and to the sums.
-    fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], sums: &mut [f32]);
+    /// The backward pass of some images: adds to the gradients of their pixels, if there are any, and to the sums.
+    fn backward(&self, d_images: Option<&mut [f32]>, images: &[f32], d_y: &[f32], sums: &mut [f32]);
 
     /// The gradient of the kernel, out of the sums.
     fn kernel_gradient(&self, sums: Buffer) -> Buffer;
@@ -74,7 +74,10 @@ mod tests {
         let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
         way.forward(x, &mut y);
         let mut sums = way.sums();
-        way.backward(&mut d_x, x, d_y, &mut sums);
+        way.backward(Some(&mut d_x), x, d_y, &mut sums);
+        let mut alone = way.sums();
+        way.backward(None, x, d_y, &mut alone);
+        assert_eq!(alone[..], sums[..]);
         [y, d_x, way.kernel_gradient(sums).to_vec()]
     }
 

@@ -16,8 +16,8 @@ pub(crate) struct RowGradients<'a> {
     /// Of the final state.
     pub(crate) h: &'a [f32],
     pub(crate) c: &'a [f32],
-    /// Of the inputs: added to.
-    pub(crate) x: &'a mut [f32],
+    /// Of the inputs, if they are needed: added to.
+    pub(crate) x: Option<&'a mut [f32]>,
     /// Of the initial state, if there was one: added to.
     pub(crate) initial: Option<(&'a mut [f32], &'a mut [f32])>,
 }
@@ -93,15 +93,19 @@ pub(crate) fn backward(
     for step in kept.gates.chunks_exact((4 * units).max(1)) {
         bias_gradient.iter_mut().zip(step).for_each(|(sum, &g)| *sum += g);
     }
-    // The inputs are not needed any more: their gradients take their place.
-    let weights = Matrix::new(kernel, inputs, 4 * units).transposed();
-    product(&mut kept.x, gates, weights, false);
+    if rows.iter().any(|row| row.x.is_some()) {
+        // The inputs are not needed any more: their gradients take their place.
+        let weights = Matrix::new(kernel, inputs, 4 * units).transposed();
+        product(&mut kept.x, gates, weights, false);
+    }
     for (r, row) in rows.iter_mut().enumerate() {
-        for t in 0..steps.lengths[r] {
-            let place = steps.offset(t) + r;
-            let to = &mut row.x[steps.at[place] * inputs..(steps.at[place] + 1) * inputs];
-            let from = &kept.x[place * inputs..(place + 1) * inputs];
-            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+        if let Some(x) = &mut row.x {
+            for t in 0..steps.lengths[r] {
+                let place = steps.offset(t) + r;
+                let to = &mut x[steps.at[place] * inputs..(steps.at[place] + 1) * inputs];
+                let from = &kept.x[place * inputs..(place + 1) * inputs];
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+            }
         }
         if let Some((h, c)) = &mut row.initial {
             let here = r * units..(r + 1) * units;

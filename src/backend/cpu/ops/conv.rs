@@ -7,6 +7,7 @@ use super::share;
 use crate::{
     backend::{
         ConvWeights,
+        constant::needs_gradient,
         cpu::{
             buffer::{Buffer, Part, Unwritten},
             conv::{Convolution, convolution},
@@ -84,11 +85,11 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let shape = (batch, window.places[0], window.places[1], filters);
     let y = put(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
-        let result = read(&y)?;
+        let (result, needed) = (read(&y)?, needs_gradient(&x));
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {
             let convolution = &*prepared.convolution;
-            let kept = Kept { sizes, convolution, curve, numbers, result };
+            let kept = Kept { sizes, convolution, curve, numbers, result, needed };
             backward(grads, &kept, (&x, &kernel, bias.as_ref(), &of_y))
         });
     }
@@ -119,6 +120,8 @@ struct Kept<'a> {
     curve: Option<Curve>,
     numbers: Numbers,
     result: Numbers,
+    /// Whether anybody asks for the gradients of the images.
+    needed: bool,
 }
 
 type Tensors<'a> = (
@@ -133,20 +136,21 @@ fn backward(
     kept: &Kept<'_>,
     (x, kernel, bias, y): Tensors<'_>,
 ) -> Result<(), CpuError> {
-    let Kept { sizes, convolution, curve, numbers, result } = kept;
+    let Kept { sizes, convolution, curve, numbers, result, needed } = kept;
     let (image, out) = (sizes.image * sizes.group, sizes.out * sizes.group);
     let gradient = grads.take(y)?;
-    let parts = grads.with(x, |d_x| {
-        let jobs = d_x
-            .chunks_mut(sizes.image * sizes.share)
-            .zip(numbers.chunks(sizes.image * sizes.share))
+    let by_images = |d_x: &mut [f32]| {
+        let mut d_x = d_x.chunks_mut(sizes.image * sizes.share);
+        let jobs = numbers
+            .chunks(sizes.image * sizes.share)
             .zip(gradient.chunks(sizes.out * sizes.share))
-            .zip(result.chunks(sizes.out * sizes.share));
-        parallel(jobs.collect(), |(((d_x, x), d_y), y)| {
+            .zip(result.chunks(sizes.out * sizes.share))
+            .map(|each| (d_x.next(), each));
+        parallel(jobs.collect(), |(d_x, ((x, d_y), y))| {
             let (mut d_bias, mut sums) = (Buffer::zeros(sizes.filters), convolution.sums());
             let mut before_curve = Buffer::uncleared(curve.map_or(0, |_| out.min(y.len())));
-            let images = d_x.chunks_mut(image).zip(x.chunks(image));
-            for ((d_x, x), (d_y, y)) in images.zip(d_y.chunks(out).zip(y.chunks(out))) {
+            let mut d_x = d_x.map(|d_x| d_x.chunks_mut(image));
+            for (x, (d_y, y)) in x.chunks(image).zip(d_y.chunks(out).zip(y.chunks(out))) {
                 let d_y = match curve {
                     Some(curve) => {
                         let before_curve = &mut before_curve[..y.len()];
@@ -156,11 +160,12 @@ fn backward(
                     None => d_y,
                 };
                 add_rows(&mut d_bias, d_y);
-                convolution.backward(d_x, x, d_y, &mut sums);
+                convolution.backward(d_x.as_mut().and_then(Iterator::next), x, d_y, &mut sums);
             }
             (convolution.kernel_gradient(sums), d_bias)
         })
-    })?;
+    };
+    let parts = if *needed { grads.with(x, by_images)? } else { by_images(&mut []) };
     for (d_kernel, d_bias) in &parts {
         grads.add(kernel, d_kernel)?;
         if let Some(bias) = bias {

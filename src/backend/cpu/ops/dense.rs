@@ -7,6 +7,7 @@ use super::chunks;
 use crate::{
     backend::{
         DenseWeights, Finish,
+        constant::needs_gradient,
         cpu::{
             buffer::Buffer,
             gemm::{Matrix, product},
@@ -56,7 +57,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     });
     let y = put(x.device(), (dim, Const), y)?;
     if T::OWNS_TAPE {
-        let result = read(&y)?;
+        let (result, needed) = (read(&y)?, needs_gradient(&x));
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
             let (of_result, weights) = (grads.take(&of_y)?, &*prepared.0);
@@ -66,14 +67,17 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
                 before
             });
             let gradient = before_curve.as_deref().unwrap_or(&of_result);
-            grads.with(&x, |d_x| {
+            let of_input = |d_x: &mut [f32]| {
                 let jobs = chunks(d_x, share * I, 1).into_iter();
                 let jobs = jobs.zip(gradient.chunks((share * O).max(1))).collect();
                 parallel(jobs, |(d_x, d_y)| {
                     let d_y = Matrix::new(d_y, d_y.len() / O.max(1), O);
                     product(d_x, d_y, Matrix::new(weights, I, O).transposed(), true);
                 });
-            })?;
+            };
+            if needed {
+                grads.with(&x, of_input)?;
+            }
             grads.with(&of_kernel, |d_kernel| {
                 let share = super::share(rows * I * O, I);
                 let jobs = chunks(d_kernel, share * O, 1).into_iter().enumerate().collect();

@@ -17,6 +17,7 @@ use crate::backend::cpu::{
 use crate::{
     backend::{
         LstmInputs, LstmState, LstmWeights,
+        constant::needs_gradient,
         lend::{put, read},
         tape::{self, Grads, record},
     },
@@ -100,6 +101,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
             sizes,
             prepared,
             kept,
+            needed: needs_gradient(&x),
             x,
             weights: (
                 weights.kernel.clone(),
@@ -158,6 +160,8 @@ struct LstmBackward<B: Dim, L: Dim, const I: usize, const H: usize> {
     prepared: Arc<Weights<I, H>>,
     kept: Vec<Kept>,
     x: Tensor<(B, L, Const<I>), f32, Cpu>,
+    /// Whether anybody asks for its gradient.
+    needed: bool,
     weights: (
         Tensor<(Const<I>, usize), f32, Cpu>,
         Tensor<(Const<H>, usize), f32, Cpu>,
@@ -179,12 +183,11 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
             None => None,
         };
         let (d_h, d_c) = (grads.take(&self.state.h)?, grads.take(&self.state.c)?);
-        let mut d_x = Buffer::zeros(rows * length * I);
         let mut d_initial =
             self.initial.as_ref().map(|_| (Buffer::zeros(rows * H), Buffer::zeros(rows * H)));
-
-        let jobs = {
-            let mut d_x = chunks(&mut d_x, length * I, rows);
+        let (sizes, prepared, kept) = (self.sizes, &self.prepared, self.kept);
+        let by_rows = |d_x: &mut [f32]| {
+            let mut d_x = self.needed.then(|| chunks(d_x, length * I, rows));
             let mut d_initial =
                 d_initial.as_mut().map(|(h, c)| (chunks(h, H, rows), chunks(c, H, rows)));
             let job = |kept: Kept| {
@@ -194,7 +197,7 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
                         .map(|d| &d[row * length * H..(row + 1) * length * H]),
                     h: &d_h[row * H..(row + 1) * H],
                     c: &d_c[row * H..(row + 1) * H],
-                    x: std::mem::take(&mut d_x[row]),
+                    x: d_x.as_mut().map(|d_x| std::mem::take(&mut d_x[row])),
                     initial: d_initial
                         .as_mut()
                         .map(|(h, c)| (std::mem::take(&mut h[row]), std::mem::take(&mut c[row]))),
@@ -202,11 +205,11 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
                 let rows: Vec<RowGradients<'_>> = kept.steps.rows.iter().map(row).collect();
                 (kept, rows)
             };
-            self.kept.into_iter().map(job).collect()
+            parallel(kept.into_iter().map(job).collect(), |(kept, mut rows)| {
+                lstm::backward(sizes, &prepared.kernel, &transposed, kept, &mut rows)
+            })
         };
-        let gradients = parallel(jobs, |(kept, mut rows)| {
-            lstm::backward(self.sizes, &self.prepared.kernel, &transposed, kept, &mut rows)
-        });
+        let gradients = if self.needed { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
 
         for gradient in &gradients {
             grads.add(&self.weights.0, &gradient.kernel)?;
@@ -218,7 +221,6 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         }
         grads.give(&self.state.h, d_h)?;
         grads.give(&self.state.c, d_c)?;
-        grads.add(&self.x, &d_x)?;
         if let (Some(state), Some((h, c))) = (&self.initial, &d_initial) {
             grads.add(&state.h, h)?;
             grads.add(&state.c, c)?;

@@ -130,7 +130,13 @@ impl Convolution for Winograd {
         Buffer::zeros(PRODUCTS * self.channels * self.filters)
     }
 
-    fn backward(&self, d_images: &mut [f32], images: &[f32], d_y: &[f32], d_sums: &mut [f32]) {
+    fn backward(
+        &self,
+        mut d_images: Option<&mut [f32]>,
+        images: &[f32],
+        d_y: &[f32],
+        d_sums: &mut [f32],
+    ) {
         let &Self { channels, filters, .. } = self;
         let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
         let starts: Vec<usize> = self
@@ -148,17 +154,21 @@ impl Convolution for Winograd {
             let each = pixels
                 .chunks_exact_mut(part.count * channels)
                 .zip(d_places.chunks_exact(part.count * filters))
-                .zip(d_sums.chunks_exact_mut(channels * filters).zip(self.transposed()));
-            for ((pixels, d_places), (d_sums, kernel)) in each {
+                .zip(d_sums.chunks_exact_mut(channels * filters))
+                .enumerate();
+            for (product, ((pixels, d_places), d_sums)) in each {
                 let starts = &starts[..part.count];
                 let factors = Scattered { numbers: pixels, starts, offsets: &offsets };
                 add_transposed_product(factors, d_places, filters, d_sums);
-                // The pixels have had their use: what they were is the place of their gradients.
-                kernel.product(d_places, pixels, false);
+                if d_images.is_some() {
+                    // The pixels have had their use: what they were is the place of their gradients.
+                    self.transposed()[product].product(d_places, pixels, false);
+                }
             }
-            let write =
-                Write { to: Pixels, part, width: channels, products: pixels, images: d_images };
-            Arch::new().dispatch(write);
+            if let Some(images) = d_images.as_deref_mut() {
+                let products = pixels;
+                Arch::new().dispatch(Write { to: Pixels, part, width: channels, products, images });
+            }
         }
     }
 
