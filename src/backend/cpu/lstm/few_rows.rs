@@ -33,9 +33,9 @@ const TURNS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Part {
     units: Range<usize>,
-    kernel: Packed,
-    recurrent: Packed,
-    bias: Vec<f32>,
+    pub(super) kernel: Packed,
+    pub(super) recurrent: Packed,
+    pub(super) bias: Vec<f32>,
 }
 
 impl Part {
@@ -220,7 +220,7 @@ pub(crate) fn forward_few(
     let numbers = || (0..steps.rows.len() * units).map(|_| AtomicU32::new(0)).collect();
     let shared = Shared {
         steps,
-        x: steps.gather(x, length, inputs),
+        x: steps.gather(x, length, inputs, 0..steps.times()),
         initial: initial.map(|states| states.sorted(steps, units)),
         units,
         h: [numbers(), numbers()],

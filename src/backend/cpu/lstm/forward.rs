@@ -72,7 +72,7 @@ pub(crate) fn forward(
 ) -> Kept {
     let Sizes { inputs, units, length } = sizes;
     let total = steps.total();
-    let packed = steps.gather(x, length, inputs);
+    let packed = steps.gather(x, length, inputs, 0..steps.times());
     let mut gates = Buffer::uncleared(total * 4 * units);
     let inputs_of_all = Matrix::new(&packed, total, inputs);
     product(&mut gates, inputs_of_all, Matrix::new(weights.kernel, inputs, 4 * units), false);

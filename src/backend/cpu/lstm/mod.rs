@@ -9,11 +9,13 @@ mod backward;
 mod few_rows;
 mod forward;
 mod gates;
+mod inference;
 mod steps;
 
 pub(crate) use backward::{RowGradients, backward};
 pub(crate) use few_rows::{Part, forward_few};
 pub(crate) use forward::{Kept, RowOut, forward};
+pub(crate) use inference::infer;
 pub(crate) use steps::Steps;
 
 use super::buffer::Buffer;

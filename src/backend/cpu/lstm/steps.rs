@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use crate::{backend::cpu::buffer::Buffer, signal::Mask};
 
 /// The real steps of some rows of a batch, packed: what the mask rules out is not there.
@@ -41,11 +43,18 @@ impl Steps {
         }
     }
 
-    /// The rows of features of the real steps of a batch, packed.
-    pub(super) fn gather(&self, x: &[f32], length: usize, features: usize) -> Buffer {
-        let mut packed = Buffer::uncleared(self.total() * features);
+    /// The rows of features of the real steps of a batch at some packed times, packed.
+    pub(super) fn gather(
+        &self,
+        x: &[f32],
+        length: usize,
+        features: usize,
+        times: Range<usize>,
+    ) -> Buffer {
+        let count = self.offsets[times.end] - self.offsets[times.start];
+        let mut packed = Buffer::uncleared(count * features);
         let mut rest = &mut packed[..];
-        for t in 0..self.times() {
+        for t in times {
             for r in 0..self.count(t) {
                 let at = (self.rows[r] * length + self.at[self.offset(t) + r]) * features;
                 let (step, others) = rest.split_at_mut(features);
@@ -54,6 +63,20 @@ impl Steps {
             }
         }
         packed
+    }
+
+    /// All packed times, so many at a time that they have about `steps` steps.
+    pub(super) fn blocks(&self, steps: usize) -> impl Iterator<Item = Range<usize>> {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let start = from;
+            while from < self.times()
+                && (from == start || self.offsets[from + 1] - self.offsets[start] <= steps)
+            {
+                from += 1;
+            }
+            (start < from).then_some(start..from)
+        })
     }
 
     /// How many packed times there are: the real steps of the longest row.

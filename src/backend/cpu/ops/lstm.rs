@@ -77,19 +77,25 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         jobs
     };
     let of_weights = lstm::Weights { kernel: &prepared.kernel, bias: &prepared.bias };
-    let kept = if parts > 1 {
-        let parts =
-            prepared.parts.get_or_init(|| Part::cut(sizes, of_weights, &prepared.recurrent, parts));
-        let forward = |(steps, mut out): (Steps, Vec<RowOut<'_>>)| {
+    let cut = |parts| Part::cut(sizes, of_weights, &prepared.recurrent, parts);
+    let kept = if T::OWNS_TAPE {
+        let recurrent = prepared.packed();
+        parallel(jobs, |(steps, mut out)| {
+            lstm::forward(sizes, of_weights, recurrent, &numbers, given, steps, &mut out)
+        })
+    } else if parts > 1 {
+        let parts = prepared.parts.get_or_init(|| cut(parts));
+        for (steps, mut out) in jobs {
             lstm::forward_few(sizes, parts, &numbers, given, &steps, &mut out);
-        };
-        jobs.into_iter().for_each(forward);
+        }
         Vec::new()
     } else {
-        let packed = prepared.packed();
+        let whole = prepared.whole.get_or_init(|| cut(1));
         parallel(jobs, |(steps, mut out)| {
-            lstm::forward(sizes, of_weights, packed, &numbers, given, steps, &mut out)
-        })
+            let part = whole.first();
+            part.map(|part| lstm::infer(sizes, part, &numbers, given, &steps, &mut out))
+        });
+        Vec::new()
     };
 
     // What most likely is read next comes last.
@@ -123,10 +129,11 @@ struct Weights<const I: usize, const H: usize> {
     kernel: tape::Weights<(Const<I>, usize)>,
     recurrent: tape::Weights<(Const<H>, usize)>,
     bias: tape::Weights<(usize,)>,
-    /// The recurrent weights, packed.
+    /// The recurrent weights, packed for training.
     packed: OnceLock<Packed>,
-    /// All weights, cut into parts for threads, if there are few rows.
+    /// For inference, all weights: cut into parts for threads, if there are few rows, or in one.
     parts: OnceLock<Vec<Part>>,
+    whole: OnceLock<Vec<Part>>,
 }
 
 impl<const I: usize, const H: usize> Weights<I, H> {
@@ -144,6 +151,7 @@ impl<const I: usize, const H: usize> Weights<I, H> {
                 bias: tape::Weights::read(bias)?,
                 packed: OnceLock::new(),
                 parts: OnceLock::new(),
+                whole: OnceLock::new(),
             })
         })
     }
