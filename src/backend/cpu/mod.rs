@@ -6,6 +6,7 @@ mod buffer;
 mod conv;
 mod gemm;
 mod lstm;
+mod matrix;
 mod ops;
 mod packed;
 mod pointwise;

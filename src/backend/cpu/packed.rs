@@ -5,6 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     Buffer,
+    matrix::Matrix,
     simd::{load, store},
 };
 
@@ -22,8 +23,8 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Packs a row-major matrix, or the transpose of one, given by `at(row, column)`.
-    pub(crate) fn new(k: usize, n: usize, at: impl Fn(usize, usize) -> f32) -> Self {
+    /// Packs a row-major matrix, or the transpose of one.
+    pub(crate) fn new(matrix: Matrix<'_>) -> Self {
         struct Width;
         impl WithSimd for Width {
             type Output = usize;
@@ -32,12 +33,28 @@ impl Packed {
                 VECTORS * S::F32_LANES
             }
         }
+        /// Rows that are packed at a time, of a transpose: as many numbers as lie in a line of the cache.
+        const ROWS: usize = 16;
         let width = Arch::new().dispatch(Width);
+        let (k, n) = (matrix.rows, matrix.columns);
         let mut panels = Buffer::zeros(n.div_ceil(width) * width * k);
         for (i, panel) in panels.chunks_exact_mut((width * k).max(1)).enumerate() {
-            for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
-                let columns = i * width..n.min((i + 1) * width);
-                packed.iter_mut().zip(columns).for_each(|(p, column)| *p = at(row, column));
+            let columns = width.min(n - i * width);
+            let some = matrix.columns(i * width, columns);
+            if some.column_stride == 1 {
+                for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
+                    let row = &some.numbers[row * some.row_stride..];
+                    packed[..columns].copy_from_slice(&row[..columns]);
+                }
+            } else {
+                for (part, panel) in panel.chunks_mut(ROWS * width).enumerate() {
+                    for (c, column) in
+                        some.numbers.chunks(some.column_stride).take(columns).enumerate()
+                    {
+                        let rows = panel.chunks_exact_mut(width).zip(&column[part * ROWS..]);
+                        rows.for_each(|(packed, &number)| packed[c] = number);
+                    }
+                }
             }
         }
         Self { panels, k, n, width }
@@ -314,7 +331,10 @@ mod tests {
             let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;
             let (a, b): (Vec<f32>, Vec<f32>) =
                 ((0..m * k).map(number).collect(), (0..k * n).map(|i| number(i + 5)).collect());
-            let packed = Packed::new(k, n, |row, column| b[row * n + column]);
+            let packed = Packed::new(Matrix::new(&b, k, n));
+            let turned: Vec<f32> = (0..k * n).map(|i| b[i % k * n + i / k]).collect();
+            let of_turned = Packed::new(Matrix::new(&turned, n, k).transposed());
+            assert_eq!(packed.panels[..], of_turned.panels[..]);
             let [mut c, mut added, mut scattered, mut of_scattered] =
                 [(); 4].map(|()| vec![1.0; m * n]);
             packed.product(&a, &mut c, false);

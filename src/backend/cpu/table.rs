@@ -4,7 +4,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{
     Buffer,
-    gemm::{Matrix, product},
+    gemm::product,
+    matrix::Matrix,
     simd::load,
     threads::{parallel, threads},
 };

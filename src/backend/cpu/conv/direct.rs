@@ -7,6 +7,7 @@ use crate::backend::{
     Window,
     cpu::{
         buffer::Buffer,
+        matrix::Matrix,
         packed::{Packed, Scattered, add_transposed_product},
         simd::vectorized,
     },
@@ -52,9 +53,8 @@ impl Direct {
         let reach = window.cells() * channels;
         let starts = grid(places, stride).collect();
         let offsets = grid(kernel, dilation).flat_map(|cell| cell..cell + channels).collect();
-        let kernel_rows = |row: usize, column: usize| weights[row * filters + column];
         Self {
-            kernel: Packed::new(reach, filters, kernel_rows),
+            kernel: Packed::new(Matrix::new(&weights, reach, filters)),
             window: *window,
             channels,
             filters,
@@ -94,10 +94,9 @@ impl Direct {
     fn add_to_pixels(&self, d_images: &mut [f32], d_y: &[f32]) {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let reach = offsets.len();
-        let transposed = self.transposed.get_or_init(|| {
-            let transposed = |row: usize, column: usize| self.weights[column * filters + row];
-            Packed::new(filters, reach, transposed)
-        });
+        let transposed = self
+            .transposed
+            .get_or_init(|| Packed::new(Matrix::new(&self.weights, reach, filters).transposed()));
         let mut d_space = self.space();
         let mut d_windows = Buffer::uncleared(PLACES * reach);
         let each = d_images

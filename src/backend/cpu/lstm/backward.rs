@@ -1,11 +1,7 @@
 use pulp::Arch;
 
 use super::{Kept, Sizes, Steps, gates::GatesBackward};
-use crate::backend::cpu::{
-    buffer::Buffer,
-    gemm::{Matrix, product},
-    packed::Packed,
-};
+use crate::backend::cpu::{buffer::Buffer, gemm::product, matrix::Matrix, packed::Packed};
 
 /// The gradients that come to the rows of one thread, and those of its inputs, which go on. One a row, in the
 /// order of `steps.rows`.

@@ -15,7 +15,7 @@ use std::{
 use pulp::Arch;
 
 use super::{RowOut, Sizes, States, Steps, Weights, gates::Gates};
-use crate::backend::cpu::{buffer::Buffer, packed::Packed};
+use crate::backend::cpu::{buffer::Buffer, matrix::Matrix, packed::Packed};
 
 /// How many units a thread has at least: below, meeting costs more than it saves.
 const LEAST: usize = 48;
@@ -57,12 +57,15 @@ impl Part {
             let of_part = from..units.min(from + each);
             let width = of_part.len();
             // The four gates of the part, one after the other.
-            let column = |i: usize| i / width * units + from + i % width;
-            let rows = |matrix: &[f32], row: usize, i: usize| matrix[row * 4 * units + column(i)];
+            let cut = |rows: &[f32]| -> Vec<f32> {
+                rows.chunks_exact(units).flat_map(|gate| &gate[of_part.clone()]).copied().collect()
+            };
+            let pack =
+                |matrix: &[f32], rows| Packed::new(Matrix::new(&cut(matrix), rows, 4 * width));
             Self {
-                kernel: Packed::new(inputs, 4 * width, |row, i| rows(weights.kernel, row, i)),
-                recurrent: Packed::new(units, 4 * width, |row, i| rows(recurrent, row, i)),
-                bias: (0..4 * width).map(|i| weights.bias[column(i)]).collect(),
+                kernel: pack(weights.kernel, inputs),
+                recurrent: pack(recurrent, units),
+                bias: cut(weights.bias),
                 units: of_part,
             }
         };

@@ -1,11 +1,7 @@
 use pulp::Arch;
 
 use super::{Sizes, States, Steps, Weights, gates::Gates};
-use crate::backend::cpu::{
-    buffer::Buffer,
-    gemm::{Matrix, product},
-    packed::Packed,
-};
+use crate::backend::cpu::{buffer::Buffer, gemm::product, matrix::Matrix, packed::Packed};
 
 /// What the forward pass of some rows leaves for the backward pass, packed.
 #[derive(Debug)]

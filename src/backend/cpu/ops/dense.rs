@@ -10,7 +10,8 @@ use crate::{
         constant::needs_gradient,
         cpu::{
             buffer::Buffer,
-            gemm::{Matrix, product},
+            gemm::product,
+            matrix::Matrix,
             pointwise::Curve,
             simd::add_rows,
             threads::{parallel, threads},

@@ -11,6 +11,7 @@ use super::chunks;
 use crate::backend::cpu::{
     buffer::Buffer,
     lstm::{self, Kept, Part, RowGradients, RowOut, Sizes, States, Steps},
+    matrix::Matrix,
     packed::Packed,
     threads::{parallel, threads},
 };
@@ -157,8 +158,7 @@ impl<const I: usize, const H: usize> Weights<I, H> {
     }
 
     fn packed(&self) -> &Packed {
-        let at = |row: usize, column: usize| self.recurrent[row * 4 * H + column];
-        self.packed.get_or_init(|| Packed::new(H, 4 * H, at))
+        self.packed.get_or_init(|| Packed::new(Matrix::new(&self.recurrent, H, 4 * H)))
     }
 }
 
@@ -184,8 +184,8 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
     fn run(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
         let (batch, time, _) = *self.x.shape();
         let (rows, length) = (batch.size(), time.size());
-        let recurrent = &self.prepared.recurrent;
-        let transposed = Packed::new(4 * H, H, |row, column| recurrent[column * 4 * H + row]);
+        let recurrent = Matrix::new(&self.prepared.recurrent, H, 4 * H);
+        let transposed = Packed::new(recurrent.transposed());
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),
             None => None,

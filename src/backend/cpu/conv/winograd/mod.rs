@@ -19,6 +19,7 @@ use crate::backend::{
     Window,
     cpu::{
         buffer::Buffer,
+        matrix::Matrix,
         packed::{Packed, Scattered, add_transposed_product},
     },
 };
@@ -66,9 +67,9 @@ impl Winograd {
     pub(super) fn new(window: &Window, channels: usize, filters: usize, weights: Buffer) -> Self {
         let &Window { size, before, places, .. } = window;
         let sums = sums_of_cells(&weights);
-        let kernels = sums.chunks_exact((channels * filters).max(1)).map(|sums| {
-            Packed::new(channels, filters, |channel, filter| sums[channel * filters + filter])
-        });
+        let kernels = sums
+            .chunks_exact((channels * filters).max(1))
+            .map(|sums| Packed::new(Matrix::new(sums, channels, filters)));
         let kernels = kernels.collect();
         let tiles = Tiles { size, before, places };
         Self { tiles, channels, filters, sums, kernels, transposed: OnceLock::new() }
@@ -77,9 +78,10 @@ impl Winograd {
     fn transposed(&self) -> &[Packed] {
         let &Self { channels, filters, .. } = self;
         self.transposed.get_or_init(|| {
-            let kernels = self.sums.chunks_exact((channels * filters).max(1)).map(|sums| {
-                Packed::new(filters, channels, |filter, channel| sums[channel * filters + filter])
-            });
+            let kernels = self
+                .sums
+                .chunks_exact((channels * filters).max(1))
+                .map(|sums| Packed::new(Matrix::new(sums, channels, filters).transposed()));
             kernels.collect()
         })
     }
