@@ -2,8 +2,8 @@
 //!
 //! What makes it fast: one product for all input projections and one for each weight gradient; recurrent
 //! weights packed once for all steps; the gates in one pass of vector code; rows of the batch on threads for
-//! the whole sequence, without a barrier at each step (of a few rows the units, see [`few_rows`]); and steps that
-//! the mask rules out are not there.
+//! the whole sequence, without a barrier at each step (of a few rows the units, see [`few_rows`]); blocks of time
+//! that stay in a cache where nothing is kept (see [`inference`]); and steps that the mask rules out are not there.
 
 mod backward;
 mod few_rows;
