@@ -196,10 +196,12 @@ where
     let mut state = State::default();
     measure(workload, || {
         let input = M::Input::share::<f32, Cpu>(&input);
-        let _constant = M::Input::constant::<f32, Cpu>(&input);
+        let constant = M::Input::constant::<f32, Cpu>(&input);
         let tape = OwnedTape::default();
         let input = M::Input::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(input, tape);
-        let loss = loss.mean(model.call_mut(input)?, &target, &Unweighted)?;
+        let output = model.call_mut(input)?;
+        drop(constant);
+        let loss = loss.mean(output, &target, &Unweighted)?;
         let value = loss.array();
         state.step(&Adam { epsilon: 1e-8, ..Adam::default() }, &mut model, &mut loss.backward())?;
         Ok(value)

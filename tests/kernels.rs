@@ -3,8 +3,8 @@
 #![allow(missing_docs)]
 
 use dfdx::{
-    prelude::{MeanTo, PermuteTo, SumTo, TryMul},
-    shapes::{Axes2, Shape},
+    prelude::{BroadcastTo, MeanTo, PermuteTo, SumTo, TryMul},
+    shapes::{Axes2, Axes3, Axis, Shape},
     tensor::{Gradients, OnesTensor, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
@@ -159,11 +159,18 @@ fn without_input<S: Shape, O: Shape, M>(
     M: Build<f32, Cpu> + Parameters<f32, Cpu>,
 {
     let asked = run::<_, _, f32, M>(x, &layer);
-    let constant = Cpu::constant(x);
-    let [y, of_x, of_parameters] = run::<_, _, f32, M>(x, &layer);
-    drop(constant);
+    let [y, of_x, of_parameters] = run::<_, _, f32, M>(x, |model, x_on_tape| {
+        let constant = Cpu::constant(x);
+        let y = layer(model, x_on_tape);
+        drop(constant);
+        y
+    });
     assert_eq!((&y, &of_parameters), (&asked[0], &asked[2]));
     assert!(of_x.iter().all(|&d| d == 0.0) && asked[1].iter().any(|&d| d != 0.0));
+    // Whoever differentiates while it is still one, as a layer in its own pass, finds all gradients; so does the next.
+    let constant = Cpu::constant(x);
+    assert_eq!(run::<_, _, f32, M>(x, &layer), asked);
+    drop(constant);
     assert_eq!(run::<_, _, f32, M>(x, &layer), asked);
 }
 
@@ -177,6 +184,34 @@ fn no_gradients_of_constants() {
     without_input::<_, _, Conv2d<18, 20, 3, 3, Relu>>(&images, |l, x| l.forward(x).unwrap());
     without_input::<_, _, Lstm<5, 4>>(&tensor((3, Const::<6>, Const::<5>), 1), |l, x| {
         l.forward(x).unwrap()
+    });
+}
+
+#[test]
+fn tensors_that_do_not_lie_in_their_order() {
+    type Turned = (Const<4>, Const<3>);
+    type Spread = (Const<4>, Const<6>, Const<3>);
+    macro_rules! both {
+        ($layer:ty, $double:ty) => {
+            same!(tensor((Const::<3>, Const::<4>), 1), $layer, $double, |l, x| {
+                l.forward(x.permute::<Turned, Axes2<1, 0>>()).unwrap()
+            });
+        };
+    }
+    both!(Relu, Relu);
+    both!(Softmax, Softmax);
+    both!(LayerNorm<3>, LayerNorm<3, f64>);
+    both!(Dense<3, 5, Tanh>, Dense<3, 5, Tanh, f64>);
+    same!(tensor((Const::<4>, Const::<3>), 1), Tanh, Tanh, |l, x| {
+        l.forward(x.broadcast::<Spread, Axis<1>>()).unwrap()
+    });
+    same!(tensor((Const::<4>, Const::<3>), 1), Lstm<3, 5>, Lstm<3, 5, LastState, f64>, |l, x| {
+        l.forward_with_state(x.broadcast::<Spread, Axis<1>>(), None, None).unwrap().0
+    });
+    same!(tensor((Const::<6>, Const::<4>, Const::<3>), 1), Lstm<3, 5>, Lstm<3, 5, LastState, f64>,
+    |l, x| {
+        let x = x.permute::<Spread, Axes3<1, 0, 2>>();
+        l.forward_with_state(x, None, None).unwrap().0
     });
 }
 

@@ -1,6 +1,10 @@
 //! Tensors whose gradients nobody asks for.
 
-use std::{any::Any, cell::RefCell};
+use std::{
+    any::Any,
+    cell::RefCell,
+    rc::{Rc, Weak},
+};
 
 use dfdx::{
     shapes::{HasShape, Shape},
@@ -9,11 +13,18 @@ use dfdx::{
 
 thread_local! {
     /// Where the first number is of each of them.
-    static CONSTANTS: RefCell<Vec<*const f32>> = const { RefCell::new(Vec::new()) };
+    static CONSTANTS: RefCell<Vec<(*const f32, Weak<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// As long as it lives, operations on this thread that see the tensor as their input save the work of its gradient,
-/// which stays 0. A device gives it, by [`Backend::constant`](super::Backend::constant).
+/// Says that nobody asks for the gradient of a tensor, once this is dropped: operations that had the tensor as their
+/// input on this thread, in the meantime, save that work then. A device gives it, by
+/// [`Backend::constant`](super::Backend::constant).
+///
+/// Such a gradient is not there afterwards, or lacks what those operations did not add. But a backward pass that runs
+/// before the drop finds all gradients, as that of a layer which differentiates by its own input.
+///
+/// A tensor is known by the place of its numbers, so clones and other shapes of it are meant too: a parameter must have
+/// numbers of its own.
 ///
 /// ```
 /// use dfdx::prelude::{Backward, SumTo};
@@ -22,37 +33,38 @@ thread_local! {
 /// let (dev, x) = (Cpu::seed_from_u64(0), Cpu::default().tensor([[1.0_f32, 2.0]]));
 /// let dense = Dense::<2, 1>::build(&dev)?;
 /// let constant = Cpu::constant(&x);
-/// let gradients = dense.forward(x.leaky_trace())?.sum().backward();
+/// let y = dense.forward(x.leaky_trace())?;
 /// drop(constant);
+/// let gradients = y.sum().backward();
 /// assert_eq!(gradients.get(&dense.kernel).array(), [[1.0], [2.0]]);
 /// # Ok::<(), Error>(())
 /// ```
-#[must_use = "the gradient is asked for again when it is dropped"]
+#[must_use = "what comes before it is dropped is meant"]
 pub struct Constant {
-    first: *const f32,
     /// A clone of the tensor: no other gets its memory.
-    _held: Option<Box<dyn Any>>,
+    held: Option<Rc<dyn Any>>,
 }
 
 impl Constant {
     /// Says nothing.
     pub(super) fn nothing() -> Self {
-        Self { first: std::ptr::null(), _held: None }
+        Self { held: None }
     }
 
     pub(super) fn new<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Self {
         let Some(first) = first(x) else { return Self::nothing() };
-        CONSTANTS.with_borrow_mut(|constants| constants.push(first));
-        Self { first, _held: Some(Box::new(x.clone())) }
+        let held: Rc<dyn Any> = Rc::new(x.clone());
+        CONSTANTS.with_borrow_mut(|constants| constants.push((first, Rc::downgrade(&held))));
+        Self { held: Some(held) }
     }
 }
 
 impl Drop for Constant {
     fn drop(&mut self) {
+        // The tensor is freed when nothing is borrowed any more.
+        drop(self.held.take());
         CONSTANTS.with_borrow_mut(|constants| {
-            if let Some(at) = constants.iter().position(|&first| first == self.first) {
-                constants.swap_remove(at);
-            }
+            constants.retain(|(_, constant)| constant.strong_count() > 0);
         });
     }
 }
@@ -63,9 +75,23 @@ impl std::fmt::Debug for Constant {
     }
 }
 
-/// Whether anybody may ask for the gradient of a tensor: it is no [`Constant`], nor another shape of one.
-pub(crate) fn needs_gradient<S: Shape>(x: &Tensor<S, f32, Cpu>) -> bool {
-    first(x).is_none_or(|first| !CONSTANTS.with_borrow(|constants| constants.contains(&first)))
+/// Whether somebody may ask for the gradient of an operation's input.
+pub(crate) struct Asked(Option<Weak<dyn Any>>);
+
+impl Asked {
+    pub(crate) fn of<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Self {
+        let constant = first(x).and_then(|first| {
+            CONSTANTS.with_borrow(|constants| {
+                constants.iter().find(|(at, _)| *at == first).map(|(_, constant)| constant.clone())
+            })
+        });
+        Self(constant)
+    }
+
+    /// Whether now: the input was no [`Constant`], or is one still.
+    pub(crate) fn now(&self) -> bool {
+        self.0.as_ref().is_none_or(|constant| constant.strong_count() > 0)
+    }
 }
 
 /// Where the first number of a tensor is, if it has any.

@@ -54,8 +54,8 @@ impl Element for f64 {}
 ///
 /// Every method has a default, the reference. A device overrides those that it can do faster.
 pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
-    /// Says on this thread that nobody asks for the gradient of a tensor, such as the input of a model in training:
-    /// as long as what it gives lives, operations may save the work. Their other gradients are the same.
+    /// Says that nobody will ask for the gradient of a tensor, such as the input of a model in training, so that
+    /// operations may save the work; see [`Constant`]. Their other gradients are the same.
     fn constant<S: Shape>(_: &Tensor<S, E, Self>) -> Constant {
         Constant::nothing()
     }

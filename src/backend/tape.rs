@@ -13,7 +13,7 @@ use dfdx::{
 use super::{
     Prepared,
     cpu::Buffer,
-    lend::{copy, corners},
+    lend::{copy, corners, scattered},
 };
 use crate::error::Error;
 
@@ -104,16 +104,24 @@ impl Grads<'_> {
         Ok(())
     }
 
-    /// Hands out the gradient of a tensor, which is contiguous, to be added to.
+    /// Hands out the gradient of a tensor, row-major, to be added to.
     pub(crate) fn with<S: Shape, R>(
         &mut self,
         of: &Tensor<S, f32, Cpu>,
         f: impl FnOnce(&mut [f32]) -> R,
     ) -> Result<R, CpuError> {
-        Ok(f(self.0.get_or_alloc_mut(of)?))
+        let sums = self.0.get_or_alloc_mut(of)?;
+        let Some(places) = scattered(of) else { return Ok(f(sums)) };
+        // dfdx keeps a gradient as its tensor lies in memory.
+        let mut more = Buffer::zeros(places.len());
+        let result = f(&mut more);
+        for (place, &more) in places.into_iter().zip(&*more) {
+            sums[place] += more;
+        }
+        Ok(result)
     }
 
-    /// Adds to the gradient of a tensor, which is contiguous.
+    /// Adds to the gradient of a tensor.
     pub(crate) fn add<S: Shape>(
         &mut self,
         of: &Tensor<S, f32, Cpu>,

@@ -69,7 +69,7 @@ pub trait Signal: 'static {
         parts: &[Self::Data<E, D, NoneTape>],
     ) -> Result<Self::Data<E, D, NoneTape>, Error>;
 
-    /// Says that nobody asks for the gradient of the data, as long as what it gives lives.
+    /// Says that nobody asks for the gradient of the data, once what it gives is dropped; see [`Constant`].
     fn constant<E: Element, D: Backend<E>>(_: &Self::Data<E, D, NoneTape>) -> Vec<Constant> {
         Vec::new()
     }

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, SelectTo, TryLe},
+    prelude::{ChooseFrom, HasShape, ReshapeTo, SelectTo, TryLe},
     shapes::{Axis, Shape},
     tensor::{Tape, Tensor},
 };
@@ -52,7 +52,8 @@ pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if x.shape().num_elements() == 0 {
         return Ok(x);
     }
-    x.try_softmax::<S::LastAxis>().or_device()
+    // dfdx gives the gradient in the wrong order to what does not lie in its own.
+    x.try_contiguous().or_device()?.try_softmax::<S::LastAxis>().or_device()
 }
 
 pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

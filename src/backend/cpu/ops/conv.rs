@@ -7,7 +7,7 @@ use super::share;
 use crate::{
     backend::{
         ConvWeights,
-        constant::needs_gradient,
+        constant::Asked,
         cpu::{
             buffer::{Buffer, Part, Unwritten},
             conv::{Convolution, convolution},
@@ -85,11 +85,11 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let shape = (batch, window.places[0], window.places[1], filters);
     let y = put(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
-        let (result, needed) = (read(&y)?, needs_gradient(&x));
+        let (result, asked) = (read(&y)?, Asked::of(&x));
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {
             let convolution = &*prepared.convolution;
-            let kept = Kept { sizes, convolution, curve, numbers, result, needed };
+            let kept = Kept { sizes, convolution, curve, numbers, result, asked };
             backward(grads, &kept, (&x, &kernel, bias.as_ref(), &of_y))
         });
     }
@@ -121,7 +121,7 @@ struct Kept<'a> {
     numbers: Numbers,
     result: Numbers,
     /// Whether anybody asks for the gradients of the images.
-    needed: bool,
+    asked: Asked,
 }
 
 type Tensors<'a> = (
@@ -136,7 +136,7 @@ fn backward(
     kept: &Kept<'_>,
     (x, kernel, bias, y): Tensors<'_>,
 ) -> Result<(), CpuError> {
-    let Kept { sizes, convolution, curve, numbers, result, needed } = kept;
+    let Kept { sizes, convolution, curve, numbers, result, asked } = kept;
     let (image, out) = (sizes.image * sizes.group, sizes.out * sizes.group);
     let gradient = grads.take(y)?;
     let by_images = |d_x: &mut [f32]| {
@@ -165,7 +165,7 @@ fn backward(
             (convolution.kernel_gradient(sums), d_bias)
         })
     };
-    let parts = if *needed { grads.with(x, by_images)? } else { by_images(&mut []) };
+    let parts = if asked.now() { grads.with(x, by_images)? } else { by_images(&mut []) };
     for (d_kernel, d_bias) in &parts {
         grads.add(kernel, d_kernel)?;
         if let Some(bias) = bias {

@@ -7,7 +7,7 @@ use super::chunks;
 use crate::{
     backend::{
         DenseWeights, Finish,
-        constant::needs_gradient,
+        constant::Asked,
         cpu::{
             buffer::Buffer,
             gemm::product,
@@ -45,12 +45,13 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     // Rows of a thread.
     let share = rows.div_ceil(threads(rows * I * O, rows)).max(1);
     let mut y = vec![0.0; rows * O];
-    let jobs = chunks(&mut y, share * O, 1).into_iter().zip(numbers.chunks((share * I).max(1)));
-    parallel(jobs.collect(), |(y, x)| {
+    let jobs = chunks(&mut y, share * O, 1).into_iter().enumerate();
+    parallel(jobs.collect(), |(job, y)| {
         for row in y.chunks_exact_mut(O.max(1)) {
             row.copy_from_slice(offsets);
         }
         let rows = y.len() / O.max(1);
+        let x = &numbers[job * share * I..][..rows * I];
         product(y, Matrix::new(x, rows, I), Matrix::new(weights, I, O), true);
         if let Some(curve) = curve {
             curve.apply(y);
@@ -58,7 +59,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     });
     let y = put(x.device(), (dim, Const), y)?;
     if T::OWNS_TAPE {
-        let (result, needed) = (read(&y)?, needs_gradient(&x));
+        let (result, asked) = (read(&y)?, Asked::of(&x));
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
             let (of_result, weights) = (grads.take(&of_y)?, &*prepared.0);
@@ -76,7 +77,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
                     product(d_x, d_y, Matrix::new(weights, I, O).transposed(), true);
                 });
             };
-            if needed {
+            if asked.now() {
                 grads.with(&x, of_input)?;
             }
             grads.with(&of_kernel, |d_kernel| {

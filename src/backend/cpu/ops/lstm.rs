@@ -18,7 +18,7 @@ use crate::backend::cpu::{
 use crate::{
     backend::{
         LstmInputs, LstmState, LstmWeights,
-        constant::needs_gradient,
+        constant::Asked,
         lend::{put, read},
         tape::{self, Grads, record},
     },
@@ -108,7 +108,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
             sizes,
             prepared,
             kept,
-            needed: needs_gradient(&x),
+            asked: Asked::of(&x),
             x,
             weights: (
                 weights.kernel.clone(),
@@ -169,7 +169,7 @@ struct LstmBackward<B: Dim, L: Dim, const I: usize, const H: usize> {
     kept: Vec<Kept>,
     x: Tensor<(B, L, Const<I>), f32, Cpu>,
     /// Whether anybody asks for its gradient.
-    needed: bool,
+    asked: Asked,
     weights: (
         Tensor<(Const<I>, usize), f32, Cpu>,
         Tensor<(Const<H>, usize), f32, Cpu>,
@@ -194,8 +194,9 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         let mut d_initial =
             self.initial.as_ref().map(|_| (Buffer::zeros(rows * H), Buffer::zeros(rows * H)));
         let (sizes, prepared, kept) = (self.sizes, &self.prepared, self.kept);
+        let asked = self.asked.now();
         let by_rows = |d_x: &mut [f32]| {
-            let mut d_x = self.needed.then(|| chunks(d_x, length * I, rows));
+            let mut d_x = asked.then(|| chunks(d_x, length * I, rows));
             let mut d_initial =
                 d_initial.as_mut().map(|(h, c)| (chunks(h, H, rows), chunks(c, H, rows)));
             let job = |kept: Kept| {
@@ -217,7 +218,7 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
                 lstm::backward(sizes, &prepared.kernel, &transposed, kept, &mut rows)
             })
         };
-        let gradients = if self.needed { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
+        let gradients = if asked { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
 
         for gradient in &gradients {
             grads.add(&self.weights.0, &gradient.kernel)?;

@@ -13,6 +13,7 @@ use crate::{
         reference,
         tape::record,
         window::{ImageShape, Pooling, Window},
+        zeros_after,
     },
     error::Error,
 };
@@ -125,6 +126,10 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         shares: reference::shares(window).map(|share| share as f32).collect(),
     });
     let (image, out) = (height * width * channels, window.all_places() * channels);
+    if batch * image * out == 0 {
+        let shape = (batch, window.places[0], window.places[1], channels);
+        return zeros_after(x.put_tape(tape), &shape);
+    }
     let share = share(batch * window.all_places() * window.cells() * channels, batch);
     let numbers = read(&x)?;
     let (mut y, mut from) = (Unwritten::new(batch * out), Unwritten::new(batch * out));
