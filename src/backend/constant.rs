@@ -7,9 +7,11 @@ use std::{
 };
 
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::Shape,
     tensor::{Cpu, Tensor},
 };
+
+use super::lend::first;
 
 thread_local! {
     /// Where the first number is of each of them.
@@ -92,9 +94,4 @@ impl Asked {
     pub(crate) fn now(&self) -> bool {
         self.0.as_ref().is_none_or(|constant| constant.strong_count() > 0)
     }
-}
-
-/// Where the first number of a tensor is, if it has any.
-fn first<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Option<*const f32> {
-    (x.shape().num_elements() > 0).then(|| &raw const x[S::Concrete::default()])
 }

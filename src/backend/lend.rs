@@ -111,19 +111,19 @@ fn lies_at<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>, first: *const f32) -> bool {
 
 /// Where the numbers of a tensor are in its memory, one after the other, unless they lie there in their order.
 pub(crate) fn scattered<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<Vec<usize>> {
-    let sizes = x.shape().concrete();
-    if x.shape().num_elements() == 0 {
-        return None;
-    }
-    let mut corners = corners(x);
-    let first = corners.next().filter(|&first| !lies_at(x, first))?;
+    let first = first(x).filter(|&first| !lies_at(x, first))?;
     let mut places = vec![0];
-    for (size, corner) in sizes.into_iter().zip(corners) {
+    for (size, corner) in x.shape().concrete().into_iter().zip(corners(x).skip(1)) {
         let stride = (corner.addr() - first.addr()) / size_of::<f32>();
         let along = |place| (0..size).map(move |i| place + i * stride);
         places = places.into_iter().flat_map(along).collect();
     }
     Some(places)
+}
+
+/// Where the first number of a tensor is, if it has any.
+pub(crate) fn first<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<*const f32> {
+    (x.shape().num_elements() > 0).then(|| &raw const x[S::Concrete::default()])
 }
 
 /// Where a tensor lies: the places of its first number and of the next one along each axis.

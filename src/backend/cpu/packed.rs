@@ -33,8 +33,6 @@ impl Packed {
                 VECTORS * S::F32_LANES
             }
         }
-        /// Rows that are packed at a time, of a transpose: as many numbers as lie in a line of the cache.
-        const ROWS: usize = 16;
         let width = Arch::new().dispatch(Width);
         let (k, n) = (matrix.rows, matrix.columns);
         let mut panels = Buffer::zeros(n.div_ceil(width) * width * k);
@@ -42,19 +40,9 @@ impl Packed {
             let columns = width.min(n - i * width);
             let some = matrix.columns(i * width, columns);
             if some.column_stride == 1 {
-                for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
-                    let row = &some.numbers[row * some.row_stride..];
-                    packed[..columns].copy_from_slice(&row[..columns]);
-                }
+                pack_rows(panel, width, some);
             } else {
-                for (part, panel) in panel.chunks_mut(ROWS * width).enumerate() {
-                    for (c, column) in
-                        some.numbers.chunks(some.column_stride).take(columns).enumerate()
-                    {
-                        let rows = panel.chunks_exact_mut(width).zip(&column[part * ROWS..]);
-                        rows.for_each(|(packed, &number)| packed[c] = number);
-                    }
-                }
+                pack_columns(panel, width, some);
             }
         }
         Self { panels, k, n, width }
@@ -80,6 +68,28 @@ impl Packed {
         assert_eq!(a.starts.len(), c.len() / self.n, "the rows of a product");
         assert_eq!(a.offsets.len(), self.k, "the inner size of a product");
         Arch::new().dispatch(ScatteredProduct { packed: self, a, c });
+    }
+}
+
+/// Packs one panel, of a matrix whose rows lie one number after the other.
+fn pack_rows(panel: &mut [f32], width: usize, matrix: Matrix<'_>) {
+    let columns = matrix.columns;
+    for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
+        let row = &matrix.numbers[row * matrix.row_stride..];
+        packed[..columns].copy_from_slice(&row[..columns]);
+    }
+}
+
+/// Packs one panel, of a matrix whose columns lie one number after the other.
+fn pack_columns(panel: &mut [f32], width: usize, matrix: Matrix<'_>) {
+    /// Rows at a time: as many numbers as lie in a line of the cache.
+    const ROWS: usize = 16;
+    let columns = || matrix.numbers.chunks(matrix.column_stride).take(matrix.columns).enumerate();
+    for (part, panel) in panel.chunks_mut(ROWS * width).enumerate() {
+        for (c, column) in columns() {
+            let rows = panel.chunks_exact_mut(width).zip(&column[part * ROWS..]);
+            rows.for_each(|(packed, &number)| packed[c] = number);
+        }
     }
 }
 

@@ -47,14 +47,12 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();
     let (reach, filters) = *kernel.shape();
+    let shape = (batch, window.places[0], window.places[1], filters);
     let places = window.all_places();
     let share = share(batch * places * reach * filters, batch);
     let (image, out) = (height * width * channels, places * filters);
     if batch * image * out == 0 {
-        return zeros_after(
-            x.put_tape(tape),
-            &(batch, window.places[0], window.places[1], filters),
-        );
+        return zeros_after(x.put_tape(tape), &shape);
     }
     let group = (GROUP / image.max(out)).max(1);
     let sizes = Sizes { filters, image, out, share, group };
@@ -82,7 +80,6 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
             }
         }
     });
-    let shape = (batch, window.places[0], window.places[1], filters);
     let y = put(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
         let (result, asked) = (read(&y)?, Asked::of(&x));

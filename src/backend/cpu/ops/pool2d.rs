@@ -118,6 +118,11 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();
+    let shape = (batch, window.places[0], window.places[1], channels);
+    let (image, out) = (height * width * channels, window.all_places() * channels);
+    if batch * image * out == 0 {
+        return zeros_after(x.put_tape(tape), &shape);
+    }
     let pool = Arc::new(Pool {
         pooling,
         channels,
@@ -125,11 +130,6 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         pixels: window.pixels().collect(),
         shares: reference::shares(window).map(|share| share as f32).collect(),
     });
-    let (image, out) = (height * width * channels, window.all_places() * channels);
-    if batch * image * out == 0 {
-        let shape = (batch, window.places[0], window.places[1], channels);
-        return zeros_after(x.put_tape(tape), &shape);
-    }
     let share = share(batch * window.all_places() * window.cells() * channels, batch);
     let numbers = read(&x)?;
     let (mut y, mut from) = (Unwritten::new(batch * out), Unwritten::new(batch * out));
@@ -142,7 +142,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     });
     let (y, from) = (y.finish(), from.finish());
     drop(numbers);
-    let y = put(x.device(), (batch, window.places[0], window.places[1], channels), y)?;
+    let y = put(x.device(), shape, y)?;
     if T::OWNS_TAPE {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
