@@ -1,6 +1,11 @@
-use std::{fmt, fs, ops::Range, path::Path};
+use std::{fmt, ops::Range, path::Path};
 
-use super::{atomic::failed, npz, safetensors};
+use super::{
+    kind::{self, Kind},
+    npz,
+    open::{failed, read},
+    safetensors,
+};
 use crate::{backend::Element, error::Error};
 
 /// An array in a file.
@@ -10,53 +15,18 @@ pub struct Array {
     pub name: String,
     /// The sizes of its shape.
     pub sizes: Vec<usize>,
-    /// The type of its numbers, as the file calls it.
+    /// The type of its values, as the file calls it.
     pub dtype: String,
     /// Where it is: its bytes in the file, or the number of its entry in a zip.
     pub(super) place: Range<usize>,
 }
 
-/// Numbers as they stand in a file.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Numbers {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-}
-
-impl Numbers {
-    pub(super) fn from_le_bytes(bytes: &[u8], width: usize) -> Self {
-        if width == 4 {
-            let (numbers, _) = bytes.as_chunks();
-            Self::F32(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
-        } else {
-            let (numbers, _) = bytes.as_chunks();
-            Self::F64(numbers.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect())
-        }
-    }
-
-    pub(super) fn to_le_bytes(&self) -> Vec<u8> {
-        match self {
-            Self::F32(numbers) => {
-                numbers.iter().map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_flattened()
-            }
-            Self::F64(numbers) => {
-                numbers.iter().map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_flattened()
-            }
-        }
-    }
-
-    pub(crate) fn into_elements<E: Element>(self) -> Vec<E> {
-        match self {
-            Self::F32(numbers) => numbers.into_iter().map(|v| E::of(f64::from(v))).collect(),
-            Self::F64(numbers) => numbers.into_iter().map(E::of).collect(),
-        }
-    }
-}
-
 /// A file of named arrays, opened: `.safetensors` or `.npz`, told apart by their content.
 ///
-/// Opening reads names and shapes; the numbers are looked at when they are asked for. Names can be changed
-/// on the way, where those of the file are not those of the model.
+/// Opening reads names and shapes; the values are looked at when they are asked for. Floats of 16, 32 and 64
+/// bits, bfloat16, integers and booleans are read, and converted to the type of the model: exactly where that
+/// is possible, to the nearest value else. An `f64` too large for an `f32` is an error. Names can be changed on
+/// the way, where those of the file are not those of the model.
 ///
 /// ```no_run
 /// use kerata::{*, io::WeightFile, prelude::*};
@@ -84,20 +54,21 @@ enum Source {
 }
 
 impl WeightFile {
-    /// Opens a file.
+    /// Opens a file, a regular one: no pipe and no device.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read or is broken.
+    /// [`Error::File`] if it cannot be read, is broken, or is something else; then the error says what it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|e| failed(path, e))?;
+        // What is no weight file is known after a few bytes, however many there are.
+        let bytes = read(path, u64::MAX - 1, |start| format(start).err())?;
         Self::named(path, bytes)
     }
 
     /// A file that is in memory already.
     ///
     /// # Errors
-    /// [`Error::File`] if it is broken.
+    /// [`Error::File`] if it is broken, or something else.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
         Self::named(Path::new("the weight file"), bytes)
     }
@@ -114,13 +85,17 @@ impl WeightFile {
     }
 
     fn named(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        let (source, arrays) = if bytes.starts_with(b"PK") {
-            let (archive, arrays) = npz::open(bytes).map_err(|e| failed(path, e))?;
-            (Source::Npz(archive), arrays)
-        } else {
-            let arrays = safetensors::open(&bytes).map_err(|e| failed(path, e))?;
-            (Source::Safetensors(bytes), arrays)
-        };
+        let opened = format(&bytes).and_then(|format| match format {
+            Format::Npz => {
+                let (archive, arrays) = npz::open(bytes)?;
+                Ok((Source::Npz(archive), arrays))
+            }
+            Format::Safetensors => {
+                let arrays = safetensors::open(&bytes)?;
+                Ok((Source::Safetensors(bytes), arrays))
+            }
+        });
+        let (source, arrays) = opened.map_err(|e| failed(path, e))?;
         Ok(Self { path: path.display().to_string(), arrays, source })
     }
 
@@ -137,26 +112,58 @@ impl WeightFile {
         self
     }
 
-    /// The numbers of an array, in the order of its indices.
+    /// The values of an array, in the order of its indices.
     ///
     /// # Errors
-    /// [`Error::File`] if there is no such array, or it is broken, or holds no `f32` or `f64`.
+    /// [`Error::File`] if there is no such array, or it is broken, or holds values of a type that is not read, or
+    /// an `f64` that is too large for `E`.
     pub fn read<E: Element>(&mut self, name: &str) -> Result<Vec<E>, Error> {
-        self.numbers(name).map(Numbers::into_elements)
-    }
-
-    pub(super) fn numbers(&mut self, name: &str) -> Result<Numbers, Error> {
-        let numbers = match self.arrays.iter().find(|array| array.name == name) {
-            None => Err("there is no such array".to_owned()),
-            Some(array) => match &mut self.source {
-                Source::Memory(all) => Ok(Numbers::F32(all[array.place.start].clone())),
+        let mut named = self.arrays.iter().filter(|array| array.name == name);
+        let values = match (named.next(), named.next()) {
+            (None, _) => Err("there is no such array".to_owned()),
+            (Some(_), Some(_)) => Err("there are several arrays of this name".to_owned()),
+            (Some(array), None) => match &self.source {
+                Source::Memory(all) => {
+                    Ok(all[array.place.start].iter().map(|&v| E::of(f64::from(v))).collect())
+                }
                 Source::Safetensors(bytes) => safetensors::read(bytes, array),
                 Source::Npz(archive) => npz::read(archive, array),
             },
         };
-        let message = |e| format!("{name}: {e}");
-        numbers.map_err(|e| Error::File { path: self.path.clone(), message: message(e) })
+        let message = |e| format!("{}: {e}", printable(name));
+        values.map_err(|e| Error::File { path: self.path.clone(), message: message(e) })
     }
+}
+
+/// The forms of a weight file.
+enum Format {
+    Npz,
+    Safetensors,
+}
+
+fn format(start: &[u8]) -> Result<Format, String> {
+    const WANTED: &str = "a weight file (`.safetensors` or `.npz`)";
+    match Kind::of(start) {
+        Some(Kind::Safetensors) => Ok(Format::Safetensors),
+        // What is in an archive is known when it is open.
+        Some(Kind::Npz | Kind::Zip | Kind::Keras | Kind::Torch) => Ok(Format::Npz),
+        Some(kind) => Err(kind.refusal(WANTED)),
+        None => Err(kind::unknown(start, WANTED)),
+    }
+}
+
+/// The name of an array for a message, without whatever a terminal would obey.
+pub(super) fn printable(name: &str) -> String {
+    const LETTERS: usize = 200;
+    let mut shown: String = name.chars().take(LETTERS).flat_map(escaped).collect();
+    if name.chars().nth(LETTERS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn escaped(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_default().collect() } else { vec![c] }
 }
 
 impl fmt::Debug for WeightFile {

@@ -24,14 +24,22 @@
 //! ```
 
 mod atomic;
+mod dtype;
 mod file;
+mod kind;
 mod npy;
 mod npz;
+mod open;
 mod safetensors;
+mod temporary;
+mod values;
 mod weights;
 
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
-pub(crate) use atomic::{failed, write_with};
-pub(crate) use weights::{Weight, collect, shapes};
+pub(crate) use atomic::{has_extension, write_with};
+pub(crate) use kind::Kind;
+pub(crate) use open::{failed, open, read, refuse_all_but};
+pub(crate) use values::Weight;
+pub(crate) use weights::{collect, shapes};

@@ -1,6 +1,8 @@
-//! NumPy's `.npy`: a line that says type, order and shape, then the numbers.
+//! NumPy's `.npy`: a line that says type, order and shape, then the values.
 
 use std::io::{self, Read, Write};
+
+use super::file::printable;
 
 /// A header longer than this says nothing good.
 const MAX_HEADER: usize = 64 << 10;
@@ -28,7 +30,11 @@ impl Header {
             return Err(invalid("this is no array of NumPy"));
         }
         let mut length = [0; 4];
-        let bytes = if start[6] == 1 { 2 } else { 4 };
+        let bytes = match start[6] {
+            1 => 2,
+            2 | 3 => 4,
+            other => return Err(invalid(&format!("the version {other} of `.npy` is not known"))),
+        };
         from.read_exact(&mut length[..bytes])?;
         let length = u32::from_le_bytes(length) as usize;
         if length > MAX_HEADER {
@@ -36,8 +42,12 @@ impl Header {
         }
         let mut text = vec![0; length];
         from.read_exact(&mut text)?;
-        let text = std::str::from_utf8(&text).map_err(|_| invalid("the header is no text"))?;
-        Self::parse(text).ok_or_else(|| invalid("the header of the array cannot be read"))
+        // Older versions are in Latin-1, which only names of fields need, and those are not read.
+        let text = String::from_utf8_lossy(&text);
+        Self::parse(&text).ok_or_else(|| {
+            let text = printable(text.trim());
+            invalid(&format!("the header of the array cannot be read: {text}"))
+        })
     }
 
     /// Reads `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
@@ -49,7 +59,8 @@ impl Header {
             let value = value.trim_start().strip_prefix(':')?.trim_start();
             rest = match key {
                 "descr" => {
-                    let (name, rest) = quoted(value)?;
+                    // A list of fields is kept as it is, for the message that such are not read.
+                    let (name, rest) = quoted(value).or_else(|| bracketed(value))?;
                     descr = Some(name.to_owned());
                     rest
                 }
@@ -61,6 +72,8 @@ impl Header {
                 "shape" => {
                     let (inside, rest) = value.strip_prefix('(')?.split_once(')')?;
                     let list = inside.split(',').map(str::trim).filter(|size| !size.is_empty());
+                    // Python 2 wrote `3L` for large integers.
+                    let list = list.map(|size| size.strip_suffix('L').unwrap_or(size));
                     let list: Option<Vec<usize>> = list.map(|size| size.parse().ok()).collect();
                     sizes = Some(list.filter(|list| list.len() <= MAX_RANK)?);
                     rest
@@ -94,7 +107,26 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     text[1..].split_once(quote)
 }
 
-/// Numbers whose first index runs fastest, put so that the last one does.
+/// What stands between brackets, with them, and what follows.
+fn bracketed(text: &str) -> Option<(&str, &str)> {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '[' | '(') => depth += 1,
+            (None, ']' | ')') => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (at > 0).then(|| text.split_at(at + c.len_utf8()));
+        }
+    }
+    None
+}
+
+/// Values whose first index runs fastest, put so that the last one does.
 pub(super) fn from_fortran_order<T: Copy>(values: &[T], sizes: &[usize]) -> Vec<T> {
     let mut strides = vec![1; sizes.len()];
     for axis in 1..sizes.len() {
@@ -129,6 +161,15 @@ mod tests {
         );
         for broken in ["", "{", "{}", "{'shape': (1}", "{'descr': [('a', '<f4')], 'shape': (1,)}"] {
             assert_eq!(parse(broken), None, "{broken}");
+        }
+        let long = parse("{'descr': '<f4', 'fortran_order': False, 'shape': (3L, 2L), }").unwrap();
+        assert_eq!(long.2, [3, 2]);
+        let fields = "[('a', '<f4'), ('b])', '<i2', (2,))]";
+        let text = format!("{{'descr': {fields}, 'fortran_order': False, 'shape': (2,), }}");
+        assert_eq!(parse(&text).unwrap().0, fields);
+        for broken in ["[('a'", "]", "x", "", "['a]"] {
+            let text = format!("{{'descr': {broken}, 'fortran_order': False, 'shape': (2,), }}");
+            assert_eq!(parse(&text), None, "{text}");
         }
     }
 

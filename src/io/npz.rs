@@ -6,21 +6,33 @@ use rawzip::{
 };
 
 use super::{
-    file::{Array, Numbers},
+    dtype::Dtype,
+    file::{Array, printable},
+    kind::Kind,
     npy::{self, Header},
-    weights::Weight,
+    values::{Values, Weight, too_large},
 };
+use crate::backend::Element;
 
 /// A `.npz`: a zip of `.npy` files, stored or deflated.
 pub(super) struct Archive {
     zip: ZipSliceArchive<Vec<u8>>,
-    entries: Vec<(CompressionMethod, ZipArchiveEntryWayfinder)>,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    method: CompressionMethod,
+    place: ZipArchiveEntryWayfinder,
+    encrypted: bool,
 }
 
 impl Archive {
     /// What is in an entry; its checksum is looked at where it ends.
     fn entry(&self, i: usize) -> Result<impl Read, String> {
-        let (method, place) = self.entries[i];
+        let &Entry { method, place, encrypted } = &self.entries[i];
+        if encrypted {
+            return Err("it is encrypted".to_owned());
+        }
         let entry = self.zip.get_entry(place).map_err(|e| e.to_string())?;
         let content: Box<dyn Read> = match method {
             CompressionMethod::STORE => Box::new(entry.data()),
@@ -29,15 +41,31 @@ impl Archive {
         };
         Ok(entry.verifying_reader(content))
     }
+
+    /// Entries that share their bytes would make much out of little.
+    fn check_overlaps(&self) -> Result<(), String> {
+        let ranges = self.entries.iter().map(|entry| {
+            let entry = self.zip.get_entry(entry.place).map_err(|e| e.to_string())?;
+            Ok(entry.compressed_data_range())
+        });
+        let mut ranges: Vec<(u64, u64)> = ranges.collect::<Result<_, String>>()?;
+        ranges.sort_unstable();
+        match ranges.windows(2).any(|pair| pair[0].1 > pair[1].0) {
+            true => Err("files of the archive overlap".to_owned()),
+            false => Ok(()),
+        }
+    }
 }
 
 pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
-    let zip = ZipArchive::from_slice(bytes).map_err(|e| e.to_string())?;
+    let broken = |e| format!("the archive is broken, perhaps cut short: {e}");
+    let zip = ZipArchive::from_slice(bytes).map_err(broken)?;
     let (mut names, mut entries) = (Vec::new(), Vec::new());
     for entry in zip.entries() {
-        let entry = entry.map_err(|e| e.to_string())?;
+        let entry = entry.map_err(broken)?;
         names.push(String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned());
-        entries.push((entry.compression_method(), entry.wayfinder()));
+        let (method, encrypted) = (entry.compression_method(), entry.flags().is_encrypted());
+        entries.push(Entry { method, place: entry.wayfinder(), encrypted });
     }
     if entries.len() as u64 != zip.entries_hint() {
         return Err(format!(
@@ -46,11 +74,20 @@ pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
             entries.len()
         ));
     }
+    let is_array = |name: &String| name.ends_with(".npy");
+    if !names.is_empty() && !names.iter().any(is_array) {
+        let kind = names.iter().find_map(|name| Kind::of_member(name.as_bytes()));
+        return Err(kind.unwrap_or(Kind::Zip).refusal("an archive of arrays (`.npz`)"));
+    }
     let archive = Archive { zip, entries };
+    archive.check_overlaps()?;
     let mut arrays = Vec::new();
     for (i, name) in names.iter().enumerate() {
         let Some(name) = name.strip_suffix(".npy") else { continue };
-        let header = Header::read(&mut archive.entry(i)?).map_err(|e| format!("{name}: {e}"))?;
+        let header = archive
+            .entry(i)
+            .and_then(|mut entry| Header::read(&mut entry).map_err(|e| e.to_string()));
+        let header = header.map_err(|e| format!("{}: {e}", printable(name)))?;
         arrays.push(Array {
             name: name.to_owned(),
             sizes: header.sizes,
@@ -61,33 +98,26 @@ pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
     Ok((archive, arrays))
 }
 
-pub(super) fn read(archive: &Archive, array: &Array) -> Result<Numbers, String> {
+pub(super) fn read<E: Element>(archive: &Archive, array: &Array) -> Result<Vec<E>, String> {
     let mut entry = archive.entry(array.place.start)?;
-    let header = Header::read(&mut entry).map_err(|e| e.to_string())?;
-    let (width, big) = match header.descr.as_str() {
-        "<f4" => (4, false),
-        "<f8" => (8, false),
-        ">f4" => (4, true),
-        ">f8" => (8, true),
-        other => return Err(format!("numbers of the type {other} are not read")),
-    };
-    let count = header.sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
-    let length = count.and_then(|n| n.checked_mul(width)).ok_or("the shape is too large")?;
+    let Header { descr, fortran_order, sizes } =
+        Header::read(&mut entry).map_err(|e| e.to_string())?;
+    let (dtype, big_endian) = Dtype::of_numpy(&descr)?;
+    let count = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
+    let length = count.and_then(|n| n.checked_mul(dtype.width()));
+    let length = length.filter(|&n| n < isize::MAX as usize).ok_or("the shape is too large")?;
     // The vector grows with what is there, not with what the header promises.
     let mut bytes = Vec::new();
     entry.take(length as u64 + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     if bytes.len() != length {
-        return Err(format!("{length} bytes are promised, there are {}", bytes.len()));
+        let more = if bytes.len() > length { "more" } else { &bytes.len().to_string() };
+        return Err(format!("{length} bytes are promised, there are {more}"));
     }
-    if big {
-        bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse);
+    if big_endian {
+        bytes.chunks_exact_mut(dtype.width()).for_each(<[u8]>::reverse);
     }
-    let numbers = Numbers::from_le_bytes(&bytes, width);
-    Ok(match (header.fortran_order, numbers) {
-        (false, numbers) => numbers,
-        (true, Numbers::F32(v)) => Numbers::F32(npy::from_fortran_order(&v, &header.sizes)),
-        (true, Numbers::F64(v)) => Numbers::F64(npy::from_fortran_order(&v, &header.sizes)),
-    })
+    let values = dtype.decode(&bytes).map_err(|e| too_large::<E>(e, &sizes, fortran_order))?;
+    Ok(if fortran_order { npy::from_fortran_order(&values, &sizes) } else { values })
 }
 
 pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
@@ -99,12 +129,12 @@ pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
 }
 
 fn add(zip: &mut ZipArchiveWriter<Vec<u8>>, weight: &Weight) -> Result<(), rawzip::Error> {
-    let descr = if matches!(weight.numbers, Numbers::F32(_)) { "<f4" } else { "<f8" };
+    let descr = if matches!(weight.values, Values::F32(_)) { "<f4" } else { "<f8" };
     let path = format!("{}.npy", weight.name);
     let (mut entry, config) = zip.new_file(path).start()?;
     let mut content = config.wrap(&mut entry);
     Header::write(descr, &weight.sizes, &mut content)?;
-    content.write_all(&weight.numbers.to_le_bytes())?;
+    content.write_all(&weight.values.to_le_bytes())?;
     let (_, sums) = content.finish()?;
     entry.finish(sums)?;
     Ok(())

@@ -7,8 +7,11 @@ use dfdx::{
 
 use super::{
     WeightFile, atomic,
-    file::{Array, Numbers},
-    npz, safetensors,
+    file::{Array, printable},
+    npz,
+    open::failed,
+    safetensors,
+    values::{self, Values, Weight},
 };
 use crate::{
     backend::{Backend, Element, numbers},
@@ -16,27 +19,30 @@ use crate::{
     parameters::{Parameter, Parameters, Visitor},
 };
 
-/// A parameter with its name and its numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Weight {
-    pub(crate) name: String,
-    pub(crate) sizes: Vec<usize>,
-    pub(crate) numbers: Numbers,
-}
+/// Formats of other programs, whose names a file of ours must not have.
+const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
 
 /// Keras's `save_weights` and `load_weights`.
 pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
-    /// Writes all parameters: as `.npz` if the path ends so, else as `.safetensors`.
+    /// Writes all parameters: as `.npz` if the path ends so, in whatever case, else as `.safetensors`.
+    ///
+    /// A file that is there keeps its mode, and a symbolic link stays one.
     ///
     /// # Errors
-    /// [`Error::File`]; then the file is as it was before.
+    /// [`Error::File`], also for a path that ends as a format does that is not written, such as `.h5`; then the
+    /// file is as it was before.
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let (path, weights) = (path.as_ref(), collect(self)?);
-        let bytes = match path.extension() {
-            Some(extension) if extension == "npz" => npz::write(&weights),
-            _ => safetensors::write(&weights),
+        let path = path.as_ref();
+        if let Some(other) = OTHERS.iter().find(|other| atomic::has_extension(path, other)) {
+            let message = format!("weights are written as .safetensors or .npz, not as .{other}");
+            return Err(failed(path, message));
+        }
+        let weights = collect(self)?;
+        let bytes = match atomic::has_extension(path, "npz") {
+            true => npz::write(&weights),
+            false => safetensors::write(&weights),
         };
-        atomic::write(path, &bytes.map_err(|e| atomic::failed(path, e))?)
+        atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
     }
 
     /// Reads all parameters from a `.npz` or `.safetensors`.
@@ -56,7 +62,7 @@ impl WeightFile {
     ///
     /// # Errors
     /// [`Error::Differences`] with all that is missing, too much or of another shape; [`Error::File`] for
-    /// numbers that cannot be read. Then the model is as it was before.
+    /// values that cannot be read. Then the model is as it was before.
     pub fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         mut self,
         model: &mut M,
@@ -95,21 +101,14 @@ pub(crate) fn shapes<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 
 /// A shape for a message; `None` where there is no array.
 fn shape(sizes: Option<&[usize]>) -> String {
-    match sizes {
-        None => "nothing".to_owned(),
-        Some([one]) => format!("({one},)"),
-        Some(sizes) => {
-            let list: Vec<String> = sizes.iter().map(usize::to_string).collect();
-            format!("({})", list.join(", "))
-        }
-    }
+    sizes.map_or_else(|| "nothing".to_owned(), values::shape)
 }
 
 /// Compares what a model wants with what is there.
 fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result<(), Error> {
     let mut differences = Vec::new();
     let differ = |place: &str, wanted: Option<&[usize]>, found: Option<&[usize]>| Difference {
-        place: place.to_owned(),
+        place: printable(place),
         expected: format!("the model has {}", shape(wanted)),
         found: format!("the file has {}", shape(found)),
     };
@@ -178,13 +177,13 @@ struct Collect(Walk<Weight>);
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
         let values = numbers(parameter.tensor).into_iter().map(E::as_f64);
-        let numbers = if size_of::<E>() == 4 {
-            Numbers::F32(values.map(|v| v as f32).collect())
+        let values = if size_of::<E>() == 4 {
+            Values::F32(values.map(|v| v as f32).collect())
         } else {
-            Numbers::F64(values.collect())
+            Values::F64(values.collect())
         };
         let name = self.0.name(parameter.name);
-        self.0.weights.push(Weight { name, sizes: sizes(parameter.tensor.shape()), numbers });
+        self.0.weights.push(Weight { name, sizes: sizes(parameter.tensor.shape()), values });
         Ok(())
     }
 

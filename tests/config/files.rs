@@ -129,11 +129,11 @@ fn everything_that_does_not_fit_is_told_and_nothing_is_loaded() {
     assert!(error.contains("1.kernel: the model has nothing, the file has (4, 2)"), "{error}");
     fs::remove_file(path).unwrap();
 
-    // Numbers of another kind are found only when they are read, behind some that fit.
+    // Values of another type are found only when they are read, behind some that fit.
     let bytes = [0_u8; 48];
     let views = [
         ("0.bias", TensorView::new(Dtype::F32, vec![4], &bytes[..16]).unwrap()),
-        ("0.kernel", TensorView::new(Dtype::I32, vec![3, 4], &bytes).unwrap()),
+        ("0.kernel", TensorView::new(Dtype::F8_E4M3, vec![3, 4], &bytes[..12]).unwrap()),
     ];
     let file = WeightFile::from_bytes(safetensors::serialize(views, None).unwrap()).unwrap();
     let mut net = build::<(Dense<3, 4, Relu>,)>(2);
@@ -141,7 +141,8 @@ fn everything_that_does_not_fit_is_told_and_nothing_is_loaded() {
     let error = file.load_into(&mut net).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the weight file: 0.kernel: numbers of the type I32 are not read"
+        "the weight file: 0.kernel: values of the type F8_E4M3 are not read; \
+         floats of 16, 32 and 64 bits, integers and booleans are"
     );
     assert_eq!(net.0.kernel.array(), before);
 }

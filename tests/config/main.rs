@@ -8,6 +8,7 @@ mod branches;
 mod case;
 mod dynamic;
 mod files;
+mod foreign;
 mod hostile;
 mod initializers;
 mod json;

@@ -98,7 +98,7 @@ impl<L: Parameters + fmt::Debug + Send + Sync> Dynamic for Own<L> {
         let weight = |weight: Weight| LayerWeight {
             name: format!("{prefix}{}", weight.name),
             sizes: weight.sizes,
-            values: weight.numbers.into_elements(),
+            values: weight.values.into_elements(),
         };
         self.weights = collect(&self.layer)?.into_iter().map(weight).collect();
         Ok(())
