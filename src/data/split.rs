@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::error::{Error, shortened};
+
 /// Where a text is split into tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +81,24 @@ impl Splitter {
                 text.chars().for_each(|c| f(c.encode_utf8(&mut bytes)));
             }
         }
+    }
+
+    /// Checks that a word is what a text can be split into.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub(crate) fn check_token(&self, word: &str) -> Result<(), Error> {
+        let (mut tokens, mut same) = (0, false);
+        self.each(word, |token| {
+            tokens += 1;
+            same = token == word;
+        });
+        if tokens == 1 && same {
+            return Ok(());
+        }
+        let (name, value) = ("the word", format!("`{}`", shortened(word)));
+        let expected = "it must be what a text is split into: mind letter case and punctuation";
+        Err(Error::Invalid { name, value, expected })
     }
 
     /// What stands between the tokens of a text.

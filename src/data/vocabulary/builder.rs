@@ -1,10 +1,7 @@
 use std::collections::HashMap;
 
 use super::Vocabulary;
-use crate::{
-    data::Splitter,
-    error::{Error, shortened},
-};
+use crate::{data::Splitter, error::Error};
 
 /// How a vocabulary is to be made.
 ///
@@ -95,11 +92,7 @@ impl VocabularyBuilder {
         words: impl IntoIterator<Item = T>,
     ) -> Result<Vocabulary, Error> {
         let words: Vec<String> = words.into_iter().map(Into::into).collect();
-        if let Some(word) = words.iter().find(|word| self.splitter.split(word) != [word.as_str()]) {
-            let (name, value) = ("the word", format!("`{}`", shortened(word)));
-            let expected = "it must be what a text is split into: mind letter case and punctuation";
-            return Err(Error::Invalid { name, value, expected });
-        }
+        words.iter().try_for_each(|word| self.splitter.check_token(word))?;
         let vocabulary = Vocabulary::new(self.splitter, self.unknown, words)?;
         if vocabulary.size() > self.max_size {
             let (expected, found) = (self.max_size, vocabulary.size());

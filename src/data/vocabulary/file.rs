@@ -1,9 +1,13 @@
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::Vocabulary;
-use crate::{data::Splitter, error::Error, io};
+use crate::{
+    data::Splitter,
+    error::Error,
+    io::{self, Kind},
+};
 
 /// What a saved vocabulary looks like.
 #[derive(Serialize, Deserialize)]
@@ -17,12 +21,15 @@ struct Saved<W> {
 
 /// The form that is written.
 const VERSION: u32 = 1;
+/// The longest file that is read, in bytes: for a hundred million words.
+const LIMIT: u64 = 1 << 30;
 
 impl Vocabulary {
     /// Writes the vocabulary as JSON. The file is whole or not there.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`]; [`Error::Invalid`] for a word that no text is split into, as files of word vectors have: it
+    /// would not be read back.
     ///
     /// ```
     /// use kerata::data::Vocabulary;
@@ -38,25 +45,35 @@ impl Vocabulary {
         let path = path.as_ref();
         let mut words = self.tokens.iter();
         let unknown = if self.unknown { words.next().cloned() } else { None };
+        words.clone().try_for_each(|word| self.splitter.check_token(word))?;
         let (splitter, words) = (self.splitter, words.collect());
         let saved: Saved<&String> = Saved { kerata_vocabulary: VERSION, splitter, unknown, words };
         io::write_with(path, |file| Ok(serde_json::to_writer_pretty(file, &saved)?))
     }
 
-    /// Reads what [`save`](Vocabulary::save) wrote.
+    /// Reads what [`save`](Vocabulary::save) wrote, from a regular file.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that cannot be read or is no such JSON, [`Error::Invalid`] for a word that
-    /// occurs twice.
+    /// [`Error::File`] for a file that cannot be read or is no such JSON, and for what
+    /// [`list`](super::VocabularyBuilder::list) refuses: a word that is empty, that occurs twice, or that no text is
+    /// split into.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|e| io::failed(path, e))?;
-        let saved: Saved<String> =
-            serde_json::from_slice(&bytes).map_err(|e| io::failed(path, e))?;
+        let refuse = io::refuse_all_but(&[Kind::Json], "a vocabulary in JSON");
+        let bytes = io::read(path, LIMIT, refuse)?;
+        let json = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        let saved: Saved<String> = serde_json::from_slice(json).map_err(|e| io::failed(path, e))?;
         if saved.kerata_vocabulary != VERSION {
             let message = format!("the form {} is not known", saved.kerata_vocabulary);
             return Err(io::failed(path, message));
         }
-        Self::new(saved.splitter, saved.unknown, saved.words)
+        let words = saved.words.iter();
+        let checked = words.enumerate().try_for_each(|(i, word)| {
+            let checked = saved.splitter.check_token(word);
+            checked.map_err(|e| io::failed(path, format!("word {}: {e}", i + 1)))
+        });
+        checked?;
+        let vocabulary = Self::new(saved.splitter, saved.unknown, saved.words);
+        vocabulary.map_err(|e| io::failed(path, e))
     }
 }
