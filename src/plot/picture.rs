@@ -9,7 +9,10 @@ use plotters::{
 };
 
 use super::text::FAMILY;
-use crate::{error::Error, io::write_with};
+use crate::{
+    error::Error,
+    io::{has_extension, write_with},
+};
 
 /// A place in a picture, in pixels from the left and the top.
 pub(super) type Point = (f64, f64);
@@ -114,15 +117,15 @@ impl Picture {
         Ok(bytes)
     }
 
-    /// Writes the picture: as SVG or PNG, as the path ends. The file is whole or not there.
+    /// Writes the picture: as SVG or PNG, as the path ends, in whatever case. The file is whole or not there.
     ///
     /// # Errors
     /// [`Error::Invalid`] for another ending, [`Error::File`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let bytes = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("svg") => self.svg()?.into_bytes(),
-            Some("png") => self.png()?,
+        let bytes = match path {
+            path if has_extension(path, "svg") => self.svg()?.into_bytes(),
+            path if has_extension(path, "png") => self.png()?,
             _ => {
                 let (name, value) = ("the path of the picture", path.display().to_string());
                 return Err(Error::Invalid {
