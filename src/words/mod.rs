@@ -9,12 +9,16 @@ mod lines;
 mod pca;
 mod read;
 mod search;
+mod source;
+mod width;
 mod write;
 
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Oddity};
 pub use pca::Projection;
 pub use read::{load_vectors, read_vectors};
 pub use search::Nearest;
+
+use std::sync::Arc;
 
 use crate::{
     backend::{Backend, Element, numbers},
@@ -48,7 +52,7 @@ use crate::{
 /// assert_eq!(error, "the rows of an embedding for this vocabulary: expected 5, found 6");
 /// # Ok::<(), kerata::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct WordVectors {
     vocabulary: Vocabulary,
     width: usize,
@@ -56,6 +60,21 @@ pub struct WordVectors {
     table: Vec<f32>,
     /// The length of each row.
     lengths: Vec<f32>,
+    /// How they were read, if from a file.
+    coverage: Option<Arc<Coverage>>,
+}
+
+/// Wherever they come from.
+impl PartialEq for WordVectors {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.vocabulary, self.width, &self.table)
+            == (&other.vocabulary, other.width, &other.table)
+    }
+}
+
+/// The Euclidean length of a vector.
+fn length(row: &[f32]) -> f32 {
+    row.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt() as f32
 }
 
 impl WordVectors {
@@ -79,18 +98,15 @@ impl WordVectors {
         width: usize,
         table: Vec<f32>,
     ) -> Result<Self, Error> {
-        let length = |id: usize| {
-            let row = &table[id * width..(id + 1) * width];
-            let sum: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-            let length = sum.sqrt() as f32;
-            if length.is_finite() {
-                return Ok(length);
+        let checked = |id: usize| match length(&table[id * width..(id + 1) * width]) {
+            length if length.is_finite() => Ok(length),
+            length => {
+                let what = "the length of the vector with the id";
+                Err(Error::NonFinite { what, index: id, value: length.into() })
             }
-            let what = "the length of the vector with the id";
-            Err(Error::NonFinite { what, index: id, value: sum.sqrt() })
         };
-        let lengths = (0..vocabulary.size()).map(length).collect::<Result<_, _>>()?;
-        Ok(Self { vocabulary, width, table, lengths })
+        let lengths = (0..vocabulary.size()).map(checked).collect::<Result<_, _>>()?;
+        Ok(Self { vocabulary, width, table, lengths, coverage: None })
     }
 
     /// The words.
@@ -98,7 +114,7 @@ impl WordVectors {
         &self.vocabulary
     }
 
-    /// How many numbers a vector has.
+    /// How many values a vector has.
     pub fn width(&self) -> usize {
         self.width
     }

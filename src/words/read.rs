@@ -8,26 +8,28 @@ use std::{
 use dfdx::shapes::Const;
 use indexmap::IndexSet;
 
-use super::{Coverage, WordVectors, lines::Lines};
+use super::{Coverage, Oddity, WordVectors, length, lines::Lines};
 use crate::{
     backend::{Backend, Element, numbers},
     data::{Split, Splitter, Vocabulary},
     error::{Error, OrDevice},
-    io::failed,
+    io,
     layers::{Embedding, MaskIds},
 };
 
 /// Loads the vectors of a file into the rows of their words: word2vec's text form, GloVe's, or fastText's
-/// `.vec`.
+/// `.vec`, each also compressed by gzip.
 ///
 /// Words are compared letter by letter. A row whose word the file does not have stays as it is, and so does row 0,
 /// padding. The report says which those are. Of a word that is there twice, as in some files of GloVe, the first
-/// vector is taken. On an error the embedding is as it was before.
+/// vector is taken. Lines without a word, and words that are no UTF-8, are passed over and counted. On an error
+/// the embedding is as it was before.
 ///
 /// # Errors
 /// [`Error::Mismatch`] if the embedding has another size than the vocabulary, [`Error::File`] for a file that
-/// cannot be opened, [`Error::Line`] with the line for what is wrong in it: vectors of another length, a number that is
-/// none or not finite, an end too early.
+/// cannot be opened or is something else, [`Error::Line`] with the line for what is wrong in it: vectors of another
+/// length, a number that is none or not finite, an end too early. Only a regular file is opened; what comes from a
+/// pipe is read by [`read_vectors`].
 ///
 /// ```
 /// use kerata::{Cpu, Embedding, data::Vocabulary, words::load_vectors};
@@ -53,7 +55,7 @@ pub fn load_vectors<const V: usize, const N: usize, M: MaskIds, E: Element, D: B
     fill(embedding, vocabulary, file, path)
 }
 
-/// [`load_vectors`] from anything that can be read, such as a file that is being unpacked.
+/// [`load_vectors`] from anything that can be read, such as a pipe.
 ///
 /// # Errors
 /// Those of [`load_vectors`].
@@ -69,7 +71,7 @@ pub fn read_vectors<const V: usize, const N: usize, M: MaskIds, E: Element, D: B
 const UNNAMED: &str = "the word vectors";
 
 fn open(path: &Path) -> Result<(BufReader<File>, String), Error> {
-    let file = File::open(path).map_err(|e| failed(path, e))?;
+    let file = io::open(path)?;
     Ok((BufReader::with_capacity(1 << 16, file), path.display().to_string()))
 }
 
@@ -80,22 +82,30 @@ fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
     path: String,
 ) -> Result<Coverage, Error> {
     vocabulary.check_size(V)?;
-    let mut lines = Lines::open(from, path)?;
-    if lines.width != N {
-        return Err(Error::mismatch("the numbers of a vector", N, lines.width));
-    }
+    let mut lines = Lines::open(from, path, Some(N))?;
+    lines.check_width(N)?;
     let mut table = numbers(&embedding.embeddings);
     let mut row = Vec::with_capacity(N);
     let mut found = vec![false; V];
-    let (mut repeated, mut not_utf8) = (0, 0);
+    let mut coverage = Coverage { words: V - 1, ..Coverage::default() };
     while let Some(line) = lines.next()? {
-        let Cow::Borrowed(word) = line.word else {
-            not_utf8 += 1;
-            continue;
+        let word = match &line.word {
+            Cow::Borrowed("") => {
+                coverage.note(line.number, Oddity::Blank);
+                continue;
+            }
+            Cow::Borrowed(word) => *word,
+            Cow::Owned(_) => {
+                coverage.note(line.number, Oddity::NotUtf8);
+                continue;
+            }
         };
+        if line.numeric_end {
+            coverage.note(line.number, Oddity::NumericEnd);
+        }
         let Some(id) = vocabulary.id(word) else { continue };
         if std::mem::replace(&mut found[id], true) {
-            repeated += 1;
+            coverage.note(line.number, Oddity::Repeated);
             continue;
         }
         row.clear();
@@ -104,22 +114,28 @@ fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
     }
     let dev = embedding.embeddings.device();
     embedding.embeddings = dev.try_tensor_from_vec(table, (Const, Const)).or_device()?;
-    let missing: Vec<String> =
+    coverage.missing =
         vocabulary.iter().filter(|(id, _)| !found[*id]).map(|(_, w)| w.to_owned()).collect();
-    let (words, vectors) = (V - 1, lines.vectors);
-    Ok(Coverage { words, found: words - missing.len(), missing, vectors, repeated, not_utf8 })
+    coverage.found = coverage.words - coverage.missing.len();
+    coverage.vectors = lines.vectors;
+    Ok(coverage)
 }
+
+/// So many values are kept in memory: 8 GiB, three times those of the largest files that are shared.
+const MAX_VALUES: usize = 1 << 31;
 
 impl WordVectors {
     /// Reads all vectors of a file, with the words of the file as the vocabulary: word2vec's text form, GloVe's,
-    /// or fastText's `.vec`. The row of padding is zeros. Of a word that is there twice, the first vector is taken;
-    /// bytes that are not UTF-8 become `\u{fffd}`.
+    /// or fastText's `.vec`, each also compressed by gzip. The row of padding is zeros. Of a word that is there
+    /// twice, the first vector is taken; bytes that are not UTF-8 become `\u{fffd}`; lines without a word are passed
+    /// over. [`coverage`](WordVectors::coverage) has counted them.
     ///
     /// # Errors
-    /// [`Error::File`] for a file that cannot be opened, [`Error::Line`] with the line for what is wrong in it.
+    /// [`Error::File`] for a file that cannot be opened or is something else, [`Error::Line`] with the line for what
+    /// is wrong in it, or where there are more than 2^31 values.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let (file, path) = open(path.as_ref())?;
-        Self::from_lines(Lines::open(file, path)?)
+        Self::from_lines(Lines::open(file, path, None)?)
     }
 
     /// [`load`](WordVectors::load) from anything that can be read.
@@ -137,19 +153,60 @@ impl WordVectors {
     /// # Ok::<(), kerata::Error>(())
     /// ```
     pub fn read(from: impl BufRead) -> Result<Self, Error> {
-        Self::from_lines(Lines::open(from, UNNAMED.to_owned())?)
+        Self::from_lines(Lines::open(from, UNNAMED.to_owned(), None)?)
     }
 
-    fn from_lines(mut lines: Lines<impl BufRead>) -> Result<Self, Error> {
+    /// How the file was read, what in it was odd and where, if they come from a file.
+    ///
+    /// ```
+    /// use kerata::words::{Oddity, WordVectors};
+    ///
+    /// let vectors = WordVectors::read("king 1 0\n 2 3\narea 51 1 1\nking 0 1\n".as_bytes())?;
+    /// assert_eq!(vectors.get("area 51"), Some([1.0, 1.0].as_slice()));
+    /// let coverage = vectors.coverage().unwrap();
+    /// assert_eq!((coverage.vectors, coverage.found, coverage.blank), (4, 2, 1));
+    /// let lines = [(2, Oddity::Blank), (3, Oddity::NumericEnd), (4, Oddity::Repeated)];
+    /// assert_eq!(coverage.odd_lines, lines);
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn coverage(&self) -> Option<&Coverage> {
+        self.coverage.as_deref()
+    }
+
+    fn from_lines(mut lines: Lines<'_>) -> Result<Self, Error> {
         let width = lines.width;
         let (mut words, mut table) = (IndexSet::new(), vec![0.0_f32; width]);
+        let mut coverage = Coverage::default();
         while let Some(line) = lines.next()? {
-            if words.insert(line.word.to_string()) {
-                line.parse(&mut table)?;
+            let odd = matches!(line.word, Cow::Owned(_));
+            if line.word.is_empty() {
+                coverage.note(line.number, Oddity::Blank);
+                continue;
+            }
+            if odd {
+                coverage.note(line.number, Oddity::NotUtf8);
+            }
+            if line.numeric_end {
+                coverage.note(line.number, Oddity::NumericEnd);
+            }
+            if !words.insert(line.word.to_string()) {
+                coverage.note(line.number, if odd { Oddity::Collided } else { Oddity::Repeated });
+                continue;
+            }
+            if table.len() > MAX_VALUES || table.try_reserve(width).is_err() {
+                let values = table.len();
+                return Err(line.failed(format!("no memory for more than {values} values")));
+            }
+            line.parse(&mut table)?;
+            if !length(&table[table.len() - width..]).is_finite() {
+                return Err(line.failed("the length of the vector is not finite".to_owned()));
             }
         }
+        (coverage.words, coverage.found) = (words.len(), words.len());
+        coverage.vectors = lines.vectors;
         let splitter =
             Splitter { split: Split::Whitespace, lower: false, strip_punctuation: false };
-        Self::from_table(Vocabulary::from_set(splitter, words), width, table)
+        let vectors = Self::from_table(Vocabulary::from_set(splitter, words), width, table)?;
+        Ok(Self { coverage: Some(coverage.into()), ..vectors })
     }
 }

@@ -3,16 +3,18 @@ use std::{
     path::Path,
 };
 
+use flate2::{Compression, write::GzEncoder};
+
 use super::WordVectors;
 use crate::{
     error::{Error, shortened},
-    io::write_with,
+    io::{has_extension, write_with},
 };
 
 impl WordVectors {
     /// Writes all words and vectors in word2vec's text form, which gensim, fastText and [`load`](WordVectors::load)
-    /// read. The numbers are as short as they can be while they are read back as the same. The file is whole or not
-    /// there.
+    /// read; compressed if the path ends in `.gz`. The values are as short as they can be while they are read back as
+    /// the same. The file is whole or not there.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a word with white space in it, as a space in a vocabulary of characters: it could not
@@ -33,13 +35,23 @@ impl WordVectors {
             let (name, value) = ("the word", format!("{:?}", shortened(word)));
             return Err(Error::Invalid { name, value, expected: "it must not hold white space" });
         }
-        write_with(path.as_ref(), |file| {
-            writeln!(file, "{} {}", self.iter().len(), self.width)?;
-            self.iter().try_for_each(|(word, row)| {
-                write!(file, "{word}")?;
-                row.iter().try_for_each(|x| write!(file, " {x}"))?;
-                writeln!(file)
-            })
+        let path = path.as_ref();
+        write_with(path, |file| match has_extension(path, "gz") {
+            true => {
+                let mut packed = GzEncoder::new(file, Compression::default());
+                self.write_word2vec(&mut packed)?;
+                packed.finish().map(|_| ())
+            }
+            false => self.write_word2vec(file),
+        })
+    }
+
+    fn write_word2vec(&self, to: &mut impl Write) -> io::Result<()> {
+        writeln!(to, "{} {}", self.iter().len(), self.width)?;
+        self.iter().try_for_each(|(word, row)| {
+            write!(to, "{word}")?;
+            row.iter().try_for_each(|x| write!(to, " {x}"))?;
+            writeln!(to)
         })
     }
 

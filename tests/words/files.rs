@@ -59,7 +59,7 @@ fn the_forms_of_other_programs() {
     let all = WordVectors::read(text.as_bytes()).unwrap();
     assert_eq!(all.get("\u{2028}"), Some([4.0, 5.0, 6.0].as_slice()));
     let bytes = b"4 3\n\xff\xfe 1 2 3\nking 1 2 3\n\xc3 1 2 3\nqueen 1 2 3\n";
-    let text = "2 of 3 words found (66.7 %) among 4 vectors, 2 of them without a readable word";
+    let text = "2 of 3 words found (66.7 %) among 4 vectors, 2 of them without a readable word (lines 2, 4)";
     assert_eq!(read(bytes).unwrap().to_string(), text);
     let all = WordVectors::read(&bytes[..]).unwrap();
     let words: Vec<&str> = all.iter().map(|(word, _)| word).collect();
@@ -73,7 +73,8 @@ fn words_that_are_there_twice() {
     let mut table = embedding();
     let coverage = read_vectors(&mut table, &vocabulary(), text.as_bytes()).unwrap();
     assert_eq!(table.embeddings.array()[3], [1.0, 2.0, 3.0]);
-    let said = "1 of 3 words found (33.3 %) among 4 vectors, 1 of them for words that had one";
+    let said =
+        "1 of 3 words found (33.3 %) among 4 vectors, 1 of them for words that had one (line 4)";
     assert_eq!(coverage.to_string(), said);
     let all = WordVectors::read(text.as_bytes()).unwrap();
     assert_eq!((all.iter().len(), all.get("king")), (2, Some([1.0, 2.0, 3.0].as_slice())));
@@ -82,23 +83,33 @@ fn words_that_are_there_twice() {
 #[test]
 fn broken_files() {
     let says = |text: &str, message: &str| says(read(text), message);
-    says("", "the file of word vectors is empty");
-    says("\n \r\n", "the file of word vectors is empty");
-    says("king\n", "the word vectors, line 1: a vector of 0 numbers");
-    says("4 0\n", "the word vectors, line 1: a vector of 0 numbers");
-    says("4 99999999\n", "the word vectors, line 1: a vector of 99999999 numbers");
-    says("king 1 2\n", "the numbers of a vector: expected 3, found 2");
-    says("9 300\nking 1 2 3\n", "the numbers of a vector: expected 3, found 300");
-    says("the 1 2 3\nking 1 2\n", "the word vectors, line 2: it must be a word and 3 numbers");
-    says("the 1 2 3\n1 2\n", "the word vectors, line 2: 2 numbers, not 3");
-    says("the 1 2 3\nof 1 2 3 4\n", "the word vectors, line 2: 4 numbers, not 3");
+    says(
+        "",
+        "the word vectors: this is an empty file, not text with word vectors: what should have written it may have failed",
+    );
+    says("\n \r\n", "the word vectors: there are no word vectors in it");
+    says("king\n", "the word vectors, line 1: a vector of 0 values");
+    says("\nking\n", "the word vectors, line 2: a vector of 0 values");
+    says("4 0\n", "the word vectors, line 1: a vector of 0 values");
+    says("4 99999999\n", "the word vectors, line 1: a vector of 99999999 values");
+    let text = "the word vectors, line 1: vectors of 2 values; the embedding has 3";
+    says("king 1 2\n", text);
+    says("9 300\nking 1 2 3\n", &text.replace("of 2", "of 300"));
+    says("\n9 300\nking 1 2 3\n", &text.replace("1: vectors of 2", "2: vectors of 300"));
+    says("the 1 2 3\nking 1 2\n", "the word vectors, line 2: it must be a word and 3 values");
+    says("the 1 2 3\n1 2\n", "the word vectors, line 2: 2 values, not 3");
     says("2 3\nking 1 2 x\n", "the word vectors, line 2: `x` is no number");
     says("2 3\nking 1 NaN 3\n", "the word vectors, line 2: `NaN` is not finite");
     says("2 3\nking 1 -inf 3\n", "the word vectors, line 2: `-inf` is not finite");
     says("2 3\nking 1 1e39 3\n", "the word vectors, line 2: `1e39` is not finite");
-    let text = "the word vectors, line 2: the end, after 1 vectors; line 1 says 9";
+    let text = "the word vectors, line 2: the end, after 1 vector; line 1 says 9";
     says("9 3\nking 1 2 3\n", text);
-    says("0 3\nking 1 2 3\n", "the word vectors, line 2: the end, after 1 vectors; line 1 says 0");
+    says("0 3\nking 1 2 3\n", "the word vectors, line 2: the end, after 1 vector; line 1 says 0");
+    let text =
+        "the word vectors, line 1: it says vectors of 2 values; the lines that follow have 3";
+    says("3 2\na 1 2 3\nb 1 2 3\nc 1 2 3\n", text);
+    let long = WordVectors::read("a 1 2\nb 3e38 3e38\n".as_bytes());
+    crate::says(long, "the word vectors, line 2: the length of the vector is not finite");
     let text = "the word vectors, line 2: it is longer than 4288 bytes";
     says(&format!("the 1 2 3\n{} 1 2 3\n", "x".repeat(1 << 20)), text);
     let text = "the word vectors, line 1: it is longer than 1048576 bytes";

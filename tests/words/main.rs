@@ -6,6 +6,7 @@
 #[path = "../keras/case.rs"]
 mod case;
 mod files;
+mod odd;
 mod one_hot;
 mod vectors;
 mod vocabulary;
