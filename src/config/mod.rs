@@ -25,6 +25,7 @@
 mod custom;
 mod dynamic;
 mod fields;
+mod file;
 mod graph;
 mod initializer;
 mod json;

@@ -145,8 +145,8 @@ fn format(start: &[u8]) -> Result<Format, String> {
     const WANTED: &str = "a weight file (`.safetensors` or `.npz`)";
     match Kind::of(start) {
         Some(Kind::Safetensors) => Ok(Format::Safetensors),
-        // What is in an archive is known when it is open.
-        Some(Kind::Npz | Kind::Zip | Kind::Keras | Kind::Torch) => Ok(Format::Npz),
+        // What else is in an archive is known when it is open.
+        Some(Kind::Npz | Kind::Zip) => Ok(Format::Npz),
         Some(kind) => Err(kind.refusal(WANTED)),
         None => Err(kind::unknown(start, WANTED)),
     }

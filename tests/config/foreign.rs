@@ -8,7 +8,7 @@ use std::{
 };
 
 use flate2::{Compression, write::DeflateEncoder};
-use kerata::{Cpu, Dense, Error, io::WeightFile, prelude::*};
+use kerata::{Cpu, Dense, Error, config::Config, io::WeightFile, prelude::*};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
 type Net = (Dense<3, 2>,);
@@ -81,10 +81,7 @@ fn a_foreign_file_is_named() {
     let binary = "gensim writes it as text, `save_word2vec_format(path, binary=False)`";
     for (name, text) in [
         ("foreign.h5", format!("this is an HDF5 file (`.h5`), {WANTED}: {EXPORT}")),
-        (
-            "foreign.keras",
-            format!("this is a `.keras` archive, not an archive of arrays (`.npz`): {EXPORT}"),
-        ),
+        ("foreign.keras", format!("this is a `.keras` archive, {WANTED}: {EXPORT}")),
         ("foreign_html.npz", format!("this is a web page (HTML), {WANTED}: {web}")),
         (
             "foreign_single.npy",
@@ -118,8 +115,28 @@ fn a_foreign_file_is_named() {
         let error = refused(bytes.to_vec());
         assert!(error.starts_with(&format!("the weight file: this is {name}")), "{error}");
     }
-    let torch = stored(&[]);
-    assert!(WeightFile::from_bytes(torch).unwrap().arrays().is_empty());
+    // An archive is known by any of its files; an empty one holds no weights, as a model can.
+    let member = |names: &[&str]| {
+        let mut zip = ZipArchiveWriter::new(Vec::new());
+        for name in names {
+            let (mut entry, config) = zip.new_file(name).start().unwrap();
+            let mut content = config.wrap(&mut entry);
+            content.write_all(b"content").unwrap();
+            let (_, sums) = content.finish().unwrap();
+            entry.finish(sums).unwrap();
+        }
+        zip.finish().unwrap()
+    };
+    for (names, name) in [
+        (&["archive/data.pkl", "archive/version"][..], "a checkpoint of PyTorch"),
+        (&["archive/version", "archive/data.pkl"], "a checkpoint of PyTorch"),
+        (&["readme", "model.weights.h5"], "a `.keras` archive"),
+        (&["readme"], "a zip archive"),
+    ] {
+        let error = refused(member(names));
+        assert!(error.starts_with(&format!("the weight file: this is {name}, not ")), "{error}");
+    }
+    assert!(WeightFile::from_bytes(member(&[])).unwrap().arrays().is_empty());
     let error = refused(vec![0; 1 << 20]);
     assert!(
         error.ends_with("it begins with the bytes 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00")
@@ -311,6 +328,31 @@ fn every_cut_is_an_error() {
             assert!(loaded.is_err(), "{name} at {end}");
         }
     }
+}
+
+#[test]
+fn configs_are_read_from_files_of_their_kind() {
+    let path = std::env::temp_dir().join(format!("kerata-config-{}.json", std::process::id()));
+    let says = |bytes: &[u8], text: &str| {
+        fs::write(&path, bytes).unwrap();
+        let error = Config::load(&path).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: {text}", path.display()));
+    };
+    fs::write(&path, "\u{feff}{\"class_name\": \"Dense\", \"config\": {\"units\": 2}}").unwrap();
+    assert_eq!(Config::load(&path).unwrap().class_name, "Dense");
+    let keras = fs::read(case("foreign.keras")).unwrap();
+    const EXPORT: &str = "load it in Python, and write its arrays with `numpy.savez`";
+    says(&keras, &format!("this is a `.keras` archive, not a config in JSON: {EXPORT}"));
+    let failed = "what should have written it may have failed";
+    says(b"", &format!("this is an empty file, not a config in JSON: {failed}"));
+    let utf16: Vec<u8> = "{\"a\": 1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let convert = "convert it, `iconv -f UTF-16 -t UTF-8`";
+    says(&utf16, &format!("this is text in UTF-16, not a config in JSON: {convert}"));
+    says(&vec![b' '; (16 << 20) + 1], "more than 16777216 bytes are not read");
+    says(b"{\"\xff\"", "invalid utf-8 sequence of 1 bytes from index 2");
+    fs::remove_file(path).unwrap();
+    #[cfg(target_os = "linux")]
+    assert!(Config::load("/dev/zero").unwrap_err().to_string().contains("this is a device"));
 }
 
 #[test]
