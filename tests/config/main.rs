@@ -11,4 +11,3 @@ mod files;
 mod hostile;
 mod initializers;
 mod json;
-mod models;
