@@ -12,4 +12,3 @@ mod foreign;
 mod hostile;
 mod initializers;
 mod json;
-mod models;

@@ -12,7 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 /// The release of Keras that computed the cases.
-const KERAS: &str = "keras-3.15.1";
+pub(crate) const KERAS: &str = "keras-3.15.1";
 
 /// Says loudly that something is not tested: past the capture of the test runner.
 pub(crate) fn skipped(what: &str) {
@@ -45,18 +45,8 @@ enum Numbers {
 }
 
 impl Case {
-    /// Whether all cases are here, not only those of this repository.
-    pub(crate) fn all_are_here() -> bool {
-        folders()[1].is_dir()
-    }
-
-    /// The names of all cases that are here, in order. Says loudly if these are not all that there are.
+    /// The names of all cases that are here, in order.
     pub(crate) fn names() -> Vec<String> {
-        if !Self::all_are_here() {
-            skipped(
-                "the reference cases beyond those of this repository are not here; set KERATA_CASES",
-            );
-        }
         let read = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten();
         let cases = folders().into_iter().flat_map(read).map(|entry| entry.unwrap());
         let cases = cases.filter(|entry| entry.path().join("case.json").is_file());
@@ -64,14 +54,18 @@ impl Case {
         names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Reads a case, from this repository or else from where all of them are. `None`, said loudly, where
-    /// they are absent.
+    /// Reads a case, as [`find`](Self::find) does, and says loudly if it is not here.
     pub(crate) fn open(name: &str) -> Option<Case> {
-        let Some(folder) = places(name).into_iter().find(|place| place.join("case.json").is_file())
-        else {
+        let case = Self::find(name);
+        if case.is_none() {
             skipped(&format!("the reference case `{name}` is not here; set KERATA_CASES"));
-            return None;
-        };
+        }
+        case
+    }
+
+    /// Reads a case, from this repository or else from where all of them are; `None` where it is absent.
+    pub(crate) fn find(name: &str) -> Option<Case> {
+        let folder = places(name).into_iter().find(|place| place.join("case.json").is_file())?;
         let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
         let json = serde_json::from_slice(&read("case.json")).unwrap();
         // A case of words and scalars only has no tensors.
@@ -111,6 +105,11 @@ impl Case {
 
     pub(crate) fn has(&self, tensor: &str) -> bool {
         self.tensors.contains_key(tensor)
+    }
+
+    /// Whether there is a tensor of the group: `grad.0.dense.kernel` for `grad`.
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        self.tensors.keys().any(|name| name.split('.').next() == Some(group))
     }
 
     fn numbers(&self, tensor: &str) -> &Numbers {
@@ -219,14 +218,12 @@ impl Case {
 
     /// The name that Keras has for a weight of the layer with the number `layer`, if it has that weight.
     fn keras_name(&self, layer: usize, weight: &str) -> Option<String> {
-        let order = self.json["weight_order"].as_array().unwrap();
-        let fits = |name: &&str| {
-            name.starts_with(&format!("{layer}.")) && name.ends_with(&format!(".{weight}"))
-        };
-        let name = order.iter().filter_map(Value::as_str).find(fits);
+        let (start, end) = (format!("{layer}."), format!(".{weight}"));
+        let fits = |name: &&String| name.starts_with(&start) && name.ends_with(&end);
+        let name = self.tensors.keys().find(fits);
         // Only a bias may be missing: it is 0 then.
         assert!(name.is_some() || weight == "bias", "{}: no {layer}.*.{weight}", self.name);
-        name.map(str::to_owned)
+        name.cloned()
     }
 }
 

@@ -14,8 +14,11 @@ use kerata::{
 
 use crate::{
     case::Case,
-    models::{Comparable, FromCase, cases, none},
+    harness::{Test, tests},
+    models::{self, Comparable, FromCase, cases, forward, none},
+    report::Report,
     training::check_steps,
+    variants::{OUTPUT, TRAINING},
 };
 
 type Words<const L: usize> = Ids<(Batch, Const<L>)>;
@@ -77,33 +80,29 @@ cases! {
 }
 
 /// Row-major, channels fastest.
-#[test]
-fn flatten_24_24_32() {
-    let Some(case) = Case::open("flatten_24_24_32") else { return };
-    let x: Tensor<Pictures<24, 24, 32>, f32, Cpu> = <Pictures<24, 24, 32>>::read(&case, "input");
+fn flatten_24_24_32(case: &Case, report: &mut Report) {
+    let x: Tensor<Pictures<24, 24, 32>, f32, Cpu> = <Pictures<24, 24, 32>>::read(case, "input");
     case.assert_tensor("forward", "output", &Flatten::<18432>.forward(x).unwrap().as_vec());
+    report.typed(OUTPUT);
 }
 
 /// Forward, loss, gradients and moving statistics of the training pass.
-fn training<In, Y, M>(name: &str, change: impl FnOnce(&mut M))
+fn training<In, Y, M>(case: &Case, report: &mut Report, change: impl FnOnce(&mut M))
 where
     In: FromCase,
     Y: FromCase,
     M: Layer<In, Out: Comparable + Prediction> + Build + Parameters,
     MeanSquaredError: Loss<M::Out, Y>,
 {
-    let Some(case) = Case::open(name) else { return };
     let mut model = M::build(&Cpu::default()).unwrap();
     change(&mut model);
     case.load(&mut model);
-    let input = In::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(
-        In::read(&case, "input"),
-        OwnedTape::default(),
-    );
+    let input = In::read(case, "input");
+    let input = In::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(input, OwnedTape::default());
     let (output, tape) = M::Out::split_tape(model.call_mut(input).unwrap());
     case.assert_tensor("forward", "output", &M::Out::values(&output));
     let output = M::Out::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(output, tape);
-    let target = Y::read(&case, "target");
+    let target = Y::read(case, "target");
     let loss = Loss::<M::Out, Y>::mean(&MeanSquaredError, output, &target, &Unweighted).unwrap();
     case.assert_tensor("loss", "loss", &[loss.array()]);
     for (name, gradient) in case.gradients(&model, &mut loss.backward()) {
@@ -118,53 +117,64 @@ where
             case.assert_tensor("forward", &tensor, &weights);
         }
     }
+    report.typed(TRAINING);
 }
 
-#[test]
-fn batchnorm_training_forward() {
-    training::<Vectors<4>, Vectors<2>, Norms>("batchnorm_training_forward", |_| ());
+fn batchnorm_training_forward(case: &Case, report: &mut Report) {
+    training::<Vectors<4>, Vectors<2>, Norms>(case, report, |_| ());
 }
 
-#[test]
-fn batchnorm_conv_training() {
+fn batchnorm_conv_training(case: &Case, report: &mut Report) {
     type Net =
         (Conv2d<2, 3, 2, 2, Linear, Valid, 1, 1, NoBias>, BatchNorm<3>, Flatten<27>, Dense<27, 2>);
-    training::<Pictures<4, 4, 2>, Vectors<2>, Net>("batchnorm_conv_training", |_| ());
+    training::<Pictures<4, 4, 2>, Vectors<2>, Net>(case, report, |_| ());
 }
 
-#[test]
-fn batchnorm_masked_training() {
+fn batchnorm_masked_training(case: &Case, report: &mut Report) {
     type Net = (Embedding<6, 4, MaskZero>, BatchNorm<4>, TimeDistributed<Dense<4, 2>>);
-    training::<Words<5>, Rows<5, 2>, Net>("batchnorm_masked_training", |net| {
+    training::<Words<5>, Rows<5, 2>, Net>(case, report, |net| {
         net.1.momentum = 0.9;
     });
 }
 
-#[test]
-fn conv_train_5_steps() {
+fn conv_train_5_steps(case: &Case, report: &mut Report) {
+    type Input = Pictures<8, 7, 3>;
     let loss = SparseCategoricalCrossentropy::default();
-    check_steps::<Pictures<8, 7, 3>, Ids<(Batch,)>, Network, _>(
-        "conv_train_5_steps",
-        loss,
-        Adam::new(0.005),
-    );
+    models::check::<Input, Ids<(Batch,)>, Network, _, _>(case, report, &loss, none);
+    check_steps::<Input, Ids<(Batch,)>, Network, _>(case, report, &loss, Adam::new(0.005));
 }
 
-#[test]
-fn layernorm_train_5_steps() {
-    check_steps::<Vectors<4>, Vectors<2>, LayerNorms, _>(
-        "layernorm_train_5_steps",
-        MeanSquaredError,
-        Adam::new(0.01),
-    );
+fn layernorm_train_5_steps(case: &Case, report: &mut Report) {
+    let loss = MeanSquaredError;
+    models::check::<Vectors<4>, Vectors<2>, LayerNorms, _, _>(case, report, &loss, none);
+    check_steps::<Vectors<4>, Vectors<2>, LayerNorms, _>(case, report, &loss, Adam::new(0.01));
 }
 
 /// The bias that the first layer has here, and not there, has no gradient in front of a batch norm.
-#[test]
-fn batchnorm_train_5_steps() {
-    check_steps::<Vectors<4>, Vectors<2>, Norms, _>(
-        "batchnorm_train_5_steps",
-        MeanSquaredError,
-        Sgd::new(0.05),
-    );
+fn batchnorm_train_5_steps(case: &Case, report: &mut Report) {
+    training::<Vectors<4>, Vectors<2>, Norms>(case, report, |_| ());
+    let loss = MeanSquaredError;
+    check_steps::<Vectors<4>, Vectors<2>, Norms, _>(case, report, &loss, Sgd::new(0.05));
+}
+
+/// A model of images that Keras saved in all its formats.
+fn import_conv_bn(case: &Case, report: &mut Report) {
+    type Net = (Conv2d<2, 3, 3, 3, Relu>, BatchNorm<3>, MaxPool2d<2>, Flatten<12>, Dense<12, 2>);
+    forward::<Pictures<7, 6, 2>, Net>(case);
+    report.typed(OUTPUT);
+}
+
+pub(crate) fn tests() -> Vec<Test> {
+    let mut all = model_tests();
+    all.extend(tests![
+        flatten_24_24_32,
+        batchnorm_training_forward,
+        batchnorm_conv_training,
+        batchnorm_masked_training,
+        conv_train_5_steps,
+        layernorm_train_5_steps,
+        batchnorm_train_5_steps,
+        import_conv_bn,
+    ]);
+    all
 }

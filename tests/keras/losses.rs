@@ -5,7 +5,8 @@ use dfdx::{
     tensor::{NoneTape, OwnedTape, PutTape},
 };
 use kerata::{
-    Batch, Const, Cpu, Dense, Embedding, Ids, Mask, MaskZero, Masked, Tensor, TimeDistributed,
+    Batch, Const, Cpu, Dense, Embedding, Error, Ids, Mask, MaskZero, Masked, Tensor,
+    TimeDistributed,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy,
@@ -20,8 +21,12 @@ use kerata::{
 use serde_json::Value;
 
 use crate::{
-    case::{Case, skipped},
+    case::Case,
+    harness::{Test, tests},
     models::FromCase,
+    reasons::{ACCURACY, BROADCAST, REDUCTION, TOP_K},
+    report::{Reason, Report},
+    variants::{self, ALL},
 };
 
 type Plain<const C: usize> = (Batch, Const<4>, Const<C>);
@@ -31,58 +36,156 @@ fn mask(case: &Case, tensor: &str) -> Mask {
     Mask::from_bools(case.flags(tensor), *batch, *length).unwrap()
 }
 
-/// Every variant of a loss that is reduced as Keras does by default, and the unreduced losses.
-fn check<const C: usize, Y, L>(name: &str, loss: L)
+/// Every reduction of a loss: value and gradient under each mask and with each weight.
+fn check<const C: usize, Y, L>(case: &Case, report: &mut Report, loss: &L)
 where
     Y: FromCase,
-    L: Loss<Plain<C>, Y> + Loss<Masked<Plain<C>>, Y>,
+    L: Loss<Plain<C>, Y> + Loss<Masked<Plain<C>>, Y> + Clone,
 {
-    let Some(case) = Case::open(name) else { return };
-    let mut seen = 0;
     for variant in case.json["variants"].as_array().unwrap() {
-        let name = |key: &str| variant[key].as_str().map(str::to_owned);
-        if name("reduction").unwrap() != "sum_over_batch_size" {
-            continue;
-        }
-        seen += 1;
+        let name = |key: &str| variant[key].as_str();
+        let [value, gradient] = ["value", "gradient_wrt_y_pred"].map(|key| name(key).unwrap());
         let weights = name("sample_weight");
-        let mask = name("mask").map(|name| mask(&case, &name));
-        let found = match weights.as_deref() {
-            None => value(&case, &loss, mask, &Unweighted),
-            Some(tensor) if case.shape(tensor)[1] == 1 => {
-                value(&case, &loss, mask, &PerSample(case.floats(tensor)))
+        let mask = name("mask").map(|name| mask(case, name));
+        match name("reduction").unwrap() {
+            "sum_over_batch_size" => {
+                let found = reduced(case, loss, mask, &sample_weights(case, weights));
+                case.assert_tensor("loss", value, &[found.0]);
+                report.typed(value);
+                case.assert_tensor("grad", gradient, &found.1);
+                report.typed(gradient);
             }
-            Some(tensor) => {
-                let weights = PerStep::new(case.floats(tensor), case.shape(tensor)[1]).unwrap();
-                value(&case, &loss, mask, &weights)
+            // What a metric of the same name is.
+            "mean_with_sample_weight" => {
+                let per_sample = weights.is_some_and(|tensor| case.shape(tensor)[1] == 1);
+                if per_sample && mask.is_none() {
+                    report.skipped(value, &BROADCAST);
+                } else {
+                    let found = averaged(case, loss, mask, &sample_weights(case, weights));
+                    case.assert_tensor("loss", value, &[found as f32]);
+                    report.typed(value);
+                }
+                report.skipped(gradient, &REDUCTION);
             }
-        };
-        case.assert_tensor("loss", &name("value").unwrap(), &[found.0]);
-        case.assert_tensor("grad", &name("gradient_wrt_y_pred").unwrap(), &found.1);
+            "none" if mask.is_none() && weights.is_none() => {
+                let found = each::<C, Y, L>(case, loss);
+                case.assert_tensor("loss", value, &found.0);
+                report.typed(value);
+                case.assert_tensor("grad", gradient, &found.1);
+                report.typed(gradient);
+            }
+            "none" | "sum" => {
+                report.skipped(value, &REDUCTION);
+                report.skipped(gradient, &REDUCTION);
+            }
+            other => panic!("the reduction `{other}` is neither run nor listed"),
+        }
     }
-    assert_eq!(seen, 12, "{name}: variants");
-
-    let rows = loss_rows::<C, Y, L>(&case, &loss);
-    case.assert_tensor("loss", "value.none.nomask.noweight", &rows);
 }
 
-fn loss_rows<const C: usize, Y: FromCase, L: Loss<Plain<C>, Y>>(case: &Case, loss: &L) -> Vec<f32> {
+/// Any of the weights of the cases.
+#[derive(Clone)]
+enum AnyWeights {
+    None,
+    PerSample(PerSample),
+    PerStep(PerStep),
+}
+
+/// The sample weights in a tensor of the case.
+fn sample_weights(case: &Case, tensor: Option<&str>) -> AnyWeights {
+    match tensor {
+        None => AnyWeights::None,
+        Some(tensor) => match case.shape(tensor)[1] {
+            1 => AnyWeights::PerSample(PerSample(case.floats(tensor))),
+            length => AnyWeights::PerStep(PerStep::new(case.floats(tensor), length).unwrap()),
+        },
+    }
+}
+
+impl SampleWeights for AnyWeights {
+    fn samples(&self) -> Option<usize> {
+        match self {
+            Self::None => Unweighted.samples(),
+            Self::PerSample(weights) => weights.samples(),
+            Self::PerStep(weights) => weights.samples(),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::PerSample(weights) => Self::PerSample(weights.select(rows)),
+            Self::PerStep(weights) => Self::PerStep(weights.select(rows)),
+        }
+    }
+
+    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        match self {
+            Self::None => Unweighted.expand(sizes),
+            Self::PerSample(weights) => weights.expand(sizes),
+            Self::PerStep(weights) => weights.expand(sizes),
+        }
+    }
+}
+
+impl<const C: usize> Weights<Plain<C>> for AnyWeights {}
+impl<const C: usize> Weights<Masked<Plain<C>>> for AnyWeights {}
+
+/// The loss of each position, and the gradient of their sum with respect to the prediction.
+fn each<const C: usize, Y, L>(case: &Case, loss: &L) -> (Vec<f32>, Vec<f32>)
+where
+    Y: FromCase,
+    L: Loss<Plain<C>, Y>,
+{
     let shape = case.shape("y_pred");
-    let rows = Cpu::default().tensor_from_vec(case.floats("y_pred"), (shape[0] * shape[1], C));
-    loss.per_position::<NoneTape>(rows, &Y::read(case, "y_true")).unwrap().as_vec()
+    let rows: Tensor<(usize, usize), f32, Cpu> =
+        Cpu::default().tensor_from_vec(case.floats("y_pred"), (shape[0] * shape[1], C));
+    let traced = rows.clone().put_tape(OwnedTape::default());
+    let losses = loss.per_position(traced, &Y::read(case, "y_true")).unwrap();
+    let values = losses.as_vec();
+    (values, losses.sum().backward().get_or_alloc_mut(&rows).unwrap().to_vec())
 }
 
-/// The loss and its gradient with respect to the prediction.
-fn value<const C: usize, Y, L, W>(
+/// The mean that a metric makes of a loss: weights stand in the denominator too.
+fn averaged<const C: usize, Y, L>(
     case: &Case,
     loss: &L,
     mask: Option<Mask>,
-    weights: &W,
+    weights: &AnyWeights,
+) -> f64
+where
+    Y: FromCase,
+    L: Loss<Plain<C>, Y> + Loss<Masked<Plain<C>>, Y> + Clone,
+{
+    let (mut mean, loss) = (Mean::default(), MeanLoss(loss.clone()));
+    let prediction = <Plain<C>>::read(case, "y_pred");
+    let target = Y::read(case, "y_true");
+    let shown = match mask {
+        None => metric::update::<Plain<C>, Y, f32, Cpu, _>(
+            &mut mean, &loss, prediction, &target, weights,
+        ),
+        Some(mask) => metric::update::<Masked<Plain<C>>, Y, f32, Cpu, _>(
+            &mut mean,
+            &loss,
+            Masked::new(prediction, mask).unwrap(),
+            &target,
+            weights,
+        ),
+    };
+    shown.unwrap();
+    mean.get()
+}
+
+/// The loss and its gradient with respect to the prediction.
+fn reduced<const C: usize, Y, L>(
+    case: &Case,
+    loss: &L,
+    mask: Option<Mask>,
+    weights: &AnyWeights,
 ) -> (f32, Vec<f32>)
 where
     Y: FromCase,
     L: Loss<Plain<C>, Y> + Loss<Masked<Plain<C>>, Y>,
-    W: Weights<Plain<C>> + Weights<Masked<Plain<C>>>,
 {
     let prediction: Tensor<Plain<C>, f32, Cpu> = <Plain<C>>::read(case, "y_pred");
     let target = Y::read(case, "y_true");
@@ -102,11 +205,20 @@ where
 macro_rules! losses {
     ($($name:ident: $classes:literal, $target:ty, $loss:expr;)*) => {
         $(
-            #[test]
-            fn $name() {
-                check::<$classes, $target, _>(stringify!($name), $loss);
+            fn $name(case: &Case, report: &mut Report) {
+                check::<$classes, $target, _>(case, report, &$loss);
             }
         )*
+
+        pub(crate) fn tests() -> Vec<Test> {
+            tests![
+                $($name,)*
+                loss_clipping,
+                loss_seed_example,
+                loss_reduction_conventions,
+                metrics_masked,
+            ]
+        }
     };
 }
 
@@ -126,8 +238,7 @@ losses! {
 }
 
 /// Probabilities of exactly 0 and 1 are clipped, and where they are no gradient passes.
-#[test]
-fn loss_clipping() {
+fn loss_clipping(case: &Case, report: &mut Report) {
     fn check<const C: usize, Y, L>(case: &Case, loss: L, name: &str, [x, y]: [&str; 2])
     where
         Y: FromCase,
@@ -140,27 +251,27 @@ fn loss_clipping() {
         let gradient = losses.sum().backward().get_or_alloc_mut(&x).unwrap().to_vec();
         case.assert_tensor("grad", &format!("{name}.grad"), &gradient);
     }
-    let Some(case) = Case::open("loss_clipping") else { return };
     let sparse = SparseCategoricalCrossentropy::default();
-    check::<3, Ids<(Batch,)>, _>(&case, sparse, "sparse", ["probs", "classes"]);
+    check::<3, Ids<(Batch,)>, _>(case, sparse, "sparse", ["probs", "classes"]);
+    report.typed("sparse");
     let categorical = CategoricalCrossentropy::default();
-    check::<3, (Batch, Const<3>), _>(&case, categorical, "categorical", ["probs", "onehot"]);
+    check::<3, (Batch, Const<3>), _>(case, categorical, "categorical", ["probs", "onehot"]);
+    report.typed("categorical");
     let binary = BinaryCrossentropy::default();
-    check::<1, (Batch, Const<1>), _>(&case, binary, "binary", ["binary.probs", "binary.target"]);
+    check::<1, (Batch, Const<1>), _>(case, binary, "binary", ["binary.probs", "binary.target"]);
+    report.typed("binary");
 }
 
 /// The check that is printed with most tutorials on masking: ids 1, 2, 0, 0, of which two are real.
-#[test]
-fn loss_seed_example() {
-    let Some(case) = Case::open("loss_seed_example") else { return };
+fn loss_seed_example(case: &Case, report: &mut Report) {
     let mut model =
         <(Embedding<5, 5, MaskZero>, TimeDistributed<Dense<5, 3>>)>::build(&Cpu::default())
             .unwrap();
     case.load(&mut model);
-    let ids: Tensor<(Batch, Const<4>), usize, Cpu> = <Ids<(Batch, Const<4>)>>::read(&case, "input");
+    let ids: Tensor<(Batch, Const<4>), usize, Cpu> = <Ids<(Batch, Const<4>)>>::read(case, "input");
     let output = model.forward(ids).unwrap();
     case.assert_tensor("forward", "output", &output.values().as_vec());
-    let target: Tensor<Plain<3>, f32, Cpu> = <Plain<3>>::read(&case, "target");
+    let target: Tensor<Plain<3>, f32, Cpu> = <Plain<3>>::read(case, "target");
     let unmasked = MeanSquaredError.compute(output.values().clone(), target.clone()).unwrap();
     let loss = MeanSquaredError.compute(output, target.clone()).unwrap().array();
     case.assert_tensor("loss", "loss", &[loss]);
@@ -186,12 +297,11 @@ fn loss_seed_example() {
         .map(|step| step.as_f64().unwrap() as f32)
         .collect();
     case.assert_close("loss", "the printed steps", &each.as_vec(), &expected);
+    report.typed(ALL);
 }
 
 /// The reduction by itself: the losses are given, as the mean absolute error against 0.
-#[test]
-fn loss_reduction_conventions() {
-    let Some(case) = Case::open("loss_reduction_conventions") else { return };
+fn loss_reduction_conventions(case: &Case, report: &mut Report) {
     let dev = Cpu::default();
     let prediction: Tensor<Plain<1>, f32, Cpu> =
         dev.tensor_from_vec(case.floats("losses"), (2, Const, Const));
@@ -201,7 +311,7 @@ fn loss_reduction_conventions() {
         let mask = match row["mask"].as_str() {
             None => Mask::full(2, 4),
             Some("all_false") => Mask::from_bools(vec![false; 8], 2, 4).unwrap(),
-            Some(name) => mask(&case, name),
+            Some(name) => mask(case, name),
         };
         let prediction = Masked::new(prediction, mask).unwrap();
         let target = target.clone();
@@ -219,43 +329,43 @@ fn loss_reduction_conventions() {
         let expected = row["keras3"].as_f64().unwrap();
         let found = f64::from(loss.unwrap().array());
         assert!((found - expected).abs() < 1e-5, "{row}: {found}");
+        report.typed(variants::reduction(row));
     }
 }
 
 /// Metrics over two batches, with and without mask and weights.
-#[test]
-fn metrics_masked() {
-    let Some(case) = Case::open("metrics_masked") else { return };
-    let mut seen = 0;
+fn metrics_masked(case: &Case, report: &mut Report) {
     for row in case.json["results"].as_array().unwrap() {
-        let config = |key: &str| row["config"][key].as_f64();
-        match row["class_name"].as_str().unwrap() {
-            "SparseCategoricalAccuracy" => {
-                run::<3, Ids<(Batch, Const<4>)>, _>(&case, row, &SparseCategoricalAccuracy);
-            }
-            "CategoricalAccuracy" => run::<3, Plain<3>, _>(&case, row, &CategoricalAccuracy),
-            "BinaryAccuracy" => {
-                let threshold = config("threshold").unwrap_or(0.5);
-                run::<1, Plain<1>, _>(&case, row, &BinaryAccuracy { threshold });
-            }
-            "MeanSquaredError" => run::<3, Plain<3>, _>(&case, row, &MeanLoss(MeanSquaredError)),
-            "MeanAbsoluteError" => run::<3, Plain<3>, _>(&case, row, &MeanLoss(MeanAbsoluteError)),
-            "SparseCategoricalCrossentropy" => run::<3, Ids<(Batch, Const<4>)>, _>(
-                &case,
-                row,
-                &MeanLoss(SparseCategoricalCrossentropy::default()),
-            ),
-            "CategoricalCrossentropy" => {
-                run::<3, Plain<3>, _>(&case, row, &MeanLoss(CategoricalCrossentropy::default()));
-            }
-            other => {
-                skipped(&format!("no metric {other}"));
-                continue;
-            }
-        }
-        seen += 1;
+        report.typed_unless(variants::metric(row), run_metric(case, row));
     }
-    assert!(seen >= 18, "only {seen} of the stored metrics were looked at");
+}
+
+fn run_metric(case: &Case, row: &Value) -> Option<&'static Reason> {
+    let config = |key: &str| row["config"][key].as_f64();
+    match row["class_name"].as_str().unwrap() {
+        "SparseCategoricalAccuracy" => {
+            run::<3, Ids<(Batch, Const<4>)>, _>(case, row, &SparseCategoricalAccuracy);
+        }
+        "CategoricalAccuracy" => run::<3, Plain<3>, _>(case, row, &CategoricalAccuracy),
+        "BinaryAccuracy" => {
+            let threshold = config("threshold").unwrap_or(0.5);
+            run::<1, Plain<1>, _>(case, row, &BinaryAccuracy { threshold });
+        }
+        "MeanSquaredError" => run::<3, Plain<3>, _>(case, row, &MeanLoss(MeanSquaredError)),
+        "MeanAbsoluteError" => run::<3, Plain<3>, _>(case, row, &MeanLoss(MeanAbsoluteError)),
+        "SparseCategoricalCrossentropy" => run::<3, Ids<(Batch, Const<4>)>, _>(
+            case,
+            row,
+            &MeanLoss(SparseCategoricalCrossentropy::default()),
+        ),
+        "CategoricalCrossentropy" => {
+            run::<3, Plain<3>, _>(case, row, &MeanLoss(CategoricalCrossentropy::default()));
+        }
+        "SparseTopKCategoricalAccuracy" => return Some(&TOP_K),
+        "Accuracy" => return Some(&ACCURACY),
+        other => panic!("the metric `{other}` is neither run nor listed"),
+    }
+    None
 }
 
 fn run<const C: usize, Y, M>(case: &Case, row: &Value, metric: &M)
@@ -267,17 +377,9 @@ where
     let mut mean = Mean::default();
     for (batch, after) in ["after_batch_0", "after_both"].iter().enumerate() {
         let name = |tensor: &str| format!("batch.{batch}.{tensor}");
-        match row["sample_weight"].as_str() {
-            None => add::<C, Y, M>(case, row, metric, &mut mean, batch, &Unweighted),
-            Some("sw1") => {
-                let weights = PerSample(case.floats(&name("sw1")));
-                add::<C, Y, M>(case, row, metric, &mut mean, batch, &weights);
-            }
-            Some(other) => {
-                let weights = PerStep::new(case.floats(&name(other)), 4).unwrap();
-                add::<C, Y, M>(case, row, metric, &mut mean, batch, &weights);
-            }
-        }
+        let weights = row["sample_weight"].as_str().map(&name);
+        let weights = sample_weights(case, weights.as_deref());
+        add::<C, Y, M>(case, row, metric, &mut mean, batch, &weights);
         let expected = row[*after].as_f64().unwrap() as f32;
         case.assert_close("metric", &text("metric"), &[mean.get() as f32], &[expected]);
     }
@@ -289,7 +391,7 @@ fn add<const C: usize, Y, M>(
     metric: &M,
     mean: &mut Mean,
     batch: usize,
-    weights: &impl SampleWeights,
+    weights: &AnyWeights,
 ) where
     Y: FromCase,
     M: Metric<Plain<C>, Y> + Metric<Masked<Plain<C>>, Y>,

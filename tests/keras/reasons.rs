@@ -1,0 +1,142 @@
+//! Why variants are passed over; and the cases whose typed side is passed over as a whole.
+
+use crate::{
+    case::Case,
+    harness::Test,
+    report::{
+        Reason, Report,
+        Until::{self, Accepted, Declared, Never},
+    },
+    variants,
+};
+
+const fn reason(text: &'static str, until: Until) -> Reason {
+    Reason { text, until }
+}
+
+const fn no_layer(text: &'static str, item: &'static str) -> Reason {
+    reason(text, Declared { folder: "src/layers", item })
+}
+
+const fn no_optimizer(text: &'static str, item: &'static str) -> Reason {
+    reason(text, Declared { folder: "src/optim", item })
+}
+
+pub(crate) const GRU: Reason = no_layer("GRU has no typed layer yet", "struct Gru");
+pub(crate) const SIMPLE_RNN: Reason =
+    no_layer("SimpleRNN has no typed layer yet", "struct SimpleRnn");
+const BIDIRECTIONAL: Reason =
+    no_layer("Bidirectional has no typed layer yet", "struct Bidirectional");
+const BACKWARDS: Reason = no_layer("the typed LSTM has no `go_backwards` yet", "go_backwards");
+const ZERO_OUTPUT: Reason =
+    no_layer("the typed LSTM has no `zero_output_for_mask` yet", "zero_output_for_mask");
+pub(crate) const GIVEN_DROPOUT: Reason =
+    no_layer("recurrent layers have no dropout of their own yet", "recurrent_dropout");
+pub(crate) const SOFTMAX_MASK: Reason =
+    reason("a mask has one flag per step, Keras's Softmax takes one per element", Never);
+
+pub(crate) const AMSGRAD: Reason = no_optimizer("Adam has no `amsgrad` yet", "pub amsgrad");
+pub(crate) const CLIPNORM: Reason = no_optimizer("no optimiser has `clipnorm` yet", "pub clipnorm");
+pub(crate) const CLIPVALUE: Reason =
+    no_optimizer("no optimiser has `clipvalue` yet", "pub clipvalue");
+pub(crate) const GLOBAL_CLIPNORM: Reason =
+    no_optimizer("no optimiser has `global_clipnorm` yet", "pub global_clipnorm");
+pub(crate) const ADAGRAD: Reason = no_optimizer("there is no Adagrad yet", "struct Adagrad");
+pub(crate) const ADAMAX: Reason = no_optimizer("there is no Adamax yet", "struct Adamax");
+pub(crate) const NADAM: Reason = no_optimizer("there is no Nadam yet", "struct Nadam");
+const SCHEDULES: Reason =
+    no_optimizer("learning rates have no schedules yet", "struct ExponentialDecay");
+
+const HUBER: Reason =
+    reason("there is no Huber loss yet", Declared { folder: "src/loss", item: "struct Huber" });
+pub(crate) const REDUCTION: Reason = reason(
+    "a loss has only the reduction `sum_over_batch_size` yet",
+    Declared { folder: "src/loss", item: "enum Reduction" },
+);
+pub(crate) const BROADCAST: Reason = reason(
+    "weights of samples are counted once per step here; Keras counts them once per sample there",
+    Never,
+);
+pub(crate) const TOP_K: Reason = reason(
+    "there is no top-k accuracy yet",
+    Declared { folder: "src/metric", item: "struct SparseTopKCategoricalAccuracy" },
+);
+pub(crate) const ACCURACY: Reason = reason(
+    "there is no accuracy of labels against labels yet",
+    Declared { folder: "src/metric", item: "struct Accuracy" },
+);
+
+pub(crate) const ACTIVATION: Reason = reason("the activation does not exist yet", Accepted);
+pub(crate) const NOISE_SHAPE: Reason = reason("Dropout has no `noise_shape` yet", Accepted);
+pub(crate) const RETURN_STATE: Reason =
+    reason("layers from a config do not take or return states yet", Accepted);
+pub(crate) const STATEFUL: Reason =
+    reason("layers from a config do not keep a state between calls yet", Accepted);
+pub(crate) const FORMAT: Reason = reason("HDF5 and `.keras` files are not read yet", Accepted);
+pub(crate) const DROPPED_MASK: Reason =
+    reason("Keras drops the mask in silence; here that is refused", Accepted);
+pub(crate) const TRAINING_PASS: Reason =
+    reason("layers from a config have no training pass", Never);
+pub(crate) const NEGATIVE_ID: Reason =
+    reason("ids are unsigned: Keras counts negative ones from the end", Never);
+
+/// Cases of which no typed layer runs anything.
+const LISTED: [(&Reason, &[&str]); 7] = [
+    (
+        &GRU,
+        &[
+            "masking_gru_seq",
+            "rnn_gru_last",
+            "rnn_gru_last_go_backwards_no_reset_after",
+            "rnn_gru_last_no_reset_after",
+            "rnn_gru_seq",
+            "rnn_gru_seq_go_backwards",
+            "rnn_gru_seq_no_reset_after",
+            "rnn_nomask_gru",
+            "rnn_nomask_gru_reset_before",
+            "rnn_stack_lstm_gru_dense",
+            "train_classifier_three_batches",
+        ],
+    ),
+    (
+        &SIMPLE_RNN,
+        &[
+            "masking_simplernn_last",
+            "rnn_nomask_simplernn",
+            "rnn_simplernn_last",
+            "rnn_simplernn_last_go_backwards",
+            "rnn_simplernn_seq",
+        ],
+    ),
+    (
+        &BIDIRECTIONAL,
+        &[
+            "bidirectional_gru_mul_seq",
+            "bidirectional_gru_sum_last",
+            "bidirectional_lstm_concat_last",
+            "bidirectional_lstm_concat_seq",
+            "bidirectional_lstm_sum_seq",
+            "bidirectional_simplernn_ave_seq",
+            "bidirectional_stack_dense_softmax",
+        ],
+    ),
+    (&BACKWARDS, &["rnn_lstm_last_go_backwards", "rnn_lstm_seq_go_backwards"]),
+    (&ZERO_OUTPUT, &["rnn_lstm_seq_zero_output_for_mask"]),
+    (&SCHEDULES, &["learning_rate_schedules"]),
+    (&HUBER, &["loss_huber"]),
+];
+
+fn list(case: &Case, report: &mut Report, reason: &'static Reason) {
+    for variant in variants::of_types(case) {
+        report.skipped(variant, reason);
+    }
+}
+
+pub(crate) fn tests() -> Vec<Test> {
+    let cases = LISTED.iter().flat_map(|&(reason, cases)| cases.iter().map(move |c| (reason, *c)));
+    let test = |(reason, case): (&'static Reason, &'static str)| {
+        let run = move |case: &Case, report: &mut Report| list(case, report, reason);
+        Test::new(format!("listed_{case}"), case, run)
+    };
+    cases.map(test).collect()
+}
