@@ -1,4 +1,4 @@
-//! Pictures, as SVG and PNG: a map of words, and how similar they are.
+//! Pictures, as SVG and PNG: learning curves, confusion matrices, a map of words, and how similar words are.
 //!
 //! This module is there with the feature `plot`: `kerata = { version = "0.1", features = ["plot"] }`. It needs nothing
 //! of the system: the text in a PNG is drawn with a font that comes along (Ubuntu Light: Latin, Greek and Cyrillic
@@ -18,12 +18,16 @@
 //! # Ok::<(), kerata::Error>(())
 //! ```
 
+mod confusion;
+mod curves;
 mod labels;
 mod picture;
 mod similarity;
 mod text;
 mod word_map;
 
+pub use confusion::confusion_matrix;
+pub use curves::learning_curves;
 pub use picture::Picture;
 pub use similarity::similarity_map;
 pub use text::use_font;

@@ -8,6 +8,8 @@ use plotters::{
     },
 };
 
+#[cfg(test)]
+use super::labels::Area;
 use super::text::FAMILY;
 use crate::{
     error::Error,
@@ -84,6 +86,47 @@ impl Picture {
     #[cfg(test)]
     pub(super) fn shapes(&self) -> &[Shape] {
         &self.shapes
+    }
+
+    /// Every text lies within the picture and on no other one.
+    #[cfg(test)]
+    pub(super) fn assert_texts_apart(&self) {
+        let mut areas: Vec<(Area, &str)> = Vec::new();
+        for shape in &self.shapes {
+            if let Shape::Text { at: (x, y), text, size, anchor, turned, .. } = shape {
+                let long = super::text::width(text, *size).unwrap();
+                let before = match anchor {
+                    Anchor::Start => 0.0,
+                    Anchor::Middle => long / 2.0,
+                    Anchor::End => long,
+                };
+                let half = size / 2.0;
+                let area = if *turned {
+                    Area {
+                        left: x - half,
+                        top: y + before - long,
+                        right: x + half,
+                        bottom: y + before,
+                    }
+                } else {
+                    Area {
+                        left: x - before,
+                        top: y - half,
+                        right: x - before + long,
+                        bottom: y + half,
+                    }
+                };
+                let inside = area.left >= 0.0
+                    && area.top >= 0.0
+                    && area.right <= self.width
+                    && area.bottom <= self.height;
+                assert!(inside, "`{text}` at {area:?} in {:?}", self.size());
+                if let Some((_, other)) = areas.iter().find(|(other, _)| area.overlaps(other)) {
+                    panic!("`{text}` lies on `{other}`");
+                }
+                areas.push((area, text));
+            }
+        }
     }
 
     /// The width and height, in pixels. A PNG has twice as many in each direction.
