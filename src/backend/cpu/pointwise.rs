@@ -5,7 +5,7 @@ use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use crate::backend::Finish;
 
-use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh, vectorized};
+use super::simd::{exp_of_negative, load, sigmoid, store, sum, tanh, vectorized};
 
 /// A function whose slope can be told from its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,8 @@ vectorized! {
         match curve {
             // Chosen, not multiplied with: what goes no further may be infinite.
             Curve::Relu => each(y, d_y, d_x, add, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
-            Curve::Tanh => each(y, d_y, d_x, add, |y, d_y| d_y * (1.0 - y * y)),
+            // Not `1 - y * y`, which has lost its digits where y is close to 1.
+            Curve::Tanh => each(y, d_y, d_x, add, |y, d_y| d_y * ((1.0 - y) * (1.0 + y))),
             Curve::Sigmoid => each(y, d_y, d_x, add, |y, d_y| d_y * (y * (1.0 - y))),
         }
     }
@@ -69,7 +70,7 @@ impl WithSimd for Apply<'_> {
             let zero = simd.splat_f32s(0.0);
             let y = match curve {
                 // A comparison with NaN is false.
-                Curve::Relu => simd.select_f32s(simd.less_than_f32s(x, zero), zero, x),
+                Curve::Relu => simd.select_f32s(simd.less_than_or_equal_f32s(x, zero), zero, x),
                 Curve::Tanh => tanh(simd, x),
                 Curve::Sigmoid => sigmoid(simd, x),
             };
@@ -78,7 +79,7 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-/// Puts `exp(x - most)` in the place of each number.
+/// Puts `exp(x - most)` in the place of each number, where `most` is the largest.
 struct Exponentials<'a> {
     row: &'a mut [f32],
     most: f32,
@@ -91,21 +92,32 @@ impl WithSimd for Exponentials<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let most = simd.splat_f32s(self.most);
         for at in (0..self.row.len()).step_by(S::F32_LANES) {
-            let x = simd.sub_f32s(load(simd, self.row, at), most);
-            store(simd, self.row, at, exp(simd, clamp(simd, x, 87.0)));
+            let x = load(simd, self.row, at);
+            let difference = simd.sub_f32s(x, most);
+            // What rounding took from the difference (Knuth's two-sum): where the difference is -80, that is more
+            // than the last digits of its `exp`.
+            let change = simd.sub_f32s(difference, x);
+            let tail = simd.sub_f32s(
+                simd.sub_f32s(x, simd.sub_f32s(difference, change)),
+                simd.add_f32s(most, change),
+            );
+            store(simd, self.row, at, exp_of_negative(simd, difference, Some(tail)));
         }
     }
 }
 
-/// Puts the softmax of a row in its place. Gives the sum of `exp(x - most)`, and `most`, the largest number.
-/// Where a number is NaN, so is all of it.
-pub(crate) fn softmax(row: &mut [f32]) -> (f32, f32) {
+/// Puts `exp(x - most)` in the place of each number of a row. Gives `most`, the largest.
+pub(crate) fn exponentials(row: &mut [f32]) -> f32 {
     let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     Arch::new().dispatch(Exponentials { row, most });
-    let sum = sum(row.len(), |i| row[i]);
-    let share = 1.0 / sum;
+    most
+}
+
+/// Puts the softmax of a row in its place. All of it is NaN where an element is NaN or infinite, or all are minus infinity.
+pub(crate) fn softmax(row: &mut [f32]) {
+    exponentials(row);
+    let share = 1.0 / sum(row.len(), |i| row[i]);
     row.iter_mut().for_each(|x| *x *= share);
-    (sum, most)
 }
 
 /// Adds the gradient of the argument of a softmax, given the result and its gradient.
@@ -116,7 +128,7 @@ pub(crate) fn add_softmax_gradient(y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
     }
 }
 
-/// Multiplies each number with 0, or with what makes up for those that are dropped. The same seed drops the same
+/// Makes each number 0, or multiplies it with what makes up for those that are dropped. The same seed drops the same
 /// numbers.
 pub(crate) fn dropout(numbers: &mut [f32], rate: f64, seed: u64) {
     let mut random = SmallRng::seed_from_u64(seed);
@@ -125,7 +137,8 @@ pub(crate) fn dropout(numbers: &mut [f32], rate: f64, seed: u64) {
     for pair in numbers.chunks_mut(2) {
         let bits = random.next_u64();
         for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
-            *x *= if bits < below { 0.0 } else { scale };
+            // Chosen, not multiplied with 0: what is dropped may be infinite.
+            *x = if bits < below { 0.0 } else { *x * scale };
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::{
     error::{Error, OrDevice},
 };
 
+use super::sigmoid;
+
 pub(crate) fn lstm<
     B: Dim,
     L: Dim,
@@ -66,10 +68,10 @@ pub(crate) fn lstm<
         let gate = |i: usize| -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
             gates.retaped::<T>().try_select(index(i)?).or_device()
         };
-        let input = gate(0)?.try_sigmoid().or_device()?;
-        let forget = gate(1)?.try_sigmoid().or_device()?;
+        let input = sigmoid(gate(0)?)?;
+        let forget = sigmoid(gate(1)?)?;
         let cell = gate(2)?.try_tanh().or_device()?;
-        let output = gate(3)?.try_sigmoid().or_device()?;
+        let output = sigmoid(gate(3)?)?;
         let kept = forget.try_mul(c.clone()).or_device()?;
         let (c_new, c_tape) =
             kept.try_add(input.try_mul(cell).or_device()?).or_device()?.split_tape();

@@ -1,11 +1,14 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, ReshapeTo, SelectTo, TryLe},
+    prelude::{
+        BroadcastTo, ChooseFrom, HasShape, ReshapeTo, SelectTo, SumTo, TryAdd, TryDiv, TryEq,
+        TryLe, TryLt, TryMul, TrySub,
+    },
     shapes::{Axis, Shape},
-    tensor::{Tape, Tensor},
+    tensor::{NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, Finish, zeros_after},
+    backend::{Backend, Element, Finish, numbers, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -43,7 +46,67 @@ pub(crate) fn tanh<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) fn sigmoid<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    x.try_sigmoid().or_device()
+    if x.shape().num_elements() == 0 {
+        return Ok(x);
+    }
+    // By `e = exp(-|x|)`, which cannot overflow: `1 / (1 + e)`, and `e / (1 + e)` below 0. (The slope of `try_abs` at 0
+    // would be 0.)
+    let below = x.try_lt(E::zero()).or_device()?;
+    let opposite = x.retaped::<T>().try_negate().or_device()?;
+    let e = below.clone().try_choose(x, opposite).or_device()?.try_exp().or_device()?;
+    let share = e.retaped::<T>().try_add(E::one()).or_device()?.try_recip().or_device()?;
+    let small = e.try_mul(share.retaped::<T>()).or_device()?;
+    below.try_choose(small, share).or_device()
+}
+
+/// `ln(1 + x)` of `x > -1`, with all digits where `x` is small.
+pub(crate) fn log_1p<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    if x.shape().num_elements() == 0 {
+        return Ok(x);
+    }
+    // The logarithm of the rounded sum, and what rounding has taken from the sum, to first order. That is no part of
+    // the gradient, and all of the result where the sum is 1.
+    let addend = x.retaped::<NoneTape>();
+    let sum = x.try_add(E::one()).or_device()?;
+    let rounded = sum.retaped::<NoneTape>();
+    let infinite = rounded.try_eq(E::infinity()).or_device()?;
+    let zeros = sum.device().try_zeros_like(sum.shape()).or_device()?;
+    let kept = rounded.clone().try_sub(E::one()).or_device()?;
+    let taken = addend.try_sub(kept).or_device()?.try_div(rounded).or_device()?;
+    let taken = infinite.try_choose(zeros, taken).or_device()?;
+    sum.try_ln().or_device()?.try_add(taken).or_device()
+}
+
+/// The logarithm of the softmax of rows.
+///
+/// It is `d - ln(1 + sum(exp(d)))` with `d = x - max`, where the sum leaves the maximum itself out, and so does the
+/// gradient: both keep their digits where one class is nearly certain.
+pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (shape, dev) = (*x.shape(), x.device().clone());
+    let (rows, classes) = shape;
+    if rows * classes == 0 {
+        return Ok(x);
+    }
+    let values = numbers(&x);
+    // The first of the largest; a NaN reaches all of the row wherever it stands.
+    let first =
+        |row: &[E]| (1..classes).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+    let most: Vec<usize> = values.chunks_exact(classes).map(first).collect();
+    let mut rest = vec![E::one(); rows * classes];
+    most.iter().enumerate().for_each(|(row, i)| rest[row * classes + i] = E::zero());
+    // Multiplied, not chosen: what an infinite maximum makes is NaN.
+    let rest = dev.try_tensor_from_vec(rest, shape).or_device()?;
+    let most = dev.try_tensor_from_vec(most, (rows,)).or_device()?;
+    let most = x.retaped::<T>().try_select(most).or_device()?;
+    let most = most.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+    let d = x.try_sub(most).or_device()?.try_mul(rest.clone()).or_device()?;
+    let exponentials = d.retaped::<T>().try_exp().or_device()?.try_mul(rest).or_device()?;
+    let sum = log_1p(exponentials.try_sum::<_, Axis<1>>().or_device()?)?;
+    d.try_sub(sum.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?).or_device()
 }
 
 pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -79,7 +142,7 @@ pub(crate) fn sparse_crossentropy<E: Element, D: Backend<E>, T: Tape<E, D>>(
             p.try_ln().or_device()?
         }
     };
-    let logs = logits.try_log_softmax::<Axis<1>>().or_device()?;
+    let logs = log_softmax(logits)?;
     let labels = logs.device().try_tensor_from_vec(labels, (rows,)).or_device()?;
     logs.try_select(labels).or_device()?.try_negate().or_device()
 }

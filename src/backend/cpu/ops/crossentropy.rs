@@ -6,7 +6,7 @@ use dfdx::{
 use super::share;
 use crate::{
     backend::{
-        cpu::{Buffer, pointwise::softmax, simd::sum, threads::parallel},
+        cpu::{Buffer, pointwise::exponentials, simd::sum, threads::parallel},
         lend::{copy, put},
         tape::record,
     },
@@ -33,15 +33,10 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
         let rows = rows.chunks_exact_mut(classes);
         for ((loss, &label), row) in losses.iter_mut().zip(labels).zip(rows) {
             *loss = match clip {
-                None => {
-                    let logit = row[label];
-                    // It stays in the row for the backward pass.
-                    let (sum, most) = softmax(row);
-                    sum.ln() - (logit - most)
-                }
+                None => of_logits(row, label),
                 Some((least, most)) => {
                     let p = row[label].clamp(least, most);
-                    clipped_sum(row, least, most).ln() - p.ln()
+                    (others(row, label, least, most) / p).ln_1p()
                 }
             };
         }
@@ -69,26 +64,50 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
     Ok(losses.put_tape(tape))
 }
 
-fn clipped_sum(row: &[f32], least: f32, most: f32) -> f32 {
-    sum(row.len(), |i| row[i].clamp(least, most))
+/// The loss of logits. Its gradient takes their place: the softmax, and at the label minus the sum of the others.
+///
+/// Nothing is subtracted from 1, and no logarithm taken of what is close to 1: a loss and a gradient that are nearly 0
+/// keep their digits.
+fn of_logits(row: &mut [f32], label: usize) -> f32 {
+    let logit = row[label];
+    let most = exponentials(row);
+    let first = row.iter().position(|&e| e == 1.0).unwrap_or(0);
+    let top = std::mem::replace(&mut row[first], 0.0);
+    // The exponential of the largest logit is 1, or NaN if that is infinite.
+    let rest = sum(row.len(), |i| row[i]) + (top - 1.0);
+    row[first] = top;
+    let sum = rest + top;
+    let others = if label == first { rest } else { sum - row[label] };
+    let share = 1.0 / sum;
+    row.iter_mut().for_each(|e| *e *= share);
+    row[label] = -others * share;
+    rest.ln_1p() + (most - logit)
 }
 
-/// Adds the gradient of a row, `g` times that of its loss; where it was of logits, `row` is their softmax.
+/// The sum of the clipped probabilities but that of the label.
+fn others(row: &[f32], label: usize, least: f32, most: f32) -> f32 {
+    let clipped = |row: &[f32]| sum(row.len(), |i| row[i].clamp(least, most));
+    clipped(&row[..label]) + clipped(&row[label + 1..])
+}
+
+/// Adds the gradient of a row, `g` times that of its loss; where it was of logits, `row` is that.
 fn add_gradient(d_x: &mut [f32], row: &[f32], g: f32, label: usize, clip: Option<(f32, f32)>) {
     match clip {
         None => {
-            d_x.iter_mut().zip(row).for_each(|(d_x, &p)| *d_x += g * p);
-            d_x[label] -= g;
+            d_x.iter_mut().zip(row).for_each(|(d_x, &slope)| *d_x += g * slope);
         }
         Some((least, most)) => {
             // What was clipped has no slope.
             let inside = least..=most;
-            let share = g / clipped_sum(row, least, most);
+            let p = row[label].clamp(least, most);
+            let others = others(row, label, least, most);
+            let share = g / (others + p);
             let slopes = row.iter().map(|p| if inside.contains(p) { share } else { 0.0 });
+            let before = d_x[label];
             d_x.iter_mut().zip(slopes).for_each(|(d_x, slope)| *d_x += slope);
-            if inside.contains(&row[label]) {
-                d_x[label] -= g / row[label];
-            }
+            // `1 / sum - 1 / p`, with the difference taken first.
+            let slope = if inside.contains(&row[label]) { -share * (others / p) } else { 0.0 };
+            d_x[label] = before + slope;
         }
     }
 }

@@ -53,9 +53,7 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
     let width = shape.concrete().into_iter().last().unwrap_or(1).max(1);
     let job = JOB.div_ceil(width) * width;
     parallel(y.chunks_mut(job).collect(), |rows| {
-        rows.chunks_exact_mut(width).for_each(|row| {
-            pointwise::softmax(row);
-        });
+        rows.chunks_exact_mut(width).for_each(pointwise::softmax);
     });
     let y = put(x.device(), shape, y.into())?;
     if T::OWNS_TAPE {
