@@ -13,8 +13,8 @@ mod tape;
 mod window;
 
 pub use constant::Constant;
-pub(crate) use cpu::scan;
 pub use cpu::set_threads;
+pub(crate) use cpu::{scan, sum};
 pub use operands::{
     Bags, ConvWeights, DenseWeights, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
     Normalised, Seen,
