@@ -70,7 +70,7 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
 
 /// A product by the crate. No size is 0.
 fn short_product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
-    if a.rows == 1 && add {
+    if (a.rows == 1 || b.columns == 1) && add && a.columns > 2 {
         // The crate has other code for vectors, which adds the terms to `c` one by one.
         let mut sums = Buffer::uncleared(c.len());
         call(&mut sums, a, b, false);
