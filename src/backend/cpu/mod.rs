@@ -17,7 +17,8 @@ mod table;
 mod threads;
 
 pub(super) use buffer::{Buffer, keep_memory};
-pub(crate) use sums::sum;
+pub(crate) use ops::dropped;
+pub(crate) use sums::total;
 pub(crate) use table::scan;
 pub use threads::set_threads;
 

@@ -5,10 +5,7 @@ use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use crate::backend::Finish;
 
-use super::{
-    simd::{clamp, exp, load, sigmoid, store, tanh, vectorized},
-    sums::sum,
-};
+use super::simd::{clamp, exp, load, sigmoid, store, sum, tanh, vectorized};
 
 /// A function whose slope can be told from its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +102,7 @@ impl WithSimd for Exponentials<'_> {
 pub(crate) fn softmax(row: &mut [f32]) -> (f32, f32) {
     let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     Arch::new().dispatch(Exponentials { row, most });
-    let sum = sum(row.len(), |i| row[i]) as f32;
+    let sum = sum(row.len(), |i| row[i]);
     let share = 1.0 / sum;
     row.iter_mut().for_each(|x| *x *= share);
     (sum, most)
@@ -113,7 +110,7 @@ pub(crate) fn softmax(row: &mut [f32]) -> (f32, f32) {
 
 /// Adds the gradient of the argument of a softmax, given the result and its gradient.
 pub(crate) fn add_softmax_gradient(y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
-    let mean = sum(y.len(), |i| y[i] * d_y[i]) as f32;
+    let mean = sum(y.len(), |i| y[i] * d_y[i]);
     for ((d_x, &y), &d_y) in d_x.iter_mut().zip(y).zip(d_y) {
         *d_x += y * (d_y - mean);
     }

@@ -2,6 +2,8 @@
 
 use pulp::Simd;
 
+pub(crate) use super::sums::sum;
+
 /// Makes a function of plain loops that the compiler turns into vector code for the machine that it runs on.
 /// What the loops call has to be inlined.
 macro_rules! vectorized {

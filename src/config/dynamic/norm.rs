@@ -2,7 +2,7 @@ use dfdx::tensor::Cpu;
 
 use super::{Dynamic, DynamicValue, LayerWeight, dense::known_features, weights, words};
 use crate::{
-    backend::sum,
+    backend::total,
     config::{AnySignal, Initializer, custom::Options},
     error::Error,
 };
@@ -74,7 +74,7 @@ impl Dynamic for Norm {
         let (means, variances) = (self.weight("moving_mean"), self.weight("moving_variance"));
         for row in values.chunks_mut(n) {
             let of_row = (!self.moving).then(|| {
-                let average = |x: &dyn Fn(f32) -> f32| (sum(n, |i| x(row[i])) / n as f64) as f32;
+                let average = |x: &dyn Fn(f32) -> f32| (total(n, |i| x(row[i])) / n as f64) as f32;
                 let mean = average(&|v| v);
                 (mean, average(&|v| (v - mean) * (v - mean)))
             });

@@ -6,7 +6,7 @@ use dfdx::{
 use super::share;
 use crate::{
     backend::{
-        cpu::{Buffer, pointwise::softmax, sums::sum, threads::parallel},
+        cpu::{Buffer, pointwise::softmax, simd::sum, threads::parallel},
         lend::{copy, put},
         tape::record,
     },
@@ -70,7 +70,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
 }
 
 fn clipped_sum(row: &[f32], least: f32, most: f32) -> f32 {
-    sum(row.len(), |i| row[i].clamp(least, most)) as f32
+    sum(row.len(), |i| row[i].clamp(least, most))
 }
 
 /// Adds the gradient of a row, `g` times that of its loss; where it was of logits, `row` is their softmax.

@@ -10,7 +10,7 @@ use crate::{
         cpu::{
             buffer::Buffer,
             simd::vectorized,
-            sums::{BLOCK, sum},
+            sums::{BLOCK, total},
             threads::{fixed_share, parallel},
         },
         lend::{put, read},
@@ -33,8 +33,8 @@ vectorized! {
         let rows = y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
         for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
             let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
-            let mean = (sum(n, |i| x[i]) / n as f64) as f32;
-            let variance = (sum(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f64) as f32;
+            let mean = (total(n, |i| x[i]) / n as f64) as f32;
+            let variance = (total(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f64) as f32;
             let inverse = 1.0 / (variance + epsilon).sqrt();
             statistics.copy_from_slice(&[mean, inverse]);
             for (((y, &x), &gamma), &beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
@@ -61,8 +61,8 @@ vectorized! {
         for (((d_x, x), d_y), statistics) in rows {
             let (gamma, x, d_y) = (&gamma[..n], &x[..n], &d_y[..n]);
             let (mean, inverse) = (statistics[0], statistics[1]);
-            let shift = (sum(n, |i| d_y[i] * gamma[i]) / n as f64) as f32;
-            let slope = sum(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f64;
+            let shift = (total(n, |i| d_y[i] * gamma[i]) / n as f64) as f32;
+            let slope = total(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f64;
             let slope = slope as f32;
             let numbers = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
             let parameters = d_gamma.iter_mut().zip(&mut *d_beta);
