@@ -13,17 +13,18 @@ mod tape;
 mod window;
 
 pub use constant::Constant;
-pub(crate) use cpu::scan;
 pub use cpu::set_threads;
+pub(crate) use cpu::{dropped, scan, total};
 pub use operands::{
     Bags, ConvWeights, DenseWeights, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
     Normalised, Seen,
 };
 pub use prepared::Prepared;
+pub(crate) use reference::{along_rows, log_softmax, row_sums};
 pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
-    prelude::{ChooseFrom, Device},
+    prelude::{ChooseFrom, Device, ReshapeTo},
     shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2, Shape, Unit},
     tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
@@ -308,6 +309,20 @@ pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
     let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
     keep.try_choose(x, others).or_device()
+}
+
+/// The mean of each row, `(R, N)` to `(R,)`.
+pub(crate) fn row_means<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+) -> Result<Tensor<(usize,), E, D, T>, Error> {
+    let (rows, size) = *x.shape();
+    let x = x.try_reshape_like(&(rows, size, 1)).or_device()?;
+    // Where each is its own mean, nothing is to be done.
+    let means = match size {
+        1 => x.try_reshape_like(&(rows, 1)).or_device()?,
+        _ => D::mean_over_steps(x, None)?,
+    };
+    means.try_reshape_like(&(rows,)).or_device()
 }
 
 /// Zeros of the given shape on the tape of `x`: the result of an operation on no numbers, which dfdx's

@@ -129,6 +129,16 @@ impl Grads<'_> {
     ) -> Result<(), CpuError> {
         self.with(of, |sums| sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more))
     }
+
+    /// Adds sums in double precision to the gradient of a tensor.
+    pub(crate) fn add_sums<S: Shape>(
+        &mut self,
+        of: &Tensor<S, f32, Cpu>,
+        more: &[f64],
+    ) -> Result<(), CpuError> {
+        let add = |(sum, &more): (&mut f32, &f64)| *sum = (f64::from(*sum) + more) as f32;
+        self.with(of, |sums| sums.iter_mut().zip(more).for_each(add))
+    }
 }
 
 /// Puts the backward pass of an operation on the tape.

@@ -1,12 +1,11 @@
 use dfdx::{
-    prelude::{HasShape, MeanTo, TryAdd, TryMul, TrySub},
-    shapes::Axis,
+    prelude::{HasShape, TryAdd, TryMul, TrySub},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, row_means, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -81,6 +80,6 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
             let yes = p.try_ln().or_device()?.try_mul(target).or_device()?;
             yes.try_add(no).or_device()?.try_negate().or_device()?
         };
-        each.try_mean::<_, Axis<1>>().or_device()
+        row_means(each)
     }
 }

@@ -1,12 +1,11 @@
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, SumTo, TryAdd, TryDiv, TryMul},
-    shapes::Axis,
+    prelude::{HasShape, TryAdd, TryDiv, TryMul},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, along_rows, log_softmax, row_sums, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -58,22 +57,19 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     ) -> Result<Tensor<(usize,), E, D, T>, Error> {
         let target = Y::rows(target)?;
         same_rows(&prediction, &target)?;
-        let shape = *target.shape();
-        let (positions, classes) = shape;
+        let (positions, classes) = *target.shape();
         if positions * classes == 0 {
             return zeros_after(prediction, &(positions,));
         }
         let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / classes as f64);
         let target = target.try_mul(E::of(keep)).or_device()?.try_add(E::of(each)).or_device()?;
         let logs = if self.from_logits {
-            prediction.try_log_softmax::<Axis<1>>().or_device()?
+            log_softmax(prediction)?
         } else {
-            let sum = prediction.retaped::<T>().try_sum::<_, Axis<1>>().or_device()?;
-            let sum = sum.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+            let sum = along_rows(row_sums(prediction.retaped::<T>())?, classes)?;
             let p = prediction.try_div(sum).or_device()?;
             p.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?.try_ln().or_device()?
         };
-        let sum = logs.try_mul(target).or_device()?.try_sum::<_, Axis<1>>().or_device()?;
-        sum.try_negate().or_device()
+        row_sums(logs.try_mul(target).or_device()?)?.try_negate().or_device()
     }
 }

@@ -17,13 +17,13 @@ pub(crate) use signals::{check_labels, same_rows};
 pub use sparse::SparseCategoricalCrossentropy;
 
 use dfdx::{
-    prelude::{SumTo, TryMul},
+    prelude::{ReshapeTo, TryMul},
     shapes::Rank0,
     tensor::{Cpu, NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, zeros_after},
+    backend::{Backend, Element, keep_rows, row_means, zeros_after},
     error::{Error, OrDevice},
     reduce::{Unweighted, Weights, position_weights},
     signal::{Signal, Value},
@@ -82,10 +82,14 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
             // The target of a masked step may be NaN too.
             losses = keep_rows(losses, keep, E::zero())?;
         }
-        let share = 1.0 / weights.count.max(1) as f64;
+        // The mean is over all positions, so what a masked one would have is spread over the others.
+        let positions = weights.each.len();
+        let share = positions as f64 / weights.count.max(1) as f64;
         let each = weights.each.iter().map(|w| E::of(w * share)).collect();
         let each = dev.try_tensor_from_vec(each, (weights.each.len(),)).or_device()?;
-        losses.try_mul(each).or_device()?.try_sum().or_device()
+        let losses = losses.try_mul(each).or_device()?;
+        let losses = losses.try_reshape_like(&(1, positions)).or_device()?;
+        row_means(losses)?.try_reshape_like(&()).or_device()
     }
 }
 

@@ -1,12 +1,11 @@
 use dfdx::{
-    prelude::{HasShape, MeanTo, TrySub},
-    shapes::Axis,
+    prelude::{HasShape, TrySub},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, row_means, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -30,7 +29,7 @@ where
         return zeros_after(prediction, &(positions,));
     }
     let difference = prediction.try_sub(target).or_device()?;
-    f(difference).or_device()?.try_mean::<_, Axis<1>>().or_device()
+    row_means(f(difference).or_device()?)
 }
 
 /// The mean of the squared differences along the last axis.

@@ -22,6 +22,11 @@ impl<'a> Matrix<'a> {
         Self { numbers, columns, ..self }
     }
 
+    /// Some of the rows.
+    pub(crate) fn rows(self, from: usize, rows: usize) -> Self {
+        self.transposed().columns(from, rows).transposed()
+    }
+
     /// The transpose, without moving a number.
     pub(crate) fn transposed(self) -> Self {
         Self {

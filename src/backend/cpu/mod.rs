@@ -7,14 +7,18 @@ mod conv;
 mod gemm;
 mod lstm;
 mod matrix;
+mod occurrences;
 mod ops;
 mod packed;
 mod pointwise;
 mod simd;
+mod sums;
 mod table;
 mod threads;
 
 pub(super) use buffer::{Buffer, keep_memory};
+pub(crate) use ops::dropped;
+pub(crate) use sums::total;
 pub(crate) use table::scan;
 pub use threads::set_threads;
 

@@ -2,6 +2,8 @@
 
 use pulp::Simd;
 
+pub(crate) use super::sums::sum;
+
 /// Makes a function of plain loops that the compiler turns into vector code for the machine that it runs on.
 /// What the loops call has to be inlined.
 macro_rules! vectorized {
@@ -27,30 +29,6 @@ macro_rules! vectorized {
     };
 }
 pub(super) use vectorized;
-
-vectorized! {
-    /// Adds the rows of a matrix, each as long as the sums are.
-    pub(crate) fn add_rows<'a>(sums: &'a mut [f32], rows: &'a [f32]) {
-        for row in rows.chunks_exact(sums.len().max(1)) {
-            for (sum, &number) in sums.iter_mut().zip(row) {
-                *sum += number;
-            }
-        }
-    }
-}
-
-/// The sum of `n` numbers, in as many parts as a vector has lanes.
-#[inline(always)]
-pub(crate) fn sum(n: usize, number: impl Fn(usize) -> f32) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0; LANES];
-    for from in (0..n - n % LANES).step_by(LANES) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += number(from + lane);
-        }
-    }
-    sums.iter().sum::<f32>() + (n - n % LANES..n).map(number).sum::<f32>()
-}
 
 /// The lanes of a slice from `at` on, filled up with zeros at its end.
 #[inline(always)]

@@ -10,6 +10,14 @@ pub(crate) fn threads(multiplications: usize, rows: usize) -> usize {
     (multiplications / WORTH_A_THREAD).clamp(1, rayon::current_num_threads()).min(rows.max(1))
 }
 
+/// How many rows are a job, of work of a number of multiplications, where it matters to the result how it is cut, as it
+/// does to sums: the cut depends on the sizes alone, not on how many threads there are.
+pub(crate) fn fixed_share(multiplications: usize, rows: usize) -> usize {
+    /// More would keep more threads busy, but each job has sums of its own.
+    const JOBS: usize = 16;
+    rows.div_ceil((multiplications / WORTH_A_THREAD).clamp(1, JOBS)).max(1)
+}
+
 /// Runs a job for each part, each on a thread, and gives the results in order.
 pub(crate) fn parallel<J: Send, R: Send>(
     jobs: Vec<J>,

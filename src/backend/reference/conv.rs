@@ -1,13 +1,13 @@
 use dfdx::{
-    prelude::{
-        BroadcastTo, GatherTo, HasShape, ReshapeTo, SumTo, TryAdd, TryConcatAlong, TryMatMul,
-        TryMul,
-    },
+    prelude::{GatherTo, HasShape, ReshapeTo, TryAdd, TryConcatAlong, TryMul},
     shapes::Axis,
     tensor::{Tape, Tensor},
 };
 
-use super::pointwise::finish;
+use super::{
+    pointwise::finish,
+    sums::{every_row, middle_sums, product},
+};
 use crate::{
     backend::{
         Backend, ConvWeights, Element,
@@ -56,11 +56,9 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let windows = windows(x, window, E::zero())?;
     let windows = windows.try_reshape_like(&(rows, window.cells() * channels)).or_device()?;
-    let mut y = windows.try_matmul(kernel.clone()).or_device()?;
+    let mut y = product(windows, kernel.retaped::<T>())?;
     if let Some(bias) = bias {
-        let bias =
-            bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&(rows, filters)).or_device()?;
-        y = y.try_add(bias).or_device()?;
+        y = y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?;
     }
     finish(y.try_reshape_like(&out).or_device()?, then)
 }
@@ -95,7 +93,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
             largest.try_reshape_like(&(rows, channels)).or_device()?
         }
         Pooling::Average => {
-            let sums = windows.try_sum::<(usize, usize), Axis<1>>().or_device()?;
+            let sums = middle_sums(windows)?;
             let shares: Vec<E> = shares(window).map(E::of).collect();
             let shares = (0..batch)
                 .flat_map(|_| shares.iter())

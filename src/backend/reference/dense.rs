@@ -1,10 +1,13 @@
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, TryAdd, TryMatMul},
-    shapes::{Axis, Const, Dim},
+    prelude::{HasShape, ReshapeTo, TryAdd},
+    shapes::{Const, Dim},
     tensor::{Tape, Tensor},
 };
 
-use super::pointwise::finish;
+use super::{
+    pointwise::finish,
+    sums::{every_row, product},
+};
 use crate::{
     backend::{Backend, DenseWeights, Element, Finish, zeros_after},
     error::{Error, OrDevice},
@@ -27,8 +30,9 @@ pub(crate) fn dense<
     if rows.size() * O == 0 {
         return zeros_after(x, &(rows, Const));
     }
-    let y = x.try_matmul(kernel.clone()).or_device()?;
-    let shape = *y.shape();
-    let bias = bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(&shape).or_device()?;
-    finish(y.try_add(bias).or_device()?, then)
+    let count = rows.size();
+    let x = x.try_reshape_like(&(count, I)).or_device()?;
+    let kernel = kernel.retaped::<T>().try_reshape_like(&(I, O)).or_device()?;
+    let y = product(x, kernel)?.try_add(every_row(bias.retaped::<T>(), count)?).or_device()?;
+    finish(y.try_reshape_like(&(rows, Const)).or_device()?, then)
 }

@@ -1,11 +1,12 @@
 use dfdx::{
-    prelude::{GatherTo, ReshapeTo},
+    prelude::ReshapeTo,
     shapes::{Const, Dim, Rank2},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
+use super::{mean_over_steps, sums::rows_of};
 use crate::{
-    backend::{Backend, Bags, Element, reference::mean_over_steps},
+    backend::{Backend, Bags, Element, numbers, zeros_after},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -21,7 +22,13 @@ pub(crate) fn embedding<
     ids: Tensor<(usize,), usize, D, T>,
 ) -> Result<Tensor<(usize, Const<N>), E, D, T>, Error> {
     let (ids, tape) = ids.split_tape();
-    table.clone().put_tape(tape).try_gather(ids).or_device()
+    let (table, ids) = (table.clone().put_tape(tape), numbers(&ids));
+    let shape = (ids.len(), Const);
+    if ids.is_empty() || N == 0 {
+        return zeros_after(table, &shape);
+    }
+    let rows = rows_of(table.try_reshape_like(&(V, N)).or_device()?, ids)?;
+    rows.try_reshape_like(&shape).or_device()
 }
 
 pub(crate) fn embedding_bag<

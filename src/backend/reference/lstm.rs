@@ -1,12 +1,10 @@
 use dfdx::{
-    prelude::{
-        BroadcastTo, ChooseFrom, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMatMul,
-        TryMul, TryStack,
-    },
-    shapes::{Axes2, Axes3, Const, Dim},
+    prelude::{ChooseFrom, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMul, TryStack},
+    shapes::{Axes3, Const, Dim},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
+use super::sums::{every_row, product};
 use crate::{
     backend::{
         Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows, zeros_after,
@@ -47,11 +45,13 @@ pub(crate) fn lstm<
         None => x,
     };
     // All input projections in one product.
-    let projected = x.try_matmul(weights.kernel.clone()).or_device()?;
-    let shape = *projected.shape();
-    let bias = weights.bias.retaped::<T>();
-    let bias = bias.try_broadcast_like::<_, Axes2<0, 1>>(&shape).or_device()?;
-    let (projected, mut tape) = projected.try_add(bias).or_device()?.split_tape();
+    let (count, size) = (rows.size() * length.size(), 4 * H);
+    let kernel = weights.kernel.retaped::<T>().try_reshape_like(&(I, size)).or_device()?;
+    let projected = product(x.try_reshape_like(&(count, I)).or_device()?, kernel)?;
+    let bias = every_row(weights.bias.retaped::<T>(), count)?;
+    let projected = projected.try_add(bias).or_device()?;
+    let projected = projected.try_reshape_like(&(rows, length, size)).or_device()?;
+    let (projected, mut tape) = projected.split_tape();
 
     let index = |i: usize| dev.try_tensor_from_vec(vec![i; rows.size()], (rows,)).or_device();
     // The output of masked steps before the first real one is 0, also with an initial state.
@@ -60,8 +60,10 @@ pub(crate) fn lstm<
     for step in 0..length.size() {
         let x: Tensor<(B, usize), E, D, T> =
             projected.retaped::<T>().try_select(index(step)?).or_device()?;
-        let recurrent =
-            h.clone().put_tape(tape).try_matmul(weights.recurrent_kernel.clone()).or_device()?;
+        let before = h.clone().put_tape(tape).try_reshape_like(&(rows.size(), H)).or_device()?;
+        let kernel = weights.recurrent_kernel.retaped::<T>();
+        let recurrent = product(before, kernel.try_reshape_like(&(H, size)).or_device()?)?;
+        let recurrent = recurrent.try_reshape_like(&(rows, size)).or_device()?;
         let gates = x.try_add(recurrent).or_device()?;
         let gates = gates.try_reshape_like(&(rows, Const::<4>, Const::<H>)).or_device()?;
         let (gates, gates_tape) = gates.split_tape();

@@ -9,6 +9,7 @@ mod norm;
 mod padding;
 mod pointwise;
 mod pool;
+mod sums;
 
 pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
@@ -16,6 +17,8 @@ pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;
+pub(crate) use pointwise::log_softmax;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh};
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
+pub(crate) use sums::{along_rows, row_sums};

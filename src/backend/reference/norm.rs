@@ -1,9 +1,10 @@
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, MeanTo, SumTo, TryAdd, TryDiv, TryMul, TrySub},
-    shapes::{Axis, Const, Rank1},
+    prelude::{HasShape, ReshapeTo, TryAdd, TryDiv, TryMul, TrySub},
+    shapes::{Const, Rank1},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
+use super::sums::{self, along_rows, column_sums, row_sums};
 use crate::{
     backend::{Backend, Element, NormWeights, Normalised, Seen, keep_rows},
     error::{Error, OrDevice},
@@ -17,7 +18,7 @@ fn every_row<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     vector: Tensor<Rank1<F>, E, D, T>,
     rows: usize,
 ) -> Result<Rows<F, E, D, T>, Error> {
-    vector.try_broadcast_like::<_, Axis<0>>(&(rows, Const)).or_device()
+    sums::every_row(vector, rows)?.try_reshape_like(&(rows, Const)).or_device()
 }
 
 pub(crate) fn batch_norm<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -50,7 +51,9 @@ pub(crate) fn batch_norm_train<const F: usize, E: Element, D: Backend<E>, T: Tap
     };
     let shares = x.device().try_tensor_from_vec(shares, (n, Const)).or_device()?;
     let mean = |x: Rows<F, E, D, T>| -> Result<Tensor<Rank1<F>, E, D, T>, Error> {
-        x.try_mul(shares.clone()).or_device()?.try_sum::<_, Axis<0>>().or_device()
+        let parts = x.try_mul(shares.clone()).or_device()?;
+        let parts = parts.try_reshape_like(&(n, F)).or_device()?;
+        column_sums(parts)?.try_reshape_like(&(Const,)).or_device()
     };
     let looked_at = match seen.rows {
         Some(rows) => keep_rows(x.retaped::<T>(), rows, E::zero())?,
@@ -70,15 +73,19 @@ pub(crate) fn layer_norm<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D
     weights: NormWeights<'_, F, E, D>,
 ) -> Result<Rows<F, E, D, T>, Error> {
     let dims = *x.shape();
-    let mean = x.retaped::<T>().try_mean::<(usize,), Axis<1>>().or_device()?;
-    let mean = mean.try_broadcast_like::<_, Axis<1>>(&dims).or_device()?;
-    let centred = x.try_sub(mean).or_device()?;
-    let square = centred.retaped::<T>().try_square().or_device()?;
-    let variance = square.try_mean::<(usize,), Axis<1>>().or_device()?;
+    let n = dims.0;
+    if n * F == 0 {
+        return Ok(x);
+    }
+    let x = x.try_reshape_like(&(n, F)).or_device()?;
+    let mean = |x: Tensor<(usize, usize), E, D, T>| -> Result<_, Error> {
+        along_rows(row_sums(x)?.try_div(E::of(F as f64)).or_device()?, F)
+    };
+    let centre = mean(x.retaped::<T>())?;
+    let centred = x.try_sub(centre).or_device()?;
+    let variance = mean(centred.retaped::<T>().try_square().or_device()?)?;
     let deviation = variance.try_add(E::of(weights.epsilon)).or_device()?.try_sqrt().or_device()?;
-    let deviation =
-        deviation.try_broadcast_like::<(usize, Const<F>), Axis<1>>(&dims).or_device()?;
-    let y = centred.try_div(deviation).or_device()?;
+    let y = centred.try_div(deviation).or_device()?.try_reshape_like(&dims).or_device()?;
     let gamma = every_row(weights.gamma.retaped::<T>(), dims.0)?;
     let beta = every_row(weights.beta.retaped::<T>(), dims.0)?;
     y.try_mul(gamma).or_device()?.try_add(beta).or_device()

@@ -1,14 +1,15 @@
 use dfdx::{
     prelude::{
-        BroadcastTo, ChooseFrom, HasShape, ReshapeTo, SelectTo, SumTo, TryAdd, TryDiv, TryEq,
+        BroadcastTo, ChooseFrom, HasShape, MaxTo, ReshapeTo, SelectTo, TryAdd, TryDiv, TryEq,
         TryLe, TryLt, TryMul, TrySub,
     },
     shapes::{Axis, Shape},
     tensor::{NoneTape, Tape, Tensor},
 };
 
+use super::sums::{along_rows, row_sums};
 use crate::{
-    backend::{Backend, Element, Finish, numbers, zeros_after},
+    backend::{Backend, Element, Finish, dropped, numbers, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -105,8 +106,8 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let most = most.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
     let d = x.try_sub(most).or_device()?.try_mul(rest.clone()).or_device()?;
     let exponentials = d.retaped::<T>().try_exp().or_device()?.try_mul(rest).or_device()?;
-    let sum = log_1p(exponentials.try_sum::<_, Axis<1>>().or_device()?)?;
-    d.try_sub(sum.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?).or_device()
+    let sum = log_1p(row_sums(exponentials)?)?;
+    d.try_sub(along_rows(sum, classes)?).or_device()
 }
 
 pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -115,15 +116,39 @@ pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if x.shape().num_elements() == 0 {
         return Ok(x);
     }
-    // dfdx gives the gradient in the wrong order to what does not lie in its own.
-    x.try_contiguous().or_device()?.try_softmax::<S::LastAxis>().or_device()
+    let shape = *x.shape();
+    let width = shape.concrete().into_iter().last().unwrap_or(1);
+    let rows = (shape.num_elements() / width, width);
+    let x = x.try_contiguous().or_device()?.try_reshape_like(&rows).or_device()?;
+    let e = without_largest(x)?.try_exp().or_device()?;
+    let sum = along_rows(row_sums(e.retaped::<T>())?, width)?;
+    e.try_div(sum).or_device()?.try_reshape_like(&shape).or_device()
 }
 
 pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     rate: f64,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    x.try_dropout(rate).or_device()
+    let (shape, dev) = (*x.shape(), x.device().clone());
+    // The kernels drop the same.
+    let dropped = dropped(shape.num_elements(), rate, dev.random_u64());
+    let dropped = dev.try_tensor_from_vec(dropped, shape).or_device()?;
+    let zeros = dev.try_zeros_like(&shape).or_device()?;
+    let scaled = x.try_mul(E::of(1.0 / (1.0 - rate))).or_device()?;
+    if shape.num_elements() == 0 {
+        return Ok(scaled);
+    }
+    dropped.try_choose(zeros.retaped::<T>(), scaled).or_device()
+}
+
+/// Rows without the largest number of each, which is no part of the gradient.
+fn without_largest<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let shape = *x.shape();
+    let largest = x.retaped::<NoneTape>().try_max::<(usize,), Axis<1>>().or_device()?;
+    let largest = largest.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+    x.try_sub(largest.retaped::<T>()).or_device()
 }
 
 pub(crate) fn sparse_crossentropy<E: Element, D: Backend<E>, T: Tape<E, D>>(

@@ -1,9 +1,10 @@
 use dfdx::{
-    prelude::{HasShape, SumTo, TryMul},
-    shapes::{Axis, Dim, Shape},
+    prelude::{HasShape, ReshapeTo, TryMul},
+    shapes::{Dim, Shape},
     tensor::{Tape, Tensor},
 };
 
+use super::sums::middle_sums;
 use crate::{
     backend::{Backend, Element, keep_rows, zeros_after},
     error::{Error, OrDevice},
@@ -28,11 +29,12 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
         Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
         None => x,
     };
-    let sum: Tensor<(B, F), E, D, T> = x.try_sum::<_, Axis<1>>().or_device()?;
+    let sum = middle_sums(x.try_reshape_like(&(rows, length, features)).or_device()?)?;
     let share = lengths
         .iter()
         .flat_map(|&n| (0..features).map(move |_| E::of(1.0 / n.max(1) as f64)))
         .collect();
     let share = dev.try_tensor_from_vec(share, *sum.shape()).or_device()?;
-    sum.try_mul(share).or_device()
+    let mean = sum.try_mul(share).or_device()?;
+    mean.try_reshape_like(&(shape.0, shape.2)).or_device()
 }

@@ -2,6 +2,7 @@ use dfdx::tensor::Cpu;
 
 use super::{Dynamic, DynamicValue, LayerWeight, dense::known_features, weights, words};
 use crate::{
+    backend::total,
     config::{AnySignal, Initializer, custom::Options},
     error::Error,
 };
@@ -73,8 +74,9 @@ impl Dynamic for Norm {
         let (means, variances) = (self.weight("moving_mean"), self.weight("moving_variance"));
         for row in values.chunks_mut(n) {
             let of_row = (!self.moving).then(|| {
-                let mean = row.iter().sum::<f32>() / n as f32;
-                (mean, row.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n as f32)
+                let average = |x: &dyn Fn(f32) -> f32| (total(n, |i| x(row[i])) / n as f64) as f32;
+                let mean = average(&|v| v);
+                (mean, average(&|v| (v - mean) * (v - mean)))
             });
             for (i, v) in row.iter_mut().enumerate() {
                 let at = |list: Option<&[f32]>, default| list.map_or(default, |list| list[i]);

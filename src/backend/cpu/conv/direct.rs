@@ -10,8 +10,12 @@ use crate::backend::{
         matrix::Matrix,
         packed::{Packed, Scattered, add_transposed_product},
         simd::vectorized,
+        sums::ProductSums,
     },
 };
+
+/// How many places are added one after the other to the gradient of the kernel: of equal terms, more would lose digits.
+const ROWS: usize = 48;
 
 /// How many places are worked on at a time on the way back.
 const PLACES: usize = 64;
@@ -139,8 +143,8 @@ impl Convolution for Direct {
         }
     }
 
-    fn sums(&self) -> Buffer {
-        Buffer::zeros(self.weights.len())
+    fn sums(&self) -> ProductSums {
+        ProductSums::new(self.weights.len())
     }
 
     fn backward(
@@ -148,7 +152,7 @@ impl Convolution for Direct {
         d_images: Option<&mut [f32]>,
         images: &[f32],
         d_y: &[f32],
-        d_kernel: &mut [f32],
+        d_kernel: &mut ProductSums,
     ) {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let mut space = self.space();
@@ -156,16 +160,20 @@ impl Convolution for Direct {
             .chunks_exact(self.numbers(self.window.size).max(1))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
         for (image, d_y) in each {
-            let pixels = Scattered { numbers: self.pad(image, &mut space), starts, offsets };
-            add_transposed_product(pixels, d_y, filters, d_kernel);
+            let numbers = self.pad(image, &mut space);
+            let each = starts.chunks(ROWS).zip(d_y.chunks((ROWS * filters).max(1)));
+            for (starts, d_y) in each {
+                let pixels = Scattered { numbers, starts, offsets };
+                add_transposed_product(pixels, d_y, filters, d_kernel.add(starts.len()));
+            }
         }
         if let Some(d_images) = d_images {
             self.add_to_pixels(d_images, d_y);
         }
     }
 
-    fn kernel_gradient(&self, sums: Buffer) -> Buffer {
-        sums
+    fn kernel_gradient(&self, sums: ProductSums) -> Buffer {
+        sums.finish()
     }
 }
 

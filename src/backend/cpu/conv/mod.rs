@@ -3,7 +3,7 @@
 mod direct;
 mod winograd;
 
-use super::buffer::Buffer;
+use super::{buffer::Buffer, sums::ProductSums};
 use crate::backend::Window;
 use direct::Direct;
 use winograd::Winograd;
@@ -14,13 +14,19 @@ pub(crate) trait Convolution: Send + Sync {
     fn forward(&self, images: &[f32], y: &mut [f32]);
 
     /// Zeros for the backward passes of images to add to.
-    fn sums(&self) -> Buffer;
+    fn sums(&self) -> ProductSums;
 
     /// The backward pass of some images: adds to the gradients of their pixels, if there are any, and to the sums.
-    fn backward(&self, d_images: Option<&mut [f32]>, images: &[f32], d_y: &[f32], sums: &mut [f32]);
+    fn backward(
+        &self,
+        d_images: Option<&mut [f32]>,
+        images: &[f32],
+        d_y: &[f32],
+        sums: &mut ProductSums,
+    );
 
     /// The gradient of the kernel, out of the sums.
-    fn kernel_gradient(&self, sums: Buffer) -> Buffer;
+    fn kernel_gradient(&self, sums: ProductSums) -> Buffer;
 }
 
 /// The convolution of a window in the way that is quickest.
@@ -77,8 +83,9 @@ mod tests {
         way.backward(Some(&mut d_x), x, d_y, &mut sums);
         let mut alone = way.sums();
         way.backward(None, x, d_y, &mut alone);
-        assert_eq!(alone[..], sums[..]);
-        [y, d_x, way.kernel_gradient(sums).to_vec()]
+        let [alone, sums] = [alone, sums].map(|sums| way.kernel_gradient(sums).to_vec());
+        assert_eq!(alone, sums);
+        [y, d_x, sums]
     }
 
     /// Both ways on all kinds of sizes, against each other: forward, and both gradients.

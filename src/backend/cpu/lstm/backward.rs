@@ -1,7 +1,13 @@
 use pulp::Arch;
 
 use super::{Kept, Sizes, Steps, gates::GatesBackward};
-use crate::backend::cpu::{buffer::Buffer, gemm::product, matrix::Matrix, packed::Packed};
+use crate::backend::cpu::{
+    buffer::Buffer,
+    gemm::product,
+    matrix::Matrix,
+    packed::Packed,
+    sums::{BLOCK, add_rows},
+};
 
 /// The gradients that come to the rows of one thread, and those of its inputs, which go on. One a row, in the
 /// order of `steps.rows`.
@@ -23,7 +29,7 @@ pub(crate) struct RowGradients<'a> {
 pub(crate) struct WeightGradients {
     pub(crate) kernel: Buffer,
     pub(crate) recurrent: Buffer,
-    pub(crate) bias: Buffer,
+    pub(crate) bias: Vec<f64>,
 }
 
 /// The backward pass of the rows that `kept` names.
@@ -85,10 +91,8 @@ pub(crate) fn backward(
     let mut recurrent_gradient = Buffer::uncleared(units * 4 * units);
     let states = states_before(&kept, units);
     product(&mut recurrent_gradient, Matrix::new(&states, total, units).transposed(), gates, false);
-    let mut bias_gradient = Buffer::zeros(4 * units);
-    for step in kept.gates.chunks_exact((4 * units).max(1)) {
-        bias_gradient.iter_mut().zip(step).for_each(|(sum, &g)| *sum += g);
-    }
+    let mut bias_gradient = vec![0.0; 4 * units];
+    add_rows(&mut bias_gradient, &kept.gates);
     if rows.iter().any(|row| row.x.is_some()) {
         // The inputs are not needed any more: their gradients take their place.
         let weights = Matrix::new(kernel, inputs, 4 * units).transposed();
@@ -120,8 +124,15 @@ fn gather(steps: &Steps, r: usize, gradients: &[f32], units: usize, outputs: &mu
         let until =
             if t + 1 < steps.lengths[r] { steps.at[steps.offset(t + 1) + r] } else { length };
         let to = &mut outputs[place * units..(place + 1) * units];
-        for from in gradients[steps.at[place] * units..until * units].chunks_exact(units.max(1)) {
-            to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+        let repeats = &gradients[steps.at[place] * units..until * units];
+        if until - steps.at[place] <= BLOCK {
+            for from in repeats.chunks_exact(units.max(1)) {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+            }
+        } else {
+            let mut totals = vec![0.0; units];
+            add_rows(&mut totals, repeats);
+            to.iter_mut().zip(totals).for_each(|(to, total)| *to += total as f32);
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     backend::{
         NormWeights, Normalised, Seen,
         cpu::{
-            simd::{add_rows, vectorized},
+            simd::vectorized,
+            sums::{column_sums, sums_over, wide},
             threads::parallel,
         },
         lend::{Numbers, put, read},
@@ -24,13 +25,19 @@ use crate::{
 /// Rows of `F` numbers.
 type Rows<const F: usize, T> = Tensor<(usize, Const<F>), f32, Cpu, T>;
 
-/// So many rows are summed in single precision; their sums are in double.
-const BLOCK: usize = 64;
+vectorized! {
+    /// Adds rows.
+    fn add_rows<'a>(sums: &'a mut [f32], rows: &'a [f32]) {
+        for row in rows.chunks(sums.len().max(1)) {
+            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+        }
+    }
+}
 
 vectorized! {
     /// Adds the squares of the distances of the rows from the means.
     fn add_squares<'a>(sums: &'a mut [f32], x: &'a [f32], means: &'a [f32]) {
-        for row in x.chunks_exact(sums.len().max(1)) {
+        for row in x.chunks(sums.len().max(1)) {
             for ((sum, &x), &mean) in sums.iter_mut().zip(row).zip(means) {
                 *sum += (x - mean) * (x - mean);
             }
@@ -42,7 +49,7 @@ vectorized! {
     /// Adds the products of the gradients with the distances from the means.
     fn add_products<'a>(sums: &'a mut [f32], x: &'a [f32], d_y: &'a [f32], means: &'a [f32]) {
         let size = sums.len().max(1);
-        for (row, d_y) in x.chunks_exact(size).zip(d_y.chunks_exact(size)) {
+        for (row, d_y) in x.chunks(size).zip(d_y.chunks(size)) {
             for (((sum, &x), &g), &mean) in sums.iter_mut().zip(row).zip(d_y).zip(means) {
                 *sum += g * (x - mean);
             }
@@ -94,53 +101,6 @@ struct Gradient<'a> {
     shifts: Vec<f32>,
 }
 
-/// Sums over rows: `add` adds those of a block.
-fn sums(
-    rows: &[Range<usize>],
-    features: usize,
-    add: impl Fn(&mut [f32], Range<usize>),
-) -> Vec<f64> {
-    let (mut sums, mut block) = (vec![0.0; features], vec![0.0; features]);
-    for rows in rows {
-        for from in rows.clone().step_by(BLOCK) {
-            block.fill(0.0);
-            add(&mut block, from * features..rows.end.min(from + BLOCK) * features);
-            sums.iter_mut().zip(&block).for_each(|(sum, &more)| *sum += f64::from(more));
-        }
-    }
-    sums
-}
-
-/// The same, on several threads.
-fn parallel_sums(
-    rows: &[Range<usize>],
-    features: usize,
-    share: usize,
-    add: impl Fn(&mut [f32], Range<usize>) + Send + Sync,
-) -> Vec<f64> {
-    let cut = |rows: &Range<usize>| {
-        let end = rows.end;
-        rows.clone().step_by(share).map(move |from| from..end.min(from + share)).collect::<Vec<_>>()
-    };
-    let pieces: Vec<Range<usize>> = rows.iter().flat_map(cut).collect();
-    // Short pieces, those between the gaps of a mask, go together.
-    let mut jobs: Vec<Vec<Range<usize>>> = Vec::new();
-    let mut room = 0;
-    for piece in pieces {
-        if room < piece.len() || jobs.is_empty() {
-            jobs.push(Vec::new());
-            room = share;
-        }
-        room -= piece.len();
-        jobs.last_mut().into_iter().for_each(|job| job.push(piece.clone()));
-    }
-    let mut total = vec![0.0; features];
-    for part in parallel(jobs, |rows| sums(&rows, features, &add)) {
-        total.iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
-    }
-    total
-}
-
 /// The rows that are looked at, as ranges.
 fn ranges(seen: &[bool]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
@@ -182,13 +142,11 @@ pub(crate) fn batch_norm_train<const F: usize, T: Tape<f32, Cpu>>(
     let n = x.shape().0;
     let numbers = read(&x)?;
     let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
-    let share = share(n * F, n);
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
-    let means: Vec<f32> =
-        mean(parallel_sums(&rows, F, share, |sums, rows| add_rows(sums, &numbers[rows])));
-    let mut variances: Vec<f32> = mean(parallel_sums(&rows, F, share, |sums, rows| {
-        add_squares(sums, &numbers[rows], &means);
-    }));
+    let means: Vec<f32> = mean(sums_over(&rows, F, |sums, at| add_rows(sums, &numbers[at])));
+    let wide_means = means.repeat(wide(F) / F.max(1));
+    let squares = |sums: &mut [f32], at| add_squares(sums, &numbers[at], &wide_means);
+    let mut variances: Vec<f32> = mean(sums_over(&rows, F, squares));
     variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
     let dev = x.device().clone();
     let mean = put(&dev, (Const,), means.clone())?;
@@ -223,12 +181,13 @@ fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
             let means = &statistics.means;
             let all = 0..n;
             let all = std::slice::from_ref(&all);
-            let d_beta = parallel_sums(all, F, share, |sums, rows| add_rows(sums, &gradient[rows]));
-            let products = parallel_sums(all, F, share, |sums, rows| {
-                add_products(sums, &numbers[rows.clone()], &gradient[rows], means);
+            let d_beta = column_sums(&gradient, F);
+            let wide_means = means.repeat(wide(F) / F.max(1));
+            let products = sums_over(all, F, |sums, at| {
+                add_products(sums, &numbers[at.clone()], &gradient[at], &wide_means);
             });
-            let d_gamma: Vec<f32> =
-                products.iter().zip(&inverses).map(|(sum, s)| (sum * s) as f32).collect();
+            let d_gamma: Vec<f64> =
+                products.iter().zip(&inverses).map(|(sum, s)| sum * s).collect();
             // Through the variance and the mean of the rows that were looked at.
             let w = statistics.share;
             let count: usize = statistics.rows.iter().map(Range::len).sum();
@@ -265,9 +224,8 @@ fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
                     go(at..to, &other);
                 });
             })?;
-            grads.add(&of_gamma, &d_gamma)?;
-            let d_beta: Vec<f32> = d_beta.into_iter().map(|sum| sum as f32).collect();
-            grads.add(&of_beta, &d_beta)?;
+            grads.add_sums(&of_gamma, &d_gamma)?;
+            grads.add_sums(&of_beta, &d_beta)?;
             grads.give(&of_y, gradient)
         });
     }

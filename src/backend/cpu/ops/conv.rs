@@ -12,8 +12,9 @@ use crate::{
             buffer::{Buffer, Part, Unwritten},
             conv::{Convolution, convolution},
             pointwise::Curve,
-            simd::{add_rows, vectorized},
-            threads::parallel,
+            simd::vectorized,
+            sums::add_rows,
+            threads::{fixed_share, parallel},
         },
         lend::{Numbers, copy, put, read},
         tape::{Grads, Origin, Weights, record},
@@ -55,7 +56,9 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         return zeros_after(x.put_tape(tape), &shape);
     }
     let group = (GROUP / image.max(out)).max(1);
-    let sizes = Sizes { filters, image, out, share, group };
+    // The backward pass has sums over the images of each job.
+    let backward_share = fixed_share(batch * places * reach * filters, batch);
+    let sizes = Sizes { filters, image, out, share: backward_share, group };
     let prepared = prepared.get(
         !T::OWNS_TAPE,
         |kept: &Prepared| kept.window == *window && kept.origin.is(kernel),
@@ -105,7 +108,7 @@ struct Sizes {
     /// Numbers of an image, in and out.
     image: usize,
     out: usize,
-    /// Images of a job, and of those how many at a time.
+    /// Images of a job of the backward pass, and of those how many at a time.
     share: usize,
     group: usize,
 }
@@ -144,7 +147,7 @@ fn backward(
             .zip(result.chunks(sizes.out * sizes.share))
             .map(|each| (d_x.next(), each));
         parallel(jobs.collect(), |(d_x, ((x, d_y), y))| {
-            let (mut d_bias, mut sums) = (Buffer::zeros(sizes.filters), convolution.sums());
+            let (mut d_bias, mut sums) = (vec![0.0; sizes.filters], convolution.sums());
             let mut before_curve = Buffer::uncleared(curve.map_or(0, |_| out.min(y.len())));
             let mut d_x = d_x.map(|d_x| d_x.chunks_mut(image));
             for (x, (d_y, y)) in x.chunks(image).zip(d_y.chunks(out).zip(y.chunks(out))) {
@@ -163,11 +166,13 @@ fn backward(
         })
     };
     let parts = if asked.now() { grads.with(x, by_images)? } else { by_images(&mut []) };
+    let mut of_bias = vec![0.0; sizes.filters];
     for (d_kernel, d_bias) in &parts {
         grads.add(kernel, d_kernel)?;
-        if let Some(bias) = bias {
-            grads.add(bias, d_bias)?;
-        }
+        of_bias.iter_mut().zip(d_bias).for_each(|(total, sum)| *total += sum);
+    }
+    if let Some(bias) = bias {
+        grads.add_sums(bias, &of_bias)?;
     }
     grads.give(y, gradient)
 }

@@ -10,11 +10,11 @@ use crate::{
         constant::Asked,
         cpu::{
             buffer::Buffer,
-            gemm::product,
+            gemm::{product, rows_of_job},
             matrix::Matrix,
             pointwise::Curve,
-            simd::add_rows,
-            threads::{parallel, threads},
+            sums::column_sums,
+            threads::parallel,
         },
         lend::{put, read},
         tape::{Weights, record},
@@ -42,8 +42,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
         || Ok((Weights::read(kernel)?, Weights::read(bias)?)),
     )?;
     let (weights, offsets) = &*prepared;
-    // Rows of a thread.
-    let share = rows.div_ceil(threads(rows * I * O, rows)).max(1);
+    let share = rows_of_job(rows * I * O, rows, O);
     let mut y = vec![0.0; rows * O];
     let jobs = chunks(&mut y, share * O, 1).into_iter().enumerate();
     parallel(jobs.collect(), |(job, y)| {
@@ -70,6 +69,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
             });
             let gradient = before_curve.as_deref().unwrap_or(&of_result);
             let of_input = |d_x: &mut [f32]| {
+                let share = rows_of_job(rows * I * O, rows, I);
                 let jobs = chunks(d_x, share * I, 1).into_iter();
                 let jobs = jobs.zip(gradient.chunks((share * O).max(1))).collect();
                 parallel(jobs, |(d_x, d_y)| {
@@ -81,7 +81,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
                 grads.with(&x, of_input)?;
             }
             grads.with(&of_kernel, |d_kernel| {
-                let share = super::share(rows * I * O, I);
+                let share = rows_of_job(rows * I * O, I, O);
                 let jobs = chunks(d_kernel, share * O, 1).into_iter().enumerate().collect();
                 parallel(jobs, |(job, d_kernel)| {
                     let columns = Matrix::new(&numbers, rows, I);
@@ -90,7 +90,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
                     product(d_kernel, columns.transposed(), d_y, true);
                 });
             })?;
-            grads.with(&of_bias, |d_bias| add_rows(d_bias, gradient))?;
+            grads.add_sums(&of_bias, &column_sums(gradient, O))?;
             grads.give(&of_y, of_result)
         });
     }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::{
     backend::{
         Prepared,
+        cpu::occurrences::Occurrences,
         lend::put,
         tape::{Weights, record, row},
     },
@@ -55,10 +56,10 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_rows)?;
             grads.with(&table, |sums| {
-                for (&id, row) in ids.iter().zip(gradient.chunks_exact(N.max(1))) {
-                    let sums = &mut sums[id * N..(id + 1) * N];
+                Occurrences::new(&ids, V).add_up(sums, N, |sums, place| {
+                    let row = &gradient[place * N..(place + 1) * N];
                     sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
-                }
+                });
             })?;
             grads.give(&of_rows, gradient)
         });

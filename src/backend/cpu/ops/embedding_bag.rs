@@ -8,8 +8,10 @@ use crate::{
     backend::{
         Bags, Prepared,
         cpu::{
+            occurrences::{ADDITIONS, Occurrences},
             simd::vectorized,
-            threads::{parallel, threads},
+            sums::BLOCK,
+            threads::parallel,
         },
         lend::put,
         tape::{Weights, record, row},
@@ -19,10 +21,6 @@ use crate::{
 
 /// How many numbers are added at a time.
 const LANES: usize = 16;
-
-/// How many additions of numbers in a cache are the work of one multiplication, as [`threads`] counts them: below some
-/// millions, one thread is done before another is awake.
-const ADDITIONS: usize = 16;
 
 /// The mean of rows of a table, which are added up where they lie.
 pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32, Cpu>>(
@@ -34,11 +32,14 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
     let (dev, batch, counted) = (table.device().clone(), bags.batch, Counted::of(bags));
     let mut means = vec![0.0; batch.size() * N];
     if few(counted.ids.len(), V) {
+        let mut sums = vec![0.0; N];
         for (mean, ids) in means.chunks_exact_mut(N.max(1)).zip(counted.rows(0)) {
+            sums.fill(0.0);
             for &id in ids {
-                mean.iter_mut().zip(row(table, id)).for_each(|(sum, x)| *sum += x);
+                sums.iter_mut().zip(row(table, id)).for_each(|(sum, x)| *sum += f64::from(x));
             }
-            mean.iter_mut().for_each(|sum| *sum *= part(ids));
+            let part = part(ids);
+            mean.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum * part) as f32);
         }
     } else {
         let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
@@ -51,8 +52,13 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;
-            let parts = threads(counted.ids.len() * N / ADDITIONS, V);
-            grads.with(&table, |sums| spread(sums, N, &gradient, &counted, parts))?;
+            let (rows, parts) = counted.rows_and_parts();
+            grads.with(&table, |sums| {
+                Occurrences::new(&counted.ids, V).add_up(sums, N, |sums, place| {
+                    let gradient = &gradient[rows[place] * N..(rows[place] + 1) * N];
+                    add_part(sums, gradient, parts[place]);
+                });
+            })?;
             grads.give(&of_means, gradient)
         });
     }
@@ -93,29 +99,18 @@ impl Counted {
         (first..self.ends.len()).map(row)
     }
 
-    /// Where to cut a table of so many rows into parts, so that about as many ids fall into each: in texts, some words
-    /// are frequent, and often stand side by side.
-    fn cut(&self, rows: usize, parts: usize) -> Vec<usize> {
-        if parts == 1 {
-            return vec![rows];
-        }
-        let mut counts = vec![0_usize; rows];
-        self.ids.iter().for_each(|&id| counts[id] += 1);
-        let (mut ends, mut sum) = (Vec::with_capacity(parts), 0);
-        for (row, count) in counts.into_iter().enumerate() {
-            sum += count;
-            if sum * parts >= self.ids.len() * (ends.len() + 1) && ends.len() + 1 < parts {
-                ends.push(row + 1);
-            }
-        }
-        ends.push(rows);
-        ends
+    /// The row of the batch that each id is of, and the part that it has in its mean.
+    fn rows_and_parts(&self) -> (Vec<usize>, Vec<f32>) {
+        let ids = || self.rows(0).enumerate();
+        let rows = ids().flat_map(|(row, ids)| std::iter::repeat_n(row, ids.len()));
+        let parts = ids().flat_map(|(_, ids)| std::iter::repeat_n(part(ids) as f32, ids.len()));
+        (rows.collect(), parts.collect())
     }
 }
 
 /// The part that each row of a table has in a mean.
-fn part(ids: &[usize]) -> f32 {
-    1.0 / ids.len().max(1) as f32
+fn part(ids: &[usize]) -> f64 {
+    1.0 / ids.len().max(1) as f64
 }
 
 #[inline(always)]
@@ -132,88 +127,28 @@ fn add(sums: &mut [f32], numbers: &[f32]) {
 vectorized! {
     /// The means of some rows of the batch.
     fn add_up<'a>(means: &'a mut [f32], width: usize, table: &'a [f32], counted: &'a Counted, first: usize) {
+        let mut totals = vec![0.0; width];
         for (mean, ids) in means.chunks_exact_mut(width.max(1)).zip(counted.rows(first)) {
-            for &id in ids {
-                add(mean, &table[id * width..(id + 1) * width]);
-            }
             let part = part(ids);
-            mean.iter_mut().for_each(|sum| *sum *= part);
+            if ids.len() <= BLOCK {
+                ids.iter().for_each(|id| add(mean, &table[id * width..(id + 1) * width]));
+                mean.iter_mut().for_each(|sum| *sum *= part as f32);
+                continue;
+            }
+            totals.fill(0.0);
+            for ids in ids.chunks(BLOCK) {
+                mean.fill(0.0);
+                ids.iter().for_each(|id| add(mean, &table[id * width..(id + 1) * width]));
+                totals.iter_mut().zip(&*mean).for_each(|(total, &sum)| *total += f64::from(sum));
+            }
+            mean.iter_mut().zip(&totals).for_each(|(mean, total)| *mean = (total * part) as f32);
         }
     }
-}
-
-/// Adds the gradient of each mean to those of the rows in it.
-///
-/// Each thread has rows of the table of its own and goes over all ids: nobody waits for another, and the sums are the
-/// same on any number of threads.
-fn spread(sums: &mut [f32], width: usize, gradient: &[f32], counted: &Counted, parts: usize) {
-    if width == 0 {
-        return;
-    }
-    let ends = counted.cut(sums.len() / width, parts);
-    let (mut jobs, mut first, mut rest) = (Vec::new(), 0, sums);
-    for end in ends {
-        let (part, more) = std::mem::take(&mut rest).split_at_mut((end - first) * width);
-        jobs.push((first, part));
-        (first, rest) = (end, more);
-    }
-    parallel(jobs, |(first, part)| add_shares(part, first, width, gradient, counted));
 }
 
 vectorized! {
-    /// Adds to the gradients of some rows of the table, from the row `first` on.
-    fn add_shares<'a>(
-        sums: &'a mut [f32],
-        first: usize,
-        width: usize,
-        gradient: &'a [f32],
-        counted: &'a Counted,
-    ) {
-        let (rows, mut shares) = (sums.len() / width, vec![0.0; width]);
-        for (gradient, ids) in gradient.chunks_exact(width).zip(counted.rows(0)) {
-            let part = part(ids);
-            shares.iter_mut().zip(gradient).for_each(|(share, &g)| *share = part * g);
-            for row in ids.iter().map(|id| id.wrapping_sub(first)).filter(|&row| row < rows) {
-                add(&mut sums[row * width..(row + 1) * width], &shares);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_number_of_parts_gives_the_same() {
-        const WIDTH: usize = 17;
-        // Many of one word, some of those next to it, and padding.
-        let ids = (0..600).map(|i| (i * 7 % 40) * (i % 3) / 2).collect();
-        let counted = Counted::of(Bags { ids, batch: 60_usize, length: 10, padding: Some(0) });
-        let numbers = |n: usize| (0..n * WIDTH).map(|i| (i * 37 % 23) as f32 - 11.0).collect();
-        let (table, gradient): (Vec<f32>, Vec<f32>) = (numbers(40), numbers(60));
-
-        let mut means = vec![0.0; gradient.len()];
-        add_up(&mut means, WIDTH, &table, &counted, 0);
-        assert!(means.iter().any(|&mean| mean != 0.0));
-        let mut sums = vec![0.0; table.len()];
-        spread(&mut sums, WIDTH, &gradient, &counted, 1);
-        assert!(sums[WIDTH..].iter().any(|&sum| sum != 0.0));
-        assert!(sums[..WIDTH].iter().all(|&sum| sum == 0.0));
-        for parts in 2..9 {
-            let mut again = vec![0.0; gradient.len()];
-            for (i, means) in again.chunks_mut(parts * WIDTH).enumerate() {
-                add_up(means, WIDTH, &table, &counted, i * parts);
-            }
-            assert_eq!(again, means);
-            let ends = counted.cut(40, parts);
-            assert!(
-                ends.len() <= parts && ends.is_sorted() && ends.last() == Some(&40),
-                "{ends:?}"
-            );
-            let mut again = vec![0.0; table.len()];
-            spread(&mut again, WIDTH, &gradient, &counted, parts);
-            assert_eq!(again, sums);
-        }
+    /// Adds a part of a gradient.
+    fn add_part<'a>(sums: &'a mut [f32], gradient: &'a [f32], part: f32) {
+        sums.iter_mut().zip(gradient).for_each(|(sum, &g)| *sum += part * g);
     }
 }

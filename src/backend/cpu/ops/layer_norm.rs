@@ -9,8 +9,9 @@ use crate::{
         NormWeights,
         cpu::{
             buffer::Buffer,
-            simd::{sum, vectorized},
-            threads::parallel,
+            simd::vectorized,
+            sums::{BLOCK, total},
+            threads::{fixed_share, parallel},
         },
         lend::{put, read},
         tape::record,
@@ -32,8 +33,8 @@ vectorized! {
         let rows = y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
         for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
             let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
-            let mean = sum(n, |i| x[i]) / n as f32;
-            let variance = sum(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f32;
+            let mean = (total(n, |i| x[i]) / n as f64) as f32;
+            let variance = (total(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f64) as f32;
             let inverse = 1.0 / (variance + epsilon).sqrt();
             statistics.copy_from_slice(&[mean, inverse]);
             for (((y, &x), &gamma), &beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
@@ -60,8 +61,9 @@ vectorized! {
         for (((d_x, x), d_y), statistics) in rows {
             let (gamma, x, d_y) = (&gamma[..n], &x[..n], &d_y[..n]);
             let (mean, inverse) = (statistics[0], statistics[1]);
-            let shift = sum(n, |i| d_y[i] * gamma[i]) / n as f32;
-            let slope = sum(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f32;
+            let shift = (total(n, |i| d_y[i] * gamma[i]) / n as f64) as f32;
+            let slope = total(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f64;
+            let slope = slope as f32;
             let numbers = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
             let parameters = d_gamma.iter_mut().zip(&mut *d_beta);
             for ((((d_x, &x), &g), &gamma), (d_gamma, d_beta)) in numbers.zip(parameters) {
@@ -72,6 +74,11 @@ vectorized! {
             }
         }
     }
+}
+
+/// Adds the sums of a block.
+fn add(totals: &mut [f64], sums: &[f32]) {
+    totals.iter_mut().zip(sums).for_each(|(total, &sum)| *total += f64::from(sum));
 }
 
 /// Normalises each row.
@@ -98,6 +105,9 @@ pub(crate) fn layer_norm<const F: usize, T: Tape<f32, Cpu>>(
         let (of_gamma, of_beta, of_y) = (weights.gamma.clone(), weights.beta.clone(), y.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
+            // Each job has sums over its rows.
+            let share = fixed_share(n * F, n);
+            let size = (share * F).max(1);
             let parts = grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * F, 1)
                     .into_iter()
@@ -105,15 +115,27 @@ pub(crate) fn layer_norm<const F: usize, T: Tape<f32, Cpu>>(
                     .zip(gradient.chunks(size))
                     .zip(statistics.chunks(2 * share));
                 parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {
-                    let (mut d_gamma, mut d_beta) = (Buffer::zeros(F), Buffer::zeros(F));
-                    backward(d_x, x, d_y, statistics, &gamma, &mut d_gamma, &mut d_beta);
-                    (d_gamma, d_beta)
+                    let mut totals = (vec![0.0; F], vec![0.0; F]);
+                    let (mut d_gamma, mut d_beta) = (Buffer::uncleared(F), Buffer::uncleared(F));
+                    let block = (BLOCK * F).max(1);
+                    let blocks = d_x.chunks_mut(block).zip(x.chunks(block)).zip(d_y.chunks(block));
+                    for (((d_x, x), d_y), statistics) in blocks.zip(statistics.chunks(2 * BLOCK)) {
+                        d_gamma.fill(0.0);
+                        d_beta.fill(0.0);
+                        backward(d_x, x, d_y, statistics, &gamma, &mut d_gamma, &mut d_beta);
+                        add(&mut totals.0, &d_gamma);
+                        add(&mut totals.1, &d_beta);
+                    }
+                    totals
                 })
             })?;
+            let mut totals = (vec![0.0; F], vec![0.0; F]);
             for (d_gamma, d_beta) in &parts {
-                grads.add(&of_gamma, d_gamma)?;
-                grads.add(&of_beta, d_beta)?;
+                totals.0.iter_mut().zip(d_gamma).for_each(|(total, sum)| *total += sum);
+                totals.1.iter_mut().zip(d_beta).for_each(|(total, sum)| *total += sum);
             }
+            grads.add_sums(&of_gamma, &totals.0)?;
+            grads.add_sums(&of_beta, &totals.1)?;
             grads.give(&of_y, gradient)
         });
     }

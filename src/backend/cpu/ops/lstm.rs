@@ -13,7 +13,7 @@ use crate::backend::cpu::{
     lstm::{self, Kept, Part, RowGradients, RowOut, Sizes, States, Steps},
     matrix::Matrix,
     packed::Packed,
-    threads::{parallel, threads},
+    threads::{fixed_share, parallel, threads},
 };
 use crate::{
     backend::{
@@ -24,6 +24,9 @@ use crate::{
     },
     error::Error,
 };
+
+/// How many rows are trained together at least, for the products of each step to be quick.
+const ROWS: usize = 16;
 
 /// The outputs of all steps if `sequences`, else nothing, and the final state; the tape goes with them.
 type Lstm<B, L, const H: usize, T> =
@@ -58,7 +61,12 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         true => 1,
         false => Part::count(threads(work, usize::MAX), H),
     };
-    let row_threads = if parts > 1 { 1 } else { threads(work, rows) };
+    let row_threads = match (T::OWNS_TAPE, parts) {
+        // Each share has sums of its own for the gradients of the weights.
+        (true, _) => rows.div_ceil(fixed_share(work, rows).max(ROWS)),
+        (false, 1) => threads(work, rows),
+        (false, _) => 1,
+    };
     let shares = Steps::share(rows, length, mask, row_threads);
     let (mut h, mut c) = (vec![0.0; rows * H], vec![0.0; rows * H]);
     let jobs = {
@@ -220,11 +228,13 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         };
         let gradients = if asked { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
 
+        let mut bias = vec![0.0; 4 * H];
         for gradient in &gradients {
             grads.add(&self.weights.0, &gradient.kernel)?;
             grads.add(&self.weights.1, &gradient.recurrent)?;
-            grads.add(&self.weights.2, &gradient.bias)?;
+            bias.iter_mut().zip(&gradient.bias).for_each(|(total, sum)| *total += sum);
         }
+        grads.add_sums(&self.weights.2, &bias)?;
         if let (Some(outputs), Some(gradient)) = (&self.outputs, d_outputs) {
             grads.give(outputs, gradient)?;
         }

@@ -22,6 +22,7 @@ pub(super) use embedding_bag::embedding_bag;
 pub(super) use layer_norm::layer_norm;
 pub(super) use lstm::lstm;
 pub(super) use padding::finite_padding;
+pub(crate) use pointwise::dropped;
 pub(super) use pointwise::{curve, dropout, softmax};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;

@@ -82,10 +82,7 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let (seed, mut y) = (x.device().random_u64(), copy(&x)?);
-    let drop = move |numbers: &mut [f32]| {
-        let jobs = numbers.chunks_mut(JOB).enumerate().collect();
-        parallel(jobs, |(i, numbers)| pointwise::dropout(numbers, rate, seed ^ i as u64));
-    };
+    let drop = move |numbers: &mut [f32]| drop_some(numbers, rate, seed);
     drop(&mut y);
     let y = put(x.device(), *x.shape(), y.into())?;
     if T::OWNS_TAPE {
@@ -99,4 +96,16 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
         });
     }
     Ok(y.put_tape(tape))
+}
+
+fn drop_some(numbers: &mut [f32], rate: f64, seed: u64) {
+    let jobs = numbers.chunks_mut(JOB).enumerate().collect();
+    parallel(jobs, |(i, numbers)| pointwise::dropout(numbers, rate, seed ^ i as u64));
+}
+
+/// Which of a number of elements a seed drops, here as in any other implementation.
+pub(crate) fn dropped(count: usize, rate: f64, seed: u64) -> Vec<bool> {
+    let mut ones = vec![1.0; count];
+    drop_some(&mut ones, rate, seed);
+    ones.into_iter().map(|x| x == 0.0).collect()
 }

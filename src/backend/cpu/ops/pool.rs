@@ -1,12 +1,16 @@
+use std::ops::Range;
+
 use dfdx::{
     shapes::{Dim, HasShape},
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::chunks;
 use crate::{
     backend::{
-        cpu::threads::{parallel, threads},
+        cpu::{
+            sums::add_rows,
+            threads::{parallel, threads},
+        },
         lend::{put, read},
         tape::record,
     },
@@ -25,18 +29,23 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
     let numbers = read(&x)?;
     let mask = mask.cloned().unwrap_or_else(|| Mask::full(rows, length));
     let lengths = mask.lengths();
-    let share = |row: usize| 1.0 / lengths[row].max(1) as f32;
     let row_size = length * features;
 
     let mut means = vec![0.0; rows * features];
-    let work = |(row, mean): (usize, &mut [f32])| {
-        let steps = numbers[row * row_size..(row + 1) * row_size].chunks_exact(features.max(1));
-        for (step, _) in steps.zip(mask.row(row)).filter(|(_, keep)| **keep) {
-            mean.iter_mut().zip(step).for_each(|(sum, &x)| *sum += x);
+    let work = |(first, means): (usize, &mut [f32])| {
+        let mut totals = vec![0.0; features];
+        for (i, mean) in means.chunks_exact_mut(features.max(1)).enumerate() {
+            let row = first + i;
+            totals.fill(0.0);
+            let steps = &numbers[row * row_size..(row + 1) * row_size];
+            for run in runs(mask.row(row)) {
+                add_rows(&mut totals, &steps[run.start * features..run.end * features]);
+            }
+            let share = 1.0 / lengths[row].max(1) as f64;
+            mean.iter_mut().zip(&totals).for_each(|(mean, total)| *mean = (total * share) as f32);
         }
-        mean.iter_mut().for_each(|sum| *sum *= share(row));
     };
-    each_row(chunks(&mut means, features, rows), rows * row_size, work);
+    each_rows(&mut means, features, rows, rows * row_size, work);
     drop(numbers);
 
     let means = put(x.device(), (batch, dim), means)?;
@@ -45,15 +54,18 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;
             grads.with(&x, |sums| {
-                let work = |(row, sums): (usize, &mut [f32])| {
-                    let share = 1.0 / lengths[row].max(1) as f32;
-                    let mean = &gradient[row * features..(row + 1) * features];
-                    let steps = sums.chunks_exact_mut(features.max(1));
-                    for (step, _) in steps.zip(mask.row(row)).filter(|(_, keep)| **keep) {
-                        step.iter_mut().zip(mean).for_each(|(sum, &g)| *sum += share * g);
+                let work = |(first, sums): (usize, &mut [f32])| {
+                    for (i, sums) in sums.chunks_exact_mut(row_size.max(1)).enumerate() {
+                        let row = first + i;
+                        let share = 1.0 / lengths[row].max(1) as f32;
+                        let mean = &gradient[row * features..(row + 1) * features];
+                        let steps = sums.chunks_exact_mut(features.max(1));
+                        for (step, _) in steps.zip(mask.row(row)).filter(|(_, keep)| **keep) {
+                            step.iter_mut().zip(mean).for_each(|(sum, &g)| *sum += share * g);
+                        }
                     }
                 };
-                each_row(chunks(sums, row_size, rows), rows * row_size, work);
+                each_rows(sums, row_size, rows, rows * row_size, work);
             })?;
             grads.give(&of_means, gradient)
         });
@@ -61,20 +73,26 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
     Ok(means.put_tape(tape))
 }
 
-/// Runs `work` for each row, with its piece of a result, on as many threads as the numbers to read are worth.
-fn each_row(
-    rows: Vec<&mut [f32]>,
+/// The steps of a row that are real, as ranges.
+fn runs(keep: &[bool]) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + keep[from..].iter().position(|&keep| keep)?;
+        from = start + keep[start..].iter().take_while(|&&keep| keep).count();
+        Some(start..from)
+    })
+}
+
+/// Runs `work` for some rows at a time, with the first of them and their piece of a result, on as many threads as the
+/// numbers to read are worth.
+fn each_rows(
+    result: &mut [f32],
+    size: usize,
+    rows: usize,
     numbers: usize,
     work: impl Fn((usize, &mut [f32])) + Send + Sync,
 ) {
-    let parts = threads(numbers, rows.len());
-    let size = rows.len().div_ceil(parts).max(1);
-    let mut rows: Vec<(usize, &mut [f32])> = rows.into_iter().enumerate().collect();
-    let mut jobs = Vec::with_capacity(parts);
-    while rows.len() > size {
-        let rest = rows.split_off(size);
-        jobs.push(std::mem::replace(&mut rows, rest));
-    }
-    jobs.push(rows);
-    parallel(jobs, |rows| rows.into_iter().for_each(&work));
+    let share = rows.div_ceil(threads(numbers, rows)).max(1);
+    let jobs = result.chunks_mut((share * size).max(1)).enumerate();
+    parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
 }

@@ -8,7 +8,7 @@ use dfdx::{
 use super::{chunks, share};
 use crate::{
     backend::{
-        cpu::{buffer::Unwritten, simd::vectorized, threads::parallel},
+        cpu::{buffer::Unwritten, simd::vectorized, sums::BLOCK, threads::parallel},
         lend::{put, read},
         reference,
         tape::record,
@@ -26,12 +26,12 @@ struct Pool {
     /// For each place the pixels of its cells.
     pixels: Vec<Option<usize>>,
     /// For each place one over the number of its pixels.
-    shares: Vec<f32>,
+    shares: Vec<f64>,
 }
 
 impl Pool {
     /// The pixels of each place, and its share.
-    fn places(&self) -> impl Iterator<Item = (&[Option<usize>], f32)> {
+    fn places(&self) -> impl Iterator<Item = (&[Option<usize>], f64)> {
         self.pixels.chunks_exact(self.cells.max(1)).zip(self.shares.iter().copied())
     }
 
@@ -46,6 +46,7 @@ impl Pool {
     fn forward(&self, image: &[f32], y: &mut [f32], from: &mut [u32]) {
         let channels = self.channels.max(1);
         let each = y.chunks_exact_mut(channels).zip(from.chunks_exact_mut(channels));
+        let mut totals: Vec<f64> = Vec::new();
         for ((y, from), (pixels, share)) in each.zip(self.places()) {
             let mut cells = self.cells(pixels);
             match (self.pooling, cells.next()) {
@@ -67,13 +68,26 @@ impl Pool {
                         }
                     }
                 }
-                (Pooling::Average, Some((_, at))) => {
+                (Pooling::Average, Some((_, at))) if pixels.len() <= BLOCK => {
                     y.copy_from_slice(&image[at..at + channels]);
                     for (_, at) in cells {
                         let x = &image[at..at + channels];
                         y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
                     }
-                    y.iter_mut().for_each(|y| *y *= share);
+                    y.iter_mut().for_each(|y| *y *= share as f32);
+                }
+                (Pooling::Average, Some(_)) => {
+                    totals.clear();
+                    totals.resize(channels, 0.0);
+                    for pixels in pixels.chunks(BLOCK) {
+                        y.fill(0.0);
+                        for (_, at) in self.cells(pixels) {
+                            let x = &image[at..at + channels];
+                            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
+                        }
+                        totals.iter_mut().zip(&*y).for_each(|(sum, &y)| *sum += f64::from(y));
+                    }
+                    y.iter_mut().zip(&totals).for_each(|(y, sum)| *y = (sum * share) as f32);
                 }
             }
         }
@@ -92,7 +106,7 @@ impl Pool {
                     Pooling::Max => to.zip(from).for_each(|((to, &g), &from)| {
                         *to += if from == cell { g } else { 0.0 };
                     }),
-                    Pooling::Average => to.for_each(|(to, &g)| *to += share * g),
+                    Pooling::Average => to.for_each(|(to, &g)| *to += share as f32 * g),
                 }
             }
         }
@@ -128,7 +142,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         channels,
         cells: window.cells(),
         pixels: window.pixels().collect(),
-        shares: reference::shares(window).map(|share| share as f32).collect(),
+        shares: reference::shares(window).collect(),
     });
     let share = share(batch * window.all_places() * window.cells() * channels, batch);
     let numbers = read(&x)?;

@@ -21,6 +21,7 @@ use crate::backend::{
         buffer::Buffer,
         matrix::Matrix,
         packed::{Packed, Scattered, add_transposed_product},
+        sums::ProductSums,
     },
 };
 
@@ -128,8 +129,8 @@ impl Convolution for Winograd {
         }
     }
 
-    fn sums(&self) -> Buffer {
-        Buffer::zeros(PRODUCTS * self.channels * self.filters)
+    fn sums(&self) -> ProductSums {
+        ProductSums::new(PRODUCTS * self.channels * self.filters)
     }
 
     fn backward(
@@ -137,7 +138,7 @@ impl Convolution for Winograd {
         mut d_images: Option<&mut [f32]>,
         images: &[f32],
         d_y: &[f32],
-        d_sums: &mut [f32],
+        d_sums: &mut ProductSums,
     ) {
         let &Self { channels, filters, .. } = self;
         let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
@@ -156,7 +157,7 @@ impl Convolution for Winograd {
             let each = pixels
                 .chunks_exact_mut(part.count * channels)
                 .zip(d_places.chunks_exact(part.count * filters))
-                .zip(d_sums.chunks_exact_mut(channels * filters))
+                .zip(d_sums.add(part.count).chunks_exact_mut(channels * filters))
                 .enumerate();
             for (product, ((pixels, d_places), d_sums)) in each {
                 let starts = &starts[..part.count];
@@ -174,7 +175,7 @@ impl Convolution for Winograd {
         }
     }
 
-    fn kernel_gradient(&self, sums: Buffer) -> Buffer {
-        cells_of_sums(&sums)
+    fn kernel_gradient(&self, sums: ProductSums) -> Buffer {
+        cells_of_sums(&sums.finish())
     }
 }

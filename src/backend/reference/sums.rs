@@ -1,0 +1,165 @@
+//! Sums that keep their digits, in dfdx's operations, whose own sums are running sums: of blocks of terms, then of the
+//! sums of these, and so on. What is used many times has a gradient that is a sum, so it is copied in the same way.
+
+use std::collections::HashMap;
+
+use dfdx::{
+    prelude::{GatherTo, HasShape, PermuteTo, ReshapeTo, SumTo, TryConcatAlong, TryMatMul},
+    shapes::{Axes2, Axes3, Axis, Shape},
+    tensor::{Tape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+};
+
+type Vector<E, D, T> = Tensor<(usize,), E, D, T>;
+type Matrix<E, D, T> = Tensor<(usize, usize), E, D, T>;
+
+/// How many terms are added one after the other.
+const BLOCK: usize = 16;
+
+/// From which size on the sums in a matrix product are cut into blocks, and of how many terms at least.
+const LONG: usize = 4096;
+const TERMS: usize = 64;
+
+/// The sums over the middle axis, `(R, N, F)` to `(R, F)`. There are some numbers.
+pub(super) fn middle_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    mut x: Tensor<(usize, usize, usize), E, D, T>,
+) -> Result<Matrix<E, D, T>, Error> {
+    let (rows, mut count, features) = *x.shape();
+    while count > BLOCK {
+        let blocks = count.div_ceil(BLOCK);
+        let missing = blocks * BLOCK - count;
+        if missing > 0 {
+            let zeros = x.device().try_zeros_like(&(rows, missing, features)).or_device()?;
+            x = (x, zeros.retaped::<T>()).try_concat_along(Axis::<1>).or_device()?;
+        }
+        let parts = x.try_reshape_like(&(rows, blocks, BLOCK, features)).or_device()?;
+        x = parts.try_sum::<_, Axis<2>>().or_device()?;
+        count = blocks;
+    }
+    x.try_sum::<_, Axis<1>>().or_device()
+}
+
+/// The sum of each row, `(R, N)` to `(R,)`.
+pub(crate) fn row_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+) -> Result<Vector<E, D, T>, Error> {
+    let (rows, count) = *x.shape();
+    if rows * count == 0 {
+        return crate::backend::zeros_after(x, &(rows,));
+    }
+    let sums = middle_sums(x.try_reshape_like(&(rows, count, 1)).or_device()?)?;
+    sums.try_reshape_like(&(rows,)).or_device()
+}
+
+/// The sum of each column, `(R, N)` to `(N,)`.
+pub(super) fn column_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+) -> Result<Vector<E, D, T>, Error> {
+    let (rows, count) = *x.shape();
+    let sums = middle_sums(x.try_reshape_like(&(1, rows, count)).or_device()?)?;
+    sums.try_reshape_like(&(count,)).or_device()
+}
+
+/// Some rows of a matrix, each as often as it is asked for.
+pub(super) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+    rows: Vec<usize>,
+) -> Result<Matrix<E, D, T>, Error> {
+    // Each block of copies of a row is made of one row, of which there may be copies in turn.
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    let mut blocks: HashMap<(usize, usize), usize> = HashMap::new();
+    let (mut of_blocks, mut of_rows) = (Vec::new(), Vec::with_capacity(rows.len()));
+    for &row in &rows {
+        let count = counts.entry(row).or_default();
+        let block = *blocks.entry((row, *count / BLOCK)).or_insert_with(|| {
+            of_blocks.push(row);
+            of_blocks.len() - 1
+        });
+        *count += 1;
+        of_rows.push(block);
+    }
+    let (x, rows) = match counts.values().all(|&count| count <= BLOCK) {
+        true => (x, rows),
+        false => (rows_of(x, of_blocks)?, of_rows),
+    };
+    let (dev, count) = (x.device().clone(), rows.len());
+    let rows = dev.try_tensor_from_vec(rows, (count,)).or_device()?;
+    x.try_gather(rows).or_device()
+}
+
+/// A vector as each of some rows.
+pub(super) fn every_row<V: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    vector: Tensor<V, E, D, T>,
+    rows: usize,
+) -> Result<Matrix<E, D, T>, Error> {
+    let size = vector.shape().num_elements();
+    rows_of(vector.try_reshape_like(&(1, size)).or_device()?, vec![0; rows])
+}
+
+/// One number for each row as all of its elements, `(R,)` to `(R, N)`.
+pub(crate) fn along_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    vector: Vector<E, D, T>,
+    size: usize,
+) -> Result<Matrix<E, D, T>, Error> {
+    let (rows,) = *vector.shape();
+    let places = (0..rows).flat_map(|row| std::iter::repeat_n(row, size)).collect();
+    let elements = rows_of(vector.try_reshape_like(&(rows, 1)).or_device()?, places)?;
+    elements.try_reshape_like(&(rows, size)).or_device()
+}
+
+/// A matrix product. Its own sums and those of both gradients are cut into blocks where they are long.
+pub(super) fn product<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    a: Matrix<E, D, T>,
+    b: Matrix<E, D, T>,
+) -> Result<Matrix<E, D, T>, Error> {
+    let ((rows, inner), columns) = (*a.shape(), b.shape().1);
+    if rows >= LONG {
+        // The copies of `b` take no more than the rest.
+        let size = TERMS.max(inner.min(columns));
+        let blocks = rows.div_ceil(size);
+        let a = padded(a, blocks * size)?;
+        let a = a.try_reshape_like(&(blocks, size, inner)).or_device()?;
+        let b = every_row(b, blocks)?.try_reshape_like(&(blocks, inner, columns)).or_device()?;
+        let c = a.try_matmul(b).or_device()?;
+        let c = c.try_reshape_like(&(blocks * size, columns)).or_device()?;
+        return rows_of(c, (0..rows).collect());
+    }
+    if columns >= LONG {
+        return transposed(product(transposed(b)?, transposed(a)?)?);
+    }
+    if inner >= LONG {
+        let blocks = inner.div_ceil(TERMS);
+        let a = padded(transposed(a)?, blocks * TERMS)?;
+        let a = a.try_reshape_like(&(blocks, TERMS, rows)).or_device()?;
+        let a = a.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
+        let b = padded(b, blocks * TERMS)?;
+        let b = b.try_reshape_like(&(blocks, TERMS, columns)).or_device()?;
+        let c = a.try_matmul(b).or_device()?;
+        let c = c.try_reshape_like(&(blocks, rows * columns)).or_device()?;
+        return column_sums(c)?.try_reshape_like(&(rows, columns)).or_device();
+    }
+    a.try_matmul(b).or_device()
+}
+
+/// The matrix with rows of zeros behind its own.
+fn padded<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+    rows: usize,
+) -> Result<Matrix<E, D, T>, Error> {
+    let (count, columns) = *x.shape();
+    if count == rows {
+        return Ok(x);
+    }
+    let zeros = x.device().try_zeros_like(&(rows - count, columns)).or_device()?;
+    (x, zeros.retaped::<T>()).try_concat_along(Axis::<0>).or_device()
+}
+
+fn transposed<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+) -> Result<Matrix<E, D, T>, Error> {
+    x.try_permute::<(usize, usize), Axes2<1, 0>>().or_device()?.try_contiguous().or_device()
+}
