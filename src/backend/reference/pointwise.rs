@@ -1,11 +1,11 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, ReshapeTo, SelectTo, TryLe},
+    prelude::{ChooseFrom, HasShape, ReshapeTo, SelectTo, TryLe, TryMul},
     shapes::{Axis, Shape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, Finish, zeros_after},
+    backend::{Backend, DROPOUT_CHUNK, Element, Finish, drop_values, random_u64, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -60,7 +60,16 @@ pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     rate: f64,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    x.try_dropout(rate).or_device()
+    let seed = random_u64(x.device());
+    let mut factors = vec![E::one(); x.shape().num_elements()];
+    for (i, factors) in factors.chunks_mut(DROPOUT_CHUNK).enumerate() {
+        drop_values(factors, rate, seed ^ i as u64);
+    }
+    if factors.is_empty() {
+        return Ok(x);
+    }
+    let factors = x.device().try_tensor_from_vec(factors, *x.shape()).or_device()?;
+    x.try_mul(factors).or_device()
 }
 
 pub(crate) fn sparse_crossentropy<E: Element, D: Backend<E>, T: Tape<E, D>>(
