@@ -61,7 +61,7 @@ pub enum Error {
     #[error("{0} is empty")]
     Empty(&'static str),
 
-    /// The loss is NaN or infinite. The parameters are those of the step before.
+    /// The loss is NaN or infinite. The step was not made.
     #[error(
         "the loss is {value} in epoch {epoch}, batch {batch}: lower the learning rate or look at that batch"
     )]
@@ -72,6 +72,35 @@ pub enum Error {
         epoch: usize,
         /// The batch within the epoch, counted from 1.
         batch: usize,
+    },
+
+    /// A value of a gradient is NaN or infinite. The step was not made.
+    #[error(
+        "a gradient of `{parameter}` is {value}{}: lower the learning rate or look at that batch",
+        place(*at)
+    )]
+    NonFiniteGradient {
+        /// The name of the parameter, `lstm1.kernel`.
+        parameter: String,
+        /// The value: NaN or an infinity.
+        value: f64,
+        /// The epoch, and the batch within it, each counted from 1, where a `Trainer` counts them.
+        at: Option<(usize, usize)>,
+    },
+
+    /// A step would make a parameter, a moving statistic or what the optimiser remembers of one NaN or infinite. It
+    /// was not made.
+    #[error(
+        "the step would make `{parameter}` {value}{}: lower the learning rate or look at that batch",
+        place(*at)
+    )]
+    NonFiniteParameter {
+        /// The name of the parameter, `lstm1.kernel`.
+        parameter: String,
+        /// The value: NaN or an infinity.
+        value: f64,
+        /// The epoch, and the batch within it, each counted from 1, where a `Trainer` counts them.
+        at: Option<(usize, usize)>,
     },
 
     /// A number that is NaN or infinite where only finite ones make sense.
@@ -188,6 +217,10 @@ impl std::fmt::Display for Difference {
     }
 }
 
+fn place(at: Option<(usize, usize)>) -> String {
+    at.map_or(String::new(), |(epoch, batch)| format!(" in epoch {epoch}, batch {batch}"))
+}
+
 /// At most this many letters of a word are printed.
 const LETTERS: usize = 40;
 
@@ -235,6 +268,15 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Error {
+    /// The error of a step, with the epoch and the batch.
+    pub(crate) fn in_batch(mut self, epoch: usize, batch: usize) -> Self {
+        if let Self::NonFiniteGradient { at, .. } | Self::NonFiniteParameter { at, .. } = &mut self
+        {
+            *at = Some((epoch, batch));
+        }
+        self
+    }
+
     pub(crate) fn mismatch(
         what: &'static str,
         expected: impl std::fmt::Debug,

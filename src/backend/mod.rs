@@ -8,25 +8,28 @@ mod cpu;
 mod lend;
 mod operands;
 mod prepared;
+mod random;
 mod reference;
 mod tape;
 mod window;
 
 pub use constant::Constant;
 pub use cpu::set_threads;
-pub(crate) use cpu::{dropped, scan, total};
+pub(crate) use cpu::{scan, total};
 pub use operands::{
     Bags, ConvWeights, DenseWeights, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
     Normalised, Seen,
 };
 pub use prepared::Prepared;
+pub use random::random_u64;
+pub(crate) use random::{DROPOUT_CHUNK, Seeded, drop_values};
 pub(crate) use reference::{along_rows, log_softmax, row_sums};
 pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::{ChooseFrom, Device, ReshapeTo},
     shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2, Shape, Unit},
-    tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
+    tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
 use rand::distributions::uniform::SampleUniform;
 
@@ -273,11 +276,32 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ) -> Result<Tensor<(B, F), E, Self, T>, Error> {
         reference::mean_over_steps(x, mask)
     }
+
+    /// The largest magnitude in the gradient of a tensor, or in whatever else is kept for it: NaN if a value is NaN.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn largest_gradient<S: Shape>(
+        gradients: &mut Gradients<E, Self>,
+        of: &Tensor<S, E, Self>,
+    ) -> Result<E, Error> {
+        reference::largest_gradient(gradients, of)
+    }
 }
 
 /// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
 pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E> {
     if x.shape().num_elements() == 0 { Vec::new() } else { x.as_vec() }
+}
+
+/// The largest magnitude of some values: NaN if one of them is NaN, 0 if there are none.
+pub(crate) fn largest<E: Element>(values: &[E]) -> E {
+    values.iter().fold(
+        E::zero(),
+        |most, x| {
+            if x.is_nan() || x.abs() > most { x.abs() } else { most }
+        },
+    )
 }
 
 /// The numbers of the rows to keep, and `other` in the place of the rest.

@@ -4,7 +4,7 @@ use dfdx::{
     tensor::{Storage, Tensor},
 };
 
-use super::{Optimizer, State, check_decay, check_positive, check_share, decay};
+use super::{Bounds, Optimizer, State, bounds, check_decay, check_positive, check_share, decay};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -56,8 +56,8 @@ impl Optimizer for Adam {
         parameter: &mut Tensor<S, E, D>,
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error> {
-        let step = state.step;
-        let [first, second, _] = &mut state.slots;
+        let step = state.now();
+        let [first, second] = state.slots();
         let config = AdamConfig {
             lr: self.learning_rate,
             betas: [self.beta_1, self.beta_2],
@@ -68,6 +68,21 @@ impl Optimizer for Adam {
         let first = first.get_or_alloc_mut(parameter).or_device()?;
         let second = second.get_or_alloc_mut(parameter).or_device()?;
         config.try_update(step, parameter, first, second, gradient).or_device()
+    }
+
+    fn bounds<E: Element, D: Backend<E>>(
+        &self,
+        state: &State<E, D>,
+        gradient: f64,
+    ) -> Option<Bounds> {
+        let [beta_1, beta_2] = [self.beta_1, self.beta_2].map(bounds::rounded::<E>);
+        // The moments are means of the slots and of the gradient or its square.
+        let (more, kept) = (gradient.max(gradient * gradient), beta_1.max(beta_2));
+        let slots = more.max(kept * state.largest_slot + (1.0 - kept) * more);
+        let corrected = slots / (1.0 - beta_1.powi(state.now()).max(beta_2.powi(state.now())));
+        let epsilon = bounds::rounded::<E>(self.epsilon);
+        let change = self.learning_rate.max(1.0) * corrected / epsilon.min(1.0);
+        Bounds { slots, change }.with_decay(self.learning_rate, self.weight_decay)
     }
 }
 
@@ -103,5 +118,13 @@ impl Optimizer for AdamW {
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error> {
         self.0.update(state, parameter, gradient)
+    }
+
+    fn bounds<E: Element, D: Backend<E>>(
+        &self,
+        state: &State<E, D>,
+        gradient: f64,
+    ) -> Option<Bounds> {
+        self.0.bounds(state, gradient)
     }
 }

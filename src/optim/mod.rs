@@ -10,10 +10,13 @@
 //! ```
 
 mod adam;
+mod bounds;
 mod rmsprop;
 mod sgd;
+mod step;
 
 pub use adam::{Adam, AdamW};
+pub use bounds::Bounds;
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 
@@ -25,8 +28,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element},
-    error::{Error, OrDevice},
-    parameters::{Parameter, Parameters, Visitor},
+    error::Error,
 };
 
 /// How parameters follow their gradients.
@@ -49,19 +51,46 @@ pub trait Optimizer: Clone {
         parameter: &mut Tensor<S, E, D>,
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error>;
+
+    /// How large the values can become that the next step computes, where no value of a gradient is larger than
+    /// `gradient`. A step that cannot overflow changes the weights where they are.
+    ///
+    /// `None`, the default, says that nothing is known: then the weights are copied before each step, so that a step
+    /// which overflows can be taken back.
+    fn bounds<E: Element, D: Backend<E>>(
+        &self,
+        _state: &State<E, D>,
+        _gradient: f64,
+    ) -> Option<Bounds> {
+        None
+    }
 }
 
-/// What an optimiser remembers: how many steps it made, and up to three numbers for each number of the
-/// parameters, such as Adam's two moments.
+/// What training goes on from, beside the model: the number of steps that were made, what the optimiser remembers,
+/// such as Adam's two moments, up to three values for each value of the parameters, and the seed of the random
+/// numbers.
+///
+/// A [`Trainer`](crate::train::Trainer) has one. In a loop of your own, [`attempt`](State::attempt) makes a whole
+/// step, and [`step`](State::step) only the part of the optimiser.
 #[derive(Debug)]
 pub struct State<E: Element, D: Backend<E>> {
     step: i32,
-    slots: [Gradients<E, D>; 3],
+    slots: Vec<Gradients<E, D>>,
+    /// No value of a slot is larger.
+    largest_slot: f64,
+    /// What the random numbers of each step follow from. Drawn from the device in the first.
+    seed: Option<u64>,
 }
 
 impl<E: Element, D: Backend<E>> Default for State<E, D> {
     fn default() -> Self {
-        Self { step: 0, slots: std::array::from_fn(|_| Gradients::leaky()) }
+        Self { step: 0, slots: Vec::new(), largest_slot: 0.0, seed: None }
+    }
+}
+
+impl<E: Element, D: Backend<E>> Clone for State<E, D> {
+    fn clone(&self) -> Self {
+        Self { slots: self.slots.clone(), ..*self }
     }
 }
 
@@ -71,36 +100,18 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         usize::try_from(self.step).unwrap_or(0)
     }
 
-    /// Makes one step: changes all trainable parameters of a model.
-    ///
-    /// A parameter that no gradient reached counts as one with a gradient of zeros.
-    ///
-    /// # Errors
-    /// [`Error::Device`].
-    pub fn step<M: Parameters<E, D>>(
-        &mut self,
-        optimizer: &impl Optimizer,
-        model: &mut M,
-        gradients: &mut Gradients<E, D>,
-    ) -> Result<(), Error> {
-        self.step = self.step.saturating_add(1);
-        model.visit(&mut Step { state: self, optimizer, gradients })
+    /// The number of the step that is made, or about to be.
+    fn now(&self) -> i32 {
+        self.step.saturating_add(1)
     }
-}
 
-struct Step<'a, E: Element, D: Backend<E>, O> {
-    state: &'a mut State<E, D>,
-    optimizer: &'a O,
-    gradients: &'a mut Gradients<E, D>,
-}
-
-impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        if !parameter.trainable {
-            return Ok(());
+    /// What the optimiser remembers for each parameter.
+    fn slots<const N: usize>(&mut self) -> &mut [Gradients<E, D>; N] {
+        if self.slots.len() < N {
+            self.slots.resize_with(N, Gradients::leaky);
         }
-        let gradient = self.gradients.get_or_alloc_mut(parameter.tensor).or_device()?;
-        self.optimizer.update(self.state, parameter.tensor, gradient)
+        // There are as many now.
+        self.slots.first_chunk_mut().unwrap_or_else(|| unreachable!())
     }
 }
 

@@ -4,7 +4,7 @@ use dfdx::{
     tensor::{Storage, Tensor},
 };
 
-use super::{Optimizer, State, check_decay, check_positive, check_share, decay};
+use super::{Bounds, Optimizer, State, bounds, check_decay, check_positive, check_share, decay};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -64,7 +64,7 @@ impl Optimizer for RMSprop {
         parameter: &mut Tensor<S, E, D>,
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error> {
-        let [momentum, square, mean] = &mut state.slots;
+        let [momentum, square, mean] = state.slots();
         let config = RMSpropConfig {
             lr: self.learning_rate,
             alpha: self.rho,
@@ -77,5 +77,22 @@ impl Optimizer for RMSprop {
         let square = square.get_or_alloc_mut(parameter).or_device()?;
         let mean = mean.get_or_alloc_mut(parameter).or_device()?;
         config.try_update(parameter, momentum, square, mean, gradient).or_device()
+    }
+
+    fn bounds<E: Element, D: Backend<E>>(
+        &self,
+        state: &State<E, D>,
+        gradient: f64,
+    ) -> Option<Bounds> {
+        if self.centered {
+            // The difference under the root can be below 0.
+            return None;
+        }
+        let more = gradient.max(gradient * gradient);
+        let mean = more.max(self.rho * state.largest_slot + (1.0 - self.rho) * more);
+        let normalised = gradient / bounds::rounded::<E>(self.epsilon).sqrt();
+        let slots = mean.max(self.momentum * state.largest_slot + normalised);
+        let change = self.learning_rate.max(1.0) * slots;
+        Bounds { slots, change }.with_decay(self.learning_rate, self.weight_decay)
     }
 }

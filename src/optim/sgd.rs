@@ -4,7 +4,7 @@ use dfdx::{
     tensor::{Storage, Tensor},
 };
 
-use super::{Optimizer, State, check_decay, check_positive, check_share, decay};
+use super::{Bounds, Optimizer, State, check_decay, check_positive, check_share, decay};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -58,7 +58,19 @@ impl Optimizer for Sgd {
         };
         let weight_decay = decay(self.weight_decay);
         let config = SgdConfig { lr: self.learning_rate, momentum, weight_decay };
-        let velocity = state.slots[0].get_or_alloc_mut(parameter).or_device()?;
+        let [velocity] = state.slots();
+        let velocity = velocity.get_or_alloc_mut(parameter).or_device()?;
         config.try_update(parameter, velocity, gradient).or_device()
+    }
+
+    fn bounds<E: Element, D: Backend<E>>(
+        &self,
+        state: &State<E, D>,
+        gradient: f64,
+    ) -> Option<Bounds> {
+        let slots = gradient + self.momentum * state.largest_slot;
+        // Nesterov's looks ahead by the new velocity.
+        let change = self.learning_rate.max(1.0) * (gradient + slots);
+        Bounds { slots, change }.with_decay(self.learning_rate, self.weight_decay)
     }
 }

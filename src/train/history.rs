@@ -2,7 +2,8 @@ use std::fmt;
 
 /// What was measured in each epoch: Keras's `history.history`.
 ///
-/// The names are `loss`, those of the metrics, and the same with `val_` in front for the validation data.
+/// The names are `loss`, those of the metrics, and the same with `val_` in front for the validation data. Each has
+/// one value per epoch, which is NaN where nothing was measured: without validation data, say, in some epochs.
 ///
 /// ```
 /// use kerata::train::History;
@@ -19,17 +20,30 @@ pub struct History {
 }
 
 impl History {
-    /// Adds an epoch.
+    /// Adds an epoch. A name that comes twice is numbered the second time, `name_1`.
     pub fn push(&mut self, values: impl IntoIterator<Item = (String, f64)>) {
+        let before = self.epochs();
         for (name, value) in values {
-            match self.columns.iter_mut().find(|(column, _)| *column == name) {
-                Some((_, column)) => column.push(value),
-                None => self.columns.push((name, vec![value])),
+            let numbered = (1..).map(|number| format!("{name}_{number}"));
+            for name in std::iter::once(name.clone()).chain(numbered) {
+                match self.columns.iter_mut().find(|(column, _)| *column == name) {
+                    // It has a value of this epoch.
+                    Some((_, column)) if column.len() > before => continue,
+                    Some((_, column)) => column.push(value),
+                    None => {
+                        let mut column = vec![f64::NAN; before];
+                        column.push(value);
+                        self.columns.push((name, column));
+                    }
+                }
+                break;
             }
         }
+        let epochs = self.columns.iter().map(|(_, column)| column.len()).max().unwrap_or(before);
+        self.columns.iter_mut().for_each(|(_, column)| column.resize(epochs, f64::NAN));
     }
 
-    /// The values of a name, one an epoch.
+    /// The values of a name, one per epoch.
     pub fn get(&self, name: &str) -> Option<&[f64]> {
         self.columns.iter().find(|(column, _)| column == name).map(|(_, values)| values.as_slice())
     }
@@ -51,13 +65,14 @@ impl History {
 }
 
 impl fmt::Display for History {
-    /// One line an epoch.
+    /// One line per epoch, with what was measured in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for epoch in 0..self.epochs() {
             write!(f, "epoch {:>3}", epoch + 1)?;
             for (name, values) in &self.columns {
-                if let Some(value) = values.get(epoch) {
-                    write!(f, "  {name} {value:.4}")?;
+                match values.get(epoch) {
+                    Some(value) if !value.is_nan() => write!(f, "  {name} {value:.4}")?,
+                    _ => write!(f, "  {name} -")?,
                 }
             }
             writeln!(f)?;

@@ -2,6 +2,7 @@
 
 mod feed;
 mod history;
+mod names;
 mod predict;
 mod progress;
 mod trainer;

@@ -1,13 +1,14 @@
-use dfdx::{
-    prelude::Backward,
-    tensor::{Cpu, Gradients, NoneTape, OwnedTape},
-};
+use dfdx::tensor::{Cpu, NoneTape, OwnedTape};
 
-use super::{Feeds, History, Predict, progress::Progress};
+use super::{
+    Feeds, History, Predict,
+    names::{self, LOSS},
+    progress::Progress,
+};
 use crate::{
     backend::{Backend, Element},
     data::{Batch, Dataset, Order, Samples},
-    error::{Error, OrDevice},
+    error::Error,
     loss::{Loss, Prediction},
     metric::{self, Metric},
     model::Model,
@@ -52,7 +53,8 @@ impl Fit {
     }
 }
 
-type AnyMetric<M, Y, E, D> = Box<dyn Metric<<M as Model<E, D>>::Output, Y, E, D>>;
+/// A metric, and whether it honours the sample weights.
+type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
@@ -79,12 +81,13 @@ where
     E: Element,
     D: Backend<E>,
 {
-    /// The model. After an error it is as the last complete step left it.
+    /// The model. After an error, or a panic in a layer, a loss or a metric, it is as the last complete step left it:
+    /// its weights, its moving statistics and whatever else its layers hold.
     pub model: M,
     loss: L,
     optimizer: O,
     state: State<E, D>,
-    metrics: Vec<(AnyMetric<M, Y, E, D>, bool)>,
+    metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
     history: History,
     dev: D,
 }
@@ -115,6 +118,8 @@ where
     }
 
     /// Adds a metric. It honours the mask, not the sample weights: Keras's `metrics=`.
+    ///
+    /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
     pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
         self.metrics.push((Box::new(metric), false));
@@ -122,13 +127,16 @@ where
     }
 
     /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
+    ///
+    /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
     pub fn weighted_metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
         self.metrics.push((Box::new(metric), true));
         self
     }
 
-    /// What was measured in all epochs so far, also in those before an error.
+    /// What was measured in all epochs so far, also in those before an error. An epoch that an error ended is not
+    /// there; one whose validation failed is, without what the validation measures.
     pub fn history(&self) -> &History {
         &self.history
     }
@@ -144,8 +152,12 @@ where
     /// size, each taken before its step; and the metrics, likewise of the training pass.
     ///
     /// # Errors
-    /// [`Error::NonFiniteLoss`] names epoch and batch; [`Error::Empty`] if the data yields no batch;
-    /// [`Error::Invalid`] for no epochs or a batch size of 0; and those of layers, loss and data.
+    /// [`Error::NonFiniteLoss`], [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] name epoch and batch;
+    /// [`Error::Empty`] if the data yields no batch; [`Error::Invalid`] for no epochs or a batch size of 0; and those
+    /// of layers, loss and data.
+    ///
+    /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
+    /// the step would have drawn.
     pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<History, Error>
     where
         L: Loss<M::Output, Y, E, D>,
@@ -200,11 +212,11 @@ where
             let Batch { input, target, weights, size } = batch?;
             let input = Data::Input::feed::<E, D>(input);
             let output = self.model.call::<NoneTape>(input)?;
-            self.measure(&mut totals, &output, &target, &weights)?;
+            measure::<M::Output, Y, E, D>(&self.metrics, &mut totals, &output, &target, &weights)?;
             let loss = self.loss.mean::<NoneTape, _>(output, &target, &weights)?;
             totals.loss.add([loss.as_vec()[0].as_f64()], [size as f64]);
         }
-        totals.report(self.metrics.iter().map(|(metric, _)| metric.name()))
+        totals.report(self.columns())
     }
 
     /// The outputs of the model, of all samples in one.
@@ -246,14 +258,16 @@ where
         for epoch in 1..=fit.epochs {
             let bar = Progress::start(fit.progress, epoch, fit.epochs, data.samples());
             let mut values = self.epoch(data, epoch, fit, &bar)?;
-            if let Some(validation) = validation {
-                let measured = self.evaluate(validation, fit.batch_size)?;
-                values.extend(measured.into_iter().map(|(name, v)| (format!("val_{name}"), v)));
+            let measured = validation.map(|data| self.evaluate(data, fit.batch_size)).transpose();
+            if let Ok(measured) = &measured {
+                let measured = measured.iter().flatten();
+                values.extend(measured.map(|(name, value)| (names::of_validation(name), *value)));
             }
             let line = values.iter().map(|(name, value)| format!("  {name} {value:.4}"));
             bar.finish(format!("epoch {epoch}/{}{}", fit.epochs, line.collect::<String>()));
             history.push(values.clone());
             self.history.push(values);
+            measured?;
         }
         Ok(history)
     }
@@ -281,46 +295,60 @@ where
         };
         let dev = self.dev.clone();
         for (number, batch) in data.batches::<E, D>(order, &dev).enumerate() {
-            let Batch { input, target, weights, size } = batch?;
-            let input = Data::Input::feed::<E, D>(input);
-            let constant = M::Input::constant::<E, D>(&input);
-            let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, OwnedTape::default());
-            let output = self.model.call_mut(input)?;
-            drop(constant);
-            let (output, tape) = M::Output::split_tape(output);
-            self.measure(&mut totals, &output, &target, &weights)?;
-            let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
-            let loss = self.loss.mean(output, &target, &weights)?;
-            let value = loss.as_vec()[0].as_f64();
-            if !value.is_finite() {
-                return Err(Error::NonFiniteLoss { value, epoch, batch: number + 1 });
-            }
-            let mut gradients: Gradients<E, D> = loss.try_backward().or_device()?;
-            self.state.step(&self.optimizer, &mut self.model, &mut gradients)?;
-            totals.loss.add([value], [size as f64]);
+            let (batch, number) = (batch?, number + 1);
+            let size = batch.size;
+            let Self { model, loss, optimizer, state, metrics, .. } = self;
+            let pass = |model: &mut M| {
+                let Batch { input, target, weights, .. } = batch;
+                let input = Data::Input::feed::<E, D>(input);
+                let constant = M::Input::constant::<E, D>(&input);
+                let tape = OwnedTape::default();
+                let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
+                let output = model.call_mut(input)?;
+                drop(constant);
+                let (output, tape) = M::Output::split_tape(output);
+                measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
+                let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
+                let loss = loss.mean(output, &target, &weights)?;
+                let value = loss.as_vec()[0].as_f64();
+                if !value.is_finite() {
+                    return Err(Error::NonFiniteLoss { value, epoch, batch: number });
+                }
+                Ok(loss)
+            };
+            let value = state.attempt(optimizer, model, pass);
+            let value = value.map_err(|error| error.in_batch(epoch, number))?;
+            totals.loss.add([value.as_f64()], [size as f64]);
             bar.batch(size, totals.loss.get());
         }
-        totals.report(self.metrics.iter().map(|(metric, _)| metric.name()))
+        totals.report(self.columns())
     }
 
-    fn measure(
-        &self,
-        totals: &mut Totals,
-        output: &<M::Output as Signal>::Data<E, D, NoneTape>,
-        target: &Y::Data<E, D, NoneTape>,
-        weights: &impl SampleWeights,
-    ) -> Result<(), Error> {
-        for (mean, (metric, weighted)) in totals.metrics.iter_mut().zip(&self.metrics) {
-            let metric = metric.as_ref();
-            let output = M::Output::share::<E, D>(output);
-            if *weighted {
-                metric::update::<M::Output, Y, E, D, _>(mean, metric, output, target, weights)?;
-            } else {
-                metric::update::<M::Output, Y, E, D, _>(mean, metric, output, target, &Unweighted)?;
-            }
-        }
-        Ok(())
+    /// The names of the metrics in a history.
+    fn columns(&self) -> Vec<String> {
+        let names = self.metrics.iter().map(|(metric, weighted)| (metric.name(), *weighted));
+        names::columns(&names.collect::<Vec<_>>())
     }
+}
+
+/// Adds a batch to the means of the metrics.
+fn measure<P: Prediction, Y: Signal, E: Element, D: Backend<E>>(
+    metrics: &[AnyMetric<P, Y, E, D>],
+    totals: &mut Totals,
+    output: &P::Data<E, D, NoneTape>,
+    target: &Y::Data<E, D, NoneTape>,
+    weights: &impl SampleWeights,
+) -> Result<(), Error> {
+    for (mean, (metric, weighted)) in totals.metrics.iter_mut().zip(metrics) {
+        let metric = metric.as_ref();
+        let output = P::share::<E, D>(output);
+        if *weighted {
+            metric::update::<P, Y, E, D, _>(mean, metric, output, target, weights)?;
+        } else {
+            metric::update::<P, Y, E, D, _>(mean, metric, output, target, &Unweighted)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn checked(batch_size: usize) -> Result<usize, Error> {
@@ -342,11 +370,11 @@ impl Totals {
         Self { loss: Mean::default(), metrics: vec![Mean::default(); metrics] }
     }
 
-    fn report(self, names: impl Iterator<Item = String>) -> Result<Vec<(String, f64)>, Error> {
+    fn report(self, columns: Vec<String>) -> Result<Vec<(String, f64)>, Error> {
         if self.loss == Mean::default() {
             return Err(Error::Empty("the dataset"));
         }
-        let values = names.zip(self.metrics.iter().map(Mean::get));
-        Ok(std::iter::once(("loss".to_owned(), self.loss.get())).chain(values).collect())
+        let values = columns.into_iter().zip(self.metrics.iter().map(Mean::get));
+        Ok(std::iter::once((LOSS.to_owned(), self.loss.get())).chain(values).collect())
     }
 }

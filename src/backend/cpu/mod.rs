@@ -17,7 +17,6 @@ mod table;
 mod threads;
 
 pub(super) use buffer::{Buffer, keep_memory};
-pub(crate) use ops::dropped;
 pub(crate) use sums::total;
 pub(crate) use table::scan;
 pub use threads::set_threads;
@@ -26,7 +25,7 @@ use std::sync::LazyLock;
 
 use dfdx::{
     shapes::{Const, Dim, Rank1, Rank2, Shape},
-    tensor::{Cpu, PutTape, Tape, Tensor},
+    tensor::{Cpu, Gradients, PutTape, Tape, Tensor},
 };
 
 use super::{
@@ -34,7 +33,10 @@ use super::{
     LstmOutputs, LstmState, LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window,
     reference,
 };
-use crate::{error::Error, signal::Mask};
+use crate::{
+    error::{Error, OrDevice},
+    signal::Mask,
+};
 use pointwise::Curve;
 
 /// Whether the reference is asked for in the place of the kernels.
@@ -189,6 +191,16 @@ impl Backend<f32> for Cpu {
         mask: Option<&Mask>,
     ) -> Result<Tensor<(B, F), f32, Self, T>, Error> {
         if *REFERENCE { reference::mean_over_steps(x, mask) } else { ops::mean_over_steps(x, mask) }
+    }
+
+    fn largest_gradient<S: Shape>(
+        gradients: &mut Gradients<f32, Self>,
+        of: &Tensor<S, f32, Self>,
+    ) -> Result<f32, Error> {
+        if *REFERENCE {
+            return reference::largest_gradient(gradients, of);
+        }
+        Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
     }
 
     fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Self>>(

@@ -1,7 +1,6 @@
 //! Functions of single numbers and of rows, forward and backward, on slices.
 
 use pulp::{Arch, Simd, WithSimd};
-use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use crate::backend::Finish;
 
@@ -125,20 +124,5 @@ pub(crate) fn add_softmax_gradient(y: &[f32], d_y: &[f32], d_x: &mut [f32]) {
     let mean = sum(y.len(), |i| y[i] * d_y[i]);
     for ((d_x, &y), &d_y) in d_x.iter_mut().zip(y).zip(d_y) {
         *d_x += y * (d_y - mean);
-    }
-}
-
-/// Makes each number 0, or multiplies it with what makes up for those that are dropped. The same seed drops the same
-/// numbers.
-pub(crate) fn dropout(numbers: &mut [f32], rate: f64, seed: u64) {
-    let mut random = SmallRng::seed_from_u64(seed);
-    // Of 2^32 random numbers, so many drop: the rate is right to 1e-9.
-    let (below, scale) = ((rate * 4_294_967_296.0) as u64, (1.0 / (1.0 - rate)) as f32);
-    for pair in numbers.chunks_mut(2) {
-        let bits = random.next_u64();
-        for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
-            // Chosen, not multiplied with 0: what is dropped may be infinite.
-            *x = if bits < below { 0.0 } else { *x * scale };
-        }
     }
 }

@@ -4,6 +4,7 @@
 mod conv;
 mod dense;
 mod embedding;
+mod largest;
 mod lstm;
 mod norm;
 mod padding;
@@ -14,6 +15,7 @@ mod sums;
 pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};
+pub(super) use largest::largest_gradient;
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;

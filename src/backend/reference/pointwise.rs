@@ -9,7 +9,9 @@ use dfdx::{
 
 use super::sums::{along_rows, row_sums};
 use crate::{
-    backend::{Backend, Element, Finish, dropped, numbers, zeros_after},
+    backend::{
+        Backend, DROPOUT_CHUNK, Element, Finish, drop_values, numbers, random_u64, zeros_after,
+    },
     error::{Error, OrDevice},
 };
 
@@ -131,13 +133,18 @@ pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let (shape, dev) = (*x.shape(), x.device().clone());
     // The kernels drop the same.
-    let dropped = dropped(shape.num_elements(), rate, dev.random_u64());
+    let seed = random_u64(&dev);
+    let mut ones = vec![E::one(); shape.num_elements()];
+    for (i, ones) in ones.chunks_mut(DROPOUT_CHUNK).enumerate() {
+        drop_values(ones, rate, seed ^ i as u64);
+    }
+    if ones.is_empty() {
+        return Ok(x);
+    }
+    let dropped = ones.into_iter().map(|x| x == E::zero()).collect();
     let dropped = dev.try_tensor_from_vec(dropped, shape).or_device()?;
     let zeros = dev.try_zeros_like(&shape).or_device()?;
     let scaled = x.try_mul(E::of(1.0 / (1.0 - rate))).or_device()?;
-    if shape.num_elements() == 0 {
-        return Ok(scaled);
-    }
     dropped.try_choose(zeros.retaped::<T>(), scaled).or_device()
 }
 

@@ -1,15 +1,18 @@
 use dfdx::{
     shapes::{HasShape, Shape},
-    tensor::{Cpu, PutTape, RandomU64, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{
+        DROPOUT_CHUNK,
         cpu::{
             pointwise::{self, Curve},
             threads::parallel,
         },
+        drop_values,
         lend::{copy, put, read},
+        random_u64,
         tape::record,
     },
     error::Error,
@@ -81,8 +84,11 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
     rate: f64,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let (seed, mut y) = (x.device().random_u64(), copy(&x)?);
-    let drop = move |numbers: &mut [f32]| drop_some(numbers, rate, seed);
+    let (seed, mut y) = (random_u64(x.device()), copy(&x)?);
+    let drop = move |numbers: &mut [f32]| {
+        let jobs = numbers.chunks_mut(DROPOUT_CHUNK).enumerate().collect();
+        parallel(jobs, |(i, numbers)| drop_values(numbers, rate, seed ^ i as u64));
+    };
     drop(&mut y);
     let y = put(x.device(), *x.shape(), y.into())?;
     if T::OWNS_TAPE {
@@ -96,16 +102,4 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
         });
     }
     Ok(y.put_tape(tape))
-}
-
-fn drop_some(numbers: &mut [f32], rate: f64, seed: u64) {
-    let jobs = numbers.chunks_mut(JOB).enumerate().collect();
-    parallel(jobs, |(i, numbers)| pointwise::dropout(numbers, rate, seed ^ i as u64));
-}
-
-/// Which of a number of elements a seed drops, here as in any other implementation.
-pub(crate) fn dropped(count: usize, rate: f64, seed: u64) -> Vec<bool> {
-    let mut ones = vec![1.0; count];
-    drop_some(&mut ones, rate, seed);
-    ones.into_iter().map(|x| x == 0.0).collect()
 }

@@ -1,0 +1,58 @@
+//! The random numbers of a training pass.
+
+use std::cell::RefCell;
+
+use dfdx::tensor::RandomU64;
+use rand::{RngCore, SeedableRng, rngs::SmallRng};
+
+use super::Element;
+
+thread_local! {
+    /// The generator of the step that this thread is in.
+    static GENERATOR: RefCell<Option<SmallRng>> = const { RefCell::new(None) };
+}
+
+/// A random number for a layer that is random in the training pass, such as [`Dropout`](crate::layers::Dropout).
+///
+/// It comes from the generator of the device; but in a step of a [`Trainer`](crate::train::Trainer), or of
+/// [`State::attempt`](crate::optim::State::attempt), it follows from the seed and the number of that step. So a
+/// step that failed and is tried again draws what it drew before.
+pub fn random_u64<D: RandomU64>(dev: &D) -> u64 {
+    let of_step = GENERATOR.with_borrow_mut(|generator| generator.as_mut().map(RngCore::next_u64));
+    of_step.unwrap_or_else(|| dev.random_u64())
+}
+
+/// Until this is dropped, the random numbers of this thread follow from a seed.
+pub(crate) struct Seeded {
+    before: Option<SmallRng>,
+}
+
+impl Seeded {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { before: GENERATOR.replace(Some(SmallRng::seed_from_u64(seed))) }
+    }
+}
+
+impl Drop for Seeded {
+    fn drop(&mut self) {
+        GENERATOR.set(self.before.take());
+    }
+}
+
+/// How many values share one generator in a dropout.
+pub(crate) const DROPOUT_CHUNK: usize = 32 << 10;
+
+/// Makes each value 0, or multiplies it with what makes up for those that are dropped. The same seed drops the same
+/// values.
+pub(crate) fn drop_values<E: Element>(values: &mut [E], rate: f64, seed: u64) {
+    let mut random = SmallRng::seed_from_u64(seed);
+    // Of 2^32 random numbers, so many drop: the rate is right to 1e-9.
+    let (below, scale) = ((rate * 4_294_967_296.0) as u64, E::of(1.0 / (1.0 - rate)));
+    for pair in values.chunks_mut(2) {
+        let bits = random.next_u64();
+        for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
+            // Chosen, not multiplied by 0: what is dropped may be infinite.
+            *x = if bits < below { E::zero() } else { *x * scale };
+        }
+    }
+}

@@ -1,0 +1,17 @@
+use dfdx::{
+    shapes::Shape,
+    tensor::{Gradients, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, largest, numbers},
+    error::{Error, OrDevice},
+};
+
+pub(crate) fn largest_gradient<S: Shape, E: Element, D: Backend<E>>(
+    gradients: &mut Gradients<E, D>,
+    of: &Tensor<S, E, D>,
+) -> Result<E, Error> {
+    gradients.try_alloc_for(of).or_device()?;
+    Ok(largest(&numbers(&gradients.get(of))))
+}

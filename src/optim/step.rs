@@ -1,0 +1,246 @@
+//! A step of training happens as a whole, or not at all.
+
+use dfdx::{
+    prelude::Backward,
+    shapes::{Rank0, Shape},
+    tensor::{Gradients, OwnedTape, Tensor},
+};
+
+use super::{Optimizer, State};
+use crate::{
+    backend::{Backend, Element, Seeded, numbers, random_u64},
+    error::{Error, OrDevice},
+    parameters::{self, Parameter, Parameters, Visitor},
+};
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// Attempts a step of training: the pass that gives a loss, the gradients, and the step of the optimiser.
+    ///
+    /// It happens as a whole or not at all: after an error or a panic, be it in the pass, the model is what it was
+    /// before, moving statistics and whatever else its layers hold included, and so is the state. The random numbers
+    /// of the pass, those of [`Dropout`](crate::layers::Dropout), follow from the number of the step: a step that is
+    /// attempted again draws them again.
+    ///
+    /// Gives the loss.
+    ///
+    /// # Errors
+    /// Those of the pass; [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] for a gradient, or a value
+    /// after the step, that is NaN or infinite; [`Error::Device`].
+    ///
+    /// ```
+    /// use dfdx::tensor::{OwnedTape, PutTape};
+    /// use kerata::{BatchNorm, Cpu, Dense, Error, loss::MeanSquaredError, optim::{Sgd, State}, prelude::*};
+    ///
+    /// let dev = Cpu::seed_from_u64(0);
+    /// let mut model = <(BatchNorm<1>, Dense<1, 1>)>::build(&dev)?;
+    /// let mut state = State::default();
+    /// for x in [[[1.0], [3.0]], [[f32::NAN], [3.0]], [[2.0], [0.0]]] {
+    ///     let step = state.attempt(&Sgd::new(0.1), &mut model, |model| {
+    ///         let y = model.forward_mut(dev.tensor(x).put_tape(OwnedTape::default()))?;
+    ///         MeanSquaredError.compute(y, dev.tensor([[1.0], [0.0]]))
+    ///     });
+    ///     match step {
+    ///         Ok(loss) => println!("{loss}"),
+    ///         // As if there had been no such batch.
+    ///         Err(error) => println!("skipped: {error}"),
+    ///     }
+    /// }
+    /// assert_eq!(state.steps(), 2);
+    /// assert!(model.0.moving_mean.array()[0].is_finite());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn attempt<M: Parameters<E, D>>(
+        &mut self,
+        optimizer: &impl Optimizer,
+        model: &mut M,
+        pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>,
+    ) -> Result<E, Error> {
+        let seed = *self.seed.get_or_insert_with(|| random_u64(&parameters::device(model)));
+        let step = u64::from(self.step.unsigned_abs());
+        let seeded = Seeded::new(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let undo = Undo::of(model);
+        let loss = pass(undo.value)?;
+        let value = loss.as_vec().first().copied().unwrap_or(E::zero());
+        let mut gradients = loss.try_backward().or_device()?;
+        drop(seeded);
+        self.make(optimizer, undo, &mut gradients)?;
+        Ok(value)
+    }
+
+    /// Makes one step of the optimiser: changes all trainable parameters of a model, or, after an error, none.
+    ///
+    /// A parameter that no gradient reached counts as one with a gradient of zeros.
+    ///
+    /// # Errors
+    /// [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] for a gradient, or a value after the step, that
+    /// is NaN or infinite; [`Error::Device`].
+    pub fn step<M: Parameters<E, D>>(
+        &mut self,
+        optimizer: &impl Optimizer,
+        model: &mut M,
+        gradients: &mut Gradients<E, D>,
+    ) -> Result<(), Error> {
+        self.make(optimizer, Undo::of(model), gradients)
+    }
+
+    fn make<M: Parameters<E, D>>(
+        &mut self,
+        optimizer: &impl Optimizer,
+        mut undo: Undo<'_, M>,
+        gradients: &mut Gradients<E, D>,
+    ) -> Result<(), Error> {
+        let gradient = check(&mut *undo.value, Before(&mut *gradients))?;
+        let bounds = optimizer.bounds(self, gradient.as_f64());
+        if let Some(bounds) = bounds.filter(|bounds| self.step > 0 && bounds.are_safe::<E>()) {
+            // Nothing fails from here on, so the weights, which a copy would share, change where they are.
+            undo.keep();
+            undo.value.visit(&mut Update { state: self, optimizer, gradients })?;
+            self.largest_slot = bounds.slots;
+            self.step = self.now();
+            return Ok(());
+        }
+        // This step may overflow; and the first one has memory to get.
+        let mut state = Undo::of(self);
+        undo.value.visit(&mut Update { state: state.value, optimizer, gradients })?;
+        let slot = check(&mut *undo.value, After(&mut state.value.slots))?;
+        state.value.largest_slot = slot.as_f64();
+        state.value.step = state.value.now();
+        state.keep();
+        undo.keep();
+        Ok(())
+    }
+}
+
+/// Puts a value back to what it was when this is dropped, be it by an error or a panic, unless it is kept.
+struct Undo<'a, T> {
+    value: &'a mut T,
+    before: Option<T>,
+}
+
+impl<'a, T: Clone> Undo<'a, T> {
+    fn of(value: &'a mut T) -> Self {
+        Self { before: Some(value.clone()), value }
+    }
+}
+
+impl<T> Undo<'_, T> {
+    fn keep(&mut self) {
+        self.before = None;
+    }
+}
+
+impl<T> Drop for Undo<'_, T> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take() {
+            *self.value = before;
+        }
+    }
+}
+
+/// Shows each trainable parameter and its gradient to the optimiser.
+struct Update<'a, E: Element, D: Backend<E>, O> {
+    state: &'a mut State<E, D>,
+    optimizer: &'a O,
+    gradients: &'a mut Gradients<E, D>,
+}
+
+impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Update<'_, E, D, O> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        if !parameter.trainable {
+            return Ok(());
+        }
+        let gradient = self.gradients.get_or_alloc_mut(parameter.tensor).or_device()?;
+        self.optimizer.update(self.state, parameter.tensor, gradient)
+    }
+}
+
+/// Looks for values that are NaN or infinite.
+trait Look<E: Element, D: Backend<E>> {
+    /// The error for such a value of a parameter, which is named later, or the largest magnitude there.
+    fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error>;
+}
+
+/// The gradients, and what the pass has changed, before a step of the optimiser.
+struct Before<'a, E: Element, D: Backend<E>>(&'a mut Gradients<E, D>);
+
+impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
+    fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
+        let tensor = &*parameter.tensor;
+        if !parameter.trainable {
+            return non_finite(&numbers(tensor)).map_or(Ok(E::zero()), |value| Err(moved(value)));
+        }
+        let most = D::largest_gradient(self.0, tensor)?;
+        if most.is_finite() {
+            return Ok(most);
+        }
+        let value = non_finite(&numbers(&self.0.get(tensor))).unwrap_or(most).as_f64();
+        Err(Error::NonFiniteGradient { parameter: String::new(), value, at: None })
+    }
+}
+
+/// The parameters and the slots, after a step of the optimiser.
+struct After<'a, E: Element, D: Backend<E>>(&'a mut [Gradients<E, D>]);
+
+impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E, D> {
+    fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
+        if !parameter.trainable {
+            return Ok(E::zero());
+        }
+        let tensor = &*parameter.tensor;
+        if let Some(value) = non_finite(&numbers(tensor)) {
+            return Err(moved(value));
+        }
+        let mut most = E::zero();
+        for slots in self.0.iter_mut() {
+            let largest = D::largest_gradient(slots, tensor)?;
+            if !largest.is_finite() {
+                return Err(moved(largest));
+            }
+            most = most.max(largest);
+        }
+        Ok(most)
+    }
+}
+
+fn non_finite<E: Element>(values: &[E]) -> Option<E> {
+    values.iter().copied().find(|value| !value.is_finite())
+}
+
+fn moved<E: Element>(value: E) -> Error {
+    Error::NonFiniteParameter { parameter: String::new(), value: value.as_f64(), at: None }
+}
+
+/// Looks at all parameters of a model. Gives the largest magnitude that was seen.
+fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+    look: impl Look<E, D>,
+) -> Result<E, Error> {
+    struct Each<L, E> {
+        look: L,
+        most: E,
+        number: usize,
+    }
+
+    impl<L: Look<E, D>, E: Element, D: Backend<E>> Visitor<E, D> for Each<L, E> {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.most = self.most.max(self.look.look(parameter)?);
+            self.number += 1;
+            Ok(())
+        }
+    }
+
+    let mut each = Each { look, most: E::zero(), number: 0 };
+    match model.visit(&mut each) {
+        Ok(()) => Ok(each.most),
+        Err(mut error) => {
+            if let Error::NonFiniteGradient { parameter, .. }
+            | Error::NonFiniteParameter { parameter, .. } = &mut error
+            {
+                // Names are made only here: a step has no time for them.
+                let named = parameters::list(model).into_iter().nth(each.number);
+                *parameter = named.map(|named| named.name).unwrap_or_default();
+            }
+            Err(error)
+        }
+    }
+}
