@@ -1,13 +1,12 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape, Rank2, Shape},
     tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, Prepared, numbers},
+    backend::{Backend, Element, IntoShape, Prepared, memory::elements_of, numbers},
     config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
@@ -140,6 +139,7 @@ pub(super) fn ids_inside<S: Shape, D: Storage<usize>>(
     ids: &Tensor<S, usize, D>,
     vocabulary: usize,
 ) -> Result<Vec<usize>, Error> {
+    elements_of(ids)?;
     let list = numbers(ids);
     let Some(at) = list.iter().position(|&id| id >= vocabulary) else { return Ok(list) };
     let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
@@ -162,7 +162,7 @@ where
         let ids = In::ids(ids);
         let (batch, length) = *ids.shape();
         let (rows, ids) = self.look_up(ids)?;
-        M::join(rows.try_reshape_like(&(batch, length, Const)).or_device()?, &ids)
+        M::join(rows.into_shape(&(batch, length, Const))?, &ids)
     }
 }
 
@@ -180,7 +180,7 @@ where
         ids: Tensor<(B,), usize, D, T>,
     ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
         let (batch,) = *ids.shape();
-        self.look_up(ids)?.0.try_reshape_like(&(batch, Const)).or_device()
+        self.look_up(ids)?.0.into_shape(&(batch, Const))
     }
 }
 

@@ -1,14 +1,13 @@
 //! Which signals are predictions, and which target fits which prediction.
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape, Shape},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, numbers},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, IntoShape, memory::elements, numbers},
+    error::Error,
     signal::{Ids, Mask, Masked, Signal},
 };
 
@@ -71,8 +70,8 @@ fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<(Tensor<(usize, usize), E, D, T>, Vec<usize>), Error> {
     let mut sizes: Vec<usize> = x.shape().concrete().into();
     let values = sizes.pop().unwrap_or(1);
-    let shape = (sizes.iter().product(), values);
-    Ok((x.try_reshape_like(&shape).or_device()?, sizes))
+    let shape = (elements(&sizes)?, values);
+    Ok((x.into_shape(&shape)?, sizes))
 }
 
 macro_rules! prediction {

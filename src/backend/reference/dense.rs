@@ -6,7 +6,11 @@ use dfdx::{
 
 use super::pointwise::finish;
 use crate::{
-    backend::{Backend, DenseWeights, Element, Finish, zeros_after},
+    backend::{
+        Backend, DenseWeights, Element, Finish,
+        memory::{elements, elements_of},
+        zeros_after,
+    },
     error::{Error, OrDevice},
 };
 
@@ -24,7 +28,8 @@ pub(crate) fn dense<
 ) -> Result<Tensor<(R, Const<O>), E, D, T>, Error> {
     let DenseWeights { kernel, bias, .. } = weights;
     let (rows, _) = *x.shape();
-    if rows.size() * O == 0 {
+    elements_of(&x)?;
+    if elements(&[rows.size(), O])? == 0 {
         return zeros_after(x, &(rows, Const));
     }
     let y = x.try_matmul(kernel.clone()).or_device()?;

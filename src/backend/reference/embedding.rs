@@ -1,11 +1,11 @@
 use dfdx::{
-    prelude::{GatherTo, ReshapeTo},
+    prelude::{GatherTo, HasShape},
     shapes::{Const, Dim, Rank2},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Bags, Element, reference::mean_over_steps},
+    backend::{Backend, Bags, Element, IntoShape, memory::elements, reference::mean_over_steps},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -20,6 +20,7 @@ pub(crate) fn embedding<
     table: &Tensor<Rank2<V, N>, E, D>,
     ids: Tensor<(usize,), usize, D, T>,
 ) -> Result<Tensor<(usize, Const<N>), E, D, T>, Error> {
+    elements(&[ids.shape().0, N])?;
     let (ids, tape) = ids.split_tape();
     table.clone().put_tape(tape).try_gather(ids).or_device()
 }
@@ -38,6 +39,7 @@ pub(crate) fn embedding_bag<
 ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
     let Bags { ids, batch, length, padding } = bags;
     let dev = table.device();
+    elements(&[batch.size(), length, N])?;
     if ids.is_empty() {
         return Ok(dev.try_zeros_like(&(batch, Const)).or_device()?.put_tape(tape));
     }
@@ -45,6 +47,6 @@ pub(crate) fn embedding_bag<
     let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch.size(), length)?;
     let flat = dev.try_tensor_from_vec(ids, (batch.size() * length,)).or_device()?;
     let rows = embedding(table, flat.put_tape(tape))?;
-    let steps = rows.try_reshape_like(&(batch, length, Const::<N>)).or_device()?;
+    let steps = rows.into_shape(&(batch, length, Const::<N>))?;
     mean_over_steps(steps, Some(&mask))
 }

@@ -1,7 +1,6 @@
 use dfdx::{
     prelude::{
-        BroadcastTo, ChooseFrom, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMatMul,
-        TryMul, TryStack,
+        BroadcastTo, ChooseFrom, HasShape, PermuteTo, SelectTo, TryAdd, TryMatMul, TryMul, TryStack,
     },
     shapes::{Axes2, Axes3, Const, Dim},
     tensor::{PutTape, SplitTape, Tape, Tensor},
@@ -9,7 +8,9 @@ use dfdx::{
 
 use crate::{
     backend::{
-        Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows, zeros_after,
+        Backend, Element, IntoShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows,
+        memory::{elements, elements_of},
+        zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -26,9 +27,12 @@ pub(crate) fn lstm<
     inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
     weights: LstmWeights<'_, I, H, E, D>,
 ) -> Result<LstmOutputs<B, L, H, E, D, T>, Error> {
+    weights.check()?;
     let LstmInputs { x, mask, initial } = inputs;
     let dev = x.device().clone();
     let (rows, length, _) = *x.shape();
+    elements_of(&x)?;
+    elements(&[rows.size(), length.size(), 4, H])?;
     let row_shape = (rows, Const::<H>);
     let zeros = || dev.try_zeros_like(&row_shape).or_device();
     let LstmState { mut h, mut c } = match initial {
@@ -61,7 +65,7 @@ pub(crate) fn lstm<
         let recurrent =
             h.clone().put_tape(tape).try_matmul(weights.recurrent_kernel.clone()).or_device()?;
         let gates = x.try_add(recurrent).or_device()?;
-        let gates = gates.try_reshape_like(&(rows, Const::<4>, Const::<H>)).or_device()?;
+        let gates = gates.into_shape(&(rows, Const::<4>, Const::<H>))?;
         let (gates, gates_tape) = gates.split_tape();
         let gate = |i: usize| -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
             gates.retaped::<T>().try_select(index(i)?).or_device()
@@ -100,8 +104,7 @@ pub(crate) fn lstm<
     let stacked = outputs.try_stack().or_device()?;
     let permuted: Tensor<(B, usize, Const<H>), E, D, T> =
         stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
-    let (outputs, out_tape) =
-        permuted.try_reshape_like(&(rows, length, Const::<H>)).or_device()?.split_tape();
+    let (outputs, out_tape) = permuted.into_shape(&(rows, length, Const::<H>))?.split_tape();
     Ok((outputs.put_tape(out_tape.merge(tape)), LstmState { h, c }))
 }
 

@@ -5,7 +5,10 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, NormWeights, Normalised, Seen, keep_rows},
+    backend::{
+        Backend, Element, NormWeights, Normalised, Seen, keep_rows,
+        memory::{collected, filled},
+    },
     error::{Error, OrDevice},
 };
 
@@ -42,10 +45,10 @@ pub(crate) fn batch_norm_train<const F: usize, E: Element, D: Backend<E>, T: Tap
     let (n, _) = *x.shape();
     let share = E::of(seen.share);
     let shares = match seen.rows {
-        None => vec![share; n * F],
+        None => filled(&[n, F], share)?,
         Some(rows) => {
             let shares = rows.iter().map(|&seen| if seen { share } else { E::zero() });
-            shares.flat_map(|share| std::iter::repeat_n(share, F)).collect()
+            collected(&[n, F], shares.flat_map(|share| std::iter::repeat_n(share, F)))?
         }
     };
     let shares = x.device().try_tensor_from_vec(shares, (n, Const)).or_device()?;

@@ -5,14 +5,14 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, Finish, zeros_after},
+    backend::{Backend, Element, Finish, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
 };
 
 pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if x.shape().num_elements() == 0 {
+    if elements_of(&x)? == 0 {
         return Ok(x);
     }
     // NaN is not at most 0 and stays; `try_relu` makes it 0.
@@ -49,7 +49,7 @@ pub(crate) fn sigmoid<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if x.shape().num_elements() == 0 {
+    if elements_of(&x)? == 0 {
         return Ok(x);
     }
     // dfdx gives the gradient in the wrong order to what does not lie in its own.

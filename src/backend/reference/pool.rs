@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, zeros_after},
+    backend::{Backend, Element, keep_rows, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -16,7 +16,7 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
 ) -> Result<Tensor<(B, F), E, D, T>, Error> {
     let shape = *x.shape();
     let [rows, length, features] = shape.concrete();
-    if rows * length * features == 0 {
+    if elements_of(&x)? == 0 {
         return zeros_after(x, &(shape.0, shape.2));
     }
     let dev = x.device().clone();

@@ -11,7 +11,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, choose_rows, keep_rows},
+    backend::{Backend, Element, choose_rows, keep_rows, memory::elements_of},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -58,7 +58,7 @@ fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     b: Tensor<S, E, D, T>,
     f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if a.shape().num_elements() > 0 {
+    if elements_of(&a)? > 0 {
         return f(a, b);
     }
     let ((a, tape), (_, other)) = (a.split_tape(), b.split_tape());

@@ -7,14 +7,13 @@ pub use batch::BatchNorm;
 pub use layer::LayerNorm;
 
 use dfdx::{
-    prelude::{HasShape, ReshapeTo},
     shapes::{Const, Shape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, IntoShape, memory::elements_of},
+    error::Error,
     signal::Mask,
 };
 
@@ -30,8 +29,8 @@ fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     mask: Option<&Mask>,
 ) -> Result<Rows<F, E, D, T>, Error> {
     let x = D::finite_padding(x, mask)?;
-    let rows = x.shape().num_elements().checked_div(F).unwrap_or(0);
-    x.try_reshape_like(&(rows, Const)).or_device()
+    let rows = elements_of(&x)?.checked_div(F).unwrap_or(0);
+    x.into_shape(&(rows, Const))
 }
 
 /// Fails, with the numbers, unless the features that reach a layer are those that it takes.

@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, memory::elements_of, zeros_after},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -48,7 +48,7 @@ where
         let x = In::vectors::<F, E, D, T>(x)?;
         let (batch, features) = *x.shape();
         let shape = (batch, Const::<N>, features);
-        if batch.size() * N * F == 0 {
+        if elements_of(&shape)? == 0 {
             return zeros_after(x, &shape);
         }
         let repeated = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;

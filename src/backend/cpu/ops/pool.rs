@@ -8,6 +8,7 @@ use crate::{
     backend::{
         cpu::threads::{parallel, threads},
         lend::{put, read},
+        memory::zeros_of,
         tape::record,
     },
     error::Error,
@@ -22,13 +23,13 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (batch, time, dim) = *x.shape();
     let (rows, length, features) = (batch.size(), time.size(), dim.size());
+    let mut means = zeros_of(&[rows, features])?;
     let numbers = read(&x)?;
-    let mask = mask.cloned().unwrap_or_else(|| Mask::full(rows, length));
+    let mask = mask.cloned().map_or_else(|| Mask::try_full(rows, length), Ok)?;
     let lengths = mask.lengths();
     let share = |row: usize| 1.0 / lengths[row].max(1) as f32;
     let row_size = length * features;
 
-    let mut means = vec![0.0; rows * features];
     let work = |(row, mean): (usize, &mut [f32])| {
         let steps = numbers[row * row_size..(row + 1) * row_size].chunks_exact(features.max(1));
         for (step, _) in steps.zip(mask.row(row)).filter(|(_, keep)| **keep) {
