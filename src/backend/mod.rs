@@ -3,6 +3,7 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod apart;
 mod constant;
 mod cpu;
 mod lend;
@@ -14,6 +15,7 @@ mod reshape;
 mod tape;
 mod window;
 
+pub(crate) use apart::apart;
 pub use constant::Constant;
 pub(crate) use cpu::scan;
 pub use cpu::set_threads;

@@ -7,7 +7,7 @@ use dfdx::{
 use super::same_sizes;
 use crate::{
     backend::{
-        Backend, Element, IntoShape,
+        Backend, Element, IntoShape, apart,
         memory::{elements, elements_of},
     },
     config::{Configured, Fields},
@@ -138,6 +138,7 @@ where
         let ((a, tape), (b, other)) = (a.split_tape(), b.split_tape());
         (if without_a { b } else { a }).put_tape(tape.merge(other))
     } else {
+        let b = apart(&a, b)?;
         (a, b).try_concat_along(Axis::<1>).or_device()?
     };
     both.into_shape(&shape)
