@@ -18,7 +18,7 @@ use crate::{
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
-    shape::Features,
+    shape::{Features, check_units},
     signal::{Is, Mask, Signal, Steps},
 };
 
@@ -181,6 +181,8 @@ where
 {
     type Out = In::With<Const<H>>;
 
+    const CHECK: () = check_units(I, H);
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
@@ -198,6 +200,8 @@ where
     D: Backend<E>,
 {
     type Out = (In::Batch, Const<H>);
+
+    const CHECK: () = check_units(I, H);
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -223,6 +227,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Buil
     for Lstm<I, H, R, E, D>
 {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { check_units(I, H) };
         let forget = |i: usize| if (H..2 * H).contains(&i) { 1.0 } else { 0.0 };
         let wide = elements(&[4, H])?;
         let bias = collected(&[wide], (0..wide).map(|i| E::of(forget(i))))?;

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{UseBias, WithBias, window};
+use super::{UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     config::{Configured, Convolution, Fields},
@@ -85,7 +85,10 @@ where
 {
     type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
 
-    const CHECK: () = check_window(&[K], &[STRIDE], DILATION);
+    const CHECK: () = {
+        check_filters(I, O);
+        check_window(&[K], &[STRIDE], DILATION)
+    };
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -137,6 +140,10 @@ for_conv1d!(Infer<In>, [In: Features,]
 
 for_conv1d!(Build<E, D>, []
     fn build(dev: &D) -> Result<Self, Error> {
+        const {
+            check_filters(I, O);
+            check_window(&[K], &[STRIDE], DILATION)
+        };
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const, Const), K * I, K * O)?,
             bias: init::zeros(dev, (Const,))?,

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{ImagePadding, UseBias, WithBias, window};
+use super::{ImagePadding, UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     config::{Configured, Convolution, Fields},
@@ -110,7 +110,10 @@ where
         Const<O>,
     );
 
-    const CHECK: () = check_window(&[KH, KW], &[STRIDE], DILATION);
+    const CHECK: () = {
+        check_filters(I, O);
+        check_window(&[KH, KW], &[STRIDE], DILATION)
+    };
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -164,6 +167,10 @@ for_conv2d!(Infer<In>, [In: Features,]
 
 for_conv2d!(Build<E, D>, []
     fn build(dev: &D) -> Result<Self, Error> {
+        const {
+            check_filters(I, O);
+            check_window(&[KH, KW], &[STRIDE], DILATION)
+        };
         let cells = KH * KW;
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const, Const, Const), cells * I, cells * O)?,

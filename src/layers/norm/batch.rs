@@ -148,6 +148,7 @@ impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for Batc
 
 impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for BatchNorm<F, E, D> {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { super::check_any(F) };
         Ok(Self {
             gamma: init::ones(dev, (Const,))?,
             beta: init::zeros(dev, (Const,))?,

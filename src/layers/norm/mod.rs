@@ -14,6 +14,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element, IntoShape, memory::elements_of},
     error::Error,
+    shape::at_least_one,
     signal::Mask,
 };
 
@@ -33,8 +34,15 @@ fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x.into_shape(&(rows, Const))
 }
 
+/// Fails, while the program is compiled, if there is nothing to normalise.
+#[track_caller]
+const fn check_any(features: usize) {
+    at_least_one(features, "a normalisation takes at least 1 feature, not 0");
+}
+
 /// Fails, with the numbers, unless the features that reach a layer are those that it takes.
 const fn check_features(takes: usize, arrive: usize) {
+    check_any(takes);
     if takes != arrive {
         const_panic::concat_panic!("", takes, " features are needed here, but ", arrive, " arrive");
     }

@@ -72,6 +72,7 @@ macro_rules! pool2d {
             D: Backend<E>,
         {
             fn build(_: &D) -> Result<Self, Error> {
+                const { check_window(&[KH, KW], &[SH, SW], 1) };
                 Ok(Self(PhantomData))
             }
         }
@@ -154,6 +155,7 @@ macro_rules! pool1d {
             Build<E, D> for $name<K, STRIDE, P>
         {
             fn build(_: &D) -> Result<Self, Error> {
+                const { check_window(&[K], &[STRIDE], 1) };
                 Ok(Self(PhantomData))
             }
         }
