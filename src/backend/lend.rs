@@ -11,7 +11,10 @@ use dfdx::{
     tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
 };
 
-use super::cpu::{Buffer, keep_memory};
+use super::{
+    cpu::{Buffer, keep_memory},
+    memory::elements_of,
+};
 use crate::error::{Error, OrDevice};
 
 thread_local! {
@@ -65,8 +68,8 @@ impl Deref for Numbers {
 
 /// The numbers of a tensor, row-major: without a copy if it is the last that [`put`] made, or a shape of that.
 pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Numbers, Error> {
-    let last = LAST.with_borrow(Clone::clone);
-    match last.filter(|last| last.len == x.shape().num_elements() && lies_at(x, last.numbers)) {
+    let (last, len) = (LAST.with_borrow(Clone::clone), elements_of(x)?);
+    match last.filter(|last| last.len == len && lies_at(x, last.numbers)) {
         Some(last) => Ok(Numbers::Lent(last)),
         None => copy(x).map(Numbers::Copied),
     }
@@ -74,7 +77,7 @@ pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Numbers, E
 
 /// A copy of the numbers of a tensor, row-major.
 pub(crate) fn copy<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Error> {
-    let mut buffer = Buffer::uncleared(x.shape().num_elements());
+    let mut buffer = Buffer::try_uncleared(elements_of(x)?)?;
     if !buffer.is_empty() {
         // `copy_into` copies as the numbers lie in memory, which is their order once they are contiguous.
         let x = x.retaped::<NoneTape>().try_contiguous().or_device()?;
@@ -90,6 +93,7 @@ pub(crate) fn put<S: Shape>(
     numbers: Vec<f32>,
 ) -> Result<Tensor<S, f32, Cpu>, Error> {
     keep_memory();
+    elements_of(&shape)?;
     let (at, len) = (numbers.as_ptr(), numbers.len());
     let tensor = dev.try_tensor_from_vec(numbers, shape).or_device()?;
     let last = (len > 0 && lies_at(&tensor, at)).then(|| Lent {
@@ -123,7 +127,7 @@ pub(crate) fn scattered<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<Vec<u
 
 /// Where the first number of a tensor is, if it has any.
 pub(crate) fn first<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<*const f32> {
-    (x.shape().num_elements() > 0).then(|| &raw const x[S::Concrete::default()])
+    elements_of(x).is_ok_and(|n| n > 0).then(|| &raw const x[S::Concrete::default()])
 }
 
 /// Where a tensor lies: the places of its first number and of the next one along each axis.

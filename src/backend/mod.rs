@@ -3,19 +3,23 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod apart;
 mod constant;
 mod cpu;
 mod lend;
+pub(crate) mod memory;
 mod operands;
 mod prepared;
 mod random;
 mod reference;
+mod reshape;
 mod tape;
 mod window;
 
+pub(crate) use apart::apart;
 pub use constant::Constant;
 pub use cpu::set_threads;
-pub(crate) use cpu::{scan, total};
+pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan, total};
 pub use operands::{
     Bags, ConvWeights, DenseWeights, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
     Normalised, Seen,
@@ -24,6 +28,7 @@ pub use prepared::Prepared;
 pub use random::random_u64;
 pub(crate) use random::{DROPOUT_CHUNK, Seeded, drop_values};
 pub(crate) use reference::{along_rows, log_softmax, row_sums};
+pub(crate) use reshape::IntoShape;
 pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
@@ -37,6 +42,7 @@ use crate::{
     error::{Error, OrDevice},
     signal::Mask,
 };
+use memory::{collected, elements, elements_of, filled};
 
 /// The number type of a model: `f32` or `f64`.
 pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
@@ -291,7 +297,11 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
 
 /// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
 pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E> {
-    if x.shape().num_elements() == 0 { Vec::new() } else { x.as_vec() }
+    match elements_of(x) {
+        // A shape that is too large for any numbers has none, which fits no shape that is not.
+        Ok(0) | Err(_) => Vec::new(),
+        Ok(_) => x.as_vec(),
+    }
 }
 
 /// The largest magnitude of some values: NaN if one of them is NaN, 0 if there are none.
@@ -313,7 +323,7 @@ pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if keep.iter().all(|&keep| keep) {
         return Ok(x);
     }
-    let others = vec![other; x.shape().num_elements()];
+    let others = filled(x.shape().concrete().as_ref(), other)?;
     let others = x.device().try_tensor_from_vec(others, *x.shape()).or_device()?;
     choose_rows(x, keep, others.retaped())
 }
@@ -326,11 +336,14 @@ pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     others: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let (shape, dev) = (*x.shape(), x.device().clone());
-    if shape.num_elements() == 0 {
+    let sizes = shape.concrete();
+    let count = elements(sizes.as_ref())?;
+    if count == 0 {
         return Ok(x);
     }
-    let each = shape.num_elements() / keep.len();
-    let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
+    let each = count / keep.len();
+    let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each));
+    let keep = collected(sizes.as_ref(), keep)?;
     let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
     keep.try_choose(x, others).or_device()
 }
@@ -355,6 +368,7 @@ pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape
     x: Tensor<S, E, D, T>,
     shape: &O,
 ) -> Result<Tensor<O, E, D, T>, Error> {
+    elements_of(shape)?;
     let (x, tape) = x.split_tape();
     Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }

@@ -1,12 +1,12 @@
 //! What the heavy operations are given and give, where that is more than a tensor.
 
 use dfdx::{
-    shapes::{Const, Dim, Rank1, Rank2},
+    shapes::{Const, Dim, HasShape, Rank1, Rank2, Shape},
     tensor::Tensor,
 };
 
-use super::{Backend, Element, Prepared};
-use crate::signal::Mask;
+use super::{Backend, Element, ImageShape, Prepared, Window, memory::elements};
+use crate::{error::Error, signal::Mask};
 
 /// The weights of an LSTM, in Keras's layout: the gates are in the order input, forget, cell, output.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,27 @@ pub struct LstmWeights<'a, const I: usize, const H: usize, E: Element, D: Backen
     pub bias: &'a Tensor<(usize,), E, D>,
     /// What the device has made of them.
     pub prepared: &'a Prepared,
+}
+
+impl<const I: usize, const H: usize, E: Element, D: Backend<E>> LstmWeights<'_, I, H, E, D> {
+    /// Fails unless the sizes are those of `H` units. Types do not say so: `4 * H` is no `Const` on stable Rust.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], which names the weight and both shapes.
+    pub fn check(&self) -> Result<(), Error> {
+        let wide = elements(&[4, H])?;
+        same("the shape of the weight `kernel` of an LSTM", &(Const, wide), self.kernel.shape())?;
+        let of_state = self.recurrent_kernel.shape();
+        same("the shape of the weight `recurrent_kernel` of an LSTM", &(Const, wide), of_state)?;
+        same("the shape of the weight `bias` of an LSTM", &(wide,), self.bias.shape())
+    }
+}
+
+fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::mismatch(what, expected.concrete(), found.concrete()))
 }
 
 /// The state of an LSTM: `h`, its output, and `c`, its memory, each `(Batch, H)`.
@@ -74,6 +95,29 @@ pub struct ConvWeights<'a, E: Element, D: Backend<E>> {
     pub bias: Option<&'a Tensor<(usize,), E, D>>,
     /// What the device has made of the kernel.
     pub prepared: &'a Prepared,
+}
+
+impl<E: Element, D: Backend<E>> ConvWeights<'_, E, D> {
+    /// Fails unless the weights, the window and the images fit together.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], which names what does not fit and both sizes.
+    pub fn check(&self, images: &ImageShape, window: &Window) -> Result<(), Error> {
+        window.check(images)?;
+        let (rows, filters) = *self.kernel.shape();
+        let reach = elements(&[window.kernel[0], window.kernel[1], images.3])?;
+        same(
+            "the shape of the weight `kernel` of a convolution",
+            &(reach, filters),
+            &(rows, filters),
+        )?;
+        match self.bias {
+            Some(bias) => {
+                same("the shape of the weight `bias` of a convolution", &(filters,), bias.shape())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The ids of a batch, of which each row is to become one mean of rows of a table.

@@ -14,6 +14,7 @@ use super::{
     Prepared,
     cpu::Buffer,
     lend::{copy, corners, scattered},
+    memory::elements_of,
 };
 use crate::error::Error;
 
@@ -26,7 +27,7 @@ impl<S: Shape> Origin<S> {
     /// can neither be written to nor be given to another: a tensor in the same place has the same numbers.
     pub(crate) fn is(&self, of: &Tensor<S, f32, Cpu>) -> bool {
         self.0.shape() == of.shape()
-            && (of.shape().num_elements() == 0
+            && (elements_of(of).is_ok_and(|n| n == 0)
                 || corners(&self.0).zip(corners(of)).all(|(a, b)| a == b))
     }
 }
@@ -113,7 +114,7 @@ impl Grads<'_> {
         let sums = self.0.get_or_alloc_mut(of)?;
         let Some(places) = scattered(of) else { return Ok(f(sums)) };
         // dfdx keeps a gradient as its tensor lies in memory.
-        let mut more = Buffer::zeros(places.len());
+        let mut more = Buffer::try_zeros(places.len())?;
         let result = f(&mut more);
         for (place, &more) in places.into_iter().zip(&*more) {
             sums[place] += more;

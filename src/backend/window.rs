@@ -1,5 +1,8 @@
 //! Where a window goes on images, for convolution and pooling.
 
+use super::memory::elements;
+use crate::error::Error;
+
 /// A window of `kernel` rows and columns that slides over images of `size`.
 ///
 /// Sequences are images of one row.
@@ -20,6 +23,24 @@ pub struct Window {
 }
 
 impl Window {
+    /// Fails unless the window lies on images of this shape, and its places and pixels can be counted.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for images of another size, [`Error::Device`] for more places than there can be.
+    pub fn check(&self, &(_, height, width, _): &ImageShape) -> Result<(), Error> {
+        if self.size != [height, width] {
+            let what = "the height and width of images";
+            return Err(Error::mismatch(what, self.size, [height, width]));
+        }
+        elements(&self.places)?;
+        elements(&self.kernel)?;
+        for axis in 0..2 {
+            elements(&[self.places[axis], self.stride[axis]])?;
+            elements(&[self.kernel[axis], self.dilation[axis]])?;
+        }
+        Ok(())
+    }
+
     /// The number of places.
     pub fn all_places(&self) -> usize {
         self.places[0] * self.places[1]

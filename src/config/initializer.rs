@@ -4,7 +4,7 @@ use rand_distr::StandardNormal;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, memory::elements_of},
     error::{Error, OrDevice},
     init,
     parameters::{Parameter, Parameters, Visitor},
@@ -222,7 +222,7 @@ impl Initializer {
                 break E::of(mean + std * z);
             }
         };
-        let n = shape.num_elements();
+        let n = elements_of(&shape)?;
         let values: Vec<E> = match self {
             Self::Constant(value) => vec![E::of(value); n],
             Self::Uniform(low, high) => (0..n).map(|_| E::of(rng.gen_range(low..=high))).collect(),

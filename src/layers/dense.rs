@@ -14,7 +14,7 @@ use crate::{
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
-    shape::Features,
+    shape::{Features, check_units},
     signal::{Is, OneVector},
 };
 
@@ -65,6 +65,8 @@ where
 {
     type Out = (In::Batch, Const<O>);
 
+    const CHECK: () = check_units(I, O);
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
@@ -93,6 +95,7 @@ where
     D: Backend<E>,
 {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { check_units(I, O) };
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const), I, O)?,
             bias: init::zeros(dev, (Const,))?,

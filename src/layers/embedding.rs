@@ -1,19 +1,19 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape, Rank2, Shape},
     tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, Prepared, numbers},
+    backend::{Backend, Element, IntoShape, Prepared, memory::elements_of, numbers},
     config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
     layer::Layer,
     parameters::{Build, Parameter, Parameters, Visitor},
     shape::Sequence,
+    shape::at_least_one,
     signal::{Ids, Mask, Masked, Signal, TokenIds},
 };
 
@@ -135,11 +135,19 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
     }
 }
 
+/// Fails, while the program is compiled, for a table without rows or columns.
+#[track_caller]
+pub(super) const fn check_table(rows: usize, columns: usize) {
+    at_least_one(rows, "a vocabulary has at least 1 id, not 0");
+    at_least_one(columns, "the vector of an id has at least 1 number, not 0");
+}
+
 /// The ids of a tensor `(rows,)` or `(rows, steps)`, if all of them are in the vocabulary.
 pub(super) fn ids_inside<S: Shape, D: Storage<usize>>(
     ids: &Tensor<S, usize, D>,
     vocabulary: usize,
 ) -> Result<Vec<usize>, Error> {
+    elements_of(ids)?;
     let list = numbers(ids);
     let Some(at) = list.iter().position(|&id| id >= vocabulary) else { return Ok(list) };
     let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
@@ -155,14 +163,17 @@ where
 {
     type Out = M::Out<In::Batch, In::Length, N>;
 
+    const CHECK: () = check_table(V, N);
+
     fn call<T: Tape<E, D>>(
         &self,
         ids: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
         let ids = In::ids(ids);
         let (batch, length) = *ids.shape();
         let (rows, ids) = self.look_up(ids)?;
-        M::join(rows.try_reshape_like(&(batch, length, Const)).or_device()?, &ids)
+        M::join(rows.into_shape(&(batch, length, Const))?, &ids)
     }
 }
 
@@ -175,12 +186,15 @@ where
 {
     type Out = (B, Const<N>);
 
+    const CHECK: () = check_table(V, N);
+
     fn call<T: Tape<E, D>>(
         &self,
         ids: Tensor<(B,), usize, D, T>,
     ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
+        const { <Self as Layer<Ids<(B,)>, E, D>>::CHECK };
         let (batch,) = *ids.shape();
-        self.look_up(ids)?.0.try_reshape_like(&(batch, Const)).or_device()
+        self.look_up(ids)?.0.into_shape(&(batch, Const))
     }
 }
 
@@ -188,6 +202,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Buil
     for Embedding<V, N, M, E, D>
 {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { check_table(V, N) };
         Ok(Self::from_embeddings(init::uniform(dev, (Const, Const), 0.05)?))
     }
 }

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
 
-use super::embedding::{MaskIds, NoMask, describe_table, ids_inside};
+use super::embedding::{MaskIds, NoMask, check_table, describe_table, ids_inside};
 use crate::{
     backend::{Backend, Bags, Element, Prepared},
     config::{Configured, Fields},
@@ -81,10 +81,13 @@ where
 {
     type Out = (In::Batch, Const<N>);
 
+    const CHECK: () = check_table(V, N);
+
     fn call<T: Tape<E, D>>(
         &self,
         ids: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<N>), E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
         let (ids, tape) = In::ids(ids).split_tape();
         let (batch, length) = *ids.shape();
         let (ids, padding) = (ids_inside(&ids, V)?, M::MASK_ZERO.then_some(0));
@@ -97,6 +100,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Buil
     for EmbeddingBag<V, N, M, E, D>
 {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { check_table(V, N) };
         Ok(Self::from_embeddings(init::uniform(dev, (Const, Const), 0.05)?))
     }
 }

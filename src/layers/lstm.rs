@@ -1,7 +1,6 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, Tape, Tensor},
 };
@@ -9,14 +8,17 @@ use dfdx::{
 use serde_json::Value;
 
 use crate::{
-    backend::{Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, Prepared},
+    backend::{
+        Backend, Element, IntoShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Prepared,
+        memory::{collected, elements},
+    },
     config::{Configured, Fields},
     error::{Error, OrDevice},
     init,
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
-    shape::Features,
+    shape::{Features, check_units},
     signal::{Is, Mask, Signal, Steps},
 };
 
@@ -133,7 +135,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         state: LstmState<B, H, E, D>,
     ) -> Result<LstmState<B, H, E, D>, Error> {
         let (batch, _) = *x.shape();
-        let x = x.try_reshape_like(&(batch, Const::<1>, Const::<I>)).or_device()?;
+        let x = x.into_shape(&(batch, Const::<1>, Const::<I>))?;
         Ok(self.forward_with_state(x, None, Some(state))?.1)
     }
 
@@ -167,7 +169,7 @@ where
     T: Tape<E, D>,
 {
     let (batch, length, _) = *x.shape();
-    let x = x.try_reshape_like(&(batch, length, Const)).or_device()?;
+    let x = x.into_shape(&(batch, length, Const))?;
     Ok(LstmInputs { x, mask, initial: None })
 }
 
@@ -178,6 +180,8 @@ where
     D: Backend<E>,
 {
     type Out = In::With<Const<H>>;
+
+    const CHECK: () = check_units(I, H);
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -196,6 +200,8 @@ where
     D: Backend<E>,
 {
     type Out = (In::Batch, Const<H>);
+
+    const CHECK: () = check_units(I, H);
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -221,12 +227,14 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Buil
     for Lstm<I, H, R, E, D>
 {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { check_units(I, H) };
         let forget = |i: usize| if (H..2 * H).contains(&i) { 1.0 } else { 0.0 };
-        let bias = (0..4 * H).map(|i| E::of(forget(i))).collect();
+        let wide = elements(&[4, H])?;
+        let bias = collected(&[wide], (0..wide).map(|i| E::of(forget(i))))?;
         Ok(Self {
-            kernel: init::glorot_uniform(dev, (Const, 4 * H), I, 4 * H)?,
-            recurrent_kernel: init::orthogonal(dev, (Const, 4 * H), H, 4 * H)?,
-            bias: dev.try_tensor_from_vec(bias, (4 * H,)).or_device()?,
+            kernel: init::glorot_uniform(dev, (Const, wide), I, wide)?,
+            recurrent_kernel: init::orthogonal(dev, (Const, wide), H, wide)?,
+            bias: dev.try_tensor_from_vec(bias, (wide,)).or_device()?,
             prepared: Prepared::default(),
             returns: PhantomData,
         })
@@ -238,7 +246,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Para
 {
     const PARAMS: usize = 4 * H * (I + H + 1);
 
+    /// Shows all parameters to a visitor.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if one has another shape than this layer; those of the visitor.
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        self.weights().check()?;
         visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
         let tensor = &mut self.recurrent_kernel;
         visitor.visit(Parameter { name: "recurrent_kernel", trainable: true, tensor })?;

@@ -5,7 +5,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Element, memory::elements_of, numbers},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -46,6 +46,7 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, _) = In::split(x);
         let shape = *x.shape();
+        elements_of(&x)?;
         let [batch, length, features] = shape.concrete();
         let padding = E::of(self.value);
         let keep: Vec<bool> = match features {
@@ -53,7 +54,7 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
             n => numbers(&x).chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),
         };
         let mask = Mask::from_bools(keep.clone(), batch, length)?;
-        if shape.num_elements() == 0 {
+        if elements_of(&shape)? == 0 {
             return Masked::new(x, mask);
         }
         let dev = x.device().clone();

@@ -1,13 +1,12 @@
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Dim, HasShape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, IntoShape},
     config::{AnySignal, Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameters, Visitor},
@@ -93,7 +92,7 @@ where
     T: Tape<E, D>,
 {
     let shape = y.shape().unfold(batch, length);
-    y.try_reshape_like(&shape).or_device()
+    y.into_shape(&shape)
 }
 
 #[diagnostic::do_not_recommend]

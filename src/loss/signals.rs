@@ -1,13 +1,13 @@
 //! Which signals are predictions, and which target fits which prediction.
 
 use dfdx::{
-    prelude::ReshapeTo,
+    prelude::PermuteTo,
     shapes::{Const, Dim, HasShape, Shape},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Element, IntoShape, memory::elements, numbers},
     error::{Error, OrDevice},
     signal::{Ids, Mask, Masked, Signal},
 };
@@ -71,8 +71,8 @@ fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<(Tensor<(usize, usize), E, D, T>, Vec<usize>), Error> {
     let mut sizes: Vec<usize> = x.shape().concrete().into();
     let values = sizes.pop().unwrap_or(1);
-    let shape = (sizes.iter().product(), values);
-    Ok((x.try_reshape_like(&shape).or_device()?, sizes))
+    let shape = (elements(&sizes)?, values);
+    Ok((x.into_shape(&shape)?, sizes))
 }
 
 macro_rules! prediction {
@@ -93,7 +93,7 @@ macro_rules! prediction {
             fn rows<E: Element, D: Backend<E>>(
                 y: &Tensor<Self, E, D>,
             ) -> Result<Tensor<(usize, usize), E, D>, Error> {
-                Ok(rows(y.clone())?.0)
+                target_rows(y)
             }
         }
 
@@ -135,7 +135,7 @@ macro_rules! masked {
             fn rows<E: Element, D: Backend<E>>(
                 y: &Tensor<Self, E, D>,
             ) -> Result<Tensor<(usize, usize), E, D>, Error> {
-                Ok(rows(y.clone())?.0)
+                target_rows(y)
             }
         }
 
@@ -154,6 +154,16 @@ macro_rules! masked {
 masked!();
 masked!(F);
 masked!(F G);
+
+/// The rows of a target, as a tensor of its own: what a model hands on as it is may be prediction and target both, and
+/// an operation of one tensor with itself panics in dfdx's backward pass.
+fn target_rows<S: Shape, E: Element, D: Backend<E>>(
+    y: &Tensor<S, E, D>,
+) -> Result<Tensor<(usize, usize), E, D>, Error> {
+    // A transpose moves no numbers and is another tensor.
+    let turned: Tensor<(usize, usize), E, D> = rows(y.clone())?.0.try_permute().or_device()?;
+    turned.try_permute().or_device()
+}
 
 /// Checks that there is one row of the target for each row of the prediction.
 pub(crate) fn same_rows<E: Element, D: Backend<E>, T>(

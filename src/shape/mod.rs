@@ -88,6 +88,21 @@ features!(A B C);
 features!(A B C D);
 features!(A B C D G);
 
+/// Fails, while the program is compiled, if there are none of something.
+#[track_caller]
+pub(crate) const fn at_least_one(count: usize, otherwise: &'static str) {
+    if count == 0 {
+        panic!("{}", otherwise)
+    }
+}
+
+/// Fails, while the program is compiled, for a layer that takes nothing or gives nothing.
+#[track_caller]
+pub(crate) const fn check_units(features: usize, units: usize) {
+    at_least_one(features, "a layer takes at least 1 feature, not 0");
+    at_least_one(units, "a layer has at least 1 unit, not 0");
+}
+
 /// The shape without its last dimension: one entry a position.
 ///
 /// A loss or metric has one value a position: a sample, a time step, a pixel.

@@ -1,15 +1,14 @@
 //! The kinds of signal that convolutional layers ask for.
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Dim, HasShape},
     tensor::{Tape, Tensor},
 };
 
 use super::Signal;
 use crate::{
-    backend::{Backend, Element, ImageShape},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, ImageShape, IntoShape},
+    error::Error,
 };
 
 /// Images: `(Batch, Height, Width, Channels)`.
@@ -52,7 +51,7 @@ impl<B: Dim, H: Dim, W: Dim, C: Dim> Images for (B, H, W, C) {
     ) -> Result<(Tensor<ImageShape, E, D, T>, Self), Error> {
         let dims = *x.shape();
         let sizes = (dims.0.size(), dims.1.size(), dims.2.size(), dims.3.size());
-        Ok((x.try_reshape_like(&sizes).or_device()?, dims))
+        Ok((x.into_shape(&sizes)?, dims))
     }
 }
 
@@ -90,6 +89,6 @@ impl<B: Dim, L: Dim, F: Dim> UnmaskedSteps for (B, L, F) {
     ) -> Result<(Tensor<ImageShape, E, D, T>, Self), Error> {
         let dims = *x.shape();
         let sizes = (dims.0.size(), 1, dims.1.size(), dims.2.size());
-        Ok((x.try_reshape_like(&sizes).or_device()?, dims))
+        Ok((x.into_shape(&sizes)?, dims))
     }
 }

@@ -5,15 +5,14 @@
 //! and its message is the one written here.
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape},
     tensor::{Tape, Tensor},
 };
 
 use super::{Ids, Mask, Masked, Plain, Signal};
 use crate::{
-    backend::{Backend, Element},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, IntoShape, memory::elements},
+    error::Error,
     shape::{Sequence, Shape},
 };
 
@@ -150,7 +149,7 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
         x: Tensor<(B, F), E, D, T>,
     ) -> Result<Tensor<(B, Const<I>), E, D, T>, Error> {
         let (batch, _) = *x.shape();
-        x.try_reshape_like(&(batch, Const)).or_device()
+        x.into_shape(&(batch, Const))
     }
 }
 
@@ -226,7 +225,8 @@ impl<B: Dim, L: Dim, F: Dim> Steps for Masked<(B, L, F)> {
         mask: Option<Mask>,
     ) -> Result<Masked<Tensor<(B, L, G), E, D, T>>, Error> {
         let (batch, length) = (values.shape().0.size(), values.shape().1.size());
-        Masked::new(values, mask.unwrap_or_else(|| Mask::full(batch, length)))
+        let mask = mask.map_or_else(|| Mask::try_full(batch, length), Ok)?;
+        Masked::new(values, mask)
     }
 }
 
@@ -298,8 +298,9 @@ macro_rules! each_step {
                 x: Tensor<Self, E, D, T>,
             ) -> Result<(Tensor<Self::Step, E, D, T>, B, L, Option<Mask>), Error> {
                 let shape = *x.shape();
-                let step = (shape.0.size() * shape.1.size(), $(shape.$i,)*);
-                Ok((x.try_reshape_like(&step).or_device()?, shape.0, shape.1, None))
+                let steps = elements(&[shape.0.size(), shape.1.size()])?;
+                let step = (steps, $(shape.$i,)*);
+                Ok((x.into_shape(&step)?, shape.0, shape.1, None))
             }
 
             fn join<S: Sequence, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -330,7 +331,8 @@ macro_rules! each_step {
                 mask: Option<Mask>,
             ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
                 let (batch, length) = values.shape().steps();
-                Masked::new(values, mask.unwrap_or_else(|| Mask::full(batch, length)))
+                let mask = mask.map_or_else(|| Mask::try_full(batch, length), Ok)?;
+        Masked::new(values, mask)
             }
         }
     };

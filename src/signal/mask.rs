@@ -1,6 +1,9 @@
 use std::{fmt, sync::Arc};
 
-use crate::error::Error;
+use crate::{
+    backend::memory::{collected, elements, filled},
+    error::Error,
+};
 
 /// Which steps of a padded batch are real: `true` keeps a step, as in Keras.
 ///
@@ -35,7 +38,7 @@ impl Mask {
         length: usize,
     ) -> Result<Self, Error> {
         let keep = keep.into();
-        if batch.checked_mul(length) != Some(keep.len()) {
+        if elements(&[batch, length]) != Ok(keep.len()) {
             return Err(Error::mismatch("the flags of a mask", (batch, length), keep.len()));
         }
         Ok(Self { keep, batch, length })
@@ -57,14 +60,33 @@ impl Mask {
         if let Some(&long) = lengths.iter().find(|&&n| n > length) {
             return Err(Error::mismatch("the length of a row of a mask (at most)", length, long));
         }
-        let keep: Vec<bool> =
-            lengths.iter().flat_map(|&n| (0..length).map(move |step| step < n)).collect();
+        let keep = lengths.iter().flat_map(|&n| (0..length).map(move |step| step < n));
+        let keep = collected(&[lengths.len(), length], keep)?;
         Self::from_bools(keep, lengths.len(), length)
     }
 
     /// A mask that keeps every step.
+    ///
+    /// # Panics
+    /// If there is no memory for it; [`try_full`](Mask::try_full) gives an error then.
     pub fn full(batch: usize, length: usize) -> Self {
-        Self { keep: vec![true; batch * length].into(), batch, length }
+        Self::try_full(batch, length).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A mask that keeps every step, whatever the sizes.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for it.
+    ///
+    /// ```
+    /// use kerata::signal::Mask;
+    ///
+    /// assert_eq!(Mask::try_full(2, 3)?, Mask::full(2, 3));
+    /// assert!(Mask::try_full(1 << 63, 2).is_err());
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn try_full(batch: usize, length: usize) -> Result<Self, Error> {
+        Self::from_bools(filled(&[batch, length], true)?, batch, length)
     }
 
     /// The number of rows.

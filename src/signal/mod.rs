@@ -28,7 +28,11 @@ use std::marker::PhantomData;
 use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
 use crate::{
-    backend::{Backend, Constant, Element, numbers},
+    backend::{
+        Backend, Constant, Element,
+        memory::{collected, elements, elements_of},
+        numbers,
+    },
     error::{Error, OrDevice},
     shape::{self, Features, Sequence, Shape},
 };
@@ -240,17 +244,19 @@ fn concat<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
     use dfdx::shapes::HasShape;
     let first = parts.first().ok_or(Error::Empty("the list of batches"))?;
     let mut sizes = first.shape().concrete();
-    let mut data = Vec::new();
+    let counts = parts.iter().map(elements_of).collect::<Result<Vec<usize>, Error>>()?;
+    let mut data = collected(&[counts.into_iter().fold(0, usize::saturating_add)], [])?;
     let mut rows = 0;
     for part in parts {
         let other = part.shape().concrete();
         if other.as_ref()[1..] != sizes.as_ref()[1..] {
             return Err(Error::mismatch("the shape of a batch", sizes, other));
         }
-        rows += other[0];
+        rows = usize::saturating_add(rows, other[0]);
         data.extend(numbers(part));
     }
     sizes[0] = rows;
+    elements(sizes.as_ref())?;
     let shape = S::from_concrete(&sizes)
         .ok_or_else(|| Error::mismatch("the rows of the joined batches", first.shape(), rows))?;
     first.device().try_tensor_from_vec(data, shape).or_device()

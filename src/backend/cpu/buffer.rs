@@ -7,6 +7,8 @@ use std::{
     },
 };
 
+use crate::backend::memory::{NoMemory, room, zeros};
+
 /// Numbers that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
 /// after the first asks the system for none.
 #[derive(Debug, Default)]
@@ -39,28 +41,50 @@ struct Pool {
 static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), held: 0 });
 
 impl Buffer {
-    /// A buffer with whatever stood in its memory before.
+    /// A small buffer, whose size does not depend on that of a batch, with whatever stood in its memory before.
+    ///
+    /// # Panics
+    /// If there is no memory.
     pub(crate) fn uncleared(len: usize) -> Self {
+        Self::try_uncleared(len).expect("memory for a small buffer")
+    }
+
+    /// A small buffer of zeros.
+    ///
+    /// # Panics
+    /// If there is no memory.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Self::try_zeros(len).expect("memory for a small buffer")
+    }
+
+    /// A buffer with whatever stood in its memory before.
+    pub(crate) fn try_uncleared(len: usize) -> Result<Self, NoMemory> {
         if len == 0 {
-            return Self::default();
+            return Ok(Self::default());
         }
         let found = POOL.lock().ok().and_then(|mut pool| {
             // The smallest that fits, if it is not much too large.
-            let fits = |memory: &&(usize, usize)| memory.1 >= len && memory.1 <= 2 * len + 1024;
+            let fits = |memory: &&(usize, usize)| {
+                memory.1 >= len && memory.1 / 2 <= len.saturating_add(512)
+            };
             let sizes: Vec<(usize, usize)> = pool.free.iter().map(Vec::len).enumerate().collect();
             let at = sizes.iter().filter(fits).min_by_key(|memory| memory.1)?.0;
             let memory = pool.free.swap_remove(at);
             pool.held -= memory.len();
             Some(memory)
         });
-        Self { memory: found.unwrap_or_else(|| vec![0.0; len]), len }
+        let memory = match found {
+            Some(memory) => memory,
+            None => zeros(len)?,
+        };
+        Ok(Self { memory, len })
     }
 
     /// A buffer of zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
-        let mut buffer = Self::uncleared(len);
+    pub(crate) fn try_zeros(len: usize) -> Result<Self, NoMemory> {
+        let mut buffer = Self::try_uncleared(len)?;
         buffer.fill(0.0);
-        buffer
+        Ok(buffer)
     }
 }
 
@@ -111,8 +135,8 @@ pub(crate) struct Unwritten<T> {
 }
 
 impl<T: Copy + Default> Unwritten<T> {
-    pub(crate) fn new(len: usize) -> Self {
-        Self { memory: Vec::with_capacity(len), len, written: AtomicUsize::new(0) }
+    pub(crate) fn new(len: usize) -> Result<Self, NoMemory> {
+        Ok(Self { memory: room(len)?, len, written: AtomicUsize::new(0) })
     }
 
     /// The parts, of a size each and the last one of what is left.
@@ -163,19 +187,19 @@ mod tests {
 
     #[test]
     fn parts_are_the_whole() {
-        let mut numbers = Unwritten::<f32>::new(7);
+        let mut numbers = Unwritten::<f32>::new(7).unwrap();
         for (i, mut part) in numbers.parts(3).enumerate() {
             part.cleared(1).fill(i as f32);
             assert_eq!(part.cleared(9), [0.0, 0.0].split_at(2 - 2 * (i / 2)).0);
         }
         assert_eq!(numbers.finish(), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
-        assert!(Unwritten::<f32>::new(0).finish().is_empty());
+        assert!(Unwritten::<f32>::new(0).unwrap().finish().is_empty());
     }
 
     #[test]
     #[should_panic(expected = "all of it is written")]
     fn what_is_not_written_is_not_given() {
-        let mut numbers = Unwritten::<f32>::new(4);
+        let mut numbers = Unwritten::<f32>::new(4).unwrap();
         // The first half twice.
         (0..2).for_each(|_| numbers.parts(2).next().unwrap().cleared(2).fill(1.0));
         numbers.finish();

@@ -27,8 +27,8 @@ pub(crate) fn rows_of_job(multiplications: usize, rows: usize, columns: usize) -
 pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "the inner sizes of a product");
-    assert_eq!(c.len(), m * n, "the size of a product");
-    if m * n == 0 {
+    assert_eq!(Some(c.len()), m.checked_mul(n), "the size of a product");
+    if c.is_empty() {
         return;
     }
     if k == 0 && !add {

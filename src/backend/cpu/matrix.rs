@@ -1,23 +1,29 @@
 /// A matrix in a slice: `rows` by `columns`, row-major, or its transpose.
+///
+/// The product trusts it: if there are rows and columns, what `(rows - 1) * row_stride + (columns - 1) * column_stride`
+/// reaches lies within the slice. So it is made here only, and its sizes are multiplied with a check.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    pub(super) numbers: &'a [f32],
+pub(crate) struct Matrix<'a, E = f32> {
+    pub(super) numbers: &'a [E],
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) row_stride: usize,
     pub(super) column_stride: usize,
 }
 
-impl<'a> Matrix<'a> {
+impl<'a, E> Matrix<'a, E> {
     /// A row-major matrix that fills the slice.
-    pub(crate) fn new(numbers: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(numbers.len(), rows * columns, "the numbers of a {rows} x {columns} matrix");
+    pub(crate) fn new(numbers: &'a [E], rows: usize, columns: usize) -> Self {
+        let fits = rows.checked_mul(columns) == Some(numbers.len());
+        assert!(fits, "{} numbers are no {rows} x {columns} matrix", numbers.len());
         Self { numbers, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
     /// Some of the columns.
     pub(crate) fn columns(self, from: usize, columns: usize) -> Self {
-        assert!(from + columns <= self.columns, "the columns of a part of a matrix");
+        let fits = from.checked_add(columns).is_some_and(|end| end <= self.columns);
+        assert!(fits, "the columns of a part of a matrix");
+        // They begin behind the end only where there are no rows, or no columns are left.
         let numbers = self.numbers.get(from * self.column_stride..).unwrap_or_default();
         Self { numbers, columns, ..self }
     }

@@ -7,6 +7,7 @@ mod conv;
 mod gemm;
 mod lstm;
 mod matrix;
+mod multiply;
 mod occurrences;
 mod ops;
 mod packed;
@@ -17,8 +18,11 @@ mod table;
 mod threads;
 
 pub(super) use buffer::{Buffer, keep_memory};
+pub(crate) use matrix::Matrix;
+pub(crate) use multiply::{Multiplied, product_into};
 pub(crate) use sums::total;
 pub(crate) use table::scan;
+pub(crate) use threads::parallel;
 pub use threads::set_threads;
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{GatherTo, HasShape, ReshapeTo, TryAdd, TryConcatAlong, TryMul},
+    prelude::{GatherTo, HasShape, TryAdd, TryConcatAlong, TryMul},
     shapes::Axis,
     tensor::{Tape, Tensor},
 };
@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, ConvWeights, Element,
+        Backend, ConvWeights, Element, IntoShape,
+        memory::{collected, elements, elements_of, filled},
         window::{Finish, ImageShape, Pooling, Window},
         zeros_after,
     },
@@ -26,16 +27,18 @@ fn windows<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (batch, height, width, channels) = *x.shape();
     let dev = x.device().clone();
     let pixels = height * width;
-    let x: Tensor<(usize, usize, usize), E, D, T> =
-        x.try_reshape_like(&(batch, pixels, channels)).or_device()?;
+    let x: Tensor<(usize, usize, usize), E, D, T> = x.into_shape(&(batch, pixels, channels))?;
     // One pixel more, for the padding.
     let more = dev
-        .try_tensor_from_vec(vec![padding; batch * channels], (batch, 1, channels))
+        .try_tensor_from_vec(filled(&[batch, channels], padding)?, (batch, 1, channels))
         .or_device()?;
     let x: Tensor<(usize, usize, usize), E, D, T> =
         (x, more.retaped::<T>()).try_concat_along(Axis::<1>).or_device()?;
-    let of_one: Vec<usize> = window.pixels().map(|pixel| pixel.unwrap_or(pixels)).collect();
-    let all: Vec<usize> = (0..batch).flat_map(|_| of_one.iter().copied()).collect();
+    let of_one = [window.all_places(), window.cells()];
+    elements(&[batch, of_one[0], of_one[1], channels])?;
+    let of_one = collected(&of_one, window.pixels().map(|pixel| pixel.unwrap_or(pixels)))?;
+    let sizes = [batch, of_one.len()];
+    let all = collected(&sizes, (0..batch).flat_map(|_| of_one.iter().copied()))?;
     let all = dev.try_tensor_from_vec(all, (batch, of_one.len())).or_device()?;
     x.try_gather(all).or_device()
 }
@@ -46,21 +49,23 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     window: &Window,
     then: Finish,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    weights.check(x.shape(), window)?;
     let ConvWeights { kernel, bias, .. } = weights;
     let (batch, _, _, channels) = *x.shape();
     let filters = kernel.shape().1;
     let out = (batch, window.places[0], window.places[1], filters);
-    let rows = batch * window.all_places();
+    let rows = elements(&[batch, window.places[0], window.places[1]])?;
+    elements_of(&out)?;
     if rows * filters * channels == 0 {
         return zeros_after(x, &out);
     }
     let windows = windows(x, window, E::zero())?;
-    let windows = windows.try_reshape_like(&(rows, window.cells() * channels)).or_device()?;
+    let windows = windows.into_shape(&(rows, window.cells() * channels))?;
     let mut y = product(windows, kernel.retaped::<T>())?;
     if let Some(bias) = bias {
         y = y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?;
     }
-    finish(y.try_reshape_like(&out).or_device()?, then)
+    finish(y.into_shape(&out)?, then)
 }
 
 pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -68,9 +73,11 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     pooling: Pooling,
     window: &Window,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    window.check(x.shape())?;
     let (batch, _, _, channels) = *x.shape();
     let out = (batch, window.places[0], window.places[1], channels);
-    let rows = batch * window.all_places();
+    let rows = elements(&[batch, window.places[0], window.places[1]])?;
+    elements_of(&out)?;
     if rows * channels == 0 {
         return zeros_after(x, &out);
     }
@@ -80,17 +87,16 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         Pooling::Average => E::zero(),
     };
     let windows = windows(x, window, padding)?;
-    let windows = windows.try_reshape_like(&(rows, window.cells(), channels)).or_device()?;
+    let windows = windows.into_shape(&(rows, window.cells(), channels))?;
     let pooled: Tensor<(usize, usize), E, D, T> = match pooling {
         Pooling::Max => {
             // dfdx's maximum hands the gradient to each of several equals; here the first of them has it.
             let numbers = windows.as_vec();
             let first = largest(&numbers, window, channels);
             let first = dev.try_tensor_from_vec(first, (rows * channels,)).or_device()?;
-            let flat: Tensor<(usize,), E, D, T> =
-                windows.try_reshape_like(&(numbers.len(),)).or_device()?;
+            let flat: Tensor<(usize,), E, D, T> = windows.into_shape(&(numbers.len(),))?;
             let largest: Tensor<(usize,), E, D, T> = flat.try_gather(first).or_device()?;
-            largest.try_reshape_like(&(rows, channels)).or_device()?
+            largest.into_shape(&(rows, channels))?
         }
         Pooling::Average => {
             let sums = middle_sums(windows)?;
@@ -103,7 +109,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
             sums.try_mul(shares).or_device()?
         }
     };
-    pooled.try_reshape_like(&out).or_device()
+    pooled.into_shape(&out)
 }
 
 /// Where the largest number of each window and channel is: the first of equals, or the first NaN. Padding never wins.

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, TryAdd},
+    prelude::{HasShape, TryAdd},
     shapes::{Const, Dim},
     tensor::{Tape, Tensor},
 };
@@ -9,7 +9,11 @@ use super::{
     sums::{every_row, product},
 };
 use crate::{
-    backend::{Backend, DenseWeights, Element, Finish, zeros_after},
+    backend::{
+        Backend, DenseWeights, Element, Finish, IntoShape,
+        memory::{elements, elements_of},
+        zeros_after,
+    },
     error::{Error, OrDevice},
 };
 
@@ -27,12 +31,13 @@ pub(crate) fn dense<
 ) -> Result<Tensor<(R, Const<O>), E, D, T>, Error> {
     let DenseWeights { kernel, bias, .. } = weights;
     let (rows, _) = *x.shape();
-    if rows.size() * O == 0 {
+    elements_of(&x)?;
+    if elements(&[rows.size(), O])? == 0 {
         return zeros_after(x, &(rows, Const));
     }
     let count = rows.size();
-    let x = x.try_reshape_like(&(count, I)).or_device()?;
-    let kernel = kernel.retaped::<T>().try_reshape_like(&(I, O)).or_device()?;
+    let x = x.into_shape(&(count, I))?;
+    let kernel = kernel.retaped::<T>().into_shape(&(I, O))?;
     let y = product(x, kernel)?.try_add(every_row(bias.retaped::<T>(), count)?).or_device()?;
-    finish(y.try_reshape_like(&(rows, Const)).or_device()?, then)
+    finish(y.into_shape(&(rows, Const))?, then)
 }

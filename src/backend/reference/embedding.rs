@@ -1,12 +1,12 @@
 use dfdx::{
-    prelude::ReshapeTo,
+    prelude::HasShape,
     shapes::{Const, Dim, Rank2},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{mean_over_steps, sums::rows_of};
 use crate::{
-    backend::{Backend, Bags, Element, numbers, zeros_after},
+    backend::{Backend, Bags, Element, IntoShape, memory::elements, numbers, zeros_after},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -21,14 +21,15 @@ pub(crate) fn embedding<
     table: &Tensor<Rank2<V, N>, E, D>,
     ids: Tensor<(usize,), usize, D, T>,
 ) -> Result<Tensor<(usize, Const<N>), E, D, T>, Error> {
+    elements(&[ids.shape().0, N])?;
     let (ids, tape) = ids.split_tape();
     let (table, ids) = (table.clone().put_tape(tape), numbers(&ids));
     let shape = (ids.len(), Const);
     if ids.is_empty() || N == 0 {
         return zeros_after(table, &shape);
     }
-    let rows = rows_of(table.try_reshape_like(&(V, N)).or_device()?, ids)?;
-    rows.try_reshape_like(&shape).or_device()
+    let rows = rows_of(table.into_shape(&(V, N))?, ids)?;
+    rows.into_shape(&shape)
 }
 
 pub(crate) fn embedding_bag<
@@ -45,6 +46,7 @@ pub(crate) fn embedding_bag<
 ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
     let Bags { ids, batch, length, padding } = bags;
     let dev = table.device();
+    elements(&[batch.size(), length, N])?;
     if ids.is_empty() {
         return Ok(dev.try_zeros_like(&(batch, Const)).or_device()?.put_tape(tape));
     }
@@ -52,6 +54,6 @@ pub(crate) fn embedding_bag<
     let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch.size(), length)?;
     let flat = dev.try_tensor_from_vec(ids, (batch.size() * length,)).or_device()?;
     let rows = embedding(table, flat.put_tape(tape))?;
-    let steps = rows.try_reshape_like(&(batch, length, Const::<N>)).or_device()?;
+    let steps = rows.into_shape(&(batch, length, Const::<N>))?;
     mean_over_steps(steps, Some(&mask))
 }

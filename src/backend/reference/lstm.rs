@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMul, TryStack},
+    prelude::{ChooseFrom, HasShape, PermuteTo, SelectTo, TryAdd, TryMul, TryStack},
     shapes::{Axes3, Const, Dim},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
@@ -7,7 +7,9 @@ use dfdx::{
 use super::sums::{every_row, product};
 use crate::{
     backend::{
-        Backend, Element, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows, zeros_after,
+        Backend, Element, IntoShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows,
+        memory::{elements, elements_of},
+        zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -26,9 +28,12 @@ pub(crate) fn lstm<
     inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
     weights: LstmWeights<'_, I, H, E, D>,
 ) -> Result<LstmOutputs<B, L, H, E, D, T>, Error> {
+    weights.check()?;
     let LstmInputs { x, mask, initial } = inputs;
     let dev = x.device().clone();
     let (rows, length, _) = *x.shape();
+    elements_of(&x)?;
+    elements(&[rows.size(), length.size(), 4, H])?;
     let row_shape = (rows, Const::<H>);
     let zeros = || dev.try_zeros_like(&row_shape).or_device();
     let LstmState { mut h, mut c } = match initial {
@@ -46,11 +51,11 @@ pub(crate) fn lstm<
     };
     // All input projections in one product.
     let (count, size) = (rows.size() * length.size(), 4 * H);
-    let kernel = weights.kernel.retaped::<T>().try_reshape_like(&(I, size)).or_device()?;
-    let projected = product(x.try_reshape_like(&(count, I)).or_device()?, kernel)?;
+    let kernel = weights.kernel.retaped::<T>().into_shape(&(I, size))?;
+    let projected = product(x.into_shape(&(count, I))?, kernel)?;
     let bias = every_row(weights.bias.retaped::<T>(), count)?;
     let projected = projected.try_add(bias).or_device()?;
-    let projected = projected.try_reshape_like(&(rows, length, size)).or_device()?;
+    let projected = projected.into_shape(&(rows, length, size))?;
     let (projected, mut tape) = projected.split_tape();
 
     let index = |i: usize| dev.try_tensor_from_vec(vec![i; rows.size()], (rows,)).or_device();
@@ -60,12 +65,12 @@ pub(crate) fn lstm<
     for step in 0..length.size() {
         let x: Tensor<(B, usize), E, D, T> =
             projected.retaped::<T>().try_select(index(step)?).or_device()?;
-        let before = h.clone().put_tape(tape).try_reshape_like(&(rows.size(), H)).or_device()?;
+        let before = h.clone().put_tape(tape).into_shape(&(rows.size(), H))?;
         let kernel = weights.recurrent_kernel.retaped::<T>();
-        let recurrent = product(before, kernel.try_reshape_like(&(H, size)).or_device()?)?;
-        let recurrent = recurrent.try_reshape_like(&(rows, size)).or_device()?;
+        let recurrent = product(before, kernel.into_shape(&(H, size))?)?;
+        let recurrent = recurrent.into_shape(&(rows, size))?;
         let gates = x.try_add(recurrent).or_device()?;
-        let gates = gates.try_reshape_like(&(rows, Const::<4>, Const::<H>)).or_device()?;
+        let gates = gates.into_shape(&(rows, Const::<4>, Const::<H>))?;
         let (gates, gates_tape) = gates.split_tape();
         let gate = |i: usize| -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
             gates.retaped::<T>().try_select(index(i)?).or_device()
@@ -104,8 +109,7 @@ pub(crate) fn lstm<
     let stacked = outputs.try_stack().or_device()?;
     let permuted: Tensor<(B, usize, Const<H>), E, D, T> =
         stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
-    let (outputs, out_tape) =
-        permuted.try_reshape_like(&(rows, length, Const::<H>)).or_device()?.split_tape();
+    let (outputs, out_tape) = permuted.into_shape(&(rows, length, Const::<H>))?.split_tape();
     Ok((outputs.put_tape(out_tape.merge(tape)), LstmState { h, c }))
 }
 

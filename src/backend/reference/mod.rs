@@ -19,7 +19,6 @@ pub(super) use largest::largest_gradient;
 pub(super) use lstm::{lstm, lstm_last};
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::finite_padding;
-pub(crate) use pointwise::log_softmax;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh};
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;

@@ -1,12 +1,15 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, TryAdd, TryDiv, TryMul, TrySub},
+    prelude::{HasShape, TryAdd, TryDiv, TryMul, TrySub},
     shapes::{Const, Rank1},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::sums::{self, along_rows, column_sums, row_sums};
 use crate::{
-    backend::{Backend, Element, NormWeights, Normalised, Seen, keep_rows},
+    backend::{
+        Backend, Element, IntoShape, NormWeights, Normalised, Seen, keep_rows,
+        memory::{collected, filled},
+    },
     error::{Error, OrDevice},
 };
 
@@ -18,7 +21,7 @@ fn every_row<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     vector: Tensor<Rank1<F>, E, D, T>,
     rows: usize,
 ) -> Result<Rows<F, E, D, T>, Error> {
-    sums::every_row(vector, rows)?.try_reshape_like(&(rows, Const)).or_device()
+    sums::every_row(vector, rows)?.into_shape(&(rows, Const))
 }
 
 pub(crate) fn batch_norm<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -43,17 +46,17 @@ pub(crate) fn batch_norm_train<const F: usize, E: Element, D: Backend<E>, T: Tap
     let (n, _) = *x.shape();
     let share = E::of(seen.share);
     let shares = match seen.rows {
-        None => vec![share; n * F],
+        None => filled(&[n, F], share)?,
         Some(rows) => {
             let shares = rows.iter().map(|&seen| if seen { share } else { E::zero() });
-            shares.flat_map(|share| std::iter::repeat_n(share, F)).collect()
+            collected(&[n, F], shares.flat_map(|share| std::iter::repeat_n(share, F)))?
         }
     };
     let shares = x.device().try_tensor_from_vec(shares, (n, Const)).or_device()?;
     let mean = |x: Rows<F, E, D, T>| -> Result<Tensor<Rank1<F>, E, D, T>, Error> {
         let parts = x.try_mul(shares.clone()).or_device()?;
-        let parts = parts.try_reshape_like(&(n, F)).or_device()?;
-        column_sums(parts)?.try_reshape_like(&(Const,)).or_device()
+        let parts = parts.into_shape(&(n, F))?;
+        column_sums(parts)?.into_shape(&(Const,))
     };
     let looked_at = match seen.rows {
         Some(rows) => keep_rows(x.retaped::<T>(), rows, E::zero())?,
@@ -77,7 +80,7 @@ pub(crate) fn layer_norm<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D
     if n * F == 0 {
         return Ok(x);
     }
-    let x = x.try_reshape_like(&(n, F)).or_device()?;
+    let x = x.into_shape(&(n, F))?;
     let mean = |x: Tensor<(usize, usize), E, D, T>| -> Result<_, Error> {
         along_rows(row_sums(x)?.try_div(E::of(F as f64)).or_device()?, F)
     };
@@ -85,7 +88,7 @@ pub(crate) fn layer_norm<const F: usize, E: Element, D: Backend<E>, T: Tape<E, D
     let centred = x.try_sub(centre).or_device()?;
     let variance = mean(centred.retaped::<T>().try_square().or_device()?)?;
     let deviation = variance.try_add(E::of(weights.epsilon)).or_device()?.try_sqrt().or_device()?;
-    let y = centred.try_div(deviation).or_device()?.try_reshape_like(&dims).or_device()?;
+    let y = centred.try_div(deviation).or_device()?.into_shape(&dims)?;
     let gamma = every_row(weights.gamma.retaped::<T>(), dims.0)?;
     let beta = every_row(weights.beta.retaped::<T>(), dims.0)?;
     y.try_mul(gamma).or_device()?.try_add(beta).or_device()

@@ -10,7 +10,8 @@ use dfdx::{
 use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
-        Backend, DROPOUT_CHUNK, Element, Finish, drop_values, numbers, random_u64, zeros_after,
+        Backend, DROPOUT_CHUNK, Element, Finish, IntoShape, drop_values, memory::elements_of,
+        numbers, random_u64, zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -18,7 +19,7 @@ use crate::{
 pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if x.shape().num_elements() == 0 {
+    if elements_of(&x)? == 0 {
         return Ok(x);
     }
     // NaN is not at most 0 and stays; `try_relu` makes it 0.
@@ -115,16 +116,16 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if x.shape().num_elements() == 0 {
+    if elements_of(&x)? == 0 {
         return Ok(x);
     }
     let shape = *x.shape();
     let width = shape.concrete().into_iter().last().unwrap_or(1);
     let rows = (shape.num_elements() / width, width);
-    let x = x.try_contiguous().or_device()?.try_reshape_like(&rows).or_device()?;
+    let x = x.try_contiguous().or_device()?.into_shape(&rows)?;
     let e = without_largest(x)?.try_exp().or_device()?;
     let sum = along_rows(row_sums(e.retaped::<T>())?, width)?;
-    e.try_div(sum).or_device()?.try_reshape_like(&shape).or_device()
+    e.try_div(sum).or_device()?.into_shape(&shape)
 }
 
 pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

@@ -1,12 +1,12 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, TryMul},
+    prelude::{HasShape, TryMul},
     shapes::{Dim, Shape},
     tensor::{Tape, Tensor},
 };
 
 use super::sums::middle_sums;
 use crate::{
-    backend::{Backend, Element, keep_rows, zeros_after},
+    backend::{Backend, Element, IntoShape, keep_rows, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
     signal::Mask,
 };
@@ -17,7 +17,7 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
 ) -> Result<Tensor<(B, F), E, D, T>, Error> {
     let shape = *x.shape();
     let [rows, length, features] = shape.concrete();
-    if rows * length * features == 0 {
+    if elements_of(&x)? == 0 {
         return zeros_after(x, &(shape.0, shape.2));
     }
     let dev = x.device().clone();
@@ -29,12 +29,12 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
         Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
         None => x,
     };
-    let sum = middle_sums(x.try_reshape_like(&(rows, length, features)).or_device()?)?;
+    let sum = middle_sums(x.into_shape(&(rows, length, features))?)?;
     let share = lengths
         .iter()
         .flat_map(|&n| (0..features).map(move |_| E::of(1.0 / n.max(1) as f64)))
         .collect();
     let share = dev.try_tensor_from_vec(share, *sum.shape()).or_device()?;
     let mean = sum.try_mul(share).or_device()?;
-    mean.try_reshape_like(&(shape.0, shape.2)).or_device()
+    mean.into_shape(&(shape.0, shape.2))
 }

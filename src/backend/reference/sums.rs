@@ -10,7 +10,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, IntoShape},
     error::{Error, OrDevice},
 };
 
@@ -36,7 +36,7 @@ pub(super) fn middle_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let zeros = x.device().try_zeros_like(&(rows, missing, features)).or_device()?;
             x = (x, zeros.retaped::<T>()).try_concat_along(Axis::<1>).or_device()?;
         }
-        let parts = x.try_reshape_like(&(rows, blocks, BLOCK, features)).or_device()?;
+        let parts = x.into_shape(&(rows, blocks, BLOCK, features))?;
         x = parts.try_sum::<_, Axis<2>>().or_device()?;
         count = blocks;
     }
@@ -51,8 +51,8 @@ pub(crate) fn row_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if rows * count == 0 {
         return crate::backend::zeros_after(x, &(rows,));
     }
-    let sums = middle_sums(x.try_reshape_like(&(rows, count, 1)).or_device()?)?;
-    sums.try_reshape_like(&(rows,)).or_device()
+    let sums = middle_sums(x.into_shape(&(rows, count, 1))?)?;
+    sums.into_shape(&(rows,))
 }
 
 /// The sum of each column, `(R, N)` to `(N,)`.
@@ -60,8 +60,8 @@ pub(super) fn column_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
 ) -> Result<Vector<E, D, T>, Error> {
     let (rows, count) = *x.shape();
-    let sums = middle_sums(x.try_reshape_like(&(1, rows, count)).or_device()?)?;
-    sums.try_reshape_like(&(count,)).or_device()
+    let sums = middle_sums(x.into_shape(&(1, rows, count))?)?;
+    sums.into_shape(&(count,))
 }
 
 /// Some rows of a matrix, each as often as it is asked for.
@@ -97,7 +97,7 @@ pub(super) fn every_row<V: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     rows: usize,
 ) -> Result<Matrix<E, D, T>, Error> {
     let size = vector.shape().num_elements();
-    rows_of(vector.try_reshape_like(&(1, size)).or_device()?, vec![0; rows])
+    rows_of(vector.into_shape(&(1, size))?, vec![0; rows])
 }
 
 /// One number for each row as all of its elements, `(R,)` to `(R, N)`.
@@ -107,8 +107,8 @@ pub(crate) fn along_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Matrix<E, D, T>, Error> {
     let (rows,) = *vector.shape();
     let places = (0..rows).flat_map(|row| std::iter::repeat_n(row, size)).collect();
-    let elements = rows_of(vector.try_reshape_like(&(rows, 1)).or_device()?, places)?;
-    elements.try_reshape_like(&(rows, size)).or_device()
+    let elements = rows_of(vector.into_shape(&(rows, 1))?, places)?;
+    elements.into_shape(&(rows, size))
 }
 
 /// A matrix product. Its own sums and those of both gradients are cut into blocks where they are long.
@@ -122,10 +122,10 @@ pub(super) fn product<E: Element, D: Backend<E>, T: Tape<E, D>>(
         let size = TERMS.max(inner.min(columns));
         let blocks = rows.div_ceil(size);
         let a = padded(a, blocks * size)?;
-        let a = a.try_reshape_like(&(blocks, size, inner)).or_device()?;
-        let b = every_row(b, blocks)?.try_reshape_like(&(blocks, inner, columns)).or_device()?;
+        let a = a.into_shape(&(blocks, size, inner))?;
+        let b = every_row(b, blocks)?.into_shape(&(blocks, inner, columns))?;
         let c = a.try_matmul(b).or_device()?;
-        let c = c.try_reshape_like(&(blocks * size, columns)).or_device()?;
+        let c = c.into_shape(&(blocks * size, columns))?;
         return rows_of(c, (0..rows).collect());
     }
     if columns >= LONG {
@@ -134,13 +134,13 @@ pub(super) fn product<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if inner >= LONG {
         let blocks = inner.div_ceil(TERMS);
         let a = padded(transposed(a)?, blocks * TERMS)?;
-        let a = a.try_reshape_like(&(blocks, TERMS, rows)).or_device()?;
+        let a = a.into_shape(&(blocks, TERMS, rows))?;
         let a = a.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
         let b = padded(b, blocks * TERMS)?;
-        let b = b.try_reshape_like(&(blocks, TERMS, columns)).or_device()?;
+        let b = b.into_shape(&(blocks, TERMS, columns))?;
         let c = a.try_matmul(b).or_device()?;
-        let c = c.try_reshape_like(&(blocks, rows * columns)).or_device()?;
-        return column_sums(c)?.try_reshape_like(&(rows, columns)).or_device();
+        let c = c.into_shape(&(blocks, rows * columns))?;
+        return column_sums(c)?.into_shape(&(rows, columns));
     }
     a.try_matmul(b).or_device()
 }

@@ -119,8 +119,15 @@ impl Dynamic for Dense {
 
 /// The number of features, without which there are no weights.
 pub(super) fn known_features(arrives: &AnySignal) -> Result<usize, Error> {
-    let unknown = || words::refused(format!("the number of features of `{arrives}` is not known"));
-    arrives.features().ok_or_else(unknown)
+    let refused =
+        |what| Err(words::refused(format!("the number of features of `{arrives}` is {what}")));
+    match arrives.features() {
+        // The first dimension is the batch.
+        _ if arrives.sizes.len() < 2 => refused("not known"),
+        None => refused("not known"),
+        Some(0) => refused("0: at least 1 is needed here"),
+        Some(features) => Ok(features),
+    }
 }
 
 #[derive(Debug)]

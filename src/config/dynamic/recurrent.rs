@@ -7,6 +7,7 @@ use super::{
     too_large, weights, words,
 };
 use crate::{
+    backend::memory::filled,
     config::{
         AnySignal, Configured, Fields, Initializer, SignalKind,
         custom::{ActivationFunction, Options},
@@ -204,10 +205,11 @@ impl Dynamic for Recurrent {
         let bias = self.weights.get(2).map(|bias| &bias.values[..width]);
         let projected = linear(x.into_values(), &kernel, (inputs, width), bias)?;
         let recurrent = self.matrices()?;
-        let zeros = || vec![0.0; batch * units];
-        let (mut h, mut out) = (zeros(), zeros());
-        let mut c = if self.cell == Cell::Lstm { zeros() } else { Vec::new() };
-        let mut outputs = vec![0.0; if self.sequences { batch * length * units } else { 0 }];
+        let zeros = || filled(&[batch, units], 0.0_f32);
+        let (mut h, mut out) = (zeros()?, zeros()?);
+        let mut c = if self.cell == Cell::Lstm { zeros()? } else { Vec::new() };
+        let steps = if self.sequences { length } else { 0 };
+        let mut outputs = filled(&[batch, steps, units], 0.0)?;
         for place in 0..length {
             let time = if self.backwards { length - 1 - place } else { place };
             let rows = (0..batch).map(|row| (row * length + time) * width);

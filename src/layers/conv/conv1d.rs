@@ -1,16 +1,15 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, Rank1, Rank3},
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{UseBias, WithBias, window};
+use super::{UseBias, WithBias, check_filters, window};
 use crate::{
-    backend::{Backend, ConvWeights, Element, Prepared},
+    backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     config::{Configured, Convolution, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     init,
     layer::Layer,
     layers::{Activation, Linear},
@@ -86,7 +85,10 @@ where
 {
     type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
 
-    const CHECK: () = check_window(&[K], &[STRIDE], DILATION);
+    const CHECK: () = {
+        check_filters(I, O);
+        check_window(&[K], &[STRIDE], DILATION)
+    };
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -95,12 +97,12 @@ where
         let (x, (batch, length, _)) = In::rows(x)?;
         let out = (batch, length.slide()?, Const);
         let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, DILATION])?;
-        let kernel = self.kernel.clone().try_reshape_like(&(K * I, O)).or_device()?;
-        let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
+        let kernel = self.kernel.clone().into_shape(&(K * I, O))?;
+        let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, prepared: &self.prepared };
         let y = D::conv2d(x, weights, &window, A::FINISH)?;
-        A::finish(y.try_reshape_like(&out).or_device()?)
+        A::finish(y.into_shape(&out)?)
     }
 }
 
@@ -138,6 +140,10 @@ for_conv1d!(Infer<In>, [In: Features,]
 
 for_conv1d!(Build<E, D>, []
     fn build(dev: &D) -> Result<Self, Error> {
+        const {
+            check_filters(I, O);
+            check_window(&[K], &[STRIDE], DILATION)
+        };
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const, Const), K * I, K * O)?,
             bias: init::zeros(dev, (Const,))?,

@@ -1,16 +1,15 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, Rank1, Rank4},
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{ImagePadding, UseBias, WithBias, window};
+use super::{ImagePadding, UseBias, WithBias, check_filters, window};
 use crate::{
-    backend::{Backend, ConvWeights, Element, Prepared},
+    backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     config::{Configured, Convolution, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     init,
     layer::Layer,
     layers::{Activation, Linear},
@@ -111,7 +110,10 @@ where
         Const<O>,
     );
 
-    const CHECK: () = check_window(&[KH, KW], &[STRIDE], DILATION);
+    const CHECK: () = {
+        check_filters(I, O);
+        check_window(&[KH, KW], &[STRIDE], DILATION)
+    };
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -121,12 +123,12 @@ where
         let out = (batch, height.slide()?, width.slide()?, Const);
         let size = [height.size(), width.size()];
         let window = window::<P>(size, [KH, KW], [STRIDE; 2], [DILATION; 2])?;
-        let kernel = self.kernel.clone().try_reshape_like(&(KH * KW * I, O)).or_device()?;
-        let bias = self.bias.clone().try_reshape_like(&(O,)).or_device()?;
+        let kernel = self.kernel.clone().into_shape(&(KH * KW * I, O))?;
+        let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, prepared: &self.prepared };
         let y = D::conv2d(x, weights, &window, A::FINISH)?;
-        A::finish(y.try_reshape_like(&out).or_device()?)
+        A::finish(y.into_shape(&out)?)
     }
 }
 
@@ -165,6 +167,10 @@ for_conv2d!(Infer<In>, [In: Features,]
 
 for_conv2d!(Build<E, D>, []
     fn build(dev: &D) -> Result<Self, Error> {
+        const {
+            check_filters(I, O);
+            check_window(&[KH, KW], &[STRIDE], DILATION)
+        };
         let cells = KH * KW;
         Ok(Self {
             kernel: init::glorot_uniform(dev, (Const, Const, Const, Const), cells * I, cells * O)?,

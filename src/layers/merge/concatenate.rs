@@ -1,12 +1,15 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, TryConcatAlong},
+    prelude::{HasShape, TryConcatAlong},
     shapes::{Axis, Const, Dim, Shape},
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::same_sizes;
 use crate::{
-    backend::{Backend, Element},
+    backend::{
+        Backend, Element, IntoShape, apart,
+        memory::{elements, elements_of},
+    },
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -112,7 +115,7 @@ fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
     let sizes: Vec<usize> = x.shape().concrete().into();
     let (features, outer) = sizes.split_last().unwrap_or((&1, &[]));
-    x.try_reshape_like(&(outer.iter().product(), *features)).or_device()
+    x.into_shape(&(elements(outer)?, *features))
 }
 
 fn concatenate<A, B, O, E, D, T>(
@@ -130,14 +133,15 @@ where
 {
     let (a, b) = (rows(a)?, rows(b)?);
     // dfdx cannot go over tensors without numbers.
-    let (without_a, without_b) = (a.shape().num_elements() == 0, b.shape().num_elements() == 0);
+    let (without_a, without_b) = (elements_of(&a)? == 0, elements_of(&b)? == 0);
     let both: Tensor<(usize, usize), E, D, T> = if without_a || without_b {
         let ((a, tape), (b, other)) = (a.split_tape(), b.split_tape());
         (if without_a { b } else { a }).put_tape(tape.merge(other))
     } else {
+        let b = apart(&a, b)?;
         (a, b).try_concat_along(Axis::<1>).or_device()?
     };
-    both.try_reshape_like(&shape).or_device()
+    both.into_shape(&shape)
 }
 
 macro_rules! side_by_side {

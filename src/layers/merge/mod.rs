@@ -11,7 +11,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, choose_rows, keep_rows},
+    backend::{Backend, Element, apart, choose_rows, keep_rows, memory::elements_of},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -52,13 +52,14 @@ fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
     if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
 }
 
-/// dfdx cannot go over two tensors without numbers.
+/// What `f` makes of two tensors, which may be one. dfdx cannot go over two without numbers.
 fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     a: Tensor<S, E, D, T>,
     b: Tensor<S, E, D, T>,
     f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if a.shape().num_elements() > 0 {
+    if elements_of(&a)? > 0 {
+        let b = apart(&a, b)?;
         return f(a, b);
     }
     let ((a, tape), (_, other)) = (a.split_tape(), b.split_tape());

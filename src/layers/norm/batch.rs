@@ -1,6 +1,6 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, TryAdd, TryMul},
-    shapes::{Const, Rank1, Shape},
+    prelude::{HasShape, TryAdd, TryMul},
+    shapes::{Const, Rank1},
     tensor::{Cpu, Tape, Tensor},
 };
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{EPSILON, Rows, rows};
 use crate::{
-    backend::{Backend, Element, NormWeights, Seen},
+    backend::{Backend, Element, IntoShape, NormWeights, Seen, memory::elements_of},
     config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
     init,
@@ -116,12 +116,12 @@ where
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
-            if shape.num_elements() == 0 {
+            if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
             let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
             let y = D::batch_norm(x, self.weights(), &self.moving_mean, &self.moving_variance)?;
-            y.try_reshape_like(&shape).or_device()
+            y.into_shape(&shape)
         })
     }
 
@@ -132,11 +132,11 @@ where
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
-            if shape.num_elements() == 0 {
+            if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
             let y = self.train(rows::<_, F, E, D, T>(x, mask.as_ref())?, mask.as_ref())?;
-            y.try_reshape_like(&shape).or_device()
+            y.into_shape(&shape)
         })
     }
 }
@@ -148,6 +148,7 @@ impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for Batc
 
 impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for BatchNorm<F, E, D> {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { super::check_any(F) };
         Ok(Self {
             gamma: init::ones(dev, (Const,))?,
             beta: init::zeros(dev, (Const,))?,

@@ -1,14 +1,14 @@
 use dfdx::{
-    prelude::{HasShape, ReshapeTo},
-    shapes::{Const, Rank1, Shape},
+    prelude::HasShape,
+    shapes::{Const, Rank1},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use super::{EPSILON, rows};
 use crate::{
-    backend::{Backend, Element, NormWeights},
+    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     init,
     layer::Layer,
     model::Infer,
@@ -60,13 +60,13 @@ where
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
-            if shape.num_elements() == 0 {
+            if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
             let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
             let weights = NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: EPSILON };
             let y = D::layer_norm(x, weights)?;
-            y.try_reshape_like(&shape).or_device()
+            y.into_shape(&shape)
         })
     }
 }
@@ -78,6 +78,7 @@ impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for Laye
 
 impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for LayerNorm<F, E, D> {
     fn build(dev: &D) -> Result<Self, Error> {
+        const { super::check_any(F) };
         Ok(Self { gamma: init::ones(dev, (Const,))?, beta: init::zeros(dev, (Const,))? })
     }
 }

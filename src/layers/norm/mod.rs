@@ -7,14 +7,14 @@ pub use batch::BatchNorm;
 pub use layer::LayerNorm;
 
 use dfdx::{
-    prelude::{HasShape, ReshapeTo},
     shapes::{Const, Shape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, IntoShape, memory::elements_of},
+    error::Error,
+    shape::at_least_one,
     signal::Mask,
 };
 
@@ -30,12 +30,19 @@ fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     mask: Option<&Mask>,
 ) -> Result<Rows<F, E, D, T>, Error> {
     let x = D::finite_padding(x, mask)?;
-    let rows = x.shape().num_elements().checked_div(F).unwrap_or(0);
-    x.try_reshape_like(&(rows, Const)).or_device()
+    let rows = elements_of(&x)?.checked_div(F).unwrap_or(0);
+    x.into_shape(&(rows, Const))
+}
+
+/// Fails, while the program is compiled, if there is nothing to normalise.
+#[track_caller]
+const fn check_any(features: usize) {
+    at_least_one(features, "a normalisation takes at least 1 feature, not 0");
 }
 
 /// Fails, with the numbers, unless the features that reach a layer are those that it takes.
 const fn check_features(takes: usize, arrive: usize) {
+    check_any(takes);
     if takes != arrive {
         const_panic::concat_panic!("", takes, " features are needed here, but ", arrive, " arrive");
     }

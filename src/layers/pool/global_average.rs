@@ -1,13 +1,12 @@
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::Dim,
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, IntoShape, memory::elements},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     parameters::{Build, Parameters},
     signal::{Images, Steps},
@@ -81,8 +80,8 @@ impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalAveragePoo
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
         let (x, (batch, height, width, channels)) = In::images(x)?;
-        let pixels = (batch, height.size() * width.size(), channels);
-        D::mean_over_steps(x.try_reshape_like(&pixels).or_device()?, None)
+        let pixels = (batch, elements(&[height.size(), width.size()])?, channels);
+        D::mean_over_steps(x.into_shape(&pixels)?, None)
     }
 }
 

@@ -1,13 +1,12 @@
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::Dim,
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, Pooling},
+    backend::{Backend, Element, IntoShape, Pooling},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     layers::conv::window,
     parameters::{Build, Parameters},
@@ -59,7 +58,7 @@ impl<In: UnmaskedSteps, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMax
         let (x, (batch, length, features)) = In::rows(x)?;
         let size = [1, length.size()];
         let window = window::<Valid>(size, size, [1, 1], [1, 1])?;
-        D::pool2d(x, Pooling::Max, &window)?.try_reshape_like(&(batch, features)).or_device()
+        D::pool2d(x, Pooling::Max, &window)?.into_shape(&(batch, features))
     }
 }
 
@@ -85,7 +84,7 @@ impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMaxPooling
         let (x, (batch, height, width, channels)) = In::images(x)?;
         let size = [height.size(), width.size()];
         let window = window::<Valid>(size, size, [1, 1], [1, 1])?;
-        D::pool2d(x, Pooling::Max, &window)?.try_reshape_like(&(batch, channels)).or_device()
+        D::pool2d(x, Pooling::Max, &window)?.into_shape(&(batch, channels))
     }
 }
 

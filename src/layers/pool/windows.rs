@@ -3,15 +3,14 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::Dim,
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, Pooling},
+    backend::{Backend, Element, IntoShape, Pooling},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     layers::conv::{ImagePadding, window},
     parameters::{Build, Parameters},
@@ -61,7 +60,7 @@ macro_rules! pool2d {
                 let out = (batch, height.slide()?, width.slide()?, channels);
                 let size = [height.size(), width.size()];
                 let window = window::<P>(size, [KH, KW], [SH, SW], [1, 1])?;
-                D::pool2d(x, $pooling, &window)?.try_reshape_like(&out).or_device()
+                D::pool2d(x, $pooling, &window)?.into_shape(&out)
             }
         }
 
@@ -73,6 +72,7 @@ macro_rules! pool2d {
             D: Backend<E>,
         {
             fn build(_: &D) -> Result<Self, Error> {
+                const { check_window(&[KH, KW], &[SH, SW], 1) };
                 Ok(Self(PhantomData))
             }
         }
@@ -147,7 +147,7 @@ macro_rules! pool1d {
                 let (x, (batch, length, features)) = In::rows(x)?;
                 let out = (batch, length.slide()?, features);
                 let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, 1])?;
-                D::pool2d(x, $pooling, &window)?.try_reshape_like(&out).or_device()
+                D::pool2d(x, $pooling, &window)?.into_shape(&out)
             }
         }
 
@@ -155,6 +155,7 @@ macro_rules! pool1d {
             Build<E, D> for $name<K, STRIDE, P>
         {
             fn build(_: &D) -> Result<Self, Error> {
+                const { check_window(&[K], &[STRIDE], 1) };
                 Ok(Self(PhantomData))
             }
         }

@@ -2,15 +2,14 @@ use std::marker::PhantomData;
 
 use const_panic::concat_panic;
 use dfdx::{
-    prelude::ReshapeTo,
     shapes::{Const, Dim, HasShape, Shape},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, IntoShape},
     config::{Configured, Fields},
-    error::{Error, OrDevice},
+    error::Error,
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameters},
@@ -246,9 +245,5 @@ fn reshape<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     shape: O,
 ) -> Result<Tensor<O, E, D, T>, Error> {
-    if x.shape().num_elements() != shape.num_elements() {
-        let (expected, found) = (shape.concrete(), x.shape().concrete());
-        return Err(Error::mismatch("the numbers of a reshaped batch", expected, found));
-    }
-    x.try_reshape_like(&shape).or_device()
+    x.into_shape(&shape)
 }

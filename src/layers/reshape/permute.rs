@@ -1,11 +1,11 @@
 use dfdx::{
     prelude::{HasShape, PermuteTo, ReshapeTo},
-    shapes::{Axes3, Axes4, Dim, Shape},
+    shapes::{Axes3, Axes4, Dim},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, memory::elements_of, zeros_after},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -57,8 +57,9 @@ macro_rules! permuted {
             fn permute<E: Element, Dev: Backend<E>, T: Tape<E, Dev>>(
                 x: Tensor<Self, E, Dev, T>,
             ) -> Result<Tensor<Self::Out, E, Dev, T>, Error> {
+                elements_of(&x)?;
                 let y: Tensor<Self::Out, E, Dev, T> = x.try_permute::<_, $axes>().or_device()?;
-                if y.shape().num_elements() == 0 {
+                if elements_of(&y)? == 0 {
                     let shape = *y.shape();
                     return zeros_after(y, &shape);
                 }

@@ -5,11 +5,12 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, memory::elements_of, zeros_after},
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
     parameters::{Build, Parameters},
+    shape::at_least_one,
     signal::{Is, OneVector},
 };
 
@@ -31,6 +32,11 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RepeatVector<const N: usize>;
 
+#[track_caller]
+const fn check_times(times: usize) {
+    at_least_one(times, "a vector is repeated at least 1 time, not 0");
+}
+
 impl<B, const F: usize, In, const N: usize, E, D> Layer<In, E, D> for RepeatVector<N>
 where
     B: Dim,
@@ -41,14 +47,17 @@ where
 {
     type Out = (B, Const<N>, Const<F>);
 
+    const CHECK: () = check_times(N);
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        const { <Self as Layer<In, E, D>>::CHECK };
         let x = In::vectors::<F, E, D, T>(x)?;
         let (batch, features) = *x.shape();
         let shape = (batch, Const::<N>, features);
-        if batch.size() * N * F == 0 {
+        if elements_of(&shape)? == 0 {
             return zeros_after(x, &shape);
         }
         let repeated = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
@@ -58,6 +67,7 @@ where
 
 impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for RepeatVector<N> {
     fn build(_: &D) -> Result<Self, Error> {
+        const { check_times(N) };
         Ok(Self)
     }
 }

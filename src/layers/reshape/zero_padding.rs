@@ -1,11 +1,15 @@
 use dfdx::{
-    prelude::{GatherTo, ReshapeTo, TryConcatAlong},
+    prelude::{GatherTo, TryConcatAlong},
     shapes::{Axis, Dim},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{
+        Backend, Element, IntoShape,
+        memory::{collected, elements_of},
+        zeros_after,
+    },
     config::{Configured, Fields},
     error::{Error, OrDevice},
     layer::Layer,
@@ -50,7 +54,8 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
         let (x, (batch, rows, columns, channels)) = In::images(x)?;
-        let (height, width) = (rows.size() + 2 * ROWS, columns.size() + 2 * COLUMNS);
+        let grown = |size: usize, more: usize| size.saturating_add(more.saturating_mul(2));
+        let (height, width) = (grown(rows.size(), ROWS), grown(columns.size(), COLUMNS));
         let misfit = || Error::mismatch("the size of padded images", rows, height);
         let out = (
             batch,
@@ -59,12 +64,12 @@ where
             channels,
         );
         let (batch, channels) = (batch.size(), channels.size());
-        if batch * channels * height * width == 0 {
+        if elements_of(&out)? == 0 {
             return zeros_after(x, &out);
         }
         let dev = x.device().clone();
         let pixels = rows.size() * columns.size();
-        let x = x.try_reshape_like(&(batch, pixels, channels)).or_device()?;
+        let x = x.into_shape(&(batch, pixels, channels))?;
         // One pixel more, of zeros, to gather the border from.
         let more = dev.try_zeros_like(&(batch, 1, channels)).or_device()?.retaped::<T>();
         let x: Tensor<(usize, usize, usize), E, D, T> =
@@ -74,12 +79,13 @@ where
             let column = (at % width).checked_sub(COLUMNS).filter(|&c| c < columns.size())?;
             Some(row * columns.size() + column)
         };
-        let of_one: Vec<usize> =
-            (0..height * width).map(|at| pixel(at).unwrap_or(pixels)).collect();
-        let all = (0..batch).flat_map(|_| of_one.iter().copied()).collect();
+        let of_one = (0..height * width).map(|at| pixel(at).unwrap_or(pixels));
+        let of_one = collected(&[height, width], of_one)?;
+        let all = (0..batch).flat_map(|_| of_one.iter().copied());
+        let all = collected(&[batch, height, width], all)?;
         let all = dev.try_tensor_from_vec(all, (batch, height * width)).or_device()?;
         let y: Tensor<(usize, usize, usize), E, D, T> = x.try_gather(all).or_device()?;
-        y.try_reshape_like(&out).or_device()
+        y.into_shape(&out)
     }
 }
 

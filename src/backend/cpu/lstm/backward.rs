@@ -1,12 +1,15 @@
 use pulp::Arch;
 
 use super::{Kept, Sizes, Steps, gates::GatesBackward};
-use crate::backend::cpu::{
-    buffer::Buffer,
-    gemm::product,
-    matrix::Matrix,
-    packed::Packed,
-    sums::{BLOCK, add_rows},
+use crate::backend::{
+    cpu::{
+        buffer::Buffer,
+        gemm::product,
+        matrix::Matrix,
+        packed::Packed,
+        sums::{BLOCK, add_rows},
+    },
+    memory::NoMemory,
 };
 
 /// The gradients that come to the rows of one thread, and those of its inputs, which go on. One a row, in the
@@ -39,21 +42,21 @@ pub(crate) fn backward(
     recurrent_transposed: &Packed,
     mut kept: Kept,
     rows: &mut [RowGradients<'_>],
-) -> WeightGradients {
+) -> Result<WeightGradients, NoMemory> {
     let Sizes { inputs, units, .. } = sizes;
     let steps = &kept.steps;
     let total = steps.total();
     // What comes to the output of each real step: its own gradient and those of the masked steps that repeat
     // it.
-    let mut outputs = Buffer::zeros(total * units);
+    let mut outputs = Buffer::try_zeros(total * units)?;
     for (r, row) in rows.iter().enumerate() {
         if let Some(gradients) = row.outputs {
             gather(steps, r, gradients, units, &mut outputs);
         }
     }
     // What comes to the state of each row from the steps behind: at the end, the gradient of the final state.
-    let mut carry_h = Buffer::uncleared(rows.len() * units);
-    let mut carry_c = Buffer::uncleared(rows.len() * units);
+    let mut carry_h = Buffer::try_uncleared(rows.len() * units)?;
+    let mut carry_c = Buffer::try_uncleared(rows.len() * units)?;
     for (r, row) in rows.iter().enumerate() {
         carry_h[r * units..(r + 1) * units].copy_from_slice(row.h);
         carry_c[r * units..(r + 1) * units].copy_from_slice(row.c);
@@ -86,10 +89,10 @@ pub(crate) fn backward(
 
     // `gates` now holds the gradients before their functions.
     let gates = Matrix::new(&kept.gates, total, 4 * units);
-    let mut kernel_gradient = Buffer::uncleared(inputs * 4 * units);
+    let mut kernel_gradient = Buffer::try_uncleared(inputs * 4 * units)?;
     product(&mut kernel_gradient, Matrix::new(&kept.x, total, inputs).transposed(), gates, false);
-    let mut recurrent_gradient = Buffer::uncleared(units * 4 * units);
-    let states = states_before(&kept, units);
+    let mut recurrent_gradient = Buffer::try_uncleared(units * 4 * units)?;
+    let states = states_before(&kept, units)?;
     product(&mut recurrent_gradient, Matrix::new(&states, total, units).transposed(), gates, false);
     let mut bias_gradient = vec![0.0; 4 * units];
     add_rows(&mut bias_gradient, &kept.gates);
@@ -113,7 +116,8 @@ pub(crate) fn backward(
             c.iter_mut().zip(&carry_c[here]).for_each(|(to, &from)| *to += from);
         }
     }
-    WeightGradients { kernel: kernel_gradient, recurrent: recurrent_gradient, bias: bias_gradient }
+    let (kernel, recurrent) = (kernel_gradient, recurrent_gradient);
+    Ok(WeightGradients { kernel, recurrent, bias: bias_gradient })
 }
 
 /// Adds the gradients of all time steps of a row to those of its real steps.
@@ -138,9 +142,9 @@ fn gather(steps: &Steps, r: usize, gradients: &[f32], units: usize, outputs: &mu
 }
 
 /// The state that each step started from, packed.
-fn states_before(kept: &Kept, units: usize) -> Buffer {
+fn states_before(kept: &Kept, units: usize) -> Result<Buffer, NoMemory> {
     let steps = &kept.steps;
-    let mut states = Buffer::uncleared(steps.total() * units);
+    let mut states = Buffer::try_uncleared(steps.total() * units)?;
     for t in 0..steps.times() {
         let (from, count) = (steps.offset(t) * units, steps.count(t) * units);
         let to = &mut states[from..from + count];
@@ -153,5 +157,5 @@ fn states_before(kept: &Kept, units: usize) -> Buffer {
             }
         }
     }
-    states
+    Ok(states)
 }

@@ -15,7 +15,10 @@ use std::{
 use pulp::Arch;
 
 use super::{RowOut, Sizes, States, Steps, Weights, gates::Gates};
-use crate::backend::cpu::{buffer::Buffer, matrix::Matrix, packed::Packed};
+use crate::backend::{
+    cpu::{buffer::Buffer, matrix::Matrix, packed::Packed},
+    memory::NoMemory,
+};
 
 /// How many units a thread has at least: below, meeting costs more than it saves.
 const LEAST: usize = 48;
@@ -138,22 +141,22 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// Multiplies the inputs.
-    fn begin(part: &'a Part, meeting: &'a Meeting, shared: &Shared<'_>) -> Self {
+    fn begin(part: &'a Part, meeting: &'a Meeting, shared: &Shared<'_>) -> Result<Self, NoMemory> {
         let meeting = Leaves(meeting);
         let (total, width) = (shared.steps.total(), part.units.len());
         let rows = shared.steps.rows.len();
-        let mut gates = Buffer::uncleared(total * 4 * width);
+        let mut gates = Buffer::try_uncleared(total * 4 * width)?;
         part.kernel.product(&shared.x, &mut gates, false);
-        let mut c = Buffer::zeros(rows * width);
+        let mut c = Buffer::try_zeros(rows * width)?;
         if let Some((_, initial)) = &shared.initial {
             let rows = initial.chunks_exact(shared.units);
             for (to, from) in c.chunks_exact_mut(width).zip(rows) {
                 to.copy_from_slice(&from[part.units.clone()]);
             }
         }
-        let memory = || Buffer::uncleared(rows * width);
-        let (h, before, tanh_c) = (Buffer::uncleared(total * width), memory(), memory());
-        Self { part, meeting, gates, h, c, before, tanh_c }
+        let memory = |count| Buffer::try_uncleared(count * width);
+        let (h, before, tanh_c) = (memory(total)?, memory(rows)?, memory(rows)?);
+        Ok(Self { part, meeting, gates, h, c, before, tanh_c })
     }
 
     /// A step, with the outputs of all units at the one before.
@@ -219,12 +222,12 @@ pub(crate) fn forward_few(
     initial: Option<States<'_>>,
     steps: &Steps,
     out: &mut [RowOut<'_>],
-) {
+) -> Result<(), NoMemory> {
     let numbers = || (0..steps.rows.len() * units).map(|_| AtomicU32::new(0)).collect();
     let shared = Shared {
         steps,
-        x: steps.gather(x, length, inputs, 0..steps.times()),
-        initial: initial.map(|states| states.sorted(steps, units)),
+        x: steps.gather(x, length, inputs, 0..steps.times())?,
+        initial: initial.map(|states| states.sorted(steps, units)).transpose()?,
         units,
         h: [numbers(), numbers()],
         meeting: parts.iter().map(|_| Meeting::default()).collect(),
@@ -240,16 +243,19 @@ pub(crate) fn forward_few(
         let free = || parts.iter().zip(&shared.meeting).skip(1);
         for (part, meeting) in free() {
             scope.spawn(move |_| {
-                if meeting.take() {
-                    let mut work = vec![Work::begin(part, meeting, shared)];
+                // A part without memory leaves the meeting, so that nobody waits for it, and is missed in the end.
+                if meeting.take()
+                    && let Ok(work) = Work::begin(part, meeting, shared)
+                {
+                    let mut work = vec![work];
                     shared.run(&mut work);
                     finish(work);
                 }
             });
         }
         let first = parts.iter().zip(&shared.meeting).take(1);
-        let begin = |(part, meeting)| Work::begin(part, meeting, shared);
-        let mut work: Vec<Work<'_>> = first.map(begin).collect();
+        let begin = |(part, meeting)| Work::begin(part, meeting, shared).ok();
+        let mut work: Vec<Work<'_>> = first.filter_map(begin).collect();
         // All threads of the pool may be at other work, and even wait for this one.
         let start = Instant::now();
         for (part, meeting) in free() {
@@ -257,16 +263,20 @@ pub(crate) fn forward_few(
                 std::hint::spin_loop();
             }
             if meeting.take() {
-                work.push(Work::begin(part, meeting, shared));
+                work.extend(begin((part, meeting)));
             }
         }
         shared.run(&mut work);
         finish(work);
     });
 
-    let (mut h, mut c) =
-        (Buffer::uncleared(steps.total() * units), Buffer::uncleared(steps.rows.len() * units));
-    for (part, of_h, of_c) in done.into_inner().unwrap_or_default() {
+    let memory = |count| Buffer::try_uncleared(count * units);
+    let (mut h, mut c) = (memory(steps.total())?, memory(steps.rows.len())?);
+    let done = done.into_inner().unwrap_or_default();
+    if done.len() < parts.len() {
+        return Err(NoMemory::of(steps.total() * 4 * units));
+    }
+    for (part, of_h, of_c) in done {
         for (all, some) in [(&mut h, of_h), (&mut c, of_c)] {
             for (to, from) in all.chunks_exact_mut(units).zip(some.chunks_exact(part.len())) {
                 to[part.clone()].copy_from_slice(from);
@@ -277,4 +287,5 @@ pub(crate) fn forward_few(
     for (r, out) in out.iter_mut().enumerate() {
         out.write(steps, r, &h, initial, Some(&c[r * units..(r + 1) * units]));
     }
+    Ok(())
 }

@@ -1,7 +1,10 @@
 use pulp::Arch;
 
 use super::{Sizes, States, Steps, Weights, gates::Gates};
-use crate::backend::cpu::{buffer::Buffer, gemm::product, matrix::Matrix, packed::Packed};
+use crate::backend::{
+    cpu::{buffer::Buffer, gemm::product, matrix::Matrix, packed::Packed},
+    memory::NoMemory,
+};
 
 /// What the forward pass of some rows leaves for the backward pass, packed.
 #[derive(Debug)]
@@ -65,17 +68,17 @@ pub(crate) fn forward(
     initial: Option<States<'_>>,
     steps: Steps,
     out: &mut [RowOut<'_>],
-) -> Kept {
+) -> Result<Kept, NoMemory> {
     let Sizes { inputs, units, length } = sizes;
     let total = steps.total();
-    let packed = steps.gather(x, length, inputs, 0..steps.times());
-    let mut gates = Buffer::uncleared(total * 4 * units);
+    let packed = steps.gather(x, length, inputs, 0..steps.times())?;
+    let mut gates = Buffer::try_uncleared(total * 4 * units)?;
     let inputs_of_all = Matrix::new(&packed, total, inputs);
     product(&mut gates, inputs_of_all, Matrix::new(weights.kernel, inputs, 4 * units), false);
 
-    let (mut c, mut tanh_c) = (Buffer::uncleared(total * units), Buffer::uncleared(total * units));
-    let mut h = Buffer::uncleared(total * units);
-    let initial = initial.map(|states| states.sorted(&steps, units));
+    let memory = || Buffer::try_uncleared(total * units);
+    let (mut c, mut tanh_c, mut h) = (memory()?, memory()?, memory()?);
+    let initial = initial.map(|states| states.sorted(&steps, units)).transpose()?;
     for t in 0..steps.times() {
         let (from, count) = (steps.offset(t), steps.count(t));
         let gates = &mut gates[from * 4 * units..(from + count) * 4 * units];
@@ -112,7 +115,7 @@ pub(crate) fn forward(
         };
         out.write(&steps, r, &h, initial.as_ref().map(|(h, _)| &h[..]), c);
     }
-    Kept { steps, x: packed, gates, c, tanh_c, h, initial }
+    Ok(Kept { steps, x: packed, gates, c, tanh_c, h, initial })
 }
 
 /// Writes the outputs of a row to all its time steps: a masked step repeats the one before, and is 0 before

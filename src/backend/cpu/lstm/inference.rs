@@ -3,7 +3,7 @@
 use pulp::Arch;
 
 use super::{Part, RowOut, Sizes, States, Steps, gates::Gates};
-use crate::backend::cpu::buffer::Buffer;
+use crate::backend::{cpu::buffer::Buffer, memory::NoMemory};
 
 /// How many numbers of gates are worked on at a time: they stay in a cache from their projection to their functions.
 const GATES: usize = 64 << 10;
@@ -16,22 +16,22 @@ pub(crate) fn infer(
     initial: Option<States<'_>>,
     steps: &Steps,
     out: &mut [RowOut<'_>],
-) {
+) -> Result<(), NoMemory> {
     let rows = steps.rows.len();
-    let initial = initial.map(|states| states.sorted(steps, units));
-    let memory = || Buffer::uncleared(rows * units);
-    let (mut c, mut before, mut tanh_c) = (memory(), memory(), memory());
+    let initial = initial.map(|states| states.sorted(steps, units)).transpose()?;
+    let memory = || Buffer::try_uncleared(rows * units);
+    let (mut c, mut before, mut tanh_c) = (memory()?, memory()?, memory()?);
     if let Some((_, initial)) = &initial {
         c.copy_from_slice(initial);
     }
-    let mut h = Buffer::uncleared(steps.total() * units);
+    let mut h = Buffer::try_uncleared(steps.total() * units)?;
     let mut gates = Buffer::default();
     for times in steps.blocks(GATES / (4 * units).max(1)) {
         let first = steps.offset(times.start);
-        let x = steps.gather(x, length, inputs, times.clone());
+        let x = steps.gather(x, length, inputs, times.clone())?;
         let len = (steps.offset(times.end) - first) * 4 * units;
         if gates.len() < len {
-            gates = Buffer::uncleared(len);
+            gates = Buffer::try_uncleared(len)?;
         }
         part.kernel.product(&x, &mut gates[..len], false);
         for t in times {
@@ -64,4 +64,5 @@ pub(crate) fn infer(
         let c = (steps.lengths[r] > 0 || initial.is_some()).then(|| &c[r * units..(r + 1) * units]);
         out.write(steps, r, &h, initial, c);
     }
+    Ok(())
 }

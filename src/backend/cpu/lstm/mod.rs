@@ -19,6 +19,7 @@ pub(crate) use inference::infer;
 pub(crate) use steps::Steps;
 
 use super::buffer::Buffer;
+use crate::backend::memory::NoMemory;
 
 /// The sizes of the weights.
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +48,14 @@ pub(crate) struct States<'a> {
 
 impl States<'_> {
     /// `h` and `c` in the order of the sorted rows.
-    fn sorted(&self, steps: &Steps, units: usize) -> (Buffer, Buffer) {
+    fn sorted(&self, steps: &Steps, units: usize) -> Result<(Buffer, Buffer), NoMemory> {
         let sorted = |states: &[f32]| {
-            let mut sorted = Buffer::uncleared(steps.rows.len() * units);
+            let mut sorted = Buffer::try_uncleared(steps.rows.len() * units)?;
             for (to, &row) in sorted.chunks_exact_mut(units.max(1)).zip(&steps.rows) {
                 to.copy_from_slice(&states[row * units..(row + 1) * units]);
             }
-            sorted
+            Ok(sorted)
         };
-        (sorted(self.h), sorted(self.c))
+        Ok((sorted(self.h)?, sorted(self.c)?))
     }
 }

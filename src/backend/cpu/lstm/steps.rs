@@ -1,6 +1,9 @@
 use std::ops::Range;
 
-use crate::{backend::cpu::buffer::Buffer, signal::Mask};
+use crate::{
+    backend::{cpu::buffer::Buffer, memory::NoMemory},
+    signal::Mask,
+};
 
 /// The real steps of some rows of a batch, packed: what the mask rules out is not there.
 ///
@@ -50,9 +53,9 @@ impl Steps {
         length: usize,
         features: usize,
         times: Range<usize>,
-    ) -> Buffer {
+    ) -> Result<Buffer, NoMemory> {
         let count = self.offsets[times.end] - self.offsets[times.start];
-        let mut packed = Buffer::uncleared(count * features);
+        let mut packed = Buffer::try_uncleared(count * features)?;
         let mut rest = &mut packed[..];
         for t in times {
             for r in 0..self.count(t) {
@@ -62,7 +65,7 @@ impl Steps {
                 rest = others;
             }
         }
-        packed
+        Ok(packed)
     }
 
     /// All packed times, so many at a time that they have about `steps` steps.

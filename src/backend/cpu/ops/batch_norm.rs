@@ -17,6 +17,7 @@ use crate::{
             threads::parallel,
         },
         lend::{Numbers, put, read},
+        memory::zeros_of,
         tape::record,
     },
     error::Error,
@@ -169,7 +170,7 @@ fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
     let inverses: Vec<f64> = statistics.variances.iter().map(inverse).collect();
     let scales: Vec<f32> =
         inverses.iter().zip(gamma.iter()).map(|(s, &g)| (s * f64::from(g)) as f32).collect();
-    let mut y = vec![0.0; n * F];
+    let mut y = zeros_of(&[n, F])?;
     let jobs = chunks(&mut y, share * F, 1).into_iter().zip(numbers.chunks((share * F).max(1)));
     parallel(jobs.collect(), |(y, x)| normalise(y, x, &statistics.means, &scales, &beta));
     let y = put(x.device(), (n, Const), y)?;

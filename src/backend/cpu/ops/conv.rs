@@ -17,6 +17,7 @@ use crate::{
             threads::{fixed_share, parallel},
         },
         lend::{Numbers, copy, put, read},
+        memory::elements_of,
         tape::{Grads, Origin, Weights, record},
         window::{Finish, ImageShape, Window},
         zeros_after,
@@ -46,18 +47,19 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
     let ConvWeights { kernel, bias, prepared } = weights;
     let (x, mut tape) = x.split_tape();
+    weights.check(x.shape(), window)?;
     let (batch, height, width, channels) = *x.shape();
     let (reach, filters) = *kernel.shape();
     let shape = (batch, window.places[0], window.places[1], filters);
-    let places = window.all_places();
-    let share = share(batch * places * reach * filters, batch);
-    let (image, out) = (height * width * channels, places * filters);
-    if batch * image * out == 0 {
+    let (pixels, results) = (elements_of(&x)?, elements_of(&shape)?);
+    if pixels == 0 || results == 0 {
         return zeros_after(x.put_tape(tape), &shape);
     }
+    let (image, out) = (height * width * channels, window.all_places() * filters);
+    let share = share(results.saturating_mul(reach), batch);
     let group = (GROUP / image.max(out)).max(1);
     // The backward pass has sums over the images of each job.
-    let backward_share = fixed_share(batch * places * reach * filters, batch);
+    let backward_share = fixed_share(results.saturating_mul(reach), batch);
     let sizes = Sizes { filters, image, out, share: backward_share, group };
     let prepared = prepared.get(
         !T::OWNS_TAPE,
@@ -69,7 +71,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         },
     )?;
     let (offsets, curve) = (bias.map(copy).transpose()?, Curve::of(then));
-    let (numbers, mut y) = (read(&x)?, Unwritten::new(batch * out));
+    let (numbers, mut y) = (read(&x)?, Unwritten::new(results)?);
     let jobs = y.parts(out * share).zip(numbers.chunks(image * share)).collect();
     parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
         for x in x.chunks(image * group) {

@@ -17,6 +17,7 @@ use crate::{
             threads::parallel,
         },
         lend::{put, read},
+        memory::zeros_of,
         tape::{Weights, record},
     },
     error::Error,
@@ -43,7 +44,7 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
     )?;
     let (weights, offsets) = &*prepared;
     let share = rows_of_job(rows * I * O, rows, O);
-    let mut y = vec![0.0; rows * O];
+    let mut y = zeros_of(&[rows, O])?;
     let jobs = chunks(&mut y, share * O, 1).into_iter().enumerate();
     parallel(jobs.collect(), |(job, y)| {
         for row in y.chunks_exact_mut(O.max(1)) {
@@ -62,11 +63,11 @@ pub(crate) fn dense<R: Dim, const I: usize, const O: usize, T: Tape<f32, Cpu>>(
         let (of_kernel, of_bias, of_y) = (kernel.clone(), bias.clone(), y.clone());
         record(&mut tape, move |grads| {
             let (of_result, weights) = (grads.take(&of_y)?, &*prepared.0);
-            let before_curve = curve.map(|curve| {
-                let mut before = Buffer::uncleared(of_result.len());
-                curve.gradient(&result, &of_result, &mut before, false);
-                before
-            });
+            let mut before_curve = None;
+            if let Some(curve) = curve {
+                let before = before_curve.insert(Buffer::try_uncleared(of_result.len())?);
+                curve.gradient(&result, &of_result, before, false);
+            }
             let gradient = before_curve.as_deref().unwrap_or(&of_result);
             let of_input = |d_x: &mut [f32]| {
                 let share = rows_of_job(rows * I * O, rows, I);

@@ -9,6 +9,7 @@ use crate::{
         Prepared,
         cpu::occurrences::Occurrences,
         lend::put,
+        numbers,
         tape::{Weights, record, row},
     },
     error::Error,
@@ -31,7 +32,7 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, Const<N>), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
-    let (dev, ids) = (table.device().clone(), ids.as_vec());
+    let (dev, ids) = (table.device().clone(), numbers(&ids));
     let rows = if few(ids.len(), V) {
         ids.iter().flat_map(|&id| row(table, id)).collect()
     } else {

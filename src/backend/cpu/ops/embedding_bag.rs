@@ -14,6 +14,7 @@ use crate::{
             threads::parallel,
         },
         lend::put,
+        memory::{elements, zeros_of},
         tape::{Weights, record, row},
     },
     error::Error,
@@ -29,8 +30,9 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
     mut tape: T,
     prepared: &Prepared,
 ) -> Result<Tensor<(B, Const<N>), f32, Cpu, T>, Error> {
+    elements(&[bags.batch.size(), bags.length])?;
     let (dev, batch, counted) = (table.device().clone(), bags.batch, Counted::of(bags));
-    let mut means = vec![0.0; batch.size() * N];
+    let mut means = zeros_of(&[batch.size(), N])?;
     if few(counted.ids.len(), V) {
         let mut sums = vec![0.0; N];
         for (mean, ids) in means.chunks_exact_mut(N.max(1)).zip(counted.rows(0)) {

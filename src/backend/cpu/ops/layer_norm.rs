@@ -14,6 +14,7 @@ use crate::{
             threads::{fixed_share, parallel},
         },
         lend::{put, read},
+        memory::{elements, zeros_of},
         tape::record,
     },
     error::Error,
@@ -88,11 +89,11 @@ pub(crate) fn layer_norm<const F: usize, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, Const<F>), f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let n = x.shape().0;
+    let (numbers, gamma, beta) = (read(&x)?, read(weights.gamma)?, read(weights.beta)?);
     let share = share(n * F, n);
     let size = (share * F).max(1);
-    let (numbers, gamma, beta) = (read(&x)?, read(weights.gamma)?, read(weights.beta)?);
-    let mut y = vec![0.0; n * F];
-    let mut statistics = Buffer::zeros(2 * n);
+    let mut y = zeros_of(&[n, F])?;
+    let mut statistics = Buffer::try_zeros(elements(&[2, n])?)?;
     let jobs = chunks(&mut y, share * F, 1)
         .into_iter()
         .zip(numbers.chunks(size))

@@ -20,6 +20,7 @@ use crate::{
         LstmInputs, LstmState, LstmWeights,
         constant::Asked,
         lend::{put, read},
+        memory::{elements, zeros_of},
         tape::{self, Grads, record},
     },
     error::Error,
@@ -45,8 +46,10 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let sizes = Sizes { inputs: I, units: H, length };
     let dev = x.device().clone();
 
-    let all_outputs = if sequences { rows * length * H } else { 0 };
-    let (numbers, mut outputs) = (read(&x)?, vec![0.0; all_outputs]);
+    weights.check()?;
+    let outputs_of_row = elements(&[length, H])?;
+    let (numbers, mut outputs) =
+        (read(&x)?, zeros_of(&[if sequences { rows } else { 0 }, length, H])?);
     let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
     let given = match &initial {
         Some(state) => Some((read(&state.h)?, read(&state.c)?)),
@@ -55,7 +58,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let given = given.as_ref().map(|(h, c)| States { h, c });
 
     let steps = mask.map_or(rows * length, |mask| mask.count());
-    let work = steps * 4 * H * (I + H);
+    let work = steps.saturating_mul(4 * H * (I + H));
     // In inference few rows are not shared out, but the units are.
     let parts = match T::OWNS_TAPE || rows > threads(work, rows) {
         true => 1,
@@ -68,9 +71,9 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         (false, _) => 1,
     };
     let shares = Steps::share(rows, length, mask, row_threads);
-    let (mut h, mut c) = (vec![0.0; rows * H], vec![0.0; rows * H]);
+    let (mut h, mut c) = (zeros_of(&[rows, H])?, zeros_of(&[rows, H])?);
     let jobs = {
-        let mut outputs = chunks(&mut outputs, length * H, rows);
+        let mut outputs = chunks(&mut outputs, outputs_of_row, rows);
         let (mut h, mut c) = (chunks(&mut h, H, rows), chunks(&mut c, H, rows));
         let job = |rows: Vec<usize>| {
             let steps = Steps::pack(&rows, length, mask);
@@ -92,18 +95,22 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         parallel(jobs, |(steps, mut out)| {
             lstm::forward(sizes, of_weights, recurrent, &numbers, given, steps, &mut out)
         })
+        .into_iter()
+        .collect::<Result<Vec<Kept>, _>>()?
     } else if parts > 1 {
         let parts = prepared.parts.get_or_init(|| cut(parts));
         for (steps, mut out) in jobs {
-            lstm::forward_few(sizes, parts, &numbers, given, &steps, &mut out);
+            lstm::forward_few(sizes, parts, &numbers, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
         let whole = prepared.whole.get_or_init(|| cut(1));
         parallel(jobs, |(steps, mut out)| {
             let part = whole.first();
-            part.map(|part| lstm::infer(sizes, part, &numbers, given, &steps, &mut out))
-        });
+            part.map_or(Ok(()), |part| lstm::infer(sizes, part, &numbers, given, &steps, &mut out))
+        })
+        .into_iter()
+        .collect::<Result<(), _>>()?;
         Vec::new()
     };
 
@@ -199,8 +206,11 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
             None => None,
         };
         let (d_h, d_c) = (grads.take(&self.state.h)?, grads.take(&self.state.c)?);
-        let mut d_initial =
-            self.initial.as_ref().map(|_| (Buffer::zeros(rows * H), Buffer::zeros(rows * H)));
+        let zeros = || Buffer::try_zeros(rows * H);
+        let mut d_initial = match &self.initial {
+            Some(_) => Some((zeros()?, zeros()?)),
+            None => None,
+        };
         let (sizes, prepared, kept) = (self.sizes, &self.prepared, self.kept);
         let asked = self.asked.now();
         let by_rows = |d_x: &mut [f32]| {
@@ -229,7 +239,8 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         let gradients = if asked { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
 
         let mut bias = vec![0.0; 4 * H];
-        for gradient in &gradients {
+        for gradient in gradients {
+            let gradient = gradient?;
             grads.add(&self.weights.0, &gradient.kernel)?;
             grads.add(&self.weights.1, &gradient.recurrent)?;
             bias.iter_mut().zip(&gradient.bias).for_each(|(total, sum)| *total += sum);

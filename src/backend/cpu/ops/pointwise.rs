@@ -7,6 +7,7 @@ use crate::{
     backend::{
         DROPOUT_CHUNK,
         cpu::{
+            buffer::Buffer,
             pointwise::{self, Curve},
             threads::parallel,
         },
@@ -95,7 +96,8 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
-            let mut d_x = gradient.clone();
+            let mut d_x = Buffer::try_uncleared(gradient.len())?;
+            d_x.copy_from_slice(&gradient);
             drop(&mut d_x);
             grads.add(&x, &d_x)?;
             grads.give(&of_y, gradient)

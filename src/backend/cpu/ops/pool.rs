@@ -12,6 +12,7 @@ use crate::{
             threads::{parallel, threads},
         },
         lend::{put, read},
+        memory::zeros_of,
         tape::record,
     },
     error::Error,
@@ -26,12 +27,12 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (batch, time, dim) = *x.shape();
     let (rows, length, features) = (batch.size(), time.size(), dim.size());
+    let mut means = zeros_of(&[rows, features])?;
     let numbers = read(&x)?;
-    let mask = mask.cloned().unwrap_or_else(|| Mask::full(rows, length));
+    let mask = mask.cloned().map_or_else(|| Mask::try_full(rows, length), Ok)?;
     let lengths = mask.lengths();
     let row_size = length * features;
 
-    let mut means = vec![0.0; rows * features];
     let work = |(first, means): (usize, &mut [f32])| {
         let mut totals = vec![0.0; features];
         for (i, mean) in means.chunks_exact_mut(features.max(1)).enumerate() {

@@ -10,6 +10,7 @@ use crate::{
     backend::{
         cpu::{buffer::Unwritten, simd::vectorized, sums::BLOCK, threads::parallel},
         lend::{put, read},
+        memory::elements_of,
         reference,
         tape::record,
         window::{ImageShape, Pooling, Window},
@@ -133,10 +134,12 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();
     let shape = (batch, window.places[0], window.places[1], channels);
-    let (image, out) = (height * width * channels, window.all_places() * channels);
-    if batch * image * out == 0 {
+    window.check(x.shape())?;
+    let (pixels, results) = (elements_of(&x)?, elements_of(&shape)?);
+    if pixels == 0 || results == 0 {
         return zeros_after(x.put_tape(tape), &shape);
     }
+    let (image, out) = (height * width * channels, window.all_places() * channels);
     let pool = Arc::new(Pool {
         pooling,
         channels,
@@ -146,7 +149,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     });
     let share = share(batch * window.all_places() * window.cells() * channels, batch);
     let numbers = read(&x)?;
-    let (mut y, mut from) = (Unwritten::new(batch * out), Unwritten::new(batch * out));
+    let (mut y, mut from) = (Unwritten::new(results)?, Unwritten::new(results)?);
     let jobs = y.parts(out * share).zip(from.parts(out * share));
     let jobs = jobs.zip(numbers.chunks((image * share).max(1)));
     parallel(jobs.collect(), |((mut y, mut from), x)| {

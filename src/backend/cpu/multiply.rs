@@ -1,0 +1,130 @@
+//! The matrix product in any number type, into some of the columns of a matrix.
+
+use gemm_common::Parallelism;
+
+use super::matrix::Matrix;
+
+/// The function of the crate: sizes `m`, `n`, `k`; then `c`, `a` and `b`, each with the stride of its columns and that
+/// of its rows; how much of `c` and of the product is summed; what is conjugated.
+type Kernel<E> = unsafe fn(
+    usize,
+    usize,
+    usize,
+    *mut E,
+    isize,
+    isize,
+    bool,
+    *const E,
+    isize,
+    isize,
+    *const E,
+    isize,
+    isize,
+    E,
+    E,
+    bool,
+    bool,
+    bool,
+    Parallelism,
+);
+
+/// A number type that the crate multiplies matrices of.
+pub(crate) trait Multiplied: num_traits::Float + Send + Sync {
+    fn kernel() -> Kernel<Self>;
+}
+
+impl Multiplied for f32 {
+    fn kernel() -> Kernel<Self> {
+        gemm_f32::gemm::f32::get_gemm_fn()
+    }
+}
+
+impl Multiplied for f64 {
+    fn kernel() -> Kernel<Self> {
+        gemm_f64::gemm::f64::get_gemm_fn()
+    }
+}
+
+/// `c = a . b`, or `c += a . b`, on the calling thread. The rows of `c` begin `stride` numbers apart, and only the first
+/// columns of it are written.
+pub(crate) fn product_into<E: Multiplied>(
+    c: &mut [E],
+    stride: usize,
+    a: Matrix<'_, E>,
+    b: Matrix<'_, E>,
+    add: bool,
+) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    assert_eq!(k, b.rows, "the inner sizes of a product");
+    if m == 0 || n == 0 {
+        return;
+    }
+    let end = (m - 1).checked_mul(stride).and_then(|last| last.checked_add(n));
+    assert!(n <= stride && end.is_some_and(|end| end <= c.len()), "the size of a product");
+    if k == 0 {
+        if !add {
+            c.chunks_mut(stride).for_each(|row| row[..n].fill(E::zero()));
+        }
+        return;
+    }
+    // The kernels of the crate want columns of `c` that lie one after the other: this is the product of the
+    // transposes, `c^T = b^T . a^T`.
+    let multiply = E::kernel();
+    // SAFETY: none of `m`, `n`, `k` is 0, so what the sizes and strides of `a` and `b` reach lies within their slices,
+    // which `Matrix` has checked when it was made, without products that wrap around. The last number written is
+    // `(m - 1) * stride + n - 1` of `c`, which is within that slice, as was checked above; `n <= stride`, so no two rows
+    // overlap. `c` is borrowed for this call alone. A slice has at most `isize::MAX` bytes, and with more than one row
+    // or column a stride is less than the slice is long; where there is one, a stride is not used.
+    unsafe {
+        multiply(
+            n,
+            m,
+            k,
+            c.as_mut_ptr(),
+            stride as isize,
+            1,
+            add,
+            b.numbers.as_ptr(),
+            b.row_stride as isize,
+            b.column_stride as isize,
+            a.numbers.as_ptr(),
+            a.row_stride as isize,
+            a.column_stride as isize,
+            E::one(),
+            E::one(),
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_product_of_some_columns_leaves_the_others() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
+        let mut c = [1.0_f64; 9];
+        let right = Matrix::new(&b, 2, 3).columns(1, 2);
+        product_into(&mut c[1..], 4, Matrix::new(&a, 2, 2), right, true);
+        assert_eq!(c, [1.0, 25.0, 28.0, 1.0, 1.0, 55.0, 62.0, 1.0, 1.0]);
+        product_into(&mut c[..6], 4, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2), false);
+        assert_eq!(c, [0.0, 0.0, 28.0, 1.0, 0.0, 0.0, 62.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "6 numbers are no")]
+    fn a_size_that_wraps_around_is_no_size() {
+        Matrix::new(&[0.0_f32; 6], usize::MAX / 2 + 4, 2);
+    }
+
+    #[test]
+    #[should_panic(expected = "the size of a product")]
+    fn a_product_stays_within_its_slice() {
+        let a = Matrix::new(&[1.0_f32, 2.0], 2, 1);
+        product_into(&mut [0.0; 6], usize::MAX / 2 + 1, a, a.transposed(), false);
+    }
+}

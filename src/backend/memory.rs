@@ -1,0 +1,153 @@
+//! Sizes and memory: how many elements a shape has, and room for them, or an error.
+//!
+//! dfdx multiplies the sizes of a shape without a check, so that in a release build `(2^63 + 3, 2)` is a shape of 6
+//! elements; and a `Vec` that finds no memory ends the process. So a size is multiplied here, and what grows with the
+//! data or the layers is allocated here.
+
+use std::alloc::{Layout, alloc_zeroed};
+
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::CpuError,
+};
+
+use crate::error::Error;
+
+/// There is no memory for so many values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoMemory {
+    values: usize,
+}
+
+impl From<NoMemory> for Error {
+    fn from(NoMemory { values }: NoMemory) -> Self {
+        Error::Device(format!("there is no memory for {values} values"))
+    }
+}
+
+impl From<NoMemory> for CpuError {
+    fn from(_: NoMemory) -> Self {
+        CpuError::OutOfMemory
+    }
+}
+
+impl NoMemory {
+    pub(crate) fn of(values: usize) -> Self {
+        Self { values }
+    }
+}
+
+/// How many elements there are of these sizes.
+///
+/// A size of 0 excuses no others: their product is what strides are made of.
+///
+/// # Errors
+/// [`Error::Device`] if they are more than there can be.
+pub(crate) fn elements(sizes: &[usize]) -> Result<usize, Error> {
+    let most = isize::MAX as usize;
+    let product = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
+    match product.filter(|&n| n <= most) {
+        Some(_) if sizes.contains(&0) => Ok(0),
+        Some(n) => Ok(n),
+        None => Err(Error::Device(format!("a shape of {sizes:?} has more elements than fit"))),
+    }
+}
+
+/// How many elements a tensor has.
+///
+/// # Errors
+/// [`Error::Device`] if its shape has more than there can be.
+pub(crate) fn elements_of<T: HasShape>(x: &T) -> Result<usize, Error> {
+    elements(x.shape().concrete().as_ref())
+}
+
+fn reserved<T>(len: usize) -> Result<Vec<T>, NoMemory> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(len).map_err(|_| NoMemory::of(len))?;
+    Ok(values)
+}
+
+/// A value for each element.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn filled<T: Clone>(sizes: &[usize], value: T) -> Result<Vec<T>, Error> {
+    let len = elements(sizes)?;
+    let mut values = reserved(len)?;
+    values.resize(len, value);
+    Ok(values)
+}
+
+/// The values for the elements, which are as many.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn collected<T>(
+    sizes: &[usize],
+    from: impl IntoIterator<Item = T>,
+) -> Result<Vec<T>, Error> {
+    let len = elements(sizes)?;
+    let mut values = reserved(len)?;
+    values.extend(from.into_iter().take(len));
+    Ok(values)
+}
+
+/// Room for the values of a kernel.
+pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, NoMemory> {
+    reserved(len)
+}
+
+/// Zeros for a kernel. What the system has just handed out it has cleared, and that is not done again.
+pub(crate) fn zeros(len: usize) -> Result<Vec<f32>, NoMemory> {
+    let failed = NoMemory::of(len);
+    if len == 0 {
+        return Ok(Vec::new());
+    }
+    let layout = Layout::array::<f32>(len).map_err(|_| failed)?;
+    // SAFETY: the layout is that of an array of at least one number, so its size is not 0. The memory comes from the
+    // global allocator with the layout of a `Vec<f32>` whose capacity is `len`; it is not null; and all of its numbers
+    // are initialised, since zero bytes are the number 0.
+    unsafe {
+        let memory = alloc_zeroed(layout).cast::<f32>();
+        if memory.is_null() { Err(failed) } else { Ok(Vec::from_raw_parts(memory, len, len)) }
+    }
+}
+
+/// The same for the elements of a shape.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn zeros_of(sizes: &[usize]) -> Result<Vec<f32>, Error> {
+    Ok(zeros(elements(sizes)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_right_or_an_error() {
+        assert_eq!(elements(&[]).unwrap(), 1);
+        assert_eq!(elements(&[2, 3]).unwrap(), 6);
+        assert_eq!(elements(&[2, 0, 3]).unwrap(), 0);
+        assert_eq!(elements(&[isize::MAX as usize]).unwrap(), isize::MAX as usize);
+        for sizes in
+            [&[usize::MAX / 2 + 4, 2][..], &[1 << 63, 2, 0], &[0, 1 << 32, 1 << 32], &[usize::MAX]]
+        {
+            elements(sizes).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn memory_that_is_not_there_is_an_error() {
+        for len in [1 << 50, isize::MAX as usize] {
+            zeros(len).unwrap_err();
+            room::<f32>(len).unwrap_err();
+            filled(&[len], 1.0_f64).unwrap_err();
+            collected(&[len], std::iter::repeat(true)).unwrap_err();
+        }
+        assert_eq!(zeros(3).unwrap(), [0.0; 3]);
+        assert!(zeros(0).unwrap().is_empty());
+        assert_eq!(collected(&[2], [1, 2, 3]).unwrap(), [1, 2]);
+    }
+}
