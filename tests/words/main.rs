@@ -7,6 +7,7 @@
 mod case;
 mod files;
 mod one_hot;
+mod rows;
 mod vectors;
 mod vocabulary;
 
