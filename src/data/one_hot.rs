@@ -1,3 +1,4 @@
+use super::samples::repeated;
 use crate::error::Error;
 
 /// Ids as rows with a one in the column of the id and zeros elsewhere: `(Batch, L)` ids give
@@ -71,7 +72,8 @@ fn encode<const V: usize, const L: usize>(
     vocabulary: usize,
     column: impl Fn(usize) -> Option<usize>,
 ) -> Result<Vec<[[f32; V]; L]>, Error> {
-    let mut rows = vec![[[0.0; V]; L]; ids.len()];
+    let step: Vec<[f32; V]> = repeated(&vec![0.0; V], L);
+    let mut rows: Vec<[[f32; V]; L]> = repeated(&step, ids.len());
     for (row, (numbers, ids)) in rows.iter_mut().zip(ids).enumerate() {
         for (step, (numbers, &id)) in numbers.iter_mut().zip(ids).enumerate() {
             if id >= vocabulary {
@@ -90,7 +92,7 @@ fn decode<const V: usize, const L: usize>(
     rows: &[[[f32; V]; L]],
     id: impl Fn(Option<usize>) -> Option<usize>,
 ) -> Result<Vec<[usize; L]>, Error> {
-    let mut ids = vec![[0; L]; rows.len()];
+    let mut ids: Vec<[usize; L]> = repeated(&vec![0; L], rows.len());
     for (row, (ids, numbers)) in ids.iter_mut().zip(rows).enumerate() {
         for (step, (found, numbers)) in ids.iter_mut().zip(numbers).enumerate() {
             let column = numbers.iter().position(|&x| x != 0.0);

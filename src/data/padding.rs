@@ -1,6 +1,6 @@
 use dfdx::tensor::{NoneTape, Tensor};
 
-use super::Samples;
+use super::{Samples, samples::repeated};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -37,19 +37,18 @@ pub fn pad_sequences<const L: usize, T: Copy>(
     padding: Side,
     truncating: Side,
 ) -> Vec<[T; L]> {
-    let pad = |row: &Vec<T>| {
+    let mut all: Vec<[T; L]> = repeated(&vec![value; L], rows.len());
+    for (padded, row) in all.iter_mut().zip(rows) {
         let kept = match truncating {
             Side::Pre => &row[row.len().saturating_sub(L)..],
             Side::Post => &row[..row.len().min(L)],
         };
-        let mut padded = [value; L];
         match padding {
             Side::Pre => padded[L - kept.len()..].copy_from_slice(kept),
             Side::Post => padded[..kept.len()].copy_from_slice(kept),
         }
-        padded
-    };
-    rows.iter().map(pad).collect()
+    }
+    all
 }
 
 /// Rows of ids of any length. Each batch is padded behind, with id 0, to its own longest row, so that short

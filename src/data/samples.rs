@@ -66,6 +66,19 @@ fn tensor<S: Shape, E: Unit, D: TensorFromVec<E>>(
     dev.try_tensor_from_vec(values, shape).or_device()
 }
 
+/// The samples at the given places. One may be larger than the stack: none is ever a value by itself.
+fn selected<T: Copy>(samples: &[T], rows: &[usize]) -> Vec<T> {
+    let mut selected = Vec::with_capacity(rows.len());
+    rows.iter().for_each(|&row| selected.extend_from_slice(&samples[row..=row]));
+    selected
+}
+
+/// `count` times the sample that a slice of `N` elements is. `vec![sample; count]` has a sample on the stack,
+/// which one of a few MiB overflows.
+pub(super) fn repeated<T: Copy, const N: usize>(sample: &[T], count: usize) -> Vec<[T; N]> {
+    sample.as_array().map_or_else(Vec::new, |sample| std::slice::from_ref(sample).repeat(count))
+}
+
 macro_rules! ids {
     ([$($param:tt)*] $item:ty, $signal:ty, $row:ident => $flat:expr, $n:ident => $shape:expr) => {
         impl<$($param)*> Samples for Vec<$item> {
@@ -86,7 +99,7 @@ macro_rules! ids {
             }
 
             fn select(&self, rows: &[usize]) -> Self {
-                rows.iter().map(|&row| self[row]).collect()
+                selected(self, rows)
             }
         }
     };
@@ -115,7 +128,7 @@ macro_rules! numbers {
             }
 
             fn select(&self, rows: &[usize]) -> Self {
-                rows.iter().map(|&row| self[row]).collect()
+                selected(self, rows)
             }
         }
     };

@@ -8,6 +8,7 @@ mod case;
 mod files;
 mod odd;
 mod one_hot;
+mod rows;
 mod vectors;
 mod vocabulary;
 
