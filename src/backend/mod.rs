@@ -20,6 +20,7 @@ pub use operands::{
     Normalised, Seen,
 };
 pub use prepared::Prepared;
+pub(crate) use reference::{log_1p, log_softmax};
 pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
@@ -39,6 +40,21 @@ pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display
     /// The nearest number of this type.
     fn of(value: f64) -> Self {
         num_traits::NumCast::from(value).unwrap_or_else(Self::nan)
+    }
+
+    /// The nearest number of this type, or `None` where a finite value is beyond its range.
+    ///
+    /// ```
+    /// use kerata::Element;
+    ///
+    /// assert_eq!(f32::checked(0.5), Some(0.5));
+    /// assert_eq!(f32::checked(1e300), None);
+    /// assert_eq!(f64::checked(1e300), Some(1e300));
+    /// assert_eq!(f32::checked(f64::INFINITY), Some(f32::INFINITY));
+    /// ```
+    fn checked(value: f64) -> Option<Self> {
+        let element = Self::of(value);
+        (element.is_finite() || !value.is_finite()).then_some(element)
     }
 
     /// The number as an `f64`.
