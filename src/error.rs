@@ -114,6 +114,17 @@ pub enum Error {
         value: f64,
     },
 
+    /// A finite value that the elements of the model cannot hold: `1e300` in a model of `f32`.
+    #[error("{what} {index} holds {value:e}, which is beyond the range of the model's elements")]
+    Overflow {
+        /// What was looked at.
+        what: &'static str,
+        /// Its index.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+
     /// A setting that makes no sense.
     #[error("{name} is {value}: {expected}")]
     Invalid {
@@ -287,6 +298,14 @@ impl Error {
             Error::Mismatch { what, expected, found }
         }
         mismatch(what, [&expected, &found])
+    }
+
+    pub(crate) fn invalid(
+        name: &'static str,
+        value: impl std::fmt::Display,
+        expected: &'static str,
+    ) -> Self {
+        Self::Invalid { name, value: value.to_string(), expected }
     }
 }
 

@@ -32,12 +32,17 @@ fn draws<E: Element, D: Backend<E>>(dev: &D) -> StdRng {
 /// Uniform in `[-limit, limit]`. Keras's `RandomUniform` for embeddings has the limit 0.05.
 ///
 /// # Errors
-/// [`Error::Device`].
+/// [`Error::Device`]; [`Error::Invalid`] for a limit that is negative, or that the elements cannot hold.
 pub fn uniform<S: Shape, E: Element, D: Backend<E>>(
     dev: &D,
     shape: S,
     limit: f64,
 ) -> Result<Tensor<S, E, D>, Error> {
+    // The random numbers want a range that can still be widened a little.
+    if !(0.0..f64::MAX / 4.0).contains(&limit) || E::checked(limit).is_none() {
+        let expected = "it must be at least 0, and within the range of the model's elements";
+        return Err(Error::invalid("limit", limit, expected));
+    }
     let mut rng = draws(dev);
     fill(dev, shape, std::iter::repeat_with(|| rng.gen_range(-limit..=limit)))
 }

@@ -65,8 +65,7 @@ pub trait SampleWeights: Clone {
     /// steps, then whatever else. `None` if all are 1.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if there are weights for other samples or steps, [`Error::NonFinite`] for a
-    /// weight that is no number.
+    /// [`Error::Mismatch`] if there are weights for other samples or steps.
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error>;
 }
 
@@ -134,10 +133,6 @@ fn repeat(
     if weights.len() != expected {
         return Err(Error::mismatch(what, expected, weights.len()));
     }
-    if let Some(index) = weights.iter().position(|w| !w.is_finite()) {
-        let value = f64::from(weights[index]);
-        return Err(Error::NonFinite { what: "sample weight", index, value });
-    }
     let times = inner.iter().product();
     Ok(Some(weights.iter().flat_map(|&w| std::iter::repeat_n(f64::from(w), times)).collect()))
 }
@@ -160,7 +155,7 @@ impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
 /// `w * m` of each position.
 ///
 /// # Errors
-/// Those of [`SampleWeights::expand`].
+/// Those of [`SampleWeights::expand`]; [`Error::NonFinite`] for a weight that is no number, but at masked positions.
 pub(crate) fn position_weights(
     sizes: &[usize],
     mask: Option<&Mask>,
@@ -180,6 +175,10 @@ pub(crate) fn position_weights(
         }
         None => positions,
     };
+    if let Some(at) = each.iter().position(|w| !w.is_finite()) {
+        let what = if sizes.len() == 1 { "sample weight" } else { "the weight of position" };
+        return Err(Error::NonFinite { what, index: at, value: each[at] });
+    }
     Ok(PositionWeights { each, keep, count })
 }
 

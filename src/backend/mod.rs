@@ -27,7 +27,7 @@ pub use operands::{
 pub use prepared::Prepared;
 pub use random::random_u64;
 pub(crate) use random::{DROPOUT_CHUNK, Seeded, drop_values};
-pub(crate) use reference::{along_rows, log_softmax, row_sums};
+pub(crate) use reference::{along_rows, log_1p, log_softmax, row_sums};
 pub(crate) use reshape::IntoShape;
 pub use window::{Finish, ImageShape, Pooling, Window};
 
@@ -49,6 +49,21 @@ pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display
     /// The nearest number of this type.
     fn of(value: f64) -> Self {
         num_traits::NumCast::from(value).unwrap_or_else(Self::nan)
+    }
+
+    /// The nearest number of this type, or `None` where a finite value is beyond its range.
+    ///
+    /// ```
+    /// use kerata::Element;
+    ///
+    /// assert_eq!(f32::checked(0.5), Some(0.5));
+    /// assert_eq!(f32::checked(1e300), None);
+    /// assert_eq!(f64::checked(1e300), Some(1e300));
+    /// assert_eq!(f32::checked(f64::INFINITY), Some(f32::INFINITY));
+    /// ```
+    fn checked(value: f64) -> Option<Self> {
+        let element = Self::of(value);
+        (element.is_finite() || !value.is_finite()).then_some(element)
     }
 
     /// The number as an `f64`.

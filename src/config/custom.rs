@@ -14,7 +14,7 @@ use super::{
     registry,
 };
 use crate::{
-    backend::numbers,
+    backend::{Element, numbers},
     error::{Difference, Error, OrDevice},
     layer::Layer,
     layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
@@ -252,6 +252,15 @@ impl Options<'_> {
 
     pub(super) fn number(&self, key: &str) -> Result<f64, Error> {
         self.get(key, Value::as_f64)
+    }
+
+    /// A number that an element of a dynamic layer can hold.
+    pub(super) fn element(&self, key: &str) -> Result<f32, Error> {
+        let element = f32::checked(self.number(key)?).filter(|v| !v.is_nan());
+        element.ok_or_else(|| {
+            let value = self.config.config.get(key).unwrap_or(&Value::Null);
+            self.misfit(key, "a number within the range of `f32` is needed", value)
+        })
     }
 
     pub(super) fn text(&self, key: &str) -> Result<String, Error> {

@@ -207,12 +207,29 @@ impl Initializer {
     /// A tensor filled by this initialiser, from the random numbers of the device.
     ///
     /// # Errors
-    /// [`Error::Device`]; [`Error::Mismatch`] for an identity that is no matrix.
+    /// [`Error::Device`]; [`Error::Mismatch`] for an identity that is no matrix; [`Error::Invalid`] for numbers that
+    /// make no sense, or values beyond the range of the elements.
     pub fn fill<S: Shape, E: Element, D: Backend<E>>(
         self,
         dev: &D,
         shape: S,
     ) -> Result<Tensor<S, E, D>, Error> {
+        let invalid =
+            |expected| Err(Error::invalid("initializer", format_args!("{self:?}"), expected));
+        match self {
+            Self::Uniform(low, high) if !(low <= high && high - low < f64::MAX / 2.0) => {
+                return invalid(
+                    "the first limit must be at most the second, and not too far from it",
+                );
+            }
+            Self::Normal { std, .. } if !(std >= 0.0) => {
+                return invalid("the standard deviation must be at least 0");
+            }
+            Self::Scaling { scale, .. } if !(scale > 0.0) => {
+                return invalid("the scale must be greater than 0");
+            }
+            _ => {}
+        }
         let sizes = shape.concrete();
         let (fan_in, fan_out) = fans(sizes.as_ref());
         let mut rng = StdRng::seed_from_u64(dev.random_u64());
@@ -255,6 +272,9 @@ impl Initializer {
                 (0..n).map(number).collect()
             }
         };
+        if !values.iter().all(|v| v.is_finite()) {
+            return invalid("all values must be finite in the model's elements");
+        }
         dev.try_tensor_from_vec(values, shape).or_device()
     }
 }

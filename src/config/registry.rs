@@ -108,7 +108,7 @@ classes! {
     "Identity": layers::Identity, |o| Ok(Activate(o.custom.function("linear")?));
     "LSTM": Lstm<1, 1>, |o| Recurrent::new(o, Cell::Lstm);
     "LayerNormalization": LayerNorm<1>, Norm::layer;
-    "Masking": layers::Masking, |o| Ok(Masking(o.number("mask_value")? as f32));
+    "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?));
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, Permute::new;

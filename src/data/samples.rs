@@ -47,7 +47,7 @@ pub trait Samples {
     /// A batch of the samples at the given places, which are below [`count`](Samples::count).
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; [`Error::Overflow`] for a finite `f64` that the elements of the batch cannot hold.
     fn batch<E: Element, D: Backend<E>>(
         &self,
         rows: &[usize],
@@ -56,6 +56,19 @@ pub trait Samples {
 
     /// The samples at the given places.
     fn select(&self, rows: &[usize]) -> Self;
+}
+
+/// Checks that no finite value became infinite as an element; `beyond` tells whether one of a sample did.
+fn check_range<E: Element>(
+    values: &[E],
+    rows: &[usize],
+    mut beyond: impl FnMut(usize) -> Option<f64>,
+) -> Result<(), Error> {
+    if !values.iter().any(|v| v.is_infinite()) {
+        return Ok(());
+    }
+    let found = rows.iter().find_map(|&index| Some((index, beyond(index)?)));
+    found.map_or(Ok(()), |(index, value)| Err(Error::Overflow { what: "sample", index, value }))
 }
 
 fn tensor<S: Shape, E: Unit, D: TensorFromVec<E>>(
@@ -122,7 +135,12 @@ macro_rules! numbers {
                 dev: &D,
             ) -> Result<Tensor<$signal, E, D>, Error> {
                 let flat = rows.iter().flat_map(|&row| { let $row = &self[row]; $flat });
-                let values = flat.map(|&x| E::of(f64::from(x))).collect();
+                let values: Vec<E> = flat.map(|&x| E::of(f64::from(x))).collect();
+                check_range(&values, rows, |row| {
+                    let $row = &self[row];
+                    let mut values = $flat.into_iter().map(|&x| f64::from(x));
+                    values.find(|&x| E::checked(x).is_none())
+                })?;
                 let $n = rows.len();
                 tensor(dev, values, $shape)
             }

@@ -17,6 +17,9 @@ use crate::{
 ///
 /// The features of masked steps are set to 0, as in Keras. The default value is 0.
 ///
+/// # Errors
+/// [`Error::Invalid`] for a value that is NaN, or that the elements of the model cannot hold.
+///
 /// Keras: [`Masking`](https://keras.io/api/layers/core_layers/masking/).
 ///
 /// # Shapes
@@ -48,7 +51,11 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         let shape = *x.shape();
         elements_of(&x)?;
         let [batch, length, features] = shape.concrete();
-        let padding = E::of(self.value);
+        let Some(padding) = E::checked(self.value).filter(|v| !v.is_nan()) else {
+            // NaN equals nothing, not even itself.
+            let expected = "it must be a number within the range of the model's elements";
+            return Err(Error::invalid("mask_value", self.value, expected));
+        };
         let keep: Vec<bool> = match features {
             0 => vec![false; batch * length],
             n => numbers(&x).chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),

@@ -1,17 +1,22 @@
 use dfdx::{
-    prelude::{HasShape, TryAdd, TryMul, TrySub},
+    prelude::{ChooseFrom, HasShape, TryAdd, TryLt, TryMul},
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
+use super::{
+    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing, signals::same_rows,
+};
 use crate::{
-    backend::{Backend, Element, row_means, zeros_after},
+    backend::{Backend, Element, log_1p, row_means, zeros_after},
     error::{Error, OrDevice},
 };
 
 /// The cross-entropy of yes-or-no answers, averaged along the last axis.
 ///
 /// Probabilities are clipped to `[1e-7, 1 - 1e-7]` before the logarithm.
+///
+/// # Errors
+/// [`Error::Invalid`] for a `label_smoothing` that is not in 0..=1.
 ///
 /// Keras: [`BinaryCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#binarycrossentropy-class).
 ///
@@ -62,21 +67,26 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         if positions * answers == 0 {
             return zeros_after(prediction, &(positions,));
         }
+        check_smoothing(self.label_smoothing)?;
         let (keep, half) = (E::of(1.0 - self.label_smoothing), E::of(0.5 * self.label_smoothing));
         let target = target.try_mul(keep).or_device()?.try_add(half).or_device()?;
         let each = if self.from_logits {
-            // max(x, 0) - x * y + ln(1 + exp(-|x|)): no overflow at either end.
+            // |x| * w + ln(1 + exp(-|x|)), where `w` is how far the target is from the side that `x` is on: no overflow
+            // at either end, and nothing to cancel where the answer is right.
             let x = prediction;
-            let positive = x.retaped::<T>().try_relu().or_device()?;
-            let product = x.retaped::<T>().try_mul(target).or_device()?;
-            let tail = x.try_abs().or_device()?.try_negate().or_device()?.try_exp().or_device()?;
-            let tail = tail.try_add(E::one()).or_device()?.try_ln().or_device()?;
-            tail.try_add(positive).or_device()?.try_sub(product).or_device()?
+            let below = x.try_lt(E::zero()).or_device()?;
+            let opposite = x.retaped::<T>().try_negate().or_device()?;
+            let size = below.clone().try_choose(opposite, x).or_device()?;
+            let other = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
+            let distance = below.try_choose(target, other).or_device()?;
+            let product = size.retaped::<T>().try_mul(distance).or_device()?;
+            let tail = log_1p(size.try_negate().or_device()?.try_exp().or_device()?)?;
+            tail.try_add(product).or_device()?
         } else {
             let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
-            let other = p.retaped::<T>().try_negate().or_device()?.try_add(E::one()).or_device()?;
+            let other = p.retaped::<T>().try_negate().or_device()?;
             let no = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
-            let no = other.try_ln().or_device()?.try_mul(no).or_device()?;
+            let no = log_1p(other)?.try_mul(no).or_device()?;
             let yes = p.try_ln().or_device()?.try_mul(target).or_device()?;
             yes.try_add(no).or_device()?.try_negate().or_device()?
         };

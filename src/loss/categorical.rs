@@ -3,7 +3,9 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
+use super::{
+    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing, signals::same_rows,
+};
 use crate::{
     backend::{Backend, Element, along_rows, log_softmax, row_sums, zeros_after},
     error::{Error, OrDevice},
@@ -12,6 +14,9 @@ use crate::{
 /// The cross-entropy of class probabilities against one-hot targets, `-sum(y * ln p)`.
 ///
 /// Probabilities are divided by their sum and clipped to `[1e-7, 1 - 1e-7]` before the logarithm.
+///
+/// # Errors
+/// [`Error::Invalid`] for a `label_smoothing` that is not in 0..=1.
 ///
 /// Keras: [`CategoricalCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#categoricalcrossentropy-class).
 /// (Keras on TensorFlow goes back to the logits where a softmax stands last, and so clips nothing there.)
@@ -61,6 +66,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         if positions * classes == 0 {
             return zeros_after(prediction, &(positions,));
         }
+        check_smoothing(self.label_smoothing)?;
         let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / classes as f64);
         let target = target.try_mul(E::of(keep)).or_device()?.try_add(E::of(each)).or_device()?;
         let logs = if self.from_logits {

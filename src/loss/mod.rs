@@ -32,6 +32,14 @@ use crate::{
 /// The smallest probability that a cross-entropy takes the logarithm of, as in Keras.
 pub(crate) const EPSILON: f64 = 1e-7;
 
+/// Checks how far targets are moved.
+pub(crate) fn check_smoothing(share: f64) -> Result<(), Error> {
+    if (0.0..=1.0).contains(&share) {
+        return Ok(());
+    }
+    Err(Error::invalid("label_smoothing", share, "it must be in 0..=1"))
+}
+
 /// What a loss is computed from: the prediction as rows, one a position, `(Positions, Values)`.
 pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
@@ -44,7 +52,9 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
     /// The name that Keras gives it.
     fn name(&self) -> &'static str;
 
-    /// The loss of each position, `(Positions,)`: not yet masked, weighted or averaged.
+    /// The loss of each position, `(Positions,)`: not yet masked, weighted or averaged. At masked positions
+    /// [`mean`](Loss::mean) has put 0.5 for what is predicted and 0 for the target, so that what stands in the padding
+    /// matters to no loss.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if prediction and target have different sizes; others as the loss says.
@@ -68,18 +78,20 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         let dev = values.device().clone();
         let weights = position_weights(&sizes, mask.as_ref(), weights)?;
         let keep = weights.keep.as_deref();
-        // What is predicted at a masked step has a loss and a gradient of its own, be they NaN. So a number that
+        // What stands in the padding has a loss and a gradient of its own, be they NaN, or is no class at all. So what
         // every loss can take stands there.
-        let values = match keep {
-            Some(keep) => keep_rows(values, keep, E::of(0.5))?,
-            None => values,
+        let mut losses = match keep {
+            Some(keep) => {
+                let values = keep_rows(values, keep, E::of(0.5))?;
+                self.per_position(values, &Y::without_padding::<E, D>(target, keep)?)?
+            }
+            None => self.per_position(values, target)?,
         };
-        let mut losses = self.per_position(values, target)?;
         if weights.each.is_empty() {
             return zeros_after(losses, &());
         }
         if let Some(keep) = keep {
-            // The target of a masked step may be NaN too.
+            // A loss may be infinite there all the same.
             losses = keep_rows(losses, keep, E::zero())?;
         }
         // The mean is over all positions, so what a masked one would have is spread over the others.

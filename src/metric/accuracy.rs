@@ -10,7 +10,10 @@ use crate::{
     loss::{Labels, Prediction, Target, check_labels, same_rows},
 };
 
-/// The share of answers on the right side of a threshold.
+/// The share of answers on the right side of a threshold. NaN is on neither.
+///
+/// # Errors
+/// [`Error::Invalid`] for a `threshold` that is not in 0..=1.
 ///
 /// Keras: [`BinaryAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#binaryaccuracy-class).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,11 +38,14 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
     ) -> Result<Vec<f64>, Error> {
+        if !(0.0..=1.0).contains(&self.threshold) {
+            return Err(Error::invalid("threshold", self.threshold, "it must be in 0..=1"));
+        }
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
         let right = |(p, y): (&E, &E)| {
             let yes = if p.as_f64() > self.threshold { E::one() } else { E::zero() };
-            f64::from(u8::from(*y == yes))
+            f64::from(u8::from(*y == yes && !p.is_nan()))
         };
         let answers = prediction.shape().1.max(1);
         let (prediction, target) = (numbers(prediction), numbers(&target));
@@ -48,7 +54,8 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
     }
 }
 
-/// The share of positions whose most probable class is that of the one-hot target.
+/// The share of positions whose most probable class, the first of equals, is that of the one-hot target. Where a
+/// probability is NaN, no class is the most probable.
 ///
 /// Keras: [`CategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#categoricalaccuracy-class).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,11 +78,13 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let classes = prediction.shape().1.max(1);
         let (prediction, target) = (numbers(prediction), numbers(&target));
         let rows = prediction.chunks(classes).zip(target.chunks(classes));
-        Ok(rows.map(|(p, y)| f64::from(u8::from(argmax(p) == argmax(y)))).collect())
+        let right = |(p, y): (&[E], &[E])| argmax(p).is_some() && argmax(p) == argmax(y);
+        Ok(rows.map(right).map(u8::from).map(f64::from).collect())
     }
 }
 
-/// The share of positions whose most probable class is the label.
+/// The share of positions whose most probable class, the first of equals, is the label. Where a probability is NaN, no
+/// class is the most probable.
 ///
 /// Keras: [`SparseCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#sparsecategoricalaccuracy-class).
 ///
@@ -110,17 +119,20 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         check_labels(&labels, positions, classes)?;
         let prediction = numbers(prediction);
         let rows = prediction.chunks(classes.max(1)).zip(labels);
-        Ok(rows.map(|(p, label)| f64::from(u8::from(argmax(p) == label))).collect())
+        Ok(rows.map(|(p, label)| f64::from(u8::from(argmax(p) == Some(label)))).collect())
     }
 }
 
-/// The index of the greatest number, the first of equals.
-fn argmax<E: Element>(row: &[E]) -> usize {
+/// The index of the greatest number, the first of equals; none if one is NaN.
+fn argmax<E: Element>(row: &[E]) -> Option<usize> {
     let mut best = 0;
     for (i, &x) in row.iter().enumerate() {
+        if x.is_nan() {
+            return None;
+        }
         if x > row[best] {
             best = i;
         }
     }
-    best
+    Some(best)
 }

@@ -61,6 +61,11 @@ where
 {
     let Rows { values, mask, sizes } = P::rows(prediction)?;
     let weights = position_weights(&sizes, mask.as_ref(), weights)?;
-    mean.add(metric.per_position(&values, target)?, weights.each);
+    let values = match weights.keep.as_deref() {
+        // What stands in the padding may be no class at all.
+        Some(keep) => metric.per_position(&values, &Y::without_padding::<E, D>(target, keep)?),
+        None => metric.per_position(&values, target),
+    };
+    mean.add(values?, weights.each);
     Ok(())
 }

@@ -4,7 +4,10 @@ use dfdx::{
     tensor::{Storage, Tensor},
 };
 
-use super::{Bounds, Optimizer, State, bounds, check_decay, check_positive, check_share, decay};
+use super::{
+    Bounds, Optimizer, State, bounds, check_decay, check_positive, check_rounded, check_share,
+    decay,
+};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -56,6 +59,13 @@ impl Optimizer for Adam {
         parameter: &mut Tensor<S, E, D>,
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error> {
+        check_rounded::<E>(&[
+            ("learning_rate", self.learning_rate),
+            ("epsilon", self.epsilon),
+            ("beta_1", self.beta_1),
+            ("beta_2", self.beta_2),
+            ("weight_decay", self.weight_decay.unwrap_or(0.0)),
+        ])?;
         let step = state.now();
         let [first, second] = state.slots();
         let config = AdamConfig {

@@ -35,7 +35,7 @@ use crate::{
 ///
 /// The optimiser itself is only its settings; what it remembers is a [`State`].
 pub trait Optimizer: Clone {
-    /// Checks the settings.
+    /// Checks the settings; every step does.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting that makes no sense.
@@ -44,7 +44,7 @@ pub trait Optimizer: Clone {
     /// Changes one parameter by its gradient.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; [`Error::Invalid`] for a setting that makes no sense once it is rounded to `E`.
     fn update<S: Shape, E: Element, D: Backend<E>>(
         &self,
         state: &mut State<E, D>,
@@ -134,5 +134,17 @@ fn check_decay(rate: Option<f64>) -> Result<(), Error> {
 }
 
 fn check(name: &'static str, value: f64, fits: bool, expected: &'static str) -> Result<(), Error> {
-    if fits { Ok(()) } else { Err(Error::Invalid { name, value: value.to_string(), expected }) }
+    if fits { Ok(()) } else { Err(Error::invalid(name, value, expected)) }
+}
+
+/// Checks that settings are on the same side of 0, 1 and infinity once they are rounded to elements: an epsilon of
+/// 1e-50 is 0 as an `f32`, and 0.999999999 is 1.
+fn check_rounded<E: Element>(settings: &[(&'static str, f64)]) -> Result<(), Error> {
+    settings.iter().try_for_each(|&(name, value)| {
+        let rounded = E::of(value).as_f64();
+        let same = [0.0, 1.0, f64::INFINITY]
+            .iter()
+            .all(|limit| rounded.partial_cmp(limit) == value.partial_cmp(limit));
+        check(name, value, same, "it must not become 0, 1 or infinite in the model's elements")
+    })
 }

@@ -4,7 +4,10 @@ use dfdx::{
     tensor::{Storage, Tensor},
 };
 
-use super::{Bounds, Optimizer, State, bounds, check_decay, check_positive, check_share, decay};
+use super::{
+    Bounds, Optimizer, State, bounds, check_decay, check_positive, check_rounded, check_share,
+    decay,
+};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -64,6 +67,13 @@ impl Optimizer for RMSprop {
         parameter: &mut Tensor<S, E, D>,
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error> {
+        check_rounded::<E>(&[
+            ("learning_rate", self.learning_rate),
+            ("epsilon", self.epsilon),
+            ("rho", self.rho),
+            ("momentum", self.momentum),
+            ("weight_decay", self.weight_decay.unwrap_or(0.0)),
+        ])?;
         let [momentum, square, mean] = state.slots();
         let config = RMSpropConfig {
             lr: self.learning_rate,

@@ -4,7 +4,9 @@ use dfdx::{
     tensor::{Storage, Tensor},
 };
 
-use super::{Bounds, Optimizer, State, check_decay, check_positive, check_share, decay};
+use super::{
+    Bounds, Optimizer, State, check_decay, check_positive, check_rounded, check_share, decay,
+};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
@@ -51,6 +53,11 @@ impl Optimizer for Sgd {
         parameter: &mut Tensor<S, E, D>,
         gradient: &<D as Storage<E>>::Vec,
     ) -> Result<(), Error> {
+        check_rounded::<E>(&[
+            ("learning_rate", self.learning_rate),
+            ("momentum", self.momentum),
+            ("weight_decay", self.weight_decay.unwrap_or(0.0)),
+        ])?;
         let momentum = match (self.momentum > 0.0, self.nesterov) {
             (false, _) => None,
             (true, false) => Some(Momentum::Classic(self.momentum)),

@@ -58,6 +58,13 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
         Ok((A::concat::<E, D>(&first)?, B::concat::<E, D>(&second)?))
     }
 
+    fn without_padding<E: Element, D: Backend<E>>(
+        (a, b): &Self::Data<E, D, NoneTape>,
+        keep: &[bool],
+    ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+        Ok((A::without_padding::<E, D>(a, keep)?, B::without_padding::<E, D>(b, keep)?))
+    }
+
     fn constant<E: Element, D: Backend<E>>((a, b): &Self::Data<E, D, NoneTape>) -> Vec<Constant> {
         let mut both = A::constant::<E, D>(a);
         both.extend(B::constant::<E, D>(b));

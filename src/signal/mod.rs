@@ -65,6 +65,18 @@ pub trait Signal: 'static {
         data: &Self::Data<E, D, NoneTape>,
     ) -> Self::Data<E, D, NoneTape>;
 
+    /// The data with 0 in the place of what stands at the positions that are not kept, as labels and targets may hold
+    /// anything there. Data that the positions do not fit stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn without_padding<E: Element, D: Backend<E>>(
+        data: &Self::Data<E, D, NoneTape>,
+        _keep: &[bool],
+    ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+        Ok(Self::share::<E, D>(data))
+    }
+
     /// Joins batches, in order, into one.
     ///
     /// # Errors
@@ -106,6 +118,13 @@ impl<S: Shape> Signal for S {
 
     fn share<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Tensor<S, E, D> {
         data.clone()
+    }
+
+    fn without_padding<E: Element, D: Backend<E>>(
+        data: &Tensor<S, E, D>,
+        keep: &[bool],
+    ) -> Result<Tensor<S, E, D>, Error> {
+        without_padding(data, keep)
     }
 
     fn concat<E: Element, D: Backend<E>>(
@@ -180,6 +199,13 @@ impl<S: Shape> Signal for Ids<S> {
         data.clone()
     }
 
+    fn without_padding<E: Element, D: Backend<E>>(
+        data: &Tensor<S, usize, D>,
+        keep: &[bool],
+    ) -> Result<Tensor<S, usize, D>, Error> {
+        without_padding(data, keep)
+    }
+
     fn concat<E: Element, D: Backend<E>>(
         parts: &[Tensor<S, usize, D>],
     ) -> Result<Tensor<S, usize, D>, Error> {
@@ -221,6 +247,13 @@ impl<S: Sequence> Signal for Masked<S> {
         data.clone()
     }
 
+    fn without_padding<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        keep: &[bool],
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        Ok(Masked::from_parts(without_padding(data.values(), keep)?, data.mask().clone()))
+    }
+
     fn concat<E: Element, D: Backend<E>>(
         parts: &[Masked<Tensor<S, E, D>>],
     ) -> Result<Masked<Tensor<S, E, D>>, Error> {
@@ -236,6 +269,22 @@ impl<S: Sequence> Signal for Masked<S> {
     fn display() -> String {
         format!("Masked<{}>", shape::display::<S>())
     }
+}
+
+fn without_padding<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
+    data: &Tensor<S, E, D>,
+    keep: &[bool],
+) -> Result<Tensor<S, E, D>, Error> {
+    use dfdx::shapes::HasShape;
+    let shape = *data.shape();
+    let each = shape.num_elements().checked_div(keep.len()).unwrap_or(0);
+    if each * keep.len() != shape.num_elements() || each == 0 || keep.iter().all(|&keep| keep) {
+        return Ok(data.clone());
+    }
+    let mut values = numbers(data);
+    let padding = values.chunks_exact_mut(each).zip(keep).filter(|(_, keep)| !**keep);
+    padding.for_each(|(position, _)| position.fill(E::default()));
+    data.device().try_tensor_from_vec(values, shape).or_device()
 }
 
 fn concat<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(

@@ -3,7 +3,10 @@
 
 #![allow(missing_docs)]
 
+mod elementwise;
 mod empty;
 mod masking;
 mod nan;
+mod padding;
+mod settings;
 mod shapes;

@@ -40,7 +40,14 @@ impl Norm {
         weight("beta", options.flag("center")?)?;
         weight("moving_mean", moving)?;
         weight("moving_variance", moving)?;
-        let epsilon = options.number("epsilon")? as f32;
+        let epsilon = options.element("epsilon")?;
+        if epsilon < 0.0 {
+            return Err(options.misfit(
+                "epsilon",
+                "a number of at least 0 is needed",
+                &epsilon.into(),
+            ));
+        }
         Ok(Self { moving, epsilon, hows, features: None, weights: Vec::new() })
     }
 

@@ -64,6 +64,21 @@ pub struct BatchNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
 const MASK_EPSILON: f64 = 1e-7;
 
 impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
+    /// Checks the settings, which are public fields.
+    fn check(&self) -> Result<(), Error> {
+        if !(0.0..=1.0).contains(&self.momentum) {
+            return Err(Error::invalid("momentum", self.momentum, "it must be in 0..=1"));
+        }
+        if !(self.epsilon >= 0.0 && E::of(self.epsilon).is_finite()) {
+            return Err(Error::invalid(
+                "epsilon",
+                self.epsilon,
+                "it must be at least 0, and finite",
+            ));
+        }
+        Ok(())
+    }
+
     fn weights(&self) -> NormWeights<'_, F, E, D> {
         NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: self.epsilon }
     }
@@ -113,6 +128,7 @@ where
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
+        self.check()?;
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
@@ -129,6 +145,7 @@ where
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<In::Data<E, D, T>, Error> {
+        self.check()?;
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
