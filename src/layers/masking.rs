@@ -13,7 +13,8 @@ use crate::{
     signal::{Mask, Masked, Signal, Steps},
 };
 
-/// Makes a mask for a sequence of features: a step all of whose features equal `value` is padding.
+/// Makes a mask for a sequence of features: a step all of whose features equal `value` is padding. If `value` is NaN,
+/// that is a step all of whose features are NaN (Keras masks none then, as NaN equals nothing).
 ///
 /// The features of masked steps are set to 0, as in Keras. The default value is 0.
 ///
@@ -48,9 +49,10 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         let shape = *x.shape();
         let [batch, length, features] = shape.concrete();
         let padding = E::of(self.value);
+        let is_padding = |&v: &E| v == padding || v.is_nan() && padding.is_nan();
         let keep: Vec<bool> = match features {
             0 => vec![false; batch * length],
-            n => numbers(&x).chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),
+            n => numbers(&x).chunks(n).map(|step| !step.iter().all(is_padding)).collect(),
         };
         let mask = Mask::from_bools(keep.clone(), batch, length)?;
         if shape.num_elements() == 0 {
