@@ -5,8 +5,9 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, DROPOUT_CHUNK, Element, Finish, drop_values, random_u64, zeros_after},
+    backend::{Backend, Element, Finish, drop_values, dropout_parts, random_u64, zeros_after},
     error::{Error, OrDevice},
+    signal::Mask,
 };
 
 pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -58,12 +59,13 @@ pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 
 pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
+    mask: Option<&Mask>,
     rate: f64,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let seed = random_u64(x.device());
     let mut factors = vec![E::one(); x.shape().num_elements()];
-    for (i, factors) in factors.chunks_mut(DROPOUT_CHUNK).enumerate() {
-        drop_values(factors, rate, seed ^ i as u64);
+    for (number, part) in dropout_parts(&mut factors, mask).into_iter().enumerate() {
+        drop_values(part, rate, seed, number);
     }
     if factors.is_empty() {
         return Ok(x);

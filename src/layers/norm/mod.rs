@@ -15,7 +15,6 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
-    signal::Mask,
 };
 
 /// What is added to a variance before the root, as in Keras.
@@ -24,12 +23,10 @@ const EPSILON: f64 = 1e-3;
 /// Rows of `F` numbers.
 type Rows<const F: usize, E, D, T> = Tensor<(usize, Const<F>), E, D, T>;
 
-/// Numbers of any shape whose last dimension is `F`, as rows, finite in the padding.
+/// Numbers of any shape whose last dimension is `F`, as rows.
 fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-    mask: Option<&Mask>,
 ) -> Result<Rows<F, E, D, T>, Error> {
-    let x = D::finite_padding(x, mask)?;
     let rows = x.shape().num_elements().checked_div(F).unwrap_or(0);
     x.try_reshape_like(&(rows, Const)).or_device()
 }
