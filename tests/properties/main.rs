@@ -6,4 +6,5 @@
 mod empty;
 mod masking;
 mod nan;
+mod padding;
 mod shapes;
