@@ -26,7 +26,7 @@ pub use operands::{
 };
 pub use prepared::Prepared;
 pub use random::random_u64;
-pub(crate) use random::{DROPOUT_CHUNK, Seeded, drop_values};
+pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub(crate) use reference::{along_rows, log_1p, log_softmax, row_sums};
 pub(crate) use reshape::IntoShape;
 pub use window::{Finish, ImageShape, Pooling, Window};
@@ -248,15 +248,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::softmax(x)
     }
 
-    /// Drops a share of the numbers, which ones the random numbers of the device decide, and makes up for them.
+    /// Drops a share of the values, which ones [`random_u64`] decides, and makes up for them. Nothing drops in the
+    /// padding of a mask.
     ///
     /// # Errors
     /// [`Error::Device`].
     fn dropout<S: Shape, T: Tape<E, Self>>(
         x: Tensor<S, E, Self, T>,
+        mask: Option<&Mask>,
         rate: f64,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
-        reference::dropout(x, rate)
+        reference::dropout(x, mask, rate)
     }
 
     /// The cross-entropy of each row of logits against its label, which is one of the classes; or of
@@ -272,18 +274,19 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::sparse_crossentropy(prediction, labels, least)
     }
 
-    /// A padded sequence, with 0 for each number of its padding that is not finite.
+    /// A padded sequence, with 0 for each value of its padding that is not finite, or so large that an operation on it
+    /// could overflow: a millionth of the root of the largest float.
     ///
     /// What stands in the padding takes part in no result; but 0 times NaN is NaN, and so a gradient of 0 would
-    /// not stay 0 behind a layer that calculates with it.
+    /// not stay 0 behind a layer that computes with it.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn finite_padding<S: Shape, T: Tape<E, Self>>(
+    fn bounded_padding<S: Shape, T: Tape<E, Self>>(
         x: Tensor<S, E, Self, T>,
         mask: Option<&Mask>,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
-        reference::finite_padding(x, mask)
+        reference::bounded_padding(x, mask)
     }
 
     /// The mean over the steps that the mask keeps, `(B, L, F)` to `(B, F)`; a row without a real step
@@ -317,6 +320,11 @@ pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T
         Ok(0) | Err(_) => Vec::new(),
         Ok(_) => x.as_vec(),
     }
+}
+
+/// The largest magnitude that stays in the padding. A sum of 2^20 squares of it is finite, with room for weights.
+pub(crate) fn largest_padding<E: Element>() -> E {
+    E::max_value().sqrt() * E::of(1e-6)
 }
 
 /// The largest magnitude of some values: NaN if one of them is NaN, 0 if there are none.

@@ -6,6 +6,7 @@ use dfdx::tensor::RandomU64;
 use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use super::Element;
+use crate::signal::Mask;
 
 thread_local! {
     /// The generator of the step that this thread is in.
@@ -39,16 +40,35 @@ impl Drop for Seeded {
     }
 }
 
-/// How many values share one generator in a dropout.
-pub(crate) const DROPOUT_CHUNK: usize = 32 << 10;
+/// How many values share a generator.
+const CHUNK: usize = 32 << 10;
 
-/// Makes each value 0, or multiplies it with what makes up for those that are dropped. The same seed drops the same
-/// values.
-pub(crate) fn drop_values<E: Element>(values: &mut [E], rate: f64, seed: u64) {
-    let mut random = SmallRng::seed_from_u64(seed);
+/// The values that a dropout may drop, in parts that each have a generator: those of the real steps. Padding is left
+/// out, so that its amount does not decide what else drops.
+pub(crate) fn dropout_parts<'a, E>(
+    values: &'a mut [E],
+    mask: Option<&Mask>,
+) -> Vec<Vec<&'a mut [E]>> {
+    let Some(mask) = mask.filter(|_| !values.is_empty()) else {
+        return values.chunks_mut(CHUNK).map(|chunk| vec![chunk]).collect();
+    };
+    let width = values.len() / mask.as_slice().len();
+    let steps = values.chunks_mut(width).zip(mask.as_slice());
+    let mut real = steps.filter_map(|(step, &keep)| keep.then_some(step)).peekable();
+    let mut parts = Vec::new();
+    while real.peek().is_some() {
+        parts.push(real.by_ref().take(CHUNK.div_ceil(width)).collect());
+    }
+    parts
+}
+
+/// Makes each value of a part 0, or multiplies it with what makes up for those that are dropped. The same seed and part
+/// drop the same values.
+pub(crate) fn drop_values<E: Element>(part: Vec<&mut [E]>, rate: f64, seed: u64, number: usize) {
+    let mut random = SmallRng::seed_from_u64(seed ^ number as u64);
     // Of 2^32 random numbers, so many drop: the rate is right to 1e-9.
     let (below, scale) = ((rate * 4_294_967_296.0) as u64, E::of(1.0 / (1.0 - rate)));
-    for pair in values.chunks_mut(2) {
+    for pair in part.into_iter().flat_map(|values| values.chunks_mut(2)) {
         let bits = random.next_u64();
         for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
             // Chosen, not multiplied by 0: what is dropped may be infinite.

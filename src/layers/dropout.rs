@@ -14,7 +14,7 @@ use crate::{
 ///
 /// [`forward`](crate::layer::Forward::forward) is always the identity;
 /// [`forward_mut`](crate::layer::Forward::forward_mut), the training pass that `fit` takes, drops. There is no
-/// flag to forget. The paper is [Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html);
+/// flag to forget. What is dropped of a masked sequence does not depend on its padding, where nothing is. The paper is [Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html);
 /// Keras: [`Dropout`](https://keras.io/api/layers/regularization_layers/dropout/).
 ///
 /// # Shapes
@@ -53,7 +53,8 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
-        In::map(x, |x| D::dropout(x, PERCENT as f64 / 100.0))
+        let mask = In::mask::<E, D, T>(&x).cloned();
+        In::map(x, |x| D::dropout(x, mask.as_ref(), PERCENT as f64 / 100.0))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::{
     signal::{Mask, Masked, Signal, Steps},
 };
 
-/// Makes a mask for a sequence of features: a step all of whose features equal `value` is padding.
+/// Makes a mask for a sequence of features: a step all of whose features equal `value` is padding. If `value` is NaN,
+/// that is a step all of whose features are NaN (Keras masks none then, as NaN equals nothing).
 ///
 /// The features of masked steps are set to 0, as in Keras. The default value is 0.
 ///
@@ -51,14 +52,14 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         let shape = *x.shape();
         elements_of(&x)?;
         let [batch, length, features] = shape.concrete();
-        let Some(padding) = E::checked(self.value).filter(|v| !v.is_nan()) else {
-            // NaN equals nothing, not even itself.
-            let expected = "it must be a number within the range of the model's elements";
+        let Some(padding) = E::checked(self.value) else {
+            let expected = "it must be within the range of the model's elements";
             return Err(Error::invalid("mask_value", self.value, expected));
         };
+        let is_padding = |&v: &E| v == padding || v.is_nan() && padding.is_nan();
         let keep: Vec<bool> = match features {
             0 => vec![false; batch * length],
-            n => numbers(&x).chunks(n).map(|step| step.iter().any(|&v| v != padding)).collect(),
+            n => numbers(&x).chunks(n).map(|step| !step.iter().all(is_padding)).collect(),
         };
         let mask = Mask::from_bools(keep.clone(), batch, length)?;
         if elements_of(&shape)? == 0 {

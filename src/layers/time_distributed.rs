@@ -1,12 +1,13 @@
 use dfdx::{
-    shapes::{Dim, HasShape},
-    tensor::{Tape, Tensor},
+    prelude::{GatherTo, TryConcatAlong},
+    shapes::{Axis, Dim, HasShape, Shape},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape},
     config::{AnySignal, Configured, Fields},
-    error::Error,
+    error::{Error, OrDevice},
     layer::Layer,
     model::Infer,
     parameters::{Build, Parameters, Visitor},
@@ -15,7 +16,12 @@ use crate::{
 
 /// Applies a layer to each time step of a sequence by itself. A mask passes through.
 ///
-/// To the steps of the padding it is applied too, as in Keras; but what is NaN or infinite there counts as 0.
+/// To the steps of the padding it is applied too, as in Keras; but what is NaN, infinite or huge there counts as 0.
+///
+/// In the training pass, a layer with statistics, which are parameters that are not trained, such as
+/// [`BatchNorm`](crate::layers::BatchNorm), is applied to the time steps one after the other, as in Keras. Under a
+/// mask (where Keras 3.15 has an error) it is applied to all real steps at once, and by its inference pass to the
+/// padding, which so has no part in the statistics.
 ///
 /// Keras: [`TimeDistributed`](https://keras.io/api/layers/recurrent_layers/time_distributed/).
 ///
@@ -41,7 +47,7 @@ pub struct TimeDistributed<L> {
 impl<In, Inner, E, D> Layer<In, E, D> for TimeDistributed<Inner>
 where
     In: EachStep,
-    Inner: Layer<In::Step, E, D, Out: UnfoldSteps<In::Batch, In::Length>>,
+    Inner: Layer<In::Step, E, D, Out: UnfoldSteps<In::Batch, In::Length>> + Parameters<E, D>,
     E: Element,
     D: Backend<E>,
 {
@@ -61,8 +67,19 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, batch, length, mask) = split::<In, E, D, T>(x)?;
-        let y = self.layer.call_mut(In::Step::from_tensor(x))?;
-        In::join(unfold(batch, length, Inner::Out::into_tensor(y))?, mask)
+        let parts = if Inner::PARAMS == Inner::TRAINABLE || x.shape().num_elements() == 0 {
+            Vec::new()
+        } else {
+            parts(batch.size(), length.size(), mask.as_ref())
+        };
+        let y = match parts.as_slice() {
+            [] | [(_, true)] => {
+                Inner::Out::into_tensor(self.layer.call_mut(In::Step::from_tensor(x))?)
+            }
+            [(_, false)] => Inner::Out::into_tensor(self.layer.call(In::Step::from_tensor(x))?),
+            parts => apart::<In::Step, _, E, D, T>(&mut self.layer, x, parts)?,
+        };
+        In::join(unfold(batch, length, y)?, mask)
     }
 }
 
@@ -71,8 +88,105 @@ fn split<In: EachStep, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: In::Data<E, D, T>,
 ) -> Result<(Tensor<In::Step, E, D, T>, In::Batch, In::Length, Option<Mask>), Error> {
     let (x, batch, length, mask) = In::split(x)?;
-    let x = D::finite_padding(x, mask.as_ref())?;
+    let x = D::bounded_padding(x, mask.as_ref())?;
     Ok((x, batch, length, mask))
+}
+
+/// Steps that a layer is applied to at once, and whether by its training pass.
+type Part = (Vec<usize>, bool);
+
+/// All steps of a batch, as a layer with statistics is to see them.
+fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
+    let parts: Vec<Part> = match mask {
+        None => {
+            let at = |time| (0..batch).map(move |row| row * length + time);
+            (0..length).map(|time| (at(time).collect(), true)).collect()
+        }
+        Some(mask) => {
+            let keep = mask.as_slice();
+            let (real, padding) = (0..keep.len()).partition(|&step| keep[step]);
+            vec![(real, true), (padding, false)]
+        }
+    };
+    parts.into_iter().filter(|(steps, _)| !steps.is_empty()).collect()
+}
+
+/// Applies a layer to parts of a batch. Each of its rows is in one part, and there is a row.
+fn apart<S, Inner, E, D, T>(
+    layer: &mut Inner,
+    x: Tensor<S, E, D, T>,
+    parts: &[Part],
+) -> Result<Tensor<Inner::Out, E, D, T>, Error>
+where
+    S: Plain,
+    Inner: Layer<S, E, D, Out: Plain>,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let (x, mut tape) = x.split_tape();
+    let (mut results, mut shape) = (Vec::new(), None);
+    for (steps, training) in parts {
+        let part = S::from_tensor(select(x.clone().put_tape(tape), steps)?);
+        let y = if *training { layer.call_mut(part)? } else { layer.call(part)? };
+        let y = Inner::Out::into_tensor(y);
+        shape = Some(*y.shape());
+        let (y, after) = rows(y)?.split_tape();
+        results.push(y);
+        tape = after;
+    }
+    // Two by two, so that no row is copied more often than it must be.
+    while results.len() > 1 {
+        let mut pairs = Vec::with_capacity(results.len().div_ceil(2));
+        let mut rest = results.into_iter();
+        while let Some(a) = rest.next() {
+            let Some(b) = rest.next() else {
+                pairs.push(a);
+                break;
+            };
+            let both = (a.put_tape(tape), b.retaped::<T>()).try_concat_along(Axis::<0>);
+            let (both, after) = both.or_device()?.split_tape();
+            pairs.push(both);
+            tape = after;
+        }
+        results = pairs;
+    }
+    let (Some(y), Some(shape)) = (results.pop(), shape) else {
+        return Err(Error::Empty("the sequence"));
+    };
+    let mut places = vec![0; y.shape().0];
+    let steps = parts.iter().flat_map(|(steps, _)| steps);
+    steps.enumerate().for_each(|(place, &step)| places[step] = place);
+    let mut sizes = shape.concrete();
+    sizes[0] = places.len();
+    let y = select(y.put_tape(tape), &places)?;
+    y.into_shape(&with_sizes::<Inner::Out>(sizes)?)
+}
+
+/// As rows of values.
+fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (sizes, values) = (x.shape().concrete(), x.shape().num_elements());
+    let rows = sizes.into_iter().next().unwrap_or(1);
+    x.into_shape(&(rows, values / rows.max(1)))
+}
+
+/// Some of the rows.
+fn select<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    at: &[usize],
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let mut sizes = x.shape().concrete();
+    sizes[0] = at.len();
+    let places = x.device().try_tensor_from_vec(at.to_vec(), (at.len(),)).or_device()?;
+    let selected: Tensor<(usize, usize), E, D, T> = rows(x)?.try_gather(places).or_device()?;
+    selected.into_shape(&with_sizes::<S>(sizes)?)
+}
+
+fn with_sizes<S: Shape>(sizes: S::Concrete) -> Result<S, Error> {
+    S::from_concrete(&sizes)
+        .ok_or_else(|| Error::mismatch("the sizes of a step", "those of its type", sizes))
 }
 
 type Unfolded<O, In> =

@@ -50,6 +50,8 @@ pub trait MaskTransparent: Signal {
 
     /// Changes the numbers; the mask, if there is one, stays.
     ///
+    /// In the padding, `f` finds 0 for what is NaN, infinite or so large that to compute with it could overflow.
+    ///
     /// # Errors
     /// Those of `f`.
     fn map<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -84,6 +86,7 @@ impl<S: Sequence> MaskTransparent for Masked<S> {
         f: impl FnOnce(Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
         let (values, mask) = x.into_parts();
+        let values = D::bounded_padding(values, Some(&mask))?;
         Masked::new(f(values)?, mask)
     }
 

@@ -10,3 +10,4 @@ mod nan;
 mod padding;
 mod settings;
 mod shapes;
+mod targets;

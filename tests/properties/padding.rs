@@ -1,198 +1,389 @@
-//! Targets, labels and weights in the padding do not matter, whatever they are.
+//! Padding of any content and amount, wherever it stands, changes no loss, gradient, statistic or weight.
 
 use dfdx::{
-    prelude::Backward,
-    tensor::{NoneTape, OwnedTape, PutTape, TensorFromVec},
+    shapes::{Rank0, Shape},
+    tensor::{Gradients, OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
-    Backend, Cpu, Dense, Element, Embedding, Error, Ids, Lstm, Mask, MaskZero, Masked, Sequences,
-    Softmax, Tensor, TimeDistributed,
+    Add, Average, Backend, Batch, BatchNorm, Concatenate, Cpu, Dense, Dropout, Element, Embedding,
+    Error, GlobalAveragePooling1d, Ids, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked,
+    Masking, Maximum, Minimum, Multiply, Relu, Sequences, Sigmoid, Softmax, Subtract, Tanh, Tensor,
+    TimeDistributed,
     data::InMemory,
-    loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
-        SparseCategoricalCrossentropy,
-    },
-    metric::{
-        self, BinaryAccuracy, CategoricalAccuracy, MeanLoss, Metric, SparseCategoricalAccuracy,
-    },
+    loss::{MeanSquaredError, SparseCategoricalCrossentropy},
     model,
+    model::Sequential,
     optim::Sgd,
+    parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    reduce::{Mean, PerSample, PerStep, Unweighted},
     shape::Const,
-    signal::Signal,
     train::{Fit, Trainer},
 };
 
+type Tape<E> = OwnedTape<E, Cpu>;
 type Steps = (usize, usize, Const<3>);
-type Labels = Ids<(usize, usize)>;
+type Traced<E> = Masked<Tensor<Steps, E, Cpu, Tape<E>>>;
 
-const ROWS: usize = 4;
-const LENGTH: usize = 3;
+/// The real steps of each row.
+const LENGTHS: [usize; 4] = [3, 1, 2, 0];
+const LONGEST: usize = 3;
 
-/// Rows: all real, right padding, a gap, nothing real.
-fn mask() -> Mask {
-    let rows = ["###", "#..", "#.#", "..."].concat();
-    let keep: Vec<bool> = rows.chars().map(|c| c == '#').collect();
-    Mask::from_bools(keep, ROWS, LENGTH).unwrap()
+/// Where the padding stands.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Right,
+    Left,
+    Between,
 }
 
-/// Values that are `padding` where nothing is real.
-fn with_padding<V: Copy>(each: usize, real: impl Fn(usize) -> V, padding: V) -> Vec<V> {
-    let mask = mask();
-    let keep = |i: usize| mask.as_slice()[i / each];
-    (0..ROWS * LENGTH * each).map(|i| if keep(i) { real(i) } else { padding }).collect()
+/// The steps of a row: real ones by their number, padding as `None`.
+fn places(row: usize, more: usize, side: Side) -> Vec<Option<usize>> {
+    let (real, padding) = (LENGTHS[row], LONGEST + more - LENGTHS[row]);
+    let (mut real, mut rest): (Vec<_>, Vec<_>) =
+        ((0..real).map(Some).collect(), vec![None; padding]);
+    let mut places = Vec::new();
+    match side {
+        Side::Right => places.append(&mut real),
+        Side::Left => places.append(&mut rest),
+        Side::Between => real.drain(..).for_each(|step| {
+            places.extend(rest.pop());
+            places.push(step);
+        }),
+    }
+    places.extend(real);
+    places.extend(rest);
+    places
 }
 
-fn prediction<E: Element>() -> Tensor<Steps, E, Cpu>
+/// A padded batch: which steps are real, and its values.
+struct Padded<E: Element>
 where
     Cpu: Backend<E>,
 {
-    let share = |i: usize| E::of(((i * 7919 + 13) % 97) as f64 / 200.0 + 0.1);
-    let values = (0..ROWS * LENGTH * 3).map(share).collect();
-    Cpu::default().tensor_from_vec(values, (ROWS, LENGTH, Const))
+    places: Vec<Option<usize>>,
+    mask: Mask,
+    x: Tensor<Steps, E, Cpu>,
 }
 
-/// The loss, its gradient and the metric of a target.
-fn measure<Y, E, L>(
-    loss: L,
-    metric: &dyn Metric<Masked<Steps>, Y, E>,
-    target: Target<Y, E>,
+fn padded<E: Element>(content: E, more: usize, side: Side) -> Padded<E>
+where
+    Cpu: Backend<E>,
+{
+    let rows = LENGTHS.len();
+    let places: Vec<_> = (0..rows)
+        .flat_map(|row| places(row, more, side).into_iter().map(move |at| at.map(|at| (row, at))))
+        .collect();
+    let value = |(row, step): (usize, usize), i: usize| {
+        E::of(((row * 31 + step * 17 + i * 7) % 23) as f64 / 11.0 - 0.9)
+    };
+    let values = places.iter().flat_map(|&at| (0..3).map(move |i| (at, i)));
+    let values = values.map(|(at, i)| at.map_or(content, |at| value(at, i))).collect();
+    let keep: Vec<bool> = places.iter().map(Option::is_some).collect();
+    let length = LONGEST + more;
+    Padded {
+        mask: Mask::from_bools(keep, rows, length).unwrap(),
+        places: places.into_iter().map(|at| at.map(|(row, step)| row * LONGEST + step)).collect(),
+        x: Cpu::seed_from_u64(9).tensor_from_vec(values, (rows, length, Const)),
+    }
+}
+
+/// The parameters and their gradients.
+struct Values<'a, E: Element>(&'a mut Gradients<E, Cpu>, Vec<f64>)
+where
+    Cpu: Backend<E>;
+
+impl<E: Element> Visitor<E, Cpu> for Values<'_, E>
+where
+    Cpu: Backend<E>,
+{
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+        self.0.try_alloc_for(&*parameter.tensor).unwrap();
+        self.1.extend(self.0.get(&*parameter.tensor).as_vec().into_iter().map(Element::as_f64));
+        self.1.extend(parameter.tensor.as_vec().into_iter().map(Element::as_f64));
+        Ok(())
+    }
+}
+
+/// The loss, the gradient of the input at the real steps, the parameters and their gradients.
+fn learn<E, M>(
+    content: E,
+    more: usize,
+    side: Side,
+    pass: impl Fn(&mut M, Traced<E>) -> Tensor<Rank0, E, Cpu, Tape<E>>,
 ) -> Vec<f64>
 where
-    Y: Signal,
     E: Element,
     Cpu: Backend<E>,
-    L: Loss<Masked<Steps>, Y, E, Cpu> + Copy,
+    M: Build<E, Cpu> + Parameters<E, Cpu>,
 {
-    let x = prediction::<E>();
-    let traced = Masked::new(x.clone().put_tape(OwnedTape::default()), mask()).unwrap();
-    let value = loss.mean(traced, &target, &Unweighted).unwrap();
-    let mut all = vec![value.as_vec()[0].as_f64()];
-    let gradients = value.backward();
-    all.extend(gradients.get(&x).as_vec().into_iter().map(Element::as_f64));
-    let plain = || Masked::new(x.clone(), mask()).unwrap();
-    let weights = PerStep::new(with_padding(1, |i| i as f32, f32::NAN), LENGTH).unwrap();
-    all.push(loss.mean(plain(), &target, &weights).unwrap().as_vec()[0].as_f64());
-    for metric in [metric, &MeanLoss(loss)] {
-        let mut mean = Mean::default();
-        metric::update(&mut mean, metric, plain(), &target, &Unweighted).unwrap();
-        all.push(mean.get());
-        metric::update(&mut mean, metric, plain(), &target, &weights).unwrap();
-        all.push(mean.get());
+    let Padded { places, mask, x } = padded(content, more, side);
+    let mut model = M::build(&Cpu::seed_from_u64(5)).unwrap();
+    let loss = pass(&mut model, Masked::new(x.clone().put_tape(Tape::default()), mask).unwrap());
+    let mut learnt = vec![loss.as_vec()[0].as_f64()];
+    let mut gradients = loss.backward();
+    gradients.try_alloc_for(&x).unwrap();
+    let of_input = gradients.get(&x).as_vec();
+    let mut of_steps = vec![vec![E::zero(); 3]; LENGTHS.len() * LONGEST];
+    for (step, place) in of_input.chunks(3).zip(places) {
+        match place {
+            Some(place) => of_steps[place] = step.to_vec(),
+            None => assert!(step.iter().all(|&g| g == E::zero()), "the padding learns: {step:?}"),
+        }
     }
-    assert!(all.iter().all(|x| x.is_finite()), "{all:?}");
-    all
+    learnt.extend(of_steps.into_iter().flatten().map(Element::as_f64));
+    let mut values = Values(&mut gradients, Vec::new());
+    model.visit(&mut values).unwrap();
+    learnt.extend(values.1);
+    learnt
 }
 
-type Target<Y, E> = <Y as Signal>::Data<E, Cpu, NoneTape>;
-
-fn of_numbers<E: Element, L>(loss: L, metric: &dyn Metric<Masked<Steps>, Steps, E>)
-where
-    Cpu: Backend<E>,
-    L: Loss<Masked<Steps>, Steps, E, Cpu> + Copy,
-{
-    let target = |padding: f64| {
-        let values = with_padding(3, |i| E::of(f64::from(u8::from(i % 4 == 1))), E::of(padding));
-        Cpu::default().tensor_from_vec(values, (ROWS, LENGTH, Const))
-    };
-    let clean = measure::<Steps, E, _>(loss, metric, target(0.0));
-    for padding in [1.0, -7.0, 1e38, f64::INFINITY, f64::NAN] {
-        assert_eq!(measure::<Steps, E, _>(loss, metric, target(padding)), clean, "{padding}");
-    }
+fn target<const F: usize, E: Element>(rows: usize, length: usize) -> Vec<E> {
+    vec![E::of(0.4); rows * length * F]
 }
 
-fn of_labels<E: Element>()
+fn of_sequence<const F: usize, E: Element>(
+    y: Masked<Tensor<(usize, usize, Const<F>), E, Cpu, Tape<E>>>,
+) -> Tensor<Rank0, E, Cpu, Tape<E>>
 where
     Cpu: Backend<E>,
 {
-    let target = |padding| {
-        let labels = with_padding(1, |i| i % 3, padding);
-        Cpu::default().tensor_from_vec(labels, (ROWS, LENGTH))
-    };
-    for loss in
-        [SparseCategoricalCrossentropy::default(), SparseCategoricalCrossentropy::from_logits()]
-    {
-        let clean = measure::<Labels, E, _>(loss, &SparseCategoricalAccuracy, target(0));
-        for padding in [2, 3, 255, usize::MAX] {
-            let found = measure::<Labels, E, _>(loss, &SparseCategoricalAccuracy, target(padding));
-            assert_eq!(found, clean, "{padding}");
+    let (rows, length) = (y.mask().batch(), y.mask().length());
+    let target =
+        Cpu::default().tensor_from_vec(target::<F, E>(rows, length), (rows, length, Const));
+    MeanSquaredError.compute(y, target).unwrap()
+}
+
+fn of_vectors<const F: usize, E: Element>(
+    y: Tensor<(usize, Const<F>), E, Cpu, Tape<E>>,
+) -> Tensor<Rank0, E, Cpu, Tape<E>>
+where
+    Cpu: Backend<E>,
+{
+    let target = Cpu::default().tensor_from_vec(target::<F, E>(LENGTHS.len(), 1), (4, Const));
+    MeanSquaredError.compute(y, target).unwrap()
+}
+
+fn check<E, M>(pass: impl Fn(&mut M, Traced<E>) -> Tensor<Rank0, E, Cpu, Tape<E>>)
+where
+    E: Element,
+    Cpu: Backend<E>,
+    M: Build<E, Cpu> + Parameters<E, Cpu>,
+{
+    let expected = learn::<E, M>(E::zero(), 0, Side::Right, &pass);
+    assert!(expected.iter().all(|v| v.is_finite()), "{expected:?}");
+    let contents = [
+        E::zero(),
+        E::of(-1.5),
+        E::nan(),
+        E::infinity(),
+        E::neg_infinity(),
+        E::of(1e15),
+        E::of(1e20),
+        E::of(1e30),
+        E::of(-1e38),
+        E::max_value(),
+        E::min_value(),
+    ];
+    for content in contents {
+        for more in [0, 1, 7] {
+            for side in [Side::Right, Side::Left, Side::Between] {
+                let found = learn::<E, M>(content, more, side, &pass);
+                assert_eq!(found.len(), expected.len());
+                for (i, (a, b)) in expected.iter().zip(&found).enumerate() {
+                    let close = (a - b).abs() <= 2e-6 * (1.0 + a.abs());
+                    assert!(close, "{content} {more} {side:?}: value {i} is {b}, not {a}");
+                }
+            }
         }
     }
 }
 
-fn all<E: Element>()
-where
-    Cpu: Backend<E>,
-{
-    of_numbers::<E, _>(MeanSquaredError, &BinaryAccuracy::default());
-    of_numbers::<E, _>(MeanAbsoluteError, &BinaryAccuracy::default());
-    of_numbers::<E, _>(BinaryCrossentropy::default(), &BinaryAccuracy::default());
-    of_numbers::<E, _>(BinaryCrossentropy::from_logits(), &BinaryAccuracy::default());
-    of_numbers::<E, _>(CategoricalCrossentropy::default(), &CategoricalAccuracy);
-    of_numbers::<E, _>(CategoricalCrossentropy::from_logits(), &CategoricalAccuracy);
-    of_labels::<E>();
-}
-
-#[test]
-fn targets_single() {
-    all::<f32>();
-}
-
-#[test]
-fn targets_double() {
-    all::<f64>();
-}
-
-/// At a real step a label without a class is an error, under a weight of 0 too.
-#[test]
-fn labels_at_real_steps() {
-    let mut labels = with_padding(1, |i| i % 3, usize::MAX);
-    labels[3] = 255;
-    let labels = Cpu::default().tensor_from_vec(labels, (ROWS, LENGTH));
-    let x = || Masked::new(prediction::<f32>(), mask()).unwrap();
-    let loss = SparseCategoricalCrossentropy::default();
-    let error = Error::LabelOutOfRange { label: 255, classes: 3, position: 3 };
-    assert_eq!(loss.compute(x(), labels.clone()).unwrap_err(), error);
-    let weights = PerSample(vec![1.0, 0.0, 1.0, 1.0]);
-    assert_eq!(loss.compute_weighted(x(), labels, &weights).unwrap_err(), error);
-}
-
-/// A weight that is no number is an error at a real step only.
-#[test]
-fn weights_at_real_steps() {
-    let target = Cpu::default().tensor_from_vec(vec![0.0_f32; 36], (ROWS, LENGTH, Const));
-    let x = || Masked::new(prediction::<f32>(), mask()).unwrap();
-    let weights = PerSample(vec![1.0, 1.0, 1.0, f32::NAN]);
-    MeanSquaredError.compute_weighted(x(), target.clone(), &weights).unwrap();
-    let weights = PerSample(vec![1.0, f32::INFINITY, 1.0, 1.0]);
-    let error = MeanSquaredError.compute_weighted(x(), target, &weights).unwrap_err();
-    assert_eq!(error.to_string(), "the weight of position 3 is inf, which is not finite");
-}
-
-#[model(input = Ids<(kerata::Batch, 3)>, output = Masked<(kerata::Batch, 3, 4)>)]
-struct Tagger {
-    embed: Embedding<5, 3, MaskZero>,
-    lstm: Lstm<_, 4, Sequences>,
-    head: TimeDistributed<Dense<4, 4, Softmax>>,
-}
-
-#[test]
-fn training_on_labels_with_padding() -> Result<(), Error> {
-    let train = |padding: usize| {
-        let labels = vec![[1, 3, padding], [2, padding, padding], [0, 1, 2]];
-        let data = InMemory::new(vec![[1_usize, 2, 0], [4, 0, 0], [3, 1, 2]], labels)?;
-        let model = Tagger::build(&Cpu::seed_from_u64(3))?;
-        let loss = SparseCategoricalCrossentropy::default();
-        let trainer = Trainer::new(model, loss, Sgd::new(0.5))?;
-        let mut trainer = trainer.metric(SparseCategoricalAccuracy).weighted_metric(MeanLoss(loss));
-        let history = trainer.fit(&data, &Fit { progress: false, ..Fit::epochs(4) })?;
-        let measured = trainer.evaluate(&data, 2)?;
-        Ok::<_, Error>((history, measured, trainer.model.head.layer.kernel.as_vec()))
+macro_rules! layers {
+    ($($name:ident: $layer:ty => $against:ident;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                fn each<E: Element>()
+                where
+                    Cpu: Backend<E>,
+                {
+                    check::<E, $layer>(|layer, x| $against((*layer).forward(x).unwrap()));
+                    check::<E, $layer>(|layer, x| $against((*layer).forward_mut(x).unwrap()));
+                }
+                each::<f32>();
+                each::<f64>();
+            }
+        )*
     };
-    let clean = train(0)?;
-    for padding in [3, 4, 255, usize::MAX] {
-        assert_eq!(train(padding)?, clean, "{padding}");
+}
+layers! {
+    lstm_sequences: Lstm<3, 2, Sequences, E> => of_sequence;
+    lstm_last: Lstm<3, 2, kerata::LastState, E> => of_vectors;
+    average: (GlobalAveragePooling1d, Dense<3, 2, Linear, E>) => of_vectors;
+    linear: Linear => of_sequence;
+    relu: Relu => of_sequence;
+    tanh: Tanh => of_sequence;
+    sigmoid: Sigmoid => of_sequence;
+    softmax: Softmax => of_sequence;
+    dropout: Dropout<50> => of_sequence;
+    layer_norm: LayerNorm<3, E> => of_sequence;
+    batch_norm: BatchNorm<3, E> => of_sequence;
+    dense_softmax: TimeDistributed<Dense<3, 4, Softmax, E>> => of_sequence;
+    dense_tanh: TimeDistributed<Dense<3, 4, Tanh, E>> => of_sequence;
+    dense_then_softmax: (TimeDistributed<Dense<3, 4, Relu, E>>, Softmax) => of_sequence;
+    each_layer_norm: TimeDistributed<LayerNorm<3, E>> => of_sequence;
+    each_batch_norm: TimeDistributed<BatchNorm<3, E>> => of_sequence;
+    each_chain: TimeDistributed<(Dense<3, 4, Linear, E>, BatchNorm<4, E>, Tanh)> => of_sequence;
+    chain: (LayerNorm<3, E>, TimeDistributed<Dense<3, 3, Softmax, E>>, BatchNorm<3, E>,
+        Dropout<30>, Lstm<3, 3, Sequences, E>, Softmax, Lstm<3, 2, kerata::LastState, E>)
+        => of_vectors;
+}
+
+/// Every merge, of the input and of what layers make of it.
+#[model(input = Masked<(Batch, Length, 3)>, output = Masked<(Batch, Length, 2)>)]
+struct Merged {
+    norm: LayerNorm<_>,
+    #[from(norm, input)]
+    add: Add,
+    #[from(add, input)]
+    multiply: Multiply,
+    #[from(multiply, norm)]
+    subtract: Subtract,
+    #[from(subtract, input)]
+    maximum: Maximum,
+    #[from(maximum, add)]
+    minimum: Minimum,
+    #[from(minimum, input)]
+    average: Average,
+    #[from(average, input)]
+    both: Concatenate<_>,
+    soft: Softmax,
+    head: TimeDistributed<Dense<_, 2>>,
+}
+
+#[test]
+fn merges() {
+    check::<f32, Merged>(|model, x| of_sequence((*model).forward(x).unwrap()));
+    check::<f32, Merged>(|model, x| of_sequence((*model).forward_mut(x).unwrap()));
+}
+
+/// The row of the padding in a table of embeddings may hold anything, and learns nothing.
+#[test]
+fn embedding() {
+    type Model = (
+        Embedding<6, 3, MaskZero>,
+        Softmax,
+        LayerNorm<3>,
+        TimeDistributed<BatchNorm<3>>,
+        TimeDistributed<Dense<3, 2, Tanh>>,
+    );
+    let learn = |content: f32, more: usize| {
+        let mut model = Model::build(&Cpu::seed_from_u64(5)).unwrap();
+        (0..3).for_each(|i| model.0.embeddings[[0, i]] = content);
+        let rows = [vec![3, 1, 5], vec![2], vec![4, 4]];
+        let padded = rows.iter().flat_map(|row| {
+            row.iter().copied().chain(std::iter::repeat_n(0, 3 + more - row.len()))
+        });
+        let ids = Cpu::default().tensor_from_vec(padded.collect(), (3, 3 + more));
+        let loss = of_sequence(model.forward_mut(ids.put_tape(OwnedTape::default())).unwrap());
+        let mut learnt = vec![f64::from(loss.array())];
+        let mut gradients = loss.backward();
+        let table = gradients.get(&model.0.embeddings).as_vec();
+        assert_eq!(table[..3], [0.0; 3]);
+        (0..3).for_each(|i| model.0.embeddings[[0, i]] = 0.0);
+        let mut values = Values(&mut gradients, Vec::new());
+        model.visit(&mut values).unwrap();
+        learnt.extend(values.1);
+        learnt
+    };
+    let expected = learn(0.0, 0);
+    for content in [0.0, f32::NAN, f32::INFINITY, 1e20, 1e38, f32::MAX, f32::MIN] {
+        for more in [0, 1, 7] {
+            for (a, b) in expected.iter().zip(learn(content, more)) {
+                assert!((a - b).abs() < 2e-6 * (1.0 + a.abs()), "{content} {more}: {b}, not {a}");
+            }
+        }
     }
-    Ok(())
+}
+
+/// Whole training, with every layer that looks at a batch or is random.
+#[test]
+fn training() {
+    type Model<const L: usize> = Sequential<
+        Ids<(Batch, Const<L>)>,
+        (
+            Embedding<9, 4, MaskZero>,
+            TimeDistributed<(BatchNorm<4>, Dense<4, 5>, Relu)>,
+            Dropout<40>,
+            BatchNorm<5>,
+            Lstm<5, 4>,
+            Dense<4, 3, Softmax>,
+        ),
+    >;
+    fn train<const L: usize>() -> (Vec<f64>, f64) {
+        let model = Model::<L>::build(&Cpu::seed_from_u64(5)).unwrap();
+        let loss = SparseCategoricalCrossentropy::default();
+        let mut trainer = Trainer::new(model, loss, Sgd::new(0.3)).unwrap();
+        let row =
+            |i: usize| std::array::from_fn(|j| if j < 1 + i % 4 { 1 + (i * 5 + j) % 8 } else { 0 });
+        let rows: Vec<[usize; L]> = (0..24).map(row).collect();
+        let data = InMemory::new(rows, (0..24).map(|i| i % 3).collect::<Vec<usize>>()).unwrap();
+        let fit = Fit { progress: false, batch_size: 8, ..Fit::epochs(2) };
+        let history = trainer.fit(&data, &fit).unwrap();
+        let mut values = Values(&mut Gradients::leaky(), Vec::new());
+        trainer.model.visit(&mut values).unwrap();
+        (values.1, history.last("loss").unwrap())
+    }
+    let (expected, loss) = train::<4>();
+    for (found, other) in [train::<5>(), train::<11>()] {
+        assert!((loss - other).abs() < 1e-5, "{loss} {other}");
+        for (a, b) in expected.iter().zip(found) {
+            assert!((a - b).abs() < 1e-4, "{b}, not {a}");
+        }
+    }
+}
+
+/// Steps of nothing but NaN are padding, where that is the value of padding.
+#[test]
+fn masking_nan() {
+    let x = [[[1.0, f32::NAN], [f32::NAN, f32::NAN], [2.0, 3.0]]];
+    let masking = Masking { value: f64::NAN };
+    let (values, mask) = masking.forward(Cpu::default().tensor(x)).unwrap().into_parts();
+    assert_eq!(mask.row(0), [true, false, true]);
+    assert_eq!(values.array()[0][1], [0.0, 0.0]);
+    assert!(values.array()[0][0][1].is_nan());
+    let zero = Masking::default().forward(Cpu::default().tensor(x)).unwrap();
+    assert_eq!(zero.mask().count(), 3);
+}
+
+/// The statistics of a batch norm at each step: those of the masked sequence, or Keras's without a mask.
+#[test]
+fn statistics_of_each_step() {
+    type Masking1 = (Masking, TimeDistributed<BatchNorm<1>>);
+    let dev = Cpu::default();
+    let statistics = |values: Vec<f32>, length: usize| {
+        let mut model = Masking1::build(&dev).unwrap();
+        model.1.layer.momentum = 0.0;
+        model.forward_mut(dev.tensor_from_vec(values, (2, length, Const::<1>))).unwrap();
+        (model.1.layer.moving_mean.array(), model.1.layer.moving_variance.array())
+    };
+    assert_eq!(statistics(vec![1.0, 2.0, 3.0, 6.0], 2), ([3.0], [3.5]));
+    assert_eq!(statistics(vec![1.0, 2.0, 0.0, 0.0, 3.0, 6.0, 0.0, 0.0], 4), ([3.0], [3.5]));
+    // No step is real.
+    assert_eq!(statistics(vec![0.0; 4], 2), ([0.0], [1.0]));
+
+    // Keras 3.15.1, with a length that is known and with one that is not.
+    let x = [1.0_f32, 2.0, 3.0, 3.0, 6.0, 9.0];
+    let mut norm = TimeDistributed::<BatchNorm<1>>::build(&dev).unwrap();
+    norm.layer.momentum = 0.5;
+    let y = norm.forward_mut(dev.tensor_from_vec(x.to_vec(), (2, 3, Const::<1>))).unwrap().as_vec();
+    let keras =
+        [-0.999_500_3, -0.999_875_07, -0.999_944_45, 0.999_500_4, 0.999_875_07, 0.999_944_45];
+    y.iter().zip(keras).for_each(|(a, b): (&f32, f32)| assert!((a - b).abs() < 1e-5, "{y:?}"));
+    assert_eq!(norm.layer.moving_mean.array(), [4.25]);
+    assert_eq!(norm.layer.moving_variance.array(), [5.75]);
+    // Its inference pass is that of the batch norm.
+    let again = norm.forward(dev.tensor_from_vec(x.to_vec(), (2, 3, Const::<1>))).unwrap();
+    let direct = norm.layer.forward(dev.tensor_from_vec(x.to_vec(), (2, 3, Const::<1>))).unwrap();
+    assert_eq!(again.as_vec(), direct.as_vec());
 }

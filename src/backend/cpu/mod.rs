@@ -166,9 +166,10 @@ impl Backend<f32> for Cpu {
 
     fn dropout<S: Shape, T: Tape<f32, Self>>(
         x: Tensor<S, f32, Self, T>,
+        mask: Option<&Mask>,
         rate: f64,
     ) -> Result<Tensor<S, f32, Self, T>, Error> {
-        if *REFERENCE { reference::dropout(x, rate) } else { ops::dropout(x, rate) }
+        if *REFERENCE { reference::dropout(x, mask, rate) } else { ops::dropout(x, mask, rate) }
     }
 
     fn sparse_crossentropy<T: Tape<f32, Self>>(
@@ -183,11 +184,11 @@ impl Backend<f32> for Cpu {
         }
     }
 
-    fn finite_padding<S: Shape, T: Tape<f32, Self>>(
+    fn bounded_padding<S: Shape, T: Tape<f32, Self>>(
         x: Tensor<S, f32, Self, T>,
         mask: Option<&Mask>,
     ) -> Result<Tensor<S, f32, Self, T>, Error> {
-        if *REFERENCE { reference::finite_padding(x, mask) } else { ops::finite_padding(x, mask) }
+        if *REFERENCE { reference::bounded_padding(x, mask) } else { ops::bounded_padding(x, mask) }
     }
 
     fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Self>>(

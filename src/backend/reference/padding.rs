@@ -4,12 +4,12 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, numbers},
+    backend::{Backend, Element, keep_rows, largest_padding, numbers},
     error::Error,
     signal::Mask,
 };
 
-pub(crate) fn finite_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+pub(crate) fn bounded_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     mask: Option<&Mask>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
@@ -19,7 +19,9 @@ pub(crate) fn finite_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>
         return Ok(x);
     }
     let steps = numbers.chunks_exact(numbers.len() / mask.as_slice().len()).zip(mask.as_slice());
+    let most = largest_padding::<E>();
+    // NaN is not at most anything.
     let keep: Vec<bool> =
-        steps.flat_map(|(step, &real)| step.iter().map(move |x| real || x.is_finite())).collect();
+        steps.flat_map(|(step, &real)| step.iter().map(move |x| real || x.abs() <= most)).collect();
     keep_rows(x, &keep, E::zero())
 }

@@ -10,10 +10,11 @@ use dfdx::{
 use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
-        Backend, DROPOUT_CHUNK, Element, Finish, IntoShape, drop_values, memory::elements_of,
+        Backend, Element, Finish, IntoShape, drop_values, dropout_parts, memory::elements_of,
         numbers, random_u64, zeros_after,
     },
     error::{Error, OrDevice},
+    signal::Mask,
 };
 
 pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -130,14 +131,15 @@ pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 
 pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
+    mask: Option<&Mask>,
     rate: f64,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let (shape, dev) = (*x.shape(), x.device().clone());
     // The kernels drop the same.
     let seed = random_u64(&dev);
     let mut ones = vec![E::one(); shape.num_elements()];
-    for (i, ones) in ones.chunks_mut(DROPOUT_CHUNK).enumerate() {
-        drop_values(ones, rate, seed ^ i as u64);
+    for (number, part) in dropout_parts(&mut ones, mask).into_iter().enumerate() {
+        drop_values(part, rate, seed, number);
     }
     if ones.is_empty() {
         return Ok(x);

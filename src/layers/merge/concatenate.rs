@@ -176,6 +176,8 @@ impl<Rows: Dim, L: Dim, const A: usize, const B: usize> SideBySide
         (a, b): Self::Data<E, D, T>,
     ) -> Result<<Self::Out<N> as Signal>::Data<E, D, T>, Error> {
         let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
+        let a = D::bounded_padding(a, Some(&mask))?;
+        let b = D::bounded_padding(b, Some(&other))?;
         let mask = mask.or(&other)?;
         let values =
             <Inputs<((Rows, L, Const<A>), (Rows, L, Const<B>))> as SideBySide>::concatenate::<

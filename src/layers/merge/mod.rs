@@ -33,7 +33,8 @@ pub trait Alike: Signal {
     /// The one signal that is made of them.
     type Out: Signal;
 
-    /// Merges the numbers, with an eye on the masks; of two masks, a step is kept that one of them keeps.
+    /// Merges the numbers, with an eye on the masks; of two masks, a step is kept that one of them keeps. What is NaN,
+    /// infinite or huge in the padding of one counts as 0.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if the two have different sizes; those of `f`.
@@ -98,6 +99,8 @@ impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
     ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
         same_sizes(a.values().shape(), b.values().shape())?;
         let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
+        let a = D::bounded_padding(a, Some(&mask))?;
+        let b = D::bounded_padding(b, Some(&other))?;
         let merged = unless_empty(a, b, |a, b| f(a, b, Some([&mask, &other])))?;
         Masked::new(merged, mask.or(&other)?)
     }

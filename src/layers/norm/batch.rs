@@ -24,7 +24,8 @@ use crate::{
 ///
 /// The training pass takes mean and variance of the batch, over all positions that a mask keeps, and moves the
 /// moving ones a hundredth of the way towards them; the inference pass takes the moving ones. Both normalise the
-/// steps of the padding too, as in Keras; but what is NaN or infinite there counts as 0.
+/// steps of the padding too, as in Keras; but what is NaN, infinite or huge there counts as 0. A batch without a
+/// real step leaves the moving ones as they are (Keras moves them towards 0).
 ///
 /// Keras: [`BatchNormalization`](https://keras.io/api/layers/normalization_layers/batch_normalization/).
 ///
@@ -101,6 +102,9 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         };
         let seen = Seen { rows: rows.as_deref(), share };
         let (y, mean, variance) = D::batch_norm_train(x, self.weights(), seen)?;
+        if mask.is_some_and(|mask| mask.count() == 0) {
+            return Ok(y);
+        }
         let momentum = self.momentum;
         let step = |moving: &mut Tensor<Rank1<F>, E, D>, now: &Tensor<Rank1<F>, E, D>| {
             let kept = moving.clone().try_mul(E::of(momentum)).or_device()?;
@@ -129,13 +133,12 @@ where
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
         self.check()?;
-        let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
+            let x = rows::<_, F, E, D, T>(x)?;
             let y = D::batch_norm(x, self.weights(), &self.moving_mean, &self.moving_variance)?;
             y.into_shape(&shape)
         })
@@ -152,7 +155,7 @@ where
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let y = self.train(rows::<_, F, E, D, T>(x, mask.as_ref())?, mask.as_ref())?;
+            let y = self.train(rows::<_, F, E, D, T>(x)?, mask.as_ref())?;
             y.into_shape(&shape)
         })
     }

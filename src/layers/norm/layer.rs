@@ -20,7 +20,7 @@ use crate::{
 /// Normalises the features of each position by themselves
 /// ([Ba et al. 2016](https://arxiv.org/abs/1607.06450)): `(x - mean) / sqrt(variance + 0.001) * gamma + beta`.
 ///
-/// The steps of the padding are normalised too, as in Keras; but what is NaN or infinite there counts as 0.
+/// The steps of the padding are normalised too, as in Keras; but what is NaN, infinite or huge there counts as 0.
 ///
 /// Keras: [`LayerNormalization`](https://keras.io/api/layers/normalization_layers/layer_normalization/).
 ///
@@ -57,13 +57,12 @@ where
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
-        let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
             let shape = *x.shape();
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let x = rows::<_, F, E, D, T>(x, mask.as_ref())?;
+            let x = rows::<_, F, E, D, T>(x)?;
             let weights = NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: EPSILON };
             let y = D::layer_norm(x, weights)?;
             y.into_shape(&shape)

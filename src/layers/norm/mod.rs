@@ -15,7 +15,6 @@ use crate::{
     backend::{Backend, Element, IntoShape, memory::elements_of},
     error::Error,
     shape::at_least_one,
-    signal::Mask,
 };
 
 /// What is added to a variance before the root, as in Keras.
@@ -24,12 +23,10 @@ const EPSILON: f64 = 1e-3;
 /// Rows of `F` numbers.
 type Rows<const F: usize, E, D, T> = Tensor<(usize, Const<F>), E, D, T>;
 
-/// Numbers of any shape whose last dimension is `F`, as rows, finite in the padding.
+/// Numbers of any shape whose last dimension is `F`, as rows.
 fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-    mask: Option<&Mask>,
 ) -> Result<Rows<F, E, D, T>, Error> {
-    let x = D::finite_padding(x, mask)?;
     let rows = elements_of(&x)?.checked_div(F).unwrap_or(0);
     x.into_shape(&(rows, Const))
 }

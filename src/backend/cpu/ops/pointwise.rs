@@ -5,18 +5,18 @@ use dfdx::{
 
 use crate::{
     backend::{
-        DROPOUT_CHUNK,
         cpu::{
             buffer::Buffer,
             pointwise::{self, Curve},
             threads::parallel,
         },
-        drop_values,
+        drop_values, dropout_parts,
         lend::{copy, put, read},
         random_u64,
         tape::record,
     },
     error::Error,
+    signal::Mask,
 };
 
 /// How many numbers are a job at least, of functions that take about a nanosecond each.
@@ -79,16 +79,18 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
     Ok(y.put_tape(tape))
 }
 
-/// Drops a share of the numbers, which ones the random numbers of the device decide.
+/// Drops a share of the values of the real steps.
 pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
+    mask: Option<&Mask>,
     rate: f64,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let (seed, mut y) = (random_u64(x.device()), copy(&x)?);
-    let drop = move |numbers: &mut [f32]| {
-        let jobs = numbers.chunks_mut(DROPOUT_CHUNK).enumerate().collect();
-        parallel(jobs, |(i, numbers)| drop_values(numbers, rate, seed ^ i as u64));
+    let mask = mask.cloned();
+    let drop = move |values: &mut [f32]| {
+        let parts = dropout_parts(values, mask.as_ref()).into_iter().enumerate().collect();
+        parallel(parts, |(number, part)| drop_values(part, rate, seed, number));
     };
     drop(&mut y);
     let y = put(x.device(), *x.shape(), y.into())?;
