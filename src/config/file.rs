@@ -3,7 +3,7 @@ use std::path::Path;
 use super::{Config, MAX_BYTES};
 use crate::{
     error::Error,
-    io::{Kind, failed, read, refuse_all_but},
+    io::{Kind, Wanted, failed, read, refuse_all_but},
 };
 
 impl Config {
@@ -28,7 +28,7 @@ impl Config {
     /// ```
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let refuse = refuse_all_but(&[Kind::Json], "a config in JSON");
+        let refuse = refuse_all_but(&[Kind::Json], Wanted::Config);
         let bytes = read(path, MAX_BYTES as u64, refuse)?;
         let text = std::str::from_utf8(&bytes).map_err(|e| failed(path, e))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);

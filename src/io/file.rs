@@ -1,7 +1,7 @@
 use std::{fmt, ops::Range, path::Path};
 
 use super::{
-    kind::{self, Kind},
+    kind::{self, Kind, Wanted},
     npz,
     open::{failed, read},
     safetensors,
@@ -142,13 +142,12 @@ enum Format {
 }
 
 fn format(start: &[u8]) -> Result<Format, String> {
-    const WANTED: &str = "a weight file (`.safetensors` or `.npz`)";
     match Kind::of(start) {
         Some(Kind::Safetensors) => Ok(Format::Safetensors),
         // What else is in an archive is known when it is open.
         Some(Kind::Npz | Kind::Zip) => Ok(Format::Npz),
-        Some(kind) => Err(kind.refusal(WANTED)),
-        None => Err(kind::unknown(start, WANTED)),
+        Some(kind) => Err(kind.refusal(Wanted::Weights)),
+        None => Err(kind::unknown(start, Wanted::Weights)),
     }
 }
 

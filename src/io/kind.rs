@@ -38,6 +38,36 @@ pub(crate) enum Kind {
     Utf32,
 }
 
+/// What a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    Weights,
+    Vectors,
+    Vocabulary,
+    Config,
+}
+
+impl Wanted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Weights => "a weight file (`.safetensors` or `.npz`)",
+            Self::Vectors => "text with word vectors",
+            Self::Vocabulary => "a vocabulary in JSON",
+            Self::Config => "a config in JSON",
+        }
+    }
+
+    /// How to come to what is wanted from a file that Python can load.
+    fn from_python(self) -> &'static str {
+        match self {
+            Self::Weights => "load it in Python, and write its arrays with `numpy.savez`",
+            Self::Vectors => "load it in Python, and write a word and its values in each line",
+            Self::Vocabulary => "load it in Python, and hand its words to `Vocabulary::list`",
+            Self::Config => "load it in Python, and write what `model.to_json()` gives",
+        }
+    }
+}
+
 /// Formats that always begin alike.
 const MAGIC: &[(&[u8], Kind)] = &[
     (b"\x93NUMPY", Kind::Npy),
@@ -49,6 +79,8 @@ const MAGIC: &[(&[u8], Kind)] = &[
     (b"(lp0\n", Kind::Pickle),
     (b"ccopy_reg\n", Kind::Pickle),
     (b"cnumpy", Kind::Pickle),
+    (b"}q\0", Kind::Pickle),
+    (b"]q\0", Kind::Pickle),
     (b"\xba\x16\x4f\x2f", Kind::FastText),
     (b"\x1f\x8b\x08", Kind::Gzip),
     (b"\xfd7zXZ\0", Kind::Xz),
@@ -89,14 +121,14 @@ impl Kind {
     }
 
     /// That a file is this and not what was wanted, and what to do about it.
-    pub(crate) fn refusal(self, wanted: &str) -> String {
-        let (name, advice) = self.words();
-        format!("this is {name}, not {wanted}: {advice}")
+    pub(crate) fn refusal(self, wanted: Wanted) -> String {
+        let (name, advice) = self.words(wanted);
+        format!("this is {name}, not {}: {advice}", wanted.name())
     }
 
-    fn words(self) -> (&'static str, &'static str) {
+    fn words(self, wanted: Wanted) -> (&'static str, &'static str) {
         const UNPACK: &str = "unpack it first";
-        const EXPORT: &str = "load it in Python, and write its arrays with `numpy.savez`";
+        let export = wanted.from_python();
         match self {
             Self::Empty => ("an empty file", "what should have written it may have failed"),
             Self::Safetensors => ("a safetensors file", "it holds weights, for `load_weights`"),
@@ -104,18 +136,17 @@ impl Kind {
             Self::Npy => {
                 ("a single array of NumPy (`.npy`)", "write named arrays with `numpy.savez`")
             }
-            Self::Hdf5 => ("an HDF5 file (`.h5`)", EXPORT),
-            Self::Keras => ("a `.keras` archive", EXPORT),
+            Self::Hdf5 => ("an HDF5 file (`.h5`)", export),
+            Self::Keras => ("a `.keras` archive", export),
             Self::Torch => {
                 ("a checkpoint of PyTorch", "write it with `safetensors.torch.save_file`")
             }
-            Self::Pickle => (
-                "a Python pickle, as `pickle.dump` and older versions of PyTorch write",
-                "load it in Python if you trust it, and write its arrays with `numpy.savez`",
-            ),
-            Self::Protobuf => ("a protobuf message, as ONNX and TensorFlow write", EXPORT),
-            Self::TfLite => ("a TensorFlow Lite model", EXPORT),
-            Self::Gguf => ("a GGUF model", EXPORT),
+            Self::Pickle => {
+                ("a Python pickle, as `pickle.dump` and older versions of PyTorch write", export)
+            }
+            Self::Protobuf => ("a protobuf message, as ONNX and TensorFlow write", export),
+            Self::TfLite => ("a TensorFlow Lite model", export),
+            Self::Gguf => ("a GGUF model", export),
             Self::Word2vec => (
                 "word2vec's binary form",
                 "gensim writes it as text, `save_word2vec_format(path, binary=False)`",
@@ -142,7 +173,8 @@ impl Kind {
 }
 
 /// That a file is of no kind that is known here, with what it begins with.
-pub(super) fn unknown(start: &[u8], wanted: &str) -> String {
+pub(super) fn unknown(start: &[u8], wanted: Wanted) -> String {
+    let wanted = wanted.name();
     let shown = &start[..start.len().min(16)];
     let printable = |b: &u8| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~');
     if shown.iter().all(printable) {
@@ -292,7 +324,7 @@ mod tests {
             (utf16_big, Kind::Utf16),
         ] {
             assert_eq!(kind(&bytes), Some(expected), "{:?}", bytes.escape_ascii().to_string());
-            assert!(expected.refusal("what it should be").starts_with("this is "));
+            assert!(expected.refusal(Wanted::Weights).starts_with("this is "));
         }
     }
 
@@ -325,7 +357,7 @@ mod tests {
         let starts = MAGIC.iter().map(|(magic, _)| magic.to_vec());
         for start in starts.chain([b"PK\x03\x04".to_vec(), b"1 2\na \0".to_vec(), vec![0; 300]]) {
             for end in 0..=start.len() {
-                let _ = (kind(&start[..end]), unknown(&start[..end], "weights"));
+                let _ = (kind(&start[..end]), unknown(&start[..end], Wanted::Weights));
             }
         }
     }

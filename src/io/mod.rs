@@ -39,7 +39,7 @@ pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
-pub(crate) use kind::Kind;
+pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::Weight;
 pub(crate) use weights::{collect, shapes};

@@ -8,7 +8,7 @@ use rawzip::{
 use super::{
     dtype::Dtype,
     file::{Array, printable},
-    kind::Kind,
+    kind::{Kind, Wanted},
     npy::{self, Header},
     values::{Values, Weight, too_large},
 };
@@ -77,7 +77,7 @@ pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
     let is_array = |name: &String| name.ends_with(".npy");
     if !names.is_empty() && !names.iter().any(is_array) {
         let kind = names.iter().find_map(|name| Kind::of_member(name.as_bytes()));
-        return Err(kind.unwrap_or(Kind::Zip).refusal("an archive of arrays (`.npz`)"));
+        return Err(kind.unwrap_or(Kind::Zip).refusal(Wanted::Weights));
     }
     let archive = Archive { zip, entries };
     archive.check_overlaps()?;

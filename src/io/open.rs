@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use super::kind::{HEAD, Kind};
+use super::kind::{HEAD, Kind, Wanted};
 use crate::error::Error;
 
 pub(crate) fn failed(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -60,7 +60,7 @@ pub(crate) fn read(
 /// What is to be said against a start, if only some kinds are wanted. What is of no known kind passes.
 pub(crate) fn refuse_all_but(
     kinds: &[Kind],
-    wanted: &'static str,
+    wanted: Wanted,
 ) -> impl FnOnce(&[u8]) -> Option<String> {
     move |start| {
         Kind::of(start).filter(|kind| !kinds.contains(kind)).map(|kind| kind.refusal(wanted))

@@ -43,15 +43,6 @@ pub enum Oddity {
     NumericEnd,
 }
 
-/// In the order in which they are told.
-const ODDITIES: [(Oddity, &str); 5] = [
-    (Oddity::Repeated, "for words that had one"),
-    (Oddity::NotUtf8, "without a readable word"),
-    (Oddity::Collided, "for words that cannot be told from others"),
-    (Oddity::Blank, "without a word"),
-    (Oddity::NumericEnd, "for words that end in a number"),
-];
-
 /// So many lines of each kind are named.
 const LINES: usize = 10;
 
@@ -62,20 +53,16 @@ impl Coverage {
     }
 
     pub(super) fn note(&mut self, line: usize, oddity: Oddity) {
-        let count = self.count(oddity);
-        *count += 1;
-        if *count <= LINES {
-            self.odd_lines.push((line, oddity));
-        }
-    }
-
-    fn count(&mut self, oddity: Oddity) -> &mut usize {
-        match oddity {
+        let count = match oddity {
             Oddity::Repeated => &mut self.repeated,
             Oddity::NotUtf8 => &mut self.not_utf8,
             Oddity::Collided => &mut self.collided,
             Oddity::Blank => &mut self.blank,
             Oddity::NumericEnd => &mut self.numeric_ends,
+        };
+        *count += 1;
+        if *count <= LINES {
+            self.odd_lines.push((line, oddity));
         }
     }
 }
@@ -85,8 +72,13 @@ impl fmt::Display for Coverage {
         let percent = self.share() * 100.0;
         write!(f, "{} of {} words found ({percent:.1} %)", self.found, self.words)?;
         write!(f, " among {} vectors", self.vectors)?;
-        for (oddity, what) in ODDITIES {
-            let count = *self.clone().count(oddity);
+        for (count, oddity, what) in [
+            (self.repeated, Oddity::Repeated, "for words that had one"),
+            (self.not_utf8, Oddity::NotUtf8, "without a readable word"),
+            (self.collided, Oddity::Collided, "for words that cannot be told from others"),
+            (self.blank, Oddity::Blank, "without a word"),
+            (self.numeric_ends, Oddity::NumericEnd, "for words that end in a number"),
+        ] {
             let lines = self.odd_lines.iter().filter(|(_, found)| *found == oddity);
             let lines: Vec<String> = lines.take(3).map(|(line, _)| line.to_string()).collect();
             if count > 0 {

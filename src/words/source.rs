@@ -2,7 +2,10 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::{error::Error, io::Kind};
+use crate::{
+    error::Error,
+    io::{Kind, Wanted},
+};
 
 /// So much of a file is read before its first line is understood, and at least that line.
 const HEAD: usize = 1 << 16;
@@ -35,7 +38,7 @@ pub(super) fn source<'a>(from: impl BufRead + 'a, path: &str) -> Result<Source<'
     }
     match Kind::of(&source.head) {
         None => Ok(source),
-        Some(kind) => Err(failed(kind.refusal("text with word vectors"))),
+        Some(kind) => Err(failed(kind.refusal(Wanted::Vectors))),
     }
 }
 

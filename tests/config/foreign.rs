@@ -341,7 +341,7 @@ fn configs_are_read_from_files_of_their_kind() {
     fs::write(&path, "\u{feff}{\"class_name\": \"Dense\", \"config\": {\"units\": 2}}").unwrap();
     assert_eq!(Config::load(&path).unwrap().class_name, "Dense");
     let keras = fs::read(case("foreign.keras")).unwrap();
-    const EXPORT: &str = "load it in Python, and write its arrays with `numpy.savez`";
+    const EXPORT: &str = "load it in Python, and write what `model.to_json()` gives";
     says(&keras, &format!("this is a `.keras` archive, not a config in JSON: {EXPORT}"));
     let failed = "what should have written it may have failed";
     says(b"", &format!("this is an empty file, not a config in JSON: {failed}"));

@@ -132,6 +132,12 @@ fn compressed_files() {
     for end in 0..bytes.len() {
         assert!(WordVectors::read(&bytes[..end]).is_err(), "{end}");
     }
+    // Whatever single byte is wrong, the vectors are the same or there is an error.
+    for at in 0..bytes.len() {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 0x15;
+        assert!(!WordVectors::read(&wrong[..]).is_ok_and(|read| read != vectors), "{at}");
+    }
     // A small file with a huge line, and one with another compressed file in it.
     let pack = |text: &[u8]| {
         let mut gz = GzEncoder::new(Vec::new(), Compression::best());

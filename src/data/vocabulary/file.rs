@@ -6,12 +6,12 @@ use super::Vocabulary;
 use crate::{
     data::Splitter,
     error::Error,
-    io::{self, Kind},
+    io::{self, Kind, Wanted},
 };
 
 /// What a saved vocabulary looks like.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a saved vocabulary")]
 struct Saved<W> {
     kerata_vocabulary: u32,
     splitter: Splitter,
@@ -59,10 +59,11 @@ impl Vocabulary {
     /// split into.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let refuse = io::refuse_all_but(&[Kind::Json], "a vocabulary in JSON");
+        let refuse = io::refuse_all_but(&[Kind::Json], Wanted::Vocabulary);
         let bytes = io::read(path, LIMIT, refuse)?;
         let json = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-        let saved: Saved<String> = serde_json::from_slice(json).map_err(|e| io::failed(path, e))?;
+        let saved: Saved<String> = serde_json::from_slice(json)
+            .map_err(|e| io::failed(path, format!("this is not a vocabulary in JSON: {e}")))?;
         if saved.kerata_vocabulary != VERSION {
             let message = format!("the form {} is not known", saved.kerata_vocabulary);
             return Err(io::failed(path, message));
