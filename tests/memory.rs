@@ -1,4 +1,6 @@
-//! Memory does not grow while a model is trained: resident pages after 200 steps against those after 1,000.
+//! Memory does not grow while a model is trained or saved: resident pages after 200 steps against those after 1,000.
+
+use std::{path::PathBuf, sync::Mutex};
 
 use kerata::{
     Batch, BatchNorm, Conv2d, Cpu, Dense, Dropout, Embedding, Error, Flatten, Ids, Lstm, MaskZero,
@@ -34,6 +36,9 @@ struct Images {
     head: Dense<_, 3, Softmax>,
 }
 
+/// One test at a time: the pages are those of the process.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Resident bytes of this process, where the system tells.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -47,6 +52,7 @@ fn a_thousand_steps_take_no_more_memory_than_two_hundred() -> Result<(), Error> 
         eprintln!("SKIPPED: this system does not tell how much memory is resident");
         return Ok(());
     }
+    let _alone = ALONE.lock();
     let labels: Vec<usize> = (0..80).map(|i| i % 3).collect();
     let texts: Vec<[usize; 12]> = (0..80)
         .map(|i| std::array::from_fn(|t| if t < 3 + i % 10 { 1 + (i * 7 + t) % 49 } else { 0 }))
@@ -76,5 +82,30 @@ fn a_thousand_steps_take_no_more_memory_than_two_hundred() -> Result<(), Error> 
         after >> 10
     );
     println!("{} KiB after 200 steps, {} KiB after 1000", before >> 10, after >> 10);
+    Ok(())
+}
+
+/// The path was kept once per file that was saved.
+#[test]
+fn a_thousand_files_take_no_more_memory_than_a_hundred() -> Result<(), Error> {
+    if resident().is_none() {
+        eprintln!("SKIPPED: this system does not tell how much memory is resident");
+        return Ok(());
+    }
+    let _alone = ALONE.lock();
+    // In memory, where there is such a folder, because each file is synced; by a path of 3,500 bytes.
+    let memory = PathBuf::from("/dev/shm");
+    let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let again = format!("../{}/", folder.file_name().unwrap().display()).repeat(500);
+    let path = folder.join(format!("{again}kerata-memory-{}.npz", std::process::id()));
+    let model = Dense::<2, 2>::build(&Cpu::default())?;
+    let save = |times| (0..times).try_for_each(|_| model.save_weights(&path));
+    save(100)?;
+    let before = resident();
+    save(1000)?;
+    let after = resident();
+    std::fs::remove_file(&path).unwrap();
+    let (before, after) = (before.unwrap_or(0), after.unwrap_or(0));
+    assert!(after <= before + MORE, "{} KiB more", (after - before) >> 10);
     Ok(())
 }

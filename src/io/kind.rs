@@ -58,7 +58,7 @@ impl Wanted {
     }
 
     /// How to come to what is wanted from a file that Python can load.
-    fn from_python(self) -> &'static str {
+    fn python_advice(self) -> &'static str {
         match self {
             Self::Weights => "load it in Python, and write its arrays with `numpy.savez`",
             Self::Vectors => "load it in Python, and write a word and its values in each line",
@@ -128,7 +128,7 @@ impl Kind {
 
     fn words(self, wanted: Wanted) -> (&'static str, &'static str) {
         const UNPACK: &str = "unpack it first";
-        let export = wanted.from_python();
+        let export = wanted.python_advice();
         match self {
             Self::Empty => ("an empty file", "what should have written it may have failed"),
             Self::Safetensors => ("a safetensors file", "it holds weights, for `load_weights`"),

@@ -3,7 +3,9 @@
 //! A parameter has the name of its layer and its own, `lstm1.kernel` in a `#[model]` and `0.kernel` in a
 //! tuple, with Keras's layouts. Everything is checked before anything is loaded: a file that does not fit
 //! changes nothing, and one error tells all that is missing, too much or of another shape. A file that is
-//! written is complete or is not there: it is written beside its place, synced, and renamed.
+//! written is complete or is not there: it is written beside its place, synced, and renamed. A file of another
+//! kind is named for what it is, in one sentence; only regular files are read and written, never a pipe or a
+//! device.
 //!
 //! ```
 //! use kerata::{*, io::SaveWeights, prelude::*};
