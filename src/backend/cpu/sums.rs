@@ -143,29 +143,29 @@ pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
 
 /// Sums that products of matrices are added to, one after the other.
 ///
-/// The products of a few rows are added in single precision, and what comes of them in double. A sum of few rows never
-/// gets as far, and costs nothing more.
+/// A few products are added in single precision, and what comes of them in double. A sum of few never gets as far, and
+/// costs nothing more.
 #[derive(Debug)]
 pub(crate) struct ProductSums {
     sums: Buffer,
-    rows: usize,
+    products: usize,
     totals: Vec<f64>,
 }
 
 impl ProductSums {
-    /// The rows whose products are added in single precision: so many that the rest costs little.
-    const ROWS: usize = 512;
+    /// How many products are added in single precision: so many that the rest costs little.
+    const FEW: usize = 24;
 
     pub(crate) fn new(len: usize) -> Self {
-        Self { sums: Buffer::zeros(len), rows: 0, totals: Vec::new() }
+        Self { sums: Buffer::zeros(len), products: 0, totals: Vec::new() }
     }
 
-    /// Where the products of some rows are added.
-    pub(crate) fn add(&mut self, rows: usize) -> &mut [f32] {
-        if self.rows > 0 && self.rows + rows > Self::ROWS {
+    /// Where a product is added.
+    pub(crate) fn next(&mut self) -> &mut [f32] {
+        if self.products == Self::FEW {
             self.flush();
         }
-        self.rows += rows;
+        self.products += 1;
         &mut self.sums
     }
 
@@ -174,7 +174,7 @@ impl ProductSums {
         for (total, sum) in self.totals.iter_mut().zip(&mut *self.sums) {
             *total += f64::from(std::mem::take(sum));
         }
-        self.rows = 0;
+        self.products = 0;
     }
 
     /// The sums.
@@ -240,7 +240,7 @@ mod tests {
         for n in [1, 3, 200_000] {
             let mut sums = ProductSums::new(2);
             for _ in 0..n {
-                sums.add(5).iter_mut().for_each(|sum| *sum += 0.5);
+                sums.next().iter_mut().for_each(|sum| *sum += 0.5);
             }
             assert_eq!(sums.finish()[..], [0.5 * n as f32; 2]);
         }

@@ -164,7 +164,7 @@ impl Convolution for Direct {
             let each = starts.chunks(ROWS).zip(d_y.chunks((ROWS * filters).max(1)));
             for (starts, d_y) in each {
                 let pixels = Scattered { numbers, starts, offsets };
-                add_transposed_product(pixels, d_y, filters, d_kernel.add(starts.len()));
+                add_transposed_product(pixels, d_y, filters, d_kernel.next());
             }
         }
         if let Some(d_images) = d_images {

@@ -157,7 +157,7 @@ impl Convolution for Winograd {
             let each = pixels
                 .chunks_exact_mut(part.count * channels)
                 .zip(d_places.chunks_exact(part.count * filters))
-                .zip(d_sums.add(part.count).chunks_exact_mut(channels * filters))
+                .zip(d_sums.next().chunks_exact_mut(channels * filters))
                 .enumerate();
             for (product, ((pixels, d_places), d_sums)) in each {
                 let starts = &starts[..part.count];

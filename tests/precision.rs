@@ -1,0 +1,320 @@
+//! Sums and means of a million equal terms, right to 1e-6: a running sum of `f32` would be wrong by up to one percent.
+//!
+//! Each test runs twice, with the kernels and with the reference in their place.
+
+#![allow(missing_docs)]
+
+use dfdx::{
+    prelude::{Backward, HasShape, SumTo, TryMul},
+    shapes::{Rank0, Shape},
+    tensor::{AsArray, Gradients, OwnedTape, PutTape, TensorFromVec},
+};
+use kerata::{
+    AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error,
+    GlobalAveragePooling1d, GlobalAveragePooling2d, LayerNorm, Linear, Lstm, Mask, MaskZero,
+    Masked, NoMask, Sequences, Softmax, Tensor, Valid,
+    loss::{
+        BinaryCrossentropy, CategoricalCrossentropy, Compute, Loss, MeanAbsoluteError,
+        MeanSquaredError, SparseCategoricalCrossentropy,
+    },
+    metric::{MeanLoss, update},
+    parameters::{Build, Parameter, Parameters, Visitor},
+    prelude::*,
+    reduce::{Mean, Unweighted},
+    shape::Const,
+};
+
+const N: usize = 1_000_000;
+
+/// Runs a test of this file again, with the reference.
+fn with_reference(test: &str) {
+    if std::env::var("KERATA_BACKEND").is_ok() {
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut command = std::process::Command::new(program);
+    command.args(["--exact", test, "--nocapture"]).env("KERATA_BACKEND", "reference");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+macro_rules! tests {
+    ($($name:ident $body:block)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let test = || -> Result<(), Error> { $body Ok(()) };
+                test().unwrap();
+                with_reference(stringify!($name));
+            }
+        )*
+    };
+}
+
+#[track_caller]
+fn close(found: f32, expected: f64) {
+    let error = (f64::from(found) / expected - 1.0).abs();
+    assert!(error < 1e-6, "{found} for {expected}: wrong by {error:e}");
+}
+
+#[track_caller]
+fn all_close(found: &[f32], expected: f64) {
+    assert!(!found.is_empty());
+    found.iter().for_each(|&found| close(found, expected));
+}
+
+fn dev() -> Cpu {
+    Cpu::seed_from_u64(1)
+}
+
+fn filled<S: Shape>(shape: S, value: f32) -> Tensor<S, f32, Cpu> {
+    dev().tensor_from_vec(vec![value; shape.num_elements()], shape)
+}
+
+/// Sets all parameters to a value, or reads their gradients.
+enum Access<'a> {
+    Set(f32),
+    Read(&'a mut Gradients<f32, Cpu>, Vec<Vec<f32>>),
+}
+
+impl Visitor<f32, Cpu> for Access<'_> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+        if !parameter.trainable {
+            return Ok(());
+        }
+        match self {
+            Access::Set(value) => *parameter.tensor = filled(*parameter.tensor.shape(), *value),
+            Access::Read(gradients, all) => {
+                all.push(gradients.get(&*parameter.tensor).as_vec());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn build<M: Build<f32, Cpu> + Parameters<f32, Cpu>>(value: f32) -> Result<M, Error> {
+    let mut layer = M::build(&dev())?;
+    layer.visit(&mut Access::Set(value))?;
+    Ok(layer)
+}
+
+/// The gradients of the parameters, where that of each output is `of_each`.
+fn gradients<M: Parameters<f32, Cpu>, S: Shape>(
+    mut layer: M,
+    y: Tensor<S, f32, Cpu, OwnedTape<f32, Cpu>>,
+    of_each: f32,
+) -> Result<Vec<Vec<f32>>, Error> {
+    let mut gradients = y.try_mul(of_each).unwrap().sum::<Rank0, _>().backward();
+    let mut access = Access::Read(&mut gradients, Vec::new());
+    layer.visit(&mut access)?;
+    let Access::Read(_, all) = access else { unreachable!() };
+    Ok(all)
+}
+
+/// The tape of what gradients are wanted of.
+fn traced<S: Shape>(x: Tensor<S, f32, Cpu>) -> Tensor<S, f32, Cpu, OwnedTape<f32, Cpu>> {
+    x.put_tape(OwnedTape::default())
+}
+
+/// A loss as such and as a metric, over many positions and along one row.
+fn losses<L>(loss: L, p: f32, y: f32, expected: f64) -> Result<(), Error>
+where
+    L: Loss<(usize, Const<1>), (usize, Const<1>)> + Copy,
+    L: Loss<(usize, Const<N>), (usize, Const<N>)>,
+{
+    let shape = (1_024_000_usize, Const::<1>);
+    let (prediction, target) = (filled(shape, p), filled(shape, y));
+    let found = Compute::compute(&loss, prediction.clone(), target.clone())?;
+    close(found.array(), expected);
+    let (mut mean, metric) = (Mean::default(), MeanLoss(loss));
+    update::<(usize, Const<1>), (usize, Const<1>), f32, Cpu, _>(
+        &mut mean,
+        &metric,
+        prediction,
+        &target,
+        &Unweighted,
+    )?;
+    close(mean.get() as f32, expected);
+    let (prediction, target) = (filled((1, Const::<N>), p), filled((1, Const::<N>), y));
+    close(Compute::compute(&loss, prediction, target)?.array(), expected);
+    Ok(())
+}
+
+tests! {
+    regression_losses {
+        losses(MeanSquaredError, 0.1, 0.0, 0.01)?;
+        losses(MeanAbsoluteError, 0.1, 0.0, 0.1)?;
+    }
+
+    binary_losses {
+        let of = |p: f32| -f64::from(p).ln();
+        losses(BinaryCrossentropy::default(), 0.3, 1.0, of(0.3))?;
+        losses(BinaryCrossentropy::from_logits(), 0.0, 1.0, of(0.5))?;
+    }
+
+    cross_entropies {
+        // Of a million positions.
+        let p = dev().tensor_from_vec([0.3_f32, 0.7].repeat(N), (N, Const::<2>));
+        let expected = -f64::from(0.3_f32).ln();
+        let labels = dev().tensor_from_vec(vec![0; N], (N,));
+        let loss = SparseCategoricalCrossentropy::default();
+        close(loss.compute(p.clone(), labels)?.array(), expected);
+        let hot = dev().tensor_from_vec([1.0_f32, 0.0].repeat(N), (N, Const::<2>));
+        close(CategoricalCrossentropy::default().compute(p, hot)?.array(), expected);
+        // Of a million classes.
+        let (zeros, label) = (filled((1, Const::<N>), 0.0), dev().tensor_from_vec(vec![7_usize], (1,)));
+        let expected = (N as f64).ln();
+        let loss = SparseCategoricalCrossentropy::from_logits();
+        close(loss.compute(zeros.clone(), label)?.array(), expected);
+        let loss = CategoricalCrossentropy::from_logits();
+        let even = filled((1, Const::<N>), 1e-6);
+        let x = zeros.clone();
+        let found = Compute::compute(&loss, traced(zeros), even.clone())?;
+        close(found.as_vec()[0], expected);
+        // Where all are as probable as they should be, there is nothing to learn.
+        let slopes = found.backward().get(&x).as_vec();
+        assert!(slopes.iter().all(|slope| slope.abs() < 1e-11));
+        close(CategoricalCrossentropy::default().compute(even.clone(), even)?.array(), expected);
+    }
+
+    softmax_of_a_wide_row {
+        let x = filled((1, Const::<N>), 0.7);
+        all_close(&Softmax.forward(x)?.as_vec(), 1e-6);
+    }
+
+    average_pools {
+        let x = filled((1, N, Const::<1>), 0.1);
+        let expected = f64::from(0.1_f32);
+        all_close(&GlobalAveragePooling1d.forward(x.clone())?.as_vec(), expected);
+        let keep = (0..N).map(|i| i % 8 != 3).collect::<Vec<_>>();
+        let masked = Masked::new(x, Mask::from_bools(keep, 1, N)?)?;
+        all_close(&GlobalAveragePooling1d.forward(masked)?.as_vec(), expected);
+        let image = filled((1, Const::<1000>, Const::<1000>, Const::<1>), 0.1);
+        all_close(&GlobalAveragePooling2d.forward(image.clone())?.as_vec(), expected);
+        let pool = AvgPool2d::<1000>::default();
+        all_close(&pool.forward(image)?.as_vec(), expected);
+        let pool = AvgPool1d::<1000>::default();
+        all_close(&pool.forward(filled((1, 3000, Const::<3>), 0.1))?.as_vec(), expected);
+    }
+
+    layer_norm_statistics {
+        let layer = LayerNorm::<N>::build(&dev())?;
+        let x = (0..N).map(|i| if i % 2 == 0 { 0.11_f32 } else { 0.09 }).collect();
+        let y = layer.forward(dev().tensor_from_vec(x, (1, Const::<N>)))?.as_vec();
+        let variance = (f64::from(0.11_f32) - f64::from(0.09_f32)).powi(2) / 4.0;
+        let expected = (variance / (variance + 1e-3)).sqrt();
+        // The numbers themselves are right to 4e-7 of their difference only.
+        let right = |y: &f32| (f64::from(y.abs()) / expected - 1.0).abs() < 2e-6;
+        assert!(y.iter().all(right), "{:?} {expected}", &y[..2]);
+    }
+
+    layer_norm_gradients {
+        let layer = build::<LayerNorm<2>>(1.0)?;
+        let x = dev().tensor_from_vec([-1.0_f32, 1.0].repeat(N), (N, Const::<2>));
+        let normal = 1.0 / (1.0_f64 + 1e-3).sqrt();
+        let y = layer.forward(traced(x))?;
+        let found = gradients(layer, y, 0.1)?;
+        let expected = f64::from(0.1_f32) * N as f64;
+        close(-found[0][0], expected * normal);
+        close(found[0][1], expected * normal);
+        all_close(&found[1], expected);
+    }
+
+    batch_norm_statistics {
+        let mut layer = BatchNorm::<1>::build(&dev())?;
+        layer.momentum = 0.0;
+        let x = (0..N).map(|i| if i % 2 == 0 { 0.3_f32 } else { 0.1 }).collect();
+        let x = dev().tensor_from_vec(x, (N, Const::<1>));
+        let y = layer.forward_mut(traced(x))?;
+        let (a, b) = (f64::from(0.3_f32), f64::from(0.1_f32));
+        let (mean, variance) = ((a + b) / 2.0, (a - b).powi(2) / 4.0);
+        all_close(&layer.moving_mean.as_vec(), mean);
+        all_close(&layer.moving_variance.as_vec(), variance);
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[1], f64::from(0.1_f32) * N as f64);
+    }
+
+    dense_gradients {
+        let layer = build::<Dense<1, 1>>(0.1)?;
+        let y = layer.forward(traced(filled((N, Const::<1>), 0.3)))?;
+        let found = gradients(layer, y, 0.1)?;
+        let expected = f64::from(0.1_f32) * N as f64;
+        all_close(&found[0], expected * f64::from(0.3_f32));
+        all_close(&found[1], expected);
+        let layer = build::<Dense<3, 5>>(0.1)?;
+        let y = layer.forward(traced(filled((N, Const::<3>), 0.3)))?;
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0], expected * f64::from(0.3_f32));
+        all_close(&found[1], expected);
+    }
+
+    dense_with_long_sums {
+        let layer = build::<Dense<N, 1>>(0.1)?;
+        let y = layer.forward(filled((1, Const::<N>), 0.3))?;
+        let each = f64::from(0.1_f32) * f64::from(0.3_f32);
+        all_close(&y.as_vec(), each * N as f64 + f64::from(0.1_f32));
+        let layer = build::<Dense<1, N>>(0.1)?;
+        let x = filled((1, Const::<1>), 0.3);
+        let y = layer.forward(traced(x.clone()))?;
+        let slope = y.try_mul(0.3).unwrap().sum::<Rank0, _>().backward().get(&x).as_vec();
+        all_close(&slope, each * N as f64);
+    }
+
+    convolution_gradients {
+        let expected = f64::from(0.1_f32) * N as f64;
+        let layer = build::<Conv1d<1, 1, 1, Linear, Valid>>(0.1)?;
+        let y = layer.forward(traced(filled((1, N, Const::<1>), 0.3)))?;
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0], expected * f64::from(0.3_f32));
+        all_close(&found[1], expected);
+        // One image, and many.
+        let layer = build::<Conv2d<1, 2, 1, 1, Linear, Valid>>(0.1)?;
+        let y = layer.forward(traced(filled((1, Const::<1000>, Const::<1000>, Const::<1>), 0.3)))?;
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0], expected * f64::from(0.3_f32));
+        all_close(&found[1], expected);
+        let layer = build::<Conv2d<1, 2, 2, 2, Linear, Valid>>(0.1)?;
+        let x = filled((N / 4, Const::<3>, Const::<3>, Const::<1>), 0.3);
+        let y = layer.forward(traced(x))?;
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0], expected * f64::from(0.3_f32));
+        all_close(&found[1], expected);
+    }
+
+    lstm_gradients {
+        // With a step each, and all weights 0: the gates are 0.5, and the candidate has a slope of 1.
+        let layer = build::<Lstm<1, 1, Sequences>>(0.0)?;
+        let y = layer.forward(traced(filled((N, 1, Const::<1>), 0.3)))?;
+        let found = gradients(layer, y, 0.1)?;
+        let expected = f64::from(0.1_f32) * N as f64 / 4.0;
+        close(found[0][2], expected * f64::from(0.3_f32));
+        close(found[2][2], expected);
+        if std::env::var("KERATA_BACKEND").is_err() {
+            // All padding repeats the first step.
+            let layer = build::<Lstm<1, 1, Sequences>>(0.0)?;
+            let keep = (0..N).map(|i| i == 0).collect::<Vec<_>>();
+            let x = traced(filled((1, N, Const::<1>), 0.3));
+            let y = layer.forward(Masked::new(x, Mask::from_bools(keep, 1, N)?)?)?;
+            let found = gradients(layer, y.into_parts().0, 0.1)?;
+            close(found[2][2], expected);
+        }
+    }
+
+    one_id_many_times {
+        let expected = f64::from(0.1_f32) * N as f64;
+        let ids = dev().tensor_from_vec(vec![1_usize; N], (1, N));
+        let layer = build::<Embedding<3, 2, NoMask>>(0.1)?;
+        let y = layer.forward(ids.clone().put_tape(OwnedTape::default()))?;
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0][2..4], expected);
+        let layer = build::<EmbeddingBag<3, 2, MaskZero>>(0.1)?;
+        let y = layer.forward(ids.put_tape(OwnedTape::default()))?;
+        all_close(&y.as_vec(), f64::from(0.1_f32));
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0][2..4], f64::from(0.1_f32));
+        // So large a table that a few rows are read one by one.
+        let layer = build::<EmbeddingBag<20_000, 2, NoMask>>(0.1)?;
+        let y = layer.forward(dev().tensor_from_vec(vec![1_usize; 1000], (1, 1000)))?;
+        all_close(&y.as_vec(), f64::from(0.1_f32));
+    }
+}
