@@ -6,7 +6,7 @@ use dfdx::{
 
 use super::{Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element, zeros_after},
+    backend::{Backend, Element, apart, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -29,6 +29,8 @@ where
     if positions * values == 0 {
         return zeros_after(prediction, &(positions,));
     }
+    // What a model hands on as it is may be prediction and target both.
+    let target = apart(&prediction, target)?;
     let difference = prediction.try_sub(target).or_device()?;
     f(difference).or_device()?.try_mean::<_, Axis<1>>().or_device()
 }
