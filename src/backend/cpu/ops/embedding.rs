@@ -2,12 +2,16 @@ use dfdx::{
     shapes::{Const, Rank2},
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
-use rayon::prelude::*;
 
 use crate::{
     backend::{
         Prepared,
+        cpu::{
+            buffer::{Part, Unwritten},
+            threads::parallel,
+        },
         lend::put,
+        memory::{collected, elements},
         numbers,
         tape::{Weights, record, row},
     },
@@ -33,22 +37,20 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     let (ids, mut tape) = ids.split_tape();
     let (dev, ids) = (table.device().clone(), numbers(&ids));
     let rows = if few(ids.len(), V) {
-        ids.iter().flat_map(|&id| row(table, id)).collect()
+        collected(&[ids.len(), N], ids.iter().flat_map(|&id| row(table, id)))?
     } else {
         let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
-        let row = |&id: &usize| {
-            let mut row = [0.0; N];
-            row.copy_from_slice(&table[id * N..(id + 1) * N]);
-            row
-        };
+        let mut rows = Unwritten::new(elements(&[ids.len(), N])?)?;
         // At least so many rows that waking a thread pays.
         let job = JOB.div_ceil(N.max(1));
-        if ids.len() <= job {
-            ids.iter().flat_map(row).collect()
-        } else {
-            let rows: Vec<[f32; N]> = ids.par_iter().with_min_len(job).map(row).collect();
-            rows.into_flattened()
-        }
+        let jobs = rows.parts(job * N).zip(ids.chunks(job)).collect();
+        parallel(jobs, |(mut part, ids): (Part<'_, f32>, &[usize])| {
+            let rows = part.cleared(ids.len() * N).chunks_exact_mut(N.max(1));
+            for (row, &id) in rows.zip(ids) {
+                row.copy_from_slice(&table[id * N..(id + 1) * N]);
+            }
+        });
+        rows.finish()
     };
     let rows = put(&dev, (ids.len(), Const), rows)?;
     if T::OWNS_TAPE {
