@@ -13,16 +13,17 @@ use crate::error::{Error, OrDevice};
 /// dfdx keeps a gradient for each tensor, and lends an operation of two tensors both of theirs: if that is one tensor, it
 /// panics in the backward pass. Two tensors of the same elements have a gradient each, and the operation that makes one
 /// of the other adds it.
-pub(crate) fn apart<A, B, E, D, T>(
+pub(crate) fn apart<A, B, E, D, T, U>(
     first: &Tensor<A, E, D, T>,
-    second: Tensor<B, E, D, T>,
-) -> Result<Tensor<B, E, D, T>, Error>
+    second: Tensor<B, E, D, U>,
+) -> Result<Tensor<B, E, D, U>, Error>
 where
     A: Shape,
     B: Shape,
     E: Element,
     D: Backend<E>,
     T: Tape<E, D>,
+    U: Tape<E, D>,
 {
     // The one place where dfdx shows which tensor is which.
     let mut seen = UnusedTensors::default();

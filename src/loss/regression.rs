@@ -5,7 +5,7 @@ use dfdx::{
 
 use super::{Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element, row_means, zeros_after},
+    backend::{Backend, Element, apart, row_means, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -28,6 +28,8 @@ where
     if positions * values == 0 {
         return zeros_after(prediction, &(positions,));
     }
+    // What a model hands on as it is may be prediction and target both.
+    let target = apart(&prediction, target)?;
     let difference = prediction.try_sub(target).or_device()?;
     row_means(f(difference).or_device()?)
 }

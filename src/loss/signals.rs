@@ -1,14 +1,13 @@
 //! Which signals are predictions, and which target fits which prediction.
 
 use dfdx::{
-    prelude::PermuteTo,
     shapes::{Const, Dim, HasShape, Shape},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape, memory::elements, numbers},
-    error::{Error, OrDevice},
+    error::Error,
     signal::{Ids, Mask, Masked, Signal},
 };
 
@@ -93,7 +92,7 @@ macro_rules! prediction {
             fn rows<E: Element, D: Backend<E>>(
                 y: &Tensor<Self, E, D>,
             ) -> Result<Tensor<(usize, usize), E, D>, Error> {
-                target_rows(y)
+                Ok(rows(y.clone())?.0)
             }
         }
 
@@ -135,7 +134,7 @@ macro_rules! masked {
             fn rows<E: Element, D: Backend<E>>(
                 y: &Tensor<Self, E, D>,
             ) -> Result<Tensor<(usize, usize), E, D>, Error> {
-                target_rows(y)
+                Ok(rows(y.clone())?.0)
             }
         }
 
@@ -154,16 +153,6 @@ macro_rules! masked {
 masked!();
 masked!(F);
 masked!(F G);
-
-/// The rows of a target, as a tensor of its own: what a model hands on as it is may be prediction and target both, and
-/// an operation of one tensor with itself panics in dfdx's backward pass.
-fn target_rows<S: Shape, E: Element, D: Backend<E>>(
-    y: &Tensor<S, E, D>,
-) -> Result<Tensor<(usize, usize), E, D>, Error> {
-    // A transpose moves no numbers and is another tensor.
-    let turned: Tensor<(usize, usize), E, D> = rows(y.clone())?.0.try_permute().or_device()?;
-    turned.try_permute().or_device()
-}
 
 /// Checks that there is one row of the target for each row of the prediction.
 pub(crate) fn same_rows<E: Element, D: Backend<E>, T>(

@@ -11,7 +11,10 @@ use dfdx::{
 
 use super::{Ids, Mask, Masked, Plain, Signal};
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements},
+    backend::{
+        Backend, Element, IntoShape,
+        memory::{elements, elements_of},
+    },
     error::Error,
     shape::{Sequence, Shape},
 };
@@ -73,6 +76,7 @@ impl<S: Shape> MaskTransparent for S {
         x: Tensor<S, E, D, T>,
         f: impl FnOnce(Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
+        elements_of(&x)?;
         f(x)
     }
 }
@@ -86,6 +90,7 @@ impl<S: Sequence> MaskTransparent for Masked<S> {
         f: impl FnOnce(Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
         let (values, mask) = x.into_parts();
+        elements_of(&values)?;
         let values = D::bounded_padding(values, Some(&mask))?;
         Masked::new(f(values)?, mask)
     }

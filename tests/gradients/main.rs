@@ -6,4 +6,5 @@ mod chains;
 mod images;
 mod layers;
 mod losses;
+mod merges;
 mod numeric;

@@ -12,7 +12,7 @@ use crate::{
             threads::parallel,
         },
         lend::put,
-        memory::elements,
+        memory::{collected, elements},
         numbers,
         tape::{Weights, record, row},
     },
@@ -38,7 +38,7 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
     let (ids, mut tape) = ids.split_tape();
     let (dev, ids) = (table.device().clone(), numbers(&ids));
     let rows = if few(ids.len(), V) {
-        ids.iter().flat_map(|&id| row(table, id)).collect()
+        collected(&[ids.len(), N], ids.iter().flat_map(|&id| row(table, id)))?
     } else {
         let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
         let mut rows = Unwritten::new(elements(&[ids.len(), N])?)?;

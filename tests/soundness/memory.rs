@@ -1,0 +1,137 @@
+//! Where there is no memory there is an error, and the process goes on. Each test runs itself again, in a process that
+//! may take 4 GB.
+
+use std::process::Command;
+
+use dfdx::tensor::{TensorFromVec, Trace};
+use kerata::{
+    Backend, Batch, Const, Conv2d, Cpu, Dense, Element, Embedding, Error, Lstm, Mask, RepeatVector,
+    Sequences, Tensor, ZeroPadding2d,
+    config::{CustomObjects, DynamicValue, layer_from_config},
+    init,
+    prelude::*,
+    signal::Signal,
+};
+
+/// Says, in the process that is limited, that it is.
+const LIMITED: &str = "KERATA_TEST_LIMITED";
+
+/// Runs a test again with at most 4 GB, if this is not that run; true if it is.
+fn limited(name: &str) -> bool {
+    if std::env::var_os(LIMITED).is_some() {
+        return true;
+    }
+    if !cfg!(target_os = "linux") {
+        eprintln!("SKIPPED: memory is limited by `ulimit -v`, on Linux only");
+        return false;
+    }
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 4000000 && exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(LIMITED, "1")
+        .output()
+        .unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, errors) = (said(&output.stdout), said(&output.stderr));
+    assert!(output.status.success(), "{}:\n{out}{errors}", output.status);
+    assert!(out.contains("1 passed"), "{out}");
+    false
+}
+
+#[track_caller]
+fn no_memory<T>(result: Result<T, Error>) {
+    match result.err() {
+        Some(Error::Device(message)) => eprintln!("{message}"),
+        Some(other) => panic!("{other}"),
+        None => panic!("there was memory"),
+    }
+}
+
+fn column<E: Element>(rows: usize) -> Tensor<(Batch, Const<1>), E, Cpu>
+where
+    Cpu: Backend<E>,
+{
+    Cpu::default().tensor_from_vec(vec![E::of(0.5); rows], (rows, Const))
+}
+
+#[test]
+fn building() {
+    if !limited("memory::building") {
+        return;
+    }
+    let dev = Cpu::default();
+    no_memory(Dense::<200_000, 100_000>::build(&dev));
+    no_memory(Dense::<200_000, 100_000, kerata::Linear, f64>::build(&dev));
+    no_memory(Embedding::<1_000_000_000, 1000>::build(&dev));
+    no_memory(Lstm::<2, 1_000_000>::build(&dev));
+    no_memory(Conv2d::<100_000, 100_000, 3>::build(&dev));
+    no_memory(init::zeros::<_, f32, _>(&dev, (1 << 40,)));
+    no_memory(init::ones::<_, f64, _>(&dev, (usize::MAX / 2, 4)));
+    no_memory(init::uniform::<_, f32, _>(&dev, (1 << 31,), 1.0));
+    no_memory(init::orthogonal::<_, f32, _>(&dev, (1 << 20, 1 << 20), 1 << 20, 1 << 20));
+}
+
+fn layers<E: Element>()
+where
+    Cpu: Backend<E>,
+{
+    let dev = Cpu::default();
+    let wide = Dense::<1, 100_000, kerata::Tanh, E>::build(&dev).unwrap();
+    no_memory(wide.forward(column::<E>(20_000)));
+    no_memory(wide.forward(column::<E>(20_000).leaky_traced()));
+    no_memory(RepeatVector::<1_000_000_000>.forward(column::<E>(2)));
+    let x: Tensor<(Batch, usize, usize, Const<1>), E, Cpu> =
+        dev.tensor_from_vec(vec![E::of(0.5)], (1, 1, 1, Const));
+    no_memory(ZeroPadding2d::<100_000>.forward(x));
+    let ids: Tensor<(Batch, usize), usize, Cpu> =
+        dev.tensor_from_vec(vec![1; 1_000_000], (1000, 1000));
+    let lstm = Lstm::<1, 1000, Sequences, E>::build(&dev).unwrap();
+    let steps: Tensor<(Batch, usize, Const<1>), E, Cpu> =
+        dev.tensor_from_vec(vec![E::of(0.5); 2_000_000], (1000, 2000, Const));
+    no_memory(lstm.forward(steps));
+    let table = Embedding::<2, 2000, kerata::NoMask, E>::build(&dev).unwrap();
+    no_memory(table.forward(ids));
+}
+
+#[test]
+fn running() {
+    if limited("memory::running") {
+        layers::<f32>();
+    }
+}
+
+#[test]
+fn running_in_double_precision() {
+    if limited("memory::running_in_double_precision") {
+        layers::<f64>();
+    }
+}
+
+#[test]
+fn masks_and_batches() {
+    if !limited("memory::masks_and_batches") {
+        return;
+    }
+    no_memory(Mask::try_full(1 << 20, 1 << 20));
+    no_memory(Mask::from_lengths(&vec![1; 1 << 20], 1 << 20));
+    let part = column::<f32>(100_000_000);
+    let parts = vec![part; 20];
+    no_memory(<(Batch, Const<1>) as Signal>::concat::<f32, Cpu>(&parts));
+}
+
+#[test]
+fn dynamic_layers() {
+    if !limited("memory::dynamic_layers") {
+        return;
+    }
+    let layer = |config: &str| layer_from_config(&config.parse().unwrap(), &CustomObjects::new());
+    let repeat = r#"{"class_name":"RepeatVector","config":{"n":268435456}}"#;
+    let mut repeat = layer(repeat).unwrap();
+    let x = || DynamicValue::numbers([4, 1], vec![0.5; 4]).unwrap();
+    assert!(repeat.run(x()).is_err());
+    // Gates of more memory than there is, of outputs that would fit.
+    let lstm = r#"{"class_name":"LSTM","config":{"units":1000,"recurrent_initializer":"zeros"}}"#;
+    let x = DynamicValue::numbers([1000, 2000, 1], vec![0.5; 2_000_000]).unwrap();
+    no_memory(layer(lstm).unwrap().run(x));
+}

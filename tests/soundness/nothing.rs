@@ -1,0 +1,72 @@
+//! Layers of no features or units, where no type says so.
+
+use kerata::{
+    Error,
+    config::{CustomObjects, DynamicValue, layer_from_config},
+};
+
+fn run(config: &str, sizes: &[usize]) -> Result<Vec<usize>, Error> {
+    let mut layer = layer_from_config(&config.parse()?, &CustomObjects::new())?;
+    let count = sizes.iter().product();
+    Ok(layer.run(DynamicValue::numbers(sizes, vec![0.5; count])?)?.sizes().to_vec())
+}
+
+#[test]
+fn dynamic_layers_of_nothing() {
+    let orthogonal = r#""kernel_initializer":{"class_name":"Orthogonal","config":{}}"#;
+    let rnn = format!(
+        r#"{{"class_name":"SimpleRNN","config":{{"units":2,{orthogonal}}},"build_config":{{"input_shape":[2,3,0]}}}}"#
+    );
+    let beta = r#"{"class_name":"LayerNormalization","config":{"beta_initializer":{"class_name":"Orthogonal","config":{}}}}"#;
+    let bare = r#"{"class_name":"LayerNormalization","config":{"center":false,"scale":false}}"#;
+    for (config, sizes) in [
+        (r#"{"class_name":"LSTM","config":{"units":2}}"#, &[1, 3, 0][..]),
+        (r#"{"class_name":"GRU","config":{"units":2,"go_backwards":true}}"#, &[1, 3, 0]),
+        (r#"{"class_name":"SimpleRNN","config":{"units":2}}"#, &[1, 3, 0]),
+        (&rnn, &[2, 3, 0]),
+        (beta, &[2, 0]),
+        (bare, &[2, 0]),
+        (r#"{"class_name":"BatchNormalization","config":{}}"#, &[2, 0]),
+        (r#"{"class_name":"BatchNormalization","config":{}}"#, &[0, 0]),
+        (r#"{"class_name":"LayerNormalization","config":{}}"#, &[4]),
+        (r#"{"class_name":"Dense","config":{"units":2}}"#, &[3, 0]),
+        (r#"{"class_name":"Dense","config":{"units":0}}"#, &[3, 2]),
+        (r#"{"class_name":"LSTM","config":{"units":0}}"#, &[1, 3, 2]),
+        (r#"{"class_name":"GRU","config":{"units":0}}"#, &[1, 3, 2]),
+        (r#"{"class_name":"Conv1D","config":{"filters":2,"kernel_size":2}}"#, &[1, 3, 0]),
+        (r#"{"class_name":"Conv1D","config":{"filters":0,"kernel_size":2}}"#, &[1, 3, 2]),
+        (r#"{"class_name":"Conv1D","config":{"filters":2,"kernel_size":0}}"#, &[1, 3, 2]),
+        (
+            r#"{"class_name":"Conv1D","config":{"filters":2,"kernel_size":2,"strides":0}}"#,
+            &[1, 3, 2],
+        ),
+        (r#"{"class_name":"Conv2D","config":{"filters":2,"kernel_size":2}}"#, &[1, 3, 3, 0]),
+        (r#"{"class_name":"Conv2D","config":{"filters":0,"kernel_size":2}}"#, &[1, 3, 3, 1]),
+        (r#"{"class_name":"MaxPooling1D","config":{"pool_size":0}}"#, &[1, 3, 2]),
+        (r#"{"class_name":"RepeatVector","config":{"n":0}}"#, &[1, 3]),
+        (
+            r#"{"class_name":"TimeDistributed","config":{"layer":{"class_name":"Dense","config":{"units":2}}}}"#,
+            &[1, 3, 0],
+        ),
+        (
+            r#"{"class_name":"Bidirectional","config":{"layer":{"class_name":"LSTM","config":{"units":2}}}}"#,
+            &[1, 3, 0],
+        ),
+    ] {
+        let result = run(config, sizes);
+        assert!(result.is_err(), "{config} takes {sizes:?} and gives {result:?}");
+    }
+}
+
+#[test]
+fn a_short_config_cannot_take_for_ever() {
+    for config in [
+        r#"{"class_name":"LSTM","config":{"units":8192},"build_config":{"input_shape":[1,1,1]}}"#,
+        r#"{"class_name":"Dense","config":{"units":16384,"kernel_initializer":"orthogonal"},"build_config":{"input_shape":[1,16384]}}"#,
+    ] {
+        let start = std::time::Instant::now();
+        let error = layer_from_config(&config.parse().unwrap(), &CustomObjects::new()).unwrap_err();
+        assert!(error.to_string().contains("2^38 multiplications"), "{error}");
+        assert!(start.elapsed().as_secs() < 60);
+    }
+}

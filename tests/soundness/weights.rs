@@ -1,0 +1,94 @@
+//! Weights are public fields, and those of an LSTM have a size that types do not know.
+
+use dfdx::tensor::{OwnedTape, TensorFromVec, ZerosTensor};
+use kerata::{
+    Backend, Cpu, Element, Error, LastState, Lstm, Mask, Masked, Sequences, Tensor,
+    io::SaveWeights,
+    optim::{Adam, State},
+    parameters::{Parameter, Parameters, Visitor},
+    prelude::*,
+    shape::{Const, Shape},
+};
+
+type Layer<E> = Lstm<2, 3, Sequences, E>;
+
+fn x<E: Element>() -> Tensor<(usize, Const<2>, Const<2>), E, Cpu>
+where
+    Cpu: Backend<E>,
+{
+    Cpu::default().tensor_from_vec([0.1, 0.2, 0.3, 0.4].map(E::of).to_vec(), (1, Const, Const))
+}
+
+fn named(error: Error, weight: &str, expected: &str, found: &str) {
+    let text = error.to_string();
+    for part in ["LSTM", weight, expected, found] {
+        assert!(text.contains(part), "`{part}` is not in `{text}`");
+    }
+}
+
+struct Nothing;
+
+impl<E: Element> Visitor<E, Cpu> for Nothing
+where
+    Cpu: Backend<E>,
+{
+    fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, Cpu>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+fn every_way<E: Element>(change: impl Fn(&mut Layer<E>), weight: &str, expected: &str, found: &str)
+where
+    Cpu: Backend<E>,
+{
+    let mut layer = Layer::<E>::build(&Cpu::seed_from_u64(0)).unwrap();
+    // What it has prepared for inference must not be used for other weights.
+    layer.forward(x::<E>()).unwrap();
+    change(&mut layer);
+    let errors = [
+        layer.forward(x::<E>()).err(),
+        layer.forward_mut(x::<E>().leaky_traced()).err(),
+        layer.forward(Masked::new(x::<E>(), Mask::full(1, 2)).unwrap()).err(),
+        layer.forward_with_state(x::<E>(), None, None).err(),
+        layer.visit(&mut Nothing).err(),
+    ];
+    for error in errors {
+        named(error.unwrap(), weight, expected, found);
+    }
+    let nothing: Tensor<(), E, Cpu, OwnedTape<E, Cpu>> =
+        dfdx::tensor::PutTape::put_tape(Cpu::default().zeros(), OwnedTape::default());
+    let mut gradients = dfdx::tensor_ops::Backward::backward(nothing);
+    let error = State::default().step(&Adam::default(), &mut layer, &mut gradients).unwrap_err();
+    named(error, weight, expected, found);
+}
+
+fn all<E: Element>()
+where
+    Cpu: Backend<E>,
+{
+    let dev = Cpu::default();
+    for wrong in [24, 5, 0, 11, 13] {
+        let found = format!("[{wrong}]");
+        every_way::<E>(|l| l.bias = dev.zeros_like(&(wrong,)), "`bias`", "[12]", &found);
+        let kernel = |l: &mut Layer<E>| l.kernel = dev.zeros_like(&(Const, wrong));
+        every_way::<E>(kernel, "`kernel`", "[2, 12]", &format!("[2, {wrong}]"));
+        let kernel = |l: &mut Layer<E>| l.recurrent_kernel = dev.zeros_like(&(Const, wrong));
+        every_way::<E>(kernel, "`recurrent_kernel`", "[3, 12]", &format!("[3, {wrong}]"));
+    }
+}
+
+#[test]
+fn weights_of_another_size_are_named() {
+    all::<f32>();
+    all::<f64>();
+}
+
+#[test]
+fn a_file_is_not_written_of_them() {
+    let dev = Cpu::default();
+    let mut layer = Lstm::<2, 3, LastState>::build(&dev).unwrap();
+    layer.bias = dev.zeros_like(&(24,));
+    let path = std::env::temp_dir().join(format!("kerata-{}.safetensors", std::process::id()));
+    named(layer.save_weights(&path).unwrap_err(), "`bias`", "[12]", "[24]");
+    assert!(!path.exists());
+}
