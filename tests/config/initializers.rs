@@ -50,3 +50,21 @@ fn the_identity_is_an_initializer() {
         "build_config": {"input_shape": [null, 2]}});
     assert_eq!(error(json), "the dimensions of an identity: expected 2, found [3]");
 }
+
+#[test]
+fn a_value_that_is_too_large_is_refused() {
+    for (class, config) in [
+        ("Constant", json!({"value": 1e39})),
+        ("RandomNormal", json!({"stddev": 1e300})),
+        ("RandomUniform", json!({"minval": -1e300, "maxval": 1e300})),
+        ("VarianceScaling", json!({"scale": 1e300, "distribution": "uniform"})),
+        ("VarianceScaling", json!({"scale": 1e300})),
+        ("Orthogonal", json!({"gain": 1e300})),
+        ("Identity", json!({"gain": 1e300})),
+    ] {
+        let text =
+            error(json!({"class_name": "Dense", "config": {"units": 3, "kernel_initializer":
+            {"class_name": class, "config": config}}, "build_config": {"input_shape": [null, 2]}}));
+        assert!(text.starts_with("the initial value"), "{class}: {text}");
+    }
+}
