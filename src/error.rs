@@ -244,7 +244,7 @@ pub(crate) fn shortened(word: &str) -> String {
 }
 
 /// More differences than these are counted, not printed.
-const PRINTED: usize = 20;
+pub(crate) const PRINTED: usize = 20;
 
 fn list(differences: &[Difference]) -> String {
     let mut text: String = differences.iter().take(PRINTED).map(|d| format!("\n  {d}")).collect();
@@ -256,7 +256,9 @@ fn list(differences: &[Difference]) -> String {
 
 /// `, did you mean ..?` for a name that is one slip or two away from a known one.
 pub(crate) fn nearest(name: &str, known: &[String]) -> String {
-    let near = |other: &&String| distance(&name.to_lowercase(), &other.to_lowercase());
+    // No longer than what `distance` looks at.
+    let name = name.chars().take(64).collect::<String>().to_lowercase();
+    let near = |other: &&String| distance(&name, &other.to_lowercase());
     match known.iter().min_by_key(near) {
         Some(other) if near(&other) <= 1 + other.len() / 4 => format!(", did you mean `{other}`?"),
         _ => String::new(),

@@ -1,4 +1,12 @@
-use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use dfdx::{
     shapes::HasShape,
@@ -8,8 +16,9 @@ use serde_json::Value;
 
 use super::{
     AnySignal, Config, Configured, Initializer,
+    activation::{NamedActivation, ReluOptions},
     dynamic::{Dynamic, DynamicLayer, FromDynamic, Own, Takes},
-    fields::{activation_name, says},
+    fields::{says, whole},
     json::snake_case,
     registry,
 };
@@ -57,7 +66,9 @@ pub struct CustomObjects {
     layers: BTreeMap<String, Entry>,
     activations: BTreeMap<String, Apply>,
     /// How deep in other configs this one is.
-    pub(super) depth: usize,
+    depth: usize,
+    /// How many layers have been made.
+    made: Arc<AtomicUsize>,
 }
 
 /// An activation of rows of numbers.
@@ -75,6 +86,9 @@ struct Entry {
 
 /// Configs deeper than this in each other are refused.
 const MAX_LAYERS_DEEP: usize = 32;
+
+/// Configs of more layers than this are refused.
+const MAX_LAYERS: usize = 10_000;
 
 impl CustomObjects {
     /// None yet.
@@ -124,11 +138,20 @@ impl CustomObjects {
         self
     }
 
+    /// The same, to make layers with: they are counted from here, unless this is already within another layer.
+    pub(super) fn afresh(&self) -> Self {
+        let made = if self.depth == 0 { Arc::default() } else { Arc::clone(&self.made) };
+        Self { made, ..self.clone() }
+    }
+
     /// The layer that a config describes.
     pub(super) fn make(&self, config: Config) -> Result<(Config, Box<dyn Dynamic>), Error> {
         if self.depth > MAX_LAYERS_DEEP {
             let message = format!("layers are nested more than {MAX_LAYERS_DEEP} deep");
             return Err(Error::Json(message));
+        }
+        if self.made.fetch_add(1, Ordering::Relaxed) >= MAX_LAYERS {
+            return Err(Error::Json(format!("more than {MAX_LAYERS} layers")));
         }
         let inside = Self { depth: self.depth + 1, ..self.clone() };
         let name = config.registered_name.as_deref().unwrap_or(&config.class_name);
@@ -160,7 +183,7 @@ impl CustomObjects {
             let name = name.to_owned();
             return Err(Error::Unknown { what: "the activation", name, known });
         };
-        Ok(ActivationFunction { name: name.to_owned(), apply })
+        Ok(ActivationFunction { name: name.to_owned(), apply, relu: None })
     }
 }
 
@@ -185,11 +208,17 @@ impl fmt::Debug for CustomObjects {
 pub(super) struct ActivationFunction {
     pub(super) name: String,
     apply: Apply,
+    /// The options of a ReLU, which is then not the function of that name.
+    pub(super) relu: Option<ReluOptions>,
 }
 
 impl ActivationFunction {
     /// Applies it to rows of `features` numbers.
-    pub(super) fn apply(&self, values: Vec<f32>, features: usize) -> Result<Vec<f32>, Error> {
+    pub(super) fn apply(&self, mut values: Vec<f32>, features: usize) -> Result<Vec<f32>, Error> {
+        if let Some(relu) = self.relu {
+            values.iter_mut().for_each(|x| *x = relu.apply(*x));
+            return Ok(values);
+        }
         if values.is_empty() || self.name == Linear::NAME {
             return Ok(values);
         }
@@ -240,8 +269,8 @@ impl Options<'_> {
     /// As many sizes as there are axes.
     pub(super) fn sizes<const N: usize>(&self, key: &str) -> Result<[usize; N], Error> {
         self.get(key, |v| {
-            let list: Option<Vec<_>> =
-                v.as_array()?.iter().map(|n| usize::try_from(n.as_u64()?).ok()).collect();
+            let size = |n: &Value| usize::try_from(whole(n)?).ok();
+            let list: Option<Vec<_>> = v.as_array()?.iter().map(size).collect();
             list?.try_into().ok()
         })
     }
@@ -272,7 +301,14 @@ impl Options<'_> {
     }
 
     pub(super) fn activation(&self, key: &str) -> Result<ActivationFunction, Error> {
-        self.custom.function(&self.get(key, |v| activation_name(v).map(str::to_owned))?)
+        let said = self.get(key, |v| NamedActivation::parse(v).ok())?;
+        Ok(ActivationFunction { relu: said.relu, ..self.custom.function(&said.name)? })
+    }
+
+    /// The `ReLU` that a config is.
+    pub(super) fn relu(&self) -> Result<ActivationFunction, Error> {
+        let relu = ReluOptions::of(self.config);
+        Ok(ActivationFunction { relu, ..self.custom.function(Relu::NAME)? })
     }
 
     /// A layer inside this one. Its config is taken out of that of this one, so that it is held once.

@@ -7,18 +7,17 @@ use serde_json::{Value, json};
 use super::{
     AnySignal, Config, Configured, LayerVisitor, Layers,
     fields::{Described, Fields, Mode, dtype_of},
-    layers::input_layer,
+    layers::{classes, input_layer},
+    nodes::{Node, Tensor, ends, used},
 };
 use crate::{
     backend::{Backend, Element},
+    error::shortened,
     signal::Signal,
 };
 
 /// Keras's class of a model whose layers say what reaches them.
 pub(super) const FUNCTIONAL: &str = "Functional";
-
-/// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
-type Tensor = (String, usize);
 
 /// The tensors that the values of a model are, as far as it has been visited.
 #[derive(Default)]
@@ -122,41 +121,26 @@ impl Fields {
         E: Element,
         D: Backend<E>,
     {
-        let list = self.given_layers();
+        let nodes: Vec<Node> = self
+            .given_layers()
+            .into_iter()
+            .map(|(config, nodes)| Node::new(config, &nodes))
+            .collect();
+        let outputs = self.given.get("output_layers").map(ends).unwrap_or_default();
+        let used = used(&nodes, outputs);
         let mut reader =
             Reader { fields: self, nodes: Vec::new(), count: 0, values: Values::default() };
         let mut given: Vec<(Config, Tensor)> = Vec::new();
-        for (config, nodes) in list {
-            let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default();
-            let tensor = (name.to_owned(), 0);
-            // Keras writes down how it makes a mask, too.
-            let of_mask = config.module.as_ref().is_some_and(|m| m.starts_with("keras.src.ops"));
-            if config.class_name == "InputLayer" {
-                given.push((config, tensor));
-            } else if !of_mask {
-                reader.nodes.push(Node { config, tensor, from: tensors(&nodes), taken: false });
+        for (node, used) in nodes.into_iter().zip(used) {
+            if node.config.class_name == "InputLayer" {
+                given.push((node.config, node.tensor));
+            } else if used || !node.is_operation() {
+                reader.nodes.push(node);
             }
         }
         reader.inputs(inputs, &given);
         layers.layers(&mut reader);
         reader.finish();
-    }
-}
-
-/// The tensors that reach a layer: each has the key `keras_history`. What reaches its arguments by name is
-/// masks, which are made again.
-fn tensors(nodes: &Value) -> Vec<Tensor> {
-    match nodes {
-        Value::Array(list) => list.iter().flat_map(tensors).collect(),
-        Value::Object(map) => match map.get("config").and_then(|c| c.get("keras_history")) {
-            Some(history) => {
-                let name = history.get(0).and_then(Value::as_str).unwrap_or_default();
-                let index = history.get(2).and_then(Value::as_u64).unwrap_or_default();
-                vec![(name.to_owned(), usize::try_from(index).unwrap_or(usize::MAX))]
-            }
-            None => map.get("args").map(tensors).unwrap_or_default(),
-        },
-        _ => Vec::new(),
     }
 }
 
@@ -208,15 +192,6 @@ impl Writer<'_> {
     }
 }
 
-/// A layer in the JSON.
-struct Node {
-    config: Config,
-    tensor: Tensor,
-    from: Vec<Tensor>,
-    /// Whether a layer of the type has been found to be this one.
-    taken: bool,
-}
-
 struct Reader<'a> {
     fields: &'a mut Fields,
     nodes: Vec<Node>,
@@ -237,9 +212,10 @@ impl Reader<'_> {
         for (i, (place, wire)) in inputs.iter().enumerate() {
             let named = order.get(i).and_then(|name| given.iter().find(|(_, t)| t.0 == *name));
             let Some((config, tensor)) = named.or(given.get(i)) else { continue };
+            self.fields.input_layer(&config.config);
             if let Some(found) = config.input_sizes().filter(|found| !wire.agrees(found)) {
                 let expected = format!("the type says {}", json!(wire.sizes));
-                let key = format!("input_layers `{}`", tensor.0);
+                let key = format!("input_layers `{}`", shortened(&tensor.0));
                 self.fields.differ(&key, &expected, &json!(found));
             }
             self.values.inputs.push((place.clone(), tensor.clone()));
@@ -265,20 +241,11 @@ impl Reader<'_> {
             self.fields.differ("output_layers", &expected, &json!(found));
         }
         let rest = self.nodes.iter().filter(|node| !node.taken);
-        let rest: Vec<&str> = rest.map(|node| node.config.class_name.as_str()).collect();
+        let rest: Vec<&Config> = rest.map(|node| &node.config).collect();
         if !rest.is_empty() {
-            let found = format!("the JSON says {}: {}", self.nodes.len(), rest.join(", "));
+            let found = format!("the JSON says {}: {}", self.nodes.len(), classes(rest));
             self.fields.difference("layers", &format!("the type says {}", self.count), found);
         }
-    }
-}
-
-/// The names in `["a", 0, 0]`, or in a list of such.
-fn ends(list: &Value) -> Vec<String> {
-    let name = |end: &Value| end.get(0).and_then(Value::as_str).map(str::to_owned);
-    match name(list) {
-        Some(one) => vec![one],
-        None => list.as_array().into_iter().flatten().filter_map(name).collect(),
     }
 }
 
@@ -310,15 +277,18 @@ impl Reader<'_> {
         };
         let node = &mut self.nodes[i];
         node.taken = true;
-        let place = format!("layer {i} `{}`, ", node.tensor.0);
+        let place = format!("layer {i} `{}`, ", shortened(&node.tensor.0));
         let wires = wires.into_iter().map(|(_, wire)| wire).collect();
         let mut inner = self.fields.inner(layer.class(), &place, wires);
         if node.from != from {
             let names = |tensors: &[Tensor]| {
-                json!(tensors.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+                json!(tensors.iter().map(|(name, _)| shortened(name)).collect::<Vec<_>>())
             };
             let expected = format!("the type says {}", names(&from));
             inner.differ("inbound_nodes", &expected, &names(&node.from));
+        }
+        for (key, value) in &node.named {
+            inner.differ(&format!("inbound_nodes.{key}"), "the type says nothing", value);
         }
         inner.compare(layer, node.config.clone());
         let gives = vec![node.tensor.clone()];

@@ -74,6 +74,29 @@ pub enum Spread {
     Normal,
 }
 
+/// Keras's classes that have no options but a seed.
+const NAMED: [(&str, Initializer); 8] = [
+    ("Zeros", Initializer::ZEROS),
+    ("Ones", Initializer::ONES),
+    ("GlorotUniform", Initializer::GLOROT_UNIFORM),
+    ("GlorotNormal", Initializer::glorot(Spread::CutNormal)),
+    ("HeUniform", Initializer::of_inputs(2.0, Spread::Uniform)),
+    ("HeNormal", Initializer::of_inputs(2.0, Spread::CutNormal)),
+    ("LecunUniform", Initializer::of_inputs(1.0, Spread::Uniform)),
+    ("LecunNormal", Initializer::of_inputs(1.0, Spread::CutNormal)),
+];
+
+fn is_given(config: &Map<String, Value>, key: &str) -> bool {
+    config.get(key).is_some_and(|value| !value.is_null())
+}
+
+fn written(class: &str, config: Map<String, Value>) -> Value {
+    json!({
+        "module": "keras.initializers", "class_name": class, "config": config,
+        "registered_name": null,
+    })
+}
+
 /// A standard normal that is cut at 2 has this standard deviation.
 const CUT_STD: f64 = 0.879_625_661_034_239_8;
 
@@ -90,13 +113,20 @@ impl Initializer {
     /// `uniform`, the default of embeddings.
     pub const EMBEDDINGS: Self = Self::Uniform(-0.05, 0.05);
 
-    /// Reads a name, `"glorot_uniform"`, or Keras's `{"class_name": .., "config": ..}`.
+    /// Reads a name, `"glorot_uniform"`, or Keras's `{"class_name": .., "config": ..}`; `null` is Keras's choice
+    /// for a parameter of which nothing is said.
     ///
     /// # Errors
     /// What was expected, in words.
     pub fn parse(value: &Value) -> Result<Self, String> {
+        Self::read(value).map(|(how, _)| how)
+    }
+
+    /// Reads it, and completes it to what Keras 3 writes: of the same class and with the same seed.
+    pub(super) fn read(value: &Value) -> Result<(Self, Value), String> {
         let none = Map::new();
         let (class, config) = match value {
+            Value::Null => return Ok((Self::GLOROT_UNIFORM, Value::Null)),
             Value::String(name) => (name.as_str(), &none),
             Value::Object(map) => (
                 map.get("class_name").and_then(Value::as_str).unwrap_or_default(),
@@ -104,6 +134,22 @@ impl Initializer {
             ),
             _ => ("", &none),
         };
+        let (how, class) = Self::of_class(class, config)?;
+        if let Some(key) = ["input_axes", "output_axes"].iter().find(|key| is_given(config, key)) {
+            return Err(format!("`{key}` of the initializer can only be null"));
+        }
+        let mut whole = how.config_of(class);
+        for (key, value) in &mut whole {
+            // As it stands there: 2 is not made 2.0.
+            if let Some(given) = config.get(key).filter(|v| v.is_number() || key == "seed") {
+                *value = given.clone();
+            }
+        }
+        Ok((how, written(class, whole)))
+    }
+
+    /// The initialiser of a name or class, and Keras's class for it.
+    fn of_class(name: &str, config: &Map<String, Value>) -> Result<(Self, &'static str), String> {
         let number = |key: &str, default: f64| match config.get(key) {
             None => Ok(default),
             Some(v) => v.as_f64().ok_or_else(|| format!("`{key}` of the initializer is a number")),
@@ -111,31 +157,31 @@ impl Initializer {
         let text = |key: &str, default: &'static str| {
             config.get(key).and_then(Value::as_str).unwrap_or(default).to_owned()
         };
-        let scaling = |scale, fan, shape| Ok(Self::Scaling { scale, fan, shape });
-        let key: String = class.chars().filter(|&c| c != '_').collect();
-        match key.to_lowercase().as_str() {
-            "zeros" | "zero" => Ok(Self::ZEROS),
-            "ones" | "one" => Ok(Self::ONES),
-            "constant" => Ok(Self::Constant(number("value", 0.0)?)),
+        let key = name.chars().take(64).filter(|&c| c != '_').collect::<String>().to_lowercase();
+        let key = key.strip_suffix("initializer").unwrap_or(&key);
+        if let Some((class, how)) = NAMED.iter().find(|(class, _)| class.to_lowercase() == key) {
+            return Ok((*how, class));
+        }
+        Ok(match key {
+            "zero" => (Self::ZEROS, "Zeros"),
+            "one" => (Self::ONES, "Ones"),
+            "constant" => (Self::Constant(number("value", 0.0)?), "Constant"),
             "randomuniform" | "uniform" => {
                 let (low, high) = (number("minval", -0.05)?, number("maxval", 0.05)?);
                 // The random numbers want a range that can still be widened a little.
                 if !(low <= high && high - low < f64::MAX / 2.0) {
                     return Err("`minval` must be at most `maxval`, and not too far from it".into());
                 }
-                Ok(Self::Uniform(low, high))
+                (Self::Uniform(low, high), "RandomUniform")
             }
-            name @ ("randomnormal" | "normal" | "truncatednormal") => Ok(Self::Normal {
-                mean: number("mean", 0.0)?,
-                std: number("stddev", 0.05)?,
-                cut: name == "truncatednormal",
-            }),
-            "glorotuniform" | "xavieruniform" => Ok(Self::GLOROT_UNIFORM),
-            "glorotnormal" | "xaviernormal" => scaling(1.0, Fan::Average, Spread::CutNormal),
-            "heuniform" => scaling(2.0, Fan::In, Spread::Uniform),
-            "henormal" => scaling(2.0, Fan::In, Spread::CutNormal),
-            "lecununiform" => scaling(1.0, Fan::In, Spread::Uniform),
-            "lecunnormal" => scaling(1.0, Fan::In, Spread::CutNormal),
+            "randomnormal" | "normal" | "truncatednormal" => {
+                let (mean, std) = (number("mean", 0.0)?, number("stddev", 0.05)?);
+                let cut = key == "truncatednormal";
+                let class = if cut { "TruncatedNormal" } else { "RandomNormal" };
+                (Self::Normal { mean, std, cut }, class)
+            }
+            "xavieruniform" => (Self::GLOROT_UNIFORM, "GlorotUniform"),
+            "xaviernormal" => (Self::glorot(Spread::CutNormal), "GlorotNormal"),
             "variancescaling" => {
                 let fan = match text("mode", "fan_in").as_str() {
                     "fan_in" => Fan::In,
@@ -153,62 +199,75 @@ impl Initializer {
                 if scale <= 0.0 {
                     return Err("the `scale` of the initializer is above 0".into());
                 }
-                scaling(scale, fan, shape)
+                (Self::Scaling { scale, fan, shape }, "VarianceScaling")
             }
-            "orthogonal" | "orthogonalinitializer" => Ok(Self::Orthogonal(number("gain", 1.0)?)),
-            "identity" | "identityinitializer" => Ok(Self::Identity(number("gain", 1.0)?)),
-            _ => Err("the name of an initializer of Keras is needed".into()),
-        }
+            "orthogonal" => (Self::Orthogonal(number("gain", 1.0)?), "Orthogonal"),
+            "identity" => (Self::Identity(number("gain", 1.0)?), "Identity"),
+            _ => return Err("the name of an initializer of Keras is needed".into()),
+        })
+    }
+
+    const fn glorot(shape: Spread) -> Self {
+        Self::Scaling { scale: 1.0, fan: Fan::Average, shape }
+    }
+
+    const fn of_inputs(scale: f64, shape: Spread) -> Self {
+        Self::Scaling { scale, fan: Fan::In, shape }
     }
 
     /// What Keras 3 writes.
     pub fn to_json(self) -> Value {
-        let (class, config) = match self {
-            Self::Constant(0.0) => ("Zeros", json!({})),
-            Self::Constant(1.0) => ("Ones", json!({})),
-            Self::Constant(value) => ("Constant", json!({ "value": value })),
+        let named = NAMED.iter().find(|(_, how)| *how == self).map(|(class, _)| *class);
+        let class = named.unwrap_or(match self {
+            Self::Constant(_) => "Constant",
+            Self::Uniform(..) => "RandomUniform",
+            Self::Normal { cut: true, .. } => "TruncatedNormal",
+            Self::Normal { .. } => "RandomNormal",
+            Self::Scaling { .. } => "VarianceScaling",
+            Self::Orthogonal(_) => "Orthogonal",
+            Self::Identity(_) => "Identity",
+        });
+        written(class, self.config_of(class))
+    }
+
+    /// The keys of a class that this is.
+    fn config_of(self, class: &str) -> Map<String, Value> {
+        let config = match self {
+            Self::Constant(value) if class == "Constant" => json!({ "value": value }),
+            Self::Constant(_) | Self::Identity(1.0) => json!({}),
             Self::Uniform(minval, maxval) => {
-                ("RandomUniform", json!({"seed": null, "minval": minval, "maxval": maxval}))
+                json!({"seed": null, "minval": minval, "maxval": maxval})
             }
-            Self::Normal { mean, std, cut } => (
-                if cut { "TruncatedNormal" } else { "RandomNormal" },
-                json!({"seed": null, "mean": mean, "stddev": std}),
-            ),
-            Self::GLOROT_UNIFORM => {
-                ("GlorotUniform", json!({"seed": null, "input_axes": null, "output_axes": null}))
-            }
-            Self::Scaling { scale, fan, shape } => (
-                "VarianceScaling",
-                json!({
-                    "scale": scale,
-                    "mode": match fan {
-                        Fan::In => "fan_in",
-                        Fan::Out => "fan_out",
-                        Fan::Average => "fan_avg",
-                    },
-                    "distribution": match shape {
-                        Spread::Uniform => "uniform",
-                        Spread::CutNormal => "truncated_normal",
-                        Spread::Normal => "untruncated_normal",
-                    },
-                    "seed": null, "input_axes": null, "output_axes": null,
-                }),
-            ),
-            Self::Orthogonal(gain) => ("Orthogonal", json!({"seed": null, "gain": gain})),
-            Self::Identity(1.0) => ("Identity", json!({})),
-            Self::Identity(gain) => ("Identity", json!({ "gain": gain })),
+            Self::Normal { mean, std, .. } => json!({"seed": null, "mean": mean, "stddev": std}),
+            Self::Scaling { scale, fan, shape } if class == "VarianceScaling" => json!({
+                "scale": scale,
+                "mode": match fan {
+                    Fan::In => "fan_in",
+                    Fan::Out => "fan_out",
+                    Fan::Average => "fan_avg",
+                },
+                "distribution": match shape {
+                    Spread::Uniform => "uniform",
+                    Spread::CutNormal => "truncated_normal",
+                    Spread::Normal => "untruncated_normal",
+                },
+                "seed": null, "input_axes": null, "output_axes": null,
+            }),
+            Self::Scaling { .. } => json!({"seed": null, "input_axes": null, "output_axes": null}),
+            Self::Orthogonal(gain) => json!({"seed": null, "gain": gain}),
+            Self::Identity(gain) => json!({ "gain": gain }),
         };
-        json!({
-            "module": "keras.initializers", "class_name": class, "config": config,
-            "registered_name": null,
-        })
+        match config {
+            Value::Object(config) => config,
+            _ => Map::new(),
+        }
     }
 
     /// A tensor filled by this initialiser, from the random numbers of the device.
     ///
     /// # Errors
-    /// [`Error::Device`]; [`Error::Mismatch`] for an identity that is no matrix; [`Error::Invalid`] for numbers that
-    /// make no sense, or values beyond the range of the elements.
+    /// [`Error::Device`]; [`Error::Mismatch`] for an identity that is no matrix; [`Error::Invalid`] for settings that
+    /// make no sense; [`Error::NonFinite`] for a value that is too large for its type.
     pub fn fill<S: Shape, E: Element, D: Backend<E>>(
         self,
         dev: &D,
@@ -252,7 +311,11 @@ impl Initializer {
                 };
                 let std = (scale / fan.max(1.0)).sqrt();
                 match spread {
-                    Spread::Uniform => return init::uniform(dev, shape, 3_f64.sqrt() * std),
+                    Spread::Uniform => {
+                        let limit = 3_f64.sqrt() * std;
+                        finite(&[E::of(limit)])?;
+                        return init::uniform(dev, shape, limit);
+                    }
                     Spread::Normal => (0..n).map(|_| normal(0.0, std, false)).collect(),
                     Spread::CutNormal => (0..n).map(|_| normal(0.0, std / CUT_STD, true)).collect(),
                 }
@@ -272,10 +335,19 @@ impl Initializer {
                 (0..n).map(number).collect()
             }
         };
-        if !values.iter().all(|v| v.is_finite()) {
-            return invalid("all values must be finite in the model's elements");
-        }
+        finite(&values)?;
         dev.try_tensor_from_vec(values, shape).or_device()
+    }
+}
+
+/// Fails for a value that is too large for its type.
+fn finite<E: Element>(values: &[E]) -> Result<(), Error> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => {
+            let (what, value) = ("the initial value", values[index].as_f64());
+            Err(Error::NonFinite { what, index, value })
+        }
+        None => Ok(()),
     }
 }
 

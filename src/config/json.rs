@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Configured;
+use super::{Configured, fields::given_shape, graph::FUNCTIONAL};
 use crate::{
     error::Error,
     parameters::{Build, Parameters},
@@ -15,10 +15,17 @@ pub const MAX_BYTES: usize = 16 << 20;
 /// How deeply objects and lists may be nested in each other.
 pub const MAX_DEPTH: usize = 64;
 
+/// How many objects a JSON text may hold: an object of one key takes some 600 bytes of memory.
+pub const MAX_OBJECTS: usize = 1 << 17;
+
+/// How many values a JSON text may hold, objects and lists included.
+pub const MAX_VALUES: usize = 1 << 20;
+
 /// A layer or model in Keras's form: `{"class_name": "Dense", "config": {"units": 10}}`.
 ///
 /// Keras 3 writes `module`, `registered_name` and `build_config` as well; the two keys of the older
-/// Keras are enough. A text longer than [`MAX_BYTES`] or nested deeper than [`MAX_DEPTH`] is refused.
+/// Keras are enough. The class `Model` of the older Keras is `Functional`. A text beyond [`MAX_BYTES`],
+/// [`MAX_DEPTH`], [`MAX_OBJECTS`] or [`MAX_VALUES`] is refused.
 ///
 /// ```
 /// use kerata::config::Config;
@@ -56,17 +63,16 @@ impl Config {
     /// The sizes that the layer was built for, the batch first, if the config says them; for a model, if its
     /// first layer does.
     pub fn input_sizes(&self) -> Option<Vec<Option<usize>>> {
-        let built = self.build_config.as_ref().and_then(|build| sizes(build.get("input_shape")?));
-        let given = |config: &Map<String, Value>| {
-            let keys = ["batch_input_shape", "batch_shape", "build_input_shape"];
-            keys.iter().find_map(|&key| sizes(config.get(key)?))
-        };
+        let built = |build: Option<&Value>| sizes(build?.get("input_shape")?);
         let first = || {
             let first = self.config.get("layers")?.get(0)?;
-            let built = || sizes(first.get("build_config")?.get("input_shape")?);
-            given(first.get("config")?.as_object()?).or_else(built)
+            let class = first.get("class_name")?.as_str()?;
+            given_shape(class, first.get("config")?.as_object()?)
+                .or_else(|| built(first.get("build_config")))
         };
-        built.or_else(|| given(&self.config)).or_else(first)
+        built(self.build_config.as_ref())
+            .or_else(|| given_shape(&self.class_name, &self.config))
+            .or_else(first)
     }
 }
 
@@ -82,16 +88,52 @@ pub(crate) fn sizes(list: &Value) -> Option<Vec<Option<usize>>> {
 impl FromStr for Config {
     type Err = Error;
 
+    /// A byte-order mark in front is skipped.
+    ///
     /// # Errors
-    /// [`Error::Json`] for a text that is no config, too long or too deep.
+    /// [`Error::Json`] for a text that is no config, or that passes one of the limits.
     fn from_str(text: &str) -> Result<Self, Error> {
-        if text.len() > MAX_BYTES {
-            let n = text.len();
-            return Err(Error::Json(format!("{n} bytes are too many, {MAX_BYTES} at most")));
-        }
-        let value: Value = serde_json::from_str(text).map_err(|e| Error::Json(e.to_string()))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        limits(text)?;
+        let value: Value = serde_json::from_str(text).map_err(|e| unreadable(text, &e))?;
         Self::try_from(value)
     }
+}
+
+/// Whether a text has so few bytes, objects and values that it may be read.
+fn limits(text: &str) -> Result<(), Error> {
+    // Each value but the first stands behind one of these. Those within texts are counted, too.
+    let count = |signs: &[u8]| text.bytes().filter(|sign| signs.contains(sign)).count();
+    let found = [
+        ("bytes", text.len(), MAX_BYTES),
+        ("objects", count(b"{"), MAX_OBJECTS),
+        ("values", count(b"{[,"), MAX_VALUES),
+    ];
+    match found.into_iter().find(|(_, n, most)| n > most) {
+        Some((what, n, most)) => {
+            Err(Error::Json(format!("{n} {what} are too many, {most} at most")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What cannot be read, and where. Python writes and reads three numbers that JSON has not.
+fn unreadable(text: &str, error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let before: usize = text.split_inclusive('\n').take(line.max(1) - 1).map(str::len).sum();
+    let at = before + column.saturating_sub(1);
+    // A sign, or the first letter, may have been read.
+    let near = |name: &&&str| {
+        let starts =
+            |back| text.get(at.saturating_sub(back)..).is_some_and(|t| t.starts_with(**name));
+        (0..3).any(starts)
+    };
+    Error::Json(match ["-Infinity", "Infinity", "NaN"].iter().find(near) {
+        Some(name) => {
+            format!("`{name}` at line {line}, column {column}, which JSON has no number for")
+        }
+        None => error.to_string(),
+    })
 }
 
 impl TryFrom<Value> for Config {
@@ -113,13 +155,17 @@ impl TryFrom<Value> for Config {
             _ => Err(needed(key, "a text")),
         };
         let (module, registered_name) = (text("module")?, text("registered_name")?);
-        let class_name = text("class_name")?.ok_or_else(|| needed("class_name", "a text"))?;
+        let mut class_name = text("class_name")?.ok_or_else(|| needed("class_name", "a text"))?;
         let config = match map.remove("config").unwrap_or_else(|| Map::new().into()) {
             Value::Object(config) => config,
             // The first versions of Keras wrote a `Sequential` as a bare list of layers.
             layers @ Value::Array(_) => Map::from_iter([("layers".to_owned(), layers)]),
             _ => return Err(needed("config", "an object")),
         };
+        // The name of the class before Keras 2.4.
+        if class_name == "Model" && config.contains_key("input_layers") {
+            class_name = FUNCTIONAL.to_owned();
+        }
         let mut value = |key: &str| map.remove(key).filter(|value| !value.is_null());
         let (build_config, compile_config) = (value("build_config"), value("compile_config"));
         Ok(Self { module, class_name, config, registered_name, build_config, compile_config })

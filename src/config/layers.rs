@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, Element},
+    error::{PRINTED, shortened},
     layer::Layer,
     model::{Checked, Sequential},
     signal::Signal,
@@ -128,7 +129,8 @@ impl Fields {
         let mut list: Vec<Config> =
             self.given_layers().into_iter().map(|(config, _)| config).collect();
         if list.first().is_some_and(|first| first.class_name == "InputLayer") {
-            list.remove(0);
+            let input = list.remove(0);
+            self.input_layer(&input.config);
         }
         let mut reader = Reader { list, next: 0, count: 0, fields: self };
         layers.layers(&mut reader);
@@ -154,9 +156,12 @@ impl Fields {
     }
 }
 
-fn classes(list: &[Config]) -> String {
-    let names: Vec<&str> = list.iter().map(|config| config.class_name.as_str()).collect();
-    names.join(", ")
+/// The names of the classes, of the first ones if there are many.
+pub(super) fn classes<'a>(list: impl IntoIterator<Item = &'a Config>) -> String {
+    let mut names = list.into_iter().map(|config| shortened(&config.class_name));
+    let mut first: Vec<String> = names.by_ref().take(PRINTED).collect();
+    first.extend(names.next().map(|_| "..".to_owned()));
+    first.join(", ")
 }
 
 pub(super) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value {
@@ -226,7 +231,7 @@ impl Reader<'_> {
             return self.fields.difference(&place, &expected, "the JSON says nothing".to_owned());
         };
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
-        let place = format!("layer {} `{keras}`, ", self.next);
+        let place = format!("layer {} `{}`, ", self.next, shortened(keras));
         let mut inner = self.fields.inner(layer.class(), &place, vec![wire]);
         inner.compare(layer, config.clone());
         self.fields.absorb(inner, &format!("{name}."));

@@ -22,6 +22,22 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+//!
+//! # Hostile configs
+//!
+//! A JSON from elsewhere may ask for anything in a few bytes. It ends in an error, and not in a panic, before it
+//! takes more than
+//!
+//! - a text of [`MAX_BYTES`], [`MAX_VALUES`] values, of which [`MAX_OBJECTS`] are objects, nested [`MAX_DEPTH`] deep;
+//! - 10,000 layers, nested 32 deep in each other;
+//! - 2^28 values (1 GiB) in all weights together, and 2^36 multiplications for orthogonal ones, which are those of two
+//!   LSTMs of 2048 units: some seconds;
+//! - 2^28 values in what leaves a layer when it is run. How long a model runs depends on its layers and its input.
+//!
+//! A message quotes the start of a long name or value. These bounds are those of layers without a type; of a typed
+//! one, its type says all sizes.
+
+mod activation;
 mod custom;
 mod dynamic;
 mod fields;
@@ -30,6 +46,7 @@ mod graph;
 mod initializer;
 mod json;
 mod layers;
+mod nodes;
 mod registry;
 mod signal;
 
@@ -40,7 +57,7 @@ pub use dynamic::{
 pub(crate) use fields::Convolution;
 pub use fields::Fields;
 pub use initializer::{Fan, Initializer, Spread};
-pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH};
+pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
 pub use layers::{LayerVisitor, Layers, Shown};
 pub use signal::{AnySignal, SignalKind};
 

@@ -112,7 +112,7 @@ classes! {
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, Permute::new;
-    "ReLU": Relu, |o| Ok(Activate(o.custom.function("relu")?));
+    "ReLU": Relu, |o| Ok(Activate(o.relu()?));
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, Reshape::new;
     "Sequential": ChainKeys, Chain::new;

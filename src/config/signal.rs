@@ -93,6 +93,9 @@ impl AnySignal {
     }
 }
 
+/// More dimensions than these are not printed; no layer takes as many.
+const SHOWN: usize = 8;
+
 impl fmt::Display for AnySignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |(i, size): (usize, &Option<usize>)| match (size, i) {
@@ -100,7 +103,11 @@ impl fmt::Display for AnySignal {
             (Some(size), _) => size.to_string(),
             (None, _) => "Length".to_owned(),
         };
-        let dims: Vec<String> = self.sizes.iter().enumerate().map(name).collect();
+        // Of a hostile config there may be a million.
+        let mut dims: Vec<String> = self.sizes.iter().enumerate().take(SHOWN).map(name).collect();
+        if self.sizes.len() > SHOWN {
+            dims.push("..".to_owned());
+        }
         let shape = match dims.as_slice() {
             [one] => format!("({one},)"),
             many => format!("({})", many.join(", ")),

@@ -205,11 +205,7 @@ fn own_class(activation: &str) -> Option<&'static str> {
 fn describe(fields: &mut Fields, activation: &str) {
     match fields.class() {
         "Identity" => {}
-        "ReLU" => {
-            fields.none(&["max_value"]);
-            fields.fixed("negative_slope", 0.0);
-            fields.fixed("threshold", 0.0);
-        }
+        "ReLU" => fields.relu(),
         "Softmax" => fields.fixed("axis", -1),
         _ => fields.activation("activation", activation, None),
     }

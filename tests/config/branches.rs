@@ -97,6 +97,48 @@ fn what_keras_writes_is_read() {
     Mixed::from_json(&keras("mixed")).unwrap();
 }
 
+/// The same model as an older Keras writes it.
+fn older(name: &str) -> String {
+    let mut json: Value = serde_json::from_str(&keras(name)).unwrap();
+    fn model(json: &mut Value) {
+        json["class_name"] = "Model".into();
+        json.as_object_mut().unwrap().retain(|key, _| {
+            key == "class_name" || key == "config" || key == "inbound_nodes" || key == "name"
+        });
+        let layers = json["config"]["layers"].as_array_mut().unwrap();
+        // There, a mask is no node.
+        layers.retain(|layer| !layer["module"].as_str().unwrap().starts_with("keras.src.ops"));
+        for layer in layers {
+            let nodes = layer["inbound_nodes"].as_array().unwrap().iter().map(|node| {
+                let args = &node["args"];
+                let tensors = if args[0].is_array() { &args[0] } else { args };
+                let history = |t: &Value| t["config"]["keras_history"].clone();
+                let tensor = |t: &Value| json!([history(t)[0], 0, 0, {"mask": null}]);
+                tensors.as_array().unwrap().iter().map(tensor).collect::<Value>()
+            });
+            layer["inbound_nodes"] = nodes.collect();
+            if layer["class_name"] == "Functional" {
+                model(layer);
+            }
+        }
+    }
+    model(&mut json);
+    json.to_string()
+}
+
+#[test]
+fn what_an_older_keras_writes_is_read() {
+    build::<Mixed>().check_json(&older("mixed")).unwrap();
+    build::<Masked>().check_json(&older("masked")).unwrap();
+    build::<Net>().check_json(&older("net")).unwrap();
+    build::<Chain>().check_json(&older("chain")).unwrap();
+    let older = older("mixed");
+    let wrong = older.replacen(r#"[[["dense_4",0,0,"#, r#"[[["embedding_1",0,0,"#, 1);
+    assert_ne!(wrong, older);
+    let text = build::<Mixed>().check_json(&wrong).unwrap_err().to_string();
+    assert!(text.contains("inbound_nodes: the type says ["), "{text}");
+}
+
 #[test]
 fn what_is_written_is_read() {
     fn again<M: Configured + Build<M::Element, M::Device> + Parameters<M::Element, M::Device>>() {

@@ -5,7 +5,7 @@ use kerata::{
     config::{CustomObjects, layer_from_config},
     prelude::*,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::dynamic::{config, error, layer};
 
@@ -49,4 +49,97 @@ fn the_identity_is_an_initializer() {
     let json = json!({"class_name": "Dense", "config": {"units": 3, "bias_initializer": "identity"},
         "build_config": {"input_shape": [null, 2]}});
     assert_eq!(error(json), "the dimensions of an identity: expected 2, found [3]");
+}
+
+#[test]
+fn a_value_that_is_too_large_is_refused() {
+    for (class, config) in [
+        ("Constant", json!({"value": 1e39})),
+        ("RandomNormal", json!({"stddev": 1e300})),
+        ("RandomUniform", json!({"minval": -1e300, "maxval": 1e300})),
+        ("VarianceScaling", json!({"scale": 1e300, "distribution": "uniform"})),
+        ("VarianceScaling", json!({"scale": 1e300})),
+        ("Orthogonal", json!({"gain": 1e300})),
+        ("Identity", json!({"gain": 1e300})),
+    ] {
+        let text =
+            error(json!({"class_name": "Dense", "config": {"units": 3, "kernel_initializer":
+            {"class_name": class, "config": config}}, "build_config": {"input_shape": [null, 2]}}));
+        assert!(text.starts_with("the initial value"), "{class}: {text}");
+    }
+}
+
+fn keras(class: &str, config: Value) -> Value {
+    json!({"module": "keras.layers", "class_name": class, "config": config, "registered_name": null})
+}
+
+#[test]
+fn an_initializer_keeps_its_class() {
+    let written = |how: Value| {
+        let found = layer(keras("Dense", json!({"units": 2, "kernel_initializer": how})));
+        found.unwrap_or_else(|e| panic!("{how}: {e}")).config().config["kernel_initializer"].clone()
+    };
+    let whole = |class: &str, config: Value| json!({"module": "keras.initializers", "class_name": class, "config": config, "registered_name": null});
+    let axes = |seed: Value| json!({"seed": seed, "input_axes": null, "output_axes": null});
+    for (name, class) in [
+        ("he_normal", "HeNormal"),
+        ("HeUniform", "HeUniform"),
+        ("glorot_normal", "GlorotNormal"),
+        ("glorot_uniform", "GlorotUniform"),
+        ("lecun_normal", "LecunNormal"),
+        ("LecunUniform", "LecunUniform"),
+    ] {
+        assert_eq!(written(name.into()), whole(class, axes(Value::Null)));
+        let given = json!({"class_name": class, "config": {"seed": 3}});
+        assert_eq!(written(given.clone()), whole(class, axes(3.into())));
+        let how = kerata::config::Initializer::parse(&given).unwrap();
+        assert_eq!(how.to_json()["class_name"], class);
+    }
+    for (scale, mode, distribution) in [
+        (1.0, "fan_avg", "uniform"),
+        (2.0, "fan_in", "truncated_normal"),
+        (0.5, "fan_out", "untruncated_normal"),
+    ] {
+        let config =
+            json!({"scale": scale, "mode": mode, "distribution": distribution, "seed": null});
+        let mut full = config.clone();
+        full["input_axes"] = Value::Null;
+        full["output_axes"] = Value::Null;
+        assert_eq!(
+            written(json!({"class_name": "VarianceScaling", "config": config})),
+            whole("VarianceScaling", full)
+        );
+    }
+    for (given, config) in [
+        (
+            whole("RandomNormal", json!({"stddev": 1})),
+            json!({"mean": 0.0, "stddev": 1, "seed": null}),
+        ),
+        (whole("Orthogonal", json!({"gain": 2, "seed": 4})), json!({"gain": 2, "seed": 4})),
+        (whole("Constant", json!({"value": 2})), json!({"value": 2})),
+        (whole("Ones", json!({})), json!({})),
+        (whole("Identity", json!({"gain": 2.5})), json!({"gain": 2.5})),
+        (
+            whole("TruncatedNormal", json!({"stddev": 0.02})),
+            json!({"mean": 0.0, "stddev": 0.02, "seed": null}),
+        ),
+        (
+            whole("RandomUniform", json!({"minval": -0.1})),
+            json!({"minval": -0.1, "maxval": 0.05, "seed": null}),
+        ),
+    ] {
+        assert_eq!(written(given.clone())["config"], config, "{given}");
+        assert_eq!(written(given.clone())["class_name"], given["class_name"]);
+    }
+    // Keras 1 and 2 wrote a number type there; `null` is Keras's own choice.
+    assert_eq!(
+        written(json!({"class_name": "Zeros", "config": {"dtype": "float32"}})),
+        whole("Zeros", json!({}))
+    );
+    assert_eq!(written(Value::Null), Value::Null);
+    let text = error(keras(
+        "Dense",
+        json!({"units": 2, "kernel_initializer": whole("HeNormal", json!({"input_axes": [0]}))}),
+    ));
+    assert!(text.contains("`input_axes` of the initializer can only be null"), "{text}");
 }

@@ -7,8 +7,11 @@ mod branches;
 #[path = "../keras/case.rs"]
 mod case;
 mod dynamic;
+mod empty;
 mod files;
 mod foreign;
 mod hostile;
 mod initializers;
 mod json;
+mod keras2;
+mod keras3;

@@ -143,7 +143,7 @@ impl<T: Copy + Default> Unwritten<T> {
     pub(crate) fn parts(&mut self, size: usize) -> impl Iterator<Item = Part<'_, T>> {
         *self.written.get_mut() = 0;
         let memory = &mut self.memory.spare_capacity_mut()[..self.len];
-        memory.chunks_mut(size.max(1)).map(|rest| Part { rest, written: &self.written })
+        memory.chunks_mut(size.max(1)).map(|rest| Part { rest, count: 0, written: &self.written })
     }
 
     /// The `Vec`.
@@ -163,7 +163,15 @@ impl<T: Copy + Default> Unwritten<T> {
 #[derive(Debug)]
 pub(crate) struct Part<'a, T> {
     rest: &'a mut [MaybeUninit<T>],
+    /// How many of this part are written.
+    count: usize,
     written: &'a AtomicUsize,
+}
+
+impl<T> Drop for Part<'_, T> {
+    fn drop(&mut self) {
+        self.written.fetch_add(self.count, Ordering::Relaxed);
+    }
 }
 
 impl<'a, T: Copy + Default> Part<'a, T> {
@@ -175,9 +183,19 @@ impl<'a, T: Copy + Default> Part<'a, T> {
         next.iter_mut().for_each(|item| {
             item.write(T::default());
         });
-        self.written.fetch_add(next.len(), Ordering::Relaxed);
+        self.count += next.len();
         // SAFETY: all of them were written just now.
         unsafe { next.assume_init_mut() }
+    }
+
+    /// Writes the next `N`, if there are as many. The row, of a size that is known, is copied at once, and never
+    /// lies on the stack.
+    pub(crate) fn copy<const N: usize>(&mut self, row: &[T; N]) {
+        let rest = std::mem::take(&mut self.rest);
+        if let Some((next, rest)) = rest.split_first_chunk_mut::<N>() {
+            next.write_copy_of_slice(row);
+            (self.rest, self.count) = (rest, self.count + N);
+        }
     }
 }
 
@@ -194,6 +212,13 @@ mod tests {
         }
         assert_eq!(numbers.finish(), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
         assert!(Unwritten::<f32>::new(0).unwrap().finish().is_empty());
+        let mut rows = Unwritten::new(6).unwrap();
+        for mut part in rows.parts(4) {
+            part.copy(&[1, 2]);
+            // The last part has no place for it.
+            part.copy(&[3, 4]);
+        }
+        assert_eq!(rows.finish(), [1, 2, 3, 4, 1, 2]);
     }
 
     #[test]

@@ -153,15 +153,11 @@ impl Dynamic for Convolution {
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let channels = known_features(arrives)?;
         let [rows, columns] = self.slider.kernel;
-        let mut sizes = vec![rows, columns, channels, self.filters];
-        if !self.slider.images {
-            sizes.remove(0);
-        }
-        self.weights = vec![LayerWeight::new(dev, format!("{prefix}kernel"), sizes, self.kernel)?];
-        if self.use_bias {
-            let name = format!("{prefix}bias");
-            self.weights.push(LayerWeight::new(dev, name, vec![self.filters], self.bias)?);
-        }
+        let sizes = [rows, columns, channels, self.filters];
+        let kernel = if self.slider.images { &sizes[..] } else { &sizes[1..] };
+        let weights = [("kernel", kernel, self.kernel), ("bias", &sizes[3..], self.bias)];
+        let count = if self.use_bias { 2 } else { 1 };
+        self.weights = LayerWeight::several(dev, prefix, &weights[..count])?;
         self.channels = Some(channels);
         Ok(())
     }

@@ -88,12 +88,10 @@ impl Dynamic for Dense {
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let inputs = known_features(arrives)?;
-        let name = |name: &str| format!("{prefix}{name}");
-        let sizes = vec![inputs, self.units];
-        self.weights = vec![LayerWeight::new(dev, name("kernel"), sizes, self.kernel)?];
-        if self.use_bias {
-            self.weights.push(LayerWeight::new(dev, name("bias"), vec![self.units], self.bias)?);
-        }
+        let sizes = [inputs, self.units];
+        let weights = [("kernel", &sizes[..], self.kernel), ("bias", &sizes[1..], self.bias)];
+        let count = if self.use_bias { 2 } else { 1 };
+        self.weights = LayerWeight::several(dev, prefix, &weights[..count])?;
         self.inputs = Some(inputs);
         Ok(())
     }
@@ -119,13 +117,13 @@ impl Dynamic for Dense {
 
 /// The number of features, without which there are no weights.
 pub(super) fn known_features(arrives: &AnySignal) -> Result<usize, Error> {
-    let refused =
-        |what| Err(words::refused(format!("the number of features of `{arrives}` is {what}")));
+    let unknown =
+        || Err(words::refused(format!("the number of features of `{arrives}` is not known")));
     match arrives.features() {
         // The first dimension is the batch.
-        _ if arrives.sizes.len() < 2 => refused("not known"),
-        None => refused("not known"),
-        Some(0) => refused("0: at least 1 is needed here"),
+        _ if arrives.sizes.len() < 2 => unknown(),
+        None => unknown(),
+        Some(0) => Err(words::refused(format!("there are no features in `{arrives}`"))),
         Some(features) => Ok(features),
     }
 }

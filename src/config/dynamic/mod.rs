@@ -1,5 +1,6 @@
 //! Layers whose shapes are known at run time only.
 
+mod budget;
 mod conv;
 mod dense;
 mod norm;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     backend::numbers,
-    error::Error,
+    error::{Error, shortened},
     io::{self, WeightFile},
     parameters::{Build, Parameters},
 };
@@ -68,7 +69,7 @@ pub fn layer_from_config(
     config: &Config,
     custom_objects: &CustomObjects,
 ) -> Result<DynamicLayer, Error> {
-    let mut layer = DynamicLayer::make(config.clone(), custom_objects)?;
+    let mut layer = DynamicLayer::make(config.clone(), &custom_objects.afresh())?;
     if let Some(sizes) = config.input_sizes() {
         let ids = layer.op.takes_ids();
         let kind = if ids { SignalKind::Tokens } else { SignalKind::Numbers };
@@ -90,48 +91,43 @@ pub struct LayerWeight {
     pub values: Vec<f32>,
 }
 
-/// Weights of more numbers than this (1 GiB), and results, are refused: a short hostile config may ask for
-/// any number.
-const MAX_NUMBERS: usize = 1 << 28;
-
-/// The most multiplications of an orthogonal start, `numbers * min(rows, columns)`: about ten seconds on one core. The
-/// recurrent kernel of an LSTM of 4096 units has as many. Of the other initialisers, the most numbers are drawn in less.
-const MAX_ORTHOGONAL: usize = 1 << 38;
-
-fn too_large(name: &'static str, value: impl fmt::Debug) -> Error {
-    let expected = "a dynamic layer holds at most 2^28 numbers";
-    Error::Invalid { name, value: format!("{value:?}"), expected }
-}
+/// A result of more values than this (1 GiB) is refused: a short hostile config may ask for any number.
+const MAX_NUMBERS: usize = budget::MOST.values;
 
 impl LayerWeight {
     /// A parameter filled by an initialiser.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if it holds none or more than 2^28 numbers, or if an orthogonal start would take more than 2^38
-    /// multiplications, which is about ten seconds; [`Error::Mismatch`] if it has more than four dimensions.
+    /// [`Error::Invalid`] if it holds no value, if this or all weights of the layer that is being built hold more
+    /// than 2^28 values, or if they take too long to draw; [`Error::Mismatch`] for more than four dimensions.
     pub fn new(
         dev: &Cpu,
         name: String,
         sizes: Vec<usize>,
         how: Initializer,
     ) -> Result<Self, Error> {
-        let count = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
-        if count.is_none_or(|n| n > MAX_NUMBERS) {
-            return Err(too_large("the shape of a weight", sizes));
-        }
+        budget::spend(&sizes, how)?;
+        Self::draw(dev, name, sizes, how)
+    }
+
+    /// Parameters of a layer, whose names begin with `prefix`. If one is too large, none is drawn.
+    fn several(
+        dev: &Cpu,
+        prefix: &str,
+        weights: &[(&str, &[usize], Initializer)],
+    ) -> Result<Vec<Self>, Error> {
+        weights.iter().try_for_each(|&(_, sizes, how)| budget::spend(sizes, how))?;
+        let draw = |&(name, sizes, how): &(&str, &[usize], _)| {
+            Self::draw(dev, format!("{prefix}{name}"), sizes.to_vec(), how)
+        };
+        weights.iter().map(draw).collect()
+    }
+
+    fn draw(dev: &Cpu, name: String, sizes: Vec<usize>, how: Initializer) -> Result<Self, Error> {
         if sizes.contains(&0) {
             let expected = "each size of a weight is at least 1";
             let value = format!("{sizes:?}");
             return Err(Error::Invalid { name: "the shape of a weight", value, expected });
-        }
-        if let (Initializer::Orthogonal(_), Some((columns, outer))) = (how, sizes.split_last()) {
-            let rows: usize = outer.iter().product();
-            // No product wraps around: there are at most 2^28 numbers.
-            if rows * columns > MAX_ORTHOGONAL / rows.min(*columns) {
-                let expected = "an orthogonal start takes at most 2^38 multiplications";
-                let value = format!("{sizes:?}");
-                return Err(Error::Invalid { name: "the shape of a weight", value, expected });
-            }
         }
         let values = match *sizes {
             [a] => numbers(&how.fill::<_, f32, _>(dev, (a,))?),
@@ -256,7 +252,7 @@ impl DynamicLayer {
     fn blame(&self, error: Error) -> Error {
         match error {
             Error::Wiring { layer, message } if layer.is_empty() => {
-                Error::Wiring { layer: self.name().to_owned(), message }
+                Error::Wiring { layer: shortened(self.name()), message }
             }
             error => error,
         }
@@ -275,7 +271,7 @@ impl DynamicLayer {
     /// [`Error::Wiring`] if the layer does not take that; [`Error::Invalid`] if the weights are too large.
     pub fn build(&mut self, arrives: &AnySignal) -> Result<(), Error> {
         let dev = self.dev.clone();
-        self.build_inside(&dev, "", arrives)
+        budget::building(|| self.build_inside(&dev, "", arrives))
     }
 
     pub(super) fn build_inside(
@@ -340,7 +336,9 @@ impl DynamicLayer {
     pub(super) fn run_built(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
         x.check()?;
         let gives = self.gives(&x.signal())?;
-        let count = gives.sizes.iter().flatten().try_fold(1_usize, |n, &m| n.checked_mul(m));
+        // An empty batch does not make long sequences short.
+        let mut sizes = gives.sizes.iter().flatten().map(|&size| size.max(1));
+        let count = sizes.try_fold(1_usize, |n, size| n.checked_mul(size));
         if count.is_none_or(|n| n > MAX_NUMBERS) {
             let message = format!("`{gives}` would leave it, more than 2^28 numbers");
             return Err(self.blame(words::refused(message)));

@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct Norm {
     /// Whether the mean and variance are weights, not those of the row.
     moving: bool,
+    /// The axis of the features, where the config counts it from the front.
+    axis: Option<u64>,
     epsilon: f32,
     /// The weights that there are, and how they are filled.
     hows: Vec<(&'static str, Initializer)>,
@@ -48,7 +50,9 @@ impl Norm {
                 &epsilon.into(),
             ));
         }
-        Ok(Self { moving, epsilon, hows, features: None, weights: Vec::new() })
+        let axis = options.config.config.get("axis");
+        let axis = axis.and_then(|axis| axis.get(0).unwrap_or(axis).as_u64());
+        Ok(Self { moving, axis, epsilon, hows, features: None, weights: Vec::new() })
     }
 
     fn weight(&self, name: &str) -> Option<&[f32]> {
@@ -59,17 +63,21 @@ impl Norm {
 
 impl Dynamic for Norm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        words::last_axis(arrives)?;
+        words::features_axis(arrives)?;
+        if let Some(axis) = self.axis.filter(|&axis| axis as usize + 1 != arrives.rank()) {
+            let message = format!("the axis {axis} is not the last one of `{arrives}`");
+            return Err(words::refused(message));
+        }
         words::features(arrives, self.features)?;
         Ok(arrives.clone())
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let features = known_features(arrives)?;
-        let weight = |&(name, how): &(&str, Initializer)| {
-            LayerWeight::new(dev, format!("{prefix}{name}"), vec![features], how)
-        };
-        self.weights = self.hows.iter().map(weight).collect::<Result<_, _>>()?;
+        let sizes = [features];
+        let weights: Vec<_> =
+            self.hows.iter().map(|&(name, how)| (name, &sizes[..], how)).collect();
+        self.weights = LayerWeight::several(dev, prefix, &weights)?;
         self.features = Some(features);
         Ok(())
     }

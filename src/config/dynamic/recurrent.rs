@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::{
     Dynamic, DynamicValue, LayerWeight,
     dense::{known_features, linear, matrix},
-    too_large, weights, words,
+    weights, words,
 };
 use crate::{
     backend::memory::filled,
@@ -174,24 +174,19 @@ impl Dynamic for Recurrent {
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let inputs = known_features(arrives)?;
-        let width = self.units.checked_mul(self.cell.gates());
-        let width = width.ok_or_else(|| too_large("units", self.units))?;
-        let weight = |name: &str, sizes: &[usize], how: Initializer| {
-            LayerWeight::new(dev, format!("{prefix}{name}"), sizes.to_vec(), how)
-        };
+        let units = || words::refused(format!("{} units are too many", self.units));
+        let width = self.units.checked_mul(self.cell.gates()).ok_or_else(units)?;
         let [kernel, recurrent, bias] = self.hows;
-        self.weights = vec![
-            weight("kernel", &[inputs, width], kernel)?,
-            weight("recurrent_kernel", &[self.units, width], recurrent)?,
-        ];
+        let (of_inputs, of_state, both) = ([inputs, width], [self.units, width], [2, width]);
+        let mut weights =
+            vec![("kernel", &of_inputs[..], kernel), ("recurrent_kernel", &of_state, recurrent)];
         if self.use_bias {
-            let both = [2, width];
             let sizes = if self.reset_after { &both[..] } else { &both[1..] };
-            let mut bias = weight("bias", sizes, bias)?;
-            if self.unit_forget_bias {
-                bias.values[self.units..2 * self.units].fill(1.0);
-            }
-            self.weights.push(bias);
+            weights.push(("bias", sizes, bias));
+        }
+        self.weights = LayerWeight::several(dev, prefix, &weights)?;
+        if let Some(bias) = self.weights.get_mut(2).filter(|_| self.unit_forget_bias) {
+            bias.values[self.units..2 * self.units].fill(1.0);
         }
         self.inputs = Some(inputs);
         Ok(())

@@ -96,6 +96,7 @@ impl Permute {
                 &dims.into(),
             ));
         }
+        options.config.config.insert("dims".to_owned(), dims.clone().into());
         Ok(Self(dims))
     }
 }

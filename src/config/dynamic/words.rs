@@ -108,6 +108,12 @@ pub(super) fn token_ids(arrives: &AnySignal, masked: bool) -> Result<(), Error> 
     TOKEN_IDS.check(fits, arrives)
 }
 
+/// The last axis, which is not the batch.
+pub(super) fn features_axis(arrives: &AnySignal) -> Result<(), Error> {
+    last_axis(arrives)?;
+    LAST_AXIS.check(arrives.sizes.len() > 1, arrives)
+}
+
 pub(super) fn last_axis(arrives: &AnySignal) -> Result<(), Error> {
     numbers(arrives)?;
     let time = arrives.kind == SignalKind::Padded && arrives.sizes.len() == 2;

@@ -1,10 +1,7 @@
 use dfdx::tensor::Cpu;
 use serde_json::{Value, json};
 
-use super::{
-    Dynamic, DynamicLayer, DynamicValue, LayerWeight, MAX_NUMBERS, recurrent::keys, too_large,
-    words,
-};
+use super::{Dynamic, DynamicLayer, DynamicValue, LayerWeight, recurrent::keys, words};
 use crate::{
     config::{
         AnySignal, Config, Configured, Fields, SignalKind, custom::Options, json::snake_case,
@@ -259,14 +256,10 @@ impl Dynamic for Chain {
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
-        let (mut reaches, mut params) = (arrives.clone(), 0);
+        let mut reaches = arrives.clone();
         for (i, layer) in self.layers.iter_mut().enumerate() {
             layer.build_inside(dev, &format!("{prefix}{i}."), &reaches)?;
             reaches = layer.gives(&reaches)?;
-            params += layer.params();
-            if params > MAX_NUMBERS {
-                return Err(too_large("the weights of all layers", params));
-            }
         }
         let mut arrives = arrives.clone();
         if let Some(batch) = arrives.sizes.first_mut() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, Mode};
+use super::{Fields, Mode, whole};
 use crate::config::Initializer;
 
 /// What a convolution says.
@@ -61,8 +61,8 @@ impl Fields {
         self.size("filters", says.filters);
         self.sizes("kernel_size", says.kernel, None);
         self.sizes("strides", says.stride, Some(&ones));
-        self.choice("padding", says.padding, says.paddings);
-        self.fixed("data_format", "channels_last");
+        self.padding_word(says.padding, says.paddings);
+        self.data_format();
         self.sizes("dilation_rate", says.dilation, Some(&ones));
         self.fixed("groups", 1);
         self.activation("activation", says.activation, Some("linear"));
@@ -86,12 +86,12 @@ impl Fields {
         self.given.retain(|key, value| key != "strides" || !value.is_null());
         let of_the_window = self.out.get("pool_size").cloned();
         self.sizes_or("strides", stride, of_the_window);
-        self.choice("padding", padding, &["valid", "same"]);
-        self.fixed("data_format", "channels_last");
+        self.padding_word(padding, &["valid", "same"]);
+        self.data_format();
     }
 
     pub(crate) fn global_pooling(&mut self) {
-        self.fixed("data_format", "channels_last");
+        self.data_format();
         self.fixed("keepdims", false);
     }
 
@@ -106,19 +106,41 @@ impl Fields {
     }
 
     /// The axis of the features, which is the last one, as a number or as a list of one.
+    ///
+    /// A number from 1 on is the last one if so many dimensions reach the layer. Where nobody says how many these
+    /// are, it may be any; a layer without a type looks when something does reach it.
     pub(crate) fn last_axis(&mut self, key: &str, list: bool) {
-        let rank = self.built.as_ref().map(Vec::len);
-        if let Some(value) = self.given.get_mut(key) {
-            let one = match value.as_array().map(Vec::as_slice) {
-                Some([one]) => one,
-                _ => &*value,
-            };
-            let axis = one.as_u64();
-            if axis.is_some() && axis == rank.map(|rank| rank as u64 - 1) {
-                *value = json!(-1);
+        let written = |axis: Value| if list { json!([axis]) } else { axis };
+        let one = match self.given.get(key) {
+            Some(Value::Array(axes)) if axes.len() == 1 => axes.first(),
+            other => other,
+        };
+        if let Some(axis) = one.and_then(whole).filter(|&axis| axis > 0) {
+            match self.rank.or_else(|| self.wire().map(|wire| wire.sizes.len())) {
+                Some(rank) if axis as usize == rank.saturating_sub(1) => {
+                    drop(self.given.remove(key))
+                }
+                None => {
+                    self.given.remove(key);
+                    self.out.insert(key.to_owned(), written(axis.into()));
+                    return;
+                }
+                Some(_) => {}
             }
         }
-        self.fixed(key, if list { json!([-1]) } else { json!(-1) });
+        self.fixed(key, written(json!(-1)));
+    }
+
+    /// The options of a `ReLU`, of which a type has none.
+    pub(crate) fn relu(&mut self) {
+        let number = |v: &Value| match v.as_f64() {
+            Some(0.0..) => Ok(v.clone()),
+            _ => Err("a number of at least 0 is needed".to_owned()),
+        };
+        let open = |v: &Value| if v.is_null() { Ok(Value::Null) } else { number(v) };
+        self.key("max_value", Value::Null, Some(Value::Null), true, &open);
+        self.key("negative_slope", json!(0.0), Some(json!(0.0)), true, &number);
+        self.key("threshold", json!(0.0), Some(json!(0.0)), true, &number);
     }
 
     /// The shape behind the batch. A size that the type leaves open is written as -1.
@@ -126,11 +148,15 @@ impl Fields {
         let says: Vec<Value> =
             says.iter().map(|&n| if n == 0 { json!(-1) } else { json!(n) }).collect();
         self.key("target_shape", says.into(), None, true, &|v| {
-            let size = |n: &Value| n.as_u64() > Some(0) || *n == json!(-1);
-            let list = v.as_array().filter(|list| list.iter().all(size));
-            let open = list.map_or(0, |list| list.iter().filter(|n| **n == json!(-1)).count());
+            let size = |n: &Value| match whole(n) {
+                Some(size @ 1..) => Some(json!(size)),
+                _ => (n.as_f64() == Some(-1.0)).then_some(json!(-1)),
+            };
+            let list: Option<Vec<Value>> = v.as_array().and_then(|l| l.iter().map(size).collect());
             match list {
-                Some(_) if open < 2 => Ok(v.clone()),
+                Some(list) if list.iter().filter(|n| **n == json!(-1)).count() < 2 => {
+                    Ok(list.into())
+                }
                 _ => Err("a list of sizes is needed, one of which may be -1".to_owned()),
             }
         });
@@ -141,10 +167,10 @@ impl Fields {
         let says = json!([[rows, rows], [columns, columns]]);
         self.key(key, says, Some(json!([[1, 1], [1, 1]])), true, &|v| {
             let both = |v: &Value| match v {
-                Value::Number(_) => json!([v, v]),
-                _ => v.clone(),
+                Value::Array(pair) => pair.iter().map(whole).map(Value::from).collect(),
+                one => json!([whole(one), whole(one)]),
             };
-            let whole: Vec<Value> = match v {
+            let pairs: Vec<Value> = match v {
                 Value::Array(list) => list.iter().map(both).collect(),
                 one => vec![both(one); 2],
             };
@@ -152,9 +178,9 @@ impl Fields {
                 let sizes: Option<Vec<u64>> = v.as_array()?.iter().map(Value::as_u64).collect();
                 sizes.filter(|sizes| sizes.len() == 2 && sizes[0] == sizes[1])
             };
-            match whole.as_slice() {
+            match pairs.as_slice() {
                 [rows, columns] if pair(rows).is_some() && pair(columns).is_some() => {
-                    Ok(whole.into())
+                    Ok(pairs.into())
                 }
                 _ => {
                     Err("as many rows above as below, and columns left as right, are needed".into())

@@ -1,12 +1,7 @@
 use serde_json::{Value, json};
 
-use super::{
-    Described, Fields, Mode, activation_name, dtype_name, dtype_of, of_training, registry, same,
-};
-use crate::{
-    backend::Element,
-    config::{AnySignal, Config, Configured, Initializer},
-};
+use super::{Described, Fields, Mode, old::of_training, registry, same, whole};
+use crate::config::{AnySignal, Config, Configured, Initializer, activation::NamedActivation};
 
 /// What a layer calls in [`Configured::describe`].
 impl Fields {
@@ -58,18 +53,6 @@ impl Fields {
         self.dtype
     }
 
-    /// The number type of the parameters.
-    pub fn dtype<E: Element>(&mut self) {
-        self.dtype = dtype_of::<E>();
-        let Some(found) = self.given.get("dtype").filter(|_| self.mode != Mode::Any) else {
-            return;
-        };
-        if dtype_name(found) != Some(self.dtype) {
-            let (found, expected) = (found.clone(), format!("the type says \"{}\"", self.dtype));
-            self.differ("dtype", &expected, &found);
-        }
-    }
-
     /// A whole number above 0 that must be given, such as `units`.
     pub fn size(&mut self, key: &str, says: usize) {
         self.key(key, says.into(), None, true, &|v| match v.as_u64() {
@@ -87,11 +70,15 @@ impl Fields {
     pub(super) fn sizes_or(&mut self, key: &str, says: &[usize], default: Option<Value>) {
         let n = says.len();
         self.key(key, says.into(), default, true, &|v| {
-            let list = v.as_array().cloned().unwrap_or_else(|| vec![v.clone(); n]);
-            if list.len() == n && list.iter().all(|v| v.as_u64() > Some(0)) {
-                Ok(list.into())
-            } else {
-                Err(format!("{n} whole numbers above 0 are needed"))
+            let list = match v {
+                Value::Array(list) => list.iter().map(whole).collect(),
+                one => whole(one).map(|one| vec![one; n]),
+            };
+            match list {
+                Some(list) if list.len() == n && list.iter().all(|&size| size > 0) => {
+                    Ok(list.into())
+                }
+                _ => Err(format!("{n} whole numbers above 0 are needed")),
             }
         });
     }
@@ -113,6 +100,26 @@ impl Fields {
         });
     }
 
+    /// A padding that the type decides, in letters of either case; the first one is Keras's default.
+    pub(super) fn padding_word(&mut self, says: &str, words: &[&str]) {
+        if let Some(Value::String(word)) = self.given.get_mut("padding") {
+            word.make_ascii_lowercase();
+        }
+        self.choice("padding", says, words);
+    }
+
+    /// The order of the dimensions, which is channels last. `null` is that of Keras's settings.
+    pub(crate) fn data_format(&mut self) {
+        let key = "data_format";
+        if self.given.get(key).is_some_and(Value::is_null) {
+            self.given.remove(key);
+        }
+        if let Some(Value::String(word)) = self.given.get_mut(key) {
+            word.make_ascii_lowercase();
+        }
+        self.fixed(key, "channels_last");
+    }
+
     /// A share that the type decides, such as the rate of a dropout. Without a default it must be given.
     pub fn share(&mut self, key: &str, says: f64, default: Option<f64>) {
         self.key(key, says.into(), default.map(Into::into), true, &|v| match v.as_f64() {
@@ -124,9 +131,10 @@ impl Fields {
     /// The name of an activation that the type decides, and Keras's default. Without a default it must
     /// be given.
     pub fn activation(&mut self, key: &str, says: &str, default: Option<&str>) {
+        let any = self.mode == Mode::Any;
         let value = self.key(key, says.into(), default.map(Into::into), true, &|v| {
-            let name = activation_name(v).map(Value::from);
-            name.ok_or_else(|| "the name of an activation is needed".to_owned())
+            let said = NamedActivation::parse(v)?;
+            Ok(if any { said.json } else { said.plain() })
         });
         // Keras finds a function of one's own by its long form only.
         let own =
@@ -215,15 +223,17 @@ impl Fields {
             self.out.insert(key.to_owned(), says);
             return;
         }
-        match Initializer::parse(&found) {
-            Ok(how) => {
+        match Initializer::read(&found) {
+            Ok((how, whole)) => {
                 if how != usual {
                     self.initial.push((parameter.to_owned(), how));
                 }
-                let whole = found.get("module").is_some();
-                self.out.insert(key.to_owned(), if whole { found } else { how.to_json() });
+                self.out.insert(key.to_owned(), whole);
             }
-            Err(needed) => self.differ(key, &needed, &found),
+            Err(needed) => {
+                self.differ(key, &needed, &found);
+                self.out.insert(key.to_owned(), found);
+            }
         }
     }
 

@@ -1,13 +1,19 @@
 mod described;
+mod dtype;
 mod groups;
 mod keys;
+mod old;
 
 pub(super) use described::Described;
+pub(crate) use dtype::dtype_of;
 pub(crate) use groups::Convolution;
+pub(super) use old::given_shape;
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
+
+use dtype::policy;
 
 use super::{
     AnySignal, Initializer,
@@ -15,10 +21,7 @@ use super::{
     json::{Config, snake_case},
     registry,
 };
-use crate::{
-    backend::Element,
-    error::{Difference, Error, nearest, shortened},
-};
+use crate::error::{Difference, Error, shortened};
 
 /// What is done with the keys of a config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +44,22 @@ pub(super) enum Mode {
 pub struct Fields {
     pub(super) mode: Mode,
     class: String,
-    two_key: bool,
     /// What the JSON says and nobody has asked for yet.
     pub(super) given: Map<String, Value>,
     /// What is written, or the JSON with all its defaults.
     pub(super) out: Map<String, Value>,
     /// What the layer was built for, as the JSON says.
     built: Option<Vec<Option<usize>>>,
+    /// How many dimensions its input has, as the JSON says.
+    rank: Option<usize>,
     /// What reaches the layer in its model, one signal or more.
     wires: Vec<AnySignal>,
     /// What the layer says of its input.
     input: Option<Vec<Option<usize>>>,
     place: String,
     dtype: &'static str,
+    /// Whether the type, or the model around, says which number type it is.
+    dtype_is_known: bool,
     pub(super) names: HashMap<String, usize>,
     pub(super) differences: Vec<Difference>,
     /// The parameters that are not filled in the way that is usual for them.
@@ -92,14 +98,16 @@ impl Fields {
         Self {
             mode,
             class: class.to_owned(),
-            two_key: false,
             given: Map::new(),
             out: Map::new(),
             built: None,
+            rank: None,
             wires: Vec::new(),
             input: None,
             place: String::new(),
             dtype: "float32",
+            // Layers without a type calculate in it.
+            dtype_is_known: mode == Mode::Any,
             names: HashMap::new(),
             differences: Vec::new(),
             initial: Vec::new(),
@@ -112,6 +120,7 @@ impl Fields {
             wires,
             place: format!("{}{place}", self.place),
             dtype: self.dtype,
+            dtype_is_known: self.dtype_is_known,
             names: std::mem::take(&mut self.names),
             ..Self::new(self.mode, class)
         }
@@ -137,12 +146,10 @@ impl Fields {
             }
             return;
         }
-        let name = self.given.remove("name").unwrap_or_else(|| snake_case(&self.class).into());
-        self.out.insert("name".into(), name);
+        let name = self.given.remove("name").filter(|name| !name.is_null());
+        self.out.insert("name".into(), name.unwrap_or_else(|| snake_case(&self.class).into()));
         layer.show_keys(self);
-        let dtype = self.given.remove("dtype");
-        let dtype = dtype.as_ref().and_then(dtype_name).unwrap_or(self.dtype).to_owned();
-        self.out.insert("dtype".into(), policy(&dtype));
+        self.check_dtype();
         let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
         if self.mode != Mode::Any && trainable != Value::Bool(true) {
             self.differ("trainable", "the type says true", &trainable);
@@ -156,8 +163,8 @@ impl Fields {
             let expected = format!("the type says {}", Value::from(layer.class()));
             return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));
         }
-        self.two_key = config.is_two_key();
         self.built = config.input_sizes();
+        self.rank = self.built.as_ref().map(Vec::len);
         self.class = config.class_name;
         self.given = config.config;
         self.run(layer, None);
@@ -186,19 +193,6 @@ impl Fields {
         let count = self.names.entry(name.clone()).or_insert(0);
         *count += 1;
         if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
-    }
-
-    fn refuse_the_rest(&mut self) {
-        let known: Vec<String> = self.out.keys().cloned().collect();
-        for (key, value) in std::mem::take(&mut self.given) {
-            let says_nothing = value.is_null() && of_training(&key);
-            let old = self.two_key && key == "time_major" && value == Value::Bool(false);
-            if !(says_nothing || old || key == "batch_input_shape") {
-                let near = nearest(&key, &known);
-                let expected = format!("`{}` has no such key{near}", self.class);
-                self.differ(&key, &expected, &value);
-            }
-        }
     }
 
     pub(super) fn differ(&mut self, key: &str, expected: &str, found: &Value) {
@@ -263,37 +257,6 @@ pub(super) fn says(found: &Value) -> String {
     format!("the JSON says {found}")
 }
 
-/// Whether a key matters in training only.
-fn of_training(key: &str) -> bool {
-    key.ends_with("_regularizer") || key.ends_with("_constraint")
-}
-
-/// Keras's name of a number type.
-pub(crate) fn dtype_of<E: Element>() -> &'static str {
-    if size_of::<E>() == 8 { "float64" } else { "float32" }
-}
-
-fn policy(dtype: &str) -> Value {
-    json!({
-        "module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype},
-        "registered_name": null,
-    })
-}
-
-/// A dtype is a name, or in Keras 3 a policy with a name.
-fn dtype_name(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("config")?.get("name")?.as_str())
-}
-
-/// An activation is a name, a function with a name, or nothing, which is `linear`.
-pub(crate) fn activation_name(value: &Value) -> Option<&str> {
-    match value {
-        Value::Null => Some("linear"),
-        Value::String(name) => Some(name),
-        function => function.get("config")?.as_str(),
-    }
-}
-
 /// Whether two values are the same; numbers may differ in how they are written.
 fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
@@ -309,4 +272,11 @@ fn same(a: &Value, b: &Value) -> bool {
         }
         _ => a == b,
     }
+}
+
+/// A whole number that is not negative; Python takes 3.0 for one, too.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    let of_float =
+        |n: f64| (n.fract() == 0.0 && (0.0..2_f64.powi(53)).contains(&n)).then_some(n as u64);
+    value.as_u64().or_else(|| of_float(value.as_f64()?))
 }

@@ -157,7 +157,7 @@ impl<const N: usize> Configured for Flatten<N> {
     type Device = Cpu;
 
     fn describe(&mut self, fields: &mut Fields) {
-        fields.fixed("data_format", "channels_last");
+        fields.data_format();
     }
 }
 

@@ -110,6 +110,6 @@ impl<const ROWS: usize, const COLUMNS: usize> Configured for ZeroPadding2d<ROWS,
     fn describe(&mut self, fields: &mut Fields) {
         fields.input(&[None; 4]);
         fields.padding("padding", ROWS, COLUMNS);
-        fields.fixed("data_format", "channels_last");
+        fields.data_format();
     }
 }

@@ -46,10 +46,9 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
         let job = JOB.div_ceil(N.max(1));
         let jobs = rows.parts(job * N).zip(ids.chunks(job)).collect();
         parallel(jobs, |(mut part, ids): (Part<'_, f32>, &[usize])| {
-            let rows = part.cleared(ids.len() * N).chunks_exact_mut(N.max(1));
-            for (row, &id) in rows.zip(ids) {
-                row.copy_from_slice(&table[id * N..(id + 1) * N]);
-            }
+            ids.iter()
+                .filter_map(|&id| table[id * N..].first_chunk::<N>())
+                .for_each(|row| part.copy(row));
         });
         rows.finish()
     };

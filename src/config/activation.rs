@@ -1,0 +1,145 @@
+//! What a config says of an activation: a name, a function, or a layer that is one.
+
+use serde_json::{Value, json};
+
+use super::{
+    Config,
+    fields::{Described, Fields},
+};
+use crate::{
+    error::shortened,
+    layers::{Linear, Relu, Softmax},
+};
+
+/// An activation as a config names it.
+pub(super) struct NamedActivation {
+    /// Its name, as that of a function.
+    pub(super) name: String,
+    /// The options of a `ReLU` that are not the default ones.
+    pub(super) relu: Option<ReluOptions>,
+    /// What Keras 3 writes for it, with all keys.
+    pub(super) json: Value,
+}
+
+impl NamedActivation {
+    /// Reads a name, `null` (which is `linear`), a function with a name, or a layer.
+    ///
+    /// # Errors
+    /// What was expected, in words.
+    pub(super) fn parse(value: &Value) -> Result<Self, String> {
+        let name = match value {
+            Value::Null => Some("linear"),
+            Value::String(name) => Some(name.as_str()),
+            function => function.get("config").and_then(Value::as_str),
+        };
+        if let Some(name) = name {
+            return Ok(Self::function(name));
+        }
+        let needed = "the name of an activation is needed";
+        if !value.is_object() {
+            return Err(needed.to_owned());
+        }
+        let config = Config::try_from(value.clone()).map_err(|_| needed.to_owned())?;
+        if config.module.as_deref() == Some("keras.activations") && config.config.is_empty() {
+            return Ok(Self::function(&config.class_name));
+        }
+        Self::layer(config)
+    }
+
+    fn function(name: &str) -> Self {
+        Self { name: name.to_owned(), relu: None, json: name.into() }
+    }
+
+    fn layer(config: Config) -> Result<Self, String> {
+        let complete = |keys: &mut dyn Described, config| {
+            Fields::complete(keys, config).map_err(|error| error.to_string())
+        };
+        let (name, relu, config) = match config.class_name.as_str() {
+            "Activation" => {
+                let config = complete(&mut Linear, config)?;
+                let inner = config.config.get("activation").unwrap_or(&Value::Null);
+                let Self { name, relu, .. } = Self::parse(inner)?;
+                (name, relu, config)
+            }
+            "Identity" => ("linear".to_owned(), None, complete(&mut Linear, config)?),
+            "ReLU" => {
+                let config = complete(&mut Relu, config)?;
+                ("relu".to_owned(), ReluOptions::of(&config), config)
+            }
+            "Softmax" => ("softmax".to_owned(), None, complete(&mut Softmax, config)?),
+            class => {
+                let class = shortened(class);
+                return Err(format!(
+                    "`{class}` is no layer that can be an activation here; these are Activation, \
+                     Identity, ReLU and Softmax"
+                ));
+            }
+        };
+        Ok(Self { name, relu, json: json!(config) })
+    }
+
+    /// The name, where it says everything; otherwise what Keras 3 writes.
+    pub(super) fn plain(self) -> Value {
+        if self.relu.is_none() { self.name.into() } else { self.json }
+    }
+}
+
+/// Keras's `ReLU` with options.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct ReluOptions {
+    max_value: Option<f32>,
+    negative_slope: f32,
+    threshold: f32,
+}
+
+impl ReluOptions {
+    /// Those of a complete config; `None` if they are the default ones.
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        let number = |key: &str| config.config.get(key).and_then(Value::as_f64).map(|n| n as f32);
+        let options = Self {
+            max_value: number("max_value"),
+            negative_slope: number("negative_slope").unwrap_or(0.0),
+            threshold: number("threshold").unwrap_or(0.0),
+        };
+        let default = Self { max_value: None, negative_slope: 0.0, threshold: 0.0 };
+        (options != default).then_some(options)
+    }
+
+    /// `x` above the threshold, at most the maximum; below it the slope times what is missing. NaN stays.
+    pub(super) fn apply(&self, x: f32) -> f32 {
+        if x.is_nan() {
+            return x;
+        }
+        let above = if x > self.threshold { x } else { 0.0 };
+        let above = self.max_value.map_or(above, |max| above.min(max));
+        // An infinity times no slope would be NaN.
+        if self.negative_slope == 0.0 || x >= self.threshold {
+            return above;
+        }
+        above - self.negative_slope * (self.threshold - x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `keras.layers.ReLU` of Keras 3.15.1 gives for -2, 0, 0.5, 1, 2, 7 and the infinities.
+    #[test]
+    fn relu_has_the_options_of_keras() {
+        let x = [-2.0, 0.0, 0.5, 1.0, 2.0, 7.0, f32::INFINITY, f32::NEG_INFINITY];
+        let inf = f32::INFINITY;
+        for (max_value, negative_slope, threshold, y) in [
+            (Some(6.0), 0.0, 0.0, [0.0, 0.0, 0.5, 1.0, 2.0, 6.0, 6.0, 0.0]),
+            (None, 0.5, 0.0, [-1.0, 0.0, 0.5, 1.0, 2.0, 7.0, inf, -inf]),
+            (None, 0.0, 1.0, [0.0, 0.0, 0.0, 0.0, 2.0, 7.0, inf, 0.0]),
+            (Some(1.5), 0.5, 1.0, [-1.5, -0.5, -0.25, 0.0, 1.5, 1.5, 1.5, -inf]),
+            (Some(0.5), 0.0, 1.0, [0.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5, 0.0]),
+            (Some(0.0), 0.25, 0.0, [-0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -inf]),
+        ] {
+            let relu = ReluOptions { max_value, negative_slope, threshold };
+            assert_eq!(x.map(|x| relu.apply(x)), y, "{relu:?}");
+            assert!(relu.apply(f32::NAN).is_nan());
+        }
+    }
+}

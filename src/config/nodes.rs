@@ -1,0 +1,110 @@
+//! The nodes of a `Functional` in JSON, in all dialects of Keras.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::Config;
+
+/// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
+pub(super) type Tensor = (String, usize);
+
+/// A layer in the JSON.
+pub(super) struct Node {
+    pub(super) config: Config,
+    pub(super) tensor: Tensor,
+    pub(super) from: Vec<Tensor>,
+    pub(super) named: Vec<(String, Value)>,
+    /// Whether a layer of the type has been found to be this one.
+    pub(super) taken: bool,
+}
+
+impl Node {
+    pub(super) fn new(config: Config, nodes: &Value) -> Self {
+        let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default();
+        let tensor = (name.to_owned(), 0);
+        let mut call = Call::default();
+        call.read(nodes);
+        Self { config, tensor, from: call.tensors, named: call.named, taken: false }
+    }
+
+    /// Whether this is a function of Keras's, such as `x + y`, and no layer.
+    pub(super) fn is_operation(&self) -> bool {
+        self.config.module.as_ref().is_some_and(|module| module.starts_with("keras.src.ops"))
+    }
+}
+
+/// Which nodes the outputs are made of. The others, which reach a layer as its mask only, are how Keras makes one.
+pub(super) fn used(nodes: &[Node], outputs: Vec<String>) -> Vec<bool> {
+    let names = nodes.iter().enumerate().map(|(i, node)| (node.tensor.0.as_str(), i));
+    let places: HashMap<&str, usize> = names.collect();
+    let mut used = vec![false; nodes.len()];
+    let mut next: Vec<usize> =
+        outputs.iter().filter_map(|name| places.get(&**name).copied()).collect();
+    while let Some(i) = next.pop() {
+        if !std::mem::replace(&mut used[i], true) {
+            let from = nodes[i].from.iter();
+            next.extend(from.filter_map(|(name, _)| places.get(name.as_str())));
+        }
+    }
+    used
+}
+
+/// What a layer is called with.
+#[derive(Default)]
+struct Call {
+    /// The tensors that reach it.
+    tensors: Vec<Tensor>,
+    /// What it gets by name, other than a mask, which is made again.
+    named: Vec<(String, Value)>,
+}
+
+impl Call {
+    /// Reads `inbound_nodes`: lists of `["name", 0, 0, {"training": false}]` in Keras 2, in Keras 3 objects with
+    /// `args` and `kwargs`, in which a tensor has the key `keras_history`.
+    fn read(&mut self, nodes: &Value) {
+        let tensor = |name: &str, index: Option<&Value>| {
+            let index = index.and_then(Value::as_u64).unwrap_or_default();
+            (name.to_owned(), usize::try_from(index).unwrap_or(usize::MAX))
+        };
+        match nodes {
+            Value::Array(list) => match list.as_slice() {
+                [Value::String(name), Value::Number(_), index @ Value::Number(_), rest @ ..] => {
+                    self.tensors.push(tensor(name, Some(index)));
+                    rest.iter().for_each(|kwargs| self.by_name(kwargs));
+                }
+                list => list.iter().for_each(|node| self.read(node)),
+            },
+            Value::Object(map) => match map.get("config").and_then(|c| c.get("keras_history")) {
+                Some(history) => {
+                    let name = history.get(0).and_then(Value::as_str).unwrap_or_default();
+                    self.tensors.push(tensor(name, history.get(2)));
+                }
+                None => {
+                    map.get("args").into_iter().for_each(|args| self.read(args));
+                    map.get("kwargs").into_iter().for_each(|kwargs| self.by_name(kwargs));
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn by_name(&mut self, kwargs: &Value) {
+        for (key, value) in kwargs.as_object().into_iter().flatten() {
+            let usual = value.is_null() || (key == "training" && *value == Value::Bool(false));
+            if key != "mask" && !usual {
+                self.named.push((key.clone(), value.clone()));
+            }
+        }
+    }
+}
+
+/// The names in `["a", 0, 0]`, or in a list or object of such.
+pub(super) fn ends(list: &Value) -> Vec<String> {
+    let name = |end: &Value| end.get(0).and_then(Value::as_str).map(str::to_owned);
+    match (name(list), list) {
+        (Some(one), _) => vec![one],
+        (None, Value::Object(map)) => map.values().filter_map(name).collect(),
+        (None, list) => list.as_array().into_iter().flatten().filter_map(name).collect(),
+    }
+}
