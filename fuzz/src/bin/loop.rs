@@ -155,9 +155,8 @@ fn problem(target: &Target, data: &[u8]) -> Option<String> {
         return Some(said.split_once(" at ").map_or(said.as_str(), |(_, place)| place).to_owned());
     }
     let (peak, allowed) = (memory::peak(used), target.base + target.factor * data.len());
-    (peak > allowed).then(|| {
-        format!("too much memory\n{peak} bytes for {}, {allowed} are allowed", data.len())
-    })
+    (peak > allowed)
+        .then(|| format!("too much memory\n{peak} bytes for {}, {allowed} are allowed", data.len()))
 }
 
 /// Runs one file, with panics as they are.
