@@ -191,4 +191,20 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn products_are_products() {
+        let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [7.0, 8.0, 9.0, 10.0, 11.0, 12.0]);
+        let mut c = [1.0; 4];
+        product(&mut c, Matrix::new(&a, 2, 3), Matrix::new(&b, 3, 2), true);
+        assert_eq!(c, [59.0, 65.0, 140.0, 155.0]);
+        // Some columns of a transpose, and of a matrix with a column more.
+        let of_a = Matrix::new(&a, 3, 2).transposed();
+        product(&mut c, of_a, Matrix::new(&b, 2, 3).transposed().columns(0, 2), false);
+        assert_eq!(c, [76.0, 103.0, 100.0, 136.0]);
+        product(&mut c, Matrix::new(&a, 2, 3).columns(0, 0), Matrix::new(&[], 0, 2), true);
+        assert_eq!(c, [76.0, 103.0, 100.0, 136.0]);
+        product(&mut c, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2), false);
+        assert_eq!(c, [0.0; 4]);
+    }
 }
