@@ -281,10 +281,10 @@ impl Initializer {
                     "the first limit must be at most the second, and not too far from it",
                 );
             }
-            Self::Normal { std, .. } if !(std >= 0.0) => {
+            Self::Normal { std, .. } if std < 0.0 || std.is_nan() => {
                 return invalid("the standard deviation must be at least 0");
             }
-            Self::Scaling { scale, .. } if !(scale > 0.0) => {
+            Self::Scaling { scale, .. } if scale <= 0.0 || scale.is_nan() => {
                 return invalid("the scale must be greater than 0");
             }
             _ => {}

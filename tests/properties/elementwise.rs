@@ -56,13 +56,13 @@ where
 }
 
 /// What a layer gives, and the gradient of its input.
-fn run<S: Shape, O: Shape, E: Element>(
+fn run<S: Shape, O, E: Element>(
     x: &Tensor<S, E, Cpu>,
     layer: impl Fn(Tensor<S, E, Cpu, Tape<E>>) -> Tensor<O, E, Cpu, Tape<E>>,
 ) -> (Vec<f64>, Vec<f64>)
 where
     Cpu: Backend<E>,
-    O: dfdx::shapes::ReduceShapeTo<Rank0, O::AllAxes>,
+    O: Shape + dfdx::shapes::ReduceShapeTo<Rank0, <O as Shape>::AllAxes>,
 {
     let y = layer(x.clone().put_tape(Tape::default()));
     let values = y.as_vec().into_iter().map(Element::as_f64).collect();
