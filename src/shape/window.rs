@@ -8,7 +8,7 @@ use std::ops::{Add, Div, Mul, Sub};
 use seq_macro::seq;
 use typenum::{Diff, Prod, Quot, Sum, ToUInt, U, U1, consts};
 
-use super::{Const, Dim};
+use super::{Const, Dim, at_least_one};
 use crate::error::Error;
 
 /// No padding: the window stays within the image.
@@ -103,20 +103,22 @@ impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
 }
 
 /// Fails unless the window takes something in and moves on.
+#[track_caller]
 pub(crate) const fn check_window(kernel: &[usize], stride: &[usize], dilation: usize) {
-    assert!(!has_zero(kernel), "a window is at least 1 wide, not 0");
-    assert!(!has_zero(stride), "the stride of a window is at least 1, not 0");
-    assert!(dilation > 0, "the dilation of a window is at least 1, not 0");
+    at_least_one(smallest(kernel), "a window is at least 1 wide, not 0");
+    at_least_one(smallest(stride), "the stride of a window is at least 1, not 0");
+    at_least_one(dilation, "the dilation of a window is at least 1, not 0");
 }
 
-const fn has_zero(mut sizes: &[usize]) -> bool {
+const fn smallest(mut sizes: &[usize]) -> usize {
+    let mut smallest = usize::MAX;
     while let [first, rest @ ..] = sizes {
-        if *first == 0 {
-            return true;
+        if *first < smallest {
+            smallest = *first;
         }
         sizes = rest;
     }
-    false
+    smallest
 }
 
 type Num<const N: usize> = U<N>;

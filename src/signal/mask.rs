@@ -142,8 +142,9 @@ impl Mask {
         if let Some(other) = parts.iter().find(|part| part.length != length) {
             return Err(Error::mismatch("the length of a mask", length, other.length));
         }
-        let keep: Vec<bool> = parts.iter().flat_map(|part| part.keep.iter().copied()).collect();
-        Self::from_bools(keep, parts.iter().map(|part| part.batch).sum(), length)
+        let batch = parts.iter().fold(0, |rows: usize, part| rows.saturating_add(part.batch));
+        let keep = parts.iter().flat_map(|part| part.keep.iter().copied());
+        Self::from_bools(collected(&[batch, length], keep)?, batch, length)
     }
 }
 

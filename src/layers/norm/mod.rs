@@ -38,6 +38,7 @@ const fn check_any(features: usize) {
 }
 
 /// Fails, with the numbers, unless the features that reach a layer are those that it takes.
+#[track_caller]
 const fn check_features(takes: usize, arrive: usize) {
     check_any(takes);
     if takes != arrive {

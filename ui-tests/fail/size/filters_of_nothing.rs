@@ -1,0 +1,10 @@
+//~lines 12
+//~ a convolution has at least 1 filter, not 0
+use kerata::{Batch, Conv2d, model};
+
+#[model(input = (Batch, 9, 9, 1))]
+struct Net {
+    layer: Conv2d<_, 0, 3>,
+}
+
+fn main() {}

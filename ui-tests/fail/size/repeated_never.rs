@@ -1,0 +1,10 @@
+//~lines 12
+//~ a vector is repeated at least 1 time, not 0
+use kerata::{Batch, RepeatVector, model};
+
+#[model(input = (Batch, 8))]
+struct Net {
+    layer: RepeatVector<0>,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//~lines 12
+//~ the vector of an id has at least 1 number, not 0
+use kerata::{Batch, EmbeddingBag, Ids, model};
+
+#[model(input = Ids<(Batch, 5)>)]
+struct Net {
+    layer: EmbeddingBag<9, 0>,
+}
+
+fn main() {}

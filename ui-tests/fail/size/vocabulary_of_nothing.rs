@@ -1,0 +1,10 @@
+//~lines 12
+//~ a vocabulary has at least 1 id, not 0
+use kerata::{Batch, Embedding, Ids, model};
+
+#[model(input = Ids<(Batch, 5)>)]
+struct Net {
+    layer: Embedding<0, 4>,
+}
+
+fn main() {}
