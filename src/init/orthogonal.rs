@@ -53,7 +53,7 @@ pub(super) fn orthonormal<E: Element + Multiplied>(
             product_into(&mut vectors[start..], many, along, v, true);
         });
         for (vector, sign) in vectors.chunks_exact_mut(many).zip(signs) {
-            vector.iter_mut().for_each(|x| *x = *x * sign);
+            vector.iter_mut().for_each(|x| *x *= sign);
         }
     }
     Ok(vectors)
@@ -79,7 +79,7 @@ fn draw<E: Element + Multiplied>(block: &mut [E], size: usize, seed: u64, start:
         let first = sign * (first.abs() + (first * first + rest).sqrt()).max(1e-100);
         v[0] = E::of(first);
         let scale = E::of((2.0 / (first * first + rest)).sqrt());
-        v.iter_mut().for_each(|x| *x = *x * scale);
+        v.iter_mut().for_each(|x| *x *= scale);
         E::of(-sign)
     })
 }
@@ -94,7 +94,7 @@ fn coefficients<E: Element + Multiplied>(block: &[E], count: usize, size: usize)
         let (done, row) = t.split_at_mut(i * count);
         for (j, known) in done.chunks_exact(count).enumerate() {
             let angle = angles[i * count + j];
-            row.iter_mut().zip(known).for_each(|(x, &known)| *x = *x - known * angle);
+            row.iter_mut().zip(known).for_each(|(x, &known)| *x -= known * angle);
         }
         row[i] = E::one();
     }
