@@ -40,6 +40,9 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// learns, as [`Dropout`](crate::layers::Dropout) does. A layer that holds others must hand the
     /// training pass on to them.
     ///
+    /// What the pass changes of the layer is put back if the step fails, to a clone from before; its random numbers
+    /// are those of [`random_u64`](crate::backend::random_u64).
+    ///
     /// # Errors
     /// What the layer's documentation says.
     fn call_mut<T: Tape<E, D>>(

@@ -105,7 +105,8 @@ fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
         Some(mask) => {
             let keep = mask.as_slice();
             let (real, padding) = (0..keep.len()).partition(|&step| keep[step]);
-            vec![(real, true), (padding, false)]
+            // The padding first, by the statistics from before this pass.
+            vec![(padding, false), (real, true)]
         }
     };
     parts.into_iter().filter(|(steps, _)| !steps.is_empty()).collect()

@@ -1,4 +1,7 @@
 //! Training: `fit`, `evaluate` and `predict`, as in Keras.
+//!
+//! A step happens as a whole or not at all. In a loop of your own,
+//! [`State::attempt`](crate::optim::State::attempt) is the step.
 
 mod feed;
 mod history;

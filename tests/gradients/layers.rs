@@ -2,7 +2,7 @@
 
 use dfdx::tensor::{PutTape, SplitTape, TensorFromVec};
 use kerata::{
-    Add, Average, Batch, Concatenate, Cpu, Dense, Embedding, EmbeddingBag, Error,
+    Add, Average, Batch, BatchNorm, Concatenate, Cpu, Dense, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, Inputs, Linear, Lstm, Mask, MaskIds, MaskZero, Masked, Masking,
     Maximum, Minimum, Multiply, NoMask, Relu, Sequences, Shared, Sigmoid, Softmax, Subtract, Tanh,
     Tensor, TimeDistributed,
@@ -61,6 +61,17 @@ activations! {
     dense_tanh: Tanh;
     dense_sigmoid: Sigmoid;
     dense_softmax: Softmax;
+}
+
+/// A layer with statistics, at one time step after the other, or at the real steps and the padding.
+#[test]
+fn statistics_of_each_step() {
+    type Norm = TimeDistributed<(Dense<3, 2, Linear, f64>, BatchNorm<2, f64>)>;
+    let x = || tensor((5, Const, Const), 1);
+    check(build::<Norm>(), x(), |norm, x| against(norm.clone().forward_mut(x).unwrap()));
+    check(build::<Norm>(), x(), |norm, x| {
+        against(norm.clone().forward_mut(masked(x)).unwrap().into_parts().0)
+    });
 }
 
 #[test]
