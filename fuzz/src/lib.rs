@@ -75,7 +75,7 @@ fn weights(bytes: Vec<u8>) {
 
 /// A file of a vocabulary. What was read is used, saved and read again.
 pub fn vocabulary(data: &[u8]) {
-    let path = temporary();
+    let path = scratch(&format!("{}.json", std::process::id()));
     std::fs::write(&path, data).unwrap();
     if let Ok(vocabulary) = Vocabulary::load(&path) {
         let text: Vec<&str> = vocabulary.iter().map(|(_, word)| word).collect();
@@ -89,11 +89,11 @@ pub fn vocabulary(data: &[u8]) {
     }
 }
 
-/// A file of this process that is written again and again.
-fn temporary() -> PathBuf {
+/// A file that is written again and again: in memory where there is such a folder, as a disk is slow.
+pub fn scratch(name: &str) -> PathBuf {
     let shared = PathBuf::from("/dev/shm");
     let folder = if shared.is_dir() { shared } else { std::env::temp_dir() };
-    folder.join(format!("kerata-fuzz-{}.json", std::process::id()))
+    folder.join(format!("kerata-fuzz-{name}"))
 }
 
 /// Word vectors in text: all of a file, and those of a vocabulary.

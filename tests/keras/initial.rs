@@ -90,7 +90,7 @@ fn rules(row: &Value, report: &mut Report) {
             let square = values.iter().map(|x| x * x).sum::<f32>() / values.len() as f32;
             approx::assert_relative_eq!(square.sqrt(), number(), max_relative = 0.06);
             // They are cut off at twice the deviation that they had before that.
-            spread(layer, &values, 2.0 * number() / 0.879_625_66);
+            spread(layer, &values, 2.0 * number() / 0.879_625_7);
             report.dynamic(variance_scaling(row, rule));
         }
     }

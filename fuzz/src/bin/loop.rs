@@ -22,6 +22,8 @@ const TIME: Duration = Duration::from_secs(10);
 const ENOUGH: usize = 20;
 /// Says to this program that it is the second process, with the seed of its random numbers.
 const WORKER: &str = "KERATA_FUZZ_WORKER";
+/// Says to the second process where it writes what it is about to read.
+const CURRENT: &str = "KERATA_FUZZ_CURRENT";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -57,15 +59,11 @@ fn artifacts(target: &Target) -> PathBuf {
     root().join("artifacts").join(target.name)
 }
 
-/// Where the second process writes what it is about to read.
-fn current(target: &Target) -> PathBuf {
-    artifacts(target).join("current")
-}
-
 /// Runs the second process as often as it dies, until the time is over. Gives how many files were found.
 fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
     let folder = artifacts(target);
     std::fs::create_dir_all(&folder).unwrap();
+    let current = kerata_fuzz::scratch(&format!("{}.current", std::process::id()));
     let before = count(&folder);
     let end = Instant::now() + time;
     let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
@@ -75,13 +73,14 @@ fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
             .args([target.name, &left.to_string()])
             .args(folders)
             .env(WORKER, seed.to_string())
+            .env(CURRENT, &current)
             .spawn()
             .unwrap();
         let status = loop {
             if let Some(status) = worker.try_wait().unwrap() {
                 break Some(status);
             }
-            if age(&current(target)) > TIME {
+            if age(&current) > TIME {
                 worker.kill().unwrap();
                 worker.wait().unwrap();
                 break None;
@@ -91,12 +90,12 @@ fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
         if status.is_none_or(|status| !status.success()) {
             let what = if status.is_none() { "slow" } else { "abort" };
             let to = folder.join(format!("{what}-{seed:x}"));
-            std::fs::copy(current(target), &to).unwrap();
+            std::fs::copy(&current, &to).unwrap();
             eprintln!("{}: {what}: {}", target.name, to.display());
         }
         seed = seed.wrapping_add(1);
     }
-    let _ = std::fs::remove_file(current(target));
+    let _ = std::fs::remove_file(&current);
     let found = count(&folder) - before;
     println!("{}: {found} files found", target.name);
     found
@@ -104,8 +103,7 @@ fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
 
 /// How many files were found.
 fn count(folder: &Path) -> usize {
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
-    files.filter(|name| name != "current").count()
+    std::fs::read_dir(folder).unwrap().count()
 }
 
 /// How long ago a file was written.
@@ -121,6 +119,7 @@ static PANIC: LazyLock<Mutex<String>> = LazyLock::new(Mutex::default);
 fn work(target: &Target, time: Duration, folders: &[String], seed: u64) -> ExitCode {
     std::panic::set_hook(Box::new(|info| *PANIC.lock().unwrap() = info.to_string()));
     let seeds = seeds(target, folders);
+    let current = PathBuf::from(std::env::var_os(CURRENT).unwrap());
     let mut random = mutate::Random(seed);
     let mut known = HashSet::new();
     let (begin, mut files) = (Instant::now(), 0_u64);
@@ -131,7 +130,7 @@ fn work(target: &Target, time: Duration, folders: &[String], seed: u64) -> ExitC
             None => mutate::mutated(&seeds, &mut random),
         };
         files += 1;
-        std::fs::write(current(target), &data).unwrap();
+        std::fs::write(&current, &data).unwrap();
         if let Some(problem) = problem(target, &data) {
             // One file for each place.
             let place = problem.lines().next().unwrap_or_default().to_owned();
