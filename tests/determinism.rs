@@ -240,8 +240,8 @@ fn the_reference_drops_the_same() {
     for _ in 0..2 {
         let kernel = a.tensor_from_vec(vec![1.0_f32; rows * 100], (rows, Const::<100>));
         let reference = b.tensor_from_vec(vec![1.0_f64; rows * 100], (rows, Const::<100>));
-        let kernel = <Cpu as Backend<f32>>::dropout(kernel, rate).unwrap().as_vec();
-        let reference = <Cpu as Backend<f64>>::dropout(reference, rate).unwrap().as_vec();
+        let kernel = <Cpu as Backend<f32>>::dropout(kernel, None, rate).unwrap().as_vec();
+        let reference = <Cpu as Backend<f64>>::dropout(reference, None, rate).unwrap().as_vec();
         let reference: Vec<f32> = reference.into_iter().map(|x| x as f32).collect();
         assert_eq!(kernel, reference);
         let dropped = kernel.iter().filter(|&&x| x == 0.0).count();

@@ -84,7 +84,9 @@ fn call(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     // The kernels of the crate want columns of `c` that lie one after the other: this is the product of the
     // transposes, `c^T = b^T . a^T`.
-    assert!(k == b.rows && c.len() == m * n && m * n * k > 0, "the sizes of a product");
+    // The product of the sizes is checked: one that wrapped around could equal the length.
+    let fits = m.checked_mul(n) == Some(c.len());
+    assert!(k == b.rows && fits && k > 0 && !c.is_empty(), "the sizes of a product");
     let multiply = gemm_f32::gemm::f32::get_gemm_fn();
     // SAFETY: `a` and `b` lie within their slices by the construction of `Matrix`: the last number of the last
     // row is the last that the strides reach, and columns are only ever left out; none of `m`, `n`, `k` is 0;
