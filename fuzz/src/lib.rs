@@ -36,7 +36,8 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "npz", run: npz, base: 1 << 20, factor: 4 * 1032 },
     Target { name: "npy", run: npy, base: 1 << 20, factor: 64 },
     Target { name: "vocabulary", run: vocabulary, base: 1 << 20, factor: 64 },
-    Target { name: "word_vectors", run: word_vectors, base: 1 << 20, factor: 64 },
+    // A header may promise vectors of up to 2^20 values, and the row of the padding is made of them.
+    Target { name: "word_vectors", run: word_vectors, base: 8 << 20, factor: 64 },
     // Weights come in the sizes that the config names; see `LARGEST`.
     Target { name: "config", run: config, base: 1 << 28, factor: 256 },
 ];

@@ -131,11 +131,10 @@ fn replace_number(data: &mut Vec<u8>, at: usize, word: &str) {
 /// Writes the length of the header of a safetensors file where it belongs, so that what was changed in the
 /// header is read.
 fn mend_length(data: &mut [u8]) {
-    if data.get(8) != Some(&b'{') {
-        return;
-    }
-    if let Some(end) = data.windows(2).position(|two| two == b"}}") {
-        let length = end as u64 + 2 - 8;
-        data[..8].copy_from_slice(&length.to_le_bytes());
+    let Some((length, header)) = data.split_first_chunk_mut::<8>() else { return };
+    if header.first() == Some(&b'{')
+        && let Some(end) = header.windows(2).position(|two| two == b"}}")
+    {
+        *length = (end as u64 + 2).to_le_bytes();
     }
 }

@@ -1,8 +1,8 @@
-//! Losses and metrics by themselves: every mask and weight, value and gradient.
+//! Losses by themselves: every mask and weight, value and gradient.
 
 use dfdx::{
     prelude::SumTo,
-    tensor::{NoneTape, OwnedTape, PutTape},
+    tensor::{OwnedTape, PutTape},
 };
 use kerata::{
     Batch, Const, Cpu, Dense, Embedding, Error, Ids, Mask, MaskZero, Masked, Tensor,
@@ -11,27 +11,23 @@ use kerata::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy,
     },
-    metric::{
-        self, BinaryAccuracy, CategoricalAccuracy, MeanLoss, Metric, SparseCategoricalAccuracy,
-    },
+    metric::{self, MeanLoss},
     prelude::*,
     reduce::{Mean, PerSample, PerStep, SampleWeights, Unweighted, Weights},
-    signal::Signal,
 };
-use serde_json::Value;
 
 use crate::{
     case::Case,
     harness::{Test, tests},
     models::FromCase,
-    reasons::{ACCURACY, BROADCAST, REDUCTION, TOP_K},
-    report::{Reason, Report},
+    reasons::{BROADCAST, REDUCTION},
+    report::Report,
     variants::{self, ALL},
 };
 
-type Plain<const C: usize> = (Batch, Const<4>, Const<C>);
+pub(crate) type Plain<const C: usize> = (Batch, Const<4>, Const<C>);
 
-fn mask(case: &Case, tensor: &str) -> Mask {
+pub(crate) fn mask(case: &Case, tensor: &str) -> Mask {
     let [batch, length] = case.shape(tensor) else { panic!("{tensor} is no mask") };
     Mask::from_bools(case.flags(tensor), *batch, *length).unwrap()
 }
@@ -85,14 +81,14 @@ where
 
 /// Any of the weights of the cases.
 #[derive(Clone)]
-enum AnyWeights {
+pub(crate) enum AnyWeights {
     None,
     PerSample(PerSample),
     PerStep(PerStep),
 }
 
 /// The sample weights in a tensor of the case.
-fn sample_weights(case: &Case, tensor: Option<&str>) -> AnyWeights {
+pub(crate) fn sample_weights(case: &Case, tensor: Option<&str>) -> AnyWeights {
     match tensor {
         None => AnyWeights::None,
         Some(tensor) => match case.shape(tensor)[1] {
@@ -216,7 +212,6 @@ macro_rules! losses {
                 loss_clipping,
                 loss_seed_example,
                 loss_reduction_conventions,
-                metrics_masked,
             ]
         }
     };
@@ -331,82 +326,4 @@ fn loss_reduction_conventions(case: &Case, report: &mut Report) {
         assert!((found - expected).abs() < 1e-5, "{row}: {found}");
         report.typed(variants::reduction(row));
     }
-}
-
-/// Metrics over two batches, with and without mask and weights.
-fn metrics_masked(case: &Case, report: &mut Report) {
-    for row in case.json["results"].as_array().unwrap() {
-        report.typed_unless(variants::metric(row), run_metric(case, row));
-    }
-}
-
-fn run_metric(case: &Case, row: &Value) -> Option<&'static Reason> {
-    let config = |key: &str| row["config"][key].as_f64();
-    match row["class_name"].as_str().unwrap() {
-        "SparseCategoricalAccuracy" => {
-            run::<3, Ids<(Batch, Const<4>)>, _>(case, row, &SparseCategoricalAccuracy);
-        }
-        "CategoricalAccuracy" => run::<3, Plain<3>, _>(case, row, &CategoricalAccuracy),
-        "BinaryAccuracy" => {
-            let threshold = config("threshold").unwrap_or(0.5);
-            run::<1, Plain<1>, _>(case, row, &BinaryAccuracy { threshold });
-        }
-        "MeanSquaredError" => run::<3, Plain<3>, _>(case, row, &MeanLoss(MeanSquaredError)),
-        "MeanAbsoluteError" => run::<3, Plain<3>, _>(case, row, &MeanLoss(MeanAbsoluteError)),
-        "SparseCategoricalCrossentropy" => run::<3, Ids<(Batch, Const<4>)>, _>(
-            case,
-            row,
-            &MeanLoss(SparseCategoricalCrossentropy::default()),
-        ),
-        "CategoricalCrossentropy" => {
-            run::<3, Plain<3>, _>(case, row, &MeanLoss(CategoricalCrossentropy::default()));
-        }
-        "SparseTopKCategoricalAccuracy" => return Some(&TOP_K),
-        "Accuracy" => return Some(&ACCURACY),
-        other => panic!("the metric `{other}` is neither run nor listed"),
-    }
-    None
-}
-
-fn run<const C: usize, Y, M>(case: &Case, row: &Value, metric: &M)
-where
-    Y: FromCase,
-    M: Metric<Plain<C>, Y> + Metric<Masked<Plain<C>>, Y>,
-{
-    let text = |key: &str| row[key].as_str().unwrap().to_owned();
-    let mut mean = Mean::default();
-    for (batch, after) in ["after_batch_0", "after_both"].iter().enumerate() {
-        let name = |tensor: &str| format!("batch.{batch}.{tensor}");
-        let weights = row["sample_weight"].as_str().map(&name);
-        let weights = sample_weights(case, weights.as_deref());
-        add::<C, Y, M>(case, row, metric, &mut mean, batch, &weights);
-        let expected = row[*after].as_f64().unwrap() as f32;
-        case.assert_close("metric", &text("metric"), &[mean.get() as f32], &[expected]);
-    }
-}
-
-fn add<const C: usize, Y, M>(
-    case: &Case,
-    row: &Value,
-    metric: &M,
-    mean: &mut Mean,
-    batch: usize,
-    weights: &AnyWeights,
-) where
-    Y: FromCase,
-    M: Metric<Plain<C>, Y> + Metric<Masked<Plain<C>>, Y>,
-{
-    let name = |key: &str| format!("batch.{batch}.{}", row[key].as_str().unwrap());
-    let target: <Y as Signal>::Data<f32, Cpu, NoneTape> = Y::read(case, &name("y_true"));
-    let prediction = <Plain<C>>::read(case, &name("y_pred"));
-    if row["use_mask"].as_bool().unwrap() {
-        let mask = mask(case, &format!("batch.{batch}.mask"));
-        let prediction = Masked::new(prediction, mask).unwrap();
-        metric::update::<Masked<Plain<C>>, Y, f32, Cpu, M>(
-            mean, metric, prediction, &target, weights,
-        )
-    } else {
-        metric::update::<Plain<C>, Y, f32, Cpu, M>(mean, metric, prediction, &target, weights)
-    }
-    .unwrap();
 }

@@ -20,6 +20,7 @@ mod imports;
 mod initial;
 mod layers;
 mod losses;
+mod metrics;
 mod models;
 mod reasons;
 mod report;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         initial::tests(),
         layers::tests(),
         losses::tests(),
+        metrics::tests(),
         models::tests(),
         reasons::tests(),
         training::tests(),

@@ -20,6 +20,8 @@ static ALLOCATOR: memory::Counting = memory::Counting;
 const TIME: Duration = Duration::from_secs(10);
 /// After so many files that are not worth a second look a target is left.
 const ENOUGH: usize = 20;
+/// The seed of the random numbers; otherwise it is the time.
+const SEED: &str = "KERATA_FUZZ_SEED";
 /// Says to this program that it is the second process, with the seed of its random numbers.
 const WORKER: &str = "KERATA_FUZZ_WORKER";
 /// Says to the second process where it writes what it is about to read.
@@ -66,7 +68,8 @@ fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
     let current = kerata_fuzz::scratch(&format!("{}.current", std::process::id()));
     let before = count(&folder);
     let end = Instant::now() + time;
-    let mut seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let mut seed = std::env::var(SEED).map_or_else(|_| now(), |seed| seed.parse().unwrap());
     while Instant::now() < end && count(&folder) < before + ENOUGH {
         let left = (end - Instant::now()).as_secs().max(1);
         let mut worker = Command::new(std::env::current_exe().unwrap())
@@ -87,12 +90,13 @@ fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
             }
             std::thread::sleep(Duration::from_millis(100));
         };
-        if status.is_none_or(|status| !status.success()) {
-            let what = if status.is_none() { "slow" } else { "abort" };
-            let to = folder.join(format!("{what}-{seed:x}"));
-            std::fs::copy(&current, &to).unwrap();
-            eprintln!("{}: {what}: {}", target.name, to.display());
+        if status.is_some_and(|status| status.success()) {
+            break;
         }
+        let what = if status.is_none() { "slow" } else { "abort" };
+        let to = folder.join(format!("{what}-{seed:x}"));
+        std::fs::copy(&current, &to).unwrap();
+        eprintln!("{}: {what}: {}", target.name, to.display());
         seed = seed.wrapping_add(1);
     }
     let _ = std::fs::remove_file(&current);
@@ -117,7 +121,6 @@ static PANIC: LazyLock<Mutex<String>> = LazyLock::new(Mutex::default);
 
 /// The second process: files until the time is over.
 fn work(target: &Target, time: Duration, folders: &[String], seed: u64) -> ExitCode {
-    std::panic::set_hook(Box::new(|info| *PANIC.lock().unwrap() = info.to_string()));
     let seeds = seeds(target, folders);
     let current = PathBuf::from(std::env::var_os(CURRENT).unwrap());
     let mut random = mutate::Random(seed);
@@ -147,8 +150,12 @@ fn work(target: &Target, time: Duration, folders: &[String], seed: u64) -> ExitC
 
 /// What is wrong with how a target takes a file: a panic, or too much memory.
 fn problem(target: &Target, data: &[u8]) -> Option<String> {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| *PANIC.lock().unwrap() = info.to_string()));
     let used = memory::start();
-    if std::panic::catch_unwind(|| (target.run)(data)).is_err() {
+    let result = std::panic::catch_unwind(|| (target.run)(data));
+    std::panic::set_hook(usual);
+    if result.is_err() {
         let said = PANIC.lock().unwrap();
         // The place comes first, without the number of the thread.
         return Some(said.split_once(" at ").map_or(said.as_str(), |(_, place)| place).to_owned());
