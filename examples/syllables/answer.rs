@@ -1,6 +1,6 @@
 //! From the probabilities of the net to sentences.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use kerata::{Error, data::Ragged, prelude::*};
 
@@ -28,12 +28,14 @@ impl Known {
     /// Looks the parts of questions up.
     pub(crate) fn of(asked: &[Asked], kept_away: HashSet<String>) -> std::io::Result<Self> {
         let questions = asked.iter().filter_map(|(_, question)| question.as_ref().ok());
-        let parts: HashSet<&str> =
-            questions.flat_map(|question| &question.parts).map(String::as_str).collect();
+        let parts: BTreeSet<&String> = questions.flat_map(|question| &question.parts).collect();
+        // Both are in alphabetical order, so that one walk finds all.
+        let mut parts = parts.into_iter().peekable();
         let mut counts = HashMap::new();
         dictionary::for_each(|word, count| {
-            if parts.contains(word) {
-                counts.insert(word.to_owned(), count);
+            while parts.next_if(|part| part.as_str() < word).is_some() {}
+            if let Some(part) = parts.next_if(|part| *part == word) {
+                counts.insert(part.clone(), count);
             }
         })?;
         Ok(Self { counts, kept_away })
@@ -79,22 +81,25 @@ fn sentence(rows: &[&[f32]], parts: &[String], known: &Known) -> String {
     }
     let mut order: Vec<usize> = (0..total.len()).collect();
     order.sort_by(|&a, &b| total[b].total_cmp(&total[a]));
-    let or_more = if rows.iter().any(|row| best(row).0 + 1 == MOST) { " or more" } else { "" };
-    let syllables = |count: usize| {
-        format!("{count}{or_more} {}", if count == 1 { "syllable" } else { "syllables" })
+    // The last class is open, and so is a sum that it can be part of.
+    let number = |count: usize| {
+        if count >= MOST { format!("{count} or more") } else { count.to_string() }
     };
     let (first, second) = (order[0], order[1]);
+    let syllables = if first == 1 { "syllable" } else { "syllables" };
+    let (p, q) = (percent(total[first]), percent(total[second]));
     let mut sentence = if total[first] >= SURE {
-        format!("{} ({})", syllables(first), percent(total[first]))
+        format!("{} {syllables} ({p})", number(first))
     } else {
-        let (p, q) = (percent(total[first]), percent(total[second]));
-        format!("unsure, {first} ({p}) or {} ({q})", syllables(second))
+        format!("unsure, {} ({p}) or {} ({q})", number(first), number(second))
     };
-    let counts: Option<usize> = parts.iter().map(|part| known.counts.get(part)).sum();
-    match counts {
+    let count: Option<usize> = parts.iter().map(|part| known.counts.get(part)).sum();
+    match count {
         None => sentence += "; not in the dictionary",
-        Some(count) if count == first => sentence += ", as in the dictionary",
-        Some(count) => sentence += &format!("; the dictionary says {count}"),
+        Some(count) if count == first && total[first] >= SURE => {
+            sentence += ", as in the dictionary";
+        }
+        Some(count) => sentence += &format!("; the dictionary says {}", number(count)),
     }
     if parts.iter().any(|part| known.was_learned(part)) {
         sentence += " (learned from)";

@@ -36,7 +36,7 @@ const DEFAULT: [&str; 8] =
 /// The learning rate of each epoch: large steps first, small ones to settle.
 const RATES: [f64; 3] = [0.004, 0.002, 0.0005];
 /// How often an epoch is measured.
-const PARTS: usize = 4;
+const PARTS: usize = 2;
 
 const FOLDER: &str = "out/syllables";
 const WEIGHTS: &str = "out/syllables/model.safetensors";

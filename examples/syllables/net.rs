@@ -77,7 +77,7 @@ where
             curve.learned.push(last("sparse_categorical_accuracy"));
             curve.held_out.push(last("val_sparse_categorical_accuracy"));
             println!(
-                "epoch {:.2}: loss {:.3}, accuracy {:.3}, held out {:.3}, {:.0} s",
+                "epoch {:.1}: loss {:.3}, accuracy {:.3}, held out {:.3}, {:.0} s",
                 epoch as f64 + (i + 1) as f64 / parts.len() as f64,
                 last("loss"),
                 last("sparse_categorical_accuracy"),

@@ -76,7 +76,7 @@ impl<'a> Report<'a> {
         let rule = vec![rule; masked.held_out.len()];
         let curve = plot::learning_curves(
             "accuracy",
-            "quarter of an epoch",
+            "half an epoch",
             &[
                 ("training", &masked.learned),
                 ("held out", &masked.held_out),

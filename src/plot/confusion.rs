@@ -3,7 +3,7 @@ use plotters::style::{BLACK, RGBColor, WHITE};
 use super::{
     Picture,
     picture::{Anchor, Shape},
-    text::{label, width},
+    text::{caption, width},
 };
 use crate::error::Error;
 
@@ -14,7 +14,8 @@ const MARGIN: f64 = 24.0;
 /// More classes than these cannot be read any more.
 const CLASSES: usize = 100;
 
-/// A confusion matrix: one row per true class, one column per predicted class. The shade is the fraction of the row.
+/// A confusion matrix: one row per true class, one column per predicted class. The shade is the fraction of the row; a count
+/// of 0 is left blank.
 ///
 /// # Errors
 /// [`Error::Empty`] for no classes, [`Error::Invalid`] for more than 100, [`Error::Mismatch`] if `counts` is not
@@ -47,7 +48,7 @@ pub fn confusion_matrix(classes: &[&str], counts: &[Vec<usize>]) -> Result<Pictu
     if let Some(row) = counts.iter().find(|row| row.len() != n) {
         return Err(Error::mismatch("the columns of the confusion matrix", n, row.len()));
     }
-    let labels: Vec<String> = classes.iter().map(|class| label(class)).collect();
+    let labels: Vec<String> = classes.iter().map(|class| caption(class)).collect();
     let widest = |texts: &mut dyn Iterator<Item = (String, f64)>| -> Result<f64, Error> {
         let widths: Vec<f64> =
             texts.map(|(text, size)| width(&text, size)).collect::<Result<_, _>>()?;
@@ -87,6 +88,10 @@ pub fn confusion_matrix(classes: &[&str], counts: &[Vec<usize>]) -> Result<Pictu
             let (x, y) = (left + j as f64 * cell, top + i as f64 * cell);
             let (from, to) = ((x, y), (x + cell - 1.0, y + cell - 1.0));
             picture.add(Shape::Rectangle { from, to, color: tone(fraction) });
+            // Zeros would only hide the counts that matter.
+            if count == 0 {
+                continue;
+            }
             let (at, text) = ((x + cell / 2.0, y + cell / 2.0), count.to_string());
             let color = if fraction > 0.5 { WHITE } else { BLACK };
             let anchor = Anchor::Middle;

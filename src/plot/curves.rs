@@ -3,7 +3,7 @@ use plotters::style::RGBColor;
 use super::{
     Picture,
     picture::{Anchor, Point, Shape},
-    text::{label, width},
+    text::{caption, width},
 };
 use crate::error::Error;
 
@@ -61,14 +61,14 @@ pub fn learning_curves(
     let (ticks, decimals) = ticks(low, high);
     let (bottom, top) = (ticks[0].min(low), ticks[ticks.len() - 1].max(high));
     let tick_labels: Vec<String> = ticks.iter().map(|tick| format!("{tick:.decimals$}")).collect();
-    let names: Vec<String> = curves.iter().map(|(name, _)| label(name)).collect();
+    let names: Vec<String> = curves.iter().map(|(name, _)| caption(name)).collect();
     let widest = |texts: &[String]| -> Result<f64, Error> {
         let widths: Vec<f64> =
             texts.iter().map(|text| width(text, LABEL)).collect::<Result<_, _>>()?;
         Ok(widths.into_iter().fold(0.0, f64::max) * 1.05)
     };
     let left = MARGIN + widest(&tick_labels)? + 8.0;
-    let title = label(title);
+    let title = caption(title);
     let wide = (left + PANEL.0 + MARGIN)
         .max(width(&title, TITLE)? + 2.0 * MARGIN)
         .max(left + 30.0 + widest(&names)? + MARGIN);
@@ -97,7 +97,7 @@ pub fn learning_curves(
         picture.text(place, step.to_string(), LABEL, Anchor::Middle);
     }
     let below = (left + panel_width / 2.0, panel_top + PANEL.1 + 36.0);
-    picture.text(below, label(step), LABEL, Anchor::Middle);
+    picture.text(below, caption(step), LABEL, Anchor::Middle);
     for (i, ((_, values), name)) in curves.iter().zip(names).enumerate() {
         let color = COLORS[i % COLORS.len()];
         let points: Vec<Option<Point>> = (0..values.len())

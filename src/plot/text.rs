@@ -49,10 +49,14 @@ pub(super) fn width(text: &str, size: f64) -> Result<f64, Error> {
     Ok((f64::from(measured) + 1.0).max(wide as f64 * size))
 }
 
-/// A word as a label: spaces are shown, characters that an SVG cannot hold are not, and a long one is cut.
+/// A token as a label: like a [`caption`], but spaces are shown, because they are part of the token.
 pub(super) fn label(word: &str) -> String {
+    caption(word).replace(' ', "␣")
+}
+
+/// A text without characters that an SVG cannot hold, cut if it is long.
+pub(super) fn caption(word: &str) -> String {
     let shown = |c: char| match c {
-        ' ' => '␣',
         '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
