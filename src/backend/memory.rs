@@ -4,8 +4,6 @@
 //! elements; and a `Vec` that finds no memory ends the process. So a size is multiplied here, and what grows with the
 //! data or the layers is allocated here.
 
-use std::alloc::{Layout, alloc_zeroed};
-
 use dfdx::{
     shapes::{HasShape, Shape},
     tensor::CpuError,
@@ -99,18 +97,7 @@ pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, NoMemory> {
 
 /// Zeros for a kernel. What the system has just handed out it has cleared, and that is not done again.
 pub(crate) fn zeros(len: usize) -> Result<Vec<f32>, NoMemory> {
-    let failed = NoMemory::of(len);
-    if len == 0 {
-        return Ok(Vec::new());
-    }
-    let layout = Layout::array::<f32>(len).map_err(|_| failed)?;
-    // SAFETY: the layout is that of an array of at least one number, so its size is not 0. The memory comes from the
-    // global allocator with the layout of a `Vec<f32>` whose capacity is `len`; it is not null; and all of its numbers
-    // are initialised, since zero bytes are the number 0.
-    unsafe {
-        let memory = alloc_zeroed(layout).cast::<f32>();
-        if memory.is_null() { Err(failed) } else { Ok(Vec::from_raw_parts(memory, len, len)) }
-    }
+    bytemuck::allocation::try_zeroed_vec(len).map_err(|()| NoMemory::of(len))
 }
 
 /// The same for the elements of a shape.

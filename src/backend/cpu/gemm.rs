@@ -1,6 +1,6 @@
 //! The matrix product, by the crate `gemm`: its part for `f32`, because its complex numbers take long to compile.
 
-use super::{buffer::Buffer, matrix::Matrix, threads::threads};
+use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, threads::threads};
 
 /// The inner size up to which a product is one call of the crate, which adds as many terms one after the other. (Of more
 /// it makes parts itself, whose sizes depend on the other two sizes.)
@@ -73,46 +73,10 @@ fn short_product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
     if (a.rows == 1 || b.columns == 1) && add && a.columns > 2 {
         // The crate has other code for vectors, which adds the terms to `c` one by one.
         let mut sums = Buffer::uncleared(c.len());
-        call(&mut sums, a, b, false);
+        product_into(&mut sums, b.columns, a, b, false);
         c.iter_mut().zip(&*sums).for_each(|(x, &sum)| *x += sum);
     } else {
-        call(c, a, b, add);
-    }
-}
-
-fn call(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
-    let (m, n, k) = (a.rows, b.columns, a.columns);
-    // The kernels of the crate want columns of `c` that lie one after the other: this is the product of the
-    // transposes, `c^T = b^T . a^T`.
-    // The product of the sizes is checked: one that wrapped around could equal the length.
-    let fits = m.checked_mul(n) == Some(c.len());
-    assert!(k == b.rows && fits && k > 0 && !c.is_empty(), "the sizes of a product");
-    let multiply = gemm_f32::gemm::f32::get_gemm_fn();
-    // SAFETY: `a` and `b` lie within their slices by the construction of `Matrix`: the last number of the last
-    // row is the last that the strides reach, and columns are only ever left out; none of `m`, `n`, `k` is 0;
-    // `c` is `m * n` numbers, row-major, borrowed for this call alone.
-    unsafe {
-        multiply(
-            n,
-            m,
-            k,
-            c.as_mut_ptr(),
-            n as isize,
-            1,
-            add,
-            b.numbers.as_ptr(),
-            b.row_stride as isize,
-            b.column_stride as isize,
-            a.numbers.as_ptr(),
-            a.row_stride as isize,
-            a.column_stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm_common::Parallelism::None,
-        );
+        product_into(c, b.columns, a, b, add);
     }
 }
 
