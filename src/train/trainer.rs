@@ -56,7 +56,7 @@ type AnyMetric<M, Y, E, D> = Box<dyn Metric<<M as Model<E, D>>::Output, Y, E, D>
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
-/// The same model, data, [`Fit`] and seed of the device give the same numbers.
+/// The same model, data, [`Fit`] and seed of the device give the same numbers, on any number of threads.
 ///
 /// ```
 /// use kerata::{*, prelude::*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd,
