@@ -24,12 +24,15 @@ pub(crate) fn load() -> io::Result<Vec<Entry>> {
 }
 
 /// Hands over one word after the other, in alphabetical order.
-///
+pub(crate) fn for_each(take: impl FnMut(&str, usize)) -> io::Result<()> {
+    unpack(PACKED, take)
+}
+
 /// In the file, each word shares its first letters with the one before it: a capital says how many, A for none. The
 /// counts of all words, one digit each, are the second line, because like compresses best beside like.
-pub(crate) fn for_each(mut take: impl FnMut(&str, usize)) -> io::Result<()> {
+fn unpack(packed: &[u8], mut take: impl FnMut(&str, usize)) -> io::Result<()> {
     let mut text = String::new();
-    GzDecoder::new(PACKED).read_to_string(&mut text)?;
+    GzDecoder::new(packed).read_to_string(&mut text)?;
     let (words, counts) = text.split_once('\n').unwrap_or_default();
     let mut word = String::new();
     let mut counts = counts.bytes().map(|digit| usize::from(digit - b'0'));
@@ -98,4 +101,32 @@ pub(crate) fn stem(word: &str) -> &str {
 pub(crate) fn split(entries: &[Entry], asked: &HashSet<String>) -> (Vec<Entry>, Vec<Entry>) {
     let free = entries.iter().filter(|(word, _)| !asked.contains(stem(word)));
     free.cloned().partition(|(word, _)| !is_held_out(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_back() {
+        let file = "'tis T IH1 Z\na EY1\na. EY1\nanti-war AE1 N\nhmm HH M\nqueue K Y UW1\nqueue(2) K AH0 W AY1\n\
+            queued K Y UW1 D # a comment with a digit 1\nrhythm R IH1 DH AH0 M";
+        let mut back = Vec::new();
+        unpack(&pack(file).unwrap(), |word, count| back.push((word.to_owned(), count))).unwrap();
+        let expected = [("'tis", 1), ("a", 1), ("queue", 1), ("queued", 1), ("rhythm", 2)];
+        assert_eq!(back, expected.map(|(word, count)| (word.to_owned(), count)));
+    }
+
+    #[test]
+    fn words_asked_for_and_held_out_are_not_learned_from() {
+        let entries = load().unwrap();
+        assert!(entries.is_sorted() && entries.iter().all(|(_, count)| (1..=MOST).contains(count)));
+        let (learn, held_out) = split(&entries, &HashSet::from(["queen".to_owned()]));
+        let has = |list: &[Entry], word: &str| list.iter().any(|(other, _)| other == word);
+        assert!(!has(&learn, "queen") && !has(&learn, "queen's") && has(&learn, "queens"));
+        let stems: HashSet<&str> = learn.iter().map(|(word, _)| stem(word)).collect();
+        assert!(held_out.iter().all(|(word, _)| !stems.contains(stem(word))));
+        let share = held_out.len() as f64 / entries.len() as f64;
+        assert!((share - 0.1).abs() < 0.005, "{share}");
+    }
 }

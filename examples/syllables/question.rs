@@ -64,3 +64,54 @@ pub(crate) fn encode(word: &str) -> Vec<usize> {
     let id = |byte| if byte == b'\'' { 27 } else { usize::from(byte - b'a') + 1 };
     word.bytes().map(id).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_typed_is_read_or_refused_with_a_sentence() {
+        for (text, parts) in [
+            ("BANANA", vec!["banana"]),
+            ("Café", vec!["cafe"]),
+            ("nai\u{308}ve", vec!["naive"]),
+            ("Straße", vec!["strasse"]),
+            ("ﬁne", vec!["fine"]),
+            ("don’t", vec!["don't"]),
+            ("co\u{ad}operate", vec!["cooperate"]),
+            ("mother-in-law", vec!["mother", "in", "law"]),
+            ("co\u{2011}op", vec!["co", "op"]),
+            (" ice  cream! ", vec!["ice", "cream"]),
+            ("e.g.", vec!["e", "g"]),
+        ] {
+            assert_eq!(
+                Question::read(text).map(|question| question.parts),
+                Ok(parts.iter().map(|p| p.to_string()).collect()),
+                "{text}"
+            );
+        }
+        let long = "a".repeat(LONGEST + 1);
+        for (text, reason) in [
+            ("", "no letters"),
+            ("-", "no letters"),
+            ("'", "no letters"),
+            ("🙂", "no letters"),
+            ("3d", "digit 3"),
+            ("x²", "digit 2"),
+            ("٣", "digit ٣"),
+            ("дом", "letter д"),
+            ("日本", "letter 日"),
+            ("caf\u{fffd}", "UTF-8"),
+            (&long, "61 letters"),
+        ] {
+            let error = Question::read(text).map(|question| question.parts).unwrap_err();
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn ids_leave_0_for_padding() {
+        assert_eq!(encode("az'"), [1, 26, 27]);
+        assert!(encode("zebra's").iter().all(|id| (1..SYMBOLS).contains(id)));
+    }
+}

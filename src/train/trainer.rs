@@ -58,7 +58,7 @@ type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
-/// The same model, data, [`Fit`] and seed of the device give the same numbers.
+/// The same model, data, [`Fit`] and seed of the device give the same numbers, on any number of threads.
 ///
 /// ```
 /// use kerata::{*, prelude::*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd,

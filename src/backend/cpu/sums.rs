@@ -141,6 +141,29 @@ pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
     totals
 }
 
+/// A product with an inner size of `k`, where `part` calculates or adds that of some of the terms: all at once, or if
+/// they are very many, some of them at a time.
+pub(super) fn in_parts(
+    k: usize,
+    c: &mut [f32],
+    add: bool,
+    part: impl Fn(&mut [f32], Range<usize>, bool),
+) {
+    /// From this inner size on, single precision loses too much, and how many terms are then added in it.
+    const LONG: usize = 4096;
+    const TERMS: usize = 64;
+    if k < LONG {
+        return part(c, 0..k, add);
+    }
+    let before = |&x: &f32| if add { f64::from(x) } else { 0.0 };
+    let mut totals: Vec<f64> = c.iter().map(before).collect();
+    for from in (0..k).step_by(TERMS) {
+        part(c, from..k.min(from + TERMS), false);
+        totals.iter_mut().zip(&*c).for_each(|(total, &sum)| *total += f64::from(sum));
+    }
+    c.iter_mut().zip(totals).for_each(|(x, total)| *x = total as f32);
+}
+
 /// Sums that products of matrices are added to, one after the other.
 ///
 /// A few products are added in single precision, and what comes of them in double. A sum of few never gets as far, and

@@ -9,6 +9,7 @@ use crate::{
         cpu::{
             buffer::{Part, Unwritten},
             occurrences::Occurrences,
+            simd::vectorized,
             threads::parallel,
         },
         lend::put,
@@ -26,6 +27,16 @@ const JOB: usize = 64 << 10;
 /// tensor can be had so, or all at once.
 pub(super) fn few(ids: usize, rows: usize) -> bool {
     ids * 16 < rows
+}
+
+vectorized! {
+    /// Adds some rows of a matrix.
+    fn add_rows<'a>(sums: &'a mut [f32], matrix: &'a [f32], rows: &'a [usize]) {
+        for row in rows {
+            let row = &matrix[row * sums.len()..][..sums.len()];
+            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+        }
+    }
 }
 
 /// Rows of a table. Gradients of a row add up over its occurrences.
@@ -58,10 +69,8 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_rows)?;
             grads.with(&table, |sums| {
-                Occurrences::new(&ids, V).add_up(sums, N, |sums, place| {
-                    let row = &gradient[place * N..(place + 1) * N];
-                    sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
-                });
+                Occurrences::new(&ids, V)
+                    .add_up(sums, N, |sums, places| add_rows(sums, &gradient, places));
             })?;
             grads.give(&of_rows, gradient)
         });

@@ -56,9 +56,8 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
             let gradient = grads.take(&of_means)?;
             let (rows, parts) = counted.rows_and_parts();
             grads.with(&table, |sums| {
-                Occurrences::new(&counted.ids, V).add_up(sums, N, |sums, place| {
-                    let gradient = &gradient[rows[place] * N..(rows[place] + 1) * N];
-                    add_part(sums, gradient, parts[place]);
+                Occurrences::new(&counted.ids, V).add_up(sums, N, |sums, places| {
+                    add_parts(sums, &gradient, places, &rows, &parts);
                 });
             })?;
             grads.give(&of_means, gradient)
@@ -149,8 +148,17 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds a part of a gradient.
-    fn add_part<'a>(sums: &'a mut [f32], gradient: &'a [f32], part: f32) {
-        sums.iter_mut().zip(gradient).for_each(|(sum, &g)| *sum += part * g);
+    /// Adds the parts that some places have of the gradients of their rows.
+    fn add_parts<'a>(
+        sums: &'a mut [f32],
+        gradient: &'a [f32],
+        places: &'a [usize],
+        rows: &'a [usize],
+        parts: &'a [f32],
+    ) {
+        for &place in places {
+            let (row, part) = (&gradient[rows[place] * sums.len()..][..sums.len()], parts[place]);
+            sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += part * g);
+        }
     }
 }
