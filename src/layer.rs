@@ -53,6 +53,20 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     }
 }
 
+/// The number that `_` stands for in the type of a layer that the signal `In` reaches.
+///
+/// `#[model]` asks the layer with 0 in the place of `_`: for `Dense<_, 10>` the number is
+/// `<Dense<0, 10> as Infer<In>>::SIZE`, the number of features of `In`.
+#[diagnostic::on_unimplemented(
+    message = "`_` cannot be inferred in `{Self}` from `{In}`",
+    label = "write the number in the place of `_`",
+    note = "a layer of your own implements `model::Infer` for its `_`"
+)]
+pub trait Infer<In> {
+    /// The number.
+    const SIZE: usize;
+}
+
 /// What a layer, or a chain of layers, gives for the data `X`.
 pub type Output<L, X, E, D> = <<L as Layer<<X as Value<E, D>>::Signal, E, D>>::Out as Signal>::Data<
     E,

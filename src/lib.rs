@@ -3,12 +3,15 @@
 pub mod backend;
 pub mod config;
 pub mod data;
+mod dynamic;
 pub mod error;
+mod fields;
 pub mod init;
 pub mod io;
 pub mod layer;
 pub mod layers;
 pub mod loss;
+mod mask;
 pub mod metric;
 pub mod model;
 pub mod optim;

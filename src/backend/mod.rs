@@ -40,7 +40,7 @@ use rand::distributions::uniform::SampleUniform;
 
 use crate::{
     error::{Error, OrDevice},
-    signal::Mask,
+    mask::Mask,
 };
 use memory::{collected, elements, elements_of, filled};
 

@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use super::{Backend, Element, ImageShape, Prepared, Window, memory::elements};
-use crate::{error::Error, signal::Mask};
+use crate::{error::Error, mask::Mask};
 
 /// The weights of an LSTM, in Keras's layout: the gates are in the order input, forget, cell, output.
 #[derive(Debug, Clone, Copy)]

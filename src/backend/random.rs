@@ -6,7 +6,7 @@ use dfdx::tensor::RandomU64;
 use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use super::Element;
-use crate::signal::Mask;
+use crate::mask::Mask;
 
 thread_local! {
     /// The generator of the step that this thread is in.

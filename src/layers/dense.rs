@@ -8,11 +8,10 @@ use dfdx::{
 use super::{Activation, Linear};
 use crate::{
     backend::{Backend, DenseWeights, Element, Prepared},
-    config::{Configured, Fields, Initializer},
     error::Error,
+    fields::{Configured, Fields, Initializer},
     init,
-    layer::Layer,
-    model::Infer,
+    layer::{Infer, Layer},
     parameters::{Build, Parameter, Parameters, Visitor},
     shape::{Features, check_units},
     signal::{Is, OneVector},

@@ -7,8 +7,8 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape, Prepared, memory::elements_of, numbers},
-    config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
+    fields::{Configured, Fields, Initializer},
     init,
     layer::Layer,
     parameters::{Build, Parameter, Parameters, Visitor},

@@ -8,8 +8,8 @@ use dfdx::{
 use super::embedding::{MaskIds, NoMask, check_table, describe_table, ids_inside};
 use crate::{
     backend::{Backend, Bags, Element, Prepared},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     init,
     layer::Layer,
     parameters::{Build, Parameter, Parameters, Visitor},

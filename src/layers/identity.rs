@@ -2,8 +2,8 @@ use dfdx::tensor::{Cpu, Tape};
 
 use crate::{
     backend::{Backend, Element},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     layer::Layer,
     parameters::{Build, Parameters},
     signal::Signal,

@@ -3,8 +3,7 @@ use dfdx::tensor::Tape;
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    layer::Layer,
-    model::Infer,
+    layer::{Infer, Layer},
     parameters::{Build, Parameters, Visitor},
     signal::{Inputs, Signal, TwoSignals},
 };

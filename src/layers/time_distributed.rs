@@ -6,10 +6,9 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape},
-    config::{AnySignal, Configured, Fields},
     error::{Error, OrDevice},
-    layer::Layer,
-    model::Infer,
+    fields::{AnySignal, Configured, Fields},
+    layer::{Infer, Layer},
     parameters::{Build, Parameters, Visitor},
     signal::{EachStep, Mask, Plain, Signal, UnfoldSteps},
 };

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use crate::{
     backend::{Backend, Element},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     layer::Layer,
     parameters::{Build, Parameters},
     shape::Sequence,

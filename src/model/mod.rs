@@ -100,13 +100,18 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod functional;
+mod keras;
 mod sequential;
 mod summary;
 mod wire;
 
+pub use crate::layer::Infer;
+pub(crate) use keras::input_layer;
+pub use keras::{LayerVisitor, Layers, Shown};
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
-pub use wire::{Carries, Checked, Complete, Field, Gives, Infer, Next, Part, Wire};
+pub use wire::{Carries, Checked, Complete, Field, Gives, Next, Part, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;

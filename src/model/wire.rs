@@ -10,20 +10,6 @@ use crate::{
     signal::{Signal, TwoSignals},
 };
 
-/// The number that `_` stands for in the type of a layer that the signal `In` reaches.
-///
-/// `#[model]` asks the layer with 0 in the place of `_`: for `Dense<_, 10>` the number is
-/// `<Dense<0, 10> as Infer<In>>::SIZE`, the number of features of `In`.
-#[diagnostic::on_unimplemented(
-    message = "`_` cannot be inferred in `{Self}` from `{In}`",
-    label = "write the number in the place of `_`",
-    note = "a layer of your own implements `model::Infer` for its `_`"
-)]
-pub trait Infer<In> {
-    /// The number.
-    const SIZE: usize;
-}
-
 /// A value of a model: 0 is its input, `i + 1` is what its field `i` gives, and behind these come the parts
 /// of values that are two. Made by `#[model]`.
 pub trait Wire<const VALUE: usize> {

@@ -12,14 +12,13 @@
 mod images;
 mod inputs;
 mod kinds;
-mod mask;
 mod masked;
 mod value;
 
+pub use crate::mask::Mask;
 pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};
 pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
-pub use mask::Mask;
 pub use masked::Masked;
 pub use value::Value;
 

@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     error::{Error, OrDevice},
-    signal::Mask,
+    mask::Mask,
 };
 use pointwise::Curve;
 

@@ -8,7 +8,7 @@ use super::{mean_over_steps, sums::rows_of};
 use crate::{
     backend::{Backend, Bags, Element, IntoShape, memory::elements, numbers, zeros_after},
     error::{Error, OrDevice},
-    signal::Mask,
+    mask::Mask,
 };
 
 pub(crate) fn embedding<

@@ -6,7 +6,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element, keep_rows, largest_padding, numbers},
     error::Error,
-    signal::Mask,
+    mask::Mask,
 };
 
 pub(crate) fn bounded_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

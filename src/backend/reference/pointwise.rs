@@ -14,7 +14,7 @@ use crate::{
         numbers, random_u64, zeros_after,
     },
     error::{Error, OrDevice},
-    signal::Mask,
+    mask::Mask,
 };
 
 pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

@@ -8,7 +8,7 @@ use super::sums::middle_sums;
 use crate::{
     backend::{Backend, Element, IntoShape, keep_rows, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
-    signal::Mask,
+    mask::Mask,
 };
 
 pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(

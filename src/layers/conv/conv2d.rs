@@ -8,12 +8,11 @@ use dfdx::{
 use super::{ImagePadding, UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
-    config::{Configured, Convolution, Fields},
     error::Error,
+    fields::{Configured, Convolution, Fields},
     init,
-    layer::Layer,
+    layer::{Infer, Layer},
     layers::{Activation, Linear},
-    model::Infer,
     parameters::{Build, Parameter, Parameters, Visitor},
     shape::{Features, Slide, Valid, check_window},
     signal::{Images, Is},

@@ -10,10 +10,9 @@ use crate::{
         Backend, Element, IntoShape, apart,
         memory::{elements, elements_of},
     },
-    config::{Configured, Fields},
     error::{Error, OrDevice},
-    layer::Layer,
-    model::Infer,
+    fields::{Configured, Fields},
+    layer::{Infer, Layer},
     parameters::{Build, Parameters},
     signal::{Inputs, Masked, Signal},
 };

@@ -12,8 +12,8 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, apart, choose_rows, keep_rows, memory::elements_of},
-    config::{Configured, Fields},
     error::{Error, OrDevice},
+    fields::{Configured, Fields},
     layer::Layer,
     parameters::{Build, Parameters},
     shape::Sequence,

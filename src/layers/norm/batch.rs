@@ -9,11 +9,10 @@ use serde_json::Value;
 use super::{EPSILON, Rows, rows};
 use crate::{
     backend::{Backend, Element, IntoShape, NormWeights, Seen, memory::elements_of},
-    config::{Configured, Fields, Initializer},
     error::{Error, OrDevice},
+    fields::{Configured, Fields, Initializer},
     init,
-    layer::Layer,
-    model::Infer,
+    layer::{Infer, Layer},
     parameters::{Build, Parameter, Parameters, Visitor},
     shape::Features,
     signal::{LastAxis, Mask},

@@ -7,11 +7,10 @@ use dfdx::{
 use super::{EPSILON, rows};
 use crate::{
     backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     init,
-    layer::Layer,
-    model::Infer,
+    layer::{Infer, Layer},
     parameters::{Build, Parameter, Parameters, Visitor},
     shape::Features,
     signal::LastAxis,

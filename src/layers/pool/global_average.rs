@@ -5,8 +5,8 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape, memory::elements},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     layer::Layer,
     parameters::{Build, Parameters},
     signal::{Images, Steps},

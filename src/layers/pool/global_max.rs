@@ -5,8 +5,8 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape, Pooling},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     layer::Layer,
     layers::conv::window,
     parameters::{Build, Parameters},

@@ -9,8 +9,8 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape, Pooling},
-    config::{Configured, Fields},
     error::Error,
+    fields::{Configured, Fields},
     layer::Layer,
     layers::conv::{ImagePadding, window},
     parameters::{Build, Parameters},

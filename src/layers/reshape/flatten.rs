@@ -8,10 +8,9 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape},
-    config::{Configured, Fields},
     error::Error,
-    layer::Layer,
-    model::Infer,
+    fields::{Configured, Fields},
+    layer::{Infer, Layer},
     parameters::{Build, Parameters},
     signal::Signal,
 };

@@ -6,8 +6,8 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, memory::elements_of, zeros_after},
-    config::{Configured, Fields},
     error::{Error, OrDevice},
+    fields::{Configured, Fields},
     layer::Layer,
     parameters::{Build, Parameters},
     signal::Signal,

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use crate::{
     backend::{cpu::buffer::Buffer, memory::NoMemory},
-    signal::Mask,
+    mask::Mask,
 };
 
 /// The real steps of some rows of a batch, packed: what the mask rules out is not there.

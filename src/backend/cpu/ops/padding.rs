@@ -6,7 +6,7 @@ use dfdx::{
 use crate::{
     backend::{largest_padding, lend::read, reference},
     error::Error,
-    signal::Mask,
+    mask::Mask,
 };
 
 /// The reference, where there is something to do.

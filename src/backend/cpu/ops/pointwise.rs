@@ -16,7 +16,7 @@ use crate::{
         tape::record,
     },
     error::Error,
-    signal::Mask,
+    mask::Mask,
 };
 
 /// How many numbers are a job at least, of functions that take about a nanosecond each.

@@ -16,7 +16,7 @@ use crate::{
         tape::record,
     },
     error::Error,
-    signal::Mask,
+    mask::Mask,
 };
 
 /// The mean over the real steps of each row.

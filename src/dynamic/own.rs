@@ -4,8 +4,8 @@ use dfdx::tensor::Cpu;
 
 use super::{Dynamic, DynamicValue, FromDynamic, LayerWeight, words::refused};
 use crate::{
-    config::{AnySignal, SignalKind},
     error::Error,
+    fields::{AnySignal, SignalKind},
     io::{Weight, WeightFile, collect},
     layer::Layer,
     parameters::Parameters,

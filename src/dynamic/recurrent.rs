@@ -3,16 +3,14 @@ use serde_json::Value;
 
 use super::{
     Dynamic, DynamicValue, LayerWeight,
+    custom::{ActivationFunction, Options},
     dense::{known_features, linear, matrix},
     weights, words,
 };
 use crate::{
     backend::memory::filled,
-    config::{
-        AnySignal, Configured, Fields, Initializer, SignalKind,
-        custom::{ActivationFunction, Options},
-    },
     error::Error,
+    fields::{AnySignal, Configured, Fields, Initializer, SignalKind},
     parameters::Build,
 };
 

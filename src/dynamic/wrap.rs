@@ -1,14 +1,14 @@
 use dfdx::tensor::Cpu;
 use serde_json::{Value, json};
 
-use super::{Dynamic, DynamicLayer, DynamicValue, LayerWeight, recurrent::keys, words};
+use super::{
+    Dynamic, DynamicLayer, DynamicValue, LayerWeight, custom::Options, recurrent::keys, words,
+};
 use crate::{
-    config::{
-        AnySignal, Config, Configured, Fields, SignalKind, custom::Options, json::snake_case,
-        layers::input_layer,
-    },
     error::Error,
+    fields::{AnySignal, Config, Configured, Fields, SignalKind, snake_case},
     layers::Linear,
+    model::input_layer,
     parameters::Build,
 };
 

@@ -1,10 +1,12 @@
 use dfdx::tensor::Cpu;
 
-use super::{Dynamic, DynamicValue, LayerWeight, dense::known_features, weights, words};
+use super::{
+    Dynamic, DynamicValue, LayerWeight, custom::Options, dense::known_features, weights, words,
+};
 use crate::{
     backend::total,
-    config::{AnySignal, Initializer, custom::Options},
     error::Error,
+    fields::{AnySignal, Initializer},
 };
 
 /// The batch normalisation of inference, or a layer normalisation.

@@ -10,17 +10,17 @@ use super::Config;
 pub(super) type Tensor = (String, usize);
 
 /// A layer in the JSON.
-pub(super) struct Node {
-    pub(super) config: Config,
-    pub(super) tensor: Tensor,
-    pub(super) from: Vec<Tensor>,
-    pub(super) named: Vec<(String, Value)>,
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) tensor: Tensor,
+    pub(crate) from: Vec<Tensor>,
+    pub(crate) named: Vec<(String, Value)>,
     /// Whether a layer of the type has been found to be this one.
-    pub(super) taken: bool,
+    pub(crate) taken: bool,
 }
 
 impl Node {
-    pub(super) fn new(config: Config, nodes: &Value) -> Self {
+    pub(crate) fn new(config: Config, nodes: &Value) -> Self {
         let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default();
         let tensor = (name.to_owned(), 0);
         let mut call = Call::default();
@@ -29,13 +29,13 @@ impl Node {
     }
 
     /// Whether this is a function of Keras's, such as `x + y`, and no layer.
-    pub(super) fn is_operation(&self) -> bool {
+    pub(crate) fn is_operation(&self) -> bool {
         self.config.module.as_ref().is_some_and(|module| module.starts_with("keras.src.ops"))
     }
 }
 
 /// Which nodes the outputs are made of. The others, which reach a layer as its mask only, are how Keras makes one.
-pub(super) fn used(nodes: &[Node], outputs: Vec<String>) -> Vec<bool> {
+pub(crate) fn used(nodes: &[Node], outputs: Vec<String>) -> Vec<bool> {
     let names = nodes.iter().enumerate().map(|(i, node)| (node.tensor.0.as_str(), i));
     let places: HashMap<&str, usize> = names.collect();
     let mut used = vec![false; nodes.len()];
@@ -100,7 +100,7 @@ impl Call {
 }
 
 /// The names in `["a", 0, 0]`, or in a list or object of such.
-pub(super) fn ends(list: &Value) -> Vec<String> {
+pub(crate) fn ends(list: &Value) -> Vec<String> {
     let name = |end: &Value| end.get(0).and_then(Value::as_str).map(str::to_owned);
     match (name(list), list) {
         (Some(one), _) => vec![one],

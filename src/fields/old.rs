@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Whether a key matters in training only.
-pub(super) fn of_training(key: &str) -> bool {
+pub(crate) fn of_training(key: &str) -> bool {
     key.ends_with("_regularizer") || key.ends_with("_constraint")
 }
 
@@ -33,7 +33,7 @@ fn says_nothing(key: &str, value: &Value) -> bool {
 }
 
 /// The shape of the input, the batch first, that the config of a layer says.
-pub(in crate::config) fn given_shape(
+pub(crate) fn given_shape(
     class: &str,
     config: &Map<String, Value>,
 ) -> Option<Vec<Option<usize>>> {
@@ -57,7 +57,7 @@ pub(in crate::config) fn given_shape(
 
 impl Fields {
     /// Each key that nobody has asked for is a difference, unless it says nothing.
-    pub(super) fn refuse_the_rest(&mut self) {
+    pub(crate) fn refuse_the_rest(&mut self) {
         let known: Vec<String> = self.out.keys().cloned().collect();
         for (key, value) in std::mem::take(&mut self.given) {
             if says_nothing(&key, &value) {

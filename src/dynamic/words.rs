@@ -1,8 +1,8 @@
 //! What layers take, checked at run time, in the words that the compiler says for the kinds of signal.
 
 use crate::{
-    config::{AnySignal, SignalKind},
     error::Error,
+    fields::{AnySignal, SignalKind},
 };
 
 const VANISHES: &str = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose";

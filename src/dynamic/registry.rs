@@ -3,18 +3,18 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
-    Config, Configured, CustomObjects, Fields,
-    custom::Options,
-    dynamic::{
-        Activate, Bidirectional, BidirectionalKeys, Cell, Chain, ChainKeys, Convolution, Dense,
-        Dynamic, Embedding, Flatten, GlobalPool, GruKeys, Masking, Norm, Permute, PermuteKeys,
-        Pool, Recurrent, Repeat, Reshape, SimpleRnnKeys, Steps, ZeroPadding,
-    },
-    fields::Described,
-    graph::FUNCTIONAL,
+    Dynamic,
+    conv::{Convolution, GlobalPool, Pool, ZeroPadding},
+    custom::{CustomObjects, Options},
+    dense::{Activate, Dense, Embedding, Masking},
+    norm::Norm,
+    recurrent::{Cell, GruKeys, Recurrent, SimpleRnnKeys},
+    shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape},
+    wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps},
 };
 use crate::{
     error::Error,
+    fields::{Config, Configured, Described, Fields},
     layers::{
         self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
         GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, LayerNorm, Linear, Lstm,
@@ -22,53 +22,6 @@ use crate::{
     },
     parameters::Build,
 };
-
-/// Whether a class is one of Keras's own.
-pub(super) fn is_built_in(class: &str) -> bool {
-    CLASSES.contains(&class) || OTHERS.contains(&class)
-}
-
-/// Where Keras keeps a class of its own.
-pub(super) fn module(class: &str) -> &'static str {
-    match class {
-        "Sequential" => "keras",
-        FUNCTIONAL => "keras.src.models.functional",
-        _ => "keras.layers",
-    }
-}
-
-/// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.
-pub(super) fn has_build_config(class: &str) -> bool {
-    let at_once = [
-        "Activation",
-        "Dropout",
-        FUNCTIONAL,
-        "Identity",
-        "InputLayer",
-        "Masking",
-        "ReLU",
-        "Softmax",
-    ];
-    !at_once.contains(&class) && !class.contains("Pooling")
-}
-
-/// Whether an activation is one of Keras's own.
-pub(super) fn is_activation(name: &str) -> bool {
-    ACTIVATIONS.contains(&name)
-}
-
-/// The classes that have no dynamic layer.
-const OTHERS: [&str; 9] = [
-    "Add",
-    "Average",
-    "Concatenate",
-    FUNCTIONAL,
-    "InputLayer",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Subtract",
-];
 
 /// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
 macro_rules! classes {
@@ -147,38 +100,3 @@ fn complete(
 pub(super) fn known() -> Vec<String> {
     CLASSES.iter().map(|&class| class.to_owned()).collect()
 }
-
-const ACTIVATIONS: [&str; 32] = [
-    "celu",
-    "elu",
-    "exponential",
-    "gelu",
-    "glu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "swish",
-    "tanh",
-    "tanh_shrink",
-    "threshold",
-];

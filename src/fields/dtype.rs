@@ -9,7 +9,7 @@ pub(crate) fn dtype_of<E: Element>() -> &'static str {
 }
 
 /// A policy, as Keras 3 writes it.
-pub(super) fn policy(dtype: &str) -> Value {
+pub(crate) fn policy(dtype: &str) -> Value {
     json!({
         "module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype},
         "registered_name": null,
@@ -29,7 +29,7 @@ const OF_INPUTS: [&str; 13] = [
 
 impl Fields {
     /// Looks whether an `InputLayer` is one for numbers or ids.
-    pub(in crate::config) fn input_layer(&mut self, config: &Map<String, Value>) {
+    pub(crate) fn input_layer(&mut self, config: &Map<String, Value>) {
         let dtype = config.get("dtype").filter(|dtype| !dtype.is_null());
         let known =
             |dtype: &&Value| dtype_name(dtype).is_some_and(|name| OF_INPUTS.contains(&name));
@@ -48,7 +48,7 @@ impl Fields {
 
     /// Compares the number type that is given with that of the type, once. A layer by itself that has no
     /// parameters is of either.
-    pub(super) fn check_dtype(&mut self) {
+    pub(crate) fn check_dtype(&mut self) {
         if self.mode == Mode::Write || self.out.contains_key("dtype") {
             return;
         }

@@ -2,10 +2,12 @@
 
 mod budget;
 mod conv;
+mod custom;
 mod dense;
 mod norm;
 mod own;
 mod recurrent;
+mod registry;
 mod shapes;
 mod value;
 mod words;
@@ -15,10 +17,6 @@ use std::{fmt, path::Path};
 
 use dfdx::tensor::Cpu;
 
-use super::{
-    AnySignal, Config, Configured, CustomObjects, Initializer, SignalKind,
-    registry::has_build_config,
-};
 use crate::{
     backend::numbers,
     error::{Error, shortened},
@@ -26,15 +24,8 @@ use crate::{
     parameters::{Build, Parameters},
 };
 
+pub use custom::CustomObjects;
 pub use value::{DynamicValue, FromDynamic};
-
-pub(super) use conv::{Convolution, GlobalPool, Pool, ZeroPadding};
-pub(super) use dense::{Activate, Dense, Embedding, Masking};
-pub(super) use norm::Norm;
-pub(super) use own::{Own, Takes};
-pub(super) use recurrent::{Cell, GruKeys, Recurrent, SimpleRnnKeys};
-pub(super) use shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape};
-pub(super) use wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps};
 
 /// The layer that a config describes, where no type says which: Keras's `layer_from_config`.
 ///
@@ -48,7 +39,7 @@ pub(super) use wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps}
 /// [`Error::Wiring`] if it was built for what it cannot take.
 ///
 /// ```
-/// use kerata::{Cpu, Dense, Error, Relu, config::{Config, CustomObjects, layer_from_config}, prelude::*};
+/// use kerata::{Cpu, Dense, Error, Relu, fields::{Config, CustomObjects, layer_from_config}, prelude::*};
 ///
 /// let config: Config =
 ///     r#"{"class_name": "Dense", "config": {"units": 4, "activation": "relu"}}"#.parse()?;

@@ -123,7 +123,7 @@ impl Initializer {
     }
 
     /// Reads it, and completes it to what Keras 3 writes: of the same class and with the same seed.
-    pub(super) fn read(value: &Value) -> Result<(Self, Value), String> {
+    pub(crate) fn read(value: &Value) -> Result<(Self, Value), String> {
         let none = Map::new();
         let (class, config) = match value {
             Value::Null => return Ok((Self::GLOROT_UNIFORM, Value::Null)),
@@ -364,7 +364,7 @@ fn fans(sizes: &[usize]) -> (usize, usize) {
 }
 
 /// Fills parameters again, those that have another initialiser than usual.
-pub(super) fn fill<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+pub(crate) fn fill<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     model: &mut M,
     initial: &[(String, Initializer)],
 ) -> Result<(), Error> {

@@ -1,9 +1,8 @@
-use super::Fields;
-use crate::config::Configured;
+use super::{Configured, Fields};
 
 /// A [`Configured`] layer behind a pointer, so that what is done with a config is compiled once, and not for
 /// each layer.
-pub(in crate::config) trait Described {
+pub(crate) trait Described {
     /// [`Configured::CLASS`].
     fn class(&self) -> &'static str;
 

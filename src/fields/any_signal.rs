@@ -46,7 +46,7 @@ impl AnySignal {
     }
 
     /// The wires that a signal names, each with its place: `""` for one alone, `"0"` and `"1"` for two.
-    pub(super) fn parts<S: Signal>() -> Vec<(String, Self)> {
+    pub(crate) fn parts<S: Signal>() -> Vec<(String, Self)> {
         S::parts().into_iter().map(|(place, name)| (place, Self::parse(&name))).collect()
     }
 
@@ -79,7 +79,7 @@ impl AnySignal {
     }
 
     /// Keras's name of the number type; `numbers` is that of what are no ids.
-    pub(super) fn dtype<'a>(&self, numbers: &'a str) -> &'a str {
+    pub(crate) fn dtype<'a>(&self, numbers: &'a str) -> &'a str {
         if self.kind == SignalKind::Tokens { "int32" } else { numbers }
     }
 

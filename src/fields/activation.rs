@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// An activation as a config names it.
-pub(super) struct NamedActivation {
+pub(crate) struct NamedActivation {
     /// Its name, as that of a function.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The options of a `ReLU` that are not the default ones.
-    pub(super) relu: Option<ReluOptions>,
+    pub(crate) relu: Option<ReluOptions>,
     /// What Keras 3 writes for it, with all keys.
-    pub(super) json: Value,
+    pub(crate) json: Value,
 }
 
 impl NamedActivation {
@@ -26,7 +26,7 @@ impl NamedActivation {
     ///
     /// # Errors
     /// What was expected, in words.
-    pub(super) fn parse(value: &Value) -> Result<Self, String> {
+    pub(crate) fn parse(value: &Value) -> Result<Self, String> {
         let name = match value {
             Value::Null => Some("linear"),
             Value::String(name) => Some(name.as_str()),
@@ -79,14 +79,14 @@ impl NamedActivation {
     }
 
     /// The name, where it says everything; otherwise what Keras 3 writes.
-    pub(super) fn plain(self) -> Value {
+    pub(crate) fn plain(self) -> Value {
         if self.relu.is_none() { self.name.into() } else { self.json }
     }
 }
 
 /// Keras's `ReLU` with options.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct ReluOptions {
+pub(crate) struct ReluOptions {
     max_value: Option<f32>,
     negative_slope: f32,
     threshold: f32,
@@ -94,7 +94,7 @@ pub(super) struct ReluOptions {
 
 impl ReluOptions {
     /// Those of a complete config; `None` if they are the default ones.
-    pub(super) fn of(config: &Config) -> Option<Self> {
+    pub(crate) fn of(config: &Config) -> Option<Self> {
         let number = |key: &str| config.config.get(key).and_then(Value::as_f64).map(|n| n as f32);
         let options = Self {
             max_value: number("max_value"),
@@ -106,7 +106,7 @@ impl ReluOptions {
     }
 
     /// `x` above the threshold, at most the maximum; below it the slope times what is missing. NaN stays.
-    pub(super) fn apply(&self, x: f32) -> f32 {
+    pub(crate) fn apply(&self, x: f32) -> f32 {
         if x.is_nan() {
             return x;
         }

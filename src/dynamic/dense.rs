@@ -1,13 +1,14 @@
 use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 
-use super::{Dynamic, DynamicValue, LayerWeight, weights, words};
+use super::{
+    Dynamic, DynamicValue, LayerWeight,
+    custom::{ActivationFunction, Options},
+    weights, words,
+};
 use crate::{
     backend::{Backend, ConvWeights, Finish, Prepared, Window, numbers},
-    config::{
-        AnySignal, Initializer, SignalKind,
-        custom::{ActivationFunction, Options},
-    },
     error::{Error, OrDevice},
+    fields::{AnySignal, Initializer, SignalKind},
     signal::Mask,
 };
 

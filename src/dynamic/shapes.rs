@@ -1,10 +1,10 @@
 use dfdx::tensor::Cpu;
 use serde_json::Value;
 
-use super::{Dynamic, DynamicValue, recurrent::keys, words};
+use super::{Dynamic, DynamicValue, custom::Options, recurrent::keys, words};
 use crate::{
-    config::{AnySignal, Configured, Fields, SignalKind, custom::Options},
     error::Error,
+    fields::{AnySignal, Configured, Fields, SignalKind},
     parameters::Build,
 };
 

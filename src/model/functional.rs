@@ -4,20 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{
-    AnySignal, Config, Configured, LayerVisitor, Layers,
-    fields::{Described, Fields, Mode, dtype_of},
-    layers::{classes, input_layer},
-    nodes::{Node, Tensor, ends, used},
-};
+use super::{LayerVisitor, Layers, keras::input_layer};
 use crate::{
     backend::{Backend, Element},
     error::shortened,
+    fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
     signal::Signal,
 };
-
-/// Keras's class of a model whose layers say what reaches them.
-pub(super) const FUNCTIONAL: &str = "Functional";
 
 /// The tensors that the values of a model are, as far as it has been visited.
 #[derive(Default)]
@@ -66,7 +59,7 @@ impl Values {
 
 impl Fields {
     /// The layers of a model of branches.
-    pub(super) fn graph<In, L, E, D>(&mut self, layers: &mut L)
+    pub(crate) fn graph<In, L, E, D>(&mut self, layers: &mut L)
     where
         In: Signal,
         L: Layers<In, E, D>,
@@ -181,7 +174,7 @@ impl Writer<'_> {
         let args: Vec<Value> = self.values.reach().into_iter().zip(&wires).map(tensor).collect();
         let args = if args.len() == 1 { json!(args) } else { json!([args]) };
         let mut inner = self.fields.inner(layer.class(), "", wires);
-        inner.run(layer, super::layers::own_name(name));
+        inner.run(layer, super::keras::own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
         let given = inner.out.get("name").and_then(Value::as_str).unwrap_or(name).to_owned();
         let mut value = serde_json::to_value(inner.into_config()).unwrap_or_default();

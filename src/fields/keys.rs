@@ -1,6 +1,10 @@
 use serde_json::{Value, json};
 
-use super::{Described, Fields, Mode, old::of_training, registry, same, whole};
+use super::{
+    AnySignal, Config, Configured, Described, Fields, Initializer, Mode, activation_name, classes,
+    dtype_of,
+    list::{dtype_name, of_training, same},
+};
 use crate::config::{AnySignal, Config, Configured, Initializer, activation::NamedActivation};
 
 /// What a layer calls in [`Configured::describe`].
@@ -67,7 +71,7 @@ impl Fields {
         self.sizes_or(key, says, default.map(Into::into));
     }
 
-    pub(super) fn sizes_or(&mut self, key: &str, says: &[usize], default: Option<Value>) {
+    pub(crate) fn sizes_or(&mut self, key: &str, says: &[usize], default: Option<Value>) {
         let n = says.len();
         self.key(key, says.into(), default, true, &|v| {
             let list = match v {
@@ -101,7 +105,7 @@ impl Fields {
     }
 
     /// A padding that the type decides, in letters of either case; the first one is Keras's default.
-    pub(super) fn padding_word(&mut self, says: &str, words: &[&str]) {
+    pub(crate) fn padding_word(&mut self, says: &str, words: &[&str]) {
         if let Some(Value::String(word)) = self.given.get_mut("padding") {
             word.make_ascii_lowercase();
         }
@@ -138,7 +142,7 @@ impl Fields {
         });
         // Keras finds a function of one's own by its long form only.
         let own =
-            value.as_ref().and_then(Value::as_str).filter(|name| !registry::is_activation(name));
+            value.as_ref().and_then(Value::as_str).filter(|name| !classes::is_activation(name));
         if let Some(name) = own {
             let long = json!({
                 "module": "builtins", "class_name": "function", "config": name,

@@ -2,15 +2,15 @@ use dfdx::tensor::{Cpu, TensorFromVec};
 use serde_json::Value;
 
 use super::{
-    Dynamic, DynamicValue, LayerWeight, MAX_NUMBERS, dense::known_features, weights, words,
+    Dynamic, DynamicValue, LayerWeight, MAX_NUMBERS,
+    custom::{ActivationFunction, Options},
+    dense::known_features,
+    weights, words,
 };
 use crate::{
     backend::{Backend, ConvWeights, Finish, ImageShape, Pooling, Prepared, Window, numbers},
-    config::{
-        AnySignal, Initializer,
-        custom::{ActivationFunction, Options},
-    },
     error::{Error, OrDevice},
+    fields::{AnySignal, Initializer},
     shape::{Causal, Padding, Same, Valid},
     signal::Mask,
 };

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, Mode, whole};
-use crate::config::Initializer;
+use super::{Fields, Initializer, Mode};
 
 /// What a convolution says.
 pub(crate) struct Convolution<'a> {

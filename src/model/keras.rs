@@ -2,17 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    AnySignal, Configured,
-    fields::{Described, Fields, Mode, dtype_of},
-    graph::FUNCTIONAL,
-    json::Config,
-};
+use super::{Checked, Sequential};
 use crate::{
     backend::{Backend, Element},
     error::{PRINTED, shortened},
+    fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
     layer::Layer,
-    model::{Checked, Sequential},
     signal::Signal,
 };
 
@@ -142,7 +137,7 @@ impl Fields {
     }
 
     /// The layers that are given, each with its `inbound_nodes`, if it has some.
-    pub(super) fn given_layers(&mut self) -> Vec<(Config, Value)> {
+    pub(crate) fn given_layers(&mut self) -> Vec<(Config, Value)> {
         let Some(Value::Array(list)) = self.given.remove("layers") else { return Vec::new() };
         let mut layers = Vec::new();
         for mut value in list {
@@ -157,14 +152,14 @@ impl Fields {
 }
 
 /// The names of the classes, of the first ones if there are many.
-pub(super) fn classes<'a>(list: impl IntoIterator<Item = &'a Config>) -> String {
+pub(crate) fn classes<'a>(list: impl IntoIterator<Item = &'a Config>) -> String {
     let mut names = list.into_iter().map(|config| shortened(&config.class_name));
     let mut first: Vec<String> = names.by_ref().take(PRINTED).collect();
     first.extend(names.next().map(|_| "..".to_owned()));
     first.join(", ")
 }
 
-pub(super) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value {
+pub(crate) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value {
     let dtype = wire.dtype(numbers);
     json!({
         "module": "keras.layers",
@@ -178,7 +173,7 @@ pub(super) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value 
 }
 
 /// The name of a field. A place in a tuple is no name: Keras then makes one of the class.
-pub(super) fn own_name(name: &str) -> Option<&str> {
+pub(crate) fn own_name(name: &str) -> Option<&str> {
     Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()))
 }
 

@@ -1,31 +1,15 @@
-mod described;
-mod dtype;
-mod groups;
-mod keys;
-mod old;
-
-pub(super) use described::Described;
-pub(crate) use dtype::dtype_of;
-pub(crate) use groups::Convolution;
-pub(super) use old::given_shape;
-
 use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
 use dtype::policy;
 
-use super::{
-    AnySignal, Initializer,
-    graph::FUNCTIONAL,
-    json::{Config, snake_case},
-    registry,
-};
+use super::{AnySignal, Config, Described, FUNCTIONAL, Initializer, classes, snake_case};
 use crate::error::{Difference, Error, shortened};
 
 /// What is done with the keys of a config.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// The layer writes its config.
     Write,
     /// A layer takes from the config what its type leaves open.
@@ -42,47 +26,47 @@ pub(super) enum Mode {
 /// See [`Configured::describe`](super::Configured::describe).
 #[derive(Debug)]
 pub struct Fields {
-    pub(super) mode: Mode,
-    class: String,
+    pub(crate) mode: Mode,
+    pub(crate) class: String,
     /// What the JSON says and nobody has asked for yet.
-    pub(super) given: Map<String, Value>,
+    pub(crate) given: Map<String, Value>,
     /// What is written, or the JSON with all its defaults.
-    pub(super) out: Map<String, Value>,
+    pub(crate) out: Map<String, Value>,
     /// What the layer was built for, as the JSON says.
-    built: Option<Vec<Option<usize>>>,
+    pub(crate) built: Option<Vec<Option<usize>>>,
     /// How many dimensions its input has, as the JSON says.
-    rank: Option<usize>,
+    pub(crate) rank: Option<usize>,
     /// What reaches the layer in its model, one signal or more.
-    wires: Vec<AnySignal>,
+    pub(crate) wires: Vec<AnySignal>,
     /// What the layer says of its input.
-    input: Option<Vec<Option<usize>>>,
-    place: String,
-    dtype: &'static str,
+    pub(crate) input: Option<Vec<Option<usize>>>,
+    pub(crate) place: String,
+    pub(crate) dtype: &'static str,
     /// Whether the type, or the model around, says which number type it is.
-    dtype_is_known: bool,
-    pub(super) names: HashMap<String, usize>,
-    pub(super) differences: Vec<Difference>,
+    pub(crate) dtype_is_known: bool,
+    pub(crate) names: HashMap<String, usize>,
+    pub(crate) differences: Vec<Difference>,
     /// The parameters that are not filled in the way that is usual for them.
-    pub(super) initial: Vec<(String, Initializer)>,
+    pub(crate) initial: Vec<(String, Initializer)>,
 }
 
 impl Fields {
     /// Writes the config of a layer.
-    pub(super) fn write(layer: &mut dyn Described) -> Config {
+    pub(crate) fn write(layer: &mut dyn Described) -> Config {
         let mut fields = Self::new(Mode::Write, layer.class());
         fields.run(layer, None);
         fields.into_config()
     }
 
     /// Reads or checks: the differences, and the parameters with another initialiser.
-    pub(super) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
+    pub(crate) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
         let mut fields = Self::new(mode, layer.class());
         fields.compare(layer, config.clone());
         fields
     }
 
     /// The config with all its keys, where no type says what they are. `layer` shows which keys there are.
-    pub(super) fn complete(layer: &mut dyn Described, mut config: Config) -> Result<Config, Error> {
+    pub(crate) fn complete(layer: &mut dyn Described, mut config: Config) -> Result<Config, Error> {
         let mut fields = Self::new(Mode::Any, layer.class());
         let (build_config, compile_config) =
             (config.build_config.clone(), config.compile_config.take());
@@ -94,7 +78,7 @@ impl Fields {
         Err(Error::Differences { what, differences: fields.differences })
     }
 
-    fn new(mode: Mode, class: &str) -> Self {
+    pub(crate) fn new(mode: Mode, class: &str) -> Self {
         Self {
             mode,
             class: class.to_owned(),
@@ -115,7 +99,7 @@ impl Fields {
     }
 
     /// Fields for a layer inside this one.
-    pub(super) fn inner(&mut self, class: &str, place: &str, wires: Vec<AnySignal>) -> Self {
+    pub(crate) fn inner(&mut self, class: &str, place: &str, wires: Vec<AnySignal>) -> Self {
         Self {
             wires,
             place: format!("{}{place}", self.place),
@@ -127,14 +111,14 @@ impl Fields {
     }
 
     /// Takes back what [`inner`](Self::inner) lent, and what was found there.
-    pub(super) fn absorb(&mut self, inner: Self, prefix: &str) {
+    pub(crate) fn absorb(&mut self, inner: Self, prefix: &str) {
         self.names = inner.names;
         self.differences.extend(inner.differences);
         let initial = inner.initial.into_iter();
         self.initial.extend(initial.map(|(name, how)| (format!("{prefix}{name}"), how)));
     }
 
-    pub(super) fn run(&mut self, layer: &mut dyn Described, name: Option<&str>) {
+    pub(crate) fn run(&mut self, layer: &mut dyn Described, name: Option<&str>) {
         if self.mode == Mode::Write {
             layer.show_keys(self);
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
@@ -158,7 +142,7 @@ impl Fields {
         self.refuse_the_rest();
     }
 
-    pub(super) fn compare(&mut self, layer: &mut dyn Described, config: Config) {
+    pub(crate) fn compare(&mut self, layer: &mut dyn Described, config: Config) {
         if !layer.takes(&config.class_name) {
             let expected = format!("the type says {}", Value::from(layer.class()));
             return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));
@@ -170,16 +154,16 @@ impl Fields {
         self.run(layer, None);
     }
 
-    pub(super) fn into_config(self) -> Config {
+    pub(crate) fn into_config(self) -> Config {
         let sizes = match self.wires.as_slice() {
             [] => self.input.map(|sizes| json!(sizes)),
             [one] => Some(json!(one.sizes)),
             several => Some(several.iter().map(|wire| json!(wire.sizes)).collect()),
         };
-        let sizes = sizes.filter(|_| registry::has_build_config(&self.class));
-        let built_in = registry::is_built_in(&self.class);
+        let sizes = sizes.filter(|_| classes::has_build_config(&self.class));
+        let built_in = classes::is_built_in(&self.class);
         Config {
-            module: built_in.then(|| registry::module(&self.class).to_owned()),
+            module: built_in.then(|| classes::module(&self.class).to_owned()),
             registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),
             class_name: self.class,
             config: self.out,
@@ -195,18 +179,18 @@ impl Fields {
         if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
     }
 
-    pub(super) fn differ(&mut self, key: &str, expected: &str, found: &Value) {
+    pub(crate) fn differ(&mut self, key: &str, expected: &str, found: &Value) {
         self.difference(key, expected, says(found));
     }
 
-    pub(super) fn difference(&mut self, key: &str, expected: &str, found: String) {
+    pub(crate) fn difference(&mut self, key: &str, expected: &str, found: String) {
         let place = format!("{}{}", self.place, shortened(key));
         self.differences.push(Difference { place, expected: expected.to_owned(), found });
     }
 
     /// One key. `rule` says what values there are, and puts them in one form. In the end `None` if the
     /// JSON says nothing that could be used.
-    fn key(
+    pub(crate) fn key(
         &mut self,
         key: &str,
         says: Value,
@@ -248,7 +232,7 @@ impl Fields {
 }
 
 /// `the JSON says ..`: the start of a value, if it is long.
-pub(super) fn says(found: &Value) -> String {
+pub(crate) fn says(found: &Value) -> String {
     let mut found = found.to_string();
     if let Some((end, _)) = found.char_indices().nth(100) {
         found.truncate(end);
@@ -258,7 +242,7 @@ pub(super) fn says(found: &Value) -> String {
 }
 
 /// Whether two values are the same; numbers may differ in how they are written.
-fn same(a: &Value, b: &Value) -> bool {
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => match (a.as_f64(), b.as_f64()) {
             (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()),
@@ -275,7 +259,7 @@ fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// A whole number that is not negative; Python takes 3.0 for one, too.
-pub(super) fn whole(value: &Value) -> Option<u64> {
+pub(crate) fn whole(value: &Value) -> Option<u64> {
     let of_float =
         |n: f64| (n.fract() == 0.0 && (0.0..2_f64.powi(53)).contains(&n)).then_some(n as u64);
     value.as_u64().or_else(|| of_float(value.as_f64()?))

@@ -15,16 +15,14 @@ use dfdx::{
 use serde_json::Value;
 
 use super::{
-    AnySignal, Config, Configured, Initializer,
-    activation::{NamedActivation, ReluOptions},
-    dynamic::{Dynamic, DynamicLayer, FromDynamic, Own, Takes},
-    fields::{says, whole},
-    json::snake_case,
+    Dynamic, DynamicLayer, FromDynamic,
+    own::{Own, Takes},
     registry,
 };
 use crate::{
     backend::{Element, numbers},
     error::{Difference, Error, OrDevice},
+    fields::{AnySignal, Config, Configured, Initializer, activation_name, says, snake_case},
     layer::Layer,
     layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
     parameters::{Build, Parameters},
@@ -36,7 +34,7 @@ use crate::{
 /// `TimeDistributed` or a `Sequential`.
 ///
 /// ```
-/// use kerata::{*, config::{Config, CustomObjects, layer_from_config}};
+/// use kerata::{*, fields::{Config, CustomObjects, layer_from_config}};
 /// use dfdx::{shapes::Shape, tensor::Tape};
 ///
 /// /// `x * x`.

@@ -1,0 +1,117 @@
+//! What is known of Keras's classes and functions by their names.
+
+/// Keras's class of a model whose layers say what reaches them.
+pub(crate) const FUNCTIONAL: &str = "Functional";
+
+/// The classes that this crate has, as layers or as models.
+const CLASSES: [&str; 40] = [
+    "Activation",
+    "Add",
+    "Average",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Bidirectional",
+    "Concatenate",
+    "Conv1D",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Functional",
+    "GRU",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "Identity",
+    "InputLayer",
+    "LSTM",
+    "LayerNormalization",
+    "Masking",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Reshape",
+    "Sequential",
+    "SimpleRNN",
+    "Softmax",
+    "Subtract",
+    "TimeDistributed",
+    "ZeroPadding2D",
+];
+
+/// Whether a class is one of Keras's own.
+pub(crate) fn is_built_in(class: &str) -> bool {
+    CLASSES.contains(&class)
+}
+
+/// Where Keras keeps a class of its own.
+pub(crate) fn module(class: &str) -> &'static str {
+    match class {
+        "Sequential" => "keras",
+        FUNCTIONAL => "keras.src.models.functional",
+        _ => "keras.layers",
+    }
+}
+
+/// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.
+pub(crate) fn has_build_config(class: &str) -> bool {
+    let at_once = [
+        "Activation",
+        "Dropout",
+        FUNCTIONAL,
+        "Identity",
+        "InputLayer",
+        "Masking",
+        "ReLU",
+        "Softmax",
+    ];
+    !at_once.contains(&class) && !class.contains("Pooling")
+}
+
+/// Whether an activation is one of Keras's own.
+pub(crate) fn is_activation(name: &str) -> bool {
+    ACTIVATIONS.contains(&name)
+}
+
+const ACTIVATIONS: [&str; 32] = [
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "glu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
+    "swish",
+    "tanh",
+    "tanh_shrink",
+    "threshold",
+];
