@@ -6,6 +6,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     signal::{Signal, Value},
+    tuples::all_tuples,
 };
 
 /// A layer that takes the signal `In`.
@@ -142,15 +143,4 @@ macro_rules! chain {
     (@last $first:ident $($rest:ident)+) => { chain!(@last $($rest)+) };
 }
 
-chain!(L0);
-chain!(L0 L0 L1 1);
-chain!(L0 L0 L1 1 L1 L2 2);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);
+all_tuples!(chain);

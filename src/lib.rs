@@ -22,6 +22,7 @@ pub mod reduce;
 pub mod shape;
 pub mod signal;
 pub mod train;
+mod tuples;
 pub mod words;
 
 pub use backend::{Backend, Element};

@@ -8,6 +8,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    tuples::all_tuples,
 };
 
 /// A layer or model that can be made on a device.
@@ -139,22 +140,31 @@ pub(crate) fn device<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) 
 }
 
 macro_rules! tuples {
-    ($($layer:ident $i:tt)*) => {
+    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
         #[diagnostic::do_not_recommend]
-        impl<E: Element, D: Backend<E>, $($layer: Build<E, D>),*> Build<E, D> for ($($layer,)*) {
+        impl<E: Element, D: Backend<E>, $first: Build<E, D>, $($layer: Build<E, D>),*> Build<E, D>
+            for ($first, $($layer,)*)
+        {
             fn build(dev: &D) -> Result<Self, Error> {
-                Ok(($($layer::build(dev)?,)*))
+                Ok(($first::build(dev)?, $($layer::build(dev)?,)*))
             }
         }
 
         #[diagnostic::do_not_recommend]
-        impl<E: Element, D: Backend<E>, $($layer: Parameters<E, D>),*> Parameters<E, D>
-            for ($($layer,)*)
+        impl<E, D, $first, $($layer),*> Parameters<E, D> for ($first, $($layer,)*)
+        where
+            E: Element,
+            D: Backend<E>,
+            $first: Parameters<E, D>,
+            $($layer: Parameters<E, D>,)*
         {
-            const PARAMS: usize = 0 $(+ $layer::PARAMS)*;
-            const TRAINABLE: usize = 0 $(+ $layer::TRAINABLE)*;
+            const PARAMS: usize = $first::PARAMS $(+ $layer::PARAMS)*;
+            const TRAINABLE: usize = $first::TRAINABLE $(+ $layer::TRAINABLE)*;
 
             fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+                visitor.enter("0");
+                self.0.visit(visitor)?;
+                visitor.leave();
                 $(
                     visitor.enter(stringify!($i));
                     self.$i.visit(visitor)?;
@@ -166,15 +176,4 @@ macro_rules! tuples {
     };
 }
 
-tuples!(L0 0);
-tuples!(L0 0 L1 1);
-tuples!(L0 0 L1 1 L2 2);
-tuples!(L0 0 L1 1 L2 2 L3 3);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8 L9 9);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8 L9 9 L10 10);
-tuples!(L0 0 L1 1 L2 2 L3 3 L4 4 L5 5 L6 6 L7 7 L8 8 L9 9 L10 10 L11 11);
+all_tuples!(tuples);

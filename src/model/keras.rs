@@ -9,6 +9,7 @@ use crate::{
     fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
     layer::Layer,
     signal::Signal,
+    tuples::all_tuples,
 };
 
 /// Is shown every layer of a model, in order, with the signal that reaches it.
@@ -50,18 +51,7 @@ macro_rules! tuple {
     };
 }
 
-tuple!(L0);
-tuple!(L0 L0 L1 1);
-tuple!(L0 L0 L1 1 L1 L2 2);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
-tuple!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);
+all_tuples!(tuple);
 
 /// A field of a `#[model]` behind the check of its wiring: silent where that has failed.
 pub trait Shown<L, In: Signal> {

@@ -9,6 +9,7 @@ use crate::{
     layer::Layer,
     parameters::{Build, Parameters, Visitor},
     signal::Signal,
+    tuples::all_tuples,
 };
 
 /// A tuple of layers as a model for the input `In`.
@@ -161,15 +162,4 @@ macro_rules! chain {
         }
     };
 }
-chain!(L0);
-chain!(L0 L0 L1 1);
-chain!(L0 L0 L1 1 L1 L2 2);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10);
-chain!(L0 L0 L1 1 L1 L2 2 L2 L3 3 L3 L4 4 L4 L5 5 L5 L6 6 L6 L7 7 L7 L8 8 L8 L9 9 L9 L10 10 L10 L11 11);
+all_tuples!(chain);
