@@ -42,6 +42,6 @@ pub use crate::dynamic::{
 };
 pub use crate::fields::{
     AnySignal, Config, Configured, Fan, Fields, Initializer, KerasJson, MAX_BYTES, MAX_DEPTH,
-    SignalKind, Spread,
+    MAX_OBJECTS, MAX_VALUES, SignalKind, Spread,
 };
 pub use crate::model::{LayerVisitor, Layers, Shown};

@@ -12,6 +12,7 @@ pub mod layer;
 pub mod layers;
 pub mod loss;
 mod mask;
+mod memory;
 pub mod metric;
 pub mod model;
 pub mod optim;

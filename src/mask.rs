@@ -1,8 +1,8 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    backend::memory::{collected, elements, filled},
     error::Error,
+    memory::{collected, elements, filled},
 };
 
 /// Which steps of a padded batch are real: `true` keeps a step, as in Keras.

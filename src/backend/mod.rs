@@ -7,7 +7,6 @@ mod apart;
 mod constant;
 mod cpu;
 mod lend;
-pub(crate) mod memory;
 mod operands;
 mod prepared;
 mod random;
@@ -16,6 +15,7 @@ mod reshape;
 mod tape;
 mod window;
 
+pub(crate) use crate::memory;
 pub(crate) use apart::apart;
 pub use constant::Constant;
 pub use cpu::set_threads;

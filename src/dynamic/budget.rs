@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use crate::{config::Initializer, error::Error};
+use crate::{error::Error, fields::Initializer};
 
 /// An amount of memory and time.
 #[derive(Debug, Clone, Copy)]

@@ -22,7 +22,10 @@ use super::{
 use crate::{
     backend::{Element, numbers},
     error::{Difference, Error, OrDevice},
-    fields::{AnySignal, Config, Configured, Initializer, activation_name, says, snake_case},
+    fields::{
+        AnySignal, Config, Configured, Initializer, NamedActivation, ReluOptions, says, snake_case,
+        whole,
+    },
     layer::Layer,
     layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
     parameters::{Build, Parameters},
@@ -34,7 +37,7 @@ use crate::{
 /// `TimeDistributed` or a `Sequential`.
 ///
 /// ```
-/// use kerata::{*, fields::{Config, CustomObjects, layer_from_config}};
+/// use kerata::{*, config::{Config, CustomObjects, layer_from_config}};
 /// use dfdx::{shapes::Shape, tensor::Tape};
 ///
 /// /// `x * x`.

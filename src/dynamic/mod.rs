@@ -20,6 +20,7 @@ use dfdx::tensor::Cpu;
 use crate::{
     backend::numbers,
     error::{Error, shortened},
+    fields::{AnySignal, Config, Configured, Initializer, SignalKind, has_build_config},
     io::{self, WeightFile},
     parameters::{Build, Parameters},
 };
@@ -39,7 +40,7 @@ pub use value::{DynamicValue, FromDynamic};
 /// [`Error::Wiring`] if it was built for what it cannot take.
 ///
 /// ```
-/// use kerata::{Cpu, Dense, Error, Relu, fields::{Config, CustomObjects, layer_from_config}, prelude::*};
+/// use kerata::{Cpu, Dense, Error, Relu, config::{Config, CustomObjects, layer_from_config}, prelude::*};
 ///
 /// let config: Config =
 ///     r#"{"class_name": "Dense", "config": {"units": 4, "activation": "relu"}}"#.parse()?;

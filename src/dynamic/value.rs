@@ -15,7 +15,7 @@ use crate::{
 /// and comes out of it.
 ///
 /// ```
-/// use kerata::{Const, Cpu, Error, Tensor, fields::DynamicValue, prelude::*};
+/// use kerata::{Const, Cpu, Error, Tensor, config::DynamicValue, prelude::*};
 ///
 /// let value = DynamicValue::from(Cpu::default().tensor([[1.0_f32, 2.0]]));
 /// assert_eq!(value.sizes(), [1, 2]);

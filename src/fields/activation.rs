@@ -2,14 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Config,
-    fields::{Described, Fields},
-};
-use crate::{
-    error::shortened,
-    layers::{Linear, Relu, Softmax},
-};
+use super::{Config, Described, Fields};
+use crate::error::shortened;
 
 /// An activation as a config names it.
 pub(crate) struct NamedActivation {
@@ -51,22 +45,22 @@ impl NamedActivation {
     }
 
     fn layer(config: Config) -> Result<Self, String> {
-        let complete = |keys: &mut dyn Described, config| {
-            Fields::complete(keys, config).map_err(|error| error.to_string())
+        let complete = |name, config| {
+            Fields::complete(&mut Keys(name), config).map_err(|error| error.to_string())
         };
         let (name, relu, config) = match config.class_name.as_str() {
             "Activation" => {
-                let config = complete(&mut Linear, config)?;
+                let config = complete("linear", config)?;
                 let inner = config.config.get("activation").unwrap_or(&Value::Null);
                 let Self { name, relu, .. } = Self::parse(inner)?;
                 (name, relu, config)
             }
-            "Identity" => ("linear".to_owned(), None, complete(&mut Linear, config)?),
+            "Identity" => ("linear".to_owned(), None, complete("linear", config)?),
             "ReLU" => {
-                let config = complete(&mut Relu, config)?;
+                let config = complete("relu", config)?;
                 ("relu".to_owned(), ReluOptions::of(&config), config)
             }
-            "Softmax" => ("softmax".to_owned(), None, complete(&mut Softmax, config)?),
+            "Softmax" => ("softmax".to_owned(), None, complete("softmax", config)?),
             class => {
                 let class = shortened(class);
                 return Err(format!(
@@ -81,6 +75,49 @@ impl NamedActivation {
     /// The name, where it says everything; otherwise what Keras 3 writes.
     pub(crate) fn plain(self) -> Value {
         if self.relu.is_none() { self.name.into() } else { self.json }
+    }
+}
+
+/// The layer of its own that Keras has for an activation, besides `Activation`.
+pub(crate) fn activation_class(activation: &str) -> Option<&'static str> {
+    match activation {
+        "linear" => Some("Identity"),
+        "relu" => Some("ReLU"),
+        "softmax" => Some("Softmax"),
+        _ => None,
+    }
+}
+
+/// The keys of the activation of this name as a layer.
+struct Keys(&'static str);
+
+impl Described for Keys {
+    fn class(&self) -> &'static str {
+        "Activation"
+    }
+
+    fn takes(&self, class: &str) -> bool {
+        class == self.class() || activation_class(self.0) == Some(class)
+    }
+
+    fn may_be_left_out(&self, _next: Option<&str>) -> bool {
+        false
+    }
+
+    fn show_keys(&mut self, fields: &mut Fields) {
+        fields.activation_layer(self.0);
+    }
+}
+
+impl Fields {
+    /// What an activation says as a layer.
+    pub(crate) fn activation_layer(&mut self, activation: &str) {
+        match self.class() {
+            "Identity" => {}
+            "ReLU" => self.relu(),
+            "Softmax" => self.fixed("axis", -1),
+            _ => self.activation("activation", activation, None),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, Initializer, Mode};
+use super::{Fields, Initializer, Mode, whole};
 
 /// What a convolution says.
 pub(crate) struct Convolution<'a> {

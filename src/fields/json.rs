@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Configured, fields::given_shape, graph::FUNCTIONAL};
+use super::{Configured, FUNCTIONAL, old::given_shape};
 use crate::{
     error::Error,
     parameters::{Build, Parameters},

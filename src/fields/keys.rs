@@ -1,11 +1,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    AnySignal, Config, Configured, Described, Fields, Initializer, Mode, activation_name, classes,
-    dtype_of,
-    list::{dtype_name, of_training, same},
+    AnySignal, Config, Configured, Described, Fields, Initializer, Mode, NamedActivation, classes,
+    list::same, old::of_training, whole,
 };
-use crate::config::{AnySignal, Config, Configured, Initializer, activation::NamedActivation};
 
 /// What a layer calls in [`Configured::describe`].
 impl Fields {

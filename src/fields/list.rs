@@ -2,9 +2,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use dtype::policy;
-
-use super::{AnySignal, Config, Described, FUNCTIONAL, Initializer, classes, snake_case};
+use super::{
+    AnySignal, Config, Described, FUNCTIONAL, Initializer, classes, dtype::policy, snake_case,
+};
 use crate::error::{Difference, Error, shortened};
 
 /// What is done with the keys of a config.

@@ -1,22 +1,28 @@
 //! The keys of a layer's config, each said once: written, read, compared and completed by the same list.
 
+mod activation;
 mod any_signal;
 mod classes;
 mod configured;
 mod described;
+mod dtype;
+mod file;
 mod groups;
 mod initializer;
 mod json;
 mod keys;
 mod list;
+mod old;
 
+pub(crate) use activation::{NamedActivation, ReluOptions, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
 pub(crate) use classes::{FUNCTIONAL, has_build_config};
 pub use configured::Configured;
 pub(crate) use described::Described;
+pub(crate) use dtype::dtype_of;
 pub(crate) use groups::Convolution;
 pub use initializer::{Fan, Initializer, Spread};
 pub(crate) use json::snake_case;
-pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH};
+pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
 pub use list::Fields;
-pub(crate) use list::{Mode, activation_name, dtype_of, says};
+pub(crate) use list::{Mode, says, whole};

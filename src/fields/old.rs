@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{Fields, Mode};
 use crate::{
-    config::json::sizes,
     error::{PRINTED, nearest},
+    fields::json::sizes,
 };
 
 /// Whether a key matters in training only.
@@ -33,10 +33,7 @@ fn says_nothing(key: &str, value: &Value) -> bool {
 }
 
 /// The shape of the input, the batch first, that the config of a layer says.
-pub(crate) fn given_shape(
-    class: &str,
-    config: &Map<String, Value>,
-) -> Option<Vec<Option<usize>>> {
+pub(crate) fn given_shape(class: &str, config: &Map<String, Value>) -> Option<Vec<Option<usize>>> {
     let whole = ["batch_input_shape", "batch_shape", "build_input_shape"];
     let behind_the_batch = |key| sizes(config.get(key)?);
     let size = |key| usize::try_from(config.get(key)?.as_u64()?).ok();

@@ -6,7 +6,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element, Finish},
     error::Error,
-    fields::{Configured, Fields},
+    fields::{Configured, Fields, activation_class},
     layer::Layer,
     parameters::{Build, Parameters},
     signal::{LastAxis, MaskTransparent},
@@ -63,11 +63,11 @@ macro_rules! stateless {
                 type Device = Cpu;
 
                 fn describe(&mut self, fields: &mut Fields) {
-                    describe(fields, Self::NAME);
+                    fields.activation_layer(Self::NAME);
                 }
 
                 fn accepts(class: &str) -> bool {
-                    class == Self::CLASS || own_class(Self::NAME) == Some(class)
+                    class == Self::CLASS || activation_class(Self::NAME) == Some(class)
                 }
             }
         )*
@@ -188,25 +188,5 @@ impl<In: LastAxis, E: Element, D: Backend<E>> Layer<In, E, D> for Softmax {
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
-    }
-}
-
-/// The layer of its own that Keras has for an activation, besides `Activation`.
-fn own_class(activation: &str) -> Option<&'static str> {
-    match activation {
-        "linear" => Some("Identity"),
-        "relu" => Some("ReLU"),
-        "softmax" => Some("Softmax"),
-        _ => None,
-    }
-}
-
-/// The keys of an activation as a layer.
-fn describe(fields: &mut Fields, activation: &str) {
-    match fields.class() {
-        "Identity" => {}
-        "ReLU" => fields.relu(),
-        "Softmax" => fields.fixed("axis", -1),
-        _ => fields.activation("activation", activation, None),
     }
 }

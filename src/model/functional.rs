@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{LayerVisitor, Layers, keras::input_layer};
+use super::{
+    LayerVisitor, Layers,
+    keras::{classes, input_layer},
+    nodes::{Node, Tensor, ends, used},
+};
 use crate::{
     backend::{Backend, Element},
     error::shortened,

@@ -102,6 +102,7 @@
 
 mod functional;
 mod keras;
+mod nodes;
 mod sequential;
 mod summary;
 mod wire;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::Config;
+use crate::fields::Config;
 
 /// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
 pub(super) type Tensor = (String, usize);
