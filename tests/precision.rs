@@ -178,7 +178,8 @@ tests! {
         close(found.as_vec()[0], expected);
         // Where all are as probable as they should be, there is nothing to learn.
         let slopes = found.backward().get(&x).as_vec();
-        assert!(slopes.iter().all(|slope| slope.abs() < 1e-11));
+        let steepest = slopes.iter().fold(0.0_f32, |most, slope| most.max(slope.abs()));
+        assert!(steepest < 1e-11, "{steepest}");
         close(CategoricalCrossentropy::default().compute(even.clone(), even)?.array(), expected);
     }
 

@@ -264,10 +264,21 @@ fn a_step_that_overflows() {
     refused(1.0, 1e13, AdamW::default());
     refused(1.0, 1e13, RMSprop::default());
     refused(1.0, 1.0, Adam::new(3e38));
-    refused(1.0, 1.0, RMSprop { momentum: 0.9, ..RMSprop::new(1e39) });
-    // 0 / 0, in single precision.
-    refused(0.0, 1.0, Adam { epsilon: 1e-60, ..Adam::default() });
-    refused(1.0, 1.0, Adam { beta_2: 0.999_999_999_999, ..Adam::default() });
+    refused(1.0, 1.0, RMSprop { momentum: 0.9, ..RMSprop::new(3e38) });
+}
+
+/// Settings that would be 0, 1 or infinite in single precision.
+#[test]
+fn a_setting_that_is_rounded_away() {
+    fn refused(name: &str, optimizer: impl Optimizer) {
+        let (result, after) = one_batch(1.0, 1.0, optimizer);
+        let error = result.unwrap_err();
+        assert!(matches!(error, Error::Invalid { name: found, .. } if found == name), "{error}");
+        assert_eq!(after, [1.0, 0.0]);
+    }
+    refused("learning_rate", RMSprop::new(1e39));
+    refused("epsilon", Adam { epsilon: 1e-60, ..Adam::default() });
+    refused("beta_2", Adam { beta_2: 0.999_999_999_999, ..Adam::default() });
 }
 
 /// A moving statistic of values whose squares overflow.

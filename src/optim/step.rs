@@ -72,8 +72,9 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// A parameter that no gradient reached counts as one with a gradient of zeros.
     ///
     /// # Errors
-    /// [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] for a gradient, or a value after the step, that
-    /// is NaN or infinite; [`Error::Device`].
+    /// [`Error::Invalid`] for a setting of the optimiser that makes no sense; [`Error::NonFiniteGradient`] and
+    /// [`Error::NonFiniteParameter`] for a gradient, or a value after the step, that is NaN or infinite;
+    /// [`Error::Device`].
     pub fn step<M: Parameters<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
@@ -89,6 +90,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         mut undo: Undo<'_, M>,
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
+        optimizer.check()?;
         let gradient = check(&mut *undo.value, Before(&mut *gradients))?;
         let bounds = optimizer.bounds(self, gradient.as_f64());
         if let Some(bounds) = bounds.filter(|bounds| self.step > 0 && bounds.are_safe::<E>()) {

@@ -1,5 +1,5 @@
 //! Where there is no memory there is an error, and the process goes on. Each test runs itself again, in a process that
-//! may take 4 GB.
+//! may take 1.5 GB.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ use kerata::{
 /// Says, in the process that is limited, that it is.
 const LIMITED: &str = "KERATA_TEST_LIMITED";
 
-/// Runs a test again with at most 4 GB, if this is not that run; true if it is.
+/// Runs a test again with at most 1.5 GB, if this is not that run; true if it is.
 fn limited(name: &str) -> bool {
     if std::env::var_os(LIMITED).is_some() {
         return true;
@@ -26,7 +26,7 @@ fn limited(name: &str) -> bool {
         return false;
     }
     let output = Command::new("sh")
-        .args(["-c", "ulimit -v 4000000 && exec \"$0\" \"$@\""])
+        .args(["-c", "ulimit -v 1500000 && exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(LIMITED, "1")
