@@ -166,9 +166,9 @@ mod tests {
     #[test]
     fn the_words_are_those_of_the_compiler() {
         let kinds = [
-            include_str!("../../signal/kinds.rs"),
-            include_str!("../../signal/images.rs"),
-            include_str!("../../layers/reshape/flatten.rs"),
+            include_str!("../signal/kinds.rs"),
+            include_str!("../signal/images.rs"),
+            include_str!("../layers/reshape/flatten.rs"),
         ]
         .concat();
         for words in [
@@ -187,7 +187,7 @@ mod tests {
             }
         }
         assert!(kinds.contains("{N} features are needed here, but `{Self}` arrives"));
-        let window = include_str!("../../shape/window.rs");
+        let window = include_str!("../shape/window.rs");
         let message =
             "a window of {K} does not fit into `{Self}` (stride {STRIDE}, dilation {DILATION})";
         assert!(window.contains(message));
