@@ -10,7 +10,10 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape},
+    backend::{
+        Backend, Element, IntoShape,
+        memory::{elements, room},
+    },
     error::{Error, OrDevice},
 };
 
@@ -117,6 +120,8 @@ pub(super) fn product<E: Element, D: Backend<E>, T: Tape<E, D>>(
     b: Matrix<E, D, T>,
 ) -> Result<Matrix<E, D, T>, Error> {
     let ((rows, inner), columns) = (*a.shape(), b.shape().1);
+    // The work is not begun if there is no room for its result.
+    drop(room::<E>(elements(&[rows, columns])?)?);
     if rows >= LONG {
         // The copies of `b` take no more than the rest.
         let size = TERMS.max(inner.min(columns));
