@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    fields::{AnySignal, Config, Configured, Fields, SignalKind, snake_case},
+    fields::{AnySignal, Config, Configured, Fields, SignalKind, sizes, snake_case},
     layers::Linear,
     model::input_layer,
     parameters::Build,
@@ -239,7 +239,15 @@ impl Chain {
         let mut layers = Vec::new();
         for value in list {
             let config = Config::try_from(value)?;
-            if config.class_name != "InputLayer" {
+            if config.class_name == "InputLayer" {
+                let shapes = ["batch_shape", "batch_input_shape", "shape"].into_iter();
+                for (key, shape) in shapes.filter_map(|key| config.config.get_key_value(key)) {
+                    if !shape.is_null() && sizes(shape).is_none() {
+                        let key = format!("InputLayer.{key}");
+                        return Err(options.misfit(&key, "a list of sizes is needed", shape));
+                    }
+                }
+            } else {
                 let mut layer = DynamicLayer::make(config, options.custom)?;
                 // Here Keras applies a `Dense` to each step by itself.
                 layer.op.allow_steps(true);

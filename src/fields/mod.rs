@@ -22,7 +22,7 @@ pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;
 pub(crate) use groups::Convolution;
 pub use initializer::{Fan, Initializer, Spread};
-pub(crate) use json::snake_case;
 pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
+pub(crate) use json::{sizes, snake_case};
 pub use list::Fields;
 pub(crate) use list::{Mode, says, whole};

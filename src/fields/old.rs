@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Fields, Mode};
 use crate::{
     error::{PRINTED, nearest},
-    fields::json::sizes,
+    fields::sizes,
 };
 
 /// Whether a key matters in training only.

@@ -157,6 +157,14 @@ fn layers_inside_that_make_no_sense_are_refused() {
         "the config of `Sequential` does not fit:\n  \
          layers: a list of layers is needed, the JSON says {\"a\":1}"
     );
+    let text = error(json!({"class_name": "Sequential", "config": {"layers": [
+        {"class_name": "InputLayer", "config": {"batch_input_shape": [null, true, 3]}}]}}));
+    assert!(
+        text.ends_with(
+            "InputLayer.batch_input_shape: a list of sizes is needed, the JSON says [null,true,3]"
+        ),
+        "{text}"
+    );
     let text = error(json!({"class_name": "TimeDistributed", "config": {"layer": null}}));
     assert!(text.ends_with("layer: a layer is needed, the JSON says null"), "{text}");
     let text = error(json!({"class_name": "Permute", "config": {"dims": [1, 3]}}));
