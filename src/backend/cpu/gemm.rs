@@ -7,7 +7,7 @@ use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, threads::thr
 const ONE_CALL: usize = 512;
 
 /// From this inner size on, what single precision loses is too much: the terms are added in blocks.
-const LONG: usize = 4096;
+const LONG: usize = 16_384;
 
 /// How many terms of a long product are added one after the other, and how many such blocks in single precision.
 const BLOCK: usize = 64;

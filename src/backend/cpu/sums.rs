@@ -150,7 +150,7 @@ pub(super) fn in_parts(
     part: impl Fn(&mut [f32], Range<usize>, bool),
 ) {
     /// From this inner size on, single precision loses too much, and how many terms are then added in it.
-    const LONG: usize = 4096;
+    const LONG: usize = 16_384;
     const TERMS: usize = 64;
     if k < LONG {
         return part(c, 0..k, add);

@@ -9,7 +9,6 @@ use crate::{
         cpu::{
             buffer::{Part, Unwritten},
             occurrences::Occurrences,
-            simd::vectorized,
             threads::parallel,
         },
         lend::put,
@@ -27,16 +26,6 @@ const JOB: usize = 64 << 10;
 /// tensor can be had so, or all at once.
 pub(super) fn few(ids: usize, rows: usize) -> bool {
     ids * 16 < rows
-}
-
-vectorized! {
-    /// Adds some rows of a matrix.
-    fn add_rows<'a>(sums: &'a mut [f32], matrix: &'a [f32], rows: &'a [usize]) {
-        for row in rows {
-            let row = &matrix[row * sums.len()..][..sums.len()];
-            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-        }
-    }
 }
 
 /// Rows of a table. Gradients of a row add up over its occurrences.
@@ -69,8 +58,8 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_rows)?;
             grads.with(&table, |sums| {
-                Occurrences::new(&ids, V)
-                    .add_up(sums, N, |sums, places| add_rows(sums, &gradient, places));
+                let places = ids.iter().enumerate().map(|(place, &id)| (id, place));
+                Occurrences::new(places, V).add_up(sums, N, &gradient);
             })?;
             grads.give(&of_rows, gradient)
         });

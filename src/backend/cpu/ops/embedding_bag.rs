@@ -8,7 +8,7 @@ use crate::{
     backend::{
         Bags, Prepared,
         cpu::{
-            occurrences::{ADDITIONS, Occurrences},
+            occurrences::{ADDITIONS, Occurrences, add},
             simd::vectorized,
             sums::BLOCK,
             threads::parallel,
@@ -19,9 +19,6 @@ use crate::{
     },
     error::Error,
 };
-
-/// How many numbers are added at a time.
-const LANES: usize = 16;
 
 /// The mean of rows of a table, which are added up where they lie.
 pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32, Cpu>>(
@@ -54,11 +51,13 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;
-            let (rows, parts) = counted.rows_and_parts();
+            let mut parts = gradient.clone();
+            for (parts, ids) in parts.chunks_exact_mut(N.max(1)).zip(counted.rows(0)) {
+                let part = part(ids) as f32;
+                parts.iter_mut().for_each(|x| *x *= part);
+            }
             grads.with(&table, |sums| {
-                Occurrences::new(&counted.ids, V).add_up(sums, N, |sums, places| {
-                    add_parts(sums, &gradient, places, &rows, &parts);
-                });
+                Occurrences::new(counted.ids_and_rows(), V).add_up(sums, N, &parts);
             })?;
             grads.give(&of_means, gradient)
         });
@@ -100,29 +99,16 @@ impl Counted {
         (first..self.ends.len()).map(row)
     }
 
-    /// The row of the batch that each id is of, and the part that it has in its mean.
-    fn rows_and_parts(&self) -> (Vec<usize>, Vec<f32>) {
-        let ids = || self.rows(0).enumerate();
-        let rows = ids().flat_map(|(row, ids)| std::iter::repeat_n(row, ids.len()));
-        let parts = ids().flat_map(|(_, ids)| std::iter::repeat_n(part(ids) as f32, ids.len()));
-        (rows.collect(), parts.collect())
+    /// Each id with the row of the batch that it is of.
+    fn ids_and_rows(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
+        let ends = std::iter::once(&0).chain(&self.ends).zip(&self.ends).enumerate();
+        ends.flat_map(|(row, (&start, &end))| self.ids[start..end].iter().map(move |&id| (id, row)))
     }
 }
 
 /// The part that each row of a table has in a mean.
 fn part(ids: &[usize]) -> f64 {
     1.0 / ids.len().max(1) as f64
-}
-
-#[inline(always)]
-fn add(sums: &mut [f32], numbers: &[f32]) {
-    let (many, rest) = sums.as_chunks_mut::<LANES>();
-    let (many_more, more) = numbers.as_chunks::<LANES>();
-    for (sums, numbers) in many.iter_mut().zip(many_more) {
-        // All are read before one is written, else the compiler takes them one by one.
-        *sums = std::array::from_fn(|i| sums[i] + numbers[i]);
-    }
-    rest.iter_mut().zip(more).for_each(|(sum, &x)| *sum += x);
 }
 
 vectorized! {
@@ -143,22 +129,6 @@ vectorized! {
                 totals.iter_mut().zip(&*mean).for_each(|(total, &sum)| *total += f64::from(sum));
             }
             mean.iter_mut().zip(&totals).for_each(|(mean, total)| *mean = (total * part) as f32);
-        }
-    }
-}
-
-vectorized! {
-    /// Adds the parts that some places have of the gradients of their rows.
-    fn add_parts<'a>(
-        sums: &'a mut [f32],
-        gradient: &'a [f32],
-        places: &'a [usize],
-        rows: &'a [usize],
-        parts: &'a [f32],
-    ) {
-        for &place in places {
-            let (row, part) = (&gradient[rows[place] * sums.len()..][..sums.len()], parts[place]);
-            sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += part * g);
         }
     }
 }
