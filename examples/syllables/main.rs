@@ -114,8 +114,8 @@ fn train(asked: &[Asked]) -> Result<(), AnyError> {
 
     answer::reply(&net, asked, &Known::of(asked, kept_away)?)?;
     match report.accuracy() {
-        accuracy if accuracy >= 0.94 => Ok(()),
-        accuracy => Err(format!("the accuracy is {accuracy:.4}, but 0.94 was expected").into()),
+        accuracy if accuracy >= 0.93 => Ok(()),
+        accuracy => Err(format!("the accuracy is {accuracy:.4}, but at least 0.93 was expected").into()),
     }
 }
 

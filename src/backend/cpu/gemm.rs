@@ -20,7 +20,10 @@ pub(crate) fn rows_of_job(multiplications: usize, rows: usize, columns: usize) -
     let least = (256 / columns.max(1) + 1).max(8);
     let share = rows.div_ceil(threads(multiplications, rows)).max(least);
     // None may be left over that are too few.
-    (share..rows).find(|share| rows.is_multiple_of(*share) || rows % share >= least).unwrap_or(rows).max(1)
+    (share..rows)
+        .find(|share| rows.is_multiple_of(*share) || rows % share >= least)
+        .unwrap_or(rows)
+        .max(1)
 }
 
 /// `c = a . b`, or `c += a . b`, on the calling thread.
