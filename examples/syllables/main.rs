@@ -115,7 +115,9 @@ fn train(asked: &[Asked]) -> Result<(), AnyError> {
     answer::reply(&net, asked, &Known::of(asked, kept_away)?)?;
     match report.accuracy() {
         accuracy if accuracy >= 0.93 => Ok(()),
-        accuracy => Err(format!("the accuracy is {accuracy:.4}, but at least 0.93 was expected").into()),
+        accuracy => {
+            Err(format!("the accuracy is {accuracy:.4}, but at least 0.93 was expected").into())
+        }
     }
 }
 
