@@ -1,13 +1,10 @@
 //! The matrix product, by the crate `gemm`: its part for `f32`, because its complex numbers take long to compile.
 
-use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, threads::threads};
+use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, sums::LONG, threads::threads};
 
 /// The inner size up to which a product is one call of the crate, which adds as many terms one after the other. (Of more
 /// it makes parts itself, whose sizes depend on the other two sizes.)
 const ONE_CALL: usize = 512;
-
-/// From this inner size on, what single precision loses is too much: the terms are added in blocks.
-const LONG: usize = 16_384;
 
 /// How many terms of a long product are added one after the other, and how many such blocks in single precision.
 const BLOCK: usize = 64;

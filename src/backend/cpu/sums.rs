@@ -14,6 +14,9 @@ use super::{
 /// How many terms are added in single precision: of equal terms, the error is below 4e-7 of the sum.
 pub(crate) const BLOCK: usize = 16;
 
+/// The inner size of a product from which on single precision loses too much: the terms are added in blocks.
+pub(super) const LONG: usize = 16_384;
+
 /// How many sums are made side by side, for vector code.
 const LANES: usize = 16;
 
@@ -149,8 +152,7 @@ pub(super) fn in_parts(
     add: bool,
     part: impl Fn(&mut [f32], Range<usize>, bool),
 ) {
-    /// From this inner size on, single precision loses too much, and how many terms are then added in it.
-    const LONG: usize = 16_384;
+    /// How many terms are added in single precision.
     const TERMS: usize = 64;
     if k < LONG {
         return part(c, 0..k, add);
