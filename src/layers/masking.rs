@@ -1,12 +1,11 @@
 use dfdx::{
-    prelude::ChooseFrom,
     shapes::{HasShape, Shape},
     tensor::{Cpu, Tape},
 };
 
 use crate::{
-    backend::{Backend, Element, memory::elements_of, numbers},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, keep_rows, memory::elements_of, numbers},
+    error::Error,
     fields::{Configured, Fields},
     layer::Layer,
     parameters::{Build, Parameters},
@@ -61,15 +60,11 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
             0 => vec![false; batch * length],
             n => numbers(&x).chunks(n).map(|step| !step.iter().all(is_padding)).collect(),
         };
-        let mask = Mask::from_bools(keep.clone(), batch, length)?;
+        let mask = Mask::from_bools(keep, batch, length)?;
         if elements_of(&shape)? == 0 {
             return Masked::new(x, mask);
         }
-        let dev = x.device().clone();
-        let each = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, features)).collect();
-        let each = dev.try_tensor_from_vec(each, shape).or_device()?;
-        let zeros = dev.try_zeros_like(&shape).or_device()?;
-        let values = each.try_choose(x, zeros).or_device()?;
+        let values = keep_rows(x, mask.as_slice(), E::zero())?;
         Masked::new(values, mask)
     }
 }
