@@ -59,9 +59,34 @@ impl Occurrences {
     }
 }
 
+/// Adds the rows of a gradient to those rows of a table that the ids say, one after the other.
+///
+/// What is larger is gone through in its order, and what is smaller out of it.
+pub(super) fn add_by_id(table: &mut [f32], width: usize, gradient: &[f32], ids: &[usize]) {
+    if width == 0 {
+        return;
+    }
+    let rows = table.len() / width;
+    let places = || ids.iter().enumerate().map(|(place, &id)| (id, place));
+    if gradient.len() <= table.len() {
+        return Occurrences::new(places(), rows).add_up(table, width, gradient);
+    }
+    let mut counts = vec![0_usize; rows];
+    ids.iter().for_each(|&id| counts[id] += 1);
+    let seldom: Vec<bool> = counts.into_iter().map(|count| count <= BLOCK).collect();
+    let often = places().filter(|&(id, _)| !seldom[id]);
+    Occurrences::new(often, rows).add_up(table, width, gradient);
+    let share = rows.div_ceil(threads(gradient.len() / ADDITIONS, rows)).max(1);
+    let jobs = table.chunks_mut((share * width).max(1)).zip(seldom.chunks(share)).enumerate();
+    let jobs = jobs.map(|(i, (part, seldom))| (i * share, part, seldom)).collect();
+    parallel(jobs, |(first, part, seldom)| {
+        add_in_order(part, width, gradient, ids, first, seldom);
+    });
+}
+
 /// How many additions of numbers in a cache are the work of one multiplication, as [`threads`] counts them: below some
 /// millions, one thread is done before another is awake.
-pub(super) const ADDITIONS: usize = 16;
+pub(super) const ADDITIONS: usize = 4;
 
 vectorized! {
     /// Adds to some rows of the table, from `first` on.
@@ -90,6 +115,25 @@ vectorized! {
                 totals.iter_mut().zip(&block).for_each(|(total, &sum)| *total += f64::from(sum));
             }
             row.iter_mut().zip(&totals).for_each(|(sum, &total)| *sum = total as f32);
+        }
+    }
+}
+
+vectorized! {
+    /// Adds each row of the gradient to its row of the table, of those rows from `first` on that it is asked for.
+    fn add_in_order<'a>(
+        part: &'a mut [f32],
+        width: usize,
+        gradient: &'a [f32],
+        ids: &'a [usize],
+        first: usize,
+        asked: &'a [bool],
+    ) {
+        for (&id, gradient) in ids.iter().zip(gradient.chunks_exact(width)) {
+            let row = id.wrapping_sub(first);
+            if asked.get(row) == Some(&true) {
+                add(&mut part[row * width..][..width], gradient);
+            }
         }
     }
 }
@@ -133,6 +177,22 @@ mod tests {
             let (count, sum) = places.fold((0, 0), |(count, sum), place| (count + 1, sum + place));
             assert_eq!(sums, [count as f32 + 0.5, sum as f32 + 0.5]);
         }
+    }
+
+    #[test]
+    fn both_orders_add_the_same() {
+        // Row 3 occurs often, row 5 not at all, and the others now and then.
+        let ids: Vec<usize> = (0..90).map(|i| if i % 3 == 0 { 3 } else { i * 7 % 5 }).collect();
+        let gradient: Vec<f32> = (0..180).map(|i| i as f32 / 8.0).collect();
+        for rows in [6, 200] {
+            let (mut table, mut expected) = (vec![0.5; rows * 2], vec![0.5; rows * 2]);
+            add_by_id(&mut table, 2, &gradient, &ids);
+            for (place, id) in ids.iter().enumerate() {
+                (0..2).for_each(|i| expected[id * 2 + i] += gradient[place * 2 + i]);
+            }
+            assert_eq!(table, expected);
+        }
+        add_by_id(&mut [], 0, &[], &[1, 2]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
         Prepared,
         cpu::{
             buffer::{Part, Unwritten},
-            occurrences::Occurrences,
+            occurrences::add_by_id,
             threads::parallel,
         },
         lend::put,
@@ -57,10 +57,7 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
         let (table, of_rows) = (table.clone(), rows.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_rows)?;
-            grads.with(&table, |sums| {
-                let places = ids.iter().enumerate().map(|(place, &id)| (id, place));
-                Occurrences::new(places, V).add_up(sums, N, &gradient);
-            })?;
+            grads.with(&table, |sums| add_by_id(sums, N, &gradient, &ids))?;
             grads.give(&of_rows, gradient)
         });
     }
