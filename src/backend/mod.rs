@@ -21,19 +21,19 @@ pub use constant::Constant;
 pub use cpu::set_threads;
 pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan, total};
 pub use operands::{
-    Bags, ConvWeights, DenseWeights, LstmInputs, LstmOutputs, LstmState, LstmWeights, NormWeights,
-    Normalised, Seen,
+    Bags, ConvWeights, DenseWeights, HiddenStates, LstmInputs, LstmOutputs, LstmState, LstmWeights,
+    NormWeights, Normalised, Seen,
 };
 pub use prepared::Prepared;
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub(crate) use reference::{along_rows, log_1p, log_softmax, row_sums};
-pub(crate) use reshape::IntoShape;
+pub(crate) use reshape::{IntoShape, sized};
 pub use window::{Finish, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::{ChooseFrom, Device, ReshapeTo},
-    shapes::{Const, Dim, Dtype, HasShape, Rank1, Rank2, Shape, Unit},
+    shapes::{Dtype, HasShape, Shape, Unit},
     tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
 use rand::distributions::uniform::SampleUniform;
@@ -89,11 +89,11 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn embedding<const V: usize, const N: usize, T: Tape<E, Self>>(
-        table: &Tensor<Rank2<V, N>, E, Self>,
+    fn embedding<T: Tape<E, Self>>(
+        table: &Tensor<(usize, usize), E, Self>,
         ids: Tensor<(usize,), usize, Self, T>,
         _prepared: &Prepared,
-    ) -> Result<Tensor<(usize, Const<N>), E, Self, T>, Error> {
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::embedding(table, ids)
     }
 
@@ -102,12 +102,12 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<E, Self>>(
-        table: &Tensor<Rank2<V, N>, E, Self>,
-        bags: Bags<B>,
+    fn embedding_bag<T: Tape<E, Self>>(
+        table: &Tensor<(usize, usize), E, Self>,
+        bags: Bags,
         tape: T,
         _prepared: &Prepared,
-    ) -> Result<Tensor<(B, Const<N>), E, Self, T>, Error> {
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::embedding_bag(table, bags, tape)
     }
 
@@ -115,11 +115,11 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn dense<R: Dim, const I: usize, const O: usize, T: Tape<E, Self>>(
-        x: Tensor<(R, Const<I>), E, Self, T>,
-        weights: DenseWeights<'_, I, O, E, Self>,
+    fn dense<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize), E, Self, T>,
+        weights: DenseWeights<'_, E, Self>,
         then: Finish,
-    ) -> Result<Tensor<(R, Const<O>), E, Self, T>, Error> {
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::dense(x, weights, then)
     }
 
@@ -128,10 +128,10 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<E, Self>>(
-        inputs: LstmInputs<'_, B, L, I, H, E, Self, T>,
-        weights: LstmWeights<'_, I, H, E, Self>,
-    ) -> Result<LstmOutputs<B, L, H, E, Self, T>, Error> {
+    fn lstm<T: Tape<E, Self>>(
+        inputs: LstmInputs<'_, E, Self, T>,
+        weights: LstmWeights<'_, E, Self>,
+    ) -> Result<LstmOutputs<E, Self, T>, Error> {
         reference::lstm(inputs, weights)
     }
 
@@ -139,10 +139,10 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn lstm_last<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<E, Self>>(
-        inputs: LstmInputs<'_, B, L, I, H, E, Self, T>,
-        weights: LstmWeights<'_, I, H, E, Self>,
-    ) -> Result<Tensor<(B, Const<H>), E, Self, T>, Error> {
+    fn lstm_last<T: Tape<E, Self>>(
+        inputs: LstmInputs<'_, E, Self, T>,
+        weights: LstmWeights<'_, E, Self>,
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::lstm_last(inputs, weights)
     }
 
@@ -175,13 +175,13 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn batch_norm<const F: usize, T: Tape<E, Self>>(
-        x: Tensor<(usize, Const<F>), E, Self, T>,
-        weights: NormWeights<'_, F, E, Self>,
-        mean: &Tensor<Rank1<F>, E, Self>,
-        variance: &Tensor<Rank1<F>, E, Self>,
-    ) -> Result<Tensor<(usize, Const<F>), E, Self, T>, Error> {
-        reference::batch_norm(x, weights, mean.retaped(), variance.retaped())
+    fn batch_norm<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize), E, Self, T>,
+        weights: NormWeights<E, Self>,
+        mean: &Tensor<(usize,), E, Self>,
+        variance: &Tensor<(usize,), E, Self>,
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
+        reference::batch_norm(x, weights, mean, variance)
     }
 
     /// The same with the mean and variance of the rows that are seen, which it gives too. A row that is not seen
@@ -189,11 +189,11 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn batch_norm_train<const F: usize, T: Tape<E, Self>>(
-        x: Tensor<(usize, Const<F>), E, Self, T>,
-        weights: NormWeights<'_, F, E, Self>,
+    fn batch_norm_train<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize), E, Self, T>,
+        weights: NormWeights<E, Self>,
         seen: Seen<'_>,
-    ) -> Result<Normalised<F, E, Self, T>, Error> {
+    ) -> Result<Normalised<E, Self, T>, Error> {
         reference::batch_norm_train(x, weights, seen)
     }
 
@@ -201,10 +201,10 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn layer_norm<const F: usize, T: Tape<E, Self>>(
-        x: Tensor<(usize, Const<F>), E, Self, T>,
-        weights: NormWeights<'_, F, E, Self>,
-    ) -> Result<Tensor<(usize, Const<F>), E, Self, T>, Error> {
+    fn layer_norm<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize), E, Self, T>,
+        weights: NormWeights<E, Self>,
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::layer_norm(x, weights)
     }
 
@@ -294,10 +294,10 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<E, Self>>(
-        x: Tensor<(B, L, F), E, Self, T>,
+    fn mean_over_steps<T: Tape<E, Self>>(
+        x: Tensor<(usize, usize, usize), E, Self, T>,
         mask: Option<&Mask>,
-    ) -> Result<Tensor<(B, F), E, Self, T>, Error> {
+    ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::mean_over_steps(x, mask)
     }
 

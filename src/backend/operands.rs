@@ -1,36 +1,43 @@
 //! What the heavy operations are given and give, where that is more than a tensor.
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape, Rank1, Rank2, Shape},
+    shapes::{Const, Dim, HasShape, Shape},
     tensor::Tensor,
 };
 
 use super::{Backend, Element, ImageShape, Prepared, Window, memory::elements};
 use crate::{error::Error, mask::Mask};
 
-/// The weights of an LSTM, in Keras's layout: the gates are in the order input, forget, cell, output.
-#[derive(Debug, Clone, Copy)]
-pub struct LstmWeights<'a, const I: usize, const H: usize, E: Element, D: Backend<E>> {
+/// The weights of an LSTM of `H` units for inputs of `I` features, in Keras's layout: the gates are in the order input,
+/// forget, cell, output.
+#[derive(Debug, Clone)]
+pub struct LstmWeights<'a, E: Element, D: Backend<E>> {
     /// Shape `(I, 4 * H)`.
-    pub kernel: &'a Tensor<(Const<I>, usize), E, D>,
+    pub kernel: Tensor<(usize, usize), E, D>,
     /// Shape `(H, 4 * H)`.
-    pub recurrent_kernel: &'a Tensor<(Const<H>, usize), E, D>,
+    pub recurrent_kernel: Tensor<(usize, usize), E, D>,
     /// Shape `(4 * H,)`.
-    pub bias: &'a Tensor<(usize,), E, D>,
+    pub bias: Tensor<(usize,), E, D>,
     /// What the device has made of them.
     pub prepared: &'a Prepared,
 }
 
-impl<const I: usize, const H: usize, E: Element, D: Backend<E>> LstmWeights<'_, I, H, E, D> {
-    /// Fails unless the sizes are those of `H` units. Types do not say so: `4 * H` is no `Const` on stable Rust.
+impl<E: Element, D: Backend<E>> LstmWeights<'_, E, D> {
+    /// How many units they are of.
+    pub fn units(&self) -> usize {
+        self.recurrent_kernel.shape().0
+    }
+
+    /// Fails unless the sizes are those of some units and inputs.
     ///
     /// # Errors
     /// [`Error::Mismatch`], which names the weight and both shapes.
-    pub fn check(&self) -> Result<(), Error> {
-        let wide = elements(&[4, H])?;
-        same("the shape of the weight `kernel` of an LSTM", &(Const, wide), self.kernel.shape())?;
+    pub fn check(&self, inputs: usize, units: usize) -> Result<(), Error> {
+        let wide = elements(&[4, units])?;
+        let kernel = self.kernel.shape();
+        same("the shape of the weight `kernel` of an LSTM", &(inputs, wide), kernel)?;
         let of_state = self.recurrent_kernel.shape();
-        same("the shape of the weight `recurrent_kernel` of an LSTM", &(Const, wide), of_state)?;
+        same("the shape of the weight `recurrent_kernel` of an LSTM", &(units, wide), of_state)?;
         same("the shape of the weight `bias` of an LSTM", &(wide,), self.bias.shape())
     }
 }
@@ -51,39 +58,44 @@ pub struct LstmState<B: Dim, const H: usize, E: Element, D: Backend<E>> {
     pub c: Tensor<(B, Const<H>), E, D>,
 }
 
+/// The outputs `h` of a recurrent layer at one step and its memory `c`, each `(B, H)`.
+pub type HiddenStates<E, D> = [Tensor<(usize, usize), E, D>; 2];
+
 /// The inputs of an LSTM: a sequence, and optionally its mask and the state to start from.
 #[derive(Debug)]
-pub struct LstmInputs<
-    'a,
-    B: Dim,
-    L: Dim,
-    const I: usize,
-    const H: usize,
-    E: Element,
-    D: Backend<E>,
-    T,
-> {
-    /// The sequence.
-    pub x: Tensor<(B, L, Const<I>), E, D, T>,
+pub struct LstmInputs<'a, E: Element, D: Backend<E>, T> {
+    /// The sequence, `(B, L, I)`.
+    pub x: Tensor<(usize, usize, usize), E, D, T>,
     /// Which steps are real; `None` means all.
     pub mask: Option<&'a Mask>,
     /// The state to start from; `None` means zeros.
-    pub initial: Option<LstmState<B, H, E, D>>,
+    pub initial: Option<HiddenStates<E, D>>,
 }
 
 /// The outputs of all steps, on the tape, and the final state, which is not.
-pub type LstmOutputs<B, L, const H: usize, E, D, T> =
-    (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
+pub type LstmOutputs<E, D, T> = (Tensor<(usize, usize, usize), E, D, T>, HiddenStates<E, D>);
 
 /// The weights of a dense layer.
-#[derive(Debug, Clone, Copy)]
-pub struct DenseWeights<'a, const I: usize, const O: usize, E: Element, D: Backend<E>> {
+#[derive(Debug, Clone)]
+pub struct DenseWeights<'a, E: Element, D: Backend<E>> {
     /// Shape `(I, O)`.
-    pub kernel: &'a Tensor<Rank2<I, O>, E, D>,
+    pub kernel: Tensor<(usize, usize), E, D>,
     /// Shape `(O,)`.
-    pub bias: &'a Tensor<Rank1<O>, E, D>,
+    pub bias: Tensor<(usize,), E, D>,
     /// What the device has made of them.
     pub prepared: &'a Prepared,
+}
+
+impl<E: Element, D: Backend<E>> DenseWeights<'_, E, D> {
+    /// Fails unless they are for so many inputs, and fit each other.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], which names the weight and both shapes.
+    pub fn check(&self, inputs: usize) -> Result<(), Error> {
+        let kernel = self.kernel.shape();
+        same("the shape of the weight `kernel` of a dense layer", &(inputs, kernel.1), kernel)?;
+        same("the shape of the weight `bias` of a dense layer", &(kernel.1,), self.bias.shape())
+    }
 }
 
 /// The weights of a convolution.
@@ -122,11 +134,11 @@ impl<E: Element, D: Backend<E>> ConvWeights<'_, E, D> {
 
 /// The ids of a batch, of which each row is to become one mean of rows of a table.
 #[derive(Debug, Clone)]
-pub struct Bags<B: Dim> {
+pub struct Bags {
     /// The ids, `length` of them for each row of the batch.
     pub ids: Vec<usize>,
     /// How many rows there are.
-    pub batch: B,
+    pub batch: usize,
     /// How many ids each of them has.
     pub length: usize,
     /// The id that does not count.
@@ -134,14 +146,25 @@ pub struct Bags<B: Dim> {
 }
 
 /// What normalised numbers become: `x * gamma + beta`.
-#[derive(Debug, Clone, Copy)]
-pub struct NormWeights<'a, const F: usize, E: Element, D: Backend<E>> {
+#[derive(Debug, Clone)]
+pub struct NormWeights<E: Element, D: Backend<E>> {
     /// Shape `(F,)`.
-    pub gamma: &'a Tensor<Rank1<F>, E, D>,
+    pub gamma: Tensor<(usize,), E, D>,
     /// Shape `(F,)`.
-    pub beta: &'a Tensor<Rank1<F>, E, D>,
+    pub beta: Tensor<(usize,), E, D>,
     /// What is added to a variance before the root.
     pub epsilon: f64,
+}
+
+impl<E: Element, D: Backend<E>> NormWeights<E, D> {
+    /// Fails unless they are for so many features.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], which names the weight and both shapes.
+    pub fn check(&self, features: usize) -> Result<(), Error> {
+        same("the shape of the weight `gamma`", &(features,), self.gamma.shape())?;
+        same("the shape of the weight `beta`", &(features,), self.beta.shape())
+    }
 }
 
 /// The rows that have a part in the mean and the variance of a batch.
@@ -154,5 +177,5 @@ pub struct Seen<'a> {
 }
 
 /// A normalised batch, on the tape, and the mean and variance of its features, which are not.
-pub type Normalised<const F: usize, E, D, T> =
-    (Tensor<(usize, Const<F>), E, D, T>, Tensor<Rank1<F>, E, D>, Tensor<Rank1<F>, E, D>);
+pub type Normalised<E, D, T> =
+    (Tensor<(usize, usize), E, D, T>, Tensor<(usize,), E, D>, Tensor<(usize,), E, D>);

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::ReshapeTo,
+    prelude::{RealizeTo, ReshapeTo},
     shapes::{HasShape, Shape},
     tensor::{Tape, Tensor},
 };
@@ -16,6 +16,26 @@ pub(crate) trait IntoShape<E: Element, D: Backend<E>, T: Tape<E, D>> {
     /// [`Error::Mismatch`] if it has room for more or fewer; [`Error::Device`] if one of both has more elements than
     /// there can be.
     fn into_shape<S: Shape>(self, shape: &S) -> Result<Tensor<S, E, D, T>, Error>;
+}
+
+/// The same tensor with its sizes in another type: as values, `usize`, where they were `Const`s, or the other way around.
+///
+/// It stays the same tensor: nothing is copied, and its gradient is found under either type.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the type asks for other sizes.
+pub(crate) fn sized<From, S, E, D, T>(x: Tensor<From, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>
+where
+    From: Shape<Concrete = S::Concrete>,
+    S: Shape,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    x.try_realize().map_err(|x| {
+        let expected = std::any::type_name::<S>().replace("dfdx::shapes::shape::", "");
+        Error::mismatch("the sizes of a tensor", expected, x.shape().concrete())
+    })
 }
 
 impl<From: Shape, E: Element, D: Backend<E>, T: Tape<E, D>> IntoShape<E, D, T>

@@ -6,7 +6,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use dfdx::{
-    shapes::{HasShape, Rank2, Shape},
+    shapes::{HasShape, Shape},
     tensor::{Cpu, CpuError, Gradients, Tape, Tensor},
 };
 
@@ -73,11 +73,8 @@ impl<S: Shape> Deref for Weights<S> {
 }
 
 /// The numbers of one row of a matrix, one by one.
-pub(crate) fn row<const R: usize, const C: usize>(
-    x: &Tensor<Rank2<R, C>, f32, Cpu>,
-    row: usize,
-) -> impl Iterator<Item = f32> {
-    (0..C).map(move |column| x[[row, column]])
+pub(crate) fn row(x: &Tensor<(usize, usize), f32, Cpu>, row: usize) -> impl Iterator<Item = f32> {
+    (0..x.shape().1).map(move |column| x[[row, column]])
 }
 
 /// The gradients, while the tape runs backwards.

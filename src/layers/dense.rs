@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{Activation, Linear};
 use crate::{
-    backend::{Backend, DenseWeights, Element, Prepared},
+    backend::{Backend, DenseWeights, Element, Prepared, sized},
     error::Error,
     fields::{Configured, Fields, Initializer},
     init,
@@ -71,8 +71,9 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
         let Self { kernel, bias, prepared, .. } = self;
+        let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
         let weights = DenseWeights { kernel, bias, prepared };
-        A::finish(D::dense(In::vectors(x)?, weights, A::FINISH)?)
+        A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FINISH)?)?)
     }
 }
 

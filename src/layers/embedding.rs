@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, Prepared, memory::elements_of, numbers},
+    backend::{Backend, Element, IntoShape, Prepared, memory::elements_of, numbers, sized},
     error::{Error, OrDevice},
     fields::{Configured, Fields, Initializer},
     init,
@@ -129,7 +129,8 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
             dev.try_zeros_like(&(0, Const::<N>)).or_device()?.put_tape(tape)
         } else {
             let flat = dev.try_tensor_from_vec(list.clone(), (list.len(),)).or_device()?;
-            D::embedding(&self.embeddings, flat.put_tape(tape), &self.prepared)?
+            let table = sized(self.embeddings.clone())?;
+            sized(D::embedding(&table, flat.put_tape(tape), &self.prepared)?)?
         };
         Ok((rows, list))
     }

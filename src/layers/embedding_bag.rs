@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::embedding::{MaskIds, NoMask, check_table, describe_table, ids_inside};
 use crate::{
-    backend::{Backend, Bags, Element, Prepared},
+    backend::{Backend, Bags, Element, Prepared, sized},
     error::Error,
     fields::{Configured, Fields},
     init,
@@ -91,8 +91,9 @@ where
         let (ids, tape) = In::ids(ids).split_tape();
         let (batch, length) = *ids.shape();
         let (ids, padding) = (ids_inside(&ids, V)?, M::MASK_ZERO.then_some(0));
-        let bags = Bags { ids, batch, length: length.size(), padding };
-        D::embedding_bag(&self.embeddings, bags, tape, &self.prepared)
+        let bags = Bags { ids, batch: batch.size(), length: length.size(), padding };
+        let table = sized(self.embeddings.clone())?;
+        sized(D::embedding_bag(&table, bags, tape, &self.prepared)?)
     }
 }
 

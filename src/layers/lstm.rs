@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::{
     backend::{
-        Backend, Element, IntoShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, Prepared,
+        Backend, Element, IntoShape, LstmInputs, LstmState, LstmWeights, Prepared,
         memory::{collected, elements},
+        sized,
     },
     error::{Error, OrDevice},
     fields::{Configured, Fields},
@@ -42,6 +43,10 @@ impl Returns for Sequences {
 impl Returns for LastState {
     const SEQUENCES: bool = false;
 }
+
+/// The outputs of all steps, on the tape, and the final state, which is not.
+type WithState<B, L, const H: usize, E, D, T> =
+    (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
 
 /// Long short-term memory ([Hochreiter and Schmidhuber 1997](https://doi.org/10.1162/neco.1997.9.8.1735)).
 ///
@@ -107,7 +112,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         x: Tensor<(B, L, Const<I>), E, D, T>,
         mask: Option<&Mask>,
         initial: Option<LstmState<B, H, E, D>>,
-    ) -> Result<LstmOutputs<B, L, H, E, D, T>, Error> {
+    ) -> Result<WithState<B, L, H, E, D, T>, Error> {
         let (batch, length, _) = *x.shape();
         let sizes = (batch.size(), length.size());
         if let Some(mask) = mask.filter(|mask| (mask.batch(), mask.length()) != sizes) {
@@ -121,7 +126,13 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
                 }
             }
         }
-        D::lstm(LstmInputs { x, mask, initial }, self.weights())
+        let initial = match initial {
+            Some(LstmState { h, c }) => Some([sized(h)?, sized(c)?]),
+            None => None,
+        };
+        let (outputs, [h, c]) =
+            D::lstm(LstmInputs { x: sized(x)?, mask, initial }, self.weights()?)?;
+        Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
     }
 
     /// One step: from an input `(Batch, I)` and a state to the next state, whose `h` is the output.
@@ -147,29 +158,17 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         Ok(LstmState { h: zeros()?, c: zeros()? })
     }
 
-    fn weights(&self) -> LstmWeights<'_, I, H, E, D> {
-        LstmWeights {
-            kernel: &self.kernel,
-            recurrent_kernel: &self.recurrent_kernel,
-            bias: &self.bias,
+    fn weights(&self) -> Result<LstmWeights<'_, E, D>, Error> {
+        let weights = LstmWeights {
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias: self.bias.clone(),
             prepared: &self.prepared,
-        }
+        };
+        // Types do not say so: `4 * H` is no `Const` on stable Rust.
+        weights.check(I, H)?;
+        Ok(weights)
     }
-}
-
-/// What a layer hands to the backend: the sequence with its features fixed, from zeros.
-fn inputs<B: Dim, L: Dim, F: Is<I>, const I: usize, const H: usize, E, D, T>(
-    x: Tensor<(B, L, F), E, D, T>,
-    mask: Option<&Mask>,
-) -> Result<LstmInputs<'_, B, L, I, H, E, D, T>, Error>
-where
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
-{
-    let (batch, length, _) = *x.shape();
-    let x = x.into_shape(&(batch, length, Const))?;
-    Ok(LstmInputs { x, mask, initial: None })
 }
 
 impl<In, const I: usize, const H: usize, E, D> Layer<In, E, D> for Lstm<I, H, Sequences, E, D>
@@ -187,8 +186,9 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        let (outputs, _) = D::lstm(inputs(x, mask.as_ref())?, self.weights())?;
-        In::join(outputs, mask)
+        let inputs = LstmInputs { x: sized(x)?, mask: mask.as_ref(), initial: None };
+        let (outputs, _) = D::lstm(inputs, self.weights()?)?;
+        In::join(sized(outputs)?, mask)
     }
 }
 
@@ -207,7 +207,8 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<H>), E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        D::lstm_last(inputs(x, mask.as_ref())?, self.weights())
+        let inputs = LstmInputs { x: sized(x)?, mask: mask.as_ref(), initial: None };
+        sized(D::lstm_last(inputs, self.weights()?)?)
     }
 }
 
@@ -250,7 +251,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Para
     /// # Errors
     /// [`Error::Mismatch`] if one has another shape than this layer; those of the visitor.
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        self.weights().check()?;
+        self.weights()?;
         visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
         let tensor = &mut self.recurrent_kernel;
         visitor.visit(Parameter { name: "recurrent_kernel", trainable: true, tensor })?;

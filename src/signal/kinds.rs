@@ -14,6 +14,7 @@ use crate::{
     backend::{
         Backend, Element, IntoShape,
         memory::{elements, elements_of},
+        sized,
     },
     error::Error,
     shape::{Sequence, Shape},
@@ -156,8 +157,7 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
     fn vectors<const I: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<(B, F), E, D, T>,
     ) -> Result<Tensor<(B, Const<I>), E, D, T>, Error> {
-        let (batch, _) = *x.shape();
-        x.into_shape(&(batch, Const))
+        sized(x)
     }
 }
 

@@ -188,13 +188,11 @@ impl<'a, T: Copy + Default> Part<'a, T> {
         unsafe { next.assume_init_mut() }
     }
 
-    /// Writes the next `N`, if there are as many. The row, of a size that is known, is copied at once, and never
-    /// lies on the stack.
-    pub(crate) fn copy<const N: usize>(&mut self, row: &[T; N]) {
-        let rest = std::mem::take(&mut self.rest);
-        if let Some((next, rest)) = rest.split_first_chunk_mut::<N>() {
+    /// Writes the next row, if there is room for it.
+    pub(crate) fn copy(&mut self, row: &[T]) {
+        if let Some((next, rest)) = std::mem::take(&mut self.rest).split_at_mut_checked(row.len()) {
             next.write_copy_of_slice(row);
-            (self.rest, self.count) = (rest, self.count + N);
+            (self.rest, self.count) = (rest, self.count + row.len());
         }
     }
 }

@@ -1,6 +1,5 @@
 use dfdx::{
     prelude::{HasShape, TryAdd},
-    shapes::{Const, Dim},
     tensor::{Tape, Tensor},
 };
 
@@ -10,34 +9,26 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, DenseWeights, Element, Finish, IntoShape,
+        Backend, DenseWeights, Element, Finish,
         memory::{elements, elements_of},
         zeros_after,
     },
     error::{Error, OrDevice},
 };
 
-pub(crate) fn dense<
-    R: Dim,
-    const I: usize,
-    const O: usize,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
->(
-    x: Tensor<(R, Const<I>), E, D, T>,
-    weights: DenseWeights<'_, I, O, E, D>,
+pub(crate) fn dense<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+    weights: DenseWeights<'_, E, D>,
     then: Finish,
-) -> Result<Tensor<(R, Const<O>), E, D, T>, Error> {
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (rows, inputs) = *x.shape();
+    weights.check(inputs)?;
     let DenseWeights { kernel, bias, .. } = weights;
-    let (rows, _) = *x.shape();
+    let units = kernel.shape().1;
     elements_of(&x)?;
-    if elements(&[rows.size(), O])? == 0 {
-        return zeros_after(x, &(rows, Const));
+    if elements(&[rows, units])? == 0 {
+        return zeros_after(x, &(rows, units));
     }
-    let count = rows.size();
-    let x = x.into_shape(&(count, I))?;
-    let kernel = kernel.retaped::<T>().into_shape(&(I, O))?;
-    let y = product(x, kernel)?.try_add(every_row(bias.retaped::<T>(), count)?).or_device()?;
-    finish(y.into_shape(&(rows, Const))?, then)
+    let y = product(x, kernel.retaped())?;
+    finish(y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?, then)
 }

@@ -1,6 +1,5 @@
 use dfdx::{
     prelude::HasShape,
-    shapes::{Const, Dim, Rank2},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -11,49 +10,34 @@ use crate::{
     mask::Mask,
 };
 
-pub(crate) fn embedding<
-    const V: usize,
-    const N: usize,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
->(
-    table: &Tensor<Rank2<V, N>, E, D>,
+pub(crate) fn embedding<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    table: &Tensor<(usize, usize), E, D>,
     ids: Tensor<(usize,), usize, D, T>,
-) -> Result<Tensor<(usize, Const<N>), E, D, T>, Error> {
-    elements(&[ids.shape().0, N])?;
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let width = table.shape().1;
+    elements(&[ids.shape().0, width])?;
     let (ids, tape) = ids.split_tape();
     let (table, ids) = (table.clone().put_tape(tape), numbers(&ids));
-    let shape = (ids.len(), Const);
-    if ids.is_empty() || N == 0 {
-        return zeros_after(table, &shape);
+    if ids.is_empty() || width == 0 {
+        return zeros_after(table, &(ids.len(), width));
     }
-    let rows = rows_of(table.into_shape(&(V, N))?, ids)?;
-    rows.into_shape(&shape)
+    rows_of(table, ids)
 }
 
-pub(crate) fn embedding_bag<
-    B: Dim,
-    const V: usize,
-    const N: usize,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
->(
-    table: &Tensor<Rank2<V, N>, E, D>,
-    bags: Bags<B>,
+pub(crate) fn embedding_bag<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    table: &Tensor<(usize, usize), E, D>,
+    bags: Bags,
     tape: T,
-) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
     let Bags { ids, batch, length, padding } = bags;
-    let dev = table.device();
-    elements(&[batch.size(), length, N])?;
+    let (dev, width) = (table.device(), table.shape().1);
+    elements(&[batch, length, width])?;
     if ids.is_empty() {
-        return Ok(dev.try_zeros_like(&(batch, Const)).or_device()?.put_tape(tape));
+        return Ok(dev.try_zeros_like(&(batch, width)).or_device()?.put_tape(tape));
     }
     let counts = |&id: &usize| Some(id) != padding;
-    let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch.size(), length)?;
-    let flat = dev.try_tensor_from_vec(ids, (batch.size() * length,)).or_device()?;
+    let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch, length)?;
+    let flat = dev.try_tensor_from_vec(ids, (batch * length,)).or_device()?;
     let rows = embedding(table, flat.put_tape(tape))?;
-    let steps = rows.into_shape(&(batch, length, Const::<N>))?;
-    mean_over_steps(steps, Some(&mask))
+    mean_over_steps(rows.into_shape(&(batch, length, width))?, Some(&mask))
 }

@@ -1,13 +1,13 @@
 use dfdx::{
     prelude::{ChooseFrom, HasShape, PermuteTo, SelectTo, TryAdd, TryMul, TryStack},
-    shapes::{Axes3, Const, Dim},
+    shapes::Axes3,
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::sums::{every_row, product};
 use crate::{
     backend::{
-        Backend, Element, IntoShape, LstmInputs, LstmOutputs, LstmState, LstmWeights, keep_rows,
+        Backend, Element, IntoShape, LstmInputs, LstmOutputs, LstmWeights, keep_rows,
         memory::{elements, elements_of},
         zeros_after,
     },
@@ -16,32 +16,24 @@ use crate::{
 
 use super::sigmoid;
 
-pub(crate) fn lstm<
-    B: Dim,
-    L: Dim,
-    const I: usize,
-    const H: usize,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
->(
-    inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
-    weights: LstmWeights<'_, I, H, E, D>,
-) -> Result<LstmOutputs<B, L, H, E, D, T>, Error> {
-    weights.check()?;
+pub(crate) fn lstm<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: LstmInputs<'_, E, D, T>,
+    weights: LstmWeights<'_, E, D>,
+) -> Result<LstmOutputs<E, D, T>, Error> {
     let LstmInputs { x, mask, initial } = inputs;
     let dev = x.device().clone();
-    let (rows, length, _) = *x.shape();
+    let ((rows, length, features), units) = (*x.shape(), weights.units());
+    weights.check(features, units)?;
     elements_of(&x)?;
-    elements(&[rows.size(), length.size(), 4, H])?;
-    let row_shape = (rows, Const::<H>);
+    elements(&[rows, length, 4, units])?;
+    let row_shape = (rows, units);
     let zeros = || dev.try_zeros_like(&row_shape).or_device();
-    let LstmState { mut h, mut c } = match initial {
+    let [mut h, mut c] = match initial {
         Some(state) => state,
-        None => LstmState { h: zeros()?, c: zeros()? },
+        None => [zeros()?, zeros()?],
     };
-    if rows.size() == 0 || length.size() == 0 {
-        return Ok((zeros_after(x, &(rows, length, Const))?, LstmState { h, c }));
+    if rows == 0 || length == 0 {
+        return Ok((zeros_after(x, &(rows, length, units))?, [h, c]));
     }
 
     // Masked steps are calculated with, here and in the gradient of the kernel.
@@ -50,29 +42,24 @@ pub(crate) fn lstm<
         None => x,
     };
     // All input projections in one product.
-    let (count, size) = (rows.size() * length.size(), 4 * H);
-    let kernel = weights.kernel.retaped::<T>().into_shape(&(I, size))?;
-    let projected = product(x.into_shape(&(count, I))?, kernel)?;
+    let (count, size) = (rows * length, 4 * units);
+    let projected = product(x.into_shape(&(count, features))?, weights.kernel.retaped())?;
     let bias = every_row(weights.bias.retaped::<T>(), count)?;
     let projected = projected.try_add(bias).or_device()?;
     let projected = projected.into_shape(&(rows, length, size))?;
     let (projected, mut tape) = projected.split_tape();
 
-    let index = |i: usize| dev.try_tensor_from_vec(vec![i; rows.size()], (rows,)).or_device();
+    let index = |i: usize| dev.try_tensor_from_vec(vec![i; rows], (rows,)).or_device();
     // The output of masked steps before the first real one is 0, also with an initial state.
     let mut out = zeros()?;
-    let mut outputs = Vec::with_capacity(length.size());
-    for step in 0..length.size() {
-        let x: Tensor<(B, usize), E, D, T> =
+    let mut outputs = Vec::with_capacity(length);
+    for step in 0..length {
+        let x: Tensor<(usize, usize), E, D, T> =
             projected.retaped::<T>().try_select(index(step)?).or_device()?;
-        let before = h.clone().put_tape(tape).into_shape(&(rows.size(), H))?;
-        let kernel = weights.recurrent_kernel.retaped::<T>();
-        let recurrent = product(before, kernel.into_shape(&(H, size))?)?;
-        let recurrent = recurrent.into_shape(&(rows, size))?;
-        let gates = x.try_add(recurrent).or_device()?;
-        let gates = gates.into_shape(&(rows, Const::<4>, Const::<H>))?;
+        let recurrent = product(h.clone().put_tape(tape), weights.recurrent_kernel.retaped())?;
+        let gates = x.try_add(recurrent).or_device()?.into_shape(&(rows, 4, units))?;
         let (gates, gates_tape) = gates.split_tape();
-        let gate = |i: usize| -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
+        let gate = |i: usize| -> Result<Tensor<(usize, usize), E, D, T>, Error> {
             gates.retaped::<T>().try_select(index(i)?).or_device()
         };
         let input = sigmoid(gate(0)?)?;
@@ -88,7 +75,7 @@ pub(crate) fn lstm<
 
         if let Some(mask) = mask {
             let keep: Vec<bool> =
-                (0..rows.size()).flat_map(|row| (0..H).map(move |_| mask.row(row)[step])).collect();
+                (0..rows).flat_map(|row| (0..units).map(move |_| mask.row(row)[step])).collect();
             let keep = dev.try_tensor_from_vec(keep, row_shape).or_device()?;
             let mut choose = |new: &Tensor<_, E, D>, old: &Tensor<_, E, D>| {
                 let taken = std::mem::take(&mut tape);
@@ -107,24 +94,16 @@ pub(crate) fn lstm<
     }
 
     let stacked = outputs.try_stack().or_device()?;
-    let permuted: Tensor<(B, usize, Const<H>), E, D, T> =
+    let permuted: Tensor<(usize, usize, usize), E, D, T> =
         stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
-    let (outputs, out_tape) = permuted.into_shape(&(rows, length, Const::<H>))?.split_tape();
-    Ok((outputs.put_tape(out_tape.merge(tape)), LstmState { h, c }))
+    let (outputs, out_tape) = permuted.split_tape();
+    Ok((outputs.put_tape(out_tape.merge(tape)), [h, c]))
 }
 
-pub(crate) fn lstm_last<
-    B: Dim,
-    L: Dim,
-    const I: usize,
-    const H: usize,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
->(
-    inputs: LstmInputs<'_, B, L, I, H, E, D, T>,
-    weights: LstmWeights<'_, I, H, E, D>,
-) -> Result<Tensor<(B, Const<H>), E, D, T>, Error> {
-    let (outputs, state) = lstm(inputs, weights)?;
-    Ok(state.h.put_tape(outputs.split_tape().1))
+pub(crate) fn lstm_last<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: LstmInputs<'_, E, D, T>,
+    weights: LstmWeights<'_, E, D>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (outputs, [h, _]) = lstm(inputs, weights)?;
+    Ok(h.put_tape(outputs.split_tape().1))
 }

@@ -1,24 +1,22 @@
 use dfdx::{
     prelude::{HasShape, TryMul},
-    shapes::{Dim, Shape},
     tensor::{Tape, Tensor},
 };
 
 use super::sums::middle_sums;
 use crate::{
-    backend::{Backend, Element, IntoShape, keep_rows, memory::elements_of, zeros_after},
+    backend::{Backend, Element, keep_rows, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
     mask::Mask,
 };
 
-pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<(B, L, F), E, D, T>,
+pub(crate) fn mean_over_steps<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize, usize), E, D, T>,
     mask: Option<&Mask>,
-) -> Result<Tensor<(B, F), E, D, T>, Error> {
-    let shape = *x.shape();
-    let [rows, length, features] = shape.concrete();
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (rows, length, features) = *x.shape();
     if elements_of(&x)? == 0 {
-        return zeros_after(x, &(shape.0, shape.2));
+        return zeros_after(x, &(rows, features));
     }
     let dev = x.device().clone();
     let lengths = match mask {
@@ -29,12 +27,11 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
         Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
         None => x,
     };
-    let sum = middle_sums(x.into_shape(&(rows, length, features))?)?;
+    let sum = middle_sums(x)?;
     let share = lengths
         .iter()
         .flat_map(|&n| (0..features).map(move |_| E::of(1.0 / n.max(1) as f64)))
         .collect();
     let share = dev.try_tensor_from_vec(share, *sum.shape()).or_device()?;
-    let mean = sum.try_mul(share).or_device()?;
-    mean.into_shape(&(shape.0, shape.2))
+    sum.try_mul(share).or_device()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{EPSILON, Rows, rows};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, Seen, memory::elements_of},
+    backend::{Backend, Element, IntoShape, NormWeights, Seen, memory::elements_of, sized},
     error::{Error, OrDevice},
     fields::{Configured, Fields, Initializer},
     init,
@@ -79,15 +79,16 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         Ok(())
     }
 
-    fn weights(&self) -> NormWeights<'_, F, E, D> {
-        NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: self.epsilon }
+    fn weights(&self) -> Result<NormWeights<E, D>, Error> {
+        let (gamma, beta) = (sized(self.gamma.clone())?, sized(self.beta.clone())?);
+        Ok(NormWeights { gamma, beta, epsilon: self.epsilon })
     }
 
     fn train<T: Tape<E, D>>(
         &mut self,
-        x: Rows<F, E, D, T>,
+        x: Rows<E, D, T>,
         mask: Option<&Mask>,
-    ) -> Result<Rows<F, E, D, T>, Error> {
+    ) -> Result<Rows<E, D, T>, Error> {
         let (n, _) = *x.shape();
         // What the mask leaves out is normalised too, but not looked at.
         let (rows, share) = match mask {
@@ -100,21 +101,22 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
             }
         };
         let seen = Seen { rows: rows.as_deref(), share };
-        let (y, mean, variance) = D::batch_norm_train(x, self.weights(), seen)?;
+        let (y, mean, variance) = D::batch_norm_train(x, self.weights()?, seen)?;
         if mask.is_some_and(|mask| mask.count() == 0) {
             return Ok(y);
         }
         let momentum = self.momentum;
-        let step = |moving: &mut Tensor<Rank1<F>, E, D>, now: &Tensor<Rank1<F>, E, D>| {
+        let step = |moving: &mut Tensor<Rank1<F>, E, D>, now: Tensor<(usize,), E, D>| {
             let kept = moving.clone().try_mul(E::of(momentum)).or_device()?;
-            let new = now.clone().try_mul(E::of(1.0 - momentum)).or_device()?;
+            let new =
+                sized::<_, Rank1<F>, E, D, _>(now)?.try_mul(E::of(1.0 - momentum)).or_device()?;
             let moved = kept.try_add(new).or_device()?.as_vec();
             // In place, so that the parameter stays the one that optimisers know.
             moving.copy_from(&moved);
             Ok::<_, Error>(())
         };
-        step(&mut self.moving_mean, &mean)?;
-        step(&mut self.moving_variance, &variance)?;
+        step(&mut self.moving_mean, mean)?;
+        step(&mut self.moving_variance, variance)?;
         Ok(y)
     }
 }
@@ -137,8 +139,13 @@ where
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let x = rows::<_, F, E, D, T>(x)?;
-            let y = D::batch_norm(x, self.weights(), &self.moving_mean, &self.moving_variance)?;
+            let x = rows(x, F)?;
+            let y = D::batch_norm(
+                x,
+                self.weights()?,
+                &sized(self.moving_mean.clone())?,
+                &sized(self.moving_variance.clone())?,
+            )?;
             y.into_shape(&shape)
         })
     }
@@ -154,7 +161,7 @@ where
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let y = self.train(rows::<_, F, E, D, T>(x)?, mask.as_ref())?;
+            let y = self.train(rows(x, F)?, mask.as_ref())?;
             y.into_shape(&shape)
         })
     }

@@ -6,7 +6,7 @@ use dfdx::{
 
 use super::{EPSILON, rows};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of},
+    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of, sized},
     error::Error,
     fields::{Configured, Fields},
     init,
@@ -61,9 +61,9 @@ where
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let x = rows::<_, F, E, D, T>(x)?;
-            let weights = NormWeights { gamma: &self.gamma, beta: &self.beta, epsilon: EPSILON };
-            let y = D::layer_norm(x, weights)?;
+            let (gamma, beta) = (sized(self.gamma.clone())?, sized(self.beta.clone())?);
+            let weights = NormWeights { gamma, beta, epsilon: EPSILON };
+            let y = D::layer_norm(rows(x, F)?, weights)?;
             y.into_shape(&shape)
         })
     }

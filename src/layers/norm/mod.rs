@@ -7,7 +7,7 @@ pub use batch::BatchNorm;
 pub use layer::LayerNorm;
 
 use dfdx::{
-    shapes::{Const, Shape},
+    shapes::Shape,
     tensor::{Tape, Tensor},
 };
 
@@ -20,15 +20,16 @@ use crate::{
 /// What is added to a variance before the root, as in Keras.
 const EPSILON: f64 = 1e-3;
 
-/// Rows of `F` numbers.
-type Rows<const F: usize, E, D, T> = Tensor<(usize, Const<F>), E, D, T>;
+/// Rows of features.
+type Rows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
-/// Numbers of any shape whose last dimension is `F`, as rows.
-fn rows<S: Shape, const F: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+/// A tensor of any shape whose last dimension is that of the features, as rows.
+fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-) -> Result<Rows<F, E, D, T>, Error> {
-    let rows = elements_of(&x)?.checked_div(F).unwrap_or(0);
-    x.into_shape(&(rows, Const))
+    features: usize,
+) -> Result<Rows<E, D, T>, Error> {
+    let rows = elements_of(&x)?.checked_div(features).unwrap_or(0);
+    x.into_shape(&(rows, features))
 }
 
 /// Fails, while the program is compiled, if there is nothing to normalise.

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements},
+    backend::{Backend, Element, IntoShape, memory::elements, sized},
     error::Error,
     fields::{Configured, Fields},
     layer::Layer,
@@ -42,7 +42,7 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalAveragePool
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, In::Features), E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        D::mean_over_steps(x, mask.as_ref())
+        sized(D::mean_over_steps(sized(x)?, mask.as_ref())?)
     }
 }
 
@@ -80,8 +80,9 @@ impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalAveragePoo
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
         let (x, (batch, height, width, channels)) = In::images(x)?;
-        let pixels = (batch, elements(&[height.size(), width.size()])?, channels);
-        D::mean_over_steps(x.into_shape(&pixels)?, None)
+        let pixels = elements(&[height.size(), width.size()])?;
+        let pixels = (batch.size(), pixels, channels.size());
+        sized(D::mean_over_steps(x.into_shape(&pixels)?, None)?)
     }
 }
 

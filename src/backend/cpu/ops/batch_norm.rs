@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use dfdx::{
-    shapes::{Const, HasShape, Rank1},
+    shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -23,8 +23,8 @@ use crate::{
     error::Error,
 };
 
-/// Rows of `F` numbers.
-type Rows<const F: usize, T> = Tensor<(usize, Const<F>), f32, Cpu, T>;
+/// Rows of features.
+type Rows<T> = Tensor<(usize, usize), f32, Cpu, T>;
 
 vectorized! {
     /// Adds rows.
@@ -123,68 +123,72 @@ struct Statistics {
     share: f64,
 }
 
-pub(crate) fn batch_norm<const F: usize, T: Tape<f32, Cpu>>(
-    x: Rows<F, T>,
-    weights: NormWeights<'_, F, f32, Cpu>,
-    mean: &Tensor<Rank1<F>, f32, Cpu>,
-    variance: &Tensor<Rank1<F>, f32, Cpu>,
-) -> Result<Rows<F, T>, Error> {
+pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
+    x: Rows<T>,
+    weights: NormWeights<f32, Cpu>,
+    mean: &Tensor<(usize,), f32, Cpu>,
+    variance: &Tensor<(usize,), f32, Cpu>,
+) -> Result<Rows<T>, Error> {
+    weights.check(x.shape().1)?;
     let numbers = read(&x)?;
     let (means, variances) = (read(mean)?.to_vec(), read(variance)?.to_vec());
     let statistics = Statistics { means, variances, rows: Vec::new(), share: 0.0 };
     by_statistics(x, numbers, weights, statistics)
 }
 
-pub(crate) fn batch_norm_train<const F: usize, T: Tape<f32, Cpu>>(
-    x: Rows<F, T>,
-    weights: NormWeights<'_, F, f32, Cpu>,
+pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
+    x: Rows<T>,
+    weights: NormWeights<f32, Cpu>,
     seen: Seen<'_>,
-) -> Result<Normalised<F, f32, Cpu, T>, Error> {
-    let n = x.shape().0;
+) -> Result<Normalised<f32, Cpu, T>, Error> {
+    let (n, features) = *x.shape();
+    weights.check(features)?;
     let numbers = read(&x)?;
     let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
-    let means: Vec<f32> = mean(sums_over(&rows, F, |sums, at| add_rows(sums, &numbers[at])));
-    let wide_means = means.repeat(wide(F) / F.max(1));
+    let means: Vec<f32> = mean(sums_over(&rows, features, |sums, at| add_rows(sums, &numbers[at])));
+    let wide_means = means.repeat(wide(features) / features.max(1));
     let squares = |sums: &mut [f32], at| add_squares(sums, &numbers[at], &wide_means);
-    let mut variances: Vec<f32> = mean(sums_over(&rows, F, squares));
+    let mut variances: Vec<f32> = mean(sums_over(&rows, features, squares));
     variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
     let dev = x.device().clone();
-    let mean = put(&dev, (Const,), means.clone())?;
-    let variance = put(&dev, (Const,), variances.clone())?;
+    let mean = put(&dev, (features,), means.clone())?;
+    let variance = put(&dev, (features,), variances.clone())?;
     let statistics = Statistics { means, variances, rows, share: seen.share };
     Ok((by_statistics(x, numbers, weights, statistics)?, mean, variance))
 }
 
-fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
-    x: Rows<F, T>,
+fn by_statistics<T: Tape<f32, Cpu>>(
+    x: Rows<T>,
     numbers: Numbers,
-    weights: NormWeights<'_, F, f32, Cpu>,
+    weights: NormWeights<f32, Cpu>,
     statistics: Statistics,
-) -> Result<Rows<F, T>, Error> {
+) -> Result<Rows<T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let n = x.shape().0;
-    let share = share(n * F, n);
-    let (gamma, beta) = (read(weights.gamma)?, read(weights.beta)?);
-    let inverse = |&variance: &f32| 1.0 / (f64::from(variance) + weights.epsilon).sqrt();
+    let (n, features) = *x.shape();
+    let share = share(n * features, n);
+    let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
+    let (gamma, beta) = (read(&of_gamma)?, read(&of_beta)?);
+    let inverse = |&variance: &f32| 1.0 / (f64::from(variance) + epsilon).sqrt();
     let inverses: Vec<f64> = statistics.variances.iter().map(inverse).collect();
     let scales: Vec<f32> =
         inverses.iter().zip(gamma.iter()).map(|(s, &g)| (s * f64::from(g)) as f32).collect();
-    let mut y = zeros_of(&[n, F])?;
-    let jobs = chunks(&mut y, share * F, 1).into_iter().zip(numbers.chunks((share * F).max(1)));
+    let mut y = zeros_of(&[n, features])?;
+    let jobs = chunks(&mut y, share * features, 1)
+        .into_iter()
+        .zip(numbers.chunks((share * features).max(1)));
     parallel(jobs.collect(), |(y, x)| normalise(y, x, &statistics.means, &scales, &beta));
-    let y = put(x.device(), (n, Const), y)?;
+    let y = put(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
-        let (of_gamma, of_beta) = (weights.gamma.clone(), weights.beta.clone());
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             let means = &statistics.means;
             let all = 0..n;
             let all = std::slice::from_ref(&all);
-            let d_beta = column_sums(&gradient, F);
-            let wide_means = means.repeat(wide(F) / F.max(1));
-            let products = sums_over(all, F, |sums, at| {
+            let d_beta = column_sums(&gradient, features);
+            let wide_means = means.repeat(wide(features) / features.max(1));
+            let products = sums_over(all, features, |sums, at| {
                 add_products(sums, &numbers[at.clone()], &gradient[at], &wide_means);
             });
             let d_gamma: Vec<f64> =
@@ -193,8 +197,8 @@ fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
             let w = statistics.share;
             let count: usize = statistics.rows.iter().map(Range::len).sum();
             let missing = 1.0 - w * count as f64;
-            let (mut slopes, mut shifts) = (vec![0.0; F], vec![0.0; F]);
-            for i in 0..F {
+            let (mut slopes, mut shifts) = (vec![0.0; features], vec![0.0; features]);
+            for i in 0..features {
                 let scale = f64::from(gamma[i]) * inverses[i];
                 let d_variance = -0.5 * scale * inverses[i] * inverses[i] * products[i];
                 let centred = f64::from(means[i]) * missing;
@@ -202,17 +206,18 @@ fn by_statistics<const F: usize, T: Tape<f32, Cpu>>(
                 slopes[i] = (2.0 * w * d_variance) as f32;
                 shifts[i] = (w * d_mean) as f32;
             }
-            let zeros = vec![0.0; F];
+            let zeros = vec![0.0; features];
             let seen = Gradient { means, scales: scales.clone(), slopes, shifts };
             let other = Gradient { means, scales, slopes: zeros.clone(), shifts: zeros };
             grads.with(&x, |d_x| {
-                let jobs = chunks(d_x, share * F, 1).into_iter().enumerate();
+                let jobs = chunks(d_x, share * features, 1).into_iter().enumerate();
                 parallel(jobs.collect(), |(job, d_x)| {
                     let from = job * share;
-                    let to = from + d_x.len() / F.max(1);
+                    let to = from + d_x.len() / features.max(1);
                     let mut go = |rows: Range<usize>, of: &Gradient<'_>| {
-                        let d_x = &mut d_x[(rows.start - from) * F..(rows.end - from) * F];
-                        let rows = rows.start * F..rows.end * F;
+                        let d_x =
+                            &mut d_x[(rows.start - from) * features..(rows.end - from) * features];
+                        let rows = rows.start * features..rows.end * features;
                         add_gradient(d_x, &numbers[rows.clone()], &gradient[rows], of);
                     };
                     let mut at = from;

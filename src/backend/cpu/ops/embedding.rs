@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, Rank2},
+    shapes::HasShape,
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
 
@@ -29,35 +29,34 @@ pub(super) fn few(ids: usize, rows: usize) -> bool {
 }
 
 /// Rows of a table. Gradients of a row add up over its occurrences.
-pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
-    table: &Tensor<Rank2<V, N>, f32, Cpu>,
+pub(crate) fn embedding<T: Tape<f32, Cpu>>(
+    table: &Tensor<(usize, usize), f32, Cpu>,
     ids: Tensor<(usize,), usize, Cpu, T>,
     prepared: &Prepared,
-) -> Result<Tensor<(usize, Const<N>), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
     let (dev, ids) = (table.device().clone(), numbers(&ids));
-    let rows = if few(ids.len(), V) {
-        collected(&[ids.len(), N], ids.iter().flat_map(|&id| row(table, id)))?
+    let (rows_of_table, width) = *table.shape();
+    let rows = if few(ids.len(), rows_of_table) {
+        collected(&[ids.len(), width], ids.iter().flat_map(|&id| row(table, id)))?
     } else {
         let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
-        let mut rows = Unwritten::new(elements(&[ids.len(), N])?)?;
+        let mut rows = Unwritten::new(elements(&[ids.len(), width])?)?;
         // At least so many rows that waking a thread pays.
-        let job = JOB.div_ceil(N.max(1));
-        let jobs = rows.parts(job * N).zip(ids.chunks(job)).collect();
+        let job = JOB.div_ceil(width.max(1));
+        let jobs = rows.parts(job * width).zip(ids.chunks(job)).collect();
         parallel(jobs, |(mut part, ids): (Part<'_, f32>, &[usize])| {
-            ids.iter()
-                .filter_map(|&id| table[id * N..].first_chunk::<N>())
-                .for_each(|row| part.copy(row));
+            ids.iter().for_each(|&id| part.copy(&table[id * width..][..width]));
         });
         rows.finish()
     };
-    let rows = put(&dev, (ids.len(), Const), rows)?;
+    let rows = put(&dev, (ids.len(), width), rows)?;
     if T::OWNS_TAPE {
         let (table, of_rows) = (table.clone(), rows.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_rows)?;
-            grads.with(&table, |sums| add_by_id(sums, N, &gradient, &ids))?;
+            grads.with(&table, |sums| add_by_id(sums, width, &gradient, &ids))?;
             grads.give(&of_rows, gradient)
         });
     }

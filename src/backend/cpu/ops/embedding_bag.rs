@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, Dim, Rank2},
+    shapes::HasShape,
     tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
@@ -21,18 +21,19 @@ use crate::{
 };
 
 /// The mean of rows of a table, which are added up where they lie.
-pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32, Cpu>>(
-    table: &Tensor<Rank2<V, N>, f32, Cpu>,
-    bags: Bags<B>,
+pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
+    table: &Tensor<(usize, usize), f32, Cpu>,
+    bags: Bags,
     mut tape: T,
     prepared: &Prepared,
-) -> Result<Tensor<(B, Const<N>), f32, Cpu, T>, Error> {
-    elements(&[bags.batch.size(), bags.length])?;
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+    elements(&[bags.batch, bags.length])?;
+    let (rows_of_table, width) = *table.shape();
     let (dev, batch, counted) = (table.device().clone(), bags.batch, Counted::of(bags));
-    let mut means = zeros_of(&[batch.size(), N])?;
-    if few(counted.ids.len(), V) {
-        let mut sums = vec![0.0; N];
-        for (mean, ids) in means.chunks_exact_mut(N.max(1)).zip(counted.rows(0)) {
+    let mut means = zeros_of(&[batch, width])?;
+    if few(counted.ids.len(), rows_of_table) {
+        let mut sums = vec![0.0; width];
+        for (mean, ids) in means.chunks_exact_mut(width.max(1)).zip(counted.rows(0)) {
             sums.fill(0.0);
             for &id in ids {
                 sums.iter_mut().zip(row(table, id)).for_each(|(sum, x)| *sum += f64::from(x));
@@ -42,22 +43,22 @@ pub(crate) fn embedding_bag<B: Dim, const V: usize, const N: usize, T: Tape<f32,
         }
     } else {
         let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
-        let rows = share(counted.ids.len() * N / ADDITIONS, batch.size());
-        let jobs = means.chunks_mut((rows * N).max(1)).enumerate().collect();
-        parallel(jobs, |(i, means)| add_up(means, N, &table, &counted, i * rows));
+        let rows = share(counted.ids.len() * width / ADDITIONS, batch);
+        let jobs = means.chunks_mut((rows * width).max(1)).enumerate().collect();
+        parallel(jobs, |(i, means)| add_up(means, width, &table, &counted, i * rows));
     }
-    let means = put(&dev, (batch, Const), means)?;
+    let means = put(&dev, (batch, width), means)?;
     if T::OWNS_TAPE {
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;
             let mut parts = gradient.clone();
-            for (parts, ids) in parts.chunks_exact_mut(N.max(1)).zip(counted.rows(0)) {
+            for (parts, ids) in parts.chunks_exact_mut(width.max(1)).zip(counted.rows(0)) {
                 let part = part(ids) as f32;
                 parts.iter_mut().for_each(|x| *x *= part);
             }
             grads.with(&table, |sums| {
-                Occurrences::new(counted.ids_and_rows(), V).add_up(sums, N, &parts);
+                Occurrences::new(counted.ids_and_rows(), rows_of_table).add_up(sums, width, &parts);
             })?;
             grads.give(&of_means, gradient)
         });
@@ -73,13 +74,13 @@ struct Counted {
 }
 
 impl Counted {
-    fn of<B: Dim>(bags: Bags<B>) -> Self {
+    fn of(bags: Bags) -> Self {
         let Bags { mut ids, batch, length, padding } = bags;
         let Some(padding) = padding else {
-            return Self { ids, ends: (1..=batch.size()).map(|row| row * length).collect() };
+            return Self { ids, ends: (1..=batch).map(|row| row * length).collect() };
         };
-        let (mut ends, mut count) = (Vec::with_capacity(batch.size()), 0);
-        for row in 0..batch.size() {
+        let (mut ends, mut count) = (Vec::with_capacity(batch), 0);
+        for row in 0..batch {
             for at in row * length..(row + 1) * length {
                 ids[count] = ids[at];
                 count += usize::from(ids[at] != padding);

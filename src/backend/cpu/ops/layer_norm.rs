@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, HasShape},
+    shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -83,42 +83,45 @@ fn add(totals: &mut [f64], sums: &[f32]) {
 }
 
 /// Normalises each row.
-pub(crate) fn layer_norm<const F: usize, T: Tape<f32, Cpu>>(
-    x: Tensor<(usize, Const<F>), f32, Cpu, T>,
-    weights: NormWeights<'_, F, f32, Cpu>,
-) -> Result<Tensor<(usize, Const<F>), f32, Cpu, T>, Error> {
+pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
+    x: Tensor<(usize, usize), f32, Cpu, T>,
+    weights: NormWeights<f32, Cpu>,
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+    weights.check(x.shape().1)?;
     let (x, mut tape) = x.split_tape();
-    let n = x.shape().0;
-    let (numbers, gamma, beta) = (read(&x)?, read(weights.gamma)?, read(weights.beta)?);
-    let share = share(n * F, n);
-    let size = (share * F).max(1);
-    let mut y = zeros_of(&[n, F])?;
+    let (n, features) = *x.shape();
+    let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
+    let (numbers, gamma, beta) = (read(&x)?, read(&of_gamma)?, read(&of_beta)?);
+    let share = share(n * features, n);
+    let size = (share * features).max(1);
+    let mut y = zeros_of(&[n, features])?;
     let mut statistics = Buffer::try_zeros(elements(&[2, n])?)?;
-    let jobs = chunks(&mut y, share * F, 1)
+    let jobs = chunks(&mut y, share * features, 1)
         .into_iter()
         .zip(numbers.chunks(size))
         .zip(statistics.chunks_mut(2 * share));
     parallel(jobs.collect(), |((y, x), statistics)| {
-        forward(y, x, statistics, &gamma, &beta, weights.epsilon as f32);
+        forward(y, x, statistics, &gamma, &beta, epsilon as f32);
     });
-    let y = put(x.device(), (n, Const), y)?;
+    let y = put(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
-        let (of_gamma, of_beta, of_y) = (weights.gamma.clone(), weights.beta.clone(), y.clone());
+        let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             // Each job has sums over its rows.
-            let share = fixed_share(n * F, n);
-            let size = (share * F).max(1);
+            let share = fixed_share(n * features, n);
+            let size = (share * features).max(1);
             let parts = grads.with(&x, |d_x| {
-                let jobs = chunks(d_x, share * F, 1)
+                let jobs = chunks(d_x, share * features, 1)
                     .into_iter()
                     .zip(numbers.chunks(size))
                     .zip(gradient.chunks(size))
                     .zip(statistics.chunks(2 * share));
                 parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {
-                    let mut totals = (vec![0.0; F], vec![0.0; F]);
-                    let (mut d_gamma, mut d_beta) = (Buffer::uncleared(F), Buffer::uncleared(F));
-                    let block = (BLOCK * F).max(1);
+                    let mut totals = (vec![0.0; features], vec![0.0; features]);
+                    let (mut d_gamma, mut d_beta) =
+                        (Buffer::uncleared(features), Buffer::uncleared(features));
+                    let block = (BLOCK * features).max(1);
                     let blocks = d_x.chunks_mut(block).zip(x.chunks(block)).zip(d_y.chunks(block));
                     for (((d_x, x), d_y), statistics) in blocks.zip(statistics.chunks(2 * BLOCK)) {
                         d_gamma.fill(0.0);
@@ -130,7 +133,7 @@ pub(crate) fn layer_norm<const F: usize, T: Tape<f32, Cpu>>(
                     totals
                 })
             })?;
-            let mut totals = (vec![0.0; F], vec![0.0; F]);
+            let mut totals = (vec![0.0; features], vec![0.0; features]);
             for (d_gamma, d_beta) in &parts {
                 totals.0.iter_mut().zip(d_gamma).for_each(|(total, sum)| *total += sum);
                 totals.1.iter_mut().zip(d_beta).for_each(|(total, sum)| *total += sum);

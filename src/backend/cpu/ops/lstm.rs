@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape},
-    tensor::{Cpu, CpuError, SplitTape, Tape, Tensor},
+    shapes::HasShape,
+    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::chunks;
@@ -17,7 +17,7 @@ use crate::backend::cpu::{
 };
 use crate::{
     backend::{
-        LstmInputs, LstmState, LstmWeights,
+        HiddenStates, LstmInputs, LstmOutputs, LstmWeights,
         constant::Asked,
         lend::{put, read},
         memory::{elements, zeros_of},
@@ -30,39 +30,57 @@ use crate::{
 const ROWS: usize = 16;
 
 /// The outputs of all steps if `sequences`, else nothing, and the final state; the tape goes with them.
-type Lstm<B, L, const H: usize, T> =
-    (Option<Tensor<(B, L, Const<H>), f32, Cpu>>, LstmState<B, H, f32, Cpu>, T);
+type Lstm<T> = (Option<Tensor<(usize, usize, usize), f32, Cpu>>, HiddenStates<f32, Cpu>, T);
+
+/// The outputs of all steps, and the final state.
+pub(crate) fn lstm<T: Tape<f32, Cpu>>(
+    inputs: LstmInputs<'_, f32, Cpu, T>,
+    weights: LstmWeights<'_, f32, Cpu>,
+) -> Result<LstmOutputs<f32, Cpu, T>, Error> {
+    let (outputs, state, tape) = run(inputs, weights, true)?;
+    let outputs = outputs.ok_or(Error::Empty("the list of outputs"))?;
+    Ok((outputs.put_tape(tape), state))
+}
+
+/// The output at the last real step.
+pub(crate) fn lstm_last<T: Tape<f32, Cpu>>(
+    inputs: LstmInputs<'_, f32, Cpu, T>,
+    weights: LstmWeights<'_, f32, Cpu>,
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+    let (_, [h, _], tape) = run(inputs, weights, false)?;
+    Ok(h.put_tape(tape))
+}
 
 /// An LSTM over whole sequences; see [`lstm`](crate::backend::cpu::lstm).
-pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, Cpu>>(
-    inputs: LstmInputs<'_, B, L, I, H, f32, Cpu, T>,
-    weights: LstmWeights<'_, I, H, f32, Cpu>,
+fn run<T: Tape<f32, Cpu>>(
+    inputs: LstmInputs<'_, f32, Cpu, T>,
+    weights: LstmWeights<'_, f32, Cpu>,
     sequences: bool,
-) -> Result<Lstm<B, L, H, T>, Error> {
+) -> Result<Lstm<T>, Error> {
     let LstmInputs { x, mask, initial } = inputs;
     let (x, mut tape) = x.split_tape();
-    let (batch, time, _) = *x.shape();
-    let (rows, length) = (batch.size(), time.size());
-    let sizes = Sizes { inputs: I, units: H, length };
+    let (rows, length, features) = *x.shape();
+    let units = weights.units();
+    let sizes = Sizes { inputs: features, units, length };
     let dev = x.device().clone();
 
-    weights.check()?;
-    let outputs_of_row = elements(&[length, H])?;
+    weights.check(features, units)?;
+    let outputs_of_row = elements(&[length, units])?;
     let (numbers, mut outputs) =
-        (read(&x)?, zeros_of(&[if sequences { rows } else { 0 }, length, H])?);
+        (read(&x)?, zeros_of(&[if sequences { rows } else { 0 }, length, units])?);
     let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
     let given = match &initial {
-        Some(state) => Some((read(&state.h)?, read(&state.c)?)),
+        Some([h, c]) => Some((read(h)?, read(c)?)),
         None => None,
     };
     let given = given.as_ref().map(|(h, c)| States { h, c });
 
     let steps = mask.map_or(rows * length, |mask| mask.count());
-    let work = steps.saturating_mul(4 * H * (I + H));
+    let work = steps.saturating_mul(4 * units * (features + units));
     // In inference few rows are not shared out, but the units are.
     let parts = match T::OWNS_TAPE || rows > threads(work, rows) {
         true => 1,
-        false => Part::count(threads(work, usize::MAX), H),
+        false => Part::count(threads(work, usize::MAX), units),
     };
     let row_threads = match (T::OWNS_TAPE, parts) {
         // Each share has sums of its own for the gradients of the weights.
@@ -71,10 +89,10 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
         (false, _) => 1,
     };
     let shares = Steps::share(rows, length, mask, row_threads);
-    let (mut h, mut c) = (zeros_of(&[rows, H])?, zeros_of(&[rows, H])?);
+    let (mut h, mut c) = (zeros_of(&[rows, units])?, zeros_of(&[rows, units])?);
     let jobs = {
         let mut outputs = chunks(&mut outputs, outputs_of_row, rows);
-        let (mut h, mut c) = (chunks(&mut h, H, rows), chunks(&mut c, H, rows));
+        let (mut h, mut c) = (chunks(&mut h, units, rows), chunks(&mut c, units, rows));
         let job = |rows: Vec<usize>| {
             let steps = Steps::pack(&rows, length, mask);
             let row = |&row: &usize| RowOut {
@@ -91,7 +109,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     let of_weights = lstm::Weights { kernel: &prepared.kernel, bias: &prepared.bias };
     let cut = |parts| Part::cut(sizes, of_weights, &prepared.recurrent, parts);
     let kept = if T::OWNS_TAPE {
-        let recurrent = prepared.packed();
+        let recurrent = prepared.packed(units);
         parallel(jobs, |(steps, mut out)| {
             lstm::forward(sizes, of_weights, recurrent, &numbers, given, steps, &mut out)
         })
@@ -115,9 +133,9 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
     };
 
     // What most likely is read next comes last.
-    let (c, h) = (put(&dev, (batch, Const), c)?, put(&dev, (batch, Const), h)?);
-    let outputs = if sequences { Some(put(&dev, (batch, time, Const), outputs)?) } else { None };
-    let state = LstmState { h, c };
+    let (c, h) = (put(&dev, (rows, units), c)?, put(&dev, (rows, units), h)?);
+    let outputs = if sequences { Some(put(&dev, (rows, length, units), outputs)?) } else { None };
+    let state = [h, c];
     if T::OWNS_TAPE {
         let backward = LstmBackward {
             sizes,
@@ -125,11 +143,7 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
             kept,
             asked: Asked::of(&x),
             x,
-            weights: (
-                weights.kernel.clone(),
-                weights.recurrent_kernel.clone(),
-                weights.bias.clone(),
-            ),
+            weights: (weights.kernel, weights.recurrent_kernel, weights.bias),
             initial,
             outputs: outputs.clone(),
             state: state.clone(),
@@ -141,9 +155,9 @@ pub(crate) fn lstm<B: Dim, L: Dim, const I: usize, const H: usize, T: Tape<f32, 
 
 /// The weights as the kernel wants them.
 #[derive(Debug)]
-struct Weights<const I: usize, const H: usize> {
-    kernel: tape::Weights<(Const<I>, usize)>,
-    recurrent: tape::Weights<(Const<H>, usize)>,
+struct Weights {
+    kernel: tape::Weights<(usize, usize)>,
+    recurrent: tape::Weights<(usize, usize)>,
     bias: tape::Weights<(usize,)>,
     /// The recurrent weights, packed for training.
     packed: OnceLock<Packed>,
@@ -152,9 +166,9 @@ struct Weights<const I: usize, const H: usize> {
     whole: OnceLock<Vec<Part>>,
 }
 
-impl<const I: usize, const H: usize> Weights<I, H> {
-    fn of(weights: &LstmWeights<'_, I, H, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
-        let LstmWeights { kernel, recurrent_kernel, bias, prepared } = *weights;
+impl Weights {
+    fn of(weights: &LstmWeights<'_, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
+        let LstmWeights { kernel, recurrent_kernel, bias, prepared } = weights;
         let fits = |kept: &Self| {
             kept.kernel.are_of(kernel)
                 && kept.recurrent.are_of(recurrent_kernel)
@@ -172,41 +186,42 @@ impl<const I: usize, const H: usize> Weights<I, H> {
         })
     }
 
-    fn packed(&self) -> &Packed {
-        self.packed.get_or_init(|| Packed::new(Matrix::new(&self.recurrent, H, 4 * H)))
+    fn packed(&self, units: usize) -> &Packed {
+        let matrix = || Matrix::new(&self.recurrent, units, 4 * units);
+        self.packed.get_or_init(|| Packed::new(matrix()))
     }
 }
 
 /// What the backward pass of an LSTM needs.
-struct LstmBackward<B: Dim, L: Dim, const I: usize, const H: usize> {
+struct LstmBackward {
     sizes: Sizes,
-    prepared: Arc<Weights<I, H>>,
+    prepared: Arc<Weights>,
     kept: Vec<Kept>,
-    x: Tensor<(B, L, Const<I>), f32, Cpu>,
+    x: Tensor<(usize, usize, usize), f32, Cpu>,
     /// Whether anybody asks for its gradient.
     asked: Asked,
     weights: (
-        Tensor<(Const<I>, usize), f32, Cpu>,
-        Tensor<(Const<H>, usize), f32, Cpu>,
+        Tensor<(usize, usize), f32, Cpu>,
+        Tensor<(usize, usize), f32, Cpu>,
         Tensor<(usize,), f32, Cpu>,
     ),
-    initial: Option<LstmState<B, H, f32, Cpu>>,
-    outputs: Option<Tensor<(B, L, Const<H>), f32, Cpu>>,
-    state: LstmState<B, H, f32, Cpu>,
+    initial: Option<HiddenStates<f32, Cpu>>,
+    outputs: Option<Tensor<(usize, usize, usize), f32, Cpu>>,
+    state: HiddenStates<f32, Cpu>,
 }
 
-impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
+impl LstmBackward {
     fn run(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
-        let (batch, time, _) = *self.x.shape();
-        let (rows, length) = (batch.size(), time.size());
-        let recurrent = Matrix::new(&self.prepared.recurrent, H, 4 * H);
+        let (rows, length, features) = *self.x.shape();
+        let units = self.sizes.units;
+        let recurrent = Matrix::new(&self.prepared.recurrent, units, 4 * units);
         let transposed = Packed::new(recurrent.transposed());
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),
             None => None,
         };
-        let (d_h, d_c) = (grads.take(&self.state.h)?, grads.take(&self.state.c)?);
-        let zeros = || Buffer::try_zeros(rows * H);
+        let (d_h, d_c) = (grads.take(&self.state[0])?, grads.take(&self.state[1])?);
+        let zeros = || Buffer::try_zeros(rows * units);
         let mut d_initial = match &self.initial {
             Some(_) => Some((zeros()?, zeros()?)),
             None => None,
@@ -214,16 +229,16 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         let (sizes, prepared, kept) = (self.sizes, &self.prepared, self.kept);
         let asked = self.asked.now();
         let by_rows = |d_x: &mut [f32]| {
-            let mut d_x = asked.then(|| chunks(d_x, length * I, rows));
+            let mut d_x = asked.then(|| chunks(d_x, length * features, rows));
             let mut d_initial =
-                d_initial.as_mut().map(|(h, c)| (chunks(h, H, rows), chunks(c, H, rows)));
+                d_initial.as_mut().map(|(h, c)| (chunks(h, units, rows), chunks(c, units, rows)));
             let job = |kept: Kept| {
                 let row = |&row: &usize| RowGradients {
                     outputs: d_outputs
                         .as_ref()
-                        .map(|d| &d[row * length * H..(row + 1) * length * H]),
-                    h: &d_h[row * H..(row + 1) * H],
-                    c: &d_c[row * H..(row + 1) * H],
+                        .map(|d| &d[row * length * units..(row + 1) * length * units]),
+                    h: &d_h[row * units..(row + 1) * units],
+                    c: &d_c[row * units..(row + 1) * units],
                     x: d_x.as_mut().map(|d_x| std::mem::take(&mut d_x[row])),
                     initial: d_initial
                         .as_mut()
@@ -238,7 +253,7 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         };
         let gradients = if asked { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
 
-        let mut bias = vec![0.0; 4 * H];
+        let mut bias = vec![0.0; 4 * units];
         for gradient in gradients {
             let gradient = gradient?;
             grads.add(&self.weights.0, &gradient.kernel)?;
@@ -249,11 +264,11 @@ impl<B: Dim, L: Dim, const I: usize, const H: usize> LstmBackward<B, L, I, H> {
         if let (Some(outputs), Some(gradient)) = (&self.outputs, d_outputs) {
             grads.give(outputs, gradient)?;
         }
-        grads.give(&self.state.h, d_h)?;
-        grads.give(&self.state.c, d_c)?;
-        if let (Some(state), Some((h, c))) = (&self.initial, &d_initial) {
-            grads.add(&state.h, h)?;
-            grads.add(&state.c, c)?;
+        grads.give(&self.state[0], d_h)?;
+        grads.give(&self.state[1], d_c)?;
+        if let (Some([of_h, of_c]), Some((h, c))) = (&self.initial, &d_initial) {
+            grads.add(of_h, h)?;
+            grads.add(of_c, c)?;
         }
         Ok(())
     }

@@ -22,9 +22,9 @@ pub(super) use embedding::embedding;
 pub(super) use embedding_bag::embedding_bag;
 pub(super) use largest::largest;
 pub(super) use layer_norm::layer_norm;
-pub(super) use lstm::lstm;
+pub(super) use lstm::{lstm, lstm_last};
 pub(super) use padding::bounded_padding;
-pub(super) use pointwise::{curve, dropout, softmax};
+pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
 

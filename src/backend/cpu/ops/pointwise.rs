@@ -22,8 +22,24 @@ use crate::{
 /// How many numbers are a job at least, of functions that take about a nanosecond each.
 const JOB: usize = 32 << 10;
 
+/// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
+macro_rules! curves {
+    ($($name:ident: $curve:ident;)*) => {
+        $(pub(crate) fn $name<S: Shape, T: Tape<f32, Cpu>>(
+            x: Tensor<S, f32, Cpu, T>,
+        ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+            curve(x, Curve::$curve)
+        })*
+    };
+}
+curves! {
+    relu: Relu;
+    tanh: Tanh;
+    sigmoid: Sigmoid;
+}
+
 /// A function of each number.
-pub(crate) fn curve<S: Shape, T: Tape<f32, Cpu>>(
+fn curve<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
     curve: Curve,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {

@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use dfdx::{
-    shapes::{Dim, HasShape},
+    shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -20,13 +20,12 @@ use crate::{
 };
 
 /// The mean over the real steps of each row.
-pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
-    x: Tensor<(B, L, F), f32, Cpu, T>,
+pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
+    x: Tensor<(usize, usize, usize), f32, Cpu, T>,
     mask: Option<&Mask>,
-) -> Result<Tensor<(B, F), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let (batch, time, dim) = *x.shape();
-    let (rows, length, features) = (batch.size(), time.size(), dim.size());
+    let (rows, length, features) = *x.shape();
     let mut means = zeros_of(&[rows, features])?;
     let numbers = read(&x)?;
     let mask = mask.cloned().map_or_else(|| Mask::try_full(rows, length), Ok)?;
@@ -49,7 +48,7 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, T: Tape<f32, Cpu>>(
     each_rows(&mut means, features, rows, rows * row_size, work);
     drop(numbers);
 
-    let means = put(x.device(), (batch, dim), means)?;
+    let means = put(x.device(), (rows, features), means)?;
     if T::OWNS_TAPE {
         let of_means = means.clone();
         record(&mut tape, move |grads| {
