@@ -10,6 +10,7 @@ mod lend;
 mod operands;
 mod prepared;
 mod random;
+mod recurrent;
 mod reference;
 mod reshape;
 mod tape;
@@ -20,13 +21,14 @@ pub(crate) use apart::apart;
 pub use constant::Constant;
 pub use cpu::set_threads;
 pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan, total};
-pub use operands::{
-    Bags, ConvWeights, DenseWeights, HiddenStates, LstmInputs, LstmOutputs, LstmState, LstmWeights,
-    NormWeights, Normalised, Seen,
-};
+pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub use prepared::Prepared;
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
+pub use recurrent::{
+    CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
+    StepOrder,
+};
 pub(crate) use reference::{along_rows, log_1p, log_softmax, row_sums};
 pub(crate) use reshape::{IntoShape, sized};
 pub use window::{Finish, ImageShape, Pooling, Window};
@@ -123,27 +125,27 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::dense(x, weights, then)
     }
 
-    /// An LSTM over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.
+    /// A recurrent layer over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.
     /// At a masked step the state stays and the output repeats.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn lstm<T: Tape<E, Self>>(
-        inputs: LstmInputs<'_, E, Self, T>,
-        weights: LstmWeights<'_, E, Self>,
-    ) -> Result<LstmOutputs<E, Self, T>, Error> {
-        reference::lstm(inputs, weights)
+    fn recurrent<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
+    ) -> Result<RecurrentOutputs<E, Self, T>, Error> {
+        reference::recurrent(inputs, weights)
     }
 
-    /// The output of an LSTM at the last real step of each row, `(B, H)`.
+    /// The output of a recurrent layer at the last real step of each row, `(B, H)`.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn lstm_last<T: Tape<E, Self>>(
-        inputs: LstmInputs<'_, E, Self, T>,
-        weights: LstmWeights<'_, E, Self>,
+    fn recurrent_last<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
-        reference::lstm_last(inputs, weights)
+        reference::recurrent_last(inputs, weights)
     }
 
     /// A convolution over images. `then` is done to what it gives.

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::{
     backend::{
-        Backend, Element, IntoShape, LstmInputs, LstmState, LstmWeights, Prepared,
+        Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, Prepared, RecurrentBias,
+        RecurrentInputs, RecurrentWeights, StepOrder,
         memory::{collected, elements},
         sized,
     },
@@ -127,11 +128,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
             }
         }
         let initial = match initial {
-            Some(LstmState { h, c }) => Some([sized(h)?, sized(c)?]),
+            Some(LstmState { h, c }) => Some(HiddenStates { h: sized(h)?, c: Some(sized(c)?) }),
             None => None,
         };
-        let (outputs, [h, c]) =
-            D::lstm(LstmInputs { x: sized(x)?, mask, initial }, self.weights()?)?;
+        let inputs = RecurrentInputs { x: sized(x)?, mask, initial, order: StepOrder::default() };
+        let (outputs, HiddenStates { h, c }) = D::recurrent(inputs, self.weights()?)?;
+        let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
     }
 
@@ -158,11 +160,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         Ok(LstmState { h: zeros()?, c: zeros()? })
     }
 
-    fn weights(&self) -> Result<LstmWeights<'_, E, D>, Error> {
-        let weights = LstmWeights {
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        let weights = RecurrentWeights {
+            cell: CellKind::Lstm,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: self.bias.clone(),
+            bias: RecurrentBias::One(self.bias.clone()),
             prepared: &self.prepared,
         };
         // Types do not say so: `4 * H` is no `Const` on stable Rust.
@@ -186,8 +189,13 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        let inputs = LstmInputs { x: sized(x)?, mask: mask.as_ref(), initial: None };
-        let (outputs, _) = D::lstm(inputs, self.weights()?)?;
+        let inputs = RecurrentInputs {
+            x: sized(x)?,
+            mask: mask.as_ref(),
+            initial: None,
+            order: StepOrder::default(),
+        };
+        let (outputs, _) = D::recurrent(inputs, self.weights()?)?;
         In::join(sized(outputs)?, mask)
     }
 }
@@ -207,8 +215,13 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<H>), E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        let inputs = LstmInputs { x: sized(x)?, mask: mask.as_ref(), initial: None };
-        sized(D::lstm_last(inputs, self.weights()?)?)
+        let inputs = RecurrentInputs {
+            x: sized(x)?,
+            mask: mask.as_ref(),
+            initial: None,
+            order: StepOrder::default(),
+        };
+        sized(D::recurrent_last(inputs, self.weights()?)?)
     }
 }
 
