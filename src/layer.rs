@@ -1,5 +1,7 @@
 //! The trait that every layer implements, and how layers are chained.
 
+use std::cell::Cell;
+
 use dfdx::tensor::{Cpu, Tape};
 
 use crate::{
@@ -38,8 +40,8 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
 
     /// The training pass. The same as the inference pass, unless the layer behaves otherwise while it
-    /// learns, as [`Dropout`](crate::layers::Dropout) does. A layer that holds others must hand the
-    /// training pass on to them.
+    /// learns, as [`Dropout`](crate::layers::Dropout) does. A layer that holds others as
+    /// [`Inner`](crate::layers::Inner), as `#[layer]` wants it, hands the training pass on by itself.
     ///
     /// What the pass changes of the layer is put back if the step fails, to a clone from before; its random numbers
     /// are those of [`random_u64`](crate::backend::random_u64).
@@ -50,8 +52,29 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        <Self as Layer<In, E, D>>::call(self, x)
+        in_pass(true, || <Self as Layer<In, E, D>>::call(self, x))
     }
+}
+
+thread_local! {
+    static TRAINS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a training pass has come to a [`Layer::call`], so that the layers within take part in it.
+pub(crate) fn trains() -> bool {
+    TRAINS.get()
+}
+
+/// Runs a part of a pass, and says whether it is one of training.
+pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TRAINS.set(self.0);
+        }
+    }
+    let _restore = Restore(TRAINS.replace(training));
+    part()
 }
 
 /// The number that `_` stands for in the type of a layer that the signal `In` reaches.
