@@ -321,6 +321,13 @@ fn configured(layer: &Layer) -> TokenStream {
     } else {
         TokenStream::new()
     };
+    let accepts = layer.arguments.accepts.as_ref().map(|accepts| {
+        quote! {
+            fn accepts(class: &str) -> bool {
+                class == <Self as ::kerata::config::Configured>::CLASS || (#accepts)(class)
+            }
+        }
+    });
     quote! {
         impl #generics ::kerata::config::Configured for #this #clause {
             const CLASS: &'static str = #class;
@@ -331,6 +338,8 @@ fn configured(layer: &Layer) -> TokenStream {
                 let _ = &fields;
                 #body
             }
+
+            #accepts
         }
     }
 }

@@ -20,6 +20,8 @@ use crate::{
 pub(crate) struct Arguments {
     /// Keras's class.
     pub(crate) class: Option<Expr>,
+    /// A function that says whether a config of some other class may describe the layer.
+    pub(crate) accepts: Option<Expr>,
     /// The shape of the input.
     pub(crate) input: Option<Input>,
     /// Whether a size may be `_` in a model.
@@ -104,6 +106,7 @@ impl Parse for Arguments {
                 }
                 "class" => arguments.class = Some(value(input)?),
                 "input" => arguments.input = Some(value(input)?),
+                "accepts" => arguments.accepts = Some(value(input)?),
                 "check" => arguments.check = Some(value(input)?),
                 "element" => arguments.element = Some(value(input)?),
                 _ => arguments.device = Some(value(input)?),
@@ -115,7 +118,8 @@ impl Parse for Arguments {
     }
 }
 
-const ARGUMENTS: [&str; 7] = ["class", "input", "infer", "check", "keys", "element", "device"];
+const ARGUMENTS: [&str; 8] =
+    ["class", "accepts", "input", "infer", "check", "keys", "element", "device"];
 
 fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
     input.parse::<Token![=]>()?;
