@@ -19,3 +19,27 @@ pub use dfdx::{
         TryStack, TrySub, VarTo,
     },
 };
+
+use crate::{
+    backend::{Backend, Element, keep_rows},
+    error::Error,
+    mask::Mask,
+};
+
+/// Puts a value in the place of whatever stands at the steps of the padding of `(Batch, Length, ..)`, without a
+/// gradient there.
+///
+/// # Errors
+/// [`Error::Device`]; [`Error::Mismatch`] if the mask has another size.
+pub fn fill_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    mask: Option<&Mask>,
+    value: E,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let Some(mask) = mask else { return Ok(x) };
+    let (sizes, steps) = (x.shape().concrete(), [mask.batch(), mask.length()]);
+    if !sizes.as_ref().starts_with(&steps) {
+        return Err(Error::mismatch("the batch and length of a mask", sizes, steps));
+    }
+    keep_rows(x, mask.as_slice(), value)
+}

@@ -240,6 +240,7 @@ fn options(layer: &Layer) -> TokenStream {
     let (generics, _, clause) = layer.item.generics.split_for_impl();
     quote! {
         impl #generics #this #clause {
+            #[allow(dead_code)]
             /// Looks whether the options are in their ranges.
             ///
             /// # Errors
@@ -254,8 +255,9 @@ fn options(layer: &Layer) -> TokenStream {
 
 /// `it must be in 0..=1`.
 fn expected(range: &Expr) -> String {
-    let range = range.to_token_stream().to_string().replace(' ', "").replace(".0", "");
-    format!("it must be in {range}")
+    let words = range.to_token_stream().into_iter().map(|token| token.to_string());
+    let words = words.map(|word| word.strip_suffix(".0").map_or(word.clone(), str::to_owned));
+    format!("it must be in {}", words.collect::<String>())
 }
 
 fn configured(layer: &Layer) -> TokenStream {
