@@ -342,7 +342,8 @@ pub trait OptionValue: Copy + Into<Value> + std::fmt::Display {
 
 macro_rules! option_value {
     ($($ty:ty, $needed:literal: $parse:expr;)*) => {
-        $(impl OptionValue for $ty {
+        $(#[diagnostic::do_not_recommend]
+        impl OptionValue for $ty {
             const NEEDED: &'static str = $needed;
 
             fn parse(value: &Value) -> Option<Self> {

@@ -160,11 +160,13 @@ fn parameters(layer: &Layer) -> TokenStream {
         weights.chain(inner).collect::<Vec<_>>()
     };
     let (all, trainable) = (counts(false), counts(true));
-    let checks = layer.weights().filter(|(_, weight)| weight.open).map(|(field, weight)| {
-        let (member, sizes) = (&field.member, sizes(weight));
-        let what = format!("the shape of the weight `{}` of `{}`", field.text(), layer.title());
-        quote!(::kerata::init::named::check(#what, &self.#member, #sizes)?;)
-    });
+    let checks = layer.weights().filter(|(_, weight)| weight.open && layer.errors.is_empty()).map(
+        |(field, weight)| {
+            let (member, sizes) = (&field.member, sizes(weight));
+            let what = format!("the shape of the weight `{}` of `{}`", field.text(), layer.title());
+            quote!(::kerata::init::named::check(#what, &self.#member, #sizes)?;)
+        },
+    );
     let visits = layer.fields.iter().filter_map(|field| {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
@@ -300,7 +302,7 @@ fn configured(layer: &Layer) -> TokenStream {
                     quote!(&|value| (#range).contains(value), #expected)
                 });
                 let rule = rule.unwrap_or_else(|| quote!(&|_| true, ""));
-                quote!(fields.option(#key, &mut self.#member, #default, #rule);)
+                quote_spanned!(field.ty.span() => fields.option(#key, &mut self.#member, #default, #rule);)
             }
             Kind::Inner { .. } => quote!(fields.layer_within(#name, &mut self.#member);),
             _ => TokenStream::new(),
