@@ -1,7 +1,7 @@
 //! What a layer, loss, metric or optimiser of your own needs of [`dfdx`], so that a program does not depend on it.
 //!
 //! Tensors, tapes, axes, and the operations as traits: `x + y`, `x.relu()` and the like need none of them. Errors of
-//! the device turn into an [`Error`](crate::Error) by `?`; for a device that is generic, [`OrDevice`] does it.
+//! the device turn into an [`Error`] by `?`; for a device that is generic, [`OrDevice`] does it.
 
 pub use crate::error::OrDevice;
 pub use dfdx::{

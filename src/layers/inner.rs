@@ -15,7 +15,7 @@ use crate::{
 /// [`call`](Layer::call) only, and in the training pass its dropouts drop and its statistics move all the same.
 ///
 /// ```
-/// use kerata::{*, prelude::*, tensor::{SplitTape, Tape}};
+/// use kerata::{*, prelude::*, tensor::Tape};
 ///
 /// /// `x + dropout(relu(x W + b))`.
 /// #[layer(class = "Residual")]
@@ -33,15 +33,15 @@ use crate::{
 ///         &self,
 ///         x: Tensor<Self::Out, f32, Cpu, T>,
 ///     ) -> Result<Tensor<Self::Out, f32, Cpu, T>, Error> {
-///         let y = self.dropout.forward(self.dense.forward(x.with_empty_tape())?)?;
-///         Ok(y + x)
+///         Ok(self.dropout.forward(self.dense.forward(x.retaped::<T>())?)? + x)
 ///     }
 /// }
 ///
-/// let mut residual = Residual::build(&Cpu::seed_from_u64(0))?;
-/// let x = Cpu::default().tensor([[1.0; 100]]);
-/// let same = |y: Tensor<_, _, _>| y.array()[0].iter().filter(|&&y| y == 1.0).count();
-/// assert!(same(residual.forward_mut(x.clone())?) > same(residual.forward(x)?) + 10);
+/// let dev = Cpu::seed_from_u64(0);
+/// let (mut residual, x) = (Residual::build(&dev)?, dev.tensor_from_vec(vec![1.0; 100], (1, Const)));
+/// let unchanged = |y: Vec<f32>| y.iter().filter(|&&y| y == 1.0).count();
+/// let inference = unchanged(residual.forward(x.clone())?.as_vec());
+/// assert!(unchanged(residual.forward_mut(x)?.as_vec()) > inference + 10);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Default)]
