@@ -311,8 +311,18 @@ impl Error {
     }
 }
 
+impl From<dfdx::tensor::CpuError> for Error {
+    fn from(error: dfdx::tensor::CpuError) -> Self {
+        Self::Device(error.to_string())
+    }
+}
+
 /// Turns the error of a device into an [`Error`].
-pub(crate) trait OrDevice<T> {
+pub trait OrDevice<T> {
+    /// [`Error::Device`] in the place of the error.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
     fn or_device(self) -> Result<T, Error>;
 }
 

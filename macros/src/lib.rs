@@ -1,9 +1,12 @@
 //! Procedural macros of [`kerata`](https://docs.rs/kerata). They are documented there.
 
 mod check;
+mod derive;
 mod errors;
 mod expand;
 mod infer;
+mod layer;
+mod names;
 mod parse;
 mod signal;
 
@@ -28,4 +31,10 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
         Err(error) => [error.to_compile_error().into(), item].into_iter().collect(),
     }
+}
+
+/// Says once, on its struct, what a layer is. See `kerata::layer`.
+#[proc_macro_attribute]
+pub fn layer(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    layer::layer(arguments.into(), item.into()).into()
 }

@@ -65,7 +65,7 @@ impl Arguments {
     }
 }
 
-fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
+pub(crate) fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<proc_macro2::TokenTree>()?;
     }

@@ -160,6 +160,14 @@ impl Dim {
         }
     }
 
+    /// The number, if this is one.
+    pub(crate) fn size(&self, generics: &Generics) -> Option<TokenStream> {
+        self.is_size(generics).then(|| match self {
+            Self::Named(path) => quote!(#path),
+            Self::Size(size) => quote!(#size),
+        })
+    }
+
     /// Whether this is a number. Of a name, the generic parameters say it; otherwise a constant is what is
     /// written in capitals.
     fn is_size(&self, generics: &Generics) -> bool {

@@ -265,6 +265,7 @@ keys! {
     fields.size("units", 1);
     fields.flag("return_sequences", false, false);
     fields.recurrent();
+    fields.recurrent_weights();
     fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
     fields.flag("reset_after", true, true);
     fields.any("seed", Value::Null);
@@ -276,5 +277,6 @@ keys! {
     fields.size("units", 1);
     fields.flag("return_sequences", false, false);
     fields.recurrent();
+    fields.recurrent_weights();
     fields.ignored(&["seed"]);
 }

@@ -27,16 +27,17 @@ impl Fields {
         self.any("unroll", false);
         self.activation("activation", "tanh", Some("tanh"));
         self.flag("use_bias", true, true);
-        self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
-        self.initializer("recurrent_initializer", "recurrent_kernel", Initializer::ORTHOGONAL);
-        self.initializer("bias_initializer", "bias", Initializer::ZEROS);
-        for key in ["kernel", "recurrent", "bias"] {
-            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
-        }
         self.none(&["activity_regularizer"]);
         self.share("dropout", 0.0, Some(0.0));
         self.share("recurrent_dropout", 0.0, Some(0.0));
         self.ignored(&["implementation"]);
+    }
+
+    /// The keys of the weights of a recurrent layer.
+    pub(crate) fn recurrent_weights(&mut self) {
+        self.weight("kernel", "kernel", Initializer::GLOROT_UNIFORM, true);
+        self.weight("recurrent", "recurrent_kernel", Initializer::ORTHOGONAL, true);
+        self.weight("bias", "bias", Initializer::ZEROS, true);
     }
 
     /// Whether the bias of an LSTM starts with ones at the forget gate.
@@ -66,11 +67,6 @@ impl Fields {
         self.fixed("groups", 1);
         self.activation("activation", says.activation, Some("linear"));
         self.flag("use_bias", says.use_bias, true);
-        self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
-        self.initializer("bias_initializer", "bias", Initializer::ZEROS);
-        for key in ["kernel", "bias"] {
-            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
-        }
         self.none(&["activity_regularizer"]);
         let ones = json!(ones);
         let moves = |key: &str| self.out.get(key).is_some_and(|value| *value != ones);
@@ -92,16 +88,6 @@ impl Fields {
     pub(crate) fn global_pooling(&mut self) {
         self.data_format();
         self.fixed("keepdims", false);
-    }
-
-    pub(crate) fn normalisation(&mut self) {
-        self.flag("center", true, true);
-        self.flag("scale", true, true);
-        self.initializer("beta_initializer", "beta", Initializer::ZEROS);
-        self.initializer("gamma_initializer", "gamma", Initializer::ONES);
-        for key in ["beta", "gamma"] {
-            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
-        }
     }
 
     /// The axis of the features, which is the last one, as a number or as a list of one.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     backend::{Backend, Element, memory::elements_of},
     error::{Error, OrDevice},
-    init,
+    init::{self, fans},
     parameters::{Parameter, Parameters, Visitor},
 };
 
@@ -79,11 +79,11 @@ const NAMED: [(&str, Initializer); 8] = [
     ("Zeros", Initializer::ZEROS),
     ("Ones", Initializer::ONES),
     ("GlorotUniform", Initializer::GLOROT_UNIFORM),
-    ("GlorotNormal", Initializer::glorot(Spread::CutNormal)),
-    ("HeUniform", Initializer::of_inputs(2.0, Spread::Uniform)),
-    ("HeNormal", Initializer::of_inputs(2.0, Spread::CutNormal)),
-    ("LecunUniform", Initializer::of_inputs(1.0, Spread::Uniform)),
-    ("LecunNormal", Initializer::of_inputs(1.0, Spread::CutNormal)),
+    ("GlorotNormal", Initializer::GLOROT_NORMAL),
+    ("HeUniform", Initializer::HE_UNIFORM),
+    ("HeNormal", Initializer::HE_NORMAL),
+    ("LecunUniform", Initializer::LECUN_UNIFORM),
+    ("LecunNormal", Initializer::LECUN_NORMAL),
 ];
 
 fn is_given(config: &Map<String, Value>, key: &str) -> bool {
@@ -104,6 +104,17 @@ impl Initializer {
     /// `glorot_uniform`, the default of kernels.
     pub const GLOROT_UNIFORM: Self =
         Self::Scaling { scale: 1.0, fan: Fan::Average, shape: Spread::Uniform };
+    /// `glorot_normal`.
+    pub const GLOROT_NORMAL: Self =
+        Self::Scaling { scale: 1.0, fan: Fan::Average, shape: Spread::CutNormal };
+    /// `he_uniform`.
+    pub const HE_UNIFORM: Self = Self::of_inputs(2.0, Spread::Uniform);
+    /// `he_normal`.
+    pub const HE_NORMAL: Self = Self::of_inputs(2.0, Spread::CutNormal);
+    /// `lecun_uniform`.
+    pub const LECUN_UNIFORM: Self = Self::of_inputs(1.0, Spread::Uniform);
+    /// `lecun_normal`.
+    pub const LECUN_NORMAL: Self = Self::of_inputs(1.0, Spread::CutNormal);
     /// `orthogonal`, the default of recurrent kernels.
     pub const ORTHOGONAL: Self = Self::Orthogonal(1.0);
     /// `zeros`, the default of biases.
@@ -181,7 +192,7 @@ impl Initializer {
                 (Self::Normal { mean, std, cut }, class)
             }
             "xavieruniform" => (Self::GLOROT_UNIFORM, "GlorotUniform"),
-            "xaviernormal" => (Self::glorot(Spread::CutNormal), "GlorotNormal"),
+            "xaviernormal" => (Self::GLOROT_NORMAL, "GlorotNormal"),
             "variancescaling" => {
                 let fan = match text("mode", "fan_in").as_str() {
                     "fan_in" => Fan::In,
@@ -205,10 +216,6 @@ impl Initializer {
             "identity" => (Self::Identity(number("gain", 1.0)?), "Identity"),
             _ => return Err("the name of an initializer of Keras is needed".into()),
         })
-    }
-
-    const fn glorot(shape: Spread) -> Self {
-        Self::Scaling { scale: 1.0, fan: Fan::Average, shape }
     }
 
     const fn of_inputs(scale: f64, shape: Spread) -> Self {
@@ -340,6 +347,18 @@ impl Initializer {
     }
 }
 
+impl Initializer {
+    /// What `#[layer]` calls: [`fill`](Self::fill) for sizes that are values.
+    #[doc(hidden)]
+    pub fn fill_sizes<S: Shape, E: Element, D: Backend<E>>(
+        self,
+        dev: &D,
+        sizes: S::Concrete,
+    ) -> Result<Tensor<S, E, D>, Error> {
+        self.fill(dev, init::named::shaped(sizes)?)
+    }
+}
+
 /// Fails for a value that is too large for its type.
 fn finite<E: Element>(values: &[E]) -> Result<(), Error> {
     match values.iter().position(|value| !value.is_finite()) {
@@ -348,18 +367,6 @@ fn finite<E: Element>(values: &[E]) -> Result<(), Error> {
             Err(Error::NonFinite { what, index, value })
         }
         None => Ok(()),
-    }
-}
-
-/// How many numbers go in and out of a kernel, as Keras counts them: a convolution's window counts too.
-fn fans(sizes: &[usize]) -> (usize, usize) {
-    match sizes {
-        [] => (1, 1),
-        [n] => (*n, *n),
-        [window @ .., i, o] => {
-            let window: usize = window.iter().product();
-            (window * i, window * o)
-        }
     }
 }
 

@@ -10,16 +10,12 @@ use serde_json::Value;
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, Prepared, RecurrentBias,
-        RecurrentInputs, RecurrentWeights, StepOrder,
-        memory::{collected, elements},
-        sized,
+        RecurrentInputs, RecurrentWeights, StepOrder, memory::collected, sized,
     },
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
-    init,
-    layer::{Infer, Layer},
-    parameters::{Build, Parameter, Parameters, Visitor},
-    shape::{Features, check_units},
+    init, layer,
+    layer::Layer,
+    shape::check_units,
     signal::{Is, Mask, Signal, Steps},
 };
 
@@ -80,7 +76,21 @@ type WithState<B, L, const H: usize, E, D, T> =
 /// assert_eq!(y[3], y[2]);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "LSTM",
+    input = (Batch, Length, I),
+    infer,
+    check = check_units(I, H),
+    keys(
+        units: size(H),
+        return_sequences: flag(R::SEQUENCES, false),
+        recurrent(),
+        recurrent_activation: activation("sigmoid", Some("sigmoid")),
+        weights,
+        unit_forget_bias(),
+        seed: any(Value::Null),
+    ),
+)]
 pub struct Lstm<
     const I: usize,
     const H: usize,
@@ -89,11 +99,15 @@ pub struct Lstm<
     D: Backend<E> = Cpu,
 > {
     /// The weights of the input, `(I, 4 * H)`.
+    #[weight(shape = (I, 4 * H), init = glorot_uniform)]
     pub kernel: Tensor<(Const<I>, usize), E, D>,
     /// The weights of the state, `(H, 4 * H)`.
+    #[weight(shape = (H, 4 * H), init = orthogonal, key = "recurrent")]
     pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
     /// The bias, `(4 * H,)`.
+    #[weight(shape = (4 * H,), init = zeros, fill = forget_bias)]
     pub bias: Tensor<(usize,), E, D>,
+    #[cache]
     prepared: Prepared,
     returns: PhantomData<R>,
 }
@@ -225,68 +239,12 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<In, const I: usize, const H: usize, R, E, D> Infer<In> for Lstm<I, H, R, E, D>
-where
-    In: Features,
-    R: Returns,
-    E: Element,
-    D: Backend<E>,
-{
-    const SIZE: usize = In::SIZE;
-}
-
-impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Build<E, D>
-    for Lstm<I, H, R, E, D>
-{
-    fn build(dev: &D) -> Result<Self, Error> {
-        const { check_units(I, H) };
-        let forget = |i: usize| if (H..2 * H).contains(&i) { 1.0 } else { 0.0 };
-        let wide = elements(&[4, H])?;
-        let bias = collected(&[wide], (0..wide).map(|i| E::of(forget(i))))?;
-        Ok(Self {
-            kernel: init::glorot_uniform(dev, (Const, wide), I, wide)?,
-            recurrent_kernel: init::orthogonal(dev, (Const, wide), H, wide)?,
-            bias: dev.try_tensor_from_vec(bias, (wide,)).or_device()?,
-            prepared: Prepared::default(),
-            returns: PhantomData,
-        })
-    }
-}
-
-impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Parameters<E, D>
-    for Lstm<I, H, R, E, D>
-{
-    const PARAMS: usize = 4 * H * (I + H + 1);
-
-    /// Shows all parameters to a visitor.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if one has another shape than this layer; those of the visitor.
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        self.weights()?;
-        visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
-        let tensor = &mut self.recurrent_kernel;
-        visitor.visit(Parameter { name: "recurrent_kernel", trainable: true, tensor })?;
-        visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })
-    }
-}
-
-impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Configured
-    for Lstm<I, H, R, E, D>
-{
-    const CLASS: &'static str = "LSTM";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.input(&[None, None, Some(I)]);
-        fields.size("units", H);
-        fields.flag("return_sequences", R::SEQUENCES, false);
-        fields.recurrent();
-        fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
-        fields.unit_forget_bias();
-        fields.any("seed", Value::Null);
-    }
+/// Zeros, but for ones at the forget gate.
+fn forget_bias<E: Element, D: Backend<E>>(
+    dev: &D,
+    [wide]: [usize; 1],
+) -> Result<Tensor<(usize,), E, D>, Error> {
+    let forget = wide / 4..wide / 2;
+    let values = (0..wide).map(|i| if forget.contains(&i) { E::one() } else { E::zero() });
+    dev.try_tensor_from_vec(collected(&[wide], values)?, (wide,)).or_device()
 }

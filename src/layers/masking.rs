@@ -1,14 +1,13 @@
 use dfdx::{
     shapes::{HasShape, Shape},
-    tensor::{Cpu, Tape},
+    tensor::Tape,
 };
 
 use crate::{
     backend::{Backend, Element, keep_rows, memory::elements_of, numbers},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::{Mask, Masked, Signal, Steps},
 };
 
@@ -34,9 +33,11 @@ use crate::{
 /// assert_eq!(Masking::default().forward(x)?.mask().row(0), [true, false]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Masking")]
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Masking {
     /// The value of padding, Keras's `mask_value`.
+    #[option(default = 0.0, key = "mask_value")]
     pub value: f64,
 }
 
@@ -66,23 +67,5 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         }
         let values = keep_rows(x, mask.as_slice(), E::zero())?;
         Masked::new(values, mask)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Build<E, D> for Masking {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self::default())
-    }
-}
-
-impl<E: Element, D: Backend<E>> Parameters<E, D> for Masking {}
-
-impl Configured for Masking {
-    const CLASS: &'static str = "Masking";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.number("mask_value", &mut self.value, Some(0.0));
     }
 }

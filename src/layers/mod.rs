@@ -7,6 +7,7 @@ mod dropout;
 mod embedding;
 mod embedding_bag;
 mod identity;
+mod inner;
 mod lstm;
 mod masking;
 mod merge;
@@ -24,6 +25,7 @@ pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
 pub use identity::Identity;
+pub use inner::Inner;
 pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
 pub use merge::{

@@ -6,10 +6,11 @@ mod describe;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Type, spanned::Spanned};
+use syn::{Type, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
+    derive::missing_derives,
     infer,
 };
 
@@ -159,25 +160,11 @@ fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     for (field, wired) in item.fields.iter_mut().zip(wired) {
         field.ty = wired.ty.clone();
     }
-    let derived = |name: &str| item.attrs.iter().any(|attribute| derives(attribute, name));
-    let derives = [("Clone", quote!(::core::clone::Clone)), ("Debug", quote!(::core::fmt::Debug))];
-    let derives = derives.iter().filter(|(name, _)| !derived(name)).map(|(_, path)| path);
+    let derives = missing_derives(&item.attrs);
     quote! {
         #[derive(#(#derives),*)]
         #item
     }
-}
-
-fn derives(attribute: &Attribute, name: &str) -> bool {
-    let mut found = false;
-    if attribute.path().is_ident("derive") {
-        // What does not parse here is told by the derive itself.
-        let _ = attribute.parse_nested_meta(|meta| {
-            found |= meta.path.segments.last().is_some_and(|last| last.ident == name);
-            Ok(())
-        });
-    }
-    found
 }
 
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {

@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{HasShape, TryConcatAlong},
     shapes::{Axis, Const, Dim, Shape},
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::same_sizes;
@@ -11,9 +11,8 @@ use crate::{
         memory::{elements, elements_of},
     },
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::{Infer, Layer},
-    parameters::{Build, Parameters},
     signal::{Inputs, Masked, Signal},
 };
 
@@ -56,6 +55,7 @@ pub trait SideBySide: Signal {
 /// assert_eq!(both.array(), [[1.0, 2.0, 3.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Concatenate", keys(axis: fixed(-1)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Concatenate<const N: usize>;
 
@@ -88,24 +88,6 @@ const fn check_features(n: usize, both: usize) {
 #[diagnostic::do_not_recommend]
 impl<In: SideBySide, const N: usize> Infer<In> for Concatenate<N> {
     const SIZE: usize = In::FEATURES;
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Concatenate<N> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Concatenate<N> {}
-
-impl<const N: usize> Configured for Concatenate<N> {
-    const CLASS: &'static str = "Concatenate";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.fixed("axis", -1);
-    }
 }
 
 /// As rows, one a position.

@@ -7,15 +7,14 @@ pub use concatenate::{Concatenate, SideBySide};
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul, TrySub},
     shapes::Shape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, apart, choose_rows, keep_rows, memory::elements_of},
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     shape::Sequence,
     signal::{Inputs, Mask, Masked, Signal},
 };
@@ -114,6 +113,7 @@ macro_rules! merge {
         /// - input `Inputs<(S, S)>`, or `Inputs<(Masked<S>, Masked<S>)>`: a step is kept that one of the
         ///   masks keeps
         /// - output `S`, or `Masked<S>`
+        #[layer(class = stringify!($name))]
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct $name;
 
@@ -126,22 +126,6 @@ macro_rules! merge {
             ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
                 In::merge(x, |$a, $b, $masks| $merged)
             }
-        }
-
-        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-            fn build(_: &D) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
-
-        impl Configured for $name {
-            const CLASS: &'static str = stringify!($name);
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, _: &mut Fields) {}
         }
     };
 }

@@ -3,15 +3,14 @@ use std::marker::PhantomData;
 use const_panic::concat_panic;
 use dfdx::{
     shapes::{Const, Dim, HasShape, Shape},
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::{Infer, Layer},
-    parameters::{Build, Parameters},
     signal::Signal,
 };
 
@@ -119,6 +118,7 @@ const fn check_product(sizes: &[usize], n: usize) {
 /// assert_eq!(Flatten::<4>.forward(x)?.array(), [[1.0, 2.0, 3.0, 4.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Flatten", keys(data_format()))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flatten<const N: usize>;
 
@@ -140,24 +140,6 @@ impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> fo
 #[diagnostic::do_not_recommend]
 impl<In: Unmasked, const N: usize> Infer<In> for Flatten<N> {
     const SIZE: usize = product(In::SIZES);
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Flatten<N> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Flatten<N> {}
-
-impl<const N: usize> Configured for Flatten<N> {
-    const CLASS: &'static str = "Flatten";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.data_format();
-    }
 }
 
 /// The dimensions behind the batch, such as `(Const<4>, Const<5>)`.
@@ -204,6 +186,7 @@ trailing!(N0 N1 N2 N3);
 /// assert_eq!(y.array(), [[[1.0, 2.0], [3.0, 4.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Reshape", keys(target_shape(S::SIZES)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reshape<S: TrailingDims>(PhantomData<S>);
 
@@ -219,24 +202,6 @@ impl<In: Unmasked, S: TrailingDims, E: Element, D: Backend<E>> Layer<In, E, D> f
         const { <Self as Layer<In, E, D>>::CHECK };
         let (x, batch) = In::numbers(x);
         reshape(x, S::with_batch(batch))
-    }
-}
-
-impl<S: TrailingDims, E: Element, D: Backend<E>> Build<E, D> for Reshape<S> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self(PhantomData))
-    }
-}
-
-impl<S: TrailingDims, E: Element, D: Backend<E>> Parameters<E, D> for Reshape<S> {}
-
-impl<S: TrailingDims> Configured for Reshape<S> {
-    const CLASS: &'static str = "Reshape";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.target_shape(S::SIZES);
     }
 }
 
