@@ -6,7 +6,11 @@ use dfdx::{
 
 use super::{mean_over_steps, sums::rows_of};
 use crate::{
-    backend::{Backend, Bags, Element, IntoShape, memory::elements, numbers, zeros_after},
+    backend::{
+        Backend, Bags, Element, IntoShape,
+        memory::{collected, elements},
+        numbers, zeros_after,
+    },
     error::{Error, OrDevice},
     mask::Mask,
 };
@@ -23,7 +27,7 @@ pub(crate) fn embedding<
 ) -> Result<Tensor<(usize, Const<N>), E, D, T>, Error> {
     elements(&[ids.shape().0, N])?;
     let (ids, tape) = ids.split_tape();
-    let (table, ids) = (table.clone().put_tape(tape), numbers(&ids));
+    let (table, ids) = (table.clone().put_tape(tape), numbers(&ids)?);
     let shape = (ids.len(), Const);
     if ids.is_empty() || N == 0 {
         return zeros_after(table, &shape);
@@ -51,7 +55,8 @@ pub(crate) fn embedding_bag<
         return Ok(dev.try_zeros_like(&(batch, Const)).or_device()?.put_tape(tape));
     }
     let counts = |&id: &usize| Some(id) != padding;
-    let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch.size(), length)?;
+    let keep = collected(&[ids.len()], ids.iter().map(counts))?;
+    let mask = Mask::from_bools(keep, batch.size(), length)?;
     let flat = dev.try_tensor_from_vec(ids, (batch.size() * length,)).or_device()?;
     let rows = embedding(table, flat.put_tape(tape))?;
     let steps = rows.into_shape(&(batch, length, Const::<N>))?;

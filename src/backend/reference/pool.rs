@@ -22,7 +22,7 @@ pub(crate) fn mean_over_steps<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>,
     }
     let dev = x.device().clone();
     let lengths = match mask {
-        Some(mask) => mask.lengths(),
+        Some(mask) => mask.try_lengths()?,
         None => vec![length; rows],
     };
     let x = match mask {

@@ -36,7 +36,7 @@ pub(crate) fn embedding<const V: usize, const N: usize, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, Const<N>), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
-    let (dev, ids) = (table.device().clone(), numbers(&ids));
+    let (dev, ids) = (table.device().clone(), numbers(&ids)?);
     let rows = if few(ids.len(), V) {
         collected(&[ids.len(), N], ids.iter().flat_map(|&id| row(table, id)))?
     } else {
