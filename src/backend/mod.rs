@@ -44,7 +44,7 @@ use crate::{
     error::{Error, OrDevice},
     mask::Mask,
 };
-use memory::{collected, elements, elements_of, filled};
+use memory::{collected, elements, elements_of, filled, room};
 
 /// The number type of a model: `f32` or `f64`.
 pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
@@ -267,7 +267,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     /// probabilities, divided by their sum, where a `least` one is given that they are clipped to.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; [`Error::LabelOutOfRange`] if there are no classes.
     fn sparse_crossentropy<T: Tape<E, Self>>(
         prediction: Tensor<(usize, usize), E, Self, T>,
         labels: Vec<usize>,
@@ -315,12 +315,31 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     }
 }
 
+/// Looks for labels where there is no class: those of more classes have been checked.
+///
+/// # Errors
+/// [`Error::LabelOutOfRange`].
+pub(crate) fn check_classes(labels: &[usize], classes: usize) -> Result<(), Error> {
+    match labels.first() {
+        Some(&label) if classes == 0 => Err(Error::LabelOutOfRange { label, classes, position: 0 }),
+        _ => Ok(()),
+    }
+}
+
 /// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
-pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E> {
-    match elements_of(x) {
-        // A shape that is too large for any numbers has none, which fits no shape that is not.
-        Ok(0) | Err(_) => Vec::new(),
-        Ok(_) => x.as_vec(),
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(
+    x: &Tensor<S, E, D, T>,
+) -> Result<Vec<E>, Error> {
+    match elements_of(x)? {
+        0 => Ok(Vec::new()),
+        len => {
+            // `as_vec` aborts where there is no memory, so this looks first. The compiler must not leave it out.
+            drop(std::hint::black_box(room::<E>(len)?));
+            Ok(x.as_vec())
+        }
     }
 }
 

@@ -172,7 +172,7 @@ impl Dynamic for Convolution {
         let bias = bias.transpose().or_device()?;
         let weights =
             ConvWeights { kernel: &kernel, bias: bias.as_ref(), prepared: &Prepared::default() };
-        let y = numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?);
+        let y = numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?)?;
         let y = self.activation.apply(y, self.filters)?;
         self.slider.value(shape.0, &window, self.filters, y)
     }
@@ -202,7 +202,7 @@ impl Dynamic for Pool {
     fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
         let (shape, window) = self.slider.images(&x)?;
         let x = Cpu::default().try_tensor_from_vec(x.into_values(), shape).or_device()?;
-        let y = numbers(&Cpu::pool2d(x, self.pooling, &window)?);
+        let y = numbers(&Cpu::pool2d(x, self.pooling, &window)?)?;
         self.slider.value(shape.0, &window, shape.3, y)
     }
 }
@@ -241,7 +241,7 @@ impl Dynamic for GlobalPool {
                 let mask: Option<&Mask> = mask.as_ref();
                 let shape = (batch, steps, features);
                 let x = dev.try_tensor_from_vec(x.into_values(), shape).or_device()?;
-                numbers(&Cpu::mean_over_steps(x, mask)?)
+                numbers(&Cpu::mean_over_steps(x, mask)?)?
             }
             Pooling::Max if steps == 0 => {
                 return Err(Error::mismatch("the steps of a pool (at least)", 1, 0));
@@ -253,7 +253,7 @@ impl Dynamic for GlobalPool {
                 let window =
                     Window { size, kernel: size, stride: one, dilation: one, before, places };
                 let x = dev.try_tensor_from_vec(x.into_values(), shape).or_device()?;
-                numbers(&Cpu::pool2d(x, Pooling::Max, &window)?)
+                numbers(&Cpu::pool2d(x, Pooling::Max, &window)?)?
             }
         };
         DynamicValue::numbers([batch, features], y)

@@ -6,7 +6,7 @@ use super::{
     weights, words,
 };
 use crate::{
-    backend::{Backend, ConvWeights, Finish, Prepared, Window, numbers},
+    backend::{Backend, ConvWeights, Finish, Prepared, Window, memory::filled, numbers},
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
     signal::Mask,
@@ -31,7 +31,7 @@ pub(super) fn linear(
         Window { size: one, kernel: one, stride: one, dilation: one, before: [0, 0], places: one };
     let bias = bias.transpose().or_device()?;
     let weights = ConvWeights { kernel, bias: bias.as_ref(), prepared: &Prepared::default() };
-    Ok(numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?))
+    numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?)
 }
 
 pub(super) fn matrix(
@@ -224,7 +224,7 @@ impl Dynamic for Masking {
     fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
         let DynamicValue::Numbers { sizes, mut values, .. } = x else { return Ok(x) };
         let (batch, length, features) = (sizes[0], sizes[1], sizes[2]);
-        let mut keep = vec![false; batch * length];
+        let mut keep = filled(&[batch, length], false)?;
         for (keep, step) in keep.iter_mut().zip(values.chunks_mut(features.max(1))) {
             *keep = step.iter().any(|&v| v != self.0);
             if !*keep {

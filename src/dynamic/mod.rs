@@ -122,10 +122,10 @@ impl LayerWeight {
             return Err(Error::Invalid { name: "the shape of a weight", value, expected });
         }
         let values = match *sizes {
-            [a] => numbers(&how.fill::<_, f32, _>(dev, (a,))?),
-            [a, b] => numbers(&how.fill::<_, f32, _>(dev, (a, b))?),
-            [a, b, c] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c))?),
-            [a, b, c, d] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c, d))?),
+            [a] => numbers(&how.fill::<_, f32, _>(dev, (a,))?)?,
+            [a, b] => numbers(&how.fill::<_, f32, _>(dev, (a, b))?)?,
+            [a, b, c] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c))?)?,
+            [a, b, c, d] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c, d))?)?,
             _ => return Err(Error::mismatch("the dimensions of a weight", "1 to 4", sizes.len())),
         };
         Ok(Self { name, sizes, values })

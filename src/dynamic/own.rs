@@ -46,7 +46,7 @@ impl<L> Takes<L> {
             takes,
             run: |layer, x| {
                 let y = layer.call(In::from_dynamic(x)?)?;
-                Ok(<L::Out as FromDynamic>::into_dynamic(y))
+                <L::Out as FromDynamic>::try_into_dynamic(y)
             },
         }
     }

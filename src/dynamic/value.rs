@@ -199,22 +199,40 @@ fn sizes<S: Shape>(shape: &S) -> Vec<usize> {
     shape.concrete().into()
 }
 
+fn from_numbers<S: Shape>(
+    x: &Tensor<S, f32, Cpu>,
+    mask: Option<Mask>,
+) -> Result<DynamicValue, Error> {
+    Ok(DynamicValue::Numbers { sizes: sizes(x.shape()), values: numbers(x)?, mask })
+}
+
+fn from_ids<S: Shape>(ids: &Tensor<S, usize, Cpu>) -> Result<DynamicValue, Error> {
+    Ok(DynamicValue::Tokens { sizes: sizes(ids.shape()), ids: numbers(ids)? })
+}
+
+fn or_panic(value: Result<DynamicValue, Error>) -> DynamicValue {
+    value.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Shape> From<Tensor<S, f32, Cpu>> for DynamicValue {
     fn from(x: Tensor<S, f32, Cpu>) -> Self {
-        Self::Numbers { sizes: sizes(x.shape()), values: numbers(&x), mask: None }
+        or_panic(from_numbers(&x, None))
     }
 }
 
+/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Shape> From<Tensor<S, usize, Cpu>> for DynamicValue {
     fn from(ids: Tensor<S, usize, Cpu>) -> Self {
-        Self::Tokens { sizes: sizes(ids.shape()), ids: numbers(&ids) }
+        or_panic(from_ids(&ids))
     }
 }
 
+/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Sequence> From<Masked<Tensor<S, f32, Cpu>>> for DynamicValue {
     fn from(x: Masked<Tensor<S, f32, Cpu>>) -> Self {
         let (x, mask) = x.into_parts();
-        Self::Numbers { sizes: sizes(x.shape()), values: numbers(&x), mask: Some(mask) }
+        or_panic(from_numbers(&x, Some(mask)))
     }
 }
 
@@ -227,7 +245,18 @@ pub trait FromDynamic: Signal {
     fn from_dynamic(value: DynamicValue) -> Result<Self::Data<f32, Cpu, NoneTape>, Error>;
 
     /// The value.
-    fn into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> DynamicValue;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for it.
+    fn try_into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> Result<DynamicValue, Error>;
+
+    /// The value.
+    ///
+    /// # Panics
+    /// If there is no memory for it; [`try_into_dynamic`](Self::try_into_dynamic) gives an error then.
+    fn into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> DynamicValue {
+        or_panic(Self::try_into_dynamic(data))
+    }
 }
 
 fn other<S: Signal, T>(value: &DynamicValue) -> Result<T, Error> {
@@ -242,8 +271,8 @@ impl<S: Shape> FromDynamic for S {
         }
     }
 
-    fn into_dynamic(data: Tensor<S, f32, Cpu>) -> DynamicValue {
-        data.into()
+    fn try_into_dynamic(data: Tensor<S, f32, Cpu>) -> Result<DynamicValue, Error> {
+        from_numbers(&data, None)
     }
 }
 
@@ -259,8 +288,9 @@ impl<S: Sequence> FromDynamic for Masked<S> {
         }
     }
 
-    fn into_dynamic(data: Masked<Tensor<S, f32, Cpu>>) -> DynamicValue {
-        data.into()
+    fn try_into_dynamic(data: Masked<Tensor<S, f32, Cpu>>) -> Result<DynamicValue, Error> {
+        let (x, mask) = data.into_parts();
+        from_numbers(&x, Some(mask))
     }
 }
 
@@ -274,7 +304,7 @@ impl<S: Shape> FromDynamic for Ids<S> {
         }
     }
 
-    fn into_dynamic(data: Tensor<S, usize, Cpu>) -> DynamicValue {
-        data.into()
+    fn try_into_dynamic(data: Tensor<S, usize, Cpu>) -> Result<DynamicValue, Error> {
+        from_ids(&data)
     }
 }

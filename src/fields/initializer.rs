@@ -1,10 +1,16 @@
+use std::iter::repeat_with;
+
 use dfdx::{shapes::Shape, tensor::Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::StandardNormal;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    backend::{Backend, Element, memory::elements_of},
+    backend::{
+        Backend, Element,
+        memory::{collected, elements_of, filled},
+        numbers,
+    },
     error::{Error, OrDevice},
     init::{self, fans},
     parameters::{Parameter, Parameters, Visitor},
@@ -296,7 +302,7 @@ impl Initializer {
             }
             _ => {}
         }
-        let sizes = shape.concrete();
+        let (n, sizes) = (elements_of(&shape)?, shape.concrete());
         let (fan_in, fan_out) = fans(sizes.as_ref());
         let mut rng = StdRng::seed_from_u64(dev.random_u64());
         let mut normal = |mean: f64, std: f64, cut: bool| loop {
@@ -305,11 +311,14 @@ impl Initializer {
                 break E::of(mean + std * z);
             }
         };
-        let n = elements_of(&shape)?;
         let values: Vec<E> = match self {
-            Self::Constant(value) => vec![E::of(value); n],
-            Self::Uniform(low, high) => (0..n).map(|_| E::of(rng.gen_range(low..=high))).collect(),
-            Self::Normal { mean, std, cut } => (0..n).map(|_| normal(mean, std, cut)).collect(),
+            Self::Constant(value) => filled(&[n], E::of(value))?,
+            Self::Uniform(low, high) => {
+                collected(&[n], repeat_with(|| E::of(rng.gen_range(low..=high))))?
+            }
+            Self::Normal { mean, std, cut } => {
+                collected(&[n], repeat_with(|| normal(mean, std, cut)))?
+            }
             Self::Scaling { scale, fan, shape: spread } => {
                 let fan = match fan {
                     Fan::In => fan_in as f64,
@@ -323,15 +332,19 @@ impl Initializer {
                         finite(&[E::of(limit)])?;
                         return init::uniform(dev, shape, limit);
                     }
-                    Spread::Normal => (0..n).map(|_| normal(0.0, std, false)).collect(),
-                    Spread::CutNormal => (0..n).map(|_| normal(0.0, std / CUT_STD, true)).collect(),
+                    Spread::Normal => collected(&[n], repeat_with(|| normal(0.0, std, false)))?,
+                    Spread::CutNormal => {
+                        collected(&[n], repeat_with(|| normal(0.0, std / CUT_STD, true)))?
+                    }
                 }
             }
             Self::Orthogonal(gain) => {
                 let columns = sizes.as_ref().last().copied().unwrap_or(1);
                 let rows = n.checked_div(columns).unwrap_or(0);
                 let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
-                tensor.as_vec().into_iter().map(|v| v * E::of(gain)).collect()
+                let mut values = numbers(&tensor)?;
+                values.iter_mut().for_each(|v| *v = *v * E::of(gain));
+                values
             }
             Self::Identity(gain) => {
                 let &[_, columns] = sizes.as_ref() else {
@@ -339,7 +352,7 @@ impl Initializer {
                 };
                 let diagonal = |i: usize| i / columns == i % columns;
                 let number = |i| if diagonal(i) { E::of(gain) } else { E::of(0.0) };
-                (0..n).map(number).collect()
+                collected(&[n], (0..n).map(number))?
             }
         };
         finite(&values)?;

@@ -4,7 +4,11 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, memory::elements_of, numbers},
+    backend::{
+        Backend, Element, keep_rows,
+        memory::{collected, elements_of, filled},
+        numbers,
+    },
     error::Error,
     layer,
     layer::Layer,
@@ -57,9 +61,13 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
             return Err(Error::invalid("mask_value", self.value, expected));
         };
         let is_padding = |&v: &E| v == padding || v.is_nan() && padding.is_nan();
+        let steps = [batch, length];
         let keep: Vec<bool> = match features {
-            0 => vec![false; batch * length],
-            n => numbers(&x).chunks(n).map(|step| !step.iter().all(is_padding)).collect(),
+            0 => filled(&steps, false)?,
+            n => {
+                let numbers = numbers(&x)?;
+                collected(&steps, numbers.chunks(n).map(|step| !step.iter().all(is_padding)))?
+            }
         };
         let mask = Mask::from_bools(keep, batch, length)?;
         if elements_of(&shape)? == 0 {

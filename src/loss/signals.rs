@@ -62,7 +62,12 @@ pub trait Target<P: Prediction>: Signal {
 )]
 pub trait Labels<P: Prediction>: Signal {
     /// The labels, one a position.
-    fn labels<E: Element, D: Backend<E>>(y: &Self::Data<E, D, NoneTape>) -> Vec<usize>;
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn labels<E: Element, D: Backend<E>>(
+        y: &Self::Data<E, D, NoneTape>,
+    ) -> Result<Vec<usize>, Error>;
 }
 
 fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -102,7 +107,7 @@ macro_rules! prediction {
         {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, $($dim,)*), usize, D>,
-            ) -> Vec<usize> {
+            ) -> Result<Vec<usize>, Error> {
                 numbers(y)
             }
         }
@@ -144,7 +149,7 @@ macro_rules! masked {
         {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, L, $($dim,)*), usize, D>,
-            ) -> Vec<usize> {
+            ) -> Result<Vec<usize>, Error> {
                 numbers(y)
             }
         }

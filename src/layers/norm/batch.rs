@@ -8,7 +8,11 @@ use serde_json::Value;
 
 use super::{EPSILON, Rows, rows};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, Seen, memory::elements_of, sized},
+    backend::{
+        Backend, Element, IntoShape, NormWeights, Seen,
+        memory::{collected, elements_of},
+        sized,
+    },
     error::{Error, OrDevice},
     layer,
     layer::Layer,
@@ -112,8 +116,9 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
             Some(mask) => {
                 let each = n.checked_div(mask.as_slice().len()).unwrap_or(0).max(1);
                 let rows = mask.as_slice().iter();
-                let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
-                (Some::<Vec<bool>>(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
+                let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each));
+                let rows = collected(&[mask.as_slice().len(), each], rows)?;
+                (Some(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
             }
         };
         let seen = Seen { rows: rows.as_deref(), share };
