@@ -91,7 +91,12 @@ impl Model {
     }
 
     /// `Checked<..>` of one of the checks of a value, at its place.
+    ///
+    /// With errors, it is the signal of the input, an error that has been told.
     fn checked(&self, number: usize, check: &str, span: Span) -> TokenStream {
+        if !self.errors.is_empty() {
+            return self.value_at(0, span);
+        }
         if self.is_generic() {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
         }
@@ -127,7 +132,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    let through = if model.is_generic() {
+    let through = if model.is_generic() && model.errors.is_empty() {
         Through {
             layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
