@@ -76,7 +76,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In, const I: usize, const O: usize, A, E, D> Infer<In> for Dense<I, O, A, E, D>
 where
     In: Features,

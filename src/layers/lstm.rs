@@ -211,7 +211,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In, const I: usize, const H: usize, R, E, D> Infer<In> for Lstm<I, H, R, E, D>
 where
     In: Features,

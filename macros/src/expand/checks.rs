@@ -15,11 +15,12 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         let checked = model.checked(i + 1, "CHECK", layer.ty.span());
         let checks = quote_spanned! {layer.ty.span() =>
             const CHECK: usize = {
-                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::CHECK;
                 0
             };
             const FIELD: usize =
-                <#checked as ::kerata::model::Complete<#ty, #element, #device>>::CHECK;
+                <#checked as ::kerata::model::Built<#ty, #element, #device>>::CHECK
+                    + <#checked as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
         };
         wire_impl(model, i + 1, &quote!(#through::Out), &checks)
     });

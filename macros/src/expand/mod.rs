@@ -123,7 +123,7 @@ fn wire(model: &Model, i: usize) -> Wired {
         let size = if model.is_generic() {
             quote!(0)
         } else {
-            quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE)
+            quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
         };
         infer::fill(&layer.ty, &size)
     };

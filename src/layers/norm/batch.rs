@@ -160,7 +160,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for BatchNorm<F, E, D> {
     const SIZE: usize = In::SIZE;
 }
