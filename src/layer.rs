@@ -66,12 +66,14 @@ pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     type Out: Signal;
     /// [`Layer::CHECK`].
     const CHECK: ();
+    /// [`Layer::DROPS_MASK`].
+    const DROPS_MASK: bool;
 
     /// [`Layer::call`].
     ///
     /// # Errors
     /// Those of the layer.
-    fn run<T: Tape<E, D>>(
+    fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
@@ -80,7 +82,7 @@ pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     ///
     /// # Errors
     /// Those of the layer.
-    fn run_mut<T: Tape<E, D>>(
+    fn call_mut<T: Tape<E, D>>(
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
@@ -97,16 +99,17 @@ where
 {
     type Out = Out;
     const CHECK: () = L::CHECK;
+    const DROPS_MASK: bool = L::DROPS_MASK;
 
-    fn run<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
-        self.call(x)
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
+        Layer::call(self, x)
     }
 
-    fn run_mut<T: Tape<E, D>>(
+    fn call_mut<T: Tape<E, D>>(
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<Out::Data<E, D, T>, Error> {
-        self.call_mut(x)
+        Layer::call_mut(self, x)
     }
 }
 
@@ -169,11 +172,11 @@ where
     type Output = <L::Out as Signal>::Data<E, D, X::Tape>;
 
     fn run(self, layer: &L) -> Result<Self::Output, Error> {
-        layer.run(self.into_data())
+        layer.call(self.into_data())
     }
 
     fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error> {
-        layer.run_mut(self.into_data())
+        layer.call_mut(self.into_data())
     }
 }
 

@@ -114,7 +114,7 @@ impl Model {
         let generic = self.is_generic();
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
         self.unique(&mut fields);
-        let count = fields.len();
+        let (count, told) = (fields.len(), Default::default());
         for (i, field) in fields.iter_mut().enumerate() {
             let name = field.ident.clone().unwrap_or_else(|| format_ident!("layer{i}"));
             field.attrs.retain(|attribute| {
@@ -125,7 +125,8 @@ impl Model {
                 }
                 !cfg
             });
-            let spelling = Spelling { generics: &self.item.generics, element: &self.element };
+            let spelling =
+                Spelling { generics: &self.item.generics, element: &self.element, told: &told };
             if spelling.check(&mut field.ty, &mut self.errors) {
                 check_holes(&mut field.ty, generic, &mut self.errors);
             }

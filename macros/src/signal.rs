@@ -36,7 +36,7 @@ const EXAMPLES: &str =
 impl Parse for Signal {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         if input.peek(Paren) {
-            let span = input.span();
+            let span = input.fork().parse::<TokenTree>()?.span();
             let content;
             parenthesized!(content in input);
             if content.peek(Paren) {

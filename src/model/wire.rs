@@ -186,8 +186,12 @@ where
     label = "not what the last layer gives"
 )]
 pub trait Gives<Output> {
+    /// The output.
+    type Output;
     /// Nothing.
     const CHECK: () = ();
 }
 
-impl<S> Gives<S> for S {}
+impl<S> Gives<S> for S {
+    type Output = S;
+}

@@ -391,4 +391,10 @@ impl<B: Dim, L: Dim> TokenIds for Ids<(B, L)> {
 pub trait Is<const N: usize>: Dim {}
 
 #[diagnostic::do_not_recommend]
-impl<const N: usize> Is<N> for Const<N> {}
+impl<D: Exactly<N>, const N: usize> Is<N> for D {}
+
+/// What [`Is`] stands on. Of a trait for each size, the compiler would tell which one is implemented, at length.
+#[doc(hidden)]
+pub trait Exactly<const N: usize>: Dim {}
+
+impl<const N: usize> Exactly<N> for Const<N> {}

@@ -80,17 +80,17 @@ fn wire_impl(
 pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let last = model.output();
-    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
+    let last = model.value_at(model.layers.len(), *span);
     if !model.is_generic() {
+        let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
         return quote!(const _: () = #check;);
     }
+    let (this, number) = (model.this(), Literal::usize_unsuffixed(model.part(model.parts.len())));
+    let signal = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::Output);
     quote! {
-        const _: () = {
-            #[allow(dead_code)]
-            const fn check #generics () #clause {
-                #check
-            }
-        };
+        #[doc(hidden)]
+        impl #generics ::kerata::model::Wire<#number> for #this #clause {
+            type Signal = #signal;
+        }
     }
 }

@@ -134,7 +134,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let through = if model.is_generic() && model.errors.is_empty() {
         Through {
-            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
+            layer: quote_spanned!(span => <#ty as ::kerata::model::Takes<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
             parameters: quote_spanned! {span =>
                 <#ty as ::kerata::parameters::Parameters<#element, #device>>

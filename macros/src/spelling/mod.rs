@@ -9,6 +9,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Generics, Path, PathArguments, Type};
@@ -24,6 +26,8 @@ pub(crate) struct Spelling<'a> {
     pub(crate) generics: &'a Generics,
     /// The type of the numbers.
     pub(crate) element: &'a Type,
+    /// Whether another type of numbers has been told: once is enough.
+    pub(crate) told: &'a Cell<bool>,
 }
 
 impl Spelling<'_> {
@@ -31,7 +35,9 @@ impl Spelling<'_> {
     /// is content with takes its place.
     pub(crate) fn check(&self, ty: &mut Type, errors: &mut Errors) -> bool {
         let Some(Refused { at, message, instead }) = self.refuse(ty) else { return true };
-        errors.add(syn::Error::new_spanned(at, message));
+        if !at.is_empty() {
+            errors.add(syn::Error::new_spanned(at, message));
+        }
         *ty = syn::parse2(instead).unwrap_or_else(|_| syn::parse_quote!(::kerata::Identity));
         false
     }
@@ -61,8 +67,8 @@ impl Spelling<'_> {
 
     fn refuse_path(&self, ty: &Type, path: &Path) -> Option<Refused> {
         let name = last_name(path);
-        if self.generics.type_params().any(|parameter| path.is_ident(&parameter.ident)) {
-            return None;
+        if let Some(of) = self.generics.type_params().find(|of| path.is_ident(&of.ident)) {
+            return self.unbounded(ty, of);
         }
         let first = path.segments.first();
         let full = first.is_some_and(|first| first.ident == "std" || first.ident == "kerata");
@@ -152,6 +158,19 @@ impl Spelling<'_> {
         Some((at, format!("{problem}: {write}")))
     }
 
+    /// A parameter of the struct that nothing is said of.
+    fn unbounded(&self, ty: &Type, of: &syn::TypeParam) -> Option<Refused> {
+        if !of.bounds.is_empty() || self.generics.where_clause.is_some() {
+            return None;
+        }
+        let message = format!(
+            "nothing says that `{0}` is a layer: write, with the signals that it takes and gives,\n\
+            `where {0}: Layer<(Batch, Const<8>), Out = (Batch, Const<8>)> + Build + Parameters + Debug`",
+            of.ident
+        );
+        Some(Refused { at: ty.to_token_stream(), message, instead: ty.to_token_stream() })
+    }
+
     /// A layer of `f32` in a model of another element.
     fn element(
         &self,
@@ -178,7 +197,9 @@ impl Spelling<'_> {
         let message = format!(
             "the numbers of this model are `{of}`, those of this layer `f32`: write `{name}<{texts}>`"
         );
-        Some((ty.to_token_stream(), message))
+        // The others are the same mistake.
+        let at = if self.told.replace(true) { TokenStream::new() } else { ty.to_token_stream() };
+        Some((at, message))
     }
 }
 

@@ -5,7 +5,7 @@ use syn::{GenericParam, Generics, Type, TypeParamBound, parse_quote};
 
 use super::{
     Spelling,
-    table::{Class, Default, Kind, LAYERS, WORDS},
+    table::{Class, Default as Given, Kind, LAYERS, WORDS},
 };
 use crate::errors::Errors;
 
@@ -115,8 +115,8 @@ fn the_table_is_that_of_the_layers() {
                 GenericParam::Lifetime(_) => panic!("{name} has a lifetime"),
             };
             let expected = parameter.default.map(|default| match default {
-                Default::Text(text) => text.to_owned(),
-                Default::Like(place) => all[place].clone(),
+                Given::Text(text) => text.to_owned(),
+                Given::Like(place) => all[place].clone(),
             });
             assert_eq!(default, expected, "the default of {what}");
         }
@@ -133,13 +133,14 @@ fn the_table_is_that_of_the_layers() {
 fn said(ty: &str, generics: &Generics, element: &str) -> Option<String> {
     let element: Type = syn::parse_str(element).unwrap();
     let (mut ty, mut errors): (Type, _) = (syn::parse_str(ty).unwrap(), Errors::default());
-    Spelling { generics, element: &element }.check(&mut ty, &mut errors);
+    let told = std::cell::Cell::new(false);
+    Spelling { generics, element: &element, told: &told }.check(&mut ty, &mut errors);
     (!errors.is_empty()).then(|| errors.tokens().to_string())
 }
 
 #[test]
 fn what_is_right_is_not_refused() {
-    let generics: Generics = parse_quote!(<const UNITS: usize, const n: usize, L, E: Element, Vec>);
+    let generics: Generics = parse_quote!(<const UNITS: usize, const n: usize, L: Layer<In>, E: Element, Vec: Layer<In>>);
     let right = LAYERS.iter().map(|layer| layer.example).chain([
         "kerata::Dense<_, 10>",
         "Dense<_, { 2 * UNITS }>",
