@@ -3,7 +3,7 @@
 /// What can go wrong at run time. Each error names the place and the value.
 ///
 /// Mistakes of wiring (ranks, sizes, masks that would vanish) are not here: they do not compile.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The device could not do what was asked, for example allocate.
@@ -220,6 +220,13 @@ pub struct Difference {
     pub expected: String,
     /// What was found there.
     pub found: String,
+}
+
+/// As [`Display`](std::fmt::Display), since this is what a `main` prints that ends in an error.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl std::fmt::Display for Difference {

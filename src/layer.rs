@@ -84,8 +84,8 @@ use crate::{
 ///
 /// Implement [`call`](Layer::call), as in Keras; to run a layer, use [`Forward::forward`].
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot take `{In}` as its input",
-    label = "`{In}` reaches this layer"
+    message = "`{Self}` cannot take `{In}` of `{E}` as its input",
+    label = "`{In}` of `{E}` reaches this layer"
 )]
 pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// The signal that leaves the layer.
@@ -146,6 +146,65 @@ pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
     part()
 }
 
+/// A [`Layer`] that takes the signal `In`: every one is.
+///
+/// Where a bound is this one, the compiler names the kind of signal that a layer asks for, and lists no impls.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot take `{In}` of `{E}` as its input",
+    label = "`{In}` of `{E}` reaches this layer"
+)]
+pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// [`Layer::Out`].
+    type Out: Signal;
+    /// [`Layer::CHECK`].
+    const CHECK: ();
+    /// [`Layer::DROPS_MASK`].
+    const DROPS_MASK: bool;
+
+    /// [`Layer::call`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// [`Layer::call_mut`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+}
+
+// `Out` is a parameter, so that it is looked up through this impl.
+impl<L, In, Out, E, D> Takes<In, E, D> for L
+where
+    L: Layer<In, E, D, Out = Out>,
+    In: Signal,
+    Out: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = Out;
+    const CHECK: () = L::CHECK;
+    const DROPS_MASK: bool = L::DROPS_MASK;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
+        Layer::call(self, x)
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Out::Data<E, D, T>, Error> {
+        Layer::call_mut(self, x)
+    }
+}
+
 /// The number that `_` stands for in the type of a layer that the signal `In` reaches.
 ///
 /// `#[model]` asks the layer with 0 in the place of `_`: for `Dense<_, 10>` the number is
@@ -160,41 +219,81 @@ pub trait Infer<In> {
     const SIZE: usize;
 }
 
-/// What a layer, or a chain of layers, gives for the data `X`.
-pub type Output<L, X, E, D> = <<L as Layer<<X as Value<E, D>>::Signal, E, D>>::Out as Signal>::Data<
-    E,
-    D,
-    <X as Value<E, D>>::Tape,
->;
+/// A layer with [`Infer`]: every one is. As with [`Takes`], the compiler lists no impls.
+#[diagnostic::on_unimplemented(
+    message = "`_` cannot be inferred in `{Self}` from `{In}`",
+    label = "write the number in the place of `_`",
+    note = "a layer of your own implements `model::Infer` for its `_`"
+)]
+pub trait Inferred<In> {
+    /// [`Infer::SIZE`].
+    const SIZE: usize;
+}
+
+impl<L: Infer<In>, In> Inferred<In> for L {
+    const SIZE: usize = L::SIZE;
+}
+
+/// Data that a layer can be run on.
+///
+/// It is a trait of the data, so that this is looked at first, and a layer that takes something else is told as that.
+pub trait InputOf<L, E: Element, D: Backend<E>>: Sized {
+    /// What the layer, or a chain of layers, gives for it.
+    type Output;
+
+    /// The inference pass.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn run(self, layer: &L) -> Result<Self::Output, Error>;
+
+    /// The training pass.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error>;
+}
+
+impl<X, L, E, D> InputOf<L, E, D> for X
+where
+    X: Value<E, D>,
+    L: Takes<X::Signal, E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Output = <L::Out as Signal>::Data<E, D, X::Tape>;
+
+    fn run(self, layer: &L) -> Result<Self::Output, Error> {
+        layer.call(self.into_data())
+    }
+
+    fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error> {
+        layer.call_mut(self.into_data())
+    }
+}
 
 /// Runs a layer on data.
-pub trait Forward {
+pub trait Forward: Sized {
     /// The inference pass: dropout is the identity, running statistics are used as they are.
     ///
     /// # Errors
     /// Those of the layers that the data runs through.
-    fn forward<E: Element, D: Backend<E>, X: Value<E, D>>(
+    fn forward<E: Element, D: Backend<E>, X: InputOf<Self, E, D>>(
         &self,
         x: X,
-    ) -> Result<Output<Self, X, E, D>, Error>
-    where
-        Self: Layer<X::Signal, E, D> + Sized,
-    {
-        self.call(x.into_data())
+    ) -> Result<X::Output, Error> {
+        x.run(self)
     }
 
     /// The training pass: dropout drops, running statistics move.
     ///
     /// # Errors
     /// Those of the layers that the data runs through.
-    fn forward_mut<E: Element, D: Backend<E>, X: Value<E, D>>(
+    fn forward_mut<E: Element, D: Backend<E>, X: InputOf<Self, E, D>>(
         &mut self,
         x: X,
-    ) -> Result<Output<Self, X, E, D>, Error>
-    where
-        Self: Layer<X::Signal, E, D> + Sized,
-    {
-        self.call_mut(x.into_data())
+    ) -> Result<X::Output, Error> {
+        x.run_mut(self)
     }
 }
 

@@ -29,7 +29,8 @@ pub use inner::Inner;
 pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
 pub use merge::{
-    Add, Alike, Average, Concatenate, Maximum, Minimum, Multiply, SideBySide, Subtract,
+    Add, Alike, Average, BesideOther, Concatenate, LikeOther, Maximum, Minimum, Multiply,
+    SideBySide, Subtract,
 };
 pub use norm::{BatchNorm, LayerNorm};
 pub use pool::{
@@ -37,7 +38,8 @@ pub use pool::{
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
 pub use reshape::{
-    Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked, ZeroPadding2d,
+    FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,
+    ZeroPadding2d,
 };
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;

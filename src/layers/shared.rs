@@ -72,7 +72,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In: TwoSignals, Inner: Infer<In::First>> Infer<In> for Shared<Inner> {
     const SIZE: usize = Inner::SIZE;
 }

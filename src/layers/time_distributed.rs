@@ -212,7 +212,6 @@ where
     y.into_shape(&shape)
 }
 
-#[diagnostic::do_not_recommend]
 impl<In: EachStep, Inner: Infer<In::Step>> Infer<In> for TimeDistributed<Inner> {
     const SIZE: usize = Inner::SIZE;
 }

@@ -41,7 +41,8 @@ pub trait Prediction: Signal {
 #[diagnostic::on_unimplemented(
     message = "the target `{Self}` does not fit the prediction `{P}`",
     label = "target and prediction do not fit",
-    note = "the target of this loss has the shape of the prediction, without a mask"
+    note = "the target has the shape of the prediction, without a mask: one-hot rows for classes",
+    note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy` and `SparseCategoricalAccuracy`"
 )]
 pub trait Target<P: Prediction>: Signal {
     /// The target as rows, like the prediction.

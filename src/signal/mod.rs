@@ -216,6 +216,7 @@ impl<S: Shape> Signal for Ids<S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S> Features for Ids<S> {
     const SIZE: usize = 0;
 }

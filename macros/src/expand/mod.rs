@@ -92,7 +92,12 @@ impl Model {
     }
 
     /// `Checked<..>` of one of the checks of a value, at its place.
+    ///
+    /// With errors, it is the signal of the input, an error that has been told.
     fn checked(&self, number: usize, check: &str, span: Span) -> TokenStream {
+        if !self.errors.is_empty() {
+            return self.value_at(0, span);
+        }
         if self.is_generic() {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
         }
@@ -119,7 +124,7 @@ fn wire(model: &Model, i: usize) -> Wired {
         let size = if model.is_generic() {
             quote!(0)
         } else {
-            quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE)
+            quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
         };
         infer::fill(&layer.ty, &size)
     };
@@ -128,9 +133,9 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    let through = if model.is_generic() {
+    let through = if model.is_generic() && model.errors.is_empty() {
         Through {
-            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
+            layer: quote_spanned!(span => <#ty as ::kerata::model::Takes<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
             parameters: quote_spanned! {span =>
                 <#ty as ::kerata::parameters::Parameters<#element, #device>>

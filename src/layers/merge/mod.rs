@@ -2,7 +2,7 @@
 
 mod concatenate;
 
-pub use concatenate::{Concatenate, SideBySide};
+pub use concatenate::{BesideOther, Concatenate, SideBySide};
 
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul, TrySub},
@@ -21,10 +21,9 @@ use crate::{
 
 /// Two inputs of one shape: what a layer takes that merges them number by number.
 #[diagnostic::on_unimplemented(
-    message = "two inputs of one shape are needed here, both masked or both not, but `{Self}` arrives",
+    message = "two inputs of one shape are needed here, but `{Self}` arrives",
     label = "this layer merges two inputs of one shape",
-    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
-    note = "`Unmask` drops the mask of one of them on purpose"
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
 )]
 pub trait Alike: Signal {
     /// The shape of both.
@@ -48,6 +47,50 @@ pub trait Alike: Signal {
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
 }
 
+/// A signal of the shape of another, masked as that is: the first of two that are [`Alike`].
+#[diagnostic::on_unimplemented(
+    message = "two inputs of one shape are needed here, but `{Self}` and `{Other}` arrive",
+    label = "this layer merges two inputs of one shape, both masked or both not",
+    note = "a convolution with `Same` keeps the size of an image; `Unmask` drops a mask on purpose"
+)]
+pub trait LikeOther<Other: Signal>: Signal {
+    /// [`Alike::Shape`].
+    type Shape: Shape;
+    /// [`Alike::Out`].
+    type Out: Signal;
+
+    /// [`Alike::merge`].
+    ///
+    /// # Errors
+    /// Those of [`Alike::merge`].
+    #[allow(clippy::type_complexity)]
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        a: Self::Data<E, D, T>,
+        b: Other::Data<E, D, T>,
+        f: impl FnOnce(
+            Tensor<Self::Shape, E, D, T>,
+            Tensor<Self::Shape, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+}
+
+impl<A: LikeOther<B>, B: Signal> Alike for Inputs<(A, B)> {
+    type Shape = A::Shape;
+    type Out = A::Out;
+
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): Self::Data<E, D, T>,
+        f: impl FnOnce(
+            Tensor<A::Shape, E, D, T>,
+            Tensor<A::Shape, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<A::Shape, E, D, T>, Error>,
+    ) -> Result<<A::Out as Signal>::Data<E, D, T>, Error> {
+        A::merge(a, b, f)
+    }
+}
+
 fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
     if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
 }
@@ -66,12 +109,14 @@ fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     Ok(a.put_tape(tape.merge(other)))
 }
 
-impl<S: Shape> Alike for Inputs<(S, S)> {
+#[diagnostic::do_not_recommend]
+impl<S: Shape> LikeOther<S> for S {
     type Shape = S;
     type Out = S;
 
     fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): (Tensor<S, E, D, T>, Tensor<S, E, D, T>),
+        a: Tensor<S, E, D, T>,
+        b: Tensor<S, E, D, T>,
         f: impl FnOnce(
             Tensor<S, E, D, T>,
             Tensor<S, E, D, T>,
@@ -84,12 +129,13 @@ impl<S: Shape> Alike for Inputs<(S, S)> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
+impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
     type Shape = S;
     type Out = Masked<S>;
 
     fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): (Masked<Tensor<S, E, D, T>>, Masked<Tensor<S, E, D, T>>),
+        a: Masked<Tensor<S, E, D, T>>,
+        b: Masked<Tensor<S, E, D, T>>,
         f: impl FnOnce(
             Tensor<S, E, D, T>,
             Tensor<S, E, D, T>,

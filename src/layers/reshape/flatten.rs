@@ -18,7 +18,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "numbers without a mask are needed here, `(Batch, ..)`, but `{Self}` arrives",
     label = "this layer knows no masks",
-    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose"
+    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose",
+    note = "a masked sequence becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; token ids go through an `Embedding`"
 )]
 pub trait Unmasked: Signal {
     /// The batch dimension.
@@ -137,8 +138,26 @@ impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> fo
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<In: Unmasked, const N: usize> Infer<In> for Flatten<N> {
+/// A shape whose sizes behind the batch the compiler knows, so that it knows their product.
+#[diagnostic::on_unimplemented(
+    message = "how many values a sample of `{Self}` has is known at run time only",
+    label = "`_` must be known to the compiler",
+    note = "a sequence of any length becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; or give it a length in the place of `Length`"
+)]
+pub trait FixedSizes {}
+
+macro_rules! fixed {
+    ($($n:ident)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<B: Dim, $(const $n: usize),*> FixedSizes for (B, $(Const<$n>,)*) {}
+    };
+}
+fixed!(N0);
+fixed!(N0 N1);
+fixed!(N0 N1 N2);
+fixed!(N0 N1 N2 N3);
+
+impl<In: Unmasked<Shape: FixedSizes>, const N: usize> Infer<In> for Flatten<N> {
     const SIZE: usize = product(In::SIZES);
 }
 
