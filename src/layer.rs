@@ -60,6 +60,7 @@
 //! | `#[weight(init = glorot_uniform)]` | a parameter, and the keys `NAME_initializer`, `NAME_regularizer`, `NAME_constraint`; the initializers are Keras's |
 //! | .. `shape = (I, 4 * O)` | its sizes, if they are not in its type |
 //! | .. `trainable = false` | no optimiser changes it |
+//! | .. `name = "bias"` | what it is called, if not as its field; of two weights of one name the layer has one `when` the other is not there |
 //! | .. `key = "recurrent"` | what its keys begin with, if not its name; `regularizer = false`: there is the first only |
 //! | .. `fill = function` | initial values that no initializer makes, `fn(&D, [usize; RANK]) -> Result<Tensor<..>, Error>` |
 //! | .. `when = U::USE_BIAS` | whether the layer has it |

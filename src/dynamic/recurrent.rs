@@ -265,6 +265,8 @@ keys! {
     fields.size("units", 1);
     fields.flag("return_sequences", false, false);
     fields.recurrent();
+    fields.flag("go_backwards", false, false);
+    fields.flag("zero_output_for_mask", false, false);
     fields.recurrent_weights();
     fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
     fields.flag("reset_after", true, true);
@@ -277,6 +279,8 @@ keys! {
     fields.size("units", 1);
     fields.flag("return_sequences", false, false);
     fields.recurrent();
+    fields.flag("go_backwards", false, false);
+    fields.flag("zero_output_for_mask", false, false);
     fields.recurrent_weights();
     fields.ignored(&["seed"]);
 }

@@ -21,9 +21,7 @@ impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
         self.fixed("return_state", false);
-        self.flag("go_backwards", false, false);
         self.fixed("stateful", false);
-        self.flag("zero_output_for_mask", false, false);
         self.any("unroll", false);
         self.activation("activation", "tanh", Some("tanh"));
         self.flag("use_bias", true, true);

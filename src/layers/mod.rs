@@ -8,11 +8,11 @@ mod embedding;
 mod embedding_bag;
 mod identity;
 mod inner;
-mod lstm;
 mod masking;
 mod merge;
 mod norm;
 mod pool;
+mod recurrent;
 mod reshape;
 mod shared;
 mod time_distributed;
@@ -26,7 +26,6 @@ pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
 pub use identity::Identity;
 pub use inner::Inner;
-pub use lstm::{LastState, Lstm, Returns, Sequences};
 pub use masking::Masking;
 pub use merge::{
     Add, Alike, Average, BesideOther, Concatenate, LikeOther, Maximum, Minimum, Multiply,
@@ -36,6 +35,10 @@ pub use norm::{BatchNorm, LayerNorm};
 pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
+};
+pub use recurrent::{
+    Gru, LastState, Lstm, Recurrent, ResetAfter, ResetBefore, ResetGate, Returns, Sequences,
+    SimpleRnn,
 };
 pub use reshape::{
     FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,

@@ -54,6 +54,8 @@ pub(crate) struct Weight {
     pub(crate) fill: Option<Path>,
     pub(crate) trainable: bool,
     pub(crate) regularizer: bool,
+    /// What it is called, if not as its field.
+    pub(crate) name: Option<String>,
     pub(crate) key: String,
     pub(crate) when: Option<Expr>,
 }
@@ -121,7 +123,10 @@ impl Layer {
 impl Field {
     /// The name that configs and weights have for it.
     pub(crate) fn text(&self) -> String {
-        text(&self.member)
+        match &self.kind {
+            Kind::Weight(Weight { name: Some(name), .. }) => name.clone(),
+            _ => text(&self.member),
+        }
     }
 }
 
@@ -196,7 +201,8 @@ fn argument(ty: &Type, at: usize) -> Option<Type> {
 }
 
 fn weight(member: &Member, ty: &Type, given: parse::Weight, errors: &mut Errors) -> Weight {
-    let name = text(member);
+    let own = given.name.as_ref().map(|name| name.value());
+    let name = own.clone().unwrap_or_else(|| text(member));
     let known = sizes_of(ty);
     let open = known.is_none();
     let sizes = match (known, given.shape) {
@@ -226,6 +232,7 @@ fn weight(member: &Member, ty: &Type, given: parse::Weight, errors: &mut Errors)
         fill: given.fill,
         trainable,
         regularizer: given.regularizer.unwrap_or(trainable),
+        name: own,
         key: given.key.map_or(name, |key| key.value()),
         when: given.when,
     }

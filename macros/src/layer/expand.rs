@@ -284,12 +284,14 @@ fn configured(layer: &Layer) -> TokenStream {
         }
     });
     let weights = || {
-        let keys = layer.weights().map(|(field, weight)| {
+        let mut said = std::collections::HashSet::new();
+        let keys = layer.weights().filter_map(|(field, weight)| {
             let (key, name, constant) = (&weight.key, field.text(), &weight.init.constant);
             let regularizer = weight.regularizer;
-            quote! {
+            // Of two weights of one name, the layer has one or the other.
+            said.insert(key).then(|| quote! {
                 fields.weight(#key, #name, ::kerata::config::Initializer::#constant, #regularizer);
-            }
+            })
         });
         keys.collect::<TokenStream>()
     };

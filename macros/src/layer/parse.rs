@@ -68,6 +68,8 @@ pub(crate) struct Weight {
     pub(crate) trainable: Option<bool>,
     /// Whether there are keys for a regularizer and a constraint.
     pub(crate) regularizer: Option<bool>,
+    /// What it is called, if not as its field.
+    pub(crate) name: Option<LitStr>,
     /// What Keras's keys begin with.
     pub(crate) key: Option<LitStr>,
     /// Whether the layer has this weight.
@@ -248,7 +250,8 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
 }
 
 const OPTION: [&str; 3] = ["default", "key", "range"];
-const WEIGHT: [&str; 7] = ["shape", "init", "fill", "trainable", "regularizer", "key", "when"];
+const WEIGHT: [&str; 8] =
+    ["shape", "init", "fill", "trainable", "regularizer", "name", "key", "when"];
 
 impl Weight {
     fn argument(&mut self, key: &str, input: ParseStream) -> syn::Result<()> {
@@ -265,6 +268,7 @@ impl Weight {
             "fill" => self.fill = Some(value(input)?),
             "trainable" => self.trainable = Some(value::<LitBool>(input)?.value),
             "regularizer" => self.regularizer = Some(value::<LitBool>(input)?.value),
+            "name" => self.name = Some(value(input)?),
             "key" => self.key = Some(value(input)?),
             _ => self.when = Some(value(input)?),
         }

@@ -4,13 +4,13 @@ use dfdx::{
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, Tape, Tensor},
 };
-
 use serde_json::Value;
 
+use super::{LastState, Recurrent, Returns, with_state};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, Prepared, RecurrentBias,
-        RecurrentInputs, RecurrentWeights, StepOrder, memory::collected, sized,
+        RecurrentWeights, StepOrder, memory::collected, sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -18,28 +18,6 @@ use crate::{
     shape::check_units,
     signal::{Is, Mask, Signal, Steps},
 };
-
-/// The layer returns its output at every step: Keras's `return_sequences=True`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sequences;
-
-/// The layer returns its last output only: Keras's `return_sequences=False`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LastState;
-
-/// What a recurrent layer returns: [`Sequences`] or [`LastState`].
-pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
-    /// Keras's argument `return_sequences`.
-    const SEQUENCES: bool;
-}
-
-impl Returns for Sequences {
-    const SEQUENCES: bool = true;
-}
-
-impl Returns for LastState {
-    const SEQUENCES: bool = false;
-}
 
 /// The outputs of all steps, on the tape, and the final state, which is not.
 type WithState<B, L, const H: usize, E, D, T> =
@@ -61,7 +39,7 @@ type WithState<B, L, const H: usize, E, D, T> =
 /// - output with [`Sequences`] `(Batch, Length, H)`, masked if the input is; with [`LastState`]
 ///   `(Batch, H)`
 /// - `kernel` `(I, 4 * H)`, glorot uniform; `recurrent_kernel` `(H, 4 * H)`, orthogonal; `bias`
-///   `(4 * H,)`, zeros but for ones at the forget gate. The gates are in the order input, forget, cell,
+///   `(4 * H,)`, zeros but for ones at the forget gate. The gates are in the order input, forget, candidate,
 ///   output.
 ///
 /// ```
@@ -107,6 +85,12 @@ pub struct Lstm<
     /// The bias, `(4 * H,)`.
     #[weight(shape = (4 * H,), init = zeros, fill = forget_bias)]
     pub bias: Tensor<(usize,), E, D>,
+    /// Whether the last step comes first; the outputs then stand in that order. Default false.
+    #[option(default = false)]
+    pub go_backwards: bool,
+    /// Whether the output of a masked step is 0, and not that of the step before. Default false.
+    #[option(default = false)]
+    pub zero_output_for_mask: bool,
     #[cache]
     prepared: Prepared,
     returns: PhantomData<R>,
@@ -128,25 +112,11 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         mask: Option<&Mask>,
         initial: Option<LstmState<B, H, E, D>>,
     ) -> Result<WithState<B, L, H, E, D, T>, Error> {
-        let (batch, length, _) = *x.shape();
-        let sizes = (batch.size(), length.size());
-        if let Some(mask) = mask.filter(|mask| (mask.batch(), mask.length()) != sizes) {
-            let found = (mask.batch(), mask.length());
-            return Err(Error::mismatch("the batch and length of a mask", sizes, found));
-        }
-        if let Some(state) = &initial {
-            for rows in [state.h.shape().0, state.c.shape().0] {
-                if rows != batch {
-                    return Err(Error::mismatch("the rows of the initial state", batch, rows));
-                }
-            }
-        }
         let initial = match initial {
             Some(LstmState { h, c }) => Some(HiddenStates { h: sized(h)?, c: Some(sized(c)?) }),
             None => None,
         };
-        let inputs = RecurrentInputs { x: sized(x)?, mask, initial, order: StepOrder::default() };
-        let (outputs, HiddenStates { h, c }) = D::recurrent(inputs, self.weights()?)?;
+        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial)?;
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
     }
@@ -173,7 +143,11 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         let zeros = || init::zeros(self.bias.device(), (batch, Const));
         Ok(LstmState { h: zeros()?, c: zeros()? })
     }
+}
 
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
+    for Lstm<I, H, R, E, D>
+{
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let weights = RecurrentWeights {
             cell: CellKind::Lstm,
@@ -186,15 +160,24 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         weights.check(I, H)?;
         Ok(weights)
     }
+
+    fn order(&self) -> StepOrder {
+        StepOrder {
+            backwards: self.go_backwards,
+            as_made: true,
+            zero_masked: self.zero_output_for_mask,
+        }
+    }
 }
 
-impl<In, const I: usize, const H: usize, E, D> Layer<In, E, D> for Lstm<I, H, Sequences, E, D>
+impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>
 where
     In: Steps<Features: Is<I>>,
+    R: Returns,
     E: Element,
     D: Backend<E>,
 {
-    type Out = In::With<Const<H>>;
+    type Out = R::Out<In, Const<H>>;
 
     const CHECK: () = check_units(I, H);
 
@@ -202,40 +185,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, mask) = In::split(x);
-        let inputs = RecurrentInputs {
-            x: sized(x)?,
-            mask: mask.as_ref(),
-            initial: None,
-            order: StepOrder::default(),
-        };
-        let (outputs, _) = D::recurrent(inputs, self.weights()?)?;
-        In::join(sized(outputs)?, mask)
-    }
-}
-
-impl<In, const I: usize, const H: usize, E, D> Layer<In, E, D> for Lstm<I, H, LastState, E, D>
-where
-    In: Steps<Features: Is<I>>,
-    E: Element,
-    D: Backend<E>,
-{
-    type Out = (In::Batch, Const<H>);
-
-    const CHECK: () = check_units(I, H);
-
-    fn call<T: Tape<E, D>>(
-        &self,
-        x: In::Data<E, D, T>,
-    ) -> Result<Tensor<(In::Batch, Const<H>), E, D, T>, Error> {
-        let (x, mask) = In::split(x);
-        let inputs = RecurrentInputs {
-            x: sized(x)?,
-            mask: mask.as_ref(),
-            initial: None,
-            order: StepOrder::default(),
-        };
-        sized(D::recurrent_last(inputs, self.weights()?)?)
+        R::run::<In, H, E, D, T>(self, x)
     }
 }
 
