@@ -8,7 +8,11 @@ use syn::{
     spanned::Spanned,
 };
 
-use crate::{errors::Errors, signal::Signal};
+use crate::{
+    errors::Errors,
+    names::{listed, nearest},
+    signal::Signal,
+};
 
 /// The arguments of the attribute.
 #[derive(Default)]
@@ -24,52 +28,66 @@ pub(crate) struct Arguments {
 
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let mut arguments = Arguments::default();
-        while !input.is_empty() {
-            if let Err(error) = arguments.argument(input) {
-                arguments.errors.add(error);
-                skip_to_comma(input)?;
+        let (mut all, mut errors) = (Self::default(), Errors::default());
+        let known = ["input", "output", "element", "device"];
+        let keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
+            match key {
+                "input" => all.input = Some(value(input)?),
+                "output" => all.output = Some(value(input)?),
+                "element" => all.element = Some(value(input)?),
+                _ => all.device = Some(value(input)?),
             }
-            if !input.is_empty()
-                && let Err(error) = input.parse::<Token![,]>()
-            {
-                arguments.errors.add(error);
-            }
-        }
-        Ok(arguments)
+            Ok(())
+        })?;
+        Ok(Self { keys, errors, ..all })
     }
 }
 
-impl Arguments {
-    fn argument(&mut self, input: ParseStream) -> syn::Result<()> {
+/// Goes over `key`, `key = value` and `key(..)`, with a comma between them; gives the keys.
+pub(crate) fn arguments(
+    input: ParseStream,
+    place: &str,
+    known: &[&str],
+    errors: &mut Errors,
+    mut each: impl FnMut(&str, ParseStream) -> syn::Result<()>,
+) -> syn::Result<Vec<String>> {
+    let mut keys = Vec::new();
+    let mut one = |input: ParseStream| {
         let key: Ident = input.parse()?;
         let name = key.to_string();
-        if !["input", "output", "element", "device"].contains(&name.as_str()) {
-            let message = format!(
-                "`{key}` is no argument of `#[model]`: there are `input`, `output`, `element` and `device`"
-            );
+        if !known.contains(&name.as_str()) {
+            // A short list needs no hint.
+            let near = if known.len() > 4 { nearest(&name, known) } else { String::new() };
+            let message =
+                format!("`{key}` is no argument of `{place}`{near}: there are {}", listed(known));
             return Err(syn::Error::new(key.span(), message));
         }
-        if self.keys.contains(&name) {
+        if keys.contains(&name) {
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
-        self.keys.push(name.clone());
-        input.parse::<Token![=]>()?;
-        match name.as_str() {
-            "input" => self.input = Some(input.parse()?),
-            "output" => self.output = Some(input.parse()?),
-            "element" => self.element = Some(input.parse()?),
-            _ => self.device = Some(input.parse()?),
+        keys.push(name.clone());
+        each(&name, input)
+    };
+    while !input.is_empty() {
+        if let Err(error) = one(input) {
+            errors.add(error);
+            while !input.is_empty() && !input.peek(Token![,]) {
+                input.parse::<proc_macro2::TokenTree>()?;
+            }
         }
-        Ok(())
+        if !input.is_empty()
+            && let Err(error) = input.parse::<Token![,]>()
+        {
+            errors.add(error);
+        }
     }
+    Ok(keys)
 }
 
-pub(crate) fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
-    }
-    Ok(())
+/// `= value`.
+pub(crate) fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
+    input.parse::<Token![=]>()?;
+    input.parse()
 }
 
 /// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`.

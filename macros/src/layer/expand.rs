@@ -35,18 +35,13 @@ impl Layer {
     }
 
     /// `impl Trait<E, D> for ..`, where the layers within implement the trait.
-    fn implements(&self, path: &TokenStream, bound: bool) -> TokenStream {
+    fn implements(&self, path: &TokenStream) -> TokenStream {
         let (element, device, mut generics) = self.generics();
-        let this = self.this();
-        let of = quote!(#path<#element, #device>);
-        if !self.item.generics.params.is_empty() && bound {
-            let bounds = self.inner().map(|(_, layer, _)| {
-                let bound: syn::WherePredicate =
-                    syn::parse2(quote_spanned!(layer.span() => #layer: #of))
-                        .unwrap_or_else(|_| parse_quote!((): Sized));
-                bound
+        let (this, of) = (self.this(), quote!(#path<#element, #device>));
+        if !self.item.generics.params.is_empty() {
+            let bounds = self.inner().map(|(_, layer)| -> syn::WherePredicate {
+                syn::parse_quote_spanned!(layer.span() => #layer: #of)
             });
-            let bounds: Vec<_> = bounds.collect();
             generics.make_where_clause().predicates.extend(bounds);
         }
         let (parameters, _, clause) = generics.split_for_impl();
@@ -90,22 +85,16 @@ fn sizes(weight: &Weight) -> TokenStream {
 
 fn build(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
-    let head = layer.implements(&quote!(::kerata::parameters::Build), true);
+    let head = layer.implements(&quote!(::kerata::parameters::Build));
     let check = layer.arguments.check.as_ref().map(|check| quote!(const { #check };));
     let fields = layer.fields.iter().map(|Field { member, ty, kind }| {
         let value = match kind {
             Kind::Weight(weight) => {
-                let sizes = sizes(weight);
-                match &weight.fill {
-                    Some(fill) => quote!(#fill(dev, #sizes)?),
-                    None if weight.init.is_plain() => {
-                        let name = &weight.init.name;
-                        quote!(::kerata::init::named::#name(dev, #sizes)?)
-                    }
-                    None => {
-                        let constant = &weight.init.constant;
-                        quote!(::kerata::config::Initializer::#constant.fill_sizes(dev, #sizes)?)
-                    }
+                let (sizes, (name, constant)) = (sizes(weight), &weight.init);
+                match (&weight.given.fill, name) {
+                    (Some(fill), _) => quote!(#fill(dev, #sizes)?),
+                    (_, Some(name)) => quote!(::kerata::init::named::#name(dev, #sizes)?),
+                    _ => quote!(::kerata::config::Initializer::#constant.fill_sizes(dev, #sizes)?),
                 }
             }
             Kind::Option { default, .. } => default.to_token_stream(),
@@ -113,7 +102,6 @@ fn build(layer: &Layer) -> TokenStream {
                 <#ty as ::kerata::parameters::Build<#element, #device>>::build(dev)?
             },
             Kind::Default => quote!(::core::default::Default::default()),
-            Kind::Marker => quote!(::core::marker::PhantomData),
         };
         quote!(#member: #value)
     });
@@ -140,7 +128,7 @@ fn build(layer: &Layer) -> TokenStream {
 
 fn parameters(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
-    let head = layer.implements(&quote!(::kerata::parameters::Parameters), true);
+    let head = layer.implements(&quote!(::kerata::parameters::Parameters));
     if layer.weights().next().is_none() && layer.inner().next().is_none() {
         return quote!(#head {});
     }
@@ -148,12 +136,12 @@ fn parameters(layer: &Layer) -> TokenStream {
         let weights = layer.weights().filter(move |(_, weight)| weight.trainable || !trainable);
         let weights = weights.map(|(_, weight)| {
             let sizes = &weight.sizes;
-            match &weight.when {
+            match &weight.given.when {
                 None => quote!(1 #(* (#sizes))*),
                 Some(when) => quote!((if #when { 1 #(* (#sizes))* } else { 0 })),
             }
         });
-        let inner = layer.inner().map(|(Field { ty, .. }, ..)| {
+        let inner = layer.inner().map(|(ty, _)| {
             let layer = quote!(<#ty as ::kerata::parameters::Parameters<#element, #device>>);
             if trainable { quote!(#layer::TRAINABLE) } else { quote!(#layer::PARAMS) }
         });
@@ -170,7 +158,7 @@ fn parameters(layer: &Layer) -> TokenStream {
     let visits = layer.fields.iter().filter_map(|field| {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
-            Kind::Weight(Weight { trainable, when, .. }) => {
+            Kind::Weight(Weight { trainable, given, .. }) => {
                 let visit = quote! {
                     visitor.visit(::kerata::parameters::Parameter {
                         name: #name,
@@ -178,7 +166,7 @@ fn parameters(layer: &Layer) -> TokenStream {
                         tensor: &mut self.#member,
                     })?;
                 };
-                Some(match when {
+                Some(match &given.when {
                     Some(when) => quote!(if #when { #visit }),
                     None => visit,
                 })
@@ -285,8 +273,8 @@ fn configured(layer: &Layer) -> TokenStream {
     });
     let weights = || {
         let keys = layer.weights().map(|(field, weight)| {
-            let (key, name, constant) = (&weight.key, field.text(), &weight.init.constant);
-            let regularizer = weight.regularizer;
+            let (key, name, constant) = (&weight.key, field.text(), &weight.init.1);
+            let regularizer = weight.given.regularizer.unwrap_or(weight.trainable);
             quote! {
                 fields.weight(#key, #name, ::kerata::config::Initializer::#constant, #regularizer);
             }
