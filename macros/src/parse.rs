@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use syn::{
-    Attribute, Ident, LitFloat, LitInt, Meta, Token, Type,
+    Attribute, Expr, Ident, LitBool, LitFloat, LitInt, LitStr, Meta, Token, Type,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
@@ -88,6 +88,43 @@ pub(crate) fn arguments(
 pub(crate) fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
     input.parse::<Token![=]>()?;
     input.parse()
+}
+
+/// What `#[with(..)]` says of a layer.
+#[derive(Default)]
+pub(crate) struct With {
+    pub(crate) name: Option<LitStr>,
+    /// `trainable = false`: no optimiser changes it.
+    pub(crate) frozen: bool,
+    /// Its own options.
+    pub(crate) options: Vec<(Ident, Expr)>,
+}
+
+/// The options in `#[with(..)]`; the attribute is taken away.
+pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With {
+    let mut with = With::default();
+    attributes.retain(|attribute| {
+        if !attribute.path().is_ident("with") {
+            return true;
+        }
+        let parser = |input: ParseStream| {
+            while !input.is_empty() {
+                let key: Ident = input.parse()?;
+                match key.to_string().as_str() {
+                    "name" => with.name = Some(value(input)?),
+                    "trainable" => with.frozen = !value::<LitBool>(input)?.value,
+                    _ => with.options.push((key, value(input)?)),
+                }
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(())
+        };
+        if let Err(error) = attribute.parse_args_with(parser) {
+            errors.add(error);
+        }
+        false
+    });
+    with
 }
 
 /// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`.

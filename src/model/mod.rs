@@ -39,6 +39,32 @@
 //! - A struct may be generic, over sizes (`struct Net<const UNITS: usize>`), numbers, devices and layers. Nothing
 //!   can be inferred there, so sizes are written out, and a wrong layer is told at the attribute too.
 //!
+//! # Options
+//!
+//! `#[with(..)]` on a field takes Keras's keyword arguments: the options of the layer, `name` and `trainable`.
+//!
+//! ```
+//! use kerata::{Batch, BatchNorm, Cpu, Dense, Error, Relu, model, prelude::*};
+//!
+//! #[model(input = (Batch, 4), output = (Batch, 2))]
+//! struct Classifier {
+//!     #[with(name = "encoder", trainable = false, kernel_initializer = HeNormal)]
+//!     first: Dense<_, 8, Relu>,
+//!     #[with(epsilon = 1e-5, momentum = 0.9)]
+//!     norm: BatchNorm<_>,
+//!     head: Dense<_, 2>,
+//! }
+//!
+//! let model = Classifier::build(&Cpu::seed_from_u64(0))?;
+//! assert_eq!(model.norm.epsilon, 1e-5);
+//! assert_eq!(model.parameters()[0].name, "encoder.kernel");
+//! assert_eq!((Classifier::PARAMS, Classifier::TRAINABLE), (40 + 32 + 18, 16 + 18));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! An option that the layer has not, and a number that is not in its range, do not compile. As in Keras, a layer with
+//! statistics that is not trainable uses them in training as they are.
+//!
 //! # Branches
 //!
 //! `#[from(name)]` on a field takes what another field before it gives, or the `input`, and
@@ -103,6 +129,7 @@
 mod functional;
 mod keras;
 mod nodes;
+mod options;
 mod sequential;
 mod summary;
 mod wire;
@@ -110,6 +137,8 @@ mod wire;
 pub use crate::layer::Infer;
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
+#[doc(hidden)]
+pub use options::{Options, Setting, option_of};
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
 pub use wire::{Carries, Checked, Complete, Field, Gives, Next, Part, Wire};

@@ -17,13 +17,14 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
         let Through { layer: call, parameters, .. } = &wired.through;
         let name = layer.text();
         let from = layer.from.iter().map(|&from| source(model, from));
+        let trainable = if layer.with.frozen { quote!(0) } else { quote!(#parameters::TRAINABLE) };
         quote! {
             ::kerata::model::Row::of::<#ty, #input, #gives>(
                 #name,
                 &[#(#from),*],
                 #call::DROPS_MASK,
                 #parameters::PARAMS,
-                #parameters::TRAINABLE,
+                #trainable,
             )
         }
     });

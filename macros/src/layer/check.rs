@@ -8,11 +8,7 @@ use syn::{
 };
 
 use super::parse::{self, Arguments, Role};
-use crate::{
-    errors::Errors,
-    names::{listed, nearest},
-    signal::last_name,
-};
+use crate::{errors::Errors, initializer, signal::last_name};
 
 /// A struct under `#[layer(..)]`.
 pub(crate) struct Layer {
@@ -54,27 +50,11 @@ pub(crate) struct Weight {
     pub(crate) sizes: Vec<Expr>,
     /// Whether tensors of other sizes have the same type.
     pub(crate) open: bool,
-    /// The initializer, by its function in `init::named`, if it has one, and its constant in `Initializer`.
-    pub(crate) init: (Option<Ident>, Ident),
+    /// The constant of `Initializer`.
+    pub(crate) init: Ident,
     pub(crate) trainable: bool,
     pub(crate) key: String,
 }
-
-/// Keras's initializers that need no arguments, and the constants of `Initializer` for them.
-const INITIALIZERS: [(&str, &str); 10] = [
-    ("zeros", "ZEROS"),
-    ("ones", "ONES"),
-    ("uniform", "EMBEDDINGS"),
-    ("orthogonal", "ORTHOGONAL"),
-    ("glorot_uniform", "GLOROT_UNIFORM"),
-    ("glorot_normal", "GLOROT_NORMAL"),
-    ("he_uniform", "HE_UNIFORM"),
-    ("he_normal", "HE_NORMAL"),
-    ("lecun_uniform", "LECUN_UNIFORM"),
-    ("lecun_normal", "LECUN_NORMAL"),
-];
-/// How many of them have a function in `init::named`.
-const NAMED: usize = 5;
 
 impl Layer {
     pub(crate) fn new(mut arguments: Arguments, mut item: ItemStruct) -> Self {
@@ -201,31 +181,24 @@ fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Err
             Vec::new()
         }
     };
-    let place = given.init.as_ref().and_then(|init| {
-        let found = INITIALIZERS.iter().position(|(known, _)| init == known);
-        if found.is_none() {
-            let known = INITIALIZERS.map(|(name, _)| name);
-            let message = format!(
-                "`{init}` is no initializer{}: there are {}; `fill = ..` names a function of your own",
-                nearest(&init.to_string(), &known),
-                listed(&known)
-            );
-            errors.push(init.span(), message);
+    let init = match given.init.as_ref().map(initializer::constant) {
+        Some(Ok(constant)) => constant,
+        Some(Err(message)) => {
+            errors.push(given.init.span(), message + "; `fill = ..` names a function of your own");
+            Ident::new("ZEROS", Span::call_site())
         }
-        found
-    });
-    if given.init.is_none() {
-        let message = format!(
-            "say how `{name}` is filled: `#[weight(init = glorot_uniform)]`, or `zeros`, or another initializer of Keras"
-        );
-        errors.push(member.span(), message);
-    }
-    let (function, constant) = INITIALIZERS[place.unwrap_or_default()];
-    let ident = |name| Ident::new(name, Span::call_site());
+        None => {
+            let message = format!(
+                "say how `{name}` is filled: `#[weight(init = glorot_uniform)]`, or `zeros`, or another initializer of Keras"
+            );
+            errors.push(member.span(), message);
+            Ident::new("ZEROS", Span::call_site())
+        }
+    };
     Weight {
         sizes,
         open,
-        init: (place.filter(|&at| at < NAMED).map(|_| ident(function)), ident(constant)),
+        init,
         trainable: given.trainable.unwrap_or(true),
         key: given.key.as_ref().map_or(name, |key| key.value()),
         given,

@@ -8,12 +8,19 @@ use super::{
     check::{Field, Kind, Layer, Weight},
     parse::Key,
 };
-use crate::derive::missing_derives;
+use crate::{derive::missing_derives, initializer, names::listed};
 
 pub(crate) fn expand(layer: &Layer) -> TokenStream {
     let (errors, item) = (layer.errors.tokens(), &layer.item);
     let derives = missing_derives(&item.attrs);
-    let parts = [build(layer), parameters(layer), options(layer), configured(layer), infer(layer)];
+    let parts = [
+        build(layer),
+        parameters(layer),
+        options(layer),
+        settings(layer),
+        configured(layer),
+        infer(layer),
+    ];
     quote! {
         #errors
         #[derive(#(#derives),*)]
@@ -90,8 +97,8 @@ fn build(layer: &Layer) -> TokenStream {
     let fields = layer.fields.iter().map(|Field { member, ty, kind }| {
         let value = match kind {
             Kind::Weight(weight) => {
-                let (sizes, (name, constant)) = (sizes(weight), &weight.init);
-                match (&weight.given.fill, name) {
+                let (sizes, constant) = (sizes(weight), &weight.init);
+                match (&weight.given.fill, initializer::function(constant)) {
                     (Some(fill), _) => quote!(#fill(dev, #sizes)?),
                     (_, Some(name)) => quote!(::kerata::init::named::#name(dev, #sizes)?),
                     _ => quote!(::kerata::config::Initializer::#constant.fill_sizes(dev, #sizes)?),
@@ -243,6 +250,71 @@ fn options(layer: &Layer) -> TokenStream {
     }
 }
 
+/// What `#[with(..)]` may set: the options, and how the weights are filled.
+fn settings(layer: &Layer) -> TokenStream {
+    let this = layer.this();
+    let (generics, _, clause) = layer.item.generics.split_for_impl();
+    let settings = layer.fields.iter().filter_map(|field| {
+        let Field { member, ty, kind } = field;
+        match kind {
+            Kind::Weight(weight) => {
+                let (name, key) = (field.text(), format!("{}_initializer", weight.key));
+                let set = quote!(::kerata::config::Initializer::refill(value, self, #name));
+                Some((key, quote!(::kerata::config::Initializer), set, None))
+            }
+            Kind::Option { key, range, .. } => {
+                let check = range.as_ref().map(|_| quote!(self.check_options()?;));
+                let set = quote! {
+                    self.#member = value;
+                    #check
+                    ::core::result::Result::Ok(())
+                };
+                Some((key.clone(), ty.to_token_stream(), set, range.as_ref()))
+            }
+            _ => None,
+        }
+    });
+    let settings: Vec<_> = settings.collect();
+    let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
+    let (listed, title) = (listed(&[&*names, &["name", "trainable"]].concat()), layer.title());
+    let options = settings.iter().map(|(name, .., range)| {
+        let ends = match range {
+            Some(Expr::Range(range)) => [&range.start, &range.end],
+            _ => [&None, &None],
+        };
+        let [low, high] = ends.map(|end| match end {
+            Some(end) => quote!(::core::option::Option::Some(#end as f64)),
+            None => quote!(::core::option::Option::None),
+        });
+        let expected = range.map(expected).unwrap_or_default();
+        quote!((#name, [#low, #high], #expected))
+    });
+    let impls = settings.iter().enumerate().map(|(i, (_, ty, set, _))| {
+        quote! {
+            impl #generics ::kerata::model::Setting<#i> for #this #clause {
+                type Value = #ty;
+
+                fn set(&mut self, value: #ty) -> ::core::result::Result<(), ::kerata::Error> {
+                    #set
+                }
+            }
+        }
+    });
+    let impls = if layer.errors.is_empty() { quote!(#(#impls)*) } else { TokenStream::new() };
+    quote! {
+        impl #generics ::kerata::model::Options for #this #clause {
+            const LAYER: &'static str = #title;
+            const OPTIONS: &'static [(
+                &'static str,
+                [::core::option::Option<f64>; 2],
+                &'static str,
+            )] = &[#(#options),*];
+            const LISTED: &'static str = #listed;
+        }
+        #impls
+    }
+}
+
 /// `it must be in 0..=1`.
 fn expected(range: &Expr) -> String {
     let words = range.to_token_stream().into_iter().map(|token| token.to_string());
@@ -273,7 +345,7 @@ fn configured(layer: &Layer) -> TokenStream {
     });
     let weights = || {
         let keys = layer.weights().map(|(field, weight)| {
-            let (key, name, constant) = (&weight.key, field.text(), &weight.init.1);
+            let (key, name, constant) = (&weight.key, field.text(), &weight.init);
             let regularizer = weight.given.regularizer.unwrap_or(weight.trainable);
             quote! {
                 fields.weight(#key, #name, ::kerata::config::Initializer::#constant, #regularizer);
