@@ -209,7 +209,15 @@ fn options_are_set_where_a_layer_is_declared() -> Result<(), Error> {
     assert_eq!(net.norm.moving_mean.array(), [0.0; 3]);
     let json = net.to_json();
     assert!(json.contains("\"name\":\"encoder\""), "{json}");
-    net.check_json(&json)
+    assert_eq!(json.matches("\"trainable\":false").count(), 3);
+    net.check_json(&json)?;
+    let error = net.check_json(&json.replace("\"trainable\":false", "\"trainable\":true"));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`encoder`, trainable: the type says false, the JSON says true"),
+        "{error}"
+    );
+    Ok(())
 }
 
 #[test]
