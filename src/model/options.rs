@@ -68,3 +68,27 @@ pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -
         display: end, ": there are ", display: L::LISTED
     )
 }
+
+/// Builds a layer with options, outside of a model: those of `#[with(..)]`.
+///
+/// ```
+/// use kerata::{BatchNorm, Cpu, Dense, Error, build_with, config::Initializer, prelude::*};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let dense = build_with!(Dense<3, 4>, &dev, kernel_initializer = Initializer::HE_NORMAL)?;
+/// let norm = build_with!(BatchNorm<4>, &dev, momentum = 0.9, epsilon = 1e-5)?;
+/// assert_eq!(norm.momentum, 0.9);
+/// assert!(build_with!(BatchNorm<4>, &dev, momentum = 2.0).is_err());
+/// # Ok::<(), Error>(())
+/// ```
+#[macro_export]
+macro_rules! build_with {
+    ($layer:ty, $dev:expr $(, $option:ident = $value:expr)* $(,)?) => {
+        <$layer as $crate::parameters::Build<_, _>>::build($dev)$(.and_then(|mut layer| {
+            <$layer as $crate::model::Setting<
+                { $crate::model::option_of::<$layer>(stringify!($option), None, "") },
+            >>::set(&mut layer, $value)?;
+            Ok(layer)
+        }))*
+    };
+}
