@@ -2,7 +2,8 @@
 
 use proc_macro2::Span;
 use syn::{
-    Attribute, Expr, Ident, LitBool, LitFloat, LitInt, LitStr, Meta, Token, Type,
+    Attribute, Expr, ExprLit, ExprUnary, Ident, Lit, LitBool, LitFloat, LitInt, LitStr, Meta,
+    Token, Type, UnOp,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
@@ -125,6 +126,16 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
         false
     });
     with
+}
+
+/// The value of a number as it is written.
+pub(crate) fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|n| -n),
+        Expr::Lit(ExprLit { lit: Lit::Int(digits), .. }) => digits.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Float(digits), .. }) => digits.base10_parse().ok(),
+        _ => None,
+    }
 }
 
 /// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`.

@@ -6,12 +6,12 @@ mod describe;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Expr, ExprUnary, Lit, Type, UnOp, ext::IdentExt, spanned::Spanned};
+use syn::{Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
     derive::missing_derives,
-    infer,
+    infer, parse,
 };
 
 /// What has been worked out for one field.
@@ -154,6 +154,14 @@ fn wire(model: &Model, i: usize) -> Wired {
     Wired { ty, input, through }
 }
 
+/// `Some(..)` or `None`.
+pub(crate) fn optional(value: Option<impl quote::ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
 /// A layer that has been built, with the options of `#[with(..)]`. Which one of its options each is, and whether a
 /// literal is in its range, is evaluated at compile time.
 fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
@@ -162,12 +170,8 @@ fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
     }
     let sets = layer.with.options.iter().map(|(key, value)| {
         let (span, name) = (key.span(), key.unraw().to_string());
-        let (number, text) = if is_number(value) {
-            let text = quote!(#value).to_string().replace(' ', "");
-            (quote_spanned!(span => ::core::option::Option::Some(#value as f64)), text)
-        } else {
-            (quote_spanned!(span => ::core::option::Option::None), String::new())
-        };
+        let text = quote!(#value).to_string().replace(' ', "");
+        let number = optional(parse::number(value));
         quote_spanned! {span =>
             <#ty as ::kerata::model::Setting<
                 { ::kerata::model::option_of::<#ty>(#name, #number, #text) },
@@ -179,14 +183,6 @@ fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
         #(#sets)*
         layer
     })
-}
-
-fn is_number(value: &Expr) -> bool {
-    match value {
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => is_number(expr),
-        Expr::Lit(literal) => matches!(literal.lit, Lit::Int(_) | Lit::Float(_)),
-        _ => false,
-    }
 }
 
 /// The struct itself, with the sizes filled in.

@@ -5,11 +5,13 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ext::IdentExt, parse_quote, spanned::Spanned};
 
 use crate::{
+    expand::optional,
     layer::{
         check::{Field, Kind, Layer},
         parse::Key,
     },
     names::listed,
+    parse::number,
     signal::Dim,
 };
 
@@ -84,10 +86,7 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
             Some(Expr::Range(range)) => [&range.start, &range.end],
             _ => [&None, &None],
         };
-        let [low, high] = ends.map(|end| match end {
-            Some(end) => quote!(::core::option::Option::Some(#end as f64)),
-            None => quote!(::core::option::Option::None),
-        });
+        let [low, high] = ends.map(|end| optional(end.as_deref().and_then(number)));
         let expected = range.map(expected).unwrap_or_default();
         quote!((#name, [#low, #high], #expected))
     });
@@ -132,10 +131,7 @@ pub(super) fn configured(layer: &Layer) -> TokenStream {
     let (generics, _, clause) = layer.item.generics.split_for_impl();
     let dtype = layer.types.as_ref().map(|(element, _)| quote!(fields.dtype::<#element>();));
     let input = layer.arguments.input.as_ref().map(|input| {
-        let size = |dim: &Dim| match dim.size(&layer.item.generics) {
-            Some(size) => quote!(::core::option::Option::Some(#size)),
-            None => quote!(::core::option::Option::None),
-        };
+        let size = |dim: &Dim| optional(dim.size(&layer.item.generics));
         if !input.any_rank {
             let sizes = input.dims.iter().map(size);
             return quote!(fields.input(&[#(#sizes),*]););
