@@ -134,7 +134,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let through = if model.is_generic() && model.errors.is_empty() {
         Through {
-            layer: quote_spanned!(span => <#ty as ::kerata::model::Takes<#input, #element, #device>>),
+            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
             parameters: quote_spanned! {span =>
                 <#ty as ::kerata::parameters::Parameters<#element, #device>>
@@ -167,6 +167,29 @@ fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     let derived = |name: &str| item.attrs.iter().any(|attribute| derives(attribute, name));
     let derives = [("Clone", quote!(::core::clone::Clone)), ("Debug", quote!(::core::fmt::Debug))];
     let derives = derives.iter().filter(|(name, _)| !derived(name)).map(|(_, path)| path);
+    if !model.errors.is_empty() {
+        // A field may be anything then.
+        let (this, (generics, _, clause)) = (model.this(), item.generics.split_for_impl());
+        let clone = (!derived("Clone")).then(|| {
+            quote! {
+                impl #generics ::core::clone::Clone for #this #clause {
+                    fn clone(&self) -> Self {
+                        ::core::unimplemented!()
+                    }
+                }
+            }
+        });
+        let debug = (!derived("Debug")).then(|| {
+            quote! {
+                impl #generics ::core::fmt::Debug for #this #clause {
+                    fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        ::core::unimplemented!()
+                    }
+                }
+            }
+        });
+        return quote!(#item #clone #debug);
+    }
     quote! {
         #[derive(#(#derives),*)]
         #item
