@@ -35,6 +35,7 @@ pub(super) enum Kind {
 pub(super) enum Class {
     Activation,
     Padding,
+    ImagePadding,
     Returns,
     MaskIds,
     UseBias,
@@ -48,6 +49,17 @@ pub(super) enum Class {
 pub(super) enum Default {
     Text(&'static str),
     Like(usize),
+}
+
+impl Class {
+    /// Whether a type of the crate can be this.
+    pub(super) fn takes(self, word: &Word) -> bool {
+        match self {
+            Self::ImagePadding => word.class == Self::Padding && word.name != "Causal",
+            Self::Layer => word.class == Self::Activation,
+            class => class == word.class,
+        }
+    }
 }
 
 impl Kind {
@@ -87,6 +99,8 @@ const fn like(what: &'static str, kind: Kind, place: usize) -> Parameter {
 const FEATURES: Parameter = parameter("features", Kind::Features);
 const ACTIVATION: Parameter = or("activation", Kind::Type(Class::Activation), "Linear");
 const PADDING: Parameter = or("padding", Kind::Type(Class::Padding), "Valid");
+const IMAGE_PADDING: Parameter =
+    or("padding, `Valid` or `Same`", Kind::Type(Class::ImagePadding), "Valid");
 const STRIDE: Parameter = or("stride", Kind::Size, "1");
 const DILATION: Parameter = or("dilation", Kind::Size, "1");
 const BIAS: Parameter = or("bias", Kind::Type(Class::UseBias), "WithBias");
@@ -107,13 +121,14 @@ const fn plain(name: &'static str) -> Known {
     layer(name, &[], name)
 }
 
-const WINDOW_1D: &[Parameter] = &[size("window size"), like("stride", Kind::Size, 0), PADDING];
+const WINDOW_1D: &[Parameter] =
+    &[size("window size"), like("stride", Kind::Size, 0), IMAGE_PADDING];
 const WINDOW_2D: &[Parameter] = &[
     size("window size"),
     like("width of the window", Kind::Size, 0),
     like("stride", Kind::Size, 0),
     like("stride along the width", Kind::Size, 1),
-    PADDING,
+    IMAGE_PADDING,
 ];
 const TABLE: &[Parameter] = &[size("vocabulary size"), size("vector size"), MASK, ELEMENT, DEVICE];
 const NORM: &[Parameter] = &[FEATURES, ELEMENT, DEVICE];
@@ -161,7 +176,7 @@ pub(super) const LAYERS: &[Known] = &[
             size("window size"),
             like("width of the window", Kind::Size, 2),
             ACTIVATION,
-            PADDING,
+            IMAGE_PADDING,
             STRIDE,
             DILATION,
             BIAS,
