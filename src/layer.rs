@@ -64,8 +64,8 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
 pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// [`Layer::Out`].
     type Out: Signal;
-    /// [`Layer::CHECK`].
-    const CHECK: ();
+    /// Nothing: what names it asks for this.
+    const TAKEN: () = ();
 
     /// [`Layer::call`].
     ///
@@ -96,7 +96,6 @@ where
     D: Backend<E>,
 {
     type Out = Out;
-    const CHECK: () = L::CHECK;
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
         Layer::call(self, x)
