@@ -89,10 +89,8 @@ pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
 pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// [`Layer::Out`].
     type Out: Signal;
-    /// [`Layer::CHECK`].
-    const CHECK: ();
-    /// [`Layer::DROPS_MASK`].
-    const DROPS_MASK: bool;
+    /// Nothing: what names it asks for this.
+    const TAKEN: () = ();
 
     /// [`Layer::call`].
     ///
@@ -123,8 +121,6 @@ where
     D: Backend<E>,
 {
     type Out = Out;
-    const CHECK: () = L::CHECK;
-    const DROPS_MASK: bool = L::DROPS_MASK;
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
         Layer::call(self, x)
@@ -170,6 +166,10 @@ impl<L: Infer<In>, In> Inferred<In> for L {
 /// Data that a layer can be run on.
 ///
 /// It is a trait of the data, so that this is looked at first, and a layer that takes something else is told as that.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be fed to `{L}`",
+    label = "feed a tensor of the shape that `{L}` takes; `predict` takes rows in a `Vec`"
+)]
 pub trait InputOf<L, E: Element, D: Backend<E>>: Sized {
     /// What the layer, or a chain of layers, gives for it.
     type Output;

@@ -135,7 +135,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let through = if model.is_generic() && model.errors.is_empty() {
         Through {
-            layer: quote_spanned!(span => <#ty as ::kerata::model::Takes<#input, #element, #device>>),
+            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
             parameters: quote_spanned! {span =>
                 <#ty as ::kerata::parameters::Parameters<#element, #device>>
@@ -197,6 +197,30 @@ fn item(model: &Model, wired: &[Wired]) -> TokenStream {
         field.ty = wired.ty.clone();
     }
     let derives = missing_derives(&item.attrs);
+    if !model.errors.is_empty() {
+        // A field may be anything then.
+        let (this, (generics, _, clause)) = (model.this(), item.generics.split_for_impl());
+        let missing = |name: &str| derives.iter().any(|path| path.to_string().ends_with(name));
+        let clone = missing("Clone").then(|| {
+            quote! {
+                impl #generics ::core::clone::Clone for #this #clause {
+                    fn clone(&self) -> Self {
+                        ::core::unimplemented!()
+                    }
+                }
+            }
+        });
+        let debug = missing("Debug").then(|| {
+            quote! {
+                impl #generics ::core::fmt::Debug for #this #clause {
+                    fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        ::core::unimplemented!()
+                    }
+                }
+            }
+        });
+        return quote!(#item #clone #debug);
+    }
     quote! {
         #[derive(#(#derives),*)]
         #item
