@@ -19,7 +19,7 @@ use std::{
 /// The compiler of the `.stderr` files.
 const PINNED: &str = "rustc 1.95.0";
 /// How long the message of one mistake may be, in lines; a case may allow itself more with `//~lines N`.
-const LINES: usize = 16;
+const LINES: usize = 12;
 /// What no message may show.
 const INSIDES: [&str; 3] = ["UInt<", "UTerm", "PrivateSub"];
 

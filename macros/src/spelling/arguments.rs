@@ -106,7 +106,7 @@ impl Argument {
 pub(crate) fn text(tokens: &impl ToTokens) -> String {
     let text = tokens.to_token_stream().to_string();
     let text = text.replace(" :: ", "::").replace(" < ", "<").replace(" >", ">");
-    text.replace(" ,", ",").replace("& ", "&").replace("- ", "-")
+    text.replace(" ,", ",").replace(" ;", ";").replace("& ", "&").replace("- ", "-")
 }
 
 fn of_type(ty: &Type, generics: &Generics) -> What {

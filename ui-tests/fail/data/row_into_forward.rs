@@ -1,3 +1,4 @@
+//~lines 15
 //~ `Net` cannot take `(kerata::Const<1>, kerata::Const<4>)` of `f32` as its input
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 

@@ -1,3 +1,4 @@
+//~lines 16
 //~ both masked or both not
 //~ `Unmask` drops a mask on purpose
 use kerata::{Add, Batch, Embedding, Ids, Lstm, MaskZero, Sequences, Unmask, model};

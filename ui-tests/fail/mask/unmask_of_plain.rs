@@ -1,3 +1,4 @@
+//~lines 14
 //~ `Unmask` cannot take
 use kerata::{Batch, Unmask, model};
 

@@ -1,3 +1,4 @@
+//~lines 14
 //~ `Inner` cannot take `(usize, kerata::Const<4>)` of `f32` as its input
 use kerata::{Batch, Dense, Dropout, model};
 

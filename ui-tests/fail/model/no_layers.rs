@@ -1,6 +1,6 @@
 //~ `usize` is no layer: each field of a model is one, such as `Dense<_, 10>`
 //~ `Vec<Dense<8, 8>>` is no layer
-//~ `[Dense<8, 8> ; 3]` is no layer
+//~ `[Dense<8, 8>; 3]` is no layer
 //~ `Option<Dense<8, 8>>` is no layer
 //~ `&'a str` is no layer
 //~ `Vocabulary` is no layer

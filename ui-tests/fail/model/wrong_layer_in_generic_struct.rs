@@ -1,4 +1,4 @@
-//~lines 18
+//~lines 21
 //~ one vector a sample is needed here
 //~ head: Dense<UNITS, 2>,
 use kerata::{Batch, Dense, Lstm, Sequences, model};
