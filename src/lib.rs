@@ -9,6 +9,7 @@ pub mod data;
 mod dynamic;
 pub mod error;
 mod fields;
+pub mod guide;
 pub mod init;
 pub mod io;
 pub mod layer;
