@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, Initializer, Mode, whole};
+use super::{Configured, Fields, Initializer, Mode, whole};
 
 /// What a convolution says.
 pub(crate) struct Convolution<'a> {
@@ -36,6 +36,32 @@ impl Fields {
         self.weight("kernel", "kernel", Initializer::GLOROT_UNIFORM, true);
         self.weight("recurrent", "recurrent_kernel", Initializer::ORTHOGONAL, true);
         self.weight("bias", "bias", Initializer::ZEROS, true);
+    }
+
+    /// The two layers of a Bidirectional. As in Keras, the second is the first the other way around if nothing is said of
+    /// it, and both give 0 at masked steps if they return sequences.
+    pub(crate) fn directions<L: Configured>(&mut self, forward: &mut L, backward: &mut L) {
+        let (first, second) = ("layer", "backward_layer");
+        if let Some(layer) = self.given.get(first).cloned() {
+            let given = self.given.get(second).filter(|given| !given.is_null()).cloned();
+            let mut both = [layer.clone(), given.unwrap_or(layer)];
+            let flag = |layer: &Value, key: &str| layer["config"][key] == true;
+            let backwards = !flag(&both[0], "go_backwards");
+            if backwards != flag(&both[1], "go_backwards")
+                && let Some(config) = both[1].get_mut("config").and_then(Value::as_object_mut)
+            {
+                config.insert("go_backwards".to_owned(), backwards.into());
+            }
+            for (key, mut layer) in [first, second].into_iter().zip(both) {
+                let sequences = flag(&layer, "return_sequences");
+                if let Some(config) = layer.get_mut("config").and_then(Value::as_object_mut) {
+                    config.insert("zero_output_for_mask".to_owned(), sequences.into());
+                }
+                self.given.insert(key.to_owned(), layer);
+            }
+        }
+        self.layer_inside(first, forward, None, "forward.");
+        self.layer_inside(second, backward, None, "backward.");
     }
 
     /// Whether the bias of an LSTM starts with ones at the forget gate.

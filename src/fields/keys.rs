@@ -283,7 +283,7 @@ impl Fields {
         self.layer_inside(key, layer, None, &format!("{key}."));
     }
 
-    fn layer_inside(
+    pub(super) fn layer_inside(
         &mut self,
         key: &str,
         layer: &mut dyn Described,
