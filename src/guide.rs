@@ -20,7 +20,7 @@ macro_rules! pages {
             "[data-in]: mod@data_in\n[masks]: mod@masks\n[own-layer]: mod@own_layer\n",
             "[recurrent]: mod@recurrent\n[saving-and-serving]: mod@saving_and_serving\n",
             "[words]: mod@words\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
-            "[layer]: mod@kerata::layer\n\n",
+            "[layer]: mod@kerata::layer\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
         )]
         pub mod $page {}
