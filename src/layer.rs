@@ -1,74 +1,6 @@
 //! The trait that every layer implements, and how layers are chained.
 //!
-//! # `#[layer]`
-//!
-//! A layer of your own is a struct under `#[layer]`, which says each thing of it once, and an `impl` of [`Layer`].
-//!
-//! ```
-//! use kerata::{*, prelude::*, signal::Steps, tensor::{Rank1, Rank2, Tape}};
-//!
-//! /// `gain * (x . mix) `, for each step; a mask passes.
-//! #[layer(class = "Mixer", input = (Batch, Length, F), infer, keys(trained: fixed(true)))]
-//! pub struct Mixer<const F: usize> {
-//!     #[weight(init = orthogonal)]
-//!     pub mix: Tensor<Rank2<F, F>, f32, Cpu>,
-//!     #[option(default = 1.0, range = 0.0..=10.0)]
-//!     pub gain: f32,
-//! }
-//!
-//! impl<In: Steps<Features = Const<F>>, const F: usize> Layer<In> for Mixer<F> {
-//!     type Out = In::With<Const<F>>;
-//!
-//!     fn call<T: Tape<f32, Cpu>>(
-//!         &self,
-//!         x: In::Data<f32, Cpu, T>,
-//!     ) -> Result<<Self::Out as signal::Signal>::Data<f32, Cpu, T>, Error> {
-//!         let (x, mask) = In::split(x);
-//!         In::join(x.try_matmul(self.mix.clone())? * self.gain, mask)
-//!     }
-//! }
-//! # use kerata::tensor::TryMatMul;
-//!
-//! #[model(input = (Batch, Length, 8), output = (Batch, 1))]
-//! struct Net {
-//!     mixer: Mixer<_>,
-//!     lstm: Lstm<_, 4>,
-//!     head: Dense<_, 1>,
-//! }
-//! assert_eq!(Net::PARAMS, 8 * 8 + 4 * 4 * (8 + 4 + 1) + 5);
-//! assert_eq!(Mixer::<8>::build(&Cpu::default())?.config().config["gain"], 1.0);
-//! # Ok::<(), Error>(())
-//! ```
-//!
-//! It writes [`Build`](crate::parameters::Build), [`Parameters`](crate::parameters::Parameters), `Clone`, `Debug`,
-//! with a `class` [`Configured`](crate::config::Configured), and with `infer` [`Infer`]. The element and the device are
-//! the struct's parameters with the bounds `Element` and `Backend`, or else `f32` and [`Cpu`]; a layer without
-//! parameters is for all of them.
-//!
-//! | argument | meaning |
-//! | --- | --- |
-//! | `class = "Dense"` | Keras's class; without one, the layer has no config, or you implement `Configured` |
-//! | `input = (Batch, Length, I)` | the input of which a config may say the shape; `(Batch, .., F)` for any rank |
-//! | `infer` | `_` in a `#[model]` is the number of features; else implement [`Infer`], if you want it |
-//! | `keys(units: size(O), ..)` | further keys: a name, and a method of [`Fields`](crate::config::Fields) with its arguments; `weights` is the place of those of the weights, which come last |
-//! | `check = check_units(I, O)` | evaluated at compile time, where the layer is built |
-//! | `accepts = \|class\| ..` | whether a config of another class may be this layer |
-//! | `element = f64`, `device = ..` | in the place of `f32` and `Cpu` |
-//!
-//! | field | meaning |
-//! | --- | --- |
-//! | `#[weight(init = glorot_uniform)]` | a parameter, and the keys `NAME_initializer`, `NAME_regularizer`, `NAME_constraint`; the initializers are Keras's |
-//! | .. `shape = (I, 4 * O)` | its sizes, if they are not in its type |
-//! | .. `trainable = false` | no optimiser changes it |
-//! | .. `name = "bias"` | what it is called, if not as its field; of two weights of one name the layer has one `when` the other is not there |
-//! | .. `key = "recurrent"` | what its keys begin with, if not its name; `regularizer = false`: there is the first only |
-//! | .. `fill = function` | initial values that no initializer makes, `fn(&D, [usize; RANK]) -> Result<Tensor<..>, Error>` |
-//! | .. `when = U::USE_BIAS` | whether the layer has it |
-//! | `#[option(default = 1.0, key = "epsilon", range = 0.0..=1.0)]` | a value that may be set, and read from a config; with a range there is a method `check_options` |
-//! | `#[inner]` | a layer within, an [`Inner`](crate::layers::Inner), which hands the training pass on |
-//! | `#[inner(by_hand, flat)]` | a layer as it is, with a [`call_mut`](Layer::call_mut) of yours; its parameters without a prefix |
-//! | `#[cache]` | what is made by `Default` |
-//! | `PhantomData` | needs no attribute |
+#![doc = include_str!("../docs/layer.md")]
 
 use std::cell::Cell;
 
@@ -176,10 +108,8 @@ pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
 pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// [`Layer::Out`].
     type Out: Signal;
-    /// [`Layer::CHECK`].
-    const CHECK: ();
-    /// [`Layer::DROPS_MASK`].
-    const DROPS_MASK: bool;
+    /// Nothing: what names it asks for this.
+    const TAKEN: () = ();
 
     /// [`Layer::call`].
     ///
@@ -210,8 +140,6 @@ where
     D: Backend<E>,
 {
     type Out = Out;
-    const CHECK: () = L::CHECK;
-    const DROPS_MASK: bool = L::DROPS_MASK;
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
         Layer::call(self, x)
@@ -284,6 +212,10 @@ impl<L: Infer<In>, In> Inferred<In> for L {
 /// Data that a layer can be run on.
 ///
 /// It is a trait of the data, so that this is looked at first, and a layer that takes something else is told as that.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be fed to `{L}`",
+    label = "feed a tensor of the shape that `{L}` takes; `predict` takes rows in a `Vec`"
+)]
 pub trait InputOf<L, E: Element, D: Backend<E>>: Sized {
     /// What the layer, or a chain of layers, gives for it.
     type Output;

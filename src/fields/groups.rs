@@ -4,19 +4,6 @@ use serde_json::{Value, json};
 
 use super::{Configured, Fields, Initializer, Mode, whole};
 
-/// What a convolution says.
-pub(crate) struct Convolution<'a> {
-    pub(crate) filters: usize,
-    pub(crate) kernel: &'a [usize],
-    pub(crate) stride: &'a [usize],
-    pub(crate) dilation: &'a [usize],
-    pub(crate) padding: &'static str,
-    /// The paddings that there are.
-    pub(crate) paddings: &'static [&'static str],
-    pub(crate) activation: &'static str,
-    pub(crate) use_bias: bool,
-}
-
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
@@ -80,20 +67,14 @@ impl Fields {
         self.out.insert(key.to_owned(), ones);
     }
 
-    pub(crate) fn convolution(&mut self, says: Convolution<'_>) {
-        let ones = vec![1; says.kernel.len()];
-        self.size("filters", says.filters);
-        self.sizes("kernel_size", says.kernel, None);
-        self.sizes("strides", says.stride, Some(&ones));
-        self.padding_word(says.padding, says.paddings);
-        self.data_format();
-        self.sizes("dilation_rate", says.dilation, Some(&ones));
+    /// What convolutions have in common, behind the `dilation_rate`.
+    pub(crate) fn convolution(&mut self) {
         self.fixed("groups", 1);
-        self.activation("activation", says.activation, Some("linear"));
-        self.flag("use_bias", says.use_bias, true);
         self.none(&["activity_regularizer"]);
-        let ones = json!(ones);
-        let moves = |key: &str| self.out.get(key).is_some_and(|value| *value != ones);
+        let moves = |key: &str| {
+            let sizes = self.out.get(key).and_then(Value::as_array);
+            sizes.is_some_and(|sizes| sizes.iter().any(|size| *size != json!(1)))
+        };
         if self.mode != Mode::Write && moves("strides") && moves("dilation_rate") {
             let found = self.out.get("strides").cloned().unwrap_or_default();
             self.differ("strides", "it is 1 where the `dilation_rate` is more", &found);
@@ -105,7 +86,7 @@ impl Fields {
         self.given.retain(|key, value| key != "strides" || !value.is_null());
         let of_the_window = self.out.get("pool_size").cloned();
         self.sizes_or("strides", stride, of_the_window);
-        self.padding_word(padding, &["valid", "same"]);
+        self.padding_word("padding", padding, &["valid", "same"]);
         self.data_format();
     }
 

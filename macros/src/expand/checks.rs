@@ -15,7 +15,9 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         let checked = model.checked(i + 1, "CHECK", layer.ty.span());
         let checks = quote_spanned! {layer.ty.span() =>
             const CHECK: usize = {
-                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::CHECK;
+                // The first is what the compiler tells.
+                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
+                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
                 0
             };
             const FIELD: usize =
@@ -80,13 +82,15 @@ fn wire_impl(
 pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let last = model.value_at(model.layers.len(), *span);
     if !model.is_generic() {
+        let last = model.value_at(model.layers.len(), *span);
         let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
         return quote!(const _: () = #check;);
     }
+    // At the attribute, where the compiler tells a wrong layer as well: once in both.
+    let last = model.output();
     let (this, number) = (model.this(), Literal::usize_unsuffixed(model.part(model.parts.len())));
-    let signal = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::Output);
+    let signal = quote!(<#last as ::kerata::model::Gives<#output>>::Output);
     quote! {
         #[doc(hidden)]
         impl #generics ::kerata::model::Wire<#number> for #this #clause {

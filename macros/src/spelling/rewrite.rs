@@ -134,7 +134,7 @@ impl Argument {
             (
                 What::Word(word) | What::Misspelt(word) | What::Text(Some(word)),
                 Kind::Type(class),
-            ) => (class == word.class).then(|| word.name.to_owned()),
+            ) => class.takes(word).then(|| word.name.to_owned()),
             (What::Flag(on), Kind::Type(class)) => {
                 flag(class, *on).map(|word| word.name.to_owned())
             }
@@ -155,8 +155,10 @@ pub(super) fn harmless(kind: Kind) -> &'static str {
     match kind {
         Kind::Features | Kind::Size | Kind::Count | Kind::Percent => "1",
         Kind::Type(Class::Activation) => "::kerata::Linear",
-        Kind::Type(Class::Padding) => "::kerata::Valid",
+        Kind::Type(Class::Padding | Class::ImagePadding) => "::kerata::Valid",
         Kind::Type(Class::Returns) => "::kerata::LastState",
+        Kind::Type(Class::ResetGate) => "::kerata::ResetAfter",
+        Kind::Type(Class::MergeMode) => "::kerata::Concat",
         Kind::Type(Class::MaskIds) => "::kerata::NoMask",
         Kind::Type(Class::UseBias) => "::kerata::WithBias",
         Kind::Type(Class::Shape) => "(::kerata::Const<1>,)",

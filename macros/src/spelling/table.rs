@@ -35,7 +35,10 @@ pub(super) enum Kind {
 pub(super) enum Class {
     Activation,
     Padding,
+    ImagePadding,
     Returns,
+    ResetGate,
+    MergeMode,
     MaskIds,
     UseBias,
     Shape,
@@ -48,6 +51,17 @@ pub(super) enum Class {
 pub(super) enum Default {
     Text(&'static str),
     Like(usize),
+}
+
+impl Class {
+    /// Whether a type of the crate can be this.
+    pub(super) fn takes(self, word: &Word) -> bool {
+        match self {
+            Self::ImagePadding => word.class == Self::Padding && word.name != "Causal",
+            Self::Layer => word.class == Self::Activation,
+            class => class == word.class,
+        }
+    }
 }
 
 impl Kind {
@@ -87,10 +101,15 @@ const fn like(what: &'static str, kind: Kind, place: usize) -> Parameter {
 const FEATURES: Parameter = parameter("features", Kind::Features);
 const ACTIVATION: Parameter = or("activation", Kind::Type(Class::Activation), "Linear");
 const PADDING: Parameter = or("padding", Kind::Type(Class::Padding), "Valid");
+const IMAGE_PADDING: Parameter =
+    or("padding, `Valid` or `Same`", Kind::Type(Class::ImagePadding), "Valid");
 const STRIDE: Parameter = or("stride", Kind::Size, "1");
 const DILATION: Parameter = or("dilation", Kind::Size, "1");
 const BIAS: Parameter = or("bias", Kind::Type(Class::UseBias), "WithBias");
 const MASK: Parameter = or("mask", Kind::Type(Class::MaskIds), "NoMask");
+const RETURNS: Parameter = or("kind of output", Kind::Type(Class::Returns), "LastState");
+const RESET: Parameter = or("reset gate", Kind::Type(Class::ResetGate), "ResetAfter");
+const MERGE: Parameter = or("merge mode", Kind::Type(Class::MergeMode), "Concat");
 const ELEMENT: Parameter = or("element", Kind::Type(Class::Element), "f32");
 const DEVICE: Parameter = or("device", Kind::Type(Class::Device), "Cpu");
 const INSIDE: Parameter = parameter("inner layer", Kind::Type(Class::Layer));
@@ -107,13 +126,14 @@ const fn plain(name: &'static str) -> Known {
     layer(name, &[], name)
 }
 
-const WINDOW_1D: &[Parameter] = &[size("window size"), like("stride", Kind::Size, 0), PADDING];
+const WINDOW_1D: &[Parameter] =
+    &[size("window size"), like("stride", Kind::Size, 0), IMAGE_PADDING];
 const WINDOW_2D: &[Parameter] = &[
     size("window size"),
     like("width of the window", Kind::Size, 0),
     like("stride", Kind::Size, 0),
     like("stride along the width", Kind::Size, 1),
-    PADDING,
+    IMAGE_PADDING,
 ];
 const TABLE: &[Parameter] = &[size("vocabulary size"), size("vector size"), MASK, ELEMENT, DEVICE];
 const NORM: &[Parameter] = &[FEATURES, ELEMENT, DEVICE];
@@ -126,17 +146,18 @@ pub(super) const LAYERS: &[Known] = &[
     ),
     layer("Embedding", TABLE, "Embedding<10_000, 128, MaskZero>"),
     layer("EmbeddingBag", TABLE, "EmbeddingBag<10_000, 128, MaskZero>"),
+    layer("Lstm", &[FEATURES, size("units"), RETURNS, ELEMENT, DEVICE], "Lstm<_, 32, Sequences>"),
     layer(
-        "Lstm",
-        &[
-            FEATURES,
-            size("units"),
-            or("kind of output", Kind::Type(Class::Returns), "LastState"),
-            ELEMENT,
-            DEVICE,
-        ],
-        "Lstm<_, 32, Sequences>",
+        "Gru",
+        &[FEATURES, size("units"), RETURNS, RESET, ELEMENT, DEVICE],
+        "Gru<_, 32, Sequences>",
     ),
+    layer(
+        "SimpleRnn",
+        &[FEATURES, size("units"), RETURNS, ELEMENT, DEVICE],
+        "SimpleRnn<_, 32, Sequences>",
+    ),
+    layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32, Sequences>>"),
     layer(
         "Conv1d",
         &[
@@ -161,7 +182,7 @@ pub(super) const LAYERS: &[Known] = &[
             size("window size"),
             like("width of the window", Kind::Size, 2),
             ACTIVATION,
-            PADDING,
+            IMAGE_PADDING,
             STRIDE,
             DILATION,
             BIAS,
@@ -197,6 +218,7 @@ pub(super) const LAYERS: &[Known] = &[
     ),
     layer("TimeDistributed", &[INSIDE], "TimeDistributed<Dense<_, 10>>"),
     layer("Shared", &[INSIDE], "Shared<Dense<_, 10>>"),
+    layer("Inner", &[INSIDE], "Inner<Dense<_, 10>>"),
     plain("GlobalAveragePooling1d"),
     plain("GlobalAveragePooling2d"),
     plain("GlobalMaxPooling1d"),
@@ -240,6 +262,12 @@ pub(super) const WORDS: &[Word] = &[
     word("Causal", Class::Padding, &[]),
     word("LastState", Class::Returns, &[]),
     word("Sequences", Class::Returns, &["sequence", "returnsequences", "returnsequence"]),
+    word("ResetAfter", Class::ResetGate, &[]),
+    word("ResetBefore", Class::ResetGate, &[]),
+    word("Concat", Class::MergeMode, &[]),
+    word("Sum", Class::MergeMode, &[]),
+    word("Average", Class::MergeMode, &["ave"]),
+    word("Multiply", Class::MergeMode, &["mul"]),
     word("NoMask", Class::MaskIds, &[]),
     word("MaskZero", Class::MaskIds, &["maskzeros", "masked"]),
     word("NoBias", Class::UseBias, &[]),
@@ -249,6 +277,7 @@ pub(super) const WORDS: &[Word] = &[
 /// What `true` and `false` are called.
 pub(super) const FLAGS: &[(Class, &str, &str)] = &[
     (Class::Returns, "Sequences", "LastState"),
+    (Class::ResetGate, "ResetAfter", "ResetBefore"),
     (Class::MaskIds, "MaskZero", "NoMask"),
     (Class::UseBias, "WithBias", "NoBias"),
 ];

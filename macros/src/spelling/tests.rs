@@ -99,8 +99,11 @@ fn the_table_is_that_of_the_layers() {
                     });
                     let class = match bound.as_deref() {
                         Some("Activation") => Class::Activation,
-                        Some("Padding" | "ImagePadding") => Class::Padding,
+                        Some("Padding") => Class::Padding,
+                        Some("ImagePadding") => Class::ImagePadding,
                         Some("Returns") => Class::Returns,
+                        Some("ResetGate") => Class::ResetGate,
+                        Some("MergeMode") => Class::MergeMode,
                         Some("MaskIds") => Class::MaskIds,
                         Some("UseBias") => Class::UseBias,
                         Some("TrailingDims") => Class::Shape,
@@ -192,6 +195,7 @@ fn the_line_to_copy() {
         ("Conv2d<_, 8, 3, 3, Relu, Same, { (2, 2) }>", "Conv2d<_, 8, 3, 3, Relu, Same, 2>"),
         ("Conv2d<_, 8, 3, 3, \"same\">", "Conv2d<_, 8, 3, 3, Linear, Same>"),
         ("Conv1d<_, 8, 3, use_bias = false>", "Conv1d<_, 8, 3, Linear, Valid, 1, 1, NoBias>"),
+        ("Conv2d<_, 8, 3, 3, Relu, Causal>", "Conv2d<_, 32, 3, 3, Relu, Same>"),
         ("MaxPool2d<{ (2, 2) }>", "MaxPool2d<2, 2>"),
         ("MaxPool2d<2, 2, 0, 0>", "MaxPool2d<2, 2, 2, 2>"),
         ("MaxPool2d<2, Same>", "MaxPool2d<2, 2, 2, 2, Same>"),

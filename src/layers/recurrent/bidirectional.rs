@@ -44,7 +44,7 @@ use crate::{
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Bidirectional<L, M = Concat> {
+pub struct Bidirectional<L, M: MergeMode = Concat> {
     /// The layer that goes forward.
     pub forward: L,
     /// The layer that goes backward.
@@ -65,7 +65,7 @@ pub struct Sum;
     message = "`{Self}` does not say how two directions become one",
     label = "`Concat`, `Sum`, `Average` or `Multiply` is needed here"
 )]
-pub trait MergeMode {
+pub trait MergeMode: Default + Clone + std::fmt::Debug + 'static {
     /// Keras's argument `merge_mode`.
     const NAME: &'static str;
 
@@ -161,12 +161,13 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<In, L: Infer<In>, M> Infer<In> for Bidirectional<L, M> {
+impl<In, L: Infer<In>, M: MergeMode> Infer<In> for Bidirectional<L, M> {
     const SIZE: usize = L::SIZE;
 }
 
 impl<L, M, E, D> Build<E, D> for Bidirectional<L, M>
 where
+    M: MergeMode,
     L: Recurrent<E, D> + Build<E, D>,
     E: Element,
     D: Backend<E>,
@@ -185,7 +186,7 @@ where
     }
 }
 
-impl<L: Parameters<E, D>, M: Clone, E: Element, D: Backend<E>> Parameters<E, D>
+impl<L: Parameters<E, D>, M: MergeMode, E: Element, D: Backend<E>> Parameters<E, D>
     for Bidirectional<L, M>
 {
     const PARAMS: usize = 2 * L::PARAMS;

@@ -1,5 +1,5 @@
 //~ both masked or both not
-//~ `Unmask` drops the mask of one of them on purpose
+//~ `Unmask` drops a mask on purpose
 use kerata::{Add, Batch, Embedding, Ids, Lstm, MaskZero, Sequences, Unmask, model};
 
 #[model(input = Ids<(Batch, 10)>)]

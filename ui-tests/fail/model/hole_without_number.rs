@@ -1,5 +1,4 @@
-//~ `_` cannot be inferred in `Embedding<0, 16>`
-//~ write the number in the place of `_`
+//~ `_` is for what reaches a layer: it cannot stand for the vocabulary size: write `Embedding<10_000, 16>`
 use kerata::{Batch, Embedding, Ids, model};
 
 #[model(input = Ids<(Batch, 10)>)]

@@ -1,7 +1,6 @@
 //~ `inputs` is no argument of `#[model]`
-//~ only one parameter of `Dense` can be inferred
+//~ `_` is for what reaches a layer: it cannot stand for the units
 //~ no field before this one has the name `embedd`
-//~ say what the model takes
 use kerata::{Add, Batch, Dense, model};
 
 #[model(inputs = (Batch, 8))]

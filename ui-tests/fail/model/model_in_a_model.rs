@@ -1,4 +1,4 @@
-//~ `Inner` cannot take `(usize, kerata::Const<4>)` as its input
+//~ `Inner` cannot take `(usize, kerata::Const<4>)` of `f32` as its input
 use kerata::{Batch, Dense, Dropout, model};
 
 #[model(input = (Batch, 8), output = (Batch, 2))]

@@ -1,5 +1,5 @@
 //~lines 24
-//~ `Double` cannot be made on a device
+//~ `Double` cannot be built
 use kerata::{Backend, Batch, Dense, Element, Error, model, prelude::*};
 use kerata::{model::Tape, signal::MaskTransparent};
 

@@ -1,4 +1,4 @@
-//~ `_` cannot be inferred in `Dense<0, 2>`
+//~ the number of features of `(usize, usize)` is not known to the compiler
 use kerata::{Batch, Dense, Length, model};
 
 #[model(input = (Batch, Length))]

@@ -1,4 +1,4 @@
-//~lines 26
+//~lines 12
 //~ one vector a sample is needed here
 use kerata::{Cpu, Dense, Error, Lstm, Sequences, prelude::*};
 

@@ -1,5 +1,5 @@
 //~ a sequence is needed here
-//~ token ids become a sequence in an `Embedding`
+//~ token ids: `Embedding`
 use kerata::{Batch, Dense, Ids, Lstm, model};
 
 #[model(input = Ids<(Batch, 10)>)]

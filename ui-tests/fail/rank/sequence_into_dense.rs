@@ -1,5 +1,5 @@
 //~ one vector a sample is needed here
-//~ let the recurrent layer before this one return its last state
+//~ `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`
 use kerata::{Batch, Dense, Embedding, Ids, Lstm, Sequences, model};
 
 #[model(input = Ids<(Batch, 10)>)]

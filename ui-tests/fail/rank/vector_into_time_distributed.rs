@@ -1,4 +1,4 @@
-//~lines 20
+//~lines 12
 //~ a sequence is needed here, `(Batch, Length, ..)`
 use kerata::{Batch, Dense, TimeDistributed, model};
 

@@ -2,7 +2,9 @@
 //~ a layer takes at least 1 feature, not 0
 use kerata::{Batch, Dense, model};
 
-#[model(input = (Batch, 0))]
+const NONE: usize = 0;
+
+#[model(input = (Batch, NONE))]
 struct Net {
     layer: Dense<_, 3>,
 }

@@ -2,7 +2,9 @@
 //~ a normalisation takes at least 1 feature, not 0
 use kerata::{Batch, LayerNorm, model};
 
-#[model(input = (Batch, 0))]
+const NONE: usize = 0;
+
+#[model(input = (Batch, NONE))]
 struct Net {
     layer: LayerNorm<_>,
 }
