@@ -218,7 +218,6 @@ pub(super) const LAYERS: &[Known] = &[
     ),
     layer("TimeDistributed", &[INSIDE], "TimeDistributed<Dense<_, 10>>"),
     layer("Shared", &[INSIDE], "Shared<Dense<_, 10>>"),
-    layer("Inner", &[INSIDE], "Inner<Dense<_, 10>>"),
     plain("GlobalAveragePooling1d"),
     plain("GlobalAveragePooling2d"),
     plain("GlobalMaxPooling1d"),

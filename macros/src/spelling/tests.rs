@@ -124,6 +124,8 @@ fn the_table_is_that_of_the_layers() {
             assert_eq!(default, expected, "the default of {what}");
         }
     }
+    // It stands in the structs of layers, not in models, which may have a layer of that name.
+    structs.remove("Inner");
     for word in WORDS {
         structs.remove(word.name);
         let known = LAYERS.iter().any(|layer| layer.name == word.name);
