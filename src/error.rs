@@ -325,6 +325,15 @@ impl From<dfdx::tensor::CpuError> for Error {
 }
 
 /// Turns the error of a device into an [`Error`].
+///
+/// ```
+/// use kerata::{Backend, Element, Error, Tensor, tensor::{OrDevice, Shape}};
+///
+/// /// On any device. On a `Cpu`, `?` alone would do.
+/// fn root<S: Shape, E: Element, D: Backend<E>>(x: Tensor<S, E, D>) -> Result<Tensor<S, E, D>, Error> {
+///     x.try_sqrt().or_device()
+/// }
+/// ```
 pub trait OrDevice<T> {
     /// [`Error::Device`] in the place of the error.
     ///

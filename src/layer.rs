@@ -16,6 +16,25 @@ use crate::{
 /// A layer that takes the signal `In`.
 ///
 /// Implement [`call`](Layer::call), as in Keras; to run a layer, use [`Forward::forward`].
+///
+/// ```
+/// use kerata::{Cpu, Error, Layer, layer, prelude::*, signal::MaskTransparent, tensor::Tape};
+///
+/// /// `-x`, of any shape, masked or not.
+/// #[layer]
+/// struct Negate;
+///
+/// impl<In: MaskTransparent> Layer<In> for Negate {
+///     type Out = In;
+///
+///     fn call<T: Tape<f32, Cpu>>(&self, x: In::Data<f32, Cpu, T>) -> Result<In::Data<f32, Cpu, T>, Error> {
+///         In::map(x, |x| Ok(-x))
+///     }
+/// }
+///
+/// assert_eq!(Negate.forward(Cpu::default().tensor([[1.0, -2.0]]))?.array(), [[-1.0, 2.0]]);
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot take `{In}` of `{E}` as its input",
     label = "`{In}` of `{E}` reaches this layer"
@@ -138,6 +157,33 @@ where
 ///
 /// `#[model]` asks the layer with 0 in the place of `_`: for `Dense<_, 10>` the number is
 /// `<Dense<0, 10> as Infer<In>>::SIZE`, the number of features of `In`.
+///
+/// ```
+/// use kerata::{*, prelude::*, model::Infer, signal::{Signal, Steps}, tensor::{MeanTo, Axis, Tape}};
+///
+/// /// The mean over the steps of a sequence of `F` features, without regard to a mask.
+/// #[layer]
+/// struct Mean<const F: usize>;
+///
+/// impl<In: Steps<Features = Const<F>>, const F: usize> Layer<In> for Mean<F> {
+///     type Out = (In::Batch, Const<F>);
+///
+///     fn call<T: Tape<f32, Cpu>>(&self, x: In::Data<f32, Cpu, T>) -> Result<Tensor<Self::Out, f32, Cpu, T>, Error> {
+///         Ok(In::split(x).0.try_mean::<_, Axis<1>>()?)
+///     }
+/// }
+///
+/// // `#[layer(infer)]` writes the same.
+/// impl<In: shape::Features, const F: usize> Infer<In> for Mean<F> {
+///     const SIZE: usize = In::SIZE;
+/// }
+///
+/// #[model(input = (Batch, 4, 3), output = (Batch, 3))]
+/// struct Net {
+///     mean: Mean<_>,
+/// }
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`_` cannot be inferred in `{Self}` from `{In}`",
     label = "write the number in the place of `_`",
@@ -206,6 +252,16 @@ where
 }
 
 /// Runs a layer on data.
+///
+/// ```
+/// use kerata::{Cpu, Dropout, Error, prelude::*};
+///
+/// let x = Cpu::seed_from_u64(0).tensor([[1.0_f32; 100]]);
+/// let mut dropout = Dropout::<50>;
+/// assert_eq!(dropout.forward(x.clone())?.array(), x.array());
+/// assert_ne!(dropout.forward_mut(x.clone())?.array(), x.array());
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Forward: Sized {
     /// The inference pass: dropout is the identity, running statistics are used as they are.
     ///

@@ -1,3 +1,14 @@
+// Of two definitions of a link the first one counts: these in rustdoc, those of the README elsewhere.
+//! [from-keras]: mod@guide::from_keras
+//! [data-in]: mod@guide::data_in
+//! [masks]: mod@guide::masks
+//! [recurrent]: mod@guide::recurrent
+//! [own-layer]: mod@guide::own_layer
+//! [branches]: mod@guide::branches
+//! [saving-and-serving]: mod@guide::saving_and_serving
+//! [images]: mod@guide::images
+//! [words]: mod@guide::words
+//! [reading-errors]: mod@guide::reading_errors
 #![doc = include_str!("../README.md")]
 
 // `#[layer]` names the crate as a program does.
@@ -9,6 +20,7 @@ pub mod data;
 mod dynamic;
 pub mod error;
 mod fields;
+pub mod guide;
 pub mod init;
 pub mod io;
 pub mod layer;

@@ -12,6 +12,17 @@ use crate::{
 };
 
 /// A layer or model that can be made on a device.
+///
+/// `#[layer]` and `#[model]` write it.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, prelude::*};
+///
+/// let [a, b, c] = [1, 1, 2].map(|seed| Dense::<3, 2>::build(&Cpu::seed_from_u64(seed)).unwrap());
+/// assert_eq!(a.kernel.array(), b.kernel.array());
+/// assert_ne!(a.kernel.array(), c.kernel.array());
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be made on a device",
     label = "this has no `Build`",
@@ -37,6 +48,29 @@ pub struct Parameter<'a, S: Shape, E: Element, D: Backend<E>> {
 }
 
 /// Something that is shown every parameter of a model, in the order of declaration.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, parameters::{Parameter, Visitor}, prelude::*, tensor::Shape};
+///
+/// /// Halves all weights, and adds up their squares as they were.
+/// struct Halve(f32);
+///
+/// impl Visitor<f32, Cpu> for Halve {
+///     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+///         self.0 += parameter.tensor.as_vec().iter().map(|w| w * w).sum::<f32>();
+///         *parameter.tensor = parameter.tensor.clone() * 0.5;
+///         Ok(())
+///     }
+/// }
+///
+/// let mut layers = <(Dense<1, 1>, Dense<1, 1>)>::build(&Cpu::default())?;
+/// layers.0.kernel = Cpu::default().tensor([[4.0]]);
+/// layers.1.kernel = Cpu::default().tensor([[2.0]]);
+/// let mut halve = Halve(0.0);
+/// layers.visit(&mut halve)?;
+/// assert_eq!((halve.0, layers.0.kernel.array()), (20.0, [[2.0]]));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Visitor<E: Element, D: Backend<E>> {
     /// Shows one parameter.
     ///
@@ -54,6 +88,8 @@ pub trait Visitor<E: Element, D: Backend<E>> {
 /// The parameters of a layer or model.
 ///
 /// To only read them, visit a clone: tensors are shared, so that a clone of a model copies no numbers.
+///
+/// `#[layer]` and `#[model]` write it; a [`Visitor`] shows how it is used.
 #[diagnostic::on_unimplemented(
     message = "the parameters of `{Self}` cannot be visited",
     label = "this has no `Parameters`",

@@ -54,6 +54,17 @@ impl PerStep {
 }
 
 /// Weights of samples, as a dataset holds them: [`Unweighted`], [`PerSample`] or [`PerStep`].
+///
+/// ```
+/// use kerata::reduce::{PerSample, PerStep, SampleWeights};
+///
+/// // Two samples of three steps.
+/// let weights = PerSample(vec![1.0, 0.5]).expand(&[2, 3])?;
+/// assert_eq!(weights, Some(vec![1.0, 1.0, 1.0, 0.5, 0.5, 0.5]));
+/// let weights = PerStep::from(vec![[1.0, 2.0, 0.0], [1.0, 1.0, 1.0]]);
+/// assert_eq!(weights.select(&[0]).expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
+/// # Ok::<(), kerata::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` holds no weights of samples",
     label = "no weights of samples",

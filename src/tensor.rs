@@ -11,7 +11,7 @@ pub use dfdx::{
     },
     tensor::{
         AsArray, Cpu, Gradients, Merge, NoneTape, OnesTensor, OwnedTape, PutTape, SampleTensor,
-        SplitTape, Tape, Tensor, TensorFrom, TensorFromVec, Trace, ZerosTensor,
+        SplitTape, Storage, Tape, Tensor, TensorFrom, TensorFromVec, Trace, ZerosTensor,
     },
     tensor_ops::{
         Backward, BroadcastTo, ChooseFrom, Device, GatherTo, MaxTo, MeanTo, MinTo, PermuteTo,

@@ -25,6 +25,16 @@ use crate::{
 /// | a pair of any of these | [`Inputs`] of both, for a model with two inputs |
 ///
 /// `f64` in place of `f32` works too.
+///
+/// ```
+/// use kerata::{Cpu, Error, data::Samples, prelude::*};
+///
+/// let samples = (vec![[1_usize, 2], [3, 0]], vec![0.5_f32, 1.5]);
+/// samples.check()?;
+/// let (ids, values) = samples.batch::<f32, _>(&[1], &Cpu::default())?;
+/// assert_eq!((ids.as_vec(), values.as_vec()), (vec![3, 0], vec![1.5]));
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` holds no samples that a batch can be made of",
     note = "samples are a `Vec` of numbers or of (nested) arrays of one length, such as `Vec<[usize; 10]>`",

@@ -23,6 +23,19 @@ use crate::{
 const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
 
 /// Keras's `save_weights` and `load_weights`.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, prelude::*};
+///
+/// let path = std::env::temp_dir().join("kerata-doc-save.safetensors");
+/// let dense = Dense::<3, 2>::build(&Cpu::seed_from_u64(1))?;
+/// dense.save_weights(&path)?;
+/// let mut other = Dense::<3, 2>::build(&Cpu::seed_from_u64(2))?;
+/// other.load_weights(&path)?;
+/// assert_eq!(other.kernel.array(), dense.kernel.array());
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), Error>(())
+/// ```
 pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
     /// Writes all parameters: as `.npz` if the path ends so, in whatever case, else as `.safetensors`.
     ///

@@ -16,6 +16,29 @@ use crate::{
 ///
 /// Each is a layer of its own as well. See Keras's
 /// [activations](https://keras.io/api/layers/activations/).
+///
+/// ```
+/// use kerata::{Activation, Backend, Cpu, Dense, Element, Error, Tensor, prelude::*, tensor::{Shape, Tape}};
+///
+/// /// `x * x`
+/// #[derive(Debug, Default, Clone, Copy)]
+/// struct Square;
+///
+/// impl Activation for Square {
+///     const NAME: &'static str = "square";
+///
+///     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+///         x: Tensor<S, E, D, T>,
+///     ) -> Result<Tensor<S, E, D, T>, Error> {
+///         Ok(x.square())
+///     }
+/// }
+///
+/// let dense = Dense::<3, 2, Square>::build(&Cpu::seed_from_u64(0))?;
+/// let y = dense.forward(Cpu::default().tensor([[1.0, -2.0, 3.0]]))?;
+/// assert!(y.as_vec().iter().all(|&y| y >= 0.0));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     /// The name that Keras gives it.
     const NAME: &'static str;

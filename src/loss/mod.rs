@@ -44,6 +44,34 @@ pub(crate) fn check_smoothing(share: f64) -> Result<(), Error> {
 pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
 /// A loss between the prediction `P` and the target `Y`.
+///
+/// ```
+/// use kerata::{Cpu, Error, Tensor, loss::{Loss, Prediction, PredictionRows, Target}, prelude::*};
+/// use kerata::tensor::{Axis, NoneTape, SumTo, Tape, TrySub};
+///
+/// /// The sum of the squared differences, where [`MeanSquaredError`] takes their mean.
+/// struct SumOfSquares;
+///
+/// impl<P: Prediction, Y: Target<P>> Loss<P, Y> for SumOfSquares {
+///     fn name(&self) -> &'static str {
+///         "sum_of_squares"
+///     }
+///
+///     fn per_position<T: Tape<f32, Cpu>>(
+///         &self,
+///         prediction: PredictionRows<f32, Cpu, T>,
+///         target: &Y::Data<f32, Cpu, NoneTape>,
+///     ) -> Result<Tensor<(usize,), f32, Cpu, T>, Error> {
+///         let difference = prediction.try_sub(Y::rows(target)?)?;
+///         Ok(difference.try_square()?.try_sum::<_, Axis<1>>()?)
+///     }
+/// }
+///
+/// let dev = Cpu::default();
+/// let loss = SumOfSquares.compute(dev.tensor([[1.0, 2.0], [0.0, 1.0]]), dev.tensor([[0.0_f32; 2]; 2]))?;
+/// assert_eq!(loss.array(), (5.0 + 1.0) / 2.0);
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
     label = "this loss does not fit prediction and target"

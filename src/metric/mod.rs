@@ -19,6 +19,39 @@ use crate::{
 };
 
 /// A metric of the prediction `P` against the target `Y`.
+///
+/// ```
+/// use kerata::{Batch, Const, Cpu, Error, Tensor, loss::{Prediction, Target}, prelude::*, reduce::{Mean, Unweighted}};
+/// use kerata::{metric::{Metric, update}, tensor::NoneTape};
+///
+/// /// The largest difference of each position.
+/// struct LargestError;
+///
+/// impl<P: Prediction, Y: Target<P>> Metric<P, Y> for LargestError {
+///     fn name(&self) -> String {
+///         "largest_error".into()
+///     }
+///
+///     fn per_position(
+///         &self,
+///         prediction: &Tensor<(usize, usize), f32, Cpu>,
+///         target: &Y::Data<f32, Cpu, NoneTape>,
+///     ) -> Result<Vec<f64>, Error> {
+///         let (p, y, columns) = (prediction.as_vec(), Y::rows::<f32, Cpu>(target)?.as_vec(), prediction.shape().1);
+///         let errors: Vec<f64> = p.iter().zip(&y).map(|(p, y)| f64::from((p - y).abs())).collect();
+///         Ok(errors.chunks(columns).map(|row| row.iter().copied().fold(0.0, f64::max)).collect())
+///     }
+/// }
+/// # use kerata::tensor::HasShape;
+///
+/// type Rows = (Batch, Const<2>);
+/// let rows = |values: [f32; 4]| Cpu::default().tensor_from_vec(values.to_vec(), (2, Const::<2>));
+/// let (mut mean, target) = (Mean::default(), rows([0.0; 4]));
+/// let prediction = rows([1.0, -3.0, 0.0, 1.0]);
+/// update::<Rows, Rows, f32, Cpu, _>(&mut mean, &LargestError, prediction, &target, &Unweighted)?;
+/// assert_eq!(mean.get(), (3.0 + 1.0) / 2.0);
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
     label = "this metric does not fit prediction and target"

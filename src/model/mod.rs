@@ -34,6 +34,25 @@ use crate::{
 };
 
 /// A layer, or a chain of layers, whose input and output are settled.
+///
+/// A `#[model]` is one, and so is a [`Sequential`].
+///
+/// ```
+/// use kerata::{Batch, Cpu, Dense, Error, model, model::Model, prelude::*};
+///
+/// #[model(input = (Batch, 3), output = (Batch, 2))]
+/// struct Net {
+///     head: Dense<_, 2>,
+/// }
+///
+/// /// How many parameters a model has, and the name of the first.
+/// fn describe<M: Model>(model: &M) -> (usize, String) {
+///     (M::summary().params(), model.parameters()[0].name.clone())
+/// }
+///
+/// assert_eq!(describe(&Net::build(&Cpu::default())?), (3 * 2 + 2, "head.kernel".into()));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D>
 {

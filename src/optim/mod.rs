@@ -34,6 +34,46 @@ use crate::{
 /// How parameters follow their gradients.
 ///
 /// The optimiser itself is only its settings; what it remembers is a [`State`].
+///
+/// An optimiser of your own may be one around another, such as a schedule of the learning rate:
+///
+/// ```
+/// use kerata::{Backend, Batch, Cpu, Dense, Element, Error, Tensor, data::InMemory, loss::MeanSquaredError, model,
+///     optim::{Adam, Optimizer, State}, prelude::*, tensor::{Shape, Storage}, train::{Fit, Trainer}};
+///
+/// /// Adam whose learning rate rises in the first 100 steps.
+/// #[derive(Clone)]
+/// struct Warmup(Adam);
+///
+/// impl Optimizer for Warmup {
+///     fn check(&self) -> Result<(), Error> {
+///         self.0.check()
+///     }
+///
+///     fn update<S: Shape, E: Element, D: Backend<E>>(
+///         &self,
+///         state: &mut State<E, D>,
+///         parameter: &mut Tensor<S, E, D>,
+///         gradient: &<D as Storage<E>>::Vec,
+///     ) -> Result<(), Error> {
+///         let rate = self.0.learning_rate * ((state.steps() + 1) as f64 / 100.0).min(1.0);
+///         Adam { learning_rate: rate, ..self.0 }.update(state, parameter, gradient)
+///     }
+/// }
+///
+/// #[model(input = (Batch, 1), output = (Batch, 1))]
+/// struct Line {
+///     slope: Dense<_, 1>,
+/// }
+///
+/// let line = Line::build(&Cpu::seed_from_u64(0))?;
+/// let start = line.slope.bias.array()[0];
+/// let mut trainer = Trainer::new(line, MeanSquaredError, Warmup(Adam::new(0.1)))?;
+/// trainer.fit(&InMemory::new(vec![[1.0]], vec![[9.0]])?, &Fit::epochs(1))?;
+/// // Adam's first step is the learning rate.
+/// assert!((trainer.model.slope.bias.array()[0] - start - 0.001).abs() < 1e-5);
+/// # Ok::<(), Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no optimiser",
     label = "no optimiser",

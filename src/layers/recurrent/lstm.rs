@@ -29,14 +29,14 @@ type WithState<B, L, const H: usize, E, D, T> =
 /// `c' = sigmoid(z_f) * c + sigmoid(z_i) * tanh(z_c)` and `h' = sigmoid(z_o) * tanh(c')`.
 ///
 /// At a masked step nothing happens: the state stays and the output of the step before is repeated
-/// (zeros before the first real step). The mask travels on with [`Sequences`]; with [`LastState`] it
+/// (zeros before the first real step). The mask travels on with [`Sequences`](super::Sequences); with [`LastState`] it
 /// ends, for the last state is that of the last real step.
 ///
 /// Keras: [`LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/).
 ///
 /// # Shapes
 /// - input `(Batch, Length, I)` or `Masked<(Batch, Length, I)>`
-/// - output with [`Sequences`] `(Batch, Length, H)`, masked if the input is; with [`LastState`]
+/// - output with [`Sequences`](super::Sequences) `(Batch, Length, H)`, masked if the input is; with [`LastState`]
 ///   `(Batch, H)`
 /// - `kernel` `(I, 4 * H)`, glorot uniform; `recurrent_kernel` `(H, 4 * H)`, orthogonal; `bias`
 ///   `(4 * H,)`, zeros but for ones at the forget gate. The gates are in the order input, forget, candidate,

@@ -1,0 +1,41 @@
+//! The guide: one short page per task, for users who know Keras.
+//!
+//! | page | what it is about |
+//! | --- | --- |
+//! | [Coming from Keras](from_keras) | every line of Keras and its counterpart; what differs on purpose |
+//! | [Getting data in](data_in) | vectors, ids, labels, padding, one-hot rows, images, streams |
+//! | [Masks](masks) | what `MaskZero` does, which layers pass, use or refuse a mask, masked losses |
+//! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
+//! | [Your own layer](own_layer) | layers, activations, losses and metrics of your own |
+//! | [Branches](branches) | residual connections, several inputs and outputs, shared layers |
+//! | [Saving and serving](saving_and_serving) | weight files, Keras's JSON, threads |
+//! | [Images](images) | convolution, pooling, `Flatten`, images of any size |
+//! | [Words](words) | vocabularies, embeddings, word vectors, plots |
+//! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
+
+macro_rules! pages {
+    ($($page:ident $file:literal)*) => {$(
+        // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
+        #[doc = concat!(
+            "[data-in]: mod@data_in\n[masks]: mod@masks\n[own-layer]: mod@own_layer\n",
+            "[recurrent]: mod@recurrent\n[saving-and-serving]: mod@saving_and_serving\n",
+            "[words]: mod@words\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
+            "[layer]: mod@kerata::layer\n[optimizer]: kerata::optim::Optimizer\n\n",
+            include_str!(concat!("../docs/guide/", $file, ".md")),
+        )]
+        pub mod $page {}
+    )*};
+}
+
+pages! {
+    from_keras "from-keras"
+    data_in "data-in"
+    masks "masks"
+    recurrent "recurrent"
+    own_layer "own-layer"
+    branches "branches"
+    saving_and_serving "saving-and-serving"
+    images "images"
+    words "words"
+    reading_errors "reading-errors"
+}
