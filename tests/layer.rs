@@ -108,7 +108,7 @@ fn a_config_reaches_the_layers_within_layers() -> Result<(), Error> {
 }
 
 /// Every kind of field and argument.
-#[layer(class = "Everything", check = assert!(N > 0), keys(weights, n: size(N)), device = Cpu)]
+#[layer(class = "Everything", check = assert!(N > 0), keys(weights, n: size(N)))]
 struct Everything<const N: usize, const BIAS: bool, E: kerata::Element>
 where
     Cpu: kerata::Backend<E>,

@@ -230,16 +230,25 @@ fn sizes_of(ty: &Type) -> Option<Vec<Expr>> {
     }
 }
 
-/// The element and the device: parameters of the struct, as the arguments say, or `f32` on the CPU.
+/// The element and the device: as the arguments say, those of the first weight, or parameters of the struct; else `f32` on
+/// the CPU.
 fn types(arguments: &Arguments, generics: &Generics, fields: &[Field]) -> Option<(Type, Type)> {
+    let of_weight = |at: usize| {
+        let weight = fields.iter().find(|field| matches!(field.kind, Kind::Weight(_)))?;
+        match generic(&weight.ty, "Tensor")?.into_iter().nth(at)? {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        }
+    };
     let parameter = |bound: &str| {
         let names = |of: &TypeParamBound| matches!(of, TypeParamBound::Trait(of) if last_name(&of.path) == bound);
         let parameter = generics.type_params().find(|ty| ty.bounds.iter().any(names))?;
         let name = &parameter.ident;
         Some(parse_quote!(#name))
     };
-    let element = arguments.element.clone().or_else(|| parameter("Element"));
-    let device = arguments.device.clone().or_else(|| parameter("Backend"));
+    let of = |at, bound| of_weight(at).or_else(|| parameter(bound));
+    let element = arguments.element.clone().or_else(|| of(1, "Element"));
+    let device = arguments.device.clone().or_else(|| of(2, "Backend"));
     let settled = fields.iter().any(|field| match field.kind {
         Kind::Weight(_) => true,
         // Those that are parameters of the struct settle it themselves.

@@ -186,7 +186,9 @@ pub(super) fn configured(layer: &Layer) -> TokenStream {
             }
         }
     });
+    let hidden = layer.hidden();
     quote! {
+        #hidden
         impl #generics ::kerata::config::Configured for #this #clause {
             const CLASS: &'static str = #class;
             type Element = #element;

@@ -33,9 +33,14 @@ impl Layer {
     fn generics(&self) -> (Type, Type, Generics) {
         let mut generics = self.item.generics.clone();
         let (element, device) = self.types.clone().unwrap_or_else(|| {
-            generics.params.push(parse_quote!(KerataElement: ::kerata::Element));
-            generics.params.push(parse_quote!(KerataDevice: ::kerata::Backend<KerataElement>));
-            (parse_quote!(KerataElement), parse_quote!(KerataDevice))
+            // Messages print these names, so they are the usual ones if they are free.
+            let taken = generics.type_params().any(|ty| ty.ident == "E" || ty.ident == "D");
+            let [element, device] =
+                if taken { ["KerataElement", "KerataDevice"] } else { ["E", "D"] };
+            let [element, device] = [element, device].map(|name| quote::format_ident!("{name}"));
+            generics.params.push(parse_quote!(#element: ::kerata::Element));
+            generics.params.push(parse_quote!(#device: ::kerata::Backend<#element>));
+            (parse_quote!(#element), parse_quote!(#device))
         });
         (element, device, generics)
     }
@@ -51,13 +56,20 @@ impl Layer {
             generics.make_where_clause().predicates.extend(bounds);
         }
         let (parameters, _, clause) = generics.split_for_impl();
-        quote!(impl #parameters #of for #this #clause)
+        let hidden = self.hidden();
+        quote!(#hidden impl #parameters #of for #this #clause)
     }
 
     fn this(&self) -> TokenStream {
         let name = &self.item.ident;
         let (_, generics, _) = self.item.generics.split_for_impl();
         quote!(#name #generics)
+    }
+
+    /// A layer with so many parameters says nothing in a list of those that implement a trait.
+    fn hidden(&self) -> Option<TokenStream> {
+        let many = self.item.generics.params.len() >= 8;
+        many.then(|| quote!(#[diagnostic::do_not_recommend]))
     }
 
     /// The name that messages have for the layer.
@@ -92,7 +104,11 @@ fn sizes(weight: &Weight) -> TokenStream {
 fn build(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
     let head = layer.implements(&quote!(::kerata::parameters::Build));
-    let check = layer.arguments.check.as_ref().map(|check| quote!(const { #check };));
+    let check = layer
+        .arguments
+        .check
+        .as_ref()
+        .map(|check| quote_spanned!(check.span() => const { #check };));
     let fields = layer.fields.iter().map(|Field { member, ty, kind }| {
         let value = match kind {
             Kind::Weight(weight) => {
