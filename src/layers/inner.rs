@@ -95,7 +95,6 @@ impl<In: Signal, E: Element, D: Backend<E>, L: Layer<In, E, D>> Layer<In, E, D> 
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In, L: Infer<In>> Infer<In> for Inner<L> {
     const SIZE: usize = L::SIZE;
 }

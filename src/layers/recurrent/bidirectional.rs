@@ -160,7 +160,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In, L: Infer<In>, M: MergeMode> Infer<In> for Bidirectional<L, M> {
     const SIZE: usize = L::SIZE;
 }

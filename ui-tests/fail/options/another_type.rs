@@ -1,3 +1,4 @@
+//~lines 13
 //~ expected `f64`, found `bool`
 use kerata::{Batch, BatchNorm, Dense, model};
 

@@ -236,7 +236,6 @@ fn infer(layer: &Layer) -> TokenStream {
     let (generics, this) = (generics.split_for_impl().0.to_token_stream(), layer.this());
     let clause = &layer.item.generics.where_clause;
     quote! {
-        #[diagnostic::do_not_recommend]
         impl #generics ::kerata::model::Infer<KerataInput> for #this #clause {
             const SIZE: usize = KerataInput::SIZE;
         }
