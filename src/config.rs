@@ -38,7 +38,8 @@
 //! one, its type says all sizes.
 
 pub use crate::dynamic::{
-    CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, layer_from_config,
+    CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, Typed,
+    layer_from_config,
 };
 pub use crate::fields::{
     AnySignal, Config, Configured, Fan, Fields, Initializer, KerasJson, MAX_BYTES, MAX_DEPTH,

@@ -19,7 +19,7 @@ pub(crate) use crate::memory;
 pub(crate) use apart::apart;
 pub use constant::Constant;
 pub use cpu::set_threads;
-pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan, total};
+pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
 pub use operands::{
     Bags, ConvWeights, DenseWeights, HiddenStates, LstmInputs, LstmOutputs, LstmState, LstmWeights,
     NormWeights, Normalised, Seen,

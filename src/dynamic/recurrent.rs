@@ -1,17 +1,31 @@
-use dfdx::tensor::{Cpu, Tensor};
+mod walk;
+
+use dfdx::{
+    prelude::{BroadcastTo, HasShape, TryMul},
+    shapes::Axis,
+    tensor::{Cpu, Tensor, TensorFromVec},
+};
 use serde_json::Value;
 
 use super::{
-    Dynamic, DynamicValue, LayerWeight,
     custom::{ActivationFunction, Options},
-    dense::{known_features, linear, matrix},
-    weights, words,
+    dense::known_features,
+    flow::{Flow, Numbers, Rows},
+    op::{Op, Pass},
+    visit,
+    weights::{Role, Weights, optional},
+    words,
 };
 use crate::{
-    backend::memory::filled,
-    error::Error,
+    backend::{
+        Backend, IntoShape, LstmInputs, LstmWeights, Prepared, keep_rows, memory::filled, numbers,
+        zeros_after,
+    },
+    error::{Error, OrDevice},
     fields::{AnySignal, Configured, Fields, Initializer, SignalKind},
+    layers::{Sigmoid, Tanh, select},
     parameters::Build,
+    signal::Mask,
 };
 
 /// What happens in a step.
@@ -35,10 +49,10 @@ impl Cell {
 }
 
 /// A recurrent layer over a whole sequence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recurrent {
     cell: Cell,
-    pub(super) units: usize,
+    units: usize,
     activation: ActivationFunction,
     gate: ActivationFunction,
     use_bias: bool,
@@ -48,10 +62,16 @@ pub(crate) struct Recurrent {
     sequences: bool,
     backwards: bool,
     zero_output: bool,
+    /// How much of the input, and of the state, drops in training: the same values in all steps.
+    drops: [f64; 2],
     hows: [Initializer; 3],
     inputs: Option<usize>,
-    weights: Vec<LayerWeight>,
+    weights: Weights,
+    /// Of the kernel, and of the recurrent one.
+    prepared: [Prepared; 2],
 }
+
+type Steps<T> = Tensor<(usize, usize, usize), f32, Cpu, T>;
 
 impl Recurrent {
     pub(crate) fn new(options: &mut Options<'_>, cell: Cell) -> Result<Self, Error> {
@@ -68,96 +88,98 @@ impl Recurrent {
             sequences: options.flag("return_sequences")?,
             backwards: options.flag("go_backwards")?,
             zero_output: options.flag("zero_output_for_mask")?,
+            drops: [options.number("dropout")?, options.number("recurrent_dropout")?],
             hows: [how("kernel")?, how("recurrent")?, how("bias")?],
             inputs: None,
-            weights: Vec::new(),
+            weights: Weights::default(),
+            prepared: Default::default(),
         })
     }
 
-    /// One step of all rows: from what the input gives and the state to the next state.
-    fn step(
+    /// Runs a sequence. `drops` is how much drops.
+    fn sequence<T: Pass>(&self, x: Flow<T>, drops: [f64; 2]) -> Result<Flow<T>, Error> {
+        let Numbers { x, sizes, mask } = x.numbers()?;
+        let [batch, length, inputs] = *sizes else {
+            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
+        };
+        let order = self.backwards.then(|| reversed(batch, length));
+        // Which steps are real, in the order in which they are seen.
+        let seen = match (&mask, &order) {
+            (Some(mask), Some(order)) => {
+                let keep: Vec<bool> = order.iter().map(|&at| mask.as_slice()[at]).collect();
+                Some(Mask::from_bools(keep, batch, length)?)
+            }
+            _ => mask.clone(),
+        };
+        let x = match &order {
+            Some(order) if batch * length > 0 => select(x, order)?,
+            _ => x,
+        };
+        let mut x = x.into_shape(&(batch, length, inputs))?;
+        if let Some(dropped) = dropped((batch, inputs), drops[0])? {
+            let each = dropped.try_broadcast_like::<_, Axis<1>>(x.shape()).or_device()?;
+            x = x.try_mul(each).or_device()?;
+        }
+        let y = self.outputs(x, seen.as_ref(), drops[1])?;
+        let keep = seen.filter(|_| self.zero_output).map(|seen| match self.sequences {
+            true => seen.as_slice().to_vec(),
+            false => (0..batch).map(|row| seen.row(row).last() == Some(&true)).collect(),
+        });
+        let (sizes, mask) = match self.sequences {
+            true => (vec![batch, length, self.units], mask),
+            false => (vec![batch, self.units], None),
+        };
+        let Numbers { mut x, sizes, mask } = Numbers::new(y, sizes, mask)?;
+        if let Some(keep) = keep {
+            x = keep_rows(x, &keep, 0.0)?;
+        }
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+
+    /// The outputs of all steps, if they are wanted, else the last.
+    fn outputs<T: Pass>(
         &self,
-        x: &[f32],
-        h: &[f32],
-        c: &[f32],
-        recurrent: &Matrices,
-    ) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        x: Steps<T>,
+        mask: Option<&Mask>,
+        drop: f64,
+    ) -> Result<Rows<T>, Error> {
+        let (batch, length, _) = *x.shape();
         let (units, width) = (self.units, self.cell.gates() * self.units);
-        let part = |all: &[f32], width: usize, gate: usize| -> Vec<f32> {
-            let rows = all.chunks(width.max(1));
-            rows.flat_map(|row| &row[gate * units..(gate + 1) * units]).copied().collect()
-        };
-        let add = |mut a: Vec<f32>, b: Vec<f32>| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-            a
-        };
-        let mul = |mut a: Vec<f32>, b: &[f32]| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a *= b);
-            a
-        };
-        let of = |function: &ActivationFunction, z: Vec<f32>| function.apply(z, units);
-        let z = recurrent.product(h.to_vec(), &recurrent.first)?;
-        let first = recurrent.first.1.1;
-        let gate = |gate: usize| add(part(x, width, gate), part(&z, first, gate));
-        match self.cell {
-            Cell::Simple => Ok((of(&self.activation, gate(0))?, Vec::new())),
-            Cell::Lstm => {
-                let (i, f, o) =
-                    (of(&self.gate, gate(0))?, of(&self.gate, gate(1))?, of(&self.gate, gate(3))?);
-                let new = mul(of(&self.activation, gate(2))?, &i);
-                let c = add(mul(f, c), new);
-                Ok((mul(of(&self.activation, c.clone())?, &o), c))
-            }
-            Cell::Gru => {
-                let (update, reset) = (of(&self.gate, gate(0))?, of(&self.gate, gate(1))?);
-                let inner = match &recurrent.second {
-                    None => mul(part(&z, first, 2), &reset),
-                    Some(second) => recurrent.product(mul(reset, h), second)?,
-                };
-                let new = of(&self.activation, add(part(x, width, 2), inner))?;
-                let blend =
-                    update.iter().zip(h).zip(new).map(|((z, h), new)| z * h + (1.0 - z) * new);
-                Ok((blend.collect(), Vec::new()))
-            }
+        if batch * length == 0 {
+            return zeros_after(x, &(batch, units));
         }
-    }
-
-    fn matrices(&self) -> Result<Matrices, Error> {
-        let (units, width) = (self.units, self.cell.gates() * self.units);
-        let kernel = &self.weights[1];
-        let bias = self.weights.get(2).filter(|_| self.reset_after);
-        let bias = bias.map(|bias| bias.values[width..].to_vec());
-        if self.cell != Cell::Gru || self.reset_after {
-            let first = (matrix(kernel, units)?, (units, width));
-            return Ok(Matrices { first, second: None, bias });
+        let kernel = self.weights.matrix("kernel", width)?;
+        let recurrent_kernel = self.weights.matrix("recurrent_kernel", width)?;
+        let fused = self.activation.is::<Tanh>() && self.gate.is::<Sigmoid>() && drop == 0.0;
+        if self.cell != Cell::Lstm || !fused {
+            return self.walk(x, mask, drop);
         }
-        let columns = |from: usize, to: usize| {
-            let rows = kernel.values.chunks(width.max(1));
-            let values = rows.flat_map(|row| &row[from..to]).copied().collect();
-            let part = LayerWeight { values, name: String::new(), sizes: Vec::new() };
-            Ok::<_, Error>((matrix(&part, units)?, (units, to - from)))
-        };
-        let (first, second) = (columns(0, 2 * units)?, columns(2 * units, width)?);
-        Ok(Matrices { first, second: Some(second), bias })
+        let (bias, prepared) = (self.weights.flat("bias")?, &self.prepared[0]);
+        let weights = LstmWeights { kernel, recurrent_kernel, bias, prepared };
+        let inputs = LstmInputs { x, mask, initial: None };
+        if !self.sequences {
+            return Cpu::lstm_last(inputs, weights);
+        }
+        Cpu::lstm(inputs, weights)?.0.into_shape(&(batch * length, units))
     }
 }
 
-type Sized = (Tensor<(usize, usize), f32, Cpu>, (usize, usize));
-
-/// The recurrent kernel; that of a GRU's new state apart where it is applied to the reset state.
-struct Matrices {
-    first: Sized,
-    second: Option<Sized>,
-    bias: Option<Vec<f32>>,
+/// The steps of a batch, the last first.
+pub(super) fn reversed(batch: usize, length: usize) -> Vec<usize> {
+    (0..batch).flat_map(|row| (0..length).rev().map(move |time| row * length + time)).collect()
 }
 
-impl Matrices {
-    fn product(&self, x: Vec<f32>, (kernel, sizes): &Sized) -> Result<Vec<f32>, Error> {
-        linear(x, kernel, *sizes, self.bias.as_deref())
+/// What a value of each feature is multiplied with in all steps, if some are to drop.
+fn dropped(shape: (usize, usize), rate: f64) -> Result<Option<Rows>, Error> {
+    if rate == 0.0 || shape.0 * shape.1 == 0 {
+        return Ok(None);
     }
+    let ones = filled(&[shape.0, shape.1], 1.0)?;
+    let ones = Cpu::default().try_tensor_from_vec(ones, shape).or_device()?;
+    Cpu::dropout(ones, None, rate).map(Some)
 }
 
-impl Dynamic for Recurrent {
+impl Op for Recurrent {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         words::features(arrives, self.inputs)?;
@@ -170,69 +192,39 @@ impl Dynamic for Recurrent {
         Ok(AnySignal { kind: SignalKind::Numbers, sizes: vec![batch, Some(self.units)] })
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let inputs = known_features(arrives)?;
         let units = || words::refused(format!("{} units are too many", self.units));
         let width = self.units.checked_mul(self.cell.gates()).ok_or_else(units)?;
         let [kernel, recurrent, bias] = self.hows;
         let (of_inputs, of_state, both) = ([inputs, width], [self.units, width], [2, width]);
-        let mut weights =
-            vec![("kernel", &of_inputs[..], kernel), ("recurrent_kernel", &of_state, recurrent)];
-        if self.use_bias {
-            let sizes = if self.reset_after { &both[..] } else { &both[1..] };
-            weights.push(("bias", sizes, bias));
-        }
-        self.weights = LayerWeight::several(dev, prefix, &weights)?;
-        if let Some(bias) = self.weights.get_mut(2).filter(|_| self.unit_forget_bias) {
-            bias.values[self.units..2 * self.units].fill(1.0);
+        let of_bias = if self.reset_after { &both[..] } else { &both[1..] };
+        self.weights = Weights::draw(
+            dev,
+            &[
+                ("kernel", &of_inputs, kernel, Role::Trained),
+                ("recurrent_kernel", &of_state, recurrent, Role::Trained),
+                optional("bias", of_bias, bias, self.use_bias),
+            ],
+        )?;
+        if self.unit_forget_bias && self.use_bias {
+            let mut values = numbers(&self.weights.flat("bias")?);
+            values[self.units..2 * self.units].fill(1.0);
+            self.weights.set("bias", &values);
         }
         self.inputs = Some(inputs);
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let [batch, length, inputs] = *x.sizes() else { return Ok(x) };
-        let (units, width) = (self.units, self.cell.gates() * self.units);
-        let mask = x.mask().cloned();
-        let kernel = matrix(&self.weights[0], inputs)?;
-        let bias = self.weights.get(2).map(|bias| &bias.values[..width]);
-        let projected = linear(x.into_values(), &kernel, (inputs, width), bias)?;
-        let recurrent = self.matrices()?;
-        let zeros = || filled(&[batch, units], 0.0_f32);
-        let (mut h, mut out) = (zeros()?, zeros()?);
-        let mut c = if self.cell == Cell::Lstm { zeros()? } else { Vec::new() };
-        let steps = if self.sequences { length } else { 0 };
-        let mut outputs = filled(&[batch, steps, units], 0.0)?;
-        for place in 0..length {
-            let time = if self.backwards { length - 1 - place } else { place };
-            let rows = (0..batch).map(|row| (row * length + time) * width);
-            let x: Vec<f32> = rows.flat_map(|at| &projected[at..at + width]).copied().collect();
-            let (new_h, new_c) = self.step(&x, &h, &c, &recurrent)?;
-            for row in 0..batch {
-                let these = row * units..(row + 1) * units;
-                if mask.as_ref().is_none_or(|mask| mask.row(row)[time]) {
-                    h[these.clone()].copy_from_slice(&new_h[these.clone()]);
-                    if !c.is_empty() {
-                        c[these.clone()].copy_from_slice(&new_c[these.clone()]);
-                    }
-                    out[these.clone()].copy_from_slice(&new_h[these.clone()]);
-                } else if self.zero_output {
-                    out[these.clone()].fill(0.0);
-                }
-                if self.sequences {
-                    let start = (row * length + place) * units;
-                    outputs[start..start + units].copy_from_slice(&out[these]);
-                }
-            }
-        }
-        if self.sequences {
-            let sizes = vec![batch, length, units];
-            return Ok(DynamicValue::Numbers { sizes, values: outputs, mask });
-        }
-        DynamicValue::numbers([batch, units], out)
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.sequence(x, [0.0; 2])
     }
 
-    weights!();
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.sequence(x, self.drops)
+    }
+
+    visit!();
 }
 
 macro_rules! keys {

@@ -3,11 +3,11 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
-    Dynamic,
     conv::{Convolution, GlobalPool, Pool, ZeroPadding},
     custom::{CustomObjects, Options},
-    dense::{Activate, Dense, Embedding, Masking},
+    dense::{Activate, Dense, Dropping, Embedding, Masking},
     norm::Norm,
+    op::Op,
     recurrent::{Cell, GruKeys, Recurrent, SimpleRnnKeys},
     shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape},
     wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps},
@@ -32,7 +32,7 @@ macro_rules! classes {
         pub(super) fn make(
             config: Config,
             custom: &CustomObjects,
-        ) -> Result<(Config, Box<dyn Dynamic>), Error> {
+        ) -> Result<(Config, Box<dyn Op>), Error> {
             match config.class_name.as_str() {
                 $($class => one::<$keys, _>(config, custom, $make),)*
                 _ => Err(custom.unknown(config.class_name)),
@@ -50,7 +50,7 @@ classes! {
     "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
     "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
     "Dense": layers::Dense<1, 1>, Dense::new;
-    "Dropout": Dropout<0>, |o| Ok(Activate(o.custom.function("linear")?));
+    "Dropout": Dropout<0>, |o| Ok(Dropping(o.number("rate")?));
     "Embedding": layers::Embedding<1, 1>, Embedding::new;
     "Flatten": layers::Flatten<1>, |_| Ok(Flatten);
     "GRU": GruKeys, |o| Recurrent::new(o, Cell::Gru);
@@ -61,7 +61,7 @@ classes! {
     "Identity": layers::Identity, |o| Ok(Activate(o.custom.function("linear")?));
     "LSTM": Lstm<1, 1>, |o| Recurrent::new(o, Cell::Lstm);
     "LayerNormalization": LayerNorm<1>, Norm::layer;
-    "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?));
+    "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?.into()));
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, Permute::new;
@@ -75,11 +75,11 @@ classes! {
     "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;
 }
 
-fn one<L: Configured + Build, D: Dynamic + 'static>(
+fn one<L: Configured + Build, D: Op + 'static>(
     config: Config,
     custom: &CustomObjects,
     make: fn(&mut Options<'_>) -> Result<D, Error>,
-) -> Result<(Config, Box<dyn Dynamic>), Error> {
+) -> Result<(Config, Box<dyn Op>), Error> {
     complete(&mut L::build(&Cpu::default())?, config, custom, &|options| {
         Ok(Box::new(make(options)?))
     })
@@ -89,8 +89,8 @@ fn complete(
     keys: &mut dyn Described,
     config: Config,
     custom: &CustomObjects,
-    make: &dyn Fn(&mut Options<'_>) -> Result<Box<dyn Dynamic>, Error>,
-) -> Result<(Config, Box<dyn Dynamic>), Error> {
+    make: &dyn Fn(&mut Options<'_>) -> Result<Box<dyn Op>, Error>,
+) -> Result<(Config, Box<dyn Op>), Error> {
     let mut config = Fields::complete(keys, config)?;
     let op = make(&mut Options { config: &mut config, custom })?;
     Ok((config, op))

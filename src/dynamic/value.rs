@@ -1,10 +1,12 @@
 use dfdx::{
+    prelude::Unit,
     shapes::{HasShape, Shape},
-    tensor::{Cpu, NoneTape, Tensor},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
 };
 
+use super::flow::{Flow, Numbers};
 use crate::{
-    backend::numbers,
+    backend::{IntoShape, numbers},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     shape::Sequence,
@@ -118,7 +120,8 @@ impl DynamicValue {
     /// [`Error::Mismatch`] if this has another shape.
     pub fn tensor<S: Shape>(self) -> Result<Tensor<S, f32, Cpu>, Error> {
         let shape = shape(self.sizes())?;
-        Cpu::default().try_tensor_from_vec_checked(self.into_values(), shape)
+        let values = if let Self::Numbers { values, .. } = self { values } else { Vec::new() };
+        made(values, shape)
     }
 
     /// Whether there are as many numbers and steps as the sizes say: the fields are everybody's.
@@ -135,13 +138,6 @@ impl DynamicValue {
                 }
             }
             Self::Tokens { sizes, ids } => count(sizes, ids.len()),
-        }
-    }
-
-    pub(super) fn into_values(self) -> Vec<f32> {
-        match self {
-            Self::Numbers { values, .. } => values,
-            Self::Tokens { .. } => Vec::new(),
         }
     }
 }
@@ -167,32 +163,16 @@ fn shape<S: Shape>(sizes: &[usize]) -> Result<S, Error> {
     S::from_concrete(&concrete).ok_or_else(misfit)
 }
 
-trait Checked {
-    fn try_tensor_from_vec_checked<S: Shape, E: dfdx::prelude::Unit>(
-        &self,
-        values: Vec<E>,
-        shape: S,
-    ) -> Result<Tensor<S, E, Cpu>, Error>
-    where
-        Cpu: dfdx::tensor::TensorFromVec<E>;
-}
-
-impl Checked for Cpu {
-    /// dfdx panics where the numbers do not fill the shape.
-    fn try_tensor_from_vec_checked<S: Shape, E: dfdx::prelude::Unit>(
-        &self,
-        values: Vec<E>,
-        shape: S,
-    ) -> Result<Tensor<S, E, Cpu>, Error>
-    where
-        Cpu: dfdx::tensor::TensorFromVec<E>,
-    {
-        let expected = shape.num_elements();
-        if values.len() != expected {
-            return Err(Error::mismatch("the numbers of a value", expected, values.len()));
-        }
-        dfdx::tensor::TensorFromVec::try_tensor_from_vec(self, values, shape).or_device()
+/// A tensor of the values. dfdx panics where they do not fill the shape.
+fn made<S: Shape, E: Unit>(values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error>
+where
+    Cpu: TensorFromVec<E>,
+{
+    let expected = shape.num_elements();
+    if values.len() != expected {
+        return Err(Error::mismatch("the numbers of a value", expected, values.len()));
     }
+    Cpu::default().try_tensor_from_vec(values, shape).or_device()
 }
 
 fn sizes<S: Shape>(shape: &S) -> Vec<usize> {
@@ -224,57 +204,83 @@ pub trait FromDynamic: Signal {
     ///
     /// # Errors
     /// [`Error::Mismatch`] if it is of another one.
-    fn from_dynamic(value: DynamicValue) -> Result<Self::Data<f32, Cpu, NoneTape>, Error>;
+    fn from_dynamic(value: DynamicValue) -> Result<Self::Data<f32, Cpu, NoneTape>, Error> {
+        Self::from_flow(value.try_into()?)
+    }
 
     /// The value.
     fn into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> DynamicValue;
+
+    /// The data on its tape, without a copy.
+    #[doc(hidden)]
+    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Self::Data<f32, Cpu, T>, Error>;
+
+    /// The way back.
+    #[doc(hidden)]
+    fn into_flow<T: Tape<f32, Cpu>>(data: Self::Data<f32, Cpu, T>) -> Result<Flow<T>, Error>;
 }
 
-fn other<S: Signal, T>(value: &DynamicValue) -> Result<T, Error> {
-    Err(Error::mismatch("the kind of a value", AnySignal::of::<S>(), value.signal()))
+fn other<S: Signal, R, T: Tape<f32, Cpu>>(flow: &Flow<T>) -> Result<R, Error> {
+    Err(Error::mismatch("the kind of a value", AnySignal::of::<S>(), flow.signal()))
 }
 
 impl<S: Shape> FromDynamic for S {
-    fn from_dynamic(value: DynamicValue) -> Result<Tensor<S, f32, Cpu>, Error> {
-        match value {
-            DynamicValue::Numbers { mask: None, .. } => value.tensor(),
-            _ => other::<S, _>(&value),
+    fn into_dynamic(data: Tensor<S, f32, Cpu>) -> DynamicValue {
+        data.into()
+    }
+
+    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+        match flow {
+            Flow::Numbers(Numbers { x, sizes, mask: None }) => x.into_shape(&shape(&sizes)?),
+            _ => other::<S, _, T>(&flow),
         }
     }
 
-    fn into_dynamic(data: Tensor<S, f32, Cpu>) -> DynamicValue {
-        data.into()
+    fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, f32, Cpu, T>) -> Result<Flow<T>, Error> {
+        let sizes = sizes(data.shape());
+        Flow::plain(data, sizes)
     }
 }
 
 impl<S: Sequence> FromDynamic for Masked<S> {
-    fn from_dynamic(mut value: DynamicValue) -> Result<Masked<Tensor<S, f32, Cpu>>, Error> {
-        let mask = match &mut value {
-            DynamicValue::Numbers { mask, .. } => mask.take(),
-            DynamicValue::Tokens { .. } => None,
-        };
-        match mask {
-            Some(mask) => Masked::new(value.tensor()?, mask),
-            None => other::<Masked<S>, _>(&value),
+    fn into_dynamic(data: Masked<Tensor<S, f32, Cpu>>) -> DynamicValue {
+        data.into()
+    }
+
+    fn from_flow<T: Tape<f32, Cpu>>(
+        flow: Flow<T>,
+    ) -> Result<Masked<Tensor<S, f32, Cpu, T>>, Error> {
+        match flow {
+            Flow::Numbers(Numbers { x, sizes, mask: Some(mask) }) => {
+                Masked::new(x.into_shape(&shape::<S>(&sizes)?)?, mask)
+            }
+            _ => other::<Masked<S>, _, T>(&flow),
         }
     }
 
-    fn into_dynamic(data: Masked<Tensor<S, f32, Cpu>>) -> DynamicValue {
-        data.into()
+    fn into_flow<T: Tape<f32, Cpu>>(
+        data: Masked<Tensor<S, f32, Cpu, T>>,
+    ) -> Result<Flow<T>, Error> {
+        let (x, mask) = data.into_parts();
+        let sizes = sizes(x.shape());
+        Ok(Flow::Numbers(Numbers::new(x, sizes, Some(mask))?))
     }
 }
 
 impl<S: Shape> FromDynamic for Ids<S> {
-    fn from_dynamic(value: DynamicValue) -> Result<Tensor<S, usize, Cpu>, Error> {
-        match value {
-            DynamicValue::Tokens { sizes, ids } => {
-                Cpu::default().try_tensor_from_vec_checked(ids, shape(&sizes)?)
-            }
-            _ => other::<Ids<S>, _>(&value),
+    fn into_dynamic(data: Tensor<S, usize, Cpu>) -> DynamicValue {
+        data.into()
+    }
+
+    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, usize, Cpu, T>, Error> {
+        match flow {
+            Flow::Tokens { sizes, ids, tape } => Ok(made(ids, shape(&sizes)?)?.put_tape(tape)),
+            Flow::Numbers(_) => other::<Ids<S>, _, T>(&flow),
         }
     }
 
-    fn into_dynamic(data: Tensor<S, usize, Cpu>) -> DynamicValue {
-        data.into()
+    fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, usize, Cpu, T>) -> Result<Flow<T>, Error> {
+        let (data, tape) = data.split_tape();
+        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: numbers(&data), tape })
     }
 }

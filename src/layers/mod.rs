@@ -29,14 +29,17 @@ pub use masking::Masking;
 pub use merge::{
     Add, Alike, Average, Concatenate, Maximum, Minimum, Multiply, SideBySide, Subtract,
 };
+pub(crate) use norm::batch_norm_train;
 pub use norm::{BatchNorm, LayerNorm};
 pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
+pub(crate) use reshape::padded;
 pub use reshape::{
     Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked, ZeroPadding2d,
 };
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;
+pub(crate) use time_distributed::{Part, by_parts, parts, select};
 pub use unmask::Unmask;

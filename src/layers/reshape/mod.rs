@@ -9,3 +9,4 @@ pub use flatten::{Flatten, Reshape, TrailingDims, Unmasked};
 pub use permute::{Permute, Permuted};
 pub use repeat::RepeatVector;
 pub use zero_padding::ZeroPadding2d;
+pub(crate) use zero_padding::padded;
