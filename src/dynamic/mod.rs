@@ -315,9 +315,8 @@ impl DynamicLayer {
 
     /// The inference pass of a layer that is built.
     pub(super) fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let gives = self.admit(&x)?;
-        if gives.sizes.contains(&Some(0)) {
-            return x.emptied(&gives);
+        if let Some(nothing) = self.admit(&x)? {
+            return x.emptied(&nothing);
         }
         T::apply(&*self.op, x).map_err(|e| self.blame(e))
     }
@@ -327,15 +326,14 @@ impl DynamicLayer {
         if self.op.rests() && self.is_frozen() {
             return self.apply(x);
         }
-        let gives = self.admit(&x)?;
-        if gives.sizes.contains(&Some(0)) {
-            return x.emptied(&gives);
+        if let Some(nothing) = self.admit(&x)? {
+            return x.emptied(&nothing);
         }
         T::train(&mut *self.op, x).map_err(|e| self.blame(e))
     }
 
-    /// What leaves the layer for a value.
-    fn admit<T: Pass>(&self, x: &Flow<T>) -> Result<AnySignal, Error> {
+    /// Checks what reaches the layer. Gives what leaves it if that is known already, as it is empty.
+    fn admit<T: Pass>(&self, x: &Flow<T>) -> Result<Option<AnySignal>, Error> {
         let gives = self.gives(&x.signal())?;
         // An empty batch does not make long sequences short.
         let mut sizes = gives.sizes.iter().flatten().map(|&size| size.max(1));
@@ -344,7 +342,8 @@ impl DynamicLayer {
             let message = format!("`{gives}` would leave it, more than 2^28 numbers");
             return Err(self.blame(words::refused(message)));
         }
-        Ok(gives)
+        let nothing = gives.sizes.contains(&Some(0)) && !self.op.asks_for_nothing();
+        Ok(nothing.then_some(gives))
     }
 
     /// Whether the config says that its weights are not trained.

@@ -22,7 +22,8 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
     /// What leaves the layer, if it takes what arrives.
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
 
-    /// The inference pass. What it gets is what `gives` has taken, and what it gives is not empty.
+    /// The inference pass. What it gets is what `gives` has taken, and what it gives is not empty, unless it
+    /// [`asks_for_nothing`](Self::asks_for_nothing).
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error>
     where
         Self: Sized;
@@ -55,6 +56,11 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
 
     /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
     fn allow_steps(&mut self, _allowed: bool) {}
+
+    /// Whether it is asked for an empty result too, since it holds layers that may refuse what reaches them.
+    fn asks_for_nothing(&self) -> bool {
+        false
+    }
 
     /// Whether its training pass is the inference pass if its weights are not trained: Keras's `BatchNormalization`.
     fn rests(&self) -> bool {

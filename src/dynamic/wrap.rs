@@ -376,6 +376,10 @@ impl Op for Chain {
         config.config.insert("layers".to_owned(), list.into());
     }
 
+    fn asks_for_nothing(&self) -> bool {
+        true
+    }
+
     fn takes_ids(&self) -> bool {
         self.layers.first().is_some_and(|layer| layer.op.takes_ids())
     }
