@@ -116,7 +116,7 @@ impl Recurrent {
             _ => x,
         };
         let mut x = x.into_shape(&(batch, length, inputs))?;
-        if let Some(dropped) = dropped((batch, inputs), drops[0])? {
+        if let Some(dropped) = self.dropped((batch, inputs), drops[0])? {
             let each = dropped.try_broadcast_like::<_, Axis<1>>(x.shape()).or_device()?;
             x = x.try_mul(each).or_device()?;
         }
@@ -134,6 +134,16 @@ impl Recurrent {
             x = keep_rows(x, &keep, 0.0)?;
         }
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+
+    /// What the values are multiplied with in all steps, if some are to drop.
+    fn dropped(&self, shape: (usize, usize), rate: f64) -> Result<Option<Rows>, Error> {
+        if rate == 0.0 || shape.0 * shape.1 == 0 {
+            return Ok(None);
+        }
+        let (ones, kernel) = (filled(&[shape.0, shape.1], 1.0)?, self.weights.flat("kernel")?);
+        let ones = kernel.device().try_tensor_from_vec(ones, shape).or_device()?;
+        Cpu::dropout(ones, None, rate).map(Some)
     }
 
     /// The outputs of all steps, if they are wanted, else the last.
@@ -167,16 +177,6 @@ impl Recurrent {
 /// The steps of a batch, the last first.
 pub(super) fn reversed(batch: usize, length: usize) -> Vec<usize> {
     (0..batch).flat_map(|row| (0..length).rev().map(move |time| row * length + time)).collect()
-}
-
-/// What a value of each feature is multiplied with in all steps, if some are to drop.
-fn dropped(shape: (usize, usize), rate: f64) -> Result<Option<Rows>, Error> {
-    if rate == 0.0 || shape.0 * shape.1 == 0 {
-        return Ok(None);
-    }
-    let ones = filled(&[shape.0, shape.1], 1.0)?;
-    let ones = Cpu::default().try_tensor_from_vec(ones, shape).or_device()?;
-    Cpu::dropout(ones, None, rate).map(Some)
 }
 
 impl Op for Recurrent {

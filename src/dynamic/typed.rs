@@ -8,6 +8,7 @@ use dfdx::tensor::{Cpu, NoneTape, Tape};
 use super::{
     CustomObjects, DynamicLayer, FromDynamic, LayerWeight, layer_from_config,
     op::{Recorder, on_any_tape},
+    words::refused,
 };
 use crate::{
     error::Error,
@@ -105,13 +106,13 @@ impl DynamicLayer {
     /// The layer as a model, by which it is trained. If it is not built, it is built for `In`.
     ///
     /// # Errors
-    /// [`Error::Wiring`] if it does not take `In`; [`Error::Mismatch`] if something else than `Out` leaves it.
+    /// [`Error::Wiring`] if it does not take `In`, or if something else than `Out` leaves it.
     pub fn typed<In: FromDynamic, Out: FromDynamic>(mut self) -> Result<Typed<In, Out>, Error> {
         let (arrives, leaves) = (AnySignal::of::<In>(), AnySignal::of::<Out>());
         self.build_if_new(&arrives)?;
         let gives = self.gives(&arrives)?;
         if gives.kind != leaves.kind || !gives.agrees(&leaves.sizes) {
-            return Err(Error::mismatch("what leaves the layer", leaves, gives));
+            return Err(self.blame(refused(format!("`{gives}` leaves it, not `{leaves}`"))));
         }
         Ok(Typed { layer: self, wires: PhantomData })
     }

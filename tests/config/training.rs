@@ -278,7 +278,7 @@ fn what_leaves_a_typed_one_is_checked() {
     dense().typed::<(Batch, Const<3>), (Batch, Const<2>)>().unwrap();
     dense().typed::<(usize, usize), (Batch, kerata::Length)>().unwrap();
     let error = dense().typed::<(Batch, Const<3>), (Batch, Const<4>)>().unwrap_err();
-    assert_eq!(error.to_string(), "what leaves the layer: expected (Batch, 4), found (Batch, 2)");
+    assert_eq!(error.to_string(), "`dense`: `(Batch, 2)` leaves it, not `(Batch, 4)`");
     let error = dense().typed::<(Batch, Const<4>), (Batch, Const<2>)>().unwrap_err();
     assert_eq!(error.to_string(), "`dense`: 3 features are needed here, but `4` arrives");
     let masked = layer(json!({"class_name": "Masking", "config": {}})).unwrap();

@@ -6,7 +6,7 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tensor, TensorFrom, TensorFromVec, ZerosTensor},
 };
 
-use super::{Cell, Recurrent, Steps, dropped};
+use super::{Cell, Recurrent, Steps};
 use crate::{
     backend::{Backend, DenseWeights, Finish, IntoShape, Prepared, choose_rows},
     dynamic::{
@@ -116,7 +116,7 @@ impl Recurrent {
                 kernels.map(by).collect::<Result<_, Error>>()?
             }
         };
-        let dropped = dropped((batch, units), drop)?;
+        let dropped = self.dropped((batch, units), drop)?;
         let start = || dev.try_zeros_like(&(batch, units)).or_device();
         let (mut h, mut c, mut outputs) = (start()?, start()?, Vec::with_capacity(length));
         for time in 0..length {
