@@ -1,12 +1,13 @@
 //! A layer out of a dict with `class_name` and `config`, and layers of one's own among them: Keras's
 //! `layer_from_config(config, custom_objects)`.
 
-use dfdx::{shapes::Shape, tensor::Tape};
 use kerata::{
     Activation, Backend, Batch, Cpu, Dense, Element, Error, Layer, Length, Relu, Tensor,
-    config::{Config, CustomObjects, Fields, layer_from_config},
+    config::{Config, CustomObjects, layer_from_config},
+    layer,
     prelude::*,
     signal::MaskTransparent,
+    tensor::{Shape, Tape},
 };
 
 /// An activation of one's own: `x * x`.
@@ -24,8 +25,9 @@ impl Activation for Square {
 }
 
 /// A layer of one's own, `factor * x`, with its class and the keys of its config.
-#[derive(Debug, Default, Clone)]
+#[layer(class = "Scale")]
 struct Scale {
+    #[option(default = 1.0)]
     factor: f64,
 }
 
@@ -37,24 +39,6 @@ impl<In: MaskTransparent> Layer<In> for Scale {
         x: In::Data<f32, Cpu, T>,
     ) -> Result<In::Data<f32, Cpu, T>, Error> {
         In::map(x, |x| Ok(x * self.factor as f32))
-    }
-}
-
-impl Build for Scale {
-    fn build(_: &Cpu) -> Result<Self, Error> {
-        Ok(Self::default())
-    }
-}
-
-impl Parameters for Scale {}
-
-impl Configured for Scale {
-    const CLASS: &'static str = "Scale";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.number("factor", &mut self.factor, None);
     }
 }
 

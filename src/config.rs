@@ -41,6 +41,8 @@ pub use crate::dynamic::{
     CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, Typed,
     layer_from_config,
 };
+#[doc(hidden)]
+pub use crate::fields::OptionValue;
 pub use crate::fields::{
     AnySignal, Config, Configured, Fan, Fields, Initializer, KerasJson, MAX_BYTES, MAX_DEPTH,
     MAX_OBJECTS, MAX_VALUES, SignalKind, Spread,

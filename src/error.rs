@@ -3,7 +3,7 @@
 /// What can go wrong at run time. Each error names the place and the value.
 ///
 /// Mistakes of wiring (ranks, sizes, masks that would vanish) are not here: they do not compile.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The device could not do what was asked, for example allocate.
@@ -222,6 +222,13 @@ pub struct Difference {
     pub found: String,
 }
 
+/// As [`Display`](std::fmt::Display), since this is what a `main` prints that ends in an error.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}, {}", self.place, self.expected, self.found)
@@ -311,8 +318,18 @@ impl Error {
     }
 }
 
+impl From<dfdx::tensor::CpuError> for Error {
+    fn from(error: dfdx::tensor::CpuError) -> Self {
+        Self::Device(error.to_string())
+    }
+}
+
 /// Turns the error of a device into an [`Error`].
-pub(crate) trait OrDevice<T> {
+pub trait OrDevice<T> {
+    /// [`Error::Device`] in the place of the error.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
     fn or_device(self) -> Result<T, Error>;
 }
 

@@ -120,3 +120,67 @@ pub fn zeros<S: Shape, E: Element, D: Backend<E>>(
     elements_of(&shape)?;
     dev.try_zeros_like(&shape).or_device()
 }
+
+/// How many numbers go in and out of a kernel, as Keras counts them: a convolution's window counts too.
+pub(crate) fn fans(sizes: &[usize]) -> (usize, usize) {
+    match sizes {
+        [] => (1, 1),
+        [n] => (*n, *n),
+        [window @ .., i, o] => {
+            let window = window.iter().fold(1, |all: usize, &size| all.saturating_mul(size));
+            (window.saturating_mul(*i), window.saturating_mul(*o))
+        }
+    }
+}
+
+/// What `#[layer]` calls: the initializers by their names, for sizes that are values.
+#[doc(hidden)]
+pub mod named {
+    use super::{Backend, Element, Error, Shape, Tensor, fans};
+    pub use crate::memory::elements as product;
+
+    pub(crate) fn shaped<S: Shape>(sizes: S::Concrete) -> Result<S, Error> {
+        let misfit = || Error::mismatch("the shape of a weight", "that of its type", sizes);
+        S::from_concrete(&sizes).ok_or_else(misfit)
+    }
+
+    /// Looks whether a weight has the shape that its layer says.
+    pub fn check<S: Shape, E: Element, D: Backend<E>>(
+        what: &'static str,
+        weight: &Tensor<S, E, D>,
+        sizes: S::Concrete,
+    ) -> Result<(), Error> {
+        let found = dfdx::shapes::HasShape::shape(weight).concrete();
+        if found == sizes { Ok(()) } else { Err(Error::mismatch(what, sizes, found)) }
+    }
+
+    macro_rules! named {
+        ($($name:ident($dev:ident, $shape:ident, $sizes:ident) => $made:expr;)*) => {
+            $(
+                pub fn $name<S: Shape, E: Element, D: Backend<E>>(
+                    $dev: &D,
+                    $sizes: S::Concrete,
+                ) -> Result<Tensor<S, E, D>, Error> {
+                    let $shape: S = shaped($sizes)?;
+                    $made
+                }
+            )*
+        };
+    }
+    named! {
+        zeros(dev, shape, sizes) => super::zeros(dev, shape);
+        ones(dev, shape, sizes) => super::ones(dev, shape);
+        uniform(dev, shape, sizes) => super::uniform(dev, shape, 0.05);
+        orthogonal(dev, shape, sizes) => {
+            let (rows, columns) = match sizes.as_ref() {
+                [] => (1, 1),
+                [rows @ .., columns] => (product(rows)?, *columns),
+            };
+            super::orthogonal(dev, shape, rows, columns)
+        };
+        glorot_uniform(dev, shape, sizes) => {
+            let (fan_in, fan_out) = fans(sizes.as_ref());
+            super::glorot_uniform(dev, shape, fan_in, fan_out)
+        };
+    }
+}

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+// `#[layer]` names the crate as a program does.
+extern crate self as kerata;
+
 pub mod backend;
 pub mod config;
 pub mod data;
@@ -22,6 +25,7 @@ pub mod plot;
 pub mod reduce;
 pub mod shape;
 pub mod signal;
+pub mod tensor;
 pub mod train;
 mod tuples;
 pub mod words;
@@ -29,7 +33,7 @@ pub mod words;
 pub use backend::{Backend, Element};
 pub use dfdx::tensor::{Cpu, Tensor};
 pub use error::Error;
-pub use kerata_macros::model;
+pub use kerata_macros::{layer, model};
 pub use layer::Layer;
 pub use layers::*;
 pub use shape::{Batch, Causal, Const, Length, Same, Valid};

@@ -1,4 +1,7 @@
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use crate::{
     error::Error,
@@ -22,26 +25,26 @@ use crate::{
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mask {
-    keep: Arc<[bool]>,
+    keep: Arc<Vec<bool>>,
     batch: usize,
     length: usize,
 }
 
 impl Mask {
-    /// A mask from `batch * length` flags, row by row.
+    /// A mask from `batch * length` flags, row by row. A `Vec` is taken as it is; a slice is copied before the call.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if there are more or fewer flags.
     pub fn from_bools(
-        keep: impl Into<Arc<[bool]>>,
+        keep: impl Into<Vec<bool>>,
         batch: usize,
         length: usize,
     ) -> Result<Self, Error> {
-        let keep = keep.into();
+        let keep: Vec<bool> = keep.into();
         if elements(&[batch, length]) != Ok(keep.len()) {
             return Err(Error::mismatch("the flags of a mask", (batch, length), keep.len()));
         }
-        Ok(Self { keep, batch, length })
+        Ok(Self { keep: Arc::new(keep), batch, length })
     }
 
     /// The mask of padded token ids: id 0 is padding, every other id is real.
@@ -49,7 +52,7 @@ impl Mask {
     /// # Errors
     /// [`Error::Mismatch`] if there are not `batch * length` ids.
     pub fn from_ids(ids: &[usize], batch: usize, length: usize) -> Result<Self, Error> {
-        Self::from_bools(ids.iter().map(|&id| id != 0).collect::<Vec<_>>(), batch, length)
+        Self::from_bools(collected(&[ids.len()], ids.iter().map(|&id| id != 0))?, batch, length)
     }
 
     /// The mask of right-padded rows: the first `lengths[row]` of `length` steps are real.
@@ -119,8 +122,28 @@ impl Mask {
     }
 
     /// The number of real steps of each row.
+    ///
+    /// # Panics
+    /// If there is no memory for the list; [`try_lengths`](Mask::try_lengths) gives an error then.
     pub fn lengths(&self) -> Vec<usize> {
-        (0..self.batch).map(|row| self.row(row).iter().filter(|&&keep| keep).count()).collect()
+        self.try_lengths().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The number of real steps of each row, however many rows there are.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for the list.
+    ///
+    /// ```
+    /// use kerata::signal::Mask;
+    ///
+    /// assert_eq!(Mask::full(2, 3).try_lengths()?, [3, 3]);
+    /// assert!(Mask::full(1 << 50, 0).try_lengths().is_err());
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn try_lengths(&self) -> Result<Vec<usize>, Error> {
+        let count = |row| self.row(row).iter().filter(|&&keep| keep).count();
+        collected(&[self.batch], (0..self.batch).map(count))
     }
 
     /// The steps that this mask or the other one keeps.
@@ -132,9 +155,8 @@ impl Mask {
             let sizes = (self.batch, self.length);
             return Err(Error::mismatch("the size of a mask", sizes, (other.batch, other.length)));
         }
-        let keep: Vec<bool> =
-            self.keep.iter().zip(other.keep.iter()).map(|(a, b)| *a || *b).collect();
-        Self::from_bools(keep, self.batch, self.length)
+        let both = self.keep.iter().zip(other.keep.iter()).map(|(a, b)| *a || *b);
+        Self::from_bools(collected(&[self.keep.len()], both)?, self.batch, self.length)
     }
 
     pub(crate) fn concat(parts: &[&Mask]) -> Result<Self, Error> {
@@ -151,9 +173,15 @@ impl Mask {
 impl fmt::Debug for Mask {
     /// One line a mask: `#` for a real step and `.` for padding.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let picture: Vec<String> = (0..self.batch)
-            .map(|row| self.row(row).iter().map(|&keep| if keep { '#' } else { '.' }).collect())
-            .collect();
-        write!(f, "Mask[{}]", picture.join(" "))
+        f.write_str("Mask[")?;
+        for row in 0..self.batch {
+            if row > 0 {
+                f.write_char(' ')?;
+            }
+            self.row(row)
+                .iter()
+                .try_for_each(|&keep| f.write_char(if keep { '#' } else { '.' }))?;
+        }
+        f.write_str("]")
     }
 }

@@ -41,7 +41,7 @@ impl NoMemory {
 ///
 /// # Errors
 /// [`Error::Device`] if they are more than there can be.
-pub(crate) fn elements(sizes: &[usize]) -> Result<usize, Error> {
+pub fn elements(sizes: &[usize]) -> Result<usize, Error> {
     let most = isize::MAX as usize;
     let product = sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
     match product.filter(|&n| n <= most) {

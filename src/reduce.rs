@@ -54,6 +54,11 @@ impl PerStep {
 }
 
 /// Weights of samples, as a dataset holds them: [`Unweighted`], [`PerSample`] or [`PerStep`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` holds no weights of samples",
+    label = "no weights of samples",
+    note = "one weight a sample: `PerSample(vec![1.0, 0.5])`; one a time step: `PerStep`"
+)]
 pub trait SampleWeights: Clone {
     /// For how many samples there are weights; `None` if for any number.
     fn samples(&self) -> Option<usize>;

@@ -1,14 +1,19 @@
 //! Programs that must not compile, and what the compiler says about them.
 //!
-//! Two tests look at the same programs. `messages` holds on any compiler: it compiles each program and looks
-//! for the lines that its `//~` comments name, in a message that is short. `exact` compares the whole
-//! message, on the one compiler that the `.stderr` files were written by.
+//! Each program is compiled once, against the crate as the tests have built it. `messages` holds on any compiler: it
+//! looks for the lines that the `//~` comments of a program name, in a message that is short. `exact` compares the
+//! whole message, on the one compiler that the `.stderr` files were written by; with `KERATA_BLESS=1` it writes them.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 /// The compiler of the `.stderr` files.
@@ -18,79 +23,181 @@ const LINES: usize = 16;
 /// What no message may show.
 const INSIDES: [&str; 3] = ["UInt<", "UTerm", "PrivateSub"];
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The programs in a folder, by their paths from the root of the crate.
+fn programs(folder: &str) -> Vec<PathBuf> {
+    let mut programs = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            programs.push(path.strip_prefix(root()).unwrap().to_owned());
+        }
+    }
+    programs.sort();
+    programs
 }
 
 fn cases() -> Vec<PathBuf> {
     let mut cases = Vec::new();
     for cause in std::fs::read_dir(root().join("ui-tests/fail")).unwrap() {
-        for case in std::fs::read_dir(cause.unwrap().path()).unwrap() {
-            let case = case.unwrap().path();
-            if case.extension().is_some_and(|extension| extension == "rs") {
-                cases.push(case);
-            }
-        }
+        let cause = cause.unwrap().file_name();
+        cases.extend(programs(&format!("ui-tests/fail/{}", cause.to_str().unwrap())));
     }
     cases.sort();
     assert!(cases.len() >= 30, "only {} cases", cases.len());
     cases
 }
 
+fn rustc() -> Command {
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()));
+    rustc.current_dir(root()).stdin(Stdio::null());
+    rustc
+}
+
 fn pinned() -> bool {
-    let version = Command::new("rustc").arg("--version").output().unwrap().stdout;
+    let version = rustc().arg("--version").output().unwrap().stdout;
     String::from_utf8(version).unwrap().starts_with(PINNED)
 }
 
-/// What the compiler says about each case. On the pinned compiler that is what `exact` compares with.
-fn said(cases: &[PathBuf]) -> HashMap<PathBuf, String> {
-    if pinned() && std::env::var_os("KERATA_COMPILE_UI").is_none() {
-        let read = |case: &PathBuf| std::fs::read_to_string(case.with_extension("stderr")).unwrap();
-        return cases.iter().map(|case| (case.clone(), read(case))).collect();
+/// The library of the crate as the tests and examples use it, which cargo has built already.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        // Any example will do: cargo tells what it depends on.
+        let build = ["build", "--offline", "--example", "flatten", "--message-format=json"];
+        let output = Command::new(env!("CARGO")).args(build).current_dir(root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let artifacts = lines.lines().map(|line| serde_json::from_str(line).unwrap());
+        let files = artifacts
+            .filter(|line: &serde_json::Value| {
+                line["target"]["name"] == "kerata" && line["target"]["kind"][0] == "lib"
+            })
+            .flat_map(|line| line["filenames"].as_array().cloned().unwrap_or_default());
+        let mut files = files.filter_map(|file| Some(PathBuf::from(file.as_str()?)));
+        files.find(|file| file.extension().is_some_and(|e| e == "rlib")).expect("no library")
+    })
+}
+
+/// Compiles a program into a folder: what the compiler says if it refuses.
+fn compile(program: &Path, folder: &Path) -> Result<(), String> {
+    let library = library();
+    let output = rustc()
+        .args(["--edition=2024", "--crate-type=bin", "--diagnostic-width=140"])
+        .arg("--extern")
+        .arg(format!("kerata={}", library.display()))
+        .arg("-L")
+        .arg(format!("dependency={}", library.parent().unwrap().display()))
+        .arg("--out-dir")
+        .arg(folder)
+        .arg(program)
+        .output()
+        .unwrap();
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(tidied(program, &String::from_utf8(output.stderr).unwrap())),
     }
-    let project = root().join("target/ui-messages");
-    std::fs::create_dir_all(project.join("src")).unwrap();
-    let mut manifest = format!(
-        "[package]\nname = \"ui-messages\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [workspace]\n\n[dependencies]\nkerata = {{ path = {:?} }}\n",
-        root()
-    );
-    for (i, case) in cases.iter().enumerate() {
-        manifest += &format!("\n[[bin]]\nname = \"case{i}\"\npath = {case:?}\n");
-    }
-    std::fs::write(project.join("Cargo.toml"), manifest).unwrap();
-    std::fs::copy(root().join("Cargo.lock"), project.join("Cargo.lock")).unwrap();
-    let check = ["check", "--offline", "--bins", "--keep-going", "--message-format=json"];
-    let output = Command::new(env!("CARGO")).args(check).current_dir(&project).output().unwrap();
-    let mut said: HashMap<PathBuf, String> = HashMap::new();
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        if let (Some(case), Some(text), Some("error")) = (
-            line["target"]["src_path"].as_str(),
-            line["message"]["rendered"].as_str(),
-            line["message"]["level"].as_str(),
-        ) && !text.starts_with("error: aborting")
-        {
-            said.entry(case.into()).or_default().push_str(text);
+}
+
+/// Does something with each program, a thread a processor.
+fn each<R: Send>(programs: &[PathBuf], job: impl Fn(&Path) -> R + Sync) -> BTreeMap<PathBuf, R> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(program) = programs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let result = job(program);
+                    done.lock().unwrap().insert(program.clone(), result);
+                }
+            });
         }
+    });
+    done.into_inner().unwrap()
+}
+
+/// A folder for what is compiled.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ui").join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// What the compiler says about each case, which is compiled once for all tests; nothing where it compiles.
+fn said() -> &'static BTreeMap<PathBuf, String> {
+    static SAID: OnceLock<BTreeMap<PathBuf, String>> = OnceLock::new();
+    SAID.get_or_init(|| {
+        let folder = folder("fail");
+        each(&cases(), |case| compile(case, &folder).err().unwrap_or_default())
+    })
+}
+
+/// The message without what changes by itself: where the folders are, and the lines of files that are not the case.
+fn tidied(case: &Path, message: &str) -> String {
+    let library = format!("{}/", root().display());
+    // The summary, and in which file the whole of a long type is.
+    let other = [
+        "error: aborting due to",
+        "For more information about",
+        "Some errors have detailed",
+        "= note: the full name for the type",
+        "= note: consider using `--verbose`",
+    ];
+    let (mut tidied, mut elsewhere) = (String::new(), false);
+    for line in message.lines() {
+        if other.iter().any(|start| line.trim_start().starts_with(start)) {
+            continue;
+        }
+        let mut line = line.replace(&library, "");
+        let place = ["--> ", "::: "].iter().find_map(|arrow| Some(line.find(arrow)? + arrow.len()));
+        if let Some(place) = place {
+            elsewhere = !line[place..].starts_with(case.to_str().unwrap());
+            if elsewhere {
+                line.replace_range(place.., &file(&line[place..]));
+            }
+        } else if elsewhere {
+            let digits = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            line.replace_range(..digits, &" ".repeat(digits));
+        }
+        if let Some((and, _)) = line.split_once("and ").filter(|_| line.ends_with(" others")) {
+            line = format!("{and}and $N others");
+        }
+        tidied += line.trim_end();
+        tidied.push('\n');
     }
-    said
+    format!("{}\n", tidied.trim_end())
+}
+
+/// A file with neither its line nor, where it is not of this crate, the folder and version it has on this machine.
+fn file(place: &str) -> String {
+    let path = place.trim_end_matches(|c: char| c.is_ascii_digit() || c == ':');
+    if let Some((_, path)) = path.split_once("/registry/src/") {
+        let mut parts = path.splitn(3, '/').skip(1);
+        let (name, rest) = (parts.next().unwrap(), parts.next().unwrap());
+        let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
+        return format!("$CARGO/{name}-$VERSION/{rest}");
+    }
+    match path.split_once("/library/") {
+        Some((_, path)) => format!("$RUST/{path}"),
+        None => path.to_owned(),
+    }
 }
 
 /// Each message names what the `//~` comments of the program name, and stays short.
 #[test]
 fn messages() {
-    let cases = cases();
-    let said = said(&cases);
-    for case in cases {
-        let source = std::fs::read_to_string(&case).unwrap();
+    for (case, message) in said() {
+        assert!(!message.is_empty(), "{} compiles", case.display());
+        let source = std::fs::read_to_string(root().join(case)).unwrap();
         let expected: Vec<&str> =
             source.lines().filter_map(|line| line.strip_prefix("//~ ")).collect();
         assert!(!expected.is_empty(), "{}: no `//~` line", case.display());
-        let message = said.get(&case).unwrap_or_else(|| panic!("{} compiles", case.display()));
         let lines = source.lines().find_map(|line| line.strip_prefix("//~lines "));
         let lines = lines.map_or(LINES, |lines| lines.parse().unwrap());
-        check_message(&case, message, &expected, lines);
+        check_message(case, message, &expected, lines);
     }
 }
 
@@ -104,26 +211,55 @@ fn check_message(case: &Path, message: &str, expected: &[&str], allowed: usize) 
     }
     let errors = message.matches("\nerror").count() + usize::from(message.starts_with("error"));
     let allowed = errors.max(1) * allowed;
-    // Where a type is long, the compiler says in two lines more in which file the whole of it is.
-    let long = ["= note: the full name for the type", "= note: consider using `--verbose`"];
-    let counts = |line: &&str| {
-        let line = line.trim();
-        !line.is_empty() && !long.iter().any(|note| line.starts_with(note))
-    };
-    let lines = message.lines().filter(counts).count();
+    let lines = message.lines().filter(|line| !line.trim().is_empty()).count();
     assert!(lines <= allowed, "{name}: {lines} lines for {errors} errors\n{message}");
     if case.parent().is_some_and(|cause| !cause.ends_with("model")) {
         assert_eq!(errors, 1, "{name}: one mistake, {errors} errors\n{message}");
     }
 }
 
+/// The lines as they are compared: how far they are indented depends on the largest line number.
+fn compared(message: &str) -> Vec<&str> {
+    let number = |c: char| c == ' ' || c.is_ascii_digit();
+    message.lines().map(|line| line.trim_start_matches(number)).collect()
+}
+
+/// Each message is the one that is kept beside the program.
 #[test]
 fn exact() {
-    let tests = trybuild::TestCases::new();
-    tests.pass("ui-tests/pass/*.rs");
-    if pinned() {
-        tests.compile_fail("ui-tests/fail/*/*.rs");
-    } else {
+    if !pinned() {
         writeln!(std::io::stderr(), "SKIPPED: the exact messages are those of {PINNED}").unwrap();
+        return;
+    }
+    let bless = std::env::var_os("KERATA_BLESS").is_some();
+    let mut wrong = String::new();
+    for (case, message) in said() {
+        let kept = root().join(case).with_extension("stderr");
+        let expected = std::fs::read_to_string(&kept).unwrap_or_default();
+        if compared(message) != compared(&expected) {
+            if bless {
+                std::fs::write(kept, message).unwrap();
+            } else {
+                wrong += &format!("{}:\n{message}\nbut expected\n{expected}\n", case.display());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Programs that must compile, and run.
+#[test]
+fn passing() {
+    let folder = folder("pass");
+    let programs = programs("ui-tests/pass");
+    assert!(!programs.is_empty());
+    for (program, result) in each(&programs, |program| {
+        compile(program, &folder)?;
+        let file = folder.join(program.file_stem().unwrap());
+        let output = Command::new(file).output().map_err(|error| error.to_string())?;
+        let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then_some(()).ok_or_else(said)
+    }) {
+        assert_eq!(result, Ok(()), "{}", program.display());
     }
 }

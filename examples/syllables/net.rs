@@ -14,6 +14,7 @@ use kerata::{
 };
 
 use super::{
+    PARTS,
     dictionary::{Entry, MOST},
     question::{SYMBOLS, encode},
 };
@@ -54,8 +55,8 @@ pub(crate) struct Curve {
     pub(crate) held_out: Vec<f64>,
 }
 
-/// Trains for one epoch per learning rate, measures after each of the `parts` that the words to learn from come in, and
-/// prints what was measured.
+/// Trains for one epoch per learning rate, measures after each of the given `parts` of an epoch, and prints what was
+/// measured.
 pub(crate) fn train<M>(
     mut model: M,
     parts: &[Data],
@@ -78,7 +79,7 @@ where
             curve.held_out.push(last("val_sparse_categorical_accuracy"));
             println!(
                 "epoch {:.1}: loss {:.3}, accuracy {:.3}, held out {:.3}, {:.0} s",
-                epoch as f64 + (i + 1) as f64 / parts.len() as f64,
+                epoch as f64 + (i + 1) as f64 / PARTS as f64,
                 last("loss"),
                 last("sparse_categorical_accuracy"),
                 last("val_sparse_categorical_accuracy"),

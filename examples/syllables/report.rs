@@ -41,15 +41,15 @@ impl<'a> Report<'a> {
 
     /// Prints the net beside the rules of thumb and the net without the mask, and how much its being sure is worth.
     pub(crate) fn print(&self, masked: &Curve, unmasked: &Curve, epochs: usize) {
-        // As many measurements as the other net has.
-        let one_epoch = unmasked.held_out.len() - 1;
+        // Both after the same words, as far as the other net was trained.
+        let half = unmasked.held_out.len() - 1;
         println!("\naccuracy on the {} held-out words", self.entries.len());
         for (name, accuracy) in [
             ("groups of vowels", self.accuracy_of_rule(rules::vowel_groups)),
             ("  without a final e", self.accuracy_of_rule(rules::silent_e)),
             ("  with exceptions for -es, -ed, -le", self.accuracy_of_rule(rules::silent_endings)),
-            ("net without MaskZero, 1 epoch", unmasked.held_out[one_epoch]),
-            ("net with MaskZero, 1 epoch", masked.held_out[one_epoch]),
+            ("net without MaskZero, half an epoch", unmasked.held_out[half]),
+            ("net with MaskZero, half an epoch", masked.held_out[half]),
         ] {
             println!("{name:<36} {accuracy:.3}");
         }

@@ -2,13 +2,17 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, spanned::Spanned};
+use syn::{
+    Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
+    spanned::Spanned,
+};
 
 use crate::{
     errors::Errors,
     infer,
     parse::{Arguments, Source, sources},
     signal::{Signal, last_name},
+    spelling::Spelling,
 };
 
 /// A struct under `#[model(..)]`.
@@ -65,9 +69,15 @@ impl Model {
                 "say what the model takes, for example `#[model(input = (Batch, 28, 28, 1))]`",
             );
         }
-        for signal in [&arguments.input, &arguments.output].into_iter().flatten() {
-            signal.check(&item.generics, &mut errors);
-        }
+        // What is wrong is not shown to the compiler as well.
+        let mut check = |signal: Option<Signal>| {
+            let mut wrong = Errors::default();
+            let signal = signal.inspect(|signal| signal.check(&item.generics, &mut wrong));
+            let right = wrong.is_empty();
+            errors.append(wrong);
+            signal.filter(|_| right)
+        };
+        let (input, output) = (check(arguments.input), check(arguments.output));
         match &item.fields {
             Fields::Named(fields) if !fields.named.is_empty() => {}
             Fields::Unnamed(fields) => {
@@ -82,9 +92,9 @@ impl Model {
         }
         let tokens = |signal: &Signal| signal.tokens(&item.generics);
         let mut model = Self {
-            input: arguments.input.as_ref().map_or_else(|| quote!(()), tokens),
-            input_span: arguments.input.as_ref().map_or_else(Span::call_site, Signal::span),
-            output: arguments.output.as_ref().map(|output| (output.span(), tokens(output))),
+            input: input.as_ref().map_or_else(|| quote!(()), tokens),
+            input_span: input.as_ref().map_or_else(Span::call_site, Signal::span),
+            output: output.as_ref().map(|output| (output.span(), tokens(output))),
             element: arguments.element.unwrap_or_else(|| parse_quote!(f32)),
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
@@ -103,7 +113,8 @@ impl Model {
     fn layers(&mut self) {
         let generic = self.is_generic();
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
-        let count = fields.len();
+        self.unique(&mut fields);
+        let (count, told) = (fields.len(), Default::default());
         for (i, field) in fields.iter_mut().enumerate() {
             let name = field.ident.clone().unwrap_or_else(|| format_ident!("layer{i}"));
             field.attrs.retain(|attribute| {
@@ -114,13 +125,35 @@ impl Model {
                 }
                 !cfg
             });
-            check_holes(&mut field.ty, generic, &mut self.errors);
+            let spelling =
+                Spelling { generics: &self.item.generics, element: &self.element, told: &told };
+            if spelling.check(&mut field.ty, &mut self.errors) {
+                check_holes(&mut field.ty, generic, &mut self.errors);
+            }
             let from = sources(&mut field.attrs, &mut self.errors);
             let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
             self.layers.push(Layer { name, ty: field.ty.clone(), from });
         }
         self.item.fields = fields;
         self.check_use();
+    }
+
+    /// Takes fields away whose name is that of another.
+    fn unique(&mut self, fields: &mut Fields) {
+        let Fields::Named(fields) = fields else { return };
+        let mut kept = Punctuated::new();
+        for field in std::mem::take(&mut fields.named) {
+            let twice = kept.iter().any(|other: &syn::Field| other.ident == field.ident);
+            match &field.ident {
+                Some(name) if twice => {
+                    let message =
+                        format!("there is a layer `{name}` already: give this one another name");
+                    self.errors.push(name.span(), message);
+                }
+                _ => kept.push(field),
+            }
+        }
+        fields.named = kept;
     }
 
     /// The numbers of the values that `#[from(..)]` names.

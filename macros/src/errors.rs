@@ -18,6 +18,10 @@ impl Errors {
         }
     }
 
+    pub(crate) fn append(&mut self, others: Errors) {
+        others.0.into_iter().for_each(|error| self.add(error));
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

@@ -1,31 +1,63 @@
 //! Procedural macros of [`kerata`](https://docs.rs/kerata). They are documented there.
 
 mod check;
+mod derive;
 mod errors;
 mod expand;
 mod infer;
+mod layer;
+mod names;
 mod parse;
 mod signal;
+mod slips;
+mod spelling;
 
 use proc_macro::TokenStream;
 
 /// Makes a model of a struct with one layer a field. See `kerata::model`.
 #[proc_macro_attribute]
 pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let parsed = syn::parse::<parse::Arguments>(arguments).and_then(|arguments| {
-        let item = syn::parse::<syn::ItemStruct>(item.clone()).map_err(|error| {
-            syn::Error::new(error.span(), "`#[model]` stands on a struct with one layer a field")
-        })?;
-        Ok(check::Model::new(arguments, item))
+    let braced = slips::brace(item.clone().into());
+    let mut slipped = false;
+    let structure = syn::parse2::<syn::ItemStruct>(braced.clone()).or_else(|error| {
+        slipped = slips::is_struct(&braced);
+        slips::instead(&braced).ok_or(error)
     });
-    match parsed {
-        Ok(Ok(model)) => expand::expand(&model).into(),
+    let structure = match structure {
+        Ok(structure) => structure,
+        // What is no Rust, the compiler has told already.
+        Err(_) if slipped => return TokenStream::new(),
+        Err(error) => {
+            let message = "`#[model]` stands on a struct with one layer a field";
+            let error = syn::Error::new(error.span(), message).to_compile_error();
+            return [error.into(), item].into_iter().collect();
+        }
+    };
+    let mut arguments = match syn::parse::<parse::Arguments>(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let mut arguments = parse::Arguments::default();
+            arguments.keys.push("input".to_owned());
+            arguments.errors.add(error);
+            arguments
+        }
+    };
+    if slipped {
+        arguments.output = None;
+    }
+    match check::Model::new(arguments, structure) {
+        Ok(model) => expand::expand(&model).into(),
         // The item itself stays, so that what uses it gives fewer further errors.
-        Ok(Err(refused)) => {
+        Err(refused) => {
             let (errors, item) = *refused;
             let (errors, item) = (errors.tokens(), infer::without_holes(item));
             quote::quote!(#errors #item).into()
         }
-        Err(error) => [error.to_compile_error().into(), item].into_iter().collect(),
     }
+}
+
+/// Says once, on its struct, what a layer is. See `kerata::layer`.
+#[proc_macro_attribute]
+pub fn layer(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    layer::layer(arguments.into(), item.into()).into()
 }

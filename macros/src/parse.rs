@@ -1,14 +1,14 @@
 //! What the user wrote.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Ident, LitFloat, LitInt, Meta, Token, Type,
+    Attribute, Ident, LitFloat, LitInt, LitStr, Meta, Token, Type,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
 };
 
-use crate::{errors::Errors, signal::Signal};
+use crate::{errors::Errors, signal::Signal, spelling::text};
 
 /// The arguments of the attribute.
 #[derive(Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
     pub(crate) device: Option<Type>,
     /// The keys that were given, whether or not what follows makes sense.
     pub(crate) keys: Vec<String>,
+    /// Whether `:` stood for `=`, which is told once.
+    colon: bool,
     pub(crate) errors: Errors,
 }
 
@@ -28,6 +30,8 @@ impl Parse for Arguments {
         while !input.is_empty() {
             if let Err(error) = arguments.argument(input) {
                 arguments.errors.add(error);
+                // It may have been the input.
+                arguments.keys.push("input".to_owned());
                 skip_to_comma(input)?;
             }
             if !input.is_empty()
@@ -42,6 +46,11 @@ impl Parse for Arguments {
 
 impl Arguments {
     fn argument(&mut self, input: ParseStream) -> syn::Result<()> {
+        if !input.peek(Ident) {
+            let (span, value) = (input.span(), text(&rest(&input.fork())?));
+            let message = format!("an argument has a name: write `input = {value}`");
+            return Err(syn::Error::new(span, message));
+        }
         let key: Ident = input.parse()?;
         let name = key.to_string();
         if !["input", "output", "element", "device"].contains(&name.as_str()) {
@@ -54,7 +63,17 @@ impl Arguments {
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
         self.keys.push(name.clone());
-        input.parse::<Token![=]>()?;
+        if input.peek(Token![:]) {
+            let colon: Token![:] = input.parse()?;
+            let value = text(&rest(&input.fork())?);
+            if !self.colon {
+                let message = format!("an argument stands behind `=`: write `{key} = {value}`");
+                self.errors.push(colon.span(), message);
+            }
+            self.colon = true;
+        } else {
+            input.parse::<Token![=]>()?;
+        }
         match name.as_str() {
             "input" => self.input = Some(input.parse()?),
             "output" => self.output = Some(input.parse()?),
@@ -65,11 +84,17 @@ impl Arguments {
     }
 }
 
-fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
+pub(crate) fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
+    rest(input).map(drop)
+}
+
+/// What stands before the next comma.
+fn rest(input: ParseStream) -> syn::Result<TokenStream> {
+    let mut rest = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
+        rest.extend([input.parse::<TokenTree>()?]);
     }
-    Ok(())
+    Ok(rest)
 }
 
 /// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`.
@@ -80,6 +105,10 @@ pub(crate) struct Source {
 
 impl Parse for Source {
     fn parse(input: ParseStream) -> syn::Result<Self> {
+        if let Ok(name) = input.fork().parse::<LitStr>() {
+            let message = format!("a field is named without quotes: write `{}`", name.value());
+            return Err(syn::Error::new(name.span(), message));
+        }
         let mut source = Self { name: input.parse()?, parts: Vec::new() };
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
@@ -120,7 +149,10 @@ pub(crate) fn sources(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> O
     };
     match parsed {
         Ok(given) if given.is_empty() || given.len() > 2 => {
-            errors.push(attribute.span(), "a layer takes from one place or from two");
+            errors.push(
+                attribute.span(),
+                "a layer takes from one place or from two: merge the first two in a field of their own",
+            );
             None
         }
         Ok(given) => Some(given.into_iter().collect()),

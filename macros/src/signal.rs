@@ -1,7 +1,7 @@
 //! Signals as people write them: `(Batch, 28, 28, 1)`, `Ids<(Batch, 100)>`, `Masked<(Batch, 10, 8)>`.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Expr, GenericParam, Generics, Path, PathArguments, Token, Type, parenthesized,
     parse::{Parse, ParseStream, discouraged::Speculative},
@@ -10,7 +10,7 @@ use syn::{
     token::Paren,
 };
 
-use crate::errors::Errors;
+use crate::{errors::Errors, spelling::text};
 
 /// A signal as it is written.
 pub(crate) enum Signal {
@@ -36,15 +36,36 @@ const EXAMPLES: &str =
 impl Parse for Signal {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         if input.peek(Paren) {
-            let span = input.span();
+            let span = input.fork().parse::<TokenTree>()?.span();
             let content;
             parenthesized!(content in input);
+            if content.peek(Paren) {
+                let text = text(&content.parse::<TokenStream>()?);
+                let message = format!("several inputs are two: write `Inputs<({text})>`");
+                return Err(syn::Error::new(span, message));
+            }
             let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content)?;
             return Ok(Self::Shape(span, dims.into_iter().collect()));
         }
         let start = input.span();
         let path =
             input.call(Path::parse_mod_style).map_err(|_| syn::Error::new(start, EXAMPLES))?;
+        let of_shape = |dims: TokenStream| {
+            let (name, dims) = (last_name(&path), text(&dims));
+            let dims = dims.trim_start_matches('(').trim_end_matches(')');
+            let dims = if dims.contains(char::is_alphabetic) {
+                dims.into()
+            } else {
+                format!("Batch, {dims}")
+            };
+            let message = format!("the shape stands in `<(` and `)>`: write `{name}<({dims})>`");
+            syn::Error::new(start, message)
+        };
+        if input.peek(Paren) {
+            let content;
+            parenthesized!(content in input);
+            return Err(of_shape(content.parse()?));
+        }
         if !input.peek(Token![<]) {
             return Ok(Self::Named(path));
         }
@@ -55,7 +76,21 @@ impl Parse for Signal {
             let signals = Punctuated::<Signal, Token![,]>::parse_terminated(&content)?;
             Self::Several(path, signals.into_iter().collect())
         } else {
-            Self::Wrapped(path, Box::new(input.parse()?))
+            let fork = input.fork();
+            match fork.parse::<Signal>() {
+                Ok(inner) if fork.peek(Token![>]) => {
+                    input.advance_to(&fork);
+                    Self::Wrapped(path, Box::new(inner))
+                }
+                Err(error) if input.peek(Paren) || input.peek2(Token![<]) => return Err(error),
+                _ => {
+                    let mut dims = TokenStream::new();
+                    while !input.is_empty() && !input.peek(Token![>]) {
+                        dims.extend([input.parse::<TokenTree>()?]);
+                    }
+                    return Err(of_shape(dims));
+                }
+            }
         };
         input.parse::<Token![>]>()?;
         Ok(signal)
@@ -105,14 +140,17 @@ impl Signal {
 
     pub(crate) fn check(&self, generics: &Generics, errors: &mut Errors) {
         match self {
-            Self::Shape(span, dims) => match dims.first() {
-                None => errors.push(*span, EXAMPLES),
-                Some(first) if first.is_size(generics) => errors.push(
-                    first.span(),
-                    "the first dimension is the batch, whose size is not in the type: write `(Batch, ..)`",
-                ),
-                Some(_) => {}
-            },
+            Self::Shape(span, dims) if dims.is_empty() => errors.push(*span, EXAMPLES),
+            Self::Shape(_, dims) => {
+                let wrong = dims
+                    .iter()
+                    .enumerate()
+                    .find_map(|(place, dim)| Some((dim, dim.wrong(place == 0, generics)?)));
+                if let Some((dim, problem)) = wrong {
+                    let written = as_meant(dims, generics);
+                    errors.push(dim.span(), format!("{problem}: write `{written}`"));
+                }
+            }
             Self::Wrapped(path, inner) => {
                 inner.check(generics, errors);
                 match (&**inner, last_name(path).as_str()) {
@@ -129,7 +167,8 @@ impl Signal {
             Self::Several(path, signals) => {
                 signals.iter().for_each(|signal| signal.check(generics, errors));
                 if signals.len() != 2 {
-                    let message = "`Inputs` are two: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`";
+                    let message =
+                        "`Inputs` are two: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`";
                     errors.push(path.span(), message);
                 }
             }
@@ -160,6 +199,35 @@ impl Dim {
         }
     }
 
+    /// The number, if this is one.
+    pub(crate) fn size(&self, generics: &Generics) -> Option<TokenStream> {
+        self.is_size(generics).then(|| match self {
+            Self::Named(path) => quote!(#path),
+            Self::Size(size) => quote!(#size),
+        })
+    }
+
+    /// What is wrong with it, as the batch or behind it.
+    fn wrong(&self, batch: bool, generics: &Generics) -> Option<&'static str> {
+        let dim = match self {
+            Self::Named(path) if path.is_ident("None") && batch => {
+                return Some("`None` is `Batch` here");
+            }
+            Self::Named(path) if path.is_ident("None") => return Some("`None` is `Length` here"),
+            Self::Named(path) => path.to_token_stream(),
+            Self::Size(size) => size.to_token_stream(),
+        };
+        if batch && (self.is_size(generics) || is_small(self)) {
+            return Some("the first dimension is the batch, whose size is not in the type");
+        }
+        let dim = dim.to_string();
+        let number = dim.trim_end_matches("usize").trim_end_matches('_');
+        if number == "0" || number.starts_with('-') {
+            return Some("a size is at least 1");
+        }
+        None
+    }
+
     /// Whether this is a number. Of a name, the generic parameters say it; otherwise a constant is what is
     /// written in capitals.
     fn is_size(&self, generics: &Generics) -> bool {
@@ -180,6 +248,40 @@ impl Dim {
             plain && last_name(path).chars().all(|c| !c.is_lowercase())
         })
     }
+}
+
+/// A name in small letters, which is no type.
+fn is_small(dim: &Dim) -> bool {
+    matches!(dim, Dim::Named(path) if path.get_ident().is_some_and(|name| {
+        name.to_string().starts_with(char::is_lowercase) && name != "usize"
+    }))
+}
+
+/// The shape that was meant.
+fn as_meant(dims: &[Dim], generics: &Generics) -> String {
+    let mut texts = Vec::new();
+    for (place, dim) in dims.iter().enumerate() {
+        let written = match dim {
+            Dim::Named(path) => text(path),
+            Dim::Size(size) => text(size),
+        };
+        let size = dim.is_size(generics) && !written.starts_with('-');
+        // A batch with a size in it was none: Keras leaves the batch out.
+        let batch = written.to_lowercase().starts_with("batch");
+        if place == 0 {
+            texts.push("Batch".to_owned());
+            if !size || batch {
+                continue;
+            }
+        }
+        let problem = dim.wrong(false, generics).is_some();
+        match written.as_str() {
+            "None" => texts.push("Length".to_owned()),
+            _ if problem && dim.is_size(generics) => texts.push("10".to_owned()),
+            _ => texts.push(written),
+        }
+    }
+    format!("({})", texts.join(", "))
 }
 
 /// The last segment of a path.

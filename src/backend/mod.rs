@@ -10,6 +10,7 @@ mod lend;
 mod operands;
 mod prepared;
 mod random;
+mod recurrent;
 mod reference;
 mod reshape;
 mod tape;
@@ -20,14 +21,17 @@ pub(crate) use apart::apart;
 pub use constant::Constant;
 pub use cpu::set_threads;
 pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
-pub use operands::{
-    Bags, ConvWeights, DenseWeights, HiddenStates, LstmInputs, LstmOutputs, LstmState, LstmWeights,
-    NormWeights, Normalised, Seen,
-};
+pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub use prepared::Prepared;
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
-pub(crate) use reference::{along_rows, log_1p, log_softmax, row_sums};
+pub use recurrent::{
+    CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
+    StepOrder,
+};
+pub(crate) use reference::{
+    StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
+};
 pub(crate) use reshape::{IntoShape, sized};
 pub use window::{Finish, ImageShape, Pooling, Window};
 
@@ -42,7 +46,7 @@ use crate::{
     error::{Error, OrDevice},
     mask::Mask,
 };
-use memory::{collected, elements, elements_of, filled};
+use memory::{collected, elements, elements_of, filled, room};
 
 /// The number type of a model: `f32` or `f64`.
 pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
@@ -123,27 +127,27 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::dense(x, weights, then)
     }
 
-    /// An LSTM over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.
+    /// A recurrent layer over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.
     /// At a masked step the state stays and the output repeats.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn lstm<T: Tape<E, Self>>(
-        inputs: LstmInputs<'_, E, Self, T>,
-        weights: LstmWeights<'_, E, Self>,
-    ) -> Result<LstmOutputs<E, Self, T>, Error> {
-        reference::lstm(inputs, weights)
+    fn recurrent<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
+    ) -> Result<RecurrentOutputs<E, Self, T>, Error> {
+        reference::recurrent(inputs, weights)
     }
 
-    /// The output of an LSTM at the last real step of each row, `(B, H)`.
+    /// The output of a recurrent layer at the last real step of each row, `(B, H)`.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn lstm_last<T: Tape<E, Self>>(
-        inputs: LstmInputs<'_, E, Self, T>,
-        weights: LstmWeights<'_, E, Self>,
+    fn recurrent_last<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
-        reference::lstm_last(inputs, weights)
+        reference::recurrent_last(inputs, weights)
     }
 
     /// A convolution over images. `then` is done to what it gives.
@@ -265,7 +269,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     /// probabilities, divided by their sum, where a `least` one is given that they are clipped to.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; [`Error::LabelOutOfRange`] if there are no classes.
     fn sparse_crossentropy<T: Tape<E, Self>>(
         prediction: Tensor<(usize, usize), E, Self, T>,
         labels: Vec<usize>,
@@ -313,12 +317,31 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     }
 }
 
+/// Looks for labels where there is no class: those of more classes have been checked.
+///
+/// # Errors
+/// [`Error::LabelOutOfRange`].
+pub(crate) fn check_classes(labels: &[usize], classes: usize) -> Result<(), Error> {
+    match labels.first() {
+        Some(&label) if classes == 0 => Err(Error::LabelOutOfRange { label, classes, position: 0 }),
+        _ => Ok(()),
+    }
+}
+
 /// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
-pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(x: &Tensor<S, E, D, T>) -> Vec<E> {
-    match elements_of(x) {
-        // A shape that is too large for any numbers has none, which fits no shape that is not.
-        Ok(0) | Err(_) => Vec::new(),
-        Ok(_) => x.as_vec(),
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(
+    x: &Tensor<S, E, D, T>,
+) -> Result<Vec<E>, Error> {
+    match elements_of(x)? {
+        0 => Ok(Vec::new()),
+        len => {
+            // `as_vec` aborts where there is no memory, so this looks first. The compiler must not leave it out.
+            drop(std::hint::black_box(room::<E>(len)?));
+            Ok(x.as_vec())
+        }
     }
 }
 

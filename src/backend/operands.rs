@@ -6,43 +6,9 @@ use dfdx::{
 };
 
 use super::{Backend, Element, ImageShape, Prepared, Window, memory::elements};
-use crate::{error::Error, mask::Mask};
+use crate::error::Error;
 
-/// The weights of an LSTM of `H` units for inputs of `I` features, in Keras's layout: the gates are in the order input,
-/// forget, cell, output.
-#[derive(Debug, Clone)]
-pub struct LstmWeights<'a, E: Element, D: Backend<E>> {
-    /// Shape `(I, 4 * H)`.
-    pub kernel: Tensor<(usize, usize), E, D>,
-    /// Shape `(H, 4 * H)`.
-    pub recurrent_kernel: Tensor<(usize, usize), E, D>,
-    /// Shape `(4 * H,)`.
-    pub bias: Tensor<(usize,), E, D>,
-    /// What the device has made of them.
-    pub prepared: &'a Prepared,
-}
-
-impl<E: Element, D: Backend<E>> LstmWeights<'_, E, D> {
-    /// How many units they are of.
-    pub fn units(&self) -> usize {
-        self.recurrent_kernel.shape().0
-    }
-
-    /// Fails unless the sizes are those of some units and inputs.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`], which names the weight and both shapes.
-    pub fn check(&self, inputs: usize, units: usize) -> Result<(), Error> {
-        let wide = elements(&[4, units])?;
-        let kernel = self.kernel.shape();
-        same("the shape of the weight `kernel` of an LSTM", &(inputs, wide), kernel)?;
-        let of_state = self.recurrent_kernel.shape();
-        same("the shape of the weight `recurrent_kernel` of an LSTM", &(units, wide), of_state)?;
-        same("the shape of the weight `bias` of an LSTM", &(wide,), self.bias.shape())
-    }
-}
-
-fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Result<(), Error> {
+pub(super) fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Result<(), Error> {
     if expected == found {
         return Ok(());
     }
@@ -57,23 +23,6 @@ pub struct LstmState<B: Dim, const H: usize, E: Element, D: Backend<E>> {
     /// The memory.
     pub c: Tensor<(B, Const<H>), E, D>,
 }
-
-/// The outputs `h` of a recurrent layer at one step and its memory `c`, each `(B, H)`.
-pub type HiddenStates<E, D> = [Tensor<(usize, usize), E, D>; 2];
-
-/// The inputs of an LSTM: a sequence, and optionally its mask and the state to start from.
-#[derive(Debug)]
-pub struct LstmInputs<'a, E: Element, D: Backend<E>, T> {
-    /// The sequence, `(B, L, I)`.
-    pub x: Tensor<(usize, usize, usize), E, D, T>,
-    /// Which steps are real; `None` means all.
-    pub mask: Option<&'a Mask>,
-    /// The state to start from; `None` means zeros.
-    pub initial: Option<HiddenStates<E, D>>,
-}
-
-/// The outputs of all steps, on the tape, and the final state, which is not.
-pub type LstmOutputs<E, D, T> = (Tensor<(usize, usize, usize), E, D, T>, HiddenStates<E, D>);
 
 /// The weights of a dense layer.
 #[derive(Debug, Clone)]

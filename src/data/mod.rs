@@ -16,7 +16,7 @@ mod vocabulary;
 
 pub use in_memory::InMemory;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
-pub use padding::{Ragged, Side, pad_sequences};
+pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};
 pub use samples::Samples;
 pub use split::{Split, Splitter};
 pub use vocabulary::{Vocabulary, VocabularyBuilder};

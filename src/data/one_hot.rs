@@ -1,5 +1,5 @@
 use super::samples::repeated;
-use crate::error::Error;
+use crate::{error::Error, memory::filled};
 
 /// Ids as rows with a one in the column of the id and zeros elsewhere: `(Batch, L)` ids give
 /// `(Batch, L, V)`.
@@ -11,7 +11,7 @@ use crate::error::Error;
 /// there is not; here that is an error.
 ///
 /// # Errors
-/// [`Error::IdOutsideVocabulary`] for an id of `V` or more.
+/// [`Error::IdOutsideVocabulary`] for an id of `V` or more; [`Error::Device`] if there is no memory for the rows.
 ///
 /// ```
 /// use kerata::data::{from_one_hot, one_hot};
@@ -30,7 +30,7 @@ pub fn one_hot<const V: usize, const L: usize>(
 /// The way back from [`one_hot`].
 ///
 /// # Errors
-/// [`Error::NotOneHot`] for a row that is not a one and zeros.
+/// [`Error::NotOneHot`] for a row that is not a one and zeros; [`Error::Device`] if there is no memory for the ids.
 pub fn from_one_hot<const V: usize, const L: usize>(
     rows: &[[[f32; V]; L]],
 ) -> Result<Vec<[usize; L]>, Error> {
@@ -41,7 +41,7 @@ pub fn from_one_hot<const V: usize, const L: usize>(
 /// letters need `V` columns, and [`Masking`](crate::Masking) finds the padding.
 ///
 /// # Errors
-/// [`Error::IdOutsideVocabulary`] for an id above `V`.
+/// [`Error::IdOutsideVocabulary`] for an id above `V`; [`Error::Device`] if there is no memory for the rows.
 ///
 /// ```
 /// use kerata::data::{from_one_hot_padded, one_hot_padded};
@@ -54,13 +54,14 @@ pub fn from_one_hot<const V: usize, const L: usize>(
 pub fn one_hot_padded<const V: usize, const L: usize>(
     ids: &[[usize; L]],
 ) -> Result<Vec<[[f32; V]; L]>, Error> {
-    encode(ids, V + 1, |id| id.checked_sub(1))
+    encode(ids, V.saturating_add(1), |id| id.checked_sub(1))
 }
 
 /// The way back from [`one_hot_padded`].
 ///
 /// # Errors
-/// [`Error::NotOneHot`] for a row that is neither zeros nor a one and zeros.
+/// [`Error::NotOneHot`] for a row that is neither zeros nor a one and zeros; [`Error::Device`] if there is no memory
+/// for the ids.
 pub fn from_one_hot_padded<const V: usize, const L: usize>(
     rows: &[[[f32; V]; L]],
 ) -> Result<Vec<[usize; L]>, Error> {
@@ -72,8 +73,8 @@ fn encode<const V: usize, const L: usize>(
     vocabulary: usize,
     column: impl Fn(usize) -> Option<usize>,
 ) -> Result<Vec<[[f32; V]; L]>, Error> {
-    let step: Vec<[f32; V]> = repeated(&vec![0.0; V], L);
-    let mut rows: Vec<[[f32; V]; L]> = repeated(&step, ids.len());
+    let step: Vec<[f32; V]> = repeated(&filled(&[V], 0.0)?, L)?;
+    let mut rows: Vec<[[f32; V]; L]> = repeated(&step, ids.len())?;
     for (row, (numbers, ids)) in rows.iter_mut().zip(ids).enumerate() {
         for (step, (numbers, &id)) in numbers.iter_mut().zip(ids).enumerate() {
             if id >= vocabulary {
@@ -92,7 +93,7 @@ fn decode<const V: usize, const L: usize>(
     rows: &[[[f32; V]; L]],
     id: impl Fn(Option<usize>) -> Option<usize>,
 ) -> Result<Vec<[usize; L]>, Error> {
-    let mut ids: Vec<[usize; L]> = repeated(&vec![0; L], rows.len());
+    let mut ids: Vec<[usize; L]> = repeated(&filled(&[L], 0)?, rows.len())?;
     for (row, (ids, numbers)) in ids.iter_mut().zip(rows).enumerate() {
         for (step, (found, numbers)) in ids.iter_mut().zip(numbers).enumerate() {
             let column = numbers.iter().position(|&x| x != 0.0);

@@ -4,6 +4,7 @@ use super::{Samples, samples::repeated};
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
+    memory::filled,
     shape::{Batch, Length},
     signal::{Ids, Signal},
 };
@@ -31,13 +32,30 @@ pub enum Side {
 /// assert_eq!(pad_sequences::<3, _>(&rows, 0, Side::Post, Side::Post), [[1, 2, 0], [3, 4, 5]]);
 /// assert_eq!(pad_sequences::<3, _>(&rows, 0, Side::Pre, Side::Pre), [[0, 1, 2], [4, 5, 6]]);
 /// ```
+///
+/// # Panics
+/// If there is no memory for the rows; [`try_pad_sequences`] gives an error then.
 pub fn pad_sequences<const L: usize, T: Copy>(
     rows: &[Vec<T>],
     value: T,
     padding: Side,
     truncating: Side,
 ) -> Vec<[T; L]> {
-    let mut all: Vec<[T; L]> = repeated(&vec![value; L], rows.len());
+    let padded = try_pad_sequences(rows, value, padding, truncating);
+    padded.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same as [`pad_sequences`], however much memory it takes.
+///
+/// # Errors
+/// [`Error::Device`] if there is no memory for the rows.
+pub fn try_pad_sequences<const L: usize, T: Copy>(
+    rows: &[Vec<T>],
+    value: T,
+    padding: Side,
+    truncating: Side,
+) -> Result<Vec<[T; L]>, Error> {
+    let mut all: Vec<[T; L]> = repeated(&filled(&[L], value)?, rows.len())?;
     for (padded, row) in all.iter_mut().zip(rows) {
         let kept = match truncating {
             Side::Pre => &row[row.len().saturating_sub(L)..],
@@ -48,7 +66,7 @@ pub fn pad_sequences<const L: usize, T: Copy>(
             Side::Post => padded[..kept.len()].copy_from_slice(kept),
         }
     }
-    all
+    Ok(all)
 }
 
 /// Rows of ids of any length. Each batch is padded behind, with id 0, to its own longest row, so that short
@@ -78,7 +96,7 @@ impl Samples for Ragged {
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
         let length = rows.iter().map(|&row| self.0[row].len()).max().unwrap_or(0);
-        let mut ids = vec![0; rows.len() * length];
+        let mut ids = filled(&[rows.len(), length], 0)?;
         for (padded, &row) in ids.chunks_mut(length.max(1)).zip(rows) {
             padded[..self.0[row].len()].copy_from_slice(&self.0[row]);
         }

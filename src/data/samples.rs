@@ -6,6 +6,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
+    memory::{collected, elements},
     shape::Batch,
     signal::{Ids, Inputs, Signal},
 };
@@ -88,8 +89,19 @@ fn selected<T: Copy>(samples: &[T], rows: &[usize]) -> Vec<T> {
 
 /// `count` times the sample that a slice of `N` elements is. `vec![sample; count]` has a sample on the stack,
 /// which one of a few MiB overflows.
-pub(super) fn repeated<T: Copy, const N: usize>(sample: &[T], count: usize) -> Vec<[T; N]> {
-    sample.as_array().map_or_else(Vec::new, |sample| std::slice::from_ref(sample).repeat(count))
+///
+/// # Errors
+/// [`Error::Device`].
+pub(super) fn repeated<T: Copy, const N: usize>(
+    sample: &[T],
+    count: usize,
+) -> Result<Vec<[T; N]>, Error> {
+    elements(&[N, count])?;
+    let mut samples = collected(&[count], [])?;
+    if let Some(sample) = sample.as_array() {
+        (0..count).for_each(|_| samples.extend_from_slice(std::slice::from_ref(sample)));
+    }
+    Ok(samples)
 }
 
 macro_rules! ids {

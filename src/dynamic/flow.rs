@@ -7,7 +7,11 @@ use dfdx::{
 
 use super::{DynamicValue, words};
 use crate::{
-    backend::{Backend, IntoShape, memory::elements, numbers},
+    backend::{
+        Backend, IntoShape,
+        memory::{elements, filled},
+        numbers,
+    },
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     signal::Mask,
@@ -136,7 +140,7 @@ impl<T: Tape<f32, Cpu>> Flow<T> {
         };
         let mask = match (gives.kind, sizes.as_slice(), mask) {
             (SignalKind::Padded, &[batch, length, ..], None) => {
-                Some(Mask::from_bools(vec![false; elements(&[batch, length])?], batch, length)?)
+                Some(Mask::from_bools(filled(&[batch, length], false)?, batch, length)?)
             }
             (SignalKind::Padded, _, mask) => mask,
             _ => None,
@@ -185,13 +189,15 @@ impl TryFrom<DynamicValue> for Flow<NoneTape> {
     }
 }
 
-impl From<Flow<NoneTape>> for DynamicValue {
-    fn from(flow: Flow<NoneTape>) -> Self {
-        match flow {
+impl TryFrom<Flow<NoneTape>> for DynamicValue {
+    type Error = Error;
+
+    fn try_from(flow: Flow<NoneTape>) -> Result<Self, Error> {
+        Ok(match flow {
             Flow::Numbers(Numbers { x, sizes, mask }) => {
-                Self::Numbers { sizes, values: numbers(&x), mask }
+                Self::Numbers { sizes, values: numbers(&x)?, mask }
             }
             Flow::Tokens { sizes, ids, .. } => Self::Tokens { sizes, ids },
-        }
+        })
     }
 }

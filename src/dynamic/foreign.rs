@@ -67,7 +67,7 @@ impl Op for Foreign {
             ));
         }
         let (x, tape) = x.split_tape();
-        let y: DynamicValue = self.layer.run(x.into())?;
+        let y: DynamicValue = self.layer.run(x.try_into()?)?;
         Ok(Flow::try_from(y)?.put_tape(tape))
     }
 
@@ -84,7 +84,7 @@ impl Op for Foreign {
             let mut values = tensor(weight.values.clone())?;
             let name = weight.name.get(prefix..).unwrap_or(&weight.name);
             show.weight(name, false, &weight.sizes, &mut values)?;
-            let values = numbers(&values);
+            let values = numbers(&values)?;
             changed |= values != weight.values;
             all.push(values);
         }

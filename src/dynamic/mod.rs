@@ -306,7 +306,7 @@ impl DynamicLayer {
     pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
         let x: Flow<NoneTape> = x.into().try_into()?;
         self.build_if_new(&x.signal())?;
-        Ok(self.apply(x)?.into())
+        self.apply(x)?.try_into()
     }
 
     fn build_if_new(&mut self, arrives: &AnySignal) -> Result<(), Error> {

@@ -1,11 +1,8 @@
-mod walk;
-
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, TryMul},
+    prelude::{BroadcastTo, HasShape, ReshapeTo, TryMul},
     shapes::Axis,
-    tensor::{Cpu, Tensor, TensorFromVec},
+    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
 };
-use serde_json::Value;
 
 use super::{
     custom::{ActivationFunction, Options},
@@ -13,127 +10,144 @@ use super::{
     flow::{Flow, Numbers, Rows},
     op::{Op, Pass},
     visit,
-    weights::{Role, Weights, optional},
+    weights::{Role, Weights},
     words,
 };
 use crate::{
     backend::{
-        Backend, IntoShape, LstmInputs, LstmWeights, Prepared, keep_rows, memory::filled, numbers,
-        zeros_after,
+        Backend, CellKind, Prepared, RecurrentBias, RecurrentInputs, RecurrentWeights, StepOptions,
+        StepOrder, keep_rows, memory::filled, numbers, recurrent_with,
     },
     error::{Error, OrDevice},
-    fields::{AnySignal, Configured, Fields, Initializer, SignalKind},
-    layers::{Sigmoid, Tanh, select},
-    parameters::Build,
-    signal::Mask,
+    fields::{AnySignal, Initializer, SignalKind},
+    layers::{Sigmoid, Tanh},
 };
-
-/// What happens in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cell {
-    /// Gates: input, forget, cell, output.
-    Lstm,
-    /// Gates: update, reset, new.
-    Gru,
-    Simple,
-}
-
-impl Cell {
-    fn gates(self) -> usize {
-        match self {
-            Self::Lstm => 4,
-            Self::Gru => 3,
-            Self::Simple => 1,
-        }
-    }
-}
 
 /// A recurrent layer over a whole sequence.
 #[derive(Debug, Clone)]
 pub(crate) struct Recurrent {
-    cell: Cell,
+    cell: CellKind,
     units: usize,
     activation: ActivationFunction,
-    gate: ActivationFunction,
+    gate: Option<ActivationFunction>,
     use_bias: bool,
-    /// The reset gate of a GRU comes behind the product; it then has two biases.
-    reset_after: bool,
     unit_forget_bias: bool,
     sequences: bool,
-    backwards: bool,
-    zero_output: bool,
+    order: StepOrder,
     /// How much of the input, and of the state, drops in training: the same values in all steps.
     drops: [f64; 2],
     hows: [Initializer; 3],
     inputs: Option<usize>,
     weights: Weights,
-    /// Of the kernel, and of the recurrent one.
-    prepared: [Prepared; 2],
+    prepared: Prepared,
 }
 
-type Steps<T> = Tensor<(usize, usize, usize), f32, Cpu, T>;
-
 impl Recurrent {
-    pub(crate) fn new(options: &mut Options<'_>, cell: Cell) -> Result<Self, Error> {
-        let gate = if cell == Cell::Simple { "activation" } else { "recurrent_activation" };
+    pub(crate) fn lstm(options: &mut Options<'_>) -> Result<Self, Error> {
+        Self::new(options, CellKind::Lstm)
+    }
+
+    pub(crate) fn gru(options: &mut Options<'_>) -> Result<Self, Error> {
+        let reset_after = options.flag("reset_after")?;
+        Self::new(options, CellKind::Gru { reset_after })
+    }
+
+    pub(crate) fn simple(options: &mut Options<'_>) -> Result<Self, Error> {
+        Self::new(options, CellKind::Simple)
+    }
+
+    fn new(options: &mut Options<'_>, cell: CellKind) -> Result<Self, Error> {
+        let gated = cell != CellKind::Simple;
         let how = |key: &str| options.initializer(&format!("{key}_initializer"));
         Ok(Self {
             cell,
             units: options.size("units")?,
             activation: options.activation("activation")?,
-            gate: options.activation(gate)?,
+            gate: gated.then(|| options.activation("recurrent_activation")).transpose()?,
             use_bias: options.flag("use_bias")?,
-            reset_after: cell == Cell::Gru && options.flag("reset_after")?,
-            unit_forget_bias: cell == Cell::Lstm && options.flag("unit_forget_bias")?,
+            unit_forget_bias: cell == CellKind::Lstm && options.flag("unit_forget_bias")?,
             sequences: options.flag("return_sequences")?,
-            backwards: options.flag("go_backwards")?,
-            zero_output: options.flag("zero_output_for_mask")?,
+            order: StepOrder {
+                backwards: options.flag("go_backwards")?,
+                as_made: true,
+                zero_masked: options.flag("zero_output_for_mask")?,
+            },
             drops: [options.number("dropout")?, options.number("recurrent_dropout")?],
             hows: [how("kernel")?, how("recurrent")?, how("bias")?],
             inputs: None,
             weights: Weights::default(),
-            prepared: Default::default(),
+            prepared: Prepared::default(),
+        })
+    }
+
+    fn has_two_biases(&self) -> bool {
+        self.cell == CellKind::Gru { reset_after: true }
+    }
+
+    fn weights(&self) -> Result<RecurrentWeights<'_, f32, Cpu>, Error> {
+        let (cell, width) = (self.cell, self.cell.gates() * self.units);
+        Ok(RecurrentWeights {
+            cell,
+            kernel: self.weights.matrix("kernel", width)?,
+            recurrent_kernel: self.weights.matrix("recurrent_kernel", width)?,
+            bias: match self.use_bias {
+                false => RecurrentBias::None,
+                true if self.has_two_biases() => {
+                    RecurrentBias::Two(self.weights.matrix("bias", width)?)
+                }
+                true => RecurrentBias::One(self.weights.flat("bias")?),
+            },
+            prepared: &self.prepared,
         })
     }
 
     /// Runs a sequence. `drops` is how much drops.
     fn sequence<T: Pass>(&self, x: Flow<T>, drops: [f64; 2]) -> Result<Flow<T>, Error> {
-        let Numbers { x, sizes, mask } = x.numbers()?;
-        let [batch, length, inputs] = *sizes else {
-            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
-        };
-        let order = self.backwards.then(|| reversed(batch, length));
-        // Which steps are real, in the order in which they are seen.
-        let seen = match (&mask, &order) {
-            (Some(mask), Some(order)) => {
-                let keep: Vec<bool> = order.iter().map(|&at| mask.as_slice()[at]).collect();
-                Some(Mask::from_bools(keep, batch, length)?)
-            }
-            _ => mask.clone(),
-        };
-        let x = match &order {
-            Some(order) if batch * length > 0 => select(x, order)?,
-            _ => x,
-        };
-        let mut x = x.into_shape(&(batch, length, inputs))?;
-        if let Some(dropped) = self.dropped((batch, inputs), drops[0])? {
+        let x = x.numbers()?;
+        let (sizes, (mut x, mask)) = (x.sizes.clone(), x.steps()?);
+        let (batch, length, features) = *x.shape();
+        if let Some(dropped) = self.dropped((batch, features), drops[0])? {
             let each = dropped.try_broadcast_like::<_, Axis<1>>(x.shape()).or_device()?;
             x = x.try_mul(each).or_device()?;
         }
-        let y = self.outputs(x, seen.as_ref(), drops[1])?;
-        let keep = seen.filter(|_| self.zero_output).map(|seen| match self.sequences {
-            true => seen.as_slice().to_vec(),
-            false => (0..batch).map(|row| seen.row(row).last() == Some(&true)).collect(),
-        });
-        let (sizes, mask) = match self.sequences {
-            true => (vec![batch, length, self.units], mask),
-            false => (vec![batch, self.units], None),
+        let (order, weights) = (self.order, self.weights()?);
+        let inputs = RecurrentInputs { x, mask: mask.as_ref(), initial: None, order };
+        let usual = self.activation.is::<Tanh>()
+            && self.gate.as_ref().is_none_or(ActivationFunction::is::<Sigmoid>);
+        let (outputs, last) = match (usual && drops[1] == 0.0, self.sequences) {
+            (true, false) => (None, Cpu::recurrent_last(inputs, weights)?),
+            (true, true) => {
+                let (outputs, states) = Cpu::recurrent(inputs, weights)?;
+                (Some(outputs), states.h.retaped())
+            }
+            (false, _) => {
+                let gate = self.gate.as_ref().unwrap_or(&self.activation);
+                let options = StepOptions {
+                    activation: &|x| self.activation.apply(x),
+                    gate: &|x| gate.apply(x),
+                    dropped: self.dropped((batch, self.units), drops[1])?,
+                };
+                let (outputs, states) = recurrent_with(inputs, weights, &options)?;
+                match self.sequences {
+                    true => (Some(outputs), states.h.retaped()),
+                    false => (None, states.h.put_tape(outputs.split_tape().1)),
+                }
+            }
         };
-        let Numbers { mut x, sizes, mask } = Numbers::new(y, sizes, mask)?;
-        if let Some(keep) = keep {
-            x = keep_rows(x, &keep, 0.0)?;
+        if let Some(outputs) = outputs {
+            let outputs = outputs.try_contiguous().or_device()?;
+            let sizes = [sizes[0], sizes[1], self.units];
+            return Ok(Flow::Numbers(Numbers::new(outputs, sizes, mask)?));
         }
-        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+        let end = if order.backwards { 0 } else { length.saturating_sub(1) };
+        let last = match mask.filter(|_| order.zero_masked && length > 0) {
+            Some(mask) => {
+                let keep: Vec<bool> = (0..batch).map(|row| mask.row(row)[end]).collect();
+                keep_rows(last, &keep, 0.0)?
+            }
+            None => last,
+        };
+        Flow::plain(last, [batch, self.units])
     }
 
     /// What the values are multiplied with in all steps, if some are to drop.
@@ -145,38 +159,6 @@ impl Recurrent {
         let ones = kernel.device().try_tensor_from_vec(ones, shape).or_device()?;
         Cpu::dropout(ones, None, rate).map(Some)
     }
-
-    /// The outputs of all steps, if they are wanted, else the last.
-    fn outputs<T: Pass>(
-        &self,
-        x: Steps<T>,
-        mask: Option<&Mask>,
-        drop: f64,
-    ) -> Result<Rows<T>, Error> {
-        let (batch, length, _) = *x.shape();
-        let (units, width) = (self.units, self.cell.gates() * self.units);
-        if batch * length == 0 {
-            return zeros_after(x, &(batch, units));
-        }
-        let kernel = self.weights.matrix("kernel", width)?;
-        let recurrent_kernel = self.weights.matrix("recurrent_kernel", width)?;
-        let fused = self.activation.is::<Tanh>() && self.gate.is::<Sigmoid>() && drop == 0.0;
-        if self.cell != Cell::Lstm || !fused {
-            return self.walk(x, mask, drop);
-        }
-        let (bias, prepared) = (self.weights.flat("bias")?, &self.prepared[0]);
-        let weights = LstmWeights { kernel, recurrent_kernel, bias, prepared };
-        let inputs = LstmInputs { x, mask, initial: None };
-        if !self.sequences {
-            return Cpu::lstm_last(inputs, weights);
-        }
-        Cpu::lstm(inputs, weights)?.0.into_shape(&(batch * length, units))
-    }
-}
-
-/// The steps of a batch, the last first.
-pub(super) fn reversed(batch: usize, length: usize) -> Vec<usize> {
-    (0..batch).flat_map(|row| (0..length).rev().map(move |time| row * length + time)).collect()
 }
 
 impl Op for Recurrent {
@@ -198,17 +180,15 @@ impl Op for Recurrent {
         let width = self.units.checked_mul(self.cell.gates()).ok_or_else(units)?;
         let [kernel, recurrent, bias] = self.hows;
         let (of_inputs, of_state, both) = ([inputs, width], [self.units, width], [2, width]);
-        let of_bias = if self.reset_after { &both[..] } else { &both[1..] };
-        self.weights = Weights::draw(
-            dev,
-            &[
-                ("kernel", &of_inputs, kernel, Role::Trained),
-                ("recurrent_kernel", &of_state, recurrent, Role::Trained),
-                optional("bias", of_bias, bias, self.use_bias),
-            ],
-        )?;
+        let of_bias = if self.has_two_biases() { &both[..] } else { &both[1..] };
+        let wanted = [
+            ("kernel", &of_inputs[..], kernel, Role::Trained),
+            ("recurrent_kernel", &of_state, recurrent, Role::Trained),
+            ("bias", of_bias, bias, Role::Trained),
+        ];
+        self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
         if self.unit_forget_bias && self.use_bias {
-            let mut values = numbers(&self.weights.flat("bias")?);
+            let mut values = numbers(&self.weights.flat("bias")?)?;
             values[self.units..2 * self.units].fill(1.0);
             self.weights.set("bias", &values);
         }
@@ -225,48 +205,4 @@ impl Op for Recurrent {
     }
 
     visit!();
-}
-
-macro_rules! keys {
-    ($(#[$doc:meta])* $name:ident, $class:literal, $fields:ident => $($describe:tt)*) => {
-        $(#[$doc])*
-        pub(crate) struct $name;
-
-        impl Build for $name {
-            fn build(_: &Cpu) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl Configured for $name {
-            const CLASS: &'static str = $class;
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, $fields: &mut Fields) {
-                $($describe)*
-            }
-        }
-    };
-}
-pub(super) use keys;
-
-keys! {
-    /// The keys of a GRU.
-    GruKeys, "GRU", fields =>
-    fields.size("units", 1);
-    fields.flag("return_sequences", false, false);
-    fields.recurrent();
-    fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
-    fields.flag("reset_after", true, true);
-    fields.any("seed", Value::Null);
-}
-
-keys! {
-    /// The keys of a SimpleRNN.
-    SimpleRnnKeys, "SimpleRNN", fields =>
-    fields.size("units", 1);
-    fields.flag("return_sequences", false, false);
-    fields.recurrent();
-    fields.ignored(&["seed"]);
 }

@@ -8,7 +8,7 @@ use super::{
     dense::{Activate, Dense, Dropping, Embedding, Masking},
     norm::Norm,
     op::Op,
-    recurrent::{Cell, GruKeys, Recurrent, SimpleRnnKeys},
+    recurrent::Recurrent,
     shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape},
     wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps},
 };
@@ -17,8 +17,9 @@ use crate::{
     fields::{Config, Configured, Described, Fields},
     layers::{
         self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
-        GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, LayerNorm, Linear, Lstm,
-        MaxPool1d, MaxPool2d, Relu, RepeatVector, Softmax, TimeDistributed, ZeroPadding2d,
+        GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Gru, LayerNorm, Linear,
+        Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, SimpleRnn, Softmax, TimeDistributed,
+        ZeroPadding2d,
     },
     parameters::Build,
 };
@@ -53,13 +54,13 @@ classes! {
     "Dropout": Dropout<0>, |o| Ok(Dropping(o.number("rate")?));
     "Embedding": layers::Embedding<1, 1>, Embedding::new;
     "Flatten": layers::Flatten<1>, |_| Ok(Flatten);
-    "GRU": GruKeys, |o| Recurrent::new(o, Cell::Gru);
+    "GRU": Gru<1, 1>, Recurrent::gru;
     "GlobalAveragePooling1D": GlobalAveragePooling1d, GlobalPool::new;
     "GlobalAveragePooling2D": GlobalAveragePooling2d, GlobalPool::new;
     "GlobalMaxPooling1D": GlobalMaxPooling1d, GlobalPool::new;
     "GlobalMaxPooling2D": GlobalMaxPooling2d, GlobalPool::new;
     "Identity": layers::Identity, |o| Ok(Activate(o.custom.function("linear")?));
-    "LSTM": Lstm<1, 1>, |o| Recurrent::new(o, Cell::Lstm);
+    "LSTM": Lstm<1, 1>, Recurrent::lstm;
     "LayerNormalization": LayerNorm<1>, Norm::layer;
     "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?.into()));
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
@@ -69,7 +70,7 @@ classes! {
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, Reshape::new;
     "Sequential": ChainKeys, Chain::new;
-    "SimpleRNN": SimpleRnnKeys, |o| Recurrent::new(o, Cell::Simple);
+    "SimpleRNN": SimpleRnn<1, 1>, Recurrent::simple;
     "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
     "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;

@@ -1,7 +1,6 @@
 use dfdx::{
     prelude::{BroadcastTo, ReshapeTo},
     shapes::{Axis, HasShape, Shape},
-    tensor::Cpu,
 };
 use serde_json::Value;
 
@@ -9,16 +8,15 @@ use super::{
     custom::Options,
     flow::{Flow, Numbers},
     op::{Op, Pass},
-    recurrent::keys,
     words,
 };
 use crate::{
     backend::IntoShape,
     error::{Error, OrDevice},
-    fields::{AnySignal, Configured, Fields, SignalKind},
+    fields::{AnySignal, SignalKind},
+    layer,
     layer::Layer,
     layers,
-    parameters::Build,
 };
 
 /// Everything behind the batch in one vector.
@@ -80,11 +78,9 @@ impl Op for Reshape {
     }
 }
 
-keys! {
-    /// The keys of a Permute, of any rank.
-    PermuteKeys, "Permute", fields =>
-    fields.any("dims", Value::Null);
-}
+/// The keys of a Permute, of any rank.
+#[layer(class = "Permute", keys(dims: any(Value::Null)))]
+pub(crate) struct PermuteKeys;
 
 /// The dimensions behind the batch in another order.
 #[derive(Debug, Clone)]

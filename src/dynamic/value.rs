@@ -179,22 +179,28 @@ fn sizes<S: Shape>(shape: &S) -> Vec<usize> {
     shape.concrete().into()
 }
 
+fn or_panic(value: Result<DynamicValue, Error>) -> DynamicValue {
+    value.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Shape> From<Tensor<S, f32, Cpu>> for DynamicValue {
     fn from(x: Tensor<S, f32, Cpu>) -> Self {
-        Self::Numbers { sizes: sizes(x.shape()), values: numbers(&x), mask: None }
+        S::into_dynamic(x)
     }
 }
 
+/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Shape> From<Tensor<S, usize, Cpu>> for DynamicValue {
     fn from(ids: Tensor<S, usize, Cpu>) -> Self {
-        Self::Tokens { sizes: sizes(ids.shape()), ids: numbers(&ids) }
+        Ids::<S>::into_dynamic(ids)
     }
 }
 
+/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Sequence> From<Masked<Tensor<S, f32, Cpu>>> for DynamicValue {
     fn from(x: Masked<Tensor<S, f32, Cpu>>) -> Self {
-        let (x, mask) = x.into_parts();
-        Self::Numbers { sizes: sizes(x.shape()), values: numbers(&x), mask: Some(mask) }
+        Masked::<S>::into_dynamic(x)
     }
 }
 
@@ -209,7 +215,20 @@ pub trait FromDynamic: Signal {
     }
 
     /// The value.
-    fn into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> DynamicValue;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for it.
+    fn try_into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> Result<DynamicValue, Error> {
+        Self::into_flow(data)?.try_into()
+    }
+
+    /// The value.
+    ///
+    /// # Panics
+    /// If there is no memory for it; [`try_into_dynamic`](Self::try_into_dynamic) gives an error then.
+    fn into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> DynamicValue {
+        or_panic(Self::try_into_dynamic(data))
+    }
 
     /// The data on its tape, without a copy.
     #[doc(hidden)]
@@ -225,10 +244,6 @@ fn other<S: Signal, R, T: Tape<f32, Cpu>>(flow: &Flow<T>) -> Result<R, Error> {
 }
 
 impl<S: Shape> FromDynamic for S {
-    fn into_dynamic(data: Tensor<S, f32, Cpu>) -> DynamicValue {
-        data.into()
-    }
-
     fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, f32, Cpu, T>, Error> {
         match flow {
             Flow::Numbers(Numbers { x, sizes, mask: None }) => x.into_shape(&shape(&sizes)?),
@@ -243,10 +258,6 @@ impl<S: Shape> FromDynamic for S {
 }
 
 impl<S: Sequence> FromDynamic for Masked<S> {
-    fn into_dynamic(data: Masked<Tensor<S, f32, Cpu>>) -> DynamicValue {
-        data.into()
-    }
-
     fn from_flow<T: Tape<f32, Cpu>>(
         flow: Flow<T>,
     ) -> Result<Masked<Tensor<S, f32, Cpu, T>>, Error> {
@@ -268,10 +279,6 @@ impl<S: Sequence> FromDynamic for Masked<S> {
 }
 
 impl<S: Shape> FromDynamic for Ids<S> {
-    fn into_dynamic(data: Tensor<S, usize, Cpu>) -> DynamicValue {
-        data.into()
-    }
-
     fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, usize, Cpu, T>, Error> {
         match flow {
             Flow::Tokens { sizes, ids, tape } => Ok(made(ids, shape(&sizes)?)?.put_tape(tape)),
@@ -281,6 +288,6 @@ impl<S: Shape> FromDynamic for Ids<S> {
 
     fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, usize, Cpu, T>) -> Result<Flow<T>, Error> {
         let (data, tape) = data.split_tape();
-        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: numbers(&data), tape })
+        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: numbers(&data)?, tape })
     }
 }

@@ -37,7 +37,7 @@ impl LayerWeight {
         how: Initializer,
     ) -> Result<Self, Error> {
         budget::spend(&sizes, how)?;
-        let values = numbers(&draw(dev, &sizes, how)?);
+        let values = numbers(&draw(dev, &sizes, how)?)?;
         Ok(Self { name, sizes, values })
     }
 }

@@ -10,16 +10,15 @@ use super::{
     custom::Options,
     flow::{Flow, Numbers},
     op::{Flat, Op, Pass, Show},
-    recurrent::{keys, reversed},
     words,
 };
 use crate::{
     backend::{Backend, IntoShape},
     error::{Error, OrDevice},
-    fields::{AnySignal, Config, Configured, Fields, SignalKind, sizes, snake_case},
+    fields::{AnySignal, Config, SignalKind, sizes, snake_case},
+    layer,
     layers::{Linear, Part, by_parts, parts, select},
     model::input_layer,
-    parameters::Build,
 };
 
 fn value(layer: &DynamicLayer) -> Value {
@@ -149,7 +148,8 @@ impl Merge {
     fn join<T: Pass>(self, a: Flow<T>, b: Flow<T>) -> Result<Flow<T>, Error> {
         let (Numbers { x: a, mut sizes, mask }, mut b) = (a.numbers()?, b.numbers()?.x);
         if let [batch, length, _] = *sizes {
-            b = select(b, &reversed(batch, length))?;
+            let steps = |row| (0..length).rev().map(move |time| row * length + time);
+            b = select(b, &(0..batch).flat_map(steps).collect::<Vec<_>>())?;
         }
         let joined = match self {
             Self::Concatenate => (a, b).try_concat_along(Axis::<1>),
@@ -181,13 +181,16 @@ pub(crate) struct Bidirectional {
     merge: Merge,
 }
 
-keys! {
-    /// The keys of a Bidirectional.
-    BidirectionalKeys, "Bidirectional", fields =>
-    fields.layer("layer", &mut Linear, None);
-    fields.choice("merge_mode", "concat", &["concat", "sum", "mul", "ave"]);
-    fields.any("backward_layer", Value::Null);
-}
+/// The keys of a Bidirectional.
+#[layer(
+    class = "Bidirectional",
+    keys(
+        layer: layer(&mut Linear, None),
+        merge_mode: choice("concat", &["concat", "sum", "mul", "ave"]),
+        backward_layer: any(Value::Null),
+    ),
+)]
+pub(crate) struct BidirectionalKeys;
 
 impl Bidirectional {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -293,12 +296,9 @@ pub(crate) struct Chain {
     built: Option<AnySignal>,
 }
 
-keys! {
-    /// The keys of a Sequential.
-    ChainKeys, "Sequential", fields =>
-    fields.any("layers", json!([]));
-    fields.any("build_input_shape", Value::Null);
-}
+/// The keys of a Sequential.
+#[layer(class = "Sequential", keys(layers: any(json!([])), build_input_shape: any(Value::Null)))]
+pub(crate) struct ChainKeys;
 
 impl Chain {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {

@@ -7,31 +7,17 @@ use crate::{
 
 /// A layer that Keras's JSON can describe.
 ///
-/// A layer lists its keys once, in [`describe`](Self::describe); all else follows.
+/// A layer lists its keys once, in `#[layer]`, or by hand in [`describe`](Self::describe); all else follows.
 ///
 /// ```
-/// use kerata::{*, config::{Configured, Fields}, prelude::*, signal::MaskTransparent};
-/// use dfdx::tensor::Tape;
+/// use kerata::{*, prelude::*};
 ///
 /// /// `factor * x`.
-/// #[derive(Debug, Clone, Default)]
+/// #[layer(class = "ScaleLayer")]
 /// struct Scale {
+///     #[option(default = 1.0)]
 ///     factor: f64,
 /// }
-///
-/// impl Configured for Scale {
-///     const CLASS: &'static str = "ScaleLayer";
-///     type Element = f32;
-///     type Device = Cpu;
-///
-///     fn describe(&mut self, fields: &mut Fields) {
-///         fields.number("factor", &mut self.factor, None);
-///     }
-/// }
-/// # impl<E: Element, D: Backend<E>> Build<E, D> for Scale {
-/// #     fn build(_: &D) -> Result<Self, Error> { Ok(Self::default()) }
-/// # }
-/// # impl<E: Element, D: Backend<E>> Parameters<E, D> for Scale {}
 ///
 /// let scale = Scale::from_config(&r#"{"class_name": "ScaleLayer", "config": {"factor": 2.5}}"#.parse()?)?;
 /// assert_eq!(scale.factor, 2.5);

@@ -21,18 +21,10 @@ impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
         self.fixed("return_state", false);
-        self.flag("go_backwards", false, false);
         self.fixed("stateful", false);
-        self.flag("zero_output_for_mask", false, false);
         self.any("unroll", false);
         self.activation("activation", "tanh", Some("tanh"));
         self.flag("use_bias", true, true);
-        self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
-        self.initializer("recurrent_initializer", "recurrent_kernel", Initializer::ORTHOGONAL);
-        self.initializer("bias_initializer", "bias", Initializer::ZEROS);
-        for key in ["kernel", "recurrent", "bias"] {
-            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
-        }
         self.none(&["activity_regularizer"]);
         self.share("dropout", 0.0, Some(0.0));
         self.share("recurrent_dropout", 0.0, Some(0.0));
@@ -66,11 +58,6 @@ impl Fields {
         self.fixed("groups", 1);
         self.activation("activation", says.activation, Some("linear"));
         self.flag("use_bias", says.use_bias, true);
-        self.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
-        self.initializer("bias_initializer", "bias", Initializer::ZEROS);
-        for key in ["kernel", "bias"] {
-            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
-        }
         self.none(&["activity_regularizer"]);
         let ones = json!(ones);
         let moves = |key: &str| self.out.get(key).is_some_and(|value| *value != ones);
@@ -92,16 +79,6 @@ impl Fields {
     pub(crate) fn global_pooling(&mut self) {
         self.data_format();
         self.fixed("keepdims", false);
-    }
-
-    pub(crate) fn normalisation(&mut self) {
-        self.flag("center", true, true);
-        self.flag("scale", true, true);
-        self.initializer("beta_initializer", "beta", Initializer::ZEROS);
-        self.initializer("gamma_initializer", "gamma", Initializer::ONES);
-        for key in ["beta", "gamma"] {
-            self.none(&[&format!("{key}_regularizer"), &format!("{key}_constraint")]);
-        }
     }
 
     /// The axis of the features, which is the last one, as a number or as a list of one.

@@ -1,12 +1,18 @@
+use std::iter::repeat_with;
+
 use dfdx::{shapes::Shape, tensor::Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::StandardNormal;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    backend::{Backend, Element, memory::elements_of},
+    backend::{
+        Backend, Element,
+        memory::{collected, elements_of, filled},
+        numbers,
+    },
     error::{Error, OrDevice},
-    init,
+    init::{self, fans},
     parameters::{Parameter, Parameters, Visitor},
 };
 
@@ -79,11 +85,11 @@ const NAMED: [(&str, Initializer); 8] = [
     ("Zeros", Initializer::ZEROS),
     ("Ones", Initializer::ONES),
     ("GlorotUniform", Initializer::GLOROT_UNIFORM),
-    ("GlorotNormal", Initializer::glorot(Spread::CutNormal)),
-    ("HeUniform", Initializer::of_inputs(2.0, Spread::Uniform)),
-    ("HeNormal", Initializer::of_inputs(2.0, Spread::CutNormal)),
-    ("LecunUniform", Initializer::of_inputs(1.0, Spread::Uniform)),
-    ("LecunNormal", Initializer::of_inputs(1.0, Spread::CutNormal)),
+    ("GlorotNormal", Initializer::GLOROT_NORMAL),
+    ("HeUniform", Initializer::HE_UNIFORM),
+    ("HeNormal", Initializer::HE_NORMAL),
+    ("LecunUniform", Initializer::LECUN_UNIFORM),
+    ("LecunNormal", Initializer::LECUN_NORMAL),
 ];
 
 fn is_given(config: &Map<String, Value>, key: &str) -> bool {
@@ -104,6 +110,17 @@ impl Initializer {
     /// `glorot_uniform`, the default of kernels.
     pub const GLOROT_UNIFORM: Self =
         Self::Scaling { scale: 1.0, fan: Fan::Average, shape: Spread::Uniform };
+    /// `glorot_normal`.
+    pub const GLOROT_NORMAL: Self =
+        Self::Scaling { scale: 1.0, fan: Fan::Average, shape: Spread::CutNormal };
+    /// `he_uniform`.
+    pub const HE_UNIFORM: Self = Self::of_inputs(2.0, Spread::Uniform);
+    /// `he_normal`.
+    pub const HE_NORMAL: Self = Self::of_inputs(2.0, Spread::CutNormal);
+    /// `lecun_uniform`.
+    pub const LECUN_UNIFORM: Self = Self::of_inputs(1.0, Spread::Uniform);
+    /// `lecun_normal`.
+    pub const LECUN_NORMAL: Self = Self::of_inputs(1.0, Spread::CutNormal);
     /// `orthogonal`, the default of recurrent kernels.
     pub const ORTHOGONAL: Self = Self::Orthogonal(1.0);
     /// `zeros`, the default of biases.
@@ -181,7 +198,7 @@ impl Initializer {
                 (Self::Normal { mean, std, cut }, class)
             }
             "xavieruniform" => (Self::GLOROT_UNIFORM, "GlorotUniform"),
-            "xaviernormal" => (Self::glorot(Spread::CutNormal), "GlorotNormal"),
+            "xaviernormal" => (Self::GLOROT_NORMAL, "GlorotNormal"),
             "variancescaling" => {
                 let fan = match text("mode", "fan_in").as_str() {
                     "fan_in" => Fan::In,
@@ -205,10 +222,6 @@ impl Initializer {
             "identity" => (Self::Identity(number("gain", 1.0)?), "Identity"),
             _ => return Err("the name of an initializer of Keras is needed".into()),
         })
-    }
-
-    const fn glorot(shape: Spread) -> Self {
-        Self::Scaling { scale: 1.0, fan: Fan::Average, shape }
     }
 
     const fn of_inputs(scale: f64, shape: Spread) -> Self {
@@ -289,7 +302,7 @@ impl Initializer {
             }
             _ => {}
         }
-        let sizes = shape.concrete();
+        let (n, sizes) = (elements_of(&shape)?, shape.concrete());
         let (fan_in, fan_out) = fans(sizes.as_ref());
         let mut rng = StdRng::seed_from_u64(dev.random_u64());
         let mut normal = |mean: f64, std: f64, cut: bool| loop {
@@ -298,11 +311,14 @@ impl Initializer {
                 break E::of(mean + std * z);
             }
         };
-        let n = elements_of(&shape)?;
         let values: Vec<E> = match self {
-            Self::Constant(value) => vec![E::of(value); n],
-            Self::Uniform(low, high) => (0..n).map(|_| E::of(rng.gen_range(low..=high))).collect(),
-            Self::Normal { mean, std, cut } => (0..n).map(|_| normal(mean, std, cut)).collect(),
+            Self::Constant(value) => filled(&[n], E::of(value))?,
+            Self::Uniform(low, high) => {
+                collected(&[n], repeat_with(|| E::of(rng.gen_range(low..=high))))?
+            }
+            Self::Normal { mean, std, cut } => {
+                collected(&[n], repeat_with(|| normal(mean, std, cut)))?
+            }
             Self::Scaling { scale, fan, shape: spread } => {
                 let fan = match fan {
                     Fan::In => fan_in as f64,
@@ -316,15 +332,19 @@ impl Initializer {
                         finite(&[E::of(limit)])?;
                         return init::uniform(dev, shape, limit);
                     }
-                    Spread::Normal => (0..n).map(|_| normal(0.0, std, false)).collect(),
-                    Spread::CutNormal => (0..n).map(|_| normal(0.0, std / CUT_STD, true)).collect(),
+                    Spread::Normal => collected(&[n], repeat_with(|| normal(0.0, std, false)))?,
+                    Spread::CutNormal => {
+                        collected(&[n], repeat_with(|| normal(0.0, std / CUT_STD, true)))?
+                    }
                 }
             }
             Self::Orthogonal(gain) => {
                 let columns = sizes.as_ref().last().copied().unwrap_or(1);
                 let rows = n.checked_div(columns).unwrap_or(0);
                 let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
-                tensor.as_vec().into_iter().map(|v| v * E::of(gain)).collect()
+                let mut values = numbers(&tensor)?;
+                values.iter_mut().for_each(|v| *v = *v * E::of(gain));
+                values
             }
             Self::Identity(gain) => {
                 let &[_, columns] = sizes.as_ref() else {
@@ -332,11 +352,23 @@ impl Initializer {
                 };
                 let diagonal = |i: usize| i / columns == i % columns;
                 let number = |i| if diagonal(i) { E::of(gain) } else { E::of(0.0) };
-                (0..n).map(number).collect()
+                collected(&[n], (0..n).map(number))?
             }
         };
         finite(&values)?;
         dev.try_tensor_from_vec(values, shape).or_device()
+    }
+}
+
+impl Initializer {
+    /// What `#[layer]` calls: [`fill`](Self::fill) for sizes that are values.
+    #[doc(hidden)]
+    pub fn fill_sizes<S: Shape, E: Element, D: Backend<E>>(
+        self,
+        dev: &D,
+        sizes: S::Concrete,
+    ) -> Result<Tensor<S, E, D>, Error> {
+        self.fill(dev, init::named::shaped(sizes)?)
     }
 }
 
@@ -348,18 +380,6 @@ fn finite<E: Element>(values: &[E]) -> Result<(), Error> {
             Err(Error::NonFinite { what, index, value })
         }
         None => Ok(()),
-    }
-}
-
-/// How many numbers go in and out of a kernel, as Keras counts them: a convolution's window counts too.
-fn fans(sizes: &[usize]) -> (usize, usize) {
-    match sizes {
-        [] => (1, 1),
-        [n] => (*n, *n),
-        [window @ .., i, o] => {
-            let window: usize = window.iter().product();
-            (window * i, window * o)
-        }
     }
 }
 

@@ -152,18 +152,42 @@ impl Fields {
 
     /// A number that the layer holds as a value. Without a default it must be given.
     pub fn number(&mut self, key: &str, field: &mut f64, default: Option<f64>) {
+        self.value(key, field, default, (&|_| true, ""));
+    }
+
+    /// What `#[layer]` calls for an `#[option]`: a value that the layer holds, and the values that there are.
+    #[doc(hidden)]
+    pub fn option<V: OptionValue>(
+        &mut self,
+        key: &str,
+        field: &mut V,
+        default: V,
+        fits: &dyn Fn(&V) -> bool,
+        expected: &str,
+    ) {
+        self.value(key, field, Some(default), (fits, expected));
+    }
+
+    fn value<V: OptionValue>(
+        &mut self,
+        key: &str,
+        field: &mut V,
+        default: Option<V>,
+        (fits, expected): (&dyn Fn(&V) -> bool, &str),
+    ) {
         if self.mode == Mode::Write {
             self.out.insert(key.to_owned(), (*field).into());
             return;
         }
         let given = self.given.remove(key);
         let value = match &given {
-            Some(value) => value.as_f64(),
+            Some(value) => V::parse(value),
             None => default,
         };
-        let said = given.unwrap_or_else(|| default.into());
+        let said = given.unwrap_or_else(|| default.map_or(Value::Null, Into::into));
         match (value, self.mode) {
-            (None, _) => self.differ(key, "a number is needed", &said),
+            (None, _) => self.differ(key, V::NEEDED, &said),
+            (Some(value), _) if !fits(&value) => self.differ(key, expected, &said),
             (Some(value), Mode::Check) if !same(&value.into(), &(*field).into()) => {
                 self.differ(key, &format!("the layer says {field}"), &said);
             }
@@ -171,6 +195,15 @@ impl Fields {
             _ => {}
         }
         self.out.insert(key.to_owned(), said);
+    }
+
+    /// What `#[layer]` calls for a `#[weight]`: the keys that begin with `prefix`.
+    #[doc(hidden)]
+    pub fn weight(&mut self, prefix: &str, name: &str, usual: Initializer, regularizer: bool) {
+        self.initializer(&format!("{prefix}_initializer"), name, usual);
+        if regularizer {
+            self.none(&[&format!("{prefix}_regularizer"), &format!("{prefix}_constraint")]);
+        }
     }
 
     /// A number that the type decides, which is Keras's default.
@@ -241,10 +274,22 @@ impl Fields {
 
     /// A layer inside this one, and what reaches it.
     pub fn layer<L: Configured>(&mut self, key: &str, layer: &mut L, wire: Option<AnySignal>) {
-        self.layer_inside(key, layer, wire);
+        self.layer_inside(key, layer, wire, "");
     }
 
-    fn layer_inside(&mut self, key: &str, layer: &mut dyn Described, wire: Option<AnySignal>) {
+    /// What `#[layer]` calls for an `#[inner]` layer, whose parameters have its key as a prefix.
+    #[doc(hidden)]
+    pub fn layer_within<L: Configured>(&mut self, key: &str, layer: &mut L) {
+        self.layer_inside(key, layer, None, &format!("{key}."));
+    }
+
+    fn layer_inside(
+        &mut self,
+        key: &str,
+        layer: &mut dyn Described,
+        wire: Option<AnySignal>,
+        prefix: &str,
+    ) {
         if self.mode == Mode::Any {
             let value = self.given.remove(key);
             match value {
@@ -271,7 +316,7 @@ impl Fields {
                 inner.difference("", &expected, "the JSON says nothing".to_owned());
             }
         }
-        self.absorb(inner, "");
+        self.absorb(inner, prefix);
     }
 
     /// Describes the layer that this one applies to each step, where Keras does without the wrapper.
@@ -280,4 +325,36 @@ impl Fields {
         self.built = built.map(|sizes| AnySignal::numbers(sizes).step().sizes);
         layer.describe(self);
     }
+}
+
+/// What an `#[option]` of a layer may be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an option of a layer",
+    label = "an option is a number (`f64`, `f32`, `usize`) or a `bool`"
+)]
+pub trait OptionValue: Copy + Into<Value> + std::fmt::Display {
+    /// What a config needs.
+    const NEEDED: &'static str;
+
+    /// Reads it.
+    fn parse(value: &Value) -> Option<Self>;
+}
+
+macro_rules! option_value {
+    ($($ty:ty, $needed:literal: $parse:expr;)*) => {
+        $(#[diagnostic::do_not_recommend]
+        impl OptionValue for $ty {
+            const NEEDED: &'static str = $needed;
+
+            fn parse(value: &Value) -> Option<Self> {
+                $parse(value)
+            }
+        })*
+    };
+}
+option_value! {
+    f64, "a number is needed": Value::as_f64;
+    f32, "a number is needed": |value: &Value| value.as_f64().map(|number| number as f32);
+    usize, "a whole number is needed": |value| whole(value)?.try_into().ok();
+    bool, "true or false is needed": Value::as_bool;
 }

@@ -24,5 +24,7 @@ pub(crate) use groups::Convolution;
 pub use initializer::{Fan, Initializer, Spread};
 pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
 pub(crate) use json::{sizes, snake_case};
+#[doc(hidden)]
+pub use keys::OptionValue;
 pub use list::Fields;
 pub(crate) use list::{Mode, says, whole};

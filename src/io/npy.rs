@@ -128,6 +128,10 @@ fn bracketed(text: &str) -> Option<(&str, &str)> {
 
 /// Values whose first index runs fastest, put so that the last one does.
 pub(super) fn from_fortran_order<T: Copy>(values: &[T], sizes: &[usize]) -> Vec<T> {
+    // Sizes beside one of 0 may be of any product.
+    if values.is_empty() {
+        return Vec::new();
+    }
     let mut strides = vec![1; sizes.len()];
     for axis in 1..sizes.len() {
         strides[axis] = strides[axis - 1] * sizes[axis - 1];
@@ -189,5 +193,6 @@ mod tests {
     fn the_order_of_fortran_is_turned() {
         // [[0, 1, 2], [3, 4, 5]], column by column.
         assert_eq!(from_fortran_order(&[0, 3, 1, 4, 2, 5], &[2, 3]), [0, 1, 2, 3, 4, 5]);
+        assert!(from_fortran_order::<f32>(&[], &[1 << 63, 2, 0]).is_empty());
     }
 }

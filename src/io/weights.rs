@@ -14,7 +14,7 @@ use super::{
     values::{self, Values, Weight},
 };
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Element, memory::collected, numbers},
     error::{Difference, Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
 };
@@ -176,11 +176,12 @@ struct Collect(Walk<Weight>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        let values = numbers(parameter.tensor).into_iter().map(E::as_f64);
+        let values = numbers(parameter.tensor)?;
+        let (len, values) = ([values.len()], values.into_iter().map(E::as_f64));
         let values = if size_of::<E>() == 4 {
-            Values::F32(values.map(|v| v as f32).collect())
+            Values::F32(collected(&len, values.map(|v| v as f32))?)
         } else {
-            Values::F64(values.collect())
+            Values::F64(collected(&len, values)?)
         };
         let name = self.0.name(parameter.name);
         self.0.weights.push(Weight { name, sizes: sizes(parameter.tensor.shape()), values });

@@ -1,14 +1,14 @@
 use dfdx::{
     shapes::Shape,
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, Finish},
     error::Error,
-    fields::{Configured, Fields, activation_class},
+    fields::activation_class,
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::{LastAxis, MaskTransparent},
 };
 
@@ -45,37 +45,12 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     }
 }
 
-/// A struct without numbers in it: no parameters, nothing to build.
-macro_rules! stateless {
-    ($($name:ident)*) => {
-        $(
-            impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-                fn build(_: &D) -> Result<Self, Error> {
-                    Ok(Self)
-                }
-            }
-
-            impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
-
-            impl Configured for $name {
-                const CLASS: &'static str = "Activation";
-                type Element = f32;
-                type Device = Cpu;
-
-                fn describe(&mut self, fields: &mut Fields) {
-                    fields.activation_layer(Self::NAME);
-                }
-
-                fn accepts(class: &str) -> bool {
-                    class == Self::CLASS || activation_class(Self::NAME) == Some(class)
-                }
-            }
-        )*
-    };
-}
-stateless!(Linear Relu Tanh Sigmoid Softmax);
-
 /// `x`.
+#[layer(
+    class = "Activation",
+    accepts = |class| activation_class(Self::NAME) == Some(class),
+    keys(activation_layer(Self::NAME)),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Linear;
 
@@ -98,6 +73,11 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Linear 
 }
 
 /// `max(x, 0)`. NaN stays.
+#[layer(
+    class = "Activation",
+    accepts = |class| activation_class(Self::NAME) == Some(class),
+    keys(activation_layer(Self::NAME)),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Relu;
 
@@ -121,6 +101,11 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Relu {
 }
 
 /// The hyperbolic tangent.
+#[layer(
+    class = "Activation",
+    accepts = |class| activation_class(Self::NAME) == Some(class),
+    keys(activation_layer(Self::NAME)),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tanh;
 
@@ -144,6 +129,11 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Tanh {
 }
 
 /// `1 / (1 + exp(-x))`.
+#[layer(
+    class = "Activation",
+    accepts = |class| activation_class(Self::NAME) == Some(class),
+    keys(activation_layer(Self::NAME)),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sigmoid;
 
@@ -170,6 +160,11 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Sigmoid
 ///
 /// On a masked sequence `(Batch, Length, Classes)` each step is a distribution of its own and the
 /// mask passes.
+#[layer(
+    class = "Activation",
+    accepts = |class| activation_class(Self::NAME) == Some(class),
+    keys(activation_layer(Self::NAME)),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Softmax;
 

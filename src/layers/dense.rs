@@ -9,11 +9,9 @@ use super::{Activation, Linear};
 use crate::{
     backend::{Backend, DenseWeights, Element, Prepared, sized},
     error::Error,
-    fields::{Configured, Fields, Initializer},
-    init,
-    layer::{Infer, Layer},
-    parameters::{Build, Parameter, Parameters, Visitor},
-    shape::{Features, check_units},
+    layer,
+    layer::Layer,
+    shape::check_units,
     signal::{Is, OneVector},
 };
 
@@ -39,7 +37,18 @@ use crate::{
 /// assert_eq!(y.array().len(), 2);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "Dense",
+    input = (Batch, I),
+    infer,
+    check = check_units(I, O),
+    keys(
+        units: size(O),
+        activation: activation(A::NAME, Some("linear")),
+        use_bias: flag(true, true),
+        none(&["quantization_config"]),
+    ),
+)]
 pub struct Dense<
     const I: usize,
     const O: usize,
@@ -48,9 +57,12 @@ pub struct Dense<
     D: Backend<E> = Cpu,
 > {
     /// The weights, `(I, O)`.
+    #[weight(init = glorot_uniform)]
     pub kernel: Tensor<Rank2<I, O>, E, D>,
     /// The bias, `(O,)`.
+    #[weight(init = zeros)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    #[cache]
     prepared: Prepared,
     activation: PhantomData<A>,
 }
@@ -74,70 +86,5 @@ where
         let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
         let weights = DenseWeights { kernel, bias, prepared };
         A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FINISH)?)?)
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<In, const I: usize, const O: usize, A, E, D> Infer<In> for Dense<I, O, A, E, D>
-where
-    In: Features,
-    A: Activation,
-    E: Element,
-    D: Backend<E>,
-{
-    const SIZE: usize = In::SIZE;
-}
-
-impl<const I: usize, const O: usize, A, E, D> Build<E, D> for Dense<I, O, A, E, D>
-where
-    A: Activation,
-    E: Element,
-    D: Backend<E>,
-{
-    fn build(dev: &D) -> Result<Self, Error> {
-        const { check_units(I, O) };
-        Ok(Self {
-            kernel: init::glorot_uniform(dev, (Const, Const), I, O)?,
-            bias: init::zeros(dev, (Const,))?,
-            prepared: Prepared::default(),
-            activation: PhantomData,
-        })
-    }
-}
-
-impl<const I: usize, const O: usize, A, E, D> Parameters<E, D> for Dense<I, O, A, E, D>
-where
-    A: Activation,
-    E: Element,
-    D: Backend<E>,
-{
-    const PARAMS: usize = I * O + O;
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
-        visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })
-    }
-}
-
-impl<const I: usize, const O: usize, A, E, D> Configured for Dense<I, O, A, E, D>
-where
-    A: Activation,
-    E: Element,
-    D: Backend<E>,
-{
-    const CLASS: &'static str = "Dense";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.input(&[None, Some(I)]);
-        fields.size("units", O);
-        fields.activation("activation", A::NAME, Some("linear"));
-        fields.flag("use_bias", true, true);
-        fields.initializer("kernel_initializer", "kernel", Initializer::GLOROT_UNIFORM);
-        fields.initializer("bias_initializer", "bias", Initializer::ZEROS);
-        fields.none(&["kernel_regularizer", "bias_regularizer"]);
-        fields.none(&["kernel_constraint", "bias_constraint", "quantization_config"]);
     }
 }

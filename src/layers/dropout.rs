@@ -1,12 +1,11 @@
-use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor::Tape;
 use serde_json::Value;
 
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::MaskTransparent,
 };
 
@@ -31,6 +30,14 @@ use crate::{
 /// assert!(dropped.iter().all(|&v| v == 0.0 || v == 2.0));
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(
+    class = "Dropout",
+    keys(
+        rate: share(PERCENT as f64 / 100.0, None),
+        seed: any(Value::Null),
+        none(&["noise_shape"]),
+    ),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dropout<const PERCENT: usize>;
 
@@ -55,25 +62,5 @@ where
         const { <Self as Layer<In, E, D>>::CHECK };
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| D::dropout(x, mask.as_ref(), PERCENT as f64 / 100.0))
-    }
-}
-
-impl<const PERCENT: usize, E: Element, D: Backend<E>> Build<E, D> for Dropout<PERCENT> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const PERCENT: usize, E: Element, D: Backend<E>> Parameters<E, D> for Dropout<PERCENT> {}
-
-impl<const PERCENT: usize> Configured for Dropout<PERCENT> {
-    const CLASS: &'static str = "Dropout";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.share("rate", PERCENT as f64 / 100.0, None);
-        fields.any("seed", Value::Null);
-        fields.none(&["noise_shape"]);
     }
 }

@@ -6,12 +6,10 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, Prepared, memory::elements_of, numbers, sized},
+    backend::{Backend, Element, IntoShape, Prepared, numbers, sized},
     error::{Error, OrDevice},
-    fields::{Configured, Fields, Initializer},
-    init,
+    layer,
     layer::Layer,
-    parameters::{Build, Parameter, Parameters, Visitor},
     shape::Sequence,
     shape::at_least_one,
     signal::{Ids, Mask, Masked, Signal, TokenIds},
@@ -95,7 +93,17 @@ impl MaskIds for NoMask {
 /// assert_eq!(y.values().array()[0][2], embedding.embeddings.array()[0]);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "Embedding",
+    check = check_table(V, N),
+    keys(
+        input_dim: size(V),
+        output_dim: size(N),
+        mask_zero: flag(M::MASK_ZERO, false),
+        none(&["activity_regularizer", "quantization_config"]),
+        ignored(&["input_length"]),
+    ),
+)]
 pub struct Embedding<
     const V: usize,
     const N: usize,
@@ -104,7 +112,9 @@ pub struct Embedding<
     D: Backend<E> = Cpu,
 > {
     /// The table, `(V, N)`.
+    #[weight(init = uniform)]
     pub embeddings: Tensor<Rank2<V, N>, E, D>,
+    #[cache]
     prepared: Prepared,
     mask: PhantomData<M>,
 }
@@ -148,8 +158,7 @@ pub(super) fn ids_inside<S: Shape, D: Storage<usize>>(
     ids: &Tensor<S, usize, D>,
     vocabulary: usize,
 ) -> Result<Vec<usize>, Error> {
-    elements_of(ids)?;
-    let list = numbers(ids);
+    let list = numbers(ids)?;
     let Some(at) = list.iter().position(|&id| id >= vocabulary) else { return Ok(list) };
     let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
     Err(Error::IdOutsideVocabulary { id: list[at], vocabulary, row: at / steps, step: at % steps })
@@ -196,54 +205,5 @@ where
         const { <Self as Layer<Ids<(B,)>, E, D>>::CHECK };
         let (batch,) = *ids.shape();
         self.look_up(ids)?.0.into_shape(&(batch, Const))
-    }
-}
-
-impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Build<E, D>
-    for Embedding<V, N, M, E, D>
-{
-    fn build(dev: &D) -> Result<Self, Error> {
-        const { check_table(V, N) };
-        Ok(Self::from_embeddings(init::uniform(dev, (Const, Const), 0.05)?))
-    }
-}
-
-impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Parameters<E, D>
-    for Embedding<V, N, M, E, D>
-{
-    const PARAMS: usize = V * N;
-
-    fn visit<W: Visitor<E, D>>(&mut self, visitor: &mut W) -> Result<(), Error> {
-        let tensor = &mut self.embeddings;
-        visitor.visit(Parameter { name: "embeddings", trainable: true, tensor })
-    }
-}
-
-/// The keys of a table of `rows` by `columns`.
-pub(super) fn describe_table<E: Element>(
-    fields: &mut Fields,
-    rows: usize,
-    columns: usize,
-    mask_zero: bool,
-) {
-    fields.dtype::<E>();
-    fields.size("input_dim", rows);
-    fields.size("output_dim", columns);
-    fields.flag("mask_zero", mask_zero, false);
-    fields.initializer("embeddings_initializer", "embeddings", Initializer::EMBEDDINGS);
-}
-
-impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Configured
-    for Embedding<V, N, M, E, D>
-{
-    const CLASS: &'static str = "Embedding";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        describe_table::<E>(fields, V, N, M::MASK_ZERO);
-        fields.none(&["embeddings_regularizer", "activity_regularizer", "embeddings_constraint"]);
-        fields.none(&["quantization_config"]);
-        fields.ignored(&["input_length"]);
     }
 }

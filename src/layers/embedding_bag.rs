@@ -5,14 +5,12 @@ use dfdx::{
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
 
-use super::embedding::{MaskIds, NoMask, check_table, describe_table, ids_inside};
+use super::embedding::{MaskIds, NoMask, check_table, ids_inside};
 use crate::{
     backend::{Backend, Bags, Element, Prepared, sized},
     error::Error,
-    fields::{Configured, Fields},
-    init,
+    layer,
     layer::Layer,
-    parameters::{Build, Parameter, Parameters, Visitor},
     signal::TokenIds,
 };
 
@@ -25,7 +23,7 @@ use crate::{
 /// With [`MaskZero`](super::MaskZero), id 0 is padding and does not count, wherever it stands; a row without
 /// another id gives zeros. With [`NoMask`] it is an id like any other, and every step counts.
 ///
-/// Keras has no such layer; PyTorch's [`EmbeddingBag`](https://pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html)
+/// Keras has no such layer, and reads its config only if one of this name is registered there; PyTorch's [`EmbeddingBag`](https://pytorch.org/docs/stable/generated/torch.nn.EmbeddingBag.html)
 /// is the same with `mode="mean"`, and `padding_idx=0` for `MaskZero`.
 ///
 /// # Shapes
@@ -49,7 +47,15 @@ use crate::{
 /// assert_eq!(bag.forward(ids)?.array()[1], [9.0, 9.0]);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "EmbeddingBag",
+    check = check_table(V, N),
+    keys(
+        input_dim: size(V),
+        output_dim: size(N),
+        mask_zero: flag(M::MASK_ZERO, false),
+    ),
+)]
 pub struct EmbeddingBag<
     const V: usize,
     const N: usize,
@@ -58,7 +64,9 @@ pub struct EmbeddingBag<
     D: Backend<E> = Cpu,
 > {
     /// The table, `(V, N)`.
+    #[weight(init = uniform, regularizer = false)]
     pub embeddings: Tensor<Rank2<V, N>, E, D>,
+    #[cache]
     prepared: Prepared,
     mask: PhantomData<M>,
 }
@@ -94,38 +102,5 @@ where
         let bags = Bags { ids, batch: batch.size(), length: length.size(), padding };
         let table = sized(self.embeddings.clone())?;
         sized(D::embedding_bag(&table, bags, tape, &self.prepared)?)
-    }
-}
-
-impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Build<E, D>
-    for EmbeddingBag<V, N, M, E, D>
-{
-    fn build(dev: &D) -> Result<Self, Error> {
-        const { check_table(V, N) };
-        Ok(Self::from_embeddings(init::uniform(dev, (Const, Const), 0.05)?))
-    }
-}
-
-impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Parameters<E, D>
-    for EmbeddingBag<V, N, M, E, D>
-{
-    const PARAMS: usize = V * N;
-
-    fn visit<W: Visitor<E, D>>(&mut self, visitor: &mut W) -> Result<(), Error> {
-        let tensor = &mut self.embeddings;
-        visitor.visit(Parameter { name: "embeddings", trainable: true, tensor })
-    }
-}
-
-impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>> Configured
-    for EmbeddingBag<V, N, M, E, D>
-{
-    /// None of Keras's: to read it, Keras needs a layer of this name that is registered there.
-    const CLASS: &'static str = "EmbeddingBag";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        describe_table::<E>(fields, V, N, M::MASK_ZERO);
     }
 }

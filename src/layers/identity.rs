@@ -1,11 +1,10 @@
-use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor::Tape;
 
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::Signal,
 };
 
@@ -25,6 +24,7 @@ use crate::{
 /// assert_eq!(Identity.forward(x)?.array(), [[1.0, 2.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Identity")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Identity;
 
@@ -34,20 +34,4 @@ impl<In: Signal, E: Element, D: Backend<E>> Layer<In, E, D> for Identity {
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         Ok(x)
     }
-}
-
-impl<E: Element, D: Backend<E>> Build<E, D> for Identity {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Parameters<E, D> for Identity {}
-
-impl Configured for Identity {
-    const CLASS: &'static str = "Identity";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, _: &mut Fields) {}
 }

@@ -1,14 +1,17 @@
 use dfdx::{
     shapes::{HasShape, Shape},
-    tensor::{Cpu, Tape},
+    tensor::Tape,
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, memory::elements_of, numbers},
+    backend::{
+        Backend, Element, keep_rows,
+        memory::{collected, elements_of, filled},
+        numbers,
+    },
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::{Mask, Masked, Signal, Steps},
 };
 
@@ -34,9 +37,11 @@ use crate::{
 /// assert_eq!(Masking::default().forward(x)?.mask().row(0), [true, false]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Masking")]
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Masking {
     /// The value of padding, Keras's `mask_value`.
+    #[option(default = 0.0, key = "mask_value")]
     pub value: f64,
 }
 
@@ -56,9 +61,13 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
             return Err(Error::invalid("mask_value", self.value, expected));
         };
         let is_padding = |&v: &E| v == padding || v.is_nan() && padding.is_nan();
+        let steps = [batch, length];
         let keep: Vec<bool> = match features {
-            0 => vec![false; batch * length],
-            n => numbers(&x).chunks(n).map(|step| !step.iter().all(is_padding)).collect(),
+            0 => filled(&steps, false)?,
+            n => {
+                let numbers = numbers(&x)?;
+                collected(&steps, numbers.chunks(n).map(|step| !step.iter().all(is_padding)))?
+            }
         };
         let mask = Mask::from_bools(keep, batch, length)?;
         if elements_of(&shape)? == 0 {
@@ -66,23 +75,5 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         }
         let values = keep_rows(x, mask.as_slice(), E::zero())?;
         Masked::new(values, mask)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Build<E, D> for Masking {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self::default())
-    }
-}
-
-impl<E: Element, D: Backend<E>> Parameters<E, D> for Masking {}
-
-impl Configured for Masking {
-    const CLASS: &'static str = "Masking";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.number("mask_value", &mut self.value, Some(0.0));
     }
 }

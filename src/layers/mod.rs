@@ -7,11 +7,12 @@ mod dropout;
 mod embedding;
 mod embedding_bag;
 mod identity;
-mod lstm;
+mod inner;
 mod masking;
 mod merge;
 mod norm;
 mod pool;
+mod recurrent;
 mod reshape;
 mod shared;
 mod time_distributed;
@@ -24,10 +25,11 @@ pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
 pub use identity::Identity;
-pub use lstm::{LastState, Lstm, Returns, Sequences};
+pub use inner::Inner;
 pub use masking::Masking;
 pub use merge::{
-    Add, Alike, Average, Concatenate, Maximum, Minimum, Multiply, SideBySide, Subtract,
+    Add, Alike, Average, BesideOther, Concatenate, LikeOther, Maximum, Minimum, Multiply,
+    SideBySide, Subtract,
 };
 pub(crate) use norm::batch_norm_train;
 pub use norm::{BatchNorm, LayerNorm};
@@ -35,9 +37,14 @@ pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
+pub use recurrent::{
+    Gru, LastState, Lstm, Recurrent, ResetAfter, ResetBefore, ResetGate, Returns, Sequences,
+    SimpleRnn,
+};
 pub(crate) use reshape::padded;
 pub use reshape::{
-    Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked, ZeroPadding2d,
+    FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,
+    ZeroPadding2d,
 };
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;

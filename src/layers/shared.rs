@@ -3,8 +3,8 @@ use dfdx::tensor::Tape;
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    layer,
     layer::{Infer, Layer},
-    parameters::{Build, Parameters, Visitor},
     signal::{Inputs, Signal, TwoSignals},
 };
 
@@ -35,9 +35,11 @@ use crate::{
 /// assert_eq!(Difference::PARAMS, 3 * 2 + 2);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shared<L> {
     /// The layer that is applied.
+    #[inner(by_hand, flat)]
     pub layer: L,
 }
 
@@ -70,22 +72,6 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In: TwoSignals, Inner: Infer<In::First>> Infer<In> for Shared<Inner> {
     const SIZE: usize = Inner::SIZE;
-}
-
-impl<L: Build<E, D>, E: Element, D: Backend<E>> Build<E, D> for Shared<L> {
-    fn build(dev: &D) -> Result<Self, Error> {
-        Ok(Self { layer: L::build(dev)? })
-    }
-}
-
-impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Parameters<E, D> for Shared<L> {
-    const PARAMS: usize = L::PARAMS;
-    const TRAINABLE: usize = L::TRAINABLE;
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        self.layer.visit(visitor)
-    }
 }

@@ -8,8 +8,9 @@ use crate::{
     backend::{Backend, Element, IntoShape},
     error::{Error, OrDevice},
     fields::{AnySignal, Configured, Fields},
+    layer,
     layer::{Infer, Layer},
-    parameters::{Build, Parameters, Visitor},
+    parameters::Parameters,
     signal::{EachStep, Mask, Plain, Signal, UnfoldSteps},
 };
 
@@ -37,9 +38,11 @@ use crate::{
 /// assert_eq!(y[0][0], y[0][2]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeDistributed<L> {
     /// The layer that is applied.
+    #[inner(by_hand, flat)]
     pub layer: L,
 }
 
@@ -200,24 +203,8 @@ where
     y.into_shape(&shape)
 }
 
-#[diagnostic::do_not_recommend]
 impl<In: EachStep, Inner: Infer<In::Step>> Infer<In> for TimeDistributed<Inner> {
     const SIZE: usize = Inner::SIZE;
-}
-
-impl<L: Build<E, D>, E: Element, D: Backend<E>> Build<E, D> for TimeDistributed<L> {
-    fn build(dev: &D) -> Result<Self, Error> {
-        Ok(Self { layer: L::build(dev)? })
-    }
-}
-
-impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Parameters<E, D> for TimeDistributed<L> {
-    const PARAMS: usize = L::PARAMS;
-    const TRAINABLE: usize = L::TRAINABLE;
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        self.layer.visit(visitor)
-    }
 }
 
 impl<L: Configured> Configured for TimeDistributed<L> {

@@ -5,8 +5,8 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     shape::Sequence,
     signal::Masked,
 };
@@ -28,6 +28,7 @@ use crate::{
 /// assert_eq!(Unmask.forward(x)?.array(), [[[2.0], [4.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unmask;
 
@@ -43,14 +44,6 @@ impl<S: Sequence, E: Element, D: Backend<E>> Layer<Masked<S>, E, D> for Unmask {
         Ok(x.into_parts().0)
     }
 }
-
-impl<E: Element, D: Backend<E>> Build<E, D> for Unmask {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Parameters<E, D> for Unmask {}
 
 impl Configured for Unmask {
     const CLASS: &'static str = "Unmask";

@@ -41,7 +41,8 @@ pub trait Prediction: Signal {
 #[diagnostic::on_unimplemented(
     message = "the target `{Self}` does not fit the prediction `{P}`",
     label = "target and prediction do not fit",
-    note = "the target of this loss has the shape of the prediction, without a mask"
+    note = "the target has the shape of the prediction, without a mask: one-hot rows for classes",
+    note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy` and `SparseCategoricalAccuracy`"
 )]
 pub trait Target<P: Prediction>: Signal {
     /// The target as rows, like the prediction.
@@ -62,7 +63,12 @@ pub trait Target<P: Prediction>: Signal {
 )]
 pub trait Labels<P: Prediction>: Signal {
     /// The labels, one a position.
-    fn labels<E: Element, D: Backend<E>>(y: &Self::Data<E, D, NoneTape>) -> Vec<usize>;
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn labels<E: Element, D: Backend<E>>(
+        y: &Self::Data<E, D, NoneTape>,
+    ) -> Result<Vec<usize>, Error>;
 }
 
 fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -102,7 +108,7 @@ macro_rules! prediction {
         {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, $($dim,)*), usize, D>,
-            ) -> Vec<usize> {
+            ) -> Result<Vec<usize>, Error> {
                 numbers(y)
             }
         }
@@ -144,7 +150,7 @@ macro_rules! masked {
         {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, L, $($dim,)*), usize, D>,
-            ) -> Vec<usize> {
+            ) -> Result<Vec<usize>, Error> {
                 numbers(y)
             }
         }

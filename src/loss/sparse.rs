@@ -56,7 +56,7 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         prediction: PredictionRows<E, D, T>,
         target: &Y::Data<E, D, NoneTape>,
     ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        let labels = Y::labels::<E, D>(target);
+        let labels = Y::labels::<E, D>(target)?;
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
         D::sparse_crossentropy(prediction, labels, (!self.from_logits).then_some(EPSILON))

@@ -107,12 +107,12 @@ mod sequential;
 mod summary;
 mod wire;
 
-pub use crate::layer::Infer;
+pub use crate::layer::{Infer, Inferred, Takes};
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 pub use sequential::{Chain, Sequential};
 pub use summary::{Row, Summary};
-pub use wire::{Carries, Checked, Complete, Field, Gives, Next, Part, Wire};
+pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Visited, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;

@@ -6,7 +6,7 @@ use super::{Model, Row, Summary};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    layer::Layer,
+    layer::{Layer, Takes},
     parameters::{Build, Parameters, Visitor},
     signal::Signal,
     tuples::all_tuples,
@@ -26,7 +26,7 @@ use crate::{
 /// assert_eq!(Net::summary().rows[1].layer, "Lstm<8, 16>");
 /// # Ok::<(), Error>(())
 /// ```
-pub struct Sequential<In: Signal, L: Layer<In, E, D>, E: Element = f32, D: Backend<E> = Cpu> {
+pub struct Sequential<In: Signal, L: Takes<In, E, D>, E: Element = f32, D: Backend<E> = Cpu> {
     /// The layers.
     pub layers: L,
     wiring: PhantomData<fn(In, E, D)>,

@@ -114,16 +114,33 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
     }
 }
 
-/// A layer behind its check, that can be built and visited as well.
-pub trait Complete<L, E: Element = f32, D: Backend<E> = Cpu> {
+/// A layer behind its check, that can be built.
+#[diagnostic::on_unimplemented(
+    message = "`{L}` cannot be built",
+    label = "this has no `Build<{E}>`",
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+)]
+pub trait Built<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
     const CHECK: usize = 0;
 }
 
-impl<L: Build<E, D> + Parameters<E, D>, E: Element, D: Backend<E>> Complete<L, E, D>
-    for Checked<0>
-{
+#[diagnostic::do_not_recommend]
+impl<L: Build<E, D>, E: Element, D: Backend<E>> Built<L, E, D> for Checked<0> {}
+
+/// A layer behind its check, whose parameters can be visited.
+#[diagnostic::on_unimplemented(
+    message = "the parameters of `{L}` cannot be visited",
+    label = "this has no `Parameters<{E}>`",
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+)]
+pub trait Visited<L, E: Element = f32, D: Backend<E> = Cpu> {
+    /// Evaluates to 0.
+    const CHECK: usize = 0;
 }
+
+#[diagnostic::do_not_recommend]
+impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Visited<L, E, D> for Checked<0> {}
 
 /// A field behind its check: a layer that can be built and visited.
 pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
@@ -169,8 +186,12 @@ where
     label = "not what the last layer gives"
 )]
 pub trait Gives<Output> {
+    /// The output.
+    type Output;
     /// Nothing.
     const CHECK: () = ();
 }
 
-impl<S> Gives<S> for S {}
+impl<S> Gives<S> for S {
+    type Output = S;
+}

@@ -34,6 +34,11 @@ use crate::{
 /// How parameters follow their gradients.
 ///
 /// The optimiser itself is only its settings; what it remembers is a [`State`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no optimiser",
+    label = "no optimiser",
+    note = "an optimiser is a value, such as `Adam::default()`; so is a loss, `MeanSquaredError`"
+)]
 pub trait Optimizer: Clone {
     /// Checks the settings; every step does.
     ///

@@ -49,9 +49,12 @@ pub(super) fn width(text: &str, size: f64) -> Result<f64, Error> {
     Ok((f64::from(measured) + 1.0).max(wide as f64 * size))
 }
 
+/// What shows a space: the font has no other sign for it.
+const SPACE: &str = "·";
+
 /// A token as a label: like a [`caption`], but spaces are shown, because they are part of the token.
 pub(super) fn label(word: &str) -> String {
-    caption(word).replace(' ', "␣")
+    caption(word).replace(' ', SPACE)
 }
 
 /// A text without characters that an SVG cannot hold, cut if it is long.
@@ -66,4 +69,34 @@ pub(super) fn caption(word: &str) -> String {
         label.push('…');
     }
     label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pixels of a text that are not empty.
+    fn drawn(text: &str) -> Vec<(i32, i32)> {
+        ready().unwrap();
+        let mut pixels = Vec::new();
+        let font = (FAMILY, 24.0).into_font();
+        font.draw(text, (0, 0), |x, y, ink| -> Result<(), ()> {
+            if ink > 0.0 {
+                pixels.push((x, y));
+            }
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+        pixels
+    }
+
+    #[test]
+    fn the_font_has_the_signs_that_labels_get() {
+        let missing = drawn("\u{2423}");
+        assert_eq!(label("a b"), format!("a{SPACE}b"));
+        for sign in [SPACE, "…"] {
+            assert!(!drawn(sign).is_empty() && drawn(sign) != missing, "{sign}");
+        }
+    }
 }

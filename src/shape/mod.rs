@@ -66,7 +66,8 @@ sequence!(C1 C2 C3 C4);
 /// features of its values; token ids have none, which counts as 0.
 #[diagnostic::on_unimplemented(
     message = "the number of features of `{Self}` is not known to the compiler",
-    label = "the last dimension must be a `Const<N>`"
+    label = "`_` is the last dimension of what reaches this layer, which must be a number",
+    note = "the last dimension of the model's `input` cannot be `Length`; behind `Inputs<..>`, merge the two first"
 )]
 pub trait Features {
     /// The size of the last dimension.
@@ -75,6 +76,7 @@ pub trait Features {
 
 macro_rules! features {
     ($($dim:ident)*) => {
+        #[diagnostic::do_not_recommend]
         impl<$($dim: Dim,)* const F: usize> Features for ($($dim,)* Const<F>,) {
             const SIZE: usize = F;
         }

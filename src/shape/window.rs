@@ -72,9 +72,9 @@ impl Padding for Causal {
 /// # Ok::<(), kerata::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "a window of {K} does not fit into `{Self}` (stride {STRIDE}, dilation {DILATION})",
-    label = "the window does not fit into what reaches this layer",
-    note = "`Same` in the place of `Valid` pads with zeros; sizes up to 1024 are calculated by the compiler"
+    message = "a window of {K} cannot slide along `{Self}` (stride {STRIDE}, dilation {DILATION})",
+    label = "the window is too large for what reaches this layer, or that is above 1024",
+    note = "`Same` in the place of `Valid` pads with zeros; a size above 1024 is written as `Length`, and calculated at run time"
 )]
 pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
     Dim
@@ -96,6 +96,7 @@ pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: P
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
     Slide<K, STRIDE, DILATION, P> for usize
 {
@@ -189,6 +190,7 @@ pub trait Grow<const MORE: usize>: Dim {
     type Out: Dim;
 }
 
+#[diagnostic::do_not_recommend]
 impl<const MORE: usize> Grow<MORE> for usize {
     type Out = usize;
 }

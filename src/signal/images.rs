@@ -15,7 +15,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "images are needed here, `(Batch, Height, Width, Channels)`, but `{Self}` arrives",
     label = "this layer takes images",
-    note = "channels come last, also where there is one: `(Batch, 28, 28, 1)`"
+    note = "channels come last, also where there is one: `(Batch, 28, 28, 1)`; a sequence goes through `Conv1d`, `MaxPool1d` and their like"
 )]
 pub trait Images: Signal {
     /// The batch dimension.
@@ -40,6 +40,7 @@ pub trait Images: Signal {
     >;
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, H: Dim, W: Dim, C: Dim> Images for (B, H, W, C) {
     type Batch = B;
     type Height = H;
@@ -58,8 +59,9 @@ impl<B: Dim, H: Dim, W: Dim, C: Dim> Images for (B, H, W, C) {
 /// A sequence without a mask: `(Batch, Length, Features)`.
 #[diagnostic::on_unimplemented(
     message = "an unmasked sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
-    label = "this layer knows no masks",
-    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose"
+    label = "this layer takes a sequence without a mask",
+    note = "a masked sequence: behind this layer the mask would silently be gone; `Unmask` in front of it drops the mask on purpose",
+    note = "images go through `Conv2d`, `MaxPool2d` and their like; token ids through an `Embedding`"
 )]
 pub trait UnmaskedSteps: Signal {
     /// The batch dimension.
@@ -79,6 +81,7 @@ pub trait UnmaskedSteps: Signal {
     ) -> Result<(Tensor<ImageShape, E, D, T>, (Self::Batch, Self::Length, Self::Features)), Error>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> UnmaskedSteps for (B, L, F) {
     type Batch = B;
     type Length = L;

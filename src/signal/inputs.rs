@@ -118,6 +118,7 @@ impl<A: Signal, B: Signal> TwoSignals for Inputs<(A, B)> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<X, Y, E, D> Value<E, D> for (X, Y)
 where
     X: Value<E, D>,

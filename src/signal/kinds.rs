@@ -129,9 +129,8 @@ last_axis!(F G H);
 #[diagnostic::on_unimplemented(
     message = "one vector a sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
-    note = "one answer for a whole sequence: let the recurrent layer before this one return its last state, `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`",
-    note = "one answer for each step: wrap this layer, `TimeDistributed<Dense<..>>`; a mask passes through it",
-    note = "one answer for an image: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer"
+    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step",
+    note = "images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`"
 )]
 pub trait OneVector: Signal {
     /// The batch dimension.
@@ -150,6 +149,7 @@ pub trait OneVector: Signal {
         Self::Features: Is<I>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, F: Dim> OneVector for (B, F) {
     type Batch = B;
     type Features = F;
@@ -166,8 +166,8 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
-    note = "if a recurrent layer stands before this one, it must hand on its sequence: `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
-    note = "token ids become a sequence in an `Embedding`"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
+    note = "images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
 )]
 pub trait Steps: Signal {
     /// The batch dimension.
@@ -194,6 +194,7 @@ pub trait Steps: Signal {
     ) -> Result<<Self::With<F> as Signal>::Data<E, D, T>, Error>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Steps for (B, L, F) {
     type Batch = B;
     type Length = L;
@@ -287,6 +288,7 @@ pub trait UnfoldSteps<B: Dim, L: Dim>: Plain {
 
 macro_rules! each_step {
     ($($dim:ident $i:tt $j:tt)*) => {
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, L: Dim, $($dim: Dim),*> UnfoldSteps<B, L> for (usize, $($dim,)*) {
             type Unfolded = (B, L, $($dim,)*);
 
@@ -368,6 +370,7 @@ pub trait TokenIds: Signal {
     ) -> Tensor<(Self::Batch, Self::Length), usize, D, T>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim> TokenIds for Ids<(B, L)> {
     type Batch = B;
     type Length = L;
@@ -387,4 +390,11 @@ impl<B: Dim, L: Dim> TokenIds for Ids<(B, L)> {
 )]
 pub trait Is<const N: usize>: Dim {}
 
-impl<const N: usize> Is<N> for Const<N> {}
+#[diagnostic::do_not_recommend]
+impl<D: Exactly<N>, const N: usize> Is<N> for D {}
+
+/// What [`Is`] stands on. Of a trait for each size, the compiler would tell which one is implemented, at length.
+#[doc(hidden)]
+pub trait Exactly<const N: usize>: Dim {}
+
+impl<const N: usize> Exactly<N> for Const<N> {}

@@ -77,6 +77,7 @@ impl<S: Sequence, E, D: Storage<E>, T> Masked<Tensor<S, E, D, T>> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Features> Features for Masked<S> {
     const SIZE: usize = S::SIZE;
 }

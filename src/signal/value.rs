@@ -24,6 +24,7 @@ pub trait Value<E: Element, D: Backend<E>>: Sized {
     fn into_data(self) -> <Self::Signal as Signal>::Data<E, D, Self::Tape>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D> for Tensor<S, E, D, T> {
     type Signal = S;
     type Tape = T;
@@ -33,6 +34,7 @@ impl<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D> for Tensor<
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D> for Tensor<S, usize, D, T> {
     type Signal = Ids<S>;
     type Tape = T;
@@ -42,6 +44,7 @@ impl<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D> for Tensor<
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Sequence, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D>
     for Masked<Tensor<S, E, D, T>>
 {

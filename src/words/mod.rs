@@ -21,7 +21,7 @@ pub use search::Nearest;
 use std::sync::Arc;
 
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Element, memory::collected, numbers},
     data::Vocabulary,
     error::Error,
     layers::{Embedding, MaskIds},
@@ -88,8 +88,8 @@ impl WordVectors {
         vocabulary: &Vocabulary,
     ) -> Result<Self, Error> {
         vocabulary.check_size(V)?;
-        let table = numbers(&embedding.embeddings).into_iter().map(|x| x.as_f64() as f32);
-        Self::from_table(vocabulary.clone(), N, table.collect())
+        let table = numbers(&embedding.embeddings)?.into_iter().map(|x| x.as_f64() as f32);
+        Self::from_table(vocabulary.clone(), N, collected(&[V, N], table)?)
     }
 
     /// The vectors of a table that has a row for each id.

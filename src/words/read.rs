@@ -84,7 +84,7 @@ fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
     vocabulary.check_size(V)?;
     let mut lines = Lines::open(from, path, Some(N))?;
     lines.check_width(N)?;
-    let mut table = numbers(&embedding.embeddings);
+    let mut table = numbers(&embedding.embeddings)?;
     let mut row = Vec::with_capacity(N);
     let mut found = vec![false; V];
     let mut coverage = Coverage { words: V - 1, ..Coverage::default() };

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use dfdx::tensor::{TensorFromVec, Trace};
 use kerata::{
-    Backend, Batch, Const, Conv2d, Cpu, Dense, Element, Embedding, Error, Lstm, Mask, RepeatVector,
-    Sequences, Tensor, ZeroPadding2d,
-    config::{CustomObjects, DynamicValue, layer_from_config},
+    Backend, Batch, Const, Conv2d, Cpu, Dense, Element, Embedding, Error, Lstm, Mask, Masking,
+    RepeatVector, Sequences, Tensor, ZeroPadding2d,
+    config::{CustomObjects, DynamicValue, FromDynamic, Initializer, layer_from_config},
+    data::{Side, from_one_hot_padded, one_hot, one_hot_padded, try_pad_sequences},
     init,
     prelude::*,
     signal::Signal,
@@ -114,7 +115,12 @@ fn masks_and_batches() {
         return;
     }
     no_memory(Mask::try_full(1 << 20, 1 << 20));
-    no_memory(Mask::from_lengths(&vec![1; 1 << 20], 1 << 20));
+    no_memory(Mask::full(1 << 40, 0).try_lengths());
+    // Of each there is one, and no room for another.
+    let mask = Mask::from_bools(vec![false; 800 << 20], 800, 1 << 20).unwrap();
+    no_memory(mask.or(&mask));
+    drop(mask);
+    no_memory(Mask::from_ids(&vec![0; 170 << 20], 170, 1 << 20));
     let part = column::<f32>(100_000_000);
     let parts = vec![part; 20];
     no_memory(<(Batch, Const<1>) as Signal>::concat::<f32, Cpu>(&parts));
@@ -134,4 +140,59 @@ fn dynamic_layers() {
     let lstm = r#"{"class_name":"LSTM","config":{"units":1000,"recurrent_initializer":"zeros"}}"#;
     let x = DynamicValue::numbers([1000, 2000, 1], vec![0.5; 2_000_000]).unwrap();
     no_memory(layer(lstm).unwrap().run(x));
+}
+
+#[test]
+fn copies_of_numbers() {
+    if !limited("memory::copies_of_numbers") {
+        return;
+    }
+    let dev = Cpu::default();
+    // Of each there is one, and no room for another.
+    let x: Tensor<(Batch, Batch, Const<1>), f32, Cpu> =
+        dev.tensor_from_vec(vec![0.0; 200 << 20], (200, 1 << 20, Const));
+    no_memory(Masking::default().forward(x.clone()));
+    no_memory(<(Batch, Batch, Const<1>) as FromDynamic>::try_into_dynamic(x));
+    let ids: Tensor<(Batch, Batch), usize, Cpu> =
+        dev.tensor_from_vec(vec![0; 100 << 20], (100, 1 << 20));
+    let table = Embedding::<2, 1>::build(&dev).unwrap();
+    no_memory(table.forward(ids));
+}
+
+#[test]
+fn initial_numbers() {
+    if !limited("memory::initial_numbers") {
+        return;
+    }
+    let dev = Cpu::default();
+    for how in [
+        "zeros",
+        "ones",
+        "random_uniform",
+        "random_normal",
+        "truncated_normal",
+        "glorot_normal",
+        "lecun_normal",
+        "he_uniform",
+        "orthogonal",
+        "identity",
+    ] {
+        let how = Initializer::parse(&how.into()).unwrap();
+        no_memory(how.fill::<_, f32, _>(&dev, (1 << 20, 1 << 20)));
+        no_memory(how.fill::<_, f64, _>(&dev, (1 << 20, 1 << 20)));
+        no_memory(how.fill::<_, f32, _>(&dev, (usize::MAX / 2 + 4, 2)));
+    }
+}
+
+#[test]
+fn rows_of_data() {
+    if !limited("memory::rows_of_data") {
+        return;
+    }
+    let ids = vec![[0; 100]; 1000];
+    no_memory(one_hot::<100_000, 100>(&ids));
+    no_memory(one_hot_padded::<100_000, 100>(&ids));
+    let zeros: [[f32; 0]; 1000] = [[]; 1000];
+    no_memory(from_one_hot_padded(&vec![zeros; 1 << 20]));
+    no_memory(try_pad_sequences::<1_000_000, u64>(&vec![vec![1]; 1000], 0, Side::Post, Side::Post));
 }

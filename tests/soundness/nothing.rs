@@ -1,8 +1,10 @@
 //! Layers of no features or units, where no type says so.
 
+use dfdx::{shapes::HasShape, tensor::TensorFromVec};
 use kerata::{
-    Error,
+    Backend, Batch, Const, Cpu, Element, Error, Tensor,
     config::{CustomObjects, DynamicValue, layer_from_config},
+    loss::{Compute, SparseCategoricalCrossentropy},
 };
 
 fn run(config: &str, sizes: &[usize]) -> Result<Vec<usize>, Error> {
@@ -70,4 +72,28 @@ fn a_short_config_cannot_take_for_ever() {
         assert!(limits.iter().any(|limit| error.to_string().contains(limit)), "{error}");
         assert!(start.elapsed().as_secs() < 60);
     }
+}
+
+fn labels_of_no_classes<E: Element>()
+where
+    Cpu: Backend<E>,
+{
+    let dev = Cpu::default();
+    let rows = |n: usize| dev.tensor_from_vec(Vec::<E>::new(), (n, 0));
+    for least in [None, Some(1e-7)] {
+        let result = <Cpu as Backend<E>>::sparse_crossentropy(rows(3), vec![0; 3], least);
+        assert!(matches!(result.err(), Some(Error::LabelOutOfRange { label: 0, classes: 0, .. })));
+        let none = <Cpu as Backend<E>>::sparse_crossentropy(rows(0), Vec::new(), least);
+        assert_eq!(none.unwrap().shape(), &(0,));
+    }
+    let prediction: Tensor<(Batch, Const<0>), E, Cpu> = dev.tensor_from_vec(Vec::new(), (2, Const));
+    let labels: Tensor<(Batch,), usize, Cpu> = dev.tensor_from_vec(vec![0; 2], (2,));
+    let result = SparseCategoricalCrossentropy::from_logits().compute(prediction, labels);
+    assert!(matches!(result.err(), Some(Error::LabelOutOfRange { .. })));
+}
+
+#[test]
+fn labels_without_classes_are_errors() {
+    labels_of_no_classes::<f32>();
+    labels_of_no_classes::<f64>();
 }

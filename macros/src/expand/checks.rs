@@ -15,11 +15,12 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         let checked = model.checked(i + 1, "CHECK", layer.ty.span());
         let checks = quote_spanned! {layer.ty.span() =>
             const CHECK: usize = {
-                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::CHECK;
                 0
             };
             const FIELD: usize =
-                <#checked as ::kerata::model::Complete<#ty, #element, #device>>::CHECK;
+                <#checked as ::kerata::model::Built<#ty, #element, #device>>::CHECK
+                    + <#checked as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
         };
         wire_impl(model, i + 1, &quote!(#through::Out), &checks)
     });
@@ -79,17 +80,17 @@ fn wire_impl(
 pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let last = model.output();
-    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
+    let last = model.value_at(model.layers.len(), *span);
     if !model.is_generic() {
+        let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
         return quote!(const _: () = #check;);
     }
+    let (this, number) = (model.this(), Literal::usize_unsuffixed(model.part(model.parts.len())));
+    let signal = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::Output);
     quote! {
-        const _: () = {
-            #[allow(dead_code)]
-            const fn check #generics () #clause {
-                #check
-            }
-        };
+        #[doc(hidden)]
+        impl #generics ::kerata::model::Wire<#number> for #this #clause {
+            type Signal = #signal;
+        }
     }
 }

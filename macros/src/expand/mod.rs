@@ -6,10 +6,11 @@ mod describe;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Attribute, Type, spanned::Spanned};
+use syn::{Type, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
+    derive::missing_derives,
     infer,
 };
 
@@ -91,7 +92,12 @@ impl Model {
     }
 
     /// `Checked<..>` of one of the checks of a value, at its place.
+    ///
+    /// With errors, it is the signal of the input, an error that has been told.
     fn checked(&self, number: usize, check: &str, span: Span) -> TokenStream {
+        if !self.errors.is_empty() {
+            return self.value_at(0, span);
+        }
         if self.is_generic() {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
         }
@@ -118,7 +124,7 @@ fn wire(model: &Model, i: usize) -> Wired {
         let size = if model.is_generic() {
             quote!(0)
         } else {
-            quote_spanned!(span => <#probe as ::kerata::model::Infer<#input>>::SIZE)
+            quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
         };
         infer::fill(&layer.ty, &size)
     };
@@ -127,9 +133,9 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    let through = if model.is_generic() {
+    let through = if model.is_generic() && model.errors.is_empty() {
         Through {
-            layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
+            layer: quote_spanned!(span => <#ty as ::kerata::model::Takes<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
             parameters: quote_spanned! {span =>
                 <#ty as ::kerata::parameters::Parameters<#element, #device>>
@@ -159,25 +165,11 @@ fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     for (field, wired) in item.fields.iter_mut().zip(wired) {
         field.ty = wired.ty.clone();
     }
-    let derived = |name: &str| item.attrs.iter().any(|attribute| derives(attribute, name));
-    let derives = [("Clone", quote!(::core::clone::Clone)), ("Debug", quote!(::core::fmt::Debug))];
-    let derives = derives.iter().filter(|(name, _)| !derived(name)).map(|(_, path)| path);
+    let derives = missing_derives(&item.attrs);
     quote! {
         #[derive(#(#derives),*)]
         #item
     }
-}
-
-fn derives(attribute: &Attribute, name: &str) -> bool {
-    let mut found = false;
-    if attribute.path().is_ident("derive") {
-        // What does not parse here is told by the derive itself.
-        let _ = attribute.parse_nested_meta(|meta| {
-            found |= meta.path.segments.last().is_some_and(|last| last.ident == name);
-            Ok(())
-        });
-    }
-    found
 }
 
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {

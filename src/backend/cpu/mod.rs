@@ -5,13 +5,13 @@
 mod buffer;
 mod conv;
 mod gemm;
-mod lstm;
 mod matrix;
 mod multiply;
 mod occurrences;
 mod ops;
 mod packed;
 mod pointwise;
+mod recurrent;
 mod simd;
 mod sums;
 mod table;
@@ -32,8 +32,9 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Bags, Constant, ConvWeights, DenseWeights, Finish, ImageShape, LstmInputs,
-    LstmOutputs, LstmWeights, NormWeights, Normalised, Pooling, Prepared, Seen, Window, reference,
+    Backend, Bags, Constant, ConvWeights, DenseWeights, Finish, ImageShape, NormWeights,
+    Normalised, Pooling, Prepared, RecurrentInputs, RecurrentOutputs, RecurrentWeights, Seen,
+    Window, reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -85,9 +86,9 @@ impl Backend<f32> for Cpu {
             -> Of<(usize, usize), T>;
         fn dense[](x: Of<(usize, usize), T>, weights: DenseWeights<'_, f32, Self>, then: Finish;)
             -> Of<(usize, usize), T>;
-        fn lstm[](inputs: LstmInputs<'_, f32, Self, T>, weights: LstmWeights<'_, f32, Self>;)
-            -> LstmOutputs<f32, Self, T>;
-        fn lstm_last[](inputs: LstmInputs<'_, f32, Self, T>, weights: LstmWeights<'_, f32, Self>;)
+        fn recurrent[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
+            -> RecurrentOutputs<f32, Self, T>;
+        fn recurrent_last[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> Of<(usize, usize), T>;
         fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: Finish;)
             -> Of<ImageShape, T>;

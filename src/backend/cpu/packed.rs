@@ -53,15 +53,21 @@ impl Packed {
 
     /// `c = a . self`, or `c += a . self`, for the rows of `a`, each of `k` numbers; `c` has rows of `n`.
     pub(crate) fn product(&self, a: &[f32], c: &mut [f32], add: bool) {
+        let fits = self.k == 0 || self.n == 0 || a.len() / self.k == c.len() / self.n;
+        assert!(fits, "the rows of a product");
+        self.strided_product(a, self.k, c, add);
+    }
+
+    /// The same, where the rows of `a` begin `stride` numbers apart.
+    pub(crate) fn strided_product(&self, a: &[f32], stride: usize, c: &mut [f32], add: bool) {
         if self.k == 0 || self.n == 0 {
             if !add {
                 c.fill(0.0);
             }
             return;
         }
-        assert_eq!(a.len() / self.k, c.len() / self.n, "the rows of a product");
         let part = |c: &mut [f32], terms, add| {
-            Arch::new().dispatch(Product { packed: self, terms, a, c, add });
+            Arch::new().dispatch(Product { packed: self, terms, a, stride, c, add });
         };
         in_parts(self.k, c, add, part);
     }
@@ -197,6 +203,7 @@ struct Product<'a> {
     /// Which of the terms.
     terms: Range<usize>,
     a: &'a [f32],
+    stride: usize,
     c: &'a mut [f32],
     add: bool,
 }
@@ -206,19 +213,19 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { packed, terms, a, c, add } = self;
+        let Self { packed, terms, a, stride, c, add } = self;
         let (k, n, width) = (packed.k, packed.n, packed.width);
         for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
             let (at, panel) = ((n, i * width), &panel[terms.start * width..terms.end * width]);
             let (from, count) = (terms.start, terms.len());
             blocks!(
-                a.len() / k,
+                c.len() / n,
                 row,
                 packed_block(
                     simd,
                     panel,
                     count,
-                    (&a[row * k + from..], k),
+                    (&a[row * stride + from..], stride),
                     &mut c[row * n..],
                     at,
                     add

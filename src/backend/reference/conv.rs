@@ -12,6 +12,7 @@ use crate::{
     backend::{
         Backend, ConvWeights, Element, IntoShape,
         memory::{collected, elements, elements_of, filled},
+        numbers,
         window::{Finish, ImageShape, Pooling, Window},
         zeros_after,
     },
@@ -91,7 +92,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let pooled: Tensor<(usize, usize), E, D, T> = match pooling {
         Pooling::Max => {
             // dfdx's maximum hands the gradient to each of several equals; here the first of them has it.
-            let numbers = windows.as_vec();
+            let numbers = numbers(&windows)?;
             let first = largest(&numbers, window, channels);
             let first = dev.try_tensor_from_vec(first, (rows * channels,)).or_device()?;
             let flat: Tensor<(usize,), E, D, T> = windows.into_shape(&(numbers.len(),))?;
@@ -103,8 +104,8 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let shares: Vec<E> = shares(window).map(E::of).collect();
             let shares = (0..batch)
                 .flat_map(|_| shares.iter())
-                .flat_map(|&share| std::iter::repeat_n(share, channels))
-                .collect();
+                .flat_map(|&share| std::iter::repeat_n(share, channels));
+            let shares = collected(&[rows, channels], shares)?;
             let shares = dev.try_tensor_from_vec(shares, (rows, channels)).or_device()?;
             sums.try_mul(shares).or_device()?
         }

@@ -5,7 +5,11 @@ use dfdx::{
 
 use super::{mean_over_steps, sums::rows_of};
 use crate::{
-    backend::{Backend, Bags, Element, IntoShape, memory::elements, numbers, zeros_after},
+    backend::{
+        Backend, Bags, Element, IntoShape,
+        memory::{collected, elements},
+        numbers, zeros_after,
+    },
     error::{Error, OrDevice},
     mask::Mask,
 };
@@ -17,7 +21,7 @@ pub(crate) fn embedding<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let width = table.shape().1;
     elements(&[ids.shape().0, width])?;
     let (ids, tape) = ids.split_tape();
-    let (table, ids) = (table.clone().put_tape(tape), numbers(&ids));
+    let (table, ids) = (table.clone().put_tape(tape), numbers(&ids)?);
     if ids.is_empty() || width == 0 {
         return zeros_after(table, &(ids.len(), width));
     }
@@ -36,7 +40,8 @@ pub(crate) fn embedding_bag<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return Ok(dev.try_zeros_like(&(batch, width)).or_device()?.put_tape(tape));
     }
     let counts = |&id: &usize| Some(id) != padding;
-    let mask = Mask::from_bools(ids.iter().map(counts).collect::<Vec<_>>(), batch, length)?;
+    let keep = collected(&[ids.len()], ids.iter().map(counts))?;
+    let mask = Mask::from_bools(keep, batch, length)?;
     let flat = dev.try_tensor_from_vec(ids, (batch * length,)).or_device()?;
     let rows = embedding(table, flat.put_tape(tape))?;
     mean_over_steps(rows.into_shape(&(batch, length, width))?, Some(&mask))

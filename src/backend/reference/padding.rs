@@ -14,7 +14,7 @@ pub(crate) fn bounded_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>
     mask: Option<&Mask>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let Some(mask) = mask else { return Ok(x) };
-    let numbers = numbers(&x);
+    let numbers = numbers(&x)?;
     if numbers.is_empty() {
         return Ok(x);
     }

@@ -10,8 +10,8 @@ use dfdx::{
 use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
-        Backend, Element, Finish, IntoShape, drop_values, dropout_parts, memory::elements_of,
-        numbers, random_u64, zeros_after,
+        Backend, Element, Finish, IntoShape, check_classes, drop_values, dropout_parts,
+        memory::elements_of, numbers, random_u64, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -96,7 +96,7 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if rows * classes == 0 {
         return Ok(x);
     }
-    let values = numbers(&x);
+    let values = numbers(&x)?;
     // The first of the largest; a NaN reaches all of the row wherever it stands.
     let first =
         |row: &[E]| (1..classes).fold(0, |best, i| if row[i] > row[best] { i } else { best });
@@ -166,7 +166,8 @@ pub(crate) fn sparse_crossentropy<E: Element, D: Backend<E>, T: Tape<E, D>>(
     labels: Vec<usize>,
     least: Option<f64>,
 ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-    let (rows, _) = *prediction.shape();
+    let (rows, classes) = *prediction.shape();
+    check_classes(&labels, classes)?;
     if rows == 0 {
         return zeros_after(prediction, &(rows,));
     }

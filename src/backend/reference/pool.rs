@@ -20,7 +20,7 @@ pub(crate) fn mean_over_steps<E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let dev = x.device().clone();
     let lengths = match mask {
-        Some(mask) => mask.lengths(),
+        Some(mask) => mask.try_lengths()?,
         None => vec![length; rows],
     };
     let x = match mask {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use indexmap::IndexSet;
 
-use super::{Side, Splitter, pad_sequences};
+use super::{Side, Splitter, try_pad_sequences};
 use crate::{
     backend::{Backend, Element},
     error::{Error, shortened},
@@ -150,7 +150,7 @@ impl Vocabulary {
     ) -> Result<Vec<[usize; L]>, Error> {
         let rows: Result<Vec<_>, _> =
             texts.into_iter().map(|text| self.encode(text.as_ref())).collect();
-        Ok(pad_sequences(&rows?, 0, Side::Post, Side::Post))
+        try_pad_sequences(&rows?, 0, Side::Post, Side::Post)
     }
 
     /// Ids as a text: words with spaces in between, characters without. Padding is left out.

@@ -9,12 +9,11 @@ use super::{UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     error::Error,
-    fields::{Configured, Convolution, Fields},
-    init,
-    layer::{Infer, Layer},
+    fields::Convolution,
+    layer,
+    layer::Layer,
     layers::{Activation, Linear},
-    parameters::{Build, Parameter, Parameters, Visitor},
-    shape::{Features, Padding, Slide, Valid, check_window},
+    shape::{Padding, Slide, Valid, check_window},
     signal::{Is, UnmaskedSteps},
 };
 
@@ -40,7 +39,25 @@ use crate::{
 /// assert_eq!(y.array(), [[[21.0], [32.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "Conv1D",
+    input = (Batch, Length, I),
+    infer,
+    check = {
+        check_filters(I, O);
+        check_window(&[K], &[STRIDE], DILATION)
+    },
+    keys(convolution(Convolution {
+        filters: O,
+        kernel: &[K],
+        stride: &[STRIDE; 1],
+        dilation: &[DILATION; 1],
+        padding: P::NAME,
+        paddings: &["valid", "same", "causal"],
+        activation: A::NAME,
+        use_bias: U::USE_BIAS,
+    })),
+)]
 pub struct Conv1d<
     const I: usize,
     const O: usize,
@@ -54,9 +71,12 @@ pub struct Conv1d<
     D: Backend<E> = Cpu,
 > {
     /// The weights, `(K, I, O)`.
+    #[weight(init = glorot_uniform)]
     pub kernel: Tensor<Rank3<K, I, O>, E, D>,
     /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
+    #[weight(init = zeros, when = U::USE_BIAS)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    #[cache]
     prepared: Prepared,
     options: PhantomData<(A, P, U)>,
 }
@@ -104,83 +124,3 @@ where
         A::finish(y.into_shape(&out)?)
     }
 }
-
-macro_rules! for_conv1d {
-    ($trait:ident $(<$($argument:ident),*>)?, [$($more:tt)*] $($body:tt)*) => {
-        #[diagnostic::do_not_recommend]
-        impl<
-            $($more)*
-            const I: usize,
-            const O: usize,
-            const K: usize,
-            A,
-            P,
-            const STRIDE: usize,
-            const DILATION: usize,
-            U,
-            E,
-            D,
-        > $trait $(<$($argument),*>)? for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
-        where
-            A: Activation,
-            P: Padding,
-            U: UseBias,
-            E: Element,
-            D: Backend<E>,
-        {
-            $($body)*
-        }
-    };
-}
-
-for_conv1d!(Infer<In>, [In: Features,]
-    const SIZE: usize = In::SIZE;
-);
-
-for_conv1d!(Build<E, D>, []
-    fn build(dev: &D) -> Result<Self, Error> {
-        const {
-            check_filters(I, O);
-            check_window(&[K], &[STRIDE], DILATION)
-        };
-        Ok(Self {
-            kernel: init::glorot_uniform(dev, (Const, Const, Const), K * I, K * O)?,
-            bias: init::zeros(dev, (Const,))?,
-            prepared: Prepared::default(),
-            options: PhantomData,
-        })
-    }
-);
-
-for_conv1d!(Parameters<E, D>, []
-    const PARAMS: usize = K * I * O + if U::USE_BIAS { O } else { 0 };
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
-        if U::USE_BIAS {
-            visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })?;
-        }
-        Ok(())
-    }
-);
-
-for_conv1d!(Configured, []
-    const CLASS: &'static str = "Conv1D";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.input(&[None, None, Some(I)]);
-        fields.convolution(Convolution {
-            filters: O,
-            kernel: &[K],
-            stride: &[STRIDE; 1],
-            dilation: &[DILATION; 1],
-            padding: P::NAME,
-            paddings: &["valid", "same", "causal"],
-            activation: A::NAME,
-            use_bias: U::USE_BIAS,
-        });
-    }
-);

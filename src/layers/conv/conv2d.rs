@@ -9,12 +9,11 @@ use super::{ImagePadding, UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     error::Error,
-    fields::{Configured, Convolution, Fields},
-    init,
-    layer::{Infer, Layer},
+    fields::Convolution,
+    layer,
+    layer::Layer,
     layers::{Activation, Linear},
-    parameters::{Build, Parameter, Parameters, Visitor},
-    shape::{Features, Slide, Valid, check_window},
+    shape::{Slide, Valid, check_window},
     signal::{Images, Is},
 };
 
@@ -54,7 +53,25 @@ use crate::{
 /// assert_eq!(features.predict(&vec![[[[0.5]; 28]; 28]; 2], 2)?.as_vec().len(), 2 * 12 * 12 * 64);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "Conv2D",
+    input = (Batch, Height, Width, I),
+    infer,
+    check = {
+        check_filters(I, O);
+        check_window(&[KH, KW], &[STRIDE], DILATION)
+    },
+    keys(convolution(Convolution {
+        filters: O,
+        kernel: &[KH, KW],
+        stride: &[STRIDE; 2],
+        dilation: &[DILATION; 2],
+        padding: P::NAME,
+        paddings: &["valid", "same"],
+        activation: A::NAME,
+        use_bias: U::USE_BIAS,
+    })),
+)]
 pub struct Conv2d<
     const I: usize,
     const O: usize,
@@ -69,9 +86,12 @@ pub struct Conv2d<
     D: Backend<E> = Cpu,
 > {
     /// The weights, `(KH, KW, I, O)`.
+    #[weight(init = glorot_uniform)]
     pub kernel: Tensor<Rank4<KH, KW, I, O>, E, D>,
     /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
+    #[weight(init = zeros, when = U::USE_BIAS)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    #[cache]
     prepared: Prepared,
     options: PhantomData<(A, P, U)>,
 }
@@ -130,85 +150,3 @@ where
         A::finish(y.into_shape(&out)?)
     }
 }
-
-macro_rules! for_conv2d {
-    ($trait:ident $(<$($argument:ident),*>)?, [$($more:tt)*] $($body:tt)*) => {
-        #[diagnostic::do_not_recommend]
-        impl<
-            $($more)*
-            const I: usize,
-            const O: usize,
-            const KH: usize,
-            const KW: usize,
-            A,
-            P,
-            const STRIDE: usize,
-            const DILATION: usize,
-            U,
-            E,
-            D,
-        > $trait $(<$($argument),*>)? for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, E, D>
-        where
-            A: Activation,
-            P: ImagePadding,
-            U: UseBias,
-            E: Element,
-            D: Backend<E>,
-        {
-            $($body)*
-        }
-    };
-}
-
-for_conv2d!(Infer<In>, [In: Features,]
-    const SIZE: usize = In::SIZE;
-);
-
-for_conv2d!(Build<E, D>, []
-    fn build(dev: &D) -> Result<Self, Error> {
-        const {
-            check_filters(I, O);
-            check_window(&[KH, KW], &[STRIDE], DILATION)
-        };
-        let cells = KH * KW;
-        Ok(Self {
-            kernel: init::glorot_uniform(dev, (Const, Const, Const, Const), cells * I, cells * O)?,
-            bias: init::zeros(dev, (Const,))?,
-            prepared: Prepared::default(),
-            options: PhantomData,
-        })
-    }
-);
-
-for_conv2d!(Parameters<E, D>, []
-    const PARAMS: usize = KH * KW * I * O + if U::USE_BIAS { O } else { 0 };
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "kernel", trainable: true, tensor: &mut self.kernel })?;
-        if U::USE_BIAS {
-            visitor.visit(Parameter { name: "bias", trainable: true, tensor: &mut self.bias })?;
-        }
-        Ok(())
-    }
-);
-
-for_conv2d!(Configured, []
-    const CLASS: &'static str = "Conv2D";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.input(&[None, None, None, Some(I)]);
-        fields.convolution(Convolution {
-            filters: O,
-            kernel: &[KH, KW],
-            stride: &[STRIDE; 2],
-            dilation: &[DILATION; 2],
-            padding: P::NAME,
-            paddings: &["valid", "same"],
-            activation: A::NAME,
-            use_bias: U::USE_BIAS,
-        });
-    }
-);

@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{HasShape, TryConcatAlong},
     shapes::{Axis, Const, Dim, Shape},
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::same_sizes;
@@ -11,18 +11,16 @@ use crate::{
         memory::{elements, elements_of},
     },
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::{Infer, Layer},
-    parameters::{Build, Parameters},
     signal::{Inputs, Masked, Signal},
 };
 
 /// Two inputs that differ in their features only: what [`Concatenate`] takes.
 #[diagnostic::on_unimplemented(
-    message = "two inputs that differ in their features only are needed here, both masked or both not, but `{Self}` arrives",
+    message = "two inputs that differ in their features only are needed here, but `{Self}` arrives",
     label = "this layer puts the features of two inputs side by side",
-    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
-    note = "`Unmask` drops the mask of one of them on purpose"
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
 )]
 pub trait SideBySide: Signal {
     /// The features of both together.
@@ -37,6 +35,39 @@ pub trait SideBySide: Signal {
     fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Self::Data<E, D, T>,
     ) -> Result<<Self::Out<N> as Signal>::Data<E, D, T>, Error>;
+}
+
+/// A signal that differs from another in its features only: the first of two that are [`SideBySide`].
+#[diagnostic::on_unimplemented(
+    message = "two inputs that differ in their features only are needed here, but `{Self}` and `{Other}` arrive",
+    label = "this layer puts features side by side, both inputs masked or both not",
+    note = "the last state of a sequence is one vector: `Lstm<_, N>`; `Unmask` drops a mask on purpose"
+)]
+pub trait BesideOther<Other: Signal>: Signal {
+    /// [`SideBySide::FEATURES`].
+    const FEATURES: usize;
+    /// [`SideBySide::Out`].
+    type Out<const N: usize>: Signal;
+
+    /// [`SideBySide::concatenate`].
+    ///
+    /// # Errors
+    /// Those of [`SideBySide::concatenate`].
+    fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        a: Self::Data<E, D, T>,
+        b: Other::Data<E, D, T>,
+    ) -> Result<<Self::Out<N> as Signal>::Data<E, D, T>, Error>;
+}
+
+impl<A: BesideOther<B>, B: Signal> SideBySide for Inputs<(A, B)> {
+    const FEATURES: usize = A::FEATURES;
+    type Out<const N: usize> = A::Out<N>;
+
+    fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): Self::Data<E, D, T>,
+    ) -> Result<<A::Out<N> as Signal>::Data<E, D, T>, Error> {
+        A::concatenate::<N, E, D, T>(a, b)
+    }
 }
 
 /// Puts the features of two inputs side by side; `N` is the number of both together, or `_` in a
@@ -56,6 +87,7 @@ pub trait SideBySide: Signal {
 /// assert_eq!(both.array(), [[1.0, 2.0, 3.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Concatenate", keys(axis: fixed(-1)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Concatenate<const N: usize>;
 
@@ -85,27 +117,8 @@ const fn check_features(n: usize, both: usize) {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<In: SideBySide, const N: usize> Infer<In> for Concatenate<N> {
     const SIZE: usize = In::FEATURES;
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Concatenate<N> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Concatenate<N> {}
-
-impl<const N: usize> Configured for Concatenate<N> {
-    const CLASS: &'static str = "Concatenate";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.fixed("axis", -1);
-    }
 }
 
 /// As rows, one a position.
@@ -143,16 +156,18 @@ where
     both.into_shape(&shape)
 }
 
-macro_rules! side_by_side {
+macro_rules! beside {
     ($($dim:ident $i:tt)*) => {
-        impl<Rows: Dim, $($dim: Dim,)* const A: usize, const B: usize> SideBySide
-            for Inputs<((Rows, $($dim,)* Const<A>), (Rows, $($dim,)* Const<B>))>
+        #[diagnostic::do_not_recommend]
+        impl<Rows: Dim, $($dim: Dim,)* const A: usize, const B: usize>
+            BesideOther<(Rows, $($dim,)* Const<B>)> for (Rows, $($dim,)* Const<A>)
         {
             const FEATURES: usize = A + B;
             type Out<const N: usize> = (Rows, $($dim,)* Const<N>);
 
             fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
-                (a, b): Self::Data<E, D, T>,
+                a: Tensor<Self, E, D, T>,
+                b: Tensor<(Rows, $($dim,)* Const<B>), E, D, T>,
             ) -> Result<Tensor<Self::Out<N>, E, D, T>, Error> {
                 let (shape, other) = (*a.shape(), *b.shape());
                 same_sizes(&(shape.0, $(shape.$i,)*), &(other.0, $(other.$i,)*))?;
@@ -161,30 +176,29 @@ macro_rules! side_by_side {
         }
     };
 }
-side_by_side!();
-side_by_side!(L 1);
-side_by_side!(L 1 M 2);
+beside!();
+beside!(L 1);
+beside!(L 1 M 2);
 
-impl<Rows: Dim, L: Dim, const A: usize, const B: usize> SideBySide
-    for Inputs<(Masked<(Rows, L, Const<A>)>, Masked<(Rows, L, Const<B>)>)>
+#[diagnostic::do_not_recommend]
+impl<Rows: Dim, L: Dim, const A: usize, const B: usize> BesideOther<Masked<(Rows, L, Const<B>)>>
+    for Masked<(Rows, L, Const<A>)>
 {
     const FEATURES: usize = A + B;
     type Out<const N: usize> = Masked<(Rows, L, Const<N>)>;
 
     fn concatenate<const N: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): Self::Data<E, D, T>,
+        a: Masked<Tensor<(Rows, L, Const<A>), E, D, T>>,
+        b: Masked<Tensor<(Rows, L, Const<B>), E, D, T>>,
     ) -> Result<<Self::Out<N> as Signal>::Data<E, D, T>, Error> {
         let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
         let a = D::bounded_padding(a, Some(&mask))?;
         let b = D::bounded_padding(b, Some(&other))?;
         let mask = mask.or(&other)?;
         let values =
-            <Inputs<((Rows, L, Const<A>), (Rows, L, Const<B>))> as SideBySide>::concatenate::<
-                N,
-                E,
-                D,
-                T,
-            >((a, b))?;
+            <(Rows, L, Const<A>) as BesideOther<(Rows, L, Const<B>)>>::concatenate::<N, E, D, T>(
+                a, b,
+            )?;
         Masked::new(values, mask)
     }
 }

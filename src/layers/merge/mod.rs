@@ -2,30 +2,28 @@
 
 mod concatenate;
 
-pub use concatenate::{Concatenate, SideBySide};
+pub use concatenate::{BesideOther, Concatenate, SideBySide};
 
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul, TrySub},
     shapes::Shape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, apart, choose_rows, keep_rows, memory::elements_of},
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     shape::Sequence,
     signal::{Inputs, Mask, Masked, Signal},
 };
 
 /// Two inputs of one shape: what a layer takes that merges them number by number.
 #[diagnostic::on_unimplemented(
-    message = "two inputs of one shape are needed here, both masked or both not, but `{Self}` arrives",
+    message = "two inputs of one shape are needed here, but `{Self}` arrives",
     label = "this layer merges two inputs of one shape",
-    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two",
-    note = "`Unmask` drops the mask of one of them on purpose"
+    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
 )]
 pub trait Alike: Signal {
     /// The shape of both.
@@ -49,6 +47,50 @@ pub trait Alike: Signal {
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
 }
 
+/// A signal of the shape of another, masked as that is: the first of two that are [`Alike`].
+#[diagnostic::on_unimplemented(
+    message = "two inputs of one shape are needed here, but `{Self}` and `{Other}` arrive",
+    label = "this layer merges two inputs of one shape, both masked or both not",
+    note = "a convolution with `Same` keeps the size of an image; `Unmask` drops a mask on purpose"
+)]
+pub trait LikeOther<Other: Signal>: Signal {
+    /// [`Alike::Shape`].
+    type Shape: Shape;
+    /// [`Alike::Out`].
+    type Out: Signal;
+
+    /// [`Alike::merge`].
+    ///
+    /// # Errors
+    /// Those of [`Alike::merge`].
+    #[allow(clippy::type_complexity)]
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        a: Self::Data<E, D, T>,
+        b: Other::Data<E, D, T>,
+        f: impl FnOnce(
+            Tensor<Self::Shape, E, D, T>,
+            Tensor<Self::Shape, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+}
+
+impl<A: LikeOther<B>, B: Signal> Alike for Inputs<(A, B)> {
+    type Shape = A::Shape;
+    type Out = A::Out;
+
+    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (a, b): Self::Data<E, D, T>,
+        f: impl FnOnce(
+            Tensor<A::Shape, E, D, T>,
+            Tensor<A::Shape, E, D, T>,
+            Option<[&Mask; 2]>,
+        ) -> Result<Tensor<A::Shape, E, D, T>, Error>,
+    ) -> Result<<A::Out as Signal>::Data<E, D, T>, Error> {
+        A::merge(a, b, f)
+    }
+}
+
 fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
     if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
 }
@@ -67,12 +109,14 @@ fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     Ok(a.put_tape(tape.merge(other)))
 }
 
-impl<S: Shape> Alike for Inputs<(S, S)> {
+#[diagnostic::do_not_recommend]
+impl<S: Shape> LikeOther<S> for S {
     type Shape = S;
     type Out = S;
 
     fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): (Tensor<S, E, D, T>, Tensor<S, E, D, T>),
+        a: Tensor<S, E, D, T>,
+        b: Tensor<S, E, D, T>,
         f: impl FnOnce(
             Tensor<S, E, D, T>,
             Tensor<S, E, D, T>,
@@ -85,12 +129,13 @@ impl<S: Shape> Alike for Inputs<(S, S)> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: Sequence> Alike for Inputs<(Masked<S>, Masked<S>)> {
+impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
     type Shape = S;
     type Out = Masked<S>;
 
     fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): (Masked<Tensor<S, E, D, T>>, Masked<Tensor<S, E, D, T>>),
+        a: Masked<Tensor<S, E, D, T>>,
+        b: Masked<Tensor<S, E, D, T>>,
         f: impl FnOnce(
             Tensor<S, E, D, T>,
             Tensor<S, E, D, T>,
@@ -114,6 +159,7 @@ macro_rules! merge {
         /// - input `Inputs<(S, S)>`, or `Inputs<(Masked<S>, Masked<S>)>`: a step is kept that one of the
         ///   masks keeps
         /// - output `S`, or `Masked<S>`
+        #[layer(class = stringify!($name))]
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct $name;
 
@@ -126,22 +172,6 @@ macro_rules! merge {
             ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
                 In::merge(x, |$a, $b, $masks| $merged)
             }
-        }
-
-        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-            fn build(_: &D) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
-
-        impl Configured for $name {
-            const CLASS: &'static str = stringify!($name);
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, _: &mut Fields) {}
         }
     };
 }

@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul},
-    shapes::{Const, Rank1},
+    shapes::Rank1,
     tensor::{Cpu, Tape, Tensor},
 };
 
@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use super::{EPSILON, Rows, rows};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, Seen, memory::elements_of, sized},
+    backend::{
+        Backend, Element, IntoShape, NormWeights, Seen,
+        memory::{collected, elements_of},
+        sized,
+    },
     error::{Error, OrDevice},
-    fields::{Configured, Fields, Initializer},
-    init,
-    layer::{Infer, Layer},
-    parameters::{Build, Parameter, Parameters, Visitor},
+    layer,
+    layer::Layer,
     shape::Features,
     signal::{LastAxis, Mask},
 };
@@ -44,19 +46,39 @@ use crate::{
 /// assert!((norm.moving_mean.array()[0] - 0.02).abs() < 1e-6);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "BatchNormalization",
+    input = (Batch, .., F),
+    infer,
+    check = super::check_any(F),
+    keys(
+        axis: last_axis(false),
+        center: flag(true, true),
+        scale: flag(true, true),
+        synchronized: fixed(false),
+        renorm: fixed(false),
+        renorm_clipping: any(Value::Null),
+        renorm_momentum: any(0.99),
+    ),
+)]
 pub struct BatchNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
     /// What the normalised numbers are multiplied with.
+    #[weight(init = ones)]
     pub gamma: Tensor<Rank1<F>, E, D>,
     /// What is added then.
+    #[weight(init = zeros)]
     pub beta: Tensor<Rank1<F>, E, D>,
     /// The mean that the inference pass takes.
+    #[weight(init = zeros, trainable = false)]
     pub moving_mean: Tensor<Rank1<F>, E, D>,
     /// The variance that the inference pass takes.
+    #[weight(init = ones, trainable = false)]
     pub moving_variance: Tensor<Rank1<F>, E, D>,
     /// How much of the moving mean and variance stays in a step. Default 0.99.
+    #[option(default = 0.99, range = 0.0..=1.0)]
     pub momentum: f64,
     /// What is added to a variance before the root. Default 0.001.
+    #[option(default = EPSILON)]
     pub epsilon: f64,
 }
 
@@ -66,9 +88,7 @@ const MASK_EPSILON: f64 = 1e-7;
 impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
     /// Checks the settings, which are public fields.
     fn check(&self) -> Result<(), Error> {
-        if !(0.0..=1.0).contains(&self.momentum) {
-            return Err(Error::invalid("momentum", self.momentum, "it must be in 0..=1"));
-        }
+        self.check_options()?;
         if !(self.epsilon >= 0.0 && E::of(self.epsilon).is_finite()) {
             return Err(Error::invalid(
                 "epsilon",
@@ -100,8 +120,9 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
         Some(mask) => {
             let each = n.checked_div(mask.as_slice().len()).unwrap_or(0).max(1);
             let rows = mask.as_slice().iter();
-            let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each)).collect();
-            (Some::<Vec<bool>>(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
+            let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each));
+            let rows = collected(&[mask.as_slice().len(), each], rows)?;
+            (Some(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
         }
     };
     let seen = Seen { rows: rows.as_deref(), share };
@@ -168,60 +189,5 @@ where
             }
             y.into_shape(&shape)
         })
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for BatchNorm<F, E, D> {
-    const SIZE: usize = In::SIZE;
-}
-
-impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for BatchNorm<F, E, D> {
-    fn build(dev: &D) -> Result<Self, Error> {
-        const { super::check_any(F) };
-        Ok(Self {
-            gamma: init::ones(dev, (Const,))?,
-            beta: init::zeros(dev, (Const,))?,
-            moving_mean: init::zeros(dev, (Const,))?,
-            moving_variance: init::ones(dev, (Const,))?,
-            momentum: 0.99,
-            epsilon: EPSILON,
-        })
-    }
-}
-
-impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for BatchNorm<F, E, D> {
-    const PARAMS: usize = 4 * F;
-    const TRAINABLE: usize = 2 * F;
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "gamma", trainable: true, tensor: &mut self.gamma })?;
-        visitor.visit(Parameter { name: "beta", trainable: true, tensor: &mut self.beta })?;
-        let tensor = &mut self.moving_mean;
-        visitor.visit(Parameter { name: "moving_mean", trainable: false, tensor })?;
-        let tensor = &mut self.moving_variance;
-        visitor.visit(Parameter { name: "moving_variance", trainable: false, tensor })
-    }
-}
-
-impl<const F: usize, E: Element, D: Backend<E>> Configured for BatchNorm<F, E, D> {
-    const CLASS: &'static str = "BatchNormalization";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.features(F);
-        fields.last_axis("axis", false);
-        fields.number("momentum", &mut self.momentum, Some(0.99));
-        fields.number("epsilon", &mut self.epsilon, Some(EPSILON));
-        fields.normalisation();
-        let (zeros, ones) = (Initializer::ZEROS, Initializer::ONES);
-        fields.initializer("moving_mean_initializer", "moving_mean", zeros);
-        fields.initializer("moving_variance_initializer", "moving_variance", ones);
-        fields.fixed("synchronized", false);
-        fields.fixed("renorm", false);
-        fields.any("renorm_clipping", Value::Null);
-        fields.any("renorm_momentum", 0.99);
     }
 }

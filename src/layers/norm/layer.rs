@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::HasShape,
-    shapes::{Const, Rank1},
+    shapes::Rank1,
     tensor::{Cpu, Tape, Tensor},
 };
 
@@ -8,10 +8,8 @@ use super::{EPSILON, rows};
 use crate::{
     backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of, sized},
     error::Error,
-    fields::{Configured, Fields},
-    init,
-    layer::{Infer, Layer},
-    parameters::{Build, Parameter, Parameters, Visitor},
+    layer,
+    layer::Layer,
     shape::Features,
     signal::LastAxis,
 };
@@ -36,11 +34,25 @@ use crate::{
 /// assert!((a + 1.0).abs() < 1e-3 && (b - 1.0).abs() < 1e-3);
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[layer(
+    class = "LayerNormalization",
+    input = (Batch, .., F),
+    infer,
+    check = super::check_any(F),
+    keys(
+        axis: last_axis(true),
+        epsilon: constant(EPSILON),
+        center: flag(true, true),
+        scale: flag(true, true),
+        rms_scaling: fixed(false),
+    ),
+)]
 pub struct LayerNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
     /// What the normalised numbers are multiplied with.
+    #[weight(init = ones)]
     pub gamma: Tensor<Rank1<F>, E, D>,
     /// What is added then.
+    #[weight(init = zeros)]
     pub beta: Tensor<Rank1<F>, E, D>,
 }
 
@@ -66,41 +78,5 @@ where
             let y = D::layer_norm(rows(x, F)?, weights)?;
             y.into_shape(&shape)
         })
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<In: Features, const F: usize, E: Element, D: Backend<E>> Infer<In> for LayerNorm<F, E, D> {
-    const SIZE: usize = In::SIZE;
-}
-
-impl<const F: usize, E: Element, D: Backend<E>> Build<E, D> for LayerNorm<F, E, D> {
-    fn build(dev: &D) -> Result<Self, Error> {
-        const { super::check_any(F) };
-        Ok(Self { gamma: init::ones(dev, (Const,))?, beta: init::zeros(dev, (Const,))? })
-    }
-}
-
-impl<const F: usize, E: Element, D: Backend<E>> Parameters<E, D> for LayerNorm<F, E, D> {
-    const PARAMS: usize = 2 * F;
-
-    fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "gamma", trainable: true, tensor: &mut self.gamma })?;
-        visitor.visit(Parameter { name: "beta", trainable: true, tensor: &mut self.beta })
-    }
-}
-
-impl<const F: usize, E: Element, D: Backend<E>> Configured for LayerNorm<F, E, D> {
-    const CLASS: &'static str = "LayerNormalization";
-    type Element = E;
-    type Device = D;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.dtype::<E>();
-        fields.features(F);
-        fields.last_axis("axis", true);
-        fields.constant("epsilon", EPSILON);
-        fields.normalisation();
-        fields.fixed("rms_scaling", false);
     }
 }

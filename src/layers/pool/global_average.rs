@@ -1,14 +1,13 @@
 use dfdx::{
     shapes::Dim,
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape, memory::elements, sized},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::{Images, Steps},
 };
 
@@ -31,6 +30,7 @@ use crate::{
 /// assert_eq!(GlobalAveragePooling1d.forward(x)?.array(), [[3.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "GlobalAveragePooling1D", input = (Batch, Length, Features), keys(global_pooling()))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GlobalAveragePooling1d;
 
@@ -45,14 +45,6 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalAveragePool
         sized(D::mean_over_steps(sized(x)?, mask.as_ref())?)
     }
 }
-
-impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling1d {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling1d {}
 
 /// The mean over a whole image, for each channel.
 ///
@@ -69,6 +61,7 @@ impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling1d {}
 /// assert_eq!(GlobalAveragePooling2d.forward(x)?.array(), [[3.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "GlobalAveragePooling2D", input = (Batch, Height, Width, Channels), keys(global_pooling()))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GlobalAveragePooling2d;
 
@@ -83,35 +76,5 @@ impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalAveragePoo
         let pixels = elements(&[height.size(), width.size()])?;
         let pixels = (batch.size(), pixels, channels.size());
         sized(D::mean_over_steps(x.into_shape(&pixels)?, None)?)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Build<E, D> for GlobalAveragePooling2d {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<E: Element, D: Backend<E>> Parameters<E, D> for GlobalAveragePooling2d {}
-
-impl Configured for GlobalAveragePooling1d {
-    const CLASS: &'static str = "GlobalAveragePooling1D";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.input(&[None; 3]);
-        fields.global_pooling();
-    }
-}
-
-impl Configured for GlobalAveragePooling2d {
-    const CLASS: &'static str = "GlobalAveragePooling2D";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.input(&[None; 4]);
-        fields.global_pooling();
     }
 }

@@ -1,41 +1,17 @@
 use dfdx::{
     shapes::Dim,
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape, Pooling},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
     layers::conv::window,
-    parameters::{Build, Parameters},
     shape::Valid,
     signal::{Images, UnmaskedSteps},
 };
-
-macro_rules! stateless {
-    ($name:ident, $class:literal, $rank:literal) => {
-        impl<E: Element, D: Backend<E>> Build<E, D> for $name {
-            fn build(_: &D) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl<E: Element, D: Backend<E>> Parameters<E, D> for $name {}
-
-        impl Configured for $name {
-            const CLASS: &'static str = $class;
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, fields: &mut Fields) {
-                fields.input(&[None; $rank]);
-                fields.global_pooling();
-            }
-        }
-    };
-}
 
 /// The largest number over all time steps, for each feature. Keras ignores a mask here; so does not this: it
 /// takes sequences without one.
@@ -45,6 +21,7 @@ macro_rules! stateless {
 /// # Shapes
 /// - input `(Batch, Length, F)`, without a mask
 /// - output `(Batch, F)`
+#[layer(class = "GlobalMaxPooling1D", input = (Batch, Length, Features), keys(global_pooling()))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GlobalMaxPooling1d;
 
@@ -62,8 +39,6 @@ impl<In: UnmaskedSteps, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMax
     }
 }
 
-stateless!(GlobalMaxPooling1d, "GlobalMaxPooling1D", 3);
-
 /// The largest number over a whole image, for each channel.
 ///
 /// Keras: [`GlobalMaxPooling2D`](https://keras.io/api/layers/pooling_layers/global_max_pooling2d/).
@@ -71,6 +46,7 @@ stateless!(GlobalMaxPooling1d, "GlobalMaxPooling1D", 3);
 /// # Shapes
 /// - input `(Batch, H, W, C)`
 /// - output `(Batch, C)`
+#[layer(class = "GlobalMaxPooling2D", input = (Batch, Height, Width, Channels), keys(global_pooling()))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct GlobalMaxPooling2d;
 
@@ -87,5 +63,3 @@ impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for GlobalMaxPooling
         D::pool2d(x, Pooling::Max, &window)?.into_shape(&(batch, channels))
     }
 }
-
-stateless!(GlobalMaxPooling2d, "GlobalMaxPooling2D", 4);

@@ -4,16 +4,15 @@ use std::marker::PhantomData;
 
 use dfdx::{
     shapes::Dim,
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape, Pooling},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
     layers::conv::{ImagePadding, window},
-    parameters::{Build, Parameters},
     shape::{Slide, Valid, check_window},
     signal::{Images, UnmaskedSteps},
 };
@@ -26,6 +25,12 @@ macro_rules! pool2d {
         /// - input `(Batch, H, W, C)`
         /// - output `(Batch, H', W', C)`: with [`Valid`] `H' = (H - KH) / SH + 1`, with
         ///   [`Same`](crate::shape::Same) `H' = H / SH`, rounded up
+        #[layer(
+            class = $class,
+            input = (Batch, Height, Width, Channels),
+            check = check_window(&[KH, KW], &[SH, SW], 1),
+            keys(pooling(&[KH, KW], &[SH, SW], P::NAME)),
+        )]
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct $name<
             const KH: usize,
@@ -63,41 +68,6 @@ macro_rules! pool2d {
                 D::pool2d(x, $pooling, &window)?.into_shape(&out)
             }
         }
-
-        impl<const KH: usize, const KW: usize, const SH: usize, const SW: usize, P, E, D>
-            Build<E, D> for $name<KH, KW, SH, SW, P>
-        where
-            P: ImagePadding,
-            E: Element,
-            D: Backend<E>,
-        {
-            fn build(_: &D) -> Result<Self, Error> {
-                const { check_window(&[KH, KW], &[SH, SW], 1) };
-                Ok(Self(PhantomData))
-            }
-        }
-
-        impl<const KH: usize, const KW: usize, const SH: usize, const SW: usize, P, E, D>
-            Parameters<E, D> for $name<KH, KW, SH, SW, P>
-        where
-            P: ImagePadding,
-            E: Element,
-            D: Backend<E>,
-        {
-        }
-
-        impl<const KH: usize, const KW: usize, const SH: usize, const SW: usize, P: ImagePadding>
-            Configured for $name<KH, KW, SH, SW, P>
-        {
-            const CLASS: &'static str = $class;
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, fields: &mut Fields) {
-                fields.input(&[None; 4]);
-                fields.pooling(&[KH, KW], &[SH, SW], P::NAME);
-            }
-        }
     };
 }
 
@@ -123,6 +93,12 @@ macro_rules! pool1d {
         /// # Shapes
         /// - input `(Batch, Length, F)`, without a mask
         /// - output `(Batch, Length', F)`
+        #[layer(
+            class = $class,
+            input = (Batch, Length, Features),
+            check = check_window(&[K], &[STRIDE], 1),
+            keys(pooling(&[K], &[STRIDE], P::NAME)),
+        )]
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct $name<const K: usize, const STRIDE: usize = K, P: ImagePadding = Valid>(
             PhantomData<P>,
@@ -148,33 +124,6 @@ macro_rules! pool1d {
                 let out = (batch, length.slide()?, features);
                 let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, 1])?;
                 D::pool2d(x, $pooling, &window)?.into_shape(&out)
-            }
-        }
-
-        impl<const K: usize, const STRIDE: usize, P: ImagePadding, E: Element, D: Backend<E>>
-            Build<E, D> for $name<K, STRIDE, P>
-        {
-            fn build(_: &D) -> Result<Self, Error> {
-                const { check_window(&[K], &[STRIDE], 1) };
-                Ok(Self(PhantomData))
-            }
-        }
-
-        impl<const K: usize, const STRIDE: usize, P: ImagePadding, E: Element, D: Backend<E>>
-            Parameters<E, D> for $name<K, STRIDE, P>
-        {
-        }
-
-        impl<const K: usize, const STRIDE: usize, P: ImagePadding> Configured
-            for $name<K, STRIDE, P>
-        {
-            const CLASS: &'static str = $class;
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, fields: &mut Fields) {
-                fields.input(&[None; 3]);
-                fields.pooling(&[K], &[STRIDE], P::NAME);
             }
         }
     };

@@ -3,15 +3,14 @@ use std::marker::PhantomData;
 use const_panic::concat_panic;
 use dfdx::{
     shapes::{Const, Dim, HasShape, Shape},
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, IntoShape},
     error::Error,
-    fields::{Configured, Fields},
+    layer,
     layer::{Infer, Layer},
-    parameters::{Build, Parameters},
     signal::Signal,
 };
 
@@ -19,7 +18,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "numbers without a mask are needed here, `(Batch, ..)`, but `{Self}` arrives",
     label = "this layer knows no masks",
-    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose"
+    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose",
+    note = "a masked sequence becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; token ids go through an `Embedding`"
 )]
 pub trait Unmasked: Signal {
     /// The batch dimension.
@@ -119,6 +119,7 @@ const fn check_product(sizes: &[usize], n: usize) {
 /// assert_eq!(Flatten::<4>.forward(x)?.array(), [[1.0, 2.0, 3.0, 4.0]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Flatten", keys(data_format()))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flatten<const N: usize>;
 
@@ -137,27 +138,27 @@ impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> fo
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<In: Unmasked, const N: usize> Infer<In> for Flatten<N> {
+/// A shape whose sizes behind the batch the compiler knows, so that it knows their product.
+#[diagnostic::on_unimplemented(
+    message = "how many values a sample of `{Self}` has is known at run time only",
+    label = "`_` must be known to the compiler",
+    note = "a sequence of any length becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; or give it a length in the place of `Length`"
+)]
+pub trait FixedSizes {}
+
+macro_rules! fixed {
+    ($($n:ident)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<B: Dim, $(const $n: usize),*> FixedSizes for (B, $(Const<$n>,)*) {}
+    };
+}
+fixed!(N0);
+fixed!(N0 N1);
+fixed!(N0 N1 N2);
+fixed!(N0 N1 N2 N3);
+
+impl<In: Unmasked<Shape: FixedSizes>, const N: usize> Infer<In> for Flatten<N> {
     const SIZE: usize = product(In::SIZES);
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for Flatten<N> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for Flatten<N> {}
-
-impl<const N: usize> Configured for Flatten<N> {
-    const CLASS: &'static str = "Flatten";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.data_format();
-    }
 }
 
 /// The dimensions behind the batch, such as `(Const<4>, Const<5>)`.
@@ -204,6 +205,7 @@ trailing!(N0 N1 N2 N3);
 /// assert_eq!(y.array(), [[[1.0, 2.0], [3.0, 4.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Reshape", keys(target_shape(S::SIZES)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reshape<S: TrailingDims>(PhantomData<S>);
 
@@ -219,24 +221,6 @@ impl<In: Unmasked, S: TrailingDims, E: Element, D: Backend<E>> Layer<In, E, D> f
         const { <Self as Layer<In, E, D>>::CHECK };
         let (x, batch) = In::numbers(x);
         reshape(x, S::with_batch(batch))
-    }
-}
-
-impl<S: TrailingDims, E: Element, D: Backend<E>> Build<E, D> for Reshape<S> {
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self(PhantomData))
-    }
-}
-
-impl<S: TrailingDims, E: Element, D: Backend<E>> Parameters<E, D> for Reshape<S> {}
-
-impl<S: TrailingDims> Configured for Reshape<S> {
-    const CLASS: &'static str = "Reshape";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.target_shape(S::SIZES);
     }
 }
 

@@ -5,7 +5,7 @@ mod permute;
 mod repeat;
 mod zero_padding;
 
-pub use flatten::{Flatten, Reshape, TrailingDims, Unmasked};
+pub use flatten::{FixedSizes, Flatten, Reshape, TrailingDims, Unmasked};
 pub use permute::{Permute, Permuted};
 pub use repeat::RepeatVector;
 pub use zero_padding::ZeroPadding2d;

@@ -1,15 +1,14 @@
 use dfdx::{
     prelude::{HasShape, PermuteTo, ReshapeTo},
     shapes::{Axes3, Axes4, Dim},
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     signal::Signal,
 };
 
@@ -26,6 +25,7 @@ use crate::{
 /// assert_eq!(Permute::<2, 1>.forward(x)?.array(), [[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "Permute", keys(dims: sizes(&[A, B, C][..if C == 0 { 2 } else { 3 }], None)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Permute<const A: usize, const B: usize, const C: usize = 0>;
 
@@ -88,29 +88,5 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
         In::permute(x)
-    }
-}
-
-impl<const A: usize, const B: usize, const C: usize, E: Element, D: Backend<E>> Build<E, D>
-    for Permute<A, B, C>
-{
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const A: usize, const B: usize, const C: usize, E: Element, D: Backend<E>> Parameters<E, D>
-    for Permute<A, B, C>
-{
-}
-
-impl<const A: usize, const B: usize, const C: usize> Configured for Permute<A, B, C> {
-    const CLASS: &'static str = "Permute";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        let dims = [A, B, C];
-        fields.sizes("dims", if C == 0 { &dims[..2] } else { &dims }, None);
     }
 }

@@ -1,15 +1,14 @@
 use dfdx::{
     prelude::{BroadcastTo, ReshapeTo},
     shapes::{Axis, Const, Dim, HasShape},
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, memory::elements_of, zeros_after},
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     shape::at_least_one,
     signal::{Is, OneVector},
 };
@@ -29,6 +28,7 @@ use crate::{
 /// assert_eq!(RepeatVector::<2>.forward(x)?.array(), [[[1.0, 2.0], [1.0, 2.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(class = "RepeatVector", input = (Batch, Features), check = check_times(N), keys(n: size(N)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RepeatVector<const N: usize>;
 
@@ -62,25 +62,5 @@ where
         }
         let repeated = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
         repeated.try_contiguous().or_device()
-    }
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Build<E, D> for RepeatVector<N> {
-    fn build(_: &D) -> Result<Self, Error> {
-        const { check_times(N) };
-        Ok(Self)
-    }
-}
-
-impl<const N: usize, E: Element, D: Backend<E>> Parameters<E, D> for RepeatVector<N> {}
-
-impl<const N: usize> Configured for RepeatVector<N> {
-    const CLASS: &'static str = "RepeatVector";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.input(&[None; 2]);
-        fields.size("n", N);
     }
 }

@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{GatherTo, TryConcatAlong},
     shapes::{Axis, Dim, HasShape},
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
@@ -11,9 +11,8 @@ use crate::{
         zeros_after,
     },
     error::{Error, OrDevice},
-    fields::{Configured, Fields},
+    layer,
     layer::Layer,
-    parameters::{Build, Parameters},
     shape::Grow,
     signal::Images,
 };
@@ -34,6 +33,11 @@ use crate::{
 /// assert_eq!(y.array(), [[[[0.0], [5.0], [0.0]]]]);
 /// # Ok::<(), Error>(())
 /// ```
+#[layer(
+    class = "ZeroPadding2D",
+    input = (Batch, Height, Width, Channels),
+    keys(padding: padding(ROWS, COLUMNS), data_format()),
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ZeroPadding2d<const ROWS: usize, const COLUMNS: usize = ROWS>;
 
@@ -97,29 +101,4 @@ pub(crate) fn padded<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let all = dev.try_tensor_from_vec(all, (batch, height * width)).or_device()?;
     let y: Tensor<(usize, usize, usize), E, D, T> = x.try_gather(all).or_device()?;
     y.into_shape(&out)
-}
-
-impl<const ROWS: usize, const COLUMNS: usize, E: Element, D: Backend<E>> Build<E, D>
-    for ZeroPadding2d<ROWS, COLUMNS>
-{
-    fn build(_: &D) -> Result<Self, Error> {
-        Ok(Self)
-    }
-}
-
-impl<const ROWS: usize, const COLUMNS: usize, E: Element, D: Backend<E>> Parameters<E, D>
-    for ZeroPadding2d<ROWS, COLUMNS>
-{
-}
-
-impl<const ROWS: usize, const COLUMNS: usize> Configured for ZeroPadding2d<ROWS, COLUMNS> {
-    const CLASS: &'static str = "ZeroPadding2D";
-    type Element = f32;
-    type Device = Cpu;
-
-    fn describe(&mut self, fields: &mut Fields) {
-        fields.input(&[None; 4]);
-        fields.padding("padding", ROWS, COLUMNS);
-        fields.data_format();
-    }
 }

@@ -6,6 +6,7 @@ use dfdx::{
 use super::share;
 use crate::{
     backend::{
+        check_classes,
         cpu::{Buffer, pointwise::exponentials, simd::sum, threads::parallel},
         lend::{copy, put},
         tape::record,
@@ -21,6 +22,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize,), f32, Cpu, T>, Error> {
     let (x, mut tape) = prediction.split_tape();
     let (rows, classes) = *x.shape();
+    check_classes(&labels, classes)?;
     let clip = least.map(|least| (least as f32, (1.0 - least) as f32));
     let mut numbers = copy(&x)?;
     let mut losses = Buffer::try_uncleared(rows)?;

@@ -36,7 +36,7 @@ pub(crate) fn embedding<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
-    let (dev, ids) = (table.device().clone(), numbers(&ids));
+    let (dev, ids) = (table.device().clone(), numbers(&ids)?);
     let (rows_of_table, width) = *table.shape();
     let rows = if few(ids.len(), rows_of_table) {
         collected(&[ids.len(), width], ids.iter().flat_map(|&id| row(table, id)))?

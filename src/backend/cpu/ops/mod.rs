@@ -8,11 +8,11 @@ mod embedding;
 mod embedding_bag;
 mod largest;
 mod layer_norm;
-mod lstm;
 mod padding;
 mod pointwise;
 mod pool;
 mod pool2d;
+mod recurrent;
 
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(super) use conv::conv2d;
@@ -22,11 +22,11 @@ pub(super) use embedding::embedding;
 pub(super) use embedding_bag::embedding_bag;
 pub(super) use largest::largest;
 pub(super) use layer_norm::layer_norm;
-pub(super) use lstm::{lstm, lstm_last};
 pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
+pub(super) use recurrent::{recurrent, recurrent_last};
 
 use super::threads::threads;
 

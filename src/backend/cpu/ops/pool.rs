@@ -29,7 +29,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
     let mut means = zeros_of(&[rows, features])?;
     let numbers = read(&x)?;
     let mask = mask.cloned().map_or_else(|| Mask::try_full(rows, length), Ok)?;
-    let lengths = mask.lengths();
+    let lengths = mask.try_lengths()?;
     let row_size = length * features;
 
     let work = |(first, means): (usize, &mut [f32])| {

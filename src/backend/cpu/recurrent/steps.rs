@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use crate::{
-    backend::{cpu::buffer::Buffer, memory::NoMemory},
+    backend::{StepOrder, cpu::buffer::Buffer, memory::NoMemory},
     mask::Mask,
 };
 
@@ -18,15 +18,23 @@ pub(crate) struct Steps {
     /// The real steps of each row, as they are sorted.
     pub(crate) lengths: Vec<usize>,
     offsets: Vec<usize>,
+    order: StepOrder,
+    length: usize,
 }
 
 impl Steps {
     /// Packs rows of a batch with `length` steps.
-    pub(crate) fn pack(rows: &[usize], length: usize, mask: Option<&Mask>) -> Self {
+    pub(crate) fn pack(
+        rows: &[usize],
+        length: usize,
+        mask: Option<&Mask>,
+        order: StepOrder,
+    ) -> Self {
         let real = |row: usize| -> Vec<usize> {
+            let steps = (0..length).map(|place| order.place(length, place));
             match mask {
-                None => (0..length).collect(),
-                Some(mask) => (0..length).filter(|&step| mask.row(row)[step]).collect(),
+                None => steps.collect(),
+                Some(mask) => steps.filter(|&step| mask.row(row)[step]).collect(),
             }
         };
         let mut steps: Vec<(usize, Vec<usize>)> =
@@ -43,6 +51,8 @@ impl Steps {
             lengths: steps.iter().map(|(_, real)| real.len()).collect(),
             at,
             offsets,
+            order,
+            length,
         }
     }
 
@@ -66,6 +76,19 @@ impl Steps {
             }
         }
         Ok(packed)
+    }
+
+    /// The places, in the order, at which a row has the output of packed time `t`: those of masked steps that repeat it
+    /// included.
+    pub(super) fn repeats(&self, row: usize, t: usize) -> Range<usize> {
+        let place = |t: usize| self.order.place(self.length, self.at[self.offsets[t] + row]);
+        let from = place(t);
+        let until = match self.order.zero_masked {
+            true => from + 1,
+            false if t + 1 < self.lengths[row] => place(t + 1),
+            false => self.length,
+        };
+        self.order.outputs(self.length, from..until)
     }
 
     /// All packed times, so many at a time that they have about `steps` steps.

@@ -1,93 +1,100 @@
-//! The arithmetic of one step in vector code.
+//! The LSTM, whose gates are in the order input, forget, candidate, output.
 
-use pulp::{Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
 
+use super::cell::{Cell, Step, StepBackward};
 use crate::backend::cpu::simd::{load, sigmoid, store, tanh};
 
-/// The gates of a row: input, forget, cell, output.
+/// `c' = f * c + i * g` and `h' = o * tanh(c')`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lstm;
+
+impl Cell for Lstm {
+    const GATES: usize = 4;
+    /// `tanh(c')`.
+    const SAVED: usize = 1;
+    const HAS_C: bool = true;
+
+    fn forward(step: Step<'_>) {
+        if let Some(before) = step.before {
+            step.weights.recurrent[0].product(before.all, step.gates, true);
+        }
+        Arch::new().dispatch(Forward(step));
+    }
+
+    fn backward(mut step: StepBackward<'_>) {
+        Arch::new().dispatch(Backward(&mut step));
+        let StepBackward { weights, before, gates, carry_h, .. } = step;
+        if before.is_some() {
+            weights.recurrent[0].product(gates, carry_h, true);
+        }
+    }
+}
+
+/// The gates of a row.
 #[inline(always)]
 fn four(gates: &mut [f32]) -> [&mut [f32]; 4] {
     let (first, last) = gates.split_at_mut(gates.len() / 2);
     let (input, forget) = first.split_at_mut(first.len() / 2);
-    let (cell, output) = last.split_at_mut(last.len() / 2);
-    [input, forget, cell, output]
+    let (candidate, output) = last.split_at_mut(last.len() / 2);
+    [input, forget, candidate, output]
 }
 
-/// The functions of the gates of one step, and the state that they make.
-pub(super) struct Gates<'a> {
-    pub(super) units: usize,
-    pub(super) bias: &'a [f32],
-    pub(super) gates: &'a mut [f32],
-    pub(super) before: Option<&'a [f32]>,
-    pub(super) c: &'a mut [f32],
-    pub(super) tanh_c: &'a mut [f32],
-    pub(super) h: &'a mut [f32],
-}
+struct Forward<'a>(Step<'a>);
 
-impl WithSimd for Gates<'_> {
+impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { units, bias, gates, before, c, tanh_c, h } = self;
+        let Step { weights, before, gates, saved, h, c, .. } = self.0;
+        let units = weights.units;
         if units == 0 {
             return;
         }
-        let (bias_i, rest) = bias.split_at(units);
+        let (bias_i, rest) = weights.bias.split_at(units);
         let (bias_f, rest) = rest.split_at(units);
         let (bias_g, bias_o) = rest.split_at(units);
         for (row, gates) in gates.chunks_exact_mut(4 * units).enumerate() {
             let [i, f, g, o] = four(gates);
             let here = row * units..(row + 1) * units;
-            let before = before.map(|before| &before[here.clone()]);
+            let before = before.map(|before| &before.c[here.clone()]);
             let (c, h) = (&mut c[here.clone()], &mut h[here.clone()]);
-            let tanh_c = &mut tanh_c[here];
+            let saved = &mut saved[here];
             for at in (0..units).step_by(S::F32_LANES) {
                 let with = |gate: &[f32], bias: &[f32]| {
                     simd.add_f32s(load(simd, gate, at), load(simd, bias, at))
                 };
                 let input = sigmoid(simd, with(i, bias_i));
                 let forget = sigmoid(simd, with(f, bias_f));
-                let cell = tanh(simd, with(g, bias_g));
+                let candidate = tanh(simd, with(g, bias_g));
                 let output = sigmoid(simd, with(o, bias_o));
-                let mut memory = simd.mul_f32s(input, cell);
+                let mut state = simd.mul_f32s(input, candidate);
                 if let Some(before) = before {
-                    memory = simd.mul_add_e_f32s(forget, load(simd, before, at), memory);
+                    state = simd.mul_add_e_f32s(forget, load(simd, before, at), state);
                 }
-                let squashed = tanh(simd, memory);
+                let tanh_c = tanh(simd, state);
                 store(simd, i, at, input);
                 store(simd, f, at, forget);
-                store(simd, g, at, cell);
+                store(simd, g, at, candidate);
                 store(simd, o, at, output);
-                store(simd, c, at, memory);
-                store(simd, tanh_c, at, squashed);
-                store(simd, h, at, simd.mul_f32s(output, squashed));
+                store(simd, c, at, state);
+                store(simd, saved, at, tanh_c);
+                store(simd, h, at, simd.mul_f32s(output, tanh_c));
             }
         }
     }
 }
 
-/// From the gradients of the state behind a step to those before it, and to those of the gates before their
-/// functions.
-pub(super) struct GatesBackward<'a> {
-    pub(super) units: usize,
-    /// In: the gates. Out: their gradients.
-    pub(super) gates: &'a mut [f32],
-    pub(super) before: Option<&'a [f32]>,
-    pub(super) tanh_c: &'a [f32],
-    pub(super) outputs: &'a [f32],
-    /// In: from the steps behind. Out: 0, for the recurrent product to add to.
-    pub(super) carry_h: &'a mut [f32],
-    /// In: from the steps behind. Out: for the step before.
-    pub(super) carry_c: &'a mut [f32],
-}
+struct Backward<'b, 'a>(&'b mut StepBackward<'a>);
 
-impl WithSimd for GatesBackward<'_> {
+impl WithSimd for Backward<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { units, gates, before, tanh_c, outputs, carry_h, carry_c } = self;
+        let StepBackward { weights, before, gates, saved, d_h, carry_h, carry_c, .. } = self.0;
+        let units = weights.units;
         if units == 0 {
             return;
         }
@@ -95,25 +102,25 @@ impl WithSimd for GatesBackward<'_> {
         for (row, gates) in gates.chunks_exact_mut(4 * units).enumerate() {
             let [i, f, g, o] = four(gates);
             let here = row * units..(row + 1) * units;
-            let before = before.map(|before| &before[here.clone()]);
-            let (tanh_c, outputs) = (&tanh_c[here.clone()], &outputs[here.clone()]);
+            let before = before.map(|before| &before.c[here.clone()]);
+            let (saved, d_h) = (&saved[here.clone()], &d_h[here.clone()]);
             let (carry_h, carry_c) = (&mut carry_h[here.clone()], &mut carry_c[here]);
             for at in (0..units).step_by(S::F32_LANES) {
                 let (input, forget) = (load(simd, i, at), load(simd, f, at));
-                let (cell, output) = (load(simd, g, at), load(simd, o, at));
-                let squashed = load(simd, tanh_c, at);
-                let dh = simd.add_f32s(load(simd, outputs, at), load(simd, carry_h, at));
+                let (candidate, output) = (load(simd, g, at), load(simd, o, at));
+                let tanh_c = load(simd, saved, at);
+                let dh = simd.add_f32s(load(simd, d_h, at), load(simd, carry_h, at));
                 // 1 - a * a, the slope of tanh; a * (1 - a), that of the sigmoid.
                 let slope = |a: S::f32s| simd.negate_mul_add_e_f32s(a, a, one);
                 let sigmoid_slope = |a: S::f32s| simd.negate_mul_add_e_f32s(a, a, a);
                 let dc = simd.mul_add_e_f32s(
                     simd.mul_f32s(dh, output),
-                    slope(squashed),
+                    slope(tanh_c),
                     load(simd, carry_c, at),
                 );
-                let d_output = simd.mul_f32s(simd.mul_f32s(dh, squashed), sigmoid_slope(output));
-                let d_input = simd.mul_f32s(simd.mul_f32s(dc, cell), sigmoid_slope(input));
-                let d_cell = simd.mul_f32s(simd.mul_f32s(dc, input), slope(cell));
+                let d_output = simd.mul_f32s(simd.mul_f32s(dh, tanh_c), sigmoid_slope(output));
+                let d_input = simd.mul_f32s(simd.mul_f32s(dc, candidate), sigmoid_slope(input));
+                let d_candidate = simd.mul_f32s(simd.mul_f32s(dc, input), slope(candidate));
                 let d_forget = match before {
                     Some(before) => {
                         let c = load(simd, before, at);
@@ -123,7 +130,7 @@ impl WithSimd for GatesBackward<'_> {
                 };
                 store(simd, i, at, d_input);
                 store(simd, f, at, d_forget);
-                store(simd, g, at, d_cell);
+                store(simd, g, at, d_candidate);
                 store(simd, o, at, d_output);
                 store(simd, carry_c, at, simd.mul_f32s(dc, forget));
                 store(simd, carry_h, at, simd.splat_f32s(0.0));

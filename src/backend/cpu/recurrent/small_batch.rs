@@ -1,7 +1,7 @@
-//! The forward pass of a few rows, with the units on threads.
+//! The forward pass of a small batch, with the units on threads.
 //!
 //! A step of a few rows takes as long as its weights take out of the cache. Here each thread has only the weights of
-//! some units, and the threads meet at each step: they tell each other the outputs of their units.
+//! some units, and the threads meet at a barrier after each step, to exchange the outputs of their units.
 
 use std::{
     ops::Range,
@@ -12,67 +12,77 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pulp::Arch;
-
-use super::{RowOut, Sizes, States, Steps, Weights, gates::Gates};
+use super::{
+    RowOut, Sizes, States, Steps, Weights,
+    cell::{Before, Cell, RowStates, Step, StepWeights},
+};
 use crate::backend::{
     cpu::{buffer::Buffer, matrix::Matrix, packed::Packed},
     memory::NoMemory,
 };
 
-/// How many units a thread has at least: below, meeting costs more than it saves.
+/// How many units a thread has at least: below, the barrier costs more than it saves.
 const LEAST: usize = 48;
 
 /// Units of a thread are a multiple of this, so that rows of them are full vectors.
 const LANES: usize = 16;
 
 /// How long a thread of the pool is waited for, before its part is done without it.
-const PATIENCE: Duration = Duration::from_micros(50);
+const SPIN_TIMEOUT: Duration = Duration::from_micros(50);
 
-/// After so many turns of waiting the processor is left to others: there may be fewer than there are threads.
-const TURNS: usize = 10_000;
+/// After how many spins the processor is left to others: there may be fewer processors than threads.
+const SPINS: usize = 10_000;
 
 /// Some of the units, with their weights.
 #[derive(Debug)]
 pub(crate) struct Part {
     units: Range<usize>,
     pub(super) kernel: Packed,
-    pub(super) recurrent: Packed,
-    pub(super) bias: Vec<f32>,
+    recurrent: Vec<Packed>,
+    bias: Vec<f32>,
+    recurrent_bias: Vec<f32>,
 }
 
 impl Part {
     /// How many parts there are for a number of threads and units. One means that it is not worth it.
-    pub(crate) fn count(threads: usize, units: usize) -> usize {
-        threads.min(units / LEAST).max(1)
+    pub(crate) fn count<C: Cell>(threads: usize, units: usize) -> usize {
+        if C::SPLITS { threads.min(units / LEAST).max(1) } else { 1 }
     }
 
-    /// Cuts the units into parts; `recurrent` is `(units, 4 * units)`.
-    pub(crate) fn cut(
-        Sizes { inputs, units, .. }: Sizes,
-        weights: Weights<'_>,
-        recurrent: &[f32],
-        parts: usize,
-    ) -> Vec<Self> {
+    /// Cuts the units into parts; `recurrent` is `(units, gates * units)`.
+    pub(crate) fn cut<C: Cell>(weights: Weights<'_>, recurrent: &[f32], parts: usize) -> Vec<Self> {
+        let Sizes { inputs, units, .. } = weights.sizes;
         let each = units.div_ceil(parts.max(1)).next_multiple_of(LANES);
         let starts = (0..units).step_by(each.max(1));
         let part = |from: usize| {
             let of_part = from..units.min(from + each);
             let width = of_part.len();
-            // The four gates of the part, one after the other.
+            // The gates of the part, one after the other.
             let cut = |rows: &[f32]| -> Vec<f32> {
                 rows.chunks_exact(units).flat_map(|gate| &gate[of_part.clone()]).copied().collect()
             };
-            let pack =
-                |matrix: &[f32], rows| Packed::new(Matrix::new(&cut(matrix), rows, 4 * width));
+            let (kernel, recurrent) = (cut(weights.kernel), cut(recurrent));
             Self {
-                kernel: pack(weights.kernel, inputs),
-                recurrent: pack(recurrent, units),
+                kernel: Packed::new(Matrix::new(&kernel, inputs, C::GATES * width)),
+                recurrent: C::pack(Matrix::new(&recurrent, units, C::GATES * width), width),
                 bias: cut(weights.bias),
+                recurrent_bias: cut(weights.recurrent_bias),
                 units: of_part,
             }
         };
         starts.map(part).collect()
+    }
+}
+
+impl Part {
+    /// The weights of a step.
+    pub(super) fn step(&self) -> StepWeights<'_> {
+        StepWeights {
+            units: self.units.len(),
+            recurrent: &self.recurrent,
+            bias: &self.bias,
+            recurrent_bias: &self.recurrent_bias,
+        }
     }
 }
 
@@ -82,23 +92,23 @@ struct Shared<'a> {
     /// The inputs, packed.
     x: Buffer,
     /// The state before the first step, in the order of the sorted rows.
-    initial: Option<(Buffer, Buffer)>,
+    initial: Option<RowStates>,
     units: usize,
-    /// The outputs of a step and of the one before, in turns. (Bits of `f32`.)
+    /// The outputs of a step and of the one before, alternating. (Bits of `f32`.)
     h: [Vec<AtomicU32>; 2],
-    meeting: Vec<Meeting>,
+    barriers: Vec<Barrier>,
 }
 
-/// Where the thread of a part tells how far it is; on a line of the cache of its own.
+/// Where the thread of a part publishes how far it is; on a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Meeting {
+struct Barrier {
     taken: AtomicBool,
     /// How many steps are done.
     steps: AtomicUsize,
 }
 
-impl Meeting {
+impl Barrier {
     /// Whether the part was free and is now the caller's.
     fn take(&self) -> bool {
         !self.taken.swap(true, Ordering::Relaxed)
@@ -106,11 +116,11 @@ impl Meeting {
 
     /// Waits until a number of steps are done.
     fn wait_for(&self, steps: usize) {
-        let mut turns = 0;
+        let mut spins = 0;
         while self.steps.load(Ordering::Acquire) < steps {
             std::hint::spin_loop();
-            turns += 1;
-            if turns > TURNS {
+            spins += 1;
+            if spins > SPINS {
                 std::thread::yield_now();
             }
         }
@@ -118,7 +128,7 @@ impl Meeting {
 }
 
 /// Nobody may wait for a thread that panics.
-struct Leaves<'a>(&'a Meeting);
+struct Leaves<'a>(&'a Barrier);
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
@@ -129,78 +139,86 @@ impl Drop for Leaves<'_> {
 /// A part at work.
 struct Work<'a> {
     part: &'a Part,
-    meeting: Leaves<'a>,
+    barrier: Leaves<'a>,
     gates: Buffer,
-    /// The outputs of the part at all steps, and the memory of each row.
+    /// The outputs of the part at all steps, and the cell state of each row.
     h: Buffer,
     c: Buffer,
-    /// The memory before a step, and what it squashes to behind it.
-    before: Buffer,
-    tanh_c: Buffer,
+    /// The state before a step, and what else a step needs room for.
+    before_h: Buffer,
+    before_c: Buffer,
+    saved: Buffer,
+    room: Buffer,
 }
 
 impl<'a> Work<'a> {
     /// Multiplies the inputs.
-    fn begin(part: &'a Part, meeting: &'a Meeting, shared: &Shared<'_>) -> Result<Self, NoMemory> {
-        let meeting = Leaves(meeting);
+    fn begin<C: Cell>(
+        part: &'a Part,
+        barrier: &'a Barrier,
+        shared: &Shared<'_>,
+    ) -> Result<Self, NoMemory> {
+        let barrier = Leaves(barrier);
         let (total, width) = (shared.steps.total(), part.units.len());
         let rows = shared.steps.rows.len();
-        let mut gates = Buffer::try_uncleared(total * 4 * width)?;
+        let mut gates = Buffer::try_uncleared(total * C::GATES * width)?;
         part.kernel.product(&shared.x, &mut gates, false);
-        let mut c = Buffer::try_zeros(rows * width)?;
-        if let Some((_, initial)) = &shared.initial {
-            let rows = initial.chunks_exact(shared.units);
-            for (to, from) in c.chunks_exact_mut(width).zip(rows) {
-                to.copy_from_slice(&from[part.units.clone()]);
+        let of_c = if C::HAS_C { rows * width } else { 0 };
+        let (mut c, mut before_h) = (Buffer::try_zeros(of_c)?, Buffer::try_zeros(rows * width)?);
+        if let Some(initial) = &shared.initial {
+            for (to, from) in [(&mut c, &initial.c), (&mut before_h, &initial.h)] {
+                let rows = from.chunks_exact(shared.units);
+                for (to, from) in to.chunks_exact_mut(width).zip(rows) {
+                    to.copy_from_slice(&from[part.units.clone()]);
+                }
             }
         }
-        let memory = |count| Buffer::try_uncleared(count * width);
-        let (h, before, tanh_c) = (memory(total)?, memory(rows)?, memory(rows)?);
-        Ok(Self { part, meeting, gates, h, c, before, tanh_c })
+        let (before_c, h) = (Buffer::try_uncleared(of_c)?, Buffer::try_uncleared(total * width)?);
+        let saved = Buffer::try_uncleared(rows * C::SAVED * width)?;
+        let room = Buffer::try_uncleared(rows * C::GATES * width)?;
+        Ok(Self { part, barrier, gates, h, c, before_h, before_c, saved, room })
     }
 
     /// A step, with the outputs of all units at the one before.
-    fn step(&mut self, t: usize, before: Option<&[f32]>, shared: &Shared<'_>) {
+    fn step<C: Cell>(&mut self, t: usize, before: Option<&[f32]>, shared: &Shared<'_>) {
         let (from, count) = (shared.steps.offset(t), shared.steps.count(t));
         let width = self.part.units.len();
-        let gates = &mut self.gates[from * 4 * width..(from + count) * 4 * width];
-        if let Some(before) = before {
-            self.part.recurrent.product(before, gates, true);
-        }
+        let gates = C::GATES * width;
+        let of_c = if C::HAS_C { count * width } else { 0 };
+        let (before_h, before_c) = (&self.before_h[..count * width], &mut self.before_c[..of_c]);
+        before_c.copy_from_slice(&self.c[..of_c]);
         let h = &mut self.h[from * width..(from + count) * width];
-        let c = &mut self.c[..count * width];
-        let memory = &mut self.before[..count * width];
-        memory.copy_from_slice(c);
-        Arch::new().dispatch(Gates {
-            units: width,
-            bias: &self.part.bias,
-            gates,
-            before: before.map(|_| &*memory),
-            c,
-            tanh_c: &mut self.tanh_c[..count * width],
+        C::forward(Step {
+            weights: self.part.step(),
+            before: before.map(|all| Before { all, h: before_h, c: before_c }),
+            gates: &mut self.gates[from * gates..][..count * gates],
+            saved: &mut self.saved[..count * C::SAVED * width],
             h,
+            c: &mut self.c[..of_c],
+            room: &mut self.room[..count * gates],
         });
+        self.before_h[..count * width].copy_from_slice(h);
         let to = shared.h[t % 2].chunks_exact(shared.units);
         for (to, h) in to.zip(h.chunks_exact(width)) {
             for (to, h) in to[self.part.units.clone()].iter().zip(h) {
                 to.store(h.to_bits(), Ordering::Relaxed);
             }
         }
-        self.meeting.0.steps.store(t + 1, Ordering::Release);
+        self.barrier.0.steps.store(t + 1, Ordering::Release);
     }
 }
 
 impl Shared<'_> {
     /// All steps of the parts that a thread has.
-    fn run(&self, work: &mut [Work<'_>]) {
+    fn run<C: Cell>(&self, work: &mut [Work<'_>]) {
         let mut before = Buffer::uncleared(self.h[0].len());
         for t in 0..self.steps.times() {
             let count = self.steps.count(t) * self.units;
             let before = match (t, &self.initial) {
                 (0, None) => None,
-                (0, Some((h, _))) => Some(&h[..count]),
+                (0, Some(initial)) => Some(&initial.h[..count]),
                 (t, _) => {
-                    self.meeting.iter().for_each(|meeting| meeting.wait_for(t));
+                    self.barriers.iter().for_each(|barrier| barrier.wait_for(t));
                     let before = &mut before[..count];
                     for (to, h) in before.iter_mut().zip(&self.h[(t - 1) % 2]) {
                         *to = f32::from_bits(h.load(Ordering::Relaxed));
@@ -208,14 +226,14 @@ impl Shared<'_> {
                     Some(&*before)
                 }
             };
-            work.iter_mut().for_each(|work| work.step(t, before, self));
+            work.iter_mut().for_each(|work| work.step::<C>(t, before, self));
         }
     }
 }
 
 /// The forward pass of the rows that `steps` names, without anything kept for a backward pass. `out` holds their
 /// places, in the order of `steps.rows`.
-pub(crate) fn forward_few(
+pub(crate) fn forward_few<C: Cell>(
     Sizes { inputs, units, length }: Sizes,
     parts: &[Part],
     x: &[f32],
@@ -230,51 +248,53 @@ pub(crate) fn forward_few(
         initial: initial.map(|states| states.sorted(steps, units)).transpose()?,
         units,
         h: [numbers(), numbers()],
-        meeting: parts.iter().map(|_| Meeting::default()).collect(),
+        barriers: parts.iter().map(|_| Barrier::default()).collect(),
     };
     let done = Mutex::new(Vec::new());
-    // What a thread of the pool gives: the units, their outputs at all steps and their memory at the end.
+    // What a thread of the pool gives: the units, their outputs at all steps and their cell states at the end.
     let finish = |work: Vec<Work<'_>>| {
         let results = work.into_iter().map(|work| (work.part.units.clone(), work.h, work.c));
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(results);
     };
     rayon::in_place_scope(|scope| {
         let (shared, finish) = (&shared, &finish);
-        let free = || parts.iter().zip(&shared.meeting).skip(1);
-        for (part, meeting) in free() {
+        let free = || parts.iter().zip(&shared.barriers).skip(1);
+        for (part, barrier) in free() {
             scope.spawn(move |_| {
-                // A part without memory leaves the meeting, so that nobody waits for it, and is missed in the end.
-                if meeting.take()
-                    && let Ok(work) = Work::begin(part, meeting, shared)
+                // A part without memory leaves the barrier, so that nobody waits for it, and is missed in the end.
+                if barrier.take()
+                    && let Ok(work) = Work::begin::<C>(part, barrier, shared)
                 {
                     let mut work = vec![work];
-                    shared.run(&mut work);
+                    shared.run::<C>(&mut work);
                     finish(work);
                 }
             });
         }
-        let first = parts.iter().zip(&shared.meeting).take(1);
-        let begin = |(part, meeting)| Work::begin(part, meeting, shared).ok();
+        let first = parts.iter().zip(&shared.barriers).take(1);
+        let begin = |(part, barrier)| Work::begin::<C>(part, barrier, shared).ok();
         let mut work: Vec<Work<'_>> = first.filter_map(begin).collect();
         // All threads of the pool may be at other work, and even wait for this one.
         let start = Instant::now();
-        for (part, meeting) in free() {
-            while !meeting.taken.load(Ordering::Relaxed) && start.elapsed() < PATIENCE {
+        for (part, barrier) in free() {
+            while !barrier.taken.load(Ordering::Relaxed) && start.elapsed() < SPIN_TIMEOUT {
                 std::hint::spin_loop();
             }
-            if meeting.take() {
-                work.extend(begin((part, meeting)));
+            if barrier.take() {
+                work.extend(begin((part, barrier)));
             }
         }
-        shared.run(&mut work);
+        shared.run::<C>(&mut work);
         finish(work);
     });
 
     let memory = |count| Buffer::try_uncleared(count * units);
-    let (mut h, mut c) = (memory(steps.total())?, memory(steps.rows.len())?);
+    let of_c = if C::HAS_C { units } else { 0 };
+    let mut h = memory(steps.total())?;
+    let mut c = memory(if C::HAS_C { steps.rows.len() } else { 0 })?;
     let done = done.into_inner().unwrap_or_default();
     if done.len() < parts.len() {
-        return Err(NoMemory::of(steps.total() * 4 * units));
+        return Err(NoMemory::of(steps.total() * C::GATES * units));
     }
     for (part, of_h, of_c) in done {
         for (all, some) in [(&mut h, of_h), (&mut c, of_c)] {
@@ -283,9 +303,9 @@ pub(crate) fn forward_few(
             }
         }
     }
-    let initial = shared.initial.as_ref().map(|(h, _)| &h[..]);
     for (r, out) in out.iter_mut().enumerate() {
-        out.write(steps, r, &h, initial, Some(&c[r * units..(r + 1) * units]));
+        let c = &c[r * of_c..(r + 1) * of_c];
+        out.write(steps, r, &h, shared.initial.as_ref(), c);
     }
     Ok(())
 }

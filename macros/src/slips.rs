@@ -1,0 +1,81 @@
+//! What is no Rust in the type of a field, but can be answered.
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::quote;
+use syn::{ItemStruct, parse_quote};
+
+/// Puts braces around negative numbers and tuples of numbers among generic arguments: `syn` reads these.
+pub(crate) fn brace(item: TokenStream) -> TokenStream {
+    item.into_iter()
+        .map(|tree| match tree {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let mut braced = Group::new(Delimiter::Brace, arguments(group.stream()));
+                braced.set_span(group.span());
+                braced.into()
+            }
+            other => other,
+        })
+        .collect()
+}
+
+fn arguments(fields: TokenStream) -> TokenStream {
+    let mut trees: Vec<TokenTree> = Vec::new();
+    let mut rest = fields.into_iter().peekable();
+    while let Some(tree) = rest.next() {
+        let before = trees.last();
+        let begins = is_punct(before, '<') || is_punct(before, ',');
+        let braced: Option<TokenStream> = match (&tree, rest.peek()) {
+            (TokenTree::Punct(minus), Some(TokenTree::Literal(_)))
+                if begins && minus.as_char() == '-' =>
+            {
+                rest.next().map(|number| [tree.clone(), number].into_iter().collect())
+            }
+            (TokenTree::Group(group), _)
+                if begins
+                    && group.delimiter() == Delimiter::Parenthesis
+                    && matches!(group.stream().into_iter().next(), Some(TokenTree::Literal(_))) =>
+            {
+                Some(tree.clone().into())
+            }
+            _ => None,
+        };
+        let span = tree.span();
+        trees.push(braced.map_or(tree, |inside| {
+            let mut group = Group::new(Delimiter::Brace, inside);
+            group.set_span(span);
+            group.into()
+        }));
+    }
+    trees.into_iter().collect()
+}
+
+fn is_punct(tree: Option<&TokenTree>, wanted: char) -> bool {
+    matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+}
+
+/// Whether this begins as a struct does. If it is none all the same, it is no Rust, and the compiler has said so.
+pub(crate) fn is_struct(item: &TokenStream) -> bool {
+    name(item).is_some()
+}
+
+/// What follows `struct`.
+fn name(item: &TokenStream) -> Option<Ident> {
+    let mut words = item.clone().into_iter().filter_map(|tree| match tree {
+        TokenTree::Ident(word) => Some(word),
+        _ => None,
+    });
+    let first = words.by_ref().find(|word| word != "pub")?;
+    if first == "struct" { words.next() } else { None }
+}
+
+/// A model of that name, so that what uses it adds no errors of its own.
+pub(crate) fn instead(item: &TokenStream) -> Option<ItemStruct> {
+    let generic = item.clone().into_iter().any(|tree| is_punct(Some(&tree), '<'));
+    let name = name(item).filter(|_| !generic)?;
+    let public = item
+        .clone()
+        .into_iter()
+        .any(|tree| matches!(&tree, TokenTree::Ident(word) if word == "pub"));
+    let public = public.then(|| quote!(pub));
+    Some(parse_quote!(#public struct #name { layer: ::kerata::Identity }))
+}

@@ -1,0 +1,194 @@
+//! What is written between `<` and `>`.
+
+use quote::ToTokens;
+use syn::{
+    Expr, GenericArgument, GenericParam, Generics, Lit, Path, PathArguments, PathSegment, Type,
+    UnOp,
+};
+
+use super::table::{Class, FLAGS, Kind, Parameter, WORDS, Word};
+use crate::signal::last_name;
+
+/// One argument, as far as its tokens tell.
+pub(super) struct Argument {
+    pub(super) text: String,
+    pub(super) what: What,
+    /// Whether it was given by name, `units = 10`.
+    pub(super) named: bool,
+}
+
+pub(super) enum What {
+    /// `_`.
+    Hole,
+    /// A literal.
+    Number(usize),
+    /// Of a size that cannot be read, such as `{ 2 * N }`.
+    Size,
+    Negative,
+    Float(f64),
+    /// A tuple of numbers.
+    Tuple(Vec<usize>),
+    /// `true` or `false`.
+    Flag(bool),
+    Text(Option<&'static Word>),
+    /// A type of the crate that has a place of its own.
+    Word(&'static Word),
+    /// One that is spelled as in Keras.
+    Misspelt(&'static Word),
+    Type,
+    /// A name that may be a size or a type.
+    Either,
+}
+
+/// The arguments of the last segment of a path.
+pub(super) fn arguments(segment: &PathSegment, generics: &Generics) -> Vec<Argument> {
+    match &segment.arguments {
+        PathArguments::None => Vec::new(),
+        PathArguments::AngleBracketed(given) => {
+            given.args.iter().map(|argument| Argument::new(argument, generics)).collect()
+        }
+        PathArguments::Parenthesized(given) => {
+            given.inputs.iter().map(|ty| Argument::plain(ty, of_type(ty, generics))).collect()
+        }
+    }
+}
+
+impl Argument {
+    fn plain(tokens: &impl ToTokens, what: What) -> Self {
+        Self { text: text(tokens), what, named: false }
+    }
+
+    fn named(key: &syn::Ident, what: What, value: &impl ToTokens) -> Self {
+        let what = match (what, by_name(&key.to_string())) {
+            (What::Flag(on), Some(word)) => What::Word(flag(word.class, on).unwrap_or(word)),
+            (What::Text(Some(word)), _) => What::Word(word),
+            (what, _) => what,
+        };
+        Self { text: text(value), what, named: true }
+    }
+
+    fn new(argument: &GenericArgument, generics: &Generics) -> Self {
+        match argument {
+            GenericArgument::Type(ty) => Self::plain(ty, of_type(ty, generics)),
+            GenericArgument::Const(expr) => Self::plain(expr, of_expr(expr)),
+            GenericArgument::AssocConst(given) => {
+                Self::named(&given.ident, of_expr(&given.value), &given.value)
+            }
+            GenericArgument::AssocType(given) => {
+                Self::named(&given.ident, of_type(&given.ty, generics), &given.ty)
+            }
+            other => Self::plain(other, What::Type),
+        }
+    }
+
+    /// Whether it can be right in the place of a parameter.
+    pub(super) fn fits(&self, parameter: &Parameter) -> bool {
+        !self.named
+            && match (&self.what, parameter.kind) {
+                (What::Hole, kind) => kind == Kind::Features,
+                (What::Number(n), kind) => match kind {
+                    Kind::Features | Kind::Size => *n > 0,
+                    Kind::Count => true,
+                    Kind::Percent => *n < 100,
+                    Kind::Type(_) => false,
+                },
+                (What::Size, kind) => kind.is_size(),
+                (What::Word(word), Kind::Type(Class::Layer)) => word.class == Class::Activation,
+                (What::Word(word), kind) => kind == Kind::Type(word.class),
+                (What::Type, kind) => !kind.is_size(),
+                (What::Either, _) => true,
+                _ => false,
+            }
+    }
+}
+
+/// Tokens as a person writes them.
+pub(crate) fn text(tokens: &impl ToTokens) -> String {
+    let text = tokens.to_token_stream().to_string();
+    let text = text.replace(" :: ", "::").replace(" < ", "<").replace(" >", ">");
+    text.replace(" ,", ",").replace("& ", "&").replace("- ", "-")
+}
+
+fn of_type(ty: &Type, generics: &Generics) -> What {
+    match ty {
+        Type::Infer(_) => What::Hole,
+        Type::Path(ty) if ty.qself.is_none() => of_path(&ty.path, generics),
+        _ => What::Type,
+    }
+}
+
+fn of_path(path: &Path, generics: &Generics) -> What {
+    let name = last_name(path);
+    if path.segments.last().is_some_and(|last| !last.arguments.is_none()) {
+        return What::Type;
+    }
+    let parameter = generics.params.iter().find_map(|parameter| match parameter {
+        GenericParam::Const(of) if path.is_ident(&of.ident) => Some(What::Size),
+        GenericParam::Type(of) if path.is_ident(&of.ident) => Some(What::Type),
+        _ => None,
+    });
+    if let Some(parameter) = parameter {
+        return parameter;
+    }
+    if let Some(word) = WORDS.iter().find(|word| word.name == name) {
+        return if is_ours(path) { What::Word(word) } else { What::Either };
+    }
+    // An activation of one's own may have any name, but not one in small letters.
+    let small = name.starts_with(char::is_lowercase);
+    match by_name(&name) {
+        Some(word)
+            if path.get_ident().is_some()
+                && (small || matches!(word.class, Class::Returns | Class::MaskIds)) =>
+        {
+            What::Misspelt(word)
+        }
+        _ => What::Either,
+    }
+}
+
+/// Whether a path may be that of something of the crate: a bare name, or `kerata::Name`.
+pub(super) fn is_ours(path: &Path) -> bool {
+    let first = path.segments.first();
+    path.segments.len() == 1
+        || path.segments.len() == 2 && first.is_some_and(|first| first.ident == "kerata")
+}
+
+fn of_expr(expr: &Expr) -> What {
+    match expr {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) => number.base10_parse().map_or(What::Size, What::Number),
+            Lit::Float(number) => number.base10_parse().map_or(What::Type, What::Float),
+            Lit::Str(text) => What::Text(by_name(&text.value())),
+            Lit::Bool(flag) => What::Flag(flag.value),
+            _ => What::Text(None),
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => What::Negative,
+        Expr::Paren(inner) => of_expr(&inner.expr),
+        Expr::Tuple(tuple) => {
+            let numbers = tuple.elems.iter().map(|element| match of_expr(element) {
+                What::Number(number) => Some(number),
+                _ => None,
+            });
+            numbers.collect::<Option<_>>().map_or(What::Type, What::Tuple)
+        }
+        Expr::Block(block) => match block.block.stmts.as_slice() {
+            [syn::Stmt::Expr(inner @ (Expr::Unary(_) | Expr::Tuple(_)), None)] => of_expr(inner),
+            _ => What::Size,
+        },
+        _ => What::Size,
+    }
+}
+
+fn by_name(name: &str) -> Option<&'static Word> {
+    let name = name.replace('_', "").to_lowercase();
+    WORDS.iter().find(|word| {
+        word.name.to_lowercase() == name || word.keras.iter().any(|keras| *keras == name)
+    })
+}
+
+/// What `true` or `false` is called.
+pub(super) fn flag(class: Class, on: bool) -> Option<&'static Word> {
+    let (_, yes, no) = FLAGS.iter().find(|(of, ..)| *of == class)?;
+    let name = if on { yes } else { no };
+    WORDS.iter().find(|word| word.name == *name)
+}

@@ -1,0 +1,287 @@
+//! The layers of the crate, as `#[model]` knows them. A test holds this table against the source of the layers.
+
+/// A layer of the crate.
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    pub(super) parameters: &'static [Parameter],
+    /// A line to copy.
+    pub(super) example: &'static str,
+}
+
+/// A parameter of a layer.
+pub(super) struct Parameter {
+    /// What it stands for, in the words of a message.
+    pub(super) what: &'static str,
+    pub(super) kind: Kind,
+    /// What it is where nothing is written: a text, or the parameter at a place.
+    pub(super) default: Option<Default>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// A size that `_` may stand for.
+    Features,
+    /// A size of at least 1.
+    Size,
+    /// A size that may be 0.
+    Count,
+    /// A size of at most 99.
+    Percent,
+    Type(Class),
+}
+
+/// What a parameter that is a type may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Class {
+    Activation,
+    Padding,
+    Returns,
+    MaskIds,
+    UseBias,
+    Shape,
+    Layer,
+    Element,
+    Device,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Default {
+    Text(&'static str),
+    Like(usize),
+}
+
+impl Kind {
+    pub(super) fn is_size(self) -> bool {
+        !matches!(self, Self::Type(_))
+    }
+}
+
+impl Known {
+    /// How many parameters must be written.
+    pub(super) fn required(&self) -> usize {
+        self.parameters.iter().filter(|parameter| parameter.default.is_none()).count()
+    }
+}
+
+pub(super) fn known(name: &str) -> Option<&'static Known> {
+    LAYERS.iter().find(|layer| layer.name == name)
+}
+
+const fn parameter(what: &'static str, kind: Kind) -> Parameter {
+    Parameter { what, kind, default: None }
+}
+
+const fn size(what: &'static str) -> Parameter {
+    parameter(what, Kind::Size)
+}
+
+const fn or(what: &'static str, kind: Kind, default: &'static str) -> Parameter {
+    Parameter { what, kind, default: Some(Default::Text(default)) }
+}
+
+/// A size that is that of the parameter at a place, if nothing is written.
+const fn like(what: &'static str, kind: Kind, place: usize) -> Parameter {
+    Parameter { what, kind, default: Some(Default::Like(place)) }
+}
+
+const FEATURES: Parameter = parameter("features", Kind::Features);
+const ACTIVATION: Parameter = or("activation", Kind::Type(Class::Activation), "Linear");
+const PADDING: Parameter = or("padding", Kind::Type(Class::Padding), "Valid");
+const STRIDE: Parameter = or("stride", Kind::Size, "1");
+const DILATION: Parameter = or("dilation", Kind::Size, "1");
+const BIAS: Parameter = or("bias", Kind::Type(Class::UseBias), "WithBias");
+const MASK: Parameter = or("mask", Kind::Type(Class::MaskIds), "NoMask");
+const ELEMENT: Parameter = or("element", Kind::Type(Class::Element), "f32");
+const DEVICE: Parameter = or("device", Kind::Type(Class::Device), "Cpu");
+const INSIDE: Parameter = parameter("inner layer", Kind::Type(Class::Layer));
+
+const fn layer(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    example: &'static str,
+) -> Known {
+    Known { name, parameters, example }
+}
+
+const fn plain(name: &'static str) -> Known {
+    layer(name, &[], name)
+}
+
+const WINDOW_1D: &[Parameter] = &[size("window size"), like("stride", Kind::Size, 0), PADDING];
+const WINDOW_2D: &[Parameter] = &[
+    size("window size"),
+    like("width of the window", Kind::Size, 0),
+    like("stride", Kind::Size, 0),
+    like("stride along the width", Kind::Size, 1),
+    PADDING,
+];
+const TABLE: &[Parameter] = &[size("vocabulary size"), size("vector size"), MASK, ELEMENT, DEVICE];
+const NORM: &[Parameter] = &[FEATURES, ELEMENT, DEVICE];
+
+pub(super) const LAYERS: &[Known] = &[
+    layer(
+        "Dense",
+        &[FEATURES, size("units"), ACTIVATION, ELEMENT, DEVICE],
+        "Dense<_, 10, Softmax>",
+    ),
+    layer("Embedding", TABLE, "Embedding<10_000, 128, MaskZero>"),
+    layer("EmbeddingBag", TABLE, "EmbeddingBag<10_000, 128, MaskZero>"),
+    layer(
+        "Lstm",
+        &[
+            FEATURES,
+            size("units"),
+            or("kind of output", Kind::Type(Class::Returns), "LastState"),
+            ELEMENT,
+            DEVICE,
+        ],
+        "Lstm<_, 32, Sequences>",
+    ),
+    layer(
+        "Conv1d",
+        &[
+            FEATURES,
+            size("filters"),
+            size("window size"),
+            ACTIVATION,
+            PADDING,
+            STRIDE,
+            DILATION,
+            BIAS,
+            ELEMENT,
+            DEVICE,
+        ],
+        "Conv1d<_, 32, 3, Relu, Same>",
+    ),
+    layer(
+        "Conv2d",
+        &[
+            FEATURES,
+            size("filters"),
+            size("window size"),
+            like("width of the window", Kind::Size, 2),
+            ACTIVATION,
+            PADDING,
+            STRIDE,
+            DILATION,
+            BIAS,
+            ELEMENT,
+            DEVICE,
+        ],
+        "Conv2d<_, 32, 3, 3, Relu, Same>",
+    ),
+    layer("MaxPool1d", WINDOW_1D, "MaxPool1d<2>"),
+    layer("AvgPool1d", WINDOW_1D, "AvgPool1d<2>"),
+    layer("MaxPool2d", WINDOW_2D, "MaxPool2d<2>"),
+    layer("AvgPool2d", WINDOW_2D, "AvgPool2d<2>"),
+    layer("BatchNorm", NORM, "BatchNorm<_>"),
+    layer("LayerNorm", NORM, "LayerNorm<_>"),
+    layer("Dropout", &[parameter("rate in percent", Kind::Percent)], "Dropout<50>"),
+    layer("Flatten", &[parameter("number of values", Kind::Features)], "Flatten<_>"),
+    layer("Concatenate", &[FEATURES], "Concatenate<_>"),
+    layer(
+        "Reshape",
+        &[parameter("shape", Kind::Type(Class::Shape))],
+        "Reshape<(Const<4>, Const<5>)>",
+    ),
+    layer(
+        "Permute",
+        &[size("first axis"), size("second axis"), or("third axis", Kind::Count, "0")],
+        "Permute<2, 1>",
+    ),
+    layer("RepeatVector", &[size("number of times")], "RepeatVector<10>"),
+    layer(
+        "ZeroPadding2d",
+        &[parameter("rows", Kind::Count), like("columns", Kind::Count, 0)],
+        "ZeroPadding2d<1>",
+    ),
+    layer("TimeDistributed", &[INSIDE], "TimeDistributed<Dense<_, 10>>"),
+    layer("Shared", &[INSIDE], "Shared<Dense<_, 10>>"),
+    plain("GlobalAveragePooling1d"),
+    plain("GlobalAveragePooling2d"),
+    plain("GlobalMaxPooling1d"),
+    plain("GlobalMaxPooling2d"),
+    plain("Add"),
+    plain("Subtract"),
+    plain("Average"),
+    plain("Multiply"),
+    plain("Maximum"),
+    plain("Minimum"),
+    plain("Identity"),
+    plain("Masking"),
+    plain("Unmask"),
+    plain("Linear"),
+    plain("Relu"),
+    plain("Sigmoid"),
+    plain("Softmax"),
+    plain("Tanh"),
+];
+
+/// A type of the crate that stands in the place of a parameter.
+pub(super) struct Word {
+    pub(super) name: &'static str,
+    pub(super) class: Class,
+    /// What Keras calls it, without regard to case and underscores.
+    pub(super) keras: &'static [&'static str],
+}
+
+const fn word(name: &'static str, class: Class, keras: &'static [&'static str]) -> Word {
+    Word { name, class, keras }
+}
+
+pub(super) const WORDS: &[Word] = &[
+    word("Linear", Class::Activation, &[]),
+    word("Relu", Class::Activation, &[]),
+    word("Sigmoid", Class::Activation, &[]),
+    word("Softmax", Class::Activation, &[]),
+    word("Tanh", Class::Activation, &[]),
+    word("Valid", Class::Padding, &[]),
+    word("Same", Class::Padding, &[]),
+    word("Causal", Class::Padding, &[]),
+    word("LastState", Class::Returns, &[]),
+    word("Sequences", Class::Returns, &["sequence", "returnsequences", "returnsequence"]),
+    word("NoMask", Class::MaskIds, &[]),
+    word("MaskZero", Class::MaskIds, &["maskzeros", "masked"]),
+    word("NoBias", Class::UseBias, &[]),
+    word("WithBias", Class::UseBias, &["usebias"]),
+];
+
+/// What `true` and `false` are called.
+pub(super) const FLAGS: &[(Class, &str, &str)] = &[
+    (Class::Returns, "Sequences", "LastState"),
+    (Class::MaskIds, "MaskZero", "NoMask"),
+    (Class::UseBias, "WithBias", "NoBias"),
+];
+
+/// What is no layer, and where it belongs.
+pub(super) const OTHERS: &[(&str, &str)] = &[
+    ("Vec", LIST),
+    ("VecDeque", LIST),
+    ("Option", "a layer is there or not: write two structs, one with it and one without"),
+    ("Result", OUTSIDE),
+    ("String", OUTSIDE),
+    ("str", OUTSIDE),
+    ("HashMap", OUTSIDE),
+    ("BTreeMap", OUTSIDE),
+    ("HashSet", OUTSIDE),
+    ("Vocabulary", "keep it beside the model, in a struct that holds both"),
+    ("Tensor", "weights belong to a layer of your own"),
+    ("bool", OUTSIDE),
+    ("char", OUTSIDE),
+    ("f32", OUTSIDE),
+    ("f64", OUTSIDE),
+    ("i8", OUTSIDE),
+    ("i16", OUTSIDE),
+    ("i32", OUTSIDE),
+    ("i64", OUTSIDE),
+    ("isize", OUTSIDE),
+    ("u8", OUTSIDE),
+    ("u16", OUTSIDE),
+    ("u32", OUTSIDE),
+    ("u64", OUTSIDE),
+    ("usize", OUTSIDE),
+];
+pub(super) const OUTSIDE: &str =
+    "keep it in a struct that holds the model, or take a `const` for a size";
+pub(super) const LIST: &str =
+    "give each layer a field, or write a tuple of layers, `(Dense<8, 8>, Dense<8, 8>)`";

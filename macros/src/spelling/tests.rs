@@ -1,0 +1,210 @@
+use std::{collections::BTreeMap, path::Path};
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{GenericParam, Generics, Type, TypeParamBound, parse_quote};
+
+use super::{
+    Spelling,
+    table::{Class, Default as Given, Kind, LAYERS, WORDS},
+};
+use crate::errors::Errors;
+
+/// The structs of the source of the layers, with their parameters.
+fn structs() -> BTreeMap<String, Generics> {
+    let mut structs = BTreeMap::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/layers"), &mut structs);
+    structs
+}
+
+fn read(folder: &Path, structs: &mut BTreeMap<String, Generics>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read(&path, structs);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source: TokenStream = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+            let mut macros = BTreeMap::new();
+            file(source, None, &mut macros, structs);
+        }
+    }
+}
+
+/// Finds structs, also those that a macro makes, whose name is the first of its arguments.
+fn file(
+    source: TokenStream,
+    inside: Option<&str>,
+    macros: &mut BTreeMap<String, Generics>,
+    structs: &mut BTreeMap<String, Generics>,
+) {
+    let trees: Vec<TokenTree> = source.into_iter().collect();
+    for (i, tree) in trees.iter().enumerate() {
+        let word = |at: usize| trees.get(at).map(ToString::to_string).unwrap_or_default();
+        let public = i.checked_sub(1).is_some_and(|before| word(before) == "pub");
+        match tree {
+            TokenTree::Ident(ident) if ident == "struct" && public => {
+                let made = word(i + 1) == "$";
+                let start = i + if made { 3 } else { 2 };
+                let ends = |tree: &&TokenTree| {
+                    !matches!(tree, TokenTree::Group(_)) && tree.to_string() != ";"
+                };
+                let generics: TokenStream =
+                    trees[start..].iter().take_while(ends).cloned().collect();
+                let generics = syn::parse2(generics).unwrap();
+                match inside {
+                    Some(name) if made => macros.insert(name.to_owned(), generics),
+                    _ => structs.insert(word(i + 1), generics),
+                };
+            }
+            TokenTree::Group(group) => {
+                let rules = i >= 3 && word(i - 3) == "macro_rules";
+                let name = if rules { Some(word(i - 1)) } else { None };
+                let name = name.as_deref().or(inside);
+                if let Some(generics) = i.checked_sub(2).and_then(|name| macros.get(&word(name))) {
+                    let made =
+                        group.stream().into_iter().find(|tree| matches!(tree, TokenTree::Ident(_)));
+                    structs.insert(made.unwrap().to_string(), generics.clone());
+                }
+                file(group.stream(), name, macros, structs);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The table has what the layers have.
+#[test]
+fn the_table_is_that_of_the_layers() {
+    let mut structs = structs();
+    for layer in LAYERS {
+        let name = layer.name;
+        let generics = structs.remove(name).unwrap_or_else(|| panic!("there is no layer {name}"));
+        let all = generics.params.iter().map(|parameter| match parameter {
+            GenericParam::Const(of) => of.ident.to_string(),
+            GenericParam::Type(of) => of.ident.to_string(),
+            GenericParam::Lifetime(_) => String::new(),
+        });
+        let all: Vec<String> = all.collect();
+        assert_eq!(all.len(), layer.parameters.len(), "{name} has the parameters {all:?}");
+        for (given, parameter) in generics.params.iter().zip(layer.parameters) {
+            let what = format!("`{}` of {name}", parameter.what);
+            let default = match given {
+                GenericParam::Const(of) => {
+                    assert!(parameter.kind.is_size(), "{what} is a size");
+                    of.default.as_ref().map(super::text)
+                }
+                GenericParam::Type(of) => {
+                    let bound = of.bounds.iter().find_map(|bound| match bound {
+                        TypeParamBound::Trait(bound) => Some(crate::signal::last_name(&bound.path)),
+                        _ => None,
+                    });
+                    let class = match bound.as_deref() {
+                        Some("Activation") => Class::Activation,
+                        Some("Padding" | "ImagePadding") => Class::Padding,
+                        Some("Returns") => Class::Returns,
+                        Some("MaskIds") => Class::MaskIds,
+                        Some("UseBias") => Class::UseBias,
+                        Some("TrailingDims") => Class::Shape,
+                        Some("Element") => Class::Element,
+                        Some("Backend") => Class::Device,
+                        None => Class::Layer,
+                        Some(other) => panic!("{what} is a {other}: give it a class"),
+                    };
+                    assert!(parameter.kind == Kind::Type(class), "{what} is a {class:?}");
+                    of.default.as_ref().map(super::text)
+                }
+                GenericParam::Lifetime(_) => panic!("{name} has a lifetime"),
+            };
+            let expected = parameter.default.map(|default| match default {
+                Given::Text(text) => text.to_owned(),
+                Given::Like(place) => all[place].clone(),
+            });
+            assert_eq!(default, expected, "the default of {what}");
+        }
+    }
+    for word in WORDS {
+        structs.remove(word.name);
+        let known = LAYERS.iter().any(|layer| layer.name == word.name);
+        let elsewhere = word.class == Class::Padding || known;
+        assert!(elsewhere || self::structs().contains_key(word.name), "there is no {}", word.name);
+    }
+    assert!(structs.is_empty(), "not in the table: {:?}", structs.keys());
+}
+
+fn said(ty: &str, generics: &Generics, element: &str) -> Option<String> {
+    let element: Type = syn::parse_str(element).unwrap();
+    let (mut ty, mut errors): (Type, _) = (syn::parse_str(ty).unwrap(), Errors::default());
+    let told = std::cell::Cell::new(false);
+    Spelling { generics, element: &element, told: &told }.check(&mut ty, &mut errors);
+    (!errors.is_empty()).then(|| errors.tokens().to_string())
+}
+
+#[test]
+fn what_is_right_is_not_refused() {
+    let generics: Generics = parse_quote!(<const UNITS: usize, const n: usize, L: Layer<In>, E: Element, Vec: Layer<In>>);
+    let right = LAYERS.iter().map(|layer| layer.example).chain([
+        "kerata::Dense<_, 10>",
+        "Dense<_, { 2 * UNITS }>",
+        "Dense<IN, OUT, my::Gelu>",
+        "Dense<config::IN, Self::OUT, Gelu>",
+        "Dense<UNITS, n, Linear>",
+        "Conv2d<_, 8, 3, 3, ReLU, Padded, 1, 1, NoBias>",
+        "MaxPool2d<3, 3, 2, 2, Same>",
+        "TimeDistributed<(Dense<8, 8>, Relu)>",
+        "TimeDistributed<Softmax>",
+        "ZeroPadding2d<0, 1>",
+        "Dropout<RATE>",
+        "Dropout<0>",
+        "L",
+        "Vec",
+        "self::Dense<10>",
+        "crate::layers::Flatten",
+        "my::Vocabulary",
+        "LSTM<32>",
+        "Box<Mine>",
+        "Mine<true, 0.5>",
+        "(Dense<8, 8>, Relu)",
+    ]);
+    for ty in right {
+        assert_eq!(said(ty, &generics, "f32"), None, "{ty}");
+    }
+    assert_eq!(said("Dense<8, 8, Linear, E>", &generics, "E"), None);
+    assert_eq!(said("Dense<8, 8>", &generics, "Float"), None);
+}
+
+#[test]
+fn the_line_to_copy() {
+    for (wrong, line) in [
+        ("Dense<10>", "Dense<_, 10>"),
+        ("Dense<10, Softmax>", "Dense<_, 10, Softmax>"),
+        ("Dense<_, 10, \"softmax\">", "Dense<_, 10, Softmax>"),
+        ("Dense<units = 10, activation = \"relu\">", "Dense<_, 10, Relu>"),
+        ("Dense<_, 0>", "Dense<_, 10>"),
+        ("Dense<_, { -1 }>", "Dense<_, 10>"),
+        ("Dense<_, 10, 20>", "Dense<_, 10, Softmax>"),
+        ("Lstm<32, true>", "Lstm<_, 32, Sequences>"),
+        ("Lstm<_, 32, return_sequences = false>", "Lstm<_, 32, LastState>"),
+        ("Lstm<_, 32, sequences>", "Lstm<_, 32, Sequences>"),
+        ("Embedding<1000, 16, mask_zero = true>", "Embedding<1000, 16, MaskZero>"),
+        ("Conv2d<_, 32>", "Conv2d<_, 32, 3>"),
+        ("Conv2d<32, 3, 3, Relu>", "Conv2d<_, 32, 3, 3, Relu>"),
+        ("Conv2d<_, 32, 3, Relu>", "Conv2d<_, 32, 3, 3, Relu>"),
+        ("Conv2d<_, 32, { (3, 5) }, Relu>", "Conv2d<_, 32, 3, 5, Relu>"),
+        ("Conv2d<_, 8, 3, 3, Relu, Same, { (2, 2) }>", "Conv2d<_, 8, 3, 3, Relu, Same, 2>"),
+        ("Conv2d<_, 8, 3, 3, \"same\">", "Conv2d<_, 8, 3, 3, Linear, Same>"),
+        ("Conv1d<_, 8, 3, use_bias = false>", "Conv1d<_, 8, 3, Linear, Valid, 1, 1, NoBias>"),
+        ("MaxPool2d<{ (2, 2) }>", "MaxPool2d<2, 2>"),
+        ("MaxPool2d<2, 2, 0, 0>", "MaxPool2d<2, 2, 2, 2>"),
+        ("MaxPool2d<2, Same>", "MaxPool2d<2, 2, 2, 2, Same>"),
+        ("Dropout<0.25>", "Dropout<25>"),
+        ("Dropout<150>", "Dropout<50>"),
+        ("Flatten", "Flatten<_>"),
+        ("TimeDistributed", "TimeDistributed<Dense<_, 10>>"),
+        ("TimeDistributed<Lstm<8>>", "Lstm<_, 8>"),
+        ("Reshape<4, 5>", "Reshape<(Const<4>, Const<5>)>"),
+    ] {
+        let said = said(wrong, &Generics::default(), "f32").unwrap_or_else(|| panic!("{wrong}"));
+        assert!(said.contains(&format!("write `{line}`")), "{wrong}: {said}");
+    }
+    let said = said("TimeDistributed<Dense<_, 3>>", &Generics::default(), "f64").unwrap();
+    assert!(said.contains("write `Dense<_, 3, Linear, f64>`"), "{said}");
+}

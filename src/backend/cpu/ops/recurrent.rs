@@ -1,0 +1,354 @@
+//! Recurrent layers as operations on dfdx's tape.
+
+use std::sync::{Arc, OnceLock};
+
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
+};
+
+use super::chunks;
+use crate::backend::cpu::{
+    buffer::Buffer,
+    matrix::Matrix,
+    packed::Packed,
+    recurrent::{
+        self as kernels, Cell, GruResetAfter, GruResetBefore, Kept, Lstm, Part, RowGradients,
+        RowOut, Simple, Sizes, States, Steps,
+    },
+    threads::{fixed_share, parallel, threads},
+};
+use crate::{
+    backend::{
+        CellKind, HiddenStates, Prepared, RecurrentBias, RecurrentInputs, RecurrentOutputs,
+        RecurrentWeights,
+        constant::Asked,
+        lend::{put, read},
+        memory::{elements, zeros_of},
+        tape::{self, Grads, record},
+    },
+    error::Error,
+};
+
+/// How many rows are trained together at least, for the products of each step to be quick.
+const ROWS: usize = 16;
+
+type Of<S> = Tensor<S, f32, Cpu>;
+
+/// The outputs of all steps if they are wanted, else nothing, and the final state; the tape goes with them.
+type Outputs<T> = (Option<Of<(usize, usize, usize)>>, HiddenStates<f32, Cpu>, T);
+
+/// The outputs of all steps, and the final state.
+pub(crate) fn recurrent<T: Tape<f32, Cpu>>(
+    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+    weights: RecurrentWeights<'_, f32, Cpu>,
+) -> Result<RecurrentOutputs<f32, Cpu, T>, Error> {
+    let (outputs, states, tape) = run_any(inputs, weights, true)?;
+    let outputs = outputs.ok_or(Error::Empty("the list of outputs"))?;
+    Ok((outputs.put_tape(tape), states))
+}
+
+/// The output at the last real step.
+pub(crate) fn recurrent_last<T: Tape<f32, Cpu>>(
+    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+    weights: RecurrentWeights<'_, f32, Cpu>,
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+    let (_, states, tape) = run_any(inputs, weights, false)?;
+    Ok(states.h.put_tape(tape))
+}
+
+fn run_any<T: Tape<f32, Cpu>>(
+    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+    weights: RecurrentWeights<'_, f32, Cpu>,
+    sequences: bool,
+) -> Result<Outputs<T>, Error> {
+    match weights.cell {
+        CellKind::Lstm => run::<Lstm, T>(inputs, weights, sequences),
+        CellKind::Gru { reset_after: true } => run::<GruResetAfter, T>(inputs, weights, sequences),
+        CellKind::Gru { .. } => run::<GruResetBefore, T>(inputs, weights, sequences),
+        CellKind::Simple => run::<Simple, T>(inputs, weights, sequences),
+    }
+}
+
+fn run<C: Cell, T: Tape<f32, Cpu>>(
+    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+    weights: RecurrentWeights<'_, f32, Cpu>,
+    sequences: bool,
+) -> Result<Outputs<T>, Error> {
+    let RecurrentInputs { x, mask, initial, order } = inputs;
+    let (x, mut tape) = x.split_tape();
+    let ((rows, length, features), units) = (*x.shape(), weights.units());
+    let sizes = Sizes { inputs: features, units, length };
+    let dev = x.device().clone();
+
+    weights.check(features, units)?;
+    let outputs_of_row = elements(&[length, units])?;
+    let all_outputs = [if sequences { rows } else { 0 }, length, units];
+    let (numbers, mut outputs) = (read(&x)?, zeros_of(&all_outputs)?);
+    let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
+    let initial = initial.map(|states| (states.h, states.c.filter(|_| C::HAS_C)));
+    let given = match &initial {
+        Some((h, c)) => Some((read(h)?, c.as_ref().map(read).transpose()?)),
+        None => None,
+    };
+    let given = given.as_ref().map(|(h, c)| States { h, c: c.as_deref().unwrap_or_default() });
+
+    let steps = mask.map_or(rows * length, |mask| mask.count());
+    let work = steps.saturating_mul(C::GATES * units * (features + units));
+    // In inference few rows are not shared out, but the units are.
+    let parts = match T::OWNS_TAPE || rows > threads(work, rows) {
+        true => 1,
+        false => Part::count::<C>(threads(work, usize::MAX), units),
+    };
+    let row_threads = match (T::OWNS_TAPE, parts) {
+        // Each share has sums of its own for the gradients of the weights.
+        (true, _) => rows.div_ceil(fixed_share(work, rows).max(ROWS)),
+        (false, 1) => threads(work, rows),
+        (false, _) => 1,
+    };
+    let shares = Steps::share(rows, length, mask, row_threads);
+    let rows_of_c = if C::HAS_C { rows } else { 0 };
+    let (mut h, mut c) = (zeros_of(&[rows, units])?, zeros_of(&[rows_of_c, units])?);
+    let jobs = {
+        let mut outputs = chunks(&mut outputs, outputs_of_row, rows);
+        let (mut h, mut c) = (chunks(&mut h, units, rows), chunks(&mut c, units, rows_of_c));
+        let job = |rows: Vec<usize>| {
+            let steps = Steps::pack(&rows, length, mask, order);
+            let row = |&row: &usize| RowOut {
+                outputs: sequences.then(|| std::mem::take(&mut outputs[row])),
+                h: std::mem::take(&mut h[row]),
+                c: c.get_mut(row).map(std::mem::take).unwrap_or_default(),
+            };
+            let out: Vec<RowOut<'_>> = steps.rows.iter().map(row).collect();
+            (steps, out)
+        };
+        let jobs: Vec<_> = shares.into_iter().map(job).collect();
+        jobs
+    };
+    let of_kernel = prepared.kernel(sizes);
+    let cut = |parts| Part::cut::<C>(of_kernel, &prepared.recurrent, parts);
+    let kept = if T::OWNS_TAPE {
+        let recurrent =
+            prepared.packed.get_or_init(|| C::pack(prepared.recurrent::<C>(units), units));
+        parallel(jobs, |(steps, mut out)| {
+            kernels::forward::<C>(of_kernel, recurrent, &numbers, given, steps, &mut out)
+        })
+        .into_iter()
+        .collect::<Result<Vec<Kept>, _>>()?
+    } else if parts > 1 {
+        let parts = prepared.parts.get_or_init(|| cut(parts));
+        for (steps, mut out) in jobs {
+            kernels::forward_few::<C>(sizes, parts, &numbers, given, &steps, &mut out)?;
+        }
+        Vec::new()
+    } else {
+        let whole = prepared.whole.get_or_init(|| cut(1));
+        parallel(jobs, |(steps, mut out)| {
+            let infer = |part| kernels::infer::<C>(sizes, part, &numbers, given, &steps, &mut out);
+            whole.first().map_or(Ok(()), infer)
+        })
+        .into_iter()
+        .collect::<Result<(), _>>()?;
+        Vec::new()
+    };
+
+    // What most likely is read next comes last.
+    let c = if C::HAS_C { Some(put(&dev, (rows, units), c)?) } else { None };
+    let h = put(&dev, (rows, units), h)?;
+    let outputs = if sequences { Some(put(&dev, (rows, length, units), outputs)?) } else { None };
+    let states = HiddenStates { h, c };
+    if T::OWNS_TAPE {
+        let backward = Backward {
+            sizes,
+            prepared,
+            kept,
+            asked: Asked::of(&x),
+            x,
+            weights: (weights.kernel, weights.recurrent_kernel, weights.bias),
+            initial,
+            outputs: outputs.clone(),
+            states: states.clone(),
+        };
+        record(&mut tape, move |grads| backward.run::<C>(grads));
+    }
+    Ok((outputs, states, tape))
+}
+
+/// The weights as the kernels want them.
+#[derive(Debug)]
+struct Weights {
+    kernel: tape::Weights<(usize, usize)>,
+    recurrent: tape::Weights<(usize, usize)>,
+    bias: Bias,
+    /// The recurrent weights, packed for training.
+    packed: OnceLock<Vec<Packed>>,
+    /// For inference, all weights: cut into parts for threads, if there are few rows, or in one.
+    parts: OnceLock<Vec<Part>>,
+    whole: OnceLock<Vec<Part>>,
+}
+
+#[derive(Debug)]
+enum Bias {
+    /// Zeros.
+    None(Buffer),
+    One(tape::Weights<(usize,)>),
+    Two(tape::Weights<(usize, usize)>),
+}
+
+impl Bias {
+    fn of(bias: &RecurrentBias<f32, Cpu>, width: usize) -> Result<Self, Error> {
+        Ok(match bias {
+            RecurrentBias::None => Self::None(Buffer::try_zeros(width)?),
+            RecurrentBias::One(bias) => Self::One(tape::Weights::read(bias)?),
+            RecurrentBias::Two(bias) => Self::Two(tape::Weights::read(bias)?),
+        })
+    }
+
+    fn is_of(&self, bias: &RecurrentBias<f32, Cpu>) -> bool {
+        match (self, bias) {
+            (Self::None(_), RecurrentBias::None) => true,
+            (Self::One(kept), RecurrentBias::One(bias)) => kept.are_of(bias),
+            (Self::Two(kept), RecurrentBias::Two(bias)) => kept.are_of(bias),
+            _ => false,
+        }
+    }
+
+    /// The bias of the inputs and that of the recurrent product, which may not be there.
+    fn parts(&self) -> (&[f32], &[f32]) {
+        match self {
+            Self::None(zeros) => (zeros, &[]),
+            Self::One(bias) => (bias, &[]),
+            Self::Two(both) => both.split_at(both.len() / 2),
+        }
+    }
+}
+
+impl Weights {
+    fn of(weights: &RecurrentWeights<'_, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
+        let RecurrentWeights { kernel, recurrent_kernel, bias, prepared, .. } = weights;
+        let prepared: &Prepared = prepared;
+        let fits = |kept: &Self| {
+            kept.kernel.are_of(kernel)
+                && kept.recurrent.are_of(recurrent_kernel)
+                && kept.bias.is_of(bias)
+        };
+        prepared.get(keep, fits, || {
+            Ok(Self {
+                kernel: tape::Weights::read(kernel)?,
+                recurrent: tape::Weights::read(recurrent_kernel)?,
+                bias: Bias::of(bias, kernel.shape().1)?,
+                packed: OnceLock::new(),
+                parts: OnceLock::new(),
+                whole: OnceLock::new(),
+            })
+        })
+    }
+
+    fn kernel(&self, sizes: Sizes) -> kernels::Weights<'_> {
+        let (bias, recurrent_bias) = self.bias.parts();
+        kernels::Weights { sizes, kernel: &self.kernel, bias, recurrent_bias }
+    }
+
+    fn recurrent<C: Cell>(&self, units: usize) -> Matrix<'_> {
+        Matrix::new(&self.recurrent, units, C::GATES * units)
+    }
+}
+
+/// What the backward pass needs.
+struct Backward {
+    sizes: Sizes,
+    prepared: Arc<Weights>,
+    kept: Vec<Kept>,
+    x: Of<(usize, usize, usize)>,
+    /// Whether anybody asks for its gradient.
+    asked: Asked,
+    weights: (Of<(usize, usize)>, Of<(usize, usize)>, RecurrentBias<f32, Cpu>),
+    initial: Option<(Of<(usize, usize)>, Option<Of<(usize, usize)>>)>,
+    outputs: Option<Of<(usize, usize, usize)>>,
+    states: HiddenStates<f32, Cpu>,
+}
+
+impl Backward {
+    fn run<C: Cell>(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
+        let (rows, length, features) = *self.x.shape();
+        let units = self.sizes.units;
+        let transposed = C::pack_transposed(self.prepared.recurrent::<C>(units), units);
+        let d_outputs = match &self.outputs {
+            Some(outputs) => Some(grads.take(outputs)?),
+            None => None,
+        };
+        let HiddenStates { h: of_h, c: of_c } = &self.states;
+        let d_h = grads.take(of_h)?;
+        let d_c = of_c.as_ref().map(|of_c| grads.take(of_c)).transpose()?;
+        let rows_of_c = if C::HAS_C { rows } else { 0 };
+        let mut d_initial = match &self.initial {
+            Some(_) => {
+                Some((Buffer::try_zeros(rows * units)?, Buffer::try_zeros(rows_of_c * units)?))
+            }
+            None => None,
+        };
+        let (of_kernel, kept) = (self.prepared.kernel(self.sizes), self.kept);
+        let asked = self.asked.now();
+        let by_rows = |d_x: &mut [f32]| {
+            let mut d_x = asked.then(|| chunks(d_x, length * features, rows));
+            let mut d_initial = d_initial
+                .as_mut()
+                .map(|(h, c)| (chunks(h, units, rows), chunks(c, units, rows_of_c)));
+            let job = |kept: Kept| {
+                let row = |&row: &usize| RowGradients {
+                    outputs: d_outputs
+                        .as_ref()
+                        .map(|d| &d[row * length * units..][..length * units]),
+                    h: &d_h[row * units..(row + 1) * units],
+                    c: d_c.as_ref().map_or(&[][..], |d_c| &d_c[row * units..(row + 1) * units]),
+                    x: d_x.as_mut().map(|d_x| std::mem::take(&mut d_x[row])),
+                    initial: d_initial.as_mut().map(|(h, c)| {
+                        let c = c.get_mut(row).map(std::mem::take).unwrap_or_default();
+                        (std::mem::take(&mut h[row]), c)
+                    }),
+                };
+                let rows: Vec<RowGradients<'_>> = kept.steps.rows.iter().map(row).collect();
+                (kept, rows)
+            };
+            parallel(kept.into_iter().map(job).collect(), |(kept, mut rows)| {
+                kernels::backward::<C>(of_kernel, &transposed, kept, &mut rows)
+            })
+        };
+        let gradients = if asked { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
+
+        let mut bias = vec![0.0; C::GATES * units];
+        let mut recurrent_bias = Vec::new();
+        for gradient in gradients {
+            let gradient = gradient?;
+            grads.add(&self.weights.0, &gradient.kernel)?;
+            grads.add(&self.weights.1, &gradient.recurrent)?;
+            recurrent_bias.resize(gradient.recurrent_bias.len(), 0.0);
+            for (totals, sums) in
+                [(&mut bias, gradient.bias), (&mut recurrent_bias, gradient.recurrent_bias)]
+            {
+                totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
+            }
+        }
+        match &self.weights.2 {
+            RecurrentBias::None => {}
+            RecurrentBias::One(of_bias) => grads.add_sums(of_bias, &bias)?,
+            RecurrentBias::Two(of_both) => {
+                grads.add_sums(of_both, &[bias, recurrent_bias].concat())?
+            }
+        }
+        if let (Some(outputs), Some(gradient)) = (&self.outputs, d_outputs) {
+            grads.give(outputs, gradient)?;
+        }
+        grads.give(of_h, d_h)?;
+        if let (Some(of_c), Some(d_c)) = (of_c, d_c) {
+            grads.give(of_c, d_c)?;
+        }
+        if let (Some((of_h, of_c)), Some((h, c))) = (&self.initial, &d_initial) {
+            grads.add(of_h, h)?;
+            if let Some(of_c) = of_c {
+                grads.add(of_c, c)?;
+            }
+        }
+        Ok(())
+    }
+}

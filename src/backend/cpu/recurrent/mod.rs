@@ -1,0 +1,65 @@
+//! Recurrent layers over whole sequences, forward and backward, on slices: one walk over time for every [`Cell`].
+//!
+//! What makes it fast: one product for all input projections and one for each weight gradient; recurrent weights packed
+//! once for all steps; the gates in one pass of vector code; rows of the batch on threads for the whole sequence,
+//! without a barrier at each step (of a small batch the units, see [`small_batch`]); blocks of time that stay in a cache
+//! where nothing is saved (see [`inference`]); and steps that the mask rules out are not there.
+
+mod backward;
+mod cell;
+mod forward;
+mod gru;
+mod inference;
+mod lstm;
+mod simple;
+mod small_batch;
+mod steps;
+
+pub(crate) use backward::{RowGradients, backward};
+pub(crate) use cell::{Cell, Weights};
+pub(crate) use forward::{Kept, RowOut, forward};
+pub(crate) use gru::{GruResetAfter, GruResetBefore};
+pub(crate) use inference::infer;
+pub(crate) use lstm::Lstm;
+pub(crate) use simple::Simple;
+pub(crate) use small_batch::{Part, forward_few};
+pub(crate) use steps::Steps;
+
+use super::buffer::Buffer;
+use crate::backend::memory::NoMemory;
+use cell::RowStates;
+
+/// The sizes of a layer and its sequences.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Input features.
+    pub(crate) inputs: usize,
+    /// Units.
+    pub(crate) units: usize,
+    /// Time steps, padding included.
+    pub(crate) length: usize,
+}
+
+/// The state of all rows, `(batch, units)` each; `c` is empty where the cell has none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct States<'a> {
+    pub(crate) h: &'a [f32],
+    pub(crate) c: &'a [f32],
+}
+
+impl States<'_> {
+    /// The states in the order of the sorted rows.
+    fn sorted(&self, steps: &Steps, units: usize) -> Result<RowStates, NoMemory> {
+        let sorted = |states: &[f32]| {
+            if states.is_empty() {
+                return Ok(Buffer::default());
+            }
+            let mut sorted = Buffer::try_uncleared(steps.rows.len() * units)?;
+            for (to, &row) in sorted.chunks_exact_mut(units.max(1)).zip(&steps.rows) {
+                to.copy_from_slice(&states[row * units..(row + 1) * units]);
+            }
+            Ok(sorted)
+        };
+        Ok(RowStates { h: sorted(self.h)?, c: sorted(self.c)? })
+    }
+}

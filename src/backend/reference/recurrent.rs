@@ -1,0 +1,221 @@
+use dfdx::{
+    prelude::{ChooseFrom, HasShape, PermuteTo, SelectTo, TryAdd, TryMul, TryStack, TrySub},
+    shapes::Axes3,
+    tensor::{PutTape, SplitTape, Tape, Tensor},
+};
+
+use super::{
+    sigmoid,
+    sums::{every_row, product, rows_of},
+};
+use crate::{
+    backend::{
+        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentInputs,
+        RecurrentOutputs, RecurrentWeights, keep_rows,
+        memory::{elements, elements_of},
+        zeros_after,
+    },
+    error::{Error, OrDevice},
+};
+
+type Rows<E, D, T> = Tensor<(usize, usize), E, D, T>;
+
+/// What the usual operations leave to options: the functions of a step, and what drops of the state.
+pub(crate) struct StepOptions<'a, E: Element, D: Backend<E>, T> {
+    /// The activation, instead of tanh.
+    pub(crate) activation: &'a dyn Fn(Rows<E, D, T>) -> Result<Rows<E, D, T>, Error>,
+    /// That of the gates, instead of the sigmoid.
+    pub(crate) gate: &'a dyn Fn(Rows<E, D, T>) -> Result<Rows<E, D, T>, Error>,
+    /// What the state is multiplied with on its way into the products, `(B, H)`.
+    pub(crate) dropped: Option<Tensor<(usize, usize), E, D>>,
+}
+
+pub(crate) fn recurrent<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: RecurrentInputs<'_, E, D, T>,
+    weights: RecurrentWeights<'_, E, D>,
+) -> Result<RecurrentOutputs<E, D, T>, Error> {
+    let tanh = |x: Rows<E, D, T>| x.try_tanh().or_device();
+    let options = StepOptions { activation: &tanh, gate: &sigmoid, dropped: None };
+    recurrent_with(inputs, weights, &options)
+}
+
+/// The same with other options.
+pub(crate) fn recurrent_with<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: RecurrentInputs<'_, E, D, T>,
+    weights: RecurrentWeights<'_, E, D>,
+    options: &StepOptions<'_, E, D, T>,
+) -> Result<RecurrentOutputs<E, D, T>, Error> {
+    let RecurrentInputs { x, mask, initial, order } = inputs;
+    let dev = x.device().clone();
+    let ((rows, length, features), units) = (*x.shape(), weights.units());
+    weights.check(features, units)?;
+    elements_of(&x)?;
+    let wide = elements(&[weights.cell.gates(), units])?;
+    elements(&[rows, length, wide])?;
+    let zeros = || dev.try_zeros_like(&(rows, units)).or_device();
+    let (mut h, mut c) = match initial {
+        Some(states) => (states.h, states.c),
+        None => (zeros()?, None),
+    };
+    if weights.cell.has_c() && c.is_none() {
+        c = Some(zeros()?);
+    }
+    if rows == 0 || length == 0 {
+        return Ok((zeros_after(x, &(rows, length, units))?, HiddenStates { h, c }));
+    }
+
+    // Masked steps are calculated with, here and in the gradient of the kernel.
+    let x = match mask {
+        Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
+        None => x,
+    };
+    // All input projections in one product.
+    let count = rows * length;
+    let mut projected = product(x.into_shape(&(count, features))?, weights.kernel.retaped())?;
+    match &weights.bias {
+        RecurrentBias::None => {}
+        RecurrentBias::One(bias) => {
+            projected = projected.try_add(every_row(bias.retaped::<T>(), count)?).or_device()?;
+        }
+        RecurrentBias::Two(both) => {
+            let bias = rows_of(both.retaped::<T>(), vec![0; count])?;
+            projected = projected.try_add(bias).or_device()?;
+        }
+    }
+    let (projected, mut tape) = projected.into_shape(&(rows, length, wide))?.split_tape();
+
+    // The output of masked steps before the first real one is 0, also with an initial state.
+    let mut out = zeros()?;
+    let mut outputs = Vec::new();
+    outputs.resize_with(length, || None);
+    for place in 0..length {
+        let step = order.place(length, place);
+        let index = dev.try_tensor_from_vec(vec![step; rows], (rows,)).or_device()?;
+        let x: Rows<E, D, T> = projected.retaped::<T>().try_select(index).or_device()?;
+        let (h_new, c_new) = next(x, h.clone().put_tape(tape), c.as_ref(), &weights, options)?;
+        let (h_new, h_tape) = h_new.split_tape();
+        tape = h_tape;
+        if let Some(mask) = mask {
+            let keep: Vec<bool> =
+                (0..rows).flat_map(|row| (0..units).map(move |_| mask.row(row)[step])).collect();
+            let keep = dev.try_tensor_from_vec(keep, (rows, units)).or_device()?;
+            let mut choose = |new: &Rows<E, D, _>, old: Rows<E, D, _>| {
+                let taken = std::mem::take(&mut tape);
+                let chosen = keep.clone().try_choose(new.clone().put_tape(taken), old);
+                let (chosen, rest) = chosen.or_device()?.split_tape();
+                tape = rest;
+                Ok::<_, Error>(chosen)
+            };
+            if let (Some(c), Some(c_new)) = (&mut c, c_new) {
+                *c = choose(&c_new, c.clone())?;
+            }
+            out = choose(&h_new, if order.zero_masked { zeros()? } else { out })?;
+            h = choose(&h_new, h)?;
+        } else {
+            (c, h, out) = (c_new, h_new.clone(), h_new);
+        }
+        outputs[order.outputs(length, place..place + 1).start] = Some(out.retaped::<T>());
+    }
+
+    let outputs: Vec<_> = outputs.into_iter().flatten().collect();
+    let stacked = outputs.try_stack().or_device()?;
+    let permuted: Tensor<(usize, usize, usize), E, D, T> =
+        stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
+    let (outputs, out_tape) = permuted.split_tape();
+    Ok((outputs.put_tape(out_tape.merge(tape)), HiddenStates { h, c }))
+}
+
+/// The next state, from the projected inputs of a step and the state before it.
+fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Rows<E, D, T>,
+    h: Rows<E, D, T>,
+    c: Option<&Tensor<(usize, usize), E, D>>,
+    weights: &RecurrentWeights<'_, E, D>,
+    options: &StepOptions<'_, E, D, T>,
+) -> Result<(Rows<E, D, T>, Option<Tensor<(usize, usize), E, D>>), Error> {
+    let ((rows, units), gates) = (*h.shape(), weights.cell.gates());
+    let dev = x.device().clone();
+    let StepOptions { activation, gate: sigmoid, dropped } = options;
+    let (state, tape) = h.split_tape();
+    let seen = match dropped {
+        Some(dropped) => state.clone().put_tape(tape).try_mul(dropped.clone()).or_device()?,
+        None => state.clone().put_tape(tape),
+    };
+    let index =
+        |count: usize, i: usize| dev.try_tensor_from_vec(vec![i; count], (count,)).or_device();
+    let apart = |x: Rows<E, D, T>| x.into_shape(&(rows, gates, units));
+    let gate =
+        |of: &Tensor<(usize, usize, usize), E, D>, i: usize| -> Result<Rows<E, D, T>, Error> {
+            of.retaped::<T>().try_select(index(rows, i)?).or_device()
+        };
+    match (weights.cell, c) {
+        (CellKind::Lstm, Some(c)) => {
+            let products = product(seen, weights.recurrent_kernel.retaped())?;
+            let (gates, tape) = apart(x.try_add(products).or_device()?)?.split_tape();
+            let (input, forget) = (sigmoid(gate(&gates, 0)?)?, sigmoid(gate(&gates, 1)?)?);
+            let candidate = activation(gate(&gates, 2)?)?;
+            let output = sigmoid(gate(&gates, 3)?)?;
+            let old = forget.try_mul(c.clone()).or_device()?;
+            let new = input.try_mul(candidate).or_device()?;
+            let (c, c_tape) = old.try_add(new).or_device()?.split_tape();
+            let tanh_c = activation(c.clone().put_tape(c_tape.merge(tape)))?;
+            Ok((tanh_c.try_mul(output).or_device()?, Some(c)))
+        }
+        (CellKind::Gru { reset_after: true }, _) => {
+            let mut products = product(seen, weights.recurrent_kernel.retaped())?;
+            if let RecurrentBias::Two(both) = &weights.bias {
+                let bias = rows_of(both.retaped::<T>(), vec![1; rows])?;
+                products = products.try_add(bias).or_device()?;
+            }
+            let (products, products_tape) = apart(products)?.split_tape();
+            let (x, tape) = apart(x)?.split_tape();
+            let sum = |i: usize| gate(&x, i)?.try_add(gate(&products, i)?).or_device();
+            let reset = sigmoid(sum(1)?)?.try_mul(gate(&products, 2)?).or_device()?;
+            let candidate = activation(gate(&x, 2)?.try_add(reset).or_device()?)?;
+            let (h, rest) = blend(sigmoid(sum(0)?)?, &state, candidate)?.split_tape();
+            Ok((h.put_tape(rest.merge(tape).merge(products_tape)), None))
+        }
+        (CellKind::Gru { .. }, _) => {
+            let (x, x_tape) = apart(x)?.split_tape();
+            let (seen, tape) = seen.split_tape();
+            let kernel = |i: usize| -> Result<Rows<E, D, T>, Error> {
+                let kernel = weights.recurrent_kernel.retaped::<T>();
+                let kernel = kernel.into_shape(&(units, gates, units))?;
+                kernel.try_select(index(units, i)?).or_device()
+            };
+            let of_h = |i| -> Result<_, Error> {
+                let product = product(seen.retaped::<T>(), kernel(i)?)?;
+                sigmoid(gate(&x, i)?.try_add(product).or_device()?)
+            };
+            let reset = of_h(1)?.try_mul(seen.clone()).or_device()?;
+            let candidate = gate(&x, 2)?.try_add(product(reset, kernel(2)?)?).or_device()?;
+            let candidate = activation(candidate)?;
+            let (h, rest) = blend(of_h(0)?, &state, candidate)?.split_tape();
+            Ok((h.put_tape(rest.merge(x_tape).merge(tape)), None))
+        }
+        (CellKind::Simple | CellKind::Lstm, _) => {
+            let products = product(seen, weights.recurrent_kernel.retaped())?;
+            Ok((activation(x.try_add(products).or_device()?)?, None))
+        }
+    }
+}
+
+/// `update * h + (1 - update) * candidate`.
+fn blend<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    update: Rows<E, D, T>,
+    h: &Tensor<(usize, usize), E, D>,
+    candidate: Rows<E, D, T>,
+) -> Result<Rows<E, D, T>, Error> {
+    let (candidate, tape) = candidate.split_tape();
+    let change = h.retaped::<T>().try_sub(candidate.clone()).or_device()?;
+    let change = update.try_mul(change).or_device()?;
+    change.try_add(candidate.put_tape(tape)).or_device()
+}
+
+pub(crate) fn recurrent_last<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: RecurrentInputs<'_, E, D, T>,
+    weights: RecurrentWeights<'_, E, D>,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (outputs, states) = recurrent(inputs, weights)?;
+    Ok(states.h.put_tape(outputs.split_tape().1))
+}

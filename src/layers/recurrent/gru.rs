@@ -1,0 +1,218 @@
+use std::marker::PhantomData;
+
+use dfdx::{
+    shapes::{Const, Dim, HasShape},
+    tensor::{Cpu, Tape, Tensor},
+};
+use serde_json::Value;
+
+use super::{LastState, Recurrent, Returns, with_state};
+use crate::{
+    backend::{
+        Backend, CellKind, Element, HiddenStates, IntoShape, Prepared, RecurrentBias,
+        RecurrentWeights, StepOrder, sized,
+    },
+    error::Error,
+    layer,
+    layer::Layer,
+    shape::check_units,
+    signal::{Is, Mask, Signal, Steps},
+};
+
+/// The reset gate of a [`Gru`] acts on what the state is multiplied to, as in cuDNN: Keras's `reset_after=True`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResetAfter;
+
+/// The reset gate of a [`Gru`] acts on the state, as in the article: Keras's `reset_after=False`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResetBefore;
+
+/// What the reset gate of a [`Gru`] acts on: [`ResetAfter`] or [`ResetBefore`].
+pub trait ResetGate: Default + Clone + std::fmt::Debug + 'static {
+    /// Keras's argument `reset_after`.
+    const RESET_AFTER: bool;
+}
+
+impl ResetGate for ResetAfter {
+    const RESET_AFTER: bool = true;
+}
+
+impl ResetGate for ResetBefore {
+    const RESET_AFTER: bool = false;
+}
+
+/// The outputs of all steps, on the tape, and the last one, which is not.
+type WithState<B, L, const H: usize, E, D, T> =
+    (Tensor<(B, L, Const<H>), E, D, T>, Tensor<(B, Const<H>), E, D>);
+
+/// Gated recurrent unit ([Cho et al. 2014](https://arxiv.org/abs/1406.1078)).
+///
+/// For each step, with `x . kernel + bias[0]` and `h . recurrent_kernel + bias[1]` cut into three gates,
+/// `z = sigmoid(x_z + h_z)`, `r = sigmoid(x_r + h_r)`, `n = tanh(x_n + r * h_n)` and `h' = z * h + (1 - z) * n`.
+/// With [`ResetBefore`], `n = tanh(x_n + (r * h) . recurrent_kernel_n)`, and there is one bias.
+///
+/// Masked steps are as those of an [`Lstm`](super::Lstm): nothing happens there, and the output of the step before is
+/// repeated.
+///
+/// Keras: [`GRU`](https://keras.io/api/layers/recurrent_layers/gru/).
+///
+/// # Shapes
+/// - input `(Batch, Length, I)` or `Masked<(Batch, Length, I)>`
+/// - output with [`Sequences`](super::Sequences) `(Batch, Length, H)`, masked if the input is; with [`LastState`]
+///   `(Batch, H)`
+/// - `kernel` `(I, 3 * H)`, glorot uniform; `recurrent_kernel` `(H, 3 * H)`, orthogonal; `bias` `(2, 3 * H)`, zeros; with
+///   [`ResetBefore`] it is `(3 * H,)`. The gates are in the order update, reset, candidate.
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let gru = Gru::<1, 3, Sequences>::build(&dev)?;
+/// let x = dev.tensor([[[0.5], [9.0], [0.7], [9.0]]]);
+/// let x = Masked::new(x, Mask::from_ids(&[1, 0, 2, 0], 1, 4)?)?;
+/// let y = gru.forward(x)?.into_parts().0.array()[0];
+/// assert_eq!(y[1], y[0]);
+/// assert_eq!(y[3], y[2]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(
+    class = "GRU",
+    input = (Batch, Length, I),
+    infer,
+    check = check_units(I, H),
+    keys(
+        units: size(H),
+        return_sequences: flag(R::SEQUENCES, false),
+        recurrent(),
+        recurrent_activation: activation("sigmoid", Some("sigmoid")),
+        reset_after: flag(G::RESET_AFTER, true),
+        seed: any(Value::Null),
+    ),
+)]
+pub struct Gru<
+    const I: usize,
+    const H: usize,
+    R: Returns = LastState,
+    G: ResetGate = ResetAfter,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The weights of the input, `(I, 3 * H)`.
+    #[weight(shape = (I, 3 * H), init = glorot_uniform)]
+    pub kernel: Tensor<(Const<I>, usize), E, D>,
+    /// The weights of the state, `(H, 3 * H)`.
+    #[weight(shape = (H, 3 * H), init = orthogonal, key = "recurrent")]
+    pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
+    /// The biases of the input and of the state, `(2, 3 * H)`; not used with [`ResetBefore`].
+    #[weight(shape = (2, 3 * H), init = zeros, when = G::RESET_AFTER)]
+    pub bias: Tensor<(Const<2>, usize), E, D>,
+    /// The bias of the input with [`ResetBefore`], `(3 * H,)`; its name is `bias` there.
+    #[weight(shape = (3 * H,), init = zeros, when = !G::RESET_AFTER, name = "bias")]
+    pub input_bias: Tensor<(usize,), E, D>,
+    /// Whether the last step comes first; the outputs then stand in that order. Default false.
+    #[option(default = false)]
+    pub go_backwards: bool,
+    /// Whether the output of a masked step is 0, and not that of the step before. Default false.
+    #[option(default = false)]
+    pub zero_output_for_mask: bool,
+    #[cache]
+    prepared: Prepared,
+    returns: PhantomData<(R, G)>,
+}
+
+impl<const I: usize, const H: usize, R, G, E, D> Gru<I, H, R, G, E, D>
+where
+    R: Returns,
+    G: ResetGate,
+    E: Element,
+    D: Backend<E>,
+{
+    /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final state, as with
+    /// Keras's `return_sequences=True, return_state=True`.
+    ///
+    /// `initial` is the state to start from (zeros if there is none). The tape goes with the outputs; the final state
+    /// has none. To train on the state, move the tape over with dfdx's `split_tape` and `put_tape`.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the mask or the initial state has another size than `x`.
+    pub fn forward_with_state<B: Dim, L: Dim, T: Tape<E, D>>(
+        &self,
+        x: Tensor<(B, L, Const<I>), E, D, T>,
+        mask: Option<&Mask>,
+        initial: Option<Tensor<(B, Const<H>), E, D>>,
+    ) -> Result<WithState<B, L, H, E, D, T>, Error> {
+        let initial = match initial {
+            Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
+            None => None,
+        };
+        let (outputs, HiddenStates { h, .. }) = with_state(self, x, mask, initial)?;
+        Ok((sized(outputs)?, sized(h)?))
+    }
+
+    /// One step: from an input `(Batch, I)` and a state to the next state, which is the output.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the state has other rows than `x`.
+    pub fn step<B: Dim>(
+        &self,
+        x: Tensor<(B, Const<I>), E, D>,
+        state: Tensor<(B, Const<H>), E, D>,
+    ) -> Result<Tensor<(B, Const<H>), E, D>, Error> {
+        let (batch, _) = *x.shape();
+        let x = x.into_shape(&(batch, Const::<1>, Const::<I>))?;
+        Ok(self.forward_with_state(x, None, Some(state))?.1)
+    }
+}
+
+impl<const I: usize, const H: usize, R, G, E, D> Recurrent<E, D> for Gru<I, H, R, G, E, D>
+where
+    R: Returns,
+    G: ResetGate,
+    E: Element,
+    D: Backend<E>,
+{
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        let bias = match G::RESET_AFTER {
+            true => RecurrentBias::Two(sized(self.bias.clone())?),
+            false => RecurrentBias::One(self.input_bias.clone()),
+        };
+        let weights = RecurrentWeights {
+            cell: CellKind::Gru { reset_after: G::RESET_AFTER },
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias,
+            prepared: &self.prepared,
+        };
+        // Types do not say so: `3 * H` is no `Const` on stable Rust.
+        weights.check(I, H)?;
+        Ok(weights)
+    }
+
+    fn order(&self) -> StepOrder {
+        StepOrder {
+            backwards: self.go_backwards,
+            as_made: true,
+            zero_masked: self.zero_output_for_mask,
+        }
+    }
+}
+
+impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>
+where
+    In: Steps<Features: Is<I>>,
+    R: Returns,
+    G: ResetGate,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = R::Out<In, Const<H>>;
+
+    const CHECK: () = check_units(I, H);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        R::run::<In, H, E, D, T>(self, x)
+    }
+}

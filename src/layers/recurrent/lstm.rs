@@ -1,0 +1,200 @@
+use std::marker::PhantomData;
+
+use dfdx::{
+    shapes::{Const, Dim, HasShape},
+    tensor::{Cpu, Tape, Tensor},
+};
+use serde_json::Value;
+
+use super::{LastState, Recurrent, Returns, with_state};
+use crate::{
+    backend::{
+        Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, Prepared, RecurrentBias,
+        RecurrentWeights, StepOrder, memory::collected, sized,
+    },
+    error::{Error, OrDevice},
+    init, layer,
+    layer::Layer,
+    shape::check_units,
+    signal::{Is, Mask, Signal, Steps},
+};
+
+/// The outputs of all steps, on the tape, and the final state, which is not.
+type WithState<B, L, const H: usize, E, D, T> =
+    (Tensor<(B, L, Const<H>), E, D, T>, LstmState<B, H, E, D>);
+
+/// Long short-term memory ([Hochreiter and Schmidhuber 1997](https://doi.org/10.1162/neco.1997.9.8.1735)).
+///
+/// For each step, with `z = x . kernel + h . recurrent_kernel + bias` cut into four gates,
+/// `c' = sigmoid(z_f) * c + sigmoid(z_i) * tanh(z_c)` and `h' = sigmoid(z_o) * tanh(c')`.
+///
+/// At a masked step nothing happens: the state stays and the output of the step before is repeated
+/// (zeros before the first real step). The mask travels on with [`Sequences`]; with [`LastState`] it
+/// ends, for the last state is that of the last real step.
+///
+/// Keras: [`LSTM`](https://keras.io/api/layers/recurrent_layers/lstm/).
+///
+/// # Shapes
+/// - input `(Batch, Length, I)` or `Masked<(Batch, Length, I)>`
+/// - output with [`Sequences`] `(Batch, Length, H)`, masked if the input is; with [`LastState`]
+///   `(Batch, H)`
+/// - `kernel` `(I, 4 * H)`, glorot uniform; `recurrent_kernel` `(H, 4 * H)`, orthogonal; `bias`
+///   `(4 * H,)`, zeros but for ones at the forget gate. The gates are in the order input, forget, candidate,
+///   output.
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let lstm = Lstm::<1, 3, Sequences>::build(&dev)?;
+/// let x = dev.tensor([[[0.5], [9.0], [0.7], [9.0]]]);
+/// let x = Masked::new(x, Mask::from_ids(&[1, 0, 2, 0], 1, 4)?)?;
+/// let y = lstm.forward(x)?.into_parts().0.array()[0];
+/// assert_eq!(y[1], y[0]);
+/// assert_eq!(y[3], y[2]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(
+    class = "LSTM",
+    input = (Batch, Length, I),
+    infer,
+    check = check_units(I, H),
+    keys(
+        units: size(H),
+        return_sequences: flag(R::SEQUENCES, false),
+        recurrent(),
+        recurrent_activation: activation("sigmoid", Some("sigmoid")),
+        weights,
+        unit_forget_bias(),
+        seed: any(Value::Null),
+    ),
+)]
+pub struct Lstm<
+    const I: usize,
+    const H: usize,
+    R: Returns = LastState,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The weights of the input, `(I, 4 * H)`.
+    #[weight(shape = (I, 4 * H), init = glorot_uniform)]
+    pub kernel: Tensor<(Const<I>, usize), E, D>,
+    /// The weights of the state, `(H, 4 * H)`.
+    #[weight(shape = (H, 4 * H), init = orthogonal, key = "recurrent")]
+    pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
+    /// The bias, `(4 * H,)`.
+    #[weight(shape = (4 * H,), init = zeros, fill = forget_bias)]
+    pub bias: Tensor<(usize,), E, D>,
+    /// Whether the last step comes first; the outputs then stand in that order. Default false.
+    #[option(default = false)]
+    pub go_backwards: bool,
+    /// Whether the output of a masked step is 0, and not that of the step before. Default false.
+    #[option(default = false)]
+    pub zero_output_for_mask: bool,
+    #[cache]
+    prepared: Prepared,
+    returns: PhantomData<R>,
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm<I, H, R, E, D> {
+    /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final
+    /// state, as with Keras's `return_sequences=True, return_state=True`.
+    ///
+    /// `initial` is the state to start from (zeros if there is none). The tape goes with the outputs;
+    /// the final state has none. To train on the state, move the tape over with dfdx's `split_tape` and
+    /// `put_tape`.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the mask or the initial state has another size than `x`.
+    pub fn forward_with_state<B: Dim, L: Dim, T: Tape<E, D>>(
+        &self,
+        x: Tensor<(B, L, Const<I>), E, D, T>,
+        mask: Option<&Mask>,
+        initial: Option<LstmState<B, H, E, D>>,
+    ) -> Result<WithState<B, L, H, E, D, T>, Error> {
+        let initial = match initial {
+            Some(LstmState { h, c }) => Some(HiddenStates { h: sized(h)?, c: Some(sized(c)?) }),
+            None => None,
+        };
+        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial)?;
+        let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
+        Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
+    }
+
+    /// One step: from an input `(Batch, I)` and a state to the next state, whose `h` is the output.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the state has other rows than `x`.
+    pub fn step<B: Dim>(
+        &self,
+        x: Tensor<(B, Const<I>), E, D>,
+        state: LstmState<B, H, E, D>,
+    ) -> Result<LstmState<B, H, E, D>, Error> {
+        let (batch, _) = *x.shape();
+        let x = x.into_shape(&(batch, Const::<1>, Const::<I>))?;
+        Ok(self.forward_with_state(x, None, Some(state))?.1)
+    }
+
+    /// The state of zeros that a sequence starts from.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn zero_state<B: Dim>(&self, batch: B) -> Result<LstmState<B, H, E, D>, Error> {
+        let zeros = || init::zeros(self.bias.device(), (batch, Const));
+        Ok(LstmState { h: zeros()?, c: zeros()? })
+    }
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
+    for Lstm<I, H, R, E, D>
+{
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        let weights = RecurrentWeights {
+            cell: CellKind::Lstm,
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias: RecurrentBias::One(self.bias.clone()),
+            prepared: &self.prepared,
+        };
+        // Types do not say so: `4 * H` is no `Const` on stable Rust.
+        weights.check(I, H)?;
+        Ok(weights)
+    }
+
+    fn order(&self) -> StepOrder {
+        StepOrder {
+            backwards: self.go_backwards,
+            as_made: true,
+            zero_masked: self.zero_output_for_mask,
+        }
+    }
+}
+
+impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>
+where
+    In: Steps<Features: Is<I>>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = R::Out<In, Const<H>>;
+
+    const CHECK: () = check_units(I, H);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        R::run::<In, H, E, D, T>(self, x)
+    }
+}
+
+/// Zeros, but for ones at the forget gate.
+fn forget_bias<E: Element, D: Backend<E>>(
+    dev: &D,
+    [wide]: [usize; 1],
+) -> Result<Tensor<(usize,), E, D>, Error> {
+    let forget = wide / 4..wide / 2;
+    let values = (0..wide).map(|i| if forget.contains(&i) { E::one() } else { E::zero() });
+    dev.try_tensor_from_vec(collected(&[wide], values)?, (wide,)).or_device()
+}

@@ -1,0 +1,167 @@
+use std::marker::PhantomData;
+
+use dfdx::{
+    shapes::{Const, Dim, HasShape, Rank1, Rank2},
+    tensor::{Cpu, Tape, Tensor},
+};
+
+use super::{LastState, Recurrent, Returns, with_state};
+use crate::{
+    backend::{
+        Backend, CellKind, Element, HiddenStates, IntoShape, Prepared, RecurrentBias,
+        RecurrentWeights, StepOrder, sized,
+    },
+    error::Error,
+    layer,
+    layer::Layer,
+    shape::check_units,
+    signal::{Is, Mask, Signal, Steps},
+};
+
+/// The outputs of all steps, on the tape, and the last one, which is not.
+type WithState<B, L, const H: usize, E, D, T> =
+    (Tensor<(B, L, Const<H>), E, D, T>, Tensor<(B, Const<H>), E, D>);
+
+/// A fully connected layer whose output is fed back to it:
+/// `h' = tanh(x . kernel + h . recurrent_kernel + bias)`.
+///
+/// Masked steps are as those of an [`Lstm`](super::Lstm): nothing happens there, and the output of the step before is
+/// repeated.
+///
+/// Keras: [`SimpleRNN`](https://keras.io/api/layers/recurrent_layers/simple_rnn/).
+///
+/// # Shapes
+/// - input `(Batch, Length, I)` or `Masked<(Batch, Length, I)>`
+/// - output with [`Sequences`](super::Sequences) `(Batch, Length, H)`, masked if the input is; with [`LastState`]
+///   `(Batch, H)`
+/// - `kernel` `(I, H)`, glorot uniform; `recurrent_kernel` `(H, H)`, orthogonal; `bias` `(H,)`, zeros
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let mut rnn = SimpleRnn::<1, 1, Sequences>::build(&dev)?;
+/// (rnn.kernel, rnn.recurrent_kernel) = (dev.tensor([[1.0]]), dev.tensor([[0.5]]));
+/// let [[[a], [b]]] = rnn.forward(dev.tensor([[[0.2], [0.3]]]))?.array();
+/// assert!((a - 0.2_f32.tanh()).abs() < 1e-6 && (b - (0.3 + 0.5 * a).tanh()).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(
+    class = "SimpleRNN",
+    input = (Batch, Length, I),
+    infer,
+    check = check_units(I, H),
+    keys(
+        units: size(H),
+        return_sequences: flag(R::SEQUENCES, false),
+        recurrent(),
+        ignored(&["seed"]),
+    ),
+)]
+pub struct SimpleRnn<
+    const I: usize,
+    const H: usize,
+    R: Returns = LastState,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The weights of the input, `(I, H)`.
+    #[weight(init = glorot_uniform)]
+    pub kernel: Tensor<Rank2<I, H>, E, D>,
+    /// The weights of the state, `(H, H)`.
+    #[weight(init = orthogonal, key = "recurrent")]
+    pub recurrent_kernel: Tensor<Rank2<H, H>, E, D>,
+    /// The bias, `(H,)`.
+    #[weight(init = zeros)]
+    pub bias: Tensor<Rank1<H>, E, D>,
+    /// Whether the last step comes first; the outputs then stand in that order. Default false.
+    #[option(default = false)]
+    pub go_backwards: bool,
+    /// Whether the output of a masked step is 0, and not that of the step before. Default false.
+    #[option(default = false)]
+    pub zero_output_for_mask: bool,
+    #[cache]
+    prepared: Prepared,
+    returns: PhantomData<R>,
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>>
+    SimpleRnn<I, H, R, E, D>
+{
+    /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final state, as with
+    /// Keras's `return_sequences=True, return_state=True`.
+    ///
+    /// `initial` is the state to start from (zeros if there is none). The tape goes with the outputs; the final state
+    /// has none. To train on the state, move the tape over with dfdx's `split_tape` and `put_tape`.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the mask or the initial state has another size than `x`.
+    pub fn forward_with_state<B: Dim, L: Dim, T: Tape<E, D>>(
+        &self,
+        x: Tensor<(B, L, Const<I>), E, D, T>,
+        mask: Option<&Mask>,
+        initial: Option<Tensor<(B, Const<H>), E, D>>,
+    ) -> Result<WithState<B, L, H, E, D, T>, Error> {
+        let initial = match initial {
+            Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
+            None => None,
+        };
+        let (outputs, HiddenStates { h, .. }) = with_state(self, x, mask, initial)?;
+        Ok((sized(outputs)?, sized(h)?))
+    }
+
+    /// One step: from an input `(Batch, I)` and a state to the next state, which is the output.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the state has other rows than `x`.
+    pub fn step<B: Dim>(
+        &self,
+        x: Tensor<(B, Const<I>), E, D>,
+        state: Tensor<(B, Const<H>), E, D>,
+    ) -> Result<Tensor<(B, Const<H>), E, D>, Error> {
+        let (batch, _) = *x.shape();
+        let x = x.into_shape(&(batch, Const::<1>, Const::<I>))?;
+        Ok(self.forward_with_state(x, None, Some(state))?.1)
+    }
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
+    for SimpleRnn<I, H, R, E, D>
+{
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        Ok(RecurrentWeights {
+            cell: CellKind::Simple,
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias: RecurrentBias::One(sized(self.bias.clone())?),
+            prepared: &self.prepared,
+        })
+    }
+
+    fn order(&self) -> StepOrder {
+        StepOrder {
+            backwards: self.go_backwards,
+            as_made: true,
+            zero_masked: self.zero_output_for_mask,
+        }
+    }
+}
+
+impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>
+where
+    In: Steps<Features: Is<I>>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = R::Out<In, Const<H>>;
+
+    const CHECK: () = check_units(I, H);
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        R::run::<In, H, E, D, T>(self, x)
+    }
+}

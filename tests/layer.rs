@@ -1,0 +1,177 @@
+//! `#[layer]`, as a program uses it.
+
+use kerata::{
+    Batch, BatchNorm, Const, Cpu, Dense, Dropout, Error, Inner, Layer, Tensor, TimeDistributed,
+    config::Configured,
+    layer, model,
+    parameters::{Named, Parameters},
+    prelude::*,
+    tensor::{Rank1, Rank2, Tape},
+};
+
+/// Layers within a layer, of which two behave otherwise in training, and a layer around them.
+#[layer(class = "Block")]
+struct Block {
+    #[inner]
+    norm: Inner<BatchNorm<4>>,
+    #[inner]
+    drop: Inner<Dropout<50>>,
+    #[inner]
+    dense: Inner<Dense<4, 4>>,
+}
+
+impl Layer<(Batch, Const<4>)> for Block {
+    type Out = (Batch, Const<4>);
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: Tensor<Self::Out, f32, Cpu, T>,
+    ) -> Result<Tensor<Self::Out, f32, Cpu, T>, Error> {
+        self.dense.forward(self.drop.forward(self.norm.forward(x)?)?)
+    }
+}
+
+#[layer(class = "Outer")]
+struct Outer {
+    #[inner]
+    steps: Inner<TimeDistributed<Inner<Block>>>,
+}
+
+type Steps = (Batch, Const<3>, Const<4>);
+
+impl Layer<Steps> for Outer {
+    type Out = Steps;
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: Tensor<Steps, f32, Cpu, T>,
+    ) -> Result<Tensor<Steps, f32, Cpu, T>, Error> {
+        self.steps.forward(x)
+    }
+}
+
+#[model(input = (Batch, 3, 4))]
+struct Net {
+    outer: Outer,
+}
+
+fn names(parameters: &[Named]) -> Vec<&str> {
+    parameters.iter().map(|parameter| parameter.name.as_str()).collect()
+}
+
+#[test]
+fn a_training_pass_reaches_the_layers_within_layers() -> Result<(), Error> {
+    let mut net = Net::build(&Cpu::seed_from_u64(1))?;
+    assert_eq!((Net::PARAMS, Net::TRAINABLE), (16 + 20, 8 + 20));
+    let parameters = kerata::model::Model::parameters(&net);
+    assert_eq!(names(&parameters)[2], "outer.steps.norm.moving_mean");
+    assert_eq!(names(&parameters)[5], "outer.steps.dense.bias");
+
+    let x = Cpu::default().tensor_from_vec(vec![2.0_f32; 24], (2, Const, Const));
+    let mean = |net: &Net| {
+        let of_block = |block: &Block| block.norm.with(|norm| norm.moving_mean.array()[0]);
+        net.outer.steps.with(|steps| steps.layer.with(of_block))
+    };
+    let before = net.forward(x.clone())?.as_vec();
+    assert_eq!((net.forward(x.clone())?.as_vec(), mean(&net)), (before.clone(), 0.0));
+    let dropped = net.forward_mut(x.clone())?.as_vec();
+    assert_ne!(dropped, before);
+    // Each of three steps moves it by a hundredth, as in Keras.
+    assert!((mean(&net) - 2.0 * (1.0 - 0.99_f32.powi(3))).abs() < 1e-6, "{}", mean(&net));
+    // A clone is apart, and inference is inference again.
+    let (mut other, moved) = (net.clone(), mean(&net));
+    other.forward_mut(x.clone())?;
+    net.forward(x)?;
+    assert_eq!(mean(&net), moved);
+    assert_ne!(mean(&other), moved);
+    Ok(())
+}
+
+#[test]
+fn a_config_reaches_the_layers_within_layers() -> Result<(), Error> {
+    let block = Block::build(&Cpu::default())?;
+    let json = block.to_json();
+    block.check_json(&json)?;
+    let ones = json.replace(
+        "\"bias_initializer\":{\"class_name\":\"Zeros\"",
+        "\"bias_initializer\":{\"class_name\":\"Ones\"",
+    );
+    assert_ne!(ones, json);
+    let ones = Block::from_json(&ones.replace("0.99", "0.5"))?;
+    assert_eq!(ones.dense.with(|dense| dense.bias.array()), [1.0; 4]);
+    assert_eq!(ones.norm.with(|norm| norm.momentum), 0.5);
+    let error = block.check_json(&json.replace("\"units\":4", "\"units\":5")).unwrap_err();
+    assert!(error.to_string().contains("dense.units: the type says 4, the JSON says 5"), "{error}");
+    let error = Block::from_json(&json.replace("0.99", "1.5")).unwrap_err().to_string();
+    assert!(error.contains("norm.momentum: it must be in 0..=1, the JSON says 1.5"), "{error}");
+    Ok(())
+}
+
+/// Every kind of field and argument.
+#[layer(class = "Everything", check = assert!(N > 0), keys(weights, n: size(N)), device = Cpu)]
+struct Everything<const N: usize, const BIAS: bool, E: kerata::Element>
+where
+    Cpu: kerata::Backend<E>,
+{
+    #[weight(shape = (N, 2 * N), init = he_normal, key = "wide", regularizer = false)]
+    kernel: Tensor<(Const<N>, usize), E, Cpu>,
+    #[weight(init = ones, when = BIAS)]
+    bias: Tensor<Rank1<N>, E, Cpu>,
+    #[weight(init = zeros, trainable = false)]
+    seen: Tensor<Rank2<N, 1>, E, Cpu>,
+    #[option(default = true, key = "use_it")]
+    flag: bool,
+    #[option(default = 3, range = 1..=5)]
+    times: usize,
+    #[cache]
+    cache: Vec<u8>,
+    marker: std::marker::PhantomData<E>,
+}
+
+#[test]
+fn every_kind_of_field() -> Result<(), Error> {
+    type Two = Everything<2, true, f64>;
+    let mut layer = Two::build(&Cpu::seed_from_u64(0))?;
+    assert_eq!((Two::PARAMS, Two::TRAINABLE), (8 + 2 + 2, 8 + 2));
+    assert_eq!(<Everything<2, false, f32> as Parameters>::PARAMS, 8 + 2);
+    assert!(layer.kernel.as_vec().iter().all(|&x| x != 0.0));
+    assert_eq!((layer.bias.array(), layer.seen.array()), ([1.0; 2], [[0.0]; 2]));
+    assert!(layer.flag && layer.cache.is_empty() && layer.check_options().is_ok());
+    layer.times = 6;
+    let error = layer.check_options().unwrap_err().to_string();
+    assert_eq!(error, "times is 6: it must be in 1..=5");
+
+    let config = layer.config().config;
+    let keys: Vec<&str> = config.keys().map(String::as_str).collect();
+    let expected = [
+        "bias_constraint",
+        "bias_initializer",
+        "bias_regularizer",
+        "dtype",
+        "n",
+        "name",
+        "seen_initializer",
+        "times",
+        "trainable",
+        "use_it",
+        "wide_initializer",
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!(config["wide_initializer"]["class_name"], "HeNormal");
+
+    struct Nothing;
+    impl kerata::parameters::Visitor<f64, Cpu> for Nothing {
+        fn visit<S: kerata::tensor::Shape>(
+            &mut self,
+            _: kerata::parameters::Parameter<'_, S, f64, Cpu>,
+        ) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+    layer.kernel = Cpu::default().tensor_from_vec(vec![0.0; 6], (Const, 3));
+    let error = layer.visit(&mut Nothing).unwrap_err().to_string();
+    let expected =
+        "the shape of the weight `kernel` of `Everything`: expected [2, 4], found [2, 3]";
+    assert_eq!(error, expected);
+    Ok(())
+}
