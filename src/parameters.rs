@@ -75,6 +75,25 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     }
 }
 
+/// A visitor that is shown the parameters of a layer with `trainable = false`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Frozen<'a, V>(pub &'a mut V);
+
+impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Frozen<'_, V> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        self.0.visit(Parameter { trainable: false, ..parameter })
+    }
+
+    fn enter(&mut self, name: &str) {
+        self.0.enter(name);
+    }
+
+    fn leave(&mut self) {
+        self.0.leave();
+    }
+}
+
 /// What is known of a parameter without its numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {

@@ -175,3 +175,67 @@ fn every_kind_of_field() -> Result<(), Error> {
     assert_eq!(error, expected);
     Ok(())
 }
+
+/// Options where a layer is declared.
+#[model(input = (Batch, 4), output = (Batch, 2))]
+struct Tuned {
+    #[with(name = "encoder", trainable = false, bias_initializer = Ones)]
+    first: Dense<_, 3>,
+    #[with(trainable = false, momentum = 0.5)]
+    norm: BatchNorm<_>,
+    #[with(trainable = false)]
+    drop: Dropout<50>,
+    #[with(kernel_initializer = kerata::config::Initializer::Constant(2.0))]
+    head: Dense<_, 2>,
+}
+
+#[test]
+fn options_are_set_where_a_layer_is_declared() -> Result<(), Error> {
+    let mut net = Tuned::build(&Cpu::seed_from_u64(0))?;
+    assert_eq!(net.first.bias.array(), [1.0; 3]);
+    assert_eq!(net.head.kernel.array(), [[2.0; 2]; 3]);
+    assert_eq!(net.norm.momentum, 0.5);
+    let parameters = kerata::model::Model::parameters(&net);
+    assert_eq!(names(&parameters)[..3], ["encoder.kernel", "encoder.bias", "norm.gamma"]);
+    let trainable: usize =
+        parameters.iter().filter(|p| p.trainable).map(|p| p.shape.iter().product::<usize>()).sum();
+    assert_eq!((Tuned::TRAINABLE, trainable), (3 * 2 + 2, 3 * 2 + 2));
+    let summary = <Tuned as kerata::model::Model>::summary();
+    assert_eq!(summary.rows[0].name, "encoder");
+
+    // In training the statistics stay, and dropout drops.
+    let x = Cpu::default().tensor_from_vec(vec![1.0_f32; 40], (10, Const));
+    assert_ne!(net.forward_mut(x.clone())?.as_vec(), net.forward(x)?.as_vec());
+    assert_eq!(net.norm.moving_mean.array(), [0.0; 3]);
+    let json = net.to_json();
+    assert!(json.contains("\"name\":\"encoder\""), "{json}");
+    assert_eq!(json.matches("\"trainable\":false").count(), 3);
+    net.check_json(&json)?;
+    let error = net.check_json(&json.replace("\"trainable\":false", "\"trainable\":true"));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`encoder`, trainable: the type says false, the JSON says true"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_step_changes_only_what_is_trainable() -> Result<(), Error> {
+    use kerata::{
+        data::InMemory,
+        loss::MeanSquaredError,
+        optim::Sgd,
+        train::{Fit, Trainer},
+    };
+    let model = Tuned::build(&Cpu::seed_from_u64(0))?;
+    let before = model.clone();
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?;
+    let data = InMemory::new(vec![[0.5_f32; 4]; 4], vec![[1.0_f32; 2]; 4])?;
+    trainer.fit(&data, &Fit { progress: false, ..Fit::epochs(2) })?;
+    let after = &trainer.model;
+    assert_eq!(after.first.kernel.array(), before.first.kernel.array());
+    assert_eq!(after.norm.gamma.array(), before.norm.gamma.array());
+    assert_ne!(after.head.kernel.array(), before.head.kernel.array());
+    Ok(())
+}

@@ -3,14 +3,14 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
+    Expr, Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
     spanned::Spanned,
 };
 
 use crate::{
     errors::Errors,
-    infer,
-    parse::{Arguments, Source, sources},
+    infer, initializer,
+    parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
     spelling::Spelling,
 };
@@ -38,6 +38,7 @@ pub(crate) struct Layer {
     pub(crate) ty: Type,
     /// From which values its input comes.
     pub(crate) from: Vec<usize>,
+    pub(crate) with: With,
 }
 
 /// One of the two that a value is made of.
@@ -52,7 +53,8 @@ pub(crate) struct Part {
 impl Layer {
     /// The name that messages, summaries and parameters have for it.
     pub(crate) fn text(&self) -> String {
-        self.name.unraw().to_string()
+        let given = self.with.name.as_ref().map(syn::LitStr::value);
+        given.unwrap_or_else(|| self.name.unraw().to_string())
     }
 }
 
@@ -132,7 +134,9 @@ impl Model {
             }
             let from = sources(&mut field.attrs, &mut self.errors);
             let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
-            self.layers.push(Layer { name, ty: field.ty.clone(), from });
+            let mut with = with(&mut field.attrs, &mut self.errors);
+            check_options(&mut with, generic, &mut self.errors);
+            self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
         }
         self.item.fields = fields;
         self.check_use();
@@ -196,6 +200,26 @@ impl Model {
                 self.errors.push(layer.name.span(), message);
             }
         }
+    }
+}
+
+fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
+    for (key, value) in &mut with.options {
+        if generic {
+            let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
+            errors.push(key.span(), message);
+        }
+        if let (Expr::Path(path), true) = (&*value, key.to_string().ends_with("_initializer"))
+            && let Some(name) = path.path.get_ident()
+        {
+            match initializer::constant(name) {
+                Ok(constant) => *value = parse_quote!(::kerata::config::Initializer::#constant),
+                Err(message) => errors.push(name.span(), message),
+            }
+        }
+    }
+    if !errors.is_empty() {
+        with.options.clear();
     }
 }
 

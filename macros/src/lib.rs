@@ -5,6 +5,7 @@ mod derive;
 mod errors;
 mod expand;
 mod infer;
+mod initializer;
 mod layer;
 mod names;
 mod parse;

@@ -1,10 +1,10 @@
 //! Names that are known, and the one that is nearest to a name that is not.
 
-/// `, did you mean ..?` for a name that is one slip or two away from a known one.
+/// ` (did you mean ..?)` for a name that is one slip or two away from a known one.
 pub(crate) fn nearest(name: &str, known: &[&str]) -> String {
     let near = |other: &&&str| distance(name, other);
     match known.iter().min_by_key(near) {
-        Some(other) if near(&other) <= 1 + other.len() / 4 => format!(", did you mean `{other}`?"),
+        Some(other) if near(&other) <= 1 + other.len() / 4 => format!(" (did you mean `{other}`?)"),
         _ => String::new(),
     }
 }

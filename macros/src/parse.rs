@@ -2,13 +2,19 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Ident, LitFloat, LitInt, LitStr, Meta, Token, Type,
+    Attribute, Expr, ExprLit, ExprUnary, Ident, Lit, LitBool, LitFloat, LitInt, LitStr, Meta,
+    Token, Type, UnOp,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
 };
 
-use crate::{errors::Errors, signal::Signal, spelling::text};
+use crate::{
+    errors::Errors,
+    names::{listed, nearest},
+    signal::Signal,
+    spelling::text,
+};
 
 /// The arguments of the attribute.
 #[derive(Default)]
@@ -19,73 +25,79 @@ pub(crate) struct Arguments {
     pub(crate) device: Option<Type>,
     /// The keys that were given, whether or not what follows makes sense.
     pub(crate) keys: Vec<String>,
-    /// Whether `:` stood for `=`, which is told once.
-    colon: bool,
     pub(crate) errors: Errors,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let mut arguments = Arguments::default();
-        while !input.is_empty() {
-            if let Err(error) = arguments.argument(input) {
-                arguments.errors.add(error);
-                // It may have been the input.
-                arguments.keys.push("input".to_owned());
-                skip_to_comma(input)?;
+        let (mut all, mut errors) = (Self::default(), Errors::default());
+        let known = ["input", "output", "element", "device"];
+        let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
+            match key {
+                "input" => all.input = Some(value(input)?),
+                "output" => all.output = Some(value(input)?),
+                "element" => all.element = Some(value(input)?),
+                _ => all.device = Some(value(input)?),
             }
-            if !input.is_empty()
-                && let Err(error) = input.parse::<Token![,]>()
-            {
-                arguments.errors.add(error);
-            }
+            Ok(())
+        })?;
+        if !errors.is_empty() {
+            // What is wrong may have been the input.
+            keys.push("input".to_owned());
         }
-        Ok(arguments)
+        Ok(Self { keys, errors, ..all })
     }
 }
 
-impl Arguments {
-    fn argument(&mut self, input: ParseStream) -> syn::Result<()> {
+/// Goes over `key`, `key = value` and `key(..)`, with a comma between them; gives the keys.
+pub(crate) fn arguments(
+    input: ParseStream,
+    place: &str,
+    known: &[&str],
+    errors: &mut Errors,
+    mut each: impl FnMut(&str, ParseStream) -> syn::Result<()>,
+) -> syn::Result<Vec<String>> {
+    let (mut keys, mut colon) = (Vec::new(), false);
+    let mut one = |input: ParseStream, errors: &mut Errors| {
         if !input.peek(Ident) {
             let (span, value) = (input.span(), text(&rest(&input.fork())?));
-            let message = format!("an argument has a name: write `input = {value}`");
+            let message = format!("an argument has a name: write `{} = {value}`", known[0]);
             return Err(syn::Error::new(span, message));
         }
         let key: Ident = input.parse()?;
         let name = key.to_string();
-        if !["input", "output", "element", "device"].contains(&name.as_str()) {
-            let message = format!(
-                "`{key}` is no argument of `#[model]`: there are `input`, `output`, `element` and `device`"
-            );
+        if !known.contains(&name.as_str()) {
+            // A short list needs no hint.
+            let near = if known.len() > 4 { nearest(&name, known) } else { String::new() };
+            let message =
+                format!("`{key}` is no argument of `{place}`{near}: there are {}", listed(known));
             return Err(syn::Error::new(key.span(), message));
         }
-        if self.keys.contains(&name) {
+        if keys.contains(&name) {
             return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
         }
-        self.keys.push(name.clone());
-        if input.peek(Token![:]) {
-            let colon: Token![:] = input.parse()?;
-            let value = text(&rest(&input.fork())?);
-            if !self.colon {
-                let message = format!("an argument stands behind `=`: write `{key} = {value}`");
-                self.errors.push(colon.span(), message);
-            }
-            self.colon = true;
-        } else {
-            input.parse::<Token![=]>()?;
+        keys.push(name.clone());
+        // Told once, and then read as it is meant.
+        if input.peek(Token![:]) && !std::mem::replace(&mut colon, true) {
+            let (span, behind) = (input.span(), input.fork());
+            behind.parse::<Token![:]>()?;
+            let value = text(&rest(&behind)?);
+            errors.push(span, format!("an argument stands behind `=`: write `{key} = {value}`"));
         }
-        match name.as_str() {
-            "input" => self.input = Some(input.parse()?),
-            "output" => self.output = Some(input.parse()?),
-            "element" => self.element = Some(input.parse()?),
-            _ => self.device = Some(input.parse()?),
+        each(&name, input)
+    };
+    while !input.is_empty() {
+        if let Err(error) = one(input, errors) {
+            errors.add(error);
+            rest(input)?;
         }
-        Ok(())
+        if !input.is_empty()
+            && let Err(error) = input.parse::<Token![,]>()
+        {
+            errors.add(error);
+        }
     }
-}
-
-pub(crate) fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
-    rest(input).map(drop)
+    Ok(keys)
 }
 
 /// What stands before the next comma.
@@ -95,6 +107,61 @@ fn rest(input: ParseStream) -> syn::Result<TokenStream> {
         rest.extend([input.parse::<TokenTree>()?]);
     }
     Ok(rest)
+}
+
+/// `= value`.
+pub(crate) fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
+    if input.parse::<Option<Token![:]>>()?.is_none() {
+        input.parse::<Token![=]>()?;
+    }
+    input.parse()
+}
+
+/// What `#[with(..)]` says of a layer.
+#[derive(Default)]
+pub(crate) struct With {
+    pub(crate) name: Option<LitStr>,
+    /// `trainable = false`: no optimiser changes it.
+    pub(crate) frozen: bool,
+    /// Its own options.
+    pub(crate) options: Vec<(Ident, Expr)>,
+}
+
+/// The options in `#[with(..)]`; the attribute is taken away.
+pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With {
+    let mut with = With::default();
+    attributes.retain(|attribute| {
+        if !attribute.path().is_ident("with") {
+            return true;
+        }
+        let parser = |input: ParseStream| {
+            while !input.is_empty() {
+                let key: Ident = input.parse()?;
+                match key.to_string().as_str() {
+                    "name" => with.name = Some(value(input)?),
+                    "trainable" => with.frozen = !value::<LitBool>(input)?.value,
+                    _ => with.options.push((key, value(input)?)),
+                }
+                input.parse::<Option<Token![,]>>()?;
+            }
+            Ok(())
+        };
+        if let Err(error) = attribute.parse_args_with(parser) {
+            errors.add(error);
+        }
+        false
+    });
+    with
+}
+
+/// The value of a number as it is written.
+pub(crate) fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|n| -n),
+        Expr::Lit(ExprLit { lit: Lit::Int(digits), .. }) => digits.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Float(digits), .. }) => digits.base10_parse().ok(),
+        _ => None,
+    }
 }
 
 /// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`.

@@ -2,20 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Fields, Initializer, Mode, whole};
-
-/// What a convolution says.
-pub(crate) struct Convolution<'a> {
-    pub(crate) filters: usize,
-    pub(crate) kernel: &'a [usize],
-    pub(crate) stride: &'a [usize],
-    pub(crate) dilation: &'a [usize],
-    pub(crate) padding: &'static str,
-    /// The paddings that there are.
-    pub(crate) paddings: &'static [&'static str],
-    pub(crate) activation: &'static str,
-    pub(crate) use_bias: bool,
-}
+use super::{Configured, Fields, Initializer, Mode, whole};
 
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
@@ -29,6 +16,32 @@ impl Fields {
         self.share("dropout", 0.0, Some(0.0));
         self.share("recurrent_dropout", 0.0, Some(0.0));
         self.ignored(&["implementation"]);
+    }
+
+    /// The two layers of a Bidirectional. As in Keras, the second is the first the other way around if nothing is said of
+    /// it, and both give 0 at masked steps if they return sequences.
+    pub(crate) fn directions<L: Configured>(&mut self, forward: &mut L, backward: &mut L) {
+        let (first, second) = ("layer", "backward_layer");
+        if let Some(layer) = self.given.get(first).cloned() {
+            let given = self.given.get(second).filter(|given| !given.is_null()).cloned();
+            let mut both = [layer.clone(), given.unwrap_or(layer)];
+            let flag = |layer: &Value, key: &str| layer["config"][key] == true;
+            let backwards = !flag(&both[0], "go_backwards");
+            if backwards != flag(&both[1], "go_backwards")
+                && let Some(config) = both[1].get_mut("config").and_then(Value::as_object_mut)
+            {
+                config.insert("go_backwards".to_owned(), backwards.into());
+            }
+            for (key, mut layer) in [first, second].into_iter().zip(both) {
+                let sequences = flag(&layer, "return_sequences");
+                if let Some(config) = layer.get_mut("config").and_then(Value::as_object_mut) {
+                    config.insert("zero_output_for_mask".to_owned(), sequences.into());
+                }
+                self.given.insert(key.to_owned(), layer);
+            }
+        }
+        self.layer_inside(first, forward, None, "forward.");
+        self.layer_inside(second, backward, None, "backward.");
     }
 
     /// Whether the bias of an LSTM starts with ones at the forget gate.
@@ -47,20 +60,14 @@ impl Fields {
         self.out.insert(key.to_owned(), ones);
     }
 
-    pub(crate) fn convolution(&mut self, says: Convolution<'_>) {
-        let ones = vec![1; says.kernel.len()];
-        self.size("filters", says.filters);
-        self.sizes("kernel_size", says.kernel, None);
-        self.sizes("strides", says.stride, Some(&ones));
-        self.padding_word(says.padding, says.paddings);
-        self.data_format();
-        self.sizes("dilation_rate", says.dilation, Some(&ones));
+    /// What convolutions have in common, behind the `dilation_rate`.
+    pub(crate) fn convolution(&mut self) {
         self.fixed("groups", 1);
-        self.activation("activation", says.activation, Some("linear"));
-        self.flag("use_bias", says.use_bias, true);
         self.none(&["activity_regularizer"]);
-        let ones = json!(ones);
-        let moves = |key: &str| self.out.get(key).is_some_and(|value| *value != ones);
+        let moves = |key: &str| {
+            let sizes = self.out.get(key).and_then(Value::as_array);
+            sizes.is_some_and(|sizes| sizes.iter().any(|size| *size != json!(1)))
+        };
         if self.mode != Mode::Write && moves("strides") && moves("dilation_rate") {
             let found = self.out.get("strides").cloned().unwrap_or_default();
             self.differ("strides", "it is 1 where the `dilation_rate` is more", &found);
@@ -72,7 +79,7 @@ impl Fields {
         self.given.retain(|key, value| key != "strides" || !value.is_null());
         let of_the_window = self.out.get("pool_size").cloned();
         self.sizes_or("strides", stride, of_the_window);
-        self.padding_word(padding, &["valid", "same"]);
+        self.padding_word("padding", padding, &["valid", "same"]);
         self.data_format();
     }
 

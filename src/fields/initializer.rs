@@ -370,6 +370,16 @@ impl Initializer {
     ) -> Result<Tensor<S, E, D>, Error> {
         self.fill(dev, init::named::shaped(sizes)?)
     }
+
+    /// What `#[with(..)]` calls: fills a parameter again.
+    #[doc(hidden)]
+    pub fn refill<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        self,
+        layer: &mut M,
+        name: &str,
+    ) -> Result<(), Error> {
+        fill(layer, &[(name.to_owned(), self)])
+    }
 }
 
 /// Fails for a value that is too large for its type.

@@ -103,11 +103,11 @@ impl Fields {
     }
 
     /// A padding that the type decides, in letters of either case; the first one is Keras's default.
-    pub(crate) fn padding_word(&mut self, says: &str, words: &[&str]) {
-        if let Some(Value::String(word)) = self.given.get_mut("padding") {
+    pub(crate) fn padding_word(&mut self, key: &str, says: &str, words: &[&str]) {
+        if let Some(Value::String(word)) = self.given.get_mut(key) {
             word.make_ascii_lowercase();
         }
-        self.choice("padding", says, words);
+        self.choice(key, says, words);
     }
 
     /// The order of the dimensions, which is channels last. `null` is that of Keras's settings.
@@ -283,7 +283,7 @@ impl Fields {
         self.layer_inside(key, layer, None, &format!("{key}."));
     }
 
-    fn layer_inside(
+    pub(super) fn layer_inside(
         &mut self,
         key: &str,
         layer: &mut dyn Described,

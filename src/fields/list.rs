@@ -42,6 +42,8 @@ pub struct Fields {
     pub(crate) input: Option<Vec<Option<usize>>>,
     pub(crate) place: String,
     pub(crate) dtype: &'static str,
+    /// Whether an optimiser changes the layer.
+    pub(crate) trainable: bool,
     /// Whether the type, or the model around, says which number type it is.
     pub(crate) dtype_is_known: bool,
     pub(crate) names: HashMap<String, usize>,
@@ -90,6 +92,7 @@ impl Fields {
             input: None,
             place: String::new(),
             dtype: "float32",
+            trainable: true,
             // Layers without a type calculate in it.
             dtype_is_known: mode == Mode::Any,
             names: HashMap::new(),
@@ -105,6 +108,7 @@ impl Fields {
             place: format!("{}{place}", self.place),
             dtype: self.dtype,
             dtype_is_known: self.dtype_is_known,
+            trainable: std::mem::replace(&mut self.trainable, true),
             names: std::mem::take(&mut self.names),
             ..Self::new(self.mode, class)
         }
@@ -123,7 +127,7 @@ impl Fields {
             layer.show_keys(self);
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
             self.out.insert("name".into(), name.into());
-            self.out.insert("trainable".into(), true.into());
+            self.out.insert("trainable".into(), self.trainable.into());
             // Keras has no number type for a model of branches.
             if self.class != FUNCTIONAL {
                 self.out.insert("dtype".into(), policy(self.dtype));
@@ -135,8 +139,9 @@ impl Fields {
         layer.show_keys(self);
         self.check_dtype();
         let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
-        if self.mode != Mode::Any && trainable != Value::Bool(true) {
-            self.differ("trainable", "the type says true", &trainable);
+        if self.mode != Mode::Any && trainable != Value::Bool(self.trainable) {
+            let expected = format!("the type says {}", self.trainable);
+            self.differ("trainable", &expected, &trainable);
         }
         self.out.insert("trainable".into(), trainable);
         self.refuse_the_rest();

@@ -20,7 +20,6 @@ pub(crate) use classes::{FUNCTIONAL, has_build_config};
 pub use configured::Configured;
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;
-pub(crate) use groups::Convolution;
 pub use initializer::{Fan, Initializer, Spread};
 pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
 pub(crate) use json::{sizes, snake_case};

@@ -38,8 +38,8 @@ pub use pool::{
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
 pub use recurrent::{
-    Gru, LastState, Lstm, Recurrent, ResetAfter, ResetBefore, ResetGate, Returns, Sequences,
-    SimpleRnn,
+    Bidirectional, Concat, Gru, LastState, Lstm, MergeMode, Merges, Recurrent, ResetAfter,
+    ResetBefore, ResetGate, Returns, Sequences, SimpleRnn, Sum,
 };
 pub(crate) use reshape::padded;
 pub use reshape::{

@@ -157,6 +157,10 @@ struct Writer<'a> {
 }
 
 impl LayerVisitor for Writer<'_> {
+    fn trainable(&mut self, trainable: bool) {
+        self.fields.trainable = trainable;
+    }
+
     fn from(&mut self, values: &[&str]) {
         self.values.from = values.iter().map(|&value| value.to_owned()).collect();
     }
@@ -247,6 +251,10 @@ impl Reader<'_> {
 }
 
 impl LayerVisitor for Reader<'_> {
+    fn trainable(&mut self, trainable: bool) {
+        self.fields.trainable = trainable;
+    }
+
     fn from(&mut self, values: &[&str]) {
         self.values.from = values.iter().map(|&value| value.to_owned()).collect();
     }

@@ -18,6 +18,9 @@ pub trait LayerVisitor {
     /// this is not said, it is what the layer before gives.
     fn from(&mut self, _values: &[&str]) {}
 
+    /// Says whether an optimiser changes the layer that comes next. Where this is not said, it does.
+    fn trainable(&mut self, _: bool) {}
+
     /// Shows one layer. The name is that of the field, or its place in the tuple.
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L);
 }
@@ -173,6 +176,10 @@ struct Writer<'a> {
 }
 
 impl LayerVisitor for Writer<'_> {
+    fn trainable(&mut self, trainable: bool) {
+        self.fields.trainable = trainable;
+    }
+
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
         self.write(name, layer, AnySignal::of::<In>());
     }
@@ -195,6 +202,10 @@ struct Reader<'a> {
 }
 
 impl LayerVisitor for Reader<'_> {
+    fn trainable(&mut self, trainable: bool) {
+        self.fields.trainable = trainable;
+    }
+
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
         self.read(name, layer, AnySignal::of::<In>());
     }

@@ -15,7 +15,7 @@
 mod window;
 
 pub(crate) use window::check_window;
-pub use window::{Causal, Grow, Number, Padding, Same, Slide, Valid};
+pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 
 pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
 use dfdx::shapes::{Rank1, ReduceShape};

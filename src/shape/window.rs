@@ -180,6 +180,31 @@ macro_rules! padded {
 padded!(Same);
 padded!(Causal);
 
+/// A dimension that two layers of so many units each make together.
+#[diagnostic::on_unimplemented(
+    message = "twice `{Self}` is not calculated by the compiler: it does so up to 512",
+    label = "too many units for both directions side by side: `Sum` or `Average` keeps their number"
+)]
+pub trait Twice: Dim {
+    /// The dimension of twice the size.
+    type Out: Dim;
+}
+
+#[diagnostic::do_not_recommend]
+impl Twice for usize {
+    type Out = usize;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize> Twice for Const<N>
+where
+    typenum::Const<N>: ToUInt,
+    Num<N>: Add<Num<N>>,
+    Sum<Num<N>, Num<N>>: Number,
+{
+    type Out = <Sum<Num<N>, Num<N>> as Number>::Const;
+}
+
 /// A dimension that becomes longer by `MORE`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` with {MORE} more is not calculated by the compiler: it does so up to 1024",

@@ -1,10 +1,11 @@
 //! Recurrent and other layers that Keras called one by one: with states given, returned and kept.
 
 use kerata::{
-    Cpu, Error, Lstm, Mask, Sequences, Tensor,
+    Bidirectional, Cpu, Error, Gru, Lstm, Mask, Sequences, SimpleRnn, Tensor,
     backend::LstmState,
     config::{DynamicLayer, DynamicValue},
     io::WeightFile,
+    parameters::{Build, Parameters},
     prelude::*,
     shape::{Const, HasShape},
 };
@@ -14,7 +15,7 @@ use crate::{
     case::Case,
     from_json::layer,
     harness::{Test, tests},
-    reasons::{GIVEN_DROPOUT, RETURN_STATE, SOFTMAX_MASK, STATEFUL},
+    reasons::{GIVEN_DROPOUT, RETURN_STATE, SOFTMAX_MASK},
     report::Report,
 };
 
@@ -48,23 +49,71 @@ fn mask(case: &Case, call: &Value) -> Option<Mask> {
     Some(Mask::from_bools(case.flags(mask), batch, length).unwrap())
 }
 
-/// All calls of a case: outputs and final states; and the same step by step, where no mask is given.
-fn states(case: &Case, report: &mut Report) {
-    let dev = Cpu::default();
-    let mut layer = (Lstm::<3, 3, Sequences>::build(&dev).unwrap(),);
+type States = Vec<Tensor<(usize, Const<3>), f32, Cpu>>;
+
+/// A layer of three units that takes and gives its states.
+trait WithStates: Build + Parameters {
+    fn run(&self, x: Steps<3>, mask: Option<&Mask>, initial: Option<States>) -> (Steps<3>, States);
+    fn one_step(&self, x: Tensor<(usize, Const<3>), f32, Cpu>, states: States) -> States;
+}
+
+impl WithStates for Lstm<3, 3, Sequences> {
+    fn run(&self, x: Steps<3>, mask: Option<&Mask>, initial: Option<States>) -> (Steps<3>, States) {
+        let initial =
+            initial.map(|states| LstmState { h: states[0].clone(), c: states[1].clone() });
+        let (y, state) = self.forward_with_state(x, mask, initial).unwrap();
+        (y, vec![state.h, state.c])
+    }
+
+    fn one_step(&self, x: Tensor<(usize, Const<3>), f32, Cpu>, states: States) -> States {
+        let state = LstmState { h: states[0].clone(), c: states[1].clone() };
+        let state = self.step(x, state).unwrap();
+        vec![state.h, state.c]
+    }
+}
+
+macro_rules! with_one_state {
+    ($layer:ident) => {
+        impl WithStates for $layer<3, 3, Sequences> {
+            fn run(
+                &self,
+                x: Steps<3>,
+                mask: Option<&Mask>,
+                initial: Option<States>,
+            ) -> (Steps<3>, States) {
+                let initial = initial.map(|states| states[0].clone());
+                let (y, state) = self.forward_with_state(x, mask, initial).unwrap();
+                (y, vec![state])
+            }
+
+            fn one_step(&self, x: Tensor<(usize, Const<3>), f32, Cpu>, states: States) -> States {
+                vec![self.step(x, states[0].clone()).unwrap()]
+            }
+        }
+    };
+}
+with_one_state!(Gru);
+with_one_state!(SimpleRnn);
+
+fn loaded<L: WithStates>(case: &Case) -> L {
+    let mut layer = (L::build(&Cpu::default()).unwrap(),);
     case.load(&mut layer);
-    let lstm = layer.0;
+    layer.0
+}
+
+/// All calls of a case: outputs and final states; and the same step by step, where no mask is given.
+fn states<L: WithStates>(case: &Case, report: &mut Report) {
+    let (dev, layer) = (Cpu::default(), loaded::<L>(case));
     let returns_sequences = case.json["layer"]["config"]["return_sequences"].as_bool().unwrap();
     for call in calls(case) {
         let (x, mask) = input::<3>(case, call);
         let &(batch, length, _) = x.shape();
-        let initial = call["initial_state"].as_array().map(|names| LstmState {
-            h: floats::<3>(case, names[0].as_str().unwrap()),
-            c: floats::<3>(case, names[1].as_str().unwrap()),
+        let initial = call["initial_state"].as_array().map(|names| {
+            names.iter().map(|name| floats::<3>(case, name.as_str().unwrap())).collect::<States>()
         });
-        let (found, state) =
-            lstm.forward_with_state(x.clone(), mask.as_ref(), initial.clone()).unwrap();
+        let (found, last) = layer.run(x.clone(), mask.as_ref(), initial.clone());
         let names = outputs(call);
+        assert_eq!(names.len(), 1 + last.len());
         let found = found.as_vec();
         if returns_sequences {
             case.assert_tensor("forward", names[0], &found);
@@ -72,39 +121,41 @@ fn states(case: &Case, report: &mut Report) {
             let last = found.chunks(length * 3).flat_map(|row| row[(length - 1) * 3..].to_vec());
             case.assert_tensor("forward", names[0], &last.collect::<Vec<_>>());
         }
-        case.assert_tensor("forward", names[1], &state.h.as_vec());
-        case.assert_tensor("forward", names[2], &state.c.as_vec());
-
+        let compare = |states: &States| {
+            for (name, state) in names[1..].iter().zip(states) {
+                case.assert_tensor("forward", name, &state.as_vec());
+            }
+        };
+        compare(&last);
         if mask.is_none() {
-            let mut state = initial.unwrap_or_else(|| lstm.zero_state(batch).unwrap());
+            let zeros = || dev.tensor_from_vec(vec![0.0; batch * 3], (batch, Const::<3>));
+            let mut states = initial.unwrap_or_else(|| last.iter().map(|_| zeros()).collect());
             let values = x.as_vec();
             for step in 0..length {
                 let rows = values.chunks(length * 3).flat_map(|row| row[step * 3..][..3].to_vec());
                 let x = dev.tensor_from_vec(rows.collect(), (batch, Const::<3>));
-                state = lstm.step(x, state).unwrap();
+                states = layer.one_step(x, states);
             }
-            case.assert_tensor("forward", names[1], &state.h.as_vec());
-            case.assert_tensor("forward", names[2], &state.c.as_vec());
+            compare(&states);
         }
         names.into_iter().for_each(|name| report.typed(name));
     }
 }
 
 /// Keras's `stateful=True`: the state of a call enters the next, until it is reset.
-fn rnn_call_lstm_stateful(case: &Case, report: &mut Report) {
-    let mut layer = (Lstm::<3, 3, Sequences>::build(&Cpu::default()).unwrap(),);
-    case.load(&mut layer);
-    let mut state = None;
+fn kept_by_hand<L: WithStates>(case: &Case, report: &mut Report) {
+    let layer = loaded::<L>(case);
+    let mut states = None;
     for call in calls(case) {
         if call["reset_state_before"] == true {
-            state = None;
+            states = None;
         }
         let (x, mask) = input::<3>(case, call);
-        let (found, last) = layer.0.forward_with_state(x, mask.as_ref(), state).unwrap();
+        let (found, last) = layer.run(x, mask.as_ref(), states);
         let name = outputs(call)[0];
         case.assert_tensor("forward", name, &found.as_vec());
         report.typed(name);
-        state = Some(last);
+        states = Some(last);
     }
 }
 
@@ -154,23 +205,15 @@ fn returned_states(case: &Case, report: &mut Report) {
     }
 }
 
-/// Layers that keep their state. The first call after a reset is that of a layer that does not.
-fn kept_states(case: &Case, report: &mut Report) {
-    for (i, call) in calls(case).iter().enumerate() {
-        let name = outputs(call)[0];
-        if i == 0 || call["reset_state_before"] == true {
-            call_from_config(case, call, &["stateful"]);
-            report.dynamic(name);
-        } else {
-            report.refused(name, from_config(case, &[]), &STATEFUL);
-        }
-    }
-}
-
 fn bidirectional_call_nomask(case: &Case, report: &mut Report) {
+    let mut layer = (Bidirectional::<Lstm<3, 3, Sequences>>::build(&Cpu::default()).unwrap(),);
+    case.load(&mut layer);
     for call in calls(case) {
         call_from_config(case, call, &[]);
         report.dynamic(outputs(call)[0]);
+        let found = layer.0.forward(input::<3>(case, call).0).unwrap();
+        case.assert_tensor("forward", outputs(call)[0], &found.as_vec());
+        report.typed(outputs(call)[0]);
     }
 }
 
@@ -188,13 +231,12 @@ fn softmax_layer_mask_call(case: &Case, report: &mut Report) {
 }
 
 pub(crate) fn tests() -> Vec<Test> {
-    let mut all =
-        tests![rnn_call_lstm_stateful, bidirectional_call_nomask, softmax_layer_mask_call];
+    let mut all = tests![bidirectional_call_nomask, softmax_layer_mask_call];
     let mut add = |test: fn(&Case, &mut Report), names: &[&'static str]| {
         all.extend(names.iter().map(|&name| Test::new(name, name, test)));
     };
     add(
-        states,
+        states::<Lstm<3, 3, Sequences>>,
         &[
             "rnn_call_lstm_initial_state",
             "rnn_call_lstm_return_state_seq",
@@ -202,18 +244,25 @@ pub(crate) fn tests() -> Vec<Test> {
         ],
     );
     add(
-        returned_states,
+        states::<Gru<3, 3, Sequences>>,
         &[
-            "bidirectional_call_return_state",
             "rnn_call_gru_initial_state",
             "rnn_call_gru_return_state_last",
             "rnn_call_gru_return_state_seq",
+        ],
+    );
+    add(
+        states::<SimpleRnn<3, 3, Sequences>>,
+        &[
             "rnn_call_simplernn_initial_state",
             "rnn_call_simplernn_return_state_last",
             "rnn_call_simplernn_return_state_seq",
         ],
     );
-    add(kept_states, &["rnn_call_gru_stateful", "rnn_call_simplernn_stateful"]);
+    add(kept_by_hand::<Lstm<3, 3, Sequences>>, &["rnn_call_lstm_stateful"]);
+    add(kept_by_hand::<Gru<3, 3, Sequences>>, &["rnn_call_gru_stateful"]);
+    add(kept_by_hand::<SimpleRnn<3, 3, Sequences>>, &["rnn_call_simplernn_stateful"]);
+    add(returned_states, &["bidirectional_call_return_state"]);
     add(
         given_dropout,
         &[

@@ -174,7 +174,7 @@ impl Case {
 
     /// Shows each parameter of a tuple of layers with its name in the case, if it has one there.
     fn all<M: Parameters>(&self, model: &mut M, f: impl FnMut(Option<&str>, &mut dyn AnyTensor)) {
-        model.visit(&mut Weights { case: self, layer: 0, depth: 0, f }).unwrap();
+        model.visit(&mut Weights { case: self, layer: 0, path: Vec::new(), f }).unwrap();
     }
 
     /// Shows each parameter that has a name in the case.
@@ -228,7 +228,7 @@ impl Case {
         let fits = |name: &&String| name.starts_with(&start) && name.ends_with(&end);
         let name = self.tensors.keys().find(fits);
         // Only a bias may be missing: it is 0 then.
-        assert!(name.is_some() || weight == "bias", "{}: no {layer}.*.{weight}", self.name);
+        assert!(name.is_some() || weight.ends_with("bias"), "{}: no {layer}.*.{weight}", self.name);
         name.cloned()
     }
 }
@@ -257,25 +257,29 @@ impl<S: Shape> AnyTensor for Tensor<S, f32, Cpu> {
 struct Weights<'a, F> {
     case: &'a Case,
     layer: usize,
-    depth: usize,
+    /// The names of what was entered.
+    path: Vec<String>,
     f: F,
 }
 
 impl<F: FnMut(Option<&str>, &mut dyn AnyTensor)> Visitor<f32, Cpu> for Weights<'_, F> {
     /// Layers are counted on the outside: a tuple within the tuple is one layer to Keras.
     fn enter(&mut self, name: &str) {
-        if self.depth == 0 {
+        if self.path.is_empty() {
             self.layer = name.parse().unwrap();
         }
-        self.depth += 1;
+        self.path.push(name.to_owned());
     }
 
     fn leave(&mut self) {
-        self.depth -= 1;
+        self.path.pop();
     }
 
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
-        let name = self.case.keras_name(self.layer, parameter.name);
+        // The two directions of a Bidirectional have names to Keras.
+        let within = self.path.iter().skip(1).filter(|name| name.parse::<usize>().is_err());
+        let name: Vec<&str> = within.map(String::as_str).chain([parameter.name]).collect();
+        let name = self.case.keras_name(self.layer, &name.join("."));
         if let Some(name) = &name {
             let shape: Vec<usize> = parameter.tensor.shape().concrete().into();
             assert_eq!(shape, self.case.shape(name), "{}: the shape of {name}", self.case.name);

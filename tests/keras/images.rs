@@ -140,13 +140,13 @@ fn batchnorm_masked_training(case: &Case, report: &mut Report) {
 fn conv_train_5_steps(case: &Case, report: &mut Report) {
     type Input = Pictures<8, 7, 3>;
     let loss = SparseCategoricalCrossentropy::default();
-    models::check::<Input, Ids<(Batch,)>, Network, _, _>(case, report, &loss, none);
+    models::check::<Input, Ids<(Batch,)>, Network, _, _>(case, report, &loss, none, |_| ());
     check_steps::<Input, Ids<(Batch,)>, Network, _>(case, report, &loss, Adam::new(0.005));
 }
 
 fn layernorm_train_5_steps(case: &Case, report: &mut Report) {
     let loss = MeanSquaredError;
-    models::check::<Vectors<4>, Vectors<2>, LayerNorms, _, _>(case, report, &loss, none);
+    models::check::<Vectors<4>, Vectors<2>, LayerNorms, _, _>(case, report, &loss, none, |_| ());
     check_steps::<Vectors<4>, Vectors<2>, LayerNorms, _>(case, report, &loss, Adam::new(0.01));
 }
 

@@ -1,8 +1,8 @@
 //! Initial values: bounds, spread and structure, as random draws cannot be compared.
 
 use kerata::{
-    BatchNorm, Conv1d, Conv2d, Cpu, Dense, Embedding, LayerNorm, Lstm, MaskZero, config::AnySignal,
-    prelude::*,
+    BatchNorm, Conv1d, Conv2d, Cpu, Dense, Embedding, Gru, LayerNorm, Lstm, MaskZero, SimpleRnn,
+    config::AnySignal, prelude::*,
 };
 use serde_json::{Value, json};
 
@@ -10,7 +10,6 @@ use crate::{
     case::Case,
     from_json::layer,
     harness::{Test, tests},
-    reasons::{GRU, SIMPLE_RNN},
     report::Report,
     variants::variance_scaling,
 };
@@ -65,8 +64,20 @@ fn initializers(case: &Case, report: &mut Report) {
                 assert_eq!((norm.gamma.array(), norm.beta.array()), ([1.0; 2], [0.0; 2]));
                 None
             }
-            "GRU" => Some(&GRU),
-            "SimpleRNN" => Some(&SIMPLE_RNN),
+            "GRU" => {
+                let gru = Gru::<5, 3>::build(&dev).unwrap();
+                assert_eq!(gru.bias.as_vec(), [0.0; 18]);
+                spread("GRU kernel", &gru.kernel.as_vec(), (6.0_f32 / 14.0).sqrt());
+                orthonormal(&gru.recurrent_kernel.as_vec(), 9);
+                None
+            }
+            "SimpleRNN" => {
+                let rnn = SimpleRnn::<5, 3>::build(&dev).unwrap();
+                assert_eq!(rnn.bias.as_vec(), [0.0; 3]);
+                spread("SimpleRNN kernel", &rnn.kernel.as_vec(), (6.0_f32 / 8.0).sqrt());
+                orthonormal(&rnn.recurrent_kernel.as_vec(), 3);
+                None
+            }
             other => panic!("the defaults of `{other}` are neither run nor listed"),
         };
         report.typed_unless(name, passed_over);

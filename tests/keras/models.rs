@@ -2,9 +2,9 @@
 
 use dfdx::tensor::{NoneTape, OwnedTape, PutTape};
 use kerata::{
-    Batch, Const, Cpu, Dense, Dropout, Embedding, EmbeddingBag, GlobalAveragePooling1d, Ids, Layer,
-    Lstm, MaskZero, Masked, Masking, Relu, Sequences, Sigmoid, Softmax, Tanh, Tensor,
-    TimeDistributed,
+    Average, Batch, Bidirectional, Const, Cpu, Dense, Dropout, Embedding, EmbeddingBag,
+    GlobalAveragePooling1d, Gru, Ids, LastState, Layer, Lstm, MaskZero, Masked, Masking, Multiply,
+    Relu, ResetBefore, Sequences, Sigmoid, SimpleRnn, Softmax, Sum, Tanh, Tensor, TimeDistributed,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError, Prediction,
         SparseCategoricalCrossentropy,
@@ -87,7 +87,16 @@ pub(crate) fn forward<In: FromCase, M>(case: &Case) -> M
 where
     M: EachLayer<In> + Layer<In, Out: Comparable> + Build + Parameters,
 {
+    forward_with(case, |_| ())
+}
+
+/// The same of a model with options.
+fn forward_with<In: FromCase, M>(case: &Case, options: impl Fn(&mut M)) -> M
+where
+    M: EachLayer<In> + Layer<In, Out: Comparable> + Build + Parameters,
+{
     let mut model = M::build(&Cpu::default()).unwrap();
+    options(&mut model);
     case.load(&mut model);
     model.check_layers(case, In::read(case, "input"));
     let output = model.call::<NoneTape>(In::read(case, "input")).unwrap();
@@ -103,6 +112,7 @@ pub(crate) fn check<In, Y, M, L, W>(
     report: &mut Report,
     loss: &L,
     weights: impl Fn(&Case) -> W,
+    options: impl Fn(&mut M),
 ) where
     In: FromCase,
     Y: FromCase,
@@ -110,7 +120,7 @@ pub(crate) fn check<In, Y, M, L, W>(
     L: Loss<M::Out, Y>,
     W: Weights<M::Out>,
 {
-    let model: M = forward::<In, M>(case);
+    let model: M = forward_with::<In, M>(case, options);
     report.typed(OUTPUT);
     let rows = M::Out::rows(model.call::<NoneTape>(In::read(case, "input")).unwrap()).unwrap();
     let each = loss.per_position(rows.values, &Y::read(case, "target")).unwrap();
@@ -151,10 +161,15 @@ fn per_step(case: &Case) -> PerStep {
 }
 
 macro_rules! cases {
-    ($($name:ident: $input:ty => $model:ty => $target:ty, $loss:expr, $weights:ident;)*) => {
+    ($($name:ident: $input:ty => $model:ty => $target:ty, $loss:expr, $weights:ident
+        $(, $options:expr)?;)*) => {
         $(
             fn $name(case: &Case, report: &mut Report) {
-                $crate::models::check::<$input, $target, $model, _, _>(case, report, &$loss, $weights);
+                let options = |_: &mut $model| ();
+                $(let options = { let _ = options; $options };)?
+                $crate::models::check::<$input, $target, $model, _, _>(
+                    case, report, &$loss, $weights, options,
+                );
             }
         )*
 
@@ -201,6 +216,72 @@ cases! {
         => (Embedding<6, 4, MaskZero>, Lstm<4, 3>) => Vectors<3>, MeanSquaredError, none;
     rnn_lstm_last_no_use_bias: Words<5>
         => (Embedding<6, 4, MaskZero>, Lstm<4, 3>) => Vectors<3>, MeanSquaredError, none;
+    rnn_lstm_seq_go_backwards: Words<5>
+        => (Embedding<6, 4, MaskZero>, Lstm<4, 3, Sequences>) => Rows<5, 3>, MeanSquaredError, none,
+        |model: &mut (_, Lstm<4, 3, Sequences>)| model.1.go_backwards = true;
+    rnn_lstm_last_go_backwards: Words<5>
+        => (Embedding<6, 4, MaskZero>, Lstm<4, 3>) => Vectors<3>, MeanSquaredError, none,
+        |model: &mut (_, Lstm<4, 3>)| model.1.go_backwards = true;
+    rnn_lstm_seq_zero_output_for_mask: Words<5>
+        => (Embedding<6, 4, MaskZero>, Lstm<4, 3, Sequences>) => Rows<5, 3>, MeanSquaredError, none,
+        |model: &mut (_, Lstm<4, 3, Sequences>)| model.1.zero_output_for_mask = true;
+    rnn_gru_seq: Words<5>
+        => (Embedding<6, 4, MaskZero>, Gru<4, 3, Sequences>) => Rows<5, 3>, MeanSquaredError, none;
+    rnn_gru_last: Words<5>
+        => (Embedding<6, 4, MaskZero>, Gru<4, 3>) => Vectors<3>, MeanSquaredError, none;
+    rnn_gru_last_no_reset_after: Words<5>
+        => (Embedding<6, 4, MaskZero>, Gru<4, 3, LastState, ResetBefore>)
+        => Vectors<3>, MeanSquaredError, none;
+    rnn_gru_seq_no_reset_after: Words<5>
+        => (Embedding<6, 4, MaskZero>, Gru<4, 3, Sequences, ResetBefore>)
+        => Rows<5, 3>, MeanSquaredError, none;
+    rnn_gru_seq_go_backwards: Words<5>
+        => (Embedding<6, 4, MaskZero>, Gru<4, 3, Sequences>) => Rows<5, 3>, MeanSquaredError, none,
+        |model: &mut (_, Gru<4, 3, Sequences>)| model.1.go_backwards = true;
+    rnn_gru_last_go_backwards_no_reset_after: Words<5>
+        => (Embedding<6, 4, MaskZero>, Gru<4, 3, LastState, ResetBefore>)
+        => Vectors<3>, MeanSquaredError, none,
+        |model: &mut (_, Gru<4, 3, LastState, ResetBefore>)| model.1.go_backwards = true;
+    rnn_nomask_gru: Rows<4, 3> => (Gru<3, 3, Sequences>,) => Rows<4, 3>, MeanSquaredError, none;
+    rnn_nomask_gru_reset_before: Rows<4, 3>
+        => (Gru<3, 3, LastState, ResetBefore>,) => Vectors<3>, MeanSquaredError, none;
+    masking_gru_seq: Rows<4, 2>
+        => (Masking, Gru<2, 3, Sequences>) => Rows<4, 3>, MeanSquaredError, none;
+    rnn_stack_lstm_gru_dense: Words<5>
+        => (Embedding<6, 4, MaskZero>, Lstm<4, 3, Sequences>, Gru<3, 4, Sequences>, StepDense<4, 2, Linear>)
+        => Rows<5, 2>, MeanSquaredError, none;
+    rnn_simplernn_seq: Words<5>
+        => (Embedding<6, 4, MaskZero>, SimpleRnn<4, 3, Sequences>) => Rows<5, 3>, MeanSquaredError, none;
+    rnn_simplernn_last: Words<5>
+        => (Embedding<6, 4, MaskZero>, SimpleRnn<4, 3>) => Vectors<3>, MeanSquaredError, none;
+    rnn_simplernn_last_go_backwards: Words<5>
+        => (Embedding<6, 4, MaskZero>, SimpleRnn<4, 3>) => Vectors<3>, MeanSquaredError, none,
+        |model: &mut (_, SimpleRnn<4, 3>)| model.1.go_backwards = true;
+    rnn_nomask_simplernn: Rows<4, 3>
+        => (SimpleRnn<3, 3, Sequences>,) => Rows<4, 3>, MeanSquaredError, none;
+    masking_simplernn_last: Rows<4, 2>
+        => (Masking, SimpleRnn<2, 3>) => Vectors<3>, MeanSquaredError, none;
+    bidirectional_gru_mul_seq: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<Gru<4, 3, Sequences>, Multiply>)
+        => Rows<5, 3>, MeanSquaredError, none;
+    bidirectional_gru_sum_last: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<Gru<4, 3>, Sum>)
+        => Vectors<3>, MeanSquaredError, none;
+    bidirectional_lstm_concat_last: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<Lstm<4, 3>>) => Vectors<6>, MeanSquaredError, none;
+    bidirectional_lstm_concat_seq: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<Lstm<4, 3, Sequences>>)
+        => Rows<5, 6>, MeanSquaredError, none;
+    bidirectional_lstm_sum_seq: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<Lstm<4, 3, Sequences>, Sum>)
+        => Rows<5, 3>, MeanSquaredError, none;
+    bidirectional_simplernn_ave_seq: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<SimpleRnn<4, 3, Sequences>, Average>)
+        => Rows<5, 3>, MeanSquaredError, none;
+    bidirectional_stack_dense_softmax: Words<5>
+        => (Embedding<6, 4, MaskZero>, Bidirectional<Lstm<4, 3, Sequences>>, Bidirectional<Gru<6, 2>>,
+            Dense<4, 3, Softmax>)
+        => Ids<(Batch,)>, SparseCategoricalCrossentropy::default(), none;
     rnn_nomask_lstm: Rows<4, 3> => (Lstm<3, 3>,) => Vectors<3>, MeanSquaredError, none;
     masking_only: Rows<4, 2> => (Masking,) => Rows<4, 2>, MeanSquaredError, none;
     masking_dense: Rows<4, 2>

@@ -22,14 +22,6 @@ const fn no_optimizer(text: &'static str, item: &'static str) -> Reason {
     reason(text, Declared { folder: "src/optim", item })
 }
 
-pub(crate) const GRU: Reason = no_layer("GRU has no typed layer yet", "struct Gru");
-pub(crate) const SIMPLE_RNN: Reason =
-    no_layer("SimpleRNN has no typed layer yet", "struct SimpleRnn");
-const BIDIRECTIONAL: Reason =
-    no_layer("Bidirectional has no typed layer yet", "struct Bidirectional");
-const BACKWARDS: Reason = no_layer("the typed LSTM has no `go_backwards` yet", "go_backwards");
-const ZERO_OUTPUT: Reason =
-    no_layer("the typed LSTM has no `zero_output_for_mask` yet", "zero_output_for_mask");
 pub(crate) const GIVEN_DROPOUT: Reason =
     no_layer("recurrent layers have no dropout of their own yet", "recurrent_dropout");
 pub(crate) const SOFTMAX_MASK: Reason =
@@ -47,7 +39,7 @@ pub(crate) const NADAM: Reason = no_optimizer("there is no Nadam yet", "struct N
 const SCHEDULES: Reason =
     no_optimizer("learning rates have no schedules yet", "struct ExponentialDecay");
 
-const HUBER: Reason =
+pub(crate) const HUBER: Reason =
     reason("there is no Huber loss yet", Declared { folder: "src/loss", item: "struct Huber" });
 pub(crate) const REDUCTION: Reason = reason(
     "a loss has only the reduction `sum_over_batch_size` yet",
@@ -70,8 +62,6 @@ pub(crate) const ACTIVATION: Reason = reason("the activation does not exist yet"
 pub(crate) const NOISE_SHAPE: Reason = reason("Dropout has no `noise_shape` yet", Accepted);
 pub(crate) const RETURN_STATE: Reason =
     reason("layers from a config do not take or return states yet", Accepted);
-pub(crate) const STATEFUL: Reason =
-    reason("layers from a config do not keep a state between calls yet", Accepted);
 pub(crate) const FORMAT: Reason = reason("HDF5 and `.keras` files are not read yet", Accepted);
 pub(crate) const DROPPED_MASK: Reason =
     reason("Keras drops the mask in silence; here that is refused", Accepted);
@@ -79,50 +69,8 @@ pub(crate) const NEGATIVE_ID: Reason =
     reason("ids are unsigned: Keras counts negative ones from the end", Never);
 
 /// Cases of which no typed layer runs anything.
-const LISTED: [(&Reason, &[&str]); 7] = [
-    (
-        &GRU,
-        &[
-            "masking_gru_seq",
-            "rnn_gru_last",
-            "rnn_gru_last_go_backwards_no_reset_after",
-            "rnn_gru_last_no_reset_after",
-            "rnn_gru_seq",
-            "rnn_gru_seq_go_backwards",
-            "rnn_gru_seq_no_reset_after",
-            "rnn_nomask_gru",
-            "rnn_nomask_gru_reset_before",
-            "rnn_stack_lstm_gru_dense",
-            "train_classifier_three_batches",
-        ],
-    ),
-    (
-        &SIMPLE_RNN,
-        &[
-            "masking_simplernn_last",
-            "rnn_nomask_simplernn",
-            "rnn_simplernn_last",
-            "rnn_simplernn_last_go_backwards",
-            "rnn_simplernn_seq",
-        ],
-    ),
-    (
-        &BIDIRECTIONAL,
-        &[
-            "bidirectional_gru_mul_seq",
-            "bidirectional_gru_sum_last",
-            "bidirectional_lstm_concat_last",
-            "bidirectional_lstm_concat_seq",
-            "bidirectional_lstm_sum_seq",
-            "bidirectional_simplernn_ave_seq",
-            "bidirectional_stack_dense_softmax",
-        ],
-    ),
-    (&BACKWARDS, &["rnn_lstm_last_go_backwards", "rnn_lstm_seq_go_backwards"]),
-    (&ZERO_OUTPUT, &["rnn_lstm_seq_zero_output_for_mask"]),
-    (&SCHEDULES, &["learning_rate_schedules"]),
-    (&HUBER, &["loss_huber"]),
-];
+const LISTED: [(&Reason, &[&str]); 2] =
+    [(&SCHEDULES, &["learning_rate_schedules"]), (&HUBER, &["loss_huber"])];
 
 fn list(case: &Case, report: &mut Report, reason: &'static Reason) {
     for variant in variants::of_types(case) {

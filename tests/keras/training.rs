@@ -2,7 +2,7 @@
 
 use dfdx::tensor::{Gradients, OwnedTape, PutTape};
 use kerata::{
-    Batch, Const, Cpu, Dense, Embedding, Error, Ids, Lstm, MaskZero, Relu, Sequences, Sigmoid,
+    Batch, Const, Cpu, Dense, Embedding, Error, Gru, Ids, Lstm, MaskZero, Relu, Sequences, Sigmoid,
     Softmax, Tanh, Tensor, TimeDistributed,
     data::{InMemory, Samples},
     loss::{
@@ -29,6 +29,9 @@ use crate::{
     variants::{FIT, STEPS, batch_size},
 };
 
+/// How many batches a case has that has several.
+const BATCHES: usize = 3;
+
 /// The steps of a `train` case: the loss before each, and the weights after the first and the last.
 pub(crate) fn check_steps<In, Y, M, L>(
     case: &Case,
@@ -45,11 +48,17 @@ pub(crate) fn check_steps<In, Y, M, L>(
     case.load(&mut model);
     let mut state = State::default();
     let steps = case.json["steps"].as_u64().unwrap() as usize;
+    let batches = case.has("batch.0.input").then_some(BATCHES);
     for step in 1..=steps {
-        let input = In::read(case, "input");
+        // Where there are several batches, they come one after the other.
+        let of_step = |tensor: &str| match batches {
+            Some(batches) => format!("batch.{}.{tensor}", (step - 1) % batches),
+            None => tensor.to_owned(),
+        };
+        let input = In::read(case, &of_step("input"));
         let input = In::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(input, OwnedTape::default());
         let output = model.call_mut(input).unwrap();
-        let loss = loss.mean(output, &Y::read(case, "target"), &Unweighted).unwrap();
+        let loss = loss.mean(output, &Y::read(case, &of_step("target")), &Unweighted).unwrap();
         let expected = case.floats("step_losses")[step - 1];
         case.assert_close(
             "train",
@@ -81,7 +90,7 @@ fn check_model_and_steps<In, Y, M, L>(
     M: EachLayer<In> + Layer<In, Out: Comparable + Prediction> + Build + Parameters,
     L: Loss<M::Out, Y>,
 {
-    models::check::<In, Y, M, L, _>(case, report, loss, none);
+    models::check::<In, Y, M, L, _>(case, report, loss, none, |_| ());
     check_steps::<In, Y, M, L>(case, report, loss, optimizer);
 }
 
@@ -119,6 +128,12 @@ fn train_mlp_sgd(case: &Case, report: &mut Report) {
     type Mlp = (Dense<4, 5, Tanh>, Dense<5, 3, Relu>, Dense<3, 1>);
     let (loss, optimizer) = (MeanSquaredError, Sgd::new(0.05));
     check_model_and_steps::<Vectors<4>, Vectors<1>, Mlp, _>(case, report, &loss, optimizer);
+}
+
+fn train_classifier_three_batches(case: &Case, report: &mut Report) {
+    type Classifier = (Embedding<6, 4, MaskZero>, Gru<4, 3>, Dense<3, 1, Sigmoid>);
+    let (loss, optimizer) = (BinaryCrossentropy::default(), Adam::new(0.02));
+    check_model_and_steps::<Words<5>, Vectors<1>, Classifier, _>(case, report, &loss, optimizer);
 }
 
 /// The two variables of the optimiser cases.
@@ -359,6 +374,7 @@ pub(crate) fn tests() -> Vec<Test> {
         train_tagger_sgd,
         train_tagger_sgd_momentum,
         train_mlp_sgd,
+        train_classifier_three_batches,
         optimizer_sequences,
         optimizer_duplicate_ids,
         fit_mlp,

@@ -42,7 +42,17 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
 /// The call of one layer.
 fn apply(layer: &Layer, wired: &Wired, training: bool) -> TokenStream {
     let (through, name) = (&wired.through.layer, &layer.name);
-    if training {
+    if training && layer.with.frozen {
+        // As in Keras, the statistics of a layer that does not train stay, and are what it uses.
+        let parameters = &wired.through.parameters;
+        quote! {
+            if #parameters::PARAMS == #parameters::TRAINABLE {
+                #through::call_mut::<KerataTape>(&mut self.#name, x)?
+            } else {
+                #through::call::<KerataTape>(&self.#name, x)?
+            }
+        }
+    } else if training {
         quote!(#through::call_mut::<KerataTape>(&mut self.#name, x)?)
     } else {
         quote!(#through::call::<KerataTape>(&self.#name, x)?)

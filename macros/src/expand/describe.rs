@@ -17,13 +17,14 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
         let Through { layer: call, parameters, .. } = &wired.through;
         let name = layer.text();
         let from = layer.from.iter().map(|&from| source(model, from));
+        let trainable = if layer.with.frozen { quote!(0) } else { quote!(#parameters::TRAINABLE) };
         quote! {
             ::kerata::model::Row::of::<#ty, #input, #gives>(
                 #name,
                 &[#(#from),*],
                 #call::DROPS_MASK,
                 #parameters::PARAMS,
-                #parameters::TRAINABLE,
+                #trainable,
             )
         }
     });
@@ -52,13 +53,17 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
         quote_spanned!(layer.ty.span() => for<'kerata> #ty: ::kerata::config::Configured)
     });
     let clause = quote!(where #(#given,)* #(#clause,)*);
+    let any_frozen = model.layers.iter().any(|layer| layer.with.frozen);
     let shows = model.layers.iter().zip(wired).map(|(layer, wired)| {
         let (shown, name) = (&wired.through.shown, &layer.name);
         let (span, text) = (layer.ty.span(), layer.text());
         let from = layer.from.iter().map(|&from| source(model, from));
         let from = (!model.is_chain()).then(|| quote!(visitor.from(&[#(#from),*]);));
+        let trains = !layer.with.frozen;
+        let trains = any_frozen.then(|| quote!(visitor.trainable(#trains);));
         quote_spanned! {span =>
             #from
+            #trains
             #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);
         }
     });

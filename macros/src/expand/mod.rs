@@ -6,12 +6,12 @@ mod describe;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Type, spanned::Spanned};
+use syn::{Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
     derive::missing_derives,
-    infer,
+    infer, parse,
 };
 
 /// What has been worked out for one field.
@@ -159,6 +159,37 @@ fn wire(model: &Model, i: usize) -> Wired {
     Wired { ty, input, through }
 }
 
+/// `Some(..)` or `None`.
+pub(crate) fn optional(value: Option<impl quote::ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+/// A layer that has been built, with the options of `#[with(..)]`. Which one of its options each is, and whether a
+/// literal is in its range, is evaluated at compile time.
+fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
+    if layer.with.options.is_empty() {
+        return built;
+    }
+    let sets = layer.with.options.iter().map(|(key, value)| {
+        let (span, name) = (key.span(), key.unraw().to_string());
+        let text = quote!(#value).to_string().replace(' ', "");
+        let number = optional(parse::number(value));
+        quote_spanned! {span =>
+            <#ty as ::kerata::model::Setting<
+                { ::kerata::model::option_of::<#ty>(#name, #number, #text) },
+            >>::set(&mut layer, #value)?;
+        }
+    });
+    quote!({
+        let mut layer = #built;
+        #(#sets)*
+        layer
+    })
+}
+
 /// The struct itself, with the sizes filled in.
 fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     let mut item = model.item.clone();
@@ -177,19 +208,31 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let (element, device) = (&model.element, &model.device);
     let fields = model.layers.iter().zip(wired.iter().map(|wired| &wired.through));
-    let builds = fields.clone().map(|(layer, Through { build, .. })| {
-        let (name, span) = (&layer.name, layer.ty.span());
-        quote_spanned!(span => #name: #build::build(dev)?)
+    let builds = wired.iter().zip(&model.layers).map(|(wired, layer)| {
+        let (name, span, build) = (&layer.name, layer.ty.span(), &wired.through.build);
+        let built = quote_spanned!(span => #build::build(dev)?);
+        let built = with_options(layer, &wired.ty, built);
+        quote_spanned!(span => #name: #built)
     });
     let counts =
         fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::PARAMS));
+    let trainable = fields.clone().filter(|(layer, _)| !layer.with.frozen);
     let trainable =
-        fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::TRAINABLE));
+        trainable.map(|(_, Through { parameters, .. })| quote!(+ #parameters::TRAINABLE));
     let visits = fields.map(|(layer, Through { parameters, .. })| {
         let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
+        let visit = if layer.with.frozen {
+            let frozen = quote!(::kerata::parameters::Frozen<'_, KerataVisitor>);
+            quote_spanned! {span =>
+                let mut frozen = ::kerata::parameters::Frozen(&mut *visitor);
+                #parameters::visit::<#frozen>(&mut self.#name, &mut frozen)?;
+            }
+        } else {
+            quote_spanned!(span => #parameters::visit::<KerataVisitor>(&mut self.#name, visitor)?;)
+        };
         quote_spanned! {span =>
             visitor.enter(#text);
-            #parameters::visit::<KerataVisitor>(&mut self.#name, visitor)?;
+            #visit
             visitor.leave();
         }
     });

@@ -1,14 +1,14 @@
 //! A layer, and everything that is wrong with it.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::{
-    Expr, GenericArgument, GenericParam, Generics, Ident, ItemStruct, Member, Path, PathArguments,
-    Type, TypeParamBound, ext::IdentExt, parse_quote, spanned::Spanned,
+    Expr, GenericArgument, Generics, Ident, ItemStruct, Member, PathArguments, PathSegment, Type,
+    TypeParamBound, ext::IdentExt, parse_quote, spanned::Spanned,
 };
 
 use super::parse::{self, Arguments, Role};
-use crate::{errors::Errors, names::nearest, signal::last_name};
+use crate::{errors::Errors, initializer, signal::last_name};
 
 /// A struct under `#[layer(..)]`.
 pub(crate) struct Layer {
@@ -40,56 +40,21 @@ pub(crate) enum Kind {
         flat: bool,
         layer: Type,
     },
-    /// What is made anew with a layer.
+    /// What is made by `Default`: a cache, or a `PhantomData`.
     Default,
-    Marker,
 }
 
 /// A parameter.
 pub(crate) struct Weight {
+    pub(crate) given: parse::Weight,
     pub(crate) sizes: Vec<Expr>,
     /// Whether tensors of other sizes have the same type.
     pub(crate) open: bool,
-    pub(crate) init: Init,
-    pub(crate) fill: Option<Path>,
+    /// The constant of `Initializer`.
+    pub(crate) init: Ident,
     pub(crate) trainable: bool,
-    pub(crate) regularizer: bool,
-    /// What it is called, if not as its field.
-    pub(crate) name: Option<String>,
     pub(crate) key: String,
-    pub(crate) when: Option<Expr>,
 }
-
-/// An initializer: a function of `init::named`, and what a config says.
-#[derive(Clone)]
-pub(crate) struct Init {
-    pub(crate) name: Ident,
-    pub(crate) constant: Ident,
-}
-
-impl Init {
-    /// Whether it is one of the usual ones, which have a function each.
-    pub(crate) fn is_plain(&self) -> bool {
-        INITIALIZERS[..PLAIN].iter().any(|(name, _)| self.name == name)
-    }
-}
-
-/// How many of the initializers have a function each in `init::named`.
-const PLAIN: usize = 5;
-
-/// Keras's initializers that need no arguments, and the constants of `Initializer` for them.
-const INITIALIZERS: [(&str, &str); 10] = [
-    ("zeros", "ZEROS"),
-    ("ones", "ONES"),
-    ("uniform", "EMBEDDINGS"),
-    ("orthogonal", "ORTHOGONAL"),
-    ("glorot_uniform", "GLOROT_UNIFORM"),
-    ("glorot_normal", "GLOROT_NORMAL"),
-    ("he_uniform", "HE_UNIFORM"),
-    ("he_normal", "HE_NORMAL"),
-    ("lecun_uniform", "LECUN_UNIFORM"),
-    ("lecun_normal", "LECUN_NORMAL"),
-];
 
 impl Layer {
     pub(crate) fn new(mut arguments: Arguments, mut item: ItemStruct) -> Self {
@@ -112,9 +77,10 @@ impl Layer {
         })
     }
 
-    pub(crate) fn inner(&self) -> impl Iterator<Item = (&Field, &Type, bool)> + Clone {
+    /// The layers within, by the type of their field and their own.
+    pub(crate) fn inner(&self) -> impl Iterator<Item = (&Type, &Type)> + Clone {
         self.fields.iter().filter_map(|field| match &field.kind {
-            Kind::Inner { layer, flat } => Some((field, layer, *flat)),
+            Kind::Inner { layer, .. } => Some((&field.ty, layer)),
             _ => None,
         })
     }
@@ -124,7 +90,9 @@ impl Field {
     /// The name that configs and weights have for it.
     pub(crate) fn text(&self) -> String {
         match &self.kind {
-            Kind::Weight(Weight { name: Some(name), .. }) => name.clone(),
+            Kind::Weight(Weight { given: parse::Weight { name: Some(name), .. }, .. }) => {
+                name.value()
+            }
             _ => text(&self.member),
         }
     }
@@ -137,18 +105,27 @@ fn text(member: &Member) -> String {
     }
 }
 
-/// The last segment of the type of a field.
-fn type_name(ty: &Type) -> String {
+/// The last segment of a type, if it is named.
+fn last(ty: &Type) -> Option<&PathSegment> {
     match ty {
-        Type::Path(path) => last_name(&path.path),
-        _ => String::new(),
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The generic arguments of a type of this name, or of one that begins so.
+fn generic(ty: &Type, name: &str) -> Option<Vec<GenericArgument>> {
+    let segment = last(ty).filter(|last| last.ident.to_string().starts_with(name))?;
+    match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments.args.iter().cloned().collect()),
+        _ => None,
     }
 }
 
 fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> Kind {
     let name = text(member);
     match role {
-        Some(Role::Weight(weight)) => Kind::Weight(self::weight(member, ty, weight, errors)),
+        Some(Role::Weight(given)) => Kind::Weight(weight(member, ty, given, errors)),
         Some(Role::Option(option)) => {
             let default = option.default.unwrap_or_else(|| {
                 let message = format!("say what `{name}` is by itself: `#[option(default = ..)]`");
@@ -159,62 +136,48 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
             Kind::Option { key, default, range: option.range }
         }
         Some(Role::Inner(inner)) => {
-            let argument = argument(ty, 0).filter(|_| type_name(ty) == "Inner");
-            if !inner.by_hand && argument.is_none() {
-                let layer = type_name(ty);
+            let layer = match generic(ty, "Inner").as_deref() {
+                Some([GenericArgument::Type(layer)]) => Some(layer.clone()),
+                _ => None,
+            };
+            if !inner.by_hand && layer.is_none() {
+                let name = last(ty).map(|last| last.ident.to_string()).unwrap_or_default();
+                let dots =
+                    last(ty).filter(|last| !last.arguments.is_empty()).map_or("", |_| "<..>");
                 let message = format!(
-                    "write `Inner<{layer}..>`: a layer within a layer then takes part in the training pass"
+                    "write `Inner<{name}{dots}>`: a layer within a layer then takes part in the training pass"
                 );
-                errors.push(
-                    ty.span(),
-                    message.replace("..>", if has_arguments(ty) { "<..>>" } else { ">" }),
-                );
+                errors.push(ty.span(), message);
             }
-            Kind::Inner { flat: inner.flat, layer: argument.unwrap_or_else(|| ty.clone()) }
+            Kind::Inner { flat: inner.flat, layer: layer.unwrap_or_else(|| ty.clone()) }
         }
         Some(Role::Cache) => Kind::Default,
-        None if type_name(ty) == "PhantomData" => Kind::Marker,
         None => {
-            let message = format!(
-                "say what `{name}` is: `#[weight(..)]`, `#[option(..)]`, `#[inner]` (a layer) or `#[cache]`"
-            );
-            errors.push(member.span(), message);
+            if last(ty).is_none_or(|last| last.ident != "PhantomData") {
+                let message = format!(
+                    "say what `{name}` is: `#[weight(..)]`, `#[option(..)]`, `#[inner]` (a layer) or `#[cache]`"
+                );
+                errors.push(member.span(), message);
+            }
             Kind::Default
         }
     }
 }
 
-fn has_arguments(ty: &Type) -> bool {
-    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|s| !s.arguments.is_empty()))
-}
-
-/// An argument of a generic type that is itself a type.
-fn argument(ty: &Type, at: usize) -> Option<Type> {
-    let Type::Path(path) = ty else { return None };
-    let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
-        return None;
-    };
-    match arguments.args.iter().nth(at)? {
-        GenericArgument::Type(ty) => Some(ty.clone()),
-        _ => None,
-    }
-}
-
-fn weight(member: &Member, ty: &Type, given: parse::Weight, errors: &mut Errors) -> Weight {
-    let own = given.name.as_ref().map(|name| name.value());
-    let name = own.clone().unwrap_or_else(|| text(member));
+fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Errors) -> Weight {
+    let name = given.name.as_ref().map_or_else(|| text(member), |name| name.value());
     let known = sizes_of(ty);
     let open = known.is_none();
-    let sizes = match (known, given.shape) {
-        (Some(sizes), None) => sizes,
-        (None, Some((_, sizes))) => sizes,
-        (Some(sizes), Some((span, written))) => {
-            if quote!(#(#sizes)*).to_string() != quote!(#(#written)*).to_string() {
-                let sizes = quote!((#(#sizes),*));
-                errors.push(span, format!("the type of `{name}` has the shape {sizes}"));
+    let sizes = match (known, given.shape.take()) {
+        (Some(sizes), written) => {
+            let same =
+                |of: &[Expr]| quote!(#(#of,)*).to_string() == quote!(#(#sizes,)*).to_string();
+            if let Some((span, _)) = written.filter(|(_, written)| !same(written)) {
+                errors.push(span, format!("the shape in the type of `{name}` is another one"));
             }
             sizes
         }
+        (None, Some((_, sizes))) => sizes,
         (None, None) => {
             let message = format!(
                 "the shape of `{name}` is not in its type: write `#[weight(shape = (I, 4 * O), ..)]`"
@@ -223,94 +186,64 @@ fn weight(member: &Member, ty: &Type, given: parse::Weight, errors: &mut Errors)
             Vec::new()
         }
     };
-    let init = initializer(member, given.init, errors);
-    let trainable = given.trainable.unwrap_or(true);
+    let init = match given.init.as_ref().map(initializer::constant) {
+        Some(Ok(constant)) => constant,
+        Some(Err(message)) => {
+            errors.push(given.init.span(), message + "; `fill = ..` names a function of your own");
+            Ident::new("ZEROS", Span::call_site())
+        }
+        None => {
+            let message = format!(
+                "say how `{name}` is filled: `#[weight(init = glorot_uniform)]`, or `zeros`, or another initializer of Keras"
+            );
+            errors.push(member.span(), message);
+            Ident::new("ZEROS", Span::call_site())
+        }
+    };
     Weight {
         sizes,
         open,
         init,
-        fill: given.fill,
-        trainable,
-        regularizer: given.regularizer.unwrap_or(trainable),
-        name: own,
-        key: given.key.map_or(name, |key| key.value()),
-        when: given.when,
+        trainable: given.trainable.unwrap_or(true),
+        key: given.key.as_ref().map_or(name, |key| key.value()),
+        given,
     }
-}
-
-fn initializer(member: &Member, given: Option<Ident>, errors: &mut Errors) -> Init {
-    let zeros = Init { name: format_ident!("zeros"), constant: format_ident!("ZEROS") };
-    let Some(name) = given else {
-        let message = format!(
-            "say how `{}` is filled: `#[weight(init = glorot_uniform)]`, or `zeros`, or another initializer of Keras",
-            text(member)
-        );
-        errors.push(member.span(), message);
-        return zeros;
-    };
-    let known = INITIALIZERS.iter().find(|(known, _)| name == known);
-    let Some((_, constant)) = known else {
-        let known = INITIALIZERS.map(|(name, _)| name);
-        let near = nearest(&name.to_string(), &known);
-        let end = if near.is_empty() { "." } else { &near };
-        let message = format!(
-            "`{name}` is no initializer{end} There are {}; `fill = ..` names a function of your own",
-            crate::names::listed(&known)
-        );
-        errors.push(name.span(), message);
-        return zeros;
-    };
-    Init { constant: Ident::new(constant, Span::call_site()), name }
 }
 
 /// The sizes in `Tensor<Rank2<I, O>, ..>`, `Tensor<(Const<I>, Const<O>), ..>`.
 fn sizes_of(ty: &Type) -> Option<Vec<Expr>> {
-    let shape = argument(ty, 0)?;
-    let expression = |argument: &GenericArgument| match argument {
-        GenericArgument::Type(Type::Path(path)) if path.qself.is_none() => {
-            let path = &path.path;
-            Some(parse_quote!(#path))
-        }
-        GenericArgument::Const(size) => Some(size.clone()),
-        _ => None,
-    };
-    let arguments = |ty: &Type, name: &str| {
-        let Type::Path(path) = ty else { return None };
-        let last =
-            path.path.segments.last().filter(|last| last.ident.to_string().starts_with(name))?;
-        match &last.arguments {
-            PathArguments::AngleBracketed(all) => all.args.iter().map(expression).collect(),
+    let sizes = |ty: &Type, name: &str| -> Option<Vec<Expr>> {
+        let size = |argument| match argument {
+            GenericArgument::Type(Type::Path(path)) => Some(parse_quote!(#path)),
+            GenericArgument::Const(size) => Some(size),
             _ => None,
-        }
+        };
+        generic(ty, name)?.into_iter().map(size).collect()
     };
-    match &shape {
-        Type::Tuple(dims) => {
-            let sizes: Option<Vec<Vec<Expr>>> =
-                dims.elems.iter().map(|dim| arguments(dim, "Const")).collect();
+    match generic(ty, "Tensor")?.first()? {
+        GenericArgument::Type(Type::Tuple(dims)) => {
+            let sizes: Option<Vec<_>> = dims.elems.iter().map(|dim| sizes(dim, "Const")).collect();
             Some(sizes?.concat())
         }
-        rank => arguments(rank, "Rank"),
+        GenericArgument::Type(rank) => sizes(rank, "Rank"),
+        _ => None,
     }
 }
 
 /// The element and the device: parameters of the struct, as the arguments say, or `f32` on the CPU.
 fn types(arguments: &Arguments, generics: &Generics, fields: &[Field]) -> Option<(Type, Type)> {
     let parameter = |bound: &str| {
-        generics.params.iter().find_map(|parameter| {
-            let GenericParam::Type(ty) = parameter else { return None };
-            let names = |of: &TypeParamBound| {
-                matches!(of, TypeParamBound::Trait(of) if last_name(&of.path) == bound)
-            };
-            let ident = &ty.ident;
-            ty.bounds.iter().any(names).then(|| parse_quote!(#ident))
-        })
+        let names = |of: &TypeParamBound| matches!(of, TypeParamBound::Trait(of) if last_name(&of.path) == bound);
+        let parameter = generics.type_params().find(|ty| ty.bounds.iter().any(names))?;
+        let name = &parameter.ident;
+        Some(parse_quote!(#name))
     };
     let element = arguments.element.clone().or_else(|| parameter("Element"));
     let device = arguments.device.clone().or_else(|| parameter("Backend"));
-    let of_inner = generics.type_params().next().is_some();
     let settled = fields.iter().any(|field| match field.kind {
         Kind::Weight(_) => true,
-        Kind::Inner { .. } => !of_inner,
+        // Those that are parameters of the struct settle it themselves.
+        Kind::Inner { .. } => generics.type_params().next().is_none(),
         _ => false,
     });
     if element.is_none() && device.is_none() && !settled {

@@ -10,8 +10,7 @@ use syn::{
 
 use crate::{
     errors::Errors,
-    names::{listed, nearest},
-    parse::skip_to_comma,
+    parse::{arguments, value},
     signal::Dim,
 };
 
@@ -41,7 +40,7 @@ pub(crate) struct Input {
     pub(crate) any_rank: bool,
 }
 
-/// One key of a config, or several.
+/// Keys of a config.
 pub(crate) enum Key {
     /// A method of `Fields` and its arguments, the name of the key first: `units: size(O)`.
     Call { name: Option<Ident>, method: Ident, arguments: TokenStream },
@@ -53,7 +52,6 @@ pub(crate) enum Key {
 pub(crate) enum Role {
     Weight(Weight),
     Option(Setting),
-    /// A layer within the layer.
     Inner(Inner),
     Cache,
 }
@@ -84,7 +82,7 @@ pub(crate) struct Setting {
     pub(crate) range: Option<Expr>,
 }
 
-/// `#[inner(by_hand, flat)]`.
+/// `#[inner(by_hand, flat)]`, a layer within the layer.
 #[derive(Default)]
 pub(crate) struct Inner {
     /// The layer hands the training pass on in its own `call_mut`.
@@ -93,109 +91,60 @@ pub(crate) struct Inner {
     pub(crate) flat: bool,
 }
 
+const LAYER: [&str; 8] =
+    ["class", "accepts", "input", "infer", "check", "keys", "element", "device"];
+const WEIGHT: [&str; 8] =
+    ["shape", "init", "fill", "trainable", "regularizer", "name", "key", "when"];
+const ROLES: [&str; 4] = ["weight", "option", "inner", "cache"];
+
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let mut arguments = Self::default();
-        let mut errors = Errors::default();
-        each_argument(input, "#[layer]", &ARGUMENTS, &mut errors, |key, input| {
+        let (mut all, mut errors) = (Self::default(), Errors::default());
+        arguments(input, "#[layer]", &LAYER, &mut errors, |key, input| {
             match key {
-                "infer" => arguments.infer = true,
-                "keys" => {
-                    let content;
-                    parenthesized!(content in input);
-                    let keys = Punctuated::<Key, Token![,]>::parse_terminated(&content)?;
-                    arguments.keys.extend(keys);
-                }
-                "class" => arguments.class = Some(value(input)?),
-                "input" => arguments.input = Some(value(input)?),
-                "accepts" => arguments.accepts = Some(value(input)?),
-                "check" => arguments.check = Some(value(input)?),
-                "element" => arguments.element = Some(value(input)?),
-                _ => arguments.device = Some(value(input)?),
+                "infer" => all.infer = true,
+                "keys" => all.keys = list::<Key>(input)?,
+                "class" => all.class = Some(value(input)?),
+                "accepts" => all.accepts = Some(value(input)?),
+                "input" => all.input = Some(value(input)?),
+                "check" => all.check = Some(value(input)?),
+                "element" => all.element = Some(value(input)?),
+                _ => all.device = Some(value(input)?),
             }
             Ok(())
         })?;
-        arguments.errors = errors;
-        Ok(arguments)
+        Ok(Self { errors, ..all })
     }
 }
 
-const ARGUMENTS: [&str; 8] =
-    ["class", "accepts", "input", "infer", "check", "keys", "element", "device"];
-
-fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
-    input.parse::<Token![=]>()?;
-    input.parse()
-}
-
-/// Goes over `key`, `key = value` and `key(..)`, with a comma between them.
-fn each_argument(
-    input: ParseStream,
-    place: &str,
-    known: &[&str],
-    errors: &mut Errors,
-    mut argument: impl FnMut(&str, ParseStream) -> syn::Result<()>,
-) -> syn::Result<()> {
-    let mut given = Vec::new();
-    let mut one = |input: ParseStream| {
-        let key: Ident = input.parse()?;
-        let name = key.to_string();
-        if !known.contains(&name.as_str()) {
-            let near = nearest(&name, known);
-            let end = if near.is_empty() { "." } else { &near };
-            let message =
-                format!("`{key}` is no argument of `{place}`{end} There are {}", listed(known));
-            return Err(syn::Error::new(key.span(), message));
-        }
-        if given.contains(&name) {
-            return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
-        }
-        argument(&name, input)?;
-        given.push(name);
-        Ok(())
-    };
-    while !input.is_empty() {
-        if let Err(error) = one(input) {
-            errors.add(error);
-            skip_to_comma(input)?;
-        }
-        if !input.is_empty()
-            && let Err(error) = input.parse::<Token![,]>()
-        {
-            errors.add(error);
-            skip_to_comma(input)?;
-        }
-    }
-    Ok(())
+/// `(a, b)`.
+fn list<T: Parse>(input: ParseStream) -> syn::Result<Vec<T>> {
+    let content;
+    parenthesized!(content in input);
+    Ok(Punctuated::<T, Token![,]>::parse_terminated(&content)?.into_iter().collect())
 }
 
 impl Parse for Input {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        let content;
-        parenthesized!(content in input);
-        let mut shape = Self { dims: Vec::new(), any_rank: false };
-        while !content.is_empty() {
-            if content.peek(Token![..]) {
-                content.parse::<Token![..]>()?;
-                shape.any_rank = true;
-            } else {
-                shape.dims.push(content.parse()?);
-            }
-            if !content.is_empty() {
-                content.parse::<Token![,]>()?;
+        struct Part(Option<Dim>);
+        impl Parse for Part {
+            fn parse(input: ParseStream) -> syn::Result<Self> {
+                let rest = input.parse::<Option<Token![..]>>()?;
+                Ok(Self(if rest.is_some() { None } else { Some(input.parse()?) }))
             }
         }
-        Ok(shape)
+        let parts = list::<Part>(input)?;
+        let any_rank = parts.iter().any(|part| part.0.is_none());
+        Ok(Self { dims: parts.into_iter().filter_map(|part| part.0).collect(), any_rank })
     }
 }
 
 impl Parse for Key {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let first: Ident = input.parse()?;
-        let (name, method) = if input.peek(Token![:]) {
-            input.parse::<Token![:]>()?;
+        let (name, method) = if input.parse::<Option<Token![:]>>()?.is_some() {
             (Some(first), input.parse()?)
-        } else if first == "weights" && !input.peek(syn::token::Paren) {
+        } else if first == "weights" {
             return Ok(Self::Weights);
         } else {
             (None, first)
@@ -206,29 +155,40 @@ impl Parse for Key {
     }
 }
 
-const ROLES: [&str; 4] = ["weight", "option", "inner", "cache"];
-
 /// What a field is for, by its attributes, which are taken away.
 pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<Role> {
     let ours = |attribute: &Attribute| ROLES.iter().any(|role| attribute.path().is_ident(role));
     let (roles, others): (Vec<_>, Vec<_>) = attributes.drain(..).partition(ours);
     *attributes = others;
     if let Some(second) = roles.get(1) {
-        errors.push(
-            second.span(),
-            "a field has one of `#[weight]`, `#[option]`, `#[inner]` and `#[cache]`",
-        );
+        let message = "a field has one of `#[weight]`, `#[option]`, `#[inner]` and `#[cache]`";
+        errors.push(second.span(), message);
     }
     let attribute = roles.into_iter().next()?;
-    Some(if attribute.path().is_ident("weight") {
-        let mut weight = Weight::default();
-        arguments(&attribute, "#[weight]", &WEIGHT, errors, |key, input| {
-            weight.argument(key, input)
+    let (mut weight, mut option, mut inner) =
+        (Weight::default(), Setting::default(), Inner::default());
+    let is = |role| attribute.path().is_ident(role);
+    if is("weight") {
+        of_field(&attribute, "#[weight]", &WEIGHT, errors, |key, input| {
+            match key {
+                "shape" => {
+                    input.parse::<Token![=]>()?;
+                    weight.shape = Some((input.span(), list(input)?));
+                }
+                "init" => weight.init = Some(value(input)?),
+                "fill" => weight.fill = Some(value(input)?),
+                "trainable" => weight.trainable = Some(value::<LitBool>(input)?.value),
+                "regularizer" => weight.regularizer = Some(value::<LitBool>(input)?.value),
+                "name" => weight.name = Some(value(input)?),
+                "key" => weight.key = Some(value(input)?),
+                _ => weight.when = Some(value(input)?),
+            }
+            Ok(())
         });
-        Role::Weight(weight)
-    } else if attribute.path().is_ident("option") {
-        let mut option = Setting::default();
-        arguments(&attribute, "#[option]", &OPTION, errors, |key, input| {
+        return Some(Role::Weight(weight));
+    }
+    if is("option") {
+        of_field(&attribute, "#[option]", &["default", "key", "range"], errors, |key, input| {
             match key {
                 "default" => option.default = Some(value(input)?),
                 "key" => option.key = Some(value(input)?),
@@ -236,58 +196,30 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
             }
             Ok(())
         });
-        Role::Option(option)
-    } else if attribute.path().is_ident("inner") {
-        let mut inner = Inner::default();
-        arguments(&attribute, "#[inner]", &["by_hand", "flat"], errors, |key, _| {
+        return Some(Role::Option(option));
+    }
+    if is("inner") {
+        of_field(&attribute, "#[inner]", &["by_hand", "flat"], errors, |key, _| {
             *(if key == "flat" { &mut inner.flat } else { &mut inner.by_hand }) = true;
             Ok(())
         });
-        Role::Inner(inner)
-    } else {
-        Role::Cache
-    })
-}
-
-const OPTION: [&str; 3] = ["default", "key", "range"];
-const WEIGHT: [&str; 8] =
-    ["shape", "init", "fill", "trainable", "regularizer", "name", "key", "when"];
-
-impl Weight {
-    fn argument(&mut self, key: &str, input: ParseStream) -> syn::Result<()> {
-        match key {
-            "shape" => {
-                input.parse::<Token![=]>()?;
-                let span = input.span();
-                let content;
-                parenthesized!(content in input);
-                let sizes = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-                self.shape = Some((span, sizes.into_iter().collect()));
-            }
-            "init" => self.init = Some(value(input)?),
-            "fill" => self.fill = Some(value(input)?),
-            "trainable" => self.trainable = Some(value::<LitBool>(input)?.value),
-            "regularizer" => self.regularizer = Some(value::<LitBool>(input)?.value),
-            "name" => self.name = Some(value(input)?),
-            "key" => self.key = Some(value(input)?),
-            _ => self.when = Some(value(input)?),
-        }
-        Ok(())
+        return Some(Role::Inner(inner));
     }
+    Some(Role::Cache)
 }
 
 /// The arguments of an attribute of a field, which may have none.
-fn arguments(
+fn of_field(
     attribute: &Attribute,
     place: &str,
     known: &[&str],
     errors: &mut Errors,
-    mut argument: impl FnMut(&str, ParseStream) -> syn::Result<()>,
+    each: impl FnMut(&str, ParseStream) -> syn::Result<()>,
 ) {
-    let Meta::List(list) = &attribute.meta else { return };
-    let parsed = list.parse_args_with(|input: ParseStream| {
-        each_argument(input, place, known, errors, &mut argument)
-    });
+    let Meta::List(all) = &attribute.meta else { return };
+    let mut each = each;
+    let parsed =
+        all.parse_args_with(|input: ParseStream| arguments(input, place, known, errors, &mut each));
     if let Err(error) = parsed {
         errors.add(error);
     }

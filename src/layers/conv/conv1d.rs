@@ -9,7 +9,6 @@ use super::{UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     error::Error,
-    fields::Convolution,
     layer,
     layer::Layer,
     layers::{Activation, Linear},
@@ -47,16 +46,17 @@ use crate::{
         check_filters(I, O);
         check_window(&[K], &[STRIDE], DILATION)
     },
-    keys(convolution(Convolution {
-        filters: O,
-        kernel: &[K],
-        stride: &[STRIDE; 1],
-        dilation: &[DILATION; 1],
-        padding: P::NAME,
-        paddings: &["valid", "same", "causal"],
-        activation: A::NAME,
-        use_bias: U::USE_BIAS,
-    })),
+    keys(
+        filters: size(O),
+        kernel_size: sizes(&[K], None),
+        strides: sizes(&[STRIDE; 1], Some(&[1])),
+        padding: padding_word(P::NAME, &["valid", "same", "causal"]),
+        data_format(),
+        dilation_rate: sizes(&[DILATION; 1], Some(&[1])),
+        convolution(),
+        activation: activation(A::NAME, Some("linear")),
+        use_bias: flag(U::USE_BIAS, true),
+    ),
 )]
 pub struct Conv1d<
     const I: usize,

@@ -9,7 +9,6 @@ use super::{ImagePadding, UseBias, WithBias, check_filters, window};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
     error::Error,
-    fields::Convolution,
     layer,
     layer::Layer,
     layers::{Activation, Linear},
@@ -61,16 +60,17 @@ use crate::{
         check_filters(I, O);
         check_window(&[KH, KW], &[STRIDE], DILATION)
     },
-    keys(convolution(Convolution {
-        filters: O,
-        kernel: &[KH, KW],
-        stride: &[STRIDE; 2],
-        dilation: &[DILATION; 2],
-        padding: P::NAME,
-        paddings: &["valid", "same"],
-        activation: A::NAME,
-        use_bias: U::USE_BIAS,
-    })),
+    keys(
+        filters: size(O),
+        kernel_size: sizes(&[KH, KW], None),
+        strides: sizes(&[STRIDE; 2], Some(&[1; 2])),
+        padding: padding_word(P::NAME, &["valid", "same"]),
+        data_format(),
+        dilation_rate: sizes(&[DILATION; 2], Some(&[1; 2])),
+        convolution(),
+        activation: activation(A::NAME, Some("linear")),
+        use_bias: flag(U::USE_BIAS, true),
+    ),
 )]
 pub struct Conv2d<
     const I: usize,

@@ -6,7 +6,7 @@ use dfdx::{
 };
 use serde_json::Value;
 
-use super::{LastState, Recurrent, Returns, with_state};
+use super::{LastState, Recurrent, Returns, order, with_state};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, Prepared, RecurrentBias,
@@ -171,6 +171,9 @@ where
     E: Element,
     D: Backend<E>,
 {
+    type Returns = R;
+    type Units = Const<H>;
+
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let bias = match G::RESET_AFTER {
             true => RecurrentBias::Two(sized(self.bias.clone())?),
@@ -188,13 +191,7 @@ where
         Ok(weights)
     }
 
-    fn order(&self) -> StepOrder {
-        StepOrder {
-            backwards: self.go_backwards,
-            as_made: true,
-            zero_masked: self.zero_output_for_mask,
-        }
-    }
+    order!();
 }
 
 impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>

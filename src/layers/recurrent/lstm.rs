@@ -6,7 +6,7 @@ use dfdx::{
 };
 use serde_json::Value;
 
-use super::{LastState, Recurrent, Returns, with_state};
+use super::{LastState, Recurrent, Returns, order, with_state};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, Prepared, RecurrentBias,
@@ -148,6 +148,9 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
     for Lstm<I, H, R, E, D>
 {
+    type Returns = R;
+    type Units = Const<H>;
+
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let weights = RecurrentWeights {
             cell: CellKind::Lstm,
@@ -161,13 +164,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
         Ok(weights)
     }
 
-    fn order(&self) -> StepOrder {
-        StepOrder {
-            backwards: self.go_backwards,
-            as_made: true,
-            zero_masked: self.zero_output_for_mask,
-        }
-    }
+    order!();
 }
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>

@@ -2,30 +2,41 @@
 //!
 //! What happens in a step is a [`CellKind`](crate::backend::CellKind); the walk over the sequence is the same for all.
 
+mod bidirectional;
 mod gru;
 mod lstm;
 mod simple_rnn;
 
+pub use bidirectional::{Bidirectional, Concat, MergeMode, Merges, Sum};
 pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
 
 use dfdx::{
-    shapes::{Const, Dim},
+    shapes::{Const, Dim, HasShape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{
-        Backend, Element, HiddenStates, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
-        StepOrder, sized,
+        Backend, Element, HiddenStates, IntoShape, RecurrentInputs, RecurrentOutputs,
+        RecurrentWeights, StepOrder, sized,
     },
     error::Error,
     signal::{Mask, Signal, Steps},
 };
 
 /// A layer that goes over the steps of a sequence and keeps a state.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a recurrent layer",
+    label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
+)]
 pub trait Recurrent<E: Element, D: Backend<E>> {
+    /// What it returns.
+    type Returns: Returns;
+    /// How many units it has.
+    type Units: Dim;
+
     /// The weights, and what happens in a step.
     ///
     /// # Errors
@@ -34,7 +45,29 @@ pub trait Recurrent<E: Element, D: Backend<E>> {
 
     /// In which order the steps come.
     fn order(&self) -> StepOrder;
+
+    /// Sets the order, but for where the outputs stand: of a layer alone, as they are made.
+    fn set_order(&mut self, order: StepOrder);
 }
+
+/// What the layers with weights of `W = gates * H` values for each step have in common of [`Recurrent`].
+macro_rules! order {
+    () => {
+        fn order(&self) -> StepOrder {
+            StepOrder {
+                backwards: self.go_backwards,
+                as_made: true,
+                zero_masked: self.zero_output_for_mask,
+            }
+        }
+
+        fn set_order(&mut self, order: StepOrder) {
+            self.go_backwards = order.backwards;
+            self.zero_output_for_mask = order.zero_masked;
+        }
+    };
+}
+use order;
 
 /// The layer returns its output at every step: Keras's `return_sequences=True`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +93,27 @@ pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
         layer: &impl Recurrent<E, D>,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out<In, Const<H>> as Signal>::Data<E, D, T>, Error>;
+
+    /// What a layer returns, as rows of its units.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    fn rows<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        layer: &impl Recurrent<E, D>,
+        x: Tensor<(B, L, F), E, D, T>,
+        mask: Option<&Mask>,
+        order: StepOrder,
+    ) -> Result<Tensor<(usize, usize), E, D, T>, Error>;
+
+    /// The way back from rows.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are not as many rows.
+    fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        rows: Tensor<(usize, usize), E, D, T>,
+        shape: (In::Batch, In::Length),
+        mask: Option<Mask>,
+    ) -> Result<<Self::Out<In, H> as Signal>::Data<E, D, T>, Error>;
 }
 
 impl Returns for Sequences {
@@ -76,6 +130,28 @@ impl Returns for Sequences {
         let (outputs, _) = D::recurrent(inputs, layer.weights()?)?;
         In::join(sized(outputs)?, mask)
     }
+
+    fn rows<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        layer: &impl Recurrent<E, D>,
+        x: Tensor<(B, L, F), E, D, T>,
+        mask: Option<&Mask>,
+        order: StepOrder,
+    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask)? };
+        let (outputs, _) = D::recurrent(inputs, layer.weights()?)?;
+        let (batch, length, units) = *outputs.shape();
+        outputs.into_shape(&(batch * length, units))
+    }
+
+    fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        rows: Tensor<(usize, usize), E, D, T>,
+        (batch, length): (In::Batch, In::Length),
+        mask: Option<Mask>,
+    ) -> Result<<In::With<H> as Signal>::Data<E, D, T>, Error> {
+        let units = rows.shape().1;
+        let outputs = rows.into_shape(&(batch.size(), length.size(), units))?;
+        In::join(sized(outputs)?, mask)
+    }
 }
 
 impl Returns for LastState {
@@ -90,6 +166,24 @@ impl Returns for LastState {
         let (x, mask) = In::split(x);
         let inputs = inputs(layer, x, mask.as_ref())?;
         sized(D::recurrent_last(inputs, layer.weights()?)?)
+    }
+
+    fn rows<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        layer: &impl Recurrent<E, D>,
+        x: Tensor<(B, L, F), E, D, T>,
+        mask: Option<&Mask>,
+        order: StepOrder,
+    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask)? };
+        D::recurrent_last(inputs, layer.weights()?)
+    }
+
+    fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        rows: Tensor<(usize, usize), E, D, T>,
+        _: (In::Batch, In::Length),
+        _: Option<Mask>,
+    ) -> Result<Tensor<(In::Batch, H), E, D, T>, Error> {
+        sized(rows)
     }
 }
 
@@ -110,14 +204,14 @@ fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     initial: Option<HiddenStates<E, D>>,
 ) -> Result<RecurrentOutputs<E, D, T>, Error> {
     let x: Tensor<(usize, usize, usize), E, D, T> = sized(x)?;
-    let (batch, length, _) = *dfdx::shapes::HasShape::shape(&x);
+    let (batch, length, _) = *x.shape();
     if let Some(mask) = mask.filter(|mask| (mask.batch(), mask.length()) != (batch, length)) {
         let found = (mask.batch(), mask.length());
         return Err(Error::mismatch("the batch and length of a mask", (batch, length), found));
     }
     if let Some(states) = &initial {
         for state in std::iter::once(&states.h).chain(&states.c) {
-            let rows = dfdx::shapes::HasShape::shape(state).0;
+            let rows = state.shape().0;
             if rows != batch {
                 return Err(Error::mismatch("the rows of the initial state", batch, rows));
             }

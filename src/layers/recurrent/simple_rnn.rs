@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{LastState, Recurrent, Returns, with_state};
+use super::{LastState, Recurrent, Returns, order, with_state};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, Prepared, RecurrentBias,
@@ -128,6 +128,9 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>>
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
     for SimpleRnn<I, H, R, E, D>
 {
+    type Returns = R;
+    type Units = Const<H>;
+
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         Ok(RecurrentWeights {
             cell: CellKind::Simple,
@@ -138,13 +141,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
         })
     }
 
-    fn order(&self) -> StepOrder {
-        StepOrder {
-            backwards: self.go_backwards,
-            as_made: true,
-            zero_masked: self.zero_output_for_mask,
-        }
-    }
+    order!();
 }
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>

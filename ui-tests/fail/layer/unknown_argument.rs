@@ -1,4 +1,4 @@
-//~ `trainabel` is no argument of `#[weight]`, did you mean `trainable`?
+//~ `trainabel` is no argument of `#[weight]` (did you mean `trainable`?)
 use kerata::{Cpu, Tensor, layer, tensor::Rank1};
 
 #[layer(class = "Offset")]

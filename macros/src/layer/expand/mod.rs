@@ -1,19 +1,25 @@
 //! What a layer turns into: its struct, and how it is built, visited, configured and inferred.
 
+mod config;
+
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{BinOp, Expr, ExprLit, Generics, Lit, Type, parse_quote, spanned::Spanned};
 
-use super::{
-    check::{Field, Kind, Layer, Weight},
-    parse::Key,
-};
-use crate::derive::missing_derives;
+use super::check::{Field, Kind, Layer, Weight};
+use crate::{derive::missing_derives, initializer};
 
 pub(crate) fn expand(layer: &Layer) -> TokenStream {
     let (errors, item) = (layer.errors.tokens(), &layer.item);
     let derives = missing_derives(&item.attrs);
-    let parts = [build(layer), parameters(layer), options(layer), configured(layer), infer(layer)];
+    let parts = [
+        build(layer),
+        parameters(layer),
+        config::options(layer),
+        config::settings(layer),
+        config::configured(layer),
+        infer(layer),
+    ];
     quote! {
         #errors
         #[derive(#(#derives),*)]
@@ -35,18 +41,13 @@ impl Layer {
     }
 
     /// `impl Trait<E, D> for ..`, where the layers within implement the trait.
-    fn implements(&self, path: &TokenStream, bound: bool) -> TokenStream {
+    fn implements(&self, path: &TokenStream) -> TokenStream {
         let (element, device, mut generics) = self.generics();
-        let this = self.this();
-        let of = quote!(#path<#element, #device>);
-        if !self.item.generics.params.is_empty() && bound {
-            let bounds = self.inner().map(|(_, layer, _)| {
-                let bound: syn::WherePredicate =
-                    syn::parse2(quote_spanned!(layer.span() => #layer: #of))
-                        .unwrap_or_else(|_| parse_quote!((): Sized));
-                bound
+        let (this, of) = (self.this(), quote!(#path<#element, #device>));
+        if !self.item.generics.params.is_empty() {
+            let bounds = self.inner().map(|(_, layer)| -> syn::WherePredicate {
+                syn::parse_quote_spanned!(layer.span() => #layer: #of)
             });
-            let bounds: Vec<_> = bounds.collect();
             generics.make_where_clause().predicates.extend(bounds);
         }
         let (parameters, _, clause) = generics.split_for_impl();
@@ -90,22 +91,16 @@ fn sizes(weight: &Weight) -> TokenStream {
 
 fn build(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
-    let head = layer.implements(&quote!(::kerata::parameters::Build), true);
+    let head = layer.implements(&quote!(::kerata::parameters::Build));
     let check = layer.arguments.check.as_ref().map(|check| quote!(const { #check };));
     let fields = layer.fields.iter().map(|Field { member, ty, kind }| {
         let value = match kind {
             Kind::Weight(weight) => {
-                let sizes = sizes(weight);
-                match &weight.fill {
-                    Some(fill) => quote!(#fill(dev, #sizes)?),
-                    None if weight.init.is_plain() => {
-                        let name = &weight.init.name;
-                        quote!(::kerata::init::named::#name(dev, #sizes)?)
-                    }
-                    None => {
-                        let constant = &weight.init.constant;
-                        quote!(::kerata::config::Initializer::#constant.fill_sizes(dev, #sizes)?)
-                    }
+                let (sizes, constant) = (sizes(weight), &weight.init);
+                match (&weight.given.fill, initializer::function(constant)) {
+                    (Some(fill), _) => quote!(#fill(dev, #sizes)?),
+                    (_, Some(name)) => quote!(::kerata::init::named::#name(dev, #sizes)?),
+                    _ => quote!(::kerata::config::Initializer::#constant.fill_sizes(dev, #sizes)?),
                 }
             }
             Kind::Option { default, .. } => default.to_token_stream(),
@@ -113,7 +108,6 @@ fn build(layer: &Layer) -> TokenStream {
                 <#ty as ::kerata::parameters::Build<#element, #device>>::build(dev)?
             },
             Kind::Default => quote!(::core::default::Default::default()),
-            Kind::Marker => quote!(::core::marker::PhantomData),
         };
         quote!(#member: #value)
     });
@@ -140,7 +134,7 @@ fn build(layer: &Layer) -> TokenStream {
 
 fn parameters(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
-    let head = layer.implements(&quote!(::kerata::parameters::Parameters), true);
+    let head = layer.implements(&quote!(::kerata::parameters::Parameters));
     if layer.weights().next().is_none() && layer.inner().next().is_none() {
         return quote!(#head {});
     }
@@ -148,12 +142,12 @@ fn parameters(layer: &Layer) -> TokenStream {
         let weights = layer.weights().filter(move |(_, weight)| weight.trainable || !trainable);
         let weights = weights.map(|(_, weight)| {
             let sizes = &weight.sizes;
-            match &weight.when {
+            match &weight.given.when {
                 None => quote!(1 #(* (#sizes))*),
                 Some(when) => quote!((if #when { 1 #(* (#sizes))* } else { 0 })),
             }
         });
-        let inner = layer.inner().map(|(Field { ty, .. }, ..)| {
+        let inner = layer.inner().map(|(ty, _)| {
             let layer = quote!(<#ty as ::kerata::parameters::Parameters<#element, #device>>);
             if trainable { quote!(#layer::TRAINABLE) } else { quote!(#layer::PARAMS) }
         });
@@ -170,7 +164,7 @@ fn parameters(layer: &Layer) -> TokenStream {
     let visits = layer.fields.iter().filter_map(|field| {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
-            Kind::Weight(Weight { trainable, when, .. }) => {
+            Kind::Weight(Weight { trainable, given, .. }) => {
                 let visit = quote! {
                     visitor.visit(::kerata::parameters::Parameter {
                         name: #name,
@@ -178,7 +172,7 @@ fn parameters(layer: &Layer) -> TokenStream {
                         tensor: &mut self.#member,
                     })?;
                 };
-                Some(match when {
+                Some(match &given.when {
                     Some(when) => quote!(if #when { #visit }),
                     None => visit,
                 })
@@ -216,140 +210,6 @@ fn parameters(layer: &Layer) -> TokenStream {
     }
 }
 
-/// The check of the options, where one has a range.
-fn options(layer: &Layer) -> TokenStream {
-    let checks: Vec<TokenStream> = layer
-        .fields
-        .iter()
-        .filter_map(|Field { member, kind, .. }| {
-            let Kind::Option { key, range: Some(range), .. } = kind else { return None };
-            let expected = expected(range);
-            Some(quote! {
-                if !(#range).contains(&self.#member) {
-                    return ::core::result::Result::Err(::kerata::Error::Invalid {
-                        name: #key,
-                        value: ::std::string::ToString::to_string(&self.#member),
-                        expected: #expected,
-                    });
-                }
-            })
-        })
-        .collect();
-    if checks.is_empty() {
-        return TokenStream::new();
-    }
-    let this = layer.this();
-    let (generics, _, clause) = layer.item.generics.split_for_impl();
-    quote! {
-        impl #generics #this #clause {
-            #[allow(dead_code)]
-            /// Looks whether the options are in their ranges.
-            ///
-            /// # Errors
-            /// [`Error::Invalid`](::kerata::Error::Invalid).
-            fn check_options(&self) -> ::core::result::Result<(), ::kerata::Error> {
-                #(#checks)*
-                ::core::result::Result::Ok(())
-            }
-        }
-    }
-}
-
-/// `it must be in 0..=1`.
-fn expected(range: &Expr) -> String {
-    let words = range.to_token_stream().into_iter().map(|token| token.to_string());
-    let words = words.map(|word| word.strip_suffix(".0").map_or(word.clone(), str::to_owned));
-    format!("it must be in {}", words.collect::<String>())
-}
-
-fn configured(layer: &Layer) -> TokenStream {
-    let Some(class) = &layer.arguments.class else { return TokenStream::new() };
-    let (element, device) =
-        layer.types.clone().unwrap_or_else(|| (parse_quote!(f32), parse_quote!(::kerata::Cpu)));
-    let this = layer.this();
-    let (generics, _, clause) = layer.item.generics.split_for_impl();
-    let dtype = layer.types.as_ref().map(|(element, _)| quote!(fields.dtype::<#element>();));
-    let input = layer.arguments.input.as_ref().map(|input| {
-        let size = |dim: &crate::signal::Dim| match dim.size(&layer.item.generics) {
-            Some(size) => quote!(::core::option::Option::Some(#size)),
-            None => quote!(::core::option::Option::None),
-        };
-        match input.dims.last().and_then(|last| last.size(&layer.item.generics)) {
-            Some(features) if input.any_rank => quote!(fields.features(#features);),
-            _ if input.any_rank => TokenStream::new(),
-            _ => {
-                let sizes = input.dims.iter().map(size);
-                quote!(fields.input(&[#(#sizes),*]);)
-            }
-        }
-    });
-    let weights = || {
-        let mut said = std::collections::HashSet::new();
-        let keys = layer.weights().filter_map(|(field, weight)| {
-            let (key, name, constant) = (&weight.key, field.text(), &weight.init.constant);
-            let regularizer = weight.regularizer;
-            // Of two weights of one name, the layer has one or the other.
-            said.insert(key).then(|| quote! {
-                fields.weight(#key, #name, ::kerata::config::Initializer::#constant, #regularizer);
-            })
-        });
-        keys.collect::<TokenStream>()
-    };
-    let own = layer.fields.iter().map(|field| {
-        let (member, name) = (&field.member, field.text());
-        match &field.kind {
-            Kind::Option { key, default, range } => {
-                let rule = range.as_ref().map(|range| {
-                    let expected = expected(range);
-                    quote!(&|value| (#range).contains(value), #expected)
-                });
-                let rule = rule.unwrap_or_else(|| quote!(&|_| true, ""));
-                quote_spanned!(field.ty.span() => fields.option(#key, &mut self.#member, #default, #rule);)
-            }
-            Kind::Inner { .. } => quote!(fields.layer_within(#name, &mut self.#member);),
-            _ => TokenStream::new(),
-        }
-    });
-    let keys = layer.arguments.keys.iter().map(|key| match key {
-        Key::Weights => weights(),
-        Key::Call { name, method, arguments } => {
-            let name = name.as_ref().map(|name| {
-                let name = syn::ext::IdentExt::unraw(name).to_string();
-                quote!(#name,)
-            });
-            quote_spanned!(method.span() => fields.#method(#name #arguments);)
-        }
-    });
-    let placed = layer.arguments.keys.iter().any(|key| matches!(key, Key::Weights));
-    let rest = (!placed).then(weights);
-    let body = if layer.errors.is_empty() {
-        quote!(#dtype #input #(#own)* #(#keys)* #rest)
-    } else {
-        TokenStream::new()
-    };
-    let accepts = layer.arguments.accepts.as_ref().map(|accepts| {
-        quote! {
-            fn accepts(class: &str) -> bool {
-                class == <Self as ::kerata::config::Configured>::CLASS || (#accepts)(class)
-            }
-        }
-    });
-    quote! {
-        impl #generics ::kerata::config::Configured for #this #clause {
-            const CLASS: &'static str = #class;
-            type Element = #element;
-            type Device = #device;
-
-            fn describe(&mut self, fields: &mut ::kerata::config::Fields) {
-                let _ = &fields;
-                #body
-            }
-
-            #accepts
-        }
-    }
-}
-
 /// `_` in a model is the number of features.
 fn infer(layer: &Layer) -> TokenStream {
     if !layer.arguments.infer {
@@ -360,6 +220,7 @@ fn infer(layer: &Layer) -> TokenStream {
     let (generics, this) = (generics.split_for_impl().0.to_token_stream(), layer.this());
     let clause = &layer.item.generics.where_clause;
     quote! {
+        #[diagnostic::do_not_recommend]
         impl #generics ::kerata::model::Infer<KerataInput> for #this #clause {
             const SIZE: usize = KerataInput::SIZE;
         }

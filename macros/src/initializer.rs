@@ -1,0 +1,44 @@
+//! Keras's initializers that need no arguments.
+
+use proc_macro2::{Ident, Span};
+
+use crate::names::{listed, nearest};
+
+/// Their names, and the constants of `Initializer` for them. The first ones have a function in `init::named`.
+const INITIALIZERS: [(&str, &str); 10] = [
+    ("zeros", "ZEROS"),
+    ("ones", "ONES"),
+    ("uniform", "EMBEDDINGS"),
+    ("orthogonal", "ORTHOGONAL"),
+    ("glorot_uniform", "GLOROT_UNIFORM"),
+    ("glorot_normal", "GLOROT_NORMAL"),
+    ("he_uniform", "HE_UNIFORM"),
+    ("he_normal", "HE_NORMAL"),
+    ("lecun_uniform", "LECUN_UNIFORM"),
+    ("lecun_normal", "LECUN_NORMAL"),
+];
+
+/// The constant for a name, `he_normal` or `HeNormal`; else what is wrong.
+pub(crate) fn constant(name: &Ident) -> Result<Ident, String> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    let given = name.to_string();
+    match INITIALIZERS.iter().find(|(known, _)| plain(known) == plain(&given)) {
+        Some((_, constant)) => Ok(Ident::new(constant, Span::call_site())),
+        None => {
+            let known = INITIALIZERS.map(|(name, _)| name);
+            let snake = given.chars().fold(String::new(), |name, c| {
+                let gap = if c.is_uppercase() && !name.is_empty() { "_" } else { "" };
+                format!("{name}{gap}{}", c.to_lowercase())
+            });
+            let near = nearest(&snake, &known);
+            Err(format!("`{name}` is no initializer{near}: there are {}", listed(&known)))
+        }
+    }
+}
+
+/// The function in `init::named` for a constant, if it has one.
+pub(crate) fn function(constant: &Ident) -> Option<Ident> {
+    let named = &INITIALIZERS[..5];
+    let (name, _) = named.iter().find(|(_, known)| constant == known)?;
+    Some(Ident::new(name, Span::call_site()))
+}

@@ -1,0 +1,94 @@
+//! What `#[with(..)]` is made of.
+
+use const_panic::concat_panic;
+
+use crate::error::Error;
+
+/// The options of a layer. Written by `#[layer]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no options",
+    label = "`#[with(..)]` sets what `#[layer]` has written"
+)]
+pub trait Options {
+    /// Keras's class.
+    const LAYER: &'static str;
+    /// The options: their names, the least and the largest value, and that range in words.
+    const OPTIONS: &'static [(&'static str, [Option<f64>; 2], &'static str)];
+    /// Their names for a message.
+    const LISTED: &'static str;
+}
+
+/// The option of a layer in this place of [`Options::OPTIONS`].
+pub trait Setting<const AT: usize> {
+    /// What it may be.
+    type Value;
+
+    /// Sets it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a value that is not in its range; those of an initializer.
+    fn set(&mut self, value: Self::Value) -> Result<(), Error>;
+}
+
+/// How many letters two names begin with alike.
+const fn alike(a: &str, b: &str) -> usize {
+    let (a, b, mut n) = (a.as_bytes(), b.as_bytes(), 0);
+    while n < a.len() && n < b.len() && a[n] == b[n] {
+        n += 1;
+    }
+    n
+}
+
+const fn is_less(a: Option<f64>, b: Option<f64>) -> bool {
+    matches!((a, b), (Some(a), Some(b)) if a < b)
+}
+
+/// The place of an option of a layer. Fails while the program is compiled if there is no such one, or if a number, which
+/// is also given as it is written, is not in its range.
+#[track_caller]
+pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -> usize {
+    let (options, mut i, mut near) = (L::OPTIONS, 0, "");
+    while i < options.len() {
+        let (other, [low, high], expected) = options[i];
+        let n = alike(other, name);
+        if n == name.len() && n == other.len() {
+            if is_less(value, low) || is_less(high, value) {
+                concat_panic!("`", display: name, "` is ", display: text, ": ", display: expected);
+            }
+            return i;
+        }
+        if n > 1 && n > alike(near, name) {
+            near = other;
+        }
+        i += 1;
+    }
+    let (hint, end) = if near.is_empty() { ("", "") } else { (" (did you mean `", "`?)") };
+    concat_panic!(
+        "`", display: L::LAYER, "` has no option `", display: name, "`", display: hint, display: near,
+        display: end, ": there are ", display: L::LISTED
+    )
+}
+
+/// Builds a layer with options, outside of a model: those of `#[with(..)]`.
+///
+/// ```
+/// use kerata::{BatchNorm, Cpu, Dense, Error, build_with, config::Initializer, prelude::*};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let dense = build_with!(Dense<3, 4>, &dev, kernel_initializer = Initializer::HE_NORMAL)?;
+/// let norm = build_with!(BatchNorm<4>, &dev, momentum = 0.9, epsilon = 1e-5)?;
+/// assert_eq!(norm.momentum, 0.9);
+/// assert!(build_with!(BatchNorm<4>, &dev, momentum = 2.0).is_err());
+/// # Ok::<(), Error>(())
+/// ```
+#[macro_export]
+macro_rules! build_with {
+    ($layer:ty, $dev:expr $(, $option:ident = $value:expr)* $(,)?) => {
+        <$layer as $crate::parameters::Build<_, _>>::build($dev)$(.and_then(|mut layer| {
+            <$layer as $crate::model::Setting<
+                { $crate::model::option_of::<$layer>(stringify!($option), None, "") },
+            >>::set(&mut layer, $value)?;
+            Ok(layer)
+        }))*
+    };
+}
