@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use dfdx::tensor::Cpu;
 
 use super::{
-    Dynamic, DynamicValue,
+    DynamicValue, LayerWeight,
     flow::Flow,
     op::{Op, Pass, Show},
     weights::tensor,
@@ -14,6 +14,54 @@ use crate::{
     error::Error,
     fields::{AnySignal, Config},
 };
+
+/// A layer of one's own that no type describes, made by a [`CustomObjects::constructor`](super::CustomObjects::constructor). It runs, but is not
+/// trained: a typed one, registered by [`CustomObjects::layer`](super::CustomObjects::layer), is.
+pub trait Dynamic: fmt::Debug + Send + Sync {
+    /// What leaves the layer, if it takes what arrives.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] if it does not; its `layer` may be empty.
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
+
+    /// Runs the layer. What it gets is what [`gives`](Self::gives) has taken.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error>;
+
+    /// Makes the weights for what arrives; their names begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if they are too large.
+    fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrives: &AnySignal) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The weights, once it is built.
+    fn weights(&self) -> Vec<&LayerWeight> {
+        Vec::new()
+    }
+
+    /// Takes numbers for all weights, in their order.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn set_weights(&mut self, _values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Puts the configs of the layers inside into the config of this one.
+    fn write(&self, _config: &mut Config) {}
+
+    /// Whether the layer takes token ids.
+    fn takes_ids(&self) -> bool {
+        false
+    }
+
+    /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
+    fn allow_steps(&mut self, _allowed: bool) {}
+}
 
 /// A custom layer that no type describes. It has no training pass.
 #[derive(Clone)]

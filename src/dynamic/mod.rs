@@ -32,6 +32,7 @@ use flow::Flow;
 use op::{Flat, Op, Pass, Show};
 
 pub use custom::CustomObjects;
+pub use foreign::Dynamic;
 pub use typed::Typed;
 pub use value::{DynamicValue, FromDynamic};
 pub use weights::LayerWeight;
@@ -92,54 +93,6 @@ use visit;
 /// A result of more values than this (1 GiB) is refused: a short hostile config may ask for any number.
 const MAX_NUMBERS: usize = budget::MOST.values;
 
-/// A layer of one's own that no type describes, made by a [`CustomObjects::constructor`]. It runs, but is not
-/// trained: a typed one, registered by [`CustomObjects::layer`], is.
-pub trait Dynamic: fmt::Debug + Send + Sync {
-    /// What leaves the layer, if it takes what arrives.
-    ///
-    /// # Errors
-    /// [`Error::Wiring`] if it does not; its `layer` may be empty.
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
-
-    /// Runs the layer. What it gets is what [`gives`](Self::gives) has taken.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error>;
-
-    /// Makes the weights for what arrives; their names begin with `prefix`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if they are too large.
-    fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrives: &AnySignal) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The weights, once it is built.
-    fn weights(&self) -> Vec<&LayerWeight> {
-        Vec::new()
-    }
-
-    /// Takes numbers for all weights, in their order.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn set_weights(&mut self, _values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// Puts the configs of the layers inside into the config of this one.
-    fn write(&self, _config: &mut Config) {}
-
-    /// Whether the layer takes token ids.
-    fn takes_ids(&self) -> bool {
-        false
-    }
-
-    /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
-    fn allow_steps(&mut self, _allowed: bool) {}
-}
-
 /// A layer whose shapes are known at run time only. It can be looked at, run, trained, and turned into a typed
 /// layer, or made of one.
 ///
@@ -149,7 +102,7 @@ pub trait Dynamic: fmt::Debug + Send + Sync {
 /// your own, [`forward_mut`](Self::forward_mut) is the training pass:
 ///
 /// ```
-/// use kerata::{Batch, Const, Cpu, Error, config::{Config, CustomObjects, layer_from_config},
+/// use kerata::{Const, Cpu, Error, config::{Config, CustomObjects, layer_from_config},
 ///     loss::MeanSquaredError, optim::{Sgd, State}, prelude::*};
 ///
 /// let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
@@ -160,13 +113,12 @@ pub trait Dynamic: fmt::Debug + Send + Sync {
 /// for _ in 0..100 {
 ///     state.attempt(&Sgd::new(0.1), &mut model, |model| {
 ///         let x = dev.tensor([[1.0_f32], [2.0]]).leaky_trace();
-///         let y = model.forward_mut::<(usize, Const<1>), _>(x)?;
-///         MeanSquaredError.compute(y, dev.tensor([[3.0], [5.0]]).try_realize().unwrap())
+///         let y = model.forward_mut::<(Const<2>, Const<1>), _>(x)?;
+///         MeanSquaredError.compute(y, dev.tensor([[3.0], [5.0]]))
 ///     })?;
 /// }
 /// let y = model.run(dev.tensor([[3.0_f32]]))?;
 /// assert!((y.values()[0] - 7.0).abs() < 0.1);
-/// # use dfdx::prelude::RealizeTo;
 /// # Ok::<(), Error>(())
 /// ```
 pub struct DynamicLayer {

@@ -5,6 +5,7 @@ mod permute;
 mod repeat;
 mod zero_padding;
 
+pub(crate) use flatten::UNMASKED;
 pub use flatten::{FixedSizes, Flatten, Reshape, TrailingDims, Unmasked};
 pub use permute::{Permute, Permuted};
 pub use repeat::RepeatVector;
