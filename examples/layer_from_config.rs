@@ -2,12 +2,16 @@
 //! `layer_from_config(config, custom_objects)`.
 
 use kerata::{
-    Activation, Backend, Batch, Cpu, Dense, Element, Error, Layer, Length, Relu, Tensor,
+    Activation, Backend, Batch, Const, Cpu, Dense, Element, Error, Layer, Length, Relu, Tensor,
     config::{Config, CustomObjects, layer_from_config},
+    data::InMemory,
     layer,
+    loss::MeanSquaredError,
+    optim::Sgd,
     prelude::*,
     signal::MaskTransparent,
     tensor::{Shape, Tape},
+    train::{Fit, Trainer},
 };
 
 /// An activation of one's own: `x * x`.
@@ -71,6 +75,21 @@ fn main() -> Result<(), Error> {
     let own = CustomObjects::new().activation::<Square>().layer::<Scale, (Batch, Length)>();
     let mut layer = layer_from_config(&config, &own)?;
     assert_eq!(layer.run(Cpu::default().tensor([[3.0_f32, 4.0]]))?.values(), [4.5, 8.0]);
+
+    // Such a layer is trained as a typed one is, once it is said what arrives and what leaves.
+    let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
+        {"class_name": "BatchNormalization", "config": {"trainable": false}},
+        {"class_name": "Dense", "config": {"units": 1}}
+    ]}}"#
+        .parse()?;
+    let model =
+        layer_from_config(&config, &none)?.typed::<(Batch, Const<1>), (Batch, Const<1>)>()?;
+    let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?;
+    let history = trainer.fit(&data, &Fit { progress: false, ..Fit::epochs(200) })?;
+    println!("\nafter training its loss is {:.1e}", history.last("loss").unwrap_or(f64::NAN));
+    assert!(history.last("loss").is_some_and(|loss| loss < 1e-4));
+    trainer.model.layer.run(Cpu::default().tensor([[3.0_f32]]))?;
 
     // A typing error is answered with the name that is nearest.
     let config: Config = r#"{"class_name": "Dense", "config": {"unit": 4}}"#.parse()?;

@@ -23,6 +23,10 @@
 //! ```
 
 //!
+//! A [`DynamicLayer`] is a layer without a type, made by [`layer_from_config`]. It runs by the same operations as the
+//! typed one, and is trained: as it is, or [`Typed`], as a model for a [`Trainer`](crate::train::Trainer). It becomes a
+//! typed layer by [`try_into`](DynamicLayer::try_into), and is made of one by [`from_layer`](DynamicLayer::from_layer).
+//!
 //! # Hostile configs
 //!
 //! A JSON from elsewhere may ask for anything in a few bytes. It ends in an error, and not in a panic, before it
@@ -38,7 +42,8 @@
 //! one, its type says all sizes.
 
 pub use crate::dynamic::{
-    CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, layer_from_config,
+    CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, Typed,
+    layer_from_config,
 };
 #[doc(hidden)]
 pub use crate::fields::OptionValue;

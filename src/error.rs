@@ -324,6 +324,24 @@ impl From<dfdx::tensor::CpuError> for Error {
     }
 }
 
+/// What the compiler says where a trait is missing, for what is checked at run time.
+pub(crate) struct Words<'a> {
+    pub(crate) message: &'a str,
+    pub(crate) notes: &'a [&'a str],
+}
+
+impl Words<'_> {
+    /// The message with these values in the place of `{Self}` and the like, and below it the notes.
+    pub(crate) fn of(&self, values: &[(&str, &dyn std::fmt::Display)]) -> String {
+        let fill = |message: String, (name, value): &(&str, &dyn std::fmt::Display)| {
+            message.replace(name, &value.to_string())
+        };
+        let mut message = values.iter().fold(self.message.to_owned(), fill);
+        self.notes.iter().for_each(|note| message.push_str(&format!("\n  note: {note}")));
+        message
+    }
+}
+
 /// Turns the error of a device into an [`Error`].
 ///
 /// ```

@@ -40,7 +40,7 @@ pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
 #[derive(Debug)]
 pub struct Parameter<'a, S: Shape, E: Element, D: Backend<E>> {
     /// The name within its layer, as in Keras: `kernel`, `recurrent_kernel`, `bias`, `embeddings`, ..
-    pub name: &'static str,
+    pub name: &'a str,
     /// Whether an optimiser changes it. Running statistics are not trainable.
     pub trainable: bool,
     /// The numbers.

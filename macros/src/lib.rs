@@ -12,6 +12,7 @@ mod parse;
 mod signal;
 mod slips;
 mod spelling;
+mod words;
 
 use proc_macro::TokenStream;
 
@@ -61,4 +62,15 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn layer(arguments: TokenStream, item: TokenStream) -> TokenStream {
     layer::layer(arguments.into(), item.into()).into()
+}
+
+/// For `kerata` itself: a constant of the words of a trait's `#[diagnostic::on_unimplemented(..)]`.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn words(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let constant = syn::parse(arguments)
+        .and_then(|name| words::constant(&name, &syn::parse(item.clone())?))
+        .unwrap_or_else(|error| error.to_compile_error());
+    // The trait itself stays as it was written.
+    [constant.into(), item].into_iter().collect()
 }

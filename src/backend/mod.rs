@@ -20,7 +20,7 @@ pub(crate) use crate::memory;
 pub(crate) use apart::apart;
 pub use constant::Constant;
 pub use cpu::set_threads;
-pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan, total};
+pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub use prepared::Prepared;
 pub use random::random_u64;
@@ -29,7 +29,9 @@ pub use recurrent::{
     CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
     StepOrder,
 };
-pub(crate) use reference::{along_rows, log_1p, log_softmax, row_sums};
+pub(crate) use reference::{
+    StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
+};
 pub(crate) use reshape::{IntoShape, sized};
 pub use window::{Finish, ImageShape, Pooling, Window};
 

@@ -1,22 +1,29 @@
-use dfdx::tensor::{Cpu, TensorFromVec};
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, Tensor},
+};
 use serde_json::Value;
 
 use super::{
-    Dynamic, DynamicValue, LayerWeight, MAX_NUMBERS,
+    MAX_NUMBERS,
     custom::{ActivationFunction, Options},
     dense::known_features,
-    weights, words,
+    flow::{Flow, Numbers},
+    op::{Op, Pass},
+    visit,
+    weights::{Role, Weights},
+    words,
 };
 use crate::{
-    backend::{Backend, ConvWeights, Finish, ImageShape, Pooling, Prepared, Window, numbers},
-    error::{Error, OrDevice},
+    backend::{Backend, ConvWeights, ImageShape, IntoShape, Pooling, Prepared, Window},
+    error::Error,
     fields::{AnySignal, Initializer},
+    layers::padded,
     shape::{Causal, Padding, Same, Valid},
-    signal::Mask,
 };
 
 /// A window on images; on sequences it has one row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Slider {
     images: bool,
     kernel: [usize; 2],
@@ -82,33 +89,31 @@ impl Slider {
         Ok(Window { size, kernel, stride, dilation, before, places })
     }
 
-    /// The value as images, and what slides over them.
-    fn images(&self, x: &DynamicValue) -> Result<(ImageShape, Window), Error> {
-        let shape = match *x.sizes() {
+    /// Slides over numbers, by an operation on images that leaves so many channels for each place.
+    fn slide<T: Pass>(
+        &self,
+        x: Flow<T>,
+        run: impl FnOnce(Images<T>, &Window) -> Result<Images<T>, Error>,
+    ) -> Result<Flow<T>, Error> {
+        let Numbers { x, sizes, .. } = x.numbers()?;
+        let shape = match *sizes {
             [batch, height, width, channels] => (batch, height, width, channels),
             [batch, length, features] => (batch, 1, length, features),
-            _ => return Err(words::refused(format!("no images: `{}`", x.signal()))),
+            _ => return Err(words::refused(format!("no images: {sizes:?}"))),
         };
-        Ok((shape, self.window([shape.1, shape.2])?))
-    }
-
-    fn value(
-        &self,
-        batch: usize,
-        window: &Window,
-        channels: usize,
-        values: Vec<f32>,
-    ) -> Result<DynamicValue, Error> {
-        let [rows, columns] = window.places;
-        let sizes = match self.images {
-            true => vec![batch, rows, columns, channels],
-            false => vec![batch, columns, channels],
-        };
-        DynamicValue::numbers(sizes, values)
+        let window = self.window([shape.1, shape.2])?;
+        let y = run(x.into_shape(&shape)?, &window)?;
+        let (batch, rows, columns, channels) = *y.shape();
+        match self.images {
+            true => Flow::plain(y, [batch, rows, columns, channels]),
+            false => Flow::plain(y, [batch, columns, channels]),
+        }
     }
 }
 
-#[derive(Debug)]
+type Images<T> = Tensor<ImageShape, f32, Cpu, T>;
+
+#[derive(Debug, Clone)]
 pub(crate) struct Convolution {
     slider: Slider,
     filters: usize,
@@ -117,7 +122,8 @@ pub(crate) struct Convolution {
     kernel: Initializer,
     bias: Initializer,
     channels: Option<usize>,
-    weights: Vec<LayerWeight>,
+    weights: Weights,
+    prepared: Prepared,
 }
 
 impl Convolution {
@@ -138,49 +144,48 @@ impl Convolution {
             kernel: options.initializer("kernel_initializer")?,
             bias: options.initializer("bias_initializer")?,
             channels: None,
-            weights: Vec::new(),
+            weights: Weights::default(),
+            prepared: Prepared::default(),
         })
     }
 }
 
-impl Dynamic for Convolution {
+impl Op for Convolution {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let gives = self.slider.gives(arrives, Some(self.filters))?;
         words::features(arrives, self.channels)?;
         Ok(gives)
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let channels = known_features(arrives)?;
         let [rows, columns] = self.slider.kernel;
         let sizes = [rows, columns, channels, self.filters];
         let kernel = if self.slider.images { &sizes[..] } else { &sizes[1..] };
-        let weights = [("kernel", kernel, self.kernel), ("bias", &sizes[3..], self.bias)];
+        let wanted = [
+            ("kernel", kernel, self.kernel, Role::Trained),
+            ("bias", &sizes[3..], self.bias, Role::Trained),
+        ];
         let count = if self.use_bias { 2 } else { 1 };
-        self.weights = LayerWeight::several(dev, prefix, &weights[..count])?;
+        self.weights = Weights::draw(dev, &wanted[..count])?;
         self.channels = Some(channels);
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let (shape, window) = self.slider.images(&x)?;
-        let dev = Cpu::default();
-        let kernel = super::dense::matrix(&self.weights[0], window.cells() * shape.3)?;
-        let bias = self.weights.get(1).map(|bias| bias.values.clone());
-        let bias = bias.map(|bias| dev.try_tensor_from_vec(bias, (self.filters,)));
-        let x = dev.try_tensor_from_vec(x.into_values(), shape).or_device()?;
-        let bias = bias.transpose().or_device()?;
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let kernel = self.weights.matrix("kernel", self.filters)?;
+        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights =
-            ConvWeights { kernel: &kernel, bias: bias.as_ref(), prepared: &Prepared::default() };
-        let y = numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?)?;
-        let y = self.activation.apply(y, self.filters)?;
-        self.slider.value(shape.0, &window, self.filters, y)
+            ConvWeights { kernel: &kernel, bias: bias.as_ref(), prepared: &self.prepared };
+        let finish = self.activation.finish();
+        let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish))?;
+        y.numbers()?.map(|y| self.activation.finished(y))
     }
 
-    weights!();
+    visit!();
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pool {
     slider: Slider,
     pooling: Pooling,
@@ -194,20 +199,17 @@ impl Pool {
     }
 }
 
-impl Dynamic for Pool {
+impl Op for Pool {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         self.slider.gives(arrives, None)
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let (shape, window) = self.slider.images(&x)?;
-        let x = Cpu::default().try_tensor_from_vec(x.into_values(), shape).or_device()?;
-        let y = numbers(&Cpu::pool2d(x, self.pooling, &window)?)?;
-        self.slider.value(shape.0, &window, shape.3, y)
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.slider.slide(x, |x, window| Cpu::pool2d(x, self.pooling, window))
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GlobalPool {
     images: bool,
     pooling: Pooling,
@@ -221,7 +223,7 @@ impl GlobalPool {
     }
 }
 
-impl Dynamic for GlobalPool {
+impl Op for GlobalPool {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         match (self.images, self.pooling) {
             (true, _) => words::images(arrives)?,
@@ -231,36 +233,31 @@ impl Dynamic for GlobalPool {
         Ok(AnySignal::numbers([arrives.sizes[0], arrives.features()]))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let (sizes, mask) = (x.sizes().to_vec(), x.mask().cloned());
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Numbers { x, sizes, mask } = x.numbers()?;
         let (batch, features) = (sizes[0], sizes.last().copied().unwrap_or(0));
         let steps: usize = sizes[1..sizes.len() - 1].iter().product();
-        let dev = Cpu::default();
-        let y = match self.pooling {
+        match self.pooling {
             Pooling::Average => {
-                let mask: Option<&Mask> = mask.as_ref();
-                let shape = (batch, steps, features);
-                let x = dev.try_tensor_from_vec(x.into_values(), shape).or_device()?;
-                numbers(&Cpu::mean_over_steps(x, mask)?)?
+                let x = x.into_shape(&(batch, steps, features))?;
+                Flow::plain(Cpu::mean_over_steps(x, mask.as_ref())?, [batch, features])
             }
             Pooling::Max if steps == 0 => {
-                return Err(Error::mismatch("the steps of a pool (at least)", 1, 0));
+                Err(Error::mismatch("the steps of a pool (at least)", 1, 0))
             }
             Pooling::Max => {
-                let shape = (batch, 1, steps, features);
                 let (size, one) = ([1, steps], [1, 1]);
                 let (before, places) = ([0, 0], one);
                 let window =
                     Window { size, kernel: size, stride: one, dilation: one, before, places };
-                let x = dev.try_tensor_from_vec(x.into_values(), shape).or_device()?;
-                numbers(&Cpu::pool2d(x, Pooling::Max, &window)?)?
+                let x = x.into_shape(&(batch, 1, steps, features))?;
+                Flow::plain(Cpu::pool2d(x, Pooling::Max, &window)?, [batch, features])
             }
-        };
-        DynamicValue::numbers([batch, features], y)
+        }
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ZeroPadding {
     rows: usize,
     columns: usize,
@@ -281,7 +278,7 @@ fn grown(size: usize, more: usize) -> Result<usize, Error> {
     grown.ok_or_else(|| words::refused(format!("{more} rows or columns of zeros are too many")))
 }
 
-impl Dynamic for ZeroPadding {
+impl Op for ZeroPadding {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::images(arrives)?;
         let mut sizes = arrives.sizes.clone();
@@ -291,17 +288,14 @@ impl Dynamic for ZeroPadding {
         Ok(arrives.with(sizes))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let [batch, height, width, channels] = *x.sizes() else { return Ok(x) };
-        let (rows, columns) = (grown(height, self.rows)?, grown(width, self.columns)?);
-        let mut values = vec![0.0; batch * rows * columns * channels];
-        if width * channels > 0 {
-            for (i, row) in x.values().chunks(width * channels).enumerate() {
-                let (image, line) = (i / height, i % height + self.rows);
-                let start = ((image * rows + line) * columns + self.columns) * channels;
-                values[start..start + row.len()].copy_from_slice(row);
-            }
-        }
-        DynamicValue::numbers([batch, rows, columns, channels], values)
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Numbers { x, sizes, mask } = x.numbers()?;
+        let [batch, height, width, channels] = *sizes else {
+            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
+        };
+        let size = [grown(height, self.rows)?, grown(width, self.columns)?];
+        let x = x.into_shape(&(batch, height, width, channels))?;
+        let y = padded(x, [self.rows, self.columns], size)?;
+        Flow::plain(y, [batch, size[0], size[1], channels])
     }
 }

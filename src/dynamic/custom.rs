@@ -10,18 +10,21 @@ use std::{
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
+    tensor::{Cpu, NoneTape},
 };
 use serde_json::Value;
 
 use super::{
     Dynamic, DynamicLayer, FromDynamic,
+    flow::Rows,
+    foreign::Foreign,
+    op::{Op, Pass, Recorder},
     own::{Own, Takes},
     registry,
 };
 use crate::{
-    backend::{Element, numbers},
-    error::{Difference, Error, OrDevice},
+    backend::{Element, Finish},
+    error::{Difference, Error},
     fields::{
         AnySignal, Config, Configured, Initializer, NamedActivation, ReluOptions, says, snake_case,
         whole,
@@ -65,18 +68,32 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct CustomObjects {
     layers: BTreeMap<String, Entry>,
-    activations: BTreeMap<String, Apply>,
+    activations: BTreeMap<String, Functions>,
     /// How deep in other configs this one is.
     depth: usize,
     /// How many layers have been made.
     made: Arc<AtomicUsize>,
 }
 
-/// An activation of rows of numbers.
-type Apply =
-    fn(Tensor<(usize, usize), f32, Cpu>) -> Result<Tensor<(usize, usize), f32, Cpu>, Error>;
+/// An activation of rows of numbers, for both tapes, and what an operation does in its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Functions {
+    pub(super) plain: fn(Rows) -> Result<Rows, Error>,
+    pub(super) taped: fn(Rows<Recorder>) -> Result<Rows<Recorder>, Error>,
+    finish: Finish,
+}
 
-type Make = dyn Fn(&Config, &CustomObjects) -> Result<Box<dyn Dynamic>, Error> + Send + Sync;
+impl Functions {
+    const fn of<A: Activation>() -> Self {
+        Self {
+            plain: A::apply::<(usize, usize), f32, Cpu, NoneTape>,
+            taped: A::apply::<(usize, usize), f32, Cpu, Recorder>,
+            finish: A::FINISH,
+        }
+    }
+}
+
+type Make = dyn Fn(&Config, &CustomObjects) -> Result<Box<dyn Op>, Error> + Send + Sync;
 
 #[derive(Clone)]
 struct Entry {
@@ -113,7 +130,7 @@ impl CustomObjects {
         takes.push(Takes::of::<In>());
         let all = takes.clone();
         let make = move |config: &Config, _: &CustomObjects| {
-            Ok(Box::new(Own::new(L::from_config(config)?, all.clone())) as Box<dyn Dynamic>)
+            Ok(Box::new(Own::new(L::from_config(config)?, all.clone())) as Box<dyn Op>)
         };
         let entry = Entry { make: Arc::new(make), takes: Some(Arc::new(takes)) };
         self.layers.insert(L::CLASS.to_owned(), entry);
@@ -129,13 +146,19 @@ impl CustomObjects {
         + Sync
         + 'static,
     ) -> Self {
+        let make = Arc::new(make);
+        let make = move |config: &Config, custom: &CustomObjects| {
+            let (make, config, custom) = (make.clone(), config.clone(), custom.clone());
+            let layer = Foreign::new(move || make(&config, &custom))?;
+            Ok(Box::new(layer) as Box<dyn Op>)
+        };
         self.layers.insert(class.to_owned(), Entry { make: Arc::new(make), takes: None });
         self
     }
 
     /// Adds an activation, under the name [`Activation::NAME`].
     pub fn activation<A: Activation>(mut self) -> Self {
-        self.activations.insert(A::NAME.to_owned(), A::apply::<(usize, usize), f32, Cpu, NoneTape>);
+        self.activations.insert(A::NAME.to_owned(), Functions::of::<A>());
         self
     }
 
@@ -146,7 +169,7 @@ impl CustomObjects {
     }
 
     /// The layer that a config describes.
-    pub(super) fn make(&self, config: Config) -> Result<(Config, Box<dyn Dynamic>), Error> {
+    pub(super) fn make(&self, config: Config) -> Result<(Config, Box<dyn Op>), Error> {
         if self.depth > MAX_LAYERS_DEEP {
             let message = format!("layers are nested more than {MAX_LAYERS_DEEP} deep");
             return Err(Error::Json(message));
@@ -176,24 +199,24 @@ impl CustomObjects {
 
     pub(super) fn function(&self, name: &str) -> Result<ActivationFunction, Error> {
         let own = self.activations.get(name).copied();
-        let built_in =
-            || BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, apply)| *apply);
-        let Some(apply) = own.or_else(built_in) else {
+        let keras = || BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, of)| *of);
+        let Some(functions) = own.or_else(keras) else {
             let mut known: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).to_vec();
             known.extend(self.activations.keys().cloned());
             let name = name.to_owned();
             return Err(Error::Unknown { what: "the activation", name, known });
         };
-        Ok(ActivationFunction { name: name.to_owned(), apply, relu: None })
+        let name = name.to_owned();
+        Ok(ActivationFunction { name, functions, custom: own.is_some(), relu: None })
     }
 }
 
 macro_rules! built_in {
     ($($activation:ident)*) => {
-        [$(($activation::NAME, $activation::apply::<(usize, usize), f32, Cpu, NoneTape>)),*]
+        [$(($activation::NAME, Functions::of::<$activation>())),*]
     };
 }
-const BUILT_IN: [(&str, Apply); 5] = built_in!(Linear Relu Sigmoid Softmax Tanh);
+const BUILT_IN: [(&str, Functions); 5] = built_in!(Linear Relu Sigmoid Softmax Tanh);
 
 impl fmt::Debug for CustomObjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,32 +231,40 @@ impl fmt::Debug for CustomObjects {
 #[derive(Clone)]
 pub(super) struct ActivationFunction {
     pub(super) name: String,
-    apply: Apply,
+    functions: Functions,
+    /// Whether it is a user's own.
+    custom: bool,
     /// The options of a ReLU, which is then not the function of that name.
-    pub(super) relu: Option<ReluOptions>,
+    relu: Option<ReluOptions>,
 }
 
 impl ActivationFunction {
-    /// Applies it to rows of `features` numbers.
-    pub(super) fn apply(&self, mut values: Vec<f32>, features: usize) -> Result<Vec<f32>, Error> {
+    /// Whether it is this one of Keras.
+    pub(super) fn is<A: Activation>(&self) -> bool {
+        self.name == A::NAME && self.relu.is_none() && !self.custom
+    }
+
+    /// What an operation does in its place.
+    pub(super) fn finish(&self) -> Finish {
+        if self.relu.is_some() { Finish::Nothing } else { self.functions.finish }
+    }
+
+    /// Applies it to what an operation gives that was told to [`finish`](Self::finish).
+    pub(super) fn finished<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
+        if self.finish() == Finish::Nothing { self.apply(x) } else { Ok(x) }
+    }
+
+    /// Applies it to rows.
+    pub(super) fn apply<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
         if let Some(relu) = self.relu {
-            values.iter_mut().for_each(|x| *x = relu.apply(*x));
-            return Ok(values);
+            return relu.apply(x);
         }
-        if values.is_empty() || self.name == Linear::NAME {
-            return Ok(values);
-        }
-        let rows = values.len() / features.max(1);
-        let shape = (rows, features);
-        if rows * features != values.len() {
-            return Err(Error::mismatch("the numbers of rows", shape, values.len()));
-        }
-        let x = Cpu::default().try_tensor_from_vec(values, shape).or_device()?;
-        let y = (self.apply)(x)?;
+        let shape = *x.shape();
+        let y = T::activation(&self.functions)(x)?;
         if *y.shape() != shape {
             return Err(Error::mismatch("the shape behind an activation", shape, y.shape()));
         }
-        numbers(&y)
+        Ok(y)
     }
 }
 

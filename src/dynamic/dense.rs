@@ -1,51 +1,23 @@
-use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
+use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 
 use super::{
-    Dynamic, DynamicValue, LayerWeight,
     custom::{ActivationFunction, Options},
-    weights, words,
+    flow::{Flow, Numbers},
+    op::{Op, Pass},
+    visit,
+    weights::{Role, Weights, optional},
+    words,
 };
 use crate::{
-    backend::{Backend, ConvWeights, Finish, Prepared, Window, memory::filled, numbers},
+    backend::{Backend, DenseWeights, Prepared},
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
+    layer::Layer,
+    layers,
     signal::Mask,
 };
 
-/// `x . kernel + bias` on rows: a convolution whose window is one pixel.
-pub(super) fn linear(
-    x: Vec<f32>,
-    kernel: &Tensor<(usize, usize), f32, Cpu>,
-    sizes: (usize, usize),
-    bias: Option<&[f32]>,
-) -> Result<Vec<f32>, Error> {
-    let ((inputs, outputs), dev) = (sizes, Cpu::default());
-    let rows = x.len().checked_div(inputs).unwrap_or(0);
-    if rows == 0 {
-        return Ok(Vec::new());
-    }
-    let x = dev.try_tensor_from_vec(x, (rows, 1, 1, inputs)).or_device()?;
-    let bias = bias.map(|bias| dev.try_tensor_from_vec(bias.to_vec(), (outputs,)));
-    let one = [1, 1];
-    let window =
-        Window { size: one, kernel: one, stride: one, dilation: one, before: [0, 0], places: one };
-    let bias = bias.transpose().or_device()?;
-    let weights = ConvWeights { kernel, bias: bias.as_ref(), prepared: &Prepared::default() };
-    numbers(&Cpu::conv2d(x, weights, &window, Finish::Nothing)?)
-}
-
-pub(super) fn matrix(
-    weight: &LayerWeight,
-    rows: usize,
-) -> Result<Tensor<(usize, usize), f32, Cpu>, Error> {
-    let columns = weight.values.len().checked_div(rows).unwrap_or(0);
-    if rows * columns != weight.values.len() {
-        return Err(Error::mismatch("the numbers of a weight", rows, weight.values.len()));
-    }
-    Cpu::default().try_tensor_from_vec(weight.values.clone(), (rows, columns)).or_device()
-}
-
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Dense {
     units: usize,
     activation: ActivationFunction,
@@ -54,7 +26,8 @@ pub(crate) struct Dense {
     bias: Initializer,
     steps: bool,
     inputs: Option<usize>,
-    weights: Vec<LayerWeight>,
+    weights: Weights,
+    prepared: Prepared,
 }
 
 impl Dense {
@@ -67,12 +40,13 @@ impl Dense {
             bias: options.initializer("bias_initializer")?,
             steps: false,
             inputs: None,
-            weights: Vec::new(),
+            weights: Weights::default(),
+            prepared: Prepared::default(),
         })
     }
 }
 
-impl Dynamic for Dense {
+impl Op for Dense {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         if self.steps && arrives.rank() > 2 {
             words::each_step(arrives)?;
@@ -87,33 +61,31 @@ impl Dynamic for Dense {
         Ok(gives)
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let inputs = known_features(arrives)?;
         let sizes = [inputs, self.units];
-        let weights = [("kernel", &sizes[..], self.kernel), ("bias", &sizes[1..], self.bias)];
-        let count = if self.use_bias { 2 } else { 1 };
-        self.weights = LayerWeight::several(dev, prefix, &weights[..count])?;
+        let bias = optional("bias", &sizes[1..], self.bias, self.use_bias);
+        let kernel = ("kernel", &sizes[..], self.kernel, Role::Trained);
+        self.weights = Weights::draw(dev, &[kernel, bias])?;
         self.inputs = Some(inputs);
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let (mut sizes, mask) = (x.sizes().to_vec(), x.mask().cloned());
-        let inputs = self.inputs.unwrap_or(0);
-        let bias = self.weights.get(1).map(|bias| bias.values.as_slice());
-        let kernel = matrix(&self.weights[0], inputs)?;
-        let y = linear(x.into_values(), &kernel, (inputs, self.units), bias)?;
-        if let Some(features) = sizes.last_mut() {
-            *features = self.units;
-        }
-        Ok(DynamicValue::Numbers { sizes, values: self.activation.apply(y, self.units)?, mask })
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let kernel = self.weights.matrix("kernel", self.units)?;
+        let bias = self.weights.flat("bias")?;
+        let weights = DenseWeights { kernel, bias, prepared: &self.prepared };
+        x.numbers()?.map(|x| {
+            let y = Cpu::dense(x, weights, self.activation.finish())?;
+            self.activation.finished(y)
+        })
     }
 
     fn allow_steps(&mut self, allowed: bool) {
         self.steps = allowed;
     }
 
-    weights!();
+    visit!();
 }
 
 /// The number of features, without which there are no weights.
@@ -129,13 +101,14 @@ pub(super) fn known_features(arrives: &AnySignal) -> Result<usize, Error> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Embedding {
     rows: usize,
     features: usize,
     masked: bool,
     how: Initializer,
-    weights: Vec<LayerWeight>,
+    weights: Weights,
+    prepared: Prepared,
 }
 
 impl Embedding {
@@ -145,12 +118,13 @@ impl Embedding {
             features: options.size("output_dim")?,
             masked: options.flag("mask_zero")?,
             how: options.initializer("embeddings_initializer")?,
-            weights: Vec::new(),
+            weights: Weights::default(),
+            prepared: Prepared::default(),
         })
     }
 }
 
-impl Dynamic for Embedding {
+impl Op for Embedding {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::token_ids(arrives, self.masked)?;
         let mut sizes = arrives.sizes.clone();
@@ -159,44 +133,45 @@ impl Dynamic for Embedding {
         Ok(AnySignal { kind, sizes })
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, _: &AnySignal) -> Result<(), Error> {
-        let sizes = vec![self.rows, self.features];
-        let name = format!("{prefix}embeddings");
-        self.weights = vec![LayerWeight::new(dev, name, sizes, self.how)?];
+    fn build(&mut self, dev: &Cpu, _: &str, _: &AnySignal) -> Result<(), Error> {
+        let sizes = [self.rows, self.features];
+        let table = ("embeddings", &sizes[..], self.how, Role::Trained);
+        self.weights = Weights::draw(dev, &[table])?;
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let DynamicValue::Tokens { mut sizes, ids } = x else { return Ok(x) };
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Flow::Tokens { mut sizes, ids, tape } = x else { return Ok(x) };
         let steps = sizes.get(1).copied().unwrap_or(1);
         if let Some(at) = ids.iter().position(|&id| id >= self.rows) {
             let (row, step) = (at / steps.max(1), at % steps.max(1));
             let vocabulary = self.rows;
             return Err(Error::IdOutsideVocabulary { id: ids[at], vocabulary, row, step });
         }
-        let table = &self.weights[0].values;
-        let row = |&id: &usize| &table[id * self.features..(id + 1) * self.features];
-        let values = ids.iter().flat_map(row).copied().collect();
         let mask = match self.masked {
             true => Some(Mask::from_ids(&ids, sizes[0], steps)?),
             false => None,
         };
         sizes.push(self.features);
-        Ok(DynamicValue::Numbers { sizes, values, mask })
+        let count = (ids.len(),);
+        let ids = Cpu::default().try_tensor_from_vec(ids, count).or_device()?;
+        let table = self.weights.matrix("embeddings", self.features)?;
+        let rows = Cpu::embedding(&table, ids.put_tape(tape), &self.prepared)?;
+        Ok(Flow::Numbers(Numbers::new(rows, sizes, mask)?))
     }
 
     fn takes_ids(&self) -> bool {
         true
     }
 
-    weights!();
+    visit!();
 }
 
-/// An activation as a layer; a dropout, which does nothing here, is the linear one.
-#[derive(Debug)]
+/// An activation as a layer.
+#[derive(Debug, Clone)]
 pub(crate) struct Activate(pub(crate) ActivationFunction);
 
-impl Dynamic for Activate {
+impl Op for Activate {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         if self.0.name == "softmax" {
             words::last_axis(arrives)?;
@@ -205,33 +180,47 @@ impl Dynamic for Activate {
         Ok(arrives.clone())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let DynamicValue::Numbers { sizes, values, mask } = x else { return Ok(x) };
-        let values = self.0.apply(values, sizes.last().copied().unwrap_or(1))?;
-        Ok(DynamicValue::Numbers { sizes, values, mask })
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        x.numbers()?.map(|x| self.0.apply(x))
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Masking(pub(crate) f32);
+/// A dropout of this rate.
+#[derive(Debug, Clone)]
+pub(crate) struct Dropping(pub(crate) f64);
 
-impl Dynamic for Masking {
+impl Op for Dropping {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::numbers(arrives)?;
+        Ok(arrives.clone())
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        Ok(x)
+    }
+
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let x = x.numbers()?;
+        let mask = x.mask.clone();
+        x.map(|x| Cpu::dropout(x, mask.as_ref(), self.0))
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Masking(pub(crate) f64);
+
+impl Op for Masking {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         Ok(AnySignal { kind: SignalKind::Padded, sizes: arrives.sizes.clone() })
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let DynamicValue::Numbers { sizes, mut values, .. } = x else { return Ok(x) };
-        let (batch, length, features) = (sizes[0], sizes[1], sizes[2]);
-        let mut keep = filled(&[batch, length], false)?;
-        for (keep, step) in keep.iter_mut().zip(values.chunks_mut(features.max(1))) {
-            *keep = step.iter().any(|&v| v != self.0);
-            if !*keep {
-                step.fill(0.0);
-            }
-        }
-        let mask = Some(Mask::from_bools(keep, batch, length)?);
-        Ok(DynamicValue::Numbers { sizes, values, mask })
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let x = x.numbers()?;
+        let (sizes, layer) = (x.sizes.clone(), layers::Masking { value: self.0 });
+        let (x, _) = x.steps()?;
+        let y = Layer::<(usize, usize, usize)>::call(&layer, x)?;
+        let (x, mask) = y.into_parts();
+        Ok(Flow::Numbers(Numbers::new(x, sizes, Some(mask))?))
     }
 }

@@ -4,35 +4,43 @@ mod budget;
 mod conv;
 mod custom;
 mod dense;
+mod flow;
+mod foreign;
 mod norm;
+mod op;
 mod own;
 mod recurrent;
 mod registry;
 mod shapes;
+mod typed;
 mod value;
+mod weights;
 mod words;
 mod wrap;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
-use dfdx::tensor::Cpu;
+use dfdx::tensor::{Cpu, NoneTape};
 
 use crate::{
-    backend::numbers,
     error::{Error, shortened},
-    fields::{AnySignal, Config, Configured, Initializer, SignalKind, has_build_config},
-    io::{self, WeightFile},
-    parameters::{Build, Parameters},
+    fields::{AnySignal, Config, SignalKind, has_build_config},
+    io::WeightFile,
+    parameters::{Parameter, Parameters, Visitor},
 };
+use flow::Flow;
+use op::{Flat, Op, Pass, Show};
 
 pub use custom::CustomObjects;
+pub use foreign::Dynamic;
+pub use typed::Typed;
 pub use value::{DynamicValue, FromDynamic};
+pub use weights::LayerWeight;
 
 /// The layer that a config describes, where no type says which: Keras's `layer_from_config`.
 ///
 /// It is built if the config says for what, or when it is first run; its weights are drawn from the seed 0.
-/// It calculates in `f32`, and as at inference: what matters in training only, such as a regularizer, stays in
-/// its config and does nothing.
+/// It calculates in `f32`. Regularizers and constraints stay in its config and do nothing, in training neither.
 ///
 /// # Errors
 /// [`Error::Unknown`] for a class or activation that is neither Keras's nor in `custom_objects`, with the
@@ -72,145 +80,76 @@ pub fn layer_from_config(
     Ok(layer)
 }
 
-/// A parameter of a [`DynamicLayer`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct LayerWeight {
-    /// Its name, as in a weight file: `kernel`, or `0.kernel` inside of a model.
-    pub name: String,
-    /// The sizes of its shape.
-    pub sizes: Vec<usize>,
-    /// Its numbers, in the order of their indices.
-    pub values: Vec<f32>,
+/// Shows the weights of a layer that has a list of them.
+macro_rules! visit {
+    () => {
+        fn visit(&mut self, show: &mut dyn $crate::dynamic::op::Show) -> Result<(), Error> {
+            self.weights.visit(show)
+        }
+    };
 }
+use visit;
 
 /// A result of more values than this (1 GiB) is refused: a short hostile config may ask for any number.
 const MAX_NUMBERS: usize = budget::MOST.values;
 
-impl LayerWeight {
-    /// A parameter filled by an initialiser.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if it holds no value, if this or all weights of the layer that is being built hold more
-    /// than 2^28 values, or if they take too long to draw; [`Error::Mismatch`] for more than four dimensions.
-    pub fn new(
-        dev: &Cpu,
-        name: String,
-        sizes: Vec<usize>,
-        how: Initializer,
-    ) -> Result<Self, Error> {
-        budget::spend(&sizes, how)?;
-        Self::draw(dev, name, sizes, how)
-    }
-
-    /// Parameters of a layer, whose names begin with `prefix`. If one is too large, none is drawn.
-    fn several(
-        dev: &Cpu,
-        prefix: &str,
-        weights: &[(&str, &[usize], Initializer)],
-    ) -> Result<Vec<Self>, Error> {
-        weights.iter().try_for_each(|&(_, sizes, how)| budget::spend(sizes, how))?;
-        let draw = |&(name, sizes, how): &(&str, &[usize], _)| {
-            Self::draw(dev, format!("{prefix}{name}"), sizes.to_vec(), how)
-        };
-        weights.iter().map(draw).collect()
-    }
-
-    fn draw(dev: &Cpu, name: String, sizes: Vec<usize>, how: Initializer) -> Result<Self, Error> {
-        if sizes.contains(&0) {
-            let expected = "each size of a weight is at least 1";
-            let value = format!("{sizes:?}");
-            return Err(Error::Invalid { name: "the shape of a weight", value, expected });
-        }
-        let values = match *sizes {
-            [a] => numbers(&how.fill::<_, f32, _>(dev, (a,))?)?,
-            [a, b] => numbers(&how.fill::<_, f32, _>(dev, (a, b))?)?,
-            [a, b, c] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c))?)?,
-            [a, b, c, d] => numbers(&how.fill::<_, f32, _>(dev, (a, b, c, d))?)?,
-            _ => return Err(Error::mismatch("the dimensions of a weight", "1 to 4", sizes.len())),
-        };
-        Ok(Self { name, sizes, values })
-    }
-}
-
-/// The weights of a layer that keeps them in a list.
-macro_rules! weights {
-    () => {
-        fn weights(&self) -> Vec<&LayerWeight> {
-            self.weights.iter().collect()
-        }
-
-        fn set_weights(&mut self, values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
-            self.weights.iter_mut().zip(values).for_each(|(weight, values)| weight.values = values);
-            Ok(())
-        }
-    };
-}
-use weights;
-
-/// What a [`DynamicLayer`] does. Implement it for a layer of your own that no type describes; a typed one
-/// is registered by [`CustomObjects::layer`].
-pub trait Dynamic: fmt::Debug + Send + Sync {
-    /// What leaves the layer, if it takes what arrives.
-    ///
-    /// # Errors
-    /// [`Error::Wiring`] if it does not; its `layer` may be empty.
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
-
-    /// Runs the layer. What it gets is what [`gives`](Self::gives) has taken.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error>;
-
-    /// Makes the weights for what arrives; their names begin with `prefix`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if they are too large.
-    fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrives: &AnySignal) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The weights, once it is built.
-    fn weights(&self) -> Vec<&LayerWeight> {
-        Vec::new()
-    }
-
-    /// Takes numbers for all weights, in their order.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn set_weights(&mut self, _values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// Puts the configs of the layers inside into the config of this one.
-    fn write(&self, _config: &mut Config) {}
-
-    /// Whether the layer takes token ids.
-    fn takes_ids(&self) -> bool {
-        false
-    }
-
-    /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
-    fn allow_steps(&mut self, _allowed: bool) {}
-}
-
-/// A layer whose shapes are known at run time only. It can be looked at, run, and turned into a typed
-/// layer; it is not trained.
+/// A layer whose shapes are known at run time only. It can be looked at, run, trained, and turned into a typed
+/// layer, or made of one.
 ///
 /// What the types would have refused is an [`Error::Wiring`] here, in the same words.
-#[derive(Debug)]
+///
+/// For all that training offers, [`typed`](Self::typed) settles what arrives and what leaves. Without it, in a loop of
+/// your own, [`forward_mut`](Self::forward_mut) is the training pass:
+///
+/// ```
+/// use kerata::{Const, Cpu, Error, config::{Config, CustomObjects, layer_from_config},
+///     loss::MeanSquaredError, optim::{Sgd, State}, prelude::*};
+///
+/// let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
+///     {"class_name": "BatchNormalization", "config": {"trainable": false}},
+///     {"class_name": "Dense", "config": {"units": 1}}]}}"#.parse()?;
+/// let mut model = layer_from_config(&config, &CustomObjects::new())?;
+/// let (dev, mut state) = (Cpu::default(), State::default());
+/// for _ in 0..100 {
+///     state.attempt(&Sgd::new(0.1), &mut model, |model| {
+///         let x = dev.tensor([[1.0_f32], [2.0]]).leaky_trace();
+///         let y = model.forward_mut::<(Const<2>, Const<1>), _>(x)?;
+///         MeanSquaredError.compute(y, dev.tensor([[3.0], [5.0]]))
+///     })?;
+/// }
+/// let y = model.run(dev.tensor([[3.0_f32]]))?;
+/// assert!((y.values()[0] - 7.0).abs() < 0.1);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct DynamicLayer {
-    config: Config,
-    op: Box<dyn Dynamic>,
+    config: Arc<Config>,
+    op: Box<dyn Op>,
     dev: Cpu,
     built: Option<AnySignal>,
+}
+
+impl Clone for DynamicLayer {
+    /// Weights are shared until one of both changes them.
+    fn clone(&self) -> Self {
+        let (config, op) = (self.config.clone(), self.op.boxed());
+        Self { config, op, dev: self.dev.clone(), built: self.built.clone() }
+    }
+}
+
+impl fmt::Debug for DynamicLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicLayer")
+            .field("config", &self.config)
+            .field("op", &self.op)
+            .field("built", &self.built)
+            .finish()
+    }
 }
 
 impl DynamicLayer {
     pub(super) fn make(config: Config, custom: &CustomObjects) -> Result<Self, Error> {
         let (config, op) = custom.make(config)?;
-        Ok(Self { config, op, dev: Cpu::default(), built: None })
+        Ok(Self { config: Arc::new(config), op, dev: Cpu::default(), built: None })
     }
 
     /// The class in Keras.
@@ -225,7 +164,7 @@ impl DynamicLayer {
 
     /// The config, with all defaults filled in.
     pub fn config(&self) -> Config {
-        let mut config = self.config.clone();
+        let mut config = Config::clone(&self.config);
         if let Some(built) = self.built.as_ref().filter(|_| has_build_config(self.class())) {
             config.build_config = Some(serde_json::json!({ "input_shape": built.sizes }));
         }
@@ -283,13 +222,17 @@ impl DynamicLayer {
     }
 
     /// The weights: none before the layer is built.
-    pub fn weights(&self) -> impl Iterator<Item = &LayerWeight> {
-        self.op.weights().into_iter()
+    pub fn weights(&self) -> impl Iterator<Item = LayerWeight> {
+        // To visit weights may fail for what changes them only.
+        typed::weights(self).unwrap_or_default().into_iter()
     }
 
     /// How many numbers the weights hold.
     pub fn params(&self) -> usize {
-        self.weights().map(|weight| weight.values.len()).sum()
+        crate::parameters::list(self)
+            .iter()
+            .map(|named| named.shape.iter().product::<usize>())
+            .sum()
     }
 
     /// Reads all weights from a `.npz` or `.safetensors`. The layer has to be built.
@@ -304,12 +247,8 @@ impl DynamicLayer {
     ///
     /// # Errors
     /// Those of [`WeightFile::load_into`].
-    pub fn load(&mut self, mut file: WeightFile) -> Result<(), Error> {
-        let wanted: Vec<_> = self.weights().map(|w| (w.name.clone(), w.sizes.clone())).collect();
-        file.check(&wanted)?;
-        let read = wanted.iter().map(|(name, _)| file.read(name));
-        let values: Vec<Vec<f32>> = read.collect::<Result<_, _>>()?;
-        self.op.set_weights(&mut values.into_iter())
+    pub fn load(&mut self, file: WeightFile) -> Result<(), Error> {
+        file.load_into(self)
     }
 
     /// Runs the layer. If it is not built, it is built for what arrives.
@@ -317,16 +256,36 @@ impl DynamicLayer {
     /// # Errors
     /// [`Error::Wiring`] for what it does not take, in the words of the compiler; those of the layer.
     pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
-        let x = x.into();
-        x.check()?;
-        if self.built.is_none() {
-            self.build(&x.signal())?;
-        }
-        self.run_built(x)
+        let x: Flow<NoneTape> = x.into().try_into()?;
+        self.build_if_new(&x.signal())?;
+        self.apply(x)?.try_into()
     }
 
-    pub(super) fn run_built(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        x.check()?;
+    fn build_if_new(&mut self, arrives: &AnySignal) -> Result<(), Error> {
+        if self.built.is_none() { self.build(arrives) } else { Ok(()) }
+    }
+
+    /// The inference pass of a layer that is built.
+    pub(super) fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        if let Some(nothing) = self.admit(&x)? {
+            return x.emptied(&nothing);
+        }
+        T::apply(&*self.op, x).map_err(|e| self.blame(e))
+    }
+
+    /// The training pass of a layer that is built.
+    pub(super) fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        if self.op.rests() && self.is_frozen() {
+            return self.apply(x);
+        }
+        if let Some(nothing) = self.admit(&x)? {
+            return x.emptied(&nothing);
+        }
+        T::train(&mut *self.op, x).map_err(|e| self.blame(e))
+    }
+
+    /// Checks what reaches the layer. Gives what leaves it if that is known already, as it is empty.
+    fn admit<T: Pass>(&self, x: &Flow<T>) -> Result<Option<AnySignal>, Error> {
         let gives = self.gives(&x.signal())?;
         // An empty batch does not make long sequences short.
         let mut sizes = gives.sizes.iter().flatten().map(|&size| size.max(1));
@@ -335,31 +294,77 @@ impl DynamicLayer {
             let message = format!("`{gives}` would leave it, more than 2^28 numbers");
             return Err(self.blame(words::refused(message)));
         }
-        self.op.run(x).map_err(|e| self.blame(e))
+        let nothing = gives.sizes.contains(&Some(0)) && !self.op.asks_for_nothing();
+        Ok(nothing.then_some(gives))
     }
 
-    /// The typed layer or model, with these weights, if the config is what its type says. (The weights are
-    /// fresh ones if this layer has not been built.)
-    ///
-    /// # Errors
-    /// [`Error::Differences`], with all differences between the type and the config, or between the weights.
-    pub fn try_into<L>(self) -> Result<L, Error>
-    where
-        L: Configured + Build<L::Element, L::Device> + Parameters<L::Element, L::Device>,
-    {
-        let mut layer = L::from_config(&self.config())?;
-        if self.built.is_some() {
-            // A struct with `#[model]` names its layers, here they are counted; the order is the same.
-            let own = |name: &str| name.rsplit('.').next().map(str::to_owned);
-            let named = io::shapes(&mut layer)?.into_iter().map(|(name, _)| name);
-            let same =
-                named.clone().map(|name| own(&name)).eq(self.weights().map(|w| own(&w.name)));
-            let counted = self.weights().map(|weight| weight.name.clone());
-            let names: Vec<String> = if same { named.collect() } else { counted.collect() };
-            let weights = self.weights().zip(names);
-            let weights = weights.map(|(w, name)| (name, w.sizes.clone(), w.values.clone()));
-            WeightFile::of(weights).load_into(&mut layer)?;
+    /// Whether the config says that its weights are not trained.
+    fn is_frozen(&self) -> bool {
+        self.config.config.get("trainable") == Some(&serde_json::Value::Bool(false))
+    }
+
+    pub(super) fn show(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        struct Frozen<'a>(&'a mut dyn Show);
+
+        impl Show for Frozen<'_> {
+            fn weight(
+                &mut self,
+                name: &str,
+                _: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+            ) -> Result<(), Error> {
+                self.0.weight(name, false, sizes, values)
+            }
+
+            fn enter(&mut self, name: &str) {
+                self.0.enter(name);
+            }
+
+            fn leave(&mut self) {
+                self.0.leave();
+            }
         }
-        Ok(layer)
+
+        if self.is_frozen() { self.op.visit(&mut Frozen(show)) } else { self.op.visit(show) }
+    }
+}
+
+impl Parameters for DynamicLayer {
+    /// Shows all parameters to a visitor: those that are there at run time, whatever [`PARAMS`](Self::PARAMS) is.
+    fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        struct Shown<'a, V>(&'a mut V);
+
+        impl<V: Visitor<f32, Cpu>> Show for Shown<'_, V> {
+            fn weight(
+                &mut self,
+                name: &str,
+                trainable: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+            ) -> Result<(), Error> {
+                macro_rules! ranks {
+                    ($([$($size:ident),*])*) => {
+                        match *sizes {
+                            $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
+                                self.0.visit(Parameter { name, trainable, tensor })
+                            }),)*
+                            _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
+                        }
+                    };
+                }
+                ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
+            }
+
+            fn enter(&mut self, name: &str) {
+                self.0.enter(name);
+            }
+
+            fn leave(&mut self) {
+                self.0.leave();
+            }
+        }
+
+        self.show(&mut Shown(visitor))
     }
 }

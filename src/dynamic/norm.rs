@@ -1,49 +1,48 @@
 use dfdx::tensor::Cpu;
 
 use super::{
-    Dynamic, DynamicValue, LayerWeight, custom::Options, dense::known_features, weights, words,
+    custom::Options,
+    dense::known_features,
+    flow::Flow,
+    op::{Op, Pass},
+    visit,
+    weights::{Role, Weights, optional},
+    words,
 };
 use crate::{
-    backend::total,
+    backend::{Backend, NormWeights},
     error::Error,
     fields::{AnySignal, Initializer},
+    layers::batch_norm_train,
 };
 
-/// The batch normalisation of inference, or a layer normalisation.
-#[derive(Debug)]
+/// A batch normalisation, or a layer normalisation.
+#[derive(Debug, Clone)]
 pub(crate) struct Norm {
-    /// Whether the mean and variance are weights, not those of the row.
-    moving: bool,
+    /// How the moving mean and variance begin, and how much of them stays in a step, if there are any.
+    moving: Option<([Initializer; 2], f64)>,
     /// The axis of the features, where the config counts it from the front.
     axis: Option<u64>,
-    epsilon: f32,
-    /// The weights that there are, and how they are filled.
-    hows: Vec<(&'static str, Initializer)>,
+    epsilon: f64,
+    /// How gamma and beta begin, if there are any.
+    hows: [Option<Initializer>; 2],
     features: Option<usize>,
-    weights: Vec<LayerWeight>,
+    weights: Weights,
 }
 
 impl Norm {
     pub(crate) fn batch(options: &mut Options<'_>) -> Result<Self, Error> {
-        Self::new(options, true)
+        let mean = options.initializer("moving_mean_initializer")?;
+        let variance = options.initializer("moving_variance_initializer")?;
+        let moving = ([mean, variance], options.number("momentum")?);
+        Ok(Self { moving: Some(moving), ..Self::layer(options)? })
     }
 
     pub(crate) fn layer(options: &mut Options<'_>) -> Result<Self, Error> {
-        Self::new(options, false)
-    }
-
-    fn new(options: &mut Options<'_>, moving: bool) -> Result<Self, Error> {
-        let mut hows = Vec::new();
-        let mut weight = |name: &'static str, there: bool| {
-            if there {
-                hows.push((name, options.initializer(&format!("{name}_initializer"))?));
-            }
-            Ok::<_, Error>(())
+        let how = |name: &str, there: bool| {
+            there.then(|| options.initializer(&format!("{name}_initializer"))).transpose()
         };
-        weight("gamma", options.flag("scale")?)?;
-        weight("beta", options.flag("center")?)?;
-        weight("moving_mean", moving)?;
-        weight("moving_variance", moving)?;
+        let hows = [how("gamma", options.flag("scale")?)?, how("beta", options.flag("center")?)?];
         let epsilon = options.element("epsilon")?;
         if epsilon < 0.0 {
             return Err(options.misfit(
@@ -54,16 +53,17 @@ impl Norm {
         }
         let axis = options.config.config.get("axis");
         let axis = axis.and_then(|axis| axis.get(0).unwrap_or(axis).as_u64());
-        Ok(Self { moving, axis, epsilon, hows, features: None, weights: Vec::new() })
+        let (epsilon, features) = (options.number("epsilon")?, None);
+        Ok(Self { moving: None, axis, epsilon, hows, features, weights: Weights::default() })
     }
 
-    fn weight(&self, name: &str) -> Option<&[f32]> {
-        let place = self.hows.iter().position(|(known, _)| *known == name)?;
-        Some(&self.weights.get(place)?.values)
+    fn weights(&self) -> Result<NormWeights<f32, Cpu>, Error> {
+        let (gamma, beta) = (self.weights.flat("gamma")?, self.weights.flat("beta")?);
+        Ok(NormWeights { gamma, beta, epsilon: self.epsilon })
     }
 }
 
-impl Dynamic for Norm {
+impl Op for Norm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::features_axis(arrives)?;
         if let Some(axis) = self.axis.filter(|&axis| axis as usize + 1 != arrives.rank()) {
@@ -74,36 +74,50 @@ impl Dynamic for Norm {
         Ok(arrives.clone())
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let features = known_features(arrives)?;
         let sizes = [features];
-        let weights: Vec<_> =
-            self.hows.iter().map(|&(name, how)| (name, &sizes[..], how)).collect();
-        self.weights = LayerWeight::several(dev, prefix, &weights)?;
+        let of = |name, how: Option<Initializer>| {
+            optional(name, &sizes, how.unwrap_or(Initializer::ZEROS), how.is_some())
+        };
+        let mut wanted = vec![of("gamma", self.hows[0]), of("beta", self.hows[1])];
+        if let Some(([mean, variance], _)) = self.moving {
+            wanted.push(("moving_mean", &sizes, mean, Role::Statistic));
+            wanted.push(("moving_variance", &sizes, variance, Role::Statistic));
+        }
+        self.weights = Weights::draw(dev, &wanted)?;
         self.features = Some(features);
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let DynamicValue::Numbers { sizes, mut values, mask } = x else { return Ok(x) };
-        let n = self.features.unwrap_or(0).max(1);
-        let (gamma, beta) = (self.weight("gamma"), self.weight("beta"));
-        let (means, variances) = (self.weight("moving_mean"), self.weight("moving_variance"));
-        for row in values.chunks_mut(n) {
-            let of_row = (!self.moving).then(|| {
-                let average = |x: &dyn Fn(f32) -> f32| (total(n, |i| x(row[i])) / n as f64) as f32;
-                let mean = average(&|v| v);
-                (mean, average(&|v| (v - mean) * (v - mean)))
-            });
-            for (i, v) in row.iter_mut().enumerate() {
-                let at = |list: Option<&[f32]>, default| list.map_or(default, |list| list[i]);
-                let (mean, variance) = of_row.unwrap_or((at(means, 0.0), at(variances, 1.0)));
-                let scaled = (*v - mean) / (variance + self.epsilon).sqrt();
-                *v = scaled * at(gamma, 1.0) + at(beta, 0.0);
-            }
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let weights = self.weights()?;
+        if self.moving.is_none() {
+            return x.numbers()?.map(|x| Cpu::layer_norm(x, weights));
         }
-        Ok(DynamicValue::Numbers { sizes, values, mask })
+        let mean = self.weights.flat("moving_mean")?;
+        let variance = self.weights.flat("moving_variance")?;
+        x.numbers()?.map(|x| Cpu::batch_norm(x, weights, &mean, &variance))
     }
 
-    weights!();
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Some((_, momentum)) = self.moving else { return self.apply(x) };
+        let names = ["moving_mean", "moving_variance"];
+        let moving = [self.weights.flat(names[0])?, self.weights.flat(names[1])?];
+        let (x, weights) = (x.numbers()?, self.weights()?);
+        let mask = x.mask.clone();
+        x.map(|x| {
+            let (y, moved) = batch_norm_train(x, mask.as_ref(), weights, moving, momentum)?;
+            for (name, values) in names.into_iter().zip(moved.into_iter().flatten()) {
+                self.weights.set(name, &values);
+            }
+            Ok(y)
+        })
+    }
+
+    fn rests(&self) -> bool {
+        self.moving.is_some()
+    }
+
+    visit!();
 }

@@ -1,29 +1,63 @@
 use std::fmt;
 
-use dfdx::tensor::Cpu;
-
-use super::{Dynamic, DynamicValue, FromDynamic, LayerWeight, words::refused};
-use crate::{
-    error::Error,
-    fields::{AnySignal, SignalKind},
-    io::{Weight, WeightFile, collect},
-    layer::Layer,
-    parameters::Parameters,
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, NoneTape},
 };
 
-type Run<L> = fn(&L, DynamicValue) -> Result<DynamicValue, Error>;
+use super::{
+    FromDynamic,
+    flow::Flow,
+    op::{Op, Pass, Recorder, Show},
+    words::refused,
+};
+use crate::{
+    backend::IntoShape,
+    error::Error,
+    fields::{AnySignal, SignalKind},
+    layer::Layer,
+    parameters::{Parameter, Parameters, Visitor},
+};
+
+/// The passes of a typed layer on one tape.
+pub(crate) struct Runs<L, T> {
+    apply: fn(&L, Flow<T>) -> Result<Flow<T>, Error>,
+    train: fn(&mut L, Flow<T>) -> Result<Flow<T>, Error>,
+}
+
+impl<L, T> Clone for Runs<L, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L, T> Copy for Runs<L, T> {}
+
+impl<L, T: Pass> Runs<L, T> {
+    fn of<In: FromDynamic>() -> Self
+    where
+        L: Layer<In, f32, Cpu, Out: FromDynamic>,
+    {
+        Self {
+            apply: |layer, x| L::Out::into_flow(layer.call(In::from_flow(x)?)?),
+            train: |layer, x| L::Out::into_flow(layer.call_mut(In::from_flow(x)?)?),
+        }
+    }
+}
 
 /// One signal that a typed layer takes.
 pub(crate) struct Takes<L> {
     takes: AnySignal,
     /// What it gives, or `None` if that is what it takes.
     gives: Option<AnySignal>,
-    run: Run<L>,
+    pub(super) plain: Runs<L, NoneTape>,
+    pub(super) taped: Runs<L, Recorder>,
 }
 
 impl<L> Clone for Takes<L> {
     fn clone(&self) -> Self {
-        Self { takes: self.takes.clone(), gives: self.gives.clone(), run: self.run }
+        let (takes, gives) = (self.takes.clone(), self.gives.clone());
+        Self { takes, gives, plain: self.plain, taped: self.taped }
     }
 }
 
@@ -41,14 +75,8 @@ impl<L> Takes<L> {
         L: Layer<In, f32, Cpu, Out: FromDynamic>,
     {
         let (takes, gives) = (AnySignal::of::<In>(), AnySignal::of::<L::Out>());
-        Self {
-            gives: (takes != gives).then_some(gives),
-            takes,
-            run: |layer, x| {
-                let y = layer.call(In::from_dynamic(x)?)?;
-                <L::Out as FromDynamic>::try_into_dynamic(y)
-            },
-        }
+        let gives = (takes != gives).then_some(gives);
+        Self { gives, takes, plain: Runs::of::<In>(), taped: Runs::of::<In>() }
     }
 
     fn fits(&self, arrives: &AnySignal) -> bool {
@@ -57,21 +85,21 @@ impl<L> Takes<L> {
 }
 
 /// A typed layer behind run-time shapes.
+#[derive(Clone)]
 pub(crate) struct Own<L> {
     layer: L,
     takes: Vec<Takes<L>>,
-    prefix: String,
-    /// The weights of the layer, once more.
-    weights: Vec<LayerWeight>,
+    built: bool,
 }
 
 impl<L> Own<L> {
     pub(crate) fn new(layer: L, takes: Vec<Takes<L>>) -> Self {
-        Self { layer, takes, prefix: String::new(), weights: Vec::new() }
+        Self { layer, takes, built: false }
     }
 
-    fn taken(&self, arrives: &AnySignal) -> Result<&Takes<L>, Error> {
-        self.takes.iter().find(|takes| takes.fits(arrives)).ok_or_else(|| {
+    /// Which of the signals that it takes arrives.
+    fn taken(&self, arrives: &AnySignal) -> Result<usize, Error> {
+        self.takes.iter().position(|takes| takes.fits(arrives)).ok_or_else(|| {
             let all: Vec<String> = self.takes.iter().map(|t| format!("`{}`", t.takes)).collect();
             refused(format!("{} is needed here, but `{arrives}` arrives", all.join(" or ")))
         })
@@ -84,42 +112,57 @@ impl<L: fmt::Debug> fmt::Debug for Own<L> {
     }
 }
 
-impl<L: Parameters + fmt::Debug + Send + Sync> Dynamic for Own<L> {
+impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        Ok(self.taken(arrives)?.gives.clone().unwrap_or_else(|| arrives.clone()))
+        let gives = &self.takes[self.taken(arrives)?].gives;
+        Ok(gives.clone().unwrap_or_else(|| arrives.clone()))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        (self.taken(&x.signal())?.run)(&self.layer, x)
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let taken = self.taken(&x.signal())?;
+        (T::runs(&self.takes[taken]).apply)(&self.layer, x)
     }
 
-    fn build(&mut self, _: &Cpu, prefix: &str, _: &AnySignal) -> Result<(), Error> {
-        self.prefix = prefix.to_owned();
-        let weight = |weight: Weight| LayerWeight {
-            name: format!("{prefix}{}", weight.name),
-            sizes: weight.sizes,
-            values: weight.values.into_elements(),
-        };
-        self.weights = collect(&self.layer)?.into_iter().map(weight).collect();
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let taken = self.taken(&x.signal())?;
+        (T::runs(&self.takes[taken]).train)(&mut self.layer, x)
+    }
+
+    fn build(&mut self, _: &Cpu, _: &str, _: &AnySignal) -> Result<(), Error> {
+        self.built = true;
         Ok(())
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        struct Flattened<'a>(&'a mut dyn Show);
+
+        impl Visitor<f32, Cpu> for Flattened<'_> {
+            fn visit<S: Shape>(
+                &mut self,
+                parameter: Parameter<'_, S, f32, Cpu>,
+            ) -> Result<(), Error> {
+                let Parameter { name, trainable, tensor } = parameter;
+                let shape = *tensor.shape();
+                // It stays the same parameter under any shape.
+                let mut values = tensor.clone().into_shape(&(shape.num_elements(),))?;
+                self.0.weight(name, trainable, shape.concrete().as_ref(), &mut values)?;
+                *tensor = values.into_shape(&shape)?;
+                Ok(())
+            }
+
+            fn enter(&mut self, name: &str) {
+                self.0.enter(name);
+            }
+
+            fn leave(&mut self) {
+                self.0.leave();
+            }
+        }
+
+        if self.built { self.layer.visit(&mut Flattened(show)) } else { Ok(()) }
     }
 
     fn takes_ids(&self) -> bool {
         self.takes.iter().all(|takes| takes.takes.kind == SignalKind::Tokens)
-    }
-
-    fn weights(&self) -> Vec<&LayerWeight> {
-        self.weights.iter().collect()
-    }
-
-    fn set_weights(&mut self, values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
-        for (weight, values) in self.weights.iter_mut().zip(values) {
-            weight.values = values;
-        }
-        let prefix = self.prefix.len();
-        let weights = self.weights.iter().map(|weight| {
-            (weight.name[prefix..].to_owned(), weight.sizes.clone(), weight.values.clone())
-        });
-        WeightFile::of(weights).load_into(&mut self.layer)
     }
 }

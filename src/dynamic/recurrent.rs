@@ -1,163 +1,167 @@
-use dfdx::tensor::{Cpu, Tensor};
-use serde_json::Value;
+use dfdx::{
+    prelude::{BroadcastTo, HasShape, ReshapeTo, TryMul},
+    shapes::Axis,
+    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
+};
 
 use super::{
-    Dynamic, DynamicValue, LayerWeight,
     custom::{ActivationFunction, Options},
-    dense::{known_features, linear, matrix},
-    weights, words,
+    dense::known_features,
+    flow::{Flow, Numbers, Rows},
+    op::{Op, Pass},
+    visit,
+    weights::{Role, Weights},
+    words,
 };
 use crate::{
-    backend::memory::filled,
-    error::Error,
-    fields::{AnySignal, Configured, Fields, Initializer, SignalKind},
-    parameters::Build,
+    backend::{
+        Backend, CellKind, Prepared, RecurrentBias, RecurrentInputs, RecurrentWeights, StepOptions,
+        StepOrder, keep_rows, memory::filled, numbers, recurrent_with,
+    },
+    error::{Error, OrDevice},
+    fields::{AnySignal, Initializer, SignalKind},
+    layers::{Sigmoid, Tanh},
 };
 
-/// What happens in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cell {
-    /// Gates: input, forget, cell, output.
-    Lstm,
-    /// Gates: update, reset, new.
-    Gru,
-    Simple,
-}
-
-impl Cell {
-    fn gates(self) -> usize {
-        match self {
-            Self::Lstm => 4,
-            Self::Gru => 3,
-            Self::Simple => 1,
-        }
-    }
-}
-
 /// A recurrent layer over a whole sequence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Recurrent {
-    cell: Cell,
-    pub(super) units: usize,
+    cell: CellKind,
+    units: usize,
     activation: ActivationFunction,
-    gate: ActivationFunction,
+    gate: Option<ActivationFunction>,
     use_bias: bool,
-    /// The reset gate of a GRU comes behind the product; it then has two biases.
-    reset_after: bool,
     unit_forget_bias: bool,
     sequences: bool,
-    backwards: bool,
-    zero_output: bool,
+    order: StepOrder,
+    /// How much of the input, and of the state, drops in training: the same values in all steps.
+    drops: [f64; 2],
     hows: [Initializer; 3],
     inputs: Option<usize>,
-    weights: Vec<LayerWeight>,
+    weights: Weights,
+    prepared: Prepared,
 }
 
 impl Recurrent {
-    pub(crate) fn new(options: &mut Options<'_>, cell: Cell) -> Result<Self, Error> {
-        let gate = if cell == Cell::Simple { "activation" } else { "recurrent_activation" };
+    pub(crate) fn lstm(options: &mut Options<'_>) -> Result<Self, Error> {
+        Self::new(options, CellKind::Lstm)
+    }
+
+    pub(crate) fn gru(options: &mut Options<'_>) -> Result<Self, Error> {
+        let reset_after = options.flag("reset_after")?;
+        Self::new(options, CellKind::Gru { reset_after })
+    }
+
+    pub(crate) fn simple(options: &mut Options<'_>) -> Result<Self, Error> {
+        Self::new(options, CellKind::Simple)
+    }
+
+    fn new(options: &mut Options<'_>, cell: CellKind) -> Result<Self, Error> {
+        let gated = cell != CellKind::Simple;
         let how = |key: &str| options.initializer(&format!("{key}_initializer"));
         Ok(Self {
             cell,
             units: options.size("units")?,
             activation: options.activation("activation")?,
-            gate: options.activation(gate)?,
+            gate: gated.then(|| options.activation("recurrent_activation")).transpose()?,
             use_bias: options.flag("use_bias")?,
-            reset_after: cell == Cell::Gru && options.flag("reset_after")?,
-            unit_forget_bias: cell == Cell::Lstm && options.flag("unit_forget_bias")?,
+            unit_forget_bias: cell == CellKind::Lstm && options.flag("unit_forget_bias")?,
             sequences: options.flag("return_sequences")?,
-            backwards: options.flag("go_backwards")?,
-            zero_output: options.flag("zero_output_for_mask")?,
+            order: StepOrder {
+                backwards: options.flag("go_backwards")?,
+                as_made: true,
+                zero_masked: options.flag("zero_output_for_mask")?,
+            },
+            drops: [options.number("dropout")?, options.number("recurrent_dropout")?],
             hows: [how("kernel")?, how("recurrent")?, how("bias")?],
             inputs: None,
-            weights: Vec::new(),
+            weights: Weights::default(),
+            prepared: Prepared::default(),
         })
     }
 
-    /// One step of all rows: from what the input gives and the state to the next state.
-    fn step(
-        &self,
-        x: &[f32],
-        h: &[f32],
-        c: &[f32],
-        recurrent: &Matrices,
-    ) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let (units, width) = (self.units, self.cell.gates() * self.units);
-        let part = |all: &[f32], width: usize, gate: usize| -> Vec<f32> {
-            let rows = all.chunks(width.max(1));
-            rows.flat_map(|row| &row[gate * units..(gate + 1) * units]).copied().collect()
-        };
-        let add = |mut a: Vec<f32>, b: Vec<f32>| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-            a
-        };
-        let mul = |mut a: Vec<f32>, b: &[f32]| {
-            a.iter_mut().zip(b).for_each(|(a, b)| *a *= b);
-            a
-        };
-        let of = |function: &ActivationFunction, z: Vec<f32>| function.apply(z, units);
-        let z = recurrent.product(h.to_vec(), &recurrent.first)?;
-        let first = recurrent.first.1.1;
-        let gate = |gate: usize| add(part(x, width, gate), part(&z, first, gate));
-        match self.cell {
-            Cell::Simple => Ok((of(&self.activation, gate(0))?, Vec::new())),
-            Cell::Lstm => {
-                let (i, f, o) =
-                    (of(&self.gate, gate(0))?, of(&self.gate, gate(1))?, of(&self.gate, gate(3))?);
-                let new = mul(of(&self.activation, gate(2))?, &i);
-                let c = add(mul(f, c), new);
-                Ok((mul(of(&self.activation, c.clone())?, &o), c))
+    fn has_two_biases(&self) -> bool {
+        self.cell == CellKind::Gru { reset_after: true }
+    }
+
+    fn weights(&self) -> Result<RecurrentWeights<'_, f32, Cpu>, Error> {
+        let (cell, width) = (self.cell, self.cell.gates() * self.units);
+        Ok(RecurrentWeights {
+            cell,
+            kernel: self.weights.matrix("kernel", width)?,
+            recurrent_kernel: self.weights.matrix("recurrent_kernel", width)?,
+            bias: match self.use_bias {
+                false => RecurrentBias::None,
+                true if self.has_two_biases() => {
+                    RecurrentBias::Two(self.weights.matrix("bias", width)?)
+                }
+                true => RecurrentBias::One(self.weights.flat("bias")?),
+            },
+            prepared: &self.prepared,
+        })
+    }
+
+    /// Runs a sequence. `drops` is how much drops.
+    fn sequence<T: Pass>(&self, x: Flow<T>, drops: [f64; 2]) -> Result<Flow<T>, Error> {
+        let x = x.numbers()?;
+        let (sizes, (mut x, mask)) = (x.sizes.clone(), x.steps()?);
+        let (batch, length, features) = *x.shape();
+        if let Some(dropped) = self.dropped((batch, features), drops[0])? {
+            let each = dropped.try_broadcast_like::<_, Axis<1>>(x.shape()).or_device()?;
+            x = x.try_mul(each).or_device()?;
+        }
+        let (order, weights) = (self.order, self.weights()?);
+        let inputs = RecurrentInputs { x, mask: mask.as_ref(), initial: None, order };
+        let usual = self.activation.is::<Tanh>()
+            && self.gate.as_ref().is_none_or(ActivationFunction::is::<Sigmoid>);
+        let (outputs, last) = match (usual && drops[1] == 0.0, self.sequences) {
+            (true, false) => (None, Cpu::recurrent_last(inputs, weights)?),
+            (true, true) => {
+                let (outputs, states) = Cpu::recurrent(inputs, weights)?;
+                (Some(outputs), states.h.retaped())
             }
-            Cell::Gru => {
-                let (update, reset) = (of(&self.gate, gate(0))?, of(&self.gate, gate(1))?);
-                let inner = match &recurrent.second {
-                    None => mul(part(&z, first, 2), &reset),
-                    Some(second) => recurrent.product(mul(reset, h), second)?,
+            (false, _) => {
+                let gate = self.gate.as_ref().unwrap_or(&self.activation);
+                let options = StepOptions {
+                    activation: &|x| self.activation.apply(x),
+                    gate: &|x| gate.apply(x),
+                    dropped: self.dropped((batch, self.units), drops[1])?,
                 };
-                let new = of(&self.activation, add(part(x, width, 2), inner))?;
-                let blend =
-                    update.iter().zip(h).zip(new).map(|((z, h), new)| z * h + (1.0 - z) * new);
-                Ok((blend.collect(), Vec::new()))
+                let (outputs, states) = recurrent_with(inputs, weights, &options)?;
+                match self.sequences {
+                    true => (Some(outputs), states.h.retaped()),
+                    false => (None, states.h.put_tape(outputs.split_tape().1)),
+                }
             }
-        }
-    }
-
-    fn matrices(&self) -> Result<Matrices, Error> {
-        let (units, width) = (self.units, self.cell.gates() * self.units);
-        let kernel = &self.weights[1];
-        let bias = self.weights.get(2).filter(|_| self.reset_after);
-        let bias = bias.map(|bias| bias.values[width..].to_vec());
-        if self.cell != Cell::Gru || self.reset_after {
-            let first = (matrix(kernel, units)?, (units, width));
-            return Ok(Matrices { first, second: None, bias });
-        }
-        let columns = |from: usize, to: usize| {
-            let rows = kernel.values.chunks(width.max(1));
-            let values = rows.flat_map(|row| &row[from..to]).copied().collect();
-            let part = LayerWeight { values, name: String::new(), sizes: Vec::new() };
-            Ok::<_, Error>((matrix(&part, units)?, (units, to - from)))
         };
-        let (first, second) = (columns(0, 2 * units)?, columns(2 * units, width)?);
-        Ok(Matrices { first, second: Some(second), bias })
+        if let Some(outputs) = outputs {
+            let outputs = outputs.try_contiguous().or_device()?;
+            let sizes = [sizes[0], sizes[1], self.units];
+            return Ok(Flow::Numbers(Numbers::new(outputs, sizes, mask)?));
+        }
+        let end = if order.backwards { 0 } else { length.saturating_sub(1) };
+        let last = match mask.filter(|_| order.zero_masked && length > 0) {
+            Some(mask) => {
+                let keep: Vec<bool> = (0..batch).map(|row| mask.row(row)[end]).collect();
+                keep_rows(last, &keep, 0.0)?
+            }
+            None => last,
+        };
+        Flow::plain(last, [batch, self.units])
+    }
+
+    /// What the values are multiplied with in all steps, if some are to drop.
+    fn dropped(&self, shape: (usize, usize), rate: f64) -> Result<Option<Rows>, Error> {
+        if rate == 0.0 || shape.0 * shape.1 == 0 {
+            return Ok(None);
+        }
+        let (ones, kernel) = (filled(&[shape.0, shape.1], 1.0)?, self.weights.flat("kernel")?);
+        let ones = kernel.device().try_tensor_from_vec(ones, shape).or_device()?;
+        Cpu::dropout(ones, None, rate).map(Some)
     }
 }
 
-type Sized = (Tensor<(usize, usize), f32, Cpu>, (usize, usize));
-
-/// The recurrent kernel; that of a GRU's new state apart where it is applied to the reset state.
-struct Matrices {
-    first: Sized,
-    second: Option<Sized>,
-    bias: Option<Vec<f32>>,
-}
-
-impl Matrices {
-    fn product(&self, x: Vec<f32>, (kernel, sizes): &Sized) -> Result<Vec<f32>, Error> {
-        linear(x, kernel, *sizes, self.bias.as_deref())
-    }
-}
-
-impl Dynamic for Recurrent {
+impl Op for Recurrent {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         words::features(arrives, self.inputs)?;
@@ -170,117 +174,35 @@ impl Dynamic for Recurrent {
         Ok(AnySignal { kind: SignalKind::Numbers, sizes: vec![batch, Some(self.units)] })
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let inputs = known_features(arrives)?;
         let units = || words::refused(format!("{} units are too many", self.units));
         let width = self.units.checked_mul(self.cell.gates()).ok_or_else(units)?;
         let [kernel, recurrent, bias] = self.hows;
         let (of_inputs, of_state, both) = ([inputs, width], [self.units, width], [2, width]);
-        let mut weights =
-            vec![("kernel", &of_inputs[..], kernel), ("recurrent_kernel", &of_state, recurrent)];
-        if self.use_bias {
-            let sizes = if self.reset_after { &both[..] } else { &both[1..] };
-            weights.push(("bias", sizes, bias));
-        }
-        self.weights = LayerWeight::several(dev, prefix, &weights)?;
-        if let Some(bias) = self.weights.get_mut(2).filter(|_| self.unit_forget_bias) {
-            bias.values[self.units..2 * self.units].fill(1.0);
+        let of_bias = if self.has_two_biases() { &both[..] } else { &both[1..] };
+        let wanted = [
+            ("kernel", &of_inputs[..], kernel, Role::Trained),
+            ("recurrent_kernel", &of_state, recurrent, Role::Trained),
+            ("bias", of_bias, bias, Role::Trained),
+        ];
+        self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
+        if self.unit_forget_bias && self.use_bias {
+            let mut values = numbers(&self.weights.flat("bias")?)?;
+            values[self.units..2 * self.units].fill(1.0);
+            self.weights.set("bias", &values);
         }
         self.inputs = Some(inputs);
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let [batch, length, inputs] = *x.sizes() else { return Ok(x) };
-        let (units, width) = (self.units, self.cell.gates() * self.units);
-        let mask = x.mask().cloned();
-        let kernel = matrix(&self.weights[0], inputs)?;
-        let bias = self.weights.get(2).map(|bias| &bias.values[..width]);
-        let projected = linear(x.into_values(), &kernel, (inputs, width), bias)?;
-        let recurrent = self.matrices()?;
-        let zeros = || filled(&[batch, units], 0.0_f32);
-        let (mut h, mut out) = (zeros()?, zeros()?);
-        let mut c = if self.cell == Cell::Lstm { zeros()? } else { Vec::new() };
-        let steps = if self.sequences { length } else { 0 };
-        let mut outputs = filled(&[batch, steps, units], 0.0)?;
-        for place in 0..length {
-            let time = if self.backwards { length - 1 - place } else { place };
-            let rows = (0..batch).map(|row| (row * length + time) * width);
-            let x: Vec<f32> = rows.flat_map(|at| &projected[at..at + width]).copied().collect();
-            let (new_h, new_c) = self.step(&x, &h, &c, &recurrent)?;
-            for row in 0..batch {
-                let these = row * units..(row + 1) * units;
-                if mask.as_ref().is_none_or(|mask| mask.row(row)[time]) {
-                    h[these.clone()].copy_from_slice(&new_h[these.clone()]);
-                    if !c.is_empty() {
-                        c[these.clone()].copy_from_slice(&new_c[these.clone()]);
-                    }
-                    out[these.clone()].copy_from_slice(&new_h[these.clone()]);
-                } else if self.zero_output {
-                    out[these.clone()].fill(0.0);
-                }
-                if self.sequences {
-                    let start = (row * length + place) * units;
-                    outputs[start..start + units].copy_from_slice(&out[these]);
-                }
-            }
-        }
-        if self.sequences {
-            let sizes = vec![batch, length, units];
-            return Ok(DynamicValue::Numbers { sizes, values: outputs, mask });
-        }
-        DynamicValue::numbers([batch, units], out)
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.sequence(x, [0.0; 2])
     }
 
-    weights!();
-}
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.sequence(x, self.drops)
+    }
 
-macro_rules! keys {
-    ($(#[$doc:meta])* $name:ident, $class:literal, $fields:ident => $($describe:tt)*) => {
-        $(#[$doc])*
-        pub(crate) struct $name;
-
-        impl Build for $name {
-            fn build(_: &Cpu) -> Result<Self, Error> {
-                Ok(Self)
-            }
-        }
-
-        impl Configured for $name {
-            const CLASS: &'static str = $class;
-            type Element = f32;
-            type Device = Cpu;
-
-            fn describe(&mut self, $fields: &mut Fields) {
-                $($describe)*
-            }
-        }
-    };
-}
-pub(super) use keys;
-
-keys! {
-    /// The keys of a GRU.
-    GruKeys, "GRU", fields =>
-    fields.size("units", 1);
-    fields.flag("return_sequences", false, false);
-    fields.recurrent();
-    fields.flag("go_backwards", false, false);
-    fields.flag("zero_output_for_mask", false, false);
-    fields.recurrent_weights();
-    fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
-    fields.flag("reset_after", true, true);
-    fields.any("seed", Value::Null);
-}
-
-keys! {
-    /// The keys of a SimpleRNN.
-    SimpleRnnKeys, "SimpleRNN", fields =>
-    fields.size("units", 1);
-    fields.flag("return_sequences", false, false);
-    fields.recurrent();
-    fields.flag("go_backwards", false, false);
-    fields.flag("zero_output_for_mask", false, false);
-    fields.recurrent_weights();
-    fields.ignored(&["seed"]);
+    visit!();
 }

@@ -3,12 +3,12 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
-    Dynamic,
     conv::{Convolution, GlobalPool, Pool, ZeroPadding},
     custom::{CustomObjects, Options},
-    dense::{Activate, Dense, Embedding, Masking},
+    dense::{Activate, Dense, Dropping, Embedding, Masking},
     norm::Norm,
-    recurrent::{Cell, GruKeys, Recurrent, SimpleRnnKeys},
+    op::Op,
+    recurrent::Recurrent,
     shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape},
     wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps},
 };
@@ -17,8 +17,9 @@ use crate::{
     fields::{Config, Configured, Described, Fields},
     layers::{
         self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
-        GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, LayerNorm, Linear, Lstm,
-        MaxPool1d, MaxPool2d, Relu, RepeatVector, Softmax, TimeDistributed, ZeroPadding2d,
+        GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Gru, LayerNorm, Linear,
+        Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, SimpleRnn, Softmax, TimeDistributed,
+        ZeroPadding2d,
     },
     parameters::Build,
 };
@@ -32,7 +33,7 @@ macro_rules! classes {
         pub(super) fn make(
             config: Config,
             custom: &CustomObjects,
-        ) -> Result<(Config, Box<dyn Dynamic>), Error> {
+        ) -> Result<(Config, Box<dyn Op>), Error> {
             match config.class_name.as_str() {
                 $($class => one::<$keys, _>(config, custom, $make),)*
                 _ => Err(custom.unknown(config.class_name)),
@@ -50,18 +51,18 @@ classes! {
     "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
     "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
     "Dense": layers::Dense<1, 1>, Dense::new;
-    "Dropout": Dropout<0>, |o| Ok(Activate(o.custom.function("linear")?));
+    "Dropout": Dropout<0>, |o| Ok(Dropping(o.number("rate")?));
     "Embedding": layers::Embedding<1, 1>, Embedding::new;
     "Flatten": layers::Flatten<1>, |_| Ok(Flatten);
-    "GRU": GruKeys, |o| Recurrent::new(o, Cell::Gru);
+    "GRU": Gru<1, 1>, Recurrent::gru;
     "GlobalAveragePooling1D": GlobalAveragePooling1d, GlobalPool::new;
     "GlobalAveragePooling2D": GlobalAveragePooling2d, GlobalPool::new;
     "GlobalMaxPooling1D": GlobalMaxPooling1d, GlobalPool::new;
     "GlobalMaxPooling2D": GlobalMaxPooling2d, GlobalPool::new;
     "Identity": layers::Identity, |o| Ok(Activate(o.custom.function("linear")?));
-    "LSTM": Lstm<1, 1>, |o| Recurrent::new(o, Cell::Lstm);
+    "LSTM": Lstm<1, 1>, Recurrent::lstm;
     "LayerNormalization": LayerNorm<1>, Norm::layer;
-    "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?));
+    "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?.into()));
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, Permute::new;
@@ -69,17 +70,17 @@ classes! {
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, Reshape::new;
     "Sequential": ChainKeys, Chain::new;
-    "SimpleRNN": SimpleRnnKeys, |o| Recurrent::new(o, Cell::Simple);
+    "SimpleRNN": SimpleRnn<1, 1>, Recurrent::simple;
     "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
     "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;
 }
 
-fn one<L: Configured + Build, D: Dynamic + 'static>(
+fn one<L: Configured + Build, D: Op + 'static>(
     config: Config,
     custom: &CustomObjects,
     make: fn(&mut Options<'_>) -> Result<D, Error>,
-) -> Result<(Config, Box<dyn Dynamic>), Error> {
+) -> Result<(Config, Box<dyn Op>), Error> {
     complete(&mut L::build(&Cpu::default())?, config, custom, &|options| {
         Ok(Box::new(make(options)?))
     })
@@ -89,8 +90,8 @@ fn complete(
     keys: &mut dyn Described,
     config: Config,
     custom: &CustomObjects,
-    make: &dyn Fn(&mut Options<'_>) -> Result<Box<dyn Dynamic>, Error>,
-) -> Result<(Config, Box<dyn Dynamic>), Error> {
+    make: &dyn Fn(&mut Options<'_>) -> Result<Box<dyn Op>, Error>,
+) -> Result<(Config, Box<dyn Op>), Error> {
     let mut config = Fields::complete(keys, config)?;
     let op = make(&mut Options { config: &mut config, custom })?;
     Ok((config, op))

@@ -1,36 +1,42 @@
-use dfdx::tensor::Cpu;
+use dfdx::{
+    prelude::{BroadcastTo, ReshapeTo},
+    shapes::{Axis, HasShape, Shape},
+};
 use serde_json::Value;
 
-use super::{Dynamic, DynamicValue, custom::Options, recurrent::keys, words};
+use super::{
+    custom::Options,
+    flow::{Flow, Numbers},
+    op::{Op, Pass},
+    words,
+};
 use crate::{
-    error::Error,
-    fields::{AnySignal, Configured, Fields, SignalKind},
-    parameters::Build,
+    backend::IntoShape,
+    error::{Error, OrDevice},
+    fields::{AnySignal, SignalKind},
+    layer,
+    layer::Layer,
+    layers,
 };
 
-/// The numbers of a value in another shape.
-fn reshaped(x: DynamicValue, sizes: Vec<usize>) -> Result<DynamicValue, Error> {
-    DynamicValue::numbers(sizes, x.into_values())
-}
-
 /// Everything behind the batch in one vector.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Flatten;
 
-impl Dynamic for Flatten {
+impl Op for Flatten {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
         Ok(AnySignal::numbers([arrives.sizes[0], words::product(&arrives.sizes[1..])?]))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let (batch, rest) = (x.sizes()[0], x.sizes()[1..].iter().product());
-        reshaped(x, vec![batch, rest])
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Numbers { x, sizes, .. } = x.numbers()?;
+        Flow::plain(x, [sizes[0], sizes[1..].iter().product()])
     }
 }
 
 /// Another shape behind the batch; one size may be open. To the shape that is there, it drops a mask.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reshape(Vec<Option<usize>>);
 
 impl Reshape {
@@ -41,7 +47,7 @@ impl Reshape {
     }
 }
 
-impl Dynamic for Reshape {
+impl Op for Reshape {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let mut sizes = vec![arrives.sizes.first().copied().flatten()];
         sizes.extend(&self.0);
@@ -65,20 +71,19 @@ impl Dynamic for Reshape {
         Ok(AnySignal::numbers(sizes))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let gives = self.gives(&x.signal())?;
-        reshaped(x, gives.sizes.into_iter().map(|size| size.unwrap_or(0)).collect())
+        let sizes: Vec<usize> = gives.sizes.into_iter().map(|size| size.unwrap_or(0)).collect();
+        Flow::plain(x.numbers()?.x, sizes)
     }
 }
 
-keys! {
-    /// The keys of a Permute, of any rank.
-    PermuteKeys, "Permute", fields =>
-    fields.any("dims", Value::Null);
-}
+/// The keys of a Permute, of any rank.
+#[layer(class = "Permute", keys(dims: any(Value::Null)))]
+pub(crate) struct PermuteKeys;
 
 /// The dimensions behind the batch in another order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Permute(Vec<usize>);
 
 impl Permute {
@@ -101,7 +106,7 @@ impl Permute {
     }
 }
 
-impl Dynamic for Permute {
+impl Op for Permute {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
         if arrives.rank() != self.0.len() + 1 {
@@ -116,30 +121,32 @@ impl Dynamic for Permute {
         Ok(arrives.with(sizes))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let old = x.sizes().to_vec();
-        let mut strides = vec![1; old.len()];
-        for axis in (1..old.len()).rev() {
-            strides[axis - 1] = strides[axis] * old[axis];
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        type Steps = (usize, usize, usize);
+        type Images = (usize, usize, usize, usize);
+        macro_rules! order {
+            ($x:expr, $type:ty, $shape:expr, $($axis:literal)*) => {{
+                let x = $x.into_shape(&$shape)?;
+                let y = Layer::<$type>::call(&layers::Permute::<$($axis),*>, x)?;
+                let sizes = y.shape().concrete();
+                Flow::plain(y, sizes)
+            }};
         }
-        let from: Vec<usize> = std::iter::once(0).chain(self.0.iter().copied()).collect();
-        let sizes: Vec<usize> = from.iter().map(|&axis| old[axis]).collect();
-        let values = (0..x.values().len())
-            .map(|i| {
-                let (mut rest, mut at) = (i, 0);
-                for (&axis, &size) in from.iter().zip(&sizes).rev() {
-                    at += rest % size * strides[axis];
-                    rest /= size;
-                }
-                x.values()[at]
-            })
-            .collect();
-        DynamicValue::numbers(sizes, values)
+        let Numbers { x, sizes, .. } = x.numbers()?;
+        match (sizes.as_slice(), self.0.as_slice()) {
+            (&[n, l, f], [2, 1]) => order!(x, Steps, (n, l, f), 2 1),
+            (&[n, h, w, c], [1, 3, 2]) => order!(x, Images, (n, h, w, c), 1 3 2),
+            (&[n, h, w, c], [2, 1, 3]) => order!(x, Images, (n, h, w, c), 2 1 3),
+            (&[n, h, w, c], [2, 3, 1]) => order!(x, Images, (n, h, w, c), 2 3 1),
+            (&[n, h, w, c], [3, 1, 2]) => order!(x, Images, (n, h, w, c), 3 1 2),
+            (&[n, h, w, c], [3, 2, 1]) => order!(x, Images, (n, h, w, c), 3 2 1),
+            _ => Flow::plain(x, sizes),
+        }
     }
 }
 
 /// One vector a sample, as every step of a sequence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Repeat(usize);
 
 impl Repeat {
@@ -148,16 +155,17 @@ impl Repeat {
     }
 }
 
-impl Dynamic for Repeat {
+impl Op for Repeat {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::one_vector(arrives)?;
         Ok(AnySignal::numbers([arrives.sizes[0], Some(self.0), arrives.sizes[1]]))
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let (batch, features) = (x.sizes()[0], x.sizes()[1]);
-        let rows = x.values().chunks(features.max(1));
-        let values = rows.flat_map(|row| row.repeat(self.0)).collect();
-        DynamicValue::numbers([batch, self.0, features], values)
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Numbers { x, .. } = x.numbers()?;
+        let (batch, features) = *x.shape();
+        let shape = (batch, self.0, features);
+        let y = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+        Flow::plain(y.try_contiguous().or_device()?, [batch, self.0, features])
     }
 }

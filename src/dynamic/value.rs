@@ -1,10 +1,12 @@
 use dfdx::{
+    prelude::Unit,
     shapes::{HasShape, Shape},
-    tensor::{Cpu, NoneTape, Tensor},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
 };
 
+use super::flow::{Flow, Numbers};
 use crate::{
-    backend::numbers,
+    backend::{IntoShape, numbers},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     shape::Sequence,
@@ -118,7 +120,8 @@ impl DynamicValue {
     /// [`Error::Mismatch`] if this has another shape.
     pub fn tensor<S: Shape>(self) -> Result<Tensor<S, f32, Cpu>, Error> {
         let shape = shape(self.sizes())?;
-        Cpu::default().try_tensor_from_vec_checked(self.into_values(), shape)
+        let values = if let Self::Numbers { values, .. } = self { values } else { Vec::new() };
+        made(values, shape)
     }
 
     /// Whether there are as many numbers and steps as the sizes say: the fields are everybody's.
@@ -135,13 +138,6 @@ impl DynamicValue {
                 }
             }
             Self::Tokens { sizes, ids } => count(sizes, ids.len()),
-        }
-    }
-
-    pub(super) fn into_values(self) -> Vec<f32> {
-        match self {
-            Self::Numbers { values, .. } => values,
-            Self::Tokens { .. } => Vec::new(),
         }
     }
 }
@@ -167,47 +163,20 @@ fn shape<S: Shape>(sizes: &[usize]) -> Result<S, Error> {
     S::from_concrete(&concrete).ok_or_else(misfit)
 }
 
-trait Checked {
-    fn try_tensor_from_vec_checked<S: Shape, E: dfdx::prelude::Unit>(
-        &self,
-        values: Vec<E>,
-        shape: S,
-    ) -> Result<Tensor<S, E, Cpu>, Error>
-    where
-        Cpu: dfdx::tensor::TensorFromVec<E>;
-}
-
-impl Checked for Cpu {
-    /// dfdx panics where the numbers do not fill the shape.
-    fn try_tensor_from_vec_checked<S: Shape, E: dfdx::prelude::Unit>(
-        &self,
-        values: Vec<E>,
-        shape: S,
-    ) -> Result<Tensor<S, E, Cpu>, Error>
-    where
-        Cpu: dfdx::tensor::TensorFromVec<E>,
-    {
-        let expected = shape.num_elements();
-        if values.len() != expected {
-            return Err(Error::mismatch("the numbers of a value", expected, values.len()));
-        }
-        dfdx::tensor::TensorFromVec::try_tensor_from_vec(self, values, shape).or_device()
+/// A tensor of the values. dfdx panics where they do not fill the shape.
+fn made<S: Shape, E: Unit>(values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, Error>
+where
+    Cpu: TensorFromVec<E>,
+{
+    let expected = shape.num_elements();
+    if values.len() != expected {
+        return Err(Error::mismatch("the numbers of a value", expected, values.len()));
     }
+    Cpu::default().try_tensor_from_vec(values, shape).or_device()
 }
 
 fn sizes<S: Shape>(shape: &S) -> Vec<usize> {
     shape.concrete().into()
-}
-
-fn from_numbers<S: Shape>(
-    x: &Tensor<S, f32, Cpu>,
-    mask: Option<Mask>,
-) -> Result<DynamicValue, Error> {
-    Ok(DynamicValue::Numbers { sizes: sizes(x.shape()), values: numbers(x)?, mask })
-}
-
-fn from_ids<S: Shape>(ids: &Tensor<S, usize, Cpu>) -> Result<DynamicValue, Error> {
-    Ok(DynamicValue::Tokens { sizes: sizes(ids.shape()), ids: numbers(ids)? })
 }
 
 fn or_panic(value: Result<DynamicValue, Error>) -> DynamicValue {
@@ -217,22 +186,21 @@ fn or_panic(value: Result<DynamicValue, Error>) -> DynamicValue {
 /// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Shape> From<Tensor<S, f32, Cpu>> for DynamicValue {
     fn from(x: Tensor<S, f32, Cpu>) -> Self {
-        or_panic(from_numbers(&x, None))
+        S::into_dynamic(x)
     }
 }
 
 /// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Shape> From<Tensor<S, usize, Cpu>> for DynamicValue {
     fn from(ids: Tensor<S, usize, Cpu>) -> Self {
-        or_panic(from_ids(&ids))
+        Ids::<S>::into_dynamic(ids)
     }
 }
 
 /// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
 impl<S: Sequence> From<Masked<Tensor<S, f32, Cpu>>> for DynamicValue {
     fn from(x: Masked<Tensor<S, f32, Cpu>>) -> Self {
-        let (x, mask) = x.into_parts();
-        or_panic(from_numbers(&x, Some(mask)))
+        Masked::<S>::into_dynamic(x)
     }
 }
 
@@ -242,13 +210,17 @@ pub trait FromDynamic: Signal {
     ///
     /// # Errors
     /// [`Error::Mismatch`] if it is of another one.
-    fn from_dynamic(value: DynamicValue) -> Result<Self::Data<f32, Cpu, NoneTape>, Error>;
+    fn from_dynamic(value: DynamicValue) -> Result<Self::Data<f32, Cpu, NoneTape>, Error> {
+        Self::from_flow(value.try_into()?)
+    }
 
     /// The value.
     ///
     /// # Errors
     /// [`Error::Device`] if there is no memory for it.
-    fn try_into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> Result<DynamicValue, Error>;
+    fn try_into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> Result<DynamicValue, Error> {
+        Self::into_flow(data)?.try_into()
+    }
 
     /// The value.
     ///
@@ -257,54 +229,65 @@ pub trait FromDynamic: Signal {
     fn into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> DynamicValue {
         or_panic(Self::try_into_dynamic(data))
     }
+
+    /// The data on its tape, without a copy.
+    #[doc(hidden)]
+    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Self::Data<f32, Cpu, T>, Error>;
+
+    /// The way back.
+    #[doc(hidden)]
+    fn into_flow<T: Tape<f32, Cpu>>(data: Self::Data<f32, Cpu, T>) -> Result<Flow<T>, Error>;
 }
 
-fn other<S: Signal, T>(value: &DynamicValue) -> Result<T, Error> {
-    Err(Error::mismatch("the kind of a value", AnySignal::of::<S>(), value.signal()))
+fn other<S: Signal, R, T: Tape<f32, Cpu>>(flow: &Flow<T>) -> Result<R, Error> {
+    Err(Error::mismatch("the kind of a value", AnySignal::of::<S>(), flow.signal()))
 }
 
 impl<S: Shape> FromDynamic for S {
-    fn from_dynamic(value: DynamicValue) -> Result<Tensor<S, f32, Cpu>, Error> {
-        match value {
-            DynamicValue::Numbers { mask: None, .. } => value.tensor(),
-            _ => other::<S, _>(&value),
+    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+        match flow {
+            Flow::Numbers(Numbers { x, sizes, mask: None }) => x.into_shape(&shape(&sizes)?),
+            _ => other::<S, _, T>(&flow),
         }
     }
 
-    fn try_into_dynamic(data: Tensor<S, f32, Cpu>) -> Result<DynamicValue, Error> {
-        from_numbers(&data, None)
+    fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, f32, Cpu, T>) -> Result<Flow<T>, Error> {
+        let sizes = sizes(data.shape());
+        Flow::plain(data, sizes)
     }
 }
 
 impl<S: Sequence> FromDynamic for Masked<S> {
-    fn from_dynamic(mut value: DynamicValue) -> Result<Masked<Tensor<S, f32, Cpu>>, Error> {
-        let mask = match &mut value {
-            DynamicValue::Numbers { mask, .. } => mask.take(),
-            DynamicValue::Tokens { .. } => None,
-        };
-        match mask {
-            Some(mask) => Masked::new(value.tensor()?, mask),
-            None => other::<Masked<S>, _>(&value),
+    fn from_flow<T: Tape<f32, Cpu>>(
+        flow: Flow<T>,
+    ) -> Result<Masked<Tensor<S, f32, Cpu, T>>, Error> {
+        match flow {
+            Flow::Numbers(Numbers { x, sizes, mask: Some(mask) }) => {
+                Masked::new(x.into_shape(&shape::<S>(&sizes)?)?, mask)
+            }
+            _ => other::<Masked<S>, _, T>(&flow),
         }
     }
 
-    fn try_into_dynamic(data: Masked<Tensor<S, f32, Cpu>>) -> Result<DynamicValue, Error> {
+    fn into_flow<T: Tape<f32, Cpu>>(
+        data: Masked<Tensor<S, f32, Cpu, T>>,
+    ) -> Result<Flow<T>, Error> {
         let (x, mask) = data.into_parts();
-        from_numbers(&x, Some(mask))
+        let sizes = sizes(x.shape());
+        Ok(Flow::Numbers(Numbers::new(x, sizes, Some(mask))?))
     }
 }
 
 impl<S: Shape> FromDynamic for Ids<S> {
-    fn from_dynamic(value: DynamicValue) -> Result<Tensor<S, usize, Cpu>, Error> {
-        match value {
-            DynamicValue::Tokens { sizes, ids } => {
-                Cpu::default().try_tensor_from_vec_checked(ids, shape(&sizes)?)
-            }
-            _ => other::<Ids<S>, _>(&value),
+    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, usize, Cpu, T>, Error> {
+        match flow {
+            Flow::Tokens { sizes, ids, tape } => Ok(made(ids, shape(&sizes)?)?.put_tape(tape)),
+            Flow::Numbers(_) => other::<Ids<S>, _, T>(&flow),
         }
     }
 
-    fn try_into_dynamic(data: Tensor<S, usize, Cpu>) -> Result<DynamicValue, Error> {
-        from_ids(&data)
+    fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, usize, Cpu, T>) -> Result<Flow<T>, Error> {
+        let (data, tape) = data.split_tape();
+        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: numbers(&data)?, tape })
     }
 }

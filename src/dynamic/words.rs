@@ -1,81 +1,24 @@
 //! What layers take, checked at run time, in the words that the compiler says for the kinds of signal.
 
 use crate::{
-    error::Error,
+    error::{Error, Words},
     fields::{AnySignal, SignalKind},
+    layers::UNMASKED,
+    shape::WINDOW,
+    signal::{
+        EACH_STEP, FEATURES, IMAGES, LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS,
+        UNMASKED_STEPS,
+    },
 };
-
-const VANISHES: &str = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose";
-
-/// The words of a kind: its message, in which `{Self}` arrives, and its notes.
-struct Words {
-    message: &'static str,
-    notes: &'static [&'static str],
-}
-
-impl Words {
-    fn check(&self, fits: bool, arrives: &AnySignal) -> Result<(), Error> {
-        if fits {
-            return Ok(());
-        }
-        let mut message = self.message.replace("{Self}", &arrives.to_string());
-        self.notes.iter().for_each(|note| message.push_str(&format!("\n  note: {note}")));
-        Err(refused(message))
-    }
-}
 
 /// An error of a layer whose name is not known yet.
 pub(super) fn refused(message: impl Into<String>) -> Error {
     Error::Wiring { layer: String::new(), message: message.into() }
 }
 
-const NUMBERS: Words = Words {
-    message: "numbers are needed here, but `{Self}` arrives",
-    notes: &["token ids become numbers in an `Embedding`"],
-};
-const LAST_AXIS: Words = Words {
-    message: "features on the last axis are needed here, but `{Self}` arrives",
-    notes: &["in a `Masked<(Batch, Length)>` the last axis is time, and padding would be mixed in"],
-};
-const ONE_VECTOR: Words = Words {
-    message: "one vector a sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
-    notes: &[
-        "one answer for a whole sequence: let the recurrent layer before this one return its last state, `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`",
-        "one answer for each step: wrap this layer, `TimeDistributed<Dense<..>>`; a mask passes through it",
-    ],
-};
-const STEPS: Words = Words {
-    message: "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
-    notes: &[
-        "if a recurrent layer stands before this one, it must hand on its sequence: `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
-        "token ids become a sequence in an `Embedding`",
-    ],
-};
-const EACH_STEP: Words = Words {
-    message: "a sequence is needed here, `(Batch, Length, ..)`, but `{Self}` arrives",
-    notes: &[
-        "without time steps there is nothing to distribute over: use the layer inside by itself",
-    ],
-};
-const TOKEN_IDS: Words = Words {
-    message: "token ids are needed here, `Ids<(Batch, Length)>`, but `{Self}` arrives",
-    notes: &[
-        "ids are whole numbers: feed a tensor of `usize`",
-        "one-hot rows need no `Embedding`: feed them to the next layer as they are, or turn them into ids",
-    ],
-};
-const UNMASKED_STEPS: Words = Words {
-    message: "an unmasked sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
-    notes: &[VANISHES],
-};
-const IMAGES: Words = Words {
-    message: "images are needed here, `(Batch, Height, Width, Channels)`, but `{Self}` arrives",
-    notes: &["channels come last, also where there is one: `(Batch, 28, 28, 1)`"],
-};
-const UNMASKED: Words = Words {
-    message: "numbers without a mask are needed here, `(Batch, ..)`, but `{Self}` arrives",
-    notes: &[VANISHES],
-};
+fn check(words: &Words<'_>, fits: bool, arrives: &AnySignal) -> Result<(), Error> {
+    if fits { Ok(()) } else { Err(refused(words.of(&[("{Self}", arrives)]))) }
+}
 
 fn is(arrives: &AnySignal, kinds: &[SignalKind]) -> bool {
     kinds.contains(&arrives.kind)
@@ -87,7 +30,8 @@ const PLAIN: [SignalKind; 1] = [SignalKind::Numbers];
 macro_rules! checks {
     ($($name:ident: $words:ident, $kinds:expr, $ranks:expr;)*) => {
         $(pub(super) fn $name(arrives: &AnySignal) -> Result<(), Error> {
-            $words.check(is(arrives, &$kinds) && $ranks.contains(&arrives.sizes.len()), arrives)
+            let rank = arrives.sizes.len();
+            check(&$words, is(arrives, &$kinds) && $ranks.contains(&rank), arrives)
         })*
     };
 }
@@ -105,27 +49,27 @@ checks! {
 pub(super) fn token_ids(arrives: &AnySignal, masked: bool) -> Result<(), Error> {
     let rank = arrives.sizes.len();
     let fits = is(arrives, &[SignalKind::Tokens]) && (rank == 2 || (rank == 1 && !masked));
-    TOKEN_IDS.check(fits, arrives)
+    check(&TOKEN_IDS, fits, arrives)
 }
 
 /// The last axis, which is not the batch.
 pub(super) fn features_axis(arrives: &AnySignal) -> Result<(), Error> {
     last_axis(arrives)?;
-    LAST_AXIS.check(arrives.sizes.len() > 1, arrives)
+    check(&LAST_AXIS, arrives.sizes.len() > 1, arrives)
 }
 
 pub(super) fn last_axis(arrives: &AnySignal) -> Result<(), Error> {
     numbers(arrives)?;
     let time = arrives.kind == SignalKind::Padded && arrives.sizes.len() == 2;
-    LAST_AXIS.check(!time, arrives)
+    check(&LAST_AXIS, !time, arrives)
 }
 
 /// The number of features, which a layer may have been built for.
 pub(super) fn features(arrives: &AnySignal, takes: Option<usize>) -> Result<(), Error> {
     match (takes, arrives.features()) {
         (Some(takes), Some(found)) if takes != found => {
-            let message = format!("{takes} features are needed here, but `{found}` arrives");
-            Err(refused(message))
+            let words = Words { notes: &[], ..FEATURES };
+            Err(refused(words.of(&[("{N}", &takes), ("{Self}", &found)])))
         }
         _ => Ok(()),
     }
@@ -152,44 +96,12 @@ pub(super) fn window(
     let reach = kernel.saturating_sub(1).checked_mul(dilation).and_then(|n| n.checked_add(1));
     match reach.and_then(|reach| padding(size, reach, stride)) {
         Some((places, _)) => Ok(Some(places)),
-        None => Err(refused(format!(
-            "a window of {kernel} does not fit into `{size}` (stride {stride}, dilation {dilation})\n  \
-             note: `Same` in the place of `Valid` pads with zeros"
-        ))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_words_are_those_of_the_compiler() {
-        let kinds = [
-            include_str!("../signal/kinds.rs"),
-            include_str!("../signal/images.rs"),
-            include_str!("../layers/reshape/flatten.rs"),
-        ]
-        .concat();
-        for words in [
-            NUMBERS,
-            LAST_AXIS,
-            ONE_VECTOR,
-            STEPS,
-            EACH_STEP,
-            TOKEN_IDS,
-            UNMASKED_STEPS,
-            IMAGES,
-            UNMASKED,
-        ] {
-            for text in words.notes.iter().chain([&words.message]) {
-                assert!(kinds.contains(&format!("\"{text}\"")), "{text}");
-            }
+        None => {
+            // What is said of the compiler is left out.
+            let note = WINDOW.notes.first().and_then(|note| note.split(';').next());
+            let words = Words { notes: &[note.unwrap_or_default()], ..WINDOW };
+            let (stride, dilation) = (("{STRIDE}", &stride as _), ("{DILATION}", &dilation as _));
+            Err(refused(words.of(&[("{K}", &kernel), ("{Self}", &size), stride, dilation])))
         }
-        assert!(kinds.contains("{N} features are needed here, but `{Self}` arrives"));
-        let window = include_str!("../shape/window.rs");
-        let message =
-            "a window of {K} does not fit into `{Self}` (stride {STRIDE}, dilation {DILATION})";
-        assert!(window.contains(message));
     }
 }

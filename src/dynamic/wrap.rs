@@ -1,39 +1,32 @@
-use dfdx::tensor::Cpu;
+use dfdx::{
+    prelude::{TryAdd, TryConcatAlong, TryDiv, TryMul},
+    shapes::{Axis, HasShape},
+    tensor::Cpu,
+};
 use serde_json::{Value, json};
 
 use super::{
-    Dynamic, DynamicLayer, DynamicValue, LayerWeight, custom::Options, recurrent::keys, words,
+    DynamicLayer,
+    custom::Options,
+    flow::{Flow, Numbers},
+    op::{Flat, Op, Pass, Show},
+    words,
 };
 use crate::{
-    error::Error,
-    fields::{AnySignal, Config, Configured, Fields, SignalKind, sizes, snake_case},
-    layers::Linear,
+    backend::{Backend, IntoShape},
+    error::{Error, OrDevice},
+    fields::{AnySignal, Config, SignalKind, sizes, snake_case},
+    layer,
+    layers::{Linear, Part, by_parts, parts, select},
     model::input_layer,
-    parameters::Build,
 };
-
-/// The weights of the layers inside.
-macro_rules! inner_weights {
-    ($($layer:ident),*) => {
-        fn weights(&self) -> Vec<&LayerWeight> {
-            let mut weights = Vec::new();
-            $(weights.extend(self.$layer.op.weights());)*
-            weights
-        }
-
-        fn set_weights(&mut self, values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
-            $(self.$layer.op.set_weights(values)?;)*
-            Ok(())
-        }
-    };
-}
 
 fn value(layer: &DynamicLayer) -> Value {
     serde_json::to_value(layer.config()).unwrap_or_default()
 }
 
 /// A layer at each step of a sequence.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Steps {
     layer: DynamicLayer,
 }
@@ -44,7 +37,7 @@ impl Steps {
     }
 }
 
-impl Dynamic for Steps {
+impl Op for Steps {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::each_step(arrives)?;
         let step = self.layer.gives(&arrives.step())?;
@@ -62,21 +55,83 @@ impl Dynamic for Steps {
         self.layer.build_inside(dev, prefix, &arrives.step())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let DynamicValue::Numbers { sizes, values, mask } = x else { return Ok(x) };
-        let mut step = vec![sizes[0] * sizes[1]];
-        step.extend(&sizes[2..]);
-        let y = self.layer.run_built(DynamicValue::numbers(step, values)?)?;
-        let mut all = vec![sizes[0], sizes[1]];
-        all.extend(&y.sizes()[1..]);
-        Ok(DynamicValue::Numbers { sizes: all, values: y.into_values(), mask })
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        each_step(x, |_| whole(), |x, _| self.layer.apply(x))
+    }
+
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let statistics = has_statistics(&mut self.layer)?;
+        let all = |x: &Numbers<T>| match statistics {
+            true => parts(x.sizes[0], x.sizes[1], x.mask.as_ref()),
+            false => whole(),
+        };
+        each_step(
+            x,
+            all,
+            |x, training| {
+                if training { self.layer.train(x) } else { self.layer.apply(x) }
+            },
+        )
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        self.layer.show(show)
     }
 
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.layer));
     }
+}
 
-    inner_weights!(layer);
+/// All steps at once, by the training pass if there are two.
+fn whole() -> Vec<Part> {
+    vec![(Vec::new(), true)]
+}
+
+/// Applies a layer to the steps as samples, in parts.
+fn each_step<T: Pass>(
+    x: Flow<T>,
+    parts: impl FnOnce(&Numbers<T>) -> Vec<Part>,
+    mut layer: impl FnMut(Flow<T>, bool) -> Result<Flow<T>, Error>,
+) -> Result<Flow<T>, Error> {
+    let x = x.numbers()?;
+    let parts = parts(&x);
+    let Numbers { x, mut sizes, mask } = x;
+    let (steps, width) = (sizes[0] * sizes[1], sizes[2..].iter().product());
+    let x = Cpu::bounded_padding(x, mask.as_ref())?.into_shape(&(steps, width))?;
+    let mut inside = Vec::new();
+    let y = by_parts(x, &parts, |x, training| {
+        let rows = x.shape().0;
+        let step: Vec<usize> = [&[rows], &sizes[2..]].concat();
+        let Numbers { x: y, sizes, .. } = layer(Flow::plain(x, step)?, training)?.numbers()?;
+        inside = sizes[1..].to_vec();
+        y.into_shape(&(rows, inside.iter().product()))
+    })?;
+    sizes.truncate(2);
+    sizes.extend(inside);
+    Ok(Flow::Numbers(Numbers::new(y, sizes, mask)?))
+}
+
+/// Whether the training pass changes weights.
+fn has_statistics(layer: &mut DynamicLayer) -> Result<bool, Error> {
+    struct Any(bool);
+
+    impl Show for Any {
+        fn weight(
+            &mut self,
+            _: &str,
+            trainable: bool,
+            _: &[usize],
+            _: &mut Flat,
+        ) -> Result<(), Error> {
+            self.0 |= !trainable;
+            Ok(())
+        }
+    }
+
+    let mut any = Any(false);
+    layer.op.visit(&mut any)?;
+    Ok(any.0)
 }
 
 /// How the two directions become one.
@@ -88,23 +143,54 @@ enum Merge {
     Average,
 }
 
+impl Merge {
+    /// What both directions give, as one. The steps of the second come in the order in which it saw them.
+    fn join<T: Pass>(self, a: Flow<T>, b: Flow<T>) -> Result<Flow<T>, Error> {
+        let (Numbers { x: a, mut sizes, mask }, mut b) = (a.numbers()?, b.numbers()?.x);
+        if let [batch, length, _] = *sizes {
+            let steps = |row| (0..length).rev().map(move |time| row * length + time);
+            b = select(b, &(0..batch).flat_map(steps).collect::<Vec<_>>())?;
+        }
+        let joined = match self {
+            Self::Concatenate => (a, b).try_concat_along(Axis::<1>),
+            Self::Sum => a.try_add(b),
+            Self::Multiply => a.try_mul(b),
+            Self::Average => a.try_add(b).and_then(|sum| sum.try_div(2.0)),
+        };
+        let x = joined.or_device()?;
+        if let Some(last) = sizes.last_mut() {
+            *last = x.shape().1;
+        }
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+}
+
+fn twice<T: Pass>(x: Flow<T>) -> Result<(Flow<T>, Flow<T>), Error> {
+    let x = x.numbers()?;
+    let again = x.again();
+    Ok((Flow::Numbers(x), Flow::Numbers(again)))
+}
+
 const RECURRENT: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
 
 /// A recurrent layer in both directions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bidirectional {
     forward: DynamicLayer,
     backward: DynamicLayer,
     merge: Merge,
 }
 
-keys! {
-    /// The keys of a Bidirectional.
-    BidirectionalKeys, "Bidirectional", fields =>
-    fields.layer("layer", &mut Linear, None);
-    fields.choice("merge_mode", "concat", &["concat", "sum", "mul", "ave"]);
-    fields.any("backward_layer", Value::Null);
-}
+/// The keys of a Bidirectional.
+#[layer(
+    class = "Bidirectional",
+    keys(
+        layer: layer(&mut Linear, None),
+        merge_mode: choice("concat", &["concat", "sum", "mul", "ave"]),
+        backward_layer: any(Value::Null),
+    ),
+)]
+pub(crate) struct BidirectionalKeys;
 
 impl Bidirectional {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -159,7 +245,7 @@ impl Bidirectional {
     }
 }
 
-impl Dynamic for Bidirectional {
+impl Op for Bidirectional {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let (mut gives, other) = (self.forward.gives(arrives)?, self.backward.gives(arrives)?);
         let both = gives.features().zip(other.features());
@@ -178,54 +264,41 @@ impl Dynamic for Bidirectional {
         self.backward.build_inside(dev, &format!("{prefix}backward."), arrives)
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        let a = self.forward.run_built(x.clone())?;
-        let b = self.backward.run_built(x)?;
-        let (mut sizes, mask) = (a.sizes().to_vec(), a.mask().cloned());
-        let features = |value: &DynamicValue| value.sizes().last().copied().unwrap_or(0);
-        let (m, n) = (features(&a), features(&b));
-        let mut b: Vec<&[f32]> = b.values().chunks(n.max(1)).collect();
-        if let [_, length, _] = sizes[..] {
-            b.chunks_mut(length.max(1)).for_each(<[&[f32]]>::reverse);
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let (x, again) = twice(x)?;
+        self.merge.join(self.forward.apply(x)?, self.backward.apply(again)?)
+    }
+
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let (x, again) = twice(x)?;
+        self.merge.join(self.forward.train(x)?, self.backward.train(again)?)
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        for (name, layer) in [("forward", &mut self.forward), ("backward", &mut self.backward)] {
+            show.enter(name);
+            layer.show(show)?;
+            show.leave();
         }
-        let rows = a.values().chunks(m.max(1)).zip(b);
-        let each = |f: fn(f32, f32) -> f32| {
-            let pairs = rows.clone().flat_map(|(a, b)| a.iter().zip(b));
-            pairs.map(|(a, b)| f(*a, *b)).collect()
-        };
-        let values = match self.merge {
-            Merge::Concatenate => rows.flat_map(|(a, b)| [a, b].concat()).collect(),
-            Merge::Sum => each(|a, b| a + b),
-            Merge::Multiply => each(|a, b| a * b),
-            Merge::Average => each(|a, b| (a + b) / 2.0),
-        };
-        if let (Merge::Concatenate, Some(last)) = (self.merge, sizes.last_mut()) {
-            *last = m + n;
-        }
-        Ok(DynamicValue::Numbers { sizes, values, mask })
+        Ok(())
     }
 
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.forward));
         config.config.insert("backward_layer".to_owned(), value(&self.backward));
     }
-
-    inner_weights!(forward, backward);
 }
 
 /// Layers one behind the other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chain {
     layers: Vec<DynamicLayer>,
     built: Option<AnySignal>,
 }
 
-keys! {
-    /// The keys of a Sequential.
-    ChainKeys, "Sequential", fields =>
-    fields.any("layers", json!([]));
-    fields.any("build_input_shape", Value::Null);
-}
+/// The keys of a Sequential.
+#[layer(class = "Sequential", keys(layers: any(json!([])), build_input_shape: any(Value::Null)))]
+pub(crate) struct ChainKeys;
 
 impl Chain {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -258,7 +331,7 @@ impl Chain {
     }
 }
 
-impl Dynamic for Chain {
+impl Op for Chain {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         self.layers.iter().try_fold(arrives.clone(), |arrives, layer| layer.gives(&arrives))
     }
@@ -277,16 +350,21 @@ impl Dynamic for Chain {
         Ok(())
     }
 
-    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
-        self.layers.iter().try_fold(x, |x, layer| layer.run_built(x))
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.layers.iter().try_fold(x, |x, layer| layer.apply(x))
     }
 
-    fn weights(&self) -> Vec<&LayerWeight> {
-        self.layers.iter().flat_map(DynamicLayer::weights).collect()
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.layers.iter_mut().try_fold(x, |x, layer| layer.train(x))
     }
 
-    fn set_weights(&mut self, values: &mut dyn Iterator<Item = Vec<f32>>) -> Result<(), Error> {
-        self.layers.iter_mut().try_for_each(|layer| layer.op.set_weights(values))
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            show.enter(&i.to_string());
+            layer.show(show)?;
+            show.leave();
+        }
+        Ok(())
     }
 
     fn write(&self, config: &mut Config) {
@@ -296,6 +374,10 @@ impl Dynamic for Chain {
             config.config.insert("build_input_shape".to_owned(), json!(arrives.sizes));
         }
         config.config.insert("layers".to_owned(), list.into());
+    }
+
+    fn asks_for_nothing(&self) -> bool {
+        true
     }
 
     fn takes_ids(&self) -> bool {

@@ -1,9 +1,17 @@
 //! What a config says of an activation: a name, a function, or a layer that is one.
 
+use dfdx::{
+    prelude::{ChooseFrom, HasShape, TryAdd, TryGt, TryLe, TryLt, TryMul},
+    shapes::Shape,
+    tensor::{Cpu, Tape, Tensor, ZerosTensor},
+};
 use serde_json::{Value, json};
 
 use super::{Config, Described, Fields};
-use crate::error::shortened;
+use crate::{
+    backend::memory::elements_of,
+    error::{Error, OrDevice, shortened},
+};
 
 /// An activation as a config names it.
 pub(crate) struct NamedActivation {
@@ -143,22 +151,38 @@ impl ReluOptions {
     }
 
     /// `x` above the threshold, at most the maximum; below it the slope times what is missing. NaN stays.
-    pub(crate) fn apply(&self, x: f32) -> f32 {
-        if x.is_nan() {
-            return x;
+    pub(crate) fn apply<S: Shape, T: Tape<f32, Cpu>>(
+        &self,
+        x: Tensor<S, f32, Cpu, T>,
+    ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+        if elements_of(&x)? == 0 {
+            return Ok(x);
         }
-        let above = if x > self.threshold { x } else { 0.0 };
-        let above = self.max_value.map_or(above, |max| above.min(max));
+        let (shape, dev) = (*x.shape(), x.device().clone());
+        let zeros = dev.try_zeros_like(&shape).or_device()?;
+        let (below, at_most) = (x.try_lt(self.threshold), x.try_le(self.threshold));
+        let below = below.or_device()?;
+        let missing =
+            (x.retaped::<T>().try_negate().or_device()?).try_add(self.threshold).or_device()?;
+        let mut y = at_most.or_device()?.try_choose(zeros.retaped::<T>(), x).or_device()?;
+        if let Some(max) = self.max_value {
+            let most = zeros.try_add(max).or_device()?;
+            y = y.try_gt(max).or_device()?.try_choose(most.retaped::<T>(), y).or_device()?;
+        }
         // An infinity times no slope would be NaN.
-        if self.negative_slope == 0.0 || x >= self.threshold {
-            return above;
+        if self.negative_slope == 0.0 {
+            return Ok(y);
         }
-        above - self.negative_slope * (self.threshold - x)
+        let sloped = missing.try_mul(-self.negative_slope).or_device()?;
+        let sloped = y.retaped::<T>().try_add(sloped).or_device()?;
+        below.try_choose(sloped, y).or_device()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use dfdx::tensor::{AsArray, TensorFrom};
+
     use super::*;
 
     /// What `keras.layers.ReLU` of Keras 3.15.1 gives for -2, 0, 0.5, 1, 2, 7 and the infinities.
@@ -175,8 +199,9 @@ mod tests {
             (Some(0.0), 0.25, 0.0, [-0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -inf]),
         ] {
             let relu = ReluOptions { max_value, negative_slope, threshold };
-            assert_eq!(x.map(|x| relu.apply(x)), y, "{relu:?}");
-            assert!(relu.apply(f32::NAN).is_nan());
+            let dev = Cpu::default();
+            assert_eq!(relu.apply(dev.tensor(x)).unwrap().array(), y, "{relu:?}");
+            assert!(relu.apply(dev.tensor([f32::NAN])).unwrap().array()[0].is_nan());
         }
     }
 }

@@ -18,13 +18,6 @@ impl Fields {
         self.ignored(&["implementation"]);
     }
 
-    /// The keys of the weights of a recurrent layer.
-    pub(crate) fn recurrent_weights(&mut self) {
-        self.weight("kernel", "kernel", Initializer::GLOROT_UNIFORM, true);
-        self.weight("recurrent", "recurrent_kernel", Initializer::ORTHOGONAL, true);
-        self.weight("bias", "bias", Initializer::ZEROS, true);
-    }
-
     /// The two layers of a Bidirectional. As in Keras, the second is the first the other way around if nothing is said of
     /// it, and both give 0 at masked steps if they return sequences.
     pub(crate) fn directions<L: Configured>(&mut self, forward: &mut L, backward: &mut L) {

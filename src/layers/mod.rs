@@ -31,6 +31,7 @@ pub use merge::{
     Add, Alike, Average, BesideOther, Concatenate, LikeOther, Maximum, Minimum, Multiply,
     SideBySide, Subtract,
 };
+pub(crate) use norm::batch_norm_train;
 pub use norm::{BatchNorm, LayerNorm};
 pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
@@ -44,6 +45,8 @@ pub use reshape::{
     FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,
     ZeroPadding2d,
 };
+pub(crate) use reshape::{UNMASKED, padded};
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;
+pub(crate) use time_distributed::{Part, by_parts, parts, select};
 pub use unmask::Unmask;

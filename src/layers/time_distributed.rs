@@ -70,18 +70,22 @@ where
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, batch, length, mask) = split::<In, E, D, T>(x)?;
         let parts = if Inner::PARAMS == Inner::TRAINABLE || x.shape().num_elements() == 0 {
-            Vec::new()
+            vec![(Vec::new(), true)]
         } else {
             parts(batch.size(), length.size(), mask.as_ref())
         };
-        let y = match parts.as_slice() {
-            [] | [(_, true)] => {
-                Inner::Out::into_tensor(self.layer.call_mut(In::Step::from_tensor(x))?)
-            }
-            [(_, false)] => Inner::Out::into_tensor(self.layer.call(In::Step::from_tensor(x))?),
-            parts => apart::<In::Step, _, E, D, T>(&mut self.layer, x, parts)?,
-        };
-        In::join(unfold(batch, length, y)?, mask)
+        let (mut sizes, mut step) = (x.shape().concrete(), None);
+        let y = by_parts(rows(x)?, &parts, |x, training| {
+            sizes[0] = x.shape().0;
+            let x = In::Step::from_tensor(x.into_shape(&with_sizes::<In::Step>(sizes)?)?);
+            let y = if training { self.layer.call_mut(x)? } else { self.layer.call(x)? };
+            let y = Inner::Out::into_tensor(y);
+            step = Some(y.shape().concrete());
+            rows(y)
+        })?;
+        let mut out = step.ok_or(Error::Empty("the sequence"))?;
+        out[0] = y.shape().0;
+        In::join(unfold(batch, length, y.into_shape(&with_sizes::<Inner::Out>(out)?)?)?, mask)
     }
 }
 
@@ -95,10 +99,10 @@ fn split<In: EachStep, E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 /// Steps that a layer is applied to at once, and whether by its training pass.
-type Part = (Vec<usize>, bool);
+pub(crate) type Part = (Vec<usize>, bool);
 
 /// All steps of a batch, as a layer with statistics is to see them.
-fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
+pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
     let parts: Vec<Part> = match mask {
         None => {
             let at = |time| (0..batch).map(move |row| row * length + time);
@@ -114,27 +118,20 @@ fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
     parts.into_iter().filter(|(steps, _)| !steps.is_empty()).collect()
 }
 
-/// Applies a layer to parts of a batch. Each of its rows is in one part, and there is a row.
-fn apart<S, Inner, E, D, T>(
-    layer: &mut Inner,
-    x: Tensor<S, E, D, T>,
+/// Applies a layer to parts of the rows of a batch, each of which is in one part; a single part is all of them.
+pub(crate) fn by_parts<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Rows<E, D, T>,
     parts: &[Part],
-) -> Result<Tensor<Inner::Out, E, D, T>, Error>
-where
-    S: Plain,
-    Inner: Layer<S, E, D, Out: Plain>,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
-{
+    mut layer: impl FnMut(Rows<E, D, T>, bool) -> Result<Rows<E, D, T>, Error>,
+) -> Result<Rows<E, D, T>, Error> {
+    if let [(_, training)] = parts {
+        return layer(x, *training);
+    }
     let (x, mut tape) = x.split_tape();
-    let (mut results, mut shape) = (Vec::new(), None);
+    let mut results = Vec::new();
     for (steps, training) in parts {
-        let part = S::from_tensor(select(x.clone().put_tape(tape), steps)?);
-        let y = if *training { layer.call_mut(part)? } else { layer.call(part)? };
-        let y = Inner::Out::into_tensor(y);
-        shape = Some(*y.shape());
-        let (y, after) = rows(y)?.split_tape();
+        let y = layer(select(x.clone().put_tape(tape), steps)?, *training)?;
+        let (y, after) = y.split_tape();
         results.push(y);
         tape = after;
     }
@@ -154,37 +151,31 @@ where
         }
         results = pairs;
     }
-    let (Some(y), Some(shape)) = (results.pop(), shape) else {
-        return Err(Error::Empty("the sequence"));
-    };
+    let y = results.pop().ok_or(Error::Empty("the sequence"))?;
     let mut places = vec![0; y.shape().0];
     let steps = parts.iter().flat_map(|(steps, _)| steps);
     steps.enumerate().for_each(|(place, &step)| places[step] = place);
-    let mut sizes = shape.concrete();
-    sizes[0] = places.len();
-    let y = select(y.put_tape(tape), &places)?;
-    y.into_shape(&with_sizes::<Inner::Out>(sizes)?)
+    select(y.put_tape(tape), &places)
 }
+
+type Rows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
 /// As rows of values.
 fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+) -> Result<Rows<E, D, T>, Error> {
     let (sizes, values) = (x.shape().concrete(), x.shape().num_elements());
     let rows = sizes.into_iter().next().unwrap_or(1);
     x.into_shape(&(rows, values / rows.max(1)))
 }
 
 /// Some of the rows.
-fn select<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<S, E, D, T>,
+pub(crate) fn select<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Rows<E, D, T>,
     at: &[usize],
-) -> Result<Tensor<S, E, D, T>, Error> {
-    let mut sizes = x.shape().concrete();
-    sizes[0] = at.len();
+) -> Result<Rows<E, D, T>, Error> {
     let places = x.device().try_tensor_from_vec(at.to_vec(), (at.len(),)).or_device()?;
-    let selected: Tensor<(usize, usize), E, D, T> = rows(x)?.try_gather(places).or_device()?;
-    selected.into_shape(&with_sizes::<S>(sizes)?)
+    x.try_gather(places).or_device()
 }
 
 fn with_sizes<S: Shape>(sizes: S::Concrete) -> Result<S, Error> {

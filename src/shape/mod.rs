@@ -14,6 +14,7 @@
 
 mod window;
 
+pub(crate) use window::WINDOW;
 pub(crate) use window::check_window;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 

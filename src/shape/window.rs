@@ -5,6 +5,7 @@
 
 use std::ops::{Add, Div, Mul, Sub};
 
+use kerata_macros::words;
 use seq_macro::seq;
 use typenum::{Diff, Prod, Quot, Sum, ToUInt, U, U1, consts};
 
@@ -71,6 +72,7 @@ impl Padding for Causal {
 /// # let _ = out;
 /// # Ok::<(), kerata::Error>(())
 /// ```
+#[words(WINDOW)]
 #[diagnostic::on_unimplemented(
     message = "a window of {K} cannot slide along `{Self}` (stride {STRIDE}, dilation {DILATION})",
     label = "the window is too large for what reaches this layer, or that is above 1024",

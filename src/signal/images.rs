@@ -5,6 +5,8 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
+use kerata_macros::words;
+
 use super::Signal;
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
@@ -12,6 +14,7 @@ use crate::{
 };
 
 /// Images: `(Batch, Height, Width, Channels)`.
+#[words(IMAGES)]
 #[diagnostic::on_unimplemented(
     message = "images are needed here, `(Batch, Height, Width, Channels)`, but `{Self}` arrives",
     label = "this layer takes images",
@@ -57,6 +60,7 @@ impl<B: Dim, H: Dim, W: Dim, C: Dim> Images for (B, H, W, C) {
 }
 
 /// A sequence without a mask: `(Batch, Length, Features)`.
+#[words(UNMASKED_STEPS)]
 #[diagnostic::on_unimplemented(
     message = "an unmasked sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence without a mask",

@@ -9,6 +9,8 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
+use kerata_macros::words;
+
 use super::{Ids, Mask, Masked, Plain, Signal};
 use crate::{
     backend::{
@@ -43,6 +45,7 @@ use crate::{
 /// assert_eq!(Double.forward(x)?.mask().count(), 1);
 /// # Ok::<(), Error>(())
 /// ```
+#[words(NUMBERS)]
 #[diagnostic::on_unimplemented(
     message = "numbers are needed here, but `{Self}` arrives",
     label = "this layer takes numbers",
@@ -105,6 +108,7 @@ impl<S: Sequence> MaskTransparent for Masked<S> {
 
 /// Numbers whose last axis is not time, masked or not: what a layer takes that mixes the numbers of
 /// the last axis, as [`Softmax`](crate::layers::Softmax) does.
+#[words(LAST_AXIS)]
 #[diagnostic::on_unimplemented(
     message = "features on the last axis are needed here, but `{Self}` arrives",
     label = "this layer mixes the numbers of the last axis",
@@ -126,6 +130,7 @@ last_axis!(F G);
 last_axis!(F G H);
 
 /// One vector a sample: `(Batch, Features)`.
+#[words(ONE_VECTOR)]
 #[diagnostic::on_unimplemented(
     message = "one vector a sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
@@ -163,6 +168,7 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
 
 /// A sequence of vectors, masked or not: `(Batch, Length, Features)` or
 /// `Masked<(Batch, Length, Features)>`.
+#[words(STEPS)]
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
@@ -240,6 +246,7 @@ impl<B: Dim, L: Dim, F: Dim> Steps for Masked<(B, L, F)> {
 }
 
 /// A sequence whose steps are handled one by one: `(Batch, Length, ..)`, masked or not.
+#[words(EACH_STEP)]
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, ..)`, but `{Self}` arrives",
     label = "this layer is applied to each step of a sequence",
@@ -274,6 +281,7 @@ pub trait EachStep: Signal {
 }
 
 /// The way back from [`EachStep::Step`]: `(Batch * Length, ..)` to `(B, L, ..)`.
+
 #[diagnostic::on_unimplemented(
     message = "the layer inside gives `{Self}` for each step, which makes no sequence",
     label = "this layer is applied to each step of a sequence"
@@ -352,6 +360,7 @@ each_step!(F 2 1 G 3 2);
 each_step!(F 2 1 G 3 2 H 4 3);
 
 /// Token ids in time: `Ids<(Batch, Length)>`.
+#[words(TOKEN_IDS)]
 #[diagnostic::on_unimplemented(
     message = "token ids are needed here, `Ids<(Batch, Length)>`, but `{Self}` arrives",
     label = "this layer looks up token ids",
@@ -383,6 +392,7 @@ impl<B: Dim, L: Dim> TokenIds for Ids<(B, L)> {
 }
 
 /// A dimension of the size `N`.
+#[words(FEATURES)]
 #[diagnostic::on_unimplemented(
     message = "{N} features are needed here, but `{Self}` arrives",
     label = "this layer takes {N} features",

@@ -16,8 +16,10 @@ mod masked;
 mod value;
 
 pub use crate::mask::Mask;
+pub(crate) use images::{IMAGES, UNMASKED_STEPS};
 pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};
+pub(crate) use kinds::{EACH_STEP, FEATURES, LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS};
 pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
 pub use masked::Masked;
 pub use value::Value;

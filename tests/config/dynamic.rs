@@ -209,7 +209,7 @@ fn what_the_types_refuse_is_refused_in_the_same_words() {
     };
     let text = refused(json!({"class_name": "LSTM", "config": {"units": 2}}), &[2, 4]);
     assert!(text.starts_with(
-        "`lstm`: a sequence is needed here, `(Batch, Length, Features)`, but `(Batch, 4)` arrives\n  note: if "
+        "`lstm`: a sequence is needed here, `(Batch, Length, Features)`, but `(Batch, 4)` arrives\n  note: one vector: "
     ));
     let text = refused(
         json!({"class_name": "TimeDistributed", "config": {"layer":

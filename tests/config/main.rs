@@ -15,3 +15,4 @@ mod initializers;
 mod json;
 mod keras2;
 mod keras3;
+mod training;

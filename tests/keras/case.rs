@@ -112,6 +112,12 @@ impl Case {
         self.tensors.keys().any(|name| name.split('.').next() == Some(group))
     }
 
+    /// The tensors of a group, without its name.
+    pub(crate) fn group(&self, group: &str) -> Vec<&str> {
+        let names = self.tensors.keys();
+        names.filter_map(|name| name.strip_prefix(group)?.strip_prefix('.')).collect()
+    }
+
     fn numbers(&self, tensor: &str) -> &Numbers {
         let found = self.tensors.get(tensor);
         &found.unwrap_or_else(|| panic!("{}: no tensor `{tensor}`", self.name)).1

@@ -10,9 +10,10 @@ use serde_json::Value;
 use crate::{
     case::Case,
     harness::Test,
-    reasons::{DROPPED_MASK, TRAINING_PASS},
+    json_gradients,
+    reasons::DROPPED_MASK,
     report::Report,
-    variants::{self, JSON_OUTPUT, JSON_WEIGHTS},
+    variants::{self, JSON_GRADIENTS, JSON_OUTPUT, JSON_WEIGHTS},
 };
 
 /// Keras drops the mask in silence; here that is an error.
@@ -28,7 +29,12 @@ pub(crate) fn layer(config: Value) -> Result<DynamicLayer, Error> {
 
 /// The model with those weights of the case whose names begin so.
 fn load(case: &Case, start: &str) -> Result<DynamicLayer, Error> {
-    let mut model = layer(case.model_json().unwrap())?;
+    load_json(case, case.model_json().unwrap(), start)
+}
+
+/// The same for a model of this config.
+pub(crate) fn load_json(case: &Case, json: Value, start: &str) -> Result<DynamicLayer, Error> {
+    let mut model = layer(json)?;
     let weights = WeightFile::from_bytes(case.read("tensors.safetensors"))?;
     // `0.lstm.kernel`, as the cases have it, is `0.kernel`; what is no weight is left out.
     model.load(weights.rename(|name| {
@@ -65,11 +71,16 @@ fn run(case: &Case, report: &mut Report) {
     let (start, output) = if fit { ("final.", "predict_after") } else { ("", "output") };
     let mut model = load(case, start).unwrap_or_else(|e| panic!("{name}: {e}"));
     report.dynamic(JSON_WEIGHTS);
-    if variants::is_training(case) {
-        report.skipped(JSON_OUTPUT, &TRAINING_PASS);
-    } else if case.has(output) {
-        compare(case, &mut model, output);
+    if case.has(output) {
+        // The test of the gradients compares the training pass.
+        if !variants::is_training(case) {
+            compare(case, &mut model, output);
+        }
         report.dynamic(JSON_OUTPUT);
+    }
+    if json_gradients::is_here(case) {
+        json_gradients::run(case);
+        report.dynamic(JSON_GRADIENTS);
     }
 }
 

@@ -18,6 +18,7 @@ mod harness;
 mod images;
 mod imports;
 mod initial;
+mod json_gradients;
 mod layers;
 mod losses;
 mod metrics;

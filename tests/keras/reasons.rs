@@ -65,8 +65,6 @@ pub(crate) const RETURN_STATE: Reason =
 pub(crate) const FORMAT: Reason = reason("HDF5 and `.keras` files are not read yet", Accepted);
 pub(crate) const DROPPED_MASK: Reason =
     reason("Keras drops the mask in silence; here that is refused", Accepted);
-pub(crate) const TRAINING_PASS: Reason =
-    reason("layers from a config have no training pass", Never);
 pub(crate) const NEGATIVE_ID: Reason =
     reason("ids are unsigned: Keras counts negative ones from the end", Never);
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::case::Case;
+use crate::{case::Case, json_gradients};
 
 /// Output and masks of the model and of each of its layers, at inference.
 pub(crate) const OUTPUT: &str = "output";
@@ -18,6 +18,8 @@ pub(crate) const FIT: &str = "fit";
 pub(crate) const JSON_WEIGHTS: &str = "JSON: weights";
 /// The model that was built from its JSON gives the outputs of Keras.
 pub(crate) const JSON_OUTPUT: &str = "JSON: output";
+/// The loss of the model that was built from its JSON has the gradients of Keras, and its training pass is that of Keras.
+pub(crate) const JSON_GRADIENTS: &str = "JSON: gradients";
 /// The only variant of a case.
 pub(crate) const ALL: &str = "all";
 
@@ -33,6 +35,9 @@ pub(crate) fn of_json(case: &Case) -> Vec<String> {
         variants.push(JSON_WEIGHTS.to_owned());
         if case.has("output") || case.has("predict_after") {
             variants.push(JSON_OUTPUT.to_owned());
+        }
+        if json_gradients::is_here(case) {
+            variants.push(JSON_GRADIENTS.to_owned());
         }
     }
     variants

@@ -20,7 +20,6 @@ mod threads;
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
-pub(crate) use sums::total;
 pub(crate) use table::scan;
 pub(crate) use threads::parallel;
 pub use threads::set_threads;

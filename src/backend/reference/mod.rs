@@ -21,5 +21,6 @@ pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh};
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
+pub(crate) use recurrent::{StepOptions, recurrent_with};
 pub(super) use recurrent::{recurrent, recurrent_last};
 pub(crate) use sums::{along_rows, row_sums};

@@ -20,9 +20,30 @@ use crate::{
 
 type Rows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
+/// What the usual operations leave to options: the functions of a step, and what drops of the state.
+pub(crate) struct StepOptions<'a, E: Element, D: Backend<E>, T> {
+    /// The activation, instead of tanh.
+    pub(crate) activation: &'a dyn Fn(Rows<E, D, T>) -> Result<Rows<E, D, T>, Error>,
+    /// That of the gates, instead of the sigmoid.
+    pub(crate) gate: &'a dyn Fn(Rows<E, D, T>) -> Result<Rows<E, D, T>, Error>,
+    /// What the state is multiplied with on its way into the products, `(B, H)`.
+    pub(crate) dropped: Option<Tensor<(usize, usize), E, D>>,
+}
+
 pub(crate) fn recurrent<E: Element, D: Backend<E>, T: Tape<E, D>>(
     inputs: RecurrentInputs<'_, E, D, T>,
     weights: RecurrentWeights<'_, E, D>,
+) -> Result<RecurrentOutputs<E, D, T>, Error> {
+    let tanh = |x: Rows<E, D, T>| x.try_tanh().or_device();
+    let options = StepOptions { activation: &tanh, gate: &sigmoid, dropped: None };
+    recurrent_with(inputs, weights, &options)
+}
+
+/// The same with other options.
+pub(crate) fn recurrent_with<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: RecurrentInputs<'_, E, D, T>,
+    weights: RecurrentWeights<'_, E, D>,
+    options: &StepOptions<'_, E, D, T>,
 ) -> Result<RecurrentOutputs<E, D, T>, Error> {
     let RecurrentInputs { x, mask, initial, order } = inputs;
     let dev = x.device().clone();
@@ -71,7 +92,7 @@ pub(crate) fn recurrent<E: Element, D: Backend<E>, T: Tape<E, D>>(
         let step = order.place(length, place);
         let index = dev.try_tensor_from_vec(vec![step; rows], (rows,)).or_device()?;
         let x: Rows<E, D, T> = projected.retaped::<T>().try_select(index).or_device()?;
-        let (h_new, c_new) = next(x, h.clone().put_tape(tape), c.as_ref(), &weights)?;
+        let (h_new, c_new) = next(x, h.clone().put_tape(tape), c.as_ref(), &weights, options)?;
         let (h_new, h_tape) = h_new.split_tape();
         tape = h_tape;
         if let Some(mask) = mask {
@@ -110,9 +131,16 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
     h: Rows<E, D, T>,
     c: Option<&Tensor<(usize, usize), E, D>>,
     weights: &RecurrentWeights<'_, E, D>,
+    options: &StepOptions<'_, E, D, T>,
 ) -> Result<(Rows<E, D, T>, Option<Tensor<(usize, usize), E, D>>), Error> {
     let ((rows, units), gates) = (*h.shape(), weights.cell.gates());
     let dev = x.device().clone();
+    let StepOptions { activation, gate: sigmoid, dropped } = options;
+    let (state, tape) = h.split_tape();
+    let seen = match dropped {
+        Some(dropped) => state.clone().put_tape(tape).try_mul(dropped.clone()).or_device()?,
+        None => state.clone().put_tape(tape),
+    };
     let index =
         |count: usize, i: usize| dev.try_tensor_from_vec(vec![i; count], (count,)).or_device();
     let apart = |x: Rows<E, D, T>| x.into_shape(&(rows, gates, units));
@@ -122,21 +150,19 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
         };
     match (weights.cell, c) {
         (CellKind::Lstm, Some(c)) => {
-            let products = product(h, weights.recurrent_kernel.retaped())?;
+            let products = product(seen, weights.recurrent_kernel.retaped())?;
             let (gates, tape) = apart(x.try_add(products).or_device()?)?.split_tape();
             let (input, forget) = (sigmoid(gate(&gates, 0)?)?, sigmoid(gate(&gates, 1)?)?);
-            let candidate = gate(&gates, 2)?.try_tanh().or_device()?;
+            let candidate = activation(gate(&gates, 2)?)?;
             let output = sigmoid(gate(&gates, 3)?)?;
             let old = forget.try_mul(c.clone()).or_device()?;
             let new = input.try_mul(candidate).or_device()?;
             let (c, c_tape) = old.try_add(new).or_device()?.split_tape();
-            let tanh_c = c.clone().put_tape(c_tape.merge(tape)).try_tanh().or_device()?;
+            let tanh_c = activation(c.clone().put_tape(c_tape.merge(tape)))?;
             Ok((tanh_c.try_mul(output).or_device()?, Some(c)))
         }
         (CellKind::Gru { reset_after: true }, _) => {
-            let (h, tape) = h.split_tape();
-            let mut products =
-                product(h.clone().put_tape(tape), weights.recurrent_kernel.retaped())?;
+            let mut products = product(seen, weights.recurrent_kernel.retaped())?;
             if let RecurrentBias::Two(both) = &weights.bias {
                 let bias = rows_of(both.retaped::<T>(), vec![1; rows])?;
                 products = products.try_add(bias).or_device()?;
@@ -145,31 +171,31 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let (x, tape) = apart(x)?.split_tape();
             let sum = |i: usize| gate(&x, i)?.try_add(gate(&products, i)?).or_device();
             let reset = sigmoid(sum(1)?)?.try_mul(gate(&products, 2)?).or_device()?;
-            let candidate = gate(&x, 2)?.try_add(reset).or_device()?.try_tanh().or_device()?;
-            let (h, rest) = blend(sigmoid(sum(0)?)?, &h, candidate)?.split_tape();
+            let candidate = activation(gate(&x, 2)?.try_add(reset).or_device()?)?;
+            let (h, rest) = blend(sigmoid(sum(0)?)?, &state, candidate)?.split_tape();
             Ok((h.put_tape(rest.merge(tape).merge(products_tape)), None))
         }
         (CellKind::Gru { .. }, _) => {
             let (x, x_tape) = apart(x)?.split_tape();
-            let (h, tape) = h.split_tape();
+            let (seen, tape) = seen.split_tape();
             let kernel = |i: usize| -> Result<Rows<E, D, T>, Error> {
                 let kernel = weights.recurrent_kernel.retaped::<T>();
                 let kernel = kernel.into_shape(&(units, gates, units))?;
                 kernel.try_select(index(units, i)?).or_device()
             };
             let of_h = |i| -> Result<_, Error> {
-                let product = product(h.retaped::<T>(), kernel(i)?)?;
+                let product = product(seen.retaped::<T>(), kernel(i)?)?;
                 sigmoid(gate(&x, i)?.try_add(product).or_device()?)
             };
-            let reset = of_h(1)?.try_mul(h.clone()).or_device()?;
+            let reset = of_h(1)?.try_mul(seen.clone()).or_device()?;
             let candidate = gate(&x, 2)?.try_add(product(reset, kernel(2)?)?).or_device()?;
-            let candidate = candidate.try_tanh().or_device()?;
-            let (h, rest) = blend(of_h(0)?, &h, candidate)?.split_tape();
+            let candidate = activation(candidate)?;
+            let (h, rest) = blend(of_h(0)?, &state, candidate)?.split_tape();
             Ok((h.put_tape(rest.merge(x_tape).merge(tape)), None))
         }
         (CellKind::Simple | CellKind::Lstm, _) => {
-            let products = product(h, weights.recurrent_kernel.retaped())?;
-            Ok((x.try_add(products).or_device()?.try_tanh().or_device()?, None))
+            let products = product(seen, weights.recurrent_kernel.retaped())?;
+            Ok((activation(x.try_add(products).or_device()?)?, None))
         }
     }
 }

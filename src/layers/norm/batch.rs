@@ -103,43 +103,40 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         let (gamma, beta) = (sized(self.gamma.clone())?, sized(self.beta.clone())?);
         Ok(NormWeights { gamma, beta, epsilon: self.epsilon })
     }
+}
 
-    fn train<T: Tape<E, D>>(
-        &mut self,
-        x: Rows<E, D, T>,
-        mask: Option<&Mask>,
-    ) -> Result<Rows<E, D, T>, Error> {
-        let (n, _) = *x.shape();
-        // What the mask leaves out is normalised too, but not looked at.
-        let (rows, share) = match mask {
-            None => (None, 1.0 / n as f64),
-            Some(mask) => {
-                let each = n.checked_div(mask.as_slice().len()).unwrap_or(0).max(1);
-                let rows = mask.as_slice().iter();
-                let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each));
-                let rows = collected(&[mask.as_slice().len(), each], rows)?;
-                (Some(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
-            }
-        };
-        let seen = Seen { rows: rows.as_deref(), share };
-        let (y, mean, variance) = D::batch_norm_train(x, self.weights()?, seen)?;
-        if mask.is_some_and(|mask| mask.count() == 0) {
-            return Ok(y);
+/// The training pass on rows of features: what leaves it, and the moving mean and variance after it, if they move.
+pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Rows<E, D, T>,
+    mask: Option<&Mask>,
+    weights: NormWeights<E, D>,
+    moving: [Tensor<(usize,), E, D>; 2],
+    momentum: f64,
+) -> Result<(Rows<E, D, T>, Option<[Vec<E>; 2]>), Error> {
+    let (n, _) = *x.shape();
+    // What the mask leaves out is normalised too, but not looked at.
+    let (rows, share) = match mask {
+        None => (None, 1.0 / n as f64),
+        Some(mask) => {
+            let each = n.checked_div(mask.as_slice().len()).unwrap_or(0).max(1);
+            let rows = mask.as_slice().iter();
+            let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each));
+            let rows = collected(&[mask.as_slice().len(), each], rows)?;
+            (Some(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
         }
-        let momentum = self.momentum;
-        let step = |moving: &mut Tensor<Rank1<F>, E, D>, now: Tensor<(usize,), E, D>| {
-            let kept = moving.clone().try_mul(E::of(momentum)).or_device()?;
-            let new =
-                sized::<_, Rank1<F>, E, D, _>(now)?.try_mul(E::of(1.0 - momentum)).or_device()?;
-            let moved = kept.try_add(new).or_device()?.as_vec();
-            // In place, so that the parameter stays the one that optimisers know.
-            moving.copy_from(&moved);
-            Ok::<_, Error>(())
-        };
-        step(&mut self.moving_mean, mean)?;
-        step(&mut self.moving_variance, variance)?;
-        Ok(y)
+    };
+    let seen = Seen { rows: rows.as_deref(), share };
+    let (y, mean, variance) = D::batch_norm_train(x, weights, seen)?;
+    if mask.is_some_and(|mask| mask.count() == 0) {
+        return Ok((y, None));
     }
+    let step = |moving: Tensor<(usize,), E, D>, now: Tensor<(usize,), E, D>| {
+        let kept = moving.try_mul(E::of(momentum)).or_device()?;
+        let new = now.try_mul(E::of(1.0 - momentum)).or_device()?;
+        Ok::<_, Error>(kept.try_add(new).or_device()?.as_vec())
+    };
+    let [moving_mean, moving_variance] = moving;
+    Ok((y, Some([step(moving_mean, mean)?, step(moving_variance, variance)?])))
 }
 
 impl<In, const F: usize, E, D> Layer<In, E, D> for BatchNorm<F, E, D>
@@ -182,7 +179,14 @@ where
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let y = self.train(rows(x, F)?, mask.as_ref())?;
+            let moving = [sized(self.moving_mean.clone())?, sized(self.moving_variance.clone())?];
+            let (weights, x) = (self.weights()?, rows(x, F)?);
+            let (y, moved) = train(x, mask.as_ref(), weights, moving, self.momentum)?;
+            if let Some([mean, variance]) = moved {
+                // In place, so that the parameters stay those that optimisers know.
+                self.moving_mean.copy_from(&mean);
+                self.moving_variance.copy_from(&variance);
+            }
             y.into_shape(&shape)
         })
     }

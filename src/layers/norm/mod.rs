@@ -4,6 +4,7 @@ mod batch;
 mod layer;
 
 pub use batch::BatchNorm;
+pub(crate) use batch::train as batch_norm_train;
 pub use layer::LayerNorm;
 
 use dfdx::{

@@ -6,6 +6,8 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
+use kerata_macros::words;
+
 use crate::{
     backend::{Backend, Element, IntoShape},
     error::Error,
@@ -15,6 +17,7 @@ use crate::{
 };
 
 /// Numbers without a mask: `(Batch, ..)`.
+#[words(UNMASKED)]
 #[diagnostic::on_unimplemented(
     message = "numbers without a mask are needed here, `(Batch, ..)`, but `{Self}` arrives",
     label = "this layer knows no masks",

@@ -5,7 +5,9 @@ mod permute;
 mod repeat;
 mod zero_padding;
 
+pub(crate) use flatten::UNMASKED;
 pub use flatten::{FixedSizes, Flatten, Reshape, TrailingDims, Unmasked};
 pub use permute::{Permute, Permuted};
 pub use repeat::RepeatVector;
 pub use zero_padding::ZeroPadding2d;
+pub(crate) use zero_padding::padded;

@@ -1,12 +1,12 @@
 use dfdx::{
     prelude::{GatherTo, TryConcatAlong},
-    shapes::{Axis, Dim},
+    shapes::{Axis, Dim, HasShape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{
-        Backend, Element, IntoShape,
+        Backend, Element, ImageShape, IntoShape,
         memory::{collected, elements_of},
         zeros_after,
     },
@@ -67,28 +67,38 @@ where
             <Twice<In::Width, COLUMNS>>::from_size(width).ok_or_else(misfit)?,
             channels,
         );
-        let (batch, channels) = (batch.size(), channels.size());
-        if elements_of(&out)? == 0 {
-            return zeros_after(x, &out);
-        }
-        let dev = x.device().clone();
-        let pixels = rows.size() * columns.size();
-        let x = x.into_shape(&(batch, pixels, channels))?;
-        // One pixel more, of zeros, to gather the border from.
-        let more = dev.try_zeros_like(&(batch, 1, channels)).or_device()?.retaped::<T>();
-        let x: Tensor<(usize, usize, usize), E, D, T> =
-            (x, more).try_concat_along(Axis::<1>).or_device()?;
-        let pixel = |at: usize| {
-            let row = (at / width).checked_sub(ROWS).filter(|&row| row < rows.size())?;
-            let column = (at % width).checked_sub(COLUMNS).filter(|&c| c < columns.size())?;
-            Some(row * columns.size() + column)
-        };
-        let of_one = (0..height * width).map(|at| pixel(at).unwrap_or(pixels));
-        let of_one = collected(&[height, width], of_one)?;
-        let all = (0..batch).flat_map(|_| of_one.iter().copied());
-        let all = collected(&[batch, height, width], all)?;
-        let all = dev.try_tensor_from_vec(all, (batch, height * width)).or_device()?;
-        let y: Tensor<(usize, usize, usize), E, D, T> = x.try_gather(all).or_device()?;
-        y.into_shape(&out)
+        padded(x, [ROWS, COLUMNS], [height, width])?.into_shape(&out)
     }
+}
+
+/// Images with zeros around them, so that they have another size.
+pub(crate) fn padded<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<ImageShape, E, D, T>,
+    before: [usize; 2],
+    [height, width]: [usize; 2],
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let (batch, rows, columns, channels) = *x.shape();
+    let out = (batch, height, width, channels);
+    if elements_of(&out)? == 0 {
+        return zeros_after(x, &out);
+    }
+    let dev = x.device().clone();
+    let pixels = rows * columns;
+    let x = x.into_shape(&(batch, pixels, channels))?;
+    // One pixel more, of zeros, to gather the border from.
+    let more = dev.try_zeros_like(&(batch, 1, channels)).or_device()?.retaped::<T>();
+    let x: Tensor<(usize, usize, usize), E, D, T> =
+        (x, more).try_concat_along(Axis::<1>).or_device()?;
+    let pixel = |at: usize| {
+        let row = (at / width).checked_sub(before[0]).filter(|&row| row < rows)?;
+        let column = (at % width).checked_sub(before[1]).filter(|&column| column < columns)?;
+        Some(row * columns + column)
+    };
+    let of_one = (0..height * width).map(|at| pixel(at).unwrap_or(pixels));
+    let of_one = collected(&[height, width], of_one)?;
+    let all = (0..batch).flat_map(|_| of_one.iter().copied());
+    let all = collected(&[batch, height, width], all)?;
+    let all = dev.try_tensor_from_vec(all, (batch, height * width)).or_device()?;
+    let y: Tensor<(usize, usize, usize), E, D, T> = x.try_gather(all).or_device()?;
+    y.into_shape(&out)
 }

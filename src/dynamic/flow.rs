@@ -1,0 +1,203 @@
+//! What runs from layer to layer: a tensor with its tape and its sizes. Another shape of it costs nothing.
+
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
+};
+
+use super::{DynamicValue, words};
+use crate::{
+    backend::{
+        Backend, IntoShape,
+        memory::{elements, filled},
+        numbers,
+    },
+    error::{Error, OrDevice},
+    fields::{AnySignal, SignalKind},
+    signal::Mask,
+};
+
+/// Rows of the values along the last axis.
+pub(crate) type Rows<T = NoneTape> = Tensor<(usize, usize), f32, Cpu, T>;
+
+/// What runs from layer to layer.
+pub enum Flow<T> {
+    /// Numbers.
+    #[allow(private_interfaces)]
+    Numbers(Numbers<T>),
+    /// Token ids.
+    Tokens {
+        /// The sizes of the shape, the batch first.
+        sizes: Vec<usize>,
+        /// The ids.
+        ids: Vec<usize>,
+        /// What is recorded from here on.
+        tape: T,
+    },
+}
+
+/// Numbers of any rank, and the mask of a padded sequence.
+pub(crate) struct Numbers<T> {
+    pub(crate) x: Rows<T>,
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) mask: Option<Mask>,
+}
+
+/// How many rows of how many values there are of these sizes.
+fn as_rows(sizes: &[usize]) -> Result<(usize, usize), Error> {
+    match sizes.split_last() {
+        Some((&last, rest)) => {
+            elements(sizes)?;
+            Ok((elements(rest)?, last))
+        }
+        None => Ok((1, 1)),
+    }
+}
+
+impl<T: Tape<f32, Cpu>> Numbers<T> {
+    /// A tensor of any shape that has as many elements as the sizes say.
+    pub(crate) fn new<S: Shape>(
+        y: Tensor<S, f32, Cpu, T>,
+        sizes: impl Into<Vec<usize>>,
+        mask: Option<Mask>,
+    ) -> Result<Self, Error> {
+        let sizes = sizes.into();
+        Ok(Self { x: y.into_shape(&as_rows(&sizes)?)?, sizes, mask })
+    }
+
+    /// Changes the rows, which may become longer or shorter; the mask stays. What stands in the padding and could
+    /// spoil a gradient counts as 0.
+    pub(crate) fn map(
+        self,
+        f: impl FnOnce(Rows<T>) -> Result<Rows<T>, Error>,
+    ) -> Result<Flow<T>, Error> {
+        let Self { x, mut sizes, mask } = self;
+        let x = f(Cpu::bounded_padding(x, mask.as_ref())?)?;
+        if let Some(last) = sizes.last_mut() {
+            *last = x.shape().1;
+        }
+        Ok(Flow::Numbers(Self { x, sizes, mask }))
+    }
+
+    /// A sequence as batch, length and features.
+    pub(crate) fn steps(
+        self,
+    ) -> Result<(Tensor<(usize, usize, usize), f32, Cpu, T>, Option<Mask>), Error> {
+        match *self.sizes {
+            [batch, length, features] => {
+                Ok((self.x.into_shape(&(batch, length, features))?, self.mask))
+            }
+            _ => Err(words::refused(format!("no sequence: {:?}", self.sizes))),
+        }
+    }
+
+    /// The same once more, on a tape of its own.
+    pub(crate) fn again(&self) -> Self {
+        Self { x: self.x.retaped(), sizes: self.sizes.clone(), mask: self.mask.clone() }
+    }
+}
+
+impl<T: Tape<f32, Cpu>> Flow<T> {
+    /// Numbers without a mask.
+    pub(crate) fn plain<S: Shape>(
+        y: Tensor<S, f32, Cpu, T>,
+        sizes: impl Into<Vec<usize>>,
+    ) -> Result<Self, Error> {
+        Ok(Self::Numbers(Numbers::new(y, sizes, None)?))
+    }
+
+    pub(crate) fn sizes(&self) -> &[usize] {
+        match self {
+            Self::Numbers(Numbers { sizes, .. }) | Self::Tokens { sizes, .. } => sizes,
+        }
+    }
+
+    pub(crate) fn signal(&self) -> AnySignal {
+        let kind = match self {
+            Self::Numbers(Numbers { mask: None, .. }) => SignalKind::Numbers,
+            Self::Numbers(_) => SignalKind::Padded,
+            Self::Tokens { .. } => SignalKind::Tokens,
+        };
+        AnySignal { kind, sizes: self.sizes().iter().copied().map(Some).collect() }
+    }
+
+    pub(crate) fn numbers(self) -> Result<Numbers<T>, Error> {
+        match self {
+            Self::Numbers(numbers) => Ok(numbers),
+            Self::Tokens { .. } => {
+                words::numbers(&self.signal())?;
+                Err(Error::mismatch("the kind of a value", "numbers", self.signal()))
+            }
+        }
+    }
+
+    /// Zeros of the sizes that leave a layer, on this tape: what layers are not asked for if that is empty.
+    pub(crate) fn emptied(self, gives: &AnySignal) -> Result<Self, Error> {
+        let sizes: Vec<usize> = gives.sizes.iter().map(|size| size.unwrap_or(0)).collect();
+        let mask = match &self {
+            Self::Numbers(Numbers { mask: Some(mask), .. }) => Some(mask.clone()),
+            _ => None,
+        };
+        let mask = match (gives.kind, sizes.as_slice(), mask) {
+            (SignalKind::Padded, &[batch, length, ..], None) => {
+                Some(Mask::from_bools(filled(&[batch, length], false)?, batch, length)?)
+            }
+            (SignalKind::Padded, _, mask) => mask,
+            _ => None,
+        };
+        let x = Cpu::default().try_tensor_from_vec(Vec::new(), as_rows(&sizes)?).or_device()?;
+        let (_, tape) = self.split_tape();
+        Ok(Self::Numbers(Numbers { x: x.put_tape(tape), sizes, mask }))
+    }
+
+    pub(crate) fn split_tape(self) -> (Flow<NoneTape>, T) {
+        match self {
+            Self::Numbers(Numbers { x, sizes, mask }) => {
+                let (x, tape) = x.split_tape();
+                (Flow::Numbers(Numbers { x, sizes, mask }), tape)
+            }
+            Self::Tokens { sizes, ids, tape } => {
+                (Flow::Tokens { sizes, ids, tape: NoneTape }, tape)
+            }
+        }
+    }
+}
+
+impl Flow<NoneTape> {
+    pub(crate) fn put_tape<T: Tape<f32, Cpu>>(self, tape: T) -> Flow<T> {
+        match self {
+            Self::Numbers(Numbers { x, sizes, mask }) => {
+                Flow::Numbers(Numbers { x: x.put_tape(tape), sizes, mask })
+            }
+            Self::Tokens { sizes, ids, .. } => Flow::Tokens { sizes, ids, tape },
+        }
+    }
+}
+
+impl TryFrom<DynamicValue> for Flow<NoneTape> {
+    type Error = Error;
+
+    fn try_from(value: DynamicValue) -> Result<Self, Error> {
+        value.check()?;
+        Ok(match value {
+            DynamicValue::Numbers { sizes, values, mask } => {
+                let x = Cpu::default().try_tensor_from_vec(values, as_rows(&sizes)?).or_device()?;
+                Self::Numbers(Numbers { x, sizes, mask })
+            }
+            DynamicValue::Tokens { sizes, ids } => Self::Tokens { sizes, ids, tape: NoneTape },
+        })
+    }
+}
+
+impl TryFrom<Flow<NoneTape>> for DynamicValue {
+    type Error = Error;
+
+    fn try_from(flow: Flow<NoneTape>) -> Result<Self, Error> {
+        Ok(match flow {
+            Flow::Numbers(Numbers { x, sizes, mask }) => {
+                Self::Numbers { sizes, values: numbers(&x)?, mask }
+            }
+            Flow::Tokens { sizes, ids, .. } => Self::Tokens { sizes, ids },
+        })
+    }
+}

@@ -1,0 +1,212 @@
+//! Dynamic layers and types: a layer of which is settled what arrives and what leaves, and the ways to and from a typed
+//! layer.
+
+use std::{fmt, marker::PhantomData};
+
+use dfdx::tensor::{Cpu, NoneTape, Tape};
+
+use super::{
+    CustomObjects, DynamicLayer, FromDynamic, LayerWeight, layer_from_config,
+    op::{Recorder, on_any_tape},
+    words::refused,
+};
+use crate::{
+    error::Error,
+    fields::{AnySignal, Configured},
+    io::{self, Weight, WeightFile},
+    layer::Layer,
+    model::{Model, Row, Summary},
+    parameters::{Build, Parameters, Visitor},
+    signal::Value,
+};
+
+/// A [`DynamicLayer`] of which is settled what arrives and what leaves: a [`Model`], which a
+/// [`Trainer`](crate::train::Trainer) can train.
+///
+/// ```
+/// use kerata::{Batch, Const, Cpu, Error, Ids, data::InMemory, loss::SparseCategoricalCrossentropy,
+///     optim::Adam, prelude::*, train::{Fit, Trainer},
+///     config::{Config, CustomObjects, layer_from_config}};
+///
+/// // What `model.to_json()` of Keras wrote; the embedding is to stay as it is.
+/// let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
+///     {"class_name": "Embedding", "config": {"input_dim": 9, "output_dim": 4, "mask_zero": true, "trainable": false}},
+///     {"class_name": "GRU", "config": {"units": 8}},
+///     {"class_name": "Dense", "config": {"units": 2}}]}}"#.parse()?;
+/// let layer = layer_from_config(&config, &CustomObjects::new())?.on(&Cpu::seed_from_u64(0));
+/// let model = layer.typed::<Ids<(Batch, Const<3>)>, (Batch, Const<2>)>()?;
+/// // model.layer.load_weights("weights.safetensors")?;
+///
+/// let data = InMemory::new(vec![[1_usize, 2, 0], [3, 4, 5], [2, 1, 0], [5, 3, 4]], vec![0_usize, 1, 0, 1])?;
+/// let loss = SparseCategoricalCrossentropy::from_logits();
+/// let mut trainer = Trainer::new(model, loss, Adam { learning_rate: 0.05, ..Adam::default() })?;
+/// let history = trainer.fit(&data, &Fit::epochs(20))?;
+/// assert!(history.last("loss").unwrap() < 0.1);
+/// assert_eq!(trainer.predict(&vec![[1_usize, 2, 0]], 32)?.as_vec().len(), 2);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Typed<In, Out> {
+    /// The layer. It is built.
+    pub layer: DynamicLayer,
+    wires: PhantomData<fn(In) -> Out>,
+}
+
+impl<In, Out> Clone for Typed<In, Out> {
+    fn clone(&self) -> Self {
+        Self { layer: self.layer.clone(), wires: PhantomData }
+    }
+}
+
+impl<In, Out> fmt::Debug for Typed<In, Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Typed").field(&self.layer).finish()
+    }
+}
+
+impl<In: FromDynamic, Out: FromDynamic> Layer<In> for Typed<In, Out> {
+    type Out = Out;
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: In::Data<f32, Cpu, T>,
+    ) -> Result<Out::Data<f32, Cpu, T>, Error> {
+        let (plain, taped) = (DynamicLayer::apply::<NoneTape>, DynamicLayer::apply::<Recorder>);
+        Out::from_flow(on_any_tape(&self.layer, In::into_flow(x)?, plain, taped)?)
+    }
+
+    fn call_mut<T: Tape<f32, Cpu>>(
+        &mut self,
+        x: In::Data<f32, Cpu, T>,
+    ) -> Result<Out::Data<f32, Cpu, T>, Error> {
+        let (plain, taped) = (DynamicLayer::train::<NoneTape>, DynamicLayer::train::<Recorder>);
+        Out::from_flow(on_any_tape(&mut self.layer, In::into_flow(x)?, plain, taped)?)
+    }
+}
+
+impl<In, Out> Parameters for Typed<In, Out> {
+    fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        self.layer.visit(visitor)
+    }
+}
+
+impl<In: FromDynamic, Out: FromDynamic> Model for Typed<In, Out> {
+    type Input = In;
+    type Output = Out;
+
+    /// One row: the type knows of no more.
+    fn summary() -> Summary {
+        Summary::new(
+            "Typed",
+            vec![Row::of::<DynamicLayer, In, Out>("layer", &["input"], false, 0, 0)],
+        )
+    }
+}
+
+impl DynamicLayer {
+    /// The layer as a model, by which it is trained. If it is not built, it is built for `In`.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] if it does not take `In`, or if something else than `Out` leaves it.
+    pub fn typed<In: FromDynamic, Out: FromDynamic>(mut self) -> Result<Typed<In, Out>, Error> {
+        let (arrives, leaves) = (AnySignal::of::<In>(), AnySignal::of::<Out>());
+        self.build_if_new(&arrives)?;
+        let gives = self.gives(&arrives)?;
+        if gives.kind != leaves.kind || !gives.agrees(&leaves.sizes) {
+            return Err(self.blame(refused(format!("`{gives}` leaves it, not `{leaves}`"))));
+        }
+        Ok(Typed { layer: self, wires: PhantomData })
+    }
+
+    /// The training pass: dropout drops, running statistics move, and if `x` has a tape, it goes on with what leaves
+    /// the layer, `Out`. A layer that is not built is built for what arrives.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] for what the layer does not take, or if one inside has no training pass;
+    /// [`Error::Mismatch`] if something else than `Out` leaves it; those of the layers.
+    pub fn forward_mut<Out: FromDynamic, X: Value<f32, Cpu, Signal: FromDynamic>>(
+        &mut self,
+        x: X,
+    ) -> Result<Out::Data<f32, Cpu, X::Tape>, Error> {
+        let x = <X::Signal as FromDynamic>::into_flow(x.into_data())?;
+        self.build_if_new(&x.signal())?;
+        let (plain, taped) = (Self::train::<NoneTape>, Self::train::<Recorder>);
+        Out::from_flow(on_any_tape(self, x, plain, taped)?)
+    }
+
+    /// The typed layer or model, with these weights, if the config is what its type says. (The weights are
+    /// fresh ones if this layer has not been built.)
+    ///
+    /// # Errors
+    /// [`Error::Differences`], with all differences between the type and the config, or between the weights.
+    pub fn try_into<L>(self) -> Result<L, Error>
+    where
+        L: Configured + Build<L::Element, L::Device> + Parameters<L::Element, L::Device>,
+    {
+        let mut layer = L::from_config(&self.config())?;
+        if self.built.is_some() {
+            let names = io::shapes(&mut layer)?.into_iter().map(|(name, _)| name).collect();
+            renamed(weights(&self)?, names).load_into(&mut layer)?;
+        }
+        Ok(layer)
+    }
+
+    /// A typed layer or model as a dynamic one, with its weights: the other way of [`try_into`](Self::try_into).
+    ///
+    /// # Errors
+    /// Those of [`layer_from_config`]; [`Error::Differences`] if its weights are not those of its config.
+    ///
+    /// ```
+    /// use kerata::{Cpu, Dense, Error, Relu, config::DynamicLayer, prelude::*};
+    ///
+    /// let (dev, x) = (Cpu::seed_from_u64(0), Cpu::default().tensor([[1.0_f32, 2.0, 3.0]]));
+    /// let dense = Dense::<3, 4, Relu>::build(&dev)?;
+    /// let mut dynamic = DynamicLayer::from_layer(&dense)?;
+    /// assert_eq!(dynamic.run(x.clone())?.values(), dense.forward(x)?.as_vec());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn from_layer<L>(layer: &L) -> Result<Self, Error>
+    where
+        L: Configured + Parameters<L::Element, L::Device>,
+    {
+        Self::from_layer_with(layer, &CustomObjects::new())
+    }
+
+    /// The same for a layer that has custom ones inside.
+    ///
+    /// # Errors
+    /// As [`from_layer`](Self::from_layer).
+    pub fn from_layer_with<L>(layer: &L, custom_objects: &CustomObjects) -> Result<Self, Error>
+    where
+        L: Configured + Parameters<L::Element, L::Device>,
+    {
+        let mut dynamic = layer_from_config(&layer.config(), custom_objects)?;
+        let names = io::shapes(&mut dynamic)?.into_iter().map(|(name, _)| name).collect();
+        let all = io::collect(layer)?.into_iter().map(LayerWeight::from).collect();
+        renamed(all, names).load_into(&mut dynamic)?;
+        Ok(dynamic)
+    }
+}
+
+impl From<Weight> for LayerWeight {
+    fn from(weight: Weight) -> Self {
+        let Weight { name, sizes, values } = weight;
+        Self { name, sizes, values: values.into_elements() }
+    }
+}
+
+pub(super) fn weights(layer: &DynamicLayer) -> Result<Vec<LayerWeight>, Error> {
+    Ok(io::collect(layer)?.into_iter().map(LayerWeight::from).collect())
+}
+
+/// Weights under other names, if these differ in those of the layers only: a struct with `#[model]` names its layers,
+/// here they are counted. The order is the same.
+fn renamed(weights: Vec<LayerWeight>, names: Vec<String>) -> WeightFile {
+    let own = |name: &str| name.rsplit('.').next().map(str::to_owned);
+    let same = names.iter().map(|name| own(name)).eq(weights.iter().map(|w| own(&w.name)));
+    let mut names = names.into_iter().filter(|_| same);
+    WeightFile::of(
+        weights
+            .into_iter()
+            .map(|weight| (names.next().unwrap_or(weight.name), weight.sizes, weight.values)),
+    )
+}
