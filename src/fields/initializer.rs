@@ -343,7 +343,7 @@ impl Initializer {
                 let rows = n.checked_div(columns).unwrap_or(0);
                 let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
                 let mut values = numbers(&tensor)?;
-                values.iter_mut().for_each(|v| *v = *v * E::of(gain));
+                values.iter_mut().for_each(|v| *v *= E::of(gain));
                 values
             }
             Self::Identity(gain) => {
