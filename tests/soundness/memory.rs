@@ -193,6 +193,6 @@ fn rows_of_data() {
     no_memory(one_hot::<100_000, 100>(&ids));
     no_memory(one_hot_padded::<100_000, 100>(&ids));
     let zeros: [[f32; 0]; 1000] = [[]; 1000];
-    no_memory(from_one_hot_padded(&vec![zeros; 1 << 20]));
+    no_memory(from_one_hot_padded(&std::iter::repeat_n(zeros, 1 << 20).collect::<Vec<_>>()));
     no_memory(try_pad_sequences::<1_000_000, u64>(&vec![vec![1]; 1000], 0, Side::Post, Side::Post));
 }
