@@ -281,7 +281,6 @@ pub trait EachStep: Signal {
 }
 
 /// The way back from [`EachStep::Step`]: `(Batch * Length, ..)` to `(B, L, ..)`.
-
 #[diagnostic::on_unimplemented(
     message = "the layer inside gives `{Self}` for each step, which makes no sequence",
     label = "this layer is applied to each step of a sequence"
