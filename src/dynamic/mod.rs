@@ -110,7 +110,7 @@ const MAX_NUMBERS: usize = budget::MOST.values;
 ///     {"class_name": "Dense", "config": {"units": 1}}]}}"#.parse()?;
 /// let mut model = layer_from_config(&config, &CustomObjects::new())?;
 /// let (dev, mut state) = (Cpu::default(), State::default());
-/// for _ in 0..100 {
+/// for _ in 0..1000 {
 ///     state.attempt(&Sgd::new(0.1), &mut model, |model| {
 ///         let x = dev.tensor([[1.0_f32], [2.0]]).leaky_trace();
 ///         let y = model.forward_mut::<(Const<2>, Const<1>), _>(x)?;

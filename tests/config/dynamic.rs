@@ -228,7 +228,7 @@ fn what_the_types_refuse_is_refused_in_the_same_words() {
         json!({"class_name": "Conv2D", "config": {"filters": 1, "kernel_size": 5}}),
         &[1, 4, 4, 1],
     );
-    assert!(text.starts_with("`conv2d`: a window of 5 does not fit into `4`"), "{text}");
+    assert!(text.starts_with("`conv2d`: a window of 5 cannot slide along `4`"), "{text}");
     let mut dense = layer(json!({"class_name": "Dense", "config": {"units": 2}, "build_config":
         {"input_shape": [null, 4]}}))
     .unwrap();
