@@ -196,7 +196,7 @@ where
     let mut state = State::default();
     measure(workload, || {
         let input = M::Input::share::<f32, Cpu>(&input);
-        let constant = M::Input::constant::<f32, Cpu>(&input);
+        let constant = M::Input::stop_gradient::<f32, Cpu>(&input);
         let tape = OwnedTape::default();
         let input = M::Input::put_tape::<f32, Cpu, OwnedTape<f32, Cpu>>(input, tape);
         let output = model.call_mut(input)?;

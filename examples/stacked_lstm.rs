@@ -1,6 +1,6 @@
 //! Embedding, two LSTMs with dropout 0.5, and a softmax: the first LSTM must hand on its sequence, the
 //! second only its last state. Any other wiring does not compile: without `Sequences` on `lstm1` the compiler
-//! says "a sequence is needed here" at the line of `lstm2`; with it on `lstm2`, "one vector a sample is needed
+//! says "a sequence is needed here" at the line of `lstm2`; with it on `lstm2`, "one vector per sample is needed
 //! here" at the line of `head`.
 
 use kerata::{

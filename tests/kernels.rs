@@ -162,7 +162,7 @@ fn without_input<S: Shape, O: Shape, M>(
 {
     let asked = run::<_, _, f32, M>(x, &layer);
     let [y, of_x, of_parameters] = run::<_, _, f32, M>(x, |model, x_on_tape| {
-        let constant = Cpu::constant(x);
+        let constant = Cpu::stop_gradient(x);
         let y = layer(model, x_on_tape);
         drop(constant);
         y
@@ -170,7 +170,7 @@ fn without_input<S: Shape, O: Shape, M>(
     assert_eq!((&y, &of_parameters), (&asked[0], &asked[2]));
     assert!(of_x.iter().all(|&d| d == 0.0) && asked[1].iter().any(|&d| d != 0.0));
     // Whoever differentiates while it is still one, as a layer in its own pass, finds all gradients; so does the next.
-    let constant = Cpu::constant(x);
+    let constant = Cpu::stop_gradient(x);
     assert_eq!(run::<_, _, f32, M>(x, &layer), asked);
     drop(constant);
     assert_eq!(run::<_, _, f32, M>(x, &layer), asked);

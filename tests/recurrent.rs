@@ -11,8 +11,8 @@ use dfdx::{
 use kerata::{
     Cpu, Error, Mask, Tensor,
     backend::{
-        Backend, CellKind, Element, HiddenStates, Prepared, RecurrentBias, RecurrentInputs,
-        RecurrentWeights, StepOrder,
+        Backend, CellKind, Element, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentWeights,
+        StepOrder, WeightCache,
     },
     shape::HasShape,
 };
@@ -53,7 +53,7 @@ where
     Cpu: Backend<E>,
 {
     let Case { cell, sizes: [rows, length, inputs, units], mask, order, .. } = case;
-    let (width, prepared) = (cell.gates() * units, Prepared::default());
+    let (width, cache) = (cell.gates() * units, WeightCache::default());
     // Of many units the sums stay small, else rounding grows from step to step.
     let scale = E::of(3.0 / (units.max(9) as f64).sqrt());
     let (kernel, recurrent_kernel) =
@@ -69,7 +69,7 @@ where
         kernel: kernel.clone(),
         recurrent_kernel: recurrent_kernel.clone(),
         bias: bias.clone(),
-        prepared: &prepared,
+        cache: &cache,
     };
     let (h, c) = (tensor((rows, units), 5), tensor((rows, units), 6));
     let initial =

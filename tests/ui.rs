@@ -102,7 +102,7 @@ fn compile(program: &Path, folder: &Path) -> Result<(), String> {
     }
 }
 
-/// Does something with each program, a thread a processor.
+/// Does something with each program, one thread per processor.
 fn each<R: Send>(programs: &[PathBuf], job: impl Fn(&Path) -> R + Sync) -> BTreeMap<PathBuf, R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let threads = thread::available_parallelism().map_or(1, usize::from);

@@ -4,25 +4,23 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod apart;
-mod constant;
 mod cpu;
-mod lend;
 mod operands;
-mod prepared;
 mod random;
 mod recurrent;
 mod reference;
 mod reshape;
+mod stop_gradient;
+mod storage;
 mod tape;
+mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
 pub(crate) use apart::apart;
-pub use constant::Constant;
 pub use cpu::set_threads;
 pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
-pub use prepared::Prepared;
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub use recurrent::{
@@ -33,7 +31,9 @@ pub(crate) use reference::{
     StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
 };
 pub(crate) use reshape::{IntoShape, sized};
-pub use window::{Finish, ImageShape, Pooling, Window};
+pub use stop_gradient::StopGradient;
+pub use weight_cache::WeightCache;
+pub use window::{ActivationKind, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::{ChooseFrom, Device, ReshapeTo},
@@ -84,9 +84,9 @@ impl Element for f64 {}
 /// Every method has a default, the reference. A device overrides those that it can do faster.
 pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     /// Says that nobody will ask for the gradient of a tensor, such as the input of a model in training, so that
-    /// operations may save the work; see [`Constant`]. Their other gradients are the same.
-    fn constant<S: Shape>(_: &Tensor<S, E, Self>) -> Constant {
-        Constant::nothing()
+    /// operations may save the work; see [`StopGradient`]. Their other gradients are the same.
+    fn stop_gradient<S: Shape>(_: &Tensor<S, E, Self>) -> StopGradient {
+        StopGradient::nothing()
     }
 
     /// Rows of a table: `(V, N)` and `(R,)` ids give `(R, N)`. The ids are inside the table.
@@ -96,7 +96,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     fn embedding<T: Tape<E, Self>>(
         table: &Tensor<(usize, usize), E, Self>,
         ids: Tensor<(usize,), usize, Self, T>,
-        _prepared: &Prepared,
+        _prepared: &WeightCache,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::embedding(table, ids)
     }
@@ -110,7 +110,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         table: &Tensor<(usize, usize), E, Self>,
         bags: Bags,
         tape: T,
-        _prepared: &Prepared,
+        _prepared: &WeightCache,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::embedding_bag(table, bags, tape)
     }
@@ -122,7 +122,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     fn dense<T: Tape<E, Self>>(
         x: Tensor<(usize, usize), E, Self, T>,
         weights: DenseWeights<'_, E, Self>,
-        then: Finish,
+        then: ActivationKind,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::dense(x, weights, then)
     }
@@ -158,7 +158,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<ImageShape, E, Self, T>,
         weights: ConvWeights<'_, E, Self>,
         window: &Window,
-        then: Finish,
+        then: ActivationKind,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
         reference::conv2d(x, weights, window, then)
     }

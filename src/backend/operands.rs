@@ -5,7 +5,7 @@ use dfdx::{
     tensor::Tensor,
 };
 
-use super::{Backend, Element, ImageShape, Prepared, Window, memory::elements};
+use super::{Backend, Element, ImageShape, WeightCache, Window, memory::elements};
 use crate::error::Error;
 
 pub(super) fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Result<(), Error> {
@@ -32,7 +32,7 @@ pub struct DenseWeights<'a, E: Element, D: Backend<E>> {
     /// Shape `(O,)`.
     pub bias: Tensor<(usize,), E, D>,
     /// What the device has made of them.
-    pub prepared: &'a Prepared,
+    pub cache: &'a WeightCache,
 }
 
 impl<E: Element, D: Backend<E>> DenseWeights<'_, E, D> {
@@ -55,7 +55,7 @@ pub struct ConvWeights<'a, E: Element, D: Backend<E>> {
     /// Shape `(filters,)`.
     pub bias: Option<&'a Tensor<(usize,), E, D>>,
     /// What the device has made of the kernel.
-    pub prepared: &'a Prepared,
+    pub cache: &'a WeightCache,
 }
 
 impl<E: Element, D: Backend<E>> ConvWeights<'_, E, D> {

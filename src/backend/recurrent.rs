@@ -2,7 +2,7 @@
 
 use dfdx::{shapes::HasShape, tensor::Tensor};
 
-use super::{Backend, Element, Prepared, memory::elements, operands::same};
+use super::{Backend, Element, WeightCache, memory::elements, operands::same};
 use crate::{error::Error, mask::Mask};
 
 /// What happens in a step of a recurrent layer.
@@ -76,7 +76,7 @@ pub struct RecurrentWeights<'a, E: Element, D: Backend<E>> {
     /// The bias.
     pub bias: RecurrentBias<E, D>,
     /// What the device has made of them.
-    pub prepared: &'a Prepared,
+    pub cache: &'a WeightCache,
 }
 
 impl<E: Element, D: Backend<E>> RecurrentWeights<'_, E, D> {

@@ -11,10 +11,10 @@ use dfdx::{
 };
 
 use super::{
-    Prepared,
+    WeightCache,
     cpu::Buffer,
-    lend::{copy, corners, scattered},
     memory::elements_of,
+    storage::{copy, corners, scattered},
 };
 use crate::error::Error;
 
@@ -47,10 +47,10 @@ impl<S: Shape> Weights<S> {
     /// The numbers of weights that are used as they are, read anew only if they changed.
     pub(crate) fn kept(
         of: &Tensor<S, f32, Cpu>,
-        prepared: &Prepared,
+        cache: &WeightCache,
         keep: bool,
     ) -> Result<Arc<Self>, Error> {
-        prepared.get(keep, |kept: &Self| kept.are_of(of), || Self::read(of))
+        cache.get(keep, |kept: &Self| kept.are_of(of), || Self::read(of))
     }
 
     /// Whether the numbers are still those of a tensor.
@@ -83,7 +83,7 @@ pub(crate) struct Grads<'a>(&'a mut Gradients<f32, Cpu>);
 impl Grads<'_> {
     /// Takes the gradient of a tensor out, without a copy; [`give`](Grads::give) puts it back.
     ///
-    /// Only for a tensor that [`put`](super::lend::put) made for this operation: another may be an input twice, and its
+    /// Only for a tensor that [`put`](super::storage::put) made for this operation: another may be an input twice, and its
     /// gradient would be gone the second time.
     pub(crate) fn take<S: Shape>(
         &mut self,

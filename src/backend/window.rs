@@ -42,48 +42,47 @@ impl Window {
     }
 
     /// The number of places.
-    pub fn all_places(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.places[0] * self.places[1]
     }
 
     /// The number of pixels that the window covers.
-    pub fn cells(&self) -> usize {
+    pub fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// The pixel that a cell of the window lies on at a place, or `None` where that is padding.
-    pub fn pixel(&self, place: usize, cell: usize) -> Option<usize> {
-        let at = |axis: usize, place: usize, cell: usize| {
-            let at = place * self.stride[axis] + cell * self.dilation[axis];
+    /// The pixel that a tap of the window lies on at a place, or `None` where that is padding.
+    pub fn pixel(&self, place: usize, tap: usize) -> Option<usize> {
+        let at = |axis: usize, place: usize, tap: usize| {
+            let at = place * self.stride[axis] + tap * self.dilation[axis];
             at.checked_sub(self.before[axis]).filter(|&at| at < self.size[axis])
         };
-        let row = at(0, place / self.places[1], cell / self.kernel[1])?;
-        let column = at(1, place % self.places[1], cell % self.kernel[1])?;
+        let row = at(0, place / self.places[1], tap / self.kernel[1])?;
+        let column = at(1, place % self.places[1], tap % self.kernel[1])?;
         Some(row * self.size[1] + column)
     }
 
-    /// For each place the pixels of its cells, one place after the other.
+    /// For each place the pixels of its taps, one place after the other.
     pub fn pixels(&self) -> impl Iterator<Item = Option<usize>> + '_ {
-        let cells = self.cells();
-        (0..self.all_places())
-            .flat_map(move |place| (0..cells).map(move |cell| self.pixel(place, cell)))
+        let taps = self.taps();
+        (0..self.outputs()).flat_map(move |place| (0..taps).map(move |tap| self.pixel(place, tap)))
     }
 }
 
 /// Images: batch, height, width, channels.
 pub type ImageShape = (usize, usize, usize, usize);
 
-/// What is done to each number of a result before it is handed on, where the numbers still are at hand.
+/// An activation that an operation applies to its output by itself, while the values are at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// Nothing.
-    Nothing,
+pub enum ActivationKind {
+    /// `x`.
+    Linear,
     /// `max(x, 0)`.
-    AtLeastZero,
+    Relu,
     /// `tanh(x)`.
-    HyperbolicTangent,
+    Tanh,
     /// `1 / (1 + exp(-x))`.
-    Logistic,
+    Sigmoid,
 }
 
 /// How a pool makes one number of a window.

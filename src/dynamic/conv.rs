@@ -15,7 +15,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{Backend, ConvWeights, ImageShape, IntoShape, Pooling, Prepared, Window},
+    backend::{Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window},
     error::Error,
     fields::{AnySignal, Initializer},
     layers::padded,
@@ -80,10 +80,10 @@ impl Slider {
         let (rows, columns) = (along(0)?, along(1)?);
         let Self { kernel, stride, dilation, .. } = *self;
         let (before, places) = ([rows.1, columns.1], [rows.0, columns.0]);
-        let cells = kernel.iter().chain(&places).try_fold(1_usize, |n, &size| n.checked_mul(size));
-        if cells.is_none_or(|n| n > MAX_NUMBERS) {
+        let taps = kernel.iter().chain(&places).try_fold(1_usize, |n, &size| n.checked_mul(size));
+        if taps.is_none_or(|n| n > MAX_NUMBERS) {
             return Err(words::refused(format!(
-                "a window of {kernel:?} at {places:?} places covers more than {MAX_NUMBERS} cells"
+                "a window of {kernel:?} at {places:?} places covers more than {MAX_NUMBERS} taps"
             )));
         }
         Ok(Window { size, kernel, stride, dilation, before, places })
@@ -123,7 +123,7 @@ pub(crate) struct Convolution {
     bias: Initializer,
     channels: Option<usize>,
     weights: Weights,
-    prepared: Prepared,
+    cache: WeightCache,
 }
 
 impl Convolution {
@@ -145,7 +145,7 @@ impl Convolution {
             bias: options.initializer("bias_initializer")?,
             channels: None,
             weights: Weights::default(),
-            prepared: Prepared::default(),
+            cache: WeightCache::default(),
         })
     }
 }
@@ -175,8 +175,7 @@ impl Op for Convolution {
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        let weights =
-            ConvWeights { kernel: &kernel, bias: bias.as_ref(), prepared: &self.prepared };
+        let weights = ConvWeights { kernel: &kernel, bias: bias.as_ref(), cache: &self.cache };
         let finish = self.activation.finish();
         let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish))?;
         y.numbers()?.map(|y| self.activation.finished(y))

@@ -23,7 +23,7 @@ use super::{
     registry,
 };
 use crate::{
-    backend::{Element, Finish},
+    backend::{ActivationKind, Element},
     error::{Difference, Error},
     fields::{
         AnySignal, Config, Configured, Initializer, NamedActivation, ReluOptions, says, snake_case,
@@ -80,7 +80,7 @@ pub struct CustomObjects {
 pub(crate) struct Functions {
     pub(super) plain: fn(Rows) -> Result<Rows, Error>,
     pub(super) taped: fn(Rows<Recorder>) -> Result<Rows<Recorder>, Error>,
-    finish: Finish,
+    finish: ActivationKind,
 }
 
 impl Functions {
@@ -88,7 +88,7 @@ impl Functions {
         Self {
             plain: A::apply::<(usize, usize), f32, Cpu, NoneTape>,
             taped: A::apply::<(usize, usize), f32, Cpu, Recorder>,
-            finish: A::FINISH,
+            finish: A::FUSED,
         }
     }
 }
@@ -245,13 +245,13 @@ impl ActivationFunction {
     }
 
     /// What an operation does in its place.
-    pub(super) fn finish(&self) -> Finish {
-        if self.relu.is_some() { Finish::Nothing } else { self.functions.finish }
+    pub(super) fn finish(&self) -> ActivationKind {
+        if self.relu.is_some() { ActivationKind::Linear } else { self.functions.finish }
     }
 
     /// Applies it to what an operation gives that was told to [`finish`](Self::finish).
     pub(super) fn finished<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
-        if self.finish() == Finish::Nothing { self.apply(x) } else { Ok(x) }
+        if self.finish() == ActivationKind::Linear { self.apply(x) } else { Ok(x) }
     }
 
     /// Applies it to rows.

@@ -9,7 +9,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{Backend, DenseWeights, Prepared},
+    backend::{Backend, DenseWeights, WeightCache},
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
     layer::Layer,
@@ -27,7 +27,7 @@ pub(crate) struct Dense {
     steps: bool,
     inputs: Option<usize>,
     weights: Weights,
-    prepared: Prepared,
+    cache: WeightCache,
 }
 
 impl Dense {
@@ -41,7 +41,7 @@ impl Dense {
             steps: false,
             inputs: None,
             weights: Weights::default(),
-            prepared: Prepared::default(),
+            cache: WeightCache::default(),
         })
     }
 }
@@ -74,7 +74,7 @@ impl Op for Dense {
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let kernel = self.weights.matrix("kernel", self.units)?;
         let bias = self.weights.flat("bias")?;
-        let weights = DenseWeights { kernel, bias, prepared: &self.prepared };
+        let weights = DenseWeights { kernel, bias, cache: &self.cache };
         x.numbers()?.map(|x| {
             let y = Cpu::dense(x, weights, self.activation.finish())?;
             self.activation.finished(y)
@@ -108,7 +108,7 @@ pub(crate) struct Embedding {
     masked: bool,
     how: Initializer,
     weights: Weights,
-    prepared: Prepared,
+    cache: WeightCache,
 }
 
 impl Embedding {
@@ -119,7 +119,7 @@ impl Embedding {
             masked: options.flag("mask_zero")?,
             how: options.initializer("embeddings_initializer")?,
             weights: Weights::default(),
-            prepared: Prepared::default(),
+            cache: WeightCache::default(),
         })
     }
 }
@@ -156,7 +156,7 @@ impl Op for Embedding {
         let count = (ids.len(),);
         let ids = Cpu::default().try_tensor_from_vec(ids, count).or_device()?;
         let table = self.weights.matrix("embeddings", self.features)?;
-        let rows = Cpu::embedding(&table, ids.put_tape(tape), &self.prepared)?;
+        let rows = Cpu::embedding(&table, ids.put_tape(tape), &self.cache)?;
         Ok(Flow::Numbers(Numbers::new(rows, sizes, mask)?))
     }
 

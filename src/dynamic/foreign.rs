@@ -59,7 +59,7 @@ pub trait Dynamic: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
+    /// Says that a layer which takes one vector per sample may take sequences: Keras's `Dense`.
     fn allow_steps(&mut self, _allowed: bool) {}
 }
 

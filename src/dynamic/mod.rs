@@ -59,7 +59,7 @@ pub use weights::LayerWeight;
 ///
 /// let refused = layer.run(Cpu::default().tensor([[[1.0_f32, 2.0, 3.0]]])).unwrap_err();
 /// assert!(refused.to_string().starts_with(
-///     "`dense`: one vector a sample is needed here, `(Batch, Features)`, but `(Batch, 1, 3)` arrives"
+///     "`dense`: one vector per sample is needed here, `(Batch, Features)`, but `(Batch, 1, 3)` arrives"
 /// ));
 ///
 /// let typed: Dense<3, 4, Relu> = layer.try_into()?;

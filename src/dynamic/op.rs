@@ -54,7 +54,7 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
         false
     }
 
-    /// Says that a layer which takes one vector a sample may take sequences: Keras's `Dense`.
+    /// Says that a layer which takes one vector per sample may take sequences: Keras's `Dense`.
     fn allow_steps(&mut self, _allowed: bool) {}
 
     /// Whether it is asked for an empty result too, since it holds layers that may refuse what reaches them.

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, CellKind, Prepared, RecurrentBias, RecurrentInputs, RecurrentWeights, StepOptions,
-        StepOrder, keep_rows, memory::filled, numbers, recurrent_with,
+        Backend, CellKind, RecurrentBias, RecurrentInputs, RecurrentWeights, StepOptions,
+        StepOrder, WeightCache, keep_rows, memory::filled, numbers, recurrent_with,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
@@ -39,7 +39,7 @@ pub(crate) struct Recurrent {
     hows: [Initializer; 3],
     inputs: Option<usize>,
     weights: Weights,
-    prepared: Prepared,
+    cache: WeightCache,
 }
 
 impl Recurrent {
@@ -76,7 +76,7 @@ impl Recurrent {
             hows: [how("kernel")?, how("recurrent")?, how("bias")?],
             inputs: None,
             weights: Weights::default(),
-            prepared: Prepared::default(),
+            cache: WeightCache::default(),
         })
     }
 
@@ -97,7 +97,7 @@ impl Recurrent {
                 }
                 true => RecurrentBias::One(self.weights.flat("bias")?),
             },
-            prepared: &self.prepared,
+            cache: &self.cache,
         })
     }
 

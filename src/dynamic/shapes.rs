@@ -145,7 +145,7 @@ impl Op for Permute {
     }
 }
 
-/// One vector a sample, as every step of a sequence.
+/// One vector per sample, as every step of a sequence.
 #[derive(Debug, Clone)]
 pub(crate) struct Repeat(usize);
 

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, Finish},
+    backend::{ActivationKind, Backend, Element},
     error::Error,
     fields::activation_class,
     layer,
@@ -44,7 +44,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     const NAME: &'static str;
 
     /// What an operation of a backend does in the place of [`apply`](Activation::apply), if it can.
-    const FINISH: Finish = Finish::Nothing;
+    const FUSED: ActivationKind = ActivationKind::Linear;
 
     /// Applies the function; the shape stays.
     ///
@@ -54,15 +54,15 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error>;
 
-    /// Applies the function to what an operation gives that was told to do [`FINISH`](Activation::FINISH).
+    /// Applies the function to what an operation gives that was told to do [`FUSED`](Activation::FUSED).
     ///
     /// # Errors
     /// [`Error::Device`].
     fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        match Self::FINISH {
-            Finish::Nothing => Self::apply(x),
+        match Self::FUSED {
+            ActivationKind::Linear => Self::apply(x),
             _ => Ok(x),
         }
     }
@@ -106,7 +106,7 @@ pub struct Relu;
 
 impl Activation for Relu {
     const NAME: &'static str = "relu";
-    const FINISH: Finish = Finish::AtLeastZero;
+    const FUSED: ActivationKind = ActivationKind::Relu;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -134,7 +134,7 @@ pub struct Tanh;
 
 impl Activation for Tanh {
     const NAME: &'static str = "tanh";
-    const FINISH: Finish = Finish::HyperbolicTangent;
+    const FUSED: ActivationKind = ActivationKind::Tanh;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -162,7 +162,7 @@ pub struct Sigmoid;
 
 impl Activation for Sigmoid {
     const NAME: &'static str = "sigmoid";
-    const FINISH: Finish = Finish::Logistic;
+    const FUSED: ActivationKind = ActivationKind::Sigmoid;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,

@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{Activation, Linear};
 use crate::{
-    backend::{Backend, DenseWeights, Element, Prepared, sized},
+    backend::{Backend, DenseWeights, Element, WeightCache, sized},
     error::Error,
     layer,
     layer::Layer,
@@ -17,7 +17,7 @@ use crate::{
 
 /// A fully connected layer: `activation(x . kernel + bias)`.
 ///
-/// It takes one vector a sample. On a sequence, apply it at each step with
+/// It takes one vector per sample. On a sequence, apply it at each step with
 /// [`TimeDistributed<Dense<I, O>>`](super::TimeDistributed), or let the recurrent layer in front
 /// return its last state only.
 ///
@@ -63,7 +63,7 @@ pub struct Dense<
     #[weight(init = zeros)]
     pub bias: Tensor<Rank1<O>, E, D>,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     activation: PhantomData<A>,
 }
 
@@ -82,9 +82,9 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
-        let Self { kernel, bias, prepared, .. } = self;
+        let Self { kernel, bias, cache, .. } = self;
         let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
-        let weights = DenseWeights { kernel, bias, prepared };
-        A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FINISH)?)?)
+        let weights = DenseWeights { kernel, bias, cache };
+        A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FUSED)?)?)
     }
 }

@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, Prepared, numbers, sized},
+    backend::{Backend, Element, IntoShape, WeightCache, numbers, sized},
     error::{Error, OrDevice},
     layer,
     layer::Layer,
@@ -115,7 +115,7 @@ pub struct Embedding<
     #[weight(init = uniform)]
     pub embeddings: Tensor<Rank2<V, N>, E, D>,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     mask: PhantomData<M>,
 }
 
@@ -124,7 +124,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
 {
     /// An embedding with the given table, for example of pretrained vectors.
     pub fn from_embeddings(embeddings: Tensor<Rank2<V, N>, E, D>) -> Self {
-        Self { embeddings, prepared: Prepared::default(), mask: PhantomData }
+        Self { embeddings, cache: WeightCache::default(), mask: PhantomData }
     }
 
     /// The rows for ids whose shape is `(rows,)` or `(rows, steps)`, and the ids themselves.
@@ -140,7 +140,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
         } else {
             let flat = dev.try_tensor_from_vec(list.clone(), (list.len(),)).or_device()?;
             let table = sized(self.embeddings.clone())?;
-            sized(D::embedding(&table, flat.put_tape(tape), &self.prepared)?)?
+            sized(D::embedding(&table, flat.put_tape(tape), &self.cache)?)?
         };
         Ok((rows, list))
     }

@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::embedding::{MaskIds, NoMask, check_table, ids_inside};
 use crate::{
-    backend::{Backend, Bags, Element, Prepared, sized},
+    backend::{Backend, Bags, Element, WeightCache, sized},
     error::Error,
     layer,
     layer::Layer,
@@ -67,7 +67,7 @@ pub struct EmbeddingBag<
     #[weight(init = uniform, regularizer = false)]
     pub embeddings: Tensor<Rank2<V, N>, E, D>,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     mask: PhantomData<M>,
 }
 
@@ -76,7 +76,7 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
 {
     /// A layer with the given table, for example of pretrained vectors.
     pub fn from_embeddings(embeddings: Tensor<Rank2<V, N>, E, D>) -> Self {
-        Self { embeddings, prepared: Prepared::default(), mask: PhantomData }
+        Self { embeddings, cache: WeightCache::default(), mask: PhantomData }
     }
 }
 
@@ -101,6 +101,6 @@ where
         let (ids, padding) = (ids_inside(&ids, V)?, M::MASK_ZERO.then_some(0));
         let bags = Bags { ids, batch: batch.size(), length: length.size(), padding };
         let table = sized(self.embeddings.clone())?;
-        sized(D::embedding_bag(&table, bags, tape, &self.prepared)?)
+        sized(D::embedding_bag(&table, bags, tape, &self.cache)?)
     }
 }

@@ -1,4 +1,4 @@
-//! The layers, one a file.
+//! The layers, one per file.
 
 mod activation;
 mod conv;

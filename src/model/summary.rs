@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use crate::signal::Signal;
 
-/// What Keras's `model.summary()` shows: one row a layer. Print it with `{}`.
+/// What Keras's `model.summary()` shows: one row per layer. Print it with `{}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// The name of the model.

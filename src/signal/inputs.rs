@@ -4,7 +4,7 @@ use dfdx::tensor::{NoneTape, Tape};
 
 use super::{Signal, Value};
 use crate::{
-    backend::{Backend, Constant, Element},
+    backend::{Backend, Element, StopGradient},
     error::Error,
 };
 
@@ -65,9 +65,11 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
         Ok((A::without_padding::<E, D>(a, keep)?, B::without_padding::<E, D>(b, keep)?))
     }
 
-    fn constant<E: Element, D: Backend<E>>((a, b): &Self::Data<E, D, NoneTape>) -> Vec<Constant> {
-        let mut both = A::constant::<E, D>(a);
-        both.extend(B::constant::<E, D>(b));
+    fn stop_gradient<E: Element, D: Backend<E>>(
+        (a, b): &Self::Data<E, D, NoneTape>,
+    ) -> Vec<StopGradient> {
+        let mut both = A::stop_gradient::<E, D>(a);
+        both.extend(B::stop_gradient::<E, D>(b));
         both
     }
 

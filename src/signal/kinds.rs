@@ -129,10 +129,10 @@ last_axis!(F);
 last_axis!(F G);
 last_axis!(F G H);
 
-/// One vector a sample: `(Batch, Features)`.
+/// One vector per sample: `(Batch, Features)`.
 #[words(ONE_VECTOR)]
 #[diagnostic::on_unimplemented(
-    message = "one vector a sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
+    message = "one vector per sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
     note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step",
     note = "images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`"

@@ -30,7 +30,7 @@ use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
 use crate::{
     backend::{
-        Backend, Constant, Element,
+        Backend, Element, StopGradient,
         memory::{collected, elements, elements_of},
         numbers,
     },
@@ -86,8 +86,10 @@ pub trait Signal: 'static {
         parts: &[Self::Data<E, D, NoneTape>],
     ) -> Result<Self::Data<E, D, NoneTape>, Error>;
 
-    /// Says that nobody asks for the gradient of the data, once what it gives is dropped; see [`Constant`].
-    fn constant<E: Element, D: Backend<E>>(_: &Self::Data<E, D, NoneTape>) -> Vec<Constant> {
+    /// Says that nobody asks for the gradient of the data, once what it gives is dropped; see [`StopGradient`].
+    fn stop_gradient<E: Element, D: Backend<E>>(
+        _: &Self::Data<E, D, NoneTape>,
+    ) -> Vec<StopGradient> {
         Vec::new()
     }
 
@@ -134,8 +136,8 @@ impl<S: Shape> Signal for S {
         concat(parts)
     }
 
-    fn constant<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Vec<Constant> {
-        vec![D::constant(data)]
+    fn stop_gradient<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Vec<StopGradient> {
+        vec![D::stop_gradient(data)]
     }
 
     fn display() -> String {
@@ -264,8 +266,10 @@ impl<S: Sequence> Signal for Masked<S> {
         Masked::new(concat(&values)?, Mask::concat(&masks)?)
     }
 
-    fn constant<E: Element, D: Backend<E>>(data: &Masked<Tensor<S, E, D>>) -> Vec<Constant> {
-        vec![D::constant(data.values())]
+    fn stop_gradient<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+    ) -> Vec<StopGradient> {
+        vec![D::stop_gradient(data.values())]
     }
 
     fn display() -> String {

@@ -301,7 +301,7 @@ where
             let pass = |model: &mut M| {
                 let Batch { input, target, weights, .. } = batch;
                 let input = Data::Input::feed::<E, D>(input);
-                let constant = M::Input::constant::<E, D>(&input);
+                let constant = M::Input::stop_gradient::<E, D>(&input);
                 let tape = OwnedTape::default();
                 let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
                 let output = model.call_mut(input)?;

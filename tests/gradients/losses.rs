@@ -52,7 +52,7 @@ where
     });
 }
 
-/// One vector a sample, plain and with weights; and weights of samples on a masked sequence.
+/// One vector per sample, plain and with weights; and weights of samples on a masked sequence.
 fn check_rows<Y, L>(loss: L, target: <Y as Signal>::Data<f64, Cpu, NoneTape>, probabilities: bool)
 where
     Y: Signal,

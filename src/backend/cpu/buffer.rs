@@ -9,7 +9,7 @@ use std::{
 
 use crate::backend::memory::{NoMemory, room, zeros};
 
-/// Numbers that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
+/// Values that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
 /// after the first asks the system for none.
 #[derive(Debug, Default)]
 pub(crate) struct Buffer {

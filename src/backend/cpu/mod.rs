@@ -32,8 +32,8 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Bags, Constant, ConvWeights, DenseWeights, Finish, ImageShape, NormWeights,
-    Normalised, Pooling, Prepared, RecurrentInputs, RecurrentOutputs, RecurrentWeights, Seen,
+    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, ImageShape, NormWeights, Normalised,
+    Pooling, RecurrentInputs, RecurrentOutputs, RecurrentWeights, Seen, StopGradient, WeightCache,
     Window, reference,
 };
 use crate::{
@@ -41,7 +41,7 @@ use crate::{
     mask::Mask,
 };
 
-/// Whether the reference is asked for in the place of the kernels.
+/// Whether the reference is requires_grad for in the place of the kernels.
 static REFERENCE: LazyLock<bool> =
     LazyLock::new(|| std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference"));
 
@@ -65,8 +65,8 @@ macro_rules! kernels {
 }
 
 impl Backend<f32> for Cpu {
-    fn constant<S: Shape>(x: &Of<S>) -> Constant {
-        Constant::new(x)
+    fn stop_gradient<S: Shape>(x: &Of<S>) -> StopGradient {
+        StopGradient::new(x)
     }
 
     fn largest_gradient<S: Shape>(
@@ -80,17 +80,17 @@ impl Backend<f32> for Cpu {
     }
 
     kernels! {
-        fn embedding[](table: &Of<(usize, usize)>, ids: Tensor<(usize,), usize, Self, T>; prepared: &Prepared)
+        fn embedding[](table: &Of<(usize, usize)>, ids: Tensor<(usize,), usize, Self, T>; cache: &WeightCache)
             -> Of<(usize, usize), T>;
-        fn embedding_bag[](table: &Of<(usize, usize)>, bags: Bags, tape: T; prepared: &Prepared)
+        fn embedding_bag[](table: &Of<(usize, usize)>, bags: Bags, tape: T; cache: &WeightCache)
             -> Of<(usize, usize), T>;
-        fn dense[](x: Of<(usize, usize), T>, weights: DenseWeights<'_, f32, Self>, then: Finish;)
+        fn dense[](x: Of<(usize, usize), T>, weights: DenseWeights<'_, f32, Self>, then: ActivationKind;)
             -> Of<(usize, usize), T>;
         fn recurrent[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> RecurrentOutputs<f32, Self, T>;
         fn recurrent_last[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> Of<(usize, usize), T>;
-        fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: Finish;)
+        fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: ActivationKind;)
             -> Of<ImageShape, T>;
         fn pool2d[](x: Of<ImageShape, T>, pooling: Pooling, window: &Window;) -> Of<ImageShape, T>;
         fn batch_norm[](

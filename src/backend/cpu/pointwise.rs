@@ -2,27 +2,14 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use crate::backend::Finish;
+use crate::backend::ActivationKind;
 
 use super::simd::{exp_of_negative, load, sigmoid, store, sum, tanh, vectorized};
 
-/// A function whose slope can be told from its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Curve {
-    Relu,
-    Tanh,
-    Sigmoid,
-}
-
-impl Curve {
-    /// The function that an operation ends with.
-    pub(crate) fn of(then: Finish) -> Option<Self> {
-        match then {
-            Finish::Nothing => None,
-            Finish::AtLeastZero => Some(Self::Relu),
-            Finish::HyperbolicTangent => Some(Self::Tanh),
-            Finish::Logistic => Some(Self::Sigmoid),
-        }
+impl ActivationKind {
+    /// Whether there is anything to do.
+    pub(crate) fn is_fused(self) -> bool {
+        self != Self::Linear
     }
 
     /// Puts the function of each number in its place.
@@ -37,13 +24,14 @@ impl Curve {
 }
 
 vectorized! {
-    fn gradient<'a>(curve: Curve, y: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32], add: bool) {
+    fn gradient<'a>(curve: ActivationKind, y: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32], add: bool) {
         match curve {
+            ActivationKind::Linear => each(y, d_y, d_x, add, |_, d_y| d_y),
             // Chosen, not multiplied with: what goes no further may be infinite.
-            Curve::Relu => each(y, d_y, d_x, add, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
+            ActivationKind::Relu => each(y, d_y, d_x, add, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
             // Not `1 - y * y`, which has lost its digits where y is close to 1.
-            Curve::Tanh => each(y, d_y, d_x, add, |y, d_y| d_y * ((1.0 - y) * (1.0 + y))),
-            Curve::Sigmoid => each(y, d_y, d_x, add, |y, d_y| d_y * (y * (1.0 - y))),
+            ActivationKind::Tanh => each(y, d_y, d_x, add, |y, d_y| d_y * ((1.0 - y) * (1.0 + y))),
+            ActivationKind::Sigmoid => each(y, d_y, d_x, add, |y, d_y| d_y * (y * (1.0 - y))),
         }
     }
 }
@@ -56,7 +44,7 @@ fn each(y: &[f32], d_y: &[f32], d_x: &mut [f32], add: bool, gradient: impl Fn(f3
     }
 }
 
-struct Apply<'a>(Curve, &'a mut [f32]);
+struct Apply<'a>(ActivationKind, &'a mut [f32]);
 
 impl WithSimd for Apply<'_> {
     type Output = ();
@@ -68,10 +56,13 @@ impl WithSimd for Apply<'_> {
             let x = load(simd, numbers, at);
             let zero = simd.splat_f32s(0.0);
             let y = match curve {
+                ActivationKind::Linear => x,
                 // A comparison with NaN is false.
-                Curve::Relu => simd.select_f32s(simd.less_than_or_equal_f32s(x, zero), zero, x),
-                Curve::Tanh => tanh(simd, x),
-                Curve::Sigmoid => sigmoid(simd, x),
+                ActivationKind::Relu => {
+                    simd.select_f32s(simd.less_than_or_equal_f32s(x, zero), zero, x)
+                }
+                ActivationKind::Tanh => tanh(simd, x),
+                ActivationKind::Sigmoid => sigmoid(simd, x),
             };
             store(simd, numbers, at, y);
         }

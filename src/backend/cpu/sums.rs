@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::{
     buffer::Buffer,
     simd::vectorized,
-    threads::{fixed_share, parallel},
+    threads::{fixed_chunk, parallel},
 };
 
 /// How many terms are added in single precision: of equal terms, the error is below 4e-7 of the sum.
@@ -40,7 +40,7 @@ pub(crate) fn total(n: usize, term: impl Fn(usize) -> f32) -> f64 {
 vectorized! {
     /// Adds the rows of a matrix, each as long as the totals are.
     pub(crate) fn add_rows<'a>(totals: &'a mut [f64], rows: &'a [f32]) {
-        /// The width up to which no memory is asked for.
+        /// The width up to which no memory is requires_grad for.
         const NARROW: usize = 256;
         let width = totals.len();
         if width == 0 {
@@ -103,7 +103,7 @@ pub(crate) fn sums_over(
     add: impl Fn(&mut [f32], Range<usize>) + Send + Sync,
 ) -> Vec<f64> {
     let count: usize = rows.iter().map(Range::len).sum();
-    let share = fixed_share(count * width, count);
+    let share = fixed_chunk(count * width, count);
     let cut = |rows: &Range<usize>| {
         let end = rows.end;
         rows.clone().step_by(share).map(move |from| from..end.min(from + share)).collect::<Vec<_>>()
@@ -130,7 +130,7 @@ pub(crate) fn sums_over(
 /// The sums of the columns of a matrix, on several threads.
 pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
     let count = rows.len().checked_div(width).unwrap_or(0);
-    let share = fixed_share(rows.len(), count) * width;
+    let share = fixed_chunk(rows.len(), count) * width;
     let mut totals = vec![0.0; width];
     let jobs: Vec<&[f32]> = rows.chunks(share.max(1)).collect();
     let sums = |rows: &[f32]| {
@@ -216,7 +216,7 @@ impl ProductSums {
 mod tests {
     use super::*;
 
-    /// Numbers whose running sums go wrong, and right sums of them.
+    /// Values whose running sums go wrong, and right sums of them.
     const TERMS: [f32; 5] = [0.1, 0.3, 0.7, 1.1e-3, 12_345.678];
 
     fn close(found: f64, term: f32, n: usize) {

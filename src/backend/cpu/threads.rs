@@ -12,7 +12,7 @@ pub(crate) fn threads(multiplications: usize, rows: usize) -> usize {
 
 /// How many rows are a job, of work of a number of multiplications, where it matters to the result how it is cut, as it
 /// does to sums: the cut depends on the sizes alone, not on how many threads there are.
-pub(crate) fn fixed_share(multiplications: usize, rows: usize) -> usize {
+pub(crate) fn fixed_chunk(multiplications: usize, rows: usize) -> usize {
     /// More would keep more threads busy, but each job has sums of its own.
     const JOBS: usize = 16;
     rows.div_ceil((multiplications / WORTH_A_THREAD).clamp(1, JOBS)).max(1)

@@ -13,13 +13,13 @@ use crate::{
         Backend, ConvWeights, Element, IntoShape,
         memory::{collected, elements, elements_of, filled},
         numbers,
-        window::{Finish, ImageShape, Pooling, Window},
+        window::{ActivationKind, ImageShape, Pooling, Window},
         zeros_after,
     },
     error::{Error, OrDevice},
 };
 
-/// For each image, each place and each cell of the window the channels of its pixel; `padding` where there is none.
+/// For each image, each place and each tap of the window the channels of its pixel; `padding` where there is none.
 fn windows<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     window: &Window,
@@ -35,7 +35,7 @@ fn windows<E: Element, D: Backend<E>, T: Tape<E, D>>(
         .or_device()?;
     let x: Tensor<(usize, usize, usize), E, D, T> =
         (x, more.retaped::<T>()).try_concat_along(Axis::<1>).or_device()?;
-    let of_one = [window.all_places(), window.cells()];
+    let of_one = [window.outputs(), window.taps()];
     elements(&[batch, of_one[0], of_one[1], channels])?;
     let of_one = collected(&of_one, window.pixels().map(|pixel| pixel.unwrap_or(pixels)))?;
     let sizes = [batch, of_one.len()];
@@ -48,7 +48,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     weights: ConvWeights<'_, E, D>,
     window: &Window,
-    then: Finish,
+    then: ActivationKind,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     weights.check(x.shape(), window)?;
     let ConvWeights { kernel, bias, .. } = weights;
@@ -61,7 +61,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return zeros_after(x, &out);
     }
     let windows = windows(x, window, E::zero())?;
-    let windows = windows.into_shape(&(rows, window.cells() * channels))?;
+    let windows = windows.into_shape(&(rows, window.taps() * channels))?;
     let mut y = product(windows, kernel.retaped::<T>())?;
     if let Some(bias) = bias {
         y = y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?;
@@ -88,7 +88,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         Pooling::Average => E::zero(),
     };
     let windows = windows(x, window, padding)?;
-    let windows = windows.into_shape(&(rows, window.cells(), channels))?;
+    let windows = windows.into_shape(&(rows, window.taps(), channels))?;
     let pooled: Tensor<(usize, usize), E, D, T> = match pooling {
         Pooling::Max => {
             // dfdx's maximum hands the gradient to each of several equals; here the first of them has it.
@@ -115,27 +115,27 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
 
 /// Where the largest number of each window and channel is: the first of equals, or the first NaN. Padding never wins.
 fn largest<E: Element>(numbers: &[E], window: &Window, channels: usize) -> Vec<usize> {
-    let cells = window.cells();
-    let real: Vec<Vec<usize>> = (0..window.all_places())
-        .map(|place| (0..cells).filter(|&cell| window.pixel(place, cell).is_some()).collect())
+    let taps = window.taps();
+    let real: Vec<Vec<usize>> = (0..window.outputs())
+        .map(|place| (0..taps).filter(|&tap| window.pixel(place, tap).is_some()).collect())
         .collect();
     let of_one = |row: usize, channel: usize| {
-        let at = |cell: usize| (row * cells + cell) * channels + channel;
-        let real = real[row % real.len()].iter().map(|&cell| at(cell));
+        let at = |tap: usize| (row * taps + tap) * channels + channel;
+        let real = real[row % real.len()].iter().map(|&tap| at(tap));
         let larger = |best: usize, next: usize| {
             let (x, largest) = (numbers[next], numbers[best]);
             if x > largest || (x.is_nan() && !largest.is_nan()) { next } else { best }
         };
         real.reduce(larger).unwrap_or_else(|| at(0))
     };
-    let rows = numbers.len() / (cells * channels);
+    let rows = numbers.len() / (taps * channels);
     (0..rows).flat_map(|row| (0..channels).map(move |channel| of_one(row, channel))).collect()
 }
 
 /// One over the number of pixels that are no padding, for each place.
 pub(crate) fn shares(window: &Window) -> impl Iterator<Item = f64> + '_ {
-    (0..window.all_places()).map(|place| {
-        let real = (0..window.cells()).filter(|&cell| window.pixel(place, cell).is_some()).count();
+    (0..window.outputs()).map(|place| {
+        let real = (0..window.taps()).filter(|&tap| window.pixel(place, tap).is_some()).count();
         1.0 / real.max(1) as f64
     })
 }

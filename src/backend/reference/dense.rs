@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, DenseWeights, Element, Finish,
+        ActivationKind, Backend, DenseWeights, Element,
         memory::{elements, elements_of},
         zeros_after,
     },
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) fn dense<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<(usize, usize), E, D, T>,
     weights: DenseWeights<'_, E, D>,
-    then: Finish,
+    then: ActivationKind,
 ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
     let (rows, inputs) = *x.shape();
     weights.check(inputs)?;

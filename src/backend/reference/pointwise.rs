@@ -10,7 +10,7 @@ use dfdx::{
 use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
-        Backend, Element, Finish, IntoShape, check_classes, drop_values, dropout_parts,
+        ActivationKind, Backend, Element, IntoShape, check_classes, drop_values, dropout_parts,
         memory::elements_of, numbers, random_u64, zeros_after,
     },
     error::{Error, OrDevice},
@@ -32,13 +32,13 @@ pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 /// What is done to the numbers of a result.
 pub(crate) fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
-    then: Finish,
+    then: ActivationKind,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     match then {
-        Finish::Nothing => Ok(x),
-        Finish::AtLeastZero => D::relu(x),
-        Finish::HyperbolicTangent => D::tanh(x),
-        Finish::Logistic => D::sigmoid(x),
+        ActivationKind::Linear => Ok(x),
+        ActivationKind::Relu => D::relu(x),
+        ActivationKind::Tanh => D::tanh(x),
+        ActivationKind::Sigmoid => D::sigmoid(x),
     }
 }
 

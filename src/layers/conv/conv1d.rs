@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{UseBias, WithBias, check_filters, window};
 use crate::{
-    backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
+    backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
     layer,
     layer::Layer,
@@ -77,7 +77,7 @@ pub struct Conv1d<
     #[weight(init = zeros, when = U::USE_BIAS)]
     pub bias: Tensor<Rank1<O>, E, D>,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     options: PhantomData<(A, P, U)>,
 }
 
@@ -119,8 +119,8 @@ where
         let kernel = self.kernel.clone().into_shape(&(K * I, O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
-        let weights = ConvWeights { kernel: &kernel, bias, prepared: &self.prepared };
-        let y = D::conv2d(x, weights, &window, A::FINISH)?;
+        let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
+        let y = D::conv2d(x, weights, &window, A::FUSED)?;
         A::finish(y.into_shape(&out)?)
     }
 }

@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{ImagePadding, UseBias, WithBias, check_filters, window};
 use crate::{
-    backend::{Backend, ConvWeights, Element, IntoShape, Prepared},
+    backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
     layer,
     layer::Layer,
@@ -19,7 +19,7 @@ use crate::{
 /// A convolution over images: `activation(sum(window * kernel) + bias)` at each place of the window.
 ///
 /// `Conv2d<1, 32, 3>` has a window of 3 by 3; `Conv2d<1, 32, 3, 5, Relu, Same, 2>` one of 3 by 5, with an
-/// activation, zero padding and a stride of 2. `DILATION` sets the cells of the window apart, and
+/// activation, zero padding and a stride of 2. `DILATION` sets the taps of the window apart, and
 /// [`NoBias`](super::NoBias) leaves the bias out.
 ///
 /// Keras: [`Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
@@ -92,7 +92,7 @@ pub struct Conv2d<
     #[weight(init = zeros, when = U::USE_BIAS)]
     pub bias: Tensor<Rank1<O>, E, D>,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     options: PhantomData<(A, P, U)>,
 }
 
@@ -145,8 +145,8 @@ where
         let kernel = self.kernel.clone().into_shape(&(KH * KW * I, O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
-        let weights = ConvWeights { kernel: &kernel, bias, prepared: &self.prepared };
-        let y = D::conv2d(x, weights, &window, A::FINISH)?;
+        let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
+        let y = D::conv2d(x, weights, &window, A::FUSED)?;
         A::finish(y.into_shape(&out)?)
     }
 }

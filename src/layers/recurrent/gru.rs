@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{LastState, Recurrent, Returns, order, with_state};
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, Prepared, RecurrentBias,
-        RecurrentWeights, StepOrder, sized,
+        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
+        StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -116,7 +116,7 @@ pub struct Gru<
     #[option(default = false)]
     pub zero_output_for_mask: bool,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     returns: PhantomData<(R, G)>,
 }
 
@@ -184,7 +184,7 @@ where
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias,
-            prepared: &self.prepared,
+            cache: &self.cache,
         };
         // Types do not say so: `3 * H` is no `Const` on stable Rust.
         weights.check(I, H)?;

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{LastState, Recurrent, Returns, order, with_state};
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, Prepared, RecurrentBias,
-        RecurrentWeights, StepOrder, memory::collected, sized,
+        Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, RecurrentBias,
+        RecurrentWeights, StepOrder, WeightCache, memory::collected, sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -92,7 +92,7 @@ pub struct Lstm<
     #[option(default = false)]
     pub zero_output_for_mask: bool,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     returns: PhantomData<R>,
 }
 
@@ -157,7 +157,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias: RecurrentBias::One(self.bias.clone()),
-            prepared: &self.prepared,
+            cache: &self.cache,
         };
         // Types do not say so: `4 * H` is no `Const` on stable Rust.
         weights.check(I, H)?;

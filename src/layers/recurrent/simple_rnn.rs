@@ -8,8 +8,8 @@ use dfdx::{
 use super::{LastState, Recurrent, Returns, order, with_state};
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, Prepared, RecurrentBias,
-        RecurrentWeights, StepOrder, sized,
+        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
+        StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -81,7 +81,7 @@ pub struct SimpleRnn<
     #[option(default = false)]
     pub zero_output_for_mask: bool,
     #[cache]
-    prepared: Prepared,
+    cache: WeightCache,
     returns: PhantomData<R>,
 }
 
@@ -137,7 +137,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias: RecurrentBias::One(sized(self.bias.clone())?),
-            prepared: &self.prepared,
+            cache: &self.cache,
         })
     }
 

@@ -13,7 +13,7 @@ use crate::{
     signal::{Is, OneVector},
 };
 
-/// One vector a sample, `N` times: a sequence of it.
+/// One vector per sample, `N` times: a sequence of it.
 ///
 /// Keras: [`RepeatVector`](https://keras.io/api/layers/reshaping_layers/repeat_vector/).
 ///

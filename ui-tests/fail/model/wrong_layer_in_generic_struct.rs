@@ -1,5 +1,5 @@
 //~lines 21
-//~ one vector a sample is needed here
+//~ one vector per sample is needed here
 //~ head: Dense<UNITS, 2>,
 use kerata::{Batch, Dense, Lstm, Sequences, model};
 

@@ -1,5 +1,5 @@
 //~lines 12
-//~ one vector a sample is needed here
+//~ one vector per sample is needed here
 use kerata::{Cpu, Dense, Error, Lstm, Sequences, prelude::*};
 
 fn main() -> Result<(), Error> {

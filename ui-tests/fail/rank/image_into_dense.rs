@@ -1,4 +1,4 @@
-//~ one vector a sample is needed here
+//~ one vector per sample is needed here
 use kerata::{Batch, Conv2d, Dense, model};
 
 #[model(input = (Batch, 28, 28, 1))]

@@ -1,4 +1,4 @@
-//~ one vector a sample is needed here, `(Batch, Features)`, but `Masked<
+//~ one vector per sample is needed here, `(Batch, Features)`, but `Masked<
 //~ TimeDistributed<Dense<..>>
 use kerata::{Batch, Dense, Embedding, Ids, Lstm, MaskZero, Sequences, model};
 

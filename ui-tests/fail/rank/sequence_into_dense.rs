@@ -1,4 +1,4 @@
-//~ one vector a sample is needed here
+//~ one vector per sample is needed here
 //~ `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`
 use kerata::{Batch, Dense, Embedding, Ids, Lstm, Sequences, model};
 

@@ -1,5 +1,5 @@
 //~lines 24
-//~ one vector a sample is needed here
+//~ one vector per sample is needed here
 use kerata::model::Sequential;
 use kerata::{Batch, Const, Dense, Lstm, Sequences};
 

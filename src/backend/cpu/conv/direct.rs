@@ -33,7 +33,7 @@ pub(crate) struct Direct {
     padded: [usize; 2],
     /// Where the window begins at each place.
     starts: Vec<usize>,
-    /// Where each channel of each cell is from there on.
+    /// Where each channel of each tap is from there on.
     offsets: Vec<usize>,
     /// How many numbers under the window lie one after the other.
     run: usize,
@@ -54,9 +54,9 @@ impl Direct {
             rows.flat_map(move |row| (0..count[1]).map(move |column| row + column * apart[1]))
                 .map(move |pixel| pixel * channels)
         };
-        let reach = window.cells() * channels;
+        let reach = window.taps() * channels;
         let starts = grid(places, stride).collect();
-        let offsets = grid(kernel, dilation).flat_map(|cell| cell..cell + channels).collect();
+        let offsets = grid(kernel, dilation).flat_map(|tap| tap..tap + channels).collect();
         Self {
             kernel: Packed::new(Matrix::new(&weights, reach, filters)),
             window: *window,

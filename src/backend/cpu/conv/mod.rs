@@ -1,4 +1,4 @@
-//! Convolutions of images, on slices: channels last, the kernel as a matrix `(cells * channels, filters)`.
+//! Convolutions of images, on slices: channels last, the kernel as a matrix `(taps * channels, filters)`.
 
 mod direct;
 mod winograd;
@@ -75,7 +75,7 @@ mod tests {
         ]
     }
 
-    /// The result, and the gradients of pixels, where they are added, and of cells.
+    /// The result, and the gradients of pixels, where they are added, and of taps.
     fn passes(way: &dyn Convolution, x: &[f32], d_y: &[f32]) -> [Vec<f32>; 3] {
         let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
         way.forward(x, &mut y);
@@ -102,7 +102,7 @@ mod tests {
         ] {
             let window = window(size, before);
             let x = numbers(images * size[0] * size[1] * channels, 100);
-            let d_y = numbers(images * window.all_places() * filters, 1000);
+            let d_y = numbers(images * window.outputs() * filters, 1000);
             let results = ways(&window, channels, filters, &numbers(9 * channels * filters, 5))
                 .map(|way| passes(&*way, &x, &d_y));
             let [direct, winograd] = results;
@@ -121,17 +121,17 @@ mod tests {
         let (channels, filters, window) = (32, 64, window([26, 26], 0));
         let weights = numbers(9 * channels * filters, 5);
         let x = numbers(window.size[0] * window.size[1] * channels, 100);
-        let d_y = numbers(window.all_places() * filters, 1000);
+        let d_y = numbers(window.outputs() * filters, 1000);
         let mut exact = [vec![0.0; d_y.len()], vec![1.0; x.len()], vec![0.0; weights.len()]];
-        for place in 0..window.all_places() {
-            for cell in 0..window.cells() {
-                let pixel = window.pixel(place, cell).unwrap();
+        for place in 0..window.outputs() {
+            for tap in 0..window.taps() {
+                let pixel = window.pixel(place, tap).unwrap();
                 for channel in 0..channels {
                     for filter in 0..filters {
                         let at = [
                             place * filters + filter,
                             pixel * channels + channel,
-                            (cell * channels + channel) * filters + filter,
+                            (tap * channels + channel) * filters + filter,
                         ];
                         let [d, x, w] = [d_y[at[0]], x[at[1]], weights[at[2]]].map(f64::from);
                         exact[0][at[0]] += x * w;

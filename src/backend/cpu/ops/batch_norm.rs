@@ -16,8 +16,8 @@ use crate::{
             sums::{column_sums, sums_over, wide},
             threads::parallel,
         },
-        lend::{Numbers, put, read},
         memory::zeros_of,
+        storage::{Values, borrow, from_vec},
         tape::record,
     },
     error::Error,
@@ -130,8 +130,8 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
     variance: &Tensor<(usize,), f32, Cpu>,
 ) -> Result<Rows<T>, Error> {
     weights.check(x.shape().1)?;
-    let numbers = read(&x)?;
-    let (means, variances) = (read(mean)?.to_vec(), read(variance)?.to_vec());
+    let numbers = borrow(&x)?;
+    let (means, variances) = (borrow(mean)?.to_vec(), borrow(variance)?.to_vec());
     let statistics = Statistics { means, variances, rows: Vec::new(), share: 0.0 };
     by_statistics(x, numbers, weights, statistics)
 }
@@ -143,7 +143,7 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
 ) -> Result<Normalised<f32, Cpu, T>, Error> {
     let (n, features) = *x.shape();
     weights.check(features)?;
-    let numbers = read(&x)?;
+    let numbers = borrow(&x)?;
     let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
     let means: Vec<f32> = mean(sums_over(&rows, features, |sums, at| add_rows(sums, &numbers[at])));
@@ -152,15 +152,15 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     let mut variances: Vec<f32> = mean(sums_over(&rows, features, squares));
     variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
     let dev = x.device().clone();
-    let mean = put(&dev, (features,), means.clone())?;
-    let variance = put(&dev, (features,), variances.clone())?;
+    let mean = from_vec(&dev, (features,), means.clone())?;
+    let variance = from_vec(&dev, (features,), variances.clone())?;
     let statistics = Statistics { means, variances, rows, share: seen.share };
     Ok((by_statistics(x, numbers, weights, statistics)?, mean, variance))
 }
 
 fn by_statistics<T: Tape<f32, Cpu>>(
     x: Rows<T>,
-    numbers: Numbers,
+    numbers: Values,
     weights: NormWeights<f32, Cpu>,
     statistics: Statistics,
 ) -> Result<Rows<T>, Error> {
@@ -168,7 +168,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
     let (n, features) = *x.shape();
     let share = share(n * features, n);
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
-    let (gamma, beta) = (read(&of_gamma)?, read(&of_beta)?);
+    let (gamma, beta) = (borrow(&of_gamma)?, borrow(&of_beta)?);
     let inverse = |&variance: &f32| 1.0 / (f64::from(variance) + epsilon).sqrt();
     let inverses: Vec<f64> = statistics.variances.iter().map(inverse).collect();
     let scales: Vec<f32> =
@@ -178,7 +178,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
         .into_iter()
         .zip(numbers.chunks((share * features).max(1)));
     parallel(jobs.collect(), |(y, x)| normalise(y, x, &statistics.means, &scales, &beta));
-    let y = put(x.device(), (n, features), y)?;
+    let y = from_vec(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
         let of_y = y.clone();
         record(&mut tape, move |grads| {

@@ -7,19 +7,18 @@ use super::share;
 use crate::{
     backend::{
         ConvWeights,
-        constant::Asked,
         cpu::{
             buffer::{Buffer, Part, Unwritten},
             conv::{Convolution, convolution},
-            pointwise::Curve,
             simd::vectorized,
             sums::add_rows,
-            threads::{fixed_share, parallel},
+            threads::{fixed_chunk, parallel},
         },
-        lend::{Numbers, copy, put, read},
         memory::elements_of,
+        stop_gradient::RequiresGrad,
+        storage::{Values, borrow, copy, from_vec},
         tape::{Grads, Origin, Weights, record},
-        window::{Finish, ImageShape, Window},
+        window::{ActivationKind, ImageShape, Window},
         zeros_after,
     },
     error::Error,
@@ -43,9 +42,9 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,
     weights: ConvWeights<'_, f32, Cpu>,
     window: &Window,
-    then: Finish,
+    then: ActivationKind,
 ) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
-    let ConvWeights { kernel, bias, prepared } = weights;
+    let ConvWeights { kernel, bias, cache } = weights;
     let (x, mut tape) = x.split_tape();
     weights.check(x.shape(), window)?;
     let (batch, height, width, channels) = *x.shape();
@@ -55,28 +54,28 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     if pixels == 0 || results == 0 {
         return zeros_after(x.put_tape(tape), &shape);
     }
-    let (image, out) = (height * width * channels, window.all_places() * filters);
+    let (image, out) = (height * width * channels, window.outputs() * filters);
     let share = share(results.saturating_mul(reach), batch);
     let group = (GROUP / image.max(out)).max(1);
     // The backward pass has sums over the images of each job.
-    let backward_share = fixed_share(results.saturating_mul(reach), batch);
+    let backward_share = fixed_chunk(results.saturating_mul(reach), batch);
     let sizes = Sizes { filters, image, out, share: backward_share, group };
-    let prepared = prepared.get(
+    let cache = cache.get(
         !T::OWNS_TAPE,
-        |kept: &Prepared| kept.window == *window && kept.origin.is(kernel),
+        |kept: &WeightCache| kept.window == *window && kept.origin.is(kernel),
         || {
             let (origin, weights) = Weights::read(kernel)?.take();
             let convolution = convolution(window, channels, filters, weights);
-            Ok(Prepared { origin, window: *window, convolution })
+            Ok(WeightCache { origin, window: *window, convolution })
         },
     )?;
-    let (offsets, curve) = (bias.map(copy).transpose()?, Curve::of(then));
-    let (numbers, mut y) = (read(&x)?, Unwritten::new(results)?);
+    let (offsets, curve) = (bias.map(copy).transpose()?, then.is_fused().then_some(then));
+    let (numbers, mut y) = (borrow(&x)?, Unwritten::new(results)?);
     let jobs = y.parts(out * share).zip(numbers.chunks(image * share)).collect();
     parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
         for x in x.chunks(image * group) {
             let y = y.cleared(out * group);
-            prepared.convolution.forward(x, y);
+            cache.convolution.forward(x, y);
             if let Some(offsets) = &offsets {
                 add_to_rows(y, offsets);
             }
@@ -85,13 +84,13 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
             }
         }
     });
-    let y = put(x.device(), shape, y.finish())?;
+    let y = from_vec(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
-        let (result, asked) = (read(&y)?, Asked::of(&x));
+        let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {
-            let convolution = &*prepared.convolution;
-            let kept = Kept { sizes, convolution, curve, numbers, result, asked };
+            let convolution = &*cache.convolution;
+            let kept = Kept { sizes, convolution, curve, numbers, result, requires_grad };
             backward(grads, &kept, (&x, &kernel, bias.as_ref(), &of_y))
         });
     }
@@ -99,7 +98,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
 }
 
 /// A kernel as the convolution wants it, and where it was read from.
-struct Prepared {
+struct WeightCache {
     origin: Origin<(usize, usize)>,
     window: Window,
     convolution: Box<dyn Convolution>,
@@ -107,7 +106,7 @@ struct Prepared {
 
 struct Sizes {
     filters: usize,
-    /// Numbers of an image, in and out.
+    /// Values of an image, in and out.
     image: usize,
     out: usize,
     /// Images of a job of the backward pass, and of those how many at a time.
@@ -119,11 +118,11 @@ struct Sizes {
 struct Kept<'a> {
     sizes: Sizes,
     convolution: &'a dyn Convolution,
-    curve: Option<Curve>,
-    numbers: Numbers,
-    result: Numbers,
+    curve: Option<ActivationKind>,
+    numbers: Values,
+    result: Values,
     /// Whether anybody asks for the gradients of the images.
-    asked: Asked,
+    requires_grad: RequiresGrad,
 }
 
 type Tensors<'a> = (
@@ -138,7 +137,7 @@ fn backward(
     kept: &Kept<'_>,
     (x, kernel, bias, y): Tensors<'_>,
 ) -> Result<(), CpuError> {
-    let Kept { sizes, convolution, curve, numbers, result, asked } = kept;
+    let Kept { sizes, convolution, curve, numbers, result, requires_grad } = kept;
     let (image, out) = (sizes.image * sizes.group, sizes.out * sizes.group);
     let gradient = grads.take(y)?;
     let by_images = |d_x: &mut [f32]| {
@@ -167,7 +166,7 @@ fn backward(
             (convolution.kernel_gradient(sums), d_bias)
         })
     };
-    let parts = if asked.now() { grads.with(x, by_images)? } else { by_images(&mut []) };
+    let parts = if requires_grad.now() { grads.with(x, by_images)? } else { by_images(&mut []) };
     let mut of_bias = vec![0.0; sizes.filters];
     for (d_kernel, d_bias) in &parts {
         grads.add(kernel, d_kernel)?;

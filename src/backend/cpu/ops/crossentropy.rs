@@ -8,7 +8,7 @@ use crate::{
     backend::{
         check_classes,
         cpu::{Buffer, pointwise::exponentials, simd::sum, threads::parallel},
-        lend::{copy, put},
+        storage::{copy, from_vec},
         tape::record,
     },
     error::Error,
@@ -43,7 +43,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
             };
         }
     });
-    let losses = put(x.device(), (rows,), losses.into())?;
+    let losses = from_vec(x.device(), (rows,), losses.into())?;
     if T::OWNS_TAPE {
         let of_losses = losses.clone();
         record(&mut tape, move |grads| {

@@ -6,18 +6,17 @@ use dfdx::{
 use super::chunks;
 use crate::{
     backend::{
-        DenseWeights, Finish,
-        constant::Asked,
+        ActivationKind, DenseWeights,
         cpu::{
             buffer::Buffer,
             gemm::{product, rows_of_job},
             matrix::Matrix,
-            pointwise::Curve,
             sums::column_sums,
             threads::parallel,
         },
-        lend::{put, read},
         memory::zeros_of,
+        stop_gradient::RequiresGrad,
+        storage::{borrow, from_vec},
         tape::{Weights, record},
     },
     error::Error,
@@ -27,22 +26,22 @@ use crate::{
 pub(crate) fn dense<T: Tape<f32, Cpu>>(
     x: Tensor<(usize, usize), f32, Cpu, T>,
     weights: DenseWeights<'_, f32, Cpu>,
-    then: Finish,
+    then: ActivationKind,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     weights.check(x.shape().1)?;
-    let DenseWeights { kernel, bias, prepared } = weights;
-    let curve = Curve::of(then);
+    let DenseWeights { kernel, bias, cache } = weights;
+    let curve = then.is_fused().then_some(then);
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (_, units)) = (*x.shape(), *kernel.shape());
-    let numbers = read(&x)?;
-    let prepared = prepared.get(
+    let numbers = borrow(&x)?;
+    let cache = cache.get(
         !T::OWNS_TAPE,
         |(weights, offsets): &(Weights<_>, Weights<_>)| {
             weights.are_of(&kernel) && offsets.are_of(&bias)
         },
         || Ok((Weights::read(&kernel)?, Weights::read(&bias)?)),
     )?;
-    let (weights, offsets) = &*prepared;
+    let (weights, offsets) = &*cache;
     let share = rows_of_job(rows * inputs * units, rows, units);
     let mut y = zeros_of(&[rows, units])?;
     let jobs = chunks(&mut y, share * units, 1).into_iter().enumerate();
@@ -57,12 +56,12 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
             curve.apply(y);
         }
     });
-    let y = put(x.device(), (rows, units), y)?;
+    let y = from_vec(x.device(), (rows, units), y)?;
     if T::OWNS_TAPE {
-        let (result, asked) = (read(&y)?, Asked::of(&x));
+        let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
         let of_y = y.clone();
         record(&mut tape, move |grads| {
-            let (of_result, weights) = (grads.take(&of_y)?, &*prepared.0);
+            let (of_result, weights) = (grads.take(&of_y)?, &*cache.0);
             let mut before_curve = None;
             if let Some(curve) = curve {
                 let before = before_curve.insert(Buffer::try_uncleared(of_result.len())?);
@@ -78,7 +77,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
                     product(d_x, d_y, Matrix::new(weights, inputs, units).transposed(), true);
                 });
             };
-            if asked.now() {
+            if requires_grad.now() {
                 grads.with(&x, of_input)?;
             }
             grads.with(&kernel, |d_kernel| {

@@ -5,15 +5,15 @@ use dfdx::{
 
 use crate::{
     backend::{
-        Prepared,
+        WeightCache,
         cpu::{
             buffer::{Part, Unwritten},
             occurrences::add_by_id,
             threads::parallel,
         },
-        lend::put,
         memory::{collected, elements},
         numbers,
+        storage::from_vec,
         tape::{Weights, record, row},
     },
     error::Error,
@@ -32,7 +32,7 @@ pub(super) fn few(ids: usize, rows: usize) -> bool {
 pub(crate) fn embedding<T: Tape<f32, Cpu>>(
     table: &Tensor<(usize, usize), f32, Cpu>,
     ids: Tensor<(usize,), usize, Cpu, T>,
-    prepared: &Prepared,
+    cache: &WeightCache,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
@@ -41,7 +41,7 @@ pub(crate) fn embedding<T: Tape<f32, Cpu>>(
     let rows = if few(ids.len(), rows_of_table) {
         collected(&[ids.len(), width], ids.iter().flat_map(|&id| row(table, id)))?
     } else {
-        let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
+        let table = Weights::kept(table, cache, !T::OWNS_TAPE)?;
         let mut rows = Unwritten::new(elements(&[ids.len(), width])?)?;
         // At least so many rows that waking a thread pays.
         let job = JOB.div_ceil(width.max(1));
@@ -51,7 +51,7 @@ pub(crate) fn embedding<T: Tape<f32, Cpu>>(
         });
         rows.finish()
     };
-    let rows = put(&dev, (ids.len(), width), rows)?;
+    let rows = from_vec(&dev, (ids.len(), width), rows)?;
     if T::OWNS_TAPE {
         let (table, of_rows) = (table.clone(), rows.clone());
         record(&mut tape, move |grads| {

@@ -6,15 +6,15 @@ use dfdx::{
 use super::{embedding::few, share};
 use crate::{
     backend::{
-        Bags, Prepared,
+        Bags, WeightCache,
         cpu::{
             occurrences::{ADDITIONS, Occurrences, add},
             simd::vectorized,
             sums::BLOCK,
             threads::parallel,
         },
-        lend::put,
         memory::{elements, zeros_of},
+        storage::from_vec,
         tape::{Weights, record, row},
     },
     error::Error,
@@ -25,7 +25,7 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
     table: &Tensor<(usize, usize), f32, Cpu>,
     bags: Bags,
     mut tape: T,
-    prepared: &Prepared,
+    cache: &WeightCache,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     elements(&[bags.batch, bags.length])?;
     let (rows_of_table, width) = *table.shape();
@@ -42,12 +42,12 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
             mean.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum * part) as f32);
         }
     } else {
-        let table = Weights::kept(table, prepared, !T::OWNS_TAPE)?;
+        let table = Weights::kept(table, cache, !T::OWNS_TAPE)?;
         let rows = share(counted.ids.len() * width / ADDITIONS, batch);
         let jobs = means.chunks_mut((rows * width).max(1)).enumerate().collect();
         parallel(jobs, |(i, means)| add_up(means, width, &table, &counted, i * rows));
     }
-    let means = put(&dev, (batch, width), means)?;
+    let means = from_vec(&dev, (batch, width), means)?;
     if T::OWNS_TAPE {
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {

@@ -11,10 +11,10 @@ use crate::{
             buffer::Buffer,
             simd::vectorized,
             sums::{BLOCK, total},
-            threads::{fixed_share, parallel},
+            threads::{fixed_chunk, parallel},
         },
-        lend::{put, read},
         memory::{elements, zeros_of},
+        storage::{borrow, from_vec},
         tape::record,
     },
     error::Error,
@@ -91,7 +91,7 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (n, features) = *x.shape();
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
-    let (numbers, gamma, beta) = (read(&x)?, read(&of_gamma)?, read(&of_beta)?);
+    let (numbers, gamma, beta) = (borrow(&x)?, borrow(&of_gamma)?, borrow(&of_beta)?);
     let share = share(n * features, n);
     let size = (share * features).max(1);
     let mut y = zeros_of(&[n, features])?;
@@ -103,13 +103,13 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
     parallel(jobs.collect(), |((y, x), statistics)| {
         forward(y, x, statistics, &gamma, &beta, epsilon as f32);
     });
-    let y = put(x.device(), (n, features), y)?;
+    let y = from_vec(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             // Each job has sums over its rows.
-            let share = fixed_share(n * features, n);
+            let share = fixed_chunk(n * features, n);
             let size = (share * features).max(1);
             let parts = grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * features, 1)

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{largest_padding, lend::read, reference},
+    backend::{largest_padding, reference, storage::borrow},
     error::Error,
     mask::Mask,
 };
@@ -16,7 +16,7 @@ pub(crate) fn bounded_padding<S: Shape, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (mut bounded, most) = (true, largest_padding::<f32>());
     if let Some(mask) = mask.filter(|mask| mask.as_slice().iter().any(|&keep| !keep)) {
-        let numbers = read(&x)?;
+        let numbers = borrow(&x)?;
         let steps = numbers.chunks_exact((numbers.len() / mask.as_slice().len()).max(1));
         let mut padding = steps.zip(mask.as_slice()).filter(|(_, keep)| !**keep);
         // NaN is not at most anything.

@@ -5,14 +5,10 @@ use dfdx::{
 
 use crate::{
     backend::{
-        cpu::{
-            buffer::Buffer,
-            pointwise::{self, Curve},
-            threads::parallel,
-        },
-        drop_values, dropout_parts,
-        lend::{copy, put, read},
-        random_u64,
+        ActivationKind,
+        cpu::{buffer::Buffer, pointwise, threads::parallel},
+        drop_values, dropout_parts, random_u64,
+        storage::{borrow, copy, from_vec},
         tape::record,
     },
     error::Error,
@@ -28,7 +24,7 @@ macro_rules! curves {
         $(pub(crate) fn $name<S: Shape, T: Tape<f32, Cpu>>(
             x: Tensor<S, f32, Cpu, T>,
         ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
-            curve(x, Curve::$curve)
+            curve(x, ActivationKind::$curve)
         })*
     };
 }
@@ -41,14 +37,14 @@ curves! {
 /// A function of each number.
 fn curve<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
-    curve: Curve,
+    curve: ActivationKind,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let mut y = copy(&x)?;
     parallel(y.chunks_mut(JOB).collect(), |numbers| curve.apply(numbers));
-    let y = put(x.device(), *x.shape(), y.into())?;
+    let y = from_vec(x.device(), *x.shape(), y.into())?;
     if T::OWNS_TAPE {
-        let (of_y, result) = (y.clone(), read(&y)?);
+        let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
@@ -75,9 +71,9 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
     parallel(y.chunks_mut(job).collect(), |rows| {
         rows.chunks_exact_mut(width).for_each(pointwise::softmax);
     });
-    let y = put(x.device(), shape, y.into())?;
+    let y = from_vec(x.device(), shape, y.into())?;
     if T::OWNS_TAPE {
-        let (of_y, result) = (y.clone(), read(&y)?);
+        let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
@@ -109,7 +105,7 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
         parallel(parts, |(number, part)| drop_values(part, rate, seed, number));
     };
     drop(&mut y);
-    let y = put(x.device(), *x.shape(), y.into())?;
+    let y = from_vec(x.device(), *x.shape(), y.into())?;
     if T::OWNS_TAPE {
         let of_y = y.clone();
         record(&mut tape, move |grads| {

@@ -11,8 +11,8 @@ use crate::{
             sums::add_rows,
             threads::{parallel, threads},
         },
-        lend::{put, read},
         memory::zeros_of,
+        storage::{borrow, from_vec},
         tape::record,
     },
     error::Error,
@@ -27,7 +27,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (rows, length, features) = *x.shape();
     let mut means = zeros_of(&[rows, features])?;
-    let numbers = read(&x)?;
+    let numbers = borrow(&x)?;
     let mask = mask.cloned().map_or_else(|| Mask::try_full(rows, length), Ok)?;
     let lengths = mask.try_lengths()?;
     let row_size = length * features;
@@ -48,7 +48,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
     each_rows(&mut means, features, rows, rows * row_size, work);
     drop(numbers);
 
-    let means = put(x.device(), (rows, features), means)?;
+    let means = from_vec(x.device(), (rows, features), means)?;
     if T::OWNS_TAPE {
         let of_means = means.clone();
         record(&mut tape, move |grads| {

@@ -9,9 +9,9 @@ use super::{chunks, share};
 use crate::{
     backend::{
         cpu::{buffer::Unwritten, simd::vectorized, sums::BLOCK, threads::parallel},
-        lend::{put, read},
         memory::elements_of,
         reference,
+        storage::{borrow, from_vec},
         tape::record,
         window::{ImageShape, Pooling, Window},
         zeros_after,
@@ -23,8 +23,8 @@ use crate::{
 struct Pool {
     pooling: Pooling,
     channels: usize,
-    cells: usize,
-    /// For each place the pixels of its cells.
+    taps: usize,
+    /// For each place the pixels of its taps.
     pixels: Vec<Option<usize>>,
     /// For each place one over the number of its pixels.
     shares: Vec<f64>,
@@ -33,24 +33,24 @@ struct Pool {
 impl Pool {
     /// The pixels of each place, and its share.
     fn places(&self) -> impl Iterator<Item = (&[Option<usize>], f64)> {
-        self.pixels.chunks_exact(self.cells.max(1)).zip(self.shares.iter().copied())
+        self.pixels.chunks_exact(self.taps.max(1)).zip(self.shares.iter().copied())
     }
 
-    /// The channels of each pixel of a place, with the number of its cell.
-    fn cells(&self, pixels: &[Option<usize>]) -> impl Iterator<Item = (u32, usize)> {
-        let cells = pixels.iter().enumerate();
-        cells.filter_map(|(cell, pixel)| Some((cell as u32, (*pixel)? * self.channels)))
+    /// The channels of each pixel of a place, with the number of its tap.
+    fn taps(&self, pixels: &[Option<usize>]) -> impl Iterator<Item = (u32, usize)> {
+        let taps = pixels.iter().enumerate();
+        taps.filter_map(|(tap, pixel)| Some((tap as u32, (*pixel)? * self.channels)))
     }
 
-    /// One image. For a maximum, `from` is the cell that it was at: the first of equals, or the first NaN.
+    /// One image. For a maximum, `from` is the tap that it was at: the first of equals, or the first NaN.
     #[inline(always)]
     fn forward(&self, image: &[f32], y: &mut [f32], from: &mut [u32]) {
         let channels = self.channels.max(1);
         let each = y.chunks_exact_mut(channels).zip(from.chunks_exact_mut(channels));
         let mut totals: Vec<f64> = Vec::new();
         for ((y, from), (pixels, share)) in each.zip(self.places()) {
-            let mut cells = self.cells(pixels);
-            match (self.pooling, cells.next()) {
+            let mut taps = self.taps(pixels);
+            match (self.pooling, taps.next()) {
                 (Pooling::Max, None) => {
                     y.fill(f32::NEG_INFINITY);
                     from.fill(u32::MAX);
@@ -59,19 +59,19 @@ impl Pool {
                 (Pooling::Max, Some((first, at))) => {
                     y.copy_from_slice(&image[at..at + channels]);
                     from.fill(first);
-                    for (cell, at) in cells {
+                    for (tap, at) in taps {
                         let x = &image[at..at + channels];
                         for ((y, from), &x) in y.iter_mut().zip(&mut *from).zip(x) {
                             // NaN is passed on, not passed over.
                             let larger = (x > *y) | (x.is_nan() & !y.is_nan());
                             *y = if larger { x } else { *y };
-                            *from = if larger { cell } else { *from };
+                            *from = if larger { tap } else { *from };
                         }
                     }
                 }
                 (Pooling::Average, Some((_, at))) if pixels.len() <= BLOCK => {
                     y.copy_from_slice(&image[at..at + channels]);
-                    for (_, at) in cells {
+                    for (_, at) in taps {
                         let x = &image[at..at + channels];
                         y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
                     }
@@ -82,7 +82,7 @@ impl Pool {
                     totals.resize(channels, 0.0);
                     for pixels in pixels.chunks(BLOCK) {
                         y.fill(0.0);
-                        for (_, at) in self.cells(pixels) {
+                        for (_, at) in self.taps(pixels) {
                             let x = &image[at..at + channels];
                             y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
                         }
@@ -101,11 +101,11 @@ impl Pool {
         let mut from = from.chunks_exact(channels);
         for (d_y, (pixels, share)) in d_y.chunks_exact(channels).zip(self.places()) {
             let from = from.next().unwrap_or_default();
-            for (cell, at) in self.cells(pixels) {
+            for (tap, at) in self.taps(pixels) {
                 let to = d_image[at..at + channels].iter_mut().zip(d_y);
                 match self.pooling {
                     Pooling::Max => to.zip(from).for_each(|((to, &g), &from)| {
-                        *to += if from == cell { g } else { 0.0 };
+                        *to += if from == tap { g } else { 0.0 };
                     }),
                     Pooling::Average => to.for_each(|(to, &g)| *to += share as f32 * g),
                 }
@@ -139,16 +139,16 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     if pixels == 0 || results == 0 {
         return zeros_after(x.put_tape(tape), &shape);
     }
-    let (image, out) = (height * width * channels, window.all_places() * channels);
+    let (image, out) = (height * width * channels, window.outputs() * channels);
     let pool = Arc::new(Pool {
         pooling,
         channels,
-        cells: window.cells(),
+        taps: window.taps(),
         pixels: window.pixels().collect(),
         shares: reference::shares(window).collect(),
     });
-    let share = share(batch * window.all_places() * window.cells() * channels, batch);
-    let numbers = read(&x)?;
+    let share = share(batch * window.outputs() * window.taps() * channels, batch);
+    let numbers = borrow(&x)?;
     let (mut y, mut from) = (Unwritten::new(results)?, Unwritten::new(results)?);
     let jobs = y.parts(out * share).zip(from.parts(out * share));
     let jobs = jobs.zip(numbers.chunks((image * share).max(1)));
@@ -159,7 +159,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     });
     let (y, from) = (y.finish(), from.finish());
     drop(numbers);
-    let y = put(x.device(), shape, y)?;
+    let y = from_vec(x.device(), shape, y)?;
     if T::OWNS_TAPE {
         let of_y = y.clone();
         record(&mut tape, move |grads| {

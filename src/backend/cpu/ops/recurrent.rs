@@ -13,18 +13,18 @@ use crate::backend::cpu::{
     matrix::Matrix,
     packed::Packed,
     recurrent::{
-        self as kernels, Cell, GruResetAfter, GruResetBefore, Kept, Lstm, Part, RowGradients,
-        RowOut, Simple, Sizes, States, Steps,
+        self as kernels, Cell, GruResetAfter, GruResetBefore, Lstm, Part, RowGradients, RowOut,
+        Saved, Simple, Sizes, States, Steps,
     },
-    threads::{fixed_share, parallel, threads},
+    threads::{fixed_chunk, parallel, threads},
 };
 use crate::{
     backend::{
-        CellKind, HiddenStates, Prepared, RecurrentBias, RecurrentInputs, RecurrentOutputs,
-        RecurrentWeights,
-        constant::Asked,
-        lend::{put, read},
+        CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
+        WeightCache,
         memory::{elements, zeros_of},
+        stop_gradient::RequiresGrad,
+        storage::{borrow, from_vec},
         tape::{self, Grads, record},
     },
     error::Error,
@@ -84,11 +84,11 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     weights.check(features, units)?;
     let outputs_of_row = elements(&[length, units])?;
     let all_outputs = [if sequences { rows } else { 0 }, length, units];
-    let (numbers, mut outputs) = (read(&x)?, zeros_of(&all_outputs)?);
-    let prepared = Weights::of(&weights, !T::OWNS_TAPE)?;
+    let (numbers, mut outputs) = (borrow(&x)?, zeros_of(&all_outputs)?);
+    let cache = Weights::of(&weights, !T::OWNS_TAPE)?;
     let initial = initial.map(|states| (states.h, states.c.filter(|_| C::HAS_C)));
     let given = match &initial {
-        Some((h, c)) => Some((read(h)?, c.as_ref().map(read).transpose()?)),
+        Some((h, c)) => Some((borrow(h)?, c.as_ref().map(borrow).transpose()?)),
         None => None,
     };
     let given = given.as_ref().map(|(h, c)| States { h, c: c.as_deref().unwrap_or_default() });
@@ -102,7 +102,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     };
     let row_threads = match (T::OWNS_TAPE, parts) {
         // Each share has sums of its own for the gradients of the weights.
-        (true, _) => rows.div_ceil(fixed_share(work, rows).max(ROWS)),
+        (true, _) => rows.div_ceil(fixed_chunk(work, rows).max(ROWS)),
         (false, 1) => threads(work, rows),
         (false, _) => 1,
     };
@@ -125,24 +125,23 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         let jobs: Vec<_> = shares.into_iter().map(job).collect();
         jobs
     };
-    let of_kernel = prepared.kernel(sizes);
-    let cut = |parts| Part::cut::<C>(of_kernel, &prepared.recurrent, parts);
-    let kept = if T::OWNS_TAPE {
-        let recurrent =
-            prepared.packed.get_or_init(|| C::pack(prepared.recurrent::<C>(units), units));
+    let of_kernel = cache.kernel(sizes);
+    let cut = |parts| Part::cut::<C>(of_kernel, &cache.recurrent, parts);
+    let saved_pass = if T::OWNS_TAPE {
+        let recurrent = cache.packed.get_or_init(|| C::pack(cache.recurrent::<C>(units), units));
         parallel(jobs, |(steps, mut out)| {
             kernels::forward::<C>(of_kernel, recurrent, &numbers, given, steps, &mut out)
         })
         .into_iter()
-        .collect::<Result<Vec<Kept>, _>>()?
+        .collect::<Result<Vec<Saved>, _>>()?
     } else if parts > 1 {
-        let parts = prepared.parts.get_or_init(|| cut(parts));
+        let parts = cache.parts.get_or_init(|| cut(parts));
         for (steps, mut out) in jobs {
             kernels::forward_few::<C>(sizes, parts, &numbers, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
-        let whole = prepared.whole.get_or_init(|| cut(1));
+        let whole = cache.whole.get_or_init(|| cut(1));
         parallel(jobs, |(steps, mut out)| {
             let infer = |part| kernels::infer::<C>(sizes, part, &numbers, given, &steps, &mut out);
             whole.first().map_or(Ok(()), infer)
@@ -153,16 +152,17 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     };
 
     // What most likely is read next comes last.
-    let c = if C::HAS_C { Some(put(&dev, (rows, units), c)?) } else { None };
-    let h = put(&dev, (rows, units), h)?;
-    let outputs = if sequences { Some(put(&dev, (rows, length, units), outputs)?) } else { None };
+    let c = if C::HAS_C { Some(from_vec(&dev, (rows, units), c)?) } else { None };
+    let h = from_vec(&dev, (rows, units), h)?;
+    let outputs =
+        if sequences { Some(from_vec(&dev, (rows, length, units), outputs)?) } else { None };
     let states = HiddenStates { h, c };
     if T::OWNS_TAPE {
         let backward = Backward {
             sizes,
-            prepared,
-            kept,
-            asked: Asked::of(&x),
+            cache,
+            saved_pass,
+            requires_grad: RequiresGrad::of(&x),
             x,
             weights: (weights.kernel, weights.recurrent_kernel, weights.bias),
             initial,
@@ -207,8 +207,8 @@ impl Bias {
     fn is_of(&self, bias: &RecurrentBias<f32, Cpu>) -> bool {
         match (self, bias) {
             (Self::None(_), RecurrentBias::None) => true,
-            (Self::One(kept), RecurrentBias::One(bias)) => kept.are_of(bias),
-            (Self::Two(kept), RecurrentBias::Two(bias)) => kept.are_of(bias),
+            (Self::One(saved_pass), RecurrentBias::One(bias)) => saved_pass.are_of(bias),
+            (Self::Two(saved_pass), RecurrentBias::Two(bias)) => saved_pass.are_of(bias),
             _ => false,
         }
     }
@@ -225,14 +225,14 @@ impl Bias {
 
 impl Weights {
     fn of(weights: &RecurrentWeights<'_, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
-        let RecurrentWeights { kernel, recurrent_kernel, bias, prepared, .. } = weights;
-        let prepared: &Prepared = prepared;
-        let fits = |kept: &Self| {
-            kept.kernel.are_of(kernel)
-                && kept.recurrent.are_of(recurrent_kernel)
-                && kept.bias.is_of(bias)
+        let RecurrentWeights { kernel, recurrent_kernel, bias, cache, .. } = weights;
+        let cache: &WeightCache = cache;
+        let fits = |saved_pass: &Self| {
+            saved_pass.kernel.are_of(kernel)
+                && saved_pass.recurrent.are_of(recurrent_kernel)
+                && saved_pass.bias.is_of(bias)
         };
-        prepared.get(keep, fits, || {
+        cache.get(keep, fits, || {
             Ok(Self {
                 kernel: tape::Weights::read(kernel)?,
                 recurrent: tape::Weights::read(recurrent_kernel)?,
@@ -257,11 +257,11 @@ impl Weights {
 /// What the backward pass needs.
 struct Backward {
     sizes: Sizes,
-    prepared: Arc<Weights>,
-    kept: Vec<Kept>,
+    cache: Arc<Weights>,
+    saved_pass: Vec<Saved>,
     x: Of<(usize, usize, usize)>,
     /// Whether anybody asks for its gradient.
-    asked: Asked,
+    requires_grad: RequiresGrad,
     weights: (Of<(usize, usize)>, Of<(usize, usize)>, RecurrentBias<f32, Cpu>),
     initial: Option<(Of<(usize, usize)>, Option<Of<(usize, usize)>>)>,
     outputs: Option<Of<(usize, usize, usize)>>,
@@ -272,7 +272,7 @@ impl Backward {
     fn run<C: Cell>(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
         let (rows, length, features) = *self.x.shape();
         let units = self.sizes.units;
-        let transposed = C::pack_transposed(self.prepared.recurrent::<C>(units), units);
+        let transposed = C::pack_transposed(self.cache.recurrent::<C>(units), units);
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),
             None => None,
@@ -287,14 +287,14 @@ impl Backward {
             }
             None => None,
         };
-        let (of_kernel, kept) = (self.prepared.kernel(self.sizes), self.kept);
-        let asked = self.asked.now();
+        let (of_kernel, saved_pass) = (self.cache.kernel(self.sizes), self.saved_pass);
+        let requires_grad = self.requires_grad.now();
         let by_rows = |d_x: &mut [f32]| {
-            let mut d_x = asked.then(|| chunks(d_x, length * features, rows));
+            let mut d_x = requires_grad.then(|| chunks(d_x, length * features, rows));
             let mut d_initial = d_initial
                 .as_mut()
                 .map(|(h, c)| (chunks(h, units, rows), chunks(c, units, rows_of_c)));
-            let job = |kept: Kept| {
+            let job = |saved_pass: Saved| {
                 let row = |&row: &usize| RowGradients {
                     outputs: d_outputs
                         .as_ref()
@@ -307,14 +307,15 @@ impl Backward {
                         (std::mem::take(&mut h[row]), c)
                     }),
                 };
-                let rows: Vec<RowGradients<'_>> = kept.steps.rows.iter().map(row).collect();
-                (kept, rows)
+                let rows: Vec<RowGradients<'_>> = saved_pass.steps.rows.iter().map(row).collect();
+                (saved_pass, rows)
             };
-            parallel(kept.into_iter().map(job).collect(), |(kept, mut rows)| {
-                kernels::backward::<C>(of_kernel, &transposed, kept, &mut rows)
+            parallel(saved_pass.into_iter().map(job).collect(), |(saved_pass, mut rows)| {
+                kernels::backward::<C>(of_kernel, &transposed, saved_pass, &mut rows)
             })
         };
-        let gradients = if asked { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
+        let gradients =
+            if requires_grad { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
 
         let mut bias = vec![0.0; C::GATES * units];
         let mut recurrent_bias = Vec::new();

@@ -1,5 +1,5 @@
 use super::{
-    Kept, Sizes, Steps, Weights,
+    Saved, Sizes, Steps, Weights,
     cell::{Cell, StepBackward, column_sums, rows_before},
 };
 use crate::backend::{
@@ -38,21 +38,21 @@ pub(crate) struct WeightGradients {
     pub(crate) recurrent_bias: Vec<f64>,
 }
 
-/// The backward pass of the rows that `kept` names.
+/// The backward pass of the rows that `saved_pass` names.
 pub(crate) fn backward<C: Cell>(
     weights: Weights<'_>,
     recurrent_transposed: &[Packed],
-    mut kept: Kept,
+    mut saved_pass: Saved,
     rows: &mut [RowGradients<'_>],
 ) -> Result<WeightGradients, NoMemory> {
     let Sizes { inputs, units, .. } = weights.sizes;
-    let (total, width) = (kept.steps.total(), C::GATES * units);
+    let (total, width) = (saved_pass.steps.total(), C::GATES * units);
     // What comes to the output of each real step: its own gradient and those of the masked steps that repeat
     // it.
     let mut outputs = Buffer::try_zeros(total * units)?;
     for (r, row) in rows.iter().enumerate() {
         if let Some(gradients) = row.outputs {
-            gather(&kept.steps, r, gradients, units, &mut outputs);
+            gather(&saved_pass.steps, r, gradients, units, &mut outputs);
         }
     }
     // What comes to the state of each row from the steps behind: at the end, the gradient of the final state.
@@ -65,45 +65,48 @@ pub(crate) fn backward<C: Cell>(
             carry_c[r * units..(r + 1) * units].copy_from_slice(row.c);
         }
     }
-    for t in (0..kept.steps.times()).rev() {
-        let (from, count) = (kept.steps.offset(t), kept.steps.count(t));
+    for t in (0..saved_pass.steps.times()).rev() {
+        let (from, count) = (saved_pass.steps.offset(t), saved_pass.steps.count(t));
         // What is changed is taken out, so that the state before can be looked at.
-        let (mut gates, mut saved) =
-            (std::mem::take(&mut kept.values.gates), std::mem::take(&mut kept.values.saved));
+        let (mut gates, mut saved) = (
+            std::mem::take(&mut saved_pass.values.gates),
+            std::mem::take(&mut saved_pass.values.saved),
+        );
         let saved_width = C::SAVED * units;
         C::backward(StepBackward {
             weights: weights.step(recurrent_transposed),
-            before: kept.before(t, units),
+            before: saved_pass.before(t, units),
             gates: &mut gates[from * width..][..count * width],
             saved: &mut saved[from * saved_width..][..count * saved_width],
-            h: &kept.values.h[from * units..][..count * units],
+            h: &saved_pass.values.h[from * units..][..count * units],
             d_h: &outputs[from * units..][..count * units],
             carry_h: &mut carry_h[..count * units],
             carry_c: if C::HAS_C { &mut carry_c[..count * units] } else { &mut [] },
             room: &mut room[..count * units],
         });
-        (kept.values.gates, kept.values.saved) = (gates, saved);
+        (saved_pass.values.gates, saved_pass.values.saved) = (gates, saved);
     }
 
     // `gates` now holds the gradients before the activations.
-    let gates = Matrix::new(&kept.values.gates, total, width);
+    let gates = Matrix::new(&saved_pass.values.gates, total, width);
     let mut kernel = Buffer::try_uncleared(inputs * width)?;
-    product(&mut kernel, Matrix::new(&kept.x, total, inputs).transposed(), gates, false);
-    let states = states_before(&kept, units)?;
-    let (recurrent, recurrent_bias) = C::recurrent_gradient(&kept.values, &states, total, units)?;
-    let bias = column_sums(&kept.values.gates, width);
+    product(&mut kernel, Matrix::new(&saved_pass.x, total, inputs).transposed(), gates, false);
+    let states = states_before(&saved_pass, units)?;
+    let (recurrent, recurrent_bias) =
+        C::recurrent_gradient(&saved_pass.values, &states, total, units)?;
+    let bias = column_sums(&saved_pass.values.gates, width);
     if rows.iter().any(|row| row.x.is_some()) {
         // The inputs are not needed any more: their gradients take their place.
         let kernel = Matrix::new(weights.kernel, inputs, width).transposed();
-        product(&mut kept.x, gates, kernel, false);
+        product(&mut saved_pass.x, gates, kernel, false);
     }
-    let steps = &kept.steps;
+    let steps = &saved_pass.steps;
     for (r, row) in rows.iter_mut().enumerate() {
         if let Some(x) = &mut row.x {
             for t in 0..steps.lengths[r] {
                 let place = steps.offset(t) + r;
                 let to = &mut x[steps.at[place] * inputs..(steps.at[place] + 1) * inputs];
-                let from = &kept.x[place * inputs..(place + 1) * inputs];
+                let from = &saved_pass.x[place * inputs..(place + 1) * inputs];
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
             }
         }
@@ -137,16 +140,16 @@ fn gather(steps: &Steps, r: usize, gradients: &[f32], units: usize, outputs: &mu
 }
 
 /// The outputs that each step started from, packed.
-fn states_before(kept: &Kept, units: usize) -> Result<Buffer, NoMemory> {
-    let steps = &kept.steps;
+fn states_before(saved_pass: &Saved, units: usize) -> Result<Buffer, NoMemory> {
+    let steps = &saved_pass.steps;
     let mut states = Buffer::try_uncleared(steps.total() * units)?;
     for t in 0..steps.times() {
         let (from, count) = (steps.offset(t) * units, steps.count(t) * units);
         let to = &mut states[from..from + count];
-        match (t, &kept.initial) {
+        match (t, &saved_pass.initial) {
             (0, None) => to.fill(0.0),
             (0, Some(initial)) => to.copy_from_slice(&initial.h[..count]),
-            (t, _) => to.copy_from_slice(&kept.values.h[rows_before(steps, t, units)]),
+            (t, _) => to.copy_from_slice(&saved_pass.values.h[rows_before(steps, t, units)]),
         }
     }
     Ok(states)

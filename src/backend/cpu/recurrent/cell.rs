@@ -40,13 +40,13 @@ pub(crate) trait Cell: Copy + Send + Sync + 'static {
     /// The gradients of the recurrent kernel and its bias, from what the backward pass has left; `states` are the
     /// outputs before each step.
     fn recurrent_gradient(
-        kept: &StepValues,
+        saved_pass: &StepValues,
         states: &[f32],
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
         let width = Self::GATES * units;
-        let gates = Matrix::new(&kept.gates, total, width);
+        let gates = Matrix::new(&saved_pass.gates, total, width);
         let mut kernel = Buffer::try_uncleared(units * width)?;
         product(&mut kernel, Matrix::new(states, total, units).transposed(), gates, false);
         Ok((kernel, Vec::new()))

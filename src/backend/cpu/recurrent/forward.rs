@@ -9,7 +9,7 @@ use crate::backend::{
 
 /// What the forward pass of some rows leaves for the backward pass, packed.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Saved {
     pub(crate) steps: Steps,
     /// The inputs.
     pub(super) x: Buffer,
@@ -18,7 +18,7 @@ pub(crate) struct Kept {
     pub(super) initial: Option<RowStates>,
 }
 
-impl Kept {
+impl Saved {
     /// The state before packed time `t`; none if there is none but zeros.
     pub(super) fn before(&self, t: usize, units: usize) -> Option<Before<'_>> {
         if t == 0 {
@@ -75,7 +75,7 @@ pub(crate) fn forward<C: Cell>(
     initial: Option<States<'_>>,
     steps: Steps,
     out: &mut [RowOut<'_>],
-) -> Result<Kept, NoMemory> {
+) -> Result<Saved, NoMemory> {
     let Sizes { inputs, units, length } = weights.sizes;
     let (total, width) = (steps.total(), C::GATES * units);
     let packed = steps.gather(x, length, inputs, 0..steps.times())?;
@@ -119,7 +119,7 @@ pub(crate) fn forward<C: Cell>(
         };
         out.write(&steps, r, &values.h, initial.as_ref(), c.unwrap_or_default());
     }
-    Ok(Kept { steps, x: packed, values, initial })
+    Ok(Saved { steps, x: packed, values, initial })
 }
 
 /// Writes the outputs of a row to all its time steps: a masked step repeats the one before, or is 0, as it is before the

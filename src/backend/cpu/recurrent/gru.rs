@@ -51,17 +51,17 @@ impl Cell for GruResetAfter {
     }
 
     fn recurrent_gradient(
-        kept: &StepValues,
+        saved_pass: &StepValues,
         states: &[f32],
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
         // Its gradients are those of the inputs but for the candidate, where the reset gate comes between.
-        let candidate = Matrix::new(&kept.saved, total, units);
+        let candidate = Matrix::new(&saved_pass.saved, total, units);
         let states = Matrix::new(states, total, units);
-        let kernel = kernel_gradient(kept, (states, states), candidate, total, units)?;
-        let mut bias = column_sums(&kept.gates, 3 * units);
-        bias[2 * units..].copy_from_slice(&column_sums(&kept.saved, units));
+        let kernel = kernel_gradient(saved_pass, (states, states), candidate, total, units)?;
+        let mut bias = column_sums(&saved_pass.gates, 3 * units);
+        bias[2 * units..].copy_from_slice(&column_sums(&saved_pass.saved, units));
         Ok((kernel, bias))
     }
 }
@@ -107,16 +107,16 @@ impl Cell for GruResetBefore {
     }
 
     fn recurrent_gradient(
-        kept: &StepValues,
+        saved_pass: &StepValues,
         states: &[f32],
         total: usize,
         units: usize,
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
-        let gates = Matrix::new(&kept.gates, total, 3 * units);
+        let gates = Matrix::new(&saved_pass.gates, total, 3 * units);
         let states = Matrix::new(states, total, units);
-        let reset = Matrix::new(&kept.saved, total, units);
+        let reset = Matrix::new(&saved_pass.saved, total, units);
         let candidate = gates.columns(2 * units, units);
-        Ok((kernel_gradient(kept, (states, reset), candidate, total, units)?, Vec::new()))
+        Ok((kernel_gradient(saved_pass, (states, reset), candidate, total, units)?, Vec::new()))
     }
 }
 
@@ -127,13 +127,13 @@ fn apart(kernel: Matrix<'_>, units: usize) -> [Matrix<'_>; 2] {
 
 /// The gradient of the recurrent kernel: `states` are what the gates and the candidate were multiplied with.
 fn kernel_gradient(
-    kept: &StepValues,
+    saved_pass: &StepValues,
     (of_gates, of_candidate): (Matrix<'_>, Matrix<'_>),
     candidate: Matrix<'_>,
     total: usize,
     units: usize,
 ) -> Result<Buffer, NoMemory> {
-    let gates = Matrix::new(&kept.gates, total, 3 * units).columns(0, 2 * units);
+    let gates = Matrix::new(&saved_pass.gates, total, 3 * units).columns(0, 2 * units);
     let mut first = Buffer::try_uncleared(2 * units * units)?;
     product(&mut first, of_gates.transposed(), gates, false);
     let mut second = Buffer::try_uncleared(units * units)?;

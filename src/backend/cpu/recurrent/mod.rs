@@ -17,7 +17,7 @@ mod steps;
 
 pub(crate) use backward::{RowGradients, backward};
 pub(crate) use cell::{Cell, Weights};
-pub(crate) use forward::{Kept, RowOut, forward};
+pub(crate) use forward::{RowOut, Saved, forward};
 pub(crate) use gru::{GruResetAfter, GruResetBefore};
 pub(crate) use inference::infer;
 pub(crate) use lstm::Lstm;

@@ -2,7 +2,7 @@
 //! [Lavin and Gray 2015](https://arxiv.org/abs/1509.09308).
 //!
 //! Sixteen places are calculated of a tile of 6 by 6 pixels with 36 multiplications, where one by one they take 144.
-//! A convolution is then 36 matrix products, between sums of pixels, of cells of the kernel and of places; its backward
+//! A convolution is then 36 matrix products, between sums of pixels, of taps of the kernel and of places; its backward
 //! passes are the transposes of all three. A pixel that is not finite reaches all places of a tile, of which some do
 //! not see it otherwise.
 
@@ -49,7 +49,7 @@ pub(super) fn pays(window: &Window, channels: usize, filters: usize) -> bool {
     let products = Tiles { size, before, places }.count() * PRODUCTS;
     (kernel, stride, dilation) == ([CELLS; 2], [1; 2], [1; 2])
         && channels.min(filters) >= CHANNELS
-        && 2 * products <= window.all_places() * window.cells()
+        && 2 * products <= window.outputs() * window.taps()
 }
 
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub(crate) struct Winograd {
     tiles: Tiles,
     channels: usize,
     filters: usize,
-    /// For each product the sums of the cells, `(channels, filters)`, and the same packed.
+    /// For each product the sums of the taps, `(channels, filters)`, and the same packed.
     sums: Buffer,
     kernels: Vec<Packed>,
     /// Their transposes, for the way back.

@@ -132,7 +132,7 @@ impl Sums<PLACES, PIXELS> for OfPlaces {
     }
 }
 
-/// Of cells of the kernel, to be multiplied.
+/// Of taps of the kernel, to be multiplied.
 struct OfCells;
 
 impl Sums<CELLS, PIXELS> for OfCells {
@@ -146,7 +146,7 @@ impl Sums<CELLS, PIXELS> for OfCells {
     }
 }
 
-/// Of the gradients of what is multiplied, for those of cells: the transpose of [`OfCells`].
+/// Of the gradients of what is multiplied, for those of taps: the transpose of [`OfCells`].
 struct ToCells;
 
 impl Sums<PIXELS, CELLS> for ToCells {
@@ -199,7 +199,7 @@ fn of_squares<K: Sums<N, M>, const N: usize, const M: usize>(_: K, squares: &[f3
     sums
 }
 
-/// The sums of cells of the kernel for each product, `(channels, filters)` each.
+/// The sums of taps of the kernel for each product, `(channels, filters)` each.
 pub(super) fn sums_of_cells(weights: &[f32]) -> Buffer {
     of_squares(OfCells, weights)
 }

@@ -19,12 +19,12 @@ use crate::error::{Error, OrDevice};
 
 thread_local! {
     /// The last tensor that was made on this thread.
-    static LAST: RefCell<Option<Lent>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<Borrowed>> = const { RefCell::new(None) };
 }
 
-/// The numbers of a tensor that [`put`] made, where they lie.
+/// The numbers of a tensor that [`from_vec`] made, where they lie.
 #[derive(Clone)]
-pub(crate) struct Lent {
+pub(crate) struct Borrowed {
     numbers: *const f32,
     len: usize,
     /// A clone of the tensor. While there is one its memory is not freed, and not written to: dfdx writes to
@@ -33,45 +33,45 @@ pub(crate) struct Lent {
 }
 
 // SAFETY: it stands for a shared slice of numbers, which threads may share.
-unsafe impl Send for Lent {}
+unsafe impl Send for Borrowed {}
 // SAFETY: the same.
-unsafe impl Sync for Lent {}
+unsafe impl Sync for Borrowed {}
 
-impl Deref for Lent {
+impl Deref for Borrowed {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: `put` got the pointer and the length from a `Vec` that it gave to a tensor and saw that they
+        // SAFETY: `from_vec` got the pointer and the length from a `Vec` that it gave to a tensor and saw that they
         // are the tensor's. `_held` keeps that memory as it is, see there.
         unsafe { std::slice::from_raw_parts(self.numbers, self.len) }
     }
 }
 
 /// The numbers of a tensor, row-major.
-pub(crate) enum Numbers {
+pub(crate) enum Values {
     /// Where they lie.
-    Lent(Lent),
+    Borrowed(Borrowed),
     /// A copy.
     Copied(Buffer),
 }
 
-impl Deref for Numbers {
+impl Deref for Values {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
         match self {
-            Self::Lent(lent) => lent,
+            Self::Borrowed(lent) => lent,
             Self::Copied(buffer) => buffer,
         }
     }
 }
 
-/// The numbers of a tensor, row-major: without a copy if it is the last that [`put`] made, or a shape of that.
-pub(crate) fn read<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Numbers, Error> {
+/// The numbers of a tensor, row-major: without a copy if it is the last that [`from_vec`] made, or a shape of that.
+pub(crate) fn borrow<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Values, Error> {
     let (last, len) = (LAST.with_borrow(Clone::clone), elements_of(x)?);
     match last.filter(|last| last.len == len && lies_at(x, last.numbers)) {
-        Some(last) => Ok(Numbers::Lent(last)),
-        None => copy(x).map(Numbers::Copied),
+        Some(last) => Ok(Values::Borrowed(last)),
+        None => copy(x).map(Values::Copied),
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn copy<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Er
 }
 
 /// A tensor of numbers.
-pub(crate) fn put<S: Shape>(
+pub(crate) fn from_vec<S: Shape>(
     dev: &Cpu,
     shape: S,
     numbers: Vec<f32>,
@@ -96,7 +96,7 @@ pub(crate) fn put<S: Shape>(
     elements_of(&shape)?;
     let (at, len) = (numbers.as_ptr(), numbers.len());
     let tensor = dev.try_tensor_from_vec(numbers, shape).or_device()?;
-    let last = (len > 0 && lies_at(&tensor, at)).then(|| Lent {
+    let last = (len > 0 && lies_at(&tensor, at)).then(|| Borrowed {
         numbers: at,
         len,
         _held: Arc::new(tensor.clone()),
@@ -151,28 +151,28 @@ mod tests {
 
     use super::*;
 
-    fn lent(x: &Numbers) -> bool {
-        matches!(x, Numbers::Lent(_))
+    fn lent(x: &Values) -> bool {
+        matches!(x, Values::Borrowed(_))
     }
 
     #[test]
     fn the_last_is_lent_and_others_are_copied() {
         let dev = Cpu::default();
         let first =
-            put(&dev, Rank2::<2, 3>::default(), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+            from_vec(&dev, Rank2::<2, 3>::default(), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
         let reshaped = first.clone().reshape::<Rank3<3, 1, 2>>();
         let turned = first.clone().permute::<Rank2<3, 2>, Axes2<1, 0>>();
-        for numbers in [read(&first).unwrap(), read(&reshaped).unwrap()] {
+        for numbers in [borrow(&first).unwrap(), borrow(&reshaped).unwrap()] {
             assert!(lent(&numbers));
             assert_eq!(numbers[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         }
-        let turned = read(&turned).unwrap();
+        let turned = borrow(&turned).unwrap();
         assert!(!lent(&turned));
         assert_eq!(turned[..], [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
 
-        let second = put(&dev, Rank1::<6>::default(), vec![7.0; 6]).unwrap();
-        assert!(lent(&read(&second).unwrap()));
-        let first = read(&first).unwrap();
+        let second = from_vec(&dev, Rank1::<6>::default(), vec![7.0; 6]).unwrap();
+        assert!(lent(&borrow(&second).unwrap()));
+        let first = borrow(&first).unwrap();
         assert!(!lent(&first));
         assert_eq!(first[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
@@ -180,20 +180,20 @@ mod tests {
     #[test]
     fn what_is_lent_stays_as_it_is() {
         let dev = Cpu::default();
-        let mut x = put(&dev, Rank1::<2>::default(), vec![1.0, 2.0]).unwrap();
-        let before = read(&x).unwrap();
+        let mut x = from_vec(&dev, Rank1::<2>::default(), vec![1.0, 2.0]).unwrap();
+        let before = borrow(&x).unwrap();
         x.copy_from(&[3.0, 4.0]);
         x[[1]] = 5.0;
-        assert_eq!(read(&x).unwrap()[..], [3.0, 5.0]);
+        assert_eq!(borrow(&x).unwrap()[..], [3.0, 5.0]);
         drop(x);
-        put(&dev, Rank1::<2>::default(), vec![6.0, 7.0]).unwrap();
+        from_vec(&dev, Rank1::<2>::default(), vec![6.0, 7.0]).unwrap();
         assert!(lent(&before));
         assert_eq!(before[..], [1.0, 2.0]);
     }
 
     #[test]
     fn nothing_is_copied() {
-        let nothing = put(&Cpu::default(), (0_usize,), Vec::new()).unwrap();
-        assert!(read(&nothing).unwrap().is_empty());
+        let nothing = from_vec(&Cpu::default(), (0_usize,), Vec::new()).unwrap();
+        assert!(borrow(&nothing).unwrap().is_empty());
     }
 }

@@ -24,9 +24,9 @@ use crate::error::Error;
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Default)]
-pub struct Prepared(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+pub struct WeightCache(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
 
-impl Prepared {
+impl WeightCache {
     /// What is kept, if it `fits` the weights, else what `make` makes of them. It is kept if `keep` says so.
     pub(crate) fn get<K: Send + Sync + 'static>(
         &self,
@@ -50,14 +50,14 @@ impl Prepared {
     }
 }
 
-impl Clone for Prepared {
+impl Clone for WeightCache {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-impl fmt::Debug for Prepared {
+impl fmt::Debug for WeightCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Prepared")
+        f.write_str("WeightCache")
     }
 }

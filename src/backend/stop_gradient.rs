@@ -11,16 +11,16 @@ use dfdx::{
     tensor::{Cpu, Tensor},
 };
 
-use super::lend::first;
+use super::storage::first;
 
 thread_local! {
     /// Where the first number is of each of them.
-    static CONSTANTS: RefCell<Vec<(*const f32, Weak<dyn Any>)>> = const { RefCell::new(Vec::new()) };
+    static STOPPED: RefCell<Vec<(*const f32, Weak<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Says that nobody asks for the gradient of a tensor, once this is dropped: operations that had the tensor as their
 /// input on this thread, in the meantime, save that work then. A device gives it, by
-/// [`Backend::constant`](super::Backend::constant).
+/// [`Backend::stop_gradient`](super::Backend::stop_gradient).
 ///
 /// Such a gradient is not there afterwards, or lacks what those operations did not add. But a backward pass that runs
 /// before the drop finds all gradients, as that of a layer which differentiates by its own input.
@@ -34,7 +34,7 @@ thread_local! {
 ///
 /// let (dev, x) = (Cpu::seed_from_u64(0), Cpu::default().tensor([[1.0_f32, 2.0]]));
 /// let dense = Dense::<2, 1>::build(&dev)?;
-/// let constant = Cpu::constant(&x);
+/// let constant = Cpu::stop_gradient(&x);
 /// let y = dense.forward(x.leaky_trace())?;
 /// drop(constant);
 /// let gradients = y.sum().backward();
@@ -42,12 +42,12 @@ thread_local! {
 /// # Ok::<(), Error>(())
 /// ```
 #[must_use = "what comes before it is dropped is meant"]
-pub struct Constant {
+pub struct StopGradient {
     /// A clone of the tensor: no other gets its memory.
     held: Option<Rc<dyn Any>>,
 }
 
-impl Constant {
+impl StopGradient {
     /// Says nothing.
     pub(super) fn nothing() -> Self {
         Self { held: None }
@@ -56,41 +56,41 @@ impl Constant {
     pub(super) fn new<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Self {
         let Some(first) = first(x) else { return Self::nothing() };
         let held: Rc<dyn Any> = Rc::new(x.clone());
-        CONSTANTS.with_borrow_mut(|constants| constants.push((first, Rc::downgrade(&held))));
+        STOPPED.with_borrow_mut(|constants| constants.push((first, Rc::downgrade(&held))));
         Self { held: Some(held) }
     }
 }
 
-impl Drop for Constant {
+impl Drop for StopGradient {
     fn drop(&mut self) {
         // The tensor is freed when nothing is borrowed any more.
         drop(self.held.take());
-        CONSTANTS.with_borrow_mut(|constants| {
+        STOPPED.with_borrow_mut(|constants| {
             constants.retain(|(_, constant)| constant.strong_count() > 0);
         });
     }
 }
 
-impl std::fmt::Debug for Constant {
+impl std::fmt::Debug for StopGradient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Constant")
+        f.write_str("StopGradient")
     }
 }
 
 /// Whether somebody may ask for the gradient of an operation's input.
-pub(crate) struct Asked(Option<Weak<dyn Any>>);
+pub(crate) struct RequiresGrad(Option<Weak<dyn Any>>);
 
-impl Asked {
+impl RequiresGrad {
     pub(crate) fn of<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Self {
         let constant = first(x).and_then(|first| {
-            CONSTANTS.with_borrow(|constants| {
+            STOPPED.with_borrow(|constants| {
                 constants.iter().find(|(at, _)| *at == first).map(|(_, constant)| constant.clone())
             })
         });
         Self(constant)
     }
 
-    /// Whether now: the input was no [`Constant`], or is one still.
+    /// Whether now: the input was no [`StopGradient`], or is one still.
     pub(crate) fn now(&self) -> bool {
         self.0.as_ref().is_none_or(|constant| constant.strong_count() > 0)
     }
