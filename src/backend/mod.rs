@@ -328,11 +328,11 @@ pub(crate) fn check_classes(labels: &[usize], classes: usize) -> Result<(), Erro
     }
 }
 
-/// The numbers of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
+/// The values of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
 ///
 /// # Errors
 /// [`Error::Device`].
-pub(crate) fn numbers<S: Shape, E: Unit, D: Storage<E>, T>(
+pub(crate) fn to_values<S: Shape, E: Unit, D: Storage<E>, T>(
     x: &Tensor<S, E, D, T>,
 ) -> Result<Vec<E>, Error> {
     match elements_of(x)? {
@@ -360,7 +360,7 @@ pub(crate) fn largest<E: Element>(values: &[E]) -> E {
     )
 }
 
-/// The numbers of the rows to keep, and `other` in the place of the rest.
+/// The values of the rows to keep, and `other` in the place of the rest.
 pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     keep: &[bool],
@@ -374,7 +374,7 @@ pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     choose_rows(x, keep, others.retaped())
 }
 
-/// The numbers of the rows to keep, and those of `others` in the place of the rest. They are chosen, not multiplied
+/// The values of the rows to keep, and those of `others` in the place of the rest. They are chosen, not multiplied
 /// with 0 or 1: NaN must not reach what is made of them, nor its gradient.
 pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
@@ -408,7 +408,7 @@ pub(crate) fn row_means<E: Element, D: Backend<E>, T: Tape<E, D>>(
     means.try_reshape_like(&(rows,)).or_device()
 }
 
-/// Zeros of the given shape on the tape of `x`: the result of an operation on no numbers, which dfdx's
+/// Zeros of the given shape on the tape of `x`: the result of an operation on no values, which dfdx's
 /// iterators do not survive.
 pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,

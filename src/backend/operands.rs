@@ -94,7 +94,7 @@ pub struct Bags {
     pub padding: Option<usize>,
 }
 
-/// What normalised numbers become: `x * gamma + beta`.
+/// What normalised values become: `x * gamma + beta`.
 #[derive(Debug, Clone)]
 pub struct NormWeights<E: Element, D: Backend<E>> {
     /// Shape `(F,)`.

@@ -25,8 +25,8 @@ thread_local! {
 /// Such a gradient is not there afterwards, or lacks what those operations did not add. But a backward pass that runs
 /// before the drop finds all gradients, as that of a layer which differentiates by its own input.
 ///
-/// A tensor is known by the place of its numbers, so clones and other shapes of it are meant too: a parameter must have
-/// numbers of its own.
+/// A tensor is known by the place of its values, so clones and other shapes of it are meant too: a parameter must have
+/// values of its own.
 ///
 /// ```
 /// use dfdx::prelude::{Backward, SumTo};

@@ -1,7 +1,7 @@
-//! The numbers of tensors as slices.
+//! The values of tensors as slices.
 //!
-//! A tensor of dfdx hands out its numbers as a copy only. But most tensors that an operation is given are what the
-//! operation before it has made out of a `Vec`, and where the numbers of that are is known.
+//! A tensor of dfdx hands out its values as a copy only. But most tensors that an operation is given are what the
+//! operation before it has made out of a `Vec`, and where the values of that are is known.
 
 use std::{any::Any, cell::RefCell, ops::Deref, sync::Arc};
 
@@ -22,17 +22,17 @@ thread_local! {
     static LAST: RefCell<Option<Borrowed>> = const { RefCell::new(None) };
 }
 
-/// The numbers of a tensor that [`from_vec`] made, where they lie.
+/// The values of a tensor that [`from_vec`] made, where they lie.
 #[derive(Clone)]
 pub(crate) struct Borrowed {
-    numbers: *const f32,
+    values: *const f32,
     len: usize,
     /// A clone of the tensor. While there is one its memory is not freed, and not written to: dfdx writes to
     /// memory that belongs to one tensor alone, and else to a copy.
     _held: Arc<dyn Any + Send + Sync>,
 }
 
-// SAFETY: it stands for a shared slice of numbers, which threads may share.
+// SAFETY: it stands for a shared slice of values, which threads may share.
 unsafe impl Send for Borrowed {}
 // SAFETY: the same.
 unsafe impl Sync for Borrowed {}
@@ -43,11 +43,11 @@ impl Deref for Borrowed {
     fn deref(&self) -> &[f32] {
         // SAFETY: `from_vec` got the pointer and the length from a `Vec` that it gave to a tensor and saw that they
         // are the tensor's. `_held` keeps that memory as it is, see there.
-        unsafe { std::slice::from_raw_parts(self.numbers, self.len) }
+        unsafe { std::slice::from_raw_parts(self.values, self.len) }
     }
 }
 
-/// The numbers of a tensor, row-major.
+/// The values of a tensor, row-major.
 pub(crate) enum Values {
     /// Where they lie.
     Borrowed(Borrowed),
@@ -66,38 +66,38 @@ impl Deref for Values {
     }
 }
 
-/// The numbers of a tensor, row-major: without a copy if it is the last that [`from_vec`] made, or a shape of that.
+/// The values of a tensor, row-major: without a copy if it is the last that [`from_vec`] made, or a shape of that.
 pub(crate) fn borrow<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Values, Error> {
     let (last, len) = (LAST.with_borrow(Clone::clone), elements_of(x)?);
-    match last.filter(|last| last.len == len && lies_at(x, last.numbers)) {
+    match last.filter(|last| last.len == len && lies_at(x, last.values)) {
         Some(last) => Ok(Values::Borrowed(last)),
         None => copy(x).map(Values::Copied),
     }
 }
 
-/// A copy of the numbers of a tensor, row-major.
+/// A copy of the values of a tensor, row-major.
 pub(crate) fn copy<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Error> {
     let mut buffer = Buffer::try_uncleared(elements_of(x)?)?;
     if !buffer.is_empty() {
-        // `copy_into` copies as the numbers lie in memory, which is their order once they are contiguous.
+        // `copy_into` copies as the values lie in memory, which is their order once they are contiguous.
         let x = x.retaped::<NoneTape>().try_contiguous().or_device()?;
         x.copy_into(&mut buffer);
     }
     Ok(buffer)
 }
 
-/// A tensor of numbers.
+/// A tensor of values.
 pub(crate) fn from_vec<S: Shape>(
     dev: &Cpu,
     shape: S,
-    numbers: Vec<f32>,
+    values: Vec<f32>,
 ) -> Result<Tensor<S, f32, Cpu>, Error> {
     keep_memory();
     elements_of(&shape)?;
-    let (at, len) = (numbers.as_ptr(), numbers.len());
-    let tensor = dev.try_tensor_from_vec(numbers, shape).or_device()?;
+    let (at, len) = (values.as_ptr(), values.len());
+    let tensor = dev.try_tensor_from_vec(values, shape).or_device()?;
     let last = (len > 0 && lies_at(&tensor, at)).then(|| Borrowed {
-        numbers: at,
+        values: at,
         len,
         _held: Arc::new(tensor.clone()),
     });
@@ -105,7 +105,7 @@ pub(crate) fn from_vec<S: Shape>(
     Ok(tensor)
 }
 
-/// Whether the numbers of a tensor, which are not none, lie one after the other from there on.
+/// Whether the values of a tensor, which are not none, lie one after the other from there on.
 fn lies_at<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>, first: *const f32) -> bool {
     let (shape, strides) = (x.shape(), x.shape().strides());
     corners(x).zip(std::iter::once(0).chain(strides)).enumerate().all(|(i, (corner, stride))| {
@@ -113,7 +113,7 @@ fn lies_at<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>, first: *const f32) -> bool {
     })
 }
 
-/// Where the numbers of a tensor are in its memory, one after the other, unless they lie there in their order.
+/// Where the values of a tensor are in its memory, one after the other, unless they lie there in their order.
 pub(crate) fn scattered<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<Vec<usize>> {
     let first = first(x).filter(|&first| !lies_at(x, first))?;
     let mut places = vec![0];
@@ -162,9 +162,9 @@ mod tests {
             from_vec(&dev, Rank2::<2, 3>::default(), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
         let reshaped = first.clone().reshape::<Rank3<3, 1, 2>>();
         let turned = first.clone().permute::<Rank2<3, 2>, Axes2<1, 0>>();
-        for numbers in [borrow(&first).unwrap(), borrow(&reshaped).unwrap()] {
-            assert!(lent(&numbers));
-            assert_eq!(numbers[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        for values in [borrow(&first).unwrap(), borrow(&reshaped).unwrap()] {
+            assert!(lent(&values));
+            assert_eq!(values[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         }
         let turned = borrow(&turned).unwrap();
         assert!(!lent(&turned));

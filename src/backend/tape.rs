@@ -1,6 +1,6 @@
 //! How an operation of our own gets onto dfdx's tape: the one place that knows.
 //!
-//! [`record`] puts it there, [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are numbers
+//! [`record`] puts it there, [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values
 //! that stay from call to call.
 
 use std::{ops::Deref, sync::Arc};
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::error::Error;
 
-/// The tensor that numbers were read from.
+/// The tensor that values were read from.
 #[derive(Debug)]
 pub(crate) struct Origin<S: Shape>(Tensor<S, f32, Cpu>);
 
 impl<S: Shape> Origin<S> {
-    /// Whether the numbers are still those of a tensor. The tensor they were read from is held, so its memory
-    /// can neither be written to nor be given to another: a tensor in the same place has the same numbers.
+    /// Whether the values are still those of a tensor. The tensor they were read from is held, so its memory
+    /// can neither be written to nor be given to another: a tensor in the same place has the same values.
     pub(crate) fn is(&self, of: &Tensor<S, f32, Cpu>) -> bool {
         self.0.shape() == of.shape()
             && (elements_of(of).is_ok_and(|n| n == 0)
@@ -32,19 +32,19 @@ impl<S: Shape> Origin<S> {
     }
 }
 
-/// The numbers of weights, and where they were read from.
+/// The values of weights, and where they were read from.
 #[derive(Debug)]
 pub(crate) struct Weights<S: Shape> {
     origin: Origin<S>,
-    numbers: Buffer,
+    values: Buffer,
 }
 
 impl<S: Shape> Weights<S> {
     pub(crate) fn read(of: &Tensor<S, f32, Cpu>) -> Result<Self, Error> {
-        Ok(Self { origin: Origin(of.clone()), numbers: copy(of)? })
+        Ok(Self { origin: Origin(of.clone()), values: copy(of)? })
     }
 
-    /// The numbers of weights that are used as they are, read anew only if they changed.
+    /// The values of weights that are used as they are, read anew only if they changed.
     pub(crate) fn kept(
         of: &Tensor<S, f32, Cpu>,
         cache: &WeightCache,
@@ -53,14 +53,14 @@ impl<S: Shape> Weights<S> {
         cache.get(keep, |kept: &Self| kept.are_of(of), || Self::read(of))
     }
 
-    /// Whether the numbers are still those of a tensor.
+    /// Whether the values are still those of a tensor.
     pub(crate) fn are_of(&self, of: &Tensor<S, f32, Cpu>) -> bool {
         self.origin.is(of)
     }
 
-    /// The numbers alone, for who makes something else of them.
+    /// The values alone, for who makes something else of them.
     pub(crate) fn take(self) -> (Origin<S>, Buffer) {
-        (self.origin, self.numbers)
+        (self.origin, self.values)
     }
 }
 
@@ -68,11 +68,11 @@ impl<S: Shape> Deref for Weights<S> {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.numbers
+        &self.values
     }
 }
 
-/// The numbers of one row of a matrix, one by one.
+/// The values of one row of a matrix, one by one.
 pub(crate) fn row(x: &Tensor<(usize, usize), f32, Cpu>, row: usize) -> impl Iterator<Item = f32> {
     (0..x.shape().1).map(move |column| x[[row, column]])
 }

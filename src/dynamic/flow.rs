@@ -10,7 +10,7 @@ use crate::{
     backend::{
         Backend, IntoShape,
         memory::{elements, filled},
-        numbers,
+        to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
@@ -195,7 +195,7 @@ impl TryFrom<Flow<NoneTape>> for DynamicValue {
     fn try_from(flow: Flow<NoneTape>) -> Result<Self, Error> {
         Ok(match flow {
             Flow::Numbers(Numbers { x, sizes, mask }) => {
-                Self::Numbers { sizes, values: numbers(&x)?, mask }
+                Self::Numbers { sizes, values: to_values(&x)?, mask }
             }
             Flow::Tokens { sizes, ids, .. } => Self::Tokens { sizes, ids },
         })

@@ -10,7 +10,7 @@ use super::{
     words::refused,
 };
 use crate::{
-    backend::numbers,
+    backend::to_values,
     error::Error,
     fields::{AnySignal, Config},
 };
@@ -132,7 +132,7 @@ impl Op for Foreign {
             let mut values = tensor(weight.values.clone())?;
             let name = weight.name.get(prefix..).unwrap_or(&weight.name);
             show.weight(name, false, &weight.sizes, &mut values)?;
-            let values = numbers(&values)?;
+            let values = to_values(&values)?;
             changed |= values != weight.values;
             all.push(values);
         }

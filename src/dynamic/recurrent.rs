@@ -16,7 +16,7 @@ use super::{
 use crate::{
     backend::{
         Backend, CellKind, RecurrentBias, RecurrentInputs, RecurrentWeights, StepOptions,
-        StepOrder, WeightCache, keep_rows, memory::filled, numbers, recurrent_with,
+        StepOrder, WeightCache, keep_rows, memory::filled, recurrent_with, to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
@@ -188,7 +188,7 @@ impl Op for Recurrent {
         ];
         self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
         if self.unit_forget_bias && self.use_bias {
-            let mut values = numbers(&self.weights.flat("bias")?)?;
+            let mut values = to_values(&self.weights.flat("bias")?)?;
             values[self.units..2 * self.units].fill(1.0);
             self.weights.set("bias", &values);
         }

@@ -6,7 +6,7 @@ use dfdx::{
 
 use super::flow::{Flow, Numbers};
 use crate::{
-    backend::{IntoShape, numbers},
+    backend::{IntoShape, to_values},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     shape::Sequence,
@@ -288,6 +288,6 @@ impl<S: Shape> FromDynamic for Ids<S> {
 
     fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, usize, Cpu, T>) -> Result<Flow<T>, Error> {
         let (data, tape) = data.split_tape();
-        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: numbers(&data)?, tape })
+        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: to_values(&data)?, tape })
     }
 }

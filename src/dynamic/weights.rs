@@ -8,7 +8,7 @@ use super::{
     op::{Flat, Show},
 };
 use crate::{
-    backend::{IntoShape, numbers},
+    backend::{IntoShape, to_values},
     error::{Error, OrDevice},
     fields::Initializer,
 };
@@ -37,7 +37,7 @@ impl LayerWeight {
         how: Initializer,
     ) -> Result<Self, Error> {
         budget::spend(&sizes, how)?;
-        let values = numbers(&draw(dev, &sizes, how)?)?;
+        let values = to_values(&draw(dev, &sizes, how)?)?;
         Ok(Self { name, sizes, values })
     }
 }

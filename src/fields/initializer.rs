@@ -9,7 +9,7 @@ use crate::{
     backend::{
         Backend, Element,
         memory::{collected, elements_of, filled},
-        numbers,
+        to_values,
     },
     error::{Error, OrDevice},
     init::{self, fans},
@@ -342,7 +342,7 @@ impl Initializer {
                 let columns = sizes.as_ref().last().copied().unwrap_or(1);
                 let rows = n.checked_div(columns).unwrap_or(0);
                 let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
-                let mut values = numbers(&tensor)?;
+                let mut values = to_values(&tensor)?;
                 values.iter_mut().for_each(|v| *v *= E::of(gain));
                 values
             }

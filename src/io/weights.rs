@@ -14,7 +14,7 @@ use super::{
     values::{self, Values, Weight},
 };
 use crate::{
-    backend::{Backend, Element, memory::collected, numbers},
+    backend::{Backend, Element, memory::collected, to_values},
     error::{Difference, Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
 };
@@ -189,7 +189,7 @@ struct Collect(Walk<Weight>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        let values = numbers(parameter.tensor)?;
+        let values = to_values(parameter.tensor)?;
         let (len, values) = ([values.len()], values.into_iter().map(E::as_f64));
         let values = if size_of::<E>() == 4 {
             Values::F32(collected(&len, values.map(|v| v as f32))?)

@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, WeightCache, numbers, sized},
+    backend::{Backend, Element, IntoShape, WeightCache, sized, to_values},
     error::{Error, OrDevice},
     layer,
     layer::Layer,
@@ -158,7 +158,7 @@ pub(super) fn ids_inside<S: Shape, D: Storage<usize>>(
     ids: &Tensor<S, usize, D>,
     vocabulary: usize,
 ) -> Result<Vec<usize>, Error> {
-    let list = numbers(ids)?;
+    let list = to_values(ids)?;
     let Some(at) = list.iter().position(|&id| id >= vocabulary) else { return Ok(list) };
     let steps = ids.shape().concrete().as_ref().get(1).copied().unwrap_or(1);
     Err(Error::IdOutsideVocabulary { id: list[at], vocabulary, row: at / steps, step: at % steps })

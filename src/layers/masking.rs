@@ -7,7 +7,7 @@ use crate::{
     backend::{
         Backend, Element, keep_rows,
         memory::{collected, elements_of, filled},
-        numbers,
+        to_values,
     },
     error::Error,
     layer,
@@ -65,7 +65,7 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         let keep: Vec<bool> = match features {
             0 => filled(&steps, false)?,
             n => {
-                let numbers = numbers(&x)?;
+                let numbers = to_values(&x)?;
                 collected(&steps, numbers.chunks(n).map(|step| !step.iter().all(is_padding)))?
             }
         };

@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements, numbers},
+    backend::{Backend, Element, IntoShape, memory::elements, to_values},
     error::Error,
     signal::{Ids, Mask, Masked, Signal},
 };
@@ -109,7 +109,7 @@ macro_rules! prediction {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, $($dim,)*), usize, D>,
             ) -> Result<Vec<usize>, Error> {
-                numbers(y)
+                to_values(y)
             }
         }
     };
@@ -151,7 +151,7 @@ macro_rules! masked {
             fn labels<E: Element, D: Backend<E>>(
                 y: &Tensor<(B, L, $($dim,)*), usize, D>,
             ) -> Result<Vec<usize>, Error> {
-                numbers(y)
+                to_values(y)
             }
         }
     };

@@ -5,7 +5,7 @@ use dfdx::{
 
 use super::Metric;
 use crate::{
-    backend::{Backend, Element, memory::collected, numbers},
+    backend::{Backend, Element, memory::collected, to_values},
     error::Error,
     loss::{Labels, Prediction, Target, check_labels, same_rows},
 };
@@ -48,7 +48,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
             f64::from(u8::from(*y == yes && !p.is_nan()))
         };
         let answers = prediction.shape().1.max(1);
-        let (prediction, target) = (numbers(prediction)?, numbers(&target)?);
+        let (prediction, target) = (to_values(prediction)?, to_values(&target)?);
         let rows = prediction.chunks(answers).zip(target.chunks(answers));
         let mean = |(p, y): (&[E], &[E])| p.iter().zip(y).map(right).sum::<f64>() / answers as f64;
         collected(&[rows.len()], rows.map(mean))
@@ -77,7 +77,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
         let classes = prediction.shape().1.max(1);
-        let (prediction, target) = (numbers(prediction)?, numbers(&target)?);
+        let (prediction, target) = (to_values(prediction)?, to_values(&target)?);
         let rows = prediction.chunks(classes).zip(target.chunks(classes));
         let right = |(p, y): (&[E], &[E])| argmax(p).is_some() && argmax(p) == argmax(y);
         collected(&[rows.len()], rows.map(right).map(u8::from).map(f64::from))
@@ -118,7 +118,7 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let labels = Y::labels::<E, D>(target)?;
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
-        let prediction = numbers(prediction)?;
+        let prediction = to_values(prediction)?;
         let rows = prediction.chunks(classes.max(1)).zip(labels);
         let right = |(p, label): (&[E], usize)| f64::from(u8::from(argmax(p) == Some(label)));
         collected(&[rows.len()], rows.map(right))

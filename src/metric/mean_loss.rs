@@ -2,7 +2,7 @@ use dfdx::tensor::{NoneTape, Tensor};
 
 use super::Metric;
 use crate::{
-    backend::{Backend, Element, memory::collected, numbers},
+    backend::{Backend, Element, memory::collected, to_values},
     error::Error,
     loss::{Loss, Prediction},
     signal::Signal,
@@ -34,7 +34,7 @@ where
         target: &Y::Data<E, D, NoneTape>,
     ) -> Result<Vec<f64>, Error> {
         let losses = self.0.per_position(prediction.clone(), target)?;
-        let losses = numbers(&losses)?;
+        let losses = to_values(&losses)?;
         collected(&[losses.len()], losses.into_iter().map(Element::as_f64))
     }
 }

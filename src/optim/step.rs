@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{Optimizer, State};
 use crate::{
-    backend::{Backend, Element, Seeded, numbers, random_u64},
+    backend::{Backend, Element, Seeded, random_u64, to_values},
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
 };
@@ -169,13 +169,14 @@ impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
     fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
         let tensor = &*parameter.tensor;
         if !parameter.trainable {
-            return non_finite(&numbers(tensor)?).map_or(Ok(E::zero()), |value| Err(moved(value)));
+            return non_finite(&to_values(tensor)?)
+                .map_or(Ok(E::zero()), |value| Err(moved(value)));
         }
         let most = D::largest_gradient(self.0, tensor)?;
         if most.is_finite() {
             return Ok(most);
         }
-        let value = non_finite(&numbers(&self.0.get(tensor))?).unwrap_or(most).as_f64();
+        let value = non_finite(&to_values(&self.0.get(tensor))?).unwrap_or(most).as_f64();
         Err(Error::NonFiniteGradient { parameter: String::new(), value, at: None })
     }
 }
@@ -189,7 +190,7 @@ impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E, D> {
             return Ok(E::zero());
         }
         let tensor = &*parameter.tensor;
-        if let Some(value) = non_finite(&numbers(tensor)?) {
+        if let Some(value) = non_finite(&to_values(tensor)?) {
             return Err(moved(value));
         }
         let mut most = E::zero();

@@ -32,7 +32,7 @@ use crate::{
     backend::{
         Backend, Element, StopGradient,
         memory::{collected, elements, elements_of},
-        numbers,
+        to_values,
     },
     error::{Error, OrDevice},
     shape::{self, Features, Sequence, Shape},
@@ -287,7 +287,7 @@ fn without_padding<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFro
     if each * keep.len() != shape.num_elements() || each == 0 || keep.iter().all(|&keep| keep) {
         return Ok(data.clone());
     }
-    let mut values = numbers(data)?;
+    let mut values = to_values(data)?;
     let padding = values.chunks_exact_mut(each).zip(keep).filter(|(_, keep)| !**keep);
     padding.for_each(|(position, _)| position.fill(E::default()));
     data.device().try_tensor_from_vec(values, shape).or_device()
@@ -308,7 +308,7 @@ fn concat<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
             return Err(Error::mismatch("the shape of a batch", sizes, other));
         }
         rows = usize::saturating_add(rows, other[0]);
-        data.extend(numbers(part)?);
+        data.extend(to_values(part)?);
     }
     sizes[0] = rows;
     elements(sizes.as_ref())?;

@@ -21,7 +21,7 @@ pub use search::Nearest;
 use std::sync::Arc;
 
 use crate::{
-    backend::{Backend, Element, memory::collected, numbers},
+    backend::{Backend, Element, memory::collected, to_values},
     data::Vocabulary,
     error::Error,
     layers::{Embedding, MaskIds},
@@ -88,7 +88,7 @@ impl WordVectors {
         vocabulary: &Vocabulary,
     ) -> Result<Self, Error> {
         vocabulary.check_size(V)?;
-        let table = numbers(&embedding.embeddings)?.into_iter().map(|x| x.as_f64() as f32);
+        let table = to_values(&embedding.embeddings)?.into_iter().map(|x| x.as_f64() as f32);
         Self::from_table(vocabulary.clone(), N, collected(&[V, N], table)?)
     }
 

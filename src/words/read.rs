@@ -10,7 +10,7 @@ use indexmap::IndexSet;
 
 use super::{Coverage, Oddity, WordVectors, length, lines::Lines};
 use crate::{
-    backend::{Backend, Element, numbers},
+    backend::{Backend, Element, to_values},
     data::{Split, Splitter, Vocabulary},
     error::{Error, OrDevice},
     io,
@@ -84,7 +84,7 @@ fn fill<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>(
     vocabulary.check_size(V)?;
     let mut lines = Lines::open(from, path, Some(N))?;
     lines.check_width(N)?;
-    let mut table = numbers(&embedding.embeddings)?;
+    let mut table = to_values(&embedding.embeddings)?;
     let mut row = Vec::with_capacity(N);
     let mut found = vec![false; V];
     let mut coverage = Coverage { words: V - 1, ..Coverage::default() };

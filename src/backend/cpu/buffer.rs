@@ -30,7 +30,7 @@ pub(crate) fn keep_memory() {
     });
 }
 
-/// How many numbers the pool holds at most: 256 MiB.
+/// How many values the pool holds at most: 256 MiB.
 const BOUND: usize = 64 << 20;
 
 struct Pool {
@@ -203,12 +203,12 @@ mod tests {
 
     #[test]
     fn parts_are_the_whole() {
-        let mut numbers = Unwritten::<f32>::new(7).unwrap();
-        for (i, mut part) in numbers.parts(3).enumerate() {
+        let mut values = Unwritten::<f32>::new(7).unwrap();
+        for (i, mut part) in values.parts(3).enumerate() {
             part.cleared(1).fill(i as f32);
             assert_eq!(part.cleared(9), [0.0, 0.0].split_at(2 - 2 * (i / 2)).0);
         }
-        assert_eq!(numbers.finish(), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
+        assert_eq!(values.finish(), [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 2.0]);
         assert!(Unwritten::<f32>::new(0).unwrap().finish().is_empty());
         let mut rows = Unwritten::new(6).unwrap();
         for mut part in rows.parts(4) {
@@ -222,9 +222,9 @@ mod tests {
     #[test]
     #[should_panic(expected = "all of it is written")]
     fn what_is_not_written_is_not_given() {
-        let mut numbers = Unwritten::<f32>::new(4).unwrap();
+        let mut values = Unwritten::<f32>::new(4).unwrap();
         // The first half twice.
-        (0..2).for_each(|_| numbers.parts(2).next().unwrap().cleared(2).fill(1.0));
-        numbers.finish();
+        (0..2).for_each(|_| values.parts(2).next().unwrap().cleared(2).fill(1.0));
+        values.finish();
     }
 }

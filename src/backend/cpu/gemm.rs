@@ -1,4 +1,4 @@
-//! The matrix product, by the crate `gemm`: its part for `f32`, because its complex numbers take long to compile.
+//! The matrix product, by the crate `gemm`: its part for `f32`, because its complex values take long to compile.
 
 use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, sums::LONG, threads::threads};
 
@@ -84,7 +84,7 @@ fn short_product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
 mod tests {
     use super::*;
 
-    fn numbers(n: usize, seed: usize) -> Vec<f32> {
+    fn values(n: usize, seed: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 7919 + seed * 104_729 + 13) % 2003) as f32 / 1001.0 - 1.0).collect()
     }
 
@@ -102,7 +102,7 @@ mod tests {
             (64, 5, 5000),
             (300, 7, 20),
         ] {
-            let (a, b, before) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+            let (a, b, before) = (values(m * k, 1), values(k * n, 2), values(m * n, 3));
             let turned = Matrix::new(&a, k, m).transposed();
             let of_turned = Matrix::new(&b, n, k).transposed();
             for a in [Matrix::new(&a, m, k), turned] {

@@ -4,7 +4,7 @@
 /// reaches lies within the slice. So it is made here only, and its sizes are multiplied with a check.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a, E = f32> {
-    pub(super) numbers: &'a [E],
+    pub(super) values: &'a [E],
     pub(super) rows: usize,
     pub(super) columns: usize,
     pub(super) row_stride: usize,
@@ -13,10 +13,10 @@ pub(crate) struct Matrix<'a, E = f32> {
 
 impl<'a, E> Matrix<'a, E> {
     /// A row-major matrix that fills the slice.
-    pub(crate) fn new(numbers: &'a [E], rows: usize, columns: usize) -> Self {
-        let fits = rows.checked_mul(columns) == Some(numbers.len());
-        assert!(fits, "{} numbers are no {rows} x {columns} matrix", numbers.len());
-        Self { numbers, rows, columns, row_stride: columns, column_stride: 1 }
+    pub(crate) fn new(values: &'a [E], rows: usize, columns: usize) -> Self {
+        let fits = rows.checked_mul(columns) == Some(values.len());
+        assert!(fits, "{} values are no {rows} x {columns} matrix", values.len());
+        Self { values, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
     /// Some of the columns.
@@ -24,8 +24,8 @@ impl<'a, E> Matrix<'a, E> {
         let fits = from.checked_add(columns).is_some_and(|end| end <= self.columns);
         assert!(fits, "the columns of a part of a matrix");
         // They begin behind the end only where there are no rows, or no columns are left.
-        let numbers = self.numbers.get(from * self.column_stride..).unwrap_or_default();
-        Self { numbers, columns, ..self }
+        let values = self.values.get(from * self.column_stride..).unwrap_or_default();
+        Self { values, columns, ..self }
     }
 
     /// Some of the rows.

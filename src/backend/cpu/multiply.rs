@@ -45,7 +45,7 @@ impl Multiplied for f64 {
     }
 }
 
-/// `c = a . b`, or `c += a . b`, on the calling thread. The rows of `c` begin `stride` numbers apart, and only the first
+/// `c = a . b`, or `c += a . b`, on the calling thread. The rows of `c` begin `stride` values apart, and only the first
 /// columns of it are written.
 pub(crate) fn product_into<E: Multiplied>(
     c: &mut [E],
@@ -84,10 +84,10 @@ pub(crate) fn product_into<E: Multiplied>(
             stride as isize,
             1,
             add,
-            b.numbers.as_ptr(),
+            b.values.as_ptr(),
             b.row_stride as isize,
             b.column_stride as isize,
-            a.numbers.as_ptr(),
+            a.values.as_ptr(),
             a.row_stride as isize,
             a.column_stride as isize,
             E::one(),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "6 numbers are no")]
+    #[should_panic(expected = "6 values are no")]
     fn a_size_that_wraps_around_is_no_size() {
         Matrix::new(&[0.0_f32; 6], usize::MAX / 2 + 4, 2);
     }

@@ -84,7 +84,7 @@ pub(super) fn add_by_id(table: &mut [f32], width: usize, gradient: &[f32], ids: 
     });
 }
 
-/// How many additions of numbers in a cache are the work of one multiplication, as [`threads`] counts them: below some
+/// How many additions of values in a cache are the work of one multiplication, as [`threads`] counts them: below some
 /// millions, one thread is done before another is awake.
 pub(super) const ADDITIONS: usize = 4;
 

@@ -51,14 +51,14 @@ impl Packed {
         Self { panels, k, n, width }
     }
 
-    /// `c = a . self`, or `c += a . self`, for the rows of `a`, each of `k` numbers; `c` has rows of `n`.
+    /// `c = a . self`, or `c += a . self`, for the rows of `a`, each of `k` values; `c` has rows of `n`.
     pub(crate) fn product(&self, a: &[f32], c: &mut [f32], add: bool) {
         let fits = self.k == 0 || self.n == 0 || a.len() / self.k == c.len() / self.n;
         assert!(fits, "the rows of a product");
         self.strided_product(a, self.k, c, add);
     }
 
-    /// The same, where the rows of `a` begin `stride` numbers apart.
+    /// The same, where the rows of `a` begin `stride` values apart.
     pub(crate) fn strided_product(&self, a: &[f32], stride: usize, c: &mut [f32], add: bool) {
         if self.k == 0 || self.n == 0 {
             if !add {
@@ -90,16 +90,16 @@ impl Packed {
 fn pack_rows(panel: &mut [f32], width: usize, matrix: Matrix<'_>) {
     let columns = matrix.columns;
     for (row, packed) in panel.chunks_exact_mut(width).enumerate() {
-        let row = &matrix.numbers[row * matrix.row_stride..];
+        let row = &matrix.values[row * matrix.row_stride..];
         packed[..columns].copy_from_slice(&row[..columns]);
     }
 }
 
 /// Packs one panel, of a matrix whose columns lie one number after the other.
 fn pack_columns(panel: &mut [f32], width: usize, matrix: Matrix<'_>) {
-    /// Rows at a time: as many numbers as lie in a line of the cache.
+    /// Rows at a time: as many values as lie in a line of the cache.
     const ROWS: usize = 16;
-    let columns = || matrix.numbers.chunks(matrix.column_stride).take(matrix.columns).enumerate();
+    let columns = || matrix.values.chunks(matrix.column_stride).take(matrix.columns).enumerate();
     for (part, panel) in panel.chunks_mut(ROWS * width).enumerate() {
         for (c, column) in columns() {
             let rows = panel.chunks_exact_mut(width).zip(&column[part * ROWS..]);
@@ -111,7 +111,7 @@ fn pack_columns(panel: &mut [f32], width: usize, matrix: Matrix<'_>) {
 /// A matrix whose number `(row, column)` is at `starts[row] + offsets[column]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scattered<'a> {
-    pub(crate) numbers: &'a [f32],
+    pub(crate) values: &'a [f32],
     pub(crate) starts: &'a [usize],
     pub(crate) offsets: &'a [usize],
 }
@@ -290,9 +290,9 @@ fn scattered_block<S: Simd, const M: usize>(
     c: &mut [f32],
     at: (usize, usize),
 ) {
-    let mut rows = [&a.numbers[..0]; M];
+    let mut rows = [&a.values[..0]; M];
     for (row, &start) in rows.iter_mut().zip(&a.starts[from..]) {
-        *row = &a.numbers[start..];
+        *row = &a.values[start..];
     }
     let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>();
     let (k, offsets) = (a.offsets.len(), a.offsets);
@@ -351,9 +351,9 @@ fn transposed_block<S: Simd, const M: usize>(
     (b, n, column): (&[f32], usize, usize),
     c: &mut [f32],
 ) {
-    let mut rows = [&a.numbers[..0]; M];
+    let mut rows = [&a.values[..0]; M];
     for (row, &offset) in rows.iter_mut().zip(&a.offsets[from..]) {
-        *row = &a.numbers[offset..];
+        *row = &a.values[offset..];
     }
     let (k, starts, at) = (a.starts.len(), a.starts, (n, column));
     let factors = |row: usize, i: usize| rows[row][starts[i]];
@@ -386,9 +386,9 @@ mod tests {
                 (0..m * k).flat_map(|i| [a[i / k * k + k - 1 - i % k], 99.0]).collect();
             let starts: Vec<usize> = (0..m).map(|row| row * 2 * k).collect();
             let offsets: Vec<usize> = (0..k).rev().map(|i| 2 * i).collect();
-            let of_a = Scattered { numbers: &apart, starts: &starts, offsets: &offsets };
+            let of_a = Scattered { values: &apart, starts: &starts, offsets: &offsets };
             packed.scattered_product(of_a, &mut scattered);
-            let turned = Scattered { numbers: &apart, starts: &offsets, offsets: &starts };
+            let turned = Scattered { values: &apart, starts: &offsets, offsets: &starts };
             add_transposed_product(turned, &b, n, &mut of_scattered);
             for row in 0..m {
                 for column in 0..n {

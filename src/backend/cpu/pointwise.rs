@@ -1,4 +1,4 @@
-//! Functions of single numbers and of rows, forward and backward, on slices.
+//! Functions of single values and of rows, forward and backward, on slices.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -13,8 +13,8 @@ impl ActivationKind {
     }
 
     /// Puts the function of each number in its place.
-    pub(crate) fn apply(self, numbers: &mut [f32]) {
-        Arch::new().dispatch(Apply(self, numbers));
+    pub(crate) fn apply(self, values: &mut [f32]) {
+        Arch::new().dispatch(Apply(self, values));
     }
 
     /// The gradient of the argument, given the result and its gradient; with `add` it is added to `d_x`.
@@ -51,9 +51,9 @@ impl WithSimd for Apply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self(curve, numbers) = self;
-        for at in (0..numbers.len()).step_by(S::F32_LANES) {
-            let x = load(simd, numbers, at);
+        let Self(curve, values) = self;
+        for at in (0..values.len()).step_by(S::F32_LANES) {
+            let x = load(simd, values, at);
             let zero = simd.splat_f32s(0.0);
             let y = match curve {
                 ActivationKind::Linear => x,
@@ -64,7 +64,7 @@ impl WithSimd for Apply<'_> {
                 ActivationKind::Tanh => tanh(simd, x),
                 ActivationKind::Sigmoid => sigmoid(simd, x),
             };
-            store(simd, numbers, at, y);
+            store(simd, values, at, y);
         }
     }
 }

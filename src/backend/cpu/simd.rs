@@ -32,8 +32,8 @@ pub(super) use vectorized;
 
 /// The lanes of a slice from `at` on, filled up with zeros at its end.
 #[inline(always)]
-pub(crate) fn load<S: Simd>(simd: S, numbers: &[f32], at: usize) -> S::f32s {
-    let rest = &numbers[at..];
+pub(crate) fn load<S: Simd>(simd: S, values: &[f32], at: usize) -> S::f32s {
+    let rest = &values[at..];
     if rest.len() >= S::F32_LANES {
         S::as_simd_f32s(&rest[..S::F32_LANES]).0[0]
     } else {
@@ -43,8 +43,8 @@ pub(crate) fn load<S: Simd>(simd: S, numbers: &[f32], at: usize) -> S::f32s {
 
 /// Writes lanes into a slice from `at` on, as far as it goes.
 #[inline(always)]
-pub(crate) fn store<S: Simd>(simd: S, numbers: &mut [f32], at: usize, lanes: S::f32s) {
-    let rest = &mut numbers[at..];
+pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], at: usize, lanes: S::f32s) {
+    let rest = &mut values[at..];
     if rest.len() >= S::F32_LANES {
         S::as_mut_simd_f32s(&mut rest[..S::F32_LANES]).0[0] = lanes;
     } else {
@@ -53,7 +53,7 @@ pub(crate) fn store<S: Simd>(simd: S, numbers: &mut [f32], at: usize, lanes: S::
 }
 
 /// What `exp` is made of: `exp(x + tail) = power * (1 + q)`, where `power` is `2^(n + more)` and `n` whole. The part `q`
-/// keeps its digits where it is small. `n + more` has to stay within the exponents of normal numbers.
+/// keeps its digits where it is small. `n + more` has to stay within the exponents of normal values.
 #[inline(always)]
 fn split_exp<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>, more: f32) -> (S::f32s, S::f32s) {
     /// The Taylor coefficients of `exp` from the second on, bent a little to fit the whole interval.
@@ -92,7 +92,7 @@ fn negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.or_f32s(x, simd.splat_f32s(-0.0))
 }
 
-/// `exp(x + tail)` of `x <= 0`, to 1e-7 of the result; below the normal numbers to their last bit, and then 0.
+/// `exp(x + tail)` of `x <= 0`, to 1e-7 of the result; below the normal values to their last bit, and then 0.
 #[inline(always)]
 pub(crate) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>) -> S::f32s {
     /// `exp` of it is less than half of the smallest number.
@@ -102,7 +102,7 @@ pub(crate) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s
         simd.select_f32s(below, simd.splat_f32s(0.0), tail)
     };
     let tail = tail.map(in_range);
-    // The power is kept 2^64 too large, so that only the last product can leave the normal numbers.
+    // The power is kept 2^64 too large, so that only the last product can leave the normal values.
     let (power, q) = split_exp(simd, at_least(simd, x, LEAST), tail, 64.0);
     let scale = simd.splat_f32s(1.0 / 18_446_744_073_709_551_616.0);
     simd.mul_f32s(simd.mul_add_e_f32s(q, power, power), scale)
@@ -157,7 +157,7 @@ mod tests {
     }
 
     /// How far a result is from the right one: of a normal one the relative error, in 2^-24; of a subnormal one the
-    /// error in the smallest of numbers.
+    /// error in the smallest of values.
     fn error(found: f32, right: f64) -> f64 {
         if found.is_nan() || right.is_nan() {
             return if found.is_nan() && right.is_nan() { 0.0 } else { f64::INFINITY };
@@ -171,14 +171,14 @@ mod tests {
     }
 
     /// Every 997th number that there is, and the edges.
-    fn numbers() -> Vec<f32> {
+    fn values() -> Vec<f32> {
         let edges = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, f32::MIN];
         (0..=u32::MAX).step_by(997).map(f32::from_bits).chain(edges).collect()
     }
 
     #[test]
     fn all_elements_keep_their_digits() {
-        let x = numbers();
+        let x = values();
         let mut y = [vec![0.0; x.len()], vec![0.0; x.len()], vec![0.0; x.len()]];
         let [tanh, sigmoid, exp] = &mut y;
         Arch::new().dispatch(All { x: &x, tanh, sigmoid, exp });

@@ -75,7 +75,7 @@ pub(crate) fn wide(width: usize) -> usize {
     LANES.div_ceil(width.max(1)) * width
 }
 
-/// The sums of the columns of what is made of some rows of a matrix: `add` adds the numbers at a range to a vector of
+/// The sums of the columns of what is made of some rows of a matrix: `add` adds the values at a range to a vector of
 /// zeros, which is as long as [`wide`] says: several rows at a time, and at the end fewer.
 fn sums_of(
     rows: &[Range<usize>],

@@ -17,7 +17,7 @@ const QUERIES: usize = 256;
 
 /// Hands out the products of all rows of a table with all queries, block by block.
 ///
-/// Each thread goes over a share of the rows with a state of its own. `visit` is given that state, the numbers of
+/// Each thread goes over a share of the rows with a state of its own. `visit` is given that state, the values of
 /// the first row and of the first query of a block, how many queries it has, and the products: one row of them
 /// for each row of the table.
 pub(crate) fn scan<S: Send>(

@@ -12,7 +12,7 @@ use crate::{
     backend::{
         Backend, ConvWeights, Element, IntoShape,
         memory::{collected, elements, elements_of, filled},
-        numbers,
+        to_values,
         window::{ActivationKind, ImageShape, Pooling, Window},
         zeros_after,
     },
@@ -92,10 +92,10 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let pooled: Tensor<(usize, usize), E, D, T> = match pooling {
         Pooling::Max => {
             // dfdx's maximum hands the gradient to each of several equals; here the first of them has it.
-            let numbers = numbers(&windows)?;
-            let first = largest(&numbers, window, channels);
+            let values = to_values(&windows)?;
+            let first = largest(&values, window, channels);
             let first = dev.try_tensor_from_vec(first, (rows * channels,)).or_device()?;
-            let flat: Tensor<(usize,), E, D, T> = windows.into_shape(&(numbers.len(),))?;
+            let flat: Tensor<(usize,), E, D, T> = windows.into_shape(&(values.len(),))?;
             let largest: Tensor<(usize,), E, D, T> = flat.try_gather(first).or_device()?;
             largest.into_shape(&(rows, channels))?
         }
@@ -114,7 +114,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 /// Where the largest number of each window and channel is: the first of equals, or the first NaN. Padding never wins.
-fn largest<E: Element>(numbers: &[E], window: &Window, channels: usize) -> Vec<usize> {
+fn largest<E: Element>(values: &[E], window: &Window, channels: usize) -> Vec<usize> {
     let taps = window.taps();
     let real: Vec<Vec<usize>> = (0..window.outputs())
         .map(|place| (0..taps).filter(|&tap| window.pixel(place, tap).is_some()).collect())
@@ -123,12 +123,12 @@ fn largest<E: Element>(numbers: &[E], window: &Window, channels: usize) -> Vec<u
         let at = |tap: usize| (row * taps + tap) * channels + channel;
         let real = real[row % real.len()].iter().map(|&tap| at(tap));
         let larger = |best: usize, next: usize| {
-            let (x, largest) = (numbers[next], numbers[best]);
+            let (x, largest) = (values[next], values[best]);
             if x > largest || (x.is_nan() && !largest.is_nan()) { next } else { best }
         };
         real.reduce(larger).unwrap_or_else(|| at(0))
     };
-    let rows = numbers.len() / (taps * channels);
+    let rows = values.len() / (taps * channels);
     (0..rows).flat_map(|row| (0..channels).map(move |channel| of_one(row, channel))).collect()
 }
 

@@ -8,7 +8,7 @@ use crate::{
     backend::{
         Backend, Bags, Element, IntoShape,
         memory::{collected, elements},
-        numbers, zeros_after,
+        to_values, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -21,7 +21,7 @@ pub(crate) fn embedding<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let width = table.shape().1;
     elements(&[ids.shape().0, width])?;
     let (ids, tape) = ids.split_tape();
-    let (table, ids) = (table.clone().put_tape(tape), numbers(&ids)?);
+    let (table, ids) = (table.clone().put_tape(tape), to_values(&ids)?);
     if ids.is_empty() || width == 0 {
         return zeros_after(table, &(ids.len(), width));
     }

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, largest, numbers},
+    backend::{Backend, Element, largest, to_values},
     error::{Error, OrDevice},
 };
 
@@ -13,5 +13,5 @@ pub(crate) fn largest_gradient<S: Shape, E: Element, D: Backend<E>>(
     of: &Tensor<S, E, D>,
 ) -> Result<E, Error> {
     gradients.try_alloc_for(of).or_device()?;
-    Ok(largest(&numbers(&gradients.get(of))?))
+    Ok(largest(&to_values(&gradients.get(of))?))
 }

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, largest_padding, numbers},
+    backend::{Backend, Element, keep_rows, largest_padding, to_values},
     error::Error,
     mask::Mask,
 };
@@ -14,11 +14,11 @@ pub(crate) fn bounded_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>
     mask: Option<&Mask>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let Some(mask) = mask else { return Ok(x) };
-    let numbers = numbers(&x)?;
-    if numbers.is_empty() {
+    let values = to_values(&x)?;
+    if values.is_empty() {
         return Ok(x);
     }
-    let steps = numbers.chunks_exact(numbers.len() / mask.as_slice().len()).zip(mask.as_slice());
+    let steps = values.chunks_exact(values.len() / mask.as_slice().len()).zip(mask.as_slice());
     let most = largest_padding::<E>();
     // NaN is not at most anything.
     let keep: Vec<bool> =

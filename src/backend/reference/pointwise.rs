@@ -11,7 +11,7 @@ use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
         ActivationKind, Backend, Element, IntoShape, check_classes, drop_values, dropout_parts,
-        memory::elements_of, numbers, random_u64, zeros_after,
+        memory::elements_of, random_u64, to_values, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -29,7 +29,7 @@ pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     negative.try_choose(zeros.retaped::<T>(), x).or_device()
 }
 
-/// What is done to the numbers of a result.
+/// What is done to the values of a result.
 pub(crate) fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     then: ActivationKind,
@@ -96,7 +96,7 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if rows * classes == 0 {
         return Ok(x);
     }
-    let values = numbers(&x)?;
+    let values = to_values(&x)?;
     // The first of the largest; a NaN reaches all of the row wherever it stands.
     let first =
         |row: &[E]| (1..classes).fold(0, |best, i| if row[i] > row[best] { i } else { best });

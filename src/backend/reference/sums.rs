@@ -27,7 +27,7 @@ const BLOCK: usize = 16;
 const LONG: usize = 4096;
 const TERMS: usize = 64;
 
-/// The sums over the middle axis, `(R, N, F)` to `(R, F)`. There are some numbers.
+/// The sums over the middle axis, `(R, N, F)` to `(R, F)`. There are some values.
 pub(super) fn middle_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
     mut x: Tensor<(usize, usize, usize), E, D, T>,
 ) -> Result<Matrix<E, D, T>, Error> {

@@ -35,7 +35,7 @@ pub(crate) struct Direct {
     starts: Vec<usize>,
     /// Where each channel of each tap is from there on.
     offsets: Vec<usize>,
-    /// How many numbers under the window lie one after the other.
+    /// How many values under the window lie one after the other.
     run: usize,
 }
 
@@ -71,7 +71,7 @@ impl Direct {
         }
     }
 
-    fn numbers(&self, size: [usize; 2]) -> usize {
+    fn values(&self, size: [usize; 2]) -> usize {
         size[0] * size[1] * self.channels
     }
 
@@ -104,7 +104,7 @@ impl Direct {
         let mut d_space = self.space();
         let mut d_windows = Buffer::uncleared(PLACES * reach);
         let each = d_images
-            .chunks_exact_mut(self.numbers(self.window.size).max(1))
+            .chunks_exact_mut(self.values(self.window.size).max(1))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
         for (d_image, d_y) in each {
             let padding = !d_space.is_empty();
@@ -128,7 +128,7 @@ impl Direct {
     /// Zeros for an image with its padding, if there is any.
     fn space(&self) -> Buffer {
         let padding = self.padded != self.window.size;
-        Buffer::zeros(if padding { self.numbers(self.padded) } else { 0 })
+        Buffer::zeros(if padding { self.values(self.padded) } else { 0 })
     }
 }
 
@@ -136,9 +136,9 @@ impl Convolution for Direct {
     fn forward(&self, images: &[f32], y: &mut [f32]) {
         let mut space = self.space();
         let y = y.chunks_exact_mut((self.starts.len() * self.filters).max(1));
-        for (y, image) in y.zip(images.chunks_exact(self.numbers(self.window.size).max(1))) {
-            let numbers = self.pad(image, &mut space);
-            let pixels = Scattered { numbers, starts: &self.starts, offsets: &self.offsets };
+        for (y, image) in y.zip(images.chunks_exact(self.values(self.window.size).max(1))) {
+            let values = self.pad(image, &mut space);
+            let pixels = Scattered { values, starts: &self.starts, offsets: &self.offsets };
             self.kernel.scattered_product(pixels, y);
         }
     }
@@ -157,13 +157,13 @@ impl Convolution for Direct {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let mut space = self.space();
         let each = images
-            .chunks_exact(self.numbers(self.window.size).max(1))
+            .chunks_exact(self.values(self.window.size).max(1))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
         for (image, d_y) in each {
-            let numbers = self.pad(image, &mut space);
+            let values = self.pad(image, &mut space);
             let each = starts.chunks(ROWS).zip(d_y.chunks((ROWS * filters).max(1)));
             for (starts, d_y) in each {
-                let pixels = Scattered { numbers, starts, offsets };
+                let pixels = Scattered { values, starts, offsets };
                 add_transposed_product(pixels, d_y, filters, d_kernel.next());
             }
         }

@@ -47,7 +47,7 @@ pub(crate) fn convolution(
 mod tests {
     use super::*;
 
-    fn numbers(n: usize, from: usize) -> Vec<f32> {
+    fn values(n: usize, from: usize) -> Vec<f32> {
         (from..from + n).map(|i| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5).collect()
     }
 
@@ -101,9 +101,9 @@ mod tests {
             (0, [6, 6], 0, 16, 16),
         ] {
             let window = window(size, before);
-            let x = numbers(images * size[0] * size[1] * channels, 100);
-            let d_y = numbers(images * window.outputs() * filters, 1000);
-            let results = ways(&window, channels, filters, &numbers(9 * channels * filters, 5))
+            let x = values(images * size[0] * size[1] * channels, 100);
+            let d_y = values(images * window.outputs() * filters, 1000);
+            let results = ways(&window, channels, filters, &values(9 * channels * filters, 5))
                 .map(|way| passes(&*way, &x, &d_y));
             let [direct, winograd] = results;
             for (name, (a, b)) in ["y", "d_x", "d_kernel"].iter().zip(direct.iter().zip(&winograd))
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn minimal_filtering_is_right_to_4e_6() {
         let (channels, filters, window) = (32, 64, window([26, 26], 0));
-        let weights = numbers(9 * channels * filters, 5);
-        let x = numbers(window.size[0] * window.size[1] * channels, 100);
-        let d_y = numbers(window.outputs() * filters, 1000);
+        let weights = values(9 * channels * filters, 5);
+        let x = values(window.size[0] * window.size[1] * channels, 100);
+        let d_y = values(window.outputs() * filters, 1000);
         let mut exact = [vec![0.0; d_y.len()], vec![1.0; x.len()], vec![0.0; weights.len()]];
         for place in 0..window.outputs() {
             for tap in 0..window.taps() {

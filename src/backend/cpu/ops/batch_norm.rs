@@ -130,10 +130,10 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
     variance: &Tensor<(usize,), f32, Cpu>,
 ) -> Result<Rows<T>, Error> {
     weights.check(x.shape().1)?;
-    let numbers = borrow(&x)?;
+    let values = borrow(&x)?;
     let (means, variances) = (borrow(mean)?.to_vec(), borrow(variance)?.to_vec());
     let statistics = Statistics { means, variances, rows: Vec::new(), share: 0.0 };
-    by_statistics(x, numbers, weights, statistics)
+    by_statistics(x, values, weights, statistics)
 }
 
 pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
@@ -143,24 +143,24 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
 ) -> Result<Normalised<f32, Cpu, T>, Error> {
     let (n, features) = *x.shape();
     weights.check(features)?;
-    let numbers = borrow(&x)?;
+    let values = borrow(&x)?;
     let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
-    let means: Vec<f32> = mean(sums_over(&rows, features, |sums, at| add_rows(sums, &numbers[at])));
+    let means: Vec<f32> = mean(sums_over(&rows, features, |sums, at| add_rows(sums, &values[at])));
     let wide_means = means.repeat(wide(features) / features.max(1));
-    let squares = |sums: &mut [f32], at| add_squares(sums, &numbers[at], &wide_means);
+    let squares = |sums: &mut [f32], at| add_squares(sums, &values[at], &wide_means);
     let mut variances: Vec<f32> = mean(sums_over(&rows, features, squares));
     variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
     let dev = x.device().clone();
     let mean = from_vec(&dev, (features,), means.clone())?;
     let variance = from_vec(&dev, (features,), variances.clone())?;
     let statistics = Statistics { means, variances, rows, share: seen.share };
-    Ok((by_statistics(x, numbers, weights, statistics)?, mean, variance))
+    Ok((by_statistics(x, values, weights, statistics)?, mean, variance))
 }
 
 fn by_statistics<T: Tape<f32, Cpu>>(
     x: Rows<T>,
-    numbers: Values,
+    values: Values,
     weights: NormWeights<f32, Cpu>,
     statistics: Statistics,
 ) -> Result<Rows<T>, Error> {
@@ -176,7 +176,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
     let mut y = zeros_of(&[n, features])?;
     let jobs = chunks(&mut y, share * features, 1)
         .into_iter()
-        .zip(numbers.chunks((share * features).max(1)));
+        .zip(values.chunks((share * features).max(1)));
     parallel(jobs.collect(), |(y, x)| normalise(y, x, &statistics.means, &scales, &beta));
     let y = from_vec(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
@@ -189,7 +189,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
             let d_beta = column_sums(&gradient, features);
             let wide_means = means.repeat(wide(features) / features.max(1));
             let products = sums_over(all, features, |sums, at| {
-                add_products(sums, &numbers[at.clone()], &gradient[at], &wide_means);
+                add_products(sums, &values[at.clone()], &gradient[at], &wide_means);
             });
             let d_gamma: Vec<f64> =
                 products.iter().zip(&inverses).map(|(sum, s)| sum * s).collect();
@@ -218,7 +218,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                         let d_x =
                             &mut d_x[(rows.start - from) * features..(rows.end - from) * features];
                         let rows = rows.start * features..rows.end * features;
-                        add_gradient(d_x, &numbers[rows.clone()], &gradient[rows], of);
+                        add_gradient(d_x, &values[rows.clone()], &gradient[rows], of);
                     };
                     let mut at = from;
                     for rows in &statistics.rows {

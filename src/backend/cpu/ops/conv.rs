@@ -24,14 +24,14 @@ use crate::{
     error::Error,
 };
 
-/// How many numbers of images are worked on at a time: they stay in a cache from one pass over them to the next.
+/// How many values of images are worked on at a time: they stay in a cache from one pass over them to the next.
 const GROUP: usize = 64 << 10;
 
 vectorized! {
     /// Adds a row to each.
     fn add_to_rows<'a>(rows: &'a mut [f32], row: &'a [f32]) {
-        for numbers in rows.chunks_exact_mut(row.len().max(1)) {
-            for (sum, &number) in numbers.iter_mut().zip(row) {
+        for values in rows.chunks_exact_mut(row.len().max(1)) {
+            for (sum, &number) in values.iter_mut().zip(row) {
                 *sum += number;
             }
         }
@@ -70,8 +70,8 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         },
     )?;
     let (offsets, curve) = (bias.map(copy).transpose()?, then.is_fused().then_some(then));
-    let (numbers, mut y) = (borrow(&x)?, Unwritten::new(results)?);
-    let jobs = y.parts(out * share).zip(numbers.chunks(image * share)).collect();
+    let (values, mut y) = (borrow(&x)?, Unwritten::new(results)?);
+    let jobs = y.parts(out * share).zip(values.chunks(image * share)).collect();
     parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
         for x in x.chunks(image * group) {
             let y = y.cleared(out * group);
@@ -90,7 +90,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {
             let convolution = &*cache.convolution;
-            let kept = Kept { sizes, convolution, curve, numbers, result, requires_grad };
+            let kept = Kept { sizes, convolution, curve, values, result, requires_grad };
             backward(grads, &kept, (&x, &kernel, bias.as_ref(), &of_y))
         });
     }
@@ -119,7 +119,7 @@ struct Kept<'a> {
     sizes: Sizes,
     convolution: &'a dyn Convolution,
     curve: Option<ActivationKind>,
-    numbers: Values,
+    values: Values,
     result: Values,
     /// Whether anybody asks for the gradients of the images.
     requires_grad: RequiresGrad,
@@ -137,12 +137,12 @@ fn backward(
     kept: &Kept<'_>,
     (x, kernel, bias, y): Tensors<'_>,
 ) -> Result<(), CpuError> {
-    let Kept { sizes, convolution, curve, numbers, result, requires_grad } = kept;
+    let Kept { sizes, convolution, curve, values, result, requires_grad } = kept;
     let (image, out) = (sizes.image * sizes.group, sizes.out * sizes.group);
     let gradient = grads.take(y)?;
     let by_images = |d_x: &mut [f32]| {
         let mut d_x = d_x.chunks_mut(sizes.image * sizes.share);
-        let jobs = numbers
+        let jobs = values
             .chunks(sizes.image * sizes.share)
             .zip(gradient.chunks(sizes.out * sizes.share))
             .zip(result.chunks(sizes.out * sizes.share))

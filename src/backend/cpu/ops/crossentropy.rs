@@ -24,13 +24,13 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
     let (rows, classes) = *x.shape();
     check_classes(&labels, classes)?;
     let clip = least.map(|least| (least as f32, (1.0 - least) as f32));
-    let mut numbers = copy(&x)?;
+    let mut values = copy(&x)?;
     let mut losses = Buffer::try_uncleared(rows)?;
     // Some nanoseconds a number.
     let rows_of_job = share(4 * rows * classes, rows);
     let size = (rows_of_job * classes).max(1);
     let jobs = losses.chunks_mut(rows_of_job).zip(labels.chunks(rows_of_job));
-    let jobs = jobs.zip(numbers.chunks_mut(size)).collect();
+    let jobs = jobs.zip(values.chunks_mut(size)).collect();
     parallel(jobs, |((losses, labels), rows): ((&mut [f32], &[usize]), &mut [f32])| {
         let rows = rows.chunks_exact_mut(classes);
         for ((loss, &label), row) in losses.iter_mut().zip(labels).zip(rows) {
@@ -49,7 +49,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_losses)?;
             grads.with(&x, |sums| {
-                let jobs = sums.chunks_mut(size).zip(numbers.chunks(size));
+                let jobs = sums.chunks_mut(size).zip(values.chunks(size));
                 let jobs = jobs.zip(gradient.chunks(rows_of_job).zip(labels.chunks(rows_of_job)));
                 parallel(jobs.collect(), |((d_x, rows), (d_y, labels))| {
                     let (d_x, rows): (&mut [f32], &[f32]) = (d_x, rows);

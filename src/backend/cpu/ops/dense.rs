@@ -33,7 +33,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
     let curve = then.is_fused().then_some(then);
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (_, units)) = (*x.shape(), *kernel.shape());
-    let numbers = borrow(&x)?;
+    let values = borrow(&x)?;
     let cache = cache.get(
         !T::OWNS_TAPE,
         |(weights, offsets): &(Weights<_>, Weights<_>)| {
@@ -50,7 +50,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
             row.copy_from_slice(offsets);
         }
         let rows = y.len() / units.max(1);
-        let x = &numbers[job * share * inputs..][..rows * inputs];
+        let x = &values[job * share * inputs..][..rows * inputs];
         product(y, Matrix::new(x, rows, inputs), Matrix::new(weights, inputs, units), true);
         if let Some(curve) = curve {
             curve.apply(y);
@@ -84,7 +84,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
                 let share = rows_of_job(rows * inputs * units, inputs, units);
                 let jobs = chunks(d_kernel, share * units, 1).into_iter().enumerate().collect();
                 parallel(jobs, |(job, d_kernel)| {
-                    let columns = Matrix::new(&numbers, rows, inputs);
+                    let columns = Matrix::new(&values, rows, inputs);
                     let columns = columns.columns(job * share, d_kernel.len() / units.max(1));
                     let d_y = Matrix::new(gradient, rows, units);
                     product(d_kernel, columns.transposed(), d_y, true);

@@ -12,17 +12,17 @@ use crate::{
             threads::parallel,
         },
         memory::{collected, elements},
-        numbers,
         storage::from_vec,
         tape::{Weights, record, row},
+        to_values,
     },
     error::Error,
 };
 
-/// How many numbers are a job at least.
+/// How many values are a job at least.
 const JOB: usize = 64 << 10;
 
-/// Whether a number of rows are so few of those of a table that they are read one number at a time: the numbers of a
+/// Whether a number of rows are so few of those of a table that they are read one number at a time: the values of a
 /// tensor can be had so, or all at once.
 pub(super) fn few(ids: usize, rows: usize) -> bool {
     ids * 16 < rows
@@ -36,7 +36,7 @@ pub(crate) fn embedding<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
-    let (dev, ids) = (table.device().clone(), numbers(&ids)?);
+    let (dev, ids) = (table.device().clone(), to_values(&ids)?);
     let (rows_of_table, width) = *table.shape();
     let rows = if few(ids.len(), rows_of_table) {
         collected(&[ids.len(), width], ids.iter().flat_map(|&id| row(table, id)))?

@@ -65,9 +65,9 @@ vectorized! {
             let shift = (total(n, |i| d_y[i] * gamma[i]) / n as f64) as f32;
             let slope = total(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f64;
             let slope = slope as f32;
-            let numbers = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
+            let values = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
             let parameters = d_gamma.iter_mut().zip(&mut *d_beta);
-            for ((((d_x, &x), &g), &gamma), (d_gamma, d_beta)) in numbers.zip(parameters) {
+            for ((((d_x, &x), &g), &gamma), (d_gamma, d_beta)) in values.zip(parameters) {
                 let normal = (x - mean) * inverse;
                 *d_x += inverse * (g * gamma - shift - normal * slope);
                 *d_gamma += g * normal;
@@ -91,14 +91,14 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (n, features) = *x.shape();
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
-    let (numbers, gamma, beta) = (borrow(&x)?, borrow(&of_gamma)?, borrow(&of_beta)?);
+    let (values, gamma, beta) = (borrow(&x)?, borrow(&of_gamma)?, borrow(&of_beta)?);
     let share = share(n * features, n);
     let size = (share * features).max(1);
     let mut y = zeros_of(&[n, features])?;
     let mut statistics = Buffer::try_zeros(elements(&[2, n])?)?;
     let jobs = chunks(&mut y, share * features, 1)
         .into_iter()
-        .zip(numbers.chunks(size))
+        .zip(values.chunks(size))
         .zip(statistics.chunks_mut(2 * share));
     parallel(jobs.collect(), |((y, x), statistics)| {
         forward(y, x, statistics, &gamma, &beta, epsilon as f32);
@@ -114,7 +114,7 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
             let parts = grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * features, 1)
                     .into_iter()
-                    .zip(numbers.chunks(size))
+                    .zip(values.chunks(size))
                     .zip(gradient.chunks(size))
                     .zip(statistics.chunks(2 * share));
                 parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {

@@ -40,10 +40,10 @@ fn share(multiplications: usize, rows: usize) -> usize {
 }
 
 /// The pieces of a slice that belong to the rows of the batch.
-fn chunks(numbers: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
+fn chunks(values: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
     if size == 0 {
         (0..rows).map(|_| &mut [][..]).collect()
     } else {
-        numbers.chunks_mut(size).collect()
+        values.chunks_mut(size).collect()
     }
 }

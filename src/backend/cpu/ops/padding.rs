@@ -16,8 +16,8 @@ pub(crate) fn bounded_padding<S: Shape, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (mut bounded, most) = (true, largest_padding::<f32>());
     if let Some(mask) = mask.filter(|mask| mask.as_slice().iter().any(|&keep| !keep)) {
-        let numbers = borrow(&x)?;
-        let steps = numbers.chunks_exact((numbers.len() / mask.as_slice().len()).max(1));
+        let values = borrow(&x)?;
+        let steps = values.chunks_exact((values.len() / mask.as_slice().len()).max(1));
         let mut padding = steps.zip(mask.as_slice()).filter(|(_, keep)| !**keep);
         // NaN is not at most anything.
         bounded = padding.all(|(step, _)| step.iter().all(|x| x.abs() <= most));

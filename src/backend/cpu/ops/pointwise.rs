@@ -15,7 +15,7 @@ use crate::{
     mask::Mask,
 };
 
-/// How many numbers are a job at least, of functions that take about a nanosecond each.
+/// How many values are a job at least, of functions that take about a nanosecond each.
 const JOB: usize = 32 << 10;
 
 /// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
@@ -41,7 +41,7 @@ fn curve<S: Shape, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let mut y = copy(&x)?;
-    parallel(y.chunks_mut(JOB).collect(), |numbers| curve.apply(numbers));
+    parallel(y.chunks_mut(JOB).collect(), |values| curve.apply(values));
     let y = from_vec(x.device(), *x.shape(), y.into())?;
     if T::OWNS_TAPE {
         let (of_y, result) = (y.clone(), borrow(&y)?);

@@ -27,7 +27,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (rows, length, features) = *x.shape();
     let mut means = zeros_of(&[rows, features])?;
-    let numbers = borrow(&x)?;
+    let values = borrow(&x)?;
     let mask = mask.cloned().map_or_else(|| Mask::try_full(rows, length), Ok)?;
     let lengths = mask.try_lengths()?;
     let row_size = length * features;
@@ -37,7 +37,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
         for (i, mean) in means.chunks_exact_mut(features.max(1)).enumerate() {
             let row = first + i;
             totals.fill(0.0);
-            let steps = &numbers[row * row_size..(row + 1) * row_size];
+            let steps = &values[row * row_size..(row + 1) * row_size];
             for run in runs(mask.row(row)) {
                 add_rows(&mut totals, &steps[run.start * features..run.end * features]);
             }
@@ -46,7 +46,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
         }
     };
     each_rows(&mut means, features, rows, rows * row_size, work);
-    drop(numbers);
+    drop(values);
 
     let means = from_vec(x.device(), (rows, features), means)?;
     if T::OWNS_TAPE {
@@ -84,15 +84,15 @@ fn runs(keep: &[bool]) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// Runs `work` for some rows at a time, with the first of them and their piece of a result, on as many threads as the
-/// numbers to read are worth.
+/// values to read are worth.
 fn each_rows(
     result: &mut [f32],
     size: usize,
     rows: usize,
-    numbers: usize,
+    values: usize,
     work: impl Fn((usize, &mut [f32])) + Send + Sync,
 ) {
-    let share = rows.div_ceil(threads(numbers, rows)).max(1);
+    let share = rows.div_ceil(threads(values, rows)).max(1);
     let jobs = result.chunks_mut((share * size).max(1)).enumerate();
     parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
 }

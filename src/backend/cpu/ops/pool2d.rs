@@ -148,17 +148,17 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         shares: reference::shares(window).collect(),
     });
     let share = share(batch * window.outputs() * window.taps() * channels, batch);
-    let numbers = borrow(&x)?;
+    let values = borrow(&x)?;
     let (mut y, mut from) = (Unwritten::new(results)?, Unwritten::new(results)?);
     let jobs = y.parts(out * share).zip(from.parts(out * share));
-    let jobs = jobs.zip(numbers.chunks((image * share).max(1)));
+    let jobs = jobs.zip(values.chunks((image * share).max(1)));
     parallel(jobs.collect(), |((mut y, mut from), x)| {
         for image in x.chunks_exact(image.max(1)) {
             forward(&pool, image, y.cleared(out), from.cleared(out));
         }
     });
     let (y, from) = (y.finish(), from.finish());
-    drop(numbers);
+    drop(values);
     let y = from_vec(x.device(), shape, y)?;
     if T::OWNS_TAPE {
         let of_y = y.clone();

@@ -84,7 +84,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     weights.check(features, units)?;
     let outputs_of_row = elements(&[length, units])?;
     let all_outputs = [if sequences { rows } else { 0 }, length, units];
-    let (numbers, mut outputs) = (borrow(&x)?, zeros_of(&all_outputs)?);
+    let (values, mut outputs) = (borrow(&x)?, zeros_of(&all_outputs)?);
     let cache = Weights::of(&weights, !T::OWNS_TAPE)?;
     let initial = initial.map(|states| (states.h, states.c.filter(|_| C::HAS_C)));
     let given = match &initial {
@@ -130,20 +130,20 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     let saved_pass = if T::OWNS_TAPE {
         let recurrent = cache.packed.get_or_init(|| C::pack(cache.recurrent::<C>(units), units));
         parallel(jobs, |(steps, mut out)| {
-            kernels::forward::<C>(of_kernel, recurrent, &numbers, given, steps, &mut out)
+            kernels::forward::<C>(of_kernel, recurrent, &values, given, steps, &mut out)
         })
         .into_iter()
         .collect::<Result<Vec<Saved>, _>>()?
     } else if parts > 1 {
         let parts = cache.parts.get_or_init(|| cut(parts));
         for (steps, mut out) in jobs {
-            kernels::forward_few::<C>(sizes, parts, &numbers, given, &steps, &mut out)?;
+            kernels::forward_few::<C>(sizes, parts, &values, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
         let whole = cache.whole.get_or_init(|| cut(1));
         parallel(jobs, |(steps, mut out)| {
-            let infer = |part| kernels::infer::<C>(sizes, part, &numbers, given, &steps, &mut out);
+            let infer = |part| kernels::infer::<C>(sizes, part, &values, given, &steps, &mut out);
             whole.first().map_or(Ok(()), infer)
         })
         .into_iter()

@@ -241,13 +241,13 @@ pub(crate) fn forward_few<C: Cell>(
     steps: &Steps,
     out: &mut [RowOut<'_>],
 ) -> Result<(), NoMemory> {
-    let numbers = || (0..steps.rows.len() * units).map(|_| AtomicU32::new(0)).collect();
+    let values = || (0..steps.rows.len() * units).map(|_| AtomicU32::new(0)).collect();
     let shared = Shared {
         steps,
         x: steps.gather(x, length, inputs, 0..steps.times())?,
         initial: initial.map(|states| states.sorted(steps, units)).transpose()?,
         units,
-        h: [numbers(), numbers()],
+        h: [values(), values()],
         barriers: parts.iter().map(|_| Barrier::default()).collect(),
     };
     let done = Mutex::new(Vec::new());

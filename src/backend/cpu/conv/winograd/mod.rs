@@ -37,7 +37,7 @@ const PLACES: usize = 4;
 /// The products that a tile takes.
 const PRODUCTS: usize = PIXELS * PIXELS;
 
-/// How many numbers of tiles are worked on at a time: they stay in the cache of a core.
+/// How many values of tiles are worked on at a time: they stay in the cache of a core.
 const NUMBERS: usize = 96 << 10;
 
 /// From how many channels on the sums cost less than they save.
@@ -161,7 +161,7 @@ impl Convolution for Winograd {
                 .enumerate();
             for (product, ((pixels, d_places), d_sums)) in each {
                 let starts = &starts[..part.count];
-                let factors = Scattered { numbers: pixels, starts, offsets: &offsets };
+                let factors = Scattered { values: pixels, starts, offsets: &offsets };
                 add_transposed_product(factors, d_places, filters, d_sums);
                 if d_images.is_some() {
                     // The pixels have had their use: what they were is the place of their gradients.

@@ -1,4 +1,4 @@
-//! From images to the numbers that are multiplied, and from products to images.
+//! From images to the values that are multiplied, and from products to images.
 
 use pulp::{Simd, WithSimd};
 
@@ -12,7 +12,7 @@ use crate::backend::cpu::{
     simd::{load, store},
 };
 
-/// What of a tile is read or written: `N` by `N` numbers of it.
+/// What of a tile is read or written: `N` by `N` values of it.
 pub(super) trait Square<const N: usize> {
     /// The sums of what is read.
     type Read: Sums<N, PIXELS>;
@@ -26,8 +26,8 @@ pub(super) trait Square<const N: usize> {
     /// The height and width of the images.
     fn size(&self, tiles: &Tiles) -> [usize; 2];
 
-    /// Where the numbers of a tile are on its image, or `None` where it ends.
-    fn numbers(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; N]; N];
+    /// Where the values of a tile are on its image, or `None` where it ends.
+    fn values(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; N]; N];
 }
 
 /// Pixels, or their gradients.
@@ -44,7 +44,7 @@ impl Square<PIXELS> for Pixels {
     }
 
     #[inline(always)]
-    fn numbers(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; PIXELS]; PIXELS] {
+    fn values(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; PIXELS]; PIXELS] {
         tiles.pixels(corner)
     }
 }
@@ -63,7 +63,7 @@ impl Square<PLACES> for Places {
     }
 
     #[inline(always)]
-    fn numbers(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; PLACES]; PLACES] {
+    fn values(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; PLACES]; PLACES] {
         tiles.places(corner)
     }
 }
@@ -98,11 +98,11 @@ macro_rules! for_lanes {
 }
 
 /// The rows of a tile for each product.
-fn planes(numbers: &mut [f32]) -> [&mut [f32]; PRODUCTS] {
+fn planes(values: &mut [f32]) -> [&mut [f32]; PRODUCTS] {
     let mut planes = [(); PRODUCTS].map(|()| Default::default());
-    let each = numbers.len() / PRODUCTS;
-    for (plane, numbers) in planes.iter_mut().zip(numbers.chunks_exact_mut(each.max(1))) {
-        *plane = numbers;
+    let each = values.len() / PRODUCTS;
+    for (plane, values) in planes.iter_mut().zip(values.chunks_exact_mut(each.max(1))) {
+        *plane = values;
     }
     planes
 }
@@ -129,8 +129,8 @@ impl<const N: usize, K: Square<N>> WithSimd for Read<'_, N, K> {
             let (number, corner) = part.tile(at);
             let image = &images[number * image..(number + 1) * image];
             let mut tile = [[&outside[..]; N]; N];
-            let numbers = of.numbers(&tiles, corner);
-            for (row, number) in tile.as_flattened_mut().iter_mut().zip(numbers.as_flattened()) {
+            let values = of.values(&tiles, corner);
+            for (row, number) in tile.as_flattened_mut().iter_mut().zip(values.as_flattened()) {
                 if let Some(number) = number {
                     *row = &image[number * width..(number + 1) * width];
                 }
@@ -154,11 +154,11 @@ fn read_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool>(
     from: usize,
 ) {
     let end = from + tile[0][0].len();
-    let mut numbers = [[simd.splat_f32s(0.0); N]; N];
-    for (numbers, row) in numbers.as_flattened_mut().iter_mut().zip(tile.as_flattened()) {
-        *numbers = lanes::<S, FULL>(simd, row, lane);
+    let mut values = [[simd.splat_f32s(0.0); N]; N];
+    for (values, row) in values.as_flattened_mut().iter_mut().zip(tile.as_flattened()) {
+        *values = lanes::<S, FULL>(simd, row, lane);
     }
-    let sums = both::<S, K::Read, N, PIXELS>(simd, numbers);
+    let sums = both::<S, K::Read, N, PIXELS>(simd, values);
     for (plane, &sum) in planes.iter_mut().zip(sums.as_flattened()) {
         put::<S, FULL>(simd, &mut plane[..end], from + lane, sum);
     }
@@ -188,11 +188,11 @@ impl<const N: usize, K: Square<N>> WithSimd for Write<'_, N, K> {
             for (row, plane) in tile.iter_mut().zip(products.chunks_exact(count * width)) {
                 *row = &plane[at * width..(at + 1) * width];
             }
-            let numbers = to.numbers(&tiles, corner);
+            let values = to.values(&tiles, corner);
             for_lanes!(
                 width,
-                |lane| write_tile::<S, K, N, true>(simd, &tile, lane, &numbers, image),
-                |lane| write_tile::<S, K, N, false>(simd, &tile, lane, &numbers, image)
+                |lane| write_tile::<S, K, N, true>(simd, &tile, lane, &values, image),
+                |lane| write_tile::<S, K, N, false>(simd, &tile, lane, &values, image)
             );
         }
     }
@@ -203,7 +203,7 @@ fn write_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool>(
     simd: S,
     tile: &[&[f32]; PRODUCTS],
     lane: usize,
-    numbers: &[[Option<usize>; N]; N],
+    values: &[[Option<usize>; N]; N],
     image: &mut [f32],
 ) {
     let (zero, width) = (simd.splat_f32s(0.0), tile[0].len());
@@ -212,7 +212,7 @@ fn write_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool>(
         *sum = lanes::<S, FULL>(simd, row, lane);
     }
     let sums = both::<S, K::Write, PIXELS, N>(simd, sums);
-    for (&sum, number) in sums.as_flattened().iter().zip(numbers.as_flattened()) {
+    for (&sum, number) in sums.as_flattened().iter().zip(values.as_flattened()) {
         if let Some(number) = number {
             let row = &mut image[number * width..(number + 1) * width];
             let before = if K::OVERLAP { lanes::<S, FULL>(simd, row, lane) } else { zero };

@@ -12,11 +12,11 @@ use crate::backend::cpu::{
 const A: f32 = std::f32::consts::SQRT_2;
 const B: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
-/// Sums of `N` numbers, `M` of them, in each lane.
+/// Sums of `N` values, `M` of them, in each lane.
 ///
 /// Types and no closures, because closures do not get the vector instructions of who calls them.
 pub(super) trait Sums<const N: usize, const M: usize> {
-    fn sums<S: Simd>(simd: S, numbers: [S::f32s; N]) -> [S::f32s; M];
+    fn sums<S: Simd>(simd: S, values: [S::f32s; N]) -> [S::f32s; M];
 }
 
 /// The sums of the rows of a square, and then of the columns of these.
@@ -162,7 +162,7 @@ impl Sums<PIXELS, CELLS> for ToCells {
     }
 }
 
-/// The sums of squares of numbers, where what is at the same place of all squares lies together.
+/// The sums of squares of values, where what is at the same place of all squares lies together.
 struct OfSquares<'a, K, const N: usize, const M: usize> {
     of: std::marker::PhantomData<K>,
     each: usize,

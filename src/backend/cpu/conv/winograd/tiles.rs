@@ -35,13 +35,13 @@ impl Tiles {
     }
 }
 
-/// The numbers of a square in a grid of some size, or `None` outside of it.
+/// The values of a square in a grid of some size, or `None` outside of it.
 #[inline(always)]
 fn inside<const N: usize>(size: [usize; 2], [top, left]: [usize; 2]) -> [[Option<usize>; N]; N] {
     let mut square = [[None; N]; N];
-    for (i, numbers) in square.iter_mut().enumerate() {
+    for (i, values) in square.iter_mut().enumerate() {
         let row = top.wrapping_add(i);
-        for (j, number) in numbers.iter_mut().enumerate() {
+        for (j, number) in values.iter_mut().enumerate() {
             let column = left.wrapping_add(j);
             if row < size[0] && column < size[1] {
                 *number = Some(row * size[1] + column);
