@@ -83,7 +83,7 @@ impl Slider {
         let taps = kernel.iter().chain(&places).try_fold(1_usize, |n, &size| n.checked_mul(size));
         if taps.is_none_or(|n| n > MAX_NUMBERS) {
             return Err(words::refused(format!(
-                "a window of {kernel:?} at {places:?} places covers more than {MAX_NUMBERS} taps"
+                "a window of {kernel:?} at {places:?} places covers more than {MAX_NUMBERS} cells"
             )));
         }
         Ok(Window { size, kernel, stride, dilation, before, places })
