@@ -61,7 +61,7 @@ where
     let (one, two) = (tensor((width,), 4), tensor((2, width), 4));
     let bias = match cell {
         _ if !case.bias => RecurrentBias::None,
-        CellKind::Gru { reset_after: true } => RecurrentBias::Two(two.clone()),
+        CellKind::GruCell { reset_after: true } => RecurrentBias::Two(two.clone()),
         _ => RecurrentBias::One(one.clone()),
     };
     let weights = || RecurrentWeights {
@@ -130,10 +130,10 @@ fn check(case: Case<'_>) {
 }
 
 const CELLS: [CellKind; 4] = [
-    CellKind::Lstm,
-    CellKind::Gru { reset_after: true },
-    CellKind::Gru { reset_after: false },
-    CellKind::Simple,
+    CellKind::LstmCell,
+    CellKind::GruCell { reset_after: true },
+    CellKind::GruCell { reset_after: false },
+    CellKind::SimpleCell,
 ];
 
 proptest! {

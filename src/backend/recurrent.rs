@@ -9,29 +9,29 @@ use crate::{error::Error, mask::Mask};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellKind {
     /// Four gates, in the order input, forget, candidate, output, and a cell state `c` beside the output `h`.
-    Lstm,
+    LstmCell,
     /// Three gates, in the order update, reset, candidate.
-    Gru {
+    GruCell {
         /// Whether the reset gate acts on the recurrent product, which then has a bias of its own; else on the state.
         reset_after: bool,
     },
     /// One: `h' = tanh(x . kernel + h . recurrent_kernel + bias)`.
-    Simple,
+    SimpleCell,
 }
 
 impl CellKind {
     /// How many gates there are.
     pub const fn gates(self) -> usize {
         match self {
-            Self::Lstm => 4,
-            Self::Gru { .. } => 3,
-            Self::Simple => 1,
+            Self::LstmCell => 4,
+            Self::GruCell { .. } => 3,
+            Self::SimpleCell => 1,
         }
     }
 
     /// Whether there is a cell state beside the output.
     pub const fn has_c(self) -> bool {
-        matches!(self, Self::Lstm)
+        matches!(self, Self::LstmCell)
     }
 
     /// What the shapes of its weights are called.
@@ -46,9 +46,9 @@ impl CellKind {
             };
         }
         match self {
-            Self::Lstm => shapes!("an LSTM"),
-            Self::Gru { .. } => shapes!("a GRU"),
-            Self::Simple => shapes!("a SimpleRNN"),
+            Self::LstmCell => shapes!("an LSTM"),
+            Self::GruCell { .. } => shapes!("a GRU"),
+            Self::SimpleCell => shapes!("a SimpleRNN"),
         }
     }
 }

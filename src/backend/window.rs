@@ -73,16 +73,19 @@ impl Window {
 pub type ImageShape = (usize, usize, usize, usize);
 
 /// An activation that an operation applies to its output by itself, while the values are at hand.
+///
+/// The names are not those of the layers: of a name that a crate has twice, the compiler shows the path, in each message
+/// about a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActivationKind {
     /// `x`.
-    Linear,
+    Nothing,
     /// `max(x, 0)`.
-    Relu,
+    Rectifier,
     /// `tanh(x)`.
-    Tanh,
+    HyperbolicTangent,
     /// `1 / (1 + exp(-x))`.
-    Sigmoid,
+    Logistic,
 }
 
 /// How a pool makes one number of a window.

@@ -246,12 +246,12 @@ impl ActivationFunction {
 
     /// What an operation does in its place.
     pub(super) fn finish(&self) -> ActivationKind {
-        if self.relu.is_some() { ActivationKind::Linear } else { self.functions.finish }
+        if self.relu.is_some() { ActivationKind::Nothing } else { self.functions.finish }
     }
 
     /// Applies it to what an operation gives that was told to [`finish`](Self::finish).
     pub(super) fn finished<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
-        if self.finish() == ActivationKind::Linear { self.apply(x) } else { Ok(x) }
+        if self.finish() == ActivationKind::Nothing { self.apply(x) } else { Ok(x) }
     }
 
     /// Applies it to rows.

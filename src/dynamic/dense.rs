@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone)]
-pub(crate) struct Dense {
+pub(crate) struct DenseOp {
     units: usize,
     activation: ActivationFunction,
     use_bias: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Dense {
     cache: WeightCache,
 }
 
-impl Dense {
+impl DenseOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self {
             units: options.size("units")?,
@@ -46,7 +46,7 @@ impl Dense {
     }
 }
 
-impl Op for Dense {
+impl Op for DenseOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         if self.steps && arrives.rank() > 2 {
             words::each_step(arrives)?;
@@ -102,7 +102,7 @@ pub(super) fn known_features(arrives: &AnySignal) -> Result<usize, Error> {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Embedding {
+pub(crate) struct EmbeddingOp {
     rows: usize,
     features: usize,
     masked: bool,
@@ -111,7 +111,7 @@ pub(crate) struct Embedding {
     cache: WeightCache,
 }
 
-impl Embedding {
+impl EmbeddingOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self {
             rows: options.size("input_dim")?,
@@ -124,7 +124,7 @@ impl Embedding {
     }
 }
 
-impl Op for Embedding {
+impl Op for EmbeddingOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::token_ids(arrives, self.masked)?;
         let mut sizes = arrives.sizes.clone();
@@ -207,9 +207,9 @@ impl Op for Dropping {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Masking(pub(crate) f64);
+pub(crate) struct MaskingOp(pub(crate) f64);
 
-impl Op for Masking {
+impl Op for MaskingOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         Ok(AnySignal { kind: SignalKind::Padded, sizes: arrives.sizes.clone() })

@@ -25,7 +25,7 @@ use crate::{
 
 /// A recurrent layer over a whole sequence.
 #[derive(Debug, Clone)]
-pub(crate) struct Recurrent {
+pub(crate) struct RecurrentOp {
     cell: CellKind,
     units: usize,
     activation: ActivationFunction,
@@ -42,22 +42,22 @@ pub(crate) struct Recurrent {
     cache: WeightCache,
 }
 
-impl Recurrent {
+impl RecurrentOp {
     pub(crate) fn lstm(options: &mut Options<'_>) -> Result<Self, Error> {
-        Self::new(options, CellKind::Lstm)
+        Self::new(options, CellKind::LstmCell)
     }
 
     pub(crate) fn gru(options: &mut Options<'_>) -> Result<Self, Error> {
         let reset_after = options.flag("reset_after")?;
-        Self::new(options, CellKind::Gru { reset_after })
+        Self::new(options, CellKind::GruCell { reset_after })
     }
 
     pub(crate) fn simple(options: &mut Options<'_>) -> Result<Self, Error> {
-        Self::new(options, CellKind::Simple)
+        Self::new(options, CellKind::SimpleCell)
     }
 
     fn new(options: &mut Options<'_>, cell: CellKind) -> Result<Self, Error> {
-        let gated = cell != CellKind::Simple;
+        let gated = cell != CellKind::SimpleCell;
         let how = |key: &str| options.initializer(&format!("{key}_initializer"));
         Ok(Self {
             cell,
@@ -65,7 +65,7 @@ impl Recurrent {
             activation: options.activation("activation")?,
             gate: gated.then(|| options.activation("recurrent_activation")).transpose()?,
             use_bias: options.flag("use_bias")?,
-            unit_forget_bias: cell == CellKind::Lstm && options.flag("unit_forget_bias")?,
+            unit_forget_bias: cell == CellKind::LstmCell && options.flag("unit_forget_bias")?,
             sequences: options.flag("return_sequences")?,
             order: StepOrder {
                 backwards: options.flag("go_backwards")?,
@@ -81,7 +81,7 @@ impl Recurrent {
     }
 
     fn has_two_biases(&self) -> bool {
-        self.cell == CellKind::Gru { reset_after: true }
+        self.cell == CellKind::GruCell { reset_after: true }
     }
 
     fn weights(&self) -> Result<RecurrentWeights<'_, f32, Cpu>, Error> {
@@ -161,7 +161,7 @@ impl Recurrent {
     }
 }
 
-impl Op for Recurrent {
+impl Op for RecurrentOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         words::features(arrives, self.inputs)?;

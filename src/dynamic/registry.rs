@@ -5,12 +5,12 @@ use dfdx::{shapes::Const, tensor::Cpu};
 use super::{
     conv::{Convolution, GlobalPool, Pool, ZeroPadding},
     custom::{CustomObjects, Options},
-    dense::{Activate, Dense, Dropping, Embedding, Masking},
+    dense::{Activate, DenseOp, Dropping, EmbeddingOp, MaskingOp},
     norm::Norm,
     op::Op,
-    recurrent::Recurrent,
-    shapes::{Flatten, Permute, PermuteKeys, Repeat, Reshape},
-    wrap::{Bidirectional, BidirectionalKeys, Chain, ChainKeys, Steps},
+    recurrent::RecurrentOp,
+    shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
+    wrap::{BidirectionalKeys, BidirectionalOp, Chain, ChainKeys, Steps},
 };
 use crate::{
     error::Error,
@@ -47,30 +47,30 @@ classes! {
     "AveragePooling1D": AvgPool1d<1>, Pool::new;
     "AveragePooling2D": AvgPool2d<1>, Pool::new;
     "BatchNormalization": BatchNorm<1>, Norm::batch;
-    "Bidirectional": BidirectionalKeys, Bidirectional::new;
+    "Bidirectional": BidirectionalKeys, BidirectionalOp::new;
     "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
     "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
-    "Dense": layers::Dense<1, 1>, Dense::new;
+    "Dense": layers::Dense<1, 1>, DenseOp::new;
     "Dropout": Dropout<0>, |o| Ok(Dropping(o.number("rate")?));
-    "Embedding": layers::Embedding<1, 1>, Embedding::new;
-    "Flatten": layers::Flatten<1>, |_| Ok(Flatten);
-    "GRU": Gru<1, 1>, Recurrent::gru;
+    "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
+    "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
+    "GRU": Gru<1, 1>, RecurrentOp::gru;
     "GlobalAveragePooling1D": GlobalAveragePooling1d, GlobalPool::new;
     "GlobalAveragePooling2D": GlobalAveragePooling2d, GlobalPool::new;
     "GlobalMaxPooling1D": GlobalMaxPooling1d, GlobalPool::new;
     "GlobalMaxPooling2D": GlobalMaxPooling2d, GlobalPool::new;
     "Identity": layers::Identity, |o| Ok(Activate(o.custom.function("linear")?));
-    "LSTM": Lstm<1, 1>, Recurrent::lstm;
+    "LSTM": Lstm<1, 1>, RecurrentOp::lstm;
     "LayerNormalization": LayerNorm<1>, Norm::layer;
-    "Masking": layers::Masking, |o| Ok(Masking(o.element("mask_value")?.into()));
+    "Masking": layers::Masking, |o| Ok(MaskingOp(o.element("mask_value")?.into()));
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
-    "Permute": PermuteKeys, Permute::new;
+    "Permute": PermuteKeys, PermuteOp::new;
     "ReLU": Relu, |o| Ok(Activate(o.relu()?));
     "RepeatVector": RepeatVector<1>, Repeat::new;
-    "Reshape": layers::Reshape<(Const<1>,)>, Reshape::new;
+    "Reshape": layers::Reshape<(Const<1>,)>, ReshapeOp::new;
     "Sequential": ChainKeys, Chain::new;
-    "SimpleRNN": SimpleRnn<1, 1>, Recurrent::simple;
+    "SimpleRNN": SimpleRnn<1, 1>, RecurrentOp::simple;
     "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
     "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;

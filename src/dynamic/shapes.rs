@@ -21,9 +21,9 @@ use crate::{
 
 /// Everything behind the batch in one vector.
 #[derive(Debug, Clone)]
-pub(crate) struct Flatten;
+pub(crate) struct FlattenOp;
 
-impl Op for Flatten {
+impl Op for FlattenOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
         Ok(AnySignal::numbers([arrives.sizes[0], words::product(&arrives.sizes[1..])?]))
@@ -37,9 +37,9 @@ impl Op for Flatten {
 
 /// Another shape behind the batch; one size may be open. To the shape that is there, it drops a mask.
 #[derive(Debug, Clone)]
-pub(crate) struct Reshape(Vec<Option<usize>>);
+pub(crate) struct ReshapeOp(Vec<Option<usize>>);
 
-impl Reshape {
+impl ReshapeOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let list = options.config.config.get("target_shape").and_then(|v| v.as_array());
         let size = |n: &Value| n.as_u64().and_then(|n| usize::try_from(n).ok());
@@ -47,7 +47,7 @@ impl Reshape {
     }
 }
 
-impl Op for Reshape {
+impl Op for ReshapeOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let mut sizes = vec![arrives.sizes.first().copied().flatten()];
         sizes.extend(&self.0);
@@ -84,9 +84,9 @@ pub(crate) struct PermuteKeys;
 
 /// The dimensions behind the batch in another order.
 #[derive(Debug, Clone)]
-pub(crate) struct Permute(Vec<usize>);
+pub(crate) struct PermuteOp(Vec<usize>);
 
-impl Permute {
+impl PermuteOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let dims = match options.sizes::<2>("dims") {
             Ok(dims) => dims.to_vec(),
@@ -106,7 +106,7 @@ impl Permute {
     }
 }
 
-impl Op for Permute {
+impl Op for PermuteOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
         if arrives.rank() != self.0.len() + 1 {

@@ -175,7 +175,7 @@ const RECURRENT: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
 
 /// A recurrent layer in both directions.
 #[derive(Debug, Clone)]
-pub(crate) struct Bidirectional {
+pub(crate) struct BidirectionalOp {
     forward: DynamicLayer,
     backward: DynamicLayer,
     merge: Merge,
@@ -192,7 +192,7 @@ pub(crate) struct Bidirectional {
 )]
 pub(crate) struct BidirectionalKeys;
 
-impl Bidirectional {
+impl BidirectionalOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let merge = match options.text("merge_mode")?.as_str() {
             "sum" => Merge::Sum,
@@ -245,7 +245,7 @@ impl Bidirectional {
     }
 }
 
-impl Op for Bidirectional {
+impl Op for BidirectionalOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let (mut gives, other) = (self.forward.gives(arrives)?, self.backward.gives(arrives)?);
         let both = gives.features().zip(other.features());

@@ -44,7 +44,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     const NAME: &'static str;
 
     /// What an operation of a backend does in the place of [`apply`](Activation::apply), if it can.
-    const FUSED: ActivationKind = ActivationKind::Linear;
+    const FUSED: ActivationKind = ActivationKind::Nothing;
 
     /// Applies the function; the shape stays.
     ///
@@ -62,7 +62,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         match Self::FUSED {
-            ActivationKind::Linear => Self::apply(x),
+            ActivationKind::Nothing => Self::apply(x),
             _ => Ok(x),
         }
     }
@@ -106,7 +106,7 @@ pub struct Relu;
 
 impl Activation for Relu {
     const NAME: &'static str = "relu";
-    const FUSED: ActivationKind = ActivationKind::Relu;
+    const FUSED: ActivationKind = ActivationKind::Rectifier;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -134,7 +134,7 @@ pub struct Tanh;
 
 impl Activation for Tanh {
     const NAME: &'static str = "tanh";
-    const FUSED: ActivationKind = ActivationKind::Tanh;
+    const FUSED: ActivationKind = ActivationKind::HyperbolicTangent;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -162,7 +162,7 @@ pub struct Sigmoid;
 
 impl Activation for Sigmoid {
     const NAME: &'static str = "sigmoid";
-    const FUSED: ActivationKind = ActivationKind::Sigmoid;
+    const FUSED: ActivationKind = ActivationKind::Logistic;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,

@@ -9,7 +9,7 @@ use super::simd::{exp_of_negative, load, sigmoid, store, sum, tanh, vectorized};
 impl ActivationKind {
     /// Whether there is anything to do.
     pub(crate) fn is_fused(self) -> bool {
-        self != Self::Linear
+        self != Self::Nothing
     }
 
     /// Puts the function of each number in its place.
@@ -26,12 +26,12 @@ impl ActivationKind {
 vectorized! {
     fn gradient<'a>(curve: ActivationKind, y: &'a [f32], d_y: &'a [f32], d_x: &'a mut [f32], add: bool) {
         match curve {
-            ActivationKind::Linear => each(y, d_y, d_x, add, |_, d_y| d_y),
+            ActivationKind::Nothing => each(y, d_y, d_x, add, |_, d_y| d_y),
             // Chosen, not multiplied with: what goes no further may be infinite.
-            ActivationKind::Relu => each(y, d_y, d_x, add, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
+            ActivationKind::Rectifier => each(y, d_y, d_x, add, |y, d_y| if y > 0.0 { d_y } else { 0.0 }),
             // Not `1 - y * y`, which has lost its digits where y is close to 1.
-            ActivationKind::Tanh => each(y, d_y, d_x, add, |y, d_y| d_y * ((1.0 - y) * (1.0 + y))),
-            ActivationKind::Sigmoid => each(y, d_y, d_x, add, |y, d_y| d_y * (y * (1.0 - y))),
+            ActivationKind::HyperbolicTangent => each(y, d_y, d_x, add, |y, d_y| d_y * ((1.0 - y) * (1.0 + y))),
+            ActivationKind::Logistic => each(y, d_y, d_x, add, |y, d_y| d_y * (y * (1.0 - y))),
         }
     }
 }
@@ -56,13 +56,13 @@ impl WithSimd for Apply<'_> {
             let x = load(simd, values, at);
             let zero = simd.splat_f32s(0.0);
             let y = match curve {
-                ActivationKind::Linear => x,
+                ActivationKind::Nothing => x,
                 // A comparison with NaN is false.
-                ActivationKind::Relu => {
+                ActivationKind::Rectifier => {
                     simd.select_f32s(simd.less_than_or_equal_f32s(x, zero), zero, x)
                 }
-                ActivationKind::Tanh => tanh(simd, x),
-                ActivationKind::Sigmoid => sigmoid(simd, x),
+                ActivationKind::HyperbolicTangent => tanh(simd, x),
+                ActivationKind::Logistic => sigmoid(simd, x),
             };
             store(simd, values, at, y);
         }

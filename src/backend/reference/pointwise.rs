@@ -35,10 +35,10 @@ pub(crate) fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     then: ActivationKind,
 ) -> Result<Tensor<S, E, D, T>, Error> {
     match then {
-        ActivationKind::Linear => Ok(x),
-        ActivationKind::Relu => D::relu(x),
-        ActivationKind::Tanh => D::tanh(x),
-        ActivationKind::Sigmoid => D::sigmoid(x),
+        ActivationKind::Nothing => Ok(x),
+        ActivationKind::Rectifier => D::relu(x),
+        ActivationKind::HyperbolicTangent => D::tanh(x),
+        ActivationKind::Logistic => D::sigmoid(x),
     }
 }
 

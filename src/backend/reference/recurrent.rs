@@ -149,7 +149,7 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
             of.retaped::<T>().try_select(index(rows, i)?).or_device()
         };
     match (weights.cell, c) {
-        (CellKind::Lstm, Some(c)) => {
+        (CellKind::LstmCell, Some(c)) => {
             let products = product(seen, weights.recurrent_kernel.retaped())?;
             let (gates, tape) = apart(x.try_add(products).or_device()?)?.split_tape();
             let (input, forget) = (sigmoid(gate(&gates, 0)?)?, sigmoid(gate(&gates, 1)?)?);
@@ -161,7 +161,7 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let tanh_c = activation(c.clone().put_tape(c_tape.merge(tape)))?;
             Ok((tanh_c.try_mul(output).or_device()?, Some(c)))
         }
-        (CellKind::Gru { reset_after: true }, _) => {
+        (CellKind::GruCell { reset_after: true }, _) => {
             let mut products = product(seen, weights.recurrent_kernel.retaped())?;
             if let RecurrentBias::Two(both) = &weights.bias {
                 let bias = rows_of(both.retaped::<T>(), vec![1; rows])?;
@@ -175,7 +175,7 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let (h, rest) = blend(sigmoid(sum(0)?)?, &state, candidate)?.split_tape();
             Ok((h.put_tape(rest.merge(tape).merge(products_tape)), None))
         }
-        (CellKind::Gru { .. }, _) => {
+        (CellKind::GruCell { .. }, _) => {
             let (x, x_tape) = apart(x)?.split_tape();
             let (seen, tape) = seen.split_tape();
             let kernel = |i: usize| -> Result<Rows<E, D, T>, Error> {
@@ -193,7 +193,7 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let (h, rest) = blend(of_h(0)?, &state, candidate)?.split_tape();
             Ok((h.put_tape(rest.merge(x_tape).merge(tape)), None))
         }
-        (CellKind::Simple | CellKind::Lstm, _) => {
+        (CellKind::SimpleCell | CellKind::LstmCell, _) => {
             let products = product(seen, weights.recurrent_kernel.retaped())?;
             Ok((activation(x.try_add(products).or_device()?)?, None))
         }

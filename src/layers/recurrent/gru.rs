@@ -180,7 +180,7 @@ where
             false => RecurrentBias::One(self.input_bias.clone()),
         };
         let weights = RecurrentWeights {
-            cell: CellKind::Gru { reset_after: G::RESET_AFTER },
+            cell: CellKind::GruCell { reset_after: G::RESET_AFTER },
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias,

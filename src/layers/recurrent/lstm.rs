@@ -153,7 +153,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let weights = RecurrentWeights {
-            cell: CellKind::Lstm,
+            cell: CellKind::LstmCell,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias: RecurrentBias::One(self.bias.clone()),

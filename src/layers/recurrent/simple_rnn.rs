@@ -133,7 +133,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         Ok(RecurrentWeights {
-            cell: CellKind::Simple,
+            cell: CellKind::SimpleCell,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias: RecurrentBias::One(sized(self.bias.clone())?),

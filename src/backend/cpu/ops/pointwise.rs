@@ -29,9 +29,9 @@ macro_rules! curves {
     };
 }
 curves! {
-    relu: Relu;
-    tanh: Tanh;
-    sigmoid: Sigmoid;
+    relu: Rectifier;
+    tanh: HyperbolicTangent;
+    sigmoid: Logistic;
 }
 
 /// A function of each number.

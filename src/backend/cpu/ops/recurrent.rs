@@ -13,7 +13,7 @@ use crate::backend::cpu::{
     matrix::Matrix,
     packed::Packed,
     recurrent::{
-        self as kernels, Cell, GruResetAfter, GruResetBefore, Lstm, Part, RowGradients, RowOut,
+        self as kernels, Cell, GruResetAfter, GruResetBefore, LstmCell, Part, RowGradients, RowOut,
         Saved, Simple, Sizes, States, Steps,
     },
     threads::{fixed_chunk, parallel, threads},
@@ -63,10 +63,12 @@ fn run_any<T: Tape<f32, Cpu>>(
     sequences: bool,
 ) -> Result<Outputs<T>, Error> {
     match weights.cell {
-        CellKind::Lstm => run::<Lstm, T>(inputs, weights, sequences),
-        CellKind::Gru { reset_after: true } => run::<GruResetAfter, T>(inputs, weights, sequences),
-        CellKind::Gru { .. } => run::<GruResetBefore, T>(inputs, weights, sequences),
-        CellKind::Simple => run::<Simple, T>(inputs, weights, sequences),
+        CellKind::LstmCell => run::<LstmCell, T>(inputs, weights, sequences),
+        CellKind::GruCell { reset_after: true } => {
+            run::<GruResetAfter, T>(inputs, weights, sequences)
+        }
+        CellKind::GruCell { .. } => run::<GruResetBefore, T>(inputs, weights, sequences),
+        CellKind::SimpleCell => run::<Simple, T>(inputs, weights, sequences),
     }
 }
 

@@ -7,9 +7,9 @@ use crate::backend::cpu::simd::{load, sigmoid, store, tanh};
 
 /// `c' = f * c + i * g` and `h' = o * tanh(c')`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lstm;
+pub(crate) struct LstmCell;
 
-impl Cell for Lstm {
+impl Cell for LstmCell {
     const GATES: usize = 4;
     /// `tanh(c')`.
     const SAVED: usize = 1;

@@ -20,7 +20,7 @@ pub(crate) use cell::{Cell, Weights};
 pub(crate) use forward::{RowOut, Saved, forward};
 pub(crate) use gru::{GruResetAfter, GruResetBefore};
 pub(crate) use inference::infer;
-pub(crate) use lstm::Lstm;
+pub(crate) use lstm::LstmCell;
 pub(crate) use simple::Simple;
 pub(crate) use small_batch::{Part, forward_few};
 pub(crate) use steps::Steps;
