@@ -122,12 +122,9 @@ pub(crate) fn forward<C: Cell>(
     Ok(Saved { steps, x: packed, values, initial })
 }
 
-/// Writes the outputs of a row to all its time steps: a masked step repeats the one before, or is 0, as it is before the
-/// first real one.
+/// Writes the outputs of a row, which are zeros, to all its time steps: a masked step repeats the one before, or stays 0,
+/// as it does before the first real one.
 fn spread(steps: &Steps, r: usize, h: &[f32], units: usize, outputs: &mut [f32]) {
-    if steps.total() < steps.lengths.len() * outputs.len().checked_div(units).unwrap_or(0) {
-        outputs.fill(0.0);
-    }
     for t in 0..steps.lengths[r] {
         let from = &h[(steps.offset(t) + r) * units..][..units];
         let repeats = steps.repeats(r, t);
