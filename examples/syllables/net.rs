@@ -14,7 +14,7 @@ use kerata::{
 };
 
 use super::{
-    PARTS,
+    PARTS, RATES,
     dictionary::{Entry, MOST},
     question::{SYMBOLS, encode},
 };
@@ -55,24 +55,25 @@ pub(crate) struct Curve {
     pub(crate) held_out: Vec<f64>,
 }
 
-/// Trains for one epoch per learning rate, measures after each of the given `parts` of an epoch, and prints what was
-/// measured.
+/// Trains on a number of parts of the data, one after the other, with a learning rate for each epoch; measures after each
+/// part, and prints what was measured.
 pub(crate) fn train<M>(
     mut model: M,
     parts: &[Data],
     held_out: &Data,
-    rates: &[f64],
+    count: usize,
 ) -> Result<(M, Curve), Error>
 where
     M: Model<Input = Words, Output = Counts>,
 {
     let (start, mut curve) = (Instant::now(), Curve::default());
-    for (epoch, &rate) in rates.iter().enumerate() {
+    for (epoch, &rate) in RATES.iter().enumerate() {
+        let parts = parts.iter().take(count.saturating_sub(epoch * PARTS));
         let loss = SparseCategoricalCrossentropy::default();
         let mut trainer =
             Trainer::new(model, loss, Adam::new(rate))?.metric(SparseCategoricalAccuracy);
         let fit = Fit { batch_size: 128, seed: epoch as u64, progress: false, ..Fit::default() };
-        for (i, part) in parts.iter().enumerate() {
+        for (i, part) in parts.enumerate() {
             let history = trainer.fit_validated(part, held_out, &fit)?;
             let last = |name| history.last(name).unwrap_or(f64::NAN);
             curve.learned.push(last("sparse_categorical_accuracy"));

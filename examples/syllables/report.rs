@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use kerata::{Error, plot, prelude::*};
 
 use super::{
+    PARTS,
     answer::{SURE, best},
     dictionary::{Entry, MOST},
     net::{Curve, Data, Syllables},
@@ -40,7 +41,7 @@ impl<'a> Report<'a> {
     }
 
     /// Prints the net beside the rules of thumb and the net without the mask, and how much its being sure is worth.
-    pub(crate) fn print(&self, masked: &Curve, unmasked: &Curve, epochs: usize) {
+    pub(crate) fn print(&self, masked: &Curve, unmasked: &Curve) {
         // Both after the same words, as far as the other net was trained.
         let half = unmasked.held_out.len() - 1;
         println!("\naccuracy on the {} held-out words", self.entries.len());
@@ -53,6 +54,7 @@ impl<'a> Report<'a> {
         ] {
             println!("{name:<36} {accuracy:.3}");
         }
+        let epochs = masked.held_out.len() as f64 / PARTS as f64;
         println!("{:<36} {:.3}", format!("net with MaskZero, {epochs} epochs"), self.accuracy());
         let sure = self.answers.iter().zip(self.right()).filter(|((_, p), _)| *p >= SURE);
         let (all, right) =
