@@ -3,21 +3,16 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
-mod apart;
 mod cpu;
 mod operands;
 mod random;
 mod recurrent;
 mod reference;
-mod reshape;
-mod stop_gradient;
-mod storage;
 mod tape;
 mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
-pub(crate) use apart::apart;
 pub use cpu::set_threads;
 pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
@@ -30,8 +25,8 @@ pub use recurrent::{
 pub(crate) use reference::{
     StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
 };
-pub(crate) use reshape::{IntoShape, sized};
-pub use stop_gradient::StopGradient;
+pub use tape::StopGradient;
+pub(crate) use tape::{IntoShape, apart, sized};
 pub use weight_cache::WeightCache;
 pub use window::{ActivationKind, ImageShape, Pooling, Window};
 

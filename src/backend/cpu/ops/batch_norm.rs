@@ -17,8 +17,7 @@ use crate::{
             threads::parallel,
         },
         memory::zeros_of,
-        storage::{Values, borrow, from_vec},
-        tape::record,
+        tape::{Values, borrow, from_vec, record},
     },
     error::Error,
 };

@@ -8,8 +8,7 @@ use crate::{
     backend::{
         check_classes,
         cpu::{Buffer, pointwise::exponentials, simd::sum, threads::parallel},
-        storage::{copy, from_vec},
-        tape::record,
+        tape::{copy, from_vec, record},
     },
     error::Error,
 };

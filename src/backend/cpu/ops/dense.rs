@@ -15,9 +15,7 @@ use crate::{
             threads::parallel,
         },
         memory::zeros_of,
-        stop_gradient::RequiresGrad,
-        storage::{borrow, from_vec},
-        tape::{Weights, record},
+        tape::{RequiresGrad, Weights, borrow, from_vec, record},
     },
     error::Error,
 };

@@ -14,8 +14,7 @@ use crate::{
             threads::parallel,
         },
         memory::{elements, zeros_of},
-        storage::from_vec,
-        tape::{Weights, record, row},
+        tape::{Weights, from_vec, record, row},
     },
     error::Error,
 };

@@ -14,8 +14,7 @@ use crate::{
             threads::{fixed_chunk, parallel},
         },
         memory::{elements, zeros_of},
-        storage::{borrow, from_vec},
-        tape::record,
+        tape::{borrow, from_vec, record},
     },
     error::Error,
 };

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{largest_padding, reference, storage::borrow},
+    backend::{largest_padding, reference, tape::borrow},
     error::Error,
     mask::Mask,
 };

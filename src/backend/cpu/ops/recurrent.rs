@@ -23,9 +23,7 @@ use crate::{
         CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
         WeightCache,
         memory::{elements, zeros_of},
-        stop_gradient::RequiresGrad,
-        storage::{borrow, from_vec},
-        tape::{self, Grads, record},
+        tape::{self, Grads, RequiresGrad, borrow, from_vec, record},
     },
     error::Error,
 };

@@ -4,8 +4,10 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
-use super::{Backend, Element, memory::elements_of};
-use crate::error::{Error, OrDevice};
+use crate::{
+    backend::{Backend, Element, memory::elements_of},
+    error::{Error, OrDevice},
+};
 
 /// The one way to give a tensor another shape: dfdx's own multiplies sizes without a check, and panics if there are
 /// not as many elements.

@@ -1,7 +1,20 @@
-//! How an operation of our own gets onto dfdx's tape: the one place that knows.
+//! How an operation of our own gets onto dfdx's tape, and how it borrows the storage of tensors: the one place that knows
+//! dfdx's insides.
 //!
-//! [`record`] puts it there, [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values
+//! An operation takes the values of its inputs by [`borrow`], without a copy where that can be had, makes its output by
+//! [`from_vec`], and says by [`RequiresGrad`] whether the gradient of an input is wanted. [`record`] puts it there, [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values
 //! that stay from call to call.
+
+mod apart;
+mod sizes;
+mod stop_gradient;
+mod storage;
+
+pub(crate) use apart::apart;
+pub(crate) use sizes::{IntoShape, sized};
+pub(super) use stop_gradient::RequiresGrad;
+pub use stop_gradient::StopGradient;
+pub(super) use storage::{Values, borrow, copy, from_vec};
 
 use std::{ops::Deref, sync::Arc};
 
@@ -10,13 +23,9 @@ use dfdx::{
     tensor::{Cpu, CpuError, Gradients, Tape, Tensor},
 };
 
-use super::{
-    WeightCache,
-    cpu::Buffer,
-    memory::elements_of,
-    storage::{copy, corners, scattered},
-};
+use super::{WeightCache, cpu::Buffer, memory::elements_of};
 use crate::error::Error;
+use storage::{corners, scattered};
 
 /// The tensor that values were read from.
 #[derive(Debug)]
@@ -83,7 +92,7 @@ pub(crate) struct Grads<'a>(&'a mut Gradients<f32, Cpu>);
 impl Grads<'_> {
     /// Takes the gradient of a tensor out, without a copy; [`give`](Grads::give) puts it back.
     ///
-    /// Only for a tensor that [`put`](super::storage::put) made for this operation: another may be an input twice, and its
+    /// Only for a tensor that [`from_vec`] made for this operation: another may be an input twice, and its
     /// gradient would be gone the second time.
     pub(crate) fn take<S: Shape>(
         &mut self,

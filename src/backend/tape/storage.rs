@@ -11,11 +11,13 @@ use dfdx::{
     tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
 };
 
-use super::{
-    cpu::{Buffer, keep_memory},
-    memory::elements_of,
+use crate::{
+    backend::{
+        cpu::{Buffer, keep_memory},
+        memory::elements_of,
+    },
+    error::{Error, OrDevice},
 };
-use crate::error::{Error, OrDevice};
 
 thread_local! {
     /// The last tensor that was made on this thread.

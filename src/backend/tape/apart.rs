@@ -5,8 +5,10 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
-use super::{Backend, Element};
-use crate::error::{Error, OrDevice};
+use crate::{
+    backend::{Backend, Element},
+    error::{Error, OrDevice},
+};
 
 /// The second of two tensors, as a tensor of its own if it is the first.
 ///

@@ -20,7 +20,7 @@ thread_local! {
 
 /// Says that nobody asks for the gradient of a tensor, once this is dropped: operations that had the tensor as their
 /// input on this thread, in the meantime, save that work then. A device gives it, by
-/// [`Backend::stop_gradient`](super::Backend::stop_gradient).
+/// [`Backend::stop_gradient`](crate::backend::Backend::stop_gradient).
 ///
 /// Such a gradient is not there afterwards, or lacks what those operations did not add. But a backward pass that runs
 /// before the drop finds all gradients, as that of a layer which differentiates by its own input.
@@ -49,11 +49,11 @@ pub struct StopGradient {
 
 impl StopGradient {
     /// Says nothing.
-    pub(super) fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self { held: None }
     }
 
-    pub(super) fn new<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Self {
+    pub(crate) fn new<S: Shape>(x: &Tensor<S, f32, Cpu>) -> Self {
         let Some(first) = first(x) else { return Self::nothing() };
         let held: Rc<dyn Any> = Rc::new(x.clone());
         STOPPED.with_borrow_mut(|constants| constants.push((first, Rc::downgrade(&held))));
