@@ -407,3 +407,13 @@ impl<D: Exactly<N>, const N: usize> Is<N> for D {}
 pub trait Exactly<const N: usize>: Dim {}
 
 impl<const N: usize> Exactly<N> for Const<N> {}
+
+/// The same dimension as another.
+#[diagnostic::on_unimplemented(
+    message = "`{D}` features are needed here, but `{Self}` arrives",
+    label = "the layer within takes `{D}`",
+    note = "in a `#[model]`, `_` stands for the number of features that arrives"
+)]
+pub trait IsDim<D: Dim>: Dim {}
+
+impl<D: Dim> IsDim<D> for D {}

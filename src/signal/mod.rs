@@ -20,7 +20,9 @@ pub(crate) use images::{IMAGES, UNMASKED_STEPS};
 pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};
 pub(crate) use kinds::{EACH_STEP, FEATURES, LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS};
-pub use kinds::{EachStep, Is, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps};
+pub use kinds::{
+    EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
+};
 pub use masked::Masked;
 pub use value::Value;
 

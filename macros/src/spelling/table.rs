@@ -157,7 +157,7 @@ pub(super) const LAYERS: &[Known] = &[
         &[FEATURES, size("units"), RETURNS, ELEMENT, DEVICE],
         "SimpleRnn<_, 32, Sequences>",
     ),
-    layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32, Sequences>>"),
+    layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32, Sequences>, Sum>"),
     layer(
         "Conv1d",
         &[

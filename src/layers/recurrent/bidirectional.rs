@@ -15,7 +15,7 @@ use crate::{
     layers::{Average, Multiply},
     parameters::{Build, Parameters, Visitor},
     shape::Twice,
-    signal::{Signal, Steps},
+    signal::{IsDim, Signal, Steps},
 };
 
 /// A recurrent layer over a sequence in both directions; `M` says how the two outputs become one.
@@ -129,15 +129,13 @@ merge_modes! {
 
 impl<In, L, M, E, D> Layer<In, E, D> for Bidirectional<L, M>
 where
-    In: Steps,
-    L: Recurrent<E, D> + Layer<In, E, D>,
+    In: Steps<Features: IsDim<L::Inputs>>,
+    L: Recurrent<E, D>,
     M: Merges<L::Units>,
     E: Element,
     D: Backend<E>,
 {
     type Out = <L::Returns as Returns>::Out<In, M::Out>;
-
-    const CHECK: () = L::CHECK;
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -164,6 +164,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<const I: usize, const H: usize, R, G, E, D> Recurrent<E, D> for Gru<I, H, R, G, E, D>
 where
     R: Returns,
@@ -171,6 +172,7 @@ where
     E: Element,
     D: Backend<E>,
 {
+    type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
 

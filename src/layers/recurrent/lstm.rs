@@ -145,9 +145,11 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
     for Lstm<I, H, R, E, D>
 {
+    type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
 

@@ -32,6 +32,8 @@ use crate::{
     label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
 )]
 pub trait Recurrent<E: Element, D: Backend<E>> {
+    /// How many features it takes.
+    type Inputs: Dim;
     /// What it returns.
     type Returns: Returns;
     /// How many units it has.

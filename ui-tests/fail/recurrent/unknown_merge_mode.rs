@@ -1,0 +1,9 @@
+//~ `Relu` stands in the place of the merge mode: write `Bidirectional<Lstm<_, 32, Sequences>, Sum>`
+use kerata::{Batch, Bidirectional, Gru, Relu, model};
+
+#[model(input = (Batch, 10, 8), output = (Batch, 4))]
+struct Net {
+    both: Bidirectional<Gru<_, 4>, Relu>,
+}
+
+fn main() {}
