@@ -9,12 +9,16 @@ use dfdx::{
     tensor::{Gradients, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
-    Cpu, Error, Mask, Tensor,
+    BatchNorm, Bidirectional, Cpu, Dense, Embedding, Error, Gru, LayerNorm, Lstm, Mask, Masked,
+    Sequences, Tensor, TimeDistributed,
     backend::{
         Backend, CellKind, Element, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentWeights,
         StepOrder, WeightCache,
     },
-    shape::HasShape,
+    config::{Configured, DynamicLayer, DynamicValue},
+    parameters::Parameters,
+    prelude::*,
+    shape::{Const, HasShape},
 };
 use proptest::prelude::*;
 
@@ -193,4 +197,57 @@ fn backwards_is_the_reversed_sequence() {
             }
         }
     }
+}
+
+/// Layers whose config does not say what reaches them become dynamic ones all the same, which give the same.
+#[test]
+fn every_layer_becomes_a_dynamic_one() -> Result<(), Error> {
+    fn is_the_same<L: Configured<Element = f32, Device = Cpu> + Parameters>(
+        layer: &L,
+        x: impl Into<DynamicValue>,
+        expected: &[f32],
+    ) -> Result<(), Error> {
+        let found = DynamicLayer::from_layer(layer)?.run(x)?;
+        assert_eq!(found.values().len(), expected.len(), "{}", L::CLASS);
+        for (a, b) in found.values().iter().zip(expected) {
+            assert!((a - b).abs() < 1e-6, "{}: {a} {b}", L::CLASS);
+        }
+        Ok(())
+    }
+
+    let dev = Cpu::seed_from_u64(1);
+    let x: Tensor<(usize, Const<4>, Const<3>), f32, Cpu> = tensor((2, Const, Const), 1);
+    macro_rules! check {
+        ($($layer:ty),* $(,)?) => {
+            $(
+                let layer = <$layer>::build(&dev)?;
+                is_the_same(&layer, x.clone(), &layer.forward(x.clone())?.as_vec())?;
+            )*
+        };
+    }
+    check!(
+        Bidirectional<Gru<3, 2>>,
+        Bidirectional<Lstm<3, 2, Sequences>, kerata::Sum>,
+        TimeDistributed<Dense<3, 2>>,
+        TimeDistributed<BatchNorm<3>>,
+        BatchNorm<3>,
+        LayerNorm<3>,
+        Gru<3, 2>,
+    );
+    let (table, ids) = (Embedding::<5, 2>::build(&dev)?, dev.tensor([[1_usize, 4, 0]]));
+    is_the_same(&table, ids.clone(), &table.forward(ids)?.as_vec())?;
+
+    // The last output of a masked step is 0 where masked steps give 0, as in Keras.
+    for backwards in [false, true] {
+        let mut gru = Gru::<3, 2>::build(&dev)?;
+        (gru.zero_output_for_mask, gru.go_backwards) = (true, backwards);
+        let mask = Mask::from_bools(vec![false, true, true, true, true, true, true, false], 2, 4)?;
+        let x = Masked::new(x.clone(), mask)?;
+        let y = gru.forward(x.clone())?.as_vec();
+        let row = usize::from(!backwards);
+        assert_eq!(y[2 * row..][..2], [0.0; 2]);
+        assert!(y.iter().any(|&y| y != 0.0));
+        is_the_same(&gru, x, &y)?;
+    }
+    Ok(())
 }

@@ -139,7 +139,26 @@ impl Model {
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
         }
         self.item.fields = fields;
+        self.check_names();
         self.check_use();
+    }
+
+    /// Names that `#[with(name = ..)]` gives: parameters and their files are told apart by them.
+    fn check_names(&mut self) {
+        for (i, layer) in self.layers.iter().enumerate() {
+            let Some(given) = &layer.with.name else { continue };
+            let name = given.value();
+            let others = || self.layers.iter().enumerate().filter(|(other, _)| *other != i);
+            if name.is_empty() || name.contains(['.', '/']) {
+                let message =
+                    "the name of a layer has at least one letter, and neither `.` nor `/`";
+                self.errors.push(given.span(), message);
+            } else if others().any(|(other, layer)| {
+                layer.text() == name && (other < i || layer.with.name.is_none())
+            }) {
+                self.errors.push(given.span(), format!("another layer is called `{name}` too"));
+            }
+        }
     }
 
     /// Takes fields away whose name is that of another.

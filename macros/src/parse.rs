@@ -134,9 +134,14 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
         if !attribute.path().is_ident("with") {
             return true;
         }
+        let mut keys = Vec::new();
         let parser = |input: ParseStream| {
             while !input.is_empty() {
                 let key: Ident = input.parse()?;
+                if keys.contains(&key) {
+                    return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
+                }
+                keys.push(key.clone());
                 match key.to_string().as_str() {
                     "name" => with.name = Some(value(input)?),
                     "trainable" => with.frozen = !value::<LitBool>(input)?.value,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    fields::{AnySignal, Configured},
+    fields::{AnySignal, Configured, SignalKind},
     io::{self, Weight, WeightFile},
     layer::Layer,
     model::{Model, Row, Summary},
@@ -180,11 +180,40 @@ impl DynamicLayer {
         L: Configured + Parameters<L::Element, L::Device>,
     {
         let mut dynamic = layer_from_config(&layer.config(), custom_objects)?;
+        build_like(&mut dynamic, layer)?;
         let names = io::shapes(&mut dynamic)?.into_iter().map(|(name, _)| name).collect();
         let all = io::collect(layer)?.into_iter().map(LayerWeight::from).collect();
         renamed(all, names).load_into(&mut dynamic)?;
         Ok(dynamic)
     }
+}
+
+/// Builds a layer of whose input the config says nothing, as that of a wrapper: for what makes it have the weights of the
+/// typed one.
+fn build_like<L>(dynamic: &mut DynamicLayer, layer: &L) -> Result<(), Error>
+where
+    L: Configured + Parameters<L::Element, L::Device>,
+{
+    let wanted: Vec<Vec<usize>> = io::collect(layer)?.into_iter().map(|w| w.sizes).collect();
+    let Some(first) = wanted.first().filter(|_| dynamic.built.is_none()) else { return Ok(()) };
+    // The features of a vector, of a matrix, or of the kernel of a convolution.
+    let features = first.get(first.len().saturating_sub(2)).copied();
+    let numbers = (1..=4).map(|rank| {
+        let mut sizes = vec![None; rank];
+        sizes.push(features);
+        AnySignal::numbers(sizes)
+    });
+    let ids = AnySignal { kind: SignalKind::Tokens, sizes: vec![None, None] };
+    for arrives in numbers.chain([ids]) {
+        let mut attempt = dynamic.clone();
+        let fits = attempt.build(&arrives).is_ok()
+            && io::shapes(&mut attempt)?.into_iter().map(|(_, sizes)| sizes).eq(wanted.clone());
+        if fits {
+            *dynamic = attempt;
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl From<Weight> for LayerWeight {

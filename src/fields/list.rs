@@ -139,7 +139,9 @@ impl Fields {
         layer.show_keys(self);
         self.check_dtype();
         let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
-        if self.mode != Mode::Any && trainable != Value::Bool(self.trainable) {
+        if !trainable.is_boolean() {
+            self.differ("trainable", "true or false is needed", &trainable);
+        } else if self.mode != Mode::Any && trainable != Value::Bool(self.trainable) {
             let expected = format!("the type says {}", self.trainable);
             self.differ("trainable", &expected, &trainable);
         }

@@ -42,8 +42,8 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
     /// A file that is there keeps its mode, and a symbolic link stays one.
     ///
     /// # Errors
-    /// [`Error::File`], also for a path that ends as a format does that is not written, such as `.h5`; then the
-    /// file is as it was before.
+    /// [`Error::File`], also for a path that ends as a format does that is not written, such as `.h5`; [`Error::Invalid`] if
+    /// two parameters have one name. Then the file is as it was before.
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         if let Some(other) = OTHERS.iter().find(|other| atomic::has_extension(path, other)) {
@@ -51,6 +51,12 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
             return Err(failed(path, message));
         }
         let weights = collect(self)?;
+        let mut names: Vec<&str> = weights.iter().map(|weight| weight.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+            let expected = "no two parameters of a model have the same name";
+            return Err(Error::invalid("the name of a parameter", twice[0], expected));
+        }
         let bytes = match atomic::has_extension(path, "npz") {
             true => npz::write(&weights),
             false => safetensors::write(&weights),

@@ -20,7 +20,7 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, Element, HiddenStates, IntoShape, RecurrentInputs, RecurrentOutputs,
-        RecurrentWeights, StepOrder, sized,
+        RecurrentWeights, StepOrder, keep_rows, sized,
     },
     error::Error,
     signal::{Mask, Signal, Steps},
@@ -166,8 +166,7 @@ impl Returns for LastState {
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<H>), E, D, T>, Error> {
         let (x, mask) = In::split(x);
-        let inputs = inputs(layer, x, mask.as_ref())?;
-        sized(D::recurrent_last(inputs, layer.weights()?)?)
+        sized(last(layer, x, mask.as_ref(), layer.order())?)
     }
 
     fn rows<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -176,8 +175,7 @@ impl Returns for LastState {
         mask: Option<&Mask>,
         order: StepOrder,
     ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask)? };
-        D::recurrent_last(inputs, layer.weights()?)
+        last(layer, x, mask, order)
     }
 
     fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -187,6 +185,23 @@ impl Returns for LastState {
     ) -> Result<Tensor<(In::Batch, H), E, D, T>, Error> {
         sized(rows)
     }
+}
+
+/// The last output: that of the last real step, or if masked steps give 0, of the last step there is.
+fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &impl Recurrent<E, D>,
+    x: Tensor<(B, L, F), E, D, T>,
+    mask: Option<&Mask>,
+    order: StepOrder,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask)? };
+    let y = D::recurrent_last(inputs, layer.weights()?)?;
+    let Some(mask) = mask.filter(|mask| order.zero_masked && mask.length() > 0) else {
+        return Ok(y);
+    };
+    let step = if order.backwards { 0 } else { mask.length() - 1 };
+    let keep: Vec<bool> = (0..mask.batch()).map(|row| mask.row(row)[step]).collect();
+    keep_rows(y, &keep, E::zero())
 }
 
 /// What the operation is given, from zeros.

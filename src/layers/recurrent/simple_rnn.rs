@@ -77,7 +77,8 @@ pub struct SimpleRnn<
     /// Whether the last step comes first; the outputs then stand in that order. Default false.
     #[option(default = false)]
     pub go_backwards: bool,
-    /// Whether the output of a masked step is 0, and not that of the step before. Default false.
+    /// Whether the output of a masked step is 0, and not that of the step before; also the last one, if the last step is
+    /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
     #[cache]
