@@ -43,7 +43,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     /// The name that Keras gives it.
     const NAME: &'static str;
 
-    /// What an operation of a backend does in the place of [`apply`](Activation::apply), if it can.
+    /// What an operation of a backend does instead of [`apply`](Activation::apply), if it can.
     const FUSED: ActivationKind = ActivationKind::Nothing;
 
     /// Applies the function; the shape stays.

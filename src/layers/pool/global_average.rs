@@ -14,7 +14,7 @@ use crate::{
 /// The mean over the time steps. Under a mask, over the real ones only; the mask ends here.
 ///
 /// A row without a real step gives zeros (Keras gives NaN). Behind an [`Embedding`](crate::layers::Embedding), an
-/// [`EmbeddingBag`](crate::layers::EmbeddingBag) in the place of both gives the same and is faster.
+/// [`EmbeddingBag`](crate::layers::EmbeddingBag) instead of both gives the same and is faster.
 ///
 /// Keras: [`GlobalAveragePooling1D`](https://keras.io/api/layers/pooling_layers/global_average_pooling1d/).
 ///

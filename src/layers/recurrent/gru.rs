@@ -6,7 +6,7 @@ use dfdx::{
 };
 use serde_json::Value;
 
-use super::{LastState, Recurrent, Returns, order, with_state};
+use super::{LastState, Recurrent, Returns, WithOutput, order, states, with_state};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
@@ -40,10 +40,6 @@ impl ResetGate for ResetAfter {
 impl ResetGate for ResetBefore {
     const RESET_AFTER: bool = false;
 }
-
-/// The outputs of all steps, on the tape, and the last one, which is not.
-type WithState<B, L, const H: usize, E, D, T> =
-    (Tensor<(B, L, Const<H>), E, D, T>, Tensor<(B, Const<H>), E, D>);
 
 /// Gated recurrent unit ([Cho et al. 2014](https://arxiv.org/abs/1406.1078)).
 ///
@@ -128,41 +124,7 @@ where
     E: Element,
     D: Backend<E>,
 {
-    /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final state, as with
-    /// Keras's `return_sequences=True, return_state=True`.
-    ///
-    /// `initial` is the state to start from (zeros if there is none). The tape goes with the outputs; the final state
-    /// has none. To train on the state, move the tape over with dfdx's `split_tape` and `put_tape`.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if the mask or the initial state has another size than `x`.
-    pub fn forward_with_state<B: Dim, L: Dim, T: Tape<E, D>>(
-        &self,
-        x: Tensor<(B, L, Const<I>), E, D, T>,
-        mask: Option<&Mask>,
-        initial: Option<Tensor<(B, Const<H>), E, D>>,
-    ) -> Result<WithState<B, L, H, E, D, T>, Error> {
-        let initial = match initial {
-            Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
-            None => None,
-        };
-        let (outputs, HiddenStates { h, .. }) = with_state(self, x, mask, initial)?;
-        Ok((sized(outputs)?, sized(h)?))
-    }
-
-    /// One step: from an input `(Batch, I)` and a state to the next state, which is the output.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if the state has other rows than `x`.
-    pub fn step<B: Dim>(
-        &self,
-        x: Tensor<(B, Const<I>), E, D>,
-        state: Tensor<(B, Const<H>), E, D>,
-    ) -> Result<Tensor<(B, Const<H>), E, D>, Error> {
-        let (batch, _) = *x.shape();
-        let x = x.into_shape(&(batch, Const::<1>, Const::<I>))?;
-        Ok(self.forward_with_state(x, None, Some(state))?.1)
-    }
+    states!();
 }
 
 #[diagnostic::do_not_recommend]

@@ -71,6 +71,52 @@ macro_rules! order {
 }
 use order;
 
+/// The outputs of all steps, on the tape, and the last one, which is not.
+type WithOutput<B, L, const H: usize, E, D, T> =
+    (Tensor<(B, L, Const<H>), E, D, T>, Tensor<(B, Const<H>), E, D>);
+
+/// How a layer whose only state is its output takes and gives it.
+macro_rules! states {
+    () => {
+        /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final state, as with
+        /// Keras's `return_sequences=True, return_state=True`.
+        ///
+        /// `initial` is the state to start from (zeros if there is none). The tape goes with the outputs; the final state
+        /// has none. To train on the state, move the tape over with dfdx's `split_tape` and `put_tape`.
+        ///
+        /// # Errors
+        /// [`Error::Mismatch`] if the mask or the initial state has another size than `x`.
+        pub fn forward_with_state<B: Dim, L: Dim, T: Tape<E, D>>(
+            &self,
+            x: Tensor<(B, L, Const<I>), E, D, T>,
+            mask: Option<&Mask>,
+            initial: Option<Tensor<(B, Const<H>), E, D>>,
+        ) -> Result<WithOutput<B, L, H, E, D, T>, Error> {
+            let initial = match initial {
+                Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
+                None => None,
+            };
+            let (outputs, HiddenStates { h, .. }) = with_state(self, x, mask, initial)?;
+            Ok((sized(outputs)?, sized(h)?))
+        }
+
+        /// One step: from an input `(Batch, I)` and a state to the next state, which is the output.
+        ///
+        /// # Errors
+        /// [`Error::Mismatch`] if the state has other rows than `x`.
+        pub fn step<B: Dim>(
+            &self,
+            x: Tensor<(B, Const<I>), E, D>,
+            state: Tensor<(B, Const<H>), E, D>,
+        ) -> Result<Tensor<(B, Const<H>), E, D>, Error> {
+            let (batch, _) = *x.shape();
+            let x = x.into_shape(&(batch, Const::<1>, Const::<I>))?;
+            Ok(self.forward_with_state(x, None, Some(state))?.1)
+        }
+    };
+}
+use states;
+
 /// The layer returns its output at every step: Keras's `return_sequences=True`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sequences;

@@ -1,8 +1,10 @@
 //! The GRU, whose gates are in the order update, reset, candidate: `h' = z * h + (1 - z) * n`.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
-use super::cell::{Cell, Step, StepBackward, StepValues, column_sums};
+use super::cell::{Before, Cell, Step, StepBackward, StepValues, column_sums};
 use crate::backend::{
     cpu::{
         buffer::Buffer,
@@ -157,6 +159,20 @@ fn three(gates: &mut [f32]) -> [&mut [f32]; 3] {
     [update, reset, candidate]
 }
 
+/// Each row: the range of its units, its gates, and its outputs before the step, which are not there where they are zeros.
+#[inline(always)]
+fn rows<'a>(
+    gates: &'a mut [f32],
+    before: Option<Before<'a>>,
+    units: usize,
+) -> impl Iterator<Item = (Range<usize>, [&'a mut [f32]; 3], &'a [f32])> {
+    gates.chunks_exact_mut(3 * units.max(1)).enumerate().map(move |(row, gates)| {
+        let here = row * units..(row + 1) * units;
+        let old = before.map_or(&[][..], |before| &before.h[here.clone()]);
+        (here, three(gates), old)
+    })
+}
+
 /// The three parts of a bias; zeros are not stored.
 #[inline(always)]
 fn biases(bias: &[f32], units: usize) -> [&[f32]; 3] {
@@ -178,17 +194,11 @@ impl WithSimd for ForwardAfter<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Step { weights, before, gates, saved, h, room, .. } = self.0;
         let units = weights.units;
-        if units == 0 {
-            return;
-        }
         let [bias_z, bias_r, bias_n] = biases(weights.bias, units);
         let [recurrent_z, recurrent_r, recurrent_n] = biases(weights.recurrent_bias, units);
-        let rows = gates.chunks_exact_mut(3 * units).zip(room.chunks_exact_mut(3 * units));
-        for (row, (gates, products)) in rows.enumerate() {
-            let here = row * units..(row + 1) * units;
-            let [z, r, n] = three(gates);
+        let products = room.chunks_exact_mut(3 * units.max(1));
+        for ((here, [z, r, n], before), products) in rows(gates, before, units).zip(products) {
             let [of_z, of_r, of_n] = three(products);
-            let before = before.map_or(&[][..], |before| &before.h[here.clone()]);
             let (saved, h) = (&mut saved[here.clone()], &mut h[here]);
             for at in (0..units).step_by(S::F32_LANES) {
                 let sum = |x: &[f32], product: &[f32], bias: &[f32], recurrent: &[f32]| {
@@ -223,14 +233,8 @@ impl WithSimd for BackwardAfter<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let StepBackward { weights, before, gates, saved, d_h, carry_h, .. } = self.0;
         let units = weights.units;
-        if units == 0 {
-            return;
-        }
         let one = simd.splat_f32s(1.0);
-        for (row, gates) in gates.chunks_exact_mut(3 * units).enumerate() {
-            let here = row * units..(row + 1) * units;
-            let [z, r, n] = three(gates);
-            let before = before.map_or(&[][..], |before| &before.h[here.clone()]);
+        for (here, [z, r, n], before) in rows(gates, *before, units) {
             let (saved, d_h) = (&mut saved[here.clone()], &d_h[here.clone()]);
             let carry_h = &mut carry_h[here];
             for at in (0..units).step_by(S::F32_LANES) {
@@ -264,16 +268,10 @@ impl WithSimd for ResetBefore<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Step { weights, before, gates, saved, room, .. } = self.0;
         let units = weights.units;
-        if units == 0 {
-            return;
-        }
         let [bias_z, bias_r, _] = biases(weights.bias, units);
-        let rows = gates.chunks_exact_mut(3 * units).zip(room.chunks_exact(2 * units));
-        for (row, (gates, products)) in rows.enumerate() {
-            let here = row * units..(row + 1) * units;
-            let [z, r, _] = three(gates);
+        let products = room.chunks_exact(2 * units.max(1));
+        for ((here, [z, r, _], before), products) in rows(gates, *before, units).zip(products) {
             let (of_z, of_r) = products.split_at(units);
-            let before = before.map_or(&[][..], |before| &before.h[here.clone()]);
             let saved = &mut saved[here];
             for at in (0..units).step_by(S::F32_LANES) {
                 let sum = |x: &[f32], product: &[f32], bias: &[f32]| {
@@ -298,15 +296,9 @@ impl WithSimd for CandidateBefore<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Step { weights, before, gates, h, room, .. } = self.0;
         let units = weights.units;
-        if units == 0 {
-            return;
-        }
         let [_, _, bias_n] = biases(weights.bias, units);
-        let products = room[2 * h.len()..].chunks_exact(units);
-        for (row, (gates, product)) in gates.chunks_exact_mut(3 * units).zip(products).enumerate() {
-            let here = row * units..(row + 1) * units;
-            let [z, _, n] = three(gates);
-            let before = before.map_or(&[][..], |before| &before.h[here.clone()]);
+        let products = room[2 * h.len()..].chunks_exact(units.max(1));
+        for ((here, [z, _, n], before), product) in rows(gates, before, units).zip(products) {
             let h = &mut h[here];
             for at in (0..units).step_by(S::F32_LANES) {
                 let x = simd.add_f32s(load(simd, n, at), load(simd, bias_n, at));
@@ -329,14 +321,8 @@ impl WithSimd for CandidateBackward<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let StepBackward { weights, before, gates, d_h, carry_h, .. } = self.0;
         let units = weights.units;
-        if units == 0 {
-            return;
-        }
         let one = simd.splat_f32s(1.0);
-        for (row, gates) in gates.chunks_exact_mut(3 * units).enumerate() {
-            let here = row * units..(row + 1) * units;
-            let [z, _, n] = three(gates);
-            let before = before.map_or(&[][..], |before| &before.h[here.clone()]);
+        for (here, [z, _, n], before) in rows(gates, *before, units) {
             let (d_h, carry_h) = (&d_h[here.clone()], &mut carry_h[here]);
             for at in (0..units).step_by(S::F32_LANES) {
                 let (update, candidate) = (load(simd, z, at), load(simd, n, at));
@@ -364,13 +350,7 @@ impl WithSimd for ResetBackward<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let StepBackward { weights, before, gates, carry_h, room, .. } = self.0;
         let units = weights.units;
-        if units == 0 {
-            return;
-        }
-        for (row, gates) in gates.chunks_exact_mut(3 * units).enumerate() {
-            let here = row * units..(row + 1) * units;
-            let [_, r, _] = three(gates);
-            let before = before.map_or(&[][..], |before| &before.h[here.clone()]);
+        for (here, [_, r, _], before) in rows(gates, *before, units) {
             let (room, carry_h) = (&room[here.clone()], &mut carry_h[here]);
             for at in (0..units).step_by(S::F32_LANES) {
                 let (reset, d_reset_h) = (load(simd, r, at), load(simd, room, at));
