@@ -8,6 +8,7 @@ mod operands;
 mod random;
 mod recurrent;
 mod reference;
+mod rows;
 mod tape;
 mod weight_cache;
 mod window;
@@ -25,14 +26,15 @@ pub use recurrent::{
 pub(crate) use reference::{
     StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
 };
+pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use tape::StopGradient;
 pub(crate) use tape::{IntoShape, apart, sized};
 pub use weight_cache::WeightCache;
 pub use window::{ActivationKind, ImageShape, Pooling, Window};
 
 use dfdx::{
-    prelude::{ChooseFrom, Device, ReshapeTo},
-    shapes::{Dtype, HasShape, Shape, Unit},
+    prelude::Device,
+    shapes::{Dtype, Shape, Unit},
     tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
 use rand::distributions::uniform::SampleUniform;
@@ -41,7 +43,7 @@ use crate::{
     error::{Error, OrDevice},
     mask::Mask,
 };
-use memory::{collected, elements, elements_of, filled, room};
+use memory::{elements_of, room};
 
 /// The number type of a model: `f32` or `f64`.
 pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
@@ -353,54 +355,6 @@ pub(crate) fn largest<E: Element>(values: &[E]) -> E {
             if x.is_nan() || x.abs() > most { x.abs() } else { most }
         },
     )
-}
-
-/// The values of the rows to keep, and `other` in the place of the rest.
-pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<S, E, D, T>,
-    keep: &[bool],
-    other: E,
-) -> Result<Tensor<S, E, D, T>, Error> {
-    if keep.iter().all(|&keep| keep) {
-        return Ok(x);
-    }
-    let others = filled(x.shape().concrete().as_ref(), other)?;
-    let others = x.device().try_tensor_from_vec(others, *x.shape()).or_device()?;
-    choose_rows(x, keep, others.retaped())
-}
-
-/// The values of the rows to keep, and those of `others` in the place of the rest. They are chosen, not multiplied
-/// with 0 or 1: NaN must not reach what is made of them, nor its gradient.
-pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<S, E, D, T>,
-    keep: &[bool],
-    others: Tensor<S, E, D, T>,
-) -> Result<Tensor<S, E, D, T>, Error> {
-    let (shape, dev) = (*x.shape(), x.device().clone());
-    let sizes = shape.concrete();
-    let count = elements(sizes.as_ref())?;
-    if count == 0 {
-        return Ok(x);
-    }
-    let each = count / keep.len();
-    let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each));
-    let keep = collected(sizes.as_ref(), keep)?;
-    let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
-    keep.try_choose(x, others).or_device()
-}
-
-/// The mean of each row, `(R, N)` to `(R,)`.
-pub(crate) fn row_means<E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<(usize, usize), E, D, T>,
-) -> Result<Tensor<(usize,), E, D, T>, Error> {
-    let (rows, size) = *x.shape();
-    let x = x.try_reshape_like(&(rows, size, 1)).or_device()?;
-    // Where each is its own mean, nothing is to be done.
-    let means = match size {
-        1 => x.try_reshape_like(&(rows, 1)).or_device()?,
-        _ => D::mean_over_steps(x, None)?,
-    };
-    means.try_reshape_like(&(rows,)).or_device()
 }
 
 /// Zeros of the given shape on the tape of `x`: the result of an operation on no values, which dfdx's

@@ -1,4 +1,4 @@
-//! The matrix product, by the crate `gemm`: its part for `f32`, because its complex values take long to compile.
+//! The matrix product, by the crate `gemm`: its part for `f32`, because its complex numbers take long to compile.
 
 use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, sums::LONG, threads::threads};
 

@@ -41,7 +41,7 @@ use crate::{
     mask::Mask,
 };
 
-/// Whether the reference is requires_grad for in the place of the kernels.
+/// Whether the reference is to run instead of the kernels.
 static REFERENCE: LazyLock<bool> =
     LazyLock::new(|| std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference"));
 

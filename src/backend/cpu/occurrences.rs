@@ -120,18 +120,18 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds each row of the gradient to its row of the table, of those rows from `first` on that it is requires_grad for.
+    /// Adds each row of the gradient to its row of the table, of those rows from `first` on that are wanted.
     fn add_in_order<'a>(
         part: &'a mut [f32],
         width: usize,
         gradient: &'a [f32],
         ids: &'a [usize],
         first: usize,
-        requires_grad: &'a [bool],
+        wanted: &'a [bool],
     ) {
         for (&id, gradient) in ids.iter().zip(gradient.chunks_exact(width)) {
             let row = id.wrapping_sub(first);
-            if requires_grad.get(row) == Some(&true) {
+            if wanted.get(row) == Some(&true) {
                 add(&mut part[row * width..][..width], gradient);
             }
         }

@@ -69,7 +69,7 @@ impl WithSimd for Apply<'_> {
     }
 }
 
-/// Puts `exp(x - most)` in the place of each number, where `most` is the largest.
+/// Replaces each value by `exp(x - most)`, where `most` is the largest.
 struct Exponentials<'a> {
     row: &'a mut [f32],
     most: f32,
@@ -96,7 +96,7 @@ impl WithSimd for Exponentials<'_> {
     }
 }
 
-/// Puts `exp(x - most)` in the place of each number of a row. Gives `most`, the largest.
+/// Replaces each value of a row by `exp(x - most)`. Gives `most`, the largest.
 pub(crate) fn exponentials(row: &mut [f32]) -> f32 {
     let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     Arch::new().dispatch(Exponentials { row, most });

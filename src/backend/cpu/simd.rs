@@ -53,7 +53,7 @@ pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], at: usize, lanes: S::f
 }
 
 /// What `exp` is made of: `exp(x + tail) = power * (1 + q)`, where `power` is `2^(n + more)` and `n` whole. The part `q`
-/// keeps its digits where it is small. `n + more` has to stay within the exponents of normal values.
+/// keeps its digits where it is small. `n + more` has to stay within the exponents of normal numbers.
 #[inline(always)]
 fn split_exp<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>, more: f32) -> (S::f32s, S::f32s) {
     /// The Taylor coefficients of `exp` from the second on, bent a little to fit the whole interval.
@@ -92,7 +92,7 @@ fn negative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.or_f32s(x, simd.splat_f32s(-0.0))
 }
 
-/// `exp(x + tail)` of `x <= 0`, to 1e-7 of the result; below the normal values to their last bit, and then 0.
+/// `exp(x + tail)` of `x <= 0`, to 1e-7 of the result; below the normal numbers to their last bit, and then 0.
 #[inline(always)]
 pub(crate) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s>) -> S::f32s {
     /// `exp` of it is less than half of the smallest number.
@@ -102,7 +102,7 @@ pub(crate) fn exp_of_negative<S: Simd>(simd: S, x: S::f32s, tail: Option<S::f32s
         simd.select_f32s(below, simd.splat_f32s(0.0), tail)
     };
     let tail = tail.map(in_range);
-    // The power is kept 2^64 too large, so that only the last product can leave the normal values.
+    // The power is kept 2^64 too large, so that only the last product can leave the normal numbers.
     let (power, q) = split_exp(simd, at_least(simd, x, LEAST), tail, 64.0);
     let scale = simd.splat_f32s(1.0 / 18_446_744_073_709_551_616.0);
     simd.mul_f32s(simd.mul_add_e_f32s(q, power, power), scale)
@@ -157,7 +157,7 @@ mod tests {
     }
 
     /// How far a result is from the right one: of a normal one the relative error, in 2^-24; of a subnormal one the
-    /// error in the smallest of values.
+    /// error in the smallest of numbers.
     fn error(found: f32, right: f64) -> f64 {
         if found.is_nan() || right.is_nan() {
             return if found.is_nan() && right.is_nan() { 0.0 } else { f64::INFINITY };

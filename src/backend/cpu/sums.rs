@@ -40,7 +40,7 @@ pub(crate) fn total(n: usize, term: impl Fn(usize) -> f32) -> f64 {
 vectorized! {
     /// Adds the rows of a matrix, each as long as the totals are.
     pub(crate) fn add_rows<'a>(totals: &'a mut [f64], rows: &'a [f32]) {
-        /// The width up to which no memory is requires_grad for.
+        /// The width up to which no memory is asked for.
         const NARROW: usize = 256;
         let width = totals.len();
         if width == 0 {

@@ -67,7 +67,7 @@ pub(super) fn column_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
     sums.into_shape(&(count,))
 }
 
-/// Some rows of a matrix, each as often as it is requires_grad for.
+/// Some rows of a matrix, each as often as it is named.
 pub(super) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
     rows: Vec<usize>,

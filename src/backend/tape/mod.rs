@@ -2,8 +2,8 @@
 //! dfdx's insides.
 //!
 //! An operation takes the values of its inputs by [`borrow`], without a copy where that can be had, makes its output by
-//! [`from_vec`], and says by [`RequiresGrad`] whether the gradient of an input is wanted. [`record`] puts it there, [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values
-//! that stay from call to call.
+//! [`from_vec`], and finds by [`RequiresGrad`] whether the gradient of an input is wanted. [`record`] puts it onto the tape,
+//! [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values that stay from call to call.
 
 mod apart;
 mod sizes;

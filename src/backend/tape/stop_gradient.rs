@@ -1,4 +1,4 @@
-//! Tensors whose gradients nobody asks for.
+//! Tensors that no gradient is required of.
 
 use std::{
     any::Any,
@@ -18,7 +18,7 @@ thread_local! {
     static STOPPED: RefCell<Vec<(*const f32, Weak<dyn Any>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Says that nobody asks for the gradient of a tensor, once this is dropped: operations that had the tensor as their
+/// Says that no gradient is required of a tensor, once this is dropped: operations that had the tensor as their
 /// input on this thread, in the meantime, save that work then. A device gives it, by
 /// [`Backend::stop_gradient`](crate::backend::Backend::stop_gradient).
 ///

@@ -24,7 +24,7 @@ thread_local! {
     static LAST: RefCell<Option<Borrowed>> = const { RefCell::new(None) };
 }
 
-/// The values of a tensor that [`from_vec`] made, where they lie.
+/// The values of a tensor that [`from_vec`] made, without a copy.
 #[derive(Clone)]
 pub(crate) struct Borrowed {
     values: *const f32,
@@ -107,7 +107,7 @@ pub(crate) fn from_vec<S: Shape>(
     Ok(tensor)
 }
 
-/// Whether the values of a tensor, which are not none, lie one after the other from there on.
+/// Whether the values of a tensor that has some lie one after the other from there on.
 fn lies_at<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>, first: *const f32) -> bool {
     let (shape, strides) = (x.shape(), x.shape().strides());
     corners(x).zip(std::iter::once(0).chain(strides)).enumerate().all(|(i, (corner, stride))| {

@@ -1,4 +1,4 @@
-//! A convolution as a matrix product, one factor of which are the pixels where they lie in the image.
+//! A convolution as a matrix product, one factor of which are the pixels of the image, not copied.
 
 use std::sync::OnceLock;
 

@@ -19,7 +19,7 @@ use crate::{
     error::Error,
 };
 
-/// The mean of rows of a table, which are added up where they lie.
+/// The mean of rows of a table, which are added up without a copy.
 pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
     table: &Tensor<(usize, usize), f32, Cpu>,
     bags: Bags,

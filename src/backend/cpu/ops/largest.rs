@@ -4,7 +4,7 @@ use crate::backend::cpu::{simd::vectorized, threads::parallel};
 const JOB: usize = 256 << 10;
 
 vectorized! {
-    /// The largest magnitude, as bits: among those of floats without a sign, infinity is larger than all values and
+    /// The largest magnitude, as bits: among those of floats without a sign, infinity is larger than all numbers and
     /// NaN larger than infinity.
     fn largest_bits<'a>(values: &'a [f32], largest: &'a mut u32) {
         const LANES: usize = 64;

@@ -127,7 +127,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     };
     let of_kernel = cache.kernel(sizes);
     let cut = |parts| Part::cut::<C>(of_kernel, &cache.recurrent, parts);
-    let saved_pass = if T::OWNS_TAPE {
+    let saved = if T::OWNS_TAPE {
         let recurrent = cache.packed.get_or_init(|| C::pack(cache.recurrent::<C>(units), units));
         parallel(jobs, |(steps, mut out)| {
             kernels::forward::<C>(of_kernel, recurrent, &values, given, steps, &mut out)
@@ -161,7 +161,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         let backward = Backward {
             sizes,
             cache,
-            saved_pass,
+            saved,
             requires_grad: RequiresGrad::of(&x),
             x,
             weights: (weights.kernel, weights.recurrent_kernel, weights.bias),
@@ -207,8 +207,8 @@ impl Bias {
     fn is_of(&self, bias: &RecurrentBias<f32, Cpu>) -> bool {
         match (self, bias) {
             (Self::None(_), RecurrentBias::None) => true,
-            (Self::One(saved_pass), RecurrentBias::One(bias)) => saved_pass.are_of(bias),
-            (Self::Two(saved_pass), RecurrentBias::Two(bias)) => saved_pass.are_of(bias),
+            (Self::One(kept), RecurrentBias::One(bias)) => kept.are_of(bias),
+            (Self::Two(kept), RecurrentBias::Two(bias)) => kept.are_of(bias),
             _ => false,
         }
     }
@@ -227,10 +227,10 @@ impl Weights {
     fn of(weights: &RecurrentWeights<'_, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
         let RecurrentWeights { kernel, recurrent_kernel, bias, cache, .. } = weights;
         let cache: &WeightCache = cache;
-        let fits = |saved_pass: &Self| {
-            saved_pass.kernel.are_of(kernel)
-                && saved_pass.recurrent.are_of(recurrent_kernel)
-                && saved_pass.bias.is_of(bias)
+        let fits = |kept: &Self| {
+            kept.kernel.are_of(kernel)
+                && kept.recurrent.are_of(recurrent_kernel)
+                && kept.bias.is_of(bias)
         };
         cache.get(keep, fits, || {
             Ok(Self {
@@ -258,7 +258,7 @@ impl Weights {
 struct Backward {
     sizes: Sizes,
     cache: Arc<Weights>,
-    saved_pass: Vec<Saved>,
+    saved: Vec<Saved>,
     x: Of<(usize, usize, usize)>,
     /// Whether anybody asks for its gradient.
     requires_grad: RequiresGrad,
@@ -287,14 +287,14 @@ impl Backward {
             }
             None => None,
         };
-        let (of_kernel, saved_pass) = (self.cache.kernel(self.sizes), self.saved_pass);
+        let (of_kernel, saved) = (self.cache.kernel(self.sizes), self.saved);
         let requires_grad = self.requires_grad.now();
         let by_rows = |d_x: &mut [f32]| {
             let mut d_x = requires_grad.then(|| chunks(d_x, length * features, rows));
             let mut d_initial = d_initial
                 .as_mut()
                 .map(|(h, c)| (chunks(h, units, rows), chunks(c, units, rows_of_c)));
-            let job = |saved_pass: Saved| {
+            let job = |saved: Saved| {
                 let row = |&row: &usize| RowGradients {
                     outputs: d_outputs
                         .as_ref()
@@ -307,11 +307,11 @@ impl Backward {
                         (std::mem::take(&mut h[row]), c)
                     }),
                 };
-                let rows: Vec<RowGradients<'_>> = saved_pass.steps.rows.iter().map(row).collect();
-                (saved_pass, rows)
+                let rows: Vec<RowGradients<'_>> = saved.steps.rows.iter().map(row).collect();
+                (saved, rows)
             };
-            parallel(saved_pass.into_iter().map(job).collect(), |(saved_pass, mut rows)| {
-                kernels::backward::<C>(of_kernel, &transposed, saved_pass, &mut rows)
+            parallel(saved.into_iter().map(job).collect(), |(saved, mut rows)| {
+                kernels::backward::<C>(of_kernel, &transposed, saved, &mut rows)
             })
         };
         let gradients =

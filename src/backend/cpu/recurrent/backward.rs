@@ -38,7 +38,7 @@ pub(crate) struct WeightGradients {
     pub(crate) recurrent_bias: Vec<f64>,
 }
 
-/// The backward pass of the rows that `saved_pass` names.
+/// The backward pass of the rows that `saved` names.
 pub(crate) fn backward<C: Cell>(
     weights: Weights<'_>,
     recurrent_transposed: &[Packed],

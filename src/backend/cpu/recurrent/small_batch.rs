@@ -231,7 +231,7 @@ impl Shared<'_> {
     }
 }
 
-/// The forward pass of the rows that `steps` names, without anything saved_pass for a backward pass. `out` holds their
+/// The forward pass of the rows that `steps` names, without anything saved for a backward pass. `out` holds their
 /// places, in the order of `steps.rows`.
 pub(crate) fn forward_few<C: Cell>(
     Sizes { inputs, units, length }: Sizes,

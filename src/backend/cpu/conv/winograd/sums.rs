@@ -133,9 +133,9 @@ impl Sums<PLACES, PIXELS> for OfPlaces {
 }
 
 /// Of taps of the kernel, to be multiplied.
-struct OfCells;
+struct OfTaps;
 
-impl Sums<CELLS, PIXELS> for OfCells {
+impl Sums<CELLS, PIXELS> for OfTaps {
     #[inline(always)]
     fn sums<S: Simd>(simd: S, [x, y, z]: [S::f32s; CELLS]) -> [S::f32s; PIXELS] {
         let even = times(simd, 1.0 / 6.0, add(simd, 2.0, z, x));
@@ -146,7 +146,7 @@ impl Sums<CELLS, PIXELS> for OfCells {
     }
 }
 
-/// Of the gradients of what is multiplied, for those of taps: the transpose of [`OfCells`].
+/// Of the gradients of what is multiplied, for those of taps: the transpose of [`OfTaps`].
 struct ToCells;
 
 impl Sums<PIXELS, CELLS> for ToCells {
@@ -201,7 +201,7 @@ fn of_squares<K: Sums<N, M>, const N: usize, const M: usize>(_: K, squares: &[f3
 
 /// The sums of taps of the kernel for each product, `(channels, filters)` each.
 pub(super) fn sums_of_cells(weights: &[f32]) -> Buffer {
-    of_squares(OfCells, weights)
+    of_squares(OfTaps, weights)
 }
 
 /// The way back, for gradients.

@@ -1,0 +1,61 @@
+//! What is done to the rows of tensors, in dfdx's operations.
+
+use dfdx::{
+    prelude::{ChooseFrom, ReshapeTo},
+    shapes::{HasShape, Shape},
+    tensor::{Tape, Tensor},
+};
+
+use super::{
+    Backend, Element,
+    memory::{collected, elements, filled},
+};
+use crate::error::{Error, OrDevice};
+
+/// The values of the rows to keep, and `other` instead of the rest.
+pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    keep: &[bool],
+    other: E,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    if keep.iter().all(|&keep| keep) {
+        return Ok(x);
+    }
+    let others = filled(x.shape().concrete().as_ref(), other)?;
+    let others = x.device().try_tensor_from_vec(others, *x.shape()).or_device()?;
+    choose_rows(x, keep, others.retaped())
+}
+
+/// The values of the rows to keep, and those of `others` instead of the rest. They are chosen, not multiplied
+/// with 0 or 1: NaN must not reach what is made of them, nor its gradient.
+pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    keep: &[bool],
+    others: Tensor<S, E, D, T>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (shape, dev) = (*x.shape(), x.device().clone());
+    let sizes = shape.concrete();
+    let count = elements(sizes.as_ref())?;
+    if count == 0 {
+        return Ok(x);
+    }
+    let each = count / keep.len();
+    let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each));
+    let keep = collected(sizes.as_ref(), keep)?;
+    let keep = dev.try_tensor_from_vec(keep, shape).or_device()?;
+    keep.try_choose(x, others).or_device()
+}
+
+/// The mean of each row, `(R, N)` to `(R,)`.
+pub(crate) fn row_means<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+) -> Result<Tensor<(usize,), E, D, T>, Error> {
+    let (rows, size) = *x.shape();
+    let x = x.try_reshape_like(&(rows, size, 1)).or_device()?;
+    // Where each is its own mean, nothing is to be done.
+    let means = match size {
+        1 => x.try_reshape_like(&(rows, 1)).or_device()?,
+        _ => D::mean_over_steps(x, None)?,
+    };
+    means.try_reshape_like(&(rows,)).or_device()
+}
