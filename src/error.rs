@@ -331,7 +331,7 @@ pub(crate) struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// The message with these values in the place of `{Self}` and the like, and below it the notes.
+    /// The message with these values for `{Self}` and the like, and below it the notes.
     pub(crate) fn of(&self, values: &[(&str, &dyn std::fmt::Display)]) -> String {
         let fill = |message: String, (name, value): &(&str, &dyn std::fmt::Display)| {
             message.replace(name, &value.to_string())
@@ -353,7 +353,7 @@ impl Words<'_> {
 /// }
 /// ```
 pub trait OrDevice<T> {
-    /// [`Error::Device`] in the place of the error.
+    /// [`Error::Device`] instead of the error.
     ///
     /// # Errors
     /// [`Error::Device`].

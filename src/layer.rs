@@ -155,7 +155,7 @@ where
 
 /// The number that `_` stands for in the type of a layer that the signal `In` reaches.
 ///
-/// `#[model]` asks the layer with 0 in the place of `_`: for `Dense<_, 10>` the number is
+/// `#[model]` asks the layer with 0 for `_`: for `Dense<_, 10>` the number is
 /// `<Dense<0, 10> as Infer<In>>::SIZE`, the number of features of `In`.
 ///
 /// ```

@@ -26,8 +26,7 @@ use crate::{
     mask::Mask,
 };
 
-/// Puts a value in the place of whatever stands at the steps of the padding of `(Batch, Length, ..)`, without a
-/// gradient there.
+/// Puts a value at the steps of the padding of `(Batch, Length, ..)`, whatever stood there, without a gradient.
 ///
 /// # Errors
 /// [`Error::Device`]; [`Error::Mismatch`] if the mask has another size.

@@ -22,7 +22,7 @@ pub(crate) fn holes(ty: &Type) -> Vec<Span> {
     holes.0
 }
 
-/// The type with something in the place of each `_`.
+/// The type with something for each `_`.
 pub(crate) fn fill(ty: &Type, with: &TokenStream) -> Type {
     struct Fill<'a>(&'a TokenStream);
     impl VisitMut for Fill<'_> {
@@ -41,7 +41,7 @@ pub(crate) fn fill(ty: &Type, with: &TokenStream) -> Type {
     ty
 }
 
-/// The struct with 0 for each `_`, to stand in the place of one that is no model.
+/// The struct with 0 for each `_`, instead of one that is no model.
 pub(crate) fn without_holes(mut item: ItemStruct) -> ItemStruct {
     for field in &mut item.fields {
         field.ty = fill(&field.ty, &quote!(0));

@@ -34,9 +34,9 @@ use crate::{
     parameters::{Build, Parameters},
 };
 
-/// Layers and activations of one's own, by the names that configs have for them.
+/// Custom layers and activations, by the names that configs have for them.
 ///
-/// It is handed on into configs inside of configs, so that a layer of one's own may stand in a
+/// It is handed on into configs inside of configs, so that a custom layer may stand in a
 /// `TimeDistributed` or a `Sequential`.
 ///
 /// ```

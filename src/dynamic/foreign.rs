@@ -15,7 +15,7 @@ use crate::{
     fields::{AnySignal, Config},
 };
 
-/// A layer of one's own that no type describes, made by a [`CustomObjects::constructor`](super::CustomObjects::constructor). It runs, but is not
+/// A custom layer that no type describes, made by a [`CustomObjects::constructor`](super::CustomObjects::constructor). It runs, but is not
 /// trained: a typed one, registered by [`CustomObjects::layer`](super::CustomObjects::layer), is.
 pub trait Dynamic: fmt::Debug + Send + Sync {
     /// What leaves the layer, if it takes what arrives.

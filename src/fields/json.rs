@@ -38,13 +38,13 @@ pub const MAX_VALUES: usize = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Config {
-    /// Where Keras finds the class, `keras.layers`; `None` for a class of one's own.
+    /// Where Keras finds the class, `keras.layers`; `None` for a custom class.
     pub module: Option<String>,
     /// The class.
     pub class_name: String,
     /// The arguments of its constructor.
     pub config: Map<String, Value>,
-    /// The name under which a class of one's own is registered.
+    /// The name under which a custom class is registered.
     pub registered_name: Option<String>,
     /// What the layer was built for: `{"input_shape": [null, 128]}`.
     #[serde(skip_serializing_if = "Option::is_none")]

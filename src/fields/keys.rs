@@ -138,7 +138,7 @@ impl Fields {
             let said = NamedActivation::parse(v)?;
             Ok(if any { said.json } else { said.plain() })
         });
-        // Keras finds a function of one's own by its long form only.
+        // Keras finds a custom function by its long form only.
         let own =
             value.as_ref().and_then(Value::as_str).filter(|name| !classes::is_activation(name));
         if let Some(name) = own {

@@ -1,6 +1,6 @@
 //! What a file is, by its first bytes.
 //!
-//! A file is often not what its name says: a web page in the place of a download, a pointer of Git LFS, the
+//! A file is often not what its name says: a web page instead of a download, a pointer of Git LFS, the
 //! format of another program. Every reader asks here first, and says so in one sentence.
 
 /// How many bytes of a file are looked at.

@@ -44,7 +44,7 @@ impl Temporary {
         }
     }
 
-    /// Puts the file in the place of `target`.
+    /// Replaces `target` by the file.
     pub(super) fn rename(mut self, target: &Path) -> io::Result<()> {
         fs::rename(&self.path, target)?;
         self.in_place = true;

@@ -68,7 +68,7 @@ impl<S: Sequence, E, D: Storage<E>, T> Masked<Tensor<S, E, D, T>> {
         Ok(Self { values, mask })
     }
 
-    /// Puts another mask in the place of the one that arrived, as the argument `mask=` does in Keras.
+    /// Replaces the mask that arrived by another, as the argument `mask=` does in Keras.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if the mask has another batch or length than the values.

@@ -68,7 +68,7 @@ pub trait Signal: 'static {
         data: &Self::Data<E, D, NoneTape>,
     ) -> Self::Data<E, D, NoneTape>;
 
-    /// The data with 0 in the place of what stands at the positions that are not kept, as labels and targets may hold
+    /// The data with 0 for what stands at the positions that are not kept, as labels and targets may hold
     /// anything there. Data that the positions do not fit stays as it is.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ pub trait Signal: 'static {
         parts: &[Self::Data<E, D, NoneTape>],
     ) -> Result<Self::Data<E, D, NoneTape>, Error>;
 
-    /// Says that nobody asks for the gradient of the data, once what it gives is dropped; see [`StopGradient`].
+    /// Says that no gradient is required of the data, once what it returns is dropped; see [`StopGradient`].
     fn stop_gradient<E: Element, D: Backend<E>>(
         _: &Self::Data<E, D, NoneTape>,
     ) -> Vec<StopGradient> {

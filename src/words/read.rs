@@ -67,7 +67,7 @@ pub fn read_vectors<const V: usize, const N: usize, M: MaskIds, E: Element, D: B
     fill(embedding, vocabulary, from, UNNAMED.to_owned())
 }
 
-/// What stands in errors in the place of a path.
+/// What errors show instead of a path.
 const UNNAMED: &str = "the word vectors";
 
 fn open(path: &Path) -> Result<(BufReader<File>, String), Error> {

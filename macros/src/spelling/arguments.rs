@@ -81,7 +81,7 @@ impl Argument {
         }
     }
 
-    /// Whether it can be right in the place of a parameter.
+    /// Whether it can be right for a parameter.
     pub(super) fn fits(&self, parameter: &Parameter) -> bool {
         !self.named
             && match (&self.what, parameter.kind) {
@@ -133,7 +133,7 @@ fn of_path(path: &Path, generics: &Generics) -> What {
     if let Some(word) = WORDS.iter().find(|word| word.name == name) {
         return if is_ours(path) { What::Word(word) } else { What::Either };
     }
-    // An activation of one's own may have any name, but not one in small letters.
+    // A custom activation may have any name, but not one in small letters.
     let small = name.starts_with(char::is_lowercase);
     match by_name(&name) {
         Some(word)

@@ -105,7 +105,7 @@ impl Argument {
         ) || matches!(self.what, What::Either) && !self.text.contains(char::is_lowercase)
     }
 
-    /// Its text in the place of a size.
+    /// Its text as a size.
     fn size(
         &self,
         known: &Known,
@@ -128,7 +128,7 @@ impl Argument {
         }
     }
 
-    /// Its text in the place of a parameter of this kind, if it may have been meant there.
+    /// Its text as a parameter of this kind, if it may have been meant there.
     fn word(&self, kind: Kind) -> Option<String> {
         match (&self.what, kind) {
             (
@@ -150,7 +150,7 @@ impl Argument {
     }
 }
 
-/// What the compiler is content with in the place of a parameter.
+/// What the compiler is content with for a parameter.
 pub(super) fn harmless(kind: Kind) -> &'static str {
     match kind {
         Kind::Features | Kind::Size | Kind::Count | Kind::Percent => "1",

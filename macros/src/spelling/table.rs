@@ -238,7 +238,7 @@ pub(super) const LAYERS: &[Known] = &[
     plain("Tanh"),
 ];
 
-/// A type of the crate that stands in the place of a parameter.
+/// A type of the crate that stands for a parameter.
 pub(super) struct Word {
     pub(super) name: &'static str,
     pub(super) class: Class,
