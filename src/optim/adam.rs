@@ -44,6 +44,7 @@ impl Adam {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Adam {
     fn check(&self) -> Result<(), Error> {
         check_positive("learning_rate", self.learning_rate)?;
@@ -116,6 +117,7 @@ impl AdamW {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for AdamW {
     fn check(&self) -> Result<(), Error> {
         self.0.check()

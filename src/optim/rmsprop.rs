@@ -52,6 +52,7 @@ impl RMSprop {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for RMSprop {
     fn check(&self) -> Result<(), Error> {
         check_positive("learning_rate", self.learning_rate)?;

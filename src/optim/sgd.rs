@@ -40,6 +40,7 @@ impl Sgd {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
     fn check(&self) -> Result<(), Error> {
         check_positive("learning_rate", self.learning_rate)?;

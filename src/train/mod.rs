@@ -3,14 +3,20 @@
 //! A step happens as a whole or not at all. In a loop of your own,
 //! [`State::attempt`](crate::optim::State::attempt) is the step.
 
+mod data;
 mod feed;
+mod fit;
 mod history;
+mod measured;
 mod names;
 mod predict;
 mod progress;
 mod trainer;
 
-pub use feed::Feeds;
+pub use data::{TargetsOf, TrainingData};
+pub use feed::{Feeds, FeedsAs, FitsShape};
+pub use fit::Fit;
 pub use history::History;
-pub use predict::Predict;
-pub use trainer::{Fit, Trainer};
+pub use measured::{AnyWeights, Measured, Measures};
+pub use predict::{Asks, AsksOne, Predict};
+pub use trainer::Trainer;
