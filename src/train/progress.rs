@@ -1,8 +1,11 @@
+#[cfg(feature = "terminal")]
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// The progress bar of one epoch. It draws nothing where the output is no terminal.
+#[cfg(feature = "terminal")]
 pub(super) struct Progress(ProgressBar);
 
+#[cfg(feature = "terminal")]
 impl Progress {
     pub(super) fn start(shown: bool, epoch: usize, epochs: usize, samples: Option<usize>) -> Self {
         if !shown {
@@ -34,4 +37,19 @@ impl Progress {
         self.0.println(line);
         self.0.finish_and_clear();
     }
+}
+
+/// None.
+#[cfg(not(feature = "terminal"))]
+pub(super) struct Progress;
+
+#[cfg(not(feature = "terminal"))]
+impl Progress {
+    pub(super) fn start(_: bool, _: usize, _: usize, _: Option<usize>) -> Self {
+        Self
+    }
+
+    pub(super) fn batch(&self, _: usize, _: f64) {}
+
+    pub(super) fn finish(&self, _: String) {}
 }
