@@ -41,7 +41,7 @@ impl<S: Signal> Carries<S> for Checked<0> {
 /// A signal that is the input `S` of a model.
 #[diagnostic::on_unimplemented(
     message = "the model takes `{S}`, but `{Self}` arrives",
-    label = "the first dimension of a tensor is `Batch`: `dev.tensor_from_vec(values, (rows, Const))`; `predict` takes rows"
+    label = "not what this model takes: of a tensor the first size is the batch, `(rows, Const)`; `predict` takes rows"
 )]
 pub trait Reaches<S: Signal>: Signal {
     /// The same data.

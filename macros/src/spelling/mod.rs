@@ -153,10 +153,11 @@ impl Spelling<'_> {
                 format!("the {what} of `{name}` must be a whole number")
             }
             (What::Tuple(_), _) => "sizes are written one by one, not as a tuple".to_owned(),
-            _ => {
+            (What::Number(_), _) => {
                 let message = format!("`{text}` stands in the place of the {what}: {write}");
                 return Some((at, message + &of_your_own(name)));
             }
+            _ => format!("`{text}` stands in the place of the {what}"),
         };
         Some((at, format!("{problem}: {write}")))
     }

@@ -1,5 +1,5 @@
 //~lines 14
-//~ `Inner` cannot take `(usize, kerata::Const<4>)` of `f32` as its input
+//~ the model takes `(usize, kerata::Const<5>)`, but `(usize, kerata::Const<4>)` arrives
 use kerata::{Batch, Dense, Dropout, model};
 
 #[model(input = (Batch, 8), output = (Batch, 2))]

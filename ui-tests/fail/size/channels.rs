@@ -1,4 +1,4 @@
-//~ 3 features are needed here, but `kerata::Const<1>` arrives
+//~ the number of features must be 3 here, but `kerata::Const<1>` arrives
 use kerata::{Batch, Conv2d, model};
 
 #[model(input = (Batch, 28, 28, 1))]

@@ -1,4 +1,4 @@
-//~ 128 features are needed here, but
+//~ the number of features must be 128 here, but
 //~ Const<64>
 use kerata::{Batch, Dense, Relu, model};
 

@@ -1,4 +1,4 @@
-//~ 16 features are needed here
+//~ the number of features must be 16 here
 use kerata::{Batch, Embedding, Ids, Lstm, MaskZero, model};
 
 #[model(input = Ids<(Batch, 10)>)]

@@ -1,4 +1,4 @@
-//~ 16 features are needed here
+//~ the number of features must be 16 here
 use kerata::{Batch, Dense, TimeDistributed, model};
 
 #[model(input = Masked<(Batch, 10, 8)>)]
