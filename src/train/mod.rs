@@ -17,6 +17,6 @@ pub use data::{TargetsOf, TrainingData};
 pub use feed::{Feeds, FeedsAs, FitsShape};
 pub use fit::Fit;
 pub use history::History;
-pub use measured::{AnyWeights, Measured, Measures};
+pub use measured::{AnyWeights, Measured};
 pub use predict::{Asks, AsksOne, Predict};
 pub use trainer::Trainer;

@@ -3,12 +3,12 @@ use dfdx::{
     tensor::{Cpu, OwnedTape, Tensor},
 };
 
-use super::{
-    Asks, Fit, History, Measures, TrainingData, measured::Measured, names, progress::Progress,
-};
+use super::{Asks, Fit, History, TrainingData, measured::Measured, names, progress::Progress};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    loss::Prediction,
+    metric::Metric,
     model::Model,
     optim::{Optimizer, State},
     parameters,
@@ -93,16 +93,27 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
-        metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
+    pub fn metric<K: Metric<M::Output, Y, E, D> + Send + 'static>(mut self, metric: K) -> Self
+    where
+        M::Output: Prediction,
+    {
+        self.metrics.push((Box::new(metric), false));
+        self
     }
 
     /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
-        metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
+    pub fn weighted_metric<K: Metric<M::Output, Y, E, D> + Send + 'static>(
+        mut self,
+        metric: K,
+    ) -> Self
+    where
+        M::Output: Prediction,
+    {
+        self.metrics.push((Box::new(metric), true));
+        self
     }
 
     /// What was measured in all epochs so far, also in those before an error. An epoch that an error ended is not
