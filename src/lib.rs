@@ -23,6 +23,8 @@ mod fields;
 pub mod guide;
 pub mod init;
 pub mod io;
+#[cfg(feature = "keras")]
+pub mod keras;
 pub mod layer;
 pub mod layers;
 pub mod loss;
@@ -56,6 +58,8 @@ pub use signal::{Ids, Inputs, Mask, Masked};
 /// It holds no types. Import those by name, `use kerata::{Batch, Dense, Lstm};`: the compiler prints a
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
+    #[cfg(feature = "keras")]
+    pub use crate::keras::KerasFiles;
     pub use crate::{
         config::{Configured, KerasJson},
         io::SaveWeights,

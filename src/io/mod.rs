@@ -36,6 +36,7 @@ mod safetensors;
 mod temporary;
 mod values;
 mod weights;
+mod zip;
 
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
@@ -45,3 +46,11 @@ pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::Weight;
 pub(crate) use weights::{collect, shapes};
+#[cfg(feature = "keras")]
+pub(crate) use {
+    atomic::write,
+    dtype::Dtype,
+    kind::unknown,
+    values::{Values, shape, too_large},
+    zip::{Archive, Writer as ZipWriter},
+};
