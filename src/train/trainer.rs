@@ -85,8 +85,10 @@ where
     /// its weights, its moving statistics and whatever else its layers hold.
     pub model: M,
     loss: L,
-    optimizer: O,
-    state: State<E, D>,
+    /// The optimiser; its learning rate and other settings can be changed between two calls of `fit`.
+    pub optimizer: O,
+    /// What the optimiser remembers, and the number of steps.
+    pub state: State<E, D>,
     metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
     history: History,
     dev: D,

@@ -34,7 +34,7 @@ use dfdx::{
 use super::{
     ActivationKind, Backend, Bags, ConvWeights, DenseWeights, ImageShape, NormWeights, Normalised,
     Pooling, RecurrentInputs, RecurrentOutputs, RecurrentWeights, Seen, StopGradient, WeightCache,
-    Window, reference,
+    Window, descend, reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -77,6 +77,18 @@ impl Backend<f32> for Cpu {
             return reference::largest_gradient(gradients, of);
         }
         Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
+    }
+
+    fn descend<S: Shape>(
+        parameter: &mut Of<S>,
+        gradients: &mut Gradients<f32, Self>,
+        decay: f32,
+        change: impl FnOnce(&Of<S>, &mut [f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if *REFERENCE {
+            return descend::descend(parameter, gradients, decay, change);
+        }
+        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
     }
 
     kernels! {
