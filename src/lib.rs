@@ -67,6 +67,7 @@ pub mod prelude {
         loss::Compute,
         model::Model,
         parameters::{Build, Parameters},
+        signal::{ToRows, ToVec},
         train::Predict,
     };
     pub use dfdx::{

@@ -54,7 +54,7 @@ impl Fit {
 }
 
 /// A metric, and whether it honours the sample weights.
-type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
+type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D> + Send>, bool);
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
@@ -123,7 +123,7 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + Send + 'static) -> Self {
         self.metrics.push((Box::new(metric), false));
         self
     }
@@ -132,7 +132,10 @@ where
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+    pub fn weighted_metric(
+        mut self,
+        metric: impl Metric<M::Output, Y, E, D> + Send + 'static,
+    ) -> Self {
         self.metrics.push((Box::new(metric), true));
         self
     }
@@ -212,7 +215,7 @@ where
         let order = Order { batch_size: checked(batch_size)?, shuffle: None };
         for batch in data.batches::<E, D>(order, &self.dev) {
             let Batch { input, target, weights, size } = batch?;
-            let input = Data::Input::feed::<E, D>(input);
+            let input = Data::Input::feed::<E, D>(input)?;
             let output = self.model.call::<NoneTape>(input)?;
             measure::<M::Output, Y, E, D>(&self.metrics, &mut totals, &output, &target, &weights)?;
             let loss = self.loss.mean::<NoneTape, _>(output, &target, &weights)?;
@@ -231,7 +234,7 @@ where
         batch_size: usize,
     ) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
     where
-        X: Samples,
+        X: Samples + ?Sized,
         X::Signal: Feeds<M::Input>,
     {
         self.model.predict(inputs, batch_size)
@@ -302,7 +305,7 @@ where
             let Self { model, loss, optimizer, state, metrics, .. } = self;
             let pass = |model: &mut M| {
                 let Batch { input, target, weights, .. } = batch;
-                let input = Data::Input::feed::<E, D>(input);
+                let input = Data::Input::feed::<E, D>(input)?;
                 let constant = M::Input::stop_gradient::<E, D>(&input);
                 let tape = OwnedTape::default();
                 let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
