@@ -7,12 +7,13 @@ use dfdx::{
 
 use super::{Activation, Linear};
 use crate::{
-    backend::{Backend, DenseWeights, Element, WeightCache, sized},
+    backend::{ActivationKind, Backend, DenseWeights, Element, StepProduct, WeightCache, sized},
     error::Error,
     layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, OneVector},
+    signal::{Is, OneVector, StepValues},
+    stream::{Streamable, room},
 };
 
 /// A fully connected layer: `activation(x . kernel + bias)`.
@@ -86,5 +87,42 @@ where
         let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
         let weights = DenseWeights { kernel, bias, cache };
         A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FUSED)?)?)
+    }
+}
+
+/// What a product of a step works with, and the room for what it gives.
+pub struct ProductStepper<E> {
+    pub(super) product: Box<dyn StepProduct<E>>,
+    pub(super) values: Vec<E>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, const I: usize, const O: usize, A, E, D> Streamable<In, E, D> for Dense<I, O, A, E, D>
+where
+    In: OneVector<Features: Is<I>> + StepValues,
+    A: Activation,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = ProductStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(ProductStepper<E>, ()), Error> {
+        let Self { kernel, bias, cache, .. } = self;
+        let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
+        let product = D::step_dense(DenseWeights { kernel, bias, cache }, A::FUSED)?;
+        Ok((ProductStepper { product, values: room(rows, O)? }, ()))
+    }
+
+    fn step<'a>(
+        stepper: &'a mut ProductStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<&'a [E], Error> {
+        stepper.product.product(In::unpack(x).0, &mut stepper.values);
+        if A::FUSED == ActivationKind::Nothing {
+            A::in_place::<E, D>(&mut stepper.values, O)?;
+        }
+        Ok(&stepper.values)
     }
 }
