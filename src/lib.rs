@@ -3,6 +3,7 @@
 //! [data-in]: mod@guide::data_in
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
+//! [streaming]: mod@guide::streaming
 //! [own-layer]: mod@guide::own_layer
 //! [branches]: mod@guide::branches
 //! [saving-and-serving]: mod@guide::saving_and_serving
@@ -39,6 +40,7 @@ pub mod plot;
 pub mod reduce;
 pub mod shape;
 pub mod signal;
+pub mod stream;
 pub mod tensor;
 pub mod train;
 mod tuples;

@@ -33,6 +33,7 @@ mod npy;
 mod npz;
 mod open;
 mod safetensors;
+pub(crate) mod save;
 mod temporary;
 mod values;
 mod weights;
@@ -45,7 +46,7 @@ pub(crate) use atomic::{has_extension, write_with};
 pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::Weight;
-pub(crate) use weights::{collect, shapes};
+pub(crate) use weights::{Walk, collect, shapes};
 #[cfg(feature = "keras")]
 pub(crate) use {
     atomic::write,

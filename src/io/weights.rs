@@ -157,9 +157,9 @@ fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result
 }
 
 /// Where a visit is, and what it has collected.
-struct Walk<T> {
-    path: Vec<String>,
-    weights: Vec<T>,
+pub(crate) struct Walk<T> {
+    pub(crate) path: Vec<String>,
+    pub(crate) weights: Vec<T>,
 }
 
 impl<T> Default for Walk<T> {
@@ -169,7 +169,7 @@ impl<T> Default for Walk<T> {
 }
 
 impl<T> Walk<T> {
-    fn name(&self, parameter: &str) -> String {
+    pub(crate) fn name(&self, parameter: &str) -> String {
         let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
         format!("{path}{parameter}")
     }
