@@ -6,7 +6,7 @@
 //! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them.
 //!
 //! ```
-//! use kerata::{*, config::CustomObjects, keras, prelude::*};
+//! use kerata::{*, config::{CustomObjects, DynamicValue}, keras, prelude::*};
 //!
 //! #[model(input = (Batch, 3), output = (Batch, 2))]
 //! struct Net {
@@ -22,10 +22,10 @@
 //! typed.load_keras(&path)?;
 //! let mut dynamic = keras::load(&path, &CustomObjects::new())?;
 //!
-//! let x = Cpu::default().tensor([[1.0, -2.0, 3.0]]);
-//! let y = model.forward(x.clone())?.as_vec();
-//! assert_eq!(typed.forward(x.clone())?.as_vec(), y);
-//! assert_eq!(dynamic.run(x)?.values(), y);
+//! let x = vec![[1.0_f32, -2.0, 3.0]];
+//! let y = model.predict(&x, 1)?.as_vec();
+//! assert_eq!(typed.predict(&x, 1)?.as_vec(), y);
+//! assert_eq!(dynamic.run(DynamicValue::numbers([1, 3], x.concat())?)?.values(), y);
 //! # std::fs::remove_file(path).unwrap();
 //! # Ok::<(), Error>(())
 //! ```
