@@ -1,5 +1,6 @@
 // Of two definitions of a link the first one counts: these in rustdoc, those of the README elsewhere.
 //! [from-keras]: mod@guide::from_keras
+//! [keras-files]: mod@guide::keras_files
 //! [data-in]: mod@guide::data_in
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
