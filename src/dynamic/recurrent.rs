@@ -8,7 +8,7 @@ use super::{
     custom::{ActivationFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers, Rows},
-    op::{Op, Pass},
+    op::{OneToOne, Pass},
     visit,
     weights::{Role, Weights},
     words,
@@ -161,7 +161,7 @@ impl RecurrentOp {
     }
 }
 
-impl Op for RecurrentOp {
+impl OneToOne for RecurrentOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         words::features(arrives, self.inputs)?;

@@ -6,8 +6,11 @@ use std::{fmt, marker::PhantomData};
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use super::{
-    CustomObjects, DynamicLayer, FromDynamic, LayerWeight, layer_from_config,
+    CustomObjects, DynamicLayer, FromDynamic, LayerWeight,
+    flow::Flow,
+    layer_from_config,
     op::{Recorder, on_any_tape},
+    value::from_flows,
     words::refused,
 };
 use crate::{
@@ -70,16 +73,16 @@ impl<In: FromDynamic, Out: FromDynamic> Layer<In> for Typed<In, Out> {
         &self,
         x: In::Data<f32, Cpu, T>,
     ) -> Result<Out::Data<f32, Cpu, T>, Error> {
-        let (plain, taped) = (DynamicLayer::apply::<NoneTape>, DynamicLayer::apply::<Recorder>);
-        Out::from_flow(on_any_tape(&self.layer, In::into_flow(x)?, plain, taped)?)
+        let (plain, taped) = (DynamicLayer::apply_each::<NoneTape>, DynamicLayer::apply_each::<Recorder>);
+        from_flows::<Out, T>(on_any_tape(&self.layer, In::into_flows(x)?, plain, taped)?)
     }
 
     fn call_mut<T: Tape<f32, Cpu>>(
         &mut self,
         x: In::Data<f32, Cpu, T>,
     ) -> Result<Out::Data<f32, Cpu, T>, Error> {
-        let (plain, taped) = (DynamicLayer::train::<NoneTape>, DynamicLayer::train::<Recorder>);
-        Out::from_flow(on_any_tape(&mut self.layer, In::into_flow(x)?, plain, taped)?)
+        let (plain, taped) = (DynamicLayer::train_each::<NoneTape>, DynamicLayer::train_each::<Recorder>);
+        from_flows::<Out, T>(on_any_tape(&mut self.layer, In::into_flows(x)?, plain, taped)?)
     }
 }
 
@@ -108,11 +111,19 @@ impl DynamicLayer {
     /// # Errors
     /// [`Error::Wiring`] if it does not take `In`, or if something else than `Out` leaves it.
     pub fn typed<In: FromDynamic, Out: FromDynamic>(mut self) -> Result<Typed<In, Out>, Error> {
-        let (arrives, leaves) = (AnySignal::of::<In>(), AnySignal::of::<Out>());
-        self.build_if_new(&arrives)?;
-        let gives = self.gives(&arrives)?;
-        if gives.kind != leaves.kind || !gives.agrees(&leaves.sizes) {
-            return Err(self.blame(refused(format!("`{gives}` leaves it, not `{leaves}`"))));
+        let all = |parts: Vec<(String, AnySignal)>| parts.into_iter().map(|(_, one)| one).collect();
+        let arrive: Vec<AnySignal> = all(AnySignal::parts::<In>());
+        let leave: Vec<AnySignal> = all(AnySignal::parts::<Out>());
+        self.build_if_new(&arrive)?;
+        let gives = self.gives_each(&arrive)?;
+        if gives.len() != leave.len() {
+            let (found, expected) = (gives.len(), leave.len());
+            return Err(self.blame(refused(format!("it has {found} outputs, not {expected}"))));
+        }
+        for (gives, leaves) in gives.iter().zip(&leave) {
+            if gives.kind != leaves.kind || !gives.agrees(&leaves.sizes) {
+                return Err(self.blame(refused(format!("`{gives}` leaves it, not `{leaves}`"))));
+            }
         }
         Ok(Typed { layer: self, wires: PhantomData })
     }
@@ -127,10 +138,10 @@ impl DynamicLayer {
         &mut self,
         x: X,
     ) -> Result<Out::Data<f32, Cpu, X::Tape>, Error> {
-        let x = <X::Signal as FromDynamic>::into_flow(x.into_data())?;
-        self.build_if_new(&x.signal())?;
-        let (plain, taped) = (Self::train::<NoneTape>, Self::train::<Recorder>);
-        Out::from_flow(on_any_tape(self, x, plain, taped)?)
+        let x = <X::Signal as FromDynamic>::into_flows(x.into_data())?;
+        self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
+        let (plain, taped) = (Self::train_each::<NoneTape>, Self::train_each::<Recorder>);
+        from_flows::<Out, X::Tape>(on_any_tape(self, x, plain, taped)?)
     }
 
     /// The typed layer or model, with these weights, if the config is what its type says. (The weights are

@@ -9,7 +9,7 @@ use super::{
     DynamicLayer,
     custom::Options,
     flow::{Flow, Numbers},
-    op::{Flat, Op, Pass, Show},
+    op::{Flat, OneToOne, Pass, Show},
     words,
 };
 use crate::{
@@ -37,7 +37,7 @@ impl Steps {
     }
 }
 
-impl Op for Steps {
+impl OneToOne for Steps {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::each_step(arrives)?;
         let step = self.layer.gives(&arrives.step())?;
@@ -52,7 +52,7 @@ impl Op for Steps {
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
-        self.layer.build_inside(dev, prefix, &arrives.step())
+        self.layer.build_inside(dev, prefix, &[arrives.step()])
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
@@ -80,6 +80,14 @@ impl Op for Steps {
 
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.layer));
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        vec![&self.layer]
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        vec![&mut self.layer]
     }
 }
 
@@ -245,7 +253,7 @@ impl BidirectionalOp {
     }
 }
 
-impl Op for BidirectionalOp {
+impl OneToOne for BidirectionalOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let (mut gives, other) = (self.forward.gives(arrives)?, self.backward.gives(arrives)?);
         let both = gives.features().zip(other.features());
@@ -260,8 +268,9 @@ impl Op for BidirectionalOp {
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
-        self.forward.build_inside(dev, &format!("{prefix}forward."), arrives)?;
-        self.backward.build_inside(dev, &format!("{prefix}backward."), arrives)
+        let arrive = std::slice::from_ref(arrives);
+        self.forward.build_inside(dev, &format!("{prefix}forward."), arrive)?;
+        self.backward.build_inside(dev, &format!("{prefix}backward."), arrive)
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
@@ -286,6 +295,14 @@ impl Op for BidirectionalOp {
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.forward));
         config.config.insert("backward_layer".to_owned(), value(&self.backward));
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        vec![&self.forward, &self.backward]
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        vec![&mut self.forward, &mut self.backward]
     }
 }
 
@@ -331,7 +348,7 @@ impl Chain {
     }
 }
 
-impl Op for Chain {
+impl OneToOne for Chain {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         self.layers.iter().try_fold(arrives.clone(), |arrives, layer| layer.gives(&arrives))
     }
@@ -339,7 +356,7 @@ impl Op for Chain {
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let mut reaches = arrives.clone();
         for (i, layer) in self.layers.iter_mut().enumerate() {
-            layer.build_inside(dev, &format!("{prefix}{i}."), &reaches)?;
+            layer.build_inside(dev, &format!("{prefix}{i}."), std::slice::from_ref(&reaches))?;
             reaches = layer.gives(&reaches)?;
         }
         let mut arrives = arrives.clone();
@@ -382,5 +399,13 @@ impl Op for Chain {
 
     fn takes_ids(&self) -> bool {
         self.layers.first().is_some_and(|layer| layer.op.takes_ids())
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        self.layers.iter().collect()
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        self.layers.iter_mut().collect()
     }
 }
