@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{BroadcastTo, TryMatMul, TryMul},
     shapes::{Axis, HasShape},
-    tensor::{PutTape, SplitTape, Tensor, Cpu},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 use serde_json::Value;
 
@@ -62,9 +62,14 @@ fn normalized<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
     let squares = row_sums(x.clone().put_tape(tape).try_square().or_device()?)?;
     // That of Keras: not more than 1 / epsilon.
     let inverse = |square: f32| square.sqrt().recip().min(1e7);
-    let inverse = map_values(squares, inverse, |square, inverse| {
-        if inverse < 1e7 { -0.5 * inverse / square } else { 0.0 }
-    })?;
+    let inverse =
+        map_values(
+            squares,
+            inverse,
+            |square, inverse| {
+                if inverse < 1e7 { -0.5 * inverse / square } else { 0.0 }
+            },
+        )?;
     let inverse = inverse.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
     inverse.try_mul(x).or_device()
 }
@@ -72,7 +77,10 @@ fn normalized<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
 impl Op for Products {
     fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
         let [a, b] = arrive else {
-            return Err(refused(format!("two inputs are needed here, but {} arrive", arrive.len())));
+            return Err(refused(format!(
+                "two inputs are needed here, but {} arrive",
+                arrive.len()
+            )));
         };
         words::numbers(a)?;
         words::numbers(b)?;

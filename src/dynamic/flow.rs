@@ -113,11 +113,6 @@ impl<T: Tape<f32, Cpu>> Numbers<T> {
             _ => Err(words::refused(format!("no sequence: {:?}", self.sizes))),
         }
     }
-
-    /// The same once more, on a tape of its own.
-    pub(crate) fn again(&self) -> Self {
-        Self { x: self.x.retaped(), sizes: self.sizes.clone(), mask: self.mask.clone() }
-    }
 }
 
 impl<T: Tape<f32, Cpu>> Flow<T> {

@@ -85,11 +85,7 @@ pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> 
 }
 
 /// Two values, number by number.
-pub(super) fn merged<T: Pass>(
-    merging: Merging,
-    a: Rows<T>,
-    b: Rows<T>,
-) -> Result<Rows<T>, Error> {
+pub(super) fn merged<T: Pass>(merging: Merging, a: Rows<T>, b: Rows<T>) -> Result<Rows<T>, Error> {
     let b = apart(&a, b)?;
     match merging {
         Merging::Sum | Merging::Mean => a.try_add(b),
@@ -114,7 +110,10 @@ impl Op for Merge {
     fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
         several(arrive)?;
         if self.0 == Merging::Difference && arrive.len() != 2 {
-            return Err(refused(format!("two inputs are needed here, but {} arrive", arrive.len())));
+            return Err(refused(format!(
+                "two inputs are needed here, but {} arrive",
+                arrive.len()
+            )));
         }
         let sizes = common(arrive)?;
         let masked = arrive.iter().all(|one| one.kind == SignalKind::Padded);

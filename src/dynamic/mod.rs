@@ -101,7 +101,11 @@ use visit;
 /// What is left of a path behind a name: nothing, or what stands behind the `/`.
 fn inside<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(name)?;
-    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/').filter(|rest| !rest.is_empty()) }
+    if rest.is_empty() {
+        Some(rest)
+    } else {
+        rest.strip_prefix('/').filter(|rest| !rest.is_empty())
+    }
 }
 
 fn is_padded(signal: &AnySignal) -> bool {
@@ -368,10 +372,7 @@ impl DynamicLayer {
     /// assert_eq!(layer.run(Cpu::default().tensor([[2.0_f32, 3.0]]))?.values(), [32.5]);
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn set_weights(
-        &mut self,
-        values: impl IntoIterator<Item = Vec<f32>>,
-    ) -> Result<(), Error> {
+    pub fn set_weights(&mut self, values: impl IntoIterator<Item = Vec<f32>>) -> Result<(), Error> {
         struct Set(std::vec::IntoIter<Vec<f32>>);
 
         impl Show for Set {

@@ -162,7 +162,11 @@ fn slopes(case: &Case, model: &mut DynamicLayer) {
     let mut count = 0;
     for (name, (_, gradient)) in names.iter().zip(&found) {
         if expected.contains(&name.as_str()) {
-            close(&format!("{} {name}", case.name), gradient, &case.floats(&format!("gradient.{name}")));
+            close(
+                &format!("{} {name}", case.name),
+                gradient,
+                &case.floats(&format!("gradient.{name}")),
+            );
             expected.retain(|other| other != name);
             count += 1;
         }

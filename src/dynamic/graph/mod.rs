@@ -3,6 +3,7 @@
 mod function;
 mod nodes;
 mod read;
+mod reshape;
 mod wiring;
 mod write;
 
@@ -118,7 +119,10 @@ impl Op for Graph {
         wiring.run(x, |i, call, x| {
             let layer = entries[i].part.runs_mut().ok_or_else(missing)?;
             let x = call.coerced(layer, x)?;
-            call.under_masks(x, |x| if call.rests { layer.apply_each(x) } else { layer.train_each(x) })
+            call.under_masks(
+                x,
+                |x| if call.rests { layer.apply_each(x) } else { layer.train_each(x) },
+            )
         })
     }
 

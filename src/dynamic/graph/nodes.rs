@@ -41,7 +41,10 @@ impl<R> Argument<R> {
     }
 
     /// The same with other words for the tensors.
-    pub(super) fn map<S, E>(&self, to: &mut impl FnMut(&R) -> Result<S, E>) -> Result<Argument<S>, E> {
+    pub(super) fn map<S, E>(
+        &self,
+        to: &mut impl FnMut(&R) -> Result<S, E>,
+    ) -> Result<Argument<S>, E> {
         Ok(match self {
             Self::Tensor(tensor) => Argument::Tensor(to(tensor)?),
             Self::List(list) => {
@@ -158,7 +161,8 @@ impl CallArguments<Reference> {
         match node {
             Value::Array(list) => match listed(list) {
                 Some(tensor) => {
-                    for (key, value) in list.get(3).and_then(Value::as_object).into_iter().flatten() {
+                    for (key, value) in list.get(3).and_then(Value::as_object).into_iter().flatten()
+                    {
                         let value = Argument::read(value, true);
                         if !kwargs.iter().any(|(other, _)| other == key) {
                             kwargs.push((key.clone(), value));

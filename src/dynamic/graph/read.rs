@@ -145,10 +145,11 @@ fn entry(mut value: Value, custom: &CustomObjects) -> Result<Read, Error> {
             return Err(wrong(&name, "nothing reaches an InputLayer"));
         }
         let (config, shape) = input(config)?;
-        sizes = Some(shape.ok_or_else(|| wrong(&name, "an InputLayer of a `Functional` has a shape"))?);
+        sizes =
+            Some(shape.ok_or_else(|| wrong(&name, "an InputLayer of a `Functional` has a shape"))?);
         Part::Entrance(config)
     } else if is_function(&config) {
-        Part::Function(Function::layer(config, &calls).map_err(|e| e.within(&name))?)
+        Part::Function(Function::layer(config, &calls, custom).map_err(|e| e.within(&name))?)
     } else {
         if calls.is_empty() {
             return Err(wrong(&name, "nothing reaches it: `inbound_nodes` is empty"));
@@ -162,7 +163,8 @@ fn entry(mut value: Value, custom: &CustomObjects) -> Result<Read, Error> {
 }
 
 fn find(names: &HashMap<String, usize>, reference: &Reference) -> Result<usize, Error> {
-    let unknown = || wrong(&reference.layer, "there is no layer of this name, but one takes its output");
+    let unknown =
+        || wrong(&reference.layer, "there is no layer of this name, but one takes its output");
     names.get(&reference.layer).copied().ok_or_else(unknown)
 }
 
@@ -200,10 +202,7 @@ impl Read {
 }
 
 /// The calls in an order in which each comes behind those that it needs, as an entry and the number of the call.
-fn order(
-    read: &[Read],
-    names: &HashMap<String, usize>,
-) -> Result<Vec<(usize, usize)>, Error> {
+fn order(read: &[Read], names: &HashMap<String, usize>) -> Result<Vec<(usize, usize)>, Error> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -213,7 +212,8 @@ fn order(
     let mut states: Vec<Vec<State>> =
         read.iter().map(|entry| vec![State::New; entry.calls.len()]).collect();
     let mut order = Vec::new();
-    let all = read.iter().enumerate().flat_map(|(i, entry)| (0..entry.calls.len()).map(move |c| (i, c)));
+    let all =
+        read.iter().enumerate().flat_map(|(i, entry)| (0..entry.calls.len()).map(move |c| (i, c)));
     for start in all {
         // What is to be looked at, and whether what it needs has been.
         let mut next = vec![(start, false)];
@@ -272,7 +272,8 @@ impl Places {
         } else {
             self.calls.get(&(i, entry.call(reference)?)).copied()
         };
-        let place = place.ok_or_else(|| wrong(&entry.name, "it is not among the `input_layers`"))?;
+        let place =
+            place.ok_or_else(|| wrong(&entry.name, "it is not among the `input_layers`"))?;
         Ok(Source { place, output: reference.output })
     }
 }
@@ -287,7 +288,9 @@ fn made(
     let mut inputs: Vec<Source> =
         arguments.args.iter().flat_map(Argument::tensors).copied().collect();
     let (mut masks, mut rests) = (Vec::new(), false);
-    let unknown = |key: &str| wrong(name, format!("it is called with `{}`, which is not known here", shortened(key)));
+    let unknown = |key: &str| {
+        wrong(name, format!("it is called with `{}`, which is not known here", shortened(key)))
+    };
     if layer.op.is_function() {
         inputs = arguments.all().flat_map(Argument::tensors).copied().collect();
         return Ok(Call { entry, inputs, states: 0, masks, rests });

@@ -76,7 +76,8 @@ impl Call {
                 one.kind = SignalKind::Padded;
             }
         }
-        let first = seen.first_mut().filter(|one| self.keeps_mask() && one.kind == SignalKind::Padded);
+        let first =
+            seen.first_mut().filter(|one| self.keeps_mask() && one.kind == SignalKind::Padded);
         let kept = first.map(|one| one.kind = SignalKind::Numbers).is_some();
         Seen { seen, kept }
     }
@@ -155,7 +156,8 @@ fn coerced<T: Pass>(x: Flow<T>, ids: bool) -> Result<Flow<T>, Error> {
                 let other = other.unwrap_or(f32::NAN);
                 return Err(refused(format!("token ids are needed here, but {other} arrives")));
             };
-            let (_, tape) = Flow::Numbers(Numbers { x, sizes: sizes.clone(), mask: None }).split_tape();
+            let (_, tape) =
+                Flow::Numbers(Numbers { x, sizes: sizes.clone(), mask: None }).split_tape();
             Ok(Flow::Tokens { sizes, ids, tape })
         }
         (Flow::Tokens { sizes, ids, tape }, false) => {

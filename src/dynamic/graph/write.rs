@@ -20,7 +20,8 @@ pub(super) fn graph(graph: &Graph, config: &mut Config) {
         json!([entry.name, call + first, source.output])
     };
     let tensor = |source: &Source| {
-        let (shape, dtype) = match graph.signals.get(source.place).map(|all| all.get(source.output)) {
+        let (shape, dtype) = match graph.signals.get(source.place).map(|all| all.get(source.output))
+        {
             Some(Some(signal)) => {
                 let mut sizes = signal.sizes.clone();
                 if let Some(batch) = sizes.first_mut() {
@@ -62,9 +63,10 @@ fn makers(graph: &Graph) -> HashMap<usize, (&Entry, usize)> {
         let calls = entry.calls.iter().enumerate().map(|(call, (_, place))| (*place, call));
         entry.input.map(|place| (place, 0)).into_iter().chain(calls).collect()
     };
-    let makers = graph.entries.iter().flat_map(|entry| {
-        of(entry).into_iter().map(move |(place, call)| (place, (entry, call)))
-    });
+    let makers = graph
+        .entries
+        .iter()
+        .flat_map(|entry| of(entry).into_iter().map(move |(place, call)| (place, (entry, call))));
     makers.collect()
 }
 
