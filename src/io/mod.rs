@@ -41,7 +41,8 @@ pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
+pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
-pub(crate) use values::Weight;
-pub(crate) use weights::{collect, shapes};
+pub(crate) use values::{Values, Weight};
+pub(crate) use weights::{collect, shapes, write_checkpoint};
