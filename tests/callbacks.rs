@@ -515,7 +515,7 @@ except ImportError:
 events = EventAccumulator(sys.argv[1], size_guidance={'histograms': 0})
 events.Reload()
 tags = events.Tags()
-print([round(e.value, 4) for e in events.Scalars('epoch_loss')], tags['histograms'], tags['tensors'])
+print(['%.4f' % e.value for e in events.Scalars('epoch_loss')], tags['histograms'], tags['tensors'])
 ";
     let python = std::env::var("KERATA_PYTHON").unwrap_or_else(|_| "python3".into());
     let mut command = std::process::Command::new(python);
@@ -523,7 +523,7 @@ print([round(e.value, 4) for e in events.Scalars('epoch_loss')], tags['histogram
     match run {
         Ok(output) if output.status.success() => {
             let loss = history.get("loss").unwrap();
-            let expected = format!("[{:.4}, {:.4}]", loss[0], loss[1]);
+            let expected = format!("['{:.4}', '{:.4}']", loss[0], loss[1]);
             let found = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(found.starts_with(&expected), "{found}, expected {expected}");
             assert!(found.contains("'0/kernel/histogram'") && found.contains("'model'"), "{found}");
