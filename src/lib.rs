@@ -23,6 +23,8 @@ mod fields;
 pub mod guide;
 pub mod init;
 pub mod io;
+#[cfg(feature = "keras")]
+pub mod keras;
 pub mod layer;
 pub mod layers;
 pub mod loss;
@@ -57,6 +59,8 @@ pub use train::callbacks;
 /// It holds no types. Import those by name, `use kerata::{Batch, Dense, Lstm};`: the compiler prints a
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
+    #[cfg(feature = "keras")]
+    pub use crate::keras::KerasFiles;
     pub use crate::{
         config::{Configured, KerasJson},
         io::SaveWeights,
@@ -64,6 +68,7 @@ pub mod prelude {
         loss::Compute,
         model::Model,
         parameters::{Build, Parameters},
+        signal::{ToRows, ToVec},
         train::Predict,
     };
     pub use dfdx::{

@@ -3,10 +3,9 @@
 #![allow(missing_docs)]
 
 use std::{
-    cell::RefCell,
     fs,
     path::{Path, PathBuf},
-    rc::Rc,
+    sync::{Arc, Mutex},
 };
 
 use kerata::{
@@ -231,22 +230,22 @@ fn directions_are_those_of_the_metrics() {
 }
 
 /// Writes down when it is called.
-struct Order(Rc<RefCell<Vec<String>>>);
+struct Order(Arc<Mutex<Vec<String>>>);
 
 impl<M> Callback<M> for Order {
     fn on_train_begin(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
         let names = training.names().collect::<Vec<_>>().join(" ");
-        self.0.borrow_mut().push(format!("train begin: {names}"));
+        self.0.lock().unwrap().push(format!("train begin: {names}"));
         Ok(())
     }
 
     fn on_train_end(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
-        self.0.borrow_mut().push(format!("train end: {}", training.history().epochs()));
+        self.0.lock().unwrap().push(format!("train end: {}", training.history().epochs()));
         Ok(())
     }
 
     fn on_epoch_begin(&mut self, _: &mut Training<'_, M>, epoch: usize) -> Result<(), Error> {
-        self.0.borrow_mut().push(format!("epoch begin {epoch}"));
+        self.0.lock().unwrap().push(format!("epoch begin {epoch}"));
         Ok(())
     }
 
@@ -257,12 +256,12 @@ impl<M> Callback<M> for Order {
         logs: &mut Logs,
     ) -> Result<(), Error> {
         let names: Vec<&str> = logs.iter().map(|(name, _)| name).collect();
-        self.0.borrow_mut().push(format!("epoch end {epoch}: {}", names.join(" ")));
+        self.0.lock().unwrap().push(format!("epoch end {epoch}: {}", names.join(" ")));
         Ok(())
     }
 
     fn on_train_batch_begin(&mut self, _: &mut Training<'_, M>, batch: usize) -> Result<(), Error> {
-        self.0.borrow_mut().push(format!("batch begin {batch}"));
+        self.0.lock().unwrap().push(format!("batch begin {batch}"));
         Ok(())
     }
 
@@ -272,7 +271,7 @@ impl<M> Callback<M> for Order {
         batch: usize,
         logs: &Logs,
     ) -> Result<(), Error> {
-        self.0.borrow_mut().push(format!("batch end {batch}"));
+        self.0.lock().unwrap().push(format!("batch end {batch}"));
         assert!(logs.get("loss").unwrap() > 0.0);
         if training.epoch() == 1 {
             training.stop();
@@ -281,12 +280,12 @@ impl<M> Callback<M> for Order {
     }
 
     fn on_test_begin(&mut self, _: &mut Training<'_, M>) -> Result<(), Error> {
-        self.0.borrow_mut().push("test begin".into());
+        self.0.lock().unwrap().push("test begin".into());
         Ok(())
     }
 
     fn on_test_end(&mut self, _: &mut Training<'_, M>, logs: &Logs) -> Result<(), Error> {
-        self.0.borrow_mut().push(format!("test end: {}", logs.get("val_loss").is_some()));
+        self.0.lock().unwrap().push(format!("test end: {}", logs.get("val_loss").is_some()));
         Ok(())
     }
 }
@@ -294,7 +293,7 @@ impl<M> Callback<M> for Order {
 /// The order in which Keras calls the hooks, also if the second epoch is stopped after its first batch.
 #[test]
 fn hooks_are_called_in_order() {
-    let called = Rc::new(RefCell::new(Vec::new()));
+    let called = Arc::new(Mutex::new(Vec::new()));
     let mut trainer = trainer(Sgd::new(0.01)).callback(Order(called.clone()));
     let fit = Fit { batch_size: 2, ..fit(5) };
     let history = trainer.fit_validated(&data(), &data(), &fit).unwrap();
@@ -315,7 +314,7 @@ test begin
 test end: true
 epoch end 1: loss val_loss
 train end: 2";
-    assert_eq!(called.borrow().join("\n"), expected);
+    assert_eq!(called.lock().unwrap().join("\n"), expected);
 }
 
 #[test]
@@ -400,10 +399,10 @@ fn logs_are_written_as_csv_and_json() {
 
 #[test]
 fn closures_are_callbacks() {
-    let counts = Rc::new(RefCell::new([0; 6]));
+    let counts = Arc::new(Mutex::new([0; 6]));
     let count = |i: usize| {
         let counts = counts.clone();
-        move || counts.borrow_mut()[i] += 1
+        move || counts.lock().unwrap()[i] += 1
     };
     let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(count);
     let lambda = LambdaCallback::new()
@@ -420,7 +419,7 @@ fn closures_are_callbacks() {
         })
         .on_train_end(move |_| Ok(f()));
     let history = trainer(Sgd::new(0.01)).callback(lambda).fit(&data(), &fit(9)).unwrap();
-    assert_eq!(*counts.borrow(), [1, 3, 12, 12, 3, 1]);
+    assert_eq!(*counts.lock().unwrap(), [1, 3, 12, 12, 3, 1]);
     assert_eq!(history.get("answer").unwrap(), [42.0; 3]);
     let failing = LambdaCallback::new().on_epoch_begin(|_, epoch| match epoch {
         1 => Err(Error::Empty("the patience")),

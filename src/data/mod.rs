@@ -12,13 +12,14 @@ mod one_hot;
 mod padding;
 mod samples;
 mod split;
+mod splitter;
 mod vocabulary;
 
 pub use in_memory::InMemory;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};
-pub use samples::Samples;
-pub use split::{Split, Splitter};
+pub use samples::{Classes, Entry, Nested, Sample, Samples};
+pub use splitter::{Split, Splitter};
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
 use dfdx::tensor::NoneTape;

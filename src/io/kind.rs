@@ -45,6 +45,8 @@ pub(crate) enum Wanted {
     Vectors,
     Vocabulary,
     Config,
+    #[cfg(feature = "keras")]
+    Keras,
 }
 
 impl Wanted {
@@ -54,6 +56,8 @@ impl Wanted {
             Self::Vectors => "text with word vectors",
             Self::Vocabulary => "a vocabulary in JSON",
             Self::Config => "a config in JSON",
+            #[cfg(feature = "keras")]
+            Self::Keras => "a file of Keras (`.keras` or `.h5`)",
         }
     }
 
@@ -64,6 +68,8 @@ impl Wanted {
             Self::Vectors => "load it in Python, and write a word and its values in each line",
             Self::Vocabulary => "load it in Python, and hand its words to `Vocabulary::list`",
             Self::Config => "load it in Python, and write what `model.to_json()` gives",
+            #[cfg(feature = "keras")]
+            Self::Keras => "if Keras can load it, save it there as `.keras`",
         }
     }
 }
@@ -173,7 +179,7 @@ impl Kind {
 }
 
 /// That a file is of no kind that is known here, with what it begins with.
-pub(super) fn unknown(start: &[u8], wanted: Wanted) -> String {
+pub(crate) fn unknown(start: &[u8], wanted: Wanted) -> String {
     let wanted = wanted.name();
     let shown = &start[..start.len().min(16)];
     let printable = |b: &u8| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~');

@@ -36,6 +36,7 @@ mod safetensors;
 mod temporary;
 mod values;
 mod weights;
+mod zip;
 
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
@@ -46,3 +47,11 @@ pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
 pub(crate) use weights::{collect, shapes, write_checkpoint};
+#[cfg(feature = "keras")]
+pub(crate) use {
+    atomic::write,
+    dtype::Dtype,
+    kind::unknown,
+    values::{shape, too_large},
+    zip::{Archive, Writer as ZipWriter},
+};

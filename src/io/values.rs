@@ -47,7 +47,7 @@ impl Values {
 }
 
 /// That a value is too large, and where it is in an array of these sizes.
-pub(super) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order: bool) -> String {
+pub(crate) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order: bool) -> String {
     let (mut index, mut rest) = (vec![0; sizes.len()], e.index);
     let mut place = |axis: usize| {
         index[axis] = rest % sizes[axis].max(1);
@@ -63,7 +63,7 @@ pub(super) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order:
 }
 
 /// Sizes, or indices, as Python writes them.
-pub(super) fn shape(sizes: &[usize]) -> String {
+pub(crate) fn shape(sizes: &[usize]) -> String {
     match sizes {
         [one] => format!("({one},)"),
         sizes => {

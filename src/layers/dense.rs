@@ -9,7 +9,7 @@ use super::{Activation, Linear};
 use crate::{
     backend::{Backend, DenseWeights, Element, WeightCache, sized},
     error::Error,
-    layer,
+    init, layer,
     layer::Layer,
     shape::check_units,
     signal::{Is, OneVector},
@@ -45,7 +45,6 @@ use crate::{
     keys(
         units: size(O),
         activation: activation(A::NAME, Some("linear")),
-        use_bias: flag(true, true),
         none(&["quantization_config"]),
     ),
 )]
@@ -59,9 +58,12 @@ pub struct Dense<
     /// The weights, `(I, O)`.
     #[weight(init = glorot_uniform)]
     pub kernel: Tensor<Rank2<I, O>, E, D>,
-    /// The bias, `(O,)`.
-    #[weight(init = zeros)]
+    /// The bias, `(O,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     #[cache]
     cache: WeightCache,
     activation: PhantomData<A>,
@@ -83,7 +85,12 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
         let Self { kernel, bias, cache, .. } = self;
-        let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
+        let bias = if self.use_bias {
+            bias.clone()
+        } else {
+            init::zeros(bias.device(), Rank1::<O>::default())?
+        };
+        let (kernel, bias) = (sized(kernel.clone())?, sized(bias)?);
         let weights = DenseWeights { kernel, bias, cache };
         A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FUSED)?)?)
     }

@@ -8,6 +8,7 @@ use crate::{
     backend::{Backend, Element, memory::collected, to_values},
     error::Error,
     loss::{Labels, Prediction, Target, check_labels, same_rows},
+    signal::argmax,
 };
 
 /// The share of answers on the right side of a threshold. NaN is on neither.
@@ -135,18 +136,4 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let right = |(p, label): (&[E], usize)| f64::from(u8::from(argmax(p) == Some(label)));
         collected(&[rows.len()], rows.map(right))
     }
-}
-
-/// The index of the greatest number, the first of equals; none if one is NaN.
-fn argmax<E: Element>(row: &[E]) -> Option<usize> {
-    let mut best = 0;
-    for (i, &x) in row.iter().enumerate() {
-        if x.is_nan() {
-            return None;
-        }
-        if x > row[best] {
-            best = i;
-        }
-    }
-    Some(best)
 }

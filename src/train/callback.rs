@@ -1,4 +1,7 @@
-use std::{any::Any, cell::RefCell, rc::Rc};
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use dfdx::tensor::Cpu;
 
@@ -173,14 +176,19 @@ pub enum Recovery {
     Skip,
 }
 
+/// The callback, also if a thread has panicked that had it.
+fn locked<C>(callback: &Mutex<C>) -> MutexGuard<'_, C> {
+    callback.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A callback that the program looks at while the trainer has it.
-impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for Rc<RefCell<C>> {
+impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for Arc<Mutex<C>> {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        self.borrow_mut().on_train_begin(training)
+        locked(self).on_train_begin(training)
     }
 
     fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        self.borrow_mut().on_train_end(training)
+        locked(self).on_train_end(training)
     }
 
     fn on_epoch_begin(
@@ -188,7 +196,7 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for R
         training: &mut Training<'_, M, E, D>,
         epoch: usize,
     ) -> Result<(), Error> {
-        self.borrow_mut().on_epoch_begin(training, epoch)
+        locked(self).on_epoch_begin(training, epoch)
     }
 
     fn on_epoch_end(
@@ -197,7 +205,7 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for R
         epoch: usize,
         logs: &mut Logs,
     ) -> Result<(), Error> {
-        self.borrow_mut().on_epoch_end(training, epoch, logs)
+        locked(self).on_epoch_end(training, epoch, logs)
     }
 
     fn on_train_batch_begin(
@@ -205,7 +213,7 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for R
         training: &mut Training<'_, M, E, D>,
         batch: usize,
     ) -> Result<(), Error> {
-        self.borrow_mut().on_train_batch_begin(training, batch)
+        locked(self).on_train_batch_begin(training, batch)
     }
 
     fn on_train_batch_end(
@@ -214,11 +222,11 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for R
         batch: usize,
         logs: &Logs,
     ) -> Result<(), Error> {
-        self.borrow_mut().on_train_batch_end(training, batch, logs)
+        locked(self).on_train_batch_end(training, batch, logs)
     }
 
     fn on_test_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        self.borrow_mut().on_test_begin(training)
+        locked(self).on_test_begin(training)
     }
 
     fn on_test_end(
@@ -226,7 +234,7 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for R
         training: &mut Training<'_, M, E, D>,
         logs: &Logs,
     ) -> Result<(), Error> {
-        self.borrow_mut().on_test_end(training, logs)
+        locked(self).on_test_end(training, logs)
     }
 
     fn on_step_error(
@@ -235,19 +243,19 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for R
         batch: usize,
         error: &Error,
     ) -> Recovery {
-        self.borrow_mut().on_step_error(training, batch, error)
+        locked(self).on_step_error(training, batch, error)
     }
 
     fn adds(&self) -> Vec<String> {
-        self.borrow().adds()
+        locked(self).adds()
     }
 
     fn type_name(&self) -> &'static str {
-        self.borrow().type_name()
+        locked(self).type_name()
     }
 
     fn visit_saved(&mut self, saved: &mut Saved<'_>) -> Result<(), Error> {
-        self.borrow_mut().visit_saved(saved)
+        locked(self).visit_saved(saved)
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) struct Parts<'a, M, O, E: Element, D: Backend<E>> {
     pub(super) state: &'a mut State<E, D>,
     pub(super) optimizer: &'a O,
     pub(super) history: &'a History,
-    pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D>>],
+    pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
 }
 
 impl<M: Parameters<E, D>, O: Optimizer, E: Element, D: Backend<E>> Parts<'_, M, O, E, D> {
@@ -236,7 +236,7 @@ fn history(content: &Content) -> Result<Vec<(String, Vec<f64>)>, Error> {
 
 /// Each callback with the beginning of its names: its type, and its number among those of that type.
 fn prefixes<M, E: Element, D: Backend<E>>(
-    callbacks: &mut [Box<dyn Kept<M, E, D>>],
+    callbacks: &mut [Box<dyn Kept<M, E, D> + Send>],
 ) -> Vec<(String, &mut dyn Callback<M, E, D>)> {
     let mut prefixes: Vec<(String, &mut dyn Callback<M, E, D>)> = Vec::new();
     for callback in callbacks {
@@ -260,7 +260,7 @@ fn has(content: &Content, prefix: &str) -> bool {
 /// A callback that remembered something must be there again.
 fn check_callbacks<M, E: Element, D: Backend<E>>(
     what: &str,
-    callbacks: &mut [Box<dyn Kept<M, E, D>>],
+    callbacks: &mut [Box<dyn Kept<M, E, D> + Send>],
     content: &Content,
 ) -> Result<(), Error> {
     let own: Vec<String> = prefixes(callbacks).into_iter().map(|(prefix, _)| prefix).collect();
@@ -282,7 +282,7 @@ fn check_callbacks<M, E: Element, D: Backend<E>>(
 
 /// Gives callbacks back what they remembered. Those that are new begin anew.
 pub(super) fn restore_callbacks<M, E: Element, D: Backend<E>>(
-    callbacks: &mut [Box<dyn Kept<M, E, D>>],
+    callbacks: &mut [Box<dyn Kept<M, E, D> + Send>],
     content: &mut Content,
 ) -> Result<(), Error> {
     for (prefix, callback) in prefixes(callbacks) {

@@ -35,7 +35,7 @@ where
     pub(super) optimizer: &'a mut O,
     pub(super) state: &'a mut State<E, D>,
     pub(super) metrics: &'a [AnyMetric<M::Output, Y, E, D>],
-    pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D>>],
+    pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
     pub(super) history: &'a mut History,
     pub(super) dev: D,
     pub(super) fit: Fit,
@@ -216,7 +216,7 @@ where
         // What a step measures that fails does not count.
         let mut measured = totals.clone();
         let pass = |model: &mut M| {
-            let input = Data::Input::feed::<E, D>(input);
+            let input = Data::Input::feed::<E, D>(input)?;
             let constant = M::Input::stop_gradient::<E, D>(&input);
             let tape = OwnedTape::default();
             let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
@@ -345,7 +345,7 @@ where
     let order = Order { batch_size, shuffle: None };
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;
-        let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input))?;
+        let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input)?)?;
         let means = &mut totals.metrics;
         measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;
         let loss = loss.mean::<NoneTape, _>(output, &target, &weights)?;

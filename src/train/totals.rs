@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A metric, and whether it honours the sample weights.
-pub(super) type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
+pub(super) type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D> + Send>, bool);
 
 /// The means of an epoch.
 #[derive(Debug, Clone, PartialEq)]

@@ -93,7 +93,7 @@ where
     /// What the optimiser remembers, and the number of steps.
     pub state: State<E, D>,
     metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
-    callbacks: Vec<Box<dyn Kept<M, E, D>>>,
+    callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
     history: History,
     resumed: Option<Resumed>,
     dev: D,
@@ -130,7 +130,7 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + Send + 'static) -> Self {
         self.metrics.push((Box::new(metric), false));
         self
     }
@@ -139,7 +139,10 @@ where
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+    pub fn weighted_metric(
+        mut self,
+        metric: impl Metric<M::Output, Y, E, D> + Send + 'static,
+    ) -> Self {
         self.metrics.push((Box::new(metric), true));
         self
     }
@@ -148,7 +151,7 @@ where
     ///
     /// Those of Keras are in [`callbacks`](super::callbacks), and [`Callback`] shows how one is written.
     #[must_use]
-    pub fn callback(mut self, callback: impl Callback<M, E, D> + 'static) -> Self {
+    pub fn callback(mut self, callback: impl Callback<M, E, D> + Send + 'static) -> Self {
         self.callbacks.push(Box::new(callback));
         self
     }
@@ -316,7 +319,7 @@ where
         batch_size: usize,
     ) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
     where
-        X: Samples,
+        X: Samples + ?Sized,
         X::Signal: Feeds<M::Input>,
     {
         self.model.predict(inputs, batch_size)

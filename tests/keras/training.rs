@@ -154,7 +154,7 @@ where
 fn check_fit<M, X, Y, L, O>(
     case: &Case,
     trainer: Trainer<M, L, O, Y::Signal>,
-    metric: impl Metric<M::Output, Y::Signal> + 'static,
+    metric: impl Metric<M::Output, Y::Signal> + Send + 'static,
     data: &InMemory<X, Y>,
     validation: Option<&InMemory<X, Y>>,
 ) where

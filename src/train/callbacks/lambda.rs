@@ -8,13 +8,15 @@ use crate::{
     train::{Callback, Logs, Training},
 };
 
-type Moment<M, E, D> = Option<Box<dyn FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error>>>;
+type Moment<M, E, D> =
+    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send>>;
 type Numbered<M, E, D> =
-    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error>>>;
+    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send>>;
 type Measured<M, E, D> =
-    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error>>>;
-type Ended<M, E, D> =
-    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error>>>;
+    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error> + Send>>;
+type Ended<M, E, D> = Option<
+    Box<dyn FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error> + Send>,
+>;
 
 /// A callback made of closures.
 ///
@@ -66,7 +68,7 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     #[must_use]
     pub fn on_train_begin(
         mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + 'static,
+        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send + 'static,
     ) -> Self {
         self.train_begin = Some(Box::new(hook));
         self
@@ -76,7 +78,7 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     #[must_use]
     pub fn on_train_end(
         mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + 'static,
+        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send + 'static,
     ) -> Self {
         self.train_end = Some(Box::new(hook));
         self
@@ -86,7 +88,7 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     #[must_use]
     pub fn on_epoch_begin(
         mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + 'static,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
     ) -> Self {
         self.epoch_begin = Some(Box::new(hook));
         self
@@ -96,7 +98,9 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     #[must_use]
     pub fn on_epoch_end(
         mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error> + 'static,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error>
+        + Send
+        + 'static,
     ) -> Self {
         self.epoch_end = Some(Box::new(hook));
         self
@@ -106,7 +110,7 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     #[must_use]
     pub fn on_train_batch_begin(
         mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + 'static,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
     ) -> Self {
         self.batch_begin = Some(Box::new(hook));
         self
@@ -116,7 +120,7 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     #[must_use]
     pub fn on_train_batch_end(
         mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error> + 'static,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error> + Send + 'static,
     ) -> Self {
         self.batch_end = Some(Box::new(hook));
         self

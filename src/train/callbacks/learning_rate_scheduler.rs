@@ -18,12 +18,12 @@ use crate::{
 /// let schedule = LearningRateScheduler::new(|epoch, rate| if epoch < 10 { rate } else { rate * 0.9 });
 /// ```
 pub struct LearningRateScheduler {
-    schedule: Box<dyn FnMut(usize, f64) -> f64>,
+    schedule: Box<dyn FnMut(usize, f64) -> f64 + Send>,
 }
 
 impl LearningRateScheduler {
     /// The rate of an epoch, from 0, by the rate before it.
-    pub fn new(schedule: impl FnMut(usize, f64) -> f64 + 'static) -> Self {
+    pub fn new(schedule: impl FnMut(usize, f64) -> f64 + Send + 'static) -> Self {
         Self { schedule: Box::new(schedule) }
     }
 }
