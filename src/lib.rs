@@ -55,6 +55,7 @@ pub use layer::Layer;
 pub use layers::*;
 pub use shape::{Batch, Causal, Const, Length, Same, Valid};
 pub use signal::{Ids, Inputs, Mask, Masked};
+pub use train::callbacks;
 
 /// The traits whose methods a program calls.
 ///

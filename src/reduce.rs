@@ -252,6 +252,16 @@ impl Mean {
         }
     }
 
+    /// What it is made of, for a checkpoint.
+    pub(crate) fn parts(&self) -> [f64; 2] {
+        [self.total, self.weight]
+    }
+
+    /// The mean that is made of these.
+    pub(crate) fn of_parts([total, weight]: [f64; 2]) -> Self {
+        Self { total, weight }
+    }
+
     /// The mean; 0 if nothing was added.
     pub fn get(&self) -> f64 {
         if self.weight == 0.0 { 0.0 } else { self.total / self.weight }

@@ -33,6 +33,15 @@ pub(crate) enum Values {
 }
 
 impl Values {
+    pub(crate) fn of<E: Element>(values: &[E]) -> Self {
+        let values = values.iter().map(|value| value.as_f64());
+        if size_of::<E>() == 4 {
+            Self::F32(values.map(|value| value as f32).collect())
+        } else {
+            Self::F64(values.collect())
+        }
+    }
+
     pub(super) fn to_le_bytes(&self) -> Vec<u8> {
         match self {
             Self::F32(values) => {

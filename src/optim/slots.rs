@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    io::Weight,
     memory::filled,
     parameters::{self, Parameters},
 };
@@ -163,5 +166,54 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         };
         self.largest_slot = largest(&mut self.slots.iter().flat_map(|slots| &slots.values));
         self.largest_gathered = largest(&mut self.slots.iter().map(|slots| &slots.gathered));
+    }
+
+    /// The state of a training after some steps, from slots by name. Where they are not those that the optimiser has
+    /// for the model: the place of each difference, what is expected there, and what was found.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::check`], and [`Error::Device`].
+    pub(crate) fn restore<M: Parameters<E, D>>(
+        &mut self,
+        model: &mut M,
+        optimizer: &impl Optimizer,
+        (steps, seed): (usize, u64),
+        found: &[Weight],
+    ) -> Result<Vec<(String, String, String)>, Error> {
+        self.step = i32::try_from(steps).unwrap_or(i32::MAX);
+        self.seed = Some(seed);
+        let mut differences = Vec::new();
+        if steps == 0 && found.is_empty() {
+            return Ok(differences);
+        }
+        self.prepare(optimizer, model)?;
+        let mut rest: HashMap<&str, &Weight> =
+            found.iter().map(|array| (array.name.as_str(), array)).collect();
+        self.visit_slots(model, |slot| {
+            let name = format!("{}.{}", slot.parameter, slot.name);
+            let values =
+                rest.remove(name.as_str()).map(|array| array.values.clone().into_elements());
+            match values {
+                Some(values) if values.len() == slot.values.len() => {
+                    slot.values.copy_from_slice(&values);
+                }
+                values => {
+                    let found =
+                        values.map_or("nothing".into(), |v: Vec<E>| format!("{} values", v.len()));
+                    let expected = format!("the optimiser remembers {} values", slot.values.len());
+                    differences.push((name, expected, format!("the checkpoint has {found}")));
+                }
+            }
+        });
+        let more = rest.into_keys().map(|name| {
+            (
+                name.to_owned(),
+                "the optimiser remembers nothing".into(),
+                "the checkpoint has it".into(),
+            )
+        });
+        differences.extend(more);
+        differences.sort();
+        Ok(differences)
     }
 }
