@@ -11,6 +11,9 @@
 //! | [Saving and serving](saving_and_serving) | weight files, Keras's JSON, threads |
 //! | [Images](images) | convolution, pooling, `Flatten`, images of any size |
 //! | [Words](words) | vocabularies, embeddings, word vectors, plots |
+//! | [Training](training) | `fit`, optimizers and their options, learning rates |
+//! | [Callbacks](callbacks) | stopping early, saving the best, logs, TensorBoard, your own |
+//! | [Checkpoints](checkpoints) | one file to go on from, bit by bit, after whatever happened |
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
 
 macro_rules! pages {
@@ -19,7 +22,14 @@ macro_rules! pages {
         #[doc = concat!(
             "[data-in]: mod@data_in\n[masks]: mod@masks\n[own-layer]: mod@own_layer\n",
             "[recurrent]: mod@recurrent\n[saving-and-serving]: mod@saving_and_serving\n",
-            "[words]: mod@words\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
+            "[words]: mod@words\n[training]: mod@training\n[callbacks]: mod@callbacks\n[checkpoints]: mod@checkpoints\n",
+            "[trainer]: kerata::train::Trainer\n",
+            "[schedules]: mod@kerata::optim::schedules\n",
+            "[schedule]: kerata::optim::LearningRateSchedule\n",
+            "[slots]: kerata::optim::State::visit_slots\n",
+            "[lambda]: kerata::callbacks::LambdaCallback\n",
+            "[batches-from]: kerata::data::Dataset::batches_from\n",
+            "[visit-saved]: kerata::train::Callback::visit_saved\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
             "[layer]: mod@kerata::layer\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
         )]
@@ -37,5 +47,8 @@ pages! {
     saving_and_serving "saving-and-serving"
     images "images"
     words "words"
+    training "training"
+    callbacks "callbacks"
+    checkpoints "checkpoints"
     reading_errors "reading-errors"
 }
