@@ -1,8 +1,10 @@
 // Of two definitions of a link the first one counts: these in rustdoc, those of the README elsewhere.
 //! [from-keras]: mod@guide::from_keras
+//! [keras-files]: mod@guide::keras_files
 //! [data-in]: mod@guide::data_in
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
+//! [streaming]: mod@guide::streaming
 //! [own-layer]: mod@guide::own_layer
 //! [branches]: mod@guide::branches
 //! [saving-and-serving]: mod@guide::saving_and_serving
@@ -39,6 +41,7 @@ pub mod plot;
 pub mod reduce;
 pub mod shape;
 pub mod signal;
+pub mod stream;
 pub mod tensor;
 pub mod train;
 mod tuples;

@@ -10,13 +10,16 @@ mod random;
 mod recurrent;
 mod reference;
 mod rows;
+mod streaming;
 mod tape;
 mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
 pub use cpu::set_threads;
-pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
+pub(crate) use cpu::{
+    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into, scan,
+};
 pub(crate) use descend::{assign, vectorized_loops};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub use random::random_u64;
@@ -29,6 +32,7 @@ pub(crate) use reference::{
     StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
 };
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
+pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::StopGradient;
 pub(crate) use tape::{IntoShape, apart, sized};
 pub use weight_cache::WeightCache;
@@ -36,7 +40,7 @@ pub use window::{ActivationKind, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::Device,
-    shapes::{Dtype, Shape, Unit},
+    shapes::{Dtype, HasShape, Shape, Unit},
     tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
 use rand::distributions::uniform::SampleUniform;
@@ -302,6 +306,62 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         mask: Option<&Mask>,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::mean_over_steps(x, mask)
+    }
+
+    /// A recurrent layer for a stream of so many rows.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the weights do not fit each other; [`Error::Device`].
+    fn recurrent_step(
+        weights: RecurrentWeights<'_, E, Self>,
+        _rows: usize,
+    ) -> Result<Box<dyn RecurrentStep<E>>, Error> {
+        reference::recurrent_step(weights)
+    }
+
+    /// A dense layer for a stream.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the weights do not fit each other; [`Error::Device`].
+    fn step_dense(
+        weights: DenseWeights<'_, E, Self>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<E>>, Error> {
+        weights.check(weights.kernel.shape().0)?;
+        reference::step_product(&weights.kernel, Some(&weights.bias), then)
+    }
+
+    /// `x . kernel + bias` for a stream, of `(I, O)` and `(O,)`.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn step_product(
+        kernel: &Tensor<(usize, usize), E, Self>,
+        bias: Option<&Tensor<(usize,), E, Self>>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<E>>, Error> {
+        reference::step_product(kernel, bias, then)
+    }
+
+    /// The rows of a table for a stream.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn step_table(
+        table: &Tensor<(usize, usize), E, Self>,
+        _prepared: &WeightCache,
+    ) -> Result<StepTable<E>, Error> {
+        reference::step_table(table)
+    }
+
+    /// A function of each value of a step, in its place.
+    fn step_activation(kind: ActivationKind, values: &mut [E]) {
+        reference::step_activation(kind, values);
+    }
+
+    /// The softmax of a row of a step, in its place.
+    fn step_softmax(row: &mut [E]) {
+        reference::step_softmax(row);
     }
 
     /// The largest magnitude in the gradient of a tensor, or in whatever else is kept for it: NaN if a value is NaN.

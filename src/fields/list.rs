@@ -146,9 +146,15 @@ impl Fields {
             return;
         }
         let name = self.given.remove("name").filter(|name| !name.is_null());
+        if let Some(other) = name.as_ref().filter(|name| !name.is_string()) {
+            self.differ("name", "a text is needed", other);
+        }
         self.out.insert("name".into(), name.unwrap_or_else(|| snake_case(&self.class).into()));
         layer.show_keys(self);
         self.check_dtype();
+        if self.class == FUNCTIONAL {
+            self.out.remove("dtype");
+        }
         let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
         if !trainable.is_boolean() {
             self.differ("trainable", "true or false is needed", &trainable);

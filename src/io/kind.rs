@@ -135,6 +135,11 @@ impl Kind {
     fn words(self, wanted: Wanted) -> (&'static str, &'static str) {
         const UNPACK: &str = "unpack it first";
         let export = wanted.python_advice();
+        let keras = match wanted {
+            Wanted::Weights => "`load_keras` reads it, with the feature `keras`",
+            Wanted::Config => "`keras::load` reads it, with the feature `keras`",
+            _ => export,
+        };
         match self {
             Self::Empty => ("an empty file", "what should have written it may have failed"),
             Self::Safetensors => ("a safetensors file", "it holds weights, for `load_weights`"),
@@ -142,8 +147,8 @@ impl Kind {
             Self::Npy => {
                 ("a single array of NumPy (`.npy`)", "write named arrays with `numpy.savez`")
             }
-            Self::Hdf5 => ("an HDF5 file (`.h5`)", export),
-            Self::Keras => ("a `.keras` archive", export),
+            Self::Hdf5 => ("an HDF5 file (`.h5`)", keras),
+            Self::Keras => ("a `.keras` archive", keras),
             Self::Torch => {
                 ("a checkpoint of PyTorch", "write it with `safetensors.torch.save_file`")
             }

@@ -33,6 +33,7 @@ mod npy;
 mod npz;
 mod open;
 mod safetensors;
+pub(crate) mod save;
 mod temporary;
 mod values;
 mod weights;
@@ -46,7 +47,7 @@ pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
-pub(crate) use weights::{collect, shapes, write_checkpoint};
+pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
 #[cfg(feature = "keras")]
 pub(crate) use {
     atomic::write,

@@ -11,6 +11,21 @@ pub(crate) struct Weight {
     pub(crate) values: Values,
 }
 
+impl Weight {
+    pub(crate) fn new<E: Element>(
+        name: String,
+        sizes: Vec<usize>,
+        values: impl Iterator<Item = E>,
+    ) -> Self {
+        let values = values.map(E::as_f64);
+        let values = match size_of::<E>() {
+            4 => Values::F32(values.map(|v| v as f32).collect()),
+            _ => Values::F64(values.collect()),
+        };
+        Self { name, sizes, values }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Values {
     F32(Vec<f32>),

@@ -25,6 +25,8 @@ use crate::{
 /// Formats of other programs, whose names a file of ours must not have.
 const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
 
+const KERAS: [&str; 3] = ["h5", "hdf5", "keras"];
+
 /// Keras's `save_weights` and `load_weights`.
 ///
 /// ```
@@ -50,7 +52,11 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         if let Some(other) = OTHERS.iter().find(|other| atomic::has_extension(path, other)) {
-            let message = format!("weights are written as .safetensors or .npz, not as .{other}");
+            let mut message =
+                format!("weights are written as .safetensors or .npz, not as .{other}");
+            if KERAS.contains(other) {
+                message.push_str("; `save_keras` writes files of Keras, with the feature `keras`");
+            }
             return Err(failed(path, message));
         }
         let weights = collect(self)?;
@@ -174,9 +180,9 @@ fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result
 }
 
 /// Where a visit is, and what it has collected.
-struct Walk<T> {
-    path: Vec<String>,
-    weights: Vec<T>,
+pub(crate) struct Walk<T> {
+    pub(crate) path: Vec<String>,
+    pub(crate) weights: Vec<T>,
 }
 
 impl<T> Default for Walk<T> {
@@ -186,7 +192,7 @@ impl<T> Default for Walk<T> {
 }
 
 impl<T> Walk<T> {
-    fn name(&self, parameter: &str) -> String {
+    pub(crate) fn name(&self, parameter: &str) -> String {
         let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
         format!("{path}{parameter}")
     }

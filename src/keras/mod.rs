@@ -6,7 +6,7 @@
 //! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them.
 //!
 //! ```
-//! use kerata::{*, config::CustomObjects, keras, prelude::*};
+//! use kerata::{*, config::{CustomObjects, DynamicValue}, keras, prelude::*};
 //!
 //! #[model(input = (Batch, 3), output = (Batch, 2))]
 //! struct Net {
@@ -22,10 +22,10 @@
 //! typed.load_keras(&path)?;
 //! let mut dynamic = keras::load(&path, &CustomObjects::new())?;
 //!
-//! let x = Cpu::default().tensor([[1.0, -2.0, 3.0]]);
-//! let y = model.forward(x.clone())?.as_vec();
-//! assert_eq!(typed.forward(x.clone())?.as_vec(), y);
-//! assert_eq!(dynamic.run(x)?.values(), y);
+//! let x = vec![[1.0_f32, -2.0, 3.0]];
+//! let y = model.predict(&x, 1)?.as_vec();
+//! assert_eq!(typed.predict(&x, 1)?.as_vec(), y);
+//! assert_eq!(dynamic.run(DynamicValue::numbers([1, 3], x.concat())?)?.values(), y);
 //! # std::fs::remove_file(path).unwrap();
 //! # Ok::<(), Error>(())
 //! ```
@@ -84,7 +84,7 @@ pub fn load(path: impl AsRef<Path>, custom_objects: &CustomObjects) -> Result<Dy
 /// # Errors
 /// Those of [`load`].
 pub fn load_bytes(bytes: Vec<u8>, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
-    from_file(&KerasFile::from_bytes("the Keras file", bytes)?, custom_objects)
+    from_file(&KerasFile::from_bytes(IN_MEMORY, bytes)?, custom_objects)
 }
 
 fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
@@ -133,6 +133,12 @@ pub trait KerasFiles {
     /// and in the weights. Then the model is as it was before.
     fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error>;
 
+    /// The same for a file that is in memory.
+    ///
+    /// # Errors
+    /// Those of [`load_keras`](Self::load_keras).
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error>;
+
     /// Writes the model as `.keras`, or its weights as `.weights.h5`, as the path ends.
     ///
     /// # Errors
@@ -141,12 +147,16 @@ pub trait KerasFiles {
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error>;
 }
 
+/// What stands for a file in memory in messages.
+const IN_MEMORY: &str = "the Keras file";
+
 impl<M: Configured + Parameters<M::Element, M::Device>> KerasFiles for M {
     fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        load_into(path.as_ref(), self, &self.config(), |model, config, _| {
-            let fields = Fields::read(&mut model.clone(), config, Mode::Check);
-            (fields.differences, fields.matched)
-        })
+        load_typed(&KerasFile::open(path.as_ref())?, self)
+    }
+
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        load_typed(&KerasFile::from_bytes(IN_MEMORY, bytes)?, self)
     }
 
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
@@ -154,41 +164,56 @@ impl<M: Configured + Parameters<M::Element, M::Device>> KerasFiles for M {
     }
 }
 
+/// Of a whole model, the classes of the layers are compared, in their order.
 impl KerasFiles for DynamicLayer {
-    /// Of a whole model, the classes of the layers are compared, in their order.
     fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        load_into(path.as_ref(), self, &self.config(), |_, config, here| {
-            compare_classes(here, config)
-        })
+        load_dynamic(&KerasFile::open(path.as_ref())?, self)
+    }
+
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        load_dynamic(&KerasFile::from_bytes(IN_MEMORY, bytes)?, self)
     }
 
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         write::save(path.as_ref(), &self.config(), self)
     }
+}
+
+fn load_typed<M>(file: &KerasFile, model: &mut M) -> Result<(), Error>
+where
+    M: Configured + Parameters<M::Element, M::Device>,
+{
+    load_into(file, model, &model.config(), |model, config, _| {
+        let fields = Fields::read(&mut model.clone(), config, Mode::Check);
+        (fields.differences, fields.matched)
+    })
+}
+
+fn load_dynamic(file: &KerasFile, model: &mut DynamicLayer) -> Result<(), Error> {
+    load_into(file, model, &model.config(), |_, config, here| compare_classes(here, config))
 }
 
 /// Differences of two architectures, and which layer is which.
 type Compared = (Vec<Difference>, Vec<(Vec<String>, Vec<String>)>);
 
 fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    path: &Path,
+    file: &KerasFile,
     model: &mut M,
     config: &Config,
     compare: impl FnOnce(&M, &Config, &[Place]) -> Compared,
 ) -> Result<(), Error> {
-    let file = KerasFile::open(path)?;
     let visited = visited(model)?;
     let here = places(config, &visited)?;
     let wrong = |message| Error::File { path: file.path.clone(), message };
     let (differences, plan) = match &file.config {
-        None => (Vec::new(), Plan::new(&file, &here, &here, &visited, None)),
+        None => (Vec::new(), Plan::new(file, &here, &here, &visited, None)),
         Some(config) => {
             let (differences, matches) = compare(model, config, &here);
             let there = places(config, &[])?;
-            (differences, Plan::new(&file, &there, &here, &visited, Some(&matches)))
+            (differences, Plan::new(file, &there, &here, &visited, Some(&matches)))
         }
     };
-    finish(&file, differences, &plan.map_err(wrong)?, model)
+    finish(file, differences, &plan.map_err(wrong)?, model)
 }
 
 fn compare_classes(here: &[Place], file: &Config) -> Compared {

@@ -47,6 +47,9 @@ pub trait Part<const AT: usize, S: Signal> {
     fn take<E: Element, D: Backend<E>>(
         data: S::Data<E, D, NoneTape>,
     ) -> <Self::Signal as Signal>::Data<E, D, NoneTape>;
+
+    /// A step of the part.
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <Self::Signal as Signal>::StepData<'a, E>;
 }
 
 impl<S: TwoSignals> Part<0, S> for Checked<0> {
@@ -57,6 +60,10 @@ impl<S: TwoSignals> Part<0, S> for Checked<0> {
     ) -> <S::First as Signal>::Data<E, D, NoneTape> {
         S::split::<E, D, NoneTape>(data).0
     }
+
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::First as Signal>::StepData<'a, E> {
+        S::split_step::<E>(step).0
+    }
 }
 
 impl<S: TwoSignals> Part<1, S> for Checked<0> {
@@ -66,6 +73,10 @@ impl<S: TwoSignals> Part<1, S> for Checked<0> {
         data: S::Data<E, D, NoneTape>,
     ) -> <S::Second as Signal>::Data<E, D, NoneTape> {
         S::split::<E, D, NoneTape>(data).1
+    }
+
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::Second as Signal>::StepData<'a, E> {
+        S::split_step::<E>(step).1
     }
 }
 

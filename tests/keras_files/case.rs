@@ -18,16 +18,15 @@ pub(crate) fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");
 }
 
-/// The folder of the cases that are not shipped, if it is here.
-pub(crate) fn clients() -> Option<PathBuf> {
+/// The folders of all cases: those of this repository, and those that are not shipped, if they are here.
+pub(crate) fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let set = std::env::var_os("KERATA_CLIENTS").map(PathBuf::from);
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/clients");
-    let folder = set.unwrap_or(beside);
-    if folder.is_dir() {
-        return Some(folder);
+    let all = set.unwrap_or_else(|| root.join("../shared/clients"));
+    if !all.is_dir() {
+        skipped("most of the models of Keras are not here; set KERATA_CLIENTS");
     }
-    skipped("the client cases are not here; set KERATA_CLIENTS");
-    None
+    [root.join("tests/cases/keras-files"), all].into_iter().filter(|all| all.is_dir()).collect()
 }
 
 pub(crate) struct Case {
@@ -36,6 +35,12 @@ pub(crate) struct Case {
 }
 
 impl Case {
+    /// The case of a name, of this repository if it is there.
+    pub(crate) fn of(name: &str) -> Self {
+        let mut places = folders().into_iter().map(|all| all.join(name));
+        Self::open(&places.find(|folder| folder.is_dir()).unwrap())
+    }
+
     pub(crate) fn open(folder: &Path) -> Self {
         let text = fs::read_to_string(folder.join("case.json")).unwrap();
         Self { folder: folder.to_owned(), json: serde_json::from_str(&text).unwrap() }

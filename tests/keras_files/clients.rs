@@ -1,6 +1,6 @@
 //! Every file of every client case is run, or listed with the reason why not.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use kerata::{
     Error,
@@ -9,7 +9,7 @@ use kerata::{
     prelude::*,
 };
 
-use crate::case::{Case, clients};
+use crate::case::{Case, folders};
 
 /// Files that are passed over: the case, the file (or its end), and what the reason is.
 const PASSED_OVER: [(&str, &str, &str); 6] = [
@@ -71,8 +71,9 @@ fn run(case: &Case, file: &str) -> Result<Found, Error> {
 
 #[test]
 fn every_file_is_run_or_listed() {
-    let Some(folder) = clients() else { return };
-    let mut folders: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    let all = folders();
+    let inside = |all: &PathBuf| fs::read_dir(all).unwrap().map(|e| e.unwrap().path());
+    let mut folders: Vec<_> = all.iter().flat_map(inside).collect();
     folders.retain(|folder| folder.join("case.json").is_file() && !folder.ends_with("hostile"));
     folders.sort();
     let (mut table, mut wrong) = (Vec::new(), Vec::new());
@@ -118,7 +119,7 @@ fn every_file_is_run_or_listed() {
         }
     }
     for (listed, seen) in REFUSED.iter().zip(refused) {
-        if !seen {
+        if !seen && all.len() > 1 {
             wrong.push(format!("{listed:?} is listed as refused, and is not"));
         }
     }

@@ -5,6 +5,5 @@
 mod case;
 mod clients;
 mod hostile;
-mod shipped;
 mod typed;
 mod written;

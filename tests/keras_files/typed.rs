@@ -5,7 +5,7 @@ use kerata::{
     MaskZero, Relu, Sequences, Softmax, config::CustomObjects, keras, model, prelude::*,
 };
 
-use crate::case::{Case, clients};
+use crate::case::Case;
 
 #[model(input = (Batch, 4), output = (Batch, 3))]
 struct Small {
@@ -21,8 +21,7 @@ struct Other {
 
 #[test]
 fn a_typed_model_gives_what_keras_gave() -> Result<(), Error> {
-    let Some(folder) = clients() else { return Ok(()) };
-    let case = Case::open(&folder.join("hostile"));
+    let case = Case::of("hostile");
     let (sizes, x) = case.tensor("input");
     for file in ["deflated.keras", "chunked_gzip_shuffle.h5", "attributes_in_pieces.h5"] {
         let mut model = Small::build(&Cpu::seed_from_u64(3))?;
@@ -36,10 +35,10 @@ fn a_typed_model_gives_what_keras_gave() -> Result<(), Error> {
 
 #[test]
 fn all_differences_are_in_one_report() -> Result<(), Error> {
-    let Some(folder) = clients() else { return Ok(()) };
     let mut model = Other::build(&Cpu::seed_from_u64(3))?;
     let before = model.first.kernel.as_vec();
-    let error = model.load_keras(folder.join("hostile/deflated.keras")).unwrap_err().to_string();
+    let error =
+        model.load_keras(Case::of("hostile").path("deflated.keras")).unwrap_err().to_string();
     for line in [
         "layer 0 `first`, units: the type says 6, the JSON says 5",
         "layer 0 `first`, activation: the type says \"relu\", the JSON says \"tanh\"",
@@ -55,9 +54,8 @@ fn all_differences_are_in_one_report() -> Result<(), Error> {
 
 #[test]
 fn weights_alone_are_told_by_their_order() -> Result<(), Error> {
-    let Some(folder) = clients() else { return Ok(()) };
     let mut model = Small::build(&Cpu::seed_from_u64(3))?;
-    let wrong = folder.join("hostile/wrong_shapes.weights.h5");
+    let wrong = Case::of("hostile").path("wrong_shapes.weights.h5");
     let error = model.load_keras(&wrong).unwrap_err().to_string();
     let line = "`first`, kernel: the model has (4, 5), the file has (5, 4)";
     assert!(error.contains(line) && !error.contains("second"), "{error}");
@@ -80,14 +78,11 @@ struct Stack {
 
 #[test]
 fn one_type_takes_every_dialect() -> Result<(), Error> {
-    let Some(folder) = clients() else { return Ok(()) };
-    let case = Case::open(&folder.join("legacy2_sequential"));
+    let case = Case::of("legacy2_sequential");
     let (sizes, ids) = case.tensor("input");
     let rows: Vec<[usize; 9]> =
         ids.as_chunks().0.iter().map(|row: &[f32; 9]| row.map(|v| v as usize)).collect();
-    for file in
-        ["model.h5", "model.keras", "keras_2_2_2.h5", "legacy_weights.h5", "model.weights.h5"]
-    {
+    for file in ["model.keras", "keras_2_2_2.h5", "legacy_weights.h5"] {
         let mut model = Stack::build(&Cpu::seed_from_u64(3))?;
         model.load_keras(case.path(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
         let y = model.predict(&rows, 8)?.as_vec();

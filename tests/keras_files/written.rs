@@ -180,3 +180,32 @@ fn what_is_written_is_read_again() -> Result<(), Error> {
     std::fs::remove_file(path).unwrap();
     Ok(())
 }
+
+/// What Keras 3.15.1 answered for the file that is stored here, and that this is the file which is written.
+#[test]
+fn the_file_that_keras_has_read_is_written() -> Result<(), Error> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/keras-files/written");
+    if std::env::var_os("KERATA_BLESS").is_some() {
+        let Some(python) = python() else { panic!("set KERATA_PYTHON to a Python with Keras 3") };
+        let path = folder.join("tagger.keras");
+        Tagger::build(&Cpu::seed_from_u64(5))?.save_keras(&path)?;
+        std::fs::create_dir_all(self::folder()).unwrap();
+        let weights = self::folder().join("tagger.weights.h5");
+        Tagger::build(&Cpu::seed_from_u64(5))?.save_keras(&weights)?;
+        let found = keras_says(&python, &json!([[path, weights, "int32", ids()]]));
+        std::fs::write(folder.join("keras.json"), serde_json::to_string(&found[0]).unwrap())
+            .unwrap();
+    }
+    let mut model = Tagger::build(&Cpu::seed_from_u64(6))?;
+    model.load_keras(folder.join("tagger.keras"))?;
+    let answer = std::fs::read_to_string(folder.join("keras.json")).unwrap();
+    let answer: Vec<f32> = serde_json::from_str(&answer).unwrap();
+    assert_near(&model.predict(&ids(), 8)?.as_vec(), &answer, "what Keras answered");
+    let again = std::env::temp_dir().join(format!("kerata-stored-{}.keras", std::process::id()));
+    model.save_keras(&again)?;
+    let same =
+        std::fs::read(&again).unwrap() == std::fs::read(folder.join("tagger.keras")).unwrap();
+    assert!(same, "another file is written: let Keras read it, with KERATA_BLESS=1");
+    std::fs::remove_file(again).unwrap();
+    Ok(())
+}

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod describe;
+mod stream;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -47,6 +48,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         parameters(model, &wired),
         describe::described(model, &wired),
         describe::configured(model, &wired),
+        stream::streamed(model, &wired),
     ];
     parts.into_iter().collect()
 }

@@ -11,13 +11,14 @@ use crate::{
     backend::{
         Backend, Element, IntoShape, NormWeights, Seen,
         memory::{collected, elements_of},
-        sized,
+        sized, to_values,
     },
     error::{Error, OrDevice},
     layer,
     layer::Layer,
     shape::Features,
-    signal::{LastAxis, Mask},
+    signal::{LastAxis, Mask, StepValues},
+    stream::{Streamable, copy_bounded, room},
 };
 
 /// Normalises each feature over the batch ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)):
@@ -186,5 +187,59 @@ where
             }
             y.into_shape(&shape)
         })
+    }
+}
+
+/// `(x - mean) * scale + beta`, and room for a step.
+pub struct BatchNormStepper<E> {
+    mean: Vec<E>,
+    scale: Vec<E>,
+    beta: Vec<E>,
+    values: Vec<E>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, const F: usize, E, D> Streamable<In, E, D> for BatchNorm<F, E, D>
+where
+    In: LastAxis + Features + StepValues,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = BatchNormStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(BatchNormStepper<E>, ()), Error> {
+        self.check()?;
+        self.check()?;
+        let gamma = to_values(&factor(&self.gamma, self.scale)?)?;
+        let variance = to_values(&self.moving_variance)?;
+        let scale = gamma.iter().zip(variance).map(|(&gamma, variance)| {
+            gamma / num_traits::Float::sqrt(variance + E::of(self.epsilon))
+        });
+        Ok((
+            BatchNormStepper {
+                mean: to_values(&self.moving_mean)?,
+                scale: scale.collect(),
+                beta: to_values(&shift(&self.beta, self.center)?)?,
+                values: room(rows, In::WIDTH)?,
+            },
+            (),
+        ))
+    }
+
+    fn step<'a>(
+        BatchNormStepper { mean, scale, beta, values }: &'a mut BatchNormStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<In::StepData<'a, E>, Error> {
+        let (x, keep) = In::unpack(x);
+        copy_bounded(x, keep, values);
+        for row in values.chunks_exact_mut(F.max(1)) {
+            let features = mean.iter().zip(&*scale).zip(&*beta);
+            for (x, ((&mean, &scale), &beta)) in row.iter_mut().zip(features) {
+                *x = (*x - mean) * scale + beta;
+            }
+        }
+        Ok(In::pack(values, keep))
     }
 }

@@ -6,12 +6,13 @@ use dfdx::{
 
 use super::{EPSILON, check_epsilon, factor, rows, shift};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of},
+    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of, to_values},
     error::Error,
     layer,
     layer::Layer,
     shape::Features,
-    signal::LastAxis,
+    signal::{LastAxis, StepValues},
+    stream::{Streamable, copy_bounded, room},
 };
 
 /// Normalises the features of each position by themselves
@@ -85,5 +86,53 @@ where
             let y = D::layer_norm(rows(x, F)?, weights)?;
             y.into_shape(&shape)
         })
+    }
+}
+
+/// Gamma, beta and room for a step.
+pub struct LayerNormStepper<E> {
+    gamma: Vec<E>,
+    beta: Vec<E>,
+    epsilon: f64,
+    values: Vec<E>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, const F: usize, E, D> Streamable<In, E, D> for LayerNorm<F, E, D>
+where
+    In: LastAxis + Features + StepValues,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = LayerNormStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(LayerNormStepper<E>, ()), Error> {
+        check_epsilon::<E>(self.epsilon)?;
+        let gamma = to_values(&factor(&self.gamma, self.scale)?)?;
+        let beta = to_values(&shift(&self.beta, self.center)?)?;
+        let (epsilon, values) = (self.epsilon, room(rows, In::WIDTH)?);
+        Ok((LayerNormStepper { gamma, beta, epsilon, values }, ()))
+    }
+
+    fn step<'a>(
+        LayerNormStepper { gamma, beta, epsilon, values }: &'a mut LayerNormStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<In::StepData<'a, E>, Error> {
+        let (x, keep) = In::unpack(x);
+        copy_bounded(x, keep, values);
+        for row in values.chunks_exact_mut(F.max(1)) {
+            // In double precision, whatever the elements are.
+            let mean_of =
+                |value: &dyn Fn(E) -> f64| row.iter().map(|&x| value(x)).sum::<f64>() / F as f64;
+            let mean = mean_of(&|x| x.as_f64());
+            let variance = mean_of(&|x| (x.as_f64() - mean).powi(2));
+            let scale = 1.0 / (variance + *epsilon).sqrt();
+            for ((x, &gamma), &beta) in row.iter_mut().zip(&*gamma).zip(&*beta) {
+                *x = E::of((x.as_f64() - mean) * scale) * gamma + beta;
+            }
+        }
+        Ok(In::pack(values, keep))
     }
 }

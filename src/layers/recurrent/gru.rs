@@ -183,3 +183,5 @@ where
         R::run::<In, H, E, D, T>(self, x)
     }
 }
+
+super::stream::streams!([const I: usize, const H: usize, R, G, E, D] Gru<I, H, R, G, E, D>, G: ResetGate);

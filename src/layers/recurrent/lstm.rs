@@ -195,6 +195,8 @@ where
     }
 }
 
+super::stream::streams!([const I: usize, const H: usize, R, E, D] Lstm<I, H, R, E, D>);
+
 /// Zeros, but for ones at the forget gate.
 fn forget_bias<E: Element, D: Backend<E>>(
     dev: &D,

@@ -133,3 +133,5 @@ where
         R::run::<In, H, E, D, T>(self, x)
     }
 }
+
+super::stream::streams!([const I: usize, const H: usize, R, E, D] SimpleRnn<I, H, R, E, D>);
