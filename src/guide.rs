@@ -15,6 +15,7 @@
 //! | [Words](words) | vocabularies, embeddings, word vectors, plots |
 //! | [Training](training) | `fit`, optimizers and their options, learning rates |
 //! | [Callbacks](callbacks) | stopping early, saving the best, logs, TensorBoard, your own |
+//! | [Your own loop](own_loop) | steps by hand: several losses, adversarial models, distillation |
 //! | [Checkpoints](checkpoints) | one file to go on from, bit by bit, after whatever happened |
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
 
@@ -56,5 +57,6 @@ pages! {
     training "training"
     callbacks "callbacks"
     checkpoints "checkpoints"
+    own_loop "own-loop"
     reading_errors "reading-errors"
 }
