@@ -97,6 +97,11 @@ pub struct Batch<X: Signal, Y: Signal, W, E: Element, D: Backend<E>> {
 /// assert!(history.last("loss").unwrap() < 1e-4);
 /// # Ok::<(), Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no dataset",
+    label = "no dataset",
+    note = "`InMemory::new(inputs, targets)?` makes one of samples; what does not fit in memory implements `data::Dataset`"
+)]
 pub trait Dataset {
     /// The signal that goes into the model.
     type Input: Signal;

@@ -21,6 +21,7 @@ optimizer! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
     settings!("sgd");
 
