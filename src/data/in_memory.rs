@@ -78,6 +78,11 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         &self.targets
     }
 
+    /// The weights.
+    pub fn weights(&self) -> &W {
+        &self.weights
+    }
+
     pub(super) fn select(&self, rows: &[usize]) -> InMemory<X::Selected, Y::Selected, W> {
         InMemory {
             inputs: self.inputs.select(rows),
