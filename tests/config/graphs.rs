@@ -204,7 +204,10 @@ macro_rules! cases {
         })*
     };
 }
-cases! { branches merges nested states translate }
+cases! {
+    branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
+    slopes_of_images activations functions
+}
 
 #[test]
 fn dropped() {
