@@ -100,6 +100,11 @@ const KINDS: [(&str, Kind); 37] = [
     ("ZerosLike", Kind::Fill(0.0)),
 ];
 
+/// Whether there is a function of this class.
+pub(super) fn is_known(class: &str) -> bool {
+    KINDS.iter().any(|(name, _)| *name == class)
+}
+
 /// Keras's name of the number type that a function gives.
 pub(super) fn dtype(class: &str) -> &'static str {
     let flags = class.starts_with("Logical") || class.starts_with("Less");

@@ -66,6 +66,8 @@ def write(name, model, inputs, gradients=False):
             if not weight.dtype.startswith("int"):
                 weight.assign(values)
             tensors[f"weight.{path}.{i}"] = np.asarray(weight.value, np.float32)
+        if isinstance(layer, L.Normalization):
+            layer.finalize_state()
     flat = inputs if isinstance(inputs, list) else [inputs]
     for i, x in enumerate(flat):
         tensors[f"input.{i}"] = np.asarray(x)
@@ -92,7 +94,7 @@ def write(name, model, inputs, gradients=False):
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text(model.to_json())
-    tensors = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+    tensors = {key: np.array(value, order="C") for key, value in tensors.items()}
     save_file(tensors, folder / "tensors.safetensors")
 
 
