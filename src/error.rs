@@ -57,6 +57,31 @@ pub enum Error {
         found: String,
     },
 
+    /// A sample of other sizes than the first one, or than the model takes.
+    #[error(
+        "row {row} has the sizes {found:?}, but {expected:?} are expected (sequences of different lengths go into a `Ragged`)"
+    )]
+    SampleSizes {
+        /// The index of the sample.
+        row: usize,
+        /// The sizes that it should have.
+        expected: Vec<usize>,
+        /// The sizes that it has.
+        found: Vec<usize>,
+    },
+
+    /// A number that is no id or label: it is negative, or larger than there can be.
+    #[error(
+        "row {row} holds {value}, which is {}: ids and labels count from 0",
+        if value.starts_with('-') { "no id" } else { "too large for an id" }
+    )]
+    NotAnId {
+        /// The index of the sample.
+        row: usize,
+        /// The number.
+        value: String,
+    },
+
     /// A dataset without samples, or a stream that yielded no batch.
     #[error("{0} is empty")]
     Empty(&'static str),

@@ -97,6 +97,16 @@ pub fn layer_from_config(
     Ok(layer)
 }
 
+/// The layer that a config describes, for weights that are read afterwards: they are zeros, and at most so many.
+#[cfg(feature = "keras")]
+pub(crate) fn blank_layer(
+    config: &Config,
+    custom_objects: &CustomObjects,
+    most: usize,
+) -> Result<DynamicLayer, Error> {
+    budget::blank(most, || layer_from_config(config, custom_objects))
+}
+
 /// Shows the weights of a layer that has a list of them.
 macro_rules! visit {
     () => {
@@ -228,6 +238,12 @@ impl DynamicLayer {
         }
         self.op.write(&mut config);
         config
+    }
+
+    /// Whether the weights are there.
+    #[cfg(feature = "keras")]
+    pub(crate) fn is_built(&self) -> bool {
+        self.built.is_some()
     }
 
     /// What leaves the layer for what arrives: a layer of one input and one output.

@@ -42,7 +42,7 @@ use crate::{
 ///
 /// let data = InMemory::new(vec![[1_usize, 2, 0], [3, 4, 5], [2, 1, 0], [5, 3, 4]], vec![0_usize, 1, 0, 1])?;
 /// let loss = SparseCategoricalCrossentropy::from_logits();
-/// let mut trainer = Trainer::new(model, loss, Adam { learning_rate: 0.05, ..Adam::default() })?;
+/// let mut trainer = Trainer::new(model, loss, Adam::new(0.05))?;
 /// let history = trainer.fit(&data, &Fit::epochs(20))?;
 /// assert!(history.last("loss").unwrap() < 0.1);
 /// assert_eq!(trainer.predict(&vec![[1_usize, 2, 0]], 32)?.as_vec().len(), 2);

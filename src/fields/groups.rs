@@ -11,7 +11,6 @@ impl Fields {
         self.flag("stateful", false, false);
         self.any_flag("unroll", false);
         self.activation("activation", "tanh", Some("tanh"));
-        self.flag("use_bias", true, true);
         self.none(&["activity_regularizer"]);
         self.share("dropout", 0.0, Some(0.0));
         self.share("recurrent_dropout", 0.0, Some(0.0));

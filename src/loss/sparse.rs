@@ -44,6 +44,7 @@ impl SparseCategoricalCrossentropy {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     for SparseCategoricalCrossentropy
 {

@@ -1,6 +1,6 @@
 use dfdx::tensor::{NoneTape, Tensor};
 
-use super::Metric;
+use super::{Direction, Metric};
 use crate::{
     backend::{Backend, Element, memory::collected, to_values},
     error::Error,
@@ -16,6 +16,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanLoss<L>(pub L);
 
+#[diagnostic::do_not_recommend]
 impl<L, P, Y, E, D> Metric<P, Y, E, D> for MeanLoss<L>
 where
     L: Loss<P, Y, E, D>,
@@ -26,6 +27,10 @@ where
 {
     fn name(&self) -> String {
         self.0.name().into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Down)
     }
 
     fn per_position(

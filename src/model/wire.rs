@@ -6,7 +6,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
-    parameters::{Build, Parameters, Visitor},
+    parameters::{Build, Optional, Parameters, Visitor},
     signal::{Signal, TwoSignals},
 };
 
@@ -38,6 +38,25 @@ impl<S: Signal> Carries<S> for Checked<0> {
     type Signal = S;
 }
 
+/// A signal that is the input `S` of a model.
+#[diagnostic::on_unimplemented(
+    message = "the model takes `{S}`, but `{Self}` arrives",
+    label = "this model takes `{S}`",
+    note = "`forward` takes a tensor whose first dimension is `Batch`: `dev.tensor_from_vec(values, (rows, Const))`; `predict` takes rows"
+)]
+pub trait Reaches<S: Signal>: Signal {
+    /// The same data.
+    fn reach<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> S::Data<E, D, T>;
+}
+
+impl<S: Signal> Reaches<S> for S {
+    fn reach<E: Element, D: Backend<E>, T: Tape<E, D>>(data: S::Data<E, D, T>) -> S::Data<E, D, T> {
+        data
+    }
+}
+
 /// One of two signals behind its check: `input.0` or `input.1`.
 pub trait Part<const AT: usize, S: Signal> {
     /// The signal of the part.
@@ -47,6 +66,9 @@ pub trait Part<const AT: usize, S: Signal> {
     fn take<E: Element, D: Backend<E>>(
         data: S::Data<E, D, NoneTape>,
     ) -> <Self::Signal as Signal>::Data<E, D, NoneTape>;
+
+    /// A step of the part.
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <Self::Signal as Signal>::StepData<'a, E>;
 }
 
 impl<S: TwoSignals> Part<0, S> for Checked<0> {
@@ -57,6 +79,10 @@ impl<S: TwoSignals> Part<0, S> for Checked<0> {
     ) -> <S::First as Signal>::Data<E, D, NoneTape> {
         S::split::<E, D, NoneTape>(data).0
     }
+
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::First as Signal>::StepData<'a, E> {
+        S::split_step::<E>(step).0
+    }
 }
 
 impl<S: TwoSignals> Part<1, S> for Checked<0> {
@@ -66,6 +92,10 @@ impl<S: TwoSignals> Part<1, S> for Checked<0> {
         data: S::Data<E, D, NoneTape>,
     ) -> <S::Second as Signal>::Data<E, D, NoneTape> {
         S::split::<E, D, NoneTape>(data).1
+    }
+
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::Second as Signal>::StepData<'a, E> {
+        S::split_step::<E>(step).1
     }
 }
 
@@ -148,6 +178,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const PARAMS: usize;
     /// [`Parameters::TRAINABLE`].
     const TRAINABLE: usize;
+    /// [`Parameters::OPTIONAL`].
+    const OPTIONAL: &'static [Optional];
 
     /// [`Build::build`].
     ///
@@ -170,6 +202,7 @@ where
 {
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
+    const OPTIONAL: &'static [Optional] = L::OPTIONAL;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)

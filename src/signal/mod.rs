@@ -13,6 +13,8 @@ mod images;
 mod inputs;
 mod kinds;
 mod masked;
+mod results;
+mod step;
 mod value;
 
 pub use crate::mask::Mask;
@@ -24,6 +26,9 @@ pub use kinds::{
     EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
 };
 pub use masked::Masked;
+pub(crate) use results::argmax;
+pub use results::{Group, ToRows, ToVec};
+pub use step::{StepRows, StepValues};
 pub use value::Value;
 
 use std::marker::PhantomData;
@@ -51,6 +56,10 @@ pub trait Signal: 'static {
 
     /// The data that carries the signal, for a number type, a device and a tape.
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>>;
+
+    /// One time step of the signal for all rows of a batch, as a stream carries it; see
+    /// [`Streamable`](crate::stream::Streamable).
+    type StepData<'a, E: Element>: Copy;
 
     /// Puts a tape under data that has none, so that what follows is recorded.
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -107,6 +116,7 @@ pub trait Signal: 'static {
 #[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for S {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, E, D, T>;
+    type StepData<'a, E: Element> = &'a [E];
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Tensor<S, E, D>,
@@ -186,6 +196,7 @@ pub struct Ids<S>(PhantomData<S>);
 #[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for Ids<S> {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, usize, D, T>;
+    type StepData<'a, E: Element> = &'a [usize];
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Tensor<S, usize, D>,
@@ -232,6 +243,7 @@ impl<S: Sequence> Signal for Masked<S> {
     const MASKED: bool = true;
 
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Masked<Tensor<S, E, D, T>>;
+    type StepData<'a, E: Element> = (&'a [E], &'a [bool]);
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Masked<Tensor<S, E, D>>,
@@ -263,6 +275,10 @@ impl<S: Sequence> Signal for Masked<S> {
     fn concat<E: Element, D: Backend<E>>(
         parts: &[Masked<Tensor<S, E, D>>],
     ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        // Batches of any length were each padded to their own longest row.
+        let length = parts.iter().map(|part| part.mask().length()).max().unwrap_or(0);
+        let padded = |part| lengthened(part, length);
+        let parts = parts.iter().map(padded).collect::<Result<Vec<_>, Error>>()?;
         let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
         let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
         Masked::new(concat(&values)?, Mask::concat(&masks)?)
@@ -277,6 +293,34 @@ impl<S: Sequence> Signal for Masked<S> {
     fn display() -> String {
         format!("Masked<{}>", shape::display::<S>())
     }
+}
+
+/// A sequence with padding behind it, up to a length.
+fn lengthened<S: Sequence, E: Element, D: Backend<E>>(
+    part: &Masked<Tensor<S, E, D>>,
+    length: usize,
+) -> Result<Masked<Tensor<S, E, D>>, Error> {
+    use dfdx::shapes::HasShape;
+    let (values, mask) = (part.values(), part.mask());
+    let mut sizes = values.shape().concrete();
+    if mask.length() == length {
+        return Ok(part.clone());
+    }
+    let row = |size: usize| elements_of(values).map(|n| n / mask.as_slice().len().max(1) * size);
+    let (short, long) = (row(mask.length())?, row(length)?);
+    let (from, mut to) = (to_values(values)?, Vec::new());
+    let mut keep = Vec::new();
+    for i in 0..mask.batch() {
+        to.extend_from_slice(&from[i * short..(i + 1) * short]);
+        to.resize((i + 1) * long, E::zero());
+        keep.extend_from_slice(mask.row(i));
+        keep.resize((i + 1) * length, false);
+    }
+    let mask = Mask::from_bools(keep, mask.batch(), length)?;
+    sizes[1] = length;
+    let shape = S::from_concrete(&sizes)
+        .ok_or_else(|| Error::mismatch("the length of a mask", values.shape(), length))?;
+    Masked::new(values.device().try_tensor_from_vec(to, shape).or_device()?, mask)
 }
 
 fn without_padding<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(

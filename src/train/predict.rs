@@ -3,15 +3,81 @@ use dfdx::tensor::{Cpu, NoneTape};
 use super::{Feeds, trainer::checked};
 use crate::{
     backend::{Backend, Element},
-    data::Samples,
+    data::{Sample, Samples},
     error::Error,
     model::Model,
     parameters,
-    signal::Signal,
+    signal::{Signal, ToRows},
 };
 
-/// Asks a model about samples.
-pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
+/// Samples that the model `M` can be asked about: [`Samples`] that [feed](Feeds) it.
+pub trait Asks<M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The outputs of the model.
+    type Answers;
+
+    /// See [`Predict::predict`].
+    ///
+    /// # Errors
+    /// Those of [`Predict::predict`].
+    fn ask(&self, model: &M, batch_size: usize) -> Result<Self::Answers, Error>;
+}
+
+impl<X, M, E, D> Asks<M, E, D> for X
+where
+    X: Samples + ?Sized,
+    X::Signal: Feeds<M::Input>,
+    M: Model<E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Answers = <M::Output as Signal>::Data<E, D, NoneTape>;
+
+    fn ask(&self, model: &M, batch_size: usize) -> Result<Self::Answers, Error> {
+        let batch_size = checked(batch_size)?;
+        self.check()?;
+        let dev: D = parameters::device(model);
+        let rows: Vec<usize> = (0..self.count()).collect();
+        let outputs = rows.chunks(batch_size).map(|rows| {
+            let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
+            model.call::<NoneTape>(input)
+        });
+        M::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+/// A sample that the model `M` can be asked about.
+pub trait AsksOne<M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The output of the model.
+    type Answer;
+
+    /// See [`Predict::predict_one`].
+    ///
+    /// # Errors
+    /// Those of [`Predict::predict_one`].
+    fn ask_one(&self, model: &M) -> Result<Self::Answer, Error>;
+}
+
+impl<X, M, E, D> AsksOne<M, E, D> for X
+where
+    X: Sample + ?Sized,
+    X::Signal: Feeds<M::Input>,
+    M: Model<E, D>,
+    <M::Output as Signal>::Data<E, D, NoneTape>: ToRows,
+    E: Element,
+    D: Backend<E>,
+{
+    type Answer = <<M::Output as Signal>::Data<E, D, NoneTape> as ToRows>::Row;
+
+    fn ask_one(&self, model: &M) -> Result<Self::Answer, Error> {
+        let dev: D = parameters::device(model);
+        let input = X::Signal::feed::<E, D>(X::batch::<E, D>(&[self], &[0], &dev)?)?;
+        let mut rows = model.call::<NoneTape>(input)?.to_rows()?;
+        rows.pop().ok_or(Error::Empty("the output of the model"))
+    }
+}
+
+/// Asks a model about samples. Every [`Model`] can be asked.
+pub trait Predict: Sized {
     /// The outputs of the model, of all samples in one, by the inference pass.
     ///
     /// # Errors
@@ -28,28 +94,45 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
     ///
     /// let model = Classifier::build(&Cpu::seed_from_u64(0))?;
     /// let answers = model.predict(&vec![[1.0, 2.0, 3.0]; 10], 4)?;
-    /// assert_eq!(answers.as_vec().len(), 10 * 2);
+    /// assert_eq!(answers.to_rows()?.len(), 10);
+    /// assert_eq!(answers.argmax()?.len(), 10);
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict<X>(
+    fn predict<X: Asks<Self, E, D> + ?Sized, E: Element, D: Backend<E>>(
         &self,
         inputs: &X,
         batch_size: usize,
-    ) -> Result<<Self::Output as Signal>::Data<E, D, NoneTape>, Error>
-    where
-        X: Samples,
-        X::Signal: Feeds<Self::Input>,
-    {
-        let batch_size = checked(batch_size)?;
-        inputs.check()?;
-        let dev: D = parameters::device(self);
-        let rows: Vec<usize> = (0..inputs.count()).collect();
-        let outputs = rows.chunks(batch_size).map(|rows| {
-            let input = X::Signal::feed::<E, D>(inputs.batch(rows, &dev)?);
-            self.call::<NoneTape>(input)
-        });
-        Self::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
+    ) -> Result<X::Answers, Error> {
+        inputs.ask(self, batch_size)
+    }
+
+    /// The output of the model for one sample, as an array (or as a `Vec` where only run time knows how long it is).
+    ///
+    /// # Errors
+    /// Those of [`Sample::batch`] and of the layers.
+    ///
+    /// ```
+    /// use kerata::{Batch, Cpu, Dense, Error, Softmax, model, prelude::*};
+    ///
+    /// #[model(input = (Batch, 3), output = (Batch, 2))]
+    /// struct Classifier {
+    ///     head: Dense<_, 2, Softmax>,
+    /// }
+    ///
+    /// let model = Classifier::build(&Cpu::seed_from_u64(0))?;
+    /// let [no, yes] = model.predict_one(&[1.0, 2.0, 3.0])?;
+    /// assert!((no + yes - 1.0).abs() < 1e-6);
+    /// let read = vec![1.0, 2.0];
+    /// let error = model.predict_one(&read).unwrap_err().to_string();
+    /// assert!(error.starts_with("row 0 has the sizes [2], but [3] are expected"), "{error}");
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn predict_one<X: AsksOne<Self, E, D> + ?Sized, E: Element, D: Backend<E>>(
+        &self,
+        sample: &X,
+    ) -> Result<X::Answer, Error> {
+        sample.ask_one(self)
     }
 }
 
-impl<M: Model<E, D>, E: Element, D: Backend<E>> Predict<E, D> for M {}
+impl<M> Predict for M {}

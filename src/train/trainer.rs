@@ -1,60 +1,25 @@
-use dfdx::tensor::{Cpu, NoneTape, OwnedTape};
+use std::path::Path;
+
+use dfdx::tensor::Cpu;
 
 use super::{
-    Feeds, History, Predict,
-    names::{self, LOSS},
-    progress::Progress,
+    Asks, Callback, Fit, History, Measures, Progress, TrainingData,
+    callback::Kept,
+    checkpoint::{self, Position, Resumed},
+    names,
+    optimizing::Optimizing,
+    run::Run,
+    totals::AnyMetric,
+    training::{About, Wishes},
 };
 use crate::{
     backend::{Backend, Element},
-    data::{Batch, Dataset, Order, Samples},
     error::Error,
-    loss::{Loss, Prediction},
-    metric::{self, Metric},
     model::Model,
     optim::{Optimizer, State},
     parameters,
-    reduce::{Mean, SampleWeights, Unweighted, Weights},
     signal::Signal,
 };
-
-/// How long and in what pieces to train: the arguments of Keras's `fit`, with its defaults.
-///
-/// ```
-/// use kerata::train::Fit;
-///
-/// let fit = Fit { batch_size: 64, ..Fit::epochs(12) };
-/// assert!(fit.shuffle);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fit {
-    /// How often all samples are seen. Default 1.
-    pub epochs: usize,
-    /// How many samples are in a batch. Default 32.
-    pub batch_size: usize,
-    /// Whether each epoch has an order of its own. Default yes.
-    pub shuffle: bool,
-    /// What decides these orders. Default 0.
-    pub seed: u64,
-    /// Whether a progress bar is drawn, if the output is a terminal. Default yes.
-    pub progress: bool,
-}
-
-impl Default for Fit {
-    fn default() -> Self {
-        Self { epochs: 1, batch_size: 32, shuffle: true, seed: 0, progress: true }
-    }
-}
-
-impl Fit {
-    /// The defaults, with a number of epochs.
-    pub fn epochs(epochs: usize) -> Self {
-        Self { epochs, ..Self::default() }
-    }
-}
-
-/// A metric, and whether it honours the sample weights.
-type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
@@ -76,7 +41,7 @@ type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
 /// ```
 pub struct Trainer<M, L, O, Y, E = f32, D = Cpu>
 where
-    M: Model<E, D, Output: Prediction>,
+    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
@@ -85,26 +50,35 @@ where
     /// its weights, its moving statistics and whatever else its layers hold.
     pub model: M,
     loss: L,
-    optimizer: O,
-    state: State<E, D>,
+    /// The optimiser; its learning rate and other settings can be changed between two calls of `fit`.
+    pub optimizer: O,
+    /// What the optimiser remembers, and the number of steps.
+    pub state: State<E, D>,
     metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
+    callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
     history: History,
+    resumed: Option<Resumed>,
     dev: D,
+    optimizing: AsOptimizing<M, O, E, D>,
 }
+
+type AsOptimizing<M, O, E, D> = for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing<M, E, D> + 'a);
 
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
 where
-    M: Model<E, D, Output: Prediction>,
-    O: Optimizer,
+    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
-    /// Puts a model, a loss and an optimiser together.
+    /// Puts a model, a loss and an optimiser together, to a [`Trainer`].
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
-    pub fn new(model: M, loss: L, optimizer: O) -> Result<Self, Error> {
+    pub fn new(model: M, loss: L, optimizer: O) -> Result<Self, Error>
+    where
+        O: Optimizer,
+    {
         optimizer.check()?;
         Ok(Self {
             dev: parameters::device(&model),
@@ -113,7 +87,10 @@ where
             optimizer,
             state: State::default(),
             metrics: Vec::new(),
+            callbacks: Vec::new(),
             history: History::default(),
+            resumed: None,
+            optimizing: |optimizer| optimizer,
         })
     }
 
@@ -121,18 +98,30 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
-        self.metrics.push((Box::new(metric), false));
-        self
+    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+        metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
     }
 
     /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
-        self.metrics.push((Box::new(metric), true));
+    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+        metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
+    }
+
+    /// Adds a callback; they are called in the order in which they were added.
+    ///
+    /// Those of Keras are in [`callbacks`](super::callbacks), and [`Callback`] shows how one is written.
+    #[must_use]
+    pub fn callback(mut self, callback: impl Callback<M, E, D> + Send + 'static) -> Self {
+        self.callbacks.push(Box::new(callback));
         self
+    }
+
+    /// The first callback of this type.
+    pub fn find_callback<C: Callback<M, E, D> + 'static>(&self) -> Option<&C> {
+        self.callbacks.iter().find_map(|callback| callback.as_any().downcast_ref())
     }
 
     /// What was measured in all epochs so far, also in those before an error. An epoch that an error ended is not
@@ -148,7 +137,7 @@ where
 
     /// Trains the model.
     ///
-    /// Returns what was measured in these epochs: `loss`, the mean of the losses of the batches by their
+    /// Returns what was measured in these epochs, a [`History`]: `loss`, the mean of the losses of the batches by their
     /// size, each taken before its step; and the metrics, likewise of the training pass.
     ///
     /// # Errors
@@ -158,14 +147,11 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<History, Error>
+    pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<Data::History, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
     {
-        self.run(data, None::<&Data>, fit)
+        self.run(data, None::<&Data>, fit).map(Data::history)
     }
 
     /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
@@ -178,61 +164,109 @@ where
         data: &Data,
         validation: &Validation,
         fit: &Fit,
-    ) -> Result<History, Error>
+    ) -> Result<Validation::History, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
-        self.run(data, Some(validation), fit)
+        self.run(data, Some(validation), fit).map(Validation::history)
     }
 
-    /// Measures the model on data, without learning from it: the loss first, then the metrics.
+    /// Measures the model on data, without learning from it: the loss first, then the metrics, as pairs of name and
+    /// value.
     ///
     /// # Errors
     /// [`Error::Empty`] if the data yields no batch; and those of layers, loss and data.
-    pub fn evaluate<Data>(
-        &self,
-        data: &Data,
-        batch_size: usize,
-    ) -> Result<Vec<(String, f64)>, Error>
+    pub fn evaluate<Data>(&self, data: &Data, batch_size: usize) -> Result<Data::Measures, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
     {
-        let mut totals = Totals::new(self.metrics.len());
-        let order = Order { batch_size: checked(batch_size)?, shuffle: None };
-        for batch in data.batches::<E, D>(order, &self.dev) {
-            let Batch { input, target, weights, size } = batch?;
-            let input = Data::Input::feed::<E, D>(input);
-            let output = self.model.call::<NoneTape>(input)?;
-            measure::<M::Output, Y, E, D>(&self.metrics, &mut totals, &output, &target, &weights)?;
-            let loss = self.loss.mean::<NoneTape, _>(output, &target, &weights)?;
-            totals.loss.add([loss.as_vec()[0].as_f64()], [size as f64]);
-        }
-        totals.report(self.columns())
+        let parts = (&self.model, &self.loss, self.metrics.as_slice());
+        let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
+        Ok(Data::measures(totals.report(&self.columns()).collect()))
     }
 
-    /// The outputs of the model, of all samples in one.
+    /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
+    ///
+    /// During `fit` a [`ModelCheckpoint`](super::callbacks::ModelCheckpoint) writes them. The file is written whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
+        self.parts().save(path.as_ref(), &position, None)
+    }
+
+    /// Goes on from a checkpoint: the next call of `fit` goes on where it was written, in the middle of an epoch too,
+    /// and gives the same numbers, bit by bit, as if the training had never stopped.
+    ///
+    /// The trainer is put together as before: the same model, loss, optimiser, metrics and callbacks; and `fit` is
+    /// called with the same data and settings, but for the number of epochs. What is not in the file is what layers
+    /// hold beside their parameters, and what closures remember.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read or is no checkpoint; [`Error::Differences`] with all that differs, if it is
+    /// of another version, model, optimiser or number type. Then the trainer is as it was before.
+    ///
+    /// ```
+    /// use kerata::{*, callbacks::ModelCheckpoint, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam,
+    ///     prelude::*, train::{Fit, Trainer}};
+    ///
+    /// let path = std::env::temp_dir().join(format!("kerata-doc-resume-{}.safetensors", std::process::id()));
+    /// let file = path.to_str().unwrap();
+    /// let trainer = |seed| {
+    ///     let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(seed))?;
+    ///     Ok::<_, Error>(Trainer::new(model, MeanSquaredError, Adam::new(0.1))?.callback(ModelCheckpoint::new(file)))
+    /// };
+    /// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+    /// let mut first = trainer(1)?;
+    /// first.fit(&data, &Fit::epochs(2))?;
+    ///
+    /// // In another process.
+    /// let mut second = trainer(2)?;
+    /// second.resume(&path)?;
+    /// second.fit(&data, &Fit::epochs(4))?;
+    ///
+    /// let mut undisturbed = trainer(1)?;
+    /// undisturbed.fit(&data, &Fit::epochs(4))?;
+    /// assert_eq!(second.history(), undisturbed.history());
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let metrics = self.metrics.len();
+        let read = self.parts().read(path.as_ref(), metrics)?;
+        let rate = read.learning_rate()?;
+        let checkpoint::Read { model, state, history, resumed } = read;
+        let own = (self.optimizing)(&mut self.optimizer).learning_rate_mut();
+        if let Some(rate) = rate.filter(|_| !own.is_schedule()) {
+            own.set(rate)?;
+        }
+        (self.model, self.state, self.history) = (model, state, history);
+        self.resumed = resumed;
+        Ok(())
+    }
+
+    fn parts(&mut self) -> checkpoint::Parts<'_, M, E, D> {
+        checkpoint::Parts {
+            model: &mut self.model,
+            state: &mut self.state,
+            optimizer: (self.optimizing)(&mut self.optimizer),
+            history: &self.history,
+            callbacks: &mut self.callbacks,
+        }
+    }
+
+    /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict).
     ///
     /// # Errors
     /// [`Error::Empty`] if there are no samples; and those of the layers.
-    pub fn predict<X>(
-        &self,
-        inputs: &X,
-        batch_size: usize,
-    ) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
+    pub fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
     where
-        X: Samples,
-        X::Signal: Feeds<M::Input>,
+        X: Asks<M, E, D> + ?Sized,
     {
-        self.model.predict(inputs, batch_size)
+        inputs.ask(&self.model, batch_size)
     }
 
     fn run<Data, Validation>(
@@ -242,86 +276,39 @@ where
         fit: &Fit,
     ) -> Result<History, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
         if fit.epochs == 0 {
-            let (name, value) = ("epochs", "0".into());
-            return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
+            return Err(Error::invalid("epochs", 0, "it must be at least 1"));
         }
-        let mut history = History::default();
-        for epoch in 1..=fit.epochs {
-            let bar = Progress::start(fit.progress, epoch, fit.epochs, data.samples());
-            let mut values = self.epoch(data, epoch, fit, &bar)?;
-            let measured = validation.map(|data| self.evaluate(data, fit.batch_size)).transpose();
-            if let Ok(measured) = &measured {
-                let measured = measured.iter().flatten();
-                values.extend(measured.map(|(name, value)| (names::of_validation(name), *value)));
-            }
-            let line = values.iter().map(|(name, value)| format!("  {name} {value:.4}"));
-            bar.finish(format!("epoch {epoch}/{}{}", fit.epochs, line.collect::<String>()));
-            history.push(values.clone());
-            self.history.push(values);
-            measured?;
+        checked(fit.batch_size)?;
+        if let Some(resumed) = &self.resumed {
+            resumed.check(fit)?;
         }
-        Ok(history)
-    }
-
-    /// One epoch of training.
-    fn epoch<Data>(
-        &mut self,
-        data: &Data,
-        epoch: usize,
-        fit: &Fit,
-        bar: &Progress,
-    ) -> Result<Vec<(String, f64)>, Error>
-    where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-    {
-        let mut totals = Totals::new(self.metrics.len());
-        // Each epoch of each call has its own order, and the whole follows from one seed.
-        let shuffle = (self.history.epochs() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let order = Order {
-            batch_size: checked(fit.batch_size)?,
-            shuffle: fit.shuffle.then_some(fit.seed ^ shuffle),
+        let columns = self.columns();
+        let has_progress = self.find_callback::<Progress>().is_some();
+        let mut resumed = self.resumed.take();
+        let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
+        let at = resumed.as_mut().map_or_else(anew, |resumed| std::mem::take(&mut resumed.at));
+        let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
+        let run = Run {
+            model: &mut self.model,
+            loss: &self.loss,
+            optimizer: (self.optimizing)(&mut self.optimizer),
+            state: &mut self.state,
+            metrics: &self.metrics,
+            callbacks: &mut self.callbacks,
+            history: &mut self.history,
+            dev: self.dev.clone(),
+            fit: *fit,
+            columns,
+            progress: (fit.progress && !has_progress).then(Progress::new),
+            about,
+            wishes: Wishes::default(),
+            at,
         };
-        let dev = self.dev.clone();
-        for (number, batch) in data.batches::<E, D>(order, &dev).enumerate() {
-            let (batch, number) = (batch?, number + 1);
-            let size = batch.size;
-            let Self { model, loss, optimizer, state, metrics, .. } = self;
-            let pass = |model: &mut M| {
-                let Batch { input, target, weights, .. } = batch;
-                let input = Data::Input::feed::<E, D>(input);
-                let constant = M::Input::stop_gradient::<E, D>(&input);
-                let tape = OwnedTape::default();
-                let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
-                let output = model.call_mut(input)?;
-                drop(constant);
-                let (output, tape) = M::Output::split_tape(output);
-                measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
-                let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
-                let loss = loss.mean(output, &target, &weights)?;
-                let value = loss.as_vec()[0].as_f64();
-                if !value.is_finite() {
-                    return Err(Error::NonFiniteLoss { value, epoch, batch: number });
-                }
-                Ok(loss)
-            };
-            let value = state.attempt(optimizer, model, pass);
-            let value = value.map_err(|error| error.in_batch(epoch, number))?;
-            totals.loss.add([value.as_f64()], [size as f64]);
-            bar.batch(size, totals.loss.get());
-        }
-        totals.report(self.columns())
+        run.run(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
     }
 
     /// The names of the metrics in a history.
@@ -331,50 +318,9 @@ where
     }
 }
 
-/// Adds a batch to the means of the metrics.
-fn measure<P: Prediction, Y: Signal, E: Element, D: Backend<E>>(
-    metrics: &[AnyMetric<P, Y, E, D>],
-    totals: &mut Totals,
-    output: &P::Data<E, D, NoneTape>,
-    target: &Y::Data<E, D, NoneTape>,
-    weights: &impl SampleWeights,
-) -> Result<(), Error> {
-    for (mean, (metric, weighted)) in totals.metrics.iter_mut().zip(metrics) {
-        let metric = metric.as_ref();
-        let output = P::share::<E, D>(output);
-        if *weighted {
-            metric::update::<P, Y, E, D, _>(mean, metric, output, target, weights)?;
-        } else {
-            metric::update::<P, Y, E, D, _>(mean, metric, output, target, &Unweighted)?;
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn checked(batch_size: usize) -> Result<usize, Error> {
     if batch_size == 0 {
-        let (name, value) = ("batch_size", "0".into());
-        return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
+        return Err(Error::invalid("batch_size", 0, "it must be at least 1"));
     }
     Ok(batch_size)
-}
-
-/// The means of an epoch.
-struct Totals {
-    loss: Mean,
-    metrics: Vec<Mean>,
-}
-
-impl Totals {
-    fn new(metrics: usize) -> Self {
-        Self { loss: Mean::default(), metrics: vec![Mean::default(); metrics] }
-    }
-
-    fn report(self, columns: Vec<String>) -> Result<Vec<(String, f64)>, Error> {
-        if self.loss == Mean::default() {
-            return Err(Error::Empty("the dataset"));
-        }
-        let values = columns.into_iter().zip(self.metrics.iter().map(Mean::get));
-        Ok(std::iter::once((LOSS.to_owned(), self.loss.get())).chain(values).collect())
-    }
 }

@@ -34,8 +34,8 @@ use dfdx::{
 
 use super::{
     ActivationKind, Backend, Bags, ConvWeights, DenseWeights, ImageShape, NormWeights, Normalised,
-    Pooling, RecurrentInputs, RecurrentOutputs, RecurrentWeights, Seen, StopGradient, WeightCache,
-    Window, reference,
+    Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Seen, StepProduct,
+    StepTable, StopGradient, WeightCache, Window, descend, reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -78,6 +78,70 @@ impl Backend<f32> for Cpu {
             return reference::largest_gradient(gradients, of);
         }
         Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
+    }
+
+    fn descend<S: Shape>(
+        parameter: &mut Of<S>,
+        gradients: &mut Gradients<f32, Self>,
+        decay: f32,
+        change: impl FnOnce(&Of<S>, &mut [f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if *REFERENCE {
+            return descend::descend(parameter, gradients, decay, change);
+        }
+        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+    }
+
+    fn recurrent_step(
+        weights: RecurrentWeights<'_, f32, Self>,
+        rows: usize,
+    ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+        if *REFERENCE {
+            return reference::recurrent_step(weights);
+        }
+        ops::recurrent_step(weights, rows)
+    }
+
+    fn step_dense(
+        weights: DenseWeights<'_, f32, Self>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<f32>>, Error> {
+        if *REFERENCE {
+            return Self::step_product(&weights.kernel, Some(&weights.bias), then);
+        }
+        ops::step_dense(weights, then)
+    }
+
+    fn step_product(
+        kernel: &Of<(usize, usize)>,
+        bias: Option<&Of<(usize,)>>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<f32>>, Error> {
+        if *REFERENCE {
+            return reference::step_product(kernel, bias, then);
+        }
+        ops::step_product(kernel, bias, then)
+    }
+
+    fn step_table(
+        table: &Of<(usize, usize)>,
+        cache: &WeightCache,
+    ) -> Result<StepTable<f32>, Error> {
+        ops::step_table(table, cache)
+    }
+
+    fn step_activation(kind: ActivationKind, values: &mut [f32]) {
+        if *REFERENCE {
+            return reference::step_activation(kind, values);
+        }
+        ops::step_activation(kind, values);
+    }
+
+    fn step_softmax(row: &mut [f32]) {
+        if *REFERENCE {
+            return reference::step_softmax(row);
+        }
+        ops::step_softmax(row);
     }
 
     kernels! {

@@ -6,6 +6,7 @@ mod bidirectional;
 mod gru;
 mod lstm;
 mod simple_rnn;
+mod stream;
 
 pub use bidirectional::{Bidirectional, Concat, MergeMode, Merges, Sum};
 pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};

@@ -126,7 +126,6 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         jobs
     };
     let of_kernel = cache.kernel(sizes);
-    let cut = |parts| Part::cut::<C>(of_kernel, &cache.recurrent, parts);
     let saved = if T::OWNS_TAPE {
         let recurrent = cache.packed.get_or_init(|| C::pack(cache.recurrent::<C>(units), units));
         parallel(jobs, |(steps, mut out)| {
@@ -135,13 +134,14 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         .into_iter()
         .collect::<Result<Vec<Saved>, _>>()?
     } else if parts > 1 {
-        let parts = cache.parts.get_or_init(|| cut(parts));
+        let cut = || Part::cut::<C>(of_kernel, &cache.recurrent, parts);
+        let parts = cache.parts.get_or_init(cut);
         for (steps, mut out) in jobs {
             kernels::forward_few::<C>(sizes, parts, &values, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
-        let whole = cache.whole.get_or_init(|| cut(1));
+        let whole = cache.whole::<C>(sizes);
         parallel(jobs, |(steps, mut out)| {
             let infer = |part| kernels::infer::<C>(sizes, part, &values, given, &steps, &mut out);
             whole.first().map_or(Ok(()), infer)
@@ -176,7 +176,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
 
 /// The weights as the kernels want them.
 #[derive(Debug)]
-struct Weights {
+pub(super) struct Weights {
     kernel: tape::Weights<(usize, usize)>,
     recurrent: tape::Weights<(usize, usize)>,
     bias: Bias,
@@ -224,7 +224,10 @@ impl Bias {
 }
 
 impl Weights {
-    fn of(weights: &RecurrentWeights<'_, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
+    pub(super) fn of(
+        weights: &RecurrentWeights<'_, f32, Cpu>,
+        keep: bool,
+    ) -> Result<Arc<Self>, Error> {
         let RecurrentWeights { kernel, recurrent_kernel, bias, cache, .. } = weights;
         let cache: &WeightCache = cache;
         let fits = |kept: &Self| {
@@ -247,6 +250,11 @@ impl Weights {
     fn kernel(&self, sizes: Sizes) -> kernels::Weights<'_> {
         let (bias, recurrent_bias) = self.bias.parts();
         kernels::Weights { sizes, kernel: &self.kernel, bias, recurrent_bias }
+    }
+
+    /// All weights in one part, for inference.
+    pub(super) fn whole<C: Cell>(&self, sizes: Sizes) -> &[Part] {
+        self.whole.get_or_init(|| Part::cut::<C>(self.kernel(sizes), &self.recurrent, 1))
     }
 
     fn recurrent<C: Cell>(&self, units: usize) -> Matrix<'_> {
