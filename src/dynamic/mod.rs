@@ -1,9 +1,12 @@
 //! Layers whose shapes are known at run time only.
 
+mod activations;
 mod budget;
+mod cells;
 mod conv;
 mod custom;
 mod dense;
+mod depthwise;
 mod dot;
 mod flow;
 mod foreign;
@@ -11,13 +14,19 @@ mod graph;
 mod input;
 mod keys;
 mod merge;
+mod noise;
 mod norm;
 mod op;
 mod own;
 mod places;
+mod prelu;
 mod recurrent;
 mod registry;
+mod scaling;
 mod shapes;
+mod softmax;
+mod space;
+mod transposed;
 mod typed;
 mod value;
 mod weights;

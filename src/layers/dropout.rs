@@ -1,5 +1,4 @@
 use dfdx::tensor::Tape;
-use serde_json::Value;
 
 use crate::{
     backend::{Backend, Element},
@@ -35,7 +34,7 @@ use crate::{
     class = "Dropout",
     keys(
         rate: share(PERCENT as f64 / 100.0, None),
-        seed: any(Value::Null),
+        seed(),
         none(&["noise_shape"]),
     ),
 )]

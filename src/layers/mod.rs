@@ -41,11 +41,11 @@ pub use recurrent::{
     Bidirectional, Concat, Gru, LastState, Lstm, MergeMode, Merges, Recurrent, ResetAfter,
     ResetBefore, ResetGate, Returns, Sequences, SimpleRnn, Sum,
 };
+pub(crate) use reshape::UNMASKED;
 pub use reshape::{
     FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,
     ZeroPadding2d,
 };
-pub(crate) use reshape::{UNMASKED, padded};
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};

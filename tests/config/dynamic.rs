@@ -153,11 +153,13 @@ fn errors_name_the_place_the_value_and_the_nearest_name() {
     ));
     assert!(text.ends_with(", ZeroPadding2D, ScaleLayer"), "{text}");
     let text = error(json!({"class_name": "Dense", "config": {"units": 1, "activation": "rellu"}}));
-    assert_eq!(
-        text,
-        "the activation `rellu` is not known, did you mean `relu`?; known are linear, relu, sigmoid, \
-         softmax, tanh, my_act"
+    assert!(
+        text.starts_with(
+            "the activation `rellu` is not known, did you mean `relu`?; known are celu, elu, "
+        ),
+        "{text}"
     );
+    assert!(text.ends_with(", tanh, tanh_shrink, my_act"), "{text}");
     let text = error(json!({"class_name": "LSTM", "config": {
         "units": -2, "return_sequence": true, "use_bias": 1, "stateful": "no", "dropout": 1.5}}));
     assert_eq!(

@@ -204,10 +204,27 @@ macro_rules! cases {
         })*
     };
 }
-cases! { branches merges nested states translate }
+cases! {
+    branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
+    slopes_of_images activations functions
+}
 
 #[test]
 fn dropped() {
     let model = check("dropped");
     assert_eq!(model.dropped_masks(), ["conv", "flat"]);
+}
+
+/// Other cases of this form, in the folder that the environment variable `KERATA_GRAPHS` names.
+#[test]
+fn further_cases() {
+    let Some(folder) = std::env::var_os("KERATA_GRAPHS") else { return };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let case = Case::of_folder(&path);
+        let config = config(&case);
+        let mut model = layer_from_config(&config, &CustomObjects::new().masks_as_keras()).unwrap();
+        load(&case, &mut model, "");
+        answers(&case, &mut model);
+    }
 }

@@ -31,10 +31,7 @@ pub(crate) const ACCURACY: Reason = reason(
     Declared { folder: "src/metric", item: "struct Accuracy" },
 );
 
-pub(crate) const ACTIVATION: Reason = reason("the activation does not exist yet", Accepted);
 pub(crate) const NOISE_SHAPE: Reason = reason("Dropout has no `noise_shape` yet", Accepted);
-pub(crate) const RETURN_STATE: Reason =
-    reason("layers from a config do not take or return states yet", Accepted);
 pub(crate) const FORMAT: Reason = reason("HDF5 and `.keras` files are not read yet", Accepted);
 pub(crate) const DROPPED_MASK: Reason =
     reason("Keras drops the mask in silence; here that is refused", Accepted);
