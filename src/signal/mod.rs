@@ -13,6 +13,7 @@ mod images;
 mod inputs;
 mod kinds;
 mod masked;
+mod states;
 mod step;
 mod value;
 
@@ -25,6 +26,7 @@ pub use kinds::{
     EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
 };
 pub use masked::Masked;
+pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
 pub use value::Value;
 
