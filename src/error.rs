@@ -57,6 +57,31 @@ pub enum Error {
         found: String,
     },
 
+    /// A sample of other sizes than the first one, or than the model takes.
+    #[error(
+        "row {row} has the sizes {found:?}, but {expected:?} are expected (sequences of different lengths go into a `Ragged`)"
+    )]
+    SampleSizes {
+        /// The index of the sample.
+        row: usize,
+        /// The sizes that it should have.
+        expected: Vec<usize>,
+        /// The sizes that it has.
+        found: Vec<usize>,
+    },
+
+    /// A number that is no id or label: it is negative, or larger than there can be.
+    #[error(
+        "row {row} holds {value}, which is {}: ids and labels count from 0",
+        if value.starts_with('-') { "no id" } else { "too large for an id" }
+    )]
+    NotAnId {
+        /// The index of the sample.
+        row: usize,
+        /// The number.
+        value: String,
+    },
+
     /// A dataset without samples, or a stream that yielded no batch.
     #[error("{0} is empty")]
     Empty(&'static str),
@@ -166,6 +191,15 @@ pub enum Error {
         layer: String,
         /// What it takes, what arrives, and what to do about it.
         message: String,
+    },
+
+    /// What is wrong with the config of a layer in a model.
+    #[error("layer `{layer}`: {error}")]
+    InLayer {
+        /// The layer.
+        layer: String,
+        /// What is wrong.
+        error: Box<Error>,
     },
 
     /// A text that is no JSON, or not of the form that was expected.
@@ -295,6 +329,11 @@ impl Error {
             *at = Some((epoch, batch));
         }
         self
+    }
+
+    /// The error of a layer in a model, with its name.
+    pub(crate) fn within(self, layer: &str) -> Self {
+        Self::InLayer { layer: shortened(layer), error: Box::new(self) }
     }
 
     pub(crate) fn mismatch(

@@ -3,6 +3,7 @@
 //! | page | what it is about |
 //! | --- | --- |
 //! | [Coming from Keras](from_keras) | every line of Keras and its counterpart; what differs on purpose |
+//! | [Bring a Keras model](keras_files) | Keras's files with weights, read and written |
 //! | [Getting data in](data_in) | vectors, ids, labels, padding, one-hot rows, images, streams |
 //! | [Masks](masks) | what `MaskZero` does, which layers pass, use or refuse a mask, masked losses |
 //! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
@@ -18,8 +19,17 @@ macro_rules! pages {
     ($($page:ident $file:literal)*) => {$(
         // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
         #[doc = concat!(
-            "[data-in]: mod@data_in\n[masks]: mod@masks\n[own-layer]: mod@own_layer\n",
-            "[recurrent]: mod@recurrent\n[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
+            "[data-in]: mod@data_in
+[from-keras]: mod@from_keras
+[keras-files]: mod@keras_files
+",
+            "[masks]: mod@masks
+[own-layer]: mod@own_layer
+",
+            "[recurrent]: mod@recurrent
+[streaming]: mod@streaming
+[saving-and-serving]: mod@saving_and_serving
+",
             "[words]: mod@words\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
             "[layer]: mod@kerata::layer\n[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
@@ -30,6 +40,7 @@ macro_rules! pages {
 
 pages! {
     from_keras "from-keras"
+    keras_files "keras-files"
     data_in "data-in"
     masks "masks"
     recurrent "recurrent"

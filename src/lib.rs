@@ -1,5 +1,6 @@
 // Of two definitions of a link the first one counts: these in rustdoc, those of the README elsewhere.
 //! [from-keras]: mod@guide::from_keras
+//! [keras-files]: mod@guide::keras_files
 //! [data-in]: mod@guide::data_in
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
@@ -24,6 +25,8 @@ mod fields;
 pub mod guide;
 pub mod init;
 pub mod io;
+#[cfg(feature = "keras")]
+pub mod keras;
 pub mod layer;
 pub mod layers;
 pub mod loss;
@@ -52,12 +55,15 @@ pub use layer::Layer;
 pub use layers::*;
 pub use shape::{Batch, Causal, Const, Length, Same, Valid};
 pub use signal::{Ids, Inputs, Mask, Masked, StateH, StateHc};
+pub use train::callbacks;
 
 /// The traits whose methods a program calls.
 ///
 /// It holds no types. Import those by name, `use kerata::{Batch, Dense, Lstm};`: the compiler prints a
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
+    #[cfg(feature = "keras")]
+    pub use crate::keras::KerasFiles;
     pub use crate::{
         config::{Configured, KerasJson},
         io::SaveWeights,
@@ -65,6 +71,7 @@ pub mod prelude {
         loss::Compute,
         model::Model,
         parameters::{Build, Parameters},
+        signal::{ToRows, ToVec},
         train::Predict,
     };
     pub use dfdx::{

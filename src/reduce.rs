@@ -53,7 +53,7 @@ impl PerStep {
     }
 }
 
-/// Weights of samples, as a dataset holds them: [`Unweighted`], [`PerSample`] or [`PerStep`].
+/// Weights of samples, as a dataset holds them: [`Unweighted`], [`PerSample`] (or a `Vec` of numbers) or [`PerStep`].
 ///
 /// ```
 /// use kerata::reduce::{PerSample, PerStep, SampleWeights};
@@ -101,21 +101,43 @@ impl SampleWeights for Unweighted {
 
 impl SampleWeights for PerSample {
     fn samples(&self) -> Option<usize> {
-        Some(self.0.len())
+        self.0.samples()
     }
 
     fn select(&self, rows: &[usize]) -> Self {
-        Self(rows.iter().map(|&row| self.0[row]).collect())
+        Self(self.0.select(rows))
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        let what = "the number of sample weights";
-        let Some((outer, inner)) = sizes.split_at_checked(1) else {
-            return Err(Error::mismatch(what, 0, self.0.len()));
-        };
-        repeat(what, &self.0, outer, inner)
+        self.0.expand(sizes)
     }
 }
+
+macro_rules! plain {
+    ($($number:ty)*) => {$(
+        /// One weight a sample, as [`PerSample`].
+        impl SampleWeights for Vec<$number> {
+            fn samples(&self) -> Option<usize> {
+                Some(self.len())
+            }
+
+            fn select(&self, rows: &[usize]) -> Self {
+                rows.iter().map(|&row| self[row]).collect()
+            }
+
+            fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+                let what = "the number of sample weights";
+                let Some((outer, inner)) = sizes.split_at_checked(1) else {
+                    return Err(Error::mismatch(what, 0, self.len()));
+                };
+                repeat(what, self, outer, inner)
+            }
+        }
+
+        impl<P: Signal> Weights<P> for Vec<$number> {}
+    )*};
+}
+plain!(f32 f64);
 
 impl SampleWeights for PerStep {
     fn samples(&self) -> Option<usize> {
@@ -139,9 +161,9 @@ impl SampleWeights for PerStep {
     }
 }
 
-fn repeat(
+fn repeat<W: Copy + Into<f64>>(
     what: &'static str,
-    weights: &[f32],
+    weights: &[W],
     outer: &[usize],
     inner: &[usize],
 ) -> Result<Option<Vec<f64>>, Error> {
@@ -150,7 +172,7 @@ fn repeat(
         return Err(Error::mismatch(what, expected, weights.len()));
     }
     let times = inner.iter().product();
-    Ok(Some(weights.iter().flat_map(|&w| std::iter::repeat_n(f64::from(w), times)).collect()))
+    Ok(Some(weights.iter().flat_map(|&w| std::iter::repeat_n(w.into(), times)).collect()))
 }
 
 /// Weights that make sense for the prediction `P`.
@@ -228,6 +250,16 @@ impl Mean {
             self.total += value * weight;
             self.weight += weight;
         }
+    }
+
+    /// What it is made of, for a checkpoint.
+    pub(crate) fn parts(&self) -> [f64; 2] {
+        [self.total, self.weight]
+    }
+
+    /// The mean that is made of these.
+    pub(crate) fn of_parts([total, weight]: [f64; 2]) -> Self {
+        Self { total, weight }
     }
 
     /// The mean; 0 if nothing was added.

@@ -4,6 +4,7 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
+mod descend;
 mod operands;
 mod random;
 mod recurrent;
@@ -16,7 +17,10 @@ mod window;
 
 pub(crate) use crate::memory;
 pub use cpu::set_threads;
-pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
+pub(crate) use cpu::{
+    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into, scan,
+};
+pub(crate) use descend::{assign, vectorized_loops};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
@@ -381,6 +385,32 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ) -> Result<E, Error> {
         reference::largest_gradient(gradients, of)
     }
+
+    /// Shows the gradient of a tensor, in the order of its indices; one that nothing reached is of zeros.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn gradient<S: Shape, R>(
+        gradients: &mut Gradients<E, Self>,
+        of: &Tensor<S, E, Self>,
+        look: impl FnOnce(&[E]) -> R,
+    ) -> Result<R, Error> {
+        descend::gradient(gradients, of, look)
+    }
+
+    /// Subtracts from a parameter what `change` makes of its gradient, and the fraction `decay` of itself. The gradient
+    /// is used up.
+    ///
+    /// # Errors
+    /// [`Error::Device`]; those of `change`, and then the parameter is what it was.
+    fn descend<S: Shape>(
+        parameter: &mut Tensor<S, E, Self>,
+        gradients: &mut Gradients<E, Self>,
+        decay: E,
+        change: impl FnOnce(&Tensor<S, E, Self>, &mut [E]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        descend::descend(parameter, gradients, decay, change)
+    }
 }
 
 /// Looks for labels where there is no class: those of more classes have been checked.
@@ -437,4 +467,13 @@ pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape
     Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }
 
-impl Backend<f64> for Cpu {}
+impl Backend<f64> for Cpu {
+    fn descend<S: Shape>(
+        parameter: &mut Tensor<S, f64, Self>,
+        gradients: &mut Gradients<f64, Self>,
+        decay: f64,
+        change: impl FnOnce(&Tensor<S, f64, Self>, &mut [f64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+    }
+}

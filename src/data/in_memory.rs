@@ -78,23 +78,8 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         &self.targets
     }
 
-    /// Cuts off the last samples, a share of all: Keras's `validation_split`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if one of the two parts would be empty.
-    pub fn split(&self, share: f64) -> Result<(Self, Self), Error> {
-        let first = (self.len() as f64 * (1.0 - share)).floor();
-        if !(first >= 1.0 && first < self.len() as f64) {
-            let (name, value) = ("the share to split off", share.to_string());
-            return Err(Error::Invalid { name, value, expected: "both parts must hold samples" });
-        }
-        let rows: Vec<usize> = (0..self.len()).collect();
-        let (first, last) = rows.split_at(first as usize);
-        Ok((self.select(first), self.select(last)))
-    }
-
-    fn select(&self, rows: &[usize]) -> Self {
-        Self {
+    pub(super) fn select(&self, rows: &[usize]) -> InMemory<X::Selected, Y::Selected, W> {
+        InMemory {
             inputs: self.inputs.select(rows),
             targets: self.targets.select(rows),
             weights: self.weights.select(rows),
@@ -116,12 +101,21 @@ impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
         order: Order,
         dev: &D,
     ) -> impl Iterator<Item = Result<Batch<X::Signal, Y::Signal, W, E, D>, Error>> {
+        self.batches_from(order, dev, 0)
+    }
+
+    fn batches_from<E: Element, D: Backend<E>>(
+        &self,
+        order: Order,
+        dev: &D,
+        first: usize,
+    ) -> impl Iterator<Item = Result<Batch<X::Signal, Y::Signal, W, E, D>, Error>> {
         let mut rows: Vec<usize> = (0..self.len()).collect();
         if let Some(seed) = order.shuffle {
             rows.shuffle(&mut StdRng::seed_from_u64(seed));
         }
         let (size, dev) = (order.batch_size.max(1), dev.clone());
-        (0..rows.len().div_ceil(size)).map(move |i| {
+        (first..rows.len().div_ceil(size)).map(move |i| {
             let rows = &rows[i * size..rows.len().min((i + 1) * size)];
             Ok(Batch {
                 input: self.inputs.batch(rows, &dev)?,

@@ -12,13 +12,14 @@ mod one_hot;
 mod padding;
 mod samples;
 mod split;
+mod splitter;
 mod vocabulary;
 
 pub use in_memory::InMemory;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};
-pub use samples::Samples;
-pub use split::{Split, Splitter};
+pub use samples::{Classes, Entry, Nested, Sample, Samples};
+pub use splitter::{Split, Splitter};
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
 use dfdx::tensor::NoneTape;
@@ -105,7 +106,20 @@ pub trait Dataset {
     /// How many samples there are, if that is known; for the progress bar.
     fn samples(&self) -> Option<usize>;
 
-    /// The batches of one epoch, made as they are asked for.
+    /// The batches of one epoch from one of them on, for a training that is resumed. A dataset that can do without the
+    /// batches before it overrides this.
+    fn batches_from<E: Element, D: Backend<E>>(
+        &self,
+        order: Order,
+        dev: &D,
+        first: usize,
+    ) -> impl Iterator<Item = Result<Batch<Self::Input, Self::Target, Self::Weights, E, D>, Error>>
+    {
+        self.batches::<E, D>(order, dev).skip(first)
+    }
+
+    /// The batches of one epoch, made as they are asked for. The same order gives the same batches, if a training is to
+    /// be resumed in the middle of an epoch.
     fn batches<E: Element, D: Backend<E>>(
         &self,
         order: Order,

@@ -1,12 +1,14 @@
-use dfdx::tensor::{NoneTape, Tensor};
+use dfdx::tensor::NoneTape;
 
-use super::{Samples, samples::repeated};
+use super::{
+    Entry, Nested, Samples,
+    samples::{Dims, repeated, shape_of},
+};
 use crate::{
     backend::{Backend, Element},
-    error::{Error, OrDevice},
-    memory::filled,
-    shape::{Batch, Length},
-    signal::{Ids, Signal},
+    error::Error,
+    memory::{collected, elements, filled},
+    signal::Signal,
 };
 
 /// At which end of a sequence something happens.
@@ -69,25 +71,41 @@ pub fn try_pad_sequences<const L: usize, T: Copy>(
     Ok(all)
 }
 
-/// Rows of ids of any length. Each batch is padded behind, with id 0, to its own longest row, so that short
-/// batches cost little.
+/// Sequences of any length: of ids, `Ragged<usize>`, or of vectors, `Ragged<[f32; 8]>`. Each batch is padded behind
+/// to its own longest sequence, so that short batches cost little.
+///
+/// Ids are padded with id 0, as `Ids<(Batch, Length)>`. Vectors are padded with zeros, and come with their mask: a model
+/// for them takes `Masked<(Batch, Length, 8)>`. A sequence of numbers, `Ragged<f32>`, is one of vectors of one.
 ///
 /// ```
 /// use kerata::{Cpu, data::{Ragged, Samples}, prelude::*};
 ///
-/// let rows = Ragged(vec![vec![1, 2], vec![3], vec![4, 5, 6]]);
+/// let rows = Ragged(vec![vec![1_u8, 2], vec![3], vec![4, 5, 6]]);
 /// let batch = rows.batch::<f32, _>(&[0, 1], &Cpu::default())?;
 /// assert_eq!(batch.as_vec(), [1, 2, 3, 0]);
+///
+/// let walks = Ragged(vec![vec![[0.0_f32, 1.0]], vec![[1.0, 1.0], [2.0, 1.0]]]);
+/// let batch = walks.batch::<f32, _>(&[0, 1], &Cpu::default())?;
+/// assert_eq!(batch.values().as_vec(), [0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 2.0, 1.0]);
+/// assert_eq!(batch.mask().lengths(), [1, 2]);
 /// # Ok::<(), kerata::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ragged(pub Vec<Vec<usize>>);
+pub struct Ragged<S = usize>(pub Vec<Vec<S>>);
 
-impl Samples for Ragged {
-    type Signal = Ids<(Batch, Length)>;
+/// The shape of a padded batch.
+type Padded<S> = <<S as Nested>::Alone as Dims>::Ragged;
+
+impl<S: Nested + Clone> Samples for Ragged<S> {
+    type Signal = <S::Entry as Entry>::Padded<Padded<S>>;
+    type Selected = Self;
 
     fn count(&self) -> usize {
         self.0.len()
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.step_sizes(0..self.0.len()).map(drop)
     }
 
     fn batch<E: Element, D: Backend<E>>(
@@ -95,17 +113,37 @@ impl Samples for Ragged {
         rows: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let length = rows.iter().map(|&row| self.0[row].len()).max().unwrap_or(0);
-        let mut ids = filled(&[rows.len(), length], 0)?;
-        for (padded, &row) in ids.chunks_mut(length.max(1)).zip(rows) {
-            padded[..self.0[row].len()].copy_from_slice(&self.0[row]);
+        let lengths: Vec<usize> = rows.iter().map(|&row| self.0[row].len()).collect();
+        let mut sizes = vec![rows.len(), lengths.iter().copied().max().unwrap_or(0)];
+        sizes.extend(self.step_sizes(rows.iter().copied())?);
+        let row_size = elements(&sizes[1..])?;
+        let mut stored = collected(&[elements(&sizes)?], [])?;
+        for (i, &row) in rows.iter().enumerate() {
+            S::pieces_of_all(&self.0[row], &mut |piece| {
+                S::Entry::store::<E>(piece, &mut stored, row)
+            })?;
+            stored.resize((i + 1) * row_size, Default::default());
         }
-        let ids: Result<Tensor<(Batch, Length), usize, D>, _> =
-            dev.try_tensor_from_vec(ids, (rows.len(), length));
-        ids.or_device()
+        S::Entry::padded::<Padded<S>, E, D>(stored, shape_of(sizes)?, &lengths, dev)
     }
 
     fn select(&self, rows: &[usize]) -> Self {
         Self(rows.iter().map(|&row| self.0[row].clone()).collect())
+    }
+}
+
+impl<S: Nested> Ragged<S> {
+    /// The sizes that all steps have in these rows.
+    fn step_sizes(&self, rows: impl Iterator<Item = usize> + Clone) -> Result<Vec<usize>, Error> {
+        let mut expected = Vec::new();
+        S::sizes(rows.clone().find_map(|row| self.0[row].first()), &mut expected);
+        for row in rows {
+            if let Some(step) = self.0[row].iter().find(|step| !step.has_sizes(&expected)) {
+                let mut found = Vec::new();
+                S::sizes(Some(step), &mut found);
+                return Err(Error::SampleSizes { row, expected, found });
+            }
+        }
+        Ok(expected)
     }
 }

@@ -1,115 +1,128 @@
-use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation;
+use std::collections::HashMap;
 
-use crate::error::{Error, shortened};
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-/// Where a text is split into tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// Into words, by the rules of [Unicode](https://www.unicode.org/reports/tr29/): runs of letters and digits,
-    /// and each sign of a script that sets no spaces, such as Chinese. What holds neither letter nor digit is
-    /// left out.
-    Words,
-    /// At white space only: Keras's `split="whitespace"`.
-    Whitespace,
-    /// Into characters, code points as in Keras's `split="character"`.
-    Characters,
-}
+use super::{Classes, InMemory, Samples};
+use crate::{error::Error, reduce::SampleWeights};
 
-/// The characters that Keras's `TextVectorization` strips: the punctuation of ASCII.
-const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+/// A part of a dataset.
+type Part<X, Y, W> = InMemory<<X as Samples>::Selected, <Y as Samples>::Selected, W>;
 
-/// How a text becomes tokens: lower-cased, stripped of punctuation, split.
-///
-/// Lower case and punctuation are those of Keras's
-/// [`TextVectorization`](https://keras.io/api/layers/preprocessing_layers/text/text_vectorization/): ASCII
-/// punctuation is taken out, so that `don't` becomes `dont`. On ASCII text, [`Split::Words`] and
-/// [`Split::Whitespace`] give the same words as Keras. Beyond ASCII, Keras lower-cases nothing and splits at
-/// spaces only; here all letters are lower-cased, and [`Split::Words`] takes `«bonjour»` for `bonjour` and
-/// Chinese for one word a sign.
-///
-/// ```
-/// use kerata::data::{Split, Splitter};
-///
-/// assert_eq!(Splitter::WORDS.split("Don't PANIC!"), ["dont", "panic"]);
-/// assert_eq!(Splitter::WORDS.split("Ça va? 我们 שלום"), ["ça", "va", "我", "们", "שלום"]);
-/// assert_eq!(Splitter::CHARACTERS.split("Añ!"), ["A", "ñ", "!"]);
-/// let cased = Splitter { lower: false, ..Splitter::WORDS };
-/// assert_eq!(cased.split("Don't PANIC!"), ["Dont", "PANIC"]);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Splitter {
-    /// Where the text is split.
-    pub split: Split,
-    /// Whether letters become small ones.
-    pub lower: bool,
-    /// Whether ASCII punctuation is taken out.
-    pub strip_punctuation: bool,
-}
-
-impl Splitter {
-    /// Words, lower-cased, without punctuation.
-    pub const WORDS: Self = Self { split: Split::Words, lower: true, strip_punctuation: true };
-
-    /// All characters as they are.
-    pub const CHARACTERS: Self =
-        Self { split: Split::Characters, lower: false, strip_punctuation: false };
-
-    /// The tokens of a text.
-    pub fn split(&self, text: &str) -> Vec<String> {
-        let mut tokens = Vec::new();
-        self.each(text, |token| tokens.push(token.to_owned()));
-        tokens
-    }
-
-    /// Hands the tokens of a text on, one by one.
-    pub(crate) fn each(&self, text: &str, mut f: impl FnMut(&str)) {
-        let lower = self.lower.then(|| text.to_lowercase());
-        let text = lower.as_deref().unwrap_or(text);
-        let stripped = self.strip_punctuation.then(|| text.replace(is_punctuation, ""));
-        let text = stripped.as_deref().unwrap_or(text);
-        match self.split {
-            Split::Words => text.unicode_words().for_each(f),
-            // What Keras takes for white space, which a no-break space is not.
-            Split::Whitespace => {
-                let spaces = |c| matches!(c, ' ' | '\t'..='\r');
-                text.split(spaces).filter(|token| !token.is_empty()).for_each(f);
-            }
-            Split::Characters => {
-                let mut bytes = [0; 4];
-                text.chars().for_each(|c| f(c.encode_utf8(&mut bytes)));
-            }
-        }
-    }
-
-    /// Checks that a word is what a text can be split into.
+impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
+    /// Cuts off the last samples, a share of all: Keras's `validation_split`.
+    ///
+    /// If the samples are sorted, the parts are not alike: [`split_shuffled`](InMemory::split_shuffled).
     ///
     /// # Errors
-    /// [`Error::Invalid`].
-    pub(crate) fn check_token(&self, word: &str) -> Result<(), Error> {
-        let (mut tokens, mut same) = (0, false);
-        self.each(word, |token| {
-            tokens += 1;
-            same = token == word;
-        });
-        if tokens == 1 && same {
-            return Ok(());
-        }
-        let (name, value) = ("the word", format!("`{}`", shortened(word)));
-        let expected = "it must be what a text is split into: mind letter case and punctuation";
-        Err(Error::Invalid { name, value, expected })
+    /// [`Error::Invalid`] if one of the two parts would be empty.
+    pub fn split(&self, share: f64) -> Result<(Part<X, Y, W>, Part<X, Y, W>), Error> {
+        let rows: Vec<usize> = (0..self.len()).collect();
+        Ok(self.cut(&rows, self.first_part(share)?))
     }
 
-    /// What stands between the tokens of a text.
-    pub(crate) fn separator(&self) -> &'static str {
-        match self.split {
-            Split::Words | Split::Whitespace => " ",
-            Split::Characters => "",
+    /// Splits off a share of all samples, taken by chance: scikit-learn's `train_test_split`. The same seed gives the
+    /// same parts.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if one of the two parts would be empty.
+    ///
+    /// ```
+    /// use kerata::data::InMemory;
+    ///
+    /// let data = InMemory::new((0..8).map(f64::from).collect::<Vec<_>>(), vec![0, 0, 0, 0, 1, 1, 1, 1])?;
+    /// let (train, validation) = data.split_shuffled(0.25, 7)?;
+    /// assert_eq!((train.len(), validation.len()), (6, 2));
+    /// assert_ne!(validation.inputs(), &[6.0, 7.0]);
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn split_shuffled(
+        &self,
+        share: f64,
+        seed: u64,
+    ) -> Result<(Part<X, Y, W>, Part<X, Y, W>), Error> {
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        rows.shuffle(&mut StdRng::seed_from_u64(seed));
+        Ok(self.cut(&rows, self.first_part(share)?))
+    }
+
+    /// Splits off a share of the samples of each class, taken by chance: scikit-learn's `train_test_split` with
+    /// `stratify`. A class is what has equal targets, such as one label or one one-hot row.
+    ///
+    /// Where a class cannot be divided so, it is rounded, in such a way that the share of all is kept.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if one of the two parts would be empty, and for a class of a single sample.
+    ///
+    /// ```
+    /// use kerata::data::InMemory;
+    ///
+    /// let data = InMemory::new(vec![[0.5]; 8], vec![0, 0, 0, 0, 0, 0, 1, 1])?;
+    /// let (train, validation) = data.split_stratified(0.5, 7)?;
+    /// assert_eq!(train.targets().iter().filter(|&&label| label == 1).count(), 1);
+    /// assert_eq!(validation.targets().iter().filter(|&&label| label == 1).count(), 1);
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn split_stratified(
+        &self,
+        share: f64,
+        seed: u64,
+    ) -> Result<(Part<X, Y, W>, Part<X, Y, W>), Error>
+    where
+        Y: Classes,
+    {
+        let first = self.first_part(share)?;
+        let (mut classes, mut known) = (Vec::<Vec<usize>>::new(), HashMap::new());
+        for row in 0..self.len() {
+            let class = *known.entry(self.targets().class(row)).or_insert_with(|| {
+                classes.push(Vec::new());
+                classes.len() - 1
+            });
+            classes[class].push(row);
         }
+        if let Some(alone) = classes.iter().find(|class| class.len() == 1) {
+            let value = format!("one sample, row {}", alone[0]);
+            let expected = "to be split, it must have at least 2";
+            return Err(Error::Invalid { name: "a class", value, expected });
+        }
+        let mut random = StdRng::seed_from_u64(seed);
+        classes.iter_mut().for_each(|class| class.shuffle(&mut random));
+        let sizes = apportioned(&classes, self.len() - first, self.len());
+        let (mut rows, mut last) = (Vec::with_capacity(self.len()), Vec::new());
+        for (class, size) in classes.iter().zip(sizes) {
+            let (kept, split_off) = class.split_at(class.len() - size);
+            rows.extend_from_slice(kept);
+            last.extend_from_slice(split_off);
+        }
+        rows.shuffle(&mut random);
+        last.shuffle(&mut random);
+        rows.extend(last);
+        Ok(self.cut(&rows, first))
+    }
+
+    /// How many samples stay, if a share is split off.
+    fn first_part(&self, share: f64) -> Result<usize, Error> {
+        let first = (self.len() as f64 * (1.0 - share)).floor();
+        if first >= 1.0 && first < self.len() as f64 {
+            return Ok(first as usize);
+        }
+        let (name, value) = ("the share to split off", share.to_string());
+        Err(Error::Invalid { name, value, expected: "both parts must hold samples" })
+    }
+
+    fn cut(&self, rows: &[usize], first: usize) -> (Part<X, Y, W>, Part<X, Y, W>) {
+        let (first, last) = rows.split_at(first);
+        (self.select(first), self.select(last))
     }
 }
 
-fn is_punctuation(c: char) -> bool {
-    PUNCTUATION.contains(c)
+/// How many of each class belong to `part` of `all` samples: the largest remainders are rounded up.
+fn apportioned(classes: &[Vec<usize>], part: usize, all: usize) -> Vec<usize> {
+    let exact = |class: &Vec<usize>| class.len() as u128 * part as u128;
+    let all = all as u128;
+    let mut sizes: Vec<usize> = classes.iter().map(|class| (exact(class) / all) as usize).collect();
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    order.sort_by_key(|&class| std::cmp::Reverse(exact(&classes[class]) % all));
+    let missing = part - sizes.iter().sum::<usize>();
+    order.into_iter().take(missing).for_each(|class| sizes[class] += 1);
+    sizes
 }

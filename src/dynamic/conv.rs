@@ -9,7 +9,7 @@ use super::{
     custom::{ActivationFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
-    op::{Op, Pass},
+    op::{OneToOne, Pass},
     visit,
     weights::{Role, Weights},
     words,
@@ -150,7 +150,7 @@ impl Convolution {
     }
 }
 
-impl Op for Convolution {
+impl OneToOne for Convolution {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let gives = self.slider.gives(arrives, Some(self.filters))?;
         words::features(arrives, self.channels)?;
@@ -198,7 +198,7 @@ impl Pool {
     }
 }
 
-impl Op for Pool {
+impl OneToOne for Pool {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         self.slider.gives(arrives, None)
     }
@@ -222,7 +222,7 @@ impl GlobalPool {
     }
 }
 
-impl Op for GlobalPool {
+impl OneToOne for GlobalPool {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         match (self.images, self.pooling) {
             (true, _) => words::images(arrives)?,
@@ -277,7 +277,7 @@ fn grown(size: usize, more: usize) -> Result<usize, Error> {
     grown.ok_or_else(|| words::refused(format!("{more} rows or columns of zeros are too many")))
 }
 
-impl Op for ZeroPadding {
+impl OneToOne for ZeroPadding {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::images(arrives)?;
         let mut sizes = arrives.sizes.clone();

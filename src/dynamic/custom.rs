@@ -26,8 +26,8 @@ use crate::{
     backend::{ActivationKind, Element},
     error::{Difference, Error},
     fields::{
-        AnySignal, Config, Configured, Initializer, NamedActivation, ReluOptions, says, snake_case,
-        whole,
+        AnySignal, Config, Configured, Initializer, NamedActivation, ReluOptions, destroys_masks,
+        says, snake_case, whole,
     },
     layer::Layer,
     layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
@@ -69,6 +69,8 @@ use crate::{
 pub struct CustomObjects {
     layers: BTreeMap<String, Entry>,
     activations: BTreeMap<String, Functions>,
+    /// Whether masks are taken off where Keras does.
+    masks_as_keras: bool,
     /// How deep in other configs this one is.
     depth: usize,
     /// How many layers have been made.
@@ -106,7 +108,7 @@ struct Entry {
 const MAX_LAYERS_DEEP: usize = 32;
 
 /// Configs of more layers than this are refused.
-const MAX_LAYERS: usize = 10_000;
+pub(super) const MAX_LAYERS: usize = 10_000;
 
 impl CustomObjects {
     /// None yet.
@@ -160,6 +162,37 @@ impl CustomObjects {
     pub fn activation<A: Activation>(mut self) -> Self {
         self.activations.insert(A::NAME.to_owned(), Functions::of::<A>());
         self
+    }
+
+    /// Takes a mask off where it reaches a layer that has no use for it, as Keras does with a warning: so the numbers
+    /// are those of Keras. Without this it is an error, as with typed layers. Layers of a `Functional` are always made
+    /// like this. [`DynamicLayer::dropped_masks`] names them.
+    ///
+    /// ```
+    /// use kerata::{Error, config::{Config, CustomObjects, DynamicValue, layer_from_config}};
+    ///
+    /// let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
+    ///     {"class_name": "Embedding", "config": {"input_dim": 5, "output_dim": 2, "mask_zero": true}},
+    ///     {"class_name": "Flatten", "config": {}}]}}"#.parse()?;
+    /// let ids = DynamicValue::ids([1, 2], vec![3, 0])?;
+    /// assert!(layer_from_config(&config, &CustomObjects::new())?.run(ids.clone()).is_err());
+    ///
+    /// let mut model = layer_from_config(&config, &CustomObjects::new().masks_as_keras())?;
+    /// assert_eq!(model.run(ids)?.sizes(), [1, 4]);
+    /// assert_eq!(model.dropped_masks(), ["flatten"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn masks_as_keras(mut self) -> Self {
+        self.masks_as_keras = true;
+        self
+    }
+
+    /// Whether a mask that reaches a layer is taken off.
+    pub(super) fn takes_masks_off(&self, config: &Config) -> bool {
+        self.masks_as_keras
+            && destroys_masks(&config.class_name)
+            && !self.layers.contains_key(&config.class_name)
     }
 
     /// The same, to make layers with: they are counted from here, unless this is already within another layer.

@@ -1,11 +1,16 @@
 //! The classes of Keras, by name.
 
 use dfdx::{shapes::Const, tensor::Cpu};
+use serde_json::Value;
 
 use super::{
     conv::{Convolution, GlobalPool, Pool, ZeroPadding},
     custom::{CustomObjects, Options},
     dense::{Activate, DenseOp, Dropping, EmbeddingOp, MaskingOp},
+    dot::Products,
+    graph::Graph,
+    keys,
+    merge::{Joining, Merge},
     norm::Norm,
     op::Op,
     recurrent::RecurrentOp,
@@ -26,8 +31,8 @@ use crate::{
 
 /// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
 macro_rules! classes {
-    ($($class:literal: $keys:ty, $make:expr;)*) => {
-        const CLASSES: &[&str] = &[$($class),*];
+    ({$($class:literal: $keys:ty, $make:expr;)*} {$($alone:literal: $show:expr, $of:expr;)*}) => {
+        const CLASSES: &[&str] = &[$($class,)* $($alone),*];
 
         /// The config with all its keys, but those of layers inside, and the dynamic layer.
         pub(super) fn make(
@@ -36,13 +41,17 @@ macro_rules! classes {
         ) -> Result<(Config, Box<dyn Op>), Error> {
             match config.class_name.as_str() {
                 $($class => one::<$keys, _>(config, custom, $make),)*
+                $($alone => {
+                    let keys = &mut Alone { class: $alone, show: $show };
+                    complete(keys, config, custom, &|options| Ok(Box::new(($of)(options)?)))
+                })*
                 _ => Err(custom.unknown(config.class_name)),
             }
         }
     };
 }
 
-classes! {
+classes! {{
     "Activation": Linear, |o| Ok(Activate(o.activation("activation")?));
     "AveragePooling1D": AvgPool1d<1>, Pool::new;
     "AveragePooling2D": AvgPool2d<1>, Pool::new;
@@ -74,6 +83,40 @@ classes! {
     "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
     "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;
+} {
+    "Add": |_| {}, Merge::new;
+    "Average": |_| {}, Merge::new;
+    "Concatenate": |f| f.any("axis", -1), Joining::new;
+    "Dot": |f| { f.any("axes", Value::Null); f.flag("normalize", false, false) }, Products::new;
+    "Functional": keys::functional, Graph::new;
+    "Maximum": |_| {}, Merge::new;
+    "Minimum": |_| {}, Merge::new;
+    "Multiply": |_| {}, Merge::new;
+    "Subtract": |_| {}, Merge::new;
+}}
+
+/// The keys of a class that has no type of its own.
+struct Alone {
+    class: &'static str,
+    show: fn(&mut Fields),
+}
+
+impl Described for Alone {
+    fn class(&self) -> &'static str {
+        self.class
+    }
+
+    fn takes(&self, class: &str) -> bool {
+        class == self.class
+    }
+
+    fn may_be_left_out(&self, _next: Option<&str>) -> bool {
+        false
+    }
+
+    fn show_keys(&mut self, fields: &mut Fields) {
+        (self.show)(fields);
+    }
 }
 
 fn one<L: Configured + Build, D: Op + 'static>(
@@ -99,5 +142,7 @@ fn complete(
 
 /// The classes that a config may name.
 pub(super) fn known() -> Vec<String> {
-    CLASSES.iter().map(|&class| class.to_owned()).collect()
+    let mut classes: Vec<String> = CLASSES.iter().map(|&class| class.to_owned()).collect();
+    classes.sort_unstable();
+    classes
 }

@@ -37,7 +37,7 @@ impl LayerWeight {
         how: Initializer,
     ) -> Result<Self, Error> {
         budget::spend(&sizes, how)?;
-        let values = to_values(&draw(dev, &sizes, how)?)?;
+        let values = to_values(&draw(dev, &sizes, budget::drawn(how))?)?;
         Ok(Self { name, sizes, values })
     }
 }
@@ -103,6 +103,7 @@ impl Weights {
     pub(crate) fn draw(dev: &Cpu, wanted: &[Wanted<'_>]) -> Result<Self, Error> {
         wanted.iter().try_for_each(|&(_, sizes, how, _)| budget::spend(sizes, how))?;
         let make = |&(name, sizes, how, role): &Wanted<'_>| {
+            let how = if role == Role::Constant { how } else { budget::drawn(how) };
             Ok(Weight { name, role, sizes: sizes.to_vec(), values: draw(dev, sizes, how)? })
         };
         Ok(Self(wanted.iter().map(make).collect::<Result<_, Error>>()?))

@@ -7,15 +7,24 @@ use super::{Configured, Fields, Initializer, Mode, whole};
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
-        self.fixed("return_state", false);
-        self.fixed("stateful", false);
-        self.any("unroll", false);
+        self.flag("return_state", false, false);
+        self.flag("stateful", false, false);
+        self.any_flag("unroll", false);
         self.activation("activation", "tanh", Some("tanh"));
-        self.flag("use_bias", true, true);
         self.none(&["activity_regularizer"]);
         self.share("dropout", 0.0, Some(0.0));
         self.share("recurrent_dropout", 0.0, Some(0.0));
-        self.ignored(&["implementation"]);
+        self.ignored(&["implementation", "use_cudnn"]);
+    }
+
+    /// How the two directions of a Bidirectional become one; `null` leaves them apart.
+    pub(crate) fn directions_word(&mut self) {
+        let words = ["concat", "sum", "mul", "ave"];
+        self.key("merge_mode", "concat".into(), Some("concat".into()), true, &|v| match v {
+            Value::Null => Ok(Value::Null),
+            Value::String(word) if words.contains(&word.as_str()) => Ok(v.clone()),
+            _ => Err(format!("one of {} or null is needed", json!(words))),
+        });
     }
 
     /// The two layers of a Bidirectional. As in Keras, the second is the first the other way around if nothing is said of
@@ -62,7 +71,7 @@ impl Fields {
 
     /// What convolutions have in common, behind the `dilation_rate`.
     pub(crate) fn convolution(&mut self) {
-        self.fixed("groups", 1);
+        self.size_or("groups", 1, 1);
         self.none(&["activity_regularizer"]);
         let moves = |key: &str| {
             let sizes = self.out.get(key).and_then(Value::as_array);
@@ -85,7 +94,7 @@ impl Fields {
 
     pub(crate) fn global_pooling(&mut self) {
         self.data_format();
-        self.fixed("keepdims", false);
+        self.flag("keepdims", false, false);
     }
 
     /// The axis of the features, which is the last one, as a number or as a list of one.

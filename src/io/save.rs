@@ -6,9 +6,9 @@ use super::{atomic, open::failed, safetensors, values::Weight};
 use crate::error::Error;
 
 pub(crate) fn write(path: &Path, values: &[Weight]) -> Result<(), Error> {
-    atomic::write(path, &safetensors::write(values).map_err(|e| failed(path, e))?)
+    atomic::write(path, &safetensors::write(values, None).map_err(|e| failed(path, e))?)
 }
 
 pub(crate) fn to_bytes(values: &[Weight]) -> Result<Vec<u8>, Error> {
-    safetensors::write(values).map_err(Error::Device)
+    safetensors::write(values, None).map_err(Error::Device)
 }

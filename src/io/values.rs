@@ -33,6 +33,15 @@ pub(crate) enum Values {
 }
 
 impl Values {
+    pub(crate) fn of<E: Element>(values: &[E]) -> Self {
+        let values = values.iter().map(|value| value.as_f64());
+        if size_of::<E>() == 4 {
+            Self::F32(values.map(|value| value as f32).collect())
+        } else {
+            Self::F64(values.collect())
+        }
+    }
+
     pub(super) fn to_le_bytes(&self) -> Vec<u8> {
         match self {
             Self::F32(values) => {
@@ -53,7 +62,7 @@ impl Values {
 }
 
 /// That a value is too large, and where it is in an array of these sizes.
-pub(super) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order: bool) -> String {
+pub(crate) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order: bool) -> String {
     let (mut index, mut rest) = (vec![0; sizes.len()], e.index);
     let mut place = |axis: usize| {
         index[axis] = rest % sizes[axis].max(1);
@@ -69,7 +78,7 @@ pub(super) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order:
 }
 
 /// Sizes, or indices, as Python writes them.
-pub(super) fn shape(sizes: &[usize]) -> String {
+pub(crate) fn shape(sizes: &[usize]) -> String {
     match sizes {
         [one] => format!("({one},)"),
         sizes => {

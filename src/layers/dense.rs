@@ -9,7 +9,7 @@ use super::{Activation, Linear};
 use crate::{
     backend::{ActivationKind, Backend, DenseWeights, Element, StepProduct, WeightCache, sized},
     error::Error,
-    layer,
+    init, layer,
     layer::Layer,
     shape::check_units,
     signal::{Is, OneVector, StepValues},
@@ -46,7 +46,6 @@ use crate::{
     keys(
         units: size(O),
         activation: activation(A::NAME, Some("linear")),
-        use_bias: flag(true, true),
         none(&["quantization_config"]),
     ),
 )]
@@ -60,12 +59,31 @@ pub struct Dense<
     /// The weights, `(I, O)`.
     #[weight(init = glorot_uniform)]
     pub kernel: Tensor<Rank2<I, O>, E, D>,
-    /// The bias, `(O,)`.
-    #[weight(init = zeros)]
+    /// The bias, `(O,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     #[cache]
     cache: WeightCache,
     activation: PhantomData<A>,
+}
+
+impl<const I: usize, const O: usize, A, E, D> Dense<I, O, A, E, D>
+where
+    A: Activation,
+    E: Element,
+    D: Backend<E>,
+{
+    fn weights(&self) -> Result<DenseWeights<'_, E, D>, Error> {
+        let Self { kernel, bias, cache, .. } = self;
+        let bias = match self.use_bias {
+            true => bias.clone(),
+            false => init::zeros(bias.device(), Rank1::<O>::default())?,
+        };
+        Ok(DenseWeights { kernel: sized(kernel.clone())?, bias: sized(bias)?, cache })
+    }
 }
 
 impl<In, const I: usize, const O: usize, A, E, D> Layer<In, E, D> for Dense<I, O, A, E, D>
@@ -83,9 +101,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
-        let Self { kernel, bias, cache, .. } = self;
-        let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
-        let weights = DenseWeights { kernel, bias, cache };
+        let weights = self.weights()?;
         A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FUSED)?)?)
     }
 }
@@ -108,9 +124,7 @@ where
     type Stepper = ProductStepper<E>;
 
     fn begin(&self, rows: usize) -> Result<(ProductStepper<E>, ()), Error> {
-        let Self { kernel, bias, cache, .. } = self;
-        let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
-        let product = D::step_dense(DenseWeights { kernel, bias, cache }, A::FUSED)?;
+        let product = D::step_dense(self.weights()?, A::FUSED)?;
         Ok((ProductStepper { product, values: room(rows, O)? }, ()))
     }
 

@@ -7,7 +7,7 @@ use super::{
     EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing, signals::same_rows,
 };
 use crate::{
-    backend::{Backend, Element, log_1p, row_means, zeros_after},
+    backend::{Backend, Element, log_1p, row_means, to_values, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -16,12 +16,13 @@ use crate::{
 /// Probabilities are clipped to `[1e-7, 1 - 1e-7]` before the logarithm.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a `label_smoothing` that is not in 0..=1.
+/// [`Error::Invalid`] for a `label_smoothing` or a target that is not in 0..=1.
 ///
 /// Keras: [`BinaryCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#binarycrossentropy-class).
 ///
 /// # Shapes
-/// - prediction `(Batch, .., Answers)`, masked or not; target the same, unmasked, 0 or 1
+/// - prediction `(Batch, .., Answers)`, masked or not; target the same, unmasked, 0 or 1, as numbers or `bool`; with one answer
+///   `Ids<(Batch, ..)>` too
 ///
 /// ```
 /// use kerata::{*, prelude::*, loss::BinaryCrossentropy};
@@ -49,6 +50,20 @@ impl BinaryCrossentropy {
     }
 }
 
+/// Checks that each target is from 0, no, to 1, yes: a class id above that is none of them.
+fn check_answers<E: Element, D: Backend<E>>(
+    target: &Tensor<(usize, usize), E, D>,
+) -> Result<(), Error> {
+    match to_values(target)?.iter().find(|y| **y < E::zero() || **y > E::one()) {
+        None => Ok(()),
+        Some(y) => {
+            let expected =
+                "it must be in 0..=1; class ids above 1 go with `SparseCategoricalCrossentropy`";
+            Err(Error::invalid("a target of `BinaryCrossentropy`", y.as_f64(), expected))
+        }
+    }
+}
+
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     for BinaryCrossentropy
 {
@@ -68,6 +83,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
             return zeros_after(prediction, &(positions,));
         }
         check_smoothing(self.label_smoothing)?;
+        check_answers(&target)?;
         let (keep, half) = (E::of(1.0 - self.label_smoothing), E::of(0.5 * self.label_smoothing));
         let target = target.try_mul(keep).or_device()?.try_add(half).or_device()?;
         let each = if self.from_logits {

@@ -6,8 +6,13 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements, to_values},
-    error::Error,
+    backend::{
+        Backend, Element, IntoShape,
+        memory::{collected, elements},
+        to_values,
+    },
+    error::{Error, OrDevice},
+    shape::{FitsDim, Sequence},
     signal::{Ids, Mask, Masked, Signal},
 };
 
@@ -37,7 +42,8 @@ pub trait Prediction: Signal {
     ) -> Result<Rows<E, D, T>, Error>;
 }
 
-/// Numbers that can be compared with the prediction `P`: the same shape.
+/// Numbers that can be compared with the prediction `P`: the same shape, as values or as whole numbers. Where the
+/// prediction has one value a position, whole numbers need no axis for it: yes and no are `Vec<bool>`.
 #[diagnostic::on_unimplemented(
     message = "the target `{Self}` does not fit the prediction `{P}`",
     label = "target and prediction do not fit",
@@ -80,8 +86,18 @@ fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     Ok((x.into_shape(&shape)?, sizes))
 }
 
-macro_rules! prediction {
-    ($($dim:ident)*) => {
+/// Targets of the shape `P` of a prediction; a size may be known at run time only.
+pub trait TargetShape<P: Shape>: Shape {}
+
+/// Class labels for predictions of the shape `P`: one for each position.
+pub trait LabelShape<P: Shape>: Shape {}
+
+/// Whole numbers that are values of a target for predictions of the shape `P`: a number for each value, or for each
+/// position if it has one value.
+pub trait IdShape<P: Shape>: Shape {}
+
+macro_rules! shapes {
+    ($($dim:ident $to:ident)*) => {
         impl<B: Dim, $($dim: Dim,)* const V: usize> Prediction for (B, $($dim,)* Const<V>) {
             fn rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
                 x: Tensor<Self, E, D, T>,
@@ -91,33 +107,23 @@ macro_rules! prediction {
             }
         }
 
-        #[diagnostic::do_not_recommend]
-        impl<B: Dim, $($dim: Dim,)* const V: usize> Target<(B, $($dim,)* Const<V>)>
-            for (B, $($dim,)* Const<V>)
-        {
-            fn rows<E: Element, D: Backend<E>>(
-                y: &Tensor<Self, E, D>,
-            ) -> Result<Tensor<(usize, usize), E, D>, Error> {
-                Ok(rows(y.clone())?.0)
-            }
-        }
+        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)* W: FitsDim<Const<V>>, const V: usize>
+            TargetShape<(B, $($dim,)* Const<V>)> for (B, $($to,)* W) {}
 
-        #[diagnostic::do_not_recommend]
-        impl<B: Dim, $($dim: Dim,)* const V: usize> Labels<(B, $($dim,)* Const<V>)>
-            for Ids<(B, $($dim,)*)>
-        {
-            fn labels<E: Element, D: Backend<E>>(
-                y: &Tensor<(B, $($dim,)*), usize, D>,
-            ) -> Result<Vec<usize>, Error> {
-                to_values(y)
-            }
-        }
+        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)* const V: usize>
+            LabelShape<(B, $($dim,)* Const<V>)> for (B, $($to,)*) {}
+
+        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)* W: FitsDim<Const<V>>, const V: usize>
+            IdShape<(B, $($dim,)* Const<V>)> for (B, $($to,)* W) {}
+
+        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)*>
+            IdShape<(B, $($dim,)* Const<1>)> for (B, $($to,)*) {}
     };
 }
-prediction!();
-prediction!(L);
-prediction!(L F);
-prediction!(L F G);
+shapes!();
+shapes!(L X);
+shapes!(L X F Y);
+shapes!(L X F Y G Z);
 
 macro_rules! masked {
     ($($dim:ident)*) => {
@@ -132,33 +138,62 @@ macro_rules! masked {
                 Ok(Rows { values, mask: Some(mask), sizes })
             }
         }
+    };
+}
+masked!();
+masked!(F);
+masked!(F G);
 
+/// Targets and labels of a prediction: of plain ones, and of masked ones of the same shape.
+macro_rules! targets {
+    ($shape:ident, $prediction:ty) => {
         #[diagnostic::do_not_recommend]
-        impl<B: Dim, L: Dim, $($dim: Dim,)* const V: usize>
-            Target<Masked<(B, L, $($dim,)* Const<V>)>> for (B, L, $($dim,)* Const<V>)
+        impl<S: TargetShape<P>, P: $shape> Target<$prediction> for S
+        where
+            $prediction: Prediction,
         {
             fn rows<E: Element, D: Backend<E>>(
-                y: &Tensor<Self, E, D>,
+                y: &Tensor<S, E, D>,
             ) -> Result<Tensor<(usize, usize), E, D>, Error> {
                 Ok(rows(y.clone())?.0)
             }
         }
 
         #[diagnostic::do_not_recommend]
-        impl<B: Dim, L: Dim, $($dim: Dim,)* const V: usize>
-            Labels<Masked<(B, L, $($dim,)* Const<V>)>> for Ids<(B, L, $($dim,)*)>
+        impl<S: IdShape<P>, P: $shape> Target<$prediction> for Ids<S>
+        where
+            $prediction: Prediction,
+        {
+            fn rows<E: Element, D: Backend<E>>(
+                y: &Tensor<S, usize, D>,
+            ) -> Result<Tensor<(usize, usize), E, D>, Error> {
+                let sizes: Vec<usize> = y.shape().concrete().into();
+                // Without an axis of values there is one a position.
+                let (values, positions) = match sizes.split_last() {
+                    Some((&last, rest)) if S::NUM_DIMS == P::NUM_DIMS => (last, elements(rest)?),
+                    _ => (1, elements(&sizes)?),
+                };
+                let y_values = to_values(y)?.into_iter().map(|id| E::of(id as f64));
+                let y_values = collected(&[positions, values], y_values)?;
+                y.device().try_tensor_from_vec(y_values, (positions, values)).or_device()
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<S: LabelShape<P>, P: $shape> Labels<$prediction> for Ids<S>
+        where
+            $prediction: Prediction,
         {
             fn labels<E: Element, D: Backend<E>>(
-                y: &Tensor<(B, L, $($dim,)*), usize, D>,
+                y: &Tensor<S, usize, D>,
             ) -> Result<Vec<usize>, Error> {
                 to_values(y)
             }
         }
     };
 }
-masked!();
-masked!(F);
-masked!(F G);
+targets!(Shape, P);
+targets!(Sequence, Masked<P>);
 
 /// Checks that there is one row of the target for each row of the prediction.
 pub(crate) fn same_rows<E: Element, D: Backend<E>, T>(

@@ -3,11 +3,12 @@ use dfdx::{
     tensor::{NoneTape, Tensor},
 };
 
-use super::Metric;
+use super::{Direction, Metric};
 use crate::{
     backend::{Backend, Element, memory::collected, to_values},
     error::Error,
     loss::{Labels, Prediction, Target, check_labels, same_rows},
+    signal::argmax,
 };
 
 /// The share of answers on the right side of a threshold. NaN is on neither.
@@ -31,6 +32,10 @@ impl Default for BinaryAccuracy {
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for BinaryAccuracy {
     fn name(&self) -> String {
         "binary_accuracy".into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn per_position(
@@ -67,6 +72,10 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
 {
     fn name(&self) -> String {
         "categorical_accuracy".into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn per_position(
@@ -110,6 +119,10 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         "sparse_categorical_accuracy".into()
     }
 
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
+    }
+
     fn per_position(
         &self,
         prediction: &Tensor<(usize, usize), E, D>,
@@ -123,18 +136,4 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         let right = |(p, label): (&[E], usize)| f64::from(u8::from(argmax(p) == Some(label)));
         collected(&[rows.len()], rows.map(right))
     }
-}
-
-/// The index of the greatest number, the first of equals; none if one is NaN.
-fn argmax<E: Element>(row: &[E]) -> Option<usize> {
-    let mut best = 0;
-    for (i, &x) in row.iter().enumerate() {
-        if x.is_nan() {
-            return None;
-        }
-        if x > row[best] {
-            best = i;
-        }
-    }
-    Some(best)
 }

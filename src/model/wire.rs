@@ -6,7 +6,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
-    parameters::{Build, Parameters, Visitor},
+    parameters::{Build, Optional, Parameters, Visitor},
     signal::{Signal, TwoSignals},
 };
 
@@ -159,6 +159,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const PARAMS: usize;
     /// [`Parameters::TRAINABLE`].
     const TRAINABLE: usize;
+    /// [`Parameters::OPTIONAL`].
+    const OPTIONAL: &'static [Optional];
 
     /// [`Build::build`].
     ///
@@ -181,6 +183,7 @@ where
 {
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
+    const OPTIONAL: &'static [Optional] = L::OPTIONAL;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)

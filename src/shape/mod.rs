@@ -47,6 +47,31 @@ pub trait Sequence: Shape {
     }
 }
 
+/// A dimension of data that can be the dimension `D` of a model: they are the same, or one of the two sizes is known
+/// at run time only, and checked then.
+pub trait FitsDim<D: Dim>: Dim {
+    /// The size that is wanted; its own, if any will do.
+    fn wanted(&self) -> usize;
+}
+
+impl<const N: usize> FitsDim<Const<N>> for Const<N> {
+    fn wanted(&self) -> usize {
+        N
+    }
+}
+
+impl<const N: usize> FitsDim<Const<N>> for Length {
+    fn wanted(&self) -> usize {
+        N
+    }
+}
+
+impl<D: Dim> FitsDim<Length> for D {
+    fn wanted(&self) -> usize {
+        self.size()
+    }
+}
+
 macro_rules! sequence {
     ($($dim:ident)*) => {
         impl<B: Dim, L: Dim, $($dim: Dim),*> Sequence for (B, L, $($dim,)*) {

@@ -13,6 +13,7 @@ mod images;
 mod inputs;
 mod kinds;
 mod masked;
+mod results;
 mod states;
 mod step;
 mod value;
@@ -26,6 +27,8 @@ pub use kinds::{
     EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
 };
 pub use masked::Masked;
+pub(crate) use results::argmax;
+pub use results::{Group, ToRows, ToVec};
 pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
 pub use value::Value;
@@ -274,6 +277,10 @@ impl<S: Sequence> Signal for Masked<S> {
     fn concat<E: Element, D: Backend<E>>(
         parts: &[Masked<Tensor<S, E, D>>],
     ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        // Batches of any length were each padded to their own longest row.
+        let length = parts.iter().map(|part| part.mask().length()).max().unwrap_or(0);
+        let padded = |part| lengthened(part, length);
+        let parts = parts.iter().map(padded).collect::<Result<Vec<_>, Error>>()?;
         let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
         let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
         Masked::new(concat(&values)?, Mask::concat(&masks)?)
@@ -288,6 +295,34 @@ impl<S: Sequence> Signal for Masked<S> {
     fn display() -> String {
         format!("Masked<{}>", shape::display::<S>())
     }
+}
+
+/// A sequence with padding behind it, up to a length.
+fn lengthened<S: Sequence, E: Element, D: Backend<E>>(
+    part: &Masked<Tensor<S, E, D>>,
+    length: usize,
+) -> Result<Masked<Tensor<S, E, D>>, Error> {
+    use dfdx::shapes::HasShape;
+    let (values, mask) = (part.values(), part.mask());
+    let mut sizes = values.shape().concrete();
+    if mask.length() == length {
+        return Ok(part.clone());
+    }
+    let row = |size: usize| elements_of(values).map(|n| n / mask.as_slice().len().max(1) * size);
+    let (short, long) = (row(mask.length())?, row(length)?);
+    let (from, mut to) = (to_values(values)?, Vec::new());
+    let mut keep = Vec::new();
+    for i in 0..mask.batch() {
+        to.extend_from_slice(&from[i * short..(i + 1) * short]);
+        to.resize((i + 1) * long, E::zero());
+        keep.extend_from_slice(mask.row(i));
+        keep.resize((i + 1) * length, false);
+    }
+    let mask = Mask::from_bools(keep, mask.batch(), length)?;
+    sizes[1] = length;
+    let shape = S::from_concrete(&sizes)
+        .ok_or_else(|| Error::mismatch("the length of a mask", values.shape(), length))?;
+    Masked::new(values.device().try_tensor_from_vec(to, shape).or_device()?, mask)
 }
 
 fn without_padding<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(

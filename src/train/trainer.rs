@@ -1,20 +1,26 @@
-use dfdx::tensor::{Cpu, NoneTape, OwnedTape};
+use std::path::Path;
+
+use dfdx::tensor::{Cpu, NoneTape};
 
 use super::{
-    Feeds, History, Predict,
-    names::{self, LOSS},
-    progress::Progress,
+    Callback, Feeds, History, Predict, Progress,
+    callback::Kept,
+    checkpoint::{self, Position, Resumed},
+    names,
+    run::{self, Run},
+    totals::AnyMetric,
+    training::{About, Wishes},
 };
 use crate::{
     backend::{Backend, Element},
-    data::{Batch, Dataset, Order, Samples},
+    data::{Dataset, Samples},
     error::Error,
     loss::{Loss, Prediction},
-    metric::{self, Metric},
+    metric::Metric,
     model::Model,
     optim::{Optimizer, State},
     parameters,
-    reduce::{Mean, SampleWeights, Unweighted, Weights},
+    reduce::Weights,
     signal::Signal,
 };
 
@@ -53,9 +59,6 @@ impl Fit {
     }
 }
 
-/// A metric, and whether it honours the sample weights.
-type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D>>, bool);
-
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
 /// The same model, data, [`Fit`] and seed of the device give the same numbers, on any number of threads.
@@ -85,10 +88,14 @@ where
     /// its weights, its moving statistics and whatever else its layers hold.
     pub model: M,
     loss: L,
-    optimizer: O,
-    state: State<E, D>,
+    /// The optimiser; its learning rate and other settings can be changed between two calls of `fit`.
+    pub optimizer: O,
+    /// What the optimiser remembers, and the number of steps.
+    pub state: State<E, D>,
     metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
+    callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
     history: History,
+    resumed: Option<Resumed>,
     dev: D,
 }
 
@@ -113,7 +120,9 @@ where
             optimizer,
             state: State::default(),
             metrics: Vec::new(),
+            callbacks: Vec::new(),
             history: History::default(),
+            resumed: None,
         })
     }
 
@@ -121,7 +130,7 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + Send + 'static) -> Self {
         self.metrics.push((Box::new(metric), false));
         self
     }
@@ -130,9 +139,26 @@ where
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric(mut self, metric: impl Metric<M::Output, Y, E, D> + 'static) -> Self {
+    pub fn weighted_metric(
+        mut self,
+        metric: impl Metric<M::Output, Y, E, D> + Send + 'static,
+    ) -> Self {
         self.metrics.push((Box::new(metric), true));
         self
+    }
+
+    /// Adds a callback; they are called in the order in which they were added.
+    ///
+    /// Those of Keras are in [`callbacks`](super::callbacks), and [`Callback`] shows how one is written.
+    #[must_use]
+    pub fn callback(mut self, callback: impl Callback<M, E, D> + Send + 'static) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// The first callback of this type.
+    pub fn find_callback<C: Callback<M, E, D> + 'static>(&self) -> Option<&C> {
+        self.callbacks.iter().find_map(|callback| callback.as_any().downcast_ref())
     }
 
     /// What was measured in all epochs so far, also in those before an error. An epoch that an error ended is not
@@ -206,17 +232,81 @@ where
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
     {
-        let mut totals = Totals::new(self.metrics.len());
-        let order = Order { batch_size: checked(batch_size)?, shuffle: None };
-        for batch in data.batches::<E, D>(order, &self.dev) {
-            let Batch { input, target, weights, size } = batch?;
-            let input = Data::Input::feed::<E, D>(input);
-            let output = self.model.call::<NoneTape>(input)?;
-            measure::<M::Output, Y, E, D>(&self.metrics, &mut totals, &output, &target, &weights)?;
-            let loss = self.loss.mean::<NoneTape, _>(output, &target, &weights)?;
-            totals.loss.add([loss.as_vec()[0].as_f64()], [size as f64]);
+        let parts = (&self.model, &self.loss, self.metrics.as_slice());
+        let batch_size = checked(batch_size)?;
+        let totals = run::evaluate::<M, L, Y, E, D, _>(parts, data, batch_size, &self.dev)?;
+        Ok(totals.report(&self.columns()).collect())
+    }
+
+    /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
+    ///
+    /// During `fit` a [`ModelCheckpoint`](super::callbacks::ModelCheckpoint) writes them. The file is written whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
+        self.parts().save(path.as_ref(), &position, None)
+    }
+
+    /// Goes on from a checkpoint: the next call of `fit` goes on where it was written, in the middle of an epoch too,
+    /// and gives the same numbers, bit by bit, as if the training had never stopped.
+    ///
+    /// The trainer is put together as before: the same model, loss, optimiser, metrics and callbacks; and `fit` is
+    /// called with the same data and settings, but for the number of epochs. What is not in the file is what layers
+    /// hold beside their parameters, and what closures remember.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read or is no checkpoint; [`Error::Differences`] with all that differs, if it is
+    /// of another version, model, optimiser or number type. Then the trainer is as it was before.
+    ///
+    /// ```
+    /// use kerata::{*, callbacks::ModelCheckpoint, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam,
+    ///     prelude::*, train::{Fit, Trainer}};
+    ///
+    /// let path = std::env::temp_dir().join(format!("kerata-doc-resume-{}.safetensors", std::process::id()));
+    /// let file = path.to_str().unwrap();
+    /// let trainer = |seed| {
+    ///     let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(seed))?;
+    ///     Ok::<_, Error>(Trainer::new(model, MeanSquaredError, Adam::new(0.1))?.callback(ModelCheckpoint::new(file)))
+    /// };
+    /// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+    /// let mut first = trainer(1)?;
+    /// first.fit(&data, &Fit::epochs(2))?;
+    ///
+    /// // In another process.
+    /// let mut second = trainer(2)?;
+    /// second.resume(&path)?;
+    /// second.fit(&data, &Fit::epochs(4))?;
+    ///
+    /// let mut undisturbed = trainer(1)?;
+    /// undisturbed.fit(&data, &Fit::epochs(4))?;
+    /// assert_eq!(second.history(), undisturbed.history());
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let metrics = self.metrics.len();
+        let read = self.parts().read(path.as_ref(), metrics)?;
+        let rate = read.learning_rate()?;
+        let checkpoint::Read { model, state, history, resumed } = read;
+        if let Some(rate) = rate.filter(|_| !self.optimizer.learning_rate().is_schedule()) {
+            self.optimizer.learning_rate_mut().set(rate)?;
         }
-        totals.report(self.columns())
+        (self.model, self.state, self.history) = (model, state, history);
+        self.resumed = resumed;
+        Ok(())
+    }
+
+    fn parts(&mut self) -> checkpoint::Parts<'_, M, O, E, D> {
+        checkpoint::Parts {
+            model: &mut self.model,
+            state: &mut self.state,
+            optimizer: &self.optimizer,
+            history: &self.history,
+            callbacks: &mut self.callbacks,
+        }
     }
 
     /// The outputs of the model, of all samples in one.
@@ -229,7 +319,7 @@ where
         batch_size: usize,
     ) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
     where
-        X: Samples,
+        X: Samples + ?Sized,
         X::Signal: Feeds<M::Input>,
     {
         self.model.predict(inputs, batch_size)
@@ -254,74 +344,33 @@ where
             let (name, value) = ("epochs", "0".into());
             return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
         }
-        let mut history = History::default();
-        for epoch in 1..=fit.epochs {
-            let bar = Progress::start(fit.progress, epoch, fit.epochs, data.samples());
-            let mut values = self.epoch(data, epoch, fit, &bar)?;
-            let measured = validation.map(|data| self.evaluate(data, fit.batch_size)).transpose();
-            if let Ok(measured) = &measured {
-                let measured = measured.iter().flatten();
-                values.extend(measured.map(|(name, value)| (names::of_validation(name), *value)));
-            }
-            let line = values.iter().map(|(name, value)| format!("  {name} {value:.4}"));
-            bar.finish(format!("epoch {epoch}/{}{}", fit.epochs, line.collect::<String>()));
-            history.push(values.clone());
-            self.history.push(values);
-            measured?;
+        checked(fit.batch_size)?;
+        if let Some(resumed) = &self.resumed {
+            resumed.check(fit)?;
         }
-        Ok(history)
-    }
-
-    /// One epoch of training.
-    fn epoch<Data>(
-        &mut self,
-        data: &Data,
-        epoch: usize,
-        fit: &Fit,
-        bar: &Progress,
-    ) -> Result<Vec<(String, f64)>, Error>
-    where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-    {
-        let mut totals = Totals::new(self.metrics.len());
-        // Each epoch of each call has its own order, and the whole follows from one seed.
-        let shuffle = (self.history.epochs() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let order = Order {
-            batch_size: checked(fit.batch_size)?,
-            shuffle: fit.shuffle.then_some(fit.seed ^ shuffle),
+        let columns = self.columns();
+        let has_progress = self.find_callback::<Progress>().is_some();
+        let mut resumed = self.resumed.take();
+        let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
+        let at = resumed.as_mut().map_or_else(anew, |resumed| std::mem::take(&mut resumed.at));
+        let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
+        let run = Run {
+            model: &mut self.model,
+            loss: &self.loss,
+            optimizer: &mut self.optimizer,
+            state: &mut self.state,
+            metrics: &self.metrics,
+            callbacks: &mut self.callbacks,
+            history: &mut self.history,
+            dev: self.dev.clone(),
+            fit: *fit,
+            columns,
+            progress: (fit.progress && !has_progress).then(Progress::new),
+            about,
+            wishes: Wishes::default(),
+            at,
         };
-        let dev = self.dev.clone();
-        for (number, batch) in data.batches::<E, D>(order, &dev).enumerate() {
-            let (batch, number) = (batch?, number + 1);
-            let size = batch.size;
-            let Self { model, loss, optimizer, state, metrics, .. } = self;
-            let pass = |model: &mut M| {
-                let Batch { input, target, weights, .. } = batch;
-                let input = Data::Input::feed::<E, D>(input);
-                let constant = M::Input::stop_gradient::<E, D>(&input);
-                let tape = OwnedTape::default();
-                let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
-                let output = model.call_mut(input)?;
-                drop(constant);
-                let (output, tape) = M::Output::split_tape(output);
-                measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
-                let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
-                let loss = loss.mean(output, &target, &weights)?;
-                let value = loss.as_vec()[0].as_f64();
-                if !value.is_finite() {
-                    return Err(Error::NonFiniteLoss { value, epoch, batch: number });
-                }
-                Ok(loss)
-            };
-            let value = state.attempt(optimizer, model, pass);
-            let value = value.map_err(|error| error.in_batch(epoch, number))?;
-            totals.loss.add([value.as_f64()], [size as f64]);
-            bar.batch(size, totals.loss.get());
-        }
-        totals.report(self.columns())
+        run.run(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
     }
 
     /// The names of the metrics in a history.
@@ -331,50 +380,10 @@ where
     }
 }
 
-/// Adds a batch to the means of the metrics.
-fn measure<P: Prediction, Y: Signal, E: Element, D: Backend<E>>(
-    metrics: &[AnyMetric<P, Y, E, D>],
-    totals: &mut Totals,
-    output: &P::Data<E, D, NoneTape>,
-    target: &Y::Data<E, D, NoneTape>,
-    weights: &impl SampleWeights,
-) -> Result<(), Error> {
-    for (mean, (metric, weighted)) in totals.metrics.iter_mut().zip(metrics) {
-        let metric = metric.as_ref();
-        let output = P::share::<E, D>(output);
-        if *weighted {
-            metric::update::<P, Y, E, D, _>(mean, metric, output, target, weights)?;
-        } else {
-            metric::update::<P, Y, E, D, _>(mean, metric, output, target, &Unweighted)?;
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn checked(batch_size: usize) -> Result<usize, Error> {
     if batch_size == 0 {
         let (name, value) = ("batch_size", "0".into());
         return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
     }
     Ok(batch_size)
-}
-
-/// The means of an epoch.
-struct Totals {
-    loss: Mean,
-    metrics: Vec<Mean>,
-}
-
-impl Totals {
-    fn new(metrics: usize) -> Self {
-        Self { loss: Mean::default(), metrics: vec![Mean::default(); metrics] }
-    }
-
-    fn report(self, columns: Vec<String>) -> Result<Vec<(String, f64)>, Error> {
-        if self.loss == Mean::default() {
-            return Err(Error::Empty("the dataset"));
-        }
-        let values = columns.into_iter().zip(self.metrics.iter().map(Mean::get));
-        Ok(std::iter::once((LOSS.to_owned(), self.loss.get())).chain(values).collect())
-    }
 }

@@ -10,6 +10,7 @@ mod dynamic;
 mod empty;
 mod files;
 mod foreign;
+mod graphs;
 mod hostile;
 mod initializers;
 mod json;

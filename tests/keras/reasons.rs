@@ -18,26 +18,10 @@ const fn no_layer(text: &'static str, item: &'static str) -> Reason {
     reason(text, Declared { folder: "src/layers", item })
 }
 
-const fn no_optimizer(text: &'static str, item: &'static str) -> Reason {
-    reason(text, Declared { folder: "src/optim", item })
-}
-
 pub(crate) const GIVEN_DROPOUT: Reason =
     no_layer("recurrent layers have no dropout of their own yet", "recurrent_dropout");
 pub(crate) const SOFTMAX_MASK: Reason =
     reason("a mask has one flag per step, Keras's Softmax takes one per element", Never);
-
-pub(crate) const AMSGRAD: Reason = no_optimizer("Adam has no `amsgrad` yet", "pub amsgrad");
-pub(crate) const CLIPNORM: Reason = no_optimizer("no optimiser has `clipnorm` yet", "pub clipnorm");
-pub(crate) const CLIPVALUE: Reason =
-    no_optimizer("no optimiser has `clipvalue` yet", "pub clipvalue");
-pub(crate) const GLOBAL_CLIPNORM: Reason =
-    no_optimizer("no optimiser has `global_clipnorm` yet", "pub global_clipnorm");
-pub(crate) const ADAGRAD: Reason = no_optimizer("there is no Adagrad yet", "struct Adagrad");
-pub(crate) const ADAMAX: Reason = no_optimizer("there is no Adamax yet", "struct Adamax");
-pub(crate) const NADAM: Reason = no_optimizer("there is no Nadam yet", "struct Nadam");
-const SCHEDULES: Reason =
-    no_optimizer("learning rates have no schedules yet", "struct ExponentialDecay");
 
 pub(crate) const HUBER: Reason =
     reason("there is no Huber loss yet", Declared { folder: "src/loss", item: "struct Huber" });
@@ -69,8 +53,7 @@ pub(crate) const NEGATIVE_ID: Reason =
     reason("ids are unsigned: Keras counts negative ones from the end", Never);
 
 /// Cases of which no typed layer runs anything.
-const LISTED: [(&Reason, &[&str]); 2] =
-    [(&SCHEDULES, &["learning_rate_schedules"]), (&HUBER, &["loss_huber"])];
+const LISTED: [(&Reason, &[&str]); 1] = [(&HUBER, &["loss_huber"])];
 
 fn list(case: &Case, report: &mut Report, reason: &'static Reason) {
     for variant in variants::of_types(case) {

@@ -20,6 +20,7 @@ mod threads;
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
+pub(crate) use ops::{NOWHERE, join_rows, map_values, pick_values};
 pub(crate) use table::scan;
 pub(crate) use threads::parallel;
 pub use threads::set_threads;
@@ -34,7 +35,8 @@ use dfdx::{
 use super::{
     ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates, ImageShape,
     NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, reference,
+    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, descend,
+    reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -77,6 +79,18 @@ impl Backend<f32> for Cpu {
             return reference::largest_gradient(gradients, of);
         }
         Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
+    }
+
+    fn descend<S: Shape>(
+        parameter: &mut Of<S>,
+        gradients: &mut Gradients<f32, Self>,
+        decay: f32,
+        change: impl FnOnce(&Of<S>, &mut [f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if *REFERENCE {
+            return descend::descend(parameter, gradients, decay, change);
+        }
+        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
     }
 
     fn recurrent_step(

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::Vocabulary;
 use crate::{
@@ -42,12 +42,7 @@ impl Vocabulary {
     /// # Ok::<(), kerata::Error>(())
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let path = path.as_ref();
-        let mut words = self.tokens.iter();
-        let unknown = if self.unknown { words.next().cloned() } else { None };
-        words.clone().try_for_each(|word| self.splitter.check_token(word))?;
-        let (splitter, words) = (self.splitter, words.collect());
-        let saved: Saved<&String> = Saved { kerata_vocabulary: VERSION, splitter, unknown, words };
+        let (path, saved) = (path.as_ref(), self.saved()?);
         io::write_with(path, |file| Ok(serde_json::to_writer_pretty(file, &saved)?))
     }
 
@@ -61,20 +56,63 @@ impl Vocabulary {
         let path = path.as_ref();
         let refuse = io::refuse_all_but(&[Kind::Json], Wanted::Vocabulary);
         let bytes = io::read(path, LIMIT, refuse)?;
-        let json = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-        let saved: Saved<String> = serde_json::from_slice(json)
-            .map_err(|e| io::failed(path, format!("this is not a vocabulary in JSON: {e}")))?;
+        parsed(&bytes).map_err(|message| io::failed(path, message))
+    }
+
+    /// Reads what [`save`](Vocabulary::save) wrote from the bytes of a file, such as `include_bytes!` has them.
+    ///
+    /// # Errors
+    /// [`Error::Json`] for what [`load`](Vocabulary::load) refuses.
+    ///
+    /// ```
+    /// use kerata::data::Vocabulary;
+    ///
+    /// let vocabulary = Vocabulary::words().learn(["the cat"])?;
+    /// let bytes = serde_json::to_vec(&vocabulary).unwrap();
+    /// assert_eq!(Vocabulary::from_bytes(&bytes)?, vocabulary);
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        parsed(bytes).map_err(Error::Json)
+    }
+
+    fn saved(&self) -> Result<Saved<&String>, Error> {
+        let mut words = self.tokens.iter();
+        let unknown = if self.unknown { words.next().cloned() } else { None };
+        words.clone().try_for_each(|word| self.splitter.check_token(word))?;
+        let (splitter, words) = (self.splitter, words.collect());
+        Ok(Saved { kerata_vocabulary: VERSION, splitter, unknown, words })
+    }
+
+    /// A message says what is wrong.
+    fn of_saved(saved: Saved<String>) -> Result<Self, String> {
         if saved.kerata_vocabulary != VERSION {
-            let message = format!("the form {} is not known", saved.kerata_vocabulary);
-            return Err(io::failed(path, message));
+            return Err(format!("the form {} is not known", saved.kerata_vocabulary));
         }
-        let words = saved.words.iter();
-        let checked = words.enumerate().try_for_each(|(i, word)| {
+        for (i, word) in saved.words.iter().enumerate() {
             let checked = saved.splitter.check_token(word);
-            checked.map_err(|e| io::failed(path, format!("word {}: {e}", i + 1)))
-        });
-        checked?;
+            checked.map_err(|error| format!("word {}: {error}", i + 1))?;
+        }
         let vocabulary = Self::new(saved.splitter, saved.unknown, saved.words);
-        vocabulary.map_err(|e| io::failed(path, e))
+        vocabulary.map_err(|error| error.to_string())
+    }
+}
+
+fn parsed(bytes: &[u8]) -> Result<Vocabulary, String> {
+    let json = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    let saved = serde_json::from_slice(json);
+    Vocabulary::of_saved(saved.map_err(|e| format!("this is not a vocabulary in JSON: {e}"))?)
+}
+
+/// In the form of the file that [`save`](Vocabulary::save) writes, so that a vocabulary can be a part of other data.
+impl Serialize for Vocabulary {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.saved().map_err(ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Vocabulary {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::of_saved(Saved::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }

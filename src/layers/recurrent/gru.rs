@@ -98,12 +98,16 @@ pub struct Gru<
     /// The weights of the state, `(H, 3 * H)`.
     #[weight(shape = (H, 3 * H), init = orthogonal, key = "recurrent")]
     pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
-    /// The biases of the input and of the state, `(2, 3 * H)`; not used with [`ResetBefore`].
-    #[weight(shape = (2, 3 * H), init = zeros, when = G::RESET_AFTER)]
+    /// The biases of the input and of the state, `(2, 3 * H)`; not used with [`ResetBefore`] or without
+    /// `use_bias`.
+    #[weight(shape = (2, 3 * H), init = zeros, when = use_bias && G::RESET_AFTER)]
     pub bias: Tensor<(Const<2>, usize), E, D>,
     /// The bias of the input with [`ResetBefore`], `(3 * H,)`; its name is `bias` there.
-    #[weight(shape = (3 * H,), init = zeros, when = !G::RESET_AFTER, name = "bias")]
+    #[weight(shape = (3 * H,), init = zeros, when = use_bias && !G::RESET_AFTER, name = "bias")]
     pub input_bias: Tensor<(usize,), E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     /// Whether the last step comes first; the outputs then stand in that order. Default false.
     #[option(default = false)]
     pub go_backwards: bool,
@@ -140,9 +144,10 @@ where
     type State<B: Dim> = StateH<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
-        let bias = match G::RESET_AFTER {
-            true => RecurrentBias::Two(sized(self.bias.clone())?),
-            false => RecurrentBias::One(self.input_bias.clone()),
+        let bias = match (self.use_bias, G::RESET_AFTER) {
+            (false, _) => RecurrentBias::None,
+            (true, true) => RecurrentBias::Two(sized(self.bias.clone())?),
+            (true, false) => RecurrentBias::One(self.input_bias.clone()),
         };
         let weights = RecurrentWeights {
             cell: CellKind::GruCell { reset_after: G::RESET_AFTER },

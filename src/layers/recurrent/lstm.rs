@@ -81,9 +81,12 @@ pub struct Lstm<
     /// The weights of the state, `(H, 4 * H)`.
     #[weight(shape = (H, 4 * H), init = orthogonal, key = "recurrent")]
     pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
-    /// The bias, `(4 * H,)`.
-    #[weight(shape = (4 * H,), init = zeros, fill = forget_bias)]
+    /// The bias, `(4 * H,)`; not used without `use_bias`.
+    #[weight(shape = (4 * H,), init = zeros, fill = forget_bias, when = use_bias)]
     pub bias: Tensor<(usize,), E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     /// Whether the last step comes first; the outputs then stand in that order. Default false.
     #[option(default = false)]
     pub go_backwards: bool,
@@ -159,7 +162,10 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
             cell: CellKind::LstmCell,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: RecurrentBias::One(self.bias.clone()),
+            bias: match self.use_bias {
+                true => RecurrentBias::One(self.bias.clone()),
+                false => RecurrentBias::None,
+            },
             cache: &self.cache,
         };
         // Types do not say so: `4 * H` is no `Const` on stable Rust.

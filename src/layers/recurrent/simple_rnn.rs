@@ -66,9 +66,12 @@ pub struct SimpleRnn<
     /// The weights of the state, `(H, H)`.
     #[weight(init = orthogonal, key = "recurrent")]
     pub recurrent_kernel: Tensor<Rank2<H, H>, E, D>,
-    /// The bias, `(H,)`.
-    #[weight(init = zeros)]
+    /// The bias, `(H,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<H>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     /// Whether the last step comes first; the outputs then stand in that order. Default false.
     #[option(default = false)]
     pub go_backwards: bool,
@@ -101,7 +104,10 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
             cell: CellKind::SimpleCell,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: RecurrentBias::One(sized(self.bias.clone())?),
+            bias: match self.use_bias {
+                true => RecurrentBias::One(sized(self.bias.clone())?),
+                false => RecurrentBias::None,
+            },
             cache: &self.cache,
         })
     }

@@ -1,0 +1,110 @@
+use dfdx::tensor::NoneTape;
+
+use super::{
+    dims::Dims,
+    entry::Entry,
+    nested::{self, Nested},
+};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    shape::{self, Shape},
+    signal::{Inputs, Signal},
+};
+
+/// One sample: a number, an array or a `Vec` of numbers, nested as deep as an image is; or a pair of samples, for a
+/// model with two inputs. What one sample is decides what a batch of them is, see [`Samples`](super::Samples).
+///
+/// ```
+/// use kerata::{Cpu, data::Sample, prelude::*};
+///
+/// let (first, second) = (vec![1.0_f32, 2.0], vec![3.0, 4.0]);
+/// let batch = Sample::batch::<f32, _>(&[&first, &second], &[0, 1], &Cpu::default())?;
+/// assert_eq!(batch.as_vec(), [1.0, 2.0, 3.0, 4.0]);
+///
+/// let error = Sample::check_all([first, vec![5.0]].iter()).unwrap_err().to_string();
+/// assert!(error.starts_with("row 1 has the sizes [1], but [2] are expected"), "{error}");
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no sample that a batch can be made of",
+    note = "a sample is a number, or (nested) arrays or `Vec`s of numbers, such as `[usize; 10]` or `Vec<f32>`",
+    note = "sequences of different lengths go into a `Ragged`, or through `pad_sequences`"
+)]
+pub trait Sample {
+    /// The signal of a batch.
+    type Signal: Signal;
+
+    /// Checks that all samples have the sizes of the first one.
+    ///
+    /// # Errors
+    /// [`Error::SampleSizes`] names the first one that has not.
+    fn check_all<'a>(samples: impl Iterator<Item = &'a Self> + Clone) -> Result<(), Error>
+    where
+        Self: 'a;
+
+    /// A batch of samples, whose `indices` are for the messages of errors.
+    ///
+    /// # Errors
+    /// [`Error::SampleSizes`] for samples of different sizes, [`Error::NotAnId`] for a negative id,
+    /// [`Error::Overflow`] for a finite `f64` that the elements of the batch cannot hold, [`Error::Device`].
+    fn batch<E: Element, D: Backend<E>>(
+        samples: &[&Self],
+        indices: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error>;
+}
+
+/// The shape of a batch.
+type Batched<S> = <<S as Nested>::Alone as Dims>::Batched;
+
+impl<S: Nested + ?Sized> Sample for S {
+    type Signal = <S::Entry as Entry>::Signal<Batched<S>>;
+
+    fn check_all<'a>(samples: impl Iterator<Item = &'a Self> + Clone) -> Result<(), Error>
+    where
+        Self: 'a,
+    {
+        nested::check_all(samples, &[]).map(drop)
+    }
+
+    fn batch<E: Element, D: Backend<E>>(
+        samples: &[&Self],
+        indices: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        let (stored, sizes) = nested::stored::<S, E>(samples, indices)?;
+        S::Entry::data::<Batched<S>, E, D>(stored, shape_of(sizes)?, dev)
+    }
+}
+
+/// The shape of these sizes; a size that is left out is 1.
+pub(in crate::data) fn shape_of<S: Shape>(mut sizes: Vec<usize>) -> Result<S, Error> {
+    sizes.resize(S::NUM_DIMS, 1);
+    let mut concrete = S::Concrete::default();
+    sizes.iter().enumerate().for_each(|(i, &size)| concrete[i] = size);
+    S::from_concrete(&concrete)
+        .ok_or_else(|| Error::mismatch("the sizes of a batch", shape::display::<S>(), sizes))
+}
+
+impl<A: Sample, B: Sample> Sample for (A, B) {
+    type Signal = Inputs<(A::Signal, B::Signal)>;
+
+    fn check_all<'a>(samples: impl Iterator<Item = &'a Self> + Clone) -> Result<(), Error>
+    where
+        Self: 'a,
+    {
+        A::check_all(samples.clone().map(|(a, _)| a))?;
+        B::check_all(samples.map(|(_, b)| b))
+    }
+
+    fn batch<E: Element, D: Backend<E>>(
+        samples: &[&Self],
+        indices: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        let first: Vec<&A> = samples.iter().map(|(a, _)| a).collect();
+        let second: Vec<&B> = samples.iter().map(|(_, b)| b).collect();
+        Ok((A::batch::<E, D>(&first, indices, dev)?, B::batch::<E, D>(&second, indices, dev)?))
+    }
+}

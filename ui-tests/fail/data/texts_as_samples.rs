@@ -1,0 +1,9 @@
+//~ `String` is no sample that a batch can be made of
+//~ sequences of different lengths go into a `Ragged`
+//~lines 28
+use kerata::{Error, data::InMemory};
+
+fn main() -> Result<(), Error> {
+    InMemory::new(vec![vec!["a".to_owned()], vec![]], vec![0_usize, 1])?;
+    Ok(())
+}
