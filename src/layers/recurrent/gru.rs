@@ -6,7 +6,10 @@ use dfdx::{
 };
 use serde_json::Value;
 
-use super::{LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, states, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
+    states, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
@@ -166,7 +169,7 @@ where
 
 impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>
 where
-    In: RecurrentInput<Self, Sequence: Steps<Features: Is<I>>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     G: ResetGate,
     E: Element,
@@ -180,7 +183,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, initial) = In::split::<E, D, T>(x)?;
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
         R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }

@@ -6,7 +6,9 @@ use dfdx::{
 };
 use serde_json::Value;
 
-use super::{LastState, Recurrent, RecurrentInput, Returns, order, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, order, state::split, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, RecurrentBias,
@@ -178,7 +180,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>
 where
-    In: RecurrentInput<Self, Sequence: Steps<Features: Is<I>>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     E: Element,
     D: Backend<E>,
@@ -191,7 +193,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, initial) = In::split::<E, D, T>(x)?;
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
         R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }

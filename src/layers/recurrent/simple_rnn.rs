@@ -5,7 +5,10 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, states, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
+    states, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
@@ -117,7 +120,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>
 where
-    In: RecurrentInput<Self, Sequence: Steps<Features: Is<I>>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     E: Element,
     D: Backend<E>,
@@ -130,7 +133,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, initial) = In::split::<E, D, T>(x)?;
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
         R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }

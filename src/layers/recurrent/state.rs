@@ -12,7 +12,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     shape::Features,
-    signal::{Inputs, IsDim, Signal, StateH, StateHc, Steps},
+    signal::{Inputs, IsDim, Masked, Signal, StateH, StateHc, Steps},
 };
 
 /// A state that the recurrent layer `L` can start from.
@@ -105,58 +105,134 @@ where
     }
 }
 
-/// What the recurrent layer `L` takes: a sequence, or a sequence and the state to start from.
-pub trait RecurrentInput<L>: Signal {
+/// What a recurrent layer takes: a sequence, or a sequence and the state to start from.
+#[diagnostic::on_unimplemented(
+    message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
+    label = "this layer takes a sequence",
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
+    note = "images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+)]
+pub trait RecurrentInput: Signal {
     /// The sequence.
     type Sequence: Steps;
+    /// The state.
+    type State: Signal;
 
-    /// The sequence, with the tape, and the state to start from, if there is one.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`].
+    /// The sequence and the state, if there is one.
     fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Self::Data<E, D, T>,
-    ) -> Result<(<Self::Sequence as Signal>::Data<E, D, T>, Option<HiddenStates<E, D>>), Error>;
+    ) -> (<Self::Sequence as Signal>::Data<E, D, T>, Option<<Self::State as Signal>::Data<E, D, T>>);
 
     /// The same of a step.
     fn split_step<'a, E: Element>(
         x: Self::StepData<'a, E>,
-    ) -> (<Self::Sequence as Signal>::StepData<'a, E>, Option<StepStates<'a, E>>);
+    ) -> (
+        <Self::Sequence as Signal>::StepData<'a, E>,
+        Option<<Self::State as Signal>::StepData<'a, E>>,
+    );
 }
+
+macro_rules! alone {
+    ($($sequence:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<B: Dim, L: Dim, F: Dim> RecurrentInput for $sequence {
+            type Sequence = Self;
+            type State = NoState;
+
+            fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                x: <Self as Signal>::Data<E, D, T>,
+            ) -> (<Self as Signal>::Data<E, D, T>, Option<()>) {
+                (x, None)
+            }
+
+            fn split_step<'a, E: Element>(
+                x: <Self as Signal>::StepData<'a, E>,
+            ) -> (<Self as Signal>::StepData<'a, E>, Option<()>) {
+                (x, None)
+            }
+        }
+    )*};
+}
+alone!((B, L, F) Masked<(B, L, F)>);
 
 #[diagnostic::do_not_recommend]
-impl<In: Steps, L> RecurrentInput<L> for In {
+impl<In: Steps, S: Signal> RecurrentInput for Inputs<(In, S)> {
     type Sequence = In;
-
-    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        x: In::Data<E, D, T>,
-    ) -> Result<(In::Data<E, D, T>, Option<HiddenStates<E, D>>), Error> {
-        Ok((x, None))
-    }
-
-    fn split_step<'a, E: Element>(
-        x: In::StepData<'a, E>,
-    ) -> (In::StepData<'a, E>, Option<StepStates<'a, E>>) {
-        (x, None)
-    }
-}
-
-impl<In: Steps, S: InitialState<L>, L> RecurrentInput<L> for Inputs<(In, S)> {
-    type Sequence = In;
+    type State = S;
 
     fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
         (x, state): (In::Data<E, D, T>, S::Data<E, D, T>),
-    ) -> Result<(In::Data<E, D, T>, Option<HiddenStates<E, D>>), Error> {
-        let (states, tape) = S::into_states::<E, D, T>(state)?;
-        let (x, of_x) = In::split_tape::<E, D, T>(x);
-        Ok((In::put_tape::<E, D, T>(x, of_x.merge(tape)), Some(states)))
+    ) -> (In::Data<E, D, T>, Option<S::Data<E, D, T>>) {
+        (x, Some(state))
     }
 
     fn split_step<'a, E: Element>(
-        (x, state): (In::StepData<'a, E>, S::StepData<'a, E>),
-    ) -> (In::StepData<'a, E>, Option<StepStates<'a, E>>) {
-        (x, Some(S::of_step(state)))
+        (x, state): <Self as Signal>::StepData<'a, E>,
+    ) -> (In::StepData<'a, E>, Option<S::StepData<'a, E>>) {
+        (x, Some(state))
     }
+}
+
+/// No state: a layer starts from zeros.
+#[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
+pub struct NoState;
+
+impl Signal for NoState {
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = ();
+    type StepData<'a, E: Element> = ();
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>((): (), _: T) {}
+
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>((): ()) -> ((), T) {
+        ((), T::default())
+    }
+
+    fn share<E: Element, D: Backend<E>>((): &()) {}
+
+    fn concat<E: Element, D: Backend<E>>(_: &[()]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn display() -> String {
+        "no state".to_owned()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<L> InitialState<L> for NoState {
+    fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (): (),
+    ) -> Result<(HiddenStates<E, D>, T), Error> {
+        Err(Error::Empty("the state"))
+    }
+
+    fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        _: HiddenStates<E, D>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn of_step<'a, E: Element>((): ()) -> StepStates<'a, E> {
+        StepStates { h: &[], c: &[] }
+    }
+}
+
+/// The sequence, with all of the tape, and the tensors of the state, if there is one.
+pub(super) fn split<In, L, E, D, T>(
+    x: In::Data<E, D, T>,
+) -> Result<(<In::Sequence as Signal>::Data<E, D, T>, Option<HiddenStates<E, D>>), Error>
+where
+    In: RecurrentInput<State: InitialState<L>>,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let (x, state) = In::split::<E, D, T>(x);
+    let Some(state) = state else { return Ok((x, None)) };
+    let (states, tape) = <In::State as InitialState<L>>::into_states::<E, D, T>(state)?;
+    let (x, of_x) = In::Sequence::split_tape::<E, D, T>(x);
+    Ok((In::Sequence::put_tape::<E, D, T>(x, of_x.merge(tape)), Some(states)))
 }
 
 /// The number of features of a sequence, alone or with a state.
@@ -218,7 +294,7 @@ pub struct ReturnState<L> {
 impl<In, L, E, D> Layer<In, E, D> for ReturnState<L>
 where
     L: Recurrent<E, D>,
-    In: RecurrentInput<L, Sequence: Steps<Features: IsDim<L::Inputs>>>,
+    In: RecurrentInput<Sequence: Steps<Features: IsDim<L::Inputs>>, State: InitialState<L>>,
     E: Element,
     D: Backend<E>,
 {
@@ -231,7 +307,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, initial) = In::split::<E, D, T>(x)?;
+        let (x, initial) = split::<In, L, E, D, T>(x)?;
         let (y, states) =
             L::Returns::run_with_state::<In::Sequence, L::Units, E, D, T>(&self.layer, x, initial)?;
         Ok((y, L::State::from_states::<E, D, T>(states)?))

@@ -190,7 +190,10 @@ macro_rules! streams {
         #[diagnostic::do_not_recommend]
         impl<In, $($generics)*> crate::stream::Streamable<In, E, D> for $layer
         where
-            In: RecurrentInput<Self, Sequence: Steps<Features: Is<I>> + crate::signal::StepValues>,
+            In: RecurrentInput<
+                    Sequence: Steps<Features: Is<I>> + crate::signal::StepValues,
+                    State: InitialState<Self>,
+                >,
             R: Returns,
             R::Out<In::Sequence, Const<H>>: crate::signal::StepValues,
             $($more: $bound,)?
@@ -211,6 +214,7 @@ macro_rules! streams {
             ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
                 let (x, initial) = In::split_step::<E>(x);
                 let (x, keep) = <In::Sequence as crate::signal::StepValues>::unpack(x);
+                let initial = initial.map(<In::State as InitialState<Self>>::of_step::<E>);
                 let y = stepper.step(state, x, keep, initial);
                 Ok(<Self::Out as crate::signal::StepValues>::pack(y, keep))
             }
