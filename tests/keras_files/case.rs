@@ -73,6 +73,18 @@ impl Case {
         .unwrap()
     }
 
+    /// A tensor as NumPy takes it: its type, and lists of lists.
+    pub(crate) fn nested(&self, name: &str) -> Value {
+        fn lists(sizes: &[usize], values: &[f32]) -> Value {
+            let [_, inner @ ..] = sizes else { return values[0].into() };
+            let step = inner.iter().product::<usize>().max(1);
+            values.chunks(step).map(|values| lists(inner, values)).collect()
+        }
+        let (sizes, values) = self.tensor(name);
+        let ids = self.json["tensors"][name]["dtype"] == "i32";
+        serde_json::json!([if ids { "int32" } else { "float32" }, lists(&sizes, &values)])
+    }
+
     /// Runs a model, and says by how much of the tolerance it is off at most.
     pub(crate) fn off(&self, model: &mut DynamicLayer) -> Result<f64, Error> {
         let mut inputs: Vec<_> = self.names("inputs").iter().map(|name| self.input(name)).collect();
