@@ -86,7 +86,7 @@ pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
-    label = "this loss does not fit prediction and target",
+    label = "the target does not fit the loss",
     note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with `CategoricalCrossentropy`; other targets have the shape of the prediction"
 )]
 pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
