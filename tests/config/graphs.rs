@@ -1,6 +1,6 @@
 //! Models of branches without a type, held against what Keras 3.15.1 answers.
 
-use dfdx::tensor::{Gradients, OwnedTape, PutTape, Tape};
+use dfdx::tensor::{Gradients, OwnedTape, PutTape};
 use kerata::{
     Cpu, Error, Tensor,
     config::{Config, CustomObjects, DynamicLayer, DynamicValue, layer_from_config},
@@ -10,7 +10,6 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
-use serde_json::Value;
 
 use crate::case::Case;
 
