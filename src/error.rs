@@ -193,6 +193,15 @@ pub enum Error {
         message: String,
     },
 
+    /// What is wrong with the config of a layer in a model.
+    #[error("layer `{layer}`: {error}")]
+    InLayer {
+        /// The layer.
+        layer: String,
+        /// What is wrong.
+        error: Box<Error>,
+    },
+
     /// A text that is no JSON, or not of the form that was expected.
     #[error("not a JSON that can be read: {0}")]
     Json(String),
@@ -320,6 +329,11 @@ impl Error {
             *at = Some((epoch, batch));
         }
         self
+    }
+
+    /// The error of a layer in a model, with its name.
+    pub(crate) fn within(self, layer: &str) -> Self {
+        Self::InLayer { layer: shortened(layer), error: Box::new(self) }
     }
 
     pub(crate) fn mismatch(

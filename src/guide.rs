@@ -3,24 +3,39 @@
 //! | page | what it is about |
 //! | --- | --- |
 //! | [Coming from Keras](from_keras) | every line of Keras and its counterpart; what differs on purpose |
+//! | [Bring a Keras model](keras_files) | Keras's files with weights, read and written |
 //! | [Getting data in](data_in) | vectors, ids, labels, padding, one-hot rows, images, streams |
 //! | [Masks](masks) | what `MaskZero` does, which layers pass, use or refuse a mask, masked losses |
 //! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
+//! | [Streaming](streaming) | a model step by step, with its state: live data, generation |
 //! | [Your own layer](own_layer) | layers, activations, losses and metrics of your own |
 //! | [Branches](branches) | residual connections, several inputs and outputs, shared layers |
 //! | [Saving and serving](saving_and_serving) | weight files, Keras's JSON, threads |
 //! | [Images](images) | convolution, pooling, `Flatten`, images of any size |
 //! | [Words](words) | vocabularies, embeddings, word vectors, plots |
+//! | [Training](training) | `fit`, optimizers and their options, learning rates |
+//! | [Callbacks](callbacks) | stopping early, saving the best, logs, TensorBoard, your own |
+//! | [Your own loop](own_loop) | steps by hand: several losses, adversarial models, distillation |
+//! | [Checkpoints](checkpoints) | one file to go on from, bit by bit, after whatever happened |
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
 
 macro_rules! pages {
     ($($page:ident $file:literal)*) => {$(
         // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
         #[doc = concat!(
-            "[data-in]: mod@data_in\n[masks]: mod@masks\n[own-layer]: mod@own_layer\n",
-            "[recurrent]: mod@recurrent\n[saving-and-serving]: mod@saving_and_serving\n",
-            "[words]: mod@words\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
-            "[layer]: mod@kerata::layer\n[optimizer]: kerata::optim::Optimizer\n\n",
+            "[data-in]: mod@data_in\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
+            "[masks]: mod@masks\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
+            "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
+            "[words]: mod@words\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
+            "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
+            "[schedules]: mod@kerata::optim::schedules\n",
+            "[schedule]: kerata::optim::LearningRateSchedule\n",
+            "[slots]: kerata::optim::State::visit_slots\n",
+            "[lambda]: kerata::callbacks::LambdaCallback\n",
+            "[batches-from]: kerata::data::Dataset::batches_from\n",
+            "[visit-saved]: kerata::train::Callback::visit_saved\n",
+            "[error]: kerata::Error\n[inner]: kerata::Inner\n[layer]: mod@kerata::layer\n",
+            "[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
         )]
         pub mod $page {}
@@ -29,13 +44,19 @@ macro_rules! pages {
 
 pages! {
     from_keras "from-keras"
+    keras_files "keras-files"
     data_in "data-in"
     masks "masks"
     recurrent "recurrent"
+    streaming "streaming"
     own_layer "own-layer"
     branches "branches"
     saving_and_serving "saving-and-serving"
     images "images"
     words "words"
+    training "training"
+    callbacks "callbacks"
+    checkpoints "checkpoints"
+    own_loop "own-loop"
     reading_errors "reading-errors"
 }

@@ -1,8 +1,10 @@
 // Of two definitions of a link the first one counts: these in rustdoc, those of the README elsewhere.
 //! [from-keras]: mod@guide::from_keras
+//! [keras-files]: mod@guide::keras_files
 //! [data-in]: mod@guide::data_in
 //! [masks]: mod@guide::masks
 //! [recurrent]: mod@guide::recurrent
+//! [streaming]: mod@guide::streaming
 //! [own-layer]: mod@guide::own_layer
 //! [branches]: mod@guide::branches
 //! [saving-and-serving]: mod@guide::saving_and_serving
@@ -23,6 +25,8 @@ mod fields;
 pub mod guide;
 pub mod init;
 pub mod io;
+#[cfg(feature = "keras")]
+pub mod keras;
 pub mod layer;
 pub mod layers;
 pub mod loss;
@@ -37,6 +41,7 @@ pub mod plot;
 pub mod reduce;
 pub mod shape;
 pub mod signal;
+pub mod stream;
 pub mod tensor;
 pub mod train;
 mod tuples;
@@ -49,13 +54,16 @@ pub use kerata_macros::{layer, model};
 pub use layer::Layer;
 pub use layers::*;
 pub use shape::{Batch, Causal, Const, Length, Same, Valid};
-pub use signal::{Ids, Inputs, Mask, Masked};
+pub use signal::{Ids, Inputs, Mask, Masked, StateH, StateHc};
+pub use train::callbacks;
 
 /// The traits whose methods a program calls.
 ///
 /// It holds no types. Import those by name, `use kerata::{Batch, Dense, Lstm};`: the compiler prints a
 /// type that came in through `*` with its whole path, and error messages about wiring are better short.
 pub mod prelude {
+    #[cfg(feature = "keras")]
+    pub use crate::keras::KerasFiles;
     pub use crate::{
         config::{Configured, KerasJson},
         io::SaveWeights,

@@ -59,7 +59,7 @@ pub(crate) fn elements_of<T: HasShape>(x: &T) -> Result<usize, Error> {
     elements(x.shape().concrete().as_ref())
 }
 
-fn reserved<T>(len: usize) -> Result<Vec<T>, NoMemory> {
+pub(crate) fn reserved<T>(len: usize) -> Result<Vec<T>, NoMemory> {
     let mut values = Vec::new();
     values.try_reserve_exact(len).map_err(|_| NoMemory::of(len))?;
     Ok(values)

@@ -101,6 +101,9 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// How many of them an optimiser changes. A layer with running statistics has fewer than
     /// [`PARAMS`](Parameters::PARAMS); a layer that holds others adds up theirs.
     const TRAINABLE: usize = Self::PARAMS;
+    /// The parameters that are there or not as an option says, which these numbers count as it is by itself.
+    #[doc(hidden)]
+    const OPTIONAL: &'static [Optional] = &[];
 
     /// Shows all parameters to a visitor.
     ///
@@ -109,6 +112,56 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     fn visit<V: Visitor<E, D>>(&mut self, _visitor: &mut V) -> Result<(), Error> {
         Ok(())
     }
+}
+
+/// A parameter that a layer has or has not, as an option says.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Optional {
+    /// The name of the option.
+    pub option: &'static str,
+    /// What the option is if nothing is said of it.
+    pub by_itself: bool,
+    /// How many numbers the parameter holds.
+    pub params: usize,
+    /// Whether an optimiser changes it.
+    pub trainable: bool,
+}
+
+/// How many numbers a layer holds with some options set, of so many by itself.
+#[doc(hidden)]
+pub const fn counted(
+    mut params: usize,
+    optional: &[Optional],
+    trainable: bool,
+    set: &[(&str, bool)],
+) -> usize {
+    let mut i = 0;
+    while i < optional.len() {
+        let of = optional[i];
+        let mut j = 0;
+        while j < set.len() {
+            let (name, value) = set[j];
+            if (of.trainable || !trainable)
+                && value != of.by_itself
+                && equal(name.as_bytes(), of.option.as_bytes())
+            {
+                params = if value { params + of.params } else { params - of.params };
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+    params
+}
+
+/// `==` of slices, which a constant cannot call.
+const fn equal(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
 }
 
 /// A visitor that is shown the parameters of a layer with `trainable = false`.

@@ -6,10 +6,11 @@
 use std::{io::Write, path::PathBuf};
 
 use kerata::{
-    Cpu, Embedding, MaskZero,
+    Batch, Cpu, Dense, Embedding, MaskZero, Tanh,
     config::{Config, CustomObjects, DynamicValue, SignalKind, layer_from_config},
     data::Vocabulary,
     io::WeightFile,
+    keras, model,
     prelude::*,
     words::{self, WordVectors},
 };
@@ -31,7 +32,7 @@ pub struct Target {
 }
 
 /// All targets. A file of weights may be deflated, which makes one byte of at most 1032.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "safetensors", run: safetensors, base: 1 << 20, factor: 64 },
     Target { name: "npz", run: npz, base: 1 << 20, factor: 4 * 1032 },
     Target { name: "npy", run: npy, base: 1 << 20, factor: 64 },
@@ -40,6 +41,9 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "word_vectors", run: word_vectors, base: 8 << 20, factor: 64 },
     // Weights come in the sizes that the config names; see `LARGEST`.
     Target { name: "config", run: config, base: 1 << 28, factor: 256 },
+    // The file, weights of 64 times its length and a mebibyte, twice, a config, and room for a product of matrices.
+    Target { name: "keras_archive", run: keras_archive, base: 40 << 20, factor: 512 },
+    Target { name: "h5", run: h5, base: 40 << 20, factor: 512 },
 ];
 
 /// A file of weights, `.safetensors` if it says no other format: every array, as `f32` and as `f64`.
@@ -159,4 +163,39 @@ fn largest(value: &Value) -> f64 {
         Value::Object(map) => map.values().map(largest).fold(0.0, f64::max),
         _ => 0.0,
     }
+}
+
+/// The model whose files the seeds are.
+#[model(input = (Batch, 4), output = (Batch, 3))]
+struct Small {
+    first: Dense<_, 5, Tanh>,
+    second: Dense<_, 3>,
+}
+
+/// A file of Keras: a `.keras`, or whatever it is. It is loaded as it says, and into a model.
+pub fn keras_archive(data: &[u8]) {
+    if let Ok(mut model) = keras::load_bytes(data.to_vec(), &CustomObjects::new()) {
+        let x = DynamicValue::numbers([2, 4], vec![0.5; 8]).unwrap();
+        let _ = model.run(x);
+    }
+    let mut model = Small::build(&Cpu::default()).unwrap();
+    let before = model.first.kernel.array();
+    if model.load_keras_bytes(data.to_vec()).is_err() {
+        assert_eq!(model.first.kernel.array(), before, "an error, and half is loaded");
+    }
+}
+
+/// An HDF5 file, by itself and as the weights in a `.keras` whose checksums are right.
+pub fn h5(data: &[u8]) {
+    keras_archive(data);
+    let config = Small::build(&Cpu::default()).unwrap().to_json();
+    let mut zip = rawzip::ZipArchiveWriter::new(Vec::new());
+    for (name, bytes) in [("config.json", config.as_bytes()), ("model.weights.h5", data)] {
+        let (mut entry, options) = zip.new_file(name).start().unwrap();
+        let mut content = options.wrap(&mut entry);
+        content.write_all(bytes).unwrap();
+        let (_, sums) = content.finish().unwrap();
+        entry.finish(sums).unwrap();
+    }
+    keras_archive(&zip.finish().unwrap());
 }

@@ -4,18 +4,24 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
+mod descend;
 mod operands;
 mod random;
 mod recurrent;
 mod reference;
 mod rows;
+mod streaming;
 mod tape;
 mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
 pub use cpu::set_threads;
-pub(crate) use cpu::{Matrix, Multiplied, parallel, product_into, scan};
+pub(crate) use cpu::{
+    Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
+    product_into, scan,
+};
+pub(crate) use descend::{assign, vectorized_loops};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
@@ -27,6 +33,7 @@ pub(crate) use reference::{
     StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
 };
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
+pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::StopGradient;
 pub(crate) use tape::{IntoShape, apart, sized};
 pub use weight_cache::WeightCache;
@@ -34,7 +41,7 @@ pub use window::{ActivationKind, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::Device,
-    shapes::{Dtype, Shape, Unit},
+    shapes::{Dtype, HasShape, Shape, Unit},
     tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
 };
 use rand::distributions::uniform::SampleUniform;
@@ -145,6 +152,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         weights: RecurrentWeights<'_, E, Self>,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::recurrent_last(inputs, weights)
+    }
+
+    /// The state behind the last step of a recurrent layer, and the tape. At a masked step the state stays.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn recurrent_states<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
+    ) -> Result<(HiddenStates<E, Self>, T), Error> {
+        reference::recurrent_states(inputs, weights)
     }
 
     /// A convolution over images. `then` is done to what it gives.
@@ -302,6 +320,62 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::mean_over_steps(x, mask)
     }
 
+    /// A recurrent layer for a stream of so many rows.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the weights do not fit each other; [`Error::Device`].
+    fn recurrent_step(
+        weights: RecurrentWeights<'_, E, Self>,
+        _rows: usize,
+    ) -> Result<Box<dyn RecurrentStep<E>>, Error> {
+        reference::recurrent_step(weights)
+    }
+
+    /// A dense layer for a stream.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the weights do not fit each other; [`Error::Device`].
+    fn step_dense(
+        weights: DenseWeights<'_, E, Self>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<E>>, Error> {
+        weights.check(weights.kernel.shape().0)?;
+        reference::step_product(&weights.kernel, Some(&weights.bias), then)
+    }
+
+    /// `x . kernel + bias` for a stream, of `(I, O)` and `(O,)`.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn step_product(
+        kernel: &Tensor<(usize, usize), E, Self>,
+        bias: Option<&Tensor<(usize,), E, Self>>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<E>>, Error> {
+        reference::step_product(kernel, bias, then)
+    }
+
+    /// The rows of a table for a stream.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn step_table(
+        table: &Tensor<(usize, usize), E, Self>,
+        _prepared: &WeightCache,
+    ) -> Result<StepTable<E>, Error> {
+        reference::step_table(table)
+    }
+
+    /// A function of each value of a step, in its place.
+    fn step_activation(kind: ActivationKind, values: &mut [E]) {
+        reference::step_activation(kind, values);
+    }
+
+    /// The softmax of a row of a step, in its place.
+    fn step_softmax(row: &mut [E]) {
+        reference::step_softmax(row);
+    }
+
     /// The largest magnitude in the gradient of a tensor, or in whatever else is kept for it: NaN if a value is NaN.
     ///
     /// # Errors
@@ -311,6 +385,32 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         of: &Tensor<S, E, Self>,
     ) -> Result<E, Error> {
         reference::largest_gradient(gradients, of)
+    }
+
+    /// Shows the gradient of a tensor, in the order of its indices; one that nothing reached is of zeros.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn gradient<S: Shape, R>(
+        gradients: &mut Gradients<E, Self>,
+        of: &Tensor<S, E, Self>,
+        look: impl FnOnce(&[E]) -> R,
+    ) -> Result<R, Error> {
+        descend::gradient(gradients, of, look)
+    }
+
+    /// Subtracts from a parameter what `change` makes of its gradient, and the fraction `decay` of itself. The gradient
+    /// is used up.
+    ///
+    /// # Errors
+    /// [`Error::Device`]; those of `change`, and then the parameter is what it was.
+    fn descend<S: Shape>(
+        parameter: &mut Tensor<S, E, Self>,
+        gradients: &mut Gradients<E, Self>,
+        decay: E,
+        change: impl FnOnce(&Tensor<S, E, Self>, &mut [E]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        descend::descend(parameter, gradients, decay, change)
     }
 }
 
@@ -368,4 +468,13 @@ pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape
     Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }
 
-impl Backend<f64> for Cpu {}
+impl Backend<f64> for Cpu {
+    fn descend<S: Shape>(
+        parameter: &mut Tensor<S, f64, Self>,
+        gradients: &mut Gradients<f64, Self>,
+        decay: f64,
+        change: impl FnOnce(&Tensor<S, f64, Self>, &mut [f64]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+    }
+}

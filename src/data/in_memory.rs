@@ -78,6 +78,11 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         &self.targets
     }
 
+    /// The weights.
+    pub fn weights(&self) -> &W {
+        &self.weights
+    }
+
     pub(super) fn select(&self, rows: &[usize]) -> InMemory<X::Selected, Y::Selected, W> {
         InMemory {
             inputs: self.inputs.select(rows),
@@ -102,12 +107,21 @@ impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
         order: Order,
         dev: &D,
     ) -> impl Iterator<Item = Result<Batch<X::Signal, Y::Signal, W, E, D>, Error>> {
+        self.batches_from(order, dev, 0)
+    }
+
+    fn batches_from<E: Element, D: Backend<E>>(
+        &self,
+        order: Order,
+        dev: &D,
+        first: usize,
+    ) -> impl Iterator<Item = Result<Batch<X::Signal, Y::Signal, W, E, D>, Error>> {
         let mut rows: Vec<usize> = (0..self.len()).collect();
         if let Some(seed) = order.shuffle {
             rows.shuffle(&mut StdRng::seed_from_u64(seed));
         }
         let (size, dev) = (order.batch_size.max(1), dev.clone());
-        (0..rows.len().div_ceil(size)).map(move |i| {
+        (first..rows.len().div_ceil(size)).map(move |i| {
             let rows = &rows[i * size..rows.len().min((i + 1) * size)];
             Ok(Batch {
                 input: self.inputs.batch(rows, &dev)?,

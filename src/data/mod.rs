@@ -7,6 +7,7 @@
 //!
 //! Text becomes ids by a [`Vocabulary`], and ids become rows of zeros and a one by [`one_hot`].
 
+mod class_weight;
 mod in_memory;
 mod one_hot;
 mod padding;
@@ -15,6 +16,7 @@ mod split;
 mod splitter;
 mod vocabulary;
 
+pub use class_weight::ClassTargets;
 pub use in_memory::InMemory;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};
@@ -111,7 +113,20 @@ pub trait Dataset {
     /// How many samples there are, if that is known; for the progress bar.
     fn samples(&self) -> Option<usize>;
 
-    /// The batches of one epoch, made as they are asked for.
+    /// The batches of one epoch from one of them on, for a training that is resumed. A dataset that can do without the
+    /// batches before it overrides this.
+    fn batches_from<E: Element, D: Backend<E>>(
+        &self,
+        order: Order,
+        dev: &D,
+        first: usize,
+    ) -> impl Iterator<Item = Result<Batch<Self::Input, Self::Target, Self::Weights, E, D>, Error>>
+    {
+        self.batches::<E, D>(order, dev).skip(first)
+    }
+
+    /// The batches of one epoch, made as they are asked for. The same order gives the same batches, if a training is to
+    /// be resumed in the middle of an epoch.
     fn batches<E: Element, D: Backend<E>>(
         &self,
         order: Order,

@@ -12,10 +12,12 @@ pub(super) struct Budget {
     pub(super) values: usize,
     /// How many multiplications the orthogonal initial values take.
     multiplications: usize,
+    /// Whether all weights are zeros, as others will take their place.
+    blank: bool,
 }
 
 /// 1 GiB of weights, and an LSTM of 2048 units twice: some seconds.
-pub(super) const MOST: Budget = Budget { values: 1 << 28, multiplications: 1 << 36 };
+pub(super) const MOST: Budget = Budget { values: 1 << 28, multiplications: 1 << 36, blank: false };
 
 thread_local! {
     /// What is left for the layer that is being built on this thread.
@@ -33,12 +35,27 @@ impl Drop for Building {
 
 /// Builds a layer. What is inside of it shares its budget.
 pub(super) fn building<T>(build: impl FnOnce() -> T) -> T {
+    within(MOST, build)
+}
+
+/// The same for weights that are zeros, and at most so many: those of a file will take their place.
+#[cfg(feature = "keras")]
+pub(super) fn blank<T>(most: usize, build: impl FnOnce() -> T) -> T {
+    within(Budget { values: most.min(MOST.values), blank: true, ..MOST }, build)
+}
+
+fn within<T>(budget: Budget, build: impl FnOnce() -> T) -> T {
     if LEFT.get().is_some() {
         return build();
     }
-    LEFT.set(Some(MOST));
+    LEFT.set(Some(budget));
     let _building = Building;
     build()
+}
+
+/// How a weight is filled that may be read from a file afterwards.
+pub(super) fn drawn(how: Initializer) -> Initializer {
+    if LEFT.get().is_some_and(|left| left.blank) { Initializer::ZEROS } else { how }
 }
 
 /// Takes a weight from the budget.
@@ -50,10 +67,14 @@ pub(super) fn spend(sizes: &[usize], how: Initializer) -> Result<(), Error> {
     };
     let product = |sizes: &[usize]| sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
     let values = product(sizes).and_then(|values| left.values.checked_sub(values));
-    let values = values
-        .ok_or_else(|| too_large("the weights of a dynamic layer hold at most 2^28 values"))?;
+    let values = values.ok_or_else(|| {
+        too_large(match left.blank {
+            true => "the file is too short to hold the weights that its config asks for",
+            false => "the weights of a dynamic layer hold at most 2^28 values",
+        })
+    })?;
     let multiplications = match (how, sizes) {
-        (Initializer::Orthogonal(_), [rows @ .., columns]) => {
+        (Initializer::Orthogonal(_), [rows @ .., columns]) if !left.blank => {
             let rows = product(rows);
             rows.and_then(|rows| product(&[rows, *columns, rows.min(*columns)]))
         }
@@ -64,7 +85,7 @@ pub(super) fn spend(sizes: &[usize], how: Initializer) -> Result<(), Error> {
         too_large("orthogonal initial values of a dynamic layer take at most 2^36 multiplications")
     })?;
     if LEFT.get().is_some() {
-        LEFT.set(Some(Budget { values, multiplications }));
+        LEFT.set(Some(Budget { values, multiplications, ..left }));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@ use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 use super::{
     custom::{ActivationFunction, Options},
     flow::{Flow, Numbers},
-    op::{Op, Pass},
+    op::{OneToOne, Pass},
     visit,
     weights::{Role, Weights, optional},
     words,
@@ -46,7 +46,7 @@ impl DenseOp {
     }
 }
 
-impl Op for DenseOp {
+impl OneToOne for DenseOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         if self.steps && arrives.rank() > 2 {
             words::each_step(arrives)?;
@@ -124,7 +124,7 @@ impl EmbeddingOp {
     }
 }
 
-impl Op for EmbeddingOp {
+impl OneToOne for EmbeddingOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::token_ids(arrives, self.masked)?;
         let mut sizes = arrives.sizes.clone();
@@ -171,7 +171,7 @@ impl Op for EmbeddingOp {
 #[derive(Debug, Clone)]
 pub(crate) struct Activate(pub(crate) ActivationFunction);
 
-impl Op for Activate {
+impl OneToOne for Activate {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         if self.0.name == "softmax" {
             words::last_axis(arrives)?;
@@ -189,7 +189,7 @@ impl Op for Activate {
 #[derive(Debug, Clone)]
 pub(crate) struct Dropping(pub(crate) f64);
 
-impl Op for Dropping {
+impl OneToOne for Dropping {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::numbers(arrives)?;
         Ok(arrives.clone())
@@ -209,7 +209,7 @@ impl Op for Dropping {
 #[derive(Debug, Clone)]
 pub(crate) struct MaskingOp(pub(crate) f64);
 
-impl Op for MaskingOp {
+impl OneToOne for MaskingOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::steps(arrives)?;
         Ok(AnySignal { kind: SignalKind::Padded, sizes: arrives.sizes.clone() })

@@ -36,6 +36,29 @@ pub enum Flow<T> {
     },
 }
 
+/// What reaches a layer of several inputs, or leaves one of several outputs.
+pub(super) type Flows<T = NoneTape> = Vec<Flow<T>>;
+
+/// Takes the tapes of some values, as one.
+pub(crate) fn join_tapes<T: Tape<f32, Cpu>>(x: Flows<T>) -> (Flows, T) {
+    let mut tape: Option<T> = None;
+    let x = x.into_iter().map(|x| {
+        let (x, more) = x.split_tape();
+        tape = Some(match tape.take() {
+            Some(tape) => tape.merge(more),
+            None => more,
+        });
+        x
+    });
+    (x.collect(), tape.unwrap_or_default())
+}
+
+/// Puts a tape on the first of some values, and a new one on each of the others.
+pub(crate) fn put_first<T: Tape<f32, Cpu>>(x: Flows, tape: T) -> Flows<T> {
+    let mut tape = Some(tape);
+    x.into_iter().map(|x| x.put_tape(tape.take().unwrap_or_default())).collect()
+}
+
 /// Numbers of any rank, and the mask of a padded sequence.
 pub(crate) struct Numbers<T> {
     pub(crate) x: Rows<T>,
@@ -44,7 +67,7 @@ pub(crate) struct Numbers<T> {
 }
 
 /// How many rows of how many values there are of these sizes.
-fn as_rows(sizes: &[usize]) -> Result<(usize, usize), Error> {
+pub(super) fn as_rows(sizes: &[usize]) -> Result<(usize, usize), Error> {
     match sizes.split_last() {
         Some((&last, rest)) => {
             elements(sizes)?;
@@ -90,11 +113,6 @@ impl<T: Tape<f32, Cpu>> Numbers<T> {
             _ => Err(words::refused(format!("no sequence: {:?}", self.sizes))),
         }
     }
-
-    /// The same once more, on a tape of its own.
-    pub(crate) fn again(&self) -> Self {
-        Self { x: self.x.retaped(), sizes: self.sizes.clone(), mask: self.mask.clone() }
-    }
 }
 
 impl<T: Tape<f32, Cpu>> Flow<T> {
@@ -131,23 +149,18 @@ impl<T: Tape<f32, Cpu>> Flow<T> {
         }
     }
 
-    /// Zeros of the sizes that leave a layer, on this tape: what layers are not asked for if that is empty.
-    pub(crate) fn emptied(self, gives: &AnySignal) -> Result<Self, Error> {
-        let sizes: Vec<usize> = gives.sizes.iter().map(|size| size.unwrap_or(0)).collect();
-        let mask = match &self {
-            Self::Numbers(Numbers { mask: Some(mask), .. }) => Some(mask.clone()),
-            _ => None,
-        };
-        let mask = match (gives.kind, sizes.as_slice(), mask) {
-            (SignalKind::Padded, &[batch, length, ..], None) => {
-                Some(Mask::from_bools(filled(&[batch, length], false)?, batch, length)?)
-            }
-            (SignalKind::Padded, _, mask) => mask,
-            _ => None,
-        };
-        let x = Cpu::default().try_tensor_from_vec(Vec::new(), as_rows(&sizes)?).or_device()?;
-        let (_, tape) = self.split_tape();
-        Ok(Self::Numbers(Numbers { x: x.put_tape(tape), sizes, mask }))
+    pub(crate) fn mask(&self) -> Option<&Mask> {
+        match self {
+            Self::Numbers(numbers) => numbers.mask.as_ref(),
+            Self::Tokens { .. } => None,
+        }
+    }
+
+    /// Puts a mask on numbers, or takes it off.
+    pub(crate) fn set_mask(&mut self, mask: Option<Mask>) {
+        if let Self::Numbers(numbers) = self {
+            numbers.mask = mask;
+        }
     }
 
     pub(crate) fn split_tape(self) -> (Flow<NoneTape>, T) {
@@ -158,6 +171,44 @@ impl<T: Tape<f32, Cpu>> Flow<T> {
             }
             Self::Tokens { sizes, ids, tape } => {
                 (Flow::Tokens { sizes, ids, tape: NoneTape }, tape)
+            }
+        }
+    }
+}
+
+/// Zeros of the sizes that leave a layer, on the tapes of what reaches it: what layers are not asked for if that is empty.
+pub(crate) fn emptied<T: Tape<f32, Cpu>>(
+    x: Flows<T>,
+    gives: &[AnySignal],
+) -> Result<Flows<T>, Error> {
+    let mask = x.first().and_then(Flow::mask).cloned();
+    let zeros = |gives: &AnySignal| {
+        let sizes: Vec<usize> = gives.sizes.iter().map(|size| size.unwrap_or(0)).collect();
+        let mask = match (gives.kind, sizes.as_slice(), &mask) {
+            (SignalKind::Padded, &[batch, length, ..], None) => {
+                Some(Mask::from_bools(filled(&[batch, length], false)?, batch, length)?)
+            }
+            (SignalKind::Padded, _, mask) => mask.clone(),
+            _ => None,
+        };
+        // One of several outputs may have values.
+        let values = filled(&sizes, 0.0)?;
+        let x = Cpu::default().try_tensor_from_vec(values, as_rows(&sizes)?).or_device()?;
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    };
+    let zeros = gives.iter().map(zeros).collect::<Result<Flows, Error>>()?;
+    Ok(put_first(zeros, join_tapes(x).1))
+}
+
+impl Clone for Flow<NoneTape> {
+    /// The values are shared.
+    fn clone(&self) -> Self {
+        match self {
+            Self::Numbers(Numbers { x, sizes, mask }) => {
+                Self::Numbers(Numbers { x: x.clone(), sizes: sizes.clone(), mask: mask.clone() })
+            }
+            Self::Tokens { sizes, ids, .. } => {
+                Self::Tokens { sizes: sizes.clone(), ids: ids.clone(), tape: NoneTape }
             }
         }
     }
@@ -185,6 +236,9 @@ impl TryFrom<DynamicValue> for Flow<NoneTape> {
                 Self::Numbers(Numbers { x, sizes, mask })
             }
             DynamicValue::Tokens { sizes, ids } => Self::Tokens { sizes, ids, tape: NoneTape },
+            DynamicValue::Several(parts) => {
+                return Err(Error::mismatch("the inputs of a layer", "one", parts.len()));
+            }
         })
     }
 }

@@ -5,7 +5,7 @@ use dfdx::tensor::Cpu;
 use super::{
     DynamicValue, LayerWeight,
     flow::Flow,
-    op::{Op, Pass, Show},
+    op::{OneToOne, Pass, Show},
     weights::tensor,
     words::refused,
 };
@@ -102,7 +102,7 @@ impl fmt::Debug for Foreign {
     }
 }
 
-impl Op for Foreign {
+impl OneToOne for Foreign {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         self.layer.gives(arrives)
     }

@@ -1,26 +1,41 @@
 //! Layers whose shapes are known at run time only.
 
+mod activations;
 mod budget;
+mod cells;
 mod conv;
 mod custom;
 mod dense;
+mod depthwise;
+mod dot;
 mod flow;
 mod foreign;
+mod graph;
+mod input;
+mod keys;
+mod merge;
+mod noise;
 mod norm;
 mod op;
 mod own;
+mod places;
+mod prelu;
 mod recurrent;
 mod registry;
+mod scaling;
 mod shapes;
+mod softmax;
+mod space;
+mod transposed;
 mod typed;
 mod value;
 mod weights;
 mod words;
 mod wrap;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 
-use dfdx::tensor::{Cpu, NoneTape};
+use dfdx::tensor::Cpu;
 
 use crate::{
     error::{Error, shortened},
@@ -28,7 +43,7 @@ use crate::{
     io::WeightFile,
     parameters::{Parameter, Parameters, Visitor},
 };
-use flow::Flow;
+use flow::{Flow, Flows, emptied};
 use op::{Flat, Op, Pass, Show};
 
 pub use custom::CustomObjects;
@@ -70,7 +85,9 @@ pub fn layer_from_config(
     custom_objects: &CustomObjects,
 ) -> Result<DynamicLayer, Error> {
     let mut layer = DynamicLayer::make(config.clone(), &custom_objects.afresh())?;
-    if let Some(sizes) = config.input_sizes() {
+    if let Some(arrive) = layer.op.own_inputs() {
+        layer.build_each(&arrive)?;
+    } else if let Some(sizes) = config.input_sizes() {
         let ids = layer.op.takes_ids();
         let kind = if ids { SignalKind::Tokens } else { SignalKind::Numbers };
         // Keras applies a `Dense` to each step by itself.
@@ -78,6 +95,16 @@ pub fn layer_from_config(
         layer.build(&AnySignal { kind, sizes })?;
     }
     Ok(layer)
+}
+
+/// The layer that a config describes, for weights that are read afterwards: they are zeros, and at most so many.
+#[cfg(feature = "keras")]
+pub(crate) fn blank_layer(
+    config: &Config,
+    custom_objects: &CustomObjects,
+    most: usize,
+) -> Result<DynamicLayer, Error> {
+    budget::blank(most, || layer_from_config(config, custom_objects))
 }
 
 /// Shows the weights of a layer that has a list of them.
@@ -89,6 +116,20 @@ macro_rules! visit {
     };
 }
 use visit;
+
+/// What is left of a path behind a name: nothing, or what stands behind the `/`.
+fn inside<'a>(path: &'a str, name: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(name)?;
+    if rest.is_empty() {
+        Some(rest)
+    } else {
+        rest.strip_prefix('/').filter(|rest| !rest.is_empty())
+    }
+}
+
+fn is_padded(signal: &AnySignal) -> bool {
+    signal.kind == SignalKind::Padded
+}
 
 /// A result of more values than this (1 GiB) is refused: a short hostile config may ask for any number.
 const MAX_NUMBERS: usize = budget::MOST.values;
@@ -125,14 +166,27 @@ pub struct DynamicLayer {
     config: Arc<Config>,
     op: Box<dyn Op>,
     dev: Cpu,
-    built: Option<AnySignal>,
+    built: Option<Vec<AnySignal>>,
+    masks: Masks,
+}
+
+/// What becomes of a mask that reaches a layer which has no use for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Masks {
+    /// The layer says what it takes.
+    Checked,
+    /// It is taken off, as Keras does.
+    TakenOff {
+        /// Whether one did reach the layer when it was built.
+        found: bool,
+    },
 }
 
 impl Clone for DynamicLayer {
     /// Weights are shared until one of both changes them.
     fn clone(&self) -> Self {
         let (config, op) = (self.config.clone(), self.op.boxed());
-        Self { config, op, dev: self.dev.clone(), built: self.built.clone() }
+        Self { config, op, dev: self.dev.clone(), built: self.built.clone(), masks: self.masks }
     }
 }
 
@@ -149,7 +203,17 @@ impl fmt::Debug for DynamicLayer {
 impl DynamicLayer {
     pub(super) fn make(config: Config, custom: &CustomObjects) -> Result<Self, Error> {
         let (config, op) = custom.make(config)?;
-        Ok(Self { config: Arc::new(config), op, dev: Cpu::default(), built: None })
+        let masks = match custom.takes_masks_off(&config) {
+            true => Masks::TakenOff { found: false },
+            false => Masks::Checked,
+        };
+        Ok(Self { config: Arc::new(config), op, dev: Cpu::default(), built: None, masks })
+    }
+
+    /// What is no layer of Keras.
+    fn of(config: Config, op: Box<dyn Op>) -> Self {
+        let (config, dev) = (Arc::new(config), Cpu::default());
+        Self { config, op, dev, built: None, masks: Masks::Checked }
     }
 
     /// The class in Keras.
@@ -162,22 +226,59 @@ impl DynamicLayer {
         self.config.config.get("name").and_then(|name| name.as_str()).unwrap_or_default()
     }
 
+    /// Whether this is a layer of Keras, and no function such as `NotEqual`.
+    fn is_layer(&self) -> bool {
+        !self.config.module.as_ref().is_some_and(|module| module.starts_with("keras.src.ops"))
+    }
+
     /// The config, with all defaults filled in.
     pub fn config(&self) -> Config {
         let mut config = Config::clone(&self.config);
-        if let Some(built) = self.built.as_ref().filter(|_| has_build_config(self.class())) {
-            config.build_config = Some(serde_json::json!({ "input_shape": built.sizes }));
+        if let Some(built) =
+            self.built.as_ref().filter(|_| self.is_layer() && has_build_config(self.class()))
+        {
+            let sizes = match built.as_slice() {
+                [one] => serde_json::json!(one.sizes),
+                several => several.iter().map(|one| serde_json::json!(one.sizes)).collect(),
+            };
+            config.build_config = Some(serde_json::json!({ "input_shape": sizes }));
         }
         self.op.write(&mut config);
         config
     }
 
-    /// What leaves the layer for what arrives.
+    /// Whether the weights are there.
+    #[cfg(feature = "keras")]
+    pub(crate) fn is_built(&self) -> bool {
+        self.built.is_some()
+    }
+
+    /// What leaves the layer for what arrives: a layer of one input and one output.
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] if it does not take that, or has several of either.
+    pub fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        let mut gives = self.gives_each(std::slice::from_ref(arrives))?;
+        match (gives.len(), gives.pop()) {
+            (1, Some(one)) => Ok(one),
+            (n, _) => Err(self.blame(words::refused(format!("it has {n} outputs")))),
+        }
+    }
+
+    /// What leaves the layer for what arrives, one signal for each output.
     ///
     /// # Errors
     /// [`Error::Wiring`] if it does not take that.
-    pub fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        self.op.gives(arrives).map_err(|e| self.blame(e))
+    pub fn gives_each(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        self.op.gives(&self.without_masks(arrive)).map_err(|e| self.blame(e))
+    }
+
+    /// What the layer sees of what arrives.
+    fn without_masks<'a>(&self, arrive: &'a [AnySignal]) -> Cow<'a, [AnySignal]> {
+        if self.masks == Masks::Checked || !arrive.iter().any(is_padded) {
+            return Cow::Borrowed(arrive);
+        }
+        arrive.iter().map(|one| AnySignal::numbers(one.sizes.clone())).collect()
     }
 
     fn blame(&self, error: Error) -> Error {
@@ -201,24 +302,140 @@ impl DynamicLayer {
     /// # Errors
     /// [`Error::Wiring`] if the layer does not take that; [`Error::Invalid`] if the weights are too large.
     pub fn build(&mut self, arrives: &AnySignal) -> Result<(), Error> {
+        self.build_each(std::slice::from_ref(arrives))
+    }
+
+    /// Makes the weights, for what will arrive at each input.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_each(&mut self, arrive: &[AnySignal]) -> Result<(), Error> {
         let dev = self.dev.clone();
-        budget::building(|| self.build_inside(&dev, "", arrives))
+        budget::building(|| self.build_inside(&dev, "", arrive))
     }
 
     pub(super) fn build_inside(
         &mut self,
         dev: &Cpu,
         prefix: &str,
-        arrives: &AnySignal,
+        arrive: &[AnySignal],
     ) -> Result<(), Error> {
-        self.gives(arrives)?;
-        self.op.build(dev, prefix, arrives).map_err(|e| self.blame(e))?;
-        let mut arrives = arrives.clone();
-        if let Some(batch) = arrives.sizes.first_mut() {
+        if let Masks::TakenOff { found } = &mut self.masks {
+            *found = arrive.iter().any(is_padded);
+        }
+        let mut arrive = self.without_masks(arrive).into_owned();
+        if !self.op.asks_for_nothing() {
+            self.gives_each(&arrive)?;
+        }
+        self.op.build(dev, prefix, &arrive).map_err(|e| self.blame(e))?;
+        for batch in arrive.iter_mut().filter_map(|one| one.sizes.first_mut()) {
             *batch = None;
         }
-        self.built = Some(arrives);
+        self.built = Some(arrive);
         Ok(())
+    }
+
+    /// The names of the layers at which a mask is taken off, as Keras does, if this layer or the layers inside were made so;
+    /// it has to be built. See [`CustomObjects::masks_as_keras`].
+    pub fn dropped_masks(&self) -> Vec<String> {
+        let inside = self.op.inside();
+        let own = (self.masks == Masks::TakenOff { found: true }).then(|| self.name().to_owned());
+        own.into_iter().chain(inside.iter().flat_map(|layer| layer.dropped_masks())).collect()
+    }
+
+    /// The layers inside, in the order of the config: those of a model, the one of a `TimeDistributed`, the two of a
+    /// `Bidirectional`. One that is called several times is there once; inputs are not.
+    ///
+    /// ```
+    /// use kerata::{Error, config::{Config, CustomObjects, layer_from_config}};
+    ///
+    /// let config: Config = r#"{"class_name": "Sequential", "config": {"layers": [
+    ///     {"class_name": "Dense", "config": {"name": "first", "units": 4}},
+    ///     {"class_name": "Dense", "config": {"name": "second", "units": 2}}],
+    ///     "build_input_shape": [null, 3]}}"#.parse()?;
+    /// let model = layer_from_config(&config, &CustomObjects::new())?;
+    /// let names: Vec<&str> = model.layers().iter().map(|layer| layer.name()).collect();
+    /// assert_eq!(names, ["first", "second"]);
+    /// let sizes: Vec<_> = model.layers()[1].weights().map(|weight| weight.sizes).collect();
+    /// assert_eq!(sizes, [vec![4, 2], vec![2]]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn layers(&self) -> Vec<&DynamicLayer> {
+        self.op.inside()
+    }
+
+    /// The layers inside, to be changed: see [`layers`](Self::layers).
+    pub fn layers_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        self.op.inside_mut()
+    }
+
+    /// The layer of this name among those [inside](Self::layers), or of this path, `outer/inner`, as models nest.
+    pub fn find(&self, path: &str) -> Option<&DynamicLayer> {
+        self.layers().into_iter().find_map(|layer| match inside(path, layer.name())? {
+            "" => Some(layer),
+            rest => layer.find(rest),
+        })
+    }
+
+    /// The layer of this name or path, to be changed: see [`find`](Self::find).
+    pub fn find_mut(&mut self, path: &str) -> Option<&mut DynamicLayer> {
+        self.layers_mut().into_iter().find_map(|layer| {
+            let rest = inside(path, layer.name())?.len();
+            match &path[path.len() - rest..] {
+                "" => Some(layer),
+                rest => layer.find_mut(rest),
+            }
+        })
+    }
+
+    /// Replaces the values of all weights, in the order of [`weights`](Self::weights), which is Keras's. An iterator is asked
+    /// for as many as there are.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are fewer, or one has another number of values. Then the layer is as it was before.
+    ///
+    /// ```
+    /// use kerata::{Cpu, Error, config::{AnySignal, Config, CustomObjects, layer_from_config}, prelude::*};
+    ///
+    /// let config: Config = r#"{"class_name": "Dense", "config": {"units": 1}}"#.parse()?;
+    /// let mut layer = layer_from_config(&config, &CustomObjects::new())?;
+    /// layer.build(&AnySignal::numbers([None, Some(2)]))?;
+    /// layer.set_weights([vec![1.0, 10.0], vec![0.5]])?;
+    /// assert_eq!(layer.run(Cpu::default().tensor([[2.0_f32, 3.0]]))?.values(), [32.5]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_weights(&mut self, values: impl IntoIterator<Item = Vec<f32>>) -> Result<(), Error> {
+        struct Set(std::vec::IntoIter<Vec<f32>>);
+
+        impl Show for Set {
+            fn weight(
+                &mut self,
+                _: &str,
+                _: bool,
+                sizes: &[usize],
+                weight: &mut Flat,
+            ) -> Result<(), Error> {
+                let values = self.0.next().unwrap_or_default();
+                if values.len() != sizes.iter().product::<usize>() {
+                    return Err(Error::mismatch("the values of a weight", sizes, values.len()));
+                }
+                weight.copy_from(&values);
+                Ok(())
+            }
+        }
+
+        let wanted: Vec<LayerWeight> = self.weights().collect();
+        let values: Vec<Vec<f32>> = values.into_iter().take(wanted.len()).collect();
+        if values.len() < wanted.len() {
+            return Err(Error::mismatch("the weights of a layer", wanted.len(), values.len()));
+        }
+        for (wanted, values) in wanted.iter().zip(&values) {
+            if wanted.values.len() != values.len() {
+                let (sizes, found) = (&wanted.sizes, values.len());
+                return Err(Error::mismatch("the values of a weight", sizes, found));
+            }
+        }
+        self.show(&mut Set(values.into_iter()))
     }
 
     /// The weights: none before the layer is built.
@@ -253,48 +470,79 @@ impl DynamicLayer {
 
     /// Runs the layer. If it is not built, it is built for what arrives.
     ///
+    /// A model of several inputs gets a [`DynamicValue::Several`], one of several outputs gives one.
+    ///
     /// # Errors
     /// [`Error::Wiring`] for what it does not take, in the words of the compiler; those of the layer.
     pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
-        let x: Flow<NoneTape> = x.into().try_into()?;
-        self.build_if_new(&x.signal())?;
-        self.apply(x)?.try_into()
+        let x = value::into_flows(x.into())?;
+        self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
+        value::from_outputs(self.apply_each(x)?)
     }
 
-    fn build_if_new(&mut self, arrives: &AnySignal) -> Result<(), Error> {
-        if self.built.is_none() { self.build(arrives) } else { Ok(()) }
+    /// Forgets the states that `stateful` layers keep from one batch to the next.
+    pub fn reset_states(&mut self) {
+        self.op.reset_states();
+    }
+
+    fn build_if_new(&mut self, arrive: &[AnySignal]) -> Result<(), Error> {
+        if self.built.is_none() { self.build_each(arrive) } else { Ok(()) }
     }
 
     /// The inference pass of a layer that is built.
-    pub(super) fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    pub(super) fn apply_each<T: Pass>(&self, mut x: Flows<T>) -> Result<Flows<T>, Error> {
+        self.take_masks_off(&mut x);
         if let Some(nothing) = self.admit(&x)? {
-            return x.emptied(&nothing);
+            return emptied(x, &nothing);
         }
         T::apply(&*self.op, x).map_err(|e| self.blame(e))
     }
 
     /// The training pass of a layer that is built.
-    pub(super) fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    pub(super) fn train_each<T: Pass>(&mut self, mut x: Flows<T>) -> Result<Flows<T>, Error> {
         if self.op.rests() && self.is_frozen() {
-            return self.apply(x);
+            return self.apply_each(x);
         }
+        self.take_masks_off(&mut x);
         if let Some(nothing) = self.admit(&x)? {
-            return x.emptied(&nothing);
+            return emptied(x, &nothing);
         }
         T::train(&mut *self.op, x).map_err(|e| self.blame(e))
     }
 
-    /// Checks what reaches the layer. Gives what leaves it if that is known already, as it is empty.
-    fn admit<T: Pass>(&self, x: &Flow<T>) -> Result<Option<AnySignal>, Error> {
-        let gives = self.gives(&x.signal())?;
-        // An empty batch does not make long sequences short.
-        let mut sizes = gives.sizes.iter().flatten().map(|&size| size.max(1));
-        let count = sizes.try_fold(1_usize, |n, size| n.checked_mul(size));
-        if count.is_none_or(|n| n > MAX_NUMBERS) {
-            let message = format!("`{gives}` would leave it, more than 2^28 numbers");
-            return Err(self.blame(words::refused(message)));
+    /// The inference pass of a layer of one input and one output.
+    pub(super) fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        op::one(self.apply_each(vec![x])?).map_err(|e| self.blame(e))
+    }
+
+    /// The training pass of a layer of one input and one output.
+    pub(super) fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        op::one(self.train_each(vec![x])?).map_err(|e| self.blame(e))
+    }
+
+    fn take_masks_off<T: Pass>(&self, x: &mut Flows<T>) {
+        if self.masks != Masks::Checked {
+            x.iter_mut().for_each(|x| x.set_mask(None));
         }
-        let nothing = gives.sizes.contains(&Some(0)) && !self.op.asks_for_nothing();
+    }
+
+    /// Checks what reaches the layer. Gives what leaves it if that is known already, as it is empty.
+    fn admit<T: Pass>(&self, x: &Flows<T>) -> Result<Option<Vec<AnySignal>>, Error> {
+        // The layers inside are asked one by one.
+        if self.op.asks_for_nothing() {
+            return Ok(None);
+        }
+        let gives = self.gives_each(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
+        for one in &gives {
+            // An empty batch does not make long sequences short.
+            let mut sizes = one.sizes.iter().flatten().map(|&size| size.max(1));
+            let count = sizes.try_fold(1_usize, |n, size| n.checked_mul(size));
+            if count.is_none_or(|n| n > MAX_NUMBERS) {
+                let message = format!("`{one}` would leave it, more than 2^28 numbers");
+                return Err(self.blame(words::refused(message)));
+            }
+        }
+        let nothing = gives.iter().any(|one| one.sizes.contains(&Some(0)));
         Ok(nothing.then_some(gives))
     }
 

@@ -4,7 +4,7 @@ use super::{
     custom::Options,
     dense::known_features,
     flow::Flow,
-    op::{Op, Pass},
+    op::{OneToOne, Pass},
     visit,
     weights::{Role, Weights, optional},
     words,
@@ -63,7 +63,7 @@ impl Norm {
     }
 }
 
-impl Op for Norm {
+impl OneToOne for Norm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::features_axis(arrives)?;
         if let Some(axis) = self.axis.filter(|&axis| axis as usize + 1 != arrives.rank()) {

@@ -8,28 +8,85 @@ use std::{
 use dfdx::tensor::{Cpu, CpuError, Gradients, Merge, NoneTape, Tape, Tensor};
 
 use super::{
+    DynamicLayer,
     custom::Functions,
-    flow::{Flow, Rows},
+    flow::{Flow, Flows, Rows, join_tapes, put_first},
     own::{Runs, Takes},
+    words::refused,
 };
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
 };
 
+/// What is the same for a layer of one input and for one of several.
+macro_rules! shared {
+    () => {
+        /// Shows all weights.
+        fn visit(&mut self, _show: &mut dyn Show) -> Result<(), Error> {
+            Ok(())
+        }
+
+        /// Puts the configs of the layers inside into the config of this one.
+        fn write(&self, _config: &mut Config) {}
+
+        /// Whether the layer takes token ids.
+        fn takes_ids(&self) -> bool {
+            false
+        }
+
+        /// Says that a layer which takes one vector per sample may take sequences: Keras's `Dense`.
+        fn allow_steps(&mut self, _allowed: bool) {}
+
+        /// Whether it is asked for an empty result too, since it holds layers that may refuse what reaches them.
+        fn asks_for_nothing(&self) -> bool {
+            false
+        }
+
+        /// Whether its training pass is the inference pass if its weights are not trained: Keras's
+        /// `BatchNormalization`.
+        fn rests(&self) -> bool {
+            false
+        }
+
+        /// How many layers are called in one call of it: a model inside may be called several times.
+        fn calls(&self) -> usize {
+            let inside = self.inside();
+            inside.iter().fold(1, |count: usize, layer| count.saturating_add(layer.op.calls()))
+        }
+
+        /// The layers inside, in the order of the config.
+        fn inside(&self) -> Vec<&DynamicLayer> {
+            Vec::new()
+        }
+
+        /// The layers inside, in the order of the config.
+        fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+            Vec::new()
+        }
+
+        /// Forgets the state that a `stateful` layer keeps from one batch to the next.
+        fn reset_states(&mut self) {
+            self.inside_mut().into_iter().for_each(DynamicLayer::reset_states);
+        }
+    };
+}
+
 /// A layer whose sizes are values. All that differs between inference and training is the tape of `T`.
+///
+/// It takes a list and gives a list: most layers, which take one value and give one, are [`OneToOne`].
 pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
     /// What leaves the layer, if it takes what arrives.
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error>;
 
     /// The inference pass. What it gets is what `gives` has taken, and what it gives is not empty, unless it
     /// [`asks_for_nothing`](Self::asks_for_nothing).
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error>
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error>
     where
         Self: Sized;
 
     /// The training pass, where it is another one.
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error>
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error>
     where
         Self: Sized,
     {
@@ -37,34 +94,120 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
     }
 
     /// Makes the weights for what arrives. The names of those of a custom layer begin with `prefix`.
+    fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrive: &[AnySignal]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What reaches the layer, if it says so itself: a model whose inputs have shapes.
+    fn own_inputs(&self) -> Option<Vec<AnySignal>> {
+        None
+    }
+
+    /// Whether this is a function of Keras's, and no layer.
+    fn is_function(&self) -> bool {
+        false
+    }
+
+    /// Whether the layer goes over steps, and takes the states to begin with as further inputs.
+    fn takes_states(&self) -> bool {
+        false
+    }
+
+    shared!();
+}
+
+/// An [`Op`] that takes one value and gives one.
+pub(crate) trait OneToOne: fmt::Debug + Send + Sync {
+    /// See [`Op::gives`].
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
+
+    /// See [`Op::apply`].
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error>;
+
+    /// See [`Op::train`].
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        self.apply(x)
+    }
+
+    /// See [`Op::build`].
     fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrives: &AnySignal) -> Result<(), Error> {
         Ok(())
     }
 
-    /// Shows all weights.
-    fn visit(&mut self, _show: &mut dyn Show) -> Result<(), Error> {
-        Ok(())
+    shared!();
+}
+
+impl<L: OneToOne + Clone + 'static> Op for L {
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        Ok(vec![OneToOne::gives(self, only(arrive)?)?])
     }
 
-    /// Puts the configs of the layers inside into the config of this one.
-    fn write(&self, _config: &mut Config) {}
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        Ok(vec![OneToOne::apply(self, one(x)?)?])
+    }
 
-    /// Whether the layer takes token ids.
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        Ok(vec![OneToOne::train(self, one(x)?)?])
+    }
+
+    fn build(&mut self, dev: &Cpu, prefix: &str, arrive: &[AnySignal]) -> Result<(), Error> {
+        OneToOne::build(self, dev, prefix, only(arrive)?)
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        OneToOne::visit(self, show)
+    }
+
+    fn write(&self, config: &mut Config) {
+        OneToOne::write(self, config);
+    }
+
     fn takes_ids(&self) -> bool {
-        false
+        OneToOne::takes_ids(self)
     }
 
-    /// Says that a layer which takes one vector per sample may take sequences: Keras's `Dense`.
-    fn allow_steps(&mut self, _allowed: bool) {}
+    fn allow_steps(&mut self, allowed: bool) {
+        OneToOne::allow_steps(self, allowed);
+    }
 
-    /// Whether it is asked for an empty result too, since it holds layers that may refuse what reaches them.
     fn asks_for_nothing(&self) -> bool {
-        false
+        OneToOne::asks_for_nothing(self)
     }
 
-    /// Whether its training pass is the inference pass if its weights are not trained: Keras's `BatchNormalization`.
     fn rests(&self) -> bool {
-        false
+        OneToOne::rests(self)
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        OneToOne::inside(self)
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        OneToOne::inside_mut(self)
+    }
+
+    fn reset_states(&mut self) {
+        OneToOne::reset_states(self);
+    }
+
+    fn calls(&self) -> usize {
+        OneToOne::calls(self)
+    }
+}
+
+/// The one thing of a list.
+fn only<S>(list: &[S]) -> Result<&S, Error> {
+    match list {
+        [one] => Ok(one),
+        _ => Err(refused(format!("one input is needed here, but {} arrive", list.len()))),
+    }
+}
+
+/// The one value of a list.
+pub(crate) fn one<T>(mut list: Flows<T>) -> Result<Flow<T>, Error> {
+    match (list.len(), list.pop()) {
+        (1, Some(one)) => Ok(one),
+        (n, _) => Err(refused(format!("one value is needed here, but there are {n}"))),
     }
 }
 
@@ -89,10 +232,10 @@ pub(crate) trait Show {
 /// The passes of an [`Op`] behind a pointer, where no method is generic.
 pub(crate) trait Passes {
     fn boxed(&self) -> Box<dyn Op>;
-    fn apply_plain(&self, x: Flow<NoneTape>) -> Result<Flow<NoneTape>, Error>;
-    fn apply_taped(&self, x: Flow<Recorder>) -> Result<Flow<Recorder>, Error>;
-    fn train_plain(&mut self, x: Flow<NoneTape>) -> Result<Flow<NoneTape>, Error>;
-    fn train_taped(&mut self, x: Flow<Recorder>) -> Result<Flow<Recorder>, Error>;
+    fn apply_plain(&self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>;
+    fn apply_taped(&self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error>;
+    fn train_plain(&mut self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>;
+    fn train_taped(&mut self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error>;
 }
 
 impl<L: Op + Clone + 'static> Passes for L {
@@ -100,27 +243,27 @@ impl<L: Op + Clone + 'static> Passes for L {
         Box::new(self.clone())
     }
 
-    fn apply_plain(&self, x: Flow<NoneTape>) -> Result<Flow<NoneTape>, Error> {
+    fn apply_plain(&self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error> {
         self.apply(x)
     }
 
-    fn apply_taped(&self, x: Flow<Recorder>) -> Result<Flow<Recorder>, Error> {
+    fn apply_taped(&self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error> {
         self.apply(x)
     }
 
-    fn train_plain(&mut self, x: Flow<NoneTape>) -> Result<Flow<NoneTape>, Error> {
+    fn train_plain(&mut self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error> {
         self.train(x)
     }
 
-    fn train_taped(&mut self, x: Flow<Recorder>) -> Result<Flow<Recorder>, Error> {
+    fn train_taped(&mut self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error> {
         self.train(x)
     }
 }
 
 /// One of the two tapes that a layer behind a pointer can run on.
 pub(crate) trait Pass: Tape<f32, Cpu> {
-    fn apply(op: &dyn Op, x: Flow<Self>) -> Result<Flow<Self>, Error>;
-    fn train(op: &mut dyn Op, x: Flow<Self>) -> Result<Flow<Self>, Error>;
+    fn apply(op: &dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error>;
+    fn train(op: &mut dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error>;
     fn activation(of: &Functions) -> fn(Rows<Self>) -> Result<Rows<Self>, Error>;
     fn runs<L>(of: &Takes<L>) -> &Runs<L, Self>;
 }
@@ -128,11 +271,11 @@ pub(crate) trait Pass: Tape<f32, Cpu> {
 macro_rules! pass {
     ($tape:ty, $apply:ident, $train:ident, $field:ident) => {
         impl Pass for $tape {
-            fn apply(op: &dyn Op, x: Flow<Self>) -> Result<Flow<Self>, Error> {
+            fn apply(op: &dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error> {
                 op.$apply(x)
             }
 
-            fn train(op: &mut dyn Op, x: Flow<Self>) -> Result<Flow<Self>, Error> {
+            fn train(op: &mut dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error> {
                 op.$train(x)
             }
 
@@ -182,19 +325,20 @@ impl Merge<Recorder> for Recorder {
     }
 }
 
-/// Runs a pass on any tape.
+/// Runs a pass on any tape. The first of the results carries it.
 pub(crate) fn on_any_tape<L, T: Tape<f32, Cpu>>(
     layer: L,
-    x: Flow<T>,
-    plain: fn(L, Flow<NoneTape>) -> Result<Flow<NoneTape>, Error>,
-    taped: fn(L, Flow<Recorder>) -> Result<Flow<Recorder>, Error>,
-) -> Result<Flow<T>, Error> {
-    let (x, mut tape) = x.split_tape();
+    x: Flows<T>,
+    plain: fn(L, Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>,
+    taped: fn(L, Flows<Recorder>) -> Result<Flows<Recorder>, Error>,
+) -> Result<Flows<T>, Error> {
+    let (x, mut tape) = join_tapes(x);
     if !T::OWNS_TAPE {
-        return Ok(plain(layer, x)?.put_tape(tape));
+        return Ok(put_first(plain(layer, x)?, tape));
     }
-    let (y, Recorder(mut operations)) = taped(layer, x.put_tape(Recorder::default()))?.split_tape();
+    let (y, Recorder(mut operations)) =
+        join_tapes(taped(layer, put_first(x, Recorder::default()))?);
     operations.sort_by_key(|(time, _)| *time);
     operations.into_iter().for_each(|(_, operation)| tape.add_backward_op(operation));
-    Ok(y.put_tape(tape))
+    Ok(put_first(y, tape))
 }

@@ -7,8 +7,9 @@ use dfdx::{
 
 use super::{
     FromDynamic,
-    flow::Flow,
+    flow::{Flow, Flows},
     op::{Op, Pass, Recorder, Show},
+    value::from_flows,
     words::refused,
 };
 use crate::{
@@ -21,8 +22,8 @@ use crate::{
 
 /// The passes of a typed layer on one tape.
 pub(crate) struct Runs<L, T> {
-    apply: fn(&L, Flow<T>) -> Result<Flow<T>, Error>,
-    train: fn(&mut L, Flow<T>) -> Result<Flow<T>, Error>,
+    apply: fn(&L, Flows<T>) -> Result<Flows<T>, Error>,
+    train: fn(&mut L, Flows<T>) -> Result<Flows<T>, Error>,
 }
 
 impl<L, T> Clone for Runs<L, T> {
@@ -39,17 +40,17 @@ impl<L, T: Pass> Runs<L, T> {
         L: Layer<In, f32, Cpu, Out: FromDynamic>,
     {
         Self {
-            apply: |layer, x| L::Out::into_flow(layer.call(In::from_flow(x)?)?),
-            train: |layer, x| L::Out::into_flow(layer.call_mut(In::from_flow(x)?)?),
+            apply: |layer, x| L::Out::into_flows(layer.call(from_flows::<In, T>(x)?)?),
+            train: |layer, x| L::Out::into_flows(layer.call_mut(from_flows::<In, T>(x)?)?),
         }
     }
 }
 
-/// One signal that a typed layer takes.
+/// One signal that a typed layer takes, or several side by side.
 pub(crate) struct Takes<L> {
-    takes: AnySignal,
+    takes: Vec<AnySignal>,
     /// What it gives, or `None` if that is what it takes.
-    gives: Option<AnySignal>,
+    gives: Option<Vec<AnySignal>>,
     pub(super) plain: Runs<L, NoneTape>,
     pub(super) taped: Runs<L, Recorder>,
 }
@@ -63,7 +64,7 @@ impl<L> Clone for Takes<L> {
 
 impl<L> fmt::Debug for Takes<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.takes)
+        f.write_str(&listed(&self.takes))
     }
 }
 
@@ -74,14 +75,29 @@ impl<L> Takes<L> {
         In: FromDynamic,
         L: Layer<In, f32, Cpu, Out: FromDynamic>,
     {
-        let (takes, gives) = (AnySignal::of::<In>(), AnySignal::of::<L::Out>());
+        let all = |parts: Vec<(String, AnySignal)>| parts.into_iter().map(|(_, one)| one).collect();
+        let takes: Vec<AnySignal> = all(AnySignal::parts::<In>());
+        let gives: Vec<AnySignal> = all(AnySignal::parts::<L::Out>());
         let gives = (takes != gives).then_some(gives);
         Self { gives, takes, plain: Runs::of::<In>(), taped: Runs::of::<In>() }
     }
 
-    fn fits(&self, arrives: &AnySignal) -> bool {
-        self.takes.kind == arrives.kind && self.takes.agrees(&arrives.sizes)
+    fn fits(&self, arrive: &[AnySignal]) -> bool {
+        let fits = |(takes, arrives): (&AnySignal, &AnySignal)| {
+            takes.kind == arrives.kind && takes.agrees(&arrives.sizes)
+        };
+        self.takes.len() == arrive.len() && self.takes.iter().zip(arrive).all(fits)
     }
+}
+
+/// The names of some signals.
+fn listed(signals: &[AnySignal]) -> String {
+    let names: Vec<String> = signals.iter().map(|signal| format!("`{signal}`")).collect();
+    names.join(" and ")
+}
+
+fn signals<T: Pass>(x: &Flows<T>) -> Vec<AnySignal> {
+    x.iter().map(Flow::signal).collect()
 }
 
 /// A typed layer behind run-time shapes.
@@ -98,10 +114,12 @@ impl<L> Own<L> {
     }
 
     /// Which of the signals that it takes arrives.
-    fn taken(&self, arrives: &AnySignal) -> Result<usize, Error> {
-        self.takes.iter().position(|takes| takes.fits(arrives)).ok_or_else(|| {
-            let all: Vec<String> = self.takes.iter().map(|t| format!("`{}`", t.takes)).collect();
-            refused(format!("{} is needed here, but `{arrives}` arrives", all.join(" or ")))
+    fn taken(&self, arrive: &[AnySignal]) -> Result<usize, Error> {
+        self.takes.iter().position(|takes| takes.fits(arrive)).ok_or_else(|| {
+            let all: Vec<String> = self.takes.iter().map(|t| listed(&t.takes)).collect();
+            let (all, found) = (all.join(" or "), listed(arrive));
+            let verb = if arrive.len() == 1 { "arrives" } else { "arrive" };
+            refused(format!("{all} is needed here, but {found} {verb}"))
         })
     }
 }
@@ -113,22 +131,22 @@ impl<L: fmt::Debug> fmt::Debug for Own<L> {
 }
 
 impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        let gives = &self.takes[self.taken(arrives)?].gives;
-        Ok(gives.clone().unwrap_or_else(|| arrives.clone()))
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        let gives = &self.takes[self.taken(arrive)?].gives;
+        Ok(gives.clone().unwrap_or_else(|| arrive.to_vec()))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let taken = self.taken(&x.signal())?;
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        let taken = self.taken(&signals(&x))?;
         (T::runs(&self.takes[taken]).apply)(&self.layer, x)
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let taken = self.taken(&x.signal())?;
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        let taken = self.taken(&signals(&x))?;
         (T::runs(&self.takes[taken]).train)(&mut self.layer, x)
     }
 
-    fn build(&mut self, _: &Cpu, _: &str, _: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, _: &Cpu, _: &str, _: &[AnySignal]) -> Result<(), Error> {
         self.built = true;
         Ok(())
     }
@@ -163,6 +181,7 @@ impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
     }
 
     fn takes_ids(&self) -> bool {
-        self.takes.iter().all(|takes| takes.takes.kind == SignalKind::Tokens)
+        let ids = |takes: &Takes<L>| takes.takes.iter().all(|one| one.kind == SignalKind::Tokens);
+        self.takes.iter().all(ids)
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use dfdx::{
     prelude::{BroadcastTo, HasShape, ReshapeTo, TryMul},
     shapes::Axis,
@@ -7,7 +9,7 @@ use dfdx::{
 use super::{
     custom::{ActivationFunction, Options},
     dense::known_features,
-    flow::{Flow, Numbers, Rows},
+    flow::{Flow, Flows, Numbers, Rows, join_tapes},
     op::{Op, Pass},
     visit,
     weights::{Role, Weights},
@@ -15,8 +17,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, CellKind, RecurrentBias, RecurrentInputs, RecurrentWeights, StepOptions,
-        StepOrder, WeightCache, keep_rows, memory::filled, recurrent_with, to_values,
+        Backend, CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentWeights,
+        StepOptions, StepOrder, WeightCache, keep_rows, memory::filled, recurrent_with, to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
@@ -33,6 +35,8 @@ pub(crate) struct RecurrentOp {
     use_bias: bool,
     unit_forget_bias: bool,
     sequences: bool,
+    /// Whether the states behind the last step are outputs too.
+    gives_states: bool,
     order: StepOrder,
     /// How much of the input, and of the state, drops in training: the same values in all steps.
     drops: [f64; 2],
@@ -40,6 +44,28 @@ pub(crate) struct RecurrentOp {
     inputs: Option<usize>,
     weights: Weights,
     cache: WeightCache,
+    /// Where a `stateful` layer keeps its states from one batch to the next.
+    carried: Option<Carried>,
+}
+
+/// States that stay from one batch to the next.
+#[derive(Debug, Default)]
+struct Carried(Mutex<Option<HiddenStates<f32, Cpu>>>);
+
+impl Carried {
+    fn get(&self) -> Option<HiddenStates<f32, Cpu>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, states: Option<HiddenStates<f32, Cpu>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = states;
+    }
+}
+
+impl Clone for Carried {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.get()))
+    }
 }
 
 impl RecurrentOp {
@@ -67,6 +93,7 @@ impl RecurrentOp {
             use_bias: options.flag("use_bias")?,
             unit_forget_bias: cell == CellKind::LstmCell && options.flag("unit_forget_bias")?,
             sequences: options.flag("return_sequences")?,
+            gives_states: options.flag("return_state")?,
             order: StepOrder {
                 backwards: options.flag("go_backwards")?,
                 as_made: true,
@@ -77,7 +104,13 @@ impl RecurrentOp {
             inputs: None,
             weights: Weights::default(),
             cache: WeightCache::default(),
+            carried: options.flag("stateful")?.then(Carried::default),
         })
+    }
+
+    /// How many states there are.
+    fn states(&self) -> usize {
+        if self.cell.has_c() { 2 } else { 1 }
     }
 
     fn has_two_biases(&self) -> bool {
@@ -101,53 +134,95 @@ impl RecurrentOp {
         })
     }
 
-    /// Runs a sequence. `drops` is how much drops.
-    fn sequence<T: Pass>(&self, x: Flow<T>, drops: [f64; 2]) -> Result<Flow<T>, Error> {
-        let x = x.numbers()?;
+    /// The states to begin with, and the tapes that they are on.
+    fn initial<T: Pass>(
+        &self,
+        given: Flows<T>,
+        batch: usize,
+    ) -> Result<(Option<HiddenStates<f32, Cpu>>, T), Error> {
+        let (given, tape) = join_tapes(given);
+        let mut states = Vec::new();
+        for state in given {
+            states.push(state.numbers()?.x);
+        }
+        let c = if states.len() > 1 { states.pop() } else { None };
+        let initial = match states.pop() {
+            Some(h) => Some(HiddenStates { h, c }),
+            None => self.carried.as_ref().and_then(Carried::get),
+        };
+        match &initial {
+            Some(HiddenStates { h, .. }) if h.shape().0 != batch => {
+                Err(Error::mismatch("the batch of a state", h.shape().0, batch))
+            }
+            _ => Ok((initial, tape)),
+        }
+    }
+
+    /// Runs a sequence, from the states that stand behind it. `drops` is how much drops.
+    fn sequence<T: Pass>(&self, mut x: Flows<T>, drops: [f64; 2]) -> Result<Flows<T>, Error> {
+        let given = x.split_off(1);
+        let x = super::op::one(x)?.numbers()?;
         let (sizes, (mut x, mask)) = (x.sizes.clone(), x.steps()?);
         let (batch, length, features) = *x.shape();
+        let (initial, more) = self.initial(given, batch)?;
         if let Some(dropped) = self.dropped((batch, features), drops[0])? {
             let each = dropped.try_broadcast_like::<_, Axis<1>>(x.shape()).or_device()?;
             x = x.try_mul(each).or_device()?;
         }
+        let (x, tape) = x.split_tape();
+        let x = x.put_tape(tape.merge(more));
         let (order, weights) = (self.order, self.weights()?);
-        let inputs = RecurrentInputs { x, mask: mask.as_ref(), initial: None, order };
-        let usual = self.activation.is::<Tanh>()
+        let inputs = RecurrentInputs { x, mask: mask.as_ref(), initial, order };
+        let usual = drops[1] == 0.0
+            && self.activation.is::<Tanh>()
             && self.gate.as_ref().is_none_or(ActivationFunction::is::<Sigmoid>);
-        let (outputs, last) = match (usual && drops[1] == 0.0, self.sequences) {
-            (true, false) => (None, Cpu::recurrent_last(inputs, weights)?),
-            (true, true) => {
-                let (outputs, states) = Cpu::recurrent(inputs, weights)?;
-                (Some(outputs), states.h.retaped())
-            }
-            (false, _) => {
+        let all = self.sequences || self.gives_states || self.carried.is_some();
+        let (outputs, states, tape) = if usual && !all {
+            let (last, tape) = Cpu::recurrent_last(inputs, weights)?.split_tape();
+            (None, HiddenStates { h: last, c: None }, tape)
+        } else {
+            let (outputs, states) = if usual {
+                Cpu::recurrent(inputs, weights)?
+            } else {
                 let gate = self.gate.as_ref().unwrap_or(&self.activation);
                 let options = StepOptions {
                     activation: &|x| self.activation.apply(x),
                     gate: &|x| gate.apply(x),
                     dropped: self.dropped((batch, self.units), drops[1])?,
                 };
-                let (outputs, states) = recurrent_with(inputs, weights, &options)?;
-                match self.sequences {
-                    true => (Some(outputs), states.h.retaped()),
-                    false => (None, states.h.put_tape(outputs.split_tape().1)),
-                }
-            }
+                recurrent_with(inputs, weights, &options)?
+            };
+            let (outputs, tape) = outputs.try_contiguous().or_device()?.split_tape();
+            (Some(outputs), states, tape)
         };
-        if let Some(outputs) = outputs {
-            let outputs = outputs.try_contiguous().or_device()?;
-            let sizes = [sizes[0], sizes[1], self.units];
-            return Ok(Flow::Numbers(Numbers::new(outputs, sizes, mask)?));
+        if let Some(carried) = &self.carried {
+            carried.set(Some(states.clone()));
         }
-        let end = if order.backwards { 0 } else { length.saturating_sub(1) };
-        let last = match mask.filter(|_| order.zero_masked && length > 0) {
-            Some(mask) => {
-                let keep: Vec<bool> = (0..batch).map(|row| mask.row(row)[end]).collect();
-                keep_rows(last, &keep, 0.0)?
+        let mut gives: Flows<T> = Vec::new();
+        match outputs.filter(|_| self.sequences) {
+            Some(outputs) => {
+                let sizes = [sizes[0], sizes[1], self.units];
+                gives.push(Flow::Numbers(Numbers::new(outputs.put_tape(tape), sizes, mask)?));
             }
-            None => last,
-        };
-        Flow::plain(last, [batch, self.units])
+            None => {
+                let last = states.h.clone().put_tape(tape);
+                let end = if order.backwards { 0 } else { length.saturating_sub(1) };
+                let last = match mask.filter(|_| order.zero_masked && length > 0) {
+                    Some(mask) => {
+                        let keep: Vec<bool> = (0..batch).map(|row| mask.row(row)[end]).collect();
+                        keep_rows(last, &keep, 0.0)?
+                    }
+                    None => last,
+                };
+                gives.push(Flow::plain(last, [batch, self.units])?);
+            }
+        }
+        if self.gives_states {
+            for state in [Some(states.h), states.c].into_iter().flatten() {
+                gives.push(Flow::plain(state.put_tape(T::default()), [batch, self.units])?);
+            }
+        }
+        Ok(gives)
     }
 
     /// What the values are multiplied with in all steps, if some are to drop.
@@ -162,19 +237,39 @@ impl RecurrentOp {
 }
 
 impl Op for RecurrentOp {
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        let Some((arrives, given)) = arrive.split_first() else {
+            return Err(words::refused("a sequence is needed here"));
+        };
         words::steps(arrives)?;
         words::features(arrives, self.inputs)?;
         let [batch, length, _] = arrives.sizes[..] else {
             return Err(words::refused("a sequence is needed here"));
         };
-        if self.sequences {
-            return Ok(arrives.with([batch, length, Some(self.units)]));
+        let state = AnySignal::numbers([batch, Some(self.units)]);
+        if !given.is_empty() && given.len() != self.states() {
+            let (needed, found) = (self.states(), given.len());
+            let message = format!("{needed} states to begin with are needed here, not {found}");
+            return Err(words::refused(message));
         }
-        Ok(AnySignal { kind: SignalKind::Numbers, sizes: vec![batch, Some(self.units)] })
+        for given in given {
+            if given.kind != SignalKind::Numbers || !state.agrees(&given.sizes) {
+                let message = format!("a state to begin with is `{state}`, but `{given}` arrives");
+                return Err(words::refused(message));
+            }
+        }
+        let mut gives = vec![match self.sequences {
+            true => arrives.with([batch, length, Some(self.units)]),
+            false => state.clone(),
+        }];
+        if self.gives_states {
+            gives.extend(vec![state; self.states()]);
+        }
+        Ok(gives)
     }
 
-    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
+    fn build(&mut self, dev: &Cpu, _: &str, arrive: &[AnySignal]) -> Result<(), Error> {
+        let arrives = arrive.first().ok_or_else(|| words::refused("a sequence is needed here"))?;
         let inputs = known_features(arrives)?;
         let units = || words::refused(format!("{} units are too many", self.units));
         let width = self.units.checked_mul(self.cell.gates()).ok_or_else(units)?;
@@ -196,12 +291,22 @@ impl Op for RecurrentOp {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
         self.sequence(x, [0.0; 2])
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
         self.sequence(x, self.drops)
+    }
+
+    fn takes_states(&self) -> bool {
+        true
+    }
+
+    fn reset_states(&mut self) {
+        if let Some(carried) = &self.carried {
+            carried.set(None);
+        }
     }
 
     visit!();

@@ -3,13 +3,25 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
-    conv::{Convolution, GlobalPool, Pool, ZeroPadding},
+    cells::Cells,
+    conv::{Convolution, GlobalPool, Pool},
     custom::{CustomObjects, Options},
     dense::{Activate, DenseOp, Dropping, EmbeddingOp, MaskingOp},
+    depthwise::Depthwise,
+    dot::Products,
+    graph::Graph,
+    keys,
+    merge::{Joining, Merge},
+    noise::Noise,
     norm::Norm,
     op::Op,
+    prelu::Slopes,
     recurrent::RecurrentOp,
+    scaling::{Rescale, Standardise},
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
+    softmax::SoftmaxOp,
+    space::Space,
+    transposed::Transposed,
     wrap::{BidirectionalKeys, BidirectionalOp, Chain, ChainKeys, Steps},
 };
 use crate::{
@@ -19,15 +31,14 @@ use crate::{
         self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
         GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Gru, LayerNorm, Linear,
         Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, SimpleRnn, Softmax, TimeDistributed,
-        ZeroPadding2d,
     },
     parameters::Build,
 };
 
 /// Keras's classes: a type that lists the keys, and how the dynamic layer is made.
 macro_rules! classes {
-    ($($class:literal: $keys:ty, $make:expr;)*) => {
-        const CLASSES: &[&str] = &[$($class),*];
+    ({$($class:literal: $keys:ty, $make:expr;)*} {$($alone:literal: $show:expr, $of:expr;)*}) => {
+        const CLASSES: &[&str] = &[$($class,)* $($alone),*];
 
         /// The config with all its keys, but those of layers inside, and the dynamic layer.
         pub(super) fn make(
@@ -36,13 +47,17 @@ macro_rules! classes {
         ) -> Result<(Config, Box<dyn Op>), Error> {
             match config.class_name.as_str() {
                 $($class => one::<$keys, _>(config, custom, $make),)*
+                $($alone => {
+                    let keys = &mut Alone { class: $alone, show: $show };
+                    complete(keys, config, custom, &|options| Ok(Box::new(($of)(options)?)))
+                })*
                 _ => Err(custom.unknown(config.class_name)),
             }
         }
     };
 }
 
-classes! {
+classes! {{
     "Activation": Linear, |o| Ok(Activate(o.activation("activation")?));
     "AveragePooling1D": AvgPool1d<1>, Pool::new;
     "AveragePooling2D": AvgPool2d<1>, Pool::new;
@@ -66,14 +81,77 @@ classes! {
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, PermuteOp::new;
-    "ReLU": Relu, |o| Ok(Activate(o.relu()?));
+    "ReLU": Relu, |o| Ok(Activate(o.activation_layer("relu")?));
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, ReshapeOp::new;
     "Sequential": ChainKeys, Chain::new;
     "SimpleRNN": SimpleRnn<1, 1>, RecurrentOp::simple;
-    "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
+    "Softmax": Softmax, SoftmaxOp::new;
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
-    "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;
+} {
+    "ActivityRegularization": keys::activity, |o: &mut Options<'_>| {
+        Ok::<_, Error>(Activate(o.custom.function("linear")?))
+    };
+    "Add": |_| {}, Merge::new;
+    "AlphaDropout": keys::noise, Noise::new;
+    "Average": |_| {}, Merge::new;
+    "Concatenate": |f| f.any("axis", -1), Joining::new;
+    "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
+    "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
+    "Cropping1D": keys::space, Space::new;
+    "Cropping2D": keys::space, Space::new;
+    "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
+    "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
+    "Dot": keys::dot, Products::new;
+    "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
+        Ok::<_, Error>(Activate(o.activation_layer("elu")?))
+    };
+    "Functional": keys::functional, Graph::new;
+    "GaussianDropout": keys::noise, Noise::new;
+    "GaussianNoise": keys::noise, Noise::new;
+    "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
+        Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
+    };
+    "Maximum": |_| {}, Merge::new;
+    "Minimum": |_| {}, Merge::new;
+    "Multiply": |_| {}, Merge::new;
+    "Normalization": keys::normalization, Standardise::new;
+    "PReLU": keys::prelu, Slopes::new;
+    "RNN": keys::cells, Cells::new;
+    "Rescaling": keys::rescaling, Rescale::new;
+    "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;
+    "SeparableConv2D": keys::depthwise::<2>, Depthwise::new;
+    "SpatialDropout1D": keys::noise, Noise::new;
+    "SpatialDropout2D": keys::noise, Noise::new;
+    "Subtract": |_| {}, Merge::new;
+    "UpSampling1D": keys::space, Space::new;
+    "UpSampling2D": keys::space, Space::new;
+    "ZeroPadding1D": keys::space, Space::new;
+    "ZeroPadding2D": keys::space, Space::new;
+}}
+
+/// The keys of a class that has no type of its own.
+struct Alone {
+    class: &'static str,
+    show: fn(&mut Fields),
+}
+
+impl Described for Alone {
+    fn class(&self) -> &'static str {
+        self.class
+    }
+
+    fn takes(&self, class: &str) -> bool {
+        class == self.class
+    }
+
+    fn may_be_left_out(&self, _next: Option<&str>) -> bool {
+        false
+    }
+
+    fn show_keys(&mut self, fields: &mut Fields) {
+        (self.show)(fields);
+    }
 }
 
 fn one<L: Configured + Build, D: Op + 'static>(
@@ -99,5 +177,7 @@ fn complete(
 
 /// The classes that a config may name.
 pub(super) fn known() -> Vec<String> {
-    CLASSES.iter().map(|&class| class.to_owned()).collect()
+    let mut classes: Vec<String> = CLASSES.iter().map(|&class| class.to_owned()).collect();
+    classes.sort_unstable();
+    classes
 }

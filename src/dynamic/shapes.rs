@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     custom::Options,
     flow::{Flow, Numbers},
-    op::{Op, Pass},
+    op::{OneToOne, Pass},
     words,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct FlattenOp;
 
-impl Op for FlattenOp {
+impl OneToOne for FlattenOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
         Ok(AnySignal::numbers([arrives.sizes[0], words::product(&arrives.sizes[1..])?]))
@@ -47,7 +47,7 @@ impl ReshapeOp {
     }
 }
 
-impl Op for ReshapeOp {
+impl OneToOne for ReshapeOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let mut sizes = vec![arrives.sizes.first().copied().flatten()];
         sizes.extend(&self.0);
@@ -106,7 +106,7 @@ impl PermuteOp {
     }
 }
 
-impl Op for PermuteOp {
+impl OneToOne for PermuteOp {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::unmasked(arrives)?;
         if arrives.rank() != self.0.len() + 1 {
@@ -155,7 +155,7 @@ impl Repeat {
     }
 }
 
-impl Op for Repeat {
+impl OneToOne for Repeat {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::one_vector(arrives)?;
         Ok(AnySignal::numbers([arrives.sizes[0], Some(self.0), arrives.sizes[1]]))

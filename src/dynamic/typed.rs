@@ -1,18 +1,21 @@
 //! Dynamic layers and types: a layer of which is settled what arrives and what leaves, and the ways to and from a typed
 //! layer.
 
-use std::{fmt, marker::PhantomData};
+use std::{collections::HashMap, fmt, marker::PhantomData};
 
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use super::{
-    CustomObjects, DynamicLayer, FromDynamic, LayerWeight, layer_from_config,
+    CustomObjects, DynamicLayer, FromDynamic, LayerWeight,
+    flow::Flow,
+    layer_from_config,
     op::{Recorder, on_any_tape},
+    value::from_flows,
     words::refused,
 };
 use crate::{
     error::Error,
-    fields::{AnySignal, Configured, SignalKind},
+    fields::{AnySignal, Configured, Fields, Mode, SignalKind},
     io::{self, Weight, WeightFile},
     layer::Layer,
     model::{Model, Row, Summary},
@@ -39,7 +42,7 @@ use crate::{
 ///
 /// let data = InMemory::new(vec![[1_usize, 2, 0], [3, 4, 5], [2, 1, 0], [5, 3, 4]], vec![0_usize, 1, 0, 1])?;
 /// let loss = SparseCategoricalCrossentropy::from_logits();
-/// let mut trainer = Trainer::new(model, loss, Adam { learning_rate: 0.05, ..Adam::default() })?;
+/// let mut trainer = Trainer::new(model, loss, Adam::new(0.05))?;
 /// let history = trainer.fit(&data, &Fit::epochs(20))?;
 /// assert!(history.last("loss").unwrap() < 0.1);
 /// assert_eq!(trainer.predict(&vec![[1_usize, 2, 0]], 32)?.as_vec().len(), 2);
@@ -70,16 +73,18 @@ impl<In: FromDynamic, Out: FromDynamic> Layer<In> for Typed<In, Out> {
         &self,
         x: In::Data<f32, Cpu, T>,
     ) -> Result<Out::Data<f32, Cpu, T>, Error> {
-        let (plain, taped) = (DynamicLayer::apply::<NoneTape>, DynamicLayer::apply::<Recorder>);
-        Out::from_flow(on_any_tape(&self.layer, In::into_flow(x)?, plain, taped)?)
+        let (plain, taped) =
+            (DynamicLayer::apply_each::<NoneTape>, DynamicLayer::apply_each::<Recorder>);
+        from_flows::<Out, T>(on_any_tape(&self.layer, In::into_flows(x)?, plain, taped)?)
     }
 
     fn call_mut<T: Tape<f32, Cpu>>(
         &mut self,
         x: In::Data<f32, Cpu, T>,
     ) -> Result<Out::Data<f32, Cpu, T>, Error> {
-        let (plain, taped) = (DynamicLayer::train::<NoneTape>, DynamicLayer::train::<Recorder>);
-        Out::from_flow(on_any_tape(&mut self.layer, In::into_flow(x)?, plain, taped)?)
+        let (plain, taped) =
+            (DynamicLayer::train_each::<NoneTape>, DynamicLayer::train_each::<Recorder>);
+        from_flows::<Out, T>(on_any_tape(&mut self.layer, In::into_flows(x)?, plain, taped)?)
     }
 }
 
@@ -109,11 +114,19 @@ impl DynamicLayer {
     /// # Errors
     /// [`Error::Wiring`] if it does not take `In`, or if something else than `Out` leaves it.
     pub fn typed<In: FromDynamic, Out: FromDynamic>(mut self) -> Result<Typed<In, Out>, Error> {
-        let (arrives, leaves) = (AnySignal::of::<In>(), AnySignal::of::<Out>());
-        self.build_if_new(&arrives)?;
-        let gives = self.gives(&arrives)?;
-        if gives.kind != leaves.kind || !gives.agrees(&leaves.sizes) {
-            return Err(self.blame(refused(format!("`{gives}` leaves it, not `{leaves}`"))));
+        let all = |parts: Vec<(String, AnySignal)>| parts.into_iter().map(|(_, one)| one).collect();
+        let arrive: Vec<AnySignal> = all(AnySignal::parts::<In>());
+        let leave: Vec<AnySignal> = all(AnySignal::parts::<Out>());
+        self.build_if_new(&arrive)?;
+        let gives = self.gives_each(&arrive)?;
+        if gives.len() != leave.len() {
+            let (found, expected) = (gives.len(), leave.len());
+            return Err(self.blame(refused(format!("it has {found} outputs, not {expected}"))));
+        }
+        for (gives, leaves) in gives.iter().zip(&leave) {
+            if gives.kind != leaves.kind || !gives.agrees(&leaves.sizes) {
+                return Err(self.blame(refused(format!("`{gives}` leaves it, not `{leaves}`"))));
+            }
         }
         Ok(Typed { layer: self, wires: PhantomData })
     }
@@ -128,10 +141,10 @@ impl DynamicLayer {
         &mut self,
         x: X,
     ) -> Result<Out::Data<f32, Cpu, X::Tape>, Error> {
-        let x = <X::Signal as FromDynamic>::into_flow(x.into_data())?;
-        self.build_if_new(&x.signal())?;
-        let (plain, taped) = (Self::train::<NoneTape>, Self::train::<Recorder>);
-        Out::from_flow(on_any_tape(self, x, plain, taped)?)
+        let x = <X::Signal as FromDynamic>::into_flows(x.into_data())?;
+        self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
+        let (plain, taped) = (Self::train_each::<NoneTape>, Self::train_each::<Recorder>);
+        from_flows::<Out, X::Tape>(on_any_tape(self, x, plain, taped)?)
     }
 
     /// The typed layer or model, with these weights, if the config is what its type says. (The weights are
@@ -143,10 +156,17 @@ impl DynamicLayer {
     where
         L: Configured + Build<L::Element, L::Device> + Parameters<L::Element, L::Device>,
     {
-        let mut layer = L::from_config(&self.config())?;
+        let config = self.config();
+        let mut layer = L::from_config(&config)?;
         if self.built.is_some() {
             let names = io::shapes(&mut layer)?.into_iter().map(|(name, _)| name).collect();
-            renamed(weights(&self)?, names).load_into(&mut layer)?;
+            let matched = Fields::read(&mut layer, &config, Mode::Check).matched;
+            let all = weights(&self)?;
+            let file = match by_layers(&self, &matched, &names, &all) {
+                Some(file) => file,
+                None => renamed(all, names),
+            };
+            file.load_into(&mut layer)?;
         }
         Ok(layer)
     }
@@ -226,6 +246,57 @@ impl From<Weight> for LayerWeight {
 
 pub(super) fn weights(layer: &DynamicLayer) -> Result<Vec<LayerWeight>, Error> {
     Ok(io::collect(layer)?.into_iter().map(LayerWeight::from).collect())
+}
+
+/// Weights under the names of a typed layer, which has found out which of its layers is which in the config. `None` if that
+/// does not account for all of them.
+fn by_layers(
+    layer: &DynamicLayer,
+    matched: &[(Vec<String>, Vec<String>)],
+    names: &Vec<String>,
+    all: &[LayerWeight],
+) -> Option<WeightFile> {
+    /// What a visitor is told of the layers inside of models, by their names.
+    fn visited(
+        layer: &DynamicLayer,
+        names: &[String],
+        path: &str,
+        found: &mut HashMap<Vec<String>, String>,
+    ) {
+        let counted = match layer.class() {
+            "Sequential" => true,
+            "Functional" => false,
+            _ => return,
+        };
+        for (i, inside) in layer.layers().into_iter().enumerate() {
+            let step = if counted { i.to_string() } else { inside.name().to_owned() };
+            let path = format!("{path}{step}.");
+            let names = [names, &[inside.name().to_owned()]].concat();
+            visited(inside, &names, &path, found);
+            found.insert(names, path);
+        }
+    }
+
+    let (mut paths, mut places) = (HashMap::new(), HashMap::new());
+    visited(layer, &[], "", &mut paths);
+    for (ours, theirs) in matched {
+        let ours: String = ours.iter().map(|step| format!("{step}.")).collect();
+        places.insert(ours, paths.get(theirs)?);
+    }
+    let values: HashMap<&str, &LayerWeight> =
+        all.iter().map(|weight| (weight.name.as_str(), weight)).collect();
+    let mut found = Vec::new();
+    for name in names {
+        // The innermost layer that is known by both.
+        let ends = name.match_indices('.').map(|(at, _)| at + 1).rev();
+        let theirs = ends.into_iter().find_map(|end| {
+            let (ours, rest) = name.split_at(end);
+            Some(format!("{}{rest}", places.get(ours)?))
+        })?;
+        let weight = values.get(theirs.as_str())?;
+        found.push((name.clone(), weight.sizes.clone(), weight.values.clone()));
+    }
+    (found.len() == all.len()).then(|| WeightFile::of(found.into_iter()))
 }
 
 /// Weights under other names, if these differ in those of the layers only: a struct with `#[model]` names its layers,

@@ -4,13 +4,13 @@ use dfdx::{
     tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
 };
 
-use super::flow::{Flow, Numbers};
+use super::flow::{Flow, Flows, Numbers};
 use crate::{
     backend::{IntoShape, to_values},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     shape::Sequence,
-    signal::{Ids, Mask, Masked, Signal},
+    signal::{Ids, Inputs, Mask, Masked, Signal},
 };
 
 /// Data whose shape is known at run time only: what goes into a [`DynamicLayer`](super::DynamicLayer)
@@ -43,6 +43,8 @@ pub enum DynamicValue {
         /// The ids.
         ids: Vec<usize>,
     },
+    /// What goes into a model of several inputs, or comes out of one of several outputs, in their order.
+    Several(Vec<DynamicValue>),
 }
 
 impl DynamicValue {
@@ -73,26 +75,55 @@ impl DynamicValue {
     pub fn with_mask(mut self, steps: Mask) -> Result<Self, Error> {
         match &mut self {
             Self::Numbers { mask, .. } => *mask = Some(steps),
-            Self::Tokens { .. } => {
-                return Err(Error::mismatch("what is masked", "numbers", self.signal()));
-            }
+            _ => return Err(Error::mismatch("what is masked", "numbers", self.signal())),
         }
         self.check()?;
         Ok(self)
     }
 
-    /// The sizes of the shape, the batch first.
-    pub fn sizes(&self) -> &[usize] {
+    /// Several values, for a model of several inputs.
+    ///
+    /// ```
+    /// use kerata::{Error, config::DynamicValue};
+    ///
+    /// let words = DynamicValue::ids([1, 2], vec![3, 0])?;
+    /// let numbers = DynamicValue::numbers([1, 3], vec![0.5; 3])?;
+    /// assert_eq!(DynamicValue::several([words, numbers]).parts().len(), 2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn several(values: impl Into<Vec<Self>>) -> Self {
+        Self::Several(values.into())
+    }
+
+    /// The values that are here: one, or those of [`Several`](Self::Several).
+    pub fn parts(&self) -> &[Self] {
         match self {
-            Self::Numbers { sizes, .. } | Self::Tokens { sizes, .. } => sizes,
+            Self::Several(parts) => parts,
+            one => std::slice::from_ref(one),
         }
     }
 
-    /// The numbers; none if these are ids.
+    /// The values that are here: one, or those of [`Several`](Self::Several).
+    pub fn into_parts(self) -> Vec<Self> {
+        match self {
+            Self::Several(parts) => parts,
+            one => vec![one],
+        }
+    }
+
+    /// The sizes of the shape, the batch first; none of several values.
+    pub fn sizes(&self) -> &[usize] {
+        match self {
+            Self::Numbers { sizes, .. } | Self::Tokens { sizes, .. } => sizes,
+            Self::Several(_) => &[],
+        }
+    }
+
+    /// The numbers; none if these are ids, or several values.
     pub fn values(&self) -> &[f32] {
         match self {
             Self::Numbers { values, .. } => values,
-            Self::Tokens { .. } => &[],
+            _ => &[],
         }
     }
 
@@ -100,16 +131,20 @@ impl DynamicValue {
     pub fn mask(&self) -> Option<&Mask> {
         match self {
             Self::Numbers { mask, .. } => mask.as_ref(),
-            Self::Tokens { .. } => None,
+            _ => None,
         }
     }
 
-    /// What travels here.
+    /// What travels here; of several values, the first.
     pub fn signal(&self) -> AnySignal {
         let kind = match self {
             Self::Numbers { mask: None, .. } => SignalKind::Numbers,
             Self::Numbers { .. } => SignalKind::Padded,
             Self::Tokens { .. } => SignalKind::Tokens,
+            Self::Several(parts) => match parts.first() {
+                Some(first) if !matches!(first, Self::Several(_)) => return first.signal(),
+                _ => SignalKind::Numbers,
+            },
         };
         AnySignal { kind, sizes: self.sizes().iter().copied().map(Some).collect() }
     }
@@ -138,6 +173,8 @@ impl DynamicValue {
                 }
             }
             Self::Tokens { sizes, ids } => count(sizes, ids.len()),
+            // Their own checks are made where they are taken apart.
+            Self::Several(_) => Ok(()),
         }
     }
 }
@@ -211,7 +248,7 @@ pub trait FromDynamic: Signal {
     /// # Errors
     /// [`Error::Mismatch`] if it is of another one.
     fn from_dynamic(value: DynamicValue) -> Result<Self::Data<f32, Cpu, NoneTape>, Error> {
-        Self::from_flow(value.try_into()?)
+        from_flows::<Self, NoneTape>(into_flows(value)?)
     }
 
     /// The value.
@@ -219,7 +256,7 @@ pub trait FromDynamic: Signal {
     /// # Errors
     /// [`Error::Device`] if there is no memory for it.
     fn try_into_dynamic(data: Self::Data<f32, Cpu, NoneTape>) -> Result<DynamicValue, Error> {
-        Self::into_flow(data)?.try_into()
+        from_outputs(Self::into_flows(data)?)
     }
 
     /// The value.
@@ -230,13 +267,56 @@ pub trait FromDynamic: Signal {
         or_panic(Self::try_into_dynamic(data))
     }
 
-    /// The data on its tape, without a copy.
+    /// The data on its tape, without a copy; of several values, what it needs of the next ones.
     #[doc(hidden)]
-    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Self::Data<f32, Cpu, T>, Error>;
+    fn from_parts<T: Tape<f32, Cpu>>(
+        parts: &mut std::vec::IntoIter<Flow<T>>,
+    ) -> Result<Self::Data<f32, Cpu, T>, Error>;
 
     /// The way back.
     #[doc(hidden)]
-    fn into_flow<T: Tape<f32, Cpu>>(data: Self::Data<f32, Cpu, T>) -> Result<Flow<T>, Error>;
+    fn into_flows<T: Tape<f32, Cpu>>(data: Self::Data<f32, Cpu, T>) -> Result<Flows<T>, Error>;
+}
+
+/// The data of a signal, which are all of these values.
+pub(super) fn from_flows<S: FromDynamic + ?Sized, T: Tape<f32, Cpu>>(
+    flows: Flows<T>,
+) -> Result<S::Data<f32, Cpu, T>, Error> {
+    let mut parts = flows.into_iter();
+    let data = S::from_parts(&mut parts)?;
+    match parts.len() {
+        0 => Ok(data),
+        more => {
+            let expected = S::display();
+            Err(Error::mismatch("the kind of a value", expected, format!("{more} values more")))
+        }
+    }
+}
+
+/// The values that reach a layer.
+pub(super) fn into_flows(value: DynamicValue) -> Result<Flows, Error> {
+    value.into_parts().into_iter().map(Flow::try_from).collect()
+}
+
+/// What leaves a layer, one value or several.
+pub(super) fn from_outputs(flows: Flows) -> Result<DynamicValue, Error> {
+    let mut values: Vec<DynamicValue> =
+        flows.into_iter().map(DynamicValue::try_from).collect::<Result<_, _>>()?;
+    match (values.len(), values.pop()) {
+        (1, Some(one)) => Ok(one),
+        (_, last) => {
+            values.extend(last);
+            Ok(DynamicValue::Several(values))
+        }
+    }
+}
+
+/// The next value, for a signal that is one.
+fn next<S: Signal, T: Tape<f32, Cpu>>(
+    parts: &mut std::vec::IntoIter<Flow<T>>,
+) -> Result<Flow<T>, Error> {
+    let missing = || Error::mismatch("the kind of a value", AnySignal::of::<S>(), "nothing");
+    parts.next().ok_or_else(missing)
 }
 
 fn other<S: Signal, R, T: Tape<f32, Cpu>>(flow: &Flow<T>) -> Result<R, Error> {
@@ -244,50 +324,70 @@ fn other<S: Signal, R, T: Tape<f32, Cpu>>(flow: &Flow<T>) -> Result<R, Error> {
 }
 
 impl<S: Shape> FromDynamic for S {
-    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, f32, Cpu, T>, Error> {
-        match flow {
+    fn from_parts<T: Tape<f32, Cpu>>(
+        parts: &mut std::vec::IntoIter<Flow<T>>,
+    ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+        match next::<S, T>(parts)? {
             Flow::Numbers(Numbers { x, sizes, mask: None }) => x.into_shape(&shape(&sizes)?),
-            _ => other::<S, _, T>(&flow),
+            flow => other::<S, _, T>(&flow),
         }
     }
 
-    fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, f32, Cpu, T>) -> Result<Flow<T>, Error> {
+    fn into_flows<T: Tape<f32, Cpu>>(data: Tensor<S, f32, Cpu, T>) -> Result<Flows<T>, Error> {
         let sizes = sizes(data.shape());
-        Flow::plain(data, sizes)
+        Ok(vec![Flow::plain(data, sizes)?])
     }
 }
 
 impl<S: Sequence> FromDynamic for Masked<S> {
-    fn from_flow<T: Tape<f32, Cpu>>(
-        flow: Flow<T>,
+    fn from_parts<T: Tape<f32, Cpu>>(
+        parts: &mut std::vec::IntoIter<Flow<T>>,
     ) -> Result<Masked<Tensor<S, f32, Cpu, T>>, Error> {
-        match flow {
+        match next::<Self, T>(parts)? {
             Flow::Numbers(Numbers { x, sizes, mask: Some(mask) }) => {
                 Masked::new(x.into_shape(&shape::<S>(&sizes)?)?, mask)
             }
-            _ => other::<Masked<S>, _, T>(&flow),
+            flow => other::<Masked<S>, _, T>(&flow),
         }
     }
 
-    fn into_flow<T: Tape<f32, Cpu>>(
+    fn into_flows<T: Tape<f32, Cpu>>(
         data: Masked<Tensor<S, f32, Cpu, T>>,
-    ) -> Result<Flow<T>, Error> {
+    ) -> Result<Flows<T>, Error> {
         let (x, mask) = data.into_parts();
         let sizes = sizes(x.shape());
-        Ok(Flow::Numbers(Numbers::new(x, sizes, Some(mask))?))
+        Ok(vec![Flow::Numbers(Numbers::new(x, sizes, Some(mask))?)])
     }
 }
 
 impl<S: Shape> FromDynamic for Ids<S> {
-    fn from_flow<T: Tape<f32, Cpu>>(flow: Flow<T>) -> Result<Tensor<S, usize, Cpu, T>, Error> {
-        match flow {
+    fn from_parts<T: Tape<f32, Cpu>>(
+        parts: &mut std::vec::IntoIter<Flow<T>>,
+    ) -> Result<Tensor<S, usize, Cpu, T>, Error> {
+        match next::<Self, T>(parts)? {
             Flow::Tokens { sizes, ids, tape } => Ok(made(ids, shape(&sizes)?)?.put_tape(tape)),
-            Flow::Numbers(_) => other::<Ids<S>, _, T>(&flow),
+            flow @ Flow::Numbers(_) => other::<Ids<S>, _, T>(&flow),
         }
     }
 
-    fn into_flow<T: Tape<f32, Cpu>>(data: Tensor<S, usize, Cpu, T>) -> Result<Flow<T>, Error> {
+    fn into_flows<T: Tape<f32, Cpu>>(data: Tensor<S, usize, Cpu, T>) -> Result<Flows<T>, Error> {
         let (data, tape) = data.split_tape();
-        Ok(Flow::Tokens { sizes: sizes(data.shape()), ids: to_values(&data)?, tape })
+        Ok(vec![Flow::Tokens { sizes: sizes(data.shape()), ids: to_values(&data)?, tape }])
+    }
+}
+
+impl<A: FromDynamic, B: FromDynamic> FromDynamic for Inputs<(A, B)> {
+    fn from_parts<T: Tape<f32, Cpu>>(
+        parts: &mut std::vec::IntoIter<Flow<T>>,
+    ) -> Result<(A::Data<f32, Cpu, T>, B::Data<f32, Cpu, T>), Error> {
+        Ok((A::from_parts(parts)?, B::from_parts(parts)?))
+    }
+
+    fn into_flows<T: Tape<f32, Cpu>>(
+        (a, b): (A::Data<f32, Cpu, T>, B::Data<f32, Cpu, T>),
+    ) -> Result<Flows<T>, Error> {
+        let mut flows = A::into_flows(a)?;
+        flows.extend(B::into_flows(b)?);
+        Ok(flows)
     }
 }

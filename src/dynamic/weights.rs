@@ -37,7 +37,7 @@ impl LayerWeight {
         how: Initializer,
     ) -> Result<Self, Error> {
         budget::spend(&sizes, how)?;
-        let values = to_values(&draw(dev, &sizes, how)?)?;
+        let values = to_values(&draw(dev, &sizes, budget::drawn(how))?)?;
         Ok(Self { name, sizes, values })
     }
 }
@@ -50,11 +50,12 @@ fn draw(dev: &Cpu, sizes: &[usize], how: Initializer) -> Result<Flat, Error> {
     }
     let count = (sizes.iter().product(),);
     match *sizes {
+        [] => how.fill(dev, (1,))?.into_shape(&count),
         [a] => how.fill(dev, (a,))?.into_shape(&count),
         [a, b] => how.fill(dev, (a, b))?.into_shape(&count),
         [a, b, c] => how.fill(dev, (a, b, c))?.into_shape(&count),
         [a, b, c, d] => how.fill(dev, (a, b, c, d))?.into_shape(&count),
-        _ => Err(Error::mismatch("the dimensions of a weight", "1 to 4", sizes.len())),
+        _ => Err(Error::mismatch("the dimensions of a weight", "0 to 4", sizes.len())),
     }
 }
 
@@ -103,6 +104,7 @@ impl Weights {
     pub(crate) fn draw(dev: &Cpu, wanted: &[Wanted<'_>]) -> Result<Self, Error> {
         wanted.iter().try_for_each(|&(_, sizes, how, _)| budget::spend(sizes, how))?;
         let make = |&(name, sizes, how, role): &Wanted<'_>| {
+            let how = if role == Role::Constant { how } else { budget::drawn(how) };
             Ok(Weight { name, role, sizes: sizes.to_vec(), values: draw(dev, sizes, how)? })
         };
         Ok(Self(wanted.iter().map(make).collect::<Result<_, Error>>()?))

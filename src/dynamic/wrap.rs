@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{
     DynamicLayer,
     custom::Options,
-    flow::{Flow, Numbers},
-    op::{Flat, Op, Pass, Show},
+    flow::{Flow, Flows, Numbers, join_tapes, put_first},
+    op::{Flat, OneToOne, Op, Pass, Show, one},
     words,
 };
 use crate::{
@@ -37,7 +37,7 @@ impl Steps {
     }
 }
 
-impl Op for Steps {
+impl OneToOne for Steps {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::each_step(arrives)?;
         let step = self.layer.gives(&arrives.step())?;
@@ -52,7 +52,7 @@ impl Op for Steps {
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
-        self.layer.build_inside(dev, prefix, &arrives.step())
+        self.layer.build_inside(dev, prefix, &[arrives.step()])
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
@@ -80,6 +80,14 @@ impl Op for Steps {
 
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.layer));
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        vec![&self.layer]
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        vec![&mut self.layer]
     }
 }
 
@@ -136,39 +144,45 @@ fn has_statistics(layer: &mut DynamicLayer) -> Result<bool, Error> {
 
 /// How the two directions become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Merge {
-    Concatenate,
-    Sum,
-    Multiply,
-    Average,
+enum Directions {
+    Concatenated,
+    Summed,
+    Multiplied,
+    Averaged,
+    /// Both are outputs.
+    Apart,
 }
 
-impl Merge {
-    /// What both directions give, as one. The steps of the second come in the order in which it saw them.
-    fn join<T: Pass>(self, a: Flow<T>, b: Flow<T>) -> Result<Flow<T>, Error> {
-        let (Numbers { x: a, mut sizes, mask }, mut b) = (a.numbers()?, b.numbers()?.x);
+impl Directions {
+    /// What both directions give, as one, or as two. The steps of the second come in the order in which it saw them.
+    fn join<T: Pass>(self, a: Flow<T>, b: Flow<T>) -> Result<Flows<T>, Error> {
+        let (Numbers { x: a, mut sizes, mask }, Numbers { x: mut b, sizes: mut of_b, .. }) =
+            (a.numbers()?, b.numbers()?);
         if let [batch, length, _] = *sizes {
             let steps = |row| (0..length).rev().map(move |time| row * length + time);
             b = select(b, &(0..batch).flat_map(steps).collect::<Vec<_>>())?;
         }
         let joined = match self {
-            Self::Concatenate => (a, b).try_concat_along(Axis::<1>),
-            Self::Sum => a.try_add(b),
-            Self::Multiply => a.try_mul(b),
-            Self::Average => a.try_add(b).and_then(|sum| sum.try_div(2.0)),
+            Self::Concatenated => (a, b).try_concat_along(Axis::<1>),
+            Self::Summed => a.try_add(b),
+            Self::Multiplied => a.try_mul(b),
+            Self::Averaged => a.try_add(b).and_then(|sum| sum.try_div(2.0)),
+            Self::Apart => {
+                if let Some(last) = of_b.last_mut() {
+                    *last = b.shape().1;
+                }
+                return Ok(vec![
+                    Flow::Numbers(Numbers { x: a, sizes, mask: mask.clone() }),
+                    Flow::Numbers(Numbers { x: b, sizes: of_b, mask }),
+                ]);
+            }
         };
         let x = joined.or_device()?;
         if let Some(last) = sizes.last_mut() {
             *last = x.shape().1;
         }
-        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+        Ok(vec![Flow::Numbers(Numbers { x, sizes, mask })])
     }
-}
-
-fn twice<T: Pass>(x: Flow<T>) -> Result<(Flow<T>, Flow<T>), Error> {
-    let x = x.numbers()?;
-    let again = x.again();
-    Ok((Flow::Numbers(x), Flow::Numbers(again)))
 }
 
 const RECURRENT: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
@@ -178,7 +192,7 @@ const RECURRENT: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
 pub(crate) struct BidirectionalOp {
     forward: DynamicLayer,
     backward: DynamicLayer,
-    merge: Merge,
+    merge: Directions,
 }
 
 /// The keys of a Bidirectional.
@@ -186,7 +200,7 @@ pub(crate) struct BidirectionalOp {
     class = "Bidirectional",
     keys(
         layer: layer(&mut Linear, None),
-        merge_mode: choice("concat", &["concat", "sum", "mul", "ave"]),
+        directions_word(),
         backward_layer: any(Value::Null),
     ),
 )]
@@ -194,11 +208,12 @@ pub(crate) struct BidirectionalKeys;
 
 impl BidirectionalOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let merge = match options.text("merge_mode")?.as_str() {
-            "sum" => Merge::Sum,
-            "mul" => Merge::Multiply,
-            "ave" => Merge::Average,
-            _ => Merge::Concatenate,
+        let merge = match options.config.config.get("merge_mode").and_then(Value::as_str) {
+            Some("sum") => Directions::Summed,
+            Some("mul") => Directions::Multiplied,
+            Some("ave") => Directions::Averaged,
+            Some(_) => Directions::Concatenated,
+            None => Directions::Apart,
         };
         let recurrent = "a recurrent layer is needed, LSTM, GRU or SimpleRNN";
         let direction = |options: &mut Options<'_>, key: &str| match options.inner(key)? {
@@ -245,33 +260,84 @@ impl BidirectionalOp {
     }
 }
 
+impl BidirectionalOp {
+    /// What each direction gets: the sequence, and its half of the states to begin with.
+    fn halves<V: Clone>(list: Vec<V>) -> Result<[Vec<V>; 2], Error> {
+        let mut list = list.into_iter();
+        let first = list.next().ok_or_else(|| words::refused("a sequence is needed here"))?;
+        let (mut a, mut b) = (vec![first.clone()], vec![first]);
+        let half = list.len() / 2;
+        if list.len() != 2 * half {
+            return Err(words::refused("each direction needs as many states to begin with"));
+        }
+        a.extend(list.by_ref().take(half));
+        b.extend(list);
+        Ok([a, b])
+    }
+
+    /// Runs one direction and then the other.
+    fn run<T: Pass>(
+        merge: Directions,
+        x: Flows<T>,
+        forward: impl FnOnce(Flows<T>) -> Result<Flows<T>, Error>,
+        backward: impl FnOnce(Flows<T>) -> Result<Flows<T>, Error>,
+    ) -> Result<Flows<T>, Error> {
+        let (x, tape) = join_tapes(x);
+        let [a, b] = Self::halves(x)?;
+        let (mut a, tape) = join_tapes(forward(put_first(a, tape))?);
+        let (mut b, more) = join_tapes(backward(put_first(b, T::default()))?);
+        let (states, others) = (a.split_off(1), b.split_off(1));
+        let mut gives = merge.join(one(put_first(a, tape))?, one(put_first(b, more))?)?;
+        let states = states.into_iter().chain(others);
+        gives.extend(states.map(|state| state.put_tape(T::default())));
+        Ok(gives)
+    }
+}
+
 impl Op for BidirectionalOp {
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        let (mut gives, other) = (self.forward.gives(arrives)?, self.backward.gives(arrives)?);
-        let both = gives.features().zip(other.features());
-        if gives.rank() != other.rank() || (self.merge != Merge::Concatenate && gives != other) {
-            let message = format!("one direction gives `{gives}`, the other `{other}`");
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        let [a, b] = Self::halves(arrive.to_vec())?;
+        let (mut gives, mut others) = (self.forward.gives_each(&a)?, self.backward.gives_each(&b)?);
+        let (states, mut of_b) = (gives.split_off(1), others.split_off(1));
+        let (Some(mut one), Some(other)) = (gives.pop(), others.pop()) else {
+            return Err(words::refused("a recurrent layer has an output"));
+        };
+        let both = one.features().zip(other.features());
+        let apart = [Directions::Concatenated, Directions::Apart].contains(&self.merge);
+        if one.rank() != other.rank() || (!apart && one != other) {
+            let message = format!("one direction gives `{one}`, the other `{other}`");
             return Err(words::refused(message));
         }
-        if let (Merge::Concatenate, Some(last)) = (self.merge, gives.sizes.last_mut()) {
+        if let (Directions::Concatenated, Some(last)) = (self.merge, one.sizes.last_mut()) {
             *last = both.and_then(|(a, b)| a.checked_add(b));
         }
+        gives.push(one);
+        if self.merge == Directions::Apart {
+            gives.push(other);
+        }
+        gives.extend(states);
+        gives.append(&mut of_b);
         Ok(gives)
     }
 
-    fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
-        self.forward.build_inside(dev, &format!("{prefix}forward."), arrives)?;
-        self.backward.build_inside(dev, &format!("{prefix}backward."), arrives)
+    fn build(&mut self, dev: &Cpu, prefix: &str, arrive: &[AnySignal]) -> Result<(), Error> {
+        let [a, b] = Self::halves(arrive.to_vec())?;
+        self.forward.build_inside(dev, &format!("{prefix}forward."), &a)?;
+        self.backward.build_inside(dev, &format!("{prefix}backward."), &b)
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let (x, again) = twice(x)?;
-        self.merge.join(self.forward.apply(x)?, self.backward.apply(again)?)
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        let (forward, backward) = (&self.forward, &self.backward);
+        Self::run(self.merge, x, |x| forward.apply_each(x), |x| backward.apply_each(x))
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let (x, again) = twice(x)?;
-        self.merge.join(self.forward.train(x)?, self.backward.train(again)?)
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        let Self { forward, backward, merge } = self;
+        Self::run(*merge, x, |x| forward.train_each(x), |x| backward.train_each(x))
+    }
+
+    fn takes_states(&self) -> bool {
+        true
     }
 
     fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
@@ -286,6 +352,14 @@ impl Op for BidirectionalOp {
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.forward));
         config.config.insert("backward_layer".to_owned(), value(&self.backward));
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        vec![&self.forward, &self.backward]
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        vec![&mut self.forward, &mut self.backward]
     }
 }
 
@@ -331,7 +405,7 @@ impl Chain {
     }
 }
 
-impl Op for Chain {
+impl OneToOne for Chain {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         self.layers.iter().try_fold(arrives.clone(), |arrives, layer| layer.gives(&arrives))
     }
@@ -339,7 +413,7 @@ impl Op for Chain {
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
         let mut reaches = arrives.clone();
         for (i, layer) in self.layers.iter_mut().enumerate() {
-            layer.build_inside(dev, &format!("{prefix}{i}."), &reaches)?;
+            layer.build_inside(dev, &format!("{prefix}{i}."), std::slice::from_ref(&reaches))?;
             reaches = layer.gives(&reaches)?;
         }
         let mut arrives = arrives.clone();
@@ -382,5 +456,13 @@ impl Op for Chain {
 
     fn takes_ids(&self) -> bool {
         self.layers.first().is_some_and(|layer| layer.op.takes_ids())
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        self.layers.iter().collect()
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        self.layers.iter_mut().collect()
     }
 }

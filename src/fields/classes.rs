@@ -76,6 +76,14 @@ pub(crate) fn has_build_config(class: &str) -> bool {
     !at_once.contains(&class) && !class.contains("Pooling")
 }
 
+/// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
+pub(crate) fn destroys_masks(class: &str) -> bool {
+    let whole = ["Flatten", "Permute", "RepeatVector", "Reshape"];
+    let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
+    let pools = class.contains("Pooling") && class != "GlobalAveragePooling1D";
+    whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))
+}
+
 /// Whether an activation is one of Keras's own.
 pub(crate) fn is_activation(name: &str) -> bool {
     ACTIVATIONS.contains(&name)

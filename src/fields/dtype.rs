@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Mode};
+use super::{Fields, Mode, sizes};
 use crate::backend::Element;
 
 /// Keras's name of a number type.
@@ -27,15 +27,48 @@ const OF_INPUTS: [&str; 13] = [
     "uint16", "uint32", "uint64", "uint8",
 ];
 
+/// What shapes an `InputLayer` may say, in the words of one Keras or another.
+const SHAPES: [&str; 3] = ["batch_shape", "batch_input_shape", "shape"];
+
 impl Fields {
     /// Looks whether an `InputLayer` is one for numbers or ids.
     pub(crate) fn input_layer(&mut self, config: &Map<String, Value>) {
-        let dtype = config.get("dtype").filter(|dtype| !dtype.is_null());
-        let known =
-            |dtype: &&Value| dtype_name(dtype).is_some_and(|name| OF_INPUTS.contains(&name));
-        if let Some(other) = dtype.filter(|dtype| !known(dtype)) {
-            self.differ("InputLayer.dtype", "the name of a number type is needed", other);
+        let mut inner = Self::new(self.mode, "InputLayer");
+        inner.given = config.clone();
+        inner.place = format!("{}InputLayer.", self.place);
+        inner.given.remove("name");
+        inner.input_keys();
+        inner.given.remove("trainable");
+        inner.refuse_the_rest();
+        self.differences.extend(inner.differences);
+    }
+
+    /// The keys of an `InputLayer`. What it is of may be any number type: the first layer makes its own of them.
+    pub(crate) fn input_keys(&mut self) {
+        let dtype = self.given.remove("dtype").filter(|dtype| !dtype.is_null());
+        let dtype = dtype.unwrap_or_else(|| "float32".into());
+        match dtype_name(&dtype).filter(|name| OF_INPUTS.contains(name)) {
+            Some(name) => drop(self.out.insert("dtype".to_owned(), name.into())),
+            None => {
+                self.differ("dtype", "the name of a number type is needed", &dtype);
+                self.out.insert("dtype".to_owned(), dtype);
+            }
         }
+        for key in ["sparse", "ragged", "optional"] {
+            let found = self.given.remove(key).filter(|value| !value.is_null());
+            let found = found.unwrap_or(Value::Bool(false));
+            if found != Value::Bool(false) {
+                self.differ(key, "only false is possible", &found);
+            }
+            self.out.insert(key.to_owned(), false.into());
+        }
+        for key in SHAPES {
+            let shape = self.given.remove(key).filter(|shape| !shape.is_null());
+            if let Some(shape) = shape.filter(|shape| sizes(shape).is_none()) {
+                self.differ(key, "a list of sizes is needed", &shape);
+            }
+        }
+        self.ignored(&["batch_size"]);
     }
 
     /// The number type of the parameters.

@@ -7,15 +7,24 @@ use super::{Configured, Fields, Initializer, Mode, whole};
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
-        self.fixed("return_state", false);
-        self.fixed("stateful", false);
-        self.any("unroll", false);
+        self.flag("return_state", false, false);
+        self.flag("stateful", false, false);
+        self.any_flag("unroll", false);
         self.activation("activation", "tanh", Some("tanh"));
-        self.flag("use_bias", true, true);
         self.none(&["activity_regularizer"]);
         self.share("dropout", 0.0, Some(0.0));
         self.share("recurrent_dropout", 0.0, Some(0.0));
-        self.ignored(&["implementation"]);
+        self.ignored(&["implementation", "use_cudnn"]);
+    }
+
+    /// How the two directions of a Bidirectional become one; `null` leaves them apart.
+    pub(crate) fn directions_word(&mut self) {
+        let words = ["concat", "sum", "mul", "ave"];
+        self.key("merge_mode", "concat".into(), Some("concat".into()), true, &|v| match v {
+            Value::Null => Ok(Value::Null),
+            Value::String(word) if words.contains(&word.as_str()) => Ok(v.clone()),
+            _ => Err(format!("one of {} or null is needed", json!(words))),
+        });
     }
 
     /// The two layers of a Bidirectional. As in Keras, the second is the first the other way around if nothing is said of
@@ -62,7 +71,7 @@ impl Fields {
 
     /// What convolutions have in common, behind the `dilation_rate`.
     pub(crate) fn convolution(&mut self) {
-        self.fixed("groups", 1);
+        self.size_or("groups", 1, 1);
         self.none(&["activity_regularizer"]);
         let moves = |key: &str| {
             let sizes = self.out.get(key).and_then(Value::as_array);
@@ -85,7 +94,7 @@ impl Fields {
 
     pub(crate) fn global_pooling(&mut self) {
         self.data_format();
-        self.fixed("keepdims", false);
+        self.flag("keepdims", false, false);
     }
 
     /// The axis of the features, which is the last one, as a number or as a list of one.
@@ -112,6 +121,31 @@ impl Fields {
             }
         }
         self.fixed(key, written(json!(-1)));
+    }
+
+    /// A number of at least 0, and Keras's default.
+    pub(crate) fn positive(&mut self, key: &str, default: f64) {
+        self.key(key, default.into(), Some(default.into()), true, &|v| match v.as_f64() {
+            Some(0.0..) => Ok(v.clone()),
+            _ => Err("a number of at least 0 is needed".to_owned()),
+        });
+    }
+
+    /// The slope of a `LeakyReLU`, which Keras 2 calls `alpha`.
+    pub(crate) fn leaky_relu(&mut self) {
+        if let Some(alpha) = self.given.remove("alpha") {
+            self.given.entry("negative_slope").or_insert(alpha);
+        }
+        self.positive("negative_slope", 0.3);
+    }
+
+    /// The axis of a softmax: that of a type is the last one.
+    pub(crate) fn softmax_axis(&mut self) {
+        self.key("axis", json!(-1), Some(json!(-1)), true, &|v| match v {
+            Value::Array(axes) if axes.len() == 1 && axes[0].is_i64() => Ok(axes[0].clone()),
+            Value::Number(axis) if axis.is_i64() => Ok(v.clone()),
+            _ => Err("one axis is needed".to_owned()),
+        });
     }
 
     /// The options of a `ReLU`, of which a type has none.

@@ -63,6 +63,34 @@ impl Fields {
         });
     }
 
+    /// A whole number above 0, and Keras's default.
+    pub(crate) fn size_or(&mut self, key: &str, says: usize, default: usize) {
+        self.key(key, says.into(), Some(default.into()), true, &|v| match whole(v) {
+            Some(size @ 1..) => Ok(size.into()),
+            _ => Err("a whole number above 0 is needed".to_owned()),
+        });
+    }
+
+    /// A seed, which does not matter: the numbers are drawn from the device.
+    pub(crate) fn seed(&mut self) {
+        let value = self.given.remove("seed").unwrap_or_default();
+        let generator = value.get("class_name").is_some();
+        if !(value.is_null() || generator || whole(&value).is_some() || value.as_i64().is_some()) {
+            self.differ("seed", "a whole number is needed", &value);
+        }
+        self.out.insert("seed".to_owned(), value);
+    }
+
+    /// A switch whose value does not matter.
+    pub(crate) fn any_flag(&mut self, key: &str, default: bool) {
+        let value = self.given.remove(key).filter(|value| !value.is_null());
+        let value = value.unwrap_or(Value::Bool(default));
+        if !value.is_boolean() {
+            self.differ(key, "true or false is needed", &value);
+        }
+        self.out.insert(key.to_owned(), value);
+    }
+
     /// Several whole numbers above 0, such as `kernel_size`; one number stands for all of them.
     /// Without a default they must be given.
     pub fn sizes(&mut self, key: &str, says: &[usize], default: Option<&[usize]>) {

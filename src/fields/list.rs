@@ -50,6 +50,10 @@ pub struct Fields {
     pub(crate) differences: Vec<Difference>,
     /// The parameters that are not filled in the way that is usual for them.
     pub(crate) initial: Vec<(String, Initializer)>,
+    /// What the JSON calls the layer.
+    pub(crate) named: String,
+    /// The layers inside, each as this one calls them and as the JSON does, the outermost first.
+    pub(crate) matched: Vec<(Vec<String>, Vec<String>)>,
 }
 
 impl Fields {
@@ -98,6 +102,8 @@ impl Fields {
             names: HashMap::new(),
             differences: Vec::new(),
             initial: Vec::new(),
+            named: String::new(),
+            matched: Vec::new(),
         }
     }
 
@@ -120,6 +126,11 @@ impl Fields {
         self.differences.extend(inner.differences);
         let initial = inner.initial.into_iter();
         self.initial.extend(initial.map(|(name, how)| (format!("{prefix}{name}"), how)));
+        let name = prefix.trim_end_matches('.');
+        let below = |list: Vec<String>, name: &str| [vec![name.to_owned()], list].concat();
+        let inside = std::iter::once((Vec::new(), Vec::new())).chain(inner.matched);
+        self.matched
+            .extend(inside.map(|(ours, theirs)| (below(ours, name), below(theirs, &inner.named))));
     }
 
     pub(crate) fn run(&mut self, layer: &mut dyn Described, name: Option<&str>) {
@@ -135,9 +146,15 @@ impl Fields {
             return;
         }
         let name = self.given.remove("name").filter(|name| !name.is_null());
+        if let Some(other) = name.as_ref().filter(|name| !name.is_string()) {
+            self.differ("name", "a text is needed", other);
+        }
         self.out.insert("name".into(), name.unwrap_or_else(|| snake_case(&self.class).into()));
         layer.show_keys(self);
         self.check_dtype();
+        if self.class == FUNCTIONAL {
+            self.out.remove("dtype");
+        }
         let trainable = self.given.remove("trainable").unwrap_or(Value::Bool(true));
         if !trainable.is_boolean() {
             self.differ("trainable", "true or false is needed", &trainable);
@@ -158,6 +175,8 @@ impl Fields {
         self.rank = self.built.as_ref().map(Vec::len);
         self.class = config.class_name;
         self.given = config.config;
+        let name = self.given.get("name").and_then(Value::as_str);
+        self.named = name.unwrap_or_default().to_owned();
         self.run(layer, None);
     }
 

@@ -14,9 +14,9 @@ mod keys;
 mod list;
 mod old;
 
-pub(crate) use activation::{NamedActivation, ReluOptions, activation_class};
+pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
-pub(crate) use classes::{FUNCTIONAL, has_build_config};
+pub(crate) use classes::{FUNCTIONAL, destroys_masks, has_build_config};
 pub use configured::Configured;
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;
@@ -27,3 +27,4 @@ pub(crate) use json::{sizes, snake_case};
 pub use keys::OptionValue;
 pub use list::Fields;
 pub(crate) use list::{Mode, says, whole};
+pub(crate) use old::given_shape;

@@ -4,7 +4,7 @@ use crate::backend::Element;
 
 /// A type that is read. Whatever fits into the element is converted exactly, all else to the nearest value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dtype {
+pub(crate) enum Dtype {
     Bool,
     I8,
     I16,
@@ -22,9 +22,9 @@ pub(super) enum Dtype {
 
 /// A finite value that is infinite in the type that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct TooLarge {
-    pub(super) index: usize,
-    pub(super) value: f64,
+pub(crate) struct TooLarge {
+    pub(crate) index: usize,
+    pub(crate) value: f64,
 }
 
 const KNOWN: &str = "floats of 16, 32 and 64 bits, integers and booleans are";
@@ -88,7 +88,7 @@ impl Dtype {
     }
 
     /// How many bytes a value takes.
-    pub(super) fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         match self {
             Self::Bool | Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 | Self::F16 | Self::Bf16 => 2,
@@ -98,7 +98,7 @@ impl Dtype {
     }
 
     /// The values of bytes whose first one is the lowest.
-    pub(super) fn decode<E: Element>(self, bytes: &[u8]) -> Result<Vec<E>, TooLarge> {
+    pub(crate) fn decode<E: Element>(self, bytes: &[u8]) -> Result<Vec<E>, TooLarge> {
         let values = match self {
             Self::Bool => each(bytes, |[b]: [u8; 1]| u8::from(b != 0)),
             Self::I8 => each(bytes, i8::from_le_bytes),

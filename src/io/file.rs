@@ -1,4 +1,4 @@
-use std::{fmt, ops::Range, path::Path};
+use std::{collections::BTreeMap, fmt, ops::Range, path::Path, sync::Arc};
 
 use super::{
     kind::{self, Kind, Wanted},
@@ -7,6 +7,11 @@ use super::{
     safetensors,
 };
 use crate::{backend::Element, error::Error};
+
+/// The key of a checkpoint in the metadata of a safetensors file.
+pub(crate) const CHECKPOINT: &str = "kerata.checkpoint";
+/// What the names of the weights of its model begin with.
+pub(crate) const MODEL: &str = "model.";
 
 /// An array in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,18 +52,29 @@ pub struct WeightFile {
     source: Source,
 }
 
+#[derive(Clone)]
 enum Source {
-    Memory(Vec<Vec<f32>>),
-    Safetensors(Vec<u8>),
-    Npz(npz::Archive),
+    Memory(Arc<Vec<Vec<f32>>>),
+    Safetensors(Arc<Vec<u8>>),
+    Npz(Arc<npz::Archive>),
 }
 
 impl WeightFile {
-    /// Opens a file, a regular one: no pipe and no device.
+    /// Opens a file, a regular one: no pipe and no device. Of a checkpoint of a training, it is the weights of the
+    /// model.
     ///
     /// # Errors
     /// [`Error::File`] if it cannot be read, is broken, or is something else; then the error says what it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let file = Self::open_whole(path)?;
+        Ok(if file.metadata(CHECKPOINT)?.is_some() { file.under(MODEL) } else { file })
+    }
+
+    /// Opens a file with all that is in it.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub(crate) fn open_whole(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         // What is no weight file is known after a few bytes, however many there are.
         let bytes = read(path, u64::MAX - 1, |start| format(start).err())?;
@@ -81,22 +97,42 @@ impl WeightFile {
             numbers.push(values);
         }
         let path = "the weight file".to_owned();
-        Self { path, arrays: list, source: Source::Memory(numbers) }
+        Self { path, arrays: list, source: Source::Memory(Arc::new(numbers)) }
     }
 
     fn named(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
         let opened = format(&bytes).and_then(|format| match format {
             Format::Npz => {
                 let (archive, arrays) = npz::open(bytes)?;
-                Ok((Source::Npz(archive), arrays))
+                Ok((Source::Npz(Arc::new(archive)), arrays))
             }
             Format::Safetensors => {
                 let arrays = safetensors::open(&bytes)?;
-                Ok((Source::Safetensors(bytes), arrays))
+                Ok((Source::Safetensors(Arc::new(bytes)), arrays))
             }
         });
         let (source, arrays) = opened.map_err(|e| failed(path, e))?;
         Ok(Self { path: path.display().to_string(), arrays, source })
+    }
+
+    /// The texts of the metadata under a key, by name; none in a file without them.
+    pub(crate) fn metadata(&self, key: &str) -> Result<Option<BTreeMap<String, String>>, Error> {
+        let text = match &self.source {
+            Source::Safetensors(bytes) => safetensors::metadata(bytes, key),
+            Source::Memory(_) | Source::Npz(_) => None,
+        };
+        let read = |text: String| serde_json::from_str(&text);
+        text.map(read).transpose().map_err(|e| failed(Path::new(&self.path), e))
+    }
+
+    /// The arrays whose names begin so, without that beginning.
+    pub(crate) fn under(&self, prefix: &str) -> Self {
+        let arrays = self.arrays.iter().filter_map(|array| {
+            let name = array.name.strip_prefix(prefix)?.to_owned();
+            Some(Array { name, ..array.clone() })
+        });
+        let (path, source) = (self.path.clone(), self.source.clone());
+        Self { path, arrays: arrays.collect(), source }
     }
 
     /// The arrays.

@@ -45,6 +45,8 @@ pub(crate) enum Wanted {
     Vectors,
     Vocabulary,
     Config,
+    #[cfg(feature = "keras")]
+    Keras,
 }
 
 impl Wanted {
@@ -54,6 +56,8 @@ impl Wanted {
             Self::Vectors => "text with word vectors",
             Self::Vocabulary => "a vocabulary in JSON",
             Self::Config => "a config in JSON",
+            #[cfg(feature = "keras")]
+            Self::Keras => "a file of Keras (`.keras` or `.h5`)",
         }
     }
 
@@ -64,6 +68,8 @@ impl Wanted {
             Self::Vectors => "load it in Python, and write a word and its values in each line",
             Self::Vocabulary => "load it in Python, and hand its words to `Vocabulary::list`",
             Self::Config => "load it in Python, and write what `model.to_json()` gives",
+            #[cfg(feature = "keras")]
+            Self::Keras => "if Keras can load it, save it there as `.keras`",
         }
     }
 }
@@ -129,6 +135,11 @@ impl Kind {
     fn words(self, wanted: Wanted) -> (&'static str, &'static str) {
         const UNPACK: &str = "unpack it first";
         let export = wanted.python_advice();
+        let keras = match wanted {
+            Wanted::Weights => "`load_keras` reads it, with the feature `keras`",
+            Wanted::Config => "`keras::load` reads it, with the feature `keras`",
+            _ => export,
+        };
         match self {
             Self::Empty => ("an empty file", "what should have written it may have failed"),
             Self::Safetensors => ("a safetensors file", "it holds weights, for `load_weights`"),
@@ -136,8 +147,8 @@ impl Kind {
             Self::Npy => {
                 ("a single array of NumPy (`.npy`)", "write named arrays with `numpy.savez`")
             }
-            Self::Hdf5 => ("an HDF5 file (`.h5`)", export),
-            Self::Keras => ("a `.keras` archive", export),
+            Self::Hdf5 => ("an HDF5 file (`.h5`)", keras),
+            Self::Keras => ("a `.keras` archive", keras),
             Self::Torch => {
                 ("a checkpoint of PyTorch", "write it with `safetensors.torch.save_file`")
             }
@@ -173,7 +184,7 @@ impl Kind {
 }
 
 /// That a file is of no kind that is known here, with what it begins with.
-pub(super) fn unknown(start: &[u8], wanted: Wanted) -> String {
+pub(crate) fn unknown(start: &[u8], wanted: Wanted) -> String {
     let wanted = wanted.name();
     let shown = &start[..start.len().min(16)];
     let printable = |b: &u8| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~');

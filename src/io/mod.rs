@@ -33,15 +33,26 @@ mod npy;
 mod npz;
 mod open;
 mod safetensors;
+pub(crate) mod save;
 mod temporary;
 mod values;
 mod weights;
+mod zip;
 
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
+pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kind::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
-pub(crate) use values::Weight;
-pub(crate) use weights::{collect, shapes};
+pub(crate) use values::{Values, Weight};
+pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
+#[cfg(feature = "keras")]
+pub(crate) use {
+    atomic::write,
+    dtype::Dtype,
+    kind::unknown,
+    values::{shape, too_large},
+    zip::{Archive, Writer as ZipWriter},
+};

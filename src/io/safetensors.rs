@@ -83,7 +83,16 @@ pub(super) fn read<E: Element>(bytes: &[u8], array: &Array) -> Result<Vec<E>, St
     values.map_err(|e| too_large::<E>(e, &array.sizes, false))
 }
 
-pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
+/// A text of the metadata.
+pub(super) fn metadata(bytes: &[u8], key: &str) -> Option<String> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).ok()?;
+    metadata.metadata().as_ref()?.get(key).cloned()
+}
+
+pub(super) fn write(
+    weights: &[Weight],
+    metadata: Option<(&str, String)>,
+) -> Result<Vec<u8>, String> {
     let bytes: Vec<Vec<u8>> = weights.iter().map(|weight| weight.values.to_le_bytes()).collect();
     let mut views = Vec::with_capacity(weights.len());
     for (weight, bytes) in weights.iter().zip(&bytes) {
@@ -94,5 +103,6 @@ pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
         let view = TensorView::new(dtype, weight.sizes.clone(), bytes);
         views.push((weight.name.as_str(), view.map_err(|e| e.to_string())?));
     }
-    safetensors::serialize(views, None).map_err(|e| e.to_string())
+    let metadata = metadata.map(|(key, text)| [(key.to_owned(), text)].into());
+    safetensors::serialize(views, metadata).map_err(|e| e.to_string())
 }

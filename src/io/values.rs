@@ -11,6 +11,21 @@ pub(crate) struct Weight {
     pub(crate) values: Values,
 }
 
+impl Weight {
+    pub(crate) fn new<E: Element>(
+        name: String,
+        sizes: Vec<usize>,
+        values: impl Iterator<Item = E>,
+    ) -> Self {
+        let values = values.map(E::as_f64);
+        let values = match size_of::<E>() {
+            4 => Values::F32(values.map(|v| v as f32).collect()),
+            _ => Values::F64(values.collect()),
+        };
+        Self { name, sizes, values }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Values {
     F32(Vec<f32>),
@@ -18,6 +33,15 @@ pub(crate) enum Values {
 }
 
 impl Values {
+    pub(crate) fn of<E: Element>(values: &[E]) -> Self {
+        let values = values.iter().map(|value| value.as_f64());
+        if size_of::<E>() == 4 {
+            Self::F32(values.map(|value| value as f32).collect())
+        } else {
+            Self::F64(values.collect())
+        }
+    }
+
     pub(super) fn to_le_bytes(&self) -> Vec<u8> {
         match self {
             Self::F32(values) => {
@@ -38,7 +62,7 @@ impl Values {
 }
 
 /// That a value is too large, and where it is in an array of these sizes.
-pub(super) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order: bool) -> String {
+pub(crate) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order: bool) -> String {
     let (mut index, mut rest) = (vec![0; sizes.len()], e.index);
     let mut place = |axis: usize| {
         index[axis] = rest % sizes[axis].max(1);
@@ -54,7 +78,7 @@ pub(super) fn too_large<E: Element>(e: TooLarge, sizes: &[usize], fortran_order:
 }
 
 /// Sizes, or indices, as Python writes them.
-pub(super) fn shape(sizes: &[usize]) -> String {
+pub(crate) fn shape(sizes: &[usize]) -> String {
     match sizes {
         [one] => format!("({one},)"),
         sizes => {

@@ -1,4 +1,7 @@
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use dfdx::{
     prelude::ReshapeTo,
@@ -7,7 +10,7 @@ use dfdx::{
 
 use super::{
     WeightFile, atomic,
-    file::{Array, printable},
+    file::{Array, CHECKPOINT, printable},
     npz,
     open::failed,
     safetensors,
@@ -21,6 +24,8 @@ use crate::{
 
 /// Formats of other programs, whose names a file of ours must not have.
 const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
+
+const KERAS: [&str; 3] = ["h5", "hdf5", "keras"];
 
 /// Keras's `save_weights` and `load_weights`.
 ///
@@ -47,7 +52,11 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         if let Some(other) = OTHERS.iter().find(|other| atomic::has_extension(path, other)) {
-            let message = format!("weights are written as .safetensors or .npz, not as .{other}");
+            let mut message =
+                format!("weights are written as .safetensors or .npz, not as .{other}");
+            if KERAS.contains(other) {
+                message.push_str("; `save_keras` writes files of Keras, with the feature `keras`");
+            }
             return Err(failed(path, message));
         }
         let weights = collect(self)?;
@@ -59,7 +68,7 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
         }
         let bytes = match atomic::has_extension(path, "npz") {
             true => npz::write(&weights),
-            false => safetensors::write(&weights),
+            false => safetensors::write(&weights, None),
         };
         atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
     }
@@ -75,6 +84,20 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
 }
 
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> SaveWeights<E, D> for M {}
+
+/// Writes arrays with texts by name, for a training to go on from.
+///
+/// # Errors
+/// [`Error::File`]. Then the file is as it was before.
+pub(crate) fn write_checkpoint(
+    path: &Path,
+    arrays: &[Weight],
+    texts: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    let texts = serde_json::to_string(texts).map_err(|e| failed(path, e))?;
+    let bytes = safetensors::write(arrays, Some((CHECKPOINT, texts)));
+    atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
+}
 
 impl WeightFile {
     /// Loads all parameters of a model from the arrays of their names.
@@ -157,9 +180,9 @@ fn check(what: &str, wanted: &[(String, Vec<usize>)], found: &[Array]) -> Result
 }
 
 /// Where a visit is, and what it has collected.
-struct Walk<T> {
-    path: Vec<String>,
-    weights: Vec<T>,
+pub(crate) struct Walk<T> {
+    pub(crate) path: Vec<String>,
+    pub(crate) weights: Vec<T>,
 }
 
 impl<T> Default for Walk<T> {
@@ -169,7 +192,7 @@ impl<T> Default for Walk<T> {
 }
 
 impl<T> Walk<T> {
-    fn name(&self, parameter: &str) -> String {
+    pub(crate) fn name(&self, parameter: &str) -> String {
         let path: String = self.path.iter().map(|name| format!("{name}.")).collect();
         format!("{path}{parameter}")
     }

@@ -4,12 +4,13 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{ActivationKind, Backend, Element},
-    error::Error,
+    backend::{ActivationKind, Backend, Element, memory::collected, to_values},
+    error::{Error, OrDevice},
     fields::activation_class,
     layer,
     layer::Layer,
-    signal::{LastAxis, MaskTransparent},
+    signal::{LastAxis, MaskTransparent, StepValues},
+    stream::{Streamable, copy_bounded, room},
 };
 
 /// A function applied to what a layer gives, `Dense<128, 10, Softmax>`.
@@ -54,6 +55,26 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error>;
 
+    /// Applies the function to rows of some width, in their place, as a [`Stream`](crate::model::Stream) does.
+    ///
+    /// By itself this goes by [`apply`](Activation::apply), which allocates.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn in_place<E: Element, D: Backend<E>>(values: &mut [E], width: usize) -> Result<(), Error> {
+        if Self::FUSED != ActivationKind::Nothing {
+            D::step_activation(Self::FUSED, values);
+            return Ok(());
+        }
+        let rows = values.len().checked_div(width).unwrap_or(0);
+        if rows > 0 {
+            let copy = collected(&[rows, width], values.iter().copied())?;
+            let x = D::default().try_tensor_from_vec(copy, (rows, width)).or_device()?;
+            values.copy_from_slice(&to_values(&Self::apply(x)?)?);
+        }
+        Ok(())
+    }
+
     /// Applies the function to what an operation gives that was told to do [`FUSED`](Activation::FUSED).
     ///
     /// # Errors
@@ -84,6 +105,10 @@ impl Activation for Linear {
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         Ok(x)
+    }
+
+    fn in_place<E: Element, D: Backend<E>>(_: &mut [E], _: usize) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -199,6 +224,11 @@ impl Activation for Softmax {
     ) -> Result<Tensor<S, E, D, T>, Error> {
         D::softmax(x)
     }
+
+    fn in_place<E: Element, D: Backend<E>>(values: &mut [E], width: usize) -> Result<(), Error> {
+        values.chunks_exact_mut(width.max(1)).for_each(D::step_softmax);
+        Ok(())
+    }
 }
 
 impl<In: LastAxis, E: Element, D: Backend<E>> Layer<In, E, D> for Softmax {
@@ -207,4 +237,35 @@ impl<In: LastAxis, E: Element, D: Backend<E>> Layer<In, E, D> for Softmax {
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
     }
+}
+
+macro_rules! streams {
+    ($($kind:ident: $($layer:ident)*;)*) => {
+        $($(
+            #[diagnostic::do_not_recommend]
+            impl<In: $kind + StepValues, E: Element, D: Backend<E>> Streamable<In, E, D> for $layer {
+                type State = ();
+                type Stepper = Vec<E>;
+
+                fn begin(&self, rows: usize) -> Result<(Vec<E>, ()), Error> {
+                    Ok((room(rows, In::WIDTH)?, ()))
+                }
+
+                fn step<'a>(
+                    values: &'a mut Vec<E>,
+                    (): &mut (),
+                    x: In::StepData<'a, E>,
+                ) -> Result<In::StepData<'a, E>, Error> {
+                    let (x, keep) = In::unpack(x);
+                    copy_bounded(x, keep, values);
+                    Self::in_place::<E, D>(values, In::FEATURES)?;
+                    Ok(In::pack(values, keep))
+                }
+            }
+        )*)*
+    };
+}
+streams! {
+    MaskTransparent: Linear Relu Tanh Sigmoid;
+    LastAxis: Softmax;
 }

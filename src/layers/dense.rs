@@ -7,12 +7,13 @@ use dfdx::{
 
 use super::{Activation, Linear};
 use crate::{
-    backend::{Backend, DenseWeights, Element, WeightCache, sized},
+    backend::{ActivationKind, Backend, DenseWeights, Element, StepProduct, WeightCache, sized},
     error::Error,
-    layer,
+    init, layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, OneVector},
+    signal::{Is, OneVector, StepValues},
+    stream::{Streamable, room},
 };
 
 /// A fully connected layer: `activation(x . kernel + bias)`.
@@ -45,7 +46,6 @@ use crate::{
     keys(
         units: size(O),
         activation: activation(A::NAME, Some("linear")),
-        use_bias: flag(true, true),
         none(&["quantization_config"]),
     ),
 )]
@@ -59,12 +59,31 @@ pub struct Dense<
     /// The weights, `(I, O)`.
     #[weight(init = glorot_uniform)]
     pub kernel: Tensor<Rank2<I, O>, E, D>,
-    /// The bias, `(O,)`.
-    #[weight(init = zeros)]
+    /// The bias, `(O,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     #[cache]
     cache: WeightCache,
     activation: PhantomData<A>,
+}
+
+impl<const I: usize, const O: usize, A, E, D> Dense<I, O, A, E, D>
+where
+    A: Activation,
+    E: Element,
+    D: Backend<E>,
+{
+    fn weights(&self) -> Result<DenseWeights<'_, E, D>, Error> {
+        let Self { kernel, bias, cache, .. } = self;
+        let bias = match self.use_bias {
+            true => bias.clone(),
+            false => init::zeros(bias.device(), Rank1::<O>::default())?,
+        };
+        Ok(DenseWeights { kernel: sized(kernel.clone())?, bias: sized(bias)?, cache })
+    }
 }
 
 impl<In, const I: usize, const O: usize, A, E, D> Layer<In, E, D> for Dense<I, O, A, E, D>
@@ -82,9 +101,42 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
-        let Self { kernel, bias, cache, .. } = self;
-        let (kernel, bias) = (sized(kernel.clone())?, sized(bias.clone())?);
-        let weights = DenseWeights { kernel, bias, cache };
+        let weights = self.weights()?;
         A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FUSED)?)?)
+    }
+}
+
+/// What a product of a step works with, and the room for what it gives.
+pub struct ProductStepper<E> {
+    pub(super) product: Box<dyn StepProduct<E>>,
+    pub(super) values: Vec<E>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, const I: usize, const O: usize, A, E, D> Streamable<In, E, D> for Dense<I, O, A, E, D>
+where
+    In: OneVector<Features: Is<I>> + StepValues,
+    A: Activation,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = ProductStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(ProductStepper<E>, ()), Error> {
+        let product = D::step_dense(self.weights()?, A::FUSED)?;
+        Ok((ProductStepper { product, values: room(rows, O)? }, ()))
+    }
+
+    fn step<'a>(
+        stepper: &'a mut ProductStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<&'a [E], Error> {
+        stepper.product.product(In::unpack(x).0, &mut stepper.values);
+        if A::FUSED == ActivationKind::Nothing {
+            A::in_place::<E, D>(&mut stepper.values, O)?;
+        }
+        Ok(&stepper.values)
     }
 }

@@ -1,5 +1,4 @@
 use dfdx::tensor::Tape;
-use serde_json::Value;
 
 use crate::{
     backend::{Backend, Element},
@@ -7,6 +6,7 @@ use crate::{
     layer,
     layer::{Layer, trains},
     signal::MaskTransparent,
+    stream::Streamable,
 };
 
 /// Sets `PERCENT` percent of the numbers to 0 and scales the others up, in the training pass only.
@@ -34,7 +34,7 @@ use crate::{
     class = "Dropout",
     keys(
         rate: share(PERCENT as f64 / 100.0, None),
-        seed: any(Value::Null),
+        seed(),
         none(&["noise_shape"]),
     ),
 )]
@@ -66,5 +66,28 @@ where
         const { <Self as Layer<In, E, D>>::CHECK };
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| D::dropout(x, mask.as_ref(), PERCENT as f64 / 100.0))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<const PERCENT: usize, In, E, D> Streamable<In, E, D> for Dropout<PERCENT>
+where
+    In: MaskTransparent,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = ();
+
+    fn begin(&self, _: usize) -> Result<((), ()), Error> {
+        Ok(((), ()))
+    }
+
+    fn step<'a>(
+        (): &'a mut (),
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<In::StepData<'a, E>, Error> {
+        Ok(x)
     }
 }

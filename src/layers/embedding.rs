@@ -6,13 +6,16 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, WeightCache, sized, to_values},
+    backend::{
+        Backend, Element, IntoShape, StepTable, WeightCache, memory::filled, sized, to_values,
+    },
     error::{Error, OrDevice},
     layer,
     layer::Layer,
     shape::Sequence,
     shape::at_least_one,
-    signal::{Ids, Mask, Masked, Signal, TokenIds},
+    signal::{Ids, Mask, Masked, Signal, StepValues, TokenIds},
+    stream::{Streamable, room},
 };
 
 /// Id 0 is padding: an [`Embedding`] makes a mask that keeps the other ids, an
@@ -205,5 +208,86 @@ where
         const { <Self as Layer<Ids<(B,)>, E, D>>::CHECK };
         let (batch,) = *ids.shape();
         self.look_up(ids)?.0.into_shape(&(batch, Const))
+    }
+}
+
+/// The table of a stream, and room for rows of it and a mask.
+pub struct EmbeddingStepper<E> {
+    table: StepTable<E>,
+    rows: Vec<E>,
+    keep: Vec<bool>,
+}
+
+impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
+    Embedding<V, N, M, E, D>
+{
+    fn stepper(&self, rows: usize) -> Result<EmbeddingStepper<E>, Error> {
+        let table = D::step_table(&sized(self.embeddings.clone())?, &self.cache)?;
+        Ok(EmbeddingStepper { table, rows: room(rows, N)?, keep: filled(&[rows], true)? })
+    }
+
+    fn look_up_step(stepper: &mut EmbeddingStepper<E>, ids: &[usize]) -> Result<(), Error> {
+        if let Some(row) = ids.iter().position(|&id| id >= V) {
+            let id = ids[row];
+            return Err(Error::IdOutsideVocabulary { id, vocabulary: V, row, step: 0 });
+        }
+        let table = (*stepper.table).as_ref();
+        for (row, &id) in stepper.rows.chunks_exact_mut(N.max(1)).zip(ids) {
+            row.copy_from_slice(&table[id * N..(id + 1) * N]);
+        }
+        stepper.keep.iter_mut().zip(ids).for_each(|(keep, &id)| *keep = id != 0);
+        Ok(())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B, L, const V: usize, const N: usize, M, E, D> Streamable<Ids<(B, L)>, E, D>
+    for Embedding<V, N, M, E, D>
+where
+    B: Dim,
+    L: Dim,
+    M: MaskIds<Out<B, L, N>: StepValues>,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = EmbeddingStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(EmbeddingStepper<E>, ()), Error> {
+        Ok((self.stepper(rows)?, ()))
+    }
+
+    fn step<'a>(
+        stepper: &'a mut EmbeddingStepper<E>,
+        (): &mut (),
+        ids: &'a [usize],
+    ) -> Result<<M::Out<B, L, N> as Signal>::StepData<'a, E>, Error> {
+        Self::look_up_step(stepper, ids)?;
+        Ok(<M::Out<B, L, N> as StepValues>::pack(&stepper.rows, Some(&stepper.keep)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B, const V: usize, const N: usize, E, D> Streamable<Ids<(B,)>, E, D>
+    for Embedding<V, N, NoMask, E, D>
+where
+    B: Dim,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = EmbeddingStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(EmbeddingStepper<E>, ()), Error> {
+        Ok((self.stepper(rows)?, ()))
+    }
+
+    fn step<'a>(
+        stepper: &'a mut EmbeddingStepper<E>,
+        (): &mut (),
+        ids: &'a [usize],
+    ) -> Result<&'a [E], Error> {
+        Self::look_up_step(stepper, ids)?;
+        Ok(&stepper.rows)
     }
 }

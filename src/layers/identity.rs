@@ -6,6 +6,7 @@ use crate::{
     layer,
     layer::Layer,
     signal::Signal,
+    stream::Streamable,
 };
 
 /// Gives what it takes, whatever that is.
@@ -32,6 +33,24 @@ impl<In: Signal, E: Element, D: Backend<E>> Layer<In, E, D> for Identity {
     type Out = In;
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        Ok(x)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: Signal, E: Element, D: Backend<E>> Streamable<In, E, D> for Identity {
+    type State = ();
+    type Stepper = ();
+
+    fn begin(&self, _: usize) -> Result<((), ()), Error> {
+        Ok(((), ()))
+    }
+
+    fn step<'a>(
+        (): &'a mut (),
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<In::StepData<'a, E>, Error> {
         Ok(x)
     }
 }

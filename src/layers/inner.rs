@@ -9,6 +9,7 @@ use crate::{
     layer::{Infer, Layer, in_pass, trains},
     parameters::{Build, Parameters, Visitor},
     signal::Signal,
+    stream::{StateVisitor, Streamable},
 };
 
 /// A layer within a layer. It takes part in whatever pass reaches the layer around it: that one implements
@@ -92,6 +93,38 @@ impl<In: Signal, E: Element, D: Backend<E>, L: Layer<In, E, D>> Layer<In, E, D> 
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         in_pass(false, || self.get_mut().call_mut(x))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, E, D, L> Streamable<In, E, D> for Inner<L>
+where
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+    L: Streamable<In, E, D>,
+{
+    type State = L::State;
+    type Stepper = L::Stepper;
+
+    fn begin(&self, rows: usize) -> Result<(L::Stepper, L::State), Error> {
+        self.with(|layer| layer.begin(rows))
+    }
+
+    fn step<'a>(
+        stepper: &'a mut L::Stepper,
+        state: &mut L::State,
+        x: In::StepData<'a, E>,
+    ) -> Result<<L::Out as Signal>::StepData<'a, E>, Error> {
+        L::step(stepper, state, x)
+    }
+
+    fn commit(state: &mut L::State) {
+        L::commit(state);
+    }
+
+    fn visit_state<V: StateVisitor<E>>(state: &mut L::State, visitor: &mut V) -> Result<(), Error> {
+        L::visit_state(state, visitor)
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    signal::{Mask, Masked, Signal, Steps},
+    signal::{Mask, Masked, Signal, StepValues, Steps},
+    stream::{Streamable, room},
 };
 
 /// Makes a mask for a sequence of features: a step all of whose features equal `value` is padding. If `value` is NaN,
@@ -45,6 +46,18 @@ pub struct Masking {
     pub value: f64,
 }
 
+impl Masking {
+    /// The value of padding.
+    fn padding<E: Element>(&self) -> Result<E, Error> {
+        let expected = "it must be within the range of the model's elements";
+        E::checked(self.value).ok_or_else(|| Error::invalid("mask_value", self.value, expected))
+    }
+}
+
+fn same<E: Element>(value: E, padding: E) -> bool {
+    value == padding || value.is_nan() && padding.is_nan()
+}
+
 impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
     type Out = Masked<(In::Batch, In::Length, In::Features)>;
 
@@ -56,11 +69,8 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         let shape = *x.shape();
         elements_of(&x)?;
         let [batch, length, features] = shape.concrete();
-        let Some(padding) = E::checked(self.value) else {
-            let expected = "it must be within the range of the model's elements";
-            return Err(Error::invalid("mask_value", self.value, expected));
-        };
-        let is_padding = |&v: &E| v == padding || v.is_nan() && padding.is_nan();
+        let padding = self.padding::<E>()?;
+        let is_padding = |v: &E| same(*v, padding);
         let steps = [batch, length];
         let keep: Vec<bool> = match features {
             0 => filled(&steps, false)?,
@@ -75,5 +85,41 @@ impl<In: Steps, E: Element, D: Backend<E>> Layer<In, E, D> for Masking {
         }
         let values = keep_rows(x, mask.as_slice(), E::zero())?;
         Masked::new(values, mask)
+    }
+}
+
+/// The value of padding, and room for a step and its mask.
+pub struct MaskingStepper<E> {
+    padding: E,
+    values: Vec<E>,
+    keep: Vec<bool>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, E: Element, D: Backend<E>> Streamable<In, E, D> for Masking
+where
+    In: Steps + StepValues,
+{
+    type State = ();
+    type Stepper = MaskingStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(MaskingStepper<E>, ()), Error> {
+        let (values, keep) = (room(rows, In::WIDTH)?, filled(&[rows], true)?);
+        Ok((MaskingStepper { padding: self.padding()?, values, keep }, ()))
+    }
+
+    fn step<'a>(
+        MaskingStepper { padding, values, keep }: &'a mut MaskingStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<(&'a [E], &'a [bool]), Error> {
+        values.copy_from_slice(In::unpack(x).0);
+        for (row, keep) in values.chunks_exact_mut(In::WIDTH.max(1)).zip(&mut *keep) {
+            *keep = !row.iter().all(|&v| same(v, *padding));
+            if !*keep {
+                row.fill(E::zero());
+            }
+        }
+        Ok((values, keep))
     }
 }

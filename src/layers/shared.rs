@@ -6,6 +6,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     signal::{Inputs, Signal, TwoSignals},
+    stream::{StateVisitor, Streamable},
 };
 
 /// Applies one layer, with one set of weights, to each of two inputs.
@@ -74,4 +75,51 @@ where
 
 impl<In: TwoSignals, Inner: Infer<In::First>> Infer<In> for Shared<Inner> {
     const SIZE: usize = Inner::SIZE;
+}
+
+#[diagnostic::do_not_recommend]
+impl<A, B, Inner, E, D> Streamable<Inputs<(A, B)>, E, D> for Shared<Inner>
+where
+    A: Signal,
+    B: Signal,
+    Inner: Streamable<A, E, D> + Streamable<B, E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = (<Inner as Streamable<A, E, D>>::State, <Inner as Streamable<B, E, D>>::State);
+    type Stepper =
+        (<Inner as Streamable<A, E, D>>::Stepper, <Inner as Streamable<B, E, D>>::Stepper);
+
+    fn begin(&self, rows: usize) -> Result<(Self::Stepper, Self::State), Error> {
+        let (a, state) = <Inner as Streamable<A, E, D>>::begin(&self.layer, rows)?;
+        let (b, other) = <Inner as Streamable<B, E, D>>::begin(&self.layer, rows)?;
+        Ok(((a, b), (state, other)))
+    }
+
+    fn step<'a>(
+        (a, b): &'a mut Self::Stepper,
+        (state, other): &mut Self::State,
+        (x, y): (A::StepData<'a, E>, B::StepData<'a, E>),
+    ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
+        let x = <Inner as Streamable<A, E, D>>::step(a, state, x)?;
+        Ok((x, <Inner as Streamable<B, E, D>>::step(b, other, y)?))
+    }
+
+    fn commit((state, other): &mut Self::State) {
+        <Inner as Streamable<A, E, D>>::commit(state);
+        <Inner as Streamable<B, E, D>>::commit(other);
+    }
+
+    fn visit_state<V: StateVisitor<E>>(
+        (state, other): &mut Self::State,
+        visitor: &mut V,
+    ) -> Result<(), Error> {
+        visitor.enter("0");
+        <Inner as Streamable<A, E, D>>::visit_state(state, visitor)?;
+        visitor.leave();
+        visitor.enter("1");
+        <Inner as Streamable<B, E, D>>::visit_state(other, visitor)?;
+        visitor.leave();
+        Ok(())
+    }
 }

@@ -11,7 +11,8 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     parameters::Parameters,
-    signal::{EachStep, Mask, Plain, Signal, UnfoldSteps},
+    signal::{EachStep, Mask, OneVector, Plain, Signal, StepValues, UnfoldSteps},
+    stream::{StateVisitor, Streamable, copy_bounded, room},
 };
 
 /// Applies a layer to each time step of a sequence by itself. A mask passes through.
@@ -201,6 +202,49 @@ where
 {
     let shape = y.shape().unfold(batch, length);
     y.into_shape(&shape)
+}
+
+/// The layer within sees a step as a batch without time.
+#[diagnostic::do_not_recommend]
+impl<In, Inner, E, D> Streamable<In, E, D> for TimeDistributed<Inner>
+where
+    In: EachStep<Step: OneVector + StepValues> + StepValues,
+    Inner: Streamable<In::Step, E, D, Out: UnfoldSteps<In::Batch, In::Length> + StepValues>
+        + Parameters<E, D>,
+    Self: Layer<In, E, D, Out: StepValues>,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = Inner::State;
+    type Stepper = (Vec<E>, Inner::Stepper);
+
+    fn begin(&self, rows: usize) -> Result<(Self::Stepper, Self::State), Error> {
+        let (stepper, state) = self.layer.begin(rows)?;
+        Ok(((room(rows, In::WIDTH)?, stepper), state))
+    }
+
+    fn step<'a>(
+        (values, stepper): &'a mut Self::Stepper,
+        state: &mut Self::State,
+        x: In::StepData<'a, E>,
+    ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
+        let (x, keep) = In::unpack(x);
+        copy_bounded(x, keep, values);
+        let y = Inner::step(stepper, state, <In::Step as StepValues>::pack(values, None))?;
+        let (y, _) = <Inner::Out as StepValues>::unpack(y);
+        Ok(<Self::Out as StepValues>::pack(y, keep))
+    }
+
+    fn commit(state: &mut Self::State) {
+        Inner::commit(state);
+    }
+
+    fn visit_state<V: StateVisitor<E>>(
+        state: &mut Self::State,
+        visitor: &mut V,
+    ) -> Result<(), Error> {
+        Inner::visit_state(state, visitor)
+    }
 }
 
 impl<In: EachStep, Inner: Infer<In::Step>> Infer<In> for TimeDistributed<Inner> {

@@ -8,7 +8,8 @@ use crate::{
     layer,
     layer::Layer,
     shape::Sequence,
-    signal::Masked,
+    signal::{Masked, Signal},
+    stream::Streamable,
 };
 
 /// Drops the mask, on purpose: every step counts behind it, padding included.
@@ -42,6 +43,24 @@ impl<S: Sequence, E: Element, D: Backend<E>> Layer<Masked<S>, E, D> for Unmask {
         x: Masked<Tensor<S, E, D, T>>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         Ok(x.into_parts().0)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sequence, E: Element, D: Backend<E>> Streamable<Masked<S>, E, D> for Unmask {
+    type State = ();
+    type Stepper = ();
+
+    fn begin(&self, _: usize) -> Result<((), ()), Error> {
+        Ok(((), ()))
+    }
+
+    fn step<'a>(
+        (): &'a mut (),
+        (): &mut (),
+        (values, _): (&'a [E], &'a [bool]),
+    ) -> Result<<S as Signal>::StepData<'a, E>, Error> {
+        Ok(values)
     }
 }
 

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{NoneTape, Tensor},
 };
 
-use super::Metric;
+use super::{Direction, Metric};
 use crate::{
     backend::{Backend, Element, memory::collected, to_values},
     error::Error,
@@ -33,6 +33,10 @@ impl Default for BinaryAccuracy {
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for BinaryAccuracy {
     fn name(&self) -> String {
         "binary_accuracy".into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn per_position(
@@ -70,6 +74,10 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
 {
     fn name(&self) -> String {
         "categorical_accuracy".into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn per_position(
@@ -112,6 +120,10 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
 {
     fn name(&self) -> String {
         "sparse_categorical_accuracy".into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Up)
     }
 
     fn per_position(

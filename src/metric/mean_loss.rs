@@ -1,6 +1,6 @@
 use dfdx::tensor::{NoneTape, Tensor};
 
-use super::Metric;
+use super::{Direction, Metric};
 use crate::{
     backend::{Backend, Element, memory::collected, to_values},
     error::Error,
@@ -27,6 +27,10 @@ where
 {
     fn name(&self) -> String {
         self.0.name().into()
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Some(Direction::Down)
     }
 
     fn per_position(

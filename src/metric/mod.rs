@@ -60,6 +60,12 @@ pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu
     /// The name under which it stands in a history.
     fn name(&self) -> String;
 
+    /// Whether more is better, for callbacks that look for the best epoch. Default: it is not known, and such a
+    /// callback has to be told.
+    fn direction(&self) -> Option<Direction> {
+        None
+    }
+
     /// The value of each position.
     ///
     /// # Errors
@@ -69,6 +75,15 @@ pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
     ) -> Result<Vec<f64>, Error>;
+}
+
+/// Which values of a metric are the better ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The larger ones, as of an accuracy.
+    Up,
+    /// The smaller ones, as of a loss.
+    Down,
 }
 
 /// Adds a batch to the mean of a metric.

@@ -7,6 +7,7 @@ mod keras;
 mod nodes;
 mod options;
 mod sequential;
+mod stream;
 mod summary;
 mod wire;
 
@@ -16,6 +17,9 @@ pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of};
 pub use sequential::{Chain, Sequential};
+#[doc(hidden)]
+pub use stream::CanStream;
+pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
 pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Reaches, Visited, Wire};
 
@@ -28,6 +32,7 @@ use dfdx::tensor::Cpu;
 use crate::parameters::Build;
 use crate::{
     backend::{Backend, Element},
+    error::Error,
     layer::Layer,
     parameters::{self, Named, Parameters},
     signal::Signal,
@@ -73,5 +78,20 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     /// The parameters by name, `lstm1.kernel` and so on, in the order of declaration.
     fn parameters(&self) -> Vec<Named> {
         parameters::list(self)
+    }
+
+    /// The model step by step, for a batch of so many rows: `stream.step(..)` gives what the model gives for one more step.
+    ///
+    /// Its layers must look only backward in time; a layer that does not is an error of the compiler. A tuple of layers,
+    /// or one layer, is a model as [`Sequential::new((layer,))`](Sequential::new).
+    ///
+    /// # Errors
+    /// What a layer says that cannot be streamed as it is, such as [`Error::Invalid`] for one whose `go_backwards` is set;
+    /// [`Error::Mismatch`] for weights that do not fit; [`Error::Device`].
+    fn stream(&self, rows: usize) -> Result<Stream<Self, E, D>, Error>
+    where
+        Self: CanStream<E, D>,
+    {
+        Stream::new(self, rows)
     }
 }

@@ -2,13 +2,14 @@ use std::{fmt, marker::PhantomData};
 
 use dfdx::tensor::{Cpu, Tape};
 
-use super::{Model, Reaches, Row, Summary};
+use super::{Model, Reaches, Row, StreamModel, Summary};
 use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::{Layer, Takes},
     parameters::{Build, Parameters, Visitor},
-    signal::Signal,
+    signal::{Signal, StepRows},
+    stream::{StateVisitor, StreamChain, Streamable},
     tuples::all_tuples,
 };
 
@@ -81,6 +82,47 @@ impl<X: Reaches<In>, In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> 
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
         self.layers.call_mut(X::reach(x))
     }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, L, E, D> Streamable<In, E, D> for Sequential<In, L, E, D>
+where
+    In: Signal,
+    L: StreamChain<In, E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = L::State;
+    type Stepper = L::Stepper;
+
+    fn begin(&self, rows: usize) -> Result<(L::Stepper, L::State), Error> {
+        self.layers.begin(rows)
+    }
+
+    fn step<'a>(
+        stepper: &'a mut L::Stepper,
+        state: &mut L::State,
+        x: In::StepData<'a, E>,
+    ) -> Result<<L::Out as Signal>::StepData<'a, E>, Error> {
+        L::step(stepper, state, x)
+    }
+
+    fn commit(state: &mut L::State) {
+        L::commit(state);
+    }
+
+    fn visit_state<V: StateVisitor<E>>(state: &mut L::State, visitor: &mut V) -> Result<(), Error> {
+        L::visit_state(state, visitor)
+    }
+}
+
+impl<In, L, E, D> StreamModel<E, D> for Sequential<In, L, E, D>
+where
+    In: StepRows,
+    L: StreamChain<In, E, D> + Chain<In, E, D, Out: StepRows> + Parameters<E, D>,
+    E: Element,
+    D: Backend<E>,
+{
 }
 
 impl<In, L, E, D> Build<E, D> for Sequential<In, L, E, D>

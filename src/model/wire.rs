@@ -6,7 +6,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
-    parameters::{Build, Parameters, Visitor},
+    parameters::{Build, Optional, Parameters, Visitor},
     signal::{Signal, TwoSignals},
 };
 
@@ -65,6 +65,9 @@ pub trait Part<const AT: usize, S: Signal> {
     fn take<E: Element, D: Backend<E>>(
         data: S::Data<E, D, NoneTape>,
     ) -> <Self::Signal as Signal>::Data<E, D, NoneTape>;
+
+    /// A step of the part.
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <Self::Signal as Signal>::StepData<'a, E>;
 }
 
 impl<S: TwoSignals> Part<0, S> for Checked<0> {
@@ -75,6 +78,10 @@ impl<S: TwoSignals> Part<0, S> for Checked<0> {
     ) -> <S::First as Signal>::Data<E, D, NoneTape> {
         S::split::<E, D, NoneTape>(data).0
     }
+
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::First as Signal>::StepData<'a, E> {
+        S::split_step::<E>(step).0
+    }
 }
 
 impl<S: TwoSignals> Part<1, S> for Checked<0> {
@@ -84,6 +91,10 @@ impl<S: TwoSignals> Part<1, S> for Checked<0> {
         data: S::Data<E, D, NoneTape>,
     ) -> <S::Second as Signal>::Data<E, D, NoneTape> {
         S::split::<E, D, NoneTape>(data).1
+    }
+
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::Second as Signal>::StepData<'a, E> {
+        S::split_step::<E>(step).1
     }
 }
 
@@ -166,6 +177,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const PARAMS: usize;
     /// [`Parameters::TRAINABLE`].
     const TRAINABLE: usize;
+    /// [`Parameters::OPTIONAL`].
+    const OPTIONAL: &'static [Optional];
 
     /// [`Build::build`].
     ///
@@ -188,6 +201,7 @@ where
 {
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
+    const OPTIONAL: &'static [Optional] = L::OPTIONAL;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)

@@ -1,63 +1,83 @@
-//! Optimisers: dfdx's update kernels under Keras's names, defaults and formulas.
+//! Optimisers under Keras's names, with its defaults, formulas and options, and schedules of the learning rate.
 //!
 //! ```
-//! use kerata::optim::{Adam, Sgd};
+//! use kerata::optim::{Adam, Sgd, schedules::ExponentialDecay};
 //!
-//! let adam = Adam::default();
+//! let adam = Adam { clipnorm: Some(1.0), ..Adam::default() };
 //! assert_eq!(adam.learning_rate, 1e-3);
-//! let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::new(0.1) };
-//! assert_eq!(sgd.learning_rate, 0.1);
+//! let sgd = Sgd { momentum: 0.9, nesterov: true, ..Sgd::new(ExponentialDecay::new(0.1, 500.0, 0.9)) };
+//! assert!(sgd.learning_rate.is_schedule());
 //! ```
 
+mod adadelta;
+mod adafactor;
+mod adagrad;
 mod adam;
+mod adamax;
 mod bounds;
+mod ftrl;
+mod lamb;
+mod lion;
+mod nadam;
+mod options;
+mod plan;
+mod rate;
 mod rmsprop;
+pub mod schedules;
 mod sgd;
+mod slots;
+mod state;
 mod step;
 
+pub use adadelta::Adadelta;
+pub use adafactor::Adafactor;
+pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
 pub use bounds::Bounds;
+pub use ftrl::Ftrl;
+pub use lamb::Lamb;
+pub use lion::Lion;
+pub use nadam::Nadam;
+pub use options::{Clipping, Ema, Options};
+pub use rate::{LearningRate, LearningRateSchedule};
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
+pub use slots::{Slot, SlotView};
+pub use state::State;
 
-use dfdx::{
-    prelude::WeightDecay,
-    shapes::Shape,
-    tensor::{Gradients, Storage, Tensor},
-};
-
-use crate::{
-    backend::{Backend, Element},
-    error::Error,
-};
+use crate::{backend::Element, error::Error};
 
 /// How parameters follow their gradients.
 ///
-/// The optimiser itself is only its settings; what it remembers is a [`State`].
-///
-/// An optimiser of your own may be one around another, such as a schedule of the learning rate:
+/// The optimiser itself is only its settings; what it remembers is a [`State`]. One of your own says what is
+/// subtracted from a parameter; clipping, weight decay and the like are done around it.
 ///
 /// ```
-/// use kerata::{Backend, Batch, Cpu, Dense, Element, Error, Tensor, data::InMemory, loss::MeanSquaredError, model,
-///     optim::{Adam, Optimizer, State}, prelude::*, tensor::{Shape, Storage}, train::{Fit, Trainer}};
+/// use kerata::{Batch, Cpu, Dense, Element, Error, data::InMemory, loss::MeanSquaredError, model, prelude::*,
+///     optim::{LearningRate, Optimizer, Update}, train::{Fit, Trainer}};
 ///
-/// /// Adam whose learning rate rises in the first 100 steps.
+/// /// Every weight moves by the learning rate, along the sign of its gradient.
 /// #[derive(Clone)]
-/// struct Warmup(Adam);
+/// struct SignSgd(LearningRate);
 ///
-/// impl Optimizer for Warmup {
-///     fn check(&self) -> Result<(), Error> {
-///         self.0.check()
+/// impl Optimizer for SignSgd {
+///     fn name(&self) -> &'static str {
+///         "sign_sgd"
 ///     }
 ///
-///     fn update<S: Shape, E: Element, D: Backend<E>>(
-///         &self,
-///         state: &mut State<E, D>,
-///         parameter: &mut Tensor<S, E, D>,
-///         gradient: &<D as Storage<E>>::Vec,
-///     ) -> Result<(), Error> {
-///         let rate = self.0.learning_rate * ((state.steps() + 1) as f64 / 100.0).min(1.0);
-///         Adam { learning_rate: rate, ..self.0 }.update(state, parameter, gradient)
+///     fn learning_rate(&self) -> &LearningRate {
+///         &self.0
+///     }
+///
+///     fn learning_rate_mut(&mut self) -> &mut LearningRate {
+///         &mut self.0
+///     }
+///
+///     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
+///         let rate = E::of(update.moment.learning_rate);
+///         update.gradient.iter_mut().for_each(|g| *g = rate * g.signum());
+///         Ok(())
 ///     }
 /// }
 ///
@@ -68,10 +88,9 @@ use crate::{
 ///
 /// let line = Line::build(&Cpu::seed_from_u64(0))?;
 /// let start = line.slope.bias.array()[0];
-/// let mut trainer = Trainer::new(line, MeanSquaredError, Warmup(Adam::new(0.1)))?;
+/// let mut trainer = Trainer::new(line, MeanSquaredError, SignSgd(0.25.into()))?;
 /// trainer.fit(&InMemory::new(vec![[1.0]], vec![[9.0]])?, &Fit::epochs(1))?;
-/// // Adam's first step is the learning rate.
-/// assert!((trainer.model.slope.bias.array()[0] - start - 0.001).abs() < 1e-5);
+/// assert_eq!(trainer.model.slope.bias.array()[0] - start, 0.25);
 /// # Ok::<(), Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -80,89 +99,98 @@ use crate::{
     note = "an optimiser is a value, such as `Adam::default()`; so is a loss, `MeanSquaredError`"
 )]
 pub trait Optimizer: Clone {
+    /// The name that Keras gives it, `adam`.
+    fn name(&self) -> &'static str;
+
+    /// The learning rate.
+    fn learning_rate(&self) -> &LearningRate;
+
+    /// The learning rate, to be changed.
+    fn learning_rate_mut(&mut self) -> &mut LearningRate;
+
+    /// Weight decay, clipping and the like. Default: none of them.
+    fn options(&self) -> Options<'_> {
+        Options::default()
+    }
+
     /// Checks the settings; every step does.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting that makes no sense.
-    fn check(&self) -> Result<(), Error>;
+    fn check(&self) -> Result<(), Error> {
+        self.learning_rate().check()?;
+        self.options().check()
+    }
 
-    /// Changes one parameter by its gradient.
+    /// What is remembered of a parameter of this shape. Default: nothing.
+    fn slots(&self, _shape: &[usize]) -> Vec<Slot> {
+        Vec::new()
+    }
+
+    /// Makes of the gradient of one parameter what is subtracted from it, in place.
     ///
     /// # Errors
-    /// [`Error::Device`]; [`Error::Invalid`] for a setting that makes no sense once it is rounded to `E`.
-    fn update<S: Shape, E: Element, D: Backend<E>>(
-        &self,
-        state: &mut State<E, D>,
-        parameter: &mut Tensor<S, E, D>,
-        gradient: &<D as Storage<E>>::Vec,
-    ) -> Result<(), Error>;
+    /// [`Error::Invalid`] for a setting that makes no sense once it is rounded to `E`.
+    fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error>;
 
-    /// How large the values can become that the next step computes, where no value of a gradient is larger than
-    /// `gradient`. A step that cannot overflow changes the weights where they are.
+    /// How large the values can become that the next update computes, where no value of a gradient is larger than
+    /// `gradient`. An update that cannot overflow changes the weights where they are.
     ///
     /// `None`, the default, says that nothing is known: then the weights are copied before each step, so that a step
     /// which overflows can be taken back.
-    fn bounds<E: Element, D: Backend<E>>(
-        &self,
-        _state: &State<E, D>,
-        _gradient: f64,
-    ) -> Option<Bounds> {
+    fn bounds<E: Element>(&self, _moment: &Moment, _gradient: f64) -> Option<Bounds> {
         None
     }
 }
 
-/// What training goes on from, beside the model: the number of steps that were made, what the optimiser remembers,
-/// such as Adam's two moments, up to three values for each value of the parameters, and the seed of the random
-/// numbers.
-///
-/// A [`Trainer`](crate::train::Trainer) has one. In a loop of your own, [`attempt`](State::attempt) makes a whole
-/// step, and [`step`](State::step) only the part of the optimiser.
-#[derive(Debug)]
-pub struct State<E: Element, D: Backend<E>> {
-    step: i32,
-    slots: Vec<Gradients<E, D>>,
+/// When an update is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment {
+    /// The number of the update, from 1.
+    pub step: i32,
+    /// The learning rate of this step.
+    pub learning_rate: f64,
     /// No value of a slot is larger.
-    largest_slot: f64,
-    /// What the random numbers of each step follow from. Drawn from the device in the first.
-    seed: Option<u64>,
+    pub largest_slot: f64,
 }
 
-impl<E: Element, D: Backend<E>> Default for State<E, D> {
-    fn default() -> Self {
-        Self { step: 0, slots: Vec::new(), largest_slot: 0.0, seed: None }
-    }
+/// One parameter that an optimiser updates.
+pub struct Update<'a, E: Element> {
+    /// When.
+    pub moment: Moment,
+    /// The sizes of the parameter.
+    pub shape: &'a [usize],
+    /// The gradient; then what is subtracted from the parameter.
+    pub gradient: &'a mut [E],
+    /// What is remembered of the parameter, in the order of [`Optimizer::slots`].
+    pub slots: &'a mut [Vec<E>],
+    pub(crate) weights: &'a dyn Fn() -> Result<Vec<E>, Error>,
 }
 
-impl<E: Element, D: Backend<E>> Clone for State<E, D> {
-    fn clone(&self) -> Self {
-        Self { slots: self.slots.clone(), ..*self }
-    }
-}
-
-impl<E: Element, D: Backend<E>> State<E, D> {
-    /// How many steps were made.
-    pub fn steps(&self) -> usize {
-        usize::try_from(self.step).unwrap_or(0)
-    }
-
-    /// The number of the step that is made, or about to be.
-    fn now(&self) -> i32 {
-        self.step.saturating_add(1)
-    }
-
-    /// What the optimiser remembers for each parameter.
-    fn slots<const N: usize>(&mut self) -> &mut [Gradients<E, D>; N] {
-        if self.slots.len() < N {
-            self.slots.resize_with(N, Gradients::leaky);
-        }
-        // There are as many now.
-        self.slots.first_chunk_mut().unwrap_or_else(|| unreachable!())
+impl<E: Element> Update<'_, E> {
+    /// The values of the parameter, less its weight decay; a copy.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory.
+    pub fn weights(&self) -> Result<Vec<E>, Error> {
+        (self.weights)()
     }
 }
 
-/// Keras's `weight_decay`: taken from the weights themselves, not added to the gradient.
-fn decay(rate: Option<f64>) -> Option<WeightDecay> {
-    rate.map(WeightDecay::Decoupled)
+impl<E: Element> std::fmt::Debug for Update<'_, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { moment, shape, .. } = self;
+        f.debug_struct("Update")
+            .field("moment", moment)
+            .field("shape", shape)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The slots of an update, as many as the optimiser has.
+fn exactly<E, const N: usize>(slots: &mut [Vec<E>]) -> Result<&mut [Vec<E>; N], Error> {
+    let found = slots.len();
+    slots.try_into().map_err(|_| Error::mismatch("the slots of a parameter", N, found))
 }
 
 fn check_positive(name: &'static str, value: f64) -> Result<(), Error> {
@@ -174,8 +202,11 @@ fn check_share(name: &'static str, value: f64) -> Result<(), Error> {
 }
 
 fn check_decay(rate: Option<f64>) -> Result<(), Error> {
-    let value = rate.unwrap_or(0.0);
-    check("weight_decay", value, value >= 0.0 && value.is_finite(), "it must be at least 0")
+    check_not_negative("weight_decay", rate.unwrap_or(0.0))
+}
+
+fn check_not_negative(name: &'static str, value: f64) -> Result<(), Error> {
+    check(name, value, value >= 0.0 && value.is_finite(), "it must be at least 0")
 }
 
 fn check(name: &'static str, value: f64, fits: bool, expected: &'static str) -> Result<(), Error> {

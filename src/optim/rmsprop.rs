@@ -1,109 +1,95 @@
-use dfdx::{
-    prelude::RMSpropConfig,
-    shapes::Shape,
-    tensor::{Storage, Tensor},
-};
-
 use super::{
-    Bounds, Optimizer, State, bounds, check_decay, check_positive, check_rounded, check_share,
-    decay,
+    Bounds, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded, check_share,
+    options::{optimizer, settings},
 };
 use crate::{
-    backend::{Backend, Element},
-    error::{Error, OrDevice},
+    backend::{Element, vectorized_loops},
+    error::Error,
 };
 
-/// RMSprop: the gradient is divided by the root of a running mean of its squares, epsilon inside the root.
-///
-/// Keras: [`RMSprop`](https://keras.io/api/optimizers/rmsprop/).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RMSprop {
-    /// Default 0.001.
-    pub learning_rate: f64,
-    /// How much of the running mean stays in a step. Default 0.9.
-    pub rho: f64,
-    /// How much of the last change is made again. Default 0.
-    pub momentum: f64,
-    /// Default 1e-7.
-    pub epsilon: f64,
-    /// Whether the square of the mean gradient is subtracted. Default no.
-    pub centered: bool,
-    /// The share, times the learning rate, that every parameter loses in a step. Default none.
-    pub weight_decay: Option<f64>,
-}
-
-impl Default for RMSprop {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-3,
-            rho: 0.9,
-            momentum: 0.0,
-            epsilon: 1e-7,
-            centered: false,
-            weight_decay: None,
-        }
-    }
-}
-
-impl RMSprop {
-    /// Keras's defaults with another learning rate.
-    pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, ..Self::default() }
+optimizer! {
+    /// RMSprop: the gradient is divided by the root of a running mean of its squares, epsilon inside the root.
+    ///
+    /// Keras: [`RMSprop`](https://keras.io/api/optimizers/rmsprop/).
+    pub struct RMSprop {
+        learning_rate: 1e-3,
+        /// How much of the running mean stays in a step. Default 0.9.
+        rho: f64 = 0.9,
+        /// How much of the last change is made again. Default 0.
+        momentum: f64 = 0.0,
+        /// Default 1e-7.
+        epsilon: f64 = 1e-7,
+        /// Whether the square of the mean gradient is subtracted. Default no.
+        centered: bool = false,
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for RMSprop {
+    settings!("rmsprop");
+
     fn check(&self) -> Result<(), Error> {
-        check_positive("learning_rate", self.learning_rate)?;
+        self.check_common()?;
         check_positive("epsilon", self.epsilon)?;
         check_share("rho", self.rho)?;
-        check_share("momentum", self.momentum)?;
-        check_decay(self.weight_decay)
+        check_share("momentum", self.momentum)
     }
 
-    fn update<S: Shape, E: Element, D: Backend<E>>(
-        &self,
-        state: &mut State<E, D>,
-        parameter: &mut Tensor<S, E, D>,
-        gradient: &<D as Storage<E>>::Vec,
-    ) -> Result<(), Error> {
+    fn slots(&self, shape: &[usize]) -> Vec<Slot> {
+        let mut names = vec!["velocity"];
+        names.extend((self.momentum > 0.0).then_some("momentum"));
+        names.extend(self.centered.then_some("average_gradient"));
+        Slot::all(&names, shape)
+    }
+
+    fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[
-            ("learning_rate", self.learning_rate),
             ("epsilon", self.epsilon),
             ("rho", self.rho),
             ("momentum", self.momentum),
-            ("weight_decay", self.weight_decay.unwrap_or(0.0)),
         ])?;
-        let [momentum, square, mean] = state.slots();
-        let config = RMSpropConfig {
-            lr: self.learning_rate,
-            alpha: self.rho,
-            eps: self.epsilon,
-            momentum: (self.momentum > 0.0).then_some(self.momentum),
-            centered: self.centered,
-            weight_decay: decay(self.weight_decay),
-        };
-        let momentum = momentum.get_or_alloc_mut(parameter).or_device()?;
-        let square = square.get_or_alloc_mut(parameter).or_device()?;
-        let mean = mean.get_or_alloc_mut(parameter).or_device()?;
-        config.try_update(parameter, momentum, square, mean, gradient).or_device()
+        let [rate, rho, momentum, epsilon] =
+            [update.moment.learning_rate, self.rho, self.momentum, self.epsilon].map(E::of);
+        let (gradient, slots) = (update.gradient, update.slots);
+        let Some((velocity, slots)) = slots.split_first_mut() else { return Ok(()) };
+        let (more, means) = slots.split_at_mut(usize::from(self.momentum > 0.0));
+        // The variants that remember more are rare: what they need is made in a loop of its own.
+        if let Some(means) = means.first_mut() {
+            vectorized_loops(|| {
+                for ((g, v), mean) in gradient.iter_mut().zip(velocity).zip(means) {
+                    *v += (E::one() - rho) * (*g * *g - *v);
+                    *mean += (E::one() - rho) * (*g - *mean);
+                    *g = *g / (*v - *mean * *mean + epsilon).sqrt() * rate;
+                }
+            });
+        } else {
+            vectorized_loops(|| {
+                for (g, v) in gradient.iter_mut().zip(velocity) {
+                    *v += (E::one() - rho) * (*g * *g - *v);
+                    *g = *g / (*v + epsilon).sqrt() * rate;
+                }
+            });
+        }
+        if let Some(changes) = more.first_mut() {
+            vectorized_loops(|| {
+                for (g, change) in gradient.iter_mut().zip(changes) {
+                    *change = *change * momentum + *g;
+                    *g = *change;
+                }
+            });
+        }
+        Ok(())
     }
 
-    fn bounds<E: Element, D: Backend<E>>(
-        &self,
-        state: &State<E, D>,
-        gradient: f64,
-    ) -> Option<Bounds> {
+    fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {
         if self.centered {
             // The difference under the root can be below 0.
             return None;
         }
-        let more = gradient.max(gradient * gradient);
-        let mean = more.max(self.rho * state.largest_slot + (1.0 - self.rho) * more);
-        let normalised = gradient / bounds::rounded::<E>(self.epsilon).sqrt();
-        let slots = mean.max(self.momentum * state.largest_slot + normalised);
-        let change = self.learning_rate.max(1.0) * slots;
-        Bounds { slots, change }.with_decay(self.learning_rate, self.weight_decay)
+        let mean = bounds::moments(moment, gradient, self.rho);
+        let step = moment.learning_rate.max(1.0) * gradient
+            / bounds::rounded::<E>(self.epsilon).sqrt().min(1.0);
+        let slots = mean.max(self.momentum * moment.largest_slot + step);
+        Some(Bounds { slots, change: slots })
     }
 }

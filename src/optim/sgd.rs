@@ -1,84 +1,63 @@
-use dfdx::{
-    prelude::{Momentum, SgdConfig},
-    shapes::Shape,
-    tensor::{Storage, Tensor},
-};
-
 use super::{
-    Bounds, Optimizer, State, check_decay, check_positive, check_rounded, check_share, decay,
+    Bounds, Moment, Optimizer, Slot, Update, check_rounded, check_share, exactly,
+    options::{optimizer, settings},
 };
 use crate::{
-    backend::{Backend, Element},
-    error::{Error, OrDevice},
+    backend::{Element, vectorized_loops},
+    error::Error,
 };
 
-/// Gradient descent, with momentum or without.
-///
-/// Keras: [`SGD`](https://keras.io/api/optimizers/sgd/).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sgd {
-    /// Default 0.01.
-    pub learning_rate: f64,
-    /// How much of the last change is made again. Default 0.
-    pub momentum: f64,
-    /// Whether the momentum looks ahead ([Sutskever et al. 2013](https://proceedings.mlr.press/v28/sutskever13.html)).
-    pub nesterov: bool,
-    /// The share, times the learning rate, that every parameter loses in a step. Default none.
-    pub weight_decay: Option<f64>,
-}
-
-impl Default for Sgd {
-    fn default() -> Self {
-        Self { learning_rate: 0.01, momentum: 0.0, nesterov: false, weight_decay: None }
-    }
-}
-
-impl Sgd {
-    /// Keras's defaults with another learning rate.
-    pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, ..Self::default() }
+optimizer! {
+    /// Gradient descent, with momentum or without.
+    ///
+    /// Keras: [`SGD`](https://keras.io/api/optimizers/sgd/).
+    pub struct Sgd {
+        learning_rate: 0.01,
+        /// How much of the last change is made again. Default 0.
+        momentum: f64 = 0.0,
+        /// Whether the momentum looks ahead ([Sutskever et al. 2013](https://proceedings.mlr.press/v28/sutskever13.html)).
+        /// Default no.
+        nesterov: bool = false,
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
+    settings!("sgd");
+
     fn check(&self) -> Result<(), Error> {
-        check_positive("learning_rate", self.learning_rate)?;
-        check_share("momentum", self.momentum)?;
-        check_decay(self.weight_decay)
+        self.check_common()?;
+        check_share("momentum", self.momentum)
     }
 
-    fn update<S: Shape, E: Element, D: Backend<E>>(
-        &self,
-        state: &mut State<E, D>,
-        parameter: &mut Tensor<S, E, D>,
-        gradient: &<D as Storage<E>>::Vec,
-    ) -> Result<(), Error> {
-        check_rounded::<E>(&[
-            ("learning_rate", self.learning_rate),
-            ("momentum", self.momentum),
-            ("weight_decay", self.weight_decay.unwrap_or(0.0)),
-        ])?;
-        let momentum = match (self.momentum > 0.0, self.nesterov) {
-            (false, _) => None,
-            (true, false) => Some(Momentum::Classic(self.momentum)),
-            (true, true) => Some(Momentum::Nesterov(self.momentum)),
-        };
-        let weight_decay = decay(self.weight_decay);
-        let config = SgdConfig { lr: self.learning_rate, momentum, weight_decay };
-        let [velocity] = state.slots();
-        let velocity = velocity.get_or_alloc_mut(parameter).or_device()?;
-        config.try_update(parameter, velocity, gradient).or_device()
+    fn slots(&self, shape: &[usize]) -> Vec<Slot> {
+        Slot::all(if self.momentum > 0.0 { &["momentum"] } else { &[] }, shape)
     }
 
-    fn bounds<E: Element, D: Backend<E>>(
-        &self,
-        state: &State<E, D>,
-        gradient: f64,
-    ) -> Option<Bounds> {
-        let slots = gradient + self.momentum * state.largest_slot;
+    fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
+        check_rounded::<E>(&[("momentum", self.momentum)])?;
+        let (rate, momentum) = (E::of(update.moment.learning_rate), E::of(self.momentum));
+        let gradient = update.gradient;
+        if self.momentum == 0.0 {
+            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g *= rate));
+            return Ok(());
+        }
+        let [velocity] = exactly(update.slots)?;
+        let nesterov = self.nesterov;
+        vectorized_loops(|| {
+            for (g, v) in gradient.iter_mut().zip(velocity) {
+                let step = *g * rate;
+                *v = *v * momentum - step;
+                *g = if nesterov { step - *v * momentum } else { -*v };
+            }
+        });
+        Ok(())
+    }
+
+    fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {
+        let slots = moment.learning_rate * gradient + self.momentum * moment.largest_slot;
         // Nesterov's looks ahead by the new velocity.
-        let change = self.learning_rate.max(1.0) * (gradient + slots);
-        Bounds { slots, change }.with_decay(self.learning_rate, self.weight_decay)
+        let change = moment.learning_rate.max(1.0) * gradient + slots;
+        Some(Bounds { slots, change })
     }
 }

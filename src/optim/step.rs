@@ -6,7 +6,11 @@ use dfdx::{
     tensor::{Gradients, OwnedTape, Tensor},
 };
 
-use super::{Optimizer, State};
+use super::{
+    Optimizer, State,
+    plan::{Plan, Step},
+    slots::Slots,
+};
 use crate::{
     backend::{Backend, Element, Seeded, random_u64, to_values},
     error::{Error, OrDevice},
@@ -91,21 +95,24 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
         optimizer.check()?;
-        let gradient = check(&mut *undo.value, Before(&mut *gradients))?;
-        let bounds = optimizer.bounds(self, gradient.as_f64());
-        if let Some(bounds) = bounds.filter(|bounds| self.step > 0 && bounds.are_safe::<E>()) {
+        let gradient = check(&mut *undo.value, Before(&mut *gradients))?.as_f64();
+        self.prepare(optimizer, undo.value)?;
+        let plan = Plan::new(self, optimizer, undo.value, gradients, gradient)?;
+        if let Some(bounds) = plan.safe {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();
-            undo.value.visit(&mut Update { state: self, optimizer, gradients })?;
+            undo.value.visit(&mut Step { state: self, number: 0, plan, optimizer, gradients })?;
             self.largest_slot = bounds.slots;
+            self.largest_gathered = plan.gathered;
             self.step = self.now();
             return Ok(());
         }
-        // This step may overflow; and the first one has memory to get.
+        // This step may overflow.
         let mut state = Undo::of(self);
-        undo.value.visit(&mut Update { state: state.value, optimizer, gradients })?;
-        let slot = check(&mut *undo.value, After(&mut state.value.slots))?;
-        state.value.largest_slot = slot.as_f64();
+        let step = Step { state: state.value, number: 0, plan, optimizer, gradients };
+        undo.value.visit(&mut { step })?;
+        check(&mut *undo.value, After { slots: &state.value.slots, number: 0 })?;
+        state.value.measure();
         state.value.step = state.value.now();
         state.keep();
         undo.keep();
@@ -139,23 +146,6 @@ impl<T> Drop for Undo<'_, T> {
     }
 }
 
-/// Shows each trainable parameter and its gradient to the optimiser.
-struct Update<'a, E: Element, D: Backend<E>, O> {
-    state: &'a mut State<E, D>,
-    optimizer: &'a O,
-    gradients: &'a mut Gradients<E, D>,
-}
-
-impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Update<'_, E, D, O> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        if !parameter.trainable {
-            return Ok(());
-        }
-        let gradient = self.gradients.get_or_alloc_mut(parameter.tensor).or_device()?;
-        self.optimizer.update(self.state, parameter.tensor, gradient)
-    }
-}
-
 /// Looks for values that are NaN or infinite.
 trait Look<E: Element, D: Backend<E>> {
     /// The error for such a value of a parameter, which is named later, or the largest magnitude there.
@@ -182,26 +172,24 @@ impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
 }
 
 /// The parameters and the slots, after a step of the optimiser.
-struct After<'a, E: Element, D: Backend<E>>(&'a mut [Gradients<E, D>]);
+struct After<'a, E> {
+    slots: &'a [Slots<E>],
+    number: usize,
+}
 
-impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E, D> {
+impl<E: Element, D: Backend<E>> Look<E, D> for After<'_, E> {
     fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
+        let slots = self.slots.get(self.number);
+        self.number += 1;
         if !parameter.trainable {
             return Ok(E::zero());
         }
-        let tensor = &*parameter.tensor;
-        if let Some(value) = non_finite(&to_values(tensor)?) {
-            return Err(moved(value));
-        }
-        let mut most = E::zero();
-        for slots in self.0.iter_mut() {
-            let largest = D::largest_gradient(slots, tensor)?;
-            if !largest.is_finite() {
-                return Err(moved(largest));
-            }
-            most = most.max(largest);
-        }
-        Ok(most)
+        let values = to_values(parameter.tensor)?;
+        let slots = slots.into_iter().flat_map(Slots::all);
+        let all = std::iter::once(&values).chain(slots);
+        all.into_iter()
+            .find_map(|values| non_finite(values))
+            .map_or(Ok(E::zero()), |value| Err(moved(value)))
     }
 }
 

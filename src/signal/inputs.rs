@@ -28,6 +28,7 @@ impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
     const MASKED: bool = A::MASKED || B::MASKED;
 
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = (A::Data<E, D, T>, B::Data<E, D, T>);
+    type StepData<'a, E: Element> = (A::StepData<'a, E>, B::StepData<'a, E>);
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         (a, b): Self::Data<E, D, NoneTape>,
@@ -106,6 +107,11 @@ pub trait TwoSignals: Signal {
     fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Self::Data<E, D, T>,
     ) -> (<Self::First as Signal>::Data<E, D, T>, <Self::Second as Signal>::Data<E, D, T>);
+
+    /// A step of each of the two.
+    fn split_step<'a, E: Element>(
+        step: Self::StepData<'a, E>,
+    ) -> (<Self::First as Signal>::StepData<'a, E>, <Self::Second as Signal>::StepData<'a, E>);
 }
 
 #[diagnostic::do_not_recommend]
@@ -117,6 +123,12 @@ impl<A: Signal, B: Signal> TwoSignals for Inputs<(A, B)> {
         data: (A::Data<E, D, T>, B::Data<E, D, T>),
     ) -> (A::Data<E, D, T>, B::Data<E, D, T>) {
         data
+    }
+
+    fn split_step<'a, E: Element>(
+        step: (A::StepData<'a, E>, B::StepData<'a, E>),
+    ) -> (A::StepData<'a, E>, B::StepData<'a, E>) {
+        step
     }
 }
 

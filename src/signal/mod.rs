@@ -14,6 +14,8 @@ mod inputs;
 mod kinds;
 mod masked;
 mod results;
+mod states;
+mod step;
 mod value;
 
 pub use crate::mask::Mask;
@@ -27,6 +29,8 @@ pub use kinds::{
 pub use masked::Masked;
 pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
+pub use states::{StateH, StateHc};
+pub use step::{StepRows, StepValues};
 pub use value::Value;
 
 use std::marker::PhantomData;
@@ -54,6 +58,10 @@ pub trait Signal: 'static {
 
     /// The data that carries the signal, for a number type, a device and a tape.
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>>;
+
+    /// One time step of the signal for all rows of a batch, as a stream carries it; see
+    /// [`Streamable`](crate::stream::Streamable).
+    type StepData<'a, E: Element>: Copy;
 
     /// Puts a tape under data that has none, so that what follows is recorded.
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -110,6 +118,7 @@ pub trait Signal: 'static {
 #[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for S {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, E, D, T>;
+    type StepData<'a, E: Element> = &'a [E];
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Tensor<S, E, D>,
@@ -189,6 +198,7 @@ pub struct Ids<S>(PhantomData<S>);
 #[diagnostic::do_not_recommend]
 impl<S: Shape> Signal for Ids<S> {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, usize, D, T>;
+    type StepData<'a, E: Element> = &'a [usize];
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Tensor<S, usize, D>,
@@ -235,6 +245,7 @@ impl<S: Sequence> Signal for Masked<S> {
     const MASKED: bool = true;
 
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Masked<Tensor<S, E, D, T>>;
+    type StepData<'a, E: Element> = (&'a [E], &'a [bool]);
 
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Masked<Tensor<S, E, D>>,

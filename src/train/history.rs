@@ -58,6 +58,26 @@ impl History {
         self.columns.iter().map(|(name, _)| name.as_str())
     }
 
+    /// The names with their values.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (&str, &[f64])> {
+        self.columns.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    /// The history with these columns, which are made equally long.
+    pub(super) fn of_columns(mut columns: Vec<(String, Vec<f64>)>) -> Self {
+        let epochs = columns.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+        columns.iter_mut().for_each(|(_, values)| values.resize(epochs, f64::NAN));
+        Self { columns }
+    }
+
+    /// The epochs from this one on, with the columns that were measured in them.
+    pub(super) fn since(&self, epoch: usize) -> Self {
+        let rest = self.columns.iter().map(|(name, values)| (name, values.get(epoch..)));
+        let rest = rest.filter_map(|(name, values)| Some((name.clone(), values?.to_vec())));
+        let measured = |values: &[f64]| values.iter().any(|value| !value.is_nan());
+        Self { columns: rest.filter(|(_, values)| measured(values)).collect() }
+    }
+
     /// How many epochs there are.
     pub fn epochs(&self) -> usize {
         self.columns.first().map_or(0, |(_, values)| values.len())

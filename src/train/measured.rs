@@ -1,18 +1,57 @@
-use dfdx::tensor::NoneTape;
+use dfdx::tensor::{Cpu, NoneTape};
 
 use crate::{
     backend::{Backend, Element},
     error::Error,
     loss::Prediction,
-    metric::{self, Metric},
+    metric::{self, Direction, Metric},
+    model::Model,
     reduce::{Mean, SampleWeights},
     signal::Signal,
 };
+
+/// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure against targets `Y`: every [`Metric`] of
+/// what the model gives.
+pub trait Measures<M: Model<E, D>, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// What measures with it: the same `T`.
+    type By<T>;
+
+    /// Adds it to the metrics of what measures.
+    fn add<T>(
+        self,
+        to: T,
+        metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
+    ) -> Self::By<T>;
+}
+
+impl<K, M, Y, E, D> Measures<M, Y, E, D> for K
+where
+    K: Metric<M::Output, Y, E, D> + Send + 'static,
+    M: Model<E, D>,
+    M::Output: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    type By<T> = T;
+
+    fn add<T>(
+        self,
+        mut to: T,
+        metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
+    ) -> T {
+        metrics(&mut to, Box::new(self));
+        to
+    }
+}
 
 /// A metric as a trainer holds it, which need not know that what it measures is a [`Prediction`].
 pub trait Measured<P: Signal, Y: Signal, E: Element, D: Backend<E>>: Send {
     /// [`Metric::name`].
     fn name(&self) -> String;
+
+    /// [`Metric::direction`].
+    fn direction(&self) -> Option<Direction>;
 
     /// [`metric::update`].
     ///
@@ -37,6 +76,10 @@ where
 {
     fn name(&self) -> String {
         Metric::name(self)
+    }
+
+    fn direction(&self) -> Option<Direction> {
+        Metric::direction(self)
     }
 
     fn update(

@@ -3,20 +3,35 @@
 //! A step happens as a whole or not at all. In a loop of your own,
 //! [`State::attempt`](crate::optim::State::attempt) is the step.
 
+mod callback;
+pub mod callbacks;
+mod checkpoint;
 mod data;
 mod feed;
 mod fit;
 mod history;
+mod logs;
 mod measured;
 mod names;
+mod optimizing;
 mod predict;
-mod progress;
+mod run;
+mod saved;
+mod snapshot;
+mod totals;
 mod trainer;
+mod training;
 
+pub use callback::{Callback, Recovery};
+use callbacks::Progress;
 pub use data::{TargetsOf, TrainingData};
 pub use feed::{Feeds, FeedsAs, FitsShape};
 pub use fit::Fit;
 pub use history::History;
-pub use measured::{AnyWeights, Measured};
+pub use logs::Logs;
+pub use measured::{AnyWeights, Measured, Measures};
 pub use predict::{Asks, AsksOne, Predict};
+pub use saved::Saved;
+pub use snapshot::Snapshot;
 pub use trainer::Trainer;
+pub use training::Training;

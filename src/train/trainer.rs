@@ -1,22 +1,25 @@
-use dfdx::{
-    shapes::Rank0,
-    tensor::{Cpu, OwnedTape, Tensor},
-};
+use std::path::Path;
 
-use super::{Asks, Fit, History, TrainingData, measured::Measured, names, progress::Progress};
+use dfdx::tensor::Cpu;
+
+use super::{
+    Asks, Callback, Fit, History, Measures, Progress, TrainingData,
+    callback::Kept,
+    checkpoint::{self, Position, Resumed},
+    names,
+    optimizing::Optimizing,
+    run::Run,
+    totals::AnyMetric,
+    training::{About, Wishes},
+};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    loss::Prediction,
-    metric::Metric,
     model::Model,
     optim::{Optimizer, State},
     parameters,
     signal::Signal,
 };
-
-/// A metric, and whether it honours the sample weights.
-type AnyMetric<P, Y, E, D> = (Box<dyn Measured<P, Y, E, D>>, bool);
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
@@ -46,20 +49,20 @@ where
     /// The model. After an error, or a panic in a layer, a loss or a metric, it is as the last complete step left it:
     /// its weights, its moving statistics and whatever else its layers hold.
     pub model: M,
-    pub(super) loss: L,
-    pub(super) optimizer: O,
-    pub(super) state: State<E, D>,
-    pub(super) metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
-    pub(super) history: History,
-    pub(super) dev: D,
-    /// [`State::attempt`] with the optimiser: what it takes is asked for in `new`, and nowhere else.
-    pub(super) attempt: Attempt<M, O, E, D>,
+    loss: L,
+    /// The optimiser; its learning rate and other settings can be changed between two calls of `fit`.
+    pub optimizer: O,
+    /// What the optimiser remembers, and the number of steps.
+    pub state: State<E, D>,
+    metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
+    callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
+    history: History,
+    resumed: Option<Resumed>,
+    dev: D,
+    optimizing: AsOptimizing<M, O, E, D>,
 }
 
-/// A pass of training, which gives the loss.
-pub(super) type Pass<'a, M, E, D> =
-    &'a mut dyn FnMut(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>;
-type Attempt<M, O, E, D> = fn(&mut State<E, D>, &O, &mut M, Pass<'_, M, E, D>) -> Result<E, Error>;
+type AsOptimizing<M, O, E, D> = for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing<M, E, D> + 'a);
 
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
 where
@@ -84,8 +87,10 @@ where
             optimizer,
             state: State::default(),
             metrics: Vec::new(),
+            callbacks: Vec::new(),
             history: History::default(),
-            attempt: |state, optimizer, model, pass| state.attempt(optimizer, model, pass),
+            resumed: None,
+            optimizing: |optimizer| optimizer,
         })
     }
 
@@ -93,27 +98,30 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric<K: Metric<M::Output, Y, E, D> + Send + 'static>(mut self, metric: K) -> Self
-    where
-        M::Output: Prediction,
-    {
-        self.metrics.push((Box::new(metric), false));
-        self
+    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+        metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
     }
 
     /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric<K: Metric<M::Output, Y, E, D> + Send + 'static>(
-        mut self,
-        metric: K,
-    ) -> Self
-    where
-        M::Output: Prediction,
-    {
-        self.metrics.push((Box::new(metric), true));
+    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+        metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
+    }
+
+    /// Adds a callback; they are called in the order in which they were added.
+    ///
+    /// Those of Keras are in [`callbacks`](super::callbacks), and [`Callback`] shows how one is written.
+    #[must_use]
+    pub fn callback(mut self, callback: impl Callback<M, E, D> + Send + 'static) -> Self {
+        self.callbacks.push(Box::new(callback));
         self
+    }
+
+    /// The first callback of this type.
+    pub fn find_callback<C: Callback<M, E, D> + 'static>(&self) -> Option<&C> {
+        self.callbacks.iter().find_map(|callback| callback.as_any().downcast_ref())
     }
 
     /// What was measured in all epochs so far, also in those before an error. An epoch that an error ended is not
@@ -173,7 +181,81 @@ where
     where
         Data: TrainingData<M, L, Y, E, D>,
     {
-        data.evaluate(self, batch_size).map(Data::measures)
+        let parts = (&self.model, &self.loss, self.metrics.as_slice());
+        let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
+        Ok(Data::measures(totals.report(&self.columns()).collect()))
+    }
+
+    /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
+    ///
+    /// During `fit` a [`ModelCheckpoint`](super::callbacks::ModelCheckpoint) writes them. The file is written whole or
+    /// not at all.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
+        self.parts().save(path.as_ref(), &position, None)
+    }
+
+    /// Goes on from a checkpoint: the next call of `fit` goes on where it was written, in the middle of an epoch too,
+    /// and gives the same numbers, bit by bit, as if the training had never stopped.
+    ///
+    /// The trainer is put together as before: the same model, loss, optimiser, metrics and callbacks; and `fit` is
+    /// called with the same data and settings, but for the number of epochs. What is not in the file is what layers
+    /// hold beside their parameters, and what closures remember.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be read or is no checkpoint; [`Error::Differences`] with all that differs, if it is
+    /// of another version, model, optimiser or number type. Then the trainer is as it was before.
+    ///
+    /// ```
+    /// use kerata::{*, callbacks::ModelCheckpoint, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam,
+    ///     prelude::*, train::{Fit, Trainer}};
+    ///
+    /// let path = std::env::temp_dir().join(format!("kerata-doc-resume-{}.safetensors", std::process::id()));
+    /// let file = path.to_str().unwrap();
+    /// let trainer = |seed| {
+    ///     let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(seed))?;
+    ///     Ok::<_, Error>(Trainer::new(model, MeanSquaredError, Adam::new(0.1))?.callback(ModelCheckpoint::new(file)))
+    /// };
+    /// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+    /// let mut first = trainer(1)?;
+    /// first.fit(&data, &Fit::epochs(2))?;
+    ///
+    /// // In another process.
+    /// let mut second = trainer(2)?;
+    /// second.resume(&path)?;
+    /// second.fit(&data, &Fit::epochs(4))?;
+    ///
+    /// let mut undisturbed = trainer(1)?;
+    /// undisturbed.fit(&data, &Fit::epochs(4))?;
+    /// assert_eq!(second.history(), undisturbed.history());
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let metrics = self.metrics.len();
+        let read = self.parts().read(path.as_ref(), metrics)?;
+        let rate = read.learning_rate()?;
+        let checkpoint::Read { model, state, history, resumed } = read;
+        let own = (self.optimizing)(&mut self.optimizer).learning_rate_mut();
+        if let Some(rate) = rate.filter(|_| !own.is_schedule()) {
+            own.set(rate)?;
+        }
+        (self.model, self.state, self.history) = (model, state, history);
+        self.resumed = resumed;
+        Ok(())
+    }
+
+    fn parts(&mut self) -> checkpoint::Parts<'_, M, E, D> {
+        checkpoint::Parts {
+            model: &mut self.model,
+            state: &mut self.state,
+            optimizer: (self.optimizing)(&mut self.optimizer),
+            history: &self.history,
+            callbacks: &mut self.callbacks,
+        }
     }
 
     /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict).
@@ -200,26 +282,37 @@ where
         if fit.epochs == 0 {
             return Err(Error::invalid("epochs", 0, "it must be at least 1"));
         }
-        let mut history = History::default();
-        for epoch in 1..=fit.epochs {
-            let bar = Progress::start(fit.progress, epoch, fit.epochs, data.known_samples());
-            let mut values = data.epoch(self, epoch, fit, &bar)?;
-            let measured = validation.map(|data| data.evaluate(self, fit.batch_size)).transpose();
-            if let Ok(measured) = &measured {
-                let measured = measured.iter().flatten();
-                values.extend(measured.map(|(name, value)| (names::of_validation(name), *value)));
-            }
-            let line = values.iter().map(|(name, value)| format!("  {name} {value:.4}"));
-            bar.finish(format!("epoch {epoch}/{}{}", fit.epochs, line.collect::<String>()));
-            history.push(values.clone());
-            self.history.push(values);
-            measured?;
+        checked(fit.batch_size)?;
+        if let Some(resumed) = &self.resumed {
+            resumed.check(fit)?;
         }
-        Ok(history)
+        let columns = self.columns();
+        let has_progress = self.find_callback::<Progress>().is_some();
+        let mut resumed = self.resumed.take();
+        let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
+        let at = resumed.as_mut().map_or_else(anew, |resumed| std::mem::take(&mut resumed.at));
+        let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
+        let run = Run {
+            model: &mut self.model,
+            loss: &self.loss,
+            optimizer: (self.optimizing)(&mut self.optimizer),
+            state: &mut self.state,
+            metrics: &self.metrics,
+            callbacks: &mut self.callbacks,
+            history: &mut self.history,
+            dev: self.dev.clone(),
+            fit: *fit,
+            columns,
+            progress: (fit.progress && !has_progress).then(Progress::new),
+            about,
+            wishes: Wishes::default(),
+            at,
+        };
+        run.run(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
     }
 
     /// The names of the metrics in a history.
-    pub(super) fn columns(&self) -> Vec<String> {
+    fn columns(&self) -> Vec<String> {
         let names = self.metrics.iter().map(|(metric, weighted)| (metric.name(), *weighted));
         names::columns(&names.collect::<Vec<_>>())
     }

@@ -5,9 +5,9 @@ use kerata::{
     GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Ids,
     Inputs, LayerNorm, Lstm, MaskZero, Maximum, Minimum, Multiply, Relu, Sequences, Subtract,
     Unmask,
-    config::{CustomObjects, layer_from_config},
+    config::{CustomObjects, DynamicLayer, DynamicValue, FromDynamic, layer_from_config},
     model,
-    model::Sequential,
+    model::{Model, Sequential},
     prelude::*,
     shape::Same,
 };
@@ -240,11 +240,43 @@ fn another_wiring_is_told() {
     );
 }
 
+/// The dynamic model of a typed one, and that of what Keras wrote, become the typed one again.
 #[test]
-fn branches_have_no_dynamic_layer() {
-    let text =
-        layer_from_config(&keras("net").parse().unwrap(), &CustomObjects::new()).unwrap_err();
-    assert!(text.to_string().starts_with("the layer `Functional` is not known"), "{text}");
+fn a_dynamic_model_becomes_the_typed_one() {
+    fn there_and_back<M>(name: &str, x: impl Fn() -> DynamicValue)
+    where
+        M: Build + Parameters + Configured<Element = f32, Device = Cpu>,
+        M: Model<Input: FromDynamic, Output: FromDynamic>,
+    {
+        let model = build::<M>();
+        let run = |model: &M| {
+            let y = model.call(M::Input::from_dynamic(x()).unwrap()).unwrap();
+            M::Output::into_dynamic(y)
+        };
+        let mut dynamic = DynamicLayer::from_layer(&model).unwrap();
+        let expected = run(&model);
+        assert_eq!(dynamic.run(x()).unwrap(), expected, "{name}");
+        let back: M = dynamic.try_into().unwrap();
+        assert_eq!(run(&back), expected, "{name}");
+
+        let mut theirs =
+            layer_from_config(&keras(name).parse().unwrap(), &CustomObjects::new()).unwrap();
+        let expected = theirs.run(x()).unwrap();
+        let typed: M = theirs.try_into().unwrap();
+        for (a, b) in run(&typed).values().iter().zip(expected.values()) {
+            assert!((a - b).abs() <= 1e-6, "{name}: {a} {b}");
+        }
+    }
+    let words =
+        || DynamicValue::ids([2, 8], (0..16).map(|i| i * 7 % 20).collect::<Vec<_>>()).unwrap();
+    let numbers = |sizes: &[usize]| {
+        let count = sizes.iter().product();
+        DynamicValue::numbers(sizes, (0..count).map(|i| (i as f32 * 0.7).sin()).collect()).unwrap()
+    };
+    there_and_back::<Mixed>("mixed", || DynamicValue::several([words(), numbers(&[2, 4])]));
+    there_and_back::<Masked>("masked", words);
+    there_and_back::<Net>("net", || numbers(&[2, 6, 6, 2]));
+    there_and_back::<Chain>("chain", || numbers(&[2, 4]));
 }
 
 proptest! {

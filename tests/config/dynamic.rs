@@ -153,18 +153,20 @@ fn errors_name_the_place_the_value_and_the_nearest_name() {
     ));
     assert!(text.ends_with(", ZeroPadding2D, ScaleLayer"), "{text}");
     let text = error(json!({"class_name": "Dense", "config": {"units": 1, "activation": "rellu"}}));
-    assert_eq!(
-        text,
-        "the activation `rellu` is not known, did you mean `relu`?; known are linear, relu, sigmoid, \
-         softmax, tanh, my_act"
+    assert!(
+        text.starts_with(
+            "the activation `rellu` is not known, did you mean `relu`?; known are celu, elu, "
+        ),
+        "{text}"
     );
+    assert!(text.ends_with(", tanh, tanh_shrink, my_act"), "{text}");
     let text = error(json!({"class_name": "LSTM", "config": {
-        "units": -2, "return_sequence": true, "use_bias": 1, "stateful": true, "dropout": 1.5}}));
+        "units": -2, "return_sequence": true, "use_bias": 1, "stateful": "no", "dropout": 1.5}}));
     assert_eq!(
         text,
         "the config of `LSTM` does not fit:\n  \
          units: a whole number above 0 is needed, the JSON says -2\n  \
-         stateful: only false is possible, the JSON says true\n  \
+         stateful: true or false is needed, the JSON says \"no\"\n  \
          use_bias: true or false is needed, the JSON says 1\n  \
          dropout: a number from 0 to 1 is needed, the JSON says 1.5\n  \
          return_sequence: `LSTM` has no such key, did you mean `return_sequences`?, the JSON says true"

@@ -76,12 +76,12 @@ fn refused(bytes: Vec<u8>) -> String {
 #[test]
 fn a_foreign_file_is_named() {
     const WANTED: &str = "not a weight file (`.safetensors` or `.npz`)";
-    const EXPORT: &str = "load it in Python, and write its arrays with `numpy.savez`";
+    const KERAS: &str = "`load_keras` reads it, with the feature `keras`";
     let web = "the download has failed; open its address in a browser";
     let binary = "gensim writes it as text, `save_word2vec_format(path, binary=False)`";
     for (name, text) in [
-        ("foreign.h5", format!("this is an HDF5 file (`.h5`), {WANTED}: {EXPORT}")),
-        ("foreign.keras", format!("this is a `.keras` archive, {WANTED}: {EXPORT}")),
+        ("foreign.h5", format!("this is an HDF5 file (`.h5`), {WANTED}: {KERAS}")),
+        ("foreign.keras", format!("this is a `.keras` archive, {WANTED}: {KERAS}")),
         ("foreign_html.npz", format!("this is a web page (HTML), {WANTED}: {web}")),
         (
             "foreign_single.npy",
@@ -341,8 +341,8 @@ fn configs_are_read_from_files_of_their_kind() {
     fs::write(&path, "\u{feff}{\"class_name\": \"Dense\", \"config\": {\"units\": 2}}").unwrap();
     assert_eq!(Config::load(&path).unwrap().class_name, "Dense");
     let keras = fs::read(case("foreign.keras")).unwrap();
-    const EXPORT: &str = "load it in Python, and write what `model.to_json()` gives";
-    says(&keras, &format!("this is a `.keras` archive, not a config in JSON: {EXPORT}"));
+    const LOAD: &str = "`keras::load` reads it, with the feature `keras`";
+    says(&keras, &format!("this is a `.keras` archive, not a config in JSON: {LOAD}"));
     let failed = "what should have written it may have failed";
     says(b"", &format!("this is an empty file, not a config in JSON: {failed}"));
     let utf16: Vec<u8> = "{\"a\": 1}".encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -6,10 +6,12 @@ mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
 mod case;
+mod clients;
 mod dynamic;
 mod empty;
 mod files;
 mod foreign;
+mod graphs;
 mod hostile;
 mod initializers;
 mod json;

@@ -51,8 +51,8 @@ where
     let dynamic = DynamicLayer::from_layer(&typed).unwrap();
     assert_eq!(weights(&typed), weights(&dynamic));
     let dynamic = dynamic.typed::<In, L::Out>().unwrap();
-    let optimizer = Adam { learning_rate: 0.01, ..Adam::default() };
-    let mut typed = Trainer::new(typed, loss, optimizer).unwrap();
+    let optimizer = Adam::new(0.01);
+    let mut typed = Trainer::new(typed, loss, optimizer.clone()).unwrap();
     let mut dynamic = Trainer::new(dynamic, loss, optimizer).unwrap();
     let fit = Fit { batch_size: 2, progress: false, ..Fit::epochs(5) };
     let close = |a: f64, b: f64| {

@@ -66,13 +66,28 @@ impl Case {
     /// Reads a case, from this repository or else from where all of them are; `None` where it is absent.
     pub(crate) fn find(name: &str) -> Option<Case> {
         let folder = places(name).into_iter().find(|place| place.join("case.json").is_file())?;
+        let json = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap());
+        Some(Self::within(name, folder, json.unwrap()))
+    }
+
+    /// A case of `tests/cases/keras-3.15.1-graphs`.
+    pub(crate) fn graph(name: &str) -> Case {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+        Self::within(name, root.join(format!("{KERAS}-graphs")).join(name), Value::Null)
+    }
+
+    /// A case that is a folder of its own.
+    pub(crate) fn of_folder(folder: &std::path::Path) -> Case {
+        Self::within(&folder.display().to_string(), folder.to_owned(), Value::Null)
+    }
+
+    fn within(name: &str, folder: PathBuf, json: Value) -> Case {
         let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-        let json = serde_json::from_slice(&read("case.json")).unwrap();
         // A case of words and scalars only has no tensors.
         let bytes = match folder.join("tensors.safetensors").is_file() {
             true => read("tensors.safetensors"),
             false => {
-                return Some(Case { name: name.to_owned(), folder, json, tensors: HashMap::new() });
+                return Case { name: name.to_owned(), folder, json, tensors: HashMap::new() };
             }
         };
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -87,7 +102,7 @@ impl Case {
             (name.to_owned(), (view.shape().to_vec(), numbers))
         });
         let (name, folder) = (name.to_owned(), folder.clone());
-        Some(Case { name, json, tensors: tensors.collect(), folder })
+        Case { name, json, tensors: tensors.collect(), folder }
     }
 
     /// What Keras's `to_json()` gives for the model of the case, if it has one.
@@ -134,6 +149,11 @@ impl Case {
             Numbers::Ids(values) => values.iter().map(|&id| id as f32).collect(),
             Numbers::Flags(values) => values.iter().map(|&b| f32::from(u8::from(b))).collect(),
         }
+    }
+
+    /// Whether a tensor holds ids.
+    pub(crate) fn is_ids(&self, tensor: &str) -> bool {
+        matches!(self.numbers(tensor), Numbers::Ids(_))
     }
 
     pub(crate) fn ids(&self, tensor: &str) -> Vec<usize> {

@@ -23,6 +23,7 @@ mod layers;
 mod losses;
 mod metrics;
 mod models;
+mod optimizers;
 mod reasons;
 mod report;
 mod training;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         losses::tests(),
         metrics::tests(),
         models::tests(),
-        reasons::tests(),
+        optimizers::tests(),
         training::tests(),
     ];
     harness::main(tests.into_iter().flatten().collect())

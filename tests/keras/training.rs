@@ -1,9 +1,17 @@
-//! Training: the steps of the optimisers, and whole runs of `fit` and `evaluate`.
+//! Training: steps of whole models, and whole runs of `fit` and `evaluate`.
 
-use dfdx::tensor::{Gradients, OwnedTape, PutTape};
+use crate::{
+    case::Case,
+    each_layer::EachLayer,
+    harness::{Test, tests},
+    models::{self, Comparable, FromCase, none},
+    report::Report,
+    variants::{FIT, STEPS, batch_size},
+};
+use dfdx::tensor::OwnedTape;
 use kerata::{
-    Batch, Const, Cpu, Dense, Embedding, Error, Gru, Ids, Lstm, MaskZero, Relu, Sequences, Sigmoid,
-    Softmax, Tanh, Tensor, TimeDistributed,
+    Batch, Const, Cpu, Dense, Embedding, Gru, Ids, Lstm, MaskZero, Relu, Sequences, Sigmoid,
+    Softmax, Tanh, TimeDistributed,
     data::{InMemory, Samples},
     loss::{
         BinaryCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError, Prediction,
@@ -12,21 +20,10 @@ use kerata::{
     metric::{BinaryAccuracy, MeanLoss, Metric, SparseCategoricalAccuracy},
     model::{Model, Sequential},
     optim::{Adam, AdamW, Optimizer, RMSprop, Sgd, State},
-    parameters::{Build, Parameter, Parameters, Visitor},
+    parameters::{Build, Parameters},
     prelude::*,
     reduce::Unweighted,
     train::{Feeds, Fit, Trainer},
-};
-use serde_json::Value;
-
-use crate::{
-    case::Case,
-    each_layer::EachLayer,
-    harness::{Test, tests},
-    models::{self, Comparable, FromCase, none},
-    reasons::{ADAGRAD, ADAMAX, AMSGRAD, CLIPNORM, CLIPVALUE, GLOBAL_CLIPNORM, NADAM},
-    report::{Reason, Report},
-    variants::{FIT, STEPS, batch_size},
 };
 
 /// How many batches a case has that has several.
@@ -134,124 +131,6 @@ fn train_classifier_three_batches(case: &Case, report: &mut Report) {
     type Classifier = (Embedding<6, 4, MaskZero>, Gru<4, 3>, Dense<3, 1, Sigmoid>);
     let (loss, optimizer) = (BinaryCrossentropy::default(), Adam::new(0.02));
     check_model_and_steps::<Words<5>, Vectors<1>, Classifier, _>(case, report, &loss, optimizer);
-}
-
-/// The two variables of the optimiser cases.
-#[derive(Clone)]
-struct Variables(Tensor<(usize,), f32, Cpu>, Tensor<(usize,), f32, Cpu>);
-
-impl Parameters for Variables {
-    fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        visitor.visit(Parameter { name: "a", trainable: true, tensor: &mut self.0 })?;
-        visitor.visit(Parameter { name: "b", trainable: true, tensor: &mut self.1 })
-    }
-}
-
-fn sequence(case: &Case, name: &str, optimizer: impl Optimizer) {
-    let flat = |tensor: &str| {
-        let values = case.floats(tensor);
-        Cpu::default().tensor_from_vec(values.clone(), (values.len(),))
-    };
-    let mut variables = Variables(flat("variable.0.initial"), flat("variable.1.initial"));
-    let mut state = State::default();
-    for step in 0..6 {
-        let mut gradients = Gradients::leaky();
-        for (i, variable) in [&variables.0, &variables.1].into_iter().enumerate() {
-            let numbers = case.floats(&format!("grad.{step}.{i}"));
-            gradients.get_or_alloc_mut(variable).unwrap().copy_from_slice(&numbers);
-        }
-        state.step(&optimizer, &mut variables, &mut gradients).unwrap();
-        for (i, variable) in [&variables.0, &variables.1].into_iter().enumerate() {
-            let tensor = format!("{name}.variable.{i}");
-            let size = variable.as_vec().len();
-            let expected = &case.floats(&tensor)[step * size..(step + 1) * size];
-            case.assert_close(
-                "train",
-                &format!("{tensor} after step {step}"),
-                &variable.as_vec(),
-                expected,
-            );
-        }
-    }
-}
-
-fn optimizer_sequences(case: &Case, report: &mut Report) {
-    fn run(case: &Case, name: &str, config: &Value) -> Option<&'static Reason> {
-        let number = |key: &str| {
-            config[key].as_f64().unwrap_or_else(|| panic!("{name}: {key} is {}", config[key]))
-        };
-        let rate = number("learning_rate");
-        let sgd = |nesterov| Sgd { momentum: number("momentum"), nesterov, ..Sgd::new(rate) };
-        let adam = || Adam { weight_decay: Some(number("weight_decay")), ..Adam::new(rate) };
-        match name {
-            "sgd" => sequence(case, name, Sgd::new(rate)),
-            "sgd_momentum" => sequence(case, name, sgd(false)),
-            "sgd_nesterov" => sequence(case, name, sgd(true)),
-            "rmsprop" => sequence(case, name, RMSprop::new(rate)),
-            "rmsprop_momentum" => {
-                let momentum = number("momentum");
-                sequence(case, name, RMSprop { momentum, ..RMSprop::new(rate) });
-            }
-            "rmsprop_centered" => {
-                sequence(case, name, RMSprop { centered: true, ..RMSprop::new(rate) });
-            }
-            "adam" => sequence(case, name, Adam::new(rate)),
-            "adam_weight_decay" => sequence(case, name, adam()),
-            "adamw" => sequence(case, name, AdamW(adam())),
-            other => return Some(missing_optimizer(other)),
-        }
-        None
-    }
-    for (name, optimizer) in case.json["optimizers"].as_object().unwrap() {
-        report.typed_unless(name, run(case, name, &optimizer["full_config"]));
-    }
-}
-
-/// Why an optimiser of the cases is not run.
-fn missing_optimizer(name: &str) -> &'static Reason {
-    match name {
-        "adam_amsgrad" => &AMSGRAD,
-        "adam_clipnorm" | "sgd_clipnorm" => &CLIPNORM,
-        "sgd_clipvalue" => &CLIPVALUE,
-        "sgd_global_clipnorm" => &GLOBAL_CLIPNORM,
-        "adagrad" => &ADAGRAD,
-        "adamax" => &ADAMAX,
-        "nadam" => &NADAM,
-        other => panic!("the optimiser `{other}` is neither run nor listed"),
-    }
-}
-
-/// The gradients of a row are summed over its occurrences before the optimiser squares them.
-fn optimizer_duplicate_ids(case: &Case, report: &mut Report) {
-    fn steps(case: &Case, name: &str, optimizer: impl Optimizer) {
-        let table =
-            Cpu::default().tensor_from_vec(case.floats("0.embedding.embeddings"), (Const, Const));
-        let mut model = (Embedding::<5, 2, MaskZero>::from_embeddings(table),);
-        let mut state = State::default();
-        for step in 0..3 {
-            let input: Tensor<(Batch, Const<3>), usize, Cpu> = <Words<3>>::read(case, "input");
-            let output = model.forward_mut(input.put_tape(OwnedTape::default())).unwrap();
-            let target: Tensor<(Batch, Const<3>, Const<2>), f32, Cpu> =
-                <(Batch, Const<3>, Const<2>)>::read(case, "target");
-            let loss = MeanSquaredError.compute(output, target).unwrap();
-            state.step(&optimizer, &mut model, &mut loss.backward()).unwrap();
-            let tensor = format!("expected.{name}");
-            let expected = &case.floats(&tensor)[step * 10..(step + 1) * 10];
-            case.assert_close("train", &tensor, &model.0.embeddings.as_vec(), expected);
-        }
-    }
-    fn run(case: &Case, name: &str) -> Option<&'static Reason> {
-        match name {
-            "sgd" => steps(case, name, Sgd::new(0.1)),
-            "adam" => steps(case, name, Adam::new(0.1)),
-            "rmsprop" => steps(case, name, RMSprop::new(0.1)),
-            other => return Some(missing_optimizer(other)),
-        }
-        None
-    }
-    for name in case.json["optimizers"].as_object().unwrap().keys() {
-        report.typed_unless(name, run(case, name));
-    }
 }
 
 /// Rows of ids or numbers out of a flat list.
@@ -375,8 +254,6 @@ pub(crate) fn tests() -> Vec<Test> {
         train_tagger_sgd_momentum,
         train_mlp_sgd,
         train_classifier_three_batches,
-        optimizer_sequences,
-        optimizer_duplicate_ids,
         fit_mlp,
         fit_masked_tagger,
         fit_classifier,

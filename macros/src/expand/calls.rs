@@ -117,7 +117,7 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
     }
 }
 
-fn variable(number: usize) -> Ident {
+pub(super) fn variable(number: usize) -> Ident {
     quote::format_ident!("value{number}")
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Through, Wired};
+use super::{Wired, counts};
 use crate::check::Model;
 
 pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -14,16 +14,16 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
     let (input, out, title) = (model.value(0), model.output(), model.item.ident.to_string());
     let rows = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (Wired { ty, input, .. }, gives) = (wired, model.value(i + 1));
-        let Through { layer: call, parameters, .. } = &wired.through;
+        let call = &wired.through.layer;
         let name = layer.text();
         let from = layer.from.iter().map(|&from| source(model, from));
-        let trainable = if layer.with.frozen { quote!(0) } else { quote!(#parameters::TRAINABLE) };
+        let (params, trainable) = counts(layer, &wired.through);
         quote! {
             ::kerata::model::Row::of::<#ty, #input, #gives>(
                 #name,
                 &[#(#from),*],
                 #call::DROPS_MASK,
-                #parameters::PARAMS,
+                #params,
                 #trainable,
             )
         }

@@ -3,10 +3,11 @@
 mod calls;
 mod checks;
 mod describe;
+mod stream;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Type, ext::IdentExt, spanned::Spanned};
+use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
@@ -47,6 +48,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         parameters(model, &wired),
         describe::described(model, &wired),
         describe::configured(model, &wired),
+        stream::streamed(model, &wired),
     ];
     parts.into_iter().collect()
 }
@@ -193,6 +195,35 @@ fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
     })
 }
 
+/// How many parameters a layer has, and how many of them are trained, with its options.
+fn counts(layer: &Layer, Through { parameters, .. }: &Through) -> (TokenStream, TokenStream) {
+    let flags: Vec<_> = layer
+        .with
+        .options
+        .iter()
+        .filter_map(|(key, value)| match value {
+            Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
+                let key = key.unraw().to_string();
+                Some(quote!((#key, #flag)))
+            }
+            _ => None,
+        })
+        .collect();
+    let counted = |count: TokenStream, trainable: bool| {
+        if flags.is_empty() {
+            return count;
+        }
+        quote! {
+            ::kerata::parameters::counted(#count, #parameters::OPTIONAL, #trainable, &[#(#flags),*])
+        }
+    };
+    let trainable = match layer.with.frozen {
+        true => quote!(0),
+        false => counted(quote!(#parameters::TRAINABLE), true),
+    };
+    (counted(quote!(#parameters::PARAMS), false), trainable)
+}
+
 /// The struct itself, with the sizes filled in.
 fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     let mut item = model.item.clone();
@@ -241,11 +272,8 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
         let built = with_options(layer, &wired.ty, built);
         quote_spanned!(span => #name: #built)
     });
-    let counts =
-        fields.clone().map(|(_, Through { parameters, .. })| quote!(+ #parameters::PARAMS));
-    let trainable = fields.clone().filter(|(layer, _)| !layer.with.frozen);
-    let trainable =
-        trainable.map(|(_, Through { parameters, .. })| quote!(+ #parameters::TRAINABLE));
+    let counts = fields.clone().map(|(layer, through)| counts(layer, through));
+    let (counts, trainable): (Vec<_>, Vec<_>) = counts.unzip();
     let visits = fields.map(|(layer, Through { parameters, .. })| {
         let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
         let visit = if layer.with.frozen {
@@ -271,8 +299,8 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
         }
 
         impl #generics ::kerata::parameters::Parameters<#element, #device> for #this #clause {
-            const PARAMS: usize = 0 #(#counts)*;
-            const TRAINABLE: usize = 0 #(#trainable)*;
+            const PARAMS: usize = 0 #(+ #counts)*;
+            const TRAINABLE: usize = 0 #(+ #trainable)*;
 
             fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
                 &mut self,

@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{
-    Expr, GenericArgument, Generics, Ident, ItemStruct, Member, PathArguments, PathSegment, Type,
-    TypeParamBound, ext::IdentExt, parse_quote, spanned::Spanned,
+    BinOp, Expr, GenericArgument, Generics, Ident, ItemStruct, Member, PathArguments, PathSegment,
+    Type, TypeParamBound, ext::IdentExt, parse_quote, spanned::Spanned,
 };
 
 use super::parse::{self, Arguments, Role};
@@ -29,6 +29,7 @@ pub(crate) struct Field {
     pub(crate) kind: Kind,
 }
 
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Kind {
     Weight(Weight),
     Option {
@@ -54,6 +55,24 @@ pub(crate) struct Weight {
     pub(crate) init: Ident,
     pub(crate) trainable: bool,
     pub(crate) key: String,
+    pub(crate) when: When,
+}
+
+/// Whether a layer has a weight.
+#[derive(Default)]
+pub(crate) struct When {
+    /// What the type must say.
+    pub(crate) constant: Option<Expr>,
+    /// What an option must say.
+    pub(crate) option: Option<Flag>,
+}
+
+/// An option that is true or false.
+#[derive(Clone)]
+pub(crate) struct Flag {
+    pub(crate) member: Member,
+    pub(crate) key: String,
+    pub(crate) default: Expr,
 }
 
 impl Layer {
@@ -66,6 +85,7 @@ impl Layer {
             let kind = kind(&member, &field.ty, role, &mut errors);
             fields.push(Field { member, ty: field.ty.clone(), kind });
         }
+        of_options(&mut fields);
         two_of_one_name(&fields, &mut errors);
         let types = types(&arguments, &item.generics, &fields);
         Self { item, arguments, fields, types, errors }
@@ -90,7 +110,9 @@ impl Layer {
 /// Tells of weights that a file could not tell apart.
 fn two_of_one_name(fields: &[Field], errors: &mut Errors) {
     let weights = fields.iter().filter_map(|field| match &field.kind {
-        Kind::Weight(weight) => Some((field, weight.given.when.is_some())),
+        Kind::Weight(weight) => {
+            Some((field, weight.when.constant.is_some() || weight.when.option.is_some()))
+        }
         _ => None,
     });
     for (i, (field, sometimes)) in weights.clone().enumerate() {
@@ -226,8 +248,43 @@ fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Err
         open,
         init,
         trainable: given.trainable.unwrap_or(true),
+        when: When { constant: given.when.take(), option: None },
         key: given.key.as_ref().map_or(name, |key| key.value()),
         given,
+    }
+}
+
+/// `when = use_bias` and `when = use_bias && CONSTANT` name an option, if there is one of this name.
+fn of_options(fields: &mut [Field]) {
+    let flag = |field: &Field| match &field.kind {
+        Kind::Option { key, default, .. } => {
+            let (member, key, default) = (field.member.clone(), key.clone(), default.clone());
+            Some(Flag { member, key, default })
+        }
+        _ => None,
+    };
+    let flags: Vec<Flag> = fields.iter().filter_map(flag).collect();
+    let named = |when: &Expr| {
+        let Expr::Path(path) = when else { return None };
+        let member = Member::from(path.path.get_ident()?.clone());
+        flags.iter().find(|flag| flag.member == member).cloned()
+    };
+    for field in fields {
+        let Kind::Weight(Weight { when, .. }) = &mut field.kind else { continue };
+        let (option, constant) = match when.constant.take() {
+            Some(Expr::Binary(both)) if matches!(both.op, BinOp::And(_)) => {
+                match named(&both.left) {
+                    Some(flag) => (Some(flag), Some(*both.right)),
+                    None => (None, Some(Expr::Binary(both))),
+                }
+            }
+            Some(one) => match named(&one) {
+                Some(flag) => (Some(flag), None),
+                None => (None, Some(one)),
+            },
+            None => (None, None),
+        };
+        *when = When { constant, option };
     }
 }
 

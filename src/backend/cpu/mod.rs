@@ -20,6 +20,7 @@ mod threads;
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
+pub(crate) use ops::{NOWHERE, depthwise_conv2d, join_rows, map_values, pick_values};
 pub(crate) use table::scan;
 pub(crate) use threads::parallel;
 pub use threads::set_threads;
@@ -32,9 +33,10 @@ use dfdx::{
 };
 
 use super::{
-    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, ImageShape, NormWeights, Normalised,
-    Pooling, RecurrentInputs, RecurrentOutputs, RecurrentWeights, Seen, StopGradient, WeightCache,
-    Window, reference,
+    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates, ImageShape,
+    NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, descend,
+    reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -79,6 +81,70 @@ impl Backend<f32> for Cpu {
         Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
     }
 
+    fn descend<S: Shape>(
+        parameter: &mut Of<S>,
+        gradients: &mut Gradients<f32, Self>,
+        decay: f32,
+        change: impl FnOnce(&Of<S>, &mut [f32]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if *REFERENCE {
+            return descend::descend(parameter, gradients, decay, change);
+        }
+        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+    }
+
+    fn recurrent_step(
+        weights: RecurrentWeights<'_, f32, Self>,
+        rows: usize,
+    ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+        if *REFERENCE {
+            return reference::recurrent_step(weights);
+        }
+        ops::recurrent_step(weights, rows)
+    }
+
+    fn step_dense(
+        weights: DenseWeights<'_, f32, Self>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<f32>>, Error> {
+        if *REFERENCE {
+            return Self::step_product(&weights.kernel, Some(&weights.bias), then);
+        }
+        ops::step_dense(weights, then)
+    }
+
+    fn step_product(
+        kernel: &Of<(usize, usize)>,
+        bias: Option<&Of<(usize,)>>,
+        then: ActivationKind,
+    ) -> Result<Box<dyn StepProduct<f32>>, Error> {
+        if *REFERENCE {
+            return reference::step_product(kernel, bias, then);
+        }
+        ops::step_product(kernel, bias, then)
+    }
+
+    fn step_table(
+        table: &Of<(usize, usize)>,
+        cache: &WeightCache,
+    ) -> Result<StepTable<f32>, Error> {
+        ops::step_table(table, cache)
+    }
+
+    fn step_activation(kind: ActivationKind, values: &mut [f32]) {
+        if *REFERENCE {
+            return reference::step_activation(kind, values);
+        }
+        ops::step_activation(kind, values);
+    }
+
+    fn step_softmax(row: &mut [f32]) {
+        if *REFERENCE {
+            return reference::step_softmax(row);
+        }
+        ops::step_softmax(row);
+    }
+
     kernels! {
         fn embedding[](table: &Of<(usize, usize)>, ids: Tensor<(usize,), usize, Self, T>; cache: &WeightCache)
             -> Of<(usize, usize), T>;
@@ -90,6 +156,8 @@ impl Backend<f32> for Cpu {
             -> RecurrentOutputs<f32, Self, T>;
         fn recurrent_last[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> Of<(usize, usize), T>;
+        fn recurrent_states[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
+            -> (HiddenStates<f32, Self>, T);
         fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: ActivationKind;)
             -> Of<ImageShape, T>;
         fn pool2d[](x: Of<ImageShape, T>, pooling: Pooling, window: &Window;) -> Of<ImageShape, T>;

@@ -10,6 +10,7 @@ mod padding;
 mod pointwise;
 mod pool;
 mod recurrent;
+mod streaming;
 mod sums;
 
 pub(super) use conv::{conv2d, pool2d, shares};
@@ -22,5 +23,8 @@ pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy,
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
-pub(super) use recurrent::{recurrent, recurrent_last};
+pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
+pub(super) use streaming::{
+    recurrent_step, step_activation, step_product, step_softmax, step_table,
+};
 pub(crate) use sums::{along_rows, row_sums};

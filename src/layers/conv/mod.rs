@@ -2,6 +2,7 @@
 
 mod conv1d;
 mod conv2d;
+mod stream;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;

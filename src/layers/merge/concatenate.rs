@@ -4,7 +4,7 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::same_sizes;
+use super::{same_sizes, stream::MergeStepper};
 use crate::{
     backend::{
         Backend, Element, IntoShape, apart,
@@ -13,7 +13,8 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::{Infer, Layer},
-    signal::{Inputs, Masked, Signal},
+    signal::{Inputs, Masked, Signal, StepValues},
+    stream::Streamable,
 };
 
 /// Two inputs that differ in their features only: what [`Concatenate`] takes.
@@ -200,5 +201,32 @@ impl<Rows: Dim, L: Dim, const A: usize, const B: usize> BesideOther<Masked<(Rows
                 a, b,
             )?;
         Masked::new(values, mask)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<A, B, const N: usize, E, D> Streamable<Inputs<(A, B)>, E, D> for Concatenate<N>
+where
+    A: BesideOther<B, Out<N>: StepValues> + StepValues,
+    B: StepValues,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = MergeStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(MergeStepper<E>, ()), Error> {
+        const { <Self as Layer<Inputs<(A, B)>, E, D>>::CHECK };
+        Ok((MergeStepper::new(rows, A::WIDTH + B::WIDTH)?, ()))
+    }
+
+    fn step<'a>(
+        stepper: &'a mut MergeStepper<E>,
+        (): &mut (),
+        (a, b): (A::StepData<'a, E>, B::StepData<'a, E>),
+    ) -> Result<<A::Out<N> as Signal>::StepData<'a, E>, Error> {
+        let features = [<A as StepValues>::FEATURES, B::FEATURES];
+        let keep = stepper.beside(features, A::unpack(a), B::unpack(b));
+        Ok(<A::Out<N> as StepValues>::pack(&stepper.values, keep.then_some(&stepper.keep)))
     }
 }

@@ -1,8 +1,11 @@
 //! Layers that make one signal of two.
 
 mod concatenate;
+mod stream;
 
 pub use concatenate::{BesideOther, Concatenate, SideBySide};
+
+use stream::{Gaps, MergeStepper};
 
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul, TrySub},
@@ -16,7 +19,8 @@ use crate::{
     layer,
     layer::Layer,
     shape::Sequence,
-    signal::{Inputs, Mask, Masked, Signal},
+    signal::{Inputs, Mask, Masked, Signal, StepValues},
+    stream::Streamable,
 };
 
 /// Two inputs of one shape: what a layer takes that merges them number by number.
@@ -152,7 +156,11 @@ impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
 }
 
 macro_rules! merge {
-    ($(#[$doc:meta])* $name:ident, $a:ident, $b:ident, $masks:pat => $merged:expr) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $a:ident, $b:ident, $masks:pat => $merged:expr;
+        each $gaps:expr, $each:expr
+    ) => {
         $(#[$doc])*
         ///
         /// # Shapes
@@ -173,6 +181,30 @@ macro_rules! merge {
                 In::merge(x, |$a, $b, $masks| $merged)
             }
         }
+
+        #[diagnostic::do_not_recommend]
+        impl<A, B, E: Element, D: Backend<E>> Streamable<Inputs<(A, B)>, E, D> for $name
+        where
+            A: LikeOther<B, Out: StepValues> + StepValues,
+            B: StepValues,
+        {
+            type State = ();
+            type Stepper = MergeStepper<E>;
+
+            fn begin(&self, rows: usize) -> Result<(MergeStepper<E>, ()), Error> {
+                Ok((MergeStepper::new(rows, A::WIDTH)?, ()))
+            }
+
+            fn step<'a>(
+                stepper: &'a mut MergeStepper<E>,
+                (): &mut (),
+                (a, b): (A::StepData<'a, E>, B::StepData<'a, E>),
+            ) -> Result<<A::Out as Signal>::StepData<'a, E>, Error> {
+                let each: fn(E, E) -> E = $each;
+                let keep = stepper.merge($gaps, each, A::unpack(a), B::unpack(b));
+                Ok(<A::Out as StepValues>::pack(&stepper.values, keep.then_some(&stepper.keep)))
+            }
+        }
     };
 }
 
@@ -180,19 +212,22 @@ merge! {
     /// The sum of two inputs, as behind a residual branch.
     ///
     /// Keras: [`Add`](https://keras.io/api/layers/merging_layers/add/).
-    Add, a, b, _ => a.try_add(b).or_device()
+    Add, a, b, _ => a.try_add(b).or_device();
+    each Gaps::Values, |a, b| a + b
 }
 merge! {
     /// The first input minus the second.
     ///
     /// Keras: [`Subtract`](https://keras.io/api/layers/merging_layers/subtract/).
-    Subtract, a, b, _ => a.try_sub(b).or_device()
+    Subtract, a, b, _ => a.try_sub(b).or_device();
+    each Gaps::Values, |a, b| a - b
 }
 merge! {
     /// The mean of two inputs.
     ///
     /// Keras: [`Average`](https://keras.io/api/layers/merging_layers/average/).
-    Average, a, b, _ => a.try_add(b).or_device()?.try_mul(E::of(0.5)).or_device()
+    Average, a, b, _ => a.try_add(b).or_device()?.try_mul(E::of(0.5)).or_device();
+    each Gaps::Values, |a, b| (a + b) * E::of(0.5)
 }
 merge! {
     /// The product of two inputs. Under masks, a step that only one of them keeps is that one's, and a step
@@ -204,7 +239,8 @@ merge! {
         let a = keep_rows(a, mask.as_slice(), E::one())?;
         let b = keep_rows(b, other.as_slice(), E::one())?;
         keep_rows(a.try_mul(b).or_device()?, mask.or(other)?.as_slice(), E::zero())
-    }
+    };
+    each Gaps::OtherOrZero, |a, b| a * b
 }
 merge! {
     /// The larger number of two inputs. Under masks, a step that only one of them keeps is that one's.
@@ -213,7 +249,8 @@ merge! {
     Maximum, a, b, masks => {
         let (a, b) = fill_gaps(a, b, masks)?;
         a.try_maximum(b).or_device()
-    }
+    };
+    each Gaps::OtherOrFirst, |a, b| num_traits::Float::max(a, b)
 }
 merge! {
     /// The smaller number of two inputs. Under masks, a step that only one of them keeps is that one's.
@@ -222,7 +259,8 @@ merge! {
     Minimum, a, b, masks => {
         let (a, b) = fill_gaps(a, b, masks)?;
         a.try_minimum(b).or_device()
-    }
+    };
+    each Gaps::OtherOrFirst, |a, b| num_traits::Float::min(a, b)
 }
 
 /// Where one of two is masked, the other takes its place.

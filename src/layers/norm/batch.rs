@@ -6,18 +6,19 @@ use dfdx::{
 
 use serde_json::Value;
 
-use super::{EPSILON, Rows, rows};
+use super::{EPSILON, Rows, check_epsilon, factor, rows, shift};
 use crate::{
     backend::{
         Backend, Element, IntoShape, NormWeights, Seen,
         memory::{collected, elements_of},
-        sized,
+        sized, to_values,
     },
     error::{Error, OrDevice},
     layer,
     layer::{Layer, trains},
     shape::Features,
-    signal::{LastAxis, Mask},
+    signal::{LastAxis, Mask, StepValues},
+    stream::{Streamable, copy_bounded, room},
 };
 
 /// Normalises each feature over the batch ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)):
@@ -53,8 +54,6 @@ use crate::{
     check = super::check_any(F),
     keys(
         axis: last_axis(false),
-        center: flag(true, true),
-        scale: flag(true, true),
         synchronized: fixed(false),
         renorm: fixed(false),
         renorm_clipping: any(Value::Null),
@@ -62,11 +61,11 @@ use crate::{
     ),
 )]
 pub struct BatchNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
-    /// What the normalised numbers are multiplied with.
-    #[weight(init = ones)]
+    /// What the normalised numbers are multiplied with; not used without `scale`.
+    #[weight(init = ones, when = scale)]
     pub gamma: Tensor<Rank1<F>, E, D>,
-    /// What is added then.
-    #[weight(init = zeros)]
+    /// What is added then; not used without `center`.
+    #[weight(init = zeros, when = center)]
     pub beta: Tensor<Rank1<F>, E, D>,
     /// The mean that the inference pass takes.
     #[weight(init = zeros, trainable = false)]
@@ -80,6 +79,12 @@ pub struct BatchNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
     /// What is added to a variance before the root. Default 0.001.
     #[option(default = EPSILON)]
     pub epsilon: f64,
+    /// Whether `beta` is added. Default true.
+    #[option(default = true)]
+    pub center: bool,
+    /// Whether there is a factor `gamma`. Default true.
+    #[option(default = true)]
+    pub scale: bool,
 }
 
 /// What Keras adds to the number of positions under a mask.
@@ -89,19 +94,12 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
     /// Checks the settings, which are public fields.
     fn check(&self) -> Result<(), Error> {
         self.check_options()?;
-        if !(self.epsilon >= 0.0 && E::of(self.epsilon).is_finite()) {
-            return Err(Error::invalid(
-                "epsilon",
-                self.epsilon,
-                "it must be at least 0, and finite",
-            ));
-        }
-        Ok(())
+        check_epsilon::<E>(self.epsilon)
     }
 
     fn weights(&self) -> Result<NormWeights<E, D>, Error> {
-        let (gamma, beta) = (sized(self.gamma.clone())?, sized(self.beta.clone())?);
-        Ok(NormWeights { gamma, beta, epsilon: self.epsilon })
+        let gamma = factor(&self.gamma, self.scale)?;
+        Ok(NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon: self.epsilon })
     }
 }
 
@@ -194,5 +192,59 @@ where
             }
             y.into_shape(&shape)
         })
+    }
+}
+
+/// `(x - mean) * scale + beta`, and room for a step.
+pub struct BatchNormStepper<E> {
+    mean: Vec<E>,
+    scale: Vec<E>,
+    beta: Vec<E>,
+    values: Vec<E>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, const F: usize, E, D> Streamable<In, E, D> for BatchNorm<F, E, D>
+where
+    In: LastAxis + Features + StepValues,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = BatchNormStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(BatchNormStepper<E>, ()), Error> {
+        self.check()?;
+        self.check()?;
+        let gamma = to_values(&factor(&self.gamma, self.scale)?)?;
+        let variance = to_values(&self.moving_variance)?;
+        let scale = gamma.iter().zip(variance).map(|(&gamma, variance)| {
+            gamma / num_traits::Float::sqrt(variance + E::of(self.epsilon))
+        });
+        Ok((
+            BatchNormStepper {
+                mean: to_values(&self.moving_mean)?,
+                scale: scale.collect(),
+                beta: to_values(&shift(&self.beta, self.center)?)?,
+                values: room(rows, In::WIDTH)?,
+            },
+            (),
+        ))
+    }
+
+    fn step<'a>(
+        BatchNormStepper { mean, scale, beta, values }: &'a mut BatchNormStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<In::StepData<'a, E>, Error> {
+        let (x, keep) = In::unpack(x);
+        copy_bounded(x, keep, values);
+        for row in values.chunks_exact_mut(F.max(1)) {
+            let features = mean.iter().zip(&*scale).zip(&*beta);
+            for (x, ((&mean, &scale), &beta)) in row.iter_mut().zip(features) {
+                *x = (*x - mean) * scale + beta;
+            }
+        }
+        Ok(In::pack(values, keep))
     }
 }

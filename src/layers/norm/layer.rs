@@ -4,14 +4,15 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{EPSILON, rows};
+use super::{EPSILON, check_epsilon, factor, rows, shift};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of, sized},
+    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of, to_values},
     error::Error,
     layer,
     layer::Layer,
     shape::Features,
-    signal::LastAxis,
+    signal::{LastAxis, StepValues},
+    stream::{Streamable, copy_bounded, room},
 };
 
 /// Normalises the features of each position by themselves
@@ -41,19 +42,25 @@ use crate::{
     check = super::check_any(F),
     keys(
         axis: last_axis(true),
-        epsilon: constant(EPSILON),
-        center: flag(true, true),
-        scale: flag(true, true),
         rms_scaling: fixed(false),
     ),
 )]
 pub struct LayerNorm<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
-    /// What the normalised numbers are multiplied with.
-    #[weight(init = ones)]
+    /// What the normalised numbers are multiplied with; not used without `scale`.
+    #[weight(init = ones, when = scale)]
     pub gamma: Tensor<Rank1<F>, E, D>,
-    /// What is added then.
-    #[weight(init = zeros)]
+    /// What is added then; not used without `center`.
+    #[weight(init = zeros, when = center)]
     pub beta: Tensor<Rank1<F>, E, D>,
+    /// What is added to a variance before the root. Default 0.001.
+    #[option(default = EPSILON)]
+    pub epsilon: f64,
+    /// Whether `beta` is added. Default true.
+    #[option(default = true)]
+    pub center: bool,
+    /// Whether there is a factor `gamma`. Default true.
+    #[option(default = true)]
+    pub scale: bool,
 }
 
 impl<In, const F: usize, E, D> Layer<In, E, D> for LayerNorm<F, E, D>
@@ -68,15 +75,64 @@ where
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
+        check_epsilon::<E>(self.epsilon)?;
         In::map(x, |x| {
             let shape = *x.shape();
             if elements_of(&shape)? == 0 {
                 return Ok(x);
             }
-            let (gamma, beta) = (sized(self.gamma.clone())?, sized(self.beta.clone())?);
-            let weights = NormWeights { gamma, beta, epsilon: EPSILON };
+            let (gamma, epsilon) = (factor(&self.gamma, self.scale)?, self.epsilon);
+            let weights = NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon };
             let y = D::layer_norm(rows(x, F)?, weights)?;
             y.into_shape(&shape)
         })
+    }
+}
+
+/// Gamma, beta and room for a step.
+pub struct LayerNormStepper<E> {
+    gamma: Vec<E>,
+    beta: Vec<E>,
+    epsilon: f64,
+    values: Vec<E>,
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, const F: usize, E, D> Streamable<In, E, D> for LayerNorm<F, E, D>
+where
+    In: LastAxis + Features + StepValues,
+    E: Element,
+    D: Backend<E>,
+{
+    type State = ();
+    type Stepper = LayerNormStepper<E>;
+
+    fn begin(&self, rows: usize) -> Result<(LayerNormStepper<E>, ()), Error> {
+        check_epsilon::<E>(self.epsilon)?;
+        let gamma = to_values(&factor(&self.gamma, self.scale)?)?;
+        let beta = to_values(&shift(&self.beta, self.center)?)?;
+        let (epsilon, values) = (self.epsilon, room(rows, In::WIDTH)?);
+        Ok((LayerNormStepper { gamma, beta, epsilon, values }, ()))
+    }
+
+    fn step<'a>(
+        LayerNormStepper { gamma, beta, epsilon, values }: &'a mut LayerNormStepper<E>,
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<In::StepData<'a, E>, Error> {
+        let (x, keep) = In::unpack(x);
+        copy_bounded(x, keep, values);
+        for row in values.chunks_exact_mut(F.max(1)) {
+            // In double precision, whatever the elements are.
+            let mean_of =
+                |value: &dyn Fn(E) -> f64| row.iter().map(|&x| value(x)).sum::<f64>() / F as f64;
+            let mean = mean_of(&|x| x.as_f64());
+            let variance = mean_of(&|x| (x.as_f64() - mean).powi(2));
+            let scale = 1.0 / (variance + *epsilon).sqrt();
+            for ((x, &gamma), &beta) in row.iter_mut().zip(&*gamma).zip(&*beta) {
+                *x = E::of((x.as_f64() - mean) * scale) * gamma + beta;
+            }
+        }
+        Ok(In::pack(values, keep))
     }
 }

@@ -8,13 +8,14 @@ pub(crate) use batch::train as batch_norm_train;
 pub use layer::LayerNorm;
 
 use dfdx::{
-    shapes::Shape,
+    shapes::{HasShape, Rank1, Shape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements_of},
+    backend::{Backend, Element, IntoShape, memory::elements_of, sized},
     error::Error,
+    init,
     shape::at_least_one,
 };
 
@@ -31,6 +32,30 @@ fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Rows<E, D, T>, Error> {
     let rows = elements_of(&x)?.checked_div(features).unwrap_or(0);
     x.into_shape(&(rows, features))
+}
+
+/// The factor of the normalised values; ones where a layer has none.
+fn factor<const F: usize, E: Element, D: Backend<E>>(
+    gamma: &Tensor<Rank1<F>, E, D>,
+    scale: bool,
+) -> Result<Tensor<(usize,), E, D>, Error> {
+    sized(if scale { gamma.clone() } else { init::ones(gamma.device(), *gamma.shape())? })
+}
+
+/// What is added to the normalised values; zeros where a layer has none.
+fn shift<const F: usize, E: Element, D: Backend<E>>(
+    beta: &Tensor<Rank1<F>, E, D>,
+    center: bool,
+) -> Result<Tensor<(usize,), E, D>, Error> {
+    sized(if center { beta.clone() } else { init::zeros(beta.device(), *beta.shape())? })
+}
+
+/// Fails unless an epsilon, which is a public field, makes sense.
+fn check_epsilon<E: Element>(epsilon: f64) -> Result<(), Error> {
+    if epsilon >= 0.0 && E::of(epsilon).is_finite() {
+        return Ok(());
+    }
+    Err(Error::invalid("epsilon", epsilon, "it must be at least 0, and finite"))
 }
 
 /// Fails, while the program is compiled, if there is nothing to normalise.

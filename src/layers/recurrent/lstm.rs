@@ -4,9 +4,10 @@ use dfdx::{
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, Tape, Tensor},
 };
-use serde_json::Value;
 
-use super::{LastState, Recurrent, Returns, order, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, order, state::split, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, RecurrentBias,
@@ -16,7 +17,7 @@ use crate::{
     init, layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, Mask, Signal, Steps},
+    signal::{Is, Mask, Signal, StateHc, Steps},
 };
 
 /// The outputs of all steps, on the tape, and the final state, which is not.
@@ -57,7 +58,6 @@ type WithState<B, L, const H: usize, E, D, T> =
 #[layer(
     class = "LSTM",
     input = (Batch, Length, I),
-    infer,
     check = check_units(I, H),
     keys(
         units: size(H),
@@ -66,7 +66,7 @@ type WithState<B, L, const H: usize, E, D, T> =
         recurrent_activation: activation("sigmoid", Some("sigmoid")),
         weights,
         unit_forget_bias(),
-        seed: any(Value::Null),
+        seed(),
     ),
 )]
 pub struct Lstm<
@@ -82,9 +82,12 @@ pub struct Lstm<
     /// The weights of the state, `(H, 4 * H)`.
     #[weight(shape = (H, 4 * H), init = orthogonal, key = "recurrent")]
     pub recurrent_kernel: Tensor<(Const<H>, usize), E, D>,
-    /// The bias, `(4 * H,)`.
-    #[weight(shape = (4 * H,), init = zeros, fill = forget_bias)]
+    /// The bias, `(4 * H,)`; not used without `use_bias`.
+    #[weight(shape = (4 * H,), init = zeros, fill = forget_bias, when = use_bias)]
     pub bias: Tensor<(usize,), E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     /// Whether the last step comes first; the outputs then stand in that order. Default false.
     #[option(default = false)]
     pub go_backwards: bool,
@@ -153,13 +156,17 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
+    type State<B: Dim> = StateHc<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let weights = RecurrentWeights {
             cell: CellKind::LstmCell,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: RecurrentBias::One(self.bias.clone()),
+            bias: match self.use_bias {
+                true => RecurrentBias::One(self.bias.clone()),
+                false => RecurrentBias::None,
+            },
             cache: &self.cache,
         };
         // Types do not say so: `4 * H` is no `Const` on stable Rust.
@@ -172,12 +179,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>
 where
-    In: Steps<Features: Is<I>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     E: Element,
     D: Backend<E>,
 {
-    type Out = R::Out<In, Const<H>>;
+    type Out = R::Out<In::Sequence, Const<H>>;
 
     const CHECK: () = check_units(I, H);
 
@@ -185,9 +192,12 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        R::run::<In, H, E, D, T>(self, x)
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
+        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }
+
+super::stream::streams!([const I: usize, const H: usize, R, E, D] Lstm<I, H, R, E, D>);
 
 /// Zeros, but for ones at the forget gate.
 fn forget_bias<E: Element, D: Backend<E>>(

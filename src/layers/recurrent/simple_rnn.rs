@@ -5,7 +5,10 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{LastState, Recurrent, Returns, WithOutput, order, states, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
+    states, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
@@ -15,7 +18,7 @@ use crate::{
     layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, Mask, Signal, Steps},
+    signal::{Is, Mask, Signal, StateH, Steps},
 };
 
 /// A fully connected layer whose output is fed back to it:
@@ -45,7 +48,6 @@ use crate::{
 #[layer(
     class = "SimpleRNN",
     input = (Batch, Length, I),
-    infer,
     check = check_units(I, H),
     keys(
         units: size(H),
@@ -67,9 +69,12 @@ pub struct SimpleRnn<
     /// The weights of the state, `(H, H)`.
     #[weight(init = orthogonal, key = "recurrent")]
     pub recurrent_kernel: Tensor<Rank2<H, H>, E, D>,
-    /// The bias, `(H,)`.
-    #[weight(init = zeros)]
+    /// The bias, `(H,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<H>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     /// Whether the last step comes first; the outputs then stand in that order. Default false.
     #[option(default = false)]
     pub go_backwards: bool,
@@ -95,13 +100,17 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
+    type State<B: Dim> = StateH<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         Ok(RecurrentWeights {
             cell: CellKind::SimpleCell,
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: RecurrentBias::One(sized(self.bias.clone())?),
+            bias: match self.use_bias {
+                true => RecurrentBias::One(sized(self.bias.clone())?),
+                false => RecurrentBias::None,
+            },
             cache: &self.cache,
         })
     }
@@ -111,12 +120,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>
 where
-    In: Steps<Features: Is<I>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     E: Element,
     D: Backend<E>,
 {
-    type Out = R::Out<In, Const<H>>;
+    type Out = R::Out<In::Sequence, Const<H>>;
 
     const CHECK: () = check_units(I, H);
 
@@ -124,6 +133,9 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        R::run::<In, H, E, D, T>(self, x)
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
+        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }
+
+super::stream::streams!([const I: usize, const H: usize, R, E, D] SimpleRnn<I, H, R, E, D>);

@@ -1,4 +1,4 @@
-//~lines 21
+//~lines 26
 //~ one vector per sample is needed here
 //~ head: Dense<UNITS, 2>,
 use kerata::{Batch, Dense, Lstm, Sequences, model};

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{BinOp, Expr, ExprLit, Generics, Lit, Type, parse_quote, spanned::Spanned};
 
-use super::check::{Field, Kind, Layer, Weight};
+use super::check::{Field, Flag, Kind, Layer, Weight};
 use crate::{derive::missing_derives, initializer};
 
 pub(crate) fn expand(layer: &Layer) -> TokenStream {
@@ -148,6 +148,21 @@ fn build(layer: &Layer) -> TokenStream {
     }
 }
 
+/// How many numbers a weight holds; 0 where the layer has none.
+fn count(weight: &Weight, flag: Option<TokenStream>) -> TokenStream {
+    let sizes = &weight.sizes;
+    let constant = weight.when.constant.as_ref().map(ToTokens::to_token_stream);
+    match (flag, constant) {
+        (Some(flag), Some(constant)) => {
+            quote!((if #flag && #constant { 1 #(* (#sizes))* } else { 0 }))
+        }
+        (Some(when), None) | (None, Some(when)) => {
+            quote!((if #when { 1 #(* (#sizes))* } else { 0 }))
+        }
+        (None, None) => quote!(1 #(* (#sizes))*),
+    }
+}
+
 fn parameters(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
     let head = layer.implements(&quote!(::kerata::parameters::Parameters));
@@ -157,11 +172,8 @@ fn parameters(layer: &Layer) -> TokenStream {
     let counts = |trainable: bool| {
         let weights = layer.weights().filter(move |(_, weight)| weight.trainable || !trainable);
         let weights = weights.map(|(_, weight)| {
-            let sizes = &weight.sizes;
-            match &weight.given.when {
-                None => quote!(1 #(* (#sizes))*),
-                Some(when) => quote!((if #when { 1 #(* (#sizes))* } else { 0 })),
-            }
+            let by_itself = weight.when.option.as_ref().map(|flag| flag.default.to_token_stream());
+            count(weight, by_itself)
         });
         let inner = layer.inner().map(|(ty, _)| {
             let layer = quote!(<#ty as ::kerata::parameters::Parameters<#element, #device>>);
@@ -170,6 +182,24 @@ fn parameters(layer: &Layer) -> TokenStream {
         weights.chain(inner).collect::<Vec<_>>()
     };
     let (all, trainable) = (counts(false), counts(true));
+    let optional: Vec<_> = layer
+        .weights()
+        .filter_map(|(_, weight)| {
+            let Flag { key, default, .. } = weight.when.option.as_ref()?;
+            let (params, trainable) = (count(weight, None), weight.trainable);
+            Some(quote! {
+                ::kerata::parameters::Optional {
+                    option: #key,
+                    by_itself: #default,
+                    params: #params,
+                    trainable: #trainable,
+                }
+            })
+        })
+        .collect();
+    let optional = (!optional.is_empty()).then(
+        || quote!(const OPTIONAL: &'static [::kerata::parameters::Optional] = &[#(#optional),*];),
+    );
     let checks = layer.weights().filter(|(_, weight)| weight.open && layer.errors.is_empty()).map(
         |(field, weight)| {
             let (member, sizes) = (&field.member, sizes(weight));
@@ -180,7 +210,7 @@ fn parameters(layer: &Layer) -> TokenStream {
     let visits = layer.fields.iter().filter_map(|field| {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
-            Kind::Weight(Weight { trainable, given, .. }) => {
+            Kind::Weight(Weight { trainable, when, .. }) => {
                 let visit = quote! {
                     visitor.visit(::kerata::parameters::Parameter {
                         name: #name,
@@ -188,9 +218,12 @@ fn parameters(layer: &Layer) -> TokenStream {
                         tensor: &mut self.#member,
                     })?;
                 };
-                Some(match &given.when {
-                    Some(when) => quote!(if #when { #visit }),
-                    None => visit,
+                let flag = when.option.as_ref().map(|Flag { member, .. }| quote!(self.#member));
+                let constant = when.constant.as_ref().map(ToTokens::to_token_stream);
+                Some(match (flag, constant) {
+                    (Some(flag), Some(constant)) => quote!(if #flag && #constant { #visit }),
+                    (Some(when), None) | (None, Some(when)) => quote!(if #when { #visit }),
+                    (None, None) => visit,
                 })
             }
             Kind::Inner { flat, .. } => {
@@ -213,6 +246,7 @@ fn parameters(layer: &Layer) -> TokenStream {
         #head {
             const PARAMS: usize = 0 #(+ #all)*;
             const TRAINABLE: usize = 0 #(+ #trainable)*;
+            #optional
 
             fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
                 &mut self,

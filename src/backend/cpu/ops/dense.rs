@@ -1,3 +1,5 @@
+use std::sync::{Arc, OnceLock};
+
 use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
@@ -6,11 +8,12 @@ use dfdx::{
 use super::chunks;
 use crate::{
     backend::{
-        ActivationKind, DenseWeights,
+        ActivationKind, DenseWeights, WeightCache,
         cpu::{
             buffer::Buffer,
             gemm::{product, rows_of_job},
             matrix::Matrix,
+            packed::Packed,
             sums::column_sums,
             threads::parallel,
         },
@@ -19,6 +22,38 @@ use crate::{
     },
     error::Error,
 };
+
+/// The weights, as they are and, where steps want them so, packed.
+#[derive(Debug)]
+pub(super) struct Packable {
+    kernel: Weights<(usize, usize)>,
+    pub(super) bias: Weights<(usize,)>,
+    packed: OnceLock<Packed>,
+}
+
+impl Packable {
+    pub(super) fn of(
+        kernel: &Tensor<(usize, usize), f32, Cpu>,
+        bias: &Tensor<(usize,), f32, Cpu>,
+        cache: &WeightCache,
+        keep: bool,
+    ) -> Result<Arc<Self>, Error> {
+        cache.get(
+            keep,
+            |kept: &Self| kept.kernel.are_of(kernel) && kept.bias.are_of(bias),
+            || {
+                let (kernel, bias) = (Weights::read(kernel)?, Weights::read(bias)?);
+                Ok(Self { kernel, bias, packed: OnceLock::new() })
+            },
+        )
+    }
+
+    pub(super) fn packed(&self) -> &Packed {
+        let units = self.bias.len();
+        let inputs = self.kernel.len() / units.max(1);
+        self.packed.get_or_init(|| Packed::new(Matrix::new(&self.kernel, inputs, units)))
+    }
+}
 
 /// `x . kernel + bias` on rows, and a function of each number.
 pub(crate) fn dense<T: Tape<f32, Cpu>>(
@@ -32,14 +67,8 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (_, units)) = (*x.shape(), *kernel.shape());
     let values = borrow(&x)?;
-    let cache = cache.get(
-        !T::OWNS_TAPE,
-        |(weights, offsets): &(Weights<_>, Weights<_>)| {
-            weights.are_of(&kernel) && offsets.are_of(&bias)
-        },
-        || Ok((Weights::read(&kernel)?, Weights::read(&bias)?)),
-    )?;
-    let (weights, offsets) = &*cache;
+    let cache = Packable::of(&kernel, &bias, cache, !T::OWNS_TAPE)?;
+    let Packable { kernel: weights, bias: offsets, .. } = &*cache;
     let share = rows_of_job(rows * inputs * units, rows, units);
     let mut y = zeros_of(&[rows, units])?;
     let jobs = chunks(&mut y, share * units, 1).into_iter().enumerate();
@@ -59,7 +88,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
         let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
         let of_y = y.clone();
         record(&mut tape, move |grads| {
-            let (of_result, weights) = (grads.take(&of_y)?, &*cache.0);
+            let (of_result, weights) = (grads.take(&of_y)?, &*cache.kernel);
             let mut before_curve = None;
             if let Some(curve) = curve {
                 let before = before_curve.insert(Buffer::try_uncleared(of_result.len())?);

@@ -51,8 +51,17 @@ pub(crate) fn recurrent_last<T: Tape<f32, Cpu>>(
     inputs: RecurrentInputs<'_, f32, Cpu, T>,
     weights: RecurrentWeights<'_, f32, Cpu>,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
-    let (_, states, tape) = run_any(inputs, weights, false)?;
+    let (states, tape) = recurrent_states(inputs, weights)?;
     Ok(states.h.put_tape(tape))
+}
+
+/// The state behind the last step, and the tape.
+pub(crate) fn recurrent_states<T: Tape<f32, Cpu>>(
+    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+    weights: RecurrentWeights<'_, f32, Cpu>,
+) -> Result<(HiddenStates<f32, Cpu>, T), Error> {
+    let (_, states, tape) = run_any(inputs, weights, false)?;
+    Ok((states, tape))
 }
 
 fn run_any<T: Tape<f32, Cpu>>(
@@ -126,7 +135,6 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         jobs
     };
     let of_kernel = cache.kernel(sizes);
-    let cut = |parts| Part::cut::<C>(of_kernel, &cache.recurrent, parts);
     let saved = if T::OWNS_TAPE {
         let recurrent = cache.packed.get_or_init(|| C::pack(cache.recurrent::<C>(units), units));
         parallel(jobs, |(steps, mut out)| {
@@ -135,13 +143,14 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         .into_iter()
         .collect::<Result<Vec<Saved>, _>>()?
     } else if parts > 1 {
-        let parts = cache.parts.get_or_init(|| cut(parts));
+        let cut = || Part::cut::<C>(of_kernel, &cache.recurrent, parts);
+        let parts = cache.parts.get_or_init(cut);
         for (steps, mut out) in jobs {
             kernels::forward_few::<C>(sizes, parts, &values, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
-        let whole = cache.whole.get_or_init(|| cut(1));
+        let whole = cache.whole::<C>(sizes);
         parallel(jobs, |(steps, mut out)| {
             let infer = |part| kernels::infer::<C>(sizes, part, &values, given, &steps, &mut out);
             whole.first().map_or(Ok(()), infer)
@@ -176,7 +185,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
 
 /// The weights as the kernels want them.
 #[derive(Debug)]
-struct Weights {
+pub(super) struct Weights {
     kernel: tape::Weights<(usize, usize)>,
     recurrent: tape::Weights<(usize, usize)>,
     bias: Bias,
@@ -224,7 +233,10 @@ impl Bias {
 }
 
 impl Weights {
-    fn of(weights: &RecurrentWeights<'_, f32, Cpu>, keep: bool) -> Result<Arc<Self>, Error> {
+    pub(super) fn of(
+        weights: &RecurrentWeights<'_, f32, Cpu>,
+        keep: bool,
+    ) -> Result<Arc<Self>, Error> {
         let RecurrentWeights { kernel, recurrent_kernel, bias, cache, .. } = weights;
         let cache: &WeightCache = cache;
         let fits = |kept: &Self| {
@@ -247,6 +259,11 @@ impl Weights {
     fn kernel(&self, sizes: Sizes) -> kernels::Weights<'_> {
         let (bias, recurrent_bias) = self.bias.parts();
         kernels::Weights { sizes, kernel: &self.kernel, bias, recurrent_bias }
+    }
+
+    /// All weights in one part, for inference.
+    pub(super) fn whole<C: Cell>(&self, sizes: Sizes) -> &[Part] {
+        self.whole.get_or_init(|| Part::cut::<C>(self.kernel(sizes), &self.recurrent, 1))
     }
 
     fn recurrent<C: Cell>(&self, units: usize) -> Matrix<'_> {

@@ -16,7 +16,7 @@ mod small_batch;
 mod steps;
 
 pub(crate) use backward::{RowGradients, backward};
-pub(crate) use cell::{Cell, Weights};
+pub(crate) use cell::{Before, Cell, Step, Weights};
 pub(crate) use forward::{RowOut, Saved, forward};
 pub(crate) use gru::{GruResetAfter, GruResetBefore};
 pub(crate) use inference::infer;

@@ -37,7 +37,7 @@ const SPINS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Part {
     units: Range<usize>,
-    pub(super) kernel: Packed,
+    pub(crate) kernel: Packed,
     recurrent: Vec<Packed>,
     bias: Vec<f32>,
     recurrent_bias: Vec<f32>,
@@ -76,7 +76,7 @@ impl Part {
 
 impl Part {
     /// The weights of a step.
-    pub(super) fn step(&self) -> StepWeights<'_> {
+    pub(crate) fn step(&self) -> StepWeights<'_> {
         StepWeights {
             units: self.units.len(),
             recurrent: &self.recurrent,

@@ -1,0 +1,151 @@
+//! Operations on the values of a tensor one by one: a function of each, and another arrangement of them.
+
+use std::sync::Arc;
+
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{
+        memory::{collected, elements_of, filled},
+        tape::{borrow, copy, from_vec, record},
+    },
+    error::Error,
+};
+
+/// A function of each value. `slope` is its derivative, from the argument and the result.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn map_values<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    function: impl Fn(f32) -> f32,
+    slope: impl Fn(f32, f32) -> f32 + 'static,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let arguments = borrow(&x)?;
+    let y = collected(&[arguments.len()], arguments.iter().map(|&x| function(x)))?;
+    let y = from_vec(x.device(), *x.shape(), y)?;
+    if T::OWNS_TAPE {
+        let (of_y, results) = (y.clone(), borrow(&y)?);
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            grads.with(&x, |sums| {
+                let values = arguments.iter().zip(&*results).zip(&gradient);
+                for (sum, ((&x, &y), &d_y)) in sums.iter_mut().zip(values) {
+                    // What does not reach the result may be infinite.
+                    if d_y != 0.0 {
+                        *sum += slope(x, y) * d_y;
+                    }
+                }
+            })?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+/// No place: there is a 0.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+/// The values in the given places of a tensor, in the order of its indices; [`NOWHERE`] gives 0. One that is taken several
+/// times gets the sum of the gradients.
+///
+/// # Errors
+/// [`Error::Mismatch`] if there are more or fewer places than the shape has, or one is outside; [`Error::Device`].
+pub(crate) fn pick_values<S: Shape, O: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    places: Arc<[u32]>,
+    shape: O,
+) -> Result<Tensor<O, f32, Cpu, T>, Error> {
+    let count = elements_of(&shape)?;
+    if places.len() != count {
+        return Err(Error::mismatch("the values of a tensor", count, places.len()));
+    }
+    let (x, mut tape) = x.split_tape();
+    let values = borrow(&x)?;
+    let outside = |&&place: &&u32| place != NOWHERE && place as usize >= values.len();
+    if let Some(outside) = places.iter().find(outside) {
+        return Err(Error::mismatch("the places of a tensor (below)", values.len(), outside));
+    }
+    // `NOWHERE` is outside.
+    let picked = places.iter().map(|&place| values.get(place as usize).copied().unwrap_or(0.0));
+    let y = from_vec(x.device(), shape, collected(&[count], picked)?)?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            grads.with(&x, |sums| {
+                for (&place, d_y) in places.iter().zip(&gradient) {
+                    if let Some(sum) = sums.get_mut(place as usize) {
+                        *sum += d_y;
+                    }
+                }
+            })?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+/// Rows side by side: `(R, A)`, `(R, B)` and so on give `(R, A + B + ..)`. A tensor may be there several times.
+///
+/// # Errors
+/// [`Error::Empty`] without a tensor; [`Error::Mismatch`] if the numbers of rows differ; [`Error::Device`].
+pub(crate) fn join_rows<T: Tape<f32, Cpu>>(
+    list: Vec<Tensor<(usize, usize), f32, Cpu, T>>,
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+    let mut tape: Option<T> = None;
+    let mut parts = Vec::with_capacity(list.len());
+    for x in list {
+        let (x, more) = x.split_tape();
+        tape = Some(match tape {
+            Some(tape) => tape.merge(more),
+            None => more,
+        });
+        parts.push(x);
+    }
+    let (Some(first), Some(mut tape)) = (parts.first(), tape) else {
+        return Err(Error::Empty("the list of tensors"));
+    };
+    let (dev, rows) = (first.device().clone(), first.shape().0);
+    if let Some(other) = parts.iter().find(|x| x.shape().0 != rows) {
+        return Err(Error::mismatch("the rows of tensors", rows, other.shape().0));
+    }
+    let width = parts.iter().fold(0, |width: usize, x| width.saturating_add(x.shape().1));
+    let mut y = filled(&[rows, width], 0.0)?;
+    let mut from = 0;
+    for x in &parts {
+        let (values, wide) = (copy(x)?, x.shape().1);
+        if wide > 0 {
+            let rows = y.chunks_exact_mut(width).zip(values.chunks_exact(wide));
+            rows.for_each(|(y, x)| y[from..from + wide].copy_from_slice(x));
+        }
+        from += wide;
+    }
+    let y = from_vec(&dev, (rows, width), y)?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            let mut from = 0;
+            for x in &parts {
+                let wide = x.shape().1;
+                if wide > 0 {
+                    grads.with(x, |sums| {
+                        let rows = sums.chunks_exact_mut(wide).zip(gradient.chunks_exact(width));
+                        for (sums, d_y) in rows {
+                            let d_y = &d_y[from..from + wide];
+                            sums.iter_mut().zip(d_y).for_each(|(sum, d_y)| *sum += d_y);
+                        }
+                    })?;
+                }
+                from += wide;
+            }
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}

@@ -1,0 +1,168 @@
+//! The steps of a stream by the kernels. What is made of the weights is shared by all streams of a model.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, Tensor},
+};
+
+use super::{dense::Packable, recurrent};
+use crate::{
+    backend::{
+        ActivationKind, CellKind, DenseWeights, RecurrentStep, RecurrentWeights, StepProduct,
+        StepStates, StepStatesMut, StepTable, WeightCache,
+        cpu::{
+            buffer::Buffer,
+            matrix::Matrix,
+            packed::Packed,
+            pointwise,
+            recurrent::{
+                Before, Cell, GruResetAfter, GruResetBefore, LstmCell, Simple, Sizes, Step,
+            },
+        },
+        memory::elements,
+        tape,
+    },
+    error::Error,
+};
+
+/// A recurrent layer with the room for a step.
+struct Recurrent<C> {
+    weights: Arc<recurrent::Weights>,
+    sizes: Sizes,
+    gates: Buffer,
+    saved: Buffer,
+    room: Buffer,
+    cell: PhantomData<C>,
+}
+
+impl<C: Cell> Recurrent<C> {
+    fn boxed(
+        weights: &RecurrentWeights<'_, f32, Cpu>,
+        rows: usize,
+    ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+        let (inputs, wide) = *weights.kernel.shape();
+        let sizes = Sizes { inputs, units: weights.units(), length: 1 };
+        weights.check(inputs, sizes.units)?;
+        let weights = recurrent::Weights::of(weights, true)?;
+        weights.whole::<C>(sizes);
+        let room = |width: usize| Ok::<_, Error>(Buffer::try_zeros(elements(&[rows, width])?)?);
+        Ok(Box::new(Self {
+            weights,
+            sizes,
+            gates: room(wide)?,
+            saved: room(C::SAVED * sizes.units)?,
+            room: room(wide)?,
+            cell: PhantomData,
+        }))
+    }
+}
+
+impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
+    fn step(&mut self, x: &[f32], before: StepStates<'_, f32>, after: StepStatesMut<'_, f32>) {
+        let Sizes { inputs, units, .. } = self.sizes;
+        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return };
+        let rows = x.len() / inputs.max(1);
+        let width = rows * C::GATES * units;
+        let gates = &mut self.gates[..width];
+        part.kernel.product(x, gates, false);
+        C::forward(Step {
+            weights: part.step(),
+            before: Some(Before { all: before.h, h: before.h, c: before.c }),
+            gates,
+            saved: &mut self.saved[..rows * C::SAVED * units],
+            h: after.h,
+            c: after.c,
+            room: &mut self.room[..width],
+        });
+    }
+}
+
+pub(crate) fn recurrent_step(
+    weights: RecurrentWeights<'_, f32, Cpu>,
+    rows: usize,
+) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+    match weights.cell {
+        CellKind::LstmCell => Recurrent::<LstmCell>::boxed(&weights, rows),
+        CellKind::GruCell { reset_after: true } => {
+            Recurrent::<GruResetAfter>::boxed(&weights, rows)
+        }
+        CellKind::GruCell { .. } => Recurrent::<GruResetBefore>::boxed(&weights, rows),
+        CellKind::SimpleCell => Recurrent::<Simple>::boxed(&weights, rows),
+    }
+}
+
+/// A dense layer.
+struct Dense(Arc<Packable>, ActivationKind);
+
+impl StepProduct<f32> for Dense {
+    fn product(&self, x: &[f32], y: &mut [f32]) {
+        finish(self.0.packed(), &self.0.bias, self.1, x, y);
+    }
+}
+
+/// A product whose packed kernel is its own.
+struct Product(Packed, Buffer, ActivationKind);
+
+impl StepProduct<f32> for Product {
+    fn product(&self, x: &[f32], y: &mut [f32]) {
+        finish(&self.0, &self.1, self.2, x, y);
+    }
+}
+
+fn finish(packed: &Packed, bias: &[f32], then: ActivationKind, x: &[f32], y: &mut [f32]) {
+    y.chunks_exact_mut(bias.len().max(1)).for_each(|row| row.copy_from_slice(bias));
+    packed.product(x, y, true);
+    if then.is_fused() {
+        then.apply(y);
+    }
+}
+
+pub(crate) fn step_dense(
+    weights: DenseWeights<'_, f32, Cpu>,
+    then: ActivationKind,
+) -> Result<Box<dyn StepProduct<f32>>, Error> {
+    weights.check(weights.kernel.shape().0)?;
+    let weights = Packable::of(&weights.kernel, &weights.bias, weights.cache, true)?;
+    weights.packed();
+    Ok(Box::new(Dense(weights, then)))
+}
+
+pub(crate) fn step_product(
+    kernel: &Tensor<(usize, usize), f32, Cpu>,
+    bias: Option<&Tensor<(usize,), f32, Cpu>>,
+    then: ActivationKind,
+) -> Result<Box<dyn StepProduct<f32>>, Error> {
+    let (inputs, units) = *kernel.shape();
+    let bias = match bias {
+        Some(bias) => tape::copy(bias)?,
+        None => Buffer::try_zeros(units)?,
+    };
+    let packed = Packed::new(Matrix::new(&tape::copy(kernel)?, inputs, units));
+    Ok(Box::new(Product(packed, bias, then)))
+}
+
+/// A table that is kept.
+struct Table(Arc<tape::Weights<(usize, usize)>>);
+
+impl AsRef<[f32]> for Table {
+    fn as_ref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+pub(crate) fn step_table(
+    table: &Tensor<(usize, usize), f32, Cpu>,
+    cache: &WeightCache,
+) -> Result<StepTable<f32>, Error> {
+    Ok(Arc::new(Table(tape::Weights::kept(table, cache, true)?)))
+}
+
+pub(crate) fn step_activation(kind: ActivationKind, values: &mut [f32]) {
+    kind.apply(values);
+}
+
+pub(crate) fn step_softmax(row: &mut [f32]) {
+    pointwise::softmax(row);
+}

@@ -1,0 +1,54 @@
+//! What a stream asks of a backend: operations on the rows of one time step, as slices on the host. They hold their
+//! weights and the room that they work in, so that a step allocates nothing.
+
+use std::sync::Arc;
+
+use super::ActivationKind;
+
+/// The states of some rows, `(R, H)` each; `c` is empty where the cell has none.
+#[derive(Debug, Clone, Copy)]
+pub struct StepStates<'a, E> {
+    /// The outputs.
+    pub h: &'a [E],
+    /// The cell states.
+    pub c: &'a [E],
+}
+
+/// The same, to be written.
+#[derive(Debug)]
+pub struct StepStatesMut<'a, E> {
+    /// The outputs.
+    pub h: &'a mut [E],
+    /// The cell states.
+    pub c: &'a mut [E],
+}
+
+/// A recurrent layer, step by step.
+pub trait RecurrentStep<E>: Send {
+    /// From the inputs `(R, I)` of a step and the states before it to the states behind it. There are no more rows than
+    /// it was made for.
+    fn step(&mut self, x: &[E], before: StepStates<'_, E>, after: StepStatesMut<'_, E>);
+}
+
+/// `x . kernel + bias` on the rows of a step, and a function of each value.
+pub trait StepProduct<E>: Send {
+    /// From `(R, I)` to `(R, O)`.
+    fn product(&self, x: &[E], y: &mut [E]);
+}
+
+/// The rows of a table, one after the other.
+pub type StepTable<E> = Arc<dyn AsRef<[E]> + Send + Sync>;
+
+impl ActivationKind {
+    /// The function of one value.
+    pub(crate) fn of<E: super::Element>(self, x: E) -> E {
+        match self {
+            Self::Nothing => x,
+            // A comparison with NaN is false.
+            Self::Rectifier if x <= E::zero() => E::zero(),
+            Self::Rectifier => x,
+            Self::HyperbolicTangent => num_traits::Float::tanh(x),
+            Self::Logistic => (E::one() + num_traits::Float::exp(-x)).recip(),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Keras's `Functional`: layers that say themselves what reaches them.
+
+mod function;
+mod nodes;
+mod read;
+mod reshape;
+mod wiring;
+mod write;
+
+use dfdx::tensor::Cpu;
+use serde_json::Value;
+
+use super::{
+    DynamicLayer,
+    custom::Options,
+    flow::Flows,
+    op::{Op, Pass, Show},
+};
+use crate::{
+    error::Error,
+    fields::{AnySignal, Config},
+};
+use nodes::{Argument, CallArguments};
+use wiring::{Source, Wiring};
+
+/// One entry of `layers`.
+#[derive(Debug, Clone)]
+struct Entry {
+    name: String,
+    part: Part,
+    /// The place of an input.
+    input: Option<usize>,
+    /// The calls, in the order of `inbound_nodes`, and the place of what each gives.
+    calls: Vec<(CallArguments<Source>, usize)>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    /// An `InputLayer`.
+    Entrance(Config),
+    /// A layer.
+    Called(DynamicLayer),
+    /// A function of Keras's, such as `x + y`.
+    Function(DynamicLayer),
+}
+
+impl Part {
+    fn runs(&self) -> Option<&DynamicLayer> {
+        match self {
+            Self::Entrance(_) => None,
+            Self::Called(layer) | Self::Function(layer) => Some(layer),
+        }
+    }
+
+    fn runs_mut(&mut self) -> Option<&mut DynamicLayer> {
+        match self {
+            Self::Entrance(_) => None,
+            Self::Called(layer) | Self::Function(layer) => Some(layer),
+        }
+    }
+}
+
+/// A model of branches.
+#[derive(Debug, Clone)]
+pub(crate) struct Graph {
+    entries: Vec<Entry>,
+    wiring: Wiring,
+    /// `input_layers` and `output_layers`.
+    ends: [Argument<Source>; 2],
+    /// What travels at each place, once that is known.
+    signals: Vec<Vec<AnySignal>>,
+}
+
+impl Graph {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        read::graph(options)
+    }
+}
+
+fn missing() -> Error {
+    Error::Empty("the layer of a call")
+}
+
+impl Op for Graph {
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        let layer = |i: usize| self.entries[i].part.runs().ok_or_else(missing);
+        let signals = self.wiring.signals(arrive, |i, call, arrive| {
+            let layer = layer(i)?;
+            let arrive = call.seen(layer, arrive);
+            Ok(call.kept(&arrive, layer.gives_each(&arrive.seen)?))
+        })?;
+        self.wiring.outputs.iter().map(|end| end.of(&signals).cloned()).collect()
+    }
+
+    fn build(&mut self, dev: &Cpu, prefix: &str, arrive: &[AnySignal]) -> Result<(), Error> {
+        let Self { entries, wiring, signals, .. } = self;
+        let mut built = vec![false; entries.len()];
+        *signals = wiring.signals(arrive, |i, call, arrive| {
+            let entry = &mut entries[i];
+            let layer = entry.part.runs_mut().ok_or_else(missing)?;
+            let arrive = call.seen(layer, arrive);
+            if !std::mem::replace(&mut built[i], true) {
+                layer.build_inside(dev, &format!("{prefix}{}.", entry.name), &arrive.seen)?;
+            }
+            Ok(call.kept(&arrive, layer.gives_each(&arrive.seen)?))
+        })?;
+        Ok(())
+    }
+
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        self.wiring.run(x, |i, call, x| {
+            let layer = self.entries[i].part.runs().ok_or_else(missing)?;
+            call.with_masks(layer, x, |x| layer.apply_each(x))
+        })
+    }
+
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        let Self { entries, wiring, .. } = self;
+        wiring.run(x, |i, call, x| {
+            let layer = entries[i].part.runs_mut().ok_or_else(missing)?;
+            let x = call.coerced(layer, x)?;
+            call.under_masks(
+                x,
+                |x| if call.rests { layer.apply_each(x) } else { layer.train_each(x) },
+            )
+        })
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        for entry in &mut self.entries {
+            if let Part::Called(layer) = &mut entry.part {
+                show.enter(&entry.name);
+                layer.show(show)?;
+                show.leave();
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, config: &mut Config) {
+        write::graph(self, config);
+    }
+
+    fn takes_ids(&self) -> bool {
+        matches!(self.wiring.inputs.as_slice(), [one] if one.kind == crate::fields::SignalKind::Tokens)
+    }
+
+    fn asks_for_nothing(&self) -> bool {
+        true
+    }
+
+    fn own_inputs(&self) -> Option<Vec<AnySignal>> {
+        Some(self.wiring.inputs.clone())
+    }
+
+    fn inside(&self) -> Vec<&DynamicLayer> {
+        let layers = self.entries.iter().filter_map(|entry| match &entry.part {
+            Part::Called(layer) => Some(layer),
+            _ => None,
+        });
+        layers.collect()
+    }
+
+    fn inside_mut(&mut self) -> Vec<&mut DynamicLayer> {
+        let layers = self.entries.iter_mut().filter_map(|entry| match &mut entry.part {
+            Part::Called(layer) => Some(layer),
+            _ => None,
+        });
+        layers.collect()
+    }
+
+    fn calls(&self) -> usize {
+        self.wiring.count
+    }
+}
+
+/// Whether a config is of a function of Keras's, and of no layer. In a legacy file of Keras 3 it has no module; but every
+/// layer says whether it is trained.
+fn is_function(config: &Config, nodes: &[Value]) -> bool {
+    match &config.module {
+        Some(module) => module.starts_with("keras.src.ops"),
+        None => {
+            let of_keras_3 = nodes.iter().any(|node| node.get("args").is_some());
+            let layer = ["trainable", "dtype"].iter().any(|key| config.config.contains_key(*key));
+            of_keras_3 && !layer && function::is_known(&config.class_name)
+        }
+    }
+}
+
+fn text(value: Option<&Value>) -> Option<String> {
+    value.and_then(Value::as_str).map(str::to_owned)
+}

@@ -1,0 +1,237 @@
+//! Keras's files, with weights: read into typed and dynamic models, and written. Behind the feature `keras`.
+//!
+//! - [`load`] makes a dynamic model of a whole one: a `.keras`, or a `.h5` of Keras 2 or 3.
+//! - [`KerasFiles::load_keras`] reads a file into a model that is there already, and checks architecture and weights
+//!   first. It takes whole models, and files of weights only: `.weights.h5`, and the older `.h5`.
+//! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them.
+//!
+//! ```
+//! use kerata::{*, config::{CustomObjects, DynamicValue}, keras, prelude::*};
+//!
+//! #[model(input = (Batch, 3), output = (Batch, 2))]
+//! struct Net {
+//!     hidden: Dense<_, 4, Relu>,
+//!     head: Dense<_, 2>,
+//! }
+//!
+//! let path = std::env::temp_dir().join("kerata-doc.keras");
+//! let model = Net::build(&Cpu::seed_from_u64(1))?;
+//! model.save_keras(&path)?;
+//!
+//! let mut typed = Net::build(&Cpu::seed_from_u64(2))?;
+//! typed.load_keras(&path)?;
+//! let mut dynamic = keras::load(&path, &CustomObjects::new())?;
+//!
+//! let x = vec![[1.0_f32, -2.0, 3.0]];
+//! let y = model.predict(&x, 1)?.as_vec();
+//! assert_eq!(typed.predict(&x, 1)?.as_vec(), y);
+//! assert_eq!(dynamic.run(DynamicValue::numbers([1, 3], x.concat())?)?.values(), y);
+//! # std::fs::remove_file(path).unwrap();
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Hostile files
+//!
+//! Any file ends in a model or in an error that names the place, before it takes more than its own length, 64 times
+//! that and a mebibyte for its weights, and what is stated in [`config`](crate::config) for a JSON. So weights that
+//! are compressed to less than a 64th are refused. A file is compared as a whole before a value of it is read, and
+//! an error leaves a model as it was.
+
+mod assign;
+mod cudnn;
+mod hdf5;
+mod lists;
+mod open;
+mod places;
+mod rewrite;
+mod write;
+
+use std::path::Path;
+
+use crate::{
+    backend::{Backend, Element},
+    dynamic::{CustomObjects, DynamicLayer, blank_layer},
+    error::{Difference, Error},
+    fields::{Config, Configured, Fields, Mode},
+    parameters::Parameters,
+};
+use assign::Plan;
+use open::KerasFile;
+use places::{Place, places, visited};
+
+/// A whole model from a `.keras`, or from a `.h5` as Keras 2 and 3 write it: a dynamic one, which runs, is trained, and
+/// becomes a typed one by [`try_into`](DynamicLayer::try_into).
+///
+/// The options of its training are not read. Classes that are not Keras's are looked for in `custom_objects`.
+///
+/// # Errors
+/// [`Error::File`] for a file that cannot be read, is broken, or holds no architecture; those of
+/// [`layer_from_config`](crate::config::layer_from_config); [`Error::Differences`], with all weights that do not fit.
+///
+/// ```no_run
+/// use kerata::{Error, config::{CustomObjects, DynamicValue}, keras};
+///
+/// let mut model = keras::load("model.keras", &CustomObjects::new())?;
+/// let y = model.run(DynamicValue::numbers(vec![1, 3], vec![1.0, -2.0, 3.0])?)?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn load(path: impl AsRef<Path>, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
+    from_file(&KerasFile::open(path.as_ref())?, custom_objects)
+}
+
+/// The same for a file that is in memory, as by `include_bytes!`.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_bytes(bytes: Vec<u8>, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
+    from_file(&KerasFile::from_bytes(IN_MEMORY, bytes)?, custom_objects)
+}
+
+fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
+    let wrong = |message: &str| Error::File { path: file.path.clone(), message: message.into() };
+    let config = file.config.as_ref().ok_or_else(|| {
+        wrong("this file holds weights without an architecture: read it into a model, `load_keras`")
+    })?;
+    let most = usize::try_from(file.weights.most_bytes() / size_of::<f32>() as u64);
+    let mut layer = blank_layer(config, custom_objects, most.unwrap_or(usize::MAX))?;
+    if !layer.is_built() {
+        return Err(wrong("this file does not say for what input its model was built"));
+    }
+    let visited = visited(&layer)?;
+    let here = places(config, &visited)?;
+    let plan = Plan::new(file, &here, &here, &visited, None).map_err(|e| wrong(&e))?;
+    finish(file, Vec::new(), &plan, &mut layer)?;
+    Ok(layer)
+}
+
+/// Reads the weights if nothing differs.
+fn finish<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    file: &KerasFile,
+    mut differences: Vec<Difference>,
+    plan: &Plan,
+    model: &mut M,
+) -> Result<(), Error> {
+    differences.extend_from_slice(&plan.differences);
+    if differences.is_empty() {
+        return plan.load(file, model);
+    }
+    Err(Error::Differences { what: file.path.clone(), differences })
+}
+
+/// Models to and from Keras's files. Typed ones are [`Configured`]; a [`DynamicLayer`] that is a model has it, too.
+///
+/// See [`keras`](self).
+pub trait KerasFiles {
+    /// Reads all weights from a file of Keras: `.keras`, a `.h5` of a whole model, `.weights.h5`, or a `.h5` of weights.
+    ///
+    /// If the file holds an architecture, that is compared with the model, too. Layers are told by what reaches them and
+    /// by their class; in a file of weights only, by their names or, as in Keras, by their order. Weights in the layout
+    /// of cuDNN are converted.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that cannot be read; [`Error::Differences`] with all that differs, in the architecture
+    /// and in the weights. Then the model is as it was before.
+    fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error>;
+
+    /// The same for a file that is in memory.
+    ///
+    /// # Errors
+    /// Those of [`load_keras`](Self::load_keras).
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error>;
+
+    /// Writes the model as `.keras`, or its weights as `.weights.h5`, as the path ends.
+    ///
+    /// # Errors
+    /// [`Error::File`], also for another ending; [`Error::Json`] for what is no model but a single layer. Then a file that
+    /// was there is as it was before.
+    fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error>;
+}
+
+/// What stands for a file in memory in messages.
+const IN_MEMORY: &str = "the Keras file";
+
+impl<M: Configured + Parameters<M::Element, M::Device>> KerasFiles for M {
+    fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        load_typed(&KerasFile::open(path.as_ref())?, self)
+    }
+
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        load_typed(&KerasFile::from_bytes(IN_MEMORY, bytes)?, self)
+    }
+
+    fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        write::save(path.as_ref(), &self.config(), self)
+    }
+}
+
+/// Of a whole model, the classes of the layers are compared, in their order.
+impl KerasFiles for DynamicLayer {
+    fn load_keras(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
+        load_dynamic(&KerasFile::open(path.as_ref())?, self)
+    }
+
+    fn load_keras_bytes(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        load_dynamic(&KerasFile::from_bytes(IN_MEMORY, bytes)?, self)
+    }
+
+    fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        write::save(path.as_ref(), &self.config(), self)
+    }
+}
+
+fn load_typed<M>(file: &KerasFile, model: &mut M) -> Result<(), Error>
+where
+    M: Configured + Parameters<M::Element, M::Device>,
+{
+    load_into(file, model, &model.config(), |model, config, _| {
+        let fields = Fields::read(&mut model.clone(), config, Mode::Check);
+        (fields.differences, fields.matched)
+    })
+}
+
+fn load_dynamic(file: &KerasFile, model: &mut DynamicLayer) -> Result<(), Error> {
+    load_into(file, model, &model.config(), |_, config, here| compare_classes(here, config))
+}
+
+/// Differences of two architectures, and which layer is which.
+type Compared = (Vec<Difference>, Vec<(Vec<String>, Vec<String>)>);
+
+fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    file: &KerasFile,
+    model: &mut M,
+    config: &Config,
+    compare: impl FnOnce(&M, &Config, &[Place]) -> Compared,
+) -> Result<(), Error> {
+    let visited = visited(model)?;
+    let here = places(config, &visited)?;
+    let wrong = |message| Error::File { path: file.path.clone(), message };
+    let (differences, plan) = match &file.config {
+        None => (Vec::new(), Plan::new(file, &here, &here, &visited, None)),
+        Some(config) => {
+            let (differences, matches) = compare(model, config, &here);
+            let there = places(config, &[])?;
+            (differences, Plan::new(file, &there, &here, &visited, Some(&matches)))
+        }
+    };
+    finish(file, differences, &plan.map_err(wrong)?, model)
+}
+
+fn compare_classes(here: &[Place], file: &Config) -> Compared {
+    let there = places(file, &[]).unwrap_or_default();
+    let (mut differences, mut matches) = (Vec::new(), Vec::new());
+    for i in 0..here.len().max(there.len()) {
+        let (ours, theirs) = (here.get(i), there.get(i));
+        let class =
+            |place: Option<&Place>| place.map_or("nothing".to_owned(), |place| place.class.clone());
+        if class(ours) != class(theirs) {
+            differences.push(Difference {
+                place: format!("layer {i}"),
+                expected: format!("the model has {}", class(ours)),
+                found: format!("the file has {}", class(theirs)),
+            });
+        } else if let (Some(ours), Some(theirs)) = (ours, theirs) {
+            matches.push((ours.visited.clone(), theirs.names.clone()));
+        }
+    }
+    (differences, matches)
+}

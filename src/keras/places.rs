@@ -1,0 +1,234 @@
+//! The layers of a model as its config lists them: their names, the groups of their weights in a `.weights.h5`, and
+//! the parameters of the model that they are.
+
+use std::collections::{HashMap, HashSet};
+
+use dfdx::shapes::{HasShape, Shape};
+use serde_json::Value;
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    fields::{Config, snake_case},
+    parameters::{Parameter, Parameters, Visitor},
+};
+
+/// A parameter of a model, as it is visited.
+#[derive(Debug, Clone)]
+pub(super) struct Visited {
+    /// The layers that it is in, outermost first.
+    pub(super) path: Vec<String>,
+    pub(super) name: String,
+    pub(super) sizes: Vec<usize>,
+    pub(super) trainable: bool,
+}
+
+/// A layer of a model that holds no list of layers.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Its name in the config, behind those of the models that it is in.
+    pub(super) names: Vec<String>,
+    /// The same as the visitor of parameters is told: a name, or a number in a tuple.
+    pub(super) visited: Vec<String>,
+    pub(super) class: String,
+    /// The groups of a `.weights.h5` that hold its weights, in order.
+    pub(super) groups: Vec<Vars>,
+    /// Its parameters among all of the model, in order.
+    pub(super) weights: Vec<usize>,
+}
+
+/// A group of a `.weights.h5` that holds datasets `0`, `1`, ..
+#[derive(Debug, Clone)]
+pub(super) struct Vars {
+    /// The layers within the layer that lead to it: each by its name or its number.
+    steps: Vec<[String; 2]>,
+    pub(super) path: String,
+}
+
+/// All parameters of a model, in the order of a visit.
+pub(super) fn visited<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &M,
+) -> Result<Vec<Visited>, Error> {
+    #[derive(Default)]
+    struct All {
+        path: Vec<String>,
+        found: Vec<Visited>,
+    }
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for All {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.found.push(Visited {
+                path: self.path.clone(),
+                name: parameter.name.to_owned(),
+                sizes: parameter.tensor.shape().concrete().into(),
+                trainable: parameter.trainable,
+            });
+            Ok(())
+        }
+
+        fn enter(&mut self, name: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn leave(&mut self) {
+            self.path.pop();
+        }
+    }
+
+    let mut all = All::default();
+    model.clone().visit(&mut all)?;
+    Ok(all.found)
+}
+
+/// The layers of a model, with their parameters among those that were visited.
+///
+/// # Errors
+/// [`Error::Json`] for a config that has no list of layers.
+pub(super) fn places(config: &Config, visited: &[Visited]) -> Result<Vec<Place>, Error> {
+    let layers = config.config.get("layers").and_then(Value::as_array);
+    let needed = || {
+        let class = &config.class_name;
+        Error::Json(format!(
+            "a Keras file holds a model with a list of `layers`, and `{class}` has none"
+        ))
+    };
+    let mut walk = Walk { visited, found: Vec::new() };
+    let inside = Inside { names: Vec::new(), visited: Vec::new(), group: String::new() };
+    walk.model(layers.ok_or_else(needed)?, &inside, (0..visited.len()).collect());
+    Ok(walk.found)
+}
+
+/// Where a list of layers is.
+struct Inside {
+    names: Vec<String>,
+    visited: Vec<String>,
+    group: String,
+}
+
+struct Walk<'a> {
+    visited: &'a [Visited],
+    found: Vec<Place>,
+}
+
+impl Walk<'_> {
+    fn model(&mut self, layers: &[Value], inside: &Inside, weights: Vec<usize>) {
+        let level = inside.visited.len();
+        let mut entered: HashMap<&str, Vec<usize>> = HashMap::new();
+        for weight in weights {
+            let step = self.visited[weight].path.get(level).map_or("", String::as_str);
+            entered.entry(step).or_default().push(weight);
+        }
+        let named: Vec<(&Value, String)> = numbered(layers, &inside.group)
+            .filter(|(layer, _)| class(layer) != "InputLayer")
+            .collect();
+        let names: HashSet<&str> = named.iter().map(|(layer, _)| name(layer)).collect();
+        // A tuple has no names, so its layers are counted.
+        let by_name = entered.keys().all(|step| names.contains(step));
+        let mut todo = Vec::new();
+        for (i, (layer, group)) in named.into_iter().enumerate() {
+            let step = if by_name { name(layer).to_owned() } else { i.to_string() };
+            let weights = entered.remove(step.as_str()).unwrap_or_default();
+            let deeper = |path: &[String], step: &str| [path, &[step.to_owned()]].concat();
+            let (names, visited) =
+                (deeper(&inside.names, name(layer)), deeper(&inside.visited, &step));
+            todo.push((layer, Inside { names, visited, group }, weights));
+        }
+        let mut rest: Vec<usize> = entered.into_values().flatten().collect();
+        rest.sort_unstable();
+        for (layer, inside, weights) in todo {
+            match layers_of(layer) {
+                Some(layers) => self.model(layers, &inside, weights),
+                None => self.found.push(Place {
+                    groups: groups(layer, &[], &inside.group),
+                    names: inside.names,
+                    visited: inside.visited,
+                    class: class(layer).to_owned(),
+                    weights,
+                }),
+            }
+        }
+        // No layer of the config has these: they will be missing in any file.
+        for weight in rest {
+            let path = self.visited[weight].path.clone();
+            self.found.push(Place {
+                names: path.clone(),
+                visited: path,
+                class: String::new(),
+                groups: Vec::new(),
+                weights: vec![weight],
+            });
+        }
+    }
+}
+
+fn class(layer: &Value) -> &str {
+    layer.get("class_name").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The name of a layer. Keras 3 writes it beside the config as well.
+fn name(layer: &Value) -> &str {
+    let inside = layer.get("config").and_then(|config| config.get("name"));
+    inside.or_else(|| layer.get("name")).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The layers of a model within a model.
+fn layers_of(layer: &Value) -> Option<&Vec<Value>> {
+    let config = layer.get("config")?;
+    let list = config.get("layers").unwrap_or(config).as_array()?;
+    list.iter().all(|layer| layer.get("class_name").is_some()).then_some(list)
+}
+
+/// Each layer of a list, with its group: that of its class, counted.
+fn numbered<'a>(
+    layers: &'a [Value],
+    group: &str,
+) -> impl Iterator<Item = (&'a Value, String)> + use<'a> {
+    let within = if group.is_empty() { String::new() } else { format!("{group}/") };
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    layers.iter().map(move |layer| {
+        let name = snake_case(class(layer));
+        let count = counts.entry(name.clone()).or_default();
+        let number = if *count == 0 { String::new() } else { format!("_{count}") };
+        *count += 1;
+        (layer, format!("{within}layers/{name}{number}"))
+    })
+}
+
+/// The groups that hold the weights of a layer, in Keras's order.
+fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
+    let inner = |key: &str| layer.get("config").and_then(|config| config.get(key));
+    let deeper = |names: [&str; 2]| [steps, &[names.map(str::to_owned)]].concat();
+    if let Some(layers) = layers_of(layer) {
+        let layers = numbered(layers, group).filter(|(layer, _)| class(layer) != "InputLayer");
+        let inside = layers.enumerate().flat_map(|(i, (layer, group))| {
+            groups(layer, &deeper([name(layer), &i.to_string()]), &group)
+        });
+        return inside.collect();
+    }
+    let of = |path: String| Vars { steps: steps.to_vec(), path };
+    let nothing = Value::Null;
+    match class(layer) {
+        "Bidirectional" => {
+            let forward = inner("layer").unwrap_or(&nothing);
+            let backward = inner("backward_layer").filter(|layer| !layer.is_null());
+            let both = [("forward", forward), ("backward", backward.unwrap_or(forward))];
+            let direction = |(name, layer)| {
+                groups(layer, &deeper([name, name]), &format!("{group}/{name}_layer"))
+            };
+            both.into_iter().flat_map(direction).collect()
+        }
+        "TimeDistributed" => {
+            groups(inner("layer").unwrap_or(&nothing), steps, &format!("{group}/layer"))
+        }
+        "LSTM" | "GRU" | "SimpleRNN" => vec![of(format!("{group}/cell/vars"))],
+        _ => vec![of(format!("{group}/vars"))],
+    }
+}
+
+impl Vars {
+    /// Whether a parameter belongs here, by the layers that it is in within the layer.
+    pub(super) fn holds(&self, path: &[String]) -> bool {
+        path.len() == self.steps.len()
+            && path.iter().zip(&self.steps).all(|(step, names)| names.contains(step))
+    }
+}

@@ -1,0 +1,63 @@
+//! What Keras writes no longer, or in its older form only, as it writes it today.
+
+use serde_json::{Map, Value};
+
+use crate::{error::Error, fields::Config};
+
+/// The layers of cuDNN are the usual ones with these options.
+const CUDNN: [(&str, &str, &[(&str, &str)]); 2] = [
+    ("CuDNNLSTM", "LSTM", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
+    ("CuDNNGRU", "GRU", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
+];
+
+/// A config in whose layers the classes of cuDNN are the usual ones, and whose functions are told from layers.
+pub(super) fn old_classes(config: Config) -> Result<Config, Error> {
+    let mut value = serde_json::to_value(&config).map_err(|e| Error::Json(e.to_string()))?;
+    match walk(&mut value) {
+        true => Config::try_from(value),
+        false => Ok(config),
+    }
+}
+
+/// Whether something has been changed.
+fn walk(value: &mut Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter_mut().fold(false, |changed, value| walk(value) | changed),
+        Value::Object(map) => {
+            let changed = rename(map) | mark_function(map);
+            map.values_mut().fold(changed, |changed, value| walk(value) | changed)
+        }
+        _ => false,
+    }
+}
+
+fn rename(map: &mut Map<String, Value>) -> bool {
+    let class = map.get("class_name").and_then(Value::as_str);
+    let Some((_, usual, options)) = CUDNN.iter().find(|(cudnn, ..)| Some(*cudnn) == class) else {
+        return false;
+    };
+    map.insert("class_name".to_owned(), (*usual).into());
+    map.remove("module");
+    map.remove("registered_name");
+    if let Some(config) = map.get_mut("config").and_then(Value::as_object_mut) {
+        for (key, value) in *options {
+            config.entry(*key).or_insert((*value).into());
+        }
+        if *usual == "GRU" {
+            config.entry("reset_after").or_insert(true.into());
+        }
+    }
+    true
+}
+
+/// A function such as `NotEqual`, by which Keras 3 makes a mask, has a name and nothing else in its config. Its older form,
+/// in a `.h5`, leaves out the module, which says so.
+fn mark_function(map: &mut Map<String, Value>) -> bool {
+    let config = map.get("config").and_then(Value::as_object);
+    let only_named = config.is_some_and(|config| config.len() == 1 && config.contains_key("name"));
+    let unmarked = map.contains_key("inbound_nodes") && !map.contains_key("module");
+    if only_named && unmarked {
+        map.insert("module".to_owned(), "keras.src.ops.numpy".into());
+    }
+    only_named && unmarked
+}

@@ -1,0 +1,122 @@
+//! Files that Keras 3 reads.
+
+use std::{collections::BTreeMap, path::Path};
+
+use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, GroupBuilder};
+
+use super::places::{Place, places, visited};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    fields::Config,
+    io::{Values, Weight, ZipWriter, collect, failed, has_extension, write},
+    parameters::Parameters,
+};
+
+/// The version whose files these are.
+const KERAS: &str = "3.15.1";
+
+/// Writes a model: all of it as `.keras`, its weights as `.weights.h5`.
+pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    path: &Path,
+    config: &Config,
+    model: &M,
+) -> Result<(), Error> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let whole = has_extension(path, "keras");
+    if !whole && !name.ends_with(".weights.h5") {
+        let message = "a model is written as `.keras`, or its weights as `.weights.h5`";
+        return Err(failed(path, message));
+    }
+    let weights = weights(config, model)?.map_err(|e| failed(path, e))?;
+    let bytes = match whole {
+        true => archive(config.clone(), &weights).map_err(|e| failed(path, e))?,
+        false => weights,
+    };
+    write(path, &bytes)
+}
+
+fn archive(mut config: Config, weights: &[u8]) -> Result<Vec<u8>, String> {
+    // It names an optimizer, whose state is not there.
+    config.compile_config = None;
+    let mut zip = ZipWriter::new();
+    // No date, so that the same model is the same file.
+    let metadata = serde_json::json!({ "keras_version": KERAS }).to_string();
+    let members = [
+        ("metadata.json", metadata.as_bytes()),
+        ("config.json", config.to_string().as_bytes()),
+        ("model.weights.h5", weights),
+    ]
+    .map(|(name, bytes)| zip.add(name, |content| content.write_all(bytes)));
+    members.into_iter().collect::<Result<(), String>>()?;
+    zip.finish()
+}
+
+/// The groups of an HDF5 file.
+#[derive(Default)]
+struct Tree {
+    folders: BTreeMap<String, Tree>,
+    /// The layer whose weights these are.
+    name: Option<String>,
+    arrays: Vec<Weight>,
+}
+
+impl Tree {
+    fn at(&mut self, path: &str) -> &mut Self {
+        path.split('/').fold(self, |tree, step| tree.folders.entry(step.to_owned()).or_default())
+    }
+
+    fn write(self, group: &mut GroupBuilder) {
+        if let Some(name) = self.name {
+            group.set_attr("name", AttrValue::VarLenString(name));
+        }
+        for (i, array) in self.arrays.into_iter().enumerate() {
+            dataset(group.create_dataset(&i.to_string()), array);
+        }
+        for (name, tree) in self.folders {
+            let mut inner = group.create_group(&name);
+            tree.write(&mut inner);
+            group.add_group(inner.finish());
+        }
+    }
+}
+
+fn dataset(to: &mut DatasetBuilder, Weight { sizes, values, .. }: Weight) {
+    let sizes: Vec<u64> = sizes.into_iter().map(|size| size as u64).collect();
+    match values {
+        Values::F32(values) => to.with_f32_data(&values),
+        Values::F64(values) => to.with_f64_data(&values),
+    }
+    .with_shape(&sizes);
+}
+
+/// A `.weights.h5`.
+fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    config: &Config,
+    model: &M,
+) -> Result<Result<Vec<u8>, String>, Error> {
+    let visited = visited(model)?;
+    let mut all: Vec<Option<Weight>> = collect(model)?.into_iter().map(Some).collect();
+    let mut root = Tree::default();
+    for Place { names, visited: prefix, groups, weights, .. } in places(config, &visited)? {
+        for vars in &groups {
+            let tree = root.at(&vars.path);
+            tree.name = names.last().cloned();
+            let mine = weights.iter().filter(|&&weight| {
+                vars.holds(visited[weight].path.get(prefix.len()..).unwrap_or_default())
+            });
+            tree.arrays.extend(mine.filter_map(|&weight| all[weight].take()));
+        }
+    }
+    if let Some(lost) = all.into_iter().flatten().next() {
+        let expected = "each belongs to a layer of the config";
+        return Err(Error::invalid("the name of a parameter", lost.name, expected));
+    }
+    let mut file = FileBuilder::new();
+    for (name, tree) in root.folders {
+        let mut group = file.create_group(&name);
+        tree.write(&mut group);
+        file.add_group(group.finish());
+    }
+    Ok(file.finish().map_err(|e| e.to_string()))
+}

@@ -1,0 +1,235 @@
+//! Recurrent layers step by step.
+
+use dfdx::shapes::HasShape;
+
+use super::{Recurrent, Returns};
+use crate::{
+    backend::{Backend, Element, RecurrentStep, StepStates, StepStatesMut},
+    error::Error,
+    memory::filled,
+    stream::{StateVisitor, room},
+};
+
+/// The state of a recurrent layer in a stream, of all rows of the batch.
+#[derive(Debug, Clone)]
+pub struct RecurrentState<E> {
+    now: Snapshot<E>,
+    next: Snapshot<E>,
+}
+
+#[derive(Debug, Clone)]
+struct Snapshot<E> {
+    h: Vec<E>,
+    /// Nothing where the cell has none.
+    c: Vec<E>,
+    /// Whether the row has had a real step: before, its state is the initial one.
+    begun: Vec<bool>,
+}
+
+impl<E: Element> Snapshot<E> {
+    fn new(rows: usize, units: usize, has_c: bool) -> Result<Self, Error> {
+        let c = room(if has_c { rows } else { 0 }, units)?;
+        Ok(Self { h: room(rows, units)?, c, begun: filled(&[rows], false)? })
+    }
+}
+
+impl<E: Element> RecurrentState<E> {
+    pub(super) fn commit(&mut self) {
+        std::mem::swap(&mut self.now, &mut self.next);
+    }
+
+    pub(super) fn visit<V: StateVisitor<E>>(&mut self, visitor: &mut V) -> Result<(), Error> {
+        visitor.values("h", &mut self.now.h)?;
+        if !self.now.c.is_empty() {
+            visitor.values("c", &mut self.now.c)?;
+        }
+        visitor.flags("begun", &mut self.now.begun)
+    }
+}
+
+/// The weights of a recurrent layer in a stream, and room for a step.
+pub struct RecurrentStepper<E> {
+    cell: Box<dyn RecurrentStep<E>>,
+    inputs: usize,
+    units: usize,
+    sequences: bool,
+    zero_masked: bool,
+    output: Vec<E>,
+    /// The rows that have a real step, and theirs of the inputs and states.
+    real: Vec<usize>,
+    x: Vec<E>,
+    before: Snapshot<E>,
+    after: Snapshot<E>,
+}
+
+/// What a layer needs for a stream of so many rows.
+pub(super) fn begin<L: Recurrent<E, D>, E: Element, D: Backend<E>>(
+    layer: &L,
+    rows: usize,
+) -> Result<(RecurrentStepper<E>, RecurrentState<E>), Error> {
+    let order = layer.order();
+    if order.backwards {
+        let expected = "a stream does not have the end of the sequence, where this layer begins";
+        return Err(Error::invalid("go_backwards", true, expected));
+    }
+    let weights = layer.weights()?;
+    let (inputs, units) = (weights.kernel.shape().0, weights.units());
+    let snapshot = |has_c| Snapshot::new(rows, units, has_c);
+    let has_c = weights.cell.has_c();
+    let stepper = RecurrentStepper {
+        cell: D::recurrent_step(weights, rows)?,
+        inputs,
+        units,
+        sequences: L::Returns::SEQUENCES,
+        zero_masked: order.zero_masked,
+        output: room(rows, units)?,
+        real: filled(&[rows], 0)?,
+        x: room(rows, inputs)?,
+        before: snapshot(has_c)?,
+        after: snapshot(has_c)?,
+    };
+    Ok((stepper, RecurrentState { now: snapshot(has_c)?, next: snapshot(has_c)? }))
+}
+
+impl<E: Element> RecurrentStepper<E> {
+    /// A step from `initial` on, or from zeros.
+    pub(super) fn step(
+        &mut self,
+        state: &mut RecurrentState<E>,
+        x: &[E],
+        keep: Option<&[bool]>,
+        initial: Option<StepStates<'_, E>>,
+    ) -> &[E] {
+        let all = keep.is_none_or(|keep| keep.iter().all(|&keep| keep));
+        let RecurrentState { now, next } = state;
+        if all && initial.is_none() {
+            // What is not there yet is zeros.
+            let before = StepStates { h: &now.h, c: &now.c };
+            self.cell.step(x, before, StepStatesMut { h: &mut next.h, c: &mut next.c });
+            next.begun.fill(true);
+            self.output.copy_from_slice(&next.h);
+            return &self.output;
+        }
+        self.some_rows(now, next, x, keep, initial);
+        let units = self.units.max(1);
+        for (row, output) in self.output.chunks_exact_mut(units).enumerate() {
+            let here = row * units..(row + 1) * units;
+            let is_real = keep.is_none_or(|keep| keep[row]);
+            match initial {
+                _ if is_real || next.begun[row] && !self.zero_masked => {
+                    output.copy_from_slice(&next.h[here]);
+                }
+                // As in a whole sequence: without a real step the last state is the first.
+                Some(initial) if !self.sequences && !next.begun[row] && !self.zero_masked => {
+                    output.copy_from_slice(&initial.h[here]);
+                }
+                _ => output.fill(E::zero()),
+            }
+        }
+        &self.output
+    }
+
+    /// The next states: of the rows that have a real step, by the cell, of the others as they are.
+    fn some_rows(
+        &mut self,
+        now: &Snapshot<E>,
+        next: &mut Snapshot<E>,
+        x: &[E],
+        keep: Option<&[bool]>,
+        initial: Option<StepStates<'_, E>>,
+    ) {
+        let (inputs, units) = (self.inputs, self.units);
+        let mut count = 0;
+        for row in (0..now.begun.len()).filter(|&row| keep.is_none_or(|keep| keep[row])) {
+            let from = match initial {
+                Some(initial) if !now.begun[row] => initial,
+                _ => StepStates { h: &now.h, c: &now.c },
+            };
+            self.real[count] = row;
+            copy_row(x, row, &mut self.x, count, inputs);
+            copy_row(from.h, row, &mut self.before.h, count, units);
+            copy_row(from.c, row, &mut self.before.c, count, units);
+            count += 1;
+        }
+        let of_c = if self.before.c.is_empty() { 0 } else { count * units };
+        let before = StepStates { h: &self.before.h[..count * units], c: &self.before.c[..of_c] };
+        let after =
+            StepStatesMut { h: &mut self.after.h[..count * units], c: &mut self.after.c[..of_c] };
+        self.cell.step(&self.x[..count * inputs], before, after);
+        next.h.copy_from_slice(&now.h);
+        next.c.copy_from_slice(&now.c);
+        next.begun.copy_from_slice(&now.begun);
+        for (place, &row) in self.real[..count].iter().enumerate() {
+            copy_row(&self.after.h, place, &mut next.h, row, units);
+            copy_row(&self.after.c, place, &mut next.c, row, units);
+            next.begun[row] = true;
+        }
+    }
+}
+
+/// Copies a row to another place, if there are any.
+fn copy_row<E: Copy>(from: &[E], row: usize, to: &mut [E], place: usize, width: usize) {
+    if !to.is_empty() {
+        to[place * width..][..width].copy_from_slice(&from[row * width..][..width]);
+    }
+}
+
+/// The stream of a layer with these generic parameters, and the number of features for which `_` stands in its type.
+macro_rules! streams {
+    ([$($generics:tt)*] $layer:ty $(, $more:ident: $bound:ident)?) => {
+        impl<In: super::state::SequenceFeatures, $($generics)*> crate::layer::Infer<In> for $layer
+        where
+            R: Returns,
+            $($more: $bound,)?
+            E: Element,
+            D: Backend<E>,
+        {
+            const SIZE: usize = In::SIZE;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<In, $($generics)*> crate::stream::Streamable<In, E, D> for $layer
+        where
+            In: RecurrentInput<
+                    Sequence: Steps<Features: Is<I>> + crate::signal::StepValues,
+                    State: InitialState<Self>,
+                >,
+            R: Returns,
+            R::Out<In::Sequence, Const<H>>: crate::signal::StepValues,
+            $($more: $bound,)?
+            E: Element,
+            D: Backend<E>,
+        {
+            type State = super::stream::RecurrentState<E>;
+            type Stepper = super::stream::RecurrentStepper<E>;
+
+            fn begin(&self, rows: usize) -> Result<(Self::Stepper, Self::State), Error> {
+                super::stream::begin(self, rows)
+            }
+
+            fn step<'a>(
+                stepper: &'a mut Self::Stepper,
+                state: &mut Self::State,
+                x: In::StepData<'a, E>,
+            ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
+                let (x, initial) = In::split_step::<E>(x);
+                let (x, keep) = <In::Sequence as crate::signal::StepValues>::unpack(x);
+                let initial = initial.map(<In::State as InitialState<Self>>::of_step::<E>);
+                let y = stepper.step(state, x, keep, initial);
+                Ok(<Self::Out as crate::signal::StepValues>::pack(y, keep))
+            }
+
+            fn commit(state: &mut Self::State) {
+                state.commit();
+            }
+
+            fn visit_state<V: crate::stream::StateVisitor<E>>(
+                state: &mut Self::State,
+                visitor: &mut V,
+            ) -> Result<(), Error> {
+                state.visit(visitor)
+            }
+        }
+    };
+}
+pub(super) use streams;

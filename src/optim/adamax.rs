@@ -1,0 +1,70 @@
+use super::{
+    Bounds, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded, check_share,
+    exactly,
+    options::{optimizer, settings},
+};
+use crate::{
+    backend::{Element, vectorized_loops},
+    error::Error,
+};
+
+optimizer! {
+    /// Adamax: Adam with the largest gradient of late in the place of the second moment
+    /// ([Kingma and Ba 2014](https://arxiv.org/abs/1412.6980), section 7).
+    ///
+    /// Keras: [`Adamax`](https://keras.io/api/optimizers/adamax/).
+    pub struct Adamax {
+        learning_rate: 1e-3,
+        /// How much of the first moment stays in a step. Default 0.9.
+        beta_1: f64 = 0.9,
+        /// How much of the largest gradient stays in a step. Default 0.999.
+        beta_2: f64 = 0.999,
+        /// Default 1e-7.
+        epsilon: f64 = 1e-7,
+    }
+}
+
+impl Optimizer for Adamax {
+    settings!("adamax");
+
+    fn check(&self) -> Result<(), Error> {
+        self.check_common()?;
+        check_positive("epsilon", self.epsilon)?;
+        check_share("beta_1", self.beta_1)?;
+        check_share("beta_2", self.beta_2)
+    }
+
+    fn slots(&self, shape: &[usize]) -> Vec<Slot> {
+        Slot::all(&["momentum", "norm"], shape)
+    }
+
+    fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
+        check_rounded::<E>(&[
+            ("epsilon", self.epsilon),
+            ("beta_1", self.beta_1),
+            ("beta_2", self.beta_2),
+        ])?;
+        let [rate, beta_1, beta_2, epsilon] =
+            [update.moment.learning_rate, self.beta_1, self.beta_2, self.epsilon].map(E::of);
+        let correction = E::one() - beta_1.powi(update.moment.step);
+        let (gradient, [first, norm]) = (update.gradient, exactly(update.slots)?);
+        vectorized_loops(|| {
+            for ((g, m), u) in gradient.iter_mut().zip(first).zip(norm) {
+                *m += (*g - *m) * (E::one() - beta_1);
+                let (kept, size) = (*u * beta_2, g.abs());
+                *u = if kept > size { kept } else { size };
+                *g = rate * *m / (correction * (*u + epsilon));
+            }
+        });
+        Ok(())
+    }
+
+    fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {
+        let beta_1 = bounds::rounded::<E>(self.beta_1);
+        let slots = gradient.max(moment.largest_slot);
+        let least = (1.0 - beta_1.powi(moment.step)) * bounds::rounded::<E>(self.epsilon);
+        // The difference to the first moment can be twice as large.
+        let change = (2.0 * slots).max(moment.learning_rate.max(1.0) * slots / least.min(1.0));
+        Some(Bounds { slots, change })
+    }
+}

@@ -1,0 +1,69 @@
+use super::{
+    Moment, Optimizer, Slot, Update, check_positive, check_rounded, check_share, exactly,
+    options::{optimizer, settings},
+};
+use crate::{
+    backend::{Element, vectorized_loops},
+    error::Error,
+};
+
+optimizer! {
+    /// Lamb ([You et al. 2019](https://arxiv.org/abs/1904.00962)): Adam whose change of a parameter has the norm of the
+    /// parameter, for large batches.
+    ///
+    /// Keras: [`Lamb`](https://keras.io/api/optimizers/lamb/).
+    pub struct Lamb {
+        learning_rate: 1e-3,
+        /// How much of the first moment stays in a step. Default 0.9.
+        beta_1: f64 = 0.9,
+        /// How much of the second moment stays in a step. Default 0.999.
+        beta_2: f64 = 0.999,
+        /// Default 1e-7.
+        epsilon: f64 = 1e-7,
+    }
+}
+
+/// The root of the sum of the squares.
+fn norm<E: Element>(values: &[E]) -> f64 {
+    values.iter().map(|x| x.as_f64() * x.as_f64()).sum::<f64>().sqrt()
+}
+
+impl Optimizer for Lamb {
+    settings!("lamb");
+
+    fn check(&self) -> Result<(), Error> {
+        self.check_common()?;
+        check_positive("epsilon", self.epsilon)?;
+        check_share("beta_1", self.beta_1)?;
+        check_share("beta_2", self.beta_2)
+    }
+
+    fn slots(&self, shape: &[usize]) -> Vec<Slot> {
+        Slot::all(&["momentum", "velocity"], shape)
+    }
+
+    fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
+        check_rounded::<E>(&[
+            ("epsilon", self.epsilon),
+            ("beta_1", self.beta_1),
+            ("beta_2", self.beta_2),
+        ])?;
+        let weights = norm(&update.weights()?);
+        let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
+        let [beta_1, beta_2, epsilon] = [self.beta_1, self.beta_2, self.epsilon].map(E::of);
+        let corrections = [beta_1, beta_2].map(|beta| E::one() - beta.powi(step));
+        let [first, second] = exactly(slots)?;
+        vectorized_loops(|| {
+            for ((g, m), v) in gradient.iter_mut().zip(first).zip(second) {
+                *m += (*g - *m) * (E::one() - beta_1);
+                *v += (*g * *g - *v) * (E::one() - beta_2);
+                *g = *m / corrections[0] / ((*v / corrections[1]).sqrt() + epsilon);
+            }
+        });
+        let change = norm(gradient);
+        let ratio = if weights > 0.0 && change > 0.0 { weights / change } else { 1.0 };
+        let rate = E::of(ratio * learning_rate);
+        vectorized_loops(|| gradient.iter_mut().for_each(|g| *g = rate * *g));
+        Ok(())
+    }
+}

@@ -1,0 +1,284 @@
+//! What one step does to the parameters.
+
+use dfdx::{
+    shapes::{HasShape, Shape},
+    tensor::{Gradients, Tensor},
+};
+
+use super::{Bounds, Clipping, Ema, Moment, Optimizer, State, Update, slots::Slots};
+use crate::{
+    backend::{Backend, Element, assign, to_values, vectorized_loops},
+    error::Error,
+    parameters::{self, Parameter, Parameters, Visitor},
+};
+
+/// What a step does, decided before any parameter changes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    moment: Moment,
+    /// Over how many steps gradients are gathered.
+    every: usize,
+    /// Whether this step updates the parameters, or only gathers their gradients.
+    updates: bool,
+    clipping: Option<Clipping>,
+    /// What all gradients are multiplied by, so that their norm is not too large.
+    scale: f64,
+    /// The fraction that a parameter loses.
+    decay: f64,
+    ema: Option<Average>,
+    /// No value of a gathered gradient is larger afterwards.
+    pub(super) gathered: f64,
+    /// The bounds of a step that cannot overflow, and in which nothing else can fail.
+    pub(super) safe: Option<Bounds>,
+}
+
+/// What becomes of the moving average.
+#[derive(Debug, Clone, Copy)]
+struct Average {
+    momentum: f64,
+    /// Whether the weights become the average.
+    overwrites: bool,
+}
+
+impl Average {
+    fn new(ema: Ema, updates: usize) -> Self {
+        // In the first step it becomes the weights.
+        let momentum = if updates == 0 { 0.0 } else { ema.momentum };
+        let overwrites =
+            ema.overwrite_frequency.is_some_and(|every| (updates + 1).is_multiple_of(every));
+        Self { momentum, overwrites }
+    }
+}
+
+impl Plan {
+    pub(super) fn new<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        state: &State<E, D>,
+        optimizer: &impl Optimizer,
+        model: &mut M,
+        gradients: &mut Gradients<E, D>,
+        largest: f64,
+    ) -> Result<Self, Error> {
+        let options = optimizer.options();
+        let steps = state.steps();
+        let every = options.gradient_accumulation_steps.unwrap_or(1);
+        let learning_rate = optimizer.learning_rate().at(steps)?;
+        optimizer.learning_rate().check_rounded::<E>(learning_rate)?;
+        let weight_decay = options.weight_decay.unwrap_or(0.0);
+        super::check_rounded::<E>(&[("weight_decay", weight_decay)])?;
+        let step = i32::try_from(steps / every).unwrap_or(i32::MAX).saturating_add(1);
+        let moment = Moment { step, learning_rate, largest_slot: state.largest_slot };
+        let updates = (steps + 1).is_multiple_of(every);
+        let gathers = every > 1;
+        let sum = state.largest_gathered + largest;
+        let mut scale = 1.0;
+        if let Some(Clipping::GlobalNorm(limit)) = options.clipping.filter(|_| updates) {
+            let mut norm = Squares { state, number: 0, every, gradients, sum: 0.0 };
+            model.visit(&mut norm)?;
+            scale = scale_to(limit, norm.sum);
+        }
+        let clipped = options.clipping.map_or(sum, |clipping| clipping.limit().min(sum));
+        let within = |bounds: &Bounds| {
+            let sums = Bounds { slots: sum, change: sum };
+            bounds.are_safe::<E>() && sums.are_safe::<E>()
+        };
+        let decay = weight_decay * learning_rate;
+        // An average needs memory on the way, and a parameter that loses more than it is may grow without end.
+        let fails = options.ema.is_some() || decay > 0.5;
+        let safe = optimizer.bounds::<E>(&moment, clipped).filter(within).filter(|_| !fails);
+        Ok(Self {
+            moment,
+            every,
+            updates,
+            clipping: options.clipping,
+            scale,
+            decay,
+            ema: options.ema.map(|ema| Average::new(ema, steps / every)),
+            gathered: if gathers && !updates { sum } else { 0.0 },
+            safe,
+        })
+    }
+
+    /// Makes of a gradient that of the whole step.
+    fn gather<E: Element>(&self, gradient: &mut [E], gathered: &mut [E]) {
+        if self.every > 1 {
+            let steps = E::of(self.every as f64);
+            vectorized_loops(|| {
+                for (g, sum) in gradient.iter_mut().zip(gathered) {
+                    *g = (*g + *sum) / steps;
+                    *sum = E::zero();
+                }
+            });
+        }
+    }
+
+    fn clip<E: Element>(&self, gradient: &mut [E]) {
+        let scale = match self.clipping {
+            None => return,
+            Some(Clipping::Value(limit)) => {
+                let limit = E::of(limit);
+                vectorized_loops(|| {
+                    gradient.iter_mut().for_each(|g| *g = g.max(-limit).min(limit))
+                });
+                return;
+            }
+            Some(Clipping::Norm(limit)) => scale_to(limit, squares(gradient)),
+            Some(Clipping::GlobalNorm(_)) => self.scale,
+        };
+        if scale < 1.0 {
+            let scale = E::of(scale);
+            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g *= scale));
+        }
+    }
+}
+
+/// What makes a norm at most `limit`.
+fn scale_to(limit: f64, squares: f64) -> f64 {
+    let norm = squares.sqrt();
+    if norm > limit { limit / norm } else { 1.0 }
+}
+
+/// In double precision, where no square of an `f32` overflows.
+fn squares<E: Element>(values: &[E]) -> f64 {
+    values.iter().map(|x| x.as_f64() * x.as_f64()).sum()
+}
+
+/// Adds up the squares of all gradients.
+struct Squares<'a, E: Element, D: Backend<E>> {
+    state: &'a State<E, D>,
+    number: usize,
+    every: usize,
+    gradients: &'a mut Gradients<E, D>,
+    sum: f64,
+}
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let gathered = self.state.slots.get(self.number).map(|slots| slots.gathered.as_slice());
+        self.number += 1;
+        if parameter.trainable {
+            let every = self.every as f64;
+            self.sum += D::gradient(self.gradients, parameter.tensor, |gradient| match gathered {
+                Some(gathered) if every > 1.0 => {
+                    let sums = gradient.iter().zip(gathered);
+                    sums.map(|(g, sum)| ((g.as_f64() + sum.as_f64()) / every).powi(2)).sum()
+                }
+                _ => squares(gradient),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// Makes the slots that are not there yet. No parameter changes, and no slot that is there.
+    pub(super) fn prepare<M: Parameters<E, D>>(
+        &mut self,
+        optimizer: &impl Optimizer,
+        model: &mut M,
+    ) -> Result<(), Error> {
+        let words = optimizer.options().exclude_from_weight_decay;
+        if self.excluded.0 != words {
+            let list = parameters::list(model);
+            let is_excluded = |name: &str| words.iter().any(|word| name.contains(word.as_str()));
+            let excluded = list.iter().map(|named| is_excluded(&named.name)).collect();
+            self.excluded = (words.to_vec(), excluded);
+        }
+        model.visit(&mut Prepare { state: self, optimizer, number: 0 })
+    }
+}
+
+struct Prepare<'a, E: Element, D: Backend<E>, O> {
+    state: &'a mut State<E, D>,
+    optimizer: &'a O,
+    number: usize,
+}
+
+impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D, O> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let number = self.number;
+        self.number += 1;
+        if self.state.slots.len() <= number {
+            self.state.slots.push(Slots::default());
+        }
+        if !parameter.trainable {
+            return Ok(());
+        }
+        let shape = parameter.tensor.shape().concrete();
+        self.state.slots[number].prepare(self.optimizer, shape.as_ref())
+    }
+}
+
+/// Shows each trainable parameter and its gradient to the optimiser.
+pub(super) struct Step<'a, E: Element, D: Backend<E>, O> {
+    pub(super) state: &'a mut State<E, D>,
+    pub(super) number: usize,
+    pub(super) plan: Plan,
+    pub(super) optimizer: &'a O,
+    pub(super) gradients: &'a mut Gradients<E, D>,
+}
+
+impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let number = self.number;
+        self.number += 1;
+        if !parameter.trainable {
+            return Ok(());
+        }
+        let (plan, optimizer, tensor) = (&self.plan, self.optimizer, parameter.tensor);
+        let excluded = self.state.excluded.1.get(number).is_some_and(|excluded| *excluded);
+        let slots = &mut self.state.slots[number];
+        if plan.updates {
+            let decay = E::of(if excluded { 0.0 } else { plan.decay });
+            let shape = tensor.shape().concrete();
+            D::descend(tensor, self.gradients, decay, |tensor, gradient| {
+                plan.gather(gradient, &mut slots.gathered);
+                plan.clip(gradient);
+                let weights = || decayed(tensor, decay);
+                optimizer.update(Update {
+                    moment: plan.moment,
+                    shape: shape.as_ref(),
+                    gradient,
+                    slots: &mut slots.values,
+                    weights: &weights,
+                })
+            })?;
+        } else {
+            D::gradient(self.gradients, tensor, |gradient| {
+                let sums = slots.gathered.iter_mut().zip(gradient);
+                sums.for_each(|(sum, g)| *sum += *g);
+            })?;
+        }
+        match plan.ema {
+            Some(average) => average.follow(tensor, &mut slots.average),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The values of a parameter, less a fraction of them.
+fn decayed<S: Shape, E: Element, D: Backend<E>>(
+    tensor: &Tensor<S, E, D>,
+    decay: E,
+) -> Result<Vec<E>, Error> {
+    let mut values = to_values(tensor)?;
+    if decay > E::zero() {
+        values.iter_mut().for_each(|value| *value *= E::one() - decay);
+    }
+    Ok(values)
+}
+
+impl Average {
+    fn follow<S: Shape, E: Element, D: Backend<E>>(
+        self,
+        tensor: &mut Tensor<S, E, D>,
+        average: &mut [E],
+    ) -> Result<(), Error> {
+        let (kept, values) = (E::of(self.momentum), to_values(tensor)?);
+        vectorized_loops(|| {
+            for (mean, value) in average.iter_mut().zip(&values) {
+                *mean = kept * *mean + (E::one() - kept) * *value;
+            }
+        });
+        if self.overwrites { assign(tensor, average) } else { Ok(()) }
+    }
+}

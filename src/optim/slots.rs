@@ -1,0 +1,219 @@
+use std::collections::HashMap;
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    io::Weight,
+    memory::filled,
+    parameters::{self, Parameters},
+};
+
+use super::{Optimizer, State};
+
+/// Something that an optimiser remembers of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slot {
+    /// Keras's name of it, `momentum` or `velocity`.
+    pub name: &'static str,
+    /// How many values there are.
+    pub len: usize,
+    /// What each of them is in the beginning.
+    pub initial: f64,
+}
+
+impl Slot {
+    /// A slot of the shape of its parameter, of zeros.
+    pub fn zeros(name: &'static str, shape: &[usize]) -> Self {
+        Self { name, len: shape.iter().product(), initial: 0.0 }
+    }
+
+    /// Slots of the shape of their parameter, of zeros.
+    pub(super) fn all(names: &[&'static str], shape: &[usize]) -> Vec<Self> {
+        names.iter().map(|name| Self::zeros(name, shape)).collect()
+    }
+}
+
+/// A slot with its values, as [`State::visit_slots`] shows it.
+#[derive(Debug)]
+pub struct SlotView<'a, E> {
+    /// The name of the parameter, `lstm1.kernel`.
+    pub parameter: &'a str,
+    /// The name of the slot: one of the optimiser's, or `average` or `gradient_accumulator`.
+    pub name: &'static str,
+    /// Its values.
+    pub values: &'a mut [E],
+}
+
+/// What is remembered of one parameter.
+#[derive(Debug, Clone)]
+pub(super) struct Slots<E> {
+    pub(super) names: Vec<&'static str>,
+    pub(super) values: Vec<Vec<E>>,
+    /// The moving average of the parameter; empty if there is none.
+    pub(super) average: Vec<E>,
+    /// The sum of its gradients; empty if they are not gathered.
+    pub(super) gathered: Vec<E>,
+}
+
+/// The slot of the moving average.
+pub(super) const AVERAGE: &str = "average";
+/// The slot of gathered gradients.
+pub(super) const GATHERED: &str = "gradient_accumulator";
+
+// Not derived: that asks for `E: Default`.
+impl<E> Default for Slots<E> {
+    fn default() -> Self {
+        let (names, values) = (Vec::new(), Vec::new());
+        Self { names, values, average: Vec::new(), gathered: Vec::new() }
+    }
+}
+
+impl<E: Element> Slots<E> {
+    /// Makes the slots that are not there yet.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory; [`Error::Mismatch`] if the state is that of another model.
+    pub(super) fn prepare(
+        &mut self,
+        optimizer: &impl Optimizer,
+        shape: &[usize],
+    ) -> Result<(), Error> {
+        let wanted = optimizer.slots(shape);
+        if !wanted.iter().map(|slot| slot.name).eq(self.names.iter().copied()) {
+            // Those of another optimiser go, but what both have stays.
+            let mut values = Vec::with_capacity(wanted.len());
+            for slot in &wanted {
+                let kept = self.names.iter().position(|name| *name == slot.name);
+                let kept = kept.map(|at| std::mem::take(&mut self.values[at]));
+                values.push(match kept {
+                    Some(kept) => kept,
+                    None => filled(&[slot.len], E::of(slot.initial))?,
+                });
+            }
+            self.names = wanted.iter().map(|slot| slot.name).collect();
+            self.values = values;
+        }
+        let options = optimizer.options();
+        let len = shape.iter().product();
+        let extra = [
+            (&mut self.average, options.ema.is_some()),
+            (&mut self.gathered, options.gradient_accumulation_steps.is_some()),
+        ];
+        for (values, wanted) in extra {
+            if !wanted {
+                *values = Vec::new();
+            } else if values.is_empty() {
+                *values = filled(&[len], E::zero())?;
+            }
+        }
+        let sizes = wanted.iter().map(|slot| slot.len).zip(self.values.iter().map(Vec::len));
+        let others = [&self.average, &self.gathered].map(Vec::len).into_iter().filter(|n| *n > 0);
+        match sizes.chain(others.map(|found| (len, found))).find(|(wanted, found)| wanted != found)
+        {
+            Some((wanted, found)) => Err(Error::mismatch("the values of a slot", wanted, found)),
+            None => Ok(()),
+        }
+    }
+
+    /// The values of all slots.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Vec<E>> {
+        self.values.iter().chain([&self.average, &self.gathered])
+    }
+
+    /// All slots that there are, by name.
+    pub(super) fn named(&mut self) -> impl Iterator<Item = (&'static str, &mut Vec<E>)> {
+        let own = self.names.iter().copied().zip(&mut self.values);
+        let extra = [(AVERAGE, &mut self.average), (GATHERED, &mut self.gathered)];
+        own.chain(extra.into_iter().filter(|(_, values)| !values.is_empty()))
+    }
+}
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// Shows all slots, parameter by parameter. They can be changed.
+    ///
+    /// ```
+    /// use kerata::{*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam, prelude::*,
+    ///     train::{Fit, Trainer}};
+    ///
+    /// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::default())?;
+    /// let mut trainer = Trainer::new(model, MeanSquaredError, Adam::default())?;
+    /// trainer.fit(&InMemory::new(vec![[1.0]], vec![[2.0]])?, &Fit::epochs(1))?;
+    /// let mut names = Vec::new();
+    /// trainer.state.visit_slots(&trainer.model, |slot| {
+    ///     names.push(format!("{}: {}", slot.parameter, slot.name));
+    /// });
+    /// assert_eq!(names, ["0.kernel: momentum", "0.kernel: velocity", "0.bias: momentum", "0.bias: velocity"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn visit_slots<M: Parameters<E, D>>(
+        &mut self,
+        model: &M,
+        mut visit: impl FnMut(SlotView<'_, E>),
+    ) {
+        let names = parameters::list(model);
+        for (named, slots) in names.iter().zip(&mut self.slots) {
+            for (name, values) in slots.named() {
+                visit(SlotView { parameter: &named.name, name, values });
+            }
+        }
+        self.measure();
+    }
+
+    /// Looks for the largest values again.
+    pub(super) fn measure(&mut self) {
+        let largest = |all: &mut dyn Iterator<Item = &Vec<E>>| {
+            all.map(|values| crate::backend::largest(values).as_f64()).fold(0.0, f64::max)
+        };
+        self.largest_slot = largest(&mut self.slots.iter().flat_map(|slots| &slots.values));
+        self.largest_gathered = largest(&mut self.slots.iter().map(|slots| &slots.gathered));
+    }
+
+    /// The state of a training after some steps, from slots by name. Where they are not those that the optimiser has
+    /// for the model: the place of each difference, what is expected there, and what was found.
+    ///
+    /// # Errors
+    /// Those of [`Optimizer::check`], and [`Error::Device`].
+    pub(crate) fn restore<M: Parameters<E, D>>(
+        &mut self,
+        model: &mut M,
+        optimizer: &impl Optimizer,
+        (steps, seed): (usize, u64),
+        found: &[Weight],
+    ) -> Result<Vec<(String, String, String)>, Error> {
+        self.step = i32::try_from(steps).unwrap_or(i32::MAX);
+        self.seed = Some(seed);
+        let mut differences = Vec::new();
+        if steps == 0 && found.is_empty() {
+            return Ok(differences);
+        }
+        self.prepare(optimizer, model)?;
+        let mut rest: HashMap<&str, &Weight> =
+            found.iter().map(|array| (array.name.as_str(), array)).collect();
+        self.visit_slots(model, |slot| {
+            let name = format!("{}.{}", slot.parameter, slot.name);
+            let values =
+                rest.remove(name.as_str()).map(|array| array.values.clone().into_elements());
+            match values {
+                Some(values) if values.len() == slot.values.len() => {
+                    slot.values.copy_from_slice(&values);
+                }
+                values => {
+                    let found =
+                        values.map_or("nothing".into(), |v: Vec<E>| format!("{} values", v.len()));
+                    let expected = format!("the optimiser remembers {} values", slot.values.len());
+                    differences.push((name, expected, format!("the checkpoint has {found}")));
+                }
+            }
+        });
+        let more = rest.into_keys().map(|name| {
+            (
+                name.to_owned(),
+                "the optimiser remembers nothing".into(),
+                "the checkpoint has it".into(),
+            )
+        });
+        differences.extend(more);
+        differences.sort();
+        Ok(differences)
+    }
+}

@@ -1,0 +1,271 @@
+use std::{
+    any::Any,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use dfdx::tensor::Cpu;
+
+use super::{Logs, Saved, Training};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+};
+
+/// Something that is done while a model `M` is trained: Keras's
+/// [`Callback`](https://keras.io/api/callbacks/base_callback/).
+///
+/// A trainer is given callbacks by [`callback`](super::Trainer::callback). Those of Keras are in
+/// [`callbacks`](super::callbacks). Each hook has a default that does nothing. Epochs and batches are counted from 0.
+/// An error of a hook ends the training with it.
+///
+/// ```
+/// use kerata::{*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd, prelude::*,
+///     train::{Callback, Fit, Logs, Trainer, Training}};
+///
+/// /// Stops as soon as the loss is small enough. It is for every model.
+/// struct GoodEnough(f64);
+///
+/// impl<M> Callback<M> for GoodEnough {
+///     fn on_epoch_end(&mut self, training: &mut Training<'_, M>, _: usize, logs: &mut Logs) -> Result<(), Error> {
+///         if logs.get("loss").is_some_and(|loss| loss < self.0) {
+///             training.stop();
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?.callback(GoodEnough(0.01));
+/// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+/// let history = trainer.fit(&data, &Fit::epochs(1000))?;
+/// assert!(history.epochs() < 100);
+/// # Ok::<(), Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no callback for the model `{M}`",
+    label = "no callback",
+    note = "a callback for every model is `impl<M> Callback<M> for ..`, with elements and devices `impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ..`"
+)]
+#[allow(unused_variables)]
+pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// Before the first epoch.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// After the last epoch, also if the training was stopped, but not after an error.
+    ///
+    /// # Errors
+    /// Those of the callback.
+    fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Before an epoch.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_epoch_begin(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// After an epoch and its validation. What is set in the logs stands in the history.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Before a step.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_train_batch_begin(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// After a step. The logs are the means of the epoch so far.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Before the validation.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_test_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// After the validation. The names in the logs begin with `val_`.
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training.
+    fn on_test_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// When a step failed: it was not made, and the model is what it was before. Of the answers of all callbacks, the
+    /// one that goes on farthest counts.
+    fn on_step_error(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        error: &Error,
+    ) -> Recovery {
+        Recovery::Fail
+    }
+
+    /// The names that the callback sets in the logs at the end of an epoch, so that others can monitor them.
+    fn adds(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the callback is called in a checkpoint: its type.
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
+    /// Shows all that the callback remembers, for checkpoints: the same values, in the same order, for writing and
+    /// for reading.
+    ///
+    /// # Errors
+    /// Those of [`Saved`].
+    fn visit_saved(&mut self, saved: &mut Saved<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What is to be done after a step that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Recovery {
+    /// The training ends with the error.
+    Fail,
+    /// The epoch ends, and the training, as if it had been [stopped](Training::stop).
+    Stop,
+    /// The training goes on with the next batch.
+    Skip,
+}
+
+/// The callback, also if a thread has panicked that had it.
+fn locked<C>(callback: &Mutex<C>) -> MutexGuard<'_, C> {
+    callback.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A callback that the program looks at while the trainer has it.
+impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for Arc<Mutex<C>> {
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        locked(self).on_train_begin(training)
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        locked(self).on_train_end(training)
+    }
+
+    fn on_epoch_begin(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+    ) -> Result<(), Error> {
+        locked(self).on_epoch_begin(training, epoch)
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        locked(self).on_epoch_end(training, epoch, logs)
+    }
+
+    fn on_train_batch_begin(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+    ) -> Result<(), Error> {
+        locked(self).on_train_batch_begin(training, batch)
+    }
+
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        locked(self).on_train_batch_end(training, batch, logs)
+    }
+
+    fn on_test_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        locked(self).on_test_begin(training)
+    }
+
+    fn on_test_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        locked(self).on_test_end(training, logs)
+    }
+
+    fn on_step_error(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        error: &Error,
+    ) -> Recovery {
+        locked(self).on_step_error(training, batch, error)
+    }
+
+    fn adds(&self) -> Vec<String> {
+        locked(self).adds()
+    }
+
+    fn type_name(&self) -> &'static str {
+        locked(self).type_name()
+    }
+
+    fn visit_saved(&mut self, saved: &mut Saved<'_>) -> Result<(), Error> {
+        locked(self).visit_saved(saved)
+    }
+}
+
+/// A callback that a trainer has, and that can be found by its type.
+pub(super) trait Kept<M, E: Element, D: Backend<E>>: Callback<M, E, D> {
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<C: Callback<M, E, D> + 'static, M, E: Element, D: Backend<E>> Kept<M, E, D> for C {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

@@ -1,0 +1,188 @@
+use std::fmt;
+
+use dfdx::tensor::Cpu;
+
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    train::{Callback, Logs, Training},
+};
+
+type Moment<M, E, D> =
+    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send>>;
+type Numbered<M, E, D> =
+    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send>>;
+type Measured<M, E, D> =
+    Option<Box<dyn FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error> + Send>>;
+type Ended<M, E, D> = Option<
+    Box<dyn FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error> + Send>,
+>;
+
+/// A callback made of closures.
+///
+/// Keras: [`LambdaCallback`](https://keras.io/api/callbacks/lambda_callback/).
+///
+/// ```
+/// use kerata::{*, callbacks::LambdaCallback, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd,
+///     prelude::*, train::{Fit, Trainer}};
+///
+/// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?.callback(
+///     LambdaCallback::new().on_epoch_end(|training, epoch, logs| {
+///         println!("epoch {epoch}: {:?}, rate {}", logs.get("loss"), training.learning_rate()?);
+///         Ok(())
+///     }),
+/// );
+/// trainer.fit(&InMemory::new(vec![[1.0]], vec![[2.0]])?, &Fit::epochs(2))?;
+/// # Ok::<(), Error>(())
+/// ```
+pub struct LambdaCallback<M, E: Element = f32, D: Backend<E> = Cpu> {
+    train_begin: Moment<M, E, D>,
+    train_end: Moment<M, E, D>,
+    epoch_begin: Numbered<M, E, D>,
+    epoch_end: Ended<M, E, D>,
+    batch_begin: Numbered<M, E, D>,
+    batch_end: Measured<M, E, D>,
+}
+
+impl<M, E: Element, D: Backend<E>> Default for LambdaCallback<M, E, D> {
+    fn default() -> Self {
+        Self {
+            train_begin: None,
+            train_end: None,
+            epoch_begin: None,
+            epoch_end: None,
+            batch_begin: None,
+            batch_end: None,
+        }
+    }
+}
+
+impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
+    /// A callback that does nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Before the first epoch.
+    #[must_use]
+    pub fn on_train_begin(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        self.train_begin = Some(Box::new(hook));
+        self
+    }
+
+    /// After the last epoch.
+    #[must_use]
+    pub fn on_train_end(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        self.train_end = Some(Box::new(hook));
+        self
+    }
+
+    /// Before an epoch.
+    #[must_use]
+    pub fn on_epoch_begin(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        self.epoch_begin = Some(Box::new(hook));
+        self
+    }
+
+    /// After an epoch and its validation.
+    #[must_use]
+    pub fn on_epoch_end(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error>
+        + Send
+        + 'static,
+    ) -> Self {
+        self.epoch_end = Some(Box::new(hook));
+        self
+    }
+
+    /// Before a step.
+    #[must_use]
+    pub fn on_train_batch_begin(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        self.batch_begin = Some(Box::new(hook));
+        self
+    }
+
+    /// After a step.
+    #[must_use]
+    pub fn on_train_batch_end(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error> + Send + 'static,
+    ) -> Self {
+        self.batch_end = Some(Box::new(hook));
+        self
+    }
+}
+
+impl<M, E: Element, D: Backend<E>> fmt::Debug for LambdaCallback<M, E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LambdaCallback").finish_non_exhaustive()
+    }
+}
+
+/// Calls a closure, if there is one.
+macro_rules! call {
+    ($hook:expr, $($argument:expr),*) => {
+        match &mut $hook {
+            Some(hook) => hook($($argument),*),
+            None => Ok(()),
+        }
+    };
+}
+
+impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D> {
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        call!(self.train_begin, training)
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        call!(self.train_end, training)
+    }
+
+    fn on_epoch_begin(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+    ) -> Result<(), Error> {
+        call!(self.epoch_begin, training, epoch)
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        call!(self.epoch_end, training, epoch, logs)
+    }
+
+    fn on_train_batch_begin(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+    ) -> Result<(), Error> {
+        call!(self.batch_begin, training, batch)
+    }
+
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        call!(self.batch_end, training, batch, logs)
+    }
+}

@@ -1,0 +1,68 @@
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::PathBuf,
+};
+
+use crate::{error::Error, io};
+
+/// A file to which a line is added at the end of each epoch.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) path: PathBuf,
+    /// Whether what is there stays.
+    pub(super) append: bool,
+    file: Option<File>,
+}
+
+/// No file of lines is longer.
+const LIMIT: u64 = 1 << 30;
+
+impl Lines {
+    pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), append: false, file: None }
+    }
+
+    fn failed<T>(&self, result: std::io::Result<T>) -> Result<T, Error> {
+        result.map_err(|e| io::failed(&self.path, e))
+    }
+
+    /// Opens the file. A training that is resumed goes on behind the lines of the epochs before: those of `resumed`
+    /// and later ones, which come again, are taken out.
+    pub(super) fn open(
+        &mut self,
+        resumed: Option<usize>,
+        epoch_of: impl Fn(&str) -> Option<usize>,
+        header: &str,
+    ) -> Result<(), Error> {
+        let there = self.path.exists();
+        if let Some(epoch) = resumed.filter(|_| there) {
+            let bytes = io::read(&self.path, LIMIT, |_| None)?;
+            let text = String::from_utf8_lossy(&bytes);
+            let stays = |line: &&str| epoch_of(line).is_none_or(|own| own < epoch);
+            let lines: String =
+                text.lines().filter(stays).map(|line| format!("{line}\n")).collect();
+            io::write_with(&self.path, |file| file.write_all(lines.as_bytes()))?;
+        }
+        let append = self.append || resumed.is_some();
+        let mut options = OpenOptions::new();
+        options.create(true).append(append).write(true).truncate(!append);
+        let mut file = self.failed(options.open(&self.path))?;
+        let is_empty = self.failed(file.metadata())?.len() == 0;
+        if is_empty && !header.is_empty() {
+            self.failed(writeln!(file, "{header}"))?;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    pub(super) fn add(&mut self, line: &str) -> Result<(), Error> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = writeln!(file, "{line}").and_then(|()| file.flush());
+        self.failed(written)
+    }
+
+    pub(super) fn close(&mut self) {
+        self.file = None;
+    }
+}

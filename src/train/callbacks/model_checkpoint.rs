@@ -1,0 +1,233 @@
+use std::path::{Path, PathBuf};
+
+use super::{Mode, monitor::Monitor, pattern::Pattern};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    io::{self, SaveWeights},
+    parameters::Parameters,
+    train::{Callback, Logs, Saved, Training},
+};
+
+/// Saves the training, or only the weights, after epochs or batches.
+///
+/// In the name of the file stand the epoch and the batch, from 1 as in Keras, and what was measured:
+/// `"model-{epoch:02d}-{val_loss:.2f}.safetensors"`. Such a file is a checkpoint, from which
+/// [`resume`](crate::train::Trainer::resume) goes on, and which
+/// [`load_weights`](crate::io::SaveWeights::load_weights) reads too; it is written whole or not at all.
+///
+/// Keras: [`ModelCheckpoint`](https://keras.io/api/callbacks/model_checkpoint/).
+///
+/// ```
+/// use kerata::callbacks::ModelCheckpoint;
+///
+/// let every_epoch = ModelCheckpoint::new("run.safetensors");
+/// let every_hundred_batches = ModelCheckpoint::new("run.safetensors").every_batches(100);
+/// let best = ModelCheckpoint::new("best.safetensors").monitor("val_loss").save_best_only(true).save_weights_only(true);
+/// ```
+#[derive(Debug, Clone)]
+pub struct ModelCheckpoint {
+    path: String,
+    pattern: Option<Pattern>,
+    monitor: Monitor,
+    best_only: bool,
+    weights_only: bool,
+    every: Every,
+    threshold: Option<f64>,
+    best: Option<f64>,
+    waited: usize,
+    last: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Every {
+    Epochs(usize),
+    Batches(usize),
+}
+
+impl ModelCheckpoint {
+    /// Saves the training after each epoch, into a file of this name or pattern.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            pattern: None,
+            monitor: Monitor::new("val_loss"),
+            best_only: false,
+            weights_only: false,
+            every: Every::Epochs(1),
+            threshold: None,
+            best: None,
+            waited: 0,
+            last: None,
+        }
+    }
+
+    /// What has to be better with [`save_best_only`](Self::save_best_only). Default `val_loss`.
+    #[must_use]
+    pub fn monitor(mut self, monitor: impl Into<String>) -> Self {
+        self.monitor.name = monitor.into();
+        self
+    }
+
+    /// Which values are the better ones. Default as the loss or the metric says.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.monitor.mode = mode;
+        self
+    }
+
+    /// Whether only what is better than before is saved. Default no.
+    #[must_use]
+    pub fn save_best_only(mut self, best_only: bool) -> Self {
+        self.best_only = best_only;
+        self
+    }
+
+    /// Whether only the weights of the model are saved, as `.safetensors` or `.npz`. Default no.
+    #[must_use]
+    pub fn save_weights_only(mut self, weights_only: bool) -> Self {
+        self.weights_only = weights_only;
+        self
+    }
+
+    /// Saves after so many epochs. Default 1.
+    #[must_use]
+    pub fn every_epochs(mut self, epochs: usize) -> Self {
+        self.every = Every::Epochs(epochs);
+        self
+    }
+
+    /// Saves after so many batches, over the ends of epochs: Keras's `save_freq`.
+    #[must_use]
+    pub fn every_batches(mut self, batches: usize) -> Self {
+        self.every = Every::Batches(batches);
+        self
+    }
+
+    /// What the first value has to be better than. Default none.
+    #[must_use]
+    pub fn initial_value_threshold(mut self, value: f64) -> Self {
+        (self.threshold, self.best) = (Some(value), Some(value));
+        self
+    }
+
+    /// The best value so far.
+    pub fn best(&self) -> Option<f64> {
+        self.best
+    }
+
+    /// The file that was saved last.
+    pub fn last(&self) -> Option<&Path> {
+        self.last.as_deref()
+    }
+
+    /// The names that may stand in the pattern.
+    fn known<M, E: Element, D: Backend<E>>(&self, training: &Training<'_, M, E, D>) -> Vec<String> {
+        let own: &[&str] = match self.every {
+            Every::Epochs(_) => &["epoch"],
+            Every::Batches(_) => &["epoch", "batch"],
+        };
+        let measured = training.names().filter(|name| self.is_measured(name));
+        own.iter().copied().chain(measured).map(str::to_owned).collect()
+    }
+
+    /// Whether a value is there when it is time to save.
+    fn is_measured(&self, name: &str) -> bool {
+        matches!(self.every, Every::Epochs(_)) || !name.starts_with("val_")
+    }
+
+    fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        if self.best_only {
+            let Some(current) = self.monitor.current(logs) else { return Ok(()) };
+            if !self.monitor.improves(current, self.best) {
+                return Ok(());
+            }
+            self.best = Some(current);
+        }
+        let Some(pattern) = &self.pattern else { return Ok(()) };
+        let epoch = training.epoch();
+        let path = PathBuf::from(pattern.format(|name| match name {
+            "epoch" => Some((epoch + 1) as f64),
+            "batch" => Some((batch + 1) as f64),
+            name => logs.get(name),
+        }));
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| io::failed(folder, e))?;
+        }
+        self.last = Some(path.clone());
+        if self.weights_only {
+            return training.model.save_weights(path);
+        }
+        training.save_checkpoint(path);
+        Ok(())
+    }
+}
+
+impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for ModelCheckpoint {
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        if matches!(self.every, Every::Epochs(0) | Every::Batches(0)) {
+            return Err(Error::invalid("save_freq", 0, "it must be at least 1"));
+        }
+        let pattern = Pattern::parse(&self.path)?;
+        let known = self.known(training);
+        if let Some(name) = pattern.names().find(|name| !known.iter().any(|own| own == name)) {
+            return Err(Error::Unknown { what: "in a file name", name: name.into(), known });
+        }
+        let others = ["npz", "h5", "hdf5", "keras"];
+        let other = others.iter().find(|other| io::has_extension(Path::new(&self.path), other));
+        if other.is_some() && !self.weights_only {
+            let expected = "a checkpoint is a .safetensors file; only weights may be others";
+            return Err(Error::invalid("the name of a checkpoint", &self.path, expected));
+        }
+        if self.best_only {
+            self.monitor.settle(training)?;
+            if !self.is_measured(&self.monitor.name) {
+                let expected = "it is not measured after each batch";
+                return Err(Error::invalid("the monitored value", &self.monitor.name, expected));
+            }
+        }
+        self.pattern = Some(pattern);
+        self.waited = 0;
+        Ok(())
+    }
+
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        batch: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        let Every::Batches(every) = self.every else { return Ok(()) };
+        self.waited += 1;
+        if self.waited < every {
+            return Ok(());
+        }
+        self.waited = 0;
+        self.save(training, batch, logs)
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        _: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        let Every::Epochs(every) = self.every else { return Ok(()) };
+        self.waited += 1;
+        if self.waited < every {
+            return Ok(());
+        }
+        self.waited = 0;
+        self.save(training, 0, logs)
+    }
+
+    fn visit_saved(&mut self, saved: &mut Saved<'_>) -> Result<(), Error> {
+        saved.optional("best", &mut self.best)?;
+        saved.value("waited", &mut self.waited)
+    }
+}

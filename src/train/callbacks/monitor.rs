@@ -1,0 +1,66 @@
+use super::super::{Logs, Training};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    metric::Direction,
+};
+
+/// Which values of what is monitored are the better ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// As the loss or the metric says, see [`Metric::direction`](crate::metric::Metric::direction).
+    #[default]
+    Auto,
+    /// The smaller ones.
+    Min,
+    /// The larger ones.
+    Max,
+}
+
+/// A value that is monitored, and what counts as better.
+#[derive(Debug, Clone)]
+pub(super) struct Monitor {
+    pub(super) name: String,
+    pub(super) mode: Mode,
+    pub(super) min_delta: f64,
+    pub(super) larger: bool,
+}
+
+impl Monitor {
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), mode: Mode::Auto, min_delta: 0.0, larger: false }
+    }
+
+    /// Looks up in the training what is monitored. Keras warns once an epoch if it is not there.
+    pub(super) fn settle<M, E: Element, D: Backend<E>>(
+        &mut self,
+        training: &Training<'_, M, E, D>,
+    ) -> Result<(), Error> {
+        if !self.min_delta.is_finite() {
+            return Err(Error::invalid("min_delta", self.min_delta, "it must be finite"));
+        }
+        let direction = training.direction(&self.name)?;
+        self.larger = match (self.mode, direction) {
+            (Mode::Max, _) | (Mode::Auto, Some(Direction::Up)) => true,
+            (Mode::Min, _) | (Mode::Auto, Some(Direction::Down)) => false,
+            (Mode::Auto, None) => {
+                let expected =
+                    "whether more of it is better is not known: say `Mode::Min` or `Mode::Max`";
+                return Err(Error::invalid("the monitored value", &self.name, expected));
+            }
+        };
+        Ok(())
+    }
+
+    /// The value of this epoch; none if it was not measured.
+    pub(super) fn current(&self, logs: &Logs) -> Option<f64> {
+        logs.get(&self.name)
+    }
+
+    /// Whether a value is better than another by more than `min_delta`. All are better than none.
+    pub(super) fn improves(&self, value: f64, than: Option<f64>) -> bool {
+        let Some(than) = than else { return true };
+        let delta = self.min_delta.abs();
+        if self.larger { value - delta > than } else { value + delta < than }
+    }
+}

@@ -1,0 +1,135 @@
+use super::{LEARNING_RATE, Mode, monitor::Monitor};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    train::{Callback, Logs, Saved, Training},
+};
+
+/// Reduces the learning rate when a value has not become better for some epochs, and puts the rate into the history as
+/// `learning_rate`.
+///
+/// Keras: [`ReduceLROnPlateau`](https://keras.io/api/callbacks/reduce_lr_on_plateau/).
+///
+/// ```
+/// use kerata::callbacks::ReduceLrOnPlateau;
+///
+/// let reduce = ReduceLrOnPlateau::new("val_loss").factor(0.2).patience(5).min_lr(1e-5);
+/// ```
+#[derive(Debug, Clone)]
+pub struct ReduceLrOnPlateau {
+    monitor: Monitor,
+    factor: f64,
+    patience: usize,
+    cooldown: usize,
+    min_lr: f64,
+    best: Option<f64>,
+    wait: usize,
+    cooling: usize,
+}
+
+impl Default for ReduceLrOnPlateau {
+    /// Monitors `val_loss`.
+    fn default() -> Self {
+        Self::new("val_loss")
+    }
+}
+
+impl ReduceLrOnPlateau {
+    /// Divides the rate by 10 after 10 epochs in which this value is not better by 0.0001.
+    pub fn new(monitor: impl Into<String>) -> Self {
+        let monitor = Monitor { min_delta: 1e-4, ..Monitor::new(monitor) };
+        let (factor, patience, cooldown, min_lr) = (0.1, 10, 0, 0.0);
+        Self { monitor, factor, patience, cooldown, min_lr, best: None, wait: 0, cooling: 0 }
+    }
+
+    /// What the rate is multiplied by, below 1. Default 0.1.
+    #[must_use]
+    pub fn factor(mut self, factor: f64) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// After how many epochs without a better value. Default 10.
+    #[must_use]
+    pub fn patience(mut self, epochs: usize) -> Self {
+        self.patience = epochs;
+        self
+    }
+
+    /// By how much a value has to be better. Default 0.0001.
+    #[must_use]
+    pub fn min_delta(mut self, min_delta: f64) -> Self {
+        self.monitor.min_delta = min_delta;
+        self
+    }
+
+    /// Which values are the better ones. Default as the loss or the metric says.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.monitor.mode = mode;
+        self
+    }
+
+    /// How many epochs after a reduction do not count. Default 0.
+    #[must_use]
+    pub fn cooldown(mut self, epochs: usize) -> Self {
+        self.cooldown = epochs;
+        self
+    }
+
+    /// The smallest rate. Default 0.
+    #[must_use]
+    pub fn min_lr(mut self, rate: f64) -> Self {
+        self.min_lr = rate;
+        self
+    }
+}
+
+impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        if !(0.0..1.0).contains(&self.factor) {
+            return Err(Error::invalid("factor", self.factor, "it must be in 0..1"));
+        }
+        if !(self.min_lr >= 0.0 && self.min_lr.is_finite()) {
+            return Err(Error::invalid("min_lr", self.min_lr, "it must be at least 0"));
+        }
+        self.monitor.settle(training)?;
+        (self.best, self.wait, self.cooling) = (None, 0, 0);
+        Ok(())
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        _: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        let rate = training.learning_rate()?;
+        logs.set(LEARNING_RATE, rate);
+        let Some(current) = self.monitor.current(logs) else { return Ok(()) };
+        if self.cooling > 0 {
+            self.cooling -= 1;
+            self.wait = 0;
+        }
+        if self.monitor.improves(current, self.best) {
+            (self.best, self.wait) = (Some(current), 0);
+        } else if self.cooling == 0 {
+            self.wait += 1;
+            if self.wait >= self.patience && rate > self.min_lr {
+                training.set_learning_rate((rate * self.factor).max(self.min_lr))?;
+                (self.cooling, self.wait) = (self.cooldown, 0);
+            }
+        }
+        Ok(())
+    }
+
+    fn adds(&self) -> Vec<String> {
+        vec![LEARNING_RATE.to_owned()]
+    }
+
+    fn visit_saved(&mut self, saved: &mut Saved<'_>) -> Result<(), Error> {
+        saved.optional("best", &mut self.best)?;
+        saved.value("wait", &mut self.wait)?;
+        saved.value("cooling", &mut self.cooling)
+    }
+}

@@ -1,0 +1,370 @@
+//! The loop of `fit`.
+
+use dfdx::tensor::{NoneTape, OwnedTape};
+
+use super::{
+    Callback, Feeds, Fit, History, Logs, Progress, Recovery, TargetsOf, Training, TrainingData,
+    callback::Kept,
+    checkpoint::{self, Position},
+    names::{self, LOSS},
+    optimizing::Optimizing,
+    totals::{AnyMetric, Totals, measure},
+    training::{About, Wishes},
+};
+use crate::{
+    backend::{Backend, Element},
+    data::{Batch, Dataset, Order},
+    error::Error,
+    loss::{Loss, Prediction},
+    metric::Direction,
+    model::Model,
+    optim::State,
+    reduce::Weights,
+    signal::Signal,
+};
+
+/// A call of `fit`: the parts of the trainer, and how far it is.
+pub struct Run<'a, M, L, Y, E, D>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    pub(super) model: &'a mut M,
+    pub(super) loss: &'a L,
+    pub(super) optimizer: &'a mut dyn Optimizing<M, E, D>,
+    pub(super) state: &'a mut State<E, D>,
+    pub(super) metrics: &'a [AnyMetric<M::Output, Y, E, D>],
+    pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
+    pub(super) history: &'a mut History,
+    pub(super) dev: D,
+    pub(super) fit: Fit,
+    pub(super) columns: Vec<String>,
+    pub(super) progress: Option<Progress>,
+    pub(super) about: About,
+    pub(super) wishes: Wishes,
+    pub(super) at: Position,
+}
+
+/// Shows a moment to all callbacks: `each!(run.hook(arguments))`.
+macro_rules! each {
+    ($run:ident.$hook:ident($($argument:expr),*)) => {
+        $run.each(|callback, training| callback.$hook(training, $($argument),*))
+    };
+}
+
+impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    /// What the logs of an epoch hold.
+    pub(super) fn describe(&mut self, samples: Option<usize>, validated: bool) {
+        let directions = self.metrics.iter().map(|(metric, _)| metric.direction());
+        let own = std::iter::once((LOSS.to_owned(), Some(Direction::Down)))
+            .chain(self.columns.iter().cloned().zip(directions))
+            .collect::<Vec<_>>();
+        let of_validation = own.iter().map(|(name, way)| (names::of_validation(name), *way));
+        let mut columns = own.clone();
+        columns.extend(of_validation.filter(|_| validated));
+        let added = self.callbacks.iter().flat_map(|callback| callback.adds());
+        columns.extend(added.map(|name| (name, None)));
+        self.about = About {
+            epochs: self.fit.epochs,
+            samples,
+            batch_size: self.fit.batch_size,
+            optimizer: self.optimizer.name(),
+            columns,
+            validated,
+            resumed: self.about.resumed,
+        };
+    }
+
+    /// All epochs.
+    pub(super) fn run<Data, Validation>(
+        mut self,
+        data: &Data,
+        validation: Option<&Validation>,
+        resumed: Option<&mut checkpoint::Content>,
+    ) -> Result<History, Error>
+    where
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
+    {
+        self.describe(data.known_samples(), validation.is_some());
+        // What is random later on must not depend on what is drawn in between.
+        self.state.settle_seed(self.model);
+        let mut history = self.history.since(self.at.epochs_before);
+        each!(self.on_train_begin())?;
+        if let Some(content) = resumed {
+            checkpoint::restore_callbacks(self.callbacks, content)?;
+        }
+        while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
+            let (mut logs, failed) = self.epoch(data, validation)?;
+            let epoch = self.at.epoch;
+            if failed.is_none() {
+                self.hooks(|callback, training| callback.on_epoch_end(training, epoch, &mut logs))?;
+            }
+            let values = || logs.iter().map(|(name, value)| (name.to_owned(), value));
+            history.push(values());
+            self.history.push(values());
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            let stopped = self.wishes.stop;
+            self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
+            self.grant()?;
+        }
+        if self.optimizer.has_averages() && self.state.steps() > 0 {
+            self.state.overwrite_with_averages(self.model)?;
+        }
+        each!(self.on_train_end())?;
+        Ok(history)
+    }
+
+    /// One epoch with its validation. An error of the validation comes with what was measured before it.
+    fn epoch<Data, Validation>(
+        &mut self,
+        data: &Data,
+        validation: Option<&Validation>,
+    ) -> Result<(Logs, Option<Error>), Error>
+    where
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
+    {
+        let (epoch, first) = (self.at.epoch, self.at.batch);
+        let mut totals = self.at.totals.take().unwrap_or_else(|| Totals::new(self.metrics.len()));
+        if first == 0 {
+            each!(self.on_epoch_begin(epoch))?;
+        }
+        let mut logs: Logs = totals.report(&self.columns).collect();
+        data.batches(self, &mut logs, &mut totals)?;
+        if totals.is_empty() {
+            if !self.wishes.stop {
+                return Err(Error::Empty("the dataset"));
+            }
+            logs.update(std::iter::repeat(f64::NAN));
+        }
+        let Some(validation) = validation else { return Ok((logs, None)) };
+        match self.validate(validation) {
+            Ok(measured) => {
+                logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));
+                Ok((logs, None))
+            }
+            Err(error) => Ok((logs, Some(error))),
+        }
+    }
+
+    /// The batches of an epoch: [`TrainingData::batches`].
+    pub(super) fn batches_of<Data>(
+        &mut self,
+        data: &Data,
+        logs: &mut Logs,
+        totals: &mut Totals,
+    ) -> Result<(), Error>
+    where
+        M::Output: Prediction,
+        L: Loss<M::Output, Y, E, D>,
+        Data: Dataset<Target: TargetsOf<Y>>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+    {
+        let dev = self.dev.clone();
+        let first = self.at.batch;
+        for (i, batch) in data.batches_from::<E, D>(self.order(), &dev, first).enumerate() {
+            let number = first + i;
+            if self.wishes.stop {
+                break;
+            }
+            let batch = batch?;
+            each!(self.on_train_batch_begin(number))?;
+            if let Err(error) = self.step::<Data>(batch, number, totals) {
+                match self.recovery(number, &error) {
+                    Recovery::Fail => return Err(error),
+                    Recovery::Stop => self.wishes.stop = true,
+                    Recovery::Skip => {}
+                }
+                continue;
+            }
+            logs.update(totals.values());
+            self.at.batch = number + 1;
+            if self.has_callbacks() {
+                each!(self.on_train_batch_end(number, &logs))?;
+                if !self.wishes.checkpoints.is_empty() {
+                    self.at.totals = Some(totals.clone());
+                    self.grant()?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Each epoch of each call has its own order, and the whole follows from one seed.
+    fn order(&self) -> Order {
+        let shuffle = (self.history.epochs() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let shuffle = self.fit.shuffle.then_some(self.fit.seed ^ shuffle);
+        Order { batch_size: self.fit.batch_size, shuffle }
+    }
+
+    fn step<Data>(
+        &mut self,
+        batch: Batch<Data::Input, Data::Target, Data::Weights, E, D>,
+        number: usize,
+        totals: &mut Totals,
+    ) -> Result<(), Error>
+    where
+        M::Output: Prediction,
+        L: Loss<M::Output, Y, E, D>,
+        Data: Dataset<Target: TargetsOf<Y>>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+    {
+        let (epoch, number) = (self.at.epoch + 1, number + 1);
+        let Batch { input, target, weights, size } = batch;
+        let target = Data::Target::same::<E, D>(target);
+        let (metrics, loss) = (self.metrics, self.loss);
+        // What a step measures that fails does not count.
+        let mut measured = totals.clone();
+        let mut input = Some(input);
+        let mut pass = |model: &mut M| {
+            let input = input.take().ok_or(Error::Empty("the batch"))?;
+            let input = Data::Input::feed::<E, D>(input)?;
+            let constant = M::Input::stop_gradient::<E, D>(&input);
+            let tape = OwnedTape::default();
+            let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
+            let output = model.call_mut(input)?;
+            drop(constant);
+            let (output, tape) = M::Output::split_tape(output);
+            let means = &mut measured.metrics;
+            measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;
+            let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
+            let loss = loss.mean(output, &target, &weights)?;
+            let value = loss.as_vec()[0].as_f64();
+            if !value.is_finite() {
+                return Err(Error::NonFiniteLoss { value, epoch, batch: number });
+            }
+            Ok(loss)
+        };
+        let value = self.optimizer.attempt(self.state, self.model, &mut pass);
+        let value = value.map_err(|error| error.in_batch(epoch, number))?;
+        measured.loss.add([value.as_f64()], [size as f64]);
+        *totals = measured;
+        Ok(())
+    }
+
+    fn validate<Validation>(&mut self, data: &Validation) -> Result<Logs, Error>
+    where
+        Validation: TrainingData<M, L, Y, E, D>,
+    {
+        each!(self.on_test_begin())?;
+        let parts = (&*self.model, self.loss, self.metrics);
+        let totals = data.evaluate(parts, self.fit.batch_size, &self.dev);
+        let logs: Logs = match &totals {
+            Ok(totals) => {
+                let values = totals.report(&self.columns);
+                values.map(|(name, value)| (names::of_validation(&name), value)).collect()
+            }
+            Err(_) => Logs::default(),
+        };
+        // Also after an error, so that what has been exchanged for the validation is put back.
+        let ended = each!(self.on_test_end(&logs));
+        totals?;
+        ended.map(|()| logs)
+    }
+
+    fn has_callbacks(&self) -> bool {
+        !self.callbacks.is_empty() || self.progress.is_some()
+    }
+
+    fn recovery(&mut self, batch: usize, error: &Error) -> Recovery {
+        let mut recovery = Recovery::Fail;
+        let asked = self.hooks(|callback, training| {
+            recovery = recovery.max(callback.on_step_error(training, batch, error));
+            Ok(())
+        });
+        asked.map_or(Recovery::Fail, |()| recovery)
+    }
+
+    /// Shows a moment to all callbacks, and does what they ask for.
+    fn each(
+        &mut self,
+        hook: impl FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.hooks(hook)
+    }
+
+    fn hooks(
+        &mut self,
+        mut hook: impl FnMut(
+            &mut dyn Callback<M, E, D>,
+            &mut Training<'_, M, E, D>,
+        ) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut training = Training {
+            model: &mut *self.model,
+            state: &mut *self.state,
+            rate: self.optimizer.learning_rate_mut(),
+            history: self.history,
+            about: &self.about,
+            wishes: &mut self.wishes,
+            epoch: self.at.epoch,
+        };
+        for callback in self.callbacks.iter_mut() {
+            hook(&mut **callback, &mut training)?;
+        }
+        match &mut self.progress {
+            Some(progress) => hook(progress, &mut training),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the checkpoints that callbacks have asked for.
+    fn grant(&mut self) -> Result<(), Error> {
+        for path in std::mem::take(&mut self.wishes.checkpoints) {
+            let mut parts = checkpoint::Parts {
+                model: self.model,
+                state: self.state,
+                optimizer: self.optimizer,
+                history: self.history,
+                callbacks: self.callbacks,
+            };
+            parts.save(&path, &self.at, Some(&self.fit))?;
+        }
+        Ok(())
+    }
+}
+
+/// Measures a model on data, without learning from it.
+pub(super) fn evaluate<M, L, Y, E, D, Data>(
+    (model, loss, metrics): (&M, &L, &[AnyMetric<M::Output, Y, E, D>]),
+    data: &Data,
+    batch_size: usize,
+    dev: &D,
+) -> Result<Totals, Error>
+where
+    M: Model<E, D>,
+    M::Output: Prediction,
+    L: Loss<M::Output, Y, E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+    Data: Dataset<Target: TargetsOf<Y>>,
+    Data::Input: Feeds<M::Input>,
+    Data::Weights: Weights<M::Output>,
+{
+    let mut totals = Totals::new(metrics.len());
+    let order = Order { batch_size, shuffle: None };
+    for batch in data.batches::<E, D>(order, dev) {
+        let Batch { input, target, weights, size } = batch?;
+        let target = Data::Target::same::<E, D>(target);
+        let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input)?)?;
+        let means = &mut totals.metrics;
+        measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;
+        let loss = loss.mean::<NoneTape, _>(output, &target, &weights)?;
+        totals.loss.add([loss.as_vec()[0].as_f64()], [size as f64]);
+    }
+    if totals.is_empty() { Err(Error::Empty("the dataset")) } else { Ok(totals) }
+}

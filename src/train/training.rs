@@ -1,0 +1,152 @@
+use std::path::PathBuf;
+
+use dfdx::tensor::Cpu;
+
+use super::History;
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    metric::Direction,
+    optim::{LearningRate, State},
+    parameters::Parameters,
+};
+
+/// A training under way, as a [`Callback`](super::Callback) sees it.
+#[derive(Debug)]
+pub struct Training<'a, M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The model.
+    pub model: &'a mut M,
+    /// What the optimiser remembers, and the number of steps.
+    pub state: &'a mut State<E, D>,
+    pub(super) rate: &'a mut LearningRate,
+    pub(super) history: &'a History,
+    pub(super) about: &'a About,
+    pub(super) wishes: &'a mut Wishes,
+    pub(super) epoch: usize,
+}
+
+/// What is known of a training before it begins.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    pub(super) epochs: usize,
+    /// How many samples and batches an epoch has, if that is known.
+    pub(super) samples: Option<usize>,
+    pub(super) batch_size: usize,
+    pub(super) optimizer: &'static str,
+    /// The names that the logs of an epoch have, and the direction of what is measured there.
+    pub(super) columns: Vec<(String, Option<Direction>)>,
+    pub(super) validated: bool,
+    /// The epoch that a resumed training goes on in.
+    pub(super) resumed: Option<usize>,
+}
+
+/// What callbacks ask for.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) stop: bool,
+    pub(super) checkpoints: Vec<PathBuf>,
+}
+
+impl<M, E: Element, D: Backend<E>> Training<'_, M, E, D> {
+    /// Ends the training: at once between two batches, without an error. The epoch is validated, and stands in the
+    /// history.
+    pub fn stop(&mut self) {
+        self.wishes.stop = true;
+    }
+
+    /// Whether the training is to end.
+    pub fn is_stopping(&self) -> bool {
+        self.wishes.stop
+    }
+
+    /// The learning rate of the next step.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a schedule gives none.
+    pub fn learning_rate(&self) -> Result<f64, Error> {
+        self.rate.at(self.state.steps())
+    }
+
+    /// Sets the learning rate.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a rate that is negative or not finite; and where the optimiser follows a schedule, as
+    /// in Keras.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<(), Error> {
+        self.rate.set(rate)
+    }
+
+    /// Writes a checkpoint, from which [`resume`](super::Trainer::resume) goes on, as soon as all callbacks have
+    /// seen this moment. An error in that ends the training.
+    pub fn save_checkpoint(&mut self, path: impl Into<PathBuf>) {
+        self.wishes.checkpoints.push(path.into());
+    }
+
+    /// The epoch, counted from 0.
+    pub fn epoch(&self) -> usize {
+        self.epoch
+    }
+
+    /// How many epochs there are to be.
+    pub fn epochs(&self) -> usize {
+        self.about.epochs
+    }
+
+    /// How many samples an epoch has, if that is known.
+    pub fn samples(&self) -> Option<usize> {
+        self.about.samples
+    }
+
+    /// How many samples a batch has; the last one may have fewer.
+    pub fn batch_size(&self) -> usize {
+        self.about.batch_size
+    }
+
+    /// The name of the optimiser, `adam`.
+    pub fn optimizer(&self) -> &'static str {
+        self.about.optimizer
+    }
+
+    /// The names that the logs have at the end of an epoch.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.about.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether more of what has this name is better; `None` if that is not known.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a name that the logs do not have.
+    pub fn direction(&self, name: &str) -> Result<Option<Direction>, Error> {
+        let known = || self.names().map(str::to_owned).collect();
+        match self.about.columns.iter().find(|(own, _)| own == name) {
+            Some((_, direction)) => Ok(*direction),
+            None => Err(Error::Unknown { what: "the value", name: name.into(), known: known() }),
+        }
+    }
+
+    /// Whether there is validation data.
+    pub fn is_validated(&self) -> bool {
+        self.about.validated
+    }
+
+    /// The epoch that a resumed training goes on in; `None` for one that begins.
+    pub fn resumed(&self) -> Option<usize> {
+        self.about.resumed
+    }
+
+    /// What was measured in all epochs so far, this one not included.
+    pub fn history(&self) -> &History {
+        self.history
+    }
+
+    /// Exchanges the weights with their moving averages.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the optimiser has no `use_ema`; [`Error::Device`].
+    pub fn swap_averages(&mut self) -> Result<(), Error>
+    where
+        M: Parameters<E, D>,
+    {
+        self.state.swap_averages(self.model)
+    }
+}

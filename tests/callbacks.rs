@@ -1,0 +1,542 @@
+//! Callbacks, held against what those of Keras do.
+
+#![allow(missing_docs)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use kerata::{
+    Batch, Const, Cpu, Dense, Error,
+    callbacks::{
+        CsvLogger, EarlyStopping, JsonLines, LambdaCallback, LearningRateScheduler, Mode,
+        ModelCheckpoint, ReduceLrOnPlateau, SwapEmaWeights, TensorBoard, TerminateOnNan,
+    },
+    data::InMemory,
+    loss::{MeanAbsoluteError, MeanSquaredError},
+    metric::{BinaryAccuracy, MeanLoss},
+    model::Sequential,
+    optim::{Adam, Optimizer, Sgd, schedules::ExponentialDecay},
+    prelude::*,
+    train::{Callback, Fit, History, Logs, Trainer, Training},
+};
+use serde_json::Value;
+
+type Line = Sequential<(Batch, Const<1>), (Dense<1, 1>,)>;
+type LineTrainer<O> = Trainer<Line, MeanSquaredError, O, (Batch, Const<1>)>;
+
+fn data() -> InMemory<Vec<[f32; 1]>, Vec<[f32; 1]>> {
+    InMemory::new(vec![[0.0], [1.0], [2.0], [3.0]], vec![[1.0], [3.0], [5.0], [7.0]]).unwrap()
+}
+
+fn trainer<O: Optimizer>(optimizer: O) -> LineTrainer<O> {
+    let model = Line::build(&Cpu::seed_from_u64(0)).unwrap();
+    Trainer::new(model, MeanSquaredError, optimizer).unwrap()
+}
+
+fn fit(epochs: usize) -> Fit {
+    Fit { progress: false, batch_size: 1, ..Fit::epochs(epochs) }
+}
+
+fn bias(model: &Line) -> f32 {
+    model.layers.0.bias.array()[0]
+}
+
+/// A folder of its own for each test.
+fn folder(name: &str) -> PathBuf {
+    let folder =
+        std::env::temp_dir().join(format!("kerata-callbacks-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+/// Gives the validation loss of each epoch, and the number of the epoch to the bias.
+struct Script(Vec<f64>);
+
+impl Callback<Line> for Script {
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, Line>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        training.model.layers.0.bias.copy_from(&[epoch as f32]);
+        logs.set("val_loss", self.0[epoch]);
+        Ok(())
+    }
+
+    fn adds(&self) -> Vec<String> {
+        vec!["val_loss".to_owned()]
+    }
+}
+
+fn cases(name: &str) -> Vec<Value> {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/callbacks/keras-3.15.1.json");
+    let json: Value = serde_json::from_str(&text(path)).unwrap();
+    json[name].as_array().unwrap().clone()
+}
+
+fn numbers(json: &Value) -> Vec<f64> {
+    json.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+}
+
+fn mode(json: &Value) -> Mode {
+    match json.as_str().unwrap() {
+        "min" => Mode::Min,
+        "max" => Mode::Max,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn early_stopping_is_that_of_keras() {
+    for case in cases("early_stopping") {
+        let (config, values) = (&case["config"], numbers(&case["values"]));
+        let count = |key: &str| config[key].as_u64().unwrap() as usize;
+        let mut early = EarlyStopping::new("val_loss")
+            .patience(count("patience"))
+            .min_delta(config["min_delta"].as_f64().unwrap())
+            .mode(mode(&config["mode"]))
+            .start_from_epoch(count("start_from_epoch"))
+            .restore_best_weights(config["restore_best_weights"].as_bool().unwrap());
+        if let Some(baseline) = config["baseline"].as_f64() {
+            early = early.baseline(baseline);
+        }
+        let epochs = values.len();
+        let mut trainer = trainer(Sgd::new(0.01)).callback(Script(values)).callback(early);
+        let history = trainer.fit(&data(), &fit(epochs)).unwrap();
+        assert_eq!(Some(history.epochs() as u64), case["epochs"].as_u64(), "{case}");
+        let early: &EarlyStopping = trainer.find_callback().unwrap();
+        let stopped = early.stopped_epoch().unwrap_or(0);
+        assert_eq!(Some(stopped as u64), case["stopped_epoch"].as_u64(), "{case}");
+        assert_eq!(early.best(), case["best"].as_f64(), "{case}");
+        assert_eq!(Some(early.best_epoch() as u64), case["best_epoch"].as_u64(), "{case}");
+        assert_eq!(Some(f64::from(bias(&trainer.model))), case["weights"].as_f64(), "{case}");
+    }
+}
+
+#[test]
+fn reduce_lr_on_plateau_is_that_of_keras() {
+    for case in cases("reduce_lr_on_plateau") {
+        let (config, values) = (&case["config"], numbers(&case["values"]));
+        let number = |key: &str| config[key].as_f64().unwrap();
+        let count = |key: &str| number(key) as usize;
+        let reduce = ReduceLrOnPlateau::new("val_loss")
+            .factor(number("factor"))
+            .patience(count("patience"))
+            .min_delta(number("min_delta"))
+            .mode(mode(&config["mode"]))
+            .cooldown(count("cooldown"))
+            .min_lr(number("min_lr"));
+        let epochs = values.len();
+        // The gradients of one sample at 0 are small enough for a rate of 1.
+        let data = InMemory::new(vec![[0.0_f32]], vec![[0.0_f32]]).unwrap();
+        let mut trainer = trainer(Sgd::new(1.0)).callback(Script(values)).callback(reduce);
+        let history = trainer.fit(&data, &fit(epochs)).unwrap();
+        assert_eq!(history.get("learning_rate").unwrap(), numbers(&case["rates"]), "{case}");
+        let rate = trainer.optimizer.learning_rate.at(0).unwrap();
+        assert_eq!(Some(rate), case["rate"].as_f64(), "{case}");
+    }
+}
+
+#[test]
+fn model_checkpoints_are_those_of_keras() {
+    let folder = folder("best");
+    let saved = |folder: &Path| {
+        let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<String> =
+            names.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let expected = |case: &Value| {
+        let names = case["saved"].as_array().unwrap().iter();
+        let mut names: Vec<String> = names.map(|name| name.as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    for (i, case) in cases("save_best_only").iter().enumerate() {
+        let folder = folder.join(i.to_string());
+        fs::create_dir(&folder).unwrap();
+        let values = numbers(&case["values"]);
+        let epochs = values.len();
+        let path = folder.join("x{epoch:02d}-{val_loss:.3f}.safetensors");
+        let mut checkpoint = ModelCheckpoint::new(path.to_str().unwrap())
+            .mode(mode(&case["mode"]))
+            .save_best_only(true)
+            .save_weights_only(true);
+        if let Some(threshold) = case["threshold"].as_f64() {
+            checkpoint = checkpoint.initial_value_threshold(threshold);
+        }
+        let mut trainer = trainer(Sgd::new(0.01)).callback(Script(values)).callback(checkpoint);
+        trainer.fit(&data(), &fit(epochs)).unwrap();
+        assert_eq!(saved(&folder), expected(case), "{case}");
+    }
+    for case in cases("save_freq") {
+        let every = case["freq"].as_u64().unwrap() as usize;
+        let folder = folder.join(format!("every-{every}"));
+        // The folder is made.
+        let path = folder.join("{epoch}-{batch:02d}.safetensors");
+        let checkpoint = ModelCheckpoint::new(path.to_str().unwrap()).every_batches(every);
+        trainer(Sgd::new(0.01)).callback(checkpoint).fit(&data(), &fit(4)).unwrap();
+        assert_eq!(saved(&folder), expected(&case), "{case}");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_monitored_is_checked_before_the_first_epoch() {
+    let says = |callback: EarlyStopping| {
+        let mut trainer = trainer(Sgd::new(0.01))
+            .metric(MeanLoss(MeanAbsoluteError))
+            .callback(callback)
+            .callback(Script(vec![0.0; 9]));
+        let error = trainer.fit(&data(), &fit(1)).unwrap_err().to_string();
+        assert_eq!(trainer.steps(), 0);
+        error
+    };
+    assert_eq!(
+        says(EarlyStopping::new("val_mean_absolute_erro")),
+        "the value `val_mean_absolute_erro` is not known, did you mean `mean_absolute_error`?; known are loss, mean_absolute_error, val_loss"
+    );
+    assert_eq!(
+        says(EarlyStopping::new("val_loss")),
+        "the monitored value is val_loss: whether more of it is better is not known: say `Mode::Min` or `Mode::Max`"
+    );
+    let mut trainer =
+        trainer(Sgd::new(0.01)).callback(ModelCheckpoint::new("{epoch}-{val_loss}.safetensors"));
+    assert!(matches!(trainer.fit(&data(), &fit(1)), Err(Error::Unknown { .. })));
+}
+
+#[test]
+fn directions_are_those_of_the_metrics() {
+    // An accuracy of 0 to 1: more is better, and it never becomes better than in the first epoch.
+    let data = InMemory::new(vec![[0.0_f32]; 4], vec![[1.0_f32]; 4]).unwrap();
+    let mut trainer = trainer(Sgd::new(1e-6))
+        .metric(BinaryAccuracy::default())
+        .callback(EarlyStopping::new("val_binary_accuracy").patience(2));
+    let history = trainer.fit_validated(&data, &data, &fit(10)).unwrap();
+    assert_eq!(history.epochs(), 3);
+    let early: &EarlyStopping = trainer.find_callback().unwrap();
+    assert_eq!((early.best(), early.stopped_epoch()), (Some(0.0), Some(2)));
+}
+
+/// Writes down when it is called.
+struct Order(Arc<Mutex<Vec<String>>>);
+
+impl<M> Callback<M> for Order {
+    fn on_train_begin(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
+        let names = training.names().collect::<Vec<_>>().join(" ");
+        self.0.lock().unwrap().push(format!("train begin: {names}"));
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
+        self.0.lock().unwrap().push(format!("train end: {}", training.history().epochs()));
+        Ok(())
+    }
+
+    fn on_epoch_begin(&mut self, _: &mut Training<'_, M>, epoch: usize) -> Result<(), Error> {
+        self.0.lock().unwrap().push(format!("epoch begin {epoch}"));
+        Ok(())
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        _: &mut Training<'_, M>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        let names: Vec<&str> = logs.iter().map(|(name, _)| name).collect();
+        self.0.lock().unwrap().push(format!("epoch end {epoch}: {}", names.join(" ")));
+        Ok(())
+    }
+
+    fn on_train_batch_begin(&mut self, _: &mut Training<'_, M>, batch: usize) -> Result<(), Error> {
+        self.0.lock().unwrap().push(format!("batch begin {batch}"));
+        Ok(())
+    }
+
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M>,
+        batch: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        self.0.lock().unwrap().push(format!("batch end {batch}"));
+        assert!(logs.get("loss").unwrap() > 0.0);
+        if training.epoch() == 1 {
+            training.stop();
+        }
+        Ok(())
+    }
+
+    fn on_test_begin(&mut self, _: &mut Training<'_, M>) -> Result<(), Error> {
+        self.0.lock().unwrap().push("test begin".into());
+        Ok(())
+    }
+
+    fn on_test_end(&mut self, _: &mut Training<'_, M>, logs: &Logs) -> Result<(), Error> {
+        self.0.lock().unwrap().push(format!("test end: {}", logs.get("val_loss").is_some()));
+        Ok(())
+    }
+}
+
+/// The order in which Keras calls the hooks, also if the second epoch is stopped after its first batch.
+#[test]
+fn hooks_are_called_in_order() {
+    let called = Arc::new(Mutex::new(Vec::new()));
+    let mut trainer = trainer(Sgd::new(0.01)).callback(Order(called.clone()));
+    let fit = Fit { batch_size: 2, ..fit(5) };
+    let history = trainer.fit_validated(&data(), &data(), &fit).unwrap();
+    assert_eq!(history.epochs(), 2);
+    let expected = "train begin: loss val_loss
+epoch begin 0
+batch begin 0
+batch end 0
+batch begin 1
+batch end 1
+test begin
+test end: true
+epoch end 0: loss val_loss
+epoch begin 1
+batch begin 0
+batch end 0
+test begin
+test end: true
+epoch end 1: loss val_loss
+train end: 2";
+    assert_eq!(called.lock().unwrap().join("\n"), expected);
+}
+
+#[test]
+fn learning_rates_are_scheduled() {
+    let halve = LearningRateScheduler::new(|epoch, rate| if epoch < 2 { rate } else { rate / 2.0 });
+    let mut trainer = trainer(Sgd::new(0.01)).callback(halve);
+    let history = trainer.fit(&data(), &fit(4)).unwrap();
+    assert_eq!(history.get("learning_rate").unwrap(), [0.01, 0.01, 0.005, 0.0025]);
+    assert_eq!(trainer.optimizer.learning_rate, 0.0025);
+    // Keras refuses that too.
+    let mut scheduled = self::trainer(Sgd::new(ExponentialDecay::new(0.1, 10.0, 0.5)))
+        .callback(LearningRateScheduler::new(|_, rate| rate));
+    let error = scheduled.fit(&data(), &fit(1)).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "learning_rate is 0.1: a learning rate that follows a schedule cannot be set"
+    );
+    // A rate of 0 is none of a constant, but may be set.
+    let mut still = self::trainer(Sgd::new(0.01)).callback(LearningRateScheduler::new(|_, _| 0.0));
+    let before = bias(&still.model);
+    still.fit(&data(), &fit(1)).unwrap();
+    assert_eq!(bias(&still.model), before);
+    let mut wrong =
+        self::trainer(Sgd::new(0.01)).callback(LearningRateScheduler::new(|_, _| f64::NAN));
+    assert!(matches!(
+        wrong.fit(&data(), &fit(1)),
+        Err(Error::Invalid { name: "learning_rate", .. })
+    ));
+}
+
+#[test]
+fn nan_stops_without_an_error() {
+    let data =
+        InMemory::new(vec![[1.0_f32], [2.0], [f32::NAN], [1.0]], vec![[1.0_f32]; 4]).unwrap();
+    let fit = Fit { shuffle: false, ..fit(3) };
+    let mut with = trainer(Sgd::new(0.01)).callback(TerminateOnNan::new());
+    let history = with.fit(&data, &fit).unwrap();
+    assert_eq!((history.epochs(), with.steps()), (1, 2));
+    assert!(history.last("loss").unwrap().is_finite());
+    let found: &TerminateOnNan = with.find_callback().unwrap();
+    assert!(matches!(found.error(), Some(Error::NonFiniteLoss { epoch: 1, batch: 3, .. })));
+    let mut without = trainer(Sgd::new(0.01));
+    assert!(matches!(without.fit(&data, &fit), Err(Error::NonFiniteLoss { .. })));
+    assert_eq!(bias(&with.model), bias(&without.model));
+    // No batch at all is as it should be: there is no loss.
+    let data = InMemory::new(vec![[f32::NAN]], vec![[1.0_f32]]).unwrap();
+    let history = trainer(Sgd::new(0.01)).callback(TerminateOnNan::new()).fit(&data, &fit).unwrap();
+    assert!(history.last("loss").unwrap().is_nan());
+}
+
+#[test]
+fn logs_are_written_as_csv_and_json() {
+    let folder = folder("logs");
+    let (csv, json) = (folder.join("log.csv"), folder.join("log.jsonl"));
+    let mut trainer = trainer(Sgd::new(0.01))
+        .metric(MeanLoss(MeanAbsoluteError))
+        .callback(CsvLogger::new(&csv))
+        .callback(JsonLines::new(&json));
+    let history = trainer.fit_validated(&data(), &data(), &fit(2)).unwrap();
+    let column = |name: &str| history.get(name).unwrap().to_vec();
+    let [loss, mae, val_loss, val_mae] =
+        ["loss", "mean_absolute_error", "val_loss", "val_mean_absolute_error"].map(column);
+    let lines =
+        [0, 1].map(|i| format!("{i},{},{},{},{}\n", loss[i], mae[i], val_loss[i], val_mae[i]));
+    let header = "epoch,loss,mean_absolute_error,val_loss,val_mean_absolute_error\n";
+    assert_eq!(text(&csv), format!("{header}{}", lines.concat()));
+    let objects: Vec<Value> =
+        text(&json).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((objects.len(), objects[1]["epoch"].as_u64()), (2, Some(1)));
+    assert!((objects[1]["val_loss"].as_f64().unwrap() - val_loss[1]).abs() < 1e-12);
+    // Written anew, unless it is to stay.
+    trainer.fit(&data(), &fit(1)).unwrap();
+    assert_eq!(text(&csv).lines().count(), 2);
+    let mut more = self::trainer(Sgd::new(0.01)).callback(CsvLogger::new(&csv).append(true));
+    more.fit(&data(), &fit(1)).unwrap();
+    assert_eq!(text(&csv).lines().count(), 3);
+    let nowhere = folder.join("nowhere/log.csv");
+    let mut failing = self::trainer(Sgd::new(0.01)).callback(CsvLogger::new(nowhere));
+    assert!(matches!(failing.fit(&data(), &fit(1)), Err(Error::File { .. })));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn closures_are_callbacks() {
+    let counts = Arc::new(Mutex::new([0; 6]));
+    let count = |i: usize| {
+        let counts = counts.clone();
+        move || counts.lock().unwrap()[i] += 1
+    };
+    let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(count);
+    let lambda = LambdaCallback::new()
+        .on_train_begin(move |_| Ok(a()))
+        .on_epoch_begin(move |_, _| Ok(b()))
+        .on_train_batch_begin(move |_, _| Ok(c()))
+        .on_train_batch_end(move |_, _, _| Ok(d()))
+        .on_epoch_end(move |training, epoch, logs| {
+            logs.set("answer", 42.0);
+            if epoch == 2 {
+                training.stop();
+            }
+            Ok(e())
+        })
+        .on_train_end(move |_| Ok(f()));
+    let history = trainer(Sgd::new(0.01)).callback(lambda).fit(&data(), &fit(9)).unwrap();
+    assert_eq!(*counts.lock().unwrap(), [1, 3, 12, 12, 3, 1]);
+    assert_eq!(history.get("answer").unwrap(), [42.0; 3]);
+    let failing = LambdaCallback::new().on_epoch_begin(|_, epoch| match epoch {
+        1 => Err(Error::Empty("the patience")),
+        _ => Ok(()),
+    });
+    let mut trainer = trainer(Sgd::new(0.01)).callback(failing);
+    assert_eq!(trainer.fit(&data(), &fit(9)), Err(Error::Empty("the patience")));
+    assert_eq!(trainer.history().epochs(), 1);
+}
+
+/// The validation sees the averages, the training the weights.
+#[test]
+fn averages_are_swapped_for_the_validation() {
+    let adam = Adam { use_ema: true, ema_momentum: 0.9, ..Adam::new(0.1) };
+    let run = |callback: bool, epochs: usize| -> (History, f32) {
+        let mut trainer = trainer(adam.clone());
+        if callback {
+            trainer = trainer.callback(SwapEmaWeights::new());
+        }
+        let history = trainer.fit_validated(&data(), &data(), &fit(epochs)).unwrap();
+        (history, bias(&trainer.model))
+    };
+    let ((with, a), (without, b)) = (run(true, 3), run(false, 3));
+    assert_eq!(with.get("loss"), without.get("loss"));
+    assert_ne!(with.get("val_loss"), without.get("val_loss"));
+    // In the end the model has the averages, so the last validation was that of the model.
+    assert_eq!(a, b);
+    let mut trained = trainer(adam.clone()).callback(SwapEmaWeights::new());
+    let history = trained.fit_validated(&data(), &data(), &fit(3)).unwrap();
+    let evaluated = trained.evaluate(&data(), 1).unwrap()[0].1;
+    assert_eq!(history.last("val_loss"), Some(evaluated));
+    let mut kept = trainer(adam).callback(SwapEmaWeights::new().swap_on_epoch(true));
+    kept.fit_validated(&data(), &data(), &fit(3)).unwrap();
+    assert_eq!(bias(&kept.model), a);
+    let mut none = trainer(Adam::default()).callback(SwapEmaWeights::new());
+    let error = none.fit_validated(&data(), &data(), &fit(1)).unwrap_err();
+    assert!(matches!(error, Error::Invalid { name: "use_ema", .. }), "{error}");
+}
+
+#[test]
+fn tensorboard_files_have_their_records() {
+    let folder = folder("board");
+    let board = TensorBoard::new(&folder).histogram_freq(1).update_freq(2);
+    trainer(Sgd::new(0.01)).callback(board).fit_validated(&data(), &data(), &fit(2)).unwrap();
+    let records = |part: &str| -> Vec<Vec<u8>> {
+        let mut files = fs::read_dir(folder.join(part)).unwrap();
+        let path = files.next().unwrap().unwrap().path();
+        assert!(files.next().is_none());
+        assert!(path.file_name().unwrap().to_str().unwrap().starts_with("events.out.tfevents."));
+        let bytes = fs::read(path).unwrap();
+        let (mut records, mut rest) = (Vec::new(), bytes.as_slice());
+        while !rest.is_empty() {
+            let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+            records.push(rest[12..12 + length].to_vec());
+            rest = &rest[16 + length..];
+        }
+        records
+    };
+    let holds = |records: &[Vec<u8>], tag: &str| {
+        let tag = [&[0x0A, tag.len() as u8], tag.as_bytes()].concat();
+        records.iter().filter(|record| record.windows(tag.len()).any(|part| part == tag)).count()
+    };
+    let (train, validation) = (records("train"), records("validation"));
+    assert!(train[0].ends_with(b"brain.Event:2"));
+    for (tag, times) in [
+        ("model", 1),
+        ("epoch_loss", 2),
+        ("epoch_learning_rate", 2),
+        ("batch_loss", 4),
+        ("0/kernel/histogram", 2),
+        ("0/bias/histogram", 2),
+    ] {
+        assert_eq!(holds(&train, tag), times, "{tag}");
+    }
+    assert_eq!((validation.len(), holds(&validation, "epoch_loss")), (3, 2));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Python reads the files, where its reader is installed.
+#[test]
+fn tensorboard_itself_reads_the_files() {
+    let folder = folder("python");
+    let board = TensorBoard::new(&folder).histogram_freq(1);
+    let mut trainer = trainer(Sgd::new(0.01)).callback(board);
+    let history = trainer.fit(&data(), &fit(2)).unwrap();
+    let program = "
+import sys
+try:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+except ImportError:
+    sys.exit(77)
+events = EventAccumulator(sys.argv[1], size_guidance={'histograms': 0})
+events.Reload()
+tags = events.Tags()
+print(['%.4f' % e.value for e in events.Scalars('epoch_loss')], tags['histograms'], tags['tensors'])
+";
+    let python = std::env::var("KERATA_PYTHON").unwrap_or_else(|_| "python3".into());
+    let mut command = std::process::Command::new(python);
+    let run = command.args(["-c", program]).arg(folder.join("train")).output();
+    match run {
+        Ok(output) if output.status.success() => {
+            let loss = history.get("loss").unwrap();
+            let expected = format!("['{:.4}', '{:.4}']", loss[0], loss[1]);
+            let found = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(found.starts_with(&expected), "{found}, expected {expected}");
+            assert!(found.contains("'0/kernel/histogram'") && found.contains("'model'"), "{found}");
+        }
+        Ok(output) if output.status.code() != Some(77) => {
+            panic!("{}", String::from_utf8_lossy(&output.stderr));
+        }
+        _ => {
+            use std::io::Write;
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: Python has no tensorboard; see KERATA_PYTHON"
+            );
+        }
+    }
+    fs::remove_dir_all(folder).unwrap();
+}

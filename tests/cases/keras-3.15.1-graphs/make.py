@@ -1,0 +1,331 @@
+"""Makes the cases beside this file: models of branches, what Keras 3.15.1 answers, and its gradients.
+
+KERAS_BACKEND=jax python make.py [name ..]
+
+A case has `model.json`, which is `model.to_json()`, and `tensors.safetensors`: for each layer the weights in Keras's
+order as `weight.PATH.N`, `input.N`, `output.N`, `mask.N` of the outputs that have one, and, where the model is
+differentiated, `gradient.PATH.N` of the loss, which is the mean of the squares of the only output.
+"""
+
+import json
+import pathlib
+import sys
+
+import jax
+import keras
+import numpy as np
+from keras import Input, Model, layers as L
+
+DTYPES = {"float32": "F32", "int32": "I32", "bool": "BOOL"}
+
+
+def save_file(tensors, path):
+    """Writes `.safetensors`."""
+    header, data = {}, b""
+    for name, values in sorted(tensors.items()):
+        raw = values.tobytes()
+        offsets = [len(data), len(data) + len(raw)]
+        shape = list(values.shape)
+        header[name] = {"dtype": DTYPES[str(values.dtype)], "shape": shape, "data_offsets": offsets}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+HERE = pathlib.Path(__file__).parent
+CASES = []
+
+
+def case(make):
+    CASES.append(make)
+    return make
+
+
+def leaves(model, path=""):
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaves(layer, f"{path}{layer.name}/")
+        else:
+            yield path + layer.name, layer
+
+
+def weights(layer):
+    return [w for w in layer.weights if "seed_generator" not in w.path]
+
+
+def write(name, model, inputs, gradients=False):
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(sum(map(ord, name)))
+    tensors = {}
+    for path, layer in leaves(model):
+        for i, weight in enumerate(weights(layer)):
+            values = rng.normal(0, 0.5, weight.shape)
+            if "variance" in weight.path:
+                values = np.abs(values) + 0.1
+            if not weight.dtype.startswith("int"):
+                weight.assign(values)
+            tensors[f"weight.{path}.{i}"] = np.asarray(weight.value, np.float32)
+        if isinstance(layer, L.Normalization):
+            layer.finalize_state()
+    flat = inputs if isinstance(inputs, list) else [inputs]
+    for i, x in enumerate(flat):
+        tensors[f"input.{i}"] = np.asarray(x)
+    outputs = keras.tree.flatten(model(inputs))
+    for i, y in enumerate(outputs):
+        tensors[f"output.{i}"] = np.asarray(y, np.float32)
+        mask = keras.src.backend.get_keras_mask(y)
+        if mask is not None:
+            tensors[f"mask.{i}"] = np.asarray(mask)
+    if gradients:
+        trained = model.trainable_variables
+        rest = model.non_trainable_variables
+
+        def loss(values):
+            y, _ = model.stateless_call(values, [w.value for w in rest], inputs)
+            return (y**2).mean()
+
+        found = jax.grad(loss)([w.value for w in trained])
+        found = {w.path: g for w, g in zip(trained, found)}
+        for path, layer in leaves(model):
+            for i, weight in enumerate(weights(layer)):
+                if weight.path in found:
+                    tensors[f"gradient.{path}.{i}"] = np.asarray(found[weight.path], np.float32)
+    folder = HERE / name
+    folder.mkdir(exist_ok=True)
+    (folder / "model.json").write_text(model.to_json())
+    tensors = {key: np.array(value, order="C") for key, value in tensors.items()}
+    save_file(tensors, folder / "tensors.safetensors")
+
+
+def ids(*rows):
+    return np.array(rows, "int32")
+
+
+def floats(seed, *shape):
+    return np.random.default_rng(seed).normal(0, 1, shape).astype("float32")
+
+
+WORDS = ids([3, 1, 4, 0, 0], [0, 5, 2, 6, 5])
+
+
+@case
+def branches(name):
+    """Two inputs, a shared layer, masks that meet."""
+    words, numbers = Input((5,), dtype="int32", name="words"), Input((4,), name="numbers")
+    a = L.Embedding(8, 3, mask_zero=True, name="embed")(words)
+    b = L.GRU(3, return_sequences=True, name="gru")(a)
+    c = L.Add(name="sum")([a, b])
+    shared = L.Dense(4, activation="tanh", name="shared")
+    d = L.LSTM(4, name="lstm")(shared(c))
+    e = shared(L.Dense(3, name="first")(numbers))
+    f = L.Concatenate(name="both")([d, e, numbers])
+    write(name, Model([words, numbers], L.Dense(2, name="head")(f)), [WORDS, floats(1, 2, 4)], True)
+
+
+@case
+def merges(name):
+    """All merges, of three, under masks of all and of some."""
+    x, y = Input((4, 3), name="x"), Input((4, 3), name="y")
+    a, b = L.Masking(name="a")(x), L.Masking(name="b")(y)
+    c = L.Dense(3, name="c")(y)
+    outs = []
+    for kind in [L.Add, L.Multiply, L.Average, L.Maximum, L.Minimum]:
+        outs += [kind()([a, b]), kind()([a, b, c]), kind()([c, a])]
+    outs += [L.Subtract()([a, b]), L.Subtract()([c, b])]
+    for axis in [-1, 1, 2]:
+        outs += [L.Concatenate(axis=axis)([a, b]), L.Concatenate(axis=axis)([a, c])]
+    one = L.Dense(3, name="one")(L.GlobalAveragePooling1D(name="gap")(x))
+    outs += [L.Multiply(name="gate")([y, one])]
+    outs += [L.Dot(axes=2)([x, y]), L.Dot(axes=1)([x, y]), L.Dot(axes=(2, 1))([x, L.Permute((2, 1))(y)])]
+    outs += [L.Dot(axes=2, normalize=True)([x, y]), L.Dot(axes=-1)([one, one]), L.Dot(axes=(1, 2))([one, y])]
+    x, y = floats(2, 2, 4, 3), floats(3, 2, 4, 3)
+    x[0, 2:], x[1, 1], y[0, 3], y[1, :2] = 0, 0, 0, 0
+    write(name, Model([a._keras_history.operation.input, b._keras_history.operation.input], outs), [x, y])
+
+
+@case
+def nested(name):
+    """A model in a model, twice; a Sequential in it; a model at each step; names of inputs and outputs."""
+    q = Input((4,), name="q")
+    inner = Model(q, [L.Dense(3, activation="relu", name="wide")(q), L.Dense(2, name="slim")(q)], name="inner")
+    chain = keras.Sequential([Input((2,)), L.Dense(3, name="up"), L.LayerNormalization(name="norm")], name="chain")
+    steps = keras.Sequential([Input((4,)), L.Dense(2, activation="tanh", name="each")], name="steps")
+    x, s = Input((4,), name="x"), Input((None, 4), name="s")
+    a, b = inner(x)
+    c, d = inner(L.Dense(4, name="again")(x))
+    e = L.GlobalMaxPooling1D(name="most")(L.TimeDistributed(steps, name="td")(s))
+    y = L.Concatenate(name="all")([a, chain(b), c, chain(d), e])
+    y = L.Dense(2, name="head")(y * 0.5 + 1.0)
+    write(name, Model([x, s], y), [floats(4, 2, 4), floats(5, 2, 3, 4)], True)
+
+
+@case
+def states(name):
+    """States from layer to layer, with a mask and without."""
+    x, z = Input((5,), dtype="int32", name="x"), Input((3, 2), name="z")
+    e = L.Embedding(8, 3, mask_zero=True, name="embed")(x)
+    y, h, c = L.LSTM(4, return_sequences=True, return_state=True, name="encode")(e)
+    d = L.LSTM(4, return_sequences=True, name="decode")(z, initial_state=[h, c])
+    w, g = L.GRU(4, return_state=True, name="gru")(y, initial_state=h)
+    r, s = L.SimpleRNN(4, return_sequences=True, return_state=True, name="rnn")(d)
+    b = L.Bidirectional(L.GRU(2, return_sequences=True, return_state=True), name="bi")(r)
+    t = L.Bidirectional(L.LSTM(2), merge_mode="sum", name="both")(d)
+    outs = [y, h, c, d, w, g, r, s, *b, t]
+    write(name, Model([x, z], outs), [WORDS, floats(6, 2, 3, 2)])
+
+
+@case
+def translate(name):
+    """An encoder and a decoder, differentiated through the states."""
+    x, z = Input((5,), dtype="int32", name="x"), Input((3, 2), name="z")
+    e = L.Embedding(8, 3, mask_zero=True, name="embed")(x)
+    y, h, c = L.LSTM(3, return_sequences=True, return_state=True, name="encode")(e)
+    d = L.LSTM(3, return_sequences=True, name="decode")(z, initial_state=[h, c])
+    g = L.GRU(3, name="gru")(y, initial_state=c)
+    f = L.Concatenate(name="all")([L.Flatten(name="flat")(d), g])
+    write(name, Model([x, z], L.Dense(2, name="head")(f)), [WORDS, floats(6, 2, 3, 2)], True)
+
+
+@case
+def dropped(name):
+    """Masks that Keras takes off."""
+    x = Input((6,), dtype="int32", name="x")
+    e = L.Embedding(8, 4, mask_zero=True, name="embed")(x)
+    a = L.GlobalMaxPooling1D(name="most")(L.Conv1D(3, 2, name="conv")(e))
+    b = L.Flatten(name="flat")(L.LSTM(2, return_sequences=True, name="lstm")(e))
+    c = L.GlobalAveragePooling1D(name="mean")(e)
+    y = L.Dense(2, name="head")(L.Concatenate(name="all")([a, b, c]))
+    write(name, Model(x, y), ids([3, 1, 4, 0, 0, 0], [2, 5, 2, 6, 5, 0]), True)
+
+
+@case
+def layers_of_sequences(name):
+    """Layers that no type has, on sequences."""
+    x = Input((6, 4), name="x")
+    outs = [
+        L.ZeroPadding1D((2, 1))(x),
+        L.Cropping1D((1, 2))(x),
+        L.UpSampling1D(3)(x),
+        L.Conv1D(6, 3, groups=2, name="groups", activation="gelu")(x),
+        L.DepthwiseConv1D(3, depth_multiplier=2, strides=2, padding="same", name="depth")(x),
+        L.SeparableConv1D(5, 3, dilation_rate=2, padding="same", name="separable", activation="elu")(x),
+        L.Conv1DTranspose(3, 4, strides=2, padding="same", name="spread")(x),
+        L.PReLU(name="slopes")(x),
+        L.PReLU(shared_axes=[1], name="shared")(x),
+        L.ELU(alpha=0.5)(x),
+        L.LeakyReLU(negative_slope=0.1)(x),
+        L.ReLU(max_value=1.0, negative_slope=0.2, threshold=0.3)(x),
+        L.Softmax(axis=1)(x),
+        L.Rescaling(0.5, offset=[1.0, 2.0, 3.0, 4.0])(x),
+        L.Normalization(name="norm")(x),
+        L.Normalization(mean=[1.0, 2.0, 3.0, 4.0], variance=[2.0, 1.0, 0.5, 3.0], invert=True)(x),
+        L.GaussianNoise(0.5)(x),
+        L.SpatialDropout1D(0.5)(x),
+        L.GlobalAveragePooling1D(keepdims=True)(x),
+        L.GlobalMaxPooling1D(keepdims=True)(x),
+        L.Dense(3, activation=L.LeakyReLU(negative_slope=0.4), name="dense")(x),
+        L.Reshape((3, -1, 2))(x),
+        L.MaxPooling1D(2, strides=1, padding="same")(x),
+        L.AveragePooling1D(3, padding="same")(x),
+        L.RNN(L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(2)]), return_sequences=True, name="cells")(x),
+        L.RNN(L.SimpleRNNCell(3, activation="relu"), go_backwards=True, name="cell")(x),
+    ]
+    write(name, Model(x, outs), floats(7, 2, 6, 4))
+
+
+@case
+def layers_of_images(name):
+    """Layers that no type has, on images."""
+    x = Input((5, 6, 4), name="x")
+    outs = [
+        L.ZeroPadding2D(((1, 0), (2, 3)))(x),
+        L.Cropping2D(((1, 0), (2, 1)))(x),
+        L.UpSampling2D((2, 3))(x),
+        L.UpSampling2D(2, interpolation="bilinear")(x),
+        L.Conv2D(4, 3, groups=4, strides=2, padding="same", name="groups")(x),
+        L.DepthwiseConv2D(3, dilation_rate=2, padding="same", name="depth", activation="relu6")(x),
+        L.DepthwiseConv2D((2, 3), depth_multiplier=3, use_bias=False, name="depths")(x),
+        L.SeparableConv2D(5, 3, depth_multiplier=2, strides=2, name="separable", use_bias=False)(x),
+        L.Conv2DTranspose(3, 3, strides=2, padding="same", name="spread")(x),
+        L.Conv2DTranspose(2, (4, 2), strides=(3, 1), name="spreads", activation="selu")(x),
+        L.Conv2DTranspose(2, 2, strides=3, name="apart")(x),
+        L.PReLU(shared_axes=[1, 2], name="slopes")(x),
+        L.Permute((3, 1, 2))(x),
+        L.SpatialDropout2D(0.5)(x),
+        L.GlobalAveragePooling2D(keepdims=True)(x),
+        L.GlobalMaxPooling2D(keepdims=True)(x),
+        L.Dense(3, name="dense")(x),
+        L.AveragePooling2D((2, 3), strides=1, padding="same")(x),
+        L.Softmax(axis=2)(x),
+    ]
+    write(name, Model(x, outs), floats(8, 2, 5, 6, 4))
+
+
+@case
+def slopes_of_sequences(name):
+    """Gradients of layers that no type has, on sequences."""
+    x = Input((6, 4), name="x")
+    a = L.Conv1D(4, 3, groups=2, name="groups", activation="gelu", padding="same")(x)
+    b = L.PReLU(shared_axes=[1], name="slopes")(L.SeparableConv1D(4, 3, padding="same", name="separable")(a))
+    c = L.Conv1DTranspose(3, 3, strides=2, padding="same", name="spread")(b)
+    d = L.ELU(alpha=0.5)(L.Cropping1D(1)(L.UpSampling1D(2)(L.Softmax(axis=1)(c))))
+    e = L.Dot(axes=(2, 2), normalize=True)([d, L.Dense(3, name="each")(a)])
+    f = L.Dense(2, name="head", activation="softsign")(L.Flatten()(L.Rescaling(2.0, 0.5)(e)))
+    write(name, Model(x, f), floats(9, 2, 6, 4), True)
+
+
+@case
+def slopes_of_images(name):
+    """Gradients of layers that no type has, on images."""
+    x = Input((4, 5, 2), name="x")
+    a = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="depth", activation="mish")(x)
+    b = L.Conv2DTranspose(3, 3, strides=2, padding="same", name="spread", activation="swish")(a)
+    c = L.UpSampling2D(2, interpolation="bilinear")(L.LeakyReLU()(b))
+    d = L.Conv2D(2, 3, strides=2, name="conv")(L.ZeroPadding2D(((0, 1), (1, 0)))(c))
+    e = L.Concatenate(axis=2)([d, L.Cropping2D(((0, 0), (1, 1)))(d)])
+    f = L.Dense(2, name="head")(L.GlobalMaxPooling2D()(L.Minimum()([L.Maximum()([e, e * 0.5]), 2.0 - e])))
+    write(name, Model(x, f), floats(10, 2, 4, 5, 2), True)
+
+
+@case
+def activations(name):
+    """All activations."""
+    x = Input((13,), name="x")
+    names = [
+        "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh",
+        "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid",
+        "silu", "soft_shrink", "softmax", "softplus", "softsign", "squareplus", "swish", "tanh", "tanh_shrink",
+    ]
+    values = [-200.0, -7.0, -3.0, -2.9, -1.0, -0.4, 0.0, 0.3, 0.9, 2.0, 5.9, 7.0, 50.0]
+    write(name, Model(x, [L.Activation(one, name=one)(x) for one in names]), np.array([values], "float32"))
+
+
+@case
+def functions(name):
+    """Functions of Keras's between the layers, and masks that they make."""
+    x, z = Input((5, 3), name="x"), Input((5,), dtype="int32", name="z")
+    q = Input((5, 2), name="q")
+    a, b = L.Masking(name="a")(x), L.Embedding(8, 3, mask_zero=True, name="b")(z)
+    c = L.LSTM(2, name="c")(L.Concatenate()([a, b, q]))
+    d = L.LSTM(2, name="d")(L.Concatenate(axis=1)([a, b]))
+    e = L.GRU(2, name="e")(L.Multiply()([a, b]))
+    f = L.TimeDistributed(L.Dense(2), name="f")(L.Bidirectional(L.LSTM(2, return_sequences=True), name="bi")(L.Add()([a, b])))
+    o = keras.ops
+    outs = [
+        c, d, e, L.GRU(2, name="g")(f), x[:, 1:4, 0], x[:, -1], x[:, ::2], o.mean(x, axis=1),
+        o.sum(x, axis=[1, 2]), o.max(x, axis=-1, keepdims=True), o.min(x, axis=1), o.relu(q), o.sigmoid(q),
+        o.reshape(x, (-1, 15)), o.expand_dims(x, 1), o.squeeze(o.expand_dims(x, -1), -1),
+        o.concatenate([x, q], axis=-1), o.transpose(x, (0, 2, 1)), -x, o.exp(x) / (o.abs(q[:, :, :1]) + 1.0),
+        o.square(x) - 2.0 * x, 1.0 / (o.sqrt(o.square(x) + 1.0)), o.maximum(x, 0.2), o.cast(z, "float32") * 0.5,
+    ]
+    x1, q1 = floats(11, 2, 5, 3), floats(12, 2, 5, 2)
+    x1[0, 3:], x1[1, 0] = 0, 0
+    write(name, Model([x, z, q], outs), [x1, WORDS, q1])
+
+
+if __name__ == "__main__":
+    for make in CASES:
+        if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
+            make(make.__name__)
+            print(make.__name__)

@@ -1,0 +1,229 @@
+//! Models of branches without a type, held against what Keras 3.15.1 answers.
+
+use dfdx::tensor::{Gradients, OwnedTape, PutTape};
+use kerata::{
+    Cpu, Error, Tensor,
+    config::{Config, CustomObjects, DynamicLayer, DynamicValue, layer_from_config},
+    parameters::{Parameter, Parameters, Visitor},
+    prelude::*,
+    shape::Shape,
+    signal::Value as Data,
+    tensor::Rank0,
+};
+
+use crate::case::Case;
+
+fn config(case: &Case) -> Config {
+    case.model_json().unwrap().try_into().unwrap()
+}
+
+/// The model of a case, with its weights.
+fn model(case: &Case) -> DynamicLayer {
+    let mut model = layer_from_config(&config(case), &CustomObjects::new()).unwrap();
+    let count = load(case, &mut model, "");
+    let stored = case.group("weight").len();
+    assert_eq!(count, stored, "{}: weights", case.name);
+    model
+}
+
+/// Gives all layers inside their weights. Gives how many these are.
+fn load(case: &Case, model: &mut DynamicLayer, path: &str) -> usize {
+    let mut count = 0;
+    for layer in model.layers_mut() {
+        let path = format!("{path}{}", layer.name());
+        if ["Functional", "Sequential"].contains(&layer.class()) {
+            count += load(case, layer, &format!("{path}/"));
+            continue;
+        }
+        let sizes: Vec<Vec<usize>> = layer.weights().map(|weight| weight.sizes).collect();
+        let name = |i: usize| format!("weight.{path}.{i}");
+        for (i, sizes) in sizes.iter().enumerate() {
+            assert_eq!(case.shape(&name(i)), sizes, "{}: {}", case.name, name(i));
+        }
+        layer.set_weights((0..sizes.len()).map(|i| case.floats(&name(i)))).unwrap();
+        count += sizes.len();
+    }
+    count
+}
+
+fn inputs(case: &Case) -> Vec<DynamicValue> {
+    let count = case.group("input").len();
+    let input = |i: usize| {
+        let (name, ids) = (format!("input.{i}"), case.is_ids(&format!("input.{i}")));
+        match ids {
+            true => DynamicValue::ids(case.shape(&name), case.ids(&name)).unwrap(),
+            false => DynamicValue::numbers(case.shape(&name), case.floats(&name)).unwrap(),
+        }
+    };
+    (0..count).map(input).collect()
+}
+
+fn close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        let close = (a - b).abs() <= 1e-5 * b.abs() + 2e-6 * largest.max(1.0);
+        assert!(close, "{what}[{i}] is {a}, Keras has {b}\n{found:?}\n{expected:?}");
+    }
+}
+
+/// Holds the outputs against those of Keras, and their masks.
+fn answers(case: &Case, model: &mut DynamicLayer) {
+    let found = model.run(DynamicValue::several(inputs(case))).unwrap();
+    let count = case.group("output").len();
+    assert_eq!(found.parts().len(), count, "{}: outputs", case.name);
+    for (i, found) in found.parts().iter().enumerate() {
+        let (output, mask) = (format!("output.{i}"), format!("mask.{i}"));
+        let what = format!("{} {output}", case.name);
+        assert_eq!(found.sizes(), case.shape(&output), "{what}");
+        close(&what, found.values(), &case.floats(&output));
+        let expected = case.has(&mask).then(|| case.flags(&mask));
+        assert_eq!(found.mask().map(|mask| mask.as_slice().to_vec()), expected, "{what}: mask");
+    }
+}
+
+/// What is read and written again answers the same.
+fn again(case: &Case, model: &DynamicLayer) {
+    let mut other = layer_from_config(&model.config(), &CustomObjects::new()).unwrap();
+    assert_eq!(other.config(), model.config(), "{}", case.name);
+    load(case, &mut other, "");
+    answers(case, &mut other);
+}
+
+type Answer = (usize, usize);
+
+/// The gradients of the mean of the squares of the output, by name.
+fn gradients<X: Data<f32, Cpu, Tape = OwnedTape<f32, Cpu>>>(
+    model: &mut DynamicLayer,
+    x: X,
+) -> Vec<(String, Vec<f32>)>
+where
+    X::Signal: kerata::config::FromDynamic,
+{
+    struct All(Vec<(String, Vec<f32>)>, Vec<String>, Gradients<f32, Cpu>);
+    impl Visitor<f32, Cpu> for All {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+            let path: String = self.1.iter().map(|name| format!("{name}/")).collect();
+            let gradient = self.2.get_or_alloc_mut(parameter.tensor).unwrap().to_vec();
+            self.0.push((format!("{path}{}", parameter.name), gradient));
+            Ok(())
+        }
+
+        fn enter(&mut self, name: &str) {
+            self.1.push(name.to_owned());
+        }
+
+        fn leave(&mut self) {
+            self.1.pop();
+        }
+    }
+
+    let y = model.forward_mut::<Answer, X>(x).unwrap();
+    let loss: Tensor<Rank0, f32, Cpu, _> = dfdx::prelude::MeanTo::mean(y.square());
+    let gradients = dfdx::prelude::Backward::backward(loss);
+    let mut all = All(Vec::new(), Vec::new(), gradients);
+    model.visit(&mut all).unwrap();
+    all.0
+}
+
+/// Holds the gradients against those of Keras.
+fn slopes(case: &Case, model: &mut DynamicLayer) {
+    let dev = Cpu::default();
+    let ids = |i: usize| {
+        let name = format!("input.{i}");
+        let &[a, b] = case.shape(&name) else { panic!("{name}") };
+        dev.tensor_from_vec(case.ids(&name), (a, b)).put_tape(OwnedTape::default())
+    };
+    macro_rules! floats {
+        ($i:expr, $($size:ident)*) => {{
+            let name = format!("input.{}", $i);
+            let &[$($size),*] = case.shape(&name) else { panic!("{name}") };
+            dev.tensor_from_vec(case.floats(&name), ($($size,)*)).put_tape(OwnedTape::default())
+        }};
+    }
+    let ranks: Vec<(bool, usize)> = (0..case.group("input").len())
+        .map(|i| format!("input.{i}"))
+        .map(|name| (case.is_ids(&name), case.shape(&name).len()))
+        .collect();
+    let found = match ranks.as_slice() {
+        [(true, 2)] => gradients(model, ids(0)),
+        [(false, 2)] => gradients(model, floats!(0, a b)),
+        [(false, 3)] => gradients(model, floats!(0, a b c)),
+        [(false, 4)] => gradients(model, floats!(0, a b c d)),
+        [(true, 2), (false, 2)] => gradients(model, (ids(0), floats!(1, a b))),
+        [(true, 2), (false, 3)] => gradients(model, (ids(0), floats!(1, a b c))),
+        [(false, 2), (false, 3)] => gradients(model, (floats!(0, a b), floats!(1, a b c))),
+        other => panic!("{other:?}"),
+    };
+    let mut expected = case.group("gradient");
+    let mut names = Vec::new();
+    model_names(model, "", &mut names);
+    let mut count = 0;
+    for (name, (_, gradient)) in names.iter().zip(&found) {
+        if expected.contains(&name.as_str()) {
+            close(
+                &format!("{} {name}", case.name),
+                gradient,
+                &case.floats(&format!("gradient.{name}")),
+            );
+            expected.retain(|other| other != name);
+            count += 1;
+        }
+    }
+    assert!(count > 0 && expected.is_empty(), "{}: {expected:?}", case.name);
+}
+
+/// The names of the case for all weights, in their order.
+fn model_names(model: &DynamicLayer, path: &str, names: &mut Vec<String>) {
+    for layer in model.layers() {
+        let path = format!("{path}{}", layer.name());
+        match layer.class() {
+            "Functional" | "Sequential" => model_names(layer, &format!("{path}/"), names),
+            _ => names.extend((0..layer.weights().count()).map(|i| format!("{path}.{i}"))),
+        }
+    }
+}
+
+fn check(name: &str) -> DynamicLayer {
+    let case = Case::graph(name);
+    let mut model = model(&case);
+    answers(&case, &mut model);
+    again(&case, &model);
+    if case.has_group("gradient") {
+        slopes(&case, &mut model);
+    }
+    model
+}
+
+macro_rules! cases {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            check(stringify!($name));
+        })*
+    };
+}
+cases! {
+    branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
+    slopes_of_images activations functions
+}
+
+#[test]
+fn dropped() {
+    let model = check("dropped");
+    assert_eq!(model.dropped_masks(), ["conv", "flat"]);
+}
+
+/// Other cases of this form, in the folder that the environment variable `KERATA_GRAPHS` names.
+#[test]
+fn further_cases() {
+    let Some(folder) = std::env::var_os("KERATA_GRAPHS") else { return };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let case = Case::of_folder(&path);
+        let config = config(&case);
+        let mut model = layer_from_config(&config, &CustomObjects::new().masks_as_keras()).unwrap();
+        load(&case, &mut model, "");
+        answers(&case, &mut model);
+    }
+}

@@ -1,0 +1,9 @@
+//! Keras's files with weights: models that Keras wrote, hostile files, and files that Keras reads again.
+
+#![allow(missing_docs)]
+
+mod case;
+mod clients;
+mod hostile;
+mod typed;
+mod written;

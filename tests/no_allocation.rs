@@ -1,0 +1,95 @@
+//! After a stream was made, a step allocates nothing. (So it starts no thread either: that allocates.)
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use kerata::{
+    Add, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout, Embedding, Error, Gru,
+    Ids, LayerNorm, Length, Lstm, MaskZero, Multiply, Relu, ResetBefore, Sequences, SimpleRnn,
+    Softmax, TimeDistributed, Unmask, model, prelude::*,
+};
+
+/// The allocator of the system, which counts what this thread asks of it.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: it hands on to the allocator of the system.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[model(input = Ids<(Batch, Length)>, output = (Batch, 30))]
+struct Everything {
+    embed: Embedding<30, 20, MaskZero>,
+    first: Lstm<_, 64, Sequences>,
+    drop: Dropout<50>,
+    second: Gru<_, 64, Sequences>,
+    #[from(first, second)]
+    sum: Add,
+    #[from(sum, first)]
+    product: Multiply,
+    #[from(sum, product)]
+    both: Concatenate<_>,
+    norm: LayerNorm<_>,
+    batch: BatchNorm<_>,
+    each: TimeDistributed<Dense<_, 16, Relu>>,
+    before: Gru<_, 16, Sequences, ResetBefore>,
+    unmask: Unmask,
+    conv: Conv1d<_, 8, 3, Relu, Causal, 1, 2>,
+    last: SimpleRnn<_, 12>,
+    head: Dense<_, 30, Softmax>,
+}
+
+#[model(input = (Batch, Length, 3), output = (Batch, 2), element = f64)]
+struct Double {
+    lstm: Lstm<_, 8, Sequences, f64>,
+    gru: Gru<_, 8, kerata::LastState, kerata::ResetAfter, f64>,
+    head: Dense<_, 2, Softmax, f64>,
+}
+
+fn counted<R>(run: impl FnOnce() -> R) -> (usize, R) {
+    let before = COUNT.get();
+    let result = run();
+    (COUNT.get() - before, result)
+}
+
+#[test]
+fn a_step_allocates_nothing() -> Result<(), Error> {
+    assert!(counted(|| vec![1_u8]).0 > 0, "the allocator counts");
+    for rows in [1, 3, 40] {
+        let mut stream = Everything::build(&Cpu::seed_from_u64(0))?.stream(rows)?;
+        let ids: Vec<usize> = (0..rows).map(|row| row % 30).collect();
+        // The very first step too.
+        for _ in 0..3 {
+            let (count, result) = counted(|| stream.step(&ids).map(|y| y[0][0]));
+            assert!(result?.is_finite());
+            assert_eq!(count, 0, "{rows} rows");
+        }
+        let (count, ()) = counted(|| stream.reset());
+        assert_eq!(count, 0);
+        let (count, result) = counted(|| stream.reset_row(0));
+        assert_eq!((count, result), (0, Ok(())));
+    }
+    let mut stream = Double::build(&Cpu::seed_from_u64(0))?.stream(2)?;
+    let (count, result) = counted(|| stream.step(&[[1.0; 3]; 2]).map(|y| y[1][1]));
+    assert!(result?.is_finite());
+    assert_eq!(count, 0);
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Models step by step.
+
+mod errors;
+mod state;
+mod whole;
