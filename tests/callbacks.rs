@@ -498,6 +498,41 @@ fn tensorboard_files_have_their_records() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// The process sends itself what a terminal sends at Ctrl-C.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_training_and_a_checkpoint_goes_on() {
+    use kerata::callbacks::StopOnCtrlC;
+    let folder = folder("ctrl-c");
+    let path = folder.join("run.safetensors");
+    let press = || {
+        LambdaCallback::new().on_epoch_begin(|training, epoch| {
+            if epoch == 2 && training.resumed().is_none() {
+                let process = std::process::id().to_string();
+                let sent = std::process::Command::new("kill").args(["-INT", &process]).status();
+                assert!(sent.unwrap().success());
+                // The handler runs on a thread of its own.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+            }
+            Ok(())
+        })
+    };
+    let with = || {
+        trainer(Sgd::new(0.01))
+            .callback(press())
+            .callback(StopOnCtrlC::new().unwrap())
+            .callback(ModelCheckpoint::new(path.to_str().unwrap()))
+    };
+    let history = with().fit(&data(), &fit(6)).unwrap();
+    assert_eq!(history.epochs(), 3);
+    let mut resumed = with();
+    resumed.resume(&path).unwrap();
+    let history = resumed.fit(&data(), &fit(6)).unwrap();
+    // One step in the epoch that was interrupted.
+    assert_eq!((history.epochs(), resumed.steps()), (6, 5 * 4 + 1));
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// Python reads the files, where its reader is installed.
 #[test]
 fn tensorboard_itself_reads_the_files() {
