@@ -402,22 +402,25 @@ fn closures_are_callbacks() {
     let counts = Arc::new(Mutex::new([0; 6]));
     let count = |i: usize| {
         let counts = counts.clone();
-        move || counts.lock().unwrap()[i] += 1
+        move || -> Result<(), Error> {
+            counts.lock().unwrap()[i] += 1;
+            Ok(())
+        }
     };
     let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(count);
     let lambda = LambdaCallback::new()
-        .on_train_begin(move |_| Ok(a()))
-        .on_epoch_begin(move |_, _| Ok(b()))
-        .on_train_batch_begin(move |_, _| Ok(c()))
-        .on_train_batch_end(move |_, _, _| Ok(d()))
+        .on_train_begin(move |_| a())
+        .on_epoch_begin(move |_, _| b())
+        .on_train_batch_begin(move |_, _| c())
+        .on_train_batch_end(move |_, _, _| d())
         .on_epoch_end(move |training, epoch, logs| {
             logs.set("answer", 42.0);
             if epoch == 2 {
                 training.stop();
             }
-            Ok(e())
+            e()
         })
-        .on_train_end(move |_| Ok(f()));
+        .on_train_end(move |_| f());
     let history = trainer(Sgd::new(0.01)).callback(lambda).fit(&data(), &fit(9)).unwrap();
     assert_eq!(*counts.lock().unwrap(), [1, 3, 12, 12, 3, 1]);
     assert_eq!(history.get("answer").unwrap(), [42.0; 3]);
