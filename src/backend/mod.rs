@@ -18,7 +18,8 @@ mod window;
 pub(crate) use crate::memory;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
-    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into, scan,
+    Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
+    product_into, scan,
 };
 pub(crate) use descend::{assign, vectorized_loops};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
@@ -151,6 +152,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         weights: RecurrentWeights<'_, E, Self>,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::recurrent_last(inputs, weights)
+    }
+
+    /// The state behind the last step of a recurrent layer, and the tape. At a masked step the state stays.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn recurrent_states<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
+    ) -> Result<(HiddenStates<E, Self>, T), Error> {
+        reference::recurrent_states(inputs, weights)
     }
 
     /// A convolution over images. `then` is done to what it gives.

@@ -92,6 +92,7 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
     type Input = X::Signal;
     type Target = Y::Signal;

@@ -38,14 +38,15 @@ pub use pool::{
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
 pub use recurrent::{
-    Bidirectional, Concat, Gru, LastState, Lstm, MergeMode, Merges, Recurrent, ResetAfter,
-    ResetBefore, ResetGate, Returns, Sequences, SimpleRnn, Sum,
+    Bidirectional, Concat, Gru, InitialState, LastState, Lstm, MergeMode, Merges, Recurrent,
+    RecurrentInput, ResetAfter, ResetBefore, ResetGate, ReturnState, Returns, SequenceFeatures,
+    Sequences, SimpleRnn, StateVectors, Sum, ToState,
 };
+pub(crate) use reshape::UNMASKED;
 pub use reshape::{
     FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,
     ZeroPadding2d,
 };
-pub(crate) use reshape::{UNMASKED, padded};
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};

@@ -17,6 +17,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod bar;
 mod csv_logger;
 #[cfg(feature = "ctrlc")]
 mod ctrl_c;

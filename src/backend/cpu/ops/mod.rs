@@ -4,6 +4,7 @@ mod batch_norm;
 mod conv;
 mod crossentropy;
 mod dense;
+mod depthwise;
 mod elementwise;
 mod embedding;
 mod embedding_bag;
@@ -20,6 +21,7 @@ pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
+pub(crate) use depthwise::depthwise_conv2d;
 pub(crate) use elementwise::{NOWHERE, join_rows, map_values, pick_values};
 pub(super) use embedding::embedding;
 pub(super) use embedding_bag::embedding_bag;
@@ -29,7 +31,7 @@ pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
-pub(super) use recurrent::{recurrent, recurrent_last};
+pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_dense, step_product, step_softmax, step_table,
 };
