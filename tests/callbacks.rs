@@ -402,22 +402,25 @@ fn closures_are_callbacks() {
     let counts = Arc::new(Mutex::new([0; 6]));
     let count = |i: usize| {
         let counts = counts.clone();
-        move || counts.lock().unwrap()[i] += 1
+        move || -> Result<(), Error> {
+            counts.lock().unwrap()[i] += 1;
+            Ok(())
+        }
     };
     let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(count);
     let lambda = LambdaCallback::new()
-        .on_train_begin(move |_| Ok(a()))
-        .on_epoch_begin(move |_, _| Ok(b()))
-        .on_train_batch_begin(move |_, _| Ok(c()))
-        .on_train_batch_end(move |_, _, _| Ok(d()))
+        .on_train_begin(move |_| a())
+        .on_epoch_begin(move |_, _| b())
+        .on_train_batch_begin(move |_, _| c())
+        .on_train_batch_end(move |_, _, _| d())
         .on_epoch_end(move |training, epoch, logs| {
             logs.set("answer", 42.0);
             if epoch == 2 {
                 training.stop();
             }
-            Ok(e())
+            e()
         })
-        .on_train_end(move |_| Ok(f()));
+        .on_train_end(move |_| f());
     let history = trainer(Sgd::new(0.01)).callback(lambda).fit(&data(), &fit(9)).unwrap();
     assert_eq!(*counts.lock().unwrap(), [1, 3, 12, 12, 3, 1]);
     assert_eq!(history.get("answer").unwrap(), [42.0; 3]);
@@ -495,6 +498,41 @@ fn tensorboard_files_have_their_records() {
         assert_eq!(holds(&train, tag), times, "{tag}");
     }
     assert_eq!((validation.len(), holds(&validation, "epoch_loss")), (3, 2));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// The process sends itself what a terminal sends at Ctrl-C.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_training_and_a_checkpoint_goes_on() {
+    use kerata::callbacks::StopOnCtrlC;
+    let folder = folder("ctrl-c");
+    let path = folder.join("run.safetensors");
+    let press = || {
+        LambdaCallback::new().on_epoch_begin(|training, epoch| {
+            if epoch == 2 && training.resumed().is_none() {
+                let process = std::process::id().to_string();
+                let sent = std::process::Command::new("kill").args(["-INT", &process]).status();
+                assert!(sent.unwrap().success());
+                // The handler runs on a thread of its own.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+            }
+            Ok(())
+        })
+    };
+    let with = || {
+        trainer(Sgd::new(0.01))
+            .callback(press())
+            .callback(StopOnCtrlC::new().unwrap())
+            .callback(ModelCheckpoint::new(path.to_str().unwrap()))
+    };
+    let history = with().fit(&data(), &fit(6)).unwrap();
+    assert_eq!(history.epochs(), 3);
+    let mut resumed = with();
+    resumed.resume(&path).unwrap();
+    let history = resumed.fit(&data(), &fit(6)).unwrap();
+    // One step in the epoch that was interrupted.
+    assert_eq!((history.epochs(), resumed.steps()), (6, 5 * 4 + 1));
     fs::remove_dir_all(folder).unwrap();
 }
 

@@ -114,7 +114,7 @@ where
             if let Some(error) = failed {
                 return Err(error);
             }
-            let stopped = self.wishes.stop;
+            let stopped = self.wishes.stop && !self.wishes.interrupted;
             self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
             self.grant()?;
         }

@@ -44,6 +44,8 @@ pub(super) struct About {
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     pub(super) stop: bool,
+    /// Whether it is to end for now only.
+    pub(super) interrupted: bool,
     pub(super) checkpoints: Vec<PathBuf>,
 }
 
@@ -52,6 +54,13 @@ impl<M, E: Element, D: Backend<E>> Training<'_, M, E, D> {
     /// history.
     pub fn stop(&mut self) {
         self.wishes.stop = true;
+    }
+
+    /// Ends the training as [`stop`](Training::stop) does, but for now only: a checkpoint that is written afterwards goes on with
+    /// the next epoch, while one of a training that was stopped has come to its end.
+    pub fn interrupt(&mut self) {
+        self.wishes.stop = true;
+        self.wishes.interrupted = true;
     }
 
     /// Whether the training is to end.

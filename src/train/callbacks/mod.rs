@@ -19,6 +19,8 @@
 
 mod bar;
 mod csv_logger;
+#[cfg(feature = "ctrlc")]
+mod ctrl_c;
 mod early_stopping;
 mod json_lines;
 mod lambda;
@@ -34,6 +36,8 @@ mod tensorboard;
 mod terminate_on_nan;
 
 pub use csv_logger::CsvLogger;
+#[cfg(feature = "ctrlc")]
+pub use ctrl_c::StopOnCtrlC;
 pub use early_stopping::EarlyStopping;
 pub use json_lines::JsonLines;
 pub use lambda::LambdaCallback;
