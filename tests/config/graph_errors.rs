@@ -97,7 +97,7 @@ fn graphs_that_make_no_sense_are_refused() {
     assert_eq!(text, "`net`: 1 inputs are needed here, but 2 arrive");
     let text =
         model.run(DynamicValue::numbers([1, 5], vec![0.0; 5]).unwrap()).unwrap_err().to_string();
-    assert_eq!(text, "`net`: `(Batch, 4)` is needed here, but `(1, 5)` arrives");
+    assert_eq!(text, "`net`: `(Batch, 4)` is needed here, but `(Batch, 5)` arrives");
 }
 
 /// A model that calls one inside twice, which calls one inside twice, and so on.
