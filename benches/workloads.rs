@@ -12,9 +12,10 @@ use std::time::Instant;
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
     Batch, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error, Flatten, GlobalAveragePooling1d,
-    Ids, Lstm, MaskZero, MaxPool2d, Relu, Sequences,
+    Gru, Ids, Length, Lstm, MaskZero, MaxPool2d, Relu, Sequences,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
+    model::{Stream, StreamModel},
     optim::{Adam, State},
     prelude::*,
     reduce::Unweighted,
@@ -22,8 +23,9 @@ use kerata::{
     signal::Signal,
 };
 
-const ALL: [&str; 10] =
-    ["W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7"];
+const ALL: [&str; 12] = [
+    "W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7", "W12", "W12_gru",
+];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
 
@@ -67,6 +69,22 @@ struct TwoLayers {
 struct Letters {
     lstm: Lstm<_, 64>,
     head: Dense<_, 27>,
+}
+
+/// W12: one step of it, with carried state.
+#[model(input = (Batch, Length, 28), output = (Batch, 28))]
+struct Generator {
+    lstm1: Lstm<_, 128, Sequences>,
+    lstm2: Lstm<_, 128>,
+    next: Dense<_, 28>,
+}
+
+/// W12_gru: the same with another cell.
+#[model(input = (Batch, Length, 28), output = (Batch, 28))]
+struct GruGenerator {
+    gru1: Gru<_, 128, Sequences>,
+    gru2: Gru<_, 128>,
+    next: Dense<_, 28>,
 }
 
 fn hash(seed: u32, i: u32) -> u32 {
@@ -161,6 +179,7 @@ fn measure(
     mut step: impl FnMut() -> Result<f32, Error>,
 ) -> Result<Measured, Error> {
     let (n, warm) = match workload {
+        "W12" | "W12_gru" => (3000, 300),
         "W3_b1" | "W5_b1" | "W7" => (200, 40),
         "W6" | "W6_two" | "W3_b32" => (60, 8),
         _ => (30, 6),
@@ -222,6 +241,21 @@ where
     train::<_, (Batch, Const<1>), _>(workload, model, input, target, loss)
 }
 
+/// Steps of a stream, which is fed the letter that it gave.
+fn steps<M>(workload: &str, mut stream: Stream<M>) -> Result<Measured, Error>
+where
+    M: StreamModel<Input = (Batch, Length, Const<28>), Output = (Batch, Const<28>)>,
+{
+    let mut letter = 0;
+    measure(workload, || {
+        let mut x = [[0.0; 28]];
+        x[0][letter] = 1.0;
+        let y = &stream.step(&x)?[0];
+        letter = (0..28).max_by(|&a, &b| y[a].total_cmp(&y[b])).unwrap_or(0);
+        Ok(letter as f32)
+    })
+}
+
 fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
     let sparse = SparseCategoricalCrossentropy::from_logits();
     let full = vec![WORDS; SENTENCES];
@@ -280,10 +314,18 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
             let labels = dev.tensor_from_vec(classes(402, 128, 27), (128,));
             train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
         }
+        "W12" => {
+            let mut model = Generator::build(dev)?;
+            set_lstm(&mut model.lstm1, 110);
+            set_lstm(&mut model.lstm2, 120);
+            model.next.kernel.copy_from(&glorot(130, 128, 28));
+            steps(workload, model.stream(1)?)
+        }
+        "W12_gru" => steps(workload, GruGenerator::build(dev)?.stream(1)?),
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two and W7",
+            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W12 and W12_gru",
         }),
     }
 }

@@ -54,7 +54,7 @@ pub use kerata_macros::{layer, model};
 pub use layer::Layer;
 pub use layers::*;
 pub use shape::{Batch, Causal, Const, Length, Same, Valid};
-pub use signal::{Ids, Inputs, Mask, Masked};
+pub use signal::{Ids, Inputs, Mask, Masked, StateH, StateHc};
 pub use train::callbacks;
 
 /// The traits whose methods a program calls.

@@ -169,7 +169,8 @@ pub(crate) fn number(value: &Expr) -> Option<f64> {
     }
 }
 
-/// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`.
+/// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`, of a `ReturnState` `.output` and
+/// `.state`.
 pub(crate) struct Source {
     pub(crate) name: Ident,
     pub(crate) parts: Vec<(usize, Span)>,
@@ -185,7 +186,19 @@ impl Parse for Source {
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
             // The compiler reads the end of `input.0.1` as the number 0.1.
-            let (digits, span) = if input.peek(LitFloat) {
+            let (digits, span) = if input.peek(Ident) {
+                let part: Ident = input.parse()?;
+                match part.to_string().as_str() {
+                    "output" => ("0".to_owned(), part.span()),
+                    "state" => ("1".to_owned(), part.span()),
+                    other => {
+                        let message = format!(
+                            "there is no part `.{other}`: of two inputs there are `.0` and `.1`, of a `ReturnState` these are `.output` and `.state`"
+                        );
+                        return Err(syn::Error::new(part.span(), message));
+                    }
+                }
+            } else if input.peek(LitFloat) {
                 let number: LitFloat = input.parse()?;
                 (number.to_string(), number.span())
             } else {

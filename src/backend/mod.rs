@@ -154,6 +154,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::recurrent_last(inputs, weights)
     }
 
+    /// The state behind the last step of a recurrent layer, and the tape. At a masked step the state stays.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn recurrent_states<T: Tape<E, Self>>(
+        inputs: RecurrentInputs<'_, E, Self, T>,
+        weights: RecurrentWeights<'_, E, Self>,
+    ) -> Result<(HiddenStates<E, Self>, T), Error> {
+        reference::recurrent_states(inputs, weights)
+    }
+
     /// A convolution over images. `then` is done to what it gives.
     ///
     /// # Errors

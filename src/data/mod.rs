@@ -7,6 +7,7 @@
 //!
 //! Text becomes ids by a [`Vocabulary`], and ids become rows of zeros and a one by [`one_hot`].
 
+mod class_weight;
 mod in_memory;
 mod one_hot;
 mod padding;
@@ -15,6 +16,7 @@ mod split;
 mod splitter;
 mod vocabulary;
 
+pub use class_weight::ClassTargets;
 pub use in_memory::InMemory;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};

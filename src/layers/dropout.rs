@@ -4,7 +4,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     layer,
-    layer::Layer,
+    layer::{Layer, trains},
     signal::MaskTransparent,
     stream::Streamable,
 };
@@ -51,8 +51,12 @@ where
 
     const CHECK: () = assert!(PERCENT < 100, "the rate of a `Dropout` is 0 to 99 percent");
 
+    // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        Ok(x)
+        if !trains() {
+            return Ok(x);
+        }
+        <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x)
     }
 
     fn call_mut<T: Tape<E, D>>(

@@ -152,6 +152,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In, L, E, D> Model<E, D> for Sequential<In, L, E, D>
 where
     In: Signal,

@@ -41,8 +41,7 @@ impl<S: Signal> Carries<S> for Checked<0> {
 /// A signal that is the input `S` of a model.
 #[diagnostic::on_unimplemented(
     message = "the model takes `{S}`, but `{Self}` arrives",
-    label = "this model takes `{S}`",
-    note = "`forward` takes a tensor whose first dimension is `Batch`: `dev.tensor_from_vec(values, (rows, Const))`; `predict` takes rows"
+    label = "the first dimension of a tensor is `Batch`: `dev.tensor_from_vec(values, (rows, Const))`; `predict` takes rows"
 )]
 pub trait Reaches<S: Signal>: Signal {
     /// The same data.

@@ -14,6 +14,7 @@ mod inputs;
 mod kinds;
 mod masked;
 mod results;
+mod states;
 mod step;
 mod value;
 
@@ -28,6 +29,7 @@ pub use kinds::{
 pub use masked::Masked;
 pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
+pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
 pub use value::Value;
 

@@ -17,8 +17,7 @@ pub(crate) fn copy_bounded<E: Element>(values: &[E], keep: Option<&[bool]>, to: 
     let Some(keep) = keep else { return };
     let (most, width) = (largest_padding::<E>(), to.len().checked_div(keep.len()).unwrap_or(0));
     for (row, _) in to.chunks_exact_mut(width.max(1)).zip(keep).filter(|(_, keep)| !**keep) {
-        // NaN is not at most anything.
-        let wild = row.iter_mut().filter(|x| !(num_traits::Float::abs(**x) <= most));
-        wild.for_each(|x| *x = E::zero());
+        let wild = |x: E| x.is_nan() || num_traits::Float::abs(x) > most;
+        row.iter_mut().filter(|x| wild(**x)).for_each(|x| *x = E::zero());
     }
 }

@@ -16,7 +16,8 @@ pub struct Fit {
     pub shuffle: bool,
     /// What decides these orders. Default 0.
     pub seed: u64,
-    /// Whether a progress bar is drawn, if the output is a terminal. Default yes.
+    /// Whether a progress bar is drawn, if the output is a terminal and the crate has its feature `terminal`. Default
+    /// yes.
     pub progress: bool,
 }
 

@@ -77,7 +77,7 @@ where
 }
 
 /// Asks a model about samples. Every [`Model`] can be asked.
-pub trait Predict: Sized {
+pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     /// The outputs of the model, of all samples in one, by the inference pass.
     ///
     /// # Errors
@@ -98,11 +98,10 @@ pub trait Predict: Sized {
     /// assert_eq!(answers.argmax()?.len(), 10);
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict<X: Asks<Self, E, D> + ?Sized, E: Element, D: Backend<E>>(
-        &self,
-        inputs: &X,
-        batch_size: usize,
-    ) -> Result<X::Answers, Error> {
+    fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
+    where
+        X: Asks<Self, E, D> + ?Sized,
+    {
         inputs.ask(self, batch_size)
     }
 
@@ -127,12 +126,12 @@ pub trait Predict: Sized {
     /// assert!(error.starts_with("row 0 has the sizes [2], but [3] are expected"), "{error}");
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict_one<X: AsksOne<Self, E, D> + ?Sized, E: Element, D: Backend<E>>(
-        &self,
-        sample: &X,
-    ) -> Result<X::Answer, Error> {
+    fn predict_one<X>(&self, sample: &X) -> Result<X::Answer, Error>
+    where
+        X: AsksOne<Self, E, D> + ?Sized,
+    {
         sample.ask_one(self)
     }
 }
 
-impl<M> Predict for M {}
+impl<M: Model<E, D>, E: Element, D: Backend<E>> Predict<E, D> for M {}

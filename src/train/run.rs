@@ -118,7 +118,7 @@ where
             self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
             self.grant()?;
         }
-        if self.optimizer.has_averages() {
+        if self.optimizer.has_averages() && self.state.steps() > 0 {
             self.state.overwrite_with_averages(self.model)?;
         }
         each!(self.on_train_end())?;

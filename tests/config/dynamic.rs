@@ -235,7 +235,7 @@ fn what_the_types_refuse_is_refused_in_the_same_words() {
         {"input_shape": [null, 4]}}))
     .unwrap();
     let text = dense.run(DynamicValue::numbers([2, 5], vec![0.0; 10]).unwrap()).unwrap_err();
-    assert_eq!(text.to_string(), "`dense`: 4 features are needed here, but `5` arrives");
+    assert_eq!(text.to_string(), "`dense`: the number of features must be 4 here, but `5` arrives");
     let ids = DynamicValue::ids([2, 2], vec![0, 1, 5, 1]).unwrap();
     let mut embedding =
         layer(json!({"class_name": "Embedding", "config": {"input_dim": 5, "output_dim": 2}}))

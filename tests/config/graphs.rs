@@ -10,7 +10,6 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
-use serde_json::Value;
 
 use crate::case::Case;
 

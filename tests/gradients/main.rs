@@ -8,3 +8,4 @@ mod layers;
 mod losses;
 mod merges;
 mod numeric;
+mod states;

@@ -33,9 +33,10 @@ use dfdx::{
 };
 
 use super::{
-    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, ImageShape, NormWeights, Normalised,
-    Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Seen, StepProduct,
-    StepTable, StopGradient, WeightCache, Window, descend, reference,
+    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates, ImageShape,
+    NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, descend,
+    reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -155,6 +156,8 @@ impl Backend<f32> for Cpu {
             -> RecurrentOutputs<f32, Self, T>;
         fn recurrent_last[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> Of<(usize, usize), T>;
+        fn recurrent_states[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
+            -> (HiddenStates<f32, Self>, T);
         fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: ActivationKind;)
             -> Of<ImageShape, T>;
         fn pool2d[](x: Of<ImageShape, T>, pooling: Pooling, window: &Window;) -> Of<ImageShape, T>;

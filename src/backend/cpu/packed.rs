@@ -215,7 +215,15 @@ impl WithSimd for Product<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { packed, terms, a, stride, c, add } = self;
         let (k, n, width) = (packed.k, packed.n, packed.width);
-        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
+        let mut done = 0;
+        if c.len() == n {
+            let a = &a[terms.clone()];
+            for group in packed.panels.chunks_exact(PANELS * width * k) {
+                one_row(simd, (group, width * k), &terms, a, c, (n, done * width), add);
+                done += PANELS;
+            }
+        }
+        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate().skip(done) {
             let (at, panel) = ((n, i * width), &panel[terms.start * width..terms.end * width]);
             let (from, count) = (terms.start, terms.len());
             blocks!(
@@ -232,6 +240,40 @@ impl WithSimd for Product<'_> {
                 )
             );
         }
+    }
+}
+
+/// How many panels one row is multiplied with at a time: of one panel the sums would wait for one another.
+const PANELS: usize = 4;
+
+/// One row times some panels, each of so many values.
+#[inline(always)]
+fn one_row<S: Simd>(
+    simd: S,
+    (group, size): (&[f32], usize),
+    terms: &Range<usize>,
+    a: &[f32],
+    c: &mut [f32],
+    (n, column): (usize, usize),
+    add: bool,
+) {
+    let width = VECTORS * S::F32_LANES;
+    let panels: [&[[S::f32s; VECTORS]]; PANELS] = std::array::from_fn(|i| {
+        let panel = &group[i * size..(i + 1) * size];
+        let (lanes, _) = S::as_simd_f32s(&panel[terms.start * width..terms.end * width]);
+        &lanes.as_chunks().0[..a.len()]
+    });
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; PANELS];
+    for (i, &factor) in a.iter().enumerate() {
+        let factor = simd.splat_f32s(factor);
+        for (sums, panel) in sums.iter_mut().zip(panels) {
+            for (sum, column) in sums.iter_mut().zip(panel[i]) {
+                *sum = simd.mul_add_e_f32s(factor, column, *sum);
+            }
+        }
+    }
+    for (i, sums) in sums.into_iter().enumerate() {
+        finish::<S, 1>(simd, [sums], c, (n, column + i * width), add);
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy,
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
-pub(super) use recurrent::{recurrent, recurrent_last};
+pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,
 };

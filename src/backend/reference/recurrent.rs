@@ -216,6 +216,14 @@ pub(crate) fn recurrent_last<E: Element, D: Backend<E>, T: Tape<E, D>>(
     inputs: RecurrentInputs<'_, E, D, T>,
     weights: RecurrentWeights<'_, E, D>,
 ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (states, tape) = recurrent_states(inputs, weights)?;
+    Ok(states.h.put_tape(tape))
+}
+
+pub(crate) fn recurrent_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    inputs: RecurrentInputs<'_, E, D, T>,
+    weights: RecurrentWeights<'_, E, D>,
+) -> Result<(HiddenStates<E, D>, T), Error> {
     let (outputs, states) = recurrent(inputs, weights)?;
-    Ok(states.h.put_tape(outputs.split_tape().1))
+    Ok((states, outputs.split_tape().1))
 }

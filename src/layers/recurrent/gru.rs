@@ -5,7 +5,10 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{LastState, Recurrent, Returns, WithOutput, order, states, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
+    states, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
@@ -15,7 +18,7 @@ use crate::{
     layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, Mask, Signal, Steps},
+    signal::{Is, Mask, Signal, StateH, Steps},
 };
 
 /// The reset gate of a [`Gru`] acts on what the state is multiplied to, as in cuDNN: Keras's `reset_after=True`.
@@ -73,7 +76,6 @@ impl ResetGate for ResetBefore {
 #[layer(
     class = "GRU",
     input = (Batch, Length, I),
-    infer,
     check = check_units(I, H),
     keys(
         units: size(H),
@@ -141,6 +143,7 @@ where
     type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
+    type State<B: Dim> = StateH<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let bias = match (self.use_bias, G::RESET_AFTER) {
@@ -165,13 +168,13 @@ where
 
 impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>
 where
-    In: Steps<Features: Is<I>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     G: ResetGate,
     E: Element,
     D: Backend<E>,
 {
-    type Out = R::Out<In, Const<H>>;
+    type Out = R::Out<In::Sequence, Const<H>>;
 
     const CHECK: () = check_units(I, H);
 
@@ -179,7 +182,8 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        R::run::<In, H, E, D, T>(self, x)
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
+        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }
 

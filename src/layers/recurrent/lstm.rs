@@ -5,7 +5,9 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{LastState, Recurrent, Returns, order, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, order, state::split, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, RecurrentBias,
@@ -15,7 +17,7 @@ use crate::{
     init, layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, Mask, Signal, Steps},
+    signal::{Is, Mask, Signal, StateHc, Steps},
 };
 
 /// The outputs of all steps, on the tape, and the final state, which is not.
@@ -56,7 +58,6 @@ type WithState<B, L, const H: usize, E, D, T> =
 #[layer(
     class = "LSTM",
     input = (Batch, Length, I),
-    infer,
     check = check_units(I, H),
     keys(
         units: size(H),
@@ -155,6 +156,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
+    type State<B: Dim> = StateHc<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let weights = RecurrentWeights {
@@ -177,12 +179,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>
 where
-    In: Steps<Features: Is<I>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     E: Element,
     D: Backend<E>,
 {
-    type Out = R::Out<In, Const<H>>;
+    type Out = R::Out<In::Sequence, Const<H>>;
 
     const CHECK: () = check_units(I, H);
 
@@ -190,7 +192,8 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        R::run::<In, H, E, D, T>(self, x)
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
+        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }
 

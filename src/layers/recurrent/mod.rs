@@ -6,16 +6,20 @@ mod bidirectional;
 mod gru;
 mod lstm;
 mod simple_rnn;
+mod state;
 mod stream;
 
 pub use bidirectional::{Bidirectional, Concat, MergeMode, Merges, Sum};
 pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
+pub use state::{
+    InitialState, RecurrentInput, ReturnState, SequenceFeatures, StateVectors, ToState,
+};
 
 use dfdx::{
     shapes::{Const, Dim, HasShape},
-    tensor::{Tape, Tensor},
+    tensor::{PutTape, Tape, Tensor},
 };
 
 use crate::{
@@ -32,13 +36,15 @@ use crate::{
     message = "`{Self}` is not a recurrent layer",
     label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
 )]
-pub trait Recurrent<E: Element, D: Backend<E>> {
+pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
     /// How many features it takes.
     type Inputs: Dim;
     /// What it returns.
     type Returns: Returns;
     /// How many units it has.
     type Units: Dim;
+    /// The signal of its state.
+    type State<B: Dim>: InitialState<Self>;
 
     /// The weights, and what happens in a step.
     ///
@@ -141,7 +147,18 @@ pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
     fn run<In: Steps, const H: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
         layer: &impl Recurrent<E, D>,
         x: In::Data<E, D, T>,
+        initial: Option<HiddenStates<E, D>>,
     ) -> Result<<Self::Out<In, Const<H>> as Signal>::Data<E, D, T>, Error>;
+
+    /// The same, with the state behind the last step.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    fn run_with_state<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        layer: &impl Recurrent<E, D>,
+        x: In::Data<E, D, T>,
+        initial: Option<HiddenStates<E, D>>,
+    ) -> Result<(<Self::Out<In, H> as Signal>::Data<E, D, T>, HiddenStates<E, D>), Error>;
 
     /// What a layer returns, as rows of its units.
     ///
@@ -173,11 +190,19 @@ impl Returns for Sequences {
     fn run<In: Steps, const H: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
         layer: &impl Recurrent<E, D>,
         x: In::Data<E, D, T>,
+        initial: Option<HiddenStates<E, D>>,
     ) -> Result<<In::With<Const<H>> as Signal>::Data<E, D, T>, Error> {
+        Ok(Self::run_with_state::<In, Const<H>, E, D, T>(layer, x, initial)?.0)
+    }
+
+    fn run_with_state<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        layer: &impl Recurrent<E, D>,
+        x: In::Data<E, D, T>,
+        initial: Option<HiddenStates<E, D>>,
+    ) -> Result<(<In::With<H> as Signal>::Data<E, D, T>, HiddenStates<E, D>), Error> {
         let (x, mask) = In::split(x);
-        let inputs = inputs(layer, x, mask.as_ref())?;
-        let (outputs, _) = D::recurrent(inputs, layer.weights()?)?;
-        In::join(sized(outputs)?, mask)
+        let (outputs, states) = with_state(layer, x, mask.as_ref(), initial)?;
+        Ok((In::join(sized(outputs)?, mask)?, states))
     }
 
     fn rows<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -186,7 +211,7 @@ impl Returns for Sequences {
         mask: Option<&Mask>,
         order: StepOrder,
     ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask)? };
+        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, None)? };
         let (outputs, _) = D::recurrent(inputs, layer.weights()?)?;
         let (batch, length, units) = *outputs.shape();
         outputs.into_shape(&(batch * length, units))
@@ -211,9 +236,19 @@ impl Returns for LastState {
     fn run<In: Steps, const H: usize, E: Element, D: Backend<E>, T: Tape<E, D>>(
         layer: &impl Recurrent<E, D>,
         x: In::Data<E, D, T>,
+        initial: Option<HiddenStates<E, D>>,
     ) -> Result<Tensor<(In::Batch, Const<H>), E, D, T>, Error> {
+        Ok(Self::run_with_state::<In, Const<H>, E, D, T>(layer, x, initial)?.0)
+    }
+
+    fn run_with_state<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        layer: &impl Recurrent<E, D>,
+        x: In::Data<E, D, T>,
+        initial: Option<HiddenStates<E, D>>,
+    ) -> Result<(Tensor<(In::Batch, H), E, D, T>, HiddenStates<E, D>), Error> {
         let (x, mask) = In::split(x);
-        sized(last(layer, x, mask.as_ref(), layer.order())?)
+        let (y, states) = last(layer, x, mask.as_ref(), initial, layer.order())?;
+        Ok((sized(y)?, states))
     }
 
     fn rows<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -222,7 +257,7 @@ impl Returns for LastState {
         mask: Option<&Mask>,
         order: StepOrder,
     ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        last(layer, x, mask, order)
+        Ok(last(layer, x, mask, None, order)?.0)
     }
 
     fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -234,39 +269,32 @@ impl Returns for LastState {
     }
 }
 
-/// The last output: that of the last real step, or if masked steps give 0, of the last step there is.
+/// The last output, that of the last real step, or if masked steps give 0, of the last step there is; and the state.
 fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     layer: &impl Recurrent<E, D>,
     x: Tensor<(B, L, F), E, D, T>,
     mask: Option<&Mask>,
+    initial: Option<HiddenStates<E, D>>,
     order: StepOrder,
-) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask)? };
-    let y = D::recurrent_last(inputs, layer.weights()?)?;
+) -> Result<(Tensor<(usize, usize), E, D, T>, HiddenStates<E, D>), Error> {
+    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
+    let (states, tape) = D::recurrent_states(inputs, layer.weights()?)?;
+    let y = states.h.clone().put_tape(tape);
     let Some(mask) = mask.filter(|mask| order.zero_masked && mask.length() > 0) else {
-        return Ok(y);
+        return Ok((y, states));
     };
     let step = if order.backwards { 0 } else { mask.length() - 1 };
     let keep: Vec<bool> = (0..mask.batch()).map(|row| mask.row(row)[step]).collect();
-    keep_rows(y, &keep, E::zero())
+    Ok((keep_rows(y, &keep, E::zero())?, states))
 }
 
-/// What the operation is given, from zeros.
+/// What the operation is given.
 fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     layer: &impl Recurrent<E, D>,
     x: Tensor<(B, L, F), E, D, T>,
     mask: Option<&'a Mask>,
-) -> Result<RecurrentInputs<'a, E, D, T>, Error> {
-    Ok(RecurrentInputs { x: sized(x)?, mask, initial: None, order: layer.order() })
-}
-
-/// Runs a layer from a state, and gives the outputs of all steps and the state behind them.
-fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    layer: &impl Recurrent<E, D>,
-    x: Tensor<(B, L, F), E, D, T>,
-    mask: Option<&Mask>,
     initial: Option<HiddenStates<E, D>>,
-) -> Result<RecurrentOutputs<E, D, T>, Error> {
+) -> Result<RecurrentInputs<'a, E, D, T>, Error> {
     let x: Tensor<(usize, usize, usize), E, D, T> = sized(x)?;
     let (batch, length, _) = *x.shape();
     if let Some(mask) = mask.filter(|mask| (mask.batch(), mask.length()) != (batch, length)) {
@@ -281,6 +309,15 @@ fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
             }
         }
     }
-    let inputs = RecurrentInputs { x, mask, initial, order: layer.order() };
-    D::recurrent(inputs, layer.weights()?)
+    Ok(RecurrentInputs { x, mask, initial, order: layer.order() })
+}
+
+/// Runs a layer from a state, and gives the outputs of all steps and the state behind them.
+fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &impl Recurrent<E, D>,
+    x: Tensor<(B, L, F), E, D, T>,
+    mask: Option<&Mask>,
+    initial: Option<HiddenStates<E, D>>,
+) -> Result<RecurrentOutputs<E, D, T>, Error> {
+    D::recurrent(inputs(layer, x, mask, initial)?, layer.weights()?)
 }

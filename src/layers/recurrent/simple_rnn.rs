@@ -5,7 +5,10 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{LastState, Recurrent, Returns, WithOutput, order, states, with_state};
+use super::{
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
+    states, with_state,
+};
 use crate::{
     backend::{
         Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
@@ -15,7 +18,7 @@ use crate::{
     layer,
     layer::Layer,
     shape::check_units,
-    signal::{Is, Mask, Signal, Steps},
+    signal::{Is, Mask, Signal, StateH, Steps},
 };
 
 /// A fully connected layer whose output is fed back to it:
@@ -45,7 +48,6 @@ use crate::{
 #[layer(
     class = "SimpleRNN",
     input = (Batch, Length, I),
-    infer,
     check = check_units(I, H),
     keys(
         units: size(H),
@@ -98,6 +100,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Inputs = Const<I>;
     type Returns = R;
     type Units = Const<H>;
+    type State<B: Dim> = StateH<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         Ok(RecurrentWeights {
@@ -117,12 +120,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>
 where
-    In: Steps<Features: Is<I>>,
+    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
     R: Returns,
     E: Element,
     D: Backend<E>,
 {
-    type Out = R::Out<In, Const<H>>;
+    type Out = R::Out<In::Sequence, Const<H>>;
 
     const CHECK: () = check_units(I, H);
 
@@ -130,7 +133,8 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        R::run::<In, H, E, D, T>(self, x)
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
+        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
     }
 }
 

@@ -174,15 +174,28 @@ fn copy_row<E: Copy>(from: &[E], row: usize, to: &mut [E], place: usize, width: 
     }
 }
 
-/// The stream of a layer with these generic parameters.
+/// The stream of a layer with these generic parameters, and the number of features for which `_` stands in its type.
 macro_rules! streams {
     ([$($generics:tt)*] $layer:ty $(, $more:ident: $bound:ident)?) => {
+        impl<In: super::state::SequenceFeatures, $($generics)*> crate::layer::Infer<In> for $layer
+        where
+            R: Returns,
+            $($more: $bound,)?
+            E: Element,
+            D: Backend<E>,
+        {
+            const SIZE: usize = In::SIZE;
+        }
+
         #[diagnostic::do_not_recommend]
         impl<In, $($generics)*> crate::stream::Streamable<In, E, D> for $layer
         where
-            In: Steps<Features: Is<I>> + crate::signal::StepValues,
+            In: RecurrentInput<
+                    Sequence: Steps<Features: Is<I>> + crate::signal::StepValues,
+                    State: InitialState<Self>,
+                >,
             R: Returns,
-            R::Out<In, Const<H>>: crate::signal::StepValues,
+            R::Out<In::Sequence, Const<H>>: crate::signal::StepValues,
             $($more: $bound,)?
             E: Element,
             D: Backend<E>,
@@ -199,8 +212,10 @@ macro_rules! streams {
                 state: &mut Self::State,
                 x: In::StepData<'a, E>,
             ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
-                let (x, keep) = In::unpack(x);
-                let y = stepper.step(state, x, keep, None);
+                let (x, initial) = In::split_step::<E>(x);
+                let (x, keep) = <In::Sequence as crate::signal::StepValues>::unpack(x);
+                let initial = initial.map(<In::State as InitialState<Self>>::of_step::<E>);
+                let y = stepper.step(state, x, keep, initial);
                 Ok(<Self::Out as crate::signal::StepValues>::pack(y, keep))
             }
 

@@ -31,7 +31,7 @@ pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
-pub(super) use recurrent::{recurrent, recurrent_last};
+pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_dense, step_product, step_softmax, step_table,
 };

@@ -51,8 +51,17 @@ pub(crate) fn recurrent_last<T: Tape<f32, Cpu>>(
     inputs: RecurrentInputs<'_, f32, Cpu, T>,
     weights: RecurrentWeights<'_, f32, Cpu>,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
-    let (_, states, tape) = run_any(inputs, weights, false)?;
+    let (states, tape) = recurrent_states(inputs, weights)?;
     Ok(states.h.put_tape(tape))
+}
+
+/// The state behind the last step, and the tape.
+pub(crate) fn recurrent_states<T: Tape<f32, Cpu>>(
+    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+    weights: RecurrentWeights<'_, f32, Cpu>,
+) -> Result<(HiddenStates<f32, Cpu>, T), Error> {
+    let (_, states, tape) = run_any(inputs, weights, false)?;
+    Ok((states, tape))
 }
 
 fn run_any<T: Tape<f32, Cpu>>(

@@ -1,0 +1,394 @@
+//! States of recurrent layers as signals: what they start from, and what they are left with.
+
+use dfdx::{
+    shapes::{Const, Dim},
+    tensor::{PutTape, Tape, Tensor},
+};
+
+use super::{Gru, Lstm, Recurrent, Returns, SimpleRnn};
+use crate::{
+    backend::{Backend, Element, HiddenStates, StepStates, sized},
+    error::Error,
+    layer,
+    layer::{Infer, Layer},
+    shape::Features,
+    signal::{Inputs, IsDim, Masked, Signal, StateH, StateHc, Steps},
+};
+
+/// A state that the recurrent layer `L` can start from.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the state of `{L}`",
+    label = "this layer starts from a state of its own kind and units",
+    note = "an `Lstm<_, N>` has the state `StateHc<(Batch, N)>`, a `Gru<_, N>` or `SimpleRnn<_, N>` has `StateH<(Batch, N)>`",
+    note = "`ReturnState<..>` around a recurrent layer gives its state, `#[from(x, encoder.state)]` takes it; `ToState` makes one of vectors"
+)]
+pub trait InitialState<L>: Signal {
+    /// The tensors, and the tape.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        state: Self::Data<E, D, T>,
+    ) -> Result<(HiddenStates<E, D>, T), Error>;
+
+    /// The way back.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        states: HiddenStates<E, D>,
+    ) -> Result<Self::Data<E, D, T>, Error>;
+
+    /// A step of it.
+    fn of_step<'a, E: Element>(state: Self::StepData<'a, E>) -> StepStates<'a, E>;
+}
+
+macro_rules! initial_h {
+    ($layer:ident $($gate:ident)?) => {
+        #[diagnostic::do_not_recommend]
+        impl<B, const I: usize, const H: usize, R, $($gate,)? E, D>
+            InitialState<$layer<I, H, R, $($gate,)? E, D>> for StateH<(B, Const<H>)>
+        where
+            B: Dim,
+            R: Returns,
+            $($gate: super::ResetGate,)?
+            E: Element,
+            D: Backend<E>,
+        {
+            fn into_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
+                state: StateH<Tensor<(B, Const<H>), A, V, T>>,
+            ) -> Result<(HiddenStates<A, V>, T), Error> {
+                let (StateH { h }, tape) = Self::split_tape(state);
+                Ok((HiddenStates { h: sized(h)?, c: None }, tape))
+            }
+
+            fn from_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
+                states: HiddenStates<A, V>,
+            ) -> Result<StateH<Tensor<(B, Const<H>), A, V, T>>, Error> {
+                Ok(StateH { h: sized(states.h.put_tape(T::default()))? })
+            }
+
+            fn of_step<'a, A: Element>(h: <Self as Signal>::StepData<'a, A>) -> StepStates<'a, A> {
+                StepStates { h, c: &[] }
+            }
+        }
+    };
+}
+initial_h!(Gru G);
+initial_h!(SimpleRnn);
+
+#[diagnostic::do_not_recommend]
+impl<B, const I: usize, const H: usize, R, E, D> InitialState<Lstm<I, H, R, E, D>>
+    for StateHc<(B, Const<H>)>
+where
+    B: Dim,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    fn into_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
+        state: StateHc<Tensor<(B, Const<H>), A, V, T>>,
+    ) -> Result<(HiddenStates<A, V>, T), Error> {
+        let (StateHc { h, c }, tape) = Self::split_tape(state);
+        Ok((HiddenStates { h: sized(h)?, c: Some(sized(c)?) }, tape))
+    }
+
+    fn from_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
+        HiddenStates { h, c }: HiddenStates<A, V>,
+    ) -> Result<StateHc<Tensor<(B, Const<H>), A, V, T>>, Error> {
+        let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
+        Ok(StateHc { h: sized(h.put_tape(T::default()))?, c: sized(c.put_tape(T::default()))? })
+    }
+
+    fn of_step<'a, A: Element>((h, c): <Self as Signal>::StepData<'a, A>) -> StepStates<'a, A> {
+        StepStates { h, c }
+    }
+}
+
+/// What a recurrent layer takes: a sequence, or a sequence and the state to start from.
+#[diagnostic::on_unimplemented(
+    message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
+    label = "this layer takes a sequence",
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
+    note = "images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+)]
+pub trait RecurrentInput: Signal {
+    /// The sequence.
+    type Sequence: Steps;
+    /// The state.
+    type State: Signal;
+
+    /// The sequence and the state, if there is one.
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> (<Self::Sequence as Signal>::Data<E, D, T>, Option<<Self::State as Signal>::Data<E, D, T>>);
+
+    /// The same of a step.
+    fn split_step<'a, E: Element>(
+        x: Self::StepData<'a, E>,
+    ) -> (
+        <Self::Sequence as Signal>::StepData<'a, E>,
+        Option<<Self::State as Signal>::StepData<'a, E>>,
+    );
+}
+
+macro_rules! alone {
+    ($($sequence:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<B: Dim, L: Dim, F: Dim> RecurrentInput for $sequence {
+            type Sequence = Self;
+            type State = NoState;
+
+            fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                x: <Self as Signal>::Data<E, D, T>,
+            ) -> (<Self as Signal>::Data<E, D, T>, Option<()>) {
+                (x, None)
+            }
+
+            fn split_step<'a, E: Element>(
+                x: <Self as Signal>::StepData<'a, E>,
+            ) -> (<Self as Signal>::StepData<'a, E>, Option<()>) {
+                (x, None)
+            }
+        }
+    )*};
+}
+alone!((B, L, F) Masked<(B, L, F)>);
+
+#[diagnostic::do_not_recommend]
+impl<In: Steps, S: Signal> RecurrentInput for Inputs<(In, S)> {
+    type Sequence = In;
+    type State = S;
+
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (x, state): (In::Data<E, D, T>, S::Data<E, D, T>),
+    ) -> (In::Data<E, D, T>, Option<S::Data<E, D, T>>) {
+        (x, Some(state))
+    }
+
+    fn split_step<'a, E: Element>(
+        (x, state): <Self as Signal>::StepData<'a, E>,
+    ) -> (In::StepData<'a, E>, Option<S::StepData<'a, E>>) {
+        (x, Some(state))
+    }
+}
+
+/// No state: a layer starts from zeros.
+#[derive(Debug, Clone, Copy, Default)]
+#[doc(hidden)]
+pub struct NoState;
+
+impl Signal for NoState {
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = ();
+    type StepData<'a, E: Element> = ();
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>((): (), _: T) {}
+
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>((): ()) -> ((), T) {
+        ((), T::default())
+    }
+
+    fn share<E: Element, D: Backend<E>>((): &()) {}
+
+    fn concat<E: Element, D: Backend<E>>(_: &[()]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn display() -> String {
+        "no state".to_owned()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<L> InitialState<L> for NoState {
+    fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (): (),
+    ) -> Result<(HiddenStates<E, D>, T), Error> {
+        Err(Error::Empty("the state"))
+    }
+
+    fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        _: HiddenStates<E, D>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn of_step<'a, E: Element>((): ()) -> StepStates<'a, E> {
+        StepStates { h: &[], c: &[] }
+    }
+}
+
+/// The sequence, with all of the tape, and the tensors of the state, if there is one.
+pub(super) fn split<In, L, E, D, T>(
+    x: In::Data<E, D, T>,
+) -> Result<(<In::Sequence as Signal>::Data<E, D, T>, Option<HiddenStates<E, D>>), Error>
+where
+    In: RecurrentInput<State: InitialState<L>>,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let (x, state) = In::split::<E, D, T>(x);
+    let Some(state) = state else { return Ok((x, None)) };
+    let (states, tape) = <In::State as InitialState<L>>::into_states::<E, D, T>(state)?;
+    let (x, of_x) = In::Sequence::split_tape::<E, D, T>(x);
+    Ok((In::Sequence::put_tape::<E, D, T>(x, of_x.merge(tape)), Some(states)))
+}
+
+/// The number of features of a sequence, alone or with a state.
+pub trait SequenceFeatures {
+    /// The number.
+    const SIZE: usize;
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: Features> SequenceFeatures for In {
+    const SIZE: usize = In::SIZE;
+}
+
+impl<In: Features, S> SequenceFeatures for Inputs<(In, S)> {
+    const SIZE: usize = In::SIZE;
+}
+
+/// A recurrent layer that gives its last state beside its output: Keras's `return_state=True`.
+///
+/// In a `#[model]`, `#[from(name.output)]` and `#[from(name.state)]` take the two. The state wires as any signal does:
+/// into another recurrent layer of its kind, which starts from it, or by its parts, `name.state.0`, into whatever takes a
+/// vector. Gradients flow through it.
+///
+/// # Shapes
+/// - input that of the layer: a sequence, or `Inputs<(sequence, state)>`
+/// - output `Inputs<(output, state)>`, where the state is [`StateHc`] of an [`Lstm`], else [`StateH`]
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// /// An encoder hands its state to a decoder.
+/// #[model(input = Inputs<(Ids<(Batch, Length)>, Ids<(Batch, Length)>)>)]
+/// struct Translator {
+///     #[from(input.0)]
+///     words: Embedding<50, 8, MaskZero>,
+///     encoder: ReturnState<Lstm<_, 16>>,
+///     #[from(input.1)]
+///     before: Embedding<40, 8, MaskZero>,
+///     #[from(before, encoder.state)]
+///     decoder: Lstm<_, 16, Sequences>,
+///     next: TimeDistributed<Dense<_, 40>>,
+/// }
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let model = Translator::build(&dev)?;
+/// let ids = |ids: [usize; 6]| dev.tensor_from_vec(ids.to_vec(), (2, 3));
+/// let y = model.forward((ids([1, 2, 3, 4, 0, 0]), ids([1, 9, 0, 1, 8, 7])))?;
+/// assert_eq!(y.mask().lengths(), [2, 3]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReturnState<L> {
+    /// The layer.
+    #[inner(by_hand, flat)]
+    pub layer: L,
+}
+
+impl<In, L, E, D> Layer<In, E, D> for ReturnState<L>
+where
+    L: Recurrent<E, D>,
+    In: RecurrentInput<Sequence: Steps<Features: IsDim<L::Inputs>>, State: InitialState<L>>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = Inputs<(
+        <L::Returns as Returns>::Out<In::Sequence, L::Units>,
+        L::State<<In::Sequence as Steps>::Batch>,
+    )>;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let (x, initial) = split::<In, L, E, D, T>(x)?;
+        let (y, states) =
+            L::Returns::run_with_state::<In::Sequence, L::Units, E, D, T>(&self.layer, x, initial)?;
+        Ok((y, L::State::from_states::<E, D, T>(states)?))
+    }
+}
+
+impl<In, L: Infer<In>> Infer<In> for ReturnState<L> {
+    const SIZE: usize = L::SIZE;
+}
+
+/// Vectors that a state can be made of.
+#[diagnostic::on_unimplemented(
+    message = "no state can be made of `{Self}`",
+    label = "`ToState` takes `(Batch, Units)`, or two of them for an `Lstm`",
+    note = "`#[from(a, b)]` on the field names the two, `h` and `c`"
+)]
+pub trait StateVectors: Signal {
+    /// The state.
+    type State: Signal;
+
+    /// The state of the vectors.
+    fn into_state<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> <Self::State as Signal>::Data<E, D, T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: Dim, H: Dim> StateVectors for (B, H) {
+    type State = StateH<(B, H)>;
+
+    fn into_state<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        h: Tensor<(B, H), E, D, T>,
+    ) -> StateH<Tensor<(B, H), E, D, T>> {
+        StateH { h }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: Dim, H: Dim> StateVectors for Inputs<((B, H), (B, H))> {
+    type State = StateHc<(B, H)>;
+
+    fn into_state<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (h, c): (Tensor<(B, H), E, D, T>, Tensor<(B, H), E, D, T>),
+    ) -> StateHc<Tensor<(B, H), E, D, T>> {
+        StateHc { h, c }
+    }
+}
+
+/// Makes the state of a recurrent layer of vectors, such as a `Dense` layer gives: Keras takes these as `initial_state`.
+///
+/// # Shapes
+/// - input `(Batch, Units)`, or `Inputs<((Batch, Units), (Batch, Units))>`, `h` and `c` of an [`Lstm`]
+/// - output [`StateH<(Batch, Units)>`](StateH), or [`StateHc<(Batch, Units)>`](StateHc)
+///
+/// ```
+/// use kerata::{*, prelude::*};
+///
+/// /// A sequence of letters that starts from three numbers.
+/// #[model(input = Inputs<(Ids<(Batch, Length)>, (Batch, 3))>, output = (Batch, Length, 16))]
+/// struct Caption {
+///     #[from(input.1)]
+///     numbers: Dense<_, 16, Tanh>,
+///     start: ToState,
+///     #[from(input.0)]
+///     letters: Embedding<27, 8>,
+///     #[from(letters, start)]
+///     gru: Gru<_, 16, Sequences>,
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[layer]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ToState;
+
+impl<In: StateVectors, E: Element, D: Backend<E>> Layer<In, E, D> for ToState {
+    type Out = In::State;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<In::State as Signal>::Data<E, D, T>, Error> {
+        Ok(In::into_state::<E, D, T>(x))
+    }
+}

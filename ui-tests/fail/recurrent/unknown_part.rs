@@ -1,0 +1,11 @@
+//~ there is no part `.hidden`: of two inputs there are `.0` and `.1`, of a `ReturnState` these are `.output` and `.state`
+use kerata::{Batch, Gru, Length, ReturnState, model};
+
+#[model(input = (Batch, Length, 8), output = (Batch, 8))]
+struct Net {
+    encoder: ReturnState<Gru<_, 8>>,
+    #[from(input, encoder.hidden)]
+    decoder: Gru<_, 8>,
+}
+
+fn main() {}
