@@ -23,7 +23,8 @@
 //! ```
 
 //!
-//! A [`DynamicLayer`] is a layer without a type, made by [`layer_from_config`]. It runs by the same operations as the
+//! A [`DynamicLayer`] is a layer without a type, made by [`layer_from_config`], or a model: `Sequential`, or the `Functional` of
+//! Keras 2 and 3 with several inputs and outputs, shared layers and models inside. It may be of more classes than there are types. It runs by the same operations as the
 //! typed one, and is trained: as it is, or [`Typed`], as a model for a [`Trainer`](crate::train::Trainer). It becomes a
 //! typed layer by [`try_into`](DynamicLayer::try_into), and is made of one by [`from_layer`](DynamicLayer::from_layer).
 //!
@@ -33,10 +34,10 @@
 //! takes more than
 //!
 //! - a text of [`MAX_BYTES`], [`MAX_VALUES`] values, of which [`MAX_OBJECTS`] are objects, nested [`MAX_DEPTH`] deep;
-//! - 10,000 layers, nested 32 deep in each other;
+//! - 10,000 layers, nested 32 deep in each other, and as many calls of layers in a model;
 //! - 2^28 values (1 GiB) in all weights together, and 2^36 multiplications for orthogonal ones, which are those of two
 //!   LSTMs of 2048 units: some seconds;
-//! - 2^28 values in what leaves a layer when it is run. How long a model runs depends on its layers and its input.
+//! - 2^28 values in what leaves a layer when it is run, and 2^29 in all that a model holds at once. How long a model runs depends on its layers and its input.
 //!
 //! A message quotes the start of a long name or value. These bounds are those of layers without a type; of a typed
 //! one, its type says all sizes.

@@ -40,13 +40,13 @@ each! {
         _ if x >= 3.0 => 1.0,
         _ => x / 3.0 + 0.5,
     };
-    "hard_tanh": |x| x.clamp(-1.0, 1.0), |x, _| one_if(x.abs() < 1.0);
-    "leaky_relu": |x| if x >= 0.0 { x } else { 0.2 * x }, |x, _| if x >= 0.0 { 1.0 } else { 0.2 };
+    "hard_tanh": |x| x.clamp(-1.0, 1.0), |x, _| one_if(x.abs() <= 1.0);
+    "leaky_relu": |x| if x > 0.0 { x } else { 0.2 * x }, |x, _| if x > 0.0 { 1.0 } else { 0.2 };
     "log_sigmoid": |x| -softplus(-x), |x, _| sigmoid(-x);
     "mish": |x| x * softplus(x).tanh(), mish_slope;
     "relu6": |x| x.clamp(0.0, 6.0), |x, _| one_if(x > 0.0 && x < 6.0);
     "selu": |x| SELU_SCALE * elu(x, SELU_ALPHA), |x, y| {
-        if x > 0.0 { SELU_SCALE } else { y + SELU_SCALE * SELU_ALPHA }
+        if x >= 0.0 { SELU_SCALE } else { y + SELU_SCALE * SELU_ALPHA }
     };
     "silu" | "swish": |x| x * sigmoid(x), |x, y| {
         let sigmoid = sigmoid(x);

@@ -2,7 +2,7 @@
 
 use crate::{
     error::Error,
-    fields::{Config, Described, Fields, given_shape},
+    fields::{Config, Described, Fields, Mode, given_shape},
 };
 
 struct Keys;
@@ -28,7 +28,14 @@ impl Described for Keys {
 /// The config with all its keys, and the sizes that it says, the batch first.
 pub(super) fn input(config: Config) -> Result<(Config, Option<Vec<Option<usize>>>), Error> {
     let sizes = given_shape("InputLayer", &config.config);
-    let mut config = Fields::complete(&mut Keys, config)?;
+    let mut fields = Fields::new(Mode::Any, "InputLayer");
+    fields.place = "InputLayer.".to_owned();
+    fields.compare(&mut Keys, config);
+    if !fields.differences.is_empty() {
+        let what = "the config of `InputLayer`".to_owned();
+        return Err(Error::Differences { what, differences: fields.differences });
+    }
+    let mut config = fields.into_config();
     if let Some(sizes) = &sizes {
         config.config.insert("batch_shape".to_owned(), serde_json::json!(sizes));
     }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
+    model::Row,
 };
 
 /// What is the same for a layer of one input and for one of several.
@@ -53,6 +54,16 @@ macro_rules! shared {
         fn calls(&self) -> usize {
             let inside = self.inside();
             inside.iter().fold(1, |count: usize, layer| count.saturating_add(layer.op.calls()))
+        }
+
+        /// What reaches the layer, if it says so itself: a model whose inputs have shapes.
+        fn own_inputs(&self) -> Option<Vec<AnySignal>> {
+            None
+        }
+
+        /// The rows of a summary, of a model.
+        fn rows(&self) -> Option<Vec<Row>> {
+            None
         }
 
         /// The layers inside, in the order of the config.
@@ -96,11 +107,6 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
     /// Makes the weights for what arrives. The names of those of a custom layer begin with `prefix`.
     fn build(&mut self, _dev: &Cpu, _prefix: &str, _arrive: &[AnySignal]) -> Result<(), Error> {
         Ok(())
-    }
-
-    /// What reaches the layer, if it says so itself: a model whose inputs have shapes.
-    fn own_inputs(&self) -> Option<Vec<AnySignal>> {
-        None
     }
 
     /// Whether this is a function of Keras's, and no layer.
@@ -192,6 +198,14 @@ impl<L: OneToOne + Clone + 'static> Op for L {
 
     fn calls(&self) -> usize {
         OneToOne::calls(self)
+    }
+
+    fn rows(&self) -> Option<Vec<Row>> {
+        OneToOne::rows(self)
+    }
+
+    fn own_inputs(&self) -> Option<Vec<AnySignal>> {
+        OneToOne::own_inputs(self)
     }
 }
 

@@ -3,7 +3,9 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
+    bidirectional::{BidirectionalKeys, BidirectionalOp},
     cells::Cells,
+    chain::{Chain, ChainKeys},
     conv::{Convolution, GlobalPool, Pool},
     custom::{CustomObjects, Options},
     dense::{Activate, DenseOp, Dropping, EmbeddingOp, MaskingOp},
@@ -22,7 +24,7 @@ use super::{
     softmax::SoftmaxOp,
     space::Space,
     transposed::Transposed,
-    wrap::{BidirectionalKeys, BidirectionalOp, Chain, ChainKeys, Steps},
+    wrap::Steps,
 };
 use crate::{
     error::Error,

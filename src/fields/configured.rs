@@ -89,7 +89,8 @@ pub trait Configured: Sized {
         Ok(layer)
     }
 
-    /// Compares this layer with a config.
+    /// Compares this layer with a config. Of a model, the names of its layers are compared too, except those that Keras
+    /// makes of their classes.
     ///
     /// # Errors
     /// [`Error::Differences`], with all differences.
@@ -97,7 +98,7 @@ pub trait Configured: Sized {
     where
         Self: Clone,
     {
-        differences::<Self>(Fields::read(&mut self.clone(), config, Mode::Check).differences)
+        differences::<Self>(Fields::check(&mut self.clone(), config))
     }
 }
 

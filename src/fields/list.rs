@@ -50,6 +50,8 @@ pub struct Fields {
     pub(crate) differences: Vec<Difference>,
     /// The parameters that are not filled in the way that is usual for them.
     pub(crate) initial: Vec<(String, Initializer)>,
+    /// Whether the names of layers are compared, too.
+    pub(crate) compares_names: bool,
     /// What the JSON calls the layer.
     pub(crate) named: String,
     /// The layers inside, each as this one calls them and as the JSON does, the outermost first.
@@ -69,6 +71,29 @@ impl Fields {
         let mut fields = Self::new(mode, layer.class());
         fields.compare(layer, config.clone());
         fields
+    }
+
+    /// Checks the names of the layers, too.
+    pub(crate) fn check(layer: &mut dyn Described, config: &Config) -> Vec<Difference> {
+        let mut fields = Self::new(Mode::Check, layer.class());
+        fields.compares_names = true;
+        fields.compare(layer, config.clone());
+        fields.differences
+    }
+
+    /// Compares the name of a layer with that in the JSON. A place in a tuple is none, and one that Keras made of the class
+    /// says nothing.
+    pub(crate) fn layer_name(&mut self, name: &str, config: &Config) {
+        let Some(found) = config.config.get("name").and_then(Value::as_str) else { return };
+        let class = snake_case(&config.class_name);
+        let number =
+            found.strip_prefix(class.as_str()).map(|rest| rest.strip_prefix('_').unwrap_or(rest));
+        let made = number.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+        let counted = name.starts_with(|first: char| first.is_ascii_digit());
+        if self.compares_names && !made && !counted && name != found {
+            let expected = format!("the type says {}", Value::from(name));
+            self.differ("name", &expected, &found.into());
+        }
     }
 
     /// The config with all its keys, where no type says what they are. `layer` shows which keys there are.
@@ -102,6 +127,7 @@ impl Fields {
             names: HashMap::new(),
             differences: Vec::new(),
             initial: Vec::new(),
+            compares_names: false,
             named: String::new(),
             matched: Vec::new(),
         }
@@ -116,6 +142,7 @@ impl Fields {
             dtype_is_known: self.dtype_is_known,
             trainable: std::mem::replace(&mut self.trainable, true),
             names: std::mem::take(&mut self.names),
+            compares_names: self.compares_names,
             ..Self::new(self.mode, class)
         }
     }

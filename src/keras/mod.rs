@@ -93,7 +93,8 @@ fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<Dynamic
         wrong("this file holds weights without an architecture: read it into a model, `load_keras`")
     })?;
     let most = usize::try_from(file.weights.most_bytes() / size_of::<f32>() as u64);
-    let mut layer = blank_layer(config, custom_objects, most.unwrap_or(usize::MAX))?;
+    let custom_objects = custom_objects.clone().masks_as_keras();
+    let mut layer = blank_layer(config, &custom_objects, most.unwrap_or(usize::MAX))?;
     if !layer.is_built() {
         return Err(wrong("this file does not say for what input its model was built"));
     }

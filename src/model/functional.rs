@@ -295,6 +295,7 @@ impl Reader<'_> {
         for (key, value) in &node.named {
             inner.differ(&format!("inbound_nodes.{key}"), "the type says nothing", value);
         }
+        inner.layer_name(name, &node.config);
         inner.compare(layer, node.config.clone());
         let gives = vec![node.tensor.clone()];
         self.fields.absorb(inner, &format!("{name}."));

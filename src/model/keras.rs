@@ -229,6 +229,7 @@ impl Reader<'_> {
         let keras = config.config.get("name").and_then(Value::as_str).unwrap_or(name);
         let place = format!("layer {} `{}`, ", self.next, shortened(keras));
         let mut inner = self.fields.inner(layer.class(), &place, vec![wire]);
+        inner.layer_name(name, config);
         inner.compare(layer, config.clone());
         self.fields.absorb(inner, &format!("{name}."));
         self.next += 1;

@@ -82,12 +82,74 @@ fn answers(case: &Case, model: &mut DynamicLayer) {
     }
 }
 
-/// What is read and written again answers the same.
+/// What is read and written again answers the same. In the folder that `KERATA_WRITTEN` names, `make.py check` looks what
+/// Keras makes of it.
 fn again(case: &Case, model: &DynamicLayer) {
+    if let Some(folder) = std::env::var_os("KERATA_WRITTEN") {
+        let file = std::path::Path::new(&folder).join(format!("{}.json", case.name));
+        std::fs::write(file, model.config().to_string()).unwrap();
+    }
     let mut other = layer_from_config(&model.config(), &CustomObjects::new()).unwrap();
     assert_eq!(other.config(), model.config(), "{}", case.name);
     load(case, &mut other, "");
     answers(case, &mut other);
+}
+
+/// The lists in which Keras 2 wrote how layers are called; there, a mask is no node.
+fn lists(model: &mut Value) {
+    model.as_object_mut().unwrap().retain(|key, _| key != "module" && key != "registered_name");
+    let layers = model.pointer_mut("/config/layers").and_then(Value::as_array_mut);
+    let Some(layers) = layers else { return };
+    let function = |layer: &Value| {
+        layer["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops"))
+    };
+    layers.retain(|layer| !function(layer));
+    for layer in layers {
+        let nodes = layer["inbound_nodes"].as_array().into_iter().flatten();
+        layer["inbound_nodes"] = nodes
+            .map(|node| {
+                let mut tensors = Vec::new();
+                tensors_of(&node["args"], &mut tensors);
+                tensors_of(&node["kwargs"]["initial_state"], &mut tensors);
+                tensors.into_iter().collect::<Value>()
+            })
+            .collect();
+        lists(layer);
+    }
+}
+
+fn tensors_of(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|one| tensors_of(one, found)),
+        Value::Object(map) => {
+            let history = &map["config"]["keras_history"];
+            found.push(serde_json::json!([history[0], history[1], history[2], {}]));
+        }
+        _ => {}
+    }
+}
+
+/// What Keras 2 would have written for it answers the same.
+fn older(case: &Case) {
+    let mut json = case.model_json().unwrap();
+    // Other functions than those of masks were no layers then.
+    if case.name == "functions" {
+        return;
+    }
+    let used = |class: &str| {
+        let layers = json["config"]["layers"].as_array().unwrap();
+        layers
+            .iter()
+            .any(|layer| layer["module"] == "keras.src.ops.numpy" && layer["class_name"] == class)
+    };
+    if ["Multiply", "Subtract"].into_iter().any(used) {
+        return;
+    }
+    lists(&mut json);
+    let config: Config = json.try_into().unwrap();
+    let mut model = layer_from_config(&config, &CustomObjects::new()).unwrap();
+    load(case, &mut model, "");
+    answers(case, &mut model);
 }
 
 type Answer = (usize, usize);
@@ -189,6 +251,7 @@ fn check(name: &str) -> DynamicLayer {
     let mut model = model(&case);
     answers(&case, &mut model);
     again(&case, &model);
+    older(&case);
     if case.has_group("gradient") {
         slopes(&case, &mut model);
     }
@@ -226,4 +289,53 @@ fn further_cases() {
         load(&case, &mut model, "");
         answers(&case, &mut model);
     }
+}
+
+/// The table of a model of branches, with a model inside.
+#[test]
+fn a_summary_names_what_reaches_each_layer() {
+    let summary = model(&Case::graph("nested")).summary();
+    let rows: Vec<(&str, &str, String, usize)> = summary
+        .rows
+        .iter()
+        .map(|row| (row.name.as_str(), row.role, row.from.join(", "), row.params))
+        .collect();
+    let row = |name: &str| rows.iter().find(|row| row.0 == name).unwrap().clone();
+    assert_eq!(row("inner"), ("inner", "input", "input `x`, again".to_owned(), 15 + 10));
+    assert_eq!(row("chain"), ("chain", "hidden", "inner".to_owned(), 9 + 6));
+    assert_eq!(row("head").1, "output");
+    assert_eq!(summary.params(), model(&Case::graph("nested")).params());
+    assert!(summary.to_string().contains("TimeDistributed"), "{summary}");
+    let masked = model(&Case::graph("dropped")).summary();
+    let masks: Vec<(&str, &str)> =
+        masked.rows.iter().map(|row| (row.name.as_str(), row.mask)).collect();
+    assert_eq!(
+        masks,
+        [
+            ("embed", "made"),
+            ("conv", "dropped"),
+            ("lstm", "passed"),
+            ("most", ""),
+            ("flat", "dropped"),
+            ("mean", "consumed"),
+            ("all", ""),
+            ("head", "")
+        ]
+    );
+}
+
+/// Layers are found by their names, inside of models too.
+#[test]
+fn layers_are_found_by_their_names() {
+    let mut model = model(&Case::graph("nested"));
+    assert_eq!(model.find("inner/wide").unwrap().class(), "Dense");
+    assert_eq!(model.find("td/steps/each").unwrap().weights().count(), 2);
+    assert!(model.find("inner/other").is_none() && model.find("inn").is_none());
+    let wide = model.find_mut("inner/wide").unwrap();
+    let text = wide.set_weights([vec![0.0; 3]]).unwrap_err().to_string();
+    assert_eq!(text, "the weights of a layer: expected 2, found 1");
+    let text = wide.set_weights([vec![0.0; 12], vec![0.0; 4]]).unwrap_err().to_string();
+    assert_eq!(text, "the values of a weight: expected [3], found 4");
+    wide.set_weights([vec![1.0; 12], vec![2.0; 3]]).unwrap();
+    assert_eq!(model.find("inner/wide").unwrap().weights().last().unwrap().values, [2.0; 3]);
 }

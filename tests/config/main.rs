@@ -11,6 +11,7 @@ mod dynamic;
 mod empty;
 mod files;
 mod foreign;
+mod graph_errors;
 mod graphs;
 mod hostile;
 mod initializers;

@@ -33,10 +33,11 @@ fn activation<A: Activation, S: Shape>(case: &Case, shape: S, input: &str) {
 }
 
 /// The same of an activation that no type has.
-fn from_config(case: &Case, name: &str) {
+fn from_config(case: &Case, name: &str, clipped: bool) {
     let (dev, input) = (Cpu::default(), if name == "log_softmax" { "x2" } else { "x" });
     let width = case.shape(input).last().copied().unwrap_or(1);
-    let numbers = case.floats(input);
+    let most = if clipped { 6.0 } else { f32::INFINITY };
+    let numbers: Vec<f32> = case.floats(input).into_iter().map(|x| x.min(most)).collect();
     let shape = (numbers.len() / width, width);
     let config = json!({"class_name": "Activation", "config": {"activation": name}});
     let mut layer = layer(config).unwrap();
@@ -62,7 +63,7 @@ fn activations(case: &Case, report: &mut Report) {
             "tanh" => activation::<Tanh, _>(case, (Const::<30>,), "x"),
             "softmax" => activation::<Softmax, _>(case, (Const::<3>, Const::<5>), "x2"),
             other => {
-                from_config(case, other);
+                from_config(case, other, row["input_clipped_to_6"] == true);
                 report.dynamic(other);
                 continue;
             }

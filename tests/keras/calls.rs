@@ -142,14 +142,17 @@ fn states<L: WithStates>(case: &Case, report: &mut Report) {
     }
 }
 
-/// Keras's `stateful=True`: the state of a call enters the next, until it is reset.
+/// Keras's `stateful=True`: the state of a call enters the next, until it is reset. A layer from a config keeps it itself.
 fn kept_by_hand<L: WithStates>(case: &Case, report: &mut Report) {
     let layer = loaded::<L>(case);
+    let mut dynamic = from_config(case).unwrap();
     let mut states = None;
     for call in calls(case) {
         if call["reset_state_before"] == true {
             states = None;
+            dynamic.reset_states();
         }
+        compare_call(case, call, &mut dynamic, report);
         let (x, mask) = input::<3>(case, call);
         let (found, last) = layer.run(x, mask.as_ref(), states);
         let name = outputs(call)[0];
@@ -172,8 +175,13 @@ fn from_config(case: &Case) -> Result<DynamicLayer, Error> {
     Ok(layer)
 }
 
-/// Runs a call of a layer from its config, with the states that it is given, and compares all that it gives.
+/// Runs a call of a layer from its config, and compares all that it gives.
 fn call_from_config(case: &Case, call: &Value, report: &mut Report) {
+    compare_call(case, call, &mut from_config(case).unwrap(), report);
+}
+
+/// The same for a layer that is there, with the states that the call is given.
+fn compare_call(case: &Case, call: &Value, layer: &mut DynamicLayer, report: &mut Report) {
     let value = |name: &str| DynamicValue::numbers(case.shape(name), case.floats(name)).unwrap();
     let mut x = value(call["input"].as_str().unwrap());
     if let Some(mask) = mask(case, call) {
@@ -182,7 +190,7 @@ fn call_from_config(case: &Case, call: &Value, report: &mut Report) {
     let states = call["initial_state"].as_array().into_iter().flatten();
     let states = states.map(|name| value(name.as_str().unwrap()));
     let all: Vec<DynamicValue> = [x].into_iter().chain(states).collect();
-    let found = from_config(case).unwrap().run(DynamicValue::several(all)).unwrap();
+    let found = layer.run(DynamicValue::several(all)).unwrap();
     assert_eq!(found.parts().len(), outputs(call).len(), "{}", case.name);
     for (name, found) in outputs(call).iter().zip(found.parts()) {
         case.assert_tensor("forward", name, found.values());

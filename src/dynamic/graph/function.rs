@@ -134,10 +134,11 @@ const VALUES: [&str; 4] = ["x", "x1", "x2", "xs"];
 
 impl Function {
     pub(super) fn layer(
-        config: Config,
+        mut config: Config,
         calls: &[CallArguments<Reference>],
         custom: &CustomObjects,
     ) -> Result<DynamicLayer, Error> {
+        config.module.get_or_insert_with(|| "keras.src.ops.numpy".to_owned());
         let class = config.class_name.as_str();
         let known = KINDS.iter().find(|(name, _)| *name == class).map(|(_, kind)| kind.clone());
         let kind = match known {

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::Error,
     fields::{AnySignal, Config},
+    model::Row,
 };
 use nodes::{Argument, CallArguments};
 use wiring::{Source, Wiring};
@@ -171,6 +172,30 @@ impl Op for Graph {
 
     fn calls(&self) -> usize {
         self.wiring.count
+    }
+
+    fn rows(&self) -> Option<Vec<Row>> {
+        let makers = write::makers(self);
+        let name = |source: &Source| match makers.get(&source.place) {
+            Some((entry, _)) if entry.input.is_some() => format!("input `{}`", entry.name),
+            Some((entry, _)) => entry.name.clone(),
+            None => "input".to_owned(),
+        };
+        let row = |entry: &Entry| {
+            let layer = entry.part.runs()?;
+            let arguments = entry.calls.iter().flat_map(|(call, _)| call.all());
+            let mut from: Vec<String> = Vec::new();
+            for source in arguments.flat_map(Argument::tensors) {
+                let name = name(source);
+                if !from.contains(&name) {
+                    from.push(name);
+                }
+            }
+            let places = || entry.calls.iter().map(|(_, place)| *place);
+            let output = self.wiring.outputs.iter().any(|end| places().any(|p| p == end.place));
+            Some(layer.row(from, output))
+        };
+        Some(self.entries.iter().filter_map(row).collect())
     }
 }
 

@@ -183,6 +183,14 @@ fn as_mask(x: &Flow<NoneTape>) -> Result<Mask, Error> {
     }
 }
 
+/// What the layers of a model hold at once is at most this (2 GiB): a short hostile config may ask for any number.
+const MAX_HELD: usize = 1 << 29;
+
+/// How many values there are.
+fn count(values: &Flows) -> usize {
+    values.iter().map(|x| x.sizes().iter().product::<usize>()).sum()
+}
+
 /// The calls of a model, in an order in which each finds what it needs.
 #[derive(Debug, Clone)]
 pub(super) struct Wiring {
@@ -266,6 +274,7 @@ impl Wiring {
         for (x, ids) in x.into_iter().zip(ids) {
             values.push(vec![coerced(x, ids)?]);
         }
+        let mut held = 0;
         for (one, done) in self.calls.iter().zip(&self.done) {
             let inputs = one.inputs.iter().map(|source| source.of(&values).cloned());
             let mut inputs: Flows = inputs.collect::<Result<_, _>>()?;
@@ -277,11 +286,16 @@ impl Wiring {
             }
             for &place in done {
                 if let Some(value) = values.get_mut(place) {
+                    held -= if place < self.inputs.len() { 0 } else { count(value) };
                     value.clear();
                 }
             }
             let (gives, more) = join_tapes(call(one.entry, one, put_first(inputs, T::default()))?);
             tape = tape.merge(more);
+            held += count(&gives);
+            if held > MAX_HELD {
+                return Err(refused("the layers hold more than 2^29 numbers at once"));
+            }
             values.push(gives);
         }
         let outputs = self.outputs.iter().map(|source| source.of(&values).cloned());

@@ -53,7 +53,7 @@ pub(super) fn graph(graph: &Graph, config: &mut Config) {
 }
 
 /// The entry that gives what is at each place, and the number of its call.
-fn makers(graph: &Graph) -> HashMap<usize, (&Entry, usize)> {
+pub(super) fn makers(graph: &Graph) -> HashMap<usize, (&Entry, usize)> {
     let of = |entry: &'_ Entry| -> Vec<(usize, usize)> {
         let calls = entry.calls.iter().enumerate().map(|(call, (_, place))| (*place, call));
         entry.input.map(|place| (place, 0)).into_iter().chain(calls).collect()

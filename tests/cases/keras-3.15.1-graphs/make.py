@@ -324,7 +324,41 @@ def functions(name):
     write(name, Model([x, z, q], outs), [x1, WORDS, q1])
 
 
+def read_file(path):
+    """Reads `.safetensors`."""
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    names = {value: key for key, value in DTYPES.items()}
+    found = {}
+    for name, entry in json.loads(raw[8 : 8 + size]).items():
+        start, end = (8 + size + at for at in entry["data_offsets"])
+        values = np.frombuffer(raw[start:end], names[entry["dtype"]])
+        found[name] = values.reshape(entry["shape"])
+    return found
+
+
+def check(folder):
+    """Looks whether Keras gives the same for the configs that the tests write with KERATA_WRITTEN=FOLDER."""
+    for path in sorted(pathlib.Path(folder).glob("*.json")):
+        model = keras.models.model_from_json(path.read_text())
+        tensors = read_file(HERE / path.stem / "tensors.safetensors")
+        for name, layer in leaves(model):
+            for i, weight in enumerate(weights(layer)):
+                weight.assign(tensors[f"weight.{name}.{i}"])
+            if isinstance(layer, L.Normalization):
+                layer.finalize_state()
+        count = sum(name.startswith("input.") for name in tensors)
+        inputs = [tensors[f"input.{i}"] for i in range(count)]
+        found = keras.tree.flatten(model(inputs if count > 1 else inputs[0]))
+        for i, y in enumerate(found):
+            np.testing.assert_allclose(np.asarray(y), tensors[f"output.{i}"], 1e-5, 1e-5)
+        print(path.stem, len(found), "outputs agree")
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["check"]:
+        check(sys.argv[2])
+        sys.exit()
     for make in CASES:
         if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
             make(make.__name__)
