@@ -3,6 +3,7 @@
 //! - [`load`] makes a dynamic model of a whole one: a `.keras`, or a `.h5` of Keras 2 or 3.
 //! - [`KerasFiles::load_keras`] reads a file into a model that is there already, and checks architecture and weights
 //!   first. It takes whole models, and files of weights only: `.weights.h5`, and the older `.h5`.
+//! - [`rust_source`] is the source of a typed model, to paste, for a config.
 //! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them.
 //!
 //! ```
@@ -44,6 +45,7 @@ mod lists;
 mod open;
 mod places;
 mod rewrite;
+mod source;
 mod write;
 
 use std::path::Path;
@@ -55,6 +57,8 @@ use crate::{
     fields::{Config, Configured, Fields, Mode},
     parameters::Parameters,
 };
+pub use source::rust_source;
+
 use assign::Plan;
 use open::KerasFile;
 use places::{Place, places, visited};

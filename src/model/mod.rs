@@ -14,6 +14,8 @@ mod wire;
 pub use crate::layer::{Infer, Inferred, Takes};
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
+#[cfg(feature = "keras")]
+pub(crate) use nodes::{Node, ends, used};
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of};
 pub use sequential::{Chain, Sequential};

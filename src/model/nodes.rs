@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::fields::Config;
 
 /// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
-pub(super) type Tensor = (String, usize);
+pub(crate) type Tensor = (String, usize);
 
 /// A layer in the JSON.
 pub(crate) struct Node {

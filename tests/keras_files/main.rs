@@ -5,5 +5,6 @@
 mod case;
 mod clients;
 mod hostile;
+mod pasted;
 mod typed;
 mod written;

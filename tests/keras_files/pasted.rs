@@ -1,0 +1,140 @@
+//! Structs as `rust_source` writes them for configs and files of Keras: they are written so, compile, and fit their files.
+
+use kerata::{
+    Add, Average, Batch, BatchNorm, Bidirectional, Concatenate, Conv1d, Conv2d, Cpu, Dense,
+    Dropout, Embedding, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
+    GlobalMaxPooling2d, Gru, Ids, Inputs, LayerNorm, Lstm, MaskZero, Maximum, Minimum, Multiply,
+    Relu, Same, Sequences, Softmax, Subtract, Unmask,
+    config::{Config, CustomObjects},
+    keras::{self, rust_source},
+    model,
+    prelude::*,
+};
+
+use crate::case::Case;
+
+/// The source without the list of names in front, of which there is one for all models here.
+fn structs(config: &Config, name: &str) -> String {
+    let source = rust_source(config, name).unwrap();
+    source.split_once("\n\n").unwrap().1.replace("pub ", "")
+}
+
+fn branches(name: &str) -> Config {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keras-3.15.1-branches");
+    Config::load(format!("{folder}/{name}.json")).unwrap()
+}
+
+#[test]
+fn the_source_is_what_is_pasted_here() {
+    let here = include_str!("pasted.rs").replace("pub(super) ", "");
+    for (name, model) in [("mixed", "Mixed"), ("masked", "Padded"), ("net", "Net")] {
+        let source = structs(&branches(name), model);
+        assert!(here.contains(&source), "pasted.rs has not\n{source}");
+    }
+    let path = Case::of("legacy2_sequential").path("model.keras");
+    let config = keras::load(path, &CustomObjects::new()).unwrap().config();
+    let source = structs(&config, "Stack");
+    assert!(here.contains(&source), "pasted.rs has not\n{source}");
+}
+
+#[test]
+fn what_has_no_type_is_said_in_its_place() {
+    let config: Config = r#"{"class_name": "Sequential", "config": {"build_input_shape": [null, 3],
+        "layers": [{"class_name": "Dense", "config": {"name": "1st layer", "units": 2, "use_bias": false}},
+            {"class_name": "Dropout", "config": {"name": "type", "rate": 0.125}},
+            {"class_name": "ReLU", "config": {"max_value": 6.0}}]}}"#
+        .parse()
+        .unwrap();
+    let source = rust_source(&config, "Net").unwrap();
+    for line in [
+        "    #[with(use_bias = false)]\n    pub layer_1st_layer: Dense<_, 2>,",
+        "    // `type_` has no type here: a rate of 12.5 percent, which is no whole number.",
+        "has no type here: the class `ReLU`.",
+    ] {
+        assert!(source.contains(line), "{source}");
+    }
+}
+
+#[model(input = Inputs<(Ids<(Batch, 8)>, (Batch, 4))>)]
+struct Mixed {
+    #[from(input.0)]
+    embedding_1: Embedding<20, 6, MaskZero>,
+    #[from(input.1)]
+    dense_4: Dense<_, 5, Relu>,
+    #[from(embedding_1)]
+    lstm_2: Lstm<_, 5>,
+    #[from(dense_4, lstm_2)]
+    multiply: Multiply,
+    #[from(multiply, lstm_2)]
+    concatenate_2: Concatenate<_>,
+    dense_5: Dense<_, 3>,
+}
+
+#[model(input = Ids<(Batch, 8)>)]
+struct Padded {
+    embedding_2: Embedding<20, 6, MaskZero>,
+    lstm_3: Lstm<_, 6, Sequences>,
+    #[from(lstm_3, embedding_2)]
+    add_2: Add,
+    #[from(add_2, lstm_3)]
+    average_1: Average,
+    #[from(add_2)]
+    conv1d_unmasked: Unmask,
+    conv1d: Conv1d<_, 3, 3>,
+    #[from(average_1)]
+    layer_normalization: LayerNorm<_>,
+    #[from(conv1d)]
+    global_max_pooling1d: GlobalMaxPooling1d,
+    #[from(layer_normalization)]
+    global_average_pooling1d: GlobalAveragePooling1d,
+    #[from(global_max_pooling1d, global_average_pooling1d)]
+    concatenate_3: Concatenate<_>,
+    dense_7: Dense<_, 3>,
+}
+
+#[model(input = (Batch, 6, 6, 2))]
+struct NetFunctional4 {
+    conv2d_1: Conv2d<_, 4, 3, 3, Relu, Same>,
+    batch_normalization: BatchNorm<_>,
+    #[from(input)]
+    conv2d: Conv2d<_, 4, 1>,
+    #[from(batch_normalization, conv2d)]
+    add_1: Add,
+    re_lu: Relu,
+}
+
+#[model(input = (Batch, 6, 6, 2))]
+struct Net {
+    functional_4: NetFunctional4,
+    global_average_pooling2d: GlobalAveragePooling2d,
+    #[from(functional_4)]
+    global_max_pooling2d: GlobalMaxPooling2d,
+    #[from(global_average_pooling2d, global_max_pooling2d)]
+    maximum: Maximum,
+    #[from(maximum, global_average_pooling2d)]
+    minimum: Minimum,
+    #[from(minimum, global_max_pooling2d)]
+    subtract: Subtract,
+    dense_6: Dense<_, 3>,
+}
+
+#[model(input = Ids<(Batch, 9)>)]
+struct Stack {
+    embedding: Embedding<21, 7, MaskZero>,
+    lstm: Lstm<_, 6, Sequences>,
+    gru: Gru<_, 5, Sequences>,
+    bn: BatchNorm<_>,
+    bidirectional: Bidirectional<Lstm<_, 4>>,
+    dropout: Dropout<30>,
+    dense: Dense<_, 3, Softmax>,
+}
+
+#[test]
+fn each_fits_its_config() {
+    let dev = Cpu::default();
+    Mixed::build(&dev).unwrap().check_config(&branches("mixed")).unwrap();
+    Padded::build(&dev).unwrap().check_config(&branches("masked")).unwrap();
+    Net::build(&dev).unwrap().check_config(&branches("net")).unwrap();
+    let mut stack = Stack::build(&dev).unwrap();
+    stack.load_keras(Case::of("legacy2_sequential").path("model.keras")).unwrap();
+}
