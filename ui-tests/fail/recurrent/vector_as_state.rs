@@ -1,3 +1,4 @@
+//~lines 14
 //~ `(usize, kerata::Const<16>)` is not the state of `Gru<8, 16>`
 use kerata::{Batch, Dense, Gru, Inputs, Length, model};
 
