@@ -1,4 +1,3 @@
-//~lines 14
 //~ `(usize, kerata::Const<16>)` is not the state of `Gru<8, 16>`
 use kerata::{Batch, Dense, Gru, Inputs, Length, model};
 
