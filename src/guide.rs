@@ -13,25 +13,29 @@
 //! | [Saving and serving](saving_and_serving) | weight files, Keras's JSON, threads |
 //! | [Images](images) | convolution, pooling, `Flatten`, images of any size |
 //! | [Words](words) | vocabularies, embeddings, word vectors, plots |
+//! | [Training](training) | `fit`, optimizers and their options, learning rates |
+//! | [Callbacks](callbacks) | stopping early, saving the best, logs, TensorBoard, your own |
+//! | [Your own loop](own_loop) | steps by hand: several losses, adversarial models, distillation |
+//! | [Checkpoints](checkpoints) | one file to go on from, bit by bit, after whatever happened |
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
 
 macro_rules! pages {
     ($($page:ident $file:literal)*) => {$(
         // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
         #[doc = concat!(
-            "[data-in]: mod@data_in
-[from-keras]: mod@from_keras
-[keras-files]: mod@keras_files
-",
-            "[masks]: mod@masks
-[own-layer]: mod@own_layer
-",
-            "[recurrent]: mod@recurrent
-[streaming]: mod@streaming
-[saving-and-serving]: mod@saving_and_serving
-",
-            "[words]: mod@words\n[error]: kerata::Error\n[inner]: kerata::Inner\n",
-            "[layer]: mod@kerata::layer\n[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",
+            "[data-in]: mod@data_in\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
+            "[masks]: mod@masks\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
+            "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
+            "[words]: mod@words\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
+            "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
+            "[schedules]: mod@kerata::optim::schedules\n",
+            "[schedule]: kerata::optim::LearningRateSchedule\n",
+            "[slots]: kerata::optim::State::visit_slots\n",
+            "[lambda]: kerata::callbacks::LambdaCallback\n",
+            "[batches-from]: kerata::data::Dataset::batches_from\n",
+            "[visit-saved]: kerata::train::Callback::visit_saved\n",
+            "[error]: kerata::Error\n[inner]: kerata::Inner\n[layer]: mod@kerata::layer\n",
+            "[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
         )]
         pub mod $page {}
@@ -50,5 +54,9 @@ pages! {
     saving_and_serving "saving-and-serving"
     images "images"
     words "words"
+    training "training"
+    callbacks "callbacks"
+    checkpoints "checkpoints"
+    own_loop "own-loop"
     reading_errors "reading-errors"
 }

@@ -231,6 +231,24 @@ pub(crate) struct PositionWeights {
     pub(crate) count: usize,
 }
 
+impl PositionWeights {
+    /// Leaves out all positions but these.
+    pub(crate) fn leave_out(&mut self, counted: &[bool]) -> Result<(), Error> {
+        let positions = self.each.len();
+        if counted.len() != positions {
+            return Err(Error::mismatch("the number of labels", positions, counted.len()));
+        }
+        let keep = self.keep.get_or_insert_with(|| vec![true; positions]);
+        for ((keep, weight), &counted) in keep.iter_mut().zip(&mut self.each).zip(counted) {
+            if !counted {
+                (*keep, *weight) = (false, 0.0);
+            }
+        }
+        self.count = keep.iter().filter(|&&keep| keep).count();
+        Ok(())
+    }
+}
+
 /// A weighted mean over as many batches as it is shown: what a metric is.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Mean {

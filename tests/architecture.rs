@@ -113,3 +113,18 @@ fn every_module_of_the_table_exists() {
         assert!(folder.is_dir() || file.is_file(), "`{name}` is in the table, but not in `src`");
     }
 }
+
+#[test]
+fn each_dependency_has_its_reason() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let used: BTreeSet<&str> =
+        section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
+    let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let section = text.split("### Dependencies").nth(1).unwrap().split("\n#").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| row.trim_start_matches('|').split('|').next().unwrap());
+    let told: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert_eq!(used, told);
+    assert!(used.len() > 20, "{used:?}");
+}

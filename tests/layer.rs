@@ -6,6 +6,7 @@ use kerata::{
     layer, model,
     parameters::{Named, Parameters},
     prelude::*,
+    signal::Signal,
     tensor::{Rank1, Rank2, Tape},
 };
 
@@ -238,4 +239,33 @@ fn a_step_changes_only_what_is_trainable() -> Result<(), Error> {
     assert_eq!(after.norm.gamma.array(), before.norm.gamma.array());
     assert_ne!(after.head.kernel.array(), before.head.kernel.array());
     Ok(())
+}
+
+/// Hands on no pass of training: it has a `call` only.
+#[derive(Debug, Clone, Default)]
+struct Around<L>(L);
+
+impl<In: Signal, L: Layer<In>> Layer<In> for Around<L> {
+    type Out = L::Out;
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: In::Data<f32, Cpu, T>,
+    ) -> Result<<L::Out as Signal>::Data<f32, Cpu, T>, Error> {
+        self.0.call(x)
+    }
+}
+
+#[test]
+fn a_layer_reached_by_call_takes_part_in_training_or_says_that_it_cannot() {
+    let dev = Cpu::seed_from_u64(0);
+    let x = dev.tensor([[1.0_f32; 50]; 2]);
+    let mut around = Around(Dropout::<50>);
+    assert_eq!(around.forward(x.clone()).unwrap().array(), x.array());
+    let dropped = around.forward_mut(x.clone()).unwrap().as_vec();
+    assert!(dropped.iter().all(|&v| v == 0.0 || v == 2.0) && dropped.contains(&0.0));
+    let mut around = Around(BatchNorm::<50>::build(&dev).unwrap());
+    around.forward(x.clone()).unwrap();
+    let error = around.forward_mut(x).unwrap_err().to_string();
+    assert!(error.contains("BatchNorm") && error.contains("`call_mut`"), "{error}");
 }

@@ -273,9 +273,9 @@ fn a_decoder_step_by_step() -> Result<(), Error> {
     for t in 0..4 {
         let y = stream.step((&[ids[0][t], ids[1][t]], (&h, &c)))?;
         let prefix: Vec<usize> = ids.iter().flat_map(|row| row[..=t].to_vec()).collect();
-        let [h, c] = state.clone().map(|values| dev.tensor_from_vec(values, (2, Const)));
+        let [h, c] = state.clone().map(|values| dev.tensor_from_vec(values, (2, Const::<4>)));
         let x = (dev.tensor_from_vec(prefix, (2, t + 1)), StateHc { h, c });
-        let whole = Layer::call::<NoneTape>(&model, x)?;
+        let whole = Layer::<<Plain as Model>::Input>::call::<NoneTape>(&model, x)?;
         close("step", &wide(y.as_flattened().to_vec()), &wide(whole.as_vec()), 2e-6);
     }
     let _ = Decoder::build(&dev)?;

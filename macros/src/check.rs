@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
-    spanned::Spanned,
+    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Type, ext::IdentExt, parse_quote,
+    punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
@@ -228,7 +228,17 @@ fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);
         }
-        if let (Expr::Path(path), true) = (&*value, key.to_string().ends_with("_initializer"))
+        let initializer = key.to_string().ends_with("_initializer");
+        if let (Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), true) = (&*value, initializer) {
+            // As in Keras; what is known has one name more.
+            let name = initializer::camel(&text.value());
+            let message = match syn::parse_str(&name).map(|name| initializer::constant(&name)) {
+                Ok(Ok(_)) => format!("an initializer is no string: write `{key} = {name}`"),
+                Ok(Err(message)) => message,
+                Err(_) => format!("an initializer is no string: write `{key} = HeNormal`"),
+            };
+            errors.push(text.span(), message);
+        } else if let (Expr::Path(path), true) = (&*value, initializer)
             && let Some(name) = path.path.get_ident()
         {
             match initializer::constant(name) {

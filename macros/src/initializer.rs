@@ -36,6 +36,16 @@ pub(crate) fn constant(name: &Ident) -> Result<Ident, String> {
     }
 }
 
+/// `HeNormal` for `he_normal`.
+pub(crate) fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    };
+    name.split('_').map(word).collect()
+}
+
 /// The function in `init::named` for a constant, if it has one.
 pub(crate) fn function(constant: &Ident) -> Option<Ident> {
     let named = &INITIALIZERS[..5];

@@ -85,6 +85,8 @@ where
     // The gradient is used up: its memory becomes a tensor.
     let (values, dev) = (std::mem::take(gradient), parameter.device().clone());
     let gradient = dev.try_tensor_from_vec(values, *parameter.shape()).or_device()?;
+    // The stride along an axis of one element says nothing, but both tensors must have the same.
+    *parameter = parameter.clone().try_contiguous().or_device()?;
     parameter.try_axpy(1.0 - decay.as_f64(), &gradient, -1.0).or_device()
 }
 

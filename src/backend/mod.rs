@@ -18,7 +18,8 @@ mod window;
 pub(crate) use crate::memory;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
-    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into, scan,
+    Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
+    product_into, scan,
 };
 pub(crate) use descend::{assign, vectorized_loops};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};

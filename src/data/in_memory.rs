@@ -78,6 +78,11 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         &self.targets
     }
 
+    /// The weights.
+    pub fn weights(&self) -> &W {
+        &self.weights
+    }
+
     pub(super) fn select(&self, rows: &[usize]) -> InMemory<X::Selected, Y::Selected, W> {
         InMemory {
             inputs: self.inputs.select(rows),
@@ -87,6 +92,7 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
     type Input = X::Signal;
     type Target = Y::Signal;

@@ -7,6 +7,7 @@
 //!
 //! Text becomes ids by a [`Vocabulary`], and ids become rows of zeros and a one by [`one_hot`].
 
+mod class_weight;
 mod in_memory;
 mod one_hot;
 mod padding;
@@ -15,6 +16,7 @@ mod split;
 mod splitter;
 mod vocabulary;
 
+pub use class_weight::ClassTargets;
 pub use in_memory::InMemory;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};
@@ -95,6 +97,11 @@ pub struct Batch<X: Signal, Y: Signal, W, E: Element, D: Backend<E>> {
 /// assert!(history.last("loss").unwrap() < 1e-4);
 /// # Ok::<(), Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no dataset",
+    label = "no dataset",
+    note = "`InMemory::new(inputs, targets)?` makes one of samples; what does not fit in memory implements `data::Dataset`"
+)]
 pub trait Dataset {
     /// The signal that goes into the model.
     type Input: Signal;

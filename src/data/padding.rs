@@ -96,6 +96,7 @@ pub struct Ragged<S = usize>(pub Vec<Vec<S>>);
 /// The shape of a padded batch.
 type Padded<S> = <<S as Nested>::Alone as Dims>::Ragged;
 
+#[diagnostic::do_not_recommend]
 impl<S: Nested + Clone> Samples for Ragged<S> {
     type Signal = <S::Entry as Entry>::Padded<Padded<S>>;
     type Selected = Self;

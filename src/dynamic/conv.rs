@@ -1,39 +1,42 @@
 use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, Tensor},
+    prelude::{BroadcastTo, TryAdd},
+    shapes::{Axis, HasShape},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
-use serde_json::Value;
 
 use super::{
     MAX_NUMBERS,
     custom::{ActivationFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
-    op::{OneToOne, Pass},
+    op::{Flat, OneToOne, Pass},
+    places::{all, arranged},
     visit,
     weights::{Role, Weights},
     words,
 };
 use crate::{
-    backend::{Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window},
-    error::Error,
+    backend::{
+        ActivationKind, Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window,
+        join_rows,
+    },
+    error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
-    layers::padded,
     shape::{Causal, Padding, Same, Valid},
 };
 
 /// A window on images; on sequences it has one row.
 #[derive(Debug, Clone)]
-struct Slider {
-    images: bool,
-    kernel: [usize; 2],
-    stride: [usize; 2],
+pub(super) struct Slider {
+    pub(super) images: bool,
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: [usize; 2],
     dilation: [usize; 2],
     padding: fn(usize, usize, usize) -> Option<(usize, usize)>,
 }
 
 impl Slider {
-    fn new(options: &Options<'_>, images: bool, kernel: &str) -> Result<Self, Error> {
+    pub(super) fn new(options: &Options<'_>, images: bool, kernel: &str) -> Result<Self, Error> {
         let axes = |key: &str| {
             if images { options.sizes(key) } else { options.sizes(key).map(|[n]| [1, n]) }
         };
@@ -53,7 +56,11 @@ impl Slider {
     }
 
     /// What leaves, with this number of channels.
-    fn gives(&self, arrives: &AnySignal, channels: Option<usize>) -> Result<AnySignal, Error> {
+    pub(super) fn gives(
+        &self,
+        arrives: &AnySignal,
+        channels: Option<usize>,
+    ) -> Result<AnySignal, Error> {
         if self.images {
             words::images(arrives)?
         } else {
@@ -90,7 +97,7 @@ impl Slider {
     }
 
     /// Slides over numbers, by an operation on images that leaves so many channels for each place.
-    fn slide<T: Pass>(
+    pub(super) fn slide<T: Pass>(
         &self,
         x: Flow<T>,
         run: impl FnOnce(Images<T>, &Window) -> Result<Images<T>, Error>,
@@ -111,12 +118,14 @@ impl Slider {
     }
 }
 
-type Images<T> = Tensor<ImageShape, f32, Cpu, T>;
+pub(super) type Images<T> = Tensor<ImageShape, f32, Cpu, T>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution {
     slider: Slider,
     filters: usize,
+    /// In how many groups the channels are, each with filters of its own.
+    groups: usize,
     activation: ActivationFunction,
     use_bias: bool,
     kernel: Initializer,
@@ -139,6 +148,7 @@ impl Convolution {
         Ok(Self {
             slider: Slider::new(options, images, "kernel_size")?,
             filters: options.size("filters")?,
+            groups: options.size("groups")?,
             activation: options.activation("activation")?,
             use_bias: options.flag("use_bias")?,
             kernel: options.initializer("kernel_initializer")?,
@@ -150,17 +160,77 @@ impl Convolution {
     }
 }
 
+impl Convolution {
+    /// Runs each group of channels by itself.
+    fn apply_to_groups<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let kernel = self.weights.matrix("kernel", self.filters)?;
+        let (rows, filters) = (kernel.shape().0, self.filters / self.groups);
+        let y = self.slider.slide(x, |x, window| {
+            let (x, mut tape) = x.split_tape();
+            let &(batch, height, width, channels) = x.shape();
+            let (pixels, each) = (batch * height * width, channels / self.groups);
+            let x = x.into_shape(&(pixels, channels))?;
+            let (mut parts, mut places) = (Vec::new(), (0, 0));
+            for group in 0..self.groups {
+                let columns = |sizes: [usize; 2], each: usize| {
+                    let mut along = all(&sizes);
+                    along[1].take((group * each..(group + 1) * each).map(Some));
+                    along
+                };
+                let (part, _) = arranged(x.retaped::<T>(), &columns([pixels, channels], each))?;
+                let own = columns([rows, self.filters], filters);
+                let (own, more) = arranged(kernel.retaped::<T>(), &own)?.0.split_tape();
+                tape = tape.merge(more);
+                let cache = WeightCache::default();
+                let weights = ConvWeights { kernel: &own, bias: None, cache: &cache };
+                let part = part.into_shape(&(batch, height, width, each))?;
+                let part = Cpu::conv2d(part, weights, window, ActivationKind::Nothing)?;
+                places = (part.shape().1, part.shape().2);
+                parts.push(part.into_shape(&(batch * places.0 * places.1, filters))?);
+            }
+            let (y, more) = join_rows(parts)?.split_tape();
+            y.put_tape(tape.merge(more)).into_shape(&(batch, places.0, places.1, self.filters))
+        })?;
+        biased(y, self.use_bias.then(|| self.weights.flat("bias")).transpose()?, &self.activation)
+    }
+}
+
+/// Adds a bias to each row and applies an activation.
+pub(super) fn biased<T: Pass>(
+    y: Flow<T>,
+    bias: Option<Flat>,
+    activation: &ActivationFunction,
+) -> Result<Flow<T>, Error> {
+    y.numbers()?.map(|y| {
+        let y = match bias {
+            Some(bias) => {
+                let bias = bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(y.shape());
+                y.try_add(bias.or_device()?).or_device()?
+            }
+            None => y,
+        };
+        activation.apply(y)
+    })
+}
+
 impl OneToOne for Convolution {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         let gives = self.slider.gives(arrives, Some(self.filters))?;
         words::features(arrives, self.channels)?;
+        let channels = arrives.features().unwrap_or(0);
+        if channels % self.groups != 0 || self.filters % self.groups != 0 {
+            return Err(words::refused(format!(
+                "{channels} channels and {} filters cannot be in {} groups",
+                self.filters, self.groups
+            )));
+        }
         Ok(gives)
     }
 
     fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let channels = known_features(arrives)?;
         let [rows, columns] = self.slider.kernel;
-        let sizes = [rows, columns, channels, self.filters];
+        let sizes = [rows, columns, channels / self.groups, self.filters];
         let kernel = if self.slider.images { &sizes[..] } else { &sizes[1..] };
         let wanted = [
             ("kernel", kernel, self.kernel, Role::Trained),
@@ -173,6 +243,9 @@ impl OneToOne for Convolution {
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        if self.groups > 1 {
+            return self.apply_to_groups(x);
+        }
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = ConvWeights { kernel: &kernel, bias: bias.as_ref(), cache: &self.cache };
@@ -212,13 +285,24 @@ impl OneToOne for Pool {
 pub(crate) struct GlobalPool {
     images: bool,
     pooling: Pooling,
+    /// Whether the axes that are gone over stay, with the size 1.
+    keepdims: bool,
 }
 
 impl GlobalPool {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let class = &options.config.class_name;
         let pooling = if class.contains("Max") { Pooling::Max } else { Pooling::Average };
-        Ok(Self { images: class.ends_with("2D"), pooling })
+        Ok(Self { images: class.ends_with("2D"), pooling, keepdims: options.flag("keepdims")? })
+    }
+
+    /// The sizes behind it.
+    fn sizes<S: Copy>(&self, batch: S, features: S, one: S) -> Vec<S> {
+        match (self.keepdims, self.images) {
+            (false, _) => vec![batch, features],
+            (true, false) => vec![batch, one, features],
+            (true, true) => vec![batch, one, one, features],
+        }
     }
 }
 
@@ -229,17 +313,18 @@ impl OneToOne for GlobalPool {
             (false, Pooling::Average) => words::steps(arrives)?,
             (false, Pooling::Max) => words::unmasked_steps(arrives)?,
         }
-        Ok(AnySignal::numbers([arrives.sizes[0], arrives.features()]))
+        Ok(AnySignal::numbers(self.sizes(arrives.sizes[0], arrives.features(), Some(1))))
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
         let (batch, features) = (sizes[0], sizes.last().copied().unwrap_or(0));
         let steps: usize = sizes[1..sizes.len() - 1].iter().product();
+        let gives = self.sizes(batch, features, 1);
         match self.pooling {
             Pooling::Average => {
                 let x = x.into_shape(&(batch, steps, features))?;
-                Flow::plain(Cpu::mean_over_steps(x, mask.as_ref())?, [batch, features])
+                Flow::plain(Cpu::mean_over_steps(x, mask.as_ref())?, gives)
             }
             Pooling::Max if steps == 0 => {
                 Err(Error::mismatch("the steps of a pool (at least)", 1, 0))
@@ -250,51 +335,8 @@ impl OneToOne for GlobalPool {
                 let window =
                     Window { size, kernel: size, stride: one, dilation: one, before, places };
                 let x = x.into_shape(&(batch, 1, steps, features))?;
-                Flow::plain(Cpu::pool2d(x, Pooling::Max, &window)?, [batch, features])
+                Flow::plain(Cpu::pool2d(x, Pooling::Max, &window)?, gives)
             }
         }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct ZeroPadding {
-    rows: usize,
-    columns: usize,
-}
-
-impl ZeroPadding {
-    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let sizes = options.config.config.get("padding").and_then(|list| {
-            let axis = |i: usize| usize::try_from(list.get(i)?.get(0)?.as_u64()?).ok();
-            Some(Self { rows: axis(0)?, columns: axis(1)? })
-        });
-        sizes.ok_or_else(|| options.misfit("padding", "two pairs are needed", &Value::Null))
-    }
-}
-
-fn grown(size: usize, more: usize) -> Result<usize, Error> {
-    let grown = more.checked_mul(2).and_then(|more| size.checked_add(more));
-    grown.ok_or_else(|| words::refused(format!("{more} rows or columns of zeros are too many")))
-}
-
-impl OneToOne for ZeroPadding {
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        words::images(arrives)?;
-        let mut sizes = arrives.sizes.clone();
-        for (size, more) in sizes[1..3].iter_mut().zip([self.rows, self.columns]) {
-            *size = size.map(|size| grown(size, more)).transpose()?;
-        }
-        Ok(arrives.with(sizes))
-    }
-
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let Numbers { x, sizes, mask } = x.numbers()?;
-        let [batch, height, width, channels] = *sizes else {
-            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
-        };
-        let size = [grown(height, self.rows)?, grown(width, self.columns)?];
-        let x = x.into_shape(&(batch, height, width, channels))?;
-        let y = padded(x, [self.rows, self.columns], size)?;
-        Flow::plain(y, [batch, size[0], size[1], channels])
     }
 }

@@ -15,7 +15,7 @@ use dfdx::{
 use serde_json::Value;
 
 use super::{
-    Dynamic, DynamicLayer, FromDynamic,
+    Dynamic, DynamicLayer, FromDynamic, activations,
     flow::Rows,
     foreign::Foreign,
     op::{Op, Pass, Recorder},
@@ -23,11 +23,11 @@ use super::{
     registry,
 };
 use crate::{
-    backend::{ActivationKind, Element},
+    backend::{ActivationKind, Element, map_values},
     error::{Difference, Error},
     fields::{
-        AnySignal, Config, Configured, Initializer, NamedActivation, ReluOptions, destroys_masks,
-        says, snake_case, whole,
+        ActivationOptions, AnySignal, Config, Configured, Initializer, NamedActivation,
+        destroys_masks, says, snake_case, whole,
     },
     layer::Layer,
     layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
@@ -71,6 +71,8 @@ pub struct CustomObjects {
     activations: BTreeMap<String, Functions>,
     /// Whether masks are taken off where Keras does.
     masks_as_keras: bool,
+    /// Whether functions are those of Keras 2, where Keras 3 has others of the same name.
+    keras_2: bool,
     /// How deep in other configs this one is.
     depth: usize,
     /// How many layers have been made.
@@ -86,6 +88,13 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
+    pub(super) fn new(
+        plain: fn(Rows) -> Result<Rows, Error>,
+        taped: fn(Rows<Recorder>) -> Result<Rows<Recorder>, Error>,
+    ) -> Self {
+        Self { plain, taped, finish: ActivationKind::Nothing }
+    }
+
     const fn of<A: Activation>() -> Self {
         Self {
             plain: A::apply::<(usize, usize), f32, Cpu, NoneTape>,
@@ -188,6 +197,25 @@ impl CustomObjects {
         self
     }
 
+    /// Reads configs of Keras 2, in which `hard_sigmoid` is `0.2 x + 0.5` from 0 to 1: Keras 3 has `x / 6 + 0.5` under
+    /// that name. Such a config does not say which Keras it is of.
+    ///
+    /// ```
+    /// use kerata::{Cpu, Error, config::{Config, CustomObjects, layer_from_config}, prelude::*};
+    ///
+    /// let config: Config =
+    ///     r#"{"class_name": "Activation", "config": {"activation": "hard_sigmoid"}}"#.parse()?;
+    /// let x = Cpu::default().tensor([[1.0_f32]]);
+    /// let mut layer = layer_from_config(&config, &CustomObjects::new().keras_2())?;
+    /// assert_eq!(layer.run(x)?.values(), [0.7]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn keras_2(mut self) -> Self {
+        self.keras_2 = true;
+        self
+    }
+
     /// Whether a mask that reaches a layer is taken off.
     pub(super) fn takes_masks_off(&self, config: &Config) -> bool {
         self.masks_as_keras
@@ -215,9 +243,22 @@ impl CustomObjects {
         // Keras puts the package in front of a registered name.
         let own = [name, name.rsplit('>').next().unwrap_or(name), &config.class_name];
         if let Some(entry) = own.iter().find_map(|name| self.layers.get(*name)) {
-            let op = (entry.make)(&config, &inside)?;
-            let (name, mut complete) = (snake_case(&config.class_name), config);
+            let mut complete = config;
+            let name = snake_case(&complete.class_name);
             complete.config.entry("name").or_insert(name.into());
+            // Every layer can be frozen: the layer itself does not know of it.
+            let trainable = complete.config.remove("trainable");
+            let op = (entry.make)(&complete, &inside)?;
+            match trainable {
+                None | Some(Value::Null) => {}
+                Some(flag @ Value::Bool(_)) => {
+                    drop(complete.config.insert("trainable".into(), flag))
+                }
+                Some(other) => {
+                    let options = Options { config: &mut complete, custom: self };
+                    return Err(options.misfit("trainable", "true or false is needed", &other));
+                }
+            }
             return Ok((complete, op));
         }
         registry::make(config, &inside)
@@ -233,14 +274,18 @@ impl CustomObjects {
     pub(super) fn function(&self, name: &str) -> Result<ActivationFunction, Error> {
         let own = self.activations.get(name).copied();
         let keras = || BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, of)| *of);
-        let Some(functions) = own.or_else(keras) else {
+        let old = || (self.keras_2 && name == "hard_sigmoid").then(activations::old_hard_sigmoid);
+        let further = || old().or_else(|| activations::activation(name));
+        let Some(functions) = own.or_else(keras).or_else(further) else {
             let mut known: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).to_vec();
+            known.extend(activations::NAMES.iter().map(|&name| name.to_owned()));
+            known.sort_unstable();
             known.extend(self.activations.keys().cloned());
             let name = name.to_owned();
             return Err(Error::Unknown { what: "the activation", name, known });
         };
         let name = name.to_owned();
-        Ok(ActivationFunction { name, functions, custom: own.is_some(), relu: None })
+        Ok(ActivationFunction { name, functions, custom: own.is_some(), options: None })
     }
 }
 
@@ -267,19 +312,19 @@ pub(super) struct ActivationFunction {
     functions: Functions,
     /// Whether it is a user's own.
     custom: bool,
-    /// The options of a ReLU, which is then not the function of that name.
-    relu: Option<ReluOptions>,
+    /// The options of a layer, which is then not the function of that name.
+    options: Option<ActivationOptions>,
 }
 
 impl ActivationFunction {
     /// Whether it is this one of Keras.
     pub(super) fn is<A: Activation>(&self) -> bool {
-        self.name == A::NAME && self.relu.is_none() && !self.custom
+        self.name == A::NAME && self.options.is_none() && !self.custom
     }
 
     /// What an operation does in its place.
     pub(super) fn finish(&self) -> ActivationKind {
-        if self.relu.is_some() { ActivationKind::Nothing } else { self.functions.finish }
+        if self.options.is_some() { ActivationKind::Nothing } else { self.functions.finish }
     }
 
     /// Applies it to what an operation gives that was told to [`finish`](Self::finish).
@@ -289,8 +334,13 @@ impl ActivationFunction {
 
     /// Applies it to rows.
     pub(super) fn apply<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
-        if let Some(relu) = self.relu {
-            return relu.apply(x);
+        match self.options {
+            Some(ActivationOptions::OfRelu(relu)) => return relu.apply(x),
+            Some(ActivationOptions::OfElu(alpha)) => {
+                let slope = move |x, y| if x > 0.0 { 1.0 } else { y + alpha };
+                return map_values(x, |x| activations::elu(x, alpha), slope);
+            }
+            None => {}
         }
         let shape = *x.shape();
         let y = T::activation(&self.functions)(x)?;
@@ -367,13 +417,13 @@ impl Options<'_> {
 
     pub(super) fn activation(&self, key: &str) -> Result<ActivationFunction, Error> {
         let said = self.get(key, |v| NamedActivation::parse(v).ok())?;
-        Ok(ActivationFunction { relu: said.relu, ..self.custom.function(&said.name)? })
+        Ok(ActivationFunction { options: said.options, ..self.custom.function(&said.name)? })
     }
 
-    /// The `ReLU` that a config is.
-    pub(super) fn relu(&self) -> Result<ActivationFunction, Error> {
-        let relu = ReluOptions::of(self.config);
-        Ok(ActivationFunction { relu, ..self.custom.function(Relu::NAME)? })
+    /// The layer that a config is, which is an activation with options.
+    pub(super) fn activation_layer(&self, name: &str) -> Result<ActivationFunction, Error> {
+        let options = ActivationOptions::of(self.config);
+        Ok(ActivationFunction { options, ..self.custom.function(name)? })
     }
 
     /// A layer inside this one. Its config is taken out of that of this one, so that it is held once.

@@ -1,11 +1,150 @@
 //! The keys of classes that no type has.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::fields::Fields;
+use crate::fields::{Fields, Initializer, whole};
 
 pub(super) fn functional(fields: &mut Fields) {
     for key in ["layers", "input_layers", "output_layers"] {
         fields.any(key, Value::Null);
     }
+}
+
+pub(super) fn dot(fields: &mut Fields) {
+    fields.any("axes", Value::Null);
+    fields.flag("normalize", false, false);
+}
+
+/// The keys of windows that slide, along so many axes.
+fn windows<const N: usize>(fields: &mut Fields, paddings: &[&str]) {
+    fields.sizes("kernel_size", &[1; N], None);
+    fields.sizes("strides", &[1; N], Some(&[1; N]));
+    fields.padding_word("padding", "valid", paddings);
+    fields.data_format();
+    fields.sizes("dilation_rate", &[1; N], Some(&[1; N]));
+    fields.none(&["activity_regularizer"]);
+    fields.activation("activation", "linear", Some("linear"));
+    fields.flag("use_bias", true, true);
+}
+
+fn weight(fields: &mut Fields, key: &str, usual: Initializer) {
+    fields.weight(key, key, usual, true);
+}
+
+pub(super) fn depthwise<const N: usize>(fields: &mut Fields) {
+    let paddings: &[&str] = &["valid", "same", "causal"];
+    windows::<N>(fields, if N == 1 { paddings } else { &paddings[..2] });
+    fields.size_or("depth_multiplier", 1, 1);
+    weight(fields, "depthwise", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.ignored(&["rank", "groups"]);
+    if fields.class().starts_with("Separable") {
+        fields.size("filters", 1);
+        weight(fields, "pointwise", Initializer::GLOROT_UNIFORM);
+        fields.ignored(&["kernel_initializer", "kernel_regularizer", "kernel_constraint"]);
+    } else {
+        fields.ignored(&[
+            "filters",
+            "kernel_initializer",
+            "kernel_regularizer",
+            "kernel_constraint",
+        ]);
+    }
+}
+
+pub(super) fn transposed<const N: usize>(fields: &mut Fields) {
+    windows::<N>(fields, &["valid", "same"]);
+    fields.size("filters", 1);
+    fields.any("output_padding", Value::Null);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.ignored(&["rank", "groups"]);
+}
+
+/// One size, a pair before and after, or a list of such for each of so many axes: in the end a pair for each.
+fn pairs<const N: usize>(fields: &mut Fields, key: &str, default: u64) {
+    let written = |pairs: Vec<Value>| if N == 1 { pairs[0].clone() } else { pairs.into() };
+    let default = written(vec![json!([default, default]); N]);
+    fields.key(key, default.clone(), Some(default), true, &|value| {
+        let pair = |value: &Value| match value {
+            Value::Array(pair) => match pair.as_slice() {
+                [one] => whole(one).map(|n| json!([n, n])),
+                [a, b] => Some(json!([whole(a)?, whole(b)?])),
+                _ => None,
+            },
+            one => whole(one).map(|n| json!([n, n])),
+        };
+        let pairs: Option<Vec<Value>> = match value {
+            Value::Array(list) if N > 1 && list.len() == N => list.iter().map(pair).collect(),
+            Value::Array(_) if N > 1 => None,
+            one => pair(one).map(|one| vec![one; N]),
+        };
+        pairs.map(written).ok_or_else(|| "a size, or two for each axis, is needed".to_owned())
+    });
+}
+
+pub(super) fn space(fields: &mut Fields) {
+    match fields.class() {
+        "Cropping1D" => pairs::<1>(fields, "cropping", 1),
+        "Cropping2D" => pairs::<2>(fields, "cropping", 0),
+        "UpSampling1D" => fields.size_or("size", 2, 2),
+        "UpSampling2D" => {
+            fields.sizes("size", &[2, 2], Some(&[2, 2]));
+            fields.choice("interpolation", "nearest", &["nearest", "bilinear"]);
+        }
+        "ZeroPadding1D" => pairs::<1>(fields, "padding", 1),
+        _ => pairs::<2>(fields, "padding", 1),
+    }
+    match fields.class() {
+        "Cropping1D" | "UpSampling1D" => {}
+        _ => fields.data_format(),
+    }
+}
+
+pub(super) fn noise(fields: &mut Fields) {
+    match fields.class() {
+        "GaussianNoise" => fields.positive("stddev", 0.0),
+        _ => fields.share("rate", 0.0, None),
+    }
+    fields.seed();
+    match fields.class() {
+        "AlphaDropout" => fields.none(&["noise_shape"]),
+        "SpatialDropout1D" => fields.ignored(&["noise_shape", "data_format"]),
+        "SpatialDropout2D" => {
+            fields.ignored(&["noise_shape"]);
+            fields.data_format();
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn activity(fields: &mut Fields) {
+    fields.positive("l1", 0.0);
+    fields.positive("l2", 0.0);
+}
+
+pub(super) fn prelu(fields: &mut Fields) {
+    weight(fields, "alpha", Initializer::ZEROS);
+    fields.any("shared_axes", Value::Null);
+}
+
+pub(super) fn rescaling(fields: &mut Fields) {
+    fields.any("scale", Value::Null);
+    fields.any("offset", json!(0.0));
+}
+
+pub(super) fn normalization(fields: &mut Fields) {
+    fields.any("axis", json!(-1));
+    fields.flag("invert", false, false);
+    fields.any("mean", Value::Null);
+    fields.any("variance", Value::Null);
+}
+
+pub(super) fn cells(fields: &mut Fields) {
+    fields.any("cell", Value::Null);
+    for key in ["return_sequences", "return_state", "go_backwards", "stateful"] {
+        fields.flag(key, false, false);
+    }
+    fields.any_flag("unroll", false);
+    fields.flag("zero_output_for_mask", false, false);
 }

@@ -1,9 +1,12 @@
 //! Layers whose shapes are known at run time only.
 
+mod activations;
 mod budget;
+mod cells;
 mod conv;
 mod custom;
 mod dense;
+mod depthwise;
 mod dot;
 mod flow;
 mod foreign;
@@ -11,13 +14,19 @@ mod graph;
 mod input;
 mod keys;
 mod merge;
+mod noise;
 mod norm;
 mod op;
 mod own;
 mod places;
+mod prelu;
 mod recurrent;
 mod registry;
+mod scaling;
 mod shapes;
+mod softmax;
+mod space;
+mod transposed;
 mod typed;
 mod value;
 mod weights;
@@ -217,10 +226,17 @@ impl DynamicLayer {
         self.config.config.get("name").and_then(|name| name.as_str()).unwrap_or_default()
     }
 
+    /// Whether this is a layer of Keras, and no function such as `NotEqual`.
+    fn is_layer(&self) -> bool {
+        !self.config.module.as_ref().is_some_and(|module| module.starts_with("keras.src.ops"))
+    }
+
     /// The config, with all defaults filled in.
     pub fn config(&self) -> Config {
         let mut config = Config::clone(&self.config);
-        if let Some(built) = self.built.as_ref().filter(|_| has_build_config(self.class())) {
+        if let Some(built) =
+            self.built.as_ref().filter(|_| self.is_layer() && has_build_config(self.class()))
+        {
             let sizes = match built.as_slice() {
                 [one] => serde_json::json!(one.sizes),
                 several => several.iter().map(|one| serde_json::json!(one.sizes)).collect(),

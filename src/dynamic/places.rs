@@ -7,7 +7,7 @@ use dfdx::tensor::{Cpu, Tape};
 use super::flow::{Numbers, Rows, as_rows};
 use crate::{
     backend::{
-        NOWHERE,
+        IntoShape, NOWHERE,
         memory::{elements, reserved},
         pick_values,
     },
@@ -86,7 +86,7 @@ pub(super) fn stretched<T: Tape<f32, Cpu>>(
         own.insert(own.len().min(1), 1);
     }
     if own == sizes {
-        return Ok(x.x);
+        return x.x.into_shape(&as_rows(sizes)?);
     }
     let mut along = all(&own);
     for ((along, &size), own) in along.iter_mut().zip(sizes).zip(own) {

@@ -1,20 +1,27 @@
 //! The classes of Keras, by name.
 
 use dfdx::{shapes::Const, tensor::Cpu};
-use serde_json::Value;
 
 use super::{
-    conv::{Convolution, GlobalPool, Pool, ZeroPadding},
+    cells::Cells,
+    conv::{Convolution, GlobalPool, Pool},
     custom::{CustomObjects, Options},
     dense::{Activate, DenseOp, Dropping, EmbeddingOp, MaskingOp},
+    depthwise::Depthwise,
     dot::Products,
     graph::Graph,
     keys,
     merge::{Joining, Merge},
+    noise::Noise,
     norm::Norm,
     op::Op,
+    prelu::Slopes,
     recurrent::RecurrentOp,
+    scaling::{Rescale, Standardise},
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
+    softmax::SoftmaxOp,
+    space::Space,
+    transposed::Transposed,
     wrap::{BidirectionalKeys, BidirectionalOp, Chain, ChainKeys, Steps},
 };
 use crate::{
@@ -24,7 +31,6 @@ use crate::{
         self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
         GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Gru, LayerNorm, Linear,
         Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, SimpleRnn, Softmax, TimeDistributed,
-        ZeroPadding2d,
     },
     parameters::Build,
 };
@@ -75,24 +81,53 @@ classes! {{
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, PermuteOp::new;
-    "ReLU": Relu, |o| Ok(Activate(o.relu()?));
+    "ReLU": Relu, |o| Ok(Activate(o.activation_layer("relu")?));
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, ReshapeOp::new;
     "Sequential": ChainKeys, Chain::new;
     "SimpleRNN": SimpleRnn<1, 1>, RecurrentOp::simple;
-    "Softmax": Softmax, |o| Ok(Activate(o.custom.function("softmax")?));
+    "Softmax": Softmax, SoftmaxOp::new;
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
-    "ZeroPadding2D": ZeroPadding2d<1>, ZeroPadding::new;
 } {
+    "ActivityRegularization": keys::activity, |o: &mut Options<'_>| {
+        Ok::<_, Error>(Activate(o.custom.function("linear")?))
+    };
     "Add": |_| {}, Merge::new;
+    "AlphaDropout": keys::noise, Noise::new;
     "Average": |_| {}, Merge::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
-    "Dot": |f| { f.any("axes", Value::Null); f.flag("normalize", false, false) }, Products::new;
+    "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
+    "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
+    "Cropping1D": keys::space, Space::new;
+    "Cropping2D": keys::space, Space::new;
+    "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
+    "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
+    "Dot": keys::dot, Products::new;
+    "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
+        Ok::<_, Error>(Activate(o.activation_layer("elu")?))
+    };
     "Functional": keys::functional, Graph::new;
+    "GaussianDropout": keys::noise, Noise::new;
+    "GaussianNoise": keys::noise, Noise::new;
+    "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
+        Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
+    };
     "Maximum": |_| {}, Merge::new;
     "Minimum": |_| {}, Merge::new;
     "Multiply": |_| {}, Merge::new;
+    "Normalization": keys::normalization, Standardise::new;
+    "PReLU": keys::prelu, Slopes::new;
+    "RNN": keys::cells, Cells::new;
+    "Rescaling": keys::rescaling, Rescale::new;
+    "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;
+    "SeparableConv2D": keys::depthwise::<2>, Depthwise::new;
+    "SpatialDropout1D": keys::noise, Noise::new;
+    "SpatialDropout2D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
+    "UpSampling1D": keys::space, Space::new;
+    "UpSampling2D": keys::space, Space::new;
+    "ZeroPadding1D": keys::space, Space::new;
+    "ZeroPadding2D": keys::space, Space::new;
 }}
 
 /// The keys of a class that has no type of its own.

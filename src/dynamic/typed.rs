@@ -94,6 +94,7 @@ impl<In, Out> Parameters for Typed<In, Out> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: FromDynamic, Out: FromDynamic> Model for Typed<In, Out> {
     type Input = In;
     type Output = Out;

@@ -50,11 +50,12 @@ fn draw(dev: &Cpu, sizes: &[usize], how: Initializer) -> Result<Flat, Error> {
     }
     let count = (sizes.iter().product(),);
     match *sizes {
+        [] => how.fill(dev, (1,))?.into_shape(&count),
         [a] => how.fill(dev, (a,))?.into_shape(&count),
         [a, b] => how.fill(dev, (a, b))?.into_shape(&count),
         [a, b, c] => how.fill(dev, (a, b, c))?.into_shape(&count),
         [a, b, c, d] => how.fill(dev, (a, b, c, d))?.into_shape(&count),
-        _ => Err(Error::mismatch("the dimensions of a weight", "1 to 4", sizes.len())),
+        _ => Err(Error::mismatch("the dimensions of a weight", "0 to 4", sizes.len())),
     }
 }
 

@@ -17,8 +17,8 @@ use crate::{
 pub(crate) struct NamedActivation {
     /// Its name, as that of a function.
     pub(crate) name: String,
-    /// The options of a `ReLU` that are not the default ones.
-    pub(crate) relu: Option<ReluOptions>,
+    /// The options of a layer that are not those of the function.
+    pub(crate) options: Option<ActivationOptions>,
     /// What Keras 3 writes for it, with all keys.
     pub(crate) json: Value,
 }
@@ -49,46 +49,54 @@ impl NamedActivation {
     }
 
     fn function(name: &str) -> Self {
-        Self { name: name.to_owned(), relu: None, json: name.into() }
+        Self { name: name.to_owned(), options: None, json: name.into() }
     }
 
     fn layer(config: Config) -> Result<Self, String> {
         let complete = |name, config| {
             Fields::complete(&mut Keys(name), config).map_err(|error| error.to_string())
         };
-        let (name, relu, config) = match config.class_name.as_str() {
+        let (name, config) = match config.class_name.as_str() {
             "Activation" => {
                 let config = complete("linear", config)?;
                 let inner = config.config.get("activation").unwrap_or(&Value::Null);
-                let Self { name, relu, .. } = Self::parse(inner)?;
-                (name, relu, config)
+                let Self { name, options, .. } = Self::parse(inner)?;
+                return Ok(Self { name, options, json: json!(config) });
             }
-            "Identity" => ("linear".to_owned(), None, complete("linear", config)?),
-            "ReLU" => {
-                let config = complete("relu", config)?;
-                ("relu".to_owned(), ReluOptions::of(&config), config)
-            }
-            "Softmax" => ("softmax".to_owned(), None, complete("softmax", config)?),
+            "ELU" => ("elu", config),
+            "Identity" => ("linear", config),
+            "LeakyReLU" => ("leaky_relu", config),
+            "ReLU" => ("relu", config),
+            "Softmax" => ("softmax", config),
             class => {
                 let class = shortened(class);
                 return Err(format!(
                     "`{class}` is no layer that can be an activation here; these are Activation, \
-                     Identity, ReLU and Softmax"
+                     ELU, Identity, LeakyReLU, ReLU and Softmax"
                 ));
             }
         };
-        Ok(Self { name, relu, json: json!(config) })
+        let config = complete(name, config)?;
+        if config.class_name == "Softmax"
+            && config.config.get("axis").is_some_and(|axis| *axis != -1)
+        {
+            return Err("a Softmax that is an activation has the axis -1".to_owned());
+        }
+        let options = ActivationOptions::of(&config);
+        Ok(Self { name: name.to_owned(), options, json: json!(config) })
     }
 
     /// The name, where it says everything; otherwise what Keras 3 writes.
     pub(crate) fn plain(self) -> Value {
-        if self.relu.is_none() { self.name.into() } else { self.json }
+        if self.options.is_none() { self.name.into() } else { self.json }
     }
 }
 
 /// The layer of its own that Keras has for an activation, besides `Activation`.
 pub(crate) fn activation_class(activation: &str) -> Option<&'static str> {
     match activation {
+        "elu" => Some("ELU"),
+        "leaky_relu" => Some("LeakyReLU"),
         "linear" => Some("Identity"),
         "relu" => Some("ReLU"),
         "softmax" => Some("Softmax"),
@@ -121,10 +129,34 @@ impl Fields {
     /// What an activation says as a layer.
     pub(crate) fn activation_layer(&mut self, activation: &str) {
         match self.class() {
+            "ELU" => self.positive("alpha", 1.0),
             "Identity" => {}
+            "LeakyReLU" => self.leaky_relu(),
             "ReLU" => self.relu(),
-            "Softmax" => self.fixed("axis", -1),
+            "Softmax" => self.softmax_axis(),
             _ => self.activation("activation", activation, None),
+        }
+    }
+}
+
+/// What a layer says of its activation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum ActivationOptions {
+    OfRelu(ReluOptions),
+    /// The `alpha`.
+    OfElu(f32),
+}
+
+impl ActivationOptions {
+    /// Those of a complete config; `None` if the layer is the function of its name.
+    pub(crate) fn of(config: &Config) -> Option<Self> {
+        match config.class_name.as_str() {
+            "ReLU" | "LeakyReLU" => ReluOptions::of(config).map(Self::OfRelu),
+            "ELU" => {
+                let alpha = config.config.get("alpha").and_then(Value::as_f64);
+                alpha.filter(|&alpha| alpha != 1.0).map(|alpha| Self::OfElu(alpha as f32))
+            }
+            _ => None,
         }
     }
 }

@@ -123,6 +123,31 @@ impl Fields {
         self.fixed(key, written(json!(-1)));
     }
 
+    /// A number of at least 0, and Keras's default.
+    pub(crate) fn positive(&mut self, key: &str, default: f64) {
+        self.key(key, default.into(), Some(default.into()), true, &|v| match v.as_f64() {
+            Some(0.0..) => Ok(v.clone()),
+            _ => Err("a number of at least 0 is needed".to_owned()),
+        });
+    }
+
+    /// The slope of a `LeakyReLU`, which Keras 2 calls `alpha`.
+    pub(crate) fn leaky_relu(&mut self) {
+        if let Some(alpha) = self.given.remove("alpha") {
+            self.given.entry("negative_slope").or_insert(alpha);
+        }
+        self.positive("negative_slope", 0.3);
+    }
+
+    /// The axis of a softmax: that of a type is the last one.
+    pub(crate) fn softmax_axis(&mut self) {
+        self.key("axis", json!(-1), Some(json!(-1)), true, &|v| match v {
+            Value::Array(axes) if axes.len() == 1 && axes[0].is_i64() => Ok(axes[0].clone()),
+            Value::Number(axis) if axis.is_i64() => Ok(v.clone()),
+            _ => Err("one axis is needed".to_owned()),
+        });
+    }
+
     /// The options of a `ReLU`, of which a type has none.
     pub(crate) fn relu(&mut self) {
         let number = |v: &Value| match v.as_f64() {

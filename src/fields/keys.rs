@@ -71,6 +71,16 @@ impl Fields {
         });
     }
 
+    /// A seed, which does not matter: the numbers are drawn from the device.
+    pub(crate) fn seed(&mut self) {
+        let value = self.given.remove("seed").unwrap_or_default();
+        let generator = value.get("class_name").is_some();
+        if !(value.is_null() || generator || whole(&value).is_some() || value.as_i64().is_some()) {
+            self.differ("seed", "a whole number is needed", &value);
+        }
+        self.out.insert("seed".to_owned(), value);
+    }
+
     /// A switch whose value does not matter.
     pub(crate) fn any_flag(&mut self, key: &str, default: bool) {
         let value = self.given.remove(key).filter(|value| !value.is_null());

@@ -14,7 +14,7 @@ mod keys;
 mod list;
 mod old;
 
-pub(crate) use activation::{NamedActivation, ReluOptions, activation_class};
+pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
 pub(crate) use classes::{FUNCTIONAL, destroys_masks, has_build_config};
 pub use configured::Configured;

@@ -29,6 +29,10 @@ use crate::{
 pub(super) const TIMES: u64 = 64;
 const SLACK: u64 = 1 << 20;
 
+/// What is left is not enough. No file is so long that this is its allowance.
+const SPENT: u64 = u64::MAX;
+const TOO_OFTEN: &str = "it refers to the same bytes too often";
+
 /// Groups in groups.
 const DEEPEST: usize = 32;
 /// No object takes fewer bytes.
@@ -48,9 +52,10 @@ impl Source for Bounded {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), FormatError> {
         let length = buffer.len() as u64;
-        let enough = |left: u64| left.checked_sub(length);
+        let enough = |left: u64| left.checked_sub(length).filter(|_| left != SPENT);
         if self.left.fetch_update(Relaxed, Relaxed, enough).is_err() {
-            return Err(FormatError::Source("it refers to the same bytes too often".into()));
+            self.left.store(SPENT, Relaxed);
+            return Err(FormatError::Source(TOO_OFTEN.into()));
         }
         let inside = self.bytes.get(self.range.clone()).unwrap_or_default();
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -99,7 +104,9 @@ impl Hdf5 {
         }
         let mut objects = length / SMALLEST + 1;
         let root = Folder::of(file.root(), DEEPEST, &mut objects)?;
-        Ok(Self { root, left, length })
+        let file = Self { root, left, length };
+        file.check()?;
+        Ok(file)
     }
 
     /// How many bytes the weights may take that come out of this file.
@@ -112,6 +119,14 @@ impl Hdf5 {
         self.left.store(allowed(self.length), Relaxed);
     }
 
+    /// Whether the last operation has seen all that it asked for.
+    fn check(&self) -> Result<(), String> {
+        match self.left.load(Relaxed) {
+            SPENT => Err(TOO_OFTEN.to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// The attribute of a group, if it has one, as a list of strings. Keras splits long lists into `names0`, `names1`, ..
     pub(super) fn strings(
         &self,
@@ -120,6 +135,7 @@ impl Hdf5 {
     ) -> Result<Option<Vec<String>>, String> {
         self.afresh();
         let mut all = folder.group.attrs().map_err(|e| e.to_string())?;
+        self.check()?;
         if let Some(whole) = all.remove(name) {
             return strings(whole).map(Some).map_err(|e| format!("the attribute `{name}` {e}"));
         }
@@ -128,6 +144,14 @@ impl Hdf5 {
             let Some(value) = all.remove(&piece) else { break };
             let list = strings(value).map_err(|e| format!("the attribute `{piece}` {e}"))?;
             found.get_or_insert_with(Vec::new).extend(list);
+        }
+        // What cannot be read is left out in silence.
+        if found.is_none() {
+            let there = folder.group.attr_datatypes().map_err(|e| e.to_string())?;
+            self.check()?;
+            if there.contains_key(name) || there.contains_key(&format!("{name}0")) {
+                return Err(format!("the attribute `{name}` cannot be read"));
+            }
         }
         Ok(found)
     }
@@ -153,6 +177,7 @@ impl Hdf5 {
     pub(super) fn values<E: Element>(&self, stored: &Stored) -> Result<Vec<E>, String> {
         self.afresh();
         let attributes = stored.dataset.attrs().map_err(|e| e.to_string())?;
+        self.check()?;
         let datatype = stored.dataset.datatype().map_err(|e| e.to_string())?;
         let (dtype, big_endian) = dtype(&datatype, &attributes)?;
         let count = stored.sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
@@ -169,6 +194,7 @@ impl Hdf5 {
         })?;
         self.afresh();
         let mut bytes = stored.dataset.read_raw().map_err(|e| e.to_string())?;
+        self.check()?;
         if bytes.len() != length {
             return Err(format!("{length} bytes are promised, there are {}", bytes.len()));
         }
@@ -180,7 +206,7 @@ impl Hdf5 {
 }
 
 pub(super) fn allowed(length: u64) -> u64 {
-    length.saturating_mul(TIMES).saturating_add(SLACK)
+    length.saturating_mul(TIMES).saturating_add(SLACK).min(SPENT - 1)
 }
 
 impl Folder {

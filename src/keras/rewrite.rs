@@ -1,4 +1,4 @@
-//! Classes that Keras has no longer, as those that take their place.
+//! What Keras writes no longer, or in its older form only, as it writes it today.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ const CUDNN: [(&str, &str, &[(&str, &str)]); 2] = [
     ("CuDNNGRU", "GRU", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
 ];
 
-/// A config in whose layers the classes of cuDNN are the usual ones.
+/// A config in whose layers the classes of cuDNN are the usual ones, and whose functions are told from layers.
 pub(super) fn old_classes(config: Config) -> Result<Config, Error> {
     let mut value = serde_json::to_value(&config).map_err(|e| Error::Json(e.to_string()))?;
     match walk(&mut value) {
@@ -24,7 +24,7 @@ fn walk(value: &mut Value) -> bool {
     match value {
         Value::Array(list) => list.iter_mut().fold(false, |changed, value| walk(value) | changed),
         Value::Object(map) => {
-            let changed = rename(map);
+            let changed = rename(map) | mark_function(map);
             map.values_mut().fold(changed, |changed, value| walk(value) | changed)
         }
         _ => false,
@@ -48,4 +48,16 @@ fn rename(map: &mut Map<String, Value>) -> bool {
         }
     }
     true
+}
+
+/// A function such as `NotEqual`, by which Keras 3 makes a mask, has a name and nothing else in its config. Its older form,
+/// in a `.h5`, leaves out the module, which says so.
+fn mark_function(map: &mut Map<String, Value>) -> bool {
+    let config = map.get("config").and_then(Value::as_object);
+    let only_named = config.is_some_and(|config| config.len() == 1 && config.contains_key("name"));
+    let unmarked = map.contains_key("inbound_nodes") && !map.contains_key("module");
+    if only_named && unmarked {
+        map.insert("module".to_owned(), "keras.src.ops.numpy".into());
+    }
+    only_named && unmarked
 }

@@ -30,13 +30,15 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
     let weights = weights(config, model)?.map_err(|e| failed(path, e))?;
     let bytes = match whole {
-        true => archive(config, &weights).map_err(|e| failed(path, e))?,
+        true => archive(config.clone(), &weights).map_err(|e| failed(path, e))?,
         false => weights,
     };
     write(path, &bytes)
 }
 
-fn archive(config: &Config, weights: &[u8]) -> Result<Vec<u8>, String> {
+fn archive(mut config: Config, weights: &[u8]) -> Result<Vec<u8>, String> {
+    // It names an optimizer, whose state is not there.
+    config.compile_config = None;
     let mut zip = ZipWriter::new();
     // No date, so that the same model is the same file.
     let metadata = serde_json::json!({ "keras_version": KERAS }).to_string();

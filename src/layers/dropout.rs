@@ -1,11 +1,10 @@
 use dfdx::tensor::Tape;
-use serde_json::Value;
 
 use crate::{
     backend::{Backend, Element},
     error::Error,
     layer,
-    layer::Layer,
+    layer::{Layer, trains},
     signal::MaskTransparent,
     stream::Streamable,
 };
@@ -35,7 +34,7 @@ use crate::{
     class = "Dropout",
     keys(
         rate: share(PERCENT as f64 / 100.0, None),
-        seed: any(Value::Null),
+        seed(),
         none(&["noise_shape"]),
     ),
 )]
@@ -52,8 +51,12 @@ where
 
     const CHECK: () = assert!(PERCENT < 100, "the rate of a `Dropout` is 0 to 99 percent");
 
+    // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        Ok(x)
+        if !trains() {
+            return Ok(x);
+        }
+        <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x)
     }
 
     fn call_mut<T: Tape<E, D>>(

@@ -42,11 +42,11 @@ pub use recurrent::{
     Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate, ReturnState, Returns,
     SequenceFeatures, Sequences, SimpleRnn, StateVectors, Sum, ToState,
 };
+pub(crate) use reshape::UNMASKED;
 pub use reshape::{
     FixedSizes, Flatten, Permute, Permuted, RepeatVector, Reshape, TrailingDims, Unmasked,
     ZeroPadding2d,
 };
-pub(crate) use reshape::{UNMASKED, padded};
 pub use shared::Shared;
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};

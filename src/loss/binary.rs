@@ -64,6 +64,7 @@ fn check_answers<E: Element, D: Backend<E>>(
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     for BinaryCrossentropy
 {

@@ -48,6 +48,7 @@ impl CategoricalCrossentropy {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     for CategoricalCrossentropy
 {

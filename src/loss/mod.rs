@@ -5,27 +5,39 @@
 
 mod binary;
 mod categorical;
+mod divergence;
+mod focal;
+mod hinge;
+mod reduction;
 mod regression;
+mod relative;
+mod robust;
+mod row;
 mod signals;
 mod sparse;
 
 pub use binary::BinaryCrossentropy;
 pub use categorical::CategoricalCrossentropy;
+pub use divergence::{KLDivergence, Poisson};
+pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
+pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use reduction::{Reduced, Reduction};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
+pub use relative::{CosineSimilarity, MeanAbsolutePercentageError, MeanSquaredLogarithmicError};
+pub use robust::{Huber, LogCosh};
 pub use signals::{Labels, Prediction, Rows, Target};
 pub(crate) use signals::{check_labels, same_rows};
 pub use sparse::SparseCategoricalCrossentropy;
 
 use dfdx::{
-    prelude::{ReshapeTo, TryMul},
     shapes::Rank0,
     tensor::{Cpu, NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, keep_rows, row_means, zeros_after},
-    error::{Error, OrDevice},
-    reduce::{Unweighted, Weights, position_weights},
+    backend::{Backend, Element},
+    error::Error,
+    reduce::{Unweighted, Weights},
     signal::{Signal, Value},
 };
 
@@ -74,7 +86,8 @@ pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
-    label = "this loss does not fit prediction and target"
+    label = "the target does not fit the loss",
+    note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with `CategoricalCrossentropy`; other targets have the shape of the prediction"
 )]
 pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// The name that Keras gives it.
@@ -92,7 +105,33 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         target: &Y::Data<E, D, NoneTape>,
     ) -> Result<Tensor<(usize,), E, D, T>, Error>;
 
-    /// The loss of a batch: the mean over its positions, under the mask of the prediction and the weights.
+    /// Which positions count, by their target; `None`, the default, means all.
+    ///
+    /// # Errors
+    /// Those of the target.
+    fn counted(&self, _target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
+        Ok(None)
+    }
+
+    /// What becomes of the losses of a batch; by default their mean.
+    fn reduction(&self) -> Reduction {
+        Reduction::SumOverBatchSize
+    }
+
+    /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out.
+    ///
+    /// # Errors
+    /// Those of [`per_position`](Loss::per_position) and of the weights.
+    fn each<T: Tape<E, D>, W: Weights<P>>(
+        &self,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &W,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        Ok(reduction::each(self, prediction, target, weights)?.0)
+    }
+
+    /// The loss of a batch: by default the mean over its positions, under the mask of the prediction and the weights.
     ///
     /// # Errors
     /// Those of [`per_position`](Loss::per_position) and of the weights.
@@ -102,34 +141,7 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         target: &Y::Data<E, D, NoneTape>,
         weights: &W,
     ) -> Result<Tensor<Rank0, E, D, T>, Error> {
-        let Rows { values, mask, sizes } = P::rows(prediction)?;
-        let dev = values.device().clone();
-        let weights = position_weights(&sizes, mask.as_ref(), weights)?;
-        let keep = weights.keep.as_deref();
-        // What stands in the padding has a loss and a gradient of its own, be they NaN, or is no class at all. So what
-        // every loss can take stands there.
-        let mut losses = match keep {
-            Some(keep) => {
-                let values = keep_rows(values, keep, E::of(0.5))?;
-                self.per_position(values, &Y::without_padding::<E, D>(target, keep)?)?
-            }
-            None => self.per_position(values, target)?,
-        };
-        if weights.each.is_empty() {
-            return zeros_after(losses, &());
-        }
-        if let Some(keep) = keep {
-            // A loss may be infinite there all the same.
-            losses = keep_rows(losses, keep, E::zero())?;
-        }
-        // The mean is over all positions, so what a masked one would have is spread over the others.
-        let positions = weights.each.len();
-        let share = positions as f64 / weights.count.max(1) as f64;
-        let each = weights.each.iter().map(|w| E::of(w * share)).collect();
-        let each = dev.try_tensor_from_vec(each, (weights.each.len(),)).or_device()?;
-        let losses = losses.try_mul(each).or_device()?;
-        let losses = losses.try_reshape_like(&(1, positions)).or_device()?;
-        row_means(losses)?.try_reshape_like(&()).or_device()
+        reduction::reduced(self, prediction, target, weights)
     }
 }
 
@@ -188,6 +200,56 @@ pub trait Compute {
         Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
     {
         self.mean(prediction.into_data(), &target.into_data(), weights)
+    }
+
+    /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out: Keras's
+    /// `reduction="none"`.
+    ///
+    /// # Errors
+    /// As [`compute_weighted`](Compute::compute_weighted).
+    ///
+    /// ```
+    /// use kerata::{*, prelude::*, loss::MeanSquaredError, reduce::Unweighted};
+    ///
+    /// let dev = Cpu::default();
+    /// let (prediction, target) = (dev.tensor([[1.0_f32], [4.0]]), dev.tensor([[0.0_f32], [0.0]]));
+    /// let losses = MeanSquaredError.compute_each(prediction, target, &Unweighted)?;
+    /// assert_eq!(losses.as_vec(), [1.0, 16.0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn compute_each<E, D, P, Y, W>(
+        &self,
+        prediction: P,
+        target: Y,
+        weights: &W,
+    ) -> Result<Tensor<(usize,), E, D, P::Tape>, Error>
+    where
+        E: Element,
+        D: Backend<E>,
+        P: Value<E, D>,
+        P::Signal: Prediction,
+        Y: Value<E, D, Tape = NoneTape>,
+        W: Weights<P::Signal>,
+        Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
+    {
+        self.each(prediction.into_data(), &target.into_data(), weights)
+    }
+
+    /// The same loss with another reduction than the mean over the positions.
+    ///
+    /// ```
+    /// use kerata::{*, prelude::*, loss::{MeanSquaredError, Reduction}};
+    ///
+    /// let dev = Cpu::default();
+    /// let loss = MeanSquaredError.reduced_by(Reduction::Sum);
+    /// assert_eq!(loss.compute(dev.tensor([[1.0_f32], [4.0]]), dev.tensor([[0.0_f32], [0.0]]))?.array(), 17.0);
+    /// # Ok::<(), Error>(())
+    /// ```
+    fn reduced_by(self, reduction: Reduction) -> Reduced<Self>
+    where
+        Self: Sized,
+    {
+        Reduced { loss: self, reduction }
     }
 }
 

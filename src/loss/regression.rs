@@ -55,6 +55,7 @@ where
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanSquaredError;
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> for MeanSquaredError {
     fn name(&self) -> &'static str {
         "mean_squared_error"
@@ -87,6 +88,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> fo
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanAbsoluteError;
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     for MeanAbsoluteError
 {

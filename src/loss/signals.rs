@@ -30,7 +30,8 @@ pub struct Rows<E: Element, D: Backend<E>, T> {
 /// A signal that a loss or metric takes: `(Batch, .., Values)`, or a masked sequence of vectors.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no prediction: a loss takes `(Batch, .., Values)` or `Masked<(Batch, Length, .., Values)>`",
-    label = "no loss can be computed from this"
+    label = "no loss can be computed from this",
+    note = "two outputs: train two models, or merge the two; ids and shapes of an unknown last size are no predictions either"
 )]
 pub trait Prediction: Signal {
     /// The prediction as rows; nothing is copied.
@@ -98,6 +99,7 @@ pub trait IdShape<P: Shape>: Shape {}
 
 macro_rules! shapes {
     ($($dim:ident $to:ident)*) => {
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, $($dim: Dim,)* const V: usize> Prediction for (B, $($dim,)* Const<V>) {
             fn rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
                 x: Tensor<Self, E, D, T>,
@@ -127,6 +129,7 @@ shapes!(L X F Y G Z);
 
 macro_rules! masked {
     ($($dim:ident)*) => {
+        #[diagnostic::do_not_recommend]
         impl<B: Dim, L: Dim, $($dim: Dim,)* const V: usize> Prediction
             for Masked<(B, L, $($dim,)* Const<V>)>
         {

@@ -35,20 +35,29 @@ use crate::{
 pub struct SparseCategoricalCrossentropy {
     /// Whether the prediction is logits, to which no softmax has been applied.
     pub from_logits: bool,
+    /// A label that does not count: no loss, and no part in the mean. Default none.
+    pub ignore_class: Option<usize>,
 }
 
 impl SparseCategoricalCrossentropy {
     /// For predictions without a softmax.
     pub fn from_logits() -> Self {
-        Self { from_logits: true }
+        Self { from_logits: true, ..Self::default() }
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     for SparseCategoricalCrossentropy
 {
     fn name(&self) -> &'static str {
         "sparse_categorical_crossentropy"
+    }
+
+    fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
+        let Some(ignored) = self.ignore_class else { return Ok(None) };
+        let labels = Y::labels::<E, D>(target)?;
+        Ok(Some(labels.into_iter().map(|label| label != ignored).collect()))
     }
 
     fn per_position<T: Tape<E, D>>(

@@ -29,6 +29,7 @@ impl Default for BinaryAccuracy {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for BinaryAccuracy {
     fn name(&self) -> String {
         "binary_accuracy".into()
@@ -67,6 +68,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CategoricalAccuracy;
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
     for CategoricalAccuracy
 {
@@ -112,6 +114,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SparseCategoricalAccuracy;
 
+#[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
     for SparseCategoricalAccuracy
 {

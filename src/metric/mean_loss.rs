@@ -16,6 +16,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanLoss<L>(pub L);
 
+#[diagnostic::do_not_recommend]
 impl<L, P, Y, E, D> Metric<P, Y, E, D> for MeanLoss<L>
 where
     L: Loss<P, Y, E, D>,

@@ -54,7 +54,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
-    label = "this metric does not fit prediction and target"
+    label = "class ids, `Ids<..>`, go with `SparseCategoricalAccuracy`, one-hot rows with `CategoricalAccuracy`; other targets have the shape of the prediction"
 )]
 pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// The name under which it stands in a history.

@@ -21,7 +21,7 @@ pub use sequential::{Chain, Sequential};
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
-pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Visited, Wire};
+pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Reaches, Visited, Wire};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;
@@ -58,6 +58,11 @@ use crate::{
 /// assert_eq!(describe(&Net::build(&Cpu::default())?), (3 * 2 + 2, "head.kernel".into()));
 /// # Ok::<(), Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no model of `{E}`",
+    label = "no model",
+    note = "a model is a struct under `#[model]`, or a `Sequential`; in a generic function, ask for one: `M: Model`"
+)]
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D>
 {

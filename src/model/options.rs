@@ -6,8 +6,9 @@ use crate::error::Error;
 
 /// The options of a layer. Written by `#[layer]`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no options",
-    label = "`#[with(..)]` sets what `#[layer]` has written"
+    message = "`{Self}` has no options that `#[with(..)]` could set",
+    label = "a layer without options",
+    note = "`name` and `trainable` any layer has; a layer around another has no others: set the fields of the one inside after `build`"
 )]
 pub trait Options {
     /// Keras's class.

@@ -2,7 +2,7 @@ use std::{fmt, marker::PhantomData};
 
 use dfdx::tensor::{Cpu, Tape};
 
-use super::{Model, Row, StreamModel, Summary};
+use super::{Model, Reaches, Row, StreamModel, Summary};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -64,23 +64,23 @@ where
     }
 }
 
-impl<In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Layer<In, E, D>
+impl<X: Reaches<In>, In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Layer<X, E, D>
     for Sequential<In, L, E, D>
 {
     type Out = L::Out;
 
     fn call<T: Tape<E, D>>(
         &self,
-        x: In::Data<E, D, T>,
+        x: X::Data<E, D, T>,
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-        self.layers.call(x)
+        self.layers.call(X::reach(x))
     }
 
     fn call_mut<T: Tape<E, D>>(
         &mut self,
-        x: In::Data<E, D, T>,
+        x: X::Data<E, D, T>,
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-        self.layers.call_mut(x)
+        self.layers.call_mut(X::reach(x))
     }
 }
 
@@ -152,6 +152,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<In, L, E, D> Model<E, D> for Sequential<In, L, E, D>
 where
     In: Signal,

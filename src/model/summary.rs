@@ -1,7 +1,5 @@
 use std::fmt;
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
-
 use crate::signal::Signal;
 
 /// What Keras's `model.summary()` shows: one row per layer. Print it with `{}`.
@@ -96,26 +94,20 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chain = self.is_chain();
-        let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
         let mut header = vec!["name", "layer", "role", "takes", "gives", "mask", "params"];
         if !chain {
             header.insert(3, "from");
         }
-        let last = header.len() - 1;
-        table.set_header(header);
-        for row in &self.rows {
-            let (params, from) = (thousands(row.params), row.from.join(", "));
-            let mut cells =
-                vec![&row.name, &row.layer, row.role, &row.input, &row.output, row.mask, &params];
+        let rows = self.rows.iter().map(|row| {
+            let cells = [&row.name, &row.layer, row.role, &row.input, &row.output, row.mask];
+            let mut cells: Vec<String> = cells.map(str::to_owned).into();
+            cells.push(thousands(row.params));
             if !chain {
-                cells.insert(3, &from);
+                cells.insert(3, row.from.join(", "));
             }
-            table.add_row(cells);
-        }
-        if let Some(params) = table.column_mut(last) {
-            params.set_cell_alignment(CellAlignment::Right);
-        }
+            cells
+        });
+        let table = table(header, rows.collect());
         writeln!(f, "{}", self.model)?;
         writeln!(f, "{table}")?;
         write!(f, "{} parameters", thousands(self.params()))?;
@@ -124,6 +116,36 @@ impl fmt::Display for Summary {
             fixed => write!(f, ", {} of them not trainable", thousands(fixed)),
         }
     }
+}
+
+/// The rows below the header, with lines between; the last column is one of numbers.
+#[cfg(feature = "terminal")]
+fn table(header: Vec<&str>, rows: Vec<Vec<String>>) -> String {
+    use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY);
+    let last = header.len() - 1;
+    table.set_header(header).add_rows(rows);
+    if let Some(numbers) = table.column_mut(last) {
+        numbers.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// The rows below the header, in columns; the last one is one of numbers.
+#[cfg(not(feature = "terminal"))]
+fn table(header: Vec<&str>, mut rows: Vec<Vec<String>>) -> String {
+    rows.insert(0, header.into_iter().map(str::to_owned).collect());
+    let columns = rows[0].len();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, &width))| {
+            if i + 1 == columns { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// A type without the paths of its parts. (What is a default, such as the number type, is not in the name.)

@@ -38,6 +38,24 @@ impl<S: Signal> Carries<S> for Checked<0> {
     type Signal = S;
 }
 
+/// A signal that is the input `S` of a model.
+#[diagnostic::on_unimplemented(
+    message = "the model takes `{S}`, but `{Self}` arrives",
+    label = "the first dimension of a tensor is `Batch`: `dev.tensor_from_vec(values, (rows, Const))`; `predict` takes rows"
+)]
+pub trait Reaches<S: Signal>: Signal {
+    /// The same data.
+    fn reach<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> S::Data<E, D, T>;
+}
+
+impl<S: Signal> Reaches<S> for S {
+    fn reach<E: Element, D: Backend<E>, T: Tape<E, D>>(data: S::Data<E, D, T>) -> S::Data<E, D, T> {
+        data
+    }
+}
+
 /// One of two signals behind its check: `input.0` or `input.1`.
 pub trait Part<const AT: usize, S: Signal> {
     /// The signal of the part.

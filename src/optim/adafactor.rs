@@ -106,7 +106,7 @@ impl Optimizer for Adafactor {
             }
         }
         let scale = E::of(alpha / (rms(gradient) / self.clip_threshold).max(1.0));
-        gradient.iter_mut().for_each(|g| *g = *g * scale);
+        gradient.iter_mut().for_each(|g| *g *= scale);
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ optimizer! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Adam {
     settings!("adam");
 
@@ -112,6 +113,7 @@ impl AdamW {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for AdamW {
     fn name(&self) -> &'static str {
         "adamw"

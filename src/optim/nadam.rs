@@ -59,7 +59,7 @@ impl Optimizer for Nadam {
             [learning_rate, self.beta_1, self.beta_2, self.epsilon].map(E::of);
         let [first, second, product] = exactly(slots)?;
         let (now, next) = (self.momentum(step), self.momentum(step.saturating_add(1)));
-        product.iter_mut().for_each(|product| *product = *product * E::of(now));
+        product.iter_mut().for_each(|product| *product *= E::of(now));
         let product = product.first().map_or(0.0, |product| product.as_f64());
         let ahead = E::of(next / (1.0 - product * next));
         let own = E::of((1.0 - now) / (1.0 - product));

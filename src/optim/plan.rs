@@ -44,7 +44,8 @@ impl Average {
     fn new(ema: Ema, updates: usize) -> Self {
         // In the first step it becomes the weights.
         let momentum = if updates == 0 { 0.0 } else { ema.momentum };
-        let overwrites = ema.overwrite_frequency.is_some_and(|every| (updates + 1) % every == 0);
+        let overwrites =
+            ema.overwrite_frequency.is_some_and(|every| (updates + 1).is_multiple_of(every));
         Self { momentum, overwrites }
     }
 }
@@ -66,7 +67,7 @@ impl Plan {
         super::check_rounded::<E>(&[("weight_decay", weight_decay)])?;
         let step = i32::try_from(steps / every).unwrap_or(i32::MAX).saturating_add(1);
         let moment = Moment { step, learning_rate, largest_slot: state.largest_slot };
-        let updates = (steps + 1) % every == 0;
+        let updates = (steps + 1).is_multiple_of(every);
         let gathers = every > 1;
         let sum = state.largest_gathered + largest;
         let mut scale = 1.0;
@@ -125,7 +126,7 @@ impl Plan {
         };
         if scale < 1.0 {
             let scale = E::of(scale);
-            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g = *g * scale));
+            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g *= scale));
         }
     }
 }
@@ -261,7 +262,7 @@ fn decayed<S: Shape, E: Element, D: Backend<E>>(
 ) -> Result<Vec<E>, Error> {
     let mut values = to_values(tensor)?;
     if decay > E::zero() {
-        values.iter_mut().for_each(|value| *value = *value * (E::one() - decay));
+        values.iter_mut().for_each(|value| *value *= E::one() - decay);
     }
     Ok(values)
 }

@@ -21,6 +21,7 @@ optimizer! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
     settings!("sgd");
 
@@ -38,7 +39,7 @@ impl Optimizer for Sgd {
         let (rate, momentum) = (E::of(update.moment.learning_rate), E::of(self.momentum));
         let gradient = update.gradient;
         if self.momentum == 0.0 {
-            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g = *g * rate));
+            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g *= rate));
             return Ok(());
         }
         let [velocity] = exactly(update.slots)?;

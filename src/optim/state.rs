@@ -80,7 +80,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// # Errors
     /// [`Error::Invalid`] if there are none: the optimiser has no `use_ema`, or has made no step; [`Error::Device`].
     pub fn swap_averages<M: Parameters<E, D>>(&mut self, model: &mut M) -> Result<(), Error> {
-        self.with_averages(model, |values, average| std::mem::swap(values, average))?;
+        self.with_averages(model, std::mem::swap)?;
         self.swapped = !self.swapped;
         Ok(())
     }

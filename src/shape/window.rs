@@ -75,8 +75,8 @@ impl Padding for Causal {
 #[words(WINDOW)]
 #[diagnostic::on_unimplemented(
     message = "a window of {K} cannot slide along `{Self}` (stride {STRIDE}, dilation {DILATION})",
-    label = "the window is too large for what reaches this layer, or that is above 1024",
-    note = "`Same` in the place of `Valid` pads with zeros; a size above 1024 is written as `Length`, and calculated at run time"
+    label = "the window is too large for what reaches this layer, or a size is above 1024",
+    note = "the compiler calculates with sizes up to 1024: write a larger one as `Length` in `input`, and it is calculated at run time; `Same` in the place of `Valid` pads with zeros"
 )]
 pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
     Dim

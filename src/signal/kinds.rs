@@ -134,8 +134,7 @@ last_axis!(F G H);
 #[diagnostic::on_unimplemented(
     message = "one vector per sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
-    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step",
-    note = "images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`"
+    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`"
 )]
 pub trait OneVector: Signal {
     /// The batch dimension.
@@ -172,8 +171,7 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
-    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
-    note = "images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
 )]
 pub trait Steps: Signal {
     /// The batch dimension.
@@ -393,8 +391,8 @@ impl<B: Dim, L: Dim> TokenIds for Ids<(B, L)> {
 /// A dimension of the size `N`.
 #[words(FEATURES)]
 #[diagnostic::on_unimplemented(
-    message = "{N} features are needed here, but `{Self}` arrives",
-    label = "this layer takes {N} features",
+    message = "the number of features must be {N} here, but `{Self}` arrives",
+    label = "this layer takes features of this number, {N}",
     note = "in a `#[model]`, `_` stands for the number of features that arrives"
 )]
 pub trait Is<const N: usize>: Dim {}

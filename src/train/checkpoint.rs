@@ -3,12 +3,15 @@
 use std::path::Path;
 
 pub(super) use super::saved::Content;
-use super::{Callback, Fit, History, Saved, Snapshot, callback::Kept, saved::Way, totals::Totals};
+use super::{
+    Callback, Fit, History, Saved, Snapshot, callback::Kept, optimizing::Optimizing, saved::Way,
+    totals::Totals,
+};
 use crate::{
     backend::{Backend, Element},
     error::{Difference, Error},
     io::{self, CHECKPOINT, MODEL, Values, Weight, WeightFile},
-    optim::{Optimizer, State},
+    optim::State,
     parameters::Parameters,
     reduce::Mean,
 };
@@ -90,15 +93,15 @@ impl<M, E: Element, D: Backend<E>> Read<M, E, D> {
 }
 
 /// What of a trainer is in a checkpoint.
-pub(super) struct Parts<'a, M, O, E: Element, D: Backend<E>> {
+pub(super) struct Parts<'a, M, E: Element, D: Backend<E>> {
     pub(super) model: &'a mut M,
     pub(super) state: &'a mut State<E, D>,
-    pub(super) optimizer: &'a O,
+    pub(super) optimizer: &'a dyn Optimizing<M, E, D>,
     pub(super) history: &'a History,
     pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
 }
 
-impl<M: Parameters<E, D>, O: Optimizer, E: Element, D: Backend<E>> Parts<'_, M, O, E, D> {
+impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
     pub(super) fn save(
         &mut self,
         path: &Path,
@@ -184,8 +187,9 @@ impl<M: Parameters<E, D>, O: Optimizer, E: Element, D: Backend<E>> Parts<'_, M, 
         let steps: usize = content.need("step")?;
         let slots = content.arrays("optimizer.");
         let mut state = State::default();
-        let differences = state
-            .restore(&mut model, self.optimizer, (steps, content.need("seed")?), &slots)?
+        let differences = self
+            .optimizer
+            .restore(&mut state, &mut model, (steps, content.need("seed")?), &slots)?
             .into_iter()
             .map(|(name, expected, found)| Difference { place: name, expected, found });
         fail(&what, differences.collect())?;

@@ -32,7 +32,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "the data holds `{Self}`, but the model takes `{In}`",
     label = "data that does not fit the model",
-    note = "`data::Samples` lists which Rust values make which signal"
+    note = "`data::Samples` lists which Rust values make which signal; padded data needs `Masked<..>` as its `input`"
 )]
 pub trait Feeds<In: Signal>: Signal {
     /// The data under the name that the model has for it.
@@ -40,6 +40,28 @@ pub trait Feeds<In: Signal>: Signal {
     /// # Errors
     /// [`Error::SampleSizes`] if it has other sizes than the model takes.
     fn feed<E: Element, D: Backend<E>>(
+        data: Self::Data<E, D, NoneTape>,
+    ) -> Result<In::Data<E, D, NoneTape>, Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: FeedsAs<In>, In: Signal> Feeds<In> for S {
+    fn feed<E: Element, D: Backend<E>>(
+        data: S::Data<E, D, NoneTape>,
+    ) -> Result<In::Data<E, D, NoneTape>, Error> {
+        S::feed_as::<E, D>(data)
+    }
+}
+
+/// What [`Feeds`] stands on, for each kind of signal. A signal of your own implements it for itself.
+///
+/// It is a trait apart, so that the compiler names the two signals, and lists no impls.
+pub trait FeedsAs<In: Signal>: Signal {
+    /// [`Feeds::feed`].
+    ///
+    /// # Errors
+    /// [`Error::SampleSizes`] if it has other sizes than the model takes.
+    fn feed_as<E: Element, D: Backend<E>>(
         data: Self::Data<E, D, NoneTape>,
     ) -> Result<In::Data<E, D, NoneTape>, Error>;
 }
@@ -71,8 +93,8 @@ macro_rules! feeds {
         }
 
         #[diagnostic::do_not_recommend]
-        impl<$($to: Dim, $dim: FitsDim<$to>),*> Feeds<($($to,)*)> for ($($dim,)*) {
-            fn feed<E: Element, D: Backend<E>>(
+        impl<$($to: Dim, $dim: FitsDim<$to>),*> FeedsAs<($($to,)*)> for ($($dim,)*) {
+            fn feed_as<E: Element, D: Backend<E>>(
                 data: Tensor<Self, E, D>,
             ) -> Result<Tensor<($($to,)*), E, D>, Error> {
                 FitsShape::<($($to,)*)>::check(data.shape())?;
@@ -88,8 +110,8 @@ feeds!(A X B Y C Z F U);
 feeds!(A X B Y C Z F U G V);
 
 #[diagnostic::do_not_recommend]
-impl<S: FitsShape<In>, In: Shape<Concrete = S::Concrete>> Feeds<Ids<In>> for Ids<S> {
-    fn feed<E: Element, D: Backend<E>>(
+impl<S: FitsShape<In>, In: Shape<Concrete = S::Concrete>> FeedsAs<Ids<In>> for Ids<S> {
+    fn feed_as<E: Element, D: Backend<E>>(
         data: Tensor<S, usize, D>,
     ) -> Result<Tensor<In, usize, D>, Error> {
         let shape = data.shape().check()?;
@@ -98,10 +120,10 @@ impl<S: FitsShape<In>, In: Shape<Concrete = S::Concrete>> Feeds<Ids<In>> for Ids
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: FitsShape<In> + Sequence, In: Sequence<Concrete = S::Concrete>> Feeds<Masked<In>>
+impl<S: FitsShape<In> + Sequence, In: Sequence<Concrete = S::Concrete>> FeedsAs<Masked<In>>
     for Masked<S>
 {
-    fn feed<E: Element, D: Backend<E>>(
+    fn feed_as<E: Element, D: Backend<E>>(
         data: Masked<Tensor<S, E, D>>,
     ) -> Result<Masked<Tensor<In, E, D>>, Error> {
         let (values, mask) = data.into_parts();
@@ -114,12 +136,12 @@ impl<S: FitsShape<In> + Sequence, In: Sequence<Concrete = S::Concrete>> Feeds<Ma
 macro_rules! full {
     ($A:ident $B:ident $($dim:ident)*) => {
         #[diagnostic::do_not_recommend]
-        impl<$A: Dim, $B: Dim, $($dim: Dim,)* In> Feeds<Masked<In>> for ($A, $B, $($dim,)*)
+        impl<$A: Dim, $B: Dim, $($dim: Dim,)* In> FeedsAs<Masked<In>> for ($A, $B, $($dim,)*)
         where
             Self: FitsShape<In>,
             In: Sequence<Concrete = <Self as Shape>::Concrete>,
         {
-            fn feed<E: Element, D: Backend<E>>(
+            fn feed_as<E: Element, D: Backend<E>>(
                 data: Tensor<Self, E, D>,
             ) -> Result<Masked<Tensor<In, E, D>>, Error> {
                 let (rows, steps) = data.shape().steps();
@@ -135,10 +157,12 @@ full!(A B C F);
 full!(A B C F G);
 
 #[diagnostic::do_not_recommend]
-impl<A: Feeds<X>, B: Feeds<Y>, X: Signal, Y: Signal> Feeds<Inputs<(X, Y)>> for Inputs<(A, B)> {
-    fn feed<E: Element, D: Backend<E>>(
+impl<A: FeedsAs<X>, B: FeedsAs<Y>, X: Signal, Y: Signal> FeedsAs<Inputs<(X, Y)>>
+    for Inputs<(A, B)>
+{
+    fn feed_as<E: Element, D: Backend<E>>(
         (a, b): Self::Data<E, D, NoneTape>,
     ) -> Result<(X::Data<E, D, NoneTape>, Y::Data<E, D, NoneTape>), Error> {
-        Ok((A::feed::<E, D>(a)?, B::feed::<E, D>(b)?))
+        Ok((A::feed_as::<E, D>(a)?, B::feed_as::<E, D>(b)?))
     }
 }

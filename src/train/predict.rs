@@ -10,11 +10,74 @@ use crate::{
     signal::{Signal, ToRows},
 };
 
-/// What a model answers.
-type Answer<M, E, D> = <<M as Model<E, D>>::Output as Signal>::Data<E, D, NoneTape>;
+/// Samples that the model `M` can be asked about: [`Samples`] that [feed](Feeds) it.
+pub trait Asks<M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The outputs of the model.
+    type Answers;
 
-/// Asks a model about samples.
-pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
+    /// See [`Predict::predict`].
+    ///
+    /// # Errors
+    /// Those of [`Predict::predict`].
+    fn ask(&self, model: &M, batch_size: usize) -> Result<Self::Answers, Error>;
+}
+
+impl<X, M, E, D> Asks<M, E, D> for X
+where
+    X: Samples + ?Sized,
+    X::Signal: Feeds<M::Input>,
+    M: Model<E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Answers = <M::Output as Signal>::Data<E, D, NoneTape>;
+
+    fn ask(&self, model: &M, batch_size: usize) -> Result<Self::Answers, Error> {
+        let batch_size = checked(batch_size)?;
+        self.check()?;
+        let dev: D = parameters::device(model);
+        let rows: Vec<usize> = (0..self.count()).collect();
+        let outputs = rows.chunks(batch_size).map(|rows| {
+            let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
+            model.call::<NoneTape>(input)
+        });
+        M::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
+    }
+}
+
+/// A sample that the model `M` can be asked about.
+pub trait AsksOne<M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The output of the model.
+    type Answer;
+
+    /// See [`Predict::predict_one`].
+    ///
+    /// # Errors
+    /// Those of [`Predict::predict_one`].
+    fn ask_one(&self, model: &M) -> Result<Self::Answer, Error>;
+}
+
+impl<X, M, E, D> AsksOne<M, E, D> for X
+where
+    X: Sample + ?Sized,
+    X::Signal: Feeds<M::Input>,
+    M: Model<E, D>,
+    <M::Output as Signal>::Data<E, D, NoneTape>: ToRows,
+    E: Element,
+    D: Backend<E>,
+{
+    type Answer = <<M::Output as Signal>::Data<E, D, NoneTape> as ToRows>::Row;
+
+    fn ask_one(&self, model: &M) -> Result<Self::Answer, Error> {
+        let dev: D = parameters::device(model);
+        let input = X::Signal::feed::<E, D>(X::batch::<E, D>(&[self], &[0], &dev)?)?;
+        let mut rows = model.call::<NoneTape>(input)?.to_rows()?;
+        rows.pop().ok_or(Error::Empty("the output of the model"))
+    }
+}
+
+/// Asks a model about samples. Every [`Model`] can be asked.
+pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     /// The outputs of the model, of all samples in one, by the inference pass.
     ///
     /// # Errors
@@ -35,24 +98,11 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
     /// assert_eq!(answers.argmax()?.len(), 10);
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict<X>(
-        &self,
-        inputs: &X,
-        batch_size: usize,
-    ) -> Result<<Self::Output as Signal>::Data<E, D, NoneTape>, Error>
+    fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
     where
-        X: Samples + ?Sized,
-        X::Signal: Feeds<Self::Input>,
+        X: Asks<Self, E, D> + ?Sized,
     {
-        let batch_size = checked(batch_size)?;
-        inputs.check()?;
-        let dev: D = parameters::device(self);
-        let rows: Vec<usize> = (0..inputs.count()).collect();
-        let outputs = rows.chunks(batch_size).map(|rows| {
-            let input = X::Signal::feed::<E, D>(inputs.batch::<E, D>(rows, &dev)?)?;
-            self.call::<NoneTape>(input)
-        });
-        Self::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
+        inputs.ask(self, batch_size)
     }
 
     /// The output of the model for one sample, as an array (or as a `Vec` where only run time knows how long it is).
@@ -76,16 +126,11 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
     /// assert!(error.starts_with("row 0 has the sizes [2], but [3] are expected"), "{error}");
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict_one<X>(&self, sample: &X) -> Result<<Answer<Self, E, D> as ToRows>::Row, Error>
+    fn predict_one<X>(&self, sample: &X) -> Result<X::Answer, Error>
     where
-        X: Sample + ?Sized,
-        X::Signal: Feeds<Self::Input>,
-        Answer<Self, E, D>: ToRows,
+        X: AsksOne<Self, E, D> + ?Sized,
     {
-        let dev: D = parameters::device(self);
-        let input = X::Signal::feed::<E, D>(X::batch::<E, D>(&[sample], &[0], &dev)?)?;
-        let mut rows = self.call::<NoneTape>(input)?.to_rows()?;
-        rows.pop().ok_or(Error::Empty("the output of the model"))
+        sample.ask_one(self)
     }
 }
 

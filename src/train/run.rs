@@ -3,10 +3,11 @@
 use dfdx::tensor::{NoneTape, OwnedTape};
 
 use super::{
-    Callback, Feeds, Fit, History, Logs, Progress, Recovery, Training,
+    Callback, Feeds, Fit, History, Logs, Progress, Recovery, TargetsOf, Training, TrainingData,
     callback::Kept,
     checkpoint::{self, Position},
     names::{self, LOSS},
+    optimizing::Optimizing,
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
@@ -17,22 +18,22 @@ use crate::{
     loss::{Loss, Prediction},
     metric::Direction,
     model::Model,
-    optim::{Optimizer, State},
+    optim::State,
     reduce::Weights,
     signal::Signal,
 };
 
 /// A call of `fit`: the parts of the trainer, and how far it is.
-pub(super) struct Run<'a, M, L, O, Y, E, D>
+pub struct Run<'a, M, L, Y, E, D>
 where
-    M: Model<E, D, Output: Prediction>,
+    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
     pub(super) model: &'a mut M,
     pub(super) loss: &'a L,
-    pub(super) optimizer: &'a mut O,
+    pub(super) optimizer: &'a mut dyn Optimizing<M, E, D>,
     pub(super) state: &'a mut State<E, D>,
     pub(super) metrics: &'a [AnyMetric<M::Output, Y, E, D>],
     pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
@@ -53,11 +54,9 @@ macro_rules! each {
     };
 }
 
-impl<M, L, O, Y, E, D> Run<'_, M, L, O, Y, E, D>
+impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
 where
-    M: Model<E, D, Output: Prediction>,
-    L: Loss<M::Output, Y, E, D>,
-    O: Optimizer,
+    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
@@ -92,14 +91,10 @@ where
         resumed: Option<&mut checkpoint::Content>,
     ) -> Result<History, Error>
     where
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
-        self.describe(data.samples(), validation.is_some());
+        self.describe(data.known_samples(), validation.is_some());
         // What is random later on must not depend on what is drawn in between.
         self.state.settle_seed(self.model);
         let mut history = self.history.since(self.at.epochs_before);
@@ -123,7 +118,7 @@ where
             self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
             self.grant()?;
         }
-        if self.optimizer.options().ema.is_some() {
+        if self.optimizer.has_averages() && self.state.steps() > 0 {
             self.state.overwrite_with_averages(self.model)?;
         }
         each!(self.on_train_end())?;
@@ -137,12 +132,8 @@ where
         validation: Option<&Validation>,
     ) -> Result<(Logs, Option<Error>), Error>
     where
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
         let (epoch, first) = (self.at.epoch, self.at.batch);
         let mut totals = self.at.totals.take().unwrap_or_else(|| Totals::new(self.metrics.len()));
@@ -150,7 +141,39 @@ where
             each!(self.on_epoch_begin(epoch))?;
         }
         let mut logs: Logs = totals.report(&self.columns).collect();
+        data.batches(self, &mut logs, &mut totals)?;
+        if totals.is_empty() {
+            if !self.wishes.stop {
+                return Err(Error::Empty("the dataset"));
+            }
+            logs.update(std::iter::repeat(f64::NAN));
+        }
+        let Some(validation) = validation else { return Ok((logs, None)) };
+        match self.validate(validation) {
+            Ok(measured) => {
+                logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));
+                Ok((logs, None))
+            }
+            Err(error) => Ok((logs, Some(error))),
+        }
+    }
+
+    /// The batches of an epoch: [`TrainingData::batches`].
+    pub(super) fn batches_of<Data>(
+        &mut self,
+        data: &Data,
+        logs: &mut Logs,
+        totals: &mut Totals,
+    ) -> Result<(), Error>
+    where
+        M::Output: Prediction,
+        L: Loss<M::Output, Y, E, D>,
+        Data: Dataset<Target: TargetsOf<Y>>,
+        Data::Input: Feeds<M::Input>,
+        Data::Weights: Weights<M::Output>,
+    {
         let dev = self.dev.clone();
+        let first = self.at.batch;
         for (i, batch) in data.batches_from::<E, D>(self.order(), &dev, first).enumerate() {
             let number = first + i;
             if self.wishes.stop {
@@ -158,7 +181,7 @@ where
             }
             let batch = batch?;
             each!(self.on_train_batch_begin(number))?;
-            if let Err(error) = self.step::<Data>(batch, number, &mut totals) {
+            if let Err(error) = self.step::<Data>(batch, number, totals) {
                 match self.recovery(number, &error) {
                     Recovery::Fail => return Err(error),
                     Recovery::Stop => self.wishes.stop = true,
@@ -176,20 +199,7 @@ where
                 }
             }
         }
-        if totals.is_empty() {
-            if !self.wishes.stop {
-                return Err(Error::Empty("the dataset"));
-            }
-            logs.update(std::iter::repeat(f64::NAN));
-        }
-        let Some(validation) = validation else { return Ok((logs, None)) };
-        match self.validate(validation) {
-            Ok(measured) => {
-                logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));
-                Ok((logs, None))
-            }
-            Err(error) => Ok((logs, Some(error))),
-        }
+        Ok(())
     }
 
     /// Each epoch of each call has its own order, and the whole follows from one seed.
@@ -206,16 +216,21 @@ where
         totals: &mut Totals,
     ) -> Result<(), Error>
     where
-        Data: Dataset<Target = Y>,
+        M::Output: Prediction,
+        L: Loss<M::Output, Y, E, D>,
+        Data: Dataset<Target: TargetsOf<Y>>,
         Data::Input: Feeds<M::Input>,
         Data::Weights: Weights<M::Output>,
     {
         let (epoch, number) = (self.at.epoch + 1, number + 1);
         let Batch { input, target, weights, size } = batch;
+        let target = Data::Target::same::<E, D>(target);
         let (metrics, loss) = (self.metrics, self.loss);
         // What a step measures that fails does not count.
         let mut measured = totals.clone();
-        let pass = |model: &mut M| {
+        let mut input = Some(input);
+        let mut pass = |model: &mut M| {
+            let input = input.take().ok_or(Error::Empty("the batch"))?;
             let input = Data::Input::feed::<E, D>(input)?;
             let constant = M::Input::stop_gradient::<E, D>(&input);
             let tape = OwnedTape::default();
@@ -233,7 +248,7 @@ where
             }
             Ok(loss)
         };
-        let value = self.state.attempt(self.optimizer, self.model, pass);
+        let value = self.optimizer.attempt(self.state, self.model, &mut pass);
         let value = value.map_err(|error| error.in_batch(epoch, number))?;
         measured.loss.add([value.as_f64()], [size as f64]);
         *totals = measured;
@@ -242,13 +257,11 @@ where
 
     fn validate<Validation>(&mut self, data: &Validation) -> Result<Logs, Error>
     where
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
         each!(self.on_test_begin())?;
         let parts = (&*self.model, self.loss, self.metrics);
-        let totals = evaluate::<M, L, Y, E, D, _>(parts, data, self.fit.batch_size, &self.dev);
+        let totals = data.evaluate(parts, self.fit.batch_size, &self.dev);
         let logs: Logs = match &totals {
             Ok(totals) => {
                 let values = totals.report(&self.columns);
@@ -314,7 +327,7 @@ where
             let mut parts = checkpoint::Parts {
                 model: self.model,
                 state: self.state,
-                optimizer: &*self.optimizer,
+                optimizer: self.optimizer,
                 history: self.history,
                 callbacks: self.callbacks,
             };
@@ -332,12 +345,13 @@ pub(super) fn evaluate<M, L, Y, E, D, Data>(
     dev: &D,
 ) -> Result<Totals, Error>
 where
-    M: Model<E, D, Output: Prediction>,
+    M: Model<E, D>,
+    M::Output: Prediction,
     L: Loss<M::Output, Y, E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
-    Data: Dataset<Target = Y>,
+    Data: Dataset<Target: TargetsOf<Y>>,
     Data::Input: Feeds<M::Input>,
     Data::Weights: Weights<M::Output>,
 {
@@ -345,6 +359,7 @@ where
     let order = Order { batch_size, shuffle: None };
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;
+        let target = Data::Target::same::<E, D>(target);
         let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input)?)?;
         let means = &mut totals.metrics;
         measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;

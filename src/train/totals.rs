@@ -1,17 +1,18 @@
 use dfdx::tensor::NoneTape;
 
-use super::names::LOSS;
+use super::{
+    measured::{AnyWeights, Measured},
+    names::LOSS,
+};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    loss::Prediction,
-    metric::{self, Metric},
     reduce::{Mean, SampleWeights, Unweighted},
     signal::Signal,
 };
 
 /// A metric, and whether it honours the sample weights.
-pub(super) type AnyMetric<P, Y, E, D> = (Box<dyn Metric<P, Y, E, D> + Send>, bool);
+pub(super) type AnyMetric<P, Y, E, D> = (Box<dyn Measured<P, Y, E, D>>, bool);
 
 /// The means of an epoch.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +44,7 @@ impl Totals {
 }
 
 /// Adds a batch to the means of the metrics.
-pub(super) fn measure<P: Prediction, Y: Signal, E: Element, D: Backend<E>>(
+pub(super) fn measure<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
     metrics: &[AnyMetric<P, Y, E, D>],
     means: &mut [Mean],
     output: &P::Data<E, D, NoneTape>,
@@ -51,13 +52,8 @@ pub(super) fn measure<P: Prediction, Y: Signal, E: Element, D: Backend<E>>(
     weights: &impl SampleWeights,
 ) -> Result<(), Error> {
     for (mean, (metric, weighted)) in means.iter_mut().zip(metrics) {
-        let metric = metric.as_ref();
-        let output = P::share::<E, D>(output);
-        if *weighted {
-            metric::update::<P, Y, E, D, _>(mean, metric, output, target, weights)?;
-        } else {
-            metric::update::<P, Y, E, D, _>(mean, metric, output, target, &Unweighted)?;
-        }
+        let weights = if *weighted { AnyWeights::of(weights) } else { AnyWeights::of(&Unweighted) };
+        metric.update(mean, P::share::<E, D>(output), target, weights)?;
     }
     Ok(())
 }

@@ -1,63 +1,25 @@
 use std::path::Path;
 
-use dfdx::tensor::{Cpu, NoneTape};
+use dfdx::tensor::Cpu;
 
 use super::{
-    Callback, Feeds, History, Predict, Progress,
+    Asks, Callback, Fit, History, Measures, Progress, TrainingData,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
     names,
-    run::{self, Run},
+    optimizing::Optimizing,
+    run::Run,
     totals::AnyMetric,
     training::{About, Wishes},
 };
 use crate::{
     backend::{Backend, Element},
-    data::{Dataset, Samples},
     error::Error,
-    loss::{Loss, Prediction},
-    metric::Metric,
     model::Model,
     optim::{Optimizer, State},
     parameters,
-    reduce::Weights,
     signal::Signal,
 };
-
-/// How long and in what pieces to train: the arguments of Keras's `fit`, with its defaults.
-///
-/// ```
-/// use kerata::train::Fit;
-///
-/// let fit = Fit { batch_size: 64, ..Fit::epochs(12) };
-/// assert!(fit.shuffle);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fit {
-    /// How often all samples are seen. Default 1.
-    pub epochs: usize,
-    /// How many samples are in a batch. Default 32.
-    pub batch_size: usize,
-    /// Whether each epoch has an order of its own. Default yes.
-    pub shuffle: bool,
-    /// What decides these orders. Default 0.
-    pub seed: u64,
-    /// Whether a progress bar is drawn, if the output is a terminal. Default yes.
-    pub progress: bool,
-}
-
-impl Default for Fit {
-    fn default() -> Self {
-        Self { epochs: 1, batch_size: 32, shuffle: true, seed: 0, progress: true }
-    }
-}
-
-impl Fit {
-    /// The defaults, with a number of epochs.
-    pub fn epochs(epochs: usize) -> Self {
-        Self { epochs, ..Self::default() }
-    }
-}
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
 ///
@@ -79,7 +41,7 @@ impl Fit {
 /// ```
 pub struct Trainer<M, L, O, Y, E = f32, D = Cpu>
 where
-    M: Model<E, D, Output: Prediction>,
+    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
@@ -97,21 +59,26 @@ where
     history: History,
     resumed: Option<Resumed>,
     dev: D,
+    optimizing: AsOptimizing<M, O, E, D>,
 }
+
+type AsOptimizing<M, O, E, D> = for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing<M, E, D> + 'a);
 
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
 where
-    M: Model<E, D, Output: Prediction>,
-    O: Optimizer,
+    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
-    /// Puts a model, a loss and an optimiser together.
+    /// Puts a model, a loss and an optimiser together, to a [`Trainer`].
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
-    pub fn new(model: M, loss: L, optimizer: O) -> Result<Self, Error> {
+    pub fn new(model: M, loss: L, optimizer: O) -> Result<Self, Error>
+    where
+        O: Optimizer,
+    {
         optimizer.check()?;
         Ok(Self {
             dev: parameters::device(&model),
@@ -123,6 +90,7 @@ where
             callbacks: Vec::new(),
             history: History::default(),
             resumed: None,
+            optimizing: |optimizer| optimizer,
         })
     }
 
@@ -130,21 +98,16 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric(mut self, metric: impl Metric<M::Output, Y, E, D> + Send + 'static) -> Self {
-        self.metrics.push((Box::new(metric), false));
-        self
+    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+        metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
     }
 
     /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric(
-        mut self,
-        metric: impl Metric<M::Output, Y, E, D> + Send + 'static,
-    ) -> Self {
-        self.metrics.push((Box::new(metric), true));
-        self
+    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+        metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
     }
 
     /// Adds a callback; they are called in the order in which they were added.
@@ -174,7 +137,7 @@ where
 
     /// Trains the model.
     ///
-    /// Returns what was measured in these epochs: `loss`, the mean of the losses of the batches by their
+    /// Returns what was measured in these epochs, a [`History`]: `loss`, the mean of the losses of the batches by their
     /// size, each taken before its step; and the metrics, likewise of the training pass.
     ///
     /// # Errors
@@ -184,14 +147,11 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<History, Error>
+    pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<Data::History, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
     {
-        self.run(data, None::<&Data>, fit)
+        self.run(data, None::<&Data>, fit).map(Data::history)
     }
 
     /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
@@ -204,38 +164,26 @@ where
         data: &Data,
         validation: &Validation,
         fit: &Fit,
-    ) -> Result<History, Error>
+    ) -> Result<Validation::History, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
-        self.run(data, Some(validation), fit)
+        self.run(data, Some(validation), fit).map(Validation::history)
     }
 
-    /// Measures the model on data, without learning from it: the loss first, then the metrics.
+    /// Measures the model on data, without learning from it: the loss first, then the metrics, as pairs of name and
+    /// value.
     ///
     /// # Errors
     /// [`Error::Empty`] if the data yields no batch; and those of layers, loss and data.
-    pub fn evaluate<Data>(
-        &self,
-        data: &Data,
-        batch_size: usize,
-    ) -> Result<Vec<(String, f64)>, Error>
+    pub fn evaluate<Data>(&self, data: &Data, batch_size: usize) -> Result<Data::Measures, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
     {
         let parts = (&self.model, &self.loss, self.metrics.as_slice());
-        let batch_size = checked(batch_size)?;
-        let totals = run::evaluate::<M, L, Y, E, D, _>(parts, data, batch_size, &self.dev)?;
-        Ok(totals.report(&self.columns()).collect())
+        let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
+        Ok(Data::measures(totals.report(&self.columns()).collect()))
     }
 
     /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
@@ -291,38 +239,34 @@ where
         let read = self.parts().read(path.as_ref(), metrics)?;
         let rate = read.learning_rate()?;
         let checkpoint::Read { model, state, history, resumed } = read;
-        if let Some(rate) = rate.filter(|_| !self.optimizer.learning_rate().is_schedule()) {
-            self.optimizer.learning_rate_mut().set(rate)?;
+        let own = (self.optimizing)(&mut self.optimizer).learning_rate_mut();
+        if let Some(rate) = rate.filter(|_| !own.is_schedule()) {
+            own.set(rate)?;
         }
         (self.model, self.state, self.history) = (model, state, history);
         self.resumed = resumed;
         Ok(())
     }
 
-    fn parts(&mut self) -> checkpoint::Parts<'_, M, O, E, D> {
+    fn parts(&mut self) -> checkpoint::Parts<'_, M, E, D> {
         checkpoint::Parts {
             model: &mut self.model,
             state: &mut self.state,
-            optimizer: &self.optimizer,
+            optimizer: (self.optimizing)(&mut self.optimizer),
             history: &self.history,
             callbacks: &mut self.callbacks,
         }
     }
 
-    /// The outputs of the model, of all samples in one.
+    /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict).
     ///
     /// # Errors
     /// [`Error::Empty`] if there are no samples; and those of the layers.
-    pub fn predict<X>(
-        &self,
-        inputs: &X,
-        batch_size: usize,
-    ) -> Result<<M::Output as Signal>::Data<E, D, NoneTape>, Error>
+    pub fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
     where
-        X: Samples + ?Sized,
-        X::Signal: Feeds<M::Input>,
+        X: Asks<M, E, D> + ?Sized,
     {
-        self.model.predict(inputs, batch_size)
+        inputs.ask(&self.model, batch_size)
     }
 
     fn run<Data, Validation>(
@@ -332,17 +276,11 @@ where
         fit: &Fit,
     ) -> Result<History, Error>
     where
-        L: Loss<M::Output, Y, E, D>,
-        Data: Dataset<Target = Y>,
-        Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
-        Validation: Dataset<Target = Y>,
-        Validation::Input: Feeds<M::Input>,
-        Validation::Weights: Weights<M::Output>,
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
     {
         if fit.epochs == 0 {
-            let (name, value) = ("epochs", "0".into());
-            return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
+            return Err(Error::invalid("epochs", 0, "it must be at least 1"));
         }
         checked(fit.batch_size)?;
         if let Some(resumed) = &self.resumed {
@@ -357,7 +295,7 @@ where
         let run = Run {
             model: &mut self.model,
             loss: &self.loss,
-            optimizer: &mut self.optimizer,
+            optimizer: (self.optimizing)(&mut self.optimizer),
             state: &mut self.state,
             metrics: &self.metrics,
             callbacks: &mut self.callbacks,
@@ -382,8 +320,7 @@ where
 
 pub(super) fn checked(batch_size: usize) -> Result<usize, Error> {
     if batch_size == 0 {
-        let (name, value) = ("batch_size", "0".into());
-        return Err(Error::Invalid { name, value, expected: "it must be at least 1" });
+        return Err(Error::invalid("batch_size", 0, "it must be at least 1"));
     }
     Ok(batch_size)
 }

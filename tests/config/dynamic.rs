@@ -153,11 +153,13 @@ fn errors_name_the_place_the_value_and_the_nearest_name() {
     ));
     assert!(text.ends_with(", ZeroPadding2D, ScaleLayer"), "{text}");
     let text = error(json!({"class_name": "Dense", "config": {"units": 1, "activation": "rellu"}}));
-    assert_eq!(
-        text,
-        "the activation `rellu` is not known, did you mean `relu`?; known are linear, relu, sigmoid, \
-         softmax, tanh, my_act"
+    assert!(
+        text.starts_with(
+            "the activation `rellu` is not known, did you mean `relu`?; known are celu, elu, "
+        ),
+        "{text}"
     );
+    assert!(text.ends_with(", tanh, tanh_shrink, my_act"), "{text}");
     let text = error(json!({"class_name": "LSTM", "config": {
         "units": -2, "return_sequence": true, "use_bias": 1, "stateful": "no", "dropout": 1.5}}));
     assert_eq!(
@@ -233,7 +235,7 @@ fn what_the_types_refuse_is_refused_in_the_same_words() {
         {"input_shape": [null, 4]}}))
     .unwrap();
     let text = dense.run(DynamicValue::numbers([2, 5], vec![0.0; 10]).unwrap()).unwrap_err();
-    assert_eq!(text.to_string(), "`dense`: 4 features are needed here, but `5` arrives");
+    assert_eq!(text.to_string(), "`dense`: the number of features must be 4 here, but `5` arrives");
     let ids = DynamicValue::ids([2, 2], vec![0, 1, 5, 1]).unwrap();
     let mut embedding =
         layer(json!({"class_name": "Embedding", "config": {"input_dim": 5, "output_dim": 2}}))

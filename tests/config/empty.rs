@@ -73,6 +73,35 @@ fn classes() -> Vec<(&'static str, Value)> {
         ("TimeDistributed", json!({"layer": {"class_name": "Flatten"}})),
         ("TimeDistributed", json!({"layer": lstm})),
         ("ZeroPadding2D", json!({})),
+        ("ActivityRegularization", json!({})),
+        ("AlphaDropout", json!({"rate": 0.5})),
+        ("Conv1D", json!({"filters": 2, "kernel_size": 1, "groups": 2})),
+        ("Conv1DTranspose", json!({"filters": 2, "kernel_size": 2, "strides": 3})),
+        ("Conv2DTranspose", json!({"filters": 2, "kernel_size": 2, "padding": "same"})),
+        ("Cropping1D", json!({})),
+        ("Cropping2D", json!({"cropping": 1})),
+        ("DepthwiseConv1D", json!({"kernel_size": 2, "padding": "same"})),
+        ("DepthwiseConv2D", json!({"kernel_size": 2, "depth_multiplier": 2})),
+        ("ELU", json!({"alpha": 0.5})),
+        ("GaussianDropout", json!({"rate": 0.5})),
+        ("GaussianNoise", json!({"stddev": 0.5})),
+        ("GlobalAveragePooling1D", json!({"keepdims": true})),
+        ("GlobalMaxPooling2D", json!({"keepdims": true})),
+        ("GRU", json!({"units": 2, "stateful": true})),
+        ("LeakyReLU", json!({})),
+        ("Normalization", json!({})),
+        ("Normalization", json!({"axis": null, "mean": 1.0, "variance": 4.0})),
+        ("PReLU", json!({})),
+        ("RNN", json!({"cell": {"class_name": "GRUCell", "config": {"units": 2}}})),
+        ("Rescaling", json!({"scale": [1.0, 2.0]})),
+        ("SeparableConv1D", json!({"filters": 2, "kernel_size": 2, "padding": "same"})),
+        ("SeparableConv2D", json!({"filters": 2, "kernel_size": 2})),
+        ("Softmax", json!({"axis": 1})),
+        ("SpatialDropout1D", json!({"rate": 0.5})),
+        ("SpatialDropout2D", json!({"rate": 0.5})),
+        ("UpSampling1D", json!({})),
+        ("UpSampling2D", json!({"interpolation": "bilinear"})),
+        ("ZeroPadding1D", json!({})),
     ]
 }
 
@@ -179,4 +208,44 @@ fn a_layer_with_weights_wants_features() {
             .contains("features on the last axis are needed here, but `(Batch,)` arrives"),
         "{text}"
     );
+}
+
+/// Layers of two inputs, on all pairs of shapes.
+#[test]
+fn no_merge_panics_on_any_two_shapes() {
+    let mut answers = 0;
+    for (class, options) in [
+        ("Add", json!({})),
+        ("Average", json!({})),
+        ("Concatenate", json!({})),
+        ("Concatenate", json!({"axis": 1})),
+        ("Dot", json!({"axes": 1})),
+        ("Dot", json!({"axes": [1, 2], "normalize": true})),
+        ("Maximum", json!({})),
+        ("Minimum", json!({})),
+        ("Multiply", json!({})),
+        ("Subtract", json!({})),
+        ("LSTM", json!({"units": 2, "return_state": true})),
+        ("GRU", json!({"units": 2, "return_state": true, "return_sequences": true})),
+    ] {
+        let json = json!({"class_name": class, "config": options});
+        let all: Vec<DynamicValue> =
+            (0..=3).flat_map(shapes).flat_map(|shape| values(&shape)).collect();
+        for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+            let run = || {
+                let mut layer = layer(json.clone())?;
+                let gives = layer.gives_each(&[a.signal(), b.signal()]);
+                let y = layer.run(DynamicValue::several([a.clone(), b.clone()]))?;
+                for (y, gives) in y.parts().iter().zip(gives.unwrap()) {
+                    assert_eq!(y.signal(), gives);
+                }
+                Ok::<_, kerata::Error>(())
+            };
+            match catch_unwind(AssertUnwindSafe(run)) {
+                Ok(y) => answers += usize::from(y.is_ok()),
+                Err(_) => panic!("a panic: {json} on {} and {}", a.signal(), b.signal()),
+            }
+        }
+    }
+    assert!(answers > 2_000, "only {answers} answers");
 }

@@ -1,6 +1,6 @@
 //! Models of branches without a type, held against what Keras 3.15.1 answers.
 
-use dfdx::tensor::{Gradients, OwnedTape, PutTape, Tape};
+use dfdx::tensor::{Gradients, OwnedTape, PutTape};
 use kerata::{
     Cpu, Error, Tensor,
     config::{Config, CustomObjects, DynamicLayer, DynamicValue, layer_from_config},
@@ -10,7 +10,6 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
-use serde_json::Value;
 
 use crate::case::Case;
 
@@ -204,10 +203,27 @@ macro_rules! cases {
         })*
     };
 }
-cases! { branches merges nested states translate }
+cases! {
+    branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
+    slopes_of_images activations functions
+}
 
 #[test]
 fn dropped() {
     let model = check("dropped");
     assert_eq!(model.dropped_masks(), ["conv", "flat"]);
+}
+
+/// Other cases of this form, in the folder that the environment variable `KERATA_GRAPHS` names.
+#[test]
+fn further_cases() {
+    let Some(folder) = std::env::var_os("KERATA_GRAPHS") else { return };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let case = Case::of_folder(&path);
+        let config = config(&case);
+        let mut model = layer_from_config(&config, &CustomObjects::new().masks_as_keras()).unwrap();
+        load(&case, &mut model, "");
+        answers(&case, &mut model);
+    }
 }

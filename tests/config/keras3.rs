@@ -211,6 +211,8 @@ fn a_layer_may_be_an_activation() {
             [6.0, 6.0, 0.0, 0.0],
         ),
         (of("Identity", json!({})), [9.0, 9.0, -2.0, -2.0]),
+        (of("LeakyReLU", json!({})), [9.0, 9.0, -2.0 * 0.3, -2.0 * 0.3]),
+        (of("LeakyReLU", json!({"alpha": 0.5})), [9.0, 9.0, -1.0, -1.0]),
         (of("Softmax", json!({})), [0.5; 4]),
         (json!({"class_name": "ReLU", "config": {}}), [9.0, 9.0, 0.0, 0.0]),
         (
@@ -232,10 +234,8 @@ fn a_layer_may_be_an_activation() {
         crate::dynamic::layer(layer).unwrap();
     }
     for (activation, says) in [
-        (
-            of("LeakyReLU", json!({"negative_slope": 0.1})),
-            "`LeakyReLU` is no layer that can be an activation here",
-        ),
+        (of("PReLU", json!({})), "`PReLU` is no layer that can be an activation here"),
+        (of("LeakyReLU", json!({"negative_slope": -1})), "negative_slope"),
         (of("Dense", json!({"units": 2})), "`Dense` is no layer"),
         (of("ReLU", json!({"max_value": -1})), "max_value"),
         (of("ReLU", json!({"slope": 1})), "slope"),

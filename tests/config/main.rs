@@ -6,6 +6,7 @@ mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
 mod case;
+mod clients;
 mod dynamic;
 mod empty;
 mod files;

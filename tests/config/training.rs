@@ -280,7 +280,10 @@ fn what_leaves_a_typed_one_is_checked() {
     let error = dense().typed::<(Batch, Const<3>), (Batch, Const<4>)>().unwrap_err();
     assert_eq!(error.to_string(), "`dense`: `(Batch, 2)` leaves it, not `(Batch, 4)`");
     let error = dense().typed::<(Batch, Const<4>), (Batch, Const<2>)>().unwrap_err();
-    assert_eq!(error.to_string(), "`dense`: 3 features are needed here, but `4` arrives");
+    assert_eq!(
+        error.to_string(),
+        "`dense`: the number of features must be 3 here, but `4` arrives"
+    );
     let masked = layer(json!({"class_name": "Masking", "config": {}})).unwrap();
     masked.typed::<(Batch, Const<3>, Const<1>), Masked<(Batch, Const<3>, Const<1>)>>().unwrap();
 }

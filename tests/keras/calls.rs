@@ -15,7 +15,7 @@ use crate::{
     case::Case,
     from_json::layer,
     harness::{Test, tests},
-    reasons::{GIVEN_DROPOUT, RETURN_STATE, SOFTMAX_MASK},
+    reasons::{GIVEN_DROPOUT, SOFTMAX_MASK},
     report::Report,
 };
 
@@ -159,16 +159,9 @@ fn kept_by_hand<L: WithStates>(case: &Case, report: &mut Report) {
     }
 }
 
-/// The layer of the case as its config says it, but with some options off, and with its weights.
-fn from_config(case: &Case, off: &[&str]) -> Result<DynamicLayer, Error> {
-    let mut config = case.json["layer"].clone();
-    for place in ["/config", "/config/layer/config", "/config/backward_layer/config"] {
-        let options = config.pointer_mut(place).and_then(Value::as_object_mut);
-        let options = options.into_iter().flatten();
-        for (_, option) in options.filter(|(key, _)| off.contains(&key.as_str())) {
-            *option = false.into();
-        }
-    }
+/// The layer of the case as its config says it, with its weights.
+fn from_config(case: &Case) -> Result<DynamicLayer, Error> {
+    let config = case.json["layer"].clone();
     let mut layer = layer(config)?;
     let weights = WeightFile::from_bytes(case.read("tensors.safetensors"))?;
     // `0.gru.kernel` is `kernel`, `0.bidirectional.forward.kernel` is `forward.kernel`.
@@ -179,29 +172,28 @@ fn from_config(case: &Case, off: &[&str]) -> Result<DynamicLayer, Error> {
     Ok(layer)
 }
 
-/// Compares the first output of a call that begins without a state, where that is all that it returns.
-fn call_from_config(case: &Case, call: &Value, off: &[&str]) {
-    let name = call["input"].as_str().unwrap();
-    let mut x = DynamicValue::numbers(case.shape(name), case.floats(name)).unwrap();
+/// Runs a call of a layer from its config, with the states that it is given, and compares all that it gives.
+fn call_from_config(case: &Case, call: &Value, report: &mut Report) {
+    let value = |name: &str| DynamicValue::numbers(case.shape(name), case.floats(name)).unwrap();
+    let mut x = value(call["input"].as_str().unwrap());
     if let Some(mask) = mask(case, call) {
         x = x.with_mask(mask).unwrap();
     }
-    let found = from_config(case, off).unwrap().run(x).unwrap();
-    case.assert_tensor("forward", outputs(call)[0], found.values());
+    let states = call["initial_state"].as_array().into_iter().flatten();
+    let states = states.map(|name| value(name.as_str().unwrap()));
+    let all: Vec<DynamicValue> = [x].into_iter().chain(states).collect();
+    let found = from_config(case).unwrap().run(DynamicValue::several(all)).unwrap();
+    assert_eq!(found.parts().len(), outputs(call).len(), "{}", case.name);
+    for (name, found) in outputs(call).iter().zip(found.parts()) {
+        case.assert_tensor("forward", name, found.values());
+        report.dynamic(*name);
+    }
 }
 
-/// Layers that return their states. Without them the outputs are the same.
+/// Layers that return their states.
 fn returned_states(case: &Case, report: &mut Report) {
     for call in calls(case) {
-        let names = outputs(call);
-        let given = call["initial_state"].is_array();
-        if !given {
-            call_from_config(case, call, &["return_state"]);
-            report.dynamic(names[0]);
-        }
-        for name in &names[usize::from(!given)..] {
-            report.refused(*name, from_config(case, &[]), &RETURN_STATE);
-        }
+        call_from_config(case, call, report);
     }
 }
 
@@ -209,8 +201,7 @@ fn bidirectional_call_nomask(case: &Case, report: &mut Report) {
     let mut layer = (Bidirectional::<Lstm<3, 3, Sequences>>::build(&Cpu::default()).unwrap(),);
     case.load(&mut layer);
     for call in calls(case) {
-        call_from_config(case, call, &[]);
-        report.dynamic(outputs(call)[0]);
+        call_from_config(case, call, report);
         let found = layer.0.forward(input::<3>(case, call).0).unwrap();
         case.assert_tensor("forward", outputs(call)[0], &found.as_vec());
         report.typed(outputs(call)[0]);

@@ -76,6 +76,11 @@ impl Case {
         Self::within(name, root.join(format!("{KERAS}-graphs")).join(name), Value::Null)
     }
 
+    /// A case that is a folder of its own.
+    pub(crate) fn of_folder(folder: &std::path::Path) -> Case {
+        Self::within(&folder.display().to_string(), folder.to_owned(), Value::Null)
+    }
+
     fn within(name: &str, folder: PathBuf, json: Value) -> Case {
         let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
         // A case of words and scalars only has no tensors.

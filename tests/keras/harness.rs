@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::{
     case::{Case, skipped},
-    reasons::{FORMAT, HUBER},
+    reasons::{BROADCAST, FORMAT},
     report::{Outcome, Reason, Report, Until},
     variants,
 };
@@ -130,7 +130,7 @@ fn of_itself() -> Vec<Trial> {
         let told = |ledger: &Ledger, what: &str| problems(ledger).iter().any(|p| p == what);
         assert!(told(&ledger, "optimizer_sequences: `adam` is neither run nor listed"));
         let outcomes = ledger.cases.entry("optimizer_sequences".to_owned()).or_default();
-        outcomes.insert("adam".to_owned(), vec![Outcome::Typed, Outcome::Skipped(&HUBER)]);
+        outcomes.insert("adam".to_owned(), vec![Outcome::Typed, Outcome::Skipped(&BROADCAST)]);
         outcomes.insert("adams".to_owned(), vec![Outcome::Dynamic]);
         assert!(told(&ledger, "optimizer_sequences: `adam` is listed as skipped, but it runs"));
         assert!(told(&ledger, "optimizer_sequences: there is no variant `adams`"));

@@ -8,8 +8,8 @@ use kerata::{
     Batch, Const, Cpu, Dense, Embedding, Error, Ids, Mask, MaskZero, Masked, Tensor,
     TimeDistributed,
     loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
-        SparseCategoricalCrossentropy,
+        BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError,
+        MeanSquaredError, Reduction, SparseCategoricalCrossentropy,
     },
     metric::{self, MeanLoss},
     prelude::*,
@@ -20,7 +20,7 @@ use crate::{
     case::Case,
     harness::{Test, tests},
     models::FromCase,
-    reasons::{BROADCAST, REDUCTION},
+    reasons::BROADCAST,
     report::Report,
     variants::{self, ALL},
 };
@@ -56,23 +56,33 @@ where
                 let per_sample = weights.is_some_and(|tensor| case.shape(tensor)[1] == 1);
                 if per_sample && mask.is_none() {
                     report.skipped(value, &BROADCAST);
+                    report.skipped(gradient, &BROADCAST);
                 } else {
-                    let found = averaged(case, loss, mask, &sample_weights(case, weights));
+                    let weights = sample_weights(case, weights);
+                    let found = averaged(case, loss, mask.clone(), &weights);
                     case.assert_tensor("loss", value, &[found as f32]);
+                    let loss = loss.clone().reduced_by(Reduction::MeanWithSampleWeight);
+                    let found = reduced(case, &loss, mask, &weights);
+                    case.assert_tensor("loss", value, &[found.0]);
                     report.typed(value);
+                    case.assert_tensor("grad", gradient, &found.1);
+                    report.typed(gradient);
                 }
-                report.skipped(gradient, &REDUCTION);
             }
-            "none" if mask.is_none() && weights.is_none() => {
-                let found = each::<C, Y, L>(case, loss);
+            "none" => {
+                let found = each(case, loss, mask, &sample_weights(case, weights));
                 case.assert_tensor("loss", value, &found.0);
                 report.typed(value);
                 case.assert_tensor("grad", gradient, &found.1);
                 report.typed(gradient);
             }
-            "none" | "sum" => {
-                report.skipped(value, &REDUCTION);
-                report.skipped(gradient, &REDUCTION);
+            "sum" => {
+                let loss = loss.clone().reduced_by(Reduction::Sum);
+                let found = reduced(case, &loss, mask, &sample_weights(case, weights));
+                case.assert_tensor("loss", value, &[found.0]);
+                report.typed(value);
+                case.assert_tensor("grad", gradient, &found.1);
+                report.typed(gradient);
             }
             other => panic!("the reduction `{other}` is neither run nor listed"),
         }
@@ -128,18 +138,29 @@ impl<const C: usize> Weights<Plain<C>> for AnyWeights {}
 impl<const C: usize> Weights<Masked<Plain<C>>> for AnyWeights {}
 
 /// The loss of each position, and the gradient of their sum with respect to the prediction.
-fn each<const C: usize, Y, L>(case: &Case, loss: &L) -> (Vec<f32>, Vec<f32>)
+fn each<const C: usize, Y, L>(
+    case: &Case,
+    loss: &L,
+    mask: Option<Mask>,
+    weights: &AnyWeights,
+) -> (Vec<f32>, Vec<f32>)
 where
     Y: FromCase,
-    L: Loss<Plain<C>, Y>,
+    L: Loss<Plain<C>, Y> + Loss<Masked<Plain<C>>, Y>,
 {
-    let shape = case.shape("y_pred");
-    let rows: Tensor<(usize, usize), f32, Cpu> =
-        Cpu::default().tensor_from_vec(case.floats("y_pred"), (shape[0] * shape[1], C));
-    let traced = rows.clone().put_tape(OwnedTape::default());
-    let losses = loss.per_position(traced, &Y::read(case, "y_true")).unwrap();
+    let prediction: Tensor<Plain<C>, f32, Cpu> = <Plain<C>>::read(case, "y_pred");
+    let target = Y::read(case, "y_true");
+    let traced = prediction.clone().put_tape(OwnedTape::default());
+    let losses = match mask {
+        None => Loss::<Plain<C>, Y>::each(loss, traced, &target, weights),
+        Some(mask) => {
+            let traced = Masked::new(traced, mask).unwrap();
+            Loss::<Masked<Plain<C>>, Y>::each(loss, traced, &target, weights)
+        }
+    }
+    .unwrap();
     let values = losses.as_vec();
-    (values, losses.sum().backward().get_or_alloc_mut(&rows).unwrap().to_vec())
+    (values, losses.sum().backward().get_or_alloc_mut(&prediction).unwrap().to_vec())
 }
 
 /// The mean that a metric makes of a loss: weights stand in the denominator too.
@@ -218,6 +239,7 @@ macro_rules! losses {
 }
 
 losses! {
+    loss_huber: 3, Plain<3>, Huber::default();
     loss_meansquarederror: 3, Plain<3>, MeanSquaredError;
     loss_meanabsoluteerror: 3, Plain<3>, MeanAbsoluteError;
     loss_binarycrossentropy: 1, Plain<1>, BinaryCrossentropy::default();

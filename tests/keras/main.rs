@@ -42,7 +42,6 @@ fn main() -> ExitCode {
         metrics::tests(),
         models::tests(),
         optimizers::tests(),
-        reasons::tests(),
         training::tests(),
     ];
     harness::main(tests.into_iter().flatten().collect())

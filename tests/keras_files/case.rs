@@ -73,14 +73,29 @@ impl Case {
         .unwrap()
     }
 
+    /// A tensor as NumPy takes it: its type, and lists of lists.
+    pub(crate) fn nested(&self, name: &str) -> Value {
+        fn lists(sizes: &[usize], values: &[f32]) -> Value {
+            let [_, inner @ ..] = sizes else { return values[0].into() };
+            let step = inner.iter().product::<usize>().max(1);
+            values.chunks(step).map(|values| lists(inner, values)).collect()
+        }
+        let (sizes, values) = self.tensor(name);
+        let ids = self.json["tensors"][name]["dtype"] == "i32";
+        serde_json::json!([if ids { "int32" } else { "float32" }, lists(&sizes, &values)])
+    }
+
     /// Runs a model, and says by how much of the tolerance it is off at most.
     pub(crate) fn off(&self, model: &mut DynamicLayer) -> Result<f64, Error> {
-        let (inputs, outputs) = (self.names("inputs"), self.names("outputs"));
-        let ([input], [output]) = (inputs.as_slice(), outputs.as_slice()) else {
-            return Err(Error::Empty("several inputs or outputs: the way to hand them over"));
+        let mut inputs: Vec<_> = self.names("inputs").iter().map(|name| self.input(name)).collect();
+        let x = match inputs.len() {
+            1 => inputs.remove(0),
+            _ => DynamicValue::several(inputs),
         };
-        let y = model.run(self.input(input))?;
-        Ok(self.compare(output, y.sizes(), y.values()))
+        let (y, outputs) = (model.run(x)?, self.names("outputs"));
+        assert_eq!(y.parts().len(), outputs.len(), "outputs");
+        let each = y.parts().iter().zip(&outputs);
+        Ok(each.map(|(y, name)| self.compare(name, y.sizes(), y.values())).fold(0.0, f64::max))
     }
 
     pub(crate) fn compare(&self, output: &str, sizes: &[usize], values: &[f32]) -> f64 {

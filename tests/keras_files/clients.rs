@@ -22,15 +22,10 @@ const PASSED_OVER: [(&str, &str, &str); 6] = [
 ];
 
 /// What is not supported yet: the case, and what the error must say.
-const REFUSED: [(&str, &str); 9] = [
-    ("dgaintel_domain_classifier", "the layer `Functional` is not known"),
-    ("fd_embedding", "the layer `Functional` is not known"),
-    ("fd_layers_a", "the layer `Functional` is not known"),
-    ("fd_recurrent_a", "the layer `Functional` is not known"),
+const REFUSED: [(&str, &str); 4] = [
+    ("fd_layers_a", "the layer `ZeroPadding1D` is not known"),
+    ("fd_recurrent_a", "the activation `hard_sigmoid` is not known"),
     ("fd_sequential", "the activation `elu` is not known"),
-    ("keras3_weights_only", "the layer `Functional` is not known"),
-    ("keras_3_3_3", "the layer `Functional` is not known"),
-    ("legacy2_functional", "the layer `Functional` is not known"),
     ("rtneural_dense", "the activation `elu` is not known"),
 ];
 

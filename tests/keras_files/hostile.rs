@@ -1,6 +1,6 @@
 //! Files that must end in a clear error, or that look odd and are valid.
 
-use std::{fs, time::Instant};
+use std::{fs, io::Write, path::Path, time::Instant};
 
 use kerata::{
     Error,
@@ -9,7 +9,9 @@ use kerata::{
     prelude::*,
 };
 
-use crate::case::{Case, folders};
+use rawzip::ZipArchiveWriter;
+
+use crate::case::{Case, folders, skipped};
 
 /// Files that are none of Keras's at all.
 const OTHERS: [&str; 1] = ["rtneural_bad_lstm.json"];
@@ -88,4 +90,73 @@ fn every_prefix_of_a_file_is_an_error() {
             assert!(error.is_err(), "{file} loads from {length} of {} bytes", bytes.len());
         }
     }
+}
+
+fn refused(bytes: &[u8]) -> String {
+    let begin = Instant::now();
+    let error = keras::load_bytes(bytes.to_vec(), &CustomObjects::new()).unwrap_err().to_string();
+    assert!(begin.elapsed().as_secs() < 5, "{:?} for: {error}", begin.elapsed());
+    error
+}
+
+/// A `.keras` of this config and these weights.
+fn archive(config: &str, weights: &[u8]) -> Vec<u8> {
+    let mut zip = ZipArchiveWriter::new(Vec::new());
+    for (name, bytes) in [("config.json", config.as_bytes()), ("model.weights.h5", weights)] {
+        let (mut entry, options) = zip.new_file(name).start().unwrap();
+        let mut content = options.wrap(&mut entry);
+        content.write_all(bytes).unwrap();
+        let (_, sums) = content.finish().unwrap();
+        entry.finish(sums).unwrap();
+    }
+    zip.finish().unwrap()
+}
+
+#[test]
+fn other_files_are_named_for_what_they_are() {
+    for (bytes, says) in [
+        (&b""[..], "this is an empty file"),
+        (b"<!DOCTYPE html><html>", "this is a web page (HTML)"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "this is a pointer of Git LFS"),
+        (b"\x1f\x8b\x08\0", "this is compressed by gzip"),
+        (b"{\"class_name\": \"Sequential\"}", "this is JSON"),
+        (b"\x08\x07\x12\x07pytorch", "this is a protobuf message"),
+        (b"hello", "this is not a file of Keras"),
+    ] {
+        let error = refused(bytes);
+        assert!(error.contains(says), "{error}");
+    }
+    let folder = std::env::temp_dir().join(format!("kerata-saved-model-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("saved_model.pb"), "").unwrap();
+    let error = keras::load(&folder, &CustomObjects::new()).unwrap_err().to_string();
+    assert!(error.contains("a SavedModel of TensorFlow") && error.contains("`.keras`"), "{error}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_config_gets_no_more_memory_than_its_file_has_weights() {
+    let weights = fs::read(Case::of("hostile").path("wrong_shapes.weights.h5")).unwrap();
+    let config = |units: u64| {
+        format!(
+            r#"{{"class_name": "Sequential", "config": {{"build_input_shape": [null, 4], "layers": [
+                {{"class_name": "Dense", "config": {{"name": "first", "units": {units}}}}}]}}}}"#
+        )
+    };
+    for units in [1_000_000, 100_000_000, u64::MAX] {
+        let error = refused(&archive(&config(units), &weights));
+        assert!(error.contains("the file is too short to hold the weights"), "{error}");
+    }
+    let error = refused(&archive(&config(7), &weights));
+    let line = "`first`, bias: the model has (7,), the file has (5,) in layers/dense/vars/1";
+    assert!(error.contains(line) && error.contains("layers/dense_1/vars/0"), "{error}");
+}
+
+#[test]
+fn one_string_referred_to_again_and_again_is_refused() {
+    // 72 kB, which are 12 MB without a bound, and gigabytes in a longer file of its kind.
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/h5/repeated.h5");
+    let Ok(bytes) = fs::read(path) else { return skipped("fuzz/corpus is not here") };
+    let error = refused(&bytes);
+    assert!(error.contains("it refers to the same bytes too often"), "{error}");
 }

@@ -1,11 +1,12 @@
 //! Typed models and files: what fits is loaded, and all that does not is told at once.
 
 use kerata::{
-    Batch, BatchNorm, Bidirectional, Cpu, Dense, Dropout, Embedding, Error, Gru, Ids, Lstm,
-    MaskZero, Relu, Sequences, Softmax, config::CustomObjects, keras, model, prelude::*,
+    Batch, BatchNorm, Bidirectional, Conv1d, Cpu, Dense, Dropout, Embedding, Error, Gru, Ids, Lstm,
+    MaskZero, MaxPool1d, Relu, Same, Sequences, Sigmoid, Softmax, config::CustomObjects, keras,
+    model, prelude::*,
 };
 
-use crate::case::Case;
+use crate::case::{Case, folders};
 
 #[model(input = (Batch, 4), output = (Batch, 3))]
 struct Small {
@@ -89,5 +90,34 @@ fn one_type_takes_every_dialect() -> Result<(), Error> {
         let off = case.compare("output", &[sizes[0], 3], &y);
         assert!(off <= 1.0, "{file}: {off}");
     }
+    Ok(())
+}
+
+/// The model of the case `dgaintel_domain_classifier`, of the class `Model` in Keras, with names of its own.
+#[model(input = Ids<(Batch, 82)>, output = (Batch, 1))]
+struct Domain {
+    letters: Embedding<39, 128>,
+    near: Conv1d<_, 128, 3, Relu, Same>,
+    fewer: MaxPool1d<2, 2, Same>,
+    reader: Lstm<_, 64>,
+    drop: Dropout<50>,
+    answer: Dense<_, 1, Sigmoid>,
+}
+
+#[test]
+fn a_functional_model_of_keras_is_a_chain() -> Result<(), Error> {
+    let name = "dgaintel_domain_classifier";
+    let Some(all) = folders().into_iter().find(|all| all.join(name).is_dir()) else {
+        return Ok(());
+    };
+    let case = Case::open(&all.join(name));
+    let (sizes, ids) = case.tensor("input");
+    let rows: Vec<[usize; 82]> =
+        ids.as_chunks().0.iter().map(|row: &[f32; 82]| row.map(|v| v as usize)).collect();
+    let mut model = Domain::build(&Cpu::seed_from_u64(3))?;
+    model.load_keras(case.path("domain_classifier_model.h5"))?;
+    let y = model.predict(&rows, 8)?.as_vec();
+    let off = case.compare("output", &[sizes[0], 1], &y);
+    assert!(off <= 1.0, "{off}");
     Ok(())
 }

@@ -286,7 +286,7 @@ where
         CategoricalCrossentropy::from_logits()
     );
     for from_logits in [false, true] {
-        let sparse = SparseCategoricalCrossentropy { from_logits };
+        let sparse = SparseCategoricalCrossentropy { from_logits, ignore_class: None };
         loss::<Vectors, Labels, E, _>(sparse, 0, 0);
         for (batch, length) in [(0, 3), (0, 0), (2, 0)] {
             loss::<Steps, StepLabels, E, _>(sparse, batch, length);

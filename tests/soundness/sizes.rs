@@ -163,7 +163,10 @@ where
     loss::<Steps, Steps, E>(&CategoricalCrossentropy::default());
     loss::<Steps, Steps, E>(&CategoricalCrossentropy::from_logits());
     for from_logits in [false, true] {
-        loss::<Steps, Ids<(Batch, Length)>, E>(&SparseCategoricalCrossentropy { from_logits });
+        loss::<Steps, Ids<(Batch, Length)>, E>(&SparseCategoricalCrossentropy {
+            from_logits,
+            ignore_class: None,
+        });
     }
 }
 

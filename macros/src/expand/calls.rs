@@ -1,31 +1,42 @@
 //! The model as a layer: a chain of calls, or a graph of them.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::Wired;
 use crate::check::{Layer, Model};
 
 pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
-    let this = model.this();
-    let (generics, _, clause) = model.item.generics.split_for_impl();
     let (input, element, device) = (model.value(0), &model.element, &model.device);
     let out = model.output();
+    // For every signal, under a bound: so the compiler says what the model takes, and lists no impls.
+    let mut generics = model.item.generics.clone();
+    // All with the place of `input`, which is shown then.
+    let span = model.input_span;
+    let bound = quote_spanned!(span => KerataIn: ::kerata::model::Reaches<#input>);
+    generics.params.push(syn::parse_quote_spanned!(span => #bound));
+    let (generics, _, clause) = generics.split_for_impl();
     let (call, call_mut) = if model.is_chain() {
         (chain(model, wired, false), chain(model, wired, true))
     } else {
         (graph(model, wired, false), graph(model, wired, true))
     };
     let data = |signal: &TokenStream| quote!(<#signal as ::kerata::signal::Signal>::Data<#element, #device, KerataTape>);
-    let (x, y) = (data(&input), data(&out));
+    let (x, y) = (data(&quote!(KerataIn)), data(&out));
+    let reach = quote! {
+        let x = <KerataIn as ::kerata::model::Reaches<#input>>::reach::<#element, #device, KerataTape>(x);
+    };
+    let this = model.this_at(span);
+    let layer = quote_spanned!(span => ::kerata::Layer<KerataIn, #element, #device>);
     quote! {
-        impl #generics ::kerata::Layer<#input, #element, #device> for #this #clause {
+        impl #generics #layer for #this #clause {
             type Out = #out;
 
             fn call<KerataTape: ::kerata::model::Tape<#element, #device>>(
                 &self,
                 x: #x,
             ) -> ::core::result::Result<#y, ::kerata::Error> {
+                #reach
                 #call
             }
 
@@ -33,6 +44,7 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
                 &mut self,
                 x: #x,
             ) -> ::core::result::Result<#y, ::kerata::Error> {
+                #reach
                 #call_mut
             }
         }

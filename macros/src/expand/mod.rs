@@ -56,8 +56,11 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 impl Model {
     fn this(&self) -> TokenStream {
         // Lints take what has the span of a macro for what it is.
-        let name = &self.item.ident;
-        let name = Ident::new(&name.to_string(), Span::call_site().located_at(name.span()));
+        self.this_at(Span::call_site().located_at(self.item.ident.span()))
+    }
+
+    fn this_at(&self, span: Span) -> TokenStream {
+        let name = Ident::new(&self.item.ident.to_string(), span);
         let (_, generics, _) = self.item.generics.split_for_impl();
         quote!(#name #generics)
     }

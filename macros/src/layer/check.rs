@@ -85,6 +85,7 @@ impl Layer {
             fields.push(Field { member, ty: field.ty.clone(), kind });
         }
         of_options(&mut fields);
+        two_of_one_name(&fields, &mut errors);
         let types = types(&arguments, &item.generics, &fields);
         Self { item, arguments, fields, types, errors }
     }
@@ -102,6 +103,28 @@ impl Layer {
             Kind::Inner { layer, .. } => Some((&field.ty, layer)),
             _ => None,
         })
+    }
+}
+
+/// Tells of weights that a file could not tell apart.
+fn two_of_one_name(fields: &[Field], errors: &mut Errors) {
+    let weights = fields.iter().filter_map(|field| match &field.kind {
+        Kind::Weight(weight) => {
+            Some((field, weight.when.constant.is_some() || weight.when.option.is_some()))
+        }
+        _ => None,
+    });
+    for (i, (field, sometimes)) in weights.clone().enumerate() {
+        let mut before = weights.clone().take(i);
+        if before.any(|(other, other_sometimes)| {
+            other.text() == field.text() && !(sometimes && other_sometimes)
+        }) {
+            let message = format!(
+                "two weights are called `{}`: give one another `name`, or each a `when`",
+                field.text()
+            );
+            errors.push(field.member.span(), message);
+        }
     }
 }
 

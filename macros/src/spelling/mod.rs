@@ -115,7 +115,7 @@ impl Spelling<'_> {
         let missing = given.len() < layer.required();
         let whole = ty.to_token_stream();
         if wrong.is_none() && !missing && !matches!(parenthesized(ty), Some(true)) {
-            return self.element(ty, layer, given);
+            return one_class(ty, layer, given).or_else(|| self.element(ty, layer, given));
         }
         let line = rewrite::line(layer, given);
         let write = format!("write `{}`", line.text);
@@ -129,7 +129,7 @@ impl Spelling<'_> {
                 [one] => format!("`{name}` has one parameter, {}: {write}", one.what),
                 all => format!("`{name}` has {} parameters at most: {write}", all.len()),
             };
-            return Some((at, message));
+            return Some((at, message + &of_your_own(name)));
         };
         let (text, what) = (&argument.text, parameter.what);
         let problem = match (&argument.what, parameter.kind) {
@@ -153,7 +153,10 @@ impl Spelling<'_> {
                 format!("the {what} of `{name}` must be a whole number")
             }
             (What::Tuple(_), _) => "sizes are written one by one, not as a tuple".to_owned(),
-            _ => format!("`{text}` stands in the place of the {what}"),
+            _ => {
+                let message = format!("`{text}` stands in the place of the {what}: {write}");
+                return Some((at, message + &of_your_own(name)));
+            }
         };
         Some((at, format!("{problem}: {write}")))
     }
@@ -201,6 +204,25 @@ impl Spelling<'_> {
         let at = if self.told.replace(true) { TokenStream::new() } else { ty.to_token_stream() };
         Some((at, message))
     }
+}
+
+/// A layer of the user's own may have the name of one of the crate, and other parameters.
+fn of_your_own(name: &str) -> String {
+    format!("\n(a layer of your own that is called so: `self::{name}<..>`)")
+}
+
+/// Probabilities of a single class, which are 1.
+fn one_class(ty: &Type, layer: &Known, given: &[Argument]) -> Option<(TokenStream, String)> {
+    let given = |kind: Kind, what: &str| {
+        let place = layer.parameters.iter().position(|of| of.kind == kind && of.what == what);
+        given.get(place?).map(|argument| &argument.what)
+    };
+    let one = matches!(given(Kind::Size, "units"), Some(What::Number(1)));
+    let activation = given(Kind::Type(Class::Activation), "activation");
+    let softmax = matches!(activation, Some(What::Word(word)) if word.name == "Softmax");
+    let message = "`Softmax` over one unit is always 1: write `Dense<_, 1, Sigmoid>` for yes or no, \
+        or a unit for each class";
+    (one && softmax).then(|| (ty.to_token_stream(), message.to_owned()))
 }
 
 /// What is said of a type that cannot be that of a field.

@@ -20,7 +20,7 @@ mod threads;
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
-pub(crate) use ops::{NOWHERE, join_rows, map_values, pick_values};
+pub(crate) use ops::{NOWHERE, depthwise_conv2d, join_rows, map_values, pick_values};
 pub(crate) use table::scan;
 pub(crate) use threads::parallel;
 pub use threads::set_threads;

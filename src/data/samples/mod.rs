@@ -55,8 +55,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` holds no samples that a batch can be made of",
     label = "no samples",
-    note = "samples are a `Vec`, an array or a slice of numbers or of (nested) arrays or `Vec`s, such as `Vec<[usize; 10]>`",
-    note = "sequences of different lengths go into a `Ragged`, or through `pad_sequences`"
+    note = "samples are a `Vec`, an array or a slice of numbers or of (nested) arrays or `Vec`s of numbers, such as `Vec<[usize; 10]>`; sequences of different lengths go into a `Ragged`"
 )]
 pub trait Samples {
     /// The signal of a batch.
@@ -119,6 +118,7 @@ pub(super) fn repeated<T: Copy, const N: usize>(
     Ok(samples)
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Sample + Clone> Samples for [S] {
     type Signal = S::Signal;
     type Selected = Vec<S>;
@@ -160,6 +160,7 @@ impl<S: Nested + Clone> Classes for [S] {
 
 macro_rules! like {
     ([$($param:tt)*] $outer:ty, $inner:ty) => {
+        #[diagnostic::do_not_recommend]
         impl<$($param)*> Samples for $outer
         where
             $inner: Samples,
@@ -202,6 +203,7 @@ like!([S] Vec<S>, [S]);
 like!([S, const N: usize] [S; N], [S]);
 like!([X: ?Sized] &X, X);
 
+#[diagnostic::do_not_recommend]
 impl<A: Samples, B: Samples> Samples for (A, B) {
     type Signal = Inputs<(A::Signal, B::Signal)>;
     type Selected = (A::Selected, B::Selected);

@@ -54,6 +54,7 @@ pub trait Nested {
 
 macro_rules! numbers {
     ($($number:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Nested for $number {
             type Entry = $number;
             type Dims = ();
@@ -88,6 +89,7 @@ fn parts_have_sizes<S: Nested>(parts: &[S], sizes: &[usize]) -> bool {
     parts.len() == first && (rest.is_empty() || parts.iter().all(|part| part.has_sizes(rest)))
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Nested, const N: usize> Nested for [S; N]
 where
     S::Dims: Within<Const<N>>,
@@ -118,6 +120,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: Nested> Nested for [S]
 where
     S::Dims: Within<Length>,
@@ -142,6 +145,7 @@ where
 
 macro_rules! like {
     ([$($param:tt)*] $outer:ty, $inner:ty) => {
+        #[diagnostic::do_not_recommend]
         impl<$($param)*> Nested for $outer
         where
             $inner: Nested,

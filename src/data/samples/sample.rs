@@ -58,6 +58,7 @@ pub trait Sample {
 /// The shape of a batch.
 type Batched<S> = <<S as Nested>::Alone as Dims>::Batched;
 
+#[diagnostic::do_not_recommend]
 impl<S: Nested + ?Sized> Sample for S {
     type Signal = <S::Entry as Entry>::Signal<Batched<S>>;
 
@@ -87,6 +88,7 @@ pub(in crate::data) fn shape_of<S: Shape>(mut sizes: Vec<usize>) -> Result<S, Er
         .ok_or_else(|| Error::mismatch("the sizes of a batch", shape::display::<S>(), sizes))
 }
 
+#[diagnostic::do_not_recommend]
 impl<A: Sample, B: Sample> Sample for (A, B) {
     type Signal = Inputs<(A::Signal, B::Signal)>;
 

@@ -60,7 +60,7 @@ pub(super) enum Reduction {
 }
 
 /// The functions by their class.
-const KINDS: [(&str, Kind); 36] = [
+const KINDS: [(&str, Kind); 37] = [
     ("Absolute", Kind::Each(f32::abs, |x, _| if x > 0.0 { 1.0 } else { -1.0 })),
     ("Add", Kind::Two(Merging::Sum)),
     ("All", Kind::Reduce(Reduction::All)),
@@ -97,7 +97,13 @@ const KINDS: [(&str, Kind); 36] = [
     ("Sum", Kind::Reduce(Reduction::Sum)),
     ("Transpose", Kind::Reshape(Reshaping::Order)),
     ("TrueDivide", Kind::Quotient),
+    ("ZerosLike", Kind::Fill(0.0)),
 ];
+
+/// Whether there is a function of this class.
+pub(super) fn is_known(class: &str) -> bool {
+    KINDS.iter().any(|(name, _)| *name == class)
+}
 
 /// Keras's name of the number type that a function gives.
 pub(super) fn dtype(class: &str) -> &'static str {

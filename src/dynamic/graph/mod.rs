@@ -174,9 +174,17 @@ impl Op for Graph {
     }
 }
 
-/// Whether a config is of a function of Keras's, and of no layer.
-fn is_function(config: &Config) -> bool {
-    config.module.as_ref().is_some_and(|module| module.starts_with("keras.src.ops"))
+/// Whether a config is of a function of Keras's, and of no layer. In a legacy file of Keras 3 it has no module; but every
+/// layer says whether it is trained.
+fn is_function(config: &Config, nodes: &[Value]) -> bool {
+    match &config.module {
+        Some(module) => module.starts_with("keras.src.ops"),
+        None => {
+            let of_keras_3 = nodes.iter().any(|node| node.get("args").is_some());
+            let layer = ["trainable", "dtype"].iter().any(|key| config.config.contains_key(*key));
+            of_keras_3 && !layer && function::is_known(&config.class_name)
+        }
+    }
 }
 
 fn text(value: Option<&Value>) -> Option<String> {

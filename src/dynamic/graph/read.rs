@@ -148,7 +148,7 @@ fn entry(mut value: Value, custom: &CustomObjects) -> Result<Read, Error> {
         sizes =
             Some(shape.ok_or_else(|| wrong(&name, "an InputLayer of a `Functional` has a shape"))?);
         Part::Entrance(config)
-    } else if is_function(&config) {
+    } else if is_function(&config, &nodes) {
         Part::Function(Function::layer(config, &calls, custom).map_err(|e| e.within(&name))?)
     } else {
         if calls.is_empty() {

@@ -5,19 +5,14 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{Entry, Graph, Part, Source};
-use crate::fields::{Config, FUNCTIONAL};
+use crate::fields::Config;
 
 /// Puts the layers, and how they are called, into the config.
 pub(super) fn graph(graph: &Graph, config: &mut Config) {
     let makers = makers(graph);
     let history = |source: &Source| {
         let Some((entry, call)) = makers.get(&source.place) else { return Value::Null };
-        // A model of its own has a call from the start, in Keras.
-        let first = match &entry.part {
-            Part::Called(layer) if layer.class() == FUNCTIONAL => 1,
-            _ => 0,
-        };
-        json!([entry.name, call + first, source.output])
+        json!([entry.name, call, source.output])
     };
     let tensor = |source: &Source| {
         let (shape, dtype) = match graph.signals.get(source.place).map(|all| all.get(source.output))

@@ -15,7 +15,7 @@ use crate::{
     },
     error::{Error, OrDevice},
     layer,
-    layer::Layer,
+    layer::{Layer, trains},
     shape::Features,
     signal::{LastAxis, Mask, StepValues},
     stream::{Streamable, copy_bounded, room},
@@ -149,6 +149,11 @@ where
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::CHECK };
+        if trains() {
+            let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
+                around it holds it in an `Inner`, or has a `call_mut`";
+            return Err(Error::Wiring { layer: "BatchNorm".into(), message: message.into() });
+        }
         self.check()?;
         In::map(x, |x| {
             let shape = *x.shape();

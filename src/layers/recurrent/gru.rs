@@ -4,7 +4,6 @@ use dfdx::{
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, Tape, Tensor},
 };
-use serde_json::Value;
 
 use super::{
     InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
@@ -84,7 +83,7 @@ impl ResetGate for ResetBefore {
         recurrent(),
         recurrent_activation: activation("sigmoid", Some("sigmoid")),
         reset_after: flag(G::RESET_AFTER, true),
-        seed: any(Value::Null),
+        seed(),
     ),
 )]
 pub struct Gru<

@@ -4,7 +4,6 @@ use dfdx::{
     shapes::{Const, Dim, HasShape},
     tensor::{Cpu, Tape, Tensor},
 };
-use serde_json::Value;
 
 use super::{
     InitialState, LastState, Recurrent, RecurrentInput, Returns, order, state::split, with_state,
@@ -67,7 +66,7 @@ type WithState<B, L, const H: usize, E, D, T> =
         recurrent_activation: activation("sigmoid", Some("sigmoid")),
         weights,
         unit_forget_bias(),
-        seed: any(Value::Null),
+        seed(),
     ),
 )]
 pub struct Lstm<

@@ -21,8 +21,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "numbers without a mask are needed here, `(Batch, ..)`, but `{Self}` arrives",
     label = "this layer knows no masks",
-    note = "behind this layer a padding mask would silently be gone; `Unmask` in front of it drops the mask on purpose",
-    note = "a masked sequence becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; token ids go through an `Embedding`"
+    note = "a masked sequence becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`, and `Unmask` drops the mask on purpose; token ids go through an `Embedding`"
 )]
 pub trait Unmasked: Signal {
     /// The batch dimension.

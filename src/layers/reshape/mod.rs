@@ -10,4 +10,3 @@ pub use flatten::{FixedSizes, Flatten, Reshape, TrailingDims, Unmasked};
 pub use permute::{Permute, Permuted};
 pub use repeat::RepeatVector;
 pub use zero_padding::ZeroPadding2d;
-pub(crate) use zero_padding::padded;

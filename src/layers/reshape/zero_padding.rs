@@ -72,7 +72,7 @@ where
 }
 
 /// Images with zeros around them, so that they have another size.
-pub(crate) fn padded<E: Element, D: Backend<E>, T: Tape<E, D>>(
+fn padded<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     before: [usize; 2],
     [height, width]: [usize; 2],

@@ -17,6 +17,7 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod bar;
 mod csv_logger;
 mod early_stopping;
 mod json_lines;

@@ -1,5 +1,4 @@
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::bar::Bar;
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -7,32 +6,18 @@ use crate::{
 };
 
 /// A progress bar of each epoch, and a line with what was measured in it. It draws nothing where the output is no
-/// terminal.
+/// terminal, and without the feature `terminal`.
 ///
 /// [`Fit::progress`](crate::train::Fit) adds one behind the other callbacks, if there is none among them.
 #[derive(Debug, Default)]
 pub struct Progress {
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
 }
 
 impl Progress {
     /// A progress bar.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    fn start<M, E: Element, D: Backend<E>>(training: &Training<'_, M, E, D>) -> ProgressBar {
-        let (bar, template) = match training.samples() {
-            Some(n) => {
-                (ProgressBar::new(n as u64), "{prefix} {wide_bar} {pos}/{len} {elapsed} {msg}")
-            }
-            None => (ProgressBar::no_length(), "{prefix} {spinner} {pos} {elapsed} {msg}"),
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.set_prefix(format!("epoch {}/{}", training.epoch() + 1, training.epochs()));
-        bar
     }
 }
 
@@ -42,12 +27,10 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for Progress {
         training: &mut Training<'_, M, E, D>,
         batch: usize,
     ) -> Result<(), Error> {
-        let start = || {
-            let bar = Self::start(training);
-            bar.set_position((batch * training.batch_size()) as u64);
-            bar
-        };
-        self.bar.get_or_insert_with(start);
+        self.bar.get_or_insert_with(|| {
+            let title = format!("epoch {}/{}", training.epoch() + 1, training.epochs());
+            Bar::start(title, training.samples(), batch * training.batch_size())
+        });
         Ok(())
     }
 
@@ -57,10 +40,10 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for Progress {
         batch: usize,
         logs: &Logs,
     ) -> Result<(), Error> {
-        if let Some(bar) = self.bar.as_ref().filter(|bar| !bar.is_hidden()) {
+        if let Some(bar) = &self.bar {
             let seen = (batch + 1) * training.batch_size();
-            bar.set_position(training.samples().map_or(seen, |all| seen.min(all)) as u64);
-            bar.set_message(format!("loss {:.4}", logs.get("loss").unwrap_or(f64::NAN)));
+            let seen = training.samples().map_or(seen, |all| seen.min(all));
+            bar.show(seen, || format!("loss {:.4}", logs.get("loss").unwrap_or(f64::NAN)));
         }
         Ok(())
     }
@@ -71,11 +54,12 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for Progress {
         epoch: usize,
         logs: &mut Logs,
     ) -> Result<(), Error> {
-        if let Some(bar) = self.bar.take().filter(|bar| !bar.is_hidden()) {
-            let line: String =
-                logs.iter().map(|(name, value)| format!("  {name} {value:.4}")).collect();
-            bar.println(format!("epoch {}/{}{line}", epoch + 1, training.epochs()));
-            bar.finish_and_clear();
+        if let Some(bar) = self.bar.take() {
+            bar.end(|| {
+                let values = logs.iter().map(|(name, value)| format!("  {name} {value:.4}"));
+                let line: String = values.collect();
+                format!("epoch {}/{}{line}", epoch + 1, training.epochs())
+            });
         }
         Ok(())
     }

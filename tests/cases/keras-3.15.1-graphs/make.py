@@ -63,10 +63,11 @@ def write(name, model, inputs, gradients=False):
             values = rng.normal(0, 0.5, weight.shape)
             if "variance" in weight.path:
                 values = np.abs(values) + 0.1
-            if weight.dtype.startswith("int"):
-                continue
-            weight.assign(values)
+            if not weight.dtype.startswith("int"):
+                weight.assign(values)
             tensors[f"weight.{path}.{i}"] = np.asarray(weight.value, np.float32)
+        if isinstance(layer, L.Normalization):
+            layer.finalize_state()
     flat = inputs if isinstance(inputs, list) else [inputs]
     for i, x in enumerate(flat):
         tensors[f"input.{i}"] = np.asarray(x)
@@ -93,7 +94,7 @@ def write(name, model, inputs, gradients=False):
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text(model.to_json())
-    tensors = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
+    tensors = {key: np.array(value, order="C") for key, value in tensors.items()}
     save_file(tensors, folder / "tensors.safetensors")
 
 
@@ -196,6 +197,131 @@ def dropped(name):
     c = L.GlobalAveragePooling1D(name="mean")(e)
     y = L.Dense(2, name="head")(L.Concatenate(name="all")([a, b, c]))
     write(name, Model(x, y), ids([3, 1, 4, 0, 0, 0], [2, 5, 2, 6, 5, 0]), True)
+
+
+@case
+def layers_of_sequences(name):
+    """Layers that no type has, on sequences."""
+    x = Input((6, 4), name="x")
+    outs = [
+        L.ZeroPadding1D((2, 1))(x),
+        L.Cropping1D((1, 2))(x),
+        L.UpSampling1D(3)(x),
+        L.Conv1D(6, 3, groups=2, name="groups", activation="gelu")(x),
+        L.DepthwiseConv1D(3, depth_multiplier=2, strides=2, padding="same", name="depth")(x),
+        L.SeparableConv1D(5, 3, dilation_rate=2, padding="same", name="separable", activation="elu")(x),
+        L.Conv1DTranspose(3, 4, strides=2, padding="same", name="spread")(x),
+        L.PReLU(name="slopes")(x),
+        L.PReLU(shared_axes=[1], name="shared")(x),
+        L.ELU(alpha=0.5)(x),
+        L.LeakyReLU(negative_slope=0.1)(x),
+        L.ReLU(max_value=1.0, negative_slope=0.2, threshold=0.3)(x),
+        L.Softmax(axis=1)(x),
+        L.Rescaling(0.5, offset=[1.0, 2.0, 3.0, 4.0])(x),
+        L.Normalization(name="norm")(x),
+        L.Normalization(mean=[1.0, 2.0, 3.0, 4.0], variance=[2.0, 1.0, 0.5, 3.0], invert=True)(x),
+        L.GaussianNoise(0.5)(x),
+        L.SpatialDropout1D(0.5)(x),
+        L.GlobalAveragePooling1D(keepdims=True)(x),
+        L.GlobalMaxPooling1D(keepdims=True)(x),
+        L.Dense(3, activation=L.LeakyReLU(negative_slope=0.4), name="dense")(x),
+        L.Reshape((3, -1, 2))(x),
+        L.MaxPooling1D(2, strides=1, padding="same")(x),
+        L.AveragePooling1D(3, padding="same")(x),
+        L.RNN(L.StackedRNNCells([L.LSTMCell(3), L.GRUCell(2)]), return_sequences=True, name="cells")(x),
+        L.RNN(L.SimpleRNNCell(3, activation="relu"), go_backwards=True, name="cell")(x),
+    ]
+    write(name, Model(x, outs), floats(7, 2, 6, 4))
+
+
+@case
+def layers_of_images(name):
+    """Layers that no type has, on images."""
+    x = Input((5, 6, 4), name="x")
+    outs = [
+        L.ZeroPadding2D(((1, 0), (2, 3)))(x),
+        L.Cropping2D(((1, 0), (2, 1)))(x),
+        L.UpSampling2D((2, 3))(x),
+        L.UpSampling2D(2, interpolation="bilinear")(x),
+        L.Conv2D(4, 3, groups=4, strides=2, padding="same", name="groups")(x),
+        L.DepthwiseConv2D(3, dilation_rate=2, padding="same", name="depth", activation="relu6")(x),
+        L.DepthwiseConv2D((2, 3), depth_multiplier=3, use_bias=False, name="depths")(x),
+        L.SeparableConv2D(5, 3, depth_multiplier=2, strides=2, name="separable", use_bias=False)(x),
+        L.Conv2DTranspose(3, 3, strides=2, padding="same", name="spread")(x),
+        L.Conv2DTranspose(2, (4, 2), strides=(3, 1), name="spreads", activation="selu")(x),
+        L.Conv2DTranspose(2, 2, strides=3, name="apart")(x),
+        L.PReLU(shared_axes=[1, 2], name="slopes")(x),
+        L.Permute((3, 1, 2))(x),
+        L.SpatialDropout2D(0.5)(x),
+        L.GlobalAveragePooling2D(keepdims=True)(x),
+        L.GlobalMaxPooling2D(keepdims=True)(x),
+        L.Dense(3, name="dense")(x),
+        L.AveragePooling2D((2, 3), strides=1, padding="same")(x),
+        L.Softmax(axis=2)(x),
+    ]
+    write(name, Model(x, outs), floats(8, 2, 5, 6, 4))
+
+
+@case
+def slopes_of_sequences(name):
+    """Gradients of layers that no type has, on sequences."""
+    x = Input((6, 4), name="x")
+    a = L.Conv1D(4, 3, groups=2, name="groups", activation="gelu", padding="same")(x)
+    b = L.PReLU(shared_axes=[1], name="slopes")(L.SeparableConv1D(4, 3, padding="same", name="separable")(a))
+    c = L.Conv1DTranspose(3, 3, strides=2, padding="same", name="spread")(b)
+    d = L.ELU(alpha=0.5)(L.Cropping1D(1)(L.UpSampling1D(2)(L.Softmax(axis=1)(c))))
+    e = L.Dot(axes=(2, 2), normalize=True)([d, L.Dense(3, name="each")(a)])
+    f = L.Dense(2, name="head", activation="softsign")(L.Flatten()(L.Rescaling(2.0, 0.5)(e)))
+    write(name, Model(x, f), floats(9, 2, 6, 4), True)
+
+
+@case
+def slopes_of_images(name):
+    """Gradients of layers that no type has, on images."""
+    x = Input((4, 5, 2), name="x")
+    a = L.DepthwiseConv2D(3, depth_multiplier=2, padding="same", name="depth", activation="mish")(x)
+    b = L.Conv2DTranspose(3, 3, strides=2, padding="same", name="spread", activation="swish")(a)
+    c = L.UpSampling2D(2, interpolation="bilinear")(L.LeakyReLU()(b))
+    d = L.Conv2D(2, 3, strides=2, name="conv")(L.ZeroPadding2D(((0, 1), (1, 0)))(c))
+    e = L.Concatenate(axis=2)([d, L.Cropping2D(((0, 0), (1, 1)))(d)])
+    f = L.Dense(2, name="head")(L.GlobalMaxPooling2D()(L.Minimum()([L.Maximum()([e, e * 0.5]), 2.0 - e])))
+    write(name, Model(x, f), floats(10, 2, 4, 5, 2), True)
+
+
+@case
+def activations(name):
+    """All activations."""
+    x = Input((13,), name="x")
+    names = [
+        "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh",
+        "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid",
+        "silu", "soft_shrink", "softmax", "softplus", "softsign", "squareplus", "swish", "tanh", "tanh_shrink",
+    ]
+    values = [-200.0, -7.0, -3.0, -2.9, -1.0, -0.4, 0.0, 0.3, 0.9, 2.0, 5.9, 7.0, 50.0]
+    write(name, Model(x, [L.Activation(one, name=one)(x) for one in names]), np.array([values], "float32"))
+
+
+@case
+def functions(name):
+    """Functions of Keras's between the layers, and masks that they make."""
+    x, z = Input((5, 3), name="x"), Input((5,), dtype="int32", name="z")
+    q = Input((5, 2), name="q")
+    a, b = L.Masking(name="a")(x), L.Embedding(8, 3, mask_zero=True, name="b")(z)
+    c = L.LSTM(2, name="c")(L.Concatenate()([a, b, q]))
+    d = L.LSTM(2, name="d")(L.Concatenate(axis=1)([a, b]))
+    e = L.GRU(2, name="e")(L.Multiply()([a, b]))
+    f = L.TimeDistributed(L.Dense(2), name="f")(L.Bidirectional(L.LSTM(2, return_sequences=True), name="bi")(L.Add()([a, b])))
+    o = keras.ops
+    outs = [
+        c, d, e, L.GRU(2, name="g")(f), x[:, 1:4, 0], x[:, -1], x[:, ::2], o.mean(x, axis=1),
+        o.sum(x, axis=[1, 2]), o.max(x, axis=-1, keepdims=True), o.min(x, axis=1), o.relu(q), o.sigmoid(q),
+        o.reshape(x, (-1, 15)), o.expand_dims(x, 1), o.squeeze(o.expand_dims(x, -1), -1),
+        o.concatenate([x, q], axis=-1), o.transpose(x, (0, 2, 1)), -x, o.exp(x) / (o.abs(q[:, :, :1]) + 1.0),
+        o.square(x) - 2.0 * x, 1.0 / (o.sqrt(o.square(x) + 1.0)), o.maximum(x, 0.2), o.cast(z, "float32") * 0.5,
+    ]
+    x1, q1 = floats(11, 2, 5, 3), floats(12, 2, 5, 2)
+    x1[0, 3:], x1[1, 0] = 0, 0
+    write(name, Model([x, z, q], outs), [x1, WORDS, q1])
 
 
 if __name__ == "__main__":

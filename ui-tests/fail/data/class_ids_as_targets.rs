@@ -1,6 +1,5 @@
-//~ the target `Ids<(usize,)>` does not fit the prediction `(usize, kerata::Const<3>)`
-//~ class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy` and `SparseCategoricalAccuracy`
-//~lines 24
+//~ `CategoricalCrossentropy` cannot compare the prediction `(usize, kerata::Const<3>)` with the target `Ids<(usize,)>`
+//~ class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with
 use kerata::{
     Batch, Cpu, Dense, Error, Softmax,
     data::InMemory,

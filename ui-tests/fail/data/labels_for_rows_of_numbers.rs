@@ -1,6 +1,5 @@
-//~lines 26
-//~ do not fit the prediction
-//~ one-hot targets go with `CategoricalCrossentropy`
+//~ `SparseCategoricalCrossentropy` cannot compare the prediction
+//~ one-hot rows with `CategoricalCrossentropy`
 use kerata::data::InMemory;
 use kerata::loss::SparseCategoricalCrossentropy;
 use kerata::optim::Adam;

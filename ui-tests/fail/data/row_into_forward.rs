@@ -1,5 +1,5 @@
 //~lines 15
-//~ `Net` cannot take `(kerata::Const<1>, kerata::Const<4>)` of `f32` as its input
+//~ the model takes `(usize, kerata::Const<4>)`, but `(kerata::Const<1>, kerata::Const<4>)` arrives
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 4), output = (Batch, 2))]

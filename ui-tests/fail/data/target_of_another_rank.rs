@@ -1,5 +1,4 @@
-//~lines 26
-//~ does not fit the prediction
+//~ `MeanSquaredError` cannot compare the prediction
 use kerata::data::InMemory;
 use kerata::loss::MeanSquaredError;
 use kerata::optim::Adam;

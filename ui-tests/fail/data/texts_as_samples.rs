@@ -1,6 +1,6 @@
-//~ `String` is no sample that a batch can be made of
+//~ `Vec<Vec<String>>` holds no samples that a batch can be made of
 //~ sequences of different lengths go into a `Ragged`
-//~lines 28
+//~lines 19
 use kerata::{Error, data::InMemory};
 
 fn main() -> Result<(), Error> {

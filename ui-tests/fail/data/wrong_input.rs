@@ -1,4 +1,3 @@
-//~lines 20
 //~ the data holds
 //~ but the model takes
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};

@@ -1,5 +1,5 @@
 //~ an unmasked sequence is needed here
-//~ behind this layer the mask would silently be gone
+//~ the mask would silently be gone
 use kerata::{Batch, Conv1d, Embedding, Ids, MaskZero, model};
 
 #[model(input = Ids<(Batch, 10)>)]

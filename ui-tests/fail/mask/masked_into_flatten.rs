@@ -1,5 +1,5 @@
 //~ numbers without a mask are needed here
-//~ `Unmask` in front of it drops the mask on purpose
+//~ `Unmask` drops the mask on purpose
 use kerata::{Batch, Dense, Embedding, Flatten, Ids, MaskZero, model};
 
 #[model(input = Ids<(Batch, 10)>)]

@@ -1,4 +1,3 @@
-//~lines 24
 //~ `Double` cannot be built
 use kerata::{Backend, Batch, Dense, Element, Error, model, prelude::*};
 use kerata::{model::Tape, signal::MaskTransparent};

@@ -1,4 +1,3 @@
-//~lines 20
 //~ two signals are needed here, `Inputs<(.., ..)>`, but `(usize, kerata::Const<8>)` arrives
 use kerata::{Batch, Dense, Shared, model};
 

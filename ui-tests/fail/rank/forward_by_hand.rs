@@ -1,4 +1,3 @@
-//~lines 12
 //~ one vector per sample is needed here
 use kerata::{Cpu, Dense, Error, Lstm, Sequences, prelude::*};
 

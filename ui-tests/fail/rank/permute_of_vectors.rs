@@ -1,4 +1,3 @@
-//~lines 12
 //~ cannot be put into the order 2, 1, 0
 use kerata::{Batch, Permute, model};
 

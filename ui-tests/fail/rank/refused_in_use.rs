@@ -1,5 +1,4 @@
 //~ `Dense` needs its features and units
-//~lines 7
 use kerata::{
     Batch, Cpu, Dense, Error, Relu,
     data::InMemory,

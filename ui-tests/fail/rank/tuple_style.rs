@@ -1,4 +1,4 @@
-//~lines 24
+//~lines 16
 //~ one vector per sample is needed here
 use kerata::model::Sequential;
 use kerata::{Batch, Const, Dense, Lstm, Sequences};

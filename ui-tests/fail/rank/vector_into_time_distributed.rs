@@ -1,4 +1,3 @@
-//~lines 12
 //~ a sequence is needed here, `(Batch, Length, ..)`
 use kerata::{Batch, Dense, TimeDistributed, model};
 

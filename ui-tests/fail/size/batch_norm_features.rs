@@ -1,4 +1,3 @@
-//~lines 24
 //~ 8 features are needed here, but 16 arrive
 use kerata::{Batch, BatchNorm, Dense, model};
 

@@ -1,4 +1,4 @@
-//~lines 32
+//~lines 30
 //~ both inputs together have 12 features, but this is `Concatenate<13>`
 use kerata::{Batch, Concatenate, Dense, model};
 

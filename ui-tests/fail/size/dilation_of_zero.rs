@@ -1,4 +1,3 @@
-//~lines 20
 //~ the dilation of a window is at least 1, not 0
 use kerata::{Batch, Causal, Conv1d, Linear, model};
 

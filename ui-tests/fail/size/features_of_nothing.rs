@@ -1,4 +1,3 @@
-//~lines 12
 //~ a layer takes at least 1 feature, not 0
 use kerata::{Batch, Dense, model};
 

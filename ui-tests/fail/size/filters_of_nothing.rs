@@ -1,4 +1,3 @@
-//~lines 12
 //~ a convolution has at least 1 filter, not 0
 use kerata::{Batch, Conv2d, model};
 

@@ -1,4 +1,3 @@
-//~lines 20
 //~ a window is at least 1 wide, not 0
 use kerata::{Batch, Conv2d, Relu, Same, model};
 

@@ -1,4 +1,3 @@
-//~lines 12
 //~ a normalisation takes at least 1 feature, not 0
 use kerata::{Batch, LayerNorm, model};
 

@@ -1,4 +1,3 @@
-//~lines 12
 //~ a vector is repeated at least 1 time, not 0
 use kerata::{Batch, RepeatVector, model};
 

@@ -1,4 +1,3 @@
-//~lines 12
 //~ a layer has at least 1 unit, not 0
 use kerata::{Batch, Dense, model};
 

@@ -1,4 +1,3 @@
-//~lines 12
 //~ the vector of an id has at least 1 number, not 0
 use kerata::{Batch, EmbeddingBag, Ids, model};
 

@@ -1,4 +1,3 @@
-//~lines 12
 //~ a vocabulary has at least 1 id, not 0
 use kerata::{Batch, Embedding, Ids, model};
 

@@ -106,6 +106,7 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
     });
     let impls = layer.errors.is_empty().then(|| quote!(#(#impls)*));
     quote! {
+        #[diagnostic::do_not_recommend]
         impl #generics ::kerata::model::Options for #this #clause {
             const LAYER: &'static str = #title;
             const OPTIONS: &'static [(

@@ -113,7 +113,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Tenso
     ) -> Result<(), Error> {
         let step = self.batches;
         self.batches += 1;
-        if self.update_freq == 0 || step % self.update_freq as u64 != 0 {
+        if self.update_freq == 0 || !step.is_multiple_of(self.update_freq as u64) {
             return Ok(());
         }
         let file = self.train()?;
@@ -140,7 +140,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Tenso
             let rate = training.learning_rate()?;
             self.train()?.add(step, &scalar("epoch_learning_rate", rate))?;
         }
-        if self.histogram_freq > 0 && epoch % self.histogram_freq == 0 {
+        if self.histogram_freq > 0 && epoch.is_multiple_of(self.histogram_freq) {
             for weight in io::collect(training.model)? {
                 let values: Vec<f64> = match weight.values {
                     Values::F32(values) => values.into_iter().map(f64::from).collect(),

@@ -1,0 +1,137 @@
+use dfdx::{
+    shapes::{Const, Dim},
+    tensor::{Cpu, NoneTape, Tensor},
+};
+
+use super::{InMemory, Samples};
+use crate::{
+    backend::to_values,
+    error::Error,
+    reduce::{PerSample, PerStep, SampleWeights},
+    signal::{Ids, Signal},
+};
+
+/// Targets that are classes: labels, or one-hot rows.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` holds no classes that could have weights",
+    label = "no classes",
+    note = "classes are labels, `Vec<usize>` or `Vec<[usize; L]>`, or one-hot rows, `Vec<[f32; CLASSES]>`"
+)]
+pub trait ClassTargets: Signal {
+    /// One weight per sample, or one per step.
+    type Weights: SampleWeights;
+
+    /// The class of each position, and how many positions a sample has.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn classes(targets: &Self::Data<f32, Cpu, NoneTape>) -> Result<(Vec<usize>, usize), Error>;
+
+    /// Weights that are given one by one.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the last sample is not full.
+    fn weights(weights: Vec<f32>, positions: usize) -> Result<Self::Weights, Error>;
+}
+
+impl<B: Dim> ClassTargets for Ids<(B,)> {
+    type Weights = PerSample;
+
+    fn classes(targets: &Tensor<(B,), usize, Cpu>) -> Result<(Vec<usize>, usize), Error> {
+        Ok((to_values(targets)?, 1))
+    }
+
+    fn weights(weights: Vec<f32>, _: usize) -> Result<PerSample, Error> {
+        Ok(PerSample(weights))
+    }
+}
+
+impl<B: Dim, L: Dim> ClassTargets for Ids<(B, L)> {
+    type Weights = PerStep;
+
+    fn classes(targets: &Tensor<(B, L), usize, Cpu>) -> Result<(Vec<usize>, usize), Error> {
+        use dfdx::shapes::HasShape;
+        Ok((to_values(targets)?, targets.shape().1.size()))
+    }
+
+    fn weights(weights: Vec<f32>, positions: usize) -> Result<PerStep, Error> {
+        PerStep::new(weights, positions)
+    }
+}
+
+impl<B: Dim, const V: usize> ClassTargets for (B, Const<V>) {
+    type Weights = PerSample;
+
+    fn classes(targets: &Tensor<(B, Const<V>), f32, Cpu>) -> Result<(Vec<usize>, usize), Error> {
+        let values = to_values(targets)?;
+        let class = |row: &[f32]| match row {
+            // A single value is the class itself, 0 or 1.
+            [value] => value.round().max(0.0) as usize,
+            row => {
+                let first = |most: usize, i: usize| if row[i] > row[most] { i } else { most };
+                (0..row.len()).fold(0, first)
+            }
+        };
+        Ok((values.chunks(V.max(1)).map(class).collect(), 1))
+    }
+
+    fn weights(weights: Vec<f32>, _: usize) -> Result<PerSample, Error> {
+        Ok(PerSample(weights))
+    }
+}
+
+impl<X: Samples, Y: Samples<Signal: ClassTargets>> InMemory<X, Y> {
+    /// Gives each sample, or each step, the weight of its class: Keras's `class_weight`.
+    ///
+    /// There is a weight for each class, from 0. In a padded sequence the labels of the padding need one too.
+    ///
+    /// # Errors
+    /// [`Error::LabelOutOfRange`] for a class without a weight; [`Error::Device`].
+    ///
+    /// ```
+    /// use kerata::{Error, data::InMemory, reduce::PerSample};
+    ///
+    /// let data = InMemory::new(vec![[0.1], [0.2], [0.9]], vec![0, 0, 1])?;
+    /// // The rare class counts twice as much.
+    /// let weighted = data.with_class_weight(&[1.0, 2.0])?;
+    /// assert_eq!(weighted.weights(), &PerSample(vec![1.0, 1.0, 2.0]));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn with_class_weight(
+        self,
+        weights: &[f32],
+    ) -> Result<InMemory<X, Y, <Y::Signal as ClassTargets>::Weights>, Error> {
+        let rows: Vec<usize> = (0..self.len()).collect();
+        let targets = self.targets().batch::<f32, Cpu>(&rows, &Cpu::default())?;
+        let (classes, positions) = Y::Signal::classes(&targets)?;
+        let weight = |(position, &label): (usize, &usize)| {
+            let classes = weights.len();
+            let weight = weights.get(label).copied();
+            weight.ok_or(Error::LabelOutOfRange { label, classes, position })
+        };
+        let each = classes.iter().enumerate().map(weight).collect::<Result<Vec<f32>, _>>()?;
+        self.with_weights(Y::Signal::weights(each, positions)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_classes() {
+        let x = || vec![[0.0_f32]; 2];
+        let one_hot = InMemory::new(x(), vec![[0.0_f32, 1.0], [1.0, 0.0]]).unwrap();
+        let weighted = one_hot.with_class_weight(&[0.5, 3.0]).unwrap();
+        assert_eq!(weighted.weights(), &PerSample(vec![3.0, 0.5]));
+        let single = InMemory::new(x(), vec![[1.0_f32], [0.0]]).unwrap();
+        let weighted = single.with_class_weight(&[0.5, 3.0]).unwrap();
+        assert_eq!(weighted.weights(), &PerSample(vec![3.0, 0.5]));
+        let steps = InMemory::new(x(), vec![[0_usize, 2], [1, 1]]).unwrap();
+        let weighted = steps.with_class_weight(&[1.0, 2.0, 4.0]).unwrap();
+        assert_eq!(weighted.weights(), &PerStep::from(vec![[1.0, 4.0], [2.0, 2.0]]));
+        let labels = InMemory::new(x(), vec![0_usize, 3]).unwrap();
+        let error = labels.with_class_weight(&[1.0, 1.0]).unwrap_err();
+        assert_eq!(error, Error::LabelOutOfRange { label: 3, classes: 2, position: 1 });
+    }
+}

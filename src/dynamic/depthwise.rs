@@ -1,0 +1,114 @@
+//! Convolutions in which each channel has windows of its own.
+
+use dfdx::tensor::Cpu;
+
+use super::{
+    conv::{Slider, biased},
+    custom::{ActivationFunction, Options},
+    dense::known_features,
+    flow::Flow,
+    op::{OneToOne, Pass},
+    visit,
+    weights::{Role, Weights},
+    words::{self, refused},
+};
+use crate::{
+    backend::{Backend, DenseWeights, WeightCache, depthwise_conv2d, memory::filled},
+    error::Error,
+    fields::{AnySignal, Initializer},
+};
+
+/// A `DepthwiseConv`, or a `SeparableConv`, which mixes the channels behind it.
+#[derive(Debug, Clone)]
+pub(crate) struct Depthwise {
+    slider: Slider,
+    multiplier: usize,
+    /// How many filters mix the channels, if some do.
+    filters: Option<usize>,
+    activation: ActivationFunction,
+    use_bias: bool,
+    /// How the kernel, that of the mixing, and the bias begin.
+    hows: [Initializer; 3],
+    channels: Option<usize>,
+    weights: Weights,
+    cache: WeightCache,
+}
+
+impl Depthwise {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let class = options.config.class_name.clone();
+        let separable = class.starts_with("Separable");
+        let how = |key: &str| options.initializer(&format!("{key}_initializer"));
+        let mixing = if separable { how("pointwise")? } else { Initializer::GLOROT_UNIFORM };
+        Ok(Self {
+            slider: Slider::new(options, class.ends_with("2D"), "kernel_size")?,
+            multiplier: options.size("depth_multiplier")?,
+            filters: separable.then(|| options.size("filters")).transpose()?,
+            activation: options.activation("activation")?,
+            use_bias: options.flag("use_bias")?,
+            hows: [how("depthwise")?, mixing, how("bias")?],
+            channels: None,
+            weights: Weights::default(),
+            cache: WeightCache::default(),
+        })
+    }
+
+    /// How many channels the windows give.
+    fn wide(&self, channels: usize) -> Result<usize, Error> {
+        let wide = channels.checked_mul(self.multiplier);
+        wide.ok_or_else(|| {
+            refused(format!("{} times as many channels are too many", self.multiplier))
+        })
+    }
+
+    fn kernel(&self) -> &'static str {
+        if self.filters.is_some() { "depthwise_kernel" } else { "kernel" }
+    }
+}
+
+impl OneToOne for Depthwise {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::features(arrives, self.channels)?;
+        let wide = arrives.features().map(|channels| self.wide(channels)).transpose()?;
+        self.slider.gives(arrives, self.filters.or(wide))
+    }
+
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
+        let channels = known_features(arrives)?;
+        let ([rows, columns], wide) = (self.slider.kernel, self.wide(channels)?);
+        let last = self.filters.unwrap_or(wide);
+        let (kernel, mixing) = ([rows, columns, channels, self.multiplier], [1, 1, wide, last]);
+        let axes = if self.slider.images { 0 } else { 1 };
+        let [of_kernel, of_mixing, of_bias] = self.hows;
+        let mut wanted = vec![(self.kernel(), &kernel[axes..], of_kernel, Role::Trained)];
+        if self.filters.is_some() {
+            wanted.push(("pointwise_kernel", &mixing[axes..], of_mixing, Role::Trained));
+        }
+        if self.use_bias {
+            wanted.push(("bias", &mixing[3..], of_bias, Role::Trained));
+        }
+        self.weights = Weights::draw(dev, &wanted)?;
+        self.channels = Some(channels);
+        Ok(())
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let wide = self.wide(self.channels.unwrap_or(0))?;
+        let kernel = self.weights.matrix(self.kernel(), wide)?;
+        let y = self.slider.slide(x, |x, window| depthwise_conv2d(x, &kernel, window))?;
+        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
+        let Some(filters) = self.filters else { return biased(y, bias, &self.activation) };
+        let bias = match bias {
+            Some(bias) => bias,
+            None => super::weights::tensor(filled(&[filters], 0.0)?)?,
+        };
+        let kernel = self.weights.matrix("pointwise_kernel", filters)?;
+        let weights = DenseWeights { kernel, bias, cache: &self.cache };
+        y.numbers()?.map(|y| {
+            let y = Cpu::dense(y, weights, self.activation.finish())?;
+            self.activation.finished(y)
+        })
+    }
+
+    visit!();
+}

@@ -1,0 +1,114 @@
+//! Layers that change values at random in the training pass, and do nothing in inference.
+
+use dfdx::tensor::{Cpu, PutTape, SplitTape, TensorFromVec};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand_distr::StandardNormal;
+
+use super::{
+    custom::Options,
+    flow::{Flow, Numbers, Rows, as_rows},
+    merge::{Merging, merged},
+    op::{OneToOne, Pass},
+    words,
+};
+use crate::{
+    backend::{memory::collected, random_u64},
+    error::{Error, OrDevice},
+    fields::AnySignal,
+};
+
+#[derive(Debug, Clone)]
+pub(crate) enum Noise {
+    /// Adds normal noise of this standard deviation.
+    Added(f64),
+    /// Multiplies with normal noise around 1.
+    Multiplied(f64),
+    /// Drops values as a `selu` has them, so that mean and variance stay.
+    Alpha(f64),
+    /// Drops whole channels.
+    Channels(f64),
+}
+
+impl Noise {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(match options.config.class_name.as_str() {
+            "GaussianNoise" => Self::Added(options.number("stddev")?),
+            "GaussianDropout" => Self::Multiplied(options.number("rate")?),
+            "AlphaDropout" => Self::Alpha(options.number("rate")?),
+            _ => Self::Channels(options.number("rate")?),
+        })
+    }
+
+    /// What values of these sizes are multiplied with, and what is added then.
+    fn draw(&self, sizes: &[usize]) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        let mut rng = StdRng::seed_from_u64(random_u64(&Cpu::default()));
+        let count = crate::backend::memory::elements(sizes)?;
+        let mut normal = || rng.sample::<f64, _>(StandardNormal);
+        let mut factors = collected(sizes, std::iter::repeat_n(1.0_f32, count))?;
+        let mut terms = collected(sizes, std::iter::repeat_n(0.0_f32, count))?;
+        match *self {
+            Self::Added(deviation) => {
+                terms.iter_mut().for_each(|term| *term = (deviation * normal()) as f32);
+            }
+            Self::Multiplied(rate) => {
+                let deviation = (rate / (1.0 - rate)).sqrt();
+                let factor = |factor: &mut f32| *factor = (1.0 + deviation * normal()) as f32;
+                factors.iter_mut().for_each(factor);
+            }
+            Self::Alpha(rate) => {
+                let low = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5;
+                let a = ((1.0 - rate) * (1.0 + rate * low * low)).powf(-0.5);
+                let b = -a * low * rate;
+                for (factor, term) in factors.iter_mut().zip(&mut terms) {
+                    let kept = rng.gen_bool(1.0 - rate);
+                    *factor = if kept { a as f32 } else { 0.0 };
+                    *term = (if kept { b } else { a * low + b }) as f32;
+                }
+            }
+            Self::Channels(rate) => {
+                let (channels, batch) = (sizes.last().copied().unwrap_or(1), sizes[0]);
+                let scale = (1.0 / (1.0 - rate)) as f32;
+                let keep = |_| if rng.gen_bool(1.0 - rate) { scale } else { 0.0 };
+                let kept = collected(&[batch, channels], (0..batch * channels).map(keep))?;
+                let each = count / batch.max(1);
+                for (i, factor) in factors.iter_mut().enumerate() {
+                    *factor = kept[i / each * channels + i % channels];
+                }
+            }
+        }
+        Ok((factors, terms))
+    }
+
+    fn does_nothing(&self) -> bool {
+        let (Self::Added(n) | Self::Multiplied(n) | Self::Alpha(n) | Self::Channels(n)) = self;
+        *n == 0.0
+    }
+}
+
+impl OneToOne for Noise {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::numbers(arrives)?;
+        Ok(arrives.clone())
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        Ok(x)
+    }
+
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        if self.does_nothing() {
+            return Ok(x);
+        }
+        let Numbers { x, sizes, mask } = x.numbers()?;
+        let (factors, terms) = self.draw(&sizes)?;
+        let shape = as_rows(&sizes)?;
+        let tensor = |values: Vec<f32>| -> Result<Rows<T>, Error> {
+            let x = Cpu::default().try_tensor_from_vec(values, shape).or_device()?;
+            Ok(x.put_tape(T::default()))
+        };
+        let (x, tape) = x.split_tape();
+        let x = merged(Merging::Product, x.put_tape(tape), tensor(factors)?)?;
+        let x = merged(Merging::Sum, x, tensor(terms)?)?;
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+}

@@ -1,0 +1,107 @@
+use dfdx::{
+    prelude::TryAdd,
+    tensor::{Cpu, Tape},
+};
+use serde_json::Value;
+
+use super::{
+    custom::Options,
+    flow::{Flow, Numbers, Rows},
+    merge::{Merging, merged},
+    op::{OneToOne, Pass},
+    places::stretched,
+    visit,
+    weights::{Role, Weights},
+    words,
+};
+use crate::{
+    backend::{Backend, IntoShape, map_values},
+    error::{Error, OrDevice},
+    fields::{AnySignal, Initializer},
+};
+
+/// `x`, or below 0 `alpha x`, where `alpha` is trained.
+#[derive(Debug, Clone)]
+pub(crate) struct Slopes {
+    /// The axes along which there is one `alpha`.
+    shared: Vec<usize>,
+    how: Initializer,
+    sizes: Option<Vec<usize>>,
+    weights: Weights,
+}
+
+impl Slopes {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let axes = options.config.config.get("shared_axes").unwrap_or(&Value::Null);
+        let axis = |axis: &Value| usize::try_from(axis.as_u64()?).ok().filter(|&axis| axis > 0);
+        let shared = match axes {
+            Value::Null => Some(Vec::new()),
+            Value::Array(list) => list.iter().map(axis).collect(),
+            one => axis(one).map(|axis| vec![axis]),
+        };
+        let needed = || options.misfit("shared_axes", "axes behind the batch are needed", axes);
+        Ok(Self {
+            shared: shared.ok_or_else(needed)?,
+            how: options.initializer("alpha_initializer")?,
+            sizes: None,
+            weights: Weights::default(),
+        })
+    }
+}
+
+fn negated<T: Tape<f32, Cpu>>(x: Rows<T>) -> Result<Rows<T>, Error> {
+    map_values(x, |x| -x, |_, _| -1.0)
+}
+
+impl OneToOne for Slopes {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::features_axis(arrives)?;
+        if let Some(sizes) = &self.sizes {
+            let fits = |(own, size): (&usize, &Option<usize>)| {
+                *own == 1 || size.is_none_or(|size| size == *own)
+            };
+            if sizes.len() + 1 != arrives.rank() || !sizes.iter().zip(&arrives.sizes[1..]).all(fits)
+            {
+                let own: Vec<_> =
+                    [None].into_iter().chain(sizes.iter().copied().map(Some)).collect();
+                let own = AnySignal::numbers(own);
+                return Err(words::refused(format!(
+                    "`{own}` is needed here, but `{arrives}` arrives"
+                )));
+            }
+        }
+        Ok(arrives.clone())
+    }
+
+    fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
+        let size = |(i, size): (usize, &Option<usize>)| {
+            if self.shared.contains(&(i + 1)) { Some(1) } else { *size }
+        };
+        let sizes: Option<Vec<usize>> = arrives.sizes[1..].iter().enumerate().map(size).collect();
+        let unknown = || {
+            words::refused(format!(
+                "the sizes of `{arrives}` are not known: `shared_axes` names those that may be any"
+            ))
+        };
+        let sizes = sizes.ok_or_else(unknown)?;
+        self.weights = Weights::draw(dev, &[("alpha", &sizes, self.how, Role::Trained)])?;
+        self.sizes = Some(sizes);
+        Ok(())
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let x = x.numbers()?;
+        let own = [&[1], self.sizes.clone().unwrap_or_default().as_slice()].concat();
+        let (alpha, sizes) = (self.weights.flat("alpha")?.retaped::<T>(), x.sizes.clone());
+        let shape = super::flow::as_rows(&own)?;
+        let alpha = Numbers { x: alpha.into_shape(&shape)?, sizes: own, mask: None };
+        let alpha = stretched(alpha, &sizes)?;
+        x.map(|x| {
+            let below = Cpu::relu(negated(x.retaped::<T>())?)?;
+            let below = negated(merged(Merging::Product, below, alpha)?)?;
+            Cpu::relu(x)?.try_add(below).or_device()
+        })
+    }
+
+    visit!();
+}

@@ -1,0 +1,62 @@
+use dfdx::tensor::Cpu;
+use serde_json::Value;
+
+use super::{
+    custom::Options,
+    flow::{Flow, Numbers},
+    op::{OneToOne, Pass},
+    places::permuted,
+    words::{self, refused},
+};
+use crate::{backend::Backend, error::Error, fields::AnySignal};
+
+/// The softmax along an axis.
+#[derive(Debug, Clone)]
+pub(crate) struct SoftmaxOp(i64);
+
+impl SoftmaxOp {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let axis = options.config.config.get("axis").and_then(Value::as_i64);
+        axis.map(Self).ok_or_else(|| options.misfit("axis", "one axis is needed", &Value::Null))
+    }
+
+    /// The axis, counted from the front.
+    fn axis(&self, rank: usize) -> Result<usize, Error> {
+        let axis = if self.0 < 0 { self.0 + rank as i64 } else { self.0 };
+        let axis = usize::try_from(axis).ok().filter(|axis| (1..rank.max(2)).contains(axis));
+        axis.ok_or_else(|| refused(format!("there is no axis {} of {rank} dimensions", self.0)))
+    }
+}
+
+impl OneToOne for SoftmaxOp {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        if self.0 == -1 {
+            words::last_axis(arrives)?;
+            return Ok(arrives.clone());
+        }
+        let axis = self.axis(arrives.rank())?;
+        if axis + 1 == arrives.rank() {
+            words::last_axis(arrives)?;
+        } else {
+            words::unmasked(arrives)?;
+        }
+        Ok(arrives.clone())
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let x = x.numbers()?;
+        let rank = x.sizes.len();
+        let axis = if self.0 == -1 { rank.saturating_sub(1) } else { self.axis(rank)? };
+        if axis + 1 >= rank {
+            return x.map(Cpu::softmax);
+        }
+        let Numbers { x, sizes, mask } = x;
+        let mut order: Vec<usize> = (0..rank).filter(|&i| i != axis).collect();
+        order.push(axis);
+        let (x, turned) = permuted(x, &sizes, &order)?;
+        let mut back: Vec<usize> = (0..rank - 1).collect();
+        back.insert(axis, rank - 1);
+        let (x, sizes) = permuted(Cpu::softmax(x)?, &turned, &back)?;
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+}

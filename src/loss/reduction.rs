@@ -1,0 +1,160 @@
+//! What becomes of the losses of a batch.
+
+use dfdx::{
+    prelude::{HasShape, ReshapeTo, TryMul},
+    shapes::Rank0,
+    tensor::{NoneTape, Tape, Tensor},
+};
+
+use super::{Loss, Prediction, PredictionRows, Rows};
+use crate::{
+    backend::{Backend, Element, keep_rows, row_means, zeros_after},
+    error::{Error, OrDevice},
+    reduce::{SampleWeights, position_weights},
+    signal::Signal,
+};
+
+/// What becomes of the losses `l` of the positions of a batch, with weights `w` and the mask `m`.
+///
+/// The default is [`SumOverBatchSize`](Reduction::SumOverBatchSize), and
+/// [`reduced_by`](super::Compute::reduced_by) sets another. The losses by themselves, Keras's `reduction="none"`, are
+/// [`compute_each`](super::Compute::compute_each).
+///
+/// Keras: [losses](https://keras.io/api/losses/), `reduction=`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reduction {
+    /// The mean over the positions that the mask leaves, `sum(l * w * m) / sum(m)`; Keras also calls it `mean`.
+    #[default]
+    SumOverBatchSize,
+    /// `sum(l * w * m)`.
+    Sum,
+    /// `sum(l * w * m) / sum(w * m)`. A weight counts there for each position that it is of.
+    MeanWithSampleWeight,
+}
+
+/// A loss with a [`Reduction`] of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reduced<L> {
+    /// The loss.
+    pub loss: L,
+    /// What becomes of the losses of a batch.
+    pub reduction: Reduction,
+}
+
+#[diagnostic::do_not_recommend]
+impl<L, P, Y, E, D> Loss<P, Y, E, D> for Reduced<L>
+where
+    L: Loss<P, Y, E, D>,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn name(&self) -> &'static str {
+        self.loss.name()
+    }
+
+    fn per_position<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        self.loss.per_position(prediction, target)
+    }
+
+    fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
+        self.loss.counted(target)
+    }
+
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+}
+
+/// The losses of the positions times `w * m`, and what their mean is divided by: `w * m` and `sum(m)`.
+pub(super) fn each<L, P, Y, E, D, T>(
+    loss: &L,
+    prediction: P::Data<E, D, T>,
+    target: &Y::Data<E, D, NoneTape>,
+    weights: &impl SampleWeights,
+) -> Result<(Tensor<(usize,), E, D, T>, Divisors), Error>
+where
+    L: Loss<P, Y, E, D> + ?Sized,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let Rows { values, mask, sizes } = P::rows(prediction)?;
+    let dev = values.device().clone();
+    let mut weights = position_weights(&sizes, mask.as_ref(), weights)?;
+    if let Some(counted) = loss.counted(target)? {
+        weights.leave_out(&counted)?;
+    }
+    let keep = weights.keep.as_deref();
+    // What stands in the padding has a loss and a gradient of its own, be they NaN, or is no class at all. So what
+    // every loss can take stands there.
+    let mut losses = match keep {
+        Some(keep) => {
+            let values = keep_rows(values, keep, E::of(0.5))?;
+            loss.per_position(values, &Y::without_padding::<E, D>(target, keep)?)?
+        }
+        None => loss.per_position(values, target)?,
+    };
+    let divisors =
+        Divisors { counted: weights.count as f64, weighted: weights.each.iter().sum::<f64>() };
+    if weights.each.is_empty() {
+        return Ok((losses, divisors));
+    }
+    if let Some(keep) = keep {
+        // A loss may be infinite there all the same.
+        losses = keep_rows(losses, keep, E::zero())?;
+    }
+    if weights.each.iter().any(|&w| w != 1.0) {
+        let each = weights.each.iter().map(|&w| E::of(w)).collect();
+        let each = dev.try_tensor_from_vec(each, (weights.each.len(),)).or_device()?;
+        losses = losses.try_mul(each).or_device()?;
+    }
+    Ok((losses, divisors))
+}
+
+/// What a sum of losses may be divided by.
+pub(super) struct Divisors {
+    /// `sum(m)`.
+    counted: f64,
+    /// `sum(w * m)`.
+    weighted: f64,
+}
+
+/// The loss of a batch.
+pub(super) fn reduced<L, P, Y, E, D, T>(
+    loss: &L,
+    prediction: P::Data<E, D, T>,
+    target: &Y::Data<E, D, NoneTape>,
+    weights: &impl SampleWeights,
+) -> Result<Tensor<Rank0, E, D, T>, Error>
+where
+    L: Loss<P, Y, E, D> + ?Sized,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let (losses, divisors) = each::<L, P, Y, E, D, T>(loss, prediction, target, weights)?;
+    let positions = losses.shape().0;
+    if positions == 0 {
+        return zeros_after(losses, &());
+    }
+    let divisor = match loss.reduction() {
+        Reduction::SumOverBatchSize => divisors.counted,
+        Reduction::Sum => 1.0,
+        Reduction::MeanWithSampleWeight => divisors.weighted,
+    };
+    // The mean is over all positions, so what a masked one would have is spread over the others.
+    let share = if divisor == 0.0 { 0.0 } else { positions as f64 / divisor };
+    let losses = losses.try_reshape_like(&(1, positions)).or_device()?;
+    let mean = row_means(losses)?.try_reshape_like(&()).or_device()?;
+    if share == 1.0 { Ok(mean) } else { mean.try_mul(E::of(share)).or_device() }
+}

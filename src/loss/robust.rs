@@ -1,0 +1,92 @@
+//! Regression in which a few large differences do not decide all.
+
+use super::{
+    relative::sign,
+    row::{RowLoss, row_loss},
+};
+use crate::error::Error;
+
+/// `d^2 / 2` for a difference `d` of at most `delta`, and `delta * |d| - delta^2 / 2` beyond, averaged along the last axis.
+///
+/// Keras: [`Huber`](https://keras.io/api/losses/regression_losses/#huber-class).
+///
+/// # Shapes
+/// - prediction `(Batch, .., Values)`, masked or not; target the same, unmasked
+///
+/// # Errors
+/// [`Error::Invalid`] for a `delta` that is not greater than 0.
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::Huber};
+///
+/// let dev = Cpu::default();
+/// let loss = Huber::default().compute(dev.tensor([[0.5_f32, 3.0]]), dev.tensor([[0.0, 0.0]]))?;
+/// assert_eq!(loss.array(), (0.125 + 2.5) / 2.0);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Huber {
+    /// Where the square ends. Default 1.
+    pub delta: f64,
+}
+
+impl Default for Huber {
+    fn default() -> Self {
+        Self { delta: 1.0 }
+    }
+}
+
+impl RowLoss for Huber {
+    fn check(&self) -> Result<(), Error> {
+        match self.delta > 0.0 {
+            true => Ok(()),
+            false => Err(Error::invalid("delta", self.delta, "it must be greater than 0")),
+        }
+    }
+
+    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        let delta = self.delta;
+        Self::mean_of(p, y, slope, |p, y| {
+            let d = p - y;
+            match d.abs() > delta {
+                true => (delta * (d.abs() - 0.5 * delta), delta * sign(d)),
+                false => (0.5 * d * d, d),
+            }
+        })
+    }
+}
+row_loss!(Huber, "huber_loss");
+
+/// `ln(cosh(p - y))`, averaged along the last axis: close to half the square of small differences, and to the size of large
+/// ones.
+///
+/// Keras: [`LogCosh`](https://keras.io/api/losses/regression_losses/#logcosh-class).
+///
+/// # Shapes
+/// - prediction `(Batch, .., Values)`, masked or not; target the same, unmasked
+///
+/// ```
+/// use kerata::{*, prelude::*, loss::LogCosh};
+///
+/// let dev = Cpu::default();
+/// let loss = LogCosh.compute(dev.tensor([[1.0_f32]]), dev.tensor([[0.0_f32]]))?;
+/// assert!((loss.array() - 1.0_f32.cosh().ln()).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogCosh;
+
+impl RowLoss for LogCosh {
+    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        Self::mean_of(p, y, slope, |p, y| {
+            let d = (p - y).abs();
+            // Nothing cancels at 0: cosh(d) - 1 = 2 sinh(d/2)^2.
+            let value = match d < 1.0 {
+                true => (2.0 * (0.5 * d).sinh().powi(2)).ln_1p(),
+                false => d + (-2.0 * d).exp().ln_1p() - std::f64::consts::LN_2,
+            };
+            (value, (p - y).tanh())
+        })
+    }
+}
+row_loss!(LogCosh, "log_cosh");

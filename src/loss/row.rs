@@ -1,0 +1,116 @@
+use dfdx::{
+    prelude::{ChooseFrom, HasShape, TryAdd, TryMul, TrySub},
+    tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
+};
+
+use super::{PredictionRows, signals::same_rows};
+use crate::{
+    backend::{
+        Backend, Element,
+        memory::{collected, filled},
+        row_sums, to_values, zeros_after,
+    },
+    error::{Error, OrDevice},
+};
+
+/// A loss as a function of a row: the prediction and the target of one position.
+pub(super) trait RowLoss {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What becomes of all targets of a batch before.
+    fn prepare(&self, _targets: &mut [f64]) {}
+
+    /// The loss, and its derivative for each value of the prediction, in the place of zeros.
+    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64;
+
+    /// The mean of a function of each value: its value and its derivative.
+    fn mean_of(p: &[f64], y: &[f64], slope: &mut [f64], f: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
+        let (share, mut sum) = (1.0 / p.len() as f64, 0.0);
+        for ((&p, &y), slope) in p.iter().zip(y).zip(slope) {
+            let (value, derivative) = f(p, y);
+            *slope = derivative * share;
+            sum += value;
+        }
+        sum * share
+    }
+}
+
+/// The loss of each row, calculated in double precision.
+///
+/// # Errors
+/// [`Error::Mismatch`] if prediction and target have different sizes; those of the settings; [`Error::Device`].
+pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    loss: &impl RowLoss,
+    prediction: PredictionRows<E, D, T>,
+    target: &Tensor<(usize, usize), E, D, NoneTape>,
+) -> Result<Tensor<(usize,), E, D, T>, Error> {
+    same_rows(&prediction, target)?;
+    loss.check()?;
+    let (positions, width) = *target.shape();
+    if positions * width == 0 {
+        return zeros_after(prediction, &(positions,));
+    }
+    let dev = prediction.device().clone();
+    let (x, tape) = prediction.split_tape();
+    let values = to_values(&x)?;
+    let targets = to_values(target)?.into_iter().map(Element::as_f64);
+    let mut targets = collected(&[positions, width], targets)?;
+    loss.prepare(&mut targets);
+    let mut losses = filled(&[positions], E::zero())?;
+    let mut slopes = filled(&[positions, width], E::zero())?;
+    let (mut p, mut slope) = (filled(&[width], 0.0)?, filled(&[width], 0.0)?);
+    let rows = values.chunks_exact(width).zip(targets.chunks_exact(width));
+    for (row, (of_p, y)) in rows.enumerate() {
+        p.iter_mut().zip(of_p).for_each(|(p, value)| *p = value.as_f64());
+        slope.fill(0.0);
+        losses[row] = E::of(loss.of_row(&p, y, &mut slope));
+        let slopes = &mut slopes[row * width..(row + 1) * width];
+        slopes.iter_mut().zip(&slope).for_each(|(to, &slope)| *to = E::of(slope));
+    }
+    let losses = dev.try_tensor_from_vec(losses, (positions,)).or_device()?;
+    if !T::OWNS_TAPE {
+        return Ok(losses.put_tape(tape));
+    }
+    // As a function of the prediction near these values: the losses, and what changes with it, which is 0.
+    let here = dev.try_tensor_from_vec(values, (positions, width)).or_device()?;
+    let finite = collected(&[positions, width], to_values(&x)?.into_iter().map(|x| x.is_finite()))?;
+    let finite = dev.try_tensor_from_vec(finite, (positions, width)).or_device()?;
+    let moved = x.put_tape(tape).try_sub(here).or_device()?;
+    let zeros = dev.try_zeros_like(&(positions, width)).or_device()?;
+    let moved = finite.try_choose(moved, zeros.retaped::<T>()).or_device()?;
+    let slopes = dev.try_tensor_from_vec(slopes, (positions, width)).or_device()?;
+    row_sums(moved.try_mul(slopes).or_device()?)?.try_add(losses).or_device()
+}
+
+/// Makes a [`RowLoss`] a [`Loss`](super::Loss) with the name that Keras gives it.
+macro_rules! row_loss {
+    ($loss:ty, $name:literal) => {
+        #[diagnostic::do_not_recommend]
+        impl<P, Y, E, D> crate::loss::Loss<P, Y, E, D> for $loss
+        where
+            P: crate::loss::Prediction,
+            Y: crate::loss::Target<P>,
+            E: crate::backend::Element,
+            D: crate::backend::Backend<E>,
+        {
+            fn name(&self) -> &'static str {
+                $name
+            }
+
+            fn per_position<T: dfdx::tensor::Tape<E, D>>(
+                &self,
+                prediction: crate::loss::PredictionRows<E, D, T>,
+                target: &Y::Data<E, D, dfdx::tensor::NoneTape>,
+            ) -> Result<dfdx::tensor::Tensor<(usize,), E, D, T>, crate::error::Error> {
+                crate::loss::row::of_rows(self, prediction, &Y::rows(target)?)
+            }
+        }
+    };
+}
+pub(super) use row_loss;

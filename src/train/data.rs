@@ -1,0 +1,135 @@
+//! What training asks of data, as one trait.
+//!
+//! The methods of a [`Trainer`](super::Trainer) return what such a trait names. So the compiler comes to it before it comes to the
+//! bounds of the method: it says in one error what does not fit, in the words of that, and not where the bound is.
+
+use dfdx::tensor::{Cpu, NoneTape};
+
+use super::{
+    Feeds, History, Logs,
+    run::{Run, evaluate},
+    totals::{AnyMetric, Totals},
+};
+use crate::{
+    backend::{Backend, Element},
+    data::Dataset,
+    error::Error,
+    loss::{Loss, Prediction},
+    model::Model,
+    reduce::Weights,
+    signal::Signal,
+};
+
+/// Targets of the signal `Y`: those of all data that one trainer is given.
+#[diagnostic::on_unimplemented(
+    message = "the targets are `{Self}` here, but `{Y}` in what the trainer was given before",
+    label = "other targets than before",
+    note = "training and validation data have targets of one kind: class ids in both, or one-hot rows in both"
+)]
+pub trait TargetsOf<Y: Signal>: Signal {
+    /// The same targets.
+    fn same<E: Element, D: Backend<E>>(
+        targets: Self::Data<E, D, NoneTape>,
+    ) -> Y::Data<E, D, NoneTape>;
+}
+
+impl<Y: Signal> TargetsOf<Y> for Y {
+    fn same<E: Element, D: Backend<E>>(
+        targets: Y::Data<E, D, NoneTape>,
+    ) -> Y::Data<E, D, NoneTape> {
+        targets
+    }
+}
+
+/// Data to train and judge a model by: a [`Dataset`] whose inputs [feed](Feeds) the model, and whose targets the loss
+/// `L` compares with what the model gives.
+pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// [`History`].
+    type History;
+    /// Pairs of name and value.
+    type Measures;
+
+    /// What [`Trainer::fit`](super::Trainer::fit) returns.
+    fn history(history: History) -> Self::History;
+
+    /// What [`Trainer::evaluate`](super::Trainer::evaluate) returns.
+    fn measures(measures: Vec<(String, f64)>) -> Self::Measures;
+
+    /// [`Dataset::samples`].
+    fn known_samples(&self) -> Option<usize>;
+
+    /// The batches of an epoch of training.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::fit`](super::Trainer::fit).
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn batches(
+        &self,
+        run: &mut Run<'_, M, L, Y, E, D>,
+        logs: &mut Logs,
+        totals: &mut Totals,
+    ) -> Result<(), Error>;
+
+    /// Measures the model.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::evaluate`](super::Trainer::evaluate).
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn evaluate(
+        &self,
+        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>]),
+        batch_size: usize,
+        dev: &D,
+    ) -> Result<Totals, Error>;
+}
+
+impl<Data, M, L, Y, E, D> TrainingData<M, L, Y, E, D> for Data
+where
+    M: Model<E, D>,
+    M::Output: Prediction,
+    Data: Dataset,
+    Data::Input: Feeds<M::Input>,
+    Data::Target: TargetsOf<Y>,
+    Data::Weights: Weights<M::Output>,
+    L: Loss<M::Output, Y, E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    type History = History;
+    type Measures = Vec<(String, f64)>;
+
+    fn history(history: History) -> History {
+        history
+    }
+
+    fn measures(measures: Vec<(String, f64)>) -> Vec<(String, f64)> {
+        measures
+    }
+
+    fn known_samples(&self) -> Option<usize> {
+        self.samples()
+    }
+
+    #[allow(private_interfaces)]
+    fn batches(
+        &self,
+        run: &mut Run<'_, M, L, Y, E, D>,
+        logs: &mut Logs,
+        totals: &mut Totals,
+    ) -> Result<(), Error> {
+        run.batches_of(self, logs, totals)
+    }
+
+    #[allow(private_interfaces)]
+    fn evaluate(
+        &self,
+        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>]),
+        batch_size: usize,
+        dev: &D,
+    ) -> Result<Totals, Error> {
+        evaluate(parts, self, batch_size, dev)
+    }
+}
