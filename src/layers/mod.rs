@@ -38,9 +38,9 @@ pub use pool::{
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
 pub use recurrent::{
-    Bidirectional, Concat, Gru, InitialState, LastState, Lstm, MergeMode, Merges, Recurrent,
-    RecurrentInput, ResetAfter, ResetBefore, ResetGate, ReturnState, Returns, SequenceFeatures,
-    Sequences, SimpleRnn, StateVectors, Sum, ToState,
+    Bidirectional, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState, Lstm, MergeMode, Merges,
+    Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate, ReturnState, Returns,
+    SequenceFeatures, Sequences, SimpleRnn, StateVectors, Sum, ToState,
 };
 pub(crate) use reshape::UNMASKED;
 pub use reshape::{

@@ -64,6 +64,12 @@ pub trait Shown<L, In: Signal> {
 
 impl<L: Configured, In: Signal> Shown<L, In> for Checked<0> {
     fn show<V: LayerVisitor>(name: &str, layer: &mut L, visitor: &mut V) {
+        const {
+            assert!(
+                !In::HAS_STATE,
+                "a model that wires the state of a recurrent layer has no Keras JSON"
+            )
+        };
         visitor.layer::<In, L>(name, layer);
     }
 }

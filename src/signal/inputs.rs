@@ -26,6 +26,7 @@ pub struct Inputs<T>(PhantomData<T>);
 #[diagnostic::do_not_recommend]
 impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
     const MASKED: bool = A::MASKED || B::MASKED;
+    const HAS_STATE: bool = A::HAS_STATE || B::HAS_STATE;
 
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = (A::Data<E, D, T>, B::Data<E, D, T>);
     type StepData<'a, E: Element> = (A::StepData<'a, E>, B::StepData<'a, E>);

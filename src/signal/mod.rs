@@ -55,6 +55,8 @@ use crate::{
 pub trait Signal: 'static {
     /// Whether a mask travels with it.
     const MASKED: bool = false;
+    /// Whether it is, or has in it, the state of a recurrent layer.
+    const HAS_STATE: bool = false;
 
     /// The data that carries the signal, for a number type, a device and a tape.
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>>;

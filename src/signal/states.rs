@@ -37,6 +37,7 @@ macro_rules! states {
     ($name:ident, $step:ty, $($part:ident)*) => {
         #[diagnostic::do_not_recommend]
         impl<B: Dim, H: Dim> Signal for $name<(B, H)> {
+            const HAS_STATE: bool = true;
             type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = $name<Tensor<(B, H), E, D, T>>;
             type StepData<'a, E: Element> = $step;
 

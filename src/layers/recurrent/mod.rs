@@ -14,7 +14,8 @@ pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
 pub use state::{
-    InitialState, RecurrentInput, ReturnState, SequenceFeatures, StateVectors, ToState,
+    InitialState, KeepsH, KeepsHc, RecurrentInput, ReturnState, SequenceFeatures, StateVectors,
+    ToState,
 };
 
 use dfdx::{

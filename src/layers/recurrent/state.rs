@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{PutTape, Tape, Tensor},
 };
 
-use super::{Gru, Lstm, Recurrent, Returns, SimpleRnn};
+use super::{Gru, Lstm, Recurrent, ResetGate, Returns, SimpleRnn};
 use crate::{
     backend::{Backend, Element, HiddenStates, StepStates, sized},
     error::Error,
@@ -43,64 +43,68 @@ pub trait InitialState<L>: Signal {
     fn of_step<'a, E: Element>(state: Self::StepData<'a, E>) -> StepStates<'a, E>;
 }
 
-macro_rules! initial_h {
-    ($layer:ident $($gate:ident)?) => {
-        #[diagnostic::do_not_recommend]
-        impl<B, const I: usize, const H: usize, R, $($gate,)? E, D>
-            InitialState<$layer<I, H, R, $($gate,)? E, D>> for StateH<(B, Const<H>)>
-        where
-            B: Dim,
-            R: Returns,
-            $($gate: super::ResetGate,)?
-            E: Element,
-            D: Backend<E>,
-        {
-            fn into_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
-                state: StateH<Tensor<(B, Const<H>), A, V, T>>,
-            ) -> Result<(HiddenStates<A, V>, T), Error> {
-                let (StateH { h }, tape) = Self::split_tape(state);
-                Ok((HiddenStates { h: sized(h)?, c: None }, tape))
-            }
+/// A recurrent layer of `H` units whose state is its output.
+pub trait KeepsH<const H: usize> {}
 
-            fn from_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
-                states: HiddenStates<A, V>,
-            ) -> Result<StateH<Tensor<(B, Const<H>), A, V, T>>, Error> {
-                Ok(StateH { h: sized(states.h.put_tape(T::default()))? })
-            }
+/// A recurrent layer of `H` units whose state is its output and a cell state.
+pub trait KeepsHc<const H: usize> {}
 
-            fn of_step<'a, A: Element>(h: <Self as Signal>::StepData<'a, A>) -> StepStates<'a, A> {
-                StepStates { h, c: &[] }
-            }
-        }
-    };
-}
-initial_h!(Gru G);
-initial_h!(SimpleRnn);
-
-#[diagnostic::do_not_recommend]
-impl<B, const I: usize, const H: usize, R, E, D> InitialState<Lstm<I, H, R, E, D>>
-    for StateHc<(B, Const<H>)>
+impl<const I: usize, const H: usize, R, G, E, D> KeepsH<H> for Gru<I, H, R, G, E, D>
 where
-    B: Dim,
     R: Returns,
+    G: ResetGate,
     E: Element,
     D: Backend<E>,
 {
-    fn into_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
-        state: StateHc<Tensor<(B, Const<H>), A, V, T>>,
-    ) -> Result<(HiddenStates<A, V>, T), Error> {
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> KeepsH<H>
+    for SimpleRnn<I, H, R, E, D>
+{
+}
+
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> KeepsHc<H>
+    for Lstm<I, H, R, E, D>
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: Dim, const H: usize, L: KeepsH<H>> InitialState<L> for StateH<(B, Const<H>)> {
+    fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        state: StateH<Tensor<(B, Const<H>), E, D, T>>,
+    ) -> Result<(HiddenStates<E, D>, T), Error> {
+        let (StateH { h }, tape) = Self::split_tape(state);
+        Ok((HiddenStates { h: sized(h)?, c: None }, tape))
+    }
+
+    fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        states: HiddenStates<E, D>,
+    ) -> Result<StateH<Tensor<(B, Const<H>), E, D, T>>, Error> {
+        Ok(StateH { h: sized(states.h.put_tape(T::default()))? })
+    }
+
+    fn of_step<'a, E: Element>(h: <Self as Signal>::StepData<'a, E>) -> StepStates<'a, E> {
+        StepStates { h, c: &[] }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<B: Dim, const H: usize, L: KeepsHc<H>> InitialState<L> for StateHc<(B, Const<H>)> {
+    fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        state: StateHc<Tensor<(B, Const<H>), E, D, T>>,
+    ) -> Result<(HiddenStates<E, D>, T), Error> {
         let (StateHc { h, c }, tape) = Self::split_tape(state);
         Ok((HiddenStates { h: sized(h)?, c: Some(sized(c)?) }, tape))
     }
 
-    fn from_states<A: Element, V: Backend<A>, T: Tape<A, V>>(
-        HiddenStates { h, c }: HiddenStates<A, V>,
-    ) -> Result<StateHc<Tensor<(B, Const<H>), A, V, T>>, Error> {
+    fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        HiddenStates { h, c }: HiddenStates<E, D>,
+    ) -> Result<StateHc<Tensor<(B, Const<H>), E, D, T>>, Error> {
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok(StateHc { h: sized(h.put_tape(T::default()))?, c: sized(c.put_tape(T::default()))? })
     }
 
-    fn of_step<'a, A: Element>((h, c): <Self as Signal>::StepData<'a, A>) -> StepStates<'a, A> {
+    fn of_step<'a, E: Element>((h, c): <Self as Signal>::StepData<'a, E>) -> StepStates<'a, E> {
         StepStates { h, c }
     }
 }
@@ -109,8 +113,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
-    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`",
-    note = "images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
 )]
 pub trait RecurrentInput: Signal {
     /// The sequence.
@@ -178,6 +181,7 @@ impl<In: Steps, S: Signal> RecurrentInput for Inputs<(In, S)> {
 #[doc(hidden)]
 pub struct NoState;
 
+#[diagnostic::do_not_recommend]
 impl Signal for NoState {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = ();
     type StepData<'a, E: Element> = ();
