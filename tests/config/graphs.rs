@@ -10,6 +10,7 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
+use serde_json::Value;
 
 use crate::case::Case;
 
