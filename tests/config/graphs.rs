@@ -10,6 +10,7 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
+use serde_json::Value;
 
 use crate::case::Case;
 
@@ -313,6 +314,7 @@ fn a_summary_names_what_reaches_each_layer() {
         masks,
         [
             ("embed", "made"),
+            ("not_equal", ""),
             ("conv", "dropped"),
             ("lstm", "passed"),
             ("most", ""),
