@@ -314,6 +314,7 @@ fn a_summary_names_what_reaches_each_layer() {
         masks,
         [
             ("embed", "made"),
+            ("not_equal", ""),
             ("conv", "dropped"),
             ("lstm", "passed"),
             ("most", ""),
