@@ -14,7 +14,7 @@ use super::{
 use crate::{
     backend::{memory::collected, random_u64},
     error::{Error, OrDevice},
-    fields::AnySignal,
+    fields::{AnySignal, Config},
 };
 
 #[derive(Debug, Clone)]
@@ -89,6 +89,13 @@ impl OneToOne for Noise {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::numbers(arrives)?;
         Ok(arrives.clone())
+    }
+
+    fn write(&self, config: &mut Config) {
+        // Keras's SpatialDropout has no such argument.
+        if let Self::Channels(_) = self {
+            config.config.remove("trainable");
+        }
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
