@@ -3,7 +3,7 @@
 /// Keras's class of a model whose layers say what reaches them.
 pub(crate) const FUNCTIONAL: &str = "Functional";
 
-/// The classes that this crate has, as layers or as models.
+/// The classes that this crate has, as layers or as models, with a type or without one.
 const CLASSES: [&str; 64] = [
     "Activation",
     "ActivityRegularization",
