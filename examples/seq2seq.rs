@@ -1,6 +1,6 @@
-//! How does an encoder hand its state to a decoder? This model reads a sum, `47+8`, letter by letter, and writes the
+//! How does an encoder hand its state to a decoder? This model reads a sum, `47+08`, letter by letter, and writes the
 //! answer, `55`: the LSTM that reads hands `h` and `c` to the LSTM that writes. Trained with the answer as the decoder's
-//! input, one letter late; asked by a stream that is fed what it has written itself.
+//! input, one letter late; asked by a stream that is fed what it has written itself. Run it with `--release`.
 
 use kerata::{
     Batch, Const, Cpu, Dense, Embedding, Error, Ids, Inputs, Lstm, MaskZero, ReturnState,
@@ -18,7 +18,7 @@ const SYMBOLS: usize = 13;
 const PLUS: usize = 11;
 const STOP: usize = 12;
 
-/// `9+9` to `49+49`.
+/// `00+00` to `49+49`.
 const MOST: usize = 50;
 const QUESTION: usize = 5;
 const ANSWER: usize = 3;
@@ -59,15 +59,20 @@ fn ids<const N: usize>(text: &str) -> [usize; N] {
     std::array::from_fn(|_| ids.next().unwrap_or(0))
 }
 
+/// Both are read and written from their end: the last digit of a sum is known first.
+fn backwards(text: &str) -> String {
+    text.chars().rev().collect()
+}
+
 /// The question, the answer one letter late, and the answer.
 fn sample(a: usize, b: usize) -> ([usize; QUESTION], [usize; ANSWER], [usize; ANSWER]) {
-    let mut answer = ids::<ANSWER>(&(a + b).to_string());
+    let mut answer = ids::<ANSWER>(&backwards(&(a + b).to_string()));
     let mut late = [STOP, 0, 0];
     late[1..].copy_from_slice(&answer[..ANSWER - 1]);
     if let Some(end) = answer.iter_mut().find(|id| **id == 0) {
         *end = STOP;
     }
-    (ids(&format!("{a}+{b}")), late, answer)
+    (ids(&backwards(&format!("{a:02}+{b:02}"))), late, answer)
 }
 
 /// Answers questions, all at once: a row of the stream for each.
@@ -90,7 +95,7 @@ fn answers(model: &Adder, questions: &[[usize; QUESTION]]) -> Result<Vec<String>
             }
         }
     }
-    Ok(texts)
+    Ok(texts.iter().map(|text| backwards(text)).collect())
 }
 
 fn main() -> Result<(), Error> {
@@ -108,9 +113,9 @@ fn main() -> Result<(), Error> {
     let model = Adder::build(&Cpu::seed_from_u64(1))?;
     println!("{}", Adder::summary());
     let loss = SparseCategoricalCrossentropy::from_logits();
-    let mut trainer = Trainer::new(model, loss, Adam::new(0.01))?;
+    let mut trainer = Trainer::new(model, loss, Adam::new(0.005))?;
     let data = InMemory::new((questions, late), targets)?;
-    let history = trainer.fit(&data, &Fit { batch_size: 64, ..Fit::epochs(12) })?;
+    let history = trainer.fit(&data, &Fit { batch_size: 64, ..Fit::epochs(80) })?;
     println!("loss in the last epoch {:.4}", history.last("loss").unwrap_or(f64::NAN));
 
     let asked: Vec<[usize; QUESTION]> = test.iter().map(|&(a, b)| sample(a, b).0).collect();

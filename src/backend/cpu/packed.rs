@@ -264,10 +264,13 @@ fn one_row<S: Simd>(
         &lanes.as_chunks().0[..a.len()]
     });
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; PANELS];
-    for (i, &factor) in a.iter().enumerate() {
+    // Zipped, so that nothing is looked up by its index: the sums stay in registers.
+    let [first, second, third, fourth] = panels;
+    let rows = first.iter().zip(second).zip(third).zip(fourth);
+    for (&factor, (((first, second), third), fourth)) in a.iter().zip(rows) {
         let factor = simd.splat_f32s(factor);
-        for (sums, panel) in sums.iter_mut().zip(panels) {
-            for (sum, column) in sums.iter_mut().zip(panel[i]) {
+        for (sums, columns) in sums.iter_mut().zip([first, second, third, fourth]) {
+            for (sum, &column) in sums.iter_mut().zip(columns) {
                 *sum = simd.mul_add_e_f32s(factor, column, *sum);
             }
         }
