@@ -22,6 +22,7 @@ optimizer! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Adadelta {
     settings!("adadelta");
 

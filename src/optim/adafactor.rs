@@ -36,6 +36,7 @@ fn rms<E: Element>(values: &[E]) -> f64 {
     (squares / values.len().max(1) as f64).sqrt()
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Adafactor {
     settings!("adafactor");
 

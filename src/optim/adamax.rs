@@ -24,6 +24,7 @@ optimizer! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Adamax {
     settings!("adamax");
 

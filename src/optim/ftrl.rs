@@ -29,6 +29,7 @@ optimizer! {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Ftrl {
     settings!("ftrl");
 

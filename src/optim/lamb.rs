@@ -28,6 +28,7 @@ fn norm<E: Element>(values: &[E]) -> f64 {
     values.iter().map(|x| x.as_f64() * x.as_f64()).sum::<f64>().sqrt()
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Lamb {
     settings!("lamb");
 

@@ -33,6 +33,7 @@ fn sign<E: Element>(x: E) -> E {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Lion {
     settings!("lion");
 

@@ -31,6 +31,7 @@ impl Nadam {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Optimizer for Nadam {
     settings!("nadam");
 

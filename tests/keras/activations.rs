@@ -37,7 +37,7 @@ fn from_config(case: &Case, name: &str, clipped: bool) {
     let (dev, input) = (Cpu::default(), if name == "log_softmax" { "x2" } else { "x" });
     let width = case.shape(input).last().copied().unwrap_or(1);
     let most = if clipped { 6.0 } else { f32::INFINITY };
-    let numbers: Vec<f32> = case.floats(input).into_iter().map(|x| x.min(most)).collect();
+    let numbers: Vec<f32> = case.floats(input).into_iter().map(|x| x.clamp(-most, most)).collect();
     let shape = (numbers.len() / width, width);
     let config = json!({"class_name": "Activation", "config": {"activation": name}});
     let mut layer = layer(config).unwrap();
