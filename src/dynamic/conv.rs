@@ -218,7 +218,7 @@ impl OneToOne for Convolution {
         let gives = self.slider.gives(arrives, Some(self.filters))?;
         words::features(arrives, self.channels)?;
         let channels = arrives.features().unwrap_or(0);
-        if channels % self.groups != 0 || self.filters % self.groups != 0 {
+        if !(channels.is_multiple_of(self.groups) && self.filters.is_multiple_of(self.groups)) {
             return Err(words::refused(format!(
                 "{channels} channels and {} filters cannot be in {} groups",
                 self.filters, self.groups

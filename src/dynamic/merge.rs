@@ -148,11 +148,11 @@ impl Op for Merge {
 
 fn fold<T>(
     values: Vec<Rows<T>>,
-    mut f: impl FnMut(Rows<T>, Rows<T>) -> Result<Rows<T>, Error>,
+    f: impl FnMut(Rows<T>, Rows<T>) -> Result<Rows<T>, Error>,
 ) -> Result<Rows<T>, Error> {
     let mut values = values.into_iter();
     let first = values.next().ok_or(Error::Empty("the list of inputs"))?;
-    values.try_fold(first, |a, b| f(a, b))
+    values.try_fold(first, f)
 }
 
 /// A step that a mask does not keep counts as 1; one that none of them keeps is 0, if all have a mask.
