@@ -40,7 +40,7 @@ impl Optimizer for Adadelta {
         check_rounded::<E>(&[("epsilon", self.epsilon), ("rho", self.rho)])?;
         let [rate, rho, epsilon] = [update.moment.learning_rate, self.rho, self.epsilon].map(E::of);
         let (gradient, [squares, changes]) = (update.gradient, exactly(update.slots)?);
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for ((g, square), change) in gradient.iter_mut().zip(squares).zip(changes) {
                 *square = rho * *square + (E::one() - rho) * (*g * *g);
                 let delta = (*change + epsilon).sqrt() * *g / (*square + epsilon).sqrt();

@@ -69,7 +69,7 @@ impl Optimizer for Adafactor {
         let size = rms(&update.weights()?).max(self.epsilon_2);
         let alpha = size * rate.min(1.0 / step.sqrt());
         let beta = 1.0 - step.powf(self.beta_2_decay);
-        let square = |g: E| g.as_f64() * g.as_f64() + self.epsilon_1;
+        let square = move |g: E| g.as_f64() * g.as_f64() + self.epsilon_1;
         let follow = |mean: &mut E, new: f64| {
             *mean = E::of(beta * mean.as_f64() + (1.0 - beta) * new);
             mean.as_f64()

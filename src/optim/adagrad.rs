@@ -41,7 +41,7 @@ impl Optimizer for Adagrad {
         check_rounded::<E>(&[("epsilon", self.epsilon)])?;
         let [rate, epsilon] = [update.moment.learning_rate, self.epsilon].map(E::of);
         let (gradient, [sums]) = (update.gradient, exactly(update.slots)?);
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for (g, sum) in gradient.iter_mut().zip(sums) {
                 *sum += *g * *g;
                 *g = rate * *g / (*sum + epsilon).sqrt();

@@ -51,20 +51,20 @@ impl Optimizer for Adam {
         ])?;
         let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
         let [beta_1, beta_2] = [self.beta_1, self.beta_2].map(E::of);
-        let correction = |beta: E| (E::one() - beta.powi(step)).recip();
+        let correction = move |beta: E| (E::one() - beta.powi(step)).recip();
         let corrections = [beta_1, beta_2].map(correction);
         // Epsilon is added behind the correction of the bias here.
         let epsilon = E::of(self.epsilon / (1.0 - self.beta_2.powi(step)).sqrt());
         let rate = E::of(learning_rate);
         let change =
-            |m: E, v: E| rate * (m * corrections[0]) / ((v * corrections[1]).sqrt() + epsilon);
-        let moments = |g: E, m: &mut E, v: &mut E| {
+            move |m: E, v: E| rate * (m * corrections[0]) / ((v * corrections[1]).sqrt() + epsilon);
+        let moments = move |g: E, m: &mut E, v: &mut E| {
             *m = *m * beta_1 + g * (E::one() - beta_1);
             *v = *v * beta_2 + g * g * (E::one() - beta_2);
         };
         if self.amsgrad {
             let [first, second, largest] = exactly(slots)?;
-            vectorized_loops(|| {
+            vectorized_loops(move || {
                 for (((g, m), v), most) in gradient.iter_mut().zip(first).zip(second).zip(largest) {
                     moments(*g, m, v);
                     *most = if *v > *most { *v } else { *most };
@@ -73,7 +73,7 @@ impl Optimizer for Adam {
             });
         } else {
             let [first, second] = exactly(slots)?;
-            vectorized_loops(|| {
+            vectorized_loops(move || {
                 for ((g, m), v) in gradient.iter_mut().zip(first).zip(second) {
                     moments(*g, m, v);
                     *g = change(*m, *v);

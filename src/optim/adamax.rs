@@ -49,7 +49,7 @@ impl Optimizer for Adamax {
             [update.moment.learning_rate, self.beta_1, self.beta_2, self.epsilon].map(E::of);
         let correction = E::one() - beta_1.powi(update.moment.step);
         let (gradient, [first, norm]) = (update.gradient, exactly(update.slots)?);
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for ((g, m), u) in gradient.iter_mut().zip(first).zip(norm) {
                 *m += (*g - *m) * (E::one() - beta_1);
                 let (kept, size) = (*u * beta_2, g.abs());

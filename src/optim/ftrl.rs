@@ -69,9 +69,9 @@ impl Optimizer for Ftrl {
         .map(E::of);
         let power = E::of(-self.learning_rate_power);
         let root = self.learning_rate_power == -0.5;
-        let raised = |sum: E| if root { sum.sqrt() } else { sum.powf(power) };
+        let raised = move |sum: E| if root { sum.sqrt() } else { sum.powf(power) };
         let (gradient, [sums, linears]) = (update.gradient, exactly(update.slots)?);
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for (((g, &w), sum), linear) in gradient.iter_mut().zip(&weights).zip(sums).zip(linears)
             {
                 let more = *sum + *g * *g;

@@ -54,8 +54,9 @@ impl Optimizer for Lamb {
         let [beta_1, beta_2, epsilon] = [self.beta_1, self.beta_2, self.epsilon].map(E::of);
         let corrections = [beta_1, beta_2].map(|beta| E::one() - beta.powi(step));
         let [first, second] = exactly(slots)?;
-        vectorized_loops(|| {
-            for ((g, m), v) in gradient.iter_mut().zip(first).zip(second) {
+        let each = gradient.iter_mut();
+        vectorized_loops(move || {
+            for ((g, m), v) in each.zip(first).zip(second) {
                 *m += (*g - *m) * (E::one() - beta_1);
                 *v += (*g * *g - *v) * (E::one() - beta_2);
                 *g = *m / corrections[0] / ((*v / corrections[1]).sqrt() + epsilon);
@@ -64,7 +65,7 @@ impl Optimizer for Lamb {
         let change = norm(gradient);
         let ratio = if weights > 0.0 && change > 0.0 { weights / change } else { 1.0 };
         let rate = E::of(ratio * learning_rate);
-        vectorized_loops(|| gradient.iter_mut().for_each(|g| *g = rate * *g));
+        vectorized_loops(move || gradient.iter_mut().for_each(|g| *g = rate * *g));
         Ok(())
     }
 }

@@ -53,7 +53,7 @@ impl Optimizer for Lion {
         let [rate, beta_1, beta_2] =
             [update.moment.learning_rate, self.beta_1, self.beta_2].map(E::of);
         let (gradient, [mean]) = (update.gradient, exactly(update.slots)?);
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for (g, m) in gradient.iter_mut().zip(mean) {
                 let direction = *m * beta_1 + *g * (E::one() - beta_1);
                 *m = *m * beta_2 + *g * (E::one() - beta_2);

@@ -65,7 +65,7 @@ impl Optimizer for Nadam {
         let ahead = E::of(next / (1.0 - product * next));
         let own = E::of((1.0 - now) / (1.0 - product));
         let correction = E::one() - beta_2.powi(step);
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for ((g, m), v) in gradient.iter_mut().zip(first).zip(second) {
                 *m += (*g - *m) * (E::one() - beta_1);
                 *v += (*g * *g - *v) * (E::one() - beta_2);

@@ -102,7 +102,7 @@ impl Plan {
     fn gather<E: Element>(&self, gradient: &mut [E], gathered: &mut [E]) {
         if self.every > 1 {
             let steps = E::of(self.every as f64);
-            vectorized_loops(|| {
+            vectorized_loops(move || {
                 for (g, sum) in gradient.iter_mut().zip(gathered) {
                     *g = (*g + *sum) / steps;
                     *sum = E::zero();
@@ -116,7 +116,7 @@ impl Plan {
             None => return,
             Some(Clipping::Value(limit)) => {
                 let limit = E::of(limit);
-                vectorized_loops(|| {
+                vectorized_loops(move || {
                     gradient.iter_mut().for_each(|g| *g = g.max(-limit).min(limit))
                 });
                 return;
@@ -126,7 +126,7 @@ impl Plan {
         };
         if scale < 1.0 {
             let scale = E::of(scale);
-            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g *= scale));
+            vectorized_loops(move || gradient.iter_mut().for_each(|g| *g *= scale));
         }
     }
 }
@@ -274,8 +274,9 @@ impl Average {
         average: &mut [E],
     ) -> Result<(), Error> {
         let (kept, values) = (E::of(self.momentum), to_values(tensor)?);
-        vectorized_loops(|| {
-            for (mean, value) in average.iter_mut().zip(&values) {
+        let each = average.iter_mut().zip(&values);
+        vectorized_loops(move || {
+            for (mean, value) in each {
                 *mean = kept * *mean + (E::one() - kept) * *value;
             }
         });

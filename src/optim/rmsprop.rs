@@ -55,23 +55,25 @@ impl Optimizer for RMSprop {
         let (more, means) = slots.split_at_mut(usize::from(self.momentum > 0.0));
         // The variants that remember more are rare: what they need is made in a loop of its own.
         if let Some(means) = means.first_mut() {
-            vectorized_loops(|| {
-                for ((g, v), mean) in gradient.iter_mut().zip(velocity).zip(means) {
+            let each = gradient.iter_mut().zip(velocity).zip(means);
+            vectorized_loops(move || {
+                for ((g, v), mean) in each {
                     *v += (E::one() - rho) * (*g * *g - *v);
                     *mean += (E::one() - rho) * (*g - *mean);
                     *g = *g / (*v - *mean * *mean + epsilon).sqrt() * rate;
                 }
             });
         } else {
-            vectorized_loops(|| {
-                for (g, v) in gradient.iter_mut().zip(velocity) {
+            let each = gradient.iter_mut().zip(velocity);
+            vectorized_loops(move || {
+                for (g, v) in each {
                     *v += (E::one() - rho) * (*g * *g - *v);
                     *g = *g / (*v + epsilon).sqrt() * rate;
                 }
             });
         }
         if let Some(changes) = more.first_mut() {
-            vectorized_loops(|| {
+            vectorized_loops(move || {
                 for (g, change) in gradient.iter_mut().zip(changes) {
                     *change = *change * momentum + *g;
                     *g = *change;

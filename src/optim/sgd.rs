@@ -39,12 +39,12 @@ impl Optimizer for Sgd {
         let (rate, momentum) = (E::of(update.moment.learning_rate), E::of(self.momentum));
         let gradient = update.gradient;
         if self.momentum == 0.0 {
-            vectorized_loops(|| gradient.iter_mut().for_each(|g| *g *= rate));
+            vectorized_loops(move || gradient.iter_mut().for_each(|g| *g *= rate));
             return Ok(());
         }
         let [velocity] = exactly(update.slots)?;
         let nesterov = self.nesterov;
-        vectorized_loops(|| {
+        vectorized_loops(move || {
             for (g, v) in gradient.iter_mut().zip(velocity) {
                 let step = *g * rate;
                 *v = *v * momentum - step;
