@@ -23,7 +23,7 @@ fn inside<'a>(path: &'a str, name: &str) -> Option<&'a str> {
 
 impl DynamicLayer {
     /// The names of the layers at which a mask is taken off, as Keras does, if this layer or the layers inside were made so;
-    /// it has to be built. See [`CustomObjects::masks_as_keras`].
+    /// it has to be built. See [`CustomObjects::masks_as_keras`](super::CustomObjects::masks_as_keras).
     pub fn dropped_masks(&self) -> Vec<String> {
         let inside = self.op.inside();
         let own = (self.masks == Masks::TakenOff { found: true }).then(|| self.name().to_owned());
