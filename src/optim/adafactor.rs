@@ -1,6 +1,7 @@
 use super::{
     Optimizer, Slot, Update, check, check_not_negative, check_positive,
     options::{optimizer, settings},
+    squares,
 };
 use crate::{backend::Element, error::Error};
 
@@ -32,8 +33,7 @@ fn matrix(shape: &[usize]) -> Option<(usize, usize)> {
 
 /// The root of the mean square.
 fn rms<E: Element>(values: &[E]) -> f64 {
-    let squares: f64 = values.iter().map(|x| x.as_f64() * x.as_f64()).sum();
-    (squares / values.len().max(1) as f64).sqrt()
+    (squares(values) / values.len().max(1) as f64).sqrt()
 }
 
 #[diagnostic::do_not_recommend]

@@ -1,7 +1,7 @@
 use super::{
-    Bounds, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_positive,
-    check_rounded, check_share, exactly,
+    Bounds, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_moments, exactly,
     options::{optimizer, settings},
+    rounded_moments,
 };
 use crate::{
     backend::{Element, vectorized_loops},
@@ -33,9 +33,7 @@ impl Optimizer for Adam {
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
-        check_positive("epsilon", self.epsilon)?;
-        check_share("beta_1", self.beta_1)?;
-        check_share("beta_2", self.beta_2)
+        check_moments([self.beta_1, self.beta_2, self.epsilon])
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
@@ -44,13 +42,8 @@ impl Optimizer for Adam {
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
-        check_rounded::<E>(&[
-            ("epsilon", self.epsilon),
-            ("beta_1", self.beta_1),
-            ("beta_2", self.beta_2),
-        ])?;
+        let [beta_1, beta_2, _] = rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
         let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
-        let [beta_1, beta_2] = [self.beta_1, self.beta_2].map(E::of);
         let correction = move |beta: E| (E::one() - beta.powi(step)).recip();
         let corrections = [beta_1, beta_2].map(correction);
         // Epsilon is added behind the correction of the bias here.

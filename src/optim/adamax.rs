@@ -1,7 +1,7 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded, check_share,
-    exactly,
+    Bounds, Moment, Optimizer, Slot, Update, bounds, check_moments, exactly,
     options::{optimizer, settings},
+    rounded_moments,
 };
 use crate::{
     backend::{Element, vectorized_loops},
@@ -9,7 +9,7 @@ use crate::{
 };
 
 optimizer! {
-    /// Adamax: Adam with the largest gradient of late in the place of the second moment
+    /// Adamax: Adam with the largest gradient of late instead of the second moment
     /// ([Kingma and Ba 2014](https://arxiv.org/abs/1412.6980), section 7).
     ///
     /// Keras: [`Adamax`](https://keras.io/api/optimizers/adamax/).
@@ -30,9 +30,7 @@ impl Optimizer for Adamax {
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
-        check_positive("epsilon", self.epsilon)?;
-        check_share("beta_1", self.beta_1)?;
-        check_share("beta_2", self.beta_2)
+        check_moments([self.beta_1, self.beta_2, self.epsilon])
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
@@ -40,13 +38,9 @@ impl Optimizer for Adamax {
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
-        check_rounded::<E>(&[
-            ("epsilon", self.epsilon),
-            ("beta_1", self.beta_1),
-            ("beta_2", self.beta_2),
-        ])?;
-        let [rate, beta_1, beta_2, epsilon] =
-            [update.moment.learning_rate, self.beta_1, self.beta_2, self.epsilon].map(E::of);
+        let [beta_1, beta_2, epsilon] =
+            rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
+        let rate = E::of(update.moment.learning_rate);
         let correction = E::one() - beta_1.powi(update.moment.step);
         let (gradient, [first, norm]) = (update.gradient, exactly(update.slots)?);
         vectorized_loops(move || {

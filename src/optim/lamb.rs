@@ -1,6 +1,7 @@
 use super::{
-    Moment, Optimizer, Slot, Update, check_positive, check_rounded, check_share, exactly,
+    Moment, Optimizer, Slot, Update, check_moments, exactly,
     options::{optimizer, settings},
+    rounded_moments, squares,
 };
 use crate::{
     backend::{Element, vectorized_loops},
@@ -23,20 +24,13 @@ optimizer! {
     }
 }
 
-/// The root of the sum of the squares.
-fn norm<E: Element>(values: &[E]) -> f64 {
-    values.iter().map(|x| x.as_f64() * x.as_f64()).sum::<f64>().sqrt()
-}
-
 #[diagnostic::do_not_recommend]
 impl Optimizer for Lamb {
     settings!("lamb");
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
-        check_positive("epsilon", self.epsilon)?;
-        check_share("beta_1", self.beta_1)?;
-        check_share("beta_2", self.beta_2)
+        check_moments([self.beta_1, self.beta_2, self.epsilon])
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
@@ -44,14 +38,10 @@ impl Optimizer for Lamb {
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
-        check_rounded::<E>(&[
-            ("epsilon", self.epsilon),
-            ("beta_1", self.beta_1),
-            ("beta_2", self.beta_2),
-        ])?;
-        let weights = norm(&update.weights()?);
+        let [beta_1, beta_2, epsilon] =
+            rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
+        let weights = squares(&update.weights()?).sqrt();
         let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
-        let [beta_1, beta_2, epsilon] = [self.beta_1, self.beta_2, self.epsilon].map(E::of);
         let corrections = [beta_1, beta_2].map(|beta| E::one() - beta.powi(step));
         let [first, second] = exactly(slots)?;
         let each = gradient.iter_mut();
@@ -62,7 +52,7 @@ impl Optimizer for Lamb {
                 *g = *m / corrections[0] / ((*v / corrections[1]).sqrt() + epsilon);
             }
         });
-        let change = norm(gradient);
+        let change = squares(gradient).sqrt();
         let ratio = if weights > 0.0 && change > 0.0 { weights / change } else { 1.0 };
         let rate = E::of(ratio * learning_rate);
         vectorized_loops(move || gradient.iter_mut().for_each(|g| *g = rate * *g));

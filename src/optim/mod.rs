@@ -201,6 +201,25 @@ fn check_share(name: &'static str, value: f64) -> Result<(), Error> {
     check(name, value, (0.0..1.0).contains(&value), "it must be in 0..1")
 }
 
+/// The settings of Adam and its kin: both betas, and epsilon.
+fn check_moments([beta_1, beta_2, epsilon]: [f64; 3]) -> Result<(), Error> {
+    check_positive("epsilon", epsilon)?;
+    check_share("beta_1", beta_1)?;
+    check_share("beta_2", beta_2)
+}
+
+/// The same as elements, if they still make sense there.
+fn rounded_moments<E: Element>(settings: [f64; 3]) -> Result<[E; 3], Error> {
+    let [beta_1, beta_2, epsilon] = settings;
+    check_rounded::<E>(&[("epsilon", epsilon), ("beta_1", beta_1), ("beta_2", beta_2)])?;
+    Ok(settings.map(E::of))
+}
+
+/// The sum of the squares, in double precision, where that of no `f32` overflows.
+fn squares<E: Element>(values: &[E]) -> f64 {
+    values.iter().map(|x| x.as_f64() * x.as_f64()).sum()
+}
+
 fn check_decay(rate: Option<f64>) -> Result<(), Error> {
     check_not_negative("weight_decay", rate.unwrap_or(0.0))
 }

@@ -1,7 +1,7 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded, check_share,
-    exactly,
+    Bounds, Moment, Optimizer, Slot, Update, bounds, check_moments, exactly,
     options::{optimizer, settings},
+    rounded_moments,
 };
 use crate::{
     backend::{Element, vectorized_loops},
@@ -37,9 +37,7 @@ impl Optimizer for Nadam {
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
-        check_positive("epsilon", self.epsilon)?;
-        check_share("beta_1", self.beta_1)?;
-        check_share("beta_2", self.beta_2)
+        check_moments([self.beta_1, self.beta_2, self.epsilon])
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
@@ -50,14 +48,10 @@ impl Optimizer for Nadam {
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
-        check_rounded::<E>(&[
-            ("epsilon", self.epsilon),
-            ("beta_1", self.beta_1),
-            ("beta_2", self.beta_2),
-        ])?;
+        let [beta_1, beta_2, epsilon] =
+            rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
         let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
-        let [rate, beta_1, beta_2, epsilon] =
-            [learning_rate, self.beta_1, self.beta_2, self.epsilon].map(E::of);
+        let rate = E::of(learning_rate);
         let [first, second, product] = exactly(slots)?;
         let (now, next) = (self.momentum(step), self.momentum(step.saturating_add(1)));
         product.iter_mut().for_each(|product| *product *= E::of(now));

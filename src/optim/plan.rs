@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Gradients, Tensor},
 };
 
-use super::{Bounds, Clipping, Ema, Moment, Optimizer, State, Update, slots::Slots};
+use super::{Bounds, Clipping, Ema, Moment, Optimizer, State, Update, slots::Slots, squares};
 use crate::{
     backend::{Backend, Element, assign, to_values, vectorized_loops},
     error::Error,
@@ -135,11 +135,6 @@ impl Plan {
 fn scale_to(limit: f64, squares: f64) -> f64 {
     let norm = squares.sqrt();
     if norm > limit { limit / norm } else { 1.0 }
-}
-
-/// In double precision, where no square of an `f32` overflows.
-fn squares<E: Element>(values: &[E]) -> f64 {
-    values.iter().map(|x| x.as_f64() * x.as_f64()).sum()
 }
 
 /// Adds up the squares of all gradients.

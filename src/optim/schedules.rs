@@ -1,6 +1,6 @@
 //! Keras's [schedules of the learning rate](https://keras.io/api/optimizers/learning_rate_schedules/).
 //!
-//! Each counts steps of the optimiser, from 0. It is given in the place of a number:
+//! Each counts steps of the optimiser, from 0. It is given instead of a number:
 //!
 //! ```
 //! use kerata::optim::{Adam, schedules::CosineDecay};
