@@ -26,7 +26,7 @@ pub(super) trait RowLoss {
     /// What becomes of all targets of a batch before.
     fn prepare(&self, _targets: &mut [f64]) {}
 
-    /// The loss, and its derivative for each value of the prediction, in the place of zeros.
+    /// The loss, and its derivative for each value of the prediction, instead of zeros.
     fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64;
 
     /// The mean of a function of each value: its value and its derivative.
@@ -78,8 +78,8 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return Ok(losses.put_tape(tape));
     }
     // As a function of the prediction near these values: the losses, and what changes with it, which is 0.
+    let finite = collected(&[positions, width], values.iter().map(|x| x.is_finite()))?;
     let here = dev.try_tensor_from_vec(values, (positions, width)).or_device()?;
-    let finite = collected(&[positions, width], to_values(&x)?.into_iter().map(|x| x.is_finite()))?;
     let finite = dev.try_tensor_from_vec(finite, (positions, width)).or_device()?;
     let moved = x.put_tape(tape).try_sub(here).or_device()?;
     let zeros = dev.try_zeros_like(&(positions, width)).or_device()?;

@@ -115,7 +115,7 @@ pub(super) fn dtype(class: &str) -> &'static str {
     }
 }
 
-/// A function, with the numbers that stand in the place of tensors.
+/// A function, with the numbers that stand for tensors.
 #[derive(Debug, Clone)]
 pub(super) struct Function {
     kind: Kind,

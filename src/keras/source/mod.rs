@@ -15,7 +15,7 @@ use crate::{
 
 /// The struct with `#[model]` that a config describes, as source to paste: its fields have the names of the layers.
 ///
-/// Where there is no type for a layer or an option, the source says so in a comment in the place of the field.
+/// Where there is no type for a layer or an option, the source says so in a comment instead of the field.
 ///
 /// # Errors
 /// Those of [`layer_from_config`](crate::config::layer_from_config); [`Error::Json`] for what is no model.

@@ -215,7 +215,6 @@ where
 
     fn begin(&self, rows: usize) -> Result<(BatchNormStepper<E>, ()), Error> {
         self.check()?;
-        self.check()?;
         let gamma = to_values(&factor(&self.gamma, self.scale)?)?;
         let variance = to_values(&self.moving_variance)?;
         let scale = gamma.iter().zip(variance).map(|(&gamma, variance)| {
