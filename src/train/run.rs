@@ -50,7 +50,7 @@ where
 /// Shows a moment to all callbacks: `each!(run.hook(arguments))`.
 macro_rules! each {
     ($run:ident.$hook:ident($($argument:expr),*)) => {
-        $run.each(|callback, training| callback.$hook(training, $($argument),*))
+        $run.hooks(|callback, training| callback.$hook(training, $($argument),*))
     };
 }
 
@@ -288,14 +288,7 @@ where
         asked.map_or(Recovery::Fail, |()| recovery)
     }
 
-    /// Shows a moment to all callbacks, and does what they ask for.
-    fn each(
-        &mut self,
-        hook: impl FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.hooks(hook)
-    }
-
+    /// Shows a moment to all callbacks.
     fn hooks(
         &mut self,
         mut hook: impl FnMut(
