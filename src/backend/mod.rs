@@ -4,8 +4,8 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
-mod descend;
 mod operands;
+mod parameter;
 mod random;
 mod recurrent;
 mod reference;
@@ -19,10 +19,10 @@ pub(crate) use crate::memory;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
     Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
-    product_into, scan,
+    product_into, scan, threads,
 };
-pub(crate) use descend::{assign, vectorized_loops};
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
+pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub use recurrent::{
@@ -396,21 +396,20 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         of: &Tensor<S, E, Self>,
         look: impl FnOnce(&[E]) -> R,
     ) -> Result<R, Error> {
-        descend::gradient(gradients, of, look)
+        parameter::gradient(gradients, of, look)
     }
 
-    /// Subtracts from a parameter what `change` makes of its gradient, and the fraction `decay` of itself. The gradient
-    /// is used up.
+    /// Hands out the values of a parameter, to be changed, and its gradient, to be used up; both in the order of
+    /// their indices.
     ///
     /// # Errors
-    /// [`Error::Device`]; those of `change`, and then the parameter is what it was.
-    fn descend<S: Shape>(
+    /// [`Error::Device`]; those of `change`.
+    fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, E, Self>,
         gradients: &mut Gradients<E, Self>,
-        decay: E,
-        change: impl FnOnce(&Tensor<S, E, Self>, &mut [E]) -> Result<(), Error>,
+        change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        descend::descend(parameter, gradients, decay, change)
+        parameter::with_gradient(parameter, gradients, change)
     }
 }
 
@@ -469,12 +468,11 @@ pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape
 }
 
 impl Backend<f64> for Cpu {
-    fn descend<S: Shape>(
+    fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, f64, Self>,
         gradients: &mut Gradients<f64, Self>,
-        decay: f64,
-        change: impl FnOnce(&Tensor<S, f64, Self>, &mut [f64]) -> Result<(), Error>,
+        change: impl FnOnce(&mut [f64], &mut [f64]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+        parameter::with_gradient_in_place(parameter, gradients, change, |vec| vec)
     }
 }

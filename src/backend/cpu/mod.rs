@@ -22,8 +22,8 @@ pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
 pub(crate) use ops::{NOWHERE, depthwise_conv2d, join_rows, map_values, pick_values};
 pub(crate) use table::scan;
-pub(crate) use threads::parallel;
 pub use threads::set_threads;
+pub(crate) use threads::{parallel, threads};
 
 use std::sync::LazyLock;
 
@@ -35,7 +35,7 @@ use dfdx::{
 use super::{
     ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates, ImageShape,
     NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, descend,
+    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, parameter,
     reference,
 };
 use crate::{
@@ -81,16 +81,15 @@ impl Backend<f32> for Cpu {
         Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
     }
 
-    fn descend<S: Shape>(
-        parameter: &mut Of<S>,
+    fn with_gradient<S: Shape>(
+        values: &mut Of<S>,
         gradients: &mut Gradients<f32, Self>,
-        decay: f32,
-        change: impl FnOnce(&Of<S>, &mut [f32]) -> Result<(), Error>,
+        change: impl FnOnce(&mut [f32], &mut [f32]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if *REFERENCE {
-            return descend::descend(parameter, gradients, decay, change);
+            return parameter::with_gradient(values, gradients, change);
         }
-        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+        parameter::with_gradient_in_place(values, gradients, change, |vec| vec)
     }
 
     fn recurrent_step(
