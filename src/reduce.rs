@@ -12,6 +12,7 @@
 
 use crate::{
     error::Error,
+    memory::collected,
     signal::{Mask, Masked, Signal},
 };
 use dfdx::shapes::Dim;
@@ -62,7 +63,7 @@ impl PerStep {
 /// let weights = PerSample(vec![1.0, 0.5]).expand(&[2, 3])?;
 /// assert_eq!(weights, Some(vec![1.0, 1.0, 1.0, 0.5, 0.5, 0.5]));
 /// let weights = PerStep::from(vec![[1.0, 2.0, 0.0], [1.0, 1.0, 1.0]]);
-/// assert_eq!(weights.select(&[0]).expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
+/// assert_eq!(weights.select(&[0])?.expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
 /// # Ok::<(), kerata::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -75,7 +76,10 @@ pub trait SampleWeights: Clone {
     fn samples(&self) -> Option<usize>;
 
     /// The weights of some of the samples. The rows are inside.
-    fn select(&self, rows: &[usize]) -> Self;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for them.
+    fn select(&self, rows: &[usize]) -> Result<Self, Error>;
 
     /// The weight of each position, where `sizes` are the sizes of the positions: the batch, then the
     /// steps, then whatever else. `None` if all are 1.
@@ -90,8 +94,8 @@ impl SampleWeights for Unweighted {
         None
     }
 
-    fn select(&self, _: &[usize]) -> Self {
-        Self
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(Self)
     }
 
     fn expand(&self, _: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -104,8 +108,8 @@ impl SampleWeights for PerSample {
         self.0.samples()
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        Self(self.0.select(rows))
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+        self.0.select(rows).map(Self)
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -121,8 +125,8 @@ macro_rules! plain {
                 Some(self.len())
             }
 
-            fn select(&self, rows: &[usize]) -> Self {
-                rows.iter().map(|&row| self[row]).collect()
+            fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+                collected(&[rows.len()], rows.iter().map(|&row| self[row]))
             }
 
             fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -144,9 +148,10 @@ impl SampleWeights for PerStep {
         Some(self.weights.len() / self.length.max(1))
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
         let row = |&row: &usize| self.weights[row * self.length..][..self.length].iter().copied();
-        Self { weights: rows.iter().flat_map(row).collect(), length: self.length }
+        let weights = collected(&[rows.len(), self.length], rows.iter().flat_map(row))?;
+        Ok(Self { weights, length: self.length })
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
