@@ -4,6 +4,7 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod cpu;
+mod element;
 mod operands;
 mod parameter;
 mod random;
@@ -12,6 +13,7 @@ mod reference;
 mod rows;
 mod streaming;
 mod tape;
+mod values;
 mod weight_cache;
 mod window;
 
@@ -21,6 +23,7 @@ pub(crate) use cpu::{
     Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
     product_into, scan, threads,
 };
+pub use element::Element;
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
@@ -36,52 +39,17 @@ pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::StopGradient;
 pub(crate) use tape::{IntoShape, apart, sized};
+pub(crate) use values::{check_classes, largest, largest_padding, to_values, zeros_after};
 pub use weight_cache::WeightCache;
 pub use window::{ActivationKind, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::Device,
-    shapes::{Dtype, HasShape, Shape, Unit},
-    tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, Gradients, Tape, Tensor, TensorFromVec},
 };
-use rand::distributions::uniform::SampleUniform;
 
-use crate::{
-    error::{Error, OrDevice},
-    mask::Mask,
-};
-use memory::{elements_of, room};
-
-/// The number type of a model: `f32` or `f64`.
-pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
-    /// The nearest number of this type.
-    fn of(value: f64) -> Self {
-        num_traits::NumCast::from(value).unwrap_or_else(Self::nan)
-    }
-
-    /// The nearest number of this type, or `None` where a finite value is beyond its range.
-    ///
-    /// ```
-    /// use kerata::Element;
-    ///
-    /// assert_eq!(f32::checked(0.5), Some(0.5));
-    /// assert_eq!(f32::checked(1e300), None);
-    /// assert_eq!(f64::checked(1e300), Some(1e300));
-    /// assert_eq!(f32::checked(f64::INFINITY), Some(f32::INFINITY));
-    /// ```
-    fn checked(value: f64) -> Option<Self> {
-        let element = Self::of(value);
-        (element.is_finite() || !value.is_finite()).then_some(element)
-    }
-
-    /// The number as an `f64`.
-    fn as_f64(self) -> f64 {
-        num_traits::ToPrimitive::to_f64(&self).unwrap_or(f64::NAN)
-    }
-}
-
-impl Element for f32 {}
-impl Element for f64 {}
+use crate::{error::Error, mask::Mask};
 
 /// A device that can run and differentiate the layers of this crate.
 ///
@@ -411,60 +379,6 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ) -> Result<(), Error> {
         parameter::with_gradient(parameter, gradients, change)
     }
-}
-
-/// Looks for labels where there is no class: those of more classes have been checked.
-///
-/// # Errors
-/// [`Error::LabelOutOfRange`].
-pub(crate) fn check_classes(labels: &[usize], classes: usize) -> Result<(), Error> {
-    match labels.first() {
-        Some(&label) if classes == 0 => Err(Error::LabelOutOfRange { label, classes, position: 0 }),
-        _ => Ok(()),
-    }
-}
-
-/// The values of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
-///
-/// # Errors
-/// [`Error::Device`].
-pub(crate) fn to_values<S: Shape, E: Unit, D: Storage<E>, T>(
-    x: &Tensor<S, E, D, T>,
-) -> Result<Vec<E>, Error> {
-    match elements_of(x)? {
-        0 => Ok(Vec::new()),
-        len => {
-            // `as_vec` aborts where there is no memory, so this looks first. The compiler must not leave it out.
-            drop(std::hint::black_box(room::<E>(len)?));
-            Ok(x.as_vec())
-        }
-    }
-}
-
-/// The largest magnitude that stays in the padding. A sum of 2^20 squares of it is finite, with room for weights.
-pub(crate) fn largest_padding<E: Element>() -> E {
-    E::max_value().sqrt() * E::of(1e-6)
-}
-
-/// The largest magnitude of some values: NaN if one of them is NaN, 0 if there are none.
-pub(crate) fn largest<E: Element>(values: &[E]) -> E {
-    values.iter().fold(
-        E::zero(),
-        |most, x| {
-            if x.is_nan() || x.abs() > most { x.abs() } else { most }
-        },
-    )
-}
-
-/// Zeros of the given shape on the tape of `x`: the result of an operation on no values, which dfdx's
-/// iterators do not survive.
-pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<S, E, D, T>,
-    shape: &O,
-) -> Result<Tensor<O, E, D, T>, Error> {
-    elements_of(shape)?;
-    let (x, tape) = x.split_tape();
-    Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }
 
 impl Backend<f64> for Cpu {
