@@ -308,7 +308,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         then: ActivationKind,
     ) -> Result<Box<dyn StepProduct<E>>, Error> {
         weights.check(weights.kernel.shape().0)?;
-        reference::step_product(&weights.kernel, Some(&weights.bias), then)
+        reference::step_product(&weights.kernel, weights.bias.as_ref(), then)
     }
 
     /// `x . kernel + bias` for a stream, of `(I, O)` and `(O,)`.

@@ -73,7 +73,7 @@ impl OneToOne for DenseOp {
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let kernel = self.weights.matrix("kernel", self.units)?;
-        let bias = self.weights.flat("bias")?;
+        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
         x.numbers()?.map(|x| {
             let y = Cpu::dense(x, weights, self.activation.finish())?;

@@ -13,7 +13,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, DenseWeights, WeightCache, depthwise_conv2d, memory::filled},
+    backend::{Backend, DenseWeights, WeightCache, depthwise_conv2d},
     error::Error,
     fields::{AnySignal, Initializer},
 };
@@ -98,10 +98,6 @@ impl OneToOne for Depthwise {
         let y = self.slider.slide(x, |x, window| depthwise_conv2d(x, &kernel, window))?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let Some(filters) = self.filters else { return biased(y, bias, &self.activation) };
-        let bias = match bias {
-            Some(bias) => bias,
-            None => super::weights::tensor(filled(&[filters], 0.0)?)?,
-        };
         let kernel = self.weights.matrix("pointwise_kernel", filters)?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
         y.numbers()?.map(|y| {

@@ -107,7 +107,7 @@ impl Backend<f32> for Cpu {
         then: ActivationKind,
     ) -> Result<Box<dyn StepProduct<f32>>, Error> {
         if *REFERENCE {
-            return Self::step_product(&weights.kernel, Some(&weights.bias), then);
+            return Self::step_product(&weights.kernel, weights.bias.as_ref(), then);
         }
         ops::step_dense(weights, then)
     }
