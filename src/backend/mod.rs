@@ -3,6 +3,7 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod activation;
 mod cpu;
 mod descend;
 mod operands;
@@ -16,6 +17,8 @@ mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
+pub use activation::ActivationFunction;
+pub(crate) use activation::{WithFunction, elu};
 pub use cpu::set_threads;
 pub(crate) use cpu::{
     Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
@@ -26,8 +29,8 @@ pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Norm
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub use recurrent::{
-    CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
-    StepOrder,
+    CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
+    RecurrentWeights, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
     StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
@@ -255,6 +258,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<S, E, Self, T>,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
         reference::sigmoid(x)
+    }
+
+    /// An activation that is a function of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn activation<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+        function: ActivationFunction,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::activation(x, function)
     }
 
     /// The softmax along the last axis.

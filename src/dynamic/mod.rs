@@ -1,6 +1,5 @@
 //! Layers whose shapes are known at run time only.
 
-mod activations;
 mod bidirectional;
 mod budget;
 mod cells;

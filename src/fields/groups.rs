@@ -10,10 +10,7 @@ impl Fields {
         self.flag("return_state", false, false);
         self.flag("stateful", false, false);
         self.any_flag("unroll", false);
-        self.activation("activation", "tanh", Some("tanh"));
         self.none(&["activity_regularizer"]);
-        self.share("dropout", 0.0, Some(0.0));
-        self.share("recurrent_dropout", 0.0, Some(0.0));
         self.ignored(&["implementation", "use_cudnn"]);
     }
 

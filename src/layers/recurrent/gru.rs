@@ -6,13 +6,13 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
-    states, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, functions, order,
+    state::split, states, with_state,
 };
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
-        StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias,
+        RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -81,7 +81,6 @@ impl ResetGate for ResetBefore {
         units: size(H),
         return_sequences: flag(R::SEQUENCES, false),
         recurrent(),
-        recurrent_activation: activation("sigmoid", Some("sigmoid")),
         reset_after: flag(G::RESET_AFTER, true),
         seed(),
     ),
@@ -107,6 +106,18 @@ pub struct Gru<
     /// The bias of the input with [`ResetBefore`], `(3 * H,)`; its name is `bias` there.
     #[weight(shape = (3 * H,), init = zeros, when = use_bias && !G::RESET_AFTER, name = "bias")]
     pub input_bias: Tensor<(usize,), E, D>,
+    /// The activation, of the candidate. Default tanh.
+    #[option(default = ActivationFunction::TANH)]
+    pub activation: ActivationFunction,
+    /// The activation of the gates. Default sigmoid.
+    #[option(default = ActivationFunction::SIGMOID)]
+    pub recurrent_activation: ActivationFunction,
+    /// The rate at which inputs drop in training, the same ones in all steps of a sequence. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub dropout: f64,
+    /// The rate at which states drop in training on their way into the products, the same ones in all steps. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub recurrent_dropout: f64,
     /// Whether a bias is added. Default true.
     #[option(default = true)]
     pub use_bias: bool,
@@ -129,6 +140,7 @@ where
     E: Element,
     D: Backend<E>,
 {
+    functions!();
     states!();
 }
 
@@ -156,6 +168,7 @@ where
             kernel: sized(self.kernel.clone())?,
             recurrent_kernel: sized(self.recurrent_kernel.clone())?,
             bias,
+            functions: self.functions(),
             cache: &self.cache,
         };
         // Types do not say so: `3 * H` is no `Const` on stable Rust.

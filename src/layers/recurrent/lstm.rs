@@ -6,12 +6,14 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, order, state::split, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, functions, order, state::split,
+    with_state,
 };
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, RecurrentBias,
-        RecurrentWeights, StepOrder, WeightCache, memory::collected, sized,
+        ActivationFunction, Backend, CellKind, Element, HiddenStates, IntoShape, LstmState,
+        RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache, memory::collected,
+        sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -63,7 +65,6 @@ type WithState<B, L, const H: usize, E, D, T> =
         units: size(H),
         return_sequences: flag(R::SEQUENCES, false),
         recurrent(),
-        recurrent_activation: activation("sigmoid", Some("sigmoid")),
         weights,
         unit_forget_bias(),
         seed(),
@@ -85,6 +86,18 @@ pub struct Lstm<
     /// The bias, `(4 * H,)`; not used without `use_bias`.
     #[weight(shape = (4 * H,), init = zeros, fill = forget_bias, when = use_bias)]
     pub bias: Tensor<(usize,), E, D>,
+    /// The activation, of the candidate and of the cell state. Default tanh.
+    #[option(default = ActivationFunction::TANH)]
+    pub activation: ActivationFunction,
+    /// The activation of the gates. Default sigmoid.
+    #[option(default = ActivationFunction::SIGMOID)]
+    pub recurrent_activation: ActivationFunction,
+    /// The rate at which inputs drop in training, the same ones in all steps of a sequence. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub dropout: f64,
+    /// The rate at which states drop in training on their way into the products, the same ones in all steps. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub recurrent_dropout: f64,
     /// Whether a bias is added. Default true.
     #[option(default = true)]
     pub use_bias: bool,
@@ -101,6 +114,8 @@ pub struct Lstm<
 }
 
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm<I, H, R, E, D> {
+    functions!();
+
     /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final
     /// state, as with Keras's `return_sequences=True, return_state=True`.
     ///
@@ -167,6 +182,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
                 true => RecurrentBias::One(self.bias.clone()),
                 false => RecurrentBias::None,
             },
+            functions: self.functions(),
             cache: &self.cache,
         };
         // Types do not say so: `4 * H` is no `Const` on stable Rust.

@@ -25,10 +25,11 @@ use dfdx::{
 
 use crate::{
     backend::{
-        Backend, Element, HiddenStates, IntoShape, RecurrentInputs, RecurrentOutputs,
+        Backend, Element, GateDropout, HiddenStates, IntoShape, RecurrentInputs, RecurrentOutputs,
         RecurrentWeights, StepOrder, keep_rows, sized,
     },
     error::Error,
+    layer::trains,
     signal::{Mask, Signal, Steps},
 };
 
@@ -56,6 +57,11 @@ pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
     /// In which order the steps come.
     fn order(&self) -> StepOrder;
 
+    /// The rates at which inputs and states drop in training.
+    fn rates(&self) -> [f64; 2] {
+        [0.0; 2]
+    }
+
     /// Sets the order, but for where the outputs stand: of a layer alone, as they are made.
     fn set_order(&mut self, order: StepOrder);
 }
@@ -71,6 +77,10 @@ macro_rules! order {
             }
         }
 
+        fn rates(&self) -> [f64; 2] {
+            [self.dropout, self.recurrent_dropout]
+        }
+
         fn set_order(&mut self, order: StepOrder) {
             self.go_backwards = order.backwards;
             self.zero_output_for_mask = order.zero_masked;
@@ -78,6 +88,16 @@ macro_rules! order {
     };
 }
 use order;
+
+/// The functions of a step, as the options of a layer with gates say.
+macro_rules! functions {
+    () => {
+        fn functions(&self) -> StepFunctions {
+            StepFunctions { activation: self.activation, gate: self.recurrent_activation }
+        }
+    };
+}
+use functions;
 
 /// The outputs of all steps, on the tape, and the last one, which is not.
 type WithOutput<B, L, const H: usize, E, D, T> =
@@ -310,7 +330,15 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
             }
         }
     }
-    Ok(RecurrentInputs { x, mask, initial, order: layer.order() })
+    let rates = if trains() { layer.rates() } else { [0.0; 2] };
+    let dropout = if rates == [0.0; 2] {
+        GateDropout::default()
+    } else {
+        let weights = layer.weights()?;
+        let sizes = (batch, weights.kernel.shape().0, weights.units());
+        GateDropout::draw(x.device(), weights.cell, sizes, rates)?
+    };
+    Ok(RecurrentInputs { x, mask, initial, order: layer.order(), dropout })
 }
 
 /// Runs a layer from a state, and gives the outputs of all steps and the state behind them.

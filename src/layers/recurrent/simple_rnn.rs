@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
-        StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias,
+        RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -72,6 +72,15 @@ pub struct SimpleRnn<
     /// The bias, `(H,)`; not used without `use_bias`.
     #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<H>, E, D>,
+    /// The activation. Default tanh.
+    #[option(default = ActivationFunction::TANH)]
+    pub activation: ActivationFunction,
+    /// The rate at which inputs drop in training, the same ones in all steps of a sequence. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub dropout: f64,
+    /// The rate at which states drop in training on their way into the products, the same ones in all steps. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub recurrent_dropout: f64,
     /// Whether a bias is added. Default true.
     #[option(default = true)]
     pub use_bias: bool,
@@ -111,6 +120,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
                 true => RecurrentBias::One(sized(self.bias.clone())?),
                 false => RecurrentBias::None,
             },
+            functions: StepFunctions { activation: self.activation, ..StepFunctions::default() },
             cache: &self.cache,
         })
     }

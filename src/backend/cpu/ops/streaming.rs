@@ -22,7 +22,7 @@ use crate::{
             },
         },
         memory::elements,
-        tape,
+        reference, tape,
     },
     error::Error,
 };
@@ -83,6 +83,9 @@ pub(crate) fn recurrent_step(
     weights: RecurrentWeights<'_, f32, Cpu>,
     rows: usize,
 ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+    if !weights.has_usual_functions() {
+        return reference::recurrent_step(weights);
+    }
     match weights.cell {
         CellKind::LstmCell => Recurrent::<LstmCell>::boxed(&weights, rows),
         CellKind::GruCell { reset_after: true } => {
