@@ -4,6 +4,7 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod activation;
+mod carried;
 mod cpu;
 mod descend;
 mod operands;
@@ -19,6 +20,8 @@ mod window;
 pub(crate) use crate::memory;
 pub use activation::ActivationFunction;
 pub(crate) use activation::{WithFunction, elu};
+pub use carried::CarriedStates;
+pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
     Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,

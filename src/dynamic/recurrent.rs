@@ -1,5 +1,3 @@
-use std::sync::{Mutex, PoisonError};
-
 use dfdx::{
     prelude::{HasShape, ReshapeTo},
     tensor::{Cpu, PutTape, SplitTape},
@@ -16,9 +14,9 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs,
-        RecurrentWeights, StepFunctions, StepOptions, StepOrder, WeightCache, keep_rows,
-        recurrent_with, to_values,
+        Backend, CarriedStates, CellKind, GateDropout, HiddenStates, RecurrentBias,
+        RecurrentInputs, RecurrentWeights, StepFunctions, StepOptions, StepOrder, WeightCache,
+        keep_rows, recurrent_with, to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
@@ -44,27 +42,7 @@ pub(crate) struct RecurrentOp {
     weights: Weights,
     cache: WeightCache,
     /// Where a `stateful` layer keeps its states from one batch to the next.
-    carried: Option<Carried>,
-}
-
-/// States that stay from one batch to the next.
-#[derive(Debug, Default)]
-struct Carried(Mutex<Option<HiddenStates<f32, Cpu>>>);
-
-impl Carried {
-    fn get(&self) -> Option<HiddenStates<f32, Cpu>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, states: Option<HiddenStates<f32, Cpu>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = states;
-    }
-}
-
-impl Clone for Carried {
-    fn clone(&self) -> Self {
-        Self(Mutex::new(self.get()))
-    }
+    carried: Option<CarriedStates<f32, Cpu>>,
 }
 
 impl RecurrentOp {
@@ -103,7 +81,7 @@ impl RecurrentOp {
             inputs: None,
             weights: Weights::default(),
             cache: WeightCache::default(),
-            carried: options.flag("stateful")?.then(Carried::default),
+            carried: options.flag("stateful")?.then(CarriedStates::default),
         })
     }
 
@@ -158,7 +136,7 @@ impl RecurrentOp {
         let c = if states.len() > 1 { states.pop() } else { None };
         let initial = match states.pop() {
             Some(h) => Some(HiddenStates { h, c }),
-            None => self.carried.as_ref().and_then(Carried::get),
+            None => self.carried.as_ref().and_then(CarriedStates::get),
         };
         match &initial {
             Some(HiddenStates { h, .. }) if h.shape().0 != batch => {
@@ -201,7 +179,7 @@ impl RecurrentOp {
             (Some(outputs), states, tape)
         };
         if let Some(carried) = &self.carried {
-            carried.set(Some(states.clone()));
+            carried.set(states.clone());
         }
         let mut gives: Flows<T> = Vec::new();
         match outputs.filter(|_| self.sequences) {
@@ -300,7 +278,7 @@ impl Op for RecurrentOp {
 
     fn reset_states(&mut self) {
         if let Some(carried) = &self.carried {
-            carried.set(None);
+            carried.reset();
         }
     }
 

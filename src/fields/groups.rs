@@ -8,7 +8,6 @@ impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
         self.flag("return_state", false, false);
-        self.flag("stateful", false, false);
         self.any_flag("unroll", false);
         self.none(&["activity_regularizer"]);
         self.ignored(&["implementation", "use_cudnn"]);

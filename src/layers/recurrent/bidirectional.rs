@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{Recurrent, Returns};
 use crate::{
-    backend::{Backend, Element, StepOrder},
+    backend::{Backend, CarriedStates, Element, StepOrder},
     error::{Error, OrDevice},
     fields::{Configured, Fields},
     layer::{Infer, Layer},
@@ -125,6 +125,19 @@ merge_modes! {
     Sum, "sum", a, b => b.try_add(a).or_device();
     Average, "ave", a, b => b.try_add(a).or_device()?.try_mul(E::of(0.5)).or_device();
     Multiply, "mul", a, b => b.try_mul(a).or_device();
+}
+
+impl<L, M: MergeMode> Bidirectional<L, M> {
+    /// Forgets the states of the last batch, if the layers are `stateful`: the next one begins with zeros.
+    pub fn reset_state<E: Element, D: Backend<E>>(&self)
+    where
+        L: Recurrent<E, D>,
+    {
+        [&self.forward, &self.backward]
+            .into_iter()
+            .filter_map(Recurrent::carried)
+            .for_each(CarriedStates::reset);
+    }
 }
 
 impl<In, L, M, E, D> Layer<In, E, D> for Bidirectional<L, M>

@@ -7,12 +7,12 @@ use dfdx::{
 
 use super::{
     InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, functions, order,
-    state::split, states, with_state,
+    reset, state::split, states, with_state,
 };
 use crate::{
     backend::{
-        ActivationFunction, Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias,
-        RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, HiddenStates, IntoShape,
+        RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -128,6 +128,12 @@ pub struct Gru<
     /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
     #[cache]
     cache: WeightCache,
     returns: PhantomData<(R, G)>,

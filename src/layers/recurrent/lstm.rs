@@ -6,14 +6,14 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, functions, order, state::split,
-    with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, functions, order, reset,
+    state::split, with_state,
 };
 use crate::{
     backend::{
-        ActivationFunction, Backend, CellKind, Element, HiddenStates, IntoShape, LstmState,
-        RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache, memory::collected,
-        sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, HiddenStates, IntoShape,
+        LstmState, RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache,
+        memory::collected, sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -108,6 +108,12 @@ pub struct Lstm<
     /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
     #[cache]
     cache: WeightCache,
     returns: PhantomData<R>,
@@ -115,6 +121,7 @@ pub struct Lstm<
 
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm<I, H, R, E, D> {
     functions!();
+    reset!();
 
     /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final
     /// state, as with Keras's `return_sequences=True, return_state=True`.
@@ -135,7 +142,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
             Some(LstmState { h, c }) => Some(HiddenStates { h: sized(h)?, c: Some(sized(c)?) }),
             None => None,
         };
-        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial)?;
+        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial, self.order())?;
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
     }

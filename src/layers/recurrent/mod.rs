@@ -25,8 +25,8 @@ use dfdx::{
 
 use crate::{
     backend::{
-        Backend, Element, GateDropout, HiddenStates, IntoShape, RecurrentInputs, RecurrentOutputs,
-        RecurrentWeights, StepOrder, keep_rows, sized,
+        Backend, CarriedStates, Element, GateDropout, HiddenStates, IntoShape, RecurrentInputs,
+        RecurrentOutputs, RecurrentWeights, StepOrder, keep_rows, sized,
     },
     error::Error,
     layer::trains,
@@ -62,6 +62,11 @@ pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
         [0.0; 2]
     }
 
+    /// Where a stateful layer keeps its states from one batch to the next.
+    fn carried(&self) -> Option<&CarriedStates<E, D>> {
+        None
+    }
+
     /// Sets the order, but for where the outputs stand: of a layer alone, as they are made.
     fn set_order(&mut self, order: StepOrder);
 }
@@ -77,6 +82,10 @@ macro_rules! order {
             }
         }
 
+        fn carried(&self) -> Option<&CarriedStates<E, D>> {
+            self.stateful.then_some(&self.carried)
+        }
+
         fn rates(&self) -> [f64; 2] {
             [self.dropout, self.recurrent_dropout]
         }
@@ -88,6 +97,17 @@ macro_rules! order {
     };
 }
 use order;
+
+/// How a stateful layer forgets.
+macro_rules! reset {
+    () => {
+        /// Forgets the states of the last batch, if the layer is `stateful`: the next one begins with zeros.
+        pub fn reset_state(&self) {
+            self.carried.reset();
+        }
+    };
+}
+use reset;
 
 /// The functions of a step, as the options of a layer with gates say.
 macro_rules! functions {
@@ -106,6 +126,8 @@ type WithOutput<B, L, const H: usize, E, D, T> =
 /// How a layer whose only state is its output takes and gives it.
 macro_rules! states {
     () => {
+        reset!();
+
         /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final state, as with
         /// Keras's `return_sequences=True, return_state=True`.
         ///
@@ -124,7 +146,8 @@ macro_rules! states {
                 Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
                 None => None,
             };
-            let (outputs, HiddenStates { h, .. }) = with_state(self, x, mask, initial)?;
+            let (outputs, HiddenStates { h, .. }) =
+                with_state(self, x, mask, initial, self.order())?;
             Ok((sized(outputs)?, sized(h)?))
         }
 
@@ -222,7 +245,7 @@ impl Returns for Sequences {
         initial: Option<HiddenStates<E, D>>,
     ) -> Result<(<In::With<H> as Signal>::Data<E, D, T>, HiddenStates<E, D>), Error> {
         let (x, mask) = In::split(x);
-        let (outputs, states) = with_state(layer, x, mask.as_ref(), initial)?;
+        let (outputs, states) = with_state(layer, x, mask.as_ref(), initial, layer.order())?;
         Ok((In::join(sized(outputs)?, mask)?, states))
     }
 
@@ -232,8 +255,7 @@ impl Returns for Sequences {
         mask: Option<&Mask>,
         order: StepOrder,
     ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, None)? };
-        let (outputs, _) = D::recurrent(inputs, layer.weights()?)?;
+        let (outputs, _) = with_state(layer, x, mask, None, order)?;
         let (batch, length, units) = *outputs.shape();
         outputs.into_shape(&(batch * length, units))
     }
@@ -300,6 +322,9 @@ fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<(Tensor<(usize, usize), E, D, T>, HiddenStates<E, D>), Error> {
     let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
     let (states, tape) = D::recurrent_states(inputs, layer.weights()?)?;
+    if let Some(carried) = layer.carried() {
+        carried.set(states.clone());
+    }
     let y = states.h.clone().put_tape(tape);
     let Some(mask) = mask.filter(|mask| order.zero_masked && mask.length() > 0) else {
         return Ok((y, states));
@@ -322,11 +347,16 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
         let found = (mask.batch(), mask.length());
         return Err(Error::mismatch("the batch and length of a mask", (batch, length), found));
     }
+    let initial = initial.or_else(|| layer.carried().and_then(CarriedStates::get));
     if let Some(states) = &initial {
         for state in std::iter::once(&states.h).chain(&states.c) {
             let rows = state.shape().0;
             if rows != batch {
-                return Err(Error::mismatch("the rows of the initial state", batch, rows));
+                let what = match layer.carried() {
+                    Some(_) => "the rows of the state that a stateful layer has kept",
+                    None => "the rows of the initial state",
+                };
+                return Err(Error::mismatch(what, batch, rows));
             }
         }
     }
@@ -347,6 +377,12 @@ fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<(B, L, F), E, D, T>,
     mask: Option<&Mask>,
     initial: Option<HiddenStates<E, D>>,
+    order: StepOrder,
 ) -> Result<RecurrentOutputs<E, D, T>, Error> {
-    D::recurrent(inputs(layer, x, mask, initial)?, layer.weights()?)
+    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
+    let (outputs, states) = D::recurrent(inputs, layer.weights()?)?;
+    if let Some(carried) = layer.carried() {
+        carried.set(states.clone());
+    }
+    Ok((outputs, states))
 }

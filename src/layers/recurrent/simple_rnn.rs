@@ -6,13 +6,13 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
-    states, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, reset,
+    state::split, states, with_state,
 };
 use crate::{
     backend::{
-        ActivationFunction, Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias,
-        RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, HiddenStates, IntoShape,
+        RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -91,6 +91,12 @@ pub struct SimpleRnn<
     /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
     #[cache]
     cache: WeightCache,
     returns: PhantomData<R>,
