@@ -33,10 +33,10 @@ pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub use recurrent::{
     CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
-    RecurrentWeights, StepFunctions, StepOrder,
+    RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
+    StepOptions, TapedStates, along_rows, log_1p, log_softmax, recurrent_with, row_sums, walk,
 };
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};

@@ -224,6 +224,15 @@ pub struct RecurrentInputs<'a, E: Element, D: Backend<E>, T> {
     pub dropout: GateDropout<E, D>,
 }
 
+/// How wide the state of a recurrent layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateSizes {
+    /// The units.
+    pub units: usize,
+    /// Whether there is a cell state beside the output.
+    pub has_c: bool,
+}
+
 /// In which order the steps of a sequence are gone through, and what stands at masked ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StepOrder {

@@ -14,9 +14,9 @@ impl Fields {
     }
 
     /// How the two directions of a Bidirectional become one; `null` leaves them apart.
-    pub(crate) fn directions_word(&mut self) {
+    pub(crate) fn merge_mode(&mut self, says: Option<&str>) {
         let words = ["concat", "sum", "mul", "ave"];
-        self.key("merge_mode", "concat".into(), Some("concat".into()), true, &|v| match v {
+        self.key("merge_mode", says.into(), Some("concat".into()), true, &|v| match v {
             Value::Null => Ok(Value::Null),
             Value::String(word) if words.contains(&word.as_str()) => Ok(v.clone()),
             _ => Err(format!("one of {} or null is needed", json!(words))),

@@ -12,6 +12,7 @@ mod pool;
 mod recurrent;
 mod streaming;
 mod sums;
+mod walk;
 
 pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
@@ -30,3 +31,5 @@ pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,
 };
 pub(crate) use sums::{along_rows, row_sums};
+pub(crate) use walk::TapedStates;
+pub(crate) use walk::walk;

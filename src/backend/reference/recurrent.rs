@@ -1,20 +1,21 @@
 use dfdx::{
     prelude::{
-        BroadcastTo, ChooseFrom, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMul,
-        TryStack, TrySub,
+        BroadcastTo, HasShape, PermuteTo, ReshapeTo, SelectTo, TryAdd, TryMul, TryStack, TrySub,
     },
     shapes::{Axes3, Axis},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::sums::{every_row, product, rows_of};
+use super::{
+    sums::{every_row, product, rows_of},
+    walk::{TapedStates, walk},
+};
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentInputs,
-        RecurrentOutputs, RecurrentWeights, StepFunctions, keep_rows,
+        Backend, CellKind, Element, GateDropout, HiddenStates, IntoShape, RecurrentBias,
+        RecurrentInputs, RecurrentOutputs, RecurrentWeights, StateSizes, StepFunctions, keep_rows,
         memory::{elements, elements_of},
         operands::same,
-        zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -72,7 +73,6 @@ pub(crate) fn recurrent_with<E: Element, D: Backend<E>, T: Tape<E, D>>(
     options: &StepOptions<'_, E, D, T>,
 ) -> Result<RecurrentOutputs<E, D, T>, Error> {
     let RecurrentInputs { x, mask, initial, order, dropout } = drop_inputs(inputs)?;
-    let dev = x.device().clone();
     let ((rows, length, features), units) = (*x.shape(), weights.units());
     weights.check(features, units)?;
     dropout.check(weights.cell.gates(), (rows, features, units))?;
@@ -80,16 +80,11 @@ pub(crate) fn recurrent_with<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let gates = weights.cell.gates();
     let wide = elements(&[gates, units])?;
     elements(&[rows, length, wide])?;
-    let zeros = || dev.try_zeros_like(&(rows, units)).or_device();
-    let (mut h, mut c) = match initial {
-        Some(states) => (states.h, states.c),
-        None => (zeros()?, None),
-    };
-    if weights.cell.has_c() && c.is_none() {
-        c = Some(zeros()?);
-    }
+    let sizes = StateSizes { units, has_c: weights.cell.has_c() };
     if rows == 0 || length == 0 {
-        return Ok((zeros_after(x, &(rows, length, units))?, HiddenStates { h, c }));
+        let dropout = GateDropout::default();
+        let inputs = RecurrentInputs { x, mask, initial, order, dropout };
+        return walk(inputs, sizes, &mut |_, states| Ok(states));
     }
 
     // Masked steps are calculated with, here and in the gradient of the kernel.
@@ -123,59 +118,21 @@ pub(crate) fn recurrent_with<E: Element, D: Backend<E>, T: Tape<E, D>>(
             projected = projected.try_add(bias).or_device()?;
         }
     }
-    let (projected, mut tape) = projected.into_shape(&(rows, length, wide))?.split_tape();
-
-    // The output of masked steps before the first real one is 0, also with an initial state.
-    let mut out = zeros()?;
-    let mut outputs = Vec::new();
-    outputs.resize_with(length, || None);
-    for place in 0..length {
-        let step = order.place(length, place);
-        let index = dev.try_tensor_from_vec(vec![step; rows], (rows,)).or_device()?;
-        let x: Rows<E, D, T> = projected.retaped::<T>().try_select(index).or_device()?;
-        let state = h.clone().put_tape(tape);
-        let (h_new, c_new) = next(x, state, c.as_ref(), &weights, options, &dropout.states)?;
-        let (h_new, h_tape) = h_new.split_tape();
-        tape = h_tape;
-        if let Some(mask) = mask {
-            let keep: Vec<bool> =
-                (0..rows).flat_map(|row| (0..units).map(move |_| mask.row(row)[step])).collect();
-            let keep = dev.try_tensor_from_vec(keep, (rows, units)).or_device()?;
-            let mut choose = |new: &Rows<E, D, _>, old: Rows<E, D, _>| {
-                let taken = std::mem::take(&mut tape);
-                let chosen = keep.clone().try_choose(new.clone().put_tape(taken), old);
-                let (chosen, rest) = chosen.or_device()?.split_tape();
-                tape = rest;
-                Ok::<_, Error>(chosen)
-            };
-            if let (Some(c), Some(c_new)) = (&mut c, c_new) {
-                *c = choose(&c_new, c.clone())?;
-            }
-            out = choose(&h_new, if order.zero_masked { zeros()? } else { out })?;
-            h = choose(&h_new, h)?;
-        } else {
-            (c, h, out) = (c_new, h_new.clone(), h_new);
-        }
-        outputs[order.outputs(length, place..place + 1).start] = Some(out.retaped::<T>());
-    }
-
-    let outputs: Vec<_> = outputs.into_iter().flatten().collect();
-    let stacked = outputs.try_stack().or_device()?;
-    let permuted: Tensor<(usize, usize, usize), E, D, T> =
-        stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
-    let (outputs, out_tape) = permuted.split_tape();
-    Ok((outputs.put_tape(out_tape.merge(tape)), HiddenStates { h, c }))
+    let x = projected.into_shape(&(rows, length, wide))?;
+    let GateDropout { states: dropped, .. } = dropout;
+    let inputs = RecurrentInputs { x, mask, initial, order, dropout: GateDropout::default() };
+    walk(inputs, sizes, &mut |x, (h, c)| next(x, h, c, &weights, options, &dropped))
 }
 
 /// The next state, from the projected inputs of a step and the state before it.
 fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
     h: Rows<E, D, T>,
-    c: Option<&Tensor<(usize, usize), E, D>>,
+    c: Option<Rows<E, D, T>>,
     weights: &RecurrentWeights<'_, E, D>,
     options: &StepOptions<'_, E, D, T>,
     dropped: &[Tensor<(usize, usize), E, D>],
-) -> Result<(Rows<E, D, T>, Option<Tensor<(usize, usize), E, D>>), Error> {
+) -> Result<TapedStates<E, D, T>, Error> {
     let ((rows, units), gates) = (*h.shape(), weights.cell.gates());
     let dev = x.device().clone();
     let StepOptions { activation, gate: sigmoid } = options;
@@ -216,11 +173,11 @@ fn next<E: Element, D: Backend<E>, T: Tape<E, D>>(
             let (input, forget) = (sigmoid(gate(&gates, 0)?)?, sigmoid(gate(&gates, 1)?)?);
             let candidate = activation(gate(&gates, 2)?)?;
             let output = sigmoid(gate(&gates, 3)?)?;
-            let old = forget.try_mul(c.clone()).or_device()?;
+            let old = forget.try_mul(c).or_device()?;
             let new = input.try_mul(candidate).or_device()?;
             let (c, c_tape) = old.try_add(new).or_device()?.split_tape();
             let tanh_c = activation(c.clone().put_tape(c_tape.merge(tape)))?;
-            Ok((tanh_c.try_mul(output).or_device()?, Some(c)))
+            Ok((tanh_c.try_mul(output).or_device()?, Some(c.put_tape(T::default()))))
         }
         (CellKind::GruCell { reset_after: true }, _) => {
             let mut products = products()?;

@@ -107,7 +107,12 @@ pub(crate) fn recurrent_step<E: Element, D: Backend<E>>(
 }
 
 impl<E: Element> RecurrentStep<E> for Recurrent<E> {
-    fn step(&mut self, x: &[E], before: StepStates<'_, E>, after: StepStatesMut<'_, E>) {
+    fn step(
+        &mut self,
+        x: &[E],
+        before: StepStates<'_, E>,
+        after: StepStatesMut<'_, E>,
+    ) -> Result<(), Error> {
         let units = self.units.max(1);
         let rows = x.chunks_exact(self.inputs.max(1)).zip(before.h.chunks_exact(units));
         for ((row, (x, h)), new) in rows.enumerate().zip(after.h.chunks_exact_mut(units)) {
@@ -127,6 +132,7 @@ impl<E: Element> RecurrentStep<E> for Recurrent<E> {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -6,13 +6,14 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, functions, order,
-    reset, state::split, states, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, functions, reset,
+    state::split, states, weighted, with_state,
 };
 use crate::{
     backend::{
-        ActivationFunction, Backend, CarriedStates, CellKind, Element, HiddenStates, IntoShape,
-        RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
+        IntoShape, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -148,20 +149,6 @@ where
 {
     functions!();
     states!();
-}
-
-#[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R, G, E, D> Recurrent<E, D> for Gru<I, H, R, G, E, D>
-where
-    R: Returns,
-    G: ResetGate,
-    E: Element,
-    D: Backend<E>,
-{
-    type Inputs = Const<I>;
-    type Returns = R;
-    type Units = Const<H>;
-    type State<B: Dim> = StateH<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         let bias = match (self.use_bias, G::RESET_AFTER) {
@@ -181,8 +168,28 @@ where
         weights.check(I, H)?;
         Ok(weights)
     }
+}
 
-    order!();
+#[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, G: ResetGate, E: Element, D: Backend<E>>
+    super::OneDirection for Gru<I, H, R, G, E, D>
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R, G, E, D> Recurrent<E, D> for Gru<I, H, R, G, E, D>
+where
+    R: Returns,
+    G: ResetGate,
+    E: Element,
+    D: Backend<E>,
+{
+    type Inputs = Const<I>;
+    type Returns = R;
+    type Units = Const<H>;
+    type State<B: Dim> = StateH<(B, Const<H>)>;
+
+    weighted!();
 }
 
 impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>

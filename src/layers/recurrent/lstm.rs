@@ -6,14 +6,15 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, functions, order, reset,
-    state::split, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, functions, reset, state::split,
+    weighted, with_state,
 };
 use crate::{
     backend::{
-        ActivationFunction, Backend, CarriedStates, CellKind, Element, HiddenStates, IntoShape,
-        LstmState, RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache,
-        memory::collected, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
+        IntoShape, LstmState, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, memory::collected,
+        sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -123,6 +124,23 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
     functions!();
     reset!();
 
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        let weights = RecurrentWeights {
+            cell: CellKind::LstmCell,
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias: match self.use_bias {
+                true => RecurrentBias::One(self.bias.clone()),
+                false => RecurrentBias::None,
+            },
+            functions: self.functions(),
+            cache: &self.cache,
+        };
+        // Types do not say so: `4 * H` is no `Const` on stable Rust.
+        weights.check(I, H)?;
+        Ok(weights)
+    }
+
     /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final
     /// state, as with Keras's `return_sequences=True, return_state=True`.
     ///
@@ -172,6 +190,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
 }
 
 #[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> super::OneDirection
+    for Lstm<I, H, R, E, D>
+{
+}
+
+#[diagnostic::do_not_recommend]
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
     for Lstm<I, H, R, E, D>
 {
@@ -180,24 +204,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Units = Const<H>;
     type State<B: Dim> = StateHc<(B, Const<H>)>;
 
-    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
-        let weights = RecurrentWeights {
-            cell: CellKind::LstmCell,
-            kernel: sized(self.kernel.clone())?,
-            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: match self.use_bias {
-                true => RecurrentBias::One(self.bias.clone()),
-                false => RecurrentBias::None,
-            },
-            functions: self.functions(),
-            cache: &self.cache,
-        };
-        // Types do not say so: `4 * H` is no `Const` on stable Rust.
-        weights.check(I, H)?;
-        Ok(weights)
-    }
-
-    order!();
+    weighted!();
 }
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>

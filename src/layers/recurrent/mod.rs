@@ -3,30 +3,32 @@
 //! What happens in a step is a [`CellKind`](crate::backend::CellKind); the walk over the sequence is the same for all.
 
 mod bidirectional;
+mod cell;
 mod gru;
 mod lstm;
 mod simple_rnn;
 mod state;
 mod stream;
 
-pub use bidirectional::{Bidirectional, Concat, MergeMode, Merges, Sum};
+pub use bidirectional::{Bidirectional, BothStates, Concat, MergeMode, Merges, Separate, Sum};
+pub use cell::{CellState, Rnn, RnnCell};
 pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
 pub use state::{
-    InitialState, KeepsH, KeepsHc, RecurrentInput, ReturnState, SequenceFeatures, StateVectors,
-    ToState,
+    InitialState, KeepsH, KeepsHc, RecurrentInput, ReturnState, SequenceFeatures, StateSignal,
+    StateVectors, ToState,
 };
 
 use dfdx::{
     shapes::{Const, Dim, HasShape},
-    tensor::{PutTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{
         Backend, CarriedStates, Element, GateDropout, HiddenStates, IntoShape, RecurrentInputs,
-        RecurrentOutputs, RecurrentWeights, StepOrder, keep_rows, sized,
+        RecurrentOutputs, RecurrentStep, StateSizes, StepOrder, keep_rows, sized,
     },
     error::Error,
     layer::trains,
@@ -38,7 +40,7 @@ use crate::{
     message = "`{Self}` is not a recurrent layer",
     label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
 )]
-pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
+pub trait Recurrent<E: Element, D: Backend<E>>: OneDirection + Sized {
     /// How many features it takes.
     type Inputs: Dim;
     /// What it returns.
@@ -46,20 +48,50 @@ pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
     /// How many units it has.
     type Units: Dim;
     /// The signal of its state.
-    type State<B: Dim>: InitialState<Self>;
+    type State<B: Dim>: StateSignal;
 
-    /// The weights, and what happens in a step.
+    /// How many features it takes, and how wide its state is.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if a weight has another shape than the layer.
-    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error>;
+    fn sizes(&self) -> Result<(usize, StateSizes), Error>;
+
+    /// The outputs of all steps, and the state behind the last one.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if a weight has another shape than the layer; [`Error::Device`].
+    fn outputs<T: Tape<E, D>>(
+        &self,
+        inputs: RecurrentInputs<'_, E, D, T>,
+    ) -> Result<RecurrentOutputs<E, D, T>, Error>;
+
+    /// The state behind the last step, and the tape.
+    ///
+    /// # Errors
+    /// Those of [`outputs`](Self::outputs).
+    fn states<T: Tape<E, D>>(
+        &self,
+        inputs: RecurrentInputs<'_, E, D, T>,
+    ) -> Result<(HiddenStates<E, D>, T), Error> {
+        let (outputs, states) = self.outputs(inputs)?;
+        Ok((states, outputs.split_tape().1))
+    }
+
+    /// The layer step by step, for so many rows.
+    ///
+    /// # Errors
+    /// Those of [`outputs`](Self::outputs).
+    fn stepwise(&self, rows: usize) -> Result<Box<dyn RecurrentStep<E>>, Error>;
 
     /// In which order the steps come.
     fn order(&self) -> StepOrder;
 
-    /// The rates at which inputs and states drop in training.
-    fn rates(&self) -> [f64; 2] {
-        [0.0; 2]
+    /// What drops in training, of so many rows.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn dropout(&self, _dev: &D, _rows: usize) -> Result<GateDropout<E, D>, Error> {
+        Ok(GateDropout::default())
     }
 
     /// Where a stateful layer keeps its states from one batch to the next.
@@ -71,7 +103,14 @@ pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
     fn set_order(&mut self, order: StepOrder);
 }
 
-/// What the layers with weights of `W = gates * H` values for each step have in common of [`Recurrent`].
+/// A [`Recurrent`] layer, whatever the numbers and the device: no [`Bidirectional`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a recurrent layer",
+    label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
+)]
+pub trait OneDirection {}
+
+/// What all layers with the usual options have in common of [`Recurrent`].
 macro_rules! order {
     () => {
         fn order(&self) -> StepOrder {
@@ -86,10 +125,6 @@ macro_rules! order {
             self.stateful.then_some(&self.carried)
         }
 
-        fn rates(&self) -> [f64; 2] {
-            [self.dropout, self.recurrent_dropout]
-        }
-
         fn set_order(&mut self, order: StepOrder) {
             self.go_backwards = order.backwards;
             self.zero_output_for_mask = order.zero_masked;
@@ -97,6 +132,44 @@ macro_rules! order {
     };
 }
 use order;
+
+/// What the layers with weights of `W = gates * H` values for each step have in common of [`Recurrent`].
+macro_rules! weighted {
+    () => {
+        super::order!();
+
+        fn dropout(&self, dev: &D, rows: usize) -> Result<GateDropout<E, D>, Error> {
+            self.check_options()?;
+            let rates = [self.dropout, self.recurrent_dropout];
+            let weights = self.weights()?;
+            GateDropout::draw(dev, weights.cell, (rows, I, H), rates)
+        }
+
+        fn sizes(&self) -> Result<(usize, StateSizes), Error> {
+            let weights = self.weights()?;
+            Ok((I, StateSizes { units: H, has_c: weights.cell.has_c() }))
+        }
+
+        fn outputs<T: Tape<E, D>>(
+            &self,
+            inputs: RecurrentInputs<'_, E, D, T>,
+        ) -> Result<RecurrentOutputs<E, D, T>, Error> {
+            D::recurrent(inputs, self.weights()?)
+        }
+
+        fn states<T: Tape<E, D>>(
+            &self,
+            inputs: RecurrentInputs<'_, E, D, T>,
+        ) -> Result<(HiddenStates<E, D>, T), Error> {
+            D::recurrent_states(inputs, self.weights()?)
+        }
+
+        fn stepwise(&self, rows: usize) -> Result<Box<dyn RecurrentStep<E>>, Error> {
+            D::recurrent_step(self.weights()?, rows)
+        }
+    };
+}
+use weighted;
 
 /// How a stateful layer forgets.
 macro_rules! reset {
@@ -168,6 +241,9 @@ macro_rules! states {
 }
 use states;
 
+/// What a layer returns, as rows, on the tape, and the state behind the last step, which is not.
+pub type RowsWithStates<E, D, T> = (Tensor<(usize, usize), E, D, T>, HiddenStates<E, D>);
+
 /// The layer returns its output at every step: Keras's `return_sequences=True`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sequences;
@@ -204,7 +280,7 @@ pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
         initial: Option<HiddenStates<E, D>>,
     ) -> Result<(<Self::Out<In, H> as Signal>::Data<E, D, T>, HiddenStates<E, D>), Error>;
 
-    /// What a layer returns, as rows of its units.
+    /// What a layer returns, as rows of its units, and the state behind the last step.
     ///
     /// # Errors
     /// Those of [`run`](Self::run).
@@ -212,8 +288,9 @@ pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
         layer: &impl Recurrent<E, D>,
         x: Tensor<(B, L, F), E, D, T>,
         mask: Option<&Mask>,
+        initial: Option<HiddenStates<E, D>>,
         order: StepOrder,
-    ) -> Result<Tensor<(usize, usize), E, D, T>, Error>;
+    ) -> Result<RowsWithStates<E, D, T>, Error>;
 
     /// The way back from rows.
     ///
@@ -253,11 +330,12 @@ impl Returns for Sequences {
         layer: &impl Recurrent<E, D>,
         x: Tensor<(B, L, F), E, D, T>,
         mask: Option<&Mask>,
+        initial: Option<HiddenStates<E, D>>,
         order: StepOrder,
-    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        let (outputs, _) = with_state(layer, x, mask, None, order)?;
+    ) -> Result<RowsWithStates<E, D, T>, Error> {
+        let (outputs, states) = with_state(layer, x, mask, initial, order)?;
         let (batch, length, units) = *outputs.shape();
-        outputs.into_shape(&(batch * length, units))
+        Ok((outputs.into_shape(&(batch * length, units))?, states))
     }
 
     fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -298,9 +376,10 @@ impl Returns for LastState {
         layer: &impl Recurrent<E, D>,
         x: Tensor<(B, L, F), E, D, T>,
         mask: Option<&Mask>,
+        initial: Option<HiddenStates<E, D>>,
         order: StepOrder,
-    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        Ok(last(layer, x, mask, None, order)?.0)
+    ) -> Result<RowsWithStates<E, D, T>, Error> {
+        last(layer, x, mask, initial, order)
     }
 
     fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -319,9 +398,9 @@ fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     mask: Option<&Mask>,
     initial: Option<HiddenStates<E, D>>,
     order: StepOrder,
-) -> Result<(Tensor<(usize, usize), E, D, T>, HiddenStates<E, D>), Error> {
+) -> Result<RowsWithStates<E, D, T>, Error> {
     let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
-    let (states, tape) = D::recurrent_states(inputs, layer.weights()?)?;
+    let (states, tape) = layer.states(inputs)?;
     if let Some(carried) = layer.carried() {
         carried.set(states.clone());
     }
@@ -360,14 +439,7 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
             }
         }
     }
-    let rates = if trains() { layer.rates() } else { [0.0; 2] };
-    let dropout = if rates == [0.0; 2] {
-        GateDropout::default()
-    } else {
-        let weights = layer.weights()?;
-        let sizes = (batch, weights.kernel.shape().0, weights.units());
-        GateDropout::draw(x.device(), weights.cell, sizes, rates)?
-    };
+    let dropout = if trains() { layer.dropout(x.device(), batch)? } else { GateDropout::default() };
     Ok(RecurrentInputs { x, mask, initial, order: layer.order(), dropout })
 }
 
@@ -380,7 +452,7 @@ fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     order: StepOrder,
 ) -> Result<RecurrentOutputs<E, D, T>, Error> {
     let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
-    let (outputs, states) = D::recurrent(inputs, layer.weights()?)?;
+    let (outputs, states) = layer.outputs(inputs)?;
     if let Some(carried) = layer.carried() {
         carried.set(states.clone());
     }

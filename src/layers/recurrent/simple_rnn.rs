@@ -6,13 +6,14 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, reset,
-    state::split, states, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, reset, state::split,
+    states, weighted, with_state,
 };
 use crate::{
     backend::{
-        ActivationFunction, Backend, CarriedStates, CellKind, Element, HiddenStates, IntoShape,
-        RecurrentBias, RecurrentWeights, StepFunctions, StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
+        IntoShape, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -106,16 +107,6 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>>
     SimpleRnn<I, H, R, E, D>
 {
     states!();
-}
-
-#[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
-    for SimpleRnn<I, H, R, E, D>
-{
-    type Inputs = Const<I>;
-    type Returns = R;
-    type Units = Const<H>;
-    type State<B: Dim> = StateH<(B, Const<H>)>;
 
     fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
         Ok(RecurrentWeights {
@@ -130,8 +121,24 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
             cache: &self.cache,
         })
     }
+}
 
-    order!();
+#[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> super::OneDirection
+    for SimpleRnn<I, H, R, E, D>
+{
+}
+
+#[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
+    for SimpleRnn<I, H, R, E, D>
+{
+    type Inputs = Const<I>;
+    type Returns = R;
+    type Units = Const<H>;
+    type State<B: Dim> = StateH<(B, Const<H>)>;
+
+    weighted!();
 }
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>

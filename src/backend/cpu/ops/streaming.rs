@@ -60,9 +60,14 @@ impl<C: Cell> Recurrent<C> {
 }
 
 impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
-    fn step(&mut self, x: &[f32], before: StepStates<'_, f32>, after: StepStatesMut<'_, f32>) {
+    fn step(
+        &mut self,
+        x: &[f32],
+        before: StepStates<'_, f32>,
+        after: StepStatesMut<'_, f32>,
+    ) -> Result<(), Error> {
         let Sizes { inputs, units, .. } = self.sizes;
-        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return };
+        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return Ok(()) };
         let rows = x.len() / inputs.max(1);
         let width = rows * C::GATES * units;
         let gates = &mut self.gates[..width];
@@ -76,6 +81,7 @@ impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
             c: after.c,
             room: &mut self.room[..width],
         });
+        Ok(())
     }
 }
 
