@@ -3,13 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Type, ext::IdentExt, parse_quote,
+    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt, parse_quote,
     punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
+    activation,
     errors::Errors,
     infer, initializer,
+    names::camel,
     parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
     spelling::Spelling,
@@ -222,30 +224,48 @@ impl Model {
     }
 }
 
+/// An initializer or an activation is said by its name, and is a constant of a type.
+fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
+    let is = |kind: &str| {
+        key.strip_suffix(kind).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    };
+    let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
+    {
+        ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
+    } else if is("activation") {
+        ("an activation", activation::constant, parse_quote!(::kerata::config::ActivationFunction))
+    } else {
+        return;
+    };
+    match &*value {
+        // As in Keras; what is known has one name more.
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let name = camel(&text.value());
+            let message = match syn::parse_str(&name).map(|name| constant(&name)) {
+                Ok(Err(message)) => message,
+                Ok(Ok(_)) => format!("{what} is no string: write `{key} = {name}`"),
+                Err(_) => format!("{what} is no string: write its name"),
+            };
+            errors.push(text.span(), message);
+        }
+        Expr::Path(path) => {
+            let Some(name) = path.path.get_ident() else { return };
+            match constant(name) {
+                Ok(constant) => *value = parse_quote!(#ty::#constant),
+                Err(message) => errors.push(name.span(), message),
+            }
+        }
+        _ => {}
+    }
+}
+
 fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
     for (key, value) in &mut with.options {
         if generic {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);
         }
-        let initializer = key.to_string().ends_with("_initializer");
-        if let (Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), true) = (&*value, initializer) {
-            // As in Keras; what is known has one name more.
-            let name = initializer::camel(&text.value());
-            let message = match syn::parse_str(&name).map(|name| initializer::constant(&name)) {
-                Ok(Ok(_)) => format!("an initializer is no string: write `{key} = {name}`"),
-                Ok(Err(message)) => message,
-                Err(_) => format!("an initializer is no string: write `{key} = HeNormal`"),
-            };
-            errors.push(text.span(), message);
-        } else if let (Expr::Path(path), true) = (&*value, initializer)
-            && let Some(name) = path.path.get_ident()
-        {
-            match initializer::constant(name) {
-                Ok(constant) => *value = parse_quote!(::kerata::config::Initializer::#constant),
-                Err(message) => errors.push(name.span(), message),
-            }
-        }
+        named_value(&key.to_string(), value, errors);
     }
     if !errors.is_empty() {
         with.options.clear();

@@ -3,6 +3,8 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod activation;
+mod carried;
 mod cpu;
 mod element;
 mod operands;
@@ -18,6 +20,10 @@ mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
+pub use activation::ActivationFunction;
+pub(crate) use activation::{WithFunction, elu};
+pub use carried::CarriedStates;
+pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
     Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
@@ -29,11 +35,11 @@ pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub use recurrent::{
-    CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
-    StepOrder,
+    CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
+    RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
+    StepOptions, TapedStates, along_rows, log_1p, log_softmax, recurrent_with, row_sums, walk,
 };
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
@@ -223,6 +229,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<S, E, Self, T>,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
         reference::sigmoid(x)
+    }
+
+    /// An activation that is a function of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn activation<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+        function: ActivationFunction,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::activation(x, function)
     }
 
     /// The softmax along the last axis.

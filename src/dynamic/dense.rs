@@ -1,7 +1,7 @@
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 
 use super::{
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
     visit,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct DenseOp {
     units: usize,
-    activation: ActivationFunction,
+    activation: FoundFunction,
     use_bias: bool,
     kernel: Initializer,
     bias: Initializer,
@@ -169,7 +169,7 @@ impl OneToOne for EmbeddingOp {
 
 /// An activation as a layer.
 #[derive(Debug, Clone)]
-pub(crate) struct Activate(pub(crate) ActivationFunction);
+pub(crate) struct Activate(pub(crate) FoundFunction);
 
 impl OneToOne for Activate {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {

@@ -4,7 +4,7 @@ use dfdx::tensor::Cpu;
 
 use super::{
     conv::{Slider, biased},
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     dense::known_features,
     flow::Flow,
     op::{OneToOne, Pass},
@@ -25,7 +25,7 @@ pub(crate) struct Depthwise {
     multiplier: usize,
     /// How many filters mix the channels, if some do.
     filters: Option<usize>,
-    activation: ActivationFunction,
+    activation: FoundFunction,
     use_bias: bool,
     /// How the kernel, that of the mixing, and the bias begin.
     hows: [Initializer; 3],

@@ -12,7 +12,7 @@ use super::{
     training::{About, Wishes},
 };
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, whole_pass},
     data::{Batch, Dataset, Order},
     error::Error,
     loss::{Loss, Prediction},
@@ -235,7 +235,7 @@ where
             let constant = M::Input::stop_gradient::<E, D>(&input);
             let tape = OwnedTape::default();
             let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
-            let output = model.call_mut(input)?;
+            let output = whole_pass(|| model.call_mut(input))?;
             drop(constant);
             let (output, tape) = M::Output::split_tape(output);
             let means = &mut measured.metrics;
@@ -353,7 +353,8 @@ where
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
-        let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input)?)?;
+        let input = Data::Input::feed::<E, D>(input)?;
+        let output = whole_pass(|| model.call::<NoneTape>(input))?;
         let means = &mut totals.metrics;
         measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;
         let loss = loss.mean::<NoneTape, _>(output, &target, &weights)?;

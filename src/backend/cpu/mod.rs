@@ -33,8 +33,8 @@ use dfdx::{
 };
 
 use super::{
-    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates, ImageShape,
-    NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    ActivationFunction, ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates,
+    ImageShape, NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
     RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, parameter,
     reference,
 };
@@ -172,6 +172,7 @@ impl Backend<f32> for Cpu {
         fn relu[S](x: Of<S, T>;) -> Of<S, T>;
         fn tanh[S](x: Of<S, T>;) -> Of<S, T>;
         fn sigmoid[S](x: Of<S, T>;) -> Of<S, T>;
+        fn activation[S](x: Of<S, T>, function: ActivationFunction;) -> Of<S, T>;
         fn softmax[S](x: Of<S, T>;) -> Of<S, T>;
         fn dropout[S](x: Of<S, T>, mask: Option<&Mask>, rate: f64;) -> Of<S, T>;
         fn bounded_padding[S](x: Of<S, T>, mask: Option<&Mask>;) -> Of<S, T>;

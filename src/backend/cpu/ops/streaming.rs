@@ -22,7 +22,7 @@ use crate::{
             },
         },
         memory::elements,
-        tape,
+        reference, tape,
     },
     error::Error,
 };
@@ -60,9 +60,14 @@ impl<C: Cell> Recurrent<C> {
 }
 
 impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
-    fn step(&mut self, x: &[f32], before: StepStates<'_, f32>, after: StepStatesMut<'_, f32>) {
+    fn step(
+        &mut self,
+        x: &[f32],
+        before: StepStates<'_, f32>,
+        after: StepStatesMut<'_, f32>,
+    ) -> Result<(), Error> {
         let Sizes { inputs, units, .. } = self.sizes;
-        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return };
+        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return Ok(()) };
         let rows = x.len() / inputs.max(1);
         let width = rows * C::GATES * units;
         let gates = &mut self.gates[..width];
@@ -76,6 +81,7 @@ impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
             c: after.c,
             room: &mut self.room[..width],
         });
+        Ok(())
     }
 }
 
@@ -83,6 +89,9 @@ pub(crate) fn recurrent_step(
     weights: RecurrentWeights<'_, f32, Cpu>,
     rows: usize,
 ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+    if !weights.has_usual_functions() {
+        return reference::recurrent_step(weights);
+    }
     match weights.cell {
         CellKind::LstmCell => Recurrent::<LstmCell>::boxed(&weights, rows),
         CellKind::GruCell { reset_after: true } => {
