@@ -55,7 +55,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
         let right = |(p, y): (&E, &E)| {
-            let yes = if p.as_f64() > self.threshold { E::one() } else { E::zero() };
+            let yes = if *p > E::of(self.threshold) { E::one() } else { E::zero() };
             f64::from(u8::from(*y == yes && !p.is_nan()))
         };
         let answers = prediction.shape().1.max(1);

@@ -4,12 +4,41 @@
 //! [`result`](Metric::result) is of all batches together. Most are a [`Mean`] over positions, see [`crate::reduce`].
 
 mod accuracy;
+mod auc;
+mod counts;
+mod f_score;
+mod iou;
+mod matrix;
 mod mean_loss;
+mod named;
+mod operating_point;
+mod precision;
+mod regression;
+mod rows;
 mod state;
+mod thresholds;
+mod top_k;
 
 pub use accuracy::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+pub use auc::{Auc, Curve, Summation};
+pub use counts::Counts;
+pub use f_score::{ClassAverage, F1Score, FBetaScore};
+pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
+pub use matrix::ConfusionMatrix;
 pub use mean_loss::MeanLoss;
+pub use named::Named;
+pub use operating_point::{
+    PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
+pub use precision::{
+    FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives,
+};
+pub use regression::{
+    ConcordanceCorrelation, CosineSimilarity, PearsonCorrelation, R2Score, RootMeanSquaredError,
+    Sums, ValueAverage,
+};
 pub use state::MetricState;
+pub use top_k::{SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy};
 
 use dfdx::tensor::{Cpu, NoneTape, Tensor};
 
