@@ -124,7 +124,8 @@ pub enum ValueAverage {
 pub struct R2Score {
     /// Default [`ValueAverage::Uniform`].
     pub class_aggregation: ValueAverage,
-    /// How many independent values the model has, for the adjusted score. Default 0: the score itself.
+    /// How many independent values the model has, for the adjusted score. Default 0: the score itself. Positions without
+    /// weight do not count for it, as those of the padding.
     pub num_regressors: usize,
 }
 
