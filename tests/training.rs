@@ -25,7 +25,7 @@ use kerata::{
     optim::{Adagrad, Adam, AdamW, LearningRate, Optimizer, RMSprop, Sgd, Slot, State, Update},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    reduce::PerSample,
+    reduce::{Mean, PerSample},
     signal::MaskTransparent,
     train::{Fit, History, Trainer},
 };
@@ -427,16 +427,25 @@ fn names_in_the_history() {
     struct Named(&'static str);
 
     impl Metric<(Batch, Const<1>), (Batch, Const<1>)> for Named {
+        type State = Mean;
+
         fn name(&self) -> String {
             self.0.into()
         }
 
-        fn per_position(
+        fn update(
             &self,
-            prediction: &Tensor<(usize, usize), f32, Cpu>,
+            mean: &mut Mean,
+            _: &Tensor<(usize, usize), f32, Cpu>,
             _: &Tensor<(Batch, Const<1>), f32, Cpu>,
-        ) -> Result<Vec<f64>, Error> {
-            Ok(vec![1.0; prediction.as_vec().len()])
+            weights: &[f64],
+        ) -> Result<(), Error> {
+            mean.add(std::iter::repeat(1.0), weights.iter().copied());
+            Ok(())
+        }
+
+        fn result(&self, mean: &Mean) -> f64 {
+            mean.get()
         }
     }
 

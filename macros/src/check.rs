@@ -30,6 +30,8 @@ pub(crate) struct Model {
     pub(crate) device: Type,
     pub(crate) layers: Vec<Layer>,
     pub(crate) parts: Vec<Part>,
+    /// The fields that are the outputs, if there are several, and where they are named.
+    pub(crate) outputs: Vec<(usize, Span)>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -103,10 +105,11 @@ impl Model {
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
             parts: Vec::new(),
+            outputs: Vec::new(),
             errors,
             item,
         };
-        model.layers();
+        model.layers(&arguments.outputs);
         Ok(model)
     }
 
@@ -114,7 +117,7 @@ impl Model {
         !self.item.generics.params.is_empty()
     }
 
-    fn layers(&mut self) {
+    fn layers(&mut self, outputs: &[Ident]) {
         let generic = self.is_generic();
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
         self.unique(&mut fields);
@@ -142,7 +145,41 @@ impl Model {
         }
         self.item.fields = fields;
         self.check_names();
-        self.check_use();
+        self.outputs(outputs);
+        self.check_use(!outputs.is_empty());
+    }
+
+    /// The fields that `outputs(..)` names.
+    fn outputs(&mut self, outputs: &[Ident]) {
+        for (i, name) in outputs.iter().enumerate() {
+            let message = match self.layers.iter().position(|layer| layer.name == *name) {
+                _ if outputs[..i].contains(name) => format!("`{name}` is given twice"),
+                Some(field) => {
+                    self.outputs.push((field, name.span()));
+                    continue;
+                }
+                None => {
+                    let fields = self.layers.iter().map(|layer| format!("`{}`", layer.name));
+                    let fields = fields.collect::<Vec<_>>().join(", ");
+                    format!("no field has the name `{name}`: there are {fields}")
+                }
+            };
+            self.errors.push(name.span(), message);
+        }
+        match outputs {
+            [one] => {
+                let message =
+                    "one output is the last field: `outputs(..)` names two or more".to_owned();
+                self.errors.push(one.span(), message);
+            }
+            [.., last] if outputs.len() > 6 => {
+                self.errors.push(last.span(), "a model has at most six outputs");
+            }
+            _ => {}
+        }
+        if !self.errors.is_empty() {
+            self.outputs.clear();
+        }
     }
 
     /// Names that `#[with(name = ..)]` gives: parameters and their files are told apart by them.
@@ -210,13 +247,18 @@ impl Model {
         Some(values)
     }
 
-    fn check_use(&mut self) {
+    fn check_use(&mut self, named: bool) {
         let used = |value| {
             self.layers.iter().any(|layer| layer.from.contains(&value))
                 || self.parts.iter().any(|part| part.of == value)
         };
-        for (i, layer) in self.layers.iter().enumerate().take(self.layers.len() - 1) {
-            if !used(i + 1) {
+        // Where no outputs are named, the last field is the output.
+        let last = self.layers.len() - usize::from(self.outputs.is_empty());
+        // Outputs that are wrong have been told.
+        let last = if named && self.outputs.is_empty() { 0 } else { last };
+        let is_output = |field| self.outputs.iter().any(|(output, _)| *output == field);
+        for (i, layer) in self.layers.iter().enumerate().take(last) {
+            if !used(i + 1) && !is_output(i) {
                 let message = format!("nothing takes what `{}` gives", layer.text());
                 self.errors.push(layer.name.span(), message);
             }

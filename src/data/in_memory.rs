@@ -50,17 +50,14 @@ impl<X: Samples, Y: Samples> InMemory<X, Y> {
 }
 
 impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
-    /// Gives the samples weights, in place of those that they have.
+    /// Gives the samples weights, in place of those that they have. For a model of several outputs, a tuple has
+    /// weights for each.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if there are not as many as samples.
     pub fn with_weights<V: SampleWeights>(self, weights: V) -> Result<InMemory<X, Y, V>, Error> {
-        match weights.samples() {
-            Some(found) if found != self.len() => {
-                Err(Error::mismatch("the number of sample weights", self.len(), found))
-            }
-            _ => Ok(InMemory { inputs: self.inputs, targets: self.targets, weights }),
-        }
+        weights.check(self.len())?;
+        Ok(InMemory { inputs: self.inputs, targets: self.targets, weights })
     }
 
     /// How many samples there are; at least one.
