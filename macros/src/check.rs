@@ -28,6 +28,8 @@ pub(crate) struct Model {
     pub(crate) device: Type,
     pub(crate) layers: Vec<Layer>,
     pub(crate) parts: Vec<Part>,
+    /// Whether a file says what the layers are.
+    pub(crate) of_file: bool,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -101,6 +103,7 @@ impl Model {
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
             parts: Vec::new(),
+            of_file: arguments.keras.is_some(),
             errors,
             item,
         };
@@ -129,7 +132,8 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
-            if spelling.check(&mut field.ty, &mut self.errors) {
+            // What a file says is no slip of the user's.
+            if self.of_file || spelling.check(&mut field.ty, &mut self.errors) {
                 check_holes(&mut field.ty, generic, &mut self.errors);
             }
             let from = sources(&mut field.attrs, &mut self.errors);

@@ -6,10 +6,11 @@ use dfdx::{
     prelude::ReshapeTo,
     shapes::{HasShape, Shape},
 };
+use kerata_format::hdf5::{Folder, Hdf5, Stored};
 
 use super::{
     cudnn::{Transform, transforms},
-    hdf5::{Folder, Hdf5, Stored},
+    hdf5,
     lists::{self, Listed},
     open::{KerasFile, Layout},
     places::{Place, Visited},
@@ -285,7 +286,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
         let source = self.plan.sources.get(self.next).and_then(Option::as_ref);
         self.next += 1;
         let source = source.ok_or(Error::Empty("what a file has for a parameter"))?;
-        let values = self.file.weights.values::<E>(&source.stored).map_err(|e| {
+        let values = hdf5::values::<E>(&self.file.weights, &source.stored).map_err(|e| {
             let path = shortened(&source.path);
             Error::File { path: self.file.path.clone(), message: format!("{path}: {e}") }
         })?;

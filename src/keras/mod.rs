@@ -44,7 +44,6 @@ mod hdf5;
 mod lists;
 mod open;
 mod places;
-mod rewrite;
 mod source;
 mod write;
 

@@ -4,6 +4,7 @@
 
 mod case;
 mod clients;
+mod compiled;
 mod hostile;
 mod pasted;
 mod typed;

@@ -47,9 +47,9 @@ fn what_has_no_type_is_said_in_its_place() {
         .unwrap();
     let source = rust_source(&config, "Net").unwrap();
     for line in [
-        "    #[with(use_bias = false)]\n    pub layer_1st_layer: Dense<_, 2>,",
-        "    // `type_` has no type here: a rate of 12.5 percent, which is no whole number.",
-        "has no type here: the class `ReLU`.",
+        "    #[with(name = \"1st layer\", use_bias = false)]\n    pub layer_1st_layer: Dense<_, 2>,",
+        "    // `type_` has no type here: its rate is 12.5 percent, and no whole number below 100.",
+        "    // `layer_2` has no type here: `max_value` is 6.0, where a type has no limit.",
     ] {
         assert!(source.contains(line), "{source}");
     }

@@ -2,30 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use crate::{error::Error, fields::Config};
-
 /// The layers of cuDNN are the usual ones with these options.
 const CUDNN: [(&str, &str, &[(&str, &str)]); 2] = [
     ("CuDNNLSTM", "LSTM", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
     ("CuDNNGRU", "GRU", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
 ];
 
-/// A config in whose layers the classes of cuDNN are the usual ones, and whose functions are told from layers.
-pub(super) fn old_classes(config: Config) -> Result<Config, Error> {
-    let mut value = serde_json::to_value(&config).map_err(|e| Error::Json(e.to_string()))?;
-    match walk(&mut value) {
-        true => Config::try_from(value),
-        false => Ok(config),
-    }
-}
-
-/// Whether something has been changed.
-fn walk(value: &mut Value) -> bool {
+/// Makes the classes of cuDNN the usual ones, and tells functions from layers, in a config and all that is in it. Whether
+/// something has been changed.
+pub fn old_classes(value: &mut Value) -> bool {
     match value {
-        Value::Array(list) => list.iter_mut().fold(false, |changed, value| walk(value) | changed),
+        Value::Array(list) => {
+            list.iter_mut().fold(false, |changed, value| old_classes(value) | changed)
+        }
         Value::Object(map) => {
             let changed = rename(map) | mark_function(map);
-            map.values_mut().fold(changed, |changed, value| walk(value) | changed)
+            map.values_mut().fold(changed, |changed, value| old_classes(value) | changed)
         }
         _ => false,
     }
