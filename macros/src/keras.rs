@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Fields, Generics, ItemStruct, LitStr, spanned::Spanned};
+use syn::{Fields, Generics, Ident, ItemStruct, LitStr, Visibility, spanned::Spanned};
 
 #[cfg(not(feature = "keras"))]
 use without as file;
@@ -25,8 +25,7 @@ pub(crate) fn model(path: &LitStr, mut arguments: Arguments, item: ItemStruct) -
         structs = vec![nothing(path, &bare)];
     }
     let (embed, name, vis) = (arguments.embed, bare.ident.clone(), bare.vis.clone());
-    let is_right = arguments.errors.is_empty();
-    let load = is_right.then(|| load(path, embed.is_some(), &name, &vis));
+    let load = load(path, embed, arguments.errors.is_empty(), &name, &vis);
     let mut outer = Some(arguments);
     let mut expanded: Vec<TokenStream> = structs
         .into_iter()
@@ -42,7 +41,7 @@ pub(crate) fn model(path: &LitStr, mut arguments: Arguments, item: ItemStruct) -
             }
         })
         .collect();
-    expanded.extend(load);
+    expanded.push(load);
     expanded.into_iter().collect()
 }
 
@@ -87,13 +86,16 @@ fn nothing(path: &LitStr, item: &ItemStruct) -> Written {
     }
 }
 
-/// How the weights are read, and that cargo looks at the file.
-fn load(path: &LitStr, embed: bool, name: &syn::Ident, vis: &syn::Visibility) -> TokenStream {
+/// How the weights are read, and that cargo looks at the file if that could be read.
+fn load(path: &LitStr, embed: bool, is_read: bool, name: &Ident, vis: &Visibility) -> TokenStream {
     let file = match std::path::Path::new(&path.value()).is_absolute() {
         true => quote!(#path),
         false => quote!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", #path)),
     };
-    let bytes = quote!(::core::include_bytes!(#file));
+    let bytes = match is_read {
+        true => quote!(::core::include_bytes!(#file)),
+        false => quote!(&[0; 0]),
+    };
     if path.value().to_lowercase().ends_with(".json") {
         return quote!(const _: &[u8] = #bytes;);
     }

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// The file that the layers are in.
     pub(crate) keras: Option<LitStr>,
     /// Whether the file becomes a part of the program.
-    pub(crate) embed: Option<Span>,
+    pub(crate) embed: bool,
     /// The layers of the file whose masks are dropped on purpose.
     pub(crate) unmask: Vec<LitStr>,
     /// The keys that were given, whether or not what follows makes sense.
@@ -44,7 +44,7 @@ impl Parse for Arguments {
                 "output" => all.output = Some(value(input)?),
                 "element" => all.element = Some(value(input)?),
                 "keras" => all.keras = Some(value(input)?),
-                "embed" => all.embed = Some(flag(input)?),
+                "embed" => all.embed = flag(input)?,
                 "unmask" => all.unmask = names(input)?,
                 _ => all.device = Some(value(input)?),
             }
@@ -127,11 +127,11 @@ pub(crate) fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
 }
 
 /// A key by itself.
-fn flag(input: ParseStream) -> syn::Result<Span> {
+fn flag(input: ParseStream) -> syn::Result<bool> {
     if input.peek(Token![=]) || input.peek(Token![:]) {
         return Err(input.error("it stands by itself: write `embed`"));
     }
-    Ok(input.span())
+    Ok(true)
 }
 
 /// `= ["a", "b"]`.

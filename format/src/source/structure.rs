@@ -54,12 +54,12 @@ impl Structure<'_> {
         let mut problems = Vec::new();
         if outputs.len() != 1 {
             let n = outputs.len();
-            problems.push(format!("The model of Keras has {n} outputs, a struct has one"));
+            problems.push(format!("the model of Keras has {n} outputs, a struct has one"));
         } else if calls.last().is_some_and(|last| outputs != [last.name.as_str()]) {
-            problems.push(format!("The output is `{}`, and not the last layer", outputs[0]));
+            problems.push(format!("the output is `{}`, and not the last layer", outputs[0]));
         }
         if calls.is_empty() {
-            problems.push("The model has no layers".to_owned());
+            problems.push("the model has no layers".to_owned());
         }
         let mut all = Layers { fields: Fields::default(), names, list: Vec::new() };
         for call in &calls {

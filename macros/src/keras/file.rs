@@ -17,10 +17,8 @@ use crate::parse::Arguments;
 pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruct) -> Vec<Written> {
     let (span, file) = (path.span(), path.value());
     let errors = &mut arguments.errors;
-    if let Some(embed) = arguments.embed
-        && file.to_lowercase().ends_with(".json")
-    {
-        errors.push(embed, "a `.json` holds no weights to embed");
+    if arguments.embed && file.to_lowercase().ends_with(".json") {
+        errors.push(span, "a `.json` holds no weights: leave out `embed`");
     }
     let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
     let config = config_of(&root.join(&file));
@@ -31,7 +29,11 @@ pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruc
     let found = match found {
         Ok(found) => found,
         Err(why) => {
-            errors.push(span, format!("`{file}` makes no model: {why}"));
+            let place = match root.join(&file).exists() {
+                true => "",
+                false => ", where a path starts at the folder of `Cargo.toml`",
+            };
+            errors.push(span, format!("`{file}` makes no model: {why}{place}"));
             return Vec::new();
         }
     };
@@ -51,7 +53,7 @@ pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruc
             }
         }
         for problem in &one.problems {
-            errors.push(span, format!("`{file}`: {problem}"));
+            errors.push(span, format!("`{file}` makes no struct: {problem}"));
         }
     }
     for layer in &arguments.unmask {

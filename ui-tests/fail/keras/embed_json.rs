@@ -1,4 +1,4 @@
-//~ a `.json` holds no weights to embed
+//~ a `.json` holds no weights: leave out `embed`
 use kerata::model;
 
 #[model(keras = "ui-tests/files/lost_mask.json", unmask = ["near"], embed)]

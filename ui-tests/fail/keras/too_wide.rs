@@ -1,3 +1,4 @@
+//~lines 16
 //~ required by a bound in `second`
 use kerata::model;
 
