@@ -1,9 +1,9 @@
 //~ the layers are those of the file: write `struct Ner;`
-use kerata::{Dense, model};
+use kerata::model;
 
 #[model(keras = "ui-tests/files/lost_mask.json")]
 struct Ner {
-    head: Dense<_, 2>,
+    head: kerata::Dense<_, 2>,
 }
 
 fn main() {}
