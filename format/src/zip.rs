@@ -101,12 +101,13 @@ impl<T: AsRef<[u8]>> Archive<T> {
 /// An archive that is being written, its entries stored.
 pub struct Writer(ZipArchiveWriter<Vec<u8>>);
 
-impl Writer {
-    /// An archive without entries.
-    pub fn new() -> Self {
+impl Default for Writer {
+    fn default() -> Self {
         Self(ZipArchiveWriter::new(Vec::new()))
     }
+}
 
+impl Writer {
     /// Adds an entry.
     ///
     /// # Errors

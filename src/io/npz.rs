@@ -61,7 +61,7 @@ pub(super) fn read<E: Element>(archive: &Archive, array: &Array) -> Result<Vec<E
 }
 
 pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
-    let mut zip = Writer::new();
+    let mut zip = Writer::default();
     for weight in weights {
         let descr = if matches!(weight.values, Values::F32(_)) { "<f4" } else { "<f8" };
         zip.add(&format!("{}.npy", weight.name), |mut content| {

@@ -39,7 +39,7 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 fn archive(mut config: Config, weights: &[u8]) -> Result<Vec<u8>, String> {
     // It names an optimizer, whose state is not there.
     config.compile_config = None;
-    let mut zip = ZipWriter::new();
+    let mut zip = ZipWriter::default();
     // No date, so that the same model is the same file.
     let metadata = serde_json::json!({ "keras_version": KERAS }).to_string();
     let members = [

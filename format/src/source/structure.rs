@@ -78,7 +78,7 @@ impl Structure<'_> {
         &mut self,
         call: &Call,
         model: &str,
-        mut reach: Vec<Flow>,
+        reach: Vec<Flow>,
         all: &mut Layers<'_>,
     ) -> Result<Flow, String> {
         let (class, own) = (call.config.class_name.as_str(), all.fields.of(&call.name));
@@ -87,26 +87,16 @@ impl Structure<'_> {
             1 | 2 => None,
             n => Some(format!("{n} values reach it, and a struct merges two")),
         });
-        match fate(class, &reach) {
-            Fate::Kept => {}
-            Fate::Mixed => {
-                let mixed = "of what reaches it only a part is masked".to_owned();
-                problem = problem.or(Some(mixed));
-            }
-            Fate::Lost if self.drops(&call.name) => {
-                let padded = |flow: &&mut Flow| flow.padded;
-                for (i, flow) in reach.iter_mut().enumerate().filter(|(_, flow)| padded(&flow)) {
-                    flow.padded = false;
-                    from[i] = all.unmask(&call.name, &own, from[i].clone());
-                }
-            }
-            Fate::Lost => {
-                let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
-                let lost: Vec<String> = lost.map(|(from, _)| format!("`{from}`")).collect();
-                let lost = lost.join(" and ");
-                let what = format!("it would lose the mask of {lost}, as in Keras");
-                problem = problem.or(Some(what));
-            }
+        let fate = fate(class, &reach);
+        if fate == Fate::Mixed {
+            let mixed = || "of what reaches it only a part is masked".to_owned();
+            problem = problem.or_else(|| Some(mixed()));
+        }
+        if fate == Fate::Lost && !self.drops(&call.name) {
+            let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
+            let lost: Vec<String> = lost.map(|(from, _)| format!("`{from}`")).collect();
+            let what = format!("it would lose the mask of {}, as in Keras", lost.join(" and "));
+            problem = problem.or(Some(what));
         }
         let rank = reach.first().map_or(2, |flow| flow.rank);
         let (typed, leaves) = match is_model(&call.config) {
@@ -121,6 +111,11 @@ impl Structure<'_> {
             Some(problem) => Err(problem),
             None => typed,
         };
+        if fate == Fate::Lost && typed.is_ok() {
+            for (i, _) in reach.iter().enumerate().filter(|(_, flow)| flow.padded) {
+                from[i] = all.unmask(&call.name, &own, from[i].clone());
+            }
+        }
         all.add(call, own, from, typed);
         Ok(leaves)
     }
