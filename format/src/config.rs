@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{dialects::FUNCTIONAL, rewrite::old_classes};
+use crate::{
+    dialects::FUNCTIONAL,
+    rewrite::{old_classes, old_function, old_functions},
+};
 
 /// How long a JSON text may be, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -87,6 +90,14 @@ impl Config {
         old_classes(&mut layers);
         let Value::Object(config) = layers else { return Err("a config is an object".to_owned()) };
         Ok(Self { config, ..self })
+    }
+
+    /// The same for a file of Keras 2, whose `hard_sigmoid` is another function: it gets the name [`OLD_HARD_SIGMOID`](crate::OLD_HARD_SIGMOID).
+    #[must_use]
+    pub fn of_keras_2(mut self) -> Self {
+        self.config.values_mut().for_each(old_functions);
+        self.config.iter_mut().for_each(old_function);
+        self
     }
 
     /// The name of the layer.

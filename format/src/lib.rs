@@ -25,7 +25,7 @@ pub use kind::{HEAD, Kind, Wanted, unknown};
 pub use nodes::{Node, Tensor, ends, used};
 #[cfg(feature = "hdf5")]
 pub use open::{Format, Parts, SAVED_MODEL, config_of, format, parts};
-pub use rewrite::old_classes;
+pub use rewrite::OLD_HARD_SIGMOID;
 pub use zip::{Archive, Writer};
 
 /// How many letters of a word of a file a message shows.

@@ -2,6 +2,8 @@
 
 use std::{fs, io::Read, path::Path, sync::Arc};
 
+use serde_json::Value;
+
 use crate::{
     Archive, Config, Kind, MAX_BYTES, Wanted,
     hdf5::{self, Hdf5},
@@ -10,11 +12,27 @@ use crate::{
 
 /// The config of a whole model in a `.keras`.
 const CONFIG: &str = "config.json";
+/// Which Keras has written a `.keras`, and when.
+const METADATA: &str = "metadata.json";
+const MAX_METADATA: u64 = 1 << 16;
 /// The weights of a model in a `.keras`.
 const WEIGHTS: &str = "model.weights.h5";
 
-/// The text of a config, if it is there, and the weights.
-pub type Parts = (Option<String>, Hdf5);
+/// What is in a file of a model.
+pub struct Parts {
+    /// The text of the config, if it is there.
+    pub config: Option<String>,
+    /// Whether an older Keras than 3 has written it.
+    pub is_keras_2: bool,
+    /// The weights.
+    pub weights: Hdf5,
+}
+
+/// Whether a version is older than 3.
+fn is_old(version: &str) -> bool {
+    let first = version.split('.').next().and_then(|first| first.parse::<u32>().ok());
+    first.is_some_and(|first| first < 3)
+}
 
 /// Opens a `.keras` or an HDF5 file.
 ///
@@ -26,8 +44,10 @@ pub fn parts(bytes: Vec<u8>) -> Result<Parts, String> {
         Format::Hdf5 => {
             let all = 0..bytes.len();
             let weights = Hdf5::open(Arc::new(bytes), all)?;
-            let text = weights.text(&weights.root, "model_config")?;
-            Ok((text, weights))
+            let config = weights.text(&weights.root, "model_config")?;
+            let version = weights.text(&weights.root, "keras_version")?;
+            let is_keras_2 = version.as_deref().is_some_and(is_old);
+            Ok(Parts { config, is_keras_2, weights })
         }
     }
 }
@@ -59,7 +79,7 @@ pub fn config_of(path: &Path) -> Result<Config, String> {
         String::from_utf8(bytes).map_err(|e| e.to_string())?
     } else {
         let missing = "this file holds weights without an architecture";
-        parts(bytes)?.0.ok_or(missing)?
+        parts(bytes)?.config.ok_or(missing)?
     };
     Config::parse(&text).and_then(Config::modern).map_err(|e| format!("its config is {e}"))
 }
@@ -118,6 +138,11 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
     let of = |name: &'static str| move |e: String| format!("`{name}`: {e}");
     let config = find(CONFIG).and_then(|i| unpack(i, MAX_BYTES as u64).map_err(of(CONFIG)))?;
     let config = String::from_utf8(config).map_err(|e| of(CONFIG)(e.to_string()))?;
+    // An old file may have none.
+    let metadata = find(METADATA).ok().map(|i| unpack(i, MAX_METADATA).map_err(of(METADATA)));
+    let metadata = metadata.transpose()?.unwrap_or_default();
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
+    let is_keras_2 = metadata["keras_version"].as_str().is_some_and(is_old);
     let i = find(WEIGHTS)?;
     let weights = match zip.stored(i).map_err(of(WEIGHTS))? {
         Some(range) => {
@@ -130,5 +155,6 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
             Hdf5::open(Arc::new(content), all)
         }
     };
-    Ok((Some(config), weights.map_err(of(WEIGHTS))?))
+    let (config, weights) = (Some(config), weights.map_err(of(WEIGHTS))?);
+    Ok(Parts { config, is_keras_2, weights })
 }

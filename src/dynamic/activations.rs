@@ -34,6 +34,7 @@ each! {
     "exponential": f32::exp, |_, y| y;
     "gelu": |x| x * normal(x), gelu_slope;
     "hard_shrink": |x| if x.abs() > 0.5 { x } else { 0.0 }, |x, _| one_if(x.abs() > 0.5);
+    "keras_2_hard_sigmoid": old_hard_sigmoid, |x, _| if x.abs() < 2.5 { 0.2 } else { 0.0 };
     "hard_sigmoid": hard_sigmoid, |x, _| if x.abs() < 3.0 { 1.0 / 6.0 } else { 0.0 };
     "hard_silu" | "hard_swish": |x| x * hard_sigmoid(x), |x, _| match x {
         _ if x <= -3.0 => 0.0,
@@ -79,13 +80,9 @@ fn hard_sigmoid(x: f32) -> f32 {
     (x + 3.0).clamp(0.0, 6.0) / 6.0
 }
 
-/// That of Keras 2: `0.2 x + 0.5`, from 0 to 1.
-pub(super) fn old_hard_sigmoid() -> Functions {
-    fn run<T: Tape<f32, Cpu>>(x: Rows<T>) -> Result<Rows<T>, Error> {
-        let slope = |x: f32, _| if x.abs() < 2.5 { 0.2 } else { 0.0 };
-        map_values(x, |x| (0.2 * x + 0.5).clamp(0.0, 1.0), slope)
-    }
-    Functions::new(run::<NoneTape>, run::<Recorder>)
+/// That of Keras 2.
+fn old_hard_sigmoid(x: f32) -> f32 {
+    (0.2 * x + 0.5).clamp(0.0, 1.0)
 }
 
 fn softplus(x: f32) -> f32 {

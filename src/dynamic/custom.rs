@@ -12,6 +12,7 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, NoneTape},
 };
+use kerata_format::OLD_HARD_SIGMOID;
 use serde_json::Value;
 
 use super::{
@@ -198,7 +199,8 @@ impl CustomObjects {
     }
 
     /// Reads configs of Keras 2, in which `hard_sigmoid` is `0.2 x + 0.5` from 0 to 1: Keras 3 has `x / 6 + 0.5` under
-    /// that name. Such a config does not say which Keras it is of.
+    /// that name. Such a config does not say which Keras it is of; a `.keras` or `.h5` does, so `keras::load` does without
+    /// this, and calls the function `keras_2_hard_sigmoid`, which Keras 3 knows as a custom object only.
     ///
     /// ```
     /// use kerata::{Cpu, Error, config::{Config, CustomObjects, layer_from_config}, prelude::*};
@@ -274,8 +276,8 @@ impl CustomObjects {
     pub(super) fn function(&self, name: &str) -> Result<ActivationFunction, Error> {
         let own = self.activations.get(name).copied();
         let keras = || BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, of)| *of);
-        let old = || (self.keras_2 && name == "hard_sigmoid").then(activations::old_hard_sigmoid);
-        let further = || old().or_else(|| activations::activation(name));
+        let old = self.keras_2 && name == "hard_sigmoid";
+        let further = || activations::activation(if old { OLD_HARD_SIGMOID } else { name });
         let Some(functions) = own.or_else(keras).or_else(further) else {
             let mut known: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).to_vec();
             known.extend(activations::NAMES.iter().map(|&name| name.to_owned()));

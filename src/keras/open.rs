@@ -41,9 +41,10 @@ impl KerasFile {
     /// A file that is in memory.
     pub(super) fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<Self, Error> {
         let wrong = |message: String| Error::File { path: path.to_owned(), message };
-        let (text, weights) = format::parts(bytes).map_err(wrong)?;
-        let config = text.map(|text| {
+        let format::Parts { config, is_keras_2, weights } = format::parts(bytes).map_err(wrong)?;
+        let config = config.map(|text| {
             let config = format::Config::parse(&text).and_then(format::Config::modern);
+            let config = config.map(|config| if is_keras_2 { config.of_keras_2() } else { config });
             config.map(Config::from).map_err(|e| wrong(format!("its config is {}", Error::Json(e))))
         });
         let layout = layout(&weights).map_err(wrong)?;
