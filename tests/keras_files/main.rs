@@ -6,6 +6,7 @@ mod case;
 mod clients;
 mod compiled;
 mod hostile;
+mod inner;
 mod pasted;
 mod typed;
 mod written;
