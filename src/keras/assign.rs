@@ -166,9 +166,18 @@ impl Plan {
     ) -> Result<(), Error> {
         // Tensors are shared, and copied when they are written to.
         let mut loaded = model.clone();
-        loaded.visit(&mut Load { plan: self, file, next: 0 })?;
+        self.load_new(file, &mut loaded)?;
         *model = loaded;
         Ok(())
+    }
+
+    /// Reads all values into a model that nobody else has: after an error, a part of them may be there.
+    pub(super) fn load_new<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        &self,
+        file: &KerasFile,
+        model: &mut M,
+    ) -> Result<(), Error> {
+        model.visit(&mut Load { plan: self, file, next: 0 })
     }
 }
 

@@ -104,22 +104,24 @@ fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<Dynamic
     let visited = visited(&layer)?;
     let here = places(config, &visited)?;
     let plan = Plan::new(file, &here, &here, &visited, None).map_err(|e| wrong(&e))?;
-    finish(file, Vec::new(), &plan, &mut layer)?;
+    nothing_differs(file, Vec::new(), &plan)?;
+    // It is new, so there is no need of a second one.
+    plan.load_new(file, &mut layer)?;
     Ok(layer)
 }
 
-/// Reads the weights if nothing differs.
-fn finish<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+/// # Errors
+/// [`Error::Differences`], of the architectures and of the weights.
+fn nothing_differs(
     file: &KerasFile,
     mut differences: Vec<Difference>,
     plan: &Plan,
-    model: &mut M,
 ) -> Result<(), Error> {
     differences.extend_from_slice(&plan.differences);
-    if differences.is_empty() {
-        return plan.load(file, model);
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Differences { what: file.path.clone(), differences }),
     }
-    Err(Error::Differences { what: file.path.clone(), differences })
 }
 
 /// Models to and from Keras's files. Typed ones are [`Configured`]; a [`DynamicLayer`] that is a model has it, too.
@@ -217,7 +219,9 @@ fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             (differences, Plan::new(file, &there, &here, &visited, Some(&matches)))
         }
     };
-    finish(file, differences, &plan.map_err(wrong)?, model)
+    let plan = plan.map_err(wrong)?;
+    nothing_differs(file, differences, &plan)?;
+    plan.load(file, model)
 }
 
 fn compare_classes(here: &[Place], file: &Config) -> Compared {
