@@ -8,5 +8,6 @@ mod compiled;
 mod hostile;
 mod inner;
 mod pasted;
+mod trained;
 mod typed;
 mod written;

@@ -71,7 +71,7 @@ fn numbers() -> Vec<[[f32; 6]; 9]> {
 }
 
 /// The Python that has Keras, if there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let given = std::env::var_os("KERATA_PYTHON").map(PathBuf::from);
     let found = [given, Some("python3".into())];
     let has_keras = |python: &PathBuf| {
