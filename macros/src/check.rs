@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) parts: Vec<Part>,
     /// The fields that are the outputs, if there are several, and where they are named.
     pub(crate) outputs: Vec<(usize, Span)>,
+    /// Whether a file says what the layers are.
+    pub(crate) of_file: bool,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -106,6 +108,7 @@ impl Model {
             layers: Vec::new(),
             parts: Vec::new(),
             outputs: Vec::new(),
+            of_file: arguments.keras.is_some(),
             errors,
             item,
         };
@@ -134,7 +137,8 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
-            if spelling.check(&mut field.ty, &mut self.errors) {
+            // What a file says is no slip of the user's.
+            if self.of_file || spelling.check(&mut field.ty, &mut self.errors) {
                 check_holes(&mut field.ty, generic, &mut self.errors);
             }
             let from = sources(&mut field.attrs, &mut self.errors);

@@ -4,7 +4,6 @@
 
 mod functional;
 mod keras;
-mod nodes;
 mod options;
 mod output;
 mod sequential;
@@ -16,7 +15,6 @@ pub use crate::layer::{Infer, Inferred, Takes};
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[cfg(feature = "keras")]
-pub(crate) use nodes::{Node, ends, used};
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of};
 pub use output::Output;

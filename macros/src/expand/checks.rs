@@ -13,10 +13,21 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
         let checked = model.checked(i + 1, "CHECK", layer.ty.span());
+        // In a struct each layer has its own line. A file has none: there the function says which one it is.
+        let name = &layer.name;
+        let taken = match model.of_file {
+            false => quote_spanned! {layer.ty.span() =>
+                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
+            },
+            true => quote_spanned! {layer.ty.span() =>
+                const fn #name<L: ::kerata::model::Takes<#input, #element, #device>>() {}
+                #name::<#ty>();
+            },
+        };
         let checks = quote_spanned! {layer.ty.span() =>
             const CHECK: usize = {
                 // The first is what the compiler tells.
-                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
+                #taken
                 let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
                 0
             };
