@@ -13,6 +13,7 @@ use crate::{
     parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
     spelling::Spelling,
+    witness,
 };
 
 /// A struct under `#[model(..)]`.
@@ -28,6 +29,8 @@ pub(crate) struct Model {
     pub(crate) device: Type,
     pub(crate) layers: Vec<Layer>,
     pub(crate) parts: Vec<Part>,
+    /// The generic arguments with which the wiring is evaluated; `None` if it cannot be.
+    pub(crate) witness: Option<TokenStream>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -101,6 +104,7 @@ impl Model {
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
             parts: Vec::new(),
+            witness: witness::arguments(&item.generics),
             errors,
             item,
         };

@@ -23,6 +23,8 @@ pub use sequential::{Chain, Sequential};
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
+#[doc(hidden)]
+pub use wire::NoLayer;
 pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Reaches, Visited, Wire};
 
 #[doc(hidden)]

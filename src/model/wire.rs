@@ -1,5 +1,7 @@
 //! What `#[model]` is made of.
 
+use std::{convert::Infallible, marker::PhantomData};
+
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use crate::{
@@ -209,6 +211,45 @@ where
 
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error> {
         layer.visit(visitor)
+    }
+}
+
+/// A layer that there is none of: what a generic parameter is where the wiring of a model is evaluated for all.
+#[derive(Debug)]
+pub enum NoLayer<In, Out> {
+    /// Cannot be made.
+    Never(Infallible, PhantomData<fn(In) -> Out>),
+}
+
+impl<In, Out> Clone for NoLayer<In, Out> {
+    fn clone(&self) -> Self {
+        let Self::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: Signal, Out: Signal, E: Element, D: Backend<E>> Layer<In, E, D> for NoLayer<In, Out> {
+    type Out = Out;
+
+    fn call<T: Tape<E, D>>(&self, _: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
+        let Self::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, Out, E: Element, D: Backend<E>> Build<E, D> for NoLayer<In, Out> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Err(Error::Empty("the list of layers that can stand here"))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, Out, E: Element, D: Backend<E>> Parameters<E, D> for NoLayer<In, Out> {
+    fn visit<V: Visitor<E, D>>(&mut self, _: &mut V) -> Result<(), Error> {
+        let Self::Never(never, _) = self;
+        match *never {}
     }
 }
 

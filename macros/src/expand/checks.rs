@@ -13,11 +13,17 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
         let checked = model.checked(i + 1, "CHECK", layer.ty.span());
+        // At an instance that stands for all, the sizes are not those of any model.
+        let sizes = (!model.is_generic()).then(|| {
+            quote_spanned! {layer.ty.span() =>
+                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+            }
+        });
         let checks = quote_spanned! {layer.ty.span() =>
             const CHECK: usize = {
                 // The first is what the compiler tells.
                 let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
-                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                #sizes
                 0
             };
             const FIELD: usize =
@@ -69,7 +75,7 @@ fn wire_impl(
 ) -> TokenStream {
     let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let checks = (!model.is_generic() && model.errors.is_empty()).then_some(checks);
+    let checks = (model.witness.is_some() && model.errors.is_empty()).then_some(checks);
     quote! {
         #[doc(hidden)]
         impl #generics ::kerata::model::Wire<#number> for #this #clause {
@@ -81,20 +87,22 @@ fn wire_impl(
 
 pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
-    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let last = model.value_at(model.layers.len(), *span);
+    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
     if !model.is_generic() {
-        let last = model.value_at(model.layers.len(), *span);
-        let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
         return quote!(const _: () = #check;);
     }
-    // At the attribute, where the compiler tells a wrong layer as well: once in both.
-    let last = model.output();
+    // In an impl, as nothing else has the parameters.
     let (this, number) = (model.this(), Literal::usize_unsuffixed(model.part(model.parts.len())));
-    let signal = quote!(<#last as ::kerata::model::Gives<#output>>::Output);
+    let (generics, _, clause) = model.item.generics.split_for_impl();
     quote! {
         #[doc(hidden)]
         impl #generics ::kerata::model::Wire<#number> for #this #clause {
-            type Signal = #signal;
+            type Signal = ();
+            const CHECK: usize = {
+                let () = #check;
+                0
+            };
         }
     }
 }

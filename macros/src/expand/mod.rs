@@ -27,9 +27,9 @@ struct Wired {
 
 /// The paths that the functions of a layer are called through.
 ///
-/// In a struct without generic parameters these go by way of the check of the wiring, and so they are
-/// silent where that has failed. A check cannot depend on generic parameters; there the layer's own traits
-/// are named, always with the same span, so that the compiler tells the same error once.
+/// These go by way of the check of the wiring, and so they are silent where that has failed. In a struct whose
+/// generic parameters have bounds that no instance is known for, it cannot be evaluated: there the layer's own
+/// traits are named, always with the same span, so that the compiler tells the same error once.
 struct Through {
     layer: TokenStream,
     build: TokenStream,
@@ -57,6 +57,10 @@ impl Model {
     fn this(&self) -> TokenStream {
         // Lints take what has the span of a macro for what it is.
         self.this_at(Span::call_site().located_at(self.item.ident.span()))
+    }
+
+    fn named(&self, span: Span) -> Ident {
+        Ident::new(&self.item.ident.to_string(), span.located_at(self.item.ident.span()))
     }
 
     fn this_at(&self, span: Span) -> TokenStream {
@@ -103,13 +107,13 @@ impl Model {
         if !self.errors.is_empty() {
             return self.value_at(0, span);
         }
-        if self.is_generic() {
+        let Some(arguments) = &self.witness else {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
-        }
-        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
+        };
+        let (this, number) = (self.named(Span::call_site()), Literal::usize_unsuffixed(number));
         let check = Ident::new(check, span);
         quote_spanned! {span =>
-            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::#check }>
+            ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::Wire<#number>>::#check }>
         }
     }
 
@@ -138,7 +142,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    let through = if model.is_generic() && model.errors.is_empty() {
+    let through = if model.witness.is_none() && model.errors.is_empty() {
         Through {
             layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),

@@ -64,8 +64,8 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
         }
     });
     let (first, last) = (variable(0), variable(layers.len()));
-    // In a struct with generic parameters a wrong layer may be told here: then by its own words.
-    let hidden = (!model.is_generic()).then(|| quote!(#[diagnostic::do_not_recommend]));
+    // Where the wiring is not evaluated, a wrong layer may be told here: then by its own words.
+    let hidden = model.witness.is_some().then(|| quote!(#[diagnostic::do_not_recommend]));
     let rows =
         [&input, &out].map(|signal| quote!(for<'kerata> #signal: ::kerata::signal::StepRows));
     quote! {
