@@ -6,9 +6,17 @@ use syn::Attribute;
 
 /// Which of the two are not derived already.
 pub(crate) fn missing_derives(attributes: &[Attribute]) -> Vec<TokenStream> {
-    let derived = |name: &str| attributes.iter().any(|attribute| derives(attribute, name));
     let derives = [("Clone", quote!(::core::clone::Clone)), ("Debug", quote!(::core::fmt::Debug))];
-    derives.into_iter().filter(|(name, _)| !derived(name)).map(|(_, path)| path).collect()
+    derives
+        .into_iter()
+        .filter(|(name, _)| !derives_one(attributes, name))
+        .map(|(_, path)| path)
+        .collect()
+}
+
+/// Whether a trait is derived already.
+pub(crate) fn derives_one(attributes: &[Attribute], name: &str) -> bool {
+    attributes.iter().any(|attribute| derives(attribute, name))
 }
 
 fn derives(attribute: &Attribute, name: &str) -> bool {

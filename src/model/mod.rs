@@ -25,7 +25,9 @@ pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
 #[doc(hidden)]
 pub use wire::NoLayer;
-pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Reaches, Visited, Wire};
+pub use wire::{
+    Built, Carries, Checked, Debugs, Field, Gives, Holds, Next, Part, Reaches, Visited, Wire,
+};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;

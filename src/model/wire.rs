@@ -1,6 +1,6 @@
 //! What `#[model]` is made of.
 
-use std::{convert::Infallible, marker::PhantomData};
+use std::{convert::Infallible, fmt, marker::PhantomData};
 
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
@@ -17,10 +17,12 @@ use crate::{
 pub trait Wire<const VALUE: usize> {
     /// The signal of the value.
     type Signal;
-    /// Evaluates to 0 if what gives the value takes what reaches it.
-    const CHECK: usize = 0;
-    /// Evaluates to 0 if, beyond that, what gives the value can be built and visited.
+    /// Evaluates to 0 if what gives the value can be built.
+    const BUILT: usize = 0;
+    /// Evaluates to 0 if, beyond that, its parameters can be visited.
     const FIELD: usize = 0;
+    /// Evaluates to 0 if, beyond that, it takes what reaches it.
+    const CHECK: usize = 0;
 }
 
 /// A wiring that has been checked: the 0 of [`Wire::CHECK`] or [`Wire::FIELD`].
@@ -145,11 +147,21 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
     }
 }
 
-/// A layer behind its check, that can be built.
+/// A layer that can be built and visited.
+pub trait Holds<L> {
+    /// The layer.
+    type Layer;
+}
+
+impl<L> Holds<L> for Checked<0> {
+    type Layer = L;
+}
+
+/// A layer that can be built.
 #[diagnostic::on_unimplemented(
-    message = "`{L}` cannot be built",
+    message = "`{L}` is no layer of a model: it cannot be built",
     label = "this has no `Build<{E}>`",
-    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+    note = "each field of a model is a layer: `Layer`, and `Build` and `Parameters`, which `#[layer]` writes"
 )]
 pub trait Built<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
@@ -159,11 +171,11 @@ pub trait Built<L, E: Element = f32, D: Backend<E> = Cpu> {
 #[diagnostic::do_not_recommend]
 impl<L: Build<E, D>, E: Element, D: Backend<E>> Built<L, E, D> for Checked<0> {}
 
-/// A layer behind its check, whose parameters can be visited.
+/// A layer whose parameters can be visited.
 #[diagnostic::on_unimplemented(
-    message = "the parameters of `{L}` cannot be visited",
+    message = "`{L}` is no layer of a model: its parameters cannot be visited",
     label = "this has no `Parameters<{E}>`",
-    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+    note = "each field of a model is a layer: `Layer`, and `Build` and `Parameters`, which `#[layer]` writes"
 )]
 pub trait Visited<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
@@ -193,6 +205,9 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// # Errors
     /// Those of the visitor.
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error>;
+
+    /// A clone.
+    fn copy(layer: &L) -> L;
 }
 
 impl<L, E, D> Field<L, E, D> for Checked<0>
@@ -211,6 +226,22 @@ where
 
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error> {
         layer.visit(visitor)
+    }
+
+    fn copy(layer: &L) -> L {
+        layer.clone()
+    }
+}
+
+/// A field behind its check, for the `Debug` of the model.
+pub trait Debugs<L> {
+    /// The field.
+    fn debug(layer: &L) -> &dyn fmt::Debug;
+}
+
+impl<L: fmt::Debug> Debugs<L> for Checked<0> {
+    fn debug(layer: &L) -> &dyn fmt::Debug {
+        layer
     }
 }
 

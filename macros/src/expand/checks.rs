@@ -12,23 +12,27 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
-        let checked = model.checked(i + 1, "CHECK", layer.ty.span());
+        let span = layer.ty.span();
+        let (built, field) = (model.checked(i + 1, "BUILT", span), model.checked(i + 1, "FIELD", span));
+        // What is no layer is told as that, and not what it does not take.
+        let held = quote_spanned!(span => <#field as ::kerata::model::Holds<#ty>>::Layer);
         // At an instance that stands for all, the sizes are not those of any model.
         let sizes = (!model.is_generic()).then(|| {
-            quote_spanned! {layer.ty.span() =>
-                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+            quote_spanned! {span =>
+                let () = <#held as ::kerata::Layer<#input, #element, #device>>::CHECK;
             }
         });
-        let checks = quote_spanned! {layer.ty.span() =>
+        let checks = quote_spanned! {span =>
+            const BUILT: usize =
+                <::kerata::model::Checked<0> as ::kerata::model::Built<#ty, #element, #device>>::CHECK;
+            const FIELD: usize =
+                <#built as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
             const CHECK: usize = {
                 // The first is what the compiler tells.
-                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
+                let () = <#held as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
                 #sizes
                 0
             };
-            const FIELD: usize =
-                <#checked as ::kerata::model::Built<#ty, #element, #device>>::CHECK
-                    + <#checked as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
         };
         wire_impl(model, i + 1, &quote!(#through::Out), &checks)
     });

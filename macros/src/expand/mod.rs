@@ -11,7 +11,7 @@ use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
-    derive::missing_derives,
+    derive::derives_one,
     infer, parse,
 };
 
@@ -152,9 +152,8 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     } else {
-        let field = model.checked(i + 1, "FIELD", span);
         let field = quote_spanned! {span =>
-            <#field as ::kerata::model::Field<#ty, #element, #device>>
+            <#checked as ::kerata::model::Field<#ty, #element, #device>>
         };
         Through {
             layer: quote_spanned! {span =>
@@ -234,35 +233,65 @@ fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     for (field, wired) in item.fields.iter_mut().zip(wired) {
         field.ty = wired.ty.clone();
     }
-    let derives = missing_derives(&item.attrs);
-    if !model.errors.is_empty() {
-        // A field may be anything then.
-        let (this, (generics, _, clause)) = (model.this(), item.generics.split_for_impl());
-        let missing = |name: &str| derives.iter().any(|path| path.to_string().ends_with(name));
-        let clone = missing("Clone").then(|| {
-            quote! {
-                impl #generics ::core::clone::Clone for #this #clause {
-                    fn clone(&self) -> Self {
-                        ::core::unimplemented!()
-                    }
-                }
-            }
-        });
-        let debug = missing("Debug").then(|| {
-            quote! {
-                impl #generics ::core::fmt::Debug for #this #clause {
-                    fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        ::core::unimplemented!()
-                    }
-                }
-            }
-        });
-        return quote!(#item #clone #debug);
+    let traits = [clone(model, wired), debug(model, wired)];
+    quote!(#item #(#traits)*)
+}
+
+/// `Clone`, if it is not derived: each field through its check, so that what is no layer is told once. With errors, a
+/// field may be anything.
+fn clone(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
+    if derives_one(&model.item.attrs, "Clone") {
+        return None;
     }
-    quote! {
-        #[derive(#(#derives),*)]
-        #item
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let fields = model.layers.iter().zip(wired).map(|(layer, wired)| {
+        let (name, field) = (&layer.name, &wired.through.parameters);
+        let span = layer.ty.span();
+        match model.witness.is_some() {
+            true => quote_spanned!(span => #name: #field::copy(&self.#name)),
+            false => quote_spanned!(span => #name: ::core::clone::Clone::clone(&self.#name)),
+        }
+    });
+    let body = match model.errors.is_empty() {
+        true => quote!(Self { #(#fields,)* }),
+        false => quote!(::core::unimplemented!()),
+    };
+    Some(quote! {
+        impl #generics ::core::clone::Clone for #this #clause {
+            fn clone(&self) -> Self {
+                #body
+            }
+        }
+    })
+}
+
+fn debug(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
+    if derives_one(&model.item.attrs, "Debug") {
+        return None;
     }
+    let (this, name) = (model.this(), model.item.ident.to_string());
+    let mut generics = model.item.generics.clone();
+    for parameter in generics.type_params_mut() {
+        parameter.bounds.push(syn::parse_quote!(::core::fmt::Debug));
+    }
+    let (generics, _, clause) = generics.split_for_impl();
+    let fields = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, Wired { ty, .. }))| {
+        let (span, name, text) = (layer.ty.span(), &layer.name, layer.name.unraw().to_string());
+        let checked = model.checked(i + 1, "CHECK", span);
+        quote_spanned!(span => .field(#text, <#checked as ::kerata::model::Debugs<#ty>>::debug(&self.#name)))
+    });
+    let body = match model.errors.is_empty() {
+        true => quote!(f.debug_struct(#name) #(#fields)* .finish()),
+        false => quote!(::core::unimplemented!()),
+    };
+    Some(quote! {
+        impl #generics ::core::fmt::Debug for #this #clause {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                #body
+            }
+        }
+    })
 }
 
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
