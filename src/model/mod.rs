@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../../docs/model.md")]
 
+mod cut;
 mod functional;
 mod keras;
 mod nodes;
@@ -12,6 +13,10 @@ mod summary;
 mod wire;
 
 pub use crate::layer::{Infer, Inferred, Takes};
+#[doc(hidden)]
+pub use cut::{
+    Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
+};
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[cfg(feature = "keras")]
@@ -26,7 +31,7 @@ pub use summary::{Row, Summary};
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{
-    Built, Carries, Checked, Debugs, Field, Gives, Holds, Next, Part, Reaches, Visited, Wire,
+    Behind, Built, Carries, Checked, Debugs, Field, Gives, Next, Part, Reaches, Visited, Wire,
 };
 
 #[doc(hidden)]

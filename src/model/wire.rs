@@ -147,14 +147,14 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
     }
 }
 
-/// A layer that can be built and visited.
-pub trait Holds<L> {
-    /// The layer.
-    type Layer;
+/// What reaches a field, behind the check that this is a layer.
+pub trait Behind<S> {
+    /// The signal.
+    type Signal;
 }
 
-impl<L> Holds<L> for Checked<0> {
-    type Layer = L;
+impl<S> Behind<S> for Checked<0> {
+    type Signal = S;
 }
 
 /// A layer that can be built.

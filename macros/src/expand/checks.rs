@@ -15,11 +15,11 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         let span = layer.ty.span();
         let (built, field) = (model.checked(i + 1, "BUILT", span), model.checked(i + 1, "FIELD", span));
         // What is no layer is told as that, and not what it does not take.
-        let held = quote_spanned!(span => <#field as ::kerata::model::Holds<#ty>>::Layer);
+        let input = quote_spanned!(span => <#field as ::kerata::model::Behind<#input>>::Signal);
         // At an instance that stands for all, the sizes are not those of any model.
         let sizes = (!model.is_generic()).then(|| {
             quote_spanned! {span =>
-                let () = <#held as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
             }
         });
         let checks = quote_spanned! {span =>
@@ -29,12 +29,18 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
                 <#built as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
             const CHECK: usize = {
                 // The first is what the compiler tells.
-                let () = <#held as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
+                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
                 #sizes
                 0
             };
         };
-        wire_impl(model, i + 1, &quote!(#through::Out), &checks)
+        let out = quote!(#through::Out);
+        if !is_cut(model, i + 1) {
+            return wire_impl(model, i + 1, &out, &checks);
+        }
+        let (given, signal) = cut(model, i + 1, &out);
+        let wire = wire_impl(model, i + 1, &signal, &checks);
+        quote!(#given #wire)
     });
     let parts = model.parts.iter().enumerate().map(|(i, part)| {
         let number = model.part(i);
@@ -50,6 +56,43 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         wire_impl(model, number, &signal, &check)
     });
     std::iter::once(input_wire(model)).chain(layers).chain(parts).collect()
+}
+
+/// How many layers go on from one another's types; see `src/model/cut.rs`.
+const BETWEEN_CUTS: usize = 8;
+
+/// A constant cannot depend on generic parameters, so there is no cut where there are such.
+fn is_cut(model: &Model, number: usize) -> bool {
+    let deep = model.layers.len() > 2 * BETWEEN_CUTS;
+    deep && number.is_multiple_of(BETWEEN_CUTS) && !model.is_generic() && model.errors.is_empty()
+}
+
+/// A value at which the chain is cut: what gives it, and its signal.
+fn cut(model: &Model, number: usize, out: &TokenStream) -> (TokenStream, TokenStream) {
+    let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
+    let code = quote!(<#this as ::kerata::model::Given<#number>>::CODE);
+    let given = quote! {
+        #[doc(hidden)]
+        impl ::kerata::model::Given<#number> for #this {
+            type Signal = #out;
+            const CODE: ::kerata::model::Code = {
+                #[allow(unused_imports)]
+                use ::kerata::model::NotCoded as _;
+                ::kerata::model::Coding::<<Self as ::kerata::model::Given<#number>>::Signal>::CODE
+            };
+        }
+    };
+    let dims = (0..6usize).map(|i| {
+        let i = Literal::usize_unsuffixed(i);
+        quote!(::kerata::model::Dimension<{ #code.dims[#i].0 }, { #code.dims[#i].1 }>)
+    });
+    let shape = quote! {
+        <::kerata::model::Dimensions<{ #code.rank }, (#(#dims,)*)> as ::kerata::model::Decoded>::Of
+    };
+    let signal = quote! {
+        <::kerata::model::Cut<{ #code.kind }, #shape, #this, #number> as ::kerata::model::Continues>::Signal
+    };
+    (given, signal)
 }
 
 /// The input. What is wrong with the struct is told here: the signal is then an error, and so is silently
