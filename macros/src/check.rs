@@ -12,7 +12,7 @@ use crate::{
     infer, initializer,
     parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
-    spelling::Spelling,
+    spelling::{self, Spelling},
     witness,
 };
 
@@ -54,6 +54,19 @@ pub(crate) struct Part {
 }
 
 impl Layer {
+    /// Whether it is a layer of the crate, or a tuple.
+    pub(crate) fn is_ours(&self) -> bool {
+        match &self.ty {
+            Type::Path(path) => spelling::is_layer(&path.path),
+            ty => matches!(ty, Type::Tuple(_)),
+        }
+    }
+
+    /// The check that implies the others.
+    pub(crate) fn last_check(&self) -> &'static str {
+        if self.is_ours() { "FIELD" } else { "CHECK" }
+    }
+
     /// The name that messages, summaries and parameters have for it.
     pub(crate) fn text(&self) -> String {
         let given = self.with.name.as_ref().map(syn::LitStr::value);

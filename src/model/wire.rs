@@ -17,12 +17,12 @@ use crate::{
 pub trait Wire<const VALUE: usize> {
     /// The signal of the value.
     type Signal;
-    /// Evaluates to 0 if what gives the value can be built.
+    /// Evaluates to 0 if what gives the value takes what reaches it.
+    const CHECK: usize = 0;
+    /// Evaluates to 0 if it can be built.
     const BUILT: usize = 0;
     /// Evaluates to 0 if, beyond that, its parameters can be visited.
     const FIELD: usize = 0;
-    /// Evaluates to 0 if, beyond that, it takes what reaches it.
-    const CHECK: usize = 0;
 }
 
 /// A wiring that has been checked: the 0 of [`Wire::CHECK`] or [`Wire::FIELD`].

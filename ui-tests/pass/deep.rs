@@ -89,7 +89,7 @@ fn main() -> Result<(), Error> {
         deep.predict(&vec![[1.0; 4]], 1)?.as_vec()
     );
     let words = Words::build(&dev)?;
-    assert_eq!(words.predict(&vec![vec![1_usize, 2, 0], vec![3]], 2)?.as_vec().len(), 4);
+    assert_eq!(words.predict(&vec![vec![1_usize, 2, 0], vec![3, 0, 0]], 2)?.as_vec().len(), 4);
     let mixed = Mixed::build(&dev)?;
     assert_eq!(mixed.predict(&vec![[[[0.5; 2]; 6]; 6]], 2)?.as_vec().len(), 3);
     Ok(())

@@ -13,23 +13,33 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
         let span = layer.ty.span();
-        let (built, field) = (model.checked(i + 1, "BUILT", span), model.checked(i + 1, "FIELD", span));
-        // What is no layer is told as that, and not what it does not take.
-        let input = quote_spanned!(span => <#field as ::kerata::model::Behind<#input>>::Signal);
+        let behind = |check| model.checked(i + 1, check, span);
+        // What is no layer is told as that, and not what it does not take. A layer of the crate is one, and it says what it is
+        // not made of.
+        let (first, reaches) = match layer.is_ours() {
+            true => (behind("CHECK"), input.clone()),
+            false => {
+                let field = behind("FIELD");
+                let input =
+                    quote_spanned!(span => <#field as ::kerata::model::Behind<#input>>::Signal);
+                (quote_spanned!(span => ::kerata::model::Checked<0>), input)
+            }
+        };
+        let built = behind("BUILT");
         // At an instance that stands for all, the sizes are not those of any model.
         let sizes = (!model.is_generic()).then(|| {
             quote_spanned! {span =>
-                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                let () = <#ty as ::kerata::Layer<#reaches, #element, #device>>::CHECK;
             }
         });
         let checks = quote_spanned! {span =>
             const BUILT: usize =
-                <::kerata::model::Checked<0> as ::kerata::model::Built<#ty, #element, #device>>::CHECK;
+                <#first as ::kerata::model::Built<#ty, #element, #device>>::CHECK;
             const FIELD: usize =
                 <#built as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
             const CHECK: usize = {
                 // The first is what the compiler tells.
-                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
+                let () = <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::TAKEN;
                 #sizes
                 0
             };

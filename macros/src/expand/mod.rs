@@ -152,8 +152,9 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     } else {
+        let field = model.checked(i + 1, layer.last_check(), span);
         let field = quote_spanned! {span =>
-            <#checked as ::kerata::model::Field<#ty, #element, #device>>
+            <#field as ::kerata::model::Field<#ty, #element, #device>>
         };
         Through {
             layer: quote_spanned! {span =>
@@ -278,7 +279,7 @@ fn debug(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
     let (generics, _, clause) = generics.split_for_impl();
     let fields = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, Wired { ty, .. }))| {
         let (span, name, text) = (layer.ty.span(), &layer.name, layer.name.unraw().to_string());
-        let checked = model.checked(i + 1, "CHECK", span);
+        let checked = model.checked(i + 1, layer.last_check(), span);
         quote_spanned!(span => .field(#text, <#checked as ::kerata::model::Debugs<#ty>>::debug(&self.#name)))
     });
     let body = match model.errors.is_empty() {
