@@ -8,6 +8,7 @@ use syn::{
 };
 
 use crate::{
+    derive,
     errors::Errors,
     infer, initializer,
     parse::{Arguments, Source, With, sources, with},
@@ -31,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) parts: Vec<Part>,
     /// The generic arguments with which the wiring is evaluated; `None` if it cannot be.
     pub(crate) witness: Option<TokenStream>,
+    /// The traits that are derived and cannot be.
+    pub(crate) refused: Vec<&'static str>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -60,6 +63,26 @@ impl Layer {
             Type::Path(path) => spelling::is_layer(&path.path),
             ty => matches!(ty, Type::Tuple(_)),
         }
+    }
+
+    /// Whether it is a layer of the crate that has weights for sure.
+    fn has_weights(&self) -> bool {
+        let with = [
+            "Dense",
+            "Lstm",
+            "Gru",
+            "SimpleRnn",
+            "Embedding",
+            "Conv1d",
+            "Conv2d",
+            "BatchNorm",
+            "LayerNorm",
+        ];
+        let name = match &self.ty {
+            Type::Path(path) => last_name(&path.path),
+            _ => return false,
+        };
+        self.is_ours() && with.contains(&name.as_str())
     }
 
     /// The check that implies the others.
@@ -118,6 +141,7 @@ impl Model {
             layers: Vec::new(),
             parts: Vec::new(),
             witness: witness::arguments(&item.generics),
+            refused: Vec::new(),
             errors,
             item,
         };
@@ -156,6 +180,9 @@ impl Model {
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
         }
         self.item.fields = fields;
+        if self.layers.iter().any(Layer::has_weights) {
+            self.refused = derive::refuse(&mut self.item.attrs, &mut self.errors);
+        }
         self.check_names();
         self.check_use();
     }

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod describe;
+mod item;
 mod stream;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -11,7 +12,6 @@ use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
-    derive::derives_one,
     infer, parse,
 };
 
@@ -41,7 +41,7 @@ struct Through {
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
-        item(model, &wired),
+        item::item(model, &wired),
         checks::wires(model, &wired),
         checks::output_check(model),
         calls::layer(model, &wired),
@@ -226,73 +226,6 @@ fn counts(layer: &Layer, Through { parameters, .. }: &Through) -> (TokenStream, 
         false => counted(quote!(#parameters::TRAINABLE), true),
     };
     (counted(quote!(#parameters::PARAMS), false), trainable)
-}
-
-/// The struct itself, with the sizes filled in.
-fn item(model: &Model, wired: &[Wired]) -> TokenStream {
-    let mut item = model.item.clone();
-    for (field, wired) in item.fields.iter_mut().zip(wired) {
-        field.ty = wired.ty.clone();
-    }
-    let traits = [clone(model, wired), debug(model, wired)];
-    quote!(#item #(#traits)*)
-}
-
-/// `Clone`, if it is not derived: each field through its check, so that what is no layer is told once. With errors, a
-/// field may be anything.
-fn clone(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
-    if derives_one(&model.item.attrs, "Clone") {
-        return None;
-    }
-    let this = model.this();
-    let (generics, _, clause) = model.item.generics.split_for_impl();
-    let fields = model.layers.iter().zip(wired).map(|(layer, wired)| {
-        let (name, field) = (&layer.name, &wired.through.parameters);
-        let span = layer.ty.span();
-        match model.witness.is_some() {
-            true => quote_spanned!(span => #name: #field::copy(&self.#name)),
-            false => quote_spanned!(span => #name: ::core::clone::Clone::clone(&self.#name)),
-        }
-    });
-    let body = match model.errors.is_empty() {
-        true => quote!(Self { #(#fields,)* }),
-        false => quote!(::core::unimplemented!()),
-    };
-    Some(quote! {
-        impl #generics ::core::clone::Clone for #this #clause {
-            fn clone(&self) -> Self {
-                #body
-            }
-        }
-    })
-}
-
-fn debug(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
-    if derives_one(&model.item.attrs, "Debug") {
-        return None;
-    }
-    let (this, name) = (model.this(), model.item.ident.to_string());
-    let mut generics = model.item.generics.clone();
-    for parameter in generics.type_params_mut() {
-        parameter.bounds.push(syn::parse_quote!(::core::fmt::Debug));
-    }
-    let (generics, _, clause) = generics.split_for_impl();
-    let fields = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, Wired { ty, .. }))| {
-        let (span, name, text) = (layer.ty.span(), &layer.name, layer.name.unraw().to_string());
-        let checked = model.checked(i + 1, layer.last_check(), span);
-        quote_spanned!(span => .field(#text, <#checked as ::kerata::model::Debugs<#ty>>::debug(&self.#name)))
-    });
-    let body = match model.errors.is_empty() {
-        true => quote!(f.debug_struct(#name) #(#fields)* .finish()),
-        false => quote!(::core::unimplemented!()),
-    };
-    Some(quote! {
-        impl #generics ::core::fmt::Debug for #this #clause {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                #body
-            }
-        }
-    })
 }
 
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {

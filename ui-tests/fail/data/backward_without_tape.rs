@@ -1,4 +1,4 @@
-//~ no gradients can be computed from `Tensor<(), f32, Cpu>`
+//~ nothing was recorded on the way to this loss, so there are no gradients
 //~ let gradients = loss.backward();
 use kerata::{Cpu, Dense, Error, loss::MeanSquaredError, prelude::*};
 
