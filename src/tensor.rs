@@ -70,9 +70,9 @@ pub trait Backward: Sized {
 
 impl<L> Backward for L {}
 
-/// A loss, one number, on whose way from the input the operations were recorded.
+/// What gradients can be computed from: all that is [`OnTape`].
 ///
-/// It is what is asked of a loss, and all types have it that have [`OneNumber`], so that the compiler lists no impls.
+/// It is what is asked of a loss. Its one impl is for all types, so the compiler lists none.
 pub trait Recorded<E, D: Storage<E>> {
     /// What there is then.
     type Gradients;
@@ -84,36 +84,71 @@ pub trait Recorded<E, D: Storage<E>> {
     fn gradients(self) -> Result<Self::Gradients, Error>;
 }
 
-impl<L: OneNumber<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
+impl<L: OnTape<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
     type Gradients = Gradients<E, D>;
 
     fn gradients(self) -> Result<Gradients<E, D>, Error> {
-        self.of_number()
+        self.run()
     }
 }
 
-/// A tensor of one number, with a tape.
+/// A loss: a tensor of one number, with a tape that operations were recorded on.
 #[diagnostic::on_unimplemented(
     message = "no gradients can be computed from `{Self}`",
-    label = "a loss is one number",
-    note = "what a loss of `kerata::loss` computes is one, or a `mean()` of many"
+    label = "no loss",
+    note = "a loss is a `Tensor` of one number, as those of `kerata::loss` compute"
 )]
-pub trait OneNumber<E, D: Storage<E>> {
+pub trait OnTape<E, D: Storage<E>> {
     /// The gradients.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn of_number(self) -> Result<Gradients<E, D>, Error>;
+    fn run(self) -> Result<Gradients<E, D>, Error>;
 }
 
-impl<E: Clone, D: Storage<E>, T: Records<E, D>> OneNumber<E, D> for Tensor<Rank0, E, D, T>
+impl<S, E, D, T> OnTape<E, D> for Tensor<S, E, D, T>
 where
+    S: OneNumber,
+    E: Clone,
+    D: Storage<E>,
+    T: Records<E, D>,
     Tensor<Rank0, E, D>: PutTape<OwnedTape<E, D>, Output = Tensor<Rank0, E, D, OwnedTape<E, D>>>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: dfdx::tensor_ops::Backward<E, D>,
 {
-    fn of_number(self) -> Result<Gradients<E, D>, Error> {
-        let (loss, tape) = self.split_tape();
+    fn run(self) -> Result<Gradients<E, D>, Error> {
+        let (loss, tape) = S::number(self).split_tape();
         dfdx::tensor_ops::Backward::try_backward(loss.put_tape(tape.recorded())).or_device()
+    }
+}
+
+/// The shape of one number.
+#[diagnostic::on_unimplemented(
+    message = "a loss is one number, but this has the shape `{Self}`",
+    label = "not one number",
+    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
+)]
+pub trait OneNumber: Shape {
+    /// The number.
+    fn number<E, D: Storage<E>, T>(x: Tensor<Self, E, D, T>) -> Tensor<Rank0, E, D, T>;
+}
+
+// By way of another trait, as the compiler would list the one shape that is meant, at length; so for the tape.
+#[diagnostic::do_not_recommend]
+impl<S: IsRank0> OneNumber for S {
+    fn number<E, D: Storage<E>, T>(x: Tensor<S, E, D, T>) -> Tensor<Rank0, E, D, T> {
+        S::rank0(x)
+    }
+}
+
+/// What [`OneNumber`] stands on.
+#[doc(hidden)]
+pub trait IsRank0: Shape {
+    fn rank0<E, D: Storage<E>, T>(x: Tensor<Self, E, D, T>) -> Tensor<Rank0, E, D, T>;
+}
+
+impl IsRank0 for Rank0 {
+    fn rank0<E, D: Storage<E>, T>(x: Tensor<Rank0, E, D, T>) -> Tensor<Rank0, E, D, T> {
+        x
     }
 }
 
@@ -128,7 +163,6 @@ pub trait Records<E, D: Storage<E>>: Sized {
     fn recorded(self) -> OwnedTape<E, D>;
 }
 
-// By way of another trait, as the compiler would list the one tape that is meant, at length.
 #[diagnostic::do_not_recommend]
 impl<E, D: Storage<E>, T: Into<OwnedTape<E, D>>> Records<E, D> for T {
     fn recorded(self) -> OwnedTape<E, D> {

@@ -1,4 +1,4 @@
-//~ no gradients can be computed from `Tensor<
+//~ a loss is one number, but this has the shape `(kerata::Const<1>, kerata::Const<1>)`
 //~ prediction.backward()
 use kerata::{Cpu, Dense, Error, prelude::*, tensor::{OwnedTape, PutTape}};
 
