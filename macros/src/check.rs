@@ -8,13 +8,14 @@ use syn::{
 };
 
 use crate::{
-    activation,
+    activation, derive,
     errors::Errors,
     infer, initializer,
     names::camel,
     parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
-    spelling::Spelling,
+    spelling::{self, Spelling},
+    witness,
 };
 
 /// A struct under `#[model(..)]`.
@@ -34,6 +35,10 @@ pub(crate) struct Model {
     pub(crate) outputs: Vec<(usize, Span)>,
     /// Whether a file says what the layers are.
     pub(crate) of_file: bool,
+    /// The generic arguments with which the wiring is evaluated; `None` if it cannot be.
+    pub(crate) witness: Option<TokenStream>,
+    /// The traits that are derived and cannot be.
+    pub(crate) refused: Vec<&'static str>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -57,6 +62,39 @@ pub(crate) struct Part {
 }
 
 impl Layer {
+    /// Whether it is a layer of the crate, or a tuple.
+    pub(crate) fn is_ours(&self) -> bool {
+        match &self.ty {
+            Type::Path(path) => spelling::is_layer(&path.path),
+            ty => matches!(ty, Type::Tuple(_)),
+        }
+    }
+
+    /// Whether it is a layer of the crate that has weights for sure.
+    fn has_weights(&self) -> bool {
+        let with = [
+            "Dense",
+            "Lstm",
+            "Gru",
+            "SimpleRnn",
+            "Embedding",
+            "Conv1d",
+            "Conv2d",
+            "BatchNorm",
+            "LayerNorm",
+        ];
+        let name = match &self.ty {
+            Type::Path(path) => last_name(&path.path),
+            _ => return false,
+        };
+        self.is_ours() && with.contains(&name.as_str())
+    }
+
+    /// The check that implies the others.
+    pub(crate) fn last_check(&self) -> &'static str {
+        if self.is_ours() { "FIELD" } else { "CHECK" }
+    }
+
     /// The name that messages, summaries and parameters have for it.
     pub(crate) fn text(&self) -> String {
         let given = self.with.name.as_ref().map(syn::LitStr::value);
@@ -109,6 +147,8 @@ impl Model {
             parts: Vec::new(),
             outputs: Vec::new(),
             of_file: arguments.keras.is_some(),
+            witness: witness::arguments(&item.generics),
+            refused: Vec::new(),
             errors,
             item,
         };
@@ -148,6 +188,9 @@ impl Model {
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
         }
         self.item.fields = fields;
+        if self.layers.iter().any(Layer::has_weights) {
+            self.refused = derive::refuse(&mut self.item.attrs, &mut self.errors);
+        }
         self.check_names();
         self.outputs(outputs);
         self.check_use(!outputs.is_empty());

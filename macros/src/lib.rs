@@ -14,6 +14,7 @@ mod parse;
 mod signal;
 mod slips;
 mod spelling;
+mod witness;
 mod words;
 
 use proc_macro::TokenStream;

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{Signal, StepRows, TwoSignals, Value, concat};
+use super::{Feedable, Signal, StepRows, TwoSignals, Value, concat};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -99,6 +99,15 @@ macro_rules! states {
             type Tape = T;
 
             fn into_data(self) -> Self {
+                self
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<V> Feedable for $name<V> {
+            type Data = Self;
+
+            fn data(self) -> Self {
                 self
             }
         }

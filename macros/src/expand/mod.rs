@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod describe;
+mod item;
 mod outputs;
 mod stream;
 
@@ -12,7 +13,6 @@ use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
-    derive::missing_derives,
     infer, parse,
 };
 
@@ -28,9 +28,9 @@ struct Wired {
 
 /// The paths that the functions of a layer are called through.
 ///
-/// In a struct without generic parameters these go by way of the check of the wiring, and so they are
-/// silent where that has failed. A check cannot depend on generic parameters; there the layer's own traits
-/// are named, always with the same span, so that the compiler tells the same error once.
+/// These go by way of the check of the wiring, and so they are silent where that has failed. In a struct whose
+/// generic parameters have bounds that no instance is known for, it cannot be evaluated: there the layer's own
+/// traits are named, always with the same span, so that the compiler tells the same error once.
 struct Through {
     layer: TokenStream,
     build: TokenStream,
@@ -42,7 +42,7 @@ struct Through {
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
-        item(model, &wired),
+        item::item(model, &wired),
         inferred(model),
         checks::wires(model, &wired),
         checks::output_check(model),
@@ -60,6 +60,10 @@ impl Model {
     fn this(&self) -> TokenStream {
         // Lints take what has the span of a macro for what it is.
         self.this_at(Span::call_site().located_at(self.item.ident.span()))
+    }
+
+    fn named(&self, span: Span) -> Ident {
+        Ident::new(&self.item.ident.to_string(), span.located_at(self.item.ident.span()))
     }
 
     fn this_at(&self, span: Span) -> TokenStream {
@@ -110,13 +114,13 @@ impl Model {
         if !self.errors.is_empty() {
             return self.value_at(0, span);
         }
-        if self.is_generic() {
+        let Some(arguments) = &self.witness else {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
-        }
-        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
+        };
+        let (this, number) = (self.named(Span::call_site()), Literal::usize_unsuffixed(number));
         let check = Ident::new(check, span);
         quote_spanned! {span =>
-            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::#check }>
+            ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::Wire<#number>>::#check }>
         }
     }
 
@@ -151,7 +155,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    let through = if model.is_generic() && model.errors.is_empty() {
+    let through = if model.witness.is_none() && model.errors.is_empty() {
         Through {
             layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
@@ -161,7 +165,7 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     } else {
-        let field = model.checked(i + 1, "FIELD", span);
+        let field = model.checked(i + 1, layer.last_check(), span);
         let field = quote_spanned! {span =>
             <#field as ::kerata::model::Field<#ty, #element, #device>>
         };
@@ -267,43 +271,6 @@ fn counts(layer: &Layer, Through { parameters, .. }: &Through) -> (TokenStream, 
         false => counted(quote!(#parameters::TRAINABLE), true),
     };
     (counted(quote!(#parameters::PARAMS), false), trainable)
-}
-
-/// The struct itself, with the sizes filled in.
-fn item(model: &Model, wired: &[Wired]) -> TokenStream {
-    let mut item = model.item.clone();
-    for (field, wired) in item.fields.iter_mut().zip(wired) {
-        field.ty = wired.ty.clone();
-    }
-    let derives = missing_derives(&item.attrs);
-    if !model.errors.is_empty() {
-        // A field may be anything then.
-        let (this, (generics, _, clause)) = (model.this(), item.generics.split_for_impl());
-        let missing = |name: &str| derives.iter().any(|path| path.to_string().ends_with(name));
-        let clone = missing("Clone").then(|| {
-            quote! {
-                impl #generics ::core::clone::Clone for #this #clause {
-                    fn clone(&self) -> Self {
-                        ::core::unimplemented!()
-                    }
-                }
-            }
-        });
-        let debug = missing("Debug").then(|| {
-            quote! {
-                impl #generics ::core::fmt::Debug for #this #clause {
-                    fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        ::core::unimplemented!()
-                    }
-                }
-            }
-        });
-        return quote!(#item #clone #debug);
-    }
-    quote! {
-        #[derive(#(#derives),*)]
-        #item
-    }
 }
 
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
