@@ -144,7 +144,10 @@ fn wire_impl(
 
 pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
-    let last = model.value_at(model.layers.len(), *span);
+    let last = match model.outputs.as_slice() {
+        [] => model.value_at(model.layers.len(), *span),
+        _ => model.output(),
+    };
     let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
     if !model.is_generic() {
         return quote!(const _: () = #check;);

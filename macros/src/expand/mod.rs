@@ -4,6 +4,7 @@ mod calls;
 mod checks;
 mod describe;
 mod item;
+mod outputs;
 mod stream;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -44,6 +45,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         item::item(model, &wired),
         checks::wires(model, &wired),
         checks::output_check(model),
+        outputs::constants(model),
         calls::layer(model, &wired),
         parameters(model, &wired),
         describe::described(model, &wired),
@@ -82,7 +84,11 @@ impl Model {
     }
 
     fn output(&self) -> TokenStream {
-        self.value(self.layers.len())
+        if self.outputs.is_empty() {
+            return self.value(self.layers.len());
+        }
+        let outputs = self.outputs.iter().map(|(field, _)| self.value(field + 1));
+        quote!(::kerata::Inputs<(#(#outputs,)*)>)
     }
 
     /// The number of a part among the values.
@@ -119,7 +125,8 @@ impl Model {
 
     /// Whether each layer takes what the one before it gives.
     fn is_chain(&self) -> bool {
-        self.layers.iter().enumerate().all(|(i, layer)| layer.from == [i])
+        self.outputs.is_empty()
+            && self.layers.iter().enumerate().all(|(i, layer)| layer.from == [i])
     }
 }
 
