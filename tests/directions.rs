@@ -9,7 +9,7 @@ use dfdx::{
 use kerata::{
     Add, Batch, Bidirectional, Cpu, Embedding, Error, GlobalAveragePooling1d, Gru, Ids, Inputs,
     Length, Lstm, MaskZero, ReturnState, Separate, Sequences, Sum, Tensor,
-    config::{Configured, DynamicLayer},
+    config::{Configured, DynamicLayer, DynamicValue},
     model,
     prelude::*,
     shape::Const,
@@ -116,5 +116,61 @@ fn states_in_and_out() -> Result<(), Error> {
     for layer in [&net.encoder.layer.forward, &net.encoder.layer.backward] {
         assert!(gradients.get(&layer.kernel).as_vec().iter().any(|&g| g != 0.0));
     }
+    Ok(())
+}
+
+/// A decoder that starts from what a GRU and an LSTM leave.
+#[model(input = Inputs<((Batch, Length, 3), (Batch, Length, 3))>, output = (Batch, 4))]
+struct States {
+    #[from(input.0)]
+    encoder: ReturnState<Lstm<_, 4, Sequences>>,
+    #[from(input.1, encoder.state)]
+    decoder: ReturnState<Lstm<_, 4>>,
+    #[from(encoder.output)]
+    small: ReturnState<Gru<_, 4>>,
+    #[from(input.1, small.state)]
+    gru: Gru<_, 4>,
+    #[from(input.0)]
+    both: ReturnState<Bidirectional<Gru<_, 4>, Separate>>,
+    #[from(input.1, both.state)]
+    again: Bidirectional<Gru<_, 4>, Sum>,
+    #[from(decoder.output, gru)]
+    sum: Add,
+    #[from(sum, decoder.state.1)]
+    more: Add,
+    #[from(more, again)]
+    most: Add,
+    #[from(most, both.output.1)]
+    all: Add,
+}
+
+#[test]
+fn states_in_keras_json() -> Result<(), Error> {
+    let net = States::build(&Cpu::seed_from_u64(5))?;
+    let json = net.to_json();
+    net.check_json(&json)?;
+    let again = States::build(&Cpu::seed_from_u64(6))?;
+    again.check_json(&json)?;
+    if let Some(folder) = std::env::var_os("KERATA_WRITTEN") {
+        std::fs::write(std::path::Path::new(&folder).join("states.json"), &json).unwrap();
+    }
+    // Another state into the decoder is another model.
+    let other = json.replacen("[\"small\",0,1]", "[\"small\",0,0]", 1);
+    assert_ne!(other, json);
+    assert!(net.check_json(&other).is_err());
+
+    let x = |start: f32| {
+        let values = (0..2 * 5 * 3).map(|i| (i as f32 * 0.7 + start).sin()).collect();
+        Cpu::default().tensor_from_vec(values, (2, 5, Const::<3>))
+    };
+    let expected = net.forward((x(0.1), x(0.5)))?.as_vec();
+    let mut dynamic = DynamicLayer::from_layer(&net)?;
+    let value = |x: Tensor<_, f32, Cpu>| DynamicValue::numbers([2, 5, 3], x.as_vec()).unwrap();
+    let found = dynamic.run(DynamicValue::several([value(x(0.1)), value(x(0.5))]))?;
+    for (found, expected) in found.values().iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+    }
+    let back: States = dynamic.try_into()?;
+    assert_eq!(back.forward((x(0.1), x(0.5)))?.as_vec(), expected);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
 pub type Tensor = (String, usize);
@@ -32,6 +32,29 @@ impl<C> Node<C> {
         let is_operation = module.is_some_and(|module| module.starts_with("keras.src.ops"));
         Self { config, tensor, from: call.tensors, named: call.named, is_operation, taken: false }
     }
+}
+
+/// What leaves a layer of this class and config, by the places that a typed layer has for it: `0` and `1` in a pair, in Keras's order.
+pub fn outputs(class: &str, config: &Map<String, Value>) -> Vec<String> {
+    let says = |config: &Value, key: &str| config.get(key).cloned();
+    let all = Value::Object(config.clone());
+    let two_ways = class == "Bidirectional";
+    let layer = if two_ways { all["layer"]["config"].clone() } else { all.clone() };
+    let class = if two_ways { all["layer"]["class_name"].as_str() } else { Some(class) };
+    let below = |at: &'static str, places: &[String]| -> Vec<String> {
+        let place = |place: &String| format!("{at}.{place}").trim_end_matches('.').to_owned();
+        places.iter().map(place).collect()
+    };
+    let pair = |a: &[String], b: &[String]| [below("0", a), below("1", b)].concat();
+    let one = vec![String::new()];
+    let apart = two_ways && says(&all, "merge_mode").is_some_and(|mode| mode.is_null());
+    let outputs = if apart { pair(&one, &one) } else { one.clone() };
+    if says(&layer, "return_state") != Some(Value::Bool(true)) {
+        return outputs;
+    }
+    let state = if class == Some("LSTM") { pair(&one, &one) } else { one };
+    let states = if two_ways { pair(&state, &state) } else { state };
+    pair(&outputs, &states)
 }
 
 /// Which nodes the outputs are made of. The others, which reach a layer as its mask only, are how Keras makes one.
@@ -91,6 +114,10 @@ impl Call {
 
     fn by_name(&mut self, kwargs: &Value) {
         for (key, value) in kwargs.as_object().into_iter().flatten() {
+            if key == "initial_state" {
+                self.read(value);
+                continue;
+            }
             let usual = value.is_null() || (key == "training" && *value == Value::Bool(false));
             if key != "mask" && !usual {
                 self.named.push((key.clone(), value.clone()));

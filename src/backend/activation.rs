@@ -273,6 +273,21 @@ mod tests {
         assert!(erf(f64::NAN).is_nan());
     }
 
+    /// The attribute `#[with(..)]` has a list of its own.
+    #[test]
+    fn the_macro_knows_the_same_names() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/macros/src/activation.rs");
+        let text = std::fs::read_to_string(path).unwrap();
+        let list = text.split("const ACTIVATIONS").nth(1).unwrap();
+        let list = list.split("];").next().unwrap();
+        let mut found: Vec<&str> =
+            list.split('"').skip(1).step_by(2).filter(|name| !name.is_empty()).collect();
+        let mut expected = ActivationFunction::NAMES.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
     /// The derivatives are those of the functions, in both number types, on either device path.
     #[test]
     fn slopes_are_central_differences() {

@@ -7,7 +7,7 @@ use super::{Configured, Fields, Initializer, Mode, whole};
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
-        self.flag("return_state", false, false);
+        self.flag("return_state", self.returns_state, false);
         self.any_flag("unroll", false);
         self.none(&["activity_regularizer"]);
         self.ignored(&["implementation", "use_cudnn"]);

@@ -332,6 +332,7 @@ impl Fields {
             return;
         }
         let mut inner = self.inner(layer.class(), &format!("{key}."), Vec::from_iter(wire));
+        inner.returns_state = self.returns_state;
         if self.mode == Mode::Write {
             inner.run(layer, None);
             self.names = std::mem::take(&mut inner.names);

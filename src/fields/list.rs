@@ -56,6 +56,8 @@ pub struct Fields {
     pub(crate) named: String,
     /// The layers inside, each as this one calls them and as the JSON does, the outermost first.
     pub(crate) matched: Vec<(Vec<String>, Vec<String>)>,
+    /// Whether the states of a recurrent layer are outputs too.
+    pub(crate) returns_state: bool,
 }
 
 impl Fields {
@@ -130,6 +132,7 @@ impl Fields {
             compares_names: false,
             named: String::new(),
             matched: Vec::new(),
+            returns_state: false,
         }
     }
 

@@ -34,7 +34,7 @@ pub struct StateHc<T> {
 }
 
 macro_rules! states {
-    ($name:ident, $step:ty, $($part:ident)*) => {
+    ($name:ident, $step:ty, $places:expr, $($part:ident)*) => {
         #[diagnostic::do_not_recommend]
         impl<B: Dim, H: Dim> Signal for $name<(B, H)> {
             const HAS_STATE: bool = true;
@@ -89,6 +89,12 @@ macro_rules! states {
             fn display() -> String {
                 format!("{}<{}>", stringify!($name), shape::display::<(B, H)>())
             }
+
+            fn parts() -> Vec<(String, String)> {
+                let places: &[&str] = $places;
+                let part = |place: &&str| (place.to_string(), shape::display::<(B, H)>());
+                places.iter().map(part).collect()
+            }
         }
 
         #[diagnostic::do_not_recommend]
@@ -113,8 +119,8 @@ macro_rules! states {
         }
     };
 }
-states!(StateH, &'a [E], h);
-states!(StateHc, (&'a [E], &'a [E]), h c);
+states!(StateH, &'a [E], &[""], h);
+states!(StateHc, (&'a [E], &'a [E]), &["0", "1"], h c);
 
 #[diagnostic::do_not_recommend]
 impl<B: Dim, H: Dim> TwoSignals for StateHc<(B, H)> {

@@ -9,6 +9,7 @@ use super::{Gru, Lstm, OneDirection, Recurrent, ResetGate, Returns, SimpleRnn};
 use crate::{
     backend::{Backend, Element, HiddenStates, StepStates, sized},
     error::Error,
+    fields::{Configured, Fields},
     layer,
     layer::{Infer, Layer},
     shape::Features,
@@ -328,6 +329,21 @@ where
         let (y, states) =
             L::Returns::run_with_state::<In::Sequence, L::Units, E, D, T>(&self.layer, x, initial)?;
         Ok((y, L::State::from_states::<E, D, T>(states)?))
+    }
+}
+
+impl<L: Configured> Configured for ReturnState<L> {
+    const CLASS: &'static str = L::CLASS;
+    type Element = L::Element;
+    type Device = L::Device;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.returns_state = true;
+        self.layer.describe(fields);
+    }
+
+    fn accepts(class: &str) -> bool {
+        L::accepts(class)
     }
 }
 
