@@ -100,6 +100,11 @@ pub(crate) fn has_build_config(class: &str) -> bool {
     !at_once.contains(&class) && !class.contains("Pooling")
 }
 
+/// Whether a layer of the class takes states to begin with beside its sequence.
+pub(crate) fn starts_from_states(class: &str) -> bool {
+    ["Bidirectional", "GRU", "LSTM", "SimpleRNN"].contains(&class)
+}
+
 /// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
 pub(crate) fn destroys_masks(class: &str) -> bool {
     let whole = ["Flatten", "Permute", "RepeatVector", "Reshape"];
