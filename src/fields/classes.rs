@@ -99,6 +99,11 @@ pub(crate) fn has_build_config(class: &str) -> bool {
     !at_once.contains(&class) && !class.contains("Pooling")
 }
 
+/// Whether a layer of the class takes states to begin with beside its sequence.
+pub(crate) fn starts_from_states(class: &str) -> bool {
+    ["Bidirectional", "GRU", "LSTM", "SimpleRNN"].contains(&class)
+}
+
 /// Whether an activation is one of Keras's own.
 pub(crate) fn is_activation(name: &str) -> bool {
     ACTIVATIONS.contains(&name)

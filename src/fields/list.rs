@@ -214,6 +214,10 @@ impl Fields {
         let sizes = match self.wires.as_slice() {
             [] => self.input.map(|sizes| json!(sizes)),
             [one] => Some(json!(one.sizes)),
+            // The states to begin with are not what it is built for.
+            [sequence, ..] if classes::starts_from_states(&self.class) => {
+                Some(json!(sequence.sizes))
+            }
             several => Some(several.iter().map(|wire| json!(wire.sizes)).collect()),
         };
         let sizes = sizes.filter(|_| classes::has_build_config(&self.class));

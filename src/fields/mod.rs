@@ -16,7 +16,7 @@ mod old;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
-pub(crate) use classes::has_build_config;
+pub(crate) use classes::{has_build_config, starts_from_states};
 pub use configured::Configured;
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;

@@ -12,7 +12,10 @@ use super::{
 use crate::{
     backend::{Backend, Element},
     error::shortened,
-    fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
+    fields::{
+        AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of,
+        starts_from_states,
+    },
     signal::Signal,
 };
 
@@ -184,7 +187,7 @@ impl Writer<'_> {
         };
         let args: Vec<Value> = self.values.reach().into_iter().zip(&wires).map(tensor).collect();
         // The states to begin with have an argument of their own.
-        let starts = ["Bidirectional", "GRU", "LSTM", "SimpleRNN"].contains(&layer.class());
+        let starts = starts_from_states(layer.class());
         let (args, kwargs) = match args.as_slice() {
             [_] => (json!(args), json!({})),
             [x, states @ ..] if starts => (json!([x]), json!({ "initial_state": states })),
