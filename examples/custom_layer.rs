@@ -13,6 +13,7 @@ use kerata::{
     model,
     optim::Adam,
     prelude::*,
+    reduce::Mean,
     signal::Steps,
     tensor::{
         Axis, BroadcastTo, HasShape, NoneTape, OrDevice, Rank2, Shape, SumTo, Tape, fill_padding,
@@ -87,18 +88,28 @@ impl<P: Prediction, Y: Target<P>> Loss<P, Y> for LogCosh {
 struct Within(f32);
 
 impl<P: Prediction, Y: Target<P>> Metric<P, Y> for Within {
+    type State = Mean;
+
     fn name(&self) -> String {
         format!("within_{}", self.0)
     }
 
-    fn per_position(
+    fn update(
         &self,
+        mean: &mut Mean,
         prediction: &Tensor<(usize, usize), f32, Cpu>,
         target: &Y::Data<f32, Cpu, NoneTape>,
-    ) -> Result<Vec<f64>, Error> {
+        weights: &[f64],
+    ) -> Result<(), Error> {
         let target = Y::rows::<f32, Cpu>(target)?.as_vec();
         let pairs = prediction.as_vec().into_iter().zip(target);
-        Ok(pairs.map(|(p, y)| f64::from(u8::from((p - y).abs() <= self.0))).collect())
+        let within = pairs.map(|(p, y)| f64::from(u8::from((p - y).abs() <= self.0)));
+        mean.add(within, weights.iter().copied());
+        Ok(())
+    }
+
+    fn result(&self, mean: &Mean) -> f64 {
+        mean.get()
     }
 }
 

@@ -9,7 +9,8 @@
 //! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
 //! | [Streaming](streaming) | a model step by step, with its state: live data, generation |
 //! | [Your own layer](own_layer) | layers, activations, losses and metrics of your own |
-//! | [Branches](branches) | residual connections, several inputs and outputs, shared layers |
+//! | [Branches](branches) | residual connections, several inputs, shared layers |
+//! | [Many outputs](many_outputs) | a loss, metrics and weights for each of several outputs |
 //! | [Saving and serving](saving_and_serving) | weight files, Keras's JSON, threads |
 //! | [Images](images) | convolution, pooling, `Flatten`, images of any size |
 //! | [Words](words) | vocabularies, embeddings, word vectors, plots |
@@ -26,7 +27,7 @@ macro_rules! pages {
             "[data-in]: mod@data_in\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
             "[masks]: mod@masks\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
             "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
-            "[words]: mod@words\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
+            "[words]: mod@words\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
             "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
             "[schedules]: mod@kerata::optim::schedules\n",
             "[schedule]: kerata::optim::LearningRateSchedule\n",
@@ -51,6 +52,7 @@ pages! {
     streaming "streaming"
     own_layer "own-layer"
     branches "branches"
+    many_outputs "many-outputs"
     saving_and_serving "saving-and-serving"
     images "images"
     words "words"

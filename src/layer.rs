@@ -7,7 +7,7 @@ use std::cell::Cell;
 use dfdx::tensor::{Cpu, Tape};
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, whole_pass},
     error::Error,
     signal::{Signal, Value},
     tuples::all_tuples,
@@ -243,11 +243,11 @@ where
     type Output = <L::Out as Signal>::Data<E, D, X::Tape>;
 
     fn run(self, layer: &L) -> Result<Self::Output, Error> {
-        layer.call(self.into_data())
+        whole_pass(|| layer.call(self.into_data()))
     }
 
     fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error> {
-        layer.call_mut(self.into_data())
+        whole_pass(|| layer.call_mut(self.into_data()))
     }
 }
 

@@ -12,7 +12,9 @@
 
 use crate::{
     error::Error,
-    signal::{Mask, Masked, Signal},
+    memory::collected,
+    signal::{Inputs, Mask, Masked, Signal},
+    tuples::several,
 };
 use dfdx::shapes::Dim;
 
@@ -62,7 +64,7 @@ impl PerStep {
 /// let weights = PerSample(vec![1.0, 0.5]).expand(&[2, 3])?;
 /// assert_eq!(weights, Some(vec![1.0, 1.0, 1.0, 0.5, 0.5, 0.5]));
 /// let weights = PerStep::from(vec![[1.0, 2.0, 0.0], [1.0, 1.0, 1.0]]);
-/// assert_eq!(weights.select(&[0]).expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
+/// assert_eq!(weights.select(&[0])?.expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
 /// # Ok::<(), kerata::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -75,7 +77,10 @@ pub trait SampleWeights: Clone {
     fn samples(&self) -> Option<usize>;
 
     /// The weights of some of the samples. The rows are inside.
-    fn select(&self, rows: &[usize]) -> Self;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for them.
+    fn select(&self, rows: &[usize]) -> Result<Self, Error>;
 
     /// The weight of each position, where `sizes` are the sizes of the positions: the batch, then the
     /// steps, then whatever else. `None` if all are 1.
@@ -83,6 +88,28 @@ pub trait SampleWeights: Clone {
     /// # Errors
     /// [`Error::Mismatch`] if there are weights for other samples or steps.
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error>;
+
+    /// Checks that there are weights for so many samples.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are more or fewer.
+    fn check(&self, samples: usize) -> Result<(), Error> {
+        match self.samples() {
+            Some(found) if found != samples => {
+                Err(Error::mismatch("the number of sample weights", samples, found))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The weight of each position of one output of several. By default all outputs have the same weights; a tuple has
+    /// weights for each.
+    ///
+    /// # Errors
+    /// Those of [`expand`](SampleWeights::expand).
+    fn expand_for(&self, _output: usize, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        self.expand(sizes)
+    }
 }
 
 impl SampleWeights for Unweighted {
@@ -90,8 +117,8 @@ impl SampleWeights for Unweighted {
         None
     }
 
-    fn select(&self, _: &[usize]) -> Self {
-        Self
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(Self)
     }
 
     fn expand(&self, _: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -104,8 +131,8 @@ impl SampleWeights for PerSample {
         self.0.samples()
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        Self(self.0.select(rows))
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+        self.0.select(rows).map(Self)
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -121,8 +148,8 @@ macro_rules! plain {
                 Some(self.len())
             }
 
-            fn select(&self, rows: &[usize]) -> Self {
-                rows.iter().map(|&row| self[row]).collect()
+            fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+                collected(&[rows.len()], rows.iter().map(|&row| self[row]))
             }
 
             fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -144,9 +171,10 @@ impl SampleWeights for PerStep {
         Some(self.weights.len() / self.length.max(1))
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
         let row = |&row: &usize| self.weights[row * self.length..][..self.length].iter().copied();
-        Self { weights: rows.iter().flat_map(row).collect(), length: self.length }
+        let weights = collected(&[rows.len(), self.length], rows.iter().flat_map(row))?;
+        Ok(Self { weights, length: self.length })
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -189,6 +217,94 @@ impl<P: Signal> Weights<P> for PerSample {}
 impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {}
 #[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
+
+macro_rules! of_outputs {
+    ($($S:ident $at:tt)*) => {
+        /// Weights for each of several outputs; where there are none, [`Unweighted`].
+        impl<$($S: SampleWeights),*> SampleWeights for ($($S,)*) {
+            fn samples(&self) -> Option<usize> {
+                [$(self.$at.samples()),*].into_iter().flatten().next()
+            }
+
+            fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+                Ok(($(self.$at.select(rows)?,)*))
+            }
+
+            fn expand(&self, _: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+                let outputs = [$($at),*].len();
+                Err(Error::mismatch("the outputs that there are sample weights for", 1, outputs))
+            }
+
+            fn check(&self, samples: usize) -> Result<(), Error> {
+                $(self.$at.check(samples)?;)*
+                Ok(())
+            }
+
+            fn expand_for(
+                &self,
+                output: usize,
+                sizes: &[usize],
+            ) -> Result<Option<Vec<f64>>, Error> {
+                match output {
+                    $($at => self.$at.expand(sizes),)*
+                    _ => self.expand(sizes),
+                }
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<$($S: Signal),*> Weights<Inputs<($($S,)*)>> for PerStep
+        where
+            $(PerStep: Weights<$S>,)*
+        {
+        }
+    };
+}
+several!(of_outputs);
+
+/// Weights of a tuple for a tuple of outputs.
+macro_rules! each_output {
+    ($($W:ident $P:ident)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($P: Signal, $W: Weights<$P>),*> Weights<Inputs<($($P,)*)>> for ($($W,)*) {}
+    };
+}
+each_output!(A P B Q);
+each_output!(A P B Q C R);
+each_output!(A P B Q C R F S);
+each_output!(A P B Q C R F S G T);
+each_output!(A P B Q C R F S G T H U);
+
+/// The weights of one output of several.
+#[derive(Debug)]
+pub(crate) struct OfOutput<'a, W> {
+    pub(crate) weights: &'a W,
+    pub(crate) output: usize,
+}
+
+impl<W> Clone for OfOutput<'_, W> {
+    fn clone(&self) -> Self {
+        Self { ..*self }
+    }
+}
+
+impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
+    fn samples(&self) -> Option<usize> {
+        self.weights.samples()
+    }
+
+    // Those of a batch are taken whole.
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(self.clone())
+    }
+
+    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        self.weights.expand_for(self.output, sizes)
+    }
+}
+
+// Whether they fit has been asked of all outputs together.
+impl<P: Signal, W: SampleWeights> Weights<P> for OfOutput<'_, W> {}
 
 /// `w * m` of each position.
 ///

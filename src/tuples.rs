@@ -1,4 +1,4 @@
-//! Tuples of layers, from one to twelve, for which several traits are implemented alike.
+//! Tuples, for which several traits are implemented alike: of layers, from one to twelve, and of signals.
 
 /// Calls a macro once for each length of a tuple of layers.
 ///
@@ -21,3 +21,15 @@ macro_rules! all_tuples {
     };
 }
 pub(crate) use all_tuples;
+
+/// Calls a macro once for each number of values side by side, from two to six, with each type and its index: `A 0 B 1`.
+macro_rules! several {
+    ($each:ident) => {
+        $each!(A 0 B 1);
+        $each!(A 0 B 1 C 2);
+        $each!(A 0 B 1 C 2 F 3);
+        $each!(A 0 B 1 C 2 F 3 G 4);
+        $each!(A 0 B 1 C 2 F 3 G 4 H 5);
+    };
+}
+pub(crate) use several;

@@ -262,10 +262,10 @@ fn what_differs_is_said() {
         says(first.resume(&weights), &weights),
         "FILE: these are weights only, not a checkpoint of a training"
     );
-    edit(&path, "version\\\":\\\"1", "version\\\":\\\"7");
+    edit(&path, "version\\\":\\\"2", "version\\\":\\\"7");
     assert_eq!(
         says(first.resume(&path), &path),
-        "FILE does not fit:\n  the version of the format: it is 1 here, the checkpoint has 7"
+        "FILE does not fit:\n  the version of the format: it is 2 here, the checkpoint has 7"
     );
     fs::write(&path, &fs::read(&path).unwrap()[..500]).unwrap();
     assert!(says(first.resume(&path), &path).contains("cut short"));

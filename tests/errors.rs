@@ -65,11 +65,15 @@ fn labels_out_of_range() {
     says(classifier().fit(&data, &fit), text);
     says(classifier().evaluate(&data, 32), text);
     let dev = Cpu::default();
-    let metric: &dyn kerata::metric::Metric<(Batch, Const<3>), kerata::Ids<(Batch,)>> =
-        &SparseCategoricalAccuracy;
+    let metric: &dyn kerata::metric::Metric<
+        (Batch, Const<3>),
+        kerata::Ids<(Batch,)>,
+        State = kerata::reduce::Mean,
+    > = &SparseCategoricalAccuracy;
     let rows = dev.tensor_from_vec(vec![0.0; 3], (1, 3));
     let text = "label 3 at position 0 is out of range: there are 3 classes (0 to 2)";
-    says(metric.per_position(&rows, &dev.tensor_from_vec(vec![3], (1,))), text);
+    let label = dev.tensor_from_vec(vec![3], (1,));
+    says(metric.update(&mut Default::default(), &rows, &label, &[1.0]), text);
     let error = Error::LabelOutOfRange { label: 0, classes: 0, position: 0 };
     let text = "label 0 at position 0 is out of range: there are 0 classes (none)";
     assert_eq!(error.to_string(), text);

@@ -3,13 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Type, ext::IdentExt, parse_quote,
+    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt, parse_quote,
     punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
+    activation,
     errors::Errors,
     infer, initializer,
+    names::camel,
     parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
     spelling::Spelling,
@@ -30,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) parts: Vec<Part>,
     /// Whether a file says what the layers are.
     pub(crate) of_file: bool,
+    /// The fields that are the outputs, if there are several, and where they are named.
+    pub(crate) outputs: Vec<(usize, Span)>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -104,10 +108,11 @@ impl Model {
             layers: Vec::new(),
             parts: Vec::new(),
             of_file: arguments.keras.is_some(),
+            outputs: Vec::new(),
             errors,
             item,
         };
-        model.layers();
+        model.layers(&arguments.outputs);
         Ok(model)
     }
 
@@ -115,7 +120,7 @@ impl Model {
         !self.item.generics.params.is_empty()
     }
 
-    fn layers(&mut self) {
+    fn layers(&mut self, outputs: &[Ident]) {
         let generic = self.is_generic();
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
         self.unique(&mut fields);
@@ -144,7 +149,41 @@ impl Model {
         }
         self.item.fields = fields;
         self.check_names();
-        self.check_use();
+        self.outputs(outputs);
+        self.check_use(!outputs.is_empty());
+    }
+
+    /// The fields that `outputs(..)` names.
+    fn outputs(&mut self, outputs: &[Ident]) {
+        for (i, name) in outputs.iter().enumerate() {
+            let message = match self.layers.iter().position(|layer| layer.name == *name) {
+                _ if outputs[..i].contains(name) => format!("`{name}` is given twice"),
+                Some(field) => {
+                    self.outputs.push((field, name.span()));
+                    continue;
+                }
+                None => {
+                    let fields = self.layers.iter().map(|layer| format!("`{}`", layer.name));
+                    let fields = fields.collect::<Vec<_>>().join(", ");
+                    format!("no field has the name `{name}`: there are {fields}")
+                }
+            };
+            self.errors.push(name.span(), message);
+        }
+        match outputs {
+            [one] => {
+                let message =
+                    "one output is the last field: `outputs(..)` names two or more".to_owned();
+                self.errors.push(one.span(), message);
+            }
+            [.., last] if outputs.len() > 6 => {
+                self.errors.push(last.span(), "a model has at most six outputs");
+            }
+            _ => {}
+        }
+        if !self.errors.is_empty() {
+            self.outputs.clear();
+        }
     }
 
     /// Names that `#[with(name = ..)]` gives: parameters and their files are told apart by them.
@@ -212,17 +251,57 @@ impl Model {
         Some(values)
     }
 
-    fn check_use(&mut self) {
+    fn check_use(&mut self, named: bool) {
         let used = |value| {
             self.layers.iter().any(|layer| layer.from.contains(&value))
                 || self.parts.iter().any(|part| part.of == value)
         };
-        for (i, layer) in self.layers.iter().enumerate().take(self.layers.len() - 1) {
-            if !used(i + 1) {
+        // Where no outputs are named, the last field is the output.
+        let last = self.layers.len() - usize::from(self.outputs.is_empty());
+        // Outputs that are wrong have been told.
+        let last = if named && self.outputs.is_empty() { 0 } else { last };
+        let is_output = |field| self.outputs.iter().any(|(output, _)| *output == field);
+        for (i, layer) in self.layers.iter().enumerate().take(last) {
+            if !used(i + 1) && !is_output(i) {
                 let message = format!("nothing takes what `{}` gives", layer.text());
                 self.errors.push(layer.name.span(), message);
             }
         }
+    }
+}
+
+/// An initializer or an activation is said by its name, and is a constant of a type.
+fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
+    let is = |kind: &str| {
+        key.strip_suffix(kind).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    };
+    let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
+    {
+        ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
+    } else if is("activation") {
+        ("an activation", activation::constant, parse_quote!(::kerata::config::ActivationFunction))
+    } else {
+        return;
+    };
+    match &*value {
+        // As in Keras; what is known has one name more.
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let name = camel(&text.value());
+            let message = match syn::parse_str(&name).map(|name| constant(&name)) {
+                Ok(Err(message)) => message,
+                Ok(Ok(_)) => format!("{what} is no string: write `{key} = {name}`"),
+                Err(_) => format!("{what} is no string: write its name"),
+            };
+            errors.push(text.span(), message);
+        }
+        Expr::Path(path) => {
+            let Some(name) = path.path.get_ident() else { return };
+            match constant(name) {
+                Ok(constant) => *value = parse_quote!(#ty::#constant),
+                Err(message) => errors.push(name.span(), message),
+            }
+        }
+        _ => {}
     }
 }
 
@@ -232,24 +311,7 @@ fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);
         }
-        let initializer = key.to_string().ends_with("_initializer");
-        if let (Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), true) = (&*value, initializer) {
-            // As in Keras; what is known has one name more.
-            let name = initializer::camel(&text.value());
-            let message = match syn::parse_str(&name).map(|name| initializer::constant(&name)) {
-                Ok(Ok(_)) => format!("an initializer is no string: write `{key} = {name}`"),
-                Ok(Err(message)) => message,
-                Err(_) => format!("an initializer is no string: write `{key} = HeNormal`"),
-            };
-            errors.push(text.span(), message);
-        } else if let (Expr::Path(path), true) = (&*value, initializer)
-            && let Some(name) = path.path.get_ident()
-        {
-            match initializer::constant(name) {
-                Ok(constant) => *value = parse_quote!(::kerata::config::Initializer::#constant),
-                Err(message) => errors.push(name.span(), message),
-            }
-        }
+        named_value(&key.to_string(), value, errors);
     }
     if !errors.is_empty() {
         with.options.clear();

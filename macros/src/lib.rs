@@ -1,5 +1,6 @@
 //! Procedural macros of [`kerata`](https://docs.rs/kerata). They are documented there.
 
+mod activation;
 mod check;
 mod derive;
 mod errors;

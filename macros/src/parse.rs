@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Arguments {
     pub(crate) input: Option<Signal>,
     pub(crate) output: Option<Signal>,
+    /// The fields that are the outputs, if there are several.
+    pub(crate) outputs: Vec<Ident>,
     pub(crate) element: Option<Type>,
     pub(crate) device: Option<Type>,
     /// The file that the layers are in.
@@ -37,11 +39,12 @@ pub(crate) struct Arguments {
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let (mut all, mut errors) = (Self::default(), Errors::default());
-        let known = ["input", "output", "element", "device", "keras", "embed", "unmask"];
+        let known = ["input", "output", "outputs", "element", "device", "keras", "embed", "unmask"];
         let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
             match key {
                 "input" => all.input = Some(value(input)?),
                 "output" => all.output = Some(value(input)?),
+                "outputs" => all.outputs = fields(input)?,
                 "element" => all.element = Some(value(input)?),
                 "keras" => all.keras = Some(value(input)?),
                 "embed" => all.embed = flag(input)?,
@@ -107,6 +110,27 @@ pub(crate) fn arguments(
         }
     }
     Ok(keys)
+}
+
+/// `(first, second)`.
+fn fields(input: ParseStream) -> syn::Result<Vec<Ident>> {
+    let span = input.span();
+    if input.peek(Token![=]) {
+        let message = "several outputs are named by their fields, `outputs(first, second)`; the shape of one is given as `output = (Batch, 2)`";
+        return Err(syn::Error::new(span, message));
+    }
+    let list = |input: ParseStream| {
+        let content;
+        syn::parenthesized!(content in input);
+        Punctuated::<Ident, Token![,]>::parse_terminated(&content)
+    };
+    let fields = list(input).map_err(|_| {
+        syn::Error::new(
+            span,
+            "the outputs are fields of the struct: write `outputs(first, second)`",
+        )
+    })?;
+    Ok(fields.into_iter().collect())
 }
 
 /// What stands before the next comma.

@@ -78,7 +78,7 @@ pub(crate) struct BidirectionalOp {
     class = "Bidirectional",
     keys(
         layer: layer(&mut Linear, None),
-        directions_word(),
+        merge_mode(Some("concat")),
         backward_layer: any(Value::Null),
     ),
 )]

@@ -1,3 +1,4 @@
+use crate::backend::ActivationFunction;
 use serde_json::{Value, json};
 
 use super::{
@@ -207,6 +208,10 @@ impl Fields {
             self.out.insert(key.to_owned(), (*field).into());
             return;
         }
+        if let Some(complete) = V::ANY.filter(|_| self.mode == Mode::Any) {
+            self.key(key, (*field).into(), default.map(Into::into), true, &complete);
+            return;
+        }
         let given = self.given.remove(key);
         let value = match &given {
             Some(value) => V::parse(value),
@@ -358,11 +363,14 @@ impl Fields {
 /// What an `#[option]` of a layer may be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an option of a layer",
-    label = "an option is a number (`f64`, `f32`, `usize`) or a `bool`"
+    label = "an option is a number (`f64`, `f32`, `usize`), a `bool` or an `ActivationFunction`"
 )]
 pub trait OptionValue: Copy + Into<Value> + std::fmt::Display {
     /// What a config needs.
     const NEEDED: &'static str;
+
+    /// What a config may say where there is no type, if that is more, as with all keys.
+    const ANY: Option<fn(&Value) -> Result<Value, String>> = None;
 
     /// Reads it.
     fn parse(value: &Value) -> Option<Self>;
@@ -385,4 +393,23 @@ option_value! {
     f32, "a number is needed": |value: &Value| value.as_f64().map(|number| number as f32);
     usize, "a whole number is needed": |value| whole(value)?.try_into().ok();
     bool, "true or false is needed": Value::as_bool;
+}
+
+impl From<ActivationFunction> for Value {
+    fn from(function: ActivationFunction) -> Self {
+        function.name().into()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl OptionValue for ActivationFunction {
+    const NEEDED: &'static str = "the name of an activation is needed";
+    // There a function may be a user's own, or a layer with options.
+    const ANY: Option<fn(&Value) -> Result<Value, String>> =
+        Some(|value| NamedActivation::parse(value).map(|said| said.json));
+
+    fn parse(value: &Value) -> Option<Self> {
+        let said = NamedActivation::parse(value).ok()?;
+        Self::named(&said.name).filter(|_| said.options.is_none())
+    }
 }

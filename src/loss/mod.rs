@@ -8,6 +8,7 @@ mod categorical;
 mod divergence;
 mod focal;
 mod hinge;
+mod loss_weight;
 mod reduction;
 mod regression;
 mod relative;
@@ -21,6 +22,7 @@ pub use categorical::CategoricalCrossentropy;
 pub use divergence::{KLDivergence, Poisson};
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub use loss_weight::LossWeight;
 pub use reduction::{Reduced, Reduction};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 pub use relative::{CosineSimilarity, MeanAbsolutePercentageError, MeanSquaredLogarithmicError};
@@ -116,6 +118,11 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
     /// What becomes of the losses of a batch; by default their mean.
     fn reduction(&self) -> Reduction {
         Reduction::SumOverBatchSize
+    }
+
+    /// What the loss counts for among those of several outputs: Keras's `loss_weights`. Default 1.
+    fn loss_weight(&self) -> f64 {
+        1.0
     }
 
     /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out.
@@ -250,6 +257,15 @@ pub trait Compute {
         Self: Sized,
     {
         Reduced { loss: self, reduction }
+    }
+
+    /// The same loss, which counts for so much among those of several outputs: Keras's `loss_weights`. What is reported of
+    /// it in its own column stays as it is, as in Keras.
+    fn with_loss_weight(self, weight: f64) -> LossWeight<Self>
+    where
+        Self: Sized,
+    {
+        LossWeight { loss: self, weight }
     }
 }
 

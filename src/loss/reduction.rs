@@ -69,6 +69,10 @@ where
     fn reduction(&self) -> Reduction {
         self.reduction
     }
+
+    fn loss_weight(&self) -> f64 {
+        self.loss.loss_weight()
+    }
 }
 
 /// The losses of the positions times `w * m`, and what their mean is divided by: `w * m` and `sum(m)`.

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, OrDevice},
     shape::{FitsDim, Sequence},
-    signal::{Ids, Mask, Masked, Signal},
+    signal::{Ids, Mask, Masked, One, Outputs, Signal},
 };
 
 /// A prediction as rows, one a position.
@@ -31,9 +31,9 @@ pub struct Rows<E: Element, D: Backend<E>, T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no prediction: a loss takes `(Batch, .., Values)` or `Masked<(Batch, Length, .., Values)>`",
     label = "no loss can be computed from this",
-    note = "two outputs: train two models, or merge the two; ids and shapes of an unknown last size are no predictions either"
+    note = "of several outputs each has a loss of its own, and metrics by `metric_of(Model::NAME, ..)`; ids and shapes of an unknown last size are no predictions either"
 )]
-pub trait Prediction: Signal {
+pub trait Prediction: Outputs<Number = One> {
     /// The prediction as rows; nothing is copied.
     ///
     /// # Errors

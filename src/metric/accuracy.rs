@@ -5,9 +5,10 @@ use dfdx::{
 
 use super::{Direction, Metric};
 use crate::{
-    backend::{Backend, Element, memory::collected, to_values},
+    backend::{Backend, Element, to_values},
     error::Error,
     loss::{Labels, Prediction, Target, check_labels, same_rows},
+    reduce::Mean,
     signal::argmax,
 };
 
@@ -31,6 +32,8 @@ impl Default for BinaryAccuracy {
 
 #[diagnostic::do_not_recommend]
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for BinaryAccuracy {
+    type State = Mean;
+
     fn name(&self) -> String {
         "binary_accuracy".into()
     }
@@ -39,25 +42,32 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
         Some(Direction::Up)
     }
 
-    fn per_position(
+    fn update(
         &self,
+        mean: &mut Mean,
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Vec<f64>, Error> {
+        weights: &[f64],
+    ) -> Result<(), Error> {
         if !(0.0..=1.0).contains(&self.threshold) {
             return Err(Error::invalid("threshold", self.threshold, "it must be in 0..=1"));
         }
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
         let right = |(p, y): (&E, &E)| {
-            let yes = if p.as_f64() > self.threshold { E::one() } else { E::zero() };
+            let yes = if *p > E::of(self.threshold) { E::one() } else { E::zero() };
             f64::from(u8::from(*y == yes && !p.is_nan()))
         };
         let answers = prediction.shape().1.max(1);
         let (prediction, target) = (to_values(prediction)?, to_values(&target)?);
         let rows = prediction.chunks(answers).zip(target.chunks(answers));
-        let mean = |(p, y): (&[E], &[E])| p.iter().zip(y).map(right).sum::<f64>() / answers as f64;
-        collected(&[rows.len()], rows.map(mean))
+        let share = |(p, y): (&[E], &[E])| p.iter().zip(y).map(right).sum::<f64>() / answers as f64;
+        mean.add(rows.map(share), weights.iter().copied());
+        Ok(())
+    }
+
+    fn result(&self, mean: &Mean) -> f64 {
+        mean.get()
     }
 }
 
@@ -72,6 +82,8 @@ pub struct CategoricalAccuracy;
 impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
     for CategoricalAccuracy
 {
+    type State = Mean;
+
     fn name(&self) -> String {
         "categorical_accuracy".into()
     }
@@ -80,18 +92,25 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         Some(Direction::Up)
     }
 
-    fn per_position(
+    fn update(
         &self,
+        mean: &mut Mean,
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Vec<f64>, Error> {
+        weights: &[f64],
+    ) -> Result<(), Error> {
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
         let classes = prediction.shape().1.max(1);
         let (prediction, target) = (to_values(prediction)?, to_values(&target)?);
         let rows = prediction.chunks(classes).zip(target.chunks(classes));
         let right = |(p, y): (&[E], &[E])| argmax(p).is_some() && argmax(p) == argmax(y);
-        collected(&[rows.len()], rows.map(right).map(u8::from).map(f64::from))
+        mean.add(rows.map(right).map(u8::from).map(f64::from), weights.iter().copied());
+        Ok(())
+    }
+
+    fn result(&self, mean: &Mean) -> f64 {
+        mean.get()
     }
 }
 
@@ -118,6 +137,8 @@ pub struct SparseCategoricalAccuracy;
 impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
     for SparseCategoricalAccuracy
 {
+    type State = Mean;
+
     fn name(&self) -> String {
         "sparse_categorical_accuracy".into()
     }
@@ -126,17 +147,24 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         Some(Direction::Up)
     }
 
-    fn per_position(
+    fn update(
         &self,
+        mean: &mut Mean,
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Vec<f64>, Error> {
+        weights: &[f64],
+    ) -> Result<(), Error> {
         let labels = Y::labels::<E, D>(target)?;
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
         let prediction = to_values(prediction)?;
         let rows = prediction.chunks(classes.max(1)).zip(labels);
         let right = |(p, label): (&[E], usize)| f64::from(u8::from(argmax(p) == Some(label)));
-        collected(&[rows.len()], rows.map(right))
+        mean.add(rows.map(right), weights.iter().copied());
+        Ok(())
+    }
+
+    fn result(&self, mean: &Mean) -> f64 {
+        mean.get()
     }
 }

@@ -2,9 +2,10 @@ use dfdx::tensor::{NoneTape, Tensor};
 
 use super::{Direction, Metric};
 use crate::{
-    backend::{Backend, Element, memory::collected, to_values},
+    backend::{Backend, Element, to_values},
     error::Error,
     loss::{Loss, Prediction},
+    reduce::Mean,
     signal::Signal,
 };
 
@@ -25,6 +26,8 @@ where
     E: Element,
     D: Backend<E>,
 {
+    type State = Mean;
+
     fn name(&self) -> String {
         self.0.name().into()
     }
@@ -33,13 +36,20 @@ where
         Some(Direction::Down)
     }
 
-    fn per_position(
+    fn update(
         &self,
+        mean: &mut Mean,
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Vec<f64>, Error> {
+        weights: &[f64],
+    ) -> Result<(), Error> {
         let losses = self.0.per_position(prediction.clone(), target)?;
         let losses = to_values(&losses)?;
-        collected(&[losses.len()], losses.into_iter().map(Element::as_f64))
+        mean.add(losses.into_iter().map(Element::as_f64), weights.iter().copied());
+        Ok(())
+    }
+
+    fn result(&self, mean: &Mean) -> f64 {
+        mean.get()
     }
 }

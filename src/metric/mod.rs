@@ -1,12 +1,44 @@
 //! Metrics: what one looks at while a model learns.
 //!
-//! A metric is the mean over all positions of all batches, under the mask; see [`crate::reduce`].
+//! Each batch is added to what a metric has seen, its [`State`](Metric::State), under the mask and the weights; the
+//! [`result`](Metric::result) is of all batches together. Most are a [`Mean`] over positions, see [`crate::reduce`].
 
 mod accuracy;
+mod auc;
+mod counts;
+mod f_score;
+mod iou;
+mod matrix;
 mod mean_loss;
+mod named;
+mod operating_point;
+mod precision;
+mod regression;
+mod rows;
+mod state;
+mod thresholds;
+mod top_k;
 
 pub use accuracy::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+pub use auc::{Auc, Curve, Summation};
+pub use counts::Counts;
+pub use f_score::{ClassAverage, F1Score, FBetaScore};
+pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};
+pub use matrix::ConfusionMatrix;
 pub use mean_loss::MeanLoss;
+pub use named::Named;
+pub use operating_point::{
+    PrecisionAtRecall, RecallAtPrecision, SensitivityAtSpecificity, SpecificityAtSensitivity,
+};
+pub use precision::{
+    FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives,
+};
+pub use regression::{
+    ConcordanceCorrelation, CosineSimilarity, PearsonCorrelation, R2Score, RootMeanSquaredError,
+    Sums, ValueAverage,
+};
+pub use state::MetricState;
+pub use top_k::{SparseTopKCategoricalAccuracy, TopKCategoricalAccuracy};
 
 use dfdx::tensor::{Cpu, NoneTape, Tensor};
 
@@ -14,7 +46,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     loss::{Prediction, Rows},
-    reduce::{Mean, SampleWeights, position_weights},
+    reduce::{SampleWeights, position_weights},
     signal::Signal,
 };
 
@@ -28,18 +60,28 @@ use crate::{
 /// struct LargestError;
 ///
 /// impl<P: Prediction, Y: Target<P>> Metric<P, Y> for LargestError {
+///     type State = Mean;
+///
 ///     fn name(&self) -> String {
 ///         "largest_error".into()
 ///     }
 ///
-///     fn per_position(
+///     fn update(
 ///         &self,
+///         mean: &mut Mean,
 ///         prediction: &Tensor<(usize, usize), f32, Cpu>,
 ///         target: &Y::Data<f32, Cpu, NoneTape>,
-///     ) -> Result<Vec<f64>, Error> {
+///         weights: &[f64],
+///     ) -> Result<(), Error> {
 ///         let (p, y, columns) = (prediction.as_vec(), Y::rows::<f32, Cpu>(target)?.as_vec(), prediction.shape().1);
 ///         let errors: Vec<f64> = p.iter().zip(&y).map(|(p, y)| f64::from((p - y).abs())).collect();
-///         Ok(errors.chunks(columns).map(|row| row.iter().copied().fold(0.0, f64::max)).collect())
+///         let largest = errors.chunks(columns).map(|row| row.iter().copied().fold(0.0, f64::max));
+///         mean.add(largest, weights.iter().copied());
+///         Ok(())
+///     }
+///
+///     fn result(&self, mean: &Mean) -> f64 {
+///         mean.get()
 ///     }
 /// }
 /// # use kerata::tensor::HasShape;
@@ -57,6 +99,9 @@ use crate::{
     label = "class ids, `Ids<..>`, go with `SparseCategoricalAccuracy`, one-hot rows with `CategoricalAccuracy`; other targets have the shape of the prediction"
 )]
 pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// What it remembers of the batches, such as a [`Mean`](crate::reduce::Mean).
+    type State: MetricState;
+
     /// The name under which it stands in a history.
     fn name(&self) -> String;
 
@@ -66,15 +111,21 @@ pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu
         None
     }
 
-    /// The value of each position.
+    /// Adds a batch: the rows of the prediction, one for each position, the target, and the weight of each position. Where
+    /// that is 0, the position does not count: it may be padding, and the target is 0 there.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if prediction and target have different sizes; others as the metric says.
-    fn per_position(
+    fn update(
         &self,
+        state: &mut Self::State,
         prediction: &Tensor<(usize, usize), E, D>,
         target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Vec<f64>, Error>;
+        weights: &[f64],
+    ) -> Result<(), Error>;
+
+    /// The metric of all batches that the state has seen.
+    fn result(&self, state: &Self::State) -> f64;
 }
 
 /// Which values of a metric are the better ones.
@@ -86,7 +137,7 @@ pub enum Direction {
     Down,
 }
 
-/// Adds a batch to the mean of a metric.
+/// Adds a batch to the state of a metric.
 ///
 /// With [`Unweighted`](crate::reduce::Unweighted) the mask counts and weights do not, as for Keras's
 /// `metrics=`; with the weights of the batch both do, as for its `weighted_metrics=`.
@@ -94,7 +145,7 @@ pub enum Direction {
 /// # Errors
 /// Those of the metric and of the weights.
 pub fn update<P, Y, E, D, M>(
-    mean: &mut Mean,
+    state: &mut M::State,
     metric: &M,
     prediction: P::Data<E, D, NoneTape>,
     target: &Y::Data<E, D, NoneTape>,
@@ -109,11 +160,12 @@ where
 {
     let Rows { values, mask, sizes } = P::rows(prediction)?;
     let weights = position_weights(&sizes, mask.as_ref(), weights)?;
-    let values = match weights.keep.as_deref() {
+    match weights.keep.as_deref() {
         // What stands in the padding may be no class at all.
-        Some(keep) => metric.per_position(&values, &Y::without_padding::<E, D>(target, keep)?),
-        None => metric.per_position(&values, target),
-    };
-    mean.add(values?, weights.each);
-    Ok(())
+        Some(keep) => {
+            let target = Y::without_padding::<E, D>(target, keep)?;
+            metric.update(state, &values, &target, &weights.each)
+        }
+        None => metric.update(state, &values, target, &weights.each),
+    }
 }

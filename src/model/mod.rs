@@ -5,6 +5,7 @@
 mod functional;
 mod keras;
 mod options;
+mod output;
 mod sequential;
 mod stream;
 mod summary;
@@ -16,6 +17,7 @@ pub use keras::{LayerVisitor, Layers, Shown};
 #[cfg(feature = "keras")]
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of};
+pub use output::Output;
 pub use sequential::{Chain, Sequential};
 #[doc(hidden)]
 pub use stream::CanStream;
@@ -74,6 +76,15 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     /// A table of the layers: what reaches each and what leaves it, what becomes of the mask, how many
     /// parameters it has, and which layers are input, hidden and output.
     fn summary() -> Summary;
+
+    /// The names of the outputs, if there are several: those of the fields that `outputs(..)` names, or else their
+    /// places.
+    fn output_names() -> Vec<String> {
+        match Self::Output::parts() {
+            parts if parts.len() > 1 => parts.into_iter().map(|(place, _)| place).collect(),
+            _ => Vec::new(),
+        }
+    }
 
     /// The parameters by name, `lstm1.kernel` and so on, in the order of declaration.
     fn parameters(&self) -> Vec<Named> {

@@ -36,6 +36,10 @@ impl Optimizer for Adadelta {
         Slot::all(&["accumulated_grad", "accumulated_delta_var"], shape)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("epsilon", self.epsilon), ("rho", self.rho)])?;
         let [rate, rho, epsilon] = [update.moment.learning_rate, self.rho, self.epsilon].map(E::of);

@@ -37,6 +37,10 @@ impl Optimizer for Adagrad {
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }]
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("epsilon", self.epsilon)])?;
         let [rate, epsilon] = [update.moment.learning_rate, self.epsilon].map(E::of);

@@ -42,6 +42,10 @@ impl Optimizer for Adam {
         Slot::all(&names[..if self.amsgrad { 3 } else { 2 }], shape)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let [beta_1, beta_2, _] = rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
         let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
@@ -135,6 +139,10 @@ impl Optimizer for AdamW {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         self.0.slots(shape)
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

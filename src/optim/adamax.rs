@@ -37,6 +37,10 @@ impl Optimizer for Adamax {
         Slot::all(&["momentum", "norm"], shape)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let [beta_1, beta_2, epsilon] =
             rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;

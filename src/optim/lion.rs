@@ -48,6 +48,10 @@ impl Optimizer for Lion {
         Slot::all(&["momentum"], shape)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("beta_1", self.beta_1), ("beta_2", self.beta_2)])?;
         let [rate, beta_1, beta_2] =

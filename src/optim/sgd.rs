@@ -34,6 +34,10 @@ impl Optimizer for Sgd {
         Slot::all(if self.momentum > 0.0 { &["momentum"] } else { &[] }, shape)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("momentum", self.momentum)])?;
         let (rate, momentum) = (E::of(update.moment.learning_rate), E::of(self.momentum));

@@ -6,11 +6,13 @@ use super::{Signal, Value};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
+    tuples::several,
 };
 
-/// Two signals side by side: what a layer with two inputs takes, such as [`Add`](crate::layers::Add).
+/// Signals side by side: two for a layer with two inputs, such as [`Add`](crate::layers::Add), and up to six for the
+/// outputs of a model and their targets.
 ///
-/// It only names the wire; its data is a pair, of which the first carries the tape.
+/// It only names the wire; its data is a tuple, of which the first carries the tape.
 ///
 /// ```
 /// use kerata::{Add, Cpu, Error, prelude::*};
@@ -23,72 +25,86 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inputs<T>(PhantomData<T>);
 
-#[diagnostic::do_not_recommend]
-impl<A: Signal, B: Signal> Signal for Inputs<(A, B)> {
-    const MASKED: bool = A::MASKED || B::MASKED;
-    const HAS_STATE: bool = A::HAS_STATE || B::HAS_STATE;
+macro_rules! side_by_side {
+    ($A:ident 0 $($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        #[allow(non_snake_case)]
+        impl<$A: Signal, $($S: Signal),*> Signal for Inputs<($A, $($S,)*)> {
+            const MASKED: bool = $A::MASKED $(|| $S::MASKED)*;
+            const HAS_STATE: bool = $A::HAS_STATE $(|| $S::HAS_STATE)*;
 
-    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = (A::Data<E, D, T>, B::Data<E, D, T>);
-    type StepData<'a, E: Element> = (A::StepData<'a, E>, B::StepData<'a, E>);
+            type Data<E: Element, D: Backend<E>, T: Tape<E, D>> =
+                ($A::Data<E, D, T>, $($S::Data<E, D, T>,)*);
+            type StepData<'a, E: Element> = ($A::StepData<'a, E>, $($S::StepData<'a, E>,)*);
 
-    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): Self::Data<E, D, NoneTape>,
-        tape: T,
-    ) -> Self::Data<E, D, T> {
-        (A::put_tape(a, tape), B::put_tape(b, T::default()))
-    }
+            fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                data: Self::Data<E, D, NoneTape>,
+                tape: T,
+            ) -> Self::Data<E, D, T> {
+                ($A::put_tape(data.0, tape), $($S::put_tape(data.$at, T::default()),)*)
+            }
 
-    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): Self::Data<E, D, T>,
-    ) -> (Self::Data<E, D, NoneTape>, T) {
-        let (a, tape) = A::split_tape::<E, D, T>(a);
-        let (b, other) = B::split_tape::<E, D, T>(b);
-        ((a, b), tape.merge(other))
-    }
+            fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                data: Self::Data<E, D, T>,
+            ) -> (Self::Data<E, D, NoneTape>, T) {
+                let ($A, tape) = $A::split_tape::<E, D, T>(data.0);
+                $(
+                    let ($S, other) = $S::split_tape::<E, D, T>(data.$at);
+                    let tape = tape.merge(other);
+                )*
+                (($A, $($S,)*), tape)
+            }
 
-    fn share<E: Element, D: Backend<E>>(
-        (a, b): &Self::Data<E, D, NoneTape>,
-    ) -> Self::Data<E, D, NoneTape> {
-        (A::share::<E, D>(a), B::share::<E, D>(b))
-    }
+            fn share<E: Element, D: Backend<E>>(
+                data: &Self::Data<E, D, NoneTape>,
+            ) -> Self::Data<E, D, NoneTape> {
+                ($A::share::<E, D>(&data.0), $($S::share::<E, D>(&data.$at),)*)
+            }
 
-    fn concat<E: Element, D: Backend<E>>(
-        parts: &[Self::Data<E, D, NoneTape>],
-    ) -> Result<Self::Data<E, D, NoneTape>, Error> {
-        let first: Vec<_> = parts.iter().map(|(a, _)| A::share::<E, D>(a)).collect();
-        let second: Vec<_> = parts.iter().map(|(_, b)| B::share::<E, D>(b)).collect();
-        Ok((A::concat::<E, D>(&first)?, B::concat::<E, D>(&second)?))
-    }
+            fn concat<E: Element, D: Backend<E>>(
+                parts: &[Self::Data<E, D, NoneTape>],
+            ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+                let $A: Vec<_> = parts.iter().map(|part| $A::share::<E, D>(&part.0)).collect();
+                $(let $S: Vec<_> = parts.iter().map(|part| $S::share::<E, D>(&part.$at)).collect();)*
+                Ok(($A::concat::<E, D>(&$A)?, $($S::concat::<E, D>(&$S)?,)*))
+            }
 
-    fn without_padding<E: Element, D: Backend<E>>(
-        (a, b): &Self::Data<E, D, NoneTape>,
-        keep: &[bool],
-    ) -> Result<Self::Data<E, D, NoneTape>, Error> {
-        Ok((A::without_padding::<E, D>(a, keep)?, B::without_padding::<E, D>(b, keep)?))
-    }
+            fn without_padding<E: Element, D: Backend<E>>(
+                data: &Self::Data<E, D, NoneTape>,
+                keep: &[bool],
+            ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+                Ok((
+                    $A::without_padding::<E, D>(&data.0, keep)?,
+                    $($S::without_padding::<E, D>(&data.$at, keep)?,)*
+                ))
+            }
 
-    fn stop_gradient<E: Element, D: Backend<E>>(
-        (a, b): &Self::Data<E, D, NoneTape>,
-    ) -> Vec<StopGradient> {
-        let mut both = A::stop_gradient::<E, D>(a);
-        both.extend(B::stop_gradient::<E, D>(b));
-        both
-    }
+            fn stop_gradient<E: Element, D: Backend<E>>(
+                data: &Self::Data<E, D, NoneTape>,
+            ) -> Vec<StopGradient> {
+                let mut all = $A::stop_gradient::<E, D>(&data.0);
+                $(all.extend($S::stop_gradient::<E, D>(&data.$at));)*
+                all
+            }
 
-    fn display() -> String {
-        format!("Inputs<({}, {})>", A::display(), B::display())
-    }
+            fn display() -> String {
+                format!("Inputs<({})>", [$A::display(), $($S::display()),*].join(", "))
+            }
 
-    fn parts() -> Vec<(String, String)> {
-        let inside = |at: &'static str, parts: Vec<(String, String)>| {
-            parts.into_iter().map(move |(place, signal)| match place.as_str() {
-                "" => (at.to_owned(), signal),
-                _ => (format!("{at}.{place}"), signal),
-            })
-        };
-        inside("0", A::parts()).chain(inside("1", B::parts())).collect()
-    }
+            fn parts() -> Vec<(String, String)> {
+                let all = [("0", $A::parts()), $((stringify!($at), $S::parts())),*];
+                let inside = |(at, parts): (&'static str, Vec<(String, String)>)| {
+                    parts.into_iter().map(move |(place, signal)| match place.as_str() {
+                        "" => (at.to_owned(), signal),
+                        _ => (format!("{at}.{place}"), signal),
+                    })
+                };
+                all.into_iter().flat_map(inside).collect()
+            }
+        }
+    };
 }
+several!(side_by_side);
 
 /// A signal that is two, [`Inputs`]: what `#[from(input.0)]` takes apart.
 #[diagnostic::on_unimplemented(

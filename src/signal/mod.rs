@@ -13,6 +13,7 @@ mod images;
 mod inputs;
 mod kinds;
 mod masked;
+mod outputs;
 mod results;
 mod states;
 mod step;
@@ -27,6 +28,7 @@ pub use kinds::{
     EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
 };
 pub use masked::Masked;
+pub use outputs::{One, OutputAt, Outputs, Several};
 pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
 pub use states::{StateH, StateHc};

@@ -4,8 +4,11 @@ use std::path::Path;
 
 pub(super) use super::saved::Content;
 use super::{
-    Callback, Fit, History, Saved, Snapshot, callback::Kept, optimizing::Optimizing, saved::Way,
-    totals::Totals,
+    Callback, Fit, History, Saved, Snapshot,
+    callback::Kept,
+    optimizing::Optimizing,
+    saved::Way,
+    totals::{AnyMetric, Totals},
 };
 use crate::{
     backend::{Backend, Element},
@@ -13,11 +16,14 @@ use crate::{
     io::{self, CHECKPOINT, MODEL, Values, Weight, WeightFile},
     optim::State,
     parameters::Parameters,
-    reduce::Mean,
+    signal::Signal,
 };
 
 /// The version of the format that is written, and read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// What the names of the arrays begin with that hold what was measured before the batch.
+const TOTALS: &str = "totals.";
 
 /// How far a training is.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +36,7 @@ pub(super) struct Position {
     pub(super) batch: usize,
     /// Whether a callback has ended the training.
     pub(super) stopped: bool,
-    /// The means of the batches before it.
+    /// What was measured of the batches before it.
     pub(super) totals: Option<Totals>,
 }
 
@@ -43,6 +49,46 @@ pub(super) struct Resumed {
 }
 
 impl Resumed {
+    /// Takes what was measured before from the file, for these metrics.
+    pub(super) fn restore_totals<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &mut self,
+        path: &Path,
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> Result<(), Error> {
+        let array = |i: usize| {
+            let name = format!("{TOTALS}{i}");
+            self.content.arrays.iter().find(|array| array.name == name)
+        };
+        let parts = (0..).map_while(array).map(|array| array.values.clone().into_elements());
+        let parts: Vec<Vec<f64>> = parts.collect();
+        let found = parts.len();
+        if found == 0 {
+            return Ok(());
+        }
+        let what = path.display().to_string();
+        let place = "what is measured, the losses and the metrics";
+        self.at.totals = match Totals::of_parts(parts, metrics) {
+            Ok(Some(totals)) => Some(totals),
+            _ => {
+                return fail(&what, vec![difference(place, metrics.len() + 1, found)]);
+            }
+        };
+        Ok(())
+    }
+
+    /// Checks that the model has so many losses in columns of their own as before, and so the same metrics.
+    pub(super) fn check_losses(&self, losses: usize) -> Result<(), Error> {
+        match &self.at.totals {
+            Some(totals) if totals.outputs.len() != losses => {
+                let (ours, found) =
+                    (totals.metrics.len(), totals.metrics.len() + totals.outputs.len());
+                let found = found.saturating_sub(losses);
+                fail("the checkpoint", vec![difference("the number of metrics", ours, found)])
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that `fit` is called as it was: else the batches would be others.
     pub(super) fn check(&self, fit: &Fit) -> Result<(), Error> {
         let own = [
@@ -82,13 +128,13 @@ pub(super) struct Read<M, E: Element, D: Backend<E>> {
     pub(super) model: M,
     pub(super) state: State<E, D>,
     pub(super) history: History,
-    pub(super) resumed: Option<Resumed>,
+    pub(super) resumed: Resumed,
 }
 
 impl<M, E: Element, D: Backend<E>> Read<M, E, D> {
     /// The learning rate, if it follows no schedule.
     pub(super) fn learning_rate(&self) -> Result<Option<f64>, Error> {
-        self.resumed.as_ref().map_or(Ok(None), |resumed| resumed.content.get("learning_rate"))
+        self.resumed.content.get("learning_rate")
     }
 }
 
@@ -126,9 +172,8 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         content.set("at.batch", at.batch);
         content.set("at.stopped", at.stopped);
         if let Some(totals) = &at.totals {
-            let means = std::iter::once(&totals.loss).chain(&totals.metrics);
-            let means: Vec<f64> = means.flat_map(|mean| mean.parts()).collect();
-            content.arrays.push(floats("totals", means));
+            let parts = totals.parts().into_iter().enumerate();
+            content.arrays.extend(parts.map(|(i, part)| floats(&format!("{TOTALS}{i}"), part)));
         }
         self.state.settle_seed(self.model);
         content.set("step", self.state.steps());
@@ -155,7 +200,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
     }
 
     /// Reads a checkpoint. Before anything changes, all is checked.
-    pub(super) fn read(self, path: &Path, metrics: usize) -> Result<Read<M, E, D>, Error> {
+    pub(super) fn read(self, path: &Path) -> Result<Read<M, E, D>, Error> {
         let mut file = WeightFile::open_whole(path)?;
         let Some(values) = file.metadata(CHECKPOINT)? else {
             return Err(io::failed(path, "these are weights only, not a checkpoint of a training"));
@@ -195,26 +240,15 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         fail(&what, differences.collect())?;
         state.set_swapped_averages(content.need("averages_in_model")?);
         let history = History::of_columns(self::history(&content)?);
-        let mut at = Position {
+        let at = Position {
             epochs_before: content.need("at.epochs_before")?,
             epoch: content.need("at.epoch")?,
             batch: content.need("at.batch")?,
             stopped: content.need("at.stopped")?,
             totals: None,
         };
-        if let Some(totals) = content.arrays.iter().find(|array| array.name == "totals") {
-            let values: Vec<f64> = totals.values.clone().into_elements();
-            if values.len() != 2 * (metrics + 1) {
-                let (ours, found) = (metrics, (values.len() / 2).saturating_sub(1));
-                fail(&what, vec![difference("the number of metrics", ours, found)])?;
-            }
-            let means = values.as_chunks::<2>().0.iter().copied().map(Mean::of_parts);
-            let mut means = means.collect::<Vec<_>>().into_iter();
-            let loss = means.next().unwrap_or_default();
-            at.totals = Some(Totals { loss, metrics: means.collect() });
-        }
         check_callbacks(&what, self.callbacks, &content)?;
-        Ok(Read { model, state, history, resumed: Some(Resumed { at, content }) })
+        Ok(Read { model, state, history, resumed: Resumed { at, content } })
     }
 }
 

@@ -6,7 +6,8 @@
 use dfdx::tensor::{Cpu, NoneTape};
 
 use super::{
-    Feeds, History, Logs,
+    Feeds, History, Judges, Logs, Matches,
+    judge::Judge,
     run::{Run, evaluate},
     totals::{AnyMetric, Totals},
 };
@@ -14,10 +15,8 @@ use crate::{
     backend::{Backend, Element},
     data::Dataset,
     error::Error,
-    loss::{Loss, Prediction},
     model::Model,
-    reduce::Weights,
-    signal::Signal,
+    signal::{Outputs, Signal},
 };
 
 /// Targets of the signal `Y`: those of all data that one trainer is given.
@@ -55,6 +54,10 @@ pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backen
     /// What [`Trainer::evaluate`](super::Trainer::evaluate) returns.
     fn measures(measures: Vec<(String, f64)>) -> Self::Measures;
 
+    /// How many losses of outputs stand in columns of their own.
+    #[doc(hidden)]
+    const LOSSES: usize;
+
     /// [`Dataset::samples`].
     fn known_samples(&self) -> Option<usize>;
 
@@ -88,18 +91,19 @@ pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backen
 impl<Data, M, L, Y, E, D> TrainingData<M, L, Y, E, D> for Data
 where
     M: Model<E, D>,
-    M::Output: Prediction,
+    M::Output: Outputs,
     Data: Dataset,
     Data::Input: Feeds<M::Input>,
     Data::Target: TargetsOf<Y>,
-    Data::Weights: Weights<M::Output>,
-    L: Loss<M::Output, Y, E, D>,
+    <M::Output as Outputs>::Number: Matches<M::Output, L, Y>,
+    Judge<M, L, Y, E, D>: Judges<M::Output, L, Y, Data::Weights, E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
     type History = History;
     type Measures = Vec<(String, f64)>;
+    const LOSSES: usize = Judge::<M, L, Y, E, D>::COLUMNS;
 
     fn history(history: History) -> History {
         history

@@ -1,13 +1,15 @@
+use std::{any::Any, fmt::Debug};
+
 use dfdx::tensor::{Cpu, NoneTape};
 
 use crate::{
     backend::{Backend, Element},
     error::Error,
     loss::Prediction,
-    metric::{self, Direction, Metric},
+    metric::{self, Direction, Metric, MetricState},
     model::Model,
-    reduce::{Mean, SampleWeights},
-    signal::Signal,
+    reduce::SampleWeights,
+    signal::{OutputAt, Signal},
 };
 
 /// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure against targets `Y`: every [`Metric`] of
@@ -40,18 +42,78 @@ where
         mut to: T,
         metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
     ) -> T {
-        metrics(&mut to, Box::new(self));
+        metrics(&mut to, Box::new(OfModel(self)));
+        to
+    }
+}
+
+/// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure of its output `AT`, against the target of
+/// that in `Y`.
+pub trait MeasuresOutput<
+    M: Model<E, D>,
+    Y: Signal,
+    const AT: usize,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+>
+{
+    /// What measures with it: the same `T`.
+    type By<T>;
+
+    /// Adds it to the metrics of what measures, under the name of the output.
+    fn add_of<T>(
+        self,
+        to: T,
+        output: String,
+        metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
+    ) -> Self::By<T>;
+}
+
+impl<K, M, Y, E, D, const AT: usize> MeasuresOutput<M, Y, AT, E, D> for K
+where
+    M: Model<E, D>,
+    M::Output: OutputAt<AT, Signal: Prediction>,
+    Y: OutputAt<AT>,
+    K: Metric<<M::Output as OutputAt<AT>>::Signal, <Y as OutputAt<AT>>::Signal, E, D>
+        + Send
+        + 'static,
+    E: Element,
+    D: Backend<E>,
+{
+    type By<T> = T;
+
+    fn add_of<T>(
+        self,
+        mut to: T,
+        output: String,
+        metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
+    ) -> T {
+        metrics(&mut to, Box::new(OfOutput::<K, AT> { metric: self, output }));
         to
     }
 }
 
 /// A metric as a trainer holds it, which need not know that what it measures is a [`Prediction`].
 pub trait Measured<P: Signal, Y: Signal, E: Element, D: Backend<E>>: Send {
-    /// [`Metric::name`].
+    /// [`Metric::name`]; of one output of several, behind the name of that.
     fn name(&self) -> String;
+
+    /// The output that it is of, if there are several.
+    fn output(&self) -> Option<&str> {
+        None
+    }
 
     /// [`Metric::direction`].
     fn direction(&self) -> Option<Direction>;
+
+    /// What it has seen before the first batch.
+    fn start(&self) -> Box<dyn AnyState>;
+
+    /// What it had seen: [`MetricState::from_values`].
+    ///
+    /// # Errors
+    /// Those of the state.
+    fn restore(&self, values: Vec<f64>) -> Result<Box<dyn AnyState>, Error>;
 
     /// [`metric::update`].
     ///
@@ -59,14 +121,50 @@ pub trait Measured<P: Signal, Y: Signal, E: Element, D: Backend<E>>: Send {
     /// Those of the metric and of the weights.
     fn update(
         &self,
-        mean: &mut Mean,
-        output: P::Data<E, D, NoneTape>,
+        state: &mut dyn AnyState,
+        output: &P::Data<E, D, NoneTape>,
         target: &Y::Data<E, D, NoneTape>,
         weights: AnyWeights<'_>,
     ) -> Result<(), Error>;
+
+    /// [`Metric::result`].
+    fn result(&self, state: &dyn AnyState) -> f64;
 }
 
-impl<K, P, Y, E, D> Measured<P, Y, E, D> for K
+/// A metric of the only output.
+struct OfModel<K>(K);
+
+/// A metric of one output of several.
+struct OfOutput<K, const AT: usize> {
+    metric: K,
+    output: String,
+}
+
+/// What is the same for a metric of one output and of several.
+macro_rules! measured {
+    (|$this:ident| $metric:expr, $P:ty, $Y:ty) => {
+        fn direction(&self) -> Option<Direction> {
+            let $this = self;
+            Metric::<$P, $Y, E, D>::direction($metric)
+        }
+
+        fn start(&self) -> Box<dyn AnyState> {
+            Box::<<K as Metric<$P, $Y, E, D>>::State>::default()
+        }
+
+        fn restore(&self, values: Vec<f64>) -> Result<Box<dyn AnyState>, Error> {
+            Ok(Box::new(<K as Metric<$P, $Y, E, D>>::State::from_values(values)?))
+        }
+
+        fn result(&self, state: &dyn AnyState) -> f64 {
+            let $this = self;
+            let state = state.as_any().downcast_ref();
+            state.map_or(f64::NAN, |state| Metric::<$P, $Y, E, D>::result($metric, state))
+        }
+    };
+}
+
+impl<K, P, Y, E, D> Measured<P, Y, E, D> for OfModel<K>
 where
     K: Metric<P, Y, E, D> + Send,
     P: Prediction,
@@ -74,42 +172,136 @@ where
     E: Element,
     D: Backend<E>,
 {
-    fn name(&self) -> String {
-        Metric::name(self)
-    }
+    measured!(|this| &this.0, P, Y);
 
-    fn direction(&self) -> Option<Direction> {
-        Metric::direction(self)
+    fn name(&self) -> String {
+        Metric::name(&self.0)
     }
 
     fn update(
         &self,
-        mean: &mut Mean,
-        output: P::Data<E, D, NoneTape>,
+        state: &mut dyn AnyState,
+        output: &P::Data<E, D, NoneTape>,
         target: &Y::Data<E, D, NoneTape>,
         weights: AnyWeights<'_>,
     ) -> Result<(), Error> {
-        metric::update::<P, Y, E, D, _>(mean, self, output, target, &weights)
+        let output = P::share::<E, D>(output);
+        metric::update::<P, Y, E, D, K>(own(state)?, &self.0, output, target, &weights)
     }
+}
+
+impl<K, P, Y, E, D, const AT: usize> Measured<P, Y, E, D> for OfOutput<K, AT>
+where
+    P: OutputAt<AT, Signal: Prediction>,
+    Y: OutputAt<AT>,
+    K: Metric<P::Signal, Y::Signal, E, D> + Send,
+    E: Element,
+    D: Backend<E>,
+{
+    measured!(|this| &this.metric, P::Signal, Y::Signal);
+
+    fn name(&self) -> String {
+        Metric::name(&self.metric)
+    }
+
+    fn output(&self) -> Option<&str> {
+        Some(&self.output)
+    }
+
+    fn update(
+        &self,
+        state: &mut dyn AnyState,
+        output: &P::Data<E, D, NoneTape>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: AnyWeights<'_>,
+    ) -> Result<(), Error> {
+        let output = P::Signal::share::<E, D>(P::at::<E, D>(output));
+        let (target, weights) = (Y::at::<E, D>(target), weights.of_output(AT));
+        metric::update::<P::Signal, Y::Signal, E, D, K>(
+            own(state)?,
+            &self.metric,
+            output,
+            target,
+            &weights,
+        )
+    }
+}
+
+/// The state of a metric, of whatever type it is.
+pub trait AnyState: Send + Debug {
+    /// The state itself.
+    fn as_any(&self) -> &dyn Any;
+
+    /// The state itself, to change it.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+
+    /// A copy.
+    fn copied(&self) -> Box<dyn AnyState>;
+
+    /// [`MetricState::to_values`].
+    fn to_values(&self) -> Vec<f64>;
+}
+
+impl<S: MetricState> AnyState for S {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn copied(&self) -> Box<dyn AnyState> {
+        Box::new(self.clone())
+    }
+
+    fn to_values(&self) -> Vec<f64> {
+        MetricState::to_values(self)
+    }
+}
+
+impl Clone for Box<dyn AnyState> {
+    fn clone(&self) -> Self {
+        (**self).copied()
+    }
+}
+
+/// The state as the type that its metric made it of.
+fn own<S: MetricState>(state: &mut dyn AnyState) -> Result<&mut S, Error> {
+    let state = state.as_any_mut().downcast_mut();
+    state.ok_or_else(|| {
+        Error::mismatch("the state of a metric", std::any::type_name::<S>(), "another")
+    })
 }
 
 /// The weights of a batch, of whatever type they are.
 #[derive(Clone, Copy)]
-pub struct AnyWeights<'a>(&'a dyn Expand);
+pub struct AnyWeights<'a> {
+    weights: &'a dyn Expand,
+    /// Of which output they are.
+    output: Option<usize>,
+}
 
 impl<'a> AnyWeights<'a> {
     pub(super) fn of(weights: &'a impl SampleWeights) -> Self {
-        Self(weights)
+        Self { weights, output: None }
+    }
+
+    fn of_output(self, output: usize) -> Self {
+        Self { output: Some(output), ..self }
     }
 }
 
 trait Expand {
-    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error>;
+    fn expand(&self, output: Option<usize>, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error>;
 }
 
 impl<W: SampleWeights> Expand for W {
-    fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        SampleWeights::expand(self, sizes)
+    fn expand(&self, output: Option<usize>, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
+        match output {
+            Some(output) => SampleWeights::expand_for(self, output, sizes),
+            None => SampleWeights::expand(self, sizes),
+        }
     }
 }
 
@@ -118,11 +310,11 @@ impl SampleWeights for AnyWeights<'_> {
         None
     }
 
-    fn select(&self, _: &[usize]) -> Self {
-        *self
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(*self)
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
-        self.0.expand(sizes)
+        self.weights.expand(self.output, sizes)
     }
 }

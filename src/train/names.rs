@@ -6,32 +6,52 @@ pub(super) fn of_validation(name: &str) -> String {
     format!("val_{name}")
 }
 
-/// The names of metrics in a history, as Keras gives them: a second metric of one name is `name_1`, and one that
-/// honours the sample weights is `weighted_name` beside one of the same name that does not.
+/// A metric, of which a column is to be named.
+pub(super) struct Measured {
+    /// The name of the output that it is of, if there are several.
+    pub(super) output: Option<String>,
+    /// The name that it has by itself.
+    pub(super) name: String,
+    /// Whether it honours the weights.
+    pub(super) weighted: bool,
+}
+
+/// The names in a history behind `loss`, as Keras gives them: the losses of several `outputs`, `size_loss`, then the
+/// metrics. A second metric of one name is `name_1`, and one that honours the sample weights is `weighted_name` beside one
+/// of the same name that does not; in front of the name is that of its output, if there are several.
 ///
 /// Keras loses a metric called `loss`; here it is `loss_1`. No name is given that is that of another column, be it
 /// of the training or of the validation data.
-///
-/// `metrics` are the names that the metrics have by themselves, and whether each honours the weights.
-pub(super) fn columns(metrics: &[(String, bool)]) -> Vec<String> {
+pub(super) fn columns(outputs: &[String], metrics: &[Measured]) -> Vec<String> {
     let mut taken = vec![LOSS.to_owned(), of_validation(LOSS)];
-    let mut columns = vec![String::new(); metrics.len()];
+    let mut named = |name: &str, output: Option<&str>, weighted: bool| {
+        let column = free(name, output, weighted, &taken);
+        taken.extend([column.clone(), of_validation(&column)]);
+        column
+    };
+    let mut columns: Vec<String> =
+        outputs.iter().map(|output| named(LOSS, Some(output), false)).collect();
+    columns.resize(outputs.len() + metrics.len(), String::new());
     // Those without weights come first, in whatever order they were added.
     for weighted in [false, true] {
-        let of_kind = metrics.iter().zip(&mut columns).filter(|((_, kind), _)| *kind == weighted);
-        for ((name, _), column) in of_kind {
-            *column = free(name, weighted, &taken);
-            taken.extend([column.clone(), of_validation(column)]);
+        for (metric, column) in metrics.iter().zip(&mut columns[outputs.len()..]) {
+            if metric.weighted == weighted {
+                *column = named(&metric.name, metric.output.as_deref(), weighted);
+            }
         }
     }
     columns
 }
 
 /// The first name that is not taken.
-fn free(name: &str, weighted: bool, taken: &[String]) -> String {
+fn free(name: &str, output: Option<&str>, weighted: bool, taken: &[String]) -> String {
     let is_free = |name: &String| !taken.contains(name) && !taken.contains(&of_validation(name));
-    let base = if weighted { format!("weighted_{name}") } else { name.to_owned() };
-    std::iter::once(name.to_owned())
+    let of_output = |name: &str| match output {
+        Some(output) => format!("{output}_{name}"),
+        None => name.to_owned(),
+    };
+    let base = of_output(&if weighted { format!("weighted_{name}") } else { name.to_owned() });
+    std::iter::once(of_output(name))
         .chain(std::iter::once(base.clone()))
         .chain((1..).map(|number| format!("{base}_{number}")))
         .find(is_free)
@@ -40,10 +60,31 @@ fn free(name: &str, weighted: bool, taken: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::columns;
+    use super::{Measured, columns};
+
+    fn measured(output: Option<&str>, name: &str, weighted: bool) -> Measured {
+        Measured { output: output.map(str::to_owned), name: name.to_owned(), weighted }
+    }
 
     fn named(metrics: &[(&str, bool)]) -> Vec<String> {
-        columns(&metrics.iter().map(|&(name, w)| (name.to_owned(), w)).collect::<Vec<_>>())
+        let metrics = metrics.iter().map(|&(name, weighted)| measured(None, name, weighted));
+        columns(&[], &metrics.collect::<Vec<_>>())
+    }
+
+    /// What Keras 3.15.1 has in `history.history` for two outputs.
+    #[test]
+    fn names_of_several_outputs() {
+        let outputs = ["size".to_owned(), "color".to_owned()];
+        let metrics = [
+            measured(Some("size"), "mse", false),
+            measured(Some("color"), "mse", true),
+            measured(Some("size"), "mse", true),
+            measured(Some("size"), "mse", false),
+        ];
+        assert_eq!(
+            columns(&outputs, &metrics),
+            ["size_loss", "color_loss", "size_mse", "color_mse", "size_weighted_mse", "size_mse_1"]
+        );
     }
 
     /// What Keras 3.15.1 has in `history.history`.

@@ -3,24 +3,24 @@
 use dfdx::tensor::{NoneTape, OwnedTape};
 
 use super::{
-    Callback, Feeds, Fit, History, Logs, Progress, Recovery, TargetsOf, Training, TrainingData,
+    Callback, Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, Training,
+    TrainingData,
     callback::Kept,
     checkpoint::{self, Position},
+    judge::Judge,
     names::{self, LOSS},
     optimizing::Optimizing,
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, whole_pass},
     data::{Batch, Dataset, Order},
     error::Error,
-    loss::{Loss, Prediction},
     metric::Direction,
     model::Model,
     optim::State,
-    reduce::Weights,
-    signal::Signal,
+    signal::{Outputs, Signal},
 };
 
 /// A call of `fit`: the parts of the trainer, and how far it is.
@@ -61,9 +61,16 @@ where
     E: Element,
     D: Backend<E>,
 {
+    /// How many losses of outputs stand in columns of their own, before the metrics.
+    fn losses(&self) -> usize {
+        self.columns.len() - self.metrics.len()
+    }
+
     /// What the logs of an epoch hold.
     pub(super) fn describe(&mut self, samples: Option<usize>, validated: bool) {
         let directions = self.metrics.iter().map(|(metric, _)| metric.direction());
+        let directions =
+            std::iter::repeat_n(Some(Direction::Down), self.losses()).chain(directions);
         let own = std::iter::once((LOSS.to_owned(), Some(Direction::Down)))
             .chain(self.columns.iter().cloned().zip(directions))
             .collect::<Vec<_>>();
@@ -136,11 +143,12 @@ where
         Validation: TrainingData<M, L, Y, E, D>,
     {
         let (epoch, first) = (self.at.epoch, self.at.batch);
-        let mut totals = self.at.totals.take().unwrap_or_else(|| Totals::new(self.metrics.len()));
+        let before = self.at.totals.take();
+        let mut totals = before.unwrap_or_else(|| Totals::new(self.losses(), self.metrics));
         if first == 0 {
             each!(self.on_epoch_begin(epoch))?;
         }
-        let mut logs: Logs = totals.report(&self.columns).collect();
+        let mut logs: Logs = totals.report(&self.columns, self.metrics).collect();
         data.batches(self, &mut logs, &mut totals)?;
         if totals.is_empty() {
             if !self.wishes.stop {
@@ -166,11 +174,10 @@ where
         totals: &mut Totals,
     ) -> Result<(), Error>
     where
-        M::Output: Prediction,
-        L: Loss<M::Output, Y, E, D>,
+        M::Output: Outputs<Number: Matches<M::Output, L, Y>>,
+        Judge<M, L, Y, E, D>: Judges<M::Output, L, Y, Data::Weights, E, D>,
         Data: Dataset<Target: TargetsOf<Y>>,
         Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
     {
         let dev = self.dev.clone();
         let first = self.at.batch;
@@ -189,7 +196,7 @@ where
                 }
                 continue;
             }
-            logs.update(totals.values());
+            logs.update(totals.values(self.metrics));
             self.at.batch = number + 1;
             if self.has_callbacks() {
                 each!(self.on_train_batch_end(number, &logs))?;
@@ -216,11 +223,10 @@ where
         totals: &mut Totals,
     ) -> Result<(), Error>
     where
-        M::Output: Prediction,
-        L: Loss<M::Output, Y, E, D>,
+        M::Output: Outputs<Number: Matches<M::Output, L, Y>>,
+        Judge<M, L, Y, E, D>: Judges<M::Output, L, Y, Data::Weights, E, D>,
         Data: Dataset<Target: TargetsOf<Y>>,
         Data::Input: Feeds<M::Input>,
-        Data::Weights: Weights<M::Output>,
     {
         let (epoch, number) = (self.at.epoch + 1, number + 1);
         let Batch { input, target, weights, size } = batch;
@@ -235,18 +241,18 @@ where
             let constant = M::Input::stop_gradient::<E, D>(&input);
             let tape = OwnedTape::default();
             let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
-            let output = model.call_mut(input)?;
+            let output = whole_pass(|| model.call_mut(input))?;
             drop(constant);
             let (output, tape) = M::Output::split_tape(output);
-            let means = &mut measured.metrics;
-            measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;
+            measure::<M::Output, Y, E, D>(metrics, &mut measured, &output, &target, &weights)?;
             let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
-            let loss = loss.mean(output, &target, &weights)?;
-            let value = loss.as_vec()[0].as_f64();
+            let judged = Judge::<M, L, Y, E, D>::judge(loss, output, &target, &weights)?;
+            let value = judged.total.as_vec()[0].as_f64();
             if !value.is_finite() {
                 return Err(Error::NonFiniteLoss { value, epoch, batch: number });
             }
-            Ok(loss)
+            measured.add_outputs(&judged.each, size);
+            Ok(judged.total)
         };
         let value = self.optimizer.attempt(self.state, self.model, &mut pass);
         let value = value.map_err(|error| error.in_batch(epoch, number))?;
@@ -264,7 +270,7 @@ where
         let totals = data.evaluate(parts, self.fit.batch_size, &self.dev);
         let logs: Logs = match &totals {
             Ok(totals) => {
-                let values = totals.report(&self.columns);
+                let values = totals.report(&self.columns, self.metrics);
                 values.map(|(name, value)| (names::of_validation(&name), value)).collect()
             }
             Err(_) => Logs::default(),
@@ -339,25 +345,25 @@ pub(super) fn evaluate<M, L, Y, E, D, Data>(
 ) -> Result<Totals, Error>
 where
     M: Model<E, D>,
-    M::Output: Prediction,
-    L: Loss<M::Output, Y, E, D>,
+    M::Output: Outputs<Number: Matches<M::Output, L, Y>>,
+    Judge<M, L, Y, E, D>: Judges<M::Output, L, Y, Data::Weights, E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
     Data: Dataset<Target: TargetsOf<Y>>,
     Data::Input: Feeds<M::Input>,
-    Data::Weights: Weights<M::Output>,
 {
-    let mut totals = Totals::new(metrics.len());
+    let mut totals = Totals::new(Judge::<M, L, Y, E, D>::COLUMNS, metrics);
     let order = Order { batch_size, shuffle: None };
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
-        let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input)?)?;
-        let means = &mut totals.metrics;
-        measure::<M::Output, Y, E, D>(metrics, means, &output, &target, &weights)?;
-        let loss = loss.mean::<NoneTape, _>(output, &target, &weights)?;
-        totals.loss.add([loss.as_vec()[0].as_f64()], [size as f64]);
+        let input = Data::Input::feed::<E, D>(input)?;
+        let output = whole_pass(|| model.call::<NoneTape>(input))?;
+        measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
+        let judged = Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
+        totals.add_outputs(&judged.each, size);
+        totals.loss.add([judged.total.as_vec()[0].as_f64()], [size as f64]);
     }
     if totals.is_empty() { Err(Error::Empty("the dataset")) } else { Ok(totals) }
 }

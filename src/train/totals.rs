@@ -1,12 +1,13 @@
 use dfdx::tensor::NoneTape;
 
 use super::{
-    measured::{AnyWeights, Measured},
+    measured::{AnyState, AnyWeights, Measured},
     names::LOSS,
 };
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    metric::MetricState,
     reduce::{Mean, SampleWeights, Unweighted},
     signal::Signal,
 };
@@ -14,16 +15,25 @@ use crate::{
 /// A metric, and whether it honours the sample weights.
 pub(super) type AnyMetric<P, Y, E, D> = (Box<dyn Measured<P, Y, E, D>>, bool);
 
-/// The means of an epoch.
-#[derive(Debug, Clone, PartialEq)]
+/// What was measured in an epoch so far.
+#[derive(Debug, Clone)]
 pub(super) struct Totals {
     pub(super) loss: Mean,
-    pub(super) metrics: Vec<Mean>,
+    /// The losses of several outputs.
+    pub(super) outputs: Vec<Mean>,
+    pub(super) metrics: Vec<Box<dyn AnyState>>,
 }
 
 impl Totals {
-    pub(super) fn new(metrics: usize) -> Self {
-        Self { loss: Mean::default(), metrics: vec![Mean::default(); metrics] }
+    pub(super) fn new<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        outputs: usize,
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> Self {
+        Self {
+            loss: Mean::default(),
+            outputs: vec![Mean::default(); outputs],
+            metrics: metrics.iter().map(|(metric, _)| metric.start()).collect(),
+        }
     }
 
     /// Whether no batch was seen.
@@ -31,29 +41,72 @@ impl Totals {
         self.loss == Mean::default()
     }
 
-    /// The loss, then the metrics.
-    pub(super) fn values(&self) -> impl Iterator<Item = f64> {
-        std::iter::once(&self.loss).chain(&self.metrics).map(Mean::get)
+    /// Adds the losses that the outputs have in a batch.
+    pub(super) fn add_outputs(&mut self, losses: &[f64], size: usize) {
+        for (mean, loss) in self.outputs.iter_mut().zip(losses) {
+            mean.add([*loss], [size as f64]);
+        }
+    }
+
+    /// The loss, those of the outputs, then the metrics.
+    pub(super) fn values<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &self,
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> impl Iterator<Item = f64> {
+        let measured = metrics.iter().zip(&self.metrics);
+        std::iter::once(&self.loss)
+            .chain(&self.outputs)
+            .map(Mean::get)
+            .chain(measured.map(|((metric, _), state)| metric.result(&**state)))
     }
 
     /// The values with their names.
-    pub(super) fn report(&self, columns: &[String]) -> impl Iterator<Item = (String, f64)> {
+    pub(super) fn report<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &self,
+        columns: &[String],
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> impl Iterator<Item = (String, f64)> {
         let names = std::iter::once(LOSS).chain(columns.iter().map(String::as_str));
-        names.map(str::to_owned).zip(self.values())
+        names.map(str::to_owned).zip(self.values(metrics))
+    }
+
+    /// All that it is made of, for a checkpoint.
+    pub(super) fn parts(&self) -> Vec<Vec<f64>> {
+        let losses = std::iter::once(&self.loss).chain(&self.outputs).map(MetricState::to_values);
+        losses.chain(self.metrics.iter().map(|state| state.to_values())).collect()
+    }
+
+    /// What it was, from its parts; none if there are fewer than the metrics need.
+    ///
+    /// # Errors
+    /// Those of the metrics.
+    pub(super) fn of_parts<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        mut losses: Vec<Vec<f64>>,
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> Result<Option<Self>, Error> {
+        let Some(count) = losses.len().checked_sub(metrics.len()).filter(|count| *count > 0) else {
+            return Ok(None);
+        };
+        let states = losses.split_off(count);
+        let states = metrics.iter().zip(states).map(|((metric, _), state)| metric.restore(state));
+        let states = states.collect::<Result<_, _>>()?;
+        let mut losses = losses.into_iter().map(Mean::from_values);
+        let loss = losses.next().unwrap_or_else(|| Ok(Mean::default()))?;
+        Ok(Some(Self { loss, outputs: losses.collect::<Result<_, _>>()?, metrics: states }))
     }
 }
 
-/// Adds a batch to the means of the metrics.
+/// Shows a batch to the metrics.
 pub(super) fn measure<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
     metrics: &[AnyMetric<P, Y, E, D>],
-    means: &mut [Mean],
+    totals: &mut Totals,
     output: &P::Data<E, D, NoneTape>,
     target: &Y::Data<E, D, NoneTape>,
     weights: &impl SampleWeights,
 ) -> Result<(), Error> {
-    for (mean, (metric, weighted)) in means.iter_mut().zip(metrics) {
+    for (state, (metric, weighted)) in totals.metrics.iter_mut().zip(metrics) {
         let weights = if *weighted { AnyWeights::of(weights) } else { AnyWeights::of(&Unweighted) };
-        metric.update(mean, P::share::<E, D>(output), target, weights)?;
+        metric.update(&mut **state, output, target, weights)?;
     }
     Ok(())
 }

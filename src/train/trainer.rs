@@ -3,7 +3,7 @@ use std::path::Path;
 use dfdx::tensor::Cpu;
 
 use super::{
-    Asks, Callback, Fit, History, Measures, Progress, TrainingData,
+    Asks, Callback, Fit, History, Measures, MeasuresOutput, Progress, TrainingData,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
     names,
@@ -15,13 +15,15 @@ use super::{
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    model::Model,
+    model::{Model, Output},
     optim::{Optimizer, State},
     parameters,
     signal::Signal,
 };
 
 /// A model with its loss, its optimiser and its metrics: what Keras's `compile` makes.
+///
+/// A model of several outputs has one loss for each, as a tuple: see [`metric_of`](Trainer::metric_of).
 ///
 /// The same model, data, [`Fit`] and seed of the device give the same numbers, on any number of threads.
 ///
@@ -110,6 +112,57 @@ where
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
     }
 
+    /// Adds a metric of one output of several, which is named by a constant of the `#[model]`. It stands in the history behind
+    /// the name of the output, `size_mean_squared_error`, and is otherwise as [`metric`](Trainer::metric) adds it: Keras's
+    /// `metrics={"size": ..}`.
+    ///
+    /// ```
+    /// use kerata::{*, loss::{MeanSquaredError, SparseCategoricalCrossentropy}, metric::SparseCategoricalAccuracy,
+    ///     optim::Adam, prelude::*, data::InMemory, train::{Fit, Trainer}};
+    ///
+    /// #[model(input = (Batch, 2), outputs(size, color))]
+    /// struct TwoHeads {
+    ///     trunk: Dense<_, 8, Relu>,
+    ///     size: Dense<_, 1>,
+    ///     #[from(trunk)]
+    ///     color: Dense<_, 3, Softmax>,
+    /// }
+    ///
+    /// let losses = (MeanSquaredError, SparseCategoricalCrossentropy::default().with_loss_weight(0.5));
+    /// let model = TwoHeads::build(&Cpu::seed_from_u64(0))?;
+    /// let mut trainer = Trainer::new(model, losses, Adam::default())?
+    ///     .metric_of(TwoHeads::COLOR, SparseCategoricalAccuracy);
+    /// let (sizes, colors) = (vec![1.0_f32, 2.0], vec![0_usize, 2]);
+    /// let data = InMemory::new(vec![[0.5_f32, -0.5], [1.0, 2.0]], (sizes, colors))?;
+    /// let history = trainer.fit(&data, &Fit::epochs(3))?;
+    /// let names: Vec<&str> = history.names().collect();
+    /// assert_eq!(names, ["loss", "size_loss", "color_loss", "color_sparse_categorical_accuracy"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn metric_of<const AT: usize, K>(self, output: Output<M, AT>, metric: K) -> K::By<Self>
+    where
+        K: MeasuresOutput<M, Y, AT, E, D>,
+    {
+        let name = output.name::<E, D>();
+        metric.add_of(self, name, |trainer, metric| trainer.metrics.push((metric, false)))
+    }
+
+    /// Adds a metric of one output of several, as [`metric_of`](Trainer::metric_of), that honours the mask and the sample
+    /// weights.
+    #[must_use]
+    pub fn weighted_metric_of<const AT: usize, K>(
+        self,
+        output: Output<M, AT>,
+        metric: K,
+    ) -> K::By<Self>
+    where
+        K: MeasuresOutput<M, Y, AT, E, D>,
+    {
+        let name = output.name::<E, D>();
+        metric.add_of(self, name, |trainer, metric| trainer.metrics.push((metric, true)))
+    }
+
     /// Adds a callback; they are called in the order in which they were added.
     ///
     /// Those of Keras are in [`callbacks`](super::callbacks), and [`Callback`] shows how one is written.
@@ -183,7 +236,8 @@ where
     {
         let parts = (&self.model, &self.loss, self.metrics.as_slice());
         let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
-        Ok(Data::measures(totals.report(&self.columns()).collect()))
+        let columns = self.columns(Data::LOSSES);
+        Ok(Data::measures(totals.report(&columns, &self.metrics).collect()))
     }
 
     /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
@@ -235,16 +289,16 @@ where
     /// # Ok::<(), Error>(())
     /// ```
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let metrics = self.metrics.len();
-        let read = self.parts().read(path.as_ref(), metrics)?;
+        let read = self.parts().read(path.as_ref())?;
         let rate = read.learning_rate()?;
-        let checkpoint::Read { model, state, history, resumed } = read;
+        let checkpoint::Read { model, state, history, mut resumed } = read;
+        resumed.restore_totals(path.as_ref(), &self.metrics)?;
         let own = (self.optimizing)(&mut self.optimizer).learning_rate_mut();
         if let Some(rate) = rate.filter(|_| !own.is_schedule()) {
             own.set(rate)?;
         }
         (self.model, self.state, self.history) = (model, state, history);
-        self.resumed = resumed;
+        self.resumed = Some(resumed);
         Ok(())
     }
 
@@ -285,8 +339,9 @@ where
         checked(fit.batch_size)?;
         if let Some(resumed) = &self.resumed {
             resumed.check(fit)?;
+            resumed.check_losses(Data::LOSSES)?;
         }
-        let columns = self.columns();
+        let columns = self.columns(Data::LOSSES);
         let has_progress = self.find_callback::<Progress>().is_some();
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
@@ -311,10 +366,15 @@ where
         run.run(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
     }
 
-    /// The names of the metrics in a history.
-    fn columns(&self) -> Vec<String> {
-        let names = self.metrics.iter().map(|(metric, weighted)| (metric.name(), *weighted));
-        names::columns(&names.collect::<Vec<_>>())
+    /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.
+    fn columns(&self, losses: usize) -> Vec<String> {
+        let outputs = M::output_names().into_iter().take(losses).collect::<Vec<_>>();
+        let metrics = self.metrics.iter().map(|(metric, weighted)| names::Measured {
+            output: metric.output().map(str::to_owned),
+            name: metric.name(),
+            weighted: *weighted,
+        });
+        names::columns(&outputs, &metrics.collect::<Vec<_>>())
     }
 }
 

@@ -62,7 +62,7 @@ fn run_metric(case: &Case, row: &Value) -> Option<&'static Reason> {
 fn run<const C: usize, Y, M>(case: &Case, row: &Value, metric: &M)
 where
     Y: FromCase,
-    M: Metric<Plain<C>, Y> + Metric<Masked<Plain<C>>, Y>,
+    M: Metric<Plain<C>, Y, State = Mean> + Metric<Masked<Plain<C>>, Y, State = Mean>,
 {
     let text = |key: &str| row[key].as_str().unwrap().to_owned();
     let mut mean = Mean::default();
@@ -85,7 +85,7 @@ fn add<const C: usize, Y, M>(
     weights: &AnyWeights,
 ) where
     Y: FromCase,
-    M: Metric<Plain<C>, Y> + Metric<Masked<Plain<C>>, Y>,
+    M: Metric<Plain<C>, Y, State = Mean> + Metric<Masked<Plain<C>>, Y, State = Mean>,
 {
     let name = |key: &str| format!("batch.{batch}.{}", row[key].as_str().unwrap());
     let target: <Y as Signal>::Data<f32, Cpu, NoneTape> = Y::read(case, &name("y_true"));

@@ -303,7 +303,7 @@ fn losses_of_nothing() {
 
 #[test]
 fn metrics_of_nothing() {
-    fn metric<Y: Empty>(metric: &impl Metric<Masked<Steps>, Y>) {
+    fn metric<Y: Empty>(metric: &impl Metric<Masked<Steps>, Y, State = Mean>) {
         for (batch, length) in [(0, 3), (0, 0), (2, 0)] {
             let mut mean = Mean::default();
             let prediction = Masked::<Steps>::empty::<f32>(batch, length);

@@ -48,7 +48,7 @@ fn learn(rows: &[Vec<usize>], length: usize) -> (f32, Vec<f32>, f64, f64) {
         rows.iter().map(|row| row.iter().map(|id| id % 3).collect()).collect();
     let labels = ids(&labels, length);
     let output = model.forward(ids(rows, length)).unwrap();
-    let mean = |metric: &dyn metric::Metric<Prediction, Labels>| {
+    let mean = |metric: &dyn metric::Metric<Prediction, Labels, State = Mean>| {
         let mut mean = Mean::default();
         let output = output.clone();
         metric::update::<Prediction, Labels, f32, Cpu, _>(

@@ -232,7 +232,7 @@ fn losses_double() {
 
 #[test]
 fn metrics() {
-    fn check(metric: &dyn Metric<Masked<Steps>, Steps>) {
+    fn check(metric: &dyn Metric<Masked<Steps>, Steps, State = Mean>) {
         let [clean, nan] = [0.5, f64::NAN].map(|padding| {
             let mut mean = Mean::default();
             let x = Masked::new(steps::<f32>(padding), mask()).unwrap();

@@ -3,20 +3,22 @@
 
 use dfdx::{
     prelude::{Backward, SumTo},
-    shapes::{Rank0, Rank1, Rank2},
-    tensor::{OwnedTape, PutTape, TensorFromVec},
+    shapes::{HasShape, Rank0, Rank1, Rank2},
+    tensor::{NoneTape, OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
     Batch, BatchNorm, Cpu, Dense, Dropout, Error, Ids, Masking, Tensor,
     config::{Config, CustomObjects, Initializer, layer_from_config},
     data::{Dataset, InMemory, Order},
     init,
-    loss::{BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError},
+    loss::{BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, Prediction},
     metric::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy},
     model::Sequential,
     optim::{Adam, AdamW, Optimizer, RMSprop, Sgd, State},
     prelude::*,
+    reduce::Mean,
     shape::Const,
+    signal::Signal,
     train::{Fit, Trainer},
 };
 
@@ -104,7 +106,7 @@ fn losses_and_metrics() {
     let rows: Tensor<(usize, usize), f32, Cpu> = dev.tensor_from_vec(vec![0.7, 0.3], (1, 2));
     check("threshold", &bad, &[0.0, 0.5, 1.0], |threshold| {
         type Pair = (Const<1>, Const<2>);
-        Metric::<Pair, Pair>::per_position(&BinaryAccuracy { threshold }, &rows, &y())
+        each::<Pair, Pair>(&BinaryAccuracy { threshold }, &rows, &y())
     });
 }
 
@@ -222,6 +224,22 @@ fn samples_beyond_the_range() -> Result<(), Error> {
     Ok(())
 }
 
+/// What a metric makes of each position by itself.
+fn each<P: Prediction, Y: Signal>(
+    metric: &dyn Metric<P, Y, State = Mean>,
+    rows: &Tensor<(usize, usize), f32, Cpu>,
+    target: &Y::Data<f32, Cpu, NoneTape>,
+) -> Result<Vec<f64>, Error> {
+    let positions = rows.shape().0;
+    let value = |position: usize| {
+        let mut mean = Mean::default();
+        let weights: Vec<f64> = (0..positions).map(|i| f64::from(i == position)).collect();
+        metric.update(&mut mean, rows, target, &weights)?;
+        Ok(mean.get())
+    };
+    (0..positions).map(value).collect()
+}
+
 /// A row with NaN has no most probable class, and NaN is neither yes nor no; of equals the first one counts.
 #[test]
 fn accuracies_of_nan() -> Result<(), Error> {
@@ -232,21 +250,20 @@ fn accuracies_of_nan() -> Result<(), Error> {
     type Rows = (usize, Const<3>);
     for label in 0..3 {
         let labels = dev.tensor_from_vec(vec![label; 4], (4,));
-        let metric: &dyn Metric<Rows, Ids<(usize,)>> = &SparseCategoricalAccuracy;
         let right = if label == 0 { 1.0 } else { 0.0 };
-        assert_eq!(metric.per_position(&rows, &labels)?, [0.0, 0.0, right, 0.0]);
+        let values = each::<Rows, Ids<(usize,)>>(&SparseCategoricalAccuracy, &rows, &labels)?;
+        assert_eq!(values, [0.0, 0.0, right, 0.0]);
         let hot = (0..12).map(|i| f32::from(u8::from(i % 3 == label))).collect();
         let target: Tensor<Rows, f32, Cpu> = dev.tensor_from_vec(hot, (4, Const));
-        let metric: &dyn Metric<Rows, Rows> = &CategoricalAccuracy;
-        assert_eq!(metric.per_position(&rows, &target)?, [0.0, 0.0, right, 0.0]);
+        let values = each::<Rows, Rows>(&CategoricalAccuracy, &rows, &target)?;
+        assert_eq!(values, [0.0, 0.0, right, 0.0]);
     }
     let target: Tensor<Rows, f32, Cpu> = dev.tensor_from_vec(vec![nan; 12], (4, Const));
-    assert_eq!(Metric::<Rows, Rows>::per_position(&CategoricalAccuracy, &rows, &target)?, [0.0; 4]);
+    assert_eq!(each::<Rows, Rows>(&CategoricalAccuracy, &rows, &target)?, [0.0; 4]);
     for answer in [0.0, 1.0, nan] {
         let target: Tensor<Rows, f32, Cpu> = dev.tensor_from_vec(vec![answer; 3], (1, Const));
         let row: Tensor<(usize, usize), f32, Cpu> = dev.tensor_from_vec(vec![nan; 3], (1, 3));
-        let metric: &dyn Metric<Rows, Rows> = &BinaryAccuracy::default();
-        assert_eq!(metric.per_position(&row, &target)?, [0.0]);
+        assert_eq!(each::<Rows, Rows>(&BinaryAccuracy::default(), &row, &target)?, [0.0]);
     }
     Ok(())
 }

@@ -56,7 +56,7 @@ where
 /// The loss, its gradient and the metric of a target.
 fn measure<Y, E, L>(
     loss: L,
-    metric: &dyn Metric<Masked<Steps>, Y, E>,
+    metric: &dyn Metric<Masked<Steps>, Y, E, State = Mean>,
     target: Target<Y, E>,
 ) -> Vec<f64>
 where
@@ -87,7 +87,7 @@ where
 
 type Target<Y, E> = <Y as Signal>::Data<E, Cpu, NoneTape>;
 
-fn of_numbers<E: Element, L>(loss: L, metric: &dyn Metric<Masked<Steps>, Steps, E>)
+fn of_numbers<E: Element, L>(loss: L, metric: &dyn Metric<Masked<Steps>, Steps, E, State = Mean>)
 where
     Cpu: Backend<E>,
     L: Loss<Masked<Steps>, Steps, E, Cpu> + Copy,

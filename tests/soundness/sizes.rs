@@ -178,7 +178,7 @@ fn no_loss_does() {
 
 #[test]
 fn no_metric_does() {
-    fn metric<Y: Huge>(metric: &impl Metric<Steps, Y>) {
+    fn metric<Y: Huge>(metric: &impl Metric<Steps, Y, State = Mean>) {
         for rows in ROWS {
             let (prediction, target) = (Steps::huge::<f32>(rows), Y::huge::<f32>(rows));
             let mut mean = Mean::default();

@@ -1,9 +1,9 @@
 //! The model as a layer: a chain of calls, or a graph of them.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 
-use super::Wired;
+use super::{Wired, outputs};
 use crate::check::{Layer, Model};
 
 pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -107,12 +107,16 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
         }
     });
     let (first, input) = (variable(0), signal(0));
-    let (last, out) = (variable(model.layers.len()), signal(model.layers.len()));
+    let out = model.output();
+    let last = match model.outputs.as_slice() {
+        [] => variable(model.layers.len()).into_token_stream(),
+        _ => outputs::returned(model, |number| shared(model, number)),
+    };
     quote! {
         let (#first, tape) = #input::split_tape::<#element, #device, KerataTape>(x);
         #(#calls)*
         ::core::result::Result::Ok(
-            #out::put_tape::<#element, #device, KerataTape>(#last, tape),
+            <#out as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(#last, tape),
         )
     }
 }

@@ -94,7 +94,10 @@ pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
     let (generics, _, clause) = model.item.generics.split_for_impl();
     if !model.is_generic() {
-        let last = model.value_at(model.layers.len(), *span);
+        let last = match model.outputs.as_slice() {
+            [] => model.value_at(model.layers.len(), *span),
+            _ => model.output(),
+        };
         let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
         return quote!(const _: () = #check;);
     }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Wired, counts};
+use super::{Wired, counts, outputs};
 use crate::check::Model;
 
 pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -28,10 +28,13 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
             )
         }
     });
+    let output_names = outputs::names(model);
     quote! {
         impl #generics ::kerata::model::Model<#element, #device> for #this #clause {
             type Input = #input;
             type Output = #out;
+
+            #output_names
 
             fn summary() -> ::kerata::model::Summary {
                 ::kerata::model::Summary::new(#title, ::std::vec![#(#rows),*])
@@ -67,6 +70,9 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
             #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);
         }
     });
+    // What would reach one more layer is what the model gives.
+    let outputs = model.outputs.iter().map(|(field, _)| model.layers[*field].text());
+    let outputs = (!model.outputs.is_empty()).then(|| quote!(visitor.from(&[#(#outputs),*]);));
     quote! {
         impl #generics ::kerata::config::Layers<#input, #element, #device> for #this #clause {
             fn layers<KerataVisitor: ::kerata::config::LayerVisitor>(
@@ -74,6 +80,7 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
                 visitor: &mut KerataVisitor,
             ) {
                 #(#shows)*
+                #outputs
             }
         }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod describe;
+mod outputs;
 mod stream;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -45,6 +46,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         inferred(model),
         checks::wires(model, &wired),
         checks::output_check(model),
+        outputs::constants(model),
         calls::layer(model, &wired),
         parameters(model, &wired),
         describe::described(model, &wired),
@@ -79,7 +81,11 @@ impl Model {
     }
 
     fn output(&self) -> TokenStream {
-        self.value(self.layers.len())
+        if self.outputs.is_empty() {
+            return self.value(self.layers.len());
+        }
+        let outputs = self.outputs.iter().map(|(field, _)| self.value(field + 1));
+        quote!(::kerata::Inputs<(#(#outputs,)*)>)
     }
 
     /// The number of a part among the values.
@@ -116,7 +122,8 @@ impl Model {
 
     /// Whether each layer takes what the one before it gives.
     fn is_chain(&self) -> bool {
-        self.layers.iter().enumerate().all(|(i, layer)| layer.from == [i])
+        self.outputs.is_empty()
+            && self.layers.iter().enumerate().all(|(i, layer)| layer.from == [i])
     }
 }
 

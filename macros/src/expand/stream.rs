@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Expr, ExprLit, Lit, spanned::Spanned};
 
-use super::{Wired, calls::variable};
+use super::{Wired, calls::variable, outputs};
 use crate::check::{Layer, Model};
 
 pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -63,7 +63,8 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
             visitor.leave();
         }
     });
-    let (first, last) = (variable(0), variable(layers.len()));
+    let first = variable(0);
+    let last = outputs::returned(model, |number| step_of(model, number));
     // In a struct with generic parameters a wrong layer may be told here: then by its own words.
     let hidden = (!model.is_generic()).then(|| quote!(#[diagnostic::do_not_recommend]));
     let rows =

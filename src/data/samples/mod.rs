@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     memory::{collected, elements},
     signal::{Inputs, Signal},
+    tuples::several,
 };
 
 /// Many values of one kind, from which batches are made.
@@ -35,7 +36,7 @@ use crate::{
 /// | `Vec<[[f32; F]; L]>` | `(Batch, Const<L>, Const<F>)`: sequences of features |
 /// | `Vec<[[[f32; C]; W]; H]>` | `(Batch, Const<H>, Const<W>, Const<C>)`: images |
 /// | `Vec<Vec<f32>>`, `Vec<Vec<Vec<f32>>>`, .. | the same with sizes that are known at run time: the model says which they must be |
-/// | a pair of any of these, or a `Vec` of pairs | [`Inputs`] of both, for a model with two inputs |
+/// | a tuple of two to six of these, or a `Vec` of tuples | [`Inputs`] of all, for a model of several inputs or outputs |
 ///
 /// `f64` in place of `f32` works too. Ids and labels are whole numbers of any type, or `bool`: `u8`, `i32`, `i64` and
 /// so on in place of `usize`. All samples have one size.
@@ -85,7 +86,10 @@ pub trait Samples {
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error>;
 
     /// The samples at the given places.
-    fn select(&self, rows: &[usize]) -> Self::Selected;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for them.
+    fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error>;
 }
 
 /// Samples that belong to classes: those of equal targets to one.
@@ -95,10 +99,10 @@ pub trait Classes: Samples {
 }
 
 /// The samples at the given places. One may be larger than the stack: none is ever a value by itself.
-fn selected<T: Clone>(samples: &[T], rows: &[usize]) -> Vec<T> {
-    let mut selected = Vec::with_capacity(rows.len());
+pub(super) fn selected<T: Clone>(samples: &[T], rows: &[usize]) -> Result<Vec<T>, Error> {
+    let mut selected = collected(&[rows.len()], [])?;
     rows.iter().for_each(|&row| selected.extend_from_slice(&samples[row..=row]));
-    selected
+    Ok(selected)
 }
 
 /// `count` times the sample that a slice of `N` elements is. `vec![sample; count]` has a sample on the stack,
@@ -140,7 +144,7 @@ impl<S: Sample + Clone> Samples for [S] {
         S::batch::<E, D>(&samples, rows, dev)
     }
 
-    fn select(&self, rows: &[usize]) -> Vec<S> {
+    fn select(&self, rows: &[usize]) -> Result<Vec<S>, Error> {
         selected(self, rows)
     }
 }
@@ -184,7 +188,7 @@ macro_rules! like {
                 <$inner>::batch::<E, D>(self, rows, dev)
             }
 
-            fn select(&self, rows: &[usize]) -> Self::Selected {
+            fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
                 <$inner>::select(self, rows)
             }
         }
@@ -203,37 +207,51 @@ like!([S] Vec<S>, [S]);
 like!([S, const N: usize] [S; N], [S]);
 like!([X: ?Sized] &X, X);
 
-#[diagnostic::do_not_recommend]
-impl<A: Samples, B: Samples> Samples for (A, B) {
-    type Signal = Inputs<(A::Signal, B::Signal)>;
-    type Selected = (A::Selected, B::Selected);
+/// What is counted of each of several samples side by side.
+const COUNTS: [&str; 6] = [
+    "the number of samples of the first input",
+    "the number of samples of the second input",
+    "the number of samples of the third input",
+    "the number of samples of the fourth input",
+    "the number of samples of the fifth input",
+    "the number of samples of the sixth input",
+];
 
-    fn count(&self) -> usize {
-        self.0.count().min(self.1.count())
-    }
+macro_rules! side_by_side {
+    ($A:ident 0 $($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$A: Samples, $($S: Samples),*> Samples for ($A, $($S,)*) {
+            type Signal = Inputs<($A::Signal, $($S::Signal,)*)>;
+            type Selected = ($A::Selected, $($S::Selected,)*);
 
-    fn check(&self) -> Result<(), Error> {
-        let (first, second) = (self.0.count(), self.1.count());
-        if first != second {
-            return Err(Error::mismatch(
-                "the number of samples of the second input",
-                first,
-                second,
-            ));
+            fn count(&self) -> usize {
+                self.0.count()$(.min(self.$at.count()))*
+            }
+
+            fn check(&self) -> Result<(), Error> {
+                let first = self.0.count();
+                for (at, found) in [$(($at, self.$at.count())),*] {
+                    if first != found {
+                        return Err(Error::mismatch(COUNTS[at], first, found));
+                    }
+                }
+                self.0.check()?;
+                $(self.$at.check()?;)*
+                Ok(())
+            }
+
+            fn batch<E: Element, D: Backend<E>>(
+                &self,
+                rows: &[usize],
+                dev: &D,
+            ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+                Ok((self.0.batch::<E, D>(rows, dev)?, $(self.$at.batch::<E, D>(rows, dev)?,)*))
+            }
+
+            fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
+                Ok((self.0.select(rows)?, $(self.$at.select(rows)?,)*))
+            }
         }
-        self.0.check()?;
-        self.1.check()
-    }
-
-    fn batch<E: Element, D: Backend<E>>(
-        &self,
-        rows: &[usize],
-        dev: &D,
-    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        Ok((self.0.batch::<E, D>(rows, dev)?, self.1.batch::<E, D>(rows, dev)?))
-    }
-
-    fn select(&self, rows: &[usize]) -> Self::Selected {
-        (self.0.select(rows), self.1.select(rows))
-    }
+    };
 }
+several!(side_by_side);

@@ -10,10 +10,11 @@ use crate::{
     error::Error,
     shape::{self, Shape},
     signal::{Inputs, Signal},
+    tuples::several,
 };
 
-/// One sample: a number, an array or a `Vec` of numbers, nested as deep as an image is; or a pair of samples, for a
-/// model with two inputs. What one sample is decides what a batch of them is, see [`Samples`](super::Samples).
+/// One sample: a number, an array or a `Vec` of numbers, nested as deep as an image is; or a tuple of samples, for a
+/// model with several inputs. What one sample is decides what a batch of them is, see [`Samples`](super::Samples).
 ///
 /// ```
 /// use kerata::{Cpu, data::Sample, prelude::*};
@@ -88,25 +89,30 @@ pub(in crate::data) fn shape_of<S: Shape>(mut sizes: Vec<usize>) -> Result<S, Er
         .ok_or_else(|| Error::mismatch("the sizes of a batch", shape::display::<S>(), sizes))
 }
 
-#[diagnostic::do_not_recommend]
-impl<A: Sample, B: Sample> Sample for (A, B) {
-    type Signal = Inputs<(A::Signal, B::Signal)>;
+macro_rules! side_by_side {
+    ($($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        #[allow(non_snake_case)]
+        impl<$($S: Sample),*> Sample for ($($S,)*) {
+            type Signal = Inputs<($($S::Signal,)*)>;
 
-    fn check_all<'a>(samples: impl Iterator<Item = &'a Self> + Clone) -> Result<(), Error>
-    where
-        Self: 'a,
-    {
-        A::check_all(samples.clone().map(|(a, _)| a))?;
-        B::check_all(samples.map(|(_, b)| b))
-    }
+            fn check_all<'a>(samples: impl Iterator<Item = &'a Self> + Clone) -> Result<(), Error>
+            where
+                Self: 'a,
+            {
+                $($S::check_all(samples.clone().map(|sample| &sample.$at))?;)*
+                Ok(())
+            }
 
-    fn batch<E: Element, D: Backend<E>>(
-        samples: &[&Self],
-        indices: &[usize],
-        dev: &D,
-    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let first: Vec<&A> = samples.iter().map(|(a, _)| a).collect();
-        let second: Vec<&B> = samples.iter().map(|(_, b)| b).collect();
-        Ok((A::batch::<E, D>(&first, indices, dev)?, B::batch::<E, D>(&second, indices, dev)?))
-    }
+            fn batch<E: Element, D: Backend<E>>(
+                samples: &[&Self],
+                indices: &[usize],
+                dev: &D,
+            ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+                $(let $S: Vec<&$S> = samples.iter().map(|sample| &sample.$at).collect();)*
+                Ok(($($S::batch::<E, D>(&$S, indices, dev)?,)*))
+            }
+        }
+    };
 }
+several!(side_by_side);

@@ -1,4 +1,4 @@
-//~ `outputs` is no argument of `#[model]`
+//~ several outputs are named by their fields, `outputs(first, second)`; the shape of one is given as `output = (Batch, 2)`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 6), outputs = (Batch, 2))]

@@ -1,0 +1,149 @@
+//! Metrics of rows of values: a prediction and its target, position by position.
+
+use dfdx::{
+    prelude::HasShape,
+    tensor::{NoneTape, Tensor},
+};
+
+use super::{Direction, MetricState};
+use crate::{
+    backend::{Backend, Element, to_values},
+    error::Error,
+    loss::{Labels, Prediction, Target, check_labels, same_rows},
+};
+
+/// A batch as a metric looks at it.
+pub(super) struct Batch<E> {
+    prediction: Vec<E>,
+    target: Vec<E>,
+    weights: Vec<f64>,
+    /// How many values a position has.
+    pub(super) width: usize,
+}
+
+impl<E: Element> Batch<E> {
+    pub(super) fn new<P, Y, D>(
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &[f64],
+    ) -> Result<Self, Error>
+    where
+        P: Prediction,
+        Y: Target<P>,
+        D: Backend<E>,
+    {
+        let target = Y::rows(target)?;
+        same_rows(prediction, &target)?;
+        Ok(Self {
+            prediction: to_values(prediction)?,
+            target: to_values(&target)?,
+            weights: weights.to_vec(),
+            width: prediction.shape().1,
+        })
+    }
+
+    /// The positions that count: prediction, target and weight.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[E], &[E], f64)> {
+        let width = self.width.max(1);
+        let rows = self.prediction.chunks(width).zip(self.target.chunks(width)).zip(&self.weights);
+        rows.filter(|(_, weight)| **weight != 0.0).map(|((p, y), weight)| (p, y, *weight))
+    }
+}
+
+/// A metric of values that have targets of the same shape.
+pub(super) trait RowMetric {
+    type State: MetricState;
+
+    /// The name that Keras gives it.
+    const NAME: &'static str;
+    /// Whether more is better.
+    const DIRECTION: Option<Direction> = Some(Direction::Up);
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    fn check(&self, _width: usize) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn add<E: Element>(&self, state: &mut Self::State, batch: &Batch<E>) -> Result<(), Error>;
+
+    fn value(&self, state: &Self::State) -> f64;
+}
+
+/// Makes a [`RowMetric`] a [`Metric`](super::Metric).
+macro_rules! row_metrics {
+    ($($metric:ty: $state:ty),* $(,)?) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<P, Y, E, D> crate::metric::Metric<P, Y, E, D> for $metric
+        where
+            P: crate::loss::Prediction,
+            Y: crate::loss::Target<P>,
+            E: crate::backend::Element,
+            D: crate::backend::Backend<E>,
+        {
+            type State = $state;
+
+            fn name(&self) -> String {
+                <$metric as crate::metric::rows::RowMetric>::NAME.into()
+            }
+
+            fn direction(&self) -> Option<crate::metric::Direction> {
+                <$metric as crate::metric::rows::RowMetric>::DIRECTION
+            }
+
+            fn update(
+                &self,
+                state: &mut Self::State,
+                prediction: &dfdx::tensor::Tensor<(usize, usize), E, D>,
+                target: &Y::Data<E, D, dfdx::tensor::NoneTape>,
+                weights: &[f64],
+            ) -> Result<(), crate::error::Error> {
+                use crate::metric::rows::{Batch, RowMetric};
+                let batch = Batch::new::<P, Y, D>(prediction, target, weights)?;
+                self.check(batch.width)?;
+                self.add(state, &batch)
+            }
+
+            fn result(&self, state: &Self::State) -> f64 {
+                crate::metric::rows::RowMetric::value(self, state)
+            }
+        }
+    )*};
+}
+pub(super) use row_metrics;
+
+/// The probabilities of classes and the label of each position that counts, with its weight.
+pub(super) fn labelled<P, Y, E, D>(
+    prediction: &Tensor<(usize, usize), E, D>,
+    target: &Y::Data<E, D, NoneTape>,
+    weights: &[f64],
+    mut each: impl FnMut(&[E], usize, f64),
+) -> Result<(), Error>
+where
+    P: Prediction,
+    Y: Labels<P>,
+    E: Element,
+    D: Backend<E>,
+{
+    let labels = Y::labels::<E, D>(target)?;
+    let (positions, classes) = *prediction.shape();
+    check_labels(&labels, positions, classes)?;
+    let values = to_values(prediction)?;
+    let rows = values.chunks(classes.max(1)).zip(labels).zip(weights);
+    for ((row, label), weight) in rows.filter(|(_, weight)| **weight != 0.0) {
+        each(row, label, *weight);
+    }
+    Ok(())
+}
+
+/// Checks a threshold.
+pub(super) fn check_threshold(threshold: Option<f64>) -> Result<(), Error> {
+    match threshold {
+        Some(threshold) if !(0.0..=1.0).contains(&threshold) => {
+            Err(Error::invalid("threshold", threshold, "it must be in 0..=1"))
+        }
+        _ => Ok(()),
+    }
+}
