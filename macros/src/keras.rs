@@ -30,10 +30,10 @@ pub(crate) fn model(path: &LitStr, mut arguments: Arguments, item: ItemStruct) -
     let mut expanded: Vec<TokenStream> = structs
         .into_iter()
         .rev()
-        .map(|Written { input, item }| {
+        .map(|Written { input, outputs, item }| {
             // The first is the model itself, for which the user may say more.
             let own = outer.take().unwrap_or_default();
-            let own = Arguments { input: syn::parse2(input).ok(), ..own };
+            let own = Arguments { input: syn::parse2(input).ok(), outputs, ..own };
             let own = Arguments { keras: Some(path.clone()), keys: vec!["input".into()], ..own };
             match check::Model::new(own, item) {
                 Ok(model) => expand::expand(&model),
@@ -48,6 +48,7 @@ pub(crate) fn model(path: &LitStr, mut arguments: Arguments, item: ItemStruct) -
 /// A struct that a file says.
 pub(crate) struct Written {
     input: TokenStream,
+    outputs: Vec<Ident>,
     item: ItemStruct,
 }
 
@@ -55,6 +56,7 @@ fn refuse_what_the_file_says(arguments: &mut Arguments, item: &ItemStruct) {
     let span = item.ident.span();
     let of_file = [
         ("input", arguments.input.as_ref().map(|input| input.span())),
+        ("outputs", arguments.outputs.first().map(Ident::span)),
         ("element", arguments.element.as_ref().map(Spanned::span)),
         ("device", arguments.device.as_ref().map(Spanned::span)),
     ];
@@ -82,6 +84,7 @@ fn nothing(path: &LitStr, item: &ItemStruct) -> Written {
     };
     Written {
         input: quote_spanned!(span => (::kerata::Batch,)),
+        outputs: Vec::new(),
         item: syn::parse2(item).expect("a struct"),
     }
 }

@@ -41,6 +41,14 @@ pub(crate) struct Net;
 #[model(keras = "ui-tests/files/lost_mask.json", unmask = ["near"])]
 struct Unmasked;
 
+/// Of several outputs.
+#[model(keras = "ui-tests/files/two_outputs.json")]
+struct Two;
+
+/// Options of recurrent layers.
+#[model(keras = "ui-tests/files/options.json")]
+struct Options;
+
 fn rows<const N: usize>(values: &[f32]) -> Vec<[usize; N]> {
     values.as_chunks().0.iter().map(|row: &[f32; N]| row.map(|v| v as usize)).collect()
 }
@@ -94,6 +102,13 @@ fn its_config_is_that_of_the_file() -> Result<(), Error> {
     let model = Unmasked::build(&dev)?;
     model.check_config(&config)?;
     assert_eq!(model.predict(&vec![[1; 8]], 1)?.as_vec().len(), 2);
+    let config = Config::load("ui-tests/files/two_outputs.json")?;
+    let two = Two::build(&dev)?;
+    two.check_config(&config)?;
+    assert_eq!(two.a.kernel.as_vec().len() + two.b.kernel.as_vec().len(), 4 * (2 + 3));
+    let options = Options::build(&dev)?;
+    options.check_config(&Config::load("ui-tests/files/options.json")?)?;
+    assert_eq!(options.reader.recurrent_dropout, 0.25);
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use std::{cell::RefCell, collections::BTreeSet};
 use serde_json::{Map, Value};
 
 use super::types::{self, Typed};
-use crate::{activation_name, dtype_name, of_training, says_nothing, shortened, whole};
+use crate::{
+    OLD_HARD_SIGMOID, activation_name, dtype_name, of_training, says_nothing, shortened, whole,
+};
 
 /// A config, and which of its keys have been asked for.
 pub(super) struct Layer<'a> {
@@ -172,6 +174,27 @@ impl<'a> Layer<'a> {
         let found = self.number(key, usual)?;
         if found != usual {
             options.push((key, format!("{found:?}")));
+        }
+        Ok(())
+    }
+
+    /// A `#[with(..)]` for an activation that is an option. Which ones there are, `#[model]` knows.
+    pub(super) fn function_option(
+        &self,
+        key: &'static str,
+        usual: &str,
+        options: &mut Vec<(&'static str, String)>,
+    ) -> Result<(), String> {
+        let Some(said) = self.get(key) else { return Ok(()) };
+        let is_name = |name: &&str| {
+            let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+            name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(word)
+        };
+        let name = activation_name(said).filter(is_name).filter(|name| *name != OLD_HARD_SIGMOID);
+        let unknown = || format!("{}, an activation that has no type", self.says(key));
+        let name = name.ok_or_else(unknown)?;
+        if name != usual {
+            options.push((key, name.to_owned()));
         }
         Ok(())
     }

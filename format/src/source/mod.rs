@@ -30,6 +30,8 @@ pub struct Struct {
     pub name: String,
     /// The signal that it takes.
     pub input: String,
+    /// The fields that are its outputs, if there are several.
+    pub outputs: Vec<String>,
     /// Its layers.
     pub fields: Vec<Field>,
     /// What of the model has no form as a struct.
@@ -57,7 +59,12 @@ pub struct Field {
 
 impl Struct {
     fn text(&self) -> String {
-        let mut text = format!("#[model(input = {})]\npub struct {} {{\n", self.input, self.name);
+        let outputs = match self.outputs.as_slice() {
+            [] => String::new(),
+            several => format!(", outputs({})", several.join(", ")),
+        };
+        let (input, name) = (&self.input, &self.name);
+        let mut text = format!("#[model(input = {input}{outputs})]\npub struct {name} {{\n");
         for field in &self.fields {
             let name = &field.name;
             let ty = match &field.layer_type {

@@ -1,6 +1,6 @@
 //! A config as structs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Field, LostMasks, Struct,
@@ -18,7 +18,7 @@ use crate::Config;
 pub fn structs(config: &Config, name: &str, masks: LostMasks<'_>) -> Result<Vec<Struct>, String> {
     let mut all = Vec::new();
     let mut structure = Structure { masks, all: &mut all };
-    structure.model(config, name, &[])?;
+    structure.model(config, name, &[], false)?;
     Ok(all)
 }
 
@@ -37,7 +37,13 @@ enum Kind {
 
 impl Structure<'_> {
     /// Adds the struct of a model; gives what leaves it. What reaches it is known of a model in another one.
-    fn model(&mut self, config: &Config, name: &str, arrive: &[Flow]) -> Result<Flow, String> {
+    fn model(
+        &mut self,
+        config: &Config,
+        name: &str,
+        arrive: &[Flow],
+        inside: bool,
+    ) -> Result<Flow, String> {
         let Calls { inputs, calls, outputs } = Calls::of(config)?;
         let (mut flows, mut shapes) = (HashMap::new(), Vec::new());
         for (i, (input, sizes)) in inputs.iter().enumerate() {
@@ -52,11 +58,20 @@ impl Structure<'_> {
         }
         let names: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
         let mut problems = Vec::new();
-        if outputs.len() != 1 {
-            let n = outputs.len();
-            problems.push(format!("the model of Keras has {n} outputs, a struct has one"));
-        } else if calls.last().is_some_and(|last| outputs != [last.name.as_str()]) {
-            problems.push(format!("the output is `{}`, and not the last layer", outputs[0]));
+        let is_call = |output: &&String| calls.iter().any(|call| call.name == **output);
+        let each = outputs.iter().filter(is_call).collect::<HashSet<_>>().len();
+        match outputs.as_slice() {
+            [one] if calls.last().is_none_or(|last| *one == last.name) => {}
+            [one] => problems.push(format!("the output is `{one}`, and not the last layer")),
+            _ if inside => {
+                let n = outputs.len();
+                problems.push(format!("a model in another one has {n} outputs, a struct has one"));
+            }
+            _ if each < outputs.len() || each > 6 => {
+                let outputs = outputs.join("`, `");
+                problems.push(format!("its outputs `{outputs}` are not two to six layers"));
+            }
+            _ => {}
         }
         if calls.is_empty() {
             problems.push("the model has no layers".to_owned());
@@ -68,9 +83,11 @@ impl Structure<'_> {
             let leaves = self.call(call, name, reach, &mut all)?;
             flows.insert(call.name.clone(), leaves);
         }
+        let several = outputs.iter().filter(|_| outputs.len() > 1);
+        let outputs = several.map(|output| all.fields.of(output)).collect();
         let last = calls.last().and_then(|last| flows.get(&last.name).copied());
         let (name, fields) = (name.to_owned(), all.list);
-        self.all.push(Struct { name, input: pairs(&shapes), fields, problems });
+        self.all.push(Struct { name, input: pairs(&shapes), outputs, fields, problems });
         Ok(last.unwrap_or(Flow { rank: 2, padded: false }))
     }
 
@@ -102,7 +119,7 @@ impl Structure<'_> {
         let (typed, leaves) = match is_model(&call.config) {
             true => {
                 let name = format!("{model}{}", camel_case(&call.name));
-                let leaves = self.model(&call.config, &name, &reach)?;
+                let leaves = self.model(&call.config, &name, &reach, true)?;
                 (Ok(Typed::plain(&name)), leaves)
             }
             false => (types::of(class, &call.config.config, rank), leaves(&call.config, &reach)),

@@ -183,16 +183,7 @@ fn dense(layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
 }
 
 fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
-    layer.only("activation", "tanh")?;
-    if class != "SimpleRNN" {
-        layer.only("recurrent_activation", "sigmoid")?;
-    }
-    for key in ["return_state", "stateful"] {
-        layer.only(key, false)?;
-    }
-    for key in ["dropout", "recurrent_dropout"] {
-        layer.only(key, 0.0)?;
-    }
+    layer.only("return_state", false)?;
     layer.ignore(&["seed", "unroll", "implementation", "use_cudnn"]);
     let returns = if layer.flag("return_sequences", false)? { "Sequences" } else { "LastState" };
     let mut parameters =
@@ -210,9 +201,17 @@ fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
         _ => "SimpleRnn",
     };
     let mut typed = Typed::with(name, &parameters);
-    layer.flag_option("use_bias", true, &mut typed.options)?;
-    layer.flag_option("go_backwards", false, &mut typed.options)?;
-    layer.flag_option("zero_output_for_mask", false, &mut typed.options)?;
+    let options = &mut typed.options;
+    layer.function_option("activation", "tanh", options)?;
+    if class != "SimpleRNN" {
+        layer.function_option("recurrent_activation", "sigmoid", options)?;
+    }
+    layer.number_option("dropout", 0.0, options)?;
+    layer.number_option("recurrent_dropout", 0.0, options)?;
+    layer.flag_option("use_bias", true, options)?;
+    layer.flag_option("go_backwards", false, options)?;
+    layer.flag_option("zero_output_for_mask", false, options)?;
+    layer.flag_option("stateful", false, options)?;
     Ok(typed)
 }
 

@@ -107,6 +107,7 @@ impl At<'_> {
         let item = quote_spanned!(span => #docs #(#attrs)* #vis struct #name { #(#fields,)* });
         Written {
             input: self.tokens(&one.input),
+            outputs: one.outputs.iter().map(|output| Ident::new(output, span)).collect(),
             item: syn::parse2(item).expect("a struct of the fields of a file"),
         }
     }

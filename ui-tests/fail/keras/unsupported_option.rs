@@ -1,5 +1,5 @@
 //~ the layer `reader` (LSTM) of `ui-tests/files/unsupported_option.json`
-//~ `recurrent_dropout` is 0.25, where only 0.0 is possible
+//~ and a typed layer has none
 use kerata::model;
 
 #[model(keras = "ui-tests/files/unsupported_option.json")]
