@@ -94,9 +94,9 @@ impl<L: OnTape<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
 
 /// A loss: a tensor of one number, with a tape that operations were recorded on.
 #[diagnostic::on_unimplemented(
-    message = "no gradients can be computed from `{Self}`",
-    label = "no loss",
-    note = "a loss is a `Tensor` of one number, as those of `kerata::loss` compute"
+    message = "a loss is one number, and no gradients can be computed from `{Self}`",
+    label = "not one number",
+    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
 )]
 pub trait OnTape<E, D: Storage<E>> {
     /// The gradients.
@@ -106,9 +106,10 @@ pub trait OnTape<E, D: Storage<E>> {
     fn run(self) -> Result<Gradients<E, D>, Error>;
 }
 
-impl<S, E, D, T> OnTape<E, D> for Tensor<S, E, D, T>
+// For one shape only, so that the compiler finds out what `.sum().backward()` is the sum of.
+#[diagnostic::do_not_recommend]
+impl<E, D, T> OnTape<E, D> for Tensor<Rank0, E, D, T>
 where
-    S: OneNumber,
     E: Clone,
     D: Storage<E>,
     T: Records<E, D>,
@@ -116,39 +117,8 @@ where
     Tensor<Rank0, E, D, OwnedTape<E, D>>: dfdx::tensor_ops::Backward<E, D>,
 {
     fn run(self) -> Result<Gradients<E, D>, Error> {
-        let (loss, tape) = S::number(self).split_tape();
+        let (loss, tape) = self.split_tape();
         dfdx::tensor_ops::Backward::try_backward(loss.put_tape(tape.recorded())).or_device()
-    }
-}
-
-/// The shape of one number.
-#[diagnostic::on_unimplemented(
-    message = "a loss is one number, but this has the shape `{Self}`",
-    label = "not one number",
-    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
-)]
-pub trait OneNumber: Shape {
-    /// The number.
-    fn number<E, D: Storage<E>, T>(x: Tensor<Self, E, D, T>) -> Tensor<Rank0, E, D, T>;
-}
-
-// By way of another trait, as the compiler would list the one shape that is meant, at length; so for the tape.
-#[diagnostic::do_not_recommend]
-impl<S: IsRank0> OneNumber for S {
-    fn number<E, D: Storage<E>, T>(x: Tensor<S, E, D, T>) -> Tensor<Rank0, E, D, T> {
-        S::rank0(x)
-    }
-}
-
-/// What [`OneNumber`] stands on.
-#[doc(hidden)]
-pub trait IsRank0: Shape {
-    fn rank0<E, D: Storage<E>, T>(x: Tensor<Self, E, D, T>) -> Tensor<Rank0, E, D, T>;
-}
-
-impl IsRank0 for Rank0 {
-    fn rank0<E, D: Storage<E>, T>(x: Tensor<Rank0, E, D, T>) -> Tensor<Rank0, E, D, T> {
-        x
     }
 }
 
@@ -163,6 +133,7 @@ pub trait Records<E, D: Storage<E>>: Sized {
     fn recorded(self) -> OwnedTape<E, D>;
 }
 
+// By way of another trait, as the compiler would list the one tape that is meant, at length.
 #[diagnostic::do_not_recommend]
 impl<E, D: Storage<E>, T: Into<OwnedTape<E, D>>> Records<E, D> for T {
     fn recorded(self) -> OwnedTape<E, D> {

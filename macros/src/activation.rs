@@ -5,7 +5,7 @@ use proc_macro2::{Ident, Span};
 use crate::names::{listed, nearest, snake};
 
 /// Their names, and for some a second one. In capitals they are the constants of `ActivationFunction`.
-const ACTIVATIONS: [(&str, &str); 25] = [
+const ACTIVATIONS: [(&str, &str); 26] = [
     ("celu", ""),
     ("elu", ""),
     ("exponential", ""),
@@ -14,6 +14,7 @@ const ACTIVATIONS: [(&str, &str); 25] = [
     ("hard_sigmoid", ""),
     ("hard_silu", "hard_swish"),
     ("hard_tanh", ""),
+    ("keras_2_hard_sigmoid", ""),
     ("leaky_relu", ""),
     ("linear", ""),
     ("log_sigmoid", ""),

@@ -31,12 +31,14 @@ pub(crate) struct Model {
     pub(crate) device: Type,
     pub(crate) layers: Vec<Layer>,
     pub(crate) parts: Vec<Part>,
+    /// The fields that are the outputs, if there are several, and where they are named.
+    pub(crate) outputs: Vec<(usize, Span)>,
+    /// Whether a file says what the layers are.
+    pub(crate) of_file: bool,
     /// The generic arguments with which the wiring is evaluated; `None` if it cannot be.
     pub(crate) witness: Option<TokenStream>,
     /// The traits that are derived and cannot be.
     pub(crate) refused: Vec<&'static str>,
-    /// The fields that are the outputs, if there are several, and where they are named.
-    pub(crate) outputs: Vec<(usize, Span)>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -143,9 +145,10 @@ impl Model {
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
             parts: Vec::new(),
+            outputs: Vec::new(),
+            of_file: arguments.keras.is_some(),
             witness: witness::arguments(&item.generics),
             refused: Vec::new(),
-            outputs: Vec::new(),
             errors,
             item,
         };
@@ -174,7 +177,8 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
-            if spelling.check(&mut field.ty, &mut self.errors) {
+            // What a file says is no slip of the user's.
+            if self.of_file || spelling.check(&mut field.ty, &mut self.errors) {
                 check_holes(&mut field.ty, generic, &mut self.errors);
             }
             let from = sources(&mut field.attrs, &mut self.errors);

@@ -7,6 +7,7 @@ mod errors;
 mod expand;
 mod infer;
 mod initializer;
+mod keras;
 mod layer;
 mod names;
 mod parse;
@@ -48,6 +49,9 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
     };
     if slipped {
         arguments.output = None;
+    }
+    if let Some(file) = arguments.keras.clone() {
+        return keras::model(&file, arguments, structure).into();
     }
     match check::Model::new(arguments, structure) {
         Ok(model) => expand::expand(&model).into(),

@@ -82,6 +82,8 @@ table! {
         _ => x / of(3.0) + of(0.5),
     };
     HARD_TANH, "hard_tanh": |x| clamp(x, -1.0, 1.0), |x: E, _| one_if(x.abs() <= one());
+    KERAS_2_HARD_SIGMOID, "keras_2_hard_sigmoid": |x| clamp(of::<E>(0.2) * x + of(0.5), 0.0, 1.0),
+        |x: E, _| if x.abs() < of(2.5) { of(0.2) } else { zero() };
     LEAKY_RELU, "leaky_relu": |x: E| if x > zero() { x } else { of::<E>(0.2) * x },
         |x: E, _| if x > zero() { one() } else { of(0.2) };
     LOG_SIGMOID, "log_sigmoid": |x: E| -softplus(-x), |x: E, _| sigmoid(-x);

@@ -10,8 +10,9 @@ use std::{
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape, Tape},
+    tensor::{Cpu, NoneTape},
 };
+use kerata_format::OLD_HARD_SIGMOID;
 use serde_json::Value;
 
 use super::{
@@ -191,7 +192,8 @@ impl CustomObjects {
     }
 
     /// Reads configs of Keras 2, in which `hard_sigmoid` is `0.2 x + 0.5` from 0 to 1: Keras 3 has `x / 6 + 0.5` under
-    /// that name. Such a config does not say which Keras it is of.
+    /// that name. Such a config does not say which Keras it is of; a `.keras` or `.h5` does, so `keras::load` does without
+    /// this, and calls the function `keras_2_hard_sigmoid`, which Keras 3 knows as a custom object only.
     ///
     /// ```
     /// use kerata::{Cpu, Error, config::{Config, CustomObjects, layer_from_config}, prelude::*};
@@ -266,9 +268,9 @@ impl CustomObjects {
 
     pub(super) fn function(&self, name: &str) -> Result<FoundFunction, Error> {
         let own = self.activations.get(name).copied();
-        let old = || (self.keras_2 && name == "hard_sigmoid").then(old_hard_sigmoid);
-        let keras = || ActivationFunction::named(name).map(Of::Keras);
-        let Some(of) = own.or_else(old).map(Of::Own).or_else(keras) else {
+        let old = self.keras_2 && name == "hard_sigmoid";
+        let keras = || ActivationFunction::named(if old { OLD_HARD_SIGMOID } else { name });
+        let Some(of) = own.map(Of::Own).or_else(|| keras().map(Of::Keras)) else {
             let mut known: Vec<String> =
                 ActivationFunction::NAMES.iter().map(|&name| name.to_owned()).collect();
             known.sort_unstable();
@@ -278,15 +280,6 @@ impl CustomObjects {
         };
         Ok(FoundFunction { name: name.to_owned(), of, options: None })
     }
-}
-
-/// That of Keras 2: `0.2 x + 0.5`, from 0 to 1.
-fn old_hard_sigmoid() -> Functions {
-    fn run<T: Tape<f32, Cpu>>(x: Rows<T>) -> Result<Rows<T>, Error> {
-        let slope = |x: f32, _| if x.abs() < 2.5 { 0.2 } else { 0.0 };
-        map_values(x, |x| (0.2 * x + 0.5).clamp(0.0, 1.0), slope)
-    }
-    Functions { plain: run::<NoneTape>, taped: run::<Recorder>, finish: ActivationKind::Nothing }
 }
 
 impl fmt::Debug for CustomObjects {

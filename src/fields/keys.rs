@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{
     AnySignal, Config, Configured, Described, Fields, Initializer, Mode, NamedActivation, classes,
-    list::same, old::of_training, whole,
+    list::same, of_training, whole,
 };
 
 /// What a layer calls in [`Configured::describe`].

@@ -310,10 +310,3 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
         _ => a == b,
     }
 }
-
-/// A whole number that is not negative; Python takes 3.0 for one, too.
-pub(crate) fn whole(value: &Value) -> Option<u64> {
-    let of_float =
-        |n: f64| (n.fract() == 0.0 && (0.0..2_f64.powi(53)).contains(&n)).then_some(n as u64);
-    value.as_u64().or_else(|| of_float(value.as_f64()?))
-}

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use kerata_format::{Tensor, ends, used};
 use serde_json::{Value, json};
 
 use super::{
     LayerVisitor, Layers,
     keras::{classes, input_layer},
-    nodes::{Node, Tensor, ends, used},
 };
 use crate::{
     backend::{Backend, Element},
@@ -15,6 +15,14 @@ use crate::{
     fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
     signal::Signal,
 };
+
+type Node = kerata_format::Node<Config>;
+
+fn node(config: Config, nodes: &Value) -> Node {
+    let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let module = config.module.clone();
+    Node::new(config, &name, module.as_deref(), nodes)
+}
 
 /// The tensors that the values of a model are, as far as it has been visited.
 #[derive(Default)]
@@ -118,11 +126,8 @@ impl Fields {
         E: Element,
         D: Backend<E>,
     {
-        let nodes: Vec<Node> = self
-            .given_layers()
-            .into_iter()
-            .map(|(config, nodes)| Node::new(config, &nodes))
-            .collect();
+        let nodes: Vec<Node> =
+            self.given_layers().into_iter().map(|(config, nodes)| node(config, &nodes)).collect();
         let outputs = self.given.get("output_layers").map(ends).unwrap_or_default();
         let used = used(&nodes, outputs);
         let mut reader =
@@ -131,7 +136,7 @@ impl Fields {
         for (node, used) in nodes.into_iter().zip(used) {
             if node.config.class_name == "InputLayer" {
                 given.push((node.config, node.tensor));
-            } else if used || !node.is_operation() {
+            } else if used || !node.is_operation {
                 reader.nodes.push(node);
             }
         }

@@ -5,7 +5,6 @@
 mod cut;
 mod functional;
 mod keras;
-mod nodes;
 mod options;
 mod output;
 mod sequential;
@@ -21,7 +20,6 @@ pub use cut::{
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[cfg(feature = "keras")]
-pub(crate) use nodes::{Node, ends, used};
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of};
 pub use output::Output;

@@ -24,7 +24,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adadelta {
-    settings!("adadelta");
+    settings!("adadelta", Adadelta, 2, [rho epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

@@ -24,7 +24,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adagrad {
-    settings!("adagrad");
+    settings!("adagrad", Adagrad, 1, [initial_accumulator_value epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

@@ -1,5 +1,6 @@
 use super::{
-    Bounds, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_moments, exactly,
+    Bounds, InKeras, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_moments,
+    exactly,
     options::{optimizer, settings},
     rounded_moments,
 };
@@ -29,7 +30,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adam {
-    settings!("adam");
+    settings!("adam", Adam, 2, [beta_1 beta_2 epsilon amsgrad]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -114,6 +115,10 @@ impl AdamW {
 impl Optimizer for AdamW {
     fn name(&self) -> &'static str {
         "adamw"
+    }
+
+    fn in_keras(&self) -> Option<InKeras> {
+        self.0.in_keras().map(|adam| InKeras { class_name: "AdamW", ..adam })
     }
 
     fn learning_rate(&self) -> &LearningRate {

@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adamax {
-    settings!("adamax");
+    settings!("adamax", Adamax, 2, [beta_1 beta_2 epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

@@ -31,7 +31,10 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Ftrl {
-    settings!("ftrl");
+    settings!("ftrl", Ftrl, 2, [
+        learning_rate_power initial_accumulator_value l1_regularization_strength
+        l2_regularization_strength l2_shrinkage_regularization_strength beta
+    ]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

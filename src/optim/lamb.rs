@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Lamb {
-    settings!("lamb");
+    settings!("lamb", Lamb, 2, [beta_1 beta_2 epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

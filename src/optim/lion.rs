@@ -35,7 +35,7 @@ fn sign<E: Element>(x: E) -> E {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Lion {
-    settings!("lion");
+    settings!("lion", Lion, 1, [beta_1 beta_2]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

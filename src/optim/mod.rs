@@ -44,6 +44,8 @@ pub use options::{Clipping, Ema, Options};
 pub use rate::{LearningRate, LearningRateSchedule};
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
+#[cfg(feature = "keras")]
+pub(crate) use slots::{AVERAGE, GATHERED};
 pub use slots::{Slot, SlotView};
 pub use state::State;
 
@@ -128,6 +130,11 @@ pub trait Optimizer: Clone + Send + Sync {
         Vec::new()
     }
 
+    /// What the files of Keras say of it, so that its state can be written to one. Default: nothing, as Keras does not know it.
+    fn in_keras(&self) -> Option<InKeras> {
+        None
+    }
+
     /// Makes of the gradient of one parameter what is subtracted from it, in place.
     ///
     /// # Errors
@@ -148,6 +155,18 @@ pub trait Optimizer: Clone + Send + Sync {
     fn bounds<E: Element>(&self, _moment: &Moment, _gradient: f64) -> Option<Bounds> {
         None
     }
+}
+
+/// What the files of Keras say of an optimiser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InKeras {
+    /// Keras's class.
+    pub class_name: &'static str,
+    /// The arguments of its constructor, but for those that all optimisers have.
+    pub settings: Vec<(&'static str, serde_json::Value)>,
+    /// How many of its first slots stand together, parameter by parameter. Of each one behind these, all parameters stand
+    /// together.
+    pub together: usize,
 }
 
 /// When an update is made.

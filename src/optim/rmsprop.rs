@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for RMSprop {
-    settings!("rmsprop");
+    settings!("rmsprop", RMSprop, 1, [rho momentum epsilon centered]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

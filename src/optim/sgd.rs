@@ -23,7 +23,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
-    settings!("sgd");
+    settings!("sgd", SGD, 1, [momentum nesterov]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

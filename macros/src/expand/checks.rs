@@ -32,6 +32,17 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
                 let () = <#ty as ::kerata::Layer<#reaches, #element, #device>>::CHECK;
             }
         });
+        // In a struct each layer has its own line. A file has none: there the function says which one it is.
+        let name = &layer.name;
+        let taken = match model.of_file {
+            false => quote_spanned! {span =>
+                let () = <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::TAKEN;
+            },
+            true => quote_spanned! {span =>
+                const fn #name<L: ::kerata::model::Takes<#reaches, #element, #device>>() {}
+                #name::<#ty>();
+            },
+        };
         let checks = quote_spanned! {span =>
             const BUILT: usize =
                 <#first as ::kerata::model::Built<#ty, #element, #device>>::CHECK;
@@ -39,7 +50,7 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
                 <#built as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
             const CHECK: usize = {
                 // The first is what the compiler tells.
-                let () = <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::TAKEN;
+                #taken
                 #sizes
                 0
             };

@@ -43,6 +43,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
         item::item(model, &wired),
+        inferred(model),
         checks::wires(model, &wired),
         checks::output_check(model),
         outputs::constants(model),
@@ -137,10 +138,15 @@ fn wire(model: &Model, i: usize) -> Wired {
         layer.ty.clone()
     } else {
         let probe = infer::fill(&layer.ty, &quote!(0));
-        let size = if model.is_generic() {
-            quote!(0)
-        } else {
-            quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
+        let size = match (model.is_generic(), model.of_file) {
+            (true, _) => quote!(0),
+            (false, false) => {
+                quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
+            }
+            (false, true) => {
+                let (of, name) = (named(model, span), &layer.name);
+                quote_spanned!(span => #of::#name::<#probe>())
+            }
         };
         infer::fill(&layer.ty, &size)
     };
@@ -173,6 +179,38 @@ fn wire(model: &Model, i: usize) -> Wired {
         }
     };
     Wired { ty, input, through }
+}
+
+/// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is
+/// whose size cannot be inferred.
+fn named(model: &Model, span: Span) -> Ident {
+    Ident::new(&format!("{}FileLayers", model.item.ident.unraw()), span)
+}
+
+/// One such function for each layer of which something is inferred.
+fn inferred(model: &Model) -> TokenStream {
+    if !model.of_file || !model.errors.is_empty() {
+        return TokenStream::new();
+    }
+    let sizes = model.layers.iter().filter(|layer| !infer::holes(&layer.ty).is_empty());
+    let sizes = sizes.map(|layer| {
+        let (name, span, input) = (&layer.name, layer.ty.span(), model.reaches(layer));
+        quote_spanned! {span =>
+            const fn #name<L: ::kerata::model::Inferred<#input>>() -> usize {
+                L::SIZE
+            }
+        }
+    });
+    let name = named(model, Span::call_site());
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        struct #name;
+
+        impl #name {
+            #(#sizes)*
+        }
+    }
 }
 
 /// `Some(..)` or `None`.

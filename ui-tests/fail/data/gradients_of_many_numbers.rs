@@ -1,4 +1,4 @@
-//~ a loss is one number, but this has the shape `(kerata::Const<1>, kerata::Const<1>)`
+//~ a loss is one number, and no gradients can be computed from
 //~ prediction.backward()
 use kerata::{Cpu, Dense, Error, prelude::*, tensor::{OwnedTape, PutTape}};
 

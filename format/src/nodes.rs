@@ -4,38 +4,38 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::fields::Config;
-
 /// A tensor in Keras: the layer that gives it, and which one it is of those that it gives.
-pub(crate) type Tensor = (String, usize);
+pub type Tensor = (String, usize);
 
-/// A layer in the JSON.
-pub(crate) struct Node {
-    pub(crate) config: Config,
-    pub(crate) tensor: Tensor,
-    pub(crate) from: Vec<Tensor>,
-    pub(crate) named: Vec<(String, Value)>,
+/// A layer in the JSON, with its config as `C`.
+pub struct Node<C> {
+    /// The config.
+    pub config: C,
+    /// What it gives.
+    pub tensor: Tensor,
+    /// The tensors that reach it.
+    pub from: Vec<Tensor>,
+    /// What it gets by name, other than a mask.
+    pub named: Vec<(String, Value)>,
+    /// Whether this is a function of Keras's, such as `x + y`, and no layer.
+    pub is_operation: bool,
     /// Whether a layer of the type has been found to be this one.
-    pub(crate) taken: bool,
+    pub taken: bool,
 }
 
-impl Node {
-    pub(crate) fn new(config: Config, nodes: &Value) -> Self {
-        let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default();
+impl<C> Node<C> {
+    /// A layer of a name and a module, with its `inbound_nodes`.
+    pub fn new(config: C, name: &str, module: Option<&str>, nodes: &Value) -> Self {
         let tensor = (name.to_owned(), 0);
         let mut call = Call::default();
         call.read(nodes);
-        Self { config, tensor, from: call.tensors, named: call.named, taken: false }
-    }
-
-    /// Whether this is a function of Keras's, such as `x + y`, and no layer.
-    pub(crate) fn is_operation(&self) -> bool {
-        self.config.module.as_ref().is_some_and(|module| module.starts_with("keras.src.ops"))
+        let is_operation = module.is_some_and(|module| module.starts_with("keras.src.ops"));
+        Self { config, tensor, from: call.tensors, named: call.named, is_operation, taken: false }
     }
 }
 
 /// Which nodes the outputs are made of. The others, which reach a layer as its mask only, are how Keras makes one.
-pub(crate) fn used(nodes: &[Node], outputs: Vec<String>) -> Vec<bool> {
+pub fn used<C>(nodes: &[Node<C>], outputs: Vec<String>) -> Vec<bool> {
     let names = nodes.iter().enumerate().map(|(i, node)| (node.tensor.0.as_str(), i));
     let places: HashMap<&str, usize> = names.collect();
     let mut used = vec![false; nodes.len()];
@@ -100,7 +100,7 @@ impl Call {
 }
 
 /// The names in `["a", 0, 0]`, or in a list or object of such.
-pub(crate) fn ends(list: &Value) -> Vec<String> {
+pub fn ends(list: &Value) -> Vec<String> {
     let name = |end: &Value| end.get(0).and_then(Value::as_str).map(str::to_owned);
     match (name(list), list) {
         (Some(one), _) => vec![one],

@@ -4,48 +4,79 @@
 //! format of another program. Every reader asks here first, and says so in one sentence.
 
 /// How many bytes of a file are looked at.
-pub(super) const HEAD: usize = 4096;
+pub const HEAD: usize = 4096;
 
 /// A format that is told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
+    /// Nothing.
     Empty,
+    /// `.safetensors`.
     Safetensors,
+    /// NumPy's `.npz`.
     Npz,
+    /// NumPy's `.npy`.
     Npy,
+    /// `.h5`.
     Hdf5,
+    /// `.keras`.
     Keras,
+    /// A checkpoint of PyTorch.
     Torch,
+    /// A Python pickle.
     Pickle,
+    /// ONNX and TensorFlow.
     Protobuf,
+    /// TensorFlow Lite.
     TfLite,
+    /// GGUF.
     Gguf,
+    /// The binary form of word2vec.
     Word2vec,
+    /// A binary model of fastText.
     FastText,
+    /// Another zip.
     Zip,
+    /// gzip.
     Gzip,
+    /// bzip2.
     Bzip2,
+    /// xz.
     Xz,
+    /// zstd.
     Zstd,
+    /// 7z.
     SevenZip,
+    /// rar.
     Rar,
+    /// tar.
     Tar,
+    /// A web page.
     Html,
+    /// XML.
     Xml,
+    /// A pointer of Git LFS.
     LfsPointer,
+    /// JSON.
     Json,
+    /// Text in UTF-16.
     Utf16,
+    /// Text in UTF-32.
     Utf32,
 }
 
 /// What a reader wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
+    /// A weight file.
     Weights,
+    /// Word vectors.
     Vectors,
+    /// A vocabulary.
     Vocabulary,
+    /// A config in JSON.
     Config,
-    #[cfg(feature = "keras")]
+    /// A file of Keras.
     Keras,
 }
 
@@ -56,7 +87,6 @@ impl Wanted {
             Self::Vectors => "text with word vectors",
             Self::Vocabulary => "a vocabulary in JSON",
             Self::Config => "a config in JSON",
-            #[cfg(feature = "keras")]
             Self::Keras => "a file of Keras (`.keras` or `.h5`)",
         }
     }
@@ -68,7 +98,6 @@ impl Wanted {
             Self::Vectors => "load it in Python, and write a word and its values in each line",
             Self::Vocabulary => "load it in Python, and hand its words to `Vocabulary::list`",
             Self::Config => "load it in Python, and write what `model.to_json()` gives",
-            #[cfg(feature = "keras")]
             Self::Keras => "if Keras can load it, save it there as `.keras`",
         }
     }
@@ -103,7 +132,7 @@ const MAGIC: &[(&[u8], Kind)] = &[
 impl Kind {
     /// What a file is that begins so; `None` for ordinary text, and for what is not known. At most [`HEAD`]
     /// bytes are looked at.
-    pub(crate) fn of(start: &[u8]) -> Option<Self> {
+    pub fn of(start: &[u8]) -> Option<Self> {
         let head = &start[..start.len().min(HEAD)];
         if head.is_empty() {
             return Some(Self::Empty);
@@ -117,7 +146,7 @@ impl Kind {
     }
 
     /// What an archive is that is no `.npz`, by the name of one of its files.
-    pub(super) fn of_member(name: &[u8]) -> Option<Self> {
+    pub fn of_member(name: &[u8]) -> Option<Self> {
         match name {
             b"model.weights.h5" | b"metadata.json" => Some(Self::Keras),
             name if name == b"data.pkl" || name.ends_with(b"/data.pkl") => Some(Self::Torch),
@@ -127,7 +156,7 @@ impl Kind {
     }
 
     /// That a file is this and not what was wanted, and what to do about it.
-    pub(crate) fn refusal(self, wanted: Wanted) -> String {
+    pub fn refusal(self, wanted: Wanted) -> String {
         let (name, advice) = self.words(wanted);
         format!("this is {name}, not {}: {advice}", wanted.name())
     }
@@ -184,7 +213,7 @@ impl Kind {
 }
 
 /// That a file is of no kind that is known here, with what it begins with.
-pub(crate) fn unknown(start: &[u8], wanted: Wanted) -> String {
+pub fn unknown(start: &[u8], wanted: Wanted) -> String {
     let wanted = wanted.name();
     let shown = &start[..start.len().min(16)];
     let printable = |b: &u8| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~');

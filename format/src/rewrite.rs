@@ -2,30 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use crate::{error::Error, fields::Config};
-
 /// The layers of cuDNN are the usual ones with these options.
 const CUDNN: [(&str, &str, &[(&str, &str)]); 2] = [
     ("CuDNNLSTM", "LSTM", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
     ("CuDNNGRU", "GRU", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
 ];
 
-/// A config in whose layers the classes of cuDNN are the usual ones, and whose functions are told from layers.
-pub(super) fn old_classes(config: Config) -> Result<Config, Error> {
-    let mut value = serde_json::to_value(&config).map_err(|e| Error::Json(e.to_string()))?;
-    match walk(&mut value) {
-        true => Config::try_from(value),
-        false => Ok(config),
-    }
-}
-
-/// Whether something has been changed.
-fn walk(value: &mut Value) -> bool {
+/// Makes the classes of cuDNN the usual ones, and tells functions from layers, in a config and all that is in it. Whether
+/// something has been changed.
+pub(crate) fn old_classes(value: &mut Value) -> bool {
     match value {
-        Value::Array(list) => list.iter_mut().fold(false, |changed, value| walk(value) | changed),
+        Value::Array(list) => {
+            list.iter_mut().fold(false, |changed, value| old_classes(value) | changed)
+        }
         Value::Object(map) => {
             let changed = rename(map) | mark_function(map);
-            map.values_mut().fold(changed, |changed, value| walk(value) | changed)
+            map.values_mut().fold(changed, |changed, value| old_classes(value) | changed)
         }
         _ => false,
     }
@@ -60,4 +52,25 @@ fn mark_function(map: &mut Map<String, Value>) -> bool {
         map.insert("module".to_owned(), "keras.src.ops.numpy".into());
     }
     only_named && unmarked
+}
+
+/// The `hard_sigmoid` of Keras 2, `0.2 x + 0.5` from 0 to 1, which Keras 3 has not.
+pub const OLD_HARD_SIGMOID: &str = "keras_2_hard_sigmoid";
+
+/// Tells the functions of Keras 2 from those of Keras 3, in all that is in a value.
+pub(crate) fn old_functions(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(old_functions),
+        Value::Object(map) => {
+            map.values_mut().for_each(old_functions);
+            map.iter_mut().for_each(old_function);
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn old_function((key, value): (&String, &mut Value)) {
+    if key.ends_with("activation") && value == "hard_sigmoid" {
+        *value = OLD_HARD_SIGMOID.into();
+    }
 }

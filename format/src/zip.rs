@@ -8,7 +8,7 @@ use rawzip::{
 };
 
 /// An archive in memory, whose entries do not overlap.
-pub(crate) struct Archive<T: AsRef<[u8]>> {
+pub struct Archive<T: AsRef<[u8]>> {
     zip: ZipSliceArchive<T>,
     entries: Vec<Entry>,
 }
@@ -21,7 +21,11 @@ struct Entry {
 }
 
 impl<T: AsRef<[u8]>> Archive<T> {
-    pub(crate) fn open(bytes: T) -> Result<Self, String> {
+    /// Looks at the list of entries.
+    ///
+    /// # Errors
+    /// What is wrong with the archive.
+    pub fn open(bytes: T) -> Result<Self, String> {
         let broken = |e| format!("the archive is broken, perhaps cut short: {e}");
         let zip = ZipArchive::from_slice(bytes).map_err(broken)?;
         let mut entries = Vec::new();
@@ -41,12 +45,15 @@ impl<T: AsRef<[u8]>> Archive<T> {
     }
 
     /// The names of the entries.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.name.as_str())
     }
 
     /// What is in an entry; its checksum is looked at where it ends.
-    pub(crate) fn entry(&self, i: usize) -> Result<impl Read, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn entry(&self, i: usize) -> Result<impl Read, String> {
         let &Entry { method, place, encrypted, .. } = &self.entries[i];
         if encrypted {
             return Err("it is encrypted".to_owned());
@@ -61,8 +68,10 @@ impl<T: AsRef<[u8]>> Archive<T> {
     }
 
     /// The bytes of the archive that an entry is, if it is stored as it is. Its checksum is looked at.
-    #[cfg(feature = "keras")]
-    pub(crate) fn stored(&self, i: usize) -> Result<Option<std::ops::Range<usize>>, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn stored(&self, i: usize) -> Result<Option<std::ops::Range<usize>>, String> {
         let Entry { method, place, encrypted, .. } = &self.entries[i];
         if *encrypted || *method != CompressionMethod::STORE {
             return Ok(None);
@@ -90,14 +99,20 @@ impl<T: AsRef<[u8]>> Archive<T> {
 }
 
 /// An archive that is being written, its entries stored.
-pub(crate) struct Writer(ZipArchiveWriter<Vec<u8>>);
+pub struct Writer(ZipArchiveWriter<Vec<u8>>);
 
-impl Writer {
-    pub(crate) fn new() -> Self {
+impl Default for Writer {
+    fn default() -> Self {
         Self(ZipArchiveWriter::new(Vec::new()))
     }
+}
 
-    pub(crate) fn add(
+impl Writer {
+    /// Adds an entry.
+    ///
+    /// # Errors
+    /// Those of the content.
+    pub fn add(
         &mut self,
         name: &str,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -113,7 +128,11 @@ impl Writer {
         add().map_err(|e| e.to_string())
     }
 
-    pub(crate) fn finish(self) -> Result<Vec<u8>, String> {
+    /// The bytes of the archive.
+    ///
+    /// # Errors
+    /// That it is too large.
+    pub fn finish(self) -> Result<Vec<u8>, String> {
         self.0.finish().map_err(|e| e.to_string())
     }
 }
