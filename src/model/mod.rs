@@ -19,7 +19,6 @@ pub use cut::{
 };
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
-#[cfg(feature = "keras")]
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of};
 pub use output::Output;
