@@ -18,7 +18,7 @@ pub use keras::{LayerVisitor, Layers, Shown};
 #[cfg(feature = "keras")]
 pub(crate) use nodes::{Node, ends, used};
 #[doc(hidden)]
-pub use options::{Options, Setting, option_of};
+pub use options::{Options, Setting, option_of, weight_of};
 pub use output::Output;
 pub use sequential::{Chain, Sequential};
 #[doc(hidden)]
