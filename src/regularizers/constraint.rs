@@ -6,6 +6,11 @@ use super::EPSILON;
 use crate::error::Error;
 
 /// What holds for a weight after each step.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no constraint of a weight",
+    label = "no constraint",
+    note = "a constraint is a value, such as `MaxNorm::new(2.0)` or `NonNeg`"
+)]
 pub trait Constraint: Debug {
     /// Brings the values of a weight, in the order of their indices, back to where they may be.
     ///

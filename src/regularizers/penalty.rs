@@ -15,6 +15,11 @@ use crate::error::Error;
 /// assert_eq!(gradient, [0.2, -0.4]);
 /// # Ok::<(), kerata::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no regularizer of a weight",
+    label = "no regularizer",
+    note = "a regularizer is a value, such as `L2(1e-4)` or `L1(1e-5)`"
+)]
 pub trait Regularizer: Debug {
     /// The penalty of a weight with these values, in the order of their indices, and sizes.
     ///

@@ -49,6 +49,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         outputs::constants(model),
         calls::layer(model, &wired),
         parameters(model, &wired),
+        rules::checks(model, &wired),
         describe::described(model, &wired),
         describe::configured(model, &wired),
         stream::streamed(model, &wired),

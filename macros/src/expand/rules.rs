@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Expr, Type, ext::IdentExt, spanned::Spanned};
 
-use crate::check::Layer;
+use super::Wired;
+use crate::check::{Layer, Model};
 
 /// What one key has. The names of those of the crate need no import.
 fn value(value: &Expr) -> TokenStream {
@@ -45,6 +46,22 @@ fn rules(layer: &Layer, ty: &Type) -> (TokenStream, TokenStream) {
         }
     });
     (quote!(#(#values)*), quote!(&[#(#rules),*]))
+}
+
+/// Looks for the weight of each key where the model is declared.
+pub(super) fn checks(model: &Model, wired: &[Wired]) -> TokenStream {
+    if !model.errors.is_empty() {
+        return TokenStream::new();
+    }
+    let checks = model.layers.iter().zip(wired).flat_map(|(layer, Wired { ty, .. })| {
+        layer.with.rules.iter().map(move |(key, _)| {
+            let text = key.unraw().to_string();
+            quote_spanned! {key.span() =>
+                const _: &str = ::kerata::model::weight_of::<#ty>(#text);
+            }
+        })
+    });
+    checks.collect()
 }
 
 /// Shows the parameters of a layer with their rules.
