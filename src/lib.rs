@@ -39,6 +39,7 @@ pub mod parameters;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod reduce;
+pub mod regularizers;
 pub mod shape;
 pub mod signal;
 pub mod stream;

@@ -8,6 +8,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    regularizers::Rule,
     tuples::all_tuples,
 };
 
@@ -77,6 +78,18 @@ pub trait Visitor<E: Element, D: Backend<E>> {
     /// # Errors
     /// Those of the visitor; the visit ends at the first.
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error>;
+
+    /// Shows one parameter that `#[with(..)]` has a regularizer or a constraint for.
+    ///
+    /// # Errors
+    /// Those of the visitor.
+    fn visit_ruled<S: Shape>(
+        &mut self,
+        parameter: Parameter<'_, S, E, D>,
+        _rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        self.visit(parameter)
+    }
 
     /// The parameters that follow belong to the layer `name`.
     fn enter(&mut self, _name: &str) {}
@@ -174,12 +187,60 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Frozen<'_, V
         self.0.visit(Parameter { trainable: false, ..parameter })
     }
 
+    fn visit_ruled<S: Shape>(
+        &mut self,
+        parameter: Parameter<'_, S, E, D>,
+        rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        self.0.visit_ruled(Parameter { trainable: false, ..parameter }, rule)
+    }
+
     fn enter(&mut self, name: &str) {
         self.0.enter(name);
     }
 
     fn leave(&mut self) {
         self.0.leave();
+    }
+}
+
+/// A visitor that is shown the parameters of a layer that `#[with(..)]` has rules for.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Ruled<'a, V> {
+    pub visitor: &'a mut V,
+    pub rules: &'a [Rule<'a>],
+}
+
+impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Ruled<'_, V> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        // A weight may have a rule for each of its keys.
+        let of_weight = self.rules.iter().filter(|rule| rule.weight == parameter.name).copied();
+        let both = of_weight.reduce(|a, b| Rule {
+            regularizer: a.regularizer.or(b.regularizer),
+            constraint: a.constraint.or(b.constraint),
+            ..a
+        });
+        match both {
+            Some(rule) => self.visitor.visit_ruled(parameter, &rule),
+            None => self.visitor.visit(parameter),
+        }
+    }
+
+    fn visit_ruled<S: Shape>(
+        &mut self,
+        parameter: Parameter<'_, S, E, D>,
+        rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        self.visitor.visit_ruled(parameter, rule)
+    }
+
+    fn enter(&mut self, name: &str) {
+        self.visitor.enter(name);
+    }
+
+    fn leave(&mut self) {
+        self.visitor.leave();
     }
 }
 

@@ -356,8 +356,22 @@ fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
         }
         named_value(&key.to_string(), value, errors);
     }
+    for (key, value) in &with.rules {
+        let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value else { continue };
+        let (what, example) = match key.to_string().ends_with("_regularizer") {
+            true => ("a regularizer", "L2(0.01)"),
+            false => ("a constraint", "MaxNorm::new(2.0)"),
+        };
+        errors.push(text.span(), format!("{what} is no string: write `{key} = {example}`"));
+    }
+    for (key, _) in with.rules.iter().filter(|_| generic) {
+        let message =
+            "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
+        errors.push(key.span(), message);
+    }
     if !errors.is_empty() {
         with.options.clear();
+        with.rules.clear();
     }
 }
 

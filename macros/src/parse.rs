@@ -179,6 +179,8 @@ pub(crate) struct With {
     pub(crate) frozen: bool,
     /// Its own options.
     pub(crate) options: Vec<(Ident, Expr)>,
+    /// The regularizers and constraints of its weights.
+    pub(crate) rules: Vec<(Ident, Expr)>,
 }
 
 /// The options in `#[with(..)]`; the attribute is taken away.
@@ -199,6 +201,9 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
                 match key.to_string().as_str() {
                     "name" => with.name = Some(value(input)?),
                     "trainable" => with.frozen = !value::<LitBool>(input)?.value,
+                    name if name.ends_with("_regularizer") || name.ends_with("_constraint") => {
+                        with.rules.push((key, value(input)?));
+                    }
                     _ => with.options.push((key, value(input)?)),
                 }
                 input.parse::<Option<Token![,]>>()?;

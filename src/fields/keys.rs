@@ -262,7 +262,13 @@ impl Fields {
         for key in keys {
             match self.mode {
                 Mode::Any if of_training(key) => self.any(key, Value::Null),
-                _ => self.fixed(key, Value::Null),
+                _ => {
+                    let says = self.rules.get(*key).cloned().unwrap_or(Value::Null);
+                    let own = says.clone();
+                    self.key(key, says, Some(Value::Null), false, &|v| {
+                        Ok(if same_rule(&own, v) { own.clone() } else { v.clone() })
+                    });
+                }
             }
         }
     }
@@ -412,5 +418,28 @@ impl OptionValue for ActivationFunction {
     fn parse(value: &Value) -> Option<Self> {
         let said = NamedActivation::parse(value).ok()?;
         Self::named(&said.name).filter(|_| said.options.is_none())
+    }
+}
+
+/// Whether two regularizers, or constraints, are one: Keras writes some of their numbers as `float32` has them, and in some
+/// versions leaves out the module.
+fn same_rule(ours: &Value, found: &Value) -> bool {
+    match (ours, found) {
+        (Value::Object(ours), Value::Object(found)) if ours.contains_key("class_name") => {
+            ["class_name", "config"].iter().all(|key| match (ours.get(*key), found.get(*key)) {
+                (Some(ours), Some(found)) => same_rule(ours, found),
+                _ => false,
+            })
+        }
+        (Value::Object(ours), Value::Object(found)) => {
+            ours.len() == found.len()
+                && ours
+                    .iter()
+                    .all(|(key, ours)| found.get(key).is_some_and(|found| same_rule(ours, found)))
+        }
+        _ => match (ours.as_f64(), found.as_f64()) {
+            (Some(ours), Some(found)) => ours as f32 == found as f32,
+            _ => ours == found,
+        },
     }
 }

@@ -44,6 +44,8 @@ pub struct Fields {
     pub(crate) dtype: &'static str,
     /// Whether an optimiser changes the layer.
     pub(crate) trainable: bool,
+    /// What keys such as `kernel_regularizer` have, beside `null`.
+    pub(crate) rules: HashMap<String, Value>,
     /// Whether the type, or the model around, says which number type it is.
     pub(crate) dtype_is_known: bool,
     pub(crate) names: HashMap<String, usize>,
@@ -124,6 +126,7 @@ impl Fields {
             place: String::new(),
             dtype: "float32",
             trainable: true,
+            rules: HashMap::new(),
             // Layers without a type calculate in it.
             dtype_is_known: mode == Mode::Any,
             names: HashMap::new(),
@@ -136,6 +139,14 @@ impl Fields {
         }
     }
 
+    /// What the regularizers and constraints of the layer that comes next are.
+    pub(crate) fn set_rules(&mut self, rules: &[(&str, Option<Value>)]) {
+        let rules = rules
+            .iter()
+            .map(|(key, rule)| ((*key).to_owned(), rule.clone().unwrap_or(Value::Null)));
+        self.rules = rules.collect();
+    }
+
     /// Fields for a layer inside this one.
     pub(crate) fn inner(&mut self, class: &str, place: &str, wires: Vec<AnySignal>) -> Self {
         Self {
@@ -144,6 +155,7 @@ impl Fields {
             dtype: self.dtype,
             dtype_is_known: self.dtype_is_known,
             trainable: std::mem::replace(&mut self.trainable, true),
+            rules: std::mem::take(&mut self.rules),
             names: std::mem::take(&mut self.names),
             compares_names: self.compares_names,
             ..Self::new(self.mode, class)

@@ -167,6 +167,10 @@ impl LayerVisitor for Writer<'_> {
         self.fields.trainable = trainable;
     }
 
+    fn rules(&mut self, rules: &[(&str, Option<Value>)]) {
+        self.fields.set_rules(rules);
+    }
+
     fn from(&mut self, values: &[&str]) {
         self.values.from = values.iter().map(|&value| value.to_owned()).collect();
     }
@@ -273,6 +277,10 @@ impl Reader<'_> {
 impl LayerVisitor for Reader<'_> {
     fn trainable(&mut self, trainable: bool) {
         self.fields.trainable = trainable;
+    }
+
+    fn rules(&mut self, rules: &[(&str, Option<Value>)]) {
+        self.fields.set_rules(rules);
     }
 
     fn from(&mut self, values: &[&str]) {

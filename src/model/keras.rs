@@ -21,6 +21,10 @@ pub trait LayerVisitor {
     /// Says whether an optimiser changes the layer that comes next. Where this is not said, it does.
     fn trainable(&mut self, _: bool) {}
 
+    /// Says what the layer that comes next has for keys such as `kernel_regularizer`, in Keras's JSON; none for what has no
+    /// form there. Where this is not said, they are `null`.
+    fn rules(&mut self, _: &[(&str, Option<Value>)]) {}
+
     /// Shows one layer. The name is that of the field, or its place in the tuple.
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L);
 }
@@ -180,6 +184,10 @@ impl LayerVisitor for Writer<'_> {
         self.fields.trainable = trainable;
     }
 
+    fn rules(&mut self, rules: &[(&str, Option<Value>)]) {
+        self.fields.set_rules(rules);
+    }
+
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
         self.write(name, layer, AnySignal::of::<In>());
     }
@@ -204,6 +212,10 @@ struct Reader<'a> {
 impl LayerVisitor for Reader<'_> {
     fn trainable(&mut self, trainable: bool) {
         self.fields.trainable = trainable;
+    }
+
+    fn rules(&mut self, rules: &[(&str, Option<Value>)]) {
+        self.fields.set_rules(rules);
     }
 
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {

@@ -20,7 +20,7 @@ pub use cut::{
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]
-pub use options::{Options, Setting, option_of};
+pub use options::{Options, Setting, option_of, weight_of};
 pub use output::Output;
 pub use sequential::{Chain, Sequential};
 #[doc(hidden)]

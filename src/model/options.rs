@@ -17,6 +17,8 @@ pub trait Options {
     const OPTIONS: &'static [(&'static str, [Option<f64>; 2], &'static str)];
     /// Their names for a message.
     const LISTED: &'static str;
+    /// The weights that may have a regularizer and a constraint: what their keys begin with, and their names.
+    const WEIGHTS: &'static [(&'static str, &'static str)] = &[];
 }
 
 /// The option of a layer in this place of [`Options::OPTIONS`].
@@ -67,6 +69,42 @@ pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -
     concat_panic!(
         "`", display: L::LAYER, "` has no option `", display: name, "`", display: hint, display: near,
         display: end, ": there are ", display: L::LISTED
+    )
+}
+
+/// Whether a text is one that begins another, which then goes on with an end.
+const fn is_with(text: &str, begin: &str, end: &str) -> bool {
+    let (text, begin, end) = (text.as_bytes(), begin.as_bytes(), end.as_bytes());
+    if text.len() != begin.len() + end.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < text.len() {
+        let of = if i < begin.len() { begin[i] } else { end[i - begin.len()] };
+        if text[i] != of {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// The weight of a layer that a key such as `kernel_regularizer` is of. Fails while the program is compiled if there is no
+/// such one.
+#[track_caller]
+pub const fn weight_of<L: Options>(key: &str) -> &'static str {
+    let mut i = 0;
+    while i < L::WEIGHTS.len() {
+        let (begin, name) = L::WEIGHTS[i];
+        if is_with(key, begin, "_regularizer") || is_with(key, begin, "_constraint") {
+            return name;
+        }
+        i += 1;
+    }
+    let first = if L::WEIGHTS.is_empty() { "" } else { L::WEIGHTS[0].0 };
+    concat_panic!(
+        "`", display: L::LAYER, "` has no weight for `", display: key,
+        "`: its weights begin with `", display: first, "`"
     )
 }
 

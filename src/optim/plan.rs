@@ -24,7 +24,7 @@ pub(super) struct Plan {
     /// Over how many steps gradients are gathered.
     every: usize,
     /// Whether this step updates the parameters, or only gathers their gradients.
-    updates: bool,
+    pub(super) updates: bool,
     clipping: Option<Clipping>,
     /// What all gradients are multiplied by, so that their norm is not too large.
     scale: f64,

@@ -8,6 +8,7 @@ use dfdx::{
 
 use super::{
     Optimizer, State,
+    penalties::{constrain, has_constraints, penalized},
     plan::{Plan, Step},
     slots::Slots,
 };
@@ -25,7 +26,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// of the pass, those of [`Dropout`](crate::layers::Dropout), follow from the number of the step: a step that is
     /// attempted again draws them again.
     ///
-    /// Gives the loss.
+    /// Gives the loss, with the penalties of [regularizers](crate::regularizers).
     ///
     /// # Errors
     /// Those of the pass; [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] for a gradient, or a value
@@ -64,6 +65,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let seeded = Seeded::new(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let undo = Undo::of(model);
         let loss = pass(undo.value)?;
+        let loss = penalized(undo.value, loss)?;
         let value = loss.as_vec().first().copied().unwrap_or(E::zero());
         let mut gradients = loss.try_backward().or_device()?;
         drop(seeded);
@@ -98,7 +100,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let gradient = check(&mut *undo.value, Before(&mut *gradients))?.as_f64();
         self.prepare(optimizer, undo.value)?;
         let plan = Plan::new(self, optimizer, undo.value, gradients, gradient)?;
-        if let Some(bounds) = plan.safe {
+        let constrained = plan.updates && has_constraints(undo.value)?;
+        if let Some(bounds) = plan.safe.filter(|_| !constrained) {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();
             undo.value.visit(&mut Step { state: self, number: 0, plan, optimizer, gradients })?;
@@ -111,6 +114,9 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let mut state = Undo::of(self);
         let step = Step { state: state.value, number: 0, plan, optimizer, gradients };
         undo.value.visit(&mut { step })?;
+        if constrained {
+            constrain(undo.value)?;
+        }
         check(&mut *undo.value, After { slots: &state.value.slots, number: 0 })?;
         state.value.measure();
         state.value.step = state.value.now();

@@ -21,9 +21,10 @@ use crate::{
 
 /// Targets of the signal `Y`: those of all data that one trainer is given.
 #[diagnostic::on_unimplemented(
-    message = "the targets are `{Self}` here, but `{Y}` in what the trainer was given before",
-    label = "other targets than before",
-    note = "training and validation data have targets of one kind: class ids in both, or one-hot rows in both"
+    message = "the targets are `{Self}` here, but must be `{Y}` for this trainer",
+    label = "other targets than the losses have, or the data before",
+    note = "training and validation data have targets of one kind: class ids in both, or one-hot rows in both",
+    note = "a model of several outputs has a target for each, as a tuple in the order of `outputs(..)`"
 )]
 pub trait TargetsOf<Y: Signal>: Signal {
     /// The same targets.

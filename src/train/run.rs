@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     metric::Direction,
     model::Model,
-    optim::State,
+    optim::{self, State},
     signal::{Outputs, Signal},
 };
 
@@ -354,6 +354,7 @@ where
     Data::Input: Feeds<M::Input>,
 {
     let mut totals = Totals::new(Judge::<M, L, Y, E, D>::COLUMNS, metrics);
+    let penalty = optim::penalty(model)?;
     let order = Order { batch_size, shuffle: None };
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;
@@ -363,7 +364,8 @@ where
         measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
         let judged = Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
         totals.add_outputs(&judged.each, size);
-        totals.loss.add([judged.total.as_vec()[0].as_f64()], [size as f64]);
+        let loss = judged.total.as_vec()[0].as_f64() + penalty;
+        totals.loss.add([loss], [size as f64]);
     }
     if totals.is_empty() { Err(Error::Empty("the dataset")) } else { Ok(totals) }
 }

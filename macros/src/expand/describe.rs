@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Wired, counts, outputs};
+use super::{Wired, counts, outputs, rules};
 use crate::check::Model;
 
 pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -64,9 +64,11 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
         let from = (!model.is_chain()).then(|| quote!(visitor.from(&[#(#from),*]);));
         let trains = !layer.with.frozen;
         let trains = any_frozen.then(|| quote!(visitor.trainable(#trains);));
+        let rules = rules::told(layer);
         quote_spanned! {span =>
             #from
             #trains
+            #rules
             #shown::show::<KerataVisitor>(#text, &mut self.#name, visitor);
         }
     });

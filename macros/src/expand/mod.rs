@@ -5,6 +5,7 @@ mod checks;
 mod describe;
 mod item;
 mod outputs;
+mod rules;
 mod stream;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
@@ -49,6 +50,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         outputs::constants(model),
         calls::layer(model, &wired),
         parameters(model, &wired),
+        rules::checks(model, &wired),
         describe::described(model, &wired),
         describe::configured(model, &wired),
         stream::streamed(model, &wired),
@@ -284,11 +286,14 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
         let built = with_options(layer, &wired.ty, built);
         quote_spanned!(span => #name: #built)
     });
-    let counts = fields.clone().map(|(layer, through)| counts(layer, through));
+    let counts = fields.map(|(layer, through)| counts(layer, through));
     let (counts, trainable): (Vec<_>, Vec<_>) = counts.unzip();
-    let visits = fields.map(|(layer, Through { parameters, .. })| {
+    let visits = model.layers.iter().zip(wired).map(|(layer, wired)| {
+        let (Through { parameters, .. }, ty) = (&wired.through, &wired.ty);
         let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
-        let visit = if layer.with.frozen {
+        let visit = if !layer.with.rules.is_empty() {
+            rules::visit(layer, ty, parameters, name)
+        } else if layer.with.frozen {
             let frozen = quote!(::kerata::parameters::Frozen<'_, KerataVisitor>);
             quote_spanned! {span =>
                 let mut frozen = ::kerata::parameters::Frozen(&mut *visitor);

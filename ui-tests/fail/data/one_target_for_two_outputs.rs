@@ -1,5 +1,5 @@
 //~lines 24
-//~ the model has the outputs
+//~ a model of several outputs has a target for each, as a tuple in the order of `outputs(..)`
 use kerata::{data::InMemory, loss::MeanSquaredError, model, optim::Sgd, prelude::*, train::{Fit, Trainer}, Batch, Cpu, Dense, Error};
 
 #[model(input = (Batch, 2), outputs(size, color))]

@@ -93,6 +93,14 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
         let expected = range.map(expected).unwrap_or_default();
         quote!((#name, [#low, #high], #expected))
     });
+    let mut said = HashSet::new();
+    let weights = layer.weights().filter(|(_, weight)| {
+        weight.given.regularizer.unwrap_or(weight.trainable) && said.insert(&weight.key)
+    });
+    let weights = weights.map(|(field, weight)| {
+        let (key, name) = (&weight.key, field.text());
+        quote!((#key, #name))
+    });
     let impls = settings.iter().enumerate().map(|(i, (_, ty, set, _))| {
         quote! {
             impl #generics ::kerata::model::Setting<#i> for #this #clause {
@@ -115,6 +123,7 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
                 &'static str,
             )] = &[#(#options),*];
             const LISTED: &'static str = #listed;
+            const WEIGHTS: &'static [(&'static str, &'static str)] = &[#(#weights),*];
         }
         #impls
     }

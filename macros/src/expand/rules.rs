@@ -1,0 +1,105 @@
+//! Regularizers and constraints, which `#[with(..)]` says of the weights of a layer.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Expr, Type, ext::IdentExt, spanned::Spanned};
+
+use super::Wired;
+use crate::check::{Layer, Model};
+
+/// What one key has. The names of those of the crate need no import.
+fn value(value: &Expr) -> TokenStream {
+    quote_spanned! {value.span() =>
+        {
+            #[allow(unused_imports)]
+            use ::kerata::regularizers::*;
+            #value
+        }
+    }
+}
+
+/// Whether a key is that of a regularizer, and not of a constraint.
+fn regularizes(key: &Ident) -> bool {
+    key.unraw().to_string().ends_with("_regularizer")
+}
+
+/// The rules of a layer, one for each key: what they are made of, and themselves.
+fn rules(layer: &Layer, ty: &Type) -> (TokenStream, TokenStream) {
+    let name = |i: usize| format_ident!("rule{i}");
+    let values = layer.with.rules.iter().enumerate().map(|(i, (_, rule))| {
+        let (name, value) = (name(i), value(rule));
+        quote!(let #name = #value;)
+    });
+    let rules = layer.with.rules.iter().enumerate().map(|(i, (key, rule))| {
+        let (name, text) = (name(i), key.unraw().to_string());
+        let weight =
+            quote_spanned!(key.span() => const { ::kerata::model::weight_of::<#ty>(#text) });
+        let own = quote_spanned!(rule.span() => ::core::option::Option::Some(&#name));
+        let none = quote!(::core::option::Option::None);
+        let (regularizer, constraint) = if regularizes(key) { (own, none) } else { (none, own) };
+        quote! {
+            ::kerata::regularizers::Rule {
+                weight: #weight,
+                regularizer: #regularizer,
+                constraint: #constraint,
+            }
+        }
+    });
+    (quote!(#(#values)*), quote!(&[#(#rules),*]))
+}
+
+/// Looks for the weight of each key where the model is declared.
+pub(super) fn checks(model: &Model, wired: &[Wired]) -> TokenStream {
+    if !model.errors.is_empty() {
+        return TokenStream::new();
+    }
+    let checks = model.layers.iter().zip(wired).flat_map(|(layer, Wired { ty, .. })| {
+        layer.with.rules.iter().map(move |(key, _)| {
+            let text = key.unraw().to_string();
+            quote_spanned! {key.span() =>
+                const _: &str = ::kerata::model::weight_of::<#ty>(#text);
+            }
+        })
+    });
+    checks.collect()
+}
+
+/// Shows the parameters of a layer with their rules.
+pub(super) fn visit(
+    layer: &Layer,
+    ty: &Type,
+    parameters: &TokenStream,
+    name: &Ident,
+) -> TokenStream {
+    let (span, (values, rules)) = (layer.ty.span(), rules(layer, ty));
+    let (visitor, frozen) = if layer.with.frozen {
+        (
+            quote!(::kerata::parameters::Frozen<'_, KerataVisitor>),
+            quote!(let visitor = &mut ::kerata::parameters::Frozen(&mut *visitor);),
+        )
+    } else {
+        (quote!(KerataVisitor), quote!(let visitor = &mut *visitor;))
+    };
+    let ruled = quote!(::kerata::parameters::Ruled<'_, #visitor>);
+    quote_spanned! {span =>
+        {
+            #values
+            #frozen
+            let mut ruled = ::kerata::parameters::Ruled { visitor, rules: #rules };
+            #parameters::visit::<#ruled>(&mut self.#name, &mut ruled)?;
+        }
+    }
+}
+
+/// Tells a visitor of layers the rules of the one that comes next, as Keras's keys.
+pub(super) fn told(layer: &Layer) -> TokenStream {
+    if layer.with.rules.is_empty() {
+        return TokenStream::new();
+    }
+    let rules = layer.with.rules.iter().map(|(key, rule)| {
+        let (text, value) = (key.unraw().to_string(), value(rule));
+        let kind = if regularizes(key) { quote!(Regularizer) } else { quote!(Constraint) };
+        quote!((#text, ::kerata::regularizers::#kind::config(&#value)))
+    });
+    quote!(visitor.rules(&[#(#rules),*]);)
+}

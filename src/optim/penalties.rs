@@ -1,0 +1,163 @@
+//! What rules of weights do in training: penalties in the loss, and constraints after a step.
+
+use dfdx::{
+    prelude::{HasShape, ReshapeTo, SumTo, TryAdd, TryMul, TrySub},
+    shapes::{Axis, Rank0, Shape},
+    tensor::{OwnedTape, PutTape, Tensor},
+};
+
+use crate::{
+    backend::{Backend, Element, assign, memory::filled, to_values},
+    error::{Error, OrDevice},
+    parameters::{Parameter, Parameters, Visitor},
+    regularizers::Rule,
+};
+
+/// Is shown the weights that are trained and have rules.
+trait Ruled<E: Element, D: Backend<E>> {
+    fn weight<S: Shape>(
+        &mut self,
+        tensor: &mut Tensor<S, E, D>,
+        rule: &Rule<'_>,
+    ) -> Result<(), Error>;
+}
+
+struct Each<R>(R);
+
+impl<E: Element, D: Backend<E>, R: Ruled<E, D>> Visitor<E, D> for Each<R> {
+    fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn visit_ruled<S: Shape>(
+        &mut self,
+        parameter: Parameter<'_, S, E, D>,
+        rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        if parameter.trainable { self.0.weight(parameter.tensor, rule) } else { Ok(()) }
+    }
+}
+
+fn wide<S: Shape, E: Element, D: Backend<E>>(
+    tensor: &Tensor<S, E, D>,
+) -> Result<(Vec<f64>, Vec<usize>), Error> {
+    let values = to_values(tensor)?.into_iter().map(Element::as_f64).collect();
+    Ok((values, tensor.shape().concrete().into()))
+}
+
+/// The sum of the penalties that [regularizers](crate::regularizers) put on the weights of a model that are trained.
+///
+/// # Errors
+/// Those of the regularizers; [`Error::Device`].
+pub fn penalty<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<f64, Error> {
+    struct Sum(f64);
+
+    impl<E: Element, D: Backend<E>> Ruled<E, D> for Sum {
+        fn weight<S: Shape>(
+            &mut self,
+            tensor: &mut Tensor<S, E, D>,
+            rule: &Rule<'_>,
+        ) -> Result<(), Error> {
+            if let Some(regularizer) = rule.regularizer {
+                let (values, sizes) = wide(tensor)?;
+                self.0 += regularizer.penalty(&values, &sizes)?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut sum = Each(Sum(0.0));
+    // Tensors are shared, so that this copies no numbers.
+    model.clone().visit(&mut sum)?;
+    Ok(sum.0.0)
+}
+
+/// The loss with the penalties, as a function of the weights too.
+pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+    loss: Tensor<Rank0, E, D, OwnedTape<E, D>>,
+) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error> {
+    struct Add<E: Element, D: Backend<E>>(Option<Tensor<Rank0, E, D, OwnedTape<E, D>>>);
+
+    impl<E: Element, D: Backend<E>> Ruled<E, D> for Add<E, D> {
+        fn weight<S: Shape>(
+            &mut self,
+            tensor: &mut Tensor<S, E, D>,
+            rule: &Rule<'_>,
+        ) -> Result<(), Error> {
+            let Some(regularizer) = rule.regularizer else { return Ok(()) };
+            let (values, sizes) = wide(tensor)?;
+            let mut slopes = filled(&[values.len()], 0.0)?;
+            let penalty = regularizer.penalty(&values, &sizes)?;
+            regularizer.add_gradient(&values, &sizes, &mut slopes)?;
+            if values.is_empty() {
+                return Ok(());
+            }
+            // Near these values: the penalty, and what changes with them, which is 0.
+            let (dev, count) = (tensor.device().clone(), (values.len(),));
+            let flat = |values: Vec<f64>| {
+                let values = values.into_iter().map(E::of).collect();
+                dev.try_tensor_from_vec(values, count).or_device()
+            };
+            let weight = tensor.clone().put_tape(OwnedTape::default());
+            let weight = weight.try_reshape_like(&count).or_device()?;
+            let moved = weight.try_sub(flat(values)?).or_device()?;
+            let moved = moved.try_mul(flat(slopes)?).or_device()?;
+            let moved = moved.try_sum::<Rank0, Axis<0>>().or_device()?;
+            let penalty = TryAdd::try_add(moved, E::of(penalty)).or_device()?;
+            self.0 = match self.0.take() {
+                Some(loss) => Some(TryAdd::try_add(loss, penalty).or_device()?),
+                None => Some(penalty),
+            };
+            Ok(())
+        }
+    }
+
+    let mut add = Each(Add(Some(loss)));
+    model.visit(&mut add)?;
+    add.0.0.ok_or(Error::Empty("the loss"))
+}
+
+/// Whether a weight that is trained has a constraint.
+pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+) -> Result<bool, Error> {
+    struct Any(bool);
+
+    impl<E: Element, D: Backend<E>> Ruled<E, D> for Any {
+        fn weight<S: Shape>(
+            &mut self,
+            _: &mut Tensor<S, E, D>,
+            rule: &Rule<'_>,
+        ) -> Result<(), Error> {
+            self.0 |= rule.constraint.is_some();
+            Ok(())
+        }
+    }
+
+    let mut any = Each(Any(false));
+    model.visit(&mut any)?;
+    Ok(any.0.0)
+}
+
+/// Brings all weights that are trained back to where their constraints have them.
+pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+) -> Result<(), Error> {
+    struct Bring;
+
+    impl<E: Element, D: Backend<E>> Ruled<E, D> for Bring {
+        fn weight<S: Shape>(
+            &mut self,
+            tensor: &mut Tensor<S, E, D>,
+            rule: &Rule<'_>,
+        ) -> Result<(), Error> {
+            let Some(constraint) = rule.constraint else { return Ok(()) };
+            let (mut values, sizes) = wide(tensor)?;
+            constraint.apply(&mut values, &sizes)?;
+            assign(tensor, &values.into_iter().map(E::of).collect::<Vec<E>>())
+        }
+    }
+
+    model.visit(&mut Each(Bring))
+}

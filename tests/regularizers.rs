@@ -1,0 +1,200 @@
+//! Regularizers and constraints against Keras 3.15.1, `tests/cases/keras-3.15.1-regularizers/make.py`, and against central
+//! differences.
+
+#![allow(missing_docs)]
+
+use dfdx::shapes::Shape;
+use kerata::{
+    Batch, Cpu, Dense, Error, SimpleRnn,
+    data::InMemory,
+    loss::MeanSquaredError,
+    model, optim,
+    optim::Sgd,
+    parameters::{Parameter, Parameters, Visitor},
+    prelude::*,
+    regularizers::{
+        Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, OrthogonalMode, OrthogonalRegularizer,
+        Regularizer,
+    },
+    train::{Fit, Trainer},
+};
+use serde_json::Value;
+
+#[model(input = (Batch, 3, 2), output = (Batch, 1))]
+struct Net {
+    #[with(
+        kernel_regularizer = L1(0.02),
+        recurrent_regularizer = OrthogonalRegularizer { factor: 0.1, ..Default::default() },
+        recurrent_constraint = UnitNorm::default(),
+        bias_regularizer = L2(0.3),
+    )]
+    rnn: SimpleRnn<_, 3>,
+    #[with(
+        kernel_regularizer = L1L2 { l1: 0.01, l2: 0.03 },
+        kernel_constraint = MaxNorm::new(0.6),
+        bias_constraint = NonNeg,
+    )]
+    hidden: Dense<_, 4>,
+    #[with(
+        kernel_regularizer = OrthogonalRegularizer { factor: 0.2, mode: OrthogonalMode::Columns },
+        kernel_constraint = MinMaxNorm { min_value: 0.4, max_value: 0.8, rate: 0.5, axis: 1 },
+    )]
+    wide: Dense<_, 2>,
+    #[with(kernel_regularizer = L2(0.5), trainable = false)]
+    head: Dense<_, 1>,
+}
+
+fn keras() -> Value {
+    serde_json::from_str(include_str!("cases/keras-3.15.1-regularizers/rules.json")).unwrap()
+}
+
+fn net() -> Net {
+    struct Ramp;
+
+    impl Visitor<f32, Cpu> for Ramp {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+            let count = parameter.tensor.as_vec().len();
+            let values: Vec<f32> =
+                (0..count).map(|i| (i as f32 % 7.0 - 3.0) / 5.0 + 0.05).collect();
+            parameter.tensor.copy_from(&values);
+            Ok(())
+        }
+    }
+
+    let mut net = Net::build(&Cpu::default()).unwrap();
+    net.visit(&mut Ramp).unwrap();
+    net
+}
+
+fn close(name: &str, ours: f64, keras: f64) {
+    assert!((ours - keras).abs() < 5e-6 * keras.abs().max(1.0), "{name}: {ours}, Keras {keras}");
+}
+
+#[test]
+fn a_training_as_in_keras() {
+    let x = vec![
+        [[1.0_f32, 0.5], [-1.0, 2.0], [0.3, 0.7]],
+        [[0.2, -0.4], [2.0, 1.0], [0.0, 1.0]],
+        [[-1.0, -1.0], [0.5, 0.5], [1.0, -2.0]],
+    ];
+    let y = vec![1.0_f32, -2.0, 0.5];
+    let data = InMemory::new(x.clone(), y.clone()).unwrap();
+    let held_out = InMemory::new(x[..2].to_vec(), y[..2].to_vec()).unwrap();
+    let (keras, mut trainer) =
+        (keras(), Trainer::new(net(), MeanSquaredError, Sgd::new(0.05)).unwrap());
+    let before = trainer.evaluate(&data, 32).unwrap();
+    close("before", before[0].1, keras["before"].as_f64().unwrap());
+    let fit = Fit { batch_size: 2, shuffle: false, progress: false, ..Fit::epochs(3) };
+    let history = trainer.fit_validated(&data, &held_out, &fit).unwrap();
+    for name in ["loss", "val_loss"] {
+        for (i, ours) in history.get(name).unwrap().iter().enumerate() {
+            close(name, *ours, keras["history"][name][i].as_f64().unwrap());
+        }
+    }
+    let mut compared = 0;
+    let names = trainer.model.parameters().into_iter().map(|named| named.name);
+    for (name, ours) in names.zip(values(&trainer.model)) {
+        let theirs = keras["weights"][format!("sequential.{name}")].as_array().unwrap();
+        assert_eq!(ours.len(), theirs.len());
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            close(&name, f64::from(*ours), theirs.as_f64().unwrap());
+        }
+        compared += 1;
+    }
+    assert_eq!(compared, 9);
+}
+
+fn values(model: &Net) -> Vec<Vec<f32>> {
+    struct Values(Vec<Vec<f32>>);
+
+    impl Visitor<f32, Cpu> for Values {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+            self.0.push(parameter.tensor.as_vec());
+            Ok(())
+        }
+    }
+
+    let mut values = Values(Vec::new());
+    model.clone().visit(&mut values).unwrap();
+    values.0
+}
+
+#[test]
+fn the_json_is_that_of_keras() {
+    let json = keras()["json"].to_string();
+    Net::from_json(&json).unwrap();
+    let ours: Value = serde_json::from_str(&net().to_json()).unwrap();
+    Net::from_json(&ours.to_string()).unwrap();
+    let (ours, theirs) = (&ours["config"]["layers"], &keras()["json"]["config"]["layers"]);
+    for (layer, key) in [
+        (1, "bias_regularizer"),
+        (1, "recurrent_constraint"),
+        (2, "kernel_regularizer"),
+        (2, "kernel_constraint"),
+        (2, "bias_constraint"),
+        (3, "kernel_constraint"),
+        (3, "bias_constraint"),
+    ] {
+        assert_eq!(ours[layer]["config"][key], theirs[layer]["config"][key], "{layer} {key}");
+    }
+    let other = json.replace("\"l2\":0.03", "\"l2\":0.04");
+    assert_ne!(json, other);
+    let error = Net::from_json(&other).unwrap_err().to_string();
+    assert!(error.contains("kernel_regularizer"), "{error}");
+}
+
+/// Each derivative is what the penalty changes by.
+#[test]
+fn gradients() {
+    let sizes = [3, 4];
+    let weight: Vec<f64> = (0..12).map(|i| f64::from(i * 5 % 11) / 7.0 - 0.6).collect();
+    let columns = OrthogonalRegularizer { mode: OrthogonalMode::Columns, ..Default::default() };
+    let all: [&dyn Regularizer; 5] = [
+        &L1(0.1),
+        &L2(0.2),
+        &L1L2 { l1: 0.1, l2: 0.3 },
+        &OrthogonalRegularizer::default(),
+        &columns,
+    ];
+    for regularizer in all {
+        let mut gradient = vec![0.0; 12];
+        regularizer.add_gradient(&weight, &sizes, &mut gradient).unwrap();
+        assert!(gradient.iter().any(|g| g.abs() > 1e-4), "{regularizer:?}");
+        for i in 0..12 {
+            let at = |step: f64| {
+                let mut moved = weight.clone();
+                moved[i] += step;
+                regularizer.penalty(&moved, &sizes).unwrap()
+            };
+            let numeric = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((gradient[i] - numeric).abs() < 1e-8, "{regularizer:?} {i}");
+        }
+    }
+}
+
+#[model(input = (Batch, 2), output = (Batch, 1), element = f64)]
+struct Double {
+    #[with(kernel_regularizer = L2(0.25))]
+    head: Dense<_, 1, kerata::Linear, f64>,
+}
+
+#[test]
+fn in_double_precision() {
+    let double = Double::build(&Cpu::seed_from_u64(1)).unwrap();
+    let squares: f64 = double.head.kernel.as_vec().iter().map(|w| w * w).sum();
+    assert!((optim::penalty(&double).unwrap() - 0.25 * squares).abs() < 1e-15);
+}
+
+#[test]
+fn settings_that_make_no_sense() {
+    let says = |error: Error, text: &str| {
+        assert!(error.to_string().contains(text), "{error}");
+    };
+    says(L2(-1.0).penalty(&[1.0], &[1]).unwrap_err(), "l2");
+    says(L1(f64::NAN).penalty(&[1.0], &[1]).unwrap_err(), "l1");
+    let orthogonal = OrthogonalRegularizer::default();
+    says(orthogonal.penalty(&[1.0], &[1]).unwrap_err(), "expected 2, found 1");
+    says(MaxNorm { axis: 2, ..Default::default() }.apply(&mut [1.0], &[1]).unwrap_err(), "axis");
+    let crossed = MinMaxNorm { min_value: 2.0, ..Default::default() };
+    says(crossed.apply(&mut [1.0], &[1]).unwrap_err(), "max_value");
+}
