@@ -2,7 +2,7 @@
 
 use kerata::{
     Bidirectional, Cpu, Error, Gru, Lstm, Mask, Sequences, SimpleRnn, Tensor,
-    backend::{Backend, GateDropout, LstmState, RecurrentInputs, StepOrder},
+    backend::{GateDropout, LstmState, RecurrentInputs, StepOrder},
     config::{DynamicLayer, DynamicValue},
     io::WeightFile,
     layers::Recurrent,

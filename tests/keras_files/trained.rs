@@ -35,7 +35,7 @@ fn data() -> (Vec<[f32; 3]>, Vec<[f32; 2]>) {
 }
 
 /// Trains, writes, and trains on for one step: the weights then.
-fn trained(optimizer: impl Optimizer + Send + 'static, path: &Path) -> Result<Vec<f32>, Error> {
+fn trained(optimizer: impl Optimizer + 'static, path: &Path) -> Result<Vec<f32>, Error> {
     let (x, y) = data();
     let data = InMemory::new(x, y)?;
     let fit =
