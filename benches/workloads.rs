@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
-    Batch, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error, Flatten, GlobalAveragePooling1d,
-    Gru, Ids, Length, Lstm, MaskZero, MaxPool2d, Relu, Sequences,
+    Batch, Bidirectional, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error, Flatten,
+    GlobalAveragePooling1d, Gru, Ids, Length, Lstm, MaskZero, MaxPool2d, Relu, Sequences,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
     model::{Stream, StreamModel},
@@ -23,8 +23,9 @@ use kerata::{
     signal::Signal,
 };
 
-const ALL: [&str; 12] = [
-    "W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7", "W12", "W12_gru",
+const ALL: [&str; 16] = [
+    "W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7", "W9", "W9p",
+    "W10", "W10p", "W12", "W12_gru",
 ];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
@@ -71,6 +72,24 @@ struct Letters {
     head: Dense<_, 27>,
 }
 
+/// W9.
+#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
+struct GruSentiment {
+    embed: Embedding<10_000, 128, MaskZero>,
+    gru1: Gru<_, 128, Sequences>,
+    gru2: Gru<_, 128>,
+    head: Dense<_, 2>,
+}
+
+/// W10.
+#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
+struct BothWays {
+    embed: Embedding<10_000, 128, MaskZero>,
+    both1: Bidirectional<Lstm<_, 64, Sequences>>,
+    both2: Bidirectional<Lstm<_, 64>>,
+    head: Dense<_, 2>,
+}
+
 /// W12: one step of it, with carried state.
 #[model(input = (Batch, Length, 28), output = (Batch, 28))]
 struct Generator {
@@ -115,6 +134,11 @@ fn set_lstm<const I: usize, const H: usize, R: kerata::Returns>(
 ) {
     lstm.kernel.copy_from(&glorot(seed, I, 4 * H));
     lstm.recurrent_kernel.copy_from(&glorot(seed + 1, H, 4 * H));
+}
+
+fn set_gru<const I: usize, const H: usize, R: kerata::Returns>(gru: &mut Gru<I, H, R>, seed: u32) {
+    gru.kernel.copy_from(&glorot(seed, I, 3 * H));
+    gru.recurrent_kernel.copy_from(&glorot(seed + 1, H, 3 * H));
 }
 
 fn sentiment(dev: &Cpu) -> Result<Sentiment, Error> {
@@ -266,11 +290,33 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         dev.tensor_from_vec(ids, (rows, Const::<WORDS>))
     };
     match workload {
-        "W1" | "W2" => {
-            let lengths = if workload == "W1" { &full } else { &lengths };
+        "W1" | "W2" | "W9" | "W9p" | "W10" | "W10p" => {
+            let padded = workload == "W2" || workload.ends_with('p');
             let labels = dev.tensor_from_vec(classes(102, SENTENCES, 2), (SENTENCES,));
-            let input = sentences(lengths, SENTENCES);
-            train::<_, Ids<(Batch,)>, _>(workload, sentiment(dev)?, input, labels, sparse)
+            let input = sentences(if padded { &lengths } else { &full }, SENTENCES);
+            let embeddings = numbers(1, 10_000 * 128, 0.05);
+            let head = glorot(30, 128, 2);
+            match workload {
+                "W9" | "W9p" => {
+                    let mut model = GruSentiment::build(dev)?;
+                    model.embed.embeddings.copy_from(&embeddings);
+                    set_gru(&mut model.gru1, 10);
+                    set_gru(&mut model.gru2, 20);
+                    model.head.kernel.copy_from(&head);
+                    train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
+                }
+                "W10" | "W10p" => {
+                    let mut model = BothWays::build(dev)?;
+                    model.embed.embeddings.copy_from(&embeddings);
+                    set_lstm(&mut model.both1.forward, 10);
+                    set_lstm(&mut model.both1.backward, 12);
+                    set_lstm(&mut model.both2.forward, 20);
+                    set_lstm(&mut model.both2.backward, 22);
+                    model.head.kernel.copy_from(&head);
+                    train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
+                }
+                _ => train::<_, Ids<(Batch,)>, _>(workload, sentiment(dev)?, input, labels, sparse),
+            }
         }
         "W3_b1" | "W3_b32" => {
             let rows = if workload == "W3_b1" { 1 } else { SENTENCES };
@@ -316,16 +362,16 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         }
         "W12" => {
             let mut model = Generator::build(dev)?;
-            set_lstm(&mut model.lstm1, 110);
-            set_lstm(&mut model.lstm2, 120);
-            model.next.kernel.copy_from(&glorot(130, 128, 28));
+            set_lstm(&mut model.lstm1, 80);
+            set_lstm(&mut model.lstm2, 82);
+            model.next.kernel.copy_from(&glorot(84, 128, 28));
             steps(workload, model.stream(1)?)
         }
         "W12_gru" => steps(workload, GruGenerator::build(dev)?.stream(1)?),
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W12 and W12_gru",
+            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W12 and W12_gru",
         }),
     }
 }

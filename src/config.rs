@@ -42,6 +42,7 @@
 //! A message quotes the start of a long name or value. These bounds are those of layers without a type; of a typed
 //! one, its type says all sizes.
 
+pub use crate::backend::ActivationFunction;
 pub use crate::dynamic::{
     CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, Typed,
     layer_from_config,

@@ -7,9 +7,9 @@ use std::cell::Cell;
 use dfdx::tensor::{Cpu, Tape};
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, whole_pass},
     error::Error,
-    signal::{Signal, Value},
+    signal::{Feedable, Signal, Value},
     tuples::all_tuples,
 };
 
@@ -235,19 +235,19 @@ pub trait InputOf<L, E: Element, D: Backend<E>>: Sized {
 
 impl<X, L, E, D> InputOf<L, E, D> for X
 where
-    X: Value<E, D>,
-    L: Takes<X::Signal, E, D>,
+    X: Feedable<Data: Value<E, D>>,
+    L: Takes<<X::Data as Value<E, D>>::Signal, E, D>,
     E: Element,
     D: Backend<E>,
 {
-    type Output = <L::Out as Signal>::Data<E, D, X::Tape>;
+    type Output = <L::Out as Signal>::Data<E, D, <X::Data as Value<E, D>>::Tape>;
 
     fn run(self, layer: &L) -> Result<Self::Output, Error> {
-        layer.call(self.into_data())
+        whole_pass(|| layer.call(self.data().into_data()))
     }
 
     fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error> {
-        layer.call_mut(self.into_data())
+        whole_pass(|| layer.call_mut(self.data().into_data()))
     }
 }
 

@@ -73,10 +73,8 @@ pub mod prelude {
         model::Model,
         parameters::{Build, Parameters},
         signal::{ToRows, ToVec},
+        tensor::Backward,
         train::Predict,
     };
-    pub use dfdx::{
-        tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor},
-        tensor_ops::Backward,
-    };
+    pub use dfdx::tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor};
 }

@@ -12,6 +12,7 @@
 
 use crate::{
     error::Error,
+    memory::collected,
     signal::{Inputs, Mask, Masked, Signal},
     tuples::several,
 };
@@ -63,7 +64,7 @@ impl PerStep {
 /// let weights = PerSample(vec![1.0, 0.5]).expand(&[2, 3])?;
 /// assert_eq!(weights, Some(vec![1.0, 1.0, 1.0, 0.5, 0.5, 0.5]));
 /// let weights = PerStep::from(vec![[1.0, 2.0, 0.0], [1.0, 1.0, 1.0]]);
-/// assert_eq!(weights.select(&[0]).expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
+/// assert_eq!(weights.select(&[0])?.expand(&[1, 3])?, Some(vec![1.0, 2.0, 0.0]));
 /// # Ok::<(), kerata::Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
@@ -76,7 +77,10 @@ pub trait SampleWeights: Clone {
     fn samples(&self) -> Option<usize>;
 
     /// The weights of some of the samples. The rows are inside.
-    fn select(&self, rows: &[usize]) -> Self;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for them.
+    fn select(&self, rows: &[usize]) -> Result<Self, Error>;
 
     /// The weight of each position, where `sizes` are the sizes of the positions: the batch, then the
     /// steps, then whatever else. `None` if all are 1.
@@ -113,8 +117,8 @@ impl SampleWeights for Unweighted {
         None
     }
 
-    fn select(&self, _: &[usize]) -> Self {
-        Self
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(Self)
     }
 
     fn expand(&self, _: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -127,8 +131,8 @@ impl SampleWeights for PerSample {
         self.0.samples()
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        Self(self.0.select(rows))
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+        self.0.select(rows).map(Self)
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -144,8 +148,8 @@ macro_rules! plain {
                 Some(self.len())
             }
 
-            fn select(&self, rows: &[usize]) -> Self {
-                rows.iter().map(|&row| self[row]).collect()
+            fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+                collected(&[rows.len()], rows.iter().map(|&row| self[row]))
             }
 
             fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -167,9 +171,10 @@ impl SampleWeights for PerStep {
         Some(self.weights.len() / self.length.max(1))
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
         let row = |&row: &usize| self.weights[row * self.length..][..self.length].iter().copied();
-        Self { weights: rows.iter().flat_map(row).collect(), length: self.length }
+        let weights = collected(&[rows.len(), self.length], rows.iter().flat_map(row))?;
+        Ok(Self { weights, length: self.length })
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -221,8 +226,8 @@ macro_rules! of_outputs {
                 [$(self.$at.samples()),*].into_iter().flatten().next()
             }
 
-            fn select(&self, rows: &[usize]) -> Self {
-                ($(self.$at.select(rows),)*)
+            fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+                Ok(($(self.$at.select(rows)?,)*))
             }
 
             fn expand(&self, _: &[usize]) -> Result<Option<Vec<f64>>, Error> {
@@ -289,8 +294,8 @@ impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
     }
 
     // Those of a batch are taken whole.
-    fn select(&self, _: &[usize]) -> Self {
-        self.clone()
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(self.clone())
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {

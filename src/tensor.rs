@@ -14,9 +14,9 @@ pub use dfdx::{
         SplitTape, Storage, Tape, Tensor, TensorFrom, TensorFromVec, Trace, ZerosTensor,
     },
     tensor_ops::{
-        Backward, BroadcastTo, ChooseFrom, Device, GatherTo, MaxTo, MeanTo, MinTo, PermuteTo,
-        ReshapeTo, SelectTo, StddevTo, SumTo, TryAdd, TryConcatAlong, TryDiv, TryMatMul, TryMul,
-        TryStack, TrySub, VarTo,
+        BroadcastTo, ChooseFrom, Device, GatherTo, MaxTo, MeanTo, MinTo, PermuteTo, ReshapeTo,
+        SelectTo, StddevTo, SumTo, TryAdd, TryConcatAlong, TryDiv, TryMatMul, TryMul, TryStack,
+        TrySub, VarTo,
     },
 };
 
@@ -25,6 +25,121 @@ use crate::{
     error::Error,
     mask::Mask,
 };
+
+/// Computes gradients: what `loss.backward()` is.
+///
+/// ```
+/// use kerata::{Cpu, Dense, Error, loss::MeanSquaredError, prelude::*, tensor::{OwnedTape, PutTape}};
+///
+/// let dev = Cpu::seed_from_u64(0);
+/// let net = Dense::<2, 1>::build(&dev)?;
+/// let x = dev.tensor([[1.0, 2.0]]).put_tape(OwnedTape::default());
+/// let loss = MeanSquaredError.compute(net.forward(x)?, dev.tensor([[0.0]]))?;
+/// let gradients = loss.backward();
+/// assert_eq!(gradients.get(&net.kernel).shape(), net.kernel.shape());
+/// # use kerata::tensor::HasShape;
+/// # Ok::<(), Error>(())
+/// ```
+// All types have it, and what is asked of the loss is said by a trait of its own, with words.
+pub trait Backward: Sized {
+    /// The gradients of a loss, with respect to all that it was computed from.
+    ///
+    /// # Panics
+    /// If the device fails, as for want of memory; [`try_backward`](Backward::try_backward) does not.
+    fn backward<E, D: Storage<E>>(self) -> Self::Gradients
+    where
+        Self: Recorded<E, D>,
+    {
+        match self.gradients() {
+            Ok(gradients) => gradients,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The gradients of a loss, with respect to all that it was computed from.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn try_backward<E, D: Storage<E>>(self) -> Result<Self::Gradients, Error>
+    where
+        Self: Recorded<E, D>,
+    {
+        self.gradients()
+    }
+}
+
+impl<L> Backward for L {}
+
+/// What gradients can be computed from: all that is [`OnTape`].
+///
+/// It is what is asked of a loss. Its one impl is for all types, so the compiler lists none.
+pub trait Recorded<E, D: Storage<E>> {
+    /// What there is then.
+    type Gradients;
+
+    /// The gradients.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn gradients(self) -> Result<Self::Gradients, Error>;
+}
+
+impl<L: OnTape<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
+    type Gradients = Gradients<E, D>;
+
+    fn gradients(self) -> Result<Gradients<E, D>, Error> {
+        self.run()
+    }
+}
+
+/// A loss: a tensor of one number, with a tape that operations were recorded on.
+#[diagnostic::on_unimplemented(
+    message = "a loss is one number, and no gradients can be computed from `{Self}`",
+    label = "not one number",
+    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
+)]
+pub trait OnTape<E, D: Storage<E>> {
+    /// The gradients.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn run(self) -> Result<Gradients<E, D>, Error>;
+}
+
+// For one shape only, so that the compiler finds out what `.sum().backward()` is the sum of.
+#[diagnostic::do_not_recommend]
+impl<E, D, T> OnTape<E, D> for Tensor<Rank0, E, D, T>
+where
+    E: Clone,
+    D: Storage<E>,
+    T: Records<E, D>,
+    Tensor<Rank0, E, D>: PutTape<OwnedTape<E, D>, Output = Tensor<Rank0, E, D, OwnedTape<E, D>>>,
+    Tensor<Rank0, E, D, OwnedTape<E, D>>: dfdx::tensor_ops::Backward<E, D>,
+{
+    fn run(self) -> Result<Gradients<E, D>, Error> {
+        let (loss, tape) = self.split_tape();
+        dfdx::tensor_ops::Backward::try_backward(loss.put_tape(tape.recorded())).or_device()
+    }
+}
+
+/// A tape that operations are recorded on.
+#[diagnostic::on_unimplemented(
+    message = "nothing was recorded on the way to this loss, so there are no gradients",
+    label = "no tape",
+    note = "put one under the input: `net.forward_mut(x.put_tape(OwnedTape::default()))`"
+)]
+pub trait Records<E, D: Storage<E>>: Sized {
+    /// The tape.
+    fn recorded(self) -> OwnedTape<E, D>;
+}
+
+// By way of another trait, as the compiler would list the one tape that is meant, at length.
+#[diagnostic::do_not_recommend]
+impl<E, D: Storage<E>, T: Into<OwnedTape<E, D>>> Records<E, D> for T {
+    fn recorded(self) -> OwnedTape<E, D> {
+        self.into()
+    }
+}
 
 /// Puts a value at the steps of the padding of `(Batch, Length, ..)`, whatever stood there, without a gradient.
 ///

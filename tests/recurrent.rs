@@ -12,8 +12,8 @@ use kerata::{
     BatchNorm, Bidirectional, Cpu, Dense, Embedding, Error, Gru, LayerNorm, Lstm, Mask, Masked,
     Sequences, Tensor, TimeDistributed,
     backend::{
-        Backend, CellKind, Element, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentWeights,
-        StepOrder, WeightCache,
+        Backend, CellKind, Element, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs,
+        RecurrentWeights, StepFunctions, StepOrder, WeightCache,
     },
     config::{Configured, DynamicLayer, DynamicValue},
     parameters::Parameters,
@@ -73,6 +73,7 @@ where
         kernel: kernel.clone(),
         recurrent_kernel: recurrent_kernel.clone(),
         bias: bias.clone(),
+        functions: StepFunctions::default(),
         cache: &cache,
     };
     let (h, c) = (tensor((rows, units), 5), tensor((rows, units), 6));
@@ -80,15 +81,33 @@ where
         || case.initial.then(|| HiddenStates { h: h.clone(), c: cell.has_c().then(|| c.clone()) });
     let x: Tensor<_, E, Cpu> = tensor((rows, length, inputs), 1);
 
-    let given = RecurrentInputs { x: x.clone(), mask, initial: initial(), order };
+    let given = RecurrentInputs {
+        x: x.clone(),
+        mask,
+        initial: initial(),
+        order,
+        dropout: GateDropout::default(),
+    };
     let (y, states) = Cpu::recurrent(given, weights())?;
-    let given = RecurrentInputs { x: x.clone(), mask, initial: initial(), order };
+    let given = RecurrentInputs {
+        x: x.clone(),
+        mask,
+        initial: initial(),
+        order,
+        dropout: GateDropout::default(),
+    };
     let last = Cpu::recurrent_last(given, weights())?;
     let mut found = vec![values(&y), values(&last), values(&states.h)];
     found.extend(states.c.as_ref().map(values));
 
     let taped = x.clone().put_tape(OwnedTape::default());
-    let given = RecurrentInputs { x: taped, mask, initial: initial(), order };
+    let given = RecurrentInputs {
+        x: taped,
+        mask,
+        initial: initial(),
+        order,
+        dropout: GateDropout::default(),
+    };
     let (y, states) = Cpu::recurrent(given, weights())?;
     found.push(values(&y));
     let (y, tape) = y.split_tape();

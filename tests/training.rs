@@ -5,7 +5,10 @@
 use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use dfdx::{
@@ -325,7 +328,7 @@ fn an_overflow_after_many_steps() {
 
 /// An optimiser of which no bounds are known.
 #[derive(Debug, Clone)]
-struct Unbounded<O>(O, Rc<Cell<bool>>);
+struct Unbounded<O>(O, Arc<AtomicBool>);
 
 impl<O: Optimizer> Optimizer for Unbounded<O> {
     fn name(&self) -> &'static str {
@@ -346,7 +349,10 @@ impl<O: Optimizer> Optimizer for Unbounded<O> {
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         self.0.update(update)?;
-        assert!(!self.1.get(), "this optimiser panics, after it has changed its slots");
+        assert!(
+            !self.1.load(Ordering::Relaxed),
+            "this optimiser panics, after it has changed its slots"
+        );
         Ok(())
     }
 }
@@ -359,17 +365,17 @@ fn steps_on_a_copy() {
         let y: Vec<[f32; 1]> = (0..32).map(|i| [1.0 - i as f32 / 8.0]).collect();
         let data = InMemory::new(x, y).unwrap();
         let mut known = Trainer::new(line(0.3), MeanSquaredError, optimizer.clone()).unwrap();
-        let panics = Rc::new(Cell::new(false));
+        let panics = Arc::new(AtomicBool::new(false));
         let unbounded = Unbounded(optimizer, panics.clone());
         let mut unknown = Trainer::new(line(0.3), MeanSquaredError, unbounded).unwrap();
         for _ in 0..3 {
             known.fit(&data, &fit()).unwrap();
             unknown.fit(&data, &fit()).unwrap();
             assert_eq!(values(&known.model), values(&unknown.model));
-            panics.set(true);
+            panics.store(true, Ordering::Relaxed);
             let panicked = catch_unwind(AssertUnwindSafe(|| unknown.fit(&data, &fit())));
             assert!(panicked.is_err());
-            panics.set(false);
+            panics.store(false, Ordering::Relaxed);
             assert_eq!(values(&known.model), values(&unknown.model));
             assert_eq!(known.steps(), unknown.steps());
         }

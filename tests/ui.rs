@@ -16,6 +16,11 @@ use std::{
     thread,
 };
 
+use kerata::{
+    config::{CustomObjects, DynamicLayer},
+    keras,
+};
+
 /// The compiler of the `.stderr` files.
 const PINNED: &str = "rustc 1.95.0";
 /// How long the message of one mistake may be, in lines; a case may allow itself more with `//~lines N`.
@@ -245,6 +250,58 @@ fn exact() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Models that nobody here wrote, out of their files: one program with all that have a type.
+#[test]
+fn models_of_keras() {
+    let set = std::env::var_os("KERATA_CLIENTS").map(PathBuf::from);
+    let clients = set.unwrap_or_else(|| root().join("../shared/clients"));
+    if !clients.is_dir() {
+        writeln!(std::io::stderr(), "SKIPPED: most of the models of Keras are not here").unwrap();
+        return;
+    }
+    let mut files: Vec<PathBuf> = std::fs::read_dir(clients)
+        .unwrap()
+        .flat_map(|case| std::fs::read_dir(case.unwrap().path()).into_iter().flatten())
+        .map(|file| file.unwrap().path().canonicalize().unwrap())
+        .filter(|file| !file.components().any(|part| part.as_os_str() == "hostile"))
+        .collect();
+    files.sort();
+    let (folder, custom) = (folder("clients"), CustomObjects::new());
+    let (mut program, mut body, mut models) = (String::new(), String::new(), Vec::new());
+    for file in files {
+        // What is no whole model of Keras is told of by the test `keras_files`.
+        let Ok(model) = keras::load(&file, &custom) else { continue };
+        let source = keras::rust_source(&model.config(), "Net").unwrap();
+        if let Some(why) = source.lines().find(|line| line.trim_start().starts_with("//")) {
+            let why = why.trim();
+            writeln!(std::io::stderr(), "without a type: {}: {why}", file.display()).unwrap();
+            continue;
+        }
+        let (i, masks) = (models.len(), model.dropped_masks());
+        let to = folder.join(format!("{i}.keras"));
+        program +=
+            &format!("#[kerata::model(keras = {file:?}, unmask = {masks:?})]\nstruct Net{i};\n");
+        body += &format!("    Net{i}::load({file:?})?.save_keras({to:?})?;\n");
+        models.push((file, model, to));
+    }
+    let program = format!(
+        "use kerata::prelude::*;\n{program}fn main() -> Result<(), kerata::Error> {{\n{body}    Ok(())\n}}\n"
+    );
+    let path = folder.join("clients.rs");
+    std::fs::write(&path, program).unwrap();
+    compile(&path, &folder).unwrap_or_else(|message| panic!("{message}"));
+    let run = Command::new(folder.join("clients")).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    for (file, model, written) in &models {
+        let again = keras::load(written, &custom).unwrap();
+        let weights = |model: &DynamicLayer| -> Vec<_> {
+            model.weights().map(|weight| (weight.sizes, weight.values)).collect()
+        };
+        assert_eq!(weights(&again), weights(model), "{}", file.display());
+    }
+    assert!(models.len() > 5, "only {} models", models.len());
 }
 
 /// Programs that must compile, and run.

@@ -1,4 +1,4 @@
-//! A model that Keras has trained (`train.py`): it counts the vowels of a word. It is read as it is, and into a type; what
+//! A model that Keras has trained (`train.py`): it counts the vowels of a word. It is read as it is, and as a type; what
 //! would not fit is told; it learns on; and what it has learnt goes back to Keras.
 
 use kerata::{
@@ -18,12 +18,9 @@ const WORDS: [&str; 4] = ["banana", "rhythm", "onomatopoeia", "kerata"];
 /// What Keras answers for them.
 const KERAS: [f32; 4] = [3.030_155, 0.043_232_42, 8.072_701, 3.026_730_8];
 
-#[model(input = Ids<(Batch, 12)>, output = (Batch, 1))]
-struct Vowels {
-    letters: Embedding<27, 4, MaskZero>,
-    reader: Gru<_, 8>,
-    count: Dense<_, 1>,
-}
+/// The layers are read out of the file while this is compiled; with its weights it is a part of the program.
+#[model(keras = "examples/from_keras/vowels.keras", output = (Batch, 1), embed)]
+struct Vowels;
 
 /// Not what is in the file.
 #[model(input = Ids<(Batch, 12)>, output = (Batch, 1))]
@@ -56,11 +53,11 @@ fn main() -> Result<(), Error> {
     }
     assert_near(counts.values(), &KERAS);
 
-    // Into a type, which the file must fit in all that it says.
-    let mut model = Vowels::build(&Cpu::seed_from_u64(0))?;
-    model.load_keras(FILE)?;
+    // As a type that the compiler has read out of the file.
+    let model = Vowels::load()?;
     assert_near(&model.predict(&rows, 4)?.as_vec(), &KERAS);
 
+    // Into a type of your own, which the file must fit in all that it says.
     let error = Wider::build(&Cpu::seed_from_u64(0))?.load_keras(FILE).unwrap_err().to_string();
     println!("\nwith 16 units:\n{}", error.replace(env!("CARGO_MANIFEST_DIR"), "."));
     assert!(error.contains("layer 1 `reader`, units: the type says 16, the JSON says 8"));

@@ -3,16 +3,19 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Type, ext::IdentExt, parse_quote,
+    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt, parse_quote,
     punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
+    activation, derive,
     errors::Errors,
     infer, initializer,
+    names::camel,
     parse::{Arguments, Source, With, sources, with},
     signal::{Signal, last_name},
-    spelling::Spelling,
+    spelling::{self, Spelling},
+    witness,
 };
 
 /// A struct under `#[model(..)]`.
@@ -30,6 +33,12 @@ pub(crate) struct Model {
     pub(crate) parts: Vec<Part>,
     /// The fields that are the outputs, if there are several, and where they are named.
     pub(crate) outputs: Vec<(usize, Span)>,
+    /// Whether a file says what the layers are.
+    pub(crate) of_file: bool,
+    /// The generic arguments with which the wiring is evaluated; `None` if it cannot be.
+    pub(crate) witness: Option<TokenStream>,
+    /// The traits that are derived and cannot be.
+    pub(crate) refused: Vec<&'static str>,
     /// With errors, what is made of the model only serves to keep the compiler silent about it.
     pub(crate) errors: Errors,
 }
@@ -53,6 +62,39 @@ pub(crate) struct Part {
 }
 
 impl Layer {
+    /// Whether it is a layer of the crate, or a tuple.
+    pub(crate) fn is_ours(&self) -> bool {
+        match &self.ty {
+            Type::Path(path) => spelling::is_layer(&path.path),
+            ty => matches!(ty, Type::Tuple(_)),
+        }
+    }
+
+    /// Whether it is a layer of the crate that has weights for sure.
+    fn has_weights(&self) -> bool {
+        let with = [
+            "Dense",
+            "Lstm",
+            "Gru",
+            "SimpleRnn",
+            "Embedding",
+            "Conv1d",
+            "Conv2d",
+            "BatchNorm",
+            "LayerNorm",
+        ];
+        let name = match &self.ty {
+            Type::Path(path) => last_name(&path.path),
+            _ => return false,
+        };
+        self.is_ours() && with.contains(&name.as_str())
+    }
+
+    /// The check that implies the others.
+    pub(crate) fn last_check(&self) -> &'static str {
+        if self.is_ours() { "FIELD" } else { "CHECK" }
+    }
+
     /// The name that messages, summaries and parameters have for it.
     pub(crate) fn text(&self) -> String {
         let given = self.with.name.as_ref().map(syn::LitStr::value);
@@ -104,6 +146,9 @@ impl Model {
             layers: Vec::new(),
             parts: Vec::new(),
             outputs: Vec::new(),
+            of_file: arguments.keras.is_some(),
+            witness: witness::arguments(&item.generics),
+            refused: Vec::new(),
             errors,
             item,
         };
@@ -132,7 +177,8 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
-            if spelling.check(&mut field.ty, &mut self.errors) {
+            // What a file says is no slip of the user's.
+            if self.of_file || spelling.check(&mut field.ty, &mut self.errors) {
                 check_holes(&mut field.ty, generic, &mut self.errors);
             }
             let from = sources(&mut field.attrs, &mut self.errors);
@@ -142,6 +188,9 @@ impl Model {
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
         }
         self.item.fields = fields;
+        if self.layers.iter().any(Layer::has_weights) {
+            self.refused = derive::refuse(&mut self.item.attrs, &mut self.errors);
+        }
         self.check_names();
         self.outputs(outputs);
         self.check_use(!outputs.is_empty());
@@ -264,30 +313,48 @@ impl Model {
     }
 }
 
+/// An initializer or an activation is said by its name, and is a constant of a type.
+fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
+    let is = |kind: &str| {
+        key.strip_suffix(kind).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
+    };
+    let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
+    {
+        ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
+    } else if is("activation") {
+        ("an activation", activation::constant, parse_quote!(::kerata::config::ActivationFunction))
+    } else {
+        return;
+    };
+    match &*value {
+        // As in Keras; what is known has one name more.
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let name = camel(&text.value());
+            let message = match syn::parse_str(&name).map(|name| constant(&name)) {
+                Ok(Err(message)) => message,
+                Ok(Ok(_)) => format!("{what} is no string: write `{key} = {name}`"),
+                Err(_) => format!("{what} is no string: write its name"),
+            };
+            errors.push(text.span(), message);
+        }
+        Expr::Path(path) => {
+            let Some(name) = path.path.get_ident() else { return };
+            match constant(name) {
+                Ok(constant) => *value = parse_quote!(#ty::#constant),
+                Err(message) => errors.push(name.span(), message),
+            }
+        }
+        _ => {}
+    }
+}
+
 fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
     for (key, value) in &mut with.options {
         if generic {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);
         }
-        let initializer = key.to_string().ends_with("_initializer");
-        if let (Expr::Lit(ExprLit { lit: Lit::Str(text), .. }), true) = (&*value, initializer) {
-            // As in Keras; what is known has one name more.
-            let name = initializer::camel(&text.value());
-            let message = match syn::parse_str(&name).map(|name| initializer::constant(&name)) {
-                Ok(Ok(_)) => format!("an initializer is no string: write `{key} = {name}`"),
-                Ok(Err(message)) => message,
-                Err(_) => format!("an initializer is no string: write `{key} = HeNormal`"),
-            };
-            errors.push(text.span(), message);
-        } else if let (Expr::Path(path), true) = (&*value, initializer)
-            && let Some(name) = path.path.get_ident()
-        {
-            match initializer::constant(name) {
-                Ok(constant) => *value = parse_quote!(::kerata::config::Initializer::#constant),
-                Err(message) => errors.push(name.span(), message),
-            }
-        }
+        named_value(&key.to_string(), value, errors);
     }
     for (key, value) in &with.rules {
         let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value else { continue };

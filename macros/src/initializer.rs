@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 
-use crate::names::{listed, nearest};
+use crate::names::{listed, nearest, snake};
 
 /// Their names, and the constants of `Initializer` for them. The first ones have a function in `init::named`.
 const INITIALIZERS: [(&str, &str); 10] = [
@@ -26,24 +26,10 @@ pub(crate) fn constant(name: &Ident) -> Result<Ident, String> {
         Some((_, constant)) => Ok(Ident::new(constant, Span::call_site())),
         None => {
             let known = INITIALIZERS.map(|(name, _)| name);
-            let snake = given.chars().fold(String::new(), |name, c| {
-                let gap = if c.is_uppercase() && !name.is_empty() { "_" } else { "" };
-                format!("{name}{gap}{}", c.to_lowercase())
-            });
-            let near = nearest(&snake, &known);
+            let near = nearest(&snake(&given), &known);
             Err(format!("`{name}` is no initializer{near}: there are {}", listed(&known)))
         }
     }
-}
-
-/// `HeNormal` for `he_normal`.
-pub(crate) fn camel(name: &str) -> String {
-    let word = |word: &str| {
-        let mut letters = word.chars();
-        let first = letters.next().map(|first| first.to_ascii_uppercase());
-        first.into_iter().chain(letters).collect::<String>()
-    };
-    name.split('_').map(word).collect()
 }
 
 /// The function in `init::named` for a constant, if it has one.

@@ -1,17 +1,20 @@
 //! Procedural macros of [`kerata`](https://docs.rs/kerata). They are documented there.
 
+mod activation;
 mod check;
 mod derive;
 mod errors;
 mod expand;
 mod infer;
 mod initializer;
+mod keras;
 mod layer;
 mod names;
 mod parse;
 mod signal;
 mod slips;
 mod spelling;
+mod witness;
 mod words;
 
 use proc_macro::TokenStream;
@@ -46,6 +49,9 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
     };
     if slipped {
         arguments.output = None;
+    }
+    if let Some(file) = arguments.keras.clone() {
+        return keras::model(&file, arguments, structure).into();
     }
     match check::Model::new(arguments, structure) {
         Ok(model) => expand::expand(&model).into(),

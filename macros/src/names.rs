@@ -31,3 +31,21 @@ pub(crate) fn listed(names: &[&str]) -> String {
         _ => names.concat(),
     }
 }
+
+/// `HeNormal` for `he_normal`.
+pub(crate) fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    };
+    name.split('_').map(word).collect()
+}
+
+/// `he_normal` for `HeNormal`.
+pub(crate) fn snake(name: &str) -> String {
+    name.chars().fold(String::new(), |name, c| {
+        let gap = if c.is_uppercase() && !name.is_empty() { "_" } else { "" };
+        format!("{name}{gap}{}", c.to_lowercase())
+    })
+}

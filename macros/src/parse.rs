@@ -2,8 +2,8 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Expr, ExprLit, ExprUnary, Ident, Lit, LitBool, LitFloat, LitInt, LitStr, Meta,
-    Token, Type, UnOp,
+    Attribute, Expr, ExprArray, ExprLit, ExprUnary, Ident, Lit, LitBool, LitFloat, LitInt, LitStr,
+    Meta, Token, Type, UnOp,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
@@ -25,6 +25,12 @@ pub(crate) struct Arguments {
     pub(crate) outputs: Vec<Ident>,
     pub(crate) element: Option<Type>,
     pub(crate) device: Option<Type>,
+    /// The file that the layers are in.
+    pub(crate) keras: Option<LitStr>,
+    /// Whether the file becomes a part of the program.
+    pub(crate) embed: bool,
+    /// The layers of the file whose masks are dropped on purpose.
+    pub(crate) unmask: Vec<LitStr>,
     /// The keys that were given, whether or not what follows makes sense.
     pub(crate) keys: Vec<String>,
     pub(crate) errors: Errors,
@@ -33,13 +39,16 @@ pub(crate) struct Arguments {
 impl Parse for Arguments {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let (mut all, mut errors) = (Self::default(), Errors::default());
-        let known = ["input", "output", "outputs", "element", "device"];
+        let known = ["input", "output", "outputs", "element", "device", "keras", "embed", "unmask"];
         let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
             match key {
                 "input" => all.input = Some(value(input)?),
                 "output" => all.output = Some(value(input)?),
                 "outputs" => all.outputs = fields(input)?,
                 "element" => all.element = Some(value(input)?),
+                "keras" => all.keras = Some(value(input)?),
+                "embed" => all.embed = flag(input)?,
+                "unmask" => all.unmask = names(input)?,
                 _ => all.device = Some(value(input)?),
             }
             Ok(())
@@ -139,6 +148,27 @@ pub(crate) fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
         input.parse::<Token![=]>()?;
     }
     input.parse()
+}
+
+/// A key by itself.
+fn flag(input: ParseStream) -> syn::Result<bool> {
+    if input.peek(Token![=]) || input.peek(Token![:]) {
+        return Err(input.error("it stands by itself: write `embed`"));
+    }
+    Ok(true)
+}
+
+/// `= ["a", "b"]`.
+fn names(input: ParseStream) -> syn::Result<Vec<LitStr>> {
+    let list: ExprArray = value(input).map_err(|error| {
+        let message = "the names of layers in the file are needed, such as `unmask = [\"conv1d\"]`";
+        syn::Error::new(error.span(), message)
+    })?;
+    let name = |element: &Expr| match element {
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Ok(name.clone()),
+        other => Err(syn::Error::new(other.span(), "the name of a layer is a text")),
+    };
+    list.elems.iter().map(name).collect()
 }
 
 /// What `#[with(..)]` says of a layer.

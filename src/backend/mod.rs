@@ -3,85 +3,59 @@
 //! [`Backend`] names what a device must be able to do. Its default methods are the reference: written
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
+mod activation;
+mod carried;
 mod cpu;
-mod descend;
+mod element;
 mod operands;
+mod parameter;
 mod random;
 mod recurrent;
 mod reference;
 mod rows;
 mod streaming;
 mod tape;
+mod values;
 mod weight_cache;
 mod window;
 
 pub(crate) use crate::memory;
+pub use activation::ActivationFunction;
+pub(crate) use activation::{WithFunction, elu};
+pub use carried::CarriedStates;
+pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
     Matrix, Multiplied, NOWHERE, depthwise_conv2d, join_rows, map_values, parallel, pick_values,
-    product_into, scan,
+    product_into, scan, threads,
 };
-pub(crate) use descend::{assign, vectorized_loops};
+pub use element::Element;
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
+pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
 pub(crate) use random::{Seeded, drop_values, dropout_parts};
 pub use recurrent::{
-    CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
-    StepOrder,
+    CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
+    RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, along_rows, log_1p, log_softmax, recurrent_with, row_sums,
+    StepOptions, TapedStates, along_rows, log_1p, log_softmax, recurrent_with, row_sums, walk,
 };
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::StopGradient;
 pub(crate) use tape::{IntoShape, apart, sized};
+pub(crate) use values::{check_classes, largest, largest_padding, to_values, zeros_after};
 pub use weight_cache::WeightCache;
 pub use window::{ActivationKind, ImageShape, Pooling, Window};
 
 use dfdx::{
     prelude::Device,
-    shapes::{Dtype, HasShape, Shape, Unit},
-    tensor::{Cpu, Gradients, PutTape, SplitTape, Storage, Tape, Tensor, TensorFromVec},
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, Gradients, Tape, Tensor, TensorFromVec},
 };
-use rand::distributions::uniform::SampleUniform;
 
-use crate::{
-    error::{Error, OrDevice},
-    mask::Mask,
-};
-use memory::{elements_of, room};
-
-/// The number type of a model: `f32` or `f64`.
-pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
-    /// The nearest number of this type.
-    fn of(value: f64) -> Self {
-        num_traits::NumCast::from(value).unwrap_or_else(Self::nan)
-    }
-
-    /// The nearest number of this type, or `None` where a finite value is beyond its range.
-    ///
-    /// ```
-    /// use kerata::Element;
-    ///
-    /// assert_eq!(f32::checked(0.5), Some(0.5));
-    /// assert_eq!(f32::checked(1e300), None);
-    /// assert_eq!(f64::checked(1e300), Some(1e300));
-    /// assert_eq!(f32::checked(f64::INFINITY), Some(f32::INFINITY));
-    /// ```
-    fn checked(value: f64) -> Option<Self> {
-        let element = Self::of(value);
-        (element.is_finite() || !value.is_finite()).then_some(element)
-    }
-
-    /// The number as an `f64`.
-    fn as_f64(self) -> f64 {
-        num_traits::ToPrimitive::to_f64(&self).unwrap_or(f64::NAN)
-    }
-}
-
-impl Element for f32 {}
-impl Element for f64 {}
+use crate::{error::Error, mask::Mask};
 
 /// A device that can run and differentiate the layers of this crate.
 ///
@@ -257,6 +231,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::sigmoid(x)
     }
 
+    /// An activation that is a function of each number.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn activation<S: Shape, T: Tape<E, Self>>(
+        x: Tensor<S, E, Self, T>,
+        function: ActivationFunction,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::activation(x, function)
+    }
+
     /// The softmax along the last axis.
     ///
     /// # Errors
@@ -340,7 +325,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         then: ActivationKind,
     ) -> Result<Box<dyn StepProduct<E>>, Error> {
         weights.check(weights.kernel.shape().0)?;
-        reference::step_product(&weights.kernel, Some(&weights.bias), then)
+        reference::step_product(&weights.kernel, weights.bias.as_ref(), then)
     }
 
     /// `x . kernel + bias` for a stream, of `(I, O)` and `(O,)`.
@@ -396,85 +381,29 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         of: &Tensor<S, E, Self>,
         look: impl FnOnce(&[E]) -> R,
     ) -> Result<R, Error> {
-        descend::gradient(gradients, of, look)
+        parameter::gradient(gradients, of, look)
     }
 
-    /// Subtracts from a parameter what `change` makes of its gradient, and the fraction `decay` of itself. The gradient
-    /// is used up.
+    /// Hands out the values of a parameter, to be changed, and its gradient, to be used up; both in the order of
+    /// their indices.
     ///
     /// # Errors
-    /// [`Error::Device`]; those of `change`, and then the parameter is what it was.
-    fn descend<S: Shape>(
+    /// [`Error::Device`]; those of `change`.
+    fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, E, Self>,
         gradients: &mut Gradients<E, Self>,
-        decay: E,
-        change: impl FnOnce(&Tensor<S, E, Self>, &mut [E]) -> Result<(), Error>,
+        change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        descend::descend(parameter, gradients, decay, change)
+        parameter::with_gradient(parameter, gradients, change)
     }
-}
-
-/// Looks for labels where there is no class: those of more classes have been checked.
-///
-/// # Errors
-/// [`Error::LabelOutOfRange`].
-pub(crate) fn check_classes(labels: &[usize], classes: usize) -> Result<(), Error> {
-    match labels.first() {
-        Some(&label) if classes == 0 => Err(Error::LabelOutOfRange { label, classes, position: 0 }),
-        _ => Ok(()),
-    }
-}
-
-/// The values of a tensor, in the order of its indices. (dfdx's `as_vec` panics if there are none.)
-///
-/// # Errors
-/// [`Error::Device`].
-pub(crate) fn to_values<S: Shape, E: Unit, D: Storage<E>, T>(
-    x: &Tensor<S, E, D, T>,
-) -> Result<Vec<E>, Error> {
-    match elements_of(x)? {
-        0 => Ok(Vec::new()),
-        len => {
-            // `as_vec` aborts where there is no memory, so this looks first. The compiler must not leave it out.
-            drop(std::hint::black_box(room::<E>(len)?));
-            Ok(x.as_vec())
-        }
-    }
-}
-
-/// The largest magnitude that stays in the padding. A sum of 2^20 squares of it is finite, with room for weights.
-pub(crate) fn largest_padding<E: Element>() -> E {
-    E::max_value().sqrt() * E::of(1e-6)
-}
-
-/// The largest magnitude of some values: NaN if one of them is NaN, 0 if there are none.
-pub(crate) fn largest<E: Element>(values: &[E]) -> E {
-    values.iter().fold(
-        E::zero(),
-        |most, x| {
-            if x.is_nan() || x.abs() > most { x.abs() } else { most }
-        },
-    )
-}
-
-/// Zeros of the given shape on the tape of `x`: the result of an operation on no values, which dfdx's
-/// iterators do not survive.
-pub(crate) fn zeros_after<S: Shape, O: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<S, E, D, T>,
-    shape: &O,
-) -> Result<Tensor<O, E, D, T>, Error> {
-    elements_of(shape)?;
-    let (x, tape) = x.split_tape();
-    Ok(x.device().try_zeros_like(shape).or_device()?.put_tape(tape))
 }
 
 impl Backend<f64> for Cpu {
-    fn descend<S: Shape>(
+    fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, f64, Self>,
         gradients: &mut Gradients<f64, Self>,
-        decay: f64,
-        change: impl FnOnce(&Tensor<S, f64, Self>, &mut [f64]) -> Result<(), Error>,
+        change: impl FnOnce(&mut [f64], &mut [f64]) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+        parameter::with_gradient_in_place(parameter, gradients, change, |vec| vec)
     }
 }

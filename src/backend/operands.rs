@@ -30,7 +30,7 @@ pub struct DenseWeights<'a, E: Element, D: Backend<E>> {
     /// Shape `(I, O)`.
     pub kernel: Tensor<(usize, usize), E, D>,
     /// Shape `(O,)`.
-    pub bias: Tensor<(usize,), E, D>,
+    pub bias: Option<Tensor<(usize,), E, D>>,
     /// What the device has made of them.
     pub cache: &'a WeightCache,
 }
@@ -43,7 +43,9 @@ impl<E: Element, D: Backend<E>> DenseWeights<'_, E, D> {
     pub fn check(&self, inputs: usize) -> Result<(), Error> {
         let kernel = self.kernel.shape();
         same("the shape of the weight `kernel` of a dense layer", &(inputs, kernel.1), kernel)?;
-        same("the shape of the weight `bias` of a dense layer", &(kernel.1,), self.bias.shape())
+        self.bias.as_ref().map_or(Ok(()), |bias| {
+            same("the shape of the weight `bias` of a dense layer", &(kernel.1,), bias.shape())
+        })
     }
 }
 

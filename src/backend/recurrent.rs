@@ -2,8 +2,15 @@
 
 use dfdx::{shapes::HasShape, tensor::Tensor};
 
-use super::{Backend, Element, WeightCache, memory::elements, operands::same};
-use crate::{error::Error, mask::Mask};
+use super::{
+    ActivationFunction, Backend, Element, WeightCache,
+    memory::{elements, filled},
+    operands::same,
+};
+use crate::{
+    error::{Error, OrDevice},
+    mask::Mask,
+};
 
 /// What happens in a step of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +22,7 @@ pub enum CellKind {
         /// Whether the reset gate acts on the recurrent product, which then has a bias of its own; else on the state.
         reset_after: bool,
     },
-    /// One: `h' = tanh(x . kernel + h . recurrent_kernel + bias)`.
+    /// One: `h' = activation(x . kernel + h . recurrent_kernel + bias)`.
     SimpleCell,
 }
 
@@ -53,6 +60,88 @@ impl CellKind {
     }
 }
 
+/// The functions of a step. By default they are those that the kernels have: tanh and the sigmoid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepFunctions {
+    /// The activation, of the candidate and of an LSTM's cell state.
+    pub activation: ActivationFunction,
+    /// That of the gates, Keras's `recurrent_activation`.
+    pub gate: ActivationFunction,
+}
+
+impl Default for StepFunctions {
+    fn default() -> Self {
+        Self { activation: ActivationFunction::TANH, gate: ActivationFunction::SIGMOID }
+    }
+}
+
+/// What inputs and states are multiplied with in all steps of a sequence, in training: 0 for what drops. There is one
+/// tensor, or one for each gate, or none where nothing drops.
+#[derive(Debug, Clone)]
+pub struct GateDropout<E: Element, D: Backend<E>> {
+    /// Of the inputs, `(B, I)`.
+    pub inputs: Vec<Tensor<(usize, usize), E, D>>,
+    /// Of the states, `(B, H)`, on their way into the recurrent products.
+    pub states: Vec<Tensor<(usize, usize), E, D>>,
+}
+
+impl<E: Element, D: Backend<E>> Default for GateDropout<E, D> {
+    fn default() -> Self {
+        Self { inputs: Vec::new(), states: Vec::new() }
+    }
+}
+
+impl<E: Element, D: Backend<E>> GateDropout<E, D> {
+    /// Draws what drops, at rates for inputs and states, as Keras does: for each gate if states drop, else for all.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub(crate) fn draw(
+        dev: &D,
+        cell: CellKind,
+        (rows, features, units): (usize, usize, usize),
+        rates: [f64; 2],
+    ) -> Result<Self, Error> {
+        // A rate of 1 drops nothing of the cells with gates, in Keras.
+        let [inputs, states] =
+            rates.map(|rate| if rate < 1.0 || cell.gates() == 1 { rate } else { 0.0 });
+        let count = if rates[1] == 0.0 { 1 } else { cell.gates() };
+        let draw = |width, rate: f64| -> Result<Vec<_>, Error> {
+            if rate == 0.0 || rows == 0 || width == 0 {
+                return Ok(Vec::new());
+            }
+            let one = |_| {
+                let ones = filled(&[rows, width], E::one())?;
+                D::dropout(dev.try_tensor_from_vec(ones, (rows, width)).or_device()?, None, rate)
+            };
+            (0..count).map(one).collect()
+        };
+        Ok(Self { inputs: draw(features, inputs)?, states: draw(units, states)? })
+    }
+
+    /// Whether the kernels can do without it, once the inputs are multiplied.
+    pub(crate) fn is_of_inputs(&self) -> bool {
+        self.inputs.len() < 2 && self.states.is_empty()
+    }
+
+    /// Fails unless there are none, one or as many as gates, of these sizes.
+    pub(crate) fn check(
+        &self,
+        gates: usize,
+        (rows, features, units): (usize, usize, usize),
+    ) -> Result<(), Error> {
+        for (all, width) in [(&self.inputs, features), (&self.states, units)] {
+            if all.len() > 1 && all.len() != gates {
+                return Err(Error::mismatch("the gates of a dropout", gates, all.len()));
+            }
+            for one in all {
+                same("the shape of a dropout", &(rows, width), one.shape())?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The bias of a recurrent layer of `W = gates * H` values for each step.
 #[derive(Debug, Clone)]
 pub enum RecurrentBias<E: Element, D: Backend<E>> {
@@ -75,6 +164,8 @@ pub struct RecurrentWeights<'a, E: Element, D: Backend<E>> {
     pub recurrent_kernel: Tensor<(usize, usize), E, D>,
     /// The bias.
     pub bias: RecurrentBias<E, D>,
+    /// The functions of a step.
+    pub functions: StepFunctions,
     /// What the device has made of them.
     pub cache: &'a WeightCache,
 }
@@ -83,6 +174,13 @@ impl<E: Element, D: Backend<E>> RecurrentWeights<'_, E, D> {
     /// How many units they are of.
     pub fn units(&self) -> usize {
         self.recurrent_kernel.shape().0
+    }
+
+    /// Whether the functions of a step are those of the kernels.
+    pub(crate) fn has_usual_functions(&self) -> bool {
+        let usual = StepFunctions::default();
+        self.functions.activation == usual.activation
+            && (self.functions.gate == usual.gate || self.cell.gates() == 1)
     }
 
     /// Fails unless the sizes are those of so many inputs and units.
@@ -122,6 +220,17 @@ pub struct RecurrentInputs<'a, E: Element, D: Backend<E>, T> {
     pub initial: Option<HiddenStates<E, D>>,
     /// In which order the steps come.
     pub order: StepOrder,
+    /// What drops.
+    pub dropout: GateDropout<E, D>,
+}
+
+/// How wide the state of a recurrent layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateSizes {
+    /// The units.
+    pub units: usize,
+    /// Whether there is a cell state beside the output.
+    pub has_c: bool,
 }
 
 /// In which order the steps of a sequence are gone through, and what stands at masked ones.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::ActivationKind;
+use crate::error::Error;
 
 /// The states of some rows, `(R, H)` each; `c` is empty where the cell has none.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,15 @@ pub struct StepStatesMut<'a, E> {
 pub trait RecurrentStep<E>: Send {
     /// From the inputs `(R, I)` of a step and the states before it to the states behind it. There are no more rows than
     /// it was made for.
-    fn step(&mut self, x: &[E], before: StepStates<'_, E>, after: StepStatesMut<'_, E>);
+    ///
+    /// # Errors
+    /// Those of a cell that is a user's own.
+    fn step(
+        &mut self,
+        x: &[E],
+        before: StepStates<'_, E>,
+        after: StepStatesMut<'_, E>,
+    ) -> Result<(), Error>;
 }
 
 /// `x . kernel + bias` on the rows of a step, and a function of each value.

@@ -4,6 +4,7 @@ use super::{Batch, Dataset, Order, Samples};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    memory::collected,
     reduce::{SampleWeights, Unweighted},
 };
 
@@ -80,12 +81,20 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         &self.weights
     }
 
-    pub(super) fn select(&self, rows: &[usize]) -> InMemory<X::Selected, Y::Selected, W> {
-        InMemory {
-            inputs: self.inputs.select(rows),
-            targets: self.targets.select(rows),
-            weights: self.weights.select(rows),
-        }
+    pub(super) fn select(
+        &self,
+        rows: &[usize],
+    ) -> Result<InMemory<X::Selected, Y::Selected, W>, Error> {
+        Ok(InMemory {
+            inputs: self.inputs.select(rows)?,
+            targets: self.targets.select(rows)?,
+            weights: self.weights.select(rows)?,
+        })
+    }
+
+    /// The numbers of all samples.
+    pub(super) fn rows(&self) -> Result<Vec<usize>, Error> {
+        collected(&[self.len()], 0..self.len())
     }
 }
 
@@ -113,19 +122,23 @@ impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
         dev: &D,
         first: usize,
     ) -> impl Iterator<Item = Result<Batch<X::Signal, Y::Signal, W, E, D>, Error>> {
-        let mut rows: Vec<usize> = (0..self.len()).collect();
+        let (mut rows, failed) = match self.rows() {
+            Ok(rows) => (rows, None),
+            Err(error) => (Vec::new(), Some(Err(error))),
+        };
         if let Some(seed) = order.shuffle {
             rows.shuffle(&mut StdRng::seed_from_u64(seed));
         }
         let (size, dev) = (order.batch_size.max(1), dev.clone());
-        (first..rows.len().div_ceil(size)).map(move |i| {
+        let batches = (first..rows.len().div_ceil(size)).map(move |i| {
             let rows = &rows[i * size..rows.len().min((i + 1) * size)];
             Ok(Batch {
                 input: self.inputs.batch(rows, &dev)?,
                 target: self.targets.batch(rows, &dev)?,
-                weights: self.weights.select(rows),
+                weights: self.weights.select(rows)?,
                 size: rows.len(),
             })
-        })
+        });
+        failed.into_iter().chain(batches)
     }
 }

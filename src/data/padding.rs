@@ -2,7 +2,7 @@ use dfdx::tensor::NoneTape;
 
 use super::{
     Entry, Nested, Samples,
-    samples::{Dims, repeated, shape_of},
+    samples::{Dims, repeated, selected, shape_of},
 };
 use crate::{
     backend::{Backend, Element},
@@ -128,8 +128,8 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
         S::Entry::padded::<Padded<S>, E, D>(stored, shape_of(sizes)?, &lengths, dev)
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        Self(rows.iter().map(|&row| self.0[row].clone()).collect())
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+        selected(&self.0, rows).map(Self)
     }
 }
 

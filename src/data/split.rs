@@ -16,8 +16,7 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
     /// # Errors
     /// [`Error::Invalid`] if one of the two parts would be empty.
     pub fn split(&self, share: f64) -> Result<(Part<X, Y, W>, Part<X, Y, W>), Error> {
-        let rows: Vec<usize> = (0..self.len()).collect();
-        Ok(self.cut(&rows, self.first_part(share)?))
+        self.cut(&self.rows()?, self.first_part(share)?)
     }
 
     /// Splits off a share of all samples, taken by chance: scikit-learn's `train_test_split`. The same seed gives the
@@ -40,9 +39,9 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         share: f64,
         seed: u64,
     ) -> Result<(Part<X, Y, W>, Part<X, Y, W>), Error> {
-        let mut rows: Vec<usize> = (0..self.len()).collect();
+        let mut rows = self.rows()?;
         rows.shuffle(&mut StdRng::seed_from_u64(seed));
-        Ok(self.cut(&rows, self.first_part(share)?))
+        self.cut(&rows, self.first_part(share)?)
     }
 
     /// Splits off a share of the samples of each class, taken by chance: scikit-learn's `train_test_split` with
@@ -96,7 +95,7 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         rows.shuffle(&mut random);
         last.shuffle(&mut random);
         rows.extend(last);
-        Ok(self.cut(&rows, first))
+        self.cut(&rows, first)
     }
 
     /// How many samples stay, if a share is split off.
@@ -109,9 +108,9 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         Err(Error::Invalid { name, value, expected: "both parts must hold samples" })
     }
 
-    fn cut(&self, rows: &[usize], first: usize) -> (Part<X, Y, W>, Part<X, Y, W>) {
+    fn cut(&self, rows: &[usize], first: usize) -> Result<(Part<X, Y, W>, Part<X, Y, W>), Error> {
         let (first, last) = rows.split_at(first);
-        (self.select(first), self.select(last))
+        Ok((self.select(first)?, self.select(last)?))
     }
 }
 

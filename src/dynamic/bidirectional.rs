@@ -63,7 +63,7 @@ impl Directions {
     }
 }
 
-const RECURRENT: [&str; 3] = ["LSTM", "GRU", "SimpleRNN"];
+const RECURRENT: [&str; 4] = ["LSTM", "GRU", "SimpleRNN", "RNN"];
 
 /// A recurrent layer in both directions.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ pub(crate) struct BidirectionalOp {
     class = "Bidirectional",
     keys(
         layer: layer(&mut Linear, None),
-        directions_word(),
+        merge_mode(Some("concat")),
         backward_layer: any(Value::Null),
     ),
 )]
@@ -93,7 +93,7 @@ impl BidirectionalOp {
             Some(_) => Directions::Concatenated,
             None => Directions::Apart,
         };
-        let recurrent = "a recurrent layer is needed, LSTM, GRU or SimpleRNN";
+        let recurrent = "a recurrent layer is needed, LSTM, GRU, SimpleRNN or RNN";
         let direction = |options: &mut Options<'_>, key: &str| match options.inner(key)? {
             Some(layer) if !RECURRENT.contains(&layer.class_name.as_str()) => {
                 Err(options.misfit(key, recurrent, &layer.class_name.into()))

@@ -6,7 +6,7 @@ use dfdx::{
 
 use super::{
     MAX_NUMBERS,
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
     op::{Flat, OneToOne, Pass},
@@ -126,7 +126,7 @@ pub(crate) struct Convolution {
     filters: usize,
     /// In how many groups the channels are, each with filters of its own.
     groups: usize,
-    activation: ActivationFunction,
+    activation: FoundFunction,
     use_bias: bool,
     kernel: Initializer,
     bias: Initializer,
@@ -199,7 +199,7 @@ impl Convolution {
 pub(super) fn biased<T: Pass>(
     y: Flow<T>,
     bias: Option<Flat>,
-    activation: &ActivationFunction,
+    activation: &FoundFunction,
 ) -> Result<Flow<T>, Error> {
     y.numbers()?.map(|y| {
         let y = match bias {

@@ -12,10 +12,11 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, NoneTape},
 };
+use kerata_format::OLD_HARD_SIGMOID;
 use serde_json::Value;
 
 use super::{
-    Dynamic, DynamicLayer, FromDynamic, activations,
+    Dynamic, DynamicLayer, FromDynamic,
     flow::Rows,
     foreign::Foreign,
     op::{Op, Pass, Recorder},
@@ -23,14 +24,14 @@ use super::{
     registry,
 };
 use crate::{
-    backend::{ActivationKind, Element, map_values},
+    backend::{ActivationFunction, ActivationKind, Element, elu, map_values},
     error::{Difference, Error},
     fields::{
         ActivationOptions, AnySignal, Config, Configured, Initializer, NamedActivation,
         destroys_masks, says, snake_case, whole,
     },
     layer::Layer,
-    layers::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh},
+    layers::Activation,
     parameters::{Build, Parameters},
 };
 
@@ -88,13 +89,6 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    pub(super) fn new(
-        plain: fn(Rows) -> Result<Rows, Error>,
-        taped: fn(Rows<Recorder>) -> Result<Rows<Recorder>, Error>,
-    ) -> Self {
-        Self { plain, taped, finish: ActivationKind::Nothing }
-    }
-
     const fn of<A: Activation>() -> Self {
         Self {
             plain: A::apply::<(usize, usize), f32, Cpu, NoneTape>,
@@ -198,7 +192,8 @@ impl CustomObjects {
     }
 
     /// Reads configs of Keras 2, in which `hard_sigmoid` is `0.2 x + 0.5` from 0 to 1: Keras 3 has `x / 6 + 0.5` under
-    /// that name. Such a config does not say which Keras it is of.
+    /// that name. Such a config does not say which Keras it is of; a `.keras` or `.h5` does, so `keras::load` does without
+    /// this, and calls the function `keras_2_hard_sigmoid`, which Keras 3 knows as a custom object only.
     ///
     /// ```
     /// use kerata::{Cpu, Error, config::{Config, CustomObjects, layer_from_config}, prelude::*};
@@ -271,30 +266,21 @@ impl CustomObjects {
         Error::Unknown { what: "the layer", name, known }
     }
 
-    pub(super) fn function(&self, name: &str) -> Result<ActivationFunction, Error> {
+    pub(super) fn function(&self, name: &str) -> Result<FoundFunction, Error> {
         let own = self.activations.get(name).copied();
-        let keras = || BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, of)| *of);
-        let old = || (self.keras_2 && name == "hard_sigmoid").then(activations::old_hard_sigmoid);
-        let further = || old().or_else(|| activations::activation(name));
-        let Some(functions) = own.or_else(keras).or_else(further) else {
-            let mut known: Vec<String> = BUILT_IN.map(|(name, _)| name.to_owned()).to_vec();
-            known.extend(activations::NAMES.iter().map(|&name| name.to_owned()));
+        let old = self.keras_2 && name == "hard_sigmoid";
+        let keras = || ActivationFunction::named(if old { OLD_HARD_SIGMOID } else { name });
+        let Some(of) = own.map(Of::Own).or_else(|| keras().map(Of::Keras)) else {
+            let mut known: Vec<String> =
+                ActivationFunction::NAMES.iter().map(|&name| name.to_owned()).collect();
             known.sort_unstable();
             known.extend(self.activations.keys().cloned());
             let name = name.to_owned();
             return Err(Error::Unknown { what: "the activation", name, known });
         };
-        let name = name.to_owned();
-        Ok(ActivationFunction { name, functions, custom: own.is_some(), options: None })
+        Ok(FoundFunction { name: name.to_owned(), of, options: None })
     }
 }
-
-macro_rules! built_in {
-    ($($activation:ident)*) => {
-        [$(($activation::NAME, Functions::of::<$activation>())),*]
-    };
-}
-const BUILT_IN: [(&str, Functions); 5] = built_in!(Linear Relu Sigmoid Softmax Tanh);
 
 impl fmt::Debug for CustomObjects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -307,24 +293,35 @@ impl fmt::Debug for CustomObjects {
 
 /// An activation that was found by its name.
 #[derive(Clone)]
-pub(super) struct ActivationFunction {
+pub(super) struct FoundFunction {
     pub(super) name: String,
-    functions: Functions,
-    /// Whether it is a user's own.
-    custom: bool,
+    of: Of,
     /// The options of a layer, which is then not the function of that name.
     options: Option<ActivationOptions>,
 }
 
-impl ActivationFunction {
-    /// Whether it is this one of Keras.
-    pub(super) fn is<A: Activation>(&self) -> bool {
-        self.name == A::NAME && self.options.is_none() && !self.custom
+#[derive(Clone, Copy)]
+enum Of {
+    Keras(ActivationFunction),
+    Own(Functions),
+}
+
+impl FoundFunction {
+    /// That of Keras, if it is one.
+    pub(super) fn keras(&self) -> Option<ActivationFunction> {
+        match self.of {
+            Of::Keras(function) if self.options.is_none() => Some(function),
+            _ => None,
+        }
     }
 
     /// What an operation does in its place.
     pub(super) fn finish(&self) -> ActivationKind {
-        if self.options.is_some() { ActivationKind::Nothing } else { self.functions.finish }
+        match self.of {
+            _ if self.options.is_some() => ActivationKind::Nothing,
+            Of::Keras(function) => function.fused(),
+            Of::Own(functions) => functions.finish,
+        }
     }
 
     /// Applies it to what an operation gives that was told to [`finish`](Self::finish).
@@ -338,12 +335,16 @@ impl ActivationFunction {
             Some(ActivationOptions::OfRelu(relu)) => return relu.apply(x),
             Some(ActivationOptions::OfElu(alpha)) => {
                 let slope = move |x, y| if x > 0.0 { 1.0 } else { y + alpha };
-                return map_values(x, |x| activations::elu(x, alpha), slope);
+                return map_values(x, |x| elu(x, alpha), slope);
             }
             None => {}
         }
+        let functions = match &self.of {
+            Of::Keras(function) => return function.apply(x),
+            Of::Own(functions) => functions,
+        };
         let shape = *x.shape();
-        let y = T::activation(&self.functions)(x)?;
+        let y = T::activation(functions)(x)?;
         if *y.shape() != shape {
             return Err(Error::mismatch("the shape behind an activation", shape, y.shape()));
         }
@@ -351,7 +352,7 @@ impl ActivationFunction {
     }
 }
 
-impl fmt::Debug for ActivationFunction {
+impl fmt::Debug for FoundFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
@@ -415,15 +416,15 @@ impl Options<'_> {
         self.get(key, |v| Initializer::parse(v).ok())
     }
 
-    pub(super) fn activation(&self, key: &str) -> Result<ActivationFunction, Error> {
+    pub(super) fn activation(&self, key: &str) -> Result<FoundFunction, Error> {
         let said = self.get(key, |v| NamedActivation::parse(v).ok())?;
-        Ok(ActivationFunction { options: said.options, ..self.custom.function(&said.name)? })
+        Ok(FoundFunction { options: said.options, ..self.custom.function(&said.name)? })
     }
 
     /// The layer that a config is, which is an activation with options.
-    pub(super) fn activation_layer(&self, name: &str) -> Result<ActivationFunction, Error> {
+    pub(super) fn activation_layer(&self, name: &str) -> Result<FoundFunction, Error> {
         let options = ActivationOptions::of(self.config);
-        Ok(ActivationFunction { options, ..self.custom.function(name)? })
+        Ok(FoundFunction { options, ..self.custom.function(name)? })
     }
 
     /// A layer inside this one. Its config is taken out of that of this one, so that it is held once.

@@ -1,7 +1,7 @@
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 
 use super::{
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
     visit,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct DenseOp {
     units: usize,
-    activation: ActivationFunction,
+    activation: FoundFunction,
     use_bias: bool,
     kernel: Initializer,
     bias: Initializer,
@@ -73,7 +73,7 @@ impl OneToOne for DenseOp {
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let kernel = self.weights.matrix("kernel", self.units)?;
-        let bias = self.weights.flat("bias")?;
+        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
         x.numbers()?.map(|x| {
             let y = Cpu::dense(x, weights, self.activation.finish())?;
@@ -169,7 +169,7 @@ impl OneToOne for EmbeddingOp {
 
 /// An activation as a layer.
 #[derive(Debug, Clone)]
-pub(crate) struct Activate(pub(crate) ActivationFunction);
+pub(crate) struct Activate(pub(crate) FoundFunction);
 
 impl OneToOne for Activate {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {

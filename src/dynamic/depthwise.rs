@@ -4,7 +4,7 @@ use dfdx::tensor::Cpu;
 
 use super::{
     conv::{Slider, biased},
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     dense::known_features,
     flow::Flow,
     op::{OneToOne, Pass},
@@ -13,7 +13,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, DenseWeights, WeightCache, depthwise_conv2d, memory::filled},
+    backend::{Backend, DenseWeights, WeightCache, depthwise_conv2d},
     error::Error,
     fields::{AnySignal, Initializer},
 };
@@ -25,7 +25,7 @@ pub(crate) struct Depthwise {
     multiplier: usize,
     /// How many filters mix the channels, if some do.
     filters: Option<usize>,
-    activation: ActivationFunction,
+    activation: FoundFunction,
     use_bias: bool,
     /// How the kernel, that of the mixing, and the bias begin.
     hows: [Initializer; 3],
@@ -98,10 +98,6 @@ impl OneToOne for Depthwise {
         let y = self.slider.slide(x, |x, window| depthwise_conv2d(x, &kernel, window))?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let Some(filters) = self.filters else { return biased(y, bias, &self.activation) };
-        let bias = match bias {
-            Some(bias) => bias,
-            None => super::weights::tensor(filled(&[filters], 0.0)?)?,
-        };
         let kernel = self.weights.matrix("pointwise_kernel", filters)?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
         y.numbers()?.map(|y| {

@@ -1,6 +1,5 @@
 //! Layers whose shapes are known at run time only.
 
-mod activations;
 mod bidirectional;
 mod budget;
 mod cells;
@@ -41,6 +40,7 @@ use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 use dfdx::tensor::Cpu;
 
 use crate::{
+    backend::whole_pass,
     error::{Error, shortened},
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
@@ -361,7 +361,7 @@ impl DynamicLayer {
     pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
         let x = value::into_flows(x.into())?;
         self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
-        value::from_outputs(self.apply_each(x)?)
+        value::from_outputs(whole_pass(|| self.apply_each(x))?)
     }
 
     /// Forgets the states that `stateful` layers keep from one batch to the next.

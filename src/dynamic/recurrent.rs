@@ -1,15 +1,12 @@
-use std::sync::{Mutex, PoisonError};
-
 use dfdx::{
-    prelude::{BroadcastTo, HasShape, ReshapeTo, TryMul},
-    shapes::Axis,
-    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
+    prelude::{HasShape, ReshapeTo},
+    tensor::{Cpu, PutTape, SplitTape},
 };
 
 use super::{
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     dense::known_features,
-    flow::{Flow, Flows, Numbers, Rows, join_tapes},
+    flow::{Flow, Flows, Numbers, join_tapes},
     op::{Op, Pass},
     visit,
     weights::{Role, Weights},
@@ -17,12 +14,12 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentWeights,
-        StepOptions, StepOrder, WeightCache, keep_rows, memory::filled, recurrent_with, to_values,
+        Backend, CarriedStates, CellKind, GateDropout, HiddenStates, RecurrentBias,
+        RecurrentInputs, RecurrentWeights, StepFunctions, StepOptions, StepOrder, WeightCache,
+        keep_rows, recurrent_with, to_values,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer, SignalKind},
-    layers::{Sigmoid, Tanh},
 };
 
 /// A recurrent layer over a whole sequence.
@@ -30,8 +27,8 @@ use crate::{
 pub(crate) struct RecurrentOp {
     cell: CellKind,
     units: usize,
-    activation: ActivationFunction,
-    gate: Option<ActivationFunction>,
+    activation: FoundFunction,
+    gate: Option<FoundFunction>,
     use_bias: bool,
     unit_forget_bias: bool,
     sequences: bool,
@@ -45,27 +42,7 @@ pub(crate) struct RecurrentOp {
     weights: Weights,
     cache: WeightCache,
     /// Where a `stateful` layer keeps its states from one batch to the next.
-    carried: Option<Carried>,
-}
-
-/// States that stay from one batch to the next.
-#[derive(Debug, Default)]
-struct Carried(Mutex<Option<HiddenStates<f32, Cpu>>>);
-
-impl Carried {
-    fn get(&self) -> Option<HiddenStates<f32, Cpu>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, states: Option<HiddenStates<f32, Cpu>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = states;
-    }
-}
-
-impl Clone for Carried {
-    fn clone(&self) -> Self {
-        Self(Mutex::new(self.get()))
-    }
+    carried: Option<CarriedStates<f32, Cpu>>,
 }
 
 impl RecurrentOp {
@@ -104,7 +81,7 @@ impl RecurrentOp {
             inputs: None,
             weights: Weights::default(),
             cache: WeightCache::default(),
-            carried: options.flag("stateful")?.then(Carried::default),
+            carried: options.flag("stateful")?.then(CarriedStates::default),
         })
     }
 
@@ -115,6 +92,16 @@ impl RecurrentOp {
 
     fn has_two_biases(&self) -> bool {
         self.cell == CellKind::GruCell { reset_after: true }
+    }
+
+    /// The functions of a step, if they are Keras's.
+    fn functions(&self) -> Option<StepFunctions> {
+        let activation = self.activation.keras()?;
+        let gate = match &self.gate {
+            Some(gate) => gate.keras()?,
+            None => StepFunctions::default().gate,
+        };
+        Some(StepFunctions { activation, gate })
     }
 
     fn weights(&self) -> Result<RecurrentWeights<'_, f32, Cpu>, Error> {
@@ -130,6 +117,7 @@ impl RecurrentOp {
                 }
                 true => RecurrentBias::One(self.weights.flat("bias")?),
             },
+            functions: self.functions().unwrap_or_default(),
             cache: &self.cache,
         })
     }
@@ -148,7 +136,7 @@ impl RecurrentOp {
         let c = if states.len() > 1 { states.pop() } else { None };
         let initial = match states.pop() {
             Some(h) => Some(HiddenStates { h, c }),
-            None => self.carried.as_ref().and_then(Carried::get),
+            None => self.carried.as_ref().and_then(CarriedStates::get),
         };
         match &initial {
             Some(HiddenStates { h, .. }) if h.shape().0 != batch => {
@@ -162,20 +150,16 @@ impl RecurrentOp {
     fn sequence<T: Pass>(&self, mut x: Flows<T>, drops: [f64; 2]) -> Result<Flows<T>, Error> {
         let given = x.split_off(1);
         let x = super::op::one(x)?.numbers()?;
-        let (sizes, (mut x, mask)) = (x.sizes.clone(), x.steps()?);
+        let (sizes, (x, mask)) = (x.sizes.clone(), x.steps()?);
         let (batch, length, features) = *x.shape();
         let (initial, more) = self.initial(given, batch)?;
-        if let Some(dropped) = self.dropped((batch, features), drops[0])? {
-            let each = dropped.try_broadcast_like::<_, Axis<1>>(x.shape()).or_device()?;
-            x = x.try_mul(each).or_device()?;
-        }
         let (x, tape) = x.split_tape();
         let x = x.put_tape(tape.merge(more));
         let (order, weights) = (self.order, self.weights()?);
-        let inputs = RecurrentInputs { x, mask: mask.as_ref(), initial, order };
-        let usual = drops[1] == 0.0
-            && self.activation.is::<Tanh>()
-            && self.gate.as_ref().is_none_or(ActivationFunction::is::<Sigmoid>);
+        let each = (batch, features, self.units);
+        let dropout = GateDropout::draw(x.device(), self.cell, each, drops)?;
+        let inputs = RecurrentInputs { x, mask: mask.as_ref(), initial, order, dropout };
+        let usual = self.functions().is_some();
         let all = self.sequences || self.gives_states || self.carried.is_some();
         let (outputs, states, tape) = if usual && !all {
             let (last, tape) = Cpu::recurrent_last(inputs, weights)?.split_tape();
@@ -188,7 +172,6 @@ impl RecurrentOp {
                 let options = StepOptions {
                     activation: &|x| self.activation.apply(x),
                     gate: &|x| gate.apply(x),
-                    dropped: self.dropped((batch, self.units), drops[1])?,
                 };
                 recurrent_with(inputs, weights, &options)?
             };
@@ -196,7 +179,7 @@ impl RecurrentOp {
             (Some(outputs), states, tape)
         };
         if let Some(carried) = &self.carried {
-            carried.set(Some(states.clone()));
+            carried.set(states.clone());
         }
         let mut gives: Flows<T> = Vec::new();
         match outputs.filter(|_| self.sequences) {
@@ -223,16 +206,6 @@ impl RecurrentOp {
             }
         }
         Ok(gives)
-    }
-
-    /// What the values are multiplied with in all steps, if some are to drop.
-    fn dropped(&self, shape: (usize, usize), rate: f64) -> Result<Option<Rows>, Error> {
-        if rate == 0.0 || shape.0 * shape.1 == 0 {
-            return Ok(None);
-        }
-        let (ones, kernel) = (filled(&[shape.0, shape.1], 1.0)?, self.weights.flat("kernel")?);
-        let ones = kernel.device().try_tensor_from_vec(ones, shape).or_device()?;
-        Cpu::dropout(ones, None, rate).map(Some)
     }
 }
 
@@ -305,7 +278,7 @@ impl Op for RecurrentOp {
 
     fn reset_states(&mut self) {
         if let Some(carried) = &self.carried {
-            carried.set(None);
+            carried.reset();
         }
     }
 

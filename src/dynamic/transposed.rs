@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     conv::biased,
-    custom::{ActivationFunction, Options},
+    custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
@@ -32,7 +32,7 @@ pub(crate) struct Transposed {
     stride: [usize; 2],
     dilation: [usize; 2],
     filters: usize,
-    activation: ActivationFunction,
+    activation: FoundFunction,
     use_bias: bool,
     hows: [Initializer; 2],
     channels: Option<usize>,

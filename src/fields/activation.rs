@@ -5,6 +5,7 @@ use dfdx::{
     shapes::Shape,
     tensor::{Cpu, Tape, Tensor, ZerosTensor},
 };
+use kerata_format::activation_name;
 use serde_json::{Value, json};
 
 use super::{Config, Described, Fields};
@@ -29,12 +30,7 @@ impl NamedActivation {
     /// # Errors
     /// What was expected, in words.
     pub(crate) fn parse(value: &Value) -> Result<Self, String> {
-        let name = match value {
-            Value::Null => Some("linear"),
-            Value::String(name) => Some(name.as_str()),
-            function => function.get("config").and_then(Value::as_str),
-        };
-        if let Some(name) = name {
+        if let Some(name) = activation_name(value) {
             return Ok(Self::function(name));
         }
         let needed = "the name of an activation is needed";
@@ -42,9 +38,6 @@ impl NamedActivation {
             return Err(needed.to_owned());
         }
         let config = Config::try_from(value.clone()).map_err(|_| needed.to_owned())?;
-        if config.module.as_deref() == Some("keras.activations") && config.config.is_empty() {
-            return Ok(Self::function(&config.class_name));
-        }
         Self::layer(config)
     }
 

@@ -1,7 +1,6 @@
 //! What is known of Keras's classes and functions by their names.
 
-/// Keras's class of a model whose layers say what reaches them.
-pub(crate) const FUNCTIONAL: &str = "Functional";
+use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
 const CLASSES: [&str; 64] = [
@@ -100,12 +99,9 @@ pub(crate) fn has_build_config(class: &str) -> bool {
     !at_once.contains(&class) && !class.contains("Pooling")
 }
 
-/// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
-pub(crate) fn destroys_masks(class: &str) -> bool {
-    let whole = ["Flatten", "Permute", "RepeatVector", "Reshape"];
-    let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
-    let pools = class.contains("Pooling") && class != "GlobalAveragePooling1D";
-    whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))
+/// Whether a layer of the class takes states to begin with beside its sequence.
+pub(crate) fn starts_from_states(class: &str) -> bool {
+    ["Bidirectional", "GRU", "LSTM", "SimpleRNN"].contains(&class)
 }
 
 /// Whether an activation is one of Keras's own.

@@ -1,6 +1,8 @@
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Mode, sizes};
+use kerata_format::{dtype_name, sizes};
+
+use super::{Fields, Mode};
 use crate::backend::Element;
 
 /// Keras's name of a number type.
@@ -14,11 +16,6 @@ pub(crate) fn policy(dtype: &str) -> Value {
         "module": "keras", "class_name": "DTypePolicy", "config": {"name": dtype},
         "registered_name": null,
     })
-}
-
-/// A dtype is a name, or in Keras 3 a policy with a name.
-fn dtype_name(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("config")?.get("name")?.as_str())
 }
 
 /// What numbers an input may be of in Keras: the first layer makes its own of them.

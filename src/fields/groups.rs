@@ -7,20 +7,16 @@ use super::{Configured, Fields, Initializer, Mode, whole};
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
-        self.flag("return_state", false, false);
-        self.flag("stateful", false, false);
+        self.flag("return_state", self.returns_state, false);
         self.any_flag("unroll", false);
-        self.activation("activation", "tanh", Some("tanh"));
         self.none(&["activity_regularizer"]);
-        self.share("dropout", 0.0, Some(0.0));
-        self.share("recurrent_dropout", 0.0, Some(0.0));
         self.ignored(&["implementation", "use_cudnn"]);
     }
 
     /// How the two directions of a Bidirectional become one; `null` leaves them apart.
-    pub(crate) fn directions_word(&mut self) {
+    pub(crate) fn merge_mode(&mut self, says: Option<&str>) {
         let words = ["concat", "sum", "mul", "ave"];
-        self.key("merge_mode", "concat".into(), Some("concat".into()), true, &|v| match v {
+        self.key("merge_mode", says.into(), Some("concat".into()), true, &|v| match v {
             Value::Null => Ok(Value::Null),
             Value::String(word) if words.contains(&word.as_str()) => Ok(v.clone()),
             _ => Err(format!("one of {} or null is needed", json!(words))),

@@ -3,23 +3,14 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Configured, FUNCTIONAL, old::given_shape};
+use kerata_format as format;
+pub use kerata_format::{MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
+
+use super::Configured;
 use crate::{
     error::Error,
     parameters::{Build, Parameters},
 };
-
-/// How long a JSON text may be, in bytes.
-pub const MAX_BYTES: usize = 16 << 20;
-
-/// How deeply objects and lists may be nested in each other.
-pub const MAX_DEPTH: usize = 64;
-
-/// How many objects a JSON text may hold: an object of one key takes some 600 bytes of memory.
-pub const MAX_OBJECTS: usize = 1 << 17;
-
-/// How many values a JSON text may hold, objects and lists included.
-pub const MAX_VALUES: usize = 1 << 20;
 
 /// A layer or model in Keras's form: `{"class_name": "Dense", "config": {"units": 10}}`.
 ///
@@ -63,26 +54,30 @@ impl Config {
     /// The sizes that the layer was built for, the batch first, if the config says them; for a model, if its
     /// first layer does.
     pub fn input_sizes(&self) -> Option<Vec<Option<usize>>> {
-        let built = |build: Option<&Value>| sizes(build?.get("input_shape")?);
-        let first = || {
-            let first = self.config.get("layers")?.get(0)?;
-            let class = first.get("class_name")?.as_str()?;
-            given_shape(class, first.get("config")?.as_object()?)
-                .or_else(|| built(first.get("build_config")))
-        };
-        built(self.build_config.as_ref())
-            .or_else(|| given_shape(&self.class_name, &self.config))
-            .or_else(first)
+        format::input_sizes(&self.class_name, &self.config, self.build_config.as_ref())
     }
 }
 
-/// A list of sizes in which `null` is one that is not known.
-pub(crate) fn sizes(list: &Value) -> Option<Vec<Option<usize>>> {
-    let size = |n: &Value| match n {
-        Value::Null => Some(None),
-        n => Some(Some(usize::try_from(n.as_u64()?).ok()?)),
-    };
-    list.as_array()?.iter().map(size).collect()
+impl From<format::Config> for Config {
+    fn from(config: format::Config) -> Self {
+        let format::Config {
+            module,
+            class_name,
+            config,
+            registered_name,
+            build_config,
+            compile_config,
+        } = config;
+        Self { module, class_name, config, registered_name, build_config, compile_config }
+    }
+}
+
+impl From<Config> for format::Config {
+    fn from(config: Config) -> Self {
+        let Config { module, class_name, config, registered_name, build_config, compile_config } =
+            config;
+        Self { module, class_name, config, registered_name, build_config, compile_config }
+    }
 }
 
 impl FromStr for Config {
@@ -93,47 +88,8 @@ impl FromStr for Config {
     /// # Errors
     /// [`Error::Json`] for a text that is no config, or that passes one of the limits.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        limits(text)?;
-        let value: Value = serde_json::from_str(text).map_err(|e| unreadable(text, &e))?;
-        Self::try_from(value)
+        format::Config::parse(text).map(Self::from).map_err(Error::Json)
     }
-}
-
-/// Whether a text has so few bytes, objects and values that it may be read.
-fn limits(text: &str) -> Result<(), Error> {
-    // Each value but the first stands behind one of these. Those within texts are counted, too.
-    let count = |signs: &[u8]| text.bytes().filter(|sign| signs.contains(sign)).count();
-    let found = [
-        ("bytes", text.len(), MAX_BYTES),
-        ("objects", count(b"{"), MAX_OBJECTS),
-        ("values", count(b"{[,"), MAX_VALUES),
-    ];
-    match found.into_iter().find(|(_, n, most)| n > most) {
-        Some((what, n, most)) => {
-            Err(Error::Json(format!("{n} {what} are too many, {most} at most")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// What cannot be read, and where. Python writes and reads three numbers that JSON has not.
-fn unreadable(text: &str, error: &serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
-    let before: usize = text.split_inclusive('\n').take(line.max(1) - 1).map(str::len).sum();
-    let at = before + column.saturating_sub(1);
-    // A sign, or the first letter, may have been read.
-    let near = |name: &&&str| {
-        let starts =
-            |back| text.get(at.saturating_sub(back)..).is_some_and(|t| t.starts_with(**name));
-        (0..3).any(starts)
-    };
-    Error::Json(match ["-Infinity", "Infinity", "NaN"].iter().find(near) {
-        Some(name) => {
-            format!("`{name}` at line {line}, column {column}, which JSON has no number for")
-        }
-        None => error.to_string(),
-    })
 }
 
 impl TryFrom<Value> for Config {
@@ -142,42 +98,7 @@ impl TryFrom<Value> for Config {
     /// # Errors
     /// [`Error::Json`] for a value that is no config or nested too deeply.
     fn try_from(value: Value) -> Result<Self, Error> {
-        if too_deep(&value, MAX_DEPTH) {
-            return Err(Error::Json(format!("nested more than {MAX_DEPTH} deep")));
-        }
-        let Value::Object(mut map) = value else {
-            return Err(Error::Json("a config is an object".to_owned()));
-        };
-        let needed = |key: &str, what: &str| Error::Json(format!("`{key}` of a config is {what}"));
-        let mut text = |key: &str| match map.remove(key).unwrap_or_default() {
-            Value::Null => Ok(None),
-            Value::String(text) => Ok(Some(text)),
-            _ => Err(needed(key, "a text")),
-        };
-        let (module, registered_name) = (text("module")?, text("registered_name")?);
-        let mut class_name = text("class_name")?.ok_or_else(|| needed("class_name", "a text"))?;
-        let config = match map.remove("config").unwrap_or_else(|| Map::new().into()) {
-            Value::Object(config) => config,
-            // The first versions of Keras wrote a `Sequential` as a bare list of layers.
-            layers @ Value::Array(_) => Map::from_iter([("layers".to_owned(), layers)]),
-            _ => return Err(needed("config", "an object")),
-        };
-        // The name of the class before Keras 2.4.
-        if class_name == "Model" && config.contains_key("input_layers") {
-            class_name = FUNCTIONAL.to_owned();
-        }
-        let mut value = |key: &str| map.remove(key).filter(|value| !value.is_null());
-        let (build_config, compile_config) = (value("build_config"), value("compile_config"));
-        Ok(Self { module, class_name, config, registered_name, build_config, compile_config })
-    }
-}
-
-fn too_deep(value: &Value, left: usize) -> bool {
-    let Some(left) = left.checked_sub(1) else { return true };
-    match value {
-        Value::Array(list) => list.iter().any(|v| too_deep(v, left)),
-        Value::Object(map) => map.values().any(|v| too_deep(v, left)),
-        _ => false,
+        format::Config::read(value).map(Self::from).map_err(Error::Json)
     }
 }
 

@@ -1,8 +1,9 @@
+use crate::backend::ActivationFunction;
 use serde_json::{Value, json};
 
 use super::{
     AnySignal, Config, Configured, Described, Fields, Initializer, Mode, NamedActivation, classes,
-    list::same, old::of_training, whole,
+    list::same, of_training, whole,
 };
 
 /// What a layer calls in [`Configured::describe`].
@@ -207,6 +208,10 @@ impl Fields {
             self.out.insert(key.to_owned(), (*field).into());
             return;
         }
+        if let Some(complete) = V::ANY.filter(|_| self.mode == Mode::Any) {
+            self.key(key, (*field).into(), default.map(Into::into), true, &complete);
+            return;
+        }
         let given = self.given.remove(key);
         let value = match &given {
             Some(value) => V::parse(value),
@@ -333,6 +338,7 @@ impl Fields {
             return;
         }
         let mut inner = self.inner(layer.class(), &format!("{key}."), Vec::from_iter(wire));
+        inner.returns_state = self.returns_state;
         if self.mode == Mode::Write {
             inner.run(layer, None);
             self.names = std::mem::take(&mut inner.names);
@@ -364,11 +370,14 @@ impl Fields {
 /// What an `#[option]` of a layer may be.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an option of a layer",
-    label = "an option is a number (`f64`, `f32`, `usize`) or a `bool`"
+    label = "an option is a number (`f64`, `f32`, `usize`), a `bool` or an `ActivationFunction`"
 )]
 pub trait OptionValue: Copy + Into<Value> + std::fmt::Display {
     /// What a config needs.
     const NEEDED: &'static str;
+
+    /// What a config may say where there is no type, if that is more, as with all keys.
+    const ANY: Option<fn(&Value) -> Result<Value, String>> = None;
 
     /// Reads it.
     fn parse(value: &Value) -> Option<Self>;
@@ -413,5 +422,24 @@ fn same_rule(ours: &Value, found: &Value) -> bool {
             (Some(ours), Some(found)) => ours as f32 == found as f32,
             _ => ours == found,
         },
+    }
+}
+
+impl From<ActivationFunction> for Value {
+    fn from(function: ActivationFunction) -> Self {
+        function.name().into()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl OptionValue for ActivationFunction {
+    const NEEDED: &'static str = "the name of an activation is needed";
+    // There a function may be a user's own, or a layer with options.
+    const ANY: Option<fn(&Value) -> Result<Value, String>> =
+        Some(|value| NamedActivation::parse(value).map(|said| said.json));
+
+    fn parse(value: &Value) -> Option<Self> {
+        let said = NamedActivation::parse(value).ok()?;
+        Self::named(&said.name).filter(|_| said.options.is_none())
     }
 }

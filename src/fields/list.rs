@@ -58,6 +58,8 @@ pub struct Fields {
     pub(crate) named: String,
     /// The layers inside, each as this one calls them and as the JSON does, the outermost first.
     pub(crate) matched: Vec<(Vec<String>, Vec<String>)>,
+    /// Whether the states of a recurrent layer are outputs too.
+    pub(crate) returns_state: bool,
 }
 
 impl Fields {
@@ -133,6 +135,7 @@ impl Fields {
             compares_names: false,
             named: String::new(),
             matched: Vec::new(),
+            returns_state: false,
         }
     }
 
@@ -223,6 +226,10 @@ impl Fields {
         let sizes = match self.wires.as_slice() {
             [] => self.input.map(|sizes| json!(sizes)),
             [one] => Some(json!(one.sizes)),
+            // The states to begin with are not what it is built for.
+            [sequence, ..] if classes::starts_from_states(&self.class) => {
+                Some(json!(sequence.sizes))
+            }
             several => Some(several.iter().map(|wire| json!(wire.sizes)).collect()),
         };
         let sizes = sizes.filter(|_| classes::has_build_config(&self.class));
@@ -321,11 +328,4 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
         }
         _ => a == b,
     }
-}
-
-/// A whole number that is not negative; Python takes 3.0 for one, too.
-pub(crate) fn whole(value: &Value) -> Option<u64> {
-    let of_float =
-        |n: f64| (n.fract() == 0.0 && (0.0..2_f64.powi(53)).contains(&n)).then_some(n as u64);
-    value.as_u64().or_else(|| of_float(value.as_f64()?))
 }

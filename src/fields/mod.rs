@@ -16,15 +16,15 @@ mod old;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
-pub(crate) use classes::{FUNCTIONAL, destroys_masks, has_build_config};
+pub(crate) use classes::{has_build_config, starts_from_states};
 pub use configured::Configured;
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;
 pub use initializer::{Fan, Initializer, Spread};
+pub(crate) use json::snake_case;
 pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
-pub(crate) use json::{sizes, snake_case};
+pub(crate) use kerata_format::{FUNCTIONAL, destroys_masks, given_shape, of_training, whole};
 #[doc(hidden)]
 pub use keys::OptionValue;
 pub use list::Fields;
-pub(crate) use list::{Mode, says, whole};
-pub(crate) use old::given_shape;
+pub(crate) use list::{Mode, says};

@@ -1,7 +1,8 @@
 use std::{collections::BTreeMap, fmt, ops::Range, path::Path, sync::Arc};
 
+use kerata_format::{Kind, Wanted};
+
 use super::{
-    kind::{self, Kind, Wanted},
     npz,
     open::{failed, read},
     safetensors,
@@ -183,7 +184,7 @@ fn format(start: &[u8]) -> Result<Format, String> {
         // What else is in an archive is known when it is open.
         Some(Kind::Npz | Kind::Zip) => Ok(Format::Npz),
         Some(kind) => Err(kind.refusal(Wanted::Weights)),
-        None => Err(kind::unknown(start, Wanted::Weights)),
+        None => Err(kerata_format::unknown(start, Wanted::Weights)),
     }
 }
 

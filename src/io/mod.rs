@@ -28,7 +28,6 @@
 mod atomic;
 mod dtype;
 mod file;
-mod kind;
 mod npy;
 mod npz;
 mod open;
@@ -37,14 +36,13 @@ pub(crate) mod save;
 mod temporary;
 mod values;
 mod weights;
-mod zip;
 
 pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
 pub(crate) use file::{CHECKPOINT, MODEL};
-pub(crate) use kind::{Kind, Wanted};
+pub(crate) use kerata_format::{Kind, Wanted};
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
 pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
@@ -52,7 +50,6 @@ pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
 pub(crate) use {
     atomic::write,
     dtype::Dtype,
-    kind::unknown,
+    kerata_format::Writer as ZipWriter,
     values::{shape, too_large},
-    zip::{Archive, Writer as ZipWriter},
 };

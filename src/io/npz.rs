@@ -1,17 +1,17 @@
 use std::io::Read;
 
+use kerata_format::{Kind, Wanted, Writer};
+
 use super::{
     dtype::Dtype,
     file::{Array, printable},
-    kind::{Kind, Wanted},
     npy::{self, Header},
     values::{Values, Weight, too_large},
-    zip::{self, Writer},
 };
 use crate::backend::Element;
 
 /// A `.npz`: a zip of `.npy` files.
-pub(super) type Archive = zip::Archive<Vec<u8>>;
+pub(super) type Archive = kerata_format::Archive<Vec<u8>>;
 
 pub(super) fn open(bytes: Vec<u8>) -> Result<(Archive, Vec<Array>), String> {
     let archive = Archive::open(bytes)?;
@@ -61,7 +61,7 @@ pub(super) fn read<E: Element>(archive: &Archive, array: &Array) -> Result<Vec<E
 }
 
 pub(super) fn write(weights: &[Weight]) -> Result<Vec<u8>, String> {
-    let mut zip = Writer::new();
+    let mut zip = Writer::default();
     for weight in weights {
         let descr = if matches!(weight.values, Values::F32(_)) { "<f4" } else { "<f8" };
         zip.add(&format!("{}.npy", weight.name), |mut content| {

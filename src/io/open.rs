@@ -6,7 +6,8 @@ use std::{
     path::Path,
 };
 
-use super::kind::{HEAD, Kind, Wanted};
+use kerata_format::{HEAD, Kind, Wanted};
+
 use crate::error::Error;
 
 pub(crate) fn failed(path: &Path, error: impl std::fmt::Display) -> Error {

@@ -6,10 +6,11 @@ use dfdx::{
     prelude::ReshapeTo,
     shapes::{HasShape, Shape},
 };
+use kerata_format::hdf5::{Folder, Hdf5, Stored};
 
 use super::{
     cudnn::{Transform, transforms},
-    hdf5::{Folder, Hdf5, Stored},
+    hdf5,
     lists::{self, Listed},
     open::{KerasFile, Layout},
     places::{Place, Visited},
@@ -165,9 +166,18 @@ impl Plan {
     ) -> Result<(), Error> {
         // Tensors are shared, and copied when they are written to.
         let mut loaded = model.clone();
-        loaded.visit(&mut Load { plan: self, file, next: 0 })?;
+        self.load_new(file, &mut loaded)?;
         *model = loaded;
         Ok(())
+    }
+
+    /// Reads all values into a model that nobody else has: after an error, a part of them may be there.
+    pub(super) fn load_new<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        &self,
+        file: &KerasFile,
+        model: &mut M,
+    ) -> Result<(), Error> {
+        model.visit(&mut Load { plan: self, file, next: 0 })
     }
 }
 
@@ -285,7 +295,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
         let source = self.plan.sources.get(self.next).and_then(Option::as_ref);
         self.next += 1;
         let source = source.ok_or(Error::Empty("what a file has for a parameter"))?;
-        let values = self.file.weights.values::<E>(&source.stored).map_err(|e| {
+        let values = hdf5::values::<E>(&self.file.weights, &source.stored).map_err(|e| {
             let path = shortened(&source.path);
             Error::File { path: self.file.path.clone(), message: format!("{path}: {e}") }
         })?;

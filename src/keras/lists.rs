@@ -1,6 +1,6 @@
 //! The older layout: attributes list the layers, and the weights of each.
 
-use super::hdf5::{Hdf5, Stored};
+use kerata_format::hdf5::{Hdf5, Stored};
 
 /// A layer of a file, and its weights in order.
 pub(super) struct Listed {

@@ -4,7 +4,7 @@
 //! - [`KerasFiles::load_keras`] reads a file into a model that is there already, and checks architecture and weights
 //!   first. It takes whole models, and files of weights only: `.weights.h5`, and the older `.h5`.
 //! - [`rust_source`] is the source of a typed model, to paste, for a config.
-//! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them.
+//! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them; [`save_training`] adds the optimiser.
 //!
 //! ```
 //! use kerata::{*, config::{CustomObjects, DynamicValue}, keras, prelude::*};
@@ -43,8 +43,8 @@ mod cudnn;
 mod hdf5;
 mod lists;
 mod open;
+mod optimizer;
 mod places;
-mod rewrite;
 mod source;
 mod write;
 
@@ -55,6 +55,7 @@ use crate::{
     dynamic::{CustomObjects, DynamicLayer, blank_layer},
     error::{Difference, Error},
     fields::{Config, Configured, Fields, Mode},
+    optim::{Optimizer, State},
     parameters::Parameters,
 };
 pub use source::rust_source;
@@ -105,22 +106,24 @@ fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<Dynamic
     let visited = visited(&layer)?;
     let here = places(config, &visited)?;
     let plan = Plan::new(file, &here, &here, &visited, None).map_err(|e| wrong(&e))?;
-    finish(file, Vec::new(), &plan, &mut layer)?;
+    nothing_differs(file, Vec::new(), &plan)?;
+    // It is new, so there is no need of a second one.
+    plan.load_new(file, &mut layer)?;
     Ok(layer)
 }
 
-/// Reads the weights if nothing differs.
-fn finish<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+/// # Errors
+/// [`Error::Differences`], of the architectures and of the weights.
+fn nothing_differs(
     file: &KerasFile,
     mut differences: Vec<Difference>,
     plan: &Plan,
-    model: &mut M,
 ) -> Result<(), Error> {
     differences.extend_from_slice(&plan.differences);
-    if differences.is_empty() {
-        return plan.load(file, model);
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Differences { what: file.path.clone(), differences }),
     }
-    Err(Error::Differences { what: file.path.clone(), differences })
 }
 
 /// Models to and from Keras's files. Typed ones are [`Configured`]; a [`DynamicLayer`] that is a model has it, too.
@@ -150,6 +153,44 @@ pub trait KerasFiles {
     /// [`Error::File`], also for another ending; [`Error::Json`] for what is no model but a single layer. Then a file that
     /// was there is as it was before.
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error>;
+}
+
+/// Writes a model as `.keras`, with its optimiser and what that remembers: Keras goes on with the training.
+///
+/// The file names no loss: in Keras, `model.compile(model.optimizer, loss)` says it, and keeps the optimizer. Keras does not write
+/// which parameters are excluded from weight decay.
+///
+/// ```
+/// use kerata::{*, data::InMemory, keras, loss::MeanSquaredError, optim::Adam, prelude::*, train::{Fit, Trainer}};
+///
+/// #[model(input = (Batch, 1))]
+/// struct Line {
+///     head: Dense<_, 1>,
+/// }
+///
+/// let mut trainer = Trainer::new(Line::build(&Cpu::default())?, MeanSquaredError, Adam::new(0.1))?;
+/// trainer.fit(&InMemory::new(vec![[1.0]], vec![[2.0]])?, &Fit { progress: false, ..Fit::epochs(3) })?;
+/// let path = std::env::temp_dir().join("kerata-doc-training.keras");
+/// keras::save_training(&path, &trainer.model, &trainer.optimizer, &trainer.state)?;
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::File`], also for another ending than `.keras`; [`Error::Json`] for what is no model but a single layer;
+/// [`Error::Invalid`] for an optimiser that Keras does not know, for `Adafactor`, which remembers its rows in another form, and for a
+/// learning rate that follows a schedule. Then a file that was there is as it was before.
+pub fn save_training<M, O>(
+    path: impl AsRef<Path>,
+    model: &M,
+    optimizer: &O,
+    state: &State<M::Element, M::Device>,
+) -> Result<(), Error>
+where
+    M: Configured + Parameters<M::Element, M::Device>,
+    O: Optimizer,
+{
+    write::save_training(path.as_ref(), &model.config(), model, optimizer, state)
 }
 
 /// What stands for a file in memory in messages.
@@ -218,7 +259,9 @@ fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             (differences, Plan::new(file, &there, &here, &visited, Some(&matches)))
         }
     };
-    finish(file, differences, &plan.map_err(wrong)?, model)
+    let plan = plan.map_err(wrong)?;
+    nothing_differs(file, differences, &plan)?;
+    plan.load(file, model)
 }
 
 fn compare_classes(here: &[Place], file: &Config) -> Compared {

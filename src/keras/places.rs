@@ -118,7 +118,7 @@ impl Walk<'_> {
             let step = self.visited[weight].path.get(level).map_or("", String::as_str);
             entered.entry(step).or_default().push(weight);
         }
-        let named: Vec<(&Value, String)> = numbered(layers, &inside.group)
+        let named: Vec<(&Value, String)> = numbered(layers, layers_in(&inside.group))
             .filter(|(layer, _)| class(layer) != "InputLayer")
             .collect();
         let names: HashSet<&str> = named.iter().map(|(layer, _)| name(layer)).collect();
@@ -178,19 +178,20 @@ fn layers_of(layer: &Value) -> Option<&Vec<Value>> {
     list.iter().all(|layer| layer.get("class_name").is_some()).then_some(list)
 }
 
-/// Each layer of a list, with its group: that of its class, counted.
-fn numbered<'a>(
-    layers: &'a [Value],
-    group: &str,
-) -> impl Iterator<Item = (&'a Value, String)> + use<'a> {
-    let within = if group.is_empty() { String::new() } else { format!("{group}/") };
+/// The group of the layers in a group.
+fn layers_in(group: &str) -> String {
+    if group.is_empty() { "layers".to_owned() } else { format!("{group}/layers") }
+}
+
+/// Each layer of a list, with its group in another one: that of its class, counted.
+fn numbered(layers: &[Value], within: String) -> impl Iterator<Item = (&Value, String)> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     layers.iter().map(move |layer| {
         let name = snake_case(class(layer));
         let count = counts.entry(name.clone()).or_default();
         let number = if *count == 0 { String::new() } else { format!("_{count}") };
         *count += 1;
-        (layer, format!("{within}layers/{name}{number}"))
+        (layer, format!("{within}/{name}{number}"))
     })
 }
 
@@ -199,7 +200,8 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
     let inner = |key: &str| layer.get("config").and_then(|config| config.get(key));
     let deeper = |names: [&str; 2]| [steps, &[names.map(str::to_owned)]].concat();
     if let Some(layers) = layers_of(layer) {
-        let layers = numbered(layers, group).filter(|(layer, _)| class(layer) != "InputLayer");
+        let layers =
+            numbered(layers, layers_in(group)).filter(|(layer, _)| class(layer) != "InputLayer");
         let inside = layers.enumerate().flat_map(|(i, (layer, group))| {
             groups(layer, &deeper([name(layer), &i.to_string()]), &group)
         });
@@ -221,6 +223,16 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
             groups(inner("layer").unwrap_or(&nothing), steps, &format!("{group}/layer"))
         }
         "LSTM" | "GRU" | "SimpleRNN" => vec![of(format!("{group}/cell/vars"))],
+        "RNN" => {
+            let cells = inner("cell").and_then(|cell| cell.get("config")?.get("cells")?.as_array());
+            let Some(cells) = cells else { return vec![of(format!("{group}/cell/vars"))] };
+            let cells = numbered(cells, format!("{group}/cell/cells")).enumerate();
+            let cell = |(i, (cell, group)): (usize, (&Value, String))| Vars {
+                steps: deeper([name(cell), &i.to_string()]),
+                path: format!("{group}/vars"),
+            };
+            cells.map(cell).collect()
+        }
         _ => vec![of(format!("{group}/vars"))],
     }
 }

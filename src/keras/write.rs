@@ -4,12 +4,18 @@ use std::{collections::BTreeMap, path::Path};
 
 use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, GroupBuilder};
 
-use super::places::{Place, places, visited};
+use serde_json::Value;
+
+use super::{
+    optimizer::Written,
+    places::{Place, places, visited},
+};
 use crate::{
     backend::{Backend, Element},
     error::Error,
     fields::Config,
     io::{Values, Weight, ZipWriter, collect, failed, has_extension, write},
+    optim::{Optimizer, State},
     parameters::Parameters,
 };
 
@@ -28,18 +34,43 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         let message = "a model is written as `.keras`, or its weights as `.weights.h5`";
         return Err(failed(path, message));
     }
-    let weights = weights(config, model)?.map_err(|e| failed(path, e))?;
+    let weights = weights(config, model, None)?.map_err(|e| failed(path, e))?;
     let bytes = match whole {
-        true => archive(config.clone(), &weights).map_err(|e| failed(path, e))?,
+        // A config that names an optimizer would promise a state.
+        true => archive(config.clone(), None, &weights).map_err(|e| failed(path, e))?,
         false => weights,
     };
     write(path, &bytes)
 }
 
-fn archive(mut config: Config, weights: &[u8]) -> Result<Vec<u8>, String> {
-    // It names an optimizer, whose state is not there.
-    config.compile_config = None;
-    let mut zip = ZipWriter::new();
+/// Writes a model as `.keras`, with an optimiser and what that remembers.
+pub(super) fn save_training<M, O, E, D>(
+    path: &Path,
+    config: &Config,
+    model: &M,
+    optimizer: &O,
+    state: &State<E, D>,
+) -> Result<(), Error>
+where
+    M: Parameters<E, D>,
+    O: Optimizer,
+    E: Element,
+    D: Backend<E>,
+{
+    if !has_extension(path, "keras") {
+        return Err(failed(path, "a model with its optimizer is written as `.keras`"));
+    }
+    let written = Written::new(optimizer, state, &visited(model)?)?;
+    // Keras wants to know of no loss that it is none.
+    let compiled = serde_json::json!({ "optimizer": written.config, "loss": null });
+    let weights = weights(config, model, Some(written))?.map_err(|e| failed(path, e))?;
+    let bytes = archive(config.clone(), Some(compiled), &weights).map_err(|e| failed(path, e))?;
+    write(path, &bytes)
+}
+
+fn archive(mut config: Config, compiled: Option<Value>, weights: &[u8]) -> Result<Vec<u8>, String> {
+    config.compile_config = compiled;
+    let mut zip = ZipWriter::default();
     // No date, so that the same model is the same file.
     let metadata = serde_json::json!({ "keras_version": KERAS }).to_string();
     let members = [
@@ -81,7 +112,7 @@ impl Tree {
     }
 }
 
-fn dataset(to: &mut DatasetBuilder, Weight { sizes, values, .. }: Weight) {
+pub(super) fn dataset(to: &mut DatasetBuilder, Weight { sizes, values, .. }: Weight) {
     let sizes: Vec<u64> = sizes.into_iter().map(|size| size as u64).collect();
     match values {
         Values::F32(values) => to.with_f32_data(&values),
@@ -94,6 +125,7 @@ fn dataset(to: &mut DatasetBuilder, Weight { sizes, values, .. }: Weight) {
 fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     config: &Config,
     model: &M,
+    optimizer: Option<Written>,
 ) -> Result<Result<Vec<u8>, String>, Error> {
     let visited = visited(model)?;
     let mut all: Vec<Option<Weight>> = collect(model)?.into_iter().map(Some).collect();
@@ -117,6 +149,9 @@ fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         let mut group = file.create_group(&name);
         tree.write(&mut group);
         file.add_group(group.finish());
+    }
+    if let Some(optimizer) = optimizer {
+        optimizer.write(&mut file);
     }
     Ok(file.finish().map_err(|e| e.to_string()))
 }

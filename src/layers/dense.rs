@@ -9,7 +9,7 @@ use super::{Activation, Linear};
 use crate::{
     backend::{ActivationKind, Backend, DenseWeights, Element, StepProduct, WeightCache, sized},
     error::Error,
-    init, layer,
+    layer,
     layer::Layer,
     shape::check_units,
     signal::{Is, OneVector, StepValues},
@@ -78,11 +78,8 @@ where
 {
     fn weights(&self) -> Result<DenseWeights<'_, E, D>, Error> {
         let Self { kernel, bias, cache, .. } = self;
-        let bias = match self.use_bias {
-            true => bias.clone(),
-            false => init::zeros(bias.device(), Rank1::<O>::default())?,
-        };
-        Ok(DenseWeights { kernel: sized(kernel.clone())?, bias: sized(bias)?, cache })
+        let bias = self.use_bias.then(|| sized(bias.clone())).transpose()?;
+        Ok(DenseWeights { kernel: sized(kernel.clone())?, bias, cache })
     }
 }
 

@@ -38,9 +38,10 @@ pub use pool::{
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
 pub use recurrent::{
-    Bidirectional, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState, Lstm, MergeMode, Merges,
-    Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate, ReturnState, Returns,
-    SequenceFeatures, Sequences, SimpleRnn, StateVectors, Sum, ToState,
+    Bidirectional, BothStates, CellState, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState,
+    Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate,
+    ReturnState, Returns, Rnn, RnnCell, RowsWithStates, Separate, SequenceFeatures, Sequences,
+    SimpleRnn, StateSignal, StateVectors, Sum, ToState,
 };
 pub(crate) use reshape::UNMASKED;
 pub use reshape::{

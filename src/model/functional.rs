@@ -2,26 +2,38 @@
 
 use std::collections::HashMap;
 
+use kerata_format::{Tensor, ends, outputs, used};
 use serde_json::{Value, json};
 
 use super::{
     LayerVisitor, Layers,
     keras::{classes, input_layer},
-    nodes::{Node, Tensor, ends, used},
 };
 use crate::{
     backend::{Backend, Element},
     error::shortened,
-    fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
+    fields::{
+        AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of,
+        starts_from_states,
+    },
     signal::Signal,
 };
+
+type Node = kerata_format::Node<Config>;
+
+fn node(config: Config, nodes: &Value) -> Node {
+    let name = config.config.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let module = config.module.clone();
+    Node::new(config, &name, module.as_deref(), nodes)
+}
 
 /// The tensors that the values of a model are, as far as it has been visited.
 #[derive(Default)]
 struct Values {
     /// Each input, with its place among them.
     inputs: Vec<(String, Tensor)>,
-    layers: HashMap<String, Vec<Tensor>>,
+    /// What each layer gives, with its place.
+    layers: HashMap<String, Vec<(String, Tensor)>>,
     /// What reaches the next layer.
     from: Vec<String>,
 }
@@ -36,26 +48,23 @@ impl Values {
     }
 
     fn of(&self, value: &str) -> Vec<Tensor> {
-        if let Some(tensors) = self.layers.get(value) {
-            return tensors.clone();
-        }
-        match value.split_once('.').unwrap_or((value, "")) {
-            ("input", part) => {
-                let inside = |place: &str| {
-                    part.is_empty() || place == part || place.starts_with(&format!("{part}."))
-                };
-                let inputs = self.inputs.iter().filter(|(place, _)| inside(place));
-                inputs.map(|(_, tensor)| tensor.clone()).collect()
-            }
-            (layer, part) => {
-                let tensors = self.layers.get(layer).into_iter().flatten();
-                tensors.map(|(name, _)| (name.clone(), part.parse().unwrap_or(0))).collect()
-            }
-        }
+        let (layer, part) = match value.split_once('.') {
+            _ if self.layers.contains_key(value) => (value, ""),
+            parts => parts.unwrap_or((value, "")),
+        };
+        let inside = |place: &str| {
+            part.is_empty() || place == part || place.starts_with(&format!("{part}."))
+        };
+        let all = match layer {
+            "input" => Some(&self.inputs),
+            layer => self.layers.get(layer),
+        };
+        let inside = all.into_iter().flatten().filter(|(place, _)| inside(place));
+        inside.map(|(_, tensor)| tensor.clone()).collect()
     }
 
     /// A layer has been visited: where nothing else is said, the next one takes what it gives.
-    fn visited(&mut self, layer: &str, gives: Vec<Tensor>) {
+    fn visited(&mut self, layer: &str, gives: Vec<(String, Tensor)>) {
         self.layers.insert(layer.to_owned(), gives);
         self.from = vec![layer.to_owned()];
     }
@@ -118,11 +127,8 @@ impl Fields {
         E: Element,
         D: Backend<E>,
     {
-        let nodes: Vec<Node> = self
-            .given_layers()
-            .into_iter()
-            .map(|(config, nodes)| Node::new(config, &nodes))
-            .collect();
+        let nodes: Vec<Node> =
+            self.given_layers().into_iter().map(|(config, nodes)| node(config, &nodes)).collect();
         let outputs = self.given.get("output_layers").map(ends).unwrap_or_default();
         let used = used(&nodes, outputs);
         let mut reader =
@@ -131,7 +137,7 @@ impl Fields {
         for (node, used) in nodes.into_iter().zip(used) {
             if node.config.class_name == "InputLayer" {
                 given.push((node.config, node.tensor));
-            } else if used || !node.is_operation() {
+            } else if used || !node.is_operation {
                 reader.nodes.push(node);
             }
         }
@@ -184,17 +190,31 @@ impl Writer<'_> {
             }})
         };
         let args: Vec<Value> = self.values.reach().into_iter().zip(&wires).map(tensor).collect();
-        let args = if args.len() == 1 { json!(args) } else { json!([args]) };
+        // The states to begin with have an argument of their own.
+        let starts = starts_from_states(layer.class());
+        let (args, kwargs) = match args.as_slice() {
+            [_] => (json!(args), json!({})),
+            [x, states @ ..] if starts => (json!([x]), json!({ "initial_state": states })),
+            _ => (json!([args]), json!({})),
+        };
         let mut inner = self.fields.inner(layer.class(), "", wires);
         inner.run(layer, super::keras::own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
         let given = inner.out.get("name").and_then(Value::as_str).unwrap_or(name).to_owned();
-        let mut value = serde_json::to_value(inner.into_config()).unwrap_or_default();
+        let config = inner.into_config();
+        let gives = gives(&config, &given);
+        let mut value = serde_json::to_value(config).unwrap_or_default();
         value["name"] = json!(given);
-        value["inbound_nodes"] = json!([{ "args": args, "kwargs": {} }]);
+        value["inbound_nodes"] = json!([{ "args": args, "kwargs": kwargs }]);
         self.list.push(value);
-        self.values.visited(name, vec![(given, 0)]);
+        self.values.visited(name, gives);
     }
+}
+
+/// What a layer gives, by its config and name.
+fn gives(config: &Config, name: &str) -> Vec<(String, Tensor)> {
+    let outputs = outputs(&config.class_name, &config.config).into_iter().enumerate();
+    outputs.map(|(i, place)| (place, (name.to_owned(), i))).collect()
 }
 
 struct Reader<'a> {
@@ -279,14 +299,19 @@ impl Reader<'_> {
         let mut next = takers.map(|node| node.config.class_name.as_str());
         let found = self.find(layer, name, &from);
         if found.is_none() && next.any(|class| layer.may_be_left_out(Some(class))) {
-            return self.values.visited(name, from);
+            let places = from.into_iter().enumerate();
+            let one = |(i, tensor): (usize, Tensor)| {
+                (if i == 0 { String::new() } else { i.to_string() }, tensor)
+            };
+            return self.values.visited(name, places.map(one).collect());
         }
         self.count += 1;
         let Some(i) = found else {
             let (place, expected) =
                 (format!("layer `{name}`"), format!("the type says {}", layer.class()));
             self.fields.difference(&place, &expected, "the JSON says nothing".to_owned());
-            return self.values.visited(name, vec![(name.to_owned(), 0)]);
+            let gives = vec![(String::new(), (name.to_owned(), 0))];
+            return self.values.visited(name, gives);
         };
         let node = &mut self.nodes[i];
         node.taken = true;
@@ -305,7 +330,7 @@ impl Reader<'_> {
         }
         inner.layer_name(name, &node.config);
         inner.compare(layer, node.config.clone());
-        let gives = vec![node.tensor.clone()];
+        let gives = gives(&node.config, &node.tensor.0);
         self.fields.absorb(inner, &format!("{name}."));
         self.values.visited(name, gives);
     }

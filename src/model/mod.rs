@@ -2,9 +2,9 @@
 //!
 #![doc = include_str!("../../docs/model.md")]
 
+mod cut;
 mod functional;
 mod keras;
-mod nodes;
 mod options;
 mod output;
 mod sequential;
@@ -13,10 +13,12 @@ mod summary;
 mod wire;
 
 pub use crate::layer::{Infer, Inferred, Takes};
+#[doc(hidden)]
+pub use cut::{
+    Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
+};
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
-#[cfg(feature = "keras")]
-pub(crate) use nodes::{Node, ends, used};
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of, weight_of};
 pub use output::Output;
@@ -25,7 +27,11 @@ pub use sequential::{Chain, Sequential};
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
-pub use wire::{Built, Carries, Checked, Field, Gives, Next, Part, Reaches, Visited, Wire};
+#[doc(hidden)]
+pub use wire::NoLayer;
+pub use wire::{
+    Behind, Built, Carries, Checked, Debugs, Field, Gives, Next, Part, Reaches, Visited, Wire,
+};
 
 #[doc(hidden)]
 pub use dfdx::tensor::Tape;

@@ -1,5 +1,7 @@
 //! What `#[model]` is made of.
 
+use std::{convert::Infallible, fmt, marker::PhantomData};
+
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use crate::{
@@ -17,7 +19,9 @@ pub trait Wire<const VALUE: usize> {
     type Signal;
     /// Evaluates to 0 if what gives the value takes what reaches it.
     const CHECK: usize = 0;
-    /// Evaluates to 0 if, beyond that, what gives the value can be built and visited.
+    /// Evaluates to 0 if it can be built.
+    const BUILT: usize = 0;
+    /// Evaluates to 0 if, beyond that, its parameters can be visited.
     const FIELD: usize = 0;
 }
 
@@ -143,11 +147,21 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
     }
 }
 
-/// A layer behind its check, that can be built.
+/// What reaches a field, behind the check that this is a layer.
+pub trait Behind<S> {
+    /// The signal.
+    type Signal;
+}
+
+impl<S> Behind<S> for Checked<0> {
+    type Signal = S;
+}
+
+/// A layer that can be built.
 #[diagnostic::on_unimplemented(
-    message = "`{L}` cannot be built",
+    message = "`{L}` is no layer of a model: it cannot be built",
     label = "this has no `Build<{E}>`",
-    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+    note = "each field of a model is a layer: `Layer`, and `Build` and `Parameters`, which `#[layer]` writes"
 )]
 pub trait Built<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
@@ -157,11 +171,11 @@ pub trait Built<L, E: Element = f32, D: Backend<E> = Cpu> {
 #[diagnostic::do_not_recommend]
 impl<L: Build<E, D>, E: Element, D: Backend<E>> Built<L, E, D> for Checked<0> {}
 
-/// A layer behind its check, whose parameters can be visited.
+/// A layer whose parameters can be visited.
 #[diagnostic::on_unimplemented(
-    message = "the parameters of `{L}` cannot be visited",
+    message = "`{L}` is no layer of a model: its parameters cannot be visited",
     label = "this has no `Parameters<{E}>`",
-    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+    note = "each field of a model is a layer: `Layer`, and `Build` and `Parameters`, which `#[layer]` writes"
 )]
 pub trait Visited<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
@@ -191,6 +205,9 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// # Errors
     /// Those of the visitor.
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error>;
+
+    /// A clone.
+    fn copy(layer: &L) -> L;
 }
 
 impl<L, E, D> Field<L, E, D> for Checked<0>
@@ -209,6 +226,61 @@ where
 
     fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error> {
         layer.visit(visitor)
+    }
+
+    fn copy(layer: &L) -> L {
+        layer.clone()
+    }
+}
+
+/// A field behind its check, for the `Debug` of the model.
+pub trait Debugs<L> {
+    /// The field.
+    fn debug(layer: &L) -> &dyn fmt::Debug;
+}
+
+impl<L: fmt::Debug> Debugs<L> for Checked<0> {
+    fn debug(layer: &L) -> &dyn fmt::Debug {
+        layer
+    }
+}
+
+/// A layer that there is none of: what a generic parameter is where the wiring of a model is evaluated for all.
+#[derive(Debug)]
+pub enum NoLayer<In, Out> {
+    /// Cannot be made.
+    Never(Infallible, PhantomData<fn(In) -> Out>),
+}
+
+impl<In, Out> Clone for NoLayer<In, Out> {
+    fn clone(&self) -> Self {
+        let Self::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In: Signal, Out: Signal, E: Element, D: Backend<E>> Layer<In, E, D> for NoLayer<In, Out> {
+    type Out = Out;
+
+    fn call<T: Tape<E, D>>(&self, _: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
+        let Self::Never(never, _) = self;
+        match *never {}
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, Out, E: Element, D: Backend<E>> Build<E, D> for NoLayer<In, Out> {
+    fn build(_: &D) -> Result<Self, Error> {
+        Err(Error::Empty("the list of layers that can stand here"))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<In, Out, E: Element, D: Backend<E>> Parameters<E, D> for NoLayer<In, Out> {
+    fn visit<V: Visitor<E, D>>(&mut self, _: &mut V) -> Result<(), Error> {
+        let Self::Never(never, _) = self;
+        match *never {}
     }
 }
 

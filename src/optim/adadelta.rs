@@ -24,7 +24,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adadelta {
-    settings!("adadelta");
+    settings!("adadelta", Adadelta, 2, [rho epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -34,6 +34,10 @@ impl Optimizer for Adadelta {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         Slot::all(&["accumulated_grad", "accumulated_delta_var"], shape)
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

@@ -66,7 +66,7 @@ impl Optimizer for Adafactor {
         if self.relative_step && !self.learning_rate.is_schedule() {
             rate = rate.min(1.0 / step.sqrt());
         }
-        let size = rms(&update.weights()?).max(self.epsilon_2);
+        let size = rms(update.weights).max(self.epsilon_2);
         let alpha = size * rate.min(1.0 / step.sqrt());
         let beta = 1.0 - step.powf(self.beta_2_decay);
         let square = move |g: E| g.as_f64() * g.as_f64() + self.epsilon_1;
@@ -74,8 +74,8 @@ impl Optimizer for Adafactor {
             *mean = E::of(beta * mean.as_f64() + (1.0 - beta) * new);
             mean.as_f64()
         };
-        let Update { shape, gradient, slots, .. } = update;
-        match (matrix(shape), slots) {
+        let Update { shape, gradient, mut slots, .. } = update;
+        match (matrix(shape), &mut *slots) {
             (Some((rows, columns)), [row_means, column_means]) if rows * columns > 0 => {
                 let means = row_means.chunks_mut(rows).zip(column_means.chunks_mut(columns));
                 for (values, (r, c)) in gradient.chunks_mut(rows * columns).zip(means) {
@@ -100,7 +100,7 @@ impl Optimizer for Adafactor {
                 }
             }
             (_, slots) => {
-                let squares = slots.iter_mut().flatten();
+                let squares = slots.iter_mut().flat_map(|slot| slot.iter_mut());
                 for (g, v) in gradient.iter_mut().zip(squares) {
                     *g = E::of(g.as_f64() / follow(v, square(*g)).sqrt());
                 }

@@ -24,7 +24,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adagrad {
-    settings!("adagrad");
+    settings!("adagrad", Adagrad, 1, [initial_accumulator_value epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -35,6 +35,10 @@ impl Optimizer for Adagrad {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let initial = self.initial_accumulator_value;
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }]
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

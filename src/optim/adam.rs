@@ -1,5 +1,6 @@
 use super::{
-    Bounds, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_moments, exactly,
+    Bounds, InKeras, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_moments,
+    exactly,
     options::{optimizer, settings},
     rounded_moments,
 };
@@ -29,7 +30,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adam {
-    settings!("adam");
+    settings!("adam", Adam, 2, [beta_1 beta_2 epsilon amsgrad]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -39,6 +40,10 @@ impl Optimizer for Adam {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let names = ["momentum", "velocity", "velocity_hat"];
         Slot::all(&names[..if self.amsgrad { 3 } else { 2 }], shape)
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
@@ -112,6 +117,10 @@ impl Optimizer for AdamW {
         "adamw"
     }
 
+    fn in_keras(&self) -> Option<InKeras> {
+        self.0.in_keras().map(|adam| InKeras { class_name: "AdamW", ..adam })
+    }
+
     fn learning_rate(&self) -> &LearningRate {
         self.0.learning_rate()
     }
@@ -130,6 +139,10 @@ impl Optimizer for AdamW {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         self.0.slots(shape)
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

@@ -31,7 +31,10 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Ftrl {
-    settings!("ftrl");
+    settings!("ftrl", Ftrl, 2, [
+        learning_rate_power initial_accumulator_value l1_regularization_strength
+        l2_regularization_strength l2_shrinkage_regularization_strength beta
+    ]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -51,6 +54,10 @@ impl Optimizer for Ftrl {
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }, Slot::zeros("linear", shape)]
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let rate = update.moment.learning_rate;
         if rate == 0.0 {
@@ -58,7 +65,7 @@ impl Optimizer for Ftrl {
             update.gradient.fill(E::zero());
             return Ok(());
         }
-        let weights = update.weights()?;
+        let weights = update.weights;
         let l2 = self.l2_regularization_strength + self.beta / (2.0 * rate);
         let [rate, l2, l1, shrinkage] = [
             rate,
@@ -72,7 +79,7 @@ impl Optimizer for Ftrl {
         let raised = move |sum: E| if root { sum.sqrt() } else { sum.powf(power) };
         let (gradient, [sums, linears]) = (update.gradient, exactly(update.slots)?);
         vectorized_loops(move || {
-            for (((g, &w), sum), linear) in gradient.iter_mut().zip(&weights).zip(sums).zip(linears)
+            for (((g, &w), sum), linear) in gradient.iter_mut().zip(weights).zip(sums).zip(linears)
             {
                 let more = *sum + *g * *g;
                 let (new, old) = (raised(more), raised(*sum));

@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Lamb {
-    settings!("lamb");
+    settings!("lamb", Lamb, 2, [beta_1 beta_2 epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -40,7 +40,7 @@ impl Optimizer for Lamb {
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let [beta_1, beta_2, epsilon] =
             rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
-        let weights = squares(&update.weights()?).sqrt();
+        let weights = squares(update.weights).sqrt();
         let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
         let corrections = [beta_1, beta_2].map(|beta| E::one() - beta.powi(step));
         let [first, second] = exactly(slots)?;

@@ -14,6 +14,7 @@ mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod blocks;
 mod bounds;
 mod ftrl;
 mod lamb;
@@ -45,6 +46,8 @@ pub use penalties::penalty;
 pub use rate::{LearningRate, LearningRateSchedule};
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
+#[cfg(feature = "keras")]
+pub(crate) use slots::{AVERAGE, GATHERED};
 pub use slots::{Slot, SlotView};
 pub use state::State;
 
@@ -100,7 +103,7 @@ use crate::{backend::Element, error::Error};
     label = "no optimiser",
     note = "an optimiser is a value, such as `Adam::default()`; so is a loss, `MeanSquaredError`"
 )]
-pub trait Optimizer: Clone {
+pub trait Optimizer: Clone + Send + Sync {
     /// The name that Keras gives it, `adam`.
     fn name(&self) -> &'static str;
 
@@ -129,11 +132,22 @@ pub trait Optimizer: Clone {
         Vec::new()
     }
 
+    /// What the files of Keras say of it, so that its state can be written to one. Default: nothing, as Keras does not know it.
+    fn in_keras(&self) -> Option<InKeras> {
+        None
+    }
+
     /// Makes of the gradient of one parameter what is subtracted from it, in place.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting that makes no sense once it is rounded to `E`.
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error>;
+
+    /// Whether what is subtracted from a value depends on nothing but the gradient and the slots of that value, and
+    /// on the value. Then an update is made in blocks, on all threads; else, which is the default, of a whole parameter.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
 
     /// How large the values can become that the next update computes, where no value of a gradient is larger than
     /// `gradient`. An update that cannot overflow changes the weights where they are.
@@ -143,6 +157,18 @@ pub trait Optimizer: Clone {
     fn bounds<E: Element>(&self, _moment: &Moment, _gradient: f64) -> Option<Bounds> {
         None
     }
+}
+
+/// What the files of Keras say of an optimiser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InKeras {
+    /// Keras's class.
+    pub class_name: &'static str,
+    /// The arguments of its constructor, but for those that all optimisers have.
+    pub settings: Vec<(&'static str, serde_json::Value)>,
+    /// How many of its first slots stand together, parameter by parameter. Of each one behind these, all parameters stand
+    /// together.
+    pub together: usize,
 }
 
 /// When an update is made.
@@ -156,27 +182,18 @@ pub struct Moment {
     pub largest_slot: f64,
 }
 
-/// One parameter that an optimiser updates.
+/// What an optimiser updates: a parameter, or a block of it if it [is elementwise](Optimizer::is_elementwise).
 pub struct Update<'a, E: Element> {
     /// When.
     pub moment: Moment,
     /// The sizes of the parameter.
     pub shape: &'a [usize],
+    /// The values of the parameter, less its weight decay.
+    pub weights: &'a [E],
     /// The gradient; then what is subtracted from the parameter.
     pub gradient: &'a mut [E],
     /// What is remembered of the parameter, in the order of [`Optimizer::slots`].
-    pub slots: &'a mut [Vec<E>],
-    pub(crate) weights: &'a dyn Fn() -> Result<Vec<E>, Error>,
-}
-
-impl<E: Element> Update<'_, E> {
-    /// The values of the parameter, less its weight decay; a copy.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if there is no memory.
-    pub fn weights(&self) -> Result<Vec<E>, Error> {
-        (self.weights)()
-    }
+    pub slots: Vec<&'a mut [E]>,
 }
 
 impl<E: Element> std::fmt::Debug for Update<'_, E> {
@@ -190,7 +207,7 @@ impl<E: Element> std::fmt::Debug for Update<'_, E> {
 }
 
 /// The slots of an update, as many as the optimiser has.
-fn exactly<E, const N: usize>(slots: &mut [Vec<E>]) -> Result<&mut [Vec<E>; N], Error> {
+fn exactly<E, const N: usize>(slots: Vec<&mut [E]>) -> Result<[&mut [E]; N], Error> {
     let found = slots.len();
     slots.try_into().map_err(|_| Error::mismatch("the slots of a parameter", N, found))
 }

@@ -33,7 +33,7 @@ impl Nadam {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Nadam {
-    settings!("nadam");
+    settings!("nadam", Nadam, 2, [beta_1 beta_2 epsilon]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;

@@ -166,9 +166,17 @@ macro_rules! optimizer {
 }
 pub(super) use optimizer;
 
-/// The methods of an optimiser that follow from its declaration.
+/// The methods of an optimiser that follow from its declaration. Behind its name there is what [`InKeras`](super::InKeras) says.
 macro_rules! settings {
-    ($name:literal) => {
+    ($name:literal $(, $class:ident, $together:literal, [$($field:ident)*])?) => {
+        $(fn in_keras(&self) -> Option<$crate::optim::InKeras> {
+            Some($crate::optim::InKeras {
+                class_name: stringify!($class),
+                settings: vec![$((stringify!($field), serde_json::Value::from(self.$field))),*],
+                together: $together,
+            })
+        })?
+
         fn name(&self) -> &'static str {
             $name
         }

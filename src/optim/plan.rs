@@ -2,12 +2,17 @@
 
 use dfdx::{
     shapes::{HasShape, Shape},
-    tensor::{Gradients, Tensor},
+    tensor::Gradients,
 };
 
-use super::{Bounds, Clipping, Ema, Moment, Optimizer, State, Update, slots::Slots, squares};
+use super::{
+    Bounds, Clipping, Ema, Moment, Optimizer, State,
+    blocks::{Block, Moved},
+    slots::Slots,
+    squares,
+};
 use crate::{
-    backend::{Backend, Element, assign, to_values, vectorized_loops},
+    backend::{Backend, Element, vectorized_loops},
     error::Error,
     parameters::{self, Parameter, Parameters, Visitor},
 };
@@ -221,60 +226,39 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O
         }
         let (plan, optimizer, tensor) = (&self.plan, self.optimizer, parameter.tensor);
         let excluded = self.state.excluded.1.get(number).is_some_and(|excluded| *excluded);
+        let decay = E::of(if excluded { 0.0 } else { plan.decay });
+        let shape = tensor.shape().concrete();
         let slots = &mut self.state.slots[number];
-        if plan.updates {
-            let decay = E::of(if excluded { 0.0 } else { plan.decay });
-            let shape = tensor.shape().concrete();
-            D::descend(tensor, self.gradients, decay, |tensor, gradient| {
+        D::with_gradient(tensor, self.gradients, |values, gradient| {
+            if plan.updates {
                 plan.gather(gradient, &mut slots.gathered);
                 plan.clip(gradient);
-                let weights = || decayed(tensor, decay);
-                optimizer.update(Update {
-                    moment: plan.moment,
-                    shape: shape.as_ref(),
-                    gradient,
-                    slots: &mut slots.values,
-                    weights: &weights,
-                })
-            })?;
-        } else {
-            D::gradient(self.gradients, tensor, |gradient| {
+                let moved = Moved { moment: plan.moment, shape: shape.as_ref(), decay };
+                let slots = slots.values.iter_mut().map(Vec::as_mut_slice).collect();
+                moved.by(optimizer, Block { values, gradient, slots })?;
+            } else {
                 let sums = slots.gathered.iter_mut().zip(gradient);
                 sums.for_each(|(sum, g)| *sum += *g);
-            })?;
-        }
-        match plan.ema {
-            Some(average) => average.follow(tensor, &mut slots.average),
-            None => Ok(()),
-        }
+            }
+            if let Some(average) = plan.ema {
+                average.follow(values, &mut slots.average);
+            }
+            Ok(())
+        })
     }
-}
-
-/// The values of a parameter, less a fraction of them.
-fn decayed<S: Shape, E: Element, D: Backend<E>>(
-    tensor: &Tensor<S, E, D>,
-    decay: E,
-) -> Result<Vec<E>, Error> {
-    let mut values = to_values(tensor)?;
-    if decay > E::zero() {
-        values.iter_mut().for_each(|value| *value *= E::one() - decay);
-    }
-    Ok(values)
 }
 
 impl Average {
-    fn follow<S: Shape, E: Element, D: Backend<E>>(
-        self,
-        tensor: &mut Tensor<S, E, D>,
-        average: &mut [E],
-    ) -> Result<(), Error> {
-        let (kept, values) = (E::of(self.momentum), to_values(tensor)?);
-        let each = average.iter_mut().zip(&values);
+    fn follow<E: Element>(self, values: &mut [E], average: &mut [E]) {
+        let kept = E::of(self.momentum);
+        let each = average.iter_mut().zip(&*values);
         vectorized_loops(move || {
             for (mean, value) in each {
                 *mean = kept * *mean + (E::one() - kept) * *value;
             }
         });
-        if self.overwrites { assign(tensor, average) } else { Ok(()) }
+        if self.overwrites {
+            values.copy_from_slice(average);
+        }
     }
 }

@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for RMSprop {
-    settings!("rmsprop");
+    settings!("rmsprop", RMSprop, 1, [rho momentum epsilon centered]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -42,6 +42,10 @@ impl Optimizer for RMSprop {
         Slot::all(&names, shape)
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[
             ("epsilon", self.epsilon),
@@ -50,11 +54,11 @@ impl Optimizer for RMSprop {
         ])?;
         let [rate, rho, momentum, epsilon] =
             [update.moment.learning_rate, self.rho, self.momentum, self.epsilon].map(E::of);
-        let (gradient, slots) = (update.gradient, update.slots);
-        let Some((velocity, slots)) = slots.split_first_mut() else { return Ok(()) };
-        let (more, means) = slots.split_at_mut(usize::from(self.momentum > 0.0));
+        let (gradient, mut slots) = (update.gradient, update.slots.into_iter());
+        let Some(velocity) = slots.next() else { return Ok(()) };
+        let changes = if self.momentum > 0.0 { slots.next() } else { None };
         // The variants that remember more are rare: what they need is made in a loop of its own.
-        if let Some(means) = means.first_mut() {
+        if let Some(means) = slots.next() {
             let each = gradient.iter_mut().zip(velocity).zip(means);
             vectorized_loops(move || {
                 for ((g, v), mean) in each {
@@ -72,7 +76,7 @@ impl Optimizer for RMSprop {
                 }
             });
         }
-        if let Some(changes) = more.first_mut() {
+        if let Some(changes) = changes {
             vectorized_loops(move || {
                 for (g, change) in gradient.iter_mut().zip(changes) {
                     *change = *change * momentum + *g;

@@ -23,7 +23,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
-    settings!("sgd");
+    settings!("sgd", SGD, 1, [momentum nesterov]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -32,6 +32,10 @@ impl Optimizer for Sgd {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         Slot::all(if self.momentum > 0.0 { &["momentum"] } else { &[] }, shape)
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

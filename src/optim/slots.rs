@@ -56,9 +56,9 @@ pub(super) struct Slots<E> {
 }
 
 /// The slot of the moving average.
-pub(super) const AVERAGE: &str = "average";
+pub(crate) const AVERAGE: &str = "average";
 /// The slot of gathered gradients.
-pub(super) const GATHERED: &str = "gradient_accumulator";
+pub(crate) const GATHERED: &str = "gradient_accumulator";
 
 // Not derived: that asks for `E: Default`.
 impl<E> Default for Slots<E> {
@@ -157,6 +157,17 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             }
         }
         self.measure();
+    }
+
+    /// The slots of each parameter, by name, the moving average and gathered gradients among them.
+    #[cfg(feature = "keras")]
+    pub(crate) fn slots_of_all(&self) -> impl Iterator<Item = Vec<(&'static str, &[E])>> {
+        self.slots.iter().map(|slots| {
+            let own = slots.names.iter().copied().zip(&slots.values);
+            let extra = [(AVERAGE, &slots.average), (GATHERED, &slots.gathered)];
+            let all = own.chain(extra.into_iter().filter(|(_, values)| !values.is_empty()));
+            all.map(|(name, values)| (name, values.as_slice())).collect()
+        })
     }
 
     /// Looks for the largest values again.

@@ -143,6 +143,7 @@ pub type Vector<const N: usize> = Rank1<N>;
 ///
 /// A dimension known only at run time is `Batch` in the first place and `Length` elsewhere.
 pub fn display<S: Shape>() -> String {
+    // A shape of dfdx tells its sizes only as a value, and no value can be had of a type alone.
     let name = std::any::type_name::<S>();
     let inner = name.trim_start_matches('(').trim_end_matches(')');
     let dims: Vec<String> = inner

@@ -134,7 +134,7 @@ last_axis!(F G H);
 #[diagnostic::on_unimplemented(
     message = "one vector per sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
-    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`"
+    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`; two outputs: `#[from(name.0)]` takes one of them"
 )]
 pub trait OneVector: Signal {
     /// The batch dimension.

@@ -33,7 +33,7 @@ pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
 pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
-pub use value::Value;
+pub use value::{Feedable, Value};
 
 use std::marker::PhantomData;
 

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{Signal, StepRows, TwoSignals, Value, concat};
+use super::{Feedable, Signal, StepRows, TwoSignals, Value, concat};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -34,7 +34,7 @@ pub struct StateHc<T> {
 }
 
 macro_rules! states {
-    ($name:ident, $step:ty, $($part:ident)*) => {
+    ($name:ident, $step:ty, $places:expr, $($part:ident)*) => {
         #[diagnostic::do_not_recommend]
         impl<B: Dim, H: Dim> Signal for $name<(B, H)> {
             const HAS_STATE: bool = true;
@@ -89,6 +89,12 @@ macro_rules! states {
             fn display() -> String {
                 format!("{}<{}>", stringify!($name), shape::display::<(B, H)>())
             }
+
+            fn parts() -> Vec<(String, String)> {
+                let places: &[&str] = $places;
+                let part = |place: &&str| (place.to_string(), shape::display::<(B, H)>());
+                places.iter().map(part).collect()
+            }
         }
 
         #[diagnostic::do_not_recommend]
@@ -102,10 +108,19 @@ macro_rules! states {
                 self
             }
         }
+
+        #[diagnostic::do_not_recommend]
+        impl<V> Feedable for $name<V> {
+            type Data = Self;
+
+            fn data(self) -> Self {
+                self
+            }
+        }
     };
 }
-states!(StateH, &'a [E], h);
-states!(StateHc, (&'a [E], &'a [E]), h c);
+states!(StateH, &'a [E], &[""], h);
+states!(StateHc, (&'a [E], &'a [E]), &["0", "1"], h c);
 
 #[diagnostic::do_not_recommend]
 impl<B: Dim, H: Dim> TwoSignals for StateHc<(B, H)> {

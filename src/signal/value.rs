@@ -1,4 +1,4 @@
-use dfdx::tensor::{Tape, Tensor};
+use dfdx::tensor::{Storage, Tape, Tensor};
 
 use super::{Ids, Masked, Signal};
 use crate::{
@@ -52,6 +52,50 @@ impl<S: Sequence, E: Element, D: Backend<E>, T: Tape<E, D>> Value<E, D>
     type Tape = T;
 
     fn into_data(self) -> Self {
+        self
+    }
+}
+
+/// Data that is a [`Value`] for some element.
+///
+/// It says nothing of the element, which is that of the layer for ids. So the compiler sees at once what is no tensor, and tells
+/// it once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be fed to a layer",
+    label = "no tensor: rows in a `Vec` go to `predict`",
+    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor, by value"
+)]
+pub trait Feedable {
+    /// The same type.
+    type Data;
+
+    /// The same data.
+    fn data(self) -> Self::Data;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Shape, E, D: Storage<E>, T> Feedable for Tensor<S, E, D, T> {
+    type Data = Self;
+
+    fn data(self) -> Self {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<X, Y> Feedable for (X, Y) {
+    type Data = Self;
+
+    fn data(self) -> Self {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<V> Feedable for Masked<V> {
+    type Data = Self;
+
+    fn data(self) -> Self {
         self
     }
 }

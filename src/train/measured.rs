@@ -310,8 +310,8 @@ impl SampleWeights for AnyWeights<'_> {
         None
     }
 
-    fn select(&self, _: &[usize]) -> Self {
-        *self
+    fn select(&self, _: &[usize]) -> Result<Self, Error> {
+        Ok(*self)
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {

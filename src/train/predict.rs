@@ -2,7 +2,7 @@ use dfdx::tensor::{Cpu, NoneTape};
 
 use super::{Feeds, trainer::checked};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, whole_pass},
     data::{Sample, Samples},
     error::Error,
     model::Model,
@@ -39,7 +39,7 @@ where
         let rows: Vec<usize> = (0..self.count()).collect();
         let outputs = rows.chunks(batch_size).map(|rows| {
             let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
-            model.call::<NoneTape>(input)
+            whole_pass(|| model.call::<NoneTape>(input))
         });
         M::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
     }
@@ -71,7 +71,7 @@ where
     fn ask_one(&self, model: &M) -> Result<Self::Answer, Error> {
         let dev: D = parameters::device(model);
         let input = X::Signal::feed::<E, D>(X::batch::<E, D>(&[self], &[0], &dev)?)?;
-        let mut rows = model.call::<NoneTape>(input)?.to_rows()?;
+        let mut rows = whole_pass(|| model.call::<NoneTape>(input))?.to_rows()?;
         rows.pop().ok_or(Error::Empty("the output of the model"))
     }
 }

@@ -14,7 +14,7 @@ use super::{
     training::{About, Wishes},
 };
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, whole_pass},
     data::{Batch, Dataset, Order},
     error::Error,
     metric::Direction,
@@ -241,7 +241,7 @@ where
             let constant = M::Input::stop_gradient::<E, D>(&input);
             let tape = OwnedTape::default();
             let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
-            let output = model.call_mut(input)?;
+            let output = whole_pass(|| model.call_mut(input))?;
             drop(constant);
             let (output, tape) = M::Output::split_tape(output);
             measure::<M::Output, Y, E, D>(metrics, &mut measured, &output, &target, &weights)?;
@@ -359,7 +359,8 @@ where
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
-        let output = model.call::<NoneTape>(Data::Input::feed::<E, D>(input)?)?;
+        let input = Data::Input::feed::<E, D>(input)?;
+        let output = whole_pass(|| model.call::<NoneTape>(input))?;
         measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
         let judged = Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
         totals.add_outputs(&judged.each, size);

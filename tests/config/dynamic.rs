@@ -165,10 +165,10 @@ fn errors_name_the_place_the_value_and_the_nearest_name() {
     assert_eq!(
         text,
         "the config of `LSTM` does not fit:\n  \
+         dropout: it must be in 0..=1, the JSON says 1.5\n  \
          use_bias: true or false is needed, the JSON says 1\n  \
-         units: a whole number above 0 is needed, the JSON says -2\n  \
          stateful: true or false is needed, the JSON says \"no\"\n  \
-         dropout: a number from 0 to 1 is needed, the JSON says 1.5\n  \
+         units: a whole number above 0 is needed, the JSON says -2\n  \
          return_sequence: `LSTM` has no such key, did you mean `return_sequences`?, the JSON says true"
     );
     let text = error(json!({"class_name": "TimeDistributed", "config": {

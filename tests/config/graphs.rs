@@ -1,5 +1,7 @@
 //! Models of branches without a type, held against what Keras 3.15.1 answers.
 
+use std::{io::Write, process::Command};
+
 use dfdx::tensor::{Gradients, OwnedTape, PutTape};
 use kerata::{
     Cpu, Error, Tensor,
@@ -83,13 +85,8 @@ fn answers(case: &Case, model: &mut DynamicLayer) {
     }
 }
 
-/// What is read and written again answers the same. In the folder that `KERATA_WRITTEN` names, `make.py check` looks what
-/// Keras makes of it.
+/// What is read and written again answers the same.
 fn again(case: &Case, model: &DynamicLayer) {
-    if let Some(folder) = std::env::var_os("KERATA_WRITTEN") {
-        let file = std::path::Path::new(&folder).join(format!("{}.json", case.name));
-        std::fs::write(file, model.config().to_string()).unwrap();
-    }
     let mut other = layer_from_config(&model.config(), &CustomObjects::new()).unwrap();
     assert_eq!(other.config(), model.config(), "{}", case.name);
     load(case, &mut other, "");
@@ -261,6 +258,9 @@ fn check(name: &str) -> DynamicLayer {
 
 macro_rules! cases {
     ($($name:ident)*) => {
+        /// Those that are checked in the usual way.
+        const CASES: &[&str] = &[$(stringify!($name)),*];
+
         $(#[test]
         fn $name() {
             check(stringify!($name));
@@ -276,6 +276,33 @@ cases! {
 fn dropped() {
     let model = check("dropped");
     assert_eq!(model.dropped_masks(), ["conv", "flat"]);
+}
+
+/// Keras itself, in the Python that `KERATA_PYTHON` names, reads what is written, and answers the same.
+#[test]
+fn keras_reads_what_is_written() {
+    let Some(python) = std::env::var_os("KERATA_PYTHON") else {
+        let what = "SKIPPED: no Keras 3 is here to read models of branches; set KERATA_PYTHON";
+        writeln!(std::io::stderr(), "{what}").unwrap();
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("kerata-graphs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let names: Vec<&str> = CASES.iter().copied().chain(["dropped"]).collect();
+    for name in &names {
+        let config = model(&Case::graph(name)).config().to_string();
+        std::fs::write(folder.join(format!("{name}.json")), config).unwrap();
+    }
+    let make = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/keras-3.15.1-graphs/make.py");
+    let mut run = Command::new(python);
+    run.arg(make).arg("check").arg(&folder).env("KERAS_BACKEND", "jax");
+    let run = run.output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
+    for name in names {
+        assert!(said.contains(name), "{name} is not in\n{said}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 /// Other cases of this form, in the folder that the environment variable `KERATA_GRAPHS` names.

@@ -184,7 +184,7 @@ fn layers_inside_that_make_no_sense_are_refused() {
     let text = both(json!({"class_name": "Flatten", "config": {}}));
     assert!(
         text.ends_with(
-            "backward_layer: a recurrent layer is needed, LSTM, GRU or SimpleRNN, the JSON says \"Flatten\""
+            "backward_layer: a recurrent layer is needed, LSTM, GRU, SimpleRNN or RNN, the JSON says \"Flatten\""
         ),
         "{text}"
     );

@@ -70,7 +70,7 @@ fn the_nodes_of_every_dialect_are_read() {
         ),
         (
             json!([[["input_1", 0, 0, {"initial_state": ["b", 0, 0]}]]]),
-            "inbound_nodes.initial_state: the type says nothing, the JSON says [\"b\",0,0]",
+            "inbound_nodes: the type says [\"input_1\"], the JSON says [\"input_1\",\"b\"]",
         ),
         (
             json!([[["input_1", 0, 0, {"training": true}]]]),

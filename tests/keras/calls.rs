@@ -2,12 +2,13 @@
 
 use kerata::{
     Bidirectional, Cpu, Error, Gru, Lstm, Mask, Sequences, SimpleRnn, Tensor,
-    backend::LstmState,
+    backend::{Backend, GateDropout, LstmState, RecurrentInputs, StepOrder},
     config::{DynamicLayer, DynamicValue},
     io::WeightFile,
+    layers::Recurrent,
     parameters::{Build, Parameters},
     prelude::*,
-    shape::{Const, HasShape},
+    shape::{Const, Dim, HasShape},
 };
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::{
     case::Case,
     from_json::layer,
     harness::{Test, tests},
-    reasons::{GIVEN_DROPOUT, SOFTMAX_MASK},
+    reasons::SOFTMAX_MASK,
     report::Report,
 };
 
@@ -216,10 +217,24 @@ fn bidirectional_call_nomask(case: &Case, report: &mut Report) {
     }
 }
 
-/// The dropout masks are given, so that the training pass can be compared.
-fn given_dropout(case: &Case, report: &mut Report) {
+/// The training pass, where what drops is given.
+fn given_dropout<L: WithStates + Recurrent<f32, Cpu>>(case: &Case, report: &mut Report) {
+    let layer = loaded::<L>(case);
     for call in calls(case) {
-        report.skipped(outputs(call)[0], &GIVEN_DROPOUT);
+        let (x, mask) = input::<3>(case, call);
+        let (batch, length, features) = (x.shape().0, x.shape().1, x.shape().2.size());
+        let scale = call["dropout_scale"].as_str().unwrap();
+        let scale = Cpu::default().tensor_from_vec(case.floats(scale), (batch, features));
+        let inputs = RecurrentInputs {
+            x: Cpu::default().tensor_from_vec(x.as_vec(), (batch, length, features)),
+            mask: mask.as_ref(),
+            initial: None,
+            order: StepOrder::default(),
+            dropout: GateDropout { inputs: vec![scale], states: Vec::new() },
+        };
+        let (y, _) = layer.outputs(inputs).unwrap();
+        case.assert_tensor("forward", outputs(call)[0], &y.as_vec());
+        report.typed(outputs(call)[0]);
     }
 }
 
@@ -262,13 +277,8 @@ pub(crate) fn tests() -> Vec<Test> {
     add(kept_by_hand::<Gru<3, 3, Sequences>>, &["rnn_call_gru_stateful"]);
     add(kept_by_hand::<SimpleRnn<3, 3, Sequences>>, &["rnn_call_simplernn_stateful"]);
     add(returned_states, &["bidirectional_call_return_state"]);
-    add(
-        given_dropout,
-        &[
-            "rnn_call_gru_dropout_given_masks",
-            "rnn_call_lstm_dropout_given_masks",
-            "rnn_call_simplernn_dropout_given_masks",
-        ],
-    );
+    add(given_dropout::<Gru<3, 3, Sequences>>, &["rnn_call_gru_dropout_given_masks"]);
+    add(given_dropout::<Lstm<3, 3, Sequences>>, &["rnn_call_lstm_dropout_given_masks"]);
+    add(given_dropout::<SimpleRnn<3, 3, Sequences>>, &["rnn_call_simplernn_dropout_given_masks"]);
     all
 }

@@ -117,12 +117,12 @@ impl SampleWeights for AnyWeights {
         }
     }
 
-    fn select(&self, rows: &[usize]) -> Self {
-        match self {
+    fn select(&self, rows: &[usize]) -> Result<Self, Error> {
+        Ok(match self {
             Self::None => Self::None,
-            Self::PerSample(weights) => Self::PerSample(weights.select(rows)),
-            Self::PerStep(weights) => Self::PerStep(weights.select(rows)),
-        }
+            Self::PerSample(weights) => Self::PerSample(weights.select(rows)?),
+            Self::PerStep(weights) => Self::PerStep(weights.select(rows)?),
+        })
     }
 
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {

@@ -9,12 +9,6 @@ const fn reason(text: &'static str, until: Until) -> Reason {
     Reason { text, until }
 }
 
-const fn no_layer(text: &'static str, item: &'static str) -> Reason {
-    reason(text, Declared { folder: "src/layers", item })
-}
-
-pub(crate) const GIVEN_DROPOUT: Reason =
-    no_layer("recurrent layers have no dropout of their own yet", "recurrent_dropout");
 pub(crate) const SOFTMAX_MASK: Reason =
     reason("a mask has one flag per step, Keras's Softmax takes one per element", Never);
 

@@ -117,6 +117,39 @@ fn every_file_is_run_or_listed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The source is written from the config alone; the layers that are built know which masks are lost.
+#[test]
+fn masks_are_dropped_where_keras_drops_them() {
+    let (mut models, mut masks) = (0, 0);
+    let more = ["", "/keras-3.15.1-graphs"];
+    let more =
+        more.map(|of| PathBuf::from(format!("{}/tests/cases{of}", env!("CARGO_MANIFEST_DIR"))));
+    let cases = folders().into_iter().chain(more).flat_map(|all| fs::read_dir(all).unwrap());
+    for file in cases.flat_map(|case| fs::read_dir(case.unwrap().path()).into_iter().flatten()) {
+        let path = file.unwrap().path();
+        let custom = CustomObjects::new().masks_as_keras();
+        let model = match path.extension().is_some_and(|extension| extension == "json") {
+            true => Config::load(&path).and_then(|config| layer_from_config(&config, &custom)),
+            false => keras::load(&path, &custom),
+        };
+        let Some(model) = model.ok().filter(|model| !model.layers().is_empty()) else { continue };
+        let source = keras::rust_source(&model.config(), "Net").unwrap();
+        // Where only one of two values is masked, a merge has a type all the same; without one it takes both.
+        let merges = ["Add", "Average", "Concatenate<_>", "Subtract"];
+        let types =
+            source.lines().filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
+        let types: Vec<&str> = types.map(|(_, ty)| ty.trim_end_matches(',')).collect();
+        let written =
+            types.windows(2).filter(|two| two[0] == "Unmask" && !merges.contains(&two[1]));
+        let written = written.count();
+        assert_eq!(written, model.dropped_masks().len(), "{}\n{source}", path.display());
+        models += 1;
+        masks += written;
+    }
+    eprintln!("{masks} masks are lost in {models} models");
+    assert!(models > 10 && masks > 0, "{masks} masks are lost in {models} models");
+}
+
 #[test]
 fn a_pickle_is_refused() {
     let Some(all) =

@@ -4,7 +4,10 @@
 
 mod case;
 mod clients;
+mod compiled;
 mod hostile;
+mod inner;
 mod pasted;
+mod trained;
 mod typed;
 mod written;

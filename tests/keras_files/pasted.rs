@@ -1,5 +1,7 @@
 //! Structs as `rust_source` writes them for configs and files of Keras: they are written so, compile, and fit their files.
 
+use std::collections::BTreeSet;
+
 use kerata::{
     Add, Average, Batch, BatchNorm, Bidirectional, Concatenate, Conv1d, Conv2d, Cpu, Dense,
     Dropout, Embedding, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
@@ -10,6 +12,8 @@ use kerata::{
     model,
     prelude::*,
 };
+
+use serde_json::json;
 
 use crate::case::Case;
 
@@ -47,12 +51,51 @@ fn what_has_no_type_is_said_in_its_place() {
         .unwrap();
     let source = rust_source(&config, "Net").unwrap();
     for line in [
-        "    #[with(use_bias = false)]\n    pub layer_1st_layer: Dense<_, 2>,",
-        "    // `type_` has no type here: a rate of 12.5 percent, which is no whole number.",
-        "has no type here: the class `ReLU`.",
+        "    #[with(name = \"1st layer\", use_bias = false)]\n    pub layer_1st_layer: Dense<_, 2>,",
+        "    // `type_` has no type here: its rate is 12.5 percent, and no whole number below 100.",
+        "    // `layer_2` has no type here: `max_value` is 6.0, where a type has no limit.",
     ] {
         assert!(source.contains(line), "{source}");
     }
+}
+
+/// What keys a layer has, it says itself: its config, with all of them, is the source of its type.
+#[test]
+fn each_layer_is_known_with_all_its_keys() {
+    let dev = Cpu::default();
+    let mut seen = BTreeSet::new();
+    macro_rules! each {
+        ($($sizes:expr => $($layer:ty),*;)*) => {
+            $($({
+                let layer = <$layer as kerata::parameters::Build>::build(&dev).unwrap();
+                let config = layer.config();
+                seen.insert(config.class_name.clone());
+                let layer = serde_json::to_value(&config).unwrap();
+                let model = json!({"class_name": "Sequential", "config": {
+                    "layers": [layer], "build_input_shape": $sizes,
+                }});
+                let source = rust_source(&Config::try_from(model).unwrap(), "Net").unwrap();
+                assert!(!source.contains("//"), "{source}");
+                let class = stringify!($layer).split('<').next().unwrap().trim();
+                let class = class.rsplit("::").next().unwrap().trim();
+                assert!(source.contains(class), "{class} is not in\n{source}");
+            })*)*
+        };
+    }
+    each! {
+        json!([null, 4]) => Dense<4, 3, kerata::Tanh>, Dropout<30>, BatchNorm<4>, LayerNorm<4>, Relu, Softmax, kerata::Linear,
+            kerata::Sigmoid, kerata::Tanh, kerata::RepeatVector<2>, kerata::Reshape<(kerata::Const<2>, kerata::Const<2>)>,
+            kerata::Reshape<(kerata::Const<4>,)>;
+        json!([null, 5]) => Embedding<7, 3>, Embedding<7, 3, MaskZero>;
+        json!([null, 5, 4]) => Lstm<4, 3>, Gru<4, 3, Sequences>, Gru<4, 3, kerata::LastState, kerata::ResetBefore>,
+            kerata::SimpleRnn<4, 3>, Bidirectional<Lstm<4, 3, Sequences>>, Bidirectional<Gru<4, 3>, kerata::Sum>,
+            kerata::TimeDistributed<Dense<4, 2>>, Conv1d<4, 3, 2, Relu, kerata::Causal>, Conv1d<4, 3, 2, kerata::Linear, Same, 2>,
+            kerata::MaxPool1d<2>, kerata::AvgPool1d<3, 2, Same>, GlobalAveragePooling1d, GlobalMaxPooling1d, kerata::Permute<2, 1>,
+            kerata::Masking, kerata::Flatten<20>;
+        json!([null, 6, 6, 2]) => Conv2d<2, 3, 2>, Conv2d<2, 3, 2, 3, Relu, Same, 1, 2, kerata::NoBias>, kerata::MaxPool2d<2>,
+            kerata::AvgPool2d<3, 2, 1, 1, Same>, GlobalAveragePooling2d, GlobalMaxPooling2d, kerata::ZeroPadding2d<1, 2>;
+    }
+    assert!(seen.len() >= 26, "{seen:?}");
 }
 
 #[model(input = Inputs<(Ids<(Batch, 8)>, (Batch, 4))>)]

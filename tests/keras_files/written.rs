@@ -71,7 +71,7 @@ fn numbers() -> Vec<[[f32; 6]; 9]> {
 }
 
 /// The Python that has Keras, if there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let given = std::env::var_os("KERATA_PYTHON").map(PathBuf::from);
     let found = [given, Some("python3".into())];
     let has_keras = |python: &PathBuf| {
@@ -91,7 +91,8 @@ for whole, weights, inputs in json.load(open(sys.argv[1])):
     x = [np.array(x, dtype=kind) for kind, x in inputs]
     x = x[0] if len(x) == 1 else x
     run = lambda model: np.concatenate([np.ravel(y) for y in keras.tree.flatten(model(x))])
-    model = keras.saving.load_model(whole)
+    old = {"keras_2_hard_sigmoid": lambda x: keras.ops.clip(0.2 * x + 0.5, 0, 1)}
+    model = keras.saving.load_model(whole, custom_objects=old)
     y = run(model)
     if weights is not None:
         fresh = keras.models.clone_model(model)

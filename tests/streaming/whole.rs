@@ -218,6 +218,7 @@ struct Letters {
     both: Concatenate<_>,
     norm: LayerNorm<_>,
     last: SimpleRnn<_, 6>,
+    #[with(use_bias = false)]
     head: Dense<_, 5, Softmax>,
 }
 

@@ -18,7 +18,7 @@ fn in_a_small_stack(test: impl FnOnce() + Send + 'static) {
 /// All that a dataset does with its samples.
 fn goes_through<X: Samples<Selected: PartialEq<X>> + Clone>(samples: X) {
     let rows: Vec<usize> = (0..samples.count()).collect();
-    assert!(samples.select(&rows) == samples.clone());
+    assert!(samples.select(&rows).unwrap() == samples.clone());
     let data = InMemory::new(samples, rows).unwrap();
     let (first, last) = data.split(0.5).unwrap();
     assert_eq!((first.len(), last.len()), (1, 1));

@@ -12,19 +12,56 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
-        let checked = model.checked(i + 1, "CHECK", layer.ty.span());
-        let checks = quote_spanned! {layer.ty.span() =>
+        let span = layer.ty.span();
+        let behind = |check| model.checked(i + 1, check, span);
+        // What is no layer is told as that, and not what it does not take. A layer of the crate is one, and it says what it is
+        // not made of.
+        let (first, reaches) = match layer.is_ours() {
+            true => (behind("CHECK"), input.clone()),
+            false => {
+                let field = behind("FIELD");
+                let input =
+                    quote_spanned!(span => <#field as ::kerata::model::Behind<#input>>::Signal);
+                (quote_spanned!(span => ::kerata::model::Checked<0>), input)
+            }
+        };
+        let built = behind("BUILT");
+        // At an instance that stands for all, the sizes are not those of any model.
+        let sizes = (!model.is_generic()).then(|| {
+            quote_spanned! {span =>
+                let () = <#ty as ::kerata::Layer<#reaches, #element, #device>>::CHECK;
+            }
+        });
+        // In a struct each layer has its own line. A file has none: there the function says which one it is.
+        let name = &layer.name;
+        let taken = match model.of_file {
+            false => quote_spanned! {span =>
+                let () = <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::TAKEN;
+            },
+            true => quote_spanned! {span =>
+                const fn #name<L: ::kerata::model::Takes<#reaches, #element, #device>>() {}
+                #name::<#ty>();
+            },
+        };
+        let checks = quote_spanned! {span =>
+            const BUILT: usize =
+                <#first as ::kerata::model::Built<#ty, #element, #device>>::CHECK;
+            const FIELD: usize =
+                <#built as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
             const CHECK: usize = {
                 // The first is what the compiler tells.
-                let () = <#ty as ::kerata::model::Takes<#input, #element, #device>>::TAKEN;
-                let () = <#ty as ::kerata::Layer<#input, #element, #device>>::CHECK;
+                #taken
+                #sizes
                 0
             };
-            const FIELD: usize =
-                <#checked as ::kerata::model::Built<#ty, #element, #device>>::CHECK
-                    + <#checked as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
         };
-        wire_impl(model, i + 1, &quote!(#through::Out), &checks)
+        let out = quote!(#through::Out);
+        if !is_cut(model, i + 1) {
+            return wire_impl(model, i + 1, &out, &checks);
+        }
+        let (given, signal) = cut(model, i + 1, &out);
+        let wire = wire_impl(model, i + 1, &signal, &checks);
+        quote!(#given #wire)
     });
     let parts = model.parts.iter().enumerate().map(|(i, part)| {
         let number = model.part(i);
@@ -40,6 +77,43 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         wire_impl(model, number, &signal, &check)
     });
     std::iter::once(input_wire(model)).chain(layers).chain(parts).collect()
+}
+
+/// How many layers go on from one another's types; see `src/model/cut.rs`.
+const BETWEEN_CUTS: usize = 8;
+
+/// A constant cannot depend on generic parameters, so there is no cut where there are such.
+fn is_cut(model: &Model, number: usize) -> bool {
+    let deep = model.layers.len() > 2 * BETWEEN_CUTS;
+    deep && number.is_multiple_of(BETWEEN_CUTS) && !model.is_generic() && model.errors.is_empty()
+}
+
+/// A value at which the chain is cut: what gives it, and its signal.
+fn cut(model: &Model, number: usize, out: &TokenStream) -> (TokenStream, TokenStream) {
+    let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
+    let code = quote!(<#this as ::kerata::model::Given<#number>>::CODE);
+    let given = quote! {
+        #[doc(hidden)]
+        impl ::kerata::model::Given<#number> for #this {
+            type Signal = #out;
+            const CODE: ::kerata::model::Code = {
+                #[allow(unused_imports)]
+                use ::kerata::model::NotCoded as _;
+                ::kerata::model::Coding::<<Self as ::kerata::model::Given<#number>>::Signal>::CODE
+            };
+        }
+    };
+    let dims = (0..6usize).map(|i| {
+        let i = Literal::usize_unsuffixed(i);
+        quote!(::kerata::model::Dimension<{ #code.dims[#i].0 }, { #code.dims[#i].1 }>)
+    });
+    let shape = quote! {
+        <::kerata::model::Dimensions<{ #code.rank }, (#(#dims,)*)> as ::kerata::model::Decoded>::Of
+    };
+    let signal = quote! {
+        <::kerata::model::Cut<{ #code.kind }, #shape, #this, #number> as ::kerata::model::Continues>::Signal
+    };
+    (given, signal)
 }
 
 /// The input. What is wrong with the struct is told here: the signal is then an error, and so is silently
@@ -69,7 +143,7 @@ fn wire_impl(
 ) -> TokenStream {
     let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
     let (generics, _, clause) = model.item.generics.split_for_impl();
-    let checks = (!model.is_generic() && model.errors.is_empty()).then_some(checks);
+    let checks = (model.witness.is_some() && model.errors.is_empty()).then_some(checks);
     quote! {
         #[doc(hidden)]
         impl #generics ::kerata::model::Wire<#number> for #this #clause {
@@ -81,23 +155,25 @@ fn wire_impl(
 
 pub(super) fn output_check(model: &Model) -> TokenStream {
     let Some((span, output)) = &model.output else { return TokenStream::new() };
-    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let last = match model.outputs.as_slice() {
+        [] => model.value_at(model.layers.len(), *span),
+        _ => model.output(),
+    };
+    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
     if !model.is_generic() {
-        let last = match model.outputs.as_slice() {
-            [] => model.value_at(model.layers.len(), *span),
-            _ => model.output(),
-        };
-        let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
         return quote!(const _: () = #check;);
     }
-    // At the attribute, where the compiler tells a wrong layer as well: once in both.
-    let last = model.output();
+    // In an impl, as nothing else has the parameters.
     let (this, number) = (model.this(), Literal::usize_unsuffixed(model.part(model.parts.len())));
-    let signal = quote!(<#last as ::kerata::model::Gives<#output>>::Output);
+    let (generics, _, clause) = model.item.generics.split_for_impl();
     quote! {
         #[doc(hidden)]
         impl #generics ::kerata::model::Wire<#number> for #this #clause {
-            type Signal = #signal;
+            type Signal = ();
+            const CHECK: usize = {
+                let () = #check;
+                0
+            };
         }
     }
 }

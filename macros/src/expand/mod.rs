@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod describe;
+mod item;
 mod outputs;
 mod rules;
 mod stream;
@@ -13,7 +14,6 @@ use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
-    derive::missing_derives,
     infer, parse,
 };
 
@@ -29,9 +29,9 @@ struct Wired {
 
 /// The paths that the functions of a layer are called through.
 ///
-/// In a struct without generic parameters these go by way of the check of the wiring, and so they are
-/// silent where that has failed. A check cannot depend on generic parameters; there the layer's own traits
-/// are named, always with the same span, so that the compiler tells the same error once.
+/// These go by way of the check of the wiring, and so they are silent where that has failed. In a struct whose
+/// generic parameters have bounds that no instance is known for, it cannot be evaluated: there the layer's own
+/// traits are named, always with the same span, so that the compiler tells the same error once.
 struct Through {
     layer: TokenStream,
     build: TokenStream,
@@ -43,7 +43,8 @@ struct Through {
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
-        item(model, &wired),
+        item::item(model, &wired),
+        inferred(model),
         checks::wires(model, &wired),
         checks::output_check(model),
         outputs::constants(model),
@@ -61,6 +62,10 @@ impl Model {
     fn this(&self) -> TokenStream {
         // Lints take what has the span of a macro for what it is.
         self.this_at(Span::call_site().located_at(self.item.ident.span()))
+    }
+
+    fn named(&self, span: Span) -> Ident {
+        Ident::new(&self.item.ident.to_string(), span.located_at(self.item.ident.span()))
     }
 
     fn this_at(&self, span: Span) -> TokenStream {
@@ -111,13 +116,13 @@ impl Model {
         if !self.errors.is_empty() {
             return self.value_at(0, span);
         }
-        if self.is_generic() {
+        let Some(arguments) = &self.witness else {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
-        }
-        let (this, number) = (self.this(), Literal::usize_unsuffixed(number));
+        };
+        let (this, number) = (self.named(Span::call_site()), Literal::usize_unsuffixed(number));
         let check = Ident::new(check, span);
         quote_spanned! {span =>
-            ::kerata::model::Checked<{ <#this as ::kerata::model::Wire<#number>>::#check }>
+            ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::Wire<#number>>::#check }>
         }
     }
 
@@ -135,10 +140,15 @@ fn wire(model: &Model, i: usize) -> Wired {
         layer.ty.clone()
     } else {
         let probe = infer::fill(&layer.ty, &quote!(0));
-        let size = if model.is_generic() {
-            quote!(0)
-        } else {
-            quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
+        let size = match (model.is_generic(), model.of_file) {
+            (true, _) => quote!(0),
+            (false, false) => {
+                quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
+            }
+            (false, true) => {
+                let (of, name) = (named(model, span), &layer.name);
+                quote_spanned!(span => #of::#name::<#probe>())
+            }
         };
         infer::fill(&layer.ty, &size)
     };
@@ -147,7 +157,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
-    let through = if model.is_generic() && model.errors.is_empty() {
+    let through = if model.witness.is_none() && model.errors.is_empty() {
         Through {
             layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
             build: quote_spanned!(span => <#ty as ::kerata::parameters::Build<#element, #device>>),
@@ -157,7 +167,7 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     } else {
-        let field = model.checked(i + 1, "FIELD", span);
+        let field = model.checked(i + 1, layer.last_check(), span);
         let field = quote_spanned! {span =>
             <#field as ::kerata::model::Field<#ty, #element, #device>>
         };
@@ -171,6 +181,38 @@ fn wire(model: &Model, i: usize) -> Wired {
         }
     };
     Wired { ty, input, through }
+}
+
+/// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is
+/// whose size cannot be inferred.
+fn named(model: &Model, span: Span) -> Ident {
+    Ident::new(&format!("{}FileLayers", model.item.ident.unraw()), span)
+}
+
+/// One such function for each layer of which something is inferred.
+fn inferred(model: &Model) -> TokenStream {
+    if !model.of_file || !model.errors.is_empty() {
+        return TokenStream::new();
+    }
+    let sizes = model.layers.iter().filter(|layer| !infer::holes(&layer.ty).is_empty());
+    let sizes = sizes.map(|layer| {
+        let (name, span, input) = (&layer.name, layer.ty.span(), model.reaches(layer));
+        quote_spanned! {span =>
+            const fn #name<L: ::kerata::model::Inferred<#input>>() -> usize {
+                L::SIZE
+            }
+        }
+    });
+    let name = named(model, Span::call_site());
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code)]
+        struct #name;
+
+        impl #name {
+            #(#sizes)*
+        }
+    }
 }
 
 /// `Some(..)` or `None`.
@@ -231,43 +273,6 @@ fn counts(layer: &Layer, Through { parameters, .. }: &Through) -> (TokenStream, 
         false => counted(quote!(#parameters::TRAINABLE), true),
     };
     (counted(quote!(#parameters::PARAMS), false), trainable)
-}
-
-/// The struct itself, with the sizes filled in.
-fn item(model: &Model, wired: &[Wired]) -> TokenStream {
-    let mut item = model.item.clone();
-    for (field, wired) in item.fields.iter_mut().zip(wired) {
-        field.ty = wired.ty.clone();
-    }
-    let derives = missing_derives(&item.attrs);
-    if !model.errors.is_empty() {
-        // A field may be anything then.
-        let (this, (generics, _, clause)) = (model.this(), item.generics.split_for_impl());
-        let missing = |name: &str| derives.iter().any(|path| path.to_string().ends_with(name));
-        let clone = missing("Clone").then(|| {
-            quote! {
-                impl #generics ::core::clone::Clone for #this #clause {
-                    fn clone(&self) -> Self {
-                        ::core::unimplemented!()
-                    }
-                }
-            }
-        });
-        let debug = missing("Debug").then(|| {
-            quote! {
-                impl #generics ::core::fmt::Debug for #this #clause {
-                    fn fmt(&self, _: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        ::core::unimplemented!()
-                    }
-                }
-            }
-        });
-        return quote!(#item #clone #debug);
-    }
-    quote! {
-        #[derive(#(#derives),*)]
-        #item
-    }
 }
 
 fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {

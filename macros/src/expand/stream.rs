@@ -32,13 +32,10 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     let parts: Vec<[Ident; 2]> = (0..layers.len())
         .map(|i| [format_ident!("stepper{i}"), format_ident!("state{i}")])
         .collect();
-    let list = |parts: &mut dyn DoubleEndedIterator<Item = TokenStream>| {
-        parts.rev().fold(quote!(()), |rest, part| quote!((#part, #rest)))
-    };
-    let of = |i: usize| list(&mut parts.iter().map(|part| &part[i]).map(|name| quote!(#name)));
+    let of = |i: usize| tree(parts.iter().map(|part| &part[i]).map(|name| quote!(#name)).collect());
     let (steppers, states) = (of(0), of(1));
-    let stepper_types = list(&mut layers.iter().map(|layer| quote!(#layer::Stepper)));
-    let state_types = list(&mut layers.iter().map(|layer| quote!(#layer::State)));
+    let stepper_types = tree(layers.iter().map(|layer| quote!(#layer::Stepper)).collect());
+    let state_types = tree(layers.iter().map(|layer| quote!(#layer::State)).collect());
 
     let with_parts = || model.layers.iter().zip(&layers).zip(&parts);
     let begins = with_parts().map(|((layer, path), [stepper, state])| {
@@ -65,8 +62,8 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     });
     let first = variable(0);
     let last = outputs::returned(model, |number| step_of(model, number));
-    // In a struct with generic parameters a wrong layer may be told here: then by its own words.
-    let hidden = (!model.is_generic()).then(|| quote!(#[diagnostic::do_not_recommend]));
+    // Where the wiring is not evaluated, a wrong layer may be told here: then by its own words.
+    let hidden = model.witness.is_some().then(|| quote!(#[diagnostic::do_not_recommend]));
     let rows =
         [&input, &out].map(|signal| quote!(for<'kerata> #signal: ::kerata::signal::StepRows));
     quote! {
@@ -113,6 +110,15 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
             }
         }
     }
+}
+
+/// A tuple of tuples, so that the type of a deep model is neither long nor deep.
+fn tree(parts: Vec<TokenStream>) -> TokenStream {
+    if parts.len() <= 8 {
+        return quote!((#(#parts,)*));
+    }
+    let groups = parts.chunks(8).map(|group| tree(group.to_vec()));
+    tree(groups.collect())
 }
 
 /// That all layers can go step by step: a model has this only where they do.

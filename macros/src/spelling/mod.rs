@@ -30,6 +30,11 @@ pub(crate) struct Spelling<'a> {
     pub(crate) told: &'a Cell<bool>,
 }
 
+/// Whether this is the name of a layer of the crate.
+pub(crate) fn is_layer(path: &Path) -> bool {
+    is_ours(path) && known(&last_name(path)).is_some()
+}
+
 impl Spelling<'_> {
     /// Whether the type can be that of a field. Where it cannot, that is told, and a type that the compiler
     /// is content with takes its place.

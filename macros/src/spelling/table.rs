@@ -157,6 +157,7 @@ pub(super) const LAYERS: &[Known] = &[
         &[FEATURES, size("units"), RETURNS, ELEMENT, DEVICE],
         "SimpleRnn<_, 32, Sequences>",
     ),
+    layer("Rnn", &[INSIDE, RETURNS, ELEMENT, DEVICE], "Rnn<MyCell<_, 32>, Sequences>"),
     layer("ReturnState", &[INSIDE], "ReturnState<Lstm<_, 32>>"),
     plain("ToState"),
     layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32, Sequences>, Sum>"),

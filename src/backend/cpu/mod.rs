@@ -22,8 +22,8 @@ pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
 pub(crate) use ops::{NOWHERE, depthwise_conv2d, join_rows, map_values, pick_values};
 pub(crate) use table::scan;
-pub(crate) use threads::parallel;
 pub use threads::set_threads;
+pub(crate) use threads::{parallel, threads};
 
 use std::sync::LazyLock;
 
@@ -33,9 +33,9 @@ use dfdx::{
 };
 
 use super::{
-    ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates, ImageShape,
-    NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, descend,
+    ActivationFunction, ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates,
+    ImageShape, NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, parameter,
     reference,
 };
 use crate::{
@@ -81,16 +81,15 @@ impl Backend<f32> for Cpu {
         Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
     }
 
-    fn descend<S: Shape>(
-        parameter: &mut Of<S>,
+    fn with_gradient<S: Shape>(
+        values: &mut Of<S>,
         gradients: &mut Gradients<f32, Self>,
-        decay: f32,
-        change: impl FnOnce(&Of<S>, &mut [f32]) -> Result<(), Error>,
+        change: impl FnOnce(&mut [f32], &mut [f32]) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if *REFERENCE {
-            return descend::descend(parameter, gradients, decay, change);
+            return parameter::with_gradient(values, gradients, change);
         }
-        descend::descend_in_place(parameter, gradients, decay, change, |vec| vec)
+        parameter::with_gradient_in_place(values, gradients, change, |vec| vec)
     }
 
     fn recurrent_step(
@@ -108,7 +107,7 @@ impl Backend<f32> for Cpu {
         then: ActivationKind,
     ) -> Result<Box<dyn StepProduct<f32>>, Error> {
         if *REFERENCE {
-            return Self::step_product(&weights.kernel, Some(&weights.bias), then);
+            return Self::step_product(&weights.kernel, weights.bias.as_ref(), then);
         }
         ops::step_dense(weights, then)
     }
@@ -173,6 +172,7 @@ impl Backend<f32> for Cpu {
         fn relu[S](x: Of<S, T>;) -> Of<S, T>;
         fn tanh[S](x: Of<S, T>;) -> Of<S, T>;
         fn sigmoid[S](x: Of<S, T>;) -> Of<S, T>;
+        fn activation[S](x: Of<S, T>, function: ActivationFunction;) -> Of<S, T>;
         fn softmax[S](x: Of<S, T>;) -> Of<S, T>;
         fn dropout[S](x: Of<S, T>, mask: Option<&Mask>, rate: f64;) -> Of<S, T>;
         fn bounded_padding[S](x: Of<S, T>, mask: Option<&Mask>;) -> Of<S, T>;

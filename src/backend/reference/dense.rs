@@ -30,5 +30,9 @@ pub(crate) fn dense<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return zeros_after(x, &(rows, units));
     }
     let y = product(x, kernel.retaped())?;
-    finish(y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?, then)
+    let y = match bias {
+        Some(bias) => y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?,
+        None => y,
+    };
+    finish(y, then)
 }

@@ -12,6 +12,7 @@ mod pool;
 mod recurrent;
 mod streaming;
 mod sums;
+mod walk;
 
 pub(super) use conv::{conv2d, pool2d, shares};
 pub(super) use dense::dense;
@@ -19,12 +20,16 @@ pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use largest::largest_gradient;
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::bounded_padding;
-pub(super) use pointwise::{dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh};
+pub(super) use pointwise::{
+    activation, dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh,
+};
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
-pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
+pub(super) use recurrent::{drop_inputs, recurrent, recurrent_last, recurrent_states};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,
 };
 pub(crate) use sums::{along_rows, row_sums};
+pub(crate) use walk::TapedStates;
+pub(crate) use walk::walk;

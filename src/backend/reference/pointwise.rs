@@ -10,8 +10,9 @@ use dfdx::{
 use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
-        ActivationKind, Backend, Element, IntoShape, check_classes, drop_values, dropout_parts,
-        memory::elements_of, random_u64, to_values, zeros_after,
+        ActivationFunction, ActivationKind, Backend, Element, IntoShape, WithFunction,
+        check_classes, drop_values, dropout_parts, memory::elements_of, random_u64, to_values,
+        zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -62,6 +63,44 @@ pub(crate) fn sigmoid<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let share = e.retaped::<T>().try_add(E::one()).or_device()?.try_recip().or_device()?;
     let small = e.try_mul(share.retaped::<T>()).or_device()?;
     below.try_choose(small, share).or_device()
+}
+
+/// A function of each value, by its value and slope at what is there.
+pub(crate) fn activation<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    function: ActivationFunction,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    struct Values<E>(Vec<E>);
+
+    impl<E: Element> WithFunction<E> for Values<E> {
+        type Out = [Vec<E>; 2];
+
+        fn run(self, function: impl Fn(E) -> E, slope: impl Fn(E, E) -> E) -> [Vec<E>; 2] {
+            let y: Vec<E> = self.0.iter().map(|&x| function(x)).collect();
+            let slopes = self.0.iter().zip(&y).map(|(&x, &y)| slope(x, y)).collect();
+            [y, slopes]
+        }
+    }
+
+    if elements_of(&x)? == 0 {
+        return Ok(x);
+    }
+    let (shape, dev) = (*x.shape(), x.device().clone());
+    let arguments = to_values(&x)?;
+    let Some([y, slopes]) = function.with(Values(arguments.clone())) else {
+        let expected = "an activation that is a function of each value";
+        return Err(Error::invalid("activation", function, expected));
+    };
+    // `y + slope (x - x0)`, where `x - x0` is 0. What is not finite has no gradient.
+    let finite = arguments.iter().zip(&slopes).map(|(x, slope)| x.is_finite() && slope.is_finite());
+    let finite = dev.try_tensor_from_vec(finite.collect(), shape).or_device()?;
+    let zeros = || dev.try_zeros_like(&shape).or_device();
+    let tensor = |values| dev.try_tensor_from_vec(values, shape).or_device();
+    let slopes = finite.clone().try_choose(tensor(slopes)?, zeros()?).or_device()?;
+    let change =
+        finite.try_choose(x.try_sub(tensor(arguments)?).or_device()?, zeros()?.retaped::<T>());
+    let change = change.or_device()?.try_mul(slopes).or_device()?;
+    change.try_add(tensor(y)?).or_device()
 }
 
 /// `ln(1 + x)` of `x > -1`, with all digits where `x` is small.

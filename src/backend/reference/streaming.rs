@@ -6,8 +6,9 @@ use dfdx::{shapes::HasShape, tensor::Tensor};
 
 use crate::{
     backend::{
-        ActivationKind, Backend, CellKind, Element, RecurrentBias, RecurrentStep, RecurrentWeights,
-        StepProduct, StepStates, StepStatesMut, StepTable,
+        ActivationFunction, ActivationKind, Backend, CellKind, Element, RecurrentBias,
+        RecurrentStep, RecurrentWeights, StepFunctions, StepProduct, StepStates, StepStatesMut,
+        StepTable,
         memory::{elements, filled},
         to_values,
     },
@@ -61,6 +62,7 @@ pub(crate) fn step_table<E: Element, D: Backend<E>>(
 
 struct Recurrent<E> {
     cell: CellKind,
+    functions: StepFunctions,
     inputs: usize,
     units: usize,
     kernel: Vec<E>,
@@ -91,6 +93,7 @@ pub(crate) fn recurrent_step<E: Element, D: Backend<E>>(
     };
     Ok(Box::new(Recurrent {
         cell: weights.cell,
+        functions: weights.functions,
         inputs,
         units,
         kernel: to_values(&weights.kernel)?,
@@ -104,7 +107,12 @@ pub(crate) fn recurrent_step<E: Element, D: Backend<E>>(
 }
 
 impl<E: Element> RecurrentStep<E> for Recurrent<E> {
-    fn step(&mut self, x: &[E], before: StepStates<'_, E>, after: StepStatesMut<'_, E>) {
+    fn step(
+        &mut self,
+        x: &[E],
+        before: StepStates<'_, E>,
+        after: StepStatesMut<'_, E>,
+    ) -> Result<(), Error> {
         let units = self.units.max(1);
         let rows = x.chunks_exact(self.inputs.max(1)).zip(before.h.chunks_exact(units));
         for ((row, (x, h)), new) in rows.enumerate().zip(after.h.chunks_exact_mut(units)) {
@@ -118,52 +126,62 @@ impl<E: Element> RecurrentStep<E> for Recurrent<E> {
                 CellKind::GruCell { reset_after } => self.gru(reset_after, h, new),
                 CellKind::SimpleCell => {
                     for ((new, &x), &h) in new.iter_mut().zip(&self.gates).zip(&self.products) {
-                        *new = ActivationKind::HyperbolicTangent.of(x + h);
+                        *new = x + h;
                     }
+                    self.functions.activation.in_place(new);
                 }
             }
         }
+        Ok(())
     }
 }
 
 impl<E: Element> Recurrent<E> {
-    /// A gate of a unit before its activation.
-    fn sum(&self, gate: usize, unit: usize) -> E {
-        let at = gate * self.units + unit;
-        self.gates[at] + self.products[at]
+    /// Makes gates of their projected inputs: adds the recurrent products and applies the function.
+    fn activate(&mut self, gate: usize, function: ActivationFunction) {
+        let here = gate * self.units..(gate + 1) * self.units;
+        let sums = &mut self.gates[here.clone()];
+        sums.iter_mut().zip(&self.products[here]).for_each(|(x, &product)| *x += product);
+        function.in_place(sums);
     }
 
-    fn lstm(&self, before: &[E], h: &mut [E], c: &mut [E]) {
-        let (sigmoid, tanh) = (ActivationKind::Logistic, ActivationKind::HyperbolicTangent);
-        for (unit, (h, c)) in h.iter_mut().zip(c).enumerate() {
-            let [input, forget, output] = [0, 1, 3].map(|gate| sigmoid.of(self.sum(gate, unit)));
-            *c = forget * before[unit] + input * tanh.of(self.sum(2, unit));
-            *h = output * tanh.of(*c);
+    fn lstm(&mut self, before: &[E], h: &mut [E], c: &mut [E]) {
+        let StepFunctions { activation, gate } = self.functions;
+        [(0, gate), (1, gate), (2, activation), (3, gate)]
+            .into_iter()
+            .for_each(|(i, function)| self.activate(i, function));
+        let of = |gate: usize, unit: usize| self.gates[gate * self.units + unit];
+        for (unit, (c, &before)) in c.iter_mut().zip(before).enumerate() {
+            *c = of(1, unit) * before + of(0, unit) * of(2, unit);
         }
+        h.copy_from_slice(c);
+        activation.in_place(h);
+        h.iter_mut().enumerate().for_each(|(unit, h)| *h *= of(3, unit));
     }
 
     fn gru(&mut self, reset_after: bool, before: &[E], h: &mut [E]) {
-        let (sigmoid, tanh) = (ActivationKind::Logistic, ActivationKind::HyperbolicTangent);
+        let StepFunctions { activation, gate } = self.functions;
         let units = self.units;
-        for (unit, &before) in before.iter().enumerate() {
-            let reset = sigmoid.of(self.sum(1, unit));
-            // What it acts on: the product, or the state.
-            let on = if reset_after { self.products[2 * units + unit] } else { before };
-            self.reset[unit] = reset * on;
-        }
-        if !reset_after {
-            let candidate = &mut self.products[2 * units..];
-            candidate.fill(E::zero());
+        self.activate(0, gate);
+        self.activate(1, gate);
+        let (gates, candidate) = self.gates.split_at_mut(2 * units);
+        let (update, reset) = gates.split_at(units);
+        if reset_after {
+            let products = &self.products[2 * units..];
+            let parts = candidate.iter_mut().zip(reset).zip(products);
+            parts.for_each(|((x, &reset), &product)| *x += reset * product);
+        } else {
+            let states = self.reset.iter_mut().zip(reset).zip(before);
+            states.for_each(|((state, &reset), &before)| *state = reset * before);
             for (&x, kernel) in self.reset.iter().zip(self.recurrent.chunks_exact(3 * units)) {
                 let kernel = &kernel[2 * units..];
                 candidate.iter_mut().zip(kernel).for_each(|(y, &w)| *y += x * w);
             }
-            self.reset.copy_from_slice(candidate);
         }
-        for (unit, (h, &before)) in h.iter_mut().zip(before).enumerate() {
-            let update = sigmoid.of(self.sum(0, unit));
-            let candidate = tanh.of(self.gates[2 * units + unit] + self.reset[unit]);
-            *h = update * (before - candidate) + candidate;
+        activation.in_place(candidate);
+        for (((h, &before), &update), &new) in h.iter_mut().zip(before).zip(update).zip(&*candidate)
+        {
+            *h = update * (before - new) + new;
         }
     }
 }

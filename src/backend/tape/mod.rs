@@ -14,7 +14,7 @@ pub(crate) use apart::apart;
 pub(crate) use sizes::{IntoShape, sized};
 pub(super) use stop_gradient::RequiresGrad;
 pub use stop_gradient::StopGradient;
-pub(super) use storage::{Values, borrow, copy, from_vec};
+pub(super) use storage::{Values, borrow, copy, from_vec, values_mut};
 
 use std::{ops::Deref, sync::Arc};
 

@@ -7,6 +7,7 @@ use dfdx::{
 use crate::{
     backend::{Backend, Element, memory::elements_of},
     error::{Error, OrDevice},
+    shape::display,
 };
 
 /// The one way to give a tensor another shape: dfdx's own multiplies sizes without a check, and panics if there are
@@ -34,10 +35,8 @@ where
     D: Backend<E>,
     T: Tape<E, D>,
 {
-    x.try_realize().map_err(|x| {
-        let expected = std::any::type_name::<S>().replace("dfdx::shapes::shape::", "");
-        Error::mismatch("the sizes of a tensor", expected, x.shape().concrete())
-    })
+    x.try_realize()
+        .map_err(|x| Error::mismatch("the sizes of a tensor", display::<S>(), x.shape().concrete()))
 }
 
 impl<From: Shape, E: Element, D: Backend<E>, T: Tape<E, D>> IntoShape<E, D, T>

@@ -7,7 +7,7 @@ use std::{any::Any, cell::RefCell, ops::Deref, sync::Arc};
 
 use dfdx::{
     prelude::ReshapeTo,
-    shapes::{HasShape, Shape},
+    shapes::{HasShape, Shape, Unit},
     tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
 };
 
@@ -77,6 +77,23 @@ pub(crate) fn borrow<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Values, 
     }
 }
 
+/// The values of a tensor where they lie, to be changed, if it has some and they lie there row-major. A tensor that
+/// shares its memory gets its own first.
+pub(crate) fn values_mut<S: Shape, E: Unit>(x: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {
+    let len = elements_of(x).ok()?;
+    let at = first(x).filter(|&at| lies_at(x, at))?;
+    let mut last = x.shape().concrete();
+    (0..S::NUM_DIMS).for_each(|axis| last[axis] -= 1);
+    if !std::ptr::eq(&x[last], at.wrapping_add(len - 1)) {
+        return None;
+    }
+    let at = &raw mut x[S::Concrete::default()];
+    // SAFETY: the first and the last value, and the strides between them, were seen to be those of `len` values that
+    // lie one after the other in the `Vec` of the tensor. Indexing it mutably has made that `Vec` its own, by a copy
+    // of the same layout if it was shared, and the result borrows the tensor mutably, so nothing else reaches them.
+    Some(unsafe { std::slice::from_raw_parts_mut(at, len) })
+}
+
 /// A copy of the values of a tensor, row-major.
 pub(crate) fn copy<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Error> {
     let mut buffer = Buffer::try_uncleared(elements_of(x)?)?;
@@ -108,7 +125,7 @@ pub(crate) fn from_vec<S: Shape>(
 }
 
 /// Whether the values of a tensor that has some lie one after the other from there on.
-fn lies_at<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>, first: *const f32) -> bool {
+fn lies_at<S: Shape, E: Unit, T>(x: &Tensor<S, E, Cpu, T>, first: *const E) -> bool {
     let (shape, strides) = (x.shape(), x.shape().strides());
     corners(x).zip(std::iter::once(0).chain(strides)).enumerate().all(|(i, (corner, stride))| {
         i > 0 && shape.concrete()[i - 1] == 1 || corner == first.wrapping_add(stride)
@@ -128,12 +145,14 @@ pub(crate) fn scattered<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<Vec<u
 }
 
 /// Where the first number of a tensor is, if it has any.
-pub(crate) fn first<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<*const f32> {
+pub(crate) fn first<S: Shape, E: Unit, T>(x: &Tensor<S, E, Cpu, T>) -> Option<*const E> {
     elements_of(x).is_ok_and(|n| n > 0).then(|| &raw const x[S::Concrete::default()])
 }
 
 /// Where a tensor lies: the places of its first number and of the next one along each axis.
-pub(crate) fn corners<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> impl Iterator<Item = *const f32> {
+pub(crate) fn corners<S: Shape, E: Unit, T>(
+    x: &Tensor<S, E, Cpu, T>,
+) -> impl Iterator<Item = *const E> {
     let sizes = x.shape().concrete();
     (0..=S::NUM_DIMS).map(move |axis| {
         let mut at = S::Concrete::default();
@@ -147,7 +166,7 @@ pub(crate) fn corners<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> impl Iterator<
 #[cfg(test)]
 mod tests {
     use dfdx::{
-        prelude::PermuteTo,
+        prelude::{AsArray, BroadcastTo, PermuteTo},
         shapes::{Axes2, Rank1, Rank2, Rank3},
     };
 
@@ -191,6 +210,22 @@ mod tests {
         from_vec(&dev, Rank1::<2>::default(), vec![6.0, 7.0]).unwrap();
         assert!(lent(&before));
         assert_eq!(before[..], [1.0, 2.0]);
+    }
+
+    #[test]
+    fn values_change_where_they_lie() {
+        let dev = Cpu::default();
+        let mut x = from_vec(&dev, Rank2::<2, 3>::default(), vec![1.0; 6]).unwrap();
+        let before = x.clone();
+        values_mut(&mut x).unwrap().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(x.array(), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        assert_eq!(before.array(), [[1.0; 3]; 2]);
+        assert_eq!(values_mut(&mut x.clone().reshape::<Rank3<3, 1, 2>>()).unwrap()[5], 6.0);
+        // Neither turned values nor spread ones, nor none.
+        assert!(values_mut(&mut x.permute::<Rank2<3, 2>, Axes2<1, 0>>()).is_none());
+        let spread = from_vec(&dev, Rank1::<1>::default(), vec![1.0]).unwrap();
+        assert!(values_mut(&mut spread.broadcast::<Rank2<1, 3>, _>()).is_none());
+        assert!(values_mut(&mut from_vec(&dev, (0_usize,), Vec::new()).unwrap()).is_none());
     }
 
     #[test]

@@ -86,7 +86,10 @@ pub trait Samples {
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error>;
 
     /// The samples at the given places.
-    fn select(&self, rows: &[usize]) -> Self::Selected;
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for them.
+    fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error>;
 }
 
 /// Samples that belong to classes: those of equal targets to one.
@@ -96,10 +99,10 @@ pub trait Classes: Samples {
 }
 
 /// The samples at the given places. One may be larger than the stack: none is ever a value by itself.
-fn selected<T: Clone>(samples: &[T], rows: &[usize]) -> Vec<T> {
-    let mut selected = Vec::with_capacity(rows.len());
+pub(super) fn selected<T: Clone>(samples: &[T], rows: &[usize]) -> Result<Vec<T>, Error> {
+    let mut selected = collected(&[rows.len()], [])?;
     rows.iter().for_each(|&row| selected.extend_from_slice(&samples[row..=row]));
-    selected
+    Ok(selected)
 }
 
 /// `count` times the sample that a slice of `N` elements is. `vec![sample; count]` has a sample on the stack,
@@ -141,7 +144,7 @@ impl<S: Sample + Clone> Samples for [S] {
         S::batch::<E, D>(&samples, rows, dev)
     }
 
-    fn select(&self, rows: &[usize]) -> Vec<S> {
+    fn select(&self, rows: &[usize]) -> Result<Vec<S>, Error> {
         selected(self, rows)
     }
 }
@@ -185,7 +188,7 @@ macro_rules! like {
                 <$inner>::batch::<E, D>(self, rows, dev)
             }
 
-            fn select(&self, rows: &[usize]) -> Self::Selected {
+            fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
                 <$inner>::select(self, rows)
             }
         }
@@ -245,8 +248,8 @@ macro_rules! side_by_side {
                 Ok((self.0.batch::<E, D>(rows, dev)?, $(self.$at.batch::<E, D>(rows, dev)?,)*))
             }
 
-            fn select(&self, rows: &[usize]) -> Self::Selected {
-                (self.0.select(rows), $(self.$at.select(rows),)*)
+            fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
+                Ok((self.0.select(rows)?, $(self.$at.select(rows)?,)*))
             }
         }
     };

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         DynamicLayer,
-        custom::{ActivationFunction, CustomObjects},
+        custom::{CustomObjects, FoundFunction},
         flow::{Flow, Flows, Numbers, Rows, as_rows},
         merge::{Merging, common, merged},
         op::{Op, Pass, one},
@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Compare(fn(f32, f32) -> bool),
     /// A function of each number, and its derivative.
     Each(fn(f32) -> f32, fn(f32, f32) -> f32),
-    Activation(ActivationFunction),
+    Activation(FoundFunction),
     /// One number everywhere.
     Fill(f32),
     /// As it is.

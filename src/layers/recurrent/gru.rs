@@ -6,13 +6,14 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
-    states, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, functions, reset,
+    state::split, states, weighted, with_state,
 };
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
-        StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
+        IntoShape, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -81,7 +82,6 @@ impl ResetGate for ResetBefore {
         units: size(H),
         return_sequences: flag(R::SEQUENCES, false),
         recurrent(),
-        recurrent_activation: activation("sigmoid", Some("sigmoid")),
         reset_after: flag(G::RESET_AFTER, true),
         seed(),
     ),
@@ -107,6 +107,18 @@ pub struct Gru<
     /// The bias of the input with [`ResetBefore`], `(3 * H,)`; its name is `bias` there.
     #[weight(shape = (3 * H,), init = zeros, when = use_bias && !G::RESET_AFTER, name = "bias")]
     pub input_bias: Tensor<(usize,), E, D>,
+    /// The activation, of the candidate. Default tanh.
+    #[option(default = ActivationFunction::TANH)]
+    pub activation: ActivationFunction,
+    /// The activation of the gates. Default sigmoid.
+    #[option(default = ActivationFunction::SIGMOID)]
+    pub recurrent_activation: ActivationFunction,
+    /// The rate at which inputs drop in training, the same ones in all steps of a sequence. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub dropout: f64,
+    /// The rate at which states drop in training on their way into the products, the same ones in all steps. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub recurrent_dropout: f64,
     /// Whether a bias is added. Default true.
     #[option(default = true)]
     pub use_bias: bool,
@@ -117,6 +129,12 @@ pub struct Gru<
     /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
     #[cache]
     cache: WeightCache,
     returns: PhantomData<(R, G)>,
@@ -129,7 +147,33 @@ where
     E: Element,
     D: Backend<E>,
 {
+    functions!();
     states!();
+
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        let bias = match (self.use_bias, G::RESET_AFTER) {
+            (false, _) => RecurrentBias::None,
+            (true, true) => RecurrentBias::Two(sized(self.bias.clone())?),
+            (true, false) => RecurrentBias::One(self.input_bias.clone()),
+        };
+        let weights = RecurrentWeights {
+            cell: CellKind::GruCell { reset_after: G::RESET_AFTER },
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias,
+            functions: self.functions(),
+            cache: &self.cache,
+        };
+        // Types do not say so: `3 * H` is no `Const` on stable Rust.
+        weights.check(I, H)?;
+        Ok(weights)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, G: ResetGate, E: Element, D: Backend<E>>
+    super::OneDirection for Gru<I, H, R, G, E, D>
+{
 }
 
 #[diagnostic::do_not_recommend]
@@ -145,25 +189,7 @@ where
     type Units = Const<H>;
     type State<B: Dim> = StateH<(B, Const<H>)>;
 
-    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
-        let bias = match (self.use_bias, G::RESET_AFTER) {
-            (false, _) => RecurrentBias::None,
-            (true, true) => RecurrentBias::Two(sized(self.bias.clone())?),
-            (true, false) => RecurrentBias::One(self.input_bias.clone()),
-        };
-        let weights = RecurrentWeights {
-            cell: CellKind::GruCell { reset_after: G::RESET_AFTER },
-            kernel: sized(self.kernel.clone())?,
-            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias,
-            cache: &self.cache,
-        };
-        // Types do not say so: `3 * H` is no `Const` on stable Rust.
-        weights.check(I, H)?;
-        Ok(weights)
-    }
-
-    order!();
+    weighted!();
 }
 
 impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>

@@ -6,12 +6,15 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, order, state::split, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, functions, reset, state::split,
+    weighted, with_state,
 };
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, LstmState, RecurrentBias,
-        RecurrentWeights, StepOrder, WeightCache, memory::collected, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
+        IntoShape, LstmState, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, memory::collected,
+        sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -63,7 +66,6 @@ type WithState<B, L, const H: usize, E, D, T> =
         units: size(H),
         return_sequences: flag(R::SEQUENCES, false),
         recurrent(),
-        recurrent_activation: activation("sigmoid", Some("sigmoid")),
         weights,
         unit_forget_bias(),
         seed(),
@@ -85,6 +87,18 @@ pub struct Lstm<
     /// The bias, `(4 * H,)`; not used without `use_bias`.
     #[weight(shape = (4 * H,), init = zeros, fill = forget_bias, when = use_bias)]
     pub bias: Tensor<(usize,), E, D>,
+    /// The activation, of the candidate and of the cell state. Default tanh.
+    #[option(default = ActivationFunction::TANH)]
+    pub activation: ActivationFunction,
+    /// The activation of the gates. Default sigmoid.
+    #[option(default = ActivationFunction::SIGMOID)]
+    pub recurrent_activation: ActivationFunction,
+    /// The rate at which inputs drop in training, the same ones in all steps of a sequence. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub dropout: f64,
+    /// The rate at which states drop in training on their way into the products, the same ones in all steps. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub recurrent_dropout: f64,
     /// Whether a bias is added. Default true.
     #[option(default = true)]
     pub use_bias: bool,
@@ -95,12 +109,38 @@ pub struct Lstm<
     /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
     #[cache]
     cache: WeightCache,
     returns: PhantomData<R>,
 }
 
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm<I, H, R, E, D> {
+    functions!();
+    reset!();
+
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        let weights = RecurrentWeights {
+            cell: CellKind::LstmCell,
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias: match self.use_bias {
+                true => RecurrentBias::One(self.bias.clone()),
+                false => RecurrentBias::None,
+            },
+            functions: self.functions(),
+            cache: &self.cache,
+        };
+        // Types do not say so: `4 * H` is no `Const` on stable Rust.
+        weights.check(I, H)?;
+        Ok(weights)
+    }
+
     /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final
     /// state, as with Keras's `return_sequences=True, return_state=True`.
     ///
@@ -120,7 +160,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
             Some(LstmState { h, c }) => Some(HiddenStates { h: sized(h)?, c: Some(sized(c)?) }),
             None => None,
         };
-        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial)?;
+        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial, self.order())?;
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
     }
@@ -150,6 +190,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
 }
 
 #[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> super::OneDirection
+    for Lstm<I, H, R, E, D>
+{
+}
+
+#[diagnostic::do_not_recommend]
 impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
     for Lstm<I, H, R, E, D>
 {
@@ -158,23 +204,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Units = Const<H>;
     type State<B: Dim> = StateHc<(B, Const<H>)>;
 
-    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
-        let weights = RecurrentWeights {
-            cell: CellKind::LstmCell,
-            kernel: sized(self.kernel.clone())?,
-            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: match self.use_bias {
-                true => RecurrentBias::One(self.bias.clone()),
-                false => RecurrentBias::None,
-            },
-            cache: &self.cache,
-        };
-        // Types do not say so: `4 * H` is no `Const` on stable Rust.
-        weights.check(I, H)?;
-        Ok(weights)
-    }
-
-    order!();
+    weighted!();
 }
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>

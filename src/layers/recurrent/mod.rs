@@ -3,32 +3,35 @@
 //! What happens in a step is a [`CellKind`](crate::backend::CellKind); the walk over the sequence is the same for all.
 
 mod bidirectional;
+mod cell;
 mod gru;
 mod lstm;
 mod simple_rnn;
 mod state;
 mod stream;
 
-pub use bidirectional::{Bidirectional, Concat, MergeMode, Merges, Sum};
+pub use bidirectional::{Bidirectional, BothStates, Concat, MergeMode, Merges, Separate, Sum};
+pub use cell::{CellState, Rnn, RnnCell};
 pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
 pub use state::{
-    InitialState, KeepsH, KeepsHc, RecurrentInput, ReturnState, SequenceFeatures, StateVectors,
-    ToState,
+    InitialState, KeepsH, KeepsHc, RecurrentInput, ReturnState, SequenceFeatures, StateSignal,
+    StateVectors, ToState,
 };
 
 use dfdx::{
     shapes::{Const, Dim, HasShape},
-    tensor::{PutTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{
-        Backend, Element, HiddenStates, IntoShape, RecurrentInputs, RecurrentOutputs,
-        RecurrentWeights, StepOrder, keep_rows, sized,
+        Backend, CarriedStates, Element, GateDropout, HiddenStates, IntoShape, RecurrentInputs,
+        RecurrentOutputs, RecurrentStep, StateSizes, StepOrder, keep_rows, sized,
     },
     error::Error,
+    layer::trains,
     signal::{Mask, Signal, Steps},
 };
 
@@ -37,7 +40,7 @@ use crate::{
     message = "`{Self}` is not a recurrent layer",
     label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
 )]
-pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
+pub trait Recurrent<E: Element, D: Backend<E>>: OneDirection + Sized {
     /// How many features it takes.
     type Inputs: Dim;
     /// What it returns.
@@ -45,22 +48,69 @@ pub trait Recurrent<E: Element, D: Backend<E>>: Sized {
     /// How many units it has.
     type Units: Dim;
     /// The signal of its state.
-    type State<B: Dim>: InitialState<Self>;
+    type State<B: Dim>: StateSignal;
 
-    /// The weights, and what happens in a step.
+    /// How many features it takes, and how wide its state is.
     ///
     /// # Errors
     /// [`Error::Mismatch`] if a weight has another shape than the layer.
-    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error>;
+    fn sizes(&self) -> Result<(usize, StateSizes), Error>;
+
+    /// The outputs of all steps, and the state behind the last one.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if a weight has another shape than the layer; [`Error::Device`].
+    fn outputs<T: Tape<E, D>>(
+        &self,
+        inputs: RecurrentInputs<'_, E, D, T>,
+    ) -> Result<RecurrentOutputs<E, D, T>, Error>;
+
+    /// The state behind the last step, and the tape.
+    ///
+    /// # Errors
+    /// Those of [`outputs`](Self::outputs).
+    fn states<T: Tape<E, D>>(
+        &self,
+        inputs: RecurrentInputs<'_, E, D, T>,
+    ) -> Result<(HiddenStates<E, D>, T), Error> {
+        let (outputs, states) = self.outputs(inputs)?;
+        Ok((states, outputs.split_tape().1))
+    }
+
+    /// The layer step by step, for so many rows.
+    ///
+    /// # Errors
+    /// Those of [`outputs`](Self::outputs).
+    fn stepwise(&self, rows: usize) -> Result<Box<dyn RecurrentStep<E>>, Error>;
 
     /// In which order the steps come.
     fn order(&self) -> StepOrder;
+
+    /// What drops in training, of so many rows.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn dropout(&self, _dev: &D, _rows: usize) -> Result<GateDropout<E, D>, Error> {
+        Ok(GateDropout::default())
+    }
+
+    /// Where a stateful layer keeps its states from one batch to the next.
+    fn carried(&self) -> Option<&CarriedStates<E, D>> {
+        None
+    }
 
     /// Sets the order, but for where the outputs stand: of a layer alone, as they are made.
     fn set_order(&mut self, order: StepOrder);
 }
 
-/// What the layers with weights of `W = gates * H` values for each step have in common of [`Recurrent`].
+/// A [`Recurrent`] layer, whatever the numbers and the device: no [`Bidirectional`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a recurrent layer",
+    label = "a recurrent layer is needed here: `Lstm<..>`, `Gru<..>` or `SimpleRnn<..>`"
+)]
+pub trait OneDirection {}
+
+/// What all layers with the usual options have in common of [`Recurrent`].
 macro_rules! order {
     () => {
         fn order(&self) -> StepOrder {
@@ -71,6 +121,10 @@ macro_rules! order {
             }
         }
 
+        fn carried(&self) -> Option<&CarriedStates<E, D>> {
+            self.stateful.then_some(&self.carried)
+        }
+
         fn set_order(&mut self, order: StepOrder) {
             self.go_backwards = order.backwards;
             self.zero_output_for_mask = order.zero_masked;
@@ -79,6 +133,65 @@ macro_rules! order {
 }
 use order;
 
+/// What the layers with weights of `W = gates * H` values for each step have in common of [`Recurrent`].
+macro_rules! weighted {
+    () => {
+        super::order!();
+
+        fn dropout(&self, dev: &D, rows: usize) -> Result<GateDropout<E, D>, Error> {
+            self.check_options()?;
+            let rates = [self.dropout, self.recurrent_dropout];
+            let weights = self.weights()?;
+            GateDropout::draw(dev, weights.cell, (rows, I, H), rates)
+        }
+
+        fn sizes(&self) -> Result<(usize, StateSizes), Error> {
+            let weights = self.weights()?;
+            Ok((I, StateSizes { units: H, has_c: weights.cell.has_c() }))
+        }
+
+        fn outputs<T: Tape<E, D>>(
+            &self,
+            inputs: RecurrentInputs<'_, E, D, T>,
+        ) -> Result<RecurrentOutputs<E, D, T>, Error> {
+            D::recurrent(inputs, self.weights()?)
+        }
+
+        fn states<T: Tape<E, D>>(
+            &self,
+            inputs: RecurrentInputs<'_, E, D, T>,
+        ) -> Result<(HiddenStates<E, D>, T), Error> {
+            D::recurrent_states(inputs, self.weights()?)
+        }
+
+        fn stepwise(&self, rows: usize) -> Result<Box<dyn RecurrentStep<E>>, Error> {
+            D::recurrent_step(self.weights()?, rows)
+        }
+    };
+}
+use weighted;
+
+/// How a stateful layer forgets.
+macro_rules! reset {
+    () => {
+        /// Forgets the states of the last batch, if the layer is `stateful`: the next one begins with zeros.
+        pub fn reset_state(&self) {
+            self.carried.reset();
+        }
+    };
+}
+use reset;
+
+/// The functions of a step, as the options of a layer with gates say.
+macro_rules! functions {
+    () => {
+        fn functions(&self) -> StepFunctions {
+            StepFunctions { activation: self.activation, gate: self.recurrent_activation }
+        }
+    };
+}
+use functions;
+
 /// The outputs of all steps, on the tape, and the last one, which is not.
 type WithOutput<B, L, const H: usize, E, D, T> =
     (Tensor<(B, L, Const<H>), E, D, T>, Tensor<(B, Const<H>), E, D>);
@@ -86,6 +199,8 @@ type WithOutput<B, L, const H: usize, E, D, T> =
 /// How a layer whose only state is its output takes and gives it.
 macro_rules! states {
     () => {
+        reset!();
+
         /// Runs a sequence, whatever the layer returns otherwise: the outputs of all steps and the final state, as with
         /// Keras's `return_sequences=True, return_state=True`.
         ///
@@ -104,7 +219,8 @@ macro_rules! states {
                 Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
                 None => None,
             };
-            let (outputs, HiddenStates { h, .. }) = with_state(self, x, mask, initial)?;
+            let (outputs, HiddenStates { h, .. }) =
+                with_state(self, x, mask, initial, self.order())?;
             Ok((sized(outputs)?, sized(h)?))
         }
 
@@ -124,6 +240,9 @@ macro_rules! states {
     };
 }
 use states;
+
+/// What a layer returns, as rows, on the tape, and the state behind the last step, which is not.
+pub type RowsWithStates<E, D, T> = (Tensor<(usize, usize), E, D, T>, HiddenStates<E, D>);
 
 /// The layer returns its output at every step: Keras's `return_sequences=True`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -161,7 +280,7 @@ pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
         initial: Option<HiddenStates<E, D>>,
     ) -> Result<(<Self::Out<In, H> as Signal>::Data<E, D, T>, HiddenStates<E, D>), Error>;
 
-    /// What a layer returns, as rows of its units.
+    /// What a layer returns, as rows of its units, and the state behind the last step.
     ///
     /// # Errors
     /// Those of [`run`](Self::run).
@@ -169,8 +288,9 @@ pub trait Returns: Default + Clone + std::fmt::Debug + 'static {
         layer: &impl Recurrent<E, D>,
         x: Tensor<(B, L, F), E, D, T>,
         mask: Option<&Mask>,
+        initial: Option<HiddenStates<E, D>>,
         order: StepOrder,
-    ) -> Result<Tensor<(usize, usize), E, D, T>, Error>;
+    ) -> Result<RowsWithStates<E, D, T>, Error>;
 
     /// The way back from rows.
     ///
@@ -202,7 +322,7 @@ impl Returns for Sequences {
         initial: Option<HiddenStates<E, D>>,
     ) -> Result<(<In::With<H> as Signal>::Data<E, D, T>, HiddenStates<E, D>), Error> {
         let (x, mask) = In::split(x);
-        let (outputs, states) = with_state(layer, x, mask.as_ref(), initial)?;
+        let (outputs, states) = with_state(layer, x, mask.as_ref(), initial, layer.order())?;
         Ok((In::join(sized(outputs)?, mask)?, states))
     }
 
@@ -210,12 +330,12 @@ impl Returns for Sequences {
         layer: &impl Recurrent<E, D>,
         x: Tensor<(B, L, F), E, D, T>,
         mask: Option<&Mask>,
+        initial: Option<HiddenStates<E, D>>,
         order: StepOrder,
-    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, None)? };
-        let (outputs, _) = D::recurrent(inputs, layer.weights()?)?;
+    ) -> Result<RowsWithStates<E, D, T>, Error> {
+        let (outputs, states) = with_state(layer, x, mask, initial, order)?;
         let (batch, length, units) = *outputs.shape();
-        outputs.into_shape(&(batch * length, units))
+        Ok((outputs.into_shape(&(batch * length, units))?, states))
     }
 
     fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -256,9 +376,10 @@ impl Returns for LastState {
         layer: &impl Recurrent<E, D>,
         x: Tensor<(B, L, F), E, D, T>,
         mask: Option<&Mask>,
+        initial: Option<HiddenStates<E, D>>,
         order: StepOrder,
-    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
-        Ok(last(layer, x, mask, None, order)?.0)
+    ) -> Result<RowsWithStates<E, D, T>, Error> {
+        last(layer, x, mask, initial, order)
     }
 
     fn from_rows<In: Steps, H: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -277,9 +398,12 @@ fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     mask: Option<&Mask>,
     initial: Option<HiddenStates<E, D>>,
     order: StepOrder,
-) -> Result<(Tensor<(usize, usize), E, D, T>, HiddenStates<E, D>), Error> {
+) -> Result<RowsWithStates<E, D, T>, Error> {
     let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
-    let (states, tape) = D::recurrent_states(inputs, layer.weights()?)?;
+    let (states, tape) = layer.states(inputs)?;
+    if let Some(carried) = layer.carried() {
+        carried.set(states.clone());
+    }
     let y = states.h.clone().put_tape(tape);
     let Some(mask) = mask.filter(|mask| order.zero_masked && mask.length() > 0) else {
         return Ok((y, states));
@@ -302,15 +426,21 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
         let found = (mask.batch(), mask.length());
         return Err(Error::mismatch("the batch and length of a mask", (batch, length), found));
     }
+    let initial = initial.or_else(|| layer.carried().and_then(CarriedStates::get));
     if let Some(states) = &initial {
         for state in std::iter::once(&states.h).chain(&states.c) {
             let rows = state.shape().0;
             if rows != batch {
-                return Err(Error::mismatch("the rows of the initial state", batch, rows));
+                let what = match layer.carried() {
+                    Some(_) => "the rows of the state that a stateful layer has kept",
+                    None => "the rows of the initial state",
+                };
+                return Err(Error::mismatch(what, batch, rows));
             }
         }
     }
-    Ok(RecurrentInputs { x, mask, initial, order: layer.order() })
+    let dropout = if trains() { layer.dropout(x.device(), batch)? } else { GateDropout::default() };
+    Ok(RecurrentInputs { x, mask, initial, order: layer.order(), dropout })
 }
 
 /// Runs a layer from a state, and gives the outputs of all steps and the state behind them.
@@ -319,6 +449,12 @@ fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<(B, L, F), E, D, T>,
     mask: Option<&Mask>,
     initial: Option<HiddenStates<E, D>>,
+    order: StepOrder,
 ) -> Result<RecurrentOutputs<E, D, T>, Error> {
-    D::recurrent(inputs(layer, x, mask, initial)?, layer.weights()?)
+    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
+    let (outputs, states) = layer.outputs(inputs)?;
+    if let Some(carried) = layer.carried() {
+        carried.set(states.clone());
+    }
+    Ok((outputs, states))
 }

@@ -6,13 +6,14 @@ use dfdx::{
 };
 
 use super::{
-    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, order, state::split,
-    states, with_state,
+    InitialState, LastState, Recurrent, RecurrentInput, Returns, WithOutput, reset, state::split,
+    states, weighted, with_state,
 };
 use crate::{
     backend::{
-        Backend, CellKind, Element, HiddenStates, IntoShape, RecurrentBias, RecurrentWeights,
-        StepOrder, WeightCache, sized,
+        ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
+        IntoShape, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,
@@ -72,6 +73,15 @@ pub struct SimpleRnn<
     /// The bias, `(H,)`; not used without `use_bias`.
     #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<H>, E, D>,
+    /// The activation. Default tanh.
+    #[option(default = ActivationFunction::TANH)]
+    pub activation: ActivationFunction,
+    /// The rate at which inputs drop in training, the same ones in all steps of a sequence. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub dropout: f64,
+    /// The rate at which states drop in training on their way into the products, the same ones in all steps. Default 0.
+    #[option(default = 0.0, range = 0.0..=1.0)]
+    pub recurrent_dropout: f64,
     /// Whether a bias is added. Default true.
     #[option(default = true)]
     pub use_bias: bool,
@@ -82,6 +92,12 @@ pub struct SimpleRnn<
     /// masked. Default false.
     #[option(default = false)]
     pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
     #[cache]
     cache: WeightCache,
     returns: PhantomData<R>,
@@ -91,6 +107,26 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>>
     SimpleRnn<I, H, R, E, D>
 {
     states!();
+
+    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
+        Ok(RecurrentWeights {
+            cell: CellKind::SimpleCell,
+            kernel: sized(self.kernel.clone())?,
+            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
+            bias: match self.use_bias {
+                true => RecurrentBias::One(sized(self.bias.clone())?),
+                false => RecurrentBias::None,
+            },
+            functions: StepFunctions { activation: self.activation, ..StepFunctions::default() },
+            cache: &self.cache,
+        })
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> super::OneDirection
+    for SimpleRnn<I, H, R, E, D>
+{
 }
 
 #[diagnostic::do_not_recommend]
@@ -102,20 +138,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recu
     type Units = Const<H>;
     type State<B: Dim> = StateH<(B, Const<H>)>;
 
-    fn weights(&self) -> Result<RecurrentWeights<'_, E, D>, Error> {
-        Ok(RecurrentWeights {
-            cell: CellKind::SimpleCell,
-            kernel: sized(self.kernel.clone())?,
-            recurrent_kernel: sized(self.recurrent_kernel.clone())?,
-            bias: match self.use_bias {
-                true => RecurrentBias::One(sized(self.bias.clone())?),
-                false => RecurrentBias::None,
-            },
-            cache: &self.cache,
-        })
-    }
-
-    order!();
+    weighted!();
 }
 
 impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for SimpleRnn<I, H, R, E, D>

@@ -5,10 +5,11 @@ use dfdx::{
     tensor::{PutTape, Tape, Tensor},
 };
 
-use super::{Gru, Lstm, Recurrent, ResetGate, Returns, SimpleRnn};
+use super::{Gru, Lstm, OneDirection, Recurrent, ResetGate, Returns, SimpleRnn};
 use crate::{
     backend::{Backend, Element, HiddenStates, StepStates, sized},
     error::Error,
+    fields::{Configured, Fields},
     layer,
     layer::{Infer, Layer},
     shape::Features,
@@ -22,7 +23,10 @@ use crate::{
     note = "an `Lstm<_, N>` has the state `StateHc<(Batch, N)>`, a `Gru<_, N>` or `SimpleRnn<_, N>` has `StateH<(Batch, N)>`",
     note = "`ReturnState<..>` around a recurrent layer gives its state, `#[from(x, encoder.state)]` takes it; `ToState` makes one of vectors"
 )]
-pub trait InitialState<L>: Signal {
+pub trait InitialState<L>: StateSignal {}
+
+/// A signal that is the state of a recurrent layer.
+pub trait StateSignal: Signal {
     /// The tensors, and the tape.
     ///
     /// # Errors
@@ -69,9 +73,12 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Keep
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: Dim, const H: usize, L: KeepsH<H>> InitialState<L> for StateH<(B, Const<H>)> {
+impl<B: Dim, const H: usize, L: KeepsH<H>> InitialState<L> for StateH<(B, Const<H>)> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: Dim, H: Dim> StateSignal for StateH<(B, H)> {
     fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        state: StateH<Tensor<(B, Const<H>), E, D, T>>,
+        state: StateH<Tensor<(B, H), E, D, T>>,
     ) -> Result<(HiddenStates<E, D>, T), Error> {
         let (StateH { h }, tape) = Self::split_tape(state);
         Ok((HiddenStates { h: sized(h)?, c: None }, tape))
@@ -79,7 +86,7 @@ impl<B: Dim, const H: usize, L: KeepsH<H>> InitialState<L> for StateH<(B, Const<
 
     fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
         states: HiddenStates<E, D>,
-    ) -> Result<StateH<Tensor<(B, Const<H>), E, D, T>>, Error> {
+    ) -> Result<StateH<Tensor<(B, H), E, D, T>>, Error> {
         Ok(StateH { h: sized(states.h.put_tape(T::default()))? })
     }
 
@@ -89,9 +96,12 @@ impl<B: Dim, const H: usize, L: KeepsH<H>> InitialState<L> for StateH<(B, Const<
 }
 
 #[diagnostic::do_not_recommend]
-impl<B: Dim, const H: usize, L: KeepsHc<H>> InitialState<L> for StateHc<(B, Const<H>)> {
+impl<B: Dim, const H: usize, L: KeepsHc<H>> InitialState<L> for StateHc<(B, Const<H>)> {}
+
+#[diagnostic::do_not_recommend]
+impl<B: Dim, H: Dim> StateSignal for StateHc<(B, H)> {
     fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        state: StateHc<Tensor<(B, Const<H>), E, D, T>>,
+        state: StateHc<Tensor<(B, H), E, D, T>>,
     ) -> Result<(HiddenStates<E, D>, T), Error> {
         let (StateHc { h, c }, tape) = Self::split_tape(state);
         Ok((HiddenStates { h: sized(h)?, c: Some(sized(c)?) }, tape))
@@ -99,7 +109,7 @@ impl<B: Dim, const H: usize, L: KeepsHc<H>> InitialState<L> for StateHc<(B, Cons
 
     fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
         HiddenStates { h, c }: HiddenStates<E, D>,
-    ) -> Result<StateHc<Tensor<(B, Const<H>), E, D, T>>, Error> {
+    ) -> Result<StateHc<Tensor<(B, H), E, D, T>>, Error> {
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok(StateHc { h: sized(h.put_tape(T::default()))?, c: sized(c.put_tape(T::default()))? })
     }
@@ -204,7 +214,10 @@ impl Signal for NoState {
 }
 
 #[diagnostic::do_not_recommend]
-impl<L> InitialState<L> for NoState {
+impl<L> InitialState<L> for NoState {}
+
+#[diagnostic::do_not_recommend]
+impl StateSignal for NoState {
     fn into_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
         (): (),
     ) -> Result<(HiddenStates<E, D>, T), Error> {
@@ -234,7 +247,7 @@ where
 {
     let (x, state) = In::split::<E, D, T>(x);
     let Some(state) = state else { return Ok((x, None)) };
-    let (states, tape) = <In::State as InitialState<L>>::into_states::<E, D, T>(state)?;
+    let (states, tape) = <In::State as StateSignal>::into_states::<E, D, T>(state)?;
     let (x, of_x) = In::Sequence::split_tape::<E, D, T>(x);
     Ok((In::Sequence::put_tape::<E, D, T>(x, of_x.merge(tape)), Some(states)))
 }
@@ -297,7 +310,8 @@ pub struct ReturnState<L> {
 
 impl<In, L, E, D> Layer<In, E, D> for ReturnState<L>
 where
-    L: Recurrent<E, D>,
+    // The second, which the first implies, keeps a `Bidirectional` apart.
+    L: Recurrent<E, D> + OneDirection,
     In: RecurrentInput<Sequence: Steps<Features: IsDim<L::Inputs>>, State: InitialState<L>>,
     E: Element,
     D: Backend<E>,
@@ -315,6 +329,21 @@ where
         let (y, states) =
             L::Returns::run_with_state::<In::Sequence, L::Units, E, D, T>(&self.layer, x, initial)?;
         Ok((y, L::State::from_states::<E, D, T>(states)?))
+    }
+}
+
+impl<L: Configured> Configured for ReturnState<L> {
+    const CLASS: &'static str = L::CLASS;
+    type Element = L::Element;
+    type Device = L::Device;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.returns_state = true;
+        self.layer.describe(fields);
+    }
+
+    fn accepts(class: &str) -> bool {
+        L::accepts(class)
     }
 }
 

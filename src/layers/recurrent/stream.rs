@@ -1,10 +1,8 @@
 //! Recurrent layers step by step.
 
-use dfdx::shapes::HasShape;
-
 use super::{Recurrent, Returns};
 use crate::{
-    backend::{Backend, Element, RecurrentStep, StepStates, StepStatesMut},
+    backend::{Backend, Element, RecurrentStep, StateSizes, StepStates, StepStatesMut},
     error::Error,
     memory::filled,
     stream::{StateVisitor, room},
@@ -72,12 +70,10 @@ pub(super) fn begin<L: Recurrent<E, D>, E: Element, D: Backend<E>>(
         let expected = "a stream does not have the end of the sequence, where this layer begins";
         return Err(Error::invalid("go_backwards", true, expected));
     }
-    let weights = layer.weights()?;
-    let (inputs, units) = (weights.kernel.shape().0, weights.units());
+    let (inputs, StateSizes { units, has_c }) = layer.sizes()?;
     let snapshot = |has_c| Snapshot::new(rows, units, has_c);
-    let has_c = weights.cell.has_c();
     let stepper = RecurrentStepper {
-        cell: D::recurrent_step(weights, rows)?,
+        cell: layer.stepwise(rows)?,
         inputs,
         units,
         sequences: L::Returns::SEQUENCES,
@@ -99,18 +95,18 @@ impl<E: Element> RecurrentStepper<E> {
         x: &[E],
         keep: Option<&[bool]>,
         initial: Option<StepStates<'_, E>>,
-    ) -> &[E] {
+    ) -> Result<&[E], Error> {
         let all = keep.is_none_or(|keep| keep.iter().all(|&keep| keep));
         let RecurrentState { now, next } = state;
         if all && initial.is_none() {
             // What is not there yet is zeros.
             let before = StepStates { h: &now.h, c: &now.c };
-            self.cell.step(x, before, StepStatesMut { h: &mut next.h, c: &mut next.c });
+            self.cell.step(x, before, StepStatesMut { h: &mut next.h, c: &mut next.c })?;
             next.begun.fill(true);
             self.output.copy_from_slice(&next.h);
-            return &self.output;
+            return Ok(&self.output);
         }
-        self.some_rows(now, next, x, keep, initial);
+        self.some_rows(now, next, x, keep, initial)?;
         let units = self.units.max(1);
         for (row, output) in self.output.chunks_exact_mut(units).enumerate() {
             let here = row * units..(row + 1) * units;
@@ -126,7 +122,7 @@ impl<E: Element> RecurrentStepper<E> {
                 _ => output.fill(E::zero()),
             }
         }
-        &self.output
+        Ok(&self.output)
     }
 
     /// The next states: of the rows that have a real step, by the cell, of the others as they are.
@@ -137,7 +133,7 @@ impl<E: Element> RecurrentStepper<E> {
         x: &[E],
         keep: Option<&[bool]>,
         initial: Option<StepStates<'_, E>>,
-    ) {
+    ) -> Result<(), Error> {
         let (inputs, units) = (self.inputs, self.units);
         let mut count = 0;
         for row in (0..now.begun.len()).filter(|&row| keep.is_none_or(|keep| keep[row])) {
@@ -155,7 +151,7 @@ impl<E: Element> RecurrentStepper<E> {
         let before = StepStates { h: &self.before.h[..count * units], c: &self.before.c[..of_c] };
         let after =
             StepStatesMut { h: &mut self.after.h[..count * units], c: &mut self.after.c[..of_c] };
-        self.cell.step(&self.x[..count * inputs], before, after);
+        self.cell.step(&self.x[..count * inputs], before, after)?;
         next.h.copy_from_slice(&now.h);
         next.c.copy_from_slice(&now.c);
         next.begun.copy_from_slice(&now.begun);
@@ -164,6 +160,7 @@ impl<E: Element> RecurrentStepper<E> {
             copy_row(&self.after.c, place, &mut next.c, row, units);
             next.begun[row] = true;
         }
+        Ok(())
     }
 }
 
@@ -187,15 +184,25 @@ macro_rules! streams {
             const SIZE: usize = In::SIZE;
         }
 
+        super::stream::streamable!(
+            [$($generics)*] $layer, Is<I>, Const<H> $(, $more: $bound)?
+        );
+    };
+}
+pub(super) use streams;
+
+/// The stream of a layer with these generic parameters, of some features and units.
+macro_rules! streamable {
+    ([$($generics:tt)*] $layer:ty, $features:path, $units:ty $(, $more:ident: $bound:path)?) => {
         #[diagnostic::do_not_recommend]
         impl<In, $($generics)*> crate::stream::Streamable<In, E, D> for $layer
         where
             In: RecurrentInput<
-                    Sequence: Steps<Features: Is<I>> + crate::signal::StepValues,
+                    Sequence: Steps<Features: $features> + crate::signal::StepValues,
                     State: InitialState<Self>,
                 >,
             R: Returns,
-            R::Out<In::Sequence, Const<H>>: crate::signal::StepValues,
+            R::Out<In::Sequence, $units>: crate::signal::StepValues,
             $($more: $bound,)?
             E: Element,
             D: Backend<E>,
@@ -214,8 +221,8 @@ macro_rules! streams {
             ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
                 let (x, initial) = In::split_step::<E>(x);
                 let (x, keep) = <In::Sequence as crate::signal::StepValues>::unpack(x);
-                let initial = initial.map(<In::State as InitialState<Self>>::of_step::<E>);
-                let y = stepper.step(state, x, keep, initial);
+                let initial = initial.map(<In::State as super::StateSignal>::of_step::<E>);
+                let y = stepper.step(state, x, keep, initial)?;
                 Ok(<Self::Out as crate::signal::StepValues>::pack(y, keep))
             }
 
@@ -232,4 +239,4 @@ macro_rules! streams {
         }
     };
 }
-pub(super) use streams;
+pub(super) use streamable;

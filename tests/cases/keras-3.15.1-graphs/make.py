@@ -338,7 +338,7 @@ def read_file(path):
 
 
 def check(folder):
-    """Looks whether Keras gives the same for the configs that the tests write with KERATA_WRITTEN=FOLDER."""
+    """Looks whether Keras gives the same for the configs that the test `config` has written into a folder."""
     for path in sorted(pathlib.Path(folder).glob("*.json")):
         model = keras.models.model_from_json(path.read_text())
         tensors = read_file(HERE / path.stem / "tensors.safetensors")

@@ -1,4 +1,4 @@
-//~ `Double` cannot be built
+//~ `Double` is no layer of a model: it cannot be built
 use kerata::{Backend, Batch, Dense, Element, Error, model, prelude::*};
 use kerata::{model::Tape, signal::MaskTransparent};
 

@@ -1,7 +1,6 @@
-//~lines 26
 //~ one vector per sample is needed here
 //~ head: Dense<UNITS, 2>,
-use kerata::{Batch, Dense, Lstm, Sequences, model};
+use kerata::{Batch, Cpu, Dense, Error, Lstm, Sequences, model, prelude::*};
 
 #[model(input = (Batch, 10, 8), output = (Batch, 2))]
 struct Net<const UNITS: usize> {
@@ -10,4 +9,8 @@ struct Net<const UNITS: usize> {
     tail: Dense<2, 2>,
 }
 
-fn main() {}
+fn main() -> Result<(), Error> {
+    let net = Net::<4>::build(&Cpu::default())?;
+    println!("{:?}", net.predict(&vec![[[0.0; 8]; 10]], 1)?.as_vec());
+    Ok(())
+}

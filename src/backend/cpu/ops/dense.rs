@@ -27,31 +27,39 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Packable {
     kernel: Weights<(usize, usize)>,
-    pub(super) bias: Weights<(usize,)>,
+    pub(super) bias: Option<Weights<(usize,)>>,
+    inputs: usize,
+    units: usize,
     packed: OnceLock<Packed>,
 }
 
 impl Packable {
     pub(super) fn of(
         kernel: &Tensor<(usize, usize), f32, Cpu>,
-        bias: &Tensor<(usize,), f32, Cpu>,
+        bias: Option<&Tensor<(usize,), f32, Cpu>>,
         cache: &WeightCache,
         keep: bool,
     ) -> Result<Arc<Self>, Error> {
         cache.get(
             keep,
-            |kept: &Self| kept.kernel.are_of(kernel) && kept.bias.are_of(bias),
+            |kept: &Self| {
+                let same_bias = match (&kept.bias, bias) {
+                    (Some(kept), Some(bias)) => kept.are_of(bias),
+                    (kept, bias) => kept.is_none() && bias.is_none(),
+                };
+                same_bias && kept.kernel.are_of(kernel)
+            },
             || {
-                let (kernel, bias) = (Weights::read(kernel)?, Weights::read(bias)?);
-                Ok(Self { kernel, bias, packed: OnceLock::new() })
+                let (inputs, units) = *kernel.shape();
+                let (kernel, bias) = (Weights::read(kernel)?, bias.map(Weights::read).transpose()?);
+                Ok(Self { kernel, bias, inputs, units, packed: OnceLock::new() })
             },
         )
     }
 
     pub(super) fn packed(&self) -> &Packed {
-        let units = self.bias.len();
-        let inputs = self.kernel.len() / units.max(1);
-        self.packed.get_or_init(|| Packed::new(Matrix::new(&self.kernel, inputs, units)))
+        let matrix = || Matrix::new(&self.kernel, self.inputs, self.units);
+        self.packed.get_or_init(|| Packed::new(matrix()))
     }
 }
 
@@ -67,18 +75,23 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (_, units)) = (*x.shape(), *kernel.shape());
     let values = borrow(&x)?;
-    let cache = Packable::of(&kernel, &bias, cache, !T::OWNS_TAPE)?;
+    let cache = Packable::of(&kernel, bias.as_ref(), cache, !T::OWNS_TAPE)?;
     let Packable { kernel: weights, bias: offsets, .. } = &*cache;
     let share = rows_of_job(rows * inputs * units, rows, units);
     let mut y = zeros_of(&[rows, units])?;
     let jobs = chunks(&mut y, share * units, 1).into_iter().enumerate();
     parallel(jobs.collect(), |(job, y)| {
-        for row in y.chunks_exact_mut(units.max(1)) {
-            row.copy_from_slice(offsets);
+        if let Some(offsets) = offsets {
+            y.chunks_exact_mut(units.max(1)).for_each(|row| row.copy_from_slice(offsets));
         }
         let rows = y.len() / units.max(1);
         let x = &values[job * share * inputs..][..rows * inputs];
-        product(y, Matrix::new(x, rows, inputs), Matrix::new(weights, inputs, units), true);
+        product(
+            y,
+            Matrix::new(x, rows, inputs),
+            Matrix::new(weights, inputs, units),
+            offsets.is_some(),
+        );
         if let Some(curve) = curve {
             curve.apply(y);
         }
@@ -117,7 +130,9 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
                     product(d_kernel, columns.transposed(), d_y, true);
                 });
             })?;
-            grads.add_sums(&bias, &column_sums(gradient, units))?;
+            if let Some(bias) = &bias {
+                grads.add_sums(bias, &column_sums(gradient, units))?;
+            }
             grads.give(&of_y, of_result)
         });
     }

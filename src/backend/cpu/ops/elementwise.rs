@@ -9,6 +9,7 @@ use dfdx::{
 
 use crate::{
     backend::{
+        ActivationFunction, WithFunction,
         memory::{collected, elements_of, filled},
         tape::{borrow, copy, from_vec, record},
     },
@@ -45,6 +46,30 @@ pub(crate) fn map_values<S: Shape, T: Tape<f32, Cpu>>(
         });
     }
     Ok(y.put_tape(tape))
+}
+
+/// An activation that is a function of each value.
+pub(crate) fn activation<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    function: ActivationFunction,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    struct Map<S: Shape, T>(Tensor<S, f32, Cpu, T>);
+
+    impl<S: Shape, T: Tape<f32, Cpu>> WithFunction<f32> for Map<S, T> {
+        type Out = Result<Tensor<S, f32, Cpu, T>, Error>;
+
+        fn run(
+            self,
+            function: impl Fn(f32) -> f32,
+            slope: impl Fn(f32, f32) -> f32 + Clone + 'static,
+        ) -> Self::Out {
+            map_values(self.0, function, slope)
+        }
+    }
+
+    let expected = "an activation that is a function of each value";
+    let mapped = function.with(Map(x));
+    mapped.unwrap_or_else(|| Err(Error::invalid("activation", function, expected)))
 }
 
 /// No place: there is a 0.

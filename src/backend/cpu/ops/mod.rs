@@ -22,6 +22,7 @@ pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
 pub(crate) use depthwise::depthwise_conv2d;
+pub(super) use elementwise::activation;
 pub(crate) use elementwise::{NOWHERE, join_rows, map_values, pick_values};
 pub(super) use embedding::embedding;
 pub(super) use embedding_bag::embedding_bag;

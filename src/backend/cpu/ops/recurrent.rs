@@ -23,6 +23,7 @@ use crate::{
         CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
         WeightCache,
         memory::{elements, zeros_of},
+        reference,
         tape::{self, Grads, RequiresGrad, borrow, from_vec, record},
     },
     error::Error,
@@ -41,9 +42,20 @@ pub(crate) fn recurrent<T: Tape<f32, Cpu>>(
     inputs: RecurrentInputs<'_, f32, Cpu, T>,
     weights: RecurrentWeights<'_, f32, Cpu>,
 ) -> Result<RecurrentOutputs<f32, Cpu, T>, Error> {
+    if !is_fused(&inputs, &weights) {
+        return reference::recurrent(inputs, weights);
+    }
     let (outputs, states, tape) = run_any(inputs, weights, true)?;
     let outputs = outputs.ok_or(Error::Empty("the list of outputs"))?;
     Ok((outputs.put_tape(tape), states))
+}
+
+/// Whether the kernels have the functions of a step, and what drops does not differ from gate to gate.
+fn is_fused<T>(
+    inputs: &RecurrentInputs<'_, f32, Cpu, T>,
+    weights: &RecurrentWeights<'_, f32, Cpu>,
+) -> bool {
+    weights.has_usual_functions() && inputs.dropout.is_of_inputs()
 }
 
 /// The output at the last real step.
@@ -60,6 +72,9 @@ pub(crate) fn recurrent_states<T: Tape<f32, Cpu>>(
     inputs: RecurrentInputs<'_, f32, Cpu, T>,
     weights: RecurrentWeights<'_, f32, Cpu>,
 ) -> Result<(HiddenStates<f32, Cpu>, T), Error> {
+    if !is_fused(&inputs, &weights) {
+        return reference::recurrent_states(inputs, weights);
+    }
     let (_, states, tape) = run_any(inputs, weights, false)?;
     Ok((states, tape))
 }
@@ -69,6 +84,7 @@ fn run_any<T: Tape<f32, Cpu>>(
     weights: RecurrentWeights<'_, f32, Cpu>,
     sequences: bool,
 ) -> Result<Outputs<T>, Error> {
+    let inputs = reference::drop_inputs(inputs)?;
     match weights.cell {
         CellKind::LstmCell => run::<LstmCell, T>(inputs, weights, sequences),
         CellKind::GruCell { reset_after: true } => {
@@ -84,7 +100,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     weights: RecurrentWeights<'_, f32, Cpu>,
     sequences: bool,
 ) -> Result<Outputs<T>, Error> {
-    let RecurrentInputs { x, mask, initial, order } = inputs;
+    let RecurrentInputs { x, mask, initial, order, .. } = inputs;
     let (x, mut tape) = x.split_tape();
     let ((rows, length, features), units) = (*x.shape(), weights.units());
     let sizes = Sizes { inputs: features, units, length };

@@ -22,7 +22,7 @@ use crate::{
             },
         },
         memory::elements,
-        tape,
+        reference, tape,
     },
     error::Error,
 };
@@ -60,9 +60,14 @@ impl<C: Cell> Recurrent<C> {
 }
 
 impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
-    fn step(&mut self, x: &[f32], before: StepStates<'_, f32>, after: StepStatesMut<'_, f32>) {
+    fn step(
+        &mut self,
+        x: &[f32],
+        before: StepStates<'_, f32>,
+        after: StepStatesMut<'_, f32>,
+    ) -> Result<(), Error> {
         let Sizes { inputs, units, .. } = self.sizes;
-        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return };
+        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return Ok(()) };
         let rows = x.len() / inputs.max(1);
         let width = rows * C::GATES * units;
         let gates = &mut self.gates[..width];
@@ -76,6 +81,7 @@ impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
             c: after.c,
             room: &mut self.room[..width],
         });
+        Ok(())
     }
 }
 
@@ -83,6 +89,9 @@ pub(crate) fn recurrent_step(
     weights: RecurrentWeights<'_, f32, Cpu>,
     rows: usize,
 ) -> Result<Box<dyn RecurrentStep<f32>>, Error> {
+    if !weights.has_usual_functions() {
+        return reference::recurrent_step(weights);
+    }
     match weights.cell {
         CellKind::LstmCell => Recurrent::<LstmCell>::boxed(&weights, rows),
         CellKind::GruCell { reset_after: true } => {
@@ -98,22 +107,24 @@ struct Dense(Arc<Packable>, ActivationKind);
 
 impl StepProduct<f32> for Dense {
     fn product(&self, x: &[f32], y: &mut [f32]) {
-        finish(self.0.packed(), &self.0.bias, self.1, x, y);
+        finish(self.0.packed(), self.0.bias.as_deref(), self.1, x, y);
     }
 }
 
 /// A product whose packed kernel is its own.
-struct Product(Packed, Buffer, ActivationKind);
+struct Product(Packed, Option<Buffer>, ActivationKind);
 
 impl StepProduct<f32> for Product {
     fn product(&self, x: &[f32], y: &mut [f32]) {
-        finish(&self.0, &self.1, self.2, x, y);
+        finish(&self.0, self.1.as_deref(), self.2, x, y);
     }
 }
 
-fn finish(packed: &Packed, bias: &[f32], then: ActivationKind, x: &[f32], y: &mut [f32]) {
-    y.chunks_exact_mut(bias.len().max(1)).for_each(|row| row.copy_from_slice(bias));
-    packed.product(x, y, true);
+fn finish(packed: &Packed, bias: Option<&[f32]>, then: ActivationKind, x: &[f32], y: &mut [f32]) {
+    if let Some(bias) = bias {
+        y.chunks_exact_mut(bias.len().max(1)).for_each(|row| row.copy_from_slice(bias));
+    }
+    packed.product(x, y, bias.is_some());
     if then.is_fused() {
         then.apply(y);
     }
@@ -124,7 +135,7 @@ pub(crate) fn step_dense(
     then: ActivationKind,
 ) -> Result<Box<dyn StepProduct<f32>>, Error> {
     weights.check(weights.kernel.shape().0)?;
-    let weights = Packable::of(&weights.kernel, &weights.bias, weights.cache, true)?;
+    let weights = Packable::of(&weights.kernel, weights.bias.as_ref(), weights.cache, true)?;
     weights.packed();
     Ok(Box::new(Dense(weights, then)))
 }
@@ -135,10 +146,7 @@ pub(crate) fn step_product(
     then: ActivationKind,
 ) -> Result<Box<dyn StepProduct<f32>>, Error> {
     let (inputs, units) = *kernel.shape();
-    let bias = match bias {
-        Some(bias) => tape::copy(bias)?,
-        None => Buffer::try_zeros(units)?,
-    };
+    let bias = bias.map(tape::copy).transpose()?;
     let packed = Packed::new(Matrix::new(&tape::copy(kernel)?, inputs, units));
     Ok(Box::new(Product(packed, bias, then)))
 }

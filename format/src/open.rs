@@ -1,0 +1,160 @@
+//! The config and the weights in a file.
+
+use std::{fs, io::Read, path::Path, sync::Arc};
+
+use serde_json::Value;
+
+use crate::{
+    Archive, Config, Kind, MAX_BYTES, Wanted,
+    hdf5::{self, Hdf5},
+    unknown,
+};
+
+/// The config of a whole model in a `.keras`.
+const CONFIG: &str = "config.json";
+/// Which Keras has written a `.keras`, and when.
+const METADATA: &str = "metadata.json";
+const MAX_METADATA: u64 = 1 << 16;
+/// The weights of a model in a `.keras`.
+const WEIGHTS: &str = "model.weights.h5";
+
+/// What is in a file of a model.
+pub struct Parts {
+    /// The text of the config, if it is there.
+    pub config: Option<String>,
+    /// Whether an older Keras than 3 has written it.
+    pub is_keras_2: bool,
+    /// The weights.
+    pub weights: Hdf5,
+}
+
+/// Whether a version is older than 3.
+fn is_old(version: &str) -> bool {
+    let first = version.split('.').next().and_then(|first| first.parse::<u32>().ok());
+    first.is_some_and(|first| first < 3)
+}
+
+/// Opens a `.keras` or an HDF5 file.
+///
+/// # Errors
+/// What is wrong with it, or what else it is.
+pub fn parts(bytes: Vec<u8>) -> Result<Parts, String> {
+    match format(&bytes)? {
+        Format::Archive => archive(bytes),
+        Format::Hdf5 => {
+            let all = 0..bytes.len();
+            let weights = Hdf5::open(Arc::new(bytes), all)?;
+            let config = weights.text(&weights.root, "model_config")?;
+            let version = weights.text(&weights.root, "keras_version")?;
+            let is_keras_2 = version.as_deref().is_some_and(is_old);
+            Ok(Parts { config, is_keras_2, weights })
+        }
+    }
+}
+
+/// The config in a file: a `.json`, or a whole model as `.keras` or `.h5`. A file is what its name says.
+///
+/// # Errors
+/// That it cannot be read, is something else, or holds no config.
+pub fn config_of(path: &Path) -> Result<Config, String> {
+    if path.is_dir() && path.join("saved_model.pb").exists() {
+        return Err(SAVED_MODEL.to_owned());
+    }
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let is_json = match extension.as_str() {
+        "json" => true,
+        "keras" | "h5" | "hdf5" => false,
+        _ => return Err("a model is in a `.keras`, a `.h5` or a `.json`".to_owned()),
+    };
+    let wrong = |e: std::io::Error| e.to_string();
+    if !fs::metadata(path).map_err(wrong)?.is_file() {
+        return Err("this is not a regular file".to_owned());
+    }
+    let bytes = fs::read(path).map_err(wrong)?;
+    let text = if is_json {
+        match Kind::of(&bytes) {
+            None | Some(Kind::Json) => {}
+            Some(kind) => return Err(kind.refusal(Wanted::Config)),
+        }
+        String::from_utf8(bytes).map_err(|e| e.to_string())?
+    } else {
+        let missing = "this file holds weights without an architecture";
+        parts(bytes)?.config.ok_or(missing)?
+    };
+    Config::parse(&text).and_then(Config::modern).map_err(|e| format!("its config is {e}"))
+}
+
+/// What is said of a SavedModel.
+pub const SAVED_MODEL: &str = "this is a SavedModel of TensorFlow, which holds a program and not layers: load it in Keras, \
+     and save it as `.keras`";
+
+/// What a file of Keras is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A `.keras`.
+    Archive,
+    /// A `.h5`.
+    Hdf5,
+}
+
+/// What a file is that begins so.
+///
+/// # Errors
+/// What else it is.
+pub fn format(start: &[u8]) -> Result<Format, String> {
+    match Kind::of(start) {
+        Some(Kind::Keras | Kind::Zip) => Ok(Format::Archive),
+        Some(Kind::Hdf5) => Ok(Format::Hdf5),
+        Some(kind) => Err(kind.refusal(Wanted::Keras)),
+        None => Err(unknown(start, Wanted::Keras)),
+    }
+}
+
+/// The config and the weights in a `.keras`.
+fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
+    let zip = Archive::open(bytes.as_slice())?;
+    let names: Vec<String> = zip.names().map(str::to_owned).collect();
+    let find = |wanted: &str| {
+        let mut found = names.iter().enumerate().filter(|(_, name)| name.as_str() == wanted);
+        match (found.next(), found.next()) {
+            (Some((i, _)), None) => Ok(i),
+            (Some(_), Some(_)) => Err(format!("the archive holds `{wanted}` twice")),
+            (None, _) => Err(match names.iter().any(|name| name.ends_with("saved_model.pb")) {
+                true => SAVED_MODEL.to_owned(),
+                false => format!("the archive has no `{wanted}`, so it is no `.keras` file"),
+            }),
+        }
+    };
+    let unpack = |i: usize, most: u64| {
+        // It grows with what is there, not with what is promised.
+        let mut content = Vec::new();
+        let read = zip.entry(i)?.take(most + 1).read_to_end(&mut content);
+        read.map_err(|e| e.to_string())?;
+        match content.len() as u64 > most {
+            true => Err(format!("its size is more than the {most} bytes that are read")),
+            false => Ok(content),
+        }
+    };
+    let of = |name: &'static str| move |e: String| format!("`{name}`: {e}");
+    let config = find(CONFIG).and_then(|i| unpack(i, MAX_BYTES as u64).map_err(of(CONFIG)))?;
+    let config = String::from_utf8(config).map_err(|e| of(CONFIG)(e.to_string()))?;
+    // An old file may have none.
+    let metadata = find(METADATA).ok().map(|i| unpack(i, MAX_METADATA).map_err(of(METADATA)));
+    let metadata = metadata.transpose()?.unwrap_or_default();
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
+    let is_keras_2 = metadata["keras_version"].as_str().is_some_and(is_old);
+    let i = find(WEIGHTS)?;
+    let weights = match zip.stored(i).map_err(of(WEIGHTS))? {
+        Some(range) => {
+            drop(zip);
+            Hdf5::open(Arc::new(bytes), range)
+        }
+        None => {
+            let content = unpack(i, hdf5::allowed(bytes.len() as u64)).map_err(of(WEIGHTS))?;
+            let all = 0..content.len();
+            Hdf5::open(Arc::new(content), all)
+        }
+    };
+    let (config, weights) = (Some(config), weights.map_err(of(WEIGHTS))?);
+    Ok(Parts { config, is_keras_2, weights })
+}

@@ -1,0 +1,73 @@
+//! What travels between layers, as far as the type of a layer depends on it.
+
+use serde_json::Value;
+
+use crate::{Config, destroys_masks};
+
+/// How many dimensions a signal has, and whether it is masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flow {
+    pub(super) rank: usize,
+    pub(super) padded: bool,
+}
+
+/// What becomes of the masks that reach a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// They travel on, or are used.
+    Kept,
+    /// Keras drops them.
+    Lost,
+    /// A part of the inputs is masked, and the layer calculates by these masks.
+    Mixed,
+}
+
+fn is_merge(class: &str) -> bool {
+    ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"].contains(&class)
+}
+
+/// What becomes of the masks of what reaches a layer.
+pub(super) fn fate(class: &str, reach: &[Flow]) -> Fate {
+    let masked = reach.iter().filter(|one| one.padded).count();
+    match class {
+        _ if masked == 0 => Fate::Kept,
+        "Maximum" | "Minimum" | "Multiply" if masked < reach.len() => Fate::Mixed,
+        _ if is_merge(class) && masked < reach.len() => Fate::Lost,
+        _ if destroys_masks(class) => Fate::Lost,
+        _ => Fate::Kept,
+    }
+}
+
+/// What leaves a layer that is no model.
+pub(super) fn leaves(config: &Config, reach: &[Flow]) -> Flow {
+    let class = config.class_name.as_str();
+    let rank = reach.iter().map(|one| one.rank).max().unwrap_or(2);
+    let padded = !reach.is_empty() && reach.iter().all(|one| one.padded);
+    let flag = |key: &str| config.config.get(key) == Some(&Value::Bool(true));
+    let inner = |rank: usize| {
+        let inner = config.config.get("layer").cloned().and_then(|inner| Config::read(inner).ok());
+        inner.map(|inner| leaves(&inner, &[Flow { rank, padded }]))
+    };
+    match class {
+        "Embedding" => Flow { rank: rank + 1, padded: flag("mask_zero") },
+        "LSTM" | "GRU" | "SimpleRNN" => match flag("return_sequences") {
+            true => Flow { rank: 3, padded },
+            false => Flow { rank: 2, padded: false },
+        },
+        "Bidirectional" => inner(rank).unwrap_or(Flow { rank, padded }),
+        "TimeDistributed" => {
+            let step = inner(rank.saturating_sub(1)).map_or(rank, |step| step.rank + 1);
+            Flow { rank: step, padded }
+        }
+        "Masking" => Flow { rank, padded: true },
+        "Flatten" => Flow { rank: 2, padded: false },
+        "RepeatVector" => Flow { rank: 3, padded: false },
+        "Reshape" => {
+            let sizes = config.config.get("target_shape").and_then(Value::as_array);
+            Flow { rank: 1 + sizes.map_or(0, Vec::len), padded: false }
+        }
+        _ if class.starts_with("Global") => Flow { rank: 2, padded: false },
+        _ if destroys_masks(class) => Flow { rank, padded: false },
+        _ => Flow { rank, padded },
+    }
+}

@@ -1,0 +1,80 @@
+//! The names of layers as names in Rust.
+
+use std::collections::{HashMap, HashSet};
+
+/// The names of layers as those of fields, each another one.
+#[derive(Default)]
+pub(super) struct Fields {
+    of: HashMap<String, String>,
+    taken: HashSet<String>,
+}
+
+impl Fields {
+    /// The field of a layer.
+    pub(super) fn of(&mut self, layer: &str) -> String {
+        if let Some(field) = self.of.get(layer) {
+            return field.clone();
+        }
+        let field = self.unique(field(layer));
+        self.of.insert(layer.to_owned(), field.clone());
+        field
+    }
+
+    /// A name that no field has yet.
+    pub(super) fn unique(&mut self, name: String) -> String {
+        let mut found = name.clone();
+        for count in 2.. {
+            if self.taken.insert(found.clone()) {
+                break;
+            }
+            found = format!("{name}_{count}");
+        }
+        found
+    }
+}
+
+/// The name of a layer as a part of that of a type.
+pub(super) fn camel_case(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]).collect()
+}
+
+/// The name of a layer as that of a field.
+fn field(name: &str) -> String {
+    const KEYWORDS: [&str; 46] = [
+        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+        "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+        "in", "input", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv",
+        "pub", "ref", "return", "static", "struct", "super", "trait", "true", "try", "type",
+        "unsafe", "use", "where",
+    ];
+    // None of these can be a field either, and `self` not even with `r#`.
+    const OTHERS: [&str; 6] = ["self", "typeof", "unsized", "virtual", "while", "yield"];
+    let valid = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    let mut field: String = name.chars().map(valid).collect();
+    if !field.starts_with(|c: char| c.is_ascii_lowercase()) {
+        field.insert_str(0, "layer_");
+    }
+    if KEYWORDS.contains(&field.as_str()) || OTHERS.contains(&field.as_str()) {
+        field.push('_');
+    }
+    field
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_layer_has_a_field_of_its_own() {
+        let mut fields = Fields::default();
+        let names = ["Dense", "dense", "1st layer", "type", "input", "größe", "a/b"];
+        let found = names.map(|name| fields.of(name));
+        assert_eq!(
+            found,
+            ["dense", "dense_2", "layer_1st_layer", "type_", "input_", "gr__e", "a_b"]
+        );
+        assert_eq!(names.map(|name| fields.of(name)), found);
+        assert_eq!(camel_case("functional_4"), "Functional4");
+    }
+}

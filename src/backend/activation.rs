@@ -1,0 +1,314 @@
+//! Keras's activations as values: the one table of their functions and derivatives.
+
+use std::fmt;
+
+use dfdx::tensor::{Tape, Tensor};
+
+use super::{ActivationKind, Backend, Element, reference};
+use crate::error::Error;
+
+/// An activation of Keras as a value, as the recurrent layers have it for an option.
+///
+/// In `#[with(..)]` it is written as a name, `activation = Relu`.
+///
+/// ```
+/// use kerata::{Cpu, Gru, build_with, config::ActivationFunction, prelude::*};
+///
+/// let gru = build_with!(Gru<3, 4>, &Cpu::default(), activation = ActivationFunction::RELU)?;
+/// assert_eq!(gru.activation.name(), "relu");
+/// assert_eq!(ActivationFunction::named("swish"), Some(ActivationFunction::SILU));
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ActivationFunction(&'static str);
+
+/// A function of each value and its derivative, which is made of the argument and the result.
+pub(crate) trait WithFunction<E> {
+    type Out;
+
+    fn run(
+        self,
+        function: impl Fn(E) -> E,
+        slope: impl Fn(E, E) -> E + Clone + 'static,
+    ) -> Self::Out;
+}
+
+macro_rules! table {
+    ($($constant:ident, $name:literal $(| $alias:literal)*: $function:expr, $slope:expr;)*) => {
+        impl ActivationFunction {
+            $(
+                #[doc = concat!("Keras's `", $name, "`.")]
+                pub const $constant: Self = Self($name);
+            )*
+
+            /// The names of those that are a function of each value, and of the others.
+            pub(crate) const NAMES: &[&str] =
+                &[$($name, $($alias,)*)* "linear", "log_softmax", "softmax"];
+
+            /// The activation that Keras knows by this name.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name $(| $alias)* => Some(Self::$constant),)*
+                    "linear" => Some(Self::LINEAR),
+                    "log_softmax" => Some(Self::LOG_SOFTMAX),
+                    "softmax" => Some(Self::SOFTMAX),
+                    _ => None,
+                }
+            }
+
+            /// Runs something with the function of each value; `None` if it is none such.
+            pub(crate) fn with<E: Element, W: WithFunction<E>>(self, with: W) -> Option<W::Out> {
+                match self.0 {
+                    $($name => Some(with.run($function, $slope)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+table! {
+    CELU, "celu": |x| elu(x, one()), |x: E, y: E| if x > zero() { one() } else { y + one() };
+    ELU, "elu": |x| elu(x, one()), |x: E, y: E| if x > zero() { one() } else { y + one() };
+    EXPONENTIAL, "exponential": E::exp, |_, y| y;
+    GELU, "gelu": |x| x * normal(x), gelu_slope;
+    HARD_SHRINK, "hard_shrink": |x: E| if x.abs() > of(0.5) { x } else { zero() },
+        |x: E, _| one_if(x.abs() > of(0.5));
+    HARD_SIGMOID, "hard_sigmoid": hard_sigmoid,
+        |x: E, _| if x.abs() < of(3.0) { of(1.0 / 6.0) } else { zero() };
+    HARD_SILU, "hard_silu" | "hard_swish": |x| x * hard_sigmoid(x), |x: E, _| match x {
+        _ if x <= of(-3.0) => zero(),
+        _ if x >= of(3.0) => one(),
+        _ => x / of(3.0) + of(0.5),
+    };
+    HARD_TANH, "hard_tanh": |x| clamp(x, -1.0, 1.0), |x: E, _| one_if(x.abs() <= one());
+    KERAS_2_HARD_SIGMOID, "keras_2_hard_sigmoid": |x| clamp(of::<E>(0.2) * x + of(0.5), 0.0, 1.0),
+        |x: E, _| if x.abs() < of(2.5) { of(0.2) } else { zero() };
+    LEAKY_RELU, "leaky_relu": |x: E| if x > zero() { x } else { of::<E>(0.2) * x },
+        |x: E, _| if x > zero() { one() } else { of(0.2) };
+    LOG_SIGMOID, "log_sigmoid": |x: E| -softplus(-x), |x: E, _| sigmoid(-x);
+    MISH, "mish": |x| x * softplus(x).tanh(), mish_slope;
+    RELU, "relu": |x| ActivationKind::Rectifier.of(x), |x: E, _| one_if(x > zero());
+    RELU6, "relu6": |x| clamp(x, 0.0, 6.0), |x: E, _| one_if(x > zero() && x < of(6.0));
+    SELU, "selu": |x| of::<E>(SELU_SCALE) * elu(x, of(SELU_ALPHA)), |x: E, y: E| {
+        if x >= zero() { of(SELU_SCALE) } else { y + of(SELU_SCALE * SELU_ALPHA) }
+    };
+    SIGMOID, "sigmoid": sigmoid, |_, y: E| y * (one::<E>() - y);
+    SILU, "silu" | "swish": |x| x * sigmoid(x), |x: E, y: E| {
+        let sigmoid = sigmoid(x);
+        sigmoid + y * (one::<E>() - sigmoid)
+    };
+    SOFT_SHRINK, "soft_shrink": |x| x - clamp(x, -0.5, 0.5), |x: E, _| one_if(x.abs() > of(0.5));
+    SOFTPLUS, "softplus": softplus, |x, _| sigmoid(x);
+    SOFTSIGN, "softsign": |x: E| x / (one::<E>() + x.abs()), |x: E, _| (one::<E>() + x.abs()).powi(-2);
+    SQUAREPLUS, "squareplus": |x: E| of::<E>(0.5) * (x + x.hypot(of(2.0))),
+        |x: E, _| of::<E>(0.5) * (one::<E>() + x / x.hypot(of(2.0)));
+    TANH, "tanh": E::tanh, |_, y: E| one::<E>() - y * y;
+    TANH_SHRINK, "tanh_shrink": |x: E| x - x.tanh(), |x: E, _| x.tanh().powi(2);
+}
+
+impl ActivationFunction {
+    /// Keras's `linear`: `x`.
+    pub const LINEAR: Self = Self("linear");
+    /// Keras's `log_softmax`, of all units of a row.
+    pub const LOG_SOFTMAX: Self = Self("log_softmax");
+    /// Keras's `softmax`, of all units of a row.
+    pub const SOFTMAX: Self = Self("softmax");
+
+    /// Keras's name.
+    pub fn name(self) -> &'static str {
+        self.0
+    }
+
+    /// What an operation does in its place, if it can.
+    pub fn fused(self) -> ActivationKind {
+        match self {
+            Self::RELU => ActivationKind::Rectifier,
+            Self::SIGMOID => ActivationKind::Logistic,
+            Self::TANH => ActivationKind::HyperbolicTangent,
+            _ => ActivationKind::Nothing,
+        }
+    }
+
+    /// Applies it to rows, `(R, F)`.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn apply<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        self,
+        x: Tensor<(usize, usize), E, D, T>,
+    ) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+        match self {
+            Self::LINEAR => Ok(x),
+            Self::LOG_SOFTMAX => reference::log_softmax(x),
+            Self::RELU => D::relu(x),
+            Self::SIGMOID => D::sigmoid(x),
+            Self::SOFTMAX => D::softmax(x),
+            Self::TANH => D::tanh(x),
+            _ => D::activation(x, self),
+        }
+    }
+
+    /// Applies it to one row in its place, without allocating.
+    pub(crate) fn in_place<E: Element>(self, row: &mut [E]) {
+        struct InPlace<'a, E>(&'a mut [E]);
+
+        impl<E: Element> WithFunction<E> for InPlace<'_, E> {
+            type Out = ();
+
+            fn run(self, function: impl Fn(E) -> E, _: impl Fn(E, E) -> E) {
+                self.0.iter_mut().for_each(|x| *x = function(*x));
+            }
+        }
+
+        match self {
+            Self::LINEAR => {}
+            Self::SOFTMAX => reference::step_softmax(row),
+            Self::LOG_SOFTMAX => {
+                let most = row.iter().fold(E::neg_infinity(), |most, &x| most.max(x));
+                let sum = row.iter().fold(E::zero(), |sum, &x| sum + (x - most).exp());
+                row.iter_mut().for_each(|x| *x = *x - most - sum.ln());
+            }
+            _ => drop(self.with(InPlace(row))),
+        }
+    }
+}
+
+impl fmt::Display for ActivationFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+impl fmt::Debug for ActivationFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+
+fn of<E: Element>(value: f64) -> E {
+    E::of(value)
+}
+
+fn zero<E: Element>() -> E {
+    E::zero()
+}
+
+fn one<E: Element>() -> E {
+    E::one()
+}
+
+fn one_if<E: Element>(so: bool) -> E {
+    if so { E::one() } else { E::zero() }
+}
+
+/// NaN stays.
+fn clamp<E: Element>(x: E, least: f64, most: f64) -> E {
+    num_traits::clamp(x, of(least), of(most))
+}
+
+/// `x`, or below 0 `alpha (exp(x) - 1)`.
+pub(crate) fn elu<E: Element>(x: E, alpha: E) -> E {
+    if x > E::zero() { x } else { alpha * x.exp_m1() }
+}
+
+fn sigmoid<E: Element>(x: E) -> E {
+    ActivationKind::Logistic.of(x)
+}
+
+fn hard_sigmoid<E: Element>(x: E) -> E {
+    clamp(x + of(3.0), 0.0, 6.0) / of(6.0)
+}
+
+fn softplus<E: Element>(x: E) -> E {
+    // `exp` of what is below 0 only, which does not overflow.
+    let positive = if x < E::zero() { E::zero() } else { x };
+    positive + (-x.abs()).exp().ln_1p()
+}
+
+fn mish_slope<E: Element>(x: E, _: E) -> E {
+    let tanh = softplus(x).tanh();
+    tanh + x * sigmoid(x) * (E::one() - tanh * tanh)
+}
+
+/// How much of a normal distribution is below `x`.
+fn normal<E: Element>(x: E) -> E {
+    of(0.5 * (1.0 + erf(x.as_f64() * std::f64::consts::FRAC_1_SQRT_2)))
+}
+
+fn gelu_slope<E: Element>(x: E, _: E) -> E {
+    let density = (of::<E>(-0.5) * x * x).exp() * of(0.398_942_280_401_432_7);
+    normal(x) + x * density
+}
+
+/// The error function, by a series whose terms are all of one sign.
+fn erf(x: f64) -> f64 {
+    if x.is_nan() || x.abs() > 6.0 {
+        return if x.is_nan() { x } else { x.signum() };
+    }
+    let (mut term, mut sum, mut n) = (x, x, 0.0);
+    while term.abs() > 1e-17 * sum.abs() {
+        n += 1.0;
+        term *= 2.0 * x * x / (2.0 * n + 1.0);
+        sum += term;
+    }
+    sum * std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_function_is_that_of_the_tables() {
+        for (x, y) in
+            [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (3.0, 0.999_977_909_5)]
+        {
+            assert!((erf(x) - y).abs() < 1e-10 && (erf(-x) + y).abs() < 1e-10, "{x}");
+        }
+        assert_eq!((erf(f64::INFINITY), erf(-50.0)), (1.0, -1.0));
+        assert!(erf(f64::NAN).is_nan());
+    }
+
+    /// The attribute `#[with(..)]` has a list of its own.
+    #[test]
+    fn the_macro_knows_the_same_names() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/macros/src/activation.rs");
+        let text = std::fs::read_to_string(path).unwrap();
+        let list = text.split("const ACTIVATIONS").nth(1).unwrap();
+        let list = list.split("];").next().unwrap();
+        let mut found: Vec<&str> =
+            list.split('"').skip(1).step_by(2).filter(|name| !name.is_empty()).collect();
+        let mut expected = ActivationFunction::NAMES.to_vec();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+    }
+
+    /// The derivatives are those of the functions, in both number types, on either device path.
+    #[test]
+    fn slopes_are_central_differences() {
+        struct Slopes;
+        impl WithFunction<f64> for Slopes {
+            type Out = ();
+
+            fn run(self, function: impl Fn(f64) -> f64, slope: impl Fn(f64, f64) -> f64) {
+                for i in -35..35 {
+                    // No place is one where a slope jumps.
+                    let (x, h) = (f64::from(i) * 0.1 + 0.033, 1e-6);
+                    let expected = (function(x + h) - function(x - h)) / (2.0 * h);
+                    let found = slope(x, function(x));
+                    assert!((found - expected).abs() < 1e-7, "{x}: {found}, not {expected}");
+                }
+            }
+        }
+        for name in ActivationFunction::NAMES {
+            let function = ActivationFunction::named(name).unwrap();
+            let of_rows = ["linear", "log_softmax", "softmax"].contains(name);
+            assert_eq!(function.with::<f64, _>(Slopes).is_none(), of_rows, "{name}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What an optimiser needs of a device: the gradient of a parameter as a slice, and the parameter changed by it.
+
+use dfdx::{
+    prelude::ReshapeTo,
+    shapes::{HasShape, Shape},
+    tensor::{Cpu, Gradients, Storage, Tensor},
+};
+
+use super::{Backend, Element, tape::values_mut, to_values};
+use crate::error::{Error, OrDevice};
+
+/// Runs loops over slices, compiled for the widest vectors that the processor has.
+#[inline(always)]
+pub(crate) fn vectorized_loops(loops: impl FnOnce()) {
+    pulp::Arch::new().dispatch(loops);
+}
+
+/// The values of a gradient.
+pub(super) fn gradient<S: Shape, E: Element, D: Backend<E>, R>(
+    gradients: &mut Gradients<E, D>,
+    of: &Tensor<S, E, D>,
+    look: impl FnOnce(&[E]) -> R,
+) -> Result<R, Error> {
+    gradients.try_alloc_for(of).or_device()?;
+    Ok(look(&to_values(&gradients.get(of))?))
+}
+
+/// Hands out the values of a parameter and its gradient, as copies, and takes the values back.
+pub(super) fn with_gradient<S: Shape, E: Element, D: Backend<E>>(
+    parameter: &mut Tensor<S, E, D>,
+    gradients: &mut Gradients<E, D>,
+    change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    gradients.try_alloc_for(parameter).or_device()?;
+    let (mut values, mut gradient) = (to_values(parameter)?, to_values(&gradients.get(parameter))?);
+    change(&mut values, &mut gradient)?;
+    assign(parameter, &values)
+}
+
+/// Gives a parameter other values, in the order of its indices.
+///
+/// # Errors
+/// [`Error::Device`]; [`Error::Mismatch`] if there are not as many.
+pub(crate) fn assign<S: Shape, E: Element, D: Backend<E>>(
+    parameter: &mut Tensor<S, E, D>,
+    values: &[E],
+) -> Result<(), Error> {
+    let expected = parameter.shape().num_elements();
+    if expected != values.len() {
+        return Err(Error::mismatch("the values of a parameter", expected, values.len()));
+    }
+    if expected > 0 {
+        // In place, so that the parameter stays the one that gradients know.
+        *parameter = parameter.clone().try_contiguous().or_device()?;
+        parameter.copy_from(values);
+    }
+    Ok(())
+}
+
+/// The same on the CPU, where neither is copied.
+pub(super) fn with_gradient_in_place<S: Shape, E: Element>(
+    parameter: &mut Tensor<S, E, Cpu>,
+    gradients: &mut Gradients<E, Cpu>,
+    change: impl FnOnce(&mut [E], &mut [E]) -> Result<(), Error>,
+    // That the storage is a `Vec` is known only where `E` is.
+    vec: impl FnOnce(&mut <Cpu as Storage<E>>::Vec) -> &mut Vec<E>,
+) -> Result<(), Error>
+where
+    Cpu: Backend<E>,
+{
+    if values_mut(parameter).is_none() {
+        return with_gradient(parameter, gradients, change);
+    }
+    let gradient = vec(gradients.get_or_alloc_mut(parameter).or_device()?);
+    values_mut(parameter).map_or(Ok(()), |values| change(values, gradient))
+}

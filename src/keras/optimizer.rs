@@ -1,0 +1,144 @@
+//! The state of a training in a `.keras`: the optimiser, and what it remembers.
+
+use hdf5_pure::FileBuilder;
+use serde_json::{Map, Value, json};
+
+use super::{places::Visited, write::dataset};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    io::{Values, Weight},
+    optim::{AVERAGE, Clipping, GATHERED, InKeras, Optimizer, State},
+};
+
+/// A slot of Keras's Nadam that all parameters share.
+const SHARED: &str = "u_product";
+
+/// An optimiser as Keras writes it: its config, and its variables behind the number of steps, in order.
+pub(super) struct Written {
+    pub(super) config: Value,
+    steps: i32,
+    variables: Vec<Weight>,
+}
+
+impl Written {
+    pub(super) fn new<O: Optimizer, E: Element, D: Backend<E>>(
+        optimizer: &O,
+        state: &State<E, D>,
+        visited: &[Visited],
+    ) -> Result<Self, Error> {
+        let wrong = |found: String, expected| Error::invalid("the optimiser", found, expected);
+        let name = optimizer.name();
+        let known = "one of Keras's whose state its files hold is needed";
+        let in_keras = optimizer.in_keras().ok_or_else(|| wrong(name.to_owned(), known))?;
+        if optimizer.learning_rate().is_schedule() {
+            let found = format!("{name}, whose learning rate follows a schedule");
+            return Err(wrong(found, "a learning rate that is a number is needed"));
+        }
+        if state.has_swapped_averages() {
+            let expected = "the weights are needed in the model: call `swap_averages` again";
+            return Err(wrong(format!("{name}, whose averages are in the model"), expected));
+        }
+        let rate = optimizer.learning_rate().at(state.steps())?;
+        let together = in_keras.together;
+        let config = config(in_keras, optimizer, rate);
+        let steps = i32::try_from(state.steps()).unwrap_or(i32::MAX);
+        let mut variables = vec![Weight {
+            name: "learning_rate".to_owned(),
+            sizes: Vec::new(),
+            values: Values::of(&[E::of(rate)]),
+        }];
+        if steps > 0 {
+            variables.extend(slots(optimizer, state, visited, together)?);
+        }
+        Ok(Self { config, steps, variables })
+    }
+
+    /// Adds the group of the optimiser to the weights of its model.
+    pub(super) fn write(self, file: &mut FileBuilder) {
+        let mut group = file.create_group("optimizer");
+        let mut vars = group.create_group("vars");
+        vars.create_dataset("0").with_i32_data(&[self.steps]).with_shape(&[]);
+        for (i, variable) in (1..).zip(self.variables) {
+            dataset(vars.create_dataset(&format!("{i}")), variable);
+        }
+        group.add_group(vars.finish());
+        file.add_group(group.finish());
+    }
+}
+
+fn config(in_keras: InKeras, optimizer: &impl Optimizer, rate: f64) -> Value {
+    let options = optimizer.options();
+    let clip = |of: fn(Clipping) -> Option<f64>| options.clipping.and_then(of);
+    let norm = clip(|c| if let Clipping::Norm(limit) = c { Some(limit) } else { None });
+    let value = clip(|c| if let Clipping::Value(limit) = c { Some(limit) } else { None });
+    let global = clip(|c| if let Clipping::GlobalNorm(limit) = c { Some(limit) } else { None });
+    let mut config = json!({
+        "name": optimizer.name(),
+        "learning_rate": rate,
+        "weight_decay": options.weight_decay,
+        "clipnorm": norm,
+        "clipvalue": value,
+        "global_clipnorm": global,
+        "use_ema": options.ema.is_some(),
+        "ema_momentum": options.ema.map_or(0.99, |ema| ema.momentum),
+        "ema_overwrite_frequency": options.ema.and_then(|ema| ema.overwrite_frequency),
+        "loss_scale_factor": null,
+        "gradient_accumulation_steps": options.gradient_accumulation_steps,
+    });
+    let own = in_keras.settings.into_iter().map(|(key, value)| (key.to_owned(), value));
+    config.as_object_mut().unwrap_or(&mut Map::new()).extend(own);
+    json!({
+        "module": "keras.optimizers",
+        "class_name": in_keras.class_name,
+        "config": config,
+        "registered_name": null,
+    })
+}
+
+/// The slots in Keras's order: averages, gathered gradients, the first ones of each parameter, and then all others.
+fn slots<O: Optimizer, E: Element, D: Backend<E>>(
+    optimizer: &O,
+    state: &State<E, D>,
+    visited: &[Visited],
+    together: usize,
+) -> Result<Vec<Weight>, Error> {
+    let found: Vec<_> = state.slots_of_all().collect();
+    if found.len() != visited.len() {
+        return Err(Error::mismatch("the parameters of a state", visited.len(), found.len()));
+    }
+    let trained = || visited.iter().zip(&found).filter(|(parameter, _)| parameter.trainable);
+    let variable = |parameter: &Visited, name: &str, values: &[E]| {
+        let n = parameter.sizes.iter().product::<usize>();
+        if values.len() != n {
+            return Err(Error::mismatch("the values of a slot", n, values.len()));
+        }
+        let name = format!("{}_{name}", parameter.name);
+        Ok(Weight { name, sizes: parameter.sizes.clone(), values: Values::of(values) })
+    };
+    let mut all = Vec::new();
+    let mut add = |names: &[&str]| {
+        for (parameter, slots) in trained() {
+            for name in names {
+                let slot = slots.iter().find(|(slot, _)| slot == name);
+                if let Some((name, values)) = slot {
+                    all.push(variable(parameter, name, values)?);
+                }
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    add(&[AVERAGE])?;
+    add(&[GATHERED])?;
+    let names: Vec<&str> = optimizer.slots(&[1]).iter().map(|slot| slot.name).collect();
+    let (first, rest) = names.split_at(together.min(names.len()));
+    add(first)?;
+    rest.iter().filter(|name| **name != SHARED).try_for_each(|name| add(&[name]))?;
+    let shared = trained().flat_map(|(_, slots)| slots).find(|(name, _)| *name == SHARED);
+    all.extend(shared.map(|(name, values)| Weight {
+        name: (*name).to_owned(),
+        sizes: Vec::new(),
+        values: Values::of(values),
+    }));
+    Ok(all)
+}

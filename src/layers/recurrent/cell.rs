@@ -1,0 +1,352 @@
+//! Recurrent layers by the step of a cell of the user's own.
+
+use std::marker::PhantomData;
+
+use dfdx::{
+    shapes::{Const, ConstDim, Dim, HasShape},
+    tensor::{Cpu, NoneTape, Tape, Tensor},
+};
+
+use super::{
+    InitialState, KeepsH, KeepsHc, LastState, Recurrent, RecurrentInput, Returns, StateSignal,
+    state::split,
+};
+use crate::{
+    backend::{
+        Backend, CarriedStates, Element, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+        StateSizes, StepOrder, StepStates, StepStatesMut, TapedStates, keep_rows,
+        memory::collected, sized, to_values, walk,
+    },
+    error::{Error, OrDevice},
+    layer,
+    layer::{Infer, Layer},
+    signal::{IsDim, Signal, StateH, StateHc, Steps},
+};
+
+/// What happens in a step of a recurrent layer of your own, which is [`Rnn`] of the cell.
+///
+/// The state is [`StateH`], the output `h`, or [`StateHc`], with a second value `c` for each unit beside it. Masks,
+/// sequences, either direction, states and streams are [`Rnn`]'s. A cell that holds other layers as
+/// [`Inner`](crate::layers::Inner) hands the training pass on to them.
+///
+/// ```
+/// use kerata::{*, prelude::*, tensor::Tape};
+///
+/// /// `h' = decay * h + (1 - decay) * tanh(x . kernel)`, with a `decay` that is learned for each unit.
+/// #[layer(infer)]
+/// struct Leaky<const I: usize, const H: usize> {
+///     #[weight(init = glorot_uniform)]
+///     kernel: Tensor<tensor::Rank2<I, H>, f32, Cpu>,
+///     #[weight(init = zeros)]
+///     decay: Tensor<tensor::Rank1<H>, f32, Cpu>,
+/// }
+///
+/// impl<const I: usize, const H: usize> RnnCell for Leaky<I, H> {
+///     type Inputs = Const<I>;
+///     type State = StateH<(Batch, Const<H>)>;
+///
+///     fn step<T: Tape<f32, Cpu>>(
+///         &self,
+///         x: Tensor<(usize, Const<I>), f32, Cpu, T>,
+///         StateH { h }: StateH<Tensor<(usize, Const<H>), f32, Cpu, T>>,
+///     ) -> Result<StateH<Tensor<(usize, Const<H>), f32, Cpu, T>>, Error> {
+///         let new = x.try_matmul(self.kernel.clone())?.tanh();
+///         let decay = self.decay.retaped::<T>().sigmoid().broadcast_like(&h);
+///         Ok(StateH { h: decay * (h - new.retaped::<T>()) + new })
+///     }
+/// }
+///
+/// #[model(input = Ids<(Batch, Length)>, output = (Batch, 2))]
+/// struct Net {
+///     embed: Embedding<50, 8, MaskZero>,
+///     both: Bidirectional<Rnn<Leaky<_, 16>, Sequences>>,
+///     last: Rnn<Leaky<_, 16>>,
+///     head: Dense<_, 2>,
+/// }
+/// # use kerata::tensor::{BroadcastTo, TryMatMul};
+/// let net = Net::build(&Cpu::seed_from_u64(0))?;
+/// let (a, b) = (net.predict(&vec![[1_usize, 2, 0]], 1)?, net.predict(&vec![[1_usize, 2]], 1)?);
+/// assert_eq!(a.array(), b.array()); // padding takes no part
+///
+/// let model = model::Sequential::<(Batch, Length, Const<3>), _>::new((Rnn::<Leaky<3, 2>>::build(&Cpu::default())?,));
+/// let y = model.stream(1)?.step(&[[0.1, 0.2, 0.3]])?.len();
+/// # assert_eq!(y, 1);
+/// # Ok::<(), Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the cell of a recurrent layer",
+    label = "a type with `RnnCell` is needed here",
+    note = "`Lstm<..>`, `Gru<..>` and `SimpleRnn<..>` are layers and need no `Rnn` around them"
+)]
+pub trait RnnCell<E: Element = f32, D: Backend<E> = Cpu>: Clone + Send + 'static {
+    /// How many features it takes, `Const<I>`.
+    type Inputs: ConstDim;
+    /// Its state: `StateH<(Batch, Const<H>)>` or `StateHc<(Batch, Const<H>)>`, where `h` is the output.
+    type State: CellState;
+
+    /// From the inputs of a step, `(Batch, I)`, and the state before it to the state behind it.
+    ///
+    /// # Errors
+    /// Those of the cell; the pass ends with them.
+    fn step<T: Tape<E, D>>(
+        &self,
+        x: Tensor<(usize, Self::Inputs), E, D, T>,
+        state: <Self::State as Signal>::Data<E, D, T>,
+    ) -> Result<<Self::State as Signal>::Data<E, D, T>, Error>;
+}
+
+/// The state of an [`RnnCell`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the state of a cell",
+    label = "`StateH<(Batch, Const<H>)>` or `StateHc<(Batch, Const<H>)>` is needed here"
+)]
+pub trait CellState: Signal {
+    /// The units.
+    type Units: ConstDim;
+    /// The state for some batch.
+    type Of<B: Dim>: StateSignal;
+    /// Whether there is a `c` beside the output.
+    const HAS_C: bool;
+
+    /// Makes it of its tensors.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    fn pack<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        states: (Tensor<(usize, usize), E, D, T>, Option<Tensor<(usize, usize), E, D, T>>),
+    ) -> Result<Self::Data<E, D, T>, Error>;
+
+    /// The way back.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    #[expect(clippy::type_complexity)]
+    fn unpack<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        state: Self::Data<E, D, T>,
+    ) -> Result<(Tensor<(usize, usize), E, D, T>, Option<Tensor<(usize, usize), E, D, T>>), Error>;
+}
+
+impl<const H: usize> CellState for StateH<(usize, Const<H>)> {
+    type Units = Const<H>;
+    type Of<B: Dim> = StateH<(B, Const<H>)>;
+    const HAS_C: bool = false;
+
+    fn pack<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (h, _): TapedStates<E, D, T>,
+    ) -> Result<Self::Data<E, D, T>, Error> {
+        Ok(StateH { h: sized(h)? })
+    }
+
+    fn unpack<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        StateH { h }: Self::Data<E, D, T>,
+    ) -> Result<TapedStates<E, D, T>, Error> {
+        Ok((sized(h)?, None))
+    }
+}
+
+impl<const H: usize> CellState for StateHc<(usize, Const<H>)> {
+    type Units = Const<H>;
+    type Of<B: Dim> = StateHc<(B, Const<H>)>;
+    const HAS_C: bool = true;
+
+    fn pack<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        (h, c): TapedStates<E, D, T>,
+    ) -> Result<Self::Data<E, D, T>, Error> {
+        let c = c.ok_or(Error::Empty("the state `c` of a cell"))?;
+        Ok(StateHc { h: sized(h)?, c: sized(c)? })
+    }
+
+    fn unpack<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        StateHc { h, c }: Self::Data<E, D, T>,
+    ) -> Result<TapedStates<E, D, T>, Error> {
+        Ok((sized(h)?, Some(sized(c)?)))
+    }
+}
+
+/// A recurrent layer whose steps are those of an [`RnnCell`], a cell of your own: Keras's `RNN(cell)`.
+///
+/// It takes masks, runs in [`Bidirectional`](super::Bidirectional), gives and takes states, and streams, as an
+/// [`Lstm`](super::Lstm) does. It goes step by step through operations on tensors, and so is slower.
+///
+/// Keras: [`RNN`](https://keras.io/api/layers/recurrent_layers/rnn/).
+///
+/// # Shapes
+/// - input `(Batch, Length, I)` or `Masked<(Batch, Length, I)>`
+/// - output with [`Sequences`](super::Sequences) `(Batch, Length, H)`, masked if the input is; with [`LastState`]
+///   `(Batch, H)`
+///
+/// For an example see [`RnnCell`].
+#[layer]
+pub struct Rnn<C, R: Returns = LastState, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The cell.
+    #[inner(by_hand, flat)]
+    pub cell: C,
+    /// Whether the last step comes first; the outputs then stand in that order. Default false.
+    #[option(default = false)]
+    pub go_backwards: bool,
+    /// Whether the output of a masked step is 0, and not that of the step before; also the last one, if the last step is
+    /// masked. Default false.
+    #[option(default = false)]
+    pub zero_output_for_mask: bool,
+    /// Whether the states that a batch ends with are those that the next one begins with, row by row, in training and
+    /// inference, until they are [reset](Self::reset_state). Default false.
+    #[option(default = false)]
+    pub stateful: bool,
+    #[cache]
+    carried: CarriedStates<E, D>,
+    returns: PhantomData<R>,
+}
+
+impl<C, R: Returns, E: Element, D: Backend<E>> Rnn<C, R, E, D> {
+    super::reset!();
+}
+
+impl<C, R, E, D, const H: usize> KeepsH<H> for Rnn<C, R, E, D>
+where
+    C: RnnCell<E, D, State = StateH<(usize, Const<H>)>>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+}
+
+impl<C, R, E, D, const H: usize> KeepsHc<H> for Rnn<C, R, E, D>
+where
+    C: RnnCell<E, D, State = StateHc<(usize, Const<H>)>>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+}
+
+/// A step of a cell on tensors of rows.
+fn step<C: RnnCell<E, D>, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    cell: &C,
+    x: Tensor<(usize, usize), E, D, T>,
+    states: TapedStates<E, D, T>,
+) -> Result<TapedStates<E, D, T>, Error> {
+    let rows = x.shape().0;
+    let states = C::State::pack::<E, D, T>(states)?;
+    let (h, c) = C::State::unpack::<E, D, T>(cell.step::<T>(sized(x)?, states)?)?;
+    for found in [Some(&h), c.as_ref()].into_iter().flatten().map(|state| state.shape().0) {
+        if found != rows {
+            return Err(Error::mismatch("the rows of the state that a cell gives", rows, found));
+        }
+    }
+    Ok((h, c))
+}
+
+#[diagnostic::do_not_recommend]
+impl<C, R: Returns, E: Element, D: Backend<E>> super::OneDirection for Rnn<C, R, E, D> {}
+
+#[diagnostic::do_not_recommend]
+impl<C, R, E, D> Recurrent<E, D> for Rnn<C, R, E, D>
+where
+    C: RnnCell<E, D>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    type Inputs = C::Inputs;
+    type Returns = R;
+    type Units = <C::State as CellState>::Units;
+    type State<B: Dim> = <C::State as CellState>::Of<B>;
+
+    super::order!();
+
+    fn sizes(&self) -> Result<(usize, StateSizes), Error> {
+        let units = <<C::State as CellState>::Units as ConstDim>::SIZE;
+        Ok((C::Inputs::SIZE, StateSizes { units, has_c: C::State::HAS_C }))
+    }
+
+    fn outputs<T: Tape<E, D>>(
+        &self,
+        inputs: RecurrentInputs<'_, E, D, T>,
+    ) -> Result<RecurrentOutputs<E, D, T>, Error> {
+        let RecurrentInputs { x, mask, initial, order, dropout } = inputs;
+        // Masked steps are calculated with.
+        let x = match mask {
+            Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
+            None => x,
+        };
+        let inputs = RecurrentInputs { x, mask, initial, order, dropout };
+        walk(inputs, self.sizes()?.1, &mut |x, states| step(&self.cell, x, states))
+    }
+
+    fn stepwise(&self, _: usize) -> Result<Box<dyn RecurrentStep<E>>, Error> {
+        Ok(Box::new(OneStep::<C, D> { cell: self.cell.clone(), device: PhantomData }))
+    }
+}
+
+/// The cell in a stream.
+struct OneStep<C, D> {
+    cell: C,
+    device: PhantomData<fn() -> D>,
+}
+
+impl<C: RnnCell<E, D>, E: Element, D: Backend<E>> RecurrentStep<E> for OneStep<C, D> {
+    fn step(
+        &mut self,
+        x: &[E],
+        before: StepStates<'_, E>,
+        after: StepStatesMut<'_, E>,
+    ) -> Result<(), Error> {
+        let units = <<C::State as CellState>::Units as ConstDim>::SIZE;
+        let rows = before.h.len().checked_div(units).unwrap_or(0);
+        if rows == 0 {
+            return Ok(());
+        }
+        let dev = D::default();
+        let tensor = |values: &[E]| {
+            let shape = (rows, values.len() / rows);
+            let values = collected(&[shape.0, shape.1], values.iter().copied())?;
+            dev.try_tensor_from_vec(values, shape).or_device()
+        };
+        let c = if C::State::HAS_C { Some(tensor(before.c)?) } else { None };
+        let states = (tensor(before.h)?, c);
+        let (h, c) = step::<C, E, D, NoneTape>(&self.cell, tensor(x)?, states)?;
+        after.h.copy_from_slice(&to_values(&h)?);
+        if let Some(c) = c {
+            after.c.copy_from_slice(&to_values(&c)?);
+        }
+        Ok(())
+    }
+}
+
+impl<In, C, R, E, D> Layer<In, E, D> for Rnn<C, R, E, D>
+where
+    In: RecurrentInput<Sequence: Steps<Features: IsDim<C::Inputs>>, State: InitialState<Self>>,
+    C: RnnCell<E, D>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = R::Out<In::Sequence, <C::State as CellState>::Units>;
+
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let (x, initial) = split::<In, Self, E, D, T>(x)?;
+        let of = R::run_with_state::<In::Sequence, <C::State as CellState>::Units, E, D, T>;
+        Ok(of(self, x, initial)?.0)
+    }
+}
+
+impl<In, C, R, E, D> Infer<In> for Rnn<C, R, E, D>
+where
+    In: RecurrentInput,
+    C: Infer<In::Sequence>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+    const SIZE: usize = C::SIZE;
+}
+
+super::stream::streamable!(
+    [C, R, E, D] Rnn<C, R, E, D>,
+    IsDim<C::Inputs>,
+    <C::State as CellState>::Units,
+    C: RnnCell<E, D>
+);

@@ -1,0 +1,114 @@
+//! Recurrent layers that keep their states from one batch to the next.
+
+#![allow(missing_docs)]
+
+use kerata::{
+    Batch, Bidirectional, Cpu, Dense, Embedding, Error, Gru, Ids, Length, Lstm, MaskZero,
+    Sequences, Sum, Tensor, TimeDistributed,
+    config::DynamicLayer,
+    data::InMemory,
+    loss::MeanSquaredError,
+    model,
+    optim::Adam,
+    prelude::*,
+    shape::Const,
+    train::{Fit, Trainer},
+};
+
+#[model(input = (Batch, Length, 2), output = (Batch, Length, 1))]
+struct Net {
+    #[with(stateful = true)]
+    lstm: Lstm<_, 4, Sequences>,
+    #[with(stateful = true)]
+    gru: Gru<_, 3, Sequences>,
+    head: TimeDistributed<Dense<_, 1>>,
+}
+
+type X = Tensor<(usize, usize, Const<2>), f32, Cpu>;
+
+fn chunk(rows: usize, from: usize, to: usize) -> X {
+    let value = |row: usize, i: usize| ((row * 100 + from * 2 + i) as f32 * 0.37).sin();
+    let values = (0..rows).flat_map(|row| (0..(to - from) * 2).map(move |i| value(row, i)));
+    Cpu::default().tensor_from_vec(values.collect(), (rows, to - from, Const))
+}
+
+fn near(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6)
+}
+
+#[test]
+fn two_chunks_are_the_whole() -> Result<(), Error> {
+    let net = Net::build(&Cpu::seed_from_u64(0))?;
+    let whole = net.forward(chunk(2, 0, 6))?.as_vec();
+    net.lstm.reset_state();
+    net.gru.reset_state();
+    let (a, b) = (net.forward(chunk(2, 0, 2))?.as_vec(), net.forward(chunk(2, 2, 6))?.as_vec());
+    let joined: Vec<f32> = [&a[..2], &b[..4], &a[2..], &b[4..]].concat();
+    assert!(near(&joined, &whole), "{joined:?} {whole:?}");
+
+    // A layer without a type does the same, and a clone has states of its own.
+    let mut dynamic = DynamicLayer::from_layer(&net.lstm)?;
+    let mut other = net.lstm.clone();
+    other.reset_state();
+    for (from, to) in [(0, 2), (2, 6)] {
+        let y = other.forward_mut(chunk(2, from, to))?.as_vec();
+        assert!(near(dynamic.run(chunk(2, from, to))?.values(), &y));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pass_that_fails_leaves_the_states() -> Result<(), Error> {
+    let mut net = Net::build(&Cpu::seed_from_u64(0))?;
+    net.forward(chunk(2, 0, 3))?;
+    let before = net.clone();
+    let error = net.forward(chunk(3, 0, 3)).unwrap_err().to_string();
+    let expected = "the rows of the state that a stateful layer has kept: expected 3, found 2";
+    assert!(error.contains(expected), "{error}");
+    // The LSTM is through when the GRU fails.
+    net.gru.kernel = Cpu::default().tensor_from_vec(vec![0.0; 8], (Const, 2));
+    net.forward(chunk(2, 3, 5)).unwrap_err();
+    net.gru.kernel = before.gru.kernel.clone();
+    let found = net.forward_mut(chunk(2, 3, 5))?.as_vec();
+    assert_eq!(found, before.forward(chunk(2, 3, 5))?.as_vec());
+    Ok(())
+}
+
+#[test]
+fn training_keeps_them_too_and_a_failed_step_does_not() -> Result<(), Error> {
+    let net = Net::build(&Cpu::seed_from_u64(0))?;
+    let rows = |n: usize, bad: f32| {
+        let x: Vec<[[f32; 2]; 3]> = (0..n).map(|i| [[i as f32 * 0.1, 0.2]; 3]).collect();
+        let y = vec![[[bad]; 3]; n];
+        InMemory::new(x, y)
+    };
+    let mut trainer = Trainer::new(net, MeanSquaredError, Adam::new(0.01))?;
+    let fit = Fit { batch_size: 2, ..Fit::epochs(2) };
+    trainer.fit(&rows(4, 0.5)?, &fit)?;
+    let x = || chunk(2, 0, 2);
+    let before = trainer.model.clone();
+    trainer.fit(&rows(2, f32::INFINITY)?, &fit).unwrap_err();
+    assert_eq!(trainer.model.forward(x())?.as_vec(), before.forward(x())?.as_vec());
+    let fresh = before.clone();
+    fresh.lstm.reset_state();
+    assert_ne!(fresh.forward(x())?.as_vec(), before.clone().forward(x())?.as_vec());
+    Ok(())
+}
+
+#[model(input = Ids<(Batch, Length)>, output = (Batch, 4))]
+struct Both {
+    embed: Embedding<9, 3, MaskZero>,
+    both: Bidirectional<Gru<_, 4>, Sum>,
+}
+
+#[test]
+fn both_directions_keep_theirs() -> Result<(), Error> {
+    let mut net = Both::build(&Cpu::seed_from_u64(0))?;
+    (net.both.forward.stateful, net.both.backward.stateful) = (true, true);
+    let ids = || Cpu::default().tensor_from_vec(vec![3, 4, 0, 5, 0, 0], (2, 3));
+    let first = net.forward(ids())?.as_vec();
+    assert_ne!(net.forward(ids())?.as_vec(), first);
+    net.both.reset_state();
+    assert_eq!(net.forward(ids())?.as_vec(), first);
+    Ok(())
+}

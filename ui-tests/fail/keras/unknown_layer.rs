@@ -1,0 +1,8 @@
+//~ the layer `groups` (GroupNormalization) of `ui-tests/files/unknown_layer.json`
+//~ there is no type for the class `GroupNormalization`
+use kerata::model;
+
+#[model(keras = "ui-tests/files/unknown_layer.json")]
+struct Tagger;
+
+fn main() {}
