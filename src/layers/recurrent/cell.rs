@@ -66,7 +66,7 @@ use crate::{
 /// # use kerata::tensor::{BroadcastTo, TryMatMul};
 /// let net = Net::build(&Cpu::seed_from_u64(0))?;
 /// let (a, b) = (net.predict(&vec![[1_usize, 2, 0]], 1)?, net.predict(&vec![[1_usize, 2]], 1)?);
-/// assert_eq!(a.array(), b.array()); // padding takes no part
+/// assert_eq!(a.as_vec(), b.as_vec()); // padding takes no part
 ///
 /// let model = model::Sequential::<(Batch, Length, Const<3>), _>::new((Rnn::<Leaky<3, 2>>::build(&Cpu::default())?,));
 /// let y = model.stream(1)?.step(&[[0.1, 0.2, 0.3]])?.len();
