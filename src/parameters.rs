@@ -117,6 +117,9 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// The parameters that are there or not as an option says, which these numbers count as it is by itself.
     #[doc(hidden)]
     const OPTIONAL: &'static [Optional] = &[];
+    /// How often it holds each of these: a layer around another may hold that one more than once.
+    #[doc(hidden)]
+    const COPIES: usize = 1;
 
     /// Shows all parameters to a visitor.
     ///
@@ -145,7 +148,7 @@ pub struct Optional {
 #[doc(hidden)]
 pub const fn counted(
     mut params: usize,
-    optional: &[Optional],
+    (optional, copies): (&[Optional], usize),
     trainable: bool,
     set: &[(&str, bool)],
 ) -> usize {
@@ -159,7 +162,8 @@ pub const fn counted(
                 && value != of.by_itself
                 && equal(name.as_bytes(), of.option.as_bytes())
             {
-                params = if value { params + of.params } else { params - of.params };
+                let held = copies * of.params;
+                params = if value { params + held } else { params - held };
             }
             j += 1;
         }

@@ -45,7 +45,10 @@ impl Fields {
                 self.given.insert(key.to_owned(), layer);
             }
         }
+        // Rules are those of both layers; the first one takes them.
+        let rules = self.rules.clone();
         self.layer_inside(first, forward, None, "forward.");
+        self.rules = rules;
         self.layer_inside(second, backward, None, "backward.");
     }
 

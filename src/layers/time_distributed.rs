@@ -43,7 +43,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TimeDistributed<L> {
     /// The layer that is applied.
-    #[inner(by_hand, flat)]
+    #[inner(by_hand, flat, options)]
     pub layer: L,
 }
 

@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../../docs/model.md")]
 
+mod both_directions;
 mod cut;
 mod functional;
 mod keras;

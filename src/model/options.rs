@@ -8,7 +8,7 @@ use crate::error::Error;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no options that `#[with(..)]` could set",
     label = "a layer without options",
-    note = "`name` and `trainable` any layer has; a layer around another has no others: set the fields of the one inside after `build`"
+    note = "`name` and `trainable` any layer has, `#[layer]` writes the others, and a layer around another has those of the one inside; of several layers in one field, set the fields after `build`"
 )]
 pub trait Options {
     /// Keras's class.
@@ -19,6 +19,8 @@ pub trait Options {
     const LISTED: &'static str;
     /// The weights that may have a regularizer and a constraint: what their keys begin with, and their names.
     const WEIGHTS: &'static [(&'static str, &'static str)] = &[];
+    /// The options that it sets by itself, so that `#[with(..)]` cannot, and the reason.
+    const SET_BY_ITSELF: &'static [(&'static str, &'static str)] = &[];
 }
 
 /// The option of a layer in this place of [`Options::OPTIONS`].
@@ -50,6 +52,14 @@ const fn is_less(a: Option<f64>, b: Option<f64>) -> bool {
 /// is also given as it is written, is not in its range.
 #[track_caller]
 pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -> usize {
+    let mut i = 0;
+    while i < L::SET_BY_ITSELF.len() {
+        let (other, reason) = L::SET_BY_ITSELF[i];
+        if is_with(name, other, "") {
+            concat_panic!("`", display: name, "` cannot be set here: ", display: reason);
+        }
+        i += 1;
+    }
     let (options, mut i, mut near) = (L::OPTIONS, 0, "");
     while i < options.len() {
         let (other, [low, high], expected) = options[i];

@@ -193,6 +193,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const TRAINABLE: usize;
     /// [`Parameters::OPTIONAL`].
     const OPTIONAL: &'static [Optional];
+    /// [`Parameters::COPIES`].
+    const COPIES: usize;
 
     /// [`Build::build`].
     ///
@@ -219,6 +221,7 @@ where
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
     const OPTIONAL: &'static [Optional] = L::OPTIONAL;
+    const COPIES: usize = L::COPIES;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)

@@ -265,7 +265,12 @@ fn counts(layer: &Layer, Through { parameters, .. }: &Through) -> (TokenStream, 
             return count;
         }
         quote! {
-            ::kerata::parameters::counted(#count, #parameters::OPTIONAL, #trainable, &[#(#flags),*])
+            ::kerata::parameters::counted(
+                #count,
+                (#parameters::OPTIONAL, #parameters::COPIES),
+                #trainable,
+                &[#(#flags),*],
+            )
         }
     };
     let trainable = match layer.with.frozen {

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     },
     Inner {
         flat: bool,
+        /// Whether its options are those of the layer around it.
+        options: bool,
         layer: Type,
     },
     /// What is made by `Default`: a cache, or a `PhantomData`.
@@ -87,6 +89,7 @@ impl Layer {
         }
         of_options(&mut fields);
         two_of_one_name(&fields, &mut errors);
+        options_of_two(&fields, &mut errors);
         let types = types(&arguments, &item.generics, &fields);
         Self { item, arguments, fields, types, errors }
     }
@@ -94,6 +97,14 @@ impl Layer {
     pub(crate) fn weights(&self) -> impl Iterator<Item = (&Field, &Weight)> + Clone {
         self.fields.iter().filter_map(|field| match &field.kind {
             Kind::Weight(weight) => Some((field, weight)),
+            _ => None,
+        })
+    }
+
+    /// The layer within whose options are those of this one.
+    pub(crate) fn has_options_of(&self) -> Option<(&Field, &Type)> {
+        self.fields.iter().find_map(|field| match &field.kind {
+            Kind::Inner { options: true, layer, .. } => Some((field, layer)),
             _ => None,
         })
     }
@@ -126,6 +137,21 @@ fn two_of_one_name(fields: &[Field], errors: &mut Errors) {
             );
             errors.push(field.member.span(), message);
         }
+    }
+}
+
+/// Tells of a layer that is to have the options of the one within, and has some of its own.
+fn options_of_two(fields: &[Field], errors: &mut Errors) {
+    let within = |field: &&Field| matches!(field.kind, Kind::Inner { options: true, .. });
+    let own = |field: &&Field| matches!(field.kind, Kind::Weight(_) | Kind::Option { .. });
+    let mut inner = fields.iter().filter(within);
+    let Some(first) = inner.next() else { return };
+    if let Some(other) = inner.next().or_else(|| fields.iter().find(own)) {
+        let message = format!(
+            "`#[inner(options)]` on `{}` says that all options are those of the layer within",
+            text(&first.member)
+        );
+        errors.push(other.member.span(), message);
     }
 }
 
@@ -192,7 +218,8 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
                 );
                 errors.push(ty.span(), message);
             }
-            Kind::Inner { flat: inner.flat, layer: layer.unwrap_or_else(|| ty.clone()) }
+            let layer = layer.unwrap_or_else(|| ty.clone());
+            Kind::Inner { flat: inner.flat, options: inner.options, layer }
         }
         Some(Role::Cache) => Kind::Default,
         None => {

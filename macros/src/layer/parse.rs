@@ -82,13 +82,15 @@ pub(crate) struct Setting {
     pub(crate) range: Option<Expr>,
 }
 
-/// `#[inner(by_hand, flat)]`, a layer within the layer.
+/// `#[inner(by_hand, flat, options)]`, a layer within the layer.
 #[derive(Default)]
 pub(crate) struct Inner {
     /// The layer hands the training pass on in its own `call_mut`.
     pub(crate) by_hand: bool,
     /// Its parameters have no prefix.
     pub(crate) flat: bool,
+    /// Its options are those of the layer around it.
+    pub(crate) options: bool,
 }
 
 const LAYER: [&str; 8] =
@@ -199,8 +201,12 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
         return Some(Role::Option(option));
     }
     if is("inner") {
-        of_field(&attribute, "#[inner]", &["by_hand", "flat"], errors, |key, _| {
-            *(if key == "flat" { &mut inner.flat } else { &mut inner.by_hand }) = true;
+        of_field(&attribute, "#[inner]", &["by_hand", "flat", "options"], errors, |key, _| {
+            *match key {
+                "by_hand" => &mut inner.by_hand,
+                "flat" => &mut inner.flat,
+                _ => &mut inner.options,
+            } = true;
             Ok(())
         });
         return Some(Role::Inner(inner));

@@ -15,7 +15,7 @@ use crate::{
     fields::{Configured, Fields},
     layer::{Infer, Layer},
     layers::{Average, Multiply},
-    parameters::{Build, Parameters, Visitor},
+    parameters::{Build, Optional, Parameters, Visitor},
     shape::Twice,
     signal::{Inputs, IsDim, Mask, Signal, Steps},
 };
@@ -319,6 +319,8 @@ impl<L: Parameters<E, D>, M: MergeMode, E: Element, D: Backend<E>> Parameters<E,
 {
     const PARAMS: usize = 2 * L::PARAMS;
     const TRAINABLE: usize = 2 * L::TRAINABLE;
+    const OPTIONAL: &'static [Optional] = L::OPTIONAL;
+    const COPIES: usize = 2 * L::COPIES;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         for (name, layer) in [("forward", &mut self.forward), ("backward", &mut self.backward)] {

@@ -304,7 +304,7 @@ impl<In: Features, S> SequenceFeatures for Inputs<(In, S)> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReturnState<L> {
     /// The layer.
-    #[inner(by_hand, flat)]
+    #[inner(by_hand, flat, options)]
     pub layer: L,
 }
 

@@ -58,6 +58,9 @@ pub(super) fn options(layer: &Layer) -> TokenStream {
 
 /// What `#[with(..)]` may set: the options, and how the weights are filled.
 pub(super) fn settings(layer: &Layer) -> TokenStream {
+    if let Some((field, inner)) = layer.has_options_of() {
+        return super::within::settings(layer, field, inner);
+    }
     let this = layer.this();
     let (generics, _, clause) = layer.item.generics.split_for_impl();
     let settings = layer.fields.iter().filter_map(|field| {

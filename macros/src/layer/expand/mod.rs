@@ -1,6 +1,7 @@
 //! What a layer turns into: its struct, and how it is built, visited, configured and inferred.
 
 mod config;
+mod within;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -200,6 +201,7 @@ fn parameters(layer: &Layer) -> TokenStream {
     let optional = (!optional.is_empty()).then(
         || quote!(const OPTIONAL: &'static [::kerata::parameters::Optional] = &[#(#optional),*];),
     );
+    let optional = optional.or_else(|| within::optional(layer));
     let checks = layer.weights().filter(|(_, weight)| weight.open && layer.errors.is_empty()).map(
         |(field, weight)| {
             let (member, sizes) = (&field.member, sizes(weight));
