@@ -1,12 +1,12 @@
-//~lines 13
-//~ has no options that `#[with(..)]` could set
-//~ set the fields of the one inside after `build`
+//~ `LSTM` has no option `rate`: there are
 use kerata::{Batch, Bidirectional, Lstm, model};
 
 #[model(input = (Batch, 5, 4))]
 struct Net {
-    #[with(go_backwards = true)]
+    #[with(rate = 0.5)]
     head: Bidirectional<Lstm<_, 2>>,
 }
 
-fn main() {}
+fn main() {
+    let _ = kerata::parameters::Build::build(&kerata::Cpu::default()).map(|_: Net| ());
+}
