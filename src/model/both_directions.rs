@@ -7,6 +7,7 @@ use crate::{
 };
 
 /// Those of the layer within, set in both directions.
+#[diagnostic::do_not_recommend]
 impl<L: Options, M: MergeMode> Options for Bidirectional<L, M> {
     const LAYER: &'static str = L::LAYER;
     const OPTIONS: &'static [(&'static str, [Option<f64>; 2], &'static str)] = L::OPTIONS;

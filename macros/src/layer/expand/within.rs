@@ -22,6 +22,7 @@ pub(super) fn settings(layer: &Layer, field: &Field, inner: &Type) -> TokenStrea
     let options = implements(quote!(::kerata::model::Options));
     let (parameters, _, clause) = options.split_for_impl();
     let options = quote! {
+        #[diagnostic::do_not_recommend]
         impl #parameters ::kerata::model::Options for #this #clause {
             const LAYER: &'static str = <#inner as ::kerata::model::Options>::LAYER;
             const OPTIONS: &'static [(
