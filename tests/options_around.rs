@@ -97,7 +97,7 @@ fn rules_are_those_of_the_weights_within() -> Result<(), Error> {
     let both = [&net.both.forward, &net.both.backward];
     let lstms: f64 = both.iter().map(|lstm| squares(lstm.kernel.as_vec())).sum();
     let expected = 0.1 * lstms + 0.2 * squares(net.head.layer.kernel.as_vec());
-    let found = f64::from(optim::penalty(&net)?);
+    let found = optim::penalty(&net)?;
     assert!((found - expected).abs() < 1e-4, "{found} for {expected}");
     Ok(())
 }
