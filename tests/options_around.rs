@@ -3,17 +3,18 @@
 #![allow(missing_docs)]
 
 use kerata::{
-    Batch, Bidirectional, Cpu, Dense, Error, Gru, Inputs, Length, Lstm, ReturnState, Sequences,
-    Shared, Subtract, Sum, Tensor, TimeDistributed, build_with,
-    config::{ActivationFunction, DynamicLayer, Initializer},
+    Batch, Bidirectional, Cpu, Dense, Error, Gru, Inputs, Length, Lstm, Masking, ReturnState,
+    Sequences, Shared, Subtract, Sum, Tensor, TimeDistributed, build_with,
+    config::{ActivationFunction, Config, DynamicLayer, Initializer},
+    keras::rust_source,
     layer,
     layers::Inner,
     model,
     model::Model,
     optim,
-    parameters::{Build, Parameters},
+    parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Const,
+    shape::{Const, HasShape, Shape},
     tensor::Tape,
 };
 use serde_json::Value;
@@ -131,6 +132,64 @@ fn the_json_says_them_of_the_layers_within() -> Result<(), Error> {
     assert_eq!(DynamicLayer::from_layer(&net)?.params(), Net::PARAMS);
     let other = json.replace("\"l2\":0.1", "\"l2\":0.3");
     assert!(Net::from_json(&other).unwrap_err().to_string().contains("kernel_regularizer"));
+    Ok(())
+}
+
+/// As `rust_source` writes it for Keras's config.
+#[model(input = (Batch, 5, 3))]
+struct OfKeras {
+    masking: Masking,
+    #[with(activation = relu, recurrent_activation = hard_sigmoid, dropout = 0.5, use_bias = false)]
+    both: Bidirectional<Lstm<_, 4, Sequences>>,
+    #[with(use_bias = false)]
+    head: TimeDistributed<Dense<_, 2>>,
+}
+
+/// Sets the weights as the script does.
+struct Sines(f32);
+
+impl Visitor<f32, Cpu> for Sines {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+        self.0 += 1.0;
+        let n = parameter.tensor.shape().num_elements();
+        let values: Vec<f32> =
+            (0..n).map(|i| (0.8 * (i as f64 * 0.7 + f64::from(self.0)).sin()) as f32).collect();
+        parameter.tensor.copy_from(&values);
+        Ok(())
+    }
+}
+
+#[test]
+fn keras_calculates_the_same() -> Result<(), Error> {
+    let case: Value =
+        serde_json::from_str(include_str!("cases/keras-3.15.1-around/case.json")).unwrap();
+    let numbers = |key: &str| -> Vec<f32> {
+        case[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap() as f32).collect()
+    };
+    // A type of a file has no regularizers.
+    let mut whole = case["json"].clone();
+    for inside in ["layer", "backward_layer"] {
+        let layers = whole["config"]["layers"].as_array_mut().unwrap();
+        let both = layers.iter_mut().find(|layer| layer["class_name"] == "Bidirectional").unwrap();
+        let lstm = &mut both["config"][inside]["config"];
+        lstm["kernel_regularizer"] = Value::Null;
+        lstm["recurrent_constraint"] = Value::Null;
+    }
+    let json = whole.to_string();
+    let source = rust_source(&json.parse::<Config>()?, "OfKeras")?.replace("pub ", "");
+    let source = source.split_once("struct").unwrap().1;
+    assert!(include_str!("options_around.rs").contains(source), "{source}");
+
+    let mut model = OfKeras::from_json(&json)?;
+    model.visit(&mut Sines(0.0))?;
+    let x = Cpu::default().tensor_from_vec(numbers("x"), (2, Const, Const));
+    let y = model.forward(x)?.values().as_vec();
+    let expected = numbers("output");
+    assert_eq!(y.len(), expected.len());
+    for (found, expected) in y.iter().zip(&expected) {
+        assert!((found - expected).abs() < 1e-5, "{found} for {expected}");
+    }
+    assert!(expected.iter().any(|y| y.abs() > 0.1));
     Ok(())
 }
 

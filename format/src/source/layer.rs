@@ -215,7 +215,11 @@ impl<'a> Layer<'a> {
     /// The keys that every layer has, and then those that nobody has asked for: each is a problem, unless it says nothing.
     pub(super) fn finish(&self, options: &mut Vec<(&'static str, String)>) -> Result<(), String> {
         self.ignore(&["name"]);
-        self.flag_option("trainable", true, options)?;
+        // A layer around another may have it from that one.
+        let frozen = options.iter().any(|(key, _)| *key == "trainable");
+        if !self.flag("trainable", true)? && !frozen {
+            options.push(("trainable", false.to_string()));
+        }
         if let Some(dtype) = self.get("dtype")
             && dtype_name(dtype) != Some("float32")
         {

@@ -78,7 +78,7 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
         "Bidirectional" => bidirectional(layer, config, rank)?,
         "TimeDistributed" => {
             let inner = layer.inner("layer", rank.saturating_sub(1))?.ok_or("it has no `layer`")?;
-            around("TimeDistributed", inner, &[])?
+            around("TimeDistributed", inner, &[])
         }
         "Dropout" => {
             let rate = layer.number("rate", 0.0)?;
@@ -166,12 +166,10 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
     Ok(typed)
 }
 
-/// A layer around another, whose options cannot be written where that stands.
-fn around(name: &str, inner: Typed, more: &[Parameter<'_>]) -> Result<Typed, String> {
-    if let Some((key, value)) = inner.options.first() {
-        return Err(format!("`{key}` is {value} in the layer inside, where it cannot be written"));
-    }
-    Ok(Typed::with(name, &[&[needed(inner.name)], more].concat()))
+/// A layer around another, whose options are those of that one.
+fn around(name: &str, inner: Typed, more: &[Parameter<'_>]) -> Typed {
+    let typed = Typed::with(name, &[&[needed(inner.name)], more].concat());
+    Typed { options: inner.options, ..typed }
 }
 
 /// Keras applies it to each step of a sequence by itself.
@@ -179,7 +177,7 @@ fn dense(layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
     let parameters = [features(), needed(layer.size("units")?), layer.activation()?];
     let mut typed = Typed::with("Dense", &parameters);
     layer.flag_option("use_bias", true, &mut typed.options)?;
-    (2..rank).try_fold(typed, |inner, _| around("TimeDistributed", inner, &[]))
+    Ok((2..rank).fold(typed, |inner, _| around("TimeDistributed", inner, &[])))
 }
 
 fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
@@ -244,7 +242,10 @@ fn bidirectional(
         (_, "mul") => "Multiply",
         _ => return Err(format!("{}, which has no type", layer.says("merge_mode"))),
     };
-    around("Bidirectional", forward, &[(merge.to_owned(), "Concat")])
+    if forward.options.iter().any(|(key, _)| *key == "go_backwards") {
+        return Err("its first layer goes backwards".to_owned());
+    }
+    Ok(around("Bidirectional", forward, &[(merge.to_owned(), "Concat")]))
 }
 
 fn norm(class: &str, layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
