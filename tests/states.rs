@@ -7,6 +7,7 @@ use dfdx::{
 use kerata::{
     Batch, Const, Cpu, Dense, Embedding, Error, Gru, Ids, Inputs, Layer, Length, Lstm, Mask,
     Masked, ResetBefore, ReturnState, Sequences, SimpleRnn, StateH, StateHc, Tensor, ToState,
+    config::DynamicLayer,
     model,
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -224,6 +225,43 @@ fn parts_of_a_state() -> Result<(), Error> {
     let expected = model.gru.forward((y, StateH { h }))?;
     assert_eq!(found.as_vec(), expected.as_vec());
     assert!(Parts::summary().to_string().contains("StateHc<(Batch, 4)>"));
+    Ok(())
+}
+
+/// Keras has the vectors themselves as the states to begin with.
+#[test]
+fn states_of_vectors_in_the_json() -> Result<(), Error> {
+    let model = Parts::build(&Cpu::seed_from_u64(1))?;
+    let json = model.to_json();
+    let whole: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let layers = whole["config"]["layers"].as_array().unwrap();
+    let starts = |name: &str| -> Vec<String> {
+        let layer = layers.iter().find(|layer| layer["name"] == name).unwrap();
+        let states = layer["inbound_nodes"][0]["kwargs"]["initial_state"].as_array().unwrap();
+        let history = |state: &serde_json::Value| state["config"]["keras_history"].to_string();
+        states.iter().map(history).collect()
+    };
+    assert_eq!(starts("lstm"), [r#"["h",0,0]"#, r#"["c",0,0]"#]);
+    assert_eq!(starts("gru"), [r#"["vector",0,0]"#]);
+    assert!(!json.contains("ToState"));
+    let back = Parts::from_json(&json)?;
+    assert_eq!(back.to_json(), json);
+    let swapped = json.replace(r#"["c",0,0]"#, r#"["h",0,0]"#);
+    assert!(Parts::from_json(&swapped).unwrap_err().to_string().contains("inbound_nodes"));
+
+    let dynamic = DynamicLayer::from_layer(&model)?;
+    assert_eq!(dynamic.params(), Parts::PARAMS);
+
+    // Keras's own JSON, and what it calculates.
+    let mut model =
+        Parts::from_json(include_str!("cases/keras-3.15.1-states/parts.json").trim_end())?;
+    model.visit(&mut Fill(1))?;
+    let dev = Cpu::default();
+    let x: Sequence = dev.tensor_from_vec(values(1, 12), (2, 3, Const));
+    let vector: Tensor<(usize, Const<5>), f32, Cpu> =
+        dev.tensor_from_vec(values(9, 10), (2, Const));
+    let expected = [0.941_742, 0.663_607_8, -0.764_622_6, 0.936_771_5, 0.653_679, -0.757_328_2];
+    close("y", &wide(model.forward((x, vector))?.as_vec()), &expected, 2e-6);
     Ok(())
 }
 

@@ -36,6 +36,9 @@ pub trait Configured: Sized {
     type Element: Element;
     /// The device of the parameters; `Cpu` if there are none.
     type Device: Backend<Self::Element>;
+    /// Whether Keras has a layer for it. One that only groups signals has none there: what it gives are its inputs.
+    #[doc(hidden)]
+    const WRITTEN: bool = true;
 
     /// Shows each key of the config, with what this layer says of it.
     ///

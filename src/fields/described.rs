@@ -6,6 +6,11 @@ pub(crate) trait Described {
     /// [`Configured::CLASS`].
     fn class(&self) -> &'static str;
 
+    /// [`Configured::WRITTEN`].
+    fn is_written(&self) -> bool {
+        true
+    }
+
     /// [`Configured::accepts`].
     fn takes(&self, class: &str) -> bool;
 
@@ -19,6 +24,10 @@ pub(crate) trait Described {
 impl<L: Configured> Described for L {
     fn class(&self) -> &'static str {
         L::CLASS
+    }
+
+    fn is_written(&self) -> bool {
+        L::WRITTEN
     }
 
     fn takes(&self, class: &str) -> bool {

@@ -151,6 +151,7 @@ impl<L: Configured> Configured for Inner<L> {
     const CLASS: &'static str = L::CLASS;
     type Element = L::Element;
     type Device = L::Device;
+    const WRITTEN: bool = L::WRITTEN;
 
     fn describe(&mut self, fields: &mut Fields) {
         self.get_mut().describe(fields);

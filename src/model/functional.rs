@@ -68,6 +68,12 @@ impl Values {
         self.layers.insert(layer.to_owned(), gives);
         self.from = vec![layer.to_owned()];
     }
+
+    /// A layer that Keras has none for has been visited: it gives what reaches it.
+    fn regrouped(&mut self, layer: &str, wires: Vec<(String, AnySignal)>) {
+        let gives = wires.into_iter().map(|(place, _)| place).zip(self.reach()).collect();
+        self.visited(layer, gives);
+    }
 }
 
 impl Fields {
@@ -182,6 +188,9 @@ impl LayerVisitor for Writer<'_> {
 
 impl Writer<'_> {
     fn write(&mut self, name: &str, layer: &mut dyn Described, wires: Vec<(String, AnySignal)>) {
+        if !layer.is_written() {
+            return self.values.regrouped(name, wires);
+        }
         let wires: Vec<AnySignal> = wires.into_iter().map(|(_, wire)| wire).collect();
         let dtype = self.fields.number_type();
         let tensor = |((name, index), wire): ((String, usize), &AnySignal)| {
@@ -294,6 +303,9 @@ impl LayerVisitor for Reader<'_> {
 
 impl Reader<'_> {
     fn read(&mut self, name: &str, layer: &mut dyn Described, wires: Vec<(String, AnySignal)>) {
+        if !layer.is_written() {
+            return self.values.regrouped(name, wires);
+        }
         let from = self.values.reach();
         let takers = self.nodes.iter().filter(|node| node.from.iter().any(|t| from.contains(t)));
         let mut next = takers.map(|node| node.config.class_name.as_str());

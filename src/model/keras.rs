@@ -195,6 +195,9 @@ impl LayerVisitor for Writer<'_> {
 
 impl Writer<'_> {
     fn write(&mut self, name: &str, layer: &mut dyn Described, wire: AnySignal) {
+        if !layer.is_written() {
+            return;
+        }
         let mut inner = self.fields.inner(layer.class(), "", vec![wire]);
         inner.run(layer, own_name(name));
         self.fields.names = std::mem::take(&mut inner.names);
@@ -225,6 +228,9 @@ impl LayerVisitor for Reader<'_> {
 
 impl Reader<'_> {
     fn read(&mut self, name: &str, layer: &mut dyn Described, wire: AnySignal) {
+        if !layer.is_written() {
+            return;
+        }
         self.count += 1;
         let config = self.list.get(self.next);
         let class = config.map(|config| config.class_name.as_str());

@@ -2,7 +2,7 @@
 
 use dfdx::{
     shapes::{Const, Dim},
-    tensor::{PutTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
 use super::{Gru, Lstm, OneDirection, Recurrent, ResetGate, Returns, SimpleRnn};
@@ -423,5 +423,19 @@ impl<In: StateVectors, E: Element, D: Backend<E>> Layer<In, E, D> for ToState {
         x: In::Data<E, D, T>,
     ) -> Result<<In::State as Signal>::Data<E, D, T>, Error> {
         Ok(In::into_state::<E, D, T>(x))
+    }
+}
+
+/// Keras takes the vectors themselves.
+impl Configured for ToState {
+    const CLASS: &'static str = "ToState";
+    type Element = f32;
+    type Device = Cpu;
+    const WRITTEN: bool = false;
+
+    fn describe(&mut self, _: &mut Fields) {}
+
+    fn accepts(_: &str) -> bool {
+        false
     }
 }
