@@ -31,7 +31,7 @@ pub use fit::Fit;
 pub use history::History;
 pub use judge::{Judged, Judges, Matches};
 pub use logs::Logs;
-pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput};
+pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OneOutput};
 pub use predict::{Asks, AsksOne, Predict};
 pub use saved::Saved;
 pub use snapshot::Snapshot;

@@ -3,7 +3,7 @@ use std::path::Path;
 use dfdx::tensor::Cpu;
 
 use super::{
-    Asks, Callback, Fit, History, Measures, MeasuresOutput, Progress, TrainingData,
+    Asks, Callback, Fit, History, Measures, MeasuresOutput, OneOutput, Progress, TrainingData,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
     names,
@@ -100,7 +100,10 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self>
+    where
+        M: OneOutput<E, D>,
+    {
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
     }
 
@@ -108,7 +111,10 @@ where
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self>
+    where
+        M: OneOutput<E, D>,
+    {
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
     }
 
