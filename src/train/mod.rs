@@ -9,6 +9,7 @@ mod checkpoint;
 mod data;
 mod feed;
 mod fit;
+mod groups;
 mod history;
 mod judge;
 mod logs;

@@ -240,7 +240,8 @@ where
     where
         Data: TrainingData<M, L, Y, E, D>,
     {
-        let parts = (&self.model, &self.loss, self.metrics.as_slice());
+        let penalty = self.state.penalty(&self.model)?;
+        let parts = (&self.model, &self.loss, self.metrics.as_slice(), penalty);
         let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
         let columns = self.columns(Data::LOSSES);
         Ok(Data::measures(totals.report(&columns, &self.metrics).collect()))
