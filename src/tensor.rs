@@ -46,7 +46,7 @@ pub trait Backward: Sized {
     ///
     /// # Panics
     /// If the device fails, as for want of memory; [`try_backward`](Backward::try_backward) does not.
-    fn backward<E, D: Storage<E>>(self) -> Self::Gradients
+    fn backward<E, D: Storage<E>>(self) -> Gradients<E, D>
     where
         Self: Recorded<E, D>,
     {
@@ -60,7 +60,7 @@ pub trait Backward: Sized {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn try_backward<E, D: Storage<E>>(self) -> Result<Self::Gradients, Error>
+    fn try_backward<E, D: Storage<E>>(self) -> Result<Gradients<E, D>, Error>
     where
         Self: Recorded<E, D>,
     {
@@ -73,31 +73,26 @@ impl<L> Backward for L {}
 /// What gradients can be computed from: all that is [`OnTape`].
 ///
 /// It is what is asked of a loss. Its one impl is for all types, so the compiler lists none.
+#[diagnostic::on_unimplemented(
+    message = "a loss is one number, and no gradients can be computed from `{Self}`",
+    label = "not one number",
+    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
+)]
 pub trait Recorded<E, D: Storage<E>> {
-    /// What there is then.
-    type Gradients;
-
     /// The gradients.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn gradients(self) -> Result<Self::Gradients, Error>;
+    fn gradients(self) -> Result<Gradients<E, D>, Error>;
 }
 
 impl<L: OnTape<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
-    type Gradients = Gradients<E, D>;
-
     fn gradients(self) -> Result<Gradients<E, D>, Error> {
         self.run()
     }
 }
 
 /// A loss: a tensor of one number, with a tape that operations were recorded on.
-#[diagnostic::on_unimplemented(
-    message = "a loss is one number, and no gradients can be computed from `{Self}`",
-    label = "not one number",
-    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
-)]
 pub trait OnTape<E, D: Storage<E>> {
     /// The gradients.
     ///
@@ -107,17 +102,32 @@ pub trait OnTape<E, D: Storage<E>> {
 }
 
 // For one shape only, so that the compiler finds out what `.sum().backward()` is the sum of.
-#[diagnostic::do_not_recommend]
-impl<E, D, T> OnTape<E, D> for Tensor<Rank0, E, D, T>
+impl<E, D: RunsBack<E>, T: Records<E, D>> OnTape<E, D> for Tensor<Rank0, E, D, T> {
+    fn run(self) -> Result<Gradients<E, D>, Error> {
+        D::run_back(self)
+    }
+}
+
+/// A device that can run a tape backwards.
+#[doc(hidden)]
+pub trait RunsBack<E>: Storage<E> {
+    fn run_back<T>(loss: Tensor<Rank0, E, Self, T>) -> Result<Gradients<E, Self>, Error>
+    where
+        T: Records<E, Self>;
+}
+
+impl<E, D> RunsBack<E> for D
 where
     E: Clone,
     D: Storage<E>,
-    T: Records<E, D>,
     Tensor<Rank0, E, D>: PutTape<OwnedTape<E, D>, Output = Tensor<Rank0, E, D, OwnedTape<E, D>>>,
     Tensor<Rank0, E, D, OwnedTape<E, D>>: dfdx::tensor_ops::Backward<E, D>,
 {
-    fn run(self) -> Result<Gradients<E, D>, Error> {
-        let (loss, tape) = self.split_tape();
+    fn run_back<T>(loss: Tensor<Rank0, E, D, T>) -> Result<Gradients<E, D>, Error>
+    where
+        T: Records<E, D>,
+    {
+        let (loss, tape) = loss.split_tape();
         dfdx::tensor_ops::Backward::try_backward(loss.put_tape(tape.recorded())).or_device()
     }
 }

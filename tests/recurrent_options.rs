@@ -43,7 +43,7 @@ fn scales<E: Element>(width: usize, start: usize) -> Tensor<(usize, usize), E, C
 where
     Cpu: Backend<E>,
 {
-    let value = |i| E::of(2.0 * f64::from(u8::from(!(i * 5 + start).is_multiple_of(3))));
+    let value = |i: usize| E::of(2.0 * f64::from(u8::from(!(i * 5 + start).is_multiple_of(3))));
     Cpu::default().tensor_from_vec((0..ROWS * width).map(value).collect(), (ROWS, width))
 }
 
