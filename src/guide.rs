@@ -29,7 +29,7 @@ macro_rules! pages {
             "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
             "[words]: mod@words\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
             "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
-            "[schedules]: mod@kerata::optim::schedules\n",
+            "[schedules]: mod@kerata::optim::schedules\n[losses]: mod@kerata::loss\n",
             "[schedule]: kerata::optim::LearningRateSchedule\n",
             "[slots]: kerata::optim::State::visit_slots\n",
             "[lambda]: kerata::callbacks::LambdaCallback\n",

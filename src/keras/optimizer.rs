@@ -108,6 +108,12 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
         return Err(Error::mismatch("the parameters of a state", visited.len(), found.len()));
     }
     let trained = || visited.iter().zip(&found).filter(|(parameter, _)| parameter.trainable);
+    let forgotten =
+        trained().find(|(of, slots)| slots.is_empty() && !optimizer.slots(&of.sizes).is_empty());
+    if let Some((parameter, _)) = forgotten.filter(|_| state.steps() > 0) {
+        let expected = "it is frozen at run time, and Keras's file asks what the optimiser remembers of it: unfreeze it and make a step, or save the model alone";
+        return Err(Error::invalid("the parameter", &parameter.name, expected));
+    }
     let variable = |parameter: &Visited, name: &str, values: &[E]| {
         let n = parameter.sizes.iter().product::<usize>();
         if values.len() != n {

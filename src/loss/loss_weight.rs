@@ -38,6 +38,16 @@ where
         self.loss.per_position(prediction, target)
     }
 
+    fn per_batch<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        sizes: &[usize],
+        keep: Option<&[bool]>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        self.loss.per_batch(prediction, target, sizes, keep)
+    }
+
     fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
         self.loss.counted(target)
     }

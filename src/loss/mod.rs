@@ -9,6 +9,7 @@ mod divergence;
 mod focal;
 mod hinge;
 mod loss_weight;
+mod overlap;
 mod reduction;
 mod regression;
 mod relative;
@@ -23,6 +24,7 @@ pub use divergence::{KLDivergence, Poisson};
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use loss_weight::LossWeight;
+pub use overlap::{Dice, Tversky};
 pub use reduction::{Reduced, Reduction};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 pub use relative::{CosineSimilarity, MeanAbsolutePercentageError, MeanSquaredLogarithmicError};
@@ -106,6 +108,21 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         prediction: PredictionRows<E, D, T>,
         target: &Y::Data<E, D, NoneTape>,
     ) -> Result<Tensor<(usize,), E, D, T>, Error>;
+
+    /// The loss of each position, for a loss in which positions of a batch are compared together: with the `sizes` of the
+    /// axes of positions, and with what the mask leaves. By default that of each by itself.
+    ///
+    /// # Errors
+    /// Those of [`per_position`](Loss::per_position).
+    fn per_batch<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        _sizes: &[usize],
+        _keep: Option<&[bool]>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        self.per_position(prediction, target)
+    }
 
     /// Which positions count, by their target; `None`, the default, means all.
     ///

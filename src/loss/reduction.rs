@@ -62,6 +62,16 @@ where
         self.loss.per_position(prediction, target)
     }
 
+    fn per_batch<T: Tape<E, D>>(
+        &self,
+        prediction: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        sizes: &[usize],
+        keep: Option<&[bool]>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        self.loss.per_batch(prediction, target, sizes, keep)
+    }
+
     fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
         self.loss.counted(target)
     }
@@ -102,9 +112,10 @@ where
     let mut losses = match keep {
         Some(keep) => {
             let values = keep_rows(values, keep, E::of(0.5))?;
-            loss.per_position(values, &Y::without_padding::<E, D>(target, keep)?)?
+            let target = Y::without_padding::<E, D>(target, keep)?;
+            loss.per_batch(values, &target, &sizes, Some(keep))?
         }
-        None => loss.per_position(values, target)?,
+        None => loss.per_batch(values, target, &sizes, None)?,
     };
     let divisors =
         Divisors { counted: weights.count as f64, weighted: weights.each.iter().sum::<f64>() };

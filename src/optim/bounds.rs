@@ -13,6 +13,11 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Those of two updates together.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self { slots: self.slots.max(other.slots), change: self.change.max(other.change) }
+    }
+
     /// Whether an update within these bounds leaves all values finite, whatever the parameters are: less than half of
     /// the distance between the largest two floats, added to the largest, is rounded to nothing.
     pub(super) fn are_safe<E: Element>(self) -> bool {

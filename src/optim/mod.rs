@@ -17,6 +17,7 @@ mod adamax;
 mod blocks;
 mod bounds;
 mod ftrl;
+mod groups;
 mod lamb;
 mod lion;
 mod nadam;

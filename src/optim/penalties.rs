@@ -6,6 +6,7 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, Tensor},
 };
 
+use super::{State, groups::Groups};
 use crate::{
     backend::{Backend, Element, assign, memory::filled, to_values},
     error::{Error, OrDevice},
@@ -50,6 +51,23 @@ fn wide<S: Shape, E: Element, D: Backend<E>>(
 /// # Errors
 /// Those of the regularizers; [`Error::Device`].
 pub fn penalty<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<f64, Error> {
+    sum(&Groups::default(), model)
+}
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// The [`penalty`] of a model, of which that of what is frozen is no part.
+    ///
+    /// # Errors
+    /// Those of the regularizers; [`Error::Device`].
+    pub fn penalty<M: Parameters<E, D>>(&self, model: &M) -> Result<f64, Error> {
+        sum(&self.groups, model)
+    }
+}
+
+fn sum<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    groups: &Groups,
+    model: &M,
+) -> Result<f64, Error> {
     struct Sum(f64);
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Sum {
@@ -68,12 +86,13 @@ pub fn penalty<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Res
 
     let mut sum = Each(Sum(0.0));
     // Tensors are shared, so that this copies no numbers.
-    model.clone().visit(&mut sum)?;
+    groups.visit(&mut model.clone(), &mut sum)?;
     Ok(sum.0.0)
 }
 
 /// The loss with the penalties, as a function of the weights too.
 pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    groups: &Groups,
     model: &mut M,
     loss: Tensor<Rank0, E, D, OwnedTape<E, D>>,
 ) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error> {
@@ -114,12 +133,13 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     let mut add = Each(Add(Some(loss)));
-    model.visit(&mut add)?;
+    groups.visit(model, &mut add)?;
     add.0.0.ok_or(Error::Empty("the loss"))
 }
 
 /// Whether a weight that is trained has a constraint.
 pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    groups: &Groups,
     model: &mut M,
 ) -> Result<bool, Error> {
     struct Any(bool);
@@ -136,12 +156,13 @@ pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     let mut any = Each(Any(false));
-    model.visit(&mut any)?;
+    groups.visit(model, &mut any)?;
     Ok(any.0.0)
 }
 
 /// Brings all weights that are trained back to where their constraints have them.
 pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    groups: &Groups,
     model: &mut M,
 ) -> Result<(), Error> {
     struct Bring;
@@ -159,5 +180,5 @@ pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         }
     }
 
-    model.visit(&mut Each(Bring))
+    groups.visit(model, &mut Each(Bring))
 }

@@ -12,7 +12,7 @@ use super::{
     squares,
 };
 use crate::{
-    backend::{Backend, Element, vectorized_loops},
+    backend::{Backend, Element, to_values, vectorized_loops},
     error::Error,
     parameters::{self, Parameter, Parameters, Visitor},
 };
@@ -78,7 +78,7 @@ impl Plan {
         let mut scale = 1.0;
         if let Some(Clipping::GlobalNorm(limit)) = options.clipping.filter(|_| updates) {
             let mut norm = Squares { state, number: 0, every, gradients, sum: 0.0 };
-            model.visit(&mut norm)?;
+            state.groups.visit(model, &mut norm)?;
             scale = scale_to(limit, norm.sum);
         }
         let clipped = options.clipping.map_or(sum, |clipping| clipping.limit().min(sum));
@@ -86,10 +86,17 @@ impl Plan {
             let sums = Bounds { slots: sum, change: sum };
             bounds.are_safe::<E>() && sums.are_safe::<E>()
         };
+        let moments = state.moments(moment);
+        for moment in &moments {
+            optimizer.learning_rate().check_rounded::<E>(moment.learning_rate)?;
+        }
+        let most = moments.iter().map(|moment| moment.learning_rate).fold(0.0, f64::max);
         let decay = weight_decay * learning_rate;
         // An average needs memory on the way, and a parameter that loses more than it is may grow without end.
-        let fails = options.ema.is_some() || decay > 0.5;
-        let safe = optimizer.bounds::<E>(&moment, clipped).filter(within).filter(|_| !fails);
+        let fails = options.ema.is_some() || weight_decay * most > 0.5;
+        let bounds = moments.iter().map(|moment| optimizer.bounds::<E>(moment, clipped));
+        let bounds = bounds.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten();
+        let safe = bounds.filter(within).filter(|_| !fails);
         Ok(Self {
             moment,
             every,
@@ -133,6 +140,33 @@ impl Plan {
             let scale = E::of(scale);
             vectorized_loops(move || gradient.iter_mut().for_each(|g| *g *= scale));
         }
+    }
+}
+
+impl Moment {
+    /// That of a parameter with a learning rate of its own, or that came later.
+    fn of_group(self, rate: f64, since: Option<i32>) -> Self {
+        let step = self.step - since.unwrap_or(0);
+        Self { step, learning_rate: self.learning_rate * rate, ..self }
+    }
+}
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// All different moments of the parameters that are updated.
+    fn moments(&self, moment: Moment) -> Vec<Moment> {
+        let mut moments: Vec<Moment> = Vec::new();
+        for (number, slots) in self.slots.iter().enumerate() {
+            if slots.since.is_some() {
+                let own = moment.of_group(self.groups.get(number).rate, slots.since);
+                if !moments.contains(&own) {
+                    moments.push(own);
+                }
+            }
+        }
+        if moments.is_empty() {
+            moments.push(moment);
+        }
+        moments
     }
 }
 
@@ -183,7 +217,10 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             let excluded = list.iter().map(|named| is_excluded(&named.name)).collect();
             self.excluded = (words.to_vec(), excluded);
         }
-        model.visit(&mut Prepare { state: self, optimizer, number: 0 })
+        let every = optimizer.options().gradient_accumulation_steps.unwrap_or(1);
+        let updates = i32::try_from(self.steps() / every).unwrap_or(i32::MAX);
+        let groups = self.groups.clone();
+        groups.visit(model, &mut Prepare { state: self, optimizer, number: 0, updates })
     }
 }
 
@@ -191,6 +228,8 @@ struct Prepare<'a, E: Element, D: Backend<E>, O> {
     state: &'a mut State<E, D>,
     optimizer: &'a O,
     number: usize,
+    /// How many updates there were.
+    updates: i32,
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D, O> {
@@ -204,7 +243,15 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D
             return Ok(());
         }
         let shape = parameter.tensor.shape().concrete();
-        self.state.slots[number].prepare(self.optimizer, shape.as_ref())
+        let slots = &mut self.state.slots[number];
+        let had_average = !slots.average.is_empty();
+        slots.prepare(self.optimizer, shape.as_ref())?;
+        if !had_average && !slots.average.is_empty() {
+            // Training may have begun long before.
+            slots.average = to_values(parameter.tensor)?;
+        }
+        slots.since.get_or_insert(self.updates);
+        Ok(())
     }
 }
 
@@ -226,14 +273,16 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O
         }
         let (plan, optimizer, tensor) = (&self.plan, self.optimizer, parameter.tensor);
         let excluded = self.state.excluded.1.get(number).is_some_and(|excluded| *excluded);
-        let decay = E::of(if excluded { 0.0 } else { plan.decay });
+        let rate = self.state.groups.get(number).rate;
+        let decay = E::of(if excluded { 0.0 } else { plan.decay * rate });
         let shape = tensor.shape().concrete();
         let slots = &mut self.state.slots[number];
         D::with_gradient(tensor, self.gradients, |values, gradient| {
             if plan.updates {
                 plan.gather(gradient, &mut slots.gathered);
                 plan.clip(gradient);
-                let moved = Moved { moment: plan.moment, shape: shape.as_ref(), decay };
+                let moment = plan.moment.of_group(rate, slots.since);
+                let moved = Moved { moment, shape: shape.as_ref(), decay };
                 let slots = slots.values.iter_mut().map(Vec::as_mut_slice).collect();
                 moved.by(optimizer, Block { values, gradient, slots })?;
             } else {

@@ -53,6 +53,8 @@ pub(super) struct Slots<E> {
     pub(super) average: Vec<E>,
     /// The sum of its gradients; empty if they are not gathered.
     pub(super) gathered: Vec<E>,
+    /// How many updates there had been before its first; none if there was no step yet.
+    pub(super) since: Option<i32>,
 }
 
 /// The slot of the moving average.
@@ -64,7 +66,7 @@ pub(crate) const GATHERED: &str = "gradient_accumulator";
 impl<E> Default for Slots<E> {
     fn default() -> Self {
         let (names, values) = (Vec::new(), Vec::new());
-        Self { names, values, average: Vec::new(), gathered: Vec::new() }
+        Self { names, values, average: Vec::new(), gathered: Vec::new(), since: None }
     }
 }
 
@@ -191,13 +193,20 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         (steps, seed): (usize, u64),
         found: &[Weight],
     ) -> Result<Vec<(String, String, String)>, Error> {
-        self.step = i32::try_from(steps).unwrap_or(i32::MAX);
         self.seed = Some(seed);
         let mut differences = Vec::new();
         if steps == 0 && found.is_empty() {
             return Ok(differences);
         }
+        let new: Vec<bool> = self.slots.iter().map(|slots| slots.since.is_none()).collect();
         self.prepare(optimizer, model)?;
+        self.step = i32::try_from(steps).unwrap_or(i32::MAX);
+        for (slots, new) in self.slots.iter_mut().zip(new) {
+            // It has made no step since it was frozen.
+            if new {
+                *slots = Slots::default();
+            }
+        }
         let mut rest: HashMap<&str, &Weight> =
             found.iter().map(|array| (array.name.as_str(), array)).collect();
         self.visit_slots(model, |slot| {

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use dfdx::shapes::Shape;
 
-use super::slots::Slots;
+use super::{groups::Groups, slots::Slots};
 use crate::{
     backend::{Backend, Element, assign, random_u64, to_values},
     error::Error,
@@ -28,6 +28,8 @@ pub struct State<E: Element, D: Backend<E>> {
     pub(super) seed: Option<u64>,
     /// Whether each parameter is left out of the weight decay, for these words.
     pub(super) excluded: (Vec<String>, Vec<bool>),
+    /// What holds for some parameters alone.
+    pub(super) groups: Groups,
     /// Whether the model has the averages of its weights, and the slots the weights.
     swapped: bool,
     device: PhantomData<D>,
@@ -42,6 +44,7 @@ impl<E: Element, D: Backend<E>> Default for State<E, D> {
             largest_gathered: 0.0,
             seed: None,
             excluded: Default::default(),
+            groups: Groups::default(),
             swapped: false,
             device: PhantomData,
         }
@@ -50,7 +53,12 @@ impl<E: Element, D: Backend<E>> Default for State<E, D> {
 
 impl<E: Element, D: Backend<E>> Clone for State<E, D> {
     fn clone(&self) -> Self {
-        Self { slots: self.slots.clone(), excluded: self.excluded.clone(), ..*self }
+        Self {
+            slots: self.slots.clone(),
+            excluded: self.excluded.clone(),
+            groups: self.groups.clone(),
+            ..*self
+        }
     }
 }
 
@@ -118,7 +126,9 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     ) -> Result<(), Error> {
         let mut changed = model.clone();
         let mut state = self.clone();
-        changed.visit(&mut Averages { slots: state.slots.iter_mut(), change })?;
+        let trained = state.step > 0;
+        let mut averages = Averages { slots: state.slots.iter_mut(), trained, change };
+        self.groups.visit(&mut changed, &mut averages)?;
         (*model, *self) = (changed, state);
         Ok(())
     }
@@ -127,6 +137,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
 /// Shows each trainable parameter with its average.
 struct Averages<'a, E> {
     slots: std::slice::IterMut<'a, Slots<E>>,
+    /// Whether there was a step.
+    trained: bool,
     change: fn(&mut Vec<E>, &mut Vec<E>),
 }
 
@@ -142,6 +154,8 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Averages<'_, E> {
                 (self.change)(&mut values, &mut slots.average);
                 assign(parameter.tensor, &values)
             }
+            // It has made no step since it was frozen.
+            Some(slots) if self.trained && slots.since.is_none() => Ok(()),
             _ => Err(Error::invalid("use_ema", false, "there is no moving average of the weights")),
         }
     }

@@ -8,6 +8,7 @@ use dfdx::{
 
 use super::{
     Optimizer, State,
+    groups::Groups,
     penalties::{constrain, has_constraints, penalized},
     plan::{Plan, Step},
     slots::Slots,
@@ -65,7 +66,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let seeded = Seeded::new(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let undo = Undo::of(model);
         let loss = pass(undo.value)?;
-        let loss = penalized(undo.value, loss)?;
+        let loss = penalized(&self.groups, undo.value, loss)?;
         let value = loss.as_vec().first().copied().unwrap_or(E::zero());
         let mut gradients = loss.try_backward().or_device()?;
         drop(seeded);
@@ -97,14 +98,16 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
         optimizer.check()?;
-        let gradient = check(&mut *undo.value, Before(&mut *gradients))?.as_f64();
+        let groups = self.groups.clone();
+        let gradient = check(&groups, &mut *undo.value, Before(&mut *gradients))?.as_f64();
         self.prepare(optimizer, undo.value)?;
         let plan = Plan::new(self, optimizer, undo.value, gradients, gradient)?;
-        let constrained = plan.updates && has_constraints(undo.value)?;
+        let constrained = plan.updates && has_constraints(&groups, undo.value)?;
         if let Some(bounds) = plan.safe.filter(|_| !constrained) {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();
-            undo.value.visit(&mut Step { state: self, number: 0, plan, optimizer, gradients })?;
+            let mut step = Step { state: self, number: 0, plan, optimizer, gradients };
+            groups.visit(undo.value, &mut step)?;
             self.largest_slot = bounds.slots;
             self.largest_gathered = plan.gathered;
             self.step = self.now();
@@ -113,11 +116,11 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         // This step may overflow.
         let mut state = Undo::of(self);
         let step = Step { state: state.value, number: 0, plan, optimizer, gradients };
-        undo.value.visit(&mut { step })?;
+        groups.visit(undo.value, &mut { step })?;
         if constrained {
-            constrain(undo.value)?;
+            constrain(&groups, undo.value)?;
         }
-        check(&mut *undo.value, After { slots: &state.value.slots, number: 0 })?;
+        check(&groups, &mut *undo.value, After { slots: &state.value.slots, number: 0 })?;
         state.value.measure();
         state.value.step = state.value.now();
         state.keep();
@@ -209,6 +212,7 @@ fn moved<E: Element>(value: E) -> Error {
 
 /// Looks at all parameters of a model. Gives the largest magnitude that was seen.
 fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    groups: &Groups,
     model: &mut M,
     look: impl Look<E, D>,
 ) -> Result<E, Error> {
@@ -227,7 +231,7 @@ fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     }
 
     let mut each = Each { look, most: E::zero(), number: 0 };
-    match model.visit(&mut each) {
+    match groups.visit(model, &mut each) {
         Ok(()) => Ok(each.most),
         Err(mut error) => {
             if let Error::NonFiniteGradient { parameter, .. }

@@ -179,6 +179,9 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         content.set("step", self.state.steps());
         content.set("averages_in_model", self.state.has_swapped_averages());
         content.set("seed", self.state.seed().unwrap_or_default());
+        for (name, value) in self.state.saved_groups(self.model) {
+            content.set(name, value);
+        }
         for weight in io::collect(self.model)? {
             content.arrays.push(Weight { name: format!("{MODEL}{}", weight.name), ..weight });
         }
@@ -232,6 +235,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         let steps: usize = content.need("step")?;
         let slots = content.arrays("optimizer.");
         let mut state = State::default();
+        state.restore_groups(&model, |name| content.get(name))?;
         let differences = self
             .optimizer
             .restore(&mut state, &mut model, (steps, content.need("seed")?), &slots)?

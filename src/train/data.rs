@@ -83,7 +83,7 @@ pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backen
     #[allow(private_interfaces)]
     fn evaluate(
         &self,
-        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>]),
+        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
         batch_size: usize,
         dev: &D,
     ) -> Result<Totals, Error>;
@@ -131,7 +131,7 @@ where
     #[allow(private_interfaces)]
     fn evaluate(
         &self,
-        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>]),
+        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
         batch_size: usize,
         dev: &D,
     ) -> Result<Totals, Error> {

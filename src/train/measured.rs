@@ -9,7 +9,7 @@ use crate::{
     metric::{self, Direction, Metric, MetricState},
     model::Model,
     reduce::SampleWeights,
-    signal::{OutputAt, Signal},
+    signal::{One, OutputAt, Outputs, Several, Signal},
 };
 
 /// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure against targets `Y`: every [`Metric`] of
@@ -28,9 +28,8 @@ pub trait Measures<M: Model<E, D>, Y: Signal, E: Element = f32, D: Backend<E> = 
 
 impl<K, M, Y, E, D> Measures<M, Y, E, D> for K
 where
-    K: Metric<M::Output, Y, E, D> + Send + 'static,
-    M: Model<E, D>,
-    M::Output: Prediction,
+    M: Model<E, D, Output: Outputs>,
+    <M::Output as Outputs>::Number: Measuring<K, M::Output, Y, E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
@@ -42,10 +41,61 @@ where
         mut to: T,
         metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
     ) -> T {
-        metrics(&mut to, Box::new(OfModel(self)));
+        metrics(&mut to, <M::Output as Outputs>::Number::measured(self));
         to
     }
 }
+
+/// How a metric `K` of all that a model gives is held.
+///
+/// Of several outputs no metric is, but that [`OneOutput`] says: so that it is one error, and not one for each place of a
+/// signature that asks for a [`Prediction`].
+pub trait Measuring<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> {
+    /// The metric as a trainer holds it.
+    fn measured(metric: K) -> Box<dyn Measured<P, Y, E, D>>;
+}
+
+impl<K, P, Y, E, D> Measuring<K, P, Y, E, D> for One
+where
+    K: Metric<P, Y, E, D> + Send + 'static,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn measured(metric: K) -> Box<dyn Measured<P, Y, E, D>> {
+        Box::new(OfModel(metric))
+    }
+}
+
+impl<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> Measuring<K, P, Y, E, D> for Several {
+    fn measured(_: K) -> Box<dyn Measured<P, Y, E, D>> {
+        const { panic!("a metric of several outputs") }
+    }
+}
+
+/// A model of one output, not several.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has several outputs, and a metric measures one of them",
+    label = "of which output?",
+    note = "name the output: `metric_of({Self}::NAME, ..)` or `weighted_metric_of`, with a constant of the `#[model]`"
+)]
+pub trait OneOutput<E: Element, D: Backend<E>> {}
+
+#[diagnostic::do_not_recommend]
+impl<M, E, D> OneOutput<E, D> for M
+where
+    M: Model<E, D, Output: Outputs>,
+    <M::Output as Outputs>::Number: IsOne,
+    E: Element,
+    D: Backend<E>,
+{
+}
+
+/// The number of outputs is one.
+pub trait IsOne {}
+
+impl IsOne for One {}
 
 /// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure of its output `AT`, against the target of
 /// that in `Y`.

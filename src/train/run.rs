@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     metric::Direction,
     model::Model,
-    optim::{self, State},
+    optim::State,
     signal::{Outputs, Signal},
 };
 
@@ -266,8 +266,10 @@ where
         Validation: TrainingData<M, L, Y, E, D>,
     {
         each!(self.on_test_begin())?;
-        let parts = (&*self.model, self.loss, self.metrics);
-        let totals = data.evaluate(parts, self.fit.batch_size, &self.dev);
+        let totals = self.state.penalty(self.model).and_then(|penalty| {
+            let parts = (&*self.model, self.loss, self.metrics, penalty);
+            data.evaluate(parts, self.fit.batch_size, &self.dev)
+        });
         let logs: Logs = match &totals {
             Ok(totals) => {
                 let values = totals.report(&self.columns, self.metrics);
@@ -336,9 +338,9 @@ where
     }
 }
 
-/// Measures a model on data, without learning from it.
+/// Measures a model on data, without learning from it. The loss has the penalty.
 pub(super) fn evaluate<M, L, Y, E, D, Data>(
-    (model, loss, metrics): (&M, &L, &[AnyMetric<M::Output, Y, E, D>]),
+    (model, loss, metrics, penalty): (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
     data: &Data,
     batch_size: usize,
     dev: &D,
@@ -354,7 +356,6 @@ where
     Data::Input: Feeds<M::Input>,
 {
     let mut totals = Totals::new(Judge::<M, L, Y, E, D>::COLUMNS, metrics);
-    let penalty = optim::penalty(model)?;
     let order = Order { batch_size, shuffle: None };
     for batch in data.batches::<E, D>(order, dev) {
         let Batch { input, target, weights, size } = batch?;

@@ -3,7 +3,7 @@ use std::path::Path;
 use dfdx::tensor::Cpu;
 
 use super::{
-    Asks, Callback, Fit, History, Measures, MeasuresOutput, Progress, TrainingData,
+    Asks, Callback, Fit, History, Measures, MeasuresOutput, OneOutput, Progress, TrainingData,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
     names,
@@ -100,7 +100,10 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self>
+    where
+        M: OneOutput<E, D>,
+    {
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
     }
 
@@ -108,7 +111,10 @@ where
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
+    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self>
+    where
+        M: OneOutput<E, D>,
+    {
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
     }
 
@@ -234,7 +240,8 @@ where
     where
         Data: TrainingData<M, L, Y, E, D>,
     {
-        let parts = (&self.model, &self.loss, self.metrics.as_slice());
+        let penalty = self.state.penalty(&self.model)?;
+        let parts = (&self.model, &self.loss, self.metrics.as_slice(), penalty);
         let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
         let columns = self.columns(Data::LOSSES);
         Ok(Data::measures(totals.report(&columns, &self.metrics).collect()))

@@ -31,5 +31,15 @@ for k,(l,p,y) in cases.items():
 # ignore_class
 l=L.SparseCategoricalCrossentropy(ignore_class=2); lab=np.array([0,2,1,2])
 out["ignore"]={"p":soft.ravel().tolist(),"value":float(l(lab,soft))}
+# losses of overlap, of (2, 3, 2, 2) by axes; "weighted" has sample weights
+P4=(sines(24,0.3)+0.5).clip(0,1).reshape(2,3,2,2).astype("float32"); Y4=(sines(24,1.1)>0.1).reshape(2,3,2,2).astype("float32")
+W=np.array([0.5,2.0],dtype="float32")
+out["overlap"]={"p":P4.ravel().tolist(),"y":Y4.ravel().tolist(),"cases":[]}
+for axis in [None,(1,2,3),(-1,),(0,),(1,2),(0,2)]:
+    for name,l in [("dice",L.Dice(axis=axis)),("tversky",L.Tversky(alpha=0.3,beta=0.9,axis=axis))]:
+        g=np.array(jax.grad(lambda q: l(jnp.asarray(Y4),q))(jnp.asarray(P4)))
+        c={"loss":name,"axis":axis,"value":float(l(Y4,P4)),"grad":g.ravel().tolist()}
+        if axis in (None,(1,2,3)): c["weighted"]=float(jnp.mean(l(Y4,P4,sample_weight=W)))
+        out["overlap"]["cases"].append(c)
 json.dump(out,open("values.json","w"))
-print({k:v.get("value") for k,v in out.items()})
+print({k:v.get("value",v.get("cases")) for k,v in out.items()})

@@ -1,4 +1,4 @@
-//~lines 13
+//~lines 16
 //~ `BinaryAccuracy` cannot compare the prediction `(usize, kerata::Const<3>)` with the target `Ids<(usize,)>`
 //~ class ids, `Ids<..>`, go with `SparseCategoricalAccuracy`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};

@@ -1,0 +1,236 @@
+//! What holds for some parameters alone: that they are frozen, or have another learning rate.
+
+use std::sync::Arc;
+
+use dfdx::shapes::Shape;
+
+use super::{State, slots::Slots};
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    parameters::{self, Named, Parameter, Parameters, Visitor},
+    regularizers::Rule,
+};
+
+/// What holds for one parameter.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Group {
+    pub(super) frozen: bool,
+    /// What the learning rate is multiplied by.
+    pub(super) rate: f64,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { frozen: false, rate: 1.0 }
+    }
+}
+
+/// The groups of all parameters, in the order of the model; those that are missing are as by default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Groups(Arc<[Group]>);
+
+impl Groups {
+    pub(super) fn get(&self, number: usize) -> Group {
+        self.0.get(number).copied().unwrap_or_default()
+    }
+
+    /// Shows the parameters of a model to a visitor, those that are frozen as not trainable.
+    pub(super) fn visit<M, V, E, D>(&self, model: &mut M, visitor: &mut V) -> Result<(), Error>
+    where
+        M: Parameters<E, D>,
+        V: Visitor<E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        match self.0.iter().any(|group| group.frozen) {
+            true => model.visit(&mut Grouped { visitor, groups: self, number: 0 }),
+            false => model.visit(visitor),
+        }
+    }
+}
+
+struct Grouped<'a, V> {
+    visitor: &'a mut V,
+    groups: &'a Groups,
+    number: usize,
+}
+
+impl<V> Grouped<'_, V> {
+    fn trains(&mut self, trainable: bool) -> bool {
+        let group = self.groups.get(self.number);
+        self.number += 1;
+        trainable && !group.frozen
+    }
+}
+
+impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Grouped<'_, V> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let trainable = self.trains(parameter.trainable);
+        self.visitor.visit(Parameter { trainable, ..parameter })
+    }
+
+    fn visit_ruled<S: Shape>(
+        &mut self,
+        parameter: Parameter<'_, S, E, D>,
+        rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        let trainable = self.trains(parameter.trainable);
+        self.visitor.visit_ruled(Parameter { trainable, ..parameter }, rule)
+    }
+
+    fn enter(&mut self, name: &str) {
+        self.visitor.enter(name);
+    }
+
+    fn leave(&mut self) {
+        self.visitor.leave();
+    }
+}
+
+/// Whether a parameter is what a name means, or within it.
+fn is_within(parameter: &str, name: &str) -> bool {
+    parameter.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// The numbers of the parameters that a name means, all of which can be trained.
+fn numbers(all: &[Named], name: &str) -> Result<Vec<usize>, Error> {
+    let within = |named: &&Named| is_within(&named.name, name);
+    if !all.iter().any(|named| within(&named)) {
+        let mut known: Vec<String> = Vec::new();
+        for Named { name, .. } in all {
+            let ends = name.match_indices('.').map(|(end, _)| end).chain([name.len()]);
+            known.extend(ends.map(|end| name[..end].to_owned()));
+        }
+        known.dedup();
+        let mut unique: Vec<String> = Vec::new();
+        for name in known {
+            if !unique.contains(&name) {
+                unique.push(name);
+            }
+        }
+        let what = "the layer or parameter";
+        return Err(Error::Unknown { what, name: name.to_owned(), known: unique });
+    }
+    let trained: Vec<usize> = all
+        .iter()
+        .enumerate()
+        .filter(|(_, named)| within(named) && named.trainable)
+        .map(|(number, _)| number)
+        .collect();
+    if trained.is_empty() {
+        let expected = "the model itself says that nothing there is trained";
+        return Err(Error::invalid("the layer or parameter", name, expected));
+    }
+    Ok(trained)
+}
+
+impl<E: Element, D: Backend<E>> State<E, D> {
+    /// Freezes a layer or parameter by its name in the model, `embed` or `head.kernel`: steps leave its values as they are.
+    ///
+    /// What is frozen has no weight decay, no penalty and no constraint, counts in no norm of gradients, and the optimiser forgets
+    /// what it remembers of it. Moving statistics, which are never trained, still follow the batches.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a name that the model has not, with those it has; [`Error::Invalid`] where nothing is trained anyway,
+    /// and while the model has the [averages](State::swap_averages) of its weights.
+    pub fn freeze<M: Parameters<E, D>>(&mut self, model: &M, name: &str) -> Result<(), Error> {
+        if self.has_swapped_averages() {
+            let expected =
+                "the model has the averages of its weights, which are to be swapped back before";
+            return Err(Error::invalid("the layer to freeze", name, expected));
+        }
+        for number in self.regroup(model, name, |group| group.frozen = true)? {
+            if let Some(slots) = self.slots.get_mut(number) {
+                *slots = Slots::default();
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains again what was [frozen](State::freeze). The optimiser begins anew there, as in its first step.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a name that the model has not, with those it has; [`Error::Invalid`] where the model itself, by
+    /// `#[with(trainable = false)]`, has nothing trained.
+    pub fn unfreeze<M: Parameters<E, D>>(&mut self, model: &M, name: &str) -> Result<(), Error> {
+        self.regroup(model, name, |group| group.frozen = false).map(drop)
+    }
+
+    /// Multiplies the learning rate of a layer or parameter, and with it its weight decay, by a factor: PyTorch's parameter groups.
+    /// It holds until another one is set.
+    ///
+    /// # Errors
+    /// Those of [`unfreeze`](State::unfreeze); [`Error::Invalid`] for a factor that is not above 0 and finite.
+    pub fn set_learning_rate_multiplier<M: Parameters<E, D>>(
+        &mut self,
+        model: &M,
+        name: &str,
+        factor: f64,
+    ) -> Result<(), Error> {
+        if !(factor > 0.0 && factor.is_finite()) {
+            let expected = "it must be above 0 and finite; `freeze` keeps a layer as it is";
+            return Err(Error::invalid("the learning rate multiplier", factor, expected));
+        }
+        self.regroup(model, name, |group| group.rate = factor).map(drop)
+    }
+
+    /// Changes the groups of all parameters that a name means. Gives their numbers.
+    fn regroup<M: Parameters<E, D>>(
+        &mut self,
+        model: &M,
+        name: &str,
+        change: impl Fn(&mut Group),
+    ) -> Result<Vec<usize>, Error> {
+        let all = parameters::list(model);
+        let numbers = numbers(&all, name)?;
+        let mut groups: Vec<Group> = (0..all.len()).map(|number| self.groups.get(number)).collect();
+        numbers.iter().for_each(|&number| change(&mut groups[number]));
+        self.groups = Groups(groups.into());
+        Ok(numbers)
+    }
+
+    /// What is not as by default, by the names that it has in a checkpoint.
+    pub(crate) fn saved_groups<M: Parameters<E, D>>(&self, model: &M) -> Vec<(String, f64)> {
+        let mut saved = Vec::new();
+        for (number, Named { name, trainable, .. }) in parameters::list(model).iter().enumerate() {
+            let (group, slots) = (self.groups.get(number), self.slots.get(number));
+            if group.frozen {
+                saved.push((format!("frozen.{name}"), 1.0));
+            }
+            if group.rate != 1.0 {
+                saved.push((format!("learning_rate_multiplier.{name}"), group.rate));
+            }
+            match slots.map(|slots| slots.since) {
+                Some(Some(since)) if since > 0 => {
+                    saved.push((format!("since.{name}"), f64::from(since)));
+                }
+                // It was frozen, and has not made a step yet.
+                Some(None) if *trainable && !group.frozen => {
+                    saved.push((format!("since.{name}"), -1.0))
+                }
+                _ => {}
+            }
+        }
+        saved
+    }
+
+    /// Takes back what was saved, into a new state: before its slots.
+    pub(crate) fn restore_groups<M: Parameters<E, D>>(
+        &mut self,
+        model: &M,
+        saved: impl Fn(&str) -> Result<Option<f64>, Error>,
+    ) -> Result<(), Error> {
+        let (mut groups, mut all_slots) = (Vec::new(), Vec::new());
+        for Named { name, .. } in parameters::list(model) {
+            let frozen = saved(&format!("frozen.{name}"))?.is_some();
+            let rate = saved(&format!("learning_rate_multiplier.{name}"))?.unwrap_or(1.0);
+            groups.push(Group { frozen, rate });
+            let since = saved(&format!("since.{name}"))?.unwrap_or(0.0);
+            let since = (!frozen && since >= 0.0).then_some(since as i32);
+            all_slots.push(Slots { since, ..Slots::default() });
+        }
+        (self.groups, self.slots) = (Groups(groups.into()), all_slots);
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! Layers that are frozen while a model is trained, or have a learning rate of their own.
+
+#![allow(missing_docs)]
+
+use kerata::{
+    Batch, Cpu, Dense, Error, Relu,
+    data::InMemory,
+    loss::MeanSquaredError,
+    model,
+    optim::{Adam, Adamax, Optimizer, Sgd},
+    prelude::*,
+    train::{Fit, Trainer},
+};
+
+#[model(input = (Batch, 3), output = (Batch, 2))]
+struct Net {
+    #[with(kernel_regularizer = L2(0.1), kernel_constraint = NonNeg)]
+    trunk: Dense<_, 4, Relu>,
+    head: Dense<_, 2>,
+}
+
+/// The same, but the trunk is never trained.
+#[model(input = (Batch, 3), output = (Batch, 2))]
+struct Fixed {
+    #[with(kernel_regularizer = L2(0.1), kernel_constraint = NonNeg, trainable = false)]
+    trunk: Dense<_, 4, Relu>,
+    head: Dense<_, 2>,
+}
+
+type Data = InMemory<Vec<[f32; 3]>, Vec<[f32; 2]>>;
+
+fn wave(i: usize) -> f32 {
+    (i as f32 * 0.7).sin()
+}
+
+fn data() -> Data {
+    let inputs = (0..12).map(|i| [wave(i), wave(i + 5), wave(i * 3)]).collect();
+    let targets = (0..12).map(|i| [wave(i * 2), 3.0 * wave(i + 1)]).collect();
+    InMemory::new(inputs, targets).unwrap()
+}
+
+fn fit(epochs: usize) -> Fit {
+    Fit { batch_size: 4, ..Fit::epochs(epochs) }
+}
+
+type OfNet<O> = Trainer<Net, MeanSquaredError, O, (Batch, kerata::Const<2>)>;
+
+fn trainer<O: Optimizer>(optimizer: O) -> OfNet<O> {
+    let net = Net::build(&Cpu::seed_from_u64(7)).unwrap();
+    Trainer::new(net, MeanSquaredError, optimizer).unwrap()
+}
+
+type Weights = ([[f32; 4]; 3], [f32; 4], [[f32; 2]; 4], [f32; 2]);
+
+fn weights(net: &Net) -> Weights {
+    let (trunk, head) = (&net.trunk, &net.head);
+    (trunk.kernel.array(), trunk.bias.array(), head.kernel.array(), head.bias.array())
+}
+
+fn strict() -> Adam {
+    Adam { global_clipnorm: Some(0.3), weight_decay: Some(0.05), ..Adam::new(0.03) }
+}
+
+/// No update, no decay, no penalty, no constraint, and no part of the norm of all gradients: bit by bit as if the model itself
+/// said so.
+#[test]
+fn frozen_is_as_never_trained() -> Result<(), Error> {
+    let mut ours = trainer(strict());
+    let before = weights(&ours.model);
+    ours.freeze("trunk")?;
+    let fixed = Fixed::build(&Cpu::seed_from_u64(7))?;
+    let mut other = Trainer::new(fixed, MeanSquaredError, strict())?;
+    let history = ours.fit_validated(&data(), &data(), &fit(3))?;
+    assert_eq!(history, other.fit_validated(&data(), &data(), &fit(3))?);
+    let after = weights(&ours.model);
+    assert_eq!((after.0, after.1), (before.0, before.1));
+    assert_ne!(after.2, before.2);
+    assert_eq!(after.2, other.model.head.kernel.array());
+    assert_eq!(ours.evaluate(&data(), 4)?, other.evaluate(&data(), 4)?);
+    // A part of a layer.
+    ours.unfreeze("trunk.bias")?;
+    ours.fit(&data(), &fit(1))?;
+    let later = weights(&ours.model);
+    assert_eq!(later.0, before.0);
+    assert_ne!(later.1, before.1);
+    Ok(())
+}
+
+#[test]
+fn a_multiplier_is_another_rate() -> Result<(), Error> {
+    // So wide that the kernel is updated in blocks.
+    #[model(input = (Batch, 80), output = (Batch, 70))]
+    struct Wide {
+        head: Dense<_, 70>,
+    }
+
+    let inputs: Vec<[f32; 80]> =
+        (0..8).map(|i| std::array::from_fn(|j| wave(i * 80 + j))).collect();
+    let targets: Vec<[f32; 70]> =
+        (0..8).map(|i| std::array::from_fn(|j| wave(i * 70 + j))).collect();
+    let data = InMemory::new(inputs, targets)?;
+    let train = |rate, factor: Option<f64>| {
+        let adam = Adam { weight_decay: Some(0.1), ..Adam::new(rate) };
+        let wide = Wide::build(&Cpu::seed_from_u64(1))?;
+        let mut trainer = Trainer::new(wide, MeanSquaredError, adam)?;
+        if let Some(factor) = factor {
+            trainer.set_learning_rate_multiplier("head", factor)?;
+        }
+        trainer.fit(&data, &fit(5))?;
+        Ok::<_, Error>(trainer.model.head.kernel.array())
+    };
+    assert_eq!(train(0.02, Some(0.5))?, train(0.01, None)?);
+    assert_eq!(train(0.02, Some(4.0))?, train(0.08, None)?);
+    assert_ne!(train(0.02, Some(0.5))?, train(0.02, None)?);
+    Ok(())
+}
+
+#[test]
+fn a_multiplier_is_of_one_layer() -> Result<(), Error> {
+    let step = |factors: &[(&str, f64)]| {
+        let mut trainer = trainer(Sgd::new(0.01));
+        for (name, factor) in factors {
+            trainer.set_learning_rate_multiplier(name, *factor)?;
+        }
+        trainer.fit(&data(), &Fit { batch_size: 12, ..Fit::epochs(1) })?;
+        Ok::<_, Error>(weights(&trainer.model))
+    };
+    let (plain, both) = (step(&[])?, step(&[("trunk", 2.0), ("head", 2.0)])?);
+    let head = step(&[("head", 2.0)])?;
+    assert_eq!((head.0, head.1), (plain.0, plain.1));
+    assert_eq!((head.2, head.3), (both.2, both.3));
+    assert_ne!(plain.2, both.2);
+    let bias = step(&[("head", 2.0), ("head.kernel", 1.0)])?;
+    assert_eq!((bias.2, bias.3), (plain.2, both.3));
+    Ok(())
+}
+
+/// Adam's first steps are corrected for moments that begin at 0, and so are those of what was frozen.
+#[test]
+fn what_thaws_begins_anew() -> Result<(), Error> {
+    fn check(optimizer: impl Optimizer) -> Result<(), Error> {
+        let mut trainer = trainer(optimizer);
+        trainer.freeze("head")?;
+        trainer.fit(&data(), &fit(20))?;
+        trainer.unfreeze("head")?;
+        let before = weights(&trainer.model).3;
+        trainer.fit(&data(), &Fit { batch_size: 12, ..Fit::epochs(1) })?;
+        for (after, before) in weights(&trainer.model).3.into_iter().zip(before) {
+            let change = (after - before).abs();
+            assert!((change - 1e-3).abs() < 1e-5, "{change}");
+        }
+        Ok(())
+    }
+
+    check(Adam::new(1e-3))?;
+    check(Adamax { learning_rate: 1e-3.into(), ..Adamax::default() })
+}
+
+#[test]
+fn checkpoints_know_it() -> Result<(), Error> {
+    let path = std::env::temp_dir().join(format!("kerata-freezing-{}", std::process::id()));
+    let begun = || {
+        let mut trainer = trainer(Adam { clipnorm: Some(0.5), ..Adam::new(0.02) });
+        trainer.freeze("head.bias")?;
+        trainer.freeze("trunk")?;
+        trainer.set_learning_rate_multiplier("head", 3.0)?;
+        trainer.fit(&data(), &fit(2))?;
+        // One that has made steps since, and one that has not.
+        trainer.unfreeze("trunk.kernel")?;
+        trainer.fit(&data(), &fit(1))?;
+        trainer.unfreeze("trunk.bias")?;
+        Ok::<_, Error>(trainer)
+    };
+    let mut undisturbed = begun()?;
+    begun()?.save_checkpoint(&path)?;
+    let mut resumed = trainer(Adam { clipnorm: Some(0.5), ..Adam::new(0.02) });
+    resumed.resume(&path)?;
+    std::fs::remove_file(path).unwrap();
+    let frozen = weights(&resumed.model).3;
+    undisturbed.fit(&data(), &fit(3))?;
+    resumed.fit(&data(), &fit(3))?;
+    assert_eq!(weights(&undisturbed.model), weights(&resumed.model));
+    assert_eq!(weights(&resumed.model).3, frozen);
+    Ok(())
+}
+
+/// A moving average begins where the weights are, and leaves what is frozen as it is.
+#[test]
+fn averages_of_what_is_frozen() -> Result<(), Error> {
+    let mut trainer = trainer(Adam { use_ema: true, ema_momentum: 0.999, ..Adam::new(1e-3) });
+    let before = weights(&trainer.model);
+    trainer.freeze("trunk")?;
+    trainer.fit(&data(), &fit(2))?;
+    assert_eq!(weights(&trainer.model).0, before.0);
+    trainer.unfreeze("trunk")?;
+    // There is no average yet.
+    trainer.state.swap_averages(&mut trainer.model)?;
+    let error = trainer.freeze("head").unwrap_err().to_string();
+    assert!(error.contains("averages"), "{error}");
+    trainer.state.swap_averages(&mut trainer.model)?;
+    trainer.fit(&data(), &fit(1))?;
+    let after = weights(&trainer.model);
+    assert_ne!(after.1, before.1);
+    // Within a few steps the average is near to where it began; constrained values are not negative.
+    for (after, before) in after.0.iter().flatten().zip(before.0.iter().flatten()) {
+        assert!((after - before.max(0.0)).abs() < 0.01 || *before < 0.0, "{after} of {before}");
+    }
+    Ok(())
+}
+
+#[test]
+fn names_and_factors_are_checked() -> Result<(), Error> {
+    let mut ours = trainer(Sgd::new(0.1));
+    let error = ours.freeze("haed").unwrap_err();
+    let Error::Unknown { known, .. } = &error else { panic!("{error}") };
+    assert_eq!(known[..3], ["trunk", "trunk.kernel", "trunk.bias"]);
+    assert!(error.to_string().contains("did you mean `head`?"), "{error}");
+    for name in ["", "tru", "trunk.", "trunk.kernel.x"] {
+        assert!(ours.freeze(name).is_err(), "{name}");
+    }
+    for factor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = ours.set_learning_rate_multiplier("head", factor).unwrap_err();
+        assert!(error.to_string().contains("multiplier"), "{error}");
+    }
+    let fixed = Fixed::build(&Cpu::seed_from_u64(7))?;
+    let mut fixed = Trainer::new(fixed, MeanSquaredError, Sgd::new(0.1))?;
+    let error = fixed.unfreeze("trunk").unwrap_err().to_string();
+    assert!(error.contains("trunk"), "{error}");
+    fixed.fit(&data(), &fit(1))?;
+    // All frozen: nothing moves, and that is no error.
+    let before = weights(&ours.model);
+    ours.freeze("trunk")?;
+    ours.freeze("head")?;
+    ours.fit(&data(), &fit(2))?;
+    assert_eq!(weights(&ours.model), before);
+    Ok(())
+}
