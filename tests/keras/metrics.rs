@@ -8,6 +8,7 @@ use kerata::{
     },
     metric::{
         self, BinaryAccuracy, CategoricalAccuracy, MeanLoss, Metric, SparseCategoricalAccuracy,
+        SparseTopKCategoricalAccuracy,
     },
     reduce::Mean,
     signal::Signal,
@@ -19,7 +20,7 @@ use crate::{
     harness::{Test, tests},
     losses::{AnyWeights, Plain, mask, sample_weights},
     models::FromCase,
-    reasons::{ACCURACY, TOP_K},
+    reasons::ACCURACY,
     report::{Reason, Report},
     variants,
 };
@@ -52,7 +53,10 @@ fn run_metric(case: &Case, row: &Value) -> Option<&'static Reason> {
         "CategoricalCrossentropy" => {
             run::<3, Plain<3>, _>(case, row, &MeanLoss(CategoricalCrossentropy::default()));
         }
-        "SparseTopKCategoricalAccuracy" => return Some(&TOP_K),
+        "SparseTopKCategoricalAccuracy" => {
+            let k = row["config"]["k"].as_u64().map_or(5, |k| k as usize);
+            run::<3, Ids<(Batch, Const<4>)>, _>(case, row, &SparseTopKCategoricalAccuracy { k });
+        }
         "Accuracy" => return Some(&ACCURACY),
         other => panic!("the metric `{other}` is neither run nor listed"),
     }

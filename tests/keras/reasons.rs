@@ -16,10 +16,6 @@ pub(crate) const BROADCAST: Reason = reason(
     "weights of samples are counted once per step here; Keras counts them once per sample there",
     Never,
 );
-pub(crate) const TOP_K: Reason = reason(
-    "there is no top-k accuracy yet",
-    Declared { folder: "src/metric", item: "struct SparseTopKCategoricalAccuracy" },
-);
 pub(crate) const ACCURACY: Reason = reason(
     "there is no accuracy of labels against labels yet",
     Declared { folder: "src/metric", item: "struct Accuracy" },
