@@ -45,7 +45,7 @@ const FIRST: u8 = b'!';
 pub(crate) fn pack(dictionary: &str) -> io::Result<Vec<u8>> {
     let entries: Vec<Entry> = dictionary.lines().filter_map(entry).collect();
     let mut aligned = align(&entries);
-    aligned.retain(|(word, _)| family(word) / 10 % SHARE == 0);
+    aligned.retain(|(word, _)| (family(word) / 10).is_multiple_of(SHARE));
     let used: BTreeSet<&Chunk> = aligned.iter().flat_map(|(_, chunks)| chunks).collect();
     let sounds: Vec<&Chunk> = used.into_iter().collect();
     let label = |chunk: &Chunk| {
