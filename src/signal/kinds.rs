@@ -248,7 +248,7 @@ impl<B: Dim, L: Dim, F: Dim> Steps for Masked<(B, L, F)> {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, ..)`, but `{Self}` arrives",
     label = "this layer is applied to each step of a sequence",
-    note = "without time steps there is nothing to distribute over: use the layer inside by itself"
+    note = "without time steps there is nothing to distribute over: use the layer inside by itself; two outputs: `#[from(name.0)]` takes one of them"
 )]
 pub trait EachStep: Signal {
     /// The batch dimension.

@@ -1,4 +1,4 @@
-//~ a sequence is needed here, `(Batch, Length, Features)`, but `Inputs<
+//~ a sequence is needed here, `(Batch, Length, ..)`, but `Inputs<
 use kerata::{Batch, Bidirectional, Length, Lstm, Separate, Sequences, TimeDistributed, Dense, model};
 
 #[model(input = (Batch, Length, 8))]
