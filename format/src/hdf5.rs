@@ -2,7 +2,7 @@
 //!
 //! What decodes it is `hdf5-pure`. It checks offsets and lengths, but a small file may refer to the same bytes any
 //! number of times: a list of strings that all are one string takes thousands of times the file. So all bytes come
-//! through [`Bounded`], which ends an operation that asks for many times more than there are.
+//! through `Bounded`, which ends an operation that asks for many times more than there are.
 
 use std::{
     collections::BTreeMap,

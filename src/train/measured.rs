@@ -41,7 +41,9 @@ where
         mut to: T,
         metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
     ) -> T {
-        metrics(&mut to, <M::Output as Outputs>::Number::measured(self));
+        if let Some(metric) = <M::Output as Outputs>::Number::measured(self) {
+            metrics(&mut to, metric);
+        }
         to
     }
 }
@@ -51,8 +53,8 @@ where
 /// Of several outputs no metric is, but that [`OneOutput`] says: so that it is one error, and not one for each place of a
 /// signature that asks for a [`Prediction`].
 pub trait Measuring<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> {
-    /// The metric as a trainer holds it.
-    fn measured(metric: K) -> Box<dyn Measured<P, Y, E, D>>;
+    /// The metric as a trainer holds it; `None` of several outputs.
+    fn measured(metric: K) -> Option<Box<dyn Measured<P, Y, E, D>>>;
 }
 
 impl<K, P, Y, E, D> Measuring<K, P, Y, E, D> for One
@@ -63,14 +65,14 @@ where
     E: Element,
     D: Backend<E>,
 {
-    fn measured(metric: K) -> Box<dyn Measured<P, Y, E, D>> {
-        Box::new(OfModel(metric))
+    fn measured(metric: K) -> Option<Box<dyn Measured<P, Y, E, D>>> {
+        Some(Box::new(OfModel(metric)))
     }
 }
 
 impl<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> Measuring<K, P, Y, E, D> for Several {
-    fn measured(_: K) -> Box<dyn Measured<P, Y, E, D>> {
-        const { panic!("a metric of several outputs") }
+    fn measured(_: K) -> Option<Box<dyn Measured<P, Y, E, D>>> {
+        None
     }
 }
 
