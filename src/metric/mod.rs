@@ -1,7 +1,7 @@
 //! Metrics: what one looks at while a model learns.
 //!
 //! Each batch is added to what a metric has seen, its [`State`](Metric::State), under the mask and the weights; the
-//! [`result`](Metric::result) is of all batches together. Most are a [`Mean`] over positions, see [`crate::reduce`].
+//! [`result`](Metric::result) is of all batches together. Most are a [`Mean`](crate::reduce::Mean) over positions, see [`crate::reduce`].
 
 mod accuracy;
 mod auc;
