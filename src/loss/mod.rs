@@ -287,3 +287,35 @@ pub trait Compute {
 }
 
 impl<L> Compute for L {}
+
+/// What a loss around another, `self.loss`, leaves as it is.
+macro_rules! of_loss_within {
+    () => {
+        fn name(&self) -> &'static str {
+            self.loss.name()
+        }
+
+        fn per_position<T: Tape<E, D>>(
+            &self,
+            prediction: PredictionRows<E, D, T>,
+            target: &Y::Data<E, D, NoneTape>,
+        ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+            self.loss.per_position(prediction, target)
+        }
+
+        fn per_batch<T: Tape<E, D>>(
+            &self,
+            prediction: PredictionRows<E, D, T>,
+            target: &Y::Data<E, D, NoneTape>,
+            sizes: &[usize],
+            keep: Option<&[bool]>,
+        ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+            self.loss.per_batch(prediction, target, sizes, keep)
+        }
+
+        fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
+            self.loss.counted(target)
+        }
+    };
+}
+use of_loss_within;

@@ -6,7 +6,7 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{Loss, Prediction, PredictionRows, Rows};
+use super::{Loss, Prediction, PredictionRows, Rows, of_loss_within};
 use crate::{
     backend::{Backend, Element, keep_rows, row_means, zeros_after},
     error::{Error, OrDevice},
@@ -50,31 +50,7 @@ where
     E: Element,
     D: Backend<E>,
 {
-    fn name(&self) -> &'static str {
-        self.loss.name()
-    }
-
-    fn per_position<T: Tape<E, D>>(
-        &self,
-        prediction: PredictionRows<E, D, T>,
-        target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        self.loss.per_position(prediction, target)
-    }
-
-    fn per_batch<T: Tape<E, D>>(
-        &self,
-        prediction: PredictionRows<E, D, T>,
-        target: &Y::Data<E, D, NoneTape>,
-        sizes: &[usize],
-        keep: Option<&[bool]>,
-    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        self.loss.per_batch(prediction, target, sizes, keep)
-    }
-
-    fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
-        self.loss.counted(target)
-    }
+    of_loss_within!();
 
     fn reduction(&self) -> Reduction {
         self.reduction
