@@ -1,13 +1,13 @@
-use dfdx::{
-    prelude::HasShape,
-    tensor::{NoneTape, Tensor},
-};
+use dfdx::tensor::{NoneTape, Tensor};
 
-use super::{Direction, Metric};
+use super::{
+    Direction, Metric,
+    rows::{Batch, RowMetric, check_threshold, labelled, row_metrics},
+};
 use crate::{
-    backend::{Backend, Element, to_values},
+    backend::{Backend, Element},
     error::Error,
-    loss::{Labels, Prediction, Target, check_labels, same_rows},
+    loss::{Labels, Prediction},
     reduce::Mean,
     signal::argmax,
 };
@@ -30,46 +30,32 @@ impl Default for BinaryAccuracy {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for BinaryAccuracy {
+impl RowMetric for BinaryAccuracy {
     type State = Mean;
+    const NAME: &'static str = "binary_accuracy";
 
-    fn name(&self) -> String {
-        "binary_accuracy".into()
+    fn check(&self, _width: usize) -> Result<(), Error> {
+        check_threshold(Some(self.threshold))
     }
 
-    fn direction(&self) -> Option<Direction> {
-        Some(Direction::Up)
-    }
-
-    fn update(
-        &self,
-        mean: &mut Mean,
-        prediction: &Tensor<(usize, usize), E, D>,
-        target: &Y::Data<E, D, NoneTape>,
-        weights: &[f64],
-    ) -> Result<(), Error> {
-        if !(0.0..=1.0).contains(&self.threshold) {
-            return Err(Error::invalid("threshold", self.threshold, "it must be in 0..=1"));
-        }
-        let target = Y::rows(target)?;
-        same_rows(prediction, &target)?;
+    fn add<E: Element>(&self, mean: &mut Mean, batch: &Batch<E>) -> Result<(), Error> {
         let right = |(p, y): (&E, &E)| {
             let yes = if *p > E::of(self.threshold) { E::one() } else { E::zero() };
             f64::from(u8::from(*y == yes && !p.is_nan()))
         };
-        let answers = prediction.shape().1.max(1);
-        let (prediction, target) = (to_values(prediction)?, to_values(&target)?);
-        let rows = prediction.chunks(answers).zip(target.chunks(answers));
-        let share = |(p, y): (&[E], &[E])| p.iter().zip(y).map(right).sum::<f64>() / answers as f64;
-        mean.add(rows.map(share), weights.iter().copied());
+        for (p, y, weight) in batch.rows() {
+            let share = p.iter().zip(y).map(right).sum::<f64>() / batch.width as f64;
+            mean.add([share], [weight]);
+        }
         Ok(())
     }
 
-    fn result(&self, mean: &Mean) -> f64 {
+    fn value(&self, mean: &Mean) -> f64 {
         mean.get()
     }
 }
+
+row_metrics!(BinaryAccuracy: Mean);
 
 /// The share of positions whose most probable class, the first of equals, is that of the one-hot target. Where a
 /// probability is NaN, no class is the most probable.
@@ -78,41 +64,24 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CategoricalAccuracy;
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
-    for CategoricalAccuracy
-{
+impl RowMetric for CategoricalAccuracy {
     type State = Mean;
+    const NAME: &'static str = "categorical_accuracy";
 
-    fn name(&self) -> String {
-        "categorical_accuracy".into()
-    }
-
-    fn direction(&self) -> Option<Direction> {
-        Some(Direction::Up)
-    }
-
-    fn update(
-        &self,
-        mean: &mut Mean,
-        prediction: &Tensor<(usize, usize), E, D>,
-        target: &Y::Data<E, D, NoneTape>,
-        weights: &[f64],
-    ) -> Result<(), Error> {
-        let target = Y::rows(target)?;
-        same_rows(prediction, &target)?;
-        let classes = prediction.shape().1.max(1);
-        let (prediction, target) = (to_values(prediction)?, to_values(&target)?);
-        let rows = prediction.chunks(classes).zip(target.chunks(classes));
-        let right = |(p, y): (&[E], &[E])| argmax(p).is_some() && argmax(p) == argmax(y);
-        mean.add(rows.map(right).map(u8::from).map(f64::from), weights.iter().copied());
+    fn add<E: Element>(&self, mean: &mut Mean, batch: &Batch<E>) -> Result<(), Error> {
+        for (p, y, weight) in batch.rows() {
+            let right = argmax(p).is_some() && argmax(p) == argmax(y);
+            mean.add([f64::from(u8::from(right))], [weight]);
+        }
         Ok(())
     }
 
-    fn result(&self, mean: &Mean) -> f64 {
+    fn value(&self, mean: &Mean) -> f64 {
         mean.get()
     }
 }
+
+row_metrics!(CategoricalAccuracy: Mean);
 
 /// The share of positions whose most probable class, the first of equals, is the label. Where a probability is NaN, no
 /// class is the most probable.
@@ -154,14 +123,9 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         target: &Y::Data<E, D, NoneTape>,
         weights: &[f64],
     ) -> Result<(), Error> {
-        let labels = Y::labels::<E, D>(target)?;
-        let (positions, classes) = *prediction.shape();
-        check_labels(&labels, positions, classes)?;
-        let prediction = to_values(prediction)?;
-        let rows = prediction.chunks(classes.max(1)).zip(labels);
-        let right = |(p, label): (&[E], usize)| f64::from(u8::from(argmax(p) == Some(label)));
-        mean.add(rows.map(right), weights.iter().copied());
-        Ok(())
+        labelled::<P, Y, E, D>(prediction, target, weights, |row, label, weight| {
+            mean.add([f64::from(u8::from(argmax(row) == Some(label)))], [weight]);
+        })
     }
 
     fn result(&self, mean: &Mean) -> f64 {

@@ -1,6 +1,6 @@
 use super::{
     counts::{Counts, ratio},
-    rows::{Batch, RowMetric, row_metrics},
+    rows::{Batch, RowMetric, check_class, row_metrics},
     thresholds::Thresholds,
 };
 use crate::{backend::Element, error::Error};
@@ -44,13 +44,7 @@ macro_rules! at {
                 if self.num_thresholds == 0 {
                     return Err(Error::invalid("num_thresholds", 0, "it must be at least 1"));
                 }
-                match self.class_id.filter(|class| *class >= width) {
-                    Some(class) => {
-                        let expected = "it must be less than the number of classes";
-                        Err(Error::invalid("class_id", format!("{class} of {width}"), expected))
-                    }
-                    None => Ok(()),
-                }
+                check_class(self.class_id, width)
             }
 
             fn add<E: Element>(&self, counts: &mut Counts, batch: &Batch<E>) -> Result<(), Error> {

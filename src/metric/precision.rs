@@ -1,7 +1,7 @@
 use super::{
     Direction,
     counts::{Counts, ratio},
-    rows::{Batch, RowMetric, check_threshold, row_metrics},
+    rows::{Batch, RowMetric, check_class, check_k, check_threshold, row_metrics},
 };
 use crate::{backend::Element, error::Error};
 
@@ -107,17 +107,8 @@ struct Asked {
 impl Asked {
     fn check(&self, width: usize) -> Result<(), Error> {
         check_threshold(self.threshold)?;
-        if let Some(k) = self.top_k.filter(|k| *k == 0 || *k > width) {
-            let expected = "it must be at least 1 and at most the number of classes";
-            return Err(Error::invalid("top_k", format!("{k} of {width}"), expected));
-        }
-        match self.class_id.filter(|class| *class >= width) {
-            Some(class) => {
-                let expected = "it must be less than the number of classes";
-                Err(Error::invalid("class_id", format!("{class} of {width}"), expected))
-            }
-            None => Ok(()),
-        }
+        self.top_k.map_or(Ok(()), |k| check_k("top_k", k, width))?;
+        check_class(self.class_id, width)
     }
 
     fn count<E: Element>(&self, counts: &mut Counts, batch: &Batch<E>) {

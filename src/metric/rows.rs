@@ -138,6 +138,26 @@ where
     Ok(())
 }
 
+/// Checks the number of a class, of so many.
+pub(super) fn check_class(class: Option<usize>, classes: usize) -> Result<(), Error> {
+    match class.filter(|class| *class >= classes) {
+        Some(class) => {
+            let expected = "it must be less than the number of classes";
+            Err(Error::invalid("class_id", format!("{class} of {classes}"), expected))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks how many of so many classes are looked at.
+pub(super) fn check_k(name: &'static str, k: usize, classes: usize) -> Result<(), Error> {
+    if (1..=classes).contains(&k) {
+        return Ok(());
+    }
+    let expected = "it must be at least 1 and at most the number of classes";
+    Err(Error::invalid(name, format!("{k} of {classes}"), expected))
+}
+
 /// Checks a threshold.
 pub(super) fn check_threshold(threshold: Option<f64>) -> Result<(), Error> {
     match threshold {

@@ -5,7 +5,7 @@ use dfdx::{
 
 use super::{
     Direction, Metric,
-    rows::{Batch, RowMetric, labelled, row_metrics},
+    rows::{Batch, RowMetric, check_k, labelled, row_metrics},
 };
 use crate::{
     backend::{Backend, Element},
@@ -51,14 +51,6 @@ impl Default for SparseTopKCategoricalAccuracy {
     }
 }
 
-fn check(k: usize, classes: usize) -> Result<(), Error> {
-    if (1..=classes).contains(&k) {
-        return Ok(());
-    }
-    let expected = "it must be at least 1 and at most the number of classes";
-    Err(Error::invalid("k", format!("{k} of {classes}"), expected))
-}
-
 /// 1 if fewer than `k` values are larger than that of the class. NaN is no value.
 fn within<E: Element>(row: &[E], class: usize, k: usize) -> f64 {
     let own = row[class];
@@ -71,7 +63,7 @@ impl RowMetric for TopKCategoricalAccuracy {
     const NAME: &'static str = "top_k_categorical_accuracy";
 
     fn check(&self, width: usize) -> Result<(), Error> {
-        check(self.k, width)
+        check_k("k", self.k, width)
     }
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &Batch<E>) -> Result<(), Error> {
@@ -109,7 +101,7 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
         target: &Y::Data<E, D, NoneTape>,
         weights: &[f64],
     ) -> Result<(), Error> {
-        check(self.k, prediction.shape().1)?;
+        check_k("k", self.k, prediction.shape().1)?;
         labelled::<P, Y, E, D>(prediction, target, weights, |row, label, weight| {
             mean.add([within(row, label, self.k)], [weight]);
         })
