@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dfdx::shapes::Shape;
+use indexmap::IndexSet;
 
 use super::{State, slots::Slots};
 use crate::{
@@ -97,20 +98,16 @@ fn is_within(parameter: &str, name: &str) -> bool {
 fn numbers(all: &[Named], name: &str) -> Result<Vec<usize>, Error> {
     let within = |named: &&Named| is_within(&named.name, name);
     if !all.iter().any(|named| within(&named)) {
-        let mut known: Vec<String> = Vec::new();
-        for Named { name, .. } in all {
-            let ends = name.match_indices('.').map(|(end, _)| end).chain([name.len()]);
-            known.extend(ends.map(|end| name[..end].to_owned()));
-        }
-        known.dedup();
-        let mut unique: Vec<String> = Vec::new();
-        for name in known {
-            if !unique.contains(&name) {
-                unique.push(name);
-            }
-        }
+        let known: IndexSet<&str> = all
+            .iter()
+            .flat_map(|Named { name, .. }| {
+                let ends = name.match_indices('.').map(|(end, _)| end).chain([name.len()]);
+                ends.map(|end| &name[..end])
+            })
+            .collect();
+        let known = known.into_iter().map(str::to_owned).collect();
         let what = "the layer or parameter";
-        return Err(Error::Unknown { what, name: name.to_owned(), known: unique });
+        return Err(Error::Unknown { what, name: name.to_owned(), known });
     }
     let trained: Vec<usize> = all
         .iter()
