@@ -167,7 +167,8 @@ impl ActivationFunction {
             Self::LOG_SOFTMAX => {
                 let most = row.iter().fold(E::neg_infinity(), |most, &x| most.max(x));
                 let sum = row.iter().fold(E::zero(), |sum, &x| sum + (x - most).exp());
-                row.iter_mut().for_each(|x| *x = *x - most - sum.ln());
+                let log = sum.ln();
+                row.iter_mut().for_each(|x| *x = *x - most - log);
             }
             _ => drop(self.with(InPlace(row))),
         }

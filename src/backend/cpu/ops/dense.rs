@@ -58,8 +58,8 @@ impl Packable {
     }
 
     pub(super) fn packed(&self) -> &Packed {
-        let matrix = || Matrix::new(&self.kernel, self.inputs, self.units);
-        self.packed.get_or_init(|| Packed::new(matrix()))
+        let Self { kernel, inputs, units, .. } = self;
+        self.packed.get_or_init(|| Packed::new(Matrix::new(kernel, *inputs, *units)))
     }
 }
 
