@@ -267,6 +267,7 @@ pub(super) const WORDS: &[Word] = &[
     word("ResetAfter", Class::ResetGate, &[]),
     word("ResetBefore", Class::ResetGate, &[]),
     word("Concat", Class::MergeMode, &[]),
+    word("Separate", Class::MergeMode, &[]),
     word("Sum", Class::MergeMode, &[]),
     word("Average", Class::MergeMode, &["ave"]),
     word("Multiply", Class::MergeMode, &["mul"]),
