@@ -86,6 +86,32 @@ pub enum Error {
     #[error("{0} is empty")]
     Empty(&'static str),
 
+    /// A dataset that yielded fewer batches than an epoch is to have, or a stream that has come to its end before.
+    #[error(
+        "the data ended after {found} batches of the epoch{}",
+        match expected {
+            Some(expected) => format!(", which is to have {expected} (`steps_per_epoch`)"),
+            None => ": the stream was read to its end before; one that opens anew, `Stream::new`, can be read again".into(),
+        }
+    )]
+    DataEnded {
+        /// How many batches there were.
+        found: usize,
+        /// How many there were to be, if that was said.
+        expected: Option<usize>,
+    },
+
+    /// Reading the data failed: what a source of yours says.
+    #[error("reading the data failed: {0}")]
+    Data(String),
+
+    /// The thread that reads the data panicked.
+    #[error("reading the data panicked: {message}")]
+    Panicked {
+        /// The message of the panic.
+        message: String,
+    },
+
     /// The loss is NaN or infinite. The step was not made.
     #[error(
         "the loss is {value} in epoch {epoch}, batch {batch}: lower the learning rate or look at that batch"
@@ -322,6 +348,18 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Error {
+    /// The error of a source of data, of whatever type: [`Error::Data`].
+    ///
+    /// ```
+    /// use kerata::Error;
+    ///
+    /// let number = |text: &str| text.parse::<f32>().map_err(Error::data);
+    /// assert_eq!(number("x").unwrap_err().to_string(), "reading the data failed: invalid float literal");
+    /// ```
+    pub fn data(error: impl std::fmt::Display) -> Self {
+        Self::Data(error.to_string())
+    }
+
     /// The error of a step, with the epoch and the batch.
     pub(crate) fn in_batch(mut self, epoch: usize, batch: usize) -> Self {
         if let Self::NonFiniteGradient { at, .. } | Self::NonFiniteParameter { at, .. } = &mut self

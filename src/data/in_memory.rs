@@ -1,6 +1,8 @@
+use std::sync::Arc;
+
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::{Batch, Dataset, Order, Samples};
+use super::{Batch, BatchStream, Buckets, Dataset, Order, Samples, stream::grouped};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -9,6 +11,8 @@ use crate::{
 };
 
 /// A dataset in memory: inputs, targets and, if there are any, weights.
+///
+/// Inputs and targets may be in a [`NpyFile`](super::NpyFile), which is as large as the disk: then rows are read as they are needed.
 ///
 /// ```
 /// use kerata::{data::InMemory, reduce::PerSample};
@@ -92,6 +96,29 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
         })
     }
 
+    /// The numbers of all samples in the order of an epoch.
+    fn ordered(&self, order: &Order) -> Result<Vec<usize>, Error> {
+        let mut rows = self.rows()?;
+        if let Some(seed) = order.shuffle {
+            rows.shuffle(&mut StdRng::seed_from_u64(seed));
+        }
+        Ok(rows)
+    }
+
+    /// A batch of the samples at the given places.
+    pub(super) fn batch_of<E: Element, D: Backend<E>>(
+        &self,
+        rows: &[usize],
+        dev: &D,
+    ) -> Result<Batch<X::Signal, Y::Signal, W, E, D>, Error> {
+        Ok(Batch {
+            input: self.inputs.batch(rows, dev)?,
+            target: self.targets.batch(rows, dev)?,
+            weights: self.weights.select(rows)?,
+            size: rows.len(),
+        })
+    }
+
     /// The numbers of all samples.
     pub(super) fn rows(&self) -> Result<Vec<usize>, Error> {
         collected(&[self.len()], 0..self.len())
@@ -122,23 +149,71 @@ impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
         dev: &D,
         first: usize,
     ) -> impl Iterator<Item = Result<Batch<X::Signal, Y::Signal, W, E, D>, Error>> {
-        let (mut rows, failed) = match self.rows() {
+        let (rows, failed) = match self.ordered(&order) {
             Ok(rows) => (rows, None),
             Err(error) => (Vec::new(), Some(Err(error))),
         };
-        if let Some(seed) = order.shuffle {
-            rows.shuffle(&mut StdRng::seed_from_u64(seed));
-        }
         let (size, dev) = (order.batch_size.max(1), dev.clone());
-        let batches = (first..rows.len().div_ceil(size)).map(move |i| {
-            let rows = &rows[i * size..rows.len().min((i + 1) * size)];
-            Ok(Batch {
-                input: self.inputs.batch(rows, &dev)?,
-                target: self.targets.batch(rows, &dev)?,
-                weights: self.weights.select(rows)?,
-                size: rows.len(),
-            })
-        });
+        let batches = (first..rows.len().div_ceil(size))
+            .map(move |i| self.batch_of(&rows[i * size..rows.len().min((i + 1) * size)], &dev));
         failed.into_iter().chain(batches)
+    }
+}
+
+impl<X, Y, W> InMemory<X, Y, W>
+where
+    X: Samples<Selected: Send + 'static> + Send + Sync + 'static,
+    Y: Samples<Selected: Send + 'static> + Send + Sync + 'static,
+    W: SampleWeights + Send + Sync + 'static,
+{
+    /// The same batches as a stream, which can read them on a thread and change them: see
+    /// [`prefetch`](BatchStream::prefetch) and [`map`](BatchStream::map). A training that is resumed reads no batch that it
+    /// does not use.
+    pub fn stream(self) -> BatchStream<X::Selected, Y::Selected, W> {
+        self.streamed(|_, rows, order| {
+            rows.chunks(order.batch_size.max(1)).map(<[usize]>::to_vec).collect()
+        })
+    }
+
+    /// Batches samples of similar length, so that they need little padding: `tf.data`'s `bucket_by_sequence_length`. The
+    /// length of a sample is the larger of input and target; see [`Samples::length`].
+    ///
+    /// In each epoch the samples come in their shuffled order, and a bucket that is full is a batch; those that are not full
+    /// at the end come last.
+    ///
+    /// ```
+    /// use kerata::{Error, data::{Buckets, InMemory, Ragged}};
+    ///
+    /// let texts = Ragged(vec![vec![1, 2], vec![3; 50], vec![4], vec![5; 60]]);
+    /// let data = InMemory::new(texts, vec![0, 1, 0, 1])?;
+    /// // Short ones with short ones, long ones with long ones.
+    /// let data = data.bucket_by_length(Buckets::new(&[10, 100])?);
+    /// # let _ = data;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn bucket_by_length(self, buckets: Buckets) -> BatchStream<X::Selected, Y::Selected, W> {
+        self.streamed(move |data, rows, order| {
+            let length = |row| data.inputs.length(row).max(data.targets.length(row));
+            grouped(&buckets, rows, length, order.batch_size)
+        })
+    }
+
+    /// Batches of rows that a function chooses for each epoch.
+    fn streamed(
+        self,
+        batches: impl Fn(&Self, &[usize], &Order) -> Vec<Vec<usize>> + Send + Sync + 'static,
+    ) -> BatchStream<X::Selected, Y::Selected, W> {
+        let (count, data) = (self.len(), Arc::new(self));
+        let stream = BatchStream::seekable(move |order, first| {
+            let (data, rows) = (data.clone(), data.ordered(order)?);
+            let batches = batches(&data, &rows, order).into_iter().skip(first);
+            Ok(batches.map(move |rows| {
+                let mut batch = data.select(&rows)?;
+                batch.inputs.preload()?;
+                batch.targets.preload()?;
+                Ok(batch)
+            }))
+        });
+        stream.with_samples(count)
     }
 }

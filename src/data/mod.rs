@@ -2,26 +2,36 @@
 //!
 //! [`Samples`] are many values of one kind, such as a `Vec<[usize; 10]>` of token ids or a
 //! `Vec<[[f32; 8]; 5]>` of features; their type says which signal a batch of them is. An [`InMemory`]
-//! dataset pairs them with targets, and weights if there are any. Whatever does not fit in memory
-//! implements [`Dataset`] itself.
+//! dataset pairs them with targets, and weights if there are any.
+//!
+//! What does not fit in memory is read as it is needed: rows of a [`NpyFile`], samples of an iterator, a channel or files
+//! by a [`Stream`], whole batches by a [`BatchStream`]; a thread can read ahead. All that `fit` asks of data is the trait
+//! [`Dataset`].
 //!
 //! Text becomes ids by a [`Vocabulary`], and ids become rows of zeros and a one by [`one_hot`].
 
 mod class_weight;
 mod in_memory;
+mod npy_file;
 mod one_hot;
+mod order;
 mod padding;
 mod samples;
 mod split;
 mod splitter;
+mod stream;
 mod vocabulary;
 
 pub use class_weight::ClassTargets;
 pub use in_memory::InMemory;
+pub use npy_file::NpyFile;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
-pub use padding::{Ragged, Side, pad_sequences, try_pad_sequences};
+pub use order::Order;
+pub(crate) use order::mixed;
+pub use padding::{Padded, Ragged, Side, pad_sequences, try_pad_sequences};
 pub use samples::{Classes, Entry, Nested, Sample, Samples};
 pub use splitter::{Split, Splitter};
+pub use stream::{BatchStream, BatchesOf, Buckets, Example, Stream};
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
 use dfdx::tensor::NoneTape;
@@ -32,15 +42,6 @@ use crate::{
     reduce::SampleWeights,
     signal::Signal,
 };
-
-/// In which order a dataset is asked for its samples, and in what pieces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Order {
-    /// How many samples a batch holds; the last one may hold fewer.
-    pub batch_size: usize,
-    /// The seed of the shuffle of this epoch; `None` keeps the order.
-    pub shuffle: Option<u64>,
-}
 
 /// A part of a dataset: inputs, targets and weights of some samples.
 #[derive(Debug)]

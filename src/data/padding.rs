@@ -1,7 +1,7 @@
 use dfdx::tensor::NoneTape;
 
 use super::{
-    Entry, Nested, Samples,
+    Entry, Nested, Sample, Samples,
     samples::{Dims, repeated, selected, shape_of},
 };
 use crate::{
@@ -93,12 +93,26 @@ pub fn try_pad_sequences<const L: usize, T: Copy>(
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ragged<S = usize>(pub Vec<Vec<S>>);
 
+/// One sequence of any length: a sample of a [`Stream`](super::Stream). A batch of such is what a batch of a [`Ragged`] is.
+///
+/// ```
+/// use kerata::{Cpu, data::{Padded, Samples}, prelude::*};
+///
+/// let rows = vec![Padded(vec![1_u8, 2]), Padded(vec![3])];
+/// assert_eq!(rows.batch::<f32, _>(&[0, 1], &Cpu::default())?.as_vec(), [1, 2, 3, 0]);
+/// # Ok::<(), kerata::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Padded<S = usize>(pub Vec<S>);
+
 /// The shape of a padded batch.
-type Padded<S> = <<S as Nested>::Alone as Dims>::Ragged;
+type PaddedShape<S> = <<S as Nested>::Alone as Dims>::Ragged;
+/// The signal of a padded batch.
+type PaddedSignal<S> = <<S as Nested>::Entry as Entry>::Padded<PaddedShape<S>>;
 
 #[diagnostic::do_not_recommend]
 impl<S: Nested + Clone> Samples for Ragged<S> {
-    type Signal = <S::Entry as Entry>::Padded<Padded<S>>;
+    type Signal = PaddedSignal<S>;
     type Selected = Self;
 
     fn count(&self) -> usize {
@@ -106,7 +120,7 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.step_sizes(0..self.0.len()).map(drop)
+        step_sizes(self.0.iter().map(Vec::as_slice).enumerate()).map(drop)
     }
 
     fn batch<E: Element, D: Backend<E>>(
@@ -114,37 +128,74 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
         rows: &[usize],
         dev: &D,
     ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
-        let lengths: Vec<usize> = rows.iter().map(|&row| self.0[row].len()).collect();
-        let mut sizes = vec![rows.len(), lengths.iter().copied().max().unwrap_or(0)];
-        sizes.extend(self.step_sizes(rows.iter().copied())?);
-        let row_size = elements(&sizes[1..])?;
-        let mut stored = collected(&[elements(&sizes)?], [])?;
-        for (i, &row) in rows.iter().enumerate() {
-            S::pieces_of_all(&self.0[row], &mut |piece| {
-                S::Entry::store::<E>(piece, &mut stored, row)
-            })?;
-            stored.resize((i + 1) * row_size, Default::default());
-        }
-        S::Entry::padded::<Padded<S>, E, D>(stored, shape_of(sizes)?, &lengths, dev)
+        let sequences: Vec<&[S]> = rows.iter().map(|&row| self.0[row].as_slice()).collect();
+        padded::<S, E, D>(&sequences, rows, dev)
     }
 
     fn select(&self, rows: &[usize]) -> Result<Self, Error> {
         selected(&self.0, rows).map(Self)
     }
+
+    fn length(&self, row: usize) -> usize {
+        self.0[row].len()
+    }
 }
 
-impl<S: Nested> Ragged<S> {
-    /// The sizes that all steps have in these rows.
-    fn step_sizes(&self, rows: impl Iterator<Item = usize> + Clone) -> Result<Vec<usize>, Error> {
-        let mut expected = Vec::new();
-        S::sizes(rows.clone().find_map(|row| self.0[row].first()), &mut expected);
-        for row in rows {
-            if let Some(step) = self.0[row].iter().find(|step| !step.has_sizes(&expected)) {
-                let mut found = Vec::new();
-                S::sizes(Some(step), &mut found);
-                return Err(Error::SampleSizes { row, expected, found });
-            }
-        }
-        Ok(expected)
+#[diagnostic::do_not_recommend]
+impl<S: Nested> Sample for Padded<S> {
+    type Signal = PaddedSignal<S>;
+
+    fn check_all<'a>(samples: impl Iterator<Item = &'a Self> + Clone) -> Result<(), Error>
+    where
+        Self: 'a,
+    {
+        step_sizes(samples.map(|sample| sample.0.as_slice()).enumerate()).map(drop)
     }
+
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    fn batch<E: Element, D: Backend<E>>(
+        samples: &[&Self],
+        indices: &[usize],
+        dev: &D,
+    ) -> Result<<Self::Signal as Signal>::Data<E, D, NoneTape>, Error> {
+        let sequences: Vec<&[S]> = samples.iter().map(|sample| sample.0.as_slice()).collect();
+        padded::<S, E, D>(&sequences, indices, dev)
+    }
+}
+
+/// A batch of sequences, whose `indices` are for the messages of errors.
+fn padded<S: Nested, E: Element, D: Backend<E>>(
+    sequences: &[&[S]],
+    indices: &[usize],
+    dev: &D,
+) -> Result<<PaddedSignal<S> as Signal>::Data<E, D, NoneTape>, Error> {
+    let lengths: Vec<usize> = sequences.iter().map(|sequence| sequence.len()).collect();
+    let mut sizes = vec![sequences.len(), lengths.iter().copied().max().unwrap_or(0)];
+    let rows = indices.iter().copied().zip(sequences.iter().copied());
+    sizes.extend(step_sizes(rows.clone())?);
+    let row_size = elements(&sizes[1..])?;
+    let mut stored = collected(&[elements(&sizes)?], [])?;
+    for (i, (row, sequence)) in rows.enumerate() {
+        S::pieces_of_all(sequence, &mut |piece| S::Entry::store::<E>(piece, &mut stored, row))?;
+        stored.resize((i + 1) * row_size, Default::default());
+    }
+    S::Entry::padded::<PaddedShape<S>, E, D>(stored, shape_of(sizes)?, &lengths, dev)
+}
+
+/// The sizes that all steps have in these rows.
+fn step_sizes<'a, S: Nested + 'a>(
+    mut rows: impl Iterator<Item = (usize, &'a [S])> + Clone,
+) -> Result<Vec<usize>, Error> {
+    let mut expected = Vec::new();
+    S::sizes(rows.clone().find_map(|(_, row)| row.first()), &mut expected);
+    let misfit = rows.find_map(|(row, steps)| {
+        Some((row, steps.iter().find(|step| !step.has_sizes(&expected))?))
+    });
+    let Some((row, step)) = misfit else { return Ok(expected) };
+    let mut found = Vec::new();
+    S::sizes(Some(step), &mut found);
+    Err(Error::SampleSizes { row, expected, found })
 }

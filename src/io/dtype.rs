@@ -51,7 +51,7 @@ impl Dtype {
     }
 
     /// The type that NumPy calls so, and whether the first byte is the highest.
-    pub(super) fn of_numpy(descr: &str) -> Result<(Self, bool), String> {
+    pub(crate) fn of_numpy(descr: &str) -> Result<(Self, bool), String> {
         let (order, name) = descr.split_at_checked(1).unwrap_or_default();
         let dtype = match name {
             "b1" => Self::Bool,
@@ -97,6 +97,27 @@ impl Dtype {
         }
     }
 
+    /// Whether the values are whole numbers.
+    pub(crate) fn is_whole(self) -> bool {
+        !matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
+    }
+
+    /// The whole numbers of bytes whose first one is the lowest; none of floats.
+    pub(crate) fn decode_whole(self, bytes: &[u8]) -> Vec<i128> {
+        match self {
+            Self::Bool => whole(bytes, |[b]: [u8; 1]| u8::from(b != 0)),
+            Self::I8 => whole(bytes, i8::from_le_bytes),
+            Self::I16 => whole(bytes, i16::from_le_bytes),
+            Self::I32 => whole(bytes, i32::from_le_bytes),
+            Self::I64 => whole(bytes, i64::from_le_bytes),
+            Self::U8 => whole(bytes, u8::from_le_bytes),
+            Self::U16 => whole(bytes, u16::from_le_bytes),
+            Self::U32 => whole(bytes, u32::from_le_bytes),
+            Self::U64 => whole(bytes, u64::from_le_bytes),
+            Self::F16 | Self::Bf16 | Self::F32 | Self::F64 => Vec::new(),
+        }
+    }
+
     /// The values of bytes whose first one is the lowest.
     pub(crate) fn decode<E: Element>(self, bytes: &[u8]) -> Result<Vec<E>, TooLarge> {
         let values = match self {
@@ -119,6 +140,10 @@ impl Dtype {
             _ => Ok(values),
         }
     }
+}
+
+fn whole<const W: usize, T: Into<i128>>(bytes: &[u8], value: impl Fn([u8; W]) -> T) -> Vec<i128> {
+    bytes.as_chunks().0.iter().map(|&chunk| value(chunk).into()).collect()
 }
 
 fn each<const W: usize, T: num_traits::ToPrimitive, E: Element>(

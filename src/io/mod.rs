@@ -41,15 +41,16 @@ pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
+pub(crate) use dtype::{Dtype, TooLarge};
 pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kerata_format::{Kind, Wanted};
+pub(crate) use npy::Header as NpyHeader;
 pub(crate) use open::{failed, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
 pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
 #[cfg(feature = "keras")]
 pub(crate) use {
     atomic::write,
-    dtype::Dtype,
     kerata_format::Writer as ZipWriter,
     values::{shape, too_large},
 };

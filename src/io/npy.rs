@@ -11,11 +11,11 @@ const MAX_RANK: usize = 64;
 
 /// What the header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     /// The type, such as `<f4`.
-    pub(super) descr: String,
-    pub(super) fortran_order: bool,
-    pub(super) sizes: Vec<usize>,
+    pub(crate) descr: String,
+    pub(crate) fortran_order: bool,
+    pub(crate) sizes: Vec<usize>,
 }
 
 fn invalid(message: &str) -> io::Error {
@@ -23,7 +23,7 @@ fn invalid(message: &str) -> io::Error {
 }
 
 impl Header {
-    pub(super) fn read(from: &mut impl Read) -> io::Result<Self> {
+    pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
         let mut start = [0; 8];
         from.read_exact(&mut start)?;
         if start[..6] != *b"\x93NUMPY" {

@@ -95,6 +95,7 @@ impl Resumed {
             ("batch_size", fit.batch_size.to_string()),
             ("shuffle", fit.shuffle.to_string()),
             ("seed", fit.seed.to_string()),
+            ("steps_per_epoch", steps(fit)),
         ];
         let mut differences = Vec::new();
         for (name, own) in own {
@@ -106,6 +107,10 @@ impl Resumed {
         }
         fail("the checkpoint", differences)
     }
+}
+
+fn steps(fit: &Fit) -> String {
+    fit.steps_per_epoch.map_or_else(|| "all".to_owned(), |steps| steps.to_string())
 }
 
 fn difference(place: &str, ours: impl ToString, found: impl ToString) -> Difference {
@@ -166,6 +171,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
             content.set("fit.batch_size", fit.batch_size);
             content.set("fit.shuffle", fit.shuffle);
             content.set("fit.seed", fit.seed);
+            content.set("fit.steps_per_epoch", steps(fit));
         }
         content.set("at.epochs_before", at.epochs_before);
         content.set("at.epoch", at.epoch);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, Element},
-    data::Dataset,
+    data::{Dataset, Order},
     error::Error,
     model::Model,
     signal::{Outputs, Signal},
@@ -84,7 +84,7 @@ pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backen
     fn evaluate(
         &self,
         parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
-        batch_size: usize,
+        order: Order,
         dev: &D,
     ) -> Result<Totals, Error>;
 }
@@ -132,9 +132,9 @@ where
     fn evaluate(
         &self,
         parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
-        batch_size: usize,
+        order: Order,
         dev: &D,
     ) -> Result<Totals, Error> {
-        evaluate(parts, self, batch_size, dev)
+        evaluate(parts, self, order, dev)
     }
 }

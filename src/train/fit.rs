@@ -1,3 +1,5 @@
+use crate::error::Error;
+
 /// How long and in what pieces to train: the arguments of Keras's `fit`, with its defaults.
 ///
 /// ```
@@ -16,6 +18,11 @@ pub struct Fit {
     pub shuffle: bool,
     /// What decides these orders. Default 0.
     pub seed: u64,
+    /// How many batches an epoch has, of data that has more or has no end; else it lasts as long as the data. Default
+    /// none said.
+    pub steps_per_epoch: Option<usize>,
+    /// How many batches of the validation data are used. Default all.
+    pub validation_steps: Option<usize>,
     /// Whether a progress bar is drawn, if the output is a terminal and the crate has its feature `terminal`. Default
     /// yes.
     pub progress: bool,
@@ -23,7 +30,15 @@ pub struct Fit {
 
 impl Default for Fit {
     fn default() -> Self {
-        Self { epochs: 1, batch_size: 32, shuffle: true, seed: 0, progress: true }
+        Self {
+            epochs: 1,
+            batch_size: 32,
+            shuffle: true,
+            seed: 0,
+            steps_per_epoch: None,
+            validation_steps: None,
+            progress: true,
+        }
     }
 }
 
@@ -31,5 +46,20 @@ impl Fit {
     /// The defaults, with a number of epochs.
     pub fn epochs(epochs: usize) -> Self {
         Self { epochs, ..Self::default() }
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] for a number of 0.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let numbers = [
+            ("epochs", Some(self.epochs)),
+            ("batch_size", Some(self.batch_size)),
+            ("steps_per_epoch", self.steps_per_epoch),
+            ("validation_steps", self.validation_steps),
+        ];
+        match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
+            Some((name, _)) => Err(Error::invalid(name, 0, "it must be at least 1")),
+            None => Ok(()),
+        }
     }
 }

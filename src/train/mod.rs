@@ -3,6 +3,7 @@
 //! A step happens as a whole or not at all. In a loop of your own,
 //! [`State::attempt`](crate::optim::State::attempt) is the step.
 
+mod augment;
 mod callback;
 pub mod callbacks;
 mod checkpoint;

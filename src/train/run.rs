@@ -5,6 +5,7 @@ use dfdx::tensor::{NoneTape, OwnedTape};
 use super::{
     Callback, Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, Training,
     TrainingData,
+    augment::{Augment, augmented},
     callback::Kept,
     checkpoint::{self, Position},
     judge::Judge,
@@ -37,6 +38,7 @@ where
     pub(super) state: &'a mut State<E, D>,
     pub(super) metrics: &'a [AnyMetric<M::Output, Y, E, D>],
     pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
+    pub(super) augment: &'a mut [Augment<M::Input, Y, E, D>],
     pub(super) history: &'a mut History,
     pub(super) dev: D,
     pub(super) fit: Fit,
@@ -101,7 +103,13 @@ where
         Data: TrainingData<M, L, Y, E, D>,
         Validation: TrainingData<M, L, Y, E, D>,
     {
-        self.describe(data.known_samples(), validation.is_some());
+        let of_steps =
+            self.fit.steps_per_epoch.map(|steps| steps.saturating_mul(self.fit.batch_size));
+        let samples = match (data.known_samples(), of_steps) {
+            (Some(known), Some(used)) => Some(known.min(used)),
+            (known, used) => known.or(used),
+        };
+        self.describe(samples, validation.is_some());
         // What is random later on must not depend on what is drawn in between.
         self.state.settle_seed(self.model);
         let mut history = self.history.since(self.at.epochs_before);
@@ -180,12 +188,17 @@ where
         Data::Input: Feeds<M::Input>,
     {
         let dev = self.dev.clone();
-        let first = self.at.batch;
-        for (i, batch) in data.batches_from::<E, D>(self.order(), &dev, first).enumerate() {
-            let number = first + i;
+        let (first, order) = (self.at.batch, self.order());
+        let steps = order.steps.unwrap_or(usize::MAX);
+        let mut batches = data.batches_from::<E, D>(order, &dev, first);
+        for number in first..steps {
             if self.wishes.stop {
                 break;
             }
+            let Some(batch) = batches.next() else {
+                let ended = Error::DataEnded { found: number, expected: order.steps };
+                return if order.steps.is_some() { Err(ended) } else { Ok(()) };
+            };
             let batch = batch?;
             each!(self.on_train_batch_begin(number))?;
             if let Err(error) = self.step::<Data>(batch, number, totals) {
@@ -213,7 +226,8 @@ where
     fn order(&self) -> Order {
         let shuffle = (self.history.epochs() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let shuffle = self.fit.shuffle.then_some(self.fit.seed ^ shuffle);
-        Order { batch_size: self.fit.batch_size, shuffle }
+        let (batch_size, steps) = (self.fit.batch_size, self.fit.steps_per_epoch);
+        Order { batch_size, shuffle, epoch: self.at.epoch, steps }
     }
 
     fn step<Data>(
@@ -228,16 +242,18 @@ where
         Data: Dataset<Target: TargetsOf<Y>>,
         Data::Input: Feeds<M::Input>,
     {
-        let (epoch, number) = (self.at.epoch + 1, number + 1);
         let Batch { input, target, weights, size } = batch;
-        let target = Data::Target::same::<E, D>(target);
+        let pair = (Data::Input::feed::<E, D>(input)?, Data::Target::same::<E, D>(target));
+        let at = (self.history.epochs(), number);
+        let (input, target) =
+            augmented::<M::Input, Y, E, D>(self.augment, pair, self.fit.seed, at)?;
+        let (epoch, number) = (self.at.epoch + 1, number + 1);
         let (metrics, loss) = (self.metrics, self.loss);
         // What a step measures that fails does not count.
         let mut measured = totals.clone();
         let mut input = Some(input);
         let mut pass = |model: &mut M| {
             let input = input.take().ok_or(Error::Empty("the batch"))?;
-            let input = Data::Input::feed::<E, D>(input)?;
             let constant = M::Input::stop_gradient::<E, D>(&input);
             let tape = OwnedTape::default();
             let input = M::Input::put_tape::<E, D, OwnedTape<E, D>>(input, tape);
@@ -268,7 +284,8 @@ where
         each!(self.on_test_begin())?;
         let totals = self.state.penalty(self.model).and_then(|penalty| {
             let parts = (&*self.model, self.loss, self.metrics, penalty);
-            data.evaluate(parts, self.fit.batch_size, &self.dev)
+            let order = Order::sequential(self.fit.batch_size);
+            data.evaluate(parts, Order { steps: self.fit.validation_steps, ..order }, &self.dev)
         });
         let logs: Logs = match &totals {
             Ok(totals) => {
@@ -342,7 +359,7 @@ where
 pub(super) fn evaluate<M, L, Y, E, D, Data>(
     (model, loss, metrics, penalty): (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
     data: &Data,
-    batch_size: usize,
+    order: Order,
     dev: &D,
 ) -> Result<Totals, Error>
 where
@@ -356,8 +373,9 @@ where
     Data::Input: Feeds<M::Input>,
 {
     let mut totals = Totals::new(Judge::<M, L, Y, E, D>::COLUMNS, metrics);
-    let order = Order { batch_size, shuffle: None };
-    for batch in data.batches::<E, D>(order, dev) {
+    let mut found = 0;
+    for batch in data.batches::<E, D>(order, dev).take(order.steps.unwrap_or(usize::MAX)) {
+        found += 1;
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
         let input = Data::Input::feed::<E, D>(input)?;
@@ -368,5 +386,11 @@ where
         let loss = judged.total.as_vec()[0].as_f64() + penalty;
         totals.loss.add([loss], [size as f64]);
     }
-    if totals.is_empty() { Err(Error::Empty("the dataset")) } else { Ok(totals) }
+    match order.steps {
+        Some(expected) if found < expected => {
+            Err(Error::DataEnded { found, expected: Some(expected) })
+        }
+        _ if totals.is_empty() => Err(Error::Empty("the dataset")),
+        _ => Ok(totals),
+    }
 }

@@ -1,9 +1,11 @@
 use std::path::Path;
 
-use dfdx::tensor::Cpu;
+use dfdx::tensor::{Cpu, NoneTape};
+use rand::rngs::StdRng;
 
 use super::{
     Asks, Callback, Fit, History, Measures, MeasuresOutput, OneOutput, Progress, TrainingData,
+    augment::Augment,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
     names,
@@ -14,6 +16,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, Element},
+    data::Order,
     error::Error,
     model::{Model, Output},
     optim::{Optimizer, State},
@@ -58,6 +61,7 @@ where
     pub state: State<E, D>,
     metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
     callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
+    augment: Vec<Augment<M::Input, Y, E, D>>,
     history: History,
     resumed: Option<Resumed>,
     dev: D,
@@ -90,6 +94,7 @@ where
             state: State::default(),
             metrics: Vec::new(),
             callbacks: Vec::new(),
+            augment: Vec::new(),
             history: History::default(),
             resumed: None,
             optimizing: |optimizer| optimizer,
@@ -178,6 +183,47 @@ where
         self
     }
 
+    /// Adds a function that changes each batch before its step: augmentation. `evaluate`, `predict` and the validation see the
+    /// data as it is. Several are called in the order in which they were added.
+    ///
+    /// What the generator draws follows from [`Fit::seed`], the epoch and the batch, so that a training that is resumed draws
+    /// the same. An error of the function is one of the step: it is not made. For functions on samples, before they are tensors, see
+    /// [`BatchStream::map`](crate::data::BatchStream::map).
+    ///
+    /// ```
+    /// use kerata::{*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd, prelude::*,
+    ///     tensor::TensorFromVec, train::{Fit, Trainer}};
+    /// use rand::Rng;
+    ///
+    /// let dev = Cpu::seed_from_u64(0);
+    /// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&dev)?;
+    /// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?.augment(move |x, y, random| {
+    ///     let rows = x.as_vec().len();
+    ///     let noise = (0..rows).map(|_| random.gen_range(-0.01..0.01)).collect();
+    ///     Ok((x + dev.tensor_from_vec(noise, (rows, Const)), y))
+    /// });
+    /// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+    /// let history = trainer.fit(&data, &Fit::epochs(200))?;
+    /// assert!(history.last("loss").unwrap() < 1e-2);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn augment<F>(mut self, function: F) -> Self
+    where
+        F: FnMut(
+                <M::Input as Signal>::Data<E, D, NoneTape>,
+                Y::Data<E, D, NoneTape>,
+                &mut StdRng,
+            ) -> Result<
+                (<M::Input as Signal>::Data<E, D, NoneTape>, Y::Data<E, D, NoneTape>),
+                Error,
+            > + Send
+            + 'static,
+    {
+        self.augment.push(Box::new(function));
+        self
+    }
+
     /// The first callback of this type.
     pub fn find_callback<C: Callback<M, E, D> + 'static>(&self) -> Option<&C> {
         self.callbacks.iter().find_map(|callback| callback.as_any().downcast_ref())
@@ -201,8 +247,9 @@ where
     ///
     /// # Errors
     /// [`Error::NonFiniteLoss`], [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] name epoch and batch;
-    /// [`Error::Empty`] if the data yields no batch; [`Error::Invalid`] for no epochs or a batch size of 0; and those
-    /// of layers, loss and data.
+    /// [`Error::Empty`] if the data yields no batch, [`Error::DataEnded`] if it yields fewer than
+    /// [`Fit::steps_per_epoch`]; [`Error::Invalid`] for no epochs or a batch size of 0; and those of layers, loss and
+    /// data.
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
@@ -242,7 +289,7 @@ where
     {
         let penalty = self.state.penalty(&self.model)?;
         let parts = (&self.model, &self.loss, self.metrics.as_slice(), penalty);
-        let totals = data.evaluate(parts, checked(batch_size)?, &self.dev)?;
+        let totals = data.evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
         let columns = self.columns(Data::LOSSES);
         Ok(Data::measures(totals.report(&columns, &self.metrics).collect()))
     }
@@ -340,10 +387,7 @@ where
         Data: TrainingData<M, L, Y, E, D>,
         Validation: TrainingData<M, L, Y, E, D>,
     {
-        if fit.epochs == 0 {
-            return Err(Error::invalid("epochs", 0, "it must be at least 1"));
-        }
-        checked(fit.batch_size)?;
+        fit.check()?;
         if let Some(resumed) = &self.resumed {
             resumed.check(fit)?;
             resumed.check_losses(Data::LOSSES)?;
@@ -361,6 +405,7 @@ where
             state: &mut self.state,
             metrics: &self.metrics,
             callbacks: &mut self.callbacks,
+            augment: &mut self.augment,
             history: &mut self.history,
             dev: self.dev.clone(),
             fit: *fit,

@@ -200,7 +200,7 @@ fn configs() {
 /// Data of `f64` for a model of `f32`.
 #[test]
 fn samples_beyond_the_range() -> Result<(), Error> {
-    let order = Order { batch_size: 2, shuffle: None };
+    let order = Order::sequential(2);
     let data = InMemory::new(vec![[1.0], [2.0], [-1e300]], vec![[0.0], [1.0], [2.0]])?;
     let batches = |data: &InMemory<Vec<[f64; 1]>, Vec<[f64; 1]>>| {
         data.batches::<f32, Cpu>(order, &Cpu::default()).map(|b| b.map(|_| ())).collect::<Vec<_>>()

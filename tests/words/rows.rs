@@ -22,7 +22,7 @@ fn goes_through<X: Samples<Selected: PartialEq<X>> + Clone>(samples: X) {
     let data = InMemory::new(samples, rows).unwrap();
     let (first, last) = data.split(0.5).unwrap();
     assert_eq!((first.len(), last.len()), (1, 1));
-    let order = Order { batch_size: 1, shuffle: Some(3) };
+    let order = Order { shuffle: Some(3), ..Order::sequential(1) };
     assert_eq!(data.batches::<f32, Cpu>(order, &Cpu::default()).filter(Result::is_ok).count(), 2);
 }
 

@@ -4,6 +4,7 @@ use super::dims::Dims;
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
+    io::{Dtype, TooLarge},
     shape::{Const, Sequence, Shape},
     signal::{Ids, Mask, Masked, Signal},
 };
@@ -54,6 +55,27 @@ pub trait Entry: Copy + 'static {
         dev: &D,
     ) -> Result<<Self::Padded<S> as Signal>::Data<E, D, NoneTape>, Error>;
 
+    /// Checks that a file of such values can hold these entries.
+    ///
+    /// # Errors
+    /// What is wrong.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn check_dtype(dtype: Dtype) -> Result<(), String>;
+
+    /// Adds the values of a file to those of a batch.
+    ///
+    /// # Errors
+    /// Those of [`store`](Entry::store).
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn decode<E: Element>(
+        dtype: Dtype,
+        bytes: &[u8],
+        stored: &mut Vec<Self::Stored<E>>,
+        sample: usize,
+    ) -> Result<(), Error>;
+
     /// What tells it from other entries.
     fn bits(self) -> u64;
 }
@@ -101,6 +123,25 @@ macro_rules! values {
                 Masked::new(Self::data(stored, shape, dev)?, mask)
             }
 
+            #[allow(private_interfaces)]
+            fn check_dtype(_: Dtype) -> Result<(), String> {
+                Ok(())
+            }
+
+            #[allow(private_interfaces)]
+            fn decode<E: Element>(
+                dtype: Dtype,
+                bytes: &[u8],
+                stored: &mut Vec<E>,
+                sample: usize,
+            ) -> Result<(), Error> {
+                let beyond = |TooLarge { value, .. }| {
+                    Error::Overflow { what: "sample", index: sample, value }
+                };
+                stored.extend(dtype.decode::<E>(bytes).map_err(beyond)?);
+                Ok(())
+            }
+
             fn bits(self) -> u64 {
                 f64::from(self).to_bits()
             }
@@ -144,6 +185,26 @@ macro_rules! ids {
                 dev: &D,
             ) -> Result<Tensor<S, usize, D>, Error> {
                 Self::data::<S, E, D>(stored, shape, dev)
+            }
+
+            #[allow(private_interfaces)]
+            fn check_dtype(dtype: Dtype) -> Result<(), String> {
+                let message = || format!("ids and labels are whole numbers, not {dtype:?} values");
+                if dtype.is_whole() { Ok(()) } else { Err(message()) }
+            }
+
+            #[allow(private_interfaces)]
+            fn decode<E: Element>(
+                dtype: Dtype,
+                bytes: &[u8],
+                stored: &mut Vec<usize>,
+                sample: usize,
+            ) -> Result<(), Error> {
+                for value in dtype.decode_whole(bytes) {
+                    let refused = |_| Error::NotAnId { row: sample, value: value.to_string() };
+                    stored.push(usize::try_from(value).map_err(refused)?);
+                }
+                Ok(())
             }
 
             fn bits(self) -> u64 {

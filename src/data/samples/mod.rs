@@ -31,6 +31,8 @@ use crate::{
 /// | `Vec<[usize; L]>` | `Ids<(Batch, Const<L>)>`: token ids, or a label for each step |
 /// | [`Ragged`](super::Ragged)`<usize>` | `Ids<(Batch, Length)>`, padded to the longest row of the batch |
 /// | [`Ragged`](super::Ragged)`<[f32; F]>` | `Masked<(Batch, Length, Const<F>)>`, padded likewise |
+/// | `Vec<`[`Padded`](super::Padded)`<..>>` | the same as a `Ragged` |
+/// | [`NpyFile`](super::NpyFile)`<[f32; F]>` | the same as `Vec<[f32; F]>`, read from a file as they are needed |
 /// | `Vec<f32>` | `(Batch, Const<1>)` |
 /// | `Vec<[f32; F]>` | `(Batch, Const<F>)` |
 /// | `Vec<[[f32; F]; L]>` | `(Batch, Const<L>, Const<F>)`: sequences of features |
@@ -90,6 +92,21 @@ pub trait Samples {
     /// # Errors
     /// [`Error::Device`] if there is no memory for them.
     fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error>;
+
+    /// How many steps a sample has that a batch is padded for: those of a [`Ragged`](super::Ragged); 0 where all samples
+    /// have one size.
+    fn length(&self, _row: usize) -> usize {
+        0
+    }
+
+    /// Reads into memory what is in a file, so that [`batch`](Samples::batch) reads nothing. A thread that reads ahead
+    /// calls it.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    fn preload(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// Samples that belong to classes: those of equal targets to one.
@@ -147,6 +164,10 @@ impl<S: Sample + Clone> Samples for [S] {
     fn select(&self, rows: &[usize]) -> Result<Vec<S>, Error> {
         selected(self, rows)
     }
+
+    fn length(&self, row: usize) -> usize {
+        self[row].length()
+    }
 }
 
 impl<S: Nested + Clone> Classes for [S] {
@@ -190,6 +211,10 @@ macro_rules! like {
 
             fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
                 <$inner>::select(self, rows)
+            }
+
+            fn length(&self, row: usize) -> usize {
+                <$inner>::length(self, row)
             }
         }
 
@@ -250,6 +275,16 @@ macro_rules! side_by_side {
 
             fn select(&self, rows: &[usize]) -> Result<Self::Selected, Error> {
                 Ok((self.0.select(rows)?, $(self.$at.select(rows)?,)*))
+            }
+
+            fn length(&self, row: usize) -> usize {
+                self.0.length(row)$(.max(self.$at.length(row)))*
+            }
+
+            fn preload(&mut self) -> Result<(), Error> {
+                self.0.preload()?;
+                $(self.$at.preload()?;)*
+                Ok(())
             }
         }
     };

@@ -44,6 +44,12 @@ pub trait Sample {
     where
         Self: 'a;
 
+    /// How many steps the sample has that a batch of it is padded for: those of a [`Padded`](super::Padded); 0 where all
+    /// samples have one size. [`Stream::bucket_by_length`](super::Stream::bucket_by_length) goes by it.
+    fn length(&self) -> usize {
+        0
+    }
+
     /// A batch of samples, whose `indices` are for the messages of errors.
     ///
     /// # Errors
@@ -102,6 +108,10 @@ macro_rules! side_by_side {
             {
                 $($S::check_all(samples.clone().map(|sample| &sample.$at))?;)*
                 Ok(())
+            }
+
+            fn length(&self) -> usize {
+                [$(self.$at.length()),*].into_iter().max().unwrap_or(0)
             }
 
             fn batch<E: Element, D: Backend<E>>(

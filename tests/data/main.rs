@@ -2,6 +2,9 @@
 
 #![allow(missing_docs)]
 
+mod files;
+mod streams;
+
 use kerata::{
     Batch, Const, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d,
     GlobalAveragePooling2d, Ids, Inputs, Length, Lstm, MaskZero, Masked, Masking, MaxPool1d,

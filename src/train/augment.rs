@@ -1,0 +1,37 @@
+use dfdx::tensor::NoneTape;
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::{
+    backend::{Backend, Element},
+    data::mixed,
+    error::Error,
+    signal::Signal,
+};
+
+/// Input and target of a batch, as tensors.
+pub(super) type Pair<X, Y, E, D> =
+    (<X as Signal>::Data<E, D, NoneTape>, <Y as Signal>::Data<E, D, NoneTape>);
+
+/// A function that changes each batch of a training.
+pub(super) type Augment<X, Y, E, D> = Box<
+    dyn FnMut(
+            <X as Signal>::Data<E, D, NoneTape>,
+            <Y as Signal>::Data<E, D, NoneTape>,
+            &mut StdRng,
+        ) -> Result<Pair<X, Y, E, D>, Error>
+        + Send,
+>;
+
+/// All functions, one behind the other. What they draw follows from the seed, the epoch and the batch alone, so a checkpoint
+/// need not hold it.
+pub(super) fn augmented<X: Signal, Y: Signal, E: Element, D: Backend<E>>(
+    functions: &mut [Augment<X, Y, E, D>],
+    pair: Pair<X, Y, E, D>,
+    seed: u64,
+    (epoch, batch): (usize, usize),
+) -> Result<Pair<X, Y, E, D>, Error> {
+    let seed = mixed(mixed(seed, epoch as u64), batch as u64);
+    functions.iter_mut().zip(0..).try_fold(pair, |(input, target), (function, i)| {
+        function(input, target, &mut StdRng::seed_from_u64(mixed(seed, i)))
+    })
+}
