@@ -10,6 +10,7 @@
 //!
 //! Text becomes ids by a [`Vocabulary`], and ids become rows of zeros and a one by [`one_hot`].
 
+mod adapt;
 mod class_weight;
 mod in_memory;
 mod npy_file;
@@ -22,6 +23,7 @@ mod splitter;
 mod stream;
 mod vocabulary;
 
+pub use adapt::Adapts;
 pub use class_weight::ClassTargets;
 pub use in_memory::InMemory;
 pub use npy_file::NpyFile;

@@ -12,6 +12,7 @@ mod masking;
 mod merge;
 mod norm;
 mod pool;
+mod preprocessing;
 mod recurrent;
 mod reshape;
 mod shared;
@@ -37,6 +38,7 @@ pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
+pub use preprocessing::{Normalization, Rescaling};
 pub use recurrent::{
     Bidirectional, BothStates, CellState, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState,
     Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate,

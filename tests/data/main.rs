@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod files;
+mod preprocessing;
 mod streams;
 
 use kerata::{

@@ -66,6 +66,8 @@ pub(crate) struct Weight {
     pub(crate) trainable: Option<bool>,
     /// Whether there are keys for a regularizer and a constraint.
     pub(crate) regularizer: Option<bool>,
+    /// Whether there are any keys.
+    pub(crate) keys: Option<bool>,
     /// What it is called, if not as its field.
     pub(crate) name: Option<LitStr>,
     /// What Keras's keys begin with.
@@ -95,8 +97,8 @@ pub(crate) struct Inner {
 
 const LAYER: [&str; 8] =
     ["class", "accepts", "input", "infer", "check", "keys", "element", "device"];
-const WEIGHT: [&str; 8] =
-    ["shape", "init", "fill", "trainable", "regularizer", "name", "key", "when"];
+const WEIGHT: [&str; 9] =
+    ["shape", "init", "fill", "trainable", "regularizer", "keys", "name", "key", "when"];
 const ROLES: [&str; 4] = ["weight", "option", "inner", "cache"];
 
 impl Parse for Arguments {
@@ -181,6 +183,7 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
                 "fill" => weight.fill = Some(value(input)?),
                 "trainable" => weight.trainable = Some(value::<LitBool>(input)?.value),
                 "regularizer" => weight.regularizer = Some(value::<LitBool>(input)?.value),
+                "keys" => weight.keys = Some(value::<LitBool>(input)?.value),
                 "name" => weight.name = Some(value(input)?),
                 "key" => weight.key = Some(value(input)?),
                 _ => weight.when = Some(value(input)?),

@@ -200,6 +200,8 @@ pub(super) const LAYERS: &[Known] = &[
     layer("AvgPool2d", WINDOW_2D, "AvgPool2d<2>"),
     layer("BatchNorm", NORM, "BatchNorm<_>"),
     layer("LayerNorm", NORM, "LayerNorm<_>"),
+    layer("Normalization", NORM, "Normalization<_>"),
+    plain("Rescaling"),
     layer("Dropout", &[parameter("rate in percent", Kind::Percent)], "Dropout<50>"),
     layer("Flatten", &[parameter("number of values", Kind::Features)], "Flatten<_>"),
     layer("Concatenate", &[FEATURES], "Concatenate<_>"),

@@ -66,6 +66,7 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
     let settings = layer.fields.iter().filter_map(|field| {
         let Field { member, ty, kind } = field;
         match kind {
+            Kind::Weight(weight) if weight.given.keys == Some(false) => None,
             Kind::Weight(weight) => {
                 let (name, key) = (field.text(), format!("{}_initializer", weight.key));
                 let set = quote!(::kerata::config::Initializer::refill(value, self, #name));
@@ -157,7 +158,8 @@ pub(super) fn configured(layer: &Layer) -> TokenStream {
     });
     let weights = || {
         let mut said = HashSet::new();
-        let keys = layer.weights().filter_map(|(field, weight)| {
+        let with_keys = layer.weights().filter(|(_, weight)| weight.given.keys != Some(false));
+        let keys = with_keys.filter_map(|(field, weight)| {
             let (key, name, constant) = (&weight.key, field.text(), &weight.init);
             let regularizer = weight.given.regularizer.unwrap_or(weight.trainable);
             // Of two weights of one name, the layer has one or the other.
