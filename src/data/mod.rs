@@ -21,6 +21,7 @@ mod samples;
 mod split;
 mod splitter;
 mod stream;
+mod text;
 mod vocabulary;
 
 pub use adapt::Adapts;
@@ -34,6 +35,9 @@ pub use padding::{Padded, Ragged, Side, pad_sequences, try_pad_sequences};
 pub use samples::{Classes, Entry, Nested, Sample, Samples};
 pub use splitter::{Split, Splitter};
 pub use stream::{BatchStream, BatchesOf, Buckets, Example, Stream};
+pub use text::{
+    CategoryEncoding, Learned, OutputMode, Standardize, StringLookup, TextSplit, TextVectorization,
+};
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
 use dfdx::tensor::NoneTape;

@@ -15,6 +15,8 @@ pub enum Split {
     Whitespace,
     /// Into characters, code points as in Keras's `split="character"`.
     Characters,
+    /// Nowhere: a text is one token, but for an empty one.
+    Whole,
 }
 
 /// The characters that Keras's `TextVectorization` strips: the punctuation of ASCII.
@@ -76,6 +78,7 @@ impl Splitter {
                 let spaces = |c| matches!(c, ' ' | '\t'..='\r');
                 text.split(spaces).filter(|token| !token.is_empty()).for_each(f);
             }
+            Split::Whole => Some(text).filter(|text| !text.is_empty()).into_iter().for_each(f),
             Split::Characters => {
                 let mut bytes = [0; 4];
                 text.chars().for_each(|c| f(c.encode_utf8(&mut bytes)));
@@ -104,7 +107,7 @@ impl Splitter {
     /// What stands between the tokens of a text.
     pub(crate) fn separator(&self) -> &'static str {
         match self.split {
-            Split::Words | Split::Whitespace => " ",
+            Split::Words | Split::Whitespace | Split::Whole => " ",
             Split::Characters => "",
         }
     }

@@ -5,6 +5,7 @@
 mod files;
 mod preprocessing;
 mod streams;
+mod text;
 
 use kerata::{
     Batch, Const, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d,

@@ -75,10 +75,8 @@ impl VocabularyBuilder {
         if let Some(unknown) = &self.unknown {
             counts.remove(unknown);
         }
-        let mut words: Vec<(String, usize)> =
-            counts.into_iter().filter(|(_, count)| *count >= self.min_count).collect();
-        words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
-        words.truncate(self.max_size - special);
+        counts.retain(|_, count| *count >= self.min_count);
+        let words = most_frequent(counts, self.max_size - special);
         Vocabulary::new(self.splitter, self.unknown, words.into_iter().map(|(word, _)| word))
     }
 
@@ -100,4 +98,15 @@ impl VocabularyBuilder {
         }
         Ok(vocabulary)
     }
+}
+
+/// The most frequent words, of equally frequent ones the higher one first, as in Keras.
+pub(in crate::data) fn most_frequent(
+    counts: HashMap<String, usize>,
+    room: usize,
+) -> Vec<(String, usize)> {
+    let mut words: Vec<(String, usize)> = counts.into_iter().collect();
+    words.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| b.0.cmp(&a.0)));
+    words.truncate(room);
+    words
 }

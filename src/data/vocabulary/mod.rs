@@ -2,6 +2,7 @@ mod builder;
 mod file;
 
 pub use builder::VocabularyBuilder;
+pub(super) use builder::most_frequent;
 
 use std::sync::Arc;
 
