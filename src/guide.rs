@@ -5,6 +5,7 @@
 //! | [Coming from Keras](from_keras) | every line of Keras and its counterpart; what differs on purpose |
 //! | [Bring a Keras model](keras_files) | Keras's files with weights, read and written |
 //! | [Getting data in](data_in) | vectors, ids, labels, padding, one-hot rows, images, streams |
+//! | [Data from disk](data_from_disk) | streams, files larger than memory, reading on a thread, preprocessing |
 //! | [Masks](masks) | what `MaskZero` does, which layers pass, use or refuse a mask, masked losses |
 //! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
 //! | [Streaming](streaming) | a model step by step, with its state: live data, generation |
@@ -24,7 +25,7 @@ macro_rules! pages {
     ($($page:ident $file:literal)*) => {$(
         // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
         #[doc = concat!(
-            "[data-in]: mod@data_in\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
+            "[data-in]: mod@data_in\n[data-from-disk]: mod@data_from_disk\n[images]: mod@images\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
             "[masks]: mod@masks\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
             "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
             "[words]: mod@words\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
@@ -47,6 +48,7 @@ pages! {
     from_keras "from-keras"
     keras_files "keras-files"
     data_in "data-in"
+    data_from_disk "data-from-disk"
     masks "masks"
     recurrent "recurrent"
     streaming "streaming"

@@ -12,6 +12,7 @@ mod parameter;
 mod random;
 mod recurrent;
 mod reference;
+mod resampling;
 mod rows;
 mod streaming;
 mod tape;
@@ -41,6 +42,7 @@ pub use recurrent::{
 pub(crate) use reference::{
     StepOptions, TapedStates, along_rows, log_1p, log_softmax, recurrent_with, row_sums, walk,
 };
+pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::StopGradient;
@@ -263,6 +265,17 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         rate: f64,
     ) -> Result<Tensor<S, E, Self, T>, Error> {
         reference::dropout(x, mask, rate)
+    }
+
+    /// Images whose pixels are made of those of others, each of the same image.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn resampled<T: Tape<E, Self>>(
+        x: Tensor<ImageShape, E, Self, T>,
+        to: &Resampling,
+    ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
+        reference::resampled(x, to)
     }
 
     /// The cross-entropy of each row of logits against its label, which is one of the classes; or of

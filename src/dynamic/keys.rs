@@ -140,6 +140,13 @@ pub(super) fn normalization(fields: &mut Fields) {
     fields.any("variance", Value::Null);
 }
 
+pub(super) fn random_crop(fields: &mut Fields) {
+    fields.size("height", 1);
+    fields.size("width", 1);
+    fields.seed();
+    fields.data_format();
+}
+
 pub(super) fn cells(fields: &mut Fields) {
     fields.any("cell", Value::Null);
     for key in ["return_sequences", "return_state", "go_backwards", "stateful"] {

@@ -22,6 +22,7 @@ mod op;
 mod own;
 mod places;
 mod prelu;
+mod random_images;
 mod recurrent;
 mod registry;
 mod scaling;

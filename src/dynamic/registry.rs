@@ -18,6 +18,7 @@ use super::{
     norm::Norm,
     op::Op,
     prelu::Slopes,
+    random_images::RandomImages,
     recurrent::RecurrentOp,
     scaling::{Rescale, Standardise},
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
@@ -83,6 +84,9 @@ classes! {{
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, PermuteOp::new;
+    "RandomFlip": layers::RandomFlip, RandomImages::flip;
+    "RandomRotation": layers::RandomRotation, RandomImages::rotation;
+    "RandomZoom": layers::RandomZoom, RandomImages::zoom;
     "ReLU": Relu, |o| Ok(Activate(o.activation_layer("relu")?));
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, ReshapeOp::new;
@@ -119,6 +123,7 @@ classes! {{
     "Multiply": |_| {}, Merge::new;
     "Normalization": keys::normalization, Standardise::new;
     "PReLU": keys::prelu, Slopes::new;
+    "RandomCrop": keys::random_crop, RandomImages::crop;
     "RNN": keys::cells, Cells::new;
     "Rescaling": keys::rescaling, Rescale::new;
     "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;

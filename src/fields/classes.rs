@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 64] = [
+const CLASSES: [&str; 68] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -51,6 +51,10 @@ const CLASSES: [&str; 64] = [
     "PReLU",
     "Permute",
     "RNN",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -96,7 +100,7 @@ pub(crate) fn has_build_config(class: &str) -> bool {
         "ReLU",
         "Softmax",
     ];
-    !at_once.contains(&class) && !class.contains("Pooling")
+    !at_once.contains(&class) && !class.contains("Pooling") && !class.starts_with("Random")
 }
 
 /// Whether a layer of the class takes states to begin with beside its sequence.

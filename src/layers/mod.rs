@@ -38,7 +38,11 @@ pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
-pub use preprocessing::{Normalization, Rescaling};
+pub(crate) use preprocessing::cropped;
+pub use preprocessing::{
+    Factor, FillMode, FlipMode, Interpolation, Normalization, RandomCrop, RandomFlip,
+    RandomRotation, RandomZoom, Rescaling, WidthFactor,
+};
 pub use recurrent::{
     Bidirectional, BothStates, CellState, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState,
     Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate,

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod files;
+mod images;
 mod preprocessing;
 mod streams;
 mod text;

@@ -35,8 +35,8 @@ use dfdx::{
 use super::{
     ActivationFunction, ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates,
     ImageShape, NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, parameter,
-    reference,
+    RecurrentWeights, Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window,
+    parameter, reference,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -175,6 +175,7 @@ impl Backend<f32> for Cpu {
         fn activation[S](x: Of<S, T>, function: ActivationFunction;) -> Of<S, T>;
         fn softmax[S](x: Of<S, T>;) -> Of<S, T>;
         fn dropout[S](x: Of<S, T>, mask: Option<&Mask>, rate: f64;) -> Of<S, T>;
+        fn resampled[](x: Of<ImageShape, T>, to: &Resampling;) -> Of<ImageShape, T>;
         fn bounded_padding[S](x: Of<S, T>, mask: Option<&Mask>;) -> Of<S, T>;
         fn mean_over_steps[](x: Of<(usize, usize, usize), T>, mask: Option<&Mask>;)
             -> Of<(usize, usize), T>;

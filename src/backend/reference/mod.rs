@@ -10,6 +10,7 @@ mod padding;
 mod pointwise;
 mod pool;
 mod recurrent;
+mod resampling;
 mod streaming;
 mod sums;
 mod walk;
@@ -27,6 +28,7 @@ pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
 pub(super) use recurrent::{drop_inputs, recurrent, recurrent_last, recurrent_states};
+pub(super) use resampling::resampled;
 pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,
 };

@@ -1,7 +1,20 @@
 //! Preprocessing that is a part of the model.
 
+mod geometry;
 mod normalization;
+mod options;
+mod random;
+mod random_crop;
+mod random_flip;
+mod random_rotation;
+mod random_zoom;
 mod rescaling;
 
 pub use normalization::Normalization;
+pub use options::{Factor, FillMode, FlipMode, Interpolation, WidthFactor};
+pub use random_crop::RandomCrop;
+pub(crate) use random_crop::cropped;
+pub use random_flip::RandomFlip;
+pub use random_rotation::RandomRotation;
+pub use random_zoom::RandomZoom;
 pub use rescaling::Rescaling;

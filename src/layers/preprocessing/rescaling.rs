@@ -46,6 +46,12 @@ pub struct Rescaling {
     pub offset: f64,
 }
 
+impl Default for Rescaling {
+    fn default() -> Self {
+        Self { scale: 1.0, offset: 0.0 }
+    }
+}
+
 impl Rescaling {
     /// Scale and offset as elements.
     fn elements<E: Element>(&self) -> Result<(E, E), Error> {

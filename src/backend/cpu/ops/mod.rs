@@ -15,6 +15,7 @@ mod pointwise;
 mod pool;
 mod pool2d;
 mod recurrent;
+mod resampling;
 mod streaming;
 
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
@@ -33,6 +34,7 @@ pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
 pub(super) use pool::mean_over_steps;
 pub(super) use pool2d::pool2d;
 pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
+pub(super) use resampling::resampled;
 pub(super) use streaming::{
     recurrent_step, step_activation, step_dense, step_product, step_softmax, step_table,
 };

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{
+        ImageShape, Resampling,
+        memory::filled,
+        tape::{borrow, from_vec, record},
+    },
+    error::Error,
+};
+
+pub(crate) fn resampled<T: Tape<f32, Cpu>>(
+    x: Tensor<ImageShape, f32, Cpu, T>,
+    to: &Resampling,
+) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
+    let (x, mut tape) = x.split_tape();
+    let (batch, rows, columns, channels) = *x.shape();
+    let [height, width] = to.size;
+    let out = (batch, height, width, channels);
+    let mut y = filled(&[batch, height, width, channels], 0.0)?;
+    let (old, new) = (rows * columns * channels, height * width * channels);
+    let values = borrow(&x)?;
+    if old > 0 && new > 0 {
+        let images = values.chunks_exact(old).zip(y.chunks_exact_mut(new));
+        for (image, (x, y)) in images.enumerate() {
+            for (i, y) in y.chunks_exact_mut(channels).enumerate() {
+                let i = image * height * width + i;
+                y.fill(to.added[i] as f32);
+                for (pixel, weight) in taps(to, i) {
+                    let x = &x[pixel * channels..][..channels];
+                    y.iter_mut().zip(x).for_each(|(y, x)| *y += weight * x);
+                }
+            }
+        }
+    }
+    let y = from_vec(x.device(), out, y)?;
+    if T::OWNS_TAPE && old > 0 && new > 0 {
+        let (of_y, to) = (y.clone(), Arc::new(to.clone()));
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            grads.with(&x, |sums| {
+                let images = sums.chunks_exact_mut(old).zip(gradient.chunks_exact(new));
+                for (image, (sums, d_y)) in images.enumerate() {
+                    for (i, d_y) in d_y.chunks_exact(channels).enumerate() {
+                        for (pixel, weight) in taps(&to, image * height * width + i) {
+                            let sums = &mut sums[pixel * channels..][..channels];
+                            sums.iter_mut().zip(d_y).for_each(|(sum, d_y)| *sum += weight * d_y);
+                        }
+                    }
+                }
+            })?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+/// The pixels that a new one is made of, and their weights.
+fn taps(to: &Resampling, new: usize) -> impl Iterator<Item = (usize, f32)> + '_ {
+    let range = new * to.taps..(new + 1) * to.taps;
+    let pixels = to.pixels[range.clone()].iter().zip(&to.weights[range]);
+    let inside = pixels.filter(|(pixel, _)| **pixel != Resampling::OUTSIDE);
+    inside.map(|(pixel, weight)| (*pixel, *weight as f32))
+}

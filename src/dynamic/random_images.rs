@@ -1,0 +1,108 @@
+//! Layers that change images at random in the training pass, without a type.
+
+use dfdx::{shapes::HasShape, tensor::Cpu};
+use rand::{SeedableRng, rngs::StdRng};
+use serde_json::Value;
+
+use super::{
+    custom::Options,
+    flow::Flow,
+    op::{OneToOne, Pass},
+    words,
+};
+use crate::{
+    backend::{ImageShape, IntoShape, random_u64},
+    error::Error,
+    fields::{AnySignal, OptionValue},
+    layer::Layer,
+    layers::{RandomFlip, RandomRotation, RandomZoom, cropped},
+};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RandomImages {
+    Flip(RandomFlip),
+    Rotation(RandomRotation),
+    Zoom(RandomZoom),
+    /// Rows and columns.
+    Crop([usize; 2]),
+}
+
+/// An option, which was read before.
+fn option<V: OptionValue>(options: &Options<'_>, key: &str) -> Result<V, Error> {
+    let value = options.config.config.get(key).unwrap_or(&Value::Null);
+    V::parse(value).ok_or_else(|| options.misfit(key, V::NEEDED, value))
+}
+
+impl RandomImages {
+    pub(crate) fn flip(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self::Flip(RandomFlip { mode: option(options, "mode")? }))
+    }
+
+    pub(crate) fn rotation(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self::Rotation(RandomRotation {
+            factor: option(options, "factor")?,
+            fill_mode: option(options, "fill_mode")?,
+            fill_value: option(options, "fill_value")?,
+            interpolation: option(options, "interpolation")?,
+        }))
+    }
+
+    pub(crate) fn zoom(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self::Zoom(RandomZoom {
+            height_factor: option(options, "height_factor")?,
+            width_factor: option(options, "width_factor")?,
+            fill_mode: option(options, "fill_mode")?,
+            interpolation: option(options, "interpolation")?,
+            fill_value: option(options, "fill_value")?,
+        }))
+    }
+
+    pub(crate) fn crop(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self::Crop([options.size("height")?, options.size("width")?]))
+    }
+}
+
+impl OneToOne for RandomImages {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::images(arrives)?;
+        let mut leaves = arrives.clone();
+        if let Self::Crop(size) = self {
+            leaves.sizes[1..3].copy_from_slice(&size.map(Some));
+        }
+        Ok(leaves)
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        match self {
+            Self::Crop(size) => on_images(x, |x| cropped(x, *size, None)),
+            _ => Ok(x),
+        }
+    }
+
+    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        match self {
+            Self::Flip(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Rotation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Zoom(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Crop(size) => on_images(x, |x| {
+                let mut random = StdRng::seed_from_u64(random_u64(&Cpu::default()));
+                cropped(x, *size, Some(&mut random))
+            }),
+        }
+    }
+}
+
+type Images<T> = dfdx::tensor::Tensor<ImageShape, f32, Cpu, T>;
+
+fn on_images<T: Pass>(
+    x: Flow<T>,
+    change: impl FnOnce(Images<T>) -> Result<Images<T>, Error>,
+) -> Result<Flow<T>, Error> {
+    let x = x.numbers()?;
+    let [batch, rows, columns, channels] = *x.sizes else {
+        return Err(words::refused(format!("no images: {:?}", x.sizes)));
+    };
+    let y = change(x.x.into_shape(&(batch, rows, columns, channels))?)?;
+    let (batch, rows, columns, channels) = *y.shape();
+    Flow::plain(y, [batch, rows, columns, channels])
+}

@@ -1,0 +1,192 @@
+//! The options of layers that change images at random.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::{error::Error, fields::OptionValue};
+
+/// Options that are words: the values, and what Keras calls them.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $needed:literal: $($(#[$of:meta])* $value:ident $word:literal,)*) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub enum $name {
+            $($(#[$of])* $value,)*
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$value => $word,)*
+                })
+            }
+        }
+
+        impl From<$name> for Value {
+            fn from(value: $name) -> Self {
+                value.to_string().into()
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl OptionValue for $name {
+            const NEEDED: &'static str = $needed;
+
+            fn parse(value: &Value) -> Option<Self> {
+                match value.as_str()? {
+                    $($word => Some(Self::$value),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// In which direction a [`RandomFlip`](super::RandomFlip) turns images around.
+    FlipMode, "`horizontal`, `vertical` or `horizontal_and_vertical` is needed":
+    /// Left and right.
+    Horizontal "horizontal",
+    /// Above and below.
+    Vertical "vertical",
+    /// Each of both.
+    #[default]
+    HorizontalAndVertical "horizontal_and_vertical",
+}
+
+words! {
+    /// What stands around an image, where a pixel beyond its edge is asked for.
+    FillMode, "`reflect`, `wrap`, `constant` or `nearest` is needed":
+    /// The image in a mirror at its edge: `d c b a | a b c d | d c b a`.
+    #[default]
+    Reflect "reflect",
+    /// The image again: `a b c d | a b c d | a b c d`.
+    Wrap "wrap",
+    /// A value, `fill_value`.
+    Constant "constant",
+    /// The pixel at the edge: `a a a a | a b c d | d d d d`.
+    Nearest "nearest",
+}
+
+words! {
+    /// How a pixel between others is made of them.
+    Interpolation, "`bilinear` or `nearest` is needed":
+    /// Of the four around it, by how near they are.
+    #[default]
+    Bilinear "bilinear",
+    /// It is the nearest one.
+    Nearest "nearest",
+}
+
+/// A range that a factor is drawn from, Keras's `factor`.
+///
+/// ```
+/// use kerata::Factor;
+///
+/// assert_eq!(Factor::of(0.2), Factor::between(-0.2, 0.2));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Factor {
+    lower: f64,
+    upper: f64,
+}
+
+impl Factor {
+    /// From `-factor` to `factor`.
+    pub const fn of(factor: f64) -> Self {
+        Self { lower: -factor.abs(), upper: factor.abs() }
+    }
+
+    /// From one number to another.
+    pub const fn between(lower: f64, upper: f64) -> Self {
+        Self { lower, upper }
+    }
+
+    /// The lower and the upper end.
+    pub fn ends(self) -> [f64; 2] {
+        [self.lower.min(self.upper), self.lower.max(self.upper)]
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] if it is not within these ends.
+    pub(super) fn check(
+        self,
+        name: &'static str,
+        fits: impl Fn(f64) -> bool,
+        expected: &'static str,
+    ) -> Result<(), Error> {
+        match self.ends().into_iter().find(|end| !fits(*end)) {
+            Some(_) => Err(Error::invalid(name, self, expected)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [lower, upper] = self.ends();
+        write!(f, "[{lower}, {upper}]")
+    }
+}
+
+impl From<Factor> for Value {
+    fn from(factor: Factor) -> Self {
+        json!(factor.ends())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl OptionValue for Factor {
+    const NEEDED: &'static str = "a number, or a list of two, is needed";
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::Array(ends) => match ends.as_slice() {
+                [lower, upper] => Some(Self::between(lower.as_f64()?, upper.as_f64()?)),
+                _ => None,
+            },
+            one => Some(Self::of(one.as_f64()?)),
+        }
+    }
+}
+
+/// How much a [`RandomZoom`](super::RandomZoom) changes the width of images.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum WidthFactor {
+    /// As much as their height.
+    #[default]
+    LikeHeight,
+    /// By a factor for itself.
+    Own(Factor),
+}
+
+impl fmt::Display for WidthFactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LikeHeight => f.write_str("null"),
+            Self::Own(factor) => factor.fmt(f),
+        }
+    }
+}
+
+impl From<WidthFactor> for Value {
+    fn from(factor: WidthFactor) -> Self {
+        match factor {
+            WidthFactor::LikeHeight => Value::Null,
+            WidthFactor::Own(factor) => factor.into(),
+        }
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl OptionValue for WidthFactor {
+    const NEEDED: &'static str = "a number, a list of two, or null is needed";
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(Self::LikeHeight),
+            value => Factor::parse(value).map(Self::Own),
+        }
+    }
+}

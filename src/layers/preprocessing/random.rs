@@ -1,0 +1,71 @@
+//! What layers that change images at random have in common.
+
+use dfdx::tensor::{Tape, Tensor};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::geometry::{Affine, Filling, transformed};
+use crate::{
+    backend::{Backend, Element, ImageShape, random_u64},
+    error::Error,
+    memory::elements_of,
+};
+use dfdx::shapes::HasShape;
+
+/// The generator of a training pass, which follows from the seed of the step as that of dropout.
+pub(super) fn generator<E: Element, D: Backend<E>>(dev: &D) -> StdRng {
+    StdRng::seed_from_u64(random_u64(dev))
+}
+
+/// A number between two ends, which may be the same.
+pub(crate) fn drawn([lower, upper]: [f64; 2], random: &mut StdRng) -> f64 {
+    if lower < upper { random.gen_range(lower..=upper) } else { lower }
+}
+
+/// Images that are changed each by a map of its own, and keep their size.
+pub(crate) fn changed<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<ImageShape, E, D, T>,
+    filling: Filling,
+    mut map: impl FnMut([usize; 2]) -> Affine,
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let (batch, rows, columns, _) = *x.shape();
+    if elements_of(&x)? == 0 {
+        return Ok(x);
+    }
+    let size = [rows, columns];
+    let maps: Vec<Affine> = (0..batch).map(|_| map(size)).collect();
+    D::resampled(x, &transformed(&maps, size, size, filling)?)
+}
+
+/// A layer that takes images and returns such, which differ in the training pass only.
+macro_rules! random_layer {
+    ($name:ident) => {
+        impl<In: Images, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
+            type Out = (In::Batch, In::Height, In::Width, In::Channels);
+
+            // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+                let (x, shape) = In::images(x)?;
+                self.check()?;
+                if !trains() {
+                    return x.into_shape(&shape);
+                }
+                let mut random = generator(x.device());
+                self.drawn(x, &mut random)?.into_shape(&shape)
+            }
+
+            fn call_mut<T: Tape<E, D>>(
+                &mut self,
+                x: In::Data<E, D, T>,
+            ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+                let (x, shape) = In::images(x)?;
+                self.check()?;
+                let mut random = generator(x.device());
+                self.drawn(x, &mut random)?.into_shape(&shape)
+            }
+        }
+    };
+}
+pub(super) use random_layer;

@@ -1,0 +1,126 @@
+use dfdx::{
+    shapes::{Const, HasShape},
+    tensor::{Tape, Tensor},
+};
+use rand::{Rng, rngs::StdRng};
+
+use super::{
+    FillMode, Interpolation,
+    geometry::{Affine, Filling, transformed},
+    random::generator,
+};
+use crate::{
+    backend::{Backend, Element, ImageShape, IntoShape},
+    error::Error,
+    layer,
+    layer::{Layer, trains},
+    shape::at_least_one,
+    signal::Images,
+};
+
+/// Cuts a window of `H` rows and `W` columns out of images: at a place that is drawn for each batch in the training pass, and
+/// else the largest window of these proportions in the middle, brought to this size.
+///
+/// Images that are not larger than the window are treated in training as in inference. (Keras's documentation says the same;
+/// Keras 3.15.1 returns images as they are in inference, of whatever size.) The seed is that of the
+/// [`Trainer`](crate::train::Trainer), as for [`Dropout`](crate::Dropout). Keras:
+/// [`RandomCrop`](https://keras.io/api/layers/preprocessing_layers/image_augmentation/random_crop/).
+///
+/// # Shapes
+/// - input `(Batch, .., .., C)`, images of any size
+/// - output `(Batch, H, W, C)`
+///
+/// ```
+/// use kerata::{Cpu, Error, RandomCrop, prelude::*};
+///
+/// let x = Cpu::seed_from_u64(0).tensor([[[[1.0_f32], [2.0], [3.0], [4.0]]; 4]]);
+/// let mut crop = RandomCrop::<2, 2>;
+/// let [row, _] = crop.forward_mut(x.clone())?.array()[0];
+/// assert_eq!(row[1][0] - row[0][0], 1.0);
+/// // The whole image, at half its size.
+/// assert_eq!(crop.forward(x)?.array()[0][0], [[1.5], [3.5]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(
+    class = "RandomCrop",
+    check = check_window(H, W),
+    keys(height: size(H), width: size(W), seed(), data_format()),
+)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RandomCrop<const H: usize, const W: usize>;
+
+#[track_caller]
+const fn check_window(height: usize, width: usize) {
+    at_least_one(height, "the height of a `RandomCrop` is at least 1");
+    at_least_one(width, "the width of a `RandomCrop` is at least 1");
+}
+
+impl<const H: usize, const W: usize> RandomCrop<H, W> {
+    fn cut<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Tensor<ImageShape, E, D, T>,
+        random: Option<&mut StdRng>,
+    ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+        const { check_window(H, W) };
+        cropped(x, [H, W], random)
+    }
+}
+
+/// Images cut to a size: by chance if there is a generator and they are larger, else in the middle.
+pub(crate) fn cropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<ImageShape, E, D, T>,
+    size: [usize; 2],
+    random: Option<&mut StdRng>,
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let (batch, rows, columns, _) = *x.shape();
+    let [height, width] = size;
+    let (start, window) = match random.filter(|_| rows > height && columns > width) {
+        Some(random) => {
+            let start = [rows - height, columns - width];
+            (start.map(|most| random.gen_range(0..=most)), [height, width])
+        }
+        None => {
+            let most = |size: usize, other: usize, of: usize, per: usize| {
+                let fitting = (other as f64 * of as f64 / per.max(1) as f64) as usize;
+                fitting.min(size).max(1)
+            };
+            let window = [most(rows, columns, height, width), most(columns, rows, width, height)];
+            let start = [rows.saturating_sub(window[0]) / 2, columns.saturating_sub(window[1]) / 2];
+            (start, window)
+        }
+    };
+    let [start, window] = [start, window].map(|pair| pair.map(|n| n as f64));
+    let map = Affine::window(start, window, size);
+    // Beyond the window there is its edge, which is that of the image or has no weight.
+    let filling =
+        Filling { mode: FillMode::Nearest, value: 0.0, interpolation: Interpolation::Bilinear };
+    D::resampled(x, &transformed(&vec![map; batch], [rows, columns], size, filling)?)
+}
+
+impl<In: Images, const H: usize, const W: usize, E, D> Layer<In, E, D> for RandomCrop<H, W>
+where
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = (In::Batch, Const<H>, Const<W>, In::Channels);
+
+    // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
+    fn call<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        if trains() {
+            return <Self as Layer<In, E, D>>::call_mut(&mut self.clone(), x);
+        }
+        let (x, (batch, _, _, channels)) = In::images(x)?;
+        Self::cut(x, None)?.into_shape(&(batch, Const, Const, channels))
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        let (x, (batch, _, _, channels)) = In::images(x)?;
+        let mut random = generator(x.device());
+        Self::cut(x, Some(&mut random))?.into_shape(&(batch, Const, Const, channels))
+    }
+}
