@@ -35,7 +35,7 @@ use crate::{
 /// use kerata::{Error, data::{InMemory, NpyFile}};
 ///
 /// # let path = std::env::temp_dir().join(format!("kerata-doc-npy-{}.npy", std::process::id()));
-/// # let mut bytes = b"\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2), }           \n".to_vec();
+/// # let mut bytes = b"\x93NUMPY\x01\x00\x47\x00{'descr': '<f4', 'fortran_order': False, 'shape': (4, 2), }           \n".to_vec();
 /// # bytes.extend((0..8).flat_map(|i| (i as f32).to_le_bytes()));
 /// # std::fs::write(&path, bytes).unwrap();
 /// // numpy.save("inputs.npy", numpy.arange(8, dtype="float32").reshape(4, 2))
@@ -175,7 +175,7 @@ impl<S: Nested> NpyFile<S> {
         let row_bytes = self.file.row_bytes;
         if let Some(loaded) = &self.loaded {
             let row = |&row: &usize| loaded[row * row_bytes..][..row_bytes].iter().copied();
-            return Ok(collected(&[rows.len(), row_bytes], rows.iter().flat_map(row))?);
+            return collected(&[rows.len(), row_bytes], rows.iter().flat_map(row));
         }
         match &self.rows {
             None => self.file.read(rows),

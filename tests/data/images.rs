@@ -249,8 +249,8 @@ fn what_makes_no_change_is_an_error() {
     turn.factor = Factor::of(1.5);
     let error = turn.forward_mut(x()).unwrap_err().to_string();
     assert_eq!(error, "factor is [-1.5, 1.5]: it must be within -1 to 1");
-    let mut zoom = RandomZoom::default();
-    zoom.width_factor = WidthFactor::Own(Factor::between(-1.0, f64::NAN));
+    let width_factor = WidthFactor::Own(Factor::between(-1.0, f64::NAN));
+    let zoom = RandomZoom { width_factor, ..RandomZoom::default() };
     let error = zoom.forward(x()).unwrap_err().to_string();
     assert!(error.starts_with("width_factor is"), "{error}");
     let none = images::<f32>(&[], 0);

@@ -126,6 +126,8 @@ fn the_table_is_that_of_the_layers() {
     }
     // It stands in the structs of layers, not in models, which may have a layer of that name.
     structs.remove("Inner");
+    // A value of an option.
+    structs.remove("Factor");
     // What a layer keeps from step to step of a stream.
     let streams = ["NoState", "RecurrentState", "Ring"];
     structs.retain(|name, _| !name.ends_with("Stepper") && !streams.contains(&name.as_str()));

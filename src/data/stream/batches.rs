@@ -43,7 +43,8 @@ type Open<X, Y, W> = dyn Fn(&Order, usize) -> Result<Batches<X, Y, W>, Error> + 
 /// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
 /// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.01))?;
 /// let history = trainer.fit(&data.prefetch(2), &Fit::epochs(20))?;
-/// assert!(history.last("loss").unwrap() < 1e-3);
+/// let losses = history.get("loss").unwrap();
+/// assert!(losses[19] < losses[0] / 10.0);
 /// # Ok::<(), Error>(())
 /// ```
 pub struct BatchStream<X, Y, W = Unweighted> {
