@@ -46,7 +46,7 @@ pub trait Backward: Sized {
     ///
     /// # Panics
     /// If the device fails, as for want of memory; [`try_backward`](Backward::try_backward) does not.
-    fn backward<E, D: Storage<E>>(self) -> Gradients<E, D>
+    fn backward<E, D: Storage<E>>(self) -> Self::Gradients
     where
         Self: Recorded<E, D>,
     {
@@ -60,7 +60,7 @@ pub trait Backward: Sized {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn try_backward<E, D: Storage<E>>(self) -> Result<Gradients<E, D>, Error>
+    fn try_backward<E, D: Storage<E>>(self) -> Result<Self::Gradients, Error>
     where
         Self: Recorded<E, D>,
     {
@@ -79,14 +79,19 @@ impl<L> Backward for L {}
     note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
 )]
 pub trait Recorded<E, D: Storage<E>> {
+    /// [`Gradients<E, D>`](Gradients).
+    type Gradients;
+
     /// The gradients.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn gradients(self) -> Result<Gradients<E, D>, Error>;
+    fn gradients(self) -> Result<Self::Gradients, Error>;
 }
 
 impl<L: OnTape<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
+    type Gradients = Gradients<E, D>;
+
     fn gradients(self) -> Result<Gradients<E, D>, Error> {
         self.run()
     }
@@ -101,10 +106,34 @@ pub trait OnTape<E, D: Storage<E>> {
     fn run(self) -> Result<Gradients<E, D>, Error>;
 }
 
-// For one shape only, so that the compiler finds out what `.sum().backward()` is the sum of.
-impl<E, D: RunsBack<E>, T: Records<E, D>> OnTape<E, D> for Tensor<Rank0, E, D, T> {
+impl<S, E, D, T> OnTape<E, D> for Tensor<S, E, D, T>
+where
+    S: OneNumber,
+    E: Clone,
+    D: RunsBack<E>,
+    T: Records<E, D>,
+{
     fn run(self) -> Result<Gradients<E, D>, Error> {
-        D::run_back(self)
+        D::run_back(S::one(self))
+    }
+}
+
+/// The shape of one number.
+#[diagnostic::on_unimplemented(
+    message = "a loss is one number, and no gradients can be computed from a tensor of the shape `{Self}`",
+    label = "not one number",
+    note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
+)]
+pub trait OneNumber: Shape {
+    /// The same tensor.
+    fn one<E, D: Storage<E>, T>(x: Tensor<Self, E, D, T>) -> Tensor<Rank0, E, D, T>;
+}
+
+// For one shape only, so that the compiler finds out what `.sum().backward()` is the sum of.
+#[diagnostic::do_not_recommend]
+impl OneNumber for Rank0 {
+    fn one<E, D: Storage<E>, T>(x: Tensor<Rank0, E, D, T>) -> Tensor<Rank0, E, D, T> {
+        x
     }
 }
 
