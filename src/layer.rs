@@ -51,6 +51,10 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// Whether a mask that ends here is dropped on purpose, not consumed by meaning.
     const DROPS_MASK: bool = false;
 
+    /// Whether all numbers of a sample leave it in one row: of a row, it changes nothing.
+    #[doc(hidden)]
+    const FLATTENS: bool = false;
+
     /// The inference pass.
     ///
     /// # Errors
@@ -299,6 +303,11 @@ macro_rules! chain {
             $($layer: Layer<$before::Out, E, D>,)*
         {
             type Out = chain!(@last $first $($layer)*);
+
+            const CHECK: () = {
+                let () = <$first as Layer<In, E, D>>::CHECK;
+                $(let () = <$layer as Layer<$before::Out, E, D>>::CHECK;)*
+            };
 
             fn call<T: Tape<E, D>>(
                 &self,

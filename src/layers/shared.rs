@@ -54,6 +54,11 @@ where
     type Out =
         Inputs<(<Inner as Layer<In::First, E, D>>::Out, <Inner as Layer<In::Second, E, D>>::Out)>;
 
+    const CHECK: () = {
+        let () = <Inner as Layer<In::First, E, D>>::CHECK;
+        <Inner as Layer<In::Second, E, D>>::CHECK
+    };
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,

@@ -56,6 +56,11 @@ where
 {
     type Out = In::With<Unfolded<Inner::Out, In>>;
 
+    const CHECK: () = {
+        check_steps(Inner::FLATTENS, <In::Step as Shape>::NUM_DIMS);
+        Inner::CHECK
+    };
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
@@ -87,6 +92,16 @@ where
         let mut out = step.ok_or(Error::Empty("the sequence"))?;
         out[0] = y.shape().0;
         In::join(unfold(batch, length, y.into_shape(&with_sizes::<Inner::Out>(out)?)?)?, mask)
+    }
+}
+
+/// Fails for a layer that flattens what is flat: steps of the rank 2, with the batch.
+#[track_caller]
+const fn check_steps(flattens: bool, rank: usize) {
+    if flattens && rank == 2 {
+        panic!(
+            "each step is one vector, which `Flatten` leaves as it is: `Flatten<_>` alone makes one vector of all steps"
+        )
     }
 }
 

@@ -36,6 +36,7 @@ pub struct Sequential<In: Signal, L: Takes<In, E, D>, E: Element = f32, D: Backe
 impl<In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Sequential<In, L, E, D> {
     /// A model of layers that are there already.
     pub fn new(layers: L) -> Self {
+        const { L::CHECK };
         Self { layers, wiring: PhantomData }
     }
 }
@@ -68,6 +69,8 @@ impl<X: Reaches<In>, In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> 
     for Sequential<In, L, E, D>
 {
     type Out = L::Out;
+
+    const CHECK: () = L::CHECK;
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -129,6 +129,7 @@ impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> fo
     type Out = (In::Batch, Const<N>);
 
     const CHECK: () = check_product(In::SIZES, N);
+    const FLATTENS: bool = true;
 
     fn call<T: Tape<E, D>>(
         &self,
