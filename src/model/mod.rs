@@ -11,6 +11,7 @@ mod output;
 mod sequential;
 mod stream;
 mod summary;
+mod windows;
 mod wire;
 
 pub use crate::layer::{Infer, Inferred, Takes};
@@ -28,6 +29,8 @@ pub use sequential::{Chain, Sequential};
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
+#[doc(hidden)]
+pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{

@@ -15,8 +15,8 @@
 mod window;
 
 pub(crate) use window::WINDOW;
-pub(crate) use window::check_window;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
+pub(crate) use window::{LARGEST, check_window, places};
 
 pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
 use dfdx::shapes::{Rank1, ReduceShape};

@@ -1,7 +1,7 @@
 //! The sizes that windows leave: convolution, pooling, padding.
 //!
-//! `Const<N>` stays on the surface; behind it typenum calculates, for sizes up to 1024. A size that is known
-//! only at run time is calculated then.
+//! `Const<N>` stays on the surface; behind it typenum calculates, for sizes up to 1024; larger ones are constants that
+//! `#[model]` evaluates, see `src/model/windows.rs`. A size that is known only at run time is calculated then.
 
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -39,7 +39,7 @@ impl Padding for Valid {
     const NAME: &'static str = "valid";
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        Some((n.checked_sub(reach)?.checked_div(stride)? + 1, 0))
+        places(Self::NAME, n, reach, stride)
     }
 }
 
@@ -47,9 +47,7 @@ impl Padding for Same {
     const NAME: &'static str = "same";
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        let places = n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?;
-        let covered = places.saturating_sub(1).checked_mul(stride)?.checked_add(reach)?;
-        Some((places, covered.saturating_sub(n) / 2))
+        places(Self::NAME, n, reach, stride)
     }
 }
 
@@ -57,7 +55,36 @@ impl Padding for Causal {
     const NAME: &'static str = "causal";
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        Some((n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?, reach.checked_sub(1)?))
+        places(Self::NAME, n, reach, stride)
+    }
+}
+
+/// The largest size that types calculate with.
+pub(crate) const LARGEST: usize = 1024;
+
+/// [`Padding::places`] of one of the paddings here, by its name. `None` for another.
+pub(crate) const fn places(
+    padding: &str,
+    n: usize,
+    reach: usize,
+    stride: usize,
+) -> Option<(usize, usize)> {
+    if stride == 0 {
+        return None;
+    }
+    // As long as the image, without a stride.
+    let padded = n.div_ceil(stride);
+    match padding.as_bytes() {
+        b"valid" if n >= reach => Some(((n - reach) / stride + 1, 0)),
+        b"same" => match padded.saturating_sub(1).checked_mul(stride) {
+            Some(last) => match last.checked_add(reach) {
+                Some(covered) => Some((padded, covered.saturating_sub(n) / 2)),
+                None => None,
+            },
+            None => None,
+        },
+        b"causal" if reach > 0 => Some((padded, reach - 1)),
+        _ => None,
     }
 }
 
@@ -76,7 +103,7 @@ impl Padding for Causal {
 #[diagnostic::on_unimplemented(
     message = "a window of {K} cannot slide along `{Self}` (stride {STRIDE}, dilation {DILATION})",
     label = "the window is too large for what reaches this layer, or a size is above 1024",
-    note = "the compiler calculates with sizes up to 1024: write a larger one as `Length` in `input`, and it is calculated at run time; `Same` in the place of `Valid` pads with zeros"
+    note = "`Same` in the place of `Valid` pads with zeros; in a tuple, in a generic struct and in a `TimeDistributed` the compiler calculates with sizes up to 1024: a larger one is `Length` there, and calculated at run time"
 )]
 pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
     Dim
