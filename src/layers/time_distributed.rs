@@ -11,6 +11,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     parameters::Parameters,
+    shape::{Fault, Words},
     signal::{EachStep, Mask, OneVector, Plain, Signal, StepValues, UnfoldSteps},
     stream::{StateVisitor, Streamable, copy_bounded, room},
 };
@@ -56,10 +57,9 @@ where
 {
     type Out = In::With<Unfolded<Inner::Out, In>>;
 
-    const CHECK: () = {
-        check_steps(Inner::FLATTENS, <In::Step as Shape>::NUM_DIMS);
-        Inner::CHECK
-    };
+    const CHECK: () = Inner::CHECK;
+    const FAULT: Fault =
+        flat_steps(Inner::FLATTENS, <In::Step as Shape>::NUM_DIMS).or(Inner::FAULT);
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -95,14 +95,13 @@ where
     }
 }
 
-/// Fails for a layer that flattens what is flat: steps of the rank 2, with the batch.
-#[track_caller]
-const fn check_steps(flattens: bool, rank: usize) {
+/// What is wrong with a layer that flattens what is flat: steps of the rank 2, with the batch.
+const fn flat_steps(flattens: bool, rank: usize) -> Fault {
     if flattens && rank == 2 {
-        panic!(
-            "each step is one vector, which `Flatten` leaves as it is: `Flatten<_>` alone makes one vector of all steps"
-        )
+        let text = "each step is one vector, which `Flatten` leaves as it is: `Flatten<_>` alone makes one vector of all steps";
+        return Fault::new(&[Words::Text(text)]);
     }
+    Fault::NONE
 }
 
 /// The steps as samples; then batch, length and mask.

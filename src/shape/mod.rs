@@ -12,8 +12,12 @@
 //! assert_eq!(shape.steps(), (32, 10));
 //! ```
 
+mod fault;
 mod window;
 
+#[doc(hidden)]
+pub use fault::Fault;
+pub(crate) use fault::Words;
 pub(crate) use window::WINDOW;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 pub(crate) use window::{LARGEST, check_window, places};

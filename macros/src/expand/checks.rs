@@ -29,6 +29,7 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         // At an instance that stands for all, the sizes are not those of any model.
         let sizes = (!model.is_generic()).then(|| {
             quote_spanned! {span =>
+                <#ty as ::kerata::Layer<#reaches, #element, #device>>::FAULT.tell();
                 let () = <#ty as ::kerata::Layer<#reaches, #element, #device>>::CHECK;
             }
         });

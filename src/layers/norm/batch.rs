@@ -16,7 +16,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::{Layer, trains},
-    shape::Features,
+    shape::{Fault, Features},
     signal::{LastAxis, Mask, StepValues},
     stream::{Streamable, copy_bounded, room},
 };
@@ -145,10 +145,14 @@ where
 {
     type Out = In;
 
-    const CHECK: () = super::check_features(F, In::SIZE);
+    const CHECK: () = super::check_any(F);
+    const FAULT: Fault = super::wrong_features(F, In::SIZE);
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const {
+            let () = <Self as Layer<In, E, D>>::CHECK;
+            <Self as Layer<In, E, D>>::FAULT.tell();
+        };
         if trains() {
             let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
                 around it holds it in an `Inner`, or has a `call_mut`";

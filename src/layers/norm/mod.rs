@@ -16,7 +16,7 @@ use crate::{
     backend::{Backend, Element, IntoShape, memory::elements_of, sized},
     error::Error,
     init,
-    shape::at_least_one,
+    shape::{Fault, Words, at_least_one},
 };
 
 /// What is added to a variance before the root, as in Keras.
@@ -64,11 +64,15 @@ const fn check_any(features: usize) {
     at_least_one(features, "a normalisation takes at least 1 feature, not 0");
 }
 
-/// Fails, with the numbers, unless the features that reach a layer are those that it takes.
-#[track_caller]
-const fn check_features(takes: usize, arrive: usize) {
-    check_any(takes);
-    if takes != arrive {
-        const_panic::concat_panic!("", takes, " features are needed here, but ", arrive, " arrive");
+/// What is wrong, with the numbers, unless the features that reach a layer are those that it takes.
+const fn wrong_features(takes: usize, arrive: usize) -> Fault {
+    if takes == arrive {
+        return Fault::NONE;
     }
+    Fault::new(&[
+        Words::Number(takes),
+        Words::Text(" features are needed here, but "),
+        Words::Number(arrive),
+        Words::Text(" arrive: `_` stands for what arrives"),
+    ])
 }
