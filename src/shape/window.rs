@@ -9,7 +9,7 @@ use kerata_macros::words;
 use seq_macro::seq;
 use typenum::{Diff, Prod, Quot, Sum, ToUInt, U, U1, consts};
 
-use super::{Const, Dim, at_least_one};
+use super::{Const, Dim, Fault, missing};
 use crate::error::Error;
 
 /// No padding: the window stays within the image.
@@ -116,7 +116,7 @@ pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: P
     /// # Errors
     /// [`Error::Mismatch`] if the window does not fit into a size that is known at run time only.
     fn slide(&self) -> Result<Self::Out, Error> {
-        const { check_window(&[K], &[STRIDE], DILATION) };
+        const { wrong_window(&[K], &[STRIDE], DILATION).tell() };
         let reach = (K - 1) * DILATION + 1;
         let what = "the size that a window slides along (at least)";
         let misfit = || Error::mismatch(what, reach, self.size());
@@ -132,12 +132,11 @@ impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
     type Out = usize;
 }
 
-/// Fails unless the window takes something in and moves on.
-#[track_caller]
-pub(crate) const fn check_window(kernel: &[usize], stride: &[usize], dilation: usize) {
-    at_least_one(smallest(kernel), "a window is at least 1 wide, not 0");
-    at_least_one(smallest(stride), "the stride of a window is at least 1, not 0");
-    at_least_one(dilation, "the dilation of a window is at least 1, not 0");
+/// What is wrong with a window that takes nothing in, or does not move on.
+pub(crate) const fn wrong_window(kernel: &[usize], stride: &[usize], dilation: usize) -> Fault {
+    missing(smallest(kernel), "a window is at least 1 wide, not 0")
+        .or(missing(smallest(stride), "the stride of a window is at least 1, not 0"))
+        .or(missing(dilation, "the dilation of a window is at least 1, not 0"))
 }
 
 const fn smallest(mut sizes: &[usize]) -> usize {

@@ -51,7 +51,7 @@ use crate::{
     class = "BatchNormalization",
     input = (Batch, .., F),
     infer,
-    check = super::check_any(F),
+    check = super::wrong_size(F).tell(),
     keys(
         axis: last_axis(false),
         synchronized: fixed(false),
@@ -145,14 +145,10 @@ where
 {
     type Out = In;
 
-    const CHECK: () = super::check_any(F);
     const FAULT: Fault = super::wrong_features(F, In::SIZE);
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        const {
-            let () = <Self as Layer<In, E, D>>::CHECK;
-            <Self as Layer<In, E, D>>::FAULT.tell();
-        };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         if trains() {
             let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
                 around it holds it in an `Inner`, or has a `call_mut`";
