@@ -71,7 +71,8 @@ where
     E: Element,
     D: Backend<E>,
 {
-    /// Puts a model, a loss and an optimiser together, to a [`Trainer`].
+    /// Puts a model, a loss and an optimiser together: what it gives is the [`Trainer`] itself, by way of the output of the model, so
+    /// that of what is no model the compiler says one thing.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
