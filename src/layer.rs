@@ -9,6 +9,7 @@ use dfdx::tensor::{Cpu, Tape};
 use crate::{
     backend::{Backend, Element, whole_pass},
     error::Error,
+    shape::Fault,
     signal::{Feedable, Signal, Value},
     tuples::all_tuples,
 };
@@ -50,6 +51,14 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
 
     /// Whether a mask that ends here is dropped on purpose, not consumed by meaning.
     const DROPS_MASK: bool = false;
+
+    /// What is wrong with the layer behind this signal, as [`CHECK`](Layer::CHECK), but told at the line of the model.
+    #[doc(hidden)]
+    const FAULT: Fault = Fault::NONE;
+
+    /// Whether all numbers of a sample leave it in one row: of a row, it changes nothing.
+    #[doc(hidden)]
+    const FLATTENS: bool = false;
 
     /// The inference pass.
     ///
@@ -299,6 +308,13 @@ macro_rules! chain {
             $($layer: Layer<$before::Out, E, D>,)*
         {
             type Out = chain!(@last $first $($layer)*);
+
+            const CHECK: () = {
+                let () = <$first as Layer<In, E, D>>::CHECK;
+                $(let () = <$layer as Layer<$before::Out, E, D>>::CHECK;)*
+            };
+            const FAULT: Fault = <$first as Layer<In, E, D>>::FAULT
+                $(.or(<$layer as Layer<$before::Out, E, D>>::FAULT))*;
 
             fn call<T: Tape<E, D>>(
                 &self,

@@ -46,9 +46,9 @@ pub trait Backward: Sized {
     ///
     /// # Panics
     /// If the device fails, as for want of memory; [`try_backward`](Backward::try_backward) does not.
-    fn backward<E, D: Storage<E>>(self) -> Gradients<E, D>
+    fn backward(self) -> Self::Gradients
     where
-        Self: Recorded<E, D>,
+        Self: Recorded,
     {
         match self.gradients() {
             Ok(gradients) => gradients,
@@ -60,9 +60,9 @@ pub trait Backward: Sized {
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn try_backward<E, D: Storage<E>>(self) -> Result<Gradients<E, D>, Error>
+    fn try_backward(self) -> Result<Self::Gradients, Error>
     where
-        Self: Recorded<E, D>,
+        Self: Recorded,
     {
         self.gradients()
     }
@@ -70,40 +70,64 @@ pub trait Backward: Sized {
 
 impl<L> Backward for L {}
 
-/// What gradients can be computed from: all that is [`OnTape`].
-///
-/// It is what is asked of a loss. Its one impl is for all types, so the compiler lists none.
+/// What gradients can be computed from: a loss [with a tape](OnTape) that operations were [recorded](Records) on.
+pub trait Recorded {
+    /// [`Gradients`].
+    type Gradients;
+
+    /// The gradients.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn gradients(self) -> Result<Self::Gradients, Error>;
+}
+
+impl<L> Recorded for L
+where
+    L: OnTape,
+    L::Tape: Records<L::Element, L::Device>,
+{
+    type Gradients = Gradients<L::Element, L::Device>;
+
+    fn gradients(self) -> Result<Self::Gradients, Error> {
+        self.run()
+    }
+}
+
+/// A loss: a tensor of one number.
 #[diagnostic::on_unimplemented(
     message = "a loss is one number, and no gradients can be computed from `{Self}`",
     label = "not one number",
     note = "a loss of `kerata::loss` computes one, and so does `.mean()`"
 )]
-pub trait Recorded<E, D: Storage<E>> {
+pub trait OnTape {
+    /// The type of the number.
+    type Element;
+    /// The device.
+    type Device: Storage<Self::Element>;
+    /// The tape.
+    type Tape;
+
     /// The gradients.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn gradients(self) -> Result<Gradients<E, D>, Error>;
-}
-
-impl<L: OnTape<E, D>, E, D: Storage<E>> Recorded<E, D> for L {
-    fn gradients(self) -> Result<Gradients<E, D>, Error> {
-        self.run()
-    }
-}
-
-/// A loss: a tensor of one number, with a tape that operations were recorded on.
-pub trait OnTape<E, D: Storage<E>> {
-    /// The gradients.
-    ///
-    /// # Errors
-    /// [`Error::Device`].
-    fn run(self) -> Result<Gradients<E, D>, Error>;
+    fn run(self) -> Result<Gradients<Self::Element, Self::Device>, Error>
+    where
+        Self::Tape: Records<Self::Element, Self::Device>;
 }
 
 // For one shape only, so that the compiler finds out what `.sum().backward()` is the sum of.
-impl<E, D: RunsBack<E>, T: Records<E, D>> OnTape<E, D> for Tensor<Rank0, E, D, T> {
-    fn run(self) -> Result<Gradients<E, D>, Error> {
+#[diagnostic::do_not_recommend]
+impl<E, D: RunsBack<E>, T> OnTape for Tensor<Rank0, E, D, T> {
+    type Element = E;
+    type Device = D;
+    type Tape = T;
+
+    fn run(self) -> Result<Gradients<E, D>, Error>
+    where
+        T: Records<E, D>,
+    {
         D::run_back(self)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    shape::check_units,
+    shape::{Fault, wrong_units},
     signal::{Is, OneVector, StepValues},
     stream::{Streamable, room},
 };
@@ -42,7 +42,7 @@ use crate::{
     class = "Dense",
     input = (Batch, I),
     infer,
-    check = check_units(I, O),
+    check = wrong_units(I, O).tell(),
     keys(
         units: size(O),
         activation: activation(A::NAME, Some("linear")),
@@ -92,7 +92,7 @@ where
 {
     type Out = (In::Batch, Const<O>);
 
-    const CHECK: () = check_units(I, O);
+    const FAULT: Fault = wrong_units(I, O);
 
     fn call<T: Tape<E, D>>(
         &self,

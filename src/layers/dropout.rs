@@ -5,6 +5,7 @@ use crate::{
     error::Error,
     layer,
     layer::{Layer, trains},
+    shape::{Fault, Words},
     signal::MaskTransparent,
     stream::Streamable,
 };
@@ -49,7 +50,10 @@ where
 {
     type Out = In;
 
-    const CHECK: () = assert!(PERCENT < 100, "the rate of a `Dropout` is 0 to 99 percent");
+    const FAULT: Fault = match PERCENT {
+        0..100 => Fault::NONE,
+        _ => Fault::new(&[Words::Text("the rate of a `Dropout` is 0 to 99 percent")]),
+    };
 
     // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
@@ -63,7 +67,7 @@ where
         &mut self,
         x: In::Data<E, D, T>,
     ) -> Result<In::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| D::dropout(x, mask.as_ref(), PERCENT as f64 / 100.0))
     }

@@ -13,7 +13,7 @@ use crate::{
     layer,
     layer::Layer,
     shape::Sequence,
-    shape::at_least_one,
+    shape::{Fault, missing},
     signal::{Ids, Mask, Masked, Signal, StepValues, TokenIds},
     stream::{Streamable, room},
 };
@@ -98,7 +98,7 @@ impl MaskIds for NoMask {
 /// ```
 #[layer(
     class = "Embedding",
-    check = check_table(V, N),
+    check = wrong_table(V, N).tell(),
     keys(
         input_dim: size(V),
         output_dim: size(N),
@@ -149,11 +149,10 @@ impl<const V: usize, const N: usize, M: MaskIds, E: Element, D: Backend<E>>
     }
 }
 
-/// Fails, while the program is compiled, for a table without rows or columns.
-#[track_caller]
-pub(super) const fn check_table(rows: usize, columns: usize) {
-    at_least_one(rows, "a vocabulary has at least 1 id, not 0");
-    at_least_one(columns, "the vector of an id has at least 1 number, not 0");
+/// What is wrong with a table without rows or columns.
+pub(super) const fn wrong_table(rows: usize, columns: usize) -> Fault {
+    missing(rows, "a vocabulary has at least 1 id, not 0")
+        .or(missing(columns, "the vector of an id has at least 1 number, not 0"))
 }
 
 /// The ids of a tensor `(rows,)` or `(rows, steps)`, if all of them are in the vocabulary.
@@ -176,13 +175,13 @@ where
 {
     type Out = M::Out<In::Batch, In::Length, N>;
 
-    const CHECK: () = check_table(V, N);
+    const FAULT: Fault = wrong_table(V, N);
 
     fn call<T: Tape<E, D>>(
         &self,
         ids: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let ids = In::ids(ids);
         let (batch, length) = *ids.shape();
         let (rows, ids) = self.look_up(ids)?;
@@ -199,13 +198,13 @@ where
 {
     type Out = (B, Const<N>);
 
-    const CHECK: () = check_table(V, N);
+    const FAULT: Fault = wrong_table(V, N);
 
     fn call<T: Tape<E, D>>(
         &self,
         ids: Tensor<(B,), usize, D, T>,
     ) -> Result<Tensor<(B, Const<N>), E, D, T>, Error> {
-        const { <Self as Layer<Ids<(B,)>, E, D>>::CHECK };
+        const { <Self as Layer<Ids<(B,)>, E, D>>::FAULT.tell() };
         let (batch,) = *ids.shape();
         self.look_up(ids)?.0.into_shape(&(batch, Const))
     }

@@ -5,12 +5,13 @@ use dfdx::{
     tensor::{Cpu, SplitTape, Tape, Tensor},
 };
 
-use super::embedding::{MaskIds, NoMask, check_table, ids_inside};
+use super::embedding::{MaskIds, NoMask, ids_inside, wrong_table};
 use crate::{
     backend::{Backend, Bags, Element, WeightCache, sized},
     error::Error,
     layer,
     layer::Layer,
+    shape::Fault,
     signal::TokenIds,
 };
 
@@ -49,7 +50,7 @@ use crate::{
 /// ```
 #[layer(
     class = "EmbeddingBag",
-    check = check_table(V, N),
+    check = wrong_table(V, N).tell(),
     keys(
         input_dim: size(V),
         output_dim: size(N),
@@ -89,13 +90,13 @@ where
 {
     type Out = (In::Batch, Const<N>);
 
-    const CHECK: () = check_table(V, N);
+    const FAULT: Fault = wrong_table(V, N);
 
     fn call<T: Tape<E, D>>(
         &self,
         ids: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<N>), E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let (ids, tape) = In::ids(ids).split_tape();
         let (batch, length) = *ids.shape();
         let (ids, padding) = (ids_inside(&ids, V)?, M::MASK_ZERO.then_some(0));

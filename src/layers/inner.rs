@@ -8,6 +8,7 @@ use crate::{
     fields::{Configured, Fields},
     layer::{Infer, Layer, in_pass, trains},
     parameters::{Build, Parameters, Visitor},
+    shape::Fault,
     signal::Signal,
     stream::{StateVisitor, Streamable},
 };
@@ -75,6 +76,7 @@ impl<In: Signal, E: Element, D: Backend<E>, L: Layer<In, E, D>> Layer<In, E, D> 
     type Out = L::Out;
 
     const CHECK: () = L::CHECK;
+    const FAULT: Fault = L::FAULT;
     const DROPS_MASK: bool = L::DROPS_MASK;
 
     fn call<T: Tape<E, D>>(

@@ -5,6 +5,7 @@ use crate::{
     error::Error,
     layer,
     layer::{Infer, Layer},
+    shape::Fault,
     signal::{Inputs, Signal, TwoSignals},
     stream::{StateVisitor, Streamable},
 };
@@ -53,6 +54,13 @@ where
 {
     type Out =
         Inputs<(<Inner as Layer<In::First, E, D>>::Out, <Inner as Layer<In::Second, E, D>>::Out)>;
+
+    const CHECK: () = {
+        let () = <Inner as Layer<In::First, E, D>>::CHECK;
+        <Inner as Layer<In::Second, E, D>>::CHECK
+    };
+    const FAULT: Fault =
+        <Inner as Layer<In::First, E, D>>::FAULT.or(<Inner as Layer<In::Second, E, D>>::FAULT);
 
     fn call<T: Tape<E, D>>(
         &self,

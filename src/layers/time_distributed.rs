@@ -11,6 +11,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     parameters::Parameters,
+    shape::{Fault, Words},
     signal::{EachStep, Mask, OneVector, Plain, Signal, StepValues, UnfoldSteps},
     stream::{StateVisitor, Streamable, copy_bounded, room},
 };
@@ -56,6 +57,10 @@ where
 {
     type Out = In::With<Unfolded<Inner::Out, In>>;
 
+    const CHECK: () = Inner::CHECK;
+    const FAULT: Fault =
+        flat_steps(Inner::FLATTENS, <In::Step as Shape>::NUM_DIMS).or(Inner::FAULT);
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
@@ -88,6 +93,15 @@ where
         out[0] = y.shape().0;
         In::join(unfold(batch, length, y.into_shape(&with_sizes::<Inner::Out>(out)?)?)?, mask)
     }
+}
+
+/// What is wrong with a layer that flattens what is flat: steps of the rank 2, with the batch.
+const fn flat_steps(flattens: bool, rank: usize) -> Fault {
+    if flattens && rank == 2 {
+        let text = "each step is one vector, which `Flatten` leaves as it is: `Flatten<_>` alone makes one vector of all steps";
+        return Fault::new(&[Words::Text(text)]);
+    }
+    Fault::NONE
 }
 
 /// The steps as samples; then batch, length and mask.

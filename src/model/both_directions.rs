@@ -11,7 +11,6 @@ use crate::{
 impl<L: Options, M: MergeMode> Options for Bidirectional<L, M> {
     const LAYER: &'static str = L::LAYER;
     const OPTIONS: &'static [(&'static str, [Option<f64>; 2], &'static str)] = L::OPTIONS;
-    const LISTED: &'static str = L::LISTED;
     const WEIGHTS: &'static [(&'static str, &'static str)] = L::WEIGHTS;
     const SET_BY_ITSELF: &'static [(&'static str, &'static str)] = &[
         ("go_backwards", "of a `Bidirectional`, one layer goes forward and one backward"),

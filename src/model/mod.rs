@@ -11,6 +11,7 @@ mod output;
 mod sequential;
 mod stream;
 mod summary;
+mod windows;
 mod wire;
 
 pub use crate::layer::{Infer, Inferred, Takes};
@@ -28,6 +29,8 @@ pub use sequential::{Chain, Sequential};
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
 pub use summary::{Row, Summary};
+#[doc(hidden)]
+pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{
@@ -70,9 +73,9 @@ use crate::{
 /// # Ok::<(), Error>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no model of `{E}`",
+    message = "`{Self}` is no model",
     label = "no model",
-    note = "a model is a struct under `#[model]`, or a `Sequential`; in a generic function, ask for one: `M: Model`"
+    note = "a model is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; in a generic function, ask for one: `M: Model`"
 )]
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D>
@@ -108,10 +111,10 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     /// # Errors
     /// What a layer says that cannot be streamed as it is, such as [`Error::Invalid`] for one whose `go_backwards` is set;
     /// [`Error::Mismatch`] for weights that do not fit; [`Error::Device`].
-    fn stream(&self, rows: usize) -> Result<Stream<Self, E, D>, Error>
+    fn stream(&self, rows: usize) -> Result<Self::Stream, Error>
     where
         Self: CanStream<E, D>,
     {
-        Stream::new(self, rows)
+        self.stream_of(rows)
     }
 }

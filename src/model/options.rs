@@ -15,8 +15,6 @@ pub trait Options {
     const LAYER: &'static str;
     /// The options: their names, the least and the largest value, and that range in words.
     const OPTIONS: &'static [(&'static str, [Option<f64>; 2], &'static str)];
-    /// Their names for a message.
-    const LISTED: &'static str;
     /// The weights that may have a regularizer and a constraint: what their keys begin with, and their names.
     const WEIGHTS: &'static [(&'static str, &'static str)] = &[];
     /// The options that it sets by itself, so that `#[with(..)]` cannot, and the reason.
@@ -70,16 +68,48 @@ pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -
             }
             return i;
         }
-        if n > 1 && n > alike(near, name) {
+        if n > 1 && n > alike(near, name) && !sets_by_itself::<L>(other) {
             near = other;
         }
         i += 1;
     }
+    let (names, len) = names::<L>();
+    let Ok(names) = std::str::from_utf8(names.split_at(len).0) else { unreachable!() };
     let (hint, end) = if near.is_empty() { ("", "") } else { (" (did you mean `", "`?)") };
     concat_panic!(
         "`", display: L::LAYER, "` has no option `", display: name, "`", display: hint, display: near,
-        display: end, ": there are ", display: L::LISTED
+        display: end, ": there are ", display: names, "`name` and `trainable`"
     )
+}
+
+const fn sets_by_itself<L: Options>(option: &str) -> bool {
+    let mut i = 0;
+    while i < L::SET_BY_ITSELF.len() {
+        if is_with(option, L::SET_BY_ITSELF[i].0, "") {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+/// The names of the options that can be set, each in quotes and with a comma, and how many bytes that are. Those that do not
+/// fit are left out.
+const fn names<L: Options>() -> ([u8; 1024], usize) {
+    let (mut names, mut len, mut i) = ([0; 1024], 0, 0);
+    while i < L::OPTIONS.len() {
+        let name = L::OPTIONS[i].0;
+        if !sets_by_itself::<L>(name) && len + name.len() + "``, ".len() <= names.len() {
+            let mut parts: &[&str] = &["`", name, "`, "];
+            while let [part, rest @ ..] = parts {
+                let end = len + part.len();
+                names.split_at_mut(end).0.split_at_mut(len).1.copy_from_slice(part.as_bytes());
+                (len, parts) = (end, rest);
+            }
+        }
+        i += 1;
+    }
+    (names, len)
 }
 
 /// Whether a text is one that begins another, which then goes on with an end.

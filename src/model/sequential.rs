@@ -8,6 +8,7 @@ use crate::{
     error::Error,
     layer::{Layer, Takes},
     parameters::{Build, Parameters, Visitor},
+    shape::Fault,
     signal::{Signal, StepRows},
     stream::{StateVisitor, StreamChain, Streamable},
     tuples::all_tuples,
@@ -36,6 +37,10 @@ pub struct Sequential<In: Signal, L: Takes<In, E, D>, E: Element = f32, D: Backe
 impl<In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Sequential<In, L, E, D> {
     /// A model of layers that are there already.
     pub fn new(layers: L) -> Self {
+        const {
+            L::FAULT.tell();
+            L::CHECK
+        };
         Self { layers, wiring: PhantomData }
     }
 }
@@ -68,6 +73,9 @@ impl<X: Reaches<In>, In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> 
     for Sequential<In, L, E, D>
 {
     type Out = L::Out;
+
+    const CHECK: () = L::CHECK;
+    const FAULT: Fault = L::FAULT;
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -20,9 +20,24 @@ pub trait StreamModel<E: Element = f32, D: Backend<E> = Cpu>:
 
 /// A [`StreamModel`]: every one is. Where a bound is this one, the compiler lists no models that are one.
 #[doc(hidden)]
-pub trait CanStream<E: Element, D: Backend<E>>: StreamModel<E, D> {}
+pub trait CanStream<E: Element, D: Backend<E>> {
+    /// [`Stream`].
+    type Stream;
 
-impl<M: StreamModel<E, D>, E: Element, D: Backend<E>> CanStream<E, D> for M {}
+    /// [`Model::stream`].
+    ///
+    /// # Errors
+    /// Those of it.
+    fn stream_of(&self, rows: usize) -> Result<Self::Stream, Error>;
+}
+
+impl<M: StreamModel<E, D>, E: Element, D: Backend<E>> CanStream<E, D> for M {
+    type Stream = Stream<M, E, D>;
+
+    fn stream_of(&self, rows: usize) -> Result<Self::Stream, Error> {
+        Stream::new(self, rows)
+    }
+}
 
 /// A model that runs step by step, with its state. [`Model::stream`] makes one.
 ///

@@ -12,11 +12,15 @@
 //! assert_eq!(shape.steps(), (32, 10));
 //! ```
 
+mod fault;
 mod window;
 
+#[doc(hidden)]
+pub use fault::Fault;
+pub(crate) use fault::Words;
 pub(crate) use window::WINDOW;
-pub(crate) use window::check_window;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
+pub(crate) use window::{LARGEST, places, wrong_window};
 
 pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
 use dfdx::shapes::{Rank1, ReduceShape};
@@ -116,19 +120,15 @@ features!(A B C);
 features!(A B C D);
 features!(A B C D G);
 
-/// Fails, while the program is compiled, if there are none of something.
-#[track_caller]
-pub(crate) const fn at_least_one(count: usize, otherwise: &'static str) {
-    if count == 0 {
-        panic!("{}", otherwise)
-    }
+/// What is wrong if there are none of something.
+pub(crate) const fn missing(count: usize, otherwise: &'static str) -> Fault {
+    if count == 0 { Fault::new(&[Words::Text(otherwise)]) } else { Fault::NONE }
 }
 
-/// Fails, while the program is compiled, for a layer that takes nothing or gives nothing.
-#[track_caller]
-pub(crate) const fn check_units(features: usize, units: usize) {
-    at_least_one(features, "a layer takes at least 1 feature, not 0");
-    at_least_one(units, "a layer has at least 1 unit, not 0");
+/// What is wrong with a layer that takes nothing or gives nothing.
+pub(crate) const fn wrong_units(features: usize, units: usize) -> Fault {
+    missing(features, "a layer takes at least 1 feature, not 0")
+        .or(missing(units, "a layer has at least 1 unit, not 0"))
 }
 
 /// The shape without its last dimension: one entry a position.

@@ -1,7 +1,7 @@
 //! The sizes that windows leave: convolution, pooling, padding.
 //!
-//! `Const<N>` stays on the surface; behind it typenum calculates, for sizes up to 1024. A size that is known
-//! only at run time is calculated then.
+//! `Const<N>` stays on the surface; behind it typenum calculates, for sizes up to 1024; larger ones are constants that
+//! `#[model]` evaluates, see `src/model/windows.rs`. A size that is known only at run time is calculated then.
 
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -9,7 +9,7 @@ use kerata_macros::words;
 use seq_macro::seq;
 use typenum::{Diff, Prod, Quot, Sum, ToUInt, U, U1, consts};
 
-use super::{Const, Dim, at_least_one};
+use super::{Const, Dim, Fault, missing};
 use crate::error::Error;
 
 /// No padding: the window stays within the image.
@@ -39,7 +39,7 @@ impl Padding for Valid {
     const NAME: &'static str = "valid";
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        Some((n.checked_sub(reach)?.checked_div(stride)? + 1, 0))
+        places(Self::NAME, n, reach, stride)
     }
 }
 
@@ -47,9 +47,7 @@ impl Padding for Same {
     const NAME: &'static str = "same";
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        let places = n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?;
-        let covered = places.saturating_sub(1).checked_mul(stride)?.checked_add(reach)?;
-        Some((places, covered.saturating_sub(n) / 2))
+        places(Self::NAME, n, reach, stride)
     }
 }
 
@@ -57,7 +55,36 @@ impl Padding for Causal {
     const NAME: &'static str = "causal";
 
     fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        Some((n.checked_add(stride)?.checked_sub(1)?.checked_div(stride)?, reach.checked_sub(1)?))
+        places(Self::NAME, n, reach, stride)
+    }
+}
+
+/// The largest size that types calculate with.
+pub(crate) const LARGEST: usize = 1024;
+
+/// [`Padding::places`] of one of the paddings here, by its name. `None` for another.
+pub(crate) const fn places(
+    padding: &str,
+    n: usize,
+    reach: usize,
+    stride: usize,
+) -> Option<(usize, usize)> {
+    if stride == 0 {
+        return None;
+    }
+    // As long as the image, without a stride.
+    let padded = n.div_ceil(stride);
+    match padding.as_bytes() {
+        b"valid" if n >= reach => Some(((n - reach) / stride + 1, 0)),
+        b"same" => match padded.saturating_sub(1).checked_mul(stride) {
+            Some(last) => match last.checked_add(reach) {
+                Some(covered) => Some((padded, covered.saturating_sub(n) / 2)),
+                None => None,
+            },
+            None => None,
+        },
+        b"causal" if reach > 0 => Some((padded, reach - 1)),
+        _ => None,
     }
 }
 
@@ -76,7 +103,7 @@ impl Padding for Causal {
 #[diagnostic::on_unimplemented(
     message = "a window of {K} cannot slide along `{Self}` (stride {STRIDE}, dilation {DILATION})",
     label = "the window is too large for what reaches this layer, or a size is above 1024",
-    note = "the compiler calculates with sizes up to 1024: write a larger one as `Length` in `input`, and it is calculated at run time; `Same` in the place of `Valid` pads with zeros"
+    note = "`Same` in the place of `Valid` pads with zeros; in a tuple, in a generic struct and in a `TimeDistributed` the compiler calculates with sizes up to 1024: a larger one is `Length` there, and calculated at run time"
 )]
 pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
     Dim
@@ -89,7 +116,7 @@ pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: P
     /// # Errors
     /// [`Error::Mismatch`] if the window does not fit into a size that is known at run time only.
     fn slide(&self) -> Result<Self::Out, Error> {
-        const { check_window(&[K], &[STRIDE], DILATION) };
+        const { wrong_window(&[K], &[STRIDE], DILATION).tell() };
         let reach = (K - 1) * DILATION + 1;
         let what = "the size that a window slides along (at least)";
         let misfit = || Error::mismatch(what, reach, self.size());
@@ -105,12 +132,11 @@ impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
     type Out = usize;
 }
 
-/// Fails unless the window takes something in and moves on.
-#[track_caller]
-pub(crate) const fn check_window(kernel: &[usize], stride: &[usize], dilation: usize) {
-    at_least_one(smallest(kernel), "a window is at least 1 wide, not 0");
-    at_least_one(smallest(stride), "the stride of a window is at least 1, not 0");
-    at_least_one(dilation, "the dilation of a window is at least 1, not 0");
+/// What is wrong with a window that takes nothing in, or does not move on.
+pub(crate) const fn wrong_window(kernel: &[usize], stride: &[usize], dilation: usize) -> Fault {
+    missing(smallest(kernel), "a window is at least 1 wide, not 0")
+        .or(missing(smallest(stride), "the stride of a window is at least 1, not 0"))
+        .or(missing(dilation, "the dilation of a window is at least 1, not 0"))
 }
 
 const fn smallest(mut sizes: &[usize]) -> usize {

@@ -88,8 +88,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs the end of the sequence",
     label = "this layer cannot go step by step",
-    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself",
-    note = "a layer of your own implements `stream::Streamable`"
+    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself; a layer of your own implements `stream::Streamable`"
 )]
 pub trait Streamable<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<In, E, D> {
     /// What the layer remembers from step to step.

@@ -5,6 +5,7 @@ use crate::{
     backend::{Backend, Element},
     data::mixed,
     error::Error,
+    model::Model,
     signal::Signal,
 };
 
@@ -21,6 +22,25 @@ pub(super) type Augment<X, Y, E, D> = Box<
         ) -> Result<Pair<X, Y, E, D>, Error>
         + Send,
 >;
+
+/// The functions of a trainer of the model `M`, which may be none. As its metrics, they ask nothing of `M` in the type of a trainer.
+pub(super) trait Augments<M, Y: Signal, E: Element, D: Backend<E>>: Send {
+    fn list(&mut self) -> &mut Vec<Augment<M::Input, Y, E, D>>
+    where
+        M: Model<E, D>;
+}
+
+impl<M, Y, E, D> Augments<M, Y, E, D> for Vec<Augment<M::Input, Y, E, D>>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn list(&mut self) -> &mut Self {
+        self
+    }
+}
 
 /// All functions, one behind the other. What they draw follows from the seed, the epoch and the batch alone, so a checkpoint
 /// need not hold it.

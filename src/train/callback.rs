@@ -44,7 +44,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no callback for the model `{M}`",
     label = "no callback",
-    note = "a callback for every model is `impl<M> Callback<M> for ..`, with elements and devices `impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ..`"
+    note = "a callback is a value, such as `EarlyStopping::default()`; one of your own for every model is `impl<M> Callback<M> for ..`, with elements and devices `impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ..`"
 )]
 #[allow(unused_variables)]
 pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
@@ -182,6 +182,7 @@ fn locked<C>(callback: &Mutex<C>) -> MutexGuard<'_, C> {
 }
 
 /// A callback that the program looks at while the trainer has it.
+#[diagnostic::do_not_recommend]
 impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for Arc<Mutex<C>> {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         locked(self).on_train_begin(training)

@@ -29,7 +29,7 @@ pub trait Measures<M: Model<E, D>, Y: Signal, E: Element = f32, D: Backend<E> = 
 impl<K, M, Y, E, D> Measures<M, Y, E, D> for K
 where
     M: Model<E, D, Output: Outputs>,
-    <M::Output as Outputs>::Number: Measuring<K, M::Output, Y, E, D>,
+    <M::Output as Outputs>::Number: OneOf<M> + Measuring<K, M::Output, Y, E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
@@ -50,7 +50,7 @@ where
 
 /// How a metric `K` of all that a model gives is held.
 ///
-/// Of several outputs no metric is, but that [`OneOutput`] says: so that it is one error, and not one for each place of a
+/// Of several outputs no metric is, but that [`OneOf`] says: so that it is one error, and not one for each place of a
 /// signature that asks for a [`Prediction`].
 pub trait Measuring<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> {
     /// The metric as a trainer holds it; `None` of several outputs.
@@ -76,28 +76,16 @@ impl<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> Measuring<K, P, Y, E, D
     }
 }
 
-/// A model of one output, not several.
+/// The model `M` has one output, not several.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has several outputs, and a metric measures one of them",
+    message = "`{M}` has several outputs, and a metric measures one of them",
     label = "of which output?",
-    note = "name the output: `metric_of({Self}::NAME, ..)` or `weighted_metric_of`, with a constant of the `#[model]`"
+    note = "name the output: `metric_of({M}::NAME, ..)` or `weighted_metric_of`, with a constant of the `#[model]`"
 )]
-pub trait OneOutput<E: Element, D: Backend<E>> {}
+pub trait OneOf<M> {}
 
 #[diagnostic::do_not_recommend]
-impl<M, E, D> OneOutput<E, D> for M
-where
-    M: Model<E, D, Output: Outputs>,
-    <M::Output as Outputs>::Number: IsOne,
-    E: Element,
-    D: Backend<E>,
-{
-}
-
-/// The number of outputs is one.
-pub trait IsOne {}
-
-impl IsOne for One {}
+impl<M> OneOf<M> for One {}
 
 /// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure of its output `AT`, against the target of
 /// that in `Y`.

@@ -8,12 +8,43 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     metric::MetricState,
+    model::Model,
     reduce::{Mean, SampleWeights, Unweighted},
     signal::Signal,
 };
 
 /// A metric, and whether it honours the sample weights.
 pub(super) type AnyMetric<P, Y, E, D> = (Box<dyn Measured<P, Y, E, D>>, bool);
+
+/// The metrics of a trainer of the model `M`, which may be none.
+///
+/// A trainer holds them in this form and so asks nothing of `M` in its own type: what is no model is told once, by
+/// [`Trainer::new`](super::Trainer::new).
+pub(super) trait Metrics<M, Y: Signal, E: Element, D: Backend<E>>: Send {
+    fn list(&self) -> &[AnyMetric<M::Output, Y, E, D>]
+    where
+        M: Model<E, D>;
+
+    fn push(&mut self, metric: AnyMetric<M::Output, Y, E, D>)
+    where
+        M: Model<E, D>;
+}
+
+impl<M, Y, E, D> Metrics<M, Y, E, D> for Vec<AnyMetric<M::Output, Y, E, D>>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn list(&self) -> &[AnyMetric<M::Output, Y, E, D>] {
+        self
+    }
+
+    fn push(&mut self, metric: AnyMetric<M::Output, Y, E, D>) {
+        self.push(metric);
+    }
+}
 
 /// What was measured in an epoch so far.
 #[derive(Debug, Clone)]

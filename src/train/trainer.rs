@@ -4,14 +4,14 @@ use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
 
 use super::{
-    Asks, Callback, Fit, History, Measures, MeasuresOutput, OneOutput, Progress, TrainingData,
-    augment::Augment,
+    Asks, Callback, Fit, History, Measures, MeasuresOutput, Progress, TrainingData,
+    augment::Augments,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
     names,
     optimizing::Optimizing,
     run::Run,
-    totals::AnyMetric,
+    totals::Metrics,
     training::{About, Wishes},
 };
 use crate::{
@@ -46,7 +46,6 @@ use crate::{
 /// ```
 pub struct Trainer<M, L, O, Y, E = f32, D = Cpu>
 where
-    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
@@ -59,9 +58,9 @@ where
     pub optimizer: O,
     /// What the optimiser remembers, and the number of steps.
     pub state: State<E, D>,
-    metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
+    metrics: Box<dyn Metrics<M, Y, E, D>>,
     callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
-    augment: Vec<Augment<M::Input, Y, E, D>>,
+    augment: Box<dyn Augments<M, Y, E, D>>,
     history: History,
     resumed: Option<Resumed>,
     dev: D,
@@ -72,17 +71,18 @@ type AsOptimizing<M, O, E, D> = for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing
 
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
 where
-    M: Model<E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
-    /// Puts a model, a loss and an optimiser together, to a [`Trainer`].
+    /// Puts a model, a loss and an optimiser together: what it gives is the [`Trainer`] itself, by way of the output of the model, so
+    /// that of what is no model the compiler says one thing.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
-    pub fn new(model: M, loss: L, optimizer: O) -> Result<Self, Error>
+    pub fn new(model: M, loss: L, optimizer: O) -> Result<<M::Output as Makes>::Made<Self>, Error>
     where
+        M: Model<E, D>,
         O: Optimizer,
     {
         optimizer.check()?;
@@ -92,23 +92,38 @@ where
             loss,
             optimizer,
             state: State::default(),
-            metrics: Vec::new(),
+            metrics: Box::new(Vec::new()),
             callbacks: Vec::new(),
-            augment: Vec::new(),
+            augment: Box::new(Vec::new()),
             history: History::default(),
             resumed: None,
             optimizing: |optimizer| optimizer,
         })
     }
+}
 
+/// `T`, of whatever is made of a model's output. Where there is no model, the compiler says that, and nothing of `T`.
+pub trait Makes {
+    /// The same `T`.
+    type Made<T>;
+}
+
+impl<S: Signal> Makes for S {
+    type Made<T> = T;
+}
+
+impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
     /// Adds a metric. It honours the mask, not the sample weights: Keras's `metrics=`.
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self>
-    where
-        M: OneOutput<E, D>,
-    {
+    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
     }
 
@@ -116,10 +131,7 @@ where
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self>
-    where
-        M: OneOutput<E, D>,
-    {
+    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
         metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
     }
 
@@ -220,7 +232,7 @@ where
             > + Send
             + 'static,
     {
-        self.augment.push(Box::new(function));
+        self.augment.list().push(Box::new(function));
         self
     }
 
@@ -253,10 +265,11 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data>(&mut self, data: &Data, fit: &Fit) -> Result<Data::History, Error>
-    where
-        Data: TrainingData<M, L, Y, E, D>,
-    {
+    pub fn fit<Data: TrainingData<M, L, Y, E, D>>(
+        &mut self,
+        data: &Data,
+        fit: &Fit,
+    ) -> Result<Data::History, Error> {
         self.run(data, None::<&Data>, fit).map(Data::history)
     }
 
@@ -283,15 +296,16 @@ where
     ///
     /// # Errors
     /// [`Error::Empty`] if the data yields no batch; and those of layers, loss and data.
-    pub fn evaluate<Data>(&self, data: &Data, batch_size: usize) -> Result<Data::Measures, Error>
-    where
-        Data: TrainingData<M, L, Y, E, D>,
-    {
+    pub fn evaluate<Data: TrainingData<M, L, Y, E, D>>(
+        &self,
+        data: &Data,
+        batch_size: usize,
+    ) -> Result<Data::Measures, Error> {
         let penalty = self.state.penalty(&self.model)?;
-        let parts = (&self.model, &self.loss, self.metrics.as_slice(), penalty);
+        let parts = (&self.model, &self.loss, self.metrics.list(), penalty);
         let totals = data.evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
         let columns = self.columns(Data::LOSSES);
-        Ok(Data::measures(totals.report(&columns, &self.metrics).collect()))
+        Ok(Data::measures(totals.report(&columns, self.metrics.list()).collect()))
     }
 
     /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
@@ -346,7 +360,7 @@ where
         let read = self.parts().read(path.as_ref())?;
         let rate = read.learning_rate()?;
         let checkpoint::Read { model, state, history, mut resumed } = read;
-        resumed.restore_totals(path.as_ref(), &self.metrics)?;
+        resumed.restore_totals(path.as_ref(), self.metrics.list())?;
         let own = (self.optimizing)(&mut self.optimizer).learning_rate_mut();
         if let Some(rate) = rate.filter(|_| !own.is_schedule()) {
             own.set(rate)?;
@@ -403,9 +417,9 @@ where
             loss: &self.loss,
             optimizer: (self.optimizing)(&mut self.optimizer),
             state: &mut self.state,
-            metrics: &self.metrics,
+            metrics: self.metrics.list(),
             callbacks: &mut self.callbacks,
-            augment: &mut self.augment,
+            augment: self.augment.list(),
             history: &mut self.history,
             dev: self.dev.clone(),
             fit: *fit,
@@ -421,7 +435,7 @@ where
     /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.
     fn columns(&self, losses: usize) -> Vec<String> {
         let outputs = M::output_names().into_iter().take(losses).collect::<Vec<_>>();
-        let metrics = self.metrics.iter().map(|(metric, weighted)| names::Measured {
+        let metrics = self.metrics.list().iter().map(|(metric, weighted)| names::Measured {
             output: metric.output().map(str::to_owned),
             name: metric.name(),
             weighted: *weighted,

@@ -11,3 +11,4 @@ mod padding;
 mod settings;
 mod shapes;
 mod targets;
+mod windows;

@@ -28,25 +28,28 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
     };
     let this = model.this_at(span);
     let layer = quote_spanned!(span => ::kerata::Layer<KerataIn, #element, #device>);
-    quote! {
+    let functions = quote! {
+        type Out = #out;
+
+        fn call<KerataTape: ::kerata::model::Tape<#element, #device>>(
+            &self,
+            x: #x,
+        ) -> ::core::result::Result<#y, ::kerata::Error> {
+            #reach
+            #call
+        }
+
+        fn call_mut<KerataTape: ::kerata::model::Tape<#element, #device>>(
+            &mut self,
+            x: #x,
+        ) -> ::core::result::Result<#y, ::kerata::Error> {
+            #reach
+            #call_mut
+        }
+    };
+    quote_spanned! {span =>
         impl #generics #layer for #this #clause {
-            type Out = #out;
-
-            fn call<KerataTape: ::kerata::model::Tape<#element, #device>>(
-                &self,
-                x: #x,
-            ) -> ::core::result::Result<#y, ::kerata::Error> {
-                #reach
-                #call
-            }
-
-            fn call_mut<KerataTape: ::kerata::model::Tape<#element, #device>>(
-                &mut self,
-                x: #x,
-            ) -> ::core::result::Result<#y, ::kerata::Error> {
-                #reach
-                #call_mut
-            }
+            #functions
         }
     }
 }

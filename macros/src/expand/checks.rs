@@ -11,7 +11,7 @@ use crate::check::Model;
 pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
-        let (Wired { ty, input, .. }, through) = (wired, &wired.through.layer);
+        let (Wired { ty, taken: input, .. }, through) = (wired, &wired.through.layer);
         let span = layer.ty.span();
         let behind = |check| model.checked(i + 1, check, span);
         // What is no layer is told as that, and not what it does not take. A layer of the crate is one, and it says what it is
@@ -29,6 +29,7 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         // At an instance that stands for all, the sizes are not those of any model.
         let sizes = (!model.is_generic()).then(|| {
             quote_spanned! {span =>
+                <#ty as ::kerata::Layer<#reaches, #element, #device>>::FAULT.tell();
                 let () = <#ty as ::kerata::Layer<#reaches, #element, #device>>::CHECK;
             }
         });
@@ -103,17 +104,22 @@ fn cut(model: &Model, number: usize, out: &TokenStream) -> (TokenStream, TokenSt
             };
         }
     };
-    let dims = (0..6usize).map(|i| {
-        let i = Literal::usize_unsuffixed(i);
-        quote!(::kerata::model::Dimension<{ #code.dims[#i].0 }, { #code.dims[#i].1 }>)
-    });
-    let shape = quote! {
-        <::kerata::model::Dimensions<{ #code.rank }, (#(#dims,)*)> as ::kerata::model::Decoded>::Of
-    };
+    let shape = dims(&code);
     let signal = quote! {
         <::kerata::model::Cut<{ #code.kind }, #shape, #this, #number> as ::kerata::model::Continues>::Signal
     };
     (given, signal)
+}
+
+/// The shape of a code.
+pub(super) fn dims(code: &TokenStream) -> TokenStream {
+    let dims = (0..6usize).map(|i| {
+        let i = Literal::usize_unsuffixed(i);
+        quote!(::kerata::model::Dimension<{ #code.dims[#i].0 }, { #code.dims[#i].1 }>)
+    });
+    quote! {
+        <::kerata::model::Dimensions<{ #code.rank }, (#(#dims,)*)> as ::kerata::model::Decoded>::Of
+    }
 }
 
 /// The input. What is wrong with the struct is told here: the signal is then an error, and so is silently

@@ -7,6 +7,7 @@ mod item;
 mod outputs;
 mod rules;
 mod stream;
+mod windows;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -23,6 +24,8 @@ struct Wired {
     ty: Type,
     /// The signal that reaches it.
     input: TokenStream,
+    /// That signal as it takes it: without the sizes that no type calculates with, where its windows slide along them.
+    taken: TokenStream,
     /// How it is called, built and visited.
     through: Through,
 }
@@ -46,6 +49,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         item::item(model, &wired),
         inferred(model),
         checks::wires(model, &wired),
+        windows::codes(model, &wired),
         checks::output_check(model),
         outputs::constants(model),
         calls::layer(model, &wired),
@@ -157,6 +161,8 @@ fn wire(model: &Model, i: usize) -> Wired {
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
+    let windows = windows::of(model, i, &ty, &input);
+    let taken = windows.as_ref().map_or_else(|| input.clone(), |windows| windows.opened.clone());
     let through = if model.witness.is_none() && model.errors.is_empty() {
         Through {
             layer: quote_spanned!(span => <#ty as ::kerata::Layer<#input, #element, #device>>),
@@ -172,15 +178,20 @@ fn wire(model: &Model, i: usize) -> Wired {
             <#field as ::kerata::model::Field<#ty, #element, #device>>
         };
         Through {
-            layer: quote_spanned! {span =>
-                <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
-            },
+            layer: windows.map_or_else(
+                || {
+                    quote_spanned! {span =>
+                        <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
+                    }
+                },
+                |windows| windows.layer,
+            ),
             build: field.clone(),
             parameters: field,
             shown,
         }
     };
-    Wired { ty, input, through }
+    Wired { ty, input, taken, through }
 }
 
 /// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is

@@ -64,10 +64,14 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     let last = outputs::returned(model, |number| step_of(model, number));
     // Where the wiring is not evaluated, a wrong layer may be told here: then by its own words.
     let hidden = model.witness.is_some().then(|| quote!(#[diagnostic::do_not_recommend]));
+    // Where the struct is named: so the message shows it, and the field, and not the attribute.
+    let span = model.item.ident.span();
+    let named = model.this_at(span);
+    let stream_model = quote_spanned!(span => ::kerata::model::StreamModel<#element, #device>);
     let rows =
         [&input, &out].map(|signal| quote!(for<'kerata> #signal: ::kerata::signal::StepRows));
     quote! {
-        impl #generics ::kerata::model::StreamModel<#element, #device> for #this
+        impl #generics #stream_model for #named
         #clause #(#rows,)*
         {
         }

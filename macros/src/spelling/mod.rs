@@ -11,7 +11,7 @@ mod tests;
 
 use std::cell::Cell;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Generics, Path, PathArguments, Type};
 
@@ -33,6 +33,13 @@ pub(crate) struct Spelling<'a> {
 /// Whether this is the name of a layer of the crate.
 pub(crate) fn is_layer(path: &Path) -> bool {
     is_ours(path) && known(&last_name(path)).is_some()
+}
+
+/// Whether windows of a layer of the crate slide along sizes, or it makes them larger: it is `Windowed`.
+pub(crate) fn has_windows(name: &Ident) -> bool {
+    const WINDOWED: [&str; 7] =
+        ["Conv1d", "Conv2d", "MaxPool1d", "AvgPool1d", "MaxPool2d", "AvgPool2d", "ZeroPadding2d"];
+    WINDOWED.iter().any(|windowed| name == windowed)
 }
 
 impl Spelling<'_> {

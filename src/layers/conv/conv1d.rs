@@ -5,14 +5,14 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{UseBias, WithBias, check_filters, window};
+use super::{UseBias, WithBias, window, wrong_filters};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
     layer,
     layer::Layer,
     layers::{Activation, Linear},
-    shape::{Padding, Slide, Valid, check_window},
+    shape::{Fault, Padding, Slide, Valid, wrong_window},
     signal::{Is, UnmaskedSteps},
 };
 
@@ -42,10 +42,7 @@ use crate::{
     class = "Conv1D",
     input = (Batch, Length, I),
     infer,
-    check = {
-        check_filters(I, O);
-        check_window(&[K], &[STRIDE], DILATION)
-    },
+    check = wrong_filters(I, O).or(wrong_window(&[K], &[STRIDE], DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[K], None),
@@ -104,10 +101,7 @@ where
 {
     type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
 
-    const CHECK: () = {
-        check_filters(I, O);
-        check_window(&[K], &[STRIDE], DILATION)
-    };
+    const FAULT: Fault = wrong_filters(I, O).or(wrong_window(&[K], &[STRIDE], DILATION));
 
     fn call<T: Tape<E, D>>(
         &self,

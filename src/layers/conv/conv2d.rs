@@ -5,14 +5,14 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{ImagePadding, UseBias, WithBias, check_filters, window};
+use super::{ImagePadding, UseBias, WithBias, window, wrong_filters};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
     layer,
     layer::Layer,
     layers::{Activation, Linear},
-    shape::{Slide, Valid, check_window},
+    shape::{Fault, Slide, Valid, wrong_window},
     signal::{Images, Is},
 };
 
@@ -56,10 +56,7 @@ use crate::{
     class = "Conv2D",
     input = (Batch, Height, Width, I),
     infer,
-    check = {
-        check_filters(I, O);
-        check_window(&[KH, KW], &[STRIDE], DILATION)
-    },
+    check = wrong_filters(I, O).or(wrong_window(&[KH, KW], &[STRIDE], DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[KH, KW], None),
@@ -129,10 +126,7 @@ where
         Const<O>,
     );
 
-    const CHECK: () = {
-        check_filters(I, O);
-        check_window(&[KH, KW], &[STRIDE], DILATION)
-    };
+    const FAULT: Fault = wrong_filters(I, O).or(wrong_window(&[KH, KW], &[STRIDE], DILATION));
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -10,7 +10,7 @@ pub use conv2d::Conv2d;
 use crate::{
     backend::Window,
     error::Error,
-    shape::{Padding, Same, Valid, at_least_one},
+    shape::{Fault, Padding, Same, Valid, missing},
 };
 
 /// The layer adds a bias.
@@ -35,11 +35,10 @@ impl UseBias for NoBias {
     const USE_BIAS: bool = false;
 }
 
-/// Fails, while the program is compiled, for a convolution that takes nothing or gives nothing.
-#[track_caller]
-const fn check_filters(channels: usize, filters: usize) {
-    at_least_one(channels, "a convolution takes at least 1 channel, not 0");
-    at_least_one(filters, "a convolution has at least 1 filter, not 0");
+/// What is wrong with a convolution that takes nothing or gives nothing.
+const fn wrong_filters(channels: usize, filters: usize) -> Fault {
+    missing(channels, "a convolution takes at least 1 channel, not 0")
+        .or(missing(filters, "a convolution has at least 1 filter, not 0"))
 }
 
 /// A padding that makes sense for images: [`Valid`] or [`Same`].

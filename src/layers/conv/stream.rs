@@ -80,7 +80,7 @@ where
     type Stepper = Conv1dStepper<E>;
 
     fn begin(&self, rows: usize) -> Result<(Conv1dStepper<E>, Ring<E>), Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let kernel = self.kernel.clone().into_shape(&(K * I, O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
         let product = D::step_product(&kernel, U::USE_BIAS.then_some(&bias), A::FUSED)?;

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::{Infer, Layer},
+    shape::{Fault, Words},
     signal::{Inputs, Masked, Signal, StepValues},
     stream::Streamable,
 };
@@ -95,27 +96,28 @@ pub struct Concatenate<const N: usize>;
 impl<In: SideBySide, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> for Concatenate<N> {
     type Out = In::Out<N>;
 
-    const CHECK: () = check_features(N, In::FEATURES);
+    const FAULT: Fault = wrong_features(N, In::FEATURES);
 
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<In::Out<N> as Signal>::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         In::concatenate::<N, E, D, T>(x)
     }
 }
 
-const fn check_features(n: usize, both: usize) {
-    if n != both {
-        const_panic::concat_panic!(
-            "both inputs together have ",
-            both,
-            " features, but this is `Concatenate<",
-            n,
-            ">`: write `Concatenate<_>`"
-        );
+const fn wrong_features(n: usize, both: usize) -> Fault {
+    if n == both {
+        return Fault::NONE;
     }
+    Fault::new(&[
+        Words::Text("both inputs together have "),
+        Words::Number(both),
+        Words::Text(" features, but this is `Concatenate<"),
+        Words::Number(n),
+        Words::Text(">`: write `Concatenate<_>`"),
+    ])
 }
 
 impl<In: SideBySide, const N: usize> Infer<In> for Concatenate<N> {
@@ -216,7 +218,7 @@ where
     type Stepper = MergeStepper<E>;
 
     fn begin(&self, rows: usize) -> Result<(MergeStepper<E>, ()), Error> {
-        const { <Self as Layer<Inputs<(A, B)>, E, D>>::CHECK };
+        const { <Self as Layer<Inputs<(A, B)>, E, D>>::FAULT.tell() };
         Ok((MergeStepper::new(rows, A::WIDTH + B::WIDTH)?, ()))
     }
 

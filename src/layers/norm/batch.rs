@@ -16,7 +16,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::{Layer, trains},
-    shape::Features,
+    shape::{Fault, Features},
     signal::{LastAxis, Mask, StepValues},
     stream::{Streamable, copy_bounded, room},
 };
@@ -51,7 +51,7 @@ use crate::{
     class = "BatchNormalization",
     input = (Batch, .., F),
     infer,
-    check = super::check_any(F),
+    check = super::wrong_size(F).tell(),
     keys(
         axis: last_axis(false),
         synchronized: fixed(false),
@@ -145,10 +145,10 @@ where
 {
     type Out = In;
 
-    const CHECK: () = super::check_features(F, In::SIZE);
+    const FAULT: Fault = super::wrong_features(F, In::SIZE);
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         if trains() {
             let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
                 around it holds it in an `Inner`, or has a `call_mut`";

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    shape::Features,
+    shape::{Fault, Features},
     signal::{LastAxis, StepValues},
     stream::{Streamable, copy_bounded, room},
 };
@@ -39,7 +39,7 @@ use crate::{
     class = "LayerNormalization",
     input = (Batch, .., F),
     infer,
-    check = super::check_any(F),
+    check = super::wrong_size(F).tell(),
     keys(
         axis: last_axis(true),
         rms_scaling: fixed(false),
@@ -71,10 +71,10 @@ where
 {
     type Out = In;
 
-    const CHECK: () = super::check_features(F, In::SIZE);
+    const FAULT: Fault = super::wrong_features(F, In::SIZE);
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         check_epsilon::<E>(self.epsilon)?;
         In::map(x, |x| {
             let shape = *x.shape();

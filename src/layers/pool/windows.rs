@@ -13,7 +13,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::conv::{ImagePadding, window},
-    shape::{Slide, Valid, check_window},
+    shape::{Fault, Slide, Valid, wrong_window},
     signal::{Images, UnmaskedSteps},
 };
 
@@ -28,7 +28,7 @@ macro_rules! pool2d {
         #[layer(
             class = $class,
             input = (Batch, Height, Width, Channels),
-            check = check_window(&[KH, KW], &[SH, SW], 1),
+            check = wrong_window(&[KH, KW], &[SH, SW], 1).tell(),
             keys(pooling(&[KH, KW], &[SH, SW], P::NAME)),
         )]
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ macro_rules! pool2d {
                 In::Channels,
             );
 
-            const CHECK: () = check_window(&[KH, KW], &[SH, SW], 1);
+            const FAULT: Fault = wrong_window(&[KH, KW], &[SH, SW], 1);
 
             fn call<T: Tape<E, D>>(
                 &self,
@@ -96,7 +96,7 @@ macro_rules! pool1d {
         #[layer(
             class = $class,
             input = (Batch, Length, Features),
-            check = check_window(&[K], &[STRIDE], 1),
+            check = wrong_window(&[K], &[STRIDE], 1).tell(),
             keys(pooling(&[K], &[STRIDE], P::NAME)),
         )]
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ macro_rules! pool1d {
         {
             type Out = (In::Batch, <In::Length as Slide<K, STRIDE, 1, P>>::Out, In::Features);
 
-            const CHECK: () = check_window(&[K], &[STRIDE], 1);
+            const FAULT: Fault = wrong_window(&[K], &[STRIDE], 1);
 
             fn call<T: Tape<E, D>>(
                 &self,

@@ -10,7 +10,8 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::Layer,
-    shape::{Features, at_least_one},
+    layers::norm::{wrong_features, wrong_size},
+    shape::{Fault, Features},
     signal::{LastAxis, StepValues},
     stream::{Streamable, copy_bounded, room},
 };
@@ -53,7 +54,7 @@ const EPSILON: f64 = 1e-7;
     class = "Normalization",
     input = (Batch, .., F),
     infer,
-    check = at_least_one(F, "a `Normalization` takes at least 1 feature, not 0"),
+    check = wrong_size(F).tell(),
     keys(axis: last_axis(true), mean: fixed(Value::Null), variance: fixed(Value::Null)),
 )]
 pub struct Normalization<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
@@ -94,20 +95,10 @@ where
 {
     type Out = In;
 
-    const CHECK: () = {
-        if F != In::SIZE {
-            const_panic::concat_panic!(
-                "",
-                F,
-                " features are needed here, but ",
-                In::SIZE,
-                " arrive"
-            );
-        }
-    };
+    const FAULT: Fault = wrong_features(F, In::SIZE);
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let (factor, summand) = self.scales()?;
         let dev = self.mean.device();
         In::map(x, |x| {

@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     layer,
     layer::{Layer, trains},
-    shape::at_least_one,
+    shape::{Fault, missing},
     signal::Images,
 };
 
@@ -43,16 +43,16 @@ use crate::{
 /// ```
 #[layer(
     class = "RandomCrop",
-    check = check_window(H, W),
+    check = wrong_crop(H, W).tell(),
     keys(height: size(H), width: size(W), seed(), data_format()),
 )]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RandomCrop<const H: usize, const W: usize>;
 
-#[track_caller]
-const fn check_window(height: usize, width: usize) {
-    at_least_one(height, "the height of a `RandomCrop` is at least 1");
-    at_least_one(width, "the width of a `RandomCrop` is at least 1");
+/// What is wrong with a window of nothing.
+const fn wrong_crop(height: usize, width: usize) -> Fault {
+    missing(height, "the height of a `RandomCrop` is at least 1")
+        .or(missing(width, "the width of a `RandomCrop` is at least 1"))
 }
 
 impl<const H: usize, const W: usize> RandomCrop<H, W> {
@@ -60,7 +60,7 @@ impl<const H: usize, const W: usize> RandomCrop<H, W> {
         x: Tensor<ImageShape, E, D, T>,
         random: Option<&mut StdRng>,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
-        const { check_window(H, W) };
+        const { wrong_crop(H, W).tell() };
         cropped(x, [H, W], random)
     }
 }
@@ -102,6 +102,8 @@ where
     D: Backend<E>,
 {
     type Out = (In::Batch, Const<H>, Const<W>, In::Channels);
+
+    const FAULT: Fault = wrong_crop(H, W);
 
     // A layer around this one may hand on the pass of training by `call`: it implements no `call_mut`.
     fn call<T: Tape<E, D>>(

@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    shape::check_units,
+    shape::{Fault, wrong_units},
     signal::{Is, Mask, Signal, StateH, Steps},
 };
 
@@ -77,7 +77,7 @@ impl ResetGate for ResetBefore {
 #[layer(
     class = "GRU",
     input = (Batch, Length, I),
-    check = check_units(I, H),
+    check = wrong_units(I, H).tell(),
     keys(
         units: size(H),
         return_sequences: flag(R::SEQUENCES, false),
@@ -202,7 +202,7 @@ where
 {
     type Out = R::Out<In::Sequence, Const<H>>;
 
-    const CHECK: () = check_units(I, H);
+    const FAULT: Fault = wrong_units(I, H);
 
     fn call<T: Tape<E, D>>(
         &self,

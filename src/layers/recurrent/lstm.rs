@@ -19,7 +19,7 @@ use crate::{
     error::{Error, OrDevice},
     init, layer,
     layer::Layer,
-    shape::check_units,
+    shape::{Fault, wrong_units},
     signal::{Is, Mask, Signal, StateHc, Steps},
 };
 
@@ -61,7 +61,7 @@ type WithState<B, L, const H: usize, E, D, T> =
 #[layer(
     class = "LSTM",
     input = (Batch, Length, I),
-    check = check_units(I, H),
+    check = wrong_units(I, H).tell(),
     keys(
         units: size(H),
         return_sequences: flag(R::SEQUENCES, false),
@@ -216,7 +216,7 @@ where
 {
     type Out = R::Out<In::Sequence, Const<H>>;
 
-    const CHECK: () = check_units(I, H);
+    const FAULT: Fault = wrong_units(I, H);
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -1,6 +1,5 @@
 use std::marker::PhantomData;
 
-use const_panic::concat_panic;
 use dfdx::{
     shapes::{Const, Dim, HasShape, Shape},
     tensor::{Tape, Tensor},
@@ -13,6 +12,7 @@ use crate::{
     error::Error,
     layer,
     layer::{Infer, Layer},
+    shape::{Fault, Words},
     signal::Signal,
 };
 
@@ -83,20 +83,25 @@ const fn product(sizes: &[usize]) -> usize {
     product
 }
 
-/// Fails, with the numbers, unless `sizes` multiply to `n`. Where a size is not known, that is left to the call.
-const fn check_product(sizes: &[usize], n: usize) {
+/// What is wrong, with the numbers, unless `sizes` multiply to `n`. Where a size is not known, that is left to the call.
+const fn wrong_product(sizes: &[usize], n: usize) -> Fault {
+    use Words::{Number, Text};
     let all = product(sizes);
     if all == 0 || all == n {
-        return;
+        return Fault::NONE;
     }
+    let (times, gives, not) = (Text(" * "), Text(" = "), Text(", not "));
+    let [all, n] = [Number(all), Number(n)];
     match *sizes {
-        [a] => concat_panic!("", a, " numbers cannot become ", n),
-        [a, b] => concat_panic!("", a, " * ", b, " = ", all, ", not ", n),
-        [a, b, c] => concat_panic!("", a, " * ", b, " * ", c, " = ", all, ", not ", n),
-        [a, b, c, d] => {
-            concat_panic!("", a, " * ", b, " * ", c, " * ", d, " = ", all, ", not ", n)
+        [a, b] => Fault::new(&[Number(a), times, Number(b), gives, all, not, n]),
+        [a, b, c] => {
+            Fault::new(&[Number(a), times, Number(b), times, Number(c), gives, all, not, n])
         }
-        _ => concat_panic!("", all, " numbers cannot become ", n),
+        [a, b, c, d] => {
+            let [a, b, c, d] = [Number(a), Number(b), Number(c), Number(d)];
+            Fault::new(&[a, times, b, times, c, times, d, gives, all, not, n])
+        }
+        _ => Fault::new(&[all, Text(" numbers cannot become "), n]),
     }
 }
 
@@ -128,13 +133,14 @@ pub struct Flatten<const N: usize>;
 impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> for Flatten<N> {
     type Out = (In::Batch, Const<N>);
 
-    const CHECK: () = check_product(In::SIZES, N);
+    const FAULT: Fault = wrong_product(In::SIZES, N);
+    const FLATTENS: bool = true;
 
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let (x, batch) = In::numbers(x);
         reshape(x, (batch, Const))
     }
@@ -214,13 +220,13 @@ pub struct Reshape<S: TrailingDims>(PhantomData<S>);
 impl<In: Unmasked, S: TrailingDims, E: Element, D: Backend<E>> Layer<In, E, D> for Reshape<S> {
     type Out = S::WithBatch<In::Batch>;
 
-    const CHECK: () = check_product(In::SIZES, product(S::SIZES));
+    const FAULT: Fault = wrong_product(In::SIZES, product(S::SIZES));
 
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let (x, batch) = In::numbers(x);
         reshape(x, S::with_batch(batch))
     }

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::Layer,
-    shape::at_least_one,
+    shape::{Fault, missing},
     signal::{Is, OneVector},
 };
 
@@ -28,13 +28,12 @@ use crate::{
 /// assert_eq!(RepeatVector::<2>.forward(x)?.array(), [[[1.0, 2.0], [1.0, 2.0]]]);
 /// # Ok::<(), Error>(())
 /// ```
-#[layer(class = "RepeatVector", input = (Batch, Features), check = check_times(N), keys(n: size(N)))]
+#[layer(class = "RepeatVector", input = (Batch, Features), check = wrong_times(N).tell(), keys(n: size(N)))]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RepeatVector<const N: usize>;
 
-#[track_caller]
-const fn check_times(times: usize) {
-    at_least_one(times, "a vector is repeated at least 1 time, not 0");
+const fn wrong_times(times: usize) -> Fault {
+    missing(times, "a vector is repeated at least 1 time, not 0")
 }
 
 impl<B, const F: usize, In, const N: usize, E, D> Layer<In, E, D> for RepeatVector<N>
@@ -47,13 +46,13 @@ where
 {
     type Out = (B, Const<N>, Const<F>);
 
-    const CHECK: () = check_times(N);
+    const FAULT: Fault = wrong_times(N);
 
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
-        const { <Self as Layer<In, E, D>>::CHECK };
+        const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let x = In::vectors::<F, E, D, T>(x)?;
         let (batch, features) = *x.shape();
         let shape = (batch, Const::<N>, features);

@@ -54,6 +54,7 @@ impl CsvLogger {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for CsvLogger {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.names = training.names().map(str::to_owned).collect();

@@ -56,6 +56,7 @@ impl StopOnCtrlC {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for StopOnCtrlC {
     fn on_train_begin(&mut self, _: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         PRESSED.store(false, Ordering::SeqCst);

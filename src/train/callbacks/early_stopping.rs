@@ -113,6 +113,7 @@ impl EarlyStopping {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for EarlyStopping {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.monitor.settle(training)?;

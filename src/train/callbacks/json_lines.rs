@@ -36,6 +36,7 @@ impl JsonLines {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for JsonLines {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         let epoch = |line: &str| {

@@ -143,6 +143,7 @@ macro_rules! call {
     };
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D> {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         call!(self.train_begin, training)

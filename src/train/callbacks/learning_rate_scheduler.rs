@@ -34,6 +34,7 @@ impl fmt::Debug for LearningRateScheduler {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LearningRateScheduler {
     fn on_epoch_begin(
         &mut self,

@@ -168,6 +168,7 @@ impl ModelCheckpoint {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for ModelCheckpoint {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         if matches!(self.every, Every::Epochs(0) | Every::Batches(0)) {

@@ -21,6 +21,7 @@ impl Progress {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for Progress {
     fn on_train_batch_begin(
         &mut self,

@@ -85,6 +85,7 @@ impl ReduceLrOnPlateau {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         if !(0.0..1.0).contains(&self.factor) {

@@ -45,6 +45,7 @@ impl SwapEmaWeights {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for SwapEmaWeights {
     fn on_epoch_begin(
         &mut self,

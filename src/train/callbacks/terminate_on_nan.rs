@@ -27,6 +27,7 @@ impl TerminateOnNan {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for TerminateOnNan {
     fn on_train_begin(&mut self, _: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.error = None;

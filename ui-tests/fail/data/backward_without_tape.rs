@@ -1,6 +1,5 @@
 //~ nothing was recorded on the way to this loss, so there are no gradients
 //~ let gradients = loss.backward();
-//~lines 20
 use kerata::{Cpu, Dense, Error, loss::MeanSquaredError, prelude::*};
 
 fn main() -> Result<(), Error> {

@@ -1,6 +1,5 @@
 //~ a loss is one number, and no gradients can be computed from
 //~ prediction.backward()
-//~lines 23
 use kerata::{Cpu, Dense, Error, prelude::*, tensor::{OwnedTape, PutTape}};
 
 fn main() -> Result<(), Error> {

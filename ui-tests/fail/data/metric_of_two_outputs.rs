@@ -1,4 +1,3 @@
-//~lines 20
 //~ `Net` has several outputs, and a metric measures one of them
 //~ name the output: `metric_of(Net::NAME, ..)`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};

@@ -1,4 +1,4 @@
-//~lines 24
+//~lines 17
 //~ a model of several outputs has a target for each, as a tuple in the order of `outputs(..)`
 use kerata::{data::InMemory, loss::MeanSquaredError, model, optim::Sgd, prelude::*, train::{Fit, Trainer}, Batch, Cpu, Dense, Error};
 

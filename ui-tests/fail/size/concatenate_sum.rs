@@ -1,4 +1,3 @@
-//~lines 30
 //~ both inputs together have 12 features, but this is `Concatenate<13>`
 use kerata::{Batch, Concatenate, Dense, model};
 

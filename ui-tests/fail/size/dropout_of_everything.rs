@@ -1,4 +1,3 @@
-//~lines 16
 //~ the rate of a `Dropout` is 0 to 99 percent
 use kerata::{Batch, Dropout, model};
 

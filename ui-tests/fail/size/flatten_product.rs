@@ -1,4 +1,3 @@
-//~lines 24
 //~ 24 * 24 * 32 = 18432, not 18431
 use kerata::{Batch, Dense, Flatten, model};
 

@@ -1,4 +1,3 @@
-//~lines 22
 //~ a window is at least 1 wide, not 0
 use kerata::{Batch, Length, MaxPool1d, model};
 

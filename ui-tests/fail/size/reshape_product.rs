@@ -1,4 +1,3 @@
-//~lines 24
 //~ 4 * 6 = 24, not 25
 use kerata::{Batch, Const, Reshape, model};
 

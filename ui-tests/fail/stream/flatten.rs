@@ -1,4 +1,4 @@
-//~lines 34
+//~lines 18
 //~ Flatten<40>` needs the end of the sequence
 use kerata::{Batch, Cpu, Dense, Flatten, model, prelude::*};
 

@@ -1,4 +1,3 @@
-//~lines 34
 //~ `GlobalMaxPooling1d` needs the end of the sequence
 use kerata::{Batch, Const, Dense, GlobalMaxPooling1d, Length, model::Sequential, prelude::*};
 

@@ -1,4 +1,4 @@
-//~lines 34
+//~lines 21
 //~ `Inside` needs the end of the sequence
 use kerata::{Batch, Bidirectional, Cpu, Gru, Length, Lstm, Sequences, model, prelude::*};
 

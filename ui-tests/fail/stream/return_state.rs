@@ -1,4 +1,4 @@
-//~lines 34
+//~lines 18
 //~ `ReturnState<Gru<8, 4>>` needs the end of the sequence
 use kerata::{Batch, Cpu, Gru, Length, ReturnState, model, prelude::*};
 

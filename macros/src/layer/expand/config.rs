@@ -12,7 +12,6 @@ use crate::{
         check::{Field, Kind, Layer},
         parse::Key,
     },
-    names::listed,
     parse::number,
     signal::Dim,
 };
@@ -86,8 +85,7 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
     });
     let mut said = HashSet::new();
     let settings: Vec<_> = settings.filter(|(key, ..)| said.insert(key.clone())).collect();
-    let names: Vec<&str> = settings.iter().map(|(name, ..)| name.as_str()).collect();
-    let (listed, title) = (listed(&[&*names, &["name", "trainable"]].concat()), layer.title());
+    let title = layer.title();
     let options = settings.iter().map(|(name, .., range)| {
         let ends = match range {
             Some(Expr::Range(range)) => [&range.start, &range.end],
@@ -126,7 +124,6 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
                 [::core::option::Option<f64>; 2],
                 &'static str,
             )] = &[#(#options),*];
-            const LISTED: &'static str = #listed;
             const WEIGHTS: &'static [(&'static str, &'static str)] = &[#(#weights),*];
         }
         #impls

@@ -30,7 +30,6 @@ pub(super) fn settings(layer: &Layer, field: &Field, inner: &Type) -> TokenStrea
                 [::core::option::Option<f64>; 2],
                 &'static str,
             )] = <#inner as ::kerata::model::Options>::OPTIONS;
-            const LISTED: &'static str = <#inner as ::kerata::model::Options>::LISTED;
             const WEIGHTS: &'static [(&'static str, &'static str)] =
                 <#inner as ::kerata::model::Options>::WEIGHTS;
             const SET_BY_ITSELF: &'static [(&'static str, &'static str)] =

@@ -98,6 +98,7 @@ fn table<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> String {
     table
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for TensorBoard {
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         (self.train, self.validation, self.batches) = (None, None, 0);

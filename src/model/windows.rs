@@ -1,0 +1,249 @@
+//! Windows along sizes that no type calculates with: those above 1024.
+//!
+//! `#[model]` evaluates such a size, as a constant: the layer itself is called as if it were known at run time only, and what
+//! it gives has the constant as its size again.
+
+use const_panic::concat_panic;
+use dfdx::{
+    shapes::Shape,
+    tensor::{Cpu, Tape, Tensor},
+};
+
+use super::{Checked, Code, Continues};
+use crate::{
+    backend::{Backend, Element, sized},
+    error::Error,
+    layer::Layer,
+    layers::{
+        AvgPool1d, AvgPool2d, Conv1d, Conv2d, ImagePadding, MaxPool1d, MaxPool2d, UseBias,
+        ZeroPadding2d,
+    },
+    shape::{LARGEST, Padding, places},
+    signal::Signal,
+};
+
+/// What becomes of a size.
+#[derive(Debug, Clone, Copy)]
+pub enum Along {
+    /// A window slides along it.
+    Window {
+        /// The size of the window, its stride and its dilation.
+        sizes: [usize; 3],
+        /// How it is kept within the size, by Keras's name.
+        padding: &'static str,
+    },
+    /// It grows by this at either end.
+    Border(usize),
+}
+
+impl Along {
+    const fn out(self, size: usize) -> Option<usize> {
+        match self {
+            Self::Window { sizes: [kernel, stride, dilation], padding } => {
+                // What is 0 is told where the window is checked.
+                let reach = kernel.saturating_sub(1).saturating_mul(dilation).saturating_add(1);
+                match places(padding, size, reach, stride) {
+                    Some((places, _)) => Some(places),
+                    None => None,
+                }
+            }
+            Self::Border(more) => size.checked_add(more.saturating_mul(2)),
+        }
+    }
+
+    /// Whether types calculate this.
+    const fn is_small(self, size: usize) -> bool {
+        let stride = match self {
+            Self::Window { sizes: [_, stride, _], .. } => stride,
+            Self::Border(more) => more,
+        };
+        match self.out(size) {
+            Some(out) => size <= LARGEST && stride <= LARGEST && out <= LARGEST,
+            None => size <= LARGEST,
+        }
+    }
+}
+
+/// A layer that changes sizes behind the batch.
+pub trait Windowed {
+    /// What becomes of the sizes behind the batch, in their order.
+    const WINDOWS: &'static [Along];
+}
+
+macro_rules! windowed {
+    ($($layer:ident [$($param:tt)*] [$($arg:ident)*] $windows:expr;)*) => {$(
+        impl<$($param)*> Windowed for $layer<$($arg),*> {
+            const WINDOWS: &'static [Along] = &$windows;
+        }
+    )*};
+}
+
+const fn window(kernel: usize, stride: usize, dilation: usize, padding: &'static str) -> Along {
+    Along::Window { sizes: [kernel, stride, dilation], padding }
+}
+
+windowed! {
+    Conv1d
+        [const I: usize, const O: usize, const K: usize, A: crate::layers::Activation, P: Padding, const S: usize,
+         const R: usize, U: UseBias, E: Element, D: Backend<E>]
+        [I O K A P S R U E D]
+        [window(K, S, R, P::NAME)];
+    Conv2d
+        [const I: usize, const O: usize, const H: usize, const W: usize, A: crate::layers::Activation, P: ImagePadding,
+         const S: usize, const R: usize, U: UseBias, E: Element, D: Backend<E>]
+        [I O H W A P S R U E D]
+        [window(H, S, R, P::NAME), window(W, S, R, P::NAME)];
+    MaxPool1d [const K: usize, const S: usize, P: ImagePadding] [K S P] [window(K, S, 1, P::NAME)];
+    AvgPool1d [const K: usize, const S: usize, P: ImagePadding] [K S P] [window(K, S, 1, P::NAME)];
+    MaxPool2d
+        [const H: usize, const W: usize, const S: usize, const T: usize, P: ImagePadding]
+        [H W S T P]
+        [window(H, S, 1, P::NAME), window(W, T, 1, P::NAME)];
+    AvgPool2d
+        [const H: usize, const W: usize, const S: usize, const T: usize, P: ImagePadding]
+        [H W S T P]
+        [window(H, S, 1, P::NAME), window(W, T, 1, P::NAME)];
+    ZeroPadding2d
+        [const ROWS: usize, const COLUMNS: usize]
+        [ROWS COLUMNS]
+        [Along::Border(ROWS), Along::Border(COLUMNS)];
+}
+
+/// The field of a model that gives this value is such a layer. Made by `#[model]`.
+pub trait Windows<const VALUE: usize> {
+    /// What reaches it, without the sizes that no type calculates with.
+    const OPENED: Code;
+    /// What it gives.
+    const CLOSED: Code;
+}
+
+/// A signal without the sizes that no type calculates with.
+pub const fn opened<L: Windowed>(mut signal: Code) -> Code {
+    let mut i = 0;
+    // The last size is that of features.
+    while signal.kind == 1 && i < L::WINDOWS.len() && i + 2 < signal.rank {
+        let (at_run_time, size) = signal.dims[i + 1];
+        if !at_run_time && !L::WINDOWS[i].is_small(size) {
+            signal.dims[i + 1] = (true, 0);
+        }
+        i += 1;
+    }
+    signal
+}
+
+/// What a layer gives for a signal, from what it gives where the sizes are not known.
+#[track_caller]
+pub const fn closed<L: Windowed>(signal: Code, mut out: Code) -> Code {
+    let mut i = 0;
+    while out.kind == 1 && i < L::WINDOWS.len() && i + 2 < out.rank {
+        let ((at_run_time, size), along) = (signal.dims[i + 1], L::WINDOWS[i]);
+        if out.dims[i + 1].0 && !at_run_time {
+            match along.out(size) {
+                Some(out_size) => out.dims[i + 1] = (false, out_size),
+                None => concat_panic!("a window does not fit into a size of ", size),
+            }
+        }
+        i += 1;
+    }
+    out
+}
+
+/// A signal made of its code, if it is a shape; others stay as they are.
+#[derive(Debug)]
+pub struct Sized<const KIND: usize, S, Signal>(std::marker::PhantomData<(S, Signal)>);
+
+impl<S: Shape, In> Continues for Sized<1, S, In> {
+    type Signal = S;
+}
+
+impl<S, In: Signal> Continues for Sized<0, S, In> {
+    type Signal = In;
+}
+
+impl<S, In: Signal> Continues for Sized<2, S, In> {
+    type Signal = In;
+}
+
+impl<S, In: Signal> Continues for Sized<3, S, In> {
+    type Signal = In;
+}
+
+/// A shape that is another, with sizes that are known at run time only in one of them.
+pub trait SameSizes<S: Signal>: Signal {
+    /// The same data.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the other shape asks for other sizes.
+    fn with_sizes<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Self::Data<E, D, T>,
+    ) -> Result<S::Data<E, D, T>, Error>;
+}
+
+impl<A: Shape<Concrete = B::Concrete>, B: Shape> SameSizes<B> for A {
+    fn with_sizes<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Tensor<A, E, D, T>,
+    ) -> Result<Tensor<B, E, D, T>, Error> {
+        sized(data)
+    }
+}
+
+/// A layer with windows behind its check: it takes `In` as `Opened`, and gives `Closed`.
+pub trait NextWindow<
+    L,
+    In: Signal,
+    Opened: Signal,
+    Closed: Signal,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+>
+{
+    /// The signal that leaves the layer.
+    type Out: Signal;
+    /// [`Layer::DROPS_MASK`].
+    const DROPS_MASK: bool;
+
+    /// [`Layer::call`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn call<T: Tape<E, D>>(
+        layer: &L,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// [`Layer::call_mut`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn call_mut<T: Tape<E, D>>(
+        layer: &mut L,
+        x: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+}
+
+impl<L, In, Opened, Closed, E, D> NextWindow<L, In, Opened, Closed, E, D> for Checked<0>
+where
+    L: Layer<Opened, E, D, Out: SameSizes<Closed>>,
+    In: SameSizes<Opened>,
+    Opened: Signal,
+    Closed: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = Closed;
+    const DROPS_MASK: bool = L::DROPS_MASK;
+
+    fn call<T: Tape<E, D>>(
+        layer: &L,
+        x: In::Data<E, D, T>,
+    ) -> Result<Closed::Data<E, D, T>, Error> {
+        L::Out::with_sizes(layer.call(In::with_sizes(x)?)?)
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        layer: &mut L,
+        x: In::Data<E, D, T>,
+    ) -> Result<Closed::Data<E, D, T>, Error> {
+        L::Out::with_sizes(layer.call_mut(In::with_sizes(x)?)?)
+    }
+}
