@@ -27,6 +27,8 @@ pub use sequential::{Chain, Sequential};
 #[doc(hidden)]
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
+#[cfg(feature = "plot")]
+pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
 #[doc(hidden)]
 pub use wire::NoLayer;
