@@ -5,7 +5,8 @@
 
 use dfdx::shapes::Shape;
 use kerata::{
-    Batch, Cpu, Dense, Error, SimpleRnn,
+    Batch, Const, Cpu, Dense, Error, SimpleRnn,
+    config::{Config, CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
     model, optim,
@@ -70,8 +71,10 @@ fn close(name: &str, ours: f64, keras: f64) {
     assert!((ours - keras).abs() < 5e-6 * keras.abs().max(1.0), "{name}: {ours}, Keras {keras}");
 }
 
-#[test]
-fn a_training_as_in_keras() {
+fn trained_as_in_keras<M>(model: M) -> M
+where
+    M: Model<Input = (Batch, Const<3>, Const<2>), Output = (Batch, Const<1>)>,
+{
     let x = vec![
         [[1.0_f32, 0.5], [-1.0, 2.0], [0.3, 0.7]],
         [[0.2, -0.4], [2.0, 1.0], [0.0, 1.0]],
@@ -81,7 +84,7 @@ fn a_training_as_in_keras() {
     let data = InMemory::new(x.clone(), y.clone()).unwrap();
     let held_out = InMemory::new(x[..2].to_vec(), y[..2].to_vec()).unwrap();
     let (keras, mut trainer) =
-        (keras(), Trainer::new(net(), MeanSquaredError, Sgd::new(0.05)).unwrap());
+        (keras(), Trainer::new(model, MeanSquaredError, Sgd::new(0.05)).unwrap());
     let before = trainer.evaluate(&data, 32).unwrap();
     close("before", before[0].1, keras["before"].as_f64().unwrap());
     let fit = Fit { batch_size: 2, shuffle: false, progress: false, ..Fit::epochs(3) };
@@ -92,7 +95,7 @@ fn a_training_as_in_keras() {
         }
     }
     let mut compared = 0;
-    let names = trainer.model.parameters().into_iter().map(|named| named.name);
+    let names = net().parameters().into_iter().map(|named| named.name);
     for (name, ours) in names.zip(values(&trainer.model)) {
         let theirs = keras["weights"][format!("sequential.{name}")].as_array().unwrap();
         assert_eq!(ours.len(), theirs.len());
@@ -102,9 +105,44 @@ fn a_training_as_in_keras() {
         compared += 1;
     }
     assert_eq!(compared, 9);
+    trainer.model
 }
 
-fn values(model: &Net) -> Vec<Vec<f32>> {
+#[test]
+fn a_training_as_in_keras() {
+    trained_as_in_keras(net());
+}
+
+/// The layers of a config follow its rules as those of a type do.
+#[test]
+fn a_training_of_dynamic_layers_as_in_keras() {
+    let dynamic = DynamicLayer::from_layer(&net()).unwrap();
+    let trained = trained_as_in_keras(dynamic.typed().unwrap());
+    // The constraint of the layer `hidden` held to the end.
+    let hidden = trained.layer.layers()[1].weights().next().unwrap();
+    for unit in 0..4 {
+        let norm = hidden.values.iter().skip(unit).step_by(4).map(|w| w * w).sum::<f32>().sqrt();
+        assert!(norm <= 0.6 + 1e-5, "{norm}");
+    }
+}
+
+#[test]
+fn a_regularizer_that_nobody_knows_is_an_error_in_training_only() {
+    let config: Config = r#"{"class_name": "Dense", "config": {"units": 1,
+        "kernel_regularizer": {"class_name": "Mine", "config": {"strength": 2}}}}"#
+        .parse()
+        .unwrap();
+    let layer = layer_from_config(&config, &CustomObjects::new()).unwrap();
+    let model = layer.typed::<(Batch, Const<2>), (Batch, Const<1>)>().unwrap();
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1)).unwrap();
+    assert_eq!(trainer.predict(&vec![[1.0_f32, 2.0]], 1).unwrap().as_vec().len(), 1);
+    let data = InMemory::new(vec![[1.0_f32, 2.0]], vec![[3.0_f32]]).unwrap();
+    let fit = Fit { progress: false, ..Fit::epochs(1) };
+    let refused = trainer.fit(&data, &fit).unwrap_err().to_string();
+    assert!(refused.contains("Mine"), "{refused}");
+}
+
+fn values<M: Parameters>(model: &M) -> Vec<Vec<f32>> {
     struct Values(Vec<Vec<f32>>);
 
     impl Visitor<f32, Cpu> for Values {

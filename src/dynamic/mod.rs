@@ -24,6 +24,7 @@ mod places;
 mod prelu;
 mod recurrent;
 mod registry;
+mod rules;
 mod scaling;
 mod shapes;
 mod softmax;
@@ -45,9 +46,11 @@ use crate::{
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
     parameters::{Parameter, Parameters, Visitor},
+    regularizers::Rule,
 };
 use flow::{Flow, Flows, emptied};
 use op::{Flat, Op, Pass, Show};
+use rules::{Ruled, Rules};
 
 pub use custom::CustomObjects;
 pub use foreign::Dynamic;
@@ -58,7 +61,8 @@ pub use weights::LayerWeight;
 /// The layer that a config describes, where no type says which: Keras's `layer_from_config`.
 ///
 /// It is built if the config says for what, or when it is first run; its weights are drawn from the seed 0.
-/// It calculates in `f32`. Regularizers and constraints stay in its config and do nothing, in training neither.
+/// It calculates in `f32`. Regularizers and constraints of weights count in training, as in a typed model; one that is none of
+/// Keras's is an error there.
 ///
 /// # Errors
 /// [`Error::Unknown`] for a class or activation that is neither Keras's nor in `custom_objects`, with the
@@ -449,6 +453,17 @@ impl DynamicLayer {
                 self.0.weight(name, false, sizes, values)
             }
 
+            fn ruled(
+                &mut self,
+                name: &str,
+                _: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+                rule: &Rule<'_>,
+            ) -> Result<(), Error> {
+                self.0.ruled(name, false, sizes, values, rule)
+            }
+
             fn enter(&mut self, name: &str) {
                 self.0.enter(name);
             }
@@ -458,7 +473,18 @@ impl DynamicLayer {
             }
         }
 
-        if self.is_frozen() { self.op.visit(&mut Frozen(show)) } else { self.op.visit(show) }
+        let mut frozen;
+        let show: &mut dyn Show = if self.is_frozen() {
+            frozen = Frozen(show);
+            &mut frozen
+        } else {
+            show
+        };
+        let rules = Rules::of(&self.config);
+        if rules.is_empty() {
+            return self.op.visit(show);
+        }
+        self.op.visit(&mut Ruled { show, rules: &rules })
     }
 }
 
@@ -466,6 +492,33 @@ impl Parameters for DynamicLayer {
     /// Shows all parameters to a visitor: those that are there at run time, whatever [`PARAMS`](Self::PARAMS) is.
     fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         struct Shown<'a, V>(&'a mut V);
+
+        impl<V: Visitor<f32, Cpu>> Shown<'_, V> {
+            fn shaped(
+                &mut self,
+                name: &str,
+                trainable: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+                rule: Option<&Rule<'_>>,
+            ) -> Result<(), Error> {
+                macro_rules! ranks {
+                    ($([$($size:ident),*])*) => {
+                        match *sizes {
+                            $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
+                                let parameter = Parameter { name, trainable, tensor };
+                                match rule {
+                                    Some(rule) => self.0.visit_ruled(parameter, rule),
+                                    None => self.0.visit(parameter),
+                                }
+                            }),)*
+                            _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
+                        }
+                    };
+                }
+                ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
+            }
+        }
 
         impl<V: Visitor<f32, Cpu>> Show for Shown<'_, V> {
             fn weight(
@@ -475,17 +528,18 @@ impl Parameters for DynamicLayer {
                 sizes: &[usize],
                 values: &mut Flat,
             ) -> Result<(), Error> {
-                macro_rules! ranks {
-                    ($([$($size:ident),*])*) => {
-                        match *sizes {
-                            $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
-                                self.0.visit(Parameter { name, trainable, tensor })
-                            }),)*
-                            _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
-                        }
-                    };
-                }
-                ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
+                self.shaped(name, trainable, sizes, values, None)
+            }
+
+            fn ruled(
+                &mut self,
+                name: &str,
+                trainable: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+                rule: &Rule<'_>,
+            ) -> Result<(), Error> {
+                self.shaped(name, trainable, sizes, values, Some(rule))
             }
 
             fn enter(&mut self, name: &str) {

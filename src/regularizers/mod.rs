@@ -29,12 +29,14 @@ mod constraint;
 mod norms;
 mod orthogonal;
 mod penalty;
+mod read;
 mod rules;
 
 pub use constraint::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 pub use norms::{L1, L1L2, L2};
 pub use orthogonal::{OrthogonalMode, OrthogonalRegularizer};
 pub use penalty::Regularizer;
+pub(crate) use read::{constraint, regularizer};
 pub use rules::Rule;
 
 /// What keeps a division by a norm finite, as in Keras.
