@@ -1,6 +1,7 @@
 //! The loop of `fit`.
 
 use dfdx::tensor::{NoneTape, OwnedTape};
+use log::{error, info, warn};
 
 use super::{
     Callback, Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, Training,
@@ -109,16 +110,20 @@ where
         if let Some(content) = resumed {
             checkpoint::restore_callbacks(self.callbacks, content)?;
         }
+        let About { epochs, batch_size, optimizer, .. } = &self.about;
+        info!("training to epoch {epochs}, batches of {batch_size}, {optimizer}");
         while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
             let (mut logs, failed) = self.epoch(data, validation)?;
             let epoch = self.at.epoch;
             if failed.is_none() {
                 self.hooks(|callback, training| callback.on_epoch_end(training, epoch, &mut logs))?;
             }
+            info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
             let values = || logs.iter().map(|(name, value)| (name.to_owned(), value));
             history.push(values());
             self.history.push(values());
             if let Some(error) = failed {
+                error!("the validation of epoch {} failed: {error}", epoch + 1);
                 return Err(error);
             }
             let stopped = self.wishes.stop && !self.wishes.interrupted;
@@ -129,6 +134,7 @@ where
             self.state.overwrite_with_averages(self.model)?;
         }
         each!(self.on_train_end())?;
+        info!("the training ended after epoch {}", self.at.epoch);
         Ok(history)
     }
 
@@ -190,9 +196,15 @@ where
             each!(self.on_train_batch_begin(number))?;
             if let Err(error) = self.step::<Data>(batch, number, totals) {
                 match self.recovery(number, &error) {
-                    Recovery::Fail => return Err(error),
-                    Recovery::Stop => self.wishes.stop = true,
-                    Recovery::Skip => {}
+                    Recovery::Fail => {
+                        error!("the training failed: {error}");
+                        return Err(error);
+                    }
+                    Recovery::Stop => {
+                        warn!("the training stops: {error}");
+                        self.wishes.stop = true;
+                    }
+                    Recovery::Skip => warn!("a batch is passed over: {error}"),
                 }
                 continue;
             }
@@ -333,6 +345,7 @@ where
                 callbacks: self.callbacks,
             };
             parts.save(&path, &self.at, Some(&self.fit))?;
+            info!("checkpoint saved in {}", path.display());
         }
         Ok(())
     }
