@@ -46,7 +46,7 @@ use crate::{
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
     parameters::{Parameter, Parameters, Visitor},
-    regularizers::Rule,
+    regularizers::{Rule, penalize, regularizer},
 };
 use flow::{Flow, Flows, emptied};
 use op::{Flat, Op, Pass, Show};
@@ -383,7 +383,9 @@ impl DynamicLayer {
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        T::apply(&*self.op, x).map_err(|e| self.blame(e))
+        let y = T::apply(&*self.op, x).map_err(|e| self.blame(e))?;
+        self.penalize(&y)?;
+        Ok(y)
     }
 
     /// The training pass of a layer that is built.
@@ -395,7 +397,23 @@ impl DynamicLayer {
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        T::train(&mut *self.op, x).map_err(|e| self.blame(e))
+        let y = T::train(&mut *self.op, x).map_err(|e| self.blame(e))?;
+        self.penalize(&y)?;
+        Ok(y)
+    }
+
+    /// Adds the penalties of what leaves the layer to the loss of the pass, if its config has a regularizer for that.
+    fn penalize<T: Pass>(&self, y: &Flows<T>) -> Result<(), Error> {
+        let said = self.config.config.get("activity_regularizer").filter(|said| !said.is_null());
+        let Some(said) = said else { return Ok(()) };
+        let regularizer = regularizer(said);
+        for one in y {
+            if let Flow::Numbers(numbers) = one {
+                let (x, sizes, mask) = (&numbers.x, &numbers.sizes, numbers.mask.as_ref());
+                penalize(x, sizes, mask, &*regularizer).map_err(|e| self.blame(e))?;
+            }
+        }
+        Ok(())
     }
 
     /// The inference pass of a layer of one input and one output.

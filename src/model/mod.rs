@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../../docs/model.md")]
 
+mod active;
 mod both_directions;
 mod cut;
 mod functional;
@@ -14,6 +15,8 @@ mod summary;
 mod wire;
 
 pub use crate::layer::{Infer, Inferred, Takes};
+#[doc(hidden)]
+pub use active::active;
 #[doc(hidden)]
 pub use cut::{
     Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,

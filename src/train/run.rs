@@ -21,6 +21,7 @@ use crate::{
     metric::Direction,
     model::Model,
     optim::State,
+    regularizers::collected,
     signal::{Outputs, Signal},
 };
 
@@ -374,11 +375,11 @@ where
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
         let input = Data::Input::feed::<E, D>(input)?;
-        let output = whole_pass(|| model.call::<NoneTape>(input))?;
+        let (output, activity) = collected(|| whole_pass(|| model.call::<NoneTape>(input)))?;
         measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
         let judged = Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
         totals.add_outputs(&judged.each, size);
-        let loss = judged.total.as_vec()[0].as_f64() + penalty;
+        let loss = judged.total.as_vec()[0].as_f64() + penalty + activity.sum();
         totals.loss.add([loss], [size as f64]);
     }
     if totals.is_empty() { Err(Error::Empty("the dataset")) } else { Ok(totals) }
