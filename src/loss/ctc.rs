@@ -135,14 +135,14 @@ where
         let values = to_values(&x)?;
         let mut losses = filled(&[batch], E::zero())?;
         let mut slopes = filled(&[batch, length, classes], E::zero())?;
-        let mut sample = Sample::default();
+        let mut alignment = Alignment::default();
         for (row, labels) in labels.into_iter().enumerate() {
             let steps = (row * length..(row + 1) * length).filter(|&at| keep.is_none_or(|k| k[at]));
             let steps: Vec<usize> = steps.collect();
             let logits = steps.iter().map(|at| &values[at * classes..(at + 1) * classes]);
-            losses[row] = E::of(sample.loss(logits, classes, labels)?);
+            losses[row] = E::of(alignment.loss(logits, classes, labels)?);
             if T::OWNS_TAPE {
-                let gradient = sample.gradient(labels)?;
+                let gradient = alignment.gradient(labels)?;
                 for (at, of_step) in steps.into_iter().zip(gradient.chunks_exact(classes)) {
                     let to = &mut slopes[at * classes..(at + 1) * classes];
                     to.iter_mut().zip(of_step).for_each(|(to, slope)| *to = E::of(*slope));
@@ -186,7 +186,7 @@ const NOTHING: f64 = -1e5;
 /// The forward pass of one sample, in logarithms: after each step, the probability of having said the first `n` labels with a blank
 /// behind them, `blank[n]`, and without one, `label[n - 1]`.
 #[derive(Debug, Default)]
-struct Sample {
+struct Alignment {
     /// The softmax of each step, and its logarithm.
     logs: Vec<f64>,
     classes: usize,
@@ -195,7 +195,7 @@ struct Sample {
     label: Vec<f64>,
 }
 
-impl Sample {
+impl Alignment {
     /// The loss.
     fn loss<'a, E: Element>(
         &mut self,

@@ -47,7 +47,7 @@ impl<'a> Said<'a> {
 
 /// The regularizer of Keras's that a config says; one that is not known is an error where its penalty is asked for.
 pub(crate) fn regularizer(value: &Value) -> Box<dyn Regularizer> {
-    known_regularizer(value).unwrap_or_else(|| Box::new(Unknown::of(value, "regularizer")))
+    known_regularizer(value).unwrap_or_else(|| Box::new(NotKeras::of(value, "regularizer")))
 }
 
 fn known_regularizer(value: &Value) -> Option<Box<dyn Regularizer>> {
@@ -73,7 +73,7 @@ fn known_regularizer(value: &Value) -> Option<Box<dyn Regularizer>> {
 
 /// The constraint of Keras's that a config says; one that is not known is an error where it is to be applied.
 pub(crate) fn constraint(value: &Value) -> Box<dyn Constraint> {
-    known_constraint(value).unwrap_or_else(|| Box::new(Unknown::of(value, "constraint")))
+    known_constraint(value).unwrap_or_else(|| Box::new(NotKeras::of(value, "constraint")))
 }
 
 fn known_constraint(value: &Value) -> Option<Box<dyn Constraint>> {
@@ -96,12 +96,12 @@ fn known_constraint(value: &Value) -> Option<Box<dyn Constraint>> {
 
 /// What is none of Keras's, or has settings that are not there.
 #[derive(Debug)]
-struct Unknown {
+struct NotKeras {
     what: &'static str,
     value: String,
 }
 
-impl Unknown {
+impl NotKeras {
     fn of(value: &Value, what: &'static str) -> Self {
         let mut value = value.to_string();
         if let Some((at, _)) = value.char_indices().nth(120) {
@@ -118,7 +118,7 @@ impl Unknown {
     }
 }
 
-impl Regularizer for Unknown {
+impl Regularizer for NotKeras {
     fn penalty(&self, _: &[f64], _: &[usize]) -> Result<f64, Error> {
         Err(self.refused())
     }
@@ -128,7 +128,7 @@ impl Regularizer for Unknown {
     }
 }
 
-impl Constraint for Unknown {
+impl Constraint for NotKeras {
     fn apply(&self, _: &mut [f64], _: &[usize]) -> Result<(), Error> {
         Err(self.refused())
     }

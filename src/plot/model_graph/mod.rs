@@ -194,8 +194,8 @@ fn masked(signal: &str) -> bool {
 fn fill(kind: Kind) -> RGBColor {
     match kind {
         Kind::End => RGBColor(240, 240, 240),
-        Kind::Layer => RGBColor(225, 238, 250),
-        Kind::Frozen => RGBColor(214, 214, 226),
+        Kind::Trained => RGBColor(225, 238, 250),
+        Kind::Fixed => RGBColor(214, 214, 226),
     }
 }
 
@@ -210,8 +210,8 @@ fn legend(graph: &Graph) -> Result<Picture, Error> {
             entries.push(("without a mask", Ok((PLAIN, 1.0))));
         }
     }
-    if any_node(Kind::Frozen) {
-        entries.push(("frozen", Err(Kind::Frozen)));
+    if any_node(Kind::Fixed) {
+        entries.push(("frozen", Err(Kind::Fixed)));
     }
     let texts: Vec<String> = entries.iter().map(|(text, _)| (*text).to_owned()).collect();
     let column = 42.0 + widest(&texts, TEXT)?;

@@ -14,9 +14,9 @@ pub(super) enum Kind {
     /// An input or output of the model.
     End,
     /// A layer that changes in training, or has no parameters.
-    Layer,
+    Trained,
     /// A layer with parameters none of which is trained.
-    Frozen,
+    Fixed,
 }
 
 /// What travels from one box to another.
@@ -100,7 +100,7 @@ fn node(row: &Row) -> Node {
         lines.push(format!("the mask is {} here", row.mask));
     }
     let frozen = row.params > 0 && row.trainable == 0;
-    Node { lines, kind: if frozen { Kind::Frozen } else { Kind::Layer } }
+    Node { lines, kind: if frozen { Kind::Fixed } else { Kind::Trained } }
 }
 
 /// `Inputs<(A, B)>`, and `A, B`, as `A` and `B`.
