@@ -17,6 +17,7 @@
 //! | [Words](words) | vocabularies, embeddings, word vectors, plots |
 //! | [Training](training) | `fit`, optimizers and their options, learning rates |
 //! | [Callbacks](callbacks) | stopping early, saving the best, logs, TensorBoard, your own |
+//! | [Pictures](pictures) | a model, its training, weights, answers and batches as SVG and PNG |
 //! | [Your own loop](own_loop) | steps by hand: several losses, adversarial models, distillation |
 //! | [Checkpoints](checkpoints) | one file to go on from, bit by bit, after whatever happened |
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
@@ -29,6 +30,7 @@ macro_rules! pages {
             "[masks]: mod@masks\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
             "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
             "[words]: mod@words\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
+            "[pictures]: mod@pictures\n",
             "[checkpoints]: mod@checkpoints\n[trainer]: kerata::train::Trainer\n",
             "[schedules]: mod@kerata::optim::schedules\n[losses]: mod@kerata::loss\n",
             "[schedule]: kerata::optim::LearningRateSchedule\n",
@@ -62,5 +64,6 @@ pages! {
     callbacks "callbacks"
     checkpoints "checkpoints"
     own_loop "own-loop"
+    pictures "pictures"
     reading_errors "reading-errors"
 }

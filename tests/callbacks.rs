@@ -578,3 +578,60 @@ print(['%.4f' % e.value for e in events.Scalars('epoch_loss')], tags['histograms
     }
     fs::remove_dir_all(folder).unwrap();
 }
+
+/// What was logged on this thread.
+struct Heard;
+
+thread_local! {
+    static HEARD: std::cell::RefCell<Vec<(log::Level, String)>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+impl log::Log for Heard {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if record.target().starts_with("kerata") {
+            HEARD.with_borrow_mut(|heard| heard.push((record.level(), record.args().to_string())));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_logger_hears_of_epochs_checkpoints_and_stops() {
+    log::set_logger(&Heard).unwrap();
+    log::set_max_level(log::LevelFilter::Info);
+    let path = std::env::temp_dir().join(format!("kerata-log-{}.safetensors", std::process::id()));
+    let mut stopped = trainer(Sgd::new(1e-12))
+        .callback(ModelCheckpoint::new(path.to_str().unwrap()))
+        .callback(ReduceLrOnPlateau::new("loss").patience(1))
+        .callback(EarlyStopping::new("loss").patience(2).restore_best_weights(true));
+    stopped.fit(&data(), &fit(9)).unwrap();
+    fs::remove_file(&path).unwrap();
+    let heard = HEARD.take();
+    assert!(heard.iter().all(|(level, _)| *level == log::Level::Info), "{heard:?}");
+    let count = |start: &str| heard.iter().filter(|(_, line)| line.starts_with(start)).count();
+    for (start, times) in [
+        ("training to epoch 9, batches of 1, ", 1),
+        ("epoch 1/9: loss ", 1),
+        ("epoch ", 3),
+        ("checkpoint saved in ", 3),
+        ("learning rate reduced from ", 2),
+        ("stopped early after epoch 3: loss was best with ", 1),
+        ("the weights are those of epoch 1", 1),
+        ("the training ended after epoch 3", 1),
+    ] {
+        assert_eq!(count(start), times, "{start}: {heard:?}");
+    }
+    // A step that fails is an error in the log too.
+    let nan = InMemory::new(vec![[f32::NAN]], vec![[1.0_f32]]).unwrap();
+    trainer(Sgd::new(0.1)).fit(&nan, &fit(1)).unwrap_err();
+    let heard = HEARD.take();
+    assert!(
+        heard.iter().any(|(level, line)| *level == log::Level::Error && line.contains("NaN")),
+        "{heard:?}"
+    );
+}

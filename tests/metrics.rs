@@ -11,12 +11,13 @@ use kerata::{
     data::InMemory,
     loss::{Prediction, SparseCategoricalCrossentropy},
     metric::{
-        Auc, BinaryAccuracy, BinaryIoU, ClassAverage, ConcordanceCorrelation, CosineSimilarity,
-        Curve, F1Score, FBetaScore, FalseNegatives, FalsePositives, IoU, MeanIoU, Metric,
-        MetricState, Named, OneHotIoU, OneHotMeanIoU, PearsonCorrelation, Precision,
-        PrecisionAtRecall, R2Score, Recall, RecallAtPrecision, RootMeanSquaredError,
-        SensitivityAtSpecificity, SparseTopKCategoricalAccuracy, SpecificityAtSensitivity,
-        Summation, TopKCategoricalAccuracy, TrueNegatives, TruePositives, ValueAverage, update,
+        Accuracy, Auc, BinaryAccuracy, BinaryIoU, ClassAverage, ConcordanceCorrelation,
+        CosineSimilarity, Curve, F1Score, FBetaScore, FalseNegatives, FalsePositives, IoU, MeanIoU,
+        MeanReciprocalRank, Metric, MetricState, Named, OneHotIoU, OneHotMeanIoU,
+        PearsonCorrelation, Precision, PrecisionAtRecall, R2Score, Recall, RecallAtPrecision,
+        RootMeanSquaredError, SensitivityAtSpecificity, SparseTopKCategoricalAccuracy,
+        SpecificityAtSensitivity, Summation, TopKCategoricalAccuracy, TrueNegatives, TruePositives,
+        ValueAverage, update,
     },
     model,
     optim::Sgd,
@@ -297,4 +298,77 @@ fn in_a_trainer() {
     assert_eq!(names, ["loss", "mean_io_u", "weighted_mean_io_u", "top"]);
     assert_ne!(history.get("mean_io_u"), history.get("weighted_mean_io_u"));
     assert!(history.get("top").unwrap().iter().all(|share| (0.0..=1.0).contains(share)));
+}
+
+#[test]
+fn labels_against_labels() {
+    // `keras.metrics.Accuracy` says 0.75, and with these weights 0.5.
+    let (p, y) = (vec![0.0_f32, 2.0, 3.0, 4.0], vec![1.0_f32, 2.0, 3.0, 4.0]);
+    let rows = |values: &Vec<f32>| -> Tensor<Rows<1>, f32, Cpu> {
+        Cpu::default().tensor_from_vec(values.clone(), (4, Const))
+    };
+    let mut plain = kerata::reduce::Mean::default();
+    update::<Rows<1>, Rows<1>, f32, Cpu, _>(
+        &mut plain,
+        &Accuracy,
+        rows(&p),
+        &rows(&y),
+        &Unweighted,
+    )
+    .unwrap();
+    assert_eq!(plain.get(), 0.75);
+    let mut weighted = kerata::reduce::Mean::default();
+    let weights = PerSample(vec![1.0, 1.0, 0.0, 0.0]);
+    update::<Rows<1>, Rows<1>, f32, Cpu, _>(
+        &mut weighted,
+        &Accuracy,
+        rows(&p),
+        &rows(&y),
+        &weights,
+    )
+    .unwrap();
+    assert_eq!(weighted.get(), 0.5);
+}
+
+#[test]
+fn the_rank_of_a_label_in_a_masked_sequence() {
+    type Steps = Masked<(Batch, usize, Const<3>)>;
+    let dev = Cpu::default();
+    let values = vec![
+        0.5_f32,
+        0.3,
+        0.2,
+        0.2,
+        0.5,
+        0.3,
+        f32::NAN,
+        0.1,
+        0.2,
+        0.4,
+        0.4,
+        0.2,
+        9.0,
+        9.0,
+        9.0,
+        9.0,
+        9.0,
+        9.0,
+    ];
+    let x: Tensor<(Batch, usize, Const<3>), f32, Cpu> = dev.tensor_from_vec(values, (2, 3, Const));
+    let mask = Mask::from_lengths(&[3, 1], 3).unwrap();
+    // 99 is no class, but stands in the padding.
+    let labels: Tensor<(Batch, usize), usize, Cpu> =
+        dev.tensor_from_vec(vec![0, 0, 0, 1, 99, 99], (2, 3));
+    let mut mean = kerata::reduce::Mean::default();
+    let x = Masked::new(x, mask).unwrap();
+    update::<Steps, Ids<(Batch, usize)>, f32, Cpu, _>(
+        &mut mean,
+        &MeanReciprocalRank,
+        x,
+        &labels,
+        &Unweighted,
+    )
+    .unwrap();
+    // First, third, NaN, and one of two that are equal.
+    assert!((mean.get() - (1.0 + 1.0 / 3.0 + 0.0 + 1.0) / 4.0).abs() < 1e-9, "{}", mean.get());
 }

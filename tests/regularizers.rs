@@ -3,14 +3,19 @@
 
 #![allow(missing_docs)]
 
-use dfdx::shapes::Shape;
+use dfdx::{
+    shapes::Shape,
+    tensor::{OwnedTape, PutTape},
+};
 use kerata::{
-    Batch, Cpu, Dense, Error, SimpleRnn,
+    Batch, Const, Cpu, Dense, Embedding, Error, Gru, Ids, Lstm, MaskZero, Sequences, SimpleRnn,
+    Tensor,
+    config::{Config, CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
     model, optim,
     optim::Sgd,
-    parameters::{Parameter, Parameters, Visitor},
+    parameters::{Named, Parameter, Parameters, Visitor},
     prelude::*,
     regularizers::{
         Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, OrthogonalMode, OrthogonalRegularizer,
@@ -49,6 +54,10 @@ fn keras() -> Value {
 }
 
 fn net() -> Net {
+    ramp(Net::build(&Cpu::default()).unwrap())
+}
+
+fn ramp<M: Parameters>(mut model: M) -> M {
     struct Ramp;
 
     impl Visitor<f32, Cpu> for Ramp {
@@ -61,17 +70,18 @@ fn net() -> Net {
         }
     }
 
-    let mut net = Net::build(&Cpu::default()).unwrap();
-    net.visit(&mut Ramp).unwrap();
-    net
+    model.visit(&mut Ramp).unwrap();
+    model
 }
 
 fn close(name: &str, ours: f64, keras: f64) {
     assert!((ours - keras).abs() < 5e-6 * keras.abs().max(1.0), "{name}: {ours}, Keras {keras}");
 }
 
-#[test]
-fn a_training_as_in_keras() {
+fn trained_as_in_keras<M>(model: M, names: &[Named], keras: &Value) -> M
+where
+    M: Model<Input = (Batch, Const<3>, Const<2>), Output = (Batch, Const<1>)>,
+{
     let x = vec![
         [[1.0_f32, 0.5], [-1.0, 2.0], [0.3, 0.7]],
         [[0.2, -0.4], [2.0, 1.0], [0.0, 1.0]],
@@ -80,8 +90,7 @@ fn a_training_as_in_keras() {
     let y = vec![1.0_f32, -2.0, 0.5];
     let data = InMemory::new(x.clone(), y.clone()).unwrap();
     let held_out = InMemory::new(x[..2].to_vec(), y[..2].to_vec()).unwrap();
-    let (keras, mut trainer) =
-        (keras(), Trainer::new(net(), MeanSquaredError, Sgd::new(0.05)).unwrap());
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.05)).unwrap();
     let before = trainer.evaluate(&data, 32).unwrap();
     close("before", before[0].1, keras["before"].as_f64().unwrap());
     let fit = Fit { batch_size: 2, shuffle: false, progress: false, ..Fit::epochs(3) };
@@ -92,19 +101,53 @@ fn a_training_as_in_keras() {
         }
     }
     let mut compared = 0;
-    let names = trainer.model.parameters().into_iter().map(|named| named.name);
-    for (name, ours) in names.zip(values(&trainer.model)) {
+    for (Named { name, .. }, ours) in names.iter().zip(values(&trainer.model)) {
         let theirs = keras["weights"][format!("sequential.{name}")].as_array().unwrap();
         assert_eq!(ours.len(), theirs.len());
         for (ours, theirs) in ours.iter().zip(theirs) {
-            close(&name, f64::from(*ours), theirs.as_f64().unwrap());
+            close(name, f64::from(*ours), theirs.as_f64().unwrap());
         }
         compared += 1;
     }
-    assert_eq!(compared, 9);
+    assert_eq!(compared, keras["weights"].as_object().unwrap().len());
+    trainer.model
 }
 
-fn values(model: &Net) -> Vec<Vec<f32>> {
+#[test]
+fn a_training_as_in_keras() {
+    trained_as_in_keras(net(), &net().parameters(), &keras());
+}
+
+/// The layers of a config follow its rules as those of a type do.
+#[test]
+fn a_training_of_dynamic_layers_as_in_keras() {
+    let dynamic = DynamicLayer::from_layer(&net()).unwrap();
+    let trained = trained_as_in_keras(dynamic.typed().unwrap(), &net().parameters(), &keras());
+    // The constraint of the layer `hidden` held to the end.
+    let hidden = trained.layer.layers()[1].weights().next().unwrap();
+    for unit in 0..4 {
+        let norm = hidden.values.iter().skip(unit).step_by(4).map(|w| w * w).sum::<f32>().sqrt();
+        assert!(norm <= 0.6 + 1e-5, "{norm}");
+    }
+}
+
+#[test]
+fn a_regularizer_that_nobody_knows_is_an_error_in_training_only() {
+    let config: Config = r#"{"class_name": "Dense", "config": {"units": 1,
+        "kernel_regularizer": {"class_name": "Mine", "config": {"strength": 2}}}}"#
+        .parse()
+        .unwrap();
+    let layer = layer_from_config(&config, &CustomObjects::new()).unwrap();
+    let model = layer.typed::<(Batch, Const<2>), (Batch, Const<1>)>().unwrap();
+    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1)).unwrap();
+    assert_eq!(trainer.predict(&vec![[1.0_f32, 2.0]], 1).unwrap().as_vec().len(), 1);
+    let data = InMemory::new(vec![[1.0_f32, 2.0]], vec![[3.0_f32]]).unwrap();
+    let fit = Fit { progress: false, ..Fit::epochs(1) };
+    let refused = trainer.fit(&data, &fit).unwrap_err().to_string();
+    assert!(refused.contains("Mine"), "{refused}");
+}
+
+fn values<M: Parameters>(model: &M) -> Vec<Vec<f32>> {
     struct Values(Vec<Vec<f32>>);
 
     impl Visitor<f32, Cpu> for Values {
@@ -197,4 +240,85 @@ fn settings_that_make_no_sense() {
     says(MaxNorm { axis: 2, ..Default::default() }.apply(&mut [1.0], &[1]).unwrap_err(), "axis");
     let crossed = MinMaxNorm { min_value: 2.0, ..Default::default() };
     says(crossed.apply(&mut [1.0], &[1]).unwrap_err(), "max_value");
+}
+
+#[model(input = (Batch, 3, 2), output = (Batch, 1))]
+struct Active {
+    #[with(activity_regularizer = L1(0.05))]
+    first: Lstm<_, 3, Sequences>,
+    #[with(activity_regularizer = L2(0.2), kernel_regularizer = L2(0.1))]
+    second: Gru<_, 2>,
+    #[with(activity_regularizer = L1L2 { l1: 0.02, l2: 0.03 }, trainable = false)]
+    head: Dense<_, 1>,
+}
+
+#[test]
+fn penalties_of_activities_as_in_keras() {
+    let keras: Value =
+        serde_json::from_str(include_str!("cases/keras-3.15.1-regularizers/activity.json"))
+            .unwrap();
+    let model = ramp(Active::build(&Cpu::default()).unwrap());
+    let names = model.parameters();
+    trained_as_in_keras(model.clone(), &names, &keras);
+    let dynamic = DynamicLayer::from_layer(&model).unwrap();
+    trained_as_in_keras(dynamic.typed().unwrap(), &names, &keras);
+
+    let json = keras["json"].to_string();
+    Active::from_json(&json).unwrap();
+    let ours: Value = serde_json::from_str(&model.to_json()).unwrap();
+    for layer in 1..=3 {
+        let of = |json: &Value| {
+            json["config"]["layers"][layer]["config"]["activity_regularizer"].clone()
+        };
+        // Keras has rounded the numbers.
+        let (ours, theirs) = (of(&ours), of(&keras["json"]));
+        assert_eq!(ours["class_name"], theirs["class_name"], "{layer}");
+        for (key, ours) in ours["config"].as_object().unwrap() {
+            close(key, ours.as_f64().unwrap(), theirs["config"][key].as_f64().unwrap());
+        }
+    }
+    let other = json.replace("0.05000000074505806", "0.5");
+    assert_ne!(json, other);
+    let error = Active::from_json(&other).unwrap_err().to_string();
+    assert!(error.contains("activity_regularizer"), "{error}");
+}
+
+#[model(input = Ids<(Batch, 3)>, output = (Batch, 1))]
+struct ActiveMask {
+    #[with(activity_regularizer = L2(1.0))]
+    embed: Embedding<4, 1, MaskZero>,
+    last: SimpleRnn<_, 1>,
+}
+
+/// Padding has no activity, a prediction no penalty, and a pass that fails leaves none behind.
+#[test]
+fn what_a_mask_leaves_out_is_no_activity() {
+    let mut model = ActiveMask::build(&Cpu::default()).unwrap();
+    model.embed.embeddings.copy_from(&[9.0, 1.0, 2.0, 3.0]);
+    model.last.kernel.copy_from(&[0.0]);
+    let dev = Cpu::default();
+    let batch = || -> Tensor<(Batch, Const<3>), usize, Cpu> {
+        dev.tensor_from_vec(vec![1, 3, 0, 2, 0, 0], (2, Const))
+    };
+    let mut state = optim::State::default();
+    let mut step = |model: &mut ActiveMask, fails: bool| {
+        state.attempt(&Sgd::new(0.1), model, |model| {
+            let y = model.forward_mut(batch().put_tape(OwnedTape::default()))?;
+            if fails {
+                return Err(Error::Empty("the batch"));
+            }
+            let target: Tensor<(Batch, Const<1>), f32, Cpu> =
+                dev.tensor_from_vec(vec![0.0; 2], (2, Const));
+            MeanSquaredError.compute(y, target)
+        })
+    };
+    step(&mut model, true).unwrap_err();
+    let before = model.embed.embeddings.array();
+    let loss = step(&mut model, false).unwrap();
+    assert!((loss - (1.0 + 9.0 + 4.0) / 2.0).abs() < 1e-6, "{loss}");
+    let after = model.embed.embeddings.array();
+    for (id, (before, after)) in before.iter().zip(&after).enumerate() {
+        let slope = if id == 0 { 0.0 } else { 2.0 * before[0] / 2.0 };
+        assert!((after[0] - (before[0] - 0.1 * slope)).abs() < 1e-6, "{id}: {after:?}");
+    }
 }

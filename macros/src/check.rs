@@ -184,6 +184,7 @@ impl Model {
             let from = sources(&mut field.attrs, &mut self.errors);
             let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
             let mut with = with(&mut field.attrs, &mut self.errors);
+            check_activity(&field.ty, &mut with, &mut self.errors);
             check_options(&mut with, generic, &mut self.errors);
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
         }
@@ -369,6 +370,26 @@ fn of_the_other_kind(key: &str, value: &Expr) -> Option<(Span, String)> {
     let name = &name.ident;
     let text = format!("`{name}` is a {is}, no {belongs}: write `{weight}_{is} = {name}..`");
     Some((name.span(), text))
+}
+
+/// Layers that Keras's `activity_regularizer` is of.
+const WITH_ACTIVITY: [&str; 7] =
+    ["Conv1d", "Conv2d", "Dense", "Embedding", "Gru", "Lstm", "SimpleRnn"];
+
+fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
+    let name = match ty {
+        Type::Path(path) => last_name(&path.path),
+        other => quote!(#other).to_string(),
+    };
+    with.rules.retain(|(key, _)| {
+        let refused = key == "activity_regularizer" && !WITH_ACTIVITY.contains(&name.as_str());
+        if refused {
+            let layers = WITH_ACTIVITY.join("`, `");
+            let message = format!("`{name}` has no `activity_regularizer`: `{layers}` have one");
+            errors.push(key.span(), message);
+        }
+        !refused
+    });
 }
 
 fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {

@@ -7,6 +7,7 @@ mod activation;
 mod carried;
 mod cpu;
 mod element;
+mod near;
 mod operands;
 mod parameter;
 mod random;
@@ -31,6 +32,7 @@ pub(crate) use cpu::{
     product_into, scan, threads,
 };
 pub use element::Element;
+pub(crate) use near::near;
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;

@@ -25,6 +25,7 @@ mod prelu;
 mod random_images;
 mod recurrent;
 mod registry;
+mod rules;
 mod scaling;
 mod shapes;
 mod softmax;
@@ -46,9 +47,11 @@ use crate::{
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
     parameters::{Parameter, Parameters, Visitor},
+    regularizers::{Rule, penalize, regularizer},
 };
 use flow::{Flow, Flows, emptied};
 use op::{Flat, Op, Pass, Show};
+use rules::{Ruled, Rules};
 
 pub use custom::CustomObjects;
 pub use foreign::Dynamic;
@@ -59,7 +62,8 @@ pub use weights::LayerWeight;
 /// The layer that a config describes, where no type says which: Keras's `layer_from_config`.
 ///
 /// It is built if the config says for what, or when it is first run; its weights are drawn from the seed 0.
-/// It calculates in `f32`. Regularizers and constraints stay in its config and do nothing, in training neither.
+/// It calculates in `f32`. Regularizers and constraints of weights count in training, as in a typed model; one that is none of
+/// Keras's is an error there.
 ///
 /// # Errors
 /// [`Error::Unknown`] for a class or activation that is neither Keras's nor in `custom_objects`, with the
@@ -380,7 +384,9 @@ impl DynamicLayer {
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        T::apply(&*self.op, x).map_err(|e| self.blame(e))
+        let y = T::apply(&*self.op, x).map_err(|e| self.blame(e))?;
+        self.penalize(&y)?;
+        Ok(y)
     }
 
     /// The training pass of a layer that is built.
@@ -392,7 +398,23 @@ impl DynamicLayer {
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        T::train(&mut *self.op, x).map_err(|e| self.blame(e))
+        let y = T::train(&mut *self.op, x).map_err(|e| self.blame(e))?;
+        self.penalize(&y)?;
+        Ok(y)
+    }
+
+    /// Adds the penalties of what leaves the layer to the loss of the pass, if its config has a regularizer for that.
+    fn penalize<T: Pass>(&self, y: &Flows<T>) -> Result<(), Error> {
+        let said = self.config.config.get("activity_regularizer").filter(|said| !said.is_null());
+        let Some(said) = said else { return Ok(()) };
+        let regularizer = regularizer(said);
+        for one in y {
+            if let Flow::Numbers(numbers) = one {
+                let (x, sizes, mask) = (&numbers.x, &numbers.sizes, numbers.mask.as_ref());
+                penalize(x, sizes, mask, &*regularizer).map_err(|e| self.blame(e))?;
+            }
+        }
+        Ok(())
     }
 
     /// The inference pass of a layer of one input and one output.
@@ -450,6 +472,17 @@ impl DynamicLayer {
                 self.0.weight(name, false, sizes, values)
             }
 
+            fn ruled(
+                &mut self,
+                name: &str,
+                _: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+                rule: &Rule<'_>,
+            ) -> Result<(), Error> {
+                self.0.ruled(name, false, sizes, values, rule)
+            }
+
             fn enter(&mut self, name: &str) {
                 self.0.enter(name);
             }
@@ -459,7 +492,18 @@ impl DynamicLayer {
             }
         }
 
-        if self.is_frozen() { self.op.visit(&mut Frozen(show)) } else { self.op.visit(show) }
+        let mut frozen;
+        let show: &mut dyn Show = if self.is_frozen() {
+            frozen = Frozen(show);
+            &mut frozen
+        } else {
+            show
+        };
+        let rules = Rules::of(&self.config);
+        if rules.is_empty() {
+            return self.op.visit(show);
+        }
+        self.op.visit(&mut Ruled { show, rules: &rules })
     }
 }
 
@@ -467,6 +511,33 @@ impl Parameters for DynamicLayer {
     /// Shows all parameters to a visitor: those that are there at run time, whatever [`PARAMS`](Self::PARAMS) is.
     fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         struct Shown<'a, V>(&'a mut V);
+
+        impl<V: Visitor<f32, Cpu>> Shown<'_, V> {
+            fn shaped(
+                &mut self,
+                name: &str,
+                trainable: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+                rule: Option<&Rule<'_>>,
+            ) -> Result<(), Error> {
+                macro_rules! ranks {
+                    ($([$($size:ident),*])*) => {
+                        match *sizes {
+                            $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
+                                let parameter = Parameter { name, trainable, tensor };
+                                match rule {
+                                    Some(rule) => self.0.visit_ruled(parameter, rule),
+                                    None => self.0.visit(parameter),
+                                }
+                            }),)*
+                            _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
+                        }
+                    };
+                }
+                ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
+            }
+        }
 
         impl<V: Visitor<f32, Cpu>> Show for Shown<'_, V> {
             fn weight(
@@ -476,17 +547,18 @@ impl Parameters for DynamicLayer {
                 sizes: &[usize],
                 values: &mut Flat,
             ) -> Result<(), Error> {
-                macro_rules! ranks {
-                    ($([$($size:ident),*])*) => {
-                        match *sizes {
-                            $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
-                                self.0.visit(Parameter { name, trainable, tensor })
-                            }),)*
-                            _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
-                        }
-                    };
-                }
-                ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
+                self.shaped(name, trainable, sizes, values, None)
+            }
+
+            fn ruled(
+                &mut self,
+                name: &str,
+                trainable: bool,
+                sizes: &[usize],
+                values: &mut Flat,
+                rule: &Rule<'_>,
+            ) -> Result<(), Error> {
+                self.shaped(name, trainable, sizes, values, Some(rule))
             }
 
             fn enter(&mut self, name: &str) {

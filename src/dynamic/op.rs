@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     fields::{AnySignal, Config},
     model::Row,
+    regularizers::Rule,
 };
 
 /// What is the same for a layer of one input and for one of several.
@@ -237,6 +238,18 @@ pub(crate) trait Show {
         sizes: &[usize],
         values: &mut Flat,
     ) -> Result<(), Error>;
+
+    /// Shows a weight that has a regularizer or a constraint.
+    fn ruled(
+        &mut self,
+        name: &str,
+        trainable: bool,
+        sizes: &[usize],
+        values: &mut Flat,
+        _rule: &Rule<'_>,
+    ) -> Result<(), Error> {
+        self.weight(name, trainable, sizes, values)
+    }
 
     fn enter(&mut self, _name: &str) {}
 

@@ -178,6 +178,7 @@ impl Fields {
     pub(crate) fn run(&mut self, layer: &mut dyn Described, name: Option<&str>) {
         if self.mode == Mode::Write {
             layer.show_keys(self);
+            self.activity();
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
             self.out.insert("name".into(), name.into());
             self.out.insert("trainable".into(), self.trainable.into());
@@ -193,6 +194,7 @@ impl Fields {
         }
         self.out.insert("name".into(), name.unwrap_or_else(|| snake_case(&self.class).into()));
         layer.show_keys(self);
+        self.activity();
         self.check_dtype();
         if self.class == FUNCTIONAL {
             self.out.remove("dtype");
@@ -206,6 +208,14 @@ impl Fields {
         }
         self.out.insert("trainable".into(), trainable);
         self.refuse_the_rest();
+    }
+
+    /// The regularizer of what leaves the layer, which any class may have: it is written where there is one.
+    fn activity(&mut self) {
+        let key = "activity_regularizer";
+        if self.rules.contains_key(key) && !self.out.contains_key(key) {
+            self.none(&[key]);
+        }
     }
 
     pub(crate) fn compare(&mut self, layer: &mut dyn Described, config: Config) {

@@ -5,8 +5,10 @@
 
 mod binary;
 mod categorical;
+mod ctc;
 mod divergence;
 mod focal;
+mod generalized;
 mod hinge;
 mod loss_weight;
 mod overlap;
@@ -20,8 +22,10 @@ mod sparse;
 
 pub use binary::BinaryCrossentropy;
 pub use categorical::CategoricalCrossentropy;
+pub use ctc::{Ctc, LabelSequence};
 pub use divergence::{KLDivergence, Poisson};
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
+pub use generalized::CategoricalGeneralizedCrossEntropy;
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
 pub use loss_weight::LossWeight;
 pub use overlap::{Dice, Tversky};
@@ -124,6 +128,12 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         self.per_position(prediction, target)
     }
 
+    /// Whether it compares all of a sample at once and has one loss for it, so that a weight is one of a sample: then
+    /// [`per_batch`](Loss::per_batch) gives `(Batch,)`, and takes the target as it is. Default: there is one loss for each position.
+    fn one_per_sample(&self) -> bool {
+        false
+    }
+
     /// Which positions count, by their target; `None`, the default, means all.
     ///
     /// # Errors
@@ -142,7 +152,8 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         1.0
     }
 
-    /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out.
+    /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out; `(Batch,)` if there is
+    /// [one per sample](Loss::one_per_sample).
     ///
     /// # Errors
     /// Those of [`per_position`](Loss::per_position) and of the weights.
@@ -315,6 +326,10 @@ macro_rules! of_loss_within {
 
         fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
             self.loss.counted(target)
+        }
+
+        fn one_per_sample(&self) -> bool {
+            self.loss.one_per_sample()
         }
     };
 }

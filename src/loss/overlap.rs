@@ -1,13 +1,15 @@
 //! Losses of overlap, of all values together that an option says.
 
 use dfdx::{
-    prelude::{GatherTo, HasShape, ReshapeTo, TryAdd, TryMatMul, TryMul},
+    prelude::{GatherTo, HasShape, ReshapeTo, TryAdd, TryMatMul},
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Loss, Prediction, PredictionRows, Target, row::moved, signals::same_rows};
+use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
-    backend::{Backend, Element, memory::filled, row_means, row_sums, to_values, zeros_after},
+    backend::{
+        Backend, Element, memory::filled, near, row_means, row_sums, to_values, zeros_after,
+    },
     error::{Error, OrDevice},
 };
 
@@ -177,9 +179,7 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
     for at in (0..len).filter(|&at| counts(at)) {
         slopes[at] = E::of(of_sums[groups.of[at]].1(targets[at].as_f64()));
     }
-    // As a function of the prediction near these values: the losses, and what changes with it, which is 0.
-    let slopes = dev.try_tensor_from_vec(slopes, (positions, width)).or_device()?;
-    let moved = moved(x.put_tape(tape), values)?.try_mul(slopes).or_device()?;
+    let moved = near(x.put_tape(tape), values, slopes)?;
     let mut moved = moved.try_reshape_like(&(len,)).or_device()?;
     let order = groups.order();
     if let Some(order) = &order {

@@ -10,7 +10,7 @@ use super::{Loss, Prediction, PredictionRows, Rows, of_loss_within};
 use crate::{
     backend::{Backend, Element, keep_rows, row_means, zeros_after},
     error::{Error, OrDevice},
-    reduce::{SampleWeights, position_weights},
+    reduce::{SampleWeights, Unweighted, position_weights},
     signal::Signal,
 };
 
@@ -78,20 +78,32 @@ where
 {
     let Rows { values, mask, sizes } = P::rows(prediction)?;
     let dev = values.device().clone();
-    let mut weights = position_weights(&sizes, mask.as_ref(), weights)?;
+    // The mask says which positions count; or, where a sample has one loss, what of it is looked at.
+    let per_sample = loss.one_per_sample();
+    let (units, masked) =
+        if per_sample { (&sizes[..1], None) } else { (&sizes[..], mask.as_ref()) };
+    let mut weights = position_weights(units, masked, weights)?;
     if let Some(counted) = loss.counted(target)? {
         weights.leave_out(&counted)?;
     }
+    let inside = match &mask {
+        Some(mask) if per_sample => position_weights(&sizes, Some(mask), &Unweighted)?.keep,
+        _ => None,
+    };
     let keep = weights.keep.as_deref();
     // What stands in the padding has a loss and a gradient of its own, be they NaN, or is no class at all. So what
     // every loss can take stands there.
-    let mut losses = match keep {
-        Some(keep) => {
+    let mut losses = match (inside, keep) {
+        (Some(keep), _) => {
+            let values = keep_rows(values, &keep, E::of(0.5))?;
+            loss.per_batch(values, target, &sizes, Some(&keep))?
+        }
+        (None, Some(keep)) => {
             let values = keep_rows(values, keep, E::of(0.5))?;
             let target = Y::without_padding::<E, D>(target, keep)?;
             loss.per_batch(values, &target, &sizes, Some(keep))?
         }
-        None => loss.per_batch(values, target, &sizes, None)?,
+        (None, None) => loss.per_batch(values, target, &sizes, None)?,
     };
     let divisors =
         Divisors { counted: weights.count as f64, weighted: weights.each.iter().sum::<f64>() };

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, TryAdd, TryMul, TrySub},
+    prelude::{HasShape, TryAdd},
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -8,7 +8,7 @@ use crate::{
     backend::{
         Backend, Element,
         memory::{collected, filled},
-        row_sums, to_values, zeros_after,
+        near, row_sums, to_values, zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -77,24 +77,7 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if !T::OWNS_TAPE {
         return Ok(losses.put_tape(tape));
     }
-    // As a function of the prediction near these values: the losses, and what changes with it, which is 0.
-    let moved = moved(x.put_tape(tape), values)?;
-    let slopes = dev.try_tensor_from_vec(slopes, (positions, width)).or_device()?;
-    row_sums(moved.try_mul(slopes).or_device()?)?.try_add(losses).or_device()
-}
-
-/// The prediction less its values: 0, but as a function of the prediction. Where these are not finite, it is of nothing.
-pub(super) fn moved<E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: PredictionRows<E, D, T>,
-    values: Vec<E>,
-) -> Result<PredictionRows<E, D, T>, Error> {
-    let ((positions, width), dev) = (*x.shape(), x.device().clone());
-    let finite = collected(&[positions, width], values.iter().map(|x| x.is_finite()))?;
-    let here = dev.try_tensor_from_vec(values, (positions, width)).or_device()?;
-    let finite = dev.try_tensor_from_vec(finite, (positions, width)).or_device()?;
-    let moved = x.try_sub(here).or_device()?;
-    let zeros = dev.try_zeros_like(&(positions, width)).or_device()?;
-    finite.try_choose(moved, zeros.retaped::<T>()).or_device()
+    row_sums(near(x.put_tape(tape), values, slopes)?)?.try_add(losses).or_device()
 }
 
 /// Makes a [`RowLoss`] a [`Loss`](super::Loss) with the name that Keras gives it.

@@ -12,6 +12,45 @@ use crate::{
     signal::argmax,
 };
 
+/// The share of values that are those of the target: labels that a model gives as such against labels. Of probabilities it
+/// says next to nothing; those of classes have [`SparseCategoricalAccuracy`], [`CategoricalAccuracy`] and [`BinaryAccuracy`], among which
+/// Keras chooses where it is told `"accuracy"`.
+///
+/// Keras: [`Accuracy`](https://keras.io/api/metrics/accuracy_metrics/#accuracy-class).
+///
+/// ```
+/// use kerata::{*, prelude::*, metric::{Accuracy, update}, reduce::{Mean, PerSample}};
+///
+/// type Labels = (Batch, Const<1>);
+/// let labels = |labels: [f32; 4]| Cpu::default().tensor_from_vec(labels.to_vec(), (4, Const::<1>));
+/// let (mut mean, target) = (Mean::default(), labels([1.0, 2.0, 3.0, 4.0]));
+/// let weights = PerSample(vec![1.0, 1.0, 0.0, 0.0]);
+/// update::<Labels, Labels, f32, Cpu, _>(&mut mean, &Accuracy, labels([0.0, 2.0, 3.0, 4.0]), &target, &weights)?;
+/// assert_eq!(mean.get(), 0.5);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Accuracy;
+
+impl RowMetric for Accuracy {
+    type State = Mean;
+    const NAME: &'static str = "accuracy";
+
+    fn add<E: Element>(&self, mean: &mut Mean, batch: &Batch<E>) -> Result<(), Error> {
+        for (p, y, weight) in batch.rows() {
+            let same = p.iter().zip(y).filter(|(p, y)| p == y).count();
+            mean.add([same as f64 / batch.width as f64], [weight]);
+        }
+        Ok(())
+    }
+
+    fn value(&self, mean: &Mean) -> f64 {
+        mean.get()
+    }
+}
+
+row_metrics!(Accuracy: Mean);
+
 /// The share of answers on the right side of a threshold. NaN is on neither.
 ///
 /// # Errors

@@ -45,6 +45,10 @@ where
     ) -> Result<(), Error> {
         let losses = self.0.per_position(prediction.clone(), target)?;
         let losses = to_values(&losses)?;
+        if losses.len() != weights.len() {
+            let what = "the losses of a metric, one for each position";
+            return Err(Error::mismatch(what, weights.len(), losses.len()));
+        }
         mean.add(losses.into_iter().map(Element::as_f64), weights.iter().copied());
         Ok(())
     }

@@ -13,13 +13,14 @@ mod mean_loss;
 mod named;
 mod operating_point;
 mod precision;
+mod reciprocal_rank;
 mod regression;
 mod rows;
 mod state;
 mod thresholds;
 mod top_k;
 
-pub use accuracy::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
 pub use auc::{Auc, Curve, Summation};
 pub use counts::Counts;
 pub use f_score::{ClassAverage, F1Score, FBetaScore};
@@ -33,6 +34,7 @@ pub use operating_point::{
 pub use precision::{
     FalseNegatives, FalsePositives, Precision, Recall, TrueNegatives, TruePositives,
 };
+pub use reciprocal_rank::MeanReciprocalRank;
 pub use regression::{
     ConcordanceCorrelation, CosineSimilarity, PearsonCorrelation, R2Score, RootMeanSquaredError,
     Sums, ValueAverage,

@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("../../docs/model.md")]
 
+mod active;
 mod both_directions;
 mod cut;
 mod functional;
@@ -16,6 +17,8 @@ mod wire;
 
 pub use crate::layer::{Infer, Inferred, Takes};
 #[doc(hidden)]
+pub use active::active;
+#[doc(hidden)]
 pub use cut::{
     Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
 };
@@ -28,6 +31,8 @@ pub use sequential::{Chain, Sequential};
 #[doc(hidden)]
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
+#[cfg(feature = "plot")]
+pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
 #[doc(hidden)]
 pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};

@@ -163,7 +163,7 @@ fn short(name: &str) -> String {
 }
 
 /// `1280000` as `1,280,000`.
-fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits
         .as_bytes()

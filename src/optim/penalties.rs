@@ -1,14 +1,14 @@
 //! What rules of weights do in training: penalties in the loss, and constraints after a step.
 
 use dfdx::{
-    prelude::{HasShape, ReshapeTo, SumTo, TryAdd, TryMul, TrySub},
+    prelude::{HasShape, ReshapeTo, SumTo, TryAdd},
     shapes::{Axis, Rank0, Shape},
     tensor::{OwnedTape, PutTape, Tensor},
 };
 
 use super::{State, groups::Groups};
 use crate::{
-    backend::{Backend, Element, assign, memory::filled, to_values},
+    backend::{Backend, Element, assign, memory::filled, near, to_values},
     error::{Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
@@ -112,16 +112,10 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             if values.is_empty() {
                 return Ok(());
             }
-            // Near these values: the penalty, and what changes with them, which is 0.
-            let (dev, count) = (tensor.device().clone(), (values.len(),));
-            let flat = |values: Vec<f64>| {
-                let values = values.into_iter().map(E::of).collect();
-                dev.try_tensor_from_vec(values, count).or_device()
-            };
             let weight = tensor.clone().put_tape(OwnedTape::default());
-            let weight = weight.try_reshape_like(&count).or_device()?;
-            let moved = weight.try_sub(flat(values)?).or_device()?;
-            let moved = moved.try_mul(flat(slopes)?).or_device()?;
+            let weight = weight.try_reshape_like(&(values.len(),)).or_device()?;
+            let element = |values: Vec<f64>| values.into_iter().map(E::of).collect();
+            let moved = near(weight, element(values), element(slopes))?;
             let moved = moved.try_sum::<Rank0, Axis<0>>().or_device()?;
             let penalty = TryAdd::try_add(moved, E::of(penalty)).or_device()?;
             self.0 = match self.0.take() {

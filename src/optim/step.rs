@@ -17,6 +17,7 @@ use crate::{
     backend::{Backend, Element, Seeded, random_u64, to_values},
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
+    regularizers::collected,
 };
 
 impl<E: Element, D: Backend<E>> State<E, D> {
@@ -65,8 +66,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let step = u64::from(self.step.unsigned_abs());
         let seeded = Seeded::new(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let undo = Undo::of(model);
-        let loss = pass(undo.value)?;
-        let loss = penalized(&self.groups, undo.value, loss)?;
+        let (loss, activity) = collected(|| pass(undo.value))?;
+        let loss = activity.add_to(penalized(&self.groups, undo.value, loss)?)?;
         let value = loss.as_vec().first().copied().unwrap_or(E::zero());
         let mut gradients = loss.try_backward().or_device()?;
         drop(seeded);

@@ -1,9 +1,10 @@
+use num_traits::ToPrimitive;
 use plotters::style::{BLACK, RGBColor, WHITE};
 
 use super::{
     Picture,
     picture::{Anchor, Shape},
-    text::{caption, width},
+    text::{caption, widest, width},
 };
 use crate::error::Error;
 
@@ -17,9 +18,12 @@ const CLASSES: usize = 100;
 /// A confusion matrix: one row per true class, one column per predicted class. The shade is the fraction of the row; a count
 /// of 0 is left blank.
 ///
+/// The counts are whole numbers, or the weighted ones of the metric
+/// [`ConfusionMatrix`](crate::metric::ConfusionMatrix::rows).
+///
 /// # Errors
-/// [`Error::Empty`] for no classes, [`Error::Invalid`] for more than 100, [`Error::Mismatch`] if `counts` is not
-/// square or has another size than `classes`.
+/// [`Error::Empty`] for no classes, [`Error::Invalid`] for more than 100 and for counts that are negative or not finite,
+/// [`Error::Mismatch`] if `counts` is not square or has another size than `classes`.
 ///
 /// ```
 /// use kerata::plot;
@@ -29,7 +33,21 @@ const CLASSES: usize = 100;
 /// assert!(picture.svg()?.contains("48"));
 /// # Ok::<(), kerata::Error>(())
 /// ```
-pub fn confusion_matrix(classes: &[&str], counts: &[Vec<usize>]) -> Result<Picture, Error> {
+pub fn confusion_matrix<C: ToPrimitive>(
+    classes: &[&str],
+    counts: &[Vec<C>],
+) -> Result<Picture, Error> {
+    let value = |count: &C| count.to_f64().unwrap_or(f64::NAN);
+    let values = |row: &Vec<C>| row.iter().map(value).collect();
+    drawn(classes, &counts.iter().map(values).collect::<Vec<_>>())
+}
+
+/// A count as it is printed: a weighted one with two decimals.
+fn shown(count: f64) -> String {
+    if count.fract() == 0.0 { format!("{count:.0}") } else { format!("{count:.2}") }
+}
+
+fn drawn(classes: &[&str], counts: &[Vec<f64>]) -> Result<Picture, Error> {
     let n = classes.len();
     if n == 0 {
         return Err(Error::Empty("the list of classes"));
@@ -48,15 +66,14 @@ pub fn confusion_matrix(classes: &[&str], counts: &[Vec<usize>]) -> Result<Pictu
     if let Some(row) = counts.iter().find(|row| row.len() != n) {
         return Err(Error::mismatch("the columns of the confusion matrix", n, row.len()));
     }
+    let valid = |count: &&f64| count.is_finite() && **count >= 0.0;
+    if let Some(count) = counts.iter().flatten().find(|count| !valid(count)) {
+        return Err(Error::invalid("a count of the confusion matrix", count, "it is at least 0"));
+    }
     let labels: Vec<String> = classes.iter().map(|class| caption(class)).collect();
-    let widest = |texts: &mut dyn Iterator<Item = (String, f64)>| -> Result<f64, Error> {
-        let widths: Vec<f64> =
-            texts.map(|(text, size)| width(&text, size)).collect::<Result<_, _>>()?;
-        Ok(widths.into_iter().fold(0.0, f64::max) * 1.05)
-    };
-    let longest = widest(&mut labels.iter().map(|text| (text.clone(), LABEL)))?;
-    let all = counts.iter().flatten();
-    let cell = 12.0 + widest(&mut all.map(|count| (count.to_string(), COUNT)))?.max(30.0);
+    let longest = widest(&labels, LABEL)?;
+    let written: Vec<String> = counts.iter().flatten().map(|count| shown(*count)).collect();
+    let cell = 12.0 + widest(&written, COUNT)?.max(30.0);
     // Short labels stand upright above their columns.
     let turned = longest > cell - 4.0;
     let above = if turned { longest } else { LABEL };
@@ -82,17 +99,17 @@ pub fn confusion_matrix(classes: &[&str], counts: &[Vec<usize>]) -> Result<Pictu
         } else {
             picture.text((x, top - LABEL / 2.0 - 6.0), text, LABEL, Anchor::Middle);
         }
-        let sum = row.iter().sum::<usize>().max(1);
+        let sum = row.iter().sum::<f64>();
         for (j, &count) in row.iter().enumerate() {
-            let fraction = count as f64 / sum as f64;
+            let fraction = if sum > 0.0 { count / sum } else { 0.0 };
             let (x, y) = (left + j as f64 * cell, top + i as f64 * cell);
             let (from, to) = ((x, y), (x + cell - 1.0, y + cell - 1.0));
             picture.add(Shape::Rectangle { from, to, color: tone(fraction) });
             // Zeros would only hide the counts that matter.
-            if count == 0 {
+            if count == 0.0 {
                 continue;
             }
-            let (at, text) = ((x + cell / 2.0, y + cell / 2.0), count.to_string());
+            let (at, text) = ((x + cell / 2.0, y + cell / 2.0), shown(count));
             let color = if fraction > 0.5 { WHITE } else { BLACK };
             let anchor = Anchor::Middle;
             picture.add(Shape::Text { at, text, size: COUNT, anchor, turned: false, color });
@@ -128,10 +145,13 @@ mod tests {
     #[test]
     fn sizes_must_agree() {
         let square = vec![vec![1, 2], vec![3, 4]];
-        assert!(matches!(confusion_matrix(&[], &[]), Err(Error::Empty(_))));
+        assert!(matches!(confusion_matrix::<usize>(&[], &[]), Err(Error::Empty(_))));
         assert!(matches!(confusion_matrix(&["a"], &square), Err(Error::Mismatch { .. })));
         let ragged = vec![vec![1, 2], vec![3]];
         assert!(matches!(confusion_matrix(&["a", "b"], &ragged), Err(Error::Mismatch { .. })));
+        let nan = vec![vec![1.0, f64::NAN], vec![0.5, 2.0]];
+        assert!(matches!(confusion_matrix(&["a", "b"], &nan), Err(Error::Invalid { .. })));
+        assert!(matches!(confusion_matrix(&["a"], &[vec![-1]]), Err(Error::Invalid { .. })));
         let many = vec!["a"; 101];
         assert!(matches!(confusion_matrix(&many, &square), Err(Error::Invalid { .. })));
     }

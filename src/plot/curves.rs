@@ -1,9 +1,8 @@
-use plotters::style::RGBColor;
-
 use super::{
     Picture,
+    axis::{COLORS, GRID, rounded_up, tick_labels, ticks},
     picture::{Anchor, Point, Shape},
-    text::{caption, width},
+    text::{caption, widest, width},
 };
 use crate::error::Error;
 
@@ -14,18 +13,6 @@ const MARGIN: f64 = 24.0;
 const PANEL: Point = (560.0, 320.0);
 const LEGEND_ROW: f64 = 22.0;
 const RADIUS: f64 = 3.0;
-
-const GRID: RGBColor = RGBColor(225, 225, 225);
-/// Distinguishable with any common colour blindness (Okabe and Ito); a further curve starts over.
-const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-    RGBColor(230, 159, 0),
-    RGBColor(90, 90, 90),
-];
 
 /// Learning curves: one value per epoch, or per whatever else `step` names, with a legend below.
 ///
@@ -60,18 +47,13 @@ pub fn learning_curves(
         finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &v| (a.min(v), b.max(v)));
     let (ticks, decimals) = ticks(low, high);
     let (bottom, top) = (ticks[0].min(low), ticks[ticks.len() - 1].max(high));
-    let tick_labels: Vec<String> = ticks.iter().map(|tick| format!("{tick:.decimals$}")).collect();
+    let tick_labels = tick_labels(&ticks, decimals);
     let names: Vec<String> = curves.iter().map(|(name, _)| caption(name)).collect();
-    let widest = |texts: &[String]| -> Result<f64, Error> {
-        let widths: Vec<f64> =
-            texts.iter().map(|text| width(text, LABEL)).collect::<Result<_, _>>()?;
-        Ok(widths.into_iter().fold(0.0, f64::max) * 1.05)
-    };
-    let left = MARGIN + widest(&tick_labels)? + 8.0;
+    let left = MARGIN + widest(&tick_labels, LABEL)? + 8.0;
     let title = caption(title);
     let wide = (left + PANEL.0 + MARGIN)
         .max(width(&title, TITLE)? + 2.0 * MARGIN)
-        .max(left + 30.0 + widest(&names)? + MARGIN);
+        .max(left + 30.0 + widest(&names, LABEL)? + MARGIN);
     let panel_top = MARGIN + TITLE + 10.0;
     let legend_top = panel_top + PANEL.1 + 62.0;
     let mut picture =
@@ -105,58 +87,24 @@ pub fn learning_curves(
             .collect();
         for pair in points.windows(2) {
             if let [Some(from), Some(to)] = *pair {
-                picture.add(Shape::Line { from, to, color });
+                picture.add(Shape::Path { points: vec![from, to], width: 2.0, color });
             }
         }
         for at in points.into_iter().flatten() {
             picture.add(Shape::Dot { at, radius: RADIUS, color });
         }
         let row = legend_top + LEGEND_ROW * i as f64;
-        picture.add(Shape::Line { from: (left, row), to: (left + 22.0, row), color });
+        let points = vec![(left, row), (left + 22.0, row)];
+        picture.add(Shape::Path { points, width: 2.0, color });
         picture.add(Shape::Dot { at: (left + 11.0, row), radius: RADIUS, color });
         picture.text((left + 30.0, row), name, LABEL, Anchor::Start);
     }
     Ok(picture)
 }
 
-/// The smallest of 1, 2 and 5, times a power of ten, that is not below a number.
-fn rounded_up(at_least: f64) -> f64 {
-    let power = 10.0_f64.powf(at_least.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    steps.into_iter().find(|step| *step >= at_least).unwrap_or(10.0 * power)
-}
-
-/// Round values that span a range, and how many decimals they need.
-fn ticks(low: f64, high: f64) -> (Vec<f64>, usize) {
-    // Equal values still get a panel with some height.
-    let room = (low.abs().max(high.abs()) * 1e-3).max(1e-9);
-    let step = rounded_up((high - low).max(room) / 5.0);
-    let (first, last) =
-        ((low / step).floor(), (high / step).ceil().max((low / step).floor() + 1.0));
-    let count = (last - first).round() as usize;
-    let decimals = (-step.log10().floor()).max(0.0) as usize;
-    ((0..=count).map(|i| (first + i as f64) * step).collect(), decimals)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ticks_are_round_and_span_the_range() {
-        let rounded = |low, high| {
-            let (ticks, decimals) = ticks(low, high);
-            ticks.iter().map(|tick| format!("{tick:.decimals$}")).collect::<Vec<_>>()
-        };
-        assert_eq!(rounded(0.61, 0.94), ["0.6", "0.7", "0.8", "0.9", "1.0"]);
-        assert_eq!(rounded(0.0, 12.0), ["0", "5", "10", "15"]);
-        assert_eq!(rounded(-0.02, 0.01), ["-0.02", "-0.01", "0.00", "0.01"]);
-        for (low, high) in [(0.5, 0.5), (0.0, 0.0), (1e6, 1e6), (0.9, 0.900001), (-3.0, 1e9)] {
-            let (ticks, _) = ticks(low, high);
-            assert!(ticks.len() >= 2 && ticks.len() <= 12, "{ticks:?}");
-            assert!(ticks[0] <= low && ticks[ticks.len() - 1] >= high, "{ticks:?}");
-        }
-    }
 
     #[test]
     fn curves_stay_in_the_panel_and_labels_apart() {

@@ -1,4 +1,14 @@
-//! Pictures, as SVG and PNG: learning curves, confusion matrices, a map of words, and how similar words are.
+//! Pictures, as SVG and PNG: of a model, of its training, of its answers, and of words. The guide shows
+//! [all of them](crate::guide::pictures).
+//!
+//! | picture | of what |
+//! | --- | --- |
+//! | [`model_graph`] | a model: its layers, with shapes and masks on the edges |
+//! | [`history`], [`learning_curves`] | a training, epoch by epoch |
+//! | [`weight_histograms`] | the values of the parameters |
+//! | [`confusion_matrix`], [`calibration`] | predictions |
+//! | [`masked_batch`] | a padded batch and its mask |
+//! | [`word_map`], [`similarity_map`] | word vectors |
 //!
 //! This module is there with the feature `plot`: `kerata = { version = "0.1", features = ["plot"] }`. It needs nothing
 //! of the system: the text in a PNG is drawn with a font that comes along (Ubuntu Light: Latin, Greek and Cyrillic
@@ -18,17 +28,28 @@
 //! # Ok::<(), kerata::Error>(())
 //! ```
 
+mod axis;
+mod calibration;
 mod confusion;
 mod curves;
+mod history;
 mod labels;
+mod masked_batch;
+mod model_graph;
 mod picture;
 mod similarity;
 mod text;
+mod weights;
 mod word_map;
 
+pub use calibration::calibration;
 pub use confusion::confusion_matrix;
 pub use curves::learning_curves;
+pub use history::history;
+pub use masked_batch::masked_batch;
+pub use model_graph::model_graph;
 pub use picture::Picture;
 pub use similarity::similarity_map;
 pub use text::use_font;
+pub use weights::weight_histograms;
 pub use word_map::word_map;

@@ -14,6 +14,7 @@ use super::text::FAMILY;
 use crate::{
     error::Error,
     io::{has_extension, write_with},
+    memory::filled,
 };
 
 /// A place in a picture, in pixels from the left and the top.
@@ -21,6 +22,8 @@ pub(super) type Point = (f64, f64);
 
 /// How many pixels of a PNG are one of the picture, in each direction: so that text is sharp.
 const SCALE: f64 = 2.0;
+/// A PNG of more pixels takes more than 400 MB to draw.
+const PIXELS: usize = 1 << 27;
 
 /// Which end of a text stands at its place; its middle, in height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,23 @@ pub(super) enum Shape {
     Line {
         from: Point,
         to: Point,
+        color: RGBColor,
+    },
+    /// Lines from each point to the next.
+    Path {
+        points: Vec<Point>,
+        width: f64,
+        color: RGBColor,
+    },
+    /// The outline of a rectangle.
+    Frame {
+        from: Point,
+        to: Point,
+        color: RGBColor,
+    },
+    /// A filled polygon.
+    Polygon {
+        points: Vec<Point>,
         color: RGBColor,
     },
     /// A filled circle.
@@ -81,6 +101,23 @@ impl Picture {
     pub(super) fn text(&mut self, at: Point, text: impl Into<String>, size: f64, anchor: Anchor) {
         let text = text.into();
         self.add(Shape::Text { at, text, size, anchor, turned: false, color: BLACK });
+    }
+
+    /// Adds the shapes of another picture, so far from the left and the top.
+    pub(super) fn add_at(&mut self, (x, y): Point, other: Self) {
+        let moved = |(a, b): Point| (a + x, b + y);
+        self.shapes.extend(other.shapes.into_iter().map(|mut shape| {
+            match &mut shape {
+                Shape::Rectangle { from, to, .. }
+                | Shape::Line { from, to, .. }
+                | Shape::Frame { from, to, .. } => (*from, *to) = (moved(*from), moved(*to)),
+                Shape::Path { points, .. } | Shape::Polygon { points, .. } => {
+                    points.iter_mut().for_each(|point| *point = moved(*point));
+                }
+                Shape::Dot { at, .. } | Shape::Text { at, .. } => *at = moved(*at),
+            }
+            shape
+        }));
     }
 
     #[cfg(test)]
@@ -147,10 +184,16 @@ impl Picture {
     /// The picture as a PNG.
     ///
     /// # Errors
+    /// [`Error::Invalid`] for one of more than 2^27 pixels, such as the graph of a model of a thousand layers;
     /// [`Error::Device`].
     pub fn png(&self) -> Result<Vec<u8>, Error> {
         let size = ((self.width * SCALE) as u32, (self.height * SCALE) as u32);
-        let mut pixels = vec![255; size.0 as usize * size.1 as usize * 3];
+        let (across, down) = (size.0 as usize, size.1 as usize);
+        if across.saturating_mul(down) > PIXELS {
+            let value = format!("{across} x {down}");
+            return Err(Error::invalid("the size of the PNG", value, "it is for an SVG"));
+        }
+        let mut pixels = filled(&[across, down, 3], 255)?;
         self.draw(BitMapBackend::with_buffer(&mut pixels, size), SCALE).map_err(device)?;
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
@@ -193,6 +236,16 @@ impl Picture {
                 Shape::Line { from, to, color } => {
                     let style = color.stroke_width(scale as u32);
                     backend.draw_line(at(*from), at(*to), &style)
+                }
+                Shape::Path { points, width, color } => {
+                    let style = color.stroke_width((width * scale).round().max(1.0) as u32);
+                    backend.draw_path(points.iter().map(|&point| at(point)), &style)
+                }
+                Shape::Frame { from, to, color } => {
+                    backend.draw_rect(at(*from), at(*to), &color.stroke_width(scale as u32), false)
+                }
+                Shape::Polygon { points, color } => {
+                    backend.fill_polygon(points.iter().map(|&point| at(point)), &color.filled())
                 }
                 Shape::Dot { at: center, radius, color } => {
                     let radius = (radius * scale).round() as u32;

@@ -49,6 +49,14 @@ pub(super) fn width(text: &str, size: f64) -> Result<f64, Error> {
     Ok((f64::from(measured) + 1.0).max(wide as f64 * size))
 }
 
+/// How wide the widest of texts is, with some room for other fonts than that which is measured.
+pub(super) fn widest(texts: &[String], size: f64) -> Result<f64, Error> {
+    let mut widths = texts.iter().map(|text| width(text, size));
+    let widest =
+        widths.try_fold(0.0, |widest, width| width.map(|width| f64::max(widest, width)))?;
+    Ok(widest * 1.05)
+}
+
 /// What shows a space: the font has no other sign for it.
 const SPACE: &str = "·";
 
@@ -59,13 +67,18 @@ pub(super) fn label(word: &str) -> String {
 
 /// A text without characters that an SVG cannot hold, cut if it is long.
 pub(super) fn caption(word: &str) -> String {
+    cut(word, LETTERS)
+}
+
+/// A text without characters that an SVG cannot hold, cut behind so many letters.
+pub(super) fn cut(word: &str, letters: usize) -> String {
     let shown = |c: char| match c {
         '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
     };
-    let mut label: String = word.chars().map(shown).take(LETTERS).collect();
-    if word.chars().count() > LETTERS {
+    let mut label: String = word.chars().map(shown).take(letters).collect();
+    if word.chars().count() > letters {
         label.push('…');
     }
     label

@@ -5,6 +5,9 @@
 //! [`Trainer`](crate::train::Trainer) reports, in evaluation too, and of its gradients, as in Keras; weights that are
 //! not trained have none. In a loop of your own [`State::attempt`](crate::optim::State::attempt) adds them.
 //!
+//! `activity_regularizer` is of what leaves a layer, whose penalty is divided by the number of samples, as in Keras. `Dense`, `Embedding`,
+//! convolutions and recurrent layers have it. What a mask leaves out has no penalty (Keras takes it for activity).
+//!
 //! ```
 //! use kerata::{*, data::InMemory, loss::MeanSquaredError, optim::Sgd, prelude::*, train::{Fit, Trainer}};
 //!
@@ -25,16 +28,20 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+mod activity;
 mod constraint;
 mod norms;
 mod orthogonal;
 mod penalty;
+mod read;
 mod rules;
 
+pub(crate) use activity::{collected, penalize};
 pub use constraint::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 pub use norms::{L1, L1L2, L2};
 pub use orthogonal::{OrthogonalMode, OrthogonalRegularizer};
 pub use penalty::Regularizer;
+pub(crate) use read::{constraint, regularizer};
 pub use rules::Rule;
 
 /// What keeps a division by a norm finite, as in Keras.

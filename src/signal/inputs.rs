@@ -79,6 +79,15 @@ macro_rules! side_by_side {
                 ))
             }
 
+            fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                data: &Self::Data<E, D, T>,
+                see: &mut impl crate::signal::SeeTensor<E, D, T>,
+            ) -> Result<(), Error> {
+                $A::each_tensor::<E, D, T>(&data.0, see)?;
+                $($S::each_tensor::<E, D, T>(&data.$at, see)?;)*
+                Ok(())
+            }
+
             fn stop_gradient<E: Element, D: Backend<E>>(
                 data: &Self::Data<E, D, NoneTape>,
             ) -> Vec<StopGradient> {

@@ -110,6 +110,18 @@ pub trait Signal: 'static {
         Vec::new()
     }
 
+    /// Shows the tensors of the data, with the mask of each.
+    ///
+    /// # Errors
+    /// Those of what they are shown to.
+    #[doc(hidden)]
+    fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        _data: &Self::Data<E, D, T>,
+        _see: &mut impl SeeTensor<E, D, T>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The signal as a person writes it, for the summary of a model.
     fn display() -> String;
 
@@ -154,6 +166,13 @@ impl<S: Shape> Signal for S {
         concat(parts)
     }
 
+    fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: &Tensor<S, E, D, T>,
+        see: &mut impl SeeTensor<E, D, T>,
+    ) -> Result<(), Error> {
+        see.tensor(data, None)
+    }
+
     fn stop_gradient<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Vec<StopGradient> {
         vec![D::stop_gradient(data)]
     }
@@ -161,6 +180,18 @@ impl<S: Shape> Signal for S {
     fn display() -> String {
         shape::display::<S>()
     }
+}
+
+/// What is shown the tensors of a signal.
+#[doc(hidden)]
+pub trait SeeTensor<E: Element, D: Backend<E>, T> {
+    /// # Errors
+    /// Its own.
+    fn tensor<S: Shape>(
+        &mut self,
+        tensor: &Tensor<S, E, D, T>,
+        mask: Option<&Mask>,
+    ) -> Result<(), Error>;
 }
 
 /// A signal that is a shape: plain numbers, without a mask. Every [`Shape`] is one.
@@ -288,6 +319,13 @@ impl<S: Sequence> Signal for Masked<S> {
         let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
         let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
         Masked::new(concat(&values)?, Mask::concat(&masks)?)
+    }
+
+    fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: &Masked<Tensor<S, E, D, T>>,
+        see: &mut impl SeeTensor<E, D, T>,
+    ) -> Result<(), Error> {
+        see.tensor(data.values(), Some(data.mask()))
     }
 
     fn stop_gradient<E: Element, D: Backend<E>>(

@@ -80,6 +80,14 @@ macro_rules! states {
                 })
             }
 
+            fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                data: &$name<Tensor<(B, H), E, D, T>>,
+                see: &mut impl crate::signal::SeeTensor<E, D, T>,
+            ) -> Result<(), Error> {
+                $(see.tensor(&data.$part, None)?;)*
+                Ok(())
+            }
+
             fn stop_gradient<E: Element, D: Backend<E>>(
                 data: &$name<Tensor<(B, H), E, D>>,
             ) -> Vec<StopGradient> {

@@ -34,6 +34,12 @@ impl Logs {
         self.values.iter().map(|(name, value)| (name.as_str(), *value))
     }
 
+    /// All values in a line, `loss 0.5123, val_loss 0.6201`.
+    pub(super) fn line(&self) -> String {
+        let each = self.iter().map(|(name, value)| format!("{name} {value:.4}"));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
     /// Adds values whose names are not there yet.
     pub(super) fn extend(&mut self, values: impl IntoIterator<Item = (String, f64)>) {
         self.values.extend(values);

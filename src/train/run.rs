@@ -1,6 +1,7 @@
 //! The loop of `fit`.
 
 use dfdx::tensor::{NoneTape, OwnedTape};
+use log::{error, info, warn};
 
 use super::{
     Callback, Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, Training,
@@ -21,6 +22,7 @@ use crate::{
     metric::Direction,
     model::Model,
     optim::State,
+    regularizers::collected,
     signal::{Outputs, Signal},
 };
 
@@ -117,16 +119,20 @@ where
         if let Some(content) = resumed {
             checkpoint::restore_callbacks(self.callbacks, content)?;
         }
+        let About { epochs, batch_size, optimizer, .. } = &self.about;
+        info!("training to epoch {epochs}, batches of {batch_size}, {optimizer}");
         while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
             let (mut logs, failed) = self.epoch(data, validation)?;
             let epoch = self.at.epoch;
             if failed.is_none() {
                 self.hooks(|callback, training| callback.on_epoch_end(training, epoch, &mut logs))?;
             }
+            info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
             let values = || logs.iter().map(|(name, value)| (name.to_owned(), value));
             history.push(values());
             self.history.push(values());
             if let Some(error) = failed {
+                error!("the validation of epoch {} failed: {error}", epoch + 1);
                 return Err(error);
             }
             let stopped = self.wishes.stop && !self.wishes.interrupted;
@@ -137,6 +143,7 @@ where
             self.state.overwrite_with_averages(self.model)?;
         }
         each!(self.on_train_end())?;
+        info!("the training ended after epoch {}", self.at.epoch);
         Ok(history)
     }
 
@@ -203,9 +210,15 @@ where
             each!(self.on_train_batch_begin(number))?;
             if let Err(error) = self.step::<Data>(batch, number, totals) {
                 match self.recovery(number, &error) {
-                    Recovery::Fail => return Err(error),
-                    Recovery::Stop => self.wishes.stop = true,
-                    Recovery::Skip => {}
+                    Recovery::Fail => {
+                        error!("the training failed: {error}");
+                        return Err(error);
+                    }
+                    Recovery::Stop => {
+                        warn!("the training stops: {error}");
+                        self.wishes.stop = true;
+                    }
+                    Recovery::Skip => warn!("a batch is passed over: {error}"),
                 }
                 continue;
             }
@@ -350,6 +363,7 @@ where
                 callbacks: self.callbacks,
             };
             parts.save(&path, &self.at, Some(&self.fit))?;
+            info!("checkpoint saved in {}", path.display());
         }
         Ok(())
     }
@@ -379,11 +393,11 @@ where
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
         let input = Data::Input::feed::<E, D>(input)?;
-        let output = whole_pass(|| model.call::<NoneTape>(input))?;
+        let (output, activity) = collected(|| whole_pass(|| model.call::<NoneTape>(input)))?;
         measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
         let judged = Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
         totals.add_outputs(&judged.each, size);
-        let loss = judged.total.as_vec()[0].as_f64() + penalty;
+        let loss = judged.total.as_vec()[0].as_f64() + penalty + activity.sum();
         totals.loss.add([loss], [size as f64]);
     }
     match order.steps {

@@ -367,6 +367,7 @@ where
         }
         (self.model, self.state, self.history) = (model, state, history);
         self.resumed = Some(resumed);
+        log::info!("going on from {}", path.as_ref().display());
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use super::{Wired, outputs};
+use super::{Wired, outputs, rules};
 use crate::check::{Layer, Model};
 
 pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -75,9 +75,10 @@ fn apply(layer: &Layer, wired: &Wired, training: bool) -> TokenStream {
 }
 
 fn chain(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
-    let calls = model.layers.iter().zip(wired).map(|(layer, wired)| {
+    let calls = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let call = apply(layer, wired, training);
-        quote!(let x = #call;)
+        let active = rules::active(model, layer, &model.value(i + 1));
+        quote!(let x = #call; #active)
     });
     quote! {
         #(#calls)*
@@ -100,12 +101,14 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
         };
         let (reaches, gives) = (&wired.input, signal(i + 1));
         let (call, result) = (apply(layer, wired, training), variable(i + 1));
+        let active = rules::active(model, layer, &model.value(i + 1));
         quote! {
             let x = <#reaches as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(
                 #shared,
                 tape,
             );
             let x = #call;
+            #active
             let (#result, tape) = #gives::split_tape::<#element, #device, KerataTape>(x);
         }
     });

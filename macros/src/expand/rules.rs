@@ -23,14 +23,35 @@ fn regularizes(key: &Ident) -> bool {
     key.unraw().to_string().ends_with("_regularizer")
 }
 
+/// The key of what leaves a layer, which is no rule of a weight.
+const ACTIVITY: &str = "activity_regularizer";
+
+/// The rules of the weights of a layer.
+fn of_weights(layer: &Layer) -> impl Iterator<Item = &(Ident, Expr)> {
+    layer.with.rules.iter().filter(|(key, _)| key != ACTIVITY)
+}
+
+/// Adds what the regularizer of its activity says of what leaves a layer, `x`, to the loss.
+pub(super) fn active(model: &Model, layer: &Layer, gives: &TokenStream) -> TokenStream {
+    let (element, device) = (&model.element, &model.device);
+    let rule = layer.with.rules.iter().find(|(key, _)| key == ACTIVITY);
+    let rule = rule.map(|(_, rule)| {
+        let value = value(rule);
+        quote_spanned! {rule.span() =>
+            ::kerata::model::active::<#gives, #element, #device, KerataTape>(&x, &#value)?;
+        }
+    });
+    rule.unwrap_or_default()
+}
+
 /// The rules of a layer, one for each key: what they are made of, and themselves.
 fn rules(layer: &Layer, ty: &Type) -> (TokenStream, TokenStream) {
     let name = |i: usize| format_ident!("rule{i}");
-    let values = layer.with.rules.iter().enumerate().map(|(i, (_, rule))| {
+    let values = of_weights(layer).enumerate().map(|(i, (_, rule))| {
         let (name, value) = (name(i), value(rule));
         quote!(let #name = #value;)
     });
-    let rules = layer.with.rules.iter().enumerate().map(|(i, (key, rule))| {
+    let rules = of_weights(layer).enumerate().map(|(i, (key, rule))| {
         let (name, text) = (name(i), key.unraw().to_string());
         let weight =
             quote_spanned!(key.span() => const { ::kerata::model::weight_of::<#ty>(#text) });
@@ -54,7 +75,7 @@ pub(super) fn checks(model: &Model, wired: &[Wired]) -> TokenStream {
         return TokenStream::new();
     }
     let checks = model.layers.iter().zip(wired).flat_map(|(layer, Wired { ty, .. })| {
-        layer.with.rules.iter().map(move |(key, _)| {
+        of_weights(layer).map(move |(key, _)| {
             let text = key.unraw().to_string();
             quote_spanned! {key.span() =>
                 const _: &str = ::kerata::model::weight_of::<#ty>(#text);

@@ -11,8 +11,8 @@ use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
         ActivationFunction, ActivationKind, Backend, Element, IntoShape, WithFunction,
-        check_classes, drop_values, dropout_parts, memory::elements_of, random_u64, to_values,
-        zeros_after,
+        check_classes, drop_values, dropout_parts, memory::elements_of, near, random_u64,
+        to_values, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -85,22 +85,16 @@ pub(crate) fn activation<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if elements_of(&x)? == 0 {
         return Ok(x);
     }
-    let (shape, dev) = (*x.shape(), x.device().clone());
     let arguments = to_values(&x)?;
     let Some([y, slopes]) = function.with(Values(arguments.clone())) else {
         let expected = "an activation that is a function of each value";
         return Err(Error::invalid("activation", function, expected));
     };
-    // `y + slope (x - x0)`, where `x - x0` is 0. What is not finite has no gradient.
-    let finite = arguments.iter().zip(&slopes).map(|(x, slope)| x.is_finite() && slope.is_finite());
-    let finite = dev.try_tensor_from_vec(finite.collect(), shape).or_device()?;
-    let zeros = || dev.try_zeros_like(&shape).or_device();
-    let tensor = |values| dev.try_tensor_from_vec(values, shape).or_device();
-    let slopes = finite.clone().try_choose(tensor(slopes)?, zeros()?).or_device()?;
-    let change =
-        finite.try_choose(x.try_sub(tensor(arguments)?).or_device()?, zeros()?.retaped::<T>());
-    let change = change.or_device()?.try_mul(slopes).or_device()?;
-    change.try_add(tensor(y)?).or_device()
+    // What is not finite has no gradient.
+    let finite = |slope: E| if slope.is_finite() { slope } else { E::zero() };
+    let slopes = slopes.into_iter().map(finite).collect();
+    let y = x.device().try_tensor_from_vec(y, *x.shape()).or_device()?;
+    near(x, arguments, slopes)?.try_add(y).or_device()
 }
 
 /// `ln(1 + x)` of `x > -1`, with all digits where `x` is small.

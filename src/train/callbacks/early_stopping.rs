@@ -144,6 +144,8 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Early
             }
         } else if self.wait >= self.patience && epoch > 0 {
             self.stopped_epoch = Some(epoch);
+            let (name, best) = (&self.monitor.name, self.best.unwrap_or(current));
+            log::info!("stopped early after epoch {}: {name} was best with {best:.4}", epoch + 1);
             training.stop();
         }
         Ok(())
@@ -151,7 +153,10 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Early
 
     fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         match &self.best_weights {
-            Some(weights) => weights.restore(training.model),
+            Some(weights) => {
+                log::info!("the weights are those of epoch {}", self.best_epoch + 1);
+                weights.restore(training.model)
+            }
             None => Ok(()),
         }
     }

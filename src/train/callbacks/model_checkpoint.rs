@@ -161,7 +161,9 @@ impl ModelCheckpoint {
         }
         self.last = Some(path.clone());
         if self.weights_only {
-            return training.model.save_weights(path);
+            training.model.save_weights(&path)?;
+            log::info!("weights saved in {}", path.display());
+            return Ok(());
         }
         training.save_checkpoint(path);
         Ok(())

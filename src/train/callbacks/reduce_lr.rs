@@ -117,7 +117,9 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
         } else if self.cooling == 0 {
             self.wait += 1;
             if self.wait >= self.patience && rate > self.min_lr {
-                training.set_learning_rate((rate * self.factor).max(self.min_lr))?;
+                let reduced = (rate * self.factor).max(self.min_lr);
+                training.set_learning_rate(reduced)?;
+                log::info!("learning rate reduced from {rate} to {reduced}");
                 (self.cooling, self.wait) = (self.cooldown, 0);
             }
         }

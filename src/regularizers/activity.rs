@@ -1,0 +1,132 @@
+//! Penalties on what leaves a layer: they are collected while a pass runs, and added to its loss.
+
+use std::{any::Any, cell::RefCell};
+
+use dfdx::{
+    prelude::TryAdd,
+    shapes::{HasShape, Rank0, Shape},
+    tensor::{OwnedTape, PutTape, Tape, Tensor},
+};
+
+use super::Regularizer;
+use crate::{
+    backend::{Backend, Element, IntoShape, memory::filled, near, row_sums, to_values},
+    error::{Error, OrDevice},
+    mask::Mask,
+};
+
+/// A penalty as a function of what left the layer. It is made when the pass has ended, so that its gradient is there before that of the
+/// layer is asked for.
+type Term<E, D> = Box<dyn FnOnce() -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>>;
+
+/// The penalties of a pass.
+#[derive(Default)]
+pub(crate) struct Penalties {
+    sum: f64,
+    /// A [`Term`] each.
+    terms: Vec<Box<dyn Any>>,
+}
+
+thread_local! {
+    /// Those of the pass that this thread is in, if it is one whose loss is wanted.
+    static PASS: RefCell<Option<Penalties>> = const { RefCell::new(None) };
+}
+
+/// Runs a pass, and gives the penalties that its layers said.
+///
+/// # Errors
+/// Those of the pass.
+pub(crate) fn collected<R>(
+    pass: impl FnOnce() -> Result<R, Error>,
+) -> Result<(R, Penalties), Error> {
+    struct Before(Option<Penalties>);
+
+    // After an error or a panic too, a pass around this one has its own.
+    impl Drop for Before {
+        fn drop(&mut self) {
+            PASS.set(self.0.take());
+        }
+    }
+
+    let before = Before(PASS.replace(Some(Penalties::default())));
+    let result = pass()?;
+    let penalties = PASS.take().unwrap_or_default();
+    drop(before);
+    Ok((result, penalties))
+}
+
+impl Penalties {
+    /// Their sum.
+    pub(crate) fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// A loss with the penalties, as a function of the activities too.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub(crate) fn add_to<E: Element, D: Backend<E>>(
+        self,
+        mut loss: Tensor<Rank0, E, D, OwnedTape<E, D>>,
+    ) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error> {
+        for term in self.terms {
+            let Ok(term) = term.downcast::<Term<E, D>>() else {
+                return Err(Error::Device("an activity of another number type or device".into()));
+            };
+            loss = TryAdd::try_add(loss, term()?).or_device()?;
+        }
+        Ok(loss)
+    }
+}
+
+/// Adds the penalty of what leaves a layer to those of the pass: of the whole batch, divided by the number of samples. What a mask leaves
+/// out counts as 0. Outside of [`collected`] it does nothing.
+///
+/// # Errors
+/// Those of the regularizer; [`Error::Device`].
+pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    activity: &Tensor<S, E, D, T>,
+    sizes: &[usize],
+    mask: Option<&Mask>,
+    regularizer: &dyn Regularizer,
+) -> Result<(), Error> {
+    let batch = sizes.first().copied().unwrap_or(1);
+    let count = activity.shape().num_elements();
+    if count * batch == 0 || !PASS.with_borrow(Option::is_some) {
+        return Ok(());
+    }
+    let activity = activity.retaped::<dfdx::tensor::NoneTape>();
+    let values = to_values(&activity)?;
+    let mut wide: Vec<f64> = values.iter().map(|value| value.as_f64()).collect();
+    let keep = mask.map(Mask::as_slice).filter(|keep| !keep.is_empty());
+    let leave_out = |wide: &mut [f64]| {
+        let Some(keep) = keep else { return };
+        let each = wide.len() / keep.len();
+        let padding = wide.chunks_exact_mut(each).zip(keep).filter(|(_, keep)| !**keep);
+        padding.for_each(|(step, _)| step.fill(0.0));
+    };
+    leave_out(&mut wide);
+    let share = 1.0 / batch as f64;
+    let penalty = regularizer.penalty(&wide, sizes)? * share;
+    let mut term: Option<Box<dyn Any>> = None;
+    if T::OWNS_TAPE {
+        let mut slopes = filled(&[count], 0.0)?;
+        regularizer.add_gradient(&wide, sizes, &mut slopes)?;
+        leave_out(&mut slopes);
+        let slopes: Vec<E> = slopes.into_iter().map(|slope| E::of(slope * share)).collect();
+        let made: Term<E, D> = Box::new(move || {
+            let activity = activity.put_tape(OwnedTape::default());
+            let moved = near(activity, values, slopes)?.into_shape(&(1, count))?;
+            let moved = row_sums(moved)?.into_shape(&())?;
+            TryAdd::try_add(moved, E::of(penalty)).or_device()
+        });
+        term = Some(Box::new(made));
+    }
+    PASS.with_borrow_mut(|pass| {
+        if let Some(penalties) = pass {
+            penalties.sum += penalty;
+            penalties.terms.extend(term);
+        }
+    });
+    Ok(())
+}
