@@ -6,6 +6,7 @@ mod dense;
 mod dropout;
 mod embedding;
 mod embedding_bag;
+mod functions;
 mod identity;
 mod inner;
 mod masking;
@@ -24,6 +25,11 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
+pub use functions::{
+    Celu, Elu, Exponential, Gelu, HardShrink, HardSigmoid, HardSilu, HardTanh, Keras2HardSigmoid,
+    LeakyRelu, LogSigmoid, Mish, Relu6, Selu, Silu, SoftShrink, Softplus, Softsign, Squareplus,
+    TanhShrink,
+};
 pub use identity::Identity;
 pub use inner::Inner;
 pub use masking::Masking;

@@ -31,12 +31,34 @@ impl Typed {
 }
 
 /// Keras's activations that are types.
-pub(super) const ACTIVATIONS: [(&str, &str); 5] = [
+pub(super) const ACTIVATIONS: [(&str, &str); 27] = [
+    ("celu", "Celu"),
+    ("elu", "Elu"),
+    ("exponential", "Exponential"),
+    ("gelu", "Gelu"),
+    ("hard_shrink", "HardShrink"),
+    ("hard_sigmoid", "HardSigmoid"),
+    ("hard_silu", "HardSilu"),
+    ("hard_swish", "HardSilu"),
+    ("hard_tanh", "HardTanh"),
+    ("keras_2_hard_sigmoid", "Keras2HardSigmoid"),
+    ("leaky_relu", "LeakyRelu"),
     ("linear", "Linear"),
+    ("log_sigmoid", "LogSigmoid"),
+    ("mish", "Mish"),
     ("relu", "Relu"),
+    ("relu6", "Relu6"),
+    ("selu", "Selu"),
     ("sigmoid", "Sigmoid"),
+    ("silu", "Silu"),
+    ("soft_shrink", "SoftShrink"),
     ("softmax", "Softmax"),
+    ("softplus", "Softplus"),
+    ("softsign", "Softsign"),
+    ("squareplus", "Squareplus"),
+    ("swish", "Silu"),
     ("tanh", "Tanh"),
+    ("tanh_shrink", "TanhShrink"),
 ];
 
 /// The activation that a layer without options is, where it stands for one.
@@ -101,6 +123,10 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
                 return Err(format!("{}, where a type has no limit", layer.says("max_value")));
             }
             Typed::plain("Relu")
+        }
+        "ELU" => {
+            layer.only("alpha", 1.0)?;
+            Typed::plain("Elu")
         }
         "Softmax" => {
             layer.last_axis(rank)?;
