@@ -135,7 +135,7 @@ impl RecurrentOp {
         }
         let c = if states.len() > 1 { states.pop() } else { None };
         let initial = match states.pop() {
-            Some(h) => Some(HiddenStates { h, c }),
+            Some(h) => Some(HiddenStates::new(h, c)),
             None => self.carried.as_ref().and_then(CarriedStates::get),
         };
         match &initial {
@@ -163,7 +163,7 @@ impl RecurrentOp {
         let all = self.sequences || self.gives_states || self.carried.is_some();
         let (outputs, states, tape) = if usual && !all {
             let (last, tape) = Cpu::recurrent_last(inputs, weights)?.split_tape();
-            (None, HiddenStates { h: last, c: None }, tape)
+            (None, HiddenStates::new(last, None), tape)
         } else {
             let (outputs, states) = if usual {
                 Cpu::recurrent(inputs, weights)?

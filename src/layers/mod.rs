@@ -44,10 +44,11 @@ pub use pool::{
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
 pub use recurrent::{
-    Bidirectional, BothStates, CellState, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState,
-    Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate,
-    ReturnState, Returns, Rnn, RnnCell, RowsWithStates, Separate, SequenceFeatures, Sequences,
-    SimpleRnn, StateSignal, StateVectors, Sum, ToState,
+    Bidirectional, BothStates, CellState, Concat, Gru, HandsOn, InitialState, KeepsH, KeepsHc,
+    LastState, Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore,
+    ResetGate, ReturnState, Returns, Rnn, RnnCell, RowsWithStates, Separate, SequenceFeatures,
+    Sequences, SimpleRnn, Stack, StackLayer, StackedRnn, StateSignal, StateVectors, StreamParts,
+    Sum, ToState,
 };
 pub(crate) use reshape::UNMASKED;
 pub use reshape::{

@@ -158,6 +158,7 @@ pub(super) const LAYERS: &[Known] = &[
         "SimpleRnn<_, 32, Sequences>",
     ),
     layer("Rnn", &[INSIDE, RETURNS, ELEMENT, DEVICE], "Rnn<MyCell<_, 32>, Sequences>"),
+    layer("StackedRnn", &[INSIDE], "StackedRnn<(Lstm<_, 32, Sequences>, Lstm<32, 16>)>"),
     layer("ReturnState", &[INSIDE], "ReturnState<Lstm<_, 32>>"),
     plain("ToState"),
     layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32, Sequences>, Sum>"),

@@ -9,7 +9,7 @@ use dfdx::{
 
 use super::{
     InitialState, KeepsH, KeepsHc, LastState, Recurrent, RecurrentInput, Returns, StateSignal,
-    state::split,
+    state::split, stream::StreamParts,
 };
 use crate::{
     backend::{
@@ -273,8 +273,9 @@ where
         walk(inputs, self.sizes()?.1, &mut |x, states| step(&self.cell, x, states))
     }
 
-    fn stepwise(&self, _: usize) -> Result<Box<dyn RecurrentStep<E>>, Error> {
-        Ok(Box::new(OneStep::<C, D> { cell: self.cell.clone(), device: PhantomData }))
+    fn begin(&self, rows: usize, parts: &mut StreamParts<E>) -> Result<(), Error> {
+        let cell = OneStep::<C, D> { cell: self.cell.clone(), device: PhantomData };
+        parts.layer(self, Box::new(cell), rows)
     }
 }
 
