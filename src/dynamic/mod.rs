@@ -40,7 +40,7 @@ use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 use dfdx::tensor::Cpu;
 
 use crate::{
-    backend::whole_pass,
+    backend::{CarriedStates, whole_pass},
     error::{Error, shortened},
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
@@ -449,6 +449,10 @@ impl DynamicLayer {
                 self.0.weight(name, false, sizes, values)
             }
 
+            fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+                self.0.carried(carried)
+            }
+
             fn enter(&mut self, name: &str) {
                 self.0.enter(name);
             }
@@ -486,6 +490,10 @@ impl Parameters for DynamicLayer {
                     };
                 }
                 ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
+            }
+
+            fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+                self.0.visit_carried(carried)
             }
 
             fn enter(&mut self, name: &str) {

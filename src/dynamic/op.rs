@@ -15,6 +15,7 @@ use super::{
     words::refused,
 };
 use crate::{
+    backend::CarriedStates,
     error::Error,
     fields::{AnySignal, Config},
     model::Row,
@@ -237,6 +238,11 @@ pub(crate) trait Show {
         sizes: &[usize],
         values: &mut Flat,
     ) -> Result<(), Error>;
+
+    /// What a `stateful` layer keeps.
+    fn carried(&mut self, _carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+        Ok(())
+    }
 
     fn enter(&mut self, _name: &str) {}
 

@@ -5,6 +5,7 @@
 
 mod callback;
 pub mod callbacks;
+mod carried;
 mod checkpoint;
 mod data;
 mod feed;
