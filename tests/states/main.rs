@@ -1,6 +1,7 @@
 //! States of recurrent layers as signals: an encoder hands its state to a decoder. The numbers are those of Keras 3.15.1.
 
 mod stacked;
+mod translator;
 
 use dfdx::{
     tensor::{Gradients, NoneTape},

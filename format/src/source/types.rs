@@ -207,7 +207,7 @@ fn dense(layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
 }
 
 fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
-    layer.only("return_state", false)?;
+    let returns_state = layer.flag("return_state", false)?;
     layer.ignore(&["seed", "unroll", "implementation", "use_cudnn"]);
     let returns = if layer.flag("return_sequences", false)? { "Sequences" } else { "LastState" };
     let mut parameters =
@@ -236,7 +236,7 @@ fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
     layer.flag_option("go_backwards", false, options)?;
     layer.flag_option("zero_output_for_mask", false, options)?;
     layer.flag_option("stateful", false, options)?;
-    Ok(typed)
+    Ok(if returns_state { around("ReturnState", typed, &[]) } else { typed })
 }
 
 fn bidirectional(
@@ -249,6 +249,7 @@ fn bidirectional(
         let mut own = layer.get(key).cloned().unwrap_or_default();
         if let Some(own) = own.get_mut("config").and_then(Value::as_object_mut) {
             own.remove("zero_output_for_mask");
+            own.remove("return_state");
             if key == "backward_layer" {
                 own.insert("go_backwards".to_owned(), false.into());
             }
@@ -261,7 +262,7 @@ fn bidirectional(
         return Err("its two directions differ in their options".to_owned());
     }
     let merge = match (config.get("merge_mode"), layer.text("merge_mode", "concat")?) {
-        (Some(Value::Null), _) => return Err("its directions stay apart".to_owned()),
+        (Some(Value::Null), _) => "Separate",
         (_, "concat") => "Concat",
         (_, "sum") => "Sum",
         (_, "ave") => "Average",
@@ -271,7 +272,10 @@ fn bidirectional(
     if forward.options.iter().any(|(key, _)| *key == "go_backwards") {
         return Err("its first layer goes backwards".to_owned());
     }
-    Ok(around("Bidirectional", forward, &[(merge.to_owned(), "Concat")]))
+    let both = around("Bidirectional", forward, &[(merge.to_owned(), "Concat")]);
+    let returns_state =
+        layer.get("layer").is_some_and(|layer| layer["config"]["return_state"] == true);
+    Ok(if returns_state { around("ReturnState", both, &[]) } else { both })
 }
 
 fn norm(class: &str, layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
