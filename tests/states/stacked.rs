@@ -9,6 +9,8 @@ use dfdx::{
 use kerata::{
     Batch, Bidirectional, Const, Cpu, Error, Gru, LastState, Length, Lstm, Mask, Masked,
     ReturnState, Sequences, SimpleRnn, StackedRnn, StateH, StateHc, Sum, Tensor,
+    config::{Config, Configured, DynamicLayer},
+    keras::rust_source,
     model::{Sequential, Stream},
     prelude::*,
     tensor::Backward,
@@ -185,6 +187,59 @@ fn step_by_step() -> Result<(), Error> {
         stream.reset();
         stream.state_mut().load_bytes(saved.clone().unwrap())?;
     }
+    Ok(())
+}
+
+/// Keras's `RNN` of `StackedRNNCells`, and the same without a type.
+#[test]
+fn the_config_of_keras() -> Result<(), Error> {
+    let model: serde_json::Value =
+        serde_json::from_str(include_str!("../cases/keras-3.15.1-stacked/rnn.json")).unwrap();
+    let config = Config::try_from(model["config"]["layers"][1].clone())?;
+    let mut stack = Stack::<Sequences>::from_config(&config)?;
+    let layers = &stack.layers;
+    assert!(layers.0.stateful && layers.1.stateful && layers.2.stateful);
+    assert!(layers.2.zero_output_for_mask && !layers.0.zero_output_for_mask);
+    assert!(stack.check_config(&config).is_ok());
+    stack.visit(&mut Fill(7))?;
+
+    // What is written has the same keys, the cells too.
+    let (written, config) = (stack.config(), config.config);
+    let keys = |config: &serde_json::Map<String, serde_json::Value>| -> Vec<String> {
+        // A seed counts in training only.
+        let mut keys: Vec<String> = config.keys().filter(|key| *key != "seed").cloned().collect();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(keys(&written.config), keys(&config));
+    for i in 0..3 {
+        let of = |config: &serde_json::Map<String, serde_json::Value>| {
+            let cell = &config["cell"]["config"]["cells"][i];
+            (cell["class_name"].clone(), keys(cell["config"].as_object().unwrap()))
+        };
+        assert_eq!(of(&written.config), of(&config));
+    }
+
+    // A stack whose layers have no options is a type out of a file.
+    let plain = include_str!("../cases/keras-3.15.1-stacked/rnn.json")
+        .replace("\"stateful\": true", "\"stateful\": false")
+        .replace("\"zero_output_for_mask\": true", "\"zero_output_for_mask\": false");
+    let source = rust_source(&plain.parse()?, "Net")?;
+    let expected =
+        "StackedRnn<(Lstm<_, 4, Sequences>, Gru<4, 3, Sequences>, SimpleRnn<3, 2, Sequences>)>,";
+    assert!(source.contains(expected), "{source}");
+
+    let mut dynamic = DynamicLayer::from_layer(&stack)?;
+    let found: Vec<f32> = dynamic.run(x())?.values().to_vec();
+    close("dynamic", &wide(found), &case("plain").outputs[0], 3e-6);
+    let back: Stack<Sequences> = dynamic.try_into()?;
+    back.reset_state();
+    close("typed", &wide(back.forward(x())?.as_vec()), &case("plain").outputs[0], 3e-6);
+
+    let wrong = Stack::<LastState>::from_config(&written).unwrap_err().to_string();
+    assert!(wrong.contains("cell.cells.2.return_sequences: the type says false"), "{wrong}");
+    let few = StackedRnn::<(Lstm<2, 4, Sequences>, Gru<4, 3>)>::from_config(&written);
+    assert!(few.unwrap_err().to_string().contains("StackedRNNCells with 2 cells"));
     Ok(())
 }
 

@@ -97,6 +97,7 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             Typed::with("Embedding", &[ids, width, (mask.to_owned(), "NoMask")])
         }
         "LSTM" | "GRU" | "SimpleRNN" => recurrent(class, layer)?,
+        "RNN" => stack(layer)?,
         "Bidirectional" => bidirectional(layer, config, rank)?,
         "TimeDistributed" => {
             let inner = layer.inner("layer", rank.saturating_sub(1))?.ok_or("it has no `layer`")?;
@@ -237,6 +238,37 @@ fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
     layer.flag_option("zero_output_for_mask", false, options)?;
     layer.flag_option("stateful", false, options)?;
     Ok(if returns_state { around("ReturnState", typed, &[]) } else { typed })
+}
+
+/// Several cells; what is said of the layer around them counts for the first, the last or all.
+fn stack(layer: &Layer<'_>) -> Result<Typed, String> {
+    for key in ["return_state", "go_backwards", "stateful", "zero_output_for_mask"] {
+        layer.only(key, false)?;
+    }
+    layer.ignore(&["unroll"]);
+    let sequences = layer.flag("return_sequences", false)?;
+    let cell = layer.get("cell").unwrap_or(&Value::Null);
+    let cells = cell["config"]["cells"].as_array().filter(|cells| (2..=6).contains(&cells.len()));
+    let cells = cells.ok_or("only two to six cells in `StackedRNNCells` have a type")?;
+    let (mut types, mut features) = (Vec::new(), "_".to_owned());
+    for (i, cell) in cells.iter().enumerate() {
+        let class = cell["class_name"].as_str().unwrap_or_default();
+        let of_layer = ["GRU", "LSTM", "SimpleRNN"];
+        let known = of_layer.iter().find(|known| class.strip_suffix("Cell") == Some(known));
+        let known = known.ok_or_else(|| format!("there is no type for the cell `{class}`"))?;
+        let mut config = cell["config"].as_object().cloned().unwrap_or_default();
+        let returns = sequences || i + 1 < cells.len();
+        config.insert("return_sequences".to_owned(), returns.into());
+        let one = of(known, &config, 3)?;
+        if let Some((key, value)) = one.options.first() {
+            return Err(format!(
+                "`{key}` of a cell is {value}, and is set on the layer in the stack"
+            ));
+        }
+        types.push(one.name.replacen('_', &features, 1));
+        features = Layer::new(known, &config).size("units")?;
+    }
+    Ok(Typed::plain(&format!("StackedRnn<({})>", types.join(", "))))
 }
 
 fn bidirectional(

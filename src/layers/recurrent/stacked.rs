@@ -18,6 +18,7 @@ use crate::{
         StepOrder, StepStates,
     },
     error::Error,
+    fields::{Configured, Fields},
     layer,
     layer::{Infer, Layer},
     signal::{Inputs, IsDim, Mask, Signal, StepValues, Steps},
@@ -360,6 +361,17 @@ macro_rules! stacks {
 
         impl<In, L0: Infer<In>, $($later),*> Infer<In> for StackedRnn<(L0, $($later,)*)> {
             const SIZE: usize = L0::SIZE;
+        }
+
+        /// Keras's `RNN`, whose cell is `StackedRNNCells`.
+        impl<$($layer: Configured,)* $last: Configured> Configured for StackedRnn<($($layer,)* $last,)> {
+            const CLASS: &'static str = "RNN";
+            type Element = L0::Element;
+            type Device = L0::Device;
+
+            fn describe(&mut self, fields: &mut Fields) {
+                fields.stack(vec![$(&mut self.layers.$i,)* &mut self.layers.$n]);
+            }
         }
     };
 }

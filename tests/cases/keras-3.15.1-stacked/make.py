@@ -5,7 +5,7 @@ import pathlib
 
 import jax
 import numpy as np
-from keras import Input, Model, ops
+from keras import Input, Model, Sequential, ops
 from keras.layers import RNN, Bidirectional, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 
 
@@ -71,4 +71,7 @@ cases = {
 }
 text = json.dumps(cases, indent=1)
 pathlib.Path(__file__).with_name("cases.json").write_text(text + "\n")
+layer = RNN(cells(), return_sequences=True, stateful=True, zero_output_for_mask=True, name="stack")
+model = Sequential([Input(batch_shape=(2, 4, 2)), layer])
+pathlib.Path(__file__).with_name("rnn.json").write_text(model.to_json() + "\n")
 print({name: len(case["outputs"]) for name, case in cases.items()})
