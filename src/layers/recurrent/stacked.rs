@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{
     Gru, InitialState, Lstm, OneDirection, Recurrent, RecurrentInput, ResetGate, Returns, Rnn,
-    Sequences, SimpleRnn, StateSignal, last_states,
+    RnnCell, Sequences, SimpleRnn, StateSignal, last_states,
     state::split,
     stream::{RecurrentState, RecurrentStepper, StreamParts},
     with_state,
@@ -145,6 +145,7 @@ pub trait Stack<E: Element, D: Backend<E>>: Sized {
 )]
 pub trait HandsOn {}
 
+#[diagnostic::do_not_recommend]
 impl HandsOn for Sequences {}
 
 /// A recurrent layer that may be one of a stack: one layer, in one direction.
@@ -152,10 +153,10 @@ impl HandsOn for Sequences {}
     message = "`{Self}` is not a layer of a `StackedRnn`",
     label = "one recurrent layer is needed here: `Lstm<..>`, `Gru<..>`, `SimpleRnn<..>` or `Rnn<..>`"
 )]
-pub trait StackLayer: OneDirection {}
+pub trait StackLayer<E: Element, D: Backend<E>>: Recurrent<E, D> {}
 
 #[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R, E, D> StackLayer for Lstm<I, H, R, E, D>
+impl<const I: usize, const H: usize, R, E, D> StackLayer<E, D> for Lstm<I, H, R, E, D>
 where
     R: Returns,
     E: Element,
@@ -164,7 +165,7 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R, G, E, D> StackLayer for Gru<I, H, R, G, E, D>
+impl<const I: usize, const H: usize, R, G, E, D> StackLayer<E, D> for Gru<I, H, R, G, E, D>
 where
     R: Returns,
     G: ResetGate,
@@ -174,7 +175,7 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R, E, D> StackLayer for SimpleRnn<I, H, R, E, D>
+impl<const I: usize, const H: usize, R, E, D> StackLayer<E, D> for SimpleRnn<I, H, R, E, D>
 where
     R: Returns,
     E: Element,
@@ -183,7 +184,14 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<C, R: Returns, E: Element, D: Backend<E>> StackLayer for Rnn<C, R, E, D> {}
+impl<C, R, E, D> StackLayer<E, D> for Rnn<C, R, E, D>
+where
+    C: RnnCell<E, D>,
+    R: Returns,
+    E: Element,
+    D: Backend<E>,
+{
+}
 
 /// A pass through the layers of a stack, below the last one.
 struct Pass<'a, E: Element, D: Backend<E>> {
@@ -248,8 +256,8 @@ macro_rules! stacks {
         where
             E: Element,
             D: Backend<E>,
-            $($layer: StackLayer + Recurrent<E, D, Returns: HandsOn, Units: IsDim<$next::Inputs>>,)*
-            $last: StackLayer + Recurrent<E, D>,
+            $($layer: StackLayer<E, D, Returns: HandsOn, Units: IsDim<$next::Inputs>>,)*
+            $last: StackLayer<E, D>,
         {
             type Inputs = L0::Inputs;
             type Returns = $last::Returns;
