@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, CarriedStates, Element},
     error::Error,
     regularizers::Rule,
     tuples::all_tuples,
@@ -89,6 +89,14 @@ pub trait Visitor<E: Element, D: Backend<E>> {
         _rule: &Rule<'_>,
     ) -> Result<(), Error> {
         self.visit(parameter)
+    }
+
+    /// Shows what a `stateful` layer keeps from one batch to the next.
+    ///
+    /// # Errors
+    /// Those of the visitor.
+    fn visit_carried(&mut self, _carried: &CarriedStates<E, D>) -> Result<(), Error> {
+        Ok(())
     }
 
     /// The parameters that follow belong to the layer `name`.
@@ -199,6 +207,10 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Frozen<'_, V
         self.0.visit_ruled(Parameter { trainable: false, ..parameter }, rule)
     }
 
+    fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
+        self.0.visit_carried(carried)
+    }
+
     fn enter(&mut self, name: &str) {
         self.0.enter(name);
     }
@@ -237,6 +249,10 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Ruled<'_, V>
         rule: &Rule<'_>,
     ) -> Result<(), Error> {
         self.visitor.visit_ruled(parameter, rule)
+    }
+
+    fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
+        self.visitor.visit_carried(carried)
     }
 
     fn enter(&mut self, name: &str) {

@@ -6,9 +6,9 @@ use std::{
 };
 
 use kerata::{
-    Add, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout, Embedding, Error, Gru,
-    Ids, LayerNorm, Length, Lstm, MaskZero, Multiply, Relu, ResetBefore, Sequences, SimpleRnn,
-    Softmax, TimeDistributed, Unmask, model, prelude::*,
+    Add, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout, Embedding, Error,
+    Gelu, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, Multiply, Relu, ResetBefore, Sequences,
+    SimpleRnn, Softmax, StackedRnn, TimeDistributed, Unmask, model, prelude::*,
 };
 
 /// The allocator of the system, which counts what this thread asks of it.
@@ -53,7 +53,8 @@ struct Everything {
     before: Gru<_, 16, Sequences, ResetBefore>,
     unmask: Unmask,
     conv: Conv1d<_, 8, 3, Relu, Causal, 1, 2>,
-    last: SimpleRnn<_, 12>,
+    gelu: Gelu,
+    last: StackedRnn<(Gru<_, 8, Sequences>, SimpleRnn<8, 12>)>,
     head: Dense<_, 30, Softmax>,
 }
 

@@ -78,7 +78,7 @@ where
     };
     let (h, c) = (tensor((rows, units), 5), tensor((rows, units), 6));
     let initial =
-        || case.initial.then(|| HiddenStates { h: h.clone(), c: cell.has_c().then(|| c.clone()) });
+        || case.initial.then(|| HiddenStates::new(h.clone(), cell.has_c().then(|| c.clone())));
     let x: Tensor<_, E, Cpu> = tensor((rows, length, inputs), 1);
 
     let given = RecurrentInputs {

@@ -4,7 +4,8 @@
 
 use kerata::{
     Batch, Bidirectional, Cpu, Dense, Embedding, Error, Gru, Ids, Length, Lstm, MaskZero,
-    Sequences, Sum, Tensor, TimeDistributed,
+    Sequences, StackedRnn, Sum, Tensor, TimeDistributed,
+    callbacks::ModelCheckpoint,
     config::DynamicLayer,
     data::InMemory,
     loss::MeanSquaredError,
@@ -111,4 +112,65 @@ fn both_directions_keep_theirs() -> Result<(), Error> {
     net.both.reset_state();
     assert_eq!(net.forward(ids())?.as_vec(), first);
     Ok(())
+}
+
+/// A training that goes on from a file has the states that the layers had then, and so the same numbers.
+fn resumes<M>(folder: &str, build: impl Fn(u64) -> Result<M, Error>) -> Result<(), Error>
+where
+    M: Model<Input = (Batch, Length, Const<2>), Output = (Batch, Length, Const<1>)>
+        + Send
+        + 'static,
+{
+    let folder = std::env::temp_dir().join(format!("kerata-{folder}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let every = folder.join("{epoch}-{batch}.safetensors").display().to_string();
+    let rows = |at: usize| -> Vec<[f32; 2]> {
+        (0..3).map(|i| [(at + i) as f32 * 0.31, (at * i) as f32 * 0.17]).collect()
+    };
+    let x: Vec<Vec<[f32; 2]>> = (0..6).map(rows).collect();
+    let y: Vec<Vec<[f32; 1]>> = (0..6).map(|at| vec![[(at as f32).sin()]; 3]).collect();
+    let data = InMemory::new(x, y)?;
+    let fit = Fit { batch_size: 2, ..Fit::epochs(2) };
+    let mut whole = Trainer::new(build(1)?, MeanSquaredError, Adam::new(0.01))?
+        .callback(ModelCheckpoint::new(every).every_batches(1));
+    let history = whole.fit(&data, &fit)?;
+    let after = whole.model.forward(chunk(2, 0, 3))?.as_vec();
+    let mut files = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let again = folder.join("again.safetensors").display().to_string();
+        let mut resumed = Trainer::new(build(2)?, MeanSquaredError, Adam::new(0.01))?
+            .callback(ModelCheckpoint::new(again).every_batches(1000));
+        // What it has kept before is not what the file says.
+        resumed.model.forward(chunk(2, 3, 5))?;
+        resumed.resume(&path)?;
+        assert_eq!(resumed.fit(&data, &fit)?, history, "{}", path.display());
+        assert_eq!(resumed.model.forward(chunk(2, 0, 3))?.as_vec(), after, "{}", path.display());
+        files += 1;
+    }
+    assert_eq!(files, 6);
+    std::fs::remove_dir_all(folder).unwrap();
+    Ok(())
+}
+
+#[test]
+fn checkpoints_hold_them() -> Result<(), Error> {
+    resumes("stateful", |seed| Net::build(&Cpu::seed_from_u64(seed)))
+}
+
+#[model(input = (Batch, Length, 2), output = (Batch, Length, 1))]
+struct Stacked {
+    both: Bidirectional<StackedRnn<(Lstm<_, 4, Sequences>, Gru<4, 3, Sequences>)>, Sum>,
+    head: TimeDistributed<Dense<_, 1>>,
+}
+
+#[test]
+fn those_of_a_stack_too() -> Result<(), Error> {
+    resumes("stacked", |seed| {
+        let mut net = Stacked::build(&Cpu::seed_from_u64(seed))?;
+        for stack in [&mut net.both.forward, &mut net.both.backward] {
+            (stack.layers.0.stateful, stack.layers.1.stateful) = (true, true);
+        }
+        Ok(net)
+    })
 }

@@ -17,6 +17,8 @@ pub struct Node<C> {
     pub from: Vec<Tensor>,
     /// What it gets by name, other than a mask.
     pub named: Vec<(String, Value)>,
+    /// Whether it gets a mask by name.
+    pub has_mask: bool,
     /// Whether this is a function of Keras's, such as `x + y`, and no layer.
     pub is_operation: bool,
     /// Whether a layer of the type has been found to be this one.
@@ -30,7 +32,8 @@ impl<C> Node<C> {
         let mut call = Call::default();
         call.read(nodes);
         let is_operation = module.is_some_and(|module| module.starts_with("keras.src.ops"));
-        Self { config, tensor, from: call.tensors, named: call.named, is_operation, taken: false }
+        let Call { tensors: from, named, has_mask } = call;
+        Self { config, tensor, from, named, has_mask, is_operation, taken: false }
     }
 }
 
@@ -80,6 +83,7 @@ struct Call {
     tensors: Vec<Tensor>,
     /// What it gets by name, other than a mask, which is made again.
     named: Vec<(String, Value)>,
+    has_mask: bool,
 }
 
 impl Call {
@@ -119,6 +123,7 @@ impl Call {
                 continue;
             }
             let usual = value.is_null() || (key == "training" && *value == Value::Bool(false));
+            self.has_mask |= key == "mask" && !value.is_null();
             if key != "mask" && !usual {
                 self.named.push((key.clone(), value.clone()));
             }

@@ -116,7 +116,7 @@ impl ActivationFunction {
     pub const SOFTMAX: Self = Self("softmax");
 
     /// Keras's name.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         self.0
     }
 

@@ -207,6 +207,15 @@ pub struct HiddenStates<E: Element, D: Backend<E>> {
     pub h: Tensor<(usize, usize), E, D>,
     /// Shape `(B, H)`.
     pub c: Option<Tensor<(usize, usize), E, D>>,
+    /// Of a stack of layers, the states of those below the last one, the first one first.
+    pub below: Vec<HiddenStates<E, D>>,
+}
+
+impl<E: Element, D: Backend<E>> HiddenStates<E, D> {
+    /// The state of one layer.
+    pub fn new(h: Tensor<(usize, usize), E, D>, c: Option<Tensor<(usize, usize), E, D>>) -> Self {
+        Self { h, c, below: Vec::new() }
+    }
 }
 
 /// The inputs of a recurrent layer: a sequence, its mask, and the state to start from.

@@ -50,15 +50,27 @@ impl Cells {
         let gives_states = options.flag("return_state")?;
         let (last, mut layers) = (list.len() - 1, Vec::new());
         for (i, cell) in list.iter().enumerate() {
-            let known = class(cell).and_then(|class| {
-                CELLS.iter().find(|(known, _)| *known == class).map(|(_, layer)| *layer)
-            });
-            let Some(layer) = known else { return Err(wrong(&class(cell).into())) };
+            let Some(of_cell) = class(cell) else { return Err(wrong(&Value::Null)) };
+            let registered = cell.get("registered_name").and_then(Value::as_str);
+            let own = options.custom.layer_of_cell(registered, &of_cell);
+            let known = CELLS.iter().find(|(known, _)| *known == of_cell);
+            let layer = match (&own, known) {
+                (Some(own), _) => own.as_str(),
+                (None, Some((_, layer))) => layer,
+                (None, None) => return Err(wrong(&of_cell.into())),
+            };
             let config = cell.get("config").and_then(Value::as_object);
-            let mut config: Map<String, Value> = config.ok_or_else(|| wrong(cell))?.clone();
+            let mut config: Map<String, Value> = match own {
+                Some(_) => Map::from_iter([("cell".to_owned(), cell.clone())]),
+                None => config.ok_or_else(|| wrong(cell))?.clone(),
+            };
             let all = if i < last { Value::Bool(true) } else { sequences.clone() };
             config.insert("return_sequences".to_owned(), all);
             config.insert("go_backwards".to_owned(), (backwards && i == 0).into());
+            if own.is_some() && gives_states {
+                let message = "the states of a custom cell are not returned here: use the typed `ReturnState<Rnn<..>>`";
+                return Err(refused(message));
+            }
             for key in ["return_state", "stateful", "unroll"] {
                 config.insert(key.to_owned(), of(key));
             }

@@ -31,8 +31,9 @@ use crate::{
         destroys_masks, says, snake_case, whole,
     },
     layer::Layer,
-    layers::Activation,
+    layers::{Activation, CellState, LastState, Returns, Rnn, RnnCell, Sequences},
     parameters::{Build, Parameters},
+    signal::Masked,
 };
 
 /// Custom layers and activations, by the names that configs have for them.
@@ -98,6 +99,15 @@ impl Functions {
     }
 }
 
+/// The sequences that a cell takes, and its units.
+type Plain<C> = (usize, usize, <C as RnnCell>::Inputs);
+type Units<C> = <<C as RnnCell>::State as CellState>::Units;
+
+/// What the layer of a cell is called here. It is no class of Keras's.
+fn layer_of_cell(class: &str) -> String {
+    format!("RNN of {class}")
+}
+
 type Make = dyn Fn(&Config, &CustomObjects) -> Result<Box<dyn Op>, Error> + Send + Sync;
 
 #[derive(Clone)]
@@ -140,6 +150,81 @@ impl CustomObjects {
         let entry = Entry { make: Arc::new(make), takes: Some(Arc::new(takes)) };
         self.layers.insert(L::CLASS.to_owned(), entry);
         self
+    }
+
+    /// Adds the cell of an [`Rnn`], under the name [`Configured::CLASS`]: Keras's `RNN` then may have it, alone, in
+    /// `StackedRNNCells` or in a `Bidirectional`.
+    ///
+    /// ```
+    /// use kerata::{*, config::{CustomObjects, DynamicLayer}, prelude::*, tensor::Tape};
+    ///
+    /// /// `h' = tanh(h + x . kernel)`.
+    /// #[layer(class = "Adder", keys(units: size(H)))]
+    /// struct Adder<const I: usize, const H: usize> {
+    ///     #[weight(init = glorot_uniform)]
+    ///     kernel: Tensor<tensor::Rank2<I, H>, f32, Cpu>,
+    /// }
+    ///
+    /// impl<const I: usize, const H: usize> RnnCell for Adder<I, H> {
+    ///     type Inputs = Const<I>;
+    ///     type State = StateH<(Batch, Const<H>)>;
+    ///
+    ///     fn step<T: Tape<f32, Cpu>>(
+    ///         &self,
+    ///         x: Tensor<(usize, Const<I>), f32, Cpu, T>,
+    ///         StateH { h }: StateH<Tensor<(usize, Const<H>), f32, Cpu, T>>,
+    ///     ) -> Result<StateH<Tensor<(usize, Const<H>), f32, Cpu, T>>, Error> {
+    ///         Ok(StateH { h: (h + x.try_matmul(self.kernel.clone())?).tanh() })
+    ///     }
+    /// }
+    /// # use kerata::tensor::TryMatMul;
+    /// let rnn = Rnn::<Adder<2, 3>, Sequences>::build(&Cpu::seed_from_u64(0))?;
+    /// let config = rnn.config();
+    /// assert_eq!((config.class_name.as_str(), &config.config["cell"]["class_name"]), ("RNN", &"Adder".into()));
+    ///
+    /// let custom = CustomObjects::new().cell::<Adder<2, 3>>();
+    /// let mut dynamic = DynamicLayer::from_layer_with(&rnn, &custom)?;
+    /// let x = Cpu::default().tensor([[[0.1, 0.2], [0.3, 0.4]]]);
+    /// assert_eq!(dynamic.run(x.clone())?.values(), rnn.forward(x)?.as_vec());
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn cell<C>(mut self) -> Self
+    where
+        C: RnnCell + Configured<Element = f32, Device = Cpu> + Build + Parameters,
+        C: fmt::Debug + Send + Sync + 'static,
+    {
+        /// The layer of a cell, for what it returns.
+        fn of<C, R>(config: &Config) -> Result<Box<dyn Op>, Error>
+        where
+            C: RnnCell + Configured<Element = f32, Device = Cpu> + Build + Parameters,
+            C: fmt::Debug + Send + Sync + 'static,
+            R: Returns + Send + Sync,
+            R::Out<Plain<C>, Units<C>>: FromDynamic,
+            R::Out<Masked<Plain<C>>, Units<C>>: FromDynamic,
+        {
+            let layer = Rnn::<C, R>::from_config(config)?;
+            let takes = vec![Takes::of::<Plain<C>>(), Takes::of::<Masked<Plain<C>>>()];
+            Ok(Box::new(Own::new(layer, takes)))
+        }
+        let make = |config: &Config, _: &CustomObjects| {
+            let mut config = config.clone();
+            config.class_name = "RNN".to_owned();
+            config.registered_name = None;
+            match config.config.get("return_sequences") == Some(&Value::Bool(true)) {
+                true => of::<C, Sequences>(&config),
+                false => of::<C, LastState>(&config),
+            }
+        };
+        let entry = Entry { make: Arc::new(make), takes: None };
+        self.layers.insert(layer_of_cell(C::CLASS), entry);
+        self
+    }
+
+    /// The class of the layer of a custom cell, if there is one of these names.
+    pub(super) fn layer_of_cell(&self, registered: Option<&str>, class: &str) -> Option<String> {
+        let registered = registered.and_then(|name| name.rsplit('>').next());
+        let names = registered.into_iter().chain([class]).map(layer_of_cell);
+        names.into_iter().find(|name| self.layers.contains_key(name))
     }
 
     /// Adds the constructor of a layer whose shapes are known at run time only.

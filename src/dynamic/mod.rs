@@ -42,7 +42,7 @@ use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 use dfdx::tensor::Cpu;
 
 use crate::{
-    backend::whole_pass,
+    backend::{CarriedStates, whole_pass},
     error::{Error, shortened},
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
@@ -483,6 +483,10 @@ impl DynamicLayer {
                 self.0.ruled(name, false, sizes, values, rule)
             }
 
+            fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+                self.0.carried(carried)
+            }
+
             fn enter(&mut self, name: &str) {
                 self.0.enter(name);
             }
@@ -559,6 +563,10 @@ impl Parameters for DynamicLayer {
                 rule: &Rule<'_>,
             ) -> Result<(), Error> {
                 self.shaped(name, trainable, sizes, values, Some(rule))
+            }
+
+            fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+                self.0.visit_carried(carried)
             }
 
             fn enter(&mut self, name: &str) {

@@ -15,6 +15,7 @@ use super::{
     words::refused,
 };
 use crate::{
+    backend::CarriedStates,
     error::Error,
     fields::{AnySignal, Config},
     model::Row,
@@ -249,6 +250,11 @@ pub(crate) trait Show {
         _rule: &Rule<'_>,
     ) -> Result<(), Error> {
         self.weight(name, trainable, sizes, values)
+    }
+
+    /// What a `stateful` layer keeps.
+    fn carried(&mut self, _carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+        Ok(())
     }
 
     fn enter(&mut self, _name: &str) {}

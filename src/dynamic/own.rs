@@ -13,7 +13,7 @@ use super::{
     words::refused,
 };
 use crate::{
-    backend::IntoShape,
+    backend::{CarriedStates, IntoShape},
     error::Error,
     fields::{AnySignal, SignalKind},
     layer::Layer,
@@ -168,6 +168,10 @@ impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
                 Ok(())
             }
 
+            fn visit_carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+                self.0.carried(carried)
+            }
+
             fn enter(&mut self, name: &str) {
                 self.0.enter(name);
             }
@@ -178,6 +182,25 @@ impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
         }
 
         if self.built { self.layer.visit(&mut Flattened(show)) } else { Ok(()) }
+    }
+
+    fn reset_states(&mut self) {
+        struct Reset;
+
+        impl Visitor<f32, Cpu> for Reset {
+            fn visit<S: Shape>(&mut self, _: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+                Ok(())
+            }
+
+            fn visit_carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+                carried.reset();
+                Ok(())
+            }
+        }
+
+        // The only errors are those of the visitor, and this one has none; a weight that does not fit ends the visit, but
+        // then no pass has left a state either.
+        let _ = self.layer.visit(&mut Reset);
     }
 
     fn takes_ids(&self) -> bool {

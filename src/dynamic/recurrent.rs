@@ -7,8 +7,7 @@ use super::{
     custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Flows, Numbers, join_tapes},
-    op::{Op, Pass},
-    visit,
+    op::{Op, Pass, Show},
     weights::{Role, Weights},
     words,
 };
@@ -135,15 +134,19 @@ impl RecurrentOp {
         }
         let c = if states.len() > 1 { states.pop() } else { None };
         let initial = match states.pop() {
-            Some(h) => Some(HiddenStates { h, c }),
+            Some(h) => Some(HiddenStates::new(h, c)),
             None => self.carried.as_ref().and_then(CarriedStates::get),
         };
-        match &initial {
-            Some(HiddenStates { h, .. }) if h.shape().0 != batch => {
-                Err(Error::mismatch("the batch of a state", h.shape().0, batch))
+        for state in initial.iter().flat_map(|states| std::iter::once(&states.h).chain(&states.c)) {
+            let (rows, units) = *state.shape();
+            if rows != batch {
+                return Err(Error::mismatch("the batch of a state", rows, batch));
             }
-            _ => Ok((initial, tape)),
+            if units != self.units {
+                return Err(Error::mismatch("the units of a state", self.units, units));
+            }
         }
+        Ok((initial, tape))
     }
 
     /// Runs a sequence, from the states that stand behind it. `drops` is how much drops.
@@ -163,7 +166,7 @@ impl RecurrentOp {
         let all = self.sequences || self.gives_states || self.carried.is_some();
         let (outputs, states, tape) = if usual && !all {
             let (last, tape) = Cpu::recurrent_last(inputs, weights)?.split_tape();
-            (None, HiddenStates { h: last, c: None }, tape)
+            (None, HiddenStates::new(last, None), tape)
         } else {
             let (outputs, states) = if usual {
                 Cpu::recurrent(inputs, weights)?
@@ -282,5 +285,8 @@ impl Op for RecurrentOp {
         }
     }
 
-    visit!();
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        self.weights.visit(show)?;
+        self.carried.iter().try_for_each(|carried| show.carried(carried))
+    }
 }

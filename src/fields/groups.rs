@@ -7,10 +7,15 @@ use super::{Configured, Fields, Initializer, Mode, whole};
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
-        self.flag("return_state", self.returns_state, false);
-        self.any_flag("unroll", false);
+        self.walk();
         self.none(&["activity_regularizer"]);
         self.ignored(&["implementation", "use_cudnn"]);
+    }
+
+    /// What an `RNN` has of that: Keras knows no other keys there.
+    pub(crate) fn walk(&mut self) {
+        self.flag("return_state", self.returns_state, false);
+        self.any_flag("unroll", false);
     }
 
     /// How the two directions of a Bidirectional become one; `null` leaves them apart.

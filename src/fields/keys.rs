@@ -165,7 +165,14 @@ impl Fields {
         let any = self.mode == Mode::Any;
         let value = self.key(key, says.into(), default.map(Into::into), true, &|v| {
             let said = NamedActivation::parse(v)?;
-            Ok(if any { said.json } else { said.plain() })
+            // Some have two names.
+            let same =
+                |name: &str| ActivationFunction::named(name).is_some_and(|f| f.name() == says);
+            Ok(match said.options {
+                _ if any => said.json,
+                None if same(&said.name) => says.into(),
+                _ => said.plain(),
+            })
         });
         // Keras finds a custom function by its long form only.
         let own =

@@ -13,6 +13,7 @@ mod json;
 mod keys;
 mod list;
 mod old;
+mod stack;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};

@@ -9,6 +9,7 @@ use crate::{
     fields::activation_class,
     layer,
     layer::Layer,
+    layers::functions::*,
     signal::{LastAxis, MaskTransparent, StepValues},
     stream::{Streamable, copy_bounded, room},
 };
@@ -267,5 +268,6 @@ macro_rules! streams {
 }
 streams! {
     MaskTransparent: Linear Relu Tanh Sigmoid;
+    MaskTransparent: Celu Elu Exponential Gelu HardShrink HardSigmoid HardSilu HardTanh Keras2HardSigmoid LeakyRelu LogSigmoid Mish Relu6 Selu Silu SoftShrink Softplus Softsign Squareplus TanhShrink;
     LastAxis: Softmax;
 }

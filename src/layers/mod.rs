@@ -6,6 +6,7 @@ mod dense;
 mod dropout;
 mod embedding;
 mod embedding_bag;
+mod functions;
 mod identity;
 mod inner;
 mod masking;
@@ -25,6 +26,11 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
+pub use functions::{
+    Celu, Elu, Exponential, Gelu, HardShrink, HardSigmoid, HardSilu, HardTanh, Keras2HardSigmoid,
+    LeakyRelu, LogSigmoid, Mish, Relu6, Selu, Silu, SoftShrink, Softplus, Softsign, Squareplus,
+    TanhShrink,
+};
 pub use identity::Identity;
 pub use inner::Inner;
 pub use masking::Masking;
@@ -44,10 +50,11 @@ pub use preprocessing::{
     RandomRotation, RandomZoom, Rescaling, WidthFactor,
 };
 pub use recurrent::{
-    Bidirectional, BothStates, CellState, Concat, Gru, InitialState, KeepsH, KeepsHc, LastState,
-    Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore, ResetGate,
-    ReturnState, Returns, Rnn, RnnCell, RowsWithStates, Separate, SequenceFeatures, Sequences,
-    SimpleRnn, StateSignal, StateVectors, Sum, ToState,
+    Bidirectional, BothStates, CellState, Concat, Gru, HandsOn, InitialState, KeepsH, KeepsHc,
+    LastState, Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore,
+    ResetGate, ReturnState, Returns, Rnn, RnnCell, RowsWithStates, Separate, SequenceFeatures,
+    Sequences, SimpleRnn, Stack, StackLayer, StackedRnn, StateSignal, StateVectors, StreamParts,
+    Sum, ToState,
 };
 pub(crate) use reshape::UNMASKED;
 pub use reshape::{

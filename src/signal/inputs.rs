@@ -158,18 +158,23 @@ impl<A: Signal, B: Signal> TwoSignals for Inputs<(A, B)> {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<X, Y, E, D> Value<E, D> for (X, Y)
-where
-    X: Value<E, D>,
-    Y: Value<E, D, Tape = X::Tape>,
-    E: Element,
-    D: Backend<E>,
-{
-    type Signal = Inputs<(X::Signal, Y::Signal)>;
-    type Tape = X::Tape;
+macro_rules! values {
+    ($A:ident 0 $($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$A, $($S,)* Elem, Dev> Value<Elem, Dev> for ($A, $($S,)*)
+        where
+            $A: Value<Elem, Dev>,
+            $($S: Value<Elem, Dev, Tape = $A::Tape>,)*
+            Elem: Element,
+            Dev: Backend<Elem>,
+        {
+            type Signal = Inputs<($A::Signal, $($S::Signal,)*)>;
+            type Tape = $A::Tape;
 
-    fn into_data(self) -> <Self::Signal as Signal>::Data<E, D, X::Tape> {
-        (self.0.into_data(), self.1.into_data())
-    }
+            fn into_data(self) -> <Self::Signal as Signal>::Data<Elem, Dev, $A::Tape> {
+                (self.0.into_data(), $(self.$at.into_data(),)*)
+            }
+        }
+    };
 }
+several!(values);

@@ -6,6 +6,7 @@ pub(super) use super::saved::Content;
 use super::{
     Callback, Fit, History, Saved, Snapshot,
     callback::Kept,
+    carried,
     optimizing::Optimizing,
     saved::Way,
     totals::{AnyMetric, Totals},
@@ -24,6 +25,9 @@ const VERSION: u32 = 2;
 
 /// What the names of the arrays begin with that hold what was measured before the batch.
 const TOTALS: &str = "totals.";
+
+/// The same of those that hold the states of `stateful` layers.
+const STATES: &str = "states.";
 
 /// How far a training is.
 #[derive(Debug, Clone, Default)]
@@ -191,6 +195,9 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         for weight in io::collect(self.model)? {
             content.arrays.push(Weight { name: format!("{MODEL}{}", weight.name), ..weight });
         }
+        for state in carried::collect(self.model)? {
+            content.arrays.push(Weight { name: format!("{STATES}{}", state.name), ..state });
+        }
         let slots = &mut content.arrays;
         self.state.visit_slots(self.model, |slot| {
             let name = format!("optimizer.{}.{}", slot.parameter, slot.name);
@@ -238,6 +245,13 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         fail(&what, differences)?;
         content.arrays = Content::read_arrays(&mut file)?;
         Snapshot(content.arrays(MODEL)).restore(&mut model)?;
+        let left = carried::restore(&mut model, content.arrays(STATES))?;
+        let left = left.into_iter().map(|state| Difference {
+            place: state.name,
+            expected: "the model keeps no such state".to_owned(),
+            found: format!("the checkpoint has one of {:?}", state.sizes),
+        });
+        fail(&what, left.collect())?;
         let steps: usize = content.need("step")?;
         let slots = content.arrays("optimizer.");
         let mut state = State::default();

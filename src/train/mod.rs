@@ -6,6 +6,7 @@
 mod augment;
 mod callback;
 pub mod callbacks;
+mod carried;
 mod checkpoint;
 mod data;
 mod feed;

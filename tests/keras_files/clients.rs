@@ -139,8 +139,12 @@ fn masks_are_dropped_where_keras_drops_them() {
         let types =
             source.lines().filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
         let types: Vec<&str> = types.map(|(_, ty)| ty.trim_end_matches(',')).collect();
-        let written =
-            types.windows(2).filter(|two| two[0] == "Unmask" && !merges.contains(&two[1]));
+        // A recurrent layer that starts from states does not look at a mask, which is not dropped in front of it.
+        let recurrent = ["Bidirectional<", "Gru<", "Lstm<", "ReturnState<", "SimpleRnn<"];
+        let is_recurrent = |ty: &str| recurrent.iter().any(|of| ty.starts_with(of));
+        let written = types
+            .windows(2)
+            .filter(|two| two[0] == "Unmask" && !merges.contains(&two[1]) && !is_recurrent(two[1]));
         let written = written.count();
         assert_eq!(written, model.dropped_masks().len(), "{}\n{source}", path.display());
         models += 1;

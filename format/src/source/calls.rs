@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::{Config, FUNCTIONAL, Node, ends, input_sizes, sizes, used};
+use crate::{Config, FUNCTIONAL, Node, Tensor, ends, input_sizes, outputs, sizes, used};
 
 /// A call of a layer.
 pub(super) struct Call {
     pub(super) name: String,
     pub(super) config: Config,
-    /// The names of what reaches it.
-    pub(super) from: Vec<String>,
+    /// What reaches it.
+    pub(super) from: Vec<Tensor>,
+    /// Whether it gets a mask by name.
+    pub(super) has_mask: bool,
     /// Why this is no call that a struct can make.
     pub(super) problem: Option<String>,
 }
@@ -22,6 +24,38 @@ pub(super) struct Calls {
     pub(super) inputs: Vec<(String, Vec<Option<usize>>)>,
     pub(super) calls: Vec<Call>,
     pub(super) outputs: Vec<String>,
+}
+
+impl Call {
+    /// The places of what it gives, `0` and `1` in a pair.
+    pub(super) fn places(&self) -> Vec<String> {
+        outputs(&self.config.class_name, &self.config.config)
+    }
+
+    /// Whether it goes over steps, and so may start from states.
+    pub(super) fn is_recurrent(&self) -> bool {
+        ["Bidirectional", "GRU", "LSTM", "SimpleRNN"].contains(&self.config.class_name.as_str())
+    }
+
+    /// Whether its state leaves it beside its output.
+    pub(super) fn returns_state(&self) -> bool {
+        let config = &self.config.config;
+        let own = match self.config.class_name.as_str() {
+            "Bidirectional" => {
+                config.get("layer").and_then(|layer| layer["config"].get("return_state"))
+            }
+            _ => config.get("return_state"),
+        };
+        self.is_recurrent() && own == Some(&Value::Bool(true))
+    }
+
+    /// What goes over the steps, itself or both directions of it.
+    pub(super) fn cell(&self) -> Option<&str> {
+        match self.config.class_name.as_str() {
+            "Bidirectional" => self.config.config.get("layer")?.get("class_name")?.as_str(),
+            class => Some(class),
+        }
+    }
 }
 
 pub(super) fn is_model(config: &Config) -> bool {
@@ -52,8 +86,8 @@ fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
         }
         let name = config.name();
         let name = if name.is_empty() { format!("layer_{}", calls.len()) } else { name.to_owned() };
-        let from = vec![std::mem::replace(&mut last, name.clone())];
-        calls.push(Call { name, config, from, problem: None });
+        let from = vec![(std::mem::replace(&mut last, name.clone()), 0)];
+        calls.push(Call { name, config, from, has_mask: false, problem: None });
     }
     Ok(Calls { inputs: vec![("input".to_owned(), sizes)], calls, outputs: vec![last] })
 }
@@ -83,9 +117,9 @@ fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {
             let by_name = node.named.first().map(|(key, _)| format!("a call with `{key}`"));
             let again = twice.contains(&name).then(|| "it is called more than once".to_owned());
             let function = operation.then(|| "it is a function and no layer".to_owned());
-            let from = node.from.into_iter().map(|(name, _)| name).collect();
             let problem = again.or(by_name).or(function);
-            calls.push(Call { name, config: node.config, from, problem });
+            let (config, has_mask) = (node.config, node.has_mask);
+            calls.push(Call { name, config, from: node.from, has_mask, problem });
         }
     }
     let inputs = inputs.into_iter().map(|name| {

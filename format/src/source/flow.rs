@@ -50,7 +50,7 @@ pub(super) fn leaves(config: &Config, reach: &[Flow]) -> Flow {
     };
     match class {
         "Embedding" => Flow { rank: rank + 1, padded: flag("mask_zero") },
-        "LSTM" | "GRU" | "SimpleRNN" => match flag("return_sequences") {
+        "LSTM" | "GRU" | "RNN" | "SimpleRNN" => match flag("return_sequences") {
             true => Flow { rank: 3, padded },
             false => Flow { rank: 2, padded: false },
         },

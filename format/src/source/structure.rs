@@ -9,7 +9,7 @@ use super::{
     names::{Fields, camel_case},
     types::{self, Typed},
 };
-use crate::Config;
+use crate::{Config, Tensor};
 
 /// The structs of a model and of all models in it, the model itself last.
 ///
@@ -61,6 +61,12 @@ impl Structure<'_> {
         let is_call = |output: &&String| calls.iter().any(|call| call.name == **output);
         let each = outputs.iter().filter(is_call).collect::<HashSet<_>>().len();
         match outputs.as_slice() {
+            _ if calls
+                .iter()
+                .any(|call| outputs.contains(&call.name) && call.places().len() > 1) =>
+            {
+                problems.push("its output is one of several that a layer gives".to_owned());
+            }
             [one] if calls.last().is_none_or(|last| *one == last.name) => {}
             [one] => problems.push(format!("the output is `{one}`, and not the last layer")),
             _ if inside => {
@@ -76,12 +82,16 @@ impl Structure<'_> {
         if calls.is_empty() {
             problems.push("the model has no layers".to_owned());
         }
-        let mut all = Layers { fields: Fields::default(), names, list: Vec::new() };
+        let (fields, gives) = (Fields::default(), HashMap::new());
+        let mut all = Layers { fields, names, list: Vec::new(), gives };
         for call in &calls {
-            let reach: Vec<Flow> =
-                call.from.iter().filter_map(|from| flows.get(from).copied()).collect();
-            let leaves = self.call(call, name, reach, &mut all)?;
+            let reach = call.from.iter().filter_map(|from| {
+                let flow = flows.get(&from.0).copied()?;
+                Some(if all.is_state(from) { Flow { rank: 2, padded: false } } else { flow })
+            });
+            let leaves = self.call(call, name, reach.collect(), &mut all)?;
             flows.insert(call.name.clone(), leaves);
+            all.gives.insert(call.name.clone(), Gives::of(call));
         }
         let several = outputs.iter().filter(|_| outputs.len() > 1);
         let outputs = several.map(|output| all.fields.of(output)).collect();
@@ -99,19 +109,36 @@ impl Structure<'_> {
         all: &mut Layers<'_>,
     ) -> Result<Flow, String> {
         let (class, own) = (call.config.class_name.as_str(), all.fields.of(&call.name));
-        let mut from: Vec<String> = call.from.iter().map(|from| all.source(from)).collect();
-        let mut problem = call.problem.clone().or_else(|| match from.len() {
+        let starts = call.is_recurrent() && call.from.len() > 1;
+        let mut problem = call.problem.clone();
+        let mut from = if starts {
+            let state = all.state(call, &own);
+            let first = call.from.iter().take(1).map(|one| all.source(one)).collect::<Vec<_>>();
+            let state = state.map_err(|why| problem = problem.take().or(Some(why)));
+            [first, Vec::from_iter(state.ok())].concat()
+        } else {
+            call.from.iter().map(|from| all.source(from)).collect()
+        };
+        problem = problem.or_else(|| match from.len() {
             1 | 2 => None,
             n => Some(format!("{n} values reach it, and a struct merges two")),
         });
-        let fate = fate(class, &reach);
+        problem = problem.or_else(|| match starts {
+            true => None,
+            false => call.from.iter().find_map(|from| all.not_a_vector(from)),
+        });
+        // As in Keras, a layer that starts from states sees a mask only if it is given one.
+        let fate = match reach.first() {
+            Some(first) if starts && first.padded && !call.has_mask => Fate::Lost,
+            _ => fate(class, if starts { &reach[..1.min(reach.len())] } else { &reach }),
+        };
         if fate == Fate::Mixed {
             let mixed = || "of what reaches it only a part is masked".to_owned();
             problem = problem.or_else(|| Some(mixed()));
         }
         if fate == Fate::Lost && !self.drops(&call.name) {
             let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
-            let lost: Vec<String> = lost.map(|(from, _)| format!("`{from}`")).collect();
+            let lost: Vec<String> = lost.map(|((from, _), _)| format!("`{from}`")).collect();
             let what = format!("it would lose the mask of {}, as in Keras", lost.join(" and "));
             problem = problem.or(Some(what));
         }
@@ -122,7 +149,15 @@ impl Structure<'_> {
                 let leaves = self.model(&call.config, &name, &reach, true)?;
                 (Ok(Typed::plain(&name)), leaves)
             }
-            false => (types::of(class, &call.config.config, rank), leaves(&call.config, &reach)),
+            false => {
+                let reach = match (starts, reach.first()) {
+                    (true, Some(first)) => {
+                        &[Flow { padded: first.padded && call.has_mask, ..*first }]
+                    }
+                    _ => &reach[..],
+                };
+                (types::of(class, &call.config.config, rank), leaves(&call.config, reach))
+            }
         };
         let typed = match problem {
             Some(problem) => Err(problem),
@@ -146,8 +181,33 @@ impl Structure<'_> {
     }
 }
 
+/// What a layer gives.
+struct Gives {
+    /// The place of each value, in Keras's order.
+    places: Vec<String>,
+    /// How many of them, at the end, are its state.
+    states: usize,
+    /// The class that goes over the steps, itself or in both directions.
+    cell: Option<String>,
+    class: String,
+}
+
+impl Gives {
+    fn of(call: &Call) -> Self {
+        let places = call.places();
+        let states = match call.returns_state() {
+            true => places.iter().filter(|place| place.starts_with('1')).count(),
+            false => 0,
+        };
+        let (cell, class) = (call.cell().map(str::to_owned), call.config.class_name.clone());
+        Self { places, states, cell, class }
+    }
+}
+
 /// The fields of a struct so far.
 struct Layers<'a> {
+    /// What each layer gives.
+    gives: HashMap<String, Gives>,
     fields: Fields,
     /// The inputs of the model.
     names: Vec<&'a str>,
@@ -156,11 +216,74 @@ struct Layers<'a> {
 
 impl Layers<'_> {
     /// What is written for a value in `#[from(..)]`.
-    fn source(&mut self, value: &str) -> String {
-        match self.names.iter().position(|name| *name == value) {
+    fn source(&mut self, (value, i): &Tensor) -> String {
+        let place = self.place(value, *i);
+        let dot = if place.is_empty() { "" } else { "." };
+        let of = match self.names.iter().position(|name| name == value) {
             Some(i) => input(i, self.names.len()),
             None => self.fields.of(value),
+        };
+        format!("{of}{dot}{place}")
+    }
+
+    /// Where one of the values is that a layer gives.
+    fn place(&self, layer: &str, i: usize) -> String {
+        let places = self.gives.get(layer).map(|gives| &gives.places);
+        places.and_then(|places| places.get(i)).cloned().unwrap_or_default()
+    }
+
+    /// Whether a value is a state, or a part of one.
+    fn is_state(&self, (layer, i): &Tensor) -> bool {
+        let gives = self.gives.get(layer);
+        gives.is_some_and(|gives| *i >= gives.places.len() - gives.states)
+    }
+
+    /// Why a value is no vector, if it is the state of a layer with one part: that has a type of its own.
+    fn not_a_vector(&self, value: &Tensor) -> Option<String> {
+        let of_lstm = self.gives.get(&value.0).is_some_and(|of| of.cell.as_deref() == Some("LSTM"));
+        let layer = &value.0;
+        (self.is_state(value) && !of_lstm).then(|| {
+            format!("the state of `{layer}` reaches it, which only a layer of that kind takes")
+        })
+    }
+
+    /// The state that a layer starts from: that of another one, or made of vectors.
+    fn state(&mut self, call: &Call, own: &str) -> Result<String, String> {
+        let states = &call.from[1..];
+        let from = &states[0].0;
+        let whole = self.gives.get(from).is_some_and(|gives| {
+            let first = gives.places.len() - gives.states;
+            let all = (first..gives.places.len()).map(|i| (from.clone(), i));
+            gives.states > 0
+                && states.iter().cloned().eq(all)
+                && gives.class == call.config.class_name
+                && gives.cell.as_deref() == call.cell()
+        });
+        if whole {
+            return Ok(format!("{}.1", self.fields.of(from)));
         }
+        let needed = if call.cell() == Some("LSTM") { 2 } else { 1 };
+        if call.config.class_name == "Bidirectional" || states.len() != needed {
+            return Err(
+                "it starts from states that are not those of one layer of its kind".to_owned()
+            );
+        }
+        if let Some(problem) = states.iter().find_map(|state| self.not_a_vector(state)) {
+            return Err(problem);
+        }
+        let name = self.fields.unique(format!("{own}_state"));
+        let from: Vec<String> = states.iter().map(|state| self.source(state)).collect();
+        let from = self.written(from);
+        self.list.push(Field {
+            name: name.clone(),
+            layer: String::new(),
+            class: "ToState".to_owned(),
+            from,
+            options: Vec::new(),
+            unmasks: None,
+            layer_type: Ok("ToState".to_owned()),
+        });
+        Ok(name)
     }
 
     /// Those of `from` that must be written.
@@ -206,7 +329,7 @@ impl Layers<'_> {
 /// Whether an input is of token ids: an `Embedding` takes it, perhaps in a model.
 fn takes_ids(calls: &[Call], input: &str) -> bool {
     let mut takers = calls.iter().filter_map(|call| {
-        let at = call.from.iter().position(|from| from == input)?;
+        let at = call.from.iter().position(|(from, _)| from == input)?;
         Some((call, at))
     });
     takers.any(|(call, at)| {

@@ -31,12 +31,34 @@ impl Typed {
 }
 
 /// Keras's activations that are types.
-pub(super) const ACTIVATIONS: [(&str, &str); 5] = [
+pub(super) const ACTIVATIONS: [(&str, &str); 27] = [
+    ("celu", "Celu"),
+    ("elu", "Elu"),
+    ("exponential", "Exponential"),
+    ("gelu", "Gelu"),
+    ("hard_shrink", "HardShrink"),
+    ("hard_sigmoid", "HardSigmoid"),
+    ("hard_silu", "HardSilu"),
+    ("hard_swish", "HardSilu"),
+    ("hard_tanh", "HardTanh"),
+    ("keras_2_hard_sigmoid", "Keras2HardSigmoid"),
+    ("leaky_relu", "LeakyRelu"),
     ("linear", "Linear"),
+    ("log_sigmoid", "LogSigmoid"),
+    ("mish", "Mish"),
     ("relu", "Relu"),
+    ("relu6", "Relu6"),
+    ("selu", "Selu"),
     ("sigmoid", "Sigmoid"),
+    ("silu", "Silu"),
+    ("soft_shrink", "SoftShrink"),
     ("softmax", "Softmax"),
+    ("softplus", "Softplus"),
+    ("softsign", "Softsign"),
+    ("squareplus", "Squareplus"),
+    ("swish", "Silu"),
     ("tanh", "Tanh"),
+    ("tanh_shrink", "TanhShrink"),
 ];
 
 /// The activation that a layer without options is, where it stands for one.
@@ -75,6 +97,7 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             Typed::with("Embedding", &[ids, width, (mask.to_owned(), "NoMask")])
         }
         "LSTM" | "GRU" | "SimpleRNN" => recurrent(class, layer)?,
+        "RNN" => stack(layer)?,
         "Bidirectional" => bidirectional(layer, config, rank)?,
         "TimeDistributed" => {
             let inner = layer.inner("layer", rank.saturating_sub(1))?.ok_or("it has no `layer`")?;
@@ -101,6 +124,10 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
                 return Err(format!("{}, where a type has no limit", layer.says("max_value")));
             }
             Typed::plain("Relu")
+        }
+        "ELU" => {
+            layer.only("alpha", 1.0)?;
+            Typed::plain("Elu")
         }
         "Softmax" => {
             layer.last_axis(rank)?;
@@ -181,7 +208,7 @@ fn dense(layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
 }
 
 fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
-    layer.only("return_state", false)?;
+    let returns_state = layer.flag("return_state", false)?;
     layer.ignore(&["seed", "unroll", "implementation", "use_cudnn"]);
     let returns = if layer.flag("return_sequences", false)? { "Sequences" } else { "LastState" };
     let mut parameters =
@@ -210,7 +237,38 @@ fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
     layer.flag_option("go_backwards", false, options)?;
     layer.flag_option("zero_output_for_mask", false, options)?;
     layer.flag_option("stateful", false, options)?;
-    Ok(typed)
+    Ok(if returns_state { around("ReturnState", typed, &[]) } else { typed })
+}
+
+/// Several cells; what is said of the layer around them counts for the first, the last or all.
+fn stack(layer: &Layer<'_>) -> Result<Typed, String> {
+    for key in ["return_state", "go_backwards", "stateful", "zero_output_for_mask"] {
+        layer.only(key, false)?;
+    }
+    layer.ignore(&["unroll"]);
+    let sequences = layer.flag("return_sequences", false)?;
+    let cell = layer.get("cell").unwrap_or(&Value::Null);
+    let cells = cell["config"]["cells"].as_array().filter(|cells| (2..=6).contains(&cells.len()));
+    let cells = cells.ok_or("only two to six cells in `StackedRNNCells` have a type")?;
+    let (mut types, mut features) = (Vec::new(), "_".to_owned());
+    for (i, cell) in cells.iter().enumerate() {
+        let class = cell["class_name"].as_str().unwrap_or_default();
+        let of_layer = ["GRU", "LSTM", "SimpleRNN"];
+        let known = of_layer.iter().find(|known| class.strip_suffix("Cell") == Some(known));
+        let known = known.ok_or_else(|| format!("there is no type for the cell `{class}`"))?;
+        let mut config = cell["config"].as_object().cloned().unwrap_or_default();
+        let returns = sequences || i + 1 < cells.len();
+        config.insert("return_sequences".to_owned(), returns.into());
+        let one = of(known, &config, 3)?;
+        if let Some((key, value)) = one.options.first() {
+            return Err(format!(
+                "`{key}` of a cell is {value}, and is set on the layer in the stack"
+            ));
+        }
+        types.push(one.name.replacen('_', &features, 1));
+        features = Layer::new(known, &config).size("units")?;
+    }
+    Ok(Typed::plain(&format!("StackedRnn<({})>", types.join(", "))))
 }
 
 fn bidirectional(
@@ -223,6 +281,7 @@ fn bidirectional(
         let mut own = layer.get(key).cloned().unwrap_or_default();
         if let Some(own) = own.get_mut("config").and_then(Value::as_object_mut) {
             own.remove("zero_output_for_mask");
+            own.remove("return_state");
             if key == "backward_layer" {
                 own.insert("go_backwards".to_owned(), false.into());
             }
@@ -235,7 +294,7 @@ fn bidirectional(
         return Err("its two directions differ in their options".to_owned());
     }
     let merge = match (config.get("merge_mode"), layer.text("merge_mode", "concat")?) {
-        (Some(Value::Null), _) => return Err("its directions stay apart".to_owned()),
+        (Some(Value::Null), _) => "Separate",
         (_, "concat") => "Concat",
         (_, "sum") => "Sum",
         (_, "ave") => "Average",
@@ -245,7 +304,10 @@ fn bidirectional(
     if forward.options.iter().any(|(key, _)| *key == "go_backwards") {
         return Err("its first layer goes backwards".to_owned());
     }
-    Ok(around("Bidirectional", forward, &[(merge.to_owned(), "Concat")]))
+    let both = around("Bidirectional", forward, &[(merge.to_owned(), "Concat")]);
+    let returns_state =
+        layer.get("layer").is_some_and(|layer| layer["config"]["return_state"] == true);
+    Ok(if returns_state { around("ReturnState", both, &[]) } else { both })
 }
 
 fn norm(class: &str, layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {

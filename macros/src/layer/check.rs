@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     },
     /// What is made by `Default`: a cache, or a `PhantomData`.
     Default,
+    /// A `CarriedStates`, made the same way and shown to visitors.
+    Carried,
 }
 
 /// A parameter.
@@ -220,6 +222,9 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
             }
             let layer = layer.unwrap_or_else(|| ty.clone());
             Kind::Inner { flat: inner.flat, options: inner.options, layer }
+        }
+        Some(Role::Cache) if last(ty).is_some_and(|last| last.ident == "CarriedStates") => {
+            Kind::Carried
         }
         Some(Role::Cache) => Kind::Default,
         None => {

@@ -44,7 +44,7 @@ pub(crate) fn walk<E: Element, D: Backend<E>, T: Tape<E, D>>(
         c = Some(zeros()?);
     }
     if rows == 0 || length == 0 {
-        return Ok((zeros_after(x, &(rows, length, units))?, HiddenStates { h, c }));
+        return Ok((zeros_after(x, &(rows, length, units))?, HiddenStates::new(h, c)));
     }
     let (x, mut tape) = x.split_tape();
 
@@ -93,5 +93,5 @@ pub(crate) fn walk<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let permuted: Tensor<(usize, usize, usize), E, D, T> =
         stacked.try_permute::<_, Axes3<1, 0, 2>>().or_device()?;
     let (outputs, out_tape) = permuted.split_tape();
-    Ok((outputs.put_tape(out_tape.merge(tape)), HiddenStates { h, c }))
+    Ok((outputs.put_tape(out_tape.merge(tape)), HiddenStates::new(h, c)))
 }

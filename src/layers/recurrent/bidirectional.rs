@@ -10,7 +10,7 @@ use super::{
     InitialState, Recurrent, RecurrentInput, ReturnState, Returns, StateSignal, state::NoState,
 };
 use crate::{
-    backend::{Backend, CarriedStates, Element, HiddenStates, StepOrder},
+    backend::{Backend, Element, HiddenStates, StepOrder},
     error::{Error, OrDevice},
     fields::{Configured, Fields},
     layer::{Infer, Layer},
@@ -192,10 +192,8 @@ impl<L, M: MergeMode> Bidirectional<L, M> {
     where
         L: Recurrent<E, D>,
     {
-        [&self.forward, &self.backward]
-            .into_iter()
-            .filter_map(Recurrent::carried)
-            .for_each(CarriedStates::reset);
+        self.forward.reset();
+        self.backward.reset();
     }
 }
 

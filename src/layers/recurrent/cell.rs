@@ -9,7 +9,7 @@ use dfdx::{
 
 use super::{
     InitialState, KeepsH, KeepsHc, LastState, Recurrent, RecurrentInput, Returns, StateSignal,
-    state::split,
+    state::split, stream::StreamParts,
 };
 use crate::{
     backend::{
@@ -18,6 +18,7 @@ use crate::{
         memory::collected, sized, to_values, walk,
     },
     error::{Error, OrDevice},
+    fields::{Configured, Fields},
     layer,
     layer::{Infer, Layer},
     signal::{IsDim, Signal, StateH, StateHc, Steps},
@@ -165,6 +166,9 @@ impl<const H: usize> CellState for StateHc<(usize, Const<H>)> {
 
 /// A recurrent layer whose steps are those of an [`RnnCell`], a cell of your own: Keras's `RNN(cell)`.
 ///
+/// If the cell is [`Configured`], this is too; [`CustomObjects::cell`](crate::config::CustomObjects::cell) makes the cell
+/// known to configs that are read without a type.
+///
 /// It takes masks, runs in [`Bidirectional`](super::Bidirectional), gives and takes states, and streams, as an
 /// [`Lstm`](super::Lstm) does. It goes step by step through operations on tensors, and so is slower.
 ///
@@ -273,8 +277,9 @@ where
         walk(inputs, self.sizes()?.1, &mut |x, states| step(&self.cell, x, states))
     }
 
-    fn stepwise(&self, _: usize) -> Result<Box<dyn RecurrentStep<E>>, Error> {
-        Ok(Box::new(OneStep::<C, D> { cell: self.cell.clone(), device: PhantomData }))
+    fn begin(&self, rows: usize, parts: &mut StreamParts<E>) -> Result<(), Error> {
+        let cell = OneStep::<C, D> { cell: self.cell.clone(), device: PhantomData };
+        parts.layer(self, Box::new(cell), rows)
     }
 }
 
@@ -342,6 +347,26 @@ where
     D: Backend<E>,
 {
     const SIZE: usize = C::SIZE;
+}
+
+/// Keras's `RNN`, whose cell has a class of its own.
+impl<C: Configured, R: Returns, E: Element, D: Backend<E>> Configured for Rnn<C, R, E, D> {
+    const CLASS: &'static str = "RNN";
+    type Element = E;
+    type Device = D;
+
+    fn describe(&mut self, fields: &mut Fields) {
+        fields.layer("cell", &mut self.cell, None);
+        fields.flag("return_sequences", R::SEQUENCES, false);
+        fields.walk();
+        for (key, option) in [
+            ("go_backwards", &mut self.go_backwards),
+            ("stateful", &mut self.stateful),
+            ("zero_output_for_mask", &mut self.zero_output_for_mask),
+        ] {
+            fields.option(key, option, false, &|_| true, "");
+        }
+    }
 }
 
 super::stream::streamable!(

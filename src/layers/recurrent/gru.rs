@@ -12,8 +12,8 @@ use super::{
 use crate::{
     backend::{
         ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
-        IntoShape, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, sized,
+        IntoShape, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights, StateSizes,
+        StepFunctions, StepOrder, WeightCache, sized,
     },
     error::Error,
     layer,

@@ -12,9 +12,8 @@ use super::{
 use crate::{
     backend::{
         ActivationFunction, Backend, CarriedStates, CellKind, Element, GateDropout, HiddenStates,
-        IntoShape, LstmState, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-        RecurrentWeights, StateSizes, StepFunctions, StepOrder, WeightCache, memory::collected,
-        sized,
+        IntoShape, LstmState, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
+        StateSizes, StepFunctions, StepOrder, WeightCache, memory::collected, sized,
     },
     error::{Error, OrDevice},
     init, layer,
@@ -157,10 +156,11 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
         initial: Option<LstmState<B, H, E, D>>,
     ) -> Result<WithState<B, L, H, E, D, T>, Error> {
         let initial = match initial {
-            Some(LstmState { h, c }) => Some(HiddenStates { h: sized(h)?, c: Some(sized(c)?) }),
+            Some(LstmState { h, c }) => Some(HiddenStates::new(sized(h)?, Some(sized(c)?))),
             None => None,
         };
-        let (outputs, HiddenStates { h, c }) = with_state(self, x, mask, initial, self.order())?;
+        let (outputs, HiddenStates { h, c, .. }) =
+            with_state(self, x, mask, initial, self.order())?;
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok((sized(outputs)?, LstmState { h: sized(h)?, c: sized(c)? }))
     }

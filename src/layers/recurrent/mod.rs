@@ -7,6 +7,7 @@ mod cell;
 mod gru;
 mod lstm;
 mod simple_rnn;
+mod stacked;
 mod state;
 mod stream;
 
@@ -15,10 +16,12 @@ pub use cell::{CellState, Rnn, RnnCell};
 pub use gru::{Gru, ResetAfter, ResetBefore, ResetGate};
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
+pub use stacked::{HandsOn, Stack, StackLayer, StackedRnn};
 pub use state::{
     InitialState, KeepsH, KeepsHc, RecurrentInput, ReturnState, SequenceFeatures, StateSignal,
     StateVectors, ToState,
 };
+pub use stream::StreamParts;
 
 use dfdx::{
     shapes::{Const, Dim, HasShape},
@@ -28,7 +31,7 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, CarriedStates, Element, GateDropout, HiddenStates, IntoShape, RecurrentInputs,
-        RecurrentOutputs, RecurrentStep, StateSizes, StepOrder, keep_rows, sized,
+        RecurrentOutputs, StateSizes, StepOrder, keep_rows, sized,
     },
     error::Error,
     layer::trains,
@@ -77,11 +80,11 @@ pub trait Recurrent<E: Element, D: Backend<E>>: OneDirection + Sized {
         Ok((states, outputs.split_tape().1))
     }
 
-    /// The layer step by step, for so many rows.
+    /// What a stream of so many rows needs of the layer.
     ///
     /// # Errors
     /// Those of [`outputs`](Self::outputs).
-    fn stepwise(&self, rows: usize) -> Result<Box<dyn RecurrentStep<E>>, Error>;
+    fn begin(&self, rows: usize, parts: &mut StreamParts<E>) -> Result<(), Error>;
 
     /// In which order the steps come.
     fn order(&self) -> StepOrder;
@@ -97,6 +100,13 @@ pub trait Recurrent<E: Element, D: Backend<E>>: OneDirection + Sized {
     /// Where a stateful layer keeps its states from one batch to the next.
     fn carried(&self) -> Option<&CarriedStates<E, D>> {
         None
+    }
+
+    /// Forgets what a stateful layer keeps.
+    fn reset(&self) {
+        if let Some(carried) = self.carried() {
+            carried.reset();
+        }
     }
 
     /// Sets the order, but for where the outputs stand: of a layer alone, as they are made.
@@ -164,8 +174,12 @@ macro_rules! weighted {
             D::recurrent_states(inputs, self.weights()?)
         }
 
-        fn stepwise(&self, rows: usize) -> Result<Box<dyn RecurrentStep<E>>, Error> {
-            D::recurrent_step(self.weights()?, rows)
+        fn begin(
+            &self,
+            rows: usize,
+            parts: &mut super::stream::StreamParts<E>,
+        ) -> Result<(), Error> {
+            parts.layer(self, D::recurrent_step(self.weights()?, rows)?, rows)
         }
     };
 }
@@ -216,7 +230,7 @@ macro_rules! states {
             initial: Option<Tensor<(B, Const<H>), E, D>>,
         ) -> Result<WithOutput<B, L, H, E, D, T>, Error> {
             let initial = match initial {
-                Some(h) => Some(HiddenStates { h: sized(h)?, c: None }),
+                Some(h) => Some(HiddenStates::new(sized(h)?, None)),
                 None => None,
             };
             let (outputs, HiddenStates { h, .. }) =
@@ -399,11 +413,7 @@ fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     initial: Option<HiddenStates<E, D>>,
     order: StepOrder,
 ) -> Result<RowsWithStates<E, D, T>, Error> {
-    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
-    let (states, tape) = layer.states(inputs)?;
-    if let Some(carried) = layer.carried() {
-        carried.set(states.clone());
-    }
+    let (states, tape) = last_states(layer, x, mask, initial, order)?;
     let y = states.h.clone().put_tape(tape);
     let Some(mask) = mask.filter(|mask| order.zero_masked && mask.length() > 0) else {
         return Ok((y, states));
@@ -411,6 +421,22 @@ fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let step = if order.backwards { 0 } else { mask.length() - 1 };
     let keep: Vec<bool> = (0..mask.batch()).map(|row| mask.row(row)[step]).collect();
     Ok((keep_rows(y, &keep, E::zero())?, states))
+}
+
+/// Runs a layer from a state, and gives the state behind the last step and the tape.
+fn last_states<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &impl Recurrent<E, D>,
+    x: Tensor<(B, L, F), E, D, T>,
+    mask: Option<&Mask>,
+    initial: Option<HiddenStates<E, D>>,
+    order: StepOrder,
+) -> Result<(HiddenStates<E, D>, T), Error> {
+    let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
+    let (states, tape) = layer.states(inputs)?;
+    if let Some(carried) = layer.carried() {
+        carried.set(states.clone());
+    }
+    Ok((states, tape))
 }
 
 /// What the operation is given.
@@ -428,6 +454,13 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let initial = initial.or_else(|| layer.carried().and_then(CarriedStates::get));
     if let Some(states) = &initial {
+        let StateSizes { units, has_c } = layer.sizes()?.1;
+        // One out of a file may be of another layer.
+        if states.h.shape().1 != units || states.c.is_some() != has_c {
+            let found = (states.h.shape().1, states.c.is_some());
+            let what = "the units of a state, and whether it has `c`";
+            return Err(Error::mismatch(what, (units, has_c), found));
+        }
         for state in std::iter::once(&states.h).chain(&states.c) {
             let rows = state.shape().0;
             if rows != batch {

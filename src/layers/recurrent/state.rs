@@ -27,6 +27,9 @@ pub trait InitialState<L>: StateSignal {}
 
 /// A signal that is the state of a recurrent layer.
 pub trait StateSignal: Signal {
+    /// How many layers it is the state of.
+    const LAYERS: usize = 1;
+
     /// The tensors, and the tape.
     ///
     /// # Errors
@@ -43,8 +46,8 @@ pub trait StateSignal: Signal {
         states: HiddenStates<E, D>,
     ) -> Result<Self::Data<E, D, T>, Error>;
 
-    /// A step of it.
-    fn of_step<'a, E: Element>(state: Self::StepData<'a, E>) -> StepStates<'a, E>;
+    /// A step of it: the state of one of its layers.
+    fn of_step<'a, E: Element>(state: Self::StepData<'a, E>, layer: usize) -> StepStates<'a, E>;
 }
 
 /// A recurrent layer of `H` units whose state is its output.
@@ -81,7 +84,7 @@ impl<B: Dim, H: Dim> StateSignal for StateH<(B, H)> {
         state: StateH<Tensor<(B, H), E, D, T>>,
     ) -> Result<(HiddenStates<E, D>, T), Error> {
         let (StateH { h }, tape) = Self::split_tape(state);
-        Ok((HiddenStates { h: sized(h)?, c: None }, tape))
+        Ok((HiddenStates::new(sized(h)?, None), tape))
     }
 
     fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -90,7 +93,10 @@ impl<B: Dim, H: Dim> StateSignal for StateH<(B, H)> {
         Ok(StateH { h: sized(states.h.put_tape(T::default()))? })
     }
 
-    fn of_step<'a, E: Element>(h: <Self as Signal>::StepData<'a, E>) -> StepStates<'a, E> {
+    fn of_step<'a, E: Element>(
+        h: <Self as Signal>::StepData<'a, E>,
+        _: usize,
+    ) -> StepStates<'a, E> {
         StepStates { h, c: &[] }
     }
 }
@@ -104,17 +110,20 @@ impl<B: Dim, H: Dim> StateSignal for StateHc<(B, H)> {
         state: StateHc<Tensor<(B, H), E, D, T>>,
     ) -> Result<(HiddenStates<E, D>, T), Error> {
         let (StateHc { h, c }, tape) = Self::split_tape(state);
-        Ok((HiddenStates { h: sized(h)?, c: Some(sized(c)?) }, tape))
+        Ok((HiddenStates::new(sized(h)?, Some(sized(c)?)), tape))
     }
 
     fn from_states<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        HiddenStates { h, c }: HiddenStates<E, D>,
+        HiddenStates { h, c, .. }: HiddenStates<E, D>,
     ) -> Result<StateHc<Tensor<(B, H), E, D, T>>, Error> {
         let c = c.ok_or(Error::Empty("the cell state of an LSTM"))?;
         Ok(StateHc { h: sized(h.put_tape(T::default()))?, c: sized(c.put_tape(T::default()))? })
     }
 
-    fn of_step<'a, E: Element>((h, c): <Self as Signal>::StepData<'a, E>) -> StepStates<'a, E> {
+    fn of_step<'a, E: Element>(
+        (h, c): <Self as Signal>::StepData<'a, E>,
+        _: usize,
+    ) -> StepStates<'a, E> {
         StepStates { h, c }
     }
 }
@@ -230,7 +239,7 @@ impl StateSignal for NoState {
         Ok(())
     }
 
-    fn of_step<'a, E: Element>((): ()) -> StepStates<'a, E> {
+    fn of_step<'a, E: Element>((): (), _: usize) -> StepStates<'a, E> {
         StepStates { h: &[], c: &[] }
     }
 }

@@ -60,31 +60,68 @@ pub struct RecurrentStepper<E> {
     after: Snapshot<E>,
 }
 
+/// What a stream needs of recurrent layers, the first one first.
+pub struct StreamParts<E> {
+    pub(super) steppers: Vec<RecurrentStepper<E>>,
+    pub(super) states: Vec<RecurrentState<E>>,
+}
+
+impl<E> Default for StreamParts<E> {
+    fn default() -> Self {
+        Self { steppers: Vec::new(), states: Vec::new() }
+    }
+}
+
+impl<E: Element> StreamParts<E> {
+    /// Adds one layer, whose steps are those of `cell`, for so many rows.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the layer goes backwards; [`Error::Device`] without memory.
+    pub fn layer<L: Recurrent<E, D>, D: Backend<E>>(
+        &mut self,
+        layer: &L,
+        cell: Box<dyn RecurrentStep<E>>,
+        rows: usize,
+    ) -> Result<(), Error> {
+        let order = layer.order();
+        if order.backwards {
+            let expected =
+                "a stream does not have the end of the sequence, where this layer begins";
+            return Err(Error::invalid("go_backwards", true, expected));
+        }
+        let (inputs, StateSizes { units, has_c }) = layer.sizes()?;
+        let snapshot = || Snapshot::new(rows, units, has_c);
+        self.steppers.push(RecurrentStepper {
+            cell,
+            inputs,
+            units,
+            sequences: L::Returns::SEQUENCES,
+            zero_masked: order.zero_masked,
+            output: room(rows, units)?,
+            real: filled(&[rows], 0)?,
+            x: room(rows, inputs)?,
+            before: snapshot()?,
+            after: snapshot()?,
+        });
+        self.states.push(RecurrentState { now: snapshot()?, next: snapshot()? });
+        Ok(())
+    }
+
+    /// Those of the one layer that there is.
+    fn one(self) -> Result<(RecurrentStepper<E>, RecurrentState<E>), Error> {
+        let parts = self.steppers.into_iter().zip(self.states).next();
+        parts.ok_or(Error::Empty("the steps of a recurrent layer"))
+    }
+}
+
 /// What a layer needs for a stream of so many rows.
 pub(super) fn begin<L: Recurrent<E, D>, E: Element, D: Backend<E>>(
     layer: &L,
     rows: usize,
 ) -> Result<(RecurrentStepper<E>, RecurrentState<E>), Error> {
-    let order = layer.order();
-    if order.backwards {
-        let expected = "a stream does not have the end of the sequence, where this layer begins";
-        return Err(Error::invalid("go_backwards", true, expected));
-    }
-    let (inputs, StateSizes { units, has_c }) = layer.sizes()?;
-    let snapshot = |has_c| Snapshot::new(rows, units, has_c);
-    let stepper = RecurrentStepper {
-        cell: layer.stepwise(rows)?,
-        inputs,
-        units,
-        sequences: L::Returns::SEQUENCES,
-        zero_masked: order.zero_masked,
-        output: room(rows, units)?,
-        real: filled(&[rows], 0)?,
-        x: room(rows, inputs)?,
-        before: snapshot(has_c)?,
-        after: snapshot(has_c)?,
-    };
-    Ok((stepper, RecurrentState { now: snapshot(has_c)?, next: snapshot(has_c)? }))
+    let mut parts = StreamParts::default();
+    layer.begin(rows, &mut parts)?;
+    parts.one()
 }
 
 impl<E: Element> RecurrentStepper<E> {
@@ -221,7 +258,8 @@ macro_rules! streamable {
             ) -> Result<<Self::Out as Signal>::StepData<'a, E>, Error> {
                 let (x, initial) = In::split_step::<E>(x);
                 let (x, keep) = <In::Sequence as crate::signal::StepValues>::unpack(x);
-                let initial = initial.map(<In::State as super::StateSignal>::of_step::<E>);
+                let of_step = <In::State as super::StateSignal>::of_step::<E>;
+                let initial = initial.map(|state| of_step(state, 0));
                 let y = stepper.step(state, x, keep, initial)?;
                 Ok(<Self::Out as crate::signal::StepValues>::pack(y, keep))
             }

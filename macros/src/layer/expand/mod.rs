@@ -124,7 +124,7 @@ fn build(layer: &Layer) -> TokenStream {
             Kind::Inner { .. } => quote_spanned! {ty.span() =>
                 <#ty as ::kerata::parameters::Build<#element, #device>>::build(dev)?
             },
-            Kind::Default => quote!(::core::default::Default::default()),
+            Kind::Default | Kind::Carried => quote!(::core::default::Default::default()),
         };
         quote!(#member: #value)
     });
@@ -241,6 +241,7 @@ fn parameters(layer: &Layer) -> TokenStream {
                     quote!(visitor.enter(#name); #visit visitor.leave();)
                 })
             }
+            Kind::Carried => Some(quote!(visitor.visit_carried(&self.#member)?;)),
             _ => None,
         }
     });

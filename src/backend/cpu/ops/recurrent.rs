@@ -181,7 +181,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     let h = from_vec(&dev, (rows, units), h)?;
     let outputs =
         if sequences { Some(from_vec(&dev, (rows, length, units), outputs)?) } else { None };
-    let states = HiddenStates { h, c };
+    let states = HiddenStates::new(h, c);
     if T::OWNS_TAPE {
         let backward = Backward {
             sizes,
@@ -310,7 +310,7 @@ impl Backward {
             Some(outputs) => Some(grads.take(outputs)?),
             None => None,
         };
-        let HiddenStates { h: of_h, c: of_c } = &self.states;
+        let HiddenStates { h: of_h, c: of_c, .. } = &self.states;
         let d_h = grads.take(of_h)?;
         let d_c = of_c.as_ref().map(|of_c| grads.take(of_c)).transpose()?;
         let rows_of_c = if C::HAS_C { rows } else { 0 };

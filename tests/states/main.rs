@@ -1,5 +1,8 @@
 //! States of recurrent layers as signals: an encoder hands its state to a decoder. The numbers are those of Keras 3.15.1.
 
+mod stacked;
+mod translator;
+
 use dfdx::{
     tensor::{Gradients, NoneTape},
     tensor_ops::SumTo,
@@ -254,7 +257,7 @@ fn states_of_vectors_in_the_json() -> Result<(), Error> {
 
     // Keras's own JSON, and what it calculates.
     let mut model =
-        Parts::from_json(include_str!("cases/keras-3.15.1-states/parts.json").trim_end())?;
+        Parts::from_json(include_str!("../cases/keras-3.15.1-states/parts.json").trim_end())?;
     model.visit(&mut Fill(1))?;
     let dev = Cpu::default();
     let x: Sequence = dev.tensor_from_vec(values(1, 12), (2, 3, Const));

@@ -1,0 +1,9 @@
+//~ `kerata::Const<8>` features are needed here, but `kerata::Const<16>` arrives
+use kerata::{Batch, Length, Lstm, Sequences, StackedRnn, model};
+
+#[model(input = (Batch, Length, 3), output = (Batch, 4))]
+struct Net {
+    stack: StackedRnn<(Lstm<_, 16, Sequences>, Lstm<8, 4>)>,
+}
+
+fn main() {}
