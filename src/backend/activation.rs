@@ -68,15 +68,15 @@ macro_rules! table {
 }
 
 table! {
-    CELU, "celu": |x| elu(x, one()), |x: E, y: E| if x > zero() { one() } else { y + one() };
-    ELU, "elu": |x| elu(x, one()), |x: E, y: E| if x > zero() { one() } else { y + one() };
+    CELU, "celu": |x| elu(x, one()), |x: E, _| if x > zero() { one() } else { x.exp() };
+    ELU, "elu": |x| elu(x, one()), |x: E, _| if x > zero() { one() } else { x.exp() };
     EXPONENTIAL, "exponential": E::exp, |_, y| y;
-    GELU, "gelu": |x| x * normal(x), gelu_slope;
+    GELU, "gelu": gelu, gelu_slope;
     HARD_SHRINK, "hard_shrink": |x: E| if x.abs() > of(0.5) { x } else { zero() },
         |x: E, _| one_if(x.abs() > of(0.5));
     HARD_SIGMOID, "hard_sigmoid": hard_sigmoid,
         |x: E, _| if x.abs() < of(3.0) { of(1.0 / 6.0) } else { zero() };
-    HARD_SILU, "hard_silu" | "hard_swish": |x| x * hard_sigmoid(x), |x: E, _| match x {
+    HARD_SILU, "hard_silu" | "hard_swish": hard_silu, |x: E, _| match x {
         _ if x <= of(-3.0) => zero(),
         _ if x >= of(3.0) => one(),
         _ => x / of(3.0) + of(0.5),
@@ -87,24 +87,23 @@ table! {
     LEAKY_RELU, "leaky_relu": |x: E| if x > zero() { x } else { of::<E>(0.2) * x },
         |x: E, _| if x > zero() { one() } else { of(0.2) };
     LOG_SIGMOID, "log_sigmoid": |x: E| -softplus(-x), |x: E, _| sigmoid(-x);
-    MISH, "mish": |x| x * softplus(x).tanh(), mish_slope;
+    MISH, "mish": mish, mish_slope;
     RELU, "relu": |x| ActivationKind::Rectifier.of(x), |x: E, _| one_if(x > zero());
     RELU6, "relu6": |x| clamp(x, 0.0, 6.0), |x: E, _| one_if(x > zero() && x < of(6.0));
-    SELU, "selu": |x| of::<E>(SELU_SCALE) * elu(x, of(SELU_ALPHA)), |x: E, y: E| {
-        if x >= zero() { of(SELU_SCALE) } else { y + of(SELU_SCALE * SELU_ALPHA) }
+    SELU, "selu": |x| of::<E>(SELU_SCALE) * elu(x, of(SELU_ALPHA)), |x: E, _| {
+        if x >= zero() { of(SELU_SCALE) } else { of::<E>(SELU_SCALE * SELU_ALPHA) * x.exp() }
     };
     SIGMOID, "sigmoid": sigmoid, |_, y: E| y * (one::<E>() - y);
-    SILU, "silu" | "swish": |x| x * sigmoid(x), |x: E, y: E| {
+    SILU, "silu" | "swish": silu, |x: E, y: E| {
         let sigmoid = sigmoid(x);
         sigmoid + y * (one::<E>() - sigmoid)
     };
     SOFT_SHRINK, "soft_shrink": |x| x - clamp(x, -0.5, 0.5), |x: E, _| one_if(x.abs() > of(0.5));
     SOFTPLUS, "softplus": softplus, |x, _| sigmoid(x);
-    SOFTSIGN, "softsign": |x: E| x / (one::<E>() + x.abs()), |x: E, _| (one::<E>() + x.abs()).powi(-2);
-    SQUAREPLUS, "squareplus": |x: E| of::<E>(0.5) * (x + x.hypot(of(2.0))),
-        |x: E, _| of::<E>(0.5) * (one::<E>() + x / x.hypot(of(2.0)));
+    SOFTSIGN, "softsign": softsign, |x: E, _| (one::<E>() + x.abs()).powi(-2);
+    SQUAREPLUS, "squareplus": squareplus, |x: E, y: E| y / x.hypot(of(2.0));
     TANH, "tanh": E::tanh, |_, y: E| one::<E>() - y * y;
-    TANH_SHRINK, "tanh_shrink": |x: E| x - x.tanh(), |x: E, _| x.tanh().powi(2);
+    TANH_SHRINK, "tanh_shrink": tanh_shrink, |x: E, _| x.tanh().powi(2);
 }
 
 impl ActivationFunction {
@@ -230,19 +229,91 @@ fn softplus<E: Element>(x: E) -> E {
     positive + (-x.abs()).exp().ln_1p()
 }
 
+fn hard_silu<E: Element>(x: E) -> E {
+    // Not by the product: that of minus infinity and 0 is NaN.
+    if x <= of(-3.0) { zero() } else { x * hard_sigmoid(x) }
+}
+
+/// `x exp(x)` of `x` below 0, with all digits where `exp(x)` alone has lost some or is 0.
+fn times_exp<E: Element>(x: E) -> E {
+    let half = (x * of(0.5)).exp();
+    if x == E::neg_infinity() { zero() } else { x * half * half }
+}
+
+fn silu<E: Element>(x: E) -> E {
+    if x < zero() { times_exp(x) / (one::<E>() + x.exp()) } else { x * sigmoid(x) }
+}
+
+/// `x tanh(softplus(x))`, where the hyperbolic tangent is `n / (n + 2)` with `n = exp(x) (exp(x) + 2)`.
+fn mish<E: Element>(x: E) -> E {
+    let e = (-x.abs()).exp();
+    if x < zero() {
+        return times_exp(x) * (e + of(2.0)) / (e * (e + of(2.0)) + of(2.0));
+    }
+    let n = one::<E>() + of::<E>(2.0) * e;
+    x * n / (n + of::<E>(2.0) * e * e)
+}
+
+fn softsign<E: Element>(x: E) -> E {
+    if x.is_infinite() { x.signum() } else { x / (one::<E>() + x.abs()) }
+}
+
+/// `(x + sqrt(x^2 + 4)) / 2`, below 0 by the reciprocal, which takes nothing away.
+fn squareplus<E: Element>(x: E) -> E {
+    let (half, root) = (x * of(0.5), x.hypot(of(2.0)) * of(0.5));
+    if x < zero() { (root - half).recip() } else { half + root }
+}
+
+/// `x - tanh(x)`, by its series where nearly all digits would be taken away.
+fn tanh_shrink<E: Element>(x: E) -> E {
+    const SERIES: [f64; 8] = [
+        1.0 / 3.0,
+        -2.0 / 15.0,
+        17.0 / 315.0,
+        -62.0 / 2835.0,
+        1382.0 / 155_925.0,
+        -21_844.0 / 6_081_075.0,
+        929_569.0 / 638_512_875.0,
+        -6_404_582.0 / 10_854_718_875.0,
+    ];
+    let wide = x.as_f64();
+    if wide.abs() >= 0.15 || wide.is_nan() {
+        return of(wide - wide.tanh());
+    }
+    let square = wide * wide;
+    of(wide * square * SERIES.iter().rev().fold(0.0, |sum, term| sum * square + term))
+}
+
 fn mish_slope<E: Element>(x: E, _: E) -> E {
     let tanh = softplus(x).tanh();
     tanh + x * sigmoid(x) * (E::one() - tanh * tanh)
 }
 
 /// How much of a normal distribution is below `x`.
-fn normal<E: Element>(x: E) -> E {
-    of(0.5 * (1.0 + erf(x.as_f64() * std::f64::consts::FRAC_1_SQRT_2)))
+fn normal(x: f64) -> f64 {
+    0.5 * erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+fn gelu<E: Element>(x: E) -> E {
+    let wide = x.as_f64();
+    if x == E::neg_infinity() { zero() } else { of(wide * normal(wide)) }
 }
 
 fn gelu_slope<E: Element>(x: E, _: E) -> E {
-    let density = (of::<E>(-0.5) * x * x).exp() * of(0.398_942_280_401_432_7);
-    normal(x) + x * density
+    let wide = x.as_f64();
+    let density = (-0.5 * wide * wide).exp() * 0.398_942_280_401_432_7;
+    of(normal(wide) + wide * density)
+}
+
+/// What the error function lacks to 1, with all digits where that is little.
+fn erfc(x: f64) -> f64 {
+    if x.is_nan() || x < 2.0 {
+        return 1.0 - erf(x);
+    }
+    // Where the result is not 0, a continued fraction, from its inside.
+    let terms = (20.0 + 200.0 / (x * x)) as u32;
+    let fraction = (1..terms).rev().fold(0.0, |sum, n| f64::from(n) * 0.5 / (x + sum));
+    (-x * x).exp() * std::f64::consts::FRAC_2_SQRT_PI * 0.5 / (x + fraction)
 }
 
 /// The error function, by a series whose terms are all of one sign.

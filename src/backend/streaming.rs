@@ -57,6 +57,11 @@ impl ActivationKind {
             Self::Rectifier if x <= E::zero() => E::zero(),
             Self::Rectifier => x,
             Self::HyperbolicTangent => num_traits::Float::tanh(x),
+            // `exp` of what is below 0 only: what overflows would make 0 of a value that is none.
+            Self::Logistic if x < E::zero() => {
+                let e = num_traits::Float::exp(x);
+                e / (E::one() + e)
+            }
             Self::Logistic => (E::one() + num_traits::Float::exp(-x)).recip(),
         }
     }

@@ -8,6 +8,7 @@ use dfdx::{
 };
 use kerata::{
     Backend, Cpu, Dense, Element, LastState, Lstm, Relu, Sigmoid, Softmax, Tanh, Tensor,
+    config::{CustomObjects, DynamicValue, layer_from_config},
     loss::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
@@ -100,6 +101,65 @@ fn activations_of_all_numbers() {
     curve("relu", |x| Relu.forward(x).unwrap(), relu, one);
     assert!(Relu.forward(column(vec![-0.0_f32])).unwrap().as_vec()[0].is_sign_positive());
     assert!(Tanh.forward(column(vec![-0.0_f32])).unwrap().as_vec()[0].is_sign_negative());
+}
+
+/// The activations that a config names.
+#[test]
+fn activations_of_configs() {
+    let all = [0.0, 1e-30, 1e-8, 1e-4, 0.1, 0.149, 0.151, 1.0, 3.0, 8.0, 10.0, 50.0, 89.0, 104.0];
+    let all = all.into_iter().chain([1e3, 1e20, 3.4e38, f32::INFINITY]);
+    let x: Vec<f32> = all.flat_map(|x| [x, -x]).collect();
+    let run = |name: &str, x: &[f32]| {
+        let config = format!(r#"{{"class_name":"Activation","config":{{"activation":"{name}"}}}}"#);
+        let layer = layer_from_config(&config.parse().unwrap(), &CustomObjects::new());
+        match layer.unwrap().run(DynamicValue::numbers([x.len(), 1], x.to_vec()).unwrap()) {
+            Ok(DynamicValue::Numbers { values, .. }) => values,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = |name: &str, right: fn(f64) -> f64| {
+        for (&x, y) in x.iter().zip(run(name, &x)) {
+            close(name, &x, f64::from(y), right(f64::from(x)), 4e-7);
+        }
+    };
+    // Of minus infinity and 0 there is no product.
+    all("silu", |x| if x == f64::NEG_INFINITY { 0.0 } else { x * logistic(x) });
+    all("mish", |x| {
+        let log = x.max(0.0) + (-x.abs()).exp().ln_1p();
+        if x == f64::NEG_INFINITY { 0.0 } else { x * log.tanh() }
+    });
+    all("hard_silu", |x| if x <= -3.0 { 0.0 } else { x * ((x + 3.0) / 6.0).min(1.0) });
+    all("softsign", |x| if x.is_infinite() { x.signum() } else { x / (1.0 + x.abs()) });
+    all("squareplus", |x| {
+        let root = x.hypot(2.0);
+        if x < 0.0 { 2.0 / (root - x) } else { (x + root) / 2.0 }
+    });
+    all("tanh_shrink", |x| {
+        let small = x.powi(3) / 3.0 - x.powi(5) * 2.0 / 15.0 + x.powi(7) * 17.0 / 315.0;
+        if x.abs() < 0.02 { small } else { x - x.tanh() }
+    });
+    // Of the tables of the normal distribution.
+    let normal =
+        [(-1.0, 0.158_655_253_931), (-3.0, 1.349_898_031_63e-3), (-8.0, 6.220_960_574e-16)];
+    let more = [(-10.0, 7.619_853_024e-24), (1.0, 0.841_344_746_069), (8.0, 1.0)];
+    for (x, below) in normal.into_iter().chain(more) {
+        close("gelu", &x, f64::from(run("gelu", &[x as f32])[0]), x * below, 4e-7);
+    }
+    assert_eq!(run("gelu", &[f32::NEG_INFINITY, -60.0, f32::INFINITY]), [0.0, 0.0, f32::INFINITY]);
+}
+
+/// Values whose squares are beyond the range of `f32`.
+#[test]
+fn normalisation_of_huge_rows() {
+    let norm = kerata::LayerNorm::<4>::build(&Cpu::default()).unwrap();
+    for scale in [1e18_f32, 1e20, 1e38, 3e38] {
+        let row = [scale, -scale, 0.5 * scale, 0.0];
+        let y = norm.forward(Cpu::default().tensor([row])).unwrap().as_vec();
+        for (x, y) in [1.0, -1.0, 0.5, 0.0].into_iter().zip(y) {
+            let right = (x - 0.125) / 0.546_875_f64.sqrt();
+            close("a normalised value", &scale, f64::from(y), right, 1e-6);
+        }
+    }
 }
 
 #[test]

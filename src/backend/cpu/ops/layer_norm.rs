@@ -19,6 +19,14 @@ use crate::{
     error::Error,
 };
 
+/// One over the deviation of values whose squares are beyond the range of `f32`.
+#[cold]
+fn inverse_of_huge(x: &[f32], mean: f32, epsilon: f32) -> f32 {
+    let distance = |&x: &f32| f64::from(x) - f64::from(mean);
+    let squares: f64 = x.iter().map(|x| distance(x) * distance(x)).sum();
+    (1.0 / (squares / x.len() as f64 + f64::from(epsilon)).sqrt()) as f32
+}
+
 vectorized! {
     /// Normalises rows, and gives for each its mean and one over its deviation.
     fn forward<'a>(
@@ -35,7 +43,10 @@ vectorized! {
             let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
             let mean = (total(n, |i| x[i]) / n as f64) as f32;
             let variance = (total(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f64) as f32;
-            let inverse = 1.0 / (variance + epsilon).sqrt();
+            let mut inverse = 1.0 / (variance + epsilon).sqrt();
+            if variance == f32::INFINITY && mean.is_finite() {
+                inverse = inverse_of_huge(x, mean, epsilon);
+            }
             statistics.copy_from_slice(&[mean, inverse]);
             for (((y, &x), &gamma), &beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
                 *y = (x - mean) * inverse * gamma + beta;
