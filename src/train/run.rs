@@ -94,9 +94,25 @@ where
         };
     }
 
-    /// All epochs.
-    pub(super) fn run<Data, Validation>(
-        mut self,
+    /// All epochs. After an error or a panic the model has its weights, also if they were exchanged with their averages.
+    pub(super) fn whole<Data, Validation>(
+        self,
+        data: &Data,
+        validation: Option<&Validation>,
+        resumed: Option<&mut checkpoint::Content>,
+    ) -> Result<History, Error>
+    where
+        Data: TrainingData<M, L, Y, E, D>,
+        Validation: TrainingData<M, L, Y, E, D>,
+    {
+        let mut unless_failed = SwapBack { run: self, failed: true };
+        let history = unless_failed.run.run(data, validation, resumed)?;
+        unless_failed.failed = false;
+        Ok(history)
+    }
+
+    fn run<Data, Validation>(
+        &mut self,
         data: &Data,
         validation: Option<&Validation>,
         resumed: Option<&mut checkpoint::Content>,
@@ -366,6 +382,36 @@ where
             info!("checkpoint saved in {}", path.display());
         }
         Ok(())
+    }
+}
+
+/// Gives the model its weights back when this is dropped, be it by an error or a panic.
+struct SwapBack<'a, M, L, Y, E, D>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    run: Run<'a, M, L, Y, E, D>,
+    failed: bool,
+}
+
+impl<M, L, Y, E, D> Drop for SwapBack<'_, M, L, Y, E, D>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn drop(&mut self) {
+        let Run { model, state, .. } = &mut self.run;
+        if !self.failed || !state.has_swapped_averages() {
+            return;
+        }
+        if let Err(error) = state.swap_averages(*model) {
+            error!("the model keeps the averages of its weights: {error}");
+        }
     }
 }
 

@@ -430,7 +430,7 @@ where
             wishes: Wishes::default(),
             at,
         };
-        run.run(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
+        run.whole(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
     }
 
     /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.
