@@ -340,6 +340,22 @@ fn ctc_does_not_see_what_a_mask_leaves_out() {
     near("behind", &gradient[36..], &of_plain[28..]);
 }
 
+/// A class that is excluded at a step, by a logit of minus infinity.
+#[test]
+fn ctc_of_what_is_impossible() {
+    let dev = Cpu::default();
+    let none = f64::NEG_INFINITY;
+    let x: Tensor<(Batch, usize, Const<3>), f64, Cpu> =
+        dev.tensor_from_vec(vec![0.0, 0.0, none, 0.0, none, 0.0, 0.0, 0.0, 0.0], (1, 3, Const));
+    let loss = Ctc.compute(x.clone().put_tape(OwnedTape::default()), dev.tensor([[1_usize, 2]]));
+    let loss = loss.unwrap();
+    // Of 12 equally probable sequences 1_2, 122 and 12_ remain.
+    near("the loss", &[loss.array()], &[4.0_f64.ln()]);
+    let gradient = loss.backward().get(&x).as_vec();
+    let expected = [0.5, -0.5, 0.0, 1.0 / 6.0, 0.0, -1.0 / 6.0, 0.0, 1.0 / 3.0, -1.0 / 3.0];
+    near("the gradient", &gradient, &expected);
+}
+
 #[test]
 fn ctc_of_what_makes_no_sense_is_an_error() {
     let dev = Cpu::default();

@@ -317,12 +317,17 @@ fn arriving(blank: &[f64], label: &[f64], labels: &[usize], i: usize) -> f64 {
 /// `ln(exp(a) + exp(b))`.
 fn log_add(a: f64, b: f64) -> f64 {
     let most = a.max(b);
-    if a.is_nan() || b.is_nan() { f64::NAN } else { most + (-(a - b).abs()).exp().ln_1p() }
+    if a.is_nan() || b.is_nan() {
+        return f64::NAN;
+    }
+    // Of two impossible ways the difference is NaN.
+    if most.is_infinite() { most } else { most + (-(a - b).abs()).exp().ln_1p() }
 }
 
 /// What of the slope of [`log_add`] is that of `a`.
 fn share(a: f64, b: f64) -> f64 {
-    1.0 / (1.0 + (b - a).exp())
+    // Nothing comes to two ways that are both impossible, and that is not to become NaN.
+    if a == b { 0.5 } else { 1.0 / (1.0 + (b - a).exp()) }
 }
 
 fn log_softmax<E: Element>(logits: &[E], logs: &mut [f64]) {
