@@ -17,9 +17,10 @@ use crate::{
     backend::to_values,
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
+    layers::at_least,
 };
 
-/// Numbers of a list of lists, and its sizes.
+/// Numbers of a list of lists, and its sizes. None for one that is not finite as `f32`.
 fn numbers(value: &Value) -> Option<(Vec<f32>, Vec<usize>)> {
     match value {
         Value::Array(list) => {
@@ -31,7 +32,10 @@ fn numbers(value: &Value) -> Option<(Vec<f32>, Vec<usize>)> {
             let values = inside.into_iter().flat_map(|(values, _)| values).collect();
             Some((values, [&[list.len()], sizes.as_slice()].concat()))
         }
-        one => Some((vec![one.as_f64()? as f32], Vec::new())),
+        one => {
+            let value = one.as_f64().map(|value| value as f32).filter(|value| value.is_finite());
+            Some((vec![value?], Vec::new()))
+        }
     }
 }
 
@@ -58,7 +62,13 @@ impl Rescale {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let of = |key: &str| {
             let value = options.config.config.get(key).unwrap_or(&Value::Null);
-            let needed = || options.misfit(key, "a number, or a list, is needed", value);
+            let needed = || {
+                options.misfit(
+                    key,
+                    "a number that an `f32` holds, or a list of such, is needed",
+                    value,
+                )
+            };
             numbers(value).ok_or_else(needed)
         };
         Ok(Self { scale: of("scale")?, offset: of("offset")? })
@@ -113,7 +123,13 @@ impl Standardise {
         };
         let of = |key: &str| {
             let value = map.get(key).unwrap_or(&Value::Null);
-            let needed = || options.misfit(key, "a number, or a list, is needed", value);
+            let needed = || {
+                options.misfit(
+                    key,
+                    "a number that an `f32` holds, or a list of such, is needed",
+                    value,
+                )
+            };
             if value.is_null() { Ok(None) } else { numbers(value).map(Some).ok_or_else(needed) }
         };
         let given = match (of("mean")?, of("variance")?) {
@@ -213,7 +229,10 @@ impl OneToOne for Standardise {
             }
         };
         // That of Keras: not less than its epsilon.
-        variance.0.iter_mut().for_each(|value| *value = value.sqrt().max(1e-7));
+        variance
+            .0
+            .iter_mut()
+            .for_each(|value| *value = at_least(f64::from(value.sqrt()), 1e-7) as f32);
         let x = if self.invert {
             let x = merged(Merging::Product, x, self.spread(variance, &sizes)?)?;
             merged(Merging::Sum, x, self.spread(mean, &sizes)?)?

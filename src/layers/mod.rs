@@ -44,11 +44,11 @@ pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
-pub(crate) use preprocessing::cropped;
 pub use preprocessing::{
     Factor, FillMode, FlipMode, Interpolation, Normalization, RandomCrop, RandomFlip,
     RandomRotation, RandomZoom, Rescaling, WidthFactor,
 };
+pub(crate) use preprocessing::{at_least, cropped};
 pub use recurrent::{
     Bidirectional, BothStates, CellState, Concat, Gru, HandsOn, InitialState, KeepsH, KeepsHc,
     LastState, Lstm, MergeMode, Merges, Recurrent, RecurrentInput, ResetAfter, ResetBefore,

@@ -2,7 +2,7 @@
 
 use approx::assert_abs_diff_eq;
 use kerata::{
-    Backend, Batch, Const, Conv2d, Cpu, Dense, Element, Factor, FillMode, Flatten, FlipMode,
+    Backend, Batch, Const, Conv2d, Cpu, Dense, Element, Error, Factor, FillMode, Flatten, FlipMode,
     Interpolation, Layer, RandomCrop, RandomFlip, RandomRotation, RandomZoom, Tensor, WidthFactor,
     data::InMemory,
     loss::MeanSquaredError,
@@ -187,6 +187,33 @@ fn images_change_in_training_only_and_by_the_seed() {
         trainer.fit(&data, &Fit { progress: false, ..Fit::epochs(4) }).unwrap()
     };
     assert_eq!(fitted(), fitted());
+}
+
+#[test]
+fn images_of_nothing_and_of_the_infinite() {
+    let of = |batch: usize,
+              rows: usize,
+              columns: usize|
+     -> Tensor<(Batch, Batch, Batch, Const<1>), f32, Cpu> {
+        Cpu::default()
+            .tensor_from_vec(vec![1.0; batch * rows * columns], (batch, rows, columns, Const))
+    };
+    for (rows, columns) in [(0, 3), (3, 0), (0, 0)] {
+        let empty = Error::Empty("an image to be cropped");
+        assert_eq!(RandomCrop::<2, 2>.forward(of(1, rows, columns)).err(), Some(empty.clone()));
+        assert_eq!(RandomCrop::<2, 2>.forward_mut(of(1, rows, columns)).err(), Some(empty));
+        RandomCrop::<2, 2>.forward_mut(of(0, rows, columns)).unwrap();
+        let turn = RandomRotation { factor: Factor::of(0.5), ..RandomRotation::default() };
+        { turn }.forward_mut(of(1, rows, columns)).unwrap();
+    }
+    // The neighbour of a pixel does not count where the pixel is met exactly.
+    let x = Cpu::default().tensor([[[[1.0], [f32::INFINITY]], [[f32::NAN], [4.0]]]]);
+    let expected = x.as_vec();
+    let mut still = RandomZoom::default();
+    for y in [still.forward_mut(x.clone()).unwrap(), RandomCrop::<2, 2>.forward(x).unwrap()] {
+        let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&y.as_vec()), bits(&expected));
+    }
 }
 
 #[test]

@@ -7,8 +7,9 @@ use dfdx::{
     tensor::{NoneTape, OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
-    Batch, BatchNorm, Cpu, Dense, Dropout, Error, Ids, Masking, Tensor,
-    config::{Config, CustomObjects, Initializer, layer_from_config},
+    Batch, BatchNorm, Cpu, Dense, Dropout, Error, Factor, Ids, Masking, Normalization,
+    RandomRotation, RandomZoom, Tensor,
+    config::{Config, CustomObjects, DynamicValue, Initializer, layer_from_config},
     data::{Dataset, InMemory, Order},
     init,
     loss::{BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, Prediction},
@@ -130,6 +131,54 @@ fn layers() {
     });
     let steps: Tensor<_, f64, Cpu> = dev.tensor([[[1e300], [1.0]]]);
     assert_eq!(Masking { value: 1e300 }.forward(steps).unwrap().mask().row(0), [false, true]);
+}
+
+/// Layers that prepare data.
+#[test]
+fn preprocessing() {
+    let dev = Cpu::default();
+    let x = || dev.tensor([[[[1.0_f32], [2.0]], [[3.0], [4.0]]]]);
+    let values = [NAN, INFINITY, 1e300];
+    check("fill_value", &values, &[0.0, -1e38], |fill_value| {
+        RandomZoom { fill_value, ..RandomZoom::default() }.forward(x())
+    });
+    check("fill_value", &values, &[0.0, -1e38], |fill_value| {
+        RandomRotation { fill_value, ..RandomRotation::default() }.forward_mut(x())
+    });
+    // A range one of whose ends is NaN is none.
+    for (lower, upper) in [(NAN, 0.5), (0.5, NAN), (-2.0, 0.0), (0.0, 2.0)] {
+        let factor = Factor::between(lower, upper);
+        let turn = RandomRotation { factor, ..RandomRotation::default() };
+        let zoom = RandomZoom { height_factor: factor, ..RandomZoom::default() };
+        for error in [turn.forward(x()).unwrap_err(), zoom.forward(x()).unwrap_err()] {
+            assert!(error.to_string().contains("factor is ["), "{error}");
+        }
+    }
+    // What is no variance makes no value that could be taken for one.
+    let mut norm = Normalization::<1>::build(&dev).unwrap();
+    let normalised = |config: &str| -> Result<f32, Error> {
+        let layer = layer_from_config(&config.parse().unwrap(), &CustomObjects::new())?;
+        match { layer }.run(DynamicValue::numbers([1, 1], vec![3.0])?)? {
+            DynamicValue::Numbers { values, .. } => Ok(values[0]),
+            other => panic!("{other:?}"),
+        }
+    };
+    for variance in [-1.0, f32::NAN] {
+        norm.variance.copy_from(&[variance]);
+        assert!(norm.forward(dev.tensor([[3.0_f32]])).unwrap().as_vec()[0].is_nan());
+    }
+    let of = |mean: &str, variance: &str| {
+        let keys = format!(r#"{{"axis": -1, "mean": [{mean}], "variance": [{variance}]}}"#);
+        normalised(&format!(r#"{{"class_name": "Normalization", "config": {keys}}}"#))
+    };
+    assert!(of("0", "-1").unwrap().is_nan());
+    assert_eq!(of("1", "4").unwrap(), 1.0);
+    for (mean, variance, place) in [("1e300", "1", "mean"), ("0", "1e39", "variance")] {
+        let error: Error = of(mean, variance).unwrap_err();
+        assert!(error.to_string().contains(place), "{error}");
+    }
+    let scale = r#"{"class_name": "Rescaling", "config": {"scale": 1e300, "offset": 0.0}}"#;
+    assert!(normalised(scale).unwrap_err().to_string().contains("scale"));
 }
 
 /// What dropout drops is 0, be it infinite.

@@ -114,10 +114,12 @@ pub(crate) fn transformed(
                     for (column, of_column) in &column[..taps.div_ceil(2)] {
                         let (weight, row) = (of_row * of_column, filling.place(*row, rows));
                         let place = row.zip(filling.place(*column, columns));
-                        let pixel = place.map(|(row, column)| row * columns + column);
-                        if pixel.is_none() {
+                        if place.is_none() {
                             value += weight * filling.value;
                         }
+                        // A pixel that does not count must not matter, be it infinite.
+                        let pixel = place.filter(|_| weight != 0.0);
+                        let pixel = pixel.map(|(row, column)| row * columns + column);
                         pixels.push(pixel.unwrap_or(Resampling::OUTSIDE));
                         weights.push(weight);
                     }

@@ -11,6 +11,7 @@ mod random_zoom;
 mod rescaling;
 
 pub use normalization::Normalization;
+pub(crate) use normalization::at_least;
 pub use options::{Factor, FillMode, FlipMode, Interpolation, WidthFactor};
 pub use random_crop::RandomCrop;
 pub(crate) use random_crop::cropped;

@@ -72,11 +72,16 @@ pub struct Normalization<const F: usize, E: Element = f32, D: Backend<E> = Cpu> 
     pub invert: bool,
 }
 
+/// The larger of two numbers. NaN, the root of what is no variance, stays: `f64::max` would hide it.
+pub(crate) fn at_least(deviation: f64, least: f64) -> f64 {
+    if deviation < least { least } else { deviation }
+}
+
 impl<const F: usize, E: Element, D: Backend<E>> Normalization<F, E, D> {
     /// Factor and summand of each feature.
     fn scales(&self) -> Result<(Vec<E>, Vec<E>), Error> {
         let (mean, variance) = (to_values(&self.mean)?, to_values(&self.variance)?);
-        let deviation = |variance: E| variance.as_f64().sqrt().max(EPSILON);
+        let deviation = |variance: E| at_least(variance.as_f64().sqrt(), EPSILON);
         let scale = |(mean, variance): (E, E)| {
             let (mean, deviation) = (mean.as_f64(), deviation(variance));
             let (factor, summand) =

@@ -105,7 +105,8 @@ impl Factor {
 
     /// The lower and the upper end.
     pub fn ends(self) -> [f64; 2] {
-        [self.lower.min(self.upper), self.lower.max(self.upper)]
+        // `f64::min` would hide one that is NaN.
+        if self.lower > self.upper { [self.upper, self.lower] } else { [self.lower, self.upper] }
     }
 
     /// # Errors

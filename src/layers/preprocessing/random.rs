@@ -16,6 +16,14 @@ pub(super) fn generator<E: Element, D: Backend<E>>(dev: &D) -> StdRng {
     StdRng::seed_from_u64(random_u64(dev))
 }
 
+/// # Errors
+/// [`Error::Invalid`] for a value around images that is not finite, or beyond the range of elements.
+pub(super) fn check_fill_value<E: Element>(value: f64) -> Result<(), Error> {
+    let expected = "it must be finite, and within the range of the model's elements";
+    let fits = value.is_finite() && E::checked(value).is_some();
+    if fits { Ok(()) } else { Err(Error::invalid("fill_value", value, expected)) }
+}
+
 /// A number between two ends, which may be the same.
 pub(crate) fn drawn([lower, upper]: [f64; 2], random: &mut StdRng) -> f64 {
     if lower < upper { random.gen_range(lower..=upper) } else { lower }
@@ -48,7 +56,7 @@ macro_rules! random_layer {
                 x: In::Data<E, D, T>,
             ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
                 let (x, shape) = In::images(x)?;
-                self.check()?;
+                self.check::<E>()?;
                 if !trains() {
                     return x.into_shape(&shape);
                 }
@@ -61,7 +69,7 @@ macro_rules! random_layer {
                 x: In::Data<E, D, T>,
             ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
                 let (x, shape) = In::images(x)?;
-                self.check()?;
+                self.check::<E>()?;
                 let mut random = generator(x.device());
                 self.drawn(x, &mut random)?.into_shape(&shape)
             }

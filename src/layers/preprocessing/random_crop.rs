@@ -73,6 +73,9 @@ pub(crate) fn cropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     let (batch, rows, columns, _) = *x.shape();
     let [height, width] = size;
+    if batch > 0 && (rows == 0 || columns == 0) {
+        return Err(Error::Empty("an image to be cropped"));
+    }
     let (start, window) = match random.filter(|_| rows > height && columns > width) {
         Some(random) => {
             let start = [rows - height, columns - width];

@@ -58,7 +58,7 @@ pub struct RandomFlip {
 }
 
 impl RandomFlip {
-    fn check(&self) -> Result<(), Error> {
+    fn check<E: Element>(&self) -> Result<(), Error> {
         Ok(())
     }
 

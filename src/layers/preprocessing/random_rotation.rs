@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use super::{
     Factor, FillMode, Interpolation,
     geometry::{Affine, Filling},
-    random::{changed, drawn, generator, random_layer},
+    random::{changed, check_fill_value, drawn, generator, random_layer},
 };
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
@@ -65,7 +65,8 @@ pub struct RandomRotation {
 }
 
 impl RandomRotation {
-    fn check(&self) -> Result<(), Error> {
+    fn check<E: Element>(&self) -> Result<(), Error> {
+        check_fill_value::<E>(self.fill_value)?;
         let expected = "it must be within -1 to 1";
         self.factor.check("factor", |end| (-1.0..=1.0).contains(&end), expected)
     }
