@@ -65,6 +65,25 @@ pub(crate) fn reserved<T>(len: usize) -> Result<Vec<T>, NoMemory> {
     Ok(values)
 }
 
+/// Room for one more in a list that grows.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn one_more<T>(values: &mut Vec<T>) -> Result<(), Error> {
+    Ok(values.try_reserve(1).map_err(|_| NoMemory::of(values.len() + 1))?)
+}
+
+/// Makes a list at least so long, by a value.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn lengthened<T: Clone>(values: &mut Vec<T>, len: usize, value: T) -> Result<(), Error> {
+    let missing = len.saturating_sub(values.len());
+    values.try_reserve_exact(missing).map_err(|_| NoMemory::of(len))?;
+    values.extend(std::iter::repeat_n(value, missing));
+    Ok(())
+}
+
 /// A value for each element.
 ///
 /// # Errors

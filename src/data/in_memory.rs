@@ -171,7 +171,7 @@ where
     /// does not use.
     pub fn stream(self) -> BatchStream<X::Selected, Y::Selected, W> {
         self.streamed(|_, rows, order| {
-            rows.chunks(order.batch_size.max(1)).map(<[usize]>::to_vec).collect()
+            Ok(rows.chunks(order.batch_size.max(1)).map(<[usize]>::to_vec).collect())
         })
     }
 
@@ -201,12 +201,15 @@ where
     /// Batches of rows that a function chooses for each epoch.
     fn streamed(
         self,
-        batches: impl Fn(&Self, &[usize], &Order) -> Vec<Vec<usize>> + Send + Sync + 'static,
+        batches: impl Fn(&Self, &[usize], &Order) -> Result<Vec<Vec<usize>>, Error>
+        + Send
+        + Sync
+        + 'static,
     ) -> BatchStream<X::Selected, Y::Selected, W> {
         let (count, data) = (self.len(), Arc::new(self));
         let stream = BatchStream::seekable(move |order, first| {
             let (data, rows) = (data.clone(), data.ordered(order)?);
-            let batches = batches(&data, &rows, order).into_iter().skip(first);
+            let batches = batches(&data, &rows, order)?.into_iter().skip(first);
             Ok(batches.map(move |rows| {
                 let mut batch = data.select(&rows)?;
                 batch.inputs.preload()?;

@@ -133,7 +133,8 @@ impl<S: Nested + Clone> Samples for Ragged<S> {
     }
 
     fn select(&self, rows: &[usize]) -> Result<Self, Error> {
-        selected(&self.0, rows).map(Self)
+        let bytes = |row: &Vec<S>| size_of::<Vec<S>>() + S::bytes_of_all(row);
+        selected(&self.0, rows, bytes).map(Self)
     }
 
     fn length(&self, row: usize) -> usize {
@@ -154,6 +155,10 @@ impl<S: Nested> Sample for Padded<S> {
 
     fn length(&self) -> usize {
         self.0.len()
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + S::bytes_of_all(&self.0)
     }
 
     fn batch<E: Element, D: Backend<E>>(

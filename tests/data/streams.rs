@@ -187,6 +187,16 @@ fn errors_leave_the_model_as_the_last_step_left_it() {
 }
 
 #[test]
+fn as_much_as_there_is() {
+    let all = || in_memory().stream().prefetch(usize::MAX);
+    assert_eq!(fitted(&all(), &fit(2)), fitted(&in_memory(), &fit(2)));
+    let whole = Fit { batch_size: usize::MAX, shuffle: false, ..fit(2) };
+    let expected = fitted(&in_memory(), &whole);
+    assert_eq!(fitted(&anew(), &whole), expected);
+    assert_eq!(fitted(&anew().shuffle(usize::MAX, 1), &whole), expected);
+}
+
+#[test]
 fn a_channel_that_is_closed_early_is_an_error() {
     let channel_of = |count: usize| {
         let (sender, receiver) = channel();

@@ -99,6 +99,25 @@ fn a_vocabulary_is_learned_with_its_frequencies() {
 }
 
 #[test]
+fn no_config_takes_all_memory() {
+    let huge = r#"{"class_name": "TextVectorization", "config": {"ngrams": 1000000000000}}"#;
+    let error = TextVectorization::from_config(&huge.parse().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("ngrams"), "{error}");
+    let long = r#"{"class_name": "TextVectorization", "config": {"output_sequence_length": 1000000000000000000}}"#;
+    let mut long = TextVectorization::from_config(&long.parse().unwrap()).unwrap();
+    long.adapt(["a b"]).unwrap();
+    assert!(matches!(long.ids(&["a"]), Err(Error::Device(_))));
+    let mut wide = TextVectorization {
+        max_tokens: Some(1 << 60),
+        pad_to_max_tokens: true,
+        output_mode: OutputMode::MultiHot,
+        ..TextVectorization::default()
+    };
+    wide.adapt(["a b"]).unwrap();
+    assert!(matches!(wide.vectors(&["a"]), Err(Error::Device(_))));
+}
+
+#[test]
 fn what_makes_no_vocabulary_is_an_error() {
     let mut strict = StringLookup { num_oov_indices: 0, ..StringLookup::default() };
     strict.set_vocabulary(["a"]).unwrap();

@@ -8,7 +8,10 @@ use kerata::{
     Backend, Batch, Const, Conv2d, Cpu, Dense, Element, Embedding, Error, Lstm, Mask, Masking,
     RepeatVector, Sequences, Tensor, ZeroPadding2d,
     config::{CustomObjects, DynamicValue, FromDynamic, Initializer, layer_from_config},
-    data::{Side, from_one_hot_padded, one_hot, one_hot_padded, try_pad_sequences},
+    data::{
+        Dataset, InMemory, Order, Padded, Ragged, Side, Stream, from_one_hot_padded, one_hot,
+        one_hot_padded, try_pad_sequences,
+    },
     init,
     prelude::*,
     signal::Signal,
@@ -182,6 +185,44 @@ fn initial_numbers() {
         no_memory(how.fill::<_, f64, _>(&dev, (1 << 20, 1 << 20)));
         no_memory(how.fill::<_, f32, _>(&dev, (usize::MAX / 2 + 4, 2)));
     }
+}
+
+/// Samples that each have memory of their own.
+#[test]
+fn copies_of_rows() {
+    if !limited("memory::copies_of_rows") {
+        return;
+    }
+    // Of each row there is one, and no room for another.
+    let row = || vec![[0.0_f32; 1024]; 120 << 10];
+    let rows = || vec![row(), row()];
+    let targets = || vec![0_usize, 1];
+    let data = InMemory::new(rows(), targets()).unwrap();
+    no_memory(data.split(0.5));
+    drop(data);
+    let data = InMemory::new(Ragged(rows()), targets()).unwrap();
+    no_memory(data.split_shuffled(0.5, 1));
+    drop(data);
+    let padded = rows().into_iter().map(Padded).collect::<Vec<_>>();
+    no_memory(InMemory::new(padded, targets()).unwrap().split(0.5));
+    let boxed = rows().into_iter().map(|row| (row.into_boxed_slice(), 1_usize));
+    no_memory(InMemory::new(boxed.collect::<Vec<_>>(), targets()).unwrap().split(0.5));
+}
+
+/// A stream that never ends, into a buffer and a batch that are never full.
+#[test]
+fn endless_samples() {
+    if !limited("memory::endless_samples") {
+        return;
+    }
+    let endless =
+        || Stream::new(|_| Ok(std::iter::repeat_with(|| Ok(([0.5_f32; 1 << 15], [1.0_f32])))));
+    let order = Order::sequential(usize::MAX);
+    let mut batches = endless().batched();
+    no_memory(batches.batches::<f32, _>(order, &Cpu::default()).next().unwrap().map(drop));
+    batches = endless().shuffle(usize::MAX, 1).batched();
+    let order = Order { shuffle: Some(1), ..Order::sequential(2) };
+    no_memory(batches.batches::<f32, _>(order, &Cpu::default()).next().unwrap().map(drop));
 }
 
 #[test]

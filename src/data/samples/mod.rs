@@ -16,7 +16,7 @@ use dfdx::tensor::NoneTape;
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    memory::{collected, elements},
+    memory::{collected, elements, reserved},
     signal::{Inputs, Signal},
     tuples::several,
 };
@@ -115,9 +115,20 @@ pub trait Classes: Samples {
     fn class(&self, row: usize) -> Vec<u64>;
 }
 
-/// The samples at the given places. One may be larger than the stack: none is ever a value by itself.
-pub(super) fn selected<T: Clone>(samples: &[T], rows: &[usize]) -> Result<Vec<T>, Error> {
+/// The samples at the given places, of which one takes so many `bytes`. One may be larger than the stack: none is ever a
+/// value by itself.
+///
+/// # Errors
+/// [`Error::Device`] if there is no memory for them.
+pub(super) fn selected<T: Clone>(
+    samples: &[T],
+    rows: &[usize],
+    bytes: impl Fn(&T) -> usize,
+) -> Result<Vec<T>, Error> {
     let mut selected = collected(&[rows.len()], [])?;
+    let behind = rows.iter().map(|&row| bytes(&samples[row]).saturating_sub(size_of::<T>()));
+    // `clone` ends the process where there is no memory: so whether there is is asked before.
+    drop(reserved::<u8>(behind.sum())?);
     rows.iter().for_each(|&row| selected.extend_from_slice(&samples[row..=row]));
     Ok(selected)
 }
@@ -162,7 +173,7 @@ impl<S: Sample + Clone> Samples for [S] {
     }
 
     fn select(&self, rows: &[usize]) -> Result<Vec<S>, Error> {
-        selected(self, rows)
+        selected(self, rows, S::bytes)
     }
 
     fn length(&self, row: usize) -> usize {

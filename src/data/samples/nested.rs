@@ -37,6 +37,19 @@ pub trait Nested {
     /// Those of `f`.
     fn pieces(&self, f: &mut impl FnMut(&[Self::Entry]) -> Result<(), Error>) -> Result<(), Error>;
 
+    /// How many bytes a copy takes, those behind pointers included.
+    #[doc(hidden)]
+    fn bytes(&self) -> usize;
+
+    /// How many bytes a copy of several takes.
+    #[doc(hidden)]
+    fn bytes_of_all(all: &[Self]) -> usize
+    where
+        Self: Sized,
+    {
+        all.iter().map(Self::bytes).sum()
+    }
+
     /// Hands on the numbers of several.
     ///
     /// # Errors
@@ -64,6 +77,14 @@ macro_rules! numbers {
 
             fn has_sizes(&self, sizes: &[usize]) -> bool {
                 sizes.is_empty()
+            }
+
+            fn bytes(&self) -> usize {
+                size_of::<Self>()
+            }
+
+            fn bytes_of_all(all: &[Self]) -> usize {
+                size_of_val(all)
             }
 
             fn pieces(
@@ -107,6 +128,14 @@ where
         parts_have_sizes(self, sizes)
     }
 
+    fn bytes(&self) -> usize {
+        S::bytes_of_all(self)
+    }
+
+    fn bytes_of_all(all: &[Self]) -> usize {
+        S::bytes_of_all(all.as_flattened())
+    }
+
     fn pieces(&self, f: &mut impl FnMut(&[Self::Entry]) -> Result<(), Error>) -> Result<(), Error> {
         S::pieces_of_all(self, f)
     }
@@ -138,13 +167,17 @@ where
         parts_have_sizes(self, sizes)
     }
 
+    fn bytes(&self) -> usize {
+        S::bytes_of_all(self)
+    }
+
     fn pieces(&self, f: &mut impl FnMut(&[Self::Entry]) -> Result<(), Error>) -> Result<(), Error> {
         S::pieces_of_all(self, f)
     }
 }
 
 macro_rules! like {
-    ([$($param:tt)*] $outer:ty, $inner:ty) => {
+    ([$($param:tt)*] $outer:ty, $inner:ty, $bytes:expr) => {
         #[diagnostic::do_not_recommend]
         impl<$($param)*> Nested for $outer
         where
@@ -162,6 +195,11 @@ macro_rules! like {
                 (**self).has_sizes(sizes)
             }
 
+            fn bytes(&self) -> usize {
+                let behind: fn(&$inner) -> usize = $bytes;
+                size_of::<Self>() + behind(self)
+            }
+
             fn pieces(
                 &self,
                 f: &mut impl FnMut(&[Self::Entry]) -> Result<(), Error>,
@@ -171,9 +209,10 @@ macro_rules! like {
         }
     };
 }
-like!([S] Vec<S>, [S]);
-like!([S: ?Sized] &S, S);
-like!([S: ?Sized] Box<S>, S);
+like!([S] Vec<S>, [S], Nested::bytes);
+// What is borrowed is not copied.
+like!([S: ?Sized] &S, S, |_| 0);
+like!([S: ?Sized] Box<S>, S, Nested::bytes);
 
 /// The numbers of samples one after another, and the sizes of a batch of them.
 ///

@@ -50,6 +50,12 @@ pub trait Sample {
         0
     }
 
+    /// How many bytes a copy takes, those behind pointers included.
+    #[doc(hidden)]
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
+
     /// A batch of samples, whose `indices` are for the messages of errors.
     ///
     /// # Errors
@@ -74,6 +80,10 @@ impl<S: Nested + ?Sized> Sample for S {
         Self: 'a,
     {
         nested::check_all(samples, &[]).map(drop)
+    }
+
+    fn bytes(&self) -> usize {
+        Nested::bytes(self)
     }
 
     fn batch<E: Element, D: Backend<E>>(
@@ -112,6 +122,10 @@ macro_rules! side_by_side {
 
             fn length(&self) -> usize {
                 [$(self.$at.length()),*].into_iter().max().unwrap_or(0)
+            }
+
+            fn bytes(&self) -> usize {
+                [$(Sample::bytes(&self.$at)),*].into_iter().sum()
             }
 
             fn batch<E: Element, D: Backend<E>>(

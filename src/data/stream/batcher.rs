@@ -1,7 +1,7 @@
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{Buckets, Example, buckets::Grouping};
-use crate::error::Error;
+use crate::{error::Error, memory::one_more};
 
 /// Examples, one after another.
 pub(super) type Examples<T> = Box<dyn Iterator<Item = Result<T, Error>> + Send>;
@@ -43,8 +43,10 @@ impl<T: Example> Batcher<T> {
                 Err(error) => return Some(Err(error)),
                 Ok(example) => {
                     let length = example.length();
-                    if let Some(batch) = self.grouping.push(example, length, batch_size) {
-                        return Some(Ok(batch));
+                    match self.grouping.push(example, length, batch_size) {
+                        Ok(None) => {}
+                        Ok(Some(batch)) => return Some(Ok(batch)),
+                        Err(error) => return Some(Err(error)),
                     }
                 }
             }
@@ -63,7 +65,10 @@ impl<T: Example> Batcher<T> {
         let Some(shuffle) = shuffle else { return read() };
         while shuffle.waiting.len() < shuffle.size {
             match read() {
-                Some(Ok(example)) => shuffle.waiting.push(example),
+                Some(Ok(example)) => match one_more(&mut shuffle.waiting) {
+                    Ok(()) => shuffle.waiting.push(example),
+                    Err(error) => return Some(Err(error)),
+                },
                 Some(Err(error)) => return Some(Err(error)),
                 None => break,
             }

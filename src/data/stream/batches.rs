@@ -165,8 +165,8 @@ where
         Self { samples, ..self }
     }
 
-    /// Reads batches on a thread while the model trains, so many before they are needed; `0` reads them when they are:
-    /// `tf.data`'s `prefetch`. The batches are the same.
+    /// Reads batches on a thread while the model trains, so many before they are needed, but at most 4096; `0` reads them when
+    /// they are: `tf.data`'s `prefetch`. The batches are the same.
     ///
     /// Of a channel or an iterator, those that were read ahead when a callback stops the training are lost.
     #[must_use]

@@ -1,4 +1,4 @@
-use crate::error::Error;
+use crate::{error::Error, memory::one_more};
 
 /// Lengths that are batched together, as `tf.data`'s `bucket_by_sequence_length` has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,17 +61,21 @@ impl<T> Grouping<T> {
     }
 
     /// Takes an item; returns a batch if it is full by that.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for one more.
     pub(in crate::data) fn push(
         &mut self,
         item: T,
         length: usize,
         batch_size: usize,
-    ) -> Option<Vec<T>> {
+    ) -> Result<Option<Vec<T>>, Error> {
         let bucket = self.buckets.of_length(length);
         let open = &mut self.open[bucket];
+        one_more(open)?;
         open.push(item);
         let full = open.len() >= self.buckets.batch_size(bucket, batch_size);
-        full.then(|| std::mem::take(open))
+        Ok(full.then(|| std::mem::take(open)))
     }
 
     /// A batch of what is left, of the shortest first.
@@ -81,15 +85,18 @@ impl<T> Grouping<T> {
 }
 
 /// The rows of each batch, if rows of these lengths come in this order.
+///
+/// # Errors
+/// Those of [`Grouping::push`].
 pub(in crate::data) fn grouped(
     buckets: &Buckets,
     rows: &[usize],
     length: impl Fn(usize) -> usize,
     batch_size: usize,
-) -> Vec<Vec<usize>> {
+) -> Result<Vec<Vec<usize>>, Error> {
     let mut grouping = Grouping::new(buckets.clone());
-    let full = rows.iter().filter_map(|&row| grouping.push(row, length(row), batch_size));
-    let mut batches: Vec<_> = full.collect();
+    let full = rows.iter().map(|&row| grouping.push(row, length(row), batch_size));
+    let mut batches: Vec<_> = full.filter_map(Result::transpose).collect::<Result<_, _>>()?;
     batches.extend(std::iter::from_fn(|| grouping.flush()));
-    batches
+    Ok(batches)
 }

@@ -8,6 +8,9 @@ use std::{
 use super::Batches;
 use crate::{data::InMemory, error::Error};
 
+/// The most batches that wait, which a channel has places for from the beginning.
+const MOST: usize = 1 << 12;
+
 type Item<X, Y, W> = Result<InMemory<X, Y, W>, Error>;
 
 /// Reads batches on a thread, at most `ahead` before they are asked for, and one that waits for its place.
@@ -25,7 +28,7 @@ where
     Y: Send + 'static,
     W: Send + 'static,
 {
-    let (sender, receiver) = sync_channel(ahead);
+    let (sender, receiver) = sync_channel(ahead.min(MOST));
     let read = move || {
         let reading = catch_unwind(AssertUnwindSafe(|| send_all(open, &sender)));
         if let Err(panic) = reading {

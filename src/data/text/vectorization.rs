@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     data::{Side, Split, Splitter, try_pad_sequences},
     error::Error,
+    memory::lengthened,
 };
 
 /// How a text is made alike before it is split.
@@ -175,12 +176,12 @@ impl TextVectorization {
     /// The ids of texts, all of one length: that which is set, or that of the longest.
     ///
     /// # Errors
-    /// Those of [`StringLookup::ids`].
+    /// Those of [`StringLookup::ids`]; [`Error::Device`] if there is no memory for them.
     pub fn ids<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vec<Vec<usize>>, Error> {
         let mut rows = self.ids_ragged(texts)?;
         let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
         let length = self.output_sequence_length.unwrap_or(longest);
-        rows.iter_mut().for_each(|row| row.resize(length, 0));
+        rows.iter_mut().try_for_each(|row| lengthened(row, length, 0))?;
         Ok(rows)
     }
 
@@ -287,8 +288,9 @@ impl TextVectorization {
             .read("standardize", "a word such as `lower`", |value| of_name(&STANDARDIZE, value));
         let split =
             keys.read("split", "`whitespace`, `character` or null", |value| of_name(&SPLIT, value));
-        let ngrams = keys.read("ngrams", "a whole number or a list of such", |value| match value {
-            Value::Number(_) => Some((1..=whole(value)?).collect()),
+        let expected = "a whole number up to 1000, or a list of whole numbers,";
+        let ngrams = keys.read("ngrams", expected, |value| match value {
+            Value::Number(_) => Some((1..=whole(value).filter(|&most| most <= 1000)?).collect()),
             value => Some(Keys::list(value, whole)?.unwrap_or_default()),
         });
         let mode = keys.read("output_mode", "a mode such as `int` or `multi_hot`", |value| {
