@@ -135,7 +135,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Early
             self.best_weights = Some(Snapshot::of(training.model)?);
             self.best_epoch = epoch;
         }
-        self.wait += 1;
+        self.wait = self.wait.saturating_add(1);
         if improves {
             (self.best, self.best_epoch) = (Some(current), epoch);
             // What is better than before, but not than the baseline, does not give new patience.

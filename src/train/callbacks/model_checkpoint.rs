@@ -206,7 +206,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Model
         logs: &Logs,
     ) -> Result<(), Error> {
         let Every::Batches(every) = self.every else { return Ok(()) };
-        self.waited += 1;
+        self.waited = self.waited.saturating_add(1);
         if self.waited < every {
             return Ok(());
         }
@@ -221,7 +221,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Model
         logs: &mut Logs,
     ) -> Result<(), Error> {
         let Every::Epochs(every) = self.every else { return Ok(()) };
-        self.waited += 1;
+        self.waited = self.waited.saturating_add(1);
         if self.waited < every {
             return Ok(());
         }

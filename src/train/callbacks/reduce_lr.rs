@@ -115,7 +115,7 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
         if self.monitor.improves(current, self.best) {
             (self.best, self.wait) = (Some(current), 0);
         } else if self.cooling == 0 {
-            self.wait += 1;
+            self.wait = self.wait.saturating_add(1);
             if self.wait >= self.patience && rate > self.min_lr {
                 let reduced = (rate * self.factor).max(self.min_lr);
                 training.set_learning_rate(reduced)?;
