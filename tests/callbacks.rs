@@ -398,6 +398,61 @@ fn logs_are_written_as_csv_and_json() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// A checkpoint may say anything of what callbacks have counted.
+#[test]
+fn counters_of_a_checkpoint_may_be_huge() {
+    let folder = folder("counters");
+    let path = folder.join("run.safetensors");
+    let run = |path: &Path| {
+        let checkpoint = ModelCheckpoint::new(path.to_str().unwrap()).every_batches(1);
+        let early = EarlyStopping::new("loss").patience(usize::MAX);
+        let reduce = ReduceLrOnPlateau::new("loss");
+        trainer(Sgd::new(0.01)).callback(early).callback(reduce).callback(checkpoint)
+    };
+    run(&path).fit(&data(), &fit(1)).unwrap();
+    let file = fs::read(&path).unwrap();
+    let (length, rest) = file.split_at(8);
+    let (header, values) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+    let mut header = String::from_utf8(header.to_vec()).unwrap();
+    let mut changed = 0;
+    for name in ["EarlyStopping.0.wait", "ReduceLrOnPlateau.0.wait", "ModelCheckpoint.0.waited"] {
+        let key = format!("callback.{name}\\\":\\\"");
+        changed += header.matches(&key).count();
+        let at = header.find(&key).unwrap() + key.len();
+        let end = at + header[at..].find('\\').unwrap();
+        header.replace_range(at..end, &usize::MAX.to_string());
+    }
+    assert_eq!(changed, 3);
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(&path, [&length, header.as_bytes(), values].concat()).unwrap();
+    let mut resumed = run(&folder.join("other.safetensors"));
+    resumed.resume(&path).unwrap();
+    resumed.fit(&data(), &fit(3)).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Nobody reads the other end, which opening it would wait for.
+#[cfg(unix)]
+#[test]
+fn a_log_is_no_named_pipe() {
+    let pipe = folder("pipe").join("log");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    if !made.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: there is no `mkfifo`");
+        return;
+    }
+    for logger in [true, false] {
+        let trainer = trainer(Sgd::new(0.01));
+        let mut trainer = match logger {
+            true => trainer.callback(CsvLogger::new(&pipe)),
+            false => trainer.callback(JsonLines::new(&pipe)),
+        };
+        let error = trainer.fit(&data(), &fit(1)).unwrap_err().to_string();
+        assert!(error.ends_with("this is a named pipe, not a regular file"), "{error}");
+    }
+}
+
 #[test]
 fn closures_are_callbacks() {
     let counts = Arc::new(Mutex::new([0; 6]));

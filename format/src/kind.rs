@@ -78,6 +78,10 @@ pub enum Wanted {
     Config,
     /// A file of Keras.
     Keras,
+    /// An array of NumPy.
+    Array,
+    /// A word per line.
+    Words,
 }
 
 impl Wanted {
@@ -88,6 +92,8 @@ impl Wanted {
             Self::Vocabulary => "a vocabulary in JSON",
             Self::Config => "a config in JSON",
             Self::Keras => "a file of Keras (`.keras` or `.h5`)",
+            Self::Array => "an array of NumPy (`.npy`)",
+            Self::Words => "a vocabulary with a word per line",
         }
     }
 
@@ -99,6 +105,8 @@ impl Wanted {
             Self::Vocabulary => "load it in Python, and hand its words to `Vocabulary::list`",
             Self::Config => "load it in Python, and write what `model.to_json()` gives",
             Self::Keras => "if Keras can load it, save it there as `.keras`",
+            Self::Array => "load it in Python, and write the array with `numpy.save`",
+            Self::Words => "load it in Python, and write a word in each line",
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    io::{Dtype, NpyHeader, failed, open},
+    io::{Dtype, Kind, NpyHeader, Wanted, failed, head, open, refuse_all_but},
     memory::{collected, elements, filled},
     signal::Signal,
 };
@@ -91,12 +91,16 @@ impl<S: Nested> NpyFile<S> {
     /// Opens a file, and reads its header.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read, is no such file, ends before its last value, or has rows or values of another
+    /// [`Error::File`] if it cannot be read, is no such file (then the error says what it is), ends before its last value, or has rows or values of another
     /// kind than `S`; if it is in the order of Fortran, whose rows are not in one piece.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let mut file = open(path)?;
         let fail = |message: String| failed(path, message);
+        let start = head(&mut file).map_err(|e| failed(path, e))?;
+        if let Some(message) = refuse_all_but(&[Kind::Npy], Wanted::Array)(&start) {
+            return Err(fail(message));
+        }
         let header = NpyHeader::read(&mut file).map_err(|e| failed(path, e))?;
         let (dtype, big_endian) = Dtype::of_numpy(&header.descr).map_err(fail)?;
         if header.fortran_order && header.sizes.len() > 1 {

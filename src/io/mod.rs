@@ -45,7 +45,7 @@ pub(crate) use dtype::{Dtype, TooLarge};
 pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kerata_format::{Kind, Wanted};
 pub(crate) use npy::Header as NpyHeader;
-pub(crate) use open::{failed, open, read, refuse_all_but};
+pub(crate) use open::{check_no_pipe, failed, head, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
 pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
 #[cfg(feature = "keras")]

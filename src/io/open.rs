@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io::{self, Read},
+    io::{self, Read, Seek},
     path::Path,
 };
 
@@ -56,6 +56,29 @@ pub(crate) fn read(
         if bytes.len() as u64 > limit { Err(too_long()) } else { Ok(bytes) }
     };
     read().map_err(|e: io::Error| failed(path, e))
+}
+
+/// What a file begins with, which is then read from its beginning again.
+///
+/// # Errors
+/// Those of reading.
+pub(crate) fn head(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.by_ref().take(HEAD as u64).read_to_end(&mut start)?;
+    file.rewind()?;
+    Ok(start)
+}
+
+/// # Errors
+/// [`Error::File`] for a named pipe, which is not to be written to: opening it waits for its other end.
+pub(crate) fn check_no_pipe(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path)
+        && std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+    {
+        check_regular(&metadata).map_err(|e| failed(path, e))?;
+    }
+    Ok(())
 }
 
 /// What is to be said against a start, if only some kinds are wanted. What is of no known kind passes.

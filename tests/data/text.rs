@@ -4,7 +4,10 @@
 use kerata::{
     Batch, Cpu, Embedding, Error, GlobalAveragePooling1d, Ids, MaskZero,
     config::Config,
-    data::{CategoryEncoding, OutputMode, Standardize, StringLookup, TextSplit, TextVectorization},
+    data::{
+        CategoryEncoding, NpyFile, OutputMode, Standardize, StringLookup, TextSplit,
+        TextVectorization,
+    },
     model,
     prelude::*,
 };
@@ -96,6 +99,32 @@ fn a_vocabulary_is_learned_with_its_frequencies() {
     let mut layer = masked(OutputMode::Count);
     layer.adapt(rows).unwrap();
     assert_eq!(layer.vector(&["a", "c", "x", "a"]).unwrap(), [1.0, 0.0, 2.0]);
+}
+
+#[test]
+fn another_file_is_named_for_what_it_is() {
+    let path = std::env::temp_dir().join(format!("kerata-words-{}.txt", std::process::id()));
+    let files: [(&[u8], &str); 4] = [
+        (
+            b"\x89HDF\r\n\x1a\n",
+            "this is an HDF5 file (`.h5`), not a vocabulary with a word per line",
+        ),
+        (b"\xff\xfea\0\n\0", "this is text in UTF-16"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        (b"<!DOCTYPE html>", "a web page"),
+    ];
+    for (bytes, what) in files {
+        std::fs::write(&path, bytes).unwrap();
+        let error = StringLookup::default().load_vocabulary(&path).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+        let error = NpyFile::<[f32; 2]>::open(&path).map(drop).unwrap_err().to_string();
+        assert!(error.contains("not an array of NumPy (`.npy`)"), "{error}");
+    }
+    std::fs::write(&path, "\n[UNK]\n{\"a\n<?xml\n").unwrap();
+    let mut words = TextVectorization::default();
+    words.load_vocabulary(&path).unwrap();
+    assert_eq!(words.get_vocabulary(false), ["{\"a", "<?xml"]);
+    std::fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     data::vocabulary::most_frequent,
     error::{Error, shortened},
-    io,
+    io::{self, Kind, Wanted},
 };
 
 /// The longest vocabulary that is read from a file, in bytes.
@@ -349,7 +349,9 @@ impl StringLookup {
     /// [`Error::File`] if it cannot be read; those of [`set_vocabulary`](Self::set_vocabulary).
     pub fn load_vocabulary(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
-        let bytes = io::read(path, LIMIT, |_| None)?;
+        // A word may be what other files begin with, such as `{"`.
+        let words = [Kind::Empty, Kind::Json, Kind::Xml];
+        let bytes = io::read(path, LIMIT, io::refuse_all_but(&words, Wanted::Words))?;
         let text = String::from_utf8(bytes).map_err(|error| io::failed(path, error))?;
         self.set_vocabulary(text.trim_end_matches(['\n', '\r']).lines())
     }

@@ -35,6 +35,7 @@ impl Lines {
         epoch_of: impl Fn(&str) -> Option<usize>,
         header: &str,
     ) -> Result<(), Error> {
+        io::check_no_pipe(&self.path)?;
         let there = self.path.exists();
         if let Some(epoch) = resumed.filter(|_| there) {
             let bytes = io::read(&self.path, LIMIT, |_| None)?;
