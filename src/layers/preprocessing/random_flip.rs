@@ -58,10 +58,6 @@ pub struct RandomFlip {
 }
 
 impl RandomFlip {
-    fn check<E: Element>(&self) -> Result<(), Error> {
-        Ok(())
-    }
-
     pub(crate) fn drawn<E: Element, D: Backend<E>, T: Tape<E, D>>(
         &self,
         x: Tensor<ImageShape, E, D, T>,

@@ -83,4 +83,4 @@ impl RandomRotation {
     }
 }
 
-random_layer!(RandomRotation);
+random_layer!(RandomRotation, check);

@@ -91,4 +91,4 @@ impl RandomZoom {
     }
 }
 
-random_layer!(RandomZoom);
+random_layer!(RandomZoom, check);
