@@ -8,6 +8,7 @@ mod compiled;
 mod hostile;
 mod inner;
 mod pasted;
+mod ruled;
 mod trained;
 mod typed;
 mod written;
