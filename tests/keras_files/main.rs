@@ -8,6 +8,7 @@ mod compiled;
 mod hostile;
 mod inner;
 mod pasted;
+mod prepared;
 mod ruled;
 mod trained;
 mod typed;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     layer::{Layer, Parameter},
-    rules,
+    preprocessing, rules,
 };
 use crate::whole;
 
@@ -159,7 +159,10 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             layer.only("keepdims", false)?;
             Typed::plain(&format!("{}d", class.trim_end_matches('D')))
         }
-        other => return Err(format!("there is no type for the class `{other}`")),
+        other => match preprocessing::of(other, layer, rank)? {
+            Some(typed) => typed,
+            None => return Err(format!("there is no type for the class `{other}`")),
+        },
     };
     for key in ["noise_shape", "quantization_config"] {
         layer.only(key, Value::Null)?;
