@@ -20,6 +20,9 @@ use kerata::{
 };
 use serde_json::Value;
 
+#[path = "losses/circle.rs"]
+mod circle;
+
 type Rows = (Batch, Const<3>);
 
 fn cases() -> Value {

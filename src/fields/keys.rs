@@ -444,6 +444,8 @@ fn same_rule(ours: &Value, found: &Value) -> bool {
                     .iter()
                     .all(|(key, ours)| found.get(key).is_some_and(|found| same_rule(ours, found)))
         }
+        // An axis may be alone in a list.
+        (ours, Value::Array(found)) if found.len() == 1 => same_rule(ours, &found[0]),
         _ => match (ours.as_f64(), found.as_f64()) {
             (Some(ours), Some(found)) => ours as f32 == found as f32,
             _ => ours == found,

@@ -5,6 +5,7 @@
 
 mod binary;
 mod categorical;
+mod circle;
 mod ctc;
 mod divergence;
 mod focal;
@@ -22,6 +23,7 @@ mod sparse;
 
 pub use binary::BinaryCrossentropy;
 pub use categorical::CategoricalCrossentropy;
+pub use circle::Circle;
 pub use ctc::{Ctc, LabelSequence};
 pub use divergence::{KLDivergence, Poisson};
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
@@ -140,6 +142,11 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
     /// Those of the target.
     fn counted(&self, _target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
         Ok(None)
+    }
+
+    /// Whether a position whose loss is 0 does not count, as if a mask left it out. Default: it counts.
+    fn leaves_out_zeros(&self) -> bool {
+        false
     }
 
     /// What becomes of the losses of a batch; by default their mean.
@@ -330,6 +337,10 @@ macro_rules! of_loss_within {
 
         fn one_per_sample(&self) -> bool {
             self.loss.one_per_sample()
+        }
+
+        fn leaves_out_zeros(&self) -> bool {
+            self.loss.leaves_out_zeros()
         }
     };
 }

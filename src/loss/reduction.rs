@@ -105,6 +105,11 @@ where
         }
         (None, None) => loss.per_batch(values, target, &sizes, None)?,
     };
+    if loss.leaves_out_zeros() {
+        let counted: Vec<bool> = losses.as_vec().iter().map(|loss| *loss != E::zero()).collect();
+        weights.leave_out(&counted)?;
+    }
+    let keep = weights.keep.as_deref();
     let divisors =
         Divisors { counted: weights.count as f64, weighted: weights.each.iter().sum::<f64>() };
     if weights.each.is_empty() {

@@ -8,6 +8,8 @@ mod compiled;
 mod hostile;
 mod inner;
 mod pasted;
+mod prepared;
+mod ruled;
 mod trained;
 mod typed;
 mod written;

@@ -84,7 +84,7 @@ fn each_layer_is_known_with_all_its_keys() {
     }
     each! {
         json!([null, 4]) => Dense<4, 3, kerata::Tanh>, Dropout<30>, BatchNorm<4>, LayerNorm<4>, Relu, Softmax, kerata::Linear,
-            kerata::Sigmoid, kerata::Tanh, kerata::RepeatVector<2>, kerata::Reshape<(kerata::Const<2>, kerata::Const<2>)>,
+            kerata::Normalization<4>, kerata::Rescaling, kerata::Sigmoid, kerata::Tanh, kerata::RepeatVector<2>, kerata::Reshape<(kerata::Const<2>, kerata::Const<2>)>,
             kerata::Reshape<(kerata::Const<4>,)>;
         json!([null, 5]) => Embedding<7, 3>, Embedding<7, 3, MaskZero>;
         json!([null, 5, 4]) => Lstm<4, 3>, Gru<4, 3, Sequences>, Gru<4, 3, kerata::LastState, kerata::ResetBefore>,
@@ -93,9 +93,10 @@ fn each_layer_is_known_with_all_its_keys() {
             kerata::MaxPool1d<2>, kerata::AvgPool1d<3, 2, Same>, GlobalAveragePooling1d, GlobalMaxPooling1d, kerata::Permute<2, 1>,
             kerata::Masking, kerata::Flatten<20>;
         json!([null, 6, 6, 2]) => Conv2d<2, 3, 2>, Conv2d<2, 3, 2, 3, Relu, Same, 1, 2, kerata::NoBias>, kerata::MaxPool2d<2>,
-            kerata::AvgPool2d<3, 2, 1, 1, Same>, GlobalAveragePooling2d, GlobalMaxPooling2d, kerata::ZeroPadding2d<1, 2>;
+            kerata::AvgPool2d<3, 2, 1, 1, Same>, GlobalAveragePooling2d, GlobalMaxPooling2d, kerata::ZeroPadding2d<1, 2>,
+            kerata::RandomFlip, kerata::RandomRotation, kerata::RandomZoom, kerata::RandomCrop<3, 4>;
     }
-    assert!(seen.len() >= 26, "{seen:?}");
+    assert!(seen.len() >= 32, "{seen:?}");
 }
 
 #[model(input = Inputs<(Ids<(Batch, 8)>, (Batch, 4))>)]

@@ -4,7 +4,10 @@ use std::{cell::RefCell, collections::BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::types::{self, Typed};
+use super::{
+    rules,
+    types::{self, Typed},
+};
 use crate::{
     OLD_HARD_SIGMOID, activation_name, dtype_name, of_training, says_nothing, shortened, whole,
 };
@@ -220,6 +223,11 @@ impl<'a> Layer<'a> {
         if !self.flag("trainable", true)? && !frozen {
             options.push(("trainable", false.to_string()));
         }
+        for &key in rules::keys(self.class) {
+            if let Some(rule) = self.get(key) {
+                options.push((key, rules::source(key, rule)?));
+            }
+        }
         if let Some(dtype) = self.get("dtype")
             && dtype_name(dtype) != Some("float32")
         {
@@ -235,7 +243,7 @@ impl<'a> Layer<'a> {
         match rest.next() {
             None => Ok(()),
             Some((key, _)) if of_training(key) => {
-                Err(format!("{}, and a typed layer has none", self.says(key)))
+                Err(format!("{}, and `{}` has none as a type", self.says(key), self.class))
             }
             Some((key, _)) => {
                 Err(format!("{}, a key that is not known of `{}`", self.says(key), self.class))

@@ -7,6 +7,8 @@ mod calls;
 mod flow;
 mod layer;
 mod names;
+mod preprocessing;
+mod rules;
 mod structure;
 mod types;
 

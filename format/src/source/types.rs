@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::layer::{Layer, Parameter};
+use super::{
+    layer::{Layer, Parameter},
+    preprocessing, rules,
+};
 use crate::whole;
 
 /// A type, and the options that stand in `#[with(..)]`.
@@ -183,13 +186,21 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             layer.only("keepdims", false)?;
             Typed::plain(&format!("{}d", class.trim_end_matches('D')))
         }
-        other => return Err(format!("there is no type for the class `{other}`")),
+        other => match preprocessing::of(other, layer, rank)? {
+            Some(typed) => typed,
+            None => return Err(format!("there is no type for the class `{other}`")),
+        },
     };
-    layer.ignore(&["activity_regularizer"]);
-    for key in ["activity_regularizer", "noise_shape", "quantization_config"] {
+    for key in ["noise_shape", "quantization_config"] {
         layer.only(key, Value::Null)?;
     }
     layer.finish(&mut typed.options)?;
+    // What leaves a layer inside of another one has no penalty.
+    let around =
+        ["TimeDistributed<", "Bidirectional<"].iter().any(|one| typed.name.starts_with(one));
+    if around && typed.options.iter().any(|(key, _)| *key == rules::ACTIVITY) {
+        return Err(format!("`{}`, the type here, has no `{}`", typed.name, rules::ACTIVITY));
+    }
     Ok(typed)
 }
 

@@ -91,7 +91,7 @@ impl At<'_> {
             let with = (!field.options.is_empty()).then(|| {
                 let options: Vec<String> =
                     field.options.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-                let options = self.tokens(&options.join(", "));
+                let options = self.plain(&options.join(", "));
                 quote_spanned!(span => #[with(#options)])
             });
             Some(quote_spanned!(span => #[doc = #doc] #from #with #vis #name: #ty))
@@ -115,6 +115,11 @@ impl At<'_> {
     /// A text as tokens, in which what is of the crate has its path.
     fn tokens(&self, text: &str) -> TokenStream {
         self.placed(TokenStream::from_str(text).expect("source that was written for a file"))
+    }
+
+    /// A text as tokens whose names are as they stand there: those of regularizers have their path by `#[with(..)]`.
+    fn plain(&self, text: &str) -> TokenStream {
+        spanned(TokenStream::from_str(text).expect("source that was written for a file"), self.span)
     }
 
     fn placed(&self, tokens: TokenStream) -> TokenStream {
@@ -142,4 +147,15 @@ impl At<'_> {
         };
         tokens.into_iter().map(place).collect::<Vec<TokenStream>>().into_iter().collect()
     }
+}
+
+fn spanned(tokens: TokenStream, span: Span) -> TokenStream {
+    let place = |mut tree: TokenTree| {
+        if let TokenTree::Group(group) = &tree {
+            tree = Group::new(group.delimiter(), spanned(group.stream(), span)).into();
+        }
+        tree.set_span(span);
+        tree
+    };
+    tokens.into_iter().map(place).collect()
 }

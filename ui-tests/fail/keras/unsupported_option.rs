@@ -1,5 +1,5 @@
 //~ the layer `reader` (LSTM) of `ui-tests/files/unsupported_option.json`
-//~ and a typed layer has none
+//~ none of Keras's regularizers
 use kerata::model;
 
 #[model(keras = "ui-tests/files/unsupported_option.json")]
