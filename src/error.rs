@@ -112,6 +112,15 @@ pub enum Error {
         message: String,
     },
 
+    /// A rank of a [distributed](crate::distributed) training that failed, or that the others waited for in vain.
+    #[error("rank {rank} failed: {message}")]
+    Rank {
+        /// The number of the rank, from 0.
+        rank: usize,
+        /// What went wrong there.
+        message: String,
+    },
+
     /// The loss is NaN or infinite. The step was not made.
     #[error(
         "the loss is {value} in epoch {epoch}, batch {batch}: lower the learning rate or look at that batch"

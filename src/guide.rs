@@ -20,6 +20,7 @@
 //! | [Pictures](pictures) | a model, its training, weights, answers and batches as SVG and PNG |
 //! | [Your own loop](own_loop) | steps by hand: several losses, adversarial models, distillation |
 //! | [Checkpoints](checkpoints) | one file to go on from, bit by bit, after whatever happened |
+//! | [More than one machine](distributed) | ranks that share every batch; threads as ranks |
 //! | [Reading errors](reading_errors) | the common compile errors and run-time errors |
 
 macro_rules! pages {
@@ -38,6 +39,8 @@ macro_rules! pages {
             "[lambda]: kerata::callbacks::LambdaCallback\n",
             "[batches-from]: kerata::data::Dataset::batches_from\n",
             "[visit-saved]: kerata::train::Callback::visit_saved\n",
+            "[communicator]: kerata::distributed::Communicator\n[threads]: kerata::distributed::Threads\n",
+            "[metric-state]: kerata::metric::MetricState\n",
             "[error]: kerata::Error\n[inner]: kerata::Inner\n[layer]: mod@kerata::layer\n",
             "[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",
             include_str!(concat!("../docs/guide/", $file, ".md")),
@@ -63,6 +66,7 @@ pages! {
     training "training"
     callbacks "callbacks"
     checkpoints "checkpoints"
+    distributed "distributed"
     own_loop "own-loop"
     pictures "pictures"
     reading_errors "reading-errors"

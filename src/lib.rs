@@ -19,6 +19,7 @@ extern crate self as kerata;
 pub mod backend;
 pub mod config;
 pub mod data;
+pub mod distributed;
 mod dynamic;
 pub mod error;
 mod fields;

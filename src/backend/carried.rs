@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Backend, Element, HiddenStates};
-use crate::error::Error;
+use crate::{distributed, error::Error};
 
 /// Where a stateful layer keeps its states from one batch to the next. A clone has its own.
 ///
@@ -64,7 +64,14 @@ impl<E: Element, D: Backend<E>> CarriedStates<E, D> {
     }
 
     /// Keeps states, as soon as the pass has ended well.
-    pub(crate) fn set(&self, states: HiddenStates<E, D>) {
+    ///
+    /// # Errors
+    /// [`Error::Wiring`] on one of several ranks, which has those of its share only.
+    pub(crate) fn set(&self, states: HiddenStates<E, D>) -> Result<(), Error> {
+        if distributed::current().is_some() {
+            let message = "a layer that is `stateful` is trained by one process only, and not by several ranks";
+            return Err(Error::Wiring { layer: "stateful".into(), message: message.into() });
+        }
         self.lock().next = Some(states);
         let slot = Self(Arc::clone(&self.0));
         let end = move |ok: bool| {
@@ -83,6 +90,7 @@ impl<E: Element, D: Backend<E>> CarriedStates<E, D> {
         if let Some(end) = end {
             end(true);
         }
+        Ok(())
     }
 
     /// Forgets the states: the next sequence begins with zeros.

@@ -36,7 +36,7 @@ pub(crate) use near::near;
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
-pub(crate) use random::{Seeded, drop_values, dropout_parts};
+pub(crate) use random::{Seeded, drop_values, dropout_parts, random_of_batch, rows_in_batch};
 pub use recurrent::{
     CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
@@ -399,6 +399,18 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         parameter::gradient(gradients, of, look)
     }
 
+    /// Replaces the gradient of a tensor by values in the order of its indices. Several ranks need it; by default a device cannot.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn replace_gradient<S: Shape>(
+        _: &mut Gradients<E, Self>,
+        _: &Tensor<S, E, Self>,
+        _: &[E],
+    ) -> Result<(), Error> {
+        Err(Error::Device("it cannot replace gradients, as several ranks must".into()))
+    }
+
     /// Hands out the values of a parameter, to be changed, and its gradient, to be used up; both in the order of
     /// their indices.
     ///
@@ -414,6 +426,14 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
 }
 
 impl Backend<f64> for Cpu {
+    fn replace_gradient<S: Shape>(
+        gradients: &mut Gradients<f64, Self>,
+        of: &Tensor<S, f64, Self>,
+        values: &[f64],
+    ) -> Result<(), Error> {
+        parameter::replace_gradient(gradients, of, values, |vec| vec)
+    }
+
     fn with_gradient<S: Shape>(
         parameter: &mut Tensor<S, f64, Self>,
         gradients: &mut Gradients<f64, Self>,

@@ -74,3 +74,21 @@ where
     let gradient = vec(gradients.get_or_alloc_mut(parameter).or_device()?);
     values_mut(parameter).map_or(Ok(()), |values| change(values, gradient))
 }
+
+/// Replaces the gradient of a tensor whose values lie in the order of its indices, as [`assign`] leaves them.
+pub(super) fn replace_gradient<S: Shape, E: Element>(
+    gradients: &mut Gradients<E, Cpu>,
+    of: &Tensor<S, E, Cpu>,
+    values: &[E],
+    vec: impl FnOnce(&mut <Cpu as Storage<E>>::Vec) -> &mut Vec<E>,
+) -> Result<(), Error>
+where
+    Cpu: Backend<E>,
+{
+    let gradient = vec(gradients.get_or_alloc_mut(of).or_device()?);
+    if gradient.len() != values.len() {
+        return Err(Error::mismatch("the values of a gradient", gradient.len(), values.len()));
+    }
+    gradient.copy_from_slice(values);
+    Ok(())
+}

@@ -6,7 +6,7 @@ use dfdx::tensor::RandomU64;
 use rand::{RngCore, SeedableRng, rngs::SmallRng};
 
 use super::Element;
-use crate::mask::Mask;
+use crate::{distributed, error::Error, mask::Mask};
 
 thread_local! {
     /// The generator of the step that this thread is in.
@@ -18,9 +18,25 @@ thread_local! {
 /// It comes from the generator of the device; but in a step of a [`Trainer`](crate::train::Trainer), or of
 /// [`State::attempt`](crate::optim::State::attempt), it follows from the seed and the number of that step. So a
 /// step that failed and is tried again draws what it drew before.
+///
+/// In a [distributed](crate::distributed) training it is the same on all ranks. A layer that is to drop there what it would drop in one
+/// process has to know which samples it has: each rank has a share of them.
 pub fn random_u64<D: RandomU64>(dev: &D) -> u64 {
     let of_step = GENERATOR.with_borrow_mut(|generator| generator.as_mut().map(RngCore::next_u64));
     of_step.unwrap_or_else(|| dev.random_u64())
+}
+
+/// [`random_u64`] for a layer that draws for one sample after the other, so that it must have the whole batch.
+///
+/// # Errors
+/// [`Error::Wiring`] on one of several ranks.
+pub(crate) fn random_of_batch<D: RandomU64>(dev: &D, layer: &str) -> Result<u64, Error> {
+    if distributed::current().is_some() {
+        let message = "what it draws for a sample depends on the samples before, which another rank has: change the data by \
+            `Trainer::augment` or `BatchStream::map`, or train by one process";
+        return Err(Error::Wiring { layer: layer.to_owned(), message: message.to_owned() });
+    }
+    Ok(random_u64(dev))
 }
 
 /// Until this is dropped, the random numbers of this thread follow from a seed.
@@ -40,39 +56,80 @@ impl Drop for Seeded {
     }
 }
 
-/// How many values share a generator.
+/// How many values share a generator at most, and how many a job has.
 const CHUNK: usize = 32 << 10;
 
-/// The values that a dropout may drop, in parts that each have a generator: those of the real steps. Padding is left
-/// out, so that its amount does not decide what else drops.
+/// Values of a row that share a generator, which is known by the row and the number of the piece.
+pub(crate) struct Piece<'a, E> {
+    row: usize,
+    number: usize,
+    values: &'a mut [E],
+}
+
+/// The values of a number of rows that a dropout may drop, in parts of some size: those of the real steps. Padding is left out, so that
+/// its amount does not decide what else drops. What drops of a row depends on the number of the row in the whole batch, of
+/// which the first one here is `first`.
 pub(crate) fn dropout_parts<'a, E>(
     values: &'a mut [E],
+    (first, rows): (usize, usize),
     mask: Option<&Mask>,
-) -> Vec<Vec<&'a mut [E]>> {
-    let Some(mask) = mask.filter(|_| !values.is_empty()) else {
-        return values.chunks_mut(CHUNK).map(|chunk| vec![chunk]).collect();
-    };
-    let width = values.len() / mask.as_slice().len();
-    let steps = values.chunks_mut(width).zip(mask.as_slice());
-    let mut real = steps.filter_map(|(step, &keep)| keep.then_some(step)).peekable();
-    let mut parts = Vec::new();
-    while real.peek().is_some() {
-        parts.push(real.by_ref().take(CHUNK.div_ceil(width)).collect());
+) -> Vec<Vec<Piece<'a, E>>> {
+    let (count, each) = (values.len(), values.len() / rows.max(1));
+    if count == 0 {
+        return Vec::new();
     }
+    let (mut parts, mut part, mut held) = (Vec::new(), Vec::new(), 0);
+    let keep = mask.map(Mask::as_slice);
+    let steps = keep.map_or(rows, <[bool]>::len) / rows;
+    let width = each / steps.max(1);
+    for (row, values) in values.chunks_mut(each).enumerate() {
+        let mut real = 0;
+        for (step, values) in values.chunks_mut(width).enumerate() {
+            if keep.is_some_and(|keep| !keep[row * steps + step]) {
+                continue;
+            }
+            for values in values.chunks_mut(CHUNK) {
+                let number = real / CHUNK;
+                real += values.len();
+                held += values.len();
+                part.push(Piece { row: first + row, number, values });
+            }
+            if held >= CHUNK {
+                parts.push(std::mem::take(&mut part));
+                held = 0;
+            }
+        }
+    }
+    parts.push(part);
     parts
 }
 
-/// Makes each value of a part 0, or multiplies it with what makes up for those that are dropped. The same seed and part
+/// The first row of a tensor in the whole batch, of which this may be the share of a rank, and how many it has.
+pub(crate) fn rows_in_batch(sizes: &[usize]) -> Result<(usize, usize), Error> {
+    let rows = sizes.first().copied().unwrap_or(1);
+    Ok((distributed::current().map_or(Ok(0), |pass| pass.first_row(rows))?, rows))
+}
+
+/// Makes each value of a part 0, or multiplies it with what makes up for those that are dropped. The same seed and place
 /// drop the same values.
-pub(crate) fn drop_values<E: Element>(part: Vec<&mut [E]>, rate: f64, seed: u64, number: usize) {
-    let mut random = SmallRng::seed_from_u64(seed ^ number as u64);
+pub(crate) fn drop_values<E: Element>(part: Vec<Piece<'_, E>>, rate: f64, seed: u64) {
     // Of 2^32 random numbers, so many drop: the rate is right to 1e-9.
     let (below, scale) = ((rate * 4_294_967_296.0) as u64, E::of(1.0 / (1.0 - rate)));
-    for pair in part.into_iter().flat_map(|values| values.chunks_mut(2)) {
-        let bits = random.next_u64();
-        for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
-            // Chosen, not multiplied by 0: what is dropped may be infinite.
-            *x = if bits < below { E::zero() } else { *x * scale };
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut at = None;
+    for Piece { row, number, values } in part {
+        if at != Some((row, number)) {
+            // Unlike neighbours, which give unrelated generators.
+            let row_seed = seed ^ (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            random = SmallRng::seed_from_u64(row_seed.wrapping_add(number as u64));
+            at = Some((row, number));
+        }
+        for pair in values.chunks_mut(2) {
+            let bits = random.next_u64();
+            for (x, bits) in pair.iter_mut().zip([bits >> 32, bits & 0xFFFF_FFFF]) {
+                // Chosen, not multiplied by 0: what is dropped may be infinite.
+                *x = if bits < below { E::zero() } else { *x * scale };
+            }
         }
     }
 }

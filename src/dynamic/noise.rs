@@ -12,7 +12,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{memory::collected, random_u64},
+    backend::{memory::collected, random_of_batch},
     error::{Error, OrDevice},
     fields::{AnySignal, Config},
 };
@@ -41,7 +41,7 @@ impl Noise {
 
     /// What values of these sizes are multiplied with, and what is added then.
     fn draw(&self, sizes: &[usize]) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let mut rng = StdRng::seed_from_u64(random_u64(&Cpu::default()));
+        let mut rng = StdRng::seed_from_u64(random_of_batch(&Cpu::default(), "a layer of noise")?);
         let count = crate::backend::memory::elements(sizes)?;
         let mut normal = || rng.sample::<f64, _>(StandardNormal);
         let mut factors = collected(sizes, std::iter::repeat_n(1.0_f32, count))?;

@@ -11,7 +11,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{ImageShape, IntoShape, random_u64},
+    backend::{ImageShape, IntoShape, random_of_batch},
     error::Error,
     fields::{AnySignal, OptionValue},
     layer::Layer,
@@ -85,7 +85,8 @@ impl OneToOne for RandomImages {
             Self::Rotation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Zoom(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Crop(size) => on_images(x, |x| {
-                let mut random = StdRng::seed_from_u64(random_u64(&Cpu::default()));
+                let mut random =
+                    StdRng::seed_from_u64(random_of_batch(&Cpu::default(), "RandomCrop")?);
                 cropped(x, *size, Some(&mut random))
             }),
         }

@@ -182,7 +182,7 @@ impl RecurrentOp {
             (Some(outputs), states, tape)
         };
         if let Some(carried) = &self.carried {
-            carried.set(states.clone());
+            carried.set(states.clone())?;
         }
         let mut gives: Flows<T> = Vec::new();
         match outputs.filter(|_| self.sequences) {

@@ -6,6 +6,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape},
+    distributed,
     error::{Error, OrDevice},
     fields::{AnySignal, Configured, Fields},
     layer,
@@ -78,7 +79,7 @@ where
         let parts = if Inner::PARAMS == Inner::TRAINABLE || x.shape().num_elements() == 0 {
             vec![(Vec::new(), true)]
         } else {
-            parts(batch.size(), length.size(), mask.as_ref())
+            parts(batch.size(), length.size(), mask.as_ref())?
         };
         let (mut sizes, mut step) = (x.shape().concrete(), None);
         let y = by_parts(rows(x)?, &parts, |x, training| {
@@ -117,7 +118,14 @@ fn split<In: EachStep, E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) type Part = (Vec<usize>, bool);
 
 /// All steps of a batch, as a layer with statistics is to see them.
-pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
+///
+/// # Errors
+/// [`Error::Wiring`] for a mask on one of several ranks, which must come to the layer equally often.
+pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Result<Vec<Part>, Error> {
+    if mask.is_some() && distributed::current().is_some() {
+        let message = "a layer with batch statistics on the steps of a masked sequence is trained by one process only";
+        return Err(Error::Wiring { layer: "TimeDistributed".into(), message: message.into() });
+    }
     let parts: Vec<Part> = match mask {
         None => {
             let at = |time| (0..batch).map(move |row| row * length + time);
@@ -130,7 +138,7 @@ pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Par
             vec![(padding, false), (real, true)]
         }
     };
-    parts.into_iter().filter(|(steps, _)| !steps.is_empty()).collect()
+    Ok(parts.into_iter().filter(|(steps, _)| !steps.is_empty()).collect())
 }
 
 /// Applies a layer to parts of the rows of a batch, each of which is in one part; a single part is all of them.

@@ -10,6 +10,7 @@ use crate::{
     backend::{
         Backend, Element, memory::filled, near, row_means, row_sums, to_values, zeros_after,
     },
+    distributed,
     error::{Error, OrDevice},
 };
 
@@ -159,6 +160,15 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (positions, width) = *target.shape();
     let sizes: Vec<usize> = sizes.iter().copied().chain([width]).collect();
     let groups = Groups::new(axis, &sizes)?;
+    let over_batch =
+        axis.is_none_or(|axis| axis.iter().any(|&a| a == 0 || a == -(sizes.len() as isize)));
+    if over_batch && distributed::current().is_some() {
+        let (axis, expected) = (
+            format!("{axis:?}"),
+            "several ranks share the batch, so that it must not be summed over",
+        );
+        return Err(Error::invalid("axis", axis, expected));
+    }
     let len = positions * width;
     if len == 0 {
         return zeros_after(prediction, &(positions,));

@@ -9,6 +9,7 @@ use dfdx::{
 use super::{Loss, Prediction, PredictionRows, Rows, of_loss_within};
 use crate::{
     backend::{Backend, Element, keep_rows, row_means, zeros_after},
+    distributed,
     error::{Error, OrDevice},
     reduce::{SampleWeights, Unweighted, position_weights},
     signal::Signal,
@@ -152,14 +153,22 @@ where
 {
     let (losses, divisors) = each::<L, P, Y, E, D, T>(loss, prediction, target, weights)?;
     let positions = losses.shape().0;
-    if positions == 0 {
-        return zeros_after(losses, &());
-    }
-    let divisor = match loss.reduction() {
+    let mut divisor = match loss.reduction() {
         Reduction::SumOverBatchSize => divisors.counted,
         Reduction::Sum => 1.0,
         Reduction::MeanWithSampleWeight => divisors.weighted,
     };
+    let pass = distributed::current();
+    if let Some(pass) = &pass {
+        // The losses of all ranks add up to that of the whole batch.
+        if loss.reduction() != Reduction::Sum {
+            divisor = pass.total(divisor)?;
+        }
+        distributed::settled(1);
+    }
+    if positions == 0 || pass.is_some_and(|pass| !pass.share.counts) {
+        return zeros_after(losses, &());
+    }
     // The mean is over all positions, so what a masked one would have is spread over the others.
     let share = if divisor == 0.0 { 0.0 } else { positions as f64 / divisor };
     let losses = losses.try_reshape_like(&(1, positions)).or_device()?;

@@ -31,6 +31,7 @@ mod sgd;
 mod slots;
 mod state;
 mod step;
+mod summed;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -51,6 +52,7 @@ pub use sgd::Sgd;
 pub(crate) use slots::{AVERAGE, GATHERED};
 pub use slots::{Slot, SlotView};
 pub use state::State;
+pub(crate) use summed::Sum;
 
 use crate::{backend::Element, error::Error};
 

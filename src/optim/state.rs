@@ -83,6 +83,11 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         *self.seed.get_or_insert_with(|| random_u64(&parameters::device(model)))
     }
 
+    /// Sets the seed, to that of another rank.
+    pub(crate) fn set_seed(&mut self, seed: u64) {
+        self.seed = Some(seed);
+    }
+
     /// Exchanges the weights of a model with their moving averages.
     ///
     /// # Errors

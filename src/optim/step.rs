@@ -12,9 +12,11 @@ use super::{
     penalties::{constrain, has_constraints, penalized},
     plan::{Plan, Step},
     slots::Slots,
+    summed::{self, Sum},
 };
 use crate::{
     backend::{Backend, Element, Seeded, random_u64, to_values},
+    distributed,
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
     regularizers::collected,
@@ -62,15 +64,38 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         model: &mut M,
         pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>,
     ) -> Result<E, Error> {
+        self.attempt_summed(optimizer, model, pass, None)
+    }
+
+    /// The same as one of several ranks: `sum` is shown all gradients, one after the other, and the loss of this rank; it replaces
+    /// the gradients by those of all ranks, and gives their loss.
+    pub(crate) fn attempt_summed<M: Parameters<E, D>>(
+        &mut self,
+        optimizer: &impl Optimizer,
+        model: &mut M,
+        pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>,
+        sum: Option<Sum<'_, E>>,
+    ) -> Result<E, Error> {
         let seed = *self.seed.get_or_insert_with(|| random_u64(&parameters::device(model)));
         let step = u64::from(self.step.unsigned_abs());
         let seeded = Seeded::new(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let undo = Undo::of(model);
         let (loss, activity) = collected(|| pass(undo.value))?;
-        let loss = activity.add_to(penalized(&self.groups, undo.value, loss)?)?;
-        let value = loss.as_vec().first().copied().unwrap_or(E::zero());
-        let mut gradients = loss.try_backward().or_device()?;
+        // The penalties of weights count once.
+        let loss = match distributed::current().is_none_or(|pass| pass.is_first()) {
+            true => penalized(&self.groups, undo.value, loss)?,
+            false => loss,
+        };
+        let loss = activity.add_to(loss)?;
+        let mut value = loss.as_vec().first().copied().unwrap_or(E::zero());
+        let backward = loss.try_backward().or_device();
+        let mut gradients = backward.map_err(|error| distributed::failure().unwrap_or(error))?;
         drop(seeded);
+        if let Some(sum) = sum {
+            let mut flat = summed::collect(&self.groups, undo.value, &mut gradients)?;
+            value = sum(&mut flat, value)?;
+            summed::replace(&self.groups, undo.value, &mut gradients, &flat)?;
+        }
         self.make(optimizer, undo, &mut gradients)?;
         Ok(value)
     }

@@ -11,6 +11,7 @@ use dfdx::{
 use super::Regularizer;
 use crate::{
     backend::{Backend, Element, IntoShape, memory::filled, near, row_sums, to_values},
+    distributed,
     error::{Error, OrDevice},
     mask::Mask,
 };
@@ -106,7 +107,17 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         padding.for_each(|(step, _)| step.fill(0.0));
     };
     leave_out(&mut wide);
-    let share = 1.0 / batch as f64;
+    let pass = distributed::current();
+    if pass.is_some() && !regularizer.is_sum() {
+        let expected =
+            "its penalty must be a sum over the values (`is_sum`), of which each rank has some";
+        return Err(Error::invalid("activity_regularizer", format!("{regularizer:?}"), expected));
+    }
+    let batch = pass.as_ref().map_or(Ok(batch as f64), |pass| pass.total(batch as f64))?;
+    if pass.is_some_and(|pass| !pass.share.counts) {
+        return Ok(());
+    }
+    let share = 1.0 / batch;
     let penalty = regularizer.penalty(&wide, sizes)? * share;
     let mut term: Option<Box<dyn Any>> = None;
     if T::OWNS_TAPE {

@@ -54,6 +54,10 @@ impl Regularizer for L1L2 {
         Ok(())
     }
 
+    fn is_sum(&self) -> bool {
+        true
+    }
+
     fn config(&self) -> Option<Value> {
         Some(object("L1L2", json!({ "l1": self.l1, "l2": self.l2 })))
     }
@@ -73,6 +77,10 @@ macro_rules! one_factor {
                 gradient: &mut [f64],
             ) -> Result<(), Error> {
                 L1L2 { $key: self.0, ..L1L2::default() }.add_gradient(weight, sizes, gradient)
+            }
+
+            fn is_sum(&self) -> bool {
+                true
             }
 
             fn config(&self) -> Option<Value> {

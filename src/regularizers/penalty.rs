@@ -38,6 +38,12 @@ pub trait Regularizer: Debug {
         gradient: &mut [f64],
     ) -> Result<(), Error>;
 
+    /// Whether the penalty is a sum of one for each value, as that of [`L2`](super::L2) is. Only then it can be of an activity that several
+    /// ranks share. Default: no.
+    fn is_sum(&self) -> bool {
+        false
+    }
+
     /// What Keras's JSON says of it; none for one of your own.
     fn config(&self) -> Option<Value> {
         None

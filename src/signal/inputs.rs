@@ -69,6 +69,16 @@ macro_rules! side_by_side {
                 Ok(($A::concat::<E, D>(&$A)?, $($S::concat::<E, D>(&$S)?,)*))
             }
 
+            fn rows_of<E: Element, D: Backend<E>>(
+                data: &Self::Data<E, D, NoneTape>,
+                rows: std::ops::Range<usize>,
+            ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+                Ok((
+                    $A::rows_of::<E, D>(&data.0, rows.clone())?,
+                    $($S::rows_of::<E, D>(&data.$at, rows.clone())?,)*
+                ))
+            }
+
             fn without_padding<E: Element, D: Backend<E>>(
                 data: &Self::Data<E, D, NoneTape>,
                 keep: &[bool],

@@ -35,7 +35,7 @@ pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
 pub use value::{Feedable, Value};
 
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
@@ -103,6 +103,15 @@ pub trait Signal: 'static {
         parts: &[Self::Data<E, D, NoneTape>],
     ) -> Result<Self::Data<E, D, NoneTape>, Error>;
 
+    /// Some of the rows of a batch.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if there are fewer, or where the size of the batch is fixed; [`Error::Device`].
+    fn rows_of<E: Element, D: Backend<E>>(
+        data: &Self::Data<E, D, NoneTape>,
+        rows: Range<usize>,
+    ) -> Result<Self::Data<E, D, NoneTape>, Error>;
+
     /// Says that no gradient is required of the data, once what it returns is dropped; see [`StopGradient`].
     fn stop_gradient<E: Element, D: Backend<E>>(
         _: &Self::Data<E, D, NoneTape>,
@@ -164,6 +173,13 @@ impl<S: Shape> Signal for S {
         parts: &[Tensor<S, E, D>],
     ) -> Result<Tensor<S, E, D>, Error> {
         concat(parts)
+    }
+
+    fn rows_of<E: Element, D: Backend<E>>(
+        data: &Tensor<S, E, D>,
+        rows: Range<usize>,
+    ) -> Result<Tensor<S, E, D>, Error> {
+        rows_of(data, rows)
     }
 
     fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -265,6 +281,13 @@ impl<S: Shape> Signal for Ids<S> {
         concat(parts)
     }
 
+    fn rows_of<E: Element, D: Backend<E>>(
+        data: &Tensor<S, usize, D>,
+        rows: Range<usize>,
+    ) -> Result<Tensor<S, usize, D>, Error> {
+        rows_of(data, rows)
+    }
+
     fn display() -> String {
         format!("Ids<{}>", shape::display::<S>())
     }
@@ -319,6 +342,16 @@ impl<S: Sequence> Signal for Masked<S> {
         let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
         let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
         Masked::new(concat(&values)?, Mask::concat(&masks)?)
+    }
+
+    fn rows_of<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        rows: Range<usize>,
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        let values = rows_of(data.values(), rows.clone())?;
+        let (count, mask) = (rows.len(), data.mask());
+        let keep = collected(&[count, mask.length()], rows.flat_map(|row| mask.row(row)).copied())?;
+        Masked::new(values, Mask::from_bools(keep, count, mask.length())?)
     }
 
     fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -380,6 +413,27 @@ fn without_padding<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFro
     let mut values = to_values(data)?;
     let padding = values.chunks_exact_mut(each).zip(keep).filter(|(_, keep)| !**keep);
     padding.for_each(|(position, _)| position.fill(E::default()));
+    data.device().try_tensor_from_vec(values, shape).or_device()
+}
+
+fn rows_of<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
+    data: &Tensor<S, E, D>,
+    rows: Range<usize>,
+) -> Result<Tensor<S, E, D>, Error> {
+    use dfdx::shapes::HasShape;
+    let mut sizes = data.shape().concrete();
+    let batch = sizes.as_ref().first().copied().unwrap_or(0);
+    if rows.end > batch {
+        return Err(Error::mismatch("the rows of a batch", batch, rows));
+    }
+    if rows == (0..batch) {
+        return Ok(data.clone());
+    }
+    let each = elements_of(data)? / batch;
+    let values = to_values(data)?[rows.start * each..rows.end * each].to_vec();
+    sizes[0] = rows.len();
+    let shape = S::from_concrete(&sizes)
+        .ok_or_else(|| Error::mismatch("the rows of a share", data.shape(), rows.len()))?;
     data.device().try_tensor_from_vec(values, shape).or_device()
 }
 

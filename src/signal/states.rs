@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{Feedable, Signal, StepRows, TwoSignals, Value, concat};
+use super::{Feedable, Signal, StepRows, TwoSignals, Value, concat, rows_of};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -78,6 +78,13 @@ macro_rules! states {
                         concat(&all)?
                     }),*
                 })
+            }
+
+            fn rows_of<E: Element, D: Backend<E>>(
+                data: &$name<Tensor<(B, H), E, D>>,
+                rows: std::ops::Range<usize>,
+            ) -> Result<$name<Tensor<(B, H), E, D>>, Error> {
+                Ok($name { $($part: rows_of(&data.$part, rows.clone())?),* })
             }
 
             fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(

@@ -83,7 +83,7 @@ pub(super) fn restore<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 
         fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
             match self.take("h")? {
-                Some(h) => carried.set(HiddenStates::new(h, self.take("c")?)),
+                Some(h) => carried.set(HiddenStates::new(h, self.take("c")?))?,
                 None => carried.reset(),
             }
             Ok(())

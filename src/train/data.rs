@@ -8,8 +8,8 @@ use dfdx::tensor::{Cpu, NoneTape};
 use super::{
     Feeds, History, Judges, Logs, Matches,
     judge::Judge,
-    run::{Run, evaluate},
-    totals::{AnyMetric, Totals},
+    run::{Parts, Run, evaluate},
+    totals::Totals,
 };
 use crate::{
     backend::{Backend, Element},
@@ -83,7 +83,7 @@ pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backen
     #[allow(private_interfaces)]
     fn evaluate(
         &self,
-        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
+        parts: Parts<'_, M, L, Y, E, D>,
         order: Order,
         dev: &D,
     ) -> Result<Totals, Error>;
@@ -131,7 +131,7 @@ where
     #[allow(private_interfaces)]
     fn evaluate(
         &self,
-        parts: (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
+        parts: Parts<'_, M, L, Y, E, D>,
         order: Order,
         dev: &D,
     ) -> Result<Totals, Error> {

@@ -8,6 +8,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element},
+    distributed,
     error::{Error, OrDevice},
     loss::{Loss, Prediction},
     model::Model,
@@ -85,7 +86,8 @@ where
         target: &Y::Data<E, D, NoneTape>,
         weights: &W,
     ) -> Result<Judged<E, D, T>, Error> {
-        let total = weighted(loss.mean(output, target, weights)?, loss.loss_weight())?;
+        let total = share_of(loss.name(), || loss.mean(output, target, weights))?;
+        let total = weighted(total, loss.loss_weight())?;
         Ok(Judged { total, each: Vec::new() })
     }
 }
@@ -118,7 +120,9 @@ macro_rules! several_losses {
                 let (mut each, mut sum) = (Vec::new(), None);
                 $({
                     let weights = OfOutput { weights, output: $at };
-                    let loss = losses.$at.mean(outputs.$at, &targets.$at, &weights)?;
+                    let loss = share_of(losses.$at.name(), || {
+                        losses.$at.mean(outputs.$at, &targets.$at, &weights)
+                    })?;
                     each.push(loss.as_vec()[0].as_f64());
                     let loss = weighted(loss, losses.$at.loss_weight())?;
                     sum = Some(match sum {
@@ -137,6 +141,20 @@ several_losses!(P L Y 0 Q M Z 1 R N A 2);
 several_losses!(P L Y 0 Q M Z 1 R N A 2 S O B 3);
 several_losses!(P L Y 0 Q M Z 1 R N A 2 S O B 3 U G C 4);
 several_losses!(P L Y 0 Q M Z 1 R N A 2 S O B 3 U G C 4 V H F 5);
+
+/// A loss; on one of several ranks, one that is the share in that of the whole batch.
+///
+/// # Errors
+/// [`Error::Invalid`] for a loss with a mean of its own, which does not know of the other ranks.
+fn share_of<R>(name: &str, loss: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
+    let before = distributed::settled(0);
+    let result = loss()?;
+    if distributed::current().is_some() && distributed::settled(0) == before {
+        let expected = "with several ranks, the mean of a loss must be that of `Loss::mean`";
+        return Err(Error::invalid("the loss", name, expected));
+    }
+    Ok(result)
+}
 
 fn weighted<E: Element, D: Backend<E>, T: Tape<E, D>>(
     loss: Tensor<Rank0, E, D, T>,

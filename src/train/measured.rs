@@ -280,6 +280,12 @@ pub trait AnyState: Send + Debug {
 
     /// [`MetricState::to_values`].
     fn to_values(&self) -> Vec<f64>;
+
+    /// [`MetricState::merge`].
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for the state of another metric.
+    fn merge(&mut self, other: &dyn AnyState) -> Result<(), Error>;
 }
 
 impl<S: MetricState> AnyState for S {
@@ -298,6 +304,12 @@ impl<S: MetricState> AnyState for S {
     fn to_values(&self) -> Vec<f64> {
         MetricState::to_values(self)
     }
+
+    fn merge(&mut self, other: &dyn AnyState) -> Result<(), Error> {
+        let other = other.as_any().downcast_ref().ok_or_else(another::<S>)?;
+        MetricState::merge(self, other);
+        Ok(())
+    }
 }
 
 impl Clone for Box<dyn AnyState> {
@@ -309,9 +321,11 @@ impl Clone for Box<dyn AnyState> {
 /// The state as the type that its metric made it of.
 fn own<S: MetricState>(state: &mut dyn AnyState) -> Result<&mut S, Error> {
     let state = state.as_any_mut().downcast_mut();
-    state.ok_or_else(|| {
-        Error::mismatch("the state of a metric", std::any::type_name::<S>(), "another")
-    })
+    state.ok_or_else(another::<S>)
+}
+
+fn another<S>() -> Error {
+    Error::mismatch("the state of a metric", std::any::type_name::<S>(), "another")
 }
 
 /// The weights of a batch, of whatever type they are.

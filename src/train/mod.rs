@@ -19,6 +19,7 @@ mod measured;
 mod names;
 mod optimizing;
 mod predict;
+mod ranks;
 mod run;
 mod saved;
 mod snapshot;

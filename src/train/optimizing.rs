@@ -7,7 +7,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     io::Weight,
-    optim::{LearningRate, Optimizer, State},
+    optim::{LearningRate, Optimizer, State, Sum},
     parameters::Parameters,
 };
 
@@ -29,12 +29,13 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// Whether it keeps averages of the weights.
     fn has_averages(&self) -> bool;
 
-    /// [`State::attempt`].
+    /// [`State::attempt`]; `sum` is for one of several ranks.
     fn attempt(
         &self,
         state: &mut State<E, D>,
         model: &mut M,
         pass: Pass<'_, M, E, D>,
+        sum: Option<Sum<'_, E>>,
     ) -> Result<E, Error>;
 
     /// [`State::restore`].
@@ -75,8 +76,9 @@ where
         state: &mut State<E, D>,
         model: &mut M,
         pass: Pass<'_, M, E, D>,
+        sum: Option<Sum<'_, E>>,
     ) -> Result<E, Error> {
-        state.attempt(self, model, pass)
+        state.attempt_summed(self, model, pass, sum)
     }
 
     fn restore(

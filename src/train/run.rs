@@ -1,5 +1,7 @@
 //! The loop of `fit`.
 
+use std::cell::{Cell, RefCell};
+
 use dfdx::tensor::{NoneTape, OwnedTape};
 use log::{error, info, warn};
 
@@ -12,16 +14,19 @@ use super::{
     judge::Judge,
     names::{self, LOSS},
     optimizing::Optimizing,
+    ranks::{self, Control, Ranks},
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
 use crate::{
     backend::{Backend, Element, whole_pass},
     data::{Batch, Dataset, Order},
+    distributed::{self, Pass},
     error::Error,
     metric::Direction,
     model::Model,
-    optim::State,
+    optim::{State, Sum},
+    reduce::SampleWeights,
     regularizers::collected,
     signal::{Outputs, Signal},
 };
@@ -43,6 +48,9 @@ where
     pub(super) augment: &'a mut [Augment<M::Input, Y, E, D>],
     pub(super) history: &'a mut History,
     pub(super) dev: D,
+    pub(super) ranks: Option<Ranks>,
+    /// Whether callbacks of this rank have changed the weights, which the others do not know yet.
+    pub(super) changed: bool,
     pub(super) fit: Fit,
     pub(super) columns: Vec<String>,
     pub(super) progress: Option<Progress>,
@@ -131,10 +139,12 @@ where
         // What is random later on must not depend on what is drawn in between.
         self.state.settle_seed(self.model);
         let mut history = self.history.since(self.at.epochs_before);
+        self.meet()?;
         each!(self.on_train_begin())?;
         if let Some(content) = resumed {
             checkpoint::restore_callbacks(self.callbacks, content)?;
         }
+        self.follow(0)?;
         let About { epochs, batch_size, optimizer, .. } = &self.about;
         info!("training to epoch {epochs}, batches of {batch_size}, {optimizer}");
         while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
@@ -142,6 +152,7 @@ where
             let epoch = self.at.epoch;
             if failed.is_none() {
                 self.hooks(|callback, training| callback.on_epoch_end(training, epoch, &mut logs))?;
+                self.follow(0)?;
             }
             info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
             let values = || logs.iter().map(|(name, value)| (name.to_owned(), value));
@@ -159,6 +170,7 @@ where
             self.state.overwrite_with_averages(self.model)?;
         }
         each!(self.on_train_end())?;
+        self.follow(0)?;
         info!("the training ended after epoch {}", self.at.epoch);
         Ok(history)
     }
@@ -179,6 +191,7 @@ where
         if first == 0 {
             each!(self.on_epoch_begin(epoch))?;
         }
+        self.follow(0)?;
         let mut logs: Logs = totals.report(&self.columns, self.metrics).collect();
         data.batches(self, &mut logs, &mut totals)?;
         if totals.is_empty() {
@@ -215,17 +228,26 @@ where
         let steps = order.steps.unwrap_or(usize::MAX);
         let mut batches = data.batches_from::<E, D>(order, &dev, first);
         for number in first..steps {
-            if self.wishes.stop {
+            let stops = self.wishes.stop;
+            let batch = if stops { None } else { batches.next().transpose()? };
+            if batch.is_some() {
+                each!(self.on_train_batch_begin(number))?;
+            }
+            if self.follow(u8::from(stops))? != 0 {
                 break;
             }
-            let Some(batch) = batches.next() else {
+            let Some(batch) = batch else {
                 let ended = Error::DataEnded { found: number, expected: order.steps };
                 return if order.steps.is_some() { Err(ended) } else { Ok(()) };
             };
-            let batch = batch?;
-            each!(self.on_train_batch_begin(number))?;
-            if let Err(error) = self.step::<Data>(batch, number, totals) {
-                match self.recovery(number, &error) {
+            let on_all = Cell::new(self.ranks.is_none());
+            if let Err(error) = self.step::<Data>(batch, number, totals, &on_all) {
+                if !on_all.get() {
+                    // The others wait, and end with this.
+                    error!("the training failed on this rank: {error}");
+                    return Err(error);
+                }
+                match self.recovery(number, &error)? {
                     Recovery::Fail => {
                         error!("the training failed: {error}");
                         return Err(error);
@@ -264,6 +286,7 @@ where
         batch: Batch<Data::Input, Data::Target, Data::Weights, E, D>,
         number: usize,
         totals: &mut Totals,
+        on_all: &Cell<bool>,
     ) -> Result<(), Error>
     where
         M::Output: Outputs<Number: Matches<M::Output, L, Y>>,
@@ -276,10 +299,23 @@ where
         let at = (self.history.epochs(), number);
         let (input, target) =
             augmented::<M::Input, Y, E, D>(self.augment, pair, self.fit.seed, at)?;
+        let ranks = self.ranks.as_ref().map(|ranks| (ranks, ranks.pass(size)));
+        let (input, target, weights) =
+            share_of::<M::Input, Y, _, E, D>(ranks.as_ref(), input, target, weights)?;
+        let counts = ranks.as_ref().is_none_or(|(_, pass)| pass.share.counts);
         let (epoch, number) = (self.at.epoch + 1, number + 1);
         let (metrics, loss) = (self.metrics, self.loss);
+        let fits = |value: f64| match value.is_finite() {
+            true => Ok(()),
+            false => Err(Error::NonFiniteLoss { value, epoch, batch: number }),
+        };
         // What a step measures that fails does not count.
         let mut measured = totals.clone();
+        // A rank measures its share by itself, which is added then.
+        let anew = || Totals::new(measured.outputs.len(), metrics);
+        let own = RefCell::new(ranks.as_ref().map(|_| anew()));
+        let all = RefCell::new(&mut measured);
+        let outputs = RefCell::new(Vec::new());
         let mut input = Some(input);
         let mut pass = |model: &mut M| {
             let input = input.take().ok_or(Error::Empty("the batch"))?;
@@ -289,21 +325,93 @@ where
             let output = whole_pass(|| model.call_mut(input))?;
             drop(constant);
             let (output, tape) = M::Output::split_tape(output);
-            measure::<M::Output, Y, E, D>(metrics, &mut measured, &output, &target, &weights)?;
+            if counts {
+                let (mut own, mut all) = (own.borrow_mut(), all.borrow_mut());
+                let totals = own.as_mut().unwrap_or(&mut **all);
+                measure::<M::Output, Y, E, D>(metrics, totals, &output, &target, &weights)?;
+            }
             let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
             let judged = Judge::<M, L, Y, E, D>::judge(loss, output, &target, &weights)?;
-            let value = judged.total.as_vec()[0].as_f64();
-            if !value.is_finite() {
-                return Err(Error::NonFiniteLoss { value, epoch, batch: number });
+            if own.borrow().is_none() {
+                fits(judged.total.as_vec()[0].as_f64())?;
             }
-            measured.add_outputs(&judged.each, size);
+            *outputs.borrow_mut() = judged.each;
             Ok(judged.total)
         };
-        let value = self.optimizer.attempt(self.state, self.model, &mut pass);
+        let mut sum = |gradients: &mut [E], value: E| {
+            let (Some((ranks, _)), Some(own)) = (&ranks, &*own.borrow()) else { return Ok(value) };
+            let mut losses = [vec![value.as_f64()], outputs.take()].concat();
+            ranks.sum_step(gradients, &mut losses, own, &mut all.borrow_mut(), metrics)?;
+            on_all.set(true);
+            fits(losses[0])?;
+            *outputs.borrow_mut() = losses.split_off(1);
+            Ok(E::of(losses[0]))
+        };
+        let sum: Option<Sum<'_, E>> = if ranks.is_some() { Some(&mut sum) } else { None };
+        let share = ranks.as_ref().map(|(_, pass)| pass.clone());
+        let value = distributed::within(share, || {
+            self.optimizer.attempt(self.state, self.model, &mut pass, sum)
+        });
         let value = value.map_err(|error| error.in_batch(epoch, number))?;
+        measured.add_outputs(&outputs.into_inner(), size);
         measured.loss.add([value.as_f64()], [size as f64]);
         *totals = measured;
         Ok(())
+    }
+
+    /// Where several ranks begin: at the same place, with the weights and the seed of rank 0.
+    fn meet(&mut self) -> Result<(), Error> {
+        let has_callbacks = self.has_callbacks();
+        let Some(ranks) = &mut self.ranks else { return Ok(()) };
+        let numbers = [
+            ("number of epochs in the history", self.history.epochs()),
+            ("epoch", self.at.epoch),
+            ("batch", self.at.batch),
+            ("number of steps", self.state.steps()),
+            ("`epochs`", self.fit.epochs),
+            ("`batch_size`", self.fit.batch_size),
+            ("`shuffle`", usize::from(self.fit.shuffle)),
+            ("`steps_per_epoch`", self.fit.steps_per_epoch.unwrap_or(0)),
+            ("number of metrics", self.metrics.len()),
+            ("number of parameters", crate::parameters::list(self.model).len()),
+        ];
+        let mut numbers = numbers.map(|(name, number)| (name, number as u64)).to_vec();
+        numbers.push(("`seed`", self.fit.seed));
+        ranks.meet(&numbers, has_callbacks)?;
+        ranks.share_weights(self.model)?;
+        let own = self.state.settle_seed(self.model);
+        self.state.set_seed(ranks.number_of_first(own)?);
+        Ok(())
+    }
+
+    /// Does what callbacks on rank 0 have decided, on all ranks; `decision` is what else this rank has decided, and the result what rank 0
+    /// has.
+    fn follow(&mut self, decision: u8) -> Result<u8, Error> {
+        let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.has_callbacks) else {
+            return Ok(decision);
+        };
+        let rate = self.optimizer.learning_rate_mut();
+        let own = match rate.is_schedule() {
+            true => None,
+            false => Some(rate.at(0)?),
+        };
+        let control = ranks.follow(Control {
+            stop: self.wishes.stop,
+            interrupted: self.wishes.interrupted,
+            rate: own,
+            changed: std::mem::take(&mut self.changed),
+            decision,
+        })?;
+        if let (Some(now), Some(own)) = (control.rate, own)
+            && now != own
+        {
+            rate.set(now)?;
+        }
+        (self.wishes.stop, self.wishes.interrupted) = (control.stop, control.interrupted);
+        if control.changed {
+            ranks.share_weights(self.model)?;
+        }
+        Ok(control.decision)
     }
 
     fn validate<Validation>(&mut self, data: &Validation) -> Result<Logs, Error>
@@ -311,8 +419,10 @@ where
         Validation: TrainingData<M, L, Y, E, D>,
     {
         each!(self.on_test_begin())?;
+        self.follow(0)?;
         let totals = self.state.penalty(self.model).and_then(|penalty| {
-            let parts = (&*self.model, self.loss, self.metrics, penalty);
+            let (model, loss, metrics) = (&*self.model, self.loss, self.metrics);
+            let parts = Parts { model, loss, metrics, penalty, ranks: self.ranks.as_ref() };
             let order = Order::sequential(self.fit.batch_size);
             data.evaluate(parts, Order { steps: self.fit.validation_steps, ..order }, &self.dev)
         });
@@ -326,24 +436,46 @@ where
         // Also after an error, so that what has been exchanged for the validation is put back.
         let ended = each!(self.on_test_end(&logs));
         totals?;
-        ended.map(|()| logs)
+        ended?;
+        self.follow(0)?;
+        Ok(logs)
     }
 
     fn has_callbacks(&self) -> bool {
         !self.callbacks.is_empty() || self.progress.is_some()
     }
 
-    fn recovery(&mut self, batch: usize, error: &Error) -> Recovery {
+    fn recovery(&mut self, batch: usize, error: &Error) -> Result<Recovery, Error> {
         let mut recovery = Recovery::Fail;
         let asked = self.hooks(|callback, training| {
             recovery = recovery.max(callback.on_step_error(training, batch, error));
             Ok(())
         });
-        asked.map_or(Recovery::Fail, |()| recovery)
+        let own = asked.map_or(Recovery::Fail, |()| recovery);
+        let all = [Recovery::Fail, Recovery::Stop, Recovery::Skip];
+        let decided = usize::from(self.follow(own as u8)?);
+        Ok(all.get(decided).copied().unwrap_or(Recovery::Fail))
     }
 
     /// Shows a moment to all callbacks.
     fn hooks(
+        &mut self,
+        hook: impl FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match &self.ranks {
+            None => self.hooks_here(hook),
+            // The other ranks have callbacks only so that they are the same program.
+            Some(ranks) if !ranks.is_first() || !self.has_callbacks() => Ok(()),
+            Some(_) => {
+                let before = self.model.clone();
+                self.hooks_here(hook)?;
+                self.changed |= ranks::differ(&before, self.model)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn hooks_here(
         &mut self,
         mut hook: impl FnMut(
             &mut dyn Callback<M, E, D>,
@@ -415,9 +547,19 @@ where
     }
 }
 
-/// Measures a model on data, without learning from it. The loss has the penalty.
+/// What measures a model.
+pub(super) struct Parts<'a, M: Model<E, D>, L, Y: Signal, E: Element, D: Backend<E>> {
+    pub(super) model: &'a M,
+    pub(super) loss: &'a L,
+    pub(super) metrics: &'a [AnyMetric<M::Output, Y, E, D>],
+    /// The penalty of the weights, which the loss has.
+    pub(super) penalty: f64,
+    pub(super) ranks: Option<&'a Ranks>,
+}
+
+/// Measures a model on data, without learning from it.
 pub(super) fn evaluate<M, L, Y, E, D, Data>(
-    (model, loss, metrics, penalty): (&M, &L, &[AnyMetric<M::Output, Y, E, D>], f64),
+    parts: Parts<'_, M, L, Y, E, D>,
     data: &Data,
     order: Order,
     dev: &D,
@@ -432,6 +574,7 @@ where
     Data: Dataset<Target: TargetsOf<Y>>,
     Data::Input: Feeds<M::Input>,
 {
+    let Parts { model, loss, metrics, penalty, ranks } = parts;
     let mut totals = Totals::new(Judge::<M, L, Y, E, D>::COLUMNS, metrics);
     let mut found = 0;
     for batch in data.batches::<E, D>(order, dev).take(order.steps.unwrap_or(usize::MAX)) {
@@ -439,18 +582,48 @@ where
         let Batch { input, target, weights, size } = batch?;
         let target = Data::Target::same::<E, D>(target);
         let input = Data::Input::feed::<E, D>(input)?;
-        let (output, activity) = collected(|| whole_pass(|| model.call::<NoneTape>(input)))?;
-        measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
-        let judged = Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
-        totals.add_outputs(&judged.each, size);
-        let loss = judged.total.as_vec()[0].as_f64() + penalty + activity.sum();
-        totals.loss.add([loss], [size as f64]);
+        let ranks = ranks.map(|ranks| (ranks, ranks.pass(size)));
+        let (input, target, weights) =
+            share_of::<M::Input, Y, _, E, D>(ranks.as_ref(), input, target, weights)?;
+        let share = ranks.map(|(_, pass)| pass);
+        let counts = share.as_ref().is_none_or(|pass| pass.share.counts);
+        let penalty = if share.as_ref().is_none_or(Pass::is_first) { penalty } else { 0.0 };
+        distributed::within(share, || {
+            let (output, activity) = collected(|| whole_pass(|| model.call::<NoneTape>(input)))?;
+            if counts {
+                measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
+            }
+            let judged =
+                Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
+            totals.add_outputs(&judged.each, size);
+            let loss = judged.total.as_vec()[0].as_f64() + penalty + activity.sum();
+            totals.loss.add([loss], [size as f64]);
+            Ok::<_, Error>(())
+        })?;
     }
     match order.steps {
         Some(expected) if found < expected => {
             Err(Error::DataEnded { found, expected: Some(expected) })
         }
         _ if totals.is_empty() => Err(Error::Empty("the dataset")),
-        _ => Ok(totals),
+        _ => match ranks {
+            Some(ranks) => ranks.sum_totals(&totals, metrics),
+            None => Ok(totals),
+        },
     }
+}
+
+/// The rows of a batch that are those of a rank.
+#[allow(clippy::type_complexity)]
+fn share_of<X: Signal, Y: Signal, W: SampleWeights, E: Element, D: Backend<E>>(
+    ranks: Option<&(&Ranks, Pass)>,
+    input: X::Data<E, D, NoneTape>,
+    target: Y::Data<E, D, NoneTape>,
+    weights: W,
+) -> Result<(X::Data<E, D, NoneTape>, Y::Data<E, D, NoneTape>, W), Error> {
+    let Some((_, pass)) = ranks else { return Ok((input, target, weights)) };
+    let rows = pass.share.range();
+    let input = X::rows_of::<E, D>(&input, rows.clone())?;
+    let target = Y::rows_of::<E, D>(&target, rows.clone())?;
+    Ok((input, target, weights.select(&rows.collect::<Vec<_>>())?))
 }

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
@@ -10,13 +10,15 @@ use super::{
     checkpoint::{self, Position, Resumed},
     names,
     optimizing::Optimizing,
-    run::Run,
+    ranks::Ranks,
+    run::{Parts, Run},
     totals::Metrics,
     training::{About, Wishes},
 };
 use crate::{
     backend::{Backend, Element},
     data::Order,
+    distributed::Communicator,
     error::Error,
     model::{Model, Output},
     optim::{Optimizer, State},
@@ -63,6 +65,7 @@ where
     augment: Box<dyn Augments<M, Y, E, D>>,
     history: History,
     resumed: Option<Resumed>,
+    ranks: Option<Ranks>,
     dev: D,
     optimizing: AsOptimizing<M, O, E, D>,
 }
@@ -97,6 +100,7 @@ where
             augment: Box::new(Vec::new()),
             history: History::default(),
             resumed: None,
+            ranks: None,
             optimizing: |optimizer| optimizer,
         })
     }
@@ -236,6 +240,31 @@ where
         self
     }
 
+    /// Makes the trainer one of several ranks, each of which has the same trainer, data and [`Fit`]: threads of one program by
+    /// [`Threads`](crate::distributed::Threads), or whatever a [`Communicator`] connects.
+    ///
+    /// Every batch is shared out by its rows, and gradients, losses, metrics and the statistics of batches are summed over all ranks. So the
+    /// result is that of one process on the whole batch, up to the order in which sums are taken: means are over the valid steps and the sample
+    /// weights of all ranks. Ranks whose share is smaller, or empty, are no exception; shuffling, dropout and clipping are as in one process.
+    ///
+    /// - `fit` begins with the weights of rank 0, and all ranks get the same weights and [`History`].
+    /// - Callbacks, checkpoints and the progress bar are those of rank 0, and the others follow: when it stops, changes the learning rate or
+    ///   the weights. What a callback sets in the logs stands in the history of rank 0 alone.
+    /// - [`evaluate`](Trainer::evaluate) and the validation share the work too; [`predict`](Trainer::predict) asks the model of this rank alone.
+    /// - To go on from a checkpoint all ranks call [`resume`](Trainer::resume), on any number of ranks.
+    /// - An error on one rank alone ends all of them, with an [`Error::Rank`] that names it, and no [`Recovery`](super::Recovery) is asked
+    ///   for. An error that all have, such as a loss that is not finite, is as in one process.
+    ///
+    /// # Errors
+    /// In training: [`Error::Wiring`] or [`Error::Invalid`] for what several ranks cannot do: `stateful` layers; batch statistics of `f64`, and
+    /// those on the steps of a masked sequence; losses that sum over the batch, such as a [`Dice`](crate::loss::Dice) without axes, or have a
+    /// mean of their own; activity regularizers that are no sums; layers that change images or add noise at random.
+    #[must_use]
+    pub fn distributed(mut self, comm: impl Communicator) -> Self {
+        self.ranks = (comm.size() > 1).then(|| Ranks::new(Arc::new(comm)));
+        self
+    }
+
     /// The first callback of this type.
     pub fn find_callback<C: Callback<M, E, D> + 'static>(&self) -> Option<&C> {
         self.callbacks.iter().find_map(|callback| callback.as_any().downcast_ref())
@@ -302,7 +331,17 @@ where
         batch_size: usize,
     ) -> Result<Data::Measures, Error> {
         let penalty = self.state.penalty(&self.model)?;
-        let parts = (&self.model, &self.loss, self.metrics.list(), penalty);
+        let mut model = self.model.clone();
+        if let Some(ranks) = &self.ranks {
+            ranks.share_weights(&mut model)?;
+        }
+        let parts = Parts {
+            model: &model,
+            loss: &self.loss,
+            metrics: self.metrics.list(),
+            penalty,
+            ranks: self.ranks.as_ref(),
+        };
         let totals = data.evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
         let columns = self.columns(Data::LOSSES);
         Ok(Data::measures(totals.report(&columns, self.metrics.list()).collect()))
@@ -408,6 +447,7 @@ where
             resumed.check_losses(Data::LOSSES)?;
         }
         let columns = self.columns(Data::LOSSES);
+        let is_first = self.ranks.as_ref().is_none_or(Ranks::is_first);
         let has_progress = self.find_callback::<Progress>().is_some();
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
@@ -423,9 +463,11 @@ where
             augment: self.augment.list(),
             history: &mut self.history,
             dev: self.dev.clone(),
+            ranks: self.ranks.clone(),
+            changed: false,
             fit: *fit,
             columns,
-            progress: (fit.progress && !has_progress).then(Progress::new),
+            progress: (fit.progress && !has_progress && is_first).then(Progress::new),
             about,
             wishes: Wishes::default(),
             at,

@@ -8,6 +8,8 @@ mod empty;
 mod masking;
 mod nan;
 mod padding;
+mod ranks;
+mod ranks_failing;
 mod settings;
 mod shapes;
 mod targets;

@@ -92,6 +92,14 @@ impl Backend<f32> for Cpu {
         parameter::with_gradient_in_place(values, gradients, change, |vec| vec)
     }
 
+    fn replace_gradient<S: Shape>(
+        gradients: &mut Gradients<f32, Self>,
+        of: &Of<S>,
+        values: &[f32],
+    ) -> Result<(), Error> {
+        parameter::replace_gradient(gradients, of, values, |vec| vec)
+    }
+
     fn recurrent_step(
         weights: RecurrentWeights<'_, f32, Self>,
         rows: usize,

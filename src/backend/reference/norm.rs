@@ -9,6 +9,7 @@ use crate::{
         Backend, Element, NormWeights, Normalised, Seen, keep_rows,
         memory::{collected, filled},
     },
+    distributed,
     error::{Error, OrDevice},
 };
 
@@ -47,6 +48,11 @@ pub(crate) fn batch_norm_train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     weights: NormWeights<E, D>,
     seen: Seen<'_>,
 ) -> Result<Normalised<E, D, T>, Error> {
+    if distributed::current().is_some() {
+        let message =
+            "its statistics are summed over several ranks by the kernel for `f32` on a `Cpu` only";
+        return Err(Error::Wiring { layer: "BatchNorm".into(), message: message.into() });
+    }
     let (n, features) = *x.shape();
     let share = E::of(seen.share);
     let shares = match seen.rows {

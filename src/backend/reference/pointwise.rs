@@ -12,7 +12,7 @@ use crate::{
     backend::{
         ActivationFunction, ActivationKind, Backend, Element, IntoShape, WithFunction,
         check_classes, drop_values, dropout_parts, memory::elements_of, near, random_u64,
-        to_values, zeros_after,
+        rows_in_batch, to_values, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -171,8 +171,8 @@ pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     // The kernels drop the same.
     let seed = random_u64(&dev);
     let mut ones = vec![E::one(); shape.num_elements()];
-    for (number, part) in dropout_parts(&mut ones, mask).into_iter().enumerate() {
-        drop_values(part, rate, seed, number);
+    for part in dropout_parts(&mut ones, rows_in_batch(shape.concrete().as_ref())?, mask) {
+        drop_values(part, rate, seed);
     }
     if ones.is_empty() {
         return Ok(x);

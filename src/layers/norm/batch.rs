@@ -10,9 +10,10 @@ use super::{EPSILON, Rows, check_epsilon, factor, rows, shift};
 use crate::{
     backend::{
         Backend, Element, IntoShape, NormWeights, Seen,
-        memory::{collected, elements_of},
+        memory::{collected, elements_of, filled},
         sized, to_values,
     },
+    distributed,
     error::{Error, OrDevice},
     layer,
     layer::{Layer, trains},
@@ -112,20 +113,32 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     momentum: f64,
 ) -> Result<(Rows<E, D, T>, Option<[Vec<E>; 2]>), Error> {
     let (n, _) = *x.shape();
+    let pass = distributed::current();
+    // What there is on all ranks.
+    let total = |count: usize| match &pass {
+        Some(pass) => pass.total(count as f64),
+        None => Ok(count as f64),
+    };
+    let kept = total(mask.map_or(n, Mask::count))?;
     // What the mask leaves out is normalised too, but not looked at.
     let (rows, share) = match mask {
-        None => (None, 1.0 / n as f64),
+        _ if pass.as_ref().is_some_and(|pass| !pass.share.counts) => {
+            let each = mask.map_or(1, |mask| n.checked_div(mask.as_slice().len()).unwrap_or(0));
+            let epsilon = if mask.is_some() { MASK_EPSILON } else { 0.0 };
+            (Some(filled(&[n], false)?), 1.0 / (kept + epsilon) / each.max(1) as f64)
+        }
+        None => (None, 1.0 / kept),
         Some(mask) => {
             let each = n.checked_div(mask.as_slice().len()).unwrap_or(0).max(1);
             let rows = mask.as_slice().iter();
             let rows = rows.flat_map(|&keep| std::iter::repeat_n(keep, each));
             let rows = collected(&[mask.as_slice().len(), each], rows)?;
-            (Some(rows), 1.0 / (mask.count() as f64 + MASK_EPSILON) / each as f64)
+            (Some(rows), 1.0 / (kept + MASK_EPSILON) / each as f64)
         }
     };
     let seen = Seen { rows: rows.as_deref(), share };
     let (y, mean, variance) = D::batch_norm_train(x, weights, seen)?;
-    if mask.is_some_and(|mask| mask.count() == 0) {
+    if mask.is_some() && kept == 0.0 {
         return Ok((y, None));
     }
     let step = |moving: Tensor<(usize,), E, D>, now: Tensor<(usize,), E, D>| {

@@ -5,15 +5,18 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::geometry::{Affine, Filling, transformed};
 use crate::{
-    backend::{Backend, Element, ImageShape, random_u64},
+    backend::{Backend, Element, ImageShape, random_of_batch},
     error::Error,
     memory::elements_of,
 };
 use dfdx::shapes::HasShape;
 
 /// The generator of a training pass, which follows from the seed of the step as that of dropout.
-pub(super) fn generator<E: Element, D: Backend<E>>(dev: &D) -> StdRng {
-    StdRng::seed_from_u64(random_u64(dev))
+///
+/// # Errors
+/// Those of [`random_of_batch`].
+pub(super) fn generator<E: Element, D: Backend<E>>(dev: &D, layer: &str) -> Result<StdRng, Error> {
+    Ok(StdRng::seed_from_u64(random_of_batch(dev, layer)?))
 }
 
 /// # Errors
@@ -60,7 +63,7 @@ macro_rules! random_layer {
                 if !trains() {
                     return x.into_shape(&shape);
                 }
-                let mut random = generator(x.device());
+                let mut random = generator(x.device(), stringify!($name))?;
                 self.drawn(x, &mut random)?.into_shape(&shape)
             }
 
@@ -70,7 +73,7 @@ macro_rules! random_layer {
             ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
                 let (x, shape) = In::images(x)?;
                 $(self.$check::<E>()?;)?
-                let mut random = generator(x.device());
+                let mut random = generator(x.device(), stringify!($name))?;
                 self.drawn(x, &mut random)?.into_shape(&shape)
             }
         }

@@ -125,7 +125,7 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
         let (x, (batch, _, _, channels)) = In::images(x)?;
-        let mut random = generator(x.device());
+        let mut random = generator(x.device(), "RandomCrop")?;
         Self::cut(x, Some(&mut random))?.into_shape(&(batch, Const, Const, channels))
     }
 }

@@ -434,7 +434,7 @@ fn last_states<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>
     let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
     let (states, tape) = layer.states(inputs)?;
     if let Some(carried) = layer.carried() {
-        carried.set(states.clone());
+        carried.set(states.clone())?;
     }
     Ok((states, tape))
 }
@@ -487,7 +487,7 @@ fn with_state<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let inputs = RecurrentInputs { order, ..inputs(layer, x, mask, initial)? };
     let (outputs, states) = layer.outputs(inputs)?;
     if let Some(carried) = layer.carried() {
-        carried.set(states.clone());
+        carried.set(states.clone())?;
     }
     Ok((outputs, states))
 }

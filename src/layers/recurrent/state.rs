@@ -217,6 +217,10 @@ impl Signal for NoState {
         Ok(())
     }
 
+    fn rows_of<E: Element, D: Backend<E>>((): &(), _: std::ops::Range<usize>) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn display() -> String {
         "no state".to_owned()
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{chunks, share};
@@ -19,6 +19,7 @@ use crate::{
         memory::zeros_of,
         tape::{Values, borrow, from_vec, record},
     },
+    distributed::{self, Pass},
     error::Error,
 };
 
@@ -120,6 +121,10 @@ struct Statistics {
     /// The rows that they are of, and the share of each; none if they are of no row here.
     rows: Vec<Range<usize>>,
     share: f64,
+    /// How many rows were looked at, on all ranks.
+    count: f64,
+    /// That over whose ranks they are.
+    pass: Option<Pass>,
 }
 
 pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
@@ -131,7 +136,8 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
     weights.check(x.shape().1)?;
     let values = borrow(&x)?;
     let (means, variances) = (borrow(mean)?.to_vec(), borrow(variance)?.to_vec());
-    let statistics = Statistics { means, variances, rows: Vec::new(), share: 0.0 };
+    let statistics =
+        Statistics { means, variances, rows: Vec::new(), share: 0.0, count: 0.0, pass: None };
     by_statistics(x, values, weights, statistics)
 }
 
@@ -144,16 +150,28 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     weights.check(features)?;
     let values = borrow(&x)?;
     let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
+    let pass = distributed::current();
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
-    let means: Vec<f32> = mean(sums_over(&rows, features, |sums, at| add_rows(sums, &values[at])));
+    let mut sums = sums_over(&rows, features, |sums, at| add_rows(sums, &values[at]));
+    let mut count = rows.iter().map(Range::len).sum::<usize>() as f64;
+    if let Some(pass) = &pass {
+        sums.push(count);
+        pass.sum(&mut sums)?;
+        count = sums.pop().unwrap_or(0.0);
+    }
+    let means: Vec<f32> = mean(sums);
     let wide_means = means.repeat(wide(features) / features.max(1));
     let squares = |sums: &mut [f32], at| add_squares(sums, &values[at], &wide_means);
-    let mut variances: Vec<f32> = mean(sums_over(&rows, features, squares));
+    let mut sums = sums_over(&rows, features, squares);
+    if let Some(pass) = &pass {
+        pass.sum(&mut sums)?;
+    }
+    let mut variances: Vec<f32> = mean(sums);
     variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
     let dev = x.device().clone();
     let mean = from_vec(&dev, (features,), means.clone())?;
     let variance = from_vec(&dev, (features,), variances.clone())?;
-    let statistics = Statistics { means, variances, rows, share: seen.share };
+    let statistics = Statistics { means, variances, rows, share: seen.share, count, pass };
     Ok((by_statistics(x, values, weights, statistics)?, mean, variance))
 }
 
@@ -194,14 +212,22 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 products.iter().zip(&inverses).map(|(sum, s)| sum * s).collect();
             // Through the variance and the mean of the rows that were looked at.
             let w = statistics.share;
-            let count: usize = statistics.rows.iter().map(Range::len).sum();
-            let missing = 1.0 - w * count as f64;
+            let missing = 1.0 - w * statistics.count;
+            // What depends on the statistics is on all ranks.
+            let mut of_all = [d_beta.clone(), products].concat();
+            if let Some(pass) = &statistics.pass
+                && let Err(error) = pass.sum(&mut of_all)
+            {
+                distributed::keep_failure(error);
+                return Err(CpuError::WrongNumElements);
+            }
+            let (shifted, products) = of_all.split_at(features);
             let (mut slopes, mut shifts) = (vec![0.0; features], vec![0.0; features]);
             for i in 0..features {
                 let scale = f64::from(gamma[i]) * inverses[i];
                 let d_variance = -0.5 * scale * inverses[i] * inverses[i] * products[i];
                 let centred = f64::from(means[i]) * missing;
-                let d_mean = -(scale * d_beta[i] + 2.0 * d_variance * centred);
+                let d_mean = -(scale * shifted[i] + 2.0 * d_variance * centred);
                 slopes[i] = (2.0 * w * d_variance) as f32;
                 shifts[i] = (w * d_mean) as f32;
             }

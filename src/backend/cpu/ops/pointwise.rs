@@ -7,7 +7,7 @@ use crate::{
     backend::{
         ActivationKind,
         cpu::{buffer::Buffer, pointwise, threads::parallel},
-        drop_values, dropout_parts, random_u64,
+        drop_values, dropout_parts, random_u64, rows_in_batch,
         tape::{borrow, copy, from_vec, record},
     },
     error::Error,
@@ -98,10 +98,10 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let (seed, mut y) = (random_u64(x.device()), copy(&x)?);
-    let mask = mask.cloned();
+    let (mask, rows) = (mask.cloned(), rows_in_batch(x.shape().concrete().as_ref())?);
     let drop = move |values: &mut [f32]| {
-        let parts = dropout_parts(values, mask.as_ref()).into_iter().enumerate().collect();
-        parallel(parts, |(number, part)| drop_values(part, rate, seed, number));
+        let parts = dropout_parts(values, rows, mask.as_ref());
+        parallel(parts, |part| drop_values(part, rate, seed));
     };
     drop(&mut y);
     let y = from_vec(x.device(), *x.shape(), y.into())?;

@@ -1,0 +1,126 @@
+//! Which part of a batch the pass is of that a thread is in.
+
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+    sync::Arc,
+};
+
+use super::Communicator;
+use crate::error::Error;
+
+/// The rows of a batch that a rank computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// The first of them.
+    pub(crate) first: usize,
+    /// How many there are; at least one of a batch that has any.
+    pub(crate) rows: usize,
+    /// Whether they count. A rank for which no row is left computes one all the same, so that it takes part in all sums, but
+    /// counts it for nothing.
+    pub(crate) counts: bool,
+}
+
+impl Share {
+    /// The share of a rank: as many rows as the others have, or one more.
+    pub(crate) fn new(rank: usize, size: usize, batch: usize) -> Self {
+        let (from, to) = (batch * rank / size, batch * (rank + 1) / size);
+        match to - from {
+            0 => Self { first: 0, rows: batch.min(1), counts: false },
+            rows => Self { first: from, rows, counts: true },
+        }
+    }
+
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.first..self.first + self.rows
+    }
+}
+
+/// A pass over a share of a batch.
+#[derive(Clone)]
+pub(crate) struct Pass {
+    comm: Arc<dyn Communicator>,
+    pub(crate) share: Share,
+}
+
+impl Pass {
+    pub(crate) fn new(comm: Arc<dyn Communicator>, share: Share) -> Self {
+        Self { comm, share }
+    }
+
+    /// Whether this is the rank that counts what is to be counted once.
+    pub(crate) fn is_first(&self) -> bool {
+        self.comm.rank() == 0
+    }
+
+    /// Sums over all ranks; those of a share that does not count are left out.
+    pub(crate) fn sum(&self, values: &mut [f64]) -> Result<(), Error> {
+        if !self.share.counts {
+            values.fill(0.0);
+        }
+        self.comm.sum_f64(values)
+    }
+
+    /// The sum of one value.
+    pub(crate) fn total(&self, value: f64) -> Result<f64, Error> {
+        let mut values = [value];
+        self.sum(&mut values)?;
+        Ok(values[0])
+    }
+
+    /// Where the rows of a tensor begin among those that all ranks have: it has as many for each sample of the share.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if it has not.
+    pub(crate) fn first_row(&self, rows: usize) -> Result<usize, Error> {
+        let each = rows / self.share.rows.max(1);
+        if each * self.share.rows != rows {
+            let expected = format!("a multiple of {}", self.share.rows);
+            return Err(Error::mismatch("the rows of a share of the batch", expected, rows));
+        }
+        Ok(self.share.first * each)
+    }
+}
+
+thread_local! {
+    static PASS: RefCell<Option<Pass>> = const { RefCell::new(None) };
+    /// An error of a sum in a backward pass, which has an error type of its own.
+    static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
+    /// How many losses have been divided by what all ranks have.
+    static SETTLED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The pass that this thread is in, if it is over a share of a batch only.
+pub(crate) fn current() -> Option<Pass> {
+    PASS.with_borrow(Option::clone)
+}
+
+/// Runs a pass over a share of a batch, or over a whole one.
+pub(crate) fn within<R>(pass: Option<Pass>, run: impl FnOnce() -> R) -> R {
+    struct Before(Option<Pass>);
+
+    impl Drop for Before {
+        fn drop(&mut self) {
+            PASS.set(self.0.take());
+        }
+    }
+
+    let _before = Before(PASS.replace(pass));
+    FAILURE.set(None);
+    run()
+}
+
+/// Keeps the error of a sum, for who finds that the backward pass has failed.
+pub(crate) fn keep_failure(error: Error) {
+    FAILURE.set(Some(error));
+}
+
+/// The error that was kept.
+pub(crate) fn failure() -> Option<Error> {
+    FAILURE.take()
+}
+
+/// Counts a loss that is a share of that of the whole batch, and says how many there were before.
+pub(crate) fn settled(more: usize) -> usize {
+    SETTLED.replace(SETTLED.get() + more)
+}

@@ -1,0 +1,254 @@
+//! A training by several ranks: what they tell each other.
+
+use std::sync::Arc;
+
+use dfdx::shapes::Shape;
+
+use super::totals::{AnyMetric, Totals};
+use crate::{
+    backend::{Backend, Element, assign, to_values},
+    distributed::{self, Communicator, Pass, Share},
+    error::Error,
+    parameters::{Parameter, Parameters, Visitor},
+    reduce::Mean,
+    signal::Signal,
+};
+
+/// The ranks, as one of them sees them.
+#[derive(Clone)]
+pub(super) struct Ranks {
+    comm: Arc<dyn Communicator>,
+    /// Whether rank 0 has callbacks, which may change the training.
+    pub(super) has_callbacks: bool,
+}
+
+/// What callbacks on rank 0 may change, and all follow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Control {
+    pub(super) stop: bool,
+    pub(super) interrupted: bool,
+    /// The learning rate, if it follows no schedule.
+    pub(super) rate: Option<f64>,
+    /// Whether the weights are others.
+    pub(super) changed: bool,
+    /// What else is decided at this moment.
+    pub(super) decision: u8,
+}
+
+impl Ranks {
+    pub(super) fn new(comm: Arc<dyn Communicator>) -> Self {
+        Self { comm, has_callbacks: false }
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.comm.rank() == 0
+    }
+
+    /// The share of this rank in a batch.
+    pub(super) fn pass(&self, batch: usize) -> Pass {
+        let share = Share::new(self.comm.rank(), self.comm.size(), batch);
+        Pass::new(self.comm.clone(), share)
+    }
+
+    /// Checks that all ranks begin at the same place, and hears whether rank 0 has callbacks.
+    ///
+    /// # Errors
+    /// [`Error::Rank`] for one that begins elsewhere.
+    pub(super) fn meet(
+        &mut self,
+        numbers: &[(&'static str, u64)],
+        has_callbacks: bool,
+    ) -> Result<(), Error> {
+        // As bits, so that every number is sent as it is.
+        let mut own: Vec<f64> = numbers.iter().map(|(_, number)| f64::from_bits(*number)).collect();
+        own.push(f64::from(u8::from(has_callbacks)));
+        let all = distributed::gather(&*self.comm, &own, &vec![own.len(); self.comm.size()])?;
+        for (rank, of_rank) in all.iter().enumerate() {
+            for ((name, _), (found, first)) in numbers.iter().zip(of_rank.iter().zip(&all[0])) {
+                let [found, first] = [found, first].map(|number| number.to_bits());
+                if found != first {
+                    let message = format!("its {name} is {found}, but that of rank 0 is {first}");
+                    return Err(Error::Rank { rank, message });
+                }
+            }
+        }
+        self.has_callbacks = all[0].last().is_some_and(|has| *has != 0.0);
+        Ok(())
+    }
+
+    /// Gives all ranks the weights of rank 0.
+    pub(super) fn share_weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        &self,
+        model: &mut M,
+    ) -> Result<(), Error> {
+        let mut flat = weights::<M, E, D>(model)?;
+        if !self.is_first() {
+            flat.fill(E::zero());
+        }
+        self.sum_and_gather(&mut flat, &[], &vec![0; self.comm.size()])?;
+        let mut rest = flat.as_slice();
+        model.visit(&mut Assign { rest: &mut rest })
+    }
+
+    /// A number of rank 0.
+    pub(super) fn number_of_first(&self, number: u64) -> Result<u64, Error> {
+        let all = distributed::broadcast(&*self.comm, &[f64::from_bits(number)])?;
+        Ok(all.first().map_or(0, |number| number.to_bits()))
+    }
+
+    /// What rank 0 decides.
+    pub(super) fn follow(&self, own: Control) -> Result<Control, Error> {
+        let flag = |flag: bool| f64::from(u8::from(flag));
+        let own = [
+            flag(own.stop),
+            flag(own.interrupted),
+            own.rate.unwrap_or(f64::NAN),
+            flag(own.changed),
+            f64::from(own.decision),
+        ];
+        let of_first = distributed::broadcast(&*self.comm, &own)?;
+        let [stop, interrupted, rate, changed, decision] = of_first[..] else {
+            return Err(Error::mismatch("what rank 0 decides", own.len(), of_first.len()));
+        };
+        Ok(Control {
+            stop: stop != 0.0,
+            interrupted: interrupted != 0.0,
+            rate: Some(rate).filter(|rate| !rate.is_nan()),
+            changed: changed != 0.0,
+            decision: decision as u8,
+        })
+    }
+
+    /// The gradients of all ranks, the loss and the losses of outputs that the whole batch has, and what the ranks have measured of
+    /// it, which is added to the totals.
+    pub(super) fn sum_step<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &self,
+        gradients: &mut [E],
+        losses: &mut [f64],
+        own: &Totals,
+        totals: &mut Totals,
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> Result<(), Error> {
+        let own = [losses.to_vec(), own.metric_values()].concat();
+        let lengths = self.lengths(own.len(), metrics)?;
+        let all = self.sum_and_gather(gradients, &own, &lengths)?;
+        losses.fill(0.0);
+        for of_rank in all {
+            let (of_rank, measured) = of_rank.split_at_checked(losses.len()).unwrap_or_default();
+            losses.iter_mut().zip(of_rank).for_each(|(sum, loss)| *sum += loss);
+            totals.merge_metrics(measured, metrics)?;
+        }
+        Ok(())
+    }
+
+    /// What all ranks have measured, each of its share in the same batches.
+    pub(super) fn sum_totals<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &self,
+        own: &Totals,
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> Result<Totals, Error> {
+        let mut all = Totals::new::<P, Y, E, D>(own.outputs.len(), metrics);
+        let means = || std::iter::once(&own.loss).chain(&own.outputs);
+        let mut losses: Vec<f64> = means().map(|mean| mean.parts()[0]).collect();
+        self.sum_step(&mut [], &mut losses, own, &mut all, metrics)?;
+        // Each rank has counted the samples of all.
+        let sums = losses.into_iter().zip(means());
+        let mut sums = sums.map(|(sum, mean)| Mean::of_parts([sum, mean.parts()[1]]));
+        all.loss = sums.next().unwrap_or_default();
+        all.outputs = sums.collect();
+        Ok(all)
+    }
+
+    /// How much each rank has to say; that of metrics is known to it alone.
+    fn lengths<T>(&self, own: usize, metrics: &[T]) -> Result<Vec<usize>, Error> {
+        match metrics {
+            [] => Ok(vec![own; self.comm.size()]),
+            _ => distributed::lengths(&*self.comm, own),
+        }
+    }
+
+    fn sum_and_gather<E: Element>(
+        &self,
+        sums: &mut [E],
+        own: &[f64],
+        lengths: &[usize],
+    ) -> Result<Vec<Vec<f64>>, Error> {
+        if size_of::<E>() > size_of::<f32>() {
+            let mut wide: Vec<f64> = sums.iter().map(|value| value.as_f64()).collect();
+            self.comm.sum_f64(&mut wide)?;
+            sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum = E::of(value));
+            return distributed::gather(&*self.comm, own, lengths);
+        }
+        let mut narrow: Vec<f32> = sums.iter().map(|value| value.as_f64() as f32).collect();
+        let gathered = distributed::sum_and_gather(&*self.comm, &mut narrow, own, lengths)?;
+        sums.iter_mut().zip(narrow).for_each(|(sum, value)| *sum = E::of(f64::from(value)));
+        Ok(gathered)
+    }
+}
+
+/// Whether two models have other weights.
+pub(super) fn differ<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    a: &M,
+    b: &M,
+) -> Result<bool, Error> {
+    Ok(weights::<M, E, D>(a)? != weights::<M, E, D>(b)?)
+}
+
+/// The values of all parameters, trained or not, in the order of the model.
+fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<Vec<E>, Error> {
+    struct Collect<E>(Vec<E>);
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect<E> {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.0.extend(to_values(parameter.tensor)?);
+            Ok(())
+        }
+    }
+
+    let mut all = Collect(Vec::new());
+    // Tensors are shared, so that this copies no numbers.
+    model.clone().visit(&mut all)?;
+    Ok(all.0)
+}
+
+struct Assign<'a, 'b, E> {
+    rest: &'a mut &'b [E],
+}
+
+impl<E: Element, D: Backend<E>> Visitor<E, D> for Assign<'_, '_, E> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        use dfdx::shapes::HasShape;
+        let count = parameter.tensor.shape().num_elements();
+        let (own, rest) = self.rest.split_at(count);
+        *self.rest = rest;
+        assign(parameter.tensor, own)
+    }
+}
+
+impl Totals {
+    /// What the metrics have seen: of each the number of values, then the values.
+    fn metric_values(&self) -> Vec<f64> {
+        let each = self.metrics.iter().map(|state| state.to_values());
+        each.flat_map(|values| std::iter::once(values.len() as f64).chain(values)).collect()
+    }
+
+    /// Adds what the metrics of another rank have seen.
+    fn merge_metrics<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &mut self,
+        mut values: &[f64],
+        metrics: &[AnyMetric<P, Y, E, D>],
+    ) -> Result<(), Error> {
+        for (state, (metric, _)) in self.metrics.iter_mut().zip(metrics) {
+            let Some((&length, rest)) = values.split_first() else {
+                return Err(Error::mismatch("the metrics of a rank", metrics.len(), "fewer"));
+            };
+            let own = rest.split_at_checked(length as usize);
+            let (own, rest) = own.ok_or_else(|| {
+                Error::mismatch("the values of a metric of a rank", length, rest.len())
+            })?;
+            state.merge(&*metric.restore(own.to_vec())?)?;
+            values = rest;
+        }
+        Ok(())
+    }
+}
