@@ -7,8 +7,9 @@ use dfdx::tensor::{Cpu, NoneTape};
 
 use super::{
     Feeds, History, Judges, Logs, Matches,
+    evaluate::{Parts, evaluate},
     judge::Judge,
-    run::{Parts, Run, evaluate},
+    run::Run,
     totals::Totals,
 };
 use crate::{

@@ -9,6 +9,7 @@ pub mod callbacks;
 mod carried;
 mod checkpoint;
 mod data;
+mod evaluate;
 mod feed;
 mod fit;
 mod groups;

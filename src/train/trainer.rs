@@ -8,10 +8,11 @@ use super::{
     augment::Augments,
     callback::Kept,
     checkpoint::{self, Position, Resumed},
+    evaluate::Parts,
     names,
     optimizing::Optimizing,
     ranks::Ranks,
-    run::{Parts, Run},
+    run::Run,
     totals::Metrics,
     training::{About, Wishes},
 };
