@@ -69,7 +69,8 @@ pub(crate) const fn places(
     reach: usize,
     stride: usize,
 ) -> Option<(usize, usize)> {
-    if stride == 0 {
+    // A stride that the end of the image plus itself is no size for is none either.
+    if stride == 0 || n.checked_add(stride).is_none() {
         return None;
     }
     // As long as the image, without a stride.

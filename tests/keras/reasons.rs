@@ -2,7 +2,7 @@
 
 use crate::report::{
     Reason,
-    Until::{self, Accepted, Declared, Never},
+    Until::{self, Accepted, Never},
 };
 
 const fn reason(text: &'static str, until: Until) -> Reason {
@@ -15,10 +15,6 @@ pub(crate) const SOFTMAX_MASK: Reason =
 pub(crate) const BROADCAST: Reason = reason(
     "weights of samples are counted once per step here; Keras counts them once per sample there",
     Never,
-);
-pub(crate) const ACCURACY: Reason = reason(
-    "there is no accuracy of labels against labels yet",
-    Declared { folder: "src/metric", item: "struct Accuracy" },
 );
 
 pub(crate) const NOISE_SHAPE: Reason = reason("Dropout has no `noise_shape` yet", Accepted);
