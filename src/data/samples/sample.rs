@@ -44,8 +44,8 @@ pub trait Sample {
     where
         Self: 'a;
 
-    /// How many steps the sample has that a batch of it is padded for: those of a [`Padded`](super::Padded); 0 where all
-    /// samples have one size. [`Stream::bucket_by_length`](super::Stream::bucket_by_length) goes by it.
+    /// How many steps the sample has that a batch of it is padded for: those of a [`Padded`](crate::data::Padded); 0 where all
+    /// samples have one size. [`Stream::bucket_by_length`](crate::data::Stream::bucket_by_length) goes by it.
     fn length(&self) -> usize {
         0
     }
