@@ -6,7 +6,7 @@ use kerata::{
     Batch, Bidirectional, Cpu, Dense, Embedding, Error, Gru, Ids, Length, Lstm, MaskZero,
     Sequences, StackedRnn, Sum, Tensor, TimeDistributed,
     callbacks::ModelCheckpoint,
-    config::DynamicLayer,
+    config::{CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
     model,
@@ -173,4 +173,21 @@ fn those_of_a_stack_too() -> Result<(), Error> {
         }
         Ok(net)
     })
+}
+
+/// A layer from a config shows what it keeps, also where its weights have rules.
+#[test]
+fn those_of_a_dynamic_layer_too() -> Result<(), Error> {
+    for rules in ["", r#", "kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.01}}"#] {
+        let layers = format!(
+            r#"{{"class_name": "Sequential", "config": {{"layers": [
+                {{"class_name": "LSTM", "config": {{"units": 3, "return_sequences": true, "stateful": true{rules}}}}},
+                {{"class_name": "Dense", "config": {{"units": 1}}}}]}}}}"#
+        );
+        resumes("dynamic", |_| {
+            layer_from_config(&layers.parse()?, &CustomObjects::new())?
+                .typed::<(Batch, Length, Const<2>), (Batch, Length, Const<1>)>()
+        })?;
+    }
+    Ok(())
 }

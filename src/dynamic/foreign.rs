@@ -5,7 +5,7 @@ use dfdx::tensor::Cpu;
 use super::{
     DynamicValue, LayerWeight,
     flow::Flow,
-    op::{OneToOne, Pass, Show},
+    op::{OneToOne, Pass, Show, Shown},
     weights::tensor,
     words::refused,
 };
@@ -131,7 +131,8 @@ impl OneToOne for Foreign {
         for weight in self.layer.weights() {
             let mut values = tensor(weight.values.clone())?;
             let name = weight.name.get(prefix..).unwrap_or(&weight.name);
-            show.weight(name, false, &weight.sizes, &mut values)?;
+            let (sizes, values_of) = (&*weight.sizes, &mut values);
+            show.weight(Shown { name, trainable: false, sizes, values: values_of, rule: None })?;
             let values = to_values(&values)?;
             changed |= values != weight.values;
             all.push(values);

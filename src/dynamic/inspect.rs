@@ -2,7 +2,7 @@
 
 use super::{
     DynamicLayer, LayerWeight, Masks, is_padded,
-    op::{Flat, Show},
+    op::{Show, Shown},
     typed,
 };
 use crate::{
@@ -95,13 +95,8 @@ impl DynamicLayer {
         struct Set(std::vec::IntoIter<Vec<f32>>);
 
         impl Show for Set {
-            fn weight(
-                &mut self,
-                _: &str,
-                _: bool,
-                sizes: &[usize],
-                weight: &mut Flat,
-            ) -> Result<(), Error> {
+            fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
+                let Shown { sizes, values: weight, .. } = weight;
                 let values = self.0.next().unwrap_or_default();
                 if values.len() != sizes.iter().product::<usize>() {
                     return Err(Error::mismatch("the values of a weight", sizes, values.len()));

@@ -47,10 +47,10 @@ use crate::{
     fields::{AnySignal, Config, SignalKind, has_build_config},
     io::WeightFile,
     parameters::{Parameter, Parameters, Visitor},
-    regularizers::{Rule, penalize, regularizer},
+    regularizers::{penalize, regularizer},
 };
 use flow::{Flow, Flows, emptied};
-use op::{Flat, Op, Pass, Show};
+use op::{Op, Pass, Show, Shown};
 use rules::{Ruled, Rules};
 
 pub use custom::CustomObjects;
@@ -462,25 +462,8 @@ impl DynamicLayer {
         struct Frozen<'a>(&'a mut dyn Show);
 
         impl Show for Frozen<'_> {
-            fn weight(
-                &mut self,
-                name: &str,
-                _: bool,
-                sizes: &[usize],
-                values: &mut Flat,
-            ) -> Result<(), Error> {
-                self.0.weight(name, false, sizes, values)
-            }
-
-            fn ruled(
-                &mut self,
-                name: &str,
-                _: bool,
-                sizes: &[usize],
-                values: &mut Flat,
-                rule: &Rule<'_>,
-            ) -> Result<(), Error> {
-                self.0.ruled(name, false, sizes, values, rule)
+            fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
+                self.0.weight(Shown { trainable: false, ..weight })
             }
 
             fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
@@ -514,23 +497,17 @@ impl DynamicLayer {
 impl Parameters for DynamicLayer {
     /// Shows all parameters to a visitor: those that are there at run time, whatever [`PARAMS`](Self::PARAMS) is.
     fn visit<V: Visitor<f32, Cpu>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        struct Shown<'a, V>(&'a mut V);
+        struct Shaped<'a, V>(&'a mut V);
 
-        impl<V: Visitor<f32, Cpu>> Shown<'_, V> {
-            fn shaped(
-                &mut self,
-                name: &str,
-                trainable: bool,
-                sizes: &[usize],
-                values: &mut Flat,
-                rule: Option<&Rule<'_>>,
-            ) -> Result<(), Error> {
+        impl<V: Visitor<f32, Cpu>> Show for Shaped<'_, V> {
+            fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
+                let Shown { name, trainable, sizes, values, rule } = weight;
                 macro_rules! ranks {
                     ($([$($size:ident),*])*) => {
                         match *sizes {
                             $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
                                 let parameter = Parameter { name, trainable, tensor };
-                                match rule {
+                                match &rule {
                                     Some(rule) => self.0.visit_ruled(parameter, rule),
                                     None => self.0.visit(parameter),
                                 }
@@ -540,29 +517,6 @@ impl Parameters for DynamicLayer {
                     };
                 }
                 ranks!([] [a] [a, b] [a, b, c] [a, b, c, d] [a, b, c, d, e] [a, b, c, d, e, f])
-            }
-        }
-
-        impl<V: Visitor<f32, Cpu>> Show for Shown<'_, V> {
-            fn weight(
-                &mut self,
-                name: &str,
-                trainable: bool,
-                sizes: &[usize],
-                values: &mut Flat,
-            ) -> Result<(), Error> {
-                self.shaped(name, trainable, sizes, values, None)
-            }
-
-            fn ruled(
-                &mut self,
-                name: &str,
-                trainable: bool,
-                sizes: &[usize],
-                values: &mut Flat,
-                rule: &Rule<'_>,
-            ) -> Result<(), Error> {
-                self.shaped(name, trainable, sizes, values, Some(rule))
             }
 
             fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
@@ -578,6 +532,6 @@ impl Parameters for DynamicLayer {
             }
         }
 
-        self.show(&mut Shown(visitor))
+        self.show(&mut Shaped(visitor))
     }
 }

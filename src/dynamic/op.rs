@@ -230,27 +230,19 @@ pub(crate) fn one<T>(mut list: Flows<T>) -> Result<Flow<T>, Error> {
 /// All values of a weight.
 pub(crate) type Flat = Tensor<(usize,), f32, Cpu>;
 
+/// A weight of a layer, as it is shown: a [`Parameter`](crate::parameters::Parameter) whose shape is a list.
+pub(crate) struct Shown<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) trainable: bool,
+    pub(crate) sizes: &'a [usize],
+    pub(crate) values: &'a mut Flat,
+    /// Its regularizer and its constraint.
+    pub(crate) rule: Option<Rule<'a>>,
+}
+
 /// Something that is shown all weights of a layer: a [`Visitor`](crate::parameters::Visitor) behind a pointer.
 pub(crate) trait Show {
-    fn weight(
-        &mut self,
-        name: &str,
-        trainable: bool,
-        sizes: &[usize],
-        values: &mut Flat,
-    ) -> Result<(), Error>;
-
-    /// Shows a weight that has a regularizer or a constraint.
-    fn ruled(
-        &mut self,
-        name: &str,
-        trainable: bool,
-        sizes: &[usize],
-        values: &mut Flat,
-        _rule: &Rule<'_>,
-    ) -> Result<(), Error> {
-        self.weight(name, trainable, sizes, values)
-    }
+    fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error>;
 
     /// What a `stateful` layer keeps.
     fn carried(&mut self, _carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {

@@ -8,7 +8,7 @@ use dfdx::{
 use super::{
     FromDynamic,
     flow::{Flow, Flows},
-    op::{Op, Pass, Recorder, Show},
+    op::{Op, Pass, Recorder, Show, Shown},
     value::from_flows,
     words::refused,
 };
@@ -18,6 +18,7 @@ use crate::{
     fields::{AnySignal, SignalKind},
     layer::Layer,
     parameters::{Parameter, Parameters, Visitor},
+    regularizers::Rule,
 };
 
 /// The passes of a typed layer on one tape.
@@ -154,18 +155,38 @@ impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
     fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
         struct Flattened<'a>(&'a mut dyn Show);
 
+        impl Flattened<'_> {
+            fn show<S: Shape>(
+                &mut self,
+                parameter: Parameter<'_, S, f32, Cpu>,
+                rule: Option<Rule<'_>>,
+            ) -> Result<(), Error> {
+                let Parameter { name, trainable, tensor } = parameter;
+                let shape = *tensor.shape();
+                let sizes = shape.concrete();
+                // It stays the same parameter under any shape.
+                let mut flat = tensor.clone().into_shape(&(shape.num_elements(),))?;
+                let (sizes, values) = (sizes.as_ref(), &mut flat);
+                self.0.weight(Shown { name, trainable, sizes, values, rule })?;
+                *tensor = flat.into_shape(&shape)?;
+                Ok(())
+            }
+        }
+
         impl Visitor<f32, Cpu> for Flattened<'_> {
             fn visit<S: Shape>(
                 &mut self,
                 parameter: Parameter<'_, S, f32, Cpu>,
             ) -> Result<(), Error> {
-                let Parameter { name, trainable, tensor } = parameter;
-                let shape = *tensor.shape();
-                // It stays the same parameter under any shape.
-                let mut values = tensor.clone().into_shape(&(shape.num_elements(),))?;
-                self.0.weight(name, trainable, shape.concrete().as_ref(), &mut values)?;
-                *tensor = values.into_shape(&shape)?;
-                Ok(())
+                self.show(parameter, None)
+            }
+
+            fn visit_ruled<S: Shape>(
+                &mut self,
+                parameter: Parameter<'_, S, f32, Cpu>,
+                rule: &Rule<'_>,
+            ) -> Result<(), Error> {
+                self.show(parameter, Some(*rule))
             }
 
             fn visit_carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {

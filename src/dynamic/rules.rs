@@ -1,9 +1,11 @@
 //! What the config of a layer says of its weights: regularizers and constraints.
 
+use dfdx::tensor::Cpu;
 use serde_json::Value;
 
-use super::op::{Flat, Show};
+use super::op::{Show, Shown};
 use crate::{
+    backend::CarriedStates,
     error::Error,
     fields::Config,
     regularizers::{Constraint, Regularizer, Rule, constraint, regularizer},
@@ -59,28 +61,13 @@ pub(super) struct Ruled<'a> {
 }
 
 impl Show for Ruled<'_> {
-    fn weight(
-        &mut self,
-        name: &str,
-        trainable: bool,
-        sizes: &[usize],
-        values: &mut Flat,
-    ) -> Result<(), Error> {
-        match self.rules.rule(name) {
-            Some(rule) => self.show.ruled(name, trainable, sizes, values, &rule),
-            None => self.show.weight(name, trainable, sizes, values),
-        }
+    fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
+        let rule = weight.rule.or_else(|| self.rules.rule(weight.name));
+        self.show.weight(Shown { rule, ..weight })
     }
 
-    fn ruled(
-        &mut self,
-        name: &str,
-        trainable: bool,
-        sizes: &[usize],
-        values: &mut Flat,
-        rule: &Rule<'_>,
-    ) -> Result<(), Error> {
-        self.show.ruled(name, trainable, sizes, values, rule)
+    fn carried(&mut self, carried: &CarriedStates<f32, Cpu>) -> Result<(), Error> {
+        self.show.carried(carried)
     }
 
     fn enter(&mut self, name: &str) {

@@ -5,7 +5,7 @@ use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
 use super::{
     budget,
     flow::Rows,
-    op::{Flat, Show},
+    op::{Flat, Show, Shown},
 };
 use crate::{
     backend::{IntoShape, to_values},
@@ -133,7 +133,8 @@ impl Weights {
     pub(crate) fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
         let shown = self.0.iter_mut().filter(|weight| weight.role != Role::Constant);
         for Weight { name, role, sizes, values } in shown {
-            show.weight(name, *role == Role::Trained, sizes, values)?;
+            let trainable = *role == Role::Trained;
+            show.weight(Shown { name, trainable, sizes, values, rule: None })?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::{
     DynamicLayer,
     custom::Options,
     flow::{Flow, Numbers},
-    op::{Flat, OneToOne, Pass, Show},
+    op::{OneToOne, Pass, Show, Shown},
     words,
 };
 use crate::{
@@ -119,14 +119,8 @@ fn has_statistics(layer: &mut DynamicLayer) -> Result<bool, Error> {
     struct Any(bool);
 
     impl Show for Any {
-        fn weight(
-            &mut self,
-            _: &str,
-            trainable: bool,
-            _: &[usize],
-            _: &mut Flat,
-        ) -> Result<(), Error> {
-            self.0 |= !trainable;
+        fn weight(&mut self, weight: Shown<'_>) -> Result<(), Error> {
+            self.0 |= !weight.trainable;
             Ok(())
         }
     }
