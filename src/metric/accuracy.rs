@@ -1,16 +1,8 @@
-use dfdx::tensor::{NoneTape, Tensor};
-
 use super::{
-    Direction, Metric,
-    rows::{Batch, RowMetric, check_threshold, labelled, row_metrics},
+    labels::{LabelBatch, LabelMetric, label_metrics},
+    rows::{Batch, RowMetric, check_threshold, row_metrics},
 };
-use crate::{
-    backend::{Backend, Element},
-    error::Error,
-    loss::{Labels, Prediction},
-    reduce::Mean,
-    signal::argmax,
-};
+use crate::{backend::Element, error::Error, reduce::Mean, signal::argmax};
 
 /// The share of values that are those of the target: labels that a model gives as such against labels. Of probabilities it
 /// says next to nothing; those of classes have [`SparseCategoricalAccuracy`], [`CategoricalAccuracy`] and [`BinaryAccuracy`], among which
@@ -141,33 +133,20 @@ row_metrics!(CategoricalAccuracy: Mean);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SparseCategoricalAccuracy;
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
-    for SparseCategoricalAccuracy
-{
+impl LabelMetric for SparseCategoricalAccuracy {
     type State = Mean;
+    const NAME: &'static str = "sparse_categorical_accuracy";
 
-    fn name(&self) -> String {
-        "sparse_categorical_accuracy".into()
-    }
-
-    fn direction(&self) -> Option<Direction> {
-        Some(Direction::Up)
-    }
-
-    fn update(
-        &self,
-        mean: &mut Mean,
-        prediction: &Tensor<(usize, usize), E, D>,
-        target: &Y::Data<E, D, NoneTape>,
-        weights: &[f64],
-    ) -> Result<(), Error> {
-        labelled::<P, Y, E, D>(prediction, target, weights, |row, label, weight| {
+    fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
+        for (row, label, weight) in batch.rows() {
             mean.add([f64::from(u8::from(argmax(row) == Some(label)))], [weight]);
-        })
+        }
+        Ok(())
     }
 
-    fn result(&self, mean: &Mean) -> f64 {
+    fn value(&self, mean: &Mean) -> f64 {
         mean.get()
     }
 }
+
+label_metrics!(SparseCategoricalAccuracy: Mean);

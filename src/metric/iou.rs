@@ -1,19 +1,9 @@
-use dfdx::{
-    prelude::HasShape,
-    tensor::{NoneTape, Tensor},
-};
-
 use super::{
-    Direction, Metric,
+    labels::{LabelBatch, LabelMetric, label_metrics},
     matrix::ConfusionMatrix,
-    rows::{Batch, RowMetric, check_threshold, labelled, row_metrics},
+    rows::{Batch, RowMetric, check_threshold, row_metrics},
 };
-use crate::{
-    backend::{Backend, Element},
-    error::Error,
-    loss::{Labels, Prediction},
-    signal::argmax,
-};
+use crate::{backend::Element, error::Error, signal::argmax};
 
 /// The mean of those that there are: classes that are neither true nor predicted have no value.
 fn mean(ious: impl Iterator<Item = Option<f64>>) -> f64 {
@@ -53,41 +43,37 @@ macro_rules! iou {
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct $sparse $($body)*
 
-        #[diagnostic::do_not_recommend]
-        impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D> for $sparse {
+        impl LabelMetric for $sparse {
             type State = ConfusionMatrix;
+            const NAME: &'static str = $sparse_name;
 
-            fn name(&self) -> String {
-                $sparse_name.into()
+            fn check(&self, classes: usize) -> Result<(), Error> {
+                let $this = self;
+                let chosen: Option<&[usize]> = $classes;
+                check_classes(chosen.unwrap_or_default(), classes)
             }
 
-            fn direction(&self) -> Option<Direction> {
-                Some(Direction::Up)
-            }
-
-            fn update(
+            fn add<E: Element>(
                 &self,
                 matrix: &mut ConfusionMatrix,
-                prediction: &Tensor<(usize, usize), E, D>,
-                target: &Y::Data<E, D, NoneTape>,
-                weights: &[f64],
+                batch: &LabelBatch<E>,
             ) -> Result<(), Error> {
-                let $this = self;
-                let classes: Option<&[usize]> = $classes;
-                check_classes(classes.unwrap_or_default(), prediction.shape().1)?;
-                matrix.reserve(prediction.shape().1)?;
-                labelled::<P, Y, E, D>(prediction, target, weights, |row, label, weight| {
+                matrix.reserve(batch.classes)?;
+                for (row, label, weight) in batch.rows() {
                     if let Some(predicted) = argmax(row) {
                         matrix.add(label, predicted, weight);
                     }
-                })
+                }
+                Ok(())
             }
 
-            fn result(&self, matrix: &ConfusionMatrix) -> f64 {
+            fn value(&self, matrix: &ConfusionMatrix) -> f64 {
                 let $this = self;
                 chosen(matrix, $classes)
             }
         }
+
+        label_metrics!($sparse: ConfusionMatrix);
 
         $(#[$hot_doc])*
         #[derive(Debug, Clone, Default, PartialEq, Eq)]

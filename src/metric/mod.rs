@@ -8,6 +8,7 @@ mod auc;
 mod counts;
 mod f_score;
 mod iou;
+mod labels;
 mod matrix;
 mod mean_loss;
 mod named;

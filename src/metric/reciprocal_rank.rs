@@ -1,12 +1,5 @@
-use dfdx::tensor::{NoneTape, Tensor};
-
-use super::{Direction, Metric, rows::labelled};
-use crate::{
-    backend::{Backend, Element},
-    error::Error,
-    loss::{Labels, Prediction},
-    reduce::Mean,
-};
+use super::labels::{LabelBatch, LabelMetric, label_metrics};
+use crate::{backend::Element, error::Error, reduce::Mean};
 
 /// The mean of `1 / rank` of the label among the classes by their probability: 1 where it is the most probable, 1/2 where it is the second.
 /// Of sequences it is of each step that the mask leaves, as of a model of language. Of equals all have the first rank that one of
@@ -29,36 +22,23 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanReciprocalRank;
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
-    for MeanReciprocalRank
-{
+impl LabelMetric for MeanReciprocalRank {
     type State = Mean;
+    const NAME: &'static str = "mean_reciprocal_rank";
 
-    fn name(&self) -> String {
-        "mean_reciprocal_rank".into()
-    }
-
-    fn direction(&self) -> Option<Direction> {
-        Some(Direction::Up)
-    }
-
-    fn update(
-        &self,
-        mean: &mut Mean,
-        prediction: &Tensor<(usize, usize), E, D>,
-        target: &Y::Data<E, D, NoneTape>,
-        weights: &[f64],
-    ) -> Result<(), Error> {
-        labelled::<P, Y, E, D>(prediction, target, weights, |row, label, weight| {
+    fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
+        for (row, label, weight) in batch.rows() {
             let own = row[label];
             let larger = row.iter().filter(|value| **value > own).count();
             let value = if own.is_nan() { 0.0 } else { 1.0 / (larger + 1) as f64 };
             mean.add([value], [weight]);
-        })
+        }
+        Ok(())
     }
 
-    fn result(&self, mean: &Mean) -> f64 {
+    fn value(&self, mean: &Mean) -> f64 {
         mean.get()
     }
 }
+
+label_metrics!(MeanReciprocalRank: Mean);

@@ -9,7 +9,7 @@ use super::{Direction, MetricState};
 use crate::{
     backend::{Backend, Element, to_values},
     error::Error,
-    loss::{Labels, Prediction, Target, check_labels, same_rows},
+    loss::{Prediction, Target, same_rows},
 };
 
 /// A batch as a metric looks at it.
@@ -72,25 +72,25 @@ pub(super) trait RowMetric {
     fn value(&self, state: &Self::State) -> f64;
 }
 
-/// Makes a [`RowMetric`] a [`Metric`](super::Metric).
-macro_rules! row_metrics {
-    ($($metric:ty: $state:ty),* $(,)?) => {$(
+/// Makes what goes by rows a [`Metric`](super::Metric): a [`RowMetric`], or a [`LabelMetric`](super::labels::LabelMetric).
+macro_rules! metrics_by {
+    ([$by:path, $batch:ty, $target:ident] $($metric:ty: $state:ty),*) => {$(
         #[diagnostic::do_not_recommend]
         impl<P, Y, E, D> crate::metric::Metric<P, Y, E, D> for $metric
         where
             P: crate::loss::Prediction,
-            Y: crate::loss::Target<P>,
+            Y: crate::loss::$target<P>,
             E: crate::backend::Element,
             D: crate::backend::Backend<E>,
         {
             type State = $state;
 
             fn name(&self) -> String {
-                <$metric as crate::metric::rows::RowMetric>::NAME.into()
+                <$metric as $by>::NAME.into()
             }
 
             fn direction(&self) -> Option<crate::metric::Direction> {
-                <$metric as crate::metric::rows::RowMetric>::DIRECTION
+                <$metric as $by>::DIRECTION
             }
 
             fn update(
@@ -100,43 +100,28 @@ macro_rules! row_metrics {
                 target: &Y::Data<E, D, dfdx::tensor::NoneTape>,
                 weights: &[f64],
             ) -> Result<(), crate::error::Error> {
-                use crate::metric::rows::{Batch, RowMetric};
-                let batch = Batch::new::<P, Y, D>(prediction, target, weights)?;
-                self.check(batch.width)?;
-                self.add(state, &batch)
+                <$metric as $by>::check(self, dfdx::shapes::HasShape::shape(prediction).1)?;
+                let batch = <$batch>::new::<P, Y, D>(prediction, target, weights)?;
+                <$metric as $by>::add(self, state, &batch)
             }
 
             fn result(&self, state: &Self::State) -> f64 {
-                crate::metric::rows::RowMetric::value(self, state)
+                <$metric as $by>::value(self, state)
             }
         }
     )*};
 }
-pub(super) use row_metrics;
+pub(super) use metrics_by;
 
-/// The probabilities of classes and the label of each position that counts, with its weight.
-pub(super) fn labelled<P, Y, E, D>(
-    prediction: &Tensor<(usize, usize), E, D>,
-    target: &Y::Data<E, D, NoneTape>,
-    weights: &[f64],
-    mut each: impl FnMut(&[E], usize, f64),
-) -> Result<(), Error>
-where
-    P: Prediction,
-    Y: Labels<P>,
-    E: Element,
-    D: Backend<E>,
-{
-    let labels = Y::labels::<E, D>(target)?;
-    let (positions, classes) = *prediction.shape();
-    check_labels(&labels, positions, classes)?;
-    let values = to_values(prediction)?;
-    let rows = values.chunks(classes.max(1)).zip(labels).zip(weights);
-    for ((row, label), weight) in rows.filter(|(_, weight)| **weight != 0.0) {
-        each(row, label, *weight);
-    }
-    Ok(())
+/// Makes a [`RowMetric`] a [`Metric`](super::Metric).
+macro_rules! row_metrics {
+    ($($metric:ty: $state:ty),* $(,)?) => {
+        crate::metric::rows::metrics_by! {
+            [crate::metric::rows::RowMetric, crate::metric::rows::Batch::<E>, Target] $($metric: $state),*
+        }
+    };
 }
+pub(super) use row_metrics;
 
 /// Checks the number of a class, of so many.
 pub(super) fn check_class(class: Option<usize>, classes: usize) -> Result<(), Error> {

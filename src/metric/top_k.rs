@@ -1,19 +1,8 @@
-use dfdx::{
-    prelude::HasShape,
-    tensor::{NoneTape, Tensor},
-};
-
 use super::{
-    Direction, Metric,
-    rows::{Batch, RowMetric, check_k, labelled, row_metrics},
+    labels::{LabelBatch, LabelMetric, label_metrics},
+    rows::{Batch, RowMetric, check_k, row_metrics},
 };
-use crate::{
-    backend::{Backend, Element},
-    error::Error,
-    loss::{Labels, Prediction},
-    reduce::Mean,
-    signal::argmax,
-};
+use crate::{backend::Element, error::Error, reduce::Mean, signal::argmax};
 
 /// The share of positions whose class, that of the one-hot target, is among the `k` most probable. Of equals all are.
 ///
@@ -80,34 +69,24 @@ impl RowMetric for TopKCategoricalAccuracy {
 
 row_metrics!(TopKCategoricalAccuracy: Mean);
 
-#[diagnostic::do_not_recommend]
-impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Metric<P, Y, E, D>
-    for SparseTopKCategoricalAccuracy
-{
+impl LabelMetric for SparseTopKCategoricalAccuracy {
     type State = Mean;
+    const NAME: &'static str = "sparse_top_k_categorical_accuracy";
 
-    fn name(&self) -> String {
-        "sparse_top_k_categorical_accuracy".into()
+    fn check(&self, classes: usize) -> Result<(), Error> {
+        check_k("k", self.k, classes)
     }
 
-    fn direction(&self) -> Option<Direction> {
-        Some(Direction::Up)
-    }
-
-    fn update(
-        &self,
-        mean: &mut Mean,
-        prediction: &Tensor<(usize, usize), E, D>,
-        target: &Y::Data<E, D, NoneTape>,
-        weights: &[f64],
-    ) -> Result<(), Error> {
-        check_k("k", self.k, prediction.shape().1)?;
-        labelled::<P, Y, E, D>(prediction, target, weights, |row, label, weight| {
+    fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
+        for (row, label, weight) in batch.rows() {
             mean.add([within(row, label, self.k)], [weight]);
-        })
+        }
+        Ok(())
     }
 
-    fn result(&self, mean: &Mean) -> f64 {
+    fn value(&self, mean: &Mean) -> f64 {
         mean.get()
     }
 }
+
+label_metrics!(SparseTopKCategoricalAccuracy: Mean);
