@@ -6,11 +6,11 @@ use dfdx::{
 
 use serde_json::Value;
 
-use super::{EPSILON, Rows, check_epsilon, factor, rows, shift};
+use super::{EPSILON, Rows, by_rows, check_epsilon, factor, shift};
 use crate::{
     backend::{
-        Backend, Element, IntoShape, NormWeights, Seen,
-        memory::{collected, elements_of, filled},
+        Backend, Element, NormWeights, Seen,
+        memory::{collected, filled},
         sized, to_values,
     },
     distributed,
@@ -169,18 +169,10 @@ where
         }
         self.check()?;
         In::map(x, |x| {
-            let shape = *x.shape();
-            if elements_of(&shape)? == 0 {
-                return Ok(x);
-            }
-            let x = rows(x, F)?;
-            let y = D::batch_norm(
-                x,
-                self.weights()?,
-                &sized(self.moving_mean.clone())?,
-                &sized(self.moving_variance.clone())?,
-            )?;
-            y.into_shape(&shape)
+            by_rows(x, F, |x| {
+                let mean = sized(self.moving_mean.clone())?;
+                D::batch_norm(x, self.weights()?, &mean, &sized(self.moving_variance.clone())?)
+            })
         })
     }
 
@@ -191,19 +183,17 @@ where
         self.check()?;
         let mask = In::mask::<E, D, T>(&x).cloned();
         In::map(x, |x| {
-            let shape = *x.shape();
-            if elements_of(&shape)? == 0 {
-                return Ok(x);
-            }
-            let moving = [sized(self.moving_mean.clone())?, sized(self.moving_variance.clone())?];
-            let (weights, x) = (self.weights()?, rows(x, F)?);
-            let (y, moved) = train(x, mask.as_ref(), weights, moving, self.momentum)?;
-            if let Some([mean, variance]) = moved {
-                // In place, so that the parameters stay those that optimisers know.
-                self.moving_mean.copy_from(&mean);
-                self.moving_variance.copy_from(&variance);
-            }
-            y.into_shape(&shape)
+            by_rows(x, F, |x| {
+                let moving =
+                    [sized(self.moving_mean.clone())?, sized(self.moving_variance.clone())?];
+                let (y, moved) = train(x, mask.as_ref(), self.weights()?, moving, self.momentum)?;
+                if let Some([mean, variance]) = moved {
+                    // In place, so that the parameters stay those that optimisers know.
+                    self.moving_mean.copy_from(&mean);
+                    self.moving_variance.copy_from(&variance);
+                }
+                Ok(y)
+            })
         })
     }
 }

@@ -1,12 +1,11 @@
 use dfdx::{
-    prelude::HasShape,
     shapes::Rank1,
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{EPSILON, check_epsilon, factor, rows, shift};
+use super::{EPSILON, by_rows, check_epsilon, factor, shift};
 use crate::{
-    backend::{Backend, Element, IntoShape, NormWeights, memory::elements_of, to_values},
+    backend::{Backend, Element, NormWeights, to_values},
     error::Error,
     layer,
     layer::Layer,
@@ -77,14 +76,11 @@ where
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
         check_epsilon::<E>(self.epsilon)?;
         In::map(x, |x| {
-            let shape = *x.shape();
-            if elements_of(&shape)? == 0 {
-                return Ok(x);
-            }
-            let (gamma, epsilon) = (factor(&self.gamma, self.scale)?, self.epsilon);
-            let weights = NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon };
-            let y = D::layer_norm(rows(x, F)?, weights)?;
-            y.into_shape(&shape)
+            by_rows(x, F, |x| {
+                let (gamma, epsilon) = (factor(&self.gamma, self.scale)?, self.epsilon);
+                let weights = NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon };
+                D::layer_norm(x, weights)
+            })
         })
     }
 }

@@ -25,13 +25,18 @@ const EPSILON: f64 = 1e-3;
 /// Rows of features.
 type Rows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 
-/// A tensor of any shape whose last dimension is that of the features, as rows.
-fn rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+/// What an operation on rows of features does to a tensor of any shape whose last dimension is theirs. Nothing stays nothing.
+pub(super) fn by_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
     features: usize,
-) -> Result<Rows<E, D, T>, Error> {
-    let rows = elements_of(&x)?.checked_div(features).unwrap_or(0);
-    x.into_shape(&(rows, features))
+    operation: impl FnOnce(Rows<E, D, T>) -> Result<Rows<E, D, T>, Error>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let shape = *x.shape();
+    let rows = match elements_of(&shape)? {
+        0 => return Ok(x),
+        elements => elements.checked_div(features).unwrap_or(0),
+    };
+    operation(x.into_shape(&(rows, features))?)?.into_shape(&shape)
 }
 
 /// The factor of the normalised values; ones where a layer has none.

@@ -19,3 +19,15 @@ pub use random_flip::RandomFlip;
 pub use random_rotation::RandomRotation;
 pub use random_zoom::RandomZoom;
 pub use rescaling::Rescaling;
+
+use crate::{backend::Element, error::Error};
+
+/// A setting as an element.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is not finite, or beyond the range of elements.
+fn element<E: Element>(name: &'static str, value: f64) -> Result<E, Error> {
+    let expected = "it must be finite, and within the range of the model's elements";
+    let element = E::checked(value).filter(|_| value.is_finite());
+    element.ok_or_else(|| Error::invalid(name, value, expected))
+}

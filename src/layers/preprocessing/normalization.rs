@@ -6,11 +6,11 @@ use dfdx::{
 use serde_json::Value;
 
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements_of, to_values},
+    backend::{Backend, Element, to_values},
     error::{Error, OrDevice},
     layer,
     layer::Layer,
-    layers::norm::{wrong_features, wrong_size},
+    layers::norm::{by_rows, wrong_features, wrong_size},
     shape::{Fault, Features},
     signal::{LastAxis, StepValues},
     stream::{Streamable, copy_bounded, room},
@@ -107,25 +107,21 @@ where
         let (factor, summand) = self.scales()?;
         let dev = self.mean.device();
         In::map(x, |x| {
-            let shape = *x.shape();
-            let rows = match elements_of(&shape)? {
-                0 => return Ok(x),
-                values => (values / F.max(1), F),
-            };
-            let x: Tensor<(usize, usize), E, D, T> = x.into_shape(&rows)?;
-            let of_each = |values: Vec<E>| {
-                let one: Tensor<(usize,), E, D> =
-                    dev.try_tensor_from_vec(values, (F,)).or_device()?;
-                one.try_broadcast_like::<_, Axis<0>>(&rows).or_device()
-            };
-            let (factor, summand) = (of_each(factor)?, of_each(summand)?);
-            // The mean is subtracted first, so that nothing cancels out.
-            let y = if self.invert {
-                x.try_mul(factor).or_device()?.try_add(summand).or_device()?
-            } else {
-                x.try_add(summand).or_device()?.try_mul(factor).or_device()?
-            };
-            y.into_shape(&shape)
+            by_rows(x, F, |x| {
+                let rows = *x.shape();
+                let of_each = |values: Vec<E>| {
+                    let one: Tensor<(usize,), E, D> =
+                        dev.try_tensor_from_vec(values, (F,)).or_device()?;
+                    one.try_broadcast_like::<_, Axis<0>>(&rows).or_device()
+                };
+                let (factor, summand) = (of_each(factor)?, of_each(summand)?);
+                // The mean is subtracted first, so that nothing cancels out.
+                if self.invert {
+                    x.try_mul(factor).or_device()?.try_add(summand).or_device()
+                } else {
+                    x.try_add(summand).or_device()?.try_mul(factor).or_device()
+                }
+            })
         })
     }
 }

@@ -19,14 +19,6 @@ pub(super) fn generator<E: Element, D: Backend<E>>(dev: &D, layer: &str) -> Resu
     Ok(StdRng::seed_from_u64(random_of_batch(dev, layer)?))
 }
 
-/// # Errors
-/// [`Error::Invalid`] for a value around images that is not finite, or beyond the range of elements.
-pub(super) fn check_fill_value<E: Element>(value: f64) -> Result<(), Error> {
-    let expected = "it must be finite, and within the range of the model's elements";
-    let fits = value.is_finite() && E::checked(value).is_some();
-    if fits { Ok(()) } else { Err(Error::invalid("fill_value", value, expected)) }
-}
-
 /// A number between two ends, which may be the same.
 pub(crate) fn drawn([lower, upper]: [f64; 2], random: &mut StdRng) -> f64 {
     if lower < upper { random.gen_range(lower..=upper) } else { lower }
@@ -58,13 +50,12 @@ macro_rules! random_layer {
                 &self,
                 x: In::Data<E, D, T>,
             ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+                if trains() {
+                    return Layer::<In, E, D>::call_mut(&mut self.clone(), x);
+                }
                 let (x, shape) = In::images(x)?;
                 $(self.$check::<E>()?;)?
-                if !trains() {
-                    return x.into_shape(&shape);
-                }
-                let mut random = generator(x.device(), stringify!($name))?;
-                self.drawn(x, &mut random)?.into_shape(&shape)
+                x.into_shape(&shape)
             }
 
             fn call_mut<T: Tape<E, D>>(

@@ -4,9 +4,9 @@ use dfdx::tensor::{Tape, Tensor};
 use rand::rngs::StdRng;
 
 use super::{
-    Factor, FillMode, Interpolation,
+    Factor, FillMode, Interpolation, element,
     geometry::{Affine, Filling},
-    random::{changed, check_fill_value, drawn, generator, random_layer},
+    random::{changed, drawn, generator, random_layer},
 };
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
@@ -66,7 +66,7 @@ pub struct RandomRotation {
 
 impl RandomRotation {
     fn check<E: Element>(&self) -> Result<(), Error> {
-        check_fill_value::<E>(self.fill_value)?;
+        element::<E>("fill_value", self.fill_value)?;
         let expected = "it must be within -1 to 1";
         self.factor.check("factor", |end| (-1.0..=1.0).contains(&end), expected)
     }

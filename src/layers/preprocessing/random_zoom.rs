@@ -2,9 +2,9 @@ use dfdx::tensor::{Tape, Tensor};
 use rand::rngs::StdRng;
 
 use super::{
-    Factor, FillMode, Interpolation, WidthFactor,
+    Factor, FillMode, Interpolation, WidthFactor, element,
     geometry::{Affine, Filling},
-    random::{changed, check_fill_value, drawn, generator, random_layer},
+    random::{changed, drawn, generator, random_layer},
 };
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
@@ -64,7 +64,7 @@ pub struct RandomZoom {
 
 impl RandomZoom {
     fn check<E: Element>(&self) -> Result<(), Error> {
-        check_fill_value::<E>(self.fill_value)?;
+        element::<E>("fill_value", self.fill_value)?;
         let fits = |end: f64| end > -1.0 && end <= 1.0;
         let expected = "it must be more than -1, and at most 1";
         self.height_factor.check("height_factor", fits, expected)?;

@@ -3,6 +3,7 @@ use dfdx::{
     tensor::Tape,
 };
 
+use super::element;
 use crate::{
     backend::{Backend, Element, memory::elements_of},
     error::{Error, OrDevice},
@@ -55,12 +56,7 @@ impl Default for Rescaling {
 impl Rescaling {
     /// Scale and offset as elements.
     fn elements<E: Element>(&self) -> Result<(E, E), Error> {
-        let of = |name, value: f64| {
-            let expected = "it must be finite, and within the range of the model's elements";
-            let element = E::checked(value).filter(|_| value.is_finite());
-            element.ok_or_else(|| Error::invalid(name, value, expected))
-        };
-        Ok((of("scale", self.scale)?, of("offset", self.offset)?))
+        Ok((element("scale", self.scale)?, element("offset", self.offset)?))
     }
 }
 
