@@ -195,7 +195,7 @@ where
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`_` cannot be inferred in `{Self}` from `{In}`",
-    label = "write the number in the place of `_`",
+    label = "write the number in place of `_`",
     note = "a layer of your own implements `model::Infer` for its `_`"
 )]
 pub trait Infer<In> {
@@ -206,7 +206,7 @@ pub trait Infer<In> {
 /// A layer with [`Infer`]: every one is. As with [`Takes`], the compiler lists no impls.
 #[diagnostic::on_unimplemented(
     message = "`_` cannot be inferred in `{Self}` from `{In}`",
-    label = "write the number in the place of `_`",
+    label = "write the number in place of `_`",
     note = "a layer of your own implements `model::Infer` for its `_`"
 )]
 pub trait Inferred<In> {

@@ -589,7 +589,7 @@ fn inference_sees_every_change_of_the_weights() -> Result<(), Error> {
     // The same memory, in another order.
     dense.kernel = dense.kernel.clone().permute::<_, Axes2<1, 0>>();
     seen.push(check((&lstm, &dense, &table, &bag))?);
-    // Put in the place of others.
+    // Put in place of others.
     dense.bias = dev.tensor([1.0, 2.0, 3.0, 4.0]);
     table.embeddings = dev.ones();
     bag.embeddings = dev.ones();

@@ -18,7 +18,7 @@ fn more(bytes: usize) {
 }
 
 // SAFETY: the layouts, and the pointers that belong to them, go to the system's allocator as they are; a null
-// pointer in the place of an allocation is allowed.
+// pointer in place of an allocation is allowed.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.size() > MOST {

@@ -120,7 +120,7 @@ fn change(data: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut Random) {
     }
 }
 
-/// Puts a word in the place of the first number behind `at`.
+/// Puts a word in place of the first number behind `at`.
 fn replace_number(data: &mut Vec<u8>, at: usize, word: &str) {
     let Some(begin) = data[at..].iter().position(u8::is_ascii_digit) else { return };
     let begin = at + begin;

@@ -104,7 +104,7 @@ pub(crate) const fn places(
 #[diagnostic::on_unimplemented(
     message = "a window of {K} cannot slide along `{Self}` (stride {STRIDE}, dilation {DILATION})",
     label = "the window is too large for what reaches this layer, or a size is above 1024",
-    note = "`Same` in the place of `Valid` pads with zeros; in a tuple, in a generic struct and in a `TimeDistributed` the compiler calculates with sizes up to 1024: a larger one is `Length` there, and calculated at run time"
+    note = "`Same` in place of `Valid` pads with zeros; in a tuple, in a generic struct and in a `TimeDistributed` the compiler calculates with sizes up to 1024: a larger one is `Length` there, and calculated at run time"
 )]
 pub trait Slide<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
     Dim

@@ -29,7 +29,7 @@ struct Mixed {
     input_layer: Dense<_, 3>,
 }
 
-/// Masks go through the branches; Keras needs no layer in the place of `Unmask`.
+/// Masks go through the branches; Keras needs no layer in place of `Unmask`.
 #[model(input = Ids<(Batch, 8)>, output = (Batch, 3))]
 struct Masked {
     embed: Embedding<20, 6, MaskZero>,

@@ -166,10 +166,10 @@ impl Spelling<'_> {
             }
             (What::Tuple(_), _) => "sizes are written one by one, not as a tuple".to_owned(),
             (What::Number(_), _) => {
-                let message = format!("`{text}` stands in the place of the {what}: {write}");
+                let message = format!("`{text}` stands in place of the {what}: {write}");
                 return Some((at, message + &of_your_own(name)));
             }
-            _ => format!("`{text}` stands in the place of the {what}"),
+            _ => format!("`{text}` stands in place of the {what}"),
         };
         Some((at, format!("{problem}: {write}")))
     }

@@ -426,7 +426,7 @@ mod tests {
                 [(); 4].map(|()| vec![1.0; m * n]);
             packed.product(&a, &mut c, false);
             packed.product(&a, &mut added, true);
-            // `a` with its columns turned around and a number between two.
+            // `a` with its columns reversed and a number between two.
             let apart: Vec<f32> =
                 (0..m * k).flat_map(|i| [a[i / k * k + k - 1 - i % k], 99.0]).collect();
             let starts: Vec<usize> = (0..m).map(|row| row * 2 * k).collect();

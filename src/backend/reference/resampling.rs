@@ -26,7 +26,7 @@ pub(crate) fn resampled<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let dev = x.device().clone();
     let pixels = rows * columns;
     let x = x.into_shape(&(batch, pixels, channels))?;
-    // One pixel more, of zeros, in the place of those outside.
+    // One pixel more, of zeros, in place of those outside.
     let zeros = dev.try_zeros_like(&(batch, 1, channels)).or_device()?.retaped::<T>();
     let x: Tensor<(usize, usize, usize), E, D, T> =
         (x, zeros).try_concat_along(Axis::<1>).or_device()?;

@@ -20,7 +20,7 @@ use crate::{
 /// Turns each image around or not, by chance, in the training pass only.
 ///
 /// The seed is that of the [`Trainer`](crate::train::Trainer), as for [`Dropout`](crate::Dropout). With
-/// [`FlipMode::HorizontalAndVertical`], which is the default, an image is turned around in each direction by a chance of its own (Keras 3.15
+/// [`FlipMode::HorizontalAndVertical`], which is the default, an image is flipped in each direction by a chance of its own (Keras 3.15
 /// has one for both). Keras: [`RandomFlip`](https://keras.io/api/layers/preprocessing_layers/image_augmentation/random_flip/).
 ///
 /// # Shapes

@@ -150,7 +150,7 @@ impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> fo
 #[diagnostic::on_unimplemented(
     message = "how many values a sample of `{Self}` has is known at run time only",
     label = "`_` must be known to the compiler",
-    note = "a sequence of any length becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; or give it a length in the place of `Length`"
+    note = "a sequence of any length becomes one vector in `GlobalAveragePooling1d`, or in an `Lstm<_, N>`; or give it a length in place of `Length`"
 )]
 pub trait FixedSizes {}
 

@@ -5,13 +5,13 @@
 //~ `_` is for what reaches a layer: it cannot stand for the units
 //~ `relu` is spelled `Relu`: write `Dense<_, 10, Relu>`
 //~ `true` has a name here: write `Lstm<_, 32, Sequences>`
-//~ `Relu` stands in the place of the width of the window: write `Conv2d<_, 32, 3, 3, Relu>`
+//~ `Relu` stands in place of the width of the window: write `Conv2d<_, 32, 3, 3, Relu>`
 //~ `Conv2d` needs its features, filters and window size
-//~ `Causal` stands in the place of the padding, `Valid` or `Same`
+//~ `Causal` stands in place of the padding, `Valid` or `Same`
 //~ `MaxPool2d` needs its window size: write `MaxPool2d<2>`
 //~ a rate is given in percent, a whole number from 0 to 99: write `Dropout<25>`
 //~ `Flatten` needs its number of values, and `_` stands for what reaches it: write `Flatten<_>`
-//~ `3` stands in the place of the inner layer: write `TimeDistributed<Dense<_, 10>>`
+//~ `3` stands in place of the inner layer: write `TimeDistributed<Dense<_, 10>>`
 //~ the numbers of this model are `f64`, those of this layer `f32`: write `Dense<_, 8, Linear, f64>`
 //~ nothing says that `L` is a layer
 //~ there is a layer `head` already: give this one another name
