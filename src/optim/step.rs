@@ -89,7 +89,10 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let loss = activity.add_to(loss)?;
         let mut value = loss.as_vec().first().copied().unwrap_or(E::zero());
         let backward = loss.try_backward().or_device();
-        let mut gradients = backward.map_err(|error| distributed::failure().unwrap_or(error))?;
+        if let Some(error) = distributed::failure() {
+            return Err(error);
+        }
+        let mut gradients = backward?;
         drop(seeded);
         if let Some(sum) = sum {
             let mut flat = summed::collect(&self.groups, undo.value, &mut gradients)?;

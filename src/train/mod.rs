@@ -17,6 +17,7 @@ mod history;
 mod judge;
 mod logs;
 mod measured;
+mod moments;
 mod names;
 mod optimizing;
 mod predict;

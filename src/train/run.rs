@@ -6,16 +6,16 @@ use dfdx::tensor::OwnedTape;
 use log::{error, info, warn};
 
 use super::{
-    Callback, Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, Training,
-    TrainingData,
+    Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, TrainingData,
     augment::{Augment, augmented},
     callback::Kept,
     checkpoint::{self, Position},
     evaluate::{Parts, share_of},
     judge::Judge,
+    moments::each,
     names::{self, LOSS},
     optimizing::Optimizing,
-    ranks::{self, Control, Ranks},
+    ranks::Ranks,
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
@@ -56,13 +56,6 @@ where
     pub(super) about: About,
     pub(super) wishes: Wishes,
     pub(super) at: Position,
-}
-
-/// Shows a moment to all callbacks: `each!(run.hook(arguments))`.
-macro_rules! each {
-    ($run:ident.$hook:ident($($argument:expr),*)) => {
-        $run.hooks(|callback, training| callback.$hook(training, $($argument),*))
-    };
 }
 
 impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
@@ -358,61 +351,6 @@ where
         Ok(())
     }
 
-    /// Where several ranks begin: at the same place, with the weights and the seed of rank 0.
-    fn meet(&mut self) -> Result<(), Error> {
-        let has_callbacks = self.has_callbacks();
-        let Some(ranks) = &mut self.ranks else { return Ok(()) };
-        let numbers = [
-            ("number of epochs in the history", self.history.epochs()),
-            ("epoch", self.at.epoch),
-            ("batch", self.at.batch),
-            ("number of steps", self.state.steps()),
-            ("`epochs`", self.fit.epochs),
-            ("`batch_size`", self.fit.batch_size),
-            ("`shuffle`", usize::from(self.fit.shuffle)),
-            ("`steps_per_epoch`", self.fit.steps_per_epoch.unwrap_or(0)),
-            ("number of metrics", self.metrics.len()),
-            ("number of parameters", crate::parameters::list(self.model).len()),
-        ];
-        let mut numbers = numbers.map(|(name, number)| (name, number as u64)).to_vec();
-        numbers.push(("`seed`", self.fit.seed));
-        ranks.meet(&numbers, has_callbacks)?;
-        ranks.share_weights(self.model)?;
-        let own = self.state.settle_seed(self.model);
-        self.state.set_seed(ranks.number_of_first(own)?);
-        Ok(())
-    }
-
-    /// Does what callbacks on rank 0 have decided, on all ranks; `decision` is what else this rank has decided, and the result what rank 0
-    /// has.
-    fn follow(&mut self, decision: u8) -> Result<u8, Error> {
-        let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.has_callbacks) else {
-            return Ok(decision);
-        };
-        let rate = self.optimizer.learning_rate_mut();
-        let own = match rate.is_schedule() {
-            true => None,
-            false => Some(rate.at(0)?),
-        };
-        let control = ranks.follow(Control {
-            stop: self.wishes.stop,
-            interrupted: self.wishes.interrupted,
-            rate: own,
-            changed: std::mem::take(&mut self.changed),
-            decision,
-        })?;
-        if let (Some(now), Some(own)) = (control.rate, own)
-            && now != own
-        {
-            rate.set(now)?;
-        }
-        (self.wishes.stop, self.wishes.interrupted) = (control.stop, control.interrupted);
-        if control.changed {
-            ranks.share_weights(self.model)?;
-        }
-        Ok(control.decision)
-    }
-
     fn validate<Validation>(&mut self, data: &Validation) -> Result<Logs, Error>
     where
         Validation: TrainingData<M, L, Y, E, D>,
@@ -438,81 +376,6 @@ where
         ended?;
         self.follow(0)?;
         Ok(logs)
-    }
-
-    fn has_callbacks(&self) -> bool {
-        !self.callbacks.is_empty() || self.progress.is_some()
-    }
-
-    fn recovery(&mut self, batch: usize, error: &Error) -> Result<Recovery, Error> {
-        let mut recovery = Recovery::Fail;
-        let asked = self.hooks(|callback, training| {
-            recovery = recovery.max(callback.on_step_error(training, batch, error));
-            Ok(())
-        });
-        let own = asked.map_or(Recovery::Fail, |()| recovery);
-        let all = [Recovery::Fail, Recovery::Stop, Recovery::Skip];
-        let decided = usize::from(self.follow(own as u8)?);
-        Ok(all.get(decided).copied().unwrap_or(Recovery::Fail))
-    }
-
-    /// Shows a moment to all callbacks.
-    fn hooks(
-        &mut self,
-        hook: impl FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        match &self.ranks {
-            None => self.hooks_here(hook),
-            // The other ranks have callbacks only so that they are the same program.
-            Some(ranks) if !ranks.is_first() || !self.has_callbacks() => Ok(()),
-            Some(_) => {
-                let before = self.model.clone();
-                self.hooks_here(hook)?;
-                self.changed |= ranks::differ(&before, self.model)?;
-                Ok(())
-            }
-        }
-    }
-
-    fn hooks_here(
-        &mut self,
-        mut hook: impl FnMut(
-            &mut dyn Callback<M, E, D>,
-            &mut Training<'_, M, E, D>,
-        ) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut training = Training {
-            model: &mut *self.model,
-            state: &mut *self.state,
-            rate: self.optimizer.learning_rate_mut(),
-            history: self.history,
-            about: &self.about,
-            wishes: &mut self.wishes,
-            epoch: self.at.epoch,
-        };
-        for callback in self.callbacks.iter_mut() {
-            hook(&mut **callback, &mut training)?;
-        }
-        match &mut self.progress {
-            Some(progress) => hook(progress, &mut training),
-            None => Ok(()),
-        }
-    }
-
-    /// Writes the checkpoints that callbacks have asked for.
-    fn grant(&mut self) -> Result<(), Error> {
-        for path in std::mem::take(&mut self.wishes.checkpoints) {
-            let mut parts = checkpoint::Parts {
-                model: self.model,
-                state: self.state,
-                optimizer: self.optimizer,
-                history: self.history,
-                callbacks: self.callbacks,
-            };
-            parts.save(&path, &self.at, Some(&self.fit))?;
-            info!("checkpoint saved in {}", path.display());
-        }
-        Ok(())
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{
     backend::{
         Backend, Element, NormWeights, Normalised, Seen, keep_rows,
         memory::{collected, filled},
+        tape::over_ranks,
+        to_values,
     },
-    distributed,
     error::{Error, OrDevice},
 };
 
@@ -48,11 +49,6 @@ pub(crate) fn batch_norm_train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     weights: NormWeights<E, D>,
     seen: Seen<'_>,
 ) -> Result<Normalised<E, D, T>, Error> {
-    if distributed::current().is_some() {
-        let message =
-            "its statistics are summed over several ranks by the kernel for `f32` on a `Cpu` only";
-        return Err(Error::Wiring { layer: "BatchNorm".into(), message: message.into() });
-    }
     let (n, features) = *x.shape();
     let share = E::of(seen.share);
     let shares = match seen.rows {
@@ -66,7 +62,7 @@ pub(crate) fn batch_norm_train<E: Element, D: Backend<E>, T: Tape<E, D>>(
         }
     };
     let shares = x.device().try_tensor_from_vec(shares, (n, features)).or_device()?;
-    let mean = |x: Rows<E, D, T>| column_sums(x.try_mul(shares.clone()).or_device()?);
+    let mean = |x: Rows<E, D, T>| over_ranks(column_sums(x.try_mul(shares.clone()).or_device()?)?);
     let looked_at = match seen.rows {
         Some(rows) => keep_rows(x.retaped::<T>(), rows, E::zero())?,
         None => x.retaped::<T>(),
@@ -89,15 +85,41 @@ pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if n * features == 0 {
         return Ok(x);
     }
-    let mean = |x: Tensor<(usize, usize), E, D, T>| -> Result<_, Error> {
-        along_rows(row_sums(x)?.try_div(E::of(features as f64)).or_device()?, features)
-    };
-    let centre = mean(x.retaped::<T>())?;
+    let mean = |x: Rows<E, D, T>| row_sums(x)?.try_div(E::of(features as f64)).or_device();
+    let (x, epsilons) = bounded_squares(x, weights.epsilon)?;
+    let centre = along_rows(mean(x.retaped::<T>())?, features)?;
     let centred = x.try_sub(centre).or_device()?;
     let variance = mean(centred.retaped::<T>().try_square().or_device()?)?;
-    let deviation = variance.try_add(E::of(weights.epsilon)).or_device()?.try_sqrt().or_device()?;
+    let deviation = variance.try_add(epsilons).or_device()?.try_sqrt().or_device()?;
+    let deviation = along_rows(deviation, features)?;
     let y = centred.try_div(deviation).or_device()?;
     let gamma = every_row(weights.gamma.retaped::<T>(), n)?;
     let beta = every_row(weights.beta.retaped::<T>(), n)?;
     y.try_mul(gamma).or_device()?.try_add(beta).or_device()
+}
+
+/// Rows whose squares are within the range of their type, of the same normalised values, and the epsilon of each: a row of
+/// huge values is made smaller by a power of two, as its epsilon is by the square of that.
+fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Rows<E, D, T>,
+    epsilon: f64,
+) -> Result<(Rows<E, D, T>, Features<E, D>), Error> {
+    let (n, features) = *x.shape();
+    let huge = E::max_value().sqrt().sqrt();
+    let factor = |row: &[E]| {
+        let largest = row.iter().fold(E::zero(), |largest, x| largest.max(x.abs()));
+        match largest > huge && largest.is_finite() {
+            true => E::one() / largest.log2().floor().exp2(),
+            false => E::one(),
+        }
+    };
+    let factors: Vec<E> = to_values(&x)?.chunks(features).map(factor).collect();
+    let epsilons = factors.iter().map(|&factor| E::of(epsilon) * factor * factor).collect();
+    let dev = x.device().clone();
+    let epsilons = dev.try_tensor_from_vec(epsilons, (n,)).or_device()?;
+    if factors.iter().all(|&factor| factor == E::one()) {
+        return Ok((x, epsilons));
+    }
+    let factors = dev.try_tensor_from_vec(factors, (n,)).or_device()?;
+    Ok((x.try_mul(along_rows(factors, features)?).or_device()?, epsilons))
 }

@@ -6,11 +6,13 @@
 //! [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values that stay from call to call.
 
 mod apart;
+mod ranks;
 mod sizes;
 mod stop_gradient;
 mod storage;
 
 pub(crate) use apart::apart;
+pub(crate) use ranks::over_ranks;
 pub(crate) use sizes::{IntoShape, sized};
 pub(super) use stop_gradient::RequiresGrad;
 pub use stop_gradient::StopGradient;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{chunks, share};
@@ -219,7 +219,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 && let Err(error) = pass.sum(&mut of_all)
             {
                 distributed::keep_failure(error);
-                return Err(CpuError::WrongNumElements);
+                return Ok(());
             }
             let (shifted, products) = of_all.split_at(features);
             let (mut slopes, mut shifts) = (vec![0.0; features], vec![0.0; features]);
