@@ -13,7 +13,9 @@ use kerata::{
     config::{Config, CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
-    model, optim,
+    model,
+    model::Model,
+    optim,
     optim::Sgd,
     parameters::{Named, Parameter, Parameters, Visitor},
     prelude::*,
@@ -173,7 +175,8 @@ fn filters_stay_below_their_norm() {
     let data = InMemory::new(vec![[[[1.0_f32]; 3]; 3]; 2], vec![[5.0_f32; 8]; 2]).unwrap();
     let fit = Fit { progress: false, ..Fit::epochs(5) };
     let typed = Filters::build(&Cpu::seed_from_u64(3)).unwrap();
-    let dynamic = DynamicLayer::from_layer(&typed).unwrap().typed().unwrap();
+    let dynamic = DynamicLayer::from_layer(&typed).unwrap();
+    let dynamic = dynamic.typed::<<Filters as Model>::Input, <Filters as Model>::Output>().unwrap();
     let mut typed = Trainer::new(typed, MeanSquaredError, Sgd::new(0.1)).unwrap();
     let mut dynamic = Trainer::new(dynamic, MeanSquaredError, Sgd::new(0.1)).unwrap();
     let (history, same) = (typed.fit(&data, &fit).unwrap(), dynamic.fit(&data, &fit).unwrap());
