@@ -116,16 +116,14 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     }
 }
 
-/// The cross-entropy of each answer, of targets that are moved, and its derivative by the logit; for the sizes of logits at
-/// which a probability is 0 or 1 too.
+/// The cross-entropy of each answer, of targets that are moved, and its derivative by the logit.
 pub(super) fn of_logit(x: f64, y: f64) -> (f64, f64) {
     // `|x| w + ln(1 + exp(-|x|))`, where `w` is how far the target is from the side that `x` is on: no overflow at either
     // end, and nothing to cancel where the answer is right.
     let e = (-x.abs()).exp();
     let (less, sign) = (e / (1.0 + e), if x < 0.0 { -1.0 } else { 1.0 });
     let away = if x < 0.0 { y } else { 1.0 - y };
-    let product = if away == 0.0 { 0.0 } else { x.abs() * away };
-    (product + e.ln_1p(), sign * (away - less))
+    (x.abs() * away + e.ln_1p(), sign * (away - less))
 }
 
 /// The mean of [`of_logit`].

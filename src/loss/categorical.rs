@@ -117,8 +117,7 @@ impl RowLoss for OfLogits {
         let mut sum = 0.0;
         for (i, (slope, (&x_i, &y))) in slope.iter_mut().zip(x.iter().zip(y)).enumerate() {
             let y = target(y);
-            // Of a class that does not count the logit may be infinite.
-            sum += if y == 0.0 { 0.0 } else { y * (x[first] - x_i + log) };
+            sum += y * (x[first] - x_i + log);
             *slope = if i == first { (total - y) - share * rest } else { *slope * share - y };
         }
         // What is not a number makes all of the row none.

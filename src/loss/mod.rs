@@ -10,7 +10,7 @@
 //! its gradient, and its loss is not clipped. It is the same for nested models, [`TimeDistributed`](crate::layers::TimeDistributed)
 //! and dynamic ones, and as Keras does it on TensorFlow; on its other backends Keras clips.
 //!
-//! The logits are known on a tape, as in training, and in [`evaluate`](crate::train::Trainer::evaluate) and the validation. A
+//! The gradient goes to the logits then, and none to the probabilities. The logits are known on a tape, as in training, and in [`evaluate`](crate::train::Trainer::evaluate) and the validation. A
 //! prediction that something else was done to, or one without a tape, is clipped as the loss says.
 
 mod binary;
