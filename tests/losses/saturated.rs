@@ -10,6 +10,7 @@ use kerata::{
     TimeDistributed,
     config::DynamicLayer,
     data::InMemory,
+    distributed::Threads,
     loss::{
         BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, Loss, LossWeight,
         Reduction, SparseCategoricalCrossentropy,
@@ -212,6 +213,23 @@ fn a_trainer_goes_back_to_the_logits_everywhere() {
     let mut dynamic = Trainer::new(dynamic, loss, Sgd::new(1e-9)).unwrap();
     is(dynamic.fit(&data, &fit).unwrap().last("loss").unwrap());
     is(dynamic.evaluate(&data, 4).unwrap()[0].1);
+}
+
+/// Each of several ranks finds the logits of its rows.
+#[test]
+fn several_ranks_go_back_to_the_logits() {
+    let expected = cases()["sparse"]["loss"].as_f64().unwrap();
+    let found = Threads::new(3).run(|rank| {
+        let loss = SparseCategoricalCrossentropy::default();
+        let mut trainer = Trainer::new(net(), loss, Sgd::new(1e-9))?.distributed(rank);
+        let data = InMemory::new(X.to_vec(), LABELS.to_vec())?;
+        let fit = Fit { progress: false, ..Fit::default() };
+        let history = trainer.fit_validated(&data, &data, &fit)?;
+        Ok([history.last("loss"), history.last("val_loss")])
+    });
+    for value in found.unwrap().concat() {
+        assert!((value.unwrap() - expected).abs() < 1e-3, "{value:?} for {expected}");
+    }
 }
 
 #[model(input = (Batch, 2), outputs(class, answers))]
