@@ -8,13 +8,13 @@ use crate::{
     backend::{
         Backend, Element,
         memory::{collected, filled},
-        near, row_sums, to_values, zeros_after,
+        near, parallel, row_sums, to_values, zeros_after,
     },
     error::{Error, OrDevice},
 };
 
 /// A loss as a function of a row: the prediction and the target of one position.
-pub(super) trait RowLoss {
+pub(super) trait RowLoss: Sync {
     /// Checks the settings.
     ///
     /// # Errors
@@ -41,6 +41,9 @@ pub(super) trait RowLoss {
     }
 }
 
+/// How many values are a job at least, which take some ten nanoseconds each.
+const JOB: usize = 4096;
+
 /// The loss of each row, calculated in double precision.
 ///
 /// # Errors
@@ -64,15 +67,25 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
     loss.prepare(&mut targets);
     let mut losses = filled(&[positions], E::zero())?;
     let mut slopes = filled(&[positions, width], E::zero())?;
-    let (mut p, mut slope) = (filled(&[width], 0.0)?, filled(&[width], 0.0)?);
-    let rows = values.chunks_exact(width).zip(targets.chunks_exact(width));
-    for (row, (of_p, y)) in rows.enumerate() {
-        p.iter_mut().zip(of_p).for_each(|(p, value)| *p = value.as_f64());
-        slope.fill(0.0);
-        losses[row] = E::of(loss.of_row(&p, y, &mut slope));
-        let slopes = &mut slopes[row * width..(row + 1) * width];
-        slopes.iter_mut().zip(&slope).for_each(|(to, &slope)| *to = E::of(slope));
-    }
+    let rows_of_job = JOB.div_ceil(width);
+    let size = rows_of_job * width;
+    let jobs = losses.chunks_mut(rows_of_job).zip(slopes.chunks_mut(size));
+    let jobs = jobs.zip(values.chunks(size).zip(targets.chunks(size))).collect();
+    let done = parallel(jobs, |((losses, slopes), (values, targets))| {
+        let (losses, slopes): (&mut [E], &mut [E]) = (losses, slopes);
+        let (values, targets): (&[E], &[f64]) = (values, targets);
+        let (mut p, mut slope) = (filled(&[width], 0.0)?, filled(&[width], 0.0)?);
+        let rows = values.chunks_exact(width).zip(targets.chunks_exact(width));
+        let rows = rows.zip(losses.iter_mut().zip(slopes.chunks_exact_mut(width)));
+        for ((of_p, y), (of_row, slopes)) in rows {
+            p.iter_mut().zip(of_p).for_each(|(p, value)| *p = value.as_f64());
+            slope.fill(0.0);
+            *of_row = E::of(loss.of_row(&p, y, &mut slope));
+            slopes.iter_mut().zip(&slope).for_each(|(to, &slope)| *to = E::of(slope));
+        }
+        Ok(())
+    });
+    done.into_iter().collect::<Result<(), Error>>()?;
     let losses = dev.try_tensor_from_vec(losses, (positions,)).or_device()?;
     if !T::OWNS_TAPE {
         return Ok(losses.put_tape(tape));
