@@ -18,6 +18,11 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+// The example of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod rank;
 mod run;
 mod service;
