@@ -46,7 +46,7 @@ impl Written {
         let mut variables = vec![Weight {
             name: "learning_rate".to_owned(),
             sizes: Vec::new(),
-            values: Values::of(&[E::of(rate)]),
+            values: Values::of(&[E::of(rate)])?,
         }];
         if steps > 0 {
             variables.extend(slots(optimizer, state, visited, together)?);
@@ -120,7 +120,7 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
             return Err(Error::mismatch("the values of a slot", n, values.len()));
         }
         let name = format!("{}_{name}", parameter.name);
-        Ok(Weight { name, sizes: parameter.sizes.clone(), values: Values::of(values) })
+        Ok(Weight { name, sizes: parameter.sizes.clone(), values: Values::of(values)? })
     };
     let mut all = Vec::new();
     let mut add = |names: &[&str]| {
@@ -141,10 +141,9 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
     add(first)?;
     rest.iter().filter(|name| **name != SHARED).try_for_each(|name| add(&[name]))?;
     let shared = trained().flat_map(|(_, slots)| slots).find(|(name, _)| *name == SHARED);
-    all.extend(shared.map(|(name, values)| Weight {
-        name: (*name).to_owned(),
-        sizes: Vec::new(),
-        values: Values::of(values),
-    }));
+    if let Some((name, values)) = shared {
+        let values = Values::of(values)?;
+        all.push(Weight { name: (*name).to_owned(), sizes: Vec::new(), values });
+    }
     Ok(all)
 }
