@@ -22,6 +22,8 @@ use serde_json::Value;
 
 #[path = "losses/circle.rs"]
 mod circle;
+#[path = "losses/saturated.rs"]
+mod saturated;
 
 type Rows = (Batch, Const<3>);
 

@@ -8,18 +8,20 @@ use dfdx::{
     tensor::{OwnedTape, PutTape},
 };
 use kerata::{
-    Batch, Const, Cpu, Dense, Embedding, Error, Gru, Ids, Lstm, MaskZero, Sequences, SimpleRnn,
-    Tensor,
+    Batch, Const, Conv2d, Cpu, Dense, Embedding, Error, Flatten, Gru, Ids, Lstm, MaskZero,
+    Sequences, SimpleRnn, Tensor,
     config::{Config, CustomObjects, DynamicLayer, layer_from_config},
     data::InMemory,
     loss::MeanSquaredError,
-    model, optim,
+    model,
+    model::Model,
+    optim,
     optim::Sgd,
     parameters::{Named, Parameter, Parameters, Visitor},
     prelude::*,
     regularizers::{
         Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, OrthogonalMode, OrthogonalRegularizer,
-        Regularizer,
+        Regularizer, UnitNorm,
     },
     train::{Fit, Trainer},
 };
@@ -128,6 +130,61 @@ fn a_training_of_dynamic_layers_as_in_keras() {
     for unit in 0..4 {
         let norm = hidden.values.iter().skip(unit).step_by(4).map(|w| w * w).sum::<f32>().sqrt();
         assert!(norm <= 0.6 + 1e-5, "{norm}");
+    }
+}
+
+/// Constraints over one axis, several, and such as are counted from the last, `make_axes.py`.
+#[test]
+fn axes_as_in_keras() {
+    let made: [&dyn Constraint; 7] = [
+        &MaxNorm { max_value: 0.7, axis: [0, 1, 2] },
+        &MaxNorm { max_value: 0.7, axis: vec![0, 1] },
+        &MaxNorm { max_value: 0.3, axis: -1 },
+        &UnitNorm { axis: [0, 1, 2] },
+        &UnitNorm { axis: [3, -2] },
+        &MinMaxNorm { min_value: 0.5, max_value: 0.9, rate: 0.25, axis: [0, 1, 2] },
+        &MinMaxNorm { min_value: 0.5, max_value: 0.9, rate: 1.0, axis: 2 },
+    ];
+    let cases = include_str!("cases/keras-3.15.1-regularizers/axes.json");
+    let cases: Vec<Value> = serde_json::from_str(cases).unwrap();
+    assert_eq!(made.len(), cases.len());
+    let weight: Vec<f64> = (0..36).map(|i| f64::from(i % 7 - 3) / 5.0 + 0.05).collect();
+    for (constraint, case) in made.iter().zip(&cases) {
+        let config = constraint.config().unwrap();
+        assert_eq!(config["class_name"], case["config"]["class_name"]);
+        assert_eq!(config["config"], case["config"]["config"]);
+        let mut ours = weight.clone();
+        constraint.apply(&mut ours, &[2, 3, 2, 3]).unwrap();
+        let theirs = case["value"].as_array().unwrap();
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            close(&config.to_string(), *ours, theirs.as_f64().unwrap());
+        }
+    }
+}
+
+#[model(input = (Batch, 3, 3, 1), output = (Batch, 8))]
+struct Filters {
+    #[with(kernel_constraint = MaxNorm { max_value: 0.2, axis: [0, 1, 2] })]
+    conv: Conv2d<_, 2, 2>,
+    flat: Flatten<_>,
+}
+
+/// The constraint of a convolution's filters holds in training, for a type and for what is made of its config.
+#[test]
+fn filters_stay_below_their_norm() {
+    let data = InMemory::new(vec![[[[1.0_f32]; 3]; 3]; 2], vec![[5.0_f32; 8]; 2]).unwrap();
+    let fit = Fit { progress: false, ..Fit::epochs(5) };
+    let typed = Filters::build(&Cpu::seed_from_u64(3)).unwrap();
+    let dynamic = DynamicLayer::from_layer(&typed).unwrap();
+    let dynamic = dynamic.typed::<<Filters as Model>::Input, <Filters as Model>::Output>().unwrap();
+    let mut typed = Trainer::new(typed, MeanSquaredError, Sgd::new(0.1)).unwrap();
+    let mut dynamic = Trainer::new(dynamic, MeanSquaredError, Sgd::new(0.1)).unwrap();
+    let (history, same) = (typed.fit(&data, &fit).unwrap(), dynamic.fit(&data, &fit).unwrap());
+    assert_eq!(history, same);
+    let kernel = typed.model.conv.kernel.as_vec();
+    for filter in 0..2 {
+        let norm = kernel.iter().skip(filter).step_by(2).map(|w| w * w).sum::<f32>().sqrt();
+        assert!((norm - 0.2).abs() < 1e-5, "{norm}");
     }
 }
 

@@ -7,6 +7,7 @@ mod activation;
 mod carried;
 mod cpu;
 mod element;
+pub(crate) mod logits;
 mod near;
 mod operands;
 mod parameter;
@@ -42,7 +43,7 @@ pub use recurrent::{
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, TapedStates, along_rows, log_1p, log_softmax, recurrent_with, row_sums, walk,
+    StepOptions, TapedStates, along_rows, log_1p, recurrent_with, row_sums, walk,
 };
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, keep_rows, row_means};

@@ -249,9 +249,12 @@ impl OneToOne for Convolution {
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = ConvWeights { kernel: &kernel, bias: bias.as_ref(), cache: &self.cache };
-        let finish = self.activation.finish();
+        let finish = self.activation.finish::<T>();
         let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish))?;
-        y.numbers()?.map(|y| self.activation.finished(y))
+        match finish {
+            ActivationKind::Nothing => y.numbers()?.map(|y| self.activation.apply(y)),
+            _ => Ok(y),
+        }
     }
 
     visit!();

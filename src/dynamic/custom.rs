@@ -24,7 +24,7 @@ use super::{
     registry,
 };
 use crate::{
-    backend::{ActivationFunction, ActivationKind, Element, elu, map_values},
+    backend::{ActivationFunction, ActivationKind, Element, elu, logits, map_values},
     error::{Difference, Error},
     fields::{
         ActivationOptions, AnySignal, Config, Configured, Initializer, NamedActivation,
@@ -400,18 +400,25 @@ impl FoundFunction {
         }
     }
 
-    /// What an operation does in its place.
-    pub(super) fn finish(&self) -> ActivationKind {
-        match self.of {
-            _ if self.options.is_some() => ActivationKind::Nothing,
-            Of::Keras(function) => function.fused(),
-            Of::Own(functions) => functions.finish,
+    /// Applies it behind an operation, which does what it is told.
+    pub(super) fn behind<T: Pass>(
+        &self,
+        operation: impl FnOnce(ActivationKind) -> Result<Rows<T>, Error>,
+    ) -> Result<Rows<T>, Error> {
+        match self.finish::<T>() {
+            ActivationKind::Nothing => self.apply(operation(ActivationKind::Nothing)?),
+            fused => operation(fused),
         }
     }
 
-    /// Applies it to what an operation gives that was told to [`finish`](Self::finish).
-    pub(super) fn finished<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
-        if self.finish() == ActivationKind::Nothing { self.apply(x) } else { Ok(x) }
+    /// What an operation is told to do in its place; then it need not be [applied](Self::apply).
+    pub(super) fn finish<T: Pass>(&self) -> ActivationKind {
+        let fused = match self.of {
+            _ if self.options.is_some() => ActivationKind::Nothing,
+            Of::Keras(function) => function.fused(),
+            Of::Own(functions) => functions.finish,
+        };
+        fused.fused::<f32, Cpu, T>()
     }
 
     /// Applies it to rows.
@@ -425,7 +432,7 @@ impl FoundFunction {
             None => {}
         }
         let functions = match &self.of {
-            Of::Keras(function) => return function.apply(x),
+            Of::Keras(function) => return logits::activation(x, *function),
             Of::Own(functions) => functions,
         };
         let shape = *x.shape();

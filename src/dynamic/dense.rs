@@ -75,10 +75,7 @@ impl OneToOne for DenseOp {
         let kernel = self.weights.matrix("kernel", self.units)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
-        x.numbers()?.map(|x| {
-            let y = Cpu::dense(x, weights, self.activation.finish())?;
-            self.activation.finished(y)
-        })
+        x.numbers()?.map(|x| self.activation.behind(|then| Cpu::dense(x, weights, then)))
     }
 
     fn allow_steps(&mut self, allowed: bool) {

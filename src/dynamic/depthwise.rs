@@ -100,10 +100,7 @@ impl OneToOne for Depthwise {
         let Some(filters) = self.filters else { return biased(y, bias, &self.activation) };
         let kernel = self.weights.matrix("pointwise_kernel", filters)?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
-        y.numbers()?.map(|y| {
-            let y = Cpu::dense(y, weights, self.activation.finish())?;
-            self.activation.finished(y)
-        })
+        y.numbers()?.map(|y| self.activation.behind(|then| Cpu::dense(y, weights, then)))
     }
 
     visit!();

@@ -8,7 +8,11 @@ use super::{
     places::permuted,
     words::{self, refused},
 };
-use crate::{backend::Backend, error::Error, fields::AnySignal};
+use crate::{
+    backend::{Backend, logits},
+    error::Error,
+    fields::AnySignal,
+};
 
 /// The softmax along an axis.
 #[derive(Debug, Clone)]
@@ -48,7 +52,7 @@ impl OneToOne for SoftmaxOp {
         let rank = x.sizes.len();
         let axis = if self.0 == -1 { rank.saturating_sub(1) } else { self.axis(rank)? };
         if axis + 1 >= rank {
-            return x.map(Cpu::softmax);
+            return x.map(logits::softmax);
         }
         let Numbers { x, sizes, mask } = x;
         let mut order: Vec<usize> = (0..rank).filter(|&i| i != axis).collect();

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{ActivationKind, Backend, Element, memory::collected, to_values},
+    backend::{ActivationKind, Backend, Element, logits, memory::collected, to_values},
     error::{Error, OrDevice},
     fields::activation_class,
     layer,
@@ -76,16 +76,17 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
         Ok(())
     }
 
-    /// Applies the function to what an operation gives that was told to do [`FUSED`](Activation::FUSED).
+    /// Applies the function behind an operation, which does what it is told: [`FUSED`](Activation::FUSED), or nothing where a
+    /// loss may ask for what went into the function.
     ///
     /// # Errors
     /// [`Error::Device`].
-    fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-        x: Tensor<S, E, D, T>,
+    fn behind<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        operation: impl FnOnce(ActivationKind) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        match Self::FUSED {
-            ActivationKind::Nothing => Self::apply(x),
-            _ => Ok(x),
+        match Self::FUSED.fused::<E, D, T>() {
+            ActivationKind::Nothing => Self::apply(operation(ActivationKind::Nothing)?),
+            fused => operation(fused),
         }
     }
 }
@@ -193,7 +194,7 @@ impl Activation for Sigmoid {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        D::sigmoid(x)
+        logits::sigmoid(x)
     }
 }
 
@@ -223,7 +224,7 @@ impl Activation for Softmax {
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        D::softmax(x)
+        logits::softmax(x)
     }
 
     fn in_place<E: Element, D: Backend<E>>(values: &mut [E], width: usize) -> Result<(), Error> {

@@ -99,7 +99,8 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<(In::Batch, Const<O>), E, D, T>, Error> {
         let weights = self.weights()?;
-        A::finish(sized(D::dense(sized(In::vectors(x)?)?, weights, A::FUSED)?)?)
+        let x = sized(In::vectors(x)?)?;
+        A::behind(|then| sized(D::dense(x, weights, then)?))
     }
 }
 

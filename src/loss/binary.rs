@@ -1,19 +1,22 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, TryAdd, TryLt, TryMul},
+    prelude::{HasShape, TryAdd, TryMul},
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{
-    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing, signals::same_rows,
+    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
+    row::{RowLoss, of_rows},
+    signals::same_rows,
 };
 use crate::{
-    backend::{Backend, Element, log_1p, row_means, to_values, zeros_after},
+    backend::{ActivationFunction, Backend, Element, log_1p, row_means, to_values, zeros_after},
     error::{Error, OrDevice},
 };
 
 /// The cross-entropy of yes-or-no answers, averaged along the last axis.
 ///
-/// Probabilities are clipped to `[1e-7, 1 - 1e-7]` before the logarithm.
+/// Probabilities are clipped to `[1e-7, 1 - 1e-7]` before the logarithm. Where a [`Sigmoid`](crate::layers::Sigmoid) stands last in
+/// the model, the loss goes back to its logits, and clips nothing: see [`loss`](crate::loss#saturated-outputs).
 ///
 /// # Errors
 /// [`Error::Invalid`] for a `label_smoothing` or a target that is not in 0..=1.
@@ -72,6 +75,19 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         "binary_crossentropy"
     }
 
+    fn activation(&self) -> Option<ActivationFunction> {
+        (!self.from_logits).then_some(ActivationFunction::SIGMOID)
+    }
+
+    fn per_logits<T: Tape<E, D>>(
+        &self,
+        logits: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        let of_logits = Self { from_logits: true, ..*self };
+        <Self as Loss<P, Y, E, D>>::per_position(&of_logits, logits, target)
+    }
+
     fn per_position<T: Tape<E, D>>(
         &self,
         prediction: PredictionRows<E, D, T>,
@@ -85,28 +101,39 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         }
         check_smoothing(self.label_smoothing)?;
         check_answers(&target)?;
+        if self.from_logits {
+            let (keep, half) = (1.0 - self.label_smoothing, 0.5 * self.label_smoothing);
+            return of_rows(&OfLogits { keep, half }, prediction, &target);
+        }
         let (keep, half) = (E::of(1.0 - self.label_smoothing), E::of(0.5 * self.label_smoothing));
         let target = target.try_mul(keep).or_device()?.try_add(half).or_device()?;
-        let each = if self.from_logits {
-            // |x| * w + ln(1 + exp(-|x|)), where `w` is how far the target is from the side that `x` is on: no overflow
-            // at either end, and nothing to cancel where the answer is right.
-            let x = prediction;
-            let below = x.try_lt(E::zero()).or_device()?;
-            let opposite = x.retaped::<T>().try_negate().or_device()?;
-            let size = below.clone().try_choose(opposite, x).or_device()?;
-            let other = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
-            let distance = below.try_choose(target, other).or_device()?;
-            let product = size.retaped::<T>().try_mul(distance).or_device()?;
-            let tail = log_1p(size.try_negate().or_device()?.try_exp().or_device()?)?;
-            tail.try_add(product).or_device()?
-        } else {
-            let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
-            let other = p.retaped::<T>().try_negate().or_device()?;
-            let no = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
-            let no = log_1p(other)?.try_mul(no).or_device()?;
-            let yes = p.try_ln().or_device()?.try_mul(target).or_device()?;
-            yes.try_add(no).or_device()?.try_negate().or_device()?
-        };
-        row_means(each)
+        let p = prediction.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?;
+        let other = p.retaped::<T>().try_negate().or_device()?;
+        let no = target.clone().try_negate().or_device()?.try_add(E::one()).or_device()?;
+        let no = log_1p(other)?.try_mul(no).or_device()?;
+        let yes = p.try_ln().or_device()?.try_mul(target).or_device()?;
+        row_means(yes.try_add(no).or_device()?.try_negate().or_device()?)
+    }
+}
+
+/// The cross-entropy of each answer, of targets that are moved, and its derivative by the logit.
+pub(super) fn of_logit(x: f64, y: f64) -> (f64, f64) {
+    // `|x| w + ln(1 + exp(-|x|))`, where `w` is how far the target is from the side that `x` is on: no overflow at either
+    // end, and nothing to cancel where the answer is right.
+    let e = (-x.abs()).exp();
+    let (less, sign) = (e / (1.0 + e), if x < 0.0 { -1.0 } else { 1.0 });
+    let away = if x < 0.0 { y } else { 1.0 - y };
+    (x.abs() * away + e.ln_1p(), sign * (away - less))
+}
+
+/// The mean of [`of_logit`].
+struct OfLogits {
+    keep: f64,
+    half: f64,
+}
+
+impl RowLoss for OfLogits {
+    fn of_row(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        Self::mean_of(x, y, slope, |x, y| of_logit(x, y * self.keep + self.half))
     }
 }

@@ -4,10 +4,12 @@ use dfdx::{
 };
 
 use super::{
-    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing, signals::same_rows,
+    EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
+    row::{RowLoss, of_rows},
+    signals::same_rows,
 };
 use crate::{
-    backend::{Backend, Element, along_rows, log_softmax, row_sums, zeros_after},
+    backend::{ActivationFunction, Backend, Element, along_rows, row_sums, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -19,7 +21,8 @@ use crate::{
 /// [`Error::Invalid`] for a `label_smoothing` that is not in 0..=1.
 ///
 /// Keras: [`CategoricalCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#categoricalcrossentropy-class).
-/// (Keras on TensorFlow goes back to the logits where a softmax stands last, and so clips nothing there.)
+/// Where a [`Softmax`](crate::layers::Softmax) stands last in the model, the loss goes back to its logits, and clips nothing: see
+/// [`loss`](crate::loss#saturated-outputs).
 ///
 /// # Shapes
 /// - prediction `(Batch, .., Classes)`, masked or not; target the same, unmasked
@@ -56,6 +59,19 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         "categorical_crossentropy"
     }
 
+    fn activation(&self) -> Option<ActivationFunction> {
+        (!self.from_logits).then_some(ActivationFunction::SOFTMAX)
+    }
+
+    fn per_logits<T: Tape<E, D>>(
+        &self,
+        logits: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        let of_logits = Self { from_logits: true, ..*self };
+        <Self as Loss<P, Y, E, D>>::per_position(&of_logits, logits, target)
+    }
+
     fn per_position<T: Tape<E, D>>(
         &self,
         prediction: PredictionRows<E, D, T>,
@@ -69,14 +85,42 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         }
         check_smoothing(self.label_smoothing)?;
         let (keep, each) = (1.0 - self.label_smoothing, self.label_smoothing / classes as f64);
+        if self.from_logits {
+            return of_rows(&OfLogits { keep, each }, prediction, &target);
+        }
         let target = target.try_mul(E::of(keep)).or_device()?.try_add(E::of(each)).or_device()?;
-        let logs = if self.from_logits {
-            log_softmax(prediction)?
-        } else {
-            let sum = along_rows(row_sums(prediction.retaped::<T>())?, classes)?;
-            let p = prediction.try_div(sum).or_device()?;
-            p.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?.try_ln().or_device()?
-        };
+        let sum = along_rows(row_sums(prediction.retaped::<T>())?, classes)?;
+        let p = prediction.try_div(sum).or_device()?;
+        let logs = p.try_clamp(EPSILON, 1.0 - EPSILON).or_device()?.try_ln().or_device()?;
         row_sums(logs.try_mul(target).or_device()?)?.try_negate().or_device()
+    }
+}
+
+/// `sum(y * (ln(sum(exp(x))) - x))`, of targets that are moved.
+struct OfLogits {
+    keep: f64,
+    each: f64,
+}
+
+impl RowLoss for OfLogits {
+    fn of_row(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+        let first = (1..x.len()).fold(0, |best, i| if x[i] > x[best] { i } else { best });
+        // The largest is left out of the sum, and 1 taken from nothing: a loss that is nearly 0 keeps its digits.
+        let mut rest = 0.0;
+        for (i, (slope, &x_i)) in slope.iter_mut().zip(x).enumerate() {
+            *slope = (x_i - x[first]).exp();
+            rest += if i == first { *slope - 1.0 } else { *slope };
+        }
+        let target = |y: f64| y * self.keep + self.each;
+        let (log, total) = (rest.ln_1p(), y.iter().map(|&y| target(y)).sum::<f64>());
+        let share = total / (1.0 + rest);
+        let mut sum = 0.0;
+        for (i, (slope, (&x_i, &y))) in slope.iter_mut().zip(x.iter().zip(y)).enumerate() {
+            let y = target(y);
+            sum += y * (x[first] - x_i + log);
+            *slope = if i == first { (total - y) - share * rest } else { *slope * share - y };
+        }
+        // What is not a number makes all of the row none.
+        if rest.is_nan() { rest } else { sum }
     }
 }

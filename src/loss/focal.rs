@@ -1,7 +1,9 @@
 //! Cross-entropies in which what is answered well already counts less ([Lin et al. 2018](https://arxiv.org/abs/1708.02002)).
 
 use super::{
-    EPSILON, check_smoothing,
+    EPSILON,
+    binary::of_logit,
+    check_smoothing,
     row::{RowLoss, row_loss},
 };
 use crate::error::Error;
@@ -23,6 +25,9 @@ fn power(x: f64, n: f64) -> (f64, f64) {
 
 /// The binary cross-entropy of each answer, times `(1 - p_t)^gamma`, where `p_t` is the probability of the right one;
 /// averaged along the last axis.
+///
+/// Where a [`Sigmoid`](crate::layers::Sigmoid) stands last in the model, the loss goes back to its logits: see
+/// [`loss`](crate::loss#saturated-outputs).
 ///
 /// Keras: [`BinaryFocalCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#binaryfocalcrossentropy-class).
 ///
@@ -74,29 +79,43 @@ impl RowLoss for BinaryFocalCrossentropy {
     fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |x, y| {
             let y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
-            let (p, of_logit) = match self.from_logits {
+            // The probabilities of yes and no, and the slope of the first.
+            let (p, q, d_p) = match self.from_logits {
                 true => {
-                    let p = 1.0 / (1.0 + (-x).exp());
-                    (p, p * (1.0 - p))
+                    let e = (-x.abs()).exp();
+                    let (more, less) = (1.0 / (1.0 + e), e / (1.0 + e));
+                    let (p, q) = if x < 0.0 { (less, more) } else { (more, less) };
+                    (p, q, p * q)
                 }
-                false => (x, 1.0),
+                false => (x, 1.0 - x, 1.0),
             };
-            let clipped = p.clamp(EPSILON, 1.0 - EPSILON);
-            let entropy = -(y * clipped.ln() + (1.0 - y) * (-clipped).ln_1p());
-            let inside = (EPSILON..=1.0 - EPSILON).contains(&p);
-            let d_entropy = if inside { (1.0 - y) / (1.0 - clipped) - y / clipped } else { 0.0 };
-            let right = y * p + (1.0 - y) * (1.0 - p);
-            let (focus, d_focus) = power(1.0 - right, self.gamma);
+            let (entropy, d_entropy) = match self.from_logits {
+                true => of_logit(x, y),
+                false => of_probability(x, y),
+            };
+            let (focus, d_focus) = power(y * q + (1.0 - y) * p, self.gamma);
             let weight = match self.apply_class_balancing {
                 true => y * self.alpha + (1.0 - y) * (1.0 - self.alpha),
                 false => 1.0,
             };
-            let d = focus * d_entropy - d_focus * (2.0 * y - 1.0) * entropy;
-            (weight * focus * entropy, weight * d * of_logit)
+            let d = focus * d_entropy - d_focus * d_p * (2.0 * y - 1.0) * entropy;
+            (weight * focus * entropy, weight * d)
         })
     }
 }
-row_loss!(BinaryFocalCrossentropy, "binary_focal_crossentropy");
+row_loss!(
+    BinaryFocalCrossentropy,
+    "binary_focal_crossentropy",
+    SIGMOID: |this| (!this.from_logits).then_some(Self { from_logits: true, ..*this })
+);
+
+/// The cross-entropy of a clipped probability, and its derivative.
+fn of_probability(p: f64, y: f64) -> (f64, f64) {
+    let clipped = p.clamp(EPSILON, 1.0 - EPSILON);
+    let inside = clipped == p;
+    let entropy = -(y * clipped.ln() + (1.0 - y) * (-clipped).ln_1p());
+    (entropy, if inside { (1.0 - y) / (1.0 - clipped) - y / clipped } else { 0.0 })
+}
 
 /// The cross-entropy of class probabilities against one-hot targets, times `alpha * (1 - p)^gamma`:
 /// `-sum(alpha * (1 - p)^gamma * y * ln p)`.

@@ -2,7 +2,7 @@ use dfdx::tensor::{NoneTape, Tape, Tensor};
 
 use super::{Loss, Prediction, PredictionRows, Reduction, of_loss_within};
 use crate::{
-    backend::{Backend, Element},
+    backend::{ActivationFunction, Backend, Element},
     error::Error,
     signal::Signal,
 };

@@ -2,6 +2,16 @@
 //!
 //! Each takes plain and masked predictions, with or without sample weights; see [`crate::reduce`] for
 //! the mean. They follow Keras's [losses](https://keras.io/api/losses/).
+//!
+//! # Saturated outputs
+//! Where a model ends in a [`Softmax`](crate::layers::Softmax) or [`Sigmoid`](crate::layers::Sigmoid), be it as a layer or as
+//! that of a [`Dense`](crate::layers::Dense) or a convolution, [`CategoricalCrossentropy`] and [`SparseCategoricalCrossentropy`],
+//! or [`BinaryCrossentropy`] and [`BinaryFocalCrossentropy`], go back to its logits. So an answer that is wrong and certain has
+//! its gradient, and its loss is not clipped. It is the same for nested models, [`TimeDistributed`](crate::layers::TimeDistributed)
+//! and dynamic ones, and as Keras does it on TensorFlow; on its other backends Keras clips.
+//!
+//! The gradient goes to the logits then, and none to the probabilities. The logits are known on a tape, as in training, and in [`evaluate`](crate::train::Trainer::evaluate) and the validation. A
+//! prediction that something else was done to, or one without a tape, is clipped as the loss says.
 
 mod binary;
 mod categorical;
@@ -41,11 +51,11 @@ pub use sparse::SparseCategoricalCrossentropy;
 
 use dfdx::{
     shapes::Rank0,
-    tensor::{Cpu, NoneTape, Tape, Tensor},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{ActivationFunction, Backend, Element, logits},
     error::Error,
     reduce::{Unweighted, Weights},
     signal::{Signal, Value},
@@ -60,6 +70,27 @@ pub(crate) fn check_smoothing(share: f64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid("label_smoothing", share, "it must be in 0..=1"))
+}
+
+/// What a loss is computed from, and whether it is logits: those that the prediction was made of, if the loss asks for them
+/// and they are known.
+pub(crate) fn input_of<L, P, Y, E, D, T>(
+    loss: &L,
+    prediction: PredictionRows<E, D, T>,
+) -> Result<(PredictionRows<E, D, T>, bool), Error>
+where
+    L: Loss<P, Y, E, D> + ?Sized,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+    T: Tape<E, D>,
+{
+    let known = loss.activation().map(|function| logits::behind(&prediction, function));
+    match known.transpose()?.flatten() {
+        Some(logits) => Ok((logits.put_tape(prediction.split_tape().1), true)),
+        None => Ok((prediction, false)),
+    }
 }
 
 /// What a loss is computed from: the prediction as rows, one a position, `(Positions, Values)`.
@@ -128,6 +159,24 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> 
         _keep: Option<&[bool]>,
     ) -> Result<Tensor<(usize,), E, D, T>, Error> {
         self.per_position(prediction, target)
+    }
+
+    /// The activation whose logits the loss goes back to, where the prediction came straight out of it. Default: none, the loss
+    /// is computed from the prediction as it is.
+    fn activation(&self) -> Option<ActivationFunction> {
+        None
+    }
+
+    /// The loss of each position by the logits, what [`activation`](Loss::activation) was applied to.
+    ///
+    /// # Errors
+    /// Those of [`per_position`](Loss::per_position).
+    fn per_logits<T: Tape<E, D>>(
+        &self,
+        logits: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        self.per_position(logits, target)
     }
 
     /// Whether it compares all of a sample at once and has one loss for it, so that a weight is one of a sample: then
@@ -329,6 +378,18 @@ macro_rules! of_loss_within {
             keep: Option<&[bool]>,
         ) -> Result<Tensor<(usize,), E, D, T>, Error> {
             self.loss.per_batch(prediction, target, sizes, keep)
+        }
+
+        fn activation(&self) -> Option<ActivationFunction> {
+            self.loss.activation()
+        }
+
+        fn per_logits<T: Tape<E, D>>(
+            &self,
+            logits: PredictionRows<E, D, T>,
+            target: &Y::Data<E, D, NoneTape>,
+        ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+            self.loss.per_logits(logits, target)
         }
 
         fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {

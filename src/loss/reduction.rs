@@ -6,9 +6,9 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{Loss, Prediction, PredictionRows, Rows, of_loss_within};
+use super::{Loss, Prediction, PredictionRows, Rows, input_of, of_loss_within};
 use crate::{
-    backend::{Backend, Element, keep_rows, row_means, zeros_after},
+    backend::{ActivationFunction, Backend, Element, keep_rows, row_means, zeros_after},
     distributed,
     error::{Error, OrDevice},
     reduce::{SampleWeights, Unweighted, position_weights},
@@ -78,6 +78,11 @@ where
     T: Tape<E, D>,
 {
     let Rows { values, mask, sizes } = P::rows(prediction)?;
+    let (values, is_logits) = input_of::<L, P, Y, E, D, T>(loss, values)?;
+    let per_batch = |values, target: &_, keep| match is_logits {
+        true => loss.per_logits(values, target),
+        false => loss.per_batch(values, target, &sizes, keep),
+    };
     let dev = values.device().clone();
     // The mask says which positions count; or, where a sample has one loss, what of it is looked at.
     let per_sample = loss.one_per_sample();
@@ -97,14 +102,14 @@ where
     let mut losses = match (inside, keep) {
         (Some(keep), _) => {
             let values = keep_rows(values, &keep, E::of(0.5))?;
-            loss.per_batch(values, target, &sizes, Some(&keep))?
+            per_batch(values, target, Some(&keep[..]))?
         }
         (None, Some(keep)) => {
             let values = keep_rows(values, keep, E::of(0.5))?;
             let target = Y::without_padding::<E, D>(target, keep)?;
-            loss.per_batch(values, &target, &sizes, Some(keep))?
+            per_batch(values, &target, Some(keep))?
         }
-        (None, None) => loss.per_batch(values, target, &sizes, None)?,
+        (None, None) => per_batch(values, target, None)?,
     };
     if loss.leaves_out_zeros() {
         let counted: Vec<bool> = losses.as_vec().iter().map(|loss| *loss != E::zero()).collect();

@@ -5,7 +5,7 @@ use dfdx::{
 
 use super::{EPSILON, Labels, Loss, Prediction, PredictionRows, signals::check_labels};
 use crate::{
-    backend::{Backend, Element},
+    backend::{ActivationFunction, Backend, Element},
     error::Error,
 };
 
@@ -14,7 +14,8 @@ use crate::{
 /// Probabilities are clipped to `[1e-7, 1 - 1e-7]` and divided by their sum.
 ///
 /// Keras: [`SparseCategoricalCrossentropy`](https://keras.io/api/losses/probabilistic_losses/#sparsecategoricalcrossentropy-class).
-/// (Keras on TensorFlow goes back to the logits where a softmax stands last, and so clips nothing there.)
+/// Where a [`Softmax`](crate::layers::Softmax) stands last in the model, the loss goes back to its logits, and clips nothing: see
+/// [`loss`](crate::loss#saturated-outputs).
 ///
 /// # Shapes
 /// - prediction `(Batch, .., Classes)`, masked or not; target `Ids<(Batch, ..)>`
@@ -58,6 +59,19 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         let Some(ignored) = self.ignore_class else { return Ok(None) };
         let labels = Y::labels::<E, D>(target)?;
         Ok(Some(labels.into_iter().map(|label| label != ignored).collect()))
+    }
+
+    fn activation(&self) -> Option<ActivationFunction> {
+        (!self.from_logits).then_some(ActivationFunction::SOFTMAX)
+    }
+
+    fn per_logits<T: Tape<E, D>>(
+        &self,
+        logits: PredictionRows<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        let of_logits = Self { from_logits: true, ..*self };
+        <Self as Loss<P, Y, E, D>>::per_position(&of_logits, logits, target)
     }
 
     fn per_position<T: Tape<E, D>>(

@@ -4,7 +4,7 @@ use super::{Direction, Metric};
 use crate::{
     backend::{Backend, Element, to_values},
     error::Error,
-    loss::{Loss, Prediction},
+    loss::{Loss, Prediction, input_of},
     reduce::Mean,
     signal::Signal,
 };
@@ -43,7 +43,11 @@ where
         target: &Y::Data<E, D, NoneTape>,
         weights: &[f64],
     ) -> Result<(), Error> {
-        let losses = self.0.per_position(prediction.clone(), target)?;
+        let (values, is_logits) = input_of::<L, P, Y, E, D, NoneTape>(&self.0, prediction.clone())?;
+        let losses = match is_logits {
+            true => self.0.per_logits(values, target)?,
+            false => self.0.per_position(values, target)?,
+        };
         let losses = to_values(&losses)?;
         if losses.len() != weights.len() {
             let what = "the losses of a metric, one for each position";

@@ -43,13 +43,14 @@ impl Optimizer for Adadelta {
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("epsilon", self.epsilon), ("rho", self.rho)])?;
         let [rate, rho, epsilon] = [update.moment.learning_rate, self.rho, self.epsilon].map(E::of);
-        let (gradient, [squares, changes]) = (update.gradient, exactly(update.slots)?);
+        let [squares, changes] = exactly(update.slots)?;
+        let each = update.weights.iter_mut().zip(update.gradient).zip(squares).zip(changes);
         vectorized_loops(move || {
-            for ((g, square), change) in gradient.iter_mut().zip(squares).zip(changes) {
+            for (((w, g), square), change) in each {
                 *square = rho * *square + (E::one() - rho) * (*g * *g);
                 let delta = (*change + epsilon).sqrt() * *g / (*square + epsilon).sqrt();
                 *change = rho * *change + (E::one() - rho) * (delta * delta);
-                *g = rate * delta;
+                *w -= rate * delta;
             }
         });
         Ok(())

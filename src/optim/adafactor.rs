@@ -74,7 +74,7 @@ impl Optimizer for Adafactor {
             *mean = E::of(beta * mean.as_f64() + (1.0 - beta) * new);
             mean.as_f64()
         };
-        let Update { shape, gradient, mut slots, .. } = update;
+        let Update { shape, weights, gradient, mut slots, .. } = update;
         match (matrix(shape), &mut *slots) {
             (Some((rows, columns)), [row_means, column_means]) if rows * columns > 0 => {
                 let means = row_means.chunks_mut(rows).zip(column_means.chunks_mut(columns));
@@ -107,7 +107,7 @@ impl Optimizer for Adafactor {
             }
         }
         let scale = E::of(alpha / (rms(gradient) / self.clip_threshold).max(1.0));
-        gradient.iter_mut().for_each(|g| *g *= scale);
+        weights.iter_mut().zip(gradient).for_each(|(w, g)| *w -= *g * scale);
         Ok(())
     }
 }

@@ -44,11 +44,12 @@ impl Optimizer for Adagrad {
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("epsilon", self.epsilon)])?;
         let [rate, epsilon] = [update.moment.learning_rate, self.epsilon].map(E::of);
-        let (gradient, [sums]) = (update.gradient, exactly(update.slots)?);
+        let [sums] = exactly(update.slots)?;
+        let each = update.weights.iter_mut().zip(update.gradient).zip(sums);
         vectorized_loops(move || {
-            for (g, sum) in gradient.iter_mut().zip(sums) {
+            for ((w, g), sum) in each {
                 *sum += *g * *g;
-                *g = rate * *g / (*sum + epsilon).sqrt();
+                *w -= rate * *g / (*sum + epsilon).sqrt();
             }
         });
         Ok(())

@@ -48,7 +48,8 @@ impl Optimizer for Adam {
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let [beta_1, beta_2, _] = rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
-        let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
+        let Update { moment, weights, gradient, slots, .. } = update;
+        let Moment { step, learning_rate, .. } = moment;
         let correction = move |beta: E| (E::one() - beta.powi(step)).recip();
         let corrections = [beta_1, beta_2].map(correction);
         // Epsilon is added behind the correction of the bias here.
@@ -63,18 +64,19 @@ impl Optimizer for Adam {
         if self.amsgrad {
             let [first, second, largest] = exactly(slots)?;
             vectorized_loops(move || {
-                for (((g, m), v), most) in gradient.iter_mut().zip(first).zip(second).zip(largest) {
+                let each = weights.iter_mut().zip(gradient).zip(first).zip(second).zip(largest);
+                for ((((w, g), m), v), most) in each {
                     moments(*g, m, v);
                     *most = if *v > *most { *v } else { *most };
-                    *g = change(*m, *most);
+                    *w -= change(*m, *most);
                 }
             });
         } else {
             let [first, second] = exactly(slots)?;
             vectorized_loops(move || {
-                for ((g, m), v) in gradient.iter_mut().zip(first).zip(second) {
+                for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
                     moments(*g, m, v);
-                    *g = change(*m, *v);
+                    *w -= change(*m, *v);
                 }
             });
         }

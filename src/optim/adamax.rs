@@ -46,13 +46,14 @@ impl Optimizer for Adamax {
             rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
         let rate = E::of(update.moment.learning_rate);
         let correction = E::one() - beta_1.powi(update.moment.step);
-        let (gradient, [first, norm]) = (update.gradient, exactly(update.slots)?);
+        let [first, norm] = exactly(update.slots)?;
+        let each = update.weights.iter_mut().zip(update.gradient).zip(first).zip(norm);
         vectorized_loops(move || {
-            for ((g, m), u) in gradient.iter_mut().zip(first).zip(norm) {
+            for (((w, g), m), u) in each {
                 *m += (*g - *m) * (E::one() - beta_1);
                 let (kept, size) = (*u * beta_2, g.abs());
                 *u = if kept > size { kept } else { size };
-                *g = rate * *m / (correction * (*u + epsilon));
+                *w -= rate * *m / (correction * (*u + epsilon));
             }
         });
         Ok(())

@@ -2,12 +2,12 @@
 
 use super::{Moment, Optimizer, Update};
 use crate::{
-    backend::{Element, memory::filled, parallel, threads, vectorized_loops},
+    backend::{Element, parallel, threads, vectorized_loops},
     error::Error,
 };
 
-/// How many values are updated at once. What is subtracted from them is still in the nearest memory then.
-const BLOCK: usize = 2048;
+/// How many values are updated at once. Where an update is more than one loop, they stay in the near memory for all of them.
+const BLOCK: usize = 8192;
 
 /// About as many multiplications as what is done for one value takes the time of.
 const WORK: usize = 4;
@@ -61,14 +61,8 @@ impl<E: Element> Moved<'_, E> {
         let share = blocks.div_ceil(threads(len.saturating_mul(WORK), blocks)) * BLOCK;
         let shares = (0..len.div_ceil(share)).map(|_| whole.take(share)).collect();
         let results = parallel(shares, |mut share| {
-            // An update leaves what is subtracted where the gradient was. In a copy that stays in the nearest memory it is never
-            // written back: one of eight streams less.
-            let mut change = filled(&[BLOCK], E::zero())?;
             while !share.values.is_empty() {
-                let Block { values, gradient, slots } = share.take(BLOCK);
-                let change = &mut change[..gradient.len()];
-                change.copy_from_slice(gradient);
-                self.at_once(optimizer, Block { values, gradient: change, slots })?;
+                self.at_once(optimizer, share.take(BLOCK))?;
             }
             Ok(())
         });
@@ -87,13 +81,7 @@ impl<E: Element> Moved<'_, E> {
             weights: values,
             gradient,
             slots,
-        })?;
-        vectorized_loops(|| {
-            for (value, change) in values.iter_mut().zip(gradient) {
-                *value -= *change;
-            }
-        });
-        Ok(())
+        })
     }
 }
 

@@ -62,10 +62,8 @@ impl Optimizer for Ftrl {
         let rate = update.moment.learning_rate;
         if rate == 0.0 {
             // Nothing can be divided by it, and nothing would move.
-            update.gradient.fill(E::zero());
             return Ok(());
         }
-        let weights = update.weights;
         let l2 = self.l2_regularization_strength + self.beta / (2.0 * rate);
         let [rate, l2, l1, shrinkage] = [
             rate,
@@ -77,16 +75,16 @@ impl Optimizer for Ftrl {
         let power = E::of(-self.learning_rate_power);
         let root = self.learning_rate_power == -0.5;
         let raised = move |sum: E| if root { sum.sqrt() } else { sum.powf(power) };
-        let (gradient, [sums, linears]) = (update.gradient, exactly(update.slots)?);
+        let [sums, linears] = exactly(update.slots)?;
+        let each = update.weights.iter_mut().zip(update.gradient).zip(sums).zip(linears);
         vectorized_loops(move || {
-            for (((g, &w), sum), linear) in gradient.iter_mut().zip(weights).zip(sums).zip(linears)
-            {
+            for (((w, g), sum), linear) in each {
                 let more = *sum + *g * *g;
                 let (new, old) = (raised(more), raised(*sum));
-                *linear += *g + shrinkage * w - (new - old) / rate * w;
+                *linear += *g + shrinkage * *w - (new - old) / rate * *w;
                 let clipped = linear.max(-l1).min(l1);
                 // The weight becomes this, whatever it was.
-                *g = w - (clipped - *linear) / (new / rate + l2);
+                *w = (clipped - *linear) / (new / rate + l2);
                 *sum = more;
             }
         });

@@ -40,8 +40,9 @@ impl Optimizer for Lamb {
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let [beta_1, beta_2, epsilon] =
             rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
-        let weights = squares(update.weights).sqrt();
-        let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
+        let norm = squares(update.weights).sqrt();
+        let Update { moment, weights, gradient, slots, .. } = update;
+        let Moment { step, learning_rate, .. } = moment;
         let corrections = [beta_1, beta_2].map(|beta| E::one() - beta.powi(step));
         let [first, second] = exactly(slots)?;
         let each = gradient.iter_mut();
@@ -53,9 +54,10 @@ impl Optimizer for Lamb {
             }
         });
         let change = squares(gradient).sqrt();
-        let ratio = if weights > 0.0 && change > 0.0 { weights / change } else { 1.0 };
+        let ratio = if norm > 0.0 && change > 0.0 { norm / change } else { 1.0 };
         let rate = E::of(ratio * learning_rate);
-        vectorized_loops(move || gradient.iter_mut().for_each(|g| *g = rate * *g));
+        let each = weights.iter_mut().zip(gradient);
+        vectorized_loops(move || each.for_each(|(w, g)| *w -= rate * *g));
         Ok(())
     }
 }

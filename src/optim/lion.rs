@@ -56,12 +56,13 @@ impl Optimizer for Lion {
         check_rounded::<E>(&[("beta_1", self.beta_1), ("beta_2", self.beta_2)])?;
         let [rate, beta_1, beta_2] =
             [update.moment.learning_rate, self.beta_1, self.beta_2].map(E::of);
-        let (gradient, [mean]) = (update.gradient, exactly(update.slots)?);
+        let [mean] = exactly(update.slots)?;
+        let each = update.weights.iter_mut().zip(update.gradient).zip(mean);
         vectorized_loops(move || {
-            for (g, m) in gradient.iter_mut().zip(mean) {
+            for ((w, g), m) in each {
                 let direction = *m * beta_1 + *g * (E::one() - beta_1);
                 *m = *m * beta_2 + *g * (E::one() - beta_2);
-                *g = rate * sign(direction);
+                *w -= rate * sign(direction);
             }
         });
         Ok(())

@@ -84,7 +84,7 @@ use crate::{backend::Element, error::Error};
 ///
 ///     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
 ///         let rate = E::of(update.moment.learning_rate);
-///         update.gradient.iter_mut().for_each(|g| *g = rate * g.signum());
+///         update.weights.iter_mut().zip(update.gradient).for_each(|(w, g)| *w -= rate * g.signum());
 ///         Ok(())
 ///     }
 /// }
@@ -140,14 +140,15 @@ pub trait Optimizer: Clone + Send + Sync {
         None
     }
 
-    /// Makes of the gradient of one parameter what is subtracted from it, in place.
+    /// Moves one parameter by its gradient, in one pass over all that belongs to it if that can be: a large step takes the time of
+    /// the memory.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting that makes no sense once it is rounded to `E`.
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error>;
 
-    /// Whether what is subtracted from a value depends on nothing but the gradient and the slots of that value, and
-    /// on the value. Then an update is made in blocks, on all threads; else, which is the default, of a whole parameter.
+    /// Whether what becomes of a value depends on nothing but the gradient and the slots of that value, and on the value. Then
+    /// an update is made in blocks, on all threads; else, which is the default, of a whole parameter.
     fn is_elementwise(&self) -> bool {
         false
     }
@@ -192,8 +193,8 @@ pub struct Update<'a, E: Element> {
     /// The sizes of the parameter.
     pub shape: &'a [usize],
     /// The values of the parameter, less its weight decay.
-    pub weights: &'a [E],
-    /// The gradient; then what is subtracted from the parameter.
+    pub weights: &'a mut [E],
+    /// The gradient; nobody looks at it afterwards.
     pub gradient: &'a mut [E],
     /// What is remembered of the parameter, in the order of [`Optimizer::slots`].
     pub slots: Vec<&'a mut [E]>,

@@ -50,7 +50,8 @@ impl Optimizer for Nadam {
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         let [beta_1, beta_2, epsilon] =
             rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
-        let Update { moment: Moment { step, learning_rate, .. }, gradient, slots, .. } = update;
+        let Update { moment, weights, gradient, slots, .. } = update;
+        let Moment { step, learning_rate, .. } = moment;
         let rate = E::of(learning_rate);
         let [first, second, product] = exactly(slots)?;
         let (now, next) = (self.momentum(step), self.momentum(step.saturating_add(1)));
@@ -60,10 +61,10 @@ impl Optimizer for Nadam {
         let own = E::of((1.0 - now) / (1.0 - product));
         let correction = E::one() - beta_2.powi(step);
         vectorized_loops(move || {
-            for ((g, m), v) in gradient.iter_mut().zip(first).zip(second) {
+            for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
                 *m += (*g - *m) * (E::one() - beta_1);
                 *v += (*g * *g - *v) * (E::one() - beta_2);
-                *g = (ahead * *m + own * *g) * rate / ((*v / correction).sqrt() + epsilon);
+                *w -= (ahead * *m + own * *g) * rate / ((*v / correction).sqrt() + epsilon);
             }
         });
         Ok(())

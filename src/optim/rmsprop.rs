@@ -54,10 +54,11 @@ impl Optimizer for RMSprop {
         ])?;
         let [rate, rho, momentum, epsilon] =
             [update.moment.learning_rate, self.rho, self.momentum, self.epsilon].map(E::of);
-        let (gradient, mut slots) = (update.gradient, update.slots.into_iter());
+        let (weights, gradient) = (update.weights, update.gradient);
+        let mut slots = update.slots.into_iter();
         let Some(velocity) = slots.next() else { return Ok(()) };
         let changes = if self.momentum > 0.0 { slots.next() } else { None };
-        // The variants that remember more are rare: what they need is made in a loop of its own.
+        // The variants that remember more are rare: what they need is made in loops of their own, and of the gradient.
         if let Some(means) = slots.next() {
             let each = gradient.iter_mut().zip(velocity).zip(means);
             vectorized_loops(move || {
@@ -67,6 +68,15 @@ impl Optimizer for RMSprop {
                     *g = *g / (*v - *mean * *mean + epsilon).sqrt() * rate;
                 }
             });
+        } else if changes.is_none() {
+            let each = weights.iter_mut().zip(gradient).zip(velocity);
+            vectorized_loops(move || {
+                for ((w, g), v) in each {
+                    *v += (E::one() - rho) * (*g * *g - *v);
+                    *w -= *g / (*v + epsilon).sqrt() * rate;
+                }
+            });
+            return Ok(());
         } else {
             let each = gradient.iter_mut().zip(velocity);
             vectorized_loops(move || {
@@ -76,13 +86,15 @@ impl Optimizer for RMSprop {
                 }
             });
         }
-        if let Some(changes) = changes {
-            vectorized_loops(move || {
-                for (g, change) in gradient.iter_mut().zip(changes) {
+        let each = weights.iter_mut().zip(gradient);
+        match changes {
+            Some(changes) => vectorized_loops(move || {
+                for ((w, g), change) in each.zip(changes) {
                     *change = *change * momentum + *g;
-                    *g = *change;
+                    *w -= *change;
                 }
-            });
+            }),
+            None => vectorized_loops(move || each.for_each(|(w, g)| *w -= *g)),
         }
         Ok(())
     }

@@ -41,18 +41,18 @@ impl Optimizer for Sgd {
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
         check_rounded::<E>(&[("momentum", self.momentum)])?;
         let (rate, momentum) = (E::of(update.moment.learning_rate), E::of(self.momentum));
-        let gradient = update.gradient;
+        let each = update.weights.iter_mut().zip(update.gradient);
         if self.momentum == 0.0 {
-            vectorized_loops(move || gradient.iter_mut().for_each(|g| *g *= rate));
+            vectorized_loops(move || each.for_each(|(w, g)| *w -= *g * rate));
             return Ok(());
         }
         let [velocity] = exactly(update.slots)?;
         let nesterov = self.nesterov;
         vectorized_loops(move || {
-            for (g, v) in gradient.iter_mut().zip(velocity) {
+            for ((w, g), v) in each.zip(velocity) {
                 let step = *g * rate;
                 *v = *v * momentum - step;
-                *g = if nesterov { step - *v * momentum } else { -*v };
+                *w -= if nesterov { step - *v * momentum } else { -*v };
             }
         });
         Ok(())

@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use serde_json::{Value, json};
 
-use super::EPSILON;
+use super::{Axes, EPSILON};
 use crate::error::Error;
 
 /// What holds for a weight after each step.
@@ -51,12 +51,23 @@ impl Constraint for NonNeg {
 /// The norm of each vector along `axis` is at most `max_value`.
 ///
 /// Keras: [`MaxNorm`](https://keras.io/api/layers/constraints/#maxnorm-class).
+///
+/// ```
+/// use kerata::regularizers::{Constraint, MaxNorm};
+///
+/// // In the kernel of a `Conv2d`, `(KH, KW, I, O)`, all that reaches one filter.
+/// let of_filters = MaxNorm { max_value: 2.0, axis: [0, 1, 2] };
+/// let mut kernel = vec![2.0; 3 * 3];
+/// of_filters.apply(&mut kernel, &[3, 3, 1, 1])?;
+/// assert!(kernel.iter().all(|w| (w - 2.0 / 3.0).abs() < 1e-6));
+/// # Ok::<(), kerata::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MaxNorm {
+pub struct MaxNorm<A = isize> {
     /// The largest norm. Default 2.
     pub max_value: f64,
-    /// The axis of the vectors. Default 0: in a `Dense`, all that reaches one unit.
-    pub axis: usize,
+    /// The [axis or axes](Axes) of the vectors. Default 0: in a `Dense`, all that reaches one unit.
+    pub axis: A,
 }
 
 impl MaxNorm {
@@ -72,33 +83,39 @@ impl Default for MaxNorm {
     }
 }
 
-impl Constraint for MaxNorm {
+impl<A: Axes> Constraint for MaxNorm<A> {
     fn apply(&self, weight: &mut [f64], sizes: &[usize]) -> Result<(), Error> {
         let most = at_least_0("max_value", self.max_value)?;
-        each_vector(weight, sizes, self.axis, |norm| norm.clamp(0.0, most) / (EPSILON + norm))
+        each_vector(weight, sizes, &self.axis, |norm| norm.clamp(0.0, most) / (EPSILON + norm))
     }
 
     fn config(&self) -> Option<Value> {
-        Some(object("MaxNorm", json!({ "max_value": self.max_value, "axis": self.axis })))
+        Some(object("MaxNorm", json!({ "max_value": self.max_value, "axis": self.axis.config() })))
     }
 }
 
 /// The norm of each vector along `axis` is 1.
 ///
 /// Keras: [`UnitNorm`](https://keras.io/api/layers/constraints/#unitnorm-class).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct UnitNorm {
-    /// The axis of the vectors. Default 0.
-    pub axis: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnitNorm<A = isize> {
+    /// The [axis or axes](Axes) of the vectors. Default 0.
+    pub axis: A,
 }
 
-impl Constraint for UnitNorm {
+impl Default for UnitNorm {
+    fn default() -> Self {
+        Self { axis: 0 }
+    }
+}
+
+impl<A: Axes> Constraint for UnitNorm<A> {
     fn apply(&self, weight: &mut [f64], sizes: &[usize]) -> Result<(), Error> {
-        each_vector(weight, sizes, self.axis, |norm| 1.0 / (EPSILON + norm))
+        each_vector(weight, sizes, &self.axis, |norm| 1.0 / (EPSILON + norm))
     }
 
     fn config(&self) -> Option<Value> {
-        Some(object("UnitNorm", json!({ "axis": self.axis })))
+        Some(object("UnitNorm", json!({ "axis": self.axis.config() })))
     }
 }
 
@@ -106,15 +123,15 @@ impl Constraint for UnitNorm {
 ///
 /// Keras: [`MinMaxNorm`](https://keras.io/api/layers/constraints/#minmaxnorm-class).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MinMaxNorm {
+pub struct MinMaxNorm<A = isize> {
     /// The least norm. Default 0.
     pub min_value: f64,
     /// The largest norm. Default 1.
     pub max_value: f64,
     /// How much of the way a step brings the norm back, from 0 to 1. Default 1.
     pub rate: f64,
-    /// The axis of the vectors. Default 0.
-    pub axis: usize,
+    /// The [axis or axes](Axes) of the vectors. Default 0.
+    pub axis: A,
 }
 
 impl Default for MinMaxNorm {
@@ -123,7 +140,7 @@ impl Default for MinMaxNorm {
     }
 }
 
-impl Constraint for MinMaxNorm {
+impl<A: Axes> Constraint for MinMaxNorm<A> {
     fn apply(&self, weight: &mut [f64], sizes: &[usize]) -> Result<(), Error> {
         let least = at_least_0("min_value", self.min_value)?;
         let most = at_least_0("max_value", self.max_value)?;
@@ -133,7 +150,7 @@ impl Constraint for MinMaxNorm {
         if !(0.0..=1.0).contains(&self.rate) {
             return Err(Error::invalid("rate", self.rate, "it must be in 0..=1"));
         }
-        each_vector(weight, sizes, self.axis, |norm| {
+        each_vector(weight, sizes, &self.axis, |norm| {
             let desired = self.rate * norm.clamp(least, most) + (1.0 - self.rate) * norm;
             desired / (EPSILON + norm)
         })
@@ -141,8 +158,9 @@ impl Constraint for MinMaxNorm {
 
     fn config(&self) -> Option<Value> {
         let Self { min_value, max_value, rate, axis } = self;
-        let config =
-            json!({ "min_value": min_value, "max_value": max_value, "rate": rate, "axis": axis });
+        let config = json!({
+            "min_value": min_value, "max_value": max_value, "rate": rate, "axis": axis.config(),
+        });
         Some(object("MinMaxNorm", config))
     }
 }
@@ -154,27 +172,34 @@ fn at_least_0(name: &'static str, value: f64) -> Result<f64, Error> {
     Err(Error::invalid(name, value, "it must be finite, and not negative"))
 }
 
-/// Multiplies each vector along an axis by what its norm gives.
+/// Multiplies each vector along the axes by what its norm gives.
 fn each_vector(
     weight: &mut [f64],
     sizes: &[usize],
-    axis: usize,
+    axes: &impl Axes,
     factor: impl Fn(f64) -> f64,
 ) -> Result<(), Error> {
-    let Some(&length) = sizes.get(axis) else {
-        let value = format!("{axis} of {}", sizes.len());
-        let expected = "it must be less than the number of dimensions of the weight";
-        return Err(Error::invalid("axis", value, expected));
-    };
-    let stride: usize = sizes[axis + 1..].iter().product();
-    let outer: usize = sizes[..axis].iter().product();
-    for (block, offset) in (0..outer).flat_map(|block| (0..stride).map(move |at| (block, at))) {
-        let first = block * length * stride + offset;
-        let places = || (0..length).map(|i| first + i * stride);
-        let factor = factor(places().map(|at| weight[at].powi(2)).sum::<f64>().sqrt());
-        for at in places() {
-            weight[at] *= factor;
+    let along = axes.among(sizes.len())?;
+    // The number of a vector, by how far it moves along each axis.
+    let (mut steps, mut vectors) = (vec![0; sizes.len()], 1);
+    for axis in (0..sizes.len()).rev().filter(|&axis| !along[axis]) {
+        (steps[axis], vectors) = (vectors, vectors * sizes[axis]);
+    }
+    let vector = |mut at: usize| {
+        let mut number = 0;
+        for (size, step) in sizes.iter().zip(&steps).rev() {
+            number += at % size * step;
+            at /= size;
         }
+        number
+    };
+    let mut factors = vec![0.0; vectors];
+    for (at, w) in weight.iter().enumerate() {
+        factors[vector(at)] += w * w;
+    }
+    factors.iter_mut().for_each(|sum| *sum = factor(sum.sqrt()));
+    for (at, w) in weight.iter_mut().enumerate() {
+        *w *= factors[vector(at)];
     }
     Ok(())
 }

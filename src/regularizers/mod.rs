@@ -29,6 +29,7 @@
 //! ```
 
 mod activity;
+mod axes;
 mod constraint;
 mod norms;
 mod orthogonal;
@@ -37,6 +38,7 @@ mod read;
 mod rules;
 
 pub(crate) use activity::{collected, penalize};
+pub use axes::Axes;
 pub use constraint::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 pub use norms::{L1, L1L2, L2};
 pub use orthogonal::{OrthogonalMode, OrthogonalRegularizer};

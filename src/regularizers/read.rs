@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, NonNeg, OrthogonalMode, OrthogonalRegularizer,
-    Regularizer, UnitNorm,
+    Axes, Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, NonNeg, OrthogonalMode,
+    OrthogonalRegularizer, Regularizer, UnitNorm,
 };
 use crate::error::Error;
 
@@ -35,12 +35,37 @@ impl<'a> Said<'a> {
         }
     }
 
-    fn axis(&self) -> Option<usize> {
-        match self.settings.and_then(|settings| settings.get("axis")) {
-            None => Some(0),
-            // An axis may be alone in a list.
-            Some(Value::Array(list)) if list.len() == 1 => usize::try_from(list[0].as_u64()?).ok(),
-            Some(value) => usize::try_from(value.as_u64()?).ok(),
+    fn axis(&self) -> Option<SaidAxes> {
+        let axis = |value: &Value| isize::try_from(value.as_i64()?).ok();
+        Some(match self.settings.and_then(|settings| settings.get("axis")) {
+            None => SaidAxes::One(0),
+            Some(Value::Array(list)) => {
+                SaidAxes::List(list.iter().map(axis).collect::<Option<_>>()?)
+            }
+            Some(value) => SaidAxes::One(axis(value)?),
+        })
+    }
+}
+
+/// Axes as a config writes them.
+#[derive(Debug)]
+enum SaidAxes {
+    One(isize),
+    List(Vec<isize>),
+}
+
+impl Axes for SaidAxes {
+    fn as_slice(&self) -> &[isize] {
+        match self {
+            Self::One(axis) => axis.as_slice(),
+            Self::List(axes) => axes,
+        }
+    }
+
+    fn config(&self) -> Value {
+        match self {
+            Self::One(axis) => axis.config(),
+            Self::List(axes) => axes.config(),
         }
     }
 }
@@ -112,8 +137,8 @@ impl NotKeras {
     }
 
     fn refused(&self) -> Error {
-        let expected = "training needs one of Keras's, with an axis of one dimension; \
-                        freeze the layer, or leave it out of the config";
+        let expected =
+            "training needs one of Keras's; freeze the layer, or leave it out of the config";
         Error::invalid(self.what, &self.value, expected)
     }
 }
@@ -152,10 +177,12 @@ mod tests {
             let written = one.config().unwrap();
             assert_eq!(regularizer(&written).config(), Some(written));
         }
-        let constraints: [&dyn Constraint; 4] = [
+        let constraints: [&dyn Constraint; 6] = [
             &NonNeg,
             &MaxNorm { max_value: 3.0, axis: 1 },
-            &UnitNorm { axis: 2 },
+            &UnitNorm { axis: -1 },
+            &UnitNorm { axis: [0] },
+            &MaxNorm { max_value: 3.0, axis: vec![0, 1, 2] },
             &MinMaxNorm { min_value: 0.1, max_value: 0.9, rate: 0.5, axis: 1 },
         ];
         for one in constraints {
@@ -171,7 +198,10 @@ mod tests {
         let mine = json!({"class_name": "Mine", "config": {}});
         let refused = regularizer(&mine).penalty(&[1.0], &[1]).unwrap_err().to_string();
         assert!(refused.contains("Mine"), "{refused}");
-        let axes = json!({"class_name": "UnitNorm", "config": {"axis": [0, 1]}});
-        assert!(matches!(constraint(&axes).apply(&mut [1.0], &[1]), Err(Error::Invalid { .. })));
+        for axis in [json!([0, 1]), json!([0, -1]), json!(-2), json!("0"), json!([0.5])] {
+            let said = json!({"class_name": "UnitNorm", "config": {"axis": axis}});
+            let refused = constraint(&said).apply(&mut [1.0], &[1]);
+            assert!(matches!(refused, Err(Error::Invalid { .. })), "{said}");
+        }
     }
 }

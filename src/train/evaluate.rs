@@ -9,7 +9,7 @@ use super::{
     totals::{AnyMetric, Totals, measure},
 };
 use crate::{
-    backend::{Backend, Element, whole_pass},
+    backend::{Backend, Element, logits, whole_pass},
     data::{Batch, Dataset, Order},
     distributed::{self, Pass},
     error::Error,
@@ -60,7 +60,7 @@ where
         let share = ranks.map(|(_, pass)| pass);
         let counts = share.as_ref().is_none_or(|pass| pass.share.counts);
         let penalty = if share.as_ref().is_none_or(Pass::is_first) { penalty } else { 0.0 };
-        distributed::within(share, || {
+        let measured = || {
             let (output, activity) = collected(|| whole_pass(|| model.call::<NoneTape>(input)))?;
             if counts {
                 measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
@@ -71,7 +71,8 @@ where
             let loss = judged.total.as_vec()[0].as_f64() + penalty + activity.sum();
             totals.loss.add([loss], [size as f64]);
             Ok::<_, Error>(())
-        })?;
+        };
+        distributed::within(share, || logits::remembered(measured))?;
     }
     match order.steps {
         Some(expected) if found < expected => {

@@ -23,6 +23,20 @@ macro_rules! each {
 }
 pub(super) use each;
 
+/// Shows a moment of a training to a callback.
+pub(super) trait Hook<M, E: Element, D: Backend<E>>:
+    FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>
+{
+}
+
+impl<M, E, D, F> Hook<M, E, D> for F
+where
+    E: Element,
+    D: Backend<E>,
+    F: FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
+{
+}
+
 impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
 where
     M: Model<E, D>,
@@ -31,7 +45,7 @@ where
     D: Backend<E>,
 {
     pub(super) fn has_callbacks(&self) -> bool {
-        !self.callbacks.is_empty() || self.progress.is_some()
+        !self.callbacks.is_empty()
     }
 
     pub(super) fn recovery(&mut self, batch: usize, error: &Error) -> Result<Recovery, Error> {
@@ -47,45 +61,40 @@ where
     }
 
     /// Shows a moment to all callbacks.
-    pub(super) fn hooks(
-        &mut self,
-        hook: impl FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub(super) fn hooks(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
         match &self.ranks {
-            None => self.hooks_here(hook),
+            None => self.hooks_of(true, &mut hook)?,
             // The other ranks have callbacks only so that they are the same program.
-            Some(ranks) if !ranks.is_first() || !self.has_callbacks() => Ok(()),
-            Some(_) => {
+            Some(ranks) if ranks.is_first() && self.has_callbacks() => {
                 let before = self.model.clone();
-                self.hooks_here(hook)?;
+                self.hooks_of(true, &mut hook)?;
                 self.changed |= ranks::differ(&before, self.model)?;
-                Ok(())
             }
+            Some(_) => {}
         }
+        self.hooks_of(false, &mut hook)
     }
 
-    fn hooks_here(
-        &mut self,
-        mut hook: impl FnMut(
-            &mut dyn Callback<M, E, D>,
-            &mut Training<'_, M, E, D>,
-        ) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// Shows a moment to the callbacks of every training.
+    pub(super) fn hooks_given(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
+        self.hooks_of(false, &mut hook)
+    }
+
+    /// Of the trainer's own callbacks, or of those of every training.
+    fn hooks_of(&mut self, own: bool, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
         let mut training = Training {
             model: &mut *self.model,
             state: &mut *self.state,
             rate: self.optimizer.learning_rate_mut(),
-            history: self.history,
+            history: &mut *self.history,
+            measured: &mut self.measured,
             about: &self.about,
             wishes: &mut self.wishes,
             epoch: self.at.epoch,
         };
-        for callback in self.callbacks.iter_mut() {
-            hook(&mut **callback, &mut training)?;
-        }
-        match &mut self.progress {
-            Some(progress) => hook(progress, &mut training),
-            None => Ok(()),
+        match own {
+            true => self.callbacks.iter_mut().try_for_each(|own| hook(&mut **own, &mut training)),
+            false => self.given.iter_mut().try_for_each(|given| hook(&mut **given, &mut training)),
         }
     }
 

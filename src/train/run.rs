@@ -6,11 +6,11 @@ use dfdx::tensor::OwnedTape;
 use log::{error, info, warn};
 
 use super::{
-    Feeds, Fit, History, Judges, Logs, Matches, Progress, Recovery, TargetsOf, TrainingData,
+    Callback, Feeds, Fit, History, Judges, Logs, Matches, Recovery, TargetsOf, TrainingData,
     augment::{Augment, augmented},
     callback::Kept,
     checkpoint::{self, Position},
-    evaluate::{Parts, share_of},
+    evaluate::share_of,
     judge::Judge,
     moments::each,
     names::{self, LOSS},
@@ -52,7 +52,10 @@ where
     pub(super) changed: bool,
     pub(super) fit: Fit,
     pub(super) columns: Vec<String>,
-    pub(super) progress: Option<Progress>,
+    /// Callbacks of every training, behind those of the trainer.
+    pub(super) given: Vec<Box<dyn Callback<M, E, D>>>,
+    /// What was measured in this call.
+    pub(super) measured: History,
     pub(super) about: About,
     pub(super) wishes: Wishes,
     pub(super) at: Position,
@@ -130,7 +133,7 @@ where
         self.describe(samples, validation.is_some());
         // What is random later on must not depend on what is drawn in between.
         self.state.settle_seed(self.model);
-        let mut history = self.history.since(self.at.epochs_before);
+        self.measured = self.history.since(self.at.epochs_before);
         self.meet()?;
         each!(self.on_train_begin())?;
         if let Some(content) = resumed {
@@ -142,18 +145,17 @@ where
         while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
             let (mut logs, failed) = self.epoch(data, validation)?;
             let epoch = self.at.epoch;
-            if failed.is_none() {
-                self.hooks(|callback, training| callback.on_epoch_end(training, epoch, &mut logs))?;
-                self.follow(0)?;
-            }
-            info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
-            let values = || logs.iter().map(|(name, value)| (name.to_owned(), value));
-            history.push(values());
-            self.history.push(values());
             if let Some(error) = failed {
+                // There is nothing to decide by, but it stands in the history.
+                self.hooks_given(|callback, training| {
+                    callback.on_epoch_end(training, epoch, &mut logs)
+                })?;
                 error!("the validation of epoch {} failed: {error}", epoch + 1);
                 return Err(error);
             }
+            each!(self.on_epoch_end(epoch, &mut logs))?;
+            self.follow(0)?;
+            info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
             let stopped = self.wishes.stop && !self.wishes.interrupted;
             self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
             self.grant()?;
@@ -164,7 +166,7 @@ where
         each!(self.on_train_end())?;
         self.follow(0)?;
         info!("the training ended after epoch {}", self.at.epoch);
-        Ok(history)
+        Ok(std::mem::take(&mut self.measured))
     }
 
     /// One epoch with its validation. An error of the validation comes with what was measured before it.
@@ -254,12 +256,10 @@ where
             }
             logs.update(totals.values(self.metrics));
             self.at.batch = number + 1;
-            if self.has_callbacks() {
-                each!(self.on_train_batch_end(number, &logs))?;
-                if !self.wishes.checkpoints.is_empty() {
-                    self.at.totals = Some(totals.clone());
-                    self.grant()?;
-                }
+            each!(self.on_train_batch_end(number, &logs))?;
+            if !self.wishes.checkpoints.is_empty() {
+                self.at.totals = Some(totals.clone());
+                self.grant()?;
             }
         }
         Ok(())
@@ -349,33 +349,6 @@ where
         measured.loss.add([value.as_f64()], [size as f64]);
         *totals = measured;
         Ok(())
-    }
-
-    fn validate<Validation>(&mut self, data: &Validation) -> Result<Logs, Error>
-    where
-        Validation: TrainingData<M, L, Y, E, D>,
-    {
-        each!(self.on_test_begin())?;
-        self.follow(0)?;
-        let totals = self.state.penalty(self.model).and_then(|penalty| {
-            let (model, loss, metrics) = (&*self.model, self.loss, self.metrics);
-            let parts = Parts { model, loss, metrics, penalty, ranks: self.ranks.as_ref() };
-            let order = Order::sequential(self.fit.batch_size);
-            data.evaluate(parts, Order { steps: self.fit.validation_steps, ..order }, &self.dev)
-        });
-        let logs: Logs = match &totals {
-            Ok(totals) => {
-                let values = totals.report(&self.columns, self.metrics);
-                values.map(|(name, value)| (names::of_validation(&name), value)).collect()
-            }
-            Err(_) => Logs::default(),
-        };
-        // Also after an error, so that what has been exchanged for the validation is put back.
-        let ended = each!(self.on_test_end(&logs));
-        totals?;
-        ended?;
-        self.follow(0)?;
-        Ok(logs)
     }
 }
 

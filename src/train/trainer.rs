@@ -1,20 +1,12 @@
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
 
 use super::{
-    Asks, Callback, Fit, History, Measures, MeasuresOutput, Progress, TrainingData,
-    augment::Augments,
-    callback::Kept,
-    checkpoint::{self, Position, Resumed},
-    evaluate::Parts,
-    names,
-    optimizing::Optimizing,
-    ranks::Ranks,
-    run::Run,
-    totals::Metrics,
-    training::{About, Wishes},
+    Asks, Callback, Fit, History, Measures, MeasuresOutput, TrainingData, augment::Augments,
+    callback::Kept, checkpoint::Resumed, evaluate::Parts, names, optimizing::Optimizing,
+    ranks::Ranks, totals::Metrics,
 };
 use crate::{
     backend::{Backend, Element},
@@ -56,19 +48,19 @@ where
     /// The model. After an error, or a panic in a layer, a loss or a metric, it is as the last complete step left it:
     /// its weights, its moving statistics and whatever else its layers hold.
     pub model: M,
-    loss: L,
+    pub(super) loss: L,
     /// The optimiser; its learning rate and other settings can be changed between two calls of `fit`.
     pub optimizer: O,
     /// What the optimiser remembers, and the number of steps.
     pub state: State<E, D>,
-    metrics: Box<dyn Metrics<M, Y, E, D>>,
-    callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
-    augment: Box<dyn Augments<M, Y, E, D>>,
-    history: History,
-    resumed: Option<Resumed>,
-    ranks: Option<Ranks>,
-    dev: D,
-    optimizing: AsOptimizing<M, O, E, D>,
+    pub(super) metrics: Box<dyn Metrics<M, Y, E, D>>,
+    pub(super) callbacks: Vec<Box<dyn Kept<M, E, D> + Send>>,
+    pub(super) augment: Box<dyn Augments<M, Y, E, D>>,
+    pub(super) history: History,
+    pub(super) resumed: Option<Resumed>,
+    pub(super) ranks: Option<Ranks>,
+    pub(super) dev: D,
+    pub(super) optimizing: AsOptimizing<M, O, E, D>,
 }
 
 type AsOptimizing<M, O, E, D> = for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing<M, E, D> + 'a);
@@ -349,79 +341,6 @@ where
         Ok(Data::measures(totals.report(&columns, self.metrics.list()).collect()))
     }
 
-    /// Writes a checkpoint: the model, what the optimiser remembers, the history, and what callbacks remember.
-    ///
-    /// During `fit` a [`ModelCheckpoint`](super::callbacks::ModelCheckpoint) writes them. The file is written whole or
-    /// not at all.
-    ///
-    /// # Errors
-    /// [`Error::File`].
-    pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
-        self.parts().save(path.as_ref(), &position, None)
-    }
-
-    /// Goes on from a checkpoint: the next call of `fit` goes on where it was written, in the middle of an epoch too,
-    /// and gives the same numbers, bit by bit, as if the training had never stopped.
-    ///
-    /// The trainer is put together as before: the same model, loss, optimiser, metrics and callbacks; and `fit` is
-    /// called with the same data and settings, but for the number of epochs. What is not in the file is what layers
-    /// hold beside their parameters, and what closures remember.
-    ///
-    /// # Errors
-    /// [`Error::File`] if it cannot be read or is no checkpoint; [`Error::Differences`] with all that differs, if it is
-    /// of another version, model, optimiser or number type. Then the trainer is as it was before.
-    ///
-    /// ```
-    /// use kerata::{*, callbacks::ModelCheckpoint, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam,
-    ///     prelude::*, train::{Fit, Trainer}};
-    ///
-    /// let path = std::env::temp_dir().join(format!("kerata-doc-resume-{}.safetensors", std::process::id()));
-    /// let file = path.to_str().unwrap();
-    /// let trainer = |seed| {
-    ///     let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(seed))?;
-    ///     Ok::<_, Error>(Trainer::new(model, MeanSquaredError, Adam::new(0.1))?.callback(ModelCheckpoint::new(file)))
-    /// };
-    /// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
-    /// let mut first = trainer(1)?;
-    /// first.fit(&data, &Fit::epochs(2))?;
-    ///
-    /// // In another process.
-    /// let mut second = trainer(2)?;
-    /// second.resume(&path)?;
-    /// second.fit(&data, &Fit::epochs(4))?;
-    ///
-    /// let mut undisturbed = trainer(1)?;
-    /// undisturbed.fit(&data, &Fit::epochs(4))?;
-    /// assert_eq!(second.history(), undisturbed.history());
-    /// # std::fs::remove_file(path).unwrap();
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let read = self.parts().read(path.as_ref())?;
-        let rate = read.learning_rate()?;
-        let checkpoint::Read { model, state, history, mut resumed } = read;
-        resumed.restore_totals(path.as_ref(), self.metrics.list())?;
-        let own = (self.optimizing)(&mut self.optimizer).learning_rate_mut();
-        if let Some(rate) = rate.filter(|_| !own.is_schedule()) {
-            own.set(rate)?;
-        }
-        (self.model, self.state, self.history) = (model, state, history);
-        self.resumed = Some(resumed);
-        log::info!("going on from {}", path.as_ref().display());
-        Ok(())
-    }
-
-    fn parts(&mut self) -> checkpoint::Parts<'_, M, E, D> {
-        checkpoint::Parts {
-            model: &mut self.model,
-            state: &mut self.state,
-            optimizer: (self.optimizing)(&mut self.optimizer),
-            history: &self.history,
-            callbacks: &mut self.callbacks,
-        }
-    }
-
     /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict). Several ranks share the work.
     ///
     /// # Errors
@@ -433,61 +352,8 @@ where
         inputs.ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
     }
 
-    fn run<Data, Validation>(
-        &mut self,
-        data: &Data,
-        validation: Option<&Validation>,
-        fit: &Fit,
-    ) -> Result<History, Error>
-    where
-        Data: TrainingData<M, L, Y, E, D>,
-        Validation: TrainingData<M, L, Y, E, D>,
-    {
-        fit.check()?;
-        if let Some(resumed) = &self.resumed {
-            resumed.check(fit)?;
-            resumed.check_losses(Data::LOSSES)?;
-        }
-        let columns = self.columns(Data::LOSSES);
-        let is_first = self.ranks.as_ref().is_none_or(Ranks::is_first);
-        let has_progress = self.find_callback::<Progress>().is_some();
-        let mut resumed = self.resumed.take();
-        let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
-        let at = resumed.as_mut().map_or_else(anew, |resumed| std::mem::take(&mut resumed.at));
-        let rate = (self.optimizing)(&mut self.optimizer).learning_rate().clone();
-        let (before, done) = (at.clone(), (self.state.steps(), self.history.epochs()));
-        let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
-        let run = Run {
-            model: &mut self.model,
-            loss: &self.loss,
-            optimizer: (self.optimizing)(&mut self.optimizer),
-            state: &mut self.state,
-            metrics: self.metrics.list(),
-            callbacks: &mut self.callbacks,
-            augment: self.augment.list(),
-            history: &mut self.history,
-            dev: self.dev.clone(),
-            ranks: self.ranks.clone(),
-            changed: false,
-            fit: *fit,
-            columns,
-            progress: (fit.progress && !has_progress && is_first).then(Progress::new),
-            about,
-            wishes: Wishes::default(),
-            at,
-        };
-        let result = run.whole(data, validation, resumed.as_mut().map(|r| &mut r.content));
-        // What has changed nothing can be tried again from the same place.
-        let nothing = done == (self.state.steps(), self.history.epochs());
-        if let Some(resumed) = resumed.filter(|_| result.is_err() && nothing) {
-            *(self.optimizing)(&mut self.optimizer).learning_rate_mut() = rate;
-            self.resumed = Some(Resumed { at: before, ..resumed });
-        }
-        result
-    }
-
     /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.
-    fn columns(&self, losses: usize) -> Vec<String> {
+    pub(super) fn columns(&self, losses: usize) -> Vec<String> {
         let outputs = M::output_names().into_iter().take(losses).collect::<Vec<_>>();
         let metrics = self.metrics.list().iter().map(|(metric, weighted)| names::Measured {
             output: metric.output().map(str::to_owned),

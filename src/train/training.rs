@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use dfdx::tensor::Cpu;
 
-use super::History;
+use super::{History, Logs};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -19,7 +19,9 @@ pub struct Training<'a, M, E: Element = f32, D: Backend<E> = Cpu> {
     /// What the optimiser remembers, and the number of steps.
     pub state: &'a mut State<E, D>,
     pub(super) rate: &'a mut LearningRate,
-    pub(super) history: &'a History,
+    pub(super) history: &'a mut History,
+    /// What was measured in this call of `fit`.
+    pub(super) measured: &'a mut History,
     pub(super) about: &'a About,
     pub(super) wishes: &'a mut Wishes,
     pub(super) epoch: usize,
@@ -146,6 +148,13 @@ impl<M, E: Element, D: Backend<E>> Training<'_, M, E, D> {
     /// What was measured in all epochs so far, this one not included.
     pub fn history(&self) -> &History {
         self.history
+    }
+
+    /// Adds an epoch to the histories.
+    pub(super) fn record(&mut self, logs: &Logs) {
+        for history in [&mut *self.history, &mut *self.measured] {
+            history.push(logs.iter().map(|(name, value)| (name.to_owned(), value)));
+        }
     }
 
     /// Exchanges the weights with their moving averages.

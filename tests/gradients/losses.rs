@@ -2,10 +2,10 @@
 
 use dfdx::tensor::{NoneTape, TensorFromVec};
 use kerata::{
-    Batch, Cpu, Error, Ids, Mask, Masked, Tensor,
+    Batch, Cpu, Error, Ids, Mask, Masked, Sigmoid, Softmax, Tensor,
     loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
-        SparseCategoricalCrossentropy,
+        BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, Loss,
+        MeanAbsoluteError, MeanSquaredError, SparseCategoricalCrossentropy,
     },
     parameters::Parameters,
     prelude::*,
@@ -89,6 +89,33 @@ fn one_vector_a_sample() {
     check_rows::<Vectors, _>(CategoricalCrossentropy::from_logits(), yes(), false);
     check_rows::<Ids<(Batch,)>, _>(SparseCategoricalCrossentropy::default(), labels(), true);
     check_rows::<Ids<(Batch,)>, _>(SparseCategoricalCrossentropy::from_logits(), labels(), false);
+}
+
+/// Probabilities far beyond where they are clipped, plain and masked: the losses go back to the logits.
+#[test]
+fn saturated_heads() {
+    type Traced = Tensor<Steps, f64, Cpu, Tape>;
+    let mask = || Mask::from_lengths(&[2, 3], 4).unwrap();
+    let yes = yes_or_no();
+    let labels = || Cpu::default().tensor_from_vec(vec![1, 0, 2, 9, 0, 0, 1, 9], (2, Const::<4>));
+    let x = || tensor::<Steps>((2, Const, Const), 1);
+    check(Nothing, x(), |_, x: Traced| {
+        let p = Softmax.forward(Masked::new(x * 40.0, mask()).unwrap()).unwrap();
+        SparseCategoricalCrossentropy::default().compute(p, labels()).unwrap()
+    });
+    check(Nothing, x(), |_, x: Traced| {
+        let smooth = CategoricalCrossentropy { label_smoothing: 0.1, ..Default::default() };
+        smooth.compute(Softmax.forward(x * 40.0).unwrap(), yes.clone()).unwrap()
+    });
+    check(Nothing, x(), |_, x: Traced| {
+        let p = Sigmoid.forward(Masked::new(x * 40.0, mask()).unwrap()).unwrap();
+        let weights = PerSample(vec![0.25, 3.0]);
+        BinaryCrossentropy::default().compute_weighted(p, yes.clone(), &weights).unwrap()
+    });
+    check(Nothing, x(), |_, x: Traced| {
+        let focal = BinaryFocalCrossentropy { gamma: 1.5, ..Default::default() };
+        focal.compute(Sigmoid.forward(x * 40.0).unwrap(), yes.clone()).unwrap()
+    });
 }
 
 #[test]

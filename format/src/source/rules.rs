@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{shortened, whole};
+use crate::shortened;
 
 /// The key of what leaves a layer.
 pub(super) const ACTIVITY: &str = "activity_regularizer";
@@ -59,15 +59,16 @@ impl Said<'_> {
         Ok(if is_short { format!("{short:?}") } else { format!("{value:?}") })
     }
 
-    fn axis(&self) -> Result<u64, String> {
-        let one = match self.setting("axis") {
-            None => return Ok(0),
-            // An axis may be alone in a list.
-            Some(Value::Array(list)) if list.len() == 1 => &list[0],
-            Some(value) => value,
-        };
-        let several = || format!("its `axis` is {one}, where a type has one axis, counted from 0");
-        whole(one).ok_or_else(several)
+    /// One axis or a list of them, as it is written in Rust.
+    fn axis(&self) -> Result<String, String> {
+        let Some(value) = self.setting("axis") else { return Ok("0".to_owned()) };
+        let axes = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let axes: Option<Vec<i64>> = axes.iter().map(Value::as_i64).collect();
+        match axes {
+            Some(axes) if value.is_array() => Ok(format!("{axes:?}")),
+            Some(axes) => Ok(axes[0].to_string()),
+            None => Err(format!("its `axis` is {value}, and no number or list of numbers")),
+        }
     }
 }
 
@@ -122,8 +123,8 @@ fn constraint(said: &Said<'_>) -> Result<Option<String>, String> {
         "NonNeg" | "non_neg" => "NonNeg".to_owned(),
         "MaxNorm" | "max_norm" => {
             let max = said.number("max_value", 2.0)?;
-            match said.axis()? {
-                0 => format!("MaxNorm::new({max})"),
+            match said.axis()?.as_str() {
+                "0" => format!("MaxNorm::new({max})"),
                 axis => format!("MaxNorm {{ max_value: {max}, axis: {axis} }}"),
             }
         }
@@ -168,8 +169,13 @@ mod tests {
             ("bias_constraint", json!({"class_name": "NonNeg", "config": {}}), "NonNeg"),
             (
                 "kernel_constraint",
-                json!({"class_name": "MaxNorm", "config": {"max_value": 3, "axis": [0]}}),
+                json!({"class_name": "MaxNorm", "config": {"max_value": 3}}),
                 "MaxNorm::new(3.0)",
+            ),
+            (
+                "kernel_constraint",
+                json!({"class_name": "MaxNorm", "config": {"max_value": 3, "axis": [0, 1, -2]}}),
+                "MaxNorm { max_value: 3.0, axis: [0, 1, -2] }",
             ),
             (
                 "kernel_constraint",
@@ -196,8 +202,8 @@ mod tests {
             ("kernel_constraint", json!(3), "none of Keras's constraints"),
             (
                 "kernel_constraint",
-                json!({"class_name": "MaxNorm", "config": {"axis": [0, 1, 2]}}),
-                "`axis` is [0,1,2]",
+                json!({"class_name": "MaxNorm", "config": {"axis": ["0"]}}),
+                "`axis` is [\"0\"], and no number",
             ),
             (
                 "kernel_regularizer",

@@ -27,7 +27,7 @@ where
     T: Tape<E, D>,
     U: Tape<E, D>,
 {
-    // The one place where dfdx shows which tensor is which.
+    // One of the two places where dfdx shows which tensor is which.
     let mut seen = UnusedTensors::default();
     seen.add(first);
     seen.add(&second);

@@ -114,7 +114,6 @@ where
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
-        let y = D::conv2d(x, weights, &window, A::FUSED)?;
-        A::finish(y.into_shape(&out)?)
+        A::behind(|then| D::conv2d(x, weights, &window, then)?.into_shape(&out))
     }
 }

@@ -46,6 +46,9 @@ fn curve<S: Shape, T: Tape<f32, Cpu>>(
         let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
+            if passes_nothing(&gradient) {
+                return grads.give(&of_y, gradient);
+            }
             grads.with(&x, |sums| {
                 let jobs = sums.chunks_mut(JOB).zip(result.chunks(JOB)).zip(gradient.chunks(JOB));
                 let work = |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
@@ -57,6 +60,11 @@ fn curve<S: Shape, T: Tape<f32, Cpu>>(
         });
     }
     Ok(y.put_tape(tape))
+}
+
+/// Whether no gradient has come, as where a loss has gone back to the logits.
+fn passes_nothing(gradient: &[f32]) -> bool {
+    gradient.iter().all(|&g| g == 0.0)
 }
 
 /// The softmax along the last axis.
@@ -75,6 +83,9 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
         let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
+            if passes_nothing(&gradient) {
+                return grads.give(&of_y, gradient);
+            }
             grads.with(&x, |sums| {
                 let jobs = sums.chunks_mut(job).zip(result.chunks(job)).zip(gradient.chunks(job));
                 parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {
