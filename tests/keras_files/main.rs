@@ -10,6 +10,7 @@ mod inner;
 mod pasted;
 mod prepared;
 mod ruled;
+mod shared;
 mod trained;
 mod typed;
 mod written;
