@@ -50,9 +50,11 @@ mod write;
 
 use std::path::Path;
 
+use dfdx::tensor::Cpu;
+
 use crate::{
     backend::{Backend, Element},
-    dynamic::{CustomObjects, DynamicLayer, blank_layer},
+    dynamic::{CustomObjects, DynamicLayer, FromDynamic, Typed, blank_layer},
     error::{Difference, Error},
     fields::{Config, Configured, Fields, Mode},
     optim::{Optimizer, State},
@@ -178,19 +180,58 @@ pub trait KerasFiles {
 ///
 /// # Errors
 /// [`Error::File`], also for another ending than `.keras`; [`Error::Json`] for what is no model but a single layer;
-/// [`Error::Invalid`] for an optimiser that Keras does not know, for `Adafactor`, which remembers its rows in another form, and for a
-/// learning rate that follows a schedule. Then a file that was there is as it was before.
+/// [`Error::Invalid`] for an optimiser that Keras does not know, and for a schedule of the learning rate that it does not know. Then
+/// a file that was there is as it was before.
 pub fn save_training<M, O>(
     path: impl AsRef<Path>,
     model: &M,
     optimizer: &O,
-    state: &State<M::Element, M::Device>,
+    state: &State<M::Number, M::On>,
 ) -> Result<(), Error>
 where
-    M: Configured + Parameters<M::Element, M::Device>,
+    M: KerasModel,
     O: Optimizer,
 {
-    write::save_training(path.as_ref(), &model.config(), model, optimizer, state)
+    write::save_training(path.as_ref(), &model.keras_config(), model, optimizer, state)
+}
+
+/// A model that Keras's files have a form for: a typed one that is [`Configured`], a [`DynamicLayer`], and one that is
+/// [`typed`](DynamicLayer::typed).
+pub trait KerasModel: Parameters<Self::Number, Self::On> {
+    /// The number type.
+    type Number: Element;
+    /// The device.
+    type On: Backend<Self::Number>;
+
+    /// Its config in Keras's form.
+    fn keras_config(&self) -> Config;
+}
+
+impl<M: Configured + Parameters<M::Element, M::Device>> KerasModel for M {
+    type Number = M::Element;
+    type On = M::Device;
+
+    fn keras_config(&self) -> Config {
+        self.config()
+    }
+}
+
+impl KerasModel for DynamicLayer {
+    type Number = f32;
+    type On = Cpu;
+
+    fn keras_config(&self) -> Config {
+        self.config()
+    }
+}
+
+impl<In: FromDynamic, Out: FromDynamic> KerasModel for Typed<In, Out> {
+    type Number = f32;
+    type On = Cpu;
+
+    fn keras_config(&self) -> Config {
+        self.layer.config()
+    }
 }
 
 /// What stands for a file in memory in messages.
