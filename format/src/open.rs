@@ -15,6 +15,8 @@ const CONFIG: &str = "config.json";
 /// Which Keras has written a `.keras`, and when.
 const METADATA: &str = "metadata.json";
 const MAX_METADATA: u64 = 1 << 16;
+/// How much all vocabularies of a `.keras` may be.
+const MAX_ASSETS: u64 = 1 << 26;
 /// The weights of a model in a `.keras`.
 const WEIGHTS: &str = "model.weights.h5";
 
@@ -26,6 +28,8 @@ pub struct Parts {
     pub is_keras_2: bool,
     /// The weights.
     pub weights: Hdf5,
+    /// The tables of text layers, by their paths in the archive.
+    pub assets: Vec<(String, String)>,
 }
 
 /// Whether a version is older than 3.
@@ -47,7 +51,7 @@ pub fn parts(bytes: Vec<u8>) -> Result<Parts, String> {
             let config = weights.text(&weights.root, "model_config")?;
             let version = weights.text(&weights.root, "keras_version")?;
             let is_keras_2 = version.as_deref().is_some_and(is_old);
-            Ok(Parts { config, is_keras_2, weights })
+            Ok(Parts { config, is_keras_2, weights, assets: Vec::new() })
         }
     }
 }
@@ -143,6 +147,17 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
     let metadata = metadata.transpose()?.unwrap_or_default();
     let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
     let is_keras_2 = metadata["keras_version"].as_str().is_some_and(is_old);
+    let (mut assets, mut left) = (Vec::new(), MAX_ASSETS.min(hdf5::allowed(bytes.len() as u64)));
+    for (i, name) in names.iter().enumerate() {
+        // A layer around a lookup has its table twice.
+        let is_table = name.starts_with("assets/layers/") && name.ends_with("/vocabulary.txt");
+        if is_table && !name.contains("/_lookup_layer/") {
+            let of = |e: String| format!("`{name}`: {e}");
+            let text = unpack(i, left).map_err(of)?;
+            left -= text.len() as u64;
+            assets.push((name.clone(), String::from_utf8(text).map_err(|e| of(e.to_string()))?));
+        }
+    }
     let i = find(WEIGHTS)?;
     let weights = match zip.stored(i).map_err(of(WEIGHTS))? {
         Some(range) => {
@@ -156,5 +171,5 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
         }
     };
     let (config, weights) = (Some(config), weights.map_err(of(WEIGHTS))?);
-    Ok(Parts { config, is_keras_2, weights })
+    Ok(Parts { config, is_keras_2, weights, assets })
 }

@@ -64,8 +64,9 @@ impl Plan {
             Self { sources: visited.iter().map(|_| None).collect(), differences: Vec::new() };
         match file.layout {
             Layout::Groups => {
-                let (pairs, claimed) = by_groups(weights, there, here, matches)?;
+                let (pairs, mut claimed) = by_groups(weights, there, here, matches)?;
                 pairs.into_iter().for_each(|pair| plan.compare(pair, visited));
+                claimed.extend(file.passed_over.iter().cloned());
                 if let Some(layers) = weights.root.folder("layers") {
                     plan.left_over(weights, layers, "layers", &claimed)?;
                 }
@@ -153,7 +154,10 @@ impl Plan {
             }
         }
         for (name, inner) in folder.folders().filter(|(name, _)| *name != "seed_generator") {
-            self.left_over(file, inner, &format!("{path}/{name}"), claimed)?;
+            let path = format!("{path}/{name}");
+            if !claimed.contains(&path) {
+                self.left_over(file, inner, &path, claimed)?;
+            }
         }
         Ok(())
     }

@@ -46,6 +46,7 @@ mod open;
 mod optimizer;
 mod places;
 mod source;
+mod text;
 mod write;
 
 use std::path::Path;
@@ -55,12 +56,13 @@ use dfdx::tensor::Cpu;
 use crate::{
     backend::{Backend, Element},
     dynamic::{CustomObjects, DynamicLayer, FromDynamic, Typed, blank_layer},
-    error::{Difference, Error},
+    error::{Difference, Error, shortened},
     fields::{Config, Configured, Fields, Mode},
     optim::{Optimizer, State},
     parameters::Parameters,
 };
 pub use source::rust_source;
+pub use text::{TextLayer, TextModel};
 
 use assign::Plan;
 use open::KerasFile;
@@ -94,7 +96,39 @@ pub fn load_bytes(bytes: Vec<u8>, custom_objects: &CustomObjects) -> Result<Dyna
     from_file(&KerasFile::from_bytes(IN_MEMORY, bytes)?, custom_objects)
 }
 
+/// A whole model whose file has text layers in front, `TextVectorization`, `StringLookup` or `IntegerLookup`: these with their
+/// tables, and the model behind them.
+///
+/// # Errors
+/// Those of [`load`]; [`Error::File`] for text layers that are elsewhere than in front, for a table that is not in the file, and for what
+/// of a text layer is not had: functions of Python, several ids for unknown words, `invert`.
+///
+/// ```no_run
+/// use kerata::{Error, config::CustomObjects, keras};
+///
+/// let mut reviews = keras::load_with_text("reviews.keras", &CustomObjects::new())?;
+/// let y = reviews.run(&["An old film, but a good one.", "Never again"])?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn load_with_text(
+    path: impl AsRef<Path>,
+    custom_objects: &CustomObjects,
+) -> Result<TextModel, Error> {
+    text::load(KerasFile::open(path.as_ref())?, custom_objects)
+}
+
 fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
+    let texts = file.config.as_ref().map(text::names).unwrap_or_default();
+    if let Some(name) = texts.first() {
+        let name = shortened(name);
+        let message =
+            format!("the layer `{name}` takes words, in front of the model: use `load_with_text`");
+        return Err(Error::File { path: file.path.clone(), message });
+    }
+    from_parts(file, custom_objects)
+}
+
+fn from_parts(file: &KerasFile, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
     let wrong = |message: &str| Error::File { path: file.path.clone(), message: message.into() };
     let config = file.config.as_ref().ok_or_else(|| {
         wrong("this file holds weights without an architecture: read it into a model, `load_keras`")

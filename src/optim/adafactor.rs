@@ -68,9 +68,11 @@ impl Optimizer for Adafactor {
         slots: &[(&str, &[E])],
     ) -> Vec<(&'static str, Vec<usize>, Vec<E>)> {
         let (Some((rows, columns)), &[(_, r), (_, c)]) = (matrix(shape), slots) else {
+            // Keras has two placeholders in front of what is not factored.
+            let none = ["row", "column"].map(|name| (name, Vec::new(), vec![E::zero()]));
             let values =
                 slots.iter().map(|(_, values)| ("velocity", shape.to_vec(), values.to_vec()));
-            return values.collect();
+            return none.into_iter().chain(values).collect();
         };
         // The full one is what the last step has made of the two.
         let means = r.chunks(rows.max(1)).zip(c.chunks(columns.max(1)));

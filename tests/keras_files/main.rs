@@ -11,6 +11,7 @@ mod pasted;
 mod prepared;
 mod ruled;
 mod shared;
+mod text;
 mod trained;
 mod typed;
 mod written;
