@@ -39,6 +39,10 @@ struct Images;
 #[model(keras = "tests/cases/keras-files/shared_chain/model.keras", embed)]
 struct Chain;
 
+/// Not shared: activations with options.
+#[model(keras = "tests/cases/keras-files/slopes/model.keras", output = (Batch, 4))]
+struct Slopes;
+
 fn floats<const N: usize>(case: &Case, name: &str) -> Vec<[f32; N]> {
     case.tensor(name).1.as_chunks().0.to_vec()
 }
@@ -136,6 +140,13 @@ fn each_kind_answers_as_keras_did_and_is_written() -> Result<(), Error> {
         3 * 3 * 2 * 4 + 4 + 4 * 4 + 8 * 2 + 2
     );
     goes_through!(
+        "slopes",
+        Slopes,
+        |case| ids::<6>(case, "input.0"),
+        ["output.0"],
+        10 * 4 + 4 * 3 * (4 + 3 + 1) + 3 * 4 + 4
+    );
+    goes_through!(
         "shared_chain",
         Chain,
         |case| floats::<4>(case, "input.0"),
@@ -147,6 +158,28 @@ fn each_kind_answers_as_keras_did_and_is_written() -> Result<(), Error> {
 
 fn images(case: &Case, name: &str) -> Vec<[[[f32; 2]; 8]; 8]> {
     steps::<8, 2>(case, name).as_chunks().0.to_vec()
+}
+
+#[model(input = (Batch, 3, 2), output = (Batch, 3, 2))]
+struct Streamed {
+    #[with(negative_slope = 0.45)]
+    leaky: kerata::LeakyReluLayer,
+    #[with(alpha = 1.5)]
+    elu: kerata::EluLayer,
+    #[again(leaky)]
+    once_more: kerata::Again,
+}
+
+#[test]
+fn calls_again_and_slopes_stream_as_they_run() -> Result<(), Error> {
+    let model = Streamed::build(&Cpu::default())?;
+    let rows = [[0.5_f32, -2.0], [-0.25, f32::INFINITY], [f32::NEG_INFINITY, 0.0]];
+    let whole = model.predict(&vec![rows], 1)?.as_vec();
+    let mut stream = model.stream(1)?;
+    for (row, expected) in rows.iter().zip(whole.chunks(2)) {
+        assert_eq!(stream.step(&[*row])?[0], *expected);
+    }
+    Ok(())
 }
 
 /// A step of training moves the shared weights by the gradients of all calls, as in the dynamic model.
