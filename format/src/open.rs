@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Archive, Config, Kind, MAX_BYTES, Wanted,
+    config::is_old,
     hdf5::{self, Hdf5},
     unknown,
 };
@@ -30,12 +31,6 @@ pub struct Parts {
     pub weights: Hdf5,
     /// The tables of text layers, by their paths in the archive.
     pub assets: Vec<(String, String)>,
-}
-
-/// Whether a version is older than 3.
-fn is_old(version: &str) -> bool {
-    let first = version.split('.').next().and_then(|first| first.parse::<u32>().ok());
-    first.is_some_and(|first| first < 3)
 }
 
 /// Opens a `.keras` or an HDF5 file.
@@ -75,17 +70,20 @@ pub fn config_of(path: &Path) -> Result<Config, String> {
         return Err("this is not a regular file".to_owned());
     }
     let bytes = fs::read(path).map_err(wrong)?;
-    let text = if is_json {
+    let (text, is_keras_2) = if is_json {
         match Kind::of(&bytes) {
             None | Some(Kind::Json) => {}
             Some(kind) => return Err(kind.refusal(Wanted::Config)),
         }
-        String::from_utf8(bytes).map_err(|e| e.to_string())?
+        (String::from_utf8(bytes).map_err(|e| e.to_string())?, false)
     } else {
         let missing = "this file holds weights without an architecture";
-        parts(bytes)?.config.ok_or(missing)?
+        let Parts { config, is_keras_2, .. } = parts(bytes)?;
+        (config.ok_or(missing)?, is_keras_2)
     };
-    Config::parse(&text).and_then(Config::modern).map_err(|e| format!("its config is {e}"))
+    let config = Config::parse(&text).and_then(Config::modern);
+    let config = config.map(|config| if is_keras_2 { config.of_keras_2() } else { config });
+    config.map_err(|e| format!("its config is {e}"))
 }
 
 /// What is said of a SavedModel.
