@@ -51,7 +51,7 @@ fn digits(count: usize, seed: u64) -> (Vec<[usize; LENGTH]>, Vec<[f32; 1]>) {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "pictures".into()));
+    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "out/pictures".into()));
     std::fs::create_dir_all(&folder)?;
     let ((inputs, targets), (unseen, answers)) = (digits(2000, 1), digits(1000, 2));
     let train = InMemory::new(inputs, targets)?;

@@ -40,6 +40,7 @@ macro_rules! pages {
             "[batches-from]: kerata::data::Dataset::batches_from\n",
             "[visit-saved]: kerata::train::Callback::visit_saved\n",
             "[communicator]: kerata::distributed::Communicator\n[threads]: kerata::distributed::Threads\n",
+            "[kerata-mpi]: https://docs.rs/kerata-mpi\n",
             "[metric-state]: kerata::metric::MetricState\n",
             "[error]: kerata::Error\n[inner]: kerata::Inner\n[layer]: mod@kerata::layer\n",
             "[streamable]: kerata::stream::Streamable\n[optimizer]: kerata::optim::Optimizer\n\n",

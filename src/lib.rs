@@ -55,6 +55,7 @@ pub use error::Error;
 pub use kerata_macros::{layer, model};
 pub use layer::Layer;
 pub use layers::*;
+pub use model::Again;
 pub use shape::{Batch, Causal, Const, Length, Same, Valid};
 pub use signal::{Ids, Inputs, Mask, Masked, StateH, StateHc};
 pub use train::callbacks;

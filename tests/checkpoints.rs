@@ -22,7 +22,7 @@ use kerata::{
     model::Sequential,
     optim::{Adafactor, Adam, Nadam, Optimizer, RMSprop, Sgd, schedules::CosineDecay},
     prelude::*,
-    train::{Fit, History, Snapshot, Trainer},
+    train::{Callback, Fit, History, Snapshot, Trainer, Training},
 };
 
 type In = (Batch, Const<3>);
@@ -156,6 +156,39 @@ fn with_all_callbacks() {
         };
         assert_eq!(early(&resumed), early(&whole), "after {stop}");
     }
+    fs::remove_dir_all(one).unwrap();
+    fs::remove_dir_all(two).unwrap();
+}
+
+/// Fails in the first training that it is to begin.
+struct FailsOnce(bool);
+
+impl<M> Callback<M> for FailsOnce {
+    fn on_train_begin(&mut self, _: &mut Training<'_, M>) -> Result<(), Error> {
+        match std::mem::replace(&mut self.0, true) {
+            true => Ok(()),
+            false => Err(Error::Empty("the disk")),
+        }
+    }
+}
+
+/// What fails before its first step goes on from the same place when it is tried again.
+#[test]
+fn after_a_failure_before_the_first_step() {
+    let (one, two) = (folder("untouched"), folder("tried-again"));
+    let mut whole = with_callbacks(&one, 1);
+    let history = whole.fit_validated(&data(), &data(), &fit(7)).unwrap();
+    with_callbacks(&two, 1).fit_validated(&data(), &data(), &fit(4)).unwrap();
+    let mut resumed = with_callbacks(&two, 2).callback(FailsOnce(false));
+    resumed.resume(two.join("run.safetensors")).unwrap();
+    let failed = resumed.fit_validated(&data(), &data(), &fit(7));
+    assert!(matches!(failed, Err(Error::Empty(_))));
+    // Labels that no step can be made of.
+    let labels: Vec<usize> = data().targets().iter().map(|_| 100).collect();
+    let wrong = InMemory::new(data().inputs().clone(), labels).unwrap();
+    resumed.fit_validated(&wrong, &data(), &fit(7)).unwrap_err();
+    assert_eq!(resumed.fit_validated(&data(), &data(), &fit(7)).unwrap(), history);
+    same(&mut resumed, &mut whole, "tried again");
     fs::remove_dir_all(one).unwrap();
     fs::remove_dir_all(two).unwrap();
 }

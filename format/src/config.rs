@@ -44,7 +44,11 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         limits(text)?;
-        Self::read(serde_json::from_str(text).map_err(|e| unreadable(text, &e))?)
+        let value: Value = serde_json::from_str(text).map_err(|e| unreadable(text, &e))?;
+        // `to_json` of Keras 2 says so.
+        let is_keras_2 = value["keras_version"].as_str().is_some_and(is_old);
+        let config = Self::read(value)?;
+        Ok(if is_keras_2 { config.of_keras_2() } else { config })
     }
 
     /// Reads a value.
@@ -104,6 +108,12 @@ impl Config {
     pub fn name(&self) -> &str {
         self.config.get("name").and_then(Value::as_str).unwrap_or_default()
     }
+}
+
+/// Whether a version of Keras is older than 3.
+pub(crate) fn is_old(version: &str) -> bool {
+    let first = version.split('.').next().and_then(|first| first.parse::<u32>().ok());
+    first.is_some_and(|first| first < 3)
 }
 
 /// A list of sizes in which `null` is one that is not known.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Archive, Config, Kind, MAX_BYTES, Wanted,
+    config::is_old,
     hdf5::{self, Hdf5},
     unknown,
 };
@@ -15,6 +16,8 @@ const CONFIG: &str = "config.json";
 /// Which Keras has written a `.keras`, and when.
 const METADATA: &str = "metadata.json";
 const MAX_METADATA: u64 = 1 << 16;
+/// How much all vocabularies of a `.keras` may be.
+const MAX_ASSETS: u64 = 1 << 26;
 /// The weights of a model in a `.keras`.
 const WEIGHTS: &str = "model.weights.h5";
 
@@ -26,12 +29,8 @@ pub struct Parts {
     pub is_keras_2: bool,
     /// The weights.
     pub weights: Hdf5,
-}
-
-/// Whether a version is older than 3.
-fn is_old(version: &str) -> bool {
-    let first = version.split('.').next().and_then(|first| first.parse::<u32>().ok());
-    first.is_some_and(|first| first < 3)
+    /// The tables of text layers, by their paths in the archive.
+    pub assets: Vec<(String, String)>,
 }
 
 /// Opens a `.keras` or an HDF5 file.
@@ -47,7 +46,7 @@ pub fn parts(bytes: Vec<u8>) -> Result<Parts, String> {
             let config = weights.text(&weights.root, "model_config")?;
             let version = weights.text(&weights.root, "keras_version")?;
             let is_keras_2 = version.as_deref().is_some_and(is_old);
-            Ok(Parts { config, is_keras_2, weights })
+            Ok(Parts { config, is_keras_2, weights, assets: Vec::new() })
         }
     }
 }
@@ -71,17 +70,20 @@ pub fn config_of(path: &Path) -> Result<Config, String> {
         return Err("this is not a regular file".to_owned());
     }
     let bytes = fs::read(path).map_err(wrong)?;
-    let text = if is_json {
+    let (text, is_keras_2) = if is_json {
         match Kind::of(&bytes) {
             None | Some(Kind::Json) => {}
             Some(kind) => return Err(kind.refusal(Wanted::Config)),
         }
-        String::from_utf8(bytes).map_err(|e| e.to_string())?
+        (String::from_utf8(bytes).map_err(|e| e.to_string())?, false)
     } else {
         let missing = "this file holds weights without an architecture";
-        parts(bytes)?.config.ok_or(missing)?
+        let Parts { config, is_keras_2, .. } = parts(bytes)?;
+        (config.ok_or(missing)?, is_keras_2)
     };
-    Config::parse(&text).and_then(Config::modern).map_err(|e| format!("its config is {e}"))
+    let config = Config::parse(&text).and_then(Config::modern);
+    let config = config.map(|config| if is_keras_2 { config.of_keras_2() } else { config });
+    config.map_err(|e| format!("its config is {e}"))
 }
 
 /// What is said of a SavedModel.
@@ -143,6 +145,17 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
     let metadata = metadata.transpose()?.unwrap_or_default();
     let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
     let is_keras_2 = metadata["keras_version"].as_str().is_some_and(is_old);
+    let (mut assets, mut left) = (Vec::new(), MAX_ASSETS.min(hdf5::allowed(bytes.len() as u64)));
+    for (i, name) in names.iter().enumerate() {
+        // A layer around a lookup has its table twice.
+        let is_table = name.starts_with("assets/layers/") && name.ends_with("/vocabulary.txt");
+        if is_table && !name.contains("/_lookup_layer/") {
+            let of = |e: String| format!("`{name}`: {e}");
+            let text = unpack(i, left).map_err(of)?;
+            left -= text.len() as u64;
+            assets.push((name.clone(), String::from_utf8(text).map_err(|e| of(e.to_string()))?));
+        }
+    }
     let i = find(WEIGHTS)?;
     let weights = match zip.stored(i).map_err(of(WEIGHTS))? {
         Some(range) => {
@@ -156,5 +169,5 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
         }
     };
     let (config, weights) = (Some(config), weights.map_err(of(WEIGHTS))?);
-    Ok(Parts { config, is_keras_2, weights })
+    Ok(Parts { config, is_keras_2, weights, assets })
 }

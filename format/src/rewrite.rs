@@ -16,7 +16,7 @@ pub(crate) fn old_classes(value: &mut Value) -> bool {
             list.iter_mut().fold(false, |changed, value| old_classes(value) | changed)
         }
         Value::Object(map) => {
-            let changed = rename(map) | mark_function(map);
+            let changed = rename(map) | rename_slope(map) | mark_function(map);
             map.values_mut().fold(changed, |changed, value| old_classes(value) | changed)
         }
         _ => false,
@@ -39,6 +39,20 @@ fn rename(map: &mut Map<String, Value>) -> bool {
             config.entry("reset_after").or_insert(true.into());
         }
     }
+    true
+}
+
+/// The slope of a `LeakyReLU` was called `alpha` in Keras 2.
+fn rename_slope(map: &mut Map<String, Value>) -> bool {
+    if map.get("class_name").and_then(Value::as_str) != Some("LeakyReLU") {
+        return false;
+    }
+    let config = map.get_mut("config").and_then(Value::as_object_mut);
+    let Some((config, alpha)) = config.and_then(|c| c.remove("alpha").map(|alpha| (c, alpha)))
+    else {
+        return false;
+    };
+    config.entry("negative_slope").or_insert(alpha);
     true
 }
 

@@ -12,7 +12,7 @@ use crate::{
     errors::Errors,
     infer, initializer,
     names::camel,
-    parse::{Arguments, Source, With, sources, with},
+    parse::{Arguments, Source, With, again, sources, with},
     signal::{Signal, last_name},
     spelling::{self, Spelling},
     witness,
@@ -50,6 +50,8 @@ pub(crate) struct Layer {
     /// From which values its input comes.
     pub(crate) from: Vec<usize>,
     pub(crate) with: With,
+    /// The field whose layer is called again; the type and the options are its, too.
+    pub(crate) again: Option<usize>,
 }
 
 /// One of the two that a value is made of.
@@ -183,10 +185,17 @@ impl Model {
             }
             let from = sources(&mut field.attrs, &mut self.errors);
             let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
+            let again = again(&mut field.attrs, &mut self.errors);
             let mut with = with(&mut field.attrs, &mut self.errors);
+            if let Some((of, ty)) = self.called_again(&field.ty, again.as_ref(), &with) {
+                // It is trained as the layer is, and what leaves it has the same penalty; it has no weights or name of its.
+                let with = With { name: None, options: Vec::new(), ..self.layers[of].with.clone() };
+                self.layers.push(Layer { name, ty, from, with, again: Some(of) });
+                continue;
+            }
             check_activity(&field.ty, &mut with, &mut self.errors);
             check_options(&mut with, generic, &mut self.errors);
-            self.layers.push(Layer { name, ty: field.ty.clone(), from, with });
+            self.layers.push(Layer { name, ty: field.ty.clone(), from, with, again: None });
         }
         self.item.fields = fields;
         if self.layers.iter().any(Layer::has_weights) {
@@ -264,6 +273,42 @@ impl Model {
             }
         }
         fields.named = kept;
+    }
+
+    /// The field whose layer `#[again(..)]` calls once more, and its type, at the place of this one.
+    fn called_again(
+        &mut self,
+        ty: &Type,
+        again: Option<&Ident>,
+        with: &With,
+    ) -> Option<(usize, Type)> {
+        let is_again = matches!(ty, Type::Path(path) if last_name(&path.path) == "Again");
+        let Some(name) = again else {
+            if is_again {
+                let message = "which layer is called again? Write `#[again(field)]` in front";
+                self.errors.push(ty.span(), message);
+            }
+            return None;
+        };
+        if !is_again {
+            let message = format!("a field that calls `{name}` again is of the type `Again`");
+            self.errors.push(ty.span(), message);
+        }
+        let of = self.layers.iter().position(|layer| layer.name == *name);
+        let Some(of) = of else {
+            let message = format!("no field before this one has the name `{name}`");
+            self.errors.push(name.span(), message);
+            return None;
+        };
+        let With { name: renamed, frozen, options, rules } = with;
+        if renamed.is_some() || *frozen || !options.is_empty() || !rules.is_empty() {
+            let message = format!("the options are those of `{name}`: `#[with(..)]` stands there");
+            self.errors.push(ty.span(), message);
+        }
+        // Of a call of a call, it is that of the layer.
+        let of = self.layers[of].again.unwrap_or(of);
+        let placed = infer::placed(&self.layers[of].ty, ty.span());
+        Some((of, placed))
     }
 
     /// The numbers of the values that `#[from(..)]` names.

@@ -1,6 +1,6 @@
 //! `_` in the type of a layer.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{
     GenericArgument, ItemStruct, Type, parse_quote_spanned, spanned::Spanned, visit_mut::VisitMut,
@@ -39,6 +39,22 @@ pub(crate) fn fill(ty: &Type, with: &TokenStream) -> Type {
     let mut ty = ty.clone();
     Fill(with).visit_type_mut(&mut ty);
     ty
+}
+
+/// The type with all of it at one place.
+pub(crate) fn placed(ty: &Type, span: Span) -> Type {
+    fn placed(tokens: TokenStream, span: Span) -> TokenStream {
+        let place = |mut tree: TokenTree| {
+            if let TokenTree::Group(group) = &tree {
+                tree = Group::new(group.delimiter(), placed(group.stream(), span)).into();
+            }
+            // Names are looked up where they stood.
+            tree.set_span(tree.span().located_at(span));
+            tree
+        };
+        tokens.into_iter().map(place).collect()
+    }
+    syn::parse2(placed(quote!(#ty), span)).unwrap_or_else(|_| ty.clone())
 }
 
 /// The struct with 0 for each `_`, instead of one that is no model.

@@ -172,7 +172,7 @@ fn names(input: ParseStream) -> syn::Result<Vec<LitStr>> {
 }
 
 /// What `#[with(..)]` says of a layer.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct With {
     pub(crate) name: Option<LitStr>,
     /// `trainable = false`: no optimiser changes it.
@@ -216,6 +216,25 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
         false
     });
     with
+}
+
+/// The field in `#[again(..)]`; the attribute is taken away.
+pub(crate) fn again(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<Ident> {
+    let mut again = None;
+    attributes.retain(|attribute| {
+        if !attribute.path().is_ident("again") {
+            return true;
+        }
+        match attribute.parse_args::<Ident>() {
+            Ok(name) => again = Some(name),
+            Err(error) => {
+                let message = "the field whose layer is called again is needed: `#[again(name)]`";
+                errors.push(error.span(), message);
+            }
+        }
+        false
+    });
+    again
 }
 
 /// The value of a number as it is written.

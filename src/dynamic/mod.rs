@@ -237,6 +237,8 @@ impl DynamicLayer {
         {
             let sizes = match built.as_slice() {
                 [one] => serde_json::json!(one.sizes),
+                // The states to begin with are not what it is built for.
+                [sequence, ..] if self.op.takes_states() => serde_json::json!(sequence.sizes),
                 several => several.iter().map(|one| serde_json::json!(one.sizes)).collect(),
             };
             config.build_config = Some(serde_json::json!({ "input_shape": sizes }));

@@ -11,6 +11,7 @@ use crate::{
     backend::{IntoShape, to_values},
     error::{Error, OrDevice},
     fields::Initializer,
+    memory::zeros_of,
 };
 
 /// A parameter of a [`DynamicLayer`](super::DynamicLayer).
@@ -49,6 +50,10 @@ fn draw(dev: &Cpu, sizes: &[usize], how: Initializer) -> Result<Flat, Error> {
         return Err(Error::Invalid { name: "the shape of a weight", value, expected });
     }
     let count = (sizes.iter().product(),);
+    if how == Initializer::ZEROS {
+        // Memory that is not written to, until a file is read into it, is none.
+        return dev.try_tensor_from_vec(zeros_of(sizes)?, count).or_device();
+    }
     match *sizes {
         [] => how.fill(dev, (1,))?.into_shape(&count),
         [a] => how.fill(dev, (a,))?.into_shape(&count),

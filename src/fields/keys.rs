@@ -80,6 +80,8 @@ impl Fields {
             self.differ("seed", "a whole number is needed", &value);
         }
         self.out.insert("seed".to_owned(), value);
+        // How Keras 2 draws.
+        self.given.remove("rng_type");
     }
 
     /// A switch whose value does not matter.

@@ -1,7 +1,10 @@
 //! Values on their way into a file, and the place of one in a message.
 
 use super::dtype::TooLarge;
-use crate::backend::Element;
+use crate::{
+    backend::{Element, memory::collected},
+    error::Error,
+};
 
 /// A parameter with its name and its values.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,13 +19,18 @@ impl Weight {
         name: String,
         sizes: Vec<usize>,
         values: impl Iterator<Item = E>,
-    ) -> Self {
-        let values = values.map(E::as_f64);
-        let values = match size_of::<E>() {
-            4 => Values::F32(values.map(|v| v as f32).collect()),
-            _ => Values::F64(values.collect()),
+    ) -> Result<Self, Error> {
+        let values = Values::collect(&sizes, values)?;
+        Ok(Self { name, sizes, values })
+    }
+
+    /// A copy of another name.
+    pub(crate) fn called(&self, name: String) -> Result<Self, Error> {
+        let values = match &self.values {
+            Values::F32(values) => Values::collect(&[values.len()], values.iter().copied())?,
+            Values::F64(values) => Values::collect(&[values.len()], values.iter().copied())?,
         };
-        Self { name, sizes, values }
+        Ok(Self { name, sizes: self.sizes.clone(), values })
     }
 }
 
@@ -33,13 +41,19 @@ pub(crate) enum Values {
 }
 
 impl Values {
-    pub(crate) fn of<E: Element>(values: &[E]) -> Self {
-        let values = values.iter().map(|value| value.as_f64());
-        if size_of::<E>() == 4 {
-            Self::F32(values.map(|value| value as f32).collect())
-        } else {
-            Self::F64(values.collect())
-        }
+    pub(crate) fn of<E: Element>(values: &[E]) -> Result<Self, Error> {
+        Self::collect(&[values.len()], values.iter().copied())
+    }
+
+    fn collect<E: Element>(
+        sizes: &[usize],
+        values: impl Iterator<Item = E>,
+    ) -> Result<Self, Error> {
+        let values = values.map(E::as_f64);
+        Ok(match size_of::<E>() {
+            4 => Self::F32(collected(sizes, values.map(|value| value as f32))?),
+            _ => Self::F64(collected(sizes, values)?),
+        })
     }
 
     pub(super) fn to_le_bytes(&self) -> Vec<u8> {
@@ -51,6 +65,30 @@ impl Values {
                 values.iter().map(|v| v.to_le_bytes()).collect::<Vec<_>>().into_flattened()
             }
         }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+        }
+    }
+
+    /// Copies them into a slice of the same length.
+    pub(crate) fn copy_to<E: Element>(&self, to: &mut [E]) {
+        match self {
+            Self::F32(values) => {
+                to.iter_mut().zip(values).for_each(|(to, &v)| *to = E::of(f64::from(v)));
+            }
+            Self::F64(values) => to.iter_mut().zip(values).for_each(|(to, &v)| *to = E::of(v)),
+        }
+    }
+
+    /// A copy.
+    pub(crate) fn elements<E: Element>(&self) -> Result<Vec<E>, Error> {
+        let mut elements = collected(&[self.len()], std::iter::repeat(E::zero()))?;
+        self.copy_to(&mut elements);
+        Ok(elements)
     }
 
     pub(crate) fn into_elements<E: Element>(self) -> Vec<E> {

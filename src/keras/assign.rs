@@ -64,8 +64,9 @@ impl Plan {
             Self { sources: visited.iter().map(|_| None).collect(), differences: Vec::new() };
         match file.layout {
             Layout::Groups => {
-                let (pairs, claimed) = by_groups(weights, there, here, matches)?;
+                let (pairs, mut claimed) = by_groups(weights, there, here, matches)?;
                 pairs.into_iter().for_each(|pair| plan.compare(pair, visited));
+                claimed.extend(file.passed_over.iter().cloned());
                 if let Some(layers) = weights.root.folder("layers") {
                     plan.left_over(weights, layers, "layers", &claimed)?;
                 }
@@ -153,7 +154,10 @@ impl Plan {
             }
         }
         for (name, inner) in folder.folders().filter(|(name, _)| *name != "seed_generator") {
-            self.left_over(file, inner, &format!("{path}/{name}"), claimed)?;
+            let path = format!("{path}/{name}");
+            if !claimed.contains(&path) {
+                self.left_over(file, inner, &path, claimed)?;
+            }
         }
         Ok(())
     }
@@ -166,7 +170,7 @@ impl Plan {
     ) -> Result<(), Error> {
         // Tensors are shared, and copied when they are written to.
         let mut loaded = model.clone();
-        self.load_new(file, &mut loaded)?;
+        loaded.visit(&mut Load { plan: self, file, next: 0, is_new: false })?;
         *model = loaded;
         Ok(())
     }
@@ -177,7 +181,7 @@ impl Plan {
         file: &KerasFile,
         model: &mut M,
     ) -> Result<(), Error> {
-        model.visit(&mut Load { plan: self, file, next: 0 })
+        model.visit(&mut Load { plan: self, file, next: 0, is_new: true })
     }
 }
 
@@ -288,6 +292,8 @@ struct Load<'a> {
     plan: &'a Plan,
     file: &'a KerasFile,
     next: usize,
+    /// Whether no optimiser knows the parameters yet.
+    is_new: bool,
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
@@ -304,7 +310,11 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Load<'_> {
         if values.len() != n {
             return Err(Error::mismatch("the numbers of a parameter", n, values.len()));
         }
-        if n > 0 {
+        if n > 0 && self.is_new {
+            // Without a copy.
+            let (dev, shape) = (parameter.tensor.device().clone(), *parameter.tensor.shape());
+            *parameter.tensor = dev.try_tensor_from_vec(values, shape).or_device()?;
+        } else if n > 0 {
             // In place, so that the parameter stays the one that optimisers know.
             *parameter.tensor = parameter.tensor.clone().try_contiguous().or_device()?;
             parameter.tensor.copy_from(&values);

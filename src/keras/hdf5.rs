@@ -8,10 +8,13 @@ use kerata_format::hdf5::{Hdf5, Stored, strings};
 use crate::{
     backend::Element,
     error::shortened,
-    io::{Dtype, too_large},
+    io::{Dtype, TooLarge, too_large},
 };
 
-/// The values of a dataset.
+/// How many bytes of a dataset are decoded at a time.
+const PIECE: usize = 1 << 20;
+
+/// The values of a dataset. Beside them there is one piece of it in memory.
 pub(super) fn values<E: Element>(file: &Hdf5, stored: &Stored) -> Result<Vec<E>, String> {
     file.afresh();
     let attributes = stored.dataset.attrs().map_err(|e| e.to_string())?;
@@ -21,8 +24,9 @@ pub(super) fn values<E: Element>(file: &Hdf5, stored: &Stored) -> Result<Vec<E>,
     let count = stored.sizes.iter().try_fold(1_usize, |n, &size| n.checked_mul(size));
     let length = count.and_then(|n| n.checked_mul(dtype.width()));
     let fits = |bytes: u64| bytes <= file.most_bytes();
-    let chunk = stored.dataset.chunk_shape().map_err(|e| e.to_string())?.unwrap_or_default();
-    let mut sizes = chunk.into_iter().chain([dtype.width() as u64]);
+    let chunk = stored.dataset.chunk_shape().map_err(|e| e.to_string())?;
+    let is_chunked = chunk.is_some();
+    let mut sizes = chunk.unwrap_or_default().into_iter().chain([dtype.width() as u64]);
     if !sizes.try_fold(1, u64::checked_mul).is_some_and(fits) {
         return Err("its chunks are larger than its file allows".to_owned());
     }
@@ -32,16 +36,40 @@ pub(super) fn values<E: Element>(file: &Hdf5, stored: &Stored) -> Result<Vec<E>,
             "values of the shape {sizes:?} are more than the {most} bytes that this file may take"
         )
     })?;
-    file.afresh();
-    let mut bytes = stored.dataset.read_raw().map_err(|e| e.to_string())?;
-    file.check()?;
-    if bytes.len() != length {
-        return Err(format!("{length} bytes are promised, there are {}", bytes.len()));
+    // Each chunk is unpacked as a whole, so those of a chunked dataset are read at once.
+    let rows = match stored.sizes.first() {
+        Some(&rows) if rows > 0 && !is_chunked => rows,
+        _ => 1,
+    };
+    let each = (PIECE / (length / rows).max(1)).clamp(1, rows);
+    let (mut values, mut found) = (Vec::new(), 0);
+    let count = length / dtype.width();
+    values.try_reserve_exact(count).map_err(|e| e.to_string())?;
+    for first in (0..rows).step_by(each) {
+        file.afresh();
+        let mut bytes = match rows {
+            1 => stored.dataset.read_raw(),
+            _ => stored.dataset.read_raw_rows(first as u64, each.min(rows - first) as u64),
+        }
+        .map_err(|e| e.to_string())?;
+        file.check()?;
+        found += bytes.len();
+        if found > length {
+            break;
+        }
+        if big_endian {
+            bytes.chunks_exact_mut(dtype.width()).for_each(<[u8]>::reverse);
+        }
+        let piece = dtype.decode::<E>(&bytes).map_err(|e| {
+            let index = e.index + values.len();
+            too_large::<E>(TooLarge { index, ..e }, &stored.sizes, false)
+        })?;
+        values.extend(piece);
     }
-    if big_endian {
-        bytes.chunks_exact_mut(dtype.width()).for_each(<[u8]>::reverse);
+    if found != length {
+        return Err(format!("{length} bytes are promised, there are {found}"));
     }
-    dtype.decode(&bytes).map_err(|e| too_large::<E>(e, &stored.sizes, false))
+    Ok(values)
 }
 
 /// The type of the values, and whether the first byte is the highest.

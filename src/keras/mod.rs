@@ -46,19 +46,23 @@ mod open;
 mod optimizer;
 mod places;
 mod source;
+mod text;
 mod write;
 
 use std::path::Path;
 
+use dfdx::tensor::Cpu;
+
 use crate::{
     backend::{Backend, Element},
-    dynamic::{CustomObjects, DynamicLayer, blank_layer},
-    error::{Difference, Error},
+    dynamic::{CustomObjects, DynamicLayer, FromDynamic, Typed, blank_layer},
+    error::{Difference, Error, shortened},
     fields::{Config, Configured, Fields, Mode},
     optim::{Optimizer, State},
     parameters::Parameters,
 };
 pub use source::rust_source;
+pub use text::{TextLayer, TextModel};
 
 use assign::Plan;
 use open::KerasFile;
@@ -92,7 +96,39 @@ pub fn load_bytes(bytes: Vec<u8>, custom_objects: &CustomObjects) -> Result<Dyna
     from_file(&KerasFile::from_bytes(IN_MEMORY, bytes)?, custom_objects)
 }
 
+/// A whole model whose file has text layers in front, `TextVectorization`, `StringLookup` or `IntegerLookup`: these with their
+/// tables, and the model behind them.
+///
+/// # Errors
+/// Those of [`load`]; [`Error::File`] for text layers that are elsewhere than in front, for a table that is not in the file, and for what
+/// of a text layer is not had: functions of Python, several ids for unknown words, `invert`.
+///
+/// ```no_run
+/// use kerata::{Error, config::CustomObjects, keras};
+///
+/// let mut reviews = keras::load_with_text("reviews.keras", &CustomObjects::new())?;
+/// let y = reviews.run(&["An old film, but a good one.", "Never again"])?;
+/// # Ok::<(), Error>(())
+/// ```
+pub fn load_with_text(
+    path: impl AsRef<Path>,
+    custom_objects: &CustomObjects,
+) -> Result<TextModel, Error> {
+    text::load(KerasFile::open(path.as_ref())?, custom_objects)
+}
+
 fn from_file(file: &KerasFile, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
+    let texts = file.config.as_ref().map(text::names).unwrap_or_default();
+    if let Some(name) = texts.first() {
+        let name = shortened(name);
+        let message =
+            format!("the layer `{name}` takes words, in front of the model: use `load_with_text`");
+        return Err(Error::File { path: file.path.clone(), message });
+    }
+    from_parts(file, custom_objects)
+}
+
+fn from_parts(file: &KerasFile, custom_objects: &CustomObjects) -> Result<DynamicLayer, Error> {
     let wrong = |message: &str| Error::File { path: file.path.clone(), message: message.into() };
     let config = file.config.as_ref().ok_or_else(|| {
         wrong("this file holds weights without an architecture: read it into a model, `load_keras`")
@@ -178,19 +214,58 @@ pub trait KerasFiles {
 ///
 /// # Errors
 /// [`Error::File`], also for another ending than `.keras`; [`Error::Json`] for what is no model but a single layer;
-/// [`Error::Invalid`] for an optimiser that Keras does not know, for `Adafactor`, which remembers its rows in another form, and for a
-/// learning rate that follows a schedule. Then a file that was there is as it was before.
+/// [`Error::Invalid`] for an optimiser that Keras does not know, and for a schedule of the learning rate that it does not know. Then
+/// a file that was there is as it was before.
 pub fn save_training<M, O>(
     path: impl AsRef<Path>,
     model: &M,
     optimizer: &O,
-    state: &State<M::Element, M::Device>,
+    state: &State<M::Number, M::On>,
 ) -> Result<(), Error>
 where
-    M: Configured + Parameters<M::Element, M::Device>,
+    M: KerasModel,
     O: Optimizer,
 {
-    write::save_training(path.as_ref(), &model.config(), model, optimizer, state)
+    write::save_training(path.as_ref(), &model.keras_config(), model, optimizer, state)
+}
+
+/// A model that Keras's files have a form for: a typed one that is [`Configured`], a [`DynamicLayer`], and one that is
+/// [`typed`](DynamicLayer::typed).
+pub trait KerasModel: Parameters<Self::Number, Self::On> {
+    /// The number type.
+    type Number: Element;
+    /// The device.
+    type On: Backend<Self::Number>;
+
+    /// Its config in Keras's form.
+    fn keras_config(&self) -> Config;
+}
+
+impl<M: Configured + Parameters<M::Element, M::Device>> KerasModel for M {
+    type Number = M::Element;
+    type On = M::Device;
+
+    fn keras_config(&self) -> Config {
+        self.config()
+    }
+}
+
+impl KerasModel for DynamicLayer {
+    type Number = f32;
+    type On = Cpu;
+
+    fn keras_config(&self) -> Config {
+        self.config()
+    }
+}
+
+impl<In: FromDynamic, Out: FromDynamic> KerasModel for Typed<In, Out> {
+    type Number = f32;
+    type On = Cpu;
+
+    fn keras_config(&self) -> Config {
+        self.layer.config()
+    }
 }
 
 /// What stands for a file in memory in messages.

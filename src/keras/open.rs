@@ -4,6 +4,7 @@ use std::path::Path;
 
 use kerata_format::{self as format, SAVED_MODEL, hdf5::Hdf5};
 
+use super::hdf5::values;
 use crate::{
     error::{Error, shortened},
     fields::Config,
@@ -18,6 +19,10 @@ pub(super) struct KerasFile {
     pub(super) config: Option<Config>,
     pub(super) weights: Hdf5,
     pub(super) layout: Layout,
+    /// The tables in the archive, by their paths.
+    pub(super) assets: Vec<(String, String)>,
+    /// Groups whose datasets are no weights of the model.
+    pub(super) passed_over: Vec<String>,
 }
 
 /// How the datasets are named.
@@ -41,14 +46,22 @@ impl KerasFile {
     /// A file that is in memory.
     pub(super) fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<Self, Error> {
         let wrong = |message: String| Error::File { path: path.to_owned(), message };
-        let format::Parts { config, is_keras_2, weights } = format::parts(bytes).map_err(wrong)?;
+        let format::Parts { config, is_keras_2, weights, assets } =
+            format::parts(bytes).map_err(wrong)?;
         let config = config.map(|text| {
             let config = format::Config::parse(&text).and_then(format::Config::modern);
             let config = config.map(|config| if is_keras_2 { config.of_keras_2() } else { config });
             config.map(Config::from).map_err(|e| wrong(format!("its config is {}", Error::Json(e))))
         });
         let layout = layout(&weights).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), config: config.transpose()?, weights, layout })
+        let (path, config) = (path.to_owned(), config.transpose()?);
+        Ok(Self { path, config, weights, layout, assets, passed_over: Vec::new() })
+    }
+
+    /// The inverse document frequencies of a text layer, if there are some.
+    pub(super) fn idf_weights(&self, group: &str) -> Result<Vec<f32>, String> {
+        let found = self.weights.array(&self.weights.root, &format!("{group}/vars/idf_weights"))?;
+        found.map_or(Ok(Vec::new()), |stored| values(&self.weights, &stored))
     }
 }
 

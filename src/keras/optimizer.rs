@@ -31,23 +31,39 @@ impl Written {
         let name = optimizer.name();
         let known = "one of Keras's whose state its files hold is needed";
         let in_keras = optimizer.in_keras().ok_or_else(|| wrong(name.to_owned(), known))?;
-        if optimizer.learning_rate().is_schedule() {
-            let found = format!("{name}, whose learning rate follows a schedule");
-            return Err(wrong(found, "a learning rate that is a number is needed"));
-        }
+        let schedule = match optimizer.learning_rate().schedule() {
+            Some(schedule) => Some(schedule.in_keras().ok_or_else(|| {
+                let found = format!("{name}, whose learning rate follows {schedule:?}");
+                wrong(found, "a number or a schedule of Keras's is needed")
+            })?),
+            None => None,
+        };
         if state.has_swapped_averages() {
             let expected = "the weights are needed in the model: call `swap_averages` again";
             return Err(wrong(format!("{name}, whose averages are in the model"), expected));
         }
         let rate = optimizer.learning_rate().at(state.steps())?;
         let together = in_keras.together;
-        let config = config(in_keras, optimizer, rate);
+        let said = match &schedule {
+            Some((class, settings)) => json!({
+                "module": "keras.optimizers.schedules",
+                "class_name": class,
+                "config": settings,
+                "registered_name": null,
+            }),
+            None => rate.into(),
+        };
+        let config = config(in_keras, optimizer, said);
         let steps = i32::try_from(state.steps()).unwrap_or(i32::MAX);
-        let mut variables = vec![Weight {
-            name: "learning_rate".to_owned(),
-            sizes: Vec::new(),
-            values: Values::of(&[E::of(rate)]),
-        }];
+        let mut variables = Vec::new();
+        // A schedule has no value that is kept.
+        if schedule.is_none() {
+            variables.push(Weight {
+                name: "learning_rate".to_owned(),
+                sizes: Vec::new(),
+                values: Values::of(&[E::of(rate)])?,
+            });
+        }
         if steps > 0 {
             variables.extend(slots(optimizer, state, visited, together)?);
         }
@@ -67,7 +83,7 @@ impl Written {
     }
 }
 
-fn config(in_keras: InKeras, optimizer: &impl Optimizer, rate: f64) -> Value {
+fn config(in_keras: InKeras, optimizer: &impl Optimizer, rate: Value) -> Value {
     let options = optimizer.options();
     let clip = |of: fn(Clipping) -> Option<f64>| options.clipping.and_then(of);
     let norm = clip(|c| if let Clipping::Norm(limit) = c { Some(limit) } else { None });
@@ -114,37 +130,48 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
         let expected = "it is frozen at run time, and Keras's file asks what the optimiser remembers of it: unfreeze it and make a step, or save the model alone";
         return Err(Error::invalid("the parameter", &parameter.name, expected));
     }
-    let variable = |parameter: &Visited, name: &str, values: &[E]| {
-        let n = parameter.sizes.iter().product::<usize>();
+    let variable = |parameter: &Visited, name: &str, sizes: Vec<usize>, values: &[E]| {
+        let n = sizes.iter().product::<usize>();
         if values.len() != n {
             return Err(Error::mismatch("the values of a slot", n, values.len()));
         }
         let name = format!("{}_{name}", parameter.name);
-        Ok(Weight { name, sizes: parameter.sizes.clone(), values: Values::of(values) })
+        Ok(Weight { name, sizes, values: Values::of(values)? })
     };
     let mut all = Vec::new();
-    let mut add = |names: &[&str]| {
+    for wanted in [AVERAGE, GATHERED] {
         for (parameter, slots) in trained() {
-            for name in names {
-                let slot = slots.iter().find(|(slot, _)| slot == name);
-                if let Some((name, values)) = slot {
-                    all.push(variable(parameter, name, values)?);
+            let slots = slots.iter().filter(|(name, _)| *name == wanted);
+            for (name, values) in slots {
+                all.push(variable(parameter, name, parameter.sizes.clone(), values)?);
+            }
+        }
+    }
+    let mut rest: Vec<Vec<Weight>> = Vec::new();
+    for (parameter, slots) in trained() {
+        let names = optimizer.slots(&parameter.sizes).into_iter().map(|slot| slot.name);
+        let own: Vec<(&str, &[E])> = names
+            .filter(|name| *name != SHARED)
+            .filter_map(|name| slots.iter().find(|(slot, _)| *slot == name))
+            .map(|(name, values)| (*name, &**values))
+            .collect();
+        let own = optimizer.slots_in_keras(&parameter.sizes, &own).into_iter();
+        for (i, (name, sizes, values)) in own.enumerate() {
+            let weight = variable(parameter, name, sizes, &values)?;
+            match i.checked_sub(together) {
+                None => all.push(weight),
+                Some(i) => {
+                    rest.resize_with(rest.len().max(i + 1), Vec::new);
+                    rest[i].push(weight);
                 }
             }
         }
-        Ok::<_, Error>(())
-    };
-    add(&[AVERAGE])?;
-    add(&[GATHERED])?;
-    let names: Vec<&str> = optimizer.slots(&[1]).iter().map(|slot| slot.name).collect();
-    let (first, rest) = names.split_at(together.min(names.len()));
-    add(first)?;
-    rest.iter().filter(|name| **name != SHARED).try_for_each(|name| add(&[name]))?;
+    }
+    all.extend(rest.into_iter().flatten());
     let shared = trained().flat_map(|(_, slots)| slots).find(|(name, _)| *name == SHARED);
-    all.extend(shared.map(|(name, values)| Weight {
-        name: (*name).to_owned(),
-        sizes: Vec::new(),
-        values: Values::of(values),
-    }));
+    if let Some((name, values)) = shared {
+        let values = Values::of(values)?;
+        all.push(Weight { name: (*name).to_owned(), sizes: Vec::new(), values });
+    }
     Ok(all)
 }

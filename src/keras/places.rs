@@ -184,7 +184,7 @@ fn layers_in(group: &str) -> String {
 }
 
 /// Each layer of a list, with its group in another one: that of its class, counted.
-fn numbered(layers: &[Value], within: String) -> impl Iterator<Item = (&Value, String)> {
+pub(super) fn numbered(layers: &[Value], within: String) -> impl Iterator<Item = (&Value, String)> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     layers.iter().map(move |layer| {
         let name = snake_case(class(layer));

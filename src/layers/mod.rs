@@ -17,6 +17,7 @@ mod preprocessing;
 mod recurrent;
 mod reshape;
 mod shared;
+mod sloped;
 mod time_distributed;
 mod unmask;
 
@@ -62,6 +63,7 @@ pub use reshape::{
     ZeroPadding2d,
 };
 pub use shared::Shared;
+pub use sloped::{EluLayer, LeakyReluLayer};
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};
 pub use unmask::Unmask;

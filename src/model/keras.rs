@@ -25,6 +25,9 @@ pub trait LayerVisitor {
     /// form there. Where this is not said, they are `null`.
     fn rules(&mut self, _: &[(&str, Option<Value>)]) {}
 
+    /// Says that a layer is called once more, by its name and that of the call, with the signal that reaches it.
+    fn again<In: Signal>(&mut self, _layer: &str, _call: &str) {}
+
     /// Shows one layer. The name is that of the field, or its place in the tuple.
     fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L);
 }
@@ -64,11 +67,18 @@ all_tuples!(tuple);
 pub trait Shown<L, In: Signal> {
     /// Shows the layer to a visitor.
     fn show<V: LayerVisitor>(name: &str, layer: &mut L, visitor: &mut V);
+
+    /// Says to a visitor that the layer is called once more.
+    fn show_again<V: LayerVisitor>(layer: &str, call: &str, visitor: &mut V);
 }
 
 impl<L: Configured, In: Signal> Shown<L, In> for Checked<0> {
     fn show<V: LayerVisitor>(name: &str, layer: &mut L, visitor: &mut V) {
         visitor.layer::<In, L>(name, layer);
+    }
+
+    fn show_again<V: LayerVisitor>(layer: &str, call: &str, visitor: &mut V) {
+        visitor.again::<In>(layer, call);
     }
 }
 

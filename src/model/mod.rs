@@ -3,6 +3,7 @@
 #![doc = include_str!("../../docs/model.md")]
 
 mod active;
+mod again;
 mod both_directions;
 mod cut;
 mod functional;
@@ -18,6 +19,7 @@ mod wire;
 pub use crate::layer::{Infer, Inferred, Takes};
 #[doc(hidden)]
 pub use active::active;
+pub use again::Again;
 #[doc(hidden)]
 pub use cut::{
     Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,

@@ -296,22 +296,25 @@ struct Collect {
 }
 
 impl Collect {
-    fn part<E: Element>(&mut self, name: &str, values: impl ExactSizeIterator<Item = E>) {
+    fn part<E: Element>(
+        &mut self,
+        name: &str,
+        values: impl ExactSizeIterator<Item = E>,
+    ) -> Result<(), Error> {
         let sizes = vec![self.rows, values.len().checked_div(self.rows).unwrap_or(0)];
-        let part = Weight::new(self.walk.name(name), sizes, values);
+        let part = Weight::new(self.walk.name(name), sizes, values)?;
         self.walk.weights.push(part);
+        Ok(())
     }
 }
 
 impl<E: Element> StateVisitor<E> for Collect {
     fn values(&mut self, name: &str, values: &mut [E]) -> Result<(), Error> {
-        self.part(name, values.iter().copied());
-        Ok(())
+        self.part(name, values.iter().copied())
     }
 
     fn flags(&mut self, name: &str, flags: &mut [bool]) -> Result<(), Error> {
-        self.part(name, flags.iter().map(|&flag| if flag { E::one() } else { E::zero() }));
-        Ok(())
+        self.part(name, flags.iter().map(|&flag| if flag { E::one() } else { E::zero() }))
     }
 
     fn enter(&mut self, name: &str) {

@@ -38,7 +38,9 @@ fn rms<E: Element>(values: &[E]) -> f64 {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adafactor {
-    settings!("adafactor");
+    settings!("adafactor", Adafactor, 3, [
+        beta_2_decay epsilon_1 epsilon_2 clip_threshold relative_step
+    ]);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -58,6 +60,32 @@ impl Optimizer for Adafactor {
                 vec![slot("row", matrices * rows), slot("column", matrices * columns)]
             }
         }
+    }
+
+    fn slots_in_keras<E: Element>(
+        &self,
+        shape: &[usize],
+        slots: &[(&str, &[E])],
+    ) -> Vec<(&'static str, Vec<usize>, Vec<E>)> {
+        let (Some((rows, columns)), &[(_, r), (_, c)]) = (matrix(shape), slots) else {
+            // Keras has two placeholders in front of what is not factored.
+            let none = ["row", "column"].map(|name| (name, Vec::new(), vec![E::zero()]));
+            let values =
+                slots.iter().map(|(_, values)| ("velocity", shape.to_vec(), values.to_vec()));
+            return none.into_iter().chain(values).collect();
+        };
+        // The full one is what the last step has made of the two.
+        let means = r.chunks(rows.max(1)).zip(c.chunks(columns.max(1)));
+        let full = means.flat_map(|(r, c)| {
+            let mean = r.iter().map(|r| r.as_f64()).sum::<f64>() / rows as f64;
+            r.iter().flat_map(move |r| c.iter().map(move |c| r.as_f64() / mean * c.as_f64()))
+        });
+        let outer = &shape[..shape.len() - 2];
+        vec![
+            ("row", [outer, &[rows]].concat(), r.to_vec()),
+            ("column", [outer, &[columns]].concat(), c.to_vec()),
+            ("velocity", shape.to_vec(), full.map(E::of).collect()),
+        ]
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

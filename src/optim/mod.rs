@@ -140,6 +140,19 @@ pub trait Optimizer: Clone + Send + Sync {
         None
     }
 
+    /// What Keras remembers of a parameter of this shape, made of what is remembered here, in the order of [`slots`](Self::slots):
+    /// names, sizes and values. Default: the same.
+    fn slots_in_keras<E: Element>(
+        &self,
+        shape: &[usize],
+        slots: &[(&str, &[E])],
+    ) -> Vec<(&'static str, Vec<usize>, Vec<E>)> {
+        let names = self.slots(shape).into_iter().map(|slot| slot.name);
+        let same =
+            names.zip(slots).map(|(name, (_, values))| (name, shape.to_vec(), values.to_vec()));
+        same.collect()
+    }
+
     /// Moves one parameter by its gradient, in one pass over all that belongs to it if that can be: a large step takes the time of
     /// the memory.
     ///

@@ -38,6 +38,12 @@ pub trait LearningRateSchedule: fmt::Debug + Send + Sync {
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
+
+    /// What Keras's files say of it: the class in `keras.optimizers.schedules`, and the arguments of its constructor. Default: nothing,
+    /// as Keras does not know it.
+    fn in_keras(&self) -> Option<(&'static str, serde_json::Value)> {
+        None
+    }
 }
 
 /// A learning rate: a number, or a [schedule](super::schedules).
@@ -75,6 +81,14 @@ impl LearningRate {
             Kind::Schedule(schedule) => schedule.rate(step),
         };
         not_negative(rate)
+    }
+
+    /// The schedule, if the rate depends on the step.
+    pub fn schedule(&self) -> Option<&dyn LearningRateSchedule> {
+        match &self.0 {
+            Kind::Schedule(schedule) => Some(&**schedule),
+            Kind::Constant(_) | Kind::Changed(_) => None,
+        }
     }
 
     /// Whether the rate depends on the step.

@@ -24,6 +24,15 @@ fn check_finite(settings: &[(&'static str, f64)]) -> Result<(), Error> {
         .try_for_each(|&(name, value)| check(name, value, value.is_finite(), "it must be finite"))
 }
 
+/// What Keras's files say of a schedule whose fields are the arguments of Keras's constructor.
+macro_rules! in_keras {
+    ($class:ident: $($field:ident)*) => {
+        fn in_keras(&self) -> Option<(&'static str, serde_json::Value)> {
+            Some((stringify!($class), serde_json::json!({ $(stringify!($field): self.$field),* })))
+        }
+    };
+}
+
 /// `initial * rate^(step / decay_steps)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExponentialDecay {
@@ -51,6 +60,8 @@ fn passed(step: usize, decay_steps: f64, staircase: bool) -> f64 {
 }
 
 impl LearningRateSchedule for ExponentialDecay {
+    in_keras!(ExponentialDecay: initial_learning_rate decay_steps decay_rate staircase);
+
     fn rate(&self, step: usize) -> f64 {
         let passed = passed(step, self.decay_steps, self.staircase);
         self.initial_learning_rate * self.decay_rate.powf(passed)
@@ -86,6 +97,8 @@ impl InverseTimeDecay {
 }
 
 impl LearningRateSchedule for InverseTimeDecay {
+    in_keras!(InverseTimeDecay: initial_learning_rate decay_steps decay_rate staircase);
+
     fn rate(&self, step: usize) -> f64 {
         let passed = passed(step, self.decay_steps, self.staircase);
         self.initial_learning_rate / (1.0 + self.decay_rate * passed)
@@ -124,6 +137,8 @@ impl PolynomialDecay {
 }
 
 impl LearningRateSchedule for PolynomialDecay {
+    in_keras!(PolynomialDecay: initial_learning_rate decay_steps end_learning_rate power cycle);
+
     fn rate(&self, step: usize) -> f64 {
         let step = step as f64;
         let passed = if self.cycle {
@@ -162,6 +177,8 @@ impl PiecewiseConstantDecay {
 }
 
 impl LearningRateSchedule for PiecewiseConstantDecay {
+    in_keras!(PiecewiseConstantDecay: boundaries values);
+
     fn rate(&self, step: usize) -> f64 {
         let piece = self.boundaries.iter().take_while(|&&boundary| step > boundary).count();
         self.values.get(piece).copied().unwrap_or(f64::NAN)
@@ -209,6 +226,8 @@ fn cosine(fraction: f64, scale: f64, alpha: f64) -> f64 {
 }
 
 impl LearningRateSchedule for CosineDecay {
+    in_keras!(CosineDecay: initial_learning_rate decay_steps alpha warmup_target warmup_steps);
+
     fn rate(&self, step: usize) -> f64 {
         let (mut step, mut from) = (step as f64, self.initial_learning_rate);
         if let Some(target) = self.warmup_target {
@@ -262,6 +281,8 @@ impl CosineDecayRestarts {
 }
 
 impl LearningRateSchedule for CosineDecayRestarts {
+    in_keras!(CosineDecayRestarts: initial_learning_rate first_decay_steps t_mul m_mul alpha);
+
     fn rate(&self, step: usize) -> f64 {
         let passed = step as f64 / self.first_decay_steps;
         let (restarts, fraction) = if self.t_mul == 1.0 {

@@ -211,15 +211,12 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             found.iter().map(|array| (array.name.as_str(), array)).collect();
         self.visit_slots(model, |slot| {
             let name = format!("{}.{}", slot.parameter, slot.name);
-            let values =
-                rest.remove(name.as_str()).map(|array| array.values.clone().into_elements());
-            match values {
-                Some(values) if values.len() == slot.values.len() => {
-                    slot.values.copy_from_slice(&values);
-                }
-                values => {
+            let found = rest.remove(name.as_str()).map(|array| &array.values);
+            match found {
+                Some(values) if values.len() == slot.values.len() => values.copy_to(slot.values),
+                found => {
                     let found =
-                        values.map_or("nothing".into(), |v: Vec<E>| format!("{} values", v.len()));
+                        found.map_or("nothing".into(), |values| format!("{} values", values.len()));
                     let expected = format!("the optimiser remembers {} values", slot.values.len());
                     differences.push((name, expected, format!("the checkpoint has {found}")));
                 }

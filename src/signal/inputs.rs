@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use dfdx::tensor::{NoneTape, Tape};
 
-use super::{Signal, Value};
+use super::{Rest, Signal, Value};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -104,6 +104,22 @@ macro_rules! side_by_side {
                 let mut all = $A::stop_gradient::<E, D>(&data.0);
                 $(all.extend($S::stop_gradient::<E, D>(&data.$at));)*
                 all
+            }
+
+            fn send<E: Element, D: Backend<E>>(
+                data: &Self::Data<E, D, NoneTape>,
+                message: &mut Vec<f64>,
+            ) -> Result<(), Error> {
+                $A::send::<E, D>(&data.0, message)?;
+                $($S::send::<E, D>(&data.$at, message)?;)*
+                Ok(())
+            }
+
+            fn receive<E: Element, D: Backend<E>>(
+                rest: Rest<'_, '_>,
+                dev: &D,
+            ) -> Result<Self::Data<E, D, NoneTape>, Error> {
+                Ok(($A::receive::<E, D>(rest, dev)?, $($S::receive::<E, D>(rest, dev)?,)*))
             }
 
             fn display() -> String {

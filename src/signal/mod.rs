@@ -13,6 +13,7 @@ mod images;
 mod inputs;
 mod kinds;
 mod masked;
+mod message;
 mod outputs;
 mod results;
 mod states;
@@ -28,6 +29,8 @@ pub use kinds::{
     EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
 };
 pub use masked::Masked;
+#[doc(hidden)]
+pub use message::Rest;
 pub use outputs::{One, OutputAt, Outputs, Several};
 pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
@@ -131,6 +134,26 @@ pub trait Signal: 'static {
         Ok(())
     }
 
+    /// Writes the data down as numbers, for other ranks.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    #[doc(hidden)]
+    fn send<E: Element, D: Backend<E>>(
+        data: &Self::Data<E, D, NoneTape>,
+        message: &mut Vec<f64>,
+    ) -> Result<(), Error>;
+
+    /// Reads what [`send`](Signal::send) has written.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for a message of something else; [`Error::Device`].
+    #[doc(hidden)]
+    fn receive<E: Element, D: Backend<E>>(
+        rest: Rest<'_, '_>,
+        dev: &D,
+    ) -> Result<Self::Data<E, D, NoneTape>, Error>;
+
     /// The signal as a person writes it, for the summary of a model.
     fn display() -> String;
 
@@ -191,6 +214,20 @@ impl<S: Shape> Signal for S {
 
     fn stop_gradient<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Vec<StopGradient> {
         vec![D::stop_gradient(data)]
+    }
+
+    fn send<E: Element, D: Backend<E>>(
+        data: &Tensor<S, E, D>,
+        message: &mut Vec<f64>,
+    ) -> Result<(), Error> {
+        message::send(data, message)
+    }
+
+    fn receive<E: Element, D: Backend<E>>(
+        rest: Rest<'_, '_>,
+        dev: &D,
+    ) -> Result<Tensor<S, E, D>, Error> {
+        message::receive(rest, dev)
     }
 
     fn display() -> String {
@@ -288,6 +325,20 @@ impl<S: Shape> Signal for Ids<S> {
         rows_of(data, rows)
     }
 
+    fn send<E: Element, D: Backend<E>>(
+        data: &Tensor<S, usize, D>,
+        message: &mut Vec<f64>,
+    ) -> Result<(), Error> {
+        message::send(data, message)
+    }
+
+    fn receive<E: Element, D: Backend<E>>(
+        rest: Rest<'_, '_>,
+        dev: &D,
+    ) -> Result<Tensor<S, usize, D>, Error> {
+        message::receive(rest, dev)
+    }
+
     fn display() -> String {
         format!("Ids<{}>", shape::display::<S>())
     }
@@ -365,6 +416,22 @@ impl<S: Sequence> Signal for Masked<S> {
         data: &Masked<Tensor<S, E, D>>,
     ) -> Vec<StopGradient> {
         vec![D::stop_gradient(data.values())]
+    }
+
+    fn send<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        message: &mut Vec<f64>,
+    ) -> Result<(), Error> {
+        message::send_mask(data.mask(), message);
+        message::send(data.values(), message)
+    }
+
+    fn receive<E: Element, D: Backend<E>>(
+        rest: Rest<'_, '_>,
+        dev: &D,
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        let mask = message::receive_mask(rest)?;
+        Masked::new(message::receive(rest, dev)?, mask)
     }
 
     fn display() -> String {

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{Feedable, Signal, StepRows, TwoSignals, Value, concat, rows_of};
+use super::{Feedable, Rest, Signal, StepRows, TwoSignals, Value, concat, message, rows_of};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -99,6 +99,21 @@ macro_rules! states {
                 data: &$name<Tensor<(B, H), E, D>>,
             ) -> Vec<StopGradient> {
                 vec![$(D::stop_gradient(&data.$part)),*]
+            }
+
+            fn send<E: Element, D: Backend<E>>(
+                data: &$name<Tensor<(B, H), E, D>>,
+                message: &mut Vec<f64>,
+            ) -> Result<(), Error> {
+                $(message::send(&data.$part, message)?;)*
+                Ok(())
+            }
+
+            fn receive<E: Element, D: Backend<E>>(
+                rest: Rest<'_, '_>,
+                dev: &D,
+            ) -> Result<$name<Tensor<(B, H), E, D>>, Error> {
+                Ok($name { $($part: message::receive(rest, dev)?),* })
             }
 
             fn display() -> String {

@@ -27,7 +27,7 @@ pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
                 if let Some(state) = state {
                     let (name, (rows, units)) = (self.0.name(name), *state.shape());
                     let values = to_values(&state)?.into_iter();
-                    self.0.weights.push(Weight::new(name, vec![rows, units], values));
+                    self.0.weights.push(Weight::new(name, vec![rows, units], values)?);
                 }
             }
             Ok(())

@@ -63,8 +63,8 @@ impl Resumed {
             let name = format!("{TOTALS}{i}");
             self.content.arrays.iter().find(|array| array.name == name)
         };
-        let parts = (0..).map_while(array).map(|array| array.values.clone().into_elements());
-        let parts: Vec<Vec<f64>> = parts.collect();
+        let parts = (0..).map_while(array).map(|array| array.values.elements());
+        let parts = parts.collect::<Result<Vec<Vec<f64>>, _>>()?;
         let found = parts.len();
         if found == 0 {
             return Ok(());
@@ -198,12 +198,13 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         for state in carried::collect(self.model)? {
             content.arrays.push(Weight { name: format!("{STATES}{}", state.name), ..state });
         }
-        let slots = &mut content.arrays;
+        let mut slots = Vec::new();
         self.state.visit_slots(self.model, |slot| {
             let name = format!("optimizer.{}.{}", slot.parameter, slot.name);
-            let (sizes, values) = (vec![slot.values.len()], Values::of(slot.values));
-            slots.push(Weight { name, sizes, values });
+            let sizes = vec![slot.values.len()];
+            slots.push(Weight::new(name, sizes, slot.values.iter().copied()));
         });
+        content.arrays.extend(slots.into_iter().collect::<Result<Vec<_>, _>>()?);
         for (i, (name, column)) in self.history.columns().enumerate() {
             // A name may hold anything, and its order is kept.
             content.set(format!("history.{i}"), name);
@@ -244,8 +245,8 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         }
         fail(&what, differences)?;
         content.arrays = Content::read_arrays(&mut file)?;
-        Snapshot(content.arrays(MODEL)).restore(&mut model)?;
-        let left = carried::restore(&mut model, content.arrays(STATES))?;
+        Snapshot(content.take(MODEL)).restore(&mut model)?;
+        let left = carried::restore(&mut model, content.take(STATES))?;
         let left = left.into_iter().map(|state| Difference {
             place: state.name,
             expected: "the model keeps no such state".to_owned(),
@@ -253,7 +254,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         });
         fail(&what, left.collect())?;
         let steps: usize = content.need("step")?;
-        let slots = content.arrays("optimizer.");
+        let slots = content.take("optimizer.");
         let mut state = State::default();
         state.restore_groups(&model, |name| content.get(name))?;
         let differences = self
@@ -291,7 +292,7 @@ fn history(content: &Content) -> Result<Vec<(String, Vec<f64>)>, Error> {
         let Some(name) = content.values.get(&place) else { break };
         let array = content.arrays.iter().find(|array| array.name == place);
         let array = array.ok_or_else(|| Error::Json(format!("the checkpoint has no `{place}`")))?;
-        columns.push((name.clone(), array.values.clone().into_elements()));
+        columns.push((name.clone(), array.values.elements()?));
     }
     Ok(columns)
 }

@@ -4,6 +4,7 @@ use super::{Feeds, trainer::checked};
 use crate::{
     backend::{Backend, Element, whole_pass},
     data::{Sample, Samples},
+    distributed::{self, Communicator},
     error::Error,
     model::Model,
     parameters,
@@ -15,11 +16,16 @@ pub trait Asks<M, E: Element = f32, D: Backend<E> = Cpu> {
     /// The outputs of the model.
     type Answers;
 
-    /// See [`Predict::predict`].
+    /// See [`Predict::predict`]. Several ranks share the batches, and all have the answers to all.
     ///
     /// # Errors
-    /// Those of [`Predict::predict`].
-    fn ask(&self, model: &M, batch_size: usize) -> Result<Self::Answers, Error>;
+    /// Those of [`Predict::predict`], and those of the ranks.
+    fn ask(
+        &self,
+        model: &M,
+        batch_size: usize,
+        ranks: Option<&dyn Communicator>,
+    ) -> Result<Self::Answers, Error>;
 }
 
 impl<X, M, E, D> Asks<M, E, D> for X
@@ -32,17 +38,43 @@ where
 {
     type Answers = <M::Output as Signal>::Data<E, D, NoneTape>;
 
-    fn ask(&self, model: &M, batch_size: usize) -> Result<Self::Answers, Error> {
+    fn ask(
+        &self,
+        model: &M,
+        batch_size: usize,
+        ranks: Option<&dyn Communicator>,
+    ) -> Result<Self::Answers, Error> {
         let batch_size = checked(batch_size)?;
         self.check()?;
         let dev: D = parameters::device(model);
         let rows: Vec<usize> = (0..self.count()).collect();
-        let outputs = rows.chunks(batch_size).map(|rows| {
+        let batches = rows.chunks(batch_size).map(|rows| {
             let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
             whole_pass(|| model.call::<NoneTape>(input))
         });
-        M::Output::concat::<E, D>(&outputs.collect::<Result<Vec<_>, _>>()?)
+        let outputs = match ranks {
+            None => batches.collect::<Result<Vec<_>, _>>()?,
+            Some(ranks) => shared::<M::Output, E, D>(ranks, batches, &dev)?,
+        };
+        M::Output::concat::<E, D>(&outputs)
     }
+}
+
+/// The outputs of all batches, of which each rank computes every `size`-th.
+fn shared<S: Signal, E: Element, D: Backend<E>>(
+    ranks: &dyn Communicator,
+    batches: impl ExactSizeIterator<Item = Result<S::Data<E, D, NoneTape>, Error>>,
+    dev: &D,
+) -> Result<Vec<S::Data<E, D, NoneTape>>, Error> {
+    let (count, size) = (batches.len(), ranks.size());
+    let mut own = Vec::new();
+    for output in batches.skip(ranks.rank()).step_by(size) {
+        S::send::<E, D>(&output?, &mut own)?;
+    }
+    let lengths = distributed::lengths(ranks, own.len())?;
+    let all = distributed::gather(ranks, &own, &lengths)?;
+    let mut rests: Vec<&[f64]> = all.iter().map(Vec::as_slice).collect();
+    (0..count).map(|batch| S::receive::<E, D>(&mut rests[batch % size], dev)).collect()
 }
 
 /// A sample that the model `M` can be asked about.
@@ -102,7 +134,7 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     where
         X: Asks<Self, E, D> + ?Sized,
     {
-        inputs.ask(self, batch_size)
+        inputs.ask(self, batch_size, None)
     }
 
     /// The output of the model for one sample, as an array (or as a `Vec` where only run time knows how long it is).

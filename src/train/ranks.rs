@@ -40,6 +40,10 @@ impl Ranks {
         Self { comm, has_callbacks: false }
     }
 
+    pub(super) fn comm(&self) -> &dyn Communicator {
+        &*self.comm
+    }
+
     pub(super) fn is_first(&self) -> bool {
         self.comm.rank() == 0
     }

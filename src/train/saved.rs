@@ -59,13 +59,19 @@ impl Content {
         self.get(name)?.ok_or_else(|| Error::Json(format!("the checkpoint has no `{name}`")))
     }
 
-    /// The arrays whose names begin so, without that beginning.
-    pub(super) fn arrays(&self, prefix: &str) -> Vec<Weight> {
-        let arrays = self.arrays.iter().filter_map(|array| {
-            let name = array.name.strip_prefix(prefix)?.to_owned();
-            Some(Weight { name, ..array.clone() })
-        });
-        arrays.collect()
+    /// Takes the arrays out whose names begin so, without that beginning.
+    pub(super) fn take(&mut self, prefix: &str) -> Vec<Weight> {
+        let mut taken = Vec::new();
+        for mut array in std::mem::take(&mut self.arrays) {
+            match array.name.strip_prefix(prefix).map(str::to_owned) {
+                Some(name) => {
+                    array.name = name;
+                    taken.push(array);
+                }
+                None => self.arrays.push(array),
+            }
+        }
+        taken
     }
 
     /// All arrays of a file, as they are.
@@ -124,19 +130,21 @@ impl Saved<'_> {
     /// The weights of a model at some time.
     ///
     /// # Errors
-    /// None so far.
+    /// [`Error::Device`] without memory.
     pub fn snapshot(&mut self, name: &str, value: &mut Option<Snapshot>) -> Result<(), Error> {
         let prefix = format!("{}.", self.name(name));
         match &mut self.way {
             Way::Out(content) => {
-                let weights = value.iter().flat_map(|snapshot| &snapshot.0);
-                content.arrays.extend(weights.map(|weight| Weight {
-                    name: format!("{prefix}{}", weight.name),
-                    ..weight.clone()
-                }));
+                for weight in value.iter().flat_map(|snapshot| &snapshot.0) {
+                    content.arrays.push(weight.called(format!("{prefix}{}", weight.name))?);
+                }
             }
             Way::In(content) => {
-                let arrays = content.arrays(&prefix);
+                let arrays = content.arrays.iter().filter_map(|array| {
+                    let name = array.name.strip_prefix(&prefix)?;
+                    Some(array.called(name.to_owned()))
+                });
+                let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
                 *value = (!arrays.is_empty()).then_some(Snapshot(arrays));
             }
         }

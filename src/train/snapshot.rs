@@ -34,7 +34,7 @@ impl Snapshot {
     /// Gives a model these values.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if it is another model. Then it is as it was before.
+    /// [`Error::Mismatch`] if it is another model, [`Error::Device`] without memory. Then it is as it was before.
     pub fn restore<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         &self,
         model: &mut M,
@@ -63,7 +63,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Restore<'_> {
         let sizes: Vec<usize> = parameter.tensor.shape().concrete().into();
         let fits = |weight: &&Weight| weight.name == name && weight.sizes == sizes;
         match self.weights.iter().find(fits) {
-            Some(weight) => assign(parameter.tensor, &weight.values.clone().into_elements::<E>()),
+            Some(weight) => assign(parameter.tensor, &weight.values.elements::<E>()?),
             None => Err(Error::mismatch("a parameter of a snapshot", (name, sizes), "another")),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Callback, Fit, History, Progress, Recorder, Trainer, TrainingData,
-    checkpoint::Position,
+    checkpoint::{Position, Resumed},
     ranks::Ranks,
     run::Run,
     training::{About, Wishes},
@@ -41,6 +41,8 @@ where
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
         let at = resumed.as_mut().map_or_else(anew, |resumed| std::mem::take(&mut resumed.at));
+        let rate = (self.optimizing)(&mut self.optimizer).learning_rate().clone();
+        let (before, done) = (at.clone(), (self.state.steps(), self.history.epochs()));
         let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
         let run = Run {
             model: &mut self.model,
@@ -62,7 +64,14 @@ where
             wishes: Wishes::default(),
             at,
         };
-        run.whole(data, validation, resumed.as_mut().map(|resumed| &mut resumed.content))
+        let result = run.whole(data, validation, resumed.as_mut().map(|r| &mut r.content));
+        // What has changed nothing can be tried again from the same place.
+        let nothing = done == (self.state.steps(), self.history.epochs());
+        if let Some(resumed) = resumed.filter(|_| result.is_err() && nothing) {
+            *(self.optimizing)(&mut self.optimizer).learning_rate_mut() = rate;
+            self.resumed = Some(Resumed { at: before, ..resumed });
+        }
+        result
     }
 
     /// The callbacks that are there without being asked for, as in Keras: a progress bar, and what writes the history.

@@ -243,14 +243,15 @@ where
     /// - `fit` begins with the weights of rank 0, and all ranks get the same weights and [`History`].
     /// - Callbacks, checkpoints and the progress bar are those of rank 0, and the others follow: when it stops, changes the learning rate or
     ///   the weights. What a callback sets in the logs stands in the history of rank 0 alone.
-    /// - [`evaluate`](Trainer::evaluate) and the validation share the work too; [`predict`](Trainer::predict) asks the model of this rank alone.
+    /// - [`evaluate`](Trainer::evaluate), [`predict`](Trainer::predict) and the validation share the work too, so all ranks call them. The model
+    ///   of a rank alone is asked by `trainer.model.predict`.
     /// - To go on from a checkpoint all ranks call [`resume`](Trainer::resume), on any number of ranks.
     /// - An error on one rank alone ends all of them, with an [`Error::Rank`] that names it, and no [`Recovery`](super::Recovery) is asked
     ///   for. An error that all have, such as a loss that is not finite, is as in one process.
     ///
     /// # Errors
-    /// In training: [`Error::Wiring`] or [`Error::Invalid`] for what several ranks cannot do: `stateful` layers; batch statistics of `f64`, and
-    /// those on the steps of a masked sequence; losses that sum over the batch, such as a [`Dice`](crate::loss::Dice) without axes, or have a
+    /// In training: [`Error::Wiring`] or [`Error::Invalid`] for what several ranks cannot do: `stateful` layers; batch statistics on the steps of
+    /// a masked sequence; losses that sum over the batch, such as a [`Dice`](crate::loss::Dice) without axes, or have a
     /// mean of their own; activity regularizers that are no sums; layers that change images or add noise at random.
     #[must_use]
     pub fn distributed(mut self, comm: impl Communicator) -> Self {
@@ -340,15 +341,15 @@ where
         Ok(Data::measures(totals.report(&columns, self.metrics.list()).collect()))
     }
 
-    /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict).
+    /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict). Several ranks share the work.
     ///
     /// # Errors
-    /// [`Error::Empty`] if there are no samples; and those of the layers.
+    /// [`Error::Empty`] if there are no samples; those of the layers and of the ranks.
     pub fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
     where
         X: Asks<M, E, D> + ?Sized,
     {
-        inputs.ask(&self.model, batch_size)
+        inputs.ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
     }
 
     /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.

@@ -63,6 +63,21 @@ activations! {
     dense_softmax: Softmax;
 }
 
+#[test]
+fn slopes_below_zero() {
+    for factor in [0.0, 0.3, 1.5] {
+        let leaky = kerata::LeakyReluLayer { negative_slope: factor };
+        let elu = kerata::EluLayer { alpha: factor };
+        let dense = build::<Dense<3, 4, Linear, f64>>();
+        check(dense.clone(), tensor((5, Const), 1), |dense, x| {
+            against_rows(leaky.forward(dense.forward(x).unwrap()).unwrap())
+        });
+        check(dense, tensor((5, Const), 1), |dense, x| {
+            against_rows(elu.forward(dense.forward(x).unwrap()).unwrap())
+        });
+    }
+}
+
 /// A layer with statistics, at one time step after the other, or at the real steps and the padding.
 #[test]
 fn statistics_of_each_step() {

@@ -10,6 +10,8 @@ mod inner;
 mod pasted;
 mod prepared;
 mod ruled;
+mod shared;
+mod text;
 mod trained;
 mod typed;
 mod written;

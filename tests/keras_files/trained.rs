@@ -3,15 +3,19 @@
 use std::{path::Path, process::Command};
 
 use kerata::{
-    Batch, Cpu, Dense, Error, Tanh,
+    Batch, Const, Cpu, Dense, Error, Tanh,
     config::CustomObjects,
     data::InMemory,
     keras,
     loss::MeanSquaredError,
     model,
     optim::{
-        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, Optimizer,
-        RMSprop, Sgd, schedules::ExponentialDecay,
+        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, LearningRateSchedule, Lion,
+        Nadam, Optimizer, RMSprop, Sgd,
+        schedules::{
+            CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay,
+            PiecewiseConstantDecay, PolynomialDecay,
+        },
     },
     prelude::*,
     train::{Fit, Trainer},
@@ -49,6 +53,25 @@ fn trained(optimizer: impl Optimizer + 'static, path: &Path) -> Result<Vec<f32>,
     let all = [&hidden.kernel.as_vec(), &hidden.bias.as_vec(), &fixed.kernel.as_vec()];
     let all = all.into_iter().chain([&head.kernel.as_vec()]).flatten().copied().collect();
     Ok(all)
+}
+
+/// The same of a dynamic model, of the same layers and weights.
+fn trained_dynamic(optimizer: impl Optimizer + 'static, path: &Path) -> Result<Vec<f32>, Error> {
+    let (x, y) = data();
+    let data = InMemory::new(x, y)?;
+    let fit =
+        |epochs| Fit { batch_size: 6, progress: false, shuffle: false, ..Fit::epochs(epochs) };
+    Small::build(&Cpu::seed_from_u64(8))?.save_keras(path)?;
+    let model = keras::load(path, &CustomObjects::new())?;
+    let model = model.typed::<(Batch, Const<3>), (Batch, Const<2>)>()?;
+    let mut trainer = Trainer::new(model, MeanSquaredError, optimizer)?;
+    trainer.fit(&data, &fit(3))?;
+    keras::save_training(path, &trainer.model, &trainer.optimizer, &trainer.state)?;
+    trainer.fit(&data, &fit(1))?;
+    let kept = ["0.kernel", "0.bias", "1.kernel", "2.kernel"];
+    let all: Vec<_> = trainer.model.layer.weights().collect();
+    let found = |name: &str| all.iter().find(|weight| weight.name == name);
+    Ok(kept.iter().flat_map(|name| found(name).unwrap().values.clone()).collect())
 }
 
 /// What Keras answers: it loads each file, makes one step, and says the weights then.
@@ -121,7 +144,18 @@ fn keras_goes_on_with_the_training() -> Result<(), Error> {
         Ftrl::new(0.1);
         Lion::new(0.01);
         Lamb::new(0.01);
+        Adafactor::new(0.01);
+        Adam::new(ExponentialDecay::new(0.01, 2.0, 0.9));
+        Sgd { momentum: 0.5, ..Sgd::new(CosineDecay { warmup_target: Some(0.1), warmup_steps: 2.0, ..CosineDecay::new(0.01, 9.0) }) };
+        RMSprop::new(PiecewiseConstantDecay::new([1, 2], [0.01, 0.02, 0.03]));
+        Adam::new(PolynomialDecay::new(0.01, 9.0));
+        Adam::new(InverseTimeDecay::new(0.01, 2.0, 0.5));
+        Adafactor::new(CosineDecayRestarts::new(0.01, 2.0));
     }
+    let path = folder.join("dynamic.keras");
+    let adam = || Adam { amsgrad: true, ..Adam::new(ExponentialDecay::new(0.01, 2.0, 0.9)) };
+    expected.push(("a dynamic model", trained_dynamic(adam(), &path)?));
+    files.push(path.display().to_string());
     let found = keras_says(&python, &folder, &files);
     for (found, (what, expected)) in found.iter().zip(&expected) {
         assert_near(what, found, expected);
@@ -156,15 +190,37 @@ fn the_training_that_keras_went_on_with_is_written() -> Result<(), Error> {
     Ok(())
 }
 
+/// A dynamic model makes the same steps, and writes the same state, as a typed one.
+#[test]
+fn a_dynamic_training_is_written_as_a_typed_one() -> Result<(), Error> {
+    let at = |name: &str| {
+        let name = format!("kerata-{name}-{}.keras", std::process::id());
+        std::env::temp_dir().join(name)
+    };
+    let (one, other) = (at("typed-training"), at("dynamic-training"));
+    let typed = trained(Adafactor::new(0.01), &one)?;
+    assert_near("the weights", &trained_dynamic(Adafactor::new(0.01), &other)?, &typed);
+    for path in [one, other] {
+        Small::build(&Cpu::default())?.load_keras(&path)?;
+        std::fs::remove_file(path).unwrap();
+    }
+    Ok(())
+}
+
 #[test]
 fn what_keras_has_no_form_for_is_refused() -> Result<(), Error> {
     let path = std::env::temp_dir().join(format!("kerata-refused-{}.keras", std::process::id()));
     let said = |error: Result<Vec<f32>, Error>| error.unwrap_err().to_string();
-    let error = said(trained(Adafactor::new(0.01), &path));
-    assert!(error.contains("adafactor"), "{error}");
-    let schedule = Adam::new(ExponentialDecay::new(0.1, 10.0, 0.9));
-    let error = said(trained(schedule, &path));
-    assert!(error.contains("a learning rate that is a number"), "{error}");
+    #[derive(Debug)]
+    struct Halved;
+    impl LearningRateSchedule for Halved {
+        fn rate(&self, step: usize) -> f64 {
+            0.5_f64.powi(step as i32)
+        }
+    }
+    let error = said(trained(Adam::new(Halved), &path));
+    assert!(error.contains("follows Halved"), "{error}");
+    assert!(error.contains("a number or a schedule of Keras's is needed"), "{error}");
     let error = said(trained(Adam::new(0.01), &path.with_extension("weights.h5")));
     assert!(error.contains("is written as `.keras`"), "{error}");
     assert!(!path.exists());

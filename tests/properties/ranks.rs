@@ -1,13 +1,15 @@
 //! Several ranks train as one process does on the whole batch, however the batches are shared out.
 
 use kerata::{
-    Batch, BatchNorm, Bidirectional, Cpu, Dense, Dropout, Embedding, Error, GlobalAveragePooling1d,
-    Ids, Length, Lstm, MaskZero, Relu, Sequences, Softmax, TimeDistributed,
+    Batch, BatchNorm, Bidirectional, Const, Cpu, Dense, Dropout, Embedding, Error,
+    GlobalAveragePooling1d, Ids, Length, Linear, Lstm, MaskZero, Relu, Sequences, Softmax,
+    TimeDistributed,
     data::{InMemory, Ragged},
     distributed::{Communicator, ThreadRank, Threads},
     loss::{MeanSquaredError, Reduction, SparseCategoricalCrossentropy},
     metric::{MeanIoU, SparseCategoricalAccuracy},
     model,
+    model::Sequential,
     optim::{Adam, Sgd},
     prelude::*,
     reduce::PerSample,
@@ -179,6 +181,35 @@ fn several_outputs_are_learned_alike_on_any_number_of_ranks() {
     let one = work(None).unwrap();
     for size in [2, 3, 4] {
         one.assert_close(&on_ranks(size, work));
+    }
+}
+
+#[test]
+fn statistics_of_batches_are_summed_in_double_precision_too() {
+    type Net = Sequential<
+        (Batch, Const<2>),
+        (Dense<2, 4, Linear, f64>, BatchNorm<4, f64>, Dense<4, 1, Linear, f64>),
+        f64,
+    >;
+    let row = |i: usize| [i * 7 % 11, i * 5 % 13].map(|n| n as f64 / 6.0 - 1.0);
+    let rows: Vec<[f64; 2]> = (0..13).map(row).collect();
+    let targets: Vec<[f64; 1]> = rows.iter().map(|[a, b]| [a * b]).collect();
+    let work = move |rank: Option<ThreadRank>| {
+        let net = Net::build(&Cpu::seed_from_u64(3))?;
+        let mut trainer = Trainer::new(net, MeanSquaredError, Adam::new(0.05))?;
+        if let Some(rank) = rank {
+            trainer = trainer.distributed(rank);
+        }
+        let data = InMemory::new(rows.clone(), targets.clone())?;
+        let fit = Fit { batch_size: 5, progress: false, ..Fit::epochs(8) };
+        let history = trainer.fit(&data, &fit)?;
+        let answers = trainer.predict(data.inputs(), 3)?.as_vec();
+        let answers = answers.into_iter().map(|answer| answer as f32).collect();
+        Ok(Outcome { history, answers, measured: trainer.evaluate(&data, 3)? })
+    };
+    let one = work.clone()(None).unwrap();
+    for size in [2, 3] {
+        one.assert_close(&on_ranks(size, work.clone()));
     }
 }
 

@@ -1,15 +1,25 @@
 //! The layers of a model as they are called, in order.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use serde_json::Value;
 
-use crate::{Config, FUNCTIONAL, Node, Tensor, ends, input_sizes, outputs, sizes, used};
+use crate::{
+    Called, Config, FUNCTIONAL, Node, Tensor, call_name, calls, ends, input_sizes, outputs, sizes,
+    used,
+};
 
 /// A call of a layer.
 pub(super) struct Call {
     pub(super) name: String,
-    pub(super) config: Config,
+    /// The name of the layer.
+    pub(super) layer: String,
+    /// Whether there is a call of the layer in front.
+    pub(super) is_again: bool,
+    pub(super) config: Rc<Config>,
     /// What reaches it.
     pub(super) from: Vec<Tensor>,
     /// Whether it gets a mask by name.
@@ -87,44 +97,104 @@ fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
         let name = config.name();
         let name = if name.is_empty() { format!("layer_{}", calls.len()) } else { name.to_owned() };
         let from = vec![(std::mem::replace(&mut last, name.clone()), 0)];
-        calls.push(Call { name, config, from, has_mask: false, problem: None });
+        let (layer, config) = (name.clone(), Rc::new(config));
+        calls.push(Call {
+            name,
+            layer,
+            is_again: false,
+            config,
+            from,
+            has_mask: false,
+            problem: None,
+        });
     }
     Ok(Calls { inputs: vec![("input".to_owned(), sizes)], calls, outputs: vec![last] })
 }
 
 fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {
-    let (mut nodes, mut twice) = (Vec::new(), HashSet::new());
+    let mut called = Vec::new();
     for layer in layers {
-        let calls = layer.get("inbound_nodes").unwrap_or(&Value::Null);
+        let nodes = layer.get("inbound_nodes").cloned().unwrap_or_default();
         let config = Config::read(layer.clone())?;
-        let (name, module) = (config.name().to_owned(), config.module.clone());
-        if calls.as_array().is_some_and(|calls| calls.len() > 1) {
-            twice.insert(name.clone());
-        }
-        nodes.push(Node::new(config, &name, module.as_deref(), calls));
+        let (name, class) = (config.name().to_owned(), config.class_name.clone());
+        let (module, config) = (config.module.clone(), Rc::new(config));
+        called.push(Called { config, name, class, module, nodes });
     }
-    let names = |key: &str| config.config.get(key).map(ends).unwrap_or_default();
-    let (inputs, outputs) = (names("input_layers"), names("output_layers"));
+    let ends_of = |key: &str| config.config.get(key).map(ends).unwrap_or_default();
+    let inputs = ends_of("input_layers");
+    let (nodes, mut outputs) =
+        calls(called, config.config.get("output_layers").unwrap_or(&Value::Null));
     let used = used(&nodes, outputs.clone());
     let (mut found, mut calls) = (HashMap::new(), Vec::new());
     for (node, used) in nodes.into_iter().zip(used) {
-        let (name, operation) = (node.tensor.0, node.is_operation);
-        if node.config.class_name == "InputLayer" {
+        let Node { config, layer, is_again, tensor, from, named, has_mask, is_operation, .. } =
+            node;
+        let name = tensor.0;
+        if config.class_name == "InputLayer" {
             let keys = ["batch_shape", "batch_input_shape"];
-            let shape = keys.iter().find_map(|key| sizes(node.config.config.get(*key)?));
+            let shape = keys.iter().find_map(|key| sizes(config.config.get(*key)?));
             found.insert(name, shape.unwrap_or_default());
-        } else if used || !operation {
-            let by_name = node.named.first().map(|(key, _)| format!("a call with `{key}`"));
-            let again = twice.contains(&name).then(|| "it is called more than once".to_owned());
-            let function = operation.then(|| "it is a function and no layer".to_owned());
-            let problem = again.or(by_name).or(function);
-            let (config, has_mask) = (node.config, node.has_mask);
-            calls.push(Call { name, config, from: node.from, has_mask, problem });
+        } else if used || !is_operation {
+            let by_name = named.first().map(|(key, _)| format!("a call with `{key}`"));
+            let function = is_operation.then(|| "it is a function and no layer".to_owned());
+            let problem = by_name.or(function);
+            calls.push(Call { name, layer, is_again, config, from, has_mask, problem });
         }
     }
     let inputs = inputs.into_iter().map(|name| {
         let sizes = found.remove(&name).unwrap_or_default();
         (name, sizes)
     });
-    Ok(Calls { inputs: inputs.collect(), calls, outputs })
+    let inputs = inputs.collect();
+    if calls.iter().any(|call| call.is_again) {
+        calls = ordered(calls, &outputs);
+        numbered(&mut calls, &mut outputs);
+    }
+    Ok(Calls { inputs, calls, outputs })
+}
+
+/// Each call behind those that it needs; what gives the one output comes last.
+fn ordered(calls: Vec<Call>, outputs: &[String]) -> Vec<Call> {
+    let places: HashMap<&str, usize> =
+        calls.iter().enumerate().map(|(i, call)| (call.name.as_str(), i)).collect();
+    let last = match outputs {
+        [one] => places.get(one.as_str()).copied(),
+        _ => None,
+    };
+    let starts = (0..calls.len()).filter(|i| Some(*i) != last).chain(last);
+    let (mut order, mut seen) = (Vec::new(), HashSet::new());
+    for start in starts {
+        // What is to be looked at, and whether what it needs has been.
+        let mut next = vec![(start, false)];
+        while let Some((i, ready)) = next.pop() {
+            if ready {
+                order.push(i);
+            } else if seen.insert(i) {
+                next.push((i, true));
+                let from = calls[i].from.iter().rev();
+                let from = from.filter_map(|(name, _)| places.get(name.as_str()));
+                next.extend(from.map(|&from| (from, false)));
+            }
+        }
+    }
+    let mut calls: Vec<Option<Call>> = calls.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|i| calls[i].take()).collect()
+}
+
+/// Numbers the calls of each layer in their order: the first is called as the layer, and holds it.
+fn numbered(calls: &mut [Call], outputs: &mut [String]) {
+    let (mut counts, mut names) = (HashMap::new(), HashMap::new());
+    for call in calls.iter_mut() {
+        let count: &mut usize = counts.entry(call.layer.clone()).or_default();
+        let name = call_name(&call.layer, *count);
+        call.is_again = *count > 0;
+        *count += 1;
+        names.insert(std::mem::replace(&mut call.name, name.clone()), name);
+    }
+    let from = calls.iter_mut().flat_map(|call| &mut call.from).map(|(name, _)| name);
+    for name in from.chain(outputs) {
+        if let Some(new) = names.get(name) {
+            name.clone_from(new);
+        }
+    }
 }

@@ -49,6 +49,8 @@ pub struct Field {
     pub layer: String,
     /// The class of the layer in the file.
     pub class: String,
+    /// What stands in `#[again(..)]`: the field that holds the layer which is called here.
+    pub again: Option<String>,
     /// What stands in `#[from(..)]`; nothing for what the field before gives.
     pub from: Vec<String>,
     /// What stands in `#[with(..)]`.
@@ -76,6 +78,9 @@ impl Struct {
                     continue;
                 }
             };
+            if let Some(again) = &field.again {
+                text.push_str(&format!("    #[again({again})]\n"));
+            }
             if !field.from.is_empty() {
                 text.push_str(&format!("    #[from({})]\n", field.from.join(", ")));
             }

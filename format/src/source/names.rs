@@ -20,6 +20,14 @@ impl Fields {
         field
     }
 
+    /// The field of another call of a layer.
+    pub(super) fn again(&mut self, call: &str, layer: &str) -> String {
+        let field = self.of(layer);
+        let field = self.unique(format!("{field}_again"));
+        self.of.insert(call.to_owned(), field.clone());
+        field
+    }
+
     /// A name that no field has yet.
     pub(super) fn unique(&mut self, name: String) -> String {
         let mut found = name.clone();

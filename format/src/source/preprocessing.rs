@@ -50,7 +50,7 @@ pub(super) fn of(class: &str, layer: &Layer<'_>, rank: usize) -> Result<Option<T
     };
     if class.starts_with("Random") {
         layer.channels_last()?;
-        layer.ignore(&["seed"]);
+        layer.ignore(&["seed", "rng_type"]);
     }
     Ok(Some(Typed { name, options }))
 }

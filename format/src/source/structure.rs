@@ -83,7 +83,8 @@ impl Structure<'_> {
             problems.push("the model has no layers".to_owned());
         }
         let (fields, gives) = (Fields::default(), HashMap::new());
-        let mut all = Layers { fields, names, list: Vec::new(), gives };
+        let seen = HashMap::new();
+        let mut all = Layers { fields, names, list: Vec::new(), gives, seen };
         for call in &calls {
             let reach = call.from.iter().filter_map(|from| {
                 let flow = flows.get(&from.0).copied()?;
@@ -108,7 +109,11 @@ impl Structure<'_> {
         reach: Vec<Flow>,
         all: &mut Layers<'_>,
     ) -> Result<Flow, String> {
-        let (class, own) = (call.config.class_name.as_str(), all.fields.of(&call.name));
+        let class = call.config.class_name.as_str();
+        let own = match call.is_again {
+            true => all.fields.again(&call.name, &call.layer),
+            false => all.fields.of(&call.name),
+        };
         let starts = call.is_recurrent() && call.from.len() > 1;
         let mut problem = call.problem.clone();
         let mut from = if starts {
@@ -136,7 +141,7 @@ impl Structure<'_> {
             let mixed = || "of what reaches it only a part is masked".to_owned();
             problem = problem.or_else(|| Some(mixed()));
         }
-        if fate == Fate::Lost && !self.drops(&call.name) {
+        if fate == Fate::Lost && !self.drops(&call.layer) {
             let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
             let lost: Vec<String> = lost.map(|((from, _), _)| format!("`{from}`")).collect();
             let what = format!("it would lose the mask of {}, as in Keras", lost.join(" and "));
@@ -144,6 +149,18 @@ impl Structure<'_> {
         }
         let rank = reach.first().map_or(2, |flow| flow.rank);
         let (typed, leaves) = match is_model(&call.config) {
+            _ if call.is_again => {
+                let first = all.seen.get(&call.layer);
+                let other = || "it is called with other masks or dimensions than before".to_owned();
+                match first.filter(|(before, _)| *before == reach) {
+                    Some((_, leaves)) => (Ok(Typed::plain("Again")), *leaves),
+                    // What is no model is for any signal.
+                    None if !is_model(&call.config) => {
+                        (Ok(Typed::plain("Again")), leaves(&call.config, &reach))
+                    }
+                    None => (Err(other()), leaves(&call.config, &reach)),
+                }
+            }
             true => {
                 let name = format!("{model}{}", camel_case(&call.name));
                 let leaves = self.model(&call.config, &name, &reach, true)?;
@@ -165,9 +182,10 @@ impl Structure<'_> {
         };
         if fate == Fate::Lost && typed.is_ok() {
             for (i, _) in reach.iter().enumerate().filter(|(_, flow)| flow.padded) {
-                from[i] = all.unmask(&call.name, &own, from[i].clone());
+                from[i] = all.unmask(&call.layer, &own, from[i].clone());
             }
         }
+        all.seen.entry(call.layer.clone()).or_insert((reach, leaves));
         all.add(call, own, from, typed);
         Ok(leaves)
     }
@@ -212,6 +230,8 @@ struct Layers<'a> {
     /// The inputs of the model.
     names: Vec<&'a str>,
     list: Vec<Field>,
+    /// What has reached each layer first, and what left it then.
+    seen: HashMap<String, (Vec<Flow>, Flow)>,
 }
 
 impl Layers<'_> {
@@ -278,6 +298,7 @@ impl Layers<'_> {
             name: name.clone(),
             layer: String::new(),
             class: "ToState".to_owned(),
+            again: None,
             from,
             options: Vec::new(),
             unmasks: None,
@@ -300,6 +321,7 @@ impl Layers<'_> {
             name: name.clone(),
             layer: String::new(),
             class: "Unmask".to_owned(),
+            again: None,
             from,
             options: Vec::new(),
             unmasks: Some(layer.to_owned()),
@@ -316,21 +338,31 @@ impl Layers<'_> {
         };
         // What Keras calls it, if a field cannot be called so.
         let name = call.config.name();
-        if name != own && !name.is_empty() && !name.contains(['.', '/']) {
+        let again = call.is_again.then(|| self.fields.of(&call.layer));
+        if again.is_none() && name != own && !name.is_empty() && !name.contains(['.', '/']) {
             options.insert(0, ("name", format!("{name:?}")));
         }
         let class = call.config.class_name.clone();
-        let layer = call.name.clone();
-        let unmasks = None;
-        self.list.push(Field { name: own, layer, class, from, options, unmasks, layer_type });
+        let (layer, unmasks) = (call.layer.clone(), None);
+        self.list.push(Field {
+            name: own,
+            layer,
+            class,
+            again,
+            from,
+            options,
+            unmasks,
+            layer_type,
+        });
     }
 }
 
 /// Whether an input is of token ids: an `Embedding` takes it, perhaps in a model.
 fn takes_ids(calls: &[Call], input: &str) -> bool {
+    let mut seen = HashSet::new();
     let mut takers = calls.iter().filter_map(|call| {
         let at = call.from.iter().position(|(from, _)| from == input)?;
-        Some((call, at))
+        seen.insert((&call.layer, at)).then_some((call, at))
     });
     takers.any(|(call, at)| {
         let inside = || {

@@ -129,8 +129,18 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             Typed::plain("Relu")
         }
         "ELU" => {
-            layer.only("alpha", 1.0)?;
-            Typed::plain("Elu")
+            if layer.number("alpha", 1.0)? == 1.0 {
+                Typed::plain("Elu")
+            } else {
+                let mut typed = Typed::plain("EluLayer");
+                layer.number_option("alpha", 1.0, &mut typed.options)?;
+                typed
+            }
+        }
+        "LeakyReLU" => {
+            let mut typed = Typed::plain("LeakyReluLayer");
+            layer.number_option("negative_slope", 0.3, &mut typed.options)?;
+            typed
         }
         "Softmax" => {
             layer.last_axis(rank)?;

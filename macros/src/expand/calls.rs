@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
 use super::{Wired, outputs, rules};
-use crate::check::{Layer, Model};
+use crate::check::Model;
 
 pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
     let (input, element, device) = (model.value(0), &model.element, &model.device);
@@ -55,7 +55,8 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
 }
 
 /// The call of one layer.
-fn apply(layer: &Layer, wired: &Wired, training: bool) -> TokenStream {
+fn apply(model: &Model, i: usize, wired: &Wired, training: bool) -> TokenStream {
+    let layer = model.holder(i);
     let (through, name) = (&wired.through.layer, &layer.name);
     if training && layer.with.frozen {
         // As in Keras, the statistics of a layer that does not train stay, and are what it uses.
@@ -76,7 +77,7 @@ fn apply(layer: &Layer, wired: &Wired, training: bool) -> TokenStream {
 
 fn chain(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
     let calls = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
-        let call = apply(layer, wired, training);
+        let call = apply(model, i, wired, training);
         let active = rules::active(model, layer, &model.value(i + 1));
         quote!(let x = #call; #active)
     });
@@ -100,7 +101,7 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
             _ => quote!((#(#shared,)*)),
         };
         let (reaches, gives) = (&wired.input, signal(i + 1));
-        let (call, result) = (apply(layer, wired, training), variable(i + 1));
+        let (call, result) = (apply(model, i, wired, training), variable(i + 1));
         let active = rules::active(model, layer, &model.value(i + 1));
         quote! {
             let x = <#reaches as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(

@@ -57,11 +57,18 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
     });
     let clause = quote!(where #(#given,)* #(#clause,)*);
     let any_frozen = model.layers.iter().any(|layer| layer.with.frozen);
-    let shows = model.layers.iter().zip(wired).map(|(layer, wired)| {
+    let shows = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
         let (shown, name) = (&wired.through.shown, &layer.name);
         let (span, text) = (layer.ty.span(), layer.text());
         let from = layer.from.iter().map(|&from| source(model, from));
         let from = (!model.is_chain()).then(|| quote!(visitor.from(&[#(#from),*]);));
+        if layer.again.is_some() {
+            let of = model.holder(i).text();
+            return quote_spanned! {span =>
+                #from
+                #shown::show_again::<KerataVisitor>(#of, #text, visitor);
+            };
+        }
         let trains = !layer.with.frozen;
         let trains = any_frozen.then(|| quote!(visitor.trainable(#trains);));
         let rules = rules::told(layer);

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{ext::IdentExt, spanned::Spanned};
+use syn::{ext::IdentExt, parse_quote_spanned, spanned::Spanned};
 
 use super::Wired;
 use crate::{check::Model, derive::derives_one};
@@ -10,8 +10,12 @@ use crate::{check::Model, derive::derives_one};
 /// The struct itself, with the sizes filled in.
 pub(super) fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     let mut item = model.item.clone();
-    for (field, wired) in item.fields.iter_mut().zip(wired) {
-        field.ty = wired.ty.clone();
+    for ((field, layer), wired) in item.fields.iter_mut().zip(&model.layers).zip(wired) {
+        let span = layer.ty.span();
+        field.ty = match layer.again {
+            Some(_) => parse_quote_spanned!(span => ::kerata::Again),
+            None => wired.ty.clone(),
+        };
     }
     let traits = [clone(model, wired), debug(model, wired)];
     let refused = model.refused.iter().map(|name| refused(model, name));
@@ -52,7 +56,7 @@ fn clone(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
     let fields = model.layers.iter().zip(wired).map(|(layer, wired)| {
         let (name, field) = (&layer.name, &wired.through.parameters);
         let span = layer.ty.span();
-        match model.witness.is_some() {
+        match model.witness.is_some() && layer.again.is_none() {
             true => quote_spanned!(span => #name: #field::copy(&self.#name)),
             false => quote_spanned!(span => #name: ::core::clone::Clone::clone(&self.#name)),
         }
@@ -82,6 +86,9 @@ fn debug(model: &Model, wired: &[Wired]) -> Option<TokenStream> {
     let (generics, _, clause) = generics.split_for_impl();
     let fields = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, Wired { ty, .. }))| {
         let (span, name, text) = (layer.ty.span(), &layer.name, layer.name.unraw().to_string());
+        if layer.again.is_some() {
+            return quote_spanned!(span => .field(#text, &self.#name));
+        }
         let checked = model.checked(i + 1, layer.last_check(), span);
         quote_spanned!(span => .field(#text, <#checked as ::kerata::model::Debugs<#ty>>::debug(&self.#name)))
     });

@@ -134,12 +134,26 @@ impl Model {
     fn is_chain(&self) -> bool {
         self.outputs.is_empty()
             && self.layers.iter().enumerate().all(|(i, layer)| layer.from == [i])
+            && self.layers.iter().all(|layer| layer.again.is_none())
+    }
+
+    /// The field that holds the layer that another one, or the same, calls.
+    fn holder(&self, i: usize) -> &Layer {
+        &self.layers[self.layers[i].again.unwrap_or(i)]
+    }
+
+    /// The fields that hold a layer.
+    fn held<'a>(&'a self, wired: &'a [Wired]) -> impl Iterator<Item = (&'a Layer, &'a Wired)> {
+        self.layers.iter().zip(wired).filter(|(layer, _)| layer.again.is_none())
     }
 }
 
 fn wire(model: &Model, i: usize) -> Wired {
     let layer = &model.layers[i];
     let (input, span) = (model.reaches(layer), layer.ty.span());
+    // What is inferred is of what reaches the layer first.
+    let first = model.holder(i);
+    let first_input = model.reaches(first);
     let ty = if infer::holes(&layer.ty).is_empty() {
         layer.ty.clone()
     } else {
@@ -147,10 +161,10 @@ fn wire(model: &Model, i: usize) -> Wired {
         let size = match (model.is_generic(), model.of_file) {
             (true, _) => quote!(0),
             (false, false) => {
-                quote_spanned!(span => <#probe as ::kerata::model::Inferred<#input>>::SIZE)
+                quote_spanned!(span => <#probe as ::kerata::model::Inferred<#first_input>>::SIZE)
             }
             (false, true) => {
-                let (of, name) = (named(model, span), &layer.name);
+                let (of, name) = (named(model, span), &first.name);
                 quote_spanned!(span => #of::#name::<#probe>())
             }
         };
@@ -205,7 +219,8 @@ fn inferred(model: &Model) -> TokenStream {
     if !model.of_file || !model.errors.is_empty() {
         return TokenStream::new();
     }
-    let sizes = model.layers.iter().filter(|layer| !infer::holes(&layer.ty).is_empty());
+    let sizes = model.layers.iter().filter(|layer| layer.again.is_none());
+    let sizes = sizes.filter(|layer| !infer::holes(&layer.ty).is_empty());
     let sizes = sizes.map(|layer| {
         let (name, span, input) = (&layer.name, layer.ty.span(), model.reaches(layer));
         quote_spanned! {span =>
@@ -259,6 +274,9 @@ fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
 
 /// How many parameters a layer has, and how many of them are trained, with its options.
 fn counts(layer: &Layer, Through { parameters, .. }: &Through) -> (TokenStream, TokenStream) {
+    if layer.again.is_some() {
+        return (quote!(0), quote!(0));
+    }
     let flags: Vec<_> = layer
         .with
         .options
@@ -298,13 +316,16 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
     let fields = model.layers.iter().zip(wired.iter().map(|wired| &wired.through));
     let builds = wired.iter().zip(&model.layers).map(|(wired, layer)| {
         let (name, span, build) = (&layer.name, layer.ty.span(), &wired.through.build);
+        if layer.again.is_some() {
+            return quote_spanned!(span => #name: ::kerata::Again);
+        }
         let built = quote_spanned!(span => #build::build(dev)?);
         let built = with_options(layer, &wired.ty, built);
         quote_spanned!(span => #name: #built)
     });
     let counts = fields.map(|(layer, through)| counts(layer, through));
     let (counts, trainable): (Vec<_>, Vec<_>) = counts.unzip();
-    let visits = model.layers.iter().zip(wired).map(|(layer, wired)| {
+    let visits = model.held(wired).map(|(layer, wired)| {
         let (Through { parameters, .. }, ty) = (&wired.through, &wired.ty);
         let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
         let visit = if !layer.with.rules.is_empty() {

@@ -74,7 +74,7 @@ pub(super) fn checks(model: &Model, wired: &[Wired]) -> TokenStream {
     if !model.errors.is_empty() {
         return TokenStream::new();
     }
-    let checks = model.layers.iter().zip(wired).flat_map(|(layer, Wired { ty, .. })| {
+    let checks = model.held(wired).flat_map(|(layer, Wired { ty, .. })| {
         of_weights(layer).map(move |(key, _)| {
             let text = key.unraw().to_string();
             quote_spanned! {key.span() =>

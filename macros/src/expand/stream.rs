@@ -38,8 +38,8 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     let state_types = tree(layers.iter().map(|layer| quote!(#layer::State)).collect());
 
     let with_parts = || model.layers.iter().zip(&layers).zip(&parts);
-    let begins = with_parts().map(|((layer, path), [stepper, state])| {
-        let name = &layer.name;
+    let begins = with_parts().enumerate().map(|(i, ((_, path), [stepper, state]))| {
+        let name = &model.holder(i).name;
         quote!(let (#stepper, #state) = #path::begin(&self.#name, rows)?;)
     });
     let steps = with_parts().enumerate().map(|(i, ((layer, path), [stepper, state]))| {

@@ -94,7 +94,11 @@ impl At<'_> {
                 let options = self.plain(&options.join(", "));
                 quote_spanned!(span => #[with(#options)])
             });
-            Some(quote_spanned!(span => #[doc = #doc] #from #with #vis #name: #ty))
+            let again = field.again.as_ref().map(|again| {
+                let again = Ident::new(again, span);
+                quote_spanned!(span => #[again(#again)])
+            });
+            Some(quote_spanned!(span => #[doc = #doc] #again #from #with #vis #name: #ty))
         });
         // That of the model is written by the user; the others are named by the file.
         let is_model = item.ident == one.name;

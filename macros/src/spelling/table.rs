@@ -256,6 +256,8 @@ pub(super) const LAYERS: &[Known] = &[
     plain("HardTanh"),
     plain("Keras2HardSigmoid"),
     plain("LeakyRelu"),
+    plain("LeakyReluLayer"),
+    plain("EluLayer"),
     plain("LogSigmoid"),
     plain("Mish"),
     plain("Relu6"),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, shortened},
-    fields::{AnySignal, Config, SignalKind},
+    fields::{AnySignal, Config, FUNCTIONAL, SignalKind},
 };
 
 /// An entry, as it stands in the JSON.
@@ -30,8 +30,18 @@ struct Read {
     /// What an `InputLayer` says of its shape.
     sizes: Option<Vec<Option<usize>>>,
     calls: Vec<CallArguments<Reference>>,
-    /// The number of its first call: a model of its own has one from the start, in Keras.
-    first: usize,
+    /// What its first call is called by those that take what it gives, and by the outputs of the model.
+    first: FirstCall,
+    /// Whether its calls are written as Keras 3 does it.
+    is_keras_3: bool,
+}
+
+/// The number of a first call: a model of its own has one from the start, in Keras 2, and Keras 3 still counts that among
+/// the outputs.
+#[derive(Debug, Clone, Copy, Default)]
+struct FirstCall {
+    argument: usize,
+    output: usize,
 }
 
 pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
@@ -84,7 +94,13 @@ pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
         let Some(layer) = entry.part.runs() else { continue };
         calls.push(made(&entry.name, layer, i, &arguments)?);
     }
-    let ends = [inputs.map(source)?, outputs.map(source)?];
+    let inputs = inputs.map(source)?;
+    let source = &mut |reference: &Reference| {
+        let i = find(&names, reference)?;
+        let call = read[i].output_call(reference)?;
+        places.source(&read, &names, &Reference { call, ..reference.clone() })
+    };
+    let ends = [inputs, outputs.map(source)?];
     let outputs = ends[1].tensors().into_iter().copied().collect();
     let signals = signals(&read, &places, &calls);
     let mut wiring = Wiring::new(signals, calls, outputs);
@@ -139,6 +155,7 @@ fn entry(mut value: Value, custom: &CustomObjects) -> Result<Read, Error> {
         _ => return Err(wrong(&name, "`inbound_nodes` is a list")),
     };
     let calls: Vec<_> = nodes.iter().map(CallArguments::read).collect();
+    let is_keras_3 = nodes.iter().any(Value::is_object);
     let mut sizes = None;
     let part = if config.class_name == "InputLayer" {
         if !calls.is_empty() {
@@ -159,7 +176,7 @@ fn entry(mut value: Value, custom: &CustomObjects) -> Result<Read, Error> {
         layer.op.allow_steps(true);
         Part::Called(layer)
     };
-    Ok(Read { name, part, sizes, calls, first: 0 })
+    Ok(Read { name, part, sizes, calls, first: FirstCall::default(), is_keras_3 })
 }
 
 fn find(names: &HashMap<String, usize>, reference: &Reference) -> Result<usize, Error> {
@@ -168,8 +185,8 @@ fn find(names: &HashMap<String, usize>, reference: &Reference) -> Result<usize, 
     names.get(&reference.layer).copied().ok_or_else(unknown)
 }
 
-/// Finds with what number the calls of each model inside begin. Each call has to do with the outputs, so the last one is
-/// named by somebody.
+/// Finds with what number the calls of each model inside begin. In Keras 2, each call has to do with the outputs, so the
+/// last one is named by somebody.
 fn first_calls(
     read: &mut [Read],
     names: &HashMap<String, usize>,
@@ -184,8 +201,15 @@ fn first_calls(
         }
     }
     for (entry, last) in read.iter_mut().zip(last) {
-        let model = entry.part.runs().is_some_and(|layer| layer.op.asks_for_nothing());
-        entry.first = usize::from(model && last == entry.calls.len());
+        let Some(layer) = entry.part.runs() else { continue };
+        let model = layer.op.asks_for_nothing();
+        entry.first = match entry.is_keras_3 {
+            true => FirstCall { argument: 0, output: usize::from(layer.class() == FUNCTIONAL) },
+            false => {
+                let first = usize::from(model && last == entry.calls.len());
+                FirstCall { argument: first, output: first }
+            }
+        };
     }
     Ok(())
 }
@@ -193,11 +217,25 @@ fn first_calls(
 impl Read {
     /// Which of the calls a reference means.
     fn call(&self, reference: &Reference) -> Result<usize, Error> {
-        let call = reference.call.checked_sub(self.first);
+        let call = reference.call.checked_sub(self.first.argument);
         call.filter(|&call| call < self.calls.len()).ok_or_else(|| {
             let (n, found) = (self.calls.len(), reference.call);
             wrong(&self.name, format!("it is called {n} times, but call {found} is needed"))
         })
+    }
+
+    /// The number of a call that is an output of the model, as those that take it would say it.
+    fn output_call(&self, reference: &Reference) -> Result<usize, Error> {
+        let FirstCall { argument, output } = self.first;
+        match reference.call.checked_sub(output) {
+            Some(call) => Ok(call + argument),
+            // Of one call, it is the last one, too.
+            None if self.calls.len() == 1 => Ok(argument),
+            None => {
+                let message = "it is called several times, and the outputs say none of these";
+                Err(wrong(&self.name, message))
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{Entry, Graph, Part, Source};
-use crate::fields::Config;
+use crate::fields::{Config, FUNCTIONAL};
 
 /// Puts the layers, and how they are called, into the config.
 pub(super) fn graph(graph: &Graph, config: &mut Config) {
@@ -47,8 +47,14 @@ pub(super) fn graph(graph: &Graph, config: &mut Config) {
         list.push(value);
     }
     config.config.insert("layers".to_owned(), list.into());
+    // Keras counts the calls of a model by one more there.
+    let end = |source: &Source| {
+        let Some((entry, call)) = makers.get(&source.place) else { return Value::Null };
+        let is_model = matches!(&entry.part, Part::Called(layer) if layer.class() == FUNCTIONAL);
+        json!([entry.name, call + usize::from(is_model), source.output])
+    };
     for (key, ends) in ["input_layers", "output_layers"].into_iter().zip(&graph.ends) {
-        config.config.insert(key.to_owned(), ends.to_json(&history));
+        config.config.insert(key.to_owned(), ends.to_json(&end));
     }
 }
 

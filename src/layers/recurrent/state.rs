@@ -13,7 +13,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     shape::Features,
-    signal::{Inputs, IsDim, Masked, Signal, StateH, StateHc, Steps},
+    signal::{Inputs, IsDim, Masked, Rest, Signal, StateH, StateHc, Steps},
 };
 
 /// A state that the recurrent layer `L` can start from.
@@ -218,6 +218,14 @@ impl Signal for NoState {
     }
 
     fn rows_of<E: Element, D: Backend<E>>((): &(), _: std::ops::Range<usize>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn send<E: Element, D: Backend<E>>((): &(), _: &mut Vec<f64>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn receive<E: Element, D: Backend<E>>(_: Rest<'_, '_>, _: &D) -> Result<(), Error> {
         Ok(())
     }
 

@@ -1,0 +1,152 @@
+//! Keras's activations that are layers with an option.
+
+use dfdx::{
+    prelude::{TryAdd, TryMul},
+    tensor::Tape,
+};
+
+use crate::{
+    backend::{ActivationFunction, Backend, Element, elu},
+    error::{Error, OrDevice},
+    layer,
+    layer::Layer,
+    signal::{MaskTransparent, StepValues},
+    stream::{Streamable, copy_bounded, room},
+};
+
+/// `x`, or below 0 `negative_slope * x`.
+///
+/// The activation [`LeakyRelu`](crate::LeakyRelu) is Keras's function of that name, whose slope is 0.2.
+///
+/// Keras: [`LeakyReLU`](https://keras.io/api/layers/activation_layers/leaky_relu/).
+///
+/// # Shapes
+/// - input and output: any signal of values; a mask passes
+///
+/// ```
+/// use kerata::{Batch, Cpu, Dense, Error, LeakyReluLayer, model, prelude::*};
+///
+/// #[model(input = (Batch, 2), output = (Batch, 1))]
+/// struct Net {
+///     hidden: Dense<_, 4>,
+///     #[with(negative_slope = 0.1)]
+///     act: LeakyReluLayer,
+///     head: Dense<_, 1>,
+/// }
+///
+/// let layer = LeakyReluLayer::default();
+/// assert_eq!(layer.forward(Cpu::default().tensor([[2.0_f32, -1.0]]))?.as_vec(), [2.0, -0.3]);
+/// assert_eq!(Net::build(&Cpu::default())?.act.negative_slope, 0.1);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(class = "LeakyReLU")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LeakyReluLayer {
+    /// The slope below 0. Default 0.3.
+    #[option(default = 0.3, range = 0.0..=f64::MAX)]
+    pub negative_slope: f64,
+}
+
+/// `x`, or below 0 `alpha * (exp(x) - 1)`.
+///
+/// The activation [`Elu`](crate::Elu) is the same with an `alpha` of 1.
+///
+/// Keras: [`ELU`](https://keras.io/api/layers/activation_layers/elu/).
+///
+/// # Shapes
+/// - input and output: any signal of values; a mask passes
+///
+/// ```
+/// use kerata::{Cpu, EluLayer, Error, build_with, prelude::*};
+///
+/// let layer = build_with!(EluLayer, &Cpu::default(), alpha = 0.5)?;
+/// let y = layer.forward(Cpu::default().tensor([[2.0_f32, -1.0]]))?.as_vec();
+/// assert!(y[0] == 2.0 && (y[1] + 0.5 * (1.0 - 1.0_f32.exp().recip())).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(class = "ELU")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EluLayer {
+    /// The limit below 0, less its sign. Default 1.
+    #[option(default = 1.0, range = 0.0..=f64::MAX)]
+    pub alpha: f64,
+}
+
+impl LeakyReluLayer {
+    fn step<E: Element>(&self, x: E) -> E {
+        if x < E::zero() { E::of(self.negative_slope) * x } else { x }
+    }
+}
+
+impl EluLayer {
+    fn step<E: Element>(&self, x: E) -> E {
+        elu(x, E::of(self.alpha))
+    }
+}
+
+/// `max(x, 0) + factor * function(-max(-x, 0))`, and nothing of the second part for the factor 0.
+macro_rules! sloped {
+    ($($layer:ident: $factor:ident, $default:literal $(, $function:ident)?;)*) => {
+        $(
+            impl Default for $layer {
+                fn default() -> Self {
+                    Self { $factor: $default }
+                }
+            }
+
+            impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for $layer {
+                type Out = In;
+
+                fn call<T: Tape<E, D>>(
+                    &self,
+                    x: In::Data<E, D, T>,
+                ) -> Result<In::Data<E, D, T>, Error> {
+                    self.check_options()?;
+                    let factor = E::of(self.$factor);
+                    In::map(x, |x| {
+                        if factor == E::zero() {
+                            // An infinity times nothing would be NaN.
+                            return D::relu(x);
+                        }
+                        let below = x.retaped::<T>().try_negate().or_device()?;
+                        let above = D::relu(x)?;
+                        let below = D::relu(below)?.try_negate().or_device()?;
+                        $(let below = D::activation(below, ActivationFunction::$function)?;)?
+                        above.try_add(below.try_mul(factor).or_device()?).or_device()
+                    })
+                }
+            }
+
+            #[diagnostic::do_not_recommend]
+            impl<In, E, D> Streamable<In, E, D> for $layer
+            where
+                In: MaskTransparent + StepValues,
+                E: Element,
+                D: Backend<E>,
+            {
+                type State = ();
+                type Stepper = (Vec<E>, Self);
+
+                fn begin(&self, rows: usize) -> Result<((Vec<E>, Self), ()), Error> {
+                    self.check_options()?;
+                    Ok(((room(rows, In::WIDTH)?, *self), ()))
+                }
+
+                fn step<'a>(
+                    (values, layer): &'a mut (Vec<E>, Self),
+                    (): &mut (),
+                    x: In::StepData<'a, E>,
+                ) -> Result<In::StepData<'a, E>, Error> {
+                    let (x, keep) = In::unpack(x);
+                    copy_bounded(x, keep, values);
+                    values.iter_mut().for_each(|x| *x = layer.step(*x));
+                    Ok(In::pack(values, keep))
+                }
+            }
+        )*
+    };
+}
+sloped! {
+    LeakyReluLayer: negative_slope, 0.3;
+    EluLayer: alpha, 1.0, ELU;
+}
