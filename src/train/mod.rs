@@ -29,7 +29,7 @@ mod totals;
 mod trainer;
 mod training;
 
-pub use callback::{Callback, Recovery};
+pub use callback::{Callback, Calls, Recovery};
 use callbacks::Progress;
 pub use data::{TargetsOf, TrainingData};
 pub use feed::{Feeds, FeedsAs, FitsShape};
@@ -37,7 +37,8 @@ pub use fit::Fit;
 pub use history::History;
 pub use judge::{Judged, Judges, Matches};
 pub use logs::Logs;
-pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OneOf};
+pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OfOne, OneOf};
+pub use optimizing::Optimizes;
 pub use predict::{Asks, AsksOne, Predict};
 pub use saved::Saved;
 pub use snapshot::Snapshot;
