@@ -35,6 +35,7 @@ mod mask;
 mod memory;
 pub mod metric;
 pub mod model;
+mod never;
 pub mod optim;
 pub mod parameters;
 #[cfg(feature = "plot")]

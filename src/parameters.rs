@@ -35,6 +35,24 @@ pub trait Build<E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// # Errors
     /// [`Error::Device`].
     fn build(dev: &D) -> Result<Self, Error>;
+
+    /// Of nothing: who writes it as for other types is told of [`build`](Build::build). A `new` of a type itself goes first.
+    #[doc(hidden)]
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    fn new() -> Self where (): Makes<Self> {
+        <() as Makes<Self>>::make()
+    }
+}
+
+/// What makes a `T` in [`Build::new`]: nothing does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{T}` has no `new`: `{T}::build(&Cpu::seed_from_u64(0))?` makes one",
+    label = "`build`, on a device"
+)]
+pub trait Makes<T> {
+    /// A value.
+    fn make() -> T;
 }
 
 /// A parameter that a [`Visitor`] is shown.

@@ -82,7 +82,7 @@ impl<L: Configured, In: Signal> Shown<L, In> for Checked<0> {
     }
 }
 
-impl<In, L, E, D> Configured for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> Configured for Sequential<In, L, E, D, Out>
 where
     In: Signal,
     L: Layers<In, E, D>,

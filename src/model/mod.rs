@@ -5,6 +5,7 @@
 mod active;
 mod again;
 mod both_directions;
+mod chained;
 mod cut;
 mod functional;
 mod keras;
@@ -21,6 +22,8 @@ pub use crate::layer::{Infer, Inferred, Takes};
 pub use active::active;
 pub use again::Again;
 #[doc(hidden)]
+pub use chained::{Chained, Chains, Fits, Fitting};
+#[doc(hidden)]
 pub use cut::{
     Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
 };
@@ -29,7 +32,7 @@ pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]
 pub use options::{Options, Setting, option_of, weight_of};
 pub use output::Output;
-pub use sequential::{Chain, Sequential};
+pub use sequential::Sequential;
 #[doc(hidden)]
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
@@ -41,7 +44,8 @@ pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{
-    Behind, Built, Carries, Checked, Debugs, Field, Gives, Next, Part, Reaches, Visited, Wire,
+    Arrives, Behind, Built, Carries, Checked, Debugs, Field, Gives, Next, Part, Reaches, Visited,
+    Wire,
 };
 
 #[doc(hidden)]

@@ -2,22 +2,25 @@ use std::{fmt, marker::PhantomData};
 
 use dfdx::tensor::{Cpu, Tape};
 
-use super::{Model, Reaches, Row, StreamModel, Summary};
+use super::{
+    Arrives, Chains, Model, StreamModel, Summary,
+    chained::{Gives, Lists},
+};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    layer::{Layer, Takes},
+    layer::Layer,
     parameters::{Build, Parameters, Visitor},
     shape::Fault,
     signal::{Signal, StepRows},
     stream::{StateVisitor, StreamChain, Streamable},
-    tuples::all_tuples,
 };
 
 /// A tuple of layers as a model for the input `In`.
 ///
 /// The wiring is checked where the type is used, not where a `type` alias names it; with `#[model]` it is
-/// checked at the line of the wrong layer.
+/// checked at the line of the wrong layer. `Out` is what the last layer gives, and need not be written; a generic function whose
+/// layers are `L: Layer<In, Out = Out>` names it, `Sequential<In, L, f32, Cpu, Out>`.
 ///
 /// ```
 /// use kerata::{*, prelude::*, model::{Model, Sequential}};
@@ -28,39 +31,51 @@ use crate::{
 /// assert_eq!(Net::summary().rows[1].layer, "Lstm<8, 16>");
 /// # Ok::<(), Error>(())
 /// ```
-pub struct Sequential<In: Signal, L: Takes<In, E, D>, E: Element = f32, D: Backend<E> = Cpu> {
+pub struct Sequential<
+    In: Signal,
+    L,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+    Out = <L as Chains<In, E, D>>::Out,
+> {
     /// The layers.
     pub layers: L,
-    wiring: PhantomData<fn(In, E, D)>,
+    wiring: PhantomData<fn(In, E, D) -> Out>,
 }
 
-impl<In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Sequential<In, L, E, D> {
+impl<In, L, E, D, Out> Sequential<In, L, E, D, Out>
+where
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+    Out: Gives<L, In, E, D>,
+{
     /// A model of layers that are there already.
     pub fn new(layers: L) -> Self {
         const {
-            L::FAULT.tell();
-            L::CHECK
+            Out::FAULT.tell();
+            Out::CHECK
         };
         Self { layers, wiring: PhantomData }
     }
 }
 
-impl<In, L, E, D> Clone for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> Clone for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Layer<In, E, D> + Clone,
+    L: Clone,
     E: Element,
     D: Backend<E>,
 {
     fn clone(&self) -> Self {
-        Self::new(self.layers.clone())
+        Self { layers: self.layers.clone(), wiring: PhantomData }
     }
 }
 
-impl<In, L, E, D> fmt::Debug for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> fmt::Debug for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Layer<In, E, D> + fmt::Debug,
+    L: fmt::Debug,
     E: Element,
     D: Backend<E>,
 {
@@ -69,34 +84,40 @@ where
     }
 }
 
-impl<X: Reaches<In>, In: Signal, L: Layer<In, E, D>, E: Element, D: Backend<E>> Layer<X, E, D>
-    for Sequential<In, L, E, D>
+impl<X, In, L, E, D, Out> Layer<X, E, D> for Sequential<In, L, E, D, Out>
+where
+    X: Arrives<In>,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+    Out: Gives<L, In, E, D>,
 {
-    type Out = L::Out;
+    type Out = X::Gives<Out>;
 
-    const CHECK: () = L::CHECK;
-    const FAULT: Fault = L::FAULT;
+    const CHECK: () = Out::CHECK;
+    const FAULT: Fault = Out::FAULT;
 
     fn call<T: Tape<E, D>>(
         &self,
         x: X::Data<E, D, T>,
-    ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-        self.layers.call(X::reach(x))
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        Out::call(&self.layers, X::reach(x)).map(X::gives::<Out, E, D, T>)
     }
 
     fn call_mut<T: Tape<E, D>>(
         &mut self,
         x: X::Data<E, D, T>,
-    ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-        self.layers.call_mut(X::reach(x))
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        Out::call_mut(&mut self.layers, X::reach(x)).map(X::gives::<Out, E, D, T>)
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<In, L, E, D> Streamable<In, E, D> for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> Streamable<In, E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: StreamChain<In, E, D>,
+    L: StreamChain<In, E, D, Out = Out>,
+    Out: Signal,
     E: Element,
     D: Backend<E>,
 {
@@ -111,7 +132,7 @@ where
         stepper: &'a mut L::Stepper,
         state: &mut L::State,
         x: In::StepData<'a, E>,
-    ) -> Result<<L::Out as Signal>::StepData<'a, E>, Error> {
+    ) -> Result<Out::StepData<'a, E>, Error> {
         L::step(stepper, state, x)
     }
 
@@ -124,19 +145,21 @@ where
     }
 }
 
-impl<In, L, E, D> StreamModel<E, D> for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> StreamModel<E, D> for Sequential<In, L, E, D, Out>
 where
     In: StepRows,
-    L: StreamChain<In, E, D> + Chain<In, E, D, Out: StepRows> + Parameters<E, D>,
+    L: StreamChain<In, E, D, Out = Out> + Parameters<E, D>,
+    Out: StepRows + Lists<L, In, E, D>,
     E: Element,
     D: Backend<E>,
 {
 }
 
-impl<In, L, E, D> Build<E, D> for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> Build<E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Layer<In, E, D> + Build<E, D>,
+    L: Build<E, D>,
+    Out: Gives<L, In, E, D>,
     E: Element,
     D: Backend<E>,
 {
@@ -145,10 +168,10 @@ where
     }
 }
 
-impl<In, L, E, D> Parameters<E, D> for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> Parameters<E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Layer<In, E, D> + Parameters<E, D>,
+    L: Parameters<E, D>,
     E: Element,
     D: Backend<E>,
 {
@@ -161,56 +184,18 @@ where
 }
 
 #[diagnostic::do_not_recommend]
-impl<In, L, E, D> Model<E, D> for Sequential<In, L, E, D>
+impl<In, L, E, D, Out> Model<E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Chain<In, E, D> + Parameters<E, D>,
+    L: Parameters<E, D>,
+    Out: Lists<L, In, E, D>,
     E: Element,
     D: Backend<E>,
 {
     type Input = In;
-    type Output = L::Out;
+    type Output = Out;
 
     fn summary() -> Summary {
-        Summary::new("Sequential", L::rows())
+        Summary::new("Sequential", Out::rows())
     }
 }
-
-/// A tuple of layers that can say what is in it.
-pub trait Chain<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<In, E, D> {
-    /// The rows of the summary.
-    fn rows() -> Vec<Row>;
-}
-
-fn row<L, In, E, D>(number: usize) -> Row
-where
-    L: Layer<In, E, D> + Parameters<E, D>,
-    In: Signal,
-    E: Element,
-    D: Backend<E>,
-{
-    let from = number.checked_sub(1).map_or("input".to_owned(), |before| before.to_string());
-    let (name, drops) = (number.to_string(), L::DROPS_MASK);
-    Row::of::<L, In, L::Out>(&name, &[&from], drops, L::PARAMS, L::TRAINABLE)
-}
-
-macro_rules! chain {
-    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
-        impl<In, E, D, $first, $($layer),*> Chain<In, E, D> for ($first, $($layer,)*)
-        where
-            In: Signal,
-            E: Element,
-            D: Backend<E>,
-            $first: Layer<In, E, D> + Parameters<E, D>,
-            $($layer: Layer<$before::Out, E, D> + Parameters<E, D>,)*
-        {
-            fn rows() -> Vec<Row> {
-                vec![
-                    row::<$first, In, E, D>(0),
-                    $(row::<$layer, $before::Out, E, D>($i),)*
-                ]
-            }
-        }
-    };
-}
-all_tuples!(chain);

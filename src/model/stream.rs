@@ -7,6 +7,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     io::{Walk, Weight, WeightFile, save},
+    never::Known,
     signal::StepRows,
     stream::{Clear, ClearRow, CopyRow, StateVisitor, Streamable},
 };
@@ -31,11 +32,17 @@ pub trait CanStream<E: Element, D: Backend<E>> {
     fn stream_of(&self, rows: usize) -> Result<Self::Stream, Error>;
 }
 
-impl<M: StreamModel<E, D>, E: Element, D: Backend<E>> CanStream<E, D> for M {
-    type Stream = Stream<M, E, D>;
+impl<M, E, D> CanStream<E, D> for M
+where
+    M: StreamModel<E, D>,
+    M::State: Known,
+    E: Element,
+    D: Backend<E>,
+{
+    type Stream = <M::State as Known>::Of<Stream<M, E, D>>;
 
     fn stream_of(&self, rows: usize) -> Result<Self::Stream, Error> {
-        Stream::new(self, rows)
+        Stream::new(self, rows).map(<M::State as Known>::of)
     }
 }
 

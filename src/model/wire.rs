@@ -48,17 +48,40 @@ impl<S: Signal> Carries<S> for Checked<0> {
     label = "not what this model takes: of a tensor the first size is the batch, `(rows, Const)`; `predict` takes rows"
 )]
 pub trait Reaches<S: Signal>: Signal {
+    /// What a model of it gives: the same `Y`. Of another input the compiler then says that it is one, and nothing of what is
+    /// done with the output.
+    type Gives<Y: Signal>: Signal;
+
     /// The same data.
     fn reach<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Self::Data<E, D, T>,
     ) -> S::Data<E, D, T>;
+
+    /// The same data.
+    fn gives<Y: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Y::Data<E, D, T>,
+    ) -> <Self::Gives<Y> as Signal>::Data<E, D, T>;
 }
 
 impl<S: Signal> Reaches<S> for S {
+    type Gives<Y: Signal> = Y;
+
     fn reach<E: Element, D: Backend<E>, T: Tape<E, D>>(data: S::Data<E, D, T>) -> S::Data<E, D, T> {
         data
     }
+
+    fn gives<Y: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Y::Data<E, D, T>,
+    ) -> Y::Data<E, D, T> {
+        data
+    }
 }
+
+/// A signal that [`Reaches`] the model: every one is. The bound of a model is this one, so that the compiler comes to the output
+/// first, and tells what arrives without a list of the bounds that it came through.
+pub trait Arrives<S: Signal>: Reaches<S> {}
+
+impl<X: Reaches<S>, S: Signal> Arrives<S> for X {}
 
 /// One of two signals behind its check: `input.0` or `input.1`.
 pub trait Part<const AT: usize, S: Signal> {

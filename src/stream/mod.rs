@@ -15,6 +15,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
+    never::Known,
     signal::Signal,
     tuples::all_tuples,
 };
@@ -133,13 +134,30 @@ pub trait Streamable<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<I
     message = "`{L}` with `go_backwards = true` needs the end of the sequence",
     label = "this layer cannot go step by step"
 )]
-pub trait GoesForward<L> {}
+pub trait GoesForward<L> {
+    /// Nothing.
+    type Going: Clone + Send + 'static;
+
+    /// Nothing.
+    fn going() -> Self::Going;
+}
+
+/// [`GoesForward`], as the bound of a model: so the compiler comes to the state first, and does not show where the bound is.
+#[doc(hidden)]
+pub trait Forward<L>: GoesForward<L> {}
+
+impl<T: GoesForward<L>, L> Forward<L> for T {}
 
 /// A [`Streamable`] that gives `Out`: every one is.
 ///
 /// `#[model]` asks its layers for this. It does not say that they are a [`Layer`], so that in a model with generic
 /// parameters the compiler still looks up what they give.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` needs the end of the sequence",
+    label = "this layer cannot go step by step",
+    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself; a layer of your own implements `stream::Streamable`"
+)]
 pub trait StreamsAs<In: Signal, Out: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     type State: Clone + Send + 'static;
     type Stepper: Send + 'static;
@@ -191,6 +209,7 @@ macro_rules! by {
     };
 }
 
+#[diagnostic::do_not_recommend]
 impl<L, In, Out, E, D> StreamsAs<In, Out, E, D> for L
 where
     In: Signal,
@@ -201,6 +220,30 @@ where
 {
     by!(L as Streamable, Out);
 }
+
+/// The states of the layers of a model, as a tuple.
+///
+/// Through each of them the compiler looks up what the state of the model is. Where a layer has none, it says that once, and nothing
+/// of what is made of the stream.
+#[doc(hidden)]
+pub trait OfLayers {
+    /// The same `T`.
+    type Of<T>;
+}
+
+macro_rules! of_layers {
+    ($first:ident $($before:ident $state:ident $i:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$first, $($state),*> OfLayers for ($first, $($state,)*) {
+            type Of<T> = of_layers!(@type T $first $($state)*);
+        }
+    };
+    (@type $of:ident) => { $of };
+    (@type $of:ident $first:ident $($rest:ident)*) => {
+        <$first as Known>::Of<of_layers!(@type $of $($rest)*)>
+    };
+}
+all_tuples!(of_layers);
 
 /// A tuple of [`Streamable`]s. It is a trait of its own so that the compiler names the layer and not the tuple.
 #[doc(hidden)]
@@ -234,7 +277,7 @@ macro_rules! chain {
             $first: Streamable<In, E, D>,
             $($layer: Streamable<$before::Out, E, D>,)*
         {
-            type State = ($first::State, $($layer::State,)*);
+            type State = <($first::State, $($layer::State,)*) as OfLayers>::Of<($first::State, $($layer::State,)*)>;
             type Stepper = ($first::Stepper, $($layer::Stepper,)*);
 
             fn begin(&self, rows: usize) -> Result<(Self::Stepper, Self::State), Error> {

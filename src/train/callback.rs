@@ -260,6 +260,30 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for A
     }
 }
 
+/// A [`Callback`] that a trainer can keep: every one is that can be sent to a thread.
+///
+/// The method of the trainer returns what this trait names, so the compiler says what is no callback, and not where the bound is.
+pub trait Calls<M, E: Element = f32, D: Backend<E> = Cpu>:
+    Callback<M, E, D> + Send + 'static
+{
+    /// The same `T`.
+    type Called<T>;
+
+    /// The same value.
+    fn called<T>(of: T) -> Self::Called<T>;
+}
+
+impl<C, M, E: Element, D: Backend<E>> Calls<M, E, D> for C
+where
+    C: Callback<M, E, D> + Send + 'static,
+{
+    type Called<T> = T;
+
+    fn called<T>(of: T) -> T {
+        of
+    }
+}
+
 /// A callback that a trainer has, and that can be found by its type.
 pub(super) trait Kept<M, E: Element, D: Backend<E>>: Callback<M, E, D> {
     fn as_any(&self) -> &dyn Any;

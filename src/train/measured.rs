@@ -14,37 +14,26 @@ use crate::{
 
 /// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure against targets `Y`: every [`Metric`] of
 /// what the model gives.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no metric of the model `{M}` with the targets `{Y}`",
+    label = "a metric is a value: `SparseCategoricalAccuracy` for class ids, `Ids<..>`, `CategoricalAccuracy` for one-hot rows; others want targets of the shape that the model gives"
+)]
 pub trait Measures<M: Model<E, D>, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
-    /// What measures with it: the same `T`.
-    type By<T>;
-
-    /// Adds it to the metrics of what measures.
-    fn add<T>(
-        self,
-        to: T,
-        metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
-    ) -> Self::By<T>;
+    /// The metric as a trainer holds it; `None` for a model of several outputs.
+    fn measured(self) -> Option<Box<dyn Measured<M::Output, Y, E, D>>>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<K, M, Y, E, D> Measures<M, Y, E, D> for K
 where
     M: Model<E, D, Output: Outputs>,
-    <M::Output as Outputs>::Number: OneOf<M> + Measuring<K, M::Output, Y, E, D>,
+    <M::Output as Outputs>::Number: Measuring<K, M::Output, Y, E, D>,
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
-    type By<T> = T;
-
-    fn add<T>(
-        self,
-        mut to: T,
-        metrics: impl FnOnce(&mut T, Box<dyn Measured<M::Output, Y, E, D>>),
-    ) -> T {
-        if let Some(metric) = <M::Output as Outputs>::Number::measured(self) {
-            metrics(&mut to, metric);
-        }
-        to
+    fn measured(self) -> Option<Box<dyn Measured<M::Output, Y, E, D>>> {
+        <M::Output as Outputs>::Number::held(self)
     }
 }
 
@@ -54,7 +43,7 @@ where
 /// signature that asks for a [`Prediction`].
 pub trait Measuring<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> {
     /// The metric as a trainer holds it; `None` of several outputs.
-    fn measured(metric: K) -> Option<Box<dyn Measured<P, Y, E, D>>>;
+    fn held(metric: K) -> Option<Box<dyn Measured<P, Y, E, D>>>;
 }
 
 impl<K, P, Y, E, D> Measuring<K, P, Y, E, D> for One
@@ -65,13 +54,13 @@ where
     E: Element,
     D: Backend<E>,
 {
-    fn measured(metric: K) -> Option<Box<dyn Measured<P, Y, E, D>>> {
+    fn held(metric: K) -> Option<Box<dyn Measured<P, Y, E, D>>> {
         Some(Box::new(OfModel(metric)))
     }
 }
 
 impl<K, P: Signal, Y: Signal, E: Element, D: Backend<E>> Measuring<K, P, Y, E, D> for Several {
-    fn measured(_: K) -> Option<Box<dyn Measured<P, Y, E, D>>> {
+    fn held(_: K) -> Option<Box<dyn Measured<P, Y, E, D>>> {
         None
     }
 }
@@ -86,6 +75,32 @@ pub trait OneOf<M> {}
 
 #[diagnostic::do_not_recommend]
 impl<M> OneOf<M> for One {}
+
+/// A value that can be a metric of the model `M`, if any can: every one is, of a model with one output.
+///
+/// The methods of a trainer return what it names, and it says nothing of the targets, which are not known yet: so the compiler
+/// comes to it first.
+pub trait OfOne<M, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The same `T`.
+    type Added<T>;
+
+    /// The same value.
+    fn added<T>(to: T) -> Self::Added<T>;
+}
+
+impl<K, M, E, D> OfOne<M, E, D> for K
+where
+    M: Model<E, D, Output: Outputs>,
+    <M::Output as Outputs>::Number: OneOf<M>,
+    E: Element,
+    D: Backend<E>,
+{
+    type Added<T> = T;
+
+    fn added<T>(to: T) -> T {
+        to
+    }
+}
 
 /// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure of its output `AT`, against the target of
 /// that in `Y`.

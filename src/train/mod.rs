@@ -32,7 +32,7 @@ mod trainer;
 mod training;
 mod validation;
 
-pub use callback::{Callback, Recovery};
+pub use callback::{Callback, Calls, Recovery};
 use callbacks::{Progress, Recorder};
 pub use data::{TargetsOf, TrainingData};
 pub use feed::{Feeds, FeedsAs, FitsShape};
@@ -40,7 +40,8 @@ pub use fit::Fit;
 pub use history::History;
 pub use judge::{Judged, Judges, Matches};
 pub use logs::Logs;
-pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OneOf};
+pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OfOne, OneOf};
+pub use optimizing::Optimizes;
 pub use predict::{Asks, AsksOne, Predict};
 pub use saved::Saved;
 pub use snapshot::Snapshot;

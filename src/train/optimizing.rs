@@ -7,6 +7,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     io::Weight,
+    never::{Never, Nobody},
     optim::{LearningRate, Optimizer, State, Sum},
     parameters::Parameters,
 };
@@ -14,6 +15,87 @@ use crate::{
 /// A pass of training, which gives the loss.
 pub(super) type Pass<'a, M, E, D> =
     &'a mut dyn FnMut(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>;
+
+/// An [`Optimizer`], as what a trainer is made of: by way of it the compiler says once what is none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no optimiser",
+    label = "an optimiser is a value, such as `Adam::default()`, and stands behind the loss, `MeanSquaredError`"
+)]
+pub trait Optimizes: Sized {
+    /// The same `T`.
+    type With<T>;
+
+    /// The same value.
+    fn with<T>(of: T) -> Self::With<T>;
+
+    /// [`Optimizer::check`].
+    ///
+    /// # Errors
+    /// Those of it.
+    fn checked(&self) -> Result<(), Error>;
+
+    /// How a trainer uses it.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn optimizing<M, E, D>() -> AsOptimizing<M, Self, E, D>
+    where
+        M: Parameters<E, D>,
+        E: Element,
+        D: Backend<E>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<O: Optimizer> Optimizes for O {
+    type With<T> = T;
+
+    fn with<T>(of: T) -> T {
+        of
+    }
+
+    fn checked(&self) -> Result<(), Error> {
+        self.check()
+    }
+
+    #[allow(private_interfaces)]
+    fn optimizing<M, E, D>() -> AsOptimizing<M, O, E, D>
+    where
+        M: Parameters<E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        |optimizer| optimizer
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<O> Optimizes for O
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type With<T> = Nobody;
+
+    fn with<T>(_: T) -> Nobody {
+        Nobody::never()
+    }
+
+    fn checked(&self) -> Result<(), Error> {
+        Nobody::never()
+    }
+
+    #[allow(private_interfaces)]
+    fn optimizing<M, E, D>() -> AsOptimizing<M, O, E, D>
+    where
+        M: Parameters<E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        Nobody::never()
+    }
+}
+
+/// How a trainer uses its optimiser.
+pub(super) type AsOptimizing<M, O, E, D> =
+    for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing<M, E, D> + 'a);
 
 /// An optimiser as a trainer uses it.
 ///

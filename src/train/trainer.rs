@@ -4,9 +4,9 @@ use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
 
 use super::{
-    Asks, Callback, Fit, History, Measures, MeasuresOutput, TrainingData, augment::Augments,
-    callback::Kept, checkpoint::Resumed, evaluate::Parts, names, optimizing::Optimizing,
-    ranks::Ranks, totals::Metrics,
+    Asks, Callback, Calls, Fit, History, Measures, MeasuresOutput, OfOne, Optimizes, TrainingData,
+    augment::Augments, callback::Kept, checkpoint::Resumed, evaluate::Parts, names,
+    optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
 };
 use crate::{
     backend::{Backend, Element},
@@ -14,7 +14,7 @@ use crate::{
     distributed::Communicator,
     error::Error,
     model::{Model, Output},
-    optim::{Optimizer, State},
+    optim::State,
     parameters,
     signal::Signal,
 };
@@ -63,26 +63,27 @@ where
     pub(super) optimizing: AsOptimizing<M, O, E, D>,
 }
 
-type AsOptimizing<M, O, E, D> = for<'a> fn(&'a mut O) -> &'a mut (dyn Optimizing<M, E, D> + 'a);
-
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
 where
     Y: Signal,
     E: Element,
     D: Backend<E>,
 {
-    /// Puts a model, a loss and an optimiser together: what it gives is the [`Trainer`] itself, by way of the output of the model, so
-    /// that of what is no model the compiler says one thing.
+    /// Puts a model, a loss and an optimiser together: what it gives is the [`Trainer`] itself, by way of the output of the model and
+    /// of the optimiser, so that of what is no model and no optimiser the compiler says one thing.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
-    pub fn new(model: M, loss: L, optimizer: O) -> Result<<M::Output as Makes>::Made<Self>, Error>
+    pub fn new(
+        model: M,
+        loss: L,
+        optimizer: O,
+    ) -> Result<O::With<<M::Output as Makes>::Made<Self>>, Error>
     where
         M: Model<E, D>,
-        O: Optimizer,
+        O: Optimizes,
     {
-        optimizer.check()?;
-        Ok(Self {
+        let trainer = Self {
             dev: parameters::device(&model),
             model,
             loss,
@@ -94,8 +95,10 @@ where
             history: History::default(),
             resumed: None,
             ranks: None,
-            optimizing: |optimizer| optimizer,
-        })
+            optimizing: O::optimizing::<M, E, D>(),
+        };
+        O::checked(&trainer.optimizer)?;
+        Ok(O::with(M::Output::made(trainer)))
     }
 }
 
@@ -103,10 +106,17 @@ where
 pub trait Makes {
     /// The same `T`.
     type Made<T>;
+
+    /// The same value.
+    fn made<T>(of: T) -> Self::Made<T>;
 }
 
 impl<S: Signal> Makes for S {
     type Made<T> = T;
+
+    fn made<T>(of: T) -> T {
+        of
+    }
 }
 
 impl<M, L, O, Y, E, D> Trainer<M, L, O, Y, E, D>
@@ -120,16 +130,27 @@ where
     ///
     /// A second metric of one name is called `name_1`, and so on.
     #[must_use]
-    pub fn metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
-        metric.add(self, |trainer, metric| trainer.metrics.push((metric, false)))
+    pub fn metric<K: OfOne<M, E, D> + Measures<M, Y, E, D>>(mut self, metric: K) -> K::Added<Self> {
+        self.add_metric(metric, false);
+        K::added(self)
     }
 
     /// Adds a metric that honours the mask and the sample weights: Keras's `weighted_metrics=`.
     ///
     /// Beside one of the same name it is called `weighted_name`.
     #[must_use]
-    pub fn weighted_metric<K: Measures<M, Y, E, D>>(self, metric: K) -> K::By<Self> {
-        metric.add(self, |trainer, metric| trainer.metrics.push((metric, true)))
+    pub fn weighted_metric<K: OfOne<M, E, D> + Measures<M, Y, E, D>>(
+        mut self,
+        metric: K,
+    ) -> K::Added<Self> {
+        self.add_metric(metric, true);
+        K::added(self)
+    }
+
+    fn add_metric(&mut self, metric: impl Measures<M, Y, E, D>, weighted: bool) {
+        if let Some(metric) = metric.measured() {
+            self.metrics.push((metric, weighted));
+        }
     }
 
     /// Adds a metric of one output of several, which is named by a constant of the `#[model]`. It stands in the history behind
@@ -187,9 +208,9 @@ where
     ///
     /// Those of Keras are in [`callbacks`](super::callbacks), and [`Callback`] shows how one is written.
     #[must_use]
-    pub fn callback(mut self, callback: impl Callback<M, E, D> + Send + 'static) -> Self {
+    pub fn callback<C: Calls<M, E, D>>(mut self, callback: C) -> C::Called<Self> {
         self.callbacks.push(Box::new(callback));
-        self
+        C::called(self)
     }
 
     /// Adds a function that changes each batch before its step: augmentation. `evaluate`, `predict` and the validation see the

@@ -11,7 +11,7 @@ use kerata::{
     },
     data::{Dataset, InMemory},
     loss::{Loss, MeanSquaredError, Prediction, SparseCategoricalCrossentropy},
-    model::{Chain, Model, Sequential},
+    model::{Model, Sequential},
     optim::{Adam, Sgd, State},
     prelude::*,
     reduce::Weights,
@@ -38,19 +38,22 @@ fn weights<M: Parameters>(model: &M) -> Vec<f32> {
     all.0
 }
 
+type Typed<In, L, Out> = Sequential<In, L, f32, Cpu, Out>;
+
 /// Trains a typed model and the dynamic one that is made of it: losses, weights and answers stay the same.
-fn twins<In, L, Y, Data>(data: &Data, loss: impl Loss<L::Out, Y> + Copy)
+fn twins<In, L, Out, Y, Data>(data: &Data, loss: impl Loss<Out, Y> + Copy)
 where
     In: FromDynamic,
-    L: Chain<In, Out: FromDynamic + Prediction> + Build + Parameters,
-    Sequential<In, L>: Model<Input = In, Output = L::Out> + Configured<Element = f32, Device = Cpu>,
+    L: Layer<In, Out = Out> + Build + Parameters,
+    Out: FromDynamic + Prediction,
+    Typed<In, L, Out>: Model<Input = In, Output = Out> + Configured<Element = f32, Device = Cpu>,
     Y: Signal,
-    Data: Dataset<Target = Y, Input: Feeds<In>, Weights: Weights<L::Out>>,
+    Data: Dataset<Target = Y, Input: Feeds<In>, Weights: Weights<Out>>,
 {
-    let typed = Sequential::<In, L>::build(&Cpu::seed_from_u64(5)).unwrap();
+    let typed = Typed::<In, L, Out>::build(&Cpu::seed_from_u64(5)).unwrap();
     let dynamic = DynamicLayer::from_layer(&typed).unwrap();
     assert_eq!(weights(&typed), weights(&dynamic));
-    let dynamic = dynamic.typed::<In, L::Out>().unwrap();
+    let dynamic = dynamic.typed::<In, Out>().unwrap();
     let optimizer = Adam::new(0.01);
     let mut typed = Trainer::new(typed, loss, optimizer.clone()).unwrap();
     let mut dynamic = Trainer::new(dynamic, loss, optimizer).unwrap();
@@ -62,13 +65,13 @@ where
     for (a, b) in a.get("loss").unwrap().iter().zip(b.get("loss").unwrap()) {
         close(*a, *b);
     }
-    let before = weights(&Sequential::<In, L>::build(&Cpu::seed_from_u64(5)).unwrap());
+    let before = weights(&Typed::<In, L, Out>::build(&Cpu::seed_from_u64(5)).unwrap());
     let (a, b) = (weights(&typed.model), weights(&dynamic.model));
     assert!(a != before && a.len() == before.len());
     a.iter().zip(&b).for_each(|(a, b)| close((*a).into(), (*b).into()));
     close(typed.evaluate(data, 2).unwrap()[0].1, dynamic.evaluate(data, 2).unwrap()[0].1);
     // And back.
-    let back: Sequential<In, L> = dynamic.model.layer.clone().try_into().unwrap();
+    let back: Typed<In, L, Out> = dynamic.model.layer.clone().try_into().unwrap();
     assert_eq!(weights(&back), b);
 }
 
@@ -91,6 +94,7 @@ fn a_dynamic_layer_is_trained_as_the_typed_one() {
             BatchNorm<4>,
             Dense<4, 3, Softmax>,
         ),
+        _,
         _,
         _,
     >(&of_texts, SparseCategoricalCrossentropy::default());
@@ -117,6 +121,7 @@ fn a_dynamic_layer_is_trained_as_the_typed_one() {
         ),
         _,
         _,
+        _,
     >(&InMemory::new(images, targets.clone()).unwrap(), MeanSquaredError);
     let rows: Vec<[f32; 3]> =
         (0..4).map(|i| [numbers(i), numbers(i * 3), numbers(i + 1)]).collect();
@@ -130,6 +135,7 @@ fn a_dynamic_layer_is_trained_as_the_typed_one() {
             Flatten<8>,
             Dense<8, 2>,
         ),
+        _,
         _,
         _,
     >(&InMemory::new(rows, targets).unwrap(), MeanSquaredError);

@@ -13,7 +13,7 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
     let mut generics = model.item.generics.clone();
     // All with the place of `input`, which is shown then.
     let span = model.input_span;
-    let bound = quote_spanned!(span => KerataIn: ::kerata::model::Reaches<#input>);
+    let bound = quote_spanned!(span => KerataIn: ::kerata::model::Arrives<#input>);
     generics.params.push(syn::parse_quote_spanned!(span => #bound));
     let (generics, _, clause) = generics.split_for_impl();
     let (call, call_mut) = if model.is_chain() {
@@ -21,21 +21,26 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
     } else {
         (graph(model, wired, false), graph(model, wired, true))
     };
+    let reaches = quote!(<KerataIn as ::kerata::model::Reaches<#input>>);
     let data = |signal: &TokenStream| quote!(<#signal as ::kerata::signal::Signal>::Data<#element, #device, KerataTape>);
-    let (x, y) = (data(&quote!(KerataIn)), data(&out));
-    let reach = quote! {
-        let x = <KerataIn as ::kerata::model::Reaches<#input>>::reach::<#element, #device, KerataTape>(x);
-    };
+    let (x, y) = (data(&quote!(KerataIn)), data(&quote!(Self::Out)));
+    let passes = [call, call_mut].map(|call| {
+        quote! {
+            let x = #reaches::reach::<#element, #device, KerataTape>(x);
+            #call
+            ::core::result::Result::Ok(#reaches::gives::<#out, #element, #device, KerataTape>(y))
+        }
+    });
+    let [call, call_mut] = passes;
     let this = model.this_at(span);
     let layer = quote_spanned!(span => ::kerata::Layer<KerataIn, #element, #device>);
     let functions = quote! {
-        type Out = #out;
+        type Out = #reaches::Gives<#out>;
 
         fn call<KerataTape: ::kerata::model::Tape<#element, #device>>(
             &self,
             x: #x,
         ) -> ::core::result::Result<#y, ::kerata::Error> {
-            #reach
             #call
         }
 
@@ -43,7 +48,6 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
             &mut self,
             x: #x,
         ) -> ::core::result::Result<#y, ::kerata::Error> {
-            #reach
             #call_mut
         }
     };
@@ -83,7 +87,7 @@ fn chain(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
     });
     quote! {
         #(#calls)*
-        ::core::result::Result::Ok(x)
+        let y = x;
     }
 }
 
@@ -122,9 +126,7 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
     quote! {
         let (#first, tape) = #input::split_tape::<#element, #device, KerataTape>(x);
         #(#calls)*
-        ::core::result::Result::Ok(
-            <#out as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(#last, tape),
-        )
+        let y = <#out as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(#last, tape);
     }
 }
 

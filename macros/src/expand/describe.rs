@@ -30,6 +30,7 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
     });
     let output_names = outputs::names(model);
     quote! {
+        #[diagnostic::do_not_recommend]
         impl #generics ::kerata::model::Model<#element, #device> for #this #clause {
             type Input = #input;
             type Output = #out;

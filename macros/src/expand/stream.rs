@@ -32,10 +32,28 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     let parts: Vec<[Ident; 2]> = (0..layers.len())
         .map(|i| [format_ident!("stepper{i}"), format_ident!("state{i}")])
         .collect();
-    let of = |i: usize| tree(parts.iter().map(|part| &part[i]).map(|name| quote!(#name)).collect());
-    let (steppers, states) = (of(0), of(1));
+    // A layer that goes backwards has a part in the state, which there is none of: so the compiler says that once.
+    let backwards: Vec<(Ident, TokenStream)> = wired
+        .iter()
+        .zip(&model.layers)
+        .filter(|(_, layer)| goes_backwards(layer))
+        .enumerate()
+        .map(|(i, (Wired { ty, .. }, layer))| {
+            let going = quote_spanned! {layer.ty.span()=>
+                <() as ::kerata::stream::GoesForward<#ty>>
+            };
+            (format_ident!("going{i}"), going)
+        })
+        .collect();
+    let (going, goings): (Vec<_>, Vec<_>) = backwards.iter().map(|(name, ty)| (name, ty)).unzip();
+    let of = |i: usize| parts.iter().map(move |part| &part[i]).map(|name| quote!(#name));
+    let steppers = tree(of(0).collect());
+    let states = tree(of(1).chain(going.iter().map(|name| quote!(#name))).collect());
     let stepper_types = tree(layers.iter().map(|layer| quote!(#layer::Stepper)).collect());
-    let state_types = tree(layers.iter().map(|layer| quote!(#layer::State)).collect());
+    let state_types = layers.iter().map(|layer| quote!(#layer::State));
+    let state_types =
+        tree(state_types.chain(goings.iter().map(|going| quote!(#going::Going))).collect());
+    let state_types = quote!(<#state_types as ::kerata::stream::OfLayers>::Of<#state_types>);
 
     let with_parts = || model.layers.iter().zip(&layers).zip(&parts);
     let begins = with_parts().enumerate().map(|(i, ((_, path), [stepper, state]))| {
@@ -62,8 +80,6 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     });
     let first = variable(0);
     let last = outputs::returned(model, |number| step_of(model, number));
-    // Where the wiring is not evaluated, a wrong layer may be told here: then by its own words.
-    let hidden = model.witness.is_some().then(|| quote!(#[diagnostic::do_not_recommend]));
     // Where the struct is named: so the message shows it, and the field, and not the attribute.
     let span = model.item.ident.span();
     let named = model.this_at(span);
@@ -76,7 +92,6 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
         {
         }
 
-        #hidden
         impl #generics ::kerata::stream::Streamable<#input, #element, #device> for #this #clause {
             type State = #state_types;
             type Stepper = #stepper_types;
@@ -86,6 +101,7 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
                 rows: usize,
             ) -> ::core::result::Result<(#stepper_types, #state_types), ::kerata::Error> {
                 #(#begins)*
+                #(let #going = #goings::going();)*
                 ::core::result::Result::Ok((#steppers, #states))
             }
 
@@ -97,11 +113,13 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
                 <#out as ::kerata::signal::Signal>::StepData<'kerata, #element>,
                 ::kerata::Error,
             > {
+                #(let _ = #going;)*
                 #(#steps)*
                 ::core::result::Result::Ok(#last)
             }
 
             fn commit(#states: &mut #state_types) {
+                #(let _ = #going;)*
                 #(#commits)*
             }
 
@@ -109,6 +127,7 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
                 #states: &mut #state_types,
                 visitor: &mut KerataVisitor,
             ) -> ::core::result::Result<(), ::kerata::Error> {
+                #(let _ = #going;)*
                 #(#visits)*
                 ::core::result::Result::Ok(())
             }
@@ -138,7 +157,7 @@ fn bounds(
     let bounds = layers.map(|((Wired { ty, .. }, layer), asked)| {
         let span = layer.ty.span();
         let forward = goes_backwards(layer)
-            .then(|| quote_spanned!(span => for<'kerata> (): ::kerata::stream::GoesForward<#ty>,));
+            .then(|| quote_spanned!(span => for<'kerata> (): ::kerata::stream::Forward<#ty>,));
         quote_spanned! {span =>
             #forward
             for<'kerata> #ty: #asked

@@ -37,10 +37,12 @@ pub(crate) fn is_layer(path: &Path) -> bool {
 
 /// Whether windows of a layer of the crate slide along sizes, or it makes them larger: it is `Windowed`.
 pub(crate) fn has_windows(name: &Ident) -> bool {
-    const WINDOWED: [&str; 7] =
-        ["Conv1d", "Conv2d", "MaxPool1d", "AvgPool1d", "MaxPool2d", "AvgPool2d", "ZeroPadding2d"];
     WINDOWED.iter().any(|windowed| name == windowed)
 }
+
+/// The layers that are `Windowed` in `src/model/windows.rs`, with which a test compares them.
+const WINDOWED: [&str; 7] =
+    ["Conv1d", "Conv2d", "MaxPool1d", "AvgPool1d", "MaxPool2d", "AvgPool2d", "ZeroPadding2d"];
 
 impl Spelling<'_> {
     /// Whether the type can be that of a field. Where it cannot, that is told, and a type that the compiler

@@ -4,7 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::{GenericParam, Generics, Type, TypeParamBound, parse_quote};
 
 use super::{
-    Spelling,
+    Spelling, WINDOWED,
     table::{Class, Default as Given, Kind, LAYERS, WORDS},
 };
 use crate::errors::Errors;
@@ -218,4 +218,35 @@ fn the_line_to_copy() {
     }
     let said = said("TimeDistributed<Dense<_, 3>>", &Generics::default(), "f64").unwrap();
     assert!(said.contains("write `Dense<_, 3, Linear, f64>`"), "{said}");
+}
+
+/// The layers of a call of `windowed!`: each name stands first, or behind a `;`.
+fn windowed(source: TokenStream) -> Vec<String> {
+    let trees: Vec<TokenTree> = source.into_iter().collect();
+    let word = |at: usize| trees.get(at).map(ToString::to_string).unwrap_or_default();
+    trees
+        .iter()
+        .enumerate()
+        .flat_map(|(i, tree)| match tree {
+            TokenTree::Group(group) if word(i.wrapping_sub(2)) == "windowed" => {
+                let trees: Vec<TokenTree> = group.stream().into_iter().collect();
+                let layers = trees.split(|tree| tree.to_string() == ";");
+                layers.filter_map(|layer| layer.first()).map(ToString::to_string).collect()
+            }
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
+#[test]
+fn layers_with_windows() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/model/windows.rs");
+    let source = std::fs::read_to_string(file).unwrap().parse().unwrap();
+    let (mut found, mut listed) = (windowed(source), WINDOWED.map(str::to_owned).to_vec());
+    found.sort();
+    listed.sort();
+    assert_eq!(found, listed);
+    for name in found {
+        assert!(LAYERS.iter().any(|layer| layer.name == name), "{name} is no layer of the table");
+    }
 }

@@ -5,20 +5,10 @@ use crate::{
     layer::Layer,
     layers::{Activation, dense::ProductStepper},
     memory::elements,
-    shape::{Causal, Const, Padding, Slide},
+    shape::{Causal, Slide},
     signal::{Is, StepValues, UnmaskedSteps},
     stream::{StateVisitor, Streamable, room},
 };
-
-/// A padding with which a window sees no later steps.
-pub trait LooksBack: Padding {}
-
-impl LooksBack for Causal {}
-
-/// A stride with which there is an output at each step.
-pub trait OneStep {}
-
-impl OneStep for Const<1> {}
 
 /// The inputs that a causal window still needs, in a ring: for each row of the batch `length` steps of some features.
 #[derive(Debug, Clone)]
@@ -53,25 +43,13 @@ pub struct Conv1dStepper<E> {
     windows: Vec<E>,
 }
 
+// With `Causal` a window sees no later steps, and with a stride of 1 there is an output at each step.
 #[diagnostic::do_not_recommend]
-impl<
-    In,
-    const I: usize,
-    const O: usize,
-    const K: usize,
-    A,
-    P,
-    const STRIDE: usize,
-    const DILATION: usize,
-    U,
-    E,
-    D,
-> Streamable<In, E, D> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
+impl<In, const I: usize, const O: usize, const K: usize, A, const DILATION: usize, U, E, D>
+    Streamable<In, E, D> for Conv1d<I, O, K, A, Causal, 1, DILATION, U, E, D>
 where
-    In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, STRIDE, DILATION, P>> + StepValues,
+    In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, 1, DILATION, Causal>> + StepValues,
     A: Activation,
-    P: LooksBack,
-    Const<STRIDE>: OneStep,
     U: UseBias,
     E: Element,
     D: Backend<E>,

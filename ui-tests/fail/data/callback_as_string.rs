@@ -1,5 +1,4 @@
 //~ a callback is a value, such as `EarlyStopping::default()`
-//~lines 15
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*, loss::MeanSquaredError, optim::Adam, data::InMemory, train::{Fit, Trainer}};
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Net {

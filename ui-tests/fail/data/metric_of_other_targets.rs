@@ -1,6 +1,5 @@
-//~lines 16
-//~ `BinaryAccuracy` cannot compare the prediction `(usize, kerata::Const<3>)` with the target `Ids<(usize,)>`
-//~ class ids, `Ids<..>`, go with `SparseCategoricalAccuracy`
+//~ `BinaryAccuracy` is no metric of the model `Net` with the targets `Ids<(usize,)>`
+//~ `SparseCategoricalAccuracy` for class ids
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, metric::BinaryAccuracy, optim::Adam};
 use kerata::train::{Fit, Trainer};

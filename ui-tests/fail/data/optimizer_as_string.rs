@@ -1,4 +1,4 @@
-//~lines 16
+//~lines 15
 //~ `&str` is no optimiser
 //~ an optimiser is a value, such as `Adam::default()`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};

@@ -1,4 +1,3 @@
-//~lines 15
 //~ the model takes `(usize, kerata::Const<4>)`, but `(kerata::Const<1>, kerata::Const<4>)` arrives
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 

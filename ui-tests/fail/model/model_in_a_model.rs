@@ -1,4 +1,3 @@
-//~lines 14
 //~ the model takes `(usize, kerata::Const<5>)`, but `(usize, kerata::Const<4>)` arrives
 use kerata::{Batch, Dense, Dropout, model};
 

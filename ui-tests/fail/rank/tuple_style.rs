@@ -1,5 +1,4 @@
-//~lines 16
-//~ one vector per sample is needed here
+//~ `Dense<4, 2>` cannot take `(usize, kerata::Const<10>, kerata::Const<4>)`, which reaches it in the `Sequential`
 use kerata::model::Sequential;
 use kerata::{Batch, Const, Dense, Lstm, Sequences};
 

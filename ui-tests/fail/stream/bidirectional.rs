@@ -1,4 +1,3 @@
-//~lines 18
 //~ `Bidirectional<Lstm<8, 16, Sequences>>` needs the end of the sequence
 use kerata::{
     Batch, Bidirectional, Cpu, Dense, Embedding, Ids, Length, Lstm, Sequences, TimeDistributed, model, prelude::*,

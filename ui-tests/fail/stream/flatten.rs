@@ -1,4 +1,3 @@
-//~lines 18
 //~ Flatten<40>` needs the end of the sequence
 use kerata::{Batch, Cpu, Dense, Flatten, model, prelude::*};
 

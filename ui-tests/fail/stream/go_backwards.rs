@@ -1,4 +1,3 @@
-//~lines 16
 //~ `Gru<4, 8>` with `go_backwards = true` needs the end of the sequence
 use kerata::{Batch, Cpu, Gru, Length, model, prelude::*};
 

@@ -1,5 +1,4 @@
-//~lines 21
-//~ `Inside` needs the end of the sequence
+//~ `Bidirectional<Gru<4, 8, Sequences>>` needs the end of the sequence
 use kerata::{Batch, Bidirectional, Cpu, Gru, Length, Lstm, Sequences, model, prelude::*};
 
 #[model(input = (Batch, Length, 4), output = (Batch, Length, 16))]

@@ -1,4 +1,4 @@
-//~lines 21
+//~lines 13
 //~ `Double` needs the end of the sequence
 use kerata::{Backend, Batch, Cpu, Dense, Element, Error, Layer, layer, model, prelude::*, signal::MaskTransparent};
 use kerata::tensor::Tape;

@@ -1,4 +1,3 @@
-//~lines 18
 //~ `GlobalAveragePooling1d` needs the end of the sequence
 use kerata::{Batch, Cpu, Dense, GlobalAveragePooling1d, Length, model, prelude::*};
 

@@ -1,4 +1,3 @@
-//~lines 18
 //~ `ReturnState<Gru<8, 4>>` needs the end of the sequence
 use kerata::{Batch, Cpu, Gru, Length, ReturnState, model, prelude::*};
 

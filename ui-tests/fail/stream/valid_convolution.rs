@@ -1,4 +1,3 @@
-//~lines 18
 //~ `Conv1d<4, 8, 3, Relu>` needs the end of the sequence
 use kerata::{Batch, Conv1d, Cpu, Length, Relu, model, prelude::*};
 

@@ -1,0 +1,174 @@
+use dfdx::tensor::{Cpu, Tape};
+
+use super::Row;
+use crate::{
+    backend::{Backend, Element},
+    error::Error,
+    layer::Layer,
+    never::{Known, Never, Nobody},
+    parameters::Parameters,
+    shape::Fault,
+    signal::Signal,
+    tuples::all_tuples,
+};
+
+/// A tuple of layers, each of which takes what the one before it gives: what a [`Sequential`](super::Sequential) is made of.
+#[diagnostic::on_unimplemented(
+    message = "a `Sequential` is made of a tuple of layers, and `{Self}` is none",
+    label = "one layer is a tuple with a comma: `({Self},)`",
+    note = "the tuple has one to twelve layers; a struct under `#[model]` has any number, and branches"
+)]
+pub trait Chained<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The signal that leaves the last layer.
+    type Out;
+}
+
+/// [`Chained`]: every such tuple is. What is asked for is this, so that the compiler says once in a function what is none.
+pub trait Chains<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The signal that leaves the last layer.
+    type Out;
+}
+
+impl<L, In, E, D> Chains<In, E, D> for L
+where
+    L: Chained<In, E, D>,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    type Out = L::Out;
+}
+
+/// A [`Layer`] of a [`Sequential`](super::Sequential), which takes the signal `In`. Of one that does not, what it gives is
+/// unknown: so the compiler says once which one it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot take `{In}`, which reaches it in the `Sequential`",
+    label = "these layers do not fit together",
+    note = "`(Batch, Features)` is a vector, `(Batch, Length, Features)` a sequence, `(Batch, Height, Width, Channels)` an image: `Lstm<_, N, Sequences>` gives a sequence, `Lstm<_, N>`, `Flatten` and the global poolings a vector; the first number of `Dense<I, O>` is that of the features that arrive; `Unmask` drops a mask"
+)]
+pub trait Fits<In, E: Element, D: Backend<E>> {
+    /// [`Layer::Out`].
+    type Out;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Fits<In, E, D> for L {
+    type Out = <In as Known>::Of<L::Out>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L, In, E: Element, D: Backend<E>> Fits<In, E, D> for L
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type Out = Nobody;
+}
+
+/// [`Fits`]. The bound of a tuple is this one, so that the compiler comes to the output first, and tells of a layer without the bounds
+/// that it came through.
+pub trait Fitting<In, E: Element, D: Backend<E>>: Fits<In, E, D> {}
+
+impl<L: Fits<In, E, D>, In, E: Element, D: Backend<E>> Fitting<In, E, D> for L {}
+
+/// The output of a [`Sequential`](super::Sequential), which knows that the layers give it. All that is done with a model asks for
+/// this, and so for nothing where the output is unknown.
+pub trait Gives<L, In: Signal, E: Element, D: Backend<E>>: Signal {
+    /// [`Layer::CHECK`].
+    const CHECK: ();
+    /// [`Layer::FAULT`].
+    const FAULT: Fault;
+
+    /// [`Layer::call`].
+    ///
+    /// # Errors
+    /// Those of the layers.
+    fn call<T: Tape<E, D>>(layers: &L, x: In::Data<E, D, T>) -> Result<Self::Data<E, D, T>, Error>;
+
+    /// [`Layer::call_mut`].
+    ///
+    /// # Errors
+    /// Those of the layers.
+    fn call_mut<T: Tape<E, D>>(
+        layers: &mut L,
+        x: In::Data<E, D, T>,
+    ) -> Result<Self::Data<E, D, T>, Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L, In, Out, E, D> Gives<L, In, E, D> for Out
+where
+    L: Layer<In, E, D, Out = Out>,
+    In: Signal,
+    Out: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    const CHECK: () = L::CHECK;
+    const FAULT: Fault = L::FAULT;
+
+    fn call<T: Tape<E, D>>(layers: &L, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
+        layers.call(x)
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        layers: &mut L,
+        x: In::Data<E, D, T>,
+    ) -> Result<Out::Data<E, D, T>, Error> {
+        layers.call_mut(x)
+    }
+}
+
+/// The output of a [`Sequential`](super::Sequential) whose layers can say what they are.
+pub trait Lists<L, In: Signal, E: Element, D: Backend<E>>: Gives<L, In, E, D> {
+    /// The rows of the summary.
+    fn rows() -> Vec<Row>;
+}
+
+fn row<L, In, E, D>(number: usize) -> Row
+where
+    L: Layer<In, E, D> + Parameters<E, D>,
+    In: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    let from = number.checked_sub(1).map_or("input".to_owned(), |before| before.to_string());
+    let (name, drops) = (number.to_string(), L::DROPS_MASK);
+    Row::of::<L, In, L::Out>(&name, &[&from], drops, L::PARAMS, L::TRAINABLE)
+}
+
+macro_rules! chain {
+    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<In, E, D, $first, $($layer),*> Chained<In, E, D> for ($first, $($layer,)*)
+        where
+            In: Signal,
+            E: Element,
+            D: Backend<E>,
+            $first: Fitting<In, E, D>,
+            $($layer: Fitting<$before::Out, E, D>,)*
+        {
+            type Out = chain!(@last $first $($layer)*);
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<In, E, D, Out, $first, $($layer),*> Lists<($first, $($layer,)*), In, E, D> for Out
+        where
+            In: Signal,
+            E: Element,
+            D: Backend<E>,
+            Out: Gives<($first, $($layer,)*), In, E, D>,
+            $first: Layer<In, E, D> + Parameters<E, D>,
+            $($layer: Layer<$before::Out, E, D> + Parameters<E, D>,)*
+        {
+            fn rows() -> Vec<Row> {
+                vec![
+                    row::<$first, In, E, D>(0),
+                    $(row::<$layer, $before::Out, E, D>($i),)*
+                ]
+            }
+        }
+    };
+    (@last $last:ident) => { $last::Out };
+    (@last $first:ident $($rest:ident)+) => { chain!(@last $($rest)+) };
+}
+all_tuples!(chain);
