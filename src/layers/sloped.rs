@@ -57,9 +57,9 @@ pub struct LeakyReluLayer {
 /// - input and output: any signal of values; a mask passes
 ///
 /// ```
-/// use kerata::{Cpu, EluLayer, Error, build_with, prelude::*};
+/// use kerata::{Cpu, EluLayer, Error, prelude::*};
 ///
-/// let layer = build_with!(EluLayer, &Cpu::default(), alpha = 0.5)?;
+/// let layer = EluLayer { alpha: 0.5 };
 /// let y = layer.forward(Cpu::default().tensor([[2.0_f32, -1.0]]))?.as_vec();
 /// assert!(y[0] == 2.0 && (y[1] + 0.5 * (1.0 - 1.0_f32.exp().recip())).abs() < 1e-6);
 /// # Ok::<(), Error>(())

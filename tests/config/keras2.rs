@@ -63,7 +63,7 @@ fn the_nodes_of_every_dialect_are_read() {
     }
     // A second call, another input, and arguments that are not followed here.
     for (nodes, says) in [
-        (json!([[["input_1", 0, 0, {}]], [["input_1", 0, 0, {}]]]), "inbound_nodes: the type"),
+        (json!([[["input_1", 0, 0, {}]], [["input_1", 0, 0, {}]]]), "the JSON says 2: Dense"),
         (
             json!([[["b", 0, 0, {}]]]),
             "inbound_nodes: the type says [\"input_1\"], the JSON says [\"b\"]",

@@ -48,10 +48,18 @@ fn run(model: &DynamicLayer, calls: &[Call], x: DynamicValue) -> Result<Vec<Dyna
     }
     // The same model with other outputs.
     let mut config = model.config();
+    // Keras 3 counts the calls of a model by one more there.
+    let is_model = |layer: &str| {
+        let layers = config.config["layers"].as_array().unwrap().iter();
+        let mut models = layers.filter(|layer| layer["class_name"] == "Functional");
+        models.any(|model| model["name"] == layer)
+    };
     let outputs = calls.iter().flat_map(|call| {
-        (0..call.outputs.len()).map(|output| json!([call.layer, call.count, output]))
+        let count = call.count + usize::from(is_model(&call.layer));
+        (0..call.outputs.len()).map(move |output| json!([call.layer, count, output]))
     });
-    config.config.insert("output_layers".to_owned(), outputs.collect());
+    let outputs: Value = outputs.collect();
+    config.config.insert("output_layers".to_owned(), outputs);
     let mut wider = layer_from_config(&config, &CustomObjects::new().masks_as_keras())?;
     wider.set_weights(model.weights().map(|weight| weight.values))?;
     Ok(wider.run(x)?.into_parts())
