@@ -41,6 +41,7 @@ pub(crate) enum Values {
 }
 
 impl Values {
+    #[cfg(feature = "keras")]
     pub(crate) fn of<E: Element>(values: &[E]) -> Result<Self, Error> {
         Self::collect(&[values.len()], values.iter().copied())
     }
