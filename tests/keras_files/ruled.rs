@@ -71,7 +71,7 @@ fn the_source_says_the_rules() {
     let source = rust_source(&config(), "Net").unwrap();
     for line in [
         "#[with(embeddings_regularizer = L2(0.01), embeddings_constraint = MaxNorm { max_value: 3.0, axis: 1 }, activity_regularizer = L1(0.03))]",
-        "kernel_regularizer = L1L2 { l1: 1e-5, l2: 0.1 }, kernel_constraint = UnitNorm { axis: 0 }, bias_constraint = NonNeg",
+        "kernel_regularizer = L1L2 { l1: 1e-5, l2: 0.1 }, kernel_constraint = UnitNorm { axis: [0] }, bias_constraint = NonNeg",
         "gamma_regularizer = L1(0.2), beta_constraint = NonNeg",
         "#[with(bias_regularizer = L2(0.7))]\n    pub each: TimeDistributed<Dense<_, 4>>",
         "OrthogonalRegularizer { factor: 0.3, mode: OrthogonalMode::Columns }",

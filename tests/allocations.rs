@@ -1,4 +1,5 @@
-//! After a stream was made, a step allocates nothing. (So it starts no thread either: that allocates.)
+//! What is allocated: nothing by a step of a stream (so it starts no thread either: that allocates), and little more than a file
+//! and its model by reading one.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -7,8 +8,9 @@ use std::{
 
 use kerata::{
     Add, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout, Embedding, Error,
-    Gelu, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, Multiply, Relu, ResetBefore, Sequences,
-    SimpleRnn, Softmax, StackedRnn, TimeDistributed, Unmask, model, prelude::*,
+    Flatten, Gelu, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, Multiply, Relu, ResetBefore,
+    Sequences, SimpleRnn, Softmax, StackedRnn, TimeDistributed, Unmask, config::CustomObjects,
+    keras, model, prelude::*,
 };
 
 /// The allocator of the system, which counts what this thread asks of it.
@@ -16,17 +18,34 @@ struct Counting;
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
+    /// How many bytes there are, and the most there have been.
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count_bytes(more: isize) {
+    BYTES.set(BYTES.get() + more);
+    PEAK.set(PEAK.get().max(BYTES.get()));
 }
 
 // SAFETY: it hands on to the allocator of the system.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
+        count_bytes(layout.size() as isize);
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        count_bytes(size as isize - layout.size() as isize);
+        // SAFETY: the caller's.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count_bytes(-(layout.size() as isize));
         // SAFETY: the caller's.
         unsafe { System.dealloc(at, layout) }
     }
@@ -92,5 +111,27 @@ fn a_step_allocates_nothing() -> Result<(), Error> {
     let (count, result) = counted(|| stream.step(&[[1.0; 3]; 2]).map(|y| y[1][1]));
     assert!(result?.is_finite());
     assert_eq!(count, 0);
+    Ok(())
+}
+
+/// The file itself, the model as it is made, of which no page is used before its values come, and these.
+#[test]
+fn reading_a_keras_file_takes_three_times_its_size() -> Result<(), Error> {
+    #[model(input = Ids<(Batch, 2)>, output = (Batch, 200))]
+    struct Table {
+        table: Embedding<30_000, 100>,
+        flat: Flatten<_>,
+    }
+    let name = format!("kerata-allocations-{}.keras", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    Table::build(&Cpu::default())?.save_keras(&path)?;
+    let size = std::fs::metadata(&path).unwrap().len() as isize;
+    let before = BYTES.get();
+    PEAK.set(before);
+    let model = keras::load(&path, &CustomObjects::new());
+    let taken = PEAK.get() - before;
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(model?.params(), 3_000_000);
+    assert!(taken > size && taken < size * 7 / 2, "{taken} bytes for a file of {size}");
     Ok(())
 }
