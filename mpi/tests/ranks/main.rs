@@ -133,7 +133,7 @@ fn panicking() -> Result<(), Failed> {
 
 fn hanging() -> Result<(), Failed> {
     let errors = failure("hang");
-    let right = "rank 1 failed: it did not come within 500ms (the timeout)";
+    let right = "rank 1 failed: it did not come within 2s (the timeout)";
     assert!(errors.contains(right), "{errors}");
     assert!(!errors.contains("rank 0 failed") && !errors.contains("rank 2 failed"), "{errors}");
     Ok(())

@@ -38,9 +38,9 @@ pub(crate) fn play(scene: &str) {
             assert!(rank.rank() != 1, "the machine is gone");
             rank.sum(&mut [1.0])
         }),
-        "hang" => Mpi::new().with_timeout(Duration::from_millis(500)).run(|rank| {
+        "hang" => Mpi::new().with_timeout(Duration::from_secs(2)).run(|rank| {
             // The others are waiting for each other already.
-            sleep(Duration::from_millis(if rank.rank() == 2 { 400 } else { 0 }));
+            sleep(Duration::from_millis(if rank.rank() == 2 { 500 } else { 0 }));
             rank.sum(&mut [1.0])?;
             if rank.rank() == 1 {
                 sleep(Duration::from_secs(50));
