@@ -7,12 +7,14 @@
 //! One JSON line a workload, then a table. Data and initial weights come from a counter-based hash, the same as
 //! in the programs for the other frameworks, so that the first two losses must agree.
 
+mod models;
+
 use std::time::Instant;
 
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
-    Batch, Bidirectional, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error, Flatten,
-    GlobalAveragePooling1d, Gru, Ids, Length, Lstm, MaskZero, MaxPool2d, Relu, Sequences,
+    Batch, Bidirectional, Cpu, Dense, Embedding, EmbeddingBag, Error, GlobalAveragePooling1d, Gru,
+    Ids, Length, Lstm, MaskZero, Sequences,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
     model::{Stream, StreamModel},
@@ -22,6 +24,7 @@ use kerata::{
     shape::Const,
     signal::Signal,
 };
+use models::{Digits, Sentiment};
 
 const ALL: [&str; 16] = [
     "W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7", "W9", "W9p",
@@ -29,26 +32,6 @@ const ALL: [&str; 16] = [
 ];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
-
-/// W1, W2, W3.
-#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
-struct Sentiment {
-    embed: Embedding<10_000, 128, MaskZero>,
-    lstm1: Lstm<_, 128, Sequences>,
-    lstm2: Lstm<_, 128>,
-    head: Dense<_, 2>,
-}
-
-/// W4, W5.
-#[model(input = (Batch, 28, 28, 1), output = (Batch, 10))]
-struct Digits {
-    conv1: Conv2d<_, 32, 3, 3, Relu>,
-    conv2: Conv2d<_, 64, 3, 3, Relu>,
-    pool: MaxPool2d<2>,
-    flatten: Flatten<_>,
-    dense: Dense<_, 128, Relu>,
-    head: Dense<_, 10>,
-}
 
 /// W6.
 #[model(input = Ids<(Batch, 200)>, output = (Batch, 1))]

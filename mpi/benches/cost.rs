@@ -3,6 +3,9 @@
 //!
 //! Prints the median and the quickest of the steps, how many sums a step makes, and how many bytes these have.
 
+#[path = "../../benches/models/mod.rs"]
+mod models;
+
 use std::{
     sync::{
         Arc, Mutex,
@@ -12,49 +15,28 @@ use std::{
 };
 
 use kerata::{
-    Batch, Conv2d, Cpu, Dense, Embedding, Error, Flatten, Ids, Lstm, MaskZero, MaxPool2d, Relu,
-    Sequences,
+    Cpu, Error,
     backend::set_threads,
     data::InMemory,
     distributed::Communicator,
     loss::SparseCategoricalCrossentropy,
-    model,
     optim::Adam,
     prelude::*,
     train::{Fit, Trainer},
 };
-use kerata_mpi::Mpi;
+use kerata_mpi::{Mpi, MpiRank};
+use models::{Digits, Sentiment};
 
 const STEPS: usize = 40;
 
-/// W1: sentences of 100 words, 32 a batch.
-#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
-struct Sentiment {
-    embed: Embedding<10_000, 128, MaskZero>,
-    lstm1: Lstm<_, 128, Sequences>,
-    lstm2: Lstm<_, 128>,
-    head: Dense<_, 2>,
-}
-
-/// W4: pictures of 28 x 28, 64 a batch.
-#[model(input = (Batch, 28, 28, 1), output = (Batch, 10))]
-struct Digits {
-    conv1: Conv2d<_, 32, 3, 3, Relu>,
-    conv2: Conv2d<_, 64, 3, 3, Relu>,
-    pool: MaxPool2d<2>,
-    flatten: Flatten<_>,
-    dense: Dense<_, 128, Relu>,
-    head: Dense<_, 10>,
-}
-
-/// Counts what a rank sends.
-struct Counting<C> {
-    comm: C,
+/// Counts what a rank sends. Several trainers use the rank, one after the other.
+struct Counting {
+    comm: Arc<MpiRank>,
     sums: Arc<AtomicUsize>,
     bytes: Arc<AtomicUsize>,
 }
 
-impl<C: Communicator> Communicator for Counting<C> {
+impl Communicator for Counting {
     fn rank(&self) -> usize {
         self.comm.rank()
     }
@@ -88,7 +70,7 @@ fn main() -> Result<(), Error> {
     }
     if std::env::var_os("OMPI_COMM_WORLD_SIZE").is_none() {
         return asked.iter().try_for_each(|workload| {
-            println!("{workload}, one process: {}", shown(measure(workload, None::<Alone>)?));
+            println!("{workload}, one process: {}", shown(measure(workload, None)?));
             Ok(())
         });
     }
@@ -97,11 +79,8 @@ fn main() -> Result<(), Error> {
         let (first, size) = (rank.rank() == 0, rank.size());
         let comm = Arc::new(rank);
         for workload in &asked {
-            let counting = Counting {
-                comm: Shared(comm.clone()),
-                sums: Arc::clone(&sums),
-                bytes: Arc::clone(&bytes),
-            };
+            let counting =
+                Counting { comm: comm.clone(), sums: Arc::clone(&sums), bytes: Arc::clone(&bytes) };
             sums.store(0, Relaxed);
             bytes.store(0, Relaxed);
             let times = measure(workload, Some(counting))?;
@@ -120,73 +99,41 @@ fn main() -> Result<(), Error> {
     })
 }
 
-/// A rank that several trainers use, one after the other.
-struct Shared<C>(Arc<C>);
-
-impl<C: Communicator> Communicator for Shared<C> {
-    fn rank(&self) -> usize {
-        self.0.rank()
-    }
-
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-
-    fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        self.0.sum(values)
-    }
-
-    fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
-        self.0.sum_f64(values)
-    }
-}
-
-/// No rank at all.
-type Alone = Shared<kerata_mpi::MpiRank>;
-
 /// The times of the steps, in milliseconds.
-fn measure(workload: &str, comm: Option<impl Communicator>) -> Result<Vec<f64>, Error> {
-    let dev = Cpu::seed_from_u64(0);
-    let loss = SparseCategoricalCrossentropy::from_logits();
+fn measure(workload: &str, comm: Option<Counting>) -> Result<Vec<f64>, Error> {
     let begins = Arc::new(Mutex::new(Vec::new()));
-    let seen = begins.clone();
-    // Whatever is between the beginnings of two steps is a step.
-    let note = move || seen.lock().map_or((), |mut begins| begins.push(Instant::now()));
-    match workload {
-        "W1" => {
-            let text = |i: usize| (0..100).map(|j| 1 + (i * 97 + j * 31) % 9_999).collect();
-            let texts: Vec<Vec<usize>> = (0..32 * STEPS).map(text).collect();
-            let labels: Vec<usize> = (0..32 * STEPS).map(|i| i * 7 % 2).collect();
-            let mut trainer = Trainer::new(Sentiment::build(&dev)?, loss, Adam::new(1e-3))?
-                .augment(move |x, y, _| {
-                    note();
-                    Ok((x, y))
-                });
-            if let Some(comm) = comm {
-                trainer = trainer.distributed(comm);
-            }
-            let fit = Fit { batch_size: 32, progress: false, ..Fit::epochs(1) };
-            trainer.fit(&InMemory::new(texts, labels)?, &fit)?;
-        }
-        "W4" => {
-            let picture = |i: usize| -> Vec<Vec<Vec<f32>>> {
-                let pixel = |at: usize| vec![((i * 131 + at * 17) % 97) as f32 / 97.0];
-                (0..28).map(|y| (0..28).map(|x| pixel(y * 28 + x)).collect()).collect()
-            };
-            let pictures: Vec<_> = (0..64 * STEPS).map(picture).collect();
-            let labels: Vec<usize> = (0..64 * STEPS).map(|i| i * 7 % 10).collect();
-            let mut trainer = Trainer::new(Digits::build(&dev)?, loss, Adam::new(1e-3))?.augment(
+    let dev = Cpu::seed_from_u64(0);
+    macro_rules! train {
+        ($model:ty, $batch_size:literal, $classes:literal, $sample:expr) => {{
+            let labels: Vec<usize> = (0..$batch_size * STEPS).map(|i| i * 7 % $classes).collect();
+            let samples: Vec<_> = (0..$batch_size * STEPS).map($sample).collect();
+            let data = InMemory::new(samples, labels)?;
+            let loss = SparseCategoricalCrossentropy::from_logits();
+            let seen = begins.clone();
+            let mut trainer = Trainer::new(<$model>::build(&dev)?, loss, Adam::new(1e-3))?.augment(
+                // Whatever is between the beginnings of two steps is a step.
                 move |x, y, _| {
-                    note();
+                    if let Ok(mut begins) = seen.lock() {
+                        begins.push(Instant::now());
+                    }
                     Ok((x, y))
                 },
             );
             if let Some(comm) = comm {
                 trainer = trainer.distributed(comm);
             }
-            let fit = Fit { batch_size: 64, progress: false, ..Fit::epochs(1) };
-            trainer.fit(&InMemory::new(pictures, labels)?, &fit)?;
-        }
+            let fit = Fit { batch_size: $batch_size, progress: false, ..Fit::epochs(1) };
+            trainer.fit(&data, &fit)?;
+        }};
+    }
+    match workload {
+        "W1" => train!(Sentiment, 32, 2, |i| -> Vec<usize> {
+            (0..100).map(|j| 1 + (i * 97 + j * 31) % 9_999).collect()
+        }),
+        "W4" => train!(Digits, 64, 10, |i| -> Vec<Vec<Vec<f32>>> {
+            let pixel = |at: usize| vec![((i * 131 + at * 17) % 97) as f32 / 97.0];
+            (0..28).map(|y| (0..28).map(|x| pixel(y * 28 + x)).collect()).collect()
+        }),
         other => {
             let known = vec!["W1".into(), "W4".into()];
             return Err(Error::Unknown { what: "the workload", name: other.into(), known });

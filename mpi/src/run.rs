@@ -1,11 +1,13 @@
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
     time::Duration,
 };
 
-use kerata::Error;
+use kerata::{
+    Error,
+    distributed::{STACK, failed, panicked},
+};
 use mpi::{Threading, topology::SimpleCommunicator, traits::Communicator as _};
 
 use crate::{MpiRank, rank::Request, service::Service};
@@ -61,9 +63,6 @@ impl Mpi {
         &self,
         work: impl FnOnce(MpiRank) -> Result<R, Error> + Send,
     ) -> Result<R, Error> {
-        /// That of the main thread of a program, where models are tried first.
-        const STACK: usize = 8 << 20;
-
         let device = |message: &str| Error::Device(message.into());
         let Some((universe, threading)) = mpi::initialize_with_threading(Threading::Funneled)
         else {
@@ -87,14 +86,10 @@ impl Mpi {
                 .spawn_scoped(scope, run)
                 .map_err(|error| device(&format!("there is no thread for it: {error}")))?;
             service.run();
-            let failed = |panic: Box<dyn Any + Send>| Error::Rank { rank, message: said(&*panic) };
-            thread.join().and_then(|result| result).map_err(failed)?
+            thread.join().and_then(|result| result).map_err(|panic| panicked(rank, &*panic))?
         });
         match result {
-            Err(error) if size > 1 => service.abort(&match error {
-                Error::Rank { .. } => error,
-                error => Error::Rank { rank, message: error.to_string() },
-            }),
+            Err(error) if size > 1 => service.abort(&failed(rank, error)),
             result => result,
         }
     }
@@ -103,10 +98,4 @@ impl Mpi {
 fn place(world: &SimpleCommunicator) -> (usize, usize) {
     let positive = |number| usize::try_from(number).unwrap_or(0);
     (positive(world.rank()), positive(world.size()))
-}
-
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("it panicked: {}", text.unwrap_or_default())
 }

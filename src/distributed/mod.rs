@@ -6,10 +6,15 @@
 
 mod context;
 mod exchange;
+mod failure;
 mod threads;
 
 pub(crate) use context::{Pass, Share, current, failure, keep_failure, settled, within};
 pub(crate) use exchange::{broadcast, gather, lengths, sum_and_gather};
+#[doc(hidden)]
+pub use failure::{failed, panicked};
+#[doc(hidden)]
+pub use threads::STACK;
 pub use threads::{ThreadRank, Threads};
 
 use crate::error::Error;

@@ -1,5 +1,4 @@
 use std::{
-    any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -7,8 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Communicator;
+use super::{Communicator, failed, panicked};
 use crate::error::Error;
+
+/// The stack of the thread of a rank: that of the main thread of a program, where models are tried first.
+#[doc(hidden)]
+pub const STACK: usize = 8 << 20;
 
 /// Threads of one program as ranks.
 ///
@@ -70,9 +73,6 @@ impl Threads {
         R: Send + 'static,
         F: Fn(ThreadRank) -> Result<R, Error> + Send + Sync + 'static,
     {
-        /// That of the main thread of a program, where models are tried first.
-        const STACK: usize = 8 << 20;
-
         if self.size == 0 {
             return Err(Error::invalid("the number of ranks", 0, "it must be at least 1"));
         }
@@ -86,12 +86,11 @@ impl Threads {
             let run = move || {
                 let meeting = meeting_of_rank;
                 let result = catch_unwind(AssertUnwindSafe(|| work(comm)));
-                let result = result.unwrap_or_else(|panic| Err(failed(rank, message(&*panic))));
+                let result = result.unwrap_or_else(|panic| Err(panicked(rank, &*panic)));
                 let mut state = meeting.lock();
                 match result {
                     Ok(result) => locked(&results)[rank] = Some(result),
-                    Err(error @ Error::Rank { .. }) => state.fail(error),
-                    Err(error) => state.fail(failed(rank, error.to_string())),
+                    Err(error) => state.fail(failed(rank, error)),
                 }
                 state.ended[rank] = true;
                 drop(state);
@@ -99,7 +98,7 @@ impl Threads {
             };
             let thread = thread::Builder::new().name(format!("rank {rank}")).stack_size(STACK);
             if let Err(error) = thread.spawn(run) {
-                meeting.lock().fail(failed(rank, format!("there is no thread for it: {error}")));
+                meeting.lock().fail(says(rank, format!("there is no thread for it: {error}")));
                 meeting.changed.notify_all();
                 return Err(Error::Device(error.to_string()));
             }
@@ -110,14 +109,8 @@ impl Threads {
     }
 }
 
-fn failed(rank: usize, message: impl Into<String>) -> Error {
+fn says(rank: usize, message: impl Into<String>) -> Error {
     Error::Rank { rank, message: message.into() }
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("it panicked: {}", text.unwrap_or_default())
 }
 
 /// A rank of [`Threads`].
@@ -221,10 +214,10 @@ impl Meeting {
             let Some(rank) = missing(&mut state) else { return Ok(state) };
             let left = self.timeout.saturating_sub(begin.elapsed());
             if state.ended[rank] {
-                state.fail(failed(rank, "it has ended, but others wait for it"));
+                state.fail(says(rank, "it has ended, but others wait for it"));
             } else if left.is_zero() {
                 let text = format!("it did not come within {:?} (the timeout)", self.timeout);
-                state.fail(failed(rank, text));
+                state.fail(says(rank, text));
             } else {
                 let waited = self.changed.wait_timeout(state, left);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -275,7 +268,7 @@ impl Meeting {
         if let Some(other) = parts.iter().position(|part| part.len() != parts[0].len()) {
             let (found, expected) = (parts[other].len(), parts[0].len());
             let text = format!("it brings {found} values where rank 0 brings {expected}");
-            state.fail(failed(other, text));
+            state.fail(says(other, text));
             self.changed.notify_all();
             return state.failed.clone().map_or(Ok(()), Err);
         }

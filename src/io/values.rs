@@ -41,11 +41,6 @@ pub(crate) enum Values {
 }
 
 impl Values {
-    #[cfg(feature = "keras")]
-    pub(crate) fn of<E: Element>(values: &[E]) -> Result<Self, Error> {
-        Self::collect(&[values.len()], values.iter().copied())
-    }
-
     fn collect<E: Element>(
         sizes: &[usize],
         values: impl Iterator<Item = E>,

@@ -14,10 +14,10 @@ use super::{
     npz,
     open::failed,
     safetensors,
-    values::{self, Values, Weight},
+    values::{self, Weight},
 };
 use crate::{
-    backend::{Backend, Element, memory::collected, to_values},
+    backend::{Backend, Element, to_values},
     error::{Difference, Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
 };
@@ -218,15 +218,9 @@ struct Collect(Walk<Weight>);
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Collect {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        let values = to_values(parameter.tensor)?;
-        let (len, values) = ([values.len()], values.into_iter().map(E::as_f64));
-        let values = if size_of::<E>() == 4 {
-            Values::F32(collected(&len, values.map(|v| v as f32))?)
-        } else {
-            Values::F64(collected(&len, values)?)
-        };
+        let values = to_values(parameter.tensor)?.into_iter();
         let name = self.0.name(parameter.name);
-        self.0.weights.push(Weight { name, sizes: sizes(parameter.tensor.shape()), values });
+        self.0.weights.push(Weight::new(name, sizes(parameter.tensor.shape()), values)?);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::{places::Visited, write::dataset};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    io::{Values, Weight},
+    io::Weight,
     optim::{AVERAGE, Clipping, GATHERED, InKeras, Optimizer, State},
 };
 
@@ -58,11 +58,8 @@ impl Written {
         let mut variables = Vec::new();
         // A schedule has no value that is kept.
         if schedule.is_none() {
-            variables.push(Weight {
-                name: "learning_rate".to_owned(),
-                sizes: Vec::new(),
-                values: Values::of(&[E::of(rate)])?,
-            });
+            let rate = std::iter::once(E::of(rate));
+            variables.push(Weight::new("learning_rate".to_owned(), Vec::new(), rate)?);
         }
         if steps > 0 {
             variables.extend(slots(optimizer, state, visited, together)?);
@@ -136,7 +133,7 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
             return Err(Error::mismatch("the values of a slot", n, values.len()));
         }
         let name = format!("{}_{name}", parameter.name);
-        Ok(Weight { name, sizes, values: Values::of(values)? })
+        Weight::new(name, sizes, values.iter().copied())
     };
     let mut all = Vec::new();
     for wanted in [AVERAGE, GATHERED] {
@@ -170,8 +167,7 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
     all.extend(rest.into_iter().flatten());
     let shared = trained().flat_map(|(_, slots)| slots).find(|(name, _)| *name == SHARED);
     if let Some((name, values)) = shared {
-        let values = Values::of(values)?;
-        all.push(Weight { name: (*name).to_owned(), sizes: Vec::new(), values });
+        all.push(Weight::new((*name).to_owned(), Vec::new(), values.iter().copied())?);
     }
     Ok(all)
 }

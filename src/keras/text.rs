@@ -128,7 +128,7 @@ impl TextModel {
 pub(super) fn names(config: &Config) -> Vec<&str> {
     let layers = config.config.get("layers").and_then(Value::as_array);
     let text = layers.into_iter().flatten().filter(|layer| is_text(layer));
-    text.map(|layer| layer["config"]["name"].as_str().unwrap_or_default()).collect()
+    text.map(name_of).collect()
 }
 
 fn is_text(layer: &Value) -> bool {
@@ -150,7 +150,7 @@ pub(super) fn load(mut file: KerasFile, custom: &CustomObjects) -> Result<TextMo
             kept.push(layer.clone());
             continue;
         }
-        let name = layer["config"]["name"].as_str().unwrap_or_default().to_owned();
+        let name = name_of(layer).to_owned();
         let said = |e: String| wrong(format!("the layer `{}`: {e}", shortened(&name)));
         let weights = file.idf_weights(&group).map_err(said)?;
         let made = text_layer(layer, &group, &file.assets, &weights);
@@ -171,7 +171,7 @@ pub(super) fn load(mut file: KerasFile, custom: &CustomObjects) -> Result<TextMo
     Ok(TextModel { text, inputs, model: from_parts(&file, custom)? })
 }
 
-fn input_name(layer: &Value) -> &str {
+fn name_of(layer: &Value) -> &str {
     layer["config"]["name"].as_str().unwrap_or_default()
 }
 
@@ -263,11 +263,11 @@ fn in_front(
         },
         Some(nodes) => {
             let inputs = |layer: &Value| {
-                layer["class_name"] == "InputLayer" && refers(Some(nodes), input_name(layer))
+                layer["class_name"] == "InputLayer" && refers(Some(nodes), name_of(layer))
             };
             let at = kept.iter().position(inputs).ok_or_else(needed)?;
             let calls = nodes.as_array().map_or(0, Vec::len);
-            let of = input_name(&kept[at]);
+            let of = name_of(&kept[at]);
             if calls != 1 || kept.iter().any(|layer| refers(layer.get("inbound_nodes"), of)) {
                 return Err(needed());
             }

@@ -5,11 +5,12 @@ use dfdx::{
 
 use super::{
     EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
+    logits::by_logits,
     row::{RowLoss, of_rows},
     signals::same_rows,
 };
 use crate::{
-    backend::{ActivationFunction, Backend, Element, along_rows, row_sums, zeros_after},
+    backend::{Backend, Element, along_rows, row_sums, zeros_after},
     error::{Error, OrDevice},
 };
 
@@ -59,18 +60,7 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         "categorical_crossentropy"
     }
 
-    fn activation(&self) -> Option<ActivationFunction> {
-        (!self.from_logits).then_some(ActivationFunction::SOFTMAX)
-    }
-
-    fn per_logits<T: Tape<E, D>>(
-        &self,
-        logits: PredictionRows<E, D, T>,
-        target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        let of_logits = Self { from_logits: true, ..*self };
-        <Self as Loss<P, Y, E, D>>::per_position(&of_logits, logits, target)
-    }
+    by_logits!(SOFTMAX);
 
     fn per_position<T: Tape<E, D>>(
         &self,

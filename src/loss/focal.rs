@@ -103,11 +103,7 @@ impl RowLoss for BinaryFocalCrossentropy {
         })
     }
 }
-row_loss!(
-    BinaryFocalCrossentropy,
-    "binary_focal_crossentropy",
-    SIGMOID: |this| (!this.from_logits).then_some(Self { from_logits: true, ..*this })
-);
+row_loss!(BinaryFocalCrossentropy, "binary_focal_crossentropy", SIGMOID);
 
 /// The cross-entropy of a clipped probability, and its derivative.
 fn of_probability(p: f64, y: f64) -> (f64, f64) {

@@ -21,6 +21,7 @@ mod divergence;
 mod focal;
 mod generalized;
 mod hinge;
+mod logits;
 mod loss_weight;
 mod overlap;
 mod reduction;
@@ -39,6 +40,7 @@ pub use divergence::{KLDivergence, Poisson};
 pub use focal::{BinaryFocalCrossentropy, CategoricalFocalCrossentropy};
 pub use generalized::CategoricalGeneralizedCrossEntropy;
 pub use hinge::{CategoricalHinge, Hinge, SquaredHinge};
+pub(crate) use logits::input_of;
 pub use loss_weight::LossWeight;
 pub use overlap::{Dice, Tversky};
 pub use reduction::{Reduced, Reduction};
@@ -51,11 +53,11 @@ pub use sparse::SparseCategoricalCrossentropy;
 
 use dfdx::{
     shapes::Rank0,
-    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, NoneTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{ActivationFunction, Backend, Element, logits},
+    backend::{ActivationFunction, Backend, Element},
     error::Error,
     reduce::{Unweighted, Weights},
     signal::{Signal, Value},
@@ -70,27 +72,6 @@ pub(crate) fn check_smoothing(share: f64) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid("label_smoothing", share, "it must be in 0..=1"))
-}
-
-/// What a loss is computed from, and whether it is logits: those that the prediction was made of, if the loss asks for them
-/// and they are known.
-pub(crate) fn input_of<L, P, Y, E, D, T>(
-    loss: &L,
-    prediction: PredictionRows<E, D, T>,
-) -> Result<(PredictionRows<E, D, T>, bool), Error>
-where
-    L: Loss<P, Y, E, D> + ?Sized,
-    P: Prediction,
-    Y: Signal,
-    E: Element,
-    D: Backend<E>,
-    T: Tape<E, D>,
-{
-    let known = loss.activation().map(|function| logits::behind(&prediction, function));
-    match known.transpose()?.flatten() {
-        Some(logits) => Ok((logits.put_tape(prediction.split_tape().1), true)),
-        None => Ok((prediction, false)),
-    }
 }
 
 /// What a loss is computed from: the prediction as rows, one a position, `(Positions, Values)`.

@@ -95,7 +95,7 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
 
 /// Makes a [`RowLoss`] a [`Loss`](super::Loss) with the name that Keras gives it.
 macro_rules! row_loss {
-    ($loss:ty, $name:literal $(, $activation:ident: |$this:ident| $of_logits:expr)?) => {
+    ($loss:ty, $name:literal $(, $activation:ident)?) => {
         #[diagnostic::do_not_recommend]
         impl<P, Y, E, D> crate::loss::Loss<P, Y, E, D> for $loss
         where
@@ -108,24 +108,7 @@ macro_rules! row_loss {
                 $name
             }
 
-            $(
-                fn activation(&self) -> Option<crate::backend::ActivationFunction> {
-                    let $this = self;
-                    let of_logits: Option<Self> = $of_logits;
-                    of_logits.map(|_| crate::backend::ActivationFunction::$activation)
-                }
-
-                fn per_logits<T: dfdx::tensor::Tape<E, D>>(
-                    &self,
-                    logits: crate::loss::PredictionRows<E, D, T>,
-                    target: &Y::Data<E, D, dfdx::tensor::NoneTape>,
-                ) -> Result<dfdx::tensor::Tensor<(usize,), E, D, T>, crate::error::Error> {
-                    let $this = self;
-                    let of_logits: Option<Self> = $of_logits;
-                    let loss = of_logits.as_ref().unwrap_or(self);
-                    crate::loss::row::of_rows(loss, logits, &Y::rows(target)?)
-                }
-            )?
+            $(crate::loss::logits::by_logits!($activation);)?
 
             fn per_position<T: dfdx::tensor::Tape<E, D>>(
                 &self,

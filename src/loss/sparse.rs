@@ -3,9 +3,11 @@ use dfdx::{
     tensor::{NoneTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Labels, Loss, Prediction, PredictionRows, signals::check_labels};
+use super::{
+    EPSILON, Labels, Loss, Prediction, PredictionRows, logits::by_logits, signals::check_labels,
+};
 use crate::{
-    backend::{ActivationFunction, Backend, Element},
+    backend::{Backend, Element},
     error::Error,
 };
 
@@ -61,18 +63,7 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         Ok(Some(labels.into_iter().map(|label| label != ignored).collect()))
     }
 
-    fn activation(&self) -> Option<ActivationFunction> {
-        (!self.from_logits).then_some(ActivationFunction::SOFTMAX)
-    }
-
-    fn per_logits<T: Tape<E, D>>(
-        &self,
-        logits: PredictionRows<E, D, T>,
-        target: &Y::Data<E, D, NoneTape>,
-    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
-        let of_logits = Self { from_logits: true, ..*self };
-        <Self as Loss<P, Y, E, D>>::per_position(&of_logits, logits, target)
-    }
+    by_logits!(SOFTMAX);
 
     fn per_position<T: Tape<E, D>>(
         &self,

@@ -138,7 +138,7 @@ impl LabelMetric for SparseCategoricalAccuracy {
     const NAME: &'static str = "sparse_categorical_accuracy";
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
-        for (row, label, weight) in batch.rows() {
+        for (row, label, weight) in batch.labelled() {
             mean.add([f64::from(u8::from(argmax(row) == Some(label)))], [weight]);
         }
         Ok(())

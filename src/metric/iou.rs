@@ -58,8 +58,8 @@ macro_rules! iou {
                 matrix: &mut ConfusionMatrix,
                 batch: &LabelBatch<E>,
             ) -> Result<(), Error> {
-                matrix.reserve(batch.classes)?;
-                for (row, label, weight) in batch.rows() {
+                matrix.reserve(batch.width)?;
+                for (row, label, weight) in batch.labelled() {
                     if let Some(predicted) = argmax(row) {
                         matrix.add(label, predicted, weight);
                     }

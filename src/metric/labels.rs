@@ -5,21 +5,15 @@ use dfdx::{
     tensor::{NoneTape, Tensor},
 };
 
-use super::{Direction, MetricState};
+use super::{Direction, MetricState, rows::Batch};
 use crate::{
-    backend::{Backend, Element, to_values},
+    backend::{Backend, Element},
     error::Error,
     loss::{Labels, Prediction, check_labels},
 };
 
 /// A batch as such a metric looks at it.
-pub(super) struct LabelBatch<E> {
-    prediction: Vec<E>,
-    labels: Vec<usize>,
-    weights: Vec<f64>,
-    /// How many classes there are.
-    pub(super) classes: usize,
-}
+pub(super) type LabelBatch<E> = Batch<E, usize>;
 
 impl<E: Element> LabelBatch<E> {
     pub(super) fn new<P, Y, D>(
@@ -35,15 +29,12 @@ impl<E: Element> LabelBatch<E> {
         let labels = Y::labels::<E, D>(target)?;
         let (positions, classes) = *prediction.shape();
         check_labels(&labels, positions, classes)?;
-        let (prediction, weights) = (to_values(prediction)?, weights.to_vec());
-        Ok(Self { prediction, labels, weights, classes })
+        Self::of(prediction, labels, weights)
     }
 
     /// The positions that count: probabilities, label and weight.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&[E], usize, f64)> {
-        let rows = self.prediction.chunks(self.classes.max(1)).zip(&self.labels);
-        let rows = rows.zip(&self.weights).filter(|(_, weight)| **weight != 0.0);
-        rows.map(|((row, label), weight)| (row, *label, *weight))
+    pub(super) fn labelled(&self) -> impl Iterator<Item = (&[E], usize, f64)> {
+        self.rows().map(|(row, label, weight)| (row, label[0], weight))
     }
 }
 

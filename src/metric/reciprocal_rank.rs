@@ -27,7 +27,7 @@ impl LabelMetric for MeanReciprocalRank {
     const NAME: &'static str = "mean_reciprocal_rank";
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
-        for (row, label, weight) in batch.rows() {
+        for (row, label, weight) in batch.labelled() {
             let own = row[label];
             let larger = row.iter().filter(|value| **value > own).count();
             let value = if own.is_nan() { 0.0 } else { 1.0 / (larger + 1) as f64 };

@@ -12,13 +12,32 @@ use crate::{
     loss::{Prediction, Target, same_rows},
 };
 
-/// A batch as a metric looks at it.
-pub(super) struct Batch<E> {
+/// A batch as a metric looks at it: of values, or of labels, one a position.
+pub(super) struct Batch<E, Y = E> {
     prediction: Vec<E>,
-    target: Vec<E>,
+    target: Vec<Y>,
     weights: Vec<f64>,
-    /// How many values a position has.
+    /// How many values a position is predicted.
     pub(super) width: usize,
+}
+
+impl<E: Element, Y> Batch<E, Y> {
+    pub(super) fn of<D: Backend<E>>(
+        prediction: &Tensor<(usize, usize), E, D>,
+        target: Vec<Y>,
+        weights: &[f64],
+    ) -> Result<Self, Error> {
+        let (width, prediction) = (prediction.shape().1, to_values(prediction)?);
+        Ok(Self { prediction, target, weights: weights.to_vec(), width })
+    }
+
+    /// The positions that count: prediction, target and weight.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[E], &[Y], f64)> {
+        let each = self.target.len().checked_div(self.weights.len()).unwrap_or(0).max(1);
+        let rows = self.prediction.chunks(self.width.max(1)).zip(self.target.chunks(each));
+        let rows = rows.zip(&self.weights).filter(|(_, weight)| **weight != 0.0);
+        rows.map(|((p, y), weight)| (p, y, *weight))
+    }
 }
 
 impl<E: Element> Batch<E> {
@@ -34,19 +53,7 @@ impl<E: Element> Batch<E> {
     {
         let target = Y::rows(target)?;
         same_rows(prediction, &target)?;
-        Ok(Self {
-            prediction: to_values(prediction)?,
-            target: to_values(&target)?,
-            weights: weights.to_vec(),
-            width: prediction.shape().1,
-        })
-    }
-
-    /// The positions that count: prediction, target and weight.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&[E], &[E], f64)> {
-        let width = self.width.max(1);
-        let rows = self.prediction.chunks(width).zip(self.target.chunks(width)).zip(&self.weights);
-        rows.filter(|(_, weight)| **weight != 0.0).map(|((p, y), weight)| (p, y, *weight))
+        Self::of(prediction, to_values(&target)?, weights)
     }
 }
 

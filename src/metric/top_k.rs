@@ -78,7 +78,7 @@ impl LabelMetric for SparseTopKCategoricalAccuracy {
     }
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
-        for (row, label, weight) in batch.rows() {
+        for (row, label, weight) in batch.labelled() {
             mean.add([within(row, label, self.k)], [weight]);
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::{
     Callback, Fit, History, Progress, Recorder, Trainer, TrainingData,
-    checkpoint::{Position, Resumed},
+    checkpoint::Position,
     ranks::Ranks,
     run::Run,
     training::{About, Wishes},
@@ -40,9 +40,9 @@ where
         let given = self.given(fit);
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
-        let at = resumed.as_mut().map_or_else(anew, |resumed| std::mem::take(&mut resumed.at));
+        let at = resumed.as_ref().map_or_else(anew, |resumed| resumed.at.clone());
         let rate = (self.optimizing)(&mut self.optimizer).learning_rate().clone();
-        let (before, done) = (at.clone(), (self.state.steps(), self.history.epochs()));
+        let done = (self.state.steps(), self.history.epochs());
         let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
         let run = Run {
             model: &mut self.model,
@@ -69,7 +69,7 @@ where
         let nothing = done == (self.state.steps(), self.history.epochs());
         if let Some(resumed) = resumed.filter(|_| result.is_err() && nothing) {
             *(self.optimizing)(&mut self.optimizer).learning_rate_mut() = rate;
-            self.resumed = Some(Resumed { at: before, ..resumed });
+            self.resumed = Some(resumed);
         }
         result
     }

@@ -6,7 +6,7 @@ use dfdx::{
 use super::sums::{along_rows, column_sums, every_row, row_sums};
 use crate::{
     backend::{
-        Backend, Element, NormWeights, Normalised, Seen, keep_rows,
+        Backend, Element, NormWeights, Normalised, Seen, keep_rows, largest,
         memory::{collected, filled},
         tape::over_ranks,
         to_values,
@@ -107,7 +107,7 @@ fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (n, features) = *x.shape();
     let huge = E::max_value().sqrt().sqrt();
     let factor = |row: &[E]| {
-        let largest = row.iter().fold(E::zero(), |largest, x| largest.max(x.abs()));
+        let largest = largest(row);
         match largest > huge && largest.is_finite() {
             true => E::one() / largest.log2().floor().exp2(),
             false => E::one(),
