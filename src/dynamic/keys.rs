@@ -123,6 +123,12 @@ pub(super) fn activity(fields: &mut Fields) {
     fields.positive("l2", 0.0);
 }
 
+pub(super) fn categories(fields: &mut Fields) {
+    fields.size("num_tokens", 1);
+    fields.any("output_mode", json!("multi_hot"));
+    fields.flag("sparse", false, false);
+}
+
 pub(super) fn prelu(fields: &mut Fields) {
     weight(fields, "alpha", Initializer::ZEROS);
     fields.any("shared_axes", Value::Null);

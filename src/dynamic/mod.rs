@@ -2,6 +2,7 @@
 
 mod bidirectional;
 mod budget;
+mod categories;
 mod cells;
 mod chain;
 mod conv;

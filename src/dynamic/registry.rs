@@ -4,6 +4,7 @@ use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
     bidirectional::{BidirectionalKeys, BidirectionalOp},
+    categories::Categories,
     cells::Cells,
     chain::{Chain, ChainKeys},
     conv::{Convolution, GlobalPool, Pool},
@@ -101,6 +102,7 @@ classes! {{
     "Add": |_| {}, Merge::new;
     "AlphaDropout": keys::noise, Noise::new;
     "Average": |_| {}, Merge::new;
+    "CategoryEncoding": keys::categories, Categories::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
     "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
     "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
@@ -187,4 +189,16 @@ pub(super) fn known() -> Vec<String> {
     let mut classes: Vec<String> = CLASSES.iter().map(|&class| class.to_owned()).collect();
     classes.sort_unstable();
     classes
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fields::is_built_in;
+
+    #[test]
+    fn all_are_written_as_keras_s_own() {
+        let known = super::known();
+        assert!(known.len() > 60);
+        assert_eq!(known.iter().find(|class| !is_built_in(class)), None);
+    }
 }

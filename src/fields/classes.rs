@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 68] = [
+const CLASSES: [&str; 69] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -13,6 +13,7 @@ const CLASSES: [&str; 68] = [
     "AveragePooling2D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",

@@ -17,6 +17,8 @@ mod stack;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
+#[cfg(test)]
+pub(crate) use classes::is_built_in;
 pub(crate) use classes::{has_build_config, starts_from_states};
 pub use configured::Configured;
 pub(crate) use described::Described;

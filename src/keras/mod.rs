@@ -4,7 +4,8 @@
 //! - [`KerasFiles::load_keras`] reads a file into a model that is there already, and checks architecture and weights
 //!   first. It takes whole models, and files of weights only: `.weights.h5`, and the older `.h5`.
 //! - [`rust_source`] is the source of a typed model, to paste, for a config.
-//! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them; [`save_training`] adds the optimiser.
+//! - [`KerasFiles::save_keras`] writes `.keras` and `.weights.h5`, as Keras 3 reads them; [`save_training`] adds the optimiser,
+//!   [`save_with_text`] the text layers in front.
 //!
 //! ```
 //! use kerata::{*, config::{CustomObjects, DynamicValue}, keras, prelude::*};
@@ -227,6 +228,45 @@ where
     O: Optimizer,
 {
     write::save_training(path.as_ref(), &model.keras_config(), model, optimizer, state)
+}
+
+/// Writes a model as `.keras` with text layers in front, so that in Keras, on TensorFlow, it takes texts. Each has its name, and the number
+/// of the input of the model that it is for, as in a [`TextModel`]; their tables are written with them.
+///
+/// ```
+/// use kerata::{*, data::TextVectorization, keras::{self, TextLayer}, prelude::*};
+///
+/// #[model(input = Ids<(Batch, 6)>, output = (Batch, 1))]
+/// struct Reviews {
+///     embed: Embedding<8, 4, MaskZero>,
+///     mean: GlobalAveragePooling1d,
+///     good: Dense<_, 1, Sigmoid>,
+/// }
+///
+/// let mut words = TextVectorization { output_sequence_length: Some(6), ..TextVectorization::default() };
+/// words.adapt(["a good film", "a bad film"])?;
+/// let model = Reviews::build(&Cpu::default())?;
+///
+/// let path = std::env::temp_dir().join("kerata-doc-reviews.keras");
+/// let layer = TextLayer::TextVectorization(words);
+/// keras::save_with_text(&path, &[("words".to_owned(), 0, layer)], &model)?;
+/// let mut again = keras::load_with_text(&path, &config::CustomObjects::new())?;
+/// assert_eq!(again.run(&["A good film!"])?.sizes(), [1, 1]);
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::File`], also for another ending than `.keras`; [`Error::Json`] for what is no model but a single layer, and for a layer whose
+/// vectors no model takes; [`Error::Invalid`] for a text layer without a table, for an input that is not there, and for a name that
+/// another layer has; [`Error::Mismatch`] for an input of other sizes than the text layer gives. Then a file that was there is as it
+/// was before.
+pub fn save_with_text<M: KerasModel>(
+    path: impl AsRef<Path>,
+    text: &[(String, usize, TextLayer)],
+    model: &M,
+) -> Result<(), Error> {
+    write::save_with_text(path.as_ref(), model.keras_config(), text, model)
 }
 
 /// A model that Keras's files have a form for: a typed one that is [`Configured`], a [`DynamicLayer`], and one that is

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     optimizer::Written,
     places::{Place, places, visited},
+    text::{TextLayer, with_text},
 };
 use crate::{
     backend::{Backend, Element},
@@ -40,6 +41,22 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         true => archive(config.clone(), None, &weights).map_err(|e| failed(path, e))?,
         false => weights,
     };
+    write(path, &bytes)
+}
+
+/// Writes a model as `.keras`, with text layers in front.
+pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    path: &Path,
+    config: Config,
+    text: &[(String, usize, TextLayer)],
+    model: &M,
+) -> Result<(), Error> {
+    if !has_extension(path, "keras") {
+        return Err(failed(path, "a model with its text layers is written as `.keras`"));
+    }
+    let weights = weights(&config, model, None)?.map_err(|e| failed(path, e))?;
+    let config = with_text(config, text)?;
+    let bytes = archive(config, None, &weights).map_err(|e| failed(path, e))?;
     write(path, &bytes)
 }
 

@@ -1,16 +1,17 @@
 //! Models with text layers in front: the tables are read, and what Keras answered to texts is answered here.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use kerata::{
     Error,
-    config::{CustomObjects, DynamicValue},
+    config::{Config, CustomObjects, DynamicValue},
+    data::TextVectorization,
     keras::{self, TextLayer, TextModel},
     prelude::*,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::case::skipped;
+use crate::{case::skipped, written::python};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/keras-files/text")
@@ -58,8 +59,7 @@ fn texts_are_answered_as_by_keras() -> Result<(), Error> {
         let found = answers(&mut model, case["inputs"].as_array().unwrap())?;
         let mut expected = Vec::new();
         numbers(&case["output"], &mut expected);
-        let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(off < 1e-5 && found.len() == expected.len(), "{name}: {found:?}, not {expected:?}");
+        assert_near(&found, &expected, name);
         // Without the words, it is refused by the name of the layer.
         let error = keras::load(&path, &CustomObjects::new()).unwrap_err().to_string();
         assert!(error.contains("use `load_with_text`"), "{error}");
@@ -70,6 +70,115 @@ fn texts_are_answered_as_by_keras() -> Result<(), Error> {
         assert!(keras::load(&again, &CustomObjects::new()).is_ok(), "{name}");
         fs::remove_file(again).unwrap();
     }
+    Ok(())
+}
+
+/// Where a model is written for a moment.
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("kerata-text-{name}-{}.keras", std::process::id()))
+}
+
+fn config(layer: &TextLayer) -> Config {
+    match layer {
+        TextLayer::TextVectorization(layer) => layer.config(),
+        TextLayer::StringLookup(lookup) | TextLayer::IntegerLookup(lookup) => lookup.config(),
+    }
+}
+
+fn assert_near(found: &[f32], expected: &[f32], what: &str) {
+    let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(off < 1e-5 && found.len() == expected.len(), "{what}: {found:?}, not {expected:?}");
+}
+
+const SCRIPT: &str = r#"
+import json, sys
+import keras, tensorflow as tf
+answers = {}
+for path, inputs in json.load(open(sys.argv[1])):
+    tensor = lambda x: tf.constant(x, dtype=tf.string if isinstance(x[0][0], str) else None)
+    x = [tensor(x) for x in inputs]
+    y = keras.models.load_model(path)(x[0] if len(x) == 1 else x)
+    answers[path] = y.numpy().reshape(-1).tolist()
+print(json.dumps(answers))
+"#;
+
+/// What is written is read here, and by Keras, with the same answers.
+#[test]
+fn what_is_written_is_read_again() -> Result<(), Error> {
+    let said: Value =
+        serde_json::from_slice(&fs::read(folder().join("keras.json")).unwrap()).unwrap();
+    let (mut jobs, mut expected) = (Vec::new(), Vec::new());
+    for (name, case) in said.as_object().unwrap() {
+        let path = folder().join(format!("{name}.keras"));
+        let mut model = keras::load_with_text(&path, &CustomObjects::new())?;
+        let written = temporary(&format!("written-{name}"));
+        keras::save_with_text(&written, &model.text, &model.model)?;
+        let mut again = keras::load_with_text(&written, &CustomObjects::new())?;
+        assert_eq!(again.text.len(), model.text.len(), "{name}");
+        for (again, first) in again.text.iter().zip(&model.text) {
+            assert_eq!((&again.0, again.1), (&first.0, first.1), "{name}");
+            assert_eq!(config(&again.2), config(&first.2), "{name}");
+        }
+        let inputs = case["inputs"].as_array().unwrap();
+        let answer = answers(&mut model, inputs)?;
+        assert_near(&answers(&mut again, inputs)?, &answer, name);
+        jobs.push(json!([written, inputs]));
+        expected.push((written, answer));
+    }
+    let has_tensorflow = |python: &PathBuf| {
+        let status = Command::new(python).args(["-c", "import tensorflow"]).output();
+        status.is_ok_and(|run| run.status.success())
+    };
+    match python().filter(has_tensorflow) {
+        None => skipped("no Keras 3 on TensorFlow is here to read text layers; set KERATA_PYTHON"),
+        Some(python) => {
+            let list = temporary("jobs");
+            fs::write(&list, json!(jobs).to_string()).unwrap();
+            let mut run = Command::new(python);
+            let run = run.args(["-c", SCRIPT]).arg(&list).env("KERAS_BACKEND", "tensorflow");
+            let run = run.output().unwrap();
+            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+            let said = String::from_utf8(run.stdout).unwrap();
+            let said: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+            for (path, expected) in &expected {
+                let mut found = Vec::new();
+                numbers(&said[path.to_str().unwrap()], &mut found);
+                assert_near(&found, expected, &path.display().to_string());
+            }
+            fs::remove_file(list).unwrap();
+        }
+    }
+    expected.iter().for_each(|(path, _)| fs::remove_file(path).unwrap());
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_written_leaves_the_file() -> Result<(), Error> {
+    let path = temporary("stays");
+    fs::write(&path, "before").unwrap();
+    let model = keras::load_with_text(folder().join("adapted.keras"), &CustomObjects::new())?;
+    let (name, _, layer) = model.text[0].clone();
+    let TextLayer::TextVectorization(table) = &layer else { panic!() };
+    let shorter = TextVectorization { output_sequence_length: Some(5), ..table.clone() };
+    let empty =
+        TextVectorization { output_sequence_length: Some(6), ..TextVectorization::default() };
+    let vectorization = TextLayer::TextVectorization;
+    let cases = [
+        (vec![(name.clone(), 1, layer.clone())], "the input of a text layer"),
+        (vec![(name.clone(), 0, layer.clone()), (name.clone(), 0, layer.clone())], "each once"),
+        (vec![("lstm".to_owned(), 0, layer.clone())], "a name that no other layer has"),
+        (vec![(name.clone(), 0, vectorization(shorter))], "[Some(6)]"),
+        (vec![(name.clone(), 0, vectorization(empty))], "was adapted"),
+    ];
+    for (text, expected) in cases {
+        let error = keras::save_with_text(&path, &text, &model.model).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+    }
+    let weights = path.with_extension("weights.h5");
+    let error = keras::save_with_text(weights, &model.text, &model.model).unwrap_err().to_string();
+    assert!(error.contains("is written as `.keras`"), "{error}");
+    fs::remove_file(path).unwrap();
     Ok(())
 }
 

@@ -1,11 +1,14 @@
-//! Models with text layers in front, which make ids or vectors of texts.
+//! Text layers taken off the front of a file.
 
 use serde_json::{Map, Value, json};
 
-use super::{from_parts, open::KerasFile, places::numbered};
+use super::{
+    super::{from_parts, open::KerasFile, places::numbered},
+    TextLayer, TextModel, name_of, refers, renamed,
+};
 use crate::{
-    data::{OutputMode, StringLookup, TextVectorization},
-    dynamic::{CustomObjects, DynamicLayer, DynamicValue},
+    data::{StringLookup, TextVectorization},
+    dynamic::CustomObjects,
     error::{Error, shortened},
     fields::Config,
 };
@@ -13,119 +16,8 @@ use crate::{
 /// The classes that take texts, or categories that are looked up.
 const CLASSES: [&str; 3] = ["TextVectorization", "StringLookup", "IntegerLookup"];
 
-/// A layer in front of a model, which looks words up in its table.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TextLayer {
-    /// Takes one text per row.
-    TextVectorization(TextVectorization),
-    /// Takes words.
-    StringLookup(StringLookup),
-    /// Takes whole numbers, which are words of digits here.
-    IntegerLookup(StringLookup),
-}
-
-/// A model whose file has text layers in front: these, and the model that takes what they give.
-///
-/// Made by [`load_with_text`](super::load_with_text).
-#[derive(Debug, Clone)]
-pub struct TextModel {
-    /// The text layers by name, each with the number of the input of `model` that it is for.
-    pub text: Vec<(String, usize, TextLayer)>,
-    /// The model behind them: it takes ids, or vectors.
-    pub model: DynamicLayer,
-    inputs: usize,
-}
-
-impl TextLayer {
-    /// What the layer gives for rows of words, or for rows of one text if it splits texts.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] for rows of different lengths, or more than one text in a row; those of [`TextVectorization::ids`]
-    /// and [`StringLookup::vector`].
-    pub fn apply<T: AsRef<str>>(&self, rows: &[Vec<T>]) -> Result<DynamicValue, Error> {
-        let lookup = match self {
-            Self::TextVectorization(layer) => {
-                if let Some(row) = rows.iter().find(|row| row.len() != 1) {
-                    return Err(Error::mismatch("the texts of a row", 1, row.len()));
-                }
-                let texts: Vec<&str> = rows.iter().flatten().map(AsRef::as_ref).collect();
-                return match layer.output_mode {
-                    OutputMode::Int => ids(&layer.ids(&texts)?),
-                    _ => vectors(&layer.vectors(&texts)?),
-                };
-            }
-            Self::StringLookup(lookup) | Self::IntegerLookup(lookup) => lookup,
-        };
-        let each = rows.iter();
-        match lookup.output_mode {
-            OutputMode::Int => {
-                ids(&each.map(|row| lookup.ids(row)).collect::<Result<Vec<_>, _>>()?)
-            }
-            _ => vectors(&each.map(|row| lookup.vector(row)).collect::<Result<Vec<_>, _>>()?),
-        }
-    }
-
-    /// The sizes of what it gives behind the batch, for rows of so many words or texts, and whether these are vectors.
-    fn gives(&self, length: Option<usize>) -> Result<(Vec<Option<usize>>, bool), String> {
-        let (mode, width, length) = match self {
-            Self::TextVectorization(layer) => {
-                (layer.output_mode, vector_size(layer), layer.output_sequence_length)
-            }
-            Self::StringLookup(lookup) | Self::IntegerLookup(lookup) => {
-                (lookup.output_mode, lookup.vocabulary_size(), length)
-            }
-        };
-        match mode {
-            OutputMode::Int => Ok((vec![length], false)),
-            OutputMode::OneHot if length != Some(1) => {
-                Err("a one-hot vector for each of several words is not read".to_owned())
-            }
-            _ => Ok((vec![Some(width)], true)),
-        }
-    }
-}
-
-/// How many values its vectors have.
-fn vector_size(layer: &TextVectorization) -> usize {
-    match layer.max_tokens.filter(|_| layer.pad_to_max_tokens) {
-        Some(most) => most,
-        None => layer.vocabulary_size(),
-    }
-}
-
-fn ids(rows: &[Vec<usize>]) -> Result<DynamicValue, Error> {
-    DynamicValue::ids([rows.len(), length_of(rows)?], rows.concat())
-}
-
-fn vectors(rows: &[Vec<f32>]) -> Result<DynamicValue, Error> {
-    DynamicValue::numbers([rows.len(), length_of(rows)?], rows.concat())
-}
-
-fn length_of<T>(rows: &[Vec<T>]) -> Result<usize, Error> {
-    let length = rows.first().map_or(0, Vec::len);
-    match rows.iter().find(|row| row.len() != length) {
-        Some(row) => Err(Error::mismatch("the words of a row", length, row.len())),
-        None => Ok(length),
-    }
-}
-
-impl TextModel {
-    /// Runs a model that takes texts, one per row, and nothing else.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if the model has other inputs, too; those of [`TextLayer::apply`] and
-    /// [`DynamicLayer::run`](crate::config::DynamicLayer::run).
-    pub fn run<T: AsRef<str>>(&mut self, texts: &[T]) -> Result<DynamicValue, Error> {
-        let ([(.., layer)], 1) = (self.text.as_slice(), self.inputs) else {
-            return Err(Error::mismatch("the inputs of a model of texts", 1, self.inputs));
-        };
-        let rows: Vec<Vec<&str>> = texts.iter().map(|text| vec![text.as_ref()]).collect();
-        self.model.run(layer.apply(&rows)?)
-    }
-}
-
 /// The text layers that a config has, by name.
-pub(super) fn names(config: &Config) -> Vec<&str> {
+pub(in crate::keras) fn names(config: &Config) -> Vec<&str> {
     let layers = config.config.get("layers").and_then(Value::as_array);
     let text = layers.into_iter().flatten().filter(|layer| is_text(layer));
     text.map(name_of).collect()
@@ -136,7 +28,10 @@ fn is_text(layer: &Value) -> bool {
 }
 
 /// Takes the text layers off a file: what is left of its config, and the layers.
-pub(super) fn load(mut file: KerasFile, custom: &CustomObjects) -> Result<TextModel, Error> {
+pub(in crate::keras) fn load(
+    mut file: KerasFile,
+    custom: &CustomObjects,
+) -> Result<TextModel, Error> {
     let path = file.path.clone();
     let wrong = |message: String| Error::File { path: path.clone(), message };
     let config = file.config.take();
@@ -169,32 +64,6 @@ pub(super) fn load(mut file: KerasFile, custom: &CustomObjects) -> Result<TextMo
     config.build_config = None;
     file.config = Some(config);
     Ok(TextModel { text, inputs, model: from_parts(&file, custom)? })
-}
-
-fn name_of(layer: &Value) -> &str {
-    layer["config"]["name"].as_str().unwrap_or_default()
-}
-
-/// Whether a tensor in some `inbound_nodes` is of this layer.
-fn refers(nodes: Option<&Value>, name: &str) -> bool {
-    match nodes {
-        Some(Value::Array(list)) => match list.as_slice() {
-            [Value::String(layer), Value::Number(_), ..] => layer == name,
-            list => list.iter().any(|inner| refers(Some(inner), name)),
-        },
-        Some(Value::Object(map)) => map.values().any(|inner| refers(Some(inner), name)),
-        _ => false,
-    }
-}
-
-/// Gives a layer another name in `["a", 0, 0]`, or in lists or objects of such.
-fn renamed(ends: &mut Value, old: &Value, name: &str) {
-    match ends {
-        Value::Array(list) if list.first() == Some(old) => list[0] = json!(name),
-        Value::Array(list) => list.iter_mut().for_each(|inner| renamed(inner, old, name)),
-        Value::Object(map) => map.values_mut().for_each(|inner| renamed(inner, old, name)),
-        _ => {}
-    }
 }
 
 /// A layer with its table: in the config, if it was given to it, or else in the archive.
