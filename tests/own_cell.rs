@@ -285,6 +285,53 @@ fn a_cell_that_gives_other_rows() -> Result<(), Error> {
     Ok(())
 }
 
+/// A cell that is not defined at 0: `h' = h + ln(x) . kernel`.
+#[layer]
+struct OfLogarithms {
+    #[weight(init = glorot_uniform)]
+    kernel: Tensor<Rank2<I, H>, f32, Cpu>,
+}
+
+impl RnnCell for OfLogarithms {
+    type Inputs = Const<I>;
+    type State = StateH<(Batch, Const<H>)>;
+
+    fn step<T: Tape<f32, Cpu>>(
+        &self,
+        x: Of<I, T>,
+        state: StateH<Of<H, T>>,
+    ) -> Result<StateH<Of<H, T>>, Error> {
+        Ok(StateH { h: x.try_ln()?.try_matmul(self.kernel.clone())? + state.h })
+    }
+}
+
+#[test]
+fn masked_steps_have_no_part_in_gradients() -> Result<(), Error> {
+    let rnn = Rnn::<OfLogarithms, Sequences>::build(&Cpu::seed_from_u64(1))?;
+    let gradients = |padding: f32, mask: [bool; 6]| {
+        let at = |i: usize| if mask[i / I] { 0.5 + i as f32 } else { padding };
+        let x: Tensor<(usize, usize, Const<I>), f32, Cpu> =
+            Cpu::default().tensor_from_vec((0..6 * I).map(at).collect(), (2, 3, Const));
+        let mask = Mask::from_bools(mask, 2, 3)?;
+        let y = rnn.forward(Masked::new(x.clone().put_tape(OwnedTape::default()), mask)?)?;
+        let loss: Tensor<(), f32, Cpu, _> = y.into_parts().0.sum();
+        let gradients = loss.backward();
+        Ok::<_, Error>([gradients.get(&x).as_vec(), gradients.get(&rnn.cell.kernel).as_vec()])
+    };
+    for mask in [[true, false, true, false, false, true], [true, true, false, false, false, false]]
+    {
+        let expected = gradients(1.0, mask)?;
+        assert!(expected.iter().flatten().all(|slope| slope.is_finite()), "{expected:?}");
+        assert!(expected[1].iter().any(|slope| *slope != 0.0));
+        for padding in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            assert_eq!(gradients(padding, mask)?, expected, "{padding}");
+        }
+    }
+    let [of_x, of_kernel] = gradients(0.0, [false; 6])?;
+    assert!(of_x.iter().chain(&of_kernel).all(|slope| *slope == 0.0));
+    Ok(())
+}
+
 #[test]
 fn options_and_no_rows() -> Result<(), Error> {
     type Layer = Rnn<HandGru, Sequences>;

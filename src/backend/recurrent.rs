@@ -261,6 +261,18 @@ impl StepOrder {
         if self.backwards { length - 1 - step } else { step }
     }
 
+    /// Whether the last output of each row is the state behind it, and not 0: as that of the last step is if it is masked and
+    /// [`zero_masked`](Self::zero_masked), and that of a row without a real step, whatever state it began with.
+    pub(crate) fn last_is_state(self, mask: &Mask) -> Vec<bool> {
+        let length = mask.length();
+        let is_state = |row: usize| match length.checked_sub(1) {
+            Some(last) if self.zero_masked => mask.row(row)[self.place(length, last)],
+            Some(_) => mask.row(row).contains(&true),
+            None => true,
+        };
+        (0..mask.batch()).map(is_state).collect()
+    }
+
     /// Where the outputs of some places stand.
     pub(super) fn outputs(
         self,

@@ -154,7 +154,7 @@ impl RecurrentOp {
         let given = x.split_off(1);
         let x = super::op::one(x)?.numbers()?;
         let (sizes, (x, mask)) = (x.sizes.clone(), x.steps()?);
-        let (batch, length, features) = *x.shape();
+        let (batch, _, features) = *x.shape();
         let (initial, more) = self.initial(given, batch)?;
         let (x, tape) = x.split_tape();
         let x = x.put_tape(tape.merge(more));
@@ -192,12 +192,9 @@ impl RecurrentOp {
             }
             None => {
                 let last = states.h.clone().put_tape(tape);
-                let end = if order.backwards { 0 } else { length.saturating_sub(1) };
-                let last = match mask.filter(|_| order.zero_masked && length > 0) {
-                    Some(mask) => {
-                        let keep: Vec<bool> = (0..batch).map(|row| mask.row(row)[end]).collect();
-                        keep_rows(last, &keep, 0.0)?
-                    }
+                let keep = mask.map(|mask| order.last_is_state(&mask));
+                let last = match keep.filter(|keep| keep.contains(&false)) {
+                    Some(keep) => keep_rows(last, &keep, 0.0)?,
                     None => last,
                 };
                 gives.push(Flow::plain(last, [batch, self.units])?);

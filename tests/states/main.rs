@@ -231,6 +231,73 @@ fn parts_of_a_state() -> Result<(), Error> {
     Ok(())
 }
 
+/// Without a real step the last output is 0 and the state stays, as with Keras on TensorFlow; with one it is the state.
+#[test]
+fn the_last_output_of_a_row_of_padding_is_zero() -> Result<(), Error> {
+    let dev = Cpu::seed_from_u64(1);
+    let x: Sequence = dev.tensor_from_vec(values(1, 12), (2, 3, Const));
+    let x = || {
+        Masked::new(x.clone(), Mask::from_bools([false, true, false, false, false, false], 2, 3)?)
+    };
+    let start = [[0.3, -0.4, 0.5], [-0.6, 0.7, 0.8]];
+    let h: Tensor<(usize, Const<3>), f32, Cpu> = dev.tensor_from_vec(start.concat(), (2, Const));
+    macro_rules! check {
+        ($layer:ty, $state:expr, $wrapped:ty) => {
+            let layer = <$wrapped>::build(&dev)?;
+            let (y, state) = layer.forward((x()?, $state))?;
+            assert_eq!(y.as_vec()[..3], state.h.as_vec()[..3]);
+            assert_eq!(y.as_vec()[3..], [0.0; 3]);
+            assert_eq!(state.h.as_vec()[3..], start[1]);
+            let last = layer.layer.forward((x()?, $state))?;
+            assert_eq!(last.as_vec(), y.as_vec());
+        };
+    }
+    check!(Gru<2, 3>, StateH { h: h.clone() }, ReturnState<Gru<2, 3>>);
+    check!(SimpleRnn<2, 3>, StateH { h: h.clone() }, ReturnState<SimpleRnn<2, 3>>);
+    check!(Lstm<2, 3>, StateHc { h: h.clone(), c: h.clone() }, ReturnState<Lstm<2, 3>>);
+    Ok(())
+}
+
+/// A model that starts from vectors, step by step.
+#[model(input = Inputs<(Masked<(Batch, Length, 2)>, (Batch, 5))>, output = (Batch, 3))]
+struct FromVectors {
+    #[from(input.1)]
+    h: Dense<_, 3>,
+    start: ToState,
+    #[from(input.0, start)]
+    gru: Gru<_, 3>,
+}
+
+#[test]
+fn states_of_vectors_stream() -> Result<(), Error> {
+    let dev = Cpu::seed_from_u64(1);
+    let model = FromVectors::build(&dev)?;
+    let (steps, vectors) = (values(1, 16), values(9, 10));
+    let mask = [false, true, true, false, true, false, false, false];
+    let mut stream = model.stream(2)?;
+    for length in 1..=4 {
+        let row = |row: usize| -> [f32; 2] {
+            steps[(row * 4 + length - 1) * 2..][..2].try_into().unwrap()
+        };
+        let keep = [0, 1].map(|row| mask[row * 4 + length - 1]);
+        let (vectors, _) = vectors.as_chunks::<5>();
+        let found = stream.step(((&[row(0), row(1)], &keep), vectors))?.as_flattened().to_vec();
+        // The same steps at once.
+        let so_far = |row: usize| &steps[row * 8..][..length * 2];
+        let x: Sequence = dev.tensor_from_vec([so_far(0), so_far(1)].concat(), (2, length, Const));
+        let so_far = |row: usize| &mask[row * 4..][..length];
+        let mask = Mask::from_bools([so_far(0), so_far(1)].concat(), 2, length)?;
+        let vector: Tensor<(usize, Const<5>), f32, Cpu> =
+            dev.tensor_from_vec(vectors.as_flattened().to_vec(), (2, Const));
+        let whole = model.forward((Masked::new(x, mask)?, vector))?.as_vec();
+        assert!(
+            whole.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{whole:?}, {found:?}"
+        );
+    }
+    Ok(())
+}
+
 /// Keras has the vectors themselves as the states to begin with.
 #[test]
 fn states_of_vectors_in_the_json() -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use dfdx::{
+    prelude::GatherTo,
     shapes::{Const, ConstDim, Dim, HasShape},
     tensor::{Cpu, NoneTape, Tape, Tensor},
 };
@@ -13,14 +14,16 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, CarriedStates, Element, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-        StateSizes, StepOrder, StepStates, StepStatesMut, TapedStates, keep_rows,
-        memory::collected, sized, to_values, walk,
+        Backend, CarriedStates, Element, IntoShape, RecurrentInputs, RecurrentOutputs,
+        RecurrentStep, StateSizes, StepOrder, StepStates, StepStatesMut, TapedStates, keep_rows,
+        memory::{collected, filled},
+        sized, to_values, walk,
     },
     error::{Error, OrDevice},
     fields::{Configured, Fields},
     layer,
     layer::{Infer, Layer},
+    mask::Mask,
     signal::{IsDim, Signal, StateH, StateHc, Steps},
 };
 
@@ -28,7 +31,8 @@ use crate::{
 ///
 /// The state is [`StateH`], the output `h`, or [`StateHc`], with a second value `c` for each unit beside it. Masks,
 /// sequences, either direction, states and streams are [`Rnn`]'s. A cell that holds other layers as
-/// [`Inner`](crate::layers::Inner) hands the training pass on to them.
+/// [`Inner`](crate::layers::Inner) hands the training pass on to them. For a masked step it may be called with the inputs of a real one; what
+/// it gives then is not used.
 ///
 /// ```
 /// use kerata::{*, prelude::*, tensor::Tape};
@@ -268,9 +272,8 @@ where
         inputs: RecurrentInputs<'_, E, D, T>,
     ) -> Result<RecurrentOutputs<E, D, T>, Error> {
         let RecurrentInputs { x, mask, initial, order, dropout } = inputs;
-        // Masked steps are calculated with.
         let x = match mask {
-            Some(mask) => keep_rows(x, mask.as_slice(), E::zero())?,
+            Some(mask) => real_steps(x, mask)?,
             None => x,
         };
         let inputs = RecurrentInputs { x, mask, initial, order, dropout };
@@ -281,6 +284,34 @@ where
         let cell = OneStep::<C, D> { cell: self.cell.clone(), device: PhantomData };
         parts.layer(self, Box::new(cell), rows)
     }
+}
+
+/// The inputs, with those of a real step in place of the masked ones: the cell calculates with these too, and where it has no finite
+/// slope for what stands there, a gradient of 0 would become NaN.
+fn real_steps<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize, usize), E, D, T>,
+    mask: &Mask,
+) -> Result<Tensor<(usize, usize, usize), E, D, T>, Error> {
+    let (shape, keep) = (*x.shape(), mask.as_slice());
+    let Some(first) = keep.iter().position(|&keep| keep) else {
+        return keep_rows(x, keep, E::one());
+    };
+    let mut places = filled(&[keep.len()], 0)?;
+    for (row, places) in places.chunks_exact_mut(shape.1.max(1)).enumerate() {
+        let steps = row * shape.1..(row + 1) * shape.1;
+        // The last one so far, or else the first of the row, or of all.
+        let mut real = steps.clone().find(|&at| keep[at]).unwrap_or(first);
+        for (at, place) in steps.zip(places) {
+            if keep[at] {
+                real = at;
+            }
+            *place = real;
+        }
+    }
+    let places = x.device().try_tensor_from_vec(places, (keep.len(),)).or_device()?;
+    let rows: Tensor<(usize, usize), E, D, T> = x.into_shape(&(keep.len(), shape.2))?;
+    let rows: Tensor<(usize, usize), E, D, T> = rows.try_gather(places).or_device()?;
+    rows.into_shape(&shape)
 }
 
 /// The cell in a stream.

@@ -405,7 +405,8 @@ impl Returns for LastState {
     }
 }
 
-/// The last output, that of the last real step, or if masked steps give 0, of the last step there is; and the state.
+/// The last output, that of the last real step, or if masked steps give 0, of the last step there is; and the state. A row without a
+/// real step has the output 0, as Keras on TensorFlow has it; its state stays.
 fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
     layer: &impl Recurrent<E, D>,
     x: Tensor<(B, L, F), E, D, T>,
@@ -415,12 +416,10 @@ fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<RowsWithStates<E, D, T>, Error> {
     let (states, tape) = last_states(layer, x, mask, initial, order)?;
     let y = states.h.clone().put_tape(tape);
-    let Some(mask) = mask.filter(|mask| order.zero_masked && mask.length() > 0) else {
-        return Ok((y, states));
-    };
-    let step = if order.backwards { 0 } else { mask.length() - 1 };
-    let keep: Vec<bool> = (0..mask.batch()).map(|row| mask.row(row)[step]).collect();
-    Ok((keep_rows(y, &keep, E::zero())?, states))
+    match mask.map(|mask| order.last_is_state(mask)).filter(|keep| keep.contains(&false)) {
+        Some(keep) => Ok((keep_rows(y, &keep, E::zero())?, states)),
+        None => Ok((y, states)),
+    }
 }
 
 /// Runs a layer from a state, and gives the state behind the last step and the tape.

@@ -14,6 +14,7 @@ use crate::{
     layer::{Infer, Layer},
     shape::Features,
     signal::{Inputs, IsDim, Masked, Rest, Signal, StateH, StateHc, Steps},
+    stream::Streamable,
 };
 
 /// A state that the recurrent layer `L` can start from.
@@ -386,11 +387,22 @@ pub trait StateVectors: Signal {
     fn into_state<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Self::Data<E, D, T>,
     ) -> <Self::State as Signal>::Data<E, D, T>;
+
+    /// The same for a step.
+    fn into_step<'a, E: Element>(
+        x: Self::StepData<'a, E>,
+    ) -> <Self::State as Signal>::StepData<'a, E>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<B: Dim, H: Dim> StateVectors for (B, H) {
     type State = StateH<(B, H)>;
+
+    fn into_step<'a, E: Element>(
+        h: <Self as Signal>::StepData<'a, E>,
+    ) -> <StateH<(B, H)> as Signal>::StepData<'a, E> {
+        h
+    }
 
     fn into_state<E: Element, D: Backend<E>, T: Tape<E, D>>(
         h: Tensor<(B, H), E, D, T>,
@@ -402,6 +414,12 @@ impl<B: Dim, H: Dim> StateVectors for (B, H) {
 #[diagnostic::do_not_recommend]
 impl<B: Dim, H: Dim> StateVectors for Inputs<((B, H), (B, H))> {
     type State = StateHc<(B, H)>;
+
+    fn into_step<'a, E: Element>(
+        both: <Self as Signal>::StepData<'a, E>,
+    ) -> <StateHc<(B, H)> as Signal>::StepData<'a, E> {
+        both
+    }
 
     fn into_state<E: Element, D: Backend<E>, T: Tape<E, D>>(
         (h, c): (Tensor<(B, H), E, D, T>, Tensor<(B, H), E, D, T>),
@@ -444,6 +462,25 @@ impl<In: StateVectors, E: Element, D: Backend<E>> Layer<In, E, D> for ToState {
         x: In::Data<E, D, T>,
     ) -> Result<<In::State as Signal>::Data<E, D, T>, Error> {
         Ok(In::into_state::<E, D, T>(x))
+    }
+}
+
+/// In a stream the vectors are given anew at each step, and count until the row has had its first real one.
+#[diagnostic::do_not_recommend]
+impl<In: StateVectors, E: Element, D: Backend<E>> Streamable<In, E, D> for ToState {
+    type State = ();
+    type Stepper = ();
+
+    fn begin(&self, _: usize) -> Result<((), ()), Error> {
+        Ok(((), ()))
+    }
+
+    fn step<'a>(
+        (): &'a mut (),
+        (): &mut (),
+        x: In::StepData<'a, E>,
+    ) -> Result<<In::State as Signal>::StepData<'a, E>, Error> {
+        Ok(In::into_step::<E>(x))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Recurrent layers step by step.
 
-use super::{Recurrent, Returns};
+use super::Recurrent;
 use crate::{
     backend::{Backend, Element, RecurrentStep, StateSizes, StepStates, StepStatesMut},
     error::Error,
@@ -50,7 +50,6 @@ pub struct RecurrentStepper<E> {
     cell: Box<dyn RecurrentStep<E>>,
     inputs: usize,
     units: usize,
-    sequences: bool,
     zero_masked: bool,
     output: Vec<E>,
     /// The rows that have a real step, and theirs of the inputs and states.
@@ -95,7 +94,6 @@ impl<E: Element> StreamParts<E> {
             cell,
             inputs,
             units,
-            sequences: L::Returns::SEQUENCES,
             zero_masked: order.zero_masked,
             output: room(rows, units)?,
             real: filled(&[rows], 0)?,
@@ -148,15 +146,11 @@ impl<E: Element> RecurrentStepper<E> {
         for (row, output) in self.output.chunks_exact_mut(units).enumerate() {
             let here = row * units..(row + 1) * units;
             let is_real = keep.is_none_or(|keep| keep[row]);
-            match initial {
-                _ if is_real || next.begun[row] && !self.zero_masked => {
-                    output.copy_from_slice(&next.h[here]);
-                }
-                // As in a whole sequence: without a real step the last state is the first.
-                Some(initial) if !self.sequences && !next.begun[row] && !self.zero_masked => {
-                    output.copy_from_slice(&initial.h[here]);
-                }
-                _ => output.fill(E::zero()),
+            // As in a whole sequence: before the first real step, the output is 0, whatever the state is.
+            if is_real || next.begun[row] && !self.zero_masked {
+                output.copy_from_slice(&next.h[here]);
+            } else {
+                output.fill(E::zero());
             }
         }
         Ok(&self.output)
