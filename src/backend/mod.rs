@@ -37,7 +37,7 @@ pub(crate) use near::near;
 pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
 pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
-pub(crate) use random::{Seeded, drop_values, dropout_parts, random_of_batch, rows_in_batch};
+pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
 pub use recurrent::{
     CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
@@ -49,7 +49,7 @@ pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::StopGradient;
-pub(crate) use tape::{IntoShape, apart, sized};
+pub(crate) use tape::{IntoShape, apart, over_ranks, sized};
 pub(crate) use values::{check_classes, largest, largest_padding, to_values, zeros_after};
 pub use weight_cache::WeightCache;
 pub use window::{ActivationKind, ImageShape, Pooling, Window};

@@ -19,24 +19,37 @@ thread_local! {
 /// [`State::attempt`](crate::optim::State::attempt), it follows from the seed and the number of that step. So a
 /// step that failed and is tried again draws what it drew before.
 ///
-/// In a [distributed](crate::distributed) training it is the same on all ranks. A layer that is to drop there what it would drop in one
-/// process has to know which samples it has: each rank has a share of them.
+/// In a [distributed](crate::distributed) training it is the same on all ranks. A layer that is to draw there for a sample what it would draw
+/// in one process has to know which samples it has: each rank has a share of them.
 pub fn random_u64<D: RandomU64>(dev: &D) -> u64 {
     let of_step = GENERATOR.with_borrow_mut(|generator| generator.as_mut().map(RngCore::next_u64));
     of_step.unwrap_or_else(|| dev.random_u64())
 }
 
-/// [`random_u64`] for a layer that draws for one sample after the other, so that it must have the whole batch.
-///
-/// # Errors
-/// [`Error::Wiring`] on one of several ranks.
-pub(crate) fn random_of_batch<D: RandomU64>(dev: &D, layer: &str) -> Result<u64, Error> {
-    if distributed::current().is_some() {
-        let message = "what it draws for a sample depends on the samples before, which another rank has: change the data by \
-            `Trainer::augment` or `BatchStream::map`, or train by one process";
-        return Err(Error::Wiring { layer: layer.to_owned(), message: message.to_owned() });
+/// The random numbers of a training pass for each sample, by its place in the whole batch, of which this may be the share of a rank.
+pub(crate) struct OfSamples {
+    seed: u64,
+    first: usize,
+}
+
+impl OfSamples {
+    /// For a tensor of so many rows.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] on one of several ranks, for another number of rows for each sample.
+    pub(crate) fn new<D: RandomU64>(dev: &D, rows: usize) -> Result<Self, Error> {
+        let (first, _) = rows_in_batch(&[rows])?;
+        Ok(Self { seed: random_u64(dev), first })
     }
-    Ok(random_u64(dev))
+
+    pub(crate) fn row(&self, row: usize) -> SmallRng {
+        SmallRng::seed_from_u64(row_seed(self.seed, self.first + row))
+    }
+}
+
+/// Unlike that of its neighbours, which give unrelated generators.
+fn row_seed(seed: u64, row: usize) -> u64 {
+    seed ^ (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// Until this is dropped, the random numbers of this thread follow from a seed.
@@ -119,9 +132,7 @@ pub(crate) fn drop_values<E: Element>(part: Vec<Piece<'_, E>>, rate: f64, seed: 
     let mut at = None;
     for Piece { row, number, values } in part {
         if at != Some((row, number)) {
-            // Unlike neighbours, which give unrelated generators.
-            let row_seed = seed ^ (row as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            random = SmallRng::seed_from_u64(row_seed.wrapping_add(number as u64));
+            random = SmallRng::seed_from_u64(row_seed(seed, row).wrapping_add(number as u64));
             at = Some((row, number));
         }
         for pair in values.chunks_mut(2) {

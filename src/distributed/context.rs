@@ -48,6 +48,12 @@ impl Pass {
         Self { comm, share }
     }
 
+    /// The same pass, which counts for nothing.
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.share.counts = false;
+        self
+    }
+
     /// Whether this is the rank that counts what is to be counted once.
     pub(crate) fn is_first(&self) -> bool {
         self.comm.rank() == 0

@@ -1,7 +1,7 @@
 //! Layers that change values at random in the training pass, and do nothing in inference.
 
 use dfdx::tensor::{Cpu, PutTape, SplitTape, TensorFromVec};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 
 use super::{
@@ -12,9 +12,10 @@ use super::{
     words,
 };
 use crate::{
-    backend::{memory::collected, random_of_batch},
+    backend::{OfSamples, memory::collected},
     error::{Error, OrDevice},
     fields::{AnySignal, Config},
+    mask::Mask,
 };
 
 #[derive(Debug, Clone)]
@@ -39,13 +40,42 @@ impl Noise {
         })
     }
 
-    /// What values of these sizes are multiplied with, and what is added then.
-    fn draw(&self, sizes: &[usize]) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let mut rng = StdRng::seed_from_u64(random_of_batch(&Cpu::default(), "a layer of noise")?);
+    /// What values of these sizes are multiplied with, and what is added then. Padding is left as it is, and has no part in what is
+    /// drawn for the real steps.
+    fn draw(&self, sizes: &[usize], mask: Option<&Mask>) -> Result<(Vec<f32>, Vec<f32>), Error> {
+        let random = OfSamples::new(&Cpu::default(), sizes[0])?;
         let count = crate::backend::memory::elements(sizes)?;
-        let mut normal = || rng.sample::<f64, _>(StandardNormal);
         let mut factors = collected(sizes, std::iter::repeat_n(1.0_f32, count))?;
         let mut terms = collected(sizes, std::iter::repeat_n(0.0_f32, count))?;
+        let (rows, channels) = (sizes[0].max(1), sizes.last().copied().unwrap_or(1));
+        let keep = mask.map(Mask::as_slice);
+        let steps = keep.map_or(1, |keep| keep.len() / rows).max(1);
+        let (each, width) = ((count / rows).max(1), (count / rows / steps).max(1));
+        for (row, (factors, terms)) in
+            factors.chunks_mut(each).zip(terms.chunks_mut(each)).enumerate()
+        {
+            let mut rng = random.row(row);
+            let kept = match *self {
+                Self::Channels(rate) => {
+                    let scale = (1.0 / (1.0 - rate)) as f32;
+                    let keep = |_| if rng.gen_bool(1.0 - rate) { scale } else { 0.0 };
+                    collected(&[channels], (0..channels).map(keep))?
+                }
+                _ => Vec::new(),
+            };
+            let both = factors.chunks_mut(width).zip(terms.chunks_mut(width));
+            for (step, (factors, terms)) in both.enumerate() {
+                if keep.is_none_or(|keep| keep[row * steps + step]) {
+                    self.draw_step(&mut rng, &kept, factors, terms);
+                }
+            }
+        }
+        Ok((factors, terms))
+    }
+
+    /// The same for the values of a step; `kept` has a factor for each channel.
+    fn draw_step(&self, rng: &mut SmallRng, kept: &[f32], factors: &mut [f32], terms: &mut [f32]) {
+        let mut normal = || rng.sample::<f64, _>(StandardNormal);
         match *self {
             Self::Added(deviation) => {
                 terms.iter_mut().for_each(|term| *term = (deviation * normal()) as f32);
@@ -59,24 +89,18 @@ impl Noise {
                 let low = -1.673_263_242_354_377_2 * 1.050_700_987_355_480_5;
                 let a = ((1.0 - rate) * (1.0 + rate * low * low)).powf(-0.5);
                 let b = -a * low * rate;
-                for (factor, term) in factors.iter_mut().zip(&mut terms) {
+                for (factor, term) in factors.iter_mut().zip(terms) {
                     let kept = rng.gen_bool(1.0 - rate);
                     *factor = if kept { a as f32 } else { 0.0 };
                     *term = (if kept { b } else { a * low + b }) as f32;
                 }
             }
-            Self::Channels(rate) => {
-                let (channels, batch) = (sizes.last().copied().unwrap_or(1), sizes[0]);
-                let scale = (1.0 / (1.0 - rate)) as f32;
-                let keep = |_| if rng.gen_bool(1.0 - rate) { scale } else { 0.0 };
-                let kept = collected(&[batch, channels], (0..batch * channels).map(keep))?;
-                let each = count / batch.max(1);
-                for (i, factor) in factors.iter_mut().enumerate() {
-                    *factor = kept[i / each * channels + i % channels];
+            Self::Channels(_) => {
+                for values in factors.chunks_mut(kept.len()) {
+                    values.copy_from_slice(&kept[..values.len()]);
                 }
             }
         }
-        Ok((factors, terms))
     }
 
     fn does_nothing(&self) -> bool {
@@ -107,7 +131,7 @@ impl OneToOne for Noise {
             return Ok(x);
         }
         let Numbers { x, sizes, mask } = x.numbers()?;
-        let (factors, terms) = self.draw(&sizes)?;
+        let (factors, terms) = self.draw(&sizes, mask.as_ref())?;
         let shape = as_rows(&sizes)?;
         let tensor = |values: Vec<f32>| -> Result<Rows<T>, Error> {
             let x = Cpu::default().try_tensor_from_vec(values, shape).or_device()?;

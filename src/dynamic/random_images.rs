@@ -1,7 +1,6 @@
 //! Layers that change images at random in the training pass, without a type.
 
 use dfdx::{shapes::HasShape, tensor::Cpu};
-use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;
 
 use super::{
@@ -11,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{ImageShape, IntoShape, random_of_batch},
+    backend::{ImageShape, IntoShape, random_u64},
     error::Error,
     fields::{AnySignal, OptionValue},
     layer::Layer,
@@ -84,11 +83,9 @@ impl OneToOne for RandomImages {
             Self::Flip(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Rotation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Zoom(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
-            Self::Crop(size) => on_images(x, |x| {
-                let mut random =
-                    StdRng::seed_from_u64(random_of_batch(&Cpu::default(), "RandomCrop")?);
-                cropped(x, *size, Some(&mut random))
-            }),
+            Self::Crop(size) => {
+                on_images(x, |x| cropped(x, *size, Some(random_u64(&Cpu::default()))))
+            }
         }
     }
 }

@@ -50,14 +50,14 @@ impl OneToOne for Steps {
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        each_step(x, |_| Ok(whole()), |x, _| self.layer.apply(x))
+        each_step(x, |_| Part::whole(), |x, _| self.layer.apply(x))
     }
 
     fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let statistics = has_statistics(&mut self.layer)?;
         let all = |x: &Numbers<T>| match statistics {
             true => parts(x.sizes[0], x.sizes[1], x.mask.as_ref()),
-            false => Ok(whole()),
+            false => Part::whole(),
         };
         each_step(
             x,
@@ -86,18 +86,14 @@ impl OneToOne for Steps {
 }
 
 /// All steps at once, by the training pass if there are two.
-fn whole() -> Vec<Part> {
-    vec![(Vec::new(), true)]
-}
-
 /// Applies a layer to the steps as samples, in parts.
 fn each_step<T: Pass>(
     x: Flow<T>,
-    parts: impl FnOnce(&Numbers<T>) -> Result<Vec<Part>, Error>,
+    parts: impl FnOnce(&Numbers<T>) -> Vec<Part>,
     mut layer: impl FnMut(Flow<T>, bool) -> Result<Flow<T>, Error>,
 ) -> Result<Flow<T>, Error> {
     let x = x.numbers()?;
-    let parts = parts(&x)?;
+    let parts = parts(&x);
     let Numbers { x, mut sizes, mask } = x;
     let (steps, width) = (sizes[0] * sizes[1], sizes[2..].iter().product());
     let x = Cpu::bounded_padding(x, mask.as_ref())?.into_shape(&(steps, width))?;

@@ -6,7 +6,7 @@ use dfdx::{
 
 use crate::{
     backend::{Backend, Element, IntoShape},
-    distributed,
+    distributed::{self, Pass},
     error::{Error, OrDevice},
     fields::{AnySignal, Configured, Fields},
     layer,
@@ -77,9 +77,9 @@ where
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let (x, batch, length, mask) = split::<In, E, D, T>(x)?;
         let parts = if Inner::PARAMS == Inner::TRAINABLE || x.shape().num_elements() == 0 {
-            vec![(Vec::new(), true)]
+            Part::whole()
         } else {
-            parts(batch.size(), length.size(), mask.as_ref())?
+            parts(batch.size(), length.size(), mask.as_ref())
         };
         let (mut sizes, mut step) = (x.shape().concrete(), None);
         let y = by_parts(rows(x)?, &parts, |x, training| {
@@ -114,31 +114,48 @@ fn split<In: EachStep, E: Element, D: Backend<E>, T: Tape<E, D>>(
     Ok((x, batch, length, mask))
 }
 
-/// Steps that a layer is applied to at once, and whether by its training pass.
-pub(crate) type Part = (Vec<usize>, bool);
+/// Steps that a layer is applied to at once.
+pub(crate) struct Part {
+    steps: Vec<usize>,
+    pass: PartPass,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PartPass {
+    Inference,
+    Training,
+    /// That of training, for steps that are in no sum over the ranks.
+    Uncounted,
+}
+
+impl Part {
+    /// All steps, by the training pass.
+    pub(crate) fn whole() -> Vec<Self> {
+        vec![Self { steps: Vec::new(), pass: PartPass::Training }]
+    }
+}
 
 /// All steps of a batch, as a layer with statistics is to see them.
-///
-/// # Errors
-/// [`Error::Wiring`] for a mask on one of several ranks, which must come to the layer equally often.
-pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Result<Vec<Part>, Error> {
-    if mask.is_some() && distributed::current().is_some() {
-        let message = "a layer with batch statistics on the steps of a masked sequence is trained by one process only";
-        return Err(Error::Wiring { layer: "TimeDistributed".into(), message: message.into() });
-    }
+pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Part> {
+    let part = |steps, pass| Part { steps, pass };
     let parts: Vec<Part> = match mask {
         None => {
             let at = |time| (0..batch).map(move |row| row * length + time);
-            (0..length).map(|time| (at(time).collect(), true)).collect()
+            (0..length).map(|time| part(at(time).collect(), PartPass::Training)).collect()
         }
         Some(mask) => {
             let keep = mask.as_slice();
-            let (real, padding) = (0..keep.len()).partition(|&step| keep[step]);
-            // The padding first, by the statistics from before this pass.
-            vec![(padding, false), (real, true)]
+            let (real, padding): (Vec<usize>, _) = (0..keep.len()).partition(|&step| keep[step]);
+            // Every rank takes part in the sums of the training pass.
+            if real.is_empty() && distributed::current().is_some() {
+                vec![part(padding, PartPass::Uncounted)]
+            } else {
+                // The padding first, by the statistics from before this pass.
+                vec![part(padding, PartPass::Inference), part(real, PartPass::Training)]
+            }
         }
     };
-    Ok(parts.into_iter().filter(|(steps, _)| !steps.is_empty()).collect())
+    parts.into_iter().filter(|part| !part.steps.is_empty()).collect()
 }
 
 /// Applies a layer to parts of the rows of a batch, each of which is in one part; a single part is all of them.
@@ -147,13 +164,21 @@ pub(crate) fn by_parts<E: Element, D: Backend<E>, T: Tape<E, D>>(
     parts: &[Part],
     mut layer: impl FnMut(Rows<E, D, T>, bool) -> Result<Rows<E, D, T>, Error>,
 ) -> Result<Rows<E, D, T>, Error> {
-    if let [(_, training)] = parts {
-        return layer(x, *training);
+    let mut layer = |x, pass| match pass {
+        PartPass::Inference => layer(x, false),
+        PartPass::Training => layer(x, true),
+        PartPass::Uncounted => {
+            let pass = distributed::current().map(Pass::uncounted);
+            distributed::within(pass, || layer(x, true))
+        }
+    };
+    if let [Part { pass, .. }] = parts {
+        return layer(x, *pass);
     }
     let (x, mut tape) = x.split_tape();
     let mut results = Vec::new();
-    for (steps, training) in parts {
-        let y = layer(select(x.clone().put_tape(tape), steps)?, *training)?;
+    for Part { steps, pass } in parts {
+        let y = layer(select(x.clone().put_tape(tape), steps)?, *pass)?;
         let (y, after) = y.split_tape();
         results.push(y);
         tape = after;
@@ -176,7 +201,7 @@ pub(crate) fn by_parts<E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let y = results.pop().ok_or(Error::Empty("the sequence"))?;
     let mut places = vec![0; y.shape().0];
-    let steps = parts.iter().flat_map(|(steps, _)| steps);
+    let steps = parts.iter().flat_map(|part| &part.steps);
     steps.enumerate().for_each(|(place, &step)| places[step] = place);
     select(y.put_tape(tape), &places)
 }

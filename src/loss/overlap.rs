@@ -8,7 +8,8 @@ use dfdx::{
 use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
 use crate::{
     backend::{
-        Backend, Element, memory::filled, near, row_means, row_sums, to_values, zeros_after,
+        Backend, Element, memory::filled, near, over_ranks, row_means, row_sums, to_values,
+        zeros_after,
     },
     distributed,
     error::{Error, OrDevice},
@@ -162,13 +163,6 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let groups = Groups::new(axis, &sizes)?;
     let over_batch =
         axis.is_none_or(|axis| axis.iter().any(|&a| a == 0 || a == -(sizes.len() as isize)));
-    if over_batch && distributed::current().is_some() {
-        let (axis, expected) = (
-            format!("{axis:?}"),
-            "several ranks share the batch, so that it must not be summed over",
-        );
-        return Err(Error::invalid("axis", axis, expected));
-    }
     let len = positions * width;
     if len == 0 {
         return zeros_after(prediction, &(positions,));
@@ -184,9 +178,15 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
             *sum += more;
         }
     }
+    // What other ranks have of a group is in its sums, too.
+    let pass = distributed::current().filter(|_| over_batch);
+    if let Some(pass) = &pass {
+        pass.sum(sums.as_flattened_mut())?;
+    }
     let of_sums: Vec<_> = sums.into_iter().map(|sums| ratio.of(sums)).collect();
     let mut slopes = filled(&[len], E::zero())?;
-    for at in (0..len).filter(|&at| counts(at)) {
+    let counted = pass.is_none_or(|pass| pass.share.counts);
+    for at in (0..len).filter(|&at| counted && counts(at)) {
         slopes[at] = E::of(of_sums[groups.of[at]].1(targets[at].as_f64()));
     }
     let moved = near(x.put_tape(tape), values, slopes)?;
@@ -199,6 +199,7 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let each = len / groups.count;
     let moved = row_sums(moved.try_reshape_like(&(groups.count, each)).or_device()?)?;
+    let moved = if over_batch { over_ranks(moved)? } else { moved };
     let losses = of_sums.iter().map(|(loss, _)| E::of(*loss)).collect();
     let losses = dev.try_tensor_from_vec(losses, (groups.count,)).or_device()?;
     let losses =

@@ -271,9 +271,8 @@ where
     ///   for. An error that all have, such as a loss that is not finite, is as in one process.
     ///
     /// # Errors
-    /// In training: [`Error::Wiring`] or [`Error::Invalid`] for what several ranks cannot do: `stateful` layers; batch statistics on the steps of
-    /// a masked sequence; losses that sum over the batch, such as a [`Dice`](crate::loss::Dice) without axes, or have a
-    /// mean of their own; activity regularizers that are no sums; layers that change images or add noise at random.
+    /// In training: [`Error::Wiring`] or [`Error::Invalid`] for what several ranks cannot do: `stateful` layers; losses with a mean of their
+    /// own; activity regularizers that are no sums.
     #[must_use]
     pub fn distributed(mut self, comm: impl Communicator) -> Self {
         self.ranks = (comm.size() > 1).then(|| Ranks::new(Arc::new(comm)));

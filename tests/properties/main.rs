@@ -10,6 +10,7 @@ mod nan;
 mod padding;
 mod ranks;
 mod ranks_failing;
+mod ranks_layers;
 mod settings;
 mod shapes;
 mod targets;

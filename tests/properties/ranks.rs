@@ -46,14 +46,14 @@ struct TwoHeads {
 
 /// A history, answers of the trained model, and what `evaluate` says.
 #[derive(Debug, Clone)]
-struct Outcome {
-    history: History,
-    answers: Vec<f32>,
-    measured: Vec<(String, f64)>,
+pub(crate) struct Outcome {
+    pub(crate) history: History,
+    pub(crate) answers: Vec<f32>,
+    pub(crate) measured: Vec<(String, f64)>,
 }
 
 impl Outcome {
-    fn assert_close(&self, to: &Self) {
+    pub(crate) fn assert_close(&self, to: &Self) {
         let near = |a: f64, b: f64| (a - b).abs() <= 1e-5 * a.abs().max(0.1);
         assert_eq!(self.history.epochs(), to.history.epochs());
         assert!(self.history.names().eq(to.history.names()));
@@ -74,7 +74,7 @@ impl Outcome {
 }
 
 /// The same work as one process, and as a rank of several. All ranks have the same outcome.
-fn on_ranks(
+pub(crate) fn on_ranks(
     size: usize,
     work: impl Fn(Option<ThreadRank>) -> Result<Outcome, Error> + Send + Sync + 'static,
 ) -> Outcome {

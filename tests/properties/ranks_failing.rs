@@ -12,7 +12,7 @@ use kerata::{
     callbacks::{EarlyStopping, LearningRateScheduler, ModelCheckpoint},
     data::{InMemory, Ragged},
     distributed::{Communicator, ThreadRank, Threads},
-    loss::{Dice, MeanSquaredError, SparseCategoricalCrossentropy},
+    loss::{MeanSquaredError, SparseCategoricalCrossentropy},
     model,
     model::Sequential,
     optim::Adam,
@@ -238,17 +238,4 @@ fn what_several_ranks_cannot_do_is_refused() {
     });
     let message = result.unwrap_err().to_string();
     assert!(message.contains("`stateful` is trained by one process only"), "{message}");
-    for axes in [None, Some(vec![0]), Some(vec![1])] {
-        let over_batch = axes != Some(vec![1]);
-        let result = Threads::new(2).run(move |rank| {
-            let model = Sequential::<(Batch, Const<2>), (Dense<2, 3, Softmax>,)>::build(
-                &Cpu::seed_from_u64(0),
-            )?;
-            let loss = Dice { axis: axes.clone() };
-            let mut trainer = Trainer::new(model, loss, Adam::default())?.distributed(rank);
-            let data = InMemory::new(vec![[0.5, 1.0]; 6], vec![[0.0_f32, 1.0, 0.0]; 6])?;
-            trainer.fit(&data, &fit(1))
-        });
-        assert_eq!(result.is_err(), over_batch);
-    }
 }

@@ -1,41 +1,34 @@
 //! What layers that change images at random have in common.
 
 use dfdx::tensor::{Tape, Tensor};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{Rng, rngs::SmallRng};
 
 use super::geometry::{Affine, Filling, transformed};
 use crate::{
-    backend::{Backend, Element, ImageShape, random_of_batch},
+    backend::{Backend, Element, ImageShape, OfSamples},
     error::Error,
     memory::elements_of,
 };
 use dfdx::shapes::HasShape;
 
-/// The generator of a training pass, which follows from the seed of the step as that of dropout.
-///
-/// # Errors
-/// Those of [`random_of_batch`].
-pub(super) fn generator<E: Element, D: Backend<E>>(dev: &D, layer: &str) -> Result<StdRng, Error> {
-    Ok(StdRng::seed_from_u64(random_of_batch(dev, layer)?))
-}
-
 /// A number between two ends, which may be the same.
-pub(crate) fn drawn([lower, upper]: [f64; 2], random: &mut StdRng) -> f64 {
+pub(crate) fn drawn([lower, upper]: [f64; 2], random: &mut SmallRng) -> f64 {
     if lower < upper { random.gen_range(lower..=upper) } else { lower }
 }
 
-/// Images that are changed each by a map of its own, and keep their size.
+/// Images that are changed each by a map of its own, drawn for its size, and keep that.
 pub(crate) fn changed<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     filling: Filling,
-    mut map: impl FnMut([usize; 2]) -> Affine,
+    map: impl Fn(&mut SmallRng, [usize; 2]) -> Affine,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     let (batch, rows, columns, _) = *x.shape();
     if elements_of(&x)? == 0 {
         return Ok(x);
     }
     let size = [rows, columns];
-    let maps: Vec<Affine> = (0..batch).map(|_| map(size)).collect();
+    let random = OfSamples::new(x.device(), batch)?;
+    let maps: Vec<Affine> = (0..batch).map(|i| map(&mut random.row(i), size)).collect();
     D::resampled(x, &transformed(&maps, size, size, filling)?)
 }
 
@@ -64,8 +57,7 @@ macro_rules! random_layer {
             ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
                 let (x, shape) = In::images(x)?;
                 $(self.$check::<E>()?;)?
-                let mut random = generator(x.device(), stringify!($name))?;
-                self.drawn(x, &mut random)?.into_shape(&shape)
+                self.drawn(x)?.into_shape(&shape)
             }
         }
     };

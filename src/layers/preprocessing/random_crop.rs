@@ -2,15 +2,14 @@ use dfdx::{
     shapes::{Const, HasShape},
     tensor::{Tape, Tensor},
 };
-use rand::{Rng, rngs::StdRng};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::{
     FillMode, Interpolation,
     geometry::{Affine, Filling, transformed},
-    random::generator,
 };
 use crate::{
-    backend::{Backend, Element, ImageShape, IntoShape},
+    backend::{Backend, Element, ImageShape, IntoShape, random_u64},
     error::Error,
     layer,
     layer::{Layer, trains},
@@ -58,26 +57,27 @@ const fn wrong_crop(height: usize, width: usize) -> Fault {
 impl<const H: usize, const W: usize> RandomCrop<H, W> {
     fn cut<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<ImageShape, E, D, T>,
-        random: Option<&mut StdRng>,
+        seed: Option<u64>,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
         const { wrong_crop(H, W).tell() };
-        cropped(x, [H, W], random)
+        cropped(x, [H, W], seed)
     }
 }
 
-/// Images cut to a size: by chance if there is a generator and they are larger, else in the middle.
+/// Images cut to a size: all at one place that follows from a seed, if there is one and they are larger, else in the middle.
 pub(crate) fn cropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     size: [usize; 2],
-    random: Option<&mut StdRng>,
+    seed: Option<u64>,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     let (batch, rows, columns, _) = *x.shape();
     let [height, width] = size;
     if batch > 0 && (rows == 0 || columns == 0) {
         return Err(Error::Empty("an image to be cropped"));
     }
-    let (start, window) = match random.filter(|_| rows > height && columns > width) {
-        Some(random) => {
+    let (start, window) = match seed.filter(|_| rows > height && columns > width) {
+        Some(seed) => {
+            let mut random = SmallRng::seed_from_u64(seed);
             let start = [rows - height, columns - width];
             (start.map(|most| random.gen_range(0..=most)), [height, width])
         }
@@ -125,7 +125,7 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
         let (x, (batch, _, _, channels)) = In::images(x)?;
-        let mut random = generator(x.device(), "RandomCrop")?;
-        Self::cut(x, Some(&mut random))?.into_shape(&(batch, Const, Const, channels))
+        let seed = random_u64(x.device());
+        Self::cut(x, Some(seed))?.into_shape(&(batch, Const, Const, channels))
     }
 }

@@ -2,14 +2,11 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Tape, Tensor},
 };
-use rand::{Rng, rngs::StdRng};
+use rand::Rng;
 
-use super::{
-    FlipMode,
-    random::{generator, random_layer},
-};
+use super::{FlipMode, random::random_layer};
 use crate::{
-    backend::{Backend, Element, ImageShape, IntoShape, Resampling, memory::collected},
+    backend::{Backend, Element, ImageShape, IntoShape, OfSamples, Resampling, memory::collected},
     error::Error,
     layer,
     layer::{Layer, trains},
@@ -61,7 +58,6 @@ impl RandomFlip {
     pub(crate) fn drawn<E: Element, D: Backend<E>, T: Tape<E, D>>(
         &self,
         x: Tensor<ImageShape, E, D, T>,
-        random: &mut StdRng,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
         let (batch, rows, columns, _) = *x.shape();
         if elements_of(&x)? == 0 {
@@ -72,9 +68,11 @@ impl RandomFlip {
             FlipMode::Vertical => [true, false],
             FlipMode::HorizontalAndVertical => [true, true],
         };
+        let random = OfSamples::new(x.device(), batch)?;
         let all = [batch, rows, columns];
         let mut pixels = collected(&all, [])?;
-        for _ in 0..batch {
+        for image in 0..batch {
+            let mut random = random.row(image);
             let [upright, across] = [upright, across].map(|may| may && random.gen_bool(0.5));
             let at = |i: usize, size: usize, turned: bool| if turned { size - 1 - i } else { i };
             for row in 0..rows {

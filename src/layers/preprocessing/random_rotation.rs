@@ -1,12 +1,11 @@
 use std::f64::consts::TAU;
 
 use dfdx::tensor::{Tape, Tensor};
-use rand::rngs::StdRng;
 
 use super::{
     Factor, FillMode, Interpolation, element,
     geometry::{Affine, Filling},
-    random::{changed, drawn, generator, random_layer},
+    random::{changed, drawn, random_layer},
 };
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
@@ -74,10 +73,9 @@ impl RandomRotation {
     pub(crate) fn drawn<E: Element, D: Backend<E>, T: Tape<E, D>>(
         &self,
         x: Tensor<ImageShape, E, D, T>,
-        random: &mut StdRng,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
         let Self { fill_mode: mode, fill_value: value, interpolation, .. } = *self;
-        changed(x, Filling { mode, value, interpolation }, |size| {
+        changed(x, Filling { mode, value, interpolation }, |random, size| {
             Affine::rotation(TAU * drawn(self.factor.ends(), random), size)
         })
     }

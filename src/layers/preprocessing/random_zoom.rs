@@ -1,10 +1,9 @@
 use dfdx::tensor::{Tape, Tensor};
-use rand::rngs::StdRng;
 
 use super::{
     Factor, FillMode, Interpolation, WidthFactor, element,
     geometry::{Affine, Filling},
-    random::{changed, drawn, generator, random_layer},
+    random::{changed, drawn, random_layer},
 };
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
@@ -77,10 +76,9 @@ impl RandomZoom {
     pub(crate) fn drawn<E: Element, D: Backend<E>, T: Tape<E, D>>(
         &self,
         x: Tensor<ImageShape, E, D, T>,
-        random: &mut StdRng,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
         let Self { fill_mode: mode, fill_value: value, interpolation, .. } = *self;
-        changed(x, Filling { mode, value, interpolation }, |size| {
+        changed(x, Filling { mode, value, interpolation }, |random, size| {
             let height = 1.0 + drawn(self.height_factor.ends(), random);
             let width = match self.width_factor {
                 WidthFactor::LikeHeight => height,

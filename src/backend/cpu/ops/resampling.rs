@@ -8,6 +8,7 @@ use dfdx::{
 use crate::{
     backend::{
         ImageShape, Resampling,
+        cpu::threads::{parallel, threads},
         memory::filled,
         tape::{borrow, from_vec, record},
     },
@@ -25,18 +26,24 @@ pub(crate) fn resampled<T: Tape<f32, Cpu>>(
     let mut y = filled(&[batch, height, width, channels], 0.0)?;
     let (old, new) = (rows * columns * channels, height * width * channels);
     let values = borrow(&x)?;
+    // How many images a thread has.
+    let part =
+        batch.div_ceil(threads(batch.saturating_mul(new).saturating_mul(to.taps), batch)).max(1);
     if old > 0 && new > 0 {
-        let images = values.chunks_exact(old).zip(y.chunks_exact_mut(new));
-        for (image, (x, y)) in images.enumerate() {
-            for (i, y) in y.chunks_exact_mut(channels).enumerate() {
-                let i = image * height * width + i;
-                y.fill(to.added[i] as f32);
-                for (pixel, weight) in taps(to, i) {
-                    let x = &x[pixel * channels..][..channels];
-                    y.iter_mut().zip(x).for_each(|(y, x)| *y += weight * x);
+        let parts = values.chunks(part * old).zip(y.chunks_mut(part * new)).enumerate();
+        parallel(parts.collect(), |(number, (x, y))| {
+            let images = x.chunks_exact(old).zip(y.chunks_exact_mut(new));
+            for (image, (x, y)) in (number * part..).zip(images) {
+                for (i, y) in y.chunks_exact_mut(channels).enumerate() {
+                    let i = image * height * width + i;
+                    y.fill(to.added[i] as f32);
+                    for (pixel, weight) in taps(to, i) {
+                        let x = &x[pixel * channels..][..channels];
+                        y.iter_mut().zip(x).for_each(|(y, x)| *y += weight * x);
+                    }
                 }
             }
-        }
+        });
     }
     let y = from_vec(x.device(), out, y)?;
     if T::OWNS_TAPE && old > 0 && new > 0 {
@@ -44,15 +51,20 @@ pub(crate) fn resampled<T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
-                let images = sums.chunks_exact_mut(old).zip(gradient.chunks_exact(new));
-                for (image, (sums, d_y)) in images.enumerate() {
-                    for (i, d_y) in d_y.chunks_exact(channels).enumerate() {
-                        for (pixel, weight) in taps(&to, image * height * width + i) {
-                            let sums = &mut sums[pixel * channels..][..channels];
-                            sums.iter_mut().zip(d_y).for_each(|(sum, d_y)| *sum += weight * d_y);
+                let gradient: &[f32] = &gradient;
+                let parts = sums.chunks_mut(part * old).zip(gradient.chunks(part * new));
+                parallel(parts.enumerate().collect(), |(number, (sums, d_y))| {
+                    let images = sums.chunks_exact_mut(old).zip(d_y.chunks_exact(new));
+                    for (image, (sums, d_y)) in (number * part..).zip(images) {
+                        for (i, d_y) in d_y.chunks_exact(channels).enumerate() {
+                            for (pixel, weight) in taps(&to, image * height * width + i) {
+                                let sums = &mut sums[pixel * channels..][..channels];
+                                let terms = sums.iter_mut().zip(d_y);
+                                terms.for_each(|(sum, d_y)| *sum += weight * d_y);
+                            }
                         }
                     }
-                }
+                });
             })?;
             grads.give(&of_y, gradient)
         });
