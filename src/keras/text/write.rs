@@ -146,6 +146,8 @@ impl TextLayer {
         }
         if let Self::IntegerLookup(_) = self {
             config.class_name = "IntegerLookup".to_owned();
+            keys.remove("encoding");
+            keys.insert("vocabulary_dtype".to_owned(), json!("int64"));
             let wrong = |word: &Value| {
                 let expected = "whole numbers, as of an `IntegerLookup`";
                 Error::invalid("the words of a text layer", shortened(&word.to_string()), expected)
