@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     optimizer::Written,
     places::{Place, places, visited},
-    text::{TextLayer, with_text},
+    text::{TextLayer, idf_weights, with_text},
 };
 use crate::{
     backend::{Backend, Element},
@@ -54,8 +54,13 @@ pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     if !has_extension(path, "keras") {
         return Err(failed(path, "a model with its text layers is written as `.keras`"));
     }
-    let weights = weights(&config, model, None)?.map_err(|e| failed(path, e))?;
+    let mut written = tree(&config, model)?;
     let config = with_text(config, text)?;
+    for (place, values) in idf_weights(&config, text) {
+        let (name, sizes) = ("idf_weights".to_owned(), vec![values.len()]);
+        written.at(&place).named = Some(Weight { name, sizes, values: Values::F32(values) });
+    }
+    let weights = written.file(None).map_err(|e| failed(path, e))?;
     let bytes = archive(config, None, &weights).map_err(|e| failed(path, e))?;
     write(path, &bytes)
 }
@@ -107,6 +112,8 @@ struct Tree {
     /// The layer whose weights these are.
     name: Option<String>,
     arrays: Vec<Weight>,
+    /// One that is not counted.
+    named: Option<Weight>,
 }
 
 impl Tree {
@@ -121,11 +128,28 @@ impl Tree {
         for (i, array) in self.arrays.into_iter().enumerate() {
             dataset(group.create_dataset(&i.to_string()), array);
         }
+        if let Some(array) = self.named {
+            dataset(group.create_dataset(&array.name.clone()), array);
+        }
         for (name, tree) in self.folders {
             let mut inner = group.create_group(&name);
             tree.write(&mut inner);
             group.add_group(inner.finish());
         }
+    }
+
+    /// The bytes of the file whose root this is.
+    fn file(self, optimizer: Option<Written>) -> Result<Vec<u8>, String> {
+        let mut file = FileBuilder::new();
+        for (name, tree) in self.folders {
+            let mut group = file.create_group(&name);
+            tree.write(&mut group);
+            file.add_group(group.finish());
+        }
+        if let Some(optimizer) = optimizer {
+            optimizer.write(&mut file);
+        }
+        file.finish().map_err(|e| e.to_string())
     }
 }
 
@@ -144,6 +168,14 @@ fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     model: &M,
     optimizer: Option<Written>,
 ) -> Result<Result<Vec<u8>, String>, Error> {
+    Ok(tree(config, model)?.file(optimizer))
+}
+
+/// The groups of the weights of a model.
+fn tree<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    config: &Config,
+    model: &M,
+) -> Result<Tree, Error> {
     let visited = visited(model)?;
     let mut all: Vec<Option<Weight>> = collect(model)?.into_iter().map(Some).collect();
     let mut root = Tree::default();
@@ -157,18 +189,11 @@ fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             tree.arrays.extend(mine.filter_map(|&weight| all[weight].take()));
         }
     }
-    if let Some(lost) = all.into_iter().flatten().next() {
-        let expected = "each belongs to a layer of the config";
-        return Err(Error::invalid("the name of a parameter", lost.name, expected));
+    match all.into_iter().flatten().next() {
+        None => Ok(root),
+        Some(lost) => {
+            let expected = "each belongs to a layer of the config";
+            Err(Error::invalid("the name of a parameter", lost.name, expected))
+        }
     }
-    let mut file = FileBuilder::new();
-    for (name, tree) in root.folders {
-        let mut group = file.create_group(&name);
-        tree.write(&mut group);
-        file.add_group(group.finish());
-    }
-    if let Some(optimizer) = optimizer {
-        optimizer.write(&mut file);
-    }
-    Ok(file.finish().map_err(|e| e.to_string()))
 }

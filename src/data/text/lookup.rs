@@ -356,6 +356,11 @@ impl StringLookup {
         self.set_vocabulary(text.trim_end_matches(['\n', '\r']).lines())
     }
 
+    /// The inverse document frequencies of all ids, if that is what it gives.
+    pub(crate) fn idf_weights(&self) -> Option<&[f32]> {
+        (self.output_mode == OutputMode::TfIdf).then_some(&self.learned.idf_weights)
+    }
+
     /// The config as Keras writes it, with the vocabulary.
     pub fn config(&self) -> Config {
         let words = self.get_vocabulary(false);

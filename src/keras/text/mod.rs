@@ -11,7 +11,7 @@ use crate::{
     error::Error,
 };
 pub(super) use read::{load, names};
-pub(super) use write::in_front as with_text;
+pub(super) use write::{idf_weights, in_front as with_text};
 
 /// A layer in front of a model, which looks words up in its table.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{TextLayer, name_of, refers, renamed};
+use super::{super::places::numbered, TextLayer, name_of, refers, renamed};
 use crate::{
     data::OutputMode,
     error::{Error, shortened},
@@ -118,6 +118,31 @@ fn insert(
     }
     layers.insert(at + 1, own);
     Ok(())
+}
+
+/// The arrays that the text layers of a config have, by their paths: Keras takes these from there, whatever its config says.
+pub(in crate::keras) fn idf_weights(
+    config: &Config,
+    text: &[(String, usize, TextLayer)],
+) -> Vec<(String, Vec<f32>)> {
+    let layers = config.config.get("layers").and_then(Value::as_array);
+    let groups = numbered(layers.map(Vec::as_slice).unwrap_or_default(), "layers".to_owned());
+    let mut arrays = Vec::new();
+    for (layer, group) in groups {
+        let Some((.., text)) = text.iter().find(|(name, ..)| name_of(layer) == name) else {
+            continue;
+        };
+        let (lookup, places) = match text {
+            TextLayer::TextVectorization(text) => (&text.vocabulary, &["", "/_lookup_layer"][..]),
+            TextLayer::StringLookup(lookup) | TextLayer::IntegerLookup(lookup) => {
+                (lookup, &[""][..])
+            }
+        };
+        let Some(weights) = lookup.idf_weights() else { continue };
+        let path = |place: &&str| (format!("{group}{place}/vars"), weights.to_vec());
+        arrays.extend(places.iter().map(path));
+    }
+    arrays
 }
 
 impl TextLayer {
