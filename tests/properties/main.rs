@@ -12,5 +12,6 @@ mod ranks;
 mod ranks_failing;
 mod settings;
 mod shapes;
+mod tables;
 mod targets;
 mod windows;
