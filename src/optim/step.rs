@@ -108,7 +108,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             value = sum(&mut flat, value)?;
             summed::replace(&groups, undo.value, &mut gradients, &flat)?;
         }
-        self.make(optimizer, undo, &mut gradients, read)?;
+        self.make(optimizer, undo, &mut gradients, Some(read))?;
         Ok(value)
     }
 
@@ -126,20 +126,24 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         model: &mut M,
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
-        self.make(optimizer, Undo::of(model), gradients, Vec::new())
+        self.make(optimizer, Undo::of(model), gradients, None)
     }
 
+    /// The step, of a model as it was before its pass, if there was one, which has read these rows.
     fn make<M: Parameters<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
         mut undo: Undo<'_, M>,
         gradients: &mut Gradients<E, D>,
-        read: AllTouched<E>,
+        read: Option<AllTouched<E>>,
     ) -> Result<(), Error> {
         optimizer.check()?;
         let groups = self.groups.clone();
+        let places = undo.before.as_mut().filter(|_| read.is_some()).map(places).transpose()?;
+        let read = read.unwrap_or_default();
         let touched = self.touched(optimizer, undo.value, gradients, read)?;
-        let before = Before { gradients, touched: &touched, number: 0 };
+        let places = places.unwrap_or_default();
+        let before = Before { gradients, touched: &touched, places, number: 0 };
         let gradient = check(&groups, &mut *undo.value, before)?.as_f64();
         self.prepare(optimizer, undo.value)?;
         let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), gradient)?;
@@ -214,15 +218,39 @@ trait Look<E: Element, D: Backend<E>> {
 struct Before<'a, E: Element, D: Backend<E>> {
     gradients: &'a mut Gradients<E, D>,
     touched: &'a AllTouched<E>,
+    /// Where the values of each parameter were before the pass, which shared them: what is there still has not changed.
+    places: Vec<Option<*const E>>,
     number: usize,
+}
+
+/// Where the values of each parameter are, if the device shows them.
+fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+) -> Result<Vec<Option<*const E>>, Error> {
+    struct Places<E>(Vec<Option<*const E>>);
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for Places<E> {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.0.push(D::values(parameter.tensor).map(<[E]>::as_ptr));
+            Ok(())
+        }
+    }
+
+    let mut places = Places(Vec::new());
+    model.visit(&mut places)?;
+    Ok(places.0)
 }
 
 impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
     fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
         let tensor = &*parameter.tensor;
         let touched = self.touched.get(self.number).and_then(Option::as_ref);
+        let place = self.places.get(self.number).copied().flatten();
         self.number += 1;
         if !parameter.trainable {
+            if place.is_some() && D::values(tensor).map(<[E]>::as_ptr) == place {
+                return Ok(E::zero());
+            }
             return non_finite(&to_values(tensor)?)
                 .map_or(Ok(E::zero()), |value| Err(moved(value)));
         }
