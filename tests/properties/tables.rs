@@ -26,7 +26,8 @@ use kerata::{
 };
 
 const ROWS: usize = 500;
-const STEPS: usize = 300;
+/// More than it takes an Adam to fade away.
+const STEPS: usize = 200;
 
 #[model(input = Ids<(Batch, 3)>, output = (Batch, 1))]
 struct Net {
@@ -178,28 +179,33 @@ fn assert_same(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 fn check<O: Optimizer>(what: &str, optimizer: O) {
-    fn of<M, O>(what: &str, optimizer: &O)
-    where
-        M: Model<Input = Ids<(Batch, Const<3>)>, Output = (Batch, Const<1>)> + Build,
-        O: Optimizer,
-    {
-        let data = data(STEPS, 7);
-        let [found, expected] = [false, true].map(|whole| {
-            trained::<M, O>(optimizer.clone(), whole, |mut trainer| {
-                trainer.fit(&data, &FIT).unwrap();
-                trainer
-            })
-        });
-        assert_same(what, &found.0, &expected.0);
-        assert_same(what, &found.1, &expected.1);
-        assert_eq!(expected.2, M::PARAMS * STEPS);
-        // All values were moved in all steps there.
-        assert!(found.2 < expected.2, "{what}: {} of {}", found.2, expected.2);
-        let quiet = optimizer.fading::<f32>().unwrap().change == 0.0;
-        assert!(!quiet || found.2 * 4 < expected.2, "{what}: {} of {}", found.2, expected.2);
-    }
-    of::<Net, O>(what, &optimizer);
-    of::<Bag, O>(what, &optimizer);
+    check_of::<Net, O>(what, &optimizer);
+}
+
+fn check_of<M, O>(what: &str, optimizer: &O)
+where
+    M: Model<Input = Ids<(Batch, Const<3>)>, Output = (Batch, Const<1>)> + Build,
+    O: Optimizer,
+{
+    let data = data(STEPS, what.len() as u64);
+    let [found, expected] = [false, true].map(|whole| {
+        trained::<M, O>(optimizer.clone(), whole, |mut trainer| {
+            trainer.fit(&data, &FIT).unwrap();
+            trainer
+        })
+    });
+    assert_same(what, &found.0, &expected.0);
+    assert_same(what, &found.1, &expected.1);
+    assert_eq!(expected.2, M::PARAMS * STEPS);
+    // All values were moved in all steps there.
+    assert!(found.2 < expected.2, "{what}: {} of {}", found.2, expected.2);
+    let quiet = optimizer.fading::<f32>().unwrap().change == 0.0;
+    assert!(!quiet || found.2 * 4 < expected.2, "{what}: {} of {}", found.2, expected.2);
+}
+
+#[test]
+fn bags() {
+    check_of::<Bag, _>("bags, adam", &AdamW::new(0.01, 0.01));
 }
 
 #[test]
@@ -419,15 +425,15 @@ fn a_table_that_is_read_in_another_way() {
 /// In a loop of one's own the gradient is of the whole table, and so is the model after each step.
 #[test]
 fn loops_of_ones_own() {
-    const LARGE: usize = 70_000;
+    const LARGE: usize = 66_000;
     type Large = (Embedding<LARGE, 64>,);
     let dev = Cpu::default();
-    let steps: Vec<usize> = (0..8).map(|step| [0, 1, 3, 4, 7][step % 5]).collect();
+    let steps = [0, 1, 7, 0];
     let [found, expected] = [false, true].map(|whole| {
         let mut model = Large::build(&Cpu::seed_from_u64(1)).unwrap();
         let (mut state, adam) = (State::default(), Counting::new(AdamW::new(0.01, 0.01), whole));
         let mut losses = Vec::new();
-        for &step in &steps {
+        for step in steps {
             let ids = dev.tensor([[step * 9_000, step * 100, 1], [1, step, LARGE - 1]]);
             let loss = state.attempt(&adam, &mut model, |model| {
                 let y = model.forward_mut(ids.put_tape(OwnedTape::default()))?;
@@ -443,5 +449,5 @@ fn loops_of_ones_own() {
     assert_eq!(found.0, expected.0);
     assert_eq!(found.1, expected.1);
     assert_eq!(expected.2, LARGE * 64 * steps.len());
-    assert!(found.2 < LARGE * 64, "{} values", found.2);
+    assert!(found.2 < LARGE, "{} values", found.2);
 }
