@@ -4,21 +4,19 @@
 //! updates that were made since, one after the other and with gradients of zeros: the same arithmetic, so the same bits. Once
 //! such an update leaves the values of a row as they are, it *rests*: later ones would do no more, and its slots only fade.
 
-use super::{Fading, Moment, Optimizer, Slot, Update};
-use crate::{
-    backend::{Element, memory::filled, parallel, threads},
-    error::Error,
-    memory::one_more,
-};
+mod replay;
 
-/// About as many values are moved at once, so that they and their slots stay in the near memory.
-const BLOCK: usize = 2048;
+pub(super) use replay::Brought;
+
+use super::{Fading, Moment, Optimizer, Slot};
+use crate::{
+    backend::{Element, parallel},
+    error::Error,
+    memory::{NoMemory, collected, filled, one_more},
+};
 
 /// How many rows are brought up to date at once at most, when all are.
 const PART: usize = 16 << 10;
-
-/// About as many multiplications as an update of one value takes the time of.
-const WORK: usize = 8;
 
 /// How many updates of a row that rests are made one by one.
 const SHORT: u32 = 1000;
@@ -63,20 +61,6 @@ struct Reached {
     rests: bool,
 }
 
-/// Rows that are up to date: their slots, and which of them rest.
-pub(super) struct Brought<E> {
-    pub(super) slots: Vec<Vec<E>>,
-    rests: Vec<bool>,
-}
-
-/// Some rows that have made all updates.
-struct Replayed<'a, E> {
-    rows: &'a [(u32, usize)],
-    values: Vec<E>,
-    slots: Vec<Vec<E>>,
-    rests: Vec<bool>,
-}
-
 impl<E: Element> Rows<E> {
     /// Of a table that no gradient has reached yet.
     pub(super) fn new(shape: [usize; 2], slots: &[Slot], fading: Fading) -> Result<Self, Error> {
@@ -106,7 +90,7 @@ impl<E: Element> Rows<E> {
         let mut compact = Vec::new();
         for slot in &*slots {
             let rows = ids.iter().flat_map(|id| &slot[id * width..][..width]).copied();
-            compact.push(crate::memory::collected(&[ids.len(), width], rows)?);
+            compact.push(collected(&[ids.len(), width], rows)?);
         }
         for &id in &ids {
             self.append(id)?;
@@ -166,8 +150,7 @@ impl<E: Element> Rows<E> {
         let width = self.shape[1];
         let new = ids.iter().filter(|id| self.places[**id] == 0).count();
         for (slot, &initial) in slots.iter_mut().zip(&self.initial) {
-            slot.try_reserve(new * width)
-                .map_err(|_| crate::memory::NoMemory::of(slot.len() + new * width))?;
+            slot.try_reserve(new * width).map_err(|_| NoMemory::of(slot.len() + new * width))?;
             slot.resize(slot.len() + new * width, initial);
         }
         let new: Vec<usize> = ids.iter().copied().filter(|id| self.places[*id] == 0).collect();
@@ -223,7 +206,7 @@ impl<E: Element> Rows<E> {
             let ids = places.iter().map(|place| self.reached[*place as usize].id as usize);
             let ids: Vec<usize> = ids.collect();
             let rows = ids.iter().flat_map(|id| &table[id * width..][..width]).copied();
-            let mut values = crate::memory::collected(&[ids.len(), width], rows)?;
+            let mut values = collected(&[ids.len(), width], rows)?;
             let Brought { slots: new, rests } = self.bring(optimizer, slots, &ids, &mut values)?;
             for (row, id) in values.chunks_exact(width).zip(&ids) {
                 table[id * width..][..width].copy_from_slice(row);
@@ -253,140 +236,6 @@ impl<E: Element> Rows<E> {
         (self.base, self.decays) = (now, false);
         self.log.clear();
         Ok(())
-    }
-
-    /// Brings rows up to date, which have these values in the table.
-    pub(super) fn bring(
-        &self,
-        optimizer: &impl Optimizer,
-        slots: &[Vec<E>],
-        ids: &[usize],
-        values: &mut [E],
-    ) -> Result<Brought<E>, Error> {
-        let (now, width) = (self.now(), self.shape[1]);
-        let initial = self.initial.iter().map(|&initial| filled(&[ids.len(), width], initial));
-        let slots_of_rows: Result<Vec<_>, _> = initial.collect();
-        let mut brought = Brought { slots: slots_of_rows?, rests: vec![true; ids.len()] };
-        let mut stale = Vec::new();
-        for (at, (row, &id)) in values.chunks_exact_mut(width).zip(ids).enumerate() {
-            let Some(place) = (self.places[id] as usize).checked_sub(1) else {
-                self.decay(row, self.base);
-                continue;
-            };
-            let Reached { until, rests, .. } = self.reached[place];
-            for (i, (to, slot)) in brought.slots.iter_mut().zip(slots).enumerate() {
-                let to = &mut to[at * width..][..width];
-                to.copy_from_slice(&slot[place * width..][..width]);
-                if rests {
-                    self.fade(i, to, now - until);
-                }
-            }
-            if rests {
-                self.decay(row, self.base);
-            } else {
-                brought.rests[at] = false;
-                stale.extend((until < now).then_some((until, at)));
-            }
-        }
-        stale.sort_unstable();
-        let rows = (BLOCK / width).max(1);
-        let updates: usize = stale.iter().map(|(until, _)| (now - until) as usize).sum();
-        let jobs = 4 * threads(updates.saturating_mul(width * WORK), stale.len().div_ceil(rows));
-        let share = stale.len().div_ceil(jobs).max(1).next_multiple_of(rows);
-        let replayed = parallel(stale.chunks(share).collect(), |rows_of_job: &[(u32, usize)]| {
-            let blocks = rows_of_job.chunks(rows);
-            blocks.map(|rows| self.replay(optimizer, rows, values, &brought.slots)).collect()
-        });
-        let replayed = replayed.into_iter().collect::<Result<Vec<Vec<_>>, Error>>()?;
-        for Replayed { rows, values: new, slots, rests } in replayed.into_iter().flatten() {
-            let all = std::iter::once((&mut *values, &new));
-            let all = all.chain(brought.slots.iter_mut().map(Vec::as_mut_slice).zip(&slots));
-            for (to, new) in all {
-                for (row, (_, at)) in new.chunks_exact(width).zip(rows) {
-                    to[at * width..][..width].copy_from_slice(row);
-                }
-            }
-            rows.iter().zip(rests).for_each(|((_, at), rests)| brought.rests[*at] = rests);
-        }
-        Ok(brought)
-    }
-
-    /// Makes the updates of the log that some rows have yet to make, those first that have most of them.
-    fn replay<'a>(
-        &self,
-        optimizer: &impl Optimizer,
-        rows: &'a [(u32, usize)],
-        values: &[E],
-        slots: &[Vec<E>],
-    ) -> Result<Replayed<'a, E>, Error> {
-        let width = self.shape[1];
-        let gather = |from: &[E]| -> Vec<E> {
-            rows.iter().flat_map(|(_, at)| &from[at * width..][..width]).copied().collect()
-        };
-        let (mut values, mut slots) =
-            (gather(values), slots.iter().map(|slot| gather(slot)).collect::<Vec<_>>());
-        let (mut before, mut gradient) = (values.clone(), vec![E::zero(); values.len()]);
-        // For how many updates each row has not moved, and since when it rests.
-        let (mut calm, mut since) = (vec![0; rows.len()], vec![None; rows.len()]);
-        if self.fading.change == 0.0 {
-            since.iter_mut().zip(rows).for_each(|(since, (until, _))| *since = Some(*until));
-        }
-        let (patience, mut start, mut end) = (self.patience(), 0, 0);
-        let start_of = rows.first().map_or(self.now(), |(until, _)| *until);
-        for (step, made) in (start_of..).zip(&self.log[(start_of - self.base) as usize..]) {
-            while end < rows.len() && rows[end].0 <= step {
-                end += 1;
-            }
-            while start < end && since[start].is_some() {
-                start += 1;
-            }
-            if start == rows.len() {
-                break;
-            }
-            if start == end {
-                continue;
-            }
-            let range = start * width..end * width;
-            if made.kept < E::one() {
-                values[range.clone()].iter_mut().for_each(|value| *value *= made.kept);
-            }
-            before[range.clone()].copy_from_slice(&values[range.clone()]);
-            gradient[range.clone()].fill(E::zero());
-            optimizer.update(Update {
-                moment: made.moment,
-                shape: &self.shape,
-                weights: &mut values[range.clone()],
-                gradient: &mut gradient[range.clone()],
-                slots: slots.iter_mut().map(|slot| &mut slot[range.clone()]).collect(),
-            })?;
-            for at in start..end {
-                let row = at * width..(at + 1) * width;
-                let moves = step < self.steady || values[row.clone()] != before[row];
-                calm[at] = if moves { 0 } else { calm[at] + 1 };
-            }
-            while start < end && calm[start] >= patience {
-                since[start] = Some(step + 1);
-                start += 1;
-            }
-        }
-        for (at, since) in since.iter().enumerate() {
-            let (Some(since), row) = (*since, at * width..(at + 1) * width) else { continue };
-            self.decay(&mut values[row.clone()], since);
-            for (i, slot) in slots.iter_mut().enumerate() {
-                self.fade(i, &mut slot[row.clone()], self.now() - since);
-            }
-        }
-        let rests = since.iter().map(Option::is_some).collect();
-        Ok(Replayed { rows, values, slots, rests })
-    }
-
-    /// For how many updates a row does not move before it rests. Where values decay, so does what moves them: a change must be
-    /// a fourth of what a value rounds away.
-    fn patience(&self) -> u32 {
-        match self.decays {
-            false => 1,
-            true => (0.25_f64.ln() / self.fading.change.max(1e-9).ln()).ceil() as u32 + 1,
-        }
     }
 
     /// Lets values decay by all updates but the first so many.
@@ -432,5 +281,58 @@ impl<E: Element> Rows<E> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::{Adam, Update};
+
+    /// Beyond some steps slots fade by a power, which rounds in another way than the product of them.
+    #[test]
+    fn a_row_that_rests_for_long() {
+        let (adam, width) = (Adam::new(0.01), 3);
+        let shape = [4, width];
+        let fading = adam.fading::<f32>().unwrap();
+        let mut rows = Rows::<f32>::new(shape, &adam.slots(&shape), fading).unwrap();
+        let mut table = vec![0.5_f32, -0.25, 1e-3].repeat(4);
+        let mut slots = vec![Vec::new(), Vec::new()];
+        // What a dense step makes of the row.
+        let (mut dense, mut m, mut v) = (table[..width].to_vec(), vec![0.0; 3], vec![0.0; 3]);
+        for step in 1..=5000 {
+            let moment = Moment { step, learning_rate: 0.01, largest_slot: 1.0 };
+            let mut gradient = if step == 1 { vec![0.3, -2.0, 1e-6] } else { vec![0.0; 3] };
+            adam.update(Update {
+                moment,
+                shape: &shape,
+                weights: &mut dense,
+                gradient: &mut gradient.clone(),
+                slots: vec![&mut m, &mut v],
+            })
+            .unwrap();
+            let ids: &[usize] = if step == 1 { &[0] } else { &[] };
+            rows.reach(ids, &mut slots).unwrap();
+            let mut brought = vec![vec![0.0; 3 * ids.len()]; 2];
+            if step == 1 {
+                let [a, b] = &mut brought[..] else { unreachable!() };
+                let slots = vec![&mut a[..], &mut b[..]];
+                let weights = &mut table[..width];
+                let gradient = &mut gradient;
+                adam.update(Update { moment, shape: &shape, weights, gradient, slots }).unwrap();
+            }
+            rows.store(Made { moment, kept: 1.0 }, ids, &brought, &mut slots).unwrap();
+            if step == 2000 {
+                rows.settle(&adam, &mut slots, &mut table).unwrap();
+                assert!(!rows.lags() && rows.active.is_empty());
+            }
+        }
+        let mut values = table[..width].to_vec();
+        let brought = rows.bring(&adam, &slots, &[0], &mut values).unwrap();
+        assert_eq!(values, dense);
+        assert_eq!(table[width..2 * width], [0.5, -0.25, 1e-3]);
+        for (a, b) in brought.slots.concat().iter().zip([m, v].concat()) {
+            assert!((a - b).abs() <= 2e-6 * b.abs() + 1e-40, "{a} {b}");
+        }
     }
 }
