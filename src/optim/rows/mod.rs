@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(values, dense);
         assert_eq!(table[width..2 * width], [0.5, -0.25, 1e-3]);
         for (a, b) in brought.slots.concat().iter().zip([m, v].concat()) {
-            assert!((a - b).abs() <= 2e-6 * b.abs() + 1e-40, "{a} {b}");
+            assert!((a - b).abs() <= 5e-6 * b.abs() + 1e-40, "{a} {b}");
         }
     }
 }
