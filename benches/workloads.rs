@@ -9,12 +9,16 @@
 
 mod models;
 
-use std::time::Instant;
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
     Batch, Bidirectional, Cpu, Dense, Embedding, EmbeddingBag, Error, GlobalAveragePooling1d, Gru,
     Ids, Length, Lstm, MaskZero, Sequences,
+    data::InMemory,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
     model::{Stream, StreamModel},
@@ -23,15 +27,51 @@ use kerata::{
     reduce::Unweighted,
     shape::Const,
     signal::Signal,
+    train::{Callback, Fit, Logs, Trainer, Training},
 };
 use models::{Digits, Sentiment};
 
-const ALL: [&str; 16] = [
-    "W1", "W2", "W3_b1", "W3_b32", "W4", "W5_b1", "W5_b64", "W6", "W6_two", "W7", "W9", "W9p",
-    "W10", "W10p", "W12", "W12_gru",
+const ALL: [&str; 19] = [
+    "W1",
+    "W1_large",
+    "W1_fit",
+    "W1_large_fit",
+    "W2",
+    "W3_b1",
+    "W3_b32",
+    "W4",
+    "W5_b1",
+    "W5_b64",
+    "W6",
+    "W6_two",
+    "W7",
+    "W9",
+    "W9p",
+    "W10",
+    "W10p",
+    "W12",
+    "W12_gru",
 ];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
+
+/// W1_large.
+#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
+struct LargeSentiment {
+    embed: Embedding<1_000_000, 128>,
+    lstm1: Lstm<_, 128, Sequences>,
+    lstm2: Lstm<_, 128>,
+    head: Dense<_, 2>,
+}
+
+/// W1_fit: W1_large with the vocabulary of W1.
+#[model(input = Ids<(Batch, 100)>, output = (Batch, 2))]
+struct SmallSentiment {
+    embed: Embedding<10_000, 128>,
+    lstm1: Lstm<_, 128, Sequences>,
+    lstm2: Lstm<_, 128>,
+    head: Dense<_, 2>,
+}
 
 /// W6.
 #[model(input = Ids<(Batch, 200)>, output = (Batch, 1))]
@@ -180,6 +220,10 @@ struct Measured {
     losses: Vec<f32>,
 }
 
+fn bench_n() -> Option<usize> {
+    std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok())
+}
+
 /// Times steps after some to warm up.
 fn measure(
     workload: &str,
@@ -191,7 +235,7 @@ fn measure(
         "W6" | "W6_two" | "W3_b32" => (60, 8),
         _ => (30, 6),
     };
-    let n = std::env::var("BENCH_N").ok().and_then(|n| n.parse().ok()).unwrap_or(n);
+    let n = bench_n().unwrap_or(n);
     let mut losses = Vec::new();
     for _ in 0..warm {
         losses.push(step()?);
@@ -232,6 +276,53 @@ where
         state.step(&Adam { epsilon: 1e-8, ..Adam::default() }, &mut model, &mut loss.backward())?;
         Ok(value)
     })
+}
+
+/// Notes when each batch ends.
+#[derive(Default)]
+struct Clock {
+    ends: Vec<Instant>,
+    losses: Vec<f32>,
+}
+
+impl<M> Callback<M> for Clock {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
+    fn on_train_batch_end(
+        &mut self,
+        _: &mut Training<'_, M>,
+        _: usize,
+        logs: &Logs,
+    ) -> Result<(), Error> {
+        self.ends.push(Instant::now());
+        self.losses.push(logs.get("loss").unwrap_or(f64::NAN) as f32);
+        Ok(())
+    }
+}
+
+/// Steps of `fit`, each on a batch of its own whose ids are spread over the vocabulary.
+fn fit<M>(workload: &str, model: M, vocabulary: u32) -> Result<Measured, Error>
+where
+    M: Model<Input = Ids<(Batch, Const<WORDS>)>, Output = (Batch, Const<2>)>,
+{
+    let (n, warm) = (bench_n().unwrap_or(60), 6);
+    let rows = (n + warm) * SENTENCES;
+    let ids = tokens(101, rows, WORDS, vocabulary, &vec![WORDS; rows]);
+    let (rows, rest) = ids.as_chunks::<WORDS>();
+    assert!(rest.is_empty());
+    let data = InMemory::new(rows.to_vec(), classes(102, rows.len(), 2))?;
+    let clock = Arc::new(Mutex::new(Clock::default()));
+    let loss = SparseCategoricalCrossentropy::from_logits();
+    let adam = Adam { epsilon: 1e-8, ..Adam::default() };
+    let mut trainer = Trainer::new(model, loss, adam)?.callback(clock.clone());
+    trainer.fit(&data, &Fit { progress: false, shuffle: false, ..Fit::epochs(1) })?;
+    let Clock { ends, losses } = std::mem::take(&mut *clock.lock().unwrap());
+    let between = |pair: &[Instant]| (pair[1] - pair[0]).as_secs_f64() * 1e3;
+    let mut times: Vec<f64> = ends[warm - 1..].windows(2).map(between).collect();
+    times.sort_by(f64::total_cmp);
+    Ok(Measured { workload: workload.to_owned(), times, losses })
 }
 
 /// A training step of W6.
@@ -301,6 +392,15 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
                 _ => train::<_, Ids<(Batch,)>, _>(workload, sentiment(dev)?, input, labels, sparse),
             }
         }
+        "W1_large" => {
+            let labels = dev.tensor_from_vec(classes(102, SENTENCES, 2), (SENTENCES,));
+            let ids = tokens(101, SENTENCES, WORDS, 1_000_000, &full);
+            let input = dev.tensor_from_vec(ids, (SENTENCES, Const));
+            let model = LargeSentiment::build(dev)?;
+            train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
+        }
+        "W1_fit" => fit(workload, SmallSentiment::build(dev)?, 10_000),
+        "W1_large_fit" => fit(workload, LargeSentiment::build(dev)?, 1_000_000),
         "W3_b1" | "W3_b32" => {
             let rows = if workload == "W3_b1" { 1 } else { SENTENCES };
             let (model, input) = (sentiment(dev)?, sentences(&full[..rows], rows));
@@ -354,7 +454,7 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W12 and W12_gru",
+            expected: "there are W1, W1_large, W1_fit, W1_large_fit, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W12 and W12_gru",
         }),
     }
 }

@@ -38,6 +38,7 @@ macro_rules! pages {
             "[slots]: kerata::optim::State::visit_slots\n",
             "[lambda]: kerata::callbacks::LambdaCallback\n",
             "[batches-from]: kerata::data::Dataset::batches_from\n",
+            "[callback]: kerata::train::Callback::reads_model_in_batches\n",
             "[visit-saved]: kerata::train::Callback::visit_saved\n",
             "[communicator]: kerata::distributed::Communicator\n[threads]: kerata::distributed::Threads\n",
             "[kerata-mpi]: https://docs.rs/kerata-mpi\n",

@@ -120,6 +120,12 @@ pub trait Visitor<E: Element, D: Backend<E>> {
     /// The parameters that follow belong to the layer `name`.
     fn enter(&mut self, _name: &str) {}
 
+    /// The same, and whether that layer says so by [`Parameters::SHOWS_TABLES`].
+    #[doc(hidden)]
+    fn enter_layer(&mut self, name: &str, _shows_tables: bool) {
+        self.enter(name);
+    }
+
     /// The layer that was entered last is done.
     fn leave(&mut self) {}
 }
@@ -146,6 +152,10 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// How often it holds each of these: a layer around another may hold that one more than once.
     #[doc(hidden)]
     const COPIES: usize = 1;
+    /// Whether nothing reads its matrices but [`Backend::embedding`] and [`Backend::embedding_bag`], or each layer in it, which it
+    /// enters by [`Visitor::enter_layer`], says so for itself. Then a step of training may leave rows that are not read as they are.
+    #[doc(hidden)]
+    const SHOWS_TABLES: bool = false;
 
     /// Shows all parameters to a visitor.
     ///
@@ -233,6 +243,10 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Frozen<'_, V
         self.0.enter(name);
     }
 
+    fn enter_layer(&mut self, name: &str, shows_tables: bool) {
+        self.0.enter_layer(name, shows_tables);
+    }
+
     fn leave(&mut self) {
         self.0.leave();
     }
@@ -275,6 +289,10 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Ruled<'_, V>
 
     fn enter(&mut self, name: &str) {
         self.visitor.enter(name);
+    }
+
+    fn enter_layer(&mut self, name: &str, shows_tables: bool) {
+        self.visitor.enter_layer(name, shows_tables);
     }
 
     fn leave(&mut self) {
@@ -367,13 +385,14 @@ macro_rules! tuples {
         {
             const PARAMS: usize = $first::PARAMS $(+ $layer::PARAMS)*;
             const TRAINABLE: usize = $first::TRAINABLE $(+ $layer::TRAINABLE)*;
+            const SHOWS_TABLES: bool = true;
 
             fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-                visitor.enter("0");
+                visitor.enter_layer("0", $first::SHOWS_TABLES);
                 self.0.visit(visitor)?;
                 visitor.leave();
                 $(
-                    visitor.enter(stringify!($i));
+                    visitor.enter_layer(stringify!($i), $layer::SHOWS_TABLES);
                     self.$i.visit(visitor)?;
                     visitor.leave();
                 )*

@@ -48,7 +48,7 @@ pub(crate) use reference::{
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, keep_rows, row_means};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
-pub use tape::StopGradient;
+pub use tape::{BringRows, FollowedRows, ReadRows, StopGradient};
 pub(crate) use tape::{IntoShape, apart, over_ranks, sized};
 pub(crate) use values::{check_classes, largest, largest_padding, to_values, zeros_after};
 pub use weight_cache::WeightCache;
@@ -400,6 +400,34 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         parameter::gradient(gradients, of, look)
     }
 
+    /// The values of a tensor where they lie, in the order of its indices; `None`, the default, if that cannot be.
+    fn values<S: Shape>(_: &Tensor<S, E, Self>) -> Option<&[E]> {
+        None
+    }
+
+    /// The same, to be changed. A tensor that shares its memory gets its own first.
+    fn values_mut<S: Shape>(_: &mut Tensor<S, E, Self>) -> Option<&mut [E]> {
+        None
+    }
+
+    /// Follows which rows of a table, `(V, width)`, [`embedding`](Backend::embedding) and
+    /// [`embedding_bag`](Backend::embedding_bag) read: their gradient is kept apart then, and the table has none. `bring` is given the
+    /// ids of rows that are read for the first time, and their values, which it may change; a table that is not `stale` may be read
+    /// as it is, where the rows are many. `None`, the default, if that cannot be.
+    fn follow_rows<S: Shape>(
+        _table: &Tensor<S, E, Self>,
+        _width: usize,
+        _stale: bool,
+        _bring: BringRows<E>,
+    ) -> Option<FollowedRows<E>> {
+        None
+    }
+
+    /// The rows that were read, with their gradient; `None` if there are none, or if the table was read as it is.
+    fn read_rows(_: FollowedRows<E>) -> Option<ReadRows<E>> {
+        None
+    }
+
     /// Replaces the gradient of a tensor by values in the order of its indices. Several ranks need it; by default a device cannot.
     ///
     /// # Errors
@@ -427,6 +455,22 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
 }
 
 impl Backend<f64> for Cpu {
+    fn values<S: Shape>(of: &Tensor<S, f64, Self>) -> Option<&[f64]> {
+        tape::values_of(of)
+    }
+
+    fn values_mut<S: Shape>(of: &mut Tensor<S, f64, Self>) -> Option<&mut [f64]> {
+        tape::values_mut(of)
+    }
+
+    fn gradient<S: Shape, R>(
+        gradients: &mut Gradients<f64, Self>,
+        of: &Tensor<S, f64, Self>,
+        look: impl FnOnce(&[f64]) -> R,
+    ) -> Result<R, Error> {
+        parameter::gradient_in_place(gradients, of, look, |vec| vec)
+    }
+
     fn replace_gradient<S: Shape>(
         gradients: &mut Gradients<f64, Self>,
         of: &Tensor<S, f64, Self>,

@@ -6,7 +6,11 @@ use dfdx::{
     tensor::{Cpu, Gradients, Storage, Tensor},
 };
 
-use super::{Backend, Element, tape::values_mut, to_values};
+use super::{
+    Backend, Element,
+    tape::{values_mut, values_of},
+    to_values,
+};
 use crate::error::{Error, OrDevice};
 
 /// Runs loops over slices, compiled for the widest vectors that the processor has.
@@ -23,6 +27,23 @@ pub(super) fn gradient<S: Shape, E: Element, D: Backend<E>, R>(
 ) -> Result<R, Error> {
     gradients.try_alloc_for(of).or_device()?;
     Ok(look(&to_values(&gradients.get(of))?))
+}
+
+/// The same on the CPU, where nothing is copied.
+pub(super) fn gradient_in_place<S: Shape, E: Element, R>(
+    gradients: &mut Gradients<E, Cpu>,
+    of: &Tensor<S, E, Cpu>,
+    look: impl FnOnce(&[E]) -> R,
+    vec: impl FnOnce(&mut <Cpu as Storage<E>>::Vec) -> &mut Vec<E>,
+) -> Result<R, Error>
+where
+    Cpu: Backend<E>,
+{
+    // A gradient lies in memory as its tensor does.
+    if values_of(of).is_none() {
+        return gradient(gradients, of, look);
+    }
+    Ok(look(vec(gradients.get_or_alloc_mut(of).or_device()?)))
 }
 
 /// Hands out the values of a parameter and its gradient, as copies, and takes the values back.

@@ -116,7 +116,7 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
     visited: &[Visited],
     together: usize,
 ) -> Result<Vec<Weight>, Error> {
-    let found: Vec<_> = state.slots_of_all().collect();
+    let found = state.slots_of_all().collect::<Result<Vec<_>, _>>()?;
     if found.len() != visited.len() {
         return Err(Error::mismatch("the parameters of a state", visited.len(), found.len()));
     }

@@ -98,6 +98,7 @@ impl MaskIds for NoMask {
 /// ```
 #[layer(
     class = "Embedding",
+    tables,
     check = wrong_table(V, N).tell(),
     keys(
         input_dim: size(V),

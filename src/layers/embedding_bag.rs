@@ -50,6 +50,7 @@ use crate::{
 /// ```
 #[layer(
     class = "EmbeddingBag",
+    tables,
     check = wrong_table(V, N).tell(),
     keys(
         input_dim: size(V),

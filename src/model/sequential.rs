@@ -177,6 +177,7 @@ where
 {
     const PARAMS: usize = L::PARAMS;
     const TRAINABLE: usize = L::TRAINABLE;
+    const SHOWS_TABLES: bool = L::SHOWS_TABLES;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
         self.layers.visit(visitor)

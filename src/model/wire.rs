@@ -218,6 +218,8 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const OPTIONAL: &'static [Optional];
     /// [`Parameters::COPIES`].
     const COPIES: usize;
+    /// [`Parameters::SHOWS_TABLES`].
+    const SHOWS_TABLES: bool;
 
     /// [`Build::build`].
     ///
@@ -245,6 +247,7 @@ where
     const TRAINABLE: usize = L::TRAINABLE;
     const OPTIONAL: &'static [Optional] = L::OPTIONAL;
     const COPIES: usize = L::COPIES;
+    const SHOWS_TABLES: bool = L::SHOWS_TABLES;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)

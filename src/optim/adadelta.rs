@@ -1,6 +1,6 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded, check_share,
-    exactly,
+    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded,
+    check_share, exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -54,6 +54,10 @@ impl Optimizer for Adadelta {
             }
         });
         Ok(())
+    }
+
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        Some(Fading { slots: vec![bounds::rounded::<E>(self.rho); 2], change: 0.0 })
     }
 
     fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {

@@ -1,5 +1,5 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, bounds, check_not_negative, check_positive,
+    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_not_negative, check_positive,
     check_rounded, exactly,
     options::{optimizer, settings},
 };
@@ -53,6 +53,10 @@ impl Optimizer for Adagrad {
             }
         });
         Ok(())
+    }
+
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        Some(Fading { slots: vec![1.0], change: 0.0 })
     }
 
     fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {

@@ -1,6 +1,6 @@
 use super::{
-    Bounds, InKeras, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds, check_moments,
-    exactly,
+    Bounds, Fading, InKeras, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds,
+    check_moments, exactly,
     options::{optimizer, settings},
     rounded_moments,
 };
@@ -83,6 +83,16 @@ impl Optimizer for Adam {
         Ok(())
     }
 
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        let [beta_1, beta_2] = [self.beta_1, self.beta_2].map(bounds::rounded::<E>);
+        let share = beta_1 / beta_2.sqrt();
+        // The corrections of the bias fade too, at most as fast as to leave the root of that.
+        (share <= 0.98).then(|| Fading {
+            slots: [beta_1, beta_2, 1.0][..if self.amsgrad { 3 } else { 2 }].to_vec(),
+            change: share.sqrt(),
+        })
+    }
+
     fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {
         let [beta_1, beta_2] = [self.beta_1, self.beta_2].map(bounds::rounded::<E>);
         let slots = bounds::moments(moment, gradient, beta_1.max(beta_2));
@@ -151,7 +161,43 @@ impl Optimizer for AdamW {
         self.0.update(update)
     }
 
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        self.0.fading::<E>()
+    }
+
     fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {
         self.0.bounds::<E>(moment, gradient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_fade_as_fast_as_said() {
+        let mut none = 0;
+        for (beta_1, beta_2) in [0.0, 0.1, 0.5, 0.8, 0.9, 0.95, 0.97, 0.99]
+            .into_iter()
+            .flat_map(|beta_1| [0.5, 0.9, 0.99, 0.999, 0.99999].map(|beta_2| (beta_1, beta_2)))
+        {
+            let adam = Adam { beta_1, beta_2, ..Adam::default() };
+            let Some(Fading { change, .. }) = adam.fading::<f32>() else {
+                none += 1;
+                continue;
+            };
+            // The change of a value whose first moment was 1, by its size.
+            let (mut m, mut v, mut last) = (1.0, 1e-3, f64::INFINITY);
+            for step in 1..2000 {
+                let corrections = [beta_1, beta_2].map(|beta: f64| 1.0 / (1.0 - beta.powi(step)));
+                let epsilon = 1e-7 / (1.0 - beta_2.powi(step)).sqrt();
+                let now = m * corrections[0] / (f64::sqrt(v * corrections[1]) + epsilon);
+                let fades = step == 1 || now <= last * change * (1.0 + 1e-12);
+                assert!(fades, "{beta_1} {beta_2} {step}: {last} {now}");
+                last = now;
+                (m, v) = (m * beta_1, v * beta_2);
+            }
+        }
+        assert!((1..20).contains(&none), "{none}");
     }
 }

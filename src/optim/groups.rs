@@ -84,6 +84,10 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Grouped<'_, 
         self.visitor.enter(name);
     }
 
+    fn enter_layer(&mut self, name: &str, shows_tables: bool) {
+        self.visitor.enter_layer(name, shows_tables);
+    }
+
     fn leave(&mut self) {
         self.visitor.leave();
     }

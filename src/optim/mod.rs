@@ -26,12 +26,14 @@ mod penalties;
 mod plan;
 mod rate;
 mod rmsprop;
+mod rows;
 pub mod schedules;
 mod sgd;
 mod slots;
 mod state;
 mod step;
 mod summed;
+mod tables;
 
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -106,7 +108,7 @@ use crate::{backend::Element, error::Error};
     label = "no optimiser",
     note = "an optimiser is a value, such as `Adam::default()`; so is a loss, `MeanSquaredError`"
 )]
-pub trait Optimizer: Clone + Send + Sync {
+pub trait Optimizer: Clone + Send + Sync + 'static {
     /// The name that Keras gives it, `adam`.
     fn name(&self) -> &'static str;
 
@@ -166,6 +168,15 @@ pub trait Optimizer: Clone + Send + Sync {
         false
     }
 
+    /// How updates by gradients of zeros fade away, if they do so for the elements `E`.
+    ///
+    /// Then, of a large table of which a batch has few rows, a step moves these alone; the others make their updates when they are
+    /// read next, and are not looked at any more once they do not move. It must be [elementwise](Optimizer::is_elementwise). `None`,
+    /// the default, says that nothing is known: then each step moves whole tables.
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        None
+    }
+
     /// How large the values can become that the next update computes, where no value of a gradient is larger than
     /// `gradient`. An update that cannot overflow changes the weights where they are.
     ///
@@ -174,6 +185,16 @@ pub trait Optimizer: Clone + Send + Sync {
     fn bounds<E: Element>(&self, _moment: &Moment, _gradient: f64) -> Option<Bounds> {
         None
     }
+}
+
+/// What updates by gradients of zeros do: what [`Optimizer::fading`] gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fading {
+    /// What each slot is multiplied by, in the order of [`Optimizer::slots`].
+    pub slots: Vec<f64>,
+    /// How large the change of a value is at most, as a share of its change by the update before at the same learning rate; less
+    /// than 1. Where it is 0, no such update changes a value.
+    pub change: f64,
 }
 
 /// What the files of Keras say of an optimiser.

@@ -8,8 +8,10 @@ use dfdx::{
 use super::{
     Bounds, Clipping, Ema, Moment, Optimizer, State,
     blocks::{Block, Moved},
+    rows::Made,
     slots::Slots,
     squares,
+    tables::AllTouched,
 };
 use crate::{
     backend::{Backend, Element, to_values, vectorized_loops},
@@ -60,7 +62,7 @@ impl Plan {
         state: &State<E, D>,
         optimizer: &impl Optimizer,
         model: &mut M,
-        gradients: &mut Gradients<E, D>,
+        (gradients, touched): (&mut Gradients<E, D>, &AllTouched<E>),
         largest: f64,
     ) -> Result<Self, Error> {
         let options = optimizer.options();
@@ -77,7 +79,7 @@ impl Plan {
         let sum = state.largest_gathered + largest;
         let mut scale = 1.0;
         if let Some(Clipping::GlobalNorm(limit)) = options.clipping.filter(|_| updates) {
-            let mut norm = Squares { state, number: 0, every, gradients, sum: 0.0 };
+            let mut norm = Squares { state, number: 0, every, gradients, touched, sum: 0.0 };
             state.groups.visit(model, &mut norm)?;
             scale = scale_to(limit, norm.sum);
         }
@@ -182,14 +184,18 @@ struct Squares<'a, E: Element, D: Backend<E>> {
     number: usize,
     every: usize,
     gradients: &'a mut Gradients<E, D>,
+    touched: &'a AllTouched<E>,
     sum: f64,
 }
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
         let gathered = self.state.slots.get(self.number).map(|slots| slots.gathered.as_slice());
+        let touched = self.touched.get(self.number).and_then(Option::as_ref);
         self.number += 1;
-        if parameter.trainable {
+        if let Some(touched) = touched {
+            self.sum += squares(&touched.gradient);
+        } else if parameter.trainable {
             let every = self.every as f64;
             self.sum += D::gradient(self.gradients, parameter.tensor, |gradient| match gathered {
                 Some(gathered) if every > 1.0 => {
@@ -245,7 +251,9 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D
         let shape = parameter.tensor.shape().concrete();
         let slots = &mut self.state.slots[number];
         let had_average = !slots.average.is_empty();
-        slots.prepare(self.optimizer, shape.as_ref())?;
+        if slots.rows.is_none() {
+            slots.prepare(self.optimizer, shape.as_ref())?;
+        }
         if !had_average && !slots.average.is_empty() {
             // Training may have begun long before.
             slots.average = to_values(parameter.tensor)?;
@@ -262,6 +270,7 @@ pub(super) struct Step<'a, E: Element, D: Backend<E>, O> {
     pub(super) plan: Plan,
     pub(super) optimizer: &'a O,
     pub(super) gradients: &'a mut Gradients<E, D>,
+    pub(super) touched: AllTouched<E>,
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O> {
@@ -277,12 +286,18 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O
         let decay = E::of(if excluded { 0.0 } else { plan.decay * rate });
         let shape = tensor.shape().concrete();
         let slots = &mut self.state.slots[number];
+        let moment = plan.moment.of_group(rate, slots.since);
+        let moved = Moved { moment, shape: shape.as_ref(), decay };
+        if let Some(mut touched) = self.touched.get_mut(number).and_then(Option::take) {
+            plan.clip(&mut touched.gradient);
+            moved.by(optimizer, touched.block())?;
+            let made = Made { moment, kept: E::one() - decay };
+            return slots.store(made, &touched, D::values_mut(tensor).unwrap_or_default());
+        }
         D::with_gradient(tensor, self.gradients, |values, gradient| {
             if plan.updates {
                 plan.gather(gradient, &mut slots.gathered);
                 plan.clip(gradient);
-                let moment = plan.moment.of_group(rate, slots.since);
-                let moved = Moved { moment, shape: shape.as_ref(), decay };
                 let slots = slots.values.iter_mut().map(Vec::as_mut_slice).collect();
                 moved.by(optimizer, Block { values, gradient, slots })?;
             } else {

@@ -1,5 +1,6 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded, check_share,
+    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded,
+    check_share,
     options::{optimizer, settings},
 };
 use crate::{
@@ -63,8 +64,8 @@ impl Optimizer for RMSprop {
             let each = gradient.iter_mut().zip(velocity).zip(means);
             vectorized_loops(move || {
                 for ((g, v), mean) in each {
-                    *v += (E::one() - rho) * (*g * *g - *v);
-                    *mean += (E::one() - rho) * (*g - *mean);
+                    *v = *v * rho + (E::one() - rho) * (*g * *g);
+                    *mean = *mean * rho + (E::one() - rho) * *g;
                     *g = *g / (*v - *mean * *mean + epsilon).sqrt() * rate;
                 }
             });
@@ -72,7 +73,7 @@ impl Optimizer for RMSprop {
             let each = weights.iter_mut().zip(gradient).zip(velocity);
             vectorized_loops(move || {
                 for ((w, g), v) in each {
-                    *v += (E::one() - rho) * (*g * *g - *v);
+                    *v = *v * rho + (E::one() - rho) * (*g * *g);
                     *w -= *g / (*v + epsilon).sqrt() * rate;
                 }
             });
@@ -81,7 +82,7 @@ impl Optimizer for RMSprop {
             let each = gradient.iter_mut().zip(velocity);
             vectorized_loops(move || {
                 for (g, v) in each {
-                    *v += (E::one() - rho) * (*g * *g - *v);
+                    *v = *v * rho + (E::one() - rho) * (*g * *g);
                     *g = *g / (*v + epsilon).sqrt() * rate;
                 }
             });
@@ -97,6 +98,13 @@ impl Optimizer for RMSprop {
             None => vectorized_loops(move || each.for_each(|(w, g)| *w -= *g)),
         }
         Ok(())
+    }
+
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        let [rho, momentum] = [self.rho, self.momentum].map(bounds::rounded::<E>);
+        let slots = if self.momentum > 0.0 { vec![rho, momentum] } else { vec![rho] };
+        // The difference under the root can be below 0.
+        (!self.centered && momentum < 1.0).then_some(Fading { slots, change: momentum })
     }
 
     fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {

@@ -1,5 +1,5 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, check_rounded, check_share, exactly,
+    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_rounded, check_share, exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -56,6 +56,12 @@ impl Optimizer for Sgd {
             }
         });
         Ok(())
+    }
+
+    fn fading<E: Element>(&self) -> Option<Fading> {
+        let change = bounds::rounded::<E>(self.momentum);
+        let slots = if self.momentum > 0.0 { vec![change] } else { Vec::new() };
+        (change < 1.0).then_some(Fading { slots, change })
     }
 
     fn bounds<E: Element>(&self, moment: &Moment, gradient: f64) -> Option<Bounds> {

@@ -1,3 +1,5 @@
+#[cfg(feature = "keras")]
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     parameters::{self, Parameters},
 };
 
-use super::{Optimizer, State};
+use super::{Fading, Optimizer, State, rows::Rows};
 
 /// Something that an optimiser remembers of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +51,8 @@ pub struct SlotView<'a, E> {
 pub(super) struct Slots<E> {
     pub(super) names: Vec<&'static str>,
     pub(super) values: Vec<Vec<E>>,
+    /// Of which rows of a table these values are, if they are not of all.
+    pub(super) rows: Option<Box<Rows<E>>>,
     /// The moving average of the parameter; empty if there is none.
     pub(super) average: Vec<E>,
     /// The sum of its gradients; empty if they are not gathered.
@@ -66,7 +70,8 @@ pub(crate) const GATHERED: &str = "gradient_accumulator";
 impl<E> Default for Slots<E> {
     fn default() -> Self {
         let (names, values) = (Vec::new(), Vec::new());
-        Self { names, values, average: Vec::new(), gathered: Vec::new(), since: None }
+        let (average, gathered) = (Vec::new(), Vec::new());
+        Self { names, values, rows: None, average, gathered, since: None }
     }
 }
 
@@ -117,6 +122,52 @@ impl<E: Element> Slots<E> {
         }
     }
 
+    /// Makes the slots those of the rows that gradients have reached. All are up to date, or these are such slots already.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Slots::prepare).
+    pub(super) fn by_rows(
+        &mut self,
+        optimizer: &impl Optimizer,
+        shape: [usize; 2],
+        fading: Fading,
+    ) -> Result<&mut Rows<E>, Error> {
+        let wanted = optimizer.slots(&shape);
+        if !wanted.iter().map(|slot| slot.name).eq(self.names.iter().copied()) {
+            self.expand()?;
+        }
+        let rows = match self.rows.take() {
+            Some(mut rows) => {
+                rows.expect(fading, &mut self.values)?;
+                rows
+            }
+            None => {
+                let mut rows = Box::new(Rows::new(shape, &wanted, fading)?);
+                if self.names.is_empty() {
+                    self.names = wanted.iter().map(|slot| slot.name).collect();
+                    self.values = wanted.iter().map(|_| Vec::new()).collect();
+                } else {
+                    self.prepare(optimizer, &shape)?;
+                    rows.compact(&mut self.values)?;
+                }
+                rows
+            }
+        };
+        Ok(self.rows.insert(rows))
+    }
+
+    /// Makes the slots those of all rows of a table, which are up to date.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory.
+    pub(super) fn expand(&mut self) -> Result<(), Error> {
+        if let Some(rows) = &self.rows {
+            self.values = rows.expanded(&self.values)?;
+            self.rows = None;
+        }
+        Ok(())
+    }
+
     /// The values of all slots.
     pub(super) fn all(&self) -> impl Iterator<Item = &Vec<E>> {
         self.values.iter().chain([&self.average, &self.gathered])
@@ -132,6 +183,11 @@ impl<E: Element> Slots<E> {
 
 impl<E: Element, D: Backend<E>> State<E, D> {
     /// Shows all slots, parameter by parameter. They can be changed.
+    ///
+    /// Of a table of which steps touch few rows there are those of these rows only, until they are shown.
+    ///
+    /// # Panics
+    /// If there is no memory for the slots of such a table.
     ///
     /// ```
     /// use kerata::{*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam, prelude::*,
@@ -154,6 +210,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     ) {
         let names = parameters::list(model);
         for (named, slots) in names.iter().zip(&mut self.slots) {
+            slots.expand().expect("memory for the slots of a whole table");
             for (name, values) in slots.named() {
                 visit(SlotView { parameter: &named.name, name, values });
             }
@@ -163,12 +220,21 @@ impl<E: Element, D: Backend<E>> State<E, D> {
 
     /// The slots of each parameter, by name, the moving average and gathered gradients among them.
     #[cfg(feature = "keras")]
-    pub(crate) fn slots_of_all(&self) -> impl Iterator<Item = Vec<(&'static str, &[E])>> {
+    #[allow(clippy::type_complexity)]
+    pub(crate) fn slots_of_all(
+        &self,
+    ) -> impl Iterator<Item = Result<Vec<(&'static str, Cow<'_, [E]>)>, Error>> {
         self.slots.iter().map(|slots| {
-            let own = slots.names.iter().copied().zip(&slots.values);
+            let whole = slots.rows.as_ref().map(|rows| rows.expanded(&slots.values)).transpose()?;
+            let values: Vec<Cow<'_, [E]>> = match whole {
+                Some(whole) => whole.into_iter().map(Cow::Owned).collect(),
+                None => slots.values.iter().map(|values| Cow::Borrowed(&values[..])).collect(),
+            };
+            let own = slots.names.iter().copied().zip(values);
             let extra = [(AVERAGE, &slots.average), (GATHERED, &slots.gathered)];
-            let all = own.chain(extra.into_iter().filter(|(_, values)| !values.is_empty()));
-            all.map(|(name, values)| (name, values.as_slice())).collect()
+            let extra = extra.into_iter().filter(|(_, values)| !values.is_empty());
+            let extra = extra.map(|(name, values)| (name, Cow::Borrowed(&values[..])));
+            Ok(own.chain(extra).collect())
         })
     }
 

@@ -13,9 +13,10 @@ use super::{
     plan::{Plan, Step},
     slots::Slots,
     summed::{self, Sum},
+    tables::{AllTouched, Reading, lagging, spread},
 };
 use crate::{
-    backend::{Backend, Element, Seeded, random_u64, to_values},
+    backend::{Backend, Element, Seeded, largest, random_u64, to_values},
     distributed,
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
@@ -64,26 +65,33 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         model: &mut M,
         pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>,
     ) -> Result<E, Error> {
-        self.attempt_summed(optimizer, model, pass, None)
+        self.attempt_summed(optimizer, model, pass, None, false)
     }
 
     /// The same as one of several ranks: `sum` is shown all gradients, one after the other, and the loss of this rank; it replaces
-    /// the gradients by those of all ranks, and gives their loss.
+    /// the gradients by those of all ranks, and gives their loss. Where the pass `follows` the model alone, without a look at its
+    /// weights, rows of tables may lag behind until the state is [settled](State::settle).
     pub(crate) fn attempt_summed<M: Parameters<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
         model: &mut M,
         pass: impl FnOnce(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>,
         sum: Option<Sum<'_, E>>,
+        follows: bool,
     ) -> Result<E, Error> {
         let seed = *self.seed.get_or_insert_with(|| random_u64(&parameters::device(model)));
         let step = u64::from(self.step.unsigned_abs());
         let seeded = Seeded::new(seed ^ step.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let undo = Undo::of(model);
+        let reading = match follows && sum.is_none() {
+            true => Reading::of(self, optimizer, undo.value)?,
+            false => Reading::nothing(self),
+        };
+        let groups = reading.state.groups.clone();
         let (loss, activity) = collected(|| pass(undo.value))?;
         // The penalties of weights count once.
         let loss = match distributed::current().is_none_or(|pass| pass.is_first()) {
-            true => penalized(&self.groups, undo.value, loss)?,
+            true => penalized(&groups, undo.value, loss)?,
             false => loss,
         };
         let loss = activity.add_to(loss)?;
@@ -94,12 +102,13 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         }
         let mut gradients = backward?;
         drop(seeded);
+        let read = reading.finish();
         if let Some(sum) = sum {
-            let mut flat = summed::collect(&self.groups, undo.value, &mut gradients)?;
+            let mut flat = summed::collect(&groups, undo.value, &mut gradients)?;
             value = sum(&mut flat, value)?;
-            summed::replace(&self.groups, undo.value, &mut gradients, &flat)?;
+            summed::replace(&groups, undo.value, &mut gradients, &flat)?;
         }
-        self.make(optimizer, undo, &mut gradients)?;
+        self.make(optimizer, undo, &mut gradients, Some(read))?;
         Ok(value)
     }
 
@@ -117,34 +126,49 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         model: &mut M,
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
-        self.make(optimizer, Undo::of(model), gradients)
+        self.make(optimizer, Undo::of(model), gradients, None)
     }
 
+    /// The step, of a model as it was before its pass, if there was one, which has read these rows.
     fn make<M: Parameters<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
         mut undo: Undo<'_, M>,
         gradients: &mut Gradients<E, D>,
+        read: Option<AllTouched<E>>,
     ) -> Result<(), Error> {
         optimizer.check()?;
         let groups = self.groups.clone();
-        let gradient = check(&groups, &mut *undo.value, Before(&mut *gradients))?.as_f64();
+        let places = undo.before.as_mut().filter(|_| read.is_some()).map(places).transpose()?;
+        let read = read.unwrap_or_default();
+        let touched = self.touched(optimizer, undo.value, gradients, read)?;
+        let places = places.unwrap_or_default();
+        let before = Before { gradients, touched: &touched, places, number: 0 };
+        let gradient = check(&groups, &mut *undo.value, before)?.as_f64();
         self.prepare(optimizer, undo.value)?;
-        let plan = Plan::new(self, optimizer, undo.value, gradients, gradient)?;
+        let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), gradient)?;
         let constrained = plan.updates && has_constraints(&groups, undo.value)?;
         if let Some(bounds) = plan.safe.filter(|_| !constrained) {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();
-            let mut step = Step { state: self, number: 0, plan, optimizer, gradients };
-            groups.visit(undo.value, &mut step)?;
+            let lagging: Vec<usize> = lagging(&touched).collect();
+            let step = Step { state: self, number: 0, plan, optimizer, gradients, touched };
+            groups.visit(undo.value, &mut { step })?;
+            self.settle_but(optimizer, undo.value, &lagging)?;
             self.largest_slot = bounds.slots;
             self.largest_gathered = plan.gathered;
             self.step = self.now();
             return Ok(());
         }
-        // This step may overflow.
-        let mut state = Undo::of(self);
-        let step = Step { state: state.value, number: 0, plan, optimizer, gradients };
+        // This step may overflow. It is made of whole tables.
+        if let Some(before) = undo.before.as_mut().filter(|_| touched.iter().any(Option::is_some)) {
+            self.clone().settle(optimizer, before)?;
+            self.settle(optimizer, undo.value)?;
+            spread(&groups, undo.value, gradients, touched)?;
+            self.expand()?;
+        }
+        let (mut state, touched) = (Undo::of(self), Vec::new());
+        let step = Step { state: state.value, number: 0, plan, optimizer, gradients, touched };
         groups.visit(undo.value, &mut { step })?;
         if constrained {
             constrain(&groups, undo.value)?;
@@ -191,20 +215,57 @@ trait Look<E: Element, D: Backend<E>> {
 }
 
 /// The gradients, and what the pass has changed, before a step of the optimiser.
-struct Before<'a, E: Element, D: Backend<E>>(&'a mut Gradients<E, D>);
+struct Before<'a, E: Element, D: Backend<E>> {
+    gradients: &'a mut Gradients<E, D>,
+    touched: &'a AllTouched<E>,
+    /// Where the values of each parameter were before the pass, which shared them: what is there still has not changed.
+    places: Vec<Option<*const E>>,
+    number: usize,
+}
+
+/// Where the values of each parameter are, if the device shows them.
+fn places<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    model: &mut M,
+) -> Result<Vec<Option<*const E>>, Error> {
+    struct Places<E>(Vec<Option<*const E>>);
+
+    impl<E: Element, D: Backend<E>> Visitor<E, D> for Places<E> {
+        fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+            self.0.push(D::values(parameter.tensor).map(<[E]>::as_ptr));
+            Ok(())
+        }
+    }
+
+    let mut places = Places(Vec::new());
+    model.visit(&mut places)?;
+    Ok(places.0)
+}
 
 impl<E: Element, D: Backend<E>> Look<E, D> for Before<'_, E, D> {
     fn look<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<E, Error> {
         let tensor = &*parameter.tensor;
+        let touched = self.touched.get(self.number).and_then(Option::as_ref);
+        let place = self.places.get(self.number).copied().flatten();
+        self.number += 1;
         if !parameter.trainable {
+            if place.is_some() && D::values(tensor).map(<[E]>::as_ptr) == place {
+                return Ok(E::zero());
+            }
             return non_finite(&to_values(tensor)?)
                 .map_or(Ok(E::zero()), |value| Err(moved(value)));
         }
-        let most = D::largest_gradient(self.0, tensor)?;
+        let most = match touched {
+            Some(touched) => largest(&touched.gradient),
+            None => D::largest_gradient(self.gradients, tensor)?,
+        };
         if most.is_finite() {
             return Ok(most);
         }
-        let value = non_finite(&to_values(&self.0.get(tensor))?).unwrap_or(most).as_f64();
+        let value = match touched {
+            Some(touched) => non_finite(&touched.gradient),
+            None => non_finite(&to_values(&self.gradients.get(tensor))?),
+        };
+        let value = value.unwrap_or(most).as_f64();
         Err(Error::NonFiniteGradient { parameter: String::new(), value, at: None })
     }
 }

@@ -150,6 +150,15 @@ pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
         Vec::new()
     }
 
+    /// Whether the hooks of single batches, [`on_train_batch_begin`](Callback::on_train_batch_begin) and
+    /// [`on_train_batch_end`](Callback::on_train_batch_end), look at the model or the state.
+    ///
+    /// Steps move only those rows of large embeddings that are in their batch, and others when they are read next; but all of them
+    /// before something looks at the model. A callback that does not in each batch saves that by `false`. Default yes.
+    fn reads_model_in_batches(&self) -> bool {
+        true
+    }
+
     /// What the callback is called in a checkpoint: its type.
     fn type_name(&self) -> &'static str {
         std::any::type_name::<Self>()
@@ -249,6 +258,10 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for A
 
     fn adds(&self) -> Vec<String> {
         locked(self).adds()
+    }
+
+    fn reads_model_in_batches(&self) -> bool {
+        locked(self).reads_model_in_batches()
     }
 
     fn type_name(&self) -> &'static str {

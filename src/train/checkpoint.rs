@@ -199,6 +199,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
             content.arrays.push(Weight { name: format!("{STATES}{}", state.name), ..state });
         }
         let mut slots = Vec::new();
+        self.state.expand()?;
         self.state.visit_slots(self.model, |slot| {
             let name = format!("optimizer.{}.{}", slot.parameter, slot.name);
             let sizes = vec![slot.values.len()];

@@ -23,6 +23,14 @@ macro_rules! each {
 }
 pub(super) use each;
 
+/// Shows a moment in each batch to all callbacks.
+macro_rules! each_in_batch {
+    ($run:ident.$hook:ident($($argument:expr),*)) => {
+        $run.hooks_in_batch(|callback, training| callback.$hook(training, $($argument),*))
+    };
+}
+pub(super) use each_in_batch;
+
 /// Shows a moment of a training to a callback.
 pub(super) trait Hook<M, E: Element, D: Backend<E>>:
     FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>
@@ -60,8 +68,27 @@ where
         Ok(all.get(decided).copied().unwrap_or(Recovery::Fail))
     }
 
+    /// Has the model be what it is after the last step, before anything else looks at it.
+    pub(super) fn settle(&mut self) -> Result<(), Error> {
+        self.optimizer.settle(self.state, self.model)
+    }
+
     /// Shows a moment to all callbacks.
-    pub(super) fn hooks(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
+    pub(super) fn hooks(&mut self, hook: impl Hook<M, E, D>) -> Result<(), Error> {
+        self.settle()?;
+        self.hooks_unsettled(hook)
+    }
+
+    /// The same for a moment in each batch, at which few callbacks look at the model.
+    pub(super) fn hooks_in_batch(&mut self, hook: impl Hook<M, E, D>) -> Result<(), Error> {
+        let own = self.callbacks.iter().any(|callback| callback.reads_model_in_batches());
+        if own || self.given.iter().any(|callback| callback.reads_model_in_batches()) {
+            self.settle()?;
+        }
+        self.hooks_unsettled(hook)
+    }
+
+    fn hooks_unsettled(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
         match &self.ranks {
             None => self.hooks_of(true, &mut hook)?,
             // The other ranks have callbacks only so that they are the same program.
@@ -77,6 +104,7 @@ where
 
     /// Shows a moment to the callbacks of every training.
     pub(super) fn hooks_given(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
+        self.settle()?;
         self.hooks_of(false, &mut hook)
     }
 
@@ -100,6 +128,9 @@ where
 
     /// Writes the checkpoints that callbacks have asked for.
     pub(super) fn grant(&mut self) -> Result<(), Error> {
+        if !self.wishes.checkpoints.is_empty() {
+            self.settle()?;
+        }
         for path in std::mem::take(&mut self.wishes.checkpoints) {
             let mut parts = checkpoint::Parts {
                 model: self.model,

@@ -111,7 +111,8 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// Whether it keeps averages of the weights.
     fn has_averages(&self) -> bool;
 
-    /// [`State::attempt`]; `sum` is for one of several ranks.
+    /// [`State::attempt`]; `sum` is for one of several ranks. Before anything but the next step looks at the model, it is to be
+    /// [settled](Optimizing::settle).
     fn attempt(
         &self,
         state: &mut State<E, D>,
@@ -119,6 +120,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
         pass: Pass<'_, M, E, D>,
         sum: Option<Sum<'_, E>>,
     ) -> Result<E, Error>;
+
+    /// [`State::settle`].
+    fn settle(&self, state: &mut State<E, D>, model: &mut M) -> Result<(), Error>;
 
     /// [`State::restore`].
     fn restore(
@@ -160,7 +164,11 @@ where
         pass: Pass<'_, M, E, D>,
         sum: Option<Sum<'_, E>>,
     ) -> Result<E, Error> {
-        state.attempt_summed(self, model, pass, sum)
+        state.attempt_summed(self, model, pass, sum, true)
+    }
+
+    fn settle(&self, state: &mut State<E, D>, model: &mut M) -> Result<(), Error> {
+        state.settle(self, model)
     }
 
     fn restore(

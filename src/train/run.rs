@@ -12,7 +12,7 @@ use super::{
     checkpoint::{self, Position},
     evaluate::share_of,
     judge::Judge,
-    moments::each,
+    moments::{each, each_in_batch},
     names::{self, LOSS},
     optimizing::Optimizing,
     ranks::Ranks,
@@ -97,7 +97,8 @@ where
         };
     }
 
-    /// All epochs. After an error or a panic the model has its weights, also if they were exchanged with their averages.
+    /// All epochs. After an error or a panic the model has its weights: all rows of its tables are those of the last step, and none are
+    /// exchanged with their averages.
     pub(super) fn whole<Data, Validation>(
         self,
         data: &Data,
@@ -110,6 +111,7 @@ where
     {
         let mut unless_failed = SwapBack { run: self, failed: true };
         let history = unless_failed.run.run(data, validation, resumed)?;
+        unless_failed.run.settle()?;
         unless_failed.failed = false;
         Ok(history)
     }
@@ -225,7 +227,7 @@ where
             let stops = self.wishes.stop;
             let batch = if stops { None } else { batches.next().transpose()? };
             if batch.is_some() {
-                each!(self.on_train_batch_begin(number))?;
+                each_in_batch!(self.on_train_batch_begin(number))?;
             }
             if self.follow(u8::from(stops))? != 0 {
                 break;
@@ -256,7 +258,7 @@ where
             }
             logs.update(totals.values(self.metrics));
             self.at.batch = number + 1;
-            each!(self.on_train_batch_end(number, &logs))?;
+            each_in_batch!(self.on_train_batch_end(number, &logs))?;
             if !self.wishes.checkpoints.is_empty() {
                 self.at.totals = Some(totals.clone());
                 self.grant()?;
@@ -372,8 +374,14 @@ where
     D: Backend<E>,
 {
     fn drop(&mut self) {
+        if !self.failed {
+            return;
+        }
+        if let Err(error) = self.run.settle() {
+            error!("rows of tables lack updates: {error}");
+        }
         let Run { model, state, .. } = &mut self.run;
-        if !self.failed || !state.has_swapped_averages() {
+        if !state.has_swapped_averages() {
             return;
         }
         if let Err(error) = state.swap_averages(*model) {

@@ -13,5 +13,6 @@ mod ranks_failing;
 mod ranks_layers;
 mod settings;
 mod shapes;
+mod tables;
 mod targets;
 mod windows;

@@ -340,7 +340,7 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
             quote_spanned!(span => #parameters::visit::<KerataVisitor>(&mut self.#name, visitor)?;)
         };
         quote_spanned! {span =>
-            visitor.enter(#text);
+            visitor.enter_layer(#text, #parameters::SHOWS_TABLES);
             #visit
             visitor.leave();
         }
@@ -355,6 +355,7 @@ fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
         impl #generics ::kerata::parameters::Parameters<#element, #device> for #this #clause {
             const PARAMS: usize = 0 #(+ #counts)*;
             const TRAINABLE: usize = 0 #(+ #trainable)*;
+            const SHOWS_TABLES: bool = true;
 
             fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(
                 &mut self,

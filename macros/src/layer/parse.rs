@@ -25,6 +25,8 @@ pub(crate) struct Arguments {
     pub(crate) input: Option<Input>,
     /// Whether a size may be `_` in a model.
     pub(crate) infer: bool,
+    /// Whether its matrices are tables, of which nothing but rows is read.
+    pub(crate) tables: bool,
     /// What is evaluated at compile time, where the layer is built.
     pub(crate) check: Option<Expr>,
     /// The keys of the config.
@@ -95,8 +97,8 @@ pub(crate) struct Inner {
     pub(crate) options: bool,
 }
 
-const LAYER: [&str; 8] =
-    ["class", "accepts", "input", "infer", "check", "keys", "element", "device"];
+const LAYER: [&str; 9] =
+    ["class", "accepts", "input", "infer", "check", "keys", "tables", "element", "device"];
 const WEIGHT: [&str; 9] =
     ["shape", "init", "fill", "trainable", "regularizer", "keys", "name", "key", "when"];
 const ROLES: [&str; 4] = ["weight", "option", "inner", "cache"];
@@ -107,6 +109,7 @@ impl Parse for Arguments {
         arguments(input, "#[layer]", &LAYER, &mut errors, |key, input| {
             match key {
                 "infer" => all.infer = true,
+                "tables" => all.tables = true,
                 "keys" => all.keys = list::<Key>(input)?,
                 "class" => all.class = Some(value(input)?),
                 "accepts" => all.accepts = Some(value(input)?),

@@ -20,6 +20,7 @@ mod threads;
 pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
+pub(super) use ops::few;
 pub(crate) use ops::{NOWHERE, depthwise_conv2d, join_rows, map_values, pick_values};
 pub(crate) use table::scan;
 pub use threads::set_threads;
@@ -33,10 +34,11 @@ use dfdx::{
 };
 
 use super::{
-    ActivationFunction, ActivationKind, Backend, Bags, ConvWeights, DenseWeights, HiddenStates,
-    ImageShape, NormWeights, Normalised, Pooling, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window,
-    parameter, reference,
+    ActivationFunction, ActivationKind, Backend, Bags, BringRows, ConvWeights, DenseWeights,
+    FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling, ReadRows,
+    RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
+    StepProduct, StepTable, StopGradient, WeightCache, Window, parameter, reference,
+    tape::{values_mut, values_of},
 };
 use crate::{
     error::{Error, OrDevice},
@@ -90,6 +92,38 @@ impl Backend<f32> for Cpu {
             return parameter::with_gradient(values, gradients, change);
         }
         parameter::with_gradient_in_place(values, gradients, change, |vec| vec)
+    }
+
+    fn values<S: Shape>(of: &Of<S>) -> Option<&[f32]> {
+        if *REFERENCE { None } else { values_of(of) }
+    }
+
+    fn values_mut<S: Shape>(of: &mut Of<S>) -> Option<&mut [f32]> {
+        if *REFERENCE { None } else { values_mut(of) }
+    }
+
+    fn follow_rows<S: Shape>(
+        table: &Of<S>,
+        width: usize,
+        stale: bool,
+        bring: BringRows<f32>,
+    ) -> Option<FollowedRows<f32>> {
+        if *REFERENCE { None } else { FollowedRows::new(table, width, stale, bring) }
+    }
+
+    fn read_rows(followed: FollowedRows<f32>) -> Option<ReadRows<f32>> {
+        followed.finish()
+    }
+
+    fn gradient<S: Shape, R>(
+        gradients: &mut Gradients<f32, Self>,
+        of: &Of<S>,
+        look: impl FnOnce(&[f32]) -> R,
+    ) -> Result<R, Error> {
+        if *REFERENCE {
+            return parameter::gradient(gradients, of, look);
+        }
+        parameter::gradient_in_place(gradients, of, look, |vec| vec)
     }
 
     fn replace_gradient<S: Shape>(

@@ -6,17 +6,20 @@
 //! [`Grads`] hands out gradients while the tape runs backwards, and [`Weights`] are values that stay from call to call.
 
 mod apart;
+mod followed;
 mod ranks;
 mod sizes;
 mod stop_gradient;
 mod storage;
 
 pub(crate) use apart::apart;
+pub(super) use followed::read_followed;
+pub use followed::{BringRows, FollowedRows, ReadRows};
 pub(crate) use ranks::over_ranks;
 pub(crate) use sizes::{IntoShape, sized};
 pub(super) use stop_gradient::RequiresGrad;
 pub use stop_gradient::StopGradient;
-pub(super) use storage::{Values, borrow, copy, from_vec, values_mut};
+pub(super) use storage::{Values, borrow, copy, from_vec, values_mut, values_of};
 
 use std::{ops::Deref, sync::Arc};
 
@@ -81,11 +84,6 @@ impl<S: Shape> Deref for Weights<S> {
     fn deref(&self) -> &[f32] {
         &self.values
     }
-}
-
-/// The values of one row of a matrix, one by one.
-pub(crate) fn row(x: &Tensor<(usize, usize), f32, Cpu>, row: usize) -> impl Iterator<Item = f32> {
-    (0..x.shape().1).map(move |column| x[[row, column]])
 }
 
 /// The gradients, while the tape runs backwards.

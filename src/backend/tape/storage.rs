@@ -77,6 +77,21 @@ pub(crate) fn borrow<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Values, 
     }
 }
 
+/// The values of a tensor where they lie, if it has some and they lie there row-major.
+pub(crate) fn values_of<S: Shape, E: Unit>(x: &Tensor<S, E, Cpu>) -> Option<&[E]> {
+    let len = elements_of(x).ok()?;
+    let at = first(x).filter(|&at| lies_at(x, at))?;
+    let mut last = x.shape().concrete();
+    (0..S::NUM_DIMS).for_each(|axis| last[axis] -= 1);
+    if !std::ptr::eq(&x[last], at.wrapping_add(len - 1)) {
+        return None;
+    }
+    // SAFETY: the first and the last value, and the strides between them, were seen to be those of `len` values that
+    // lie one after the other in the `Vec` of the tensor. The result borrows the tensor, which holds that `Vec`, and
+    // dfdx writes to memory that belongs to one tensor alone, by a mutable borrow of it.
+    Some(unsafe { std::slice::from_raw_parts(at, len) })
+}
+
 /// The values of a tensor where they lie, to be changed, if it has some and they lie there row-major. A tensor that
 /// shares its memory gets its own first.
 pub(crate) fn values_mut<S: Shape, E: Unit>(x: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {
@@ -220,6 +235,8 @@ mod tests {
         values_mut(&mut x).unwrap().copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         assert_eq!(x.array(), [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
         assert_eq!(before.array(), [[1.0; 3]; 2]);
+        assert_eq!(values_of(&x).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert!(values_of(&x.clone().permute::<Rank2<3, 2>, Axes2<1, 0>>()).is_none());
         assert_eq!(values_mut(&mut x.clone().reshape::<Rank3<3, 1, 2>>()).unwrap()[5], 6.0);
         // Neither turned values nor spread ones, nor none.
         assert!(values_mut(&mut x.permute::<Rank2<3, 2>, Axes2<1, 0>>()).is_none());

@@ -56,6 +56,10 @@ impl CsvLogger {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for CsvLogger {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.names = training.names().map(str::to_owned).collect();
         self.names.sort_unstable();

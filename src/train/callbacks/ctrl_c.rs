@@ -58,6 +58,10 @@ impl StopOnCtrlC {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for StopOnCtrlC {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, _: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         PRESSED.store(false, Ordering::SeqCst);
         LISTENS.store(true, Ordering::SeqCst);

@@ -115,6 +115,10 @@ impl EarlyStopping {
 
 #[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for EarlyStopping {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.monitor.settle(training)?;
         (self.wait, self.best, self.best_epoch) = (0, None, 0);

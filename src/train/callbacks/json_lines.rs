@@ -38,6 +38,10 @@ impl JsonLines {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for JsonLines {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         let epoch = |line: &str| {
             let object: Value = serde_json::from_str(line).ok()?;

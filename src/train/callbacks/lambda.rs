@@ -145,6 +145,10 @@ macro_rules! call {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D> {
+    fn reads_model_in_batches(&self) -> bool {
+        self.batch_begin.is_some() || self.batch_end.is_some()
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         call!(self.train_begin, training)
     }

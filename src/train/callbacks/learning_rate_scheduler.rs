@@ -36,6 +36,10 @@ impl fmt::Debug for LearningRateScheduler {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LearningRateScheduler {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_epoch_begin(
         &mut self,
         training: &mut Training<'_, M, E, D>,

@@ -172,6 +172,10 @@ impl ModelCheckpoint {
 
 #[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for ModelCheckpoint {
+    fn reads_model_in_batches(&self) -> bool {
+        matches!(self.every, Every::Batches(every) if self.waited.saturating_add(1) >= every)
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         if matches!(self.every, Every::Epochs(0) | Every::Batches(0)) {
             return Err(Error::invalid("save_freq", 0, "it must be at least 1"));

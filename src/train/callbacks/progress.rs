@@ -23,6 +23,10 @@ impl Progress {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for Progress {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_batch_begin(
         &mut self,
         training: &mut Training<'_, M, E, D>,

@@ -10,6 +10,10 @@ use crate::{
 pub(crate) struct Recorder;
 
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for Recorder {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_epoch_end(
         &mut self,
         training: &mut Training<'_, M, E, D>,

@@ -87,6 +87,10 @@ impl ReduceLrOnPlateau {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         if !(0.0..1.0).contains(&self.factor) {
             return Err(Error::invalid("factor", self.factor, "it must be in 0..1"));

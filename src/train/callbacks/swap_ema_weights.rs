@@ -47,6 +47,10 @@ impl SwapEmaWeights {
 
 #[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for SwapEmaWeights {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_epoch_begin(
         &mut self,
         training: &mut Training<'_, M, E, D>,

@@ -29,6 +29,10 @@ impl TerminateOnNan {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for TerminateOnNan {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, _: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.error = None;
         Ok(())

@@ -245,10 +245,16 @@ fn parameters(layer: &Layer) -> TokenStream {
             _ => None,
         }
     });
+    let tables = layer.arguments.tables.then(|| {
+        quote!(
+            const SHOWS_TABLES: bool = true;
+        )
+    });
     quote! {
         #head {
             const PARAMS: usize = 0 #(+ #all)*;
             const TRAINABLE: usize = 0 #(+ #trainable)*;
+            #tables
             #optional
 
             fn visit<KerataVisitor: ::kerata::parameters::Visitor<#element, #device>>(

@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
-use super::{embedding::few, share};
+use super::{embedding::with_table, share};
 use crate::{
     backend::{
         Bags, WeightCache,
@@ -14,7 +14,7 @@ use crate::{
             threads::parallel,
         },
         memory::{elements, zeros_of},
-        tape::{Weights, from_vec, record, row},
+        tape::{from_vec, read_followed, record},
     },
     error::Error,
 };
@@ -28,24 +28,22 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     elements(&[bags.batch, bags.length])?;
     let (rows_of_table, width) = *table.shape();
-    let (dev, batch, counted) = (table.device().clone(), bags.batch, Counted::of(bags));
+    let (dev, batch, mut counted) = (table.device().clone(), bags.batch, Counted::of(bags));
     let mut means = zeros_of(&[batch, width])?;
-    if few(counted.ids.len(), rows_of_table) {
-        let mut sums = vec![0.0; width];
-        for (mean, ids) in means.chunks_exact_mut(width.max(1)).zip(counted.rows(0)) {
-            sums.fill(0.0);
-            for &id in ids {
-                sums.iter_mut().zip(row(table, id)).for_each(|(sum, x)| *sum += f64::from(x));
-            }
-            let part = part(ids);
-            mean.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum * part) as f32);
-        }
-    } else {
-        let table = Weights::kept(table, cache, !T::OWNS_TAPE)?;
-        let rows = share(counted.ids.len() * width / ADDITIONS, batch);
+    let rows = share(counted.ids.len() * width / ADDITIONS, batch);
+    let mut means_of = |table: &[f32], counted: &Counted| {
         let jobs = means.chunks_mut((rows * width).max(1)).enumerate().collect();
-        parallel(jobs, |(i, means)| add_up(means, width, &table, &counted, i * rows));
-    }
+        parallel(jobs, |(i, means)| add_up(means, width, table, counted, i * rows));
+    };
+    let read = with_table(table, cache, !T::OWNS_TAPE, |values| {
+        let Some((table, places)) = read_followed(table, &counted.ids, values)? else {
+            means_of(values, &counted);
+            return Ok(None);
+        };
+        counted.ids = places;
+        means_of(table.borrow().values(), &counted);
+        Ok(Some(table))
+    })?;
     let means = from_vec(&dev, (batch, width), means)?;
     if T::OWNS_TAPE {
         let (table, of_means) = (table.clone(), means.clone());
@@ -56,9 +54,18 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
                 let part = part(ids) as f32;
                 parts.iter_mut().for_each(|x| *x *= part);
             }
-            grads.with(&table, |sums| {
-                Occurrences::new(counted.ids_and_rows(), rows_of_table).add_up(sums, width, &parts);
-            })?;
+            let add = |sums: &mut [f32], rows| {
+                Occurrences::new(counted.ids_and_rows(), rows).add_up(sums, width, &parts);
+            };
+            match read {
+                Some(read) => {
+                    let mut read = read.borrow_mut();
+                    let sums = read.gradient();
+                    let rows = sums.len().checked_div(width).unwrap_or(0);
+                    add(sums, rows);
+                }
+                None => grads.with(&table, |sums| add(sums, rows_of_table))?,
+            }
             grads.give(&of_means, gradient)
         });
     }

@@ -26,6 +26,7 @@ pub(crate) use depthwise::depthwise_conv2d;
 pub(super) use elementwise::activation;
 pub(crate) use elementwise::{NOWHERE, join_rows, map_values, pick_values};
 pub(super) use embedding::embedding;
+pub(crate) use embedding::few;
 pub(super) use embedding_bag::embedding_bag;
 pub(super) use largest::largest;
 pub(super) use layer_norm::layer_norm;

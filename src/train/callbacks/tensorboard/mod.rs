@@ -100,6 +100,10 @@ fn table<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> String {
 
 #[diagnostic::do_not_recommend]
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for TensorBoard {
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         (self.train, self.validation, self.batches) = (None, None, 0);
         let model = table(training.model);

@@ -1,0 +1,117 @@
+//! The rows of a gradient that are not zero.
+
+use dfdx::{shapes::Shape, tensor::Gradients};
+
+use super::{AllTouched, Touched, shape};
+use crate::{
+    backend::{Backend, Element, parallel, threads},
+    error::Error,
+    memory::collected,
+    optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
+    parameters::{Parameter, Visitor},
+    regularizers::Rule,
+};
+
+/// From how many values on a gradient is searched for rows that are not zero.
+const LARGE: usize = 4 << 20;
+
+/// One of how many rows may be touched for a step of these alone.
+const FEW: usize = 8;
+
+pub(super) struct Search<'a, E: Element, D: Backend<E>, O> {
+    pub(super) state: &'a mut State<E, D>,
+    pub(super) optimizer: &'a O,
+    pub(super) fading: Option<Fading>,
+    pub(super) gradients: &'a mut Gradients<E, D>,
+    pub(super) touched: AllTouched<E>,
+    pub(super) number: usize,
+}
+
+impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
+    fn search<S: Shape>(
+        &mut self,
+        parameter: &Parameter<'_, S, E, D>,
+        number: usize,
+    ) -> Result<Option<Touched<E>>, Error> {
+        let slots = self.state.slots.get(number);
+        if let Some(rows) = slots.and_then(|slots| slots.rows.as_ref())
+            && rows.lags()
+        {
+            // No pass reads it in another way, so this one did not.
+            return Ok(Some(Touched::none(slots.map_or(0, |slots| slots.values.len()))));
+        }
+        let (Some(fading), Some(shape)) = (&self.fading, shape(parameter.tensor)) else {
+            return Ok(None);
+        };
+        let [rows, width] = shape;
+        if rows * width < LARGE || rows < FEW * FEW || D::values(parameter.tensor).is_none() {
+            return Ok(None);
+        }
+        let found = D::gradient(self.gradients, parameter.tensor, |gradient| {
+            let Some(ids) = few_rows(gradient, width, rows / FEW) else { return Ok(None) };
+            let gradient = ids.iter().flat_map(|id| &gradient[id * width..][..width]).copied();
+            let gradient = collected(&[ids.len(), width], gradient)?;
+            Ok::<_, Error>(Some((ids, gradient)))
+        })??;
+        let (Some((ids, gradient)), Some(table)) = (found, D::values(parameter.tensor)) else {
+            return Ok(None);
+        };
+        let values = ids.iter().flat_map(|id| &table[id * width..][..width]).copied();
+        let mut values = collected(&[ids.len(), width], values)?;
+        let all = &mut self.state.slots;
+        all.resize_with(all.len().max(number + 1), Slots::default);
+        let slots = &mut all[number];
+        slots.by_rows(self.optimizer, shape, fading.clone())?;
+        let Some(rows) = &slots.rows else { return Ok(None) };
+        let Brought { slots, .. } = rows.bring(self.optimizer, &slots.values, &ids, &mut values)?;
+        Ok(Some(Touched { ids, values, gradient, slots, apart: false }))
+    }
+}
+
+impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Search<'_, E, D, O> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        let number = self.number;
+        self.number += 1;
+        self.touched.resize_with(self.touched.len().max(number + 1), || None);
+        if parameter.trainable && self.touched[number].is_none() {
+            self.touched[number] = self.search(&parameter, number)?;
+        }
+        match (&self.touched[number], self.state.slots.get_mut(number)) {
+            (Some(touched), Some(slots)) => match &mut slots.rows {
+                Some(rows) => rows.reach(&touched.ids, &mut slots.values),
+                None => Ok(()),
+            },
+            (None, Some(slots)) => slots.expand(),
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn visit_ruled<S: Shape>(
+        &mut self,
+        _: Parameter<'_, S, E, D>,
+        _: &Rule<'_>,
+    ) -> Result<(), Error> {
+        self.touched.resize_with(self.touched.len().max(self.number + 1), || None);
+        let slots = self.state.slots.get_mut(self.number);
+        self.number += 1;
+        slots.map_or(Ok(()), Slots::expand)
+    }
+}
+
+/// The rows of a matrix that are not zero, if they are not more than so many.
+fn few_rows<E: Element>(matrix: &[E], width: usize, most: usize) -> Option<Vec<usize>> {
+    let rows = matrix.len() / width;
+    let share = rows.div_ceil(4 * threads(matrix.len(), rows)).max(1);
+    let shares = matrix.chunks(share * width).enumerate().collect();
+    let found = parallel(shares, |(i, part): (usize, &[E])| {
+        let is_zero = |row: &[E]| {
+            let any = |some: &[E]| some.iter().fold(false, |any, x| any | (*x != E::zero()));
+            !row.chunks(64).any(any)
+        };
+        let rows = part.chunks_exact(width).enumerate().filter(|(_, row)| !is_zero(row));
+        let ids: Vec<usize> = rows.map(|(at, _)| i * share + at).take(most + 1).collect();
+        ids
+    });
+    let ids = found.concat();
+    (ids.len() <= most).then_some(ids)
+}
