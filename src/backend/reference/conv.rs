@@ -137,7 +137,7 @@ fn largest<E: Element>(values: &[E], window: &Window, channels: usize) -> Vec<us
 }
 
 /// One over the number of pixels that are no padding, for each place.
-pub(crate) fn shares(window: &Window) -> impl Iterator<Item = f64> + '_ {
+fn shares(window: &Window) -> impl Iterator<Item = f64> + '_ {
     (0..window.outputs()).map(|place| {
         let real = (0..window.taps()).filter(|&tap| window.pixel(place, tap).is_some()).count();
         1.0 / real.max(1) as f64

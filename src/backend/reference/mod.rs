@@ -15,7 +15,7 @@ mod streaming;
 mod sums;
 mod walk;
 
-pub(super) use conv::{conv2d, pool2d, shares};
+pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use largest::largest_gradient;

@@ -9,10 +9,10 @@ use crate::{
         ConvWeights, Epilogue, FixedNorm, IntoShape,
         cpu::{
             buffer::{Buffer, Part, Unwritten},
-            conv::{Convolution, convolution},
+            conv::{Convolution, ROWS, convolution},
             simd::vectorized,
             sums::add_rows,
-            threads::{fixed_chunk, parallel},
+            threads::{fixed_chunk, parallel, threads},
         },
         memory::elements_of,
         tape::{Grads, Origin, RequiresGrad, Values, Weights, borrow, copy, from_vec, record},
@@ -92,14 +92,35 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         }
     };
     let (values, mut y) = (borrow(&x)?, Unwritten::new(results)?);
-    let jobs = y.parts(out * share).zip(values.chunks(image * share)).collect();
-    parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
-        for x in x.chunks(image * group) {
-            let y = y.cleared(out * group);
-            cache.convolution.forward(x, y);
-            finish(y);
-        }
-    });
+    let bands = match batch {
+        1 => threads(results.saturating_mul(reach), window.places[0].div_ceil(ROWS)),
+        _ => 1,
+    };
+    if bands > 1 {
+        // One image is cut, into rows of places.
+        let (height, width) = (window.places[0], window.places[1] * filters);
+        let band = height.div_ceil(bands).next_multiple_of(ROWS);
+        let some = (GROUP / width / ROWS * ROWS).max(ROWS);
+        let jobs = y.parts(band * width).enumerate().collect();
+        parallel(jobs, |(i, mut y): (usize, Part<'_, f32>)| {
+            let end = height.min((i + 1) * band);
+            for first in (i * band..end).step_by(some) {
+                let rows = first..end.min(first + some);
+                let y = y.cleared(rows.len() * width);
+                cache.convolution.forward_rows(&values, rows, y);
+                finish(y);
+            }
+        });
+    } else {
+        let jobs = y.parts(out * share).zip(values.chunks(image * share)).collect();
+        parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
+            for x in x.chunks(image * group) {
+                let y = y.cleared(out * group);
+                cache.convolution.forward(x, y);
+                finish(y);
+            }
+        });
+    }
     let y = from_vec(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
         let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
