@@ -79,3 +79,31 @@ impl<E: Element, D: Backend<E>> Fused<E, D> {
         (self.layers > 0).then_some((self.epilogue, self.layers))
     }
 }
+
+/// Which layers are done ahead of their time.
+pub(crate) enum Ahead<E: Element, D: Backend<E>> {
+    /// This one was.
+    This,
+    /// Neither this one was, nor will others be.
+    No,
+    /// Some behind this one will be.
+    Others(Epilogue<E, D>),
+}
+
+/// Counts the layers that are done ahead, from one to the next.
+pub(crate) fn layers_ahead<E: Element, D: Backend<E>>(
+    fused: Fused<E, D>,
+    ahead: &mut usize,
+) -> Ahead<E, D> {
+    if let Some(rest) = ahead.checked_sub(1) {
+        *ahead = rest;
+        return Ahead::This;
+    }
+    match fused.finish() {
+        None => Ahead::No,
+        Some((then, layers)) => {
+            *ahead = layers;
+            Ahead::Others(then)
+        }
+    }
+}

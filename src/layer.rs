@@ -9,7 +9,7 @@ use dfdx::tensor::{Cpu, Tape};
 use crate::{
     backend::{Backend, Element, Epilogue, whole_pass},
     error::Error,
-    fusion::{Fused, Fuses},
+    fusion::{Ahead, Fused, Fuses, layers_ahead},
     shape::Fault,
     signal::{Feedable, Signal, Value},
     tuples::all_tuples,
@@ -342,6 +342,31 @@ pub trait Forward: Sized {
 
 impl<L> Forward for L {}
 
+/// [`Layer::fuse`] of a layer, in inference.
+type Fuse<'a, E, D> = &'a dyn Fn(&mut Fused<E, D>) -> Result<bool, Error>;
+
+/// The inference pass of a layer of a chain, and of those behind it that it can do.
+fn pass<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &L,
+    x: In::Data<E, D, T>,
+    behind: &[Fuse<'_, E, D>],
+    ahead: &mut usize,
+) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+    let mut fused = Fused::new(L::FUSES);
+    if fused.fuses() {
+        for fuse in behind {
+            if !fuse(&mut fused)? {
+                break;
+            }
+        }
+    }
+    match layers_ahead(fused, ahead) {
+        Ahead::This => L::pass_over(x),
+        Ahead::No => layer.call(x),
+        Ahead::Others(then) => layer.call_fused(x, then),
+    }
+}
+
 macro_rules! chain {
     ($first:ident $($before:ident $layer:ident $i:tt)*) => {
         impl<In, E, D, $first, $($layer),*> Layer<In, E, D> for ($first, $($layer,)*)
@@ -365,8 +390,16 @@ macro_rules! chain {
                 &self,
                 x: In::Data<E, D, T>,
             ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-                let x = self.0.call(x)?;
-                $(let x = self.$i.call(x)?;)*
+                let others: &[Fuse<'_, E, D>] = &[
+                    $(&|front| <$layer as Layer<$before::Out, E, D>>::fuse::<T>(&self.$i, front, false)),*
+                ];
+                let mut ahead = 0;
+                let x = pass::<_, In, E, D, T>(&self.0, x, others, &mut ahead)?;
+                $(
+                    let others = others.get(1..).unwrap_or_default();
+                    let x = pass::<_, $before::Out, E, D, T>(&self.$i, x, others, &mut ahead)?;
+                )*
+                let _ = others;
                 Ok(x)
             }
 

@@ -9,14 +9,11 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{
-    Checked, Code, Continues,
-    wire::{Ahead, layers_ahead},
-};
+use super::{Checked, Code, Continues};
 use crate::{
     backend::{Backend, Element, sized},
     error::Error,
-    fusion::Fused,
+    fusion::{Ahead, Fused, layers_ahead},
     layer::Layer,
     layers::{
         AvgPool1d, AvgPool2d, Conv1d, Conv2d, ImagePadding, MaxPool1d, MaxPool2d, UseBias,

@@ -5,9 +5,9 @@ use std::{convert::Infallible, fmt, marker::PhantomData};
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use crate::{
-    backend::{Backend, Element, Epilogue},
+    backend::{Backend, Element},
     error::Error,
-    fusion::Fused,
+    fusion::{Ahead, Fused, layers_ahead},
     layer::Layer,
     parameters::{Build, Optional, Parameters, Visitor},
     signal::{Signal, TwoSignals},
@@ -241,34 +241,6 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
             Ahead::This => L::pass_over(x),
             Ahead::No => layer.call_mut(x),
             Ahead::Others(then) => layer.call_mut_fused(x, then),
-        }
-    }
-}
-
-/// Which layers are done ahead of their time.
-pub(super) enum Ahead<E: Element, D: Backend<E>> {
-    /// This one was.
-    This,
-    /// Neither this one was, nor will others be.
-    No,
-    /// Some behind this one will be.
-    Others(Epilogue<E, D>),
-}
-
-/// Counts the layers that are done ahead, from one to the next.
-pub(super) fn layers_ahead<E: Element, D: Backend<E>>(
-    fused: Fused<E, D>,
-    ahead: &mut usize,
-) -> Ahead<E, D> {
-    if let Some(rest) = ahead.checked_sub(1) {
-        *ahead = rest;
-        return Ahead::This;
-    }
-    match fused.finish() {
-        None => Ahead::No,
-        Some((then, layers)) => {
-            *ahead = layers;
-            Ahead::Others(then)
         }
     }
 }
