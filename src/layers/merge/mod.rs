@@ -159,8 +159,9 @@ impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
     }
 }
 
-macro_rules! merge {
-    (@passes $a:ident, $b:ident, $masks:pat, [] => $merged:expr) => {
+/// The pass of a layer that merges two, and of one that does an activation too.
+macro_rules! passes {
+    ($a:ident, $b:ident, $masks:pat, [] => $merged:expr) => {
         fn call<T: Tape<E, D>>(
             &self,
             x: In::Data<E, D, T>,
@@ -168,7 +169,7 @@ macro_rules! merge {
             In::merge(x, |$a, $b, $masks| $merged)
         }
     };
-    (@passes $a:ident, $b:ident, $masks:pat, [$then:ident] => $merged:expr) => {
+    ($a:ident, $b:ident, $masks:pat, [$then:ident] => $merged:expr) => {
         const FUSES: Fuses = Fuses::Activation;
 
         fn call<T: Tape<E, D>>(
@@ -187,6 +188,9 @@ macro_rules! merge {
             In::merge(x, |$a, $b, $masks| $merged)
         }
     };
+}
+
+macro_rules! merge {
     (
         $(#[$doc:meta])*
         $name:ident, $a:ident, $b:ident, $masks:pat $(, $then:ident)? => $merged:expr;
@@ -205,7 +209,7 @@ macro_rules! merge {
         impl<In: Alike, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
             type Out = In::Out;
 
-            merge!(@passes $a, $b, $masks, [$($then)?] => $merged);
+            passes!($a, $b, $masks, [$($then)?] => $merged);
         }
 
         #[diagnostic::do_not_recommend]
