@@ -29,9 +29,9 @@ use kerata::{
     signal::Signal,
     train::{Callback, Fit, Logs, Trainer, Training},
 };
-use models::{Digits, Sentiment};
+use models::{Digits, Residual, Sentiment};
 
-const ALL: [&str; 19] = [
+const ALL: [&str; 21] = [
     "W1",
     "W1_large",
     "W1_fit",
@@ -51,6 +51,8 @@ const ALL: [&str; 19] = [
     "W10p",
     "W12",
     "W12_gru",
+    "W13",
+    "W13_f",
 ];
 const SENTENCES: usize = 32;
 const WORDS: usize = 100;
@@ -195,6 +197,25 @@ fn digits(dev: &Cpu) -> Result<Digits, Error> {
     let dense: Vec<f32> = rows.flat_map(|row| &dense[row * 128..][..128]).copied().collect();
     model.dense.kernel.copy_from(&dense);
     model.head.kernel.copy_from(&glorot(43, 128, 10));
+    Ok(model)
+}
+
+/// W13: a stem and three blocks of two convolutions.
+fn residual(dev: &Cpu) -> Result<Residual, Error> {
+    let mut model = Residual::build(dev)?;
+    model.stem.kernel.copy_from(&glorot_n(90, 27 * 32, 27, 288));
+    let kernels = [
+        &mut model.conv1.kernel,
+        &mut model.conv2.kernel,
+        &mut model.conv3.kernel,
+        &mut model.conv4.kernel,
+        &mut model.conv5.kernel,
+        &mut model.conv6.kernel,
+    ];
+    for (kernel, seed) in kernels.into_iter().zip(91..) {
+        kernel.copy_from(&glorot_n(seed, 288 * 32, 288, 288));
+    }
+    model.head.kernel.copy_from(&glorot(99, 32, 10));
     Ok(model)
 }
 
@@ -443,6 +464,18 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
             let labels = dev.tensor_from_vec(classes(402, 128, 27), (128,));
             train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
         }
+        "W13" | "W13_f" => {
+            let x = numbers(501, 64 * 32 * 32 * 3, 0.5).iter().map(|x| x + 0.5).collect();
+            let (model, input) =
+                (residual(dev)?, dev.tensor_from_vec(x, (64, Const, Const, Const)));
+            if workload == "W13_f" {
+                return measure(workload, || {
+                    Ok(model.forward(input.clone())?.as_vec().iter().sum())
+                });
+            }
+            let labels = dev.tensor_from_vec(classes(502, 64, 10), (64,));
+            train::<_, Ids<(Batch,)>, _>(workload, model, input, labels, sparse)
+        }
         "W12" => {
             let mut model = Generator::build(dev)?;
             set_lstm(&mut model.lstm1, 80);
@@ -454,7 +487,7 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W1_large, W1_fit, W1_large_fit, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W12 and W12_gru",
+            expected: "there are W1, W1_large, W1_fit, W1_large_fit, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W12, W12_gru, W13 and W13_f",
         }),
     }
 }

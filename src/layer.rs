@@ -7,8 +7,9 @@ use std::cell::Cell;
 use dfdx::tensor::{Cpu, Tape};
 
 use crate::{
-    backend::{Backend, Element, whole_pass},
+    backend::{Backend, Element, Epilogue, whole_pass},
     error::Error,
+    fusion::{Ahead, Fused, Fuses, layers_ahead},
     shape::Fault,
     signal::{Feedable, Signal, Value},
     tuples::all_tuples,
@@ -60,6 +61,10 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     #[doc(hidden)]
     const FLATTENS: bool = false;
 
+    /// What the layer can do in the place of those behind it; if anything, it has a [`call_fused`](Layer::call_fused).
+    #[doc(hidden)]
+    const FUSES: Fuses = Fuses::Nothing;
+
     /// The inference pass.
     ///
     /// # Errors
@@ -83,6 +88,46 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         in_pass(true, || <Self as Layer<In, E, D>>::call(self, x))
+    }
+
+    /// Has the layer in front do what this one does, and says whether it does. One that may say so has a
+    /// [`pass_over`](Layer::pass_over).
+    #[doc(hidden)]
+    fn fuse<T: Tape<E, D>>(
+        &self,
+        _front: &mut Fused<E, D>,
+        _training: bool,
+    ) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    /// The inference pass, and what the layers behind do.
+    #[doc(hidden)]
+    fn call_fused<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+        _then: Epilogue<E, D>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        <Self as Layer<In, E, D>>::call(self, x)
+    }
+
+    /// The training pass, and what the layers behind do.
+    #[doc(hidden)]
+    fn call_mut_fused<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+        then: Epilogue<E, D>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        in_pass(true, || <Self as Layer<In, E, D>>::call_fused(self, x, then))
+    }
+
+    /// The data behind the layer, where the one in front has done what it does.
+    #[doc(hidden)]
+    fn pass_over<T: Tape<E, D>>(
+        _: In::Data<E, D, T>,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+        let message = "it cannot be passed over".into();
+        Err(Error::Wiring { layer: std::any::type_name::<Self>().into(), message })
     }
 }
 
@@ -297,6 +342,31 @@ pub trait Forward: Sized {
 
 impl<L> Forward for L {}
 
+/// [`Layer::fuse`] of a layer, in inference.
+type Fuse<'a, E, D> = &'a dyn Fn(&mut Fused<E, D>) -> Result<bool, Error>;
+
+/// The inference pass of a layer of a chain, and of those behind it that it can do.
+fn pass<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &L,
+    x: In::Data<E, D, T>,
+    behind: &[Fuse<'_, E, D>],
+    ahead: &mut usize,
+) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+    let mut fused = Fused::new(L::FUSES);
+    if fused.fuses() {
+        for fuse in behind {
+            if !fuse(&mut fused)? {
+                break;
+            }
+        }
+    }
+    match layers_ahead(fused, ahead) {
+        Ahead::This => L::pass_over(x),
+        Ahead::No => layer.call(x),
+        Ahead::Others(then) => layer.call_fused(x, then),
+    }
+}
+
 macro_rules! chain {
     ($first:ident $($before:ident $layer:ident $i:tt)*) => {
         impl<In, E, D, $first, $($layer),*> Layer<In, E, D> for ($first, $($layer,)*)
@@ -320,8 +390,16 @@ macro_rules! chain {
                 &self,
                 x: In::Data<E, D, T>,
             ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-                let x = self.0.call(x)?;
-                $(let x = self.$i.call(x)?;)*
+                let others: &[Fuse<'_, E, D>] = &[
+                    $(&|front| <$layer as Layer<$before::Out, E, D>>::fuse::<T>(&self.$i, front, false)),*
+                ];
+                let mut ahead = 0;
+                let x = pass::<_, In, E, D, T>(&self.0, x, others, &mut ahead)?;
+                $(
+                    let others = others.get(1..).unwrap_or_default();
+                    let x = pass::<_, $before::Out, E, D, T>(&self.$i, x, others, &mut ahead)?;
+                )*
+                let _ = others;
                 Ok(x)
             }
 

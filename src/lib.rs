@@ -23,6 +23,8 @@ pub mod distributed;
 mod dynamic;
 pub mod error;
 mod fields;
+#[doc(hidden)]
+pub mod fusion;
 pub mod guide;
 pub mod init;
 pub mod io;

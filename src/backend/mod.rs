@@ -34,7 +34,9 @@ pub(crate) use cpu::{
 };
 pub use element::Element;
 pub(crate) use near::near;
-pub use operands::{Bags, ConvWeights, DenseWeights, LstmState, NormWeights, Normalised, Seen};
+pub use operands::{
+    Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,
+};
 pub(crate) use parameter::{assign, vectorized_loops};
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
@@ -152,7 +154,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<ImageShape, E, Self, T>,
         weights: ConvWeights<'_, E, Self>,
         window: &Window,
-        then: ActivationKind,
+        then: Epilogue<E, Self>,
     ) -> Result<Tensor<ImageShape, E, Self, T>, Error> {
         reference::conv2d(x, weights, window, then)
     }
@@ -169,7 +171,8 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::pool2d(x, pooling, window)
     }
 
-    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on rows, with a mean and a variance of each feature.
+    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on rows, with a mean and a variance of each feature. `then`
+    /// is done to what it gives.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -178,8 +181,9 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         weights: NormWeights<E, Self>,
         mean: &Tensor<(usize,), E, Self>,
         variance: &Tensor<(usize,), E, Self>,
+        then: ActivationKind,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
-        reference::batch_norm(x, weights, mean, variance)
+        reference::batch_norm(x, weights, mean, variance, then)
     }
 
     /// The same with the mean and variance of the rows that are seen, which it gives too. A row that is not seen
@@ -191,8 +195,9 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         x: Tensor<(usize, usize), E, Self, T>,
         weights: NormWeights<E, Self>,
         seen: Seen<'_>,
+        then: ActivationKind,
     ) -> Result<Normalised<E, Self, T>, Error> {
-        reference::batch_norm_train(x, weights, seen)
+        reference::batch_norm_train(x, weights, seen, then)
     }
 
     /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on rows, with the mean and variance of each row.
@@ -204,6 +209,18 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         weights: NormWeights<E, Self>,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::layer_norm(x, weights)
+    }
+
+    /// `a + b` of two tensors of one shape that are not one tensor. `then` is done to what it gives.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    fn add<S: Shape, T: Tape<E, Self>>(
+        a: Tensor<S, E, Self, T>,
+        b: Tensor<S, E, Self, T>,
+        then: ActivationKind,
+    ) -> Result<Tensor<S, E, Self, T>, Error> {
+        reference::add(a, b, then)
     }
 
     /// `max(x, 0)` of each number. NaN stays.

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::Tensor,
 };
 
-use super::{Backend, Element, ImageShape, WeightCache, Window, memory::elements};
+use super::{ActivationKind, Backend, Element, ImageShape, WeightCache, Window, memory::elements};
 use crate::error::Error;
 
 pub(super) fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Result<(), Error> {
@@ -115,6 +115,44 @@ impl<E: Element, D: Backend<E>> NormWeights<E, D> {
     pub fn check(&self, features: usize) -> Result<(), Error> {
         same("the shape of the weight `gamma`", &(features,), self.gamma.shape())?;
         same("the shape of the weight `beta`", &(features,), self.beta.shape())
+    }
+}
+
+/// A normalisation of each feature with a mean and a variance that are fixed, as in inference.
+#[derive(Debug, Clone)]
+pub struct FixedNorm<E: Element, D: Backend<E>> {
+    /// What the normalised values become.
+    pub weights: NormWeights<E, D>,
+    /// Shape `(F,)`.
+    pub mean: Tensor<(usize,), E, D>,
+    /// Shape `(F,)`.
+    pub variance: Tensor<(usize,), E, D>,
+}
+
+impl<E: Element, D: Backend<E>> FixedNorm<E, D> {
+    /// Fails unless it is of so many features.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`], which names what is not and both shapes.
+    pub fn check(&self, features: usize) -> Result<(), Error> {
+        self.weights.check(features)?;
+        same("the shape of the mean of a normalisation", &(features,), self.mean.shape())?;
+        same("the shape of the variance of a normalisation", &(features,), self.variance.shape())
+    }
+}
+
+/// What an operation does to its results while they are at hand: first the one, then the other.
+#[derive(Debug, Clone)]
+pub struct Epilogue<E: Element, D: Backend<E>> {
+    /// A normalisation, of which the statistics are fixed.
+    pub norm: Option<FixedNorm<E, D>>,
+    /// An activation.
+    pub activation: ActivationKind,
+}
+
+impl<E: Element, D: Backend<E>> From<ActivationKind> for Epilogue<E, D> {
+    fn from(activation: ActivationKind) -> Self {
+        Self { norm: None, activation }
     }
 }
 

@@ -51,21 +51,30 @@ impl Window {
         self.kernel[0] * self.kernel[1]
     }
 
+    /// Where a tap of the window lies along one axis, or `None` where that is padding.
+    fn along(&self, axis: usize, place: usize, tap: usize) -> Option<usize> {
+        let at = place * self.stride[axis] + tap * self.dilation[axis];
+        at.checked_sub(self.before[axis]).filter(|&at| at < self.size[axis])
+    }
+
     /// The pixel that a tap of the window lies on at a place, or `None` where that is padding.
     pub fn pixel(&self, place: usize, tap: usize) -> Option<usize> {
-        let at = |axis: usize, place: usize, tap: usize| {
-            let at = place * self.stride[axis] + tap * self.dilation[axis];
-            at.checked_sub(self.before[axis]).filter(|&at| at < self.size[axis])
-        };
-        let row = at(0, place / self.places[1], tap / self.kernel[1])?;
-        let column = at(1, place % self.places[1], tap % self.kernel[1])?;
+        let row = self.along(0, place / self.places[1], tap / self.kernel[1])?;
+        let column = self.along(1, place % self.places[1], tap % self.kernel[1])?;
         Some(row * self.size[1] + column)
     }
 
     /// For each place the pixels of its taps, one place after the other.
     pub fn pixels(&self) -> impl Iterator<Item = Option<usize>> + '_ {
-        let taps = self.taps();
-        (0..self.outputs()).flat_map(move |place| (0..taps).map(move |tap| self.pixel(place, tap)))
+        let grid = |[rows, columns]: [usize; 2]| {
+            (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
+        };
+        grid(self.places).flat_map(move |[row, column]| {
+            grid(self.kernel).map(move |[down, right]| {
+                let row = self.along(0, row, down)?;
+                Some(row * self.size[1] + self.along(1, column, right)?)
+            })
+        })
     }
 }
 

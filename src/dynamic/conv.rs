@@ -184,7 +184,7 @@ impl Convolution {
                 let cache = WeightCache::default();
                 let weights = ConvWeights { kernel: &own, bias: None, cache: &cache };
                 let part = part.into_shape(&(batch, height, width, each))?;
-                let part = Cpu::conv2d(part, weights, window, ActivationKind::Nothing)?;
+                let part = Cpu::conv2d(part, weights, window, ActivationKind::Nothing.into())?;
                 places = (part.shape().1, part.shape().2);
                 parts.push(part.into_shape(&(batch * places.0 * places.1, filters))?);
             }
@@ -250,7 +250,7 @@ impl OneToOne for Convolution {
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = ConvWeights { kernel: &kernel, bias: bias.as_ref(), cache: &self.cache };
         let finish = self.activation.finish::<T>();
-        let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish))?;
+        let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish.into()))?;
         match finish {
             ActivationKind::Nothing => y.numbers()?.map(|y| self.activation.apply(y)),
             _ => Ok(y),

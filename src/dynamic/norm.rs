@@ -10,7 +10,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{Backend, NormWeights},
+    backend::{ActivationKind, Backend, NormWeights},
     error::Error,
     fields::{AnySignal, Initializer},
     layers::batch_norm_train,
@@ -97,7 +97,7 @@ impl OneToOne for Norm {
         }
         let mean = self.weights.flat("moving_mean")?;
         let variance = self.weights.flat("moving_variance")?;
-        x.numbers()?.map(|x| Cpu::batch_norm(x, weights, &mean, &variance))
+        x.numbers()?.map(|x| Cpu::batch_norm(x, weights, &mean, &variance, ActivationKind::Nothing))
     }
 
     fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
@@ -107,7 +107,8 @@ impl OneToOne for Norm {
         let (x, weights) = (x.numbers()?, self.weights()?);
         let mask = x.mask.clone();
         x.map(|x| {
-            let (y, moved) = batch_norm_train(x, mask.as_ref(), weights, moving, momentum)?;
+            let (mask, then) = (mask.as_ref(), ActivationKind::Nothing);
+            let (y, moved) = batch_norm_train(x, mask, weights, moving, momentum, then)?;
             for (name, values) in names.into_iter().zip(moved.into_iter().flatten()) {
                 self.weights.set(name, &values);
             }

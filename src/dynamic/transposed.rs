@@ -169,7 +169,7 @@ impl OneToOne for Transposed {
         let weights = ConvWeights { kernel: &weights, bias: None, cache: &cache };
         let x =
             x.put_tape(tape.merge(more)).into_shape(&(batch, spread[1], spread[2], channels))?;
-        let y = Cpu::conv2d(x, weights, &window, ActivationKind::Nothing)?;
+        let y = Cpu::conv2d(x, weights, &window, ActivationKind::Nothing.into())?;
         debug_assert_eq!(y.shape().3, self.filters);
         let y = match self.images {
             true => Flow::plain(y, [batch, rows, columns, self.filters])?,

@@ -7,6 +7,7 @@ use crate::{
     backend::{ActivationKind, Backend, Element, logits, memory::collected, to_values},
     error::{Error, OrDevice},
     fields::activation_class,
+    fusion::Fused,
     layer,
     layer::Layer,
     layers::functions::*,
@@ -47,6 +48,10 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
 
     /// What an operation of a backend does instead of [`apply`](Activation::apply), if it can.
     const FUSED: ActivationKind = ActivationKind::Nothing;
+
+    /// Whether it is `x` itself.
+    #[doc(hidden)]
+    const IS_LINEAR: bool = false;
 
     /// Applies the function; the shape stays.
     ///
@@ -102,6 +107,7 @@ pub struct Linear;
 
 impl Activation for Linear {
     const NAME: &'static str = "linear";
+    const IS_LINEAR: bool = true;
 
     fn apply<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
@@ -148,6 +154,14 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Relu {
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
     }
+
+    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
+        Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
+    }
+
+    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        Ok(x)
+    }
 }
 
 /// The hyperbolic tangent.
@@ -176,6 +190,14 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Tanh {
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
     }
+
+    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
+        Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
+    }
+
+    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        Ok(x)
+    }
 }
 
 /// `1 / (1 + exp(-x))`.
@@ -203,6 +225,14 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Sigmoid
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         In::map(x, Self::apply)
+    }
+
+    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
+        Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
+    }
+
+    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        Ok(x)
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Checked, Code, Continues};
 use crate::{
     backend::{Backend, Element, sized},
     error::Error,
+    fusion::{Ahead, Fused, layers_ahead},
     layer::Layer,
     layers::{
         AvgPool1d, AvgPool2d, Conv1d, Conv2d, ImagePadding, MaxPool1d, MaxPool2d, UseBias,
@@ -219,6 +220,42 @@ pub trait NextWindow<
         layer: &mut L,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// What the layer can do of those behind it.
+    fn fusing() -> Fused<E, D>;
+
+    /// [`Layer::fuse`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn fuse<T: Tape<E, D>>(
+        layer: &L,
+        front: &mut Fused<E, D>,
+        training: bool,
+    ) -> Result<bool, Error>;
+
+    /// The inference pass, unless one in front has done what the layer does. `ahead` is the number of layers of which that
+    /// is so.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn pass<T: Tape<E, D>>(
+        layer: &L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// The same for the training pass.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn pass_mut<T: Tape<E, D>>(
+        layer: &mut L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
 }
 
 impl<L, In, Opened, Closed, E, D> NextWindow<L, In, Opened, Closed, E, D> for Checked<0>
@@ -245,5 +282,45 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Closed::Data<E, D, T>, Error> {
         L::Out::with_sizes(layer.call_mut(In::with_sizes(x)?)?)
+    }
+
+    fn fusing() -> Fused<E, D> {
+        Fused::new(L::FUSES)
+    }
+
+    fn fuse<T: Tape<E, D>>(
+        layer: &L,
+        front: &mut Fused<E, D>,
+        training: bool,
+    ) -> Result<bool, Error> {
+        layer.fuse::<T>(front, training)
+    }
+
+    fn pass<T: Tape<E, D>>(
+        layer: &L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<Closed::Data<E, D, T>, Error> {
+        let x = In::with_sizes(x)?;
+        L::Out::with_sizes(match layers_ahead(fused, ahead) {
+            Ahead::This => L::pass_over(x)?,
+            Ahead::No => layer.call(x)?,
+            Ahead::Others(then) => layer.call_fused(x, then)?,
+        })
+    }
+
+    fn pass_mut<T: Tape<E, D>>(
+        layer: &mut L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<Closed::Data<E, D, T>, Error> {
+        let x = In::with_sizes(x)?;
+        L::Out::with_sizes(match layers_ahead(fused, ahead) {
+            Ahead::This => L::pass_over(x)?,
+            Ahead::No => layer.call_mut(x)?,
+            Ahead::Others(then) => layer.call_mut_fused(x, then)?,
+        })
     }
 }

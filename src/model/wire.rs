@@ -7,6 +7,7 @@ use dfdx::tensor::{Cpu, NoneTape, Tape};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    fusion::{Ahead, Fused, layers_ahead},
     layer::Layer,
     parameters::{Build, Optional, Parameters, Visitor},
     signal::{Signal, TwoSignals},
@@ -149,6 +150,42 @@ pub trait Next<L, In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
         layer: &mut L,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// What the layer can do of those behind it.
+    fn fusing() -> Fused<E, D>;
+
+    /// [`Layer::fuse`].
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn fuse<T: Tape<E, D>>(
+        layer: &L,
+        front: &mut Fused<E, D>,
+        training: bool,
+    ) -> Result<bool, Error>;
+
+    /// The inference pass, unless one in front has done what the layer does. `ahead` is the number of layers of which that
+    /// is so.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn pass<T: Tape<E, D>>(
+        layer: &L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
+
+    /// The same for the training pass.
+    ///
+    /// # Errors
+    /// Those of the layer.
+    fn pass_mut<T: Tape<E, D>>(
+        layer: &mut L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
 }
 
 impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D> for Checked<0> {
@@ -167,6 +204,44 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
         x: In::Data<E, D, T>,
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
         layer.call_mut(x)
+    }
+
+    fn fusing() -> Fused<E, D> {
+        Fused::new(L::FUSES)
+    }
+
+    fn fuse<T: Tape<E, D>>(
+        layer: &L,
+        front: &mut Fused<E, D>,
+        training: bool,
+    ) -> Result<bool, Error> {
+        layer.fuse::<T>(front, training)
+    }
+
+    fn pass<T: Tape<E, D>>(
+        layer: &L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+        match layers_ahead(fused, ahead) {
+            Ahead::This => L::pass_over(x),
+            Ahead::No => layer.call(x),
+            Ahead::Others(then) => layer.call_fused(x, then),
+        }
+    }
+
+    fn pass_mut<T: Tape<E, D>>(
+        layer: &mut L,
+        x: In::Data<E, D, T>,
+        fused: Fused<E, D>,
+        ahead: &mut usize,
+    ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+        match layers_ahead(fused, ahead) {
+            Ahead::This => L::pass_over(x),
+            Ahead::No => layer.call_mut(x),
+            Ahead::Others(then) => layer.call_mut_fused(x, then),
+        }
     }
 }
 

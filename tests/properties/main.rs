@@ -5,6 +5,7 @@
 
 mod elementwise;
 mod empty;
+mod fusion;
 mod masking;
 mod nan;
 mod padding;

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use super::{Wired, outputs, rules};
+use super::{Wired, fusion, outputs, rules};
 use crate::check::Model;
 
 pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -59,33 +59,44 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
 }
 
 /// The call of one layer.
-fn apply(model: &Model, i: usize, wired: &Wired, training: bool) -> TokenStream {
-    let layer = model.holder(i);
-    let (through, name) = (&wired.through.layer, &layer.name);
+fn apply(model: &Model, wired: &[Wired], i: usize, training: bool) -> TokenStream {
+    let (layer, through) = (model.holder(i), &wired[i].through);
+    let (name, pass) = (&layer.name, &through.layer);
+    let behind = fusion::behind(model, i, training);
+    if let Some(behind) = behind {
+        let fused = behind.fused(model, wired, i, training);
+        return if training {
+            quote!(#pass::pass_mut::<KerataTape>(&mut self.#name, x, #fused, &mut ahead)?)
+        } else {
+            quote!(#pass::pass::<KerataTape>(&self.#name, x, #fused, &mut ahead)?)
+        };
+    }
     if training && layer.with.frozen {
         // As in Keras, the statistics of a layer that does not train stay, and are what it uses.
-        let parameters = &wired.through.parameters;
+        let parameters = &through.parameters;
         quote! {
             if #parameters::PARAMS == #parameters::TRAINABLE {
-                #through::call_mut::<KerataTape>(&mut self.#name, x)?
+                #pass::call_mut::<KerataTape>(&mut self.#name, x)?
             } else {
-                #through::call::<KerataTape>(&self.#name, x)?
+                #pass::call::<KerataTape>(&self.#name, x)?
             }
         }
     } else if training {
-        quote!(#through::call_mut::<KerataTape>(&mut self.#name, x)?)
+        quote!(#pass::call_mut::<KerataTape>(&mut self.#name, x)?)
     } else {
-        quote!(#through::call::<KerataTape>(&self.#name, x)?)
+        quote!(#pass::call::<KerataTape>(&self.#name, x)?)
     }
 }
 
 fn chain(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
-    let calls = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
-        let call = apply(model, i, wired, training);
+    let calls = model.layers.iter().enumerate().map(|(i, layer)| {
+        let call = apply(model, wired, i, training);
         let active = rules::active(model, layer, &model.value(i + 1));
         quote!(let x = #call; #active)
     });
+    let ahead = fusion::ahead(model, training);
     quote! {
+        #ahead
         #(#calls)*
         let y = x;
     }
@@ -98,18 +109,24 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
         let signal = model.value(number);
         quote!(<#signal as ::kerata::signal::Signal>)
     };
-    let calls = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
-        let shared = layer.from.iter().map(|&from| shared(model, from));
-        let shared = match layer.from.as_slice() {
-            [_] => quote!(#(#shared)*),
-            _ => quote!((#(#shared,)*)),
+    let calls = model.layers.iter().enumerate().map(|(i, layer)| {
+        let values = layer.from.iter().enumerate().map(|(at, &from)| {
+            if uses(model, i).skip(at + 1).any(|later| later == root(model, from)) {
+                shared(model, from)
+            } else {
+                moved(model, from)
+            }
+        });
+        let values = match layer.from.as_slice() {
+            [_] => quote!(#(#values)*),
+            _ => quote!((#(#values,)*)),
         };
-        let (reaches, gives) = (&wired.input, signal(i + 1));
-        let (call, result) = (apply(model, i, wired, training), variable(i + 1));
+        let (reaches, gives) = (&wired[i].input, signal(i + 1));
+        let (call, result) = (apply(model, wired, i, training), variable(i + 1));
         let active = rules::active(model, layer, &model.value(i + 1));
         quote! {
             let x = <#reaches as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(
-                #shared,
+                #values,
                 tape,
             );
             let x = #call;
@@ -123,7 +140,9 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
         [] => variable(model.layers.len()).into_token_stream(),
         _ => outputs::returned(model, |number| shared(model, number)),
     };
+    let ahead = fusion::ahead(model, training);
     quote! {
+        #ahead
         let (#first, tape) = #input::split_tape::<#element, #device, KerataTape>(x);
         #(#calls)*
         let y = <#out as ::kerata::signal::Signal>::put_tape::<#element, #device, KerataTape>(#last, tape);
@@ -132,6 +151,33 @@ fn graph(model: &Model, wired: &[Wired], training: bool) -> TokenStream {
 
 pub(super) fn variable(number: usize) -> Ident {
     quote::format_ident!("value{number}")
+}
+
+/// The value that a part is of, or the value itself.
+pub(super) fn root(model: &Model, number: usize) -> usize {
+    match number.checked_sub(model.part(0)) {
+        Some(part) => root(model, model.parts[part].of),
+        None => number,
+    }
+}
+
+/// The values that the layers from one on take, in the order in which they take them, and then those of the outputs.
+pub(super) fn uses(model: &Model, from: usize) -> impl Iterator<Item = usize> {
+    let layers = model.layers[from..].iter().flat_map(|layer| &layer.from);
+    let outputs = match model.outputs.as_slice() {
+        [] => vec![model.layers.len()],
+        outputs => outputs.iter().map(|(field, _)| field + 1).collect(),
+    };
+    layers.map(|&number| root(model, number)).chain(outputs)
+}
+
+/// The data of a value that nothing takes any more: its memory is free when the layer is done with it.
+fn moved(model: &Model, number: usize) -> TokenStream {
+    if number < model.part(0) {
+        variable(number).into_token_stream()
+    } else {
+        shared(model, number)
+    }
 }
 
 /// The data of a value, once more.

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod describe;
+mod fusion;
 mod item;
 mod outputs;
 mod rules;

@@ -31,6 +31,11 @@ fn of_weights(layer: &Layer) -> impl Iterator<Item = &(Ident, Expr)> {
     layer.with.rules.iter().filter(|(key, _)| key != ACTIVITY)
 }
 
+/// Whether a regularizer looks at what leaves a layer.
+pub(super) fn is_active(layer: &Layer) -> bool {
+    layer.with.rules.iter().any(|(key, _)| key == ACTIVITY)
+}
+
 /// Adds what the regularizer of its activity says of what leaves a layer, `x`, to the loss.
 pub(super) fn active(model: &Model, layer: &Layer, gives: &TokenStream) -> TokenStream {
     let (element, device) = (&model.element, &model.device);

@@ -35,7 +35,7 @@ use dfdx::{
 
 use super::{
     ActivationFunction, ActivationKind, Backend, Bags, BringRows, ConvWeights, DenseWeights,
-    FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling, ReadRows,
+    Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling, ReadRows,
     RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
     StepProduct, StepTable, StopGradient, WeightCache, Window, parameter, reference,
     tape::{values_mut, values_of},
@@ -199,18 +199,24 @@ impl Backend<f32> for Cpu {
             -> Of<(usize, usize), T>;
         fn recurrent_states[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> (HiddenStates<f32, Self>, T);
-        fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: ActivationKind;)
+        fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: Epilogue<f32, Self>;)
             -> Of<ImageShape, T>;
         fn pool2d[](x: Of<ImageShape, T>, pooling: Pooling, window: &Window;) -> Of<ImageShape, T>;
         fn batch_norm[](
             x: Of<(usize, usize), T>,
             weights: NormWeights<f32, Self>,
             mean: &Of<(usize,)>,
-            variance: &Of<(usize,)>;
+            variance: &Of<(usize,)>,
+            then: ActivationKind;
         ) -> Of<(usize, usize), T>;
-        fn batch_norm_train[](x: Of<(usize, usize), T>, weights: NormWeights<f32, Self>, seen: Seen<'_>;)
-            -> Normalised<f32, Self, T>;
+        fn batch_norm_train[](
+            x: Of<(usize, usize), T>,
+            weights: NormWeights<f32, Self>,
+            seen: Seen<'_>,
+            then: ActivationKind;
+        ) -> Normalised<f32, Self, T>;
         fn layer_norm[](x: Of<(usize, usize), T>, weights: NormWeights<f32, Self>;) -> Of<(usize, usize), T>;
+        fn add[S](a: Of<S, T>, b: Of<S, T>, then: ActivationKind;) -> Of<S, T>;
         fn relu[S](x: Of<S, T>;) -> Of<S, T>;
         fn tanh[S](x: Of<S, T>;) -> Of<S, T>;
         fn sigmoid[S](x: Of<S, T>;) -> Of<S, T>;

@@ -127,6 +127,40 @@ pub(crate) fn sums_over(
     totals
 }
 
+/// Two sums of each column, of what is made of all of `count` rows, on several threads: `add` adds to two vectors as
+/// that of [`sums_of`] does to one.
+pub(crate) fn pair_sums(
+    count: usize,
+    width: usize,
+    add: impl Fn([&mut [f32]; 2], Range<usize>) + Send + Sync,
+) -> [Vec<f64>; 2] {
+    let share = fixed_chunk(count * width, count);
+    let wide = wide(width);
+    let jobs = (0..count).step_by(share).map(|from| from..count.min(from + share));
+    let parts = parallel(jobs.collect(), |rows: Range<usize>| {
+        let (mut totals, mut blocks) = ([(); 2].map(|()| vec![0.0; width]), vec![0.0; 2 * wide]);
+        let (end, step) = (rows.end * width, (BLOCK * wide).max(1));
+        for from in (rows.start * width..end).step_by(step) {
+            blocks.fill(0.0);
+            let (first, second) = blocks.split_at_mut(wide);
+            add([first, second], from..end.min(from + step));
+            for (totals, block) in totals.iter_mut().zip(blocks.chunks_exact(wide.max(1))) {
+                for sums in block.chunks_exact(width.max(1)) {
+                    totals.iter_mut().zip(sums).for_each(|(total, &sum)| *total += f64::from(sum));
+                }
+            }
+        }
+        totals
+    });
+    let mut totals = [(); 2].map(|()| vec![0.0; width]);
+    for part in parts {
+        for (totals, part) in totals.iter_mut().zip(part) {
+            totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
+        }
+    }
+    totals
+}
+
 /// The sums of the columns of a matrix, on several threads.
 pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
     let count = rows.len().checked_div(width).unwrap_or(0);
@@ -247,6 +281,16 @@ mod tests {
                     }
                 });
                 let columns = column_sums(&rows, width);
+                let pairs = pair_sums(count, width, |sums, range| {
+                    for (sums, factor) in sums.into_iter().zip([1.0, 2.0]) {
+                        for row in rows[range.clone()].chunks(sums.len()) {
+                            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += factor * x);
+                        }
+                    }
+                });
+                for ((a, b), sum) in pairs[0].iter().zip(&pairs[1]).zip(&over) {
+                    assert!((a - sum).abs() <= 1e-6 * sum && (b - 2.0 * sum).abs() <= 2e-6 * sum);
+                }
                 for (i, (&a, &b)) in columns.iter().zip(&over).enumerate() {
                     if count == 0 {
                         assert_eq!((a, b), (0.0, 0.0));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::{
-        Backend, ConvWeights, Element, IntoShape,
+        Backend, ConvWeights, Element, Epilogue, FixedNorm, IntoShape,
         memory::{collected, elements, elements_of, filled},
         to_values,
         window::{ActivationKind, ImageShape, Pooling, Window},
@@ -48,7 +48,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     weights: ConvWeights<'_, E, D>,
     window: &Window,
-    then: ActivationKind,
+    then: Epilogue<E, D>,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     weights.check(x.shape(), window)?;
     let ConvWeights { kernel, bias, .. } = weights;
@@ -66,7 +66,11 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if let Some(bias) = bias {
         y = y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?;
     }
-    finish(y.into_shape(&out)?, then)
+    if let Some(FixedNorm { weights, mean, variance }) = then.norm {
+        let activation = ActivationKind::Nothing;
+        y = D::batch_norm(y, weights, &mean, &variance, activation)?;
+    }
+    finish(y.into_shape(&out)?, then.activation)
 }
 
 pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -133,7 +137,7 @@ fn largest<E: Element>(values: &[E], window: &Window, channels: usize) -> Vec<us
 }
 
 /// One over the number of pixels that are no padding, for each place.
-pub(crate) fn shares(window: &Window) -> impl Iterator<Item = f64> + '_ {
+fn shares(window: &Window) -> impl Iterator<Item = f64> + '_ {
     (0..window.outputs()).map(|place| {
         let real = (0..window.taps()).filter(|&tap| window.pixel(place, tap).is_some()).count();
         1.0 / real.max(1) as f64

@@ -15,14 +15,14 @@ mod streaming;
 mod sums;
 mod walk;
 
-pub(super) use conv::{conv2d, pool2d, shares};
+pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use largest::largest_gradient;
 pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
 pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{
-    activation, dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh,
+    activation, add, dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh,
 };
 pub(crate) use pointwise::{log_1p, log_softmax};
 pub(super) use pool::mean_over_steps;

@@ -3,10 +3,13 @@ use dfdx::{
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::sums::{along_rows, column_sums, every_row, row_sums};
+use super::{
+    pointwise::finish,
+    sums::{along_rows, column_sums, every_row, row_sums},
+};
 use crate::{
     backend::{
-        Backend, Element, NormWeights, Normalised, Seen, keep_rows, largest,
+        ActivationKind, Backend, Element, NormWeights, Normalised, Seen, keep_rows, largest,
         memory::{collected, filled},
         tape::over_ranks,
         to_values,
@@ -25,8 +28,9 @@ pub(crate) fn batch_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     weights: NormWeights<E, D>,
     mean: &Features<E, D>,
     variance: &Features<E, D>,
+    then: ActivationKind,
 ) -> Result<Rows<E, D, T>, Error> {
-    by_statistics(x, weights, mean.retaped(), variance.retaped())
+    finish(by_statistics(x, weights, mean.retaped(), variance.retaped())?, then)
 }
 
 fn by_statistics<E: Element, D: Backend<E>, T: Tape<E, D>>(
@@ -48,6 +52,7 @@ pub(crate) fn batch_norm_train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
     weights: NormWeights<E, D>,
     seen: Seen<'_>,
+    then: ActivationKind,
 ) -> Result<Normalised<E, D, T>, Error> {
     let (n, features) = *x.shape();
     let share = E::of(seen.share);
@@ -73,7 +78,7 @@ pub(crate) fn batch_norm_train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (variance, variance_tape) = mean(centred.try_square().or_device()?)?.split_tape();
     let (mean, of_variance) = (m.clone(), variance.clone());
     let y = by_statistics(x, weights, m.put_tape(tape), variance.put_tape(variance_tape))?;
-    Ok((y, mean, of_variance))
+    Ok((finish(y, then)?, mean, of_variance))
 }
 
 pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(

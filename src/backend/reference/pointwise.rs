@@ -43,6 +43,14 @@ pub(crate) fn finish<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
 }
 
+pub(crate) fn add<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    a: Tensor<S, E, D, T>,
+    b: Tensor<S, E, D, T>,
+    then: ActivationKind,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    finish(a.try_add(b).or_device()?, then)
+}
+
 pub(crate) fn tanh<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {

@@ -1,7 +1,7 @@
 //! The values of tensors as slices.
 //!
-//! A tensor of dfdx hands out its values as a copy only. But most tensors that an operation is given are what the
-//! operation before it has made out of a `Vec`, and where the values of that are is known.
+//! A tensor of dfdx hands out its values as a copy only, or one by one. But where each is can be seen, and so whether they
+//! lie one after the other.
 
 use std::{any::Any, cell::RefCell, ops::Deref, sync::Arc};
 
@@ -24,7 +24,7 @@ thread_local! {
     static LAST: RefCell<Option<Borrowed>> = const { RefCell::new(None) };
 }
 
-/// The values of a tensor that [`from_vec`] made, without a copy.
+/// The values of a tensor without a copy.
 #[derive(Clone)]
 pub(crate) struct Borrowed {
     values: *const f32,
@@ -44,7 +44,8 @@ impl Deref for Borrowed {
 
     fn deref(&self) -> &[f32] {
         // SAFETY: `from_vec` got the pointer and the length from a `Vec` that it gave to a tensor and saw that they
-        // are the tensor's. `_held` keeps that memory as it is, see there.
+        // are the tensor's; or `borrow` saw that the first and the last value of a tensor, and the strides between them,
+        // are those of `len` values that lie one after the other in its `Vec`. `_held` keeps that memory as it is, see there.
         unsafe { std::slice::from_raw_parts(self.values, self.len) }
     }
 }
@@ -68,24 +69,33 @@ impl Deref for Values {
     }
 }
 
-/// The values of a tensor, row-major: without a copy if it is the last that [`from_vec`] made, or a shape of that.
+/// The values of a tensor, row-major: without a copy if they lie in its memory like that.
 pub(crate) fn borrow<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Values, Error> {
     let (last, len) = (LAST.with_borrow(Clone::clone), elements_of(x)?);
-    match last.filter(|last| last.len == len && lies_at(x, last.values)) {
-        Some(last) => Ok(Values::Borrowed(last)),
+    if let Some(last) = last.filter(|last| last.len == len && lies_at(x, last.values)) {
+        return Ok(Values::Borrowed(last));
+    }
+    match row_major(x, len) {
+        Some(values) => {
+            let held = Arc::new(x.retaped::<NoneTape>());
+            Ok(Values::Borrowed(Borrowed { values, len, _held: held }))
+        }
         None => copy(x).map(Values::Copied),
     }
+}
+
+/// Where the values of a tensor begin, if it has some and they lie there row-major, `len` of them.
+fn row_major<S: Shape, E: Unit, T>(x: &Tensor<S, E, Cpu, T>, len: usize) -> Option<*const E> {
+    let at = first(x).filter(|&at| lies_at(x, at))?;
+    let mut last = x.shape().concrete();
+    (0..S::NUM_DIMS).for_each(|axis| last[axis] -= 1);
+    std::ptr::eq(&x[last], at.wrapping_add(len - 1)).then_some(at)
 }
 
 /// The values of a tensor where they lie, if it has some and they lie there row-major.
 pub(crate) fn values_of<S: Shape, E: Unit>(x: &Tensor<S, E, Cpu>) -> Option<&[E]> {
     let len = elements_of(x).ok()?;
-    let at = first(x).filter(|&at| lies_at(x, at))?;
-    let mut last = x.shape().concrete();
-    (0..S::NUM_DIMS).for_each(|axis| last[axis] -= 1);
-    if !std::ptr::eq(&x[last], at.wrapping_add(len - 1)) {
-        return None;
-    }
+    let at = row_major(x, len)?;
     // SAFETY: the first and the last value, and the strides between them, were seen to be those of `len` values that
     // lie one after the other in the `Vec` of the tensor. The result borrows the tensor, which holds that `Vec`, and
     // dfdx writes to memory that belongs to one tensor alone, by a mutable borrow of it.
@@ -96,12 +106,7 @@ pub(crate) fn values_of<S: Shape, E: Unit>(x: &Tensor<S, E, Cpu>) -> Option<&[E]
 /// shares its memory gets its own first.
 pub(crate) fn values_mut<S: Shape, E: Unit>(x: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {
     let len = elements_of(x).ok()?;
-    let at = first(x).filter(|&at| lies_at(x, at))?;
-    let mut last = x.shape().concrete();
-    (0..S::NUM_DIMS).for_each(|axis| last[axis] -= 1);
-    if !std::ptr::eq(&x[last], at.wrapping_add(len - 1)) {
-        return None;
-    }
+    row_major(x, len)?;
     let at = &raw mut x[S::Concrete::default()];
     // SAFETY: the first and the last value, and the strides between them, were seen to be those of `len` values that
     // lie one after the other in the `Vec` of the tensor. Indexing it mutably has made that `Vec` its own, by a copy
@@ -192,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_is_lent_and_others_are_copied() {
+    fn what_lies_row_major_is_lent_and_others_are_copied() {
         let dev = Cpu::default();
         let first =
             from_vec(&dev, Rank2::<2, 3>::default(), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
@@ -208,9 +213,17 @@ mod tests {
 
         let second = from_vec(&dev, Rank1::<6>::default(), vec![7.0; 6]).unwrap();
         assert!(lent(&borrow(&second).unwrap()));
-        let first = borrow(&first).unwrap();
-        assert!(!lent(&first));
-        assert_eq!(first[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let values = borrow(&first).unwrap();
+        assert!(lent(&values));
+        drop(first);
+        assert_eq!(values[..], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        // What dfdx makes too, but for what it spreads.
+        let made = second.clone() * 2.0;
+        assert!(lent(&borrow(&made).unwrap()));
+        let spread = from_vec(&dev, Rank1::<1>::default(), vec![1.0]).unwrap();
+        let spread = borrow(&spread.broadcast::<Rank2<2, 1>, _>()).unwrap();
+        assert!(!lent(&spread));
+        assert_eq!(spread[..], [1.0, 1.0]);
     }
 
     #[test]

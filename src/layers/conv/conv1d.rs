@@ -114,6 +114,6 @@ where
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
-        A::behind(|then| D::conv2d(x, weights, &window, then)?.into_shape(&out))
+        A::behind(|then| D::conv2d(x, weights, &window, then.into())?.into_shape(&out))
     }
 }

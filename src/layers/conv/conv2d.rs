@@ -7,8 +7,9 @@ use dfdx::{
 
 use super::{ImagePadding, UseBias, WithBias, window, wrong_filters};
 use crate::{
-    backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
+    backend::{Backend, ConvWeights, Element, Epilogue, IntoShape, WeightCache},
     error::Error,
+    fusion::Fuses,
     layer,
     layer::Layer,
     layers::{Activation, Linear},
@@ -128,9 +129,19 @@ where
 
     const FAULT: Fault = wrong_filters(I, O).or(wrong_window(&[KH, KW], &[STRIDE], DILATION));
 
+    const FUSES: Fuses = if A::IS_LINEAR { Fuses::NormAndActivation } else { Fuses::Nothing };
+
     fn call<T: Tape<E, D>>(
         &self,
         x: In::Data<E, D, T>,
+    ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
+        A::behind(|then| <Self as Layer<In, E, D>>::call_fused(self, x, then.into()))
+    }
+
+    fn call_fused<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+        then: Epilogue<E, D>,
     ) -> Result<Tensor<Self::Out, E, D, T>, Error> {
         let (x, (batch, height, width, _)) = In::images(x)?;
         let out = (batch, height.slide()?, width.slide()?, Const);
@@ -140,6 +151,6 @@ where
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
-        A::behind(|then| D::conv2d(x, weights, &window, then)?.into_shape(&out))
+        D::conv2d(x, weights, &window, then)?.into_shape(&out)
     }
 }

@@ -8,14 +8,18 @@ pub use concatenate::{BesideOther, Concatenate, SideBySide};
 use stream::{Gaps, MergeStepper};
 
 use dfdx::{
-    prelude::{HasShape, TryAdd, TryMul, TrySub},
+    prelude::{HasShape, TryMul, TrySub},
     shapes::Shape,
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, apart, choose_rows, keep_rows, memory::elements_of},
+    backend::{
+        ActivationKind, Backend, Element, Epilogue, apart, choose_rows, keep_rows,
+        memory::elements_of,
+    },
     error::{Error, OrDevice},
+    fusion::Fuses,
     layer,
     layer::Layer,
     shape::Sequence,
@@ -155,10 +159,41 @@ impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
     }
 }
 
+/// The pass of a layer that merges two, and of one that does an activation too.
+macro_rules! passes {
+    ($a:ident, $b:ident, $masks:pat, [] => $merged:expr) => {
+        fn call<T: Tape<E, D>>(
+            &self,
+            x: In::Data<E, D, T>,
+        ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
+            In::merge(x, |$a, $b, $masks| $merged)
+        }
+    };
+    ($a:ident, $b:ident, $masks:pat, [$then:ident] => $merged:expr) => {
+        const FUSES: Fuses = Fuses::Activation;
+
+        fn call<T: Tape<E, D>>(
+            &self,
+            x: In::Data<E, D, T>,
+        ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
+            <Self as Layer<In, E, D>>::call_fused(self, x, ActivationKind::Nothing.into())
+        }
+
+        fn call_fused<T: Tape<E, D>>(
+            &self,
+            x: In::Data<E, D, T>,
+            then: Epilogue<E, D>,
+        ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
+            let $then = then.activation;
+            In::merge(x, |$a, $b, $masks| $merged)
+        }
+    };
+}
+
 macro_rules! merge {
     (
         $(#[$doc:meta])*
-        $name:ident, $a:ident, $b:ident, $masks:pat => $merged:expr;
+        $name:ident, $a:ident, $b:ident, $masks:pat $(, $then:ident)? => $merged:expr;
         each $gaps:expr, $each:expr
     ) => {
         $(#[$doc])*
@@ -174,12 +209,7 @@ macro_rules! merge {
         impl<In: Alike, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
             type Out = In::Out;
 
-            fn call<T: Tape<E, D>>(
-                &self,
-                x: In::Data<E, D, T>,
-            ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
-                In::merge(x, |$a, $b, $masks| $merged)
-            }
+            passes!($a, $b, $masks, [$($then)?] => $merged);
         }
 
         #[diagnostic::do_not_recommend]
@@ -212,7 +242,7 @@ merge! {
     /// The sum of two inputs, as behind a residual branch.
     ///
     /// Keras: [`Add`](https://keras.io/api/layers/merging_layers/add/).
-    Add, a, b, _ => a.try_add(b).or_device();
+    Add, a, b, _, then => D::add(a, b, then);
     each Gaps::Values, |a, b| a + b
 }
 merge! {
@@ -226,7 +256,7 @@ merge! {
     /// The mean of two inputs.
     ///
     /// Keras: [`Average`](https://keras.io/api/layers/merging_layers/average/).
-    Average, a, b, _ => a.try_add(b).or_device()?.try_mul(E::of(0.5)).or_device();
+    Average, a, b, _ => D::add(a, b, ActivationKind::Nothing)?.try_mul(E::of(0.5)).or_device();
     each Gaps::Values, |a, b| (a + b) * E::of(0.5)
 }
 merge! {

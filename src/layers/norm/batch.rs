@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::{EPSILON, Rows, by_rows, check_epsilon, factor, shift};
 use crate::{
     backend::{
-        Backend, Element, NormWeights, Seen,
+        ActivationKind, Backend, Element, Epilogue, FixedNorm, NormWeights, Seen,
         memory::{collected, filled},
         sized, to_values,
     },
     distributed,
     error::{Error, OrDevice},
+    fusion::{Fused, Fuses},
     layer,
     layer::{Layer, trains},
     shape::{Fault, Features},
@@ -102,6 +103,14 @@ impl<const F: usize, E: Element, D: Backend<E>> BatchNorm<F, E, D> {
         let gamma = factor(&self.gamma, self.scale)?;
         Ok(NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon: self.epsilon })
     }
+
+    /// The normalisation of the inference pass.
+    fn fixed(&self) -> Result<FixedNorm<E, D>, Error> {
+        self.check()?;
+        let mean = sized(self.moving_mean.clone())?;
+        let variance = sized(self.moving_variance.clone())?;
+        Ok(FixedNorm { weights: self.weights()?, mean, variance })
+    }
 }
 
 /// The training pass on rows of features: what leaves it, and the moving mean and variance after it, if they move.
@@ -111,6 +120,7 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     weights: NormWeights<E, D>,
     moving: [Tensor<(usize,), E, D>; 2],
     momentum: f64,
+    then: ActivationKind,
 ) -> Result<(Rows<E, D, T>, Option<[Vec<E>; 2]>), Error> {
     let (n, _) = *x.shape();
     let pass = distributed::current();
@@ -137,7 +147,7 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
         }
     };
     let seen = Seen { rows: rows.as_deref(), share };
-    let (y, mean, variance) = D::batch_norm_train(x, weights, seen)?;
+    let (y, mean, variance) = D::batch_norm_train(x, weights, seen, then)?;
     if mask.is_some() && kept == 0.0 {
         return Ok((y, None));
     }
@@ -159,26 +169,45 @@ where
     type Out = In;
 
     const FAULT: Fault = super::wrong_features(F, In::SIZE);
+    const FUSES: Fuses = Fuses::Activation;
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        <Self as Layer<In, E, D>>::call_fused(self, x, ActivationKind::Nothing.into())
+    }
+
+    fn call_mut<T: Tape<E, D>>(
+        &mut self,
+        x: In::Data<E, D, T>,
+    ) -> Result<In::Data<E, D, T>, Error> {
+        <Self as Layer<In, E, D>>::call_mut_fused(self, x, ActivationKind::Nothing.into())
+    }
+
+    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, training: bool) -> Result<bool, Error> {
+        // A gradient goes through the normalisation by itself.
+        if training || trains() || T::OWNS_TAPE { Ok(false) } else { front.norm(|| self.fixed()) }
+    }
+
+    fn call_fused<T: Tape<E, D>>(
+        &self,
+        x: In::Data<E, D, T>,
+        then: Epilogue<E, D>,
+    ) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
         if trains() {
             let message = "the pass of training came to it by `call`, so that its statistics cannot move: the layer \
                 around it holds it in an `Inner`, or has a `call_mut`";
             return Err(Error::Wiring { layer: "BatchNorm".into(), message: message.into() });
         }
-        self.check()?;
+        let FixedNorm { weights, mean, variance } = self.fixed()?;
         In::map(x, |x| {
-            by_rows(x, F, |x| {
-                let mean = sized(self.moving_mean.clone())?;
-                D::batch_norm(x, self.weights()?, &mean, &sized(self.moving_variance.clone())?)
-            })
+            by_rows(x, F, |x| D::batch_norm(x, weights, &mean, &variance, then.activation))
         })
     }
 
-    fn call_mut<T: Tape<E, D>>(
+    fn call_mut_fused<T: Tape<E, D>>(
         &mut self,
         x: In::Data<E, D, T>,
+        then: Epilogue<E, D>,
     ) -> Result<In::Data<E, D, T>, Error> {
         self.check()?;
         let mask = In::mask::<E, D, T>(&x).cloned();
@@ -186,7 +215,9 @@ where
             by_rows(x, F, |x| {
                 let moving =
                     [sized(self.moving_mean.clone())?, sized(self.moving_variance.clone())?];
-                let (y, moved) = train(x, mask.as_ref(), self.weights()?, moving, self.momentum)?;
+                let (weights, momentum) = (self.weights()?, self.momentum);
+                let (y, moved) =
+                    train(x, mask.as_ref(), weights, moving, momentum, then.activation)?;
                 if let Some([mean, variance]) = moved {
                     // In place, so that the parameters stay those that optimisers know.
                     self.moving_mean.copy_from(&mean);
@@ -195,6 +226,10 @@ where
                 Ok(y)
             })
         })
+    }
+
+    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        Ok(x)
     }
 }
 

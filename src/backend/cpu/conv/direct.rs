@@ -1,6 +1,6 @@
 //! A convolution as a matrix product, one factor of which are the pixels of the image, not copied.
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use super::Convolution;
 use crate::backend::{
@@ -141,6 +141,15 @@ impl Convolution for Direct {
             let pixels = Scattered { values, starts: &self.starts, offsets: &self.offsets };
             self.kernel.scattered_product(pixels, y);
         }
+    }
+
+    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]) {
+        let mut space = self.space();
+        let values = self.pad(image, &mut space);
+        let width = self.window.places[1];
+        let starts = &self.starts[rows.start * width..rows.end * width];
+        let pixels = Scattered { values, starts, offsets: &self.offsets };
+        self.kernel.scattered_product(pixels, y);
     }
 
     fn sums(&self) -> ProductSums {

@@ -3,15 +3,23 @@
 mod direct;
 mod winograd;
 
+use std::ops::Range;
+
 use super::{buffer::Buffer, sums::ProductSums};
 use crate::backend::Window;
 use direct::Direct;
 use winograd::Winograd;
 
+/// How many rows of places are calculated at once at least.
+pub(crate) const ROWS: usize = 4;
+
 /// A convolution with its weights, ready for images.
 pub(crate) trait Convolution: Send + Sync {
     /// Convolves some images.
     fn forward(&self, images: &[f32], y: &mut [f32]);
+
+    /// Convolves one image at some rows of places, of which the first is a multiple of [`ROWS`]. `y` is theirs.
+    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]);
 
     /// Zeros for the backward passes of images to add to.
     fn sums(&self) -> ProductSums;
@@ -111,6 +119,26 @@ mod tests {
                 for (i, (a, b)) in a.iter().zip(b).enumerate() {
                     assert!((a - b).abs() < 2e-5, "{name} of {size:?} at {i}: {a} {b}");
                 }
+            }
+        }
+    }
+
+    /// However an image is cut, each number of the result is the same.
+    #[test]
+    fn rows_can_be_cut() {
+        for (size, before, channels, filters) in
+            [([8, 8], 0, 16, 32), ([13, 5], 1, 17, 5), ([3, 3], 0, 3, 33), ([10, 6], 3, 20, 16)]
+        {
+            let window = window(size, before);
+            let (height, width) = (window.places[0], window.places[1] * filters);
+            let x = values(size[0] * size[1] * channels, 100);
+            for way in ways(&window, channels, filters, &values(9 * channels * filters, 5)) {
+                let [mut whole, mut cut] = [(); 2].map(|()| vec![9.0; window.outputs() * filters]);
+                way.forward(&x, &mut whole);
+                for (i, y) in cut.chunks_mut(ROWS * width).enumerate() {
+                    way.forward_rows(&x, ROWS * i..height.min(ROWS * (i + 1)), y);
+                }
+                assert!(whole == cut, "{size:?} {before} {channels} {filters}");
             }
         }
     }

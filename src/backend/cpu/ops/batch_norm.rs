@@ -7,16 +7,15 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{chunks, share};
+use super::{chunks, made, pointwise::then_apply, share};
 use crate::{
     backend::{
-        NormWeights, Normalised, Seen,
+        ActivationKind, FixedNorm, NormWeights, Normalised, Seen,
         cpu::{
             simd::vectorized,
-            sums::{column_sums, sums_over, wide},
+            sums::{pair_sums, sums_over, wide},
             threads::parallel,
         },
-        memory::zeros_of,
         tape::{Values, borrow, from_vec, record},
     },
     distributed::{self, Pass},
@@ -25,6 +24,14 @@ use crate::{
 
 /// Rows of features.
 type Rows<T> = Tensor<(usize, usize), f32, Cpu, T>;
+
+/// How long a row of values of features is made at least, for loops that are worth their start.
+const WIDE: usize = 256;
+
+/// The values of features several times over.
+fn widened(values: &[f32]) -> Vec<f32> {
+    values.repeat(WIDE.div_ceil(values.len().max(1)))
+}
 
 vectorized! {
     /// Adds rows.
@@ -46,30 +53,32 @@ vectorized! {
     }
 }
 
-vectorized! {
-    /// Adds the products of the gradients with the distances from the means.
-    fn add_products<'a>(sums: &'a mut [f32], x: &'a [f32], d_y: &'a [f32], means: &'a [f32]) {
-        let size = sums.len().max(1);
-        for (row, d_y) in x.chunks(size).zip(d_y.chunks(size)) {
-            for (((sum, &x), &g), &mean) in sums.iter_mut().zip(row).zip(d_y).zip(means) {
-                *sum += g * (x - mean);
-            }
-        }
+/// `(x - mean) * scale + beta` of each feature, several times over.
+#[derive(Debug, Clone)]
+struct Affine {
+    means: Vec<f32>,
+    scales: Vec<f32>,
+    beta: Vec<f32>,
+}
+
+impl Affine {
+    fn new(means: &[f32], inverses: &[f64], gamma: &[f32], beta: &[f32]) -> Self {
+        let scales = inverses.iter().zip(gamma).map(|(s, &g)| (s * f64::from(g)) as f32);
+        let scales: Vec<f32> = scales.collect();
+        Self { means: widened(means), scales: widened(&scales), beta: widened(beta) }
     }
 }
 
+/// One over the standard deviation of each feature.
+fn inverses(variances: &[f32], epsilon: f64) -> Vec<f64> {
+    variances.iter().map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt()).collect()
+}
+
 vectorized! {
-    /// `(x - mean) * scale + beta`.
-    fn normalise<'a>(
-        y: &'a mut [f32],
-        x: &'a [f32],
-        means: &'a [f32],
-        scales: &'a [f32],
-        beta: &'a [f32],
-    ) {
-        let size = beta.len().max(1);
-        for (y, x) in y.chunks_exact_mut(size).zip(x.chunks_exact(size)) {
-            let of_feature = means.iter().zip(scales).zip(beta);
+    fn normalise<'a>(y: &'a mut [f32], x: &'a [f32], of: &'a Affine) {
+        let size = of.beta.len().max(1);
+        for (y, x) in y.chunks_mut(size).zip(x.chunks(size)) {
+            let of_feature = of.means.iter().zip(&of.scales).zip(&of.beta);
             for ((y, &x), ((&mean, &scale), &beta)) in y.iter_mut().zip(x).zip(of_feature) {
                 *y = (x - mean) * scale + beta;
             }
@@ -78,26 +87,116 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds `d_y * scale + (x - mean) * slope + shift`.
-    fn add_gradient<'a>(d_x: &'a mut [f32], x: &'a [f32], d_y: &'a [f32], of: &'a Gradient<'a>) {
-        let size = of.means.len().max(1);
-        let rows = d_x.chunks_exact_mut(size).zip(x.chunks_exact(size)).zip(d_y.chunks_exact(size));
-        for ((d_x, x), d_y) in rows {
-            let statistics = of.means.iter().zip(&of.scales);
-            let of_feature = statistics.zip(of.slopes.iter().zip(&of.shifts));
-            for (((d_x, &x), &g), ((&mean, &scale), (&slope, &shift))) in
-                d_x.iter_mut().zip(x).zip(d_y).zip(of_feature)
-            {
-                *d_x += g * scale + (x - mean) * slope + shift;
+    fn normalise_in_place<'a>(values: &'a mut [f32], of: &'a Affine) {
+        for row in values.chunks_mut(of.beta.len().max(1)) {
+            let of_feature = of.means.iter().zip(&of.scales).zip(&of.beta);
+            for (x, ((&mean, &scale), &beta)) in row.iter_mut().zip(of_feature) {
+                *x = (*x - mean) * scale + beta;
             }
+        }
+    }
+}
+
+/// A normalisation with a fixed mean and variance, to be done where the values are.
+#[derive(Debug)]
+pub(super) struct Normalisation(Affine);
+
+impl Normalisation {
+    pub(super) fn of(norm: &FixedNorm<f32, Cpu>, features: usize) -> Result<Self, Error> {
+        norm.check(features)?;
+        let FixedNorm { weights, mean, variance } = norm;
+        let inverses = inverses(&borrow(variance)?, weights.epsilon);
+        let (gamma, beta) = (borrow(&weights.gamma)?, borrow(&weights.beta)?);
+        Ok(Self(Affine::new(&borrow(mean)?, &inverses, &gamma, &beta)))
+    }
+
+    /// Puts the normalised rows in their place.
+    pub(super) fn apply(&self, rows: &mut [f32]) {
+        normalise_in_place(rows, &self.0);
+    }
+}
+
+/// A gradient behind an activation, if there was one: that of a result which is not above 0 goes no further.
+#[inline(always)]
+fn passed<const RECTIFIED: bool>(g: f32, x: f32, mean: f32, scale: f32, beta: f32) -> f32 {
+    // The result once more, by the same operations.
+    if !RECTIFIED || (x - mean) * scale + beta > 0.0 { g } else { 0.0 }
+}
+
+#[inline(always)]
+fn add_pairs<const RECTIFIED: bool>(
+    [sums, products]: [&mut [f32]; 2],
+    x: &[f32],
+    d_y: &[f32],
+    of: &Affine,
+) {
+    let size = sums.len().max(1);
+    for (row, d_y) in x.chunks(size).zip(d_y.chunks(size)) {
+        let of_feature = of.means.iter().zip(&of.scales).zip(&of.beta);
+        let totals = sums.iter_mut().zip(products.iter_mut());
+        for ((((sum, product), &x), &g), ((&mean, &scale), &beta)) in
+            totals.zip(row).zip(d_y).zip(of_feature)
+        {
+            let g = passed::<RECTIFIED>(g, x, mean, scale, beta);
+            *sum += g;
+            *product += g * (x - mean);
+        }
+    }
+}
+
+vectorized! {
+    /// Adds the gradients, and their products with the distances from the means.
+    fn add_gradients<'a>(
+        sums: [&'a mut [f32]; 2],
+        x: &'a [f32],
+        d_y: &'a [f32],
+        of: &'a Affine,
+        rectified: bool,
+    ) {
+        if rectified {
+            add_pairs::<true>(sums, x, d_y, of);
+        } else {
+            add_pairs::<false>(sums, x, d_y, of);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_each<const RECTIFIED: bool>(d_x: &mut [f32], x: &[f32], d_y: &[f32], of: &Gradient<'_>) {
+    let size = of.slopes.len().max(1);
+    for ((d_x, x), d_y) in d_x.chunks_mut(size).zip(x.chunks(size)).zip(d_y.chunks(size)) {
+        let Affine { means, scales, beta } = of.affine;
+        let forward = means.iter().zip(scales).zip(beta);
+        let of_feature = forward.zip(of.slopes.iter().zip(&of.shifts));
+        for (((d_x, &x), &g), (((&mean, &scale), &beta), (&slope, &shift))) in
+            d_x.iter_mut().zip(x).zip(d_y).zip(of_feature)
+        {
+            let g = passed::<RECTIFIED>(g, x, mean, scale, beta);
+            *d_x += g * scale + (x - mean) * slope + shift;
+        }
+    }
+}
+
+vectorized! {
+    /// Adds `d_y * scale + (x - mean) * slope + shift`.
+    fn add_gradient<'a>(
+        d_x: &'a mut [f32],
+        x: &'a [f32],
+        d_y: &'a [f32],
+        of: &'a Gradient<'a>,
+        rectified: bool,
+    ) {
+        if rectified {
+            add_each::<true>(d_x, x, d_y, of);
+        } else {
+            add_each::<false>(d_x, x, d_y, of);
         }
     }
 }
 
 /// How the gradient of a number depends on what is in its column.
 struct Gradient<'a> {
-    means: &'a [f32],
-    scales: Vec<f32>,
+    affine: &'a Affine,
     slopes: Vec<f32>,
     shifts: Vec<f32>,
 }
@@ -132,19 +231,21 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
     weights: NormWeights<f32, Cpu>,
     mean: &Tensor<(usize,), f32, Cpu>,
     variance: &Tensor<(usize,), f32, Cpu>,
+    then: ActivationKind,
 ) -> Result<Rows<T>, Error> {
     weights.check(x.shape().1)?;
     let values = borrow(&x)?;
     let (means, variances) = (borrow(mean)?.to_vec(), borrow(variance)?.to_vec());
     let statistics =
         Statistics { means, variances, rows: Vec::new(), share: 0.0, count: 0.0, pass: None };
-    by_statistics(x, values, weights, statistics)
+    by_statistics(x, values, weights, statistics, then)
 }
 
 pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     x: Rows<T>,
     weights: NormWeights<f32, Cpu>,
     seen: Seen<'_>,
+    then: ActivationKind,
 ) -> Result<Normalised<f32, Cpu, T>, Error> {
     let (n, features) = *x.shape();
     weights.check(features)?;
@@ -172,7 +273,7 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     let mean = from_vec(&dev, (features,), means.clone())?;
     let variance = from_vec(&dev, (features,), variances.clone())?;
     let statistics = Statistics { means, variances, rows, share: seen.share, count, pass };
-    Ok((by_statistics(x, values, weights, statistics)?, mean, variance))
+    Ok((by_statistics(x, values, weights, statistics, then)?, mean, variance))
 }
 
 fn by_statistics<T: Tape<f32, Cpu>>(
@@ -180,33 +281,34 @@ fn by_statistics<T: Tape<f32, Cpu>>(
     values: Values,
     weights: NormWeights<f32, Cpu>,
     statistics: Statistics,
+    then: ActivationKind,
 ) -> Result<Rows<T>, Error> {
+    // The backward pass knows one activation by its argument, which it has.
+    let rectified = then == ActivationKind::Rectifier;
+    if T::OWNS_TAPE && then.is_fused() && !rectified {
+        let y = by_statistics(x, values, weights, statistics, ActivationKind::Nothing)?;
+        return then_apply(y, then);
+    }
     let (x, mut tape) = x.split_tape();
     let (n, features) = *x.shape();
-    let share = share(n * features, n);
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
-    let (gamma, beta) = (borrow(&of_gamma)?, borrow(&of_beta)?);
-    let inverse = |&variance: &f32| 1.0 / (f64::from(variance) + epsilon).sqrt();
-    let inverses: Vec<f64> = statistics.variances.iter().map(inverse).collect();
-    let scales: Vec<f32> =
-        inverses.iter().zip(gamma.iter()).map(|(s, &g)| (s * f64::from(g)) as f32).collect();
-    let mut y = zeros_of(&[n, features])?;
-    let jobs = chunks(&mut y, share * features, 1)
-        .into_iter()
-        .zip(values.chunks((share * features).max(1)));
-    parallel(jobs.collect(), |(y, x)| normalise(y, x, &statistics.means, &scales, &beta));
+    let gamma = borrow(&of_gamma)?;
+    let inverses = inverses(&statistics.variances, epsilon);
+    let affine = Affine::new(&statistics.means, &inverses, &gamma, &borrow(&of_beta)?);
+    let y = made(n * features, features, |at, y| {
+        normalise(y, &values[at..at + y.len()], &affine);
+        if then.is_fused() {
+            then.apply(y);
+        }
+    })?;
     let y = from_vec(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             let means = &statistics.means;
-            let all = 0..n;
-            let all = std::slice::from_ref(&all);
-            let d_beta = column_sums(&gradient, features);
-            let wide_means = means.repeat(wide(features) / features.max(1));
-            let products = sums_over(all, features, |sums, at| {
-                add_products(sums, &values[at.clone()], &gradient[at], &wide_means);
+            let [d_beta, products] = pair_sums(n, features, |sums, at| {
+                add_gradients(sums, &values[at.clone()], &gradient[at], &affine, rectified);
             });
             let d_gamma: Vec<f64> =
                 products.iter().zip(&inverses).map(|(sum, s)| sum * s).collect();
@@ -231,9 +333,11 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 slopes[i] = (2.0 * w * d_variance) as f32;
                 shifts[i] = (w * d_mean) as f32;
             }
-            let zeros = vec![0.0; features];
-            let seen = Gradient { means, scales: scales.clone(), slopes, shifts };
-            let other = Gradient { means, scales, slopes: zeros.clone(), shifts: zeros };
+            let seen =
+                Gradient { affine: &affine, slopes: widened(&slopes), shifts: widened(&shifts) };
+            let zeros = vec![0.0; seen.slopes.len()];
+            let other = Gradient { affine: &affine, slopes: zeros.clone(), shifts: zeros };
+            let share = share(n * features, n);
             grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * features, 1).into_iter().enumerate();
                 parallel(jobs.collect(), |(job, d_x)| {
@@ -243,7 +347,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                         let d_x =
                             &mut d_x[(rows.start - from) * features..(rows.end - from) * features];
                         let rows = rows.start * features..rows.end * features;
-                        add_gradient(d_x, &values[rows.clone()], &gradient[rows], of);
+                        add_gradient(d_x, &values[rows.clone()], &gradient[rows], of, rectified);
                     };
                     let mut at = from;
                     for rows in &statistics.rows {

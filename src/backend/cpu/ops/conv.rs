@@ -3,16 +3,16 @@ use dfdx::{
     tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::share;
+use super::{batch_norm, batch_norm::Normalisation, pointwise::then_apply, share};
 use crate::{
     backend::{
-        ConvWeights,
+        ConvWeights, Epilogue, FixedNorm, IntoShape,
         cpu::{
             buffer::{Buffer, Part, Unwritten},
-            conv::{Convolution, convolution},
+            conv::{Convolution, ROWS, convolution},
             simd::vectorized,
             sums::add_rows,
-            threads::{fixed_chunk, parallel},
+            threads::{fixed_chunk, parallel, threads},
         },
         memory::elements_of,
         tape::{Grads, Origin, RequiresGrad, Values, Weights, borrow, copy, from_vec, record},
@@ -40,8 +40,18 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,
     weights: ConvWeights<'_, f32, Cpu>,
     window: &Window,
-    then: ActivationKind,
+    then: Epilogue<f32, Cpu>,
 ) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
+    if T::OWNS_TAPE
+        && let Some(FixedNorm { weights: norm, mean, variance }) = &then.norm
+    {
+        let y = conv2d(x, weights, window, ActivationKind::Nothing.into())?;
+        let (shape, filters) = (*y.shape(), y.shape().3);
+        let rows = elements_of(&shape)?.checked_div(filters).unwrap_or(0);
+        let (y, nothing) = (y.into_shape(&(rows, filters))?, ActivationKind::Nothing);
+        let y = batch_norm(y, norm.clone(), mean, variance, nothing)?;
+        return then_apply(y.into_shape(&shape)?, then.activation);
+    }
     let ConvWeights { kernel, bias, cache } = weights;
     let (x, mut tape) = x.split_tape();
     weights.check(x.shape(), window)?;
@@ -67,21 +77,50 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
             Ok(WeightCache { origin, window: *window, convolution })
         },
     )?;
-    let (offsets, curve) = (bias.map(copy).transpose()?, then.is_fused().then_some(then));
-    let (values, mut y) = (borrow(&x)?, Unwritten::new(results)?);
-    let jobs = y.parts(out * share).zip(values.chunks(image * share)).collect();
-    parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
-        for x in x.chunks(image * group) {
-            let y = y.cleared(out * group);
-            cache.convolution.forward(x, y);
-            if let Some(offsets) = &offsets {
-                add_to_rows(y, offsets);
-            }
-            if let Some(curve) = curve {
-                curve.apply(y);
-            }
+    let norm = then.norm.as_ref().map(|norm| Normalisation::of(norm, filters)).transpose()?;
+    let (then, offsets) = (then.activation, bias.map(copy).transpose()?);
+    let curve = then.is_fused().then_some(then);
+    let finish = |y: &mut [f32]| {
+        if let Some(offsets) = &offsets {
+            add_to_rows(y, offsets);
         }
-    });
+        if let Some(norm) = &norm {
+            norm.apply(y);
+        }
+        if let Some(curve) = curve {
+            curve.apply(y);
+        }
+    };
+    let (values, mut y) = (borrow(&x)?, Unwritten::new(results)?);
+    let bands = match batch {
+        1 => threads(results.saturating_mul(reach), window.places[0].div_ceil(ROWS)),
+        _ => 1,
+    };
+    if bands > 1 {
+        // One image is cut, into rows of places.
+        let (height, width) = (window.places[0], window.places[1] * filters);
+        let band = height.div_ceil(bands).next_multiple_of(ROWS);
+        let some = (GROUP / width / ROWS * ROWS).max(ROWS);
+        let jobs = y.parts(band * width).enumerate().collect();
+        parallel(jobs, |(i, mut y): (usize, Part<'_, f32>)| {
+            let end = height.min((i + 1) * band);
+            for first in (i * band..end).step_by(some) {
+                let rows = first..end.min(first + some);
+                let y = y.cleared(rows.len() * width);
+                cache.convolution.forward_rows(&values, rows, y);
+                finish(y);
+            }
+        });
+    } else {
+        let jobs = y.parts(out * share).zip(values.chunks(image * share)).collect();
+        parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
+            for x in x.chunks(image * group) {
+                let y = y.cleared(out * group);
+                cache.convolution.forward(x, y);
+                finish(y);
+            }
+        });
+    }
     let y = from_vec(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
         let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));

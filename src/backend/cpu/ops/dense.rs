@@ -15,13 +15,16 @@ use crate::{
             matrix::Matrix,
             packed::Packed,
             sums::column_sums,
-            threads::parallel,
+            threads::{fixed_chunk, parallel},
         },
         memory::zeros_of,
         tape::{RequiresGrad, Weights, borrow, from_vec, record},
     },
     error::Error,
 };
+
+/// The size from which on a kernel is packed for a single row.
+const PACKED: usize = 16 << 10;
 
 /// The weights, as they are and, where steps want them so, packed.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Packable {
     inputs: usize,
     units: usize,
     packed: OnceLock<Packed>,
+    /// The same, some columns each.
+    parts: OnceLock<Vec<Packed>>,
 }
 
 impl Packable {
@@ -52,7 +57,8 @@ impl Packable {
             || {
                 let (inputs, units) = *kernel.shape();
                 let (kernel, bias) = (Weights::read(kernel)?, bias.map(Weights::read).transpose()?);
-                Ok(Self { kernel, bias, inputs, units, packed: OnceLock::new() })
+                let (packed, parts) = (OnceLock::new(), OnceLock::new());
+                Ok(Self { kernel, bias, inputs, units, packed, parts })
             },
         )
     }
@@ -60,6 +66,32 @@ impl Packable {
     pub(super) fn packed(&self) -> &Packed {
         let Self { kernel, inputs, units, .. } = self;
         self.packed.get_or_init(|| Packed::new(Matrix::new(kernel, *inputs, *units)))
+    }
+
+    /// How many columns one of the parts has, for a product of one row: each is worth a thread.
+    fn columns(&self) -> usize {
+        /// A multiple of what the micro-kernel takes at a time.
+        const COLUMNS: usize = 64;
+        COLUMNS * fixed_chunk(self.inputs * self.units, self.units.div_ceil(COLUMNS))
+    }
+
+    /// One row times the kernel, and the bias.
+    fn of_row(&self, x: &[f32], y: &mut [f32], then: impl Fn(&mut [f32]) + Send + Sync) {
+        let Self { kernel, bias, inputs, units, parts, .. } = self;
+        let columns = self.columns();
+        let parts = parts.get_or_init(|| {
+            let kernel = Matrix::new(kernel, *inputs, *units);
+            let starts = (0..*units).step_by(columns);
+            starts.map(|at| Packed::new(kernel.columns(at, columns.min(units - at)))).collect()
+        });
+        let jobs = y.chunks_mut(columns).zip(parts).enumerate();
+        parallel(jobs.collect(), |(i, (y, packed)): (usize, (&mut [f32], &Packed))| {
+            if let Some(bias) = bias {
+                y.copy_from_slice(&bias[i * columns..][..y.len()]);
+            }
+            packed.product(x, y, bias.is_some());
+            then(y);
+        });
     }
 }
 
@@ -77,8 +109,12 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
     let values = borrow(&x)?;
     let cache = Packable::of(&kernel, bias.as_ref(), cache, !T::OWNS_TAPE)?;
     let Packable { kernel: weights, bias: offsets, .. } = &*cache;
-    let share = rows_of_job(rows * inputs * units, rows, units);
     let mut y = zeros_of(&[rows, units])?;
+    if !T::OWNS_TAPE && rows == 1 && inputs * units >= PACKED {
+        cache.of_row(&values, &mut y, |y| curve.into_iter().for_each(|curve| curve.apply(y)));
+        return Ok(from_vec(x.device(), (rows, units), y)?.put_tape(tape));
+    }
+    let share = rows_of_job(rows * inputs * units, rows, units);
     let jobs = chunks(&mut y, share * units, 1).into_iter().enumerate();
     parallel(jobs.collect(), |(job, y)| {
         if let Some(offsets) = offsets {

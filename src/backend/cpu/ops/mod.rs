@@ -1,5 +1,6 @@
 //! The kernels as operations on dfdx's tape.
 
+mod add;
 mod batch_norm;
 mod conv;
 mod crossentropy;
@@ -18,6 +19,7 @@ mod recurrent;
 mod resampling;
 mod streaming;
 
+pub(super) use add::add;
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
@@ -40,7 +42,33 @@ pub(super) use streaming::{
     recurrent_step, step_activation, step_dense, step_product, step_softmax, step_table,
 };
 
-use super::threads::threads;
+use super::{
+    buffer::{Part, Unwritten},
+    threads::{parallel, threads},
+};
+use crate::backend::memory::NoMemory;
+
+/// How many values are a job at least, of functions that take about a nanosecond each.
+const JOB: usize = 32 << 10;
+
+/// Values that are made on several threads. `make` is told where some of them begin, and writes these; always a multiple
+/// of `width`.
+fn made(
+    len: usize,
+    width: usize,
+    make: impl Fn(usize, &mut [f32]) + Send + Sync,
+) -> Result<Vec<f32>, NoMemory> {
+    /// How many are made at a time: they are cleared first, and are to be still at hand then.
+    const SOME: usize = 2 << 10;
+    let some = SOME.div_ceil(width.max(1)) * width.max(1);
+    let job = JOB.div_ceil(some) * some;
+    let mut values = Unwritten::new(len)?;
+    parallel(values.parts(job).enumerate().collect(), |(i, mut part): (usize, Part<'_, f32>)| {
+        let end = len.min((i + 1) * job);
+        (i * job..end).step_by(some).for_each(|at| make(at, part.cleared(some)));
+    });
+    Ok(values.finish())
+}
 
 /// How many rows of a batch are a job: a few jobs a thread, so that one that is held up does not hold up all.
 fn share(multiplications: usize, rows: usize) -> usize {

@@ -3,6 +3,7 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
+use super::{JOB, made};
 use crate::{
     backend::{
         ActivationKind,
@@ -13,9 +14,6 @@ use crate::{
     error::Error,
     mask::Mask,
 };
-
-/// How many values are a job at least, of functions that take about a nanosecond each.
-const JOB: usize = 32 << 10;
 
 /// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
 macro_rules! curves {
@@ -33,15 +31,27 @@ curves! {
     sigmoid: Logistic;
 }
 
+/// The activation that an operation was told to do, as one of its own.
+pub(super) fn then_apply<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    then: ActivationKind,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    if then.is_fused() { curve(x, then) } else { Ok(x) }
+}
+
 /// A function of each number.
 fn curve<S: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
     curve: ActivationKind,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
-    let mut y = copy(&x)?;
-    parallel(y.chunks_mut(JOB).collect(), |values| curve.apply(values));
-    let y = from_vec(x.device(), *x.shape(), y.into())?;
+    let values = borrow(&x)?;
+    let y = made(values.len(), 1, |at, y| {
+        y.copy_from_slice(&values[at..at + y.len()]);
+        curve.apply(y);
+    })?;
+    drop(values);
+    let y = from_vec(x.device(), *x.shape(), y)?;
     if T::OWNS_TAPE {
         let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {

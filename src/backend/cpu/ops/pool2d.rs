@@ -8,9 +8,13 @@ use dfdx::{
 use super::{chunks, share};
 use crate::{
     backend::{
-        cpu::{buffer::Unwritten, simd::vectorized, sums::BLOCK, threads::parallel},
+        cpu::{
+            buffer::{Part, Unwritten},
+            simd::vectorized,
+            sums::BLOCK,
+            threads::parallel,
+        },
         memory::elements_of,
-        reference,
         tape::{borrow, from_vec, record},
         window::{ImageShape, Pooling, Window},
         zeros_after,
@@ -93,6 +97,20 @@ impl Pool {
         }
     }
 
+    /// The largest of each place of one image, and not where it was.
+    #[inline(always)]
+    fn largest(&self, image: &[f32], y: &mut [f32]) {
+        let channels = self.channels.max(1);
+        for (y, (pixels, _)) in y.chunks_exact_mut(channels).zip(self.places()) {
+            y.fill(f32::NEG_INFINITY);
+            for (_, at) in self.taps(pixels) {
+                for (y, &x) in y.iter_mut().zip(&image[at..at + channels]) {
+                    *y = if (x > *y) | (x.is_nan() & !y.is_nan()) { x } else { *y };
+                }
+            }
+        }
+    }
+
     /// Adds to the gradient of an image.
     #[inline(always)]
     fn backward(&self, d_image: &mut [f32], d_y: &[f32], from: &[u32]) {
@@ -120,6 +138,12 @@ vectorized! {
 }
 
 vectorized! {
+    fn largest<'a>(pool: &'a Pool, image: &'a [f32], y: &'a mut [f32]) {
+        pool.largest(image, y);
+    }
+}
+
+vectorized! {
     fn backward<'a>(pool: &'a Pool, d_image: &'a mut [f32], d_y: &'a [f32], from: &'a [u32]) {
         pool.backward(d_image, d_y, from);
     }
@@ -139,15 +163,20 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         return zeros_after(x.put_tape(tape), &shape);
     }
     let (image, out) = (height * width * channels, window.outputs() * channels);
-    let pool = Arc::new(Pool {
-        pooling,
-        channels,
-        taps: window.taps(),
-        pixels: window.pixels().collect(),
-        shares: reference::shares(window).collect(),
-    });
+    let (pixels, taps) = (window.pixels().collect::<Vec<_>>(), window.taps());
+    let of_each = |pixels: &[Option<usize>]| 1.0 / pixels.iter().flatten().count().max(1) as f64;
+    let shares = pixels.chunks_exact(taps.max(1)).map(of_each).collect();
+    let pool = Arc::new(Pool { pooling, channels, taps, pixels, shares });
     let share = share(batch * window.outputs() * window.taps() * channels, batch);
     let values = borrow(&x)?;
+    if !T::OWNS_TAPE && pooling == Pooling::Max {
+        let mut y = Unwritten::new(results)?;
+        let jobs = y.parts(out * share).zip(values.chunks((image * share).max(1)));
+        parallel(jobs.collect(), |(mut y, x): (Part<'_, f32>, &[f32])| {
+            x.chunks_exact(image.max(1)).for_each(|image| largest(&pool, image, y.cleared(out)));
+        });
+        return Ok(from_vec(x.device(), shape, y.finish())?.put_tape(tape));
+    }
     let (mut y, mut from) = (Unwritten::new(results)?, Unwritten::new(results)?);
     let jobs = y.parts(out * share).zip(from.parts(out * share));
     let jobs = jobs.zip(values.chunks((image * share).max(1)));

@@ -10,11 +10,11 @@ mod passes;
 mod sums;
 mod tiles;
 
-use std::sync::OnceLock;
+use std::{ops::Range, sync::OnceLock};
 
 use pulp::Arch;
 
-use super::Convolution;
+use super::{Convolution, ROWS};
 use crate::backend::{
     Window,
     cpu::{
@@ -32,7 +32,7 @@ use tiles::{Part, Tiles};
 /// The sides of the kernel, and of what a tile reads and writes.
 const CELLS: usize = 3;
 const PIXELS: usize = 6;
-const PLACES: usize = 4;
+const PLACES: usize = ROWS;
 
 /// The products that a tile takes.
 const PRODUCTS: usize = PIXELS * PIXELS;
@@ -87,9 +87,29 @@ impl Winograd {
         })
     }
 
+    /// Convolves images, or at some rows of places one image.
+    fn forward_tiles(&self, tiles: Tiles, images: &[f32], y: &mut [f32]) {
+        let &Self { channels, filters, .. } = self;
+        let (mut pixels, mut places) = (Buffer::default(), Buffer::default());
+        for part in self.parts(tiles, images) {
+            let pixels = room(&mut pixels, part, channels);
+            let places = room(&mut places, part, filters);
+            let read = Read { of: Pixels, part, width: channels, images, factors: pixels };
+            Arch::new().dispatch(read);
+            let each = pixels
+                .chunks_exact(part.count * channels)
+                .zip(places.chunks_exact_mut(part.count * filters))
+                .zip(&self.kernels);
+            for ((pixels, places), kernel) in each {
+                kernel.product(pixels, places, false);
+            }
+            let write = Write { to: Places, part, width: filters, products: places, images: y };
+            Arch::new().dispatch(write);
+        }
+    }
+
     /// The tiles of images, some at a time.
-    fn parts(&self, images: &[f32]) -> impl Iterator<Item = Part> {
-        let tiles = self.tiles;
+    fn parts(&self, tiles: Tiles, images: &[f32]) -> impl Iterator<Item = Part> {
         let pixels = tiles.size[0] * tiles.size[1] * self.channels;
         let all = images.len() / pixels.max(1) * tiles.count();
         let fit = (NUMBERS / (PRODUCTS * (self.channels + self.filters)).max(1)).max(8);
@@ -110,23 +130,11 @@ fn room(space: &mut Buffer, part: Part, width: usize) -> &mut [f32] {
 
 impl Convolution for Winograd {
     fn forward(&self, images: &[f32], y: &mut [f32]) {
-        let &Self { channels, filters, .. } = self;
-        let (mut pixels, mut places) = (Buffer::default(), Buffer::default());
-        for part in self.parts(images) {
-            let pixels = room(&mut pixels, part, channels);
-            let places = room(&mut places, part, filters);
-            let read = Read { of: Pixels, part, width: channels, images, factors: pixels };
-            Arch::new().dispatch(read);
-            let each = pixels
-                .chunks_exact(part.count * channels)
-                .zip(places.chunks_exact_mut(part.count * filters))
-                .zip(&self.kernels);
-            for ((pixels, places), kernel) in each {
-                kernel.product(pixels, places, false);
-            }
-            let write = Write { to: Places, part, width: filters, products: places, images: y };
-            Arch::new().dispatch(write);
-        }
+        self.forward_tiles(self.tiles, images, y);
+    }
+
+    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]) {
+        self.forward_tiles(self.tiles.rows(rows), image, y);
     }
 
     fn sums(&self) -> ProductSums {
@@ -143,11 +151,11 @@ impl Convolution for Winograd {
         let &Self { channels, filters, .. } = self;
         let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
         let starts: Vec<usize> = self
-            .parts(images)
+            .parts(self.tiles, images)
             .next()
             .map_or_else(Vec::new, |part| (0..part.count).map(|tile| tile * channels).collect());
         let offsets: Vec<usize> = (0..channels).collect();
-        for part in self.parts(images) {
+        for part in self.parts(self.tiles, images) {
             let pixels = room(&mut pixels, part, channels);
             let d_places = room(&mut d_places, part, filters);
             let read = Read { of: Pixels, part, width: channels, images, factors: pixels };

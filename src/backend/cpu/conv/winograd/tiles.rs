@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use super::{PIXELS, PLACES};
 
 /// Where the tiles lie on the pixels that are read and on the places that are written, height and width each.
@@ -9,6 +11,14 @@ pub(super) struct Tiles {
 }
 
 impl Tiles {
+    /// Those of some rows of places, the first of which is that of a tile.
+    pub(super) fn rows(&self, rows: Range<usize>) -> Self {
+        let [above, left] = self.before;
+        // Below the first row, the image begins before its padding does.
+        let before = [above.wrapping_sub(rows.start), left];
+        Self { before, places: [rows.len(), self.places[1]], ..*self }
+    }
+
     /// How many there are on an image.
     pub(super) fn count(&self) -> usize {
         self.places.iter().map(|places| places.div_ceil(PLACES)).product()
