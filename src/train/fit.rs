@@ -63,3 +63,47 @@ impl Fit {
         }
     }
 }
+
+/// How to train: a [`Fit`], lent or not.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how to train: write `&Fit::epochs(10)`, with the number of epochs",
+    label = "`fit` takes the data and a `Fit`; inputs and targets go together, `&InMemory::new(x, y)?`"
+)]
+pub trait HowToFit {
+    /// The same `T`: of what says nothing, the compiler then says that, and not what it is asked for by.
+    #[doc(hidden)]
+    type Of<T>;
+
+    /// The settings.
+    fn settings(&self) -> Fit;
+
+    /// The same value.
+    #[doc(hidden)]
+    fn of<T>(of: T) -> Self::Of<T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl HowToFit for Fit {
+    type Of<T> = T;
+
+    fn settings(&self) -> Fit {
+        *self
+    }
+
+    fn of<T>(of: T) -> T {
+        of
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl HowToFit for &Fit {
+    type Of<T> = T;
+
+    fn settings(&self) -> Fit {
+        **self
+    }
+
+    fn of<T>(of: T) -> T {
+        of
+    }
+}

@@ -4,8 +4,8 @@ use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
 
 use super::{
-    Asks, Callback, Calls, Fit, History, Measures, MeasuresOutput, OfOne, Optimizes, TrainingData,
-    augment::Augments, callback::Kept, checkpoint::Resumed, evaluate::Parts, names,
+    Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
+    TrainingData, augment::Augments, callback::Kept, checkpoint::Resumed, evaluate::Parts, names,
     optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
 };
 use crate::{
@@ -309,12 +309,13 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data: TrainingData<M, L, Y, E, D>>(
+    pub fn fit<Data: TrainingData<M, L, Y, E, D>, F: HowToFit>(
         &mut self,
         data: &Data,
-        fit: &Fit,
-    ) -> Result<Data::History, Error> {
-        self.run(data, None::<&Data>, fit).map(Data::history)
+        fit: F,
+    ) -> Result<F::Of<Data::History>, Error> {
+        let history = self.run(data, None::<&Data>, &fit.settings())?;
+        Ok(F::of(Data::history(history)))
     }
 
     /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
@@ -322,17 +323,19 @@ where
     ///
     /// # Errors
     /// Those of [`fit`](Trainer::fit).
-    pub fn fit_validated<Data, Validation>(
+    pub fn fit_validated<Data, Validation, F>(
         &mut self,
         data: &Data,
         validation: &Validation,
-        fit: &Fit,
-    ) -> Result<Validation::History, Error>
+        fit: F,
+    ) -> Result<F::Of<Validation::History>, Error>
     where
         Data: TrainingData<M, L, Y, E, D>,
         Validation: TrainingData<M, L, Y, E, D>,
+        F: HowToFit,
     {
-        self.run(data, Some(validation), fit).map(Validation::history)
+        let history = self.run(data, Some(validation), &fit.settings())?;
+        Ok(F::of(Validation::history(history)))
     }
 
     /// Measures the model on data, without learning from it: the loss first, then the metrics, as pairs of name and
