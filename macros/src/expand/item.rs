@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{ext::IdentExt, parse_quote_spanned, spanned::Spanned};
+use syn::{Fields, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned};
 
-use super::Wired;
+use super::{Wired, is_alias};
 use crate::{check::Model, derive::derives_one};
 
 /// The struct itself, with the sizes filled in.
@@ -16,6 +16,20 @@ pub(super) fn item(model: &Model, wired: &[Wired]) -> TokenStream {
             Some(_) => parse_quote_spanned!(span => ::kerata::Again),
             None => wired.ty.clone(),
         };
+    }
+    if let Fields::Named(fields) = &mut item.fields {
+        // Documentation shows what was written.
+        let named = std::mem::take(&mut fields.named).into_iter();
+        for ((mut field, layer), wired) in named.zip(&model.layers).zip(wired) {
+            if is_alias(model, layer) {
+                let mut shown = field.clone();
+                shown.ty = wired.written.clone();
+                shown.attrs.push(parse_quote!(#[cfg(doc)]));
+                field.attrs.push(parse_quote!(#[cfg(not(doc))]));
+                fields.named.push(shown);
+            }
+            fields.named.push(field);
+        }
     }
     let traits = [clone(model, wired), debug(model, wired)];
     let refused = model.refused.iter().map(|name| refused(model, name));

@@ -11,7 +11,7 @@ mod windows;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
+use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, parse_quote_spanned, spanned::Spanned};
 
 use crate::{
     check::{Layer, Model},
@@ -21,6 +21,9 @@ use crate::{
 /// What has been worked out for one field.
 struct Wired {
     /// The type, with the sizes filled in.
+    written: Type,
+    /// The same type, by way of the check of the wiring: what is wrong within a type that has another name is told at the check,
+    /// and then this one is unknown.
     ty: Type,
     /// The signal that reaches it.
     input: TokenStream,
@@ -172,6 +175,14 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let (element, device) = (&model.element, &model.device);
     let checked = model.checked(i + 1, "CHECK", span);
+    let written = ty;
+    let ty: Type = match is_alias(model, layer) {
+        true => {
+            let (this, number) = (model.this_at(span), Literal::usize_unsuffixed(i + 1));
+            parse_quote_spanned!(span => <#checked as ::kerata::model::Told<#this, #number>>::Layer)
+        }
+        false => written.clone(),
+    };
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
@@ -205,7 +216,16 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     };
-    Wired { ty, input, taken, through }
+    Wired { written, ty, input, taken, through }
+}
+
+/// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself.
+fn is_alias(model: &Model, layer: &Layer) -> bool {
+    let Type::Path(path) = &layer.ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    let may_be = last.arguments.is_none() || last.ident == "Sequential";
+    let evaluated = !model.is_generic() && !model.of_file && model.errors.is_empty();
+    may_be && evaluated && !layer.is_ours() && layer.again.is_none()
 }
 
 /// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is
