@@ -219,13 +219,15 @@ fn wire(model: &Model, i: usize) -> Wired {
     Wired { written, ty, input, taken, through }
 }
 
-/// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself.
+/// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself. Not the last one:
+/// with its type the compiler wants to know whether the model has a size, before it can look at the check.
 fn is_alias(model: &Model, layer: &Layer) -> bool {
     let Type::Path(path) = &layer.ty else { return false };
     let Some(last) = path.path.segments.last() else { return false };
     let may_be = last.arguments.is_none() || last.ident == "Sequential";
     let evaluated = !model.is_generic() && !model.of_file && model.errors.is_empty();
-    may_be && evaluated && !layer.is_ours() && layer.again.is_none()
+    let is_last = model.layers.last().is_some_and(|last| last.name == layer.name);
+    may_be && evaluated && !is_last && !layer.is_ours() && layer.again.is_none()
 }
 
 /// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is
