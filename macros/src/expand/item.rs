@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Fields, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned};
 
-use super::{Wired, is_alias};
+use super::Wired;
 use crate::{check::Model, derive::derives_one};
 
 /// The struct itself, with the sizes filled in.
@@ -20,10 +20,10 @@ pub(super) fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     if let Fields::Named(fields) = &mut item.fields {
         // Documentation shows what was written.
         let named = std::mem::take(&mut fields.named).into_iter();
-        for ((mut field, layer), wired) in named.zip(&model.layers).zip(wired) {
-            if is_alias(model, layer) {
+        for (mut field, wired) in named.zip(wired) {
+            if let Some(ty) = &wired.named {
                 let mut shown = field.clone();
-                shown.ty = wired.written.clone();
+                shown.ty = ty.clone();
                 shown.attrs.push(parse_quote!(#[cfg(doc)]));
                 field.attrs.push(parse_quote!(#[cfg(not(doc))]));
                 fields.named.push(shown);

@@ -20,7 +20,9 @@ use crate::{
 
 /// What has been worked out for one field.
 struct Wired {
-    /// The type, with the sizes filled in.
+    /// The type, with the sizes filled in, where it has a name of its own.
+    named: Option<Type>,
+    /// That name, or else the type.
     written: Type,
     /// The same type, by way of the check of the wiring: what is wrong within a type that has another name is told at the check,
     /// and then this one is unknown.
@@ -49,6 +51,7 @@ struct Through {
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
+        aliases(model, &wired),
         item::item(model, &wired),
         inferred(model),
         checks::wires(model, &wired),
@@ -175,7 +178,13 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let (element, device) = (&model.element, &model.device);
     let checked = model.checked(i + 1, "CHECK", span);
-    let written = ty;
+    let (written, named) = match is_named(model, layer) {
+        true => {
+            let name = alias(model, i, span);
+            (parse_quote_spanned!(span => #name), Some(ty))
+        }
+        false => (ty, None),
+    };
     let ty: Type = match is_alias(model, layer) {
         true => {
             let (this, number) = (model.this_at(span), Literal::usize_unsuffixed(i + 1));
@@ -216,7 +225,31 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     };
-    Wired { written, ty, input, taken, through }
+    Wired { named, written, ty, input, taken, through }
+}
+
+/// Whether the type of a field gets a name, by which all that is made of the struct calls it: so a name within it that there is not,
+/// as of an import that was forgotten, is told once.
+fn is_named(model: &Model, layer: &Layer) -> bool {
+    let evaluated = !model.is_generic() && !model.of_file && model.errors.is_empty();
+    evaluated && layer.again.is_none()
+}
+
+fn alias(model: &Model, i: usize, span: Span) -> Ident {
+    Ident::new(&format!("Kerata{}Layer{i}", model.item.ident.unraw()), span)
+}
+
+/// The names of the types of fields.
+fn aliases(model: &Model, wired: &[Wired]) -> TokenStream {
+    let named = wired.iter().enumerate().filter_map(|(i, wired)| {
+        let (ty, name) = (wired.named.as_ref()?, alias(model, i, Span::call_site()));
+        Some(quote! {
+            #[doc(hidden)]
+            #[allow(non_camel_case_types)]
+            type #name = #ty;
+        })
+    });
+    named.collect()
 }
 
 /// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself. Not the last one:
