@@ -17,6 +17,7 @@ use crate::{
     data::{Dataset, Order},
     error::Error,
     model::Model,
+    never::Known,
     signal::{Outputs, Signal},
 };
 
@@ -103,7 +104,8 @@ where
     E: Element,
     D: Backend<E>,
 {
-    type History = History;
+    // By way of what may fail: of what is no data, nothing is said of what is done with the history.
+    type History = <Data::Input as Known>::Of<History>;
     type Measures = Vec<(String, f64)>;
     const LOSSES: usize = Judge::<M, L, Y, E, D>::COLUMNS;
 

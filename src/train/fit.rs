@@ -64,46 +64,53 @@ impl Fit {
     }
 }
 
-/// How to train: a [`Fit`], lent or not.
+/// What is made by a training as `F` says, which is a [`Fit`], lent or not.
+///
+/// It is a trait of what is made: where that is unknown, as of what is no data, the compiler says nothing of this.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how to train: write `&Fit::epochs(10)`, with the number of epochs",
-    label = "`fit` takes the data and a `Fit`; inputs and targets go together, `&InMemory::new(x, y)?`"
+    message = "`{F}` does not say how to train: write `&Fit::epochs(10)`, with the number of epochs",
+    label = "`fit` takes the data and a `Fit`"
 )]
-pub trait HowToFit {
-    /// The same `T`: of what says nothing, the compiler then says that, and not what it is asked for by.
-    #[doc(hidden)]
-    type Of<T>;
+pub trait MadeBy<F> {
+    /// The settings.
+    fn settings(fit: &F) -> Fit;
+}
+
+#[diagnostic::do_not_recommend]
+impl<H> MadeBy<Fit> for H {
+    fn settings(fit: &Fit) -> Fit {
+        *fit
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<H> MadeBy<&Fit> for H {
+    fn settings(fit: &&Fit) -> Fit {
+        **fit
+    }
+}
+
+/// How to train: a [`Fit`], lent or not. `H` is what the training returns.
+pub trait HowToFit<H> {
+    /// `H`.
+    type Returned;
 
     /// The settings.
     fn settings(&self) -> Fit;
 
     /// The same value.
-    #[doc(hidden)]
-    fn of<T>(of: T) -> Self::Of<T>;
+    fn returned(history: H) -> Self::Returned;
 }
 
-#[diagnostic::do_not_recommend]
-impl HowToFit for Fit {
-    type Of<T> = T;
+impl<F, H: MadeBy<F>> HowToFit<H> for F {
+    type Returned = H;
 
     fn settings(&self) -> Fit {
-        *self
+        H::settings(self)
     }
 
-    fn of<T>(of: T) -> T {
-        of
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl HowToFit for &Fit {
-    type Of<T> = T;
-
-    fn settings(&self) -> Fit {
-        **self
-    }
-
-    fn of<T>(of: T) -> T {
-        of
+    fn returned(history: H) -> H {
+        history
     }
 }

@@ -309,13 +309,13 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data: TrainingData<M, L, Y, E, D>, F: HowToFit>(
+    pub fn fit<Data: TrainingData<M, L, Y, E, D>, F: HowToFit<Data::History>>(
         &mut self,
         data: &Data,
         fit: F,
-    ) -> Result<F::Of<Data::History>, Error> {
+    ) -> Result<F::Returned, Error> {
         let history = self.run(data, None::<&Data>, &fit.settings())?;
-        Ok(F::of(Data::history(history)))
+        Ok(F::returned(Data::history(history)))
     }
 
     /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
@@ -328,14 +328,14 @@ where
         data: &Data,
         validation: &Validation,
         fit: F,
-    ) -> Result<F::Of<Validation::History>, Error>
+    ) -> Result<F::Returned, Error>
     where
         Data: TrainingData<M, L, Y, E, D>,
         Validation: TrainingData<M, L, Y, E, D>,
-        F: HowToFit,
+        F: HowToFit<Validation::History>,
     {
         let history = self.run(data, Some(validation), &fit.settings())?;
-        Ok(F::of(Validation::history(history)))
+        Ok(F::returned(Validation::history(history)))
     }
 
     /// Measures the model on data, without learning from it: the loss first, then the metrics, as pairs of name and
