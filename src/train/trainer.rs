@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, Element},
-    data::Order,
+    data::{Lends, Order},
     distributed::Communicator,
     error::Error,
     model::{Model, Output},
@@ -309,13 +309,13 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data: TrainingData<M, L, Y, E, D>, F: HowToFit<Data::History>>(
-        &mut self,
-        data: &Data,
-        fit: F,
-    ) -> Result<F::Returned, Error> {
-        let history = self.run(data, None::<&Data>, &fit.settings())?;
-        Ok(F::returned(Data::history(history)))
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn fit<Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>, F>(&mut self, data: Data, fit: F) -> Result<F::Returned, Error>
+    where
+        F: HowToFit<<Data::Data as TrainingData<M, L, Y, E, D>>::History>,
+    {
+        let history = self.run(data.lent(), None::<&Data::Data>, &fit.settings())?;
+        Ok(F::returned(Data::Data::history(history)))
     }
 
     /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
@@ -325,17 +325,17 @@ where
     /// Those of [`fit`](Trainer::fit).
     pub fn fit_validated<Data, Validation, F>(
         &mut self,
-        data: &Data,
-        validation: &Validation,
+        data: Data,
+        validation: Validation,
         fit: F,
     ) -> Result<F::Returned, Error>
     where
-        Data: TrainingData<M, L, Y, E, D>,
-        Validation: TrainingData<M, L, Y, E, D>,
-        F: HowToFit<Validation::History>,
+        Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>,
+        Validation: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>,
+        F: HowToFit<<Validation::Data as TrainingData<M, L, Y, E, D>>::History>,
     {
-        let history = self.run(data, Some(validation), &fit.settings())?;
-        Ok(F::returned(Validation::history(history)))
+        let history = self.run(data.lent(), Some(validation.lent()), &fit.settings())?;
+        Ok(F::returned(Validation::Data::history(history)))
     }
 
     /// Measures the model on data, without learning from it: the loss first, then the metrics, as pairs of name and
@@ -343,11 +343,14 @@ where
     ///
     /// # Errors
     /// [`Error::Empty`] if the data yields no batch; and those of layers, loss and data.
-    pub fn evaluate<Data: TrainingData<M, L, Y, E, D>>(
+    pub fn evaluate<Data>(
         &self,
-        data: &Data,
+        data: Data,
         batch_size: usize,
-    ) -> Result<Data::Measures, Error> {
+    ) -> Result<<Data::Data as TrainingData<M, L, Y, E, D>>::Measures, Error>
+    where
+        Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>,
+    {
         let penalty = self.state.penalty(&self.model)?;
         let mut model = self.model.clone();
         if let Some(ranks) = &self.ranks {
@@ -360,20 +363,25 @@ where
             penalty,
             ranks: self.ranks.as_ref(),
         };
-        let totals = data.evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
-        let columns = self.columns(Data::LOSSES);
-        Ok(Data::measures(totals.report(&columns, self.metrics.list()).collect()))
+        let totals =
+            data.lent().evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
+        let columns = self.columns(Data::Data::LOSSES);
+        Ok(Data::Data::measures(totals.report(&columns, self.metrics.list()).collect()))
     }
 
     /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict). Several ranks share the work.
     ///
     /// # Errors
     /// [`Error::Empty`] if there are no samples; those of the layers and of the ranks.
-    pub fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
+    pub fn predict<X>(
+        &self,
+        inputs: X,
+        batch_size: usize,
+    ) -> Result<<X::Data as Asks<M, E, D>>::Answers, Error>
     where
-        X: Asks<M, E, D> + ?Sized,
+        X: Lends<Data: Asks<M, E, D>>,
     {
-        inputs.ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
+        inputs.lent().ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
     }
 
     /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.
