@@ -74,15 +74,8 @@ where
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
-    pub fn new(
-        model: M,
-        loss: L,
-        optimizer: O,
-    ) -> Result<O::With<<M::Output as Makes>::Made<Self>>, Error>
-    where
-        M: Model<E, D>,
-        O: Optimizes,
-    {
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn new(model: M, loss: L, optimizer: O) -> Result<O::With<<M::Output as Makes>::Made<Self>>, Error> where M: Model<E, D>, O: Optimizes {
         let trainer = Self {
             dev: parameters::device(&model),
             model,

@@ -10,8 +10,10 @@ mod stream;
 mod windows;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, parse_quote_spanned, spanned::Spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    Expr, ExprLit, Lit, Type, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned,
+};
 
 use crate::{
     check::{Layer, Model},
@@ -179,10 +181,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     let (element, device) = (&model.element, &model.device);
     let checked = model.checked(i + 1, "CHECK", span);
     let (written, named) = match is_named(model, layer) {
-        true => {
-            let name = alias(model, i, span);
-            (parse_quote_spanned!(span => #name), Some(ty))
-        }
+        true => (at_whole(&layer.ty, alias(model, i, span)), Some(ty)),
         false => (ty, None),
     };
     let ty: Type = match is_alias(model, layer) {
@@ -237,6 +236,13 @@ fn is_named(model: &Model, layer: &Layer) -> bool {
 
 fn alias(model: &Model, i: usize, span: Span) -> Ident {
     Ident::new(&format!("Kerata{}Layer{i}", model.item.ident.unraw()), span)
+}
+
+/// The name with the place of the whole type: without arguments, in brackets at the end of the type.
+fn at_whole(ty: &Type, name: Ident) -> Type {
+    let last = ty.to_token_stream().into_iter().skip(1).last();
+    let arguments = last.map(|last| quote_spanned!(last.span() => <>));
+    parse_quote!(#name #arguments)
 }
 
 /// The names of the types of fields.
