@@ -1,6 +1,6 @@
 //~ the data holds `Ids<(usize, kerata::Const<4>)>`, but the model takes `(usize, kerata::Const<4>)`
 //~ numbers have a point, `1.0`, integers are token ids
-use kerata::{Batch, Cpu, Dense, Error, data::InMemory, loss::MeanSquaredError, model, optim::Adam, prelude::*, train::{Fit, Trainer}};
+use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Net {

@@ -1,5 +1,5 @@
 //~ `Vec<[f32; 4]>` is only looked at here, and not taken: write `&` before it
-use kerata::{Batch, Cpu, Dense, Error, data::InMemory, loss::MeanSquaredError, model, optim::Adam, prelude::*, train::{Fit, Trainer}};
+use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Net {

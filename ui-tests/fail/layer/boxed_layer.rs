@@ -1,11 +1,13 @@
 //~ `Layer` is not dyn compatible
 //~ it requires `Self: Sized`
+#![allow(unused_associated_type_bounds)]
+
 use kerata::{Batch, Const, Layer};
 
-type Boxed = Box<dyn Layer<(Batch, Const<4>), Out = (Batch, Const<4>)>>;
+type Vector = (Batch, Const<4>);
 
-struct Stack {
-    layers: Vec<Boxed>,
+fn depth(layers: &[Box<dyn Layer<Vector, Out = Vector>>]) -> usize {
+    layers.len()
 }
 
 fn main() {}
