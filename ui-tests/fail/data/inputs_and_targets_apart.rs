@@ -1,6 +1,6 @@
 //~ `Vec<[f32; 4]>` is no dataset
 //~ `InMemory::new(inputs, targets)?` makes one of samples
-use kerata::{Batch, Cpu, Dense, Error, loss::MeanSquaredError, model, optim::Adam, prelude::*, train::{Fit, Trainer}};
+use kerata::{Batch, Cpu, Dense, Error, loss::MeanSquaredError, model, optim::Adam, prelude::*, train::Trainer};
 
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Net {
