@@ -17,7 +17,6 @@ use crate::{
     data::{Dataset, Order},
     error::Error,
     model::Model,
-    never::Known,
     signal::{Outputs, Signal},
 };
 
@@ -104,8 +103,7 @@ where
     E: Element,
     D: Backend<E>,
 {
-    // By way of what may fail: of what is no data, nothing is said of what is done with the history.
-    type History = <Data::Input as Known>::Of<History>;
+    type History = History;
     type Measures = Vec<(String, f64)>;
     const LOSSES: usize = Judge::<M, L, Y, E, D>::COLUMNS;
 

@@ -66,7 +66,7 @@ impl Fit {
 
 /// What is made by a training as `F` says, which is a [`Fit`], lent or not.
 ///
-/// It is a trait of what is made: where that is unknown, as of what is no data, the compiler says nothing of this.
+/// It is a trait of what is made: where that is unknown, the compiler says nothing of this.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{F}` does not say how to train: write `&Fit::epochs(10)`, with the number of epochs",
