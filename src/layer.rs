@@ -41,7 +41,8 @@ use crate::{
     message = "`{Self}` cannot take `{In}` of `{E}` as its input",
     label = "`{In}` of `{E}` reaches this layer"
 )]
-pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+// `Sized` is then the one reason that the compiler has against a `dyn Layer`.
+pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// The signal that leaves the layer.
     type Out: Signal;
 

@@ -161,6 +161,7 @@ macro_rules! plain {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<P: Signal> Weights<P> for Vec<$number> {}
     )*};
 }
@@ -211,7 +212,9 @@ fn repeat<W: Copy + Into<f64>>(
 )]
 pub trait Weights<P: Signal>: SampleWeights {}
 
+#[diagnostic::do_not_recommend]
 impl<P: Signal> Weights<P> for Unweighted {}
+#[diagnostic::do_not_recommend]
 impl<P: Signal> Weights<P> for PerSample {}
 #[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {}
@@ -304,6 +307,7 @@ impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
 }
 
 // Whether they fit has been asked of all outputs together.
+#[diagnostic::do_not_recommend]
 impl<P: Signal, W: SampleWeights> Weights<P> for OfOutput<'_, W> {}
 
 /// `w * m` of each position.

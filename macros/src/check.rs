@@ -154,7 +154,8 @@ impl Model {
             errors,
             item,
         };
-        model.layers(&arguments.outputs);
+        let named = arguments.keys.iter().any(|key| key == "outputs");
+        model.layers(&arguments.outputs, named);
         Ok(model)
     }
 
@@ -162,7 +163,7 @@ impl Model {
         !self.item.generics.params.is_empty()
     }
 
-    fn layers(&mut self, outputs: &[Ident]) {
+    fn layers(&mut self, outputs: &[Ident], named: bool) {
         let generic = self.is_generic();
         let mut fields = std::mem::replace(&mut self.item.fields, Fields::Unit);
         self.unique(&mut fields);
@@ -203,7 +204,7 @@ impl Model {
         }
         self.check_names();
         self.outputs(outputs);
-        self.check_use(!outputs.is_empty());
+        self.check_use(named);
     }
 
     /// The fields that `outputs(..)` names.

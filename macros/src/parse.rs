@@ -260,6 +260,14 @@ impl Parse for Source {
             let message = format!("a field is named without quotes: write `{}`", name.value());
             return Err(syn::Error::new(name.span(), message));
         }
+        if input.peek(Token![self]) {
+            let message = "a field is named alone, without `self.`";
+            return Err(input.error(message));
+        }
+        if input.peek(syn::token::Bracket) || input.peek(syn::token::Paren) {
+            let message = "the fields stand one by one, without brackets: write `#[from(a, b)]`";
+            return Err(input.error(message));
+        }
         let mut source = Self { name: input.parse()?, parts: Vec::new() };
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;

@@ -33,13 +33,14 @@ pub struct InMemory<X, Y, W = Unweighted> {
     weights: W,
 }
 
-impl<X: Samples, Y: Samples> InMemory<X, Y> {
+impl<X, Y> InMemory<X, Y> {
     /// Pairs inputs with targets.
     ///
     /// # Errors
     /// [`Error::Empty`] if there are none, [`Error::Mismatch`] if there are more of one than of the other, or
     /// of one of two inputs than of the other.
-    pub fn new(inputs: X, targets: Y) -> Result<Self, Error> {
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn new(inputs: X, targets: Y) -> Result<Self, Error> where X: Samples, Y: Samples {
         inputs.check()?;
         targets.check()?;
         if inputs.count() != targets.count() {

@@ -13,6 +13,7 @@
 mod adapt;
 mod class_weight;
 mod in_memory;
+mod lends;
 mod npy_file;
 mod one_hot;
 mod order;
@@ -27,6 +28,7 @@ mod vocabulary;
 pub use adapt::Adapts;
 pub use class_weight::ClassTargets;
 pub use in_memory::InMemory;
+pub use lends::{Lends, Reference};
 pub use npy_file::NpyFile;
 pub use one_hot::{from_one_hot, from_one_hot_padded, one_hot, one_hot_padded};
 pub use order::Order;

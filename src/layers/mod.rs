@@ -4,6 +4,8 @@ mod activation;
 mod conv;
 mod dense;
 mod dropout;
+#[allow(non_upper_case_globals)]
+mod elsewhere;
 mod embedding;
 mod embedding_bag;
 mod functions;
@@ -25,6 +27,8 @@ pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
 pub use conv::{Conv1d, Conv2d, ImagePadding, NoBias, UseBias, WithBias};
 pub use dense::Dense;
 pub use dropout::Dropout;
+#[doc(hidden)]
+pub use elsewhere::*;
 pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
 pub use functions::{

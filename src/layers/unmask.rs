@@ -8,7 +8,7 @@ use crate::{
     layer,
     layer::Layer,
     shape::Sequence,
-    signal::{Masked, Signal},
+    signal::{HasMask, Masked, Signal},
     stream::Streamable,
 };
 
@@ -33,16 +33,16 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unmask;
 
-impl<S: Sequence, E: Element, D: Backend<E>> Layer<Masked<S>, E, D> for Unmask {
-    type Out = S;
+impl<In: HasMask, E: Element, D: Backend<E>> Layer<In, E, D> for Unmask {
+    type Out = In::Values;
 
     const DROPS_MASK: bool = true;
 
     fn call<T: Tape<E, D>>(
         &self,
-        x: Masked<Tensor<S, E, D, T>>,
-    ) -> Result<Tensor<S, E, D, T>, Error> {
-        Ok(x.into_parts().0)
+        x: In::Data<E, D, T>,
+    ) -> Result<Tensor<In::Values, E, D, T>, Error> {
+        Ok(In::values(x))
     }
 }
 

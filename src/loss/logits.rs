@@ -16,7 +16,7 @@ pub(crate) fn input_of<L, P, Y, E, D, T>(
     prediction: PredictionRows<E, D, T>,
 ) -> Result<(PredictionRows<E, D, T>, bool), Error>
 where
-    L: Loss<P, Y, E, D> + ?Sized,
+    L: Loss<P, Y, E, D>,
     P: Prediction,
     Y: Signal,
     E: Element,

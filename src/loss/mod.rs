@@ -111,7 +111,7 @@ pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
     label = "the target does not fit the loss",
     note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with `CategoricalCrossentropy`; other targets have the shape of the prediction"
 )]
-pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// The name that Keras gives it.
     fn name(&self) -> &'static str;
 

@@ -70,7 +70,7 @@ pub(super) fn each<L, P, Y, E, D, T>(
     weights: &impl SampleWeights,
 ) -> Result<(Tensor<(usize,), E, D, T>, Divisors), Error>
 where
-    L: Loss<P, Y, E, D> + ?Sized,
+    L: Loss<P, Y, E, D>,
     P: Prediction,
     Y: Signal,
     E: Element,
@@ -149,7 +149,7 @@ pub(super) fn reduced<L, P, Y, E, D, T>(
     weights: &impl SampleWeights,
 ) -> Result<Tensor<Rank0, E, D, T>, Error>
 where
-    L: Loss<P, Y, E, D> + ?Sized,
+    L: Loss<P, Y, E, D>,
     P: Prediction,
     Y: Signal,
     E: Element,

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     layer::Layer,
     never::{Known, Never, Nobody},
-    parameters::Parameters,
+    parameters::{Build, Parameters, Visitor},
     shape::Fault,
     signal::Signal,
     tuples::all_tuples,
@@ -115,6 +115,69 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<Out::Data<E, D, T>, Error> {
         layers.call_mut(x)
+    }
+}
+
+/// The output of a [`Sequential`](super::Sequential) whose layers can be made.
+pub trait Builds<L, In: Signal, E: Element, D: Backend<E>>: Gives<L, In, E, D> {
+    /// [`Build::build`].
+    ///
+    /// # Errors
+    /// Those of the layers.
+    fn build(dev: &D) -> Result<L, Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L, In, Out, E, D> Builds<L, In, E, D> for Out
+where
+    L: Build<E, D>,
+    In: Signal,
+    Out: Gives<L, In, E, D>,
+    E: Element,
+    D: Backend<E>,
+{
+    fn build(dev: &D) -> Result<L, Error> {
+        L::build(dev)
+    }
+}
+
+/// The output of a [`Sequential`](super::Sequential) whose layers can be cloned.
+pub trait Copies<L> {
+    /// [`Clone::clone`].
+    fn copy(layers: &L) -> L;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: Clone, Out> Copies<L> for Out {
+    fn copy(layers: &L) -> L {
+        layers.clone()
+    }
+}
+
+/// The output of a [`Sequential`](super::Sequential) whose layers show their parameters.
+pub trait Holds<L, E: Element, D: Backend<E>> {
+    /// [`Parameters::PARAMS`].
+    const PARAMS: usize;
+    /// [`Parameters::TRAINABLE`].
+    const TRAINABLE: usize;
+    /// [`Parameters::SHOWS_TABLES`].
+    const SHOWS_TABLES: bool;
+
+    /// [`Parameters::visit`].
+    ///
+    /// # Errors
+    /// Those of the visitor.
+    fn visit<V: Visitor<E, D>>(layers: &mut L, visitor: &mut V) -> Result<(), Error>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: Parameters<E, D>, Out, E: Element, D: Backend<E>> Holds<L, E, D> for Out {
+    const PARAMS: usize = L::PARAMS;
+    const TRAINABLE: usize = L::TRAINABLE;
+    const SHOWS_TABLES: bool = L::SHOWS_TABLES;
+
+    fn visit<V: Visitor<E, D>>(layers: &mut L, visitor: &mut V) -> Result<(), Error> {
+        layers.visit(visitor)
     }
 }
 

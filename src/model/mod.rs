@@ -44,8 +44,8 @@ pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{
-    Arrives, Behind, Built, Carries, Checked, Debugs, Field, Gives, Next, Part, Reaches, Visited,
-    Wire,
+    Arrives, Behind, Built, Carries, Checked, Debugs, Field, Gives, Names, Next, Part, Reaches,
+    Told, Visited, Wire,
 };
 
 #[doc(hidden)]

@@ -4,7 +4,7 @@ use dfdx::tensor::{Cpu, Tape};
 
 use super::{
     Arrives, Chains, Model, StreamModel, Summary,
-    chained::{Gives, Lists},
+    chained::{Builds, Copies, Gives, Holds, Lists},
 };
 use crate::{
     backend::{Backend, Element},
@@ -60,15 +60,16 @@ where
     }
 }
 
+// What is asked of the layers is asked by way of the output, which is unknown behind an error of the wiring.
 impl<In, L, E, D, Out> Clone for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Clone,
+    Out: Copies<L>,
     E: Element,
     D: Backend<E>,
 {
     fn clone(&self) -> Self {
-        Self { layers: self.layers.clone(), wiring: PhantomData }
+        Self { layers: Out::copy(&self.layers), wiring: PhantomData }
     }
 }
 
@@ -158,29 +159,28 @@ where
 impl<In, L, E, D, Out> Build<E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Build<E, D>,
-    Out: Gives<L, In, E, D>,
+    Out: Builds<L, In, E, D>,
     E: Element,
     D: Backend<E>,
 {
     fn build(dev: &D) -> Result<Self, Error> {
-        Ok(Self::new(L::build(dev)?))
+        Ok(Self::new(Out::build(dev)?))
     }
 }
 
 impl<In, L, E, D, Out> Parameters<E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Parameters<E, D>,
+    Out: Holds<L, E, D> + Copies<L>,
     E: Element,
     D: Backend<E>,
 {
-    const PARAMS: usize = L::PARAMS;
-    const TRAINABLE: usize = L::TRAINABLE;
-    const SHOWS_TABLES: bool = L::SHOWS_TABLES;
+    const PARAMS: usize = Out::PARAMS;
+    const TRAINABLE: usize = Out::TRAINABLE;
+    const SHOWS_TABLES: bool = Out::SHOWS_TABLES;
 
     fn visit<V: Visitor<E, D>>(&mut self, visitor: &mut V) -> Result<(), Error> {
-        self.layers.visit(visitor)
+        Out::visit(&mut self.layers, visitor)
     }
 }
 
@@ -188,8 +188,7 @@ where
 impl<In, L, E, D, Out> Model<E, D> for Sequential<In, L, E, D, Out>
 where
     In: Signal,
-    L: Parameters<E, D>,
-    Out: Lists<L, In, E, D>,
+    Out: Lists<L, In, E, D> + Holds<L, E, D> + Copies<L>,
     E: Element,
     D: Backend<E>,
 {

@@ -255,6 +255,22 @@ impl<S> Behind<S> for Checked<0> {
     type Signal = S;
 }
 
+/// The type of a field of a model.
+pub trait Names<const VALUE: usize> {
+    /// The layer.
+    type Layer;
+}
+
+/// The type of a field behind its check: so what is wrong within the type itself, a [`Sequential`](super::Sequential), is told once.
+pub trait Told<M, const VALUE: usize> {
+    /// The layer.
+    type Layer;
+}
+
+impl<M: Names<VALUE>, const VALUE: usize> Told<M, VALUE> for Checked<0> {
+    type Layer = M::Layer;
+}
+
 /// A layer that can be built.
 #[diagnostic::on_unimplemented(
     message = "`{L}` is no layer of a model: it cannot be built",

@@ -143,6 +143,12 @@ impl From<f64> for LearningRate {
     }
 }
 
+impl From<f32> for LearningRate {
+    fn from(rate: f32) -> Self {
+        f64::from(rate).into()
+    }
+}
+
 impl<S: LearningRateSchedule + 'static> From<S> for LearningRate {
     fn from(schedule: S) -> Self {
         Self(Kind::Schedule(Arc::new(schedule)))

@@ -106,6 +106,33 @@ impl<S: Sequence> MaskTransparent for Masked<S> {
     }
 }
 
+/// A signal with a mask: what [`Unmask`](crate::layers::Unmask) takes.
+#[diagnostic::on_unimplemented(
+    message = "there is no mask to drop in `{Self}`",
+    label = "no mask reaches this layer",
+    note = "an `Embedding<_, _, MaskZero>` or a `Masking` makes one; behind a layer that consumes it, such as `Lstm<_, N>`, there is none"
+)]
+pub trait HasMask: Signal {
+    /// The signal without its mask.
+    type Values: Shape;
+
+    /// The data without its mask.
+    fn values<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Self::Data<E, D, T>,
+    ) -> Tensor<Self::Values, E, D, T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sequence> HasMask for Masked<S> {
+    type Values = S;
+
+    fn values<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        x: Masked<Tensor<S, E, D, T>>,
+    ) -> Tensor<S, E, D, T> {
+        x.into_parts().0
+    }
+}
+
 /// Numbers whose last axis is not time, masked or not: what a layer takes that mixes the numbers of
 /// the last axis, as [`Softmax`](crate::layers::Softmax) does.
 #[words(LAST_AXIS)]

@@ -26,7 +26,8 @@ pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};
 pub(crate) use kinds::{EACH_STEP, FEATURES, LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS};
 pub use kinds::{
-    EachStep, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds, UnfoldSteps,
+    EachStep, HasMask, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds,
+    UnfoldSteps,
 };
 pub use masked::Masked;
 #[doc(hidden)]

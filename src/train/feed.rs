@@ -32,7 +32,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "the data holds `{Self}`, but the model takes `{In}`",
     label = "data that does not fit the model",
-    note = "`data::Samples` lists which Rust values make which signal; padded data needs `Masked<..>` as its `input`"
+    note = "`data::Samples` lists which Rust values make which signal: numbers have a point, `1.0`, integers are token ids; padded data needs `Masked<..>` as its `input`"
 )]
 pub trait Feeds<In: Signal>: Signal {
     /// The data under the name that the model has for it.

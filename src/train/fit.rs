@@ -63,3 +63,54 @@ impl Fit {
         }
     }
 }
+
+/// What is made by a training as `F` says, which is a [`Fit`], lent or not.
+///
+/// It is a trait of what is made: where that is unknown, the compiler says nothing of this.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{F}` does not say how to train: write `&Fit::epochs(10)`, with the number of epochs",
+    label = "`fit` takes the data and a `Fit`"
+)]
+pub trait MadeBy<F> {
+    /// The settings.
+    fn settings(fit: &F) -> Fit;
+}
+
+#[diagnostic::do_not_recommend]
+impl<H> MadeBy<Fit> for H {
+    fn settings(fit: &Fit) -> Fit {
+        *fit
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<H> MadeBy<&Fit> for H {
+    fn settings(fit: &&Fit) -> Fit {
+        **fit
+    }
+}
+
+/// How to train: a [`Fit`], lent or not. `H` is what the training returns.
+pub trait HowToFit<H> {
+    /// `H`.
+    type Returned;
+
+    /// The settings.
+    fn settings(&self) -> Fit;
+
+    /// The same value.
+    fn returned(history: H) -> Self::Returned;
+}
+
+impl<F, H: MadeBy<F>> HowToFit<H> for F {
+    type Returned = H;
+
+    fn settings(&self) -> Fit {
+        H::settings(self)
+    }
+
+    fn returned(history: H) -> H {
+        history
+    }
+}

@@ -36,7 +36,7 @@ pub use callback::{Callback, Calls, Recovery};
 use callbacks::{Progress, Recorder};
 pub use data::{TargetsOf, TrainingData};
 pub use feed::{Feeds, FeedsAs, FitsShape};
-pub use fit::Fit;
+pub use fit::{Fit, HowToFit, MadeBy};
 pub use history::History;
 pub use judge::{Judged, Judges, Matches};
 pub use logs::Logs;

@@ -3,7 +3,7 @@ use dfdx::tensor::{Cpu, NoneTape};
 use super::{Feeds, trainer::checked};
 use crate::{
     backend::{Backend, Element, whole_pass},
-    data::{Sample, Samples},
+    data::{Lends, Sample, Samples},
     distributed::{self, Communicator},
     error::Error,
     model::Model,
@@ -130,11 +130,15 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     /// assert_eq!(answers.argmax()?.len(), 10);
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
+    fn predict<X>(
+        &self,
+        inputs: X,
+        batch_size: usize,
+    ) -> Result<<X::Data as Asks<Self, E, D>>::Answers, Error>
     where
-        X: Asks<Self, E, D> + ?Sized,
+        X: Lends<Data: Asks<Self, E, D>>,
     {
-        inputs.ask(self, batch_size, None)
+        inputs.lent().ask(self, batch_size, None)
     }
 
     /// The output of the model for one sample, as an array (or as a `Vec` where only run time knows how long it is).
@@ -158,11 +162,11 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     /// assert!(error.starts_with("row 0 has the sizes [2], but [3] are expected"), "{error}");
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict_one<X>(&self, sample: &X) -> Result<X::Answer, Error>
+    fn predict_one<X>(&self, sample: X) -> Result<<X::Data as AsksOne<Self, E, D>>::Answer, Error>
     where
-        X: AsksOne<Self, E, D> + ?Sized,
+        X: Lends<Data: AsksOne<Self, E, D>>,
     {
-        sample.ask_one(self)
+        sample.lent().ask_one(self)
     }
 }
 

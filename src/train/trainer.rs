@@ -4,13 +4,13 @@ use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
 
 use super::{
-    Asks, Callback, Calls, Fit, History, Measures, MeasuresOutput, OfOne, Optimizes, TrainingData,
-    augment::Augments, callback::Kept, checkpoint::Resumed, evaluate::Parts, names,
+    Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
+    TrainingData, augment::Augments, callback::Kept, checkpoint::Resumed, evaluate::Parts, names,
     optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
 };
 use crate::{
     backend::{Backend, Element},
-    data::Order,
+    data::{Lends, Order},
     distributed::Communicator,
     error::Error,
     model::{Model, Output},
@@ -74,15 +74,8 @@ where
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
-    pub fn new(
-        model: M,
-        loss: L,
-        optimizer: O,
-    ) -> Result<O::With<<M::Output as Makes>::Made<Self>>, Error>
-    where
-        M: Model<E, D>,
-        O: Optimizes,
-    {
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn new(model: M, loss: L, optimizer: O) -> Result<O::With<<M::Output as Makes>::Made<Self>>, Error> where M: Model<E, D>, O: Optimizes {
         let trainer = Self {
             dev: parameters::device(&model),
             model,
@@ -308,12 +301,13 @@ where
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
-    pub fn fit<Data: TrainingData<M, L, Y, E, D>>(
-        &mut self,
-        data: &Data,
-        fit: &Fit,
-    ) -> Result<Data::History, Error> {
-        self.run(data, None::<&Data>, fit).map(Data::history)
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn fit<Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>, F>(&mut self, data: Data, fit: F) -> Result<F::Returned, Error>
+    where
+        F: HowToFit<<Data::Data as TrainingData<M, L, Y, E, D>>::History>,
+    {
+        let history = self.run(data.lent(), None::<&Data::Data>, &fit.settings())?;
+        Ok(F::returned(Data::Data::history(history)))
     }
 
     /// Trains the model and judges it after each epoch by data that it does not learn from: the `val_`
@@ -321,17 +315,19 @@ where
     ///
     /// # Errors
     /// Those of [`fit`](Trainer::fit).
-    pub fn fit_validated<Data, Validation>(
+    pub fn fit_validated<Data, Validation, F>(
         &mut self,
-        data: &Data,
-        validation: &Validation,
-        fit: &Fit,
-    ) -> Result<Validation::History, Error>
+        data: Data,
+        validation: Validation,
+        fit: F,
+    ) -> Result<F::Returned, Error>
     where
-        Data: TrainingData<M, L, Y, E, D>,
-        Validation: TrainingData<M, L, Y, E, D>,
+        Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>,
+        Validation: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>,
+        F: HowToFit<<Validation::Data as TrainingData<M, L, Y, E, D>>::History>,
     {
-        self.run(data, Some(validation), fit).map(Validation::history)
+        let history = self.run(data.lent(), Some(validation.lent()), &fit.settings())?;
+        Ok(F::returned(Validation::Data::history(history)))
     }
 
     /// Measures the model on data, without learning from it: the loss first, then the metrics, as pairs of name and
@@ -339,11 +335,14 @@ where
     ///
     /// # Errors
     /// [`Error::Empty`] if the data yields no batch; and those of layers, loss and data.
-    pub fn evaluate<Data: TrainingData<M, L, Y, E, D>>(
+    pub fn evaluate<Data>(
         &self,
-        data: &Data,
+        data: Data,
         batch_size: usize,
-    ) -> Result<Data::Measures, Error> {
+    ) -> Result<<Data::Data as TrainingData<M, L, Y, E, D>>::Measures, Error>
+    where
+        Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>,
+    {
         let penalty = self.state.penalty(&self.model)?;
         let mut model = self.model.clone();
         if let Some(ranks) = &self.ranks {
@@ -356,20 +355,25 @@ where
             penalty,
             ranks: self.ranks.as_ref(),
         };
-        let totals = data.evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
-        let columns = self.columns(Data::LOSSES);
-        Ok(Data::measures(totals.report(&columns, self.metrics.list()).collect()))
+        let totals =
+            data.lent().evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
+        let columns = self.columns(Data::Data::LOSSES);
+        Ok(Data::Data::measures(totals.report(&columns, self.metrics.list()).collect()))
     }
 
     /// The outputs of the model, of all samples in one: [`Predict::predict`](super::Predict::predict). Several ranks share the work.
     ///
     /// # Errors
     /// [`Error::Empty`] if there are no samples; those of the layers and of the ranks.
-    pub fn predict<X>(&self, inputs: &X, batch_size: usize) -> Result<X::Answers, Error>
+    pub fn predict<X>(
+        &self,
+        inputs: X,
+        batch_size: usize,
+    ) -> Result<<X::Data as Asks<M, E, D>>::Answers, Error>
     where
-        X: Asks<M, E, D> + ?Sized,
+        X: Lends<Data: Asks<M, E, D>>,
     {
-        inputs.ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
+        inputs.lent().ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
     }
 
     /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.

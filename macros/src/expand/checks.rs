@@ -2,16 +2,16 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::{Type, spanned::Spanned};
 
-use super::Wired;
+use super::{Wired, is_alias};
 use crate::check::Model;
 
 /// One `Wire` a value: its signal, and the checks of what gives it.
 pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
-        let (Wired { ty, taken: input, .. }, through) = (wired, &wired.through.layer);
+        let (Wired { written: ty, taken: input, .. }, through) = (wired, &wired.through.layer);
         let span = layer.ty.span();
         let behind = |check| model.checked(i + 1, check, span);
         // What is no layer is told as that, and not what it does not take. A layer of the crate is one, and it says what it is
@@ -56,13 +56,15 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
                 0
             };
         };
+        let names = is_alias(model, layer).then(|| names(model, i + 1, ty));
         let out = quote!(#through::Out);
         if !is_cut(model, i + 1) {
-            return wire_impl(model, i + 1, &out, &checks);
+            let wire = wire_impl(model, i + 1, &out, &checks);
+            return quote!(#names #wire);
         }
         let (given, signal) = cut(model, i + 1, &out);
         let wire = wire_impl(model, i + 1, &signal, &checks);
-        quote!(#given #wire)
+        quote!(#names #given #wire)
     });
     let parts = model.parts.iter().enumerate().map(|(i, part)| {
         let number = model.part(i);
@@ -78,6 +80,18 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         wire_impl(model, number, &signal, &check)
     });
     std::iter::once(input_wire(model)).chain(layers).chain(parts).collect()
+}
+
+/// The type of a field, for what comes behind the check.
+fn names(model: &Model, number: usize, ty: &Type) -> TokenStream {
+    let (span, number) = (ty.span(), Literal::usize_unsuffixed(number));
+    let this = model.this_at(span);
+    quote_spanned! {span =>
+        #[doc(hidden)]
+        impl ::kerata::model::Names<#number> for #this {
+            type Layer = #ty;
+        }
+    }
 }
 
 /// How many layers go on from one another's types; see `src/model/cut.rs`.

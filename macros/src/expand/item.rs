@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{ext::IdentExt, parse_quote_spanned, spanned::Spanned};
+use syn::{Fields, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned};
 
 use super::Wired;
 use crate::{check::Model, derive::derives_one};
@@ -16,6 +16,20 @@ pub(super) fn item(model: &Model, wired: &[Wired]) -> TokenStream {
             Some(_) => parse_quote_spanned!(span => ::kerata::Again),
             None => wired.ty.clone(),
         };
+    }
+    if let Fields::Named(fields) = &mut item.fields {
+        // Documentation shows what was written.
+        let named = std::mem::take(&mut fields.named).into_iter();
+        for (mut field, wired) in named.zip(wired) {
+            if let Some(ty) = &wired.named {
+                let mut shown = field.clone();
+                shown.ty = ty.clone();
+                shown.attrs.push(parse_quote!(#[cfg(doc)]));
+                field.attrs.push(parse_quote!(#[cfg(not(doc))]));
+                fields.named.push(shown);
+            }
+            fields.named.push(field);
+        }
     }
     let traits = [clone(model, wired), debug(model, wired)];
     let refused = model.refused.iter().map(|name| refused(model, name));

@@ -11,8 +11,10 @@ mod stream;
 mod windows;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    Expr, ExprLit, Lit, Type, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned,
+};
 
 use crate::{
     check::{Layer, Model},
@@ -21,7 +23,12 @@ use crate::{
 
 /// What has been worked out for one field.
 struct Wired {
-    /// The type, with the sizes filled in.
+    /// The type, with the sizes filled in, where it has a name of its own.
+    named: Option<Type>,
+    /// That name, or else the type.
+    written: Type,
+    /// The same type, by way of the check of the wiring: what is wrong within a type that has another name is told at the check,
+    /// and then this one is unknown.
     ty: Type,
     /// The signal that reaches it.
     input: TokenStream,
@@ -47,6 +54,7 @@ struct Through {
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
+        aliases(model, &wired),
         item::item(model, &wired),
         inferred(model),
         checks::wires(model, &wired),
@@ -173,6 +181,17 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let (element, device) = (&model.element, &model.device);
     let checked = model.checked(i + 1, "CHECK", span);
+    let (written, named) = match is_named(model, layer) {
+        true => (at_whole(&layer.ty, alias(model, i, span)), Some(ty)),
+        false => (ty, None),
+    };
+    let ty: Type = match is_alias(model, layer) {
+        true => {
+            let (this, number) = (model.this_at(span), Literal::usize_unsuffixed(i + 1));
+            parse_quote_spanned!(span => <#checked as ::kerata::model::Told<#this, #number>>::Layer)
+        }
+        false => written.clone(),
+    };
     let shown = quote_spanned! {span =>
         <#checked as ::kerata::config::Shown<#ty, #input>>
     };
@@ -206,7 +225,49 @@ fn wire(model: &Model, i: usize) -> Wired {
             shown,
         }
     };
-    Wired { ty, input, taken, through }
+    Wired { named, written, ty, input, taken, through }
+}
+
+/// Whether the type of a field gets a name, by which all that is made of the struct calls it: so a name within it that there is not,
+/// as of an import that was forgotten, is told once.
+fn is_named(model: &Model, layer: &Layer) -> bool {
+    let evaluated = !model.is_generic() && !model.of_file && model.errors.is_empty();
+    evaluated && layer.again.is_none()
+}
+
+fn alias(model: &Model, i: usize, span: Span) -> Ident {
+    Ident::new(&format!("Kerata{}Layer{i}", model.item.ident.unraw()), span)
+}
+
+/// The name with the place of the whole type: without arguments, in brackets at the end of the type.
+fn at_whole(ty: &Type, name: Ident) -> Type {
+    let last = ty.to_token_stream().into_iter().skip(1).last();
+    let arguments = last.map(|last| quote_spanned!(last.span() => <>));
+    parse_quote!(#name #arguments)
+}
+
+/// The names of the types of fields.
+fn aliases(model: &Model, wired: &[Wired]) -> TokenStream {
+    let named = wired.iter().enumerate().filter_map(|(i, wired)| {
+        let (ty, name) = (wired.named.as_ref()?, alias(model, i, Span::call_site()));
+        Some(quote! {
+            #[doc(hidden)]
+            #[allow(non_camel_case_types)]
+            type #name = #ty;
+        })
+    });
+    named.collect()
+}
+
+/// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself. Not the last one:
+/// with its type the compiler wants to know whether the model has a size, before it can look at the check.
+fn is_alias(model: &Model, layer: &Layer) -> bool {
+    let Type::Path(path) = &layer.ty else { return false };
+    let Some(last) = path.path.segments.last() else { return false };
+    let may_be = last.arguments.is_none() || last.ident == "Sequential";
+    let evaluated = !model.is_generic() && !model.of_file && model.errors.is_empty();
+    let is_last = model.layers.last().is_some_and(|last| last.name == layer.name);
+    may_be && evaluated && !is_last && !layer.is_ours() && layer.again.is_none()
 }
 
 /// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is

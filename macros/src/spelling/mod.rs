@@ -17,7 +17,7 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
-use table::{Class, Kind, Known, LIST, OTHERS, OUTSIDE, known};
+use table::{Class, Kind, Known, LIST, OTHERS, OUTSIDE, called, known};
 
 use crate::{errors::Errors, infer, signal::last_name};
 
@@ -94,8 +94,17 @@ impl Spelling<'_> {
                 return Some(no_layer(ty, LIST));
             }
         }
-        let layer = known(&name).filter(|_| is_ours(path))?;
         let segment = path.segments.last()?;
+        if let Some(layer) = called_otherwise(&name, segment).filter(|_| is_ours(path)) {
+            let line = rewrite::line(layer, &arguments(segment, self.generics)).text;
+            let (ours, of_your_own) = (layer.name, of_your_own(&name));
+            return Some(Refused {
+                at: ty.to_token_stream(),
+                message: format!("`{name}` is called `{ours}` here: write `{line}`{of_your_own}"),
+                instead: quote!(::kerata::Identity),
+            });
+        }
+        let layer = known(&name).filter(|_| is_ours(path))?;
         if let PathArguments::AngleBracketed(given) = &segment.arguments {
             let inner =
                 given.args.iter().zip(layer.parameters).find_map(|(argument, parameter)| {
@@ -218,6 +227,14 @@ impl Spelling<'_> {
         // The others are the same mistake.
         let at = if self.told.replace(true) { TokenStream::new() } else { ty.to_token_stream() };
         Some((at, message))
+    }
+}
+
+/// The layer that another library calls so: PyTorch's `Linear` has sizes, the activation of the crate has none.
+fn called_otherwise(name: &str, segment: &syn::PathSegment) -> Option<&'static Known> {
+    match name == "Linear" && !segment.arguments.is_none() {
+        true => known("Dense"),
+        false => called(name),
     }
 }
 

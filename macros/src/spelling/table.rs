@@ -81,6 +81,19 @@ pub(super) fn known(name: &str) -> Option<&'static Known> {
     LAYERS.iter().find(|layer| layer.name == name)
 }
 
+/// The layer that has another name here than in Keras or PyTorch.
+pub(super) fn called(name: &str) -> Option<&'static Known> {
+    if known(name).is_some() {
+        return None;
+    }
+    let small = name.replace('_', "").to_lowercase();
+    let ours = ELSEWHERE.iter().find(|(other, _)| *other == small);
+    ours.map_or_else(
+        || LAYERS.iter().find(|layer| layer.name.to_lowercase() == small),
+        |(_, ours)| known(ours),
+    )
+}
+
 const fn parameter(what: &'static str, kind: Kind) -> Parameter {
     Parameter { what, kind, default: None }
 }
@@ -270,6 +283,25 @@ pub(super) const LAYERS: &[Known] = &[
     plain("TanhShrink"),
 ];
 
+/// What layers are called elsewhere, without regard to case and underscores, if it is not their name here. `src/layers/elsewhere.rs`
+/// has these names, for the `use` of a program.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("averagepooling1d", "AvgPool1d"),
+    ("averagepooling2d", "AvgPool2d"),
+    ("batchnorm1d", "BatchNorm"),
+    ("batchnorm2d", "BatchNorm"),
+    ("batchnormalization", "BatchNorm"),
+    ("globalaveragepool1d", "GlobalAveragePooling1d"),
+    ("globalaveragepool2d", "GlobalAveragePooling2d"),
+    ("globalavgpool1d", "GlobalAveragePooling1d"),
+    ("globalavgpool2d", "GlobalAveragePooling2d"),
+    ("globalmaxpool1d", "GlobalMaxPooling1d"),
+    ("globalmaxpool2d", "GlobalMaxPooling2d"),
+    ("layernormalization", "LayerNorm"),
+    ("maxpooling1d", "MaxPool1d"),
+    ("maxpooling2d", "MaxPool2d"),
+];
+
 /// A type of the crate that stands for a parameter.
 pub(super) struct Word {
     pub(super) name: &'static str,
@@ -347,6 +379,12 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("HashSet", OUTSIDE),
     ("Vocabulary", "keep it beside the model, in a struct that holds both"),
     ("Tensor", "weights belong to a layer of your own"),
+    ("Input", "what a model takes stands in its attribute, `#[model(input = (Batch, 10))]`"),
+    ("InputLayer", "what a model takes stands in its attribute, `#[model(input = (Batch, 10))]`"),
+    (
+        "Activation",
+        "an activation is a layer itself, `Relu`, or one of the layer before it, `Dense<_, 10, Relu>`",
+    ),
     ("bool", OUTSIDE),
     ("char", OUTSIDE),
     ("f32", OUTSIDE),

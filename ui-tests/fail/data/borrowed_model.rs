@@ -1,5 +1,5 @@
 //~ `&Net` is no model
-//~lines 23
+//~lines 20
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*, loss::MeanSquaredError, optim::Adam, data::InMemory, train::{Fit, Trainer}};
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Net {

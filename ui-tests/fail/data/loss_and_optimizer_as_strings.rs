@@ -1,4 +1,3 @@
-//~lines 17
 //~ `&str` is no optimiser
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, train::{Fit, Trainer}};

@@ -1,4 +1,3 @@
-//~lines 17
 //~ `MeanSquaredError` is no optimiser
 //~ an optimiser is a value, such as `Adam::default()`, and stands behind the loss
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};

@@ -1,4 +1,3 @@
-//~lines 17
 //~ a model of several outputs has a target for each, as a tuple in the order of `outputs(..)`
 use kerata::{data::InMemory, loss::MeanSquaredError, model, optim::Sgd, prelude::*, train::{Fit, Trainer}, Batch, Cpu, Dense, Error};
 

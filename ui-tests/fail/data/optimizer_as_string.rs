@@ -1,4 +1,3 @@
-//~lines 15
 //~ `&str` is no optimiser
 //~ an optimiser is a value, such as `Adam::default()`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};

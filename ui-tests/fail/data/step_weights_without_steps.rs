@@ -1,4 +1,3 @@
-//~lines 27
 //~ it has no time steps
 use kerata::data::InMemory;
 use kerata::loss::MeanSquaredError;

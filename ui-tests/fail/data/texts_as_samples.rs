@@ -1,6 +1,6 @@
 //~ `Vec<Vec<String>>` holds no samples that a batch can be made of
 //~ sequences of different lengths go into a `Ragged`
-//~lines 19
+//~lines 13
 use kerata::{Error, data::InMemory};
 
 fn main() -> Result<(), Error> {

@@ -1,5 +1,4 @@
-//~lines 14
-//~ `Unmask` cannot take
+//~ there is no mask to drop in `(usize, kerata::Const<10>, kerata::Const<8>)`
 use kerata::{Batch, Unmask, model};
 
 #[model(input = (Batch, 10, 8))]
