@@ -1,6 +1,7 @@
 //! The thread that alone calls MPI: it sums what the training asks for, and finds which rank is missing.
 
 use std::{
+    io::Write,
     sync::mpsc::Receiver,
     thread,
     time::{Duration, Instant},
@@ -49,7 +50,8 @@ impl Service {
 
     /// Ends the processes of all ranks.
     pub(crate) fn abort(&self, error: &Error) -> ! {
-        eprintln!("{error}");
+        // In one piece, as other ranks may say the same at the same time.
+        let _ = std::io::stderr().write_all(format!("{error}\n").as_bytes());
         self.world.abort(1)
     }
 
