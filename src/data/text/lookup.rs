@@ -357,6 +357,7 @@ impl StringLookup {
     }
 
     /// The inverse document frequencies of all ids, if that is what it gives.
+    #[cfg(feature = "keras")]
     pub(crate) fn idf_weights(&self) -> Option<&[f32]> {
         (self.output_mode == OutputMode::TfIdf).then_some(&self.learned.idf_weights)
     }

@@ -296,7 +296,7 @@ mod tests {
         let shape = [4, width];
         let fading = adam.fading::<f32>().unwrap();
         let mut rows = Rows::<f32>::new(shape, &adam.slots(&shape), fading).unwrap();
-        let mut table = vec![0.5_f32, -0.25, 1e-3].repeat(4);
+        let mut table = [0.5_f32, -0.25, 1e-3].repeat(4);
         let mut slots = vec![Vec::new(), Vec::new()];
         // What a dense step makes of the row.
         let (mut dense, mut m, mut v) = (table[..width].to_vec(), vec![0.0; 3], vec![0.0; 3]);
