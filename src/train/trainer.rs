@@ -23,7 +23,7 @@ use crate::{
 ///
 /// A model of several outputs has one loss for each, as a tuple: see [`metric_of`](Trainer::metric_of).
 ///
-/// The same model, data, [`Fit`] and seed of the device give the same numbers, on any number of threads.
+/// The same model, data, [`Fit`](super::Fit) and seed of the device give the same numbers, on any number of threads.
 ///
 /// ```
 /// use kerata::{*, prelude::*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Sgd,
@@ -209,7 +209,7 @@ where
     /// Adds a function that changes each batch before its step: augmentation. `evaluate`, `predict` and the validation see the
     /// data as it is. Several are called in the order in which they were added.
     ///
-    /// What the generator draws follows from [`Fit::seed`], the epoch and the batch, so that a training that is resumed draws
+    /// What the generator draws follows from [`Fit::seed`](super::Fit::seed), the epoch and the batch, so that a training that is resumed draws
     /// the same. An error of the function is one of the step: it is not made. For functions on samples, before they are tensors, see
     /// [`BatchStream::map`](crate::data::BatchStream::map).
     ///
@@ -247,7 +247,7 @@ where
         self
     }
 
-    /// Makes the trainer one of several ranks, each of which has the same trainer, data and [`Fit`]: threads of one program by
+    /// Makes the trainer one of several ranks, each of which has the same trainer, data and [`Fit`](super::Fit): threads of one program by
     /// [`Threads`](crate::distributed::Threads), or whatever a [`Communicator`] connects.
     ///
     /// Every batch is shared out by its rows, and gradients, losses, metrics and the statistics of batches are summed over all ranks. So the
@@ -296,7 +296,7 @@ where
     /// # Errors
     /// [`Error::NonFiniteLoss`], [`Error::NonFiniteGradient`] and [`Error::NonFiniteParameter`] name epoch and batch;
     /// [`Error::Empty`] if the data yields no batch, [`Error::DataEnded`] if it yields fewer than
-    /// [`Fit::steps_per_epoch`]; [`Error::Invalid`] for no epochs or a batch size of 0; and those of layers, loss and
+    /// [`Fit::steps_per_epoch`](super::Fit::steps_per_epoch); [`Error::Invalid`] for no epochs or a batch size of 0; and those of layers, loss and
     /// data.
     ///
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
