@@ -62,7 +62,7 @@ pub trait Layer<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Sized {
     #[doc(hidden)]
     const FLATTENS: bool = false;
 
-    /// What the layer can do in the place of those behind it; if anything, it has a [`call_fused`](Layer::call_fused).
+    /// What the layer can do instead of those behind it; if anything, it has a [`call_fused`](Layer::call_fused).
     #[doc(hidden)]
     const FUSES: Fuses = Fuses::Nothing;
 
@@ -346,8 +346,37 @@ impl<L> Forward for L {}
 /// [`Layer::fuse`] of a layer, in inference.
 type Fuse<'a, E, D> = &'a dyn Fn(&mut Fused<E, D>) -> Result<bool, Error>;
 
+/// The inference pass of a layer, unless one in front has done what the layer does. `ahead` is the number of layers of which that is
+/// so.
+pub(crate) fn pass<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &L,
+    x: In::Data<E, D, T>,
+    fused: Fused<E, D>,
+    ahead: &mut usize,
+) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+    match layers_ahead(fused, ahead) {
+        Ahead::This => L::pass_over(x),
+        Ahead::No => layer.call(x),
+        Ahead::Others(then) => layer.call_fused(x, then),
+    }
+}
+
+/// The same for the training pass.
+pub(crate) fn pass_mut<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    layer: &mut L,
+    x: In::Data<E, D, T>,
+    fused: Fused<E, D>,
+    ahead: &mut usize,
+) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
+    match layers_ahead(fused, ahead) {
+        Ahead::This => L::pass_over(x),
+        Ahead::No => layer.call_mut(x),
+        Ahead::Others(then) => layer.call_mut_fused(x, then),
+    }
+}
+
 /// The inference pass of a layer of a chain, and of those behind it that it can do.
-fn pass<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+fn pass_in_chain<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
     layer: &L,
     x: In::Data<E, D, T>,
     behind: &[Fuse<'_, E, D>],
@@ -361,11 +390,7 @@ fn pass<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>
             }
         }
     }
-    match layers_ahead(fused, ahead) {
-        Ahead::This => L::pass_over(x),
-        Ahead::No => layer.call(x),
-        Ahead::Others(then) => layer.call_fused(x, then),
-    }
+    pass::<L, In, E, D, T>(layer, x, fused, ahead)
 }
 
 macro_rules! chain {
@@ -395,10 +420,10 @@ macro_rules! chain {
                     $(&|front| <$layer as Layer<$before::Out, E, D>>::fuse::<T>(&self.$i, front, false)),*
                 ];
                 let mut ahead = 0;
-                let x = pass::<_, In, E, D, T>(&self.0, x, others, &mut ahead)?;
+                let x = pass_in_chain::<_, In, E, D, T>(&self.0, x, others, &mut ahead)?;
                 $(
                     let others = others.get(1..).unwrap_or_default();
-                    let x = pass::<_, $before::Out, E, D, T>(&self.$i, x, others, &mut ahead)?;
+                    let x = pass_in_chain::<_, $before::Out, E, D, T>(&self.$i, x, others, &mut ahead)?;
                 )*
                 let _ = others;
                 Ok(x)

@@ -13,8 +13,8 @@ use super::{Checked, Code, Continues};
 use crate::{
     backend::{Backend, Element, sized},
     error::Error,
-    fusion::{Ahead, Fused, layers_ahead},
-    layer::Layer,
+    fusion::Fused,
+    layer::{Layer, pass, pass_mut},
     layers::{
         AvgPool1d, AvgPool2d, Conv1d, Conv2d, ImagePadding, MaxPool1d, MaxPool2d, UseBias,
         ZeroPadding2d,
@@ -302,12 +302,7 @@ where
         fused: Fused<E, D>,
         ahead: &mut usize,
     ) -> Result<Closed::Data<E, D, T>, Error> {
-        let x = In::with_sizes(x)?;
-        L::Out::with_sizes(match layers_ahead(fused, ahead) {
-            Ahead::This => L::pass_over(x)?,
-            Ahead::No => layer.call(x)?,
-            Ahead::Others(then) => layer.call_fused(x, then)?,
-        })
+        L::Out::with_sizes(pass::<L, _, E, D, T>(layer, In::with_sizes(x)?, fused, ahead)?)
     }
 
     fn pass_mut<T: Tape<E, D>>(
@@ -316,11 +311,6 @@ where
         fused: Fused<E, D>,
         ahead: &mut usize,
     ) -> Result<Closed::Data<E, D, T>, Error> {
-        let x = In::with_sizes(x)?;
-        L::Out::with_sizes(match layers_ahead(fused, ahead) {
-            Ahead::This => L::pass_over(x)?,
-            Ahead::No => layer.call_mut(x)?,
-            Ahead::Others(then) => layer.call_mut_fused(x, then)?,
-        })
+        L::Out::with_sizes(pass_mut::<L, _, E, D, T>(layer, In::with_sizes(x)?, fused, ahead)?)
     }
 }

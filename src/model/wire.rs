@@ -7,8 +7,8 @@ use dfdx::tensor::{Cpu, NoneTape, Tape};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    fusion::{Ahead, Fused, layers_ahead},
-    layer::Layer,
+    fusion::Fused,
+    layer::{Layer, pass, pass_mut},
     parameters::{Build, Optional, Parameters, Visitor},
     signal::{Signal, TwoSignals},
 };
@@ -224,11 +224,7 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
         fused: Fused<E, D>,
         ahead: &mut usize,
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-        match layers_ahead(fused, ahead) {
-            Ahead::This => L::pass_over(x),
-            Ahead::No => layer.call(x),
-            Ahead::Others(then) => layer.call_fused(x, then),
-        }
+        pass::<L, In, E, D, T>(layer, x, fused, ahead)
     }
 
     fn pass_mut<T: Tape<E, D>>(
@@ -237,11 +233,7 @@ impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Next<L, In, E, D
         fused: Fused<E, D>,
         ahead: &mut usize,
     ) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-        match layers_ahead(fused, ahead) {
-            Ahead::This => L::pass_over(x),
-            Ahead::No => layer.call_mut(x),
-            Ahead::Others(then) => layer.call_mut_fused(x, then),
-        }
+        pass_mut::<L, In, E, D, T>(layer, x, fused, ahead)
     }
 }
 
