@@ -148,22 +148,6 @@ impl Activation for Relu {
     }
 }
 
-impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Relu {
-    type Out = In;
-
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        In::map(x, Self::apply)
-    }
-
-    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
-        Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
-    }
-
-    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        Ok(x)
-    }
-}
-
 /// The hyperbolic tangent.
 #[layer(
     class = "Activation",
@@ -181,22 +165,6 @@ impl Activation for Tanh {
         x: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
         D::tanh(x)
-    }
-}
-
-impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Tanh {
-    type Out = In;
-
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        In::map(x, Self::apply)
-    }
-
-    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
-        Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
-    }
-
-    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        Ok(x)
     }
 }
 
@@ -220,21 +188,29 @@ impl Activation for Sigmoid {
     }
 }
 
-impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Sigmoid {
-    type Out = In;
+/// Activations as layers, which the layer in front can do.
+macro_rules! fused_layers {
+    ($($layer:ident)*) => {
+        $(
+            impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for $layer {
+                type Out = In;
 
-    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        In::map(x, Self::apply)
-    }
+                fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+                    In::map(x, Self::apply)
+                }
 
-    fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
-        Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
-    }
+                fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
+                    Ok(front.activation(Self::FUSED.fused::<E, D, T>()))
+                }
 
-    fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
-        Ok(x)
-    }
+                fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+                    Ok(x)
+                }
+            }
+        )*
+    };
 }
+fused_layers!(Relu Tanh Sigmoid);
 
 /// `exp(x) / sum(exp(x))` along the last axis: probabilities of classes.
 ///

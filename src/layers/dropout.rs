@@ -7,7 +7,7 @@ use crate::{
     layer::{Layer, trains},
     shape::{Fault, Words},
     signal::MaskTransparent,
-    stream::Streamable,
+    stream::handed_on,
 };
 
 /// Sets `PERCENT` percent of the numbers to 0 and scales the others up, in the training pass only.
@@ -73,25 +73,4 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<const PERCENT: usize, In, E, D> Streamable<In, E, D> for Dropout<PERCENT>
-where
-    In: MaskTransparent,
-    E: Element,
-    D: Backend<E>,
-{
-    type State = ();
-    type Stepper = ();
-
-    fn begin(&self, _: usize) -> Result<((), ()), Error> {
-        Ok(((), ()))
-    }
-
-    fn step<'a>(
-        (): &'a mut (),
-        (): &mut (),
-        x: In::StepData<'a, E>,
-    ) -> Result<In::StepData<'a, E>, Error> {
-        Ok(x)
-    }
-}
+handed_on!([In: MaskTransparent, const PERCENT: usize] Dropout<PERCENT>, In, x => x);

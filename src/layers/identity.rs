@@ -6,7 +6,7 @@ use crate::{
     layer,
     layer::Layer,
     signal::Signal,
-    stream::Streamable,
+    stream::handed_on,
 };
 
 /// Gives what it takes, whatever that is.
@@ -37,20 +37,4 @@ impl<In: Signal, E: Element, D: Backend<E>> Layer<In, E, D> for Identity {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<In: Signal, E: Element, D: Backend<E>> Streamable<In, E, D> for Identity {
-    type State = ();
-    type Stepper = ();
-
-    fn begin(&self, _: usize) -> Result<((), ()), Error> {
-        Ok(((), ()))
-    }
-
-    fn step<'a>(
-        (): &'a mut (),
-        (): &mut (),
-        x: In::StepData<'a, E>,
-    ) -> Result<In::StepData<'a, E>, Error> {
-        Ok(x)
-    }
-}
+handed_on!([In: Signal] Identity, In, x => x);

@@ -8,8 +8,8 @@ use crate::{
     layer,
     layer::Layer,
     shape::Sequence,
-    signal::{HasMask, Masked, Signal},
-    stream::Streamable,
+    signal::{HasMask, Masked},
+    stream::handed_on,
 };
 
 /// Drops the mask, on purpose: every step counts behind it, padding included.
@@ -46,23 +46,7 @@ impl<In: HasMask, E: Element, D: Backend<E>> Layer<In, E, D> for Unmask {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<S: Sequence, E: Element, D: Backend<E>> Streamable<Masked<S>, E, D> for Unmask {
-    type State = ();
-    type Stepper = ();
-
-    fn begin(&self, _: usize) -> Result<((), ()), Error> {
-        Ok(((), ()))
-    }
-
-    fn step<'a>(
-        (): &'a mut (),
-        (): &mut (),
-        (values, _): (&'a [E], &'a [bool]),
-    ) -> Result<<S as Signal>::StepData<'a, E>, Error> {
-        Ok(values)
-    }
-}
+handed_on!([S: Sequence] Unmask, Masked<S>, (values, _) => values);
 
 impl Configured for Unmask {
     const CLASS: &'static str = "Unmask";

@@ -178,6 +178,37 @@ pub trait StreamsAs<In: Signal, Out: Signal, E: Element = f32, D: Backend<E> = C
     ) -> Result<(), Error>;
 }
 
+/// A layer that has no state, and hands on what comes to it or a part of that.
+macro_rules! handed_on {
+    ([$($generics:tt)*] $layer:ty, $in:ty, $x:pat => $y:expr) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*, E, D> $crate::stream::Streamable<$in, E, D> for $layer
+        where
+            E: $crate::backend::Element,
+            D: $crate::backend::Backend<E>,
+        {
+            type State = ();
+            type Stepper = ();
+
+            fn begin(&self, _: usize) -> Result<((), ()), $crate::error::Error> {
+                Ok(((), ()))
+            }
+
+            fn step<'a>(
+                (): &'a mut (),
+                (): &mut (),
+                $x: <$in as $crate::signal::Signal>::StepData<'a, E>,
+            ) -> Result<
+                <<Self as $crate::layer::Layer<$in, E, D>>::Out as $crate::signal::Signal>::StepData<'a, E>,
+                $crate::error::Error,
+            > {
+                Ok($y)
+            }
+        }
+    };
+}
+pub(crate) use handed_on;
+
 /// The functions of one of these traits by those of another.
 macro_rules! by {
     ($layer:ident as $trait:ident, $out:ty) => {

@@ -14,7 +14,7 @@ use crate::{
     layer::{Infer, Layer},
     shape::Features,
     signal::{Inputs, IsDim, Masked, Rest, Signal, StateH, StateHc, Steps},
-    stream::Streamable,
+    stream::handed_on,
 };
 
 /// A state that the recurrent layer `L` can start from.
@@ -465,24 +465,8 @@ impl<In: StateVectors, E: Element, D: Backend<E>> Layer<In, E, D> for ToState {
     }
 }
 
-/// In a stream the vectors are given anew at each step, and count until the row has had its first real one.
-#[diagnostic::do_not_recommend]
-impl<In: StateVectors, E: Element, D: Backend<E>> Streamable<In, E, D> for ToState {
-    type State = ();
-    type Stepper = ();
-
-    fn begin(&self, _: usize) -> Result<((), ()), Error> {
-        Ok(((), ()))
-    }
-
-    fn step<'a>(
-        (): &'a mut (),
-        (): &mut (),
-        x: In::StepData<'a, E>,
-    ) -> Result<<In::State as Signal>::StepData<'a, E>, Error> {
-        Ok(In::into_step::<E>(x))
-    }
-}
+// In a stream the vectors are given anew at each step, and count until the row has had its first real one.
+handed_on!([In: StateVectors] ToState, In, x => In::into_step::<E>(x));
 
 /// Keras takes the vectors themselves.
 impl Configured for ToState {
