@@ -48,7 +48,7 @@ pub(crate) use reference::{
     StepOptions, TapedStates, along_rows, log_1p, recurrent_with, row_sums, walk,
 };
 pub use resampling::Resampling;
-pub(crate) use rows::{choose_rows, keep_rows, row_means};
+pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};
 pub use tape::{BringRows, FollowedRows, ReadRows, StopGradient};
 pub(crate) use tape::{IntoShape, apart, over_ranks, sized};
@@ -417,7 +417,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         parameter::gradient(gradients, of, look)
     }
 
-    /// The values of a tensor where they lie, in the order of its indices; `None`, the default, if that cannot be.
+    /// The values of a tensor without a copy, in the order of its indices; `None`, the default, if that cannot be.
     fn values<S: Shape>(_: &Tensor<S, E, Self>) -> Option<&[E]> {
         None
     }

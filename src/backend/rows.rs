@@ -12,6 +12,36 @@ use super::{
 };
 use crate::error::{Error, OrDevice};
 
+/// The values of some rows of a matrix, row by row.
+pub(crate) fn rows_at<E: Copy>(
+    matrix: &[E],
+    width: usize,
+    rows: impl IntoIterator<Item = usize>,
+) -> impl Iterator<Item = E> {
+    rows.into_iter().flat_map(move |row| &matrix[row * width..][..width]).copied()
+}
+
+/// Puts values, row by row, into some rows of a matrix.
+pub(crate) fn put_rows_at<E: Copy>(
+    matrix: &mut [E],
+    width: usize,
+    rows: impl IntoIterator<Item = usize>,
+    values: &[E],
+) {
+    for (values, row) in values.chunks_exact(width).zip(rows) {
+        matrix[row * width..][..width].copy_from_slice(values);
+    }
+}
+
+/// The rows of a matrix in an order.
+pub(crate) fn in_order<E: Copy>(matrix: Vec<E>, width: usize, order: &[usize]) -> Vec<E> {
+    if order.is_sorted() {
+        matrix
+    } else {
+        rows_at(&matrix, width, order.iter().copied()).collect()
+    }
+}
+
 /// The values of the rows to keep, and `other` instead of the rest.
 pub(crate) fn keep_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,

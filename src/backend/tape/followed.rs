@@ -14,7 +14,7 @@ use dfdx::{
 
 use super::storage::first;
 use crate::{
-    backend::{cpu::few, memory::reserved},
+    backend::{cpu::few, in_order, memory::reserved, rows_at},
     error::Error,
 };
 
@@ -117,15 +117,7 @@ impl FollowedRows<f32> {
         }
         gradient.resize(values.len(), 0.0);
         let order: Vec<usize> = places.iter().map(|&(_, place)| place).collect();
-        let sorted = |rows: &mut Vec<f32>| {
-            let rows = std::mem::take(rows);
-            match order.is_sorted() {
-                true => rows,
-                false => {
-                    order.iter().flat_map(|at| &rows[at * *width..][..*width]).copied().collect()
-                }
-            }
-        };
+        let sorted = |rows| in_order(std::mem::take(rows), *width, &order);
         let (values, gradient) = (sorted(values), sorted(gradient));
         let ids = places.iter().map(|&(id, _)| id).collect();
         Some(ReadRows { ids, values, gradient, order })
@@ -154,7 +146,7 @@ impl Table<f32> {
         new.dedup();
         new.retain(|&id| place(&self.places, id).is_err());
         let mut values = reserved(new.len() * width)?;
-        new.iter().for_each(|id| values.extend_from_slice(&table[id * width..][..width]));
+        values.extend(rows_at(table, width, new.iter().copied()));
         (self.bring)(&new, &mut values)?;
         self.values.append(&mut values);
         let from = self.ids.len();

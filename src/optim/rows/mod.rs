@@ -10,7 +10,7 @@ pub(super) use replay::Brought;
 
 use super::{Fading, Moment, Optimizer, Slot};
 use crate::{
-    backend::{Element, parallel},
+    backend::{Element, parallel, put_rows_at, rows_at},
     error::Error,
     memory::{NoMemory, collected, filled, one_more},
 };
@@ -89,7 +89,7 @@ impl<E: Element> Rows<E> {
         let ids: Vec<usize> = (0..self.shape[0]).filter(differs).collect();
         let mut compact = Vec::new();
         for slot in &*slots {
-            let rows = ids.iter().flat_map(|id| &slot[id * width..][..width]).copied();
+            let rows = rows_at(slot, width, ids.iter().copied());
             compact.push(collected(&[ids.len(), width], rows)?);
         }
         for &id in &ids {
@@ -131,6 +131,11 @@ impl<E: Element> Rows<E> {
         !self.log.is_empty()
     }
 
+    /// How many values a row has.
+    pub(super) fn width(&self) -> usize {
+        self.shape[1]
+    }
+
     fn now(&self) -> u32 {
         self.base + self.log.len() as u32
     }
@@ -148,12 +153,12 @@ impl<E: Element> Rows<E> {
     /// Makes room for rows that a gradient reaches.
     pub(super) fn reach(&mut self, ids: &[usize], slots: &mut [Vec<E>]) -> Result<(), Error> {
         let width = self.shape[1];
-        let new = ids.iter().filter(|id| self.places[**id] == 0).count();
-        for (slot, &initial) in slots.iter_mut().zip(&self.initial) {
-            slot.try_reserve(new * width).map_err(|_| NoMemory::of(slot.len() + new * width))?;
-            slot.resize(slot.len() + new * width, initial);
-        }
         let new: Vec<usize> = ids.iter().copied().filter(|id| self.places[*id] == 0).collect();
+        let more = new.len() * width;
+        for (slot, &initial) in slots.iter_mut().zip(&self.initial) {
+            slot.try_reserve(more).map_err(|_| NoMemory::of(slot.len() + more))?;
+            slot.resize(slot.len() + more, initial);
+        }
         new.into_iter().try_for_each(|id| self.append(id))
     }
 
@@ -184,9 +189,7 @@ impl<E: Element> Rows<E> {
         }
         let stores = slots.iter_mut().zip(new).collect();
         parallel(stores, |(slot, new): (&mut Vec<E>, &Vec<E>)| {
-            for (row, &id) in new.chunks_exact(width).zip(ids) {
-                slot[(self.places[id] - 1) as usize * width..][..width].copy_from_slice(row);
-            }
+            put_rows_at(slot, width, ids.iter().map(|&id| self.places[id] as usize - 1), new);
         });
         Ok(())
     }
@@ -205,17 +208,13 @@ impl<E: Element> Rows<E> {
         for places in behind.chunks(PART) {
             let ids = places.iter().map(|place| self.reached[*place as usize].id as usize);
             let ids: Vec<usize> = ids.collect();
-            let rows = ids.iter().flat_map(|id| &table[id * width..][..width]).copied();
+            let rows = rows_at(table, width, ids.iter().copied());
             let mut values = collected(&[ids.len(), width], rows)?;
             let Brought { slots: new, rests } = self.bring(optimizer, slots, &ids, &mut values)?;
-            for (row, id) in values.chunks_exact(width).zip(&ids) {
-                table[id * width..][..width].copy_from_slice(row);
-            }
             for (slot, new) in slots.iter_mut().zip(&new) {
-                for (row, &place) in new.chunks_exact(width).zip(places) {
-                    slot[place as usize * width..][..width].copy_from_slice(row);
-                }
+                put_rows_at(slot, width, places.iter().map(|&place| place as usize), new);
             }
+            put_rows_at(table, width, ids, &values);
             places.iter().for_each(|place| self.reached[*place as usize].until = now);
             rest.extend(places.iter().zip(rests).filter(|(_, rests)| *rests).map(|(at, _)| *at));
         }

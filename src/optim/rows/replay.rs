@@ -2,7 +2,7 @@
 
 use super::{Reached, Rows};
 use crate::{
-    backend::{Element, parallel, threads},
+    backend::{Element, parallel, put_rows_at, rows_at, threads},
     error::Error,
     memory::filled,
     optim::{Optimizer, Update},
@@ -76,9 +76,7 @@ impl<E: Element> Rows<E> {
             let all = std::iter::once((&mut *values, &new));
             let all = all.chain(brought.slots.iter_mut().map(Vec::as_mut_slice).zip(&slots));
             for (to, new) in all {
-                for (row, (_, at)) in new.chunks_exact(width).zip(rows) {
-                    to[at * width..][..width].copy_from_slice(row);
-                }
+                put_rows_at(to, width, rows.iter().map(|(_, at)| *at), new);
             }
             rows.iter().zip(rests).for_each(|((_, at), rests)| brought.rests[*at] = rests);
         }
@@ -95,7 +93,7 @@ impl<E: Element> Rows<E> {
     ) -> Result<Replayed<'a, E>, Error> {
         let width = self.shape[1];
         let gather = |from: &[E]| -> Vec<E> {
-            rows.iter().flat_map(|(_, at)| &from[at * width..][..width]).copied().collect()
+            rows_at(from, width, rows.iter().map(|(_, at)| *at)).collect()
         };
         let (mut values, mut slots) =
             (gather(values), slots.iter().map(|slot| gather(slot)).collect::<Vec<_>>());

@@ -16,7 +16,7 @@ use dfdx::{
 
 use super::{Fading, Optimizer, State, blocks::Block, groups::Groups, rows::Made, slots::Slots};
 use crate::{
-    backend::{Backend, Element, assign, to_values},
+    backend::{Backend, Element, assign, put_rows_at, to_values},
     error::Error,
     memory::filled,
     parameters::{Parameter, Parameters, Visitor},
@@ -176,9 +176,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Spread<'_, E, D> {
             return Ok(());
         };
         let mut whole = filled(&[rows, width], E::zero())?;
-        for (row, id) in touched.gradient.chunks_exact(width).zip(&touched.ids) {
-            whole[id * width..][..width].copy_from_slice(row);
-        }
+        put_rows_at(&mut whole, width, touched.ids, &touched.gradient);
         D::replace_gradient(self.gradients, parameter.tensor, &whole)
     }
 }
@@ -193,10 +191,8 @@ impl<E: Element> Slots<E> {
     ) -> Result<(), Error> {
         let Some(rows) = &mut self.rows else { return Ok(()) };
         rows.store(made, &touched.ids, &touched.slots, &mut self.values)?;
-        let width = touched.values.len().checked_div(touched.ids.len()).unwrap_or(1);
-        for (row, id) in touched.values.chunks_exact(width).zip(&touched.ids) {
-            table[id * width..][..width].copy_from_slice(row);
-        }
+        let width = rows.width();
+        put_rows_at(table, width, touched.ids.iter().copied(), &touched.values);
         Ok(())
     }
 }

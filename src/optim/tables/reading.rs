@@ -6,7 +6,7 @@ use dfdx::shapes::Shape;
 
 use super::{AllTouched, Touched, fading, shape};
 use crate::{
-    backend::{Backend, Element, FollowedRows, ReadRows},
+    backend::{Backend, Element, FollowedRows, ReadRows, in_order},
     error::Error,
     optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
     parameters::{Parameter, Parameters, Visitor},
@@ -86,14 +86,8 @@ impl<'a, E: Element, D: Backend<E>, O: Optimizer> Reading<'a, E, D, O> {
             self.state.slots[number] = std::mem::take(&mut held.slots);
             let Some(ReadRows { ids, values, gradient, order }) = read else { continue };
             all.resize_with(all.len().max(number + 1), || None);
-            let width = held.shape[1];
-            let sorted = |slot: Vec<E>| match order.is_sorted() {
-                true => slot,
-                false => {
-                    order.iter().flat_map(|at| &slot[at * width..][..width]).copied().collect()
-                }
-            };
-            let slots = std::mem::take(&mut held.brought).into_iter().map(sorted).collect();
+            let slots = std::mem::take(&mut held.brought).into_iter();
+            let slots = slots.map(|slot| in_order(slot, held.shape[1], &order)).collect();
             all[number] = Some(Touched { ids, values, gradient, slots, apart: true });
         }
         all

@@ -4,7 +4,7 @@ use dfdx::{shapes::Shape, tensor::Gradients};
 
 use super::{AllTouched, Touched, shape};
 use crate::{
-    backend::{Backend, Element, parallel, threads},
+    backend::{Backend, Element, parallel, rows_at, threads},
     error::Error,
     memory::collected,
     optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
@@ -49,15 +49,15 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
         }
         let found = D::gradient(self.gradients, parameter.tensor, |gradient| {
             let Some(ids) = few_rows(gradient, width, rows / FEW) else { return Ok(None) };
-            let gradient = ids.iter().flat_map(|id| &gradient[id * width..][..width]).copied();
-            let gradient = collected(&[ids.len(), width], gradient)?;
+            let rows = rows_at(gradient, width, ids.iter().copied());
+            let gradient = collected(&[ids.len(), width], rows)?;
             Ok::<_, Error>(Some((ids, gradient)))
         })??;
         let (Some((ids, gradient)), Some(table)) = (found, D::values(parameter.tensor)) else {
             return Ok(None);
         };
-        let values = ids.iter().flat_map(|id| &table[id * width..][..width]).copied();
-        let mut values = collected(&[ids.len(), width], values)?;
+        let rows = rows_at(table, width, ids.iter().copied());
+        let mut values = collected(&[ids.len(), width], rows)?;
         let all = &mut self.state.slots;
         all.resize_with(all.len().max(number + 1), Slots::default);
         let slots = &mut all[number];
