@@ -75,33 +75,39 @@ pub(crate) fn wide(width: usize) -> usize {
     LANES.div_ceil(width.max(1)) * width
 }
 
-/// The sums of the columns of what is made of some rows of a matrix: `add` adds the values at a range to a vector of
-/// zeros, which is as long as [`wide`] says: several rows at a time, and at the end fewer.
-fn sums_of(
+/// `N` sums of each column, of what is made of some rows of a matrix: `add` adds the values at a range to vectors of
+/// zeros, which are as long as [`wide`] says: several rows at a time, and at the end fewer.
+fn sums_of<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
-    add: impl Fn(&mut [f32], Range<usize>),
-) -> Vec<f64> {
-    let (mut totals, mut block) = (vec![0.0; width], vec![0.0; wide(width)]);
+    add: impl Fn([&mut [f32]; N], Range<usize>),
+) -> [Vec<f64>; N] {
+    let (mut totals, mut blocks) = (zeros(width), [(); N].map(|()| vec![0.0; wide(width)]));
     for rows in rows {
-        let (end, step) = (rows.end * width, BLOCK * block.len());
+        let (end, step) = (rows.end * width, BLOCK * wide(width));
         for from in (rows.start * width..end).step_by(step.max(1)) {
-            block.fill(0.0);
-            add(&mut block, from..end.min(from + step));
-            for sums in block.chunks_exact(width.max(1)) {
-                totals.iter_mut().zip(sums).for_each(|(total, &sum)| *total += f64::from(sum));
+            blocks.iter_mut().for_each(|block| block.fill(0.0));
+            add(blocks.each_mut().map(Vec::as_mut_slice), from..end.min(from + step));
+            for (totals, block) in totals.iter_mut().zip(&blocks) {
+                for sums in block.chunks_exact(width.max(1)) {
+                    totals.iter_mut().zip(sums).for_each(|(total, &sum)| *total += f64::from(sum));
+                }
             }
         }
     }
     totals
 }
 
+fn zeros<const N: usize>(width: usize) -> [Vec<f64>; N] {
+    [(); N].map(|()| vec![0.0; width])
+}
+
 /// The sums of the columns of what is made of many rows, on several threads; see [`sums_of`].
-pub(crate) fn sums_over(
+pub(crate) fn sums_over<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
-    add: impl Fn(&mut [f32], Range<usize>) + Send + Sync,
-) -> Vec<f64> {
+    add: impl Fn([&mut [f32]; N], Range<usize>) + Send + Sync,
+) -> [Vec<f64>; N] {
     let count: usize = rows.iter().map(Range::len).sum();
     let share = fixed_chunk(count * width, count);
     let cut = |rows: &Range<usize>| {
@@ -120,41 +126,9 @@ pub(crate) fn sums_over(
         room -= piece.len();
         jobs.last_mut().into_iter().for_each(|job| job.push(piece.clone()));
     }
-    let mut totals = vec![0.0; width];
-    for part in parallel(jobs, |rows| sums_of(&rows, width, &add)) {
-        totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
-    }
-    totals
-}
-
-/// Two sums of each column, of what is made of all of `count` rows, on several threads: `add` adds to two vectors as
-/// that of [`sums_of`] does to one.
-pub(crate) fn pair_sums(
-    count: usize,
-    width: usize,
-    add: impl Fn([&mut [f32]; 2], Range<usize>) + Send + Sync,
-) -> [Vec<f64>; 2] {
-    let share = fixed_chunk(count * width, count);
-    let wide = wide(width);
-    let jobs = (0..count).step_by(share).map(|from| from..count.min(from + share));
-    let parts = parallel(jobs.collect(), |rows: Range<usize>| {
-        let (mut totals, mut blocks) = ([(); 2].map(|()| vec![0.0; width]), vec![0.0; 2 * wide]);
-        let (end, step) = (rows.end * width, (BLOCK * wide).max(1));
-        for from in (rows.start * width..end).step_by(step) {
-            blocks.fill(0.0);
-            let (first, second) = blocks.split_at_mut(wide);
-            add([first, second], from..end.min(from + step));
-            for (totals, block) in totals.iter_mut().zip(blocks.chunks_exact(wide.max(1))) {
-                for sums in block.chunks_exact(width.max(1)) {
-                    totals.iter_mut().zip(sums).for_each(|(total, &sum)| *total += f64::from(sum));
-                }
-            }
-        }
-        totals
-    });
-    let mut totals = [(); 2].map(|()| vec![0.0; width]);
-    for part in parts {
-        for (totals, part) in totals.iter_mut().zip(part) {
+    let mut totals = zeros(width);
+    for parts in parallel(jobs, |rows| sums_of(&rows, width, &add)) {
+        for (totals, part) in totals.iter_mut().zip(parts) {
             totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
         }
     }
@@ -275,13 +249,14 @@ mod tests {
                 let rows: Vec<f32> =
                     (0..count).flat_map(|_| (0..width).map(|i| TERMS[i % 5])).collect();
                 let range = 0..count;
-                let over = sums_over(std::slice::from_ref(&range), width, |sums, range| {
+                let range = std::slice::from_ref(&range);
+                let [over] = sums_over(range, width, |[sums], range| {
                     for row in rows[range].chunks(sums.len()) {
                         sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
                     }
                 });
                 let columns = column_sums(&rows, width);
-                let pairs = pair_sums(count, width, |sums, range| {
+                let pairs = sums_over(range, width, |sums: [&mut [f32]; 2], range| {
                     for (sums, factor) in sums.into_iter().zip([1.0, 2.0]) {
                         for row in rows[range.clone()].chunks(sums.len()) {
                             sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += factor * x);

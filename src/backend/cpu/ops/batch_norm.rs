@@ -13,7 +13,7 @@ use crate::{
         ActivationKind, FixedNorm, NormWeights, Normalised, Seen,
         cpu::{
             simd::vectorized,
-            sums::{pair_sums, sums_over, wide},
+            sums::{sums_over, wide},
             threads::parallel,
         },
         tape::{Values, borrow, from_vec, record},
@@ -253,7 +253,7 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
     let pass = distributed::current();
     let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
-    let mut sums = sums_over(&rows, features, |sums, at| add_rows(sums, &values[at]));
+    let [mut sums] = sums_over(&rows, features, |[sums], at| add_rows(sums, &values[at]));
     let mut count = rows.iter().map(Range::len).sum::<usize>() as f64;
     if let Some(pass) = &pass {
         sums.push(count);
@@ -262,8 +262,8 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     }
     let means: Vec<f32> = mean(sums);
     let wide_means = means.repeat(wide(features) / features.max(1));
-    let squares = |sums: &mut [f32], at| add_squares(sums, &values[at], &wide_means);
-    let mut sums = sums_over(&rows, features, squares);
+    let squares = |[sums]: [&mut [f32]; 1], at| add_squares(sums, &values[at], &wide_means);
+    let [mut sums] = sums_over(&rows, features, squares);
     if let Some(pass) = &pass {
         pass.sum(&mut sums)?;
     }
@@ -307,7 +307,9 @@ fn by_statistics<T: Tape<f32, Cpu>>(
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             let means = &statistics.means;
-            let [d_beta, products] = pair_sums(n, features, |sums, at| {
+            let all = 0..n;
+            let all = std::slice::from_ref(&all);
+            let [d_beta, products] = sums_over(all, features, |sums, at| {
                 add_gradients(sums, &values[at.clone()], &gradient[at], &affine, rectified);
             });
             let d_gamma: Vec<f64> =
