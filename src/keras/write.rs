@@ -35,7 +35,7 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         let message = "a model is written as `.keras`, or its weights as `.weights.h5`";
         return Err(failed(path, message));
     }
-    let weights = weights(config, model, None)?.map_err(|e| failed(path, e))?;
+    let weights = tree(config, model)?.file(None).map_err(|e| failed(path, e))?;
     let bytes = match whole {
         // A config that names an optimizer would promise a state.
         true => archive(config.clone(), None, &weights).map_err(|e| failed(path, e))?,
@@ -85,7 +85,7 @@ where
     let written = Written::new(optimizer, state, &visited(model)?)?;
     // Keras wants to know of no loss that it is none.
     let compiled = serde_json::json!({ "optimizer": written.config, "loss": null });
-    let weights = weights(config, model, Some(written))?.map_err(|e| failed(path, e))?;
+    let weights = tree(config, model)?.file(Some(written)).map_err(|e| failed(path, e))?;
     let bytes = archive(config.clone(), Some(compiled), &weights).map_err(|e| failed(path, e))?;
     write(path, &bytes)
 }
@@ -138,7 +138,7 @@ impl Tree {
         }
     }
 
-    /// The bytes of the file whose root this is.
+    /// The `.weights.h5` whose root this is.
     fn file(self, optimizer: Option<Written>) -> Result<Vec<u8>, String> {
         let mut file = FileBuilder::new();
         for (name, tree) in self.folders {
@@ -160,15 +160,6 @@ pub(super) fn dataset(to: &mut DatasetBuilder, Weight { sizes, values, .. }: Wei
         Values::F64(values) => to.with_f64_data(&values),
     }
     .with_shape(&sizes);
-}
-
-/// A `.weights.h5`.
-fn weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    config: &Config,
-    model: &M,
-    optimizer: Option<Written>,
-) -> Result<Result<Vec<u8>, String>, Error> {
-    Ok(tree(config, model)?.file(optimizer))
 }
 
 /// The groups of the weights of a model.

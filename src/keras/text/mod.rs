@@ -11,7 +11,7 @@ use crate::{
     error::Error,
 };
 pub(super) use read::{load, names};
-pub(super) use write::{idf_weights, in_front as with_text};
+pub(super) use write::{idf_weights, with_text};
 
 /// A layer in front of a model, which looks words up in its table.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,8 +143,10 @@ fn refers(nodes: Option<&Value>, name: &str) -> bool {
 /// Gives a layer another name in `["a", 0, 0]`, or in lists or objects of such.
 fn renamed(ends: &mut Value, old: &Value, name: &str) {
     match ends {
-        Value::Array(list) if list.first() == Some(old) => list[0] = json!(name),
-        Value::Array(list) => list.iter_mut().for_each(|inner| renamed(inner, old, name)),
+        Value::Array(list) => match list.as_mut_slice() {
+            [layer, Value::Number(_), ..] if layer == old => *layer = json!(name),
+            list => list.iter_mut().for_each(|inner| renamed(inner, old, name)),
+        },
         Value::Object(map) => map.values_mut().for_each(|inner| renamed(inner, old, name)),
         _ => {}
     }

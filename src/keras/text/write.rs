@@ -14,7 +14,7 @@ use crate::{
 /// # Errors
 /// [`Error::Invalid`] for a layer without a table, an input that is not there or has two layers, or a name that is taken;
 /// [`Error::Mismatch`] for an input of other sizes than the layer gives.
-pub(in crate::keras) fn in_front(
+pub(in crate::keras) fn with_text(
     mut model: Config,
     text: &[(String, usize, TextLayer)],
 ) -> Result<Config, Error> {
