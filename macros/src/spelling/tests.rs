@@ -5,7 +5,7 @@ use syn::{GenericParam, Generics, Type, TypeParamBound, parse_quote};
 
 use super::{
     Spelling, WINDOWED,
-    table::{Class, Default as Given, Kind, LAYERS, WORDS},
+    table::{Class, Default as Given, Kind, LAYERS, WORDS, called},
 };
 use crate::errors::Errors;
 
@@ -146,6 +146,18 @@ fn said(ty: &str, generics: &Generics, element: &str) -> Option<String> {
     let told = std::cell::Cell::new(false);
     Spelling { generics, element: &element, told: &told }.check(&mut ty, &mut errors);
     (!errors.is_empty()).then(|| errors.tokens().to_string())
+}
+
+/// What a `use` may name in place of a layer of the crate, a field of that name is told.
+#[test]
+fn the_names_of_other_libraries_are_told() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/layers/elsewhere.rs");
+    let source = std::fs::read_to_string(path).unwrap();
+    let (_, list) = source.split_once("elsewhere! {").unwrap();
+    let names: Vec<&str> = list.trim_end().trim_end_matches('}').split_whitespace().collect();
+    assert!(names.len() > 20, "{names:?}");
+    let unknown: Vec<_> = names.into_iter().filter(|name| called(name).is_none()).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]
