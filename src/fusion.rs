@@ -11,7 +11,7 @@ use crate::{
     error::Error,
 };
 
-/// What a layer can do in the place of the layers behind it.
+/// What a layer can do instead of the layers behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fuses {
     /// Nothing.
@@ -22,7 +22,7 @@ pub enum Fuses {
     NormAndActivation,
 }
 
-/// What a layer does in the place of those behind it.
+/// What a layer does instead of those behind it.
 #[derive(Debug)]
 pub struct Fused<E: Element = f32, D: Backend<E> = Cpu> {
     fuses: Fuses,

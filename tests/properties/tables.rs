@@ -388,7 +388,7 @@ fn a_training_that_ends_by_a_panic_or_an_error() {
     }
 }
 
-/// A layer of one's own that reads the whole table that it holds, too.
+/// A layer of the user's own that reads the whole table that it holds, too.
 #[layer]
 struct Tied {
     #[inner(by_hand)]
@@ -428,7 +428,7 @@ fn a_table_that_is_read_in_another_way() {
     assert_eq!(found.2, TiedNet::PARAMS * 30);
 }
 
-/// In a loop of one's own the gradient is of the whole table, and so is the model after each step.
+/// In a loop of the user's own the gradient is of the whole table, and so is the model after each step.
 #[test]
 fn loops_of_ones_own() {
     const LARGE: usize = 66_000;

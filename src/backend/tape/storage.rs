@@ -92,7 +92,7 @@ fn row_major<S: Shape, E: Unit, T>(x: &Tensor<S, E, Cpu, T>, len: usize) -> Opti
     std::ptr::eq(&x[last], at.wrapping_add(len - 1)).then_some(at)
 }
 
-/// The values of a tensor where they lie, if it has some and they lie there row-major.
+/// The values of a tensor without a copy, if it has some and they lie in memory row-major.
 pub(crate) fn values_of<S: Shape, E: Unit>(x: &Tensor<S, E, Cpu>) -> Option<&[E]> {
     let len = elements_of(x).ok()?;
     let at = row_major(x, len)?;
@@ -102,7 +102,7 @@ pub(crate) fn values_of<S: Shape, E: Unit>(x: &Tensor<S, E, Cpu>) -> Option<&[E]
     Some(unsafe { std::slice::from_raw_parts(at, len) })
 }
 
-/// The values of a tensor where they lie, to be changed, if it has some and they lie there row-major. A tensor that
+/// The values of a tensor, to be changed in place, if it has some and they lie in memory row-major. A tensor that
 /// shares its memory gets its own first.
 pub(crate) fn values_mut<S: Shape, E: Unit>(x: &mut Tensor<S, E, Cpu>) -> Option<&mut [E]> {
     let len = elements_of(x).ok()?;

@@ -26,7 +26,7 @@ pub(crate) fn few(ids: usize, rows: usize) -> bool {
     ids.saturating_mul(16) < rows
 }
 
-/// The values of a table: where they lie if that can be, else a copy.
+/// The values of a table: without a copy if that can be.
 pub(super) fn with_table<R>(
     table: &Tensor<(usize, usize), f32, Cpu>,
     cache: &WeightCache,
