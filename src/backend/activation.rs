@@ -26,11 +26,7 @@ pub struct ActivationFunction(&'static str);
 pub(crate) trait WithFunction<E> {
     type Out;
 
-    fn run(
-        self,
-        function: impl Fn(E) -> E,
-        slope: impl Fn(E, E) -> E + Clone + 'static,
-    ) -> Self::Out;
+    fn run(self, function: impl Fn(E) -> E, slope: impl Fn(E, E) -> E) -> Self::Out;
 }
 
 macro_rules! table {

@@ -25,51 +25,81 @@ pub(crate) fn map_values<S: Shape, T: Tape<f32, Cpu>>(
     function: impl Fn(f32) -> f32,
     slope: impl Fn(f32, f32) -> f32 + 'static,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    let values = |x: &[f32]| collected(&[x.len()], x.iter().map(|&x| function(x)));
+    map_slices(x, values, move |places| places.run(f32::abs, slope))
+}
+
+/// An activation that is a function of each value. What it does with slices is compiled once, not for each shape and tape.
+pub(crate) fn activation<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    function: ActivationFunction,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+    let expected = "an activation that is a function of each value";
+    let refused = || Err(Error::invalid("activation", function, expected));
+    let values = |x: &[f32]| function.with(Arguments(x)).unwrap_or_else(refused);
+    map_slices(x, values, move |places| {
+        function.with(places);
+    })
+}
+
+/// The arguments of a function of each value.
+struct Arguments<'a>(&'a [f32]);
+
+impl WithFunction<f32> for Arguments<'_> {
+    type Out = Result<Vec<f32>, Error>;
+
+    fn run(self, function: impl Fn(f32) -> f32, _: impl Fn(f32, f32) -> f32) -> Self::Out {
+        collected(&[self.0.len()], self.0.iter().map(|&x| function(x)))
+    }
+}
+
+/// Where a gradient goes back through a function of each value.
+struct Places<'a> {
+    arguments: &'a [f32],
+    results: &'a [f32],
+    gradient: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl WithFunction<f32> for Places<'_> {
+    type Out = ();
+
+    fn run(self, _: impl Fn(f32) -> f32, slope: impl Fn(f32, f32) -> f32) {
+        let values = self.arguments.iter().zip(self.results).zip(self.gradient);
+        for (sum, ((&x, &y), &d_y)) in self.sums.iter_mut().zip(values) {
+            // What does not reach the result may be infinite.
+            if d_y != 0.0 {
+                *sum += slope(x, y) * d_y;
+            }
+        }
+    }
+}
+
+/// A function of each value by functions of slices, one for the results and one for the way back.
+fn map_slices<S: Shape, T: Tape<f32, Cpu>>(
+    x: Tensor<S, f32, Cpu, T>,
+    values: impl FnOnce(&[f32]) -> Result<Vec<f32>, Error>,
+    back: impl FnOnce(Places<'_>) + 'static,
+) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let (x, mut tape) = x.split_tape();
     let arguments = borrow(&x)?;
-    let y = collected(&[arguments.len()], arguments.iter().map(|&x| function(x)))?;
-    let y = from_vec(x.device(), *x.shape(), y)?;
+    let y = from_vec(x.device(), *x.shape(), values(&arguments)?)?;
     if T::OWNS_TAPE {
         let (of_y, results) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
-                let values = arguments.iter().zip(&*results).zip(&gradient);
-                for (sum, ((&x, &y), &d_y)) in sums.iter_mut().zip(values) {
-                    // What does not reach the result may be infinite.
-                    if d_y != 0.0 {
-                        *sum += slope(x, y) * d_y;
-                    }
-                }
+                back(Places {
+                    arguments: &arguments,
+                    results: &results,
+                    gradient: &gradient,
+                    sums,
+                });
             })?;
             grads.give(&of_y, gradient)
         });
     }
     Ok(y.put_tape(tape))
-}
-
-/// An activation that is a function of each value.
-pub(crate) fn activation<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
-    function: ActivationFunction,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
-    struct Map<S: Shape, T>(Tensor<S, f32, Cpu, T>);
-
-    impl<S: Shape, T: Tape<f32, Cpu>> WithFunction<f32> for Map<S, T> {
-        type Out = Result<Tensor<S, f32, Cpu, T>, Error>;
-
-        fn run(
-            self,
-            function: impl Fn(f32) -> f32,
-            slope: impl Fn(f32, f32) -> f32 + Clone + 'static,
-        ) -> Self::Out {
-            map_values(self.0, function, slope)
-        }
-    }
-
-    let expected = "an activation that is a function of each value";
-    let mapped = function.with(Map(x));
-    mapped.unwrap_or_else(|| Err(Error::invalid("activation", function, expected)))
 }
 
 /// No place: there is a 0.
