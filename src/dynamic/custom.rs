@@ -19,6 +19,7 @@ use super::{
     Dynamic, DynamicLayer, FromDynamic,
     flow::Rows,
     foreign::Foreign,
+    graph::{Function, MakeFunction},
     op::{Op, Pass, Recorder},
     own::{Own, Takes},
     registry,
@@ -67,8 +68,9 @@ use crate::{
 /// # use kerata::prelude::*;
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct CustomObjects {
+    pub(super) classes: Classes,
     layers: BTreeMap<String, Entry>,
     activations: BTreeMap<String, Functions>,
     /// Whether masks are taken off where Keras does.
@@ -108,6 +110,13 @@ fn layer_of_cell(class: &str) -> String {
     format!("RNN of {class}")
 }
 
+/// What makes the layers of Keras, and the functions of its graphs.
+#[derive(Clone, Copy)]
+pub(super) struct Classes {
+    layer: fn(Config, &CustomObjects) -> Result<(Config, Box<dyn Op>), Error>,
+    pub(super) function: MakeFunction,
+}
+
 type Make = dyn Fn(&Config, &CustomObjects) -> Result<Box<dyn Op>, Error> + Send + Sync;
 
 #[derive(Clone)]
@@ -123,8 +132,26 @@ const MAX_LAYERS_DEEP: usize = 32;
 /// Configs of more layers than this are refused.
 pub(super) const MAX_LAYERS: usize = 10_000;
 
+impl Default for CustomObjects {
+    // All layers of Keras hang on these pointers: a program that has no such objects is to be compiled without them. Where
+    // many programs have some, as tests do, they are better compiled once, with the crate.
+    #[cfg_attr(not(any(debug_assertions, feature = "keras")), inline)]
+    fn default() -> Self {
+        Self {
+            classes: Classes { layer: registry::make, function: Function::layer },
+            layers: BTreeMap::new(),
+            activations: BTreeMap::new(),
+            masks_as_keras: false,
+            keras_2: false,
+            depth: 0,
+            made: Arc::default(),
+        }
+    }
+}
+
 impl CustomObjects {
     /// None yet.
+    #[cfg_attr(not(any(debug_assertions, feature = "keras")), inline)]
     pub fn new() -> Self {
         Self::default()
     }
@@ -341,7 +368,7 @@ impl CustomObjects {
             }
             return Ok((complete, op));
         }
-        registry::make(config, &inside)
+        (self.classes.layer)(config, &inside)
     }
 
     /// The error for a class that nobody knows.

@@ -45,6 +45,7 @@ macro_rules! classes {
         const CLASSES: &[&str] = &[$($class,)* $($alone),*];
 
         /// The config with all its keys, but those of layers inside, and the dynamic layer.
+        #[cfg_attr(not(any(debug_assertions, feature = "keras")), inline)]
         pub(super) fn make(
             config: Config,
             custom: &CustomObjects,

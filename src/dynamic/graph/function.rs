@@ -117,7 +117,7 @@ pub(super) fn dtype(class: &str) -> &'static str {
 
 /// A function, with the numbers that stand for tensors.
 #[derive(Debug, Clone)]
-pub(super) struct Function {
+pub(in crate::dynamic) struct Function {
     kind: Kind,
     /// `None` for a tensor.
     operands: Vec<Option<f32>>,
@@ -132,8 +132,13 @@ const NAMES: [&str; 10] =
 /// The names of arguments that are values.
 const VALUES: [&str; 4] = ["x", "x1", "x2", "xs"];
 
+/// Makes a function.
+pub(in crate::dynamic) type MakeFunction =
+    fn(Config, &[CallArguments<Reference>], &CustomObjects) -> Result<DynamicLayer, Error>;
+
 impl Function {
-    pub(super) fn layer(
+    #[cfg_attr(not(any(debug_assertions, feature = "keras")), inline)]
+    pub(in crate::dynamic) fn layer(
         mut config: Config,
         calls: &[CallArguments<Reference>],
         custom: &CustomObjects,

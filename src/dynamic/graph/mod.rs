@@ -22,6 +22,8 @@ use crate::{
     model::Row,
 };
 use nodes::{Argument, CallArguments};
+
+pub(super) use function::{Function, MakeFunction};
 use wiring::{Source, Wiring};
 
 /// One entry of `layers`.

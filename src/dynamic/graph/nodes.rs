@@ -6,7 +6,7 @@ use crate::fields::whole;
 
 /// An argument of a call, in which `R` stands for a tensor.
 #[derive(Debug, Clone)]
-pub(super) enum Argument<R> {
+pub(in crate::dynamic) enum Argument<R> {
     Tensor(R),
     List(Vec<Argument<R>>),
     Object(Vec<(String, Argument<R>)>),
@@ -16,7 +16,7 @@ pub(super) enum Argument<R> {
 
 /// A tensor in the JSON: a layer, which of its calls gave it, and which one it is of what that call gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reference {
+pub(in crate::dynamic) struct Reference {
     pub(super) layer: String,
     pub(super) call: usize,
     pub(super) output: usize,
@@ -24,7 +24,7 @@ pub(super) struct Reference {
 
 /// One call of a layer.
 #[derive(Debug, Clone)]
-pub(super) struct CallArguments<R> {
+pub(in crate::dynamic) struct CallArguments<R> {
     pub(super) args: Vec<Argument<R>>,
     pub(super) kwargs: Vec<(String, Argument<R>)>,
 }

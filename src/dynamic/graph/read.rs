@@ -11,9 +11,7 @@ use super::{
         input::input,
         words::refused,
     },
-    Entry, Graph, Part,
-    function::Function,
-    is_function,
+    Entry, Graph, Part, is_function,
     nodes::{Argument, CallArguments, Reference},
     text,
     wiring::{Call, Source, Wiring},
@@ -166,7 +164,9 @@ fn entry(mut value: Value, custom: &CustomObjects) -> Result<Read, Error> {
             Some(shape.ok_or_else(|| wrong(&name, "an InputLayer of a `Functional` has a shape"))?);
         Part::Entrance(config)
     } else if is_function(&config, &nodes) {
-        Part::Function(Function::layer(config, &calls, custom).map_err(|e| e.within(&name))?)
+        Part::Function(
+            (custom.classes.function)(config, &calls, custom).map_err(|e| e.within(&name))?,
+        )
     } else {
         if calls.is_empty() {
             return Err(wrong(&name, "nothing reaches it: `inbound_nodes` is empty"));
