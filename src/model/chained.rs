@@ -41,23 +41,26 @@ where
 
 /// A [`Layer`] of a [`Sequential`](super::Sequential), which takes the signal `In`. Of one that does not, what it gives is
 /// unknown: so the compiler says once which one it is.
+///
+/// The lifetime is `'static` wherever this is asked for. Without one, the compiler looks for the place of what fails within the type of an
+/// argument while it checks the signature, and tells it once more, of the whole type, while it checks the function.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot take `{In}`, which reaches it in the `Sequential`",
     label = "these layers do not fit together",
     note = "`(Batch, Features)` is a vector, `(Batch, Length, Features)` a sequence, `(Batch, Height, Width, Channels)` an image: `Lstm<_, N, Sequences>` gives a sequence, `Lstm<_, N>`, `Flatten` and the global poolings a vector; the first number of `Dense<I, O>` is that of the features that arrive; `Unmask` drops a mask"
 )]
-pub trait Fits<In, E: Element, D: Backend<E>> {
+pub trait Fits<'a, In, E: Element, D: Backend<E>> {
     /// [`Layer::Out`].
     type Out;
 }
 
 #[diagnostic::do_not_recommend]
-impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Fits<In, E, D> for L {
+impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Fits<'_, In, E, D> for L {
     type Out = <In as Known>::Of<L::Out>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<L, In, E: Element, D: Backend<E>> Fits<In, E, D> for L
+impl<L, In, E: Element, D: Backend<E>> Fits<'_, In, E, D> for L
 where
     for<'a> Nobody: Never<'a>,
 {
@@ -66,9 +69,9 @@ where
 
 /// [`Fits`]. The bound of a tuple is this one, so that the compiler comes to the output first, and tells of a layer without the bounds
 /// that it came through.
-pub trait Fitting<In, E: Element, D: Backend<E>>: Fits<In, E, D> {}
+pub trait Fitting<In, E: Element, D: Backend<E>>: Fits<'static, In, E, D> {}
 
-impl<L: Fits<In, E, D>, In, E: Element, D: Backend<E>> Fitting<In, E, D> for L {}
+impl<L: Fits<'static, In, E, D>, In, E: Element, D: Backend<E>> Fitting<In, E, D> for L {}
 
 /// The output of a [`Sequential`](super::Sequential), which knows that the layers give it. All that is done with a model asks for
 /// this, and so for nothing where the output is unknown.
