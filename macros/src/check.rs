@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt, parse_quote,
-    punctuated::Punctuated, spanned::Spanned,
+    Expr, ExprLit, Fields, Generics, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt,
+    parse_quote, punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
@@ -195,7 +195,7 @@ impl Model {
                 continue;
             }
             check_activity(&field.ty, &mut with, &mut self.errors);
-            check_options(&mut with, generic, &mut self.errors);
+            check_options(&field.ty, &self.item.generics, &mut with, &mut self.errors);
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with, again: None });
         }
         self.item.fields = fields;
@@ -438,8 +438,21 @@ fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
     });
 }
 
-fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
+fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
+    let generic = !generics.params.is_empty();
     for (key, value) in &mut with.options {
+        let of_several = matches!(ty, Type::Path(path) if last_name(&path.path) == "StackedRnn");
+        if of_several {
+            let message = format!(
+                "the options of a `StackedRnn` are those of its layers: set them behind `build`, `model.field.layers.0.{key} = ..`"
+            );
+            errors.push(key.span(), message);
+            continue;
+        }
+        if let Some(message) = spelling::parameter(ty, key, value, generics) {
+            errors.push(key.span(), message);
+            continue;
+        }
         if generic {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);
