@@ -49,7 +49,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "numbers are needed here, but `{Self}` arrives",
     label = "this layer takes numbers",
-    note = "token ids become numbers in an `Embedding`"
+    note = "token ids become numbers in an `Embedding`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait MaskTransparent: Signal {
     /// The shape of the numbers.
@@ -161,7 +161,7 @@ last_axis!(F G H);
 #[diagnostic::on_unimplemented(
     message = "one vector per sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
-    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`; two outputs: `#[from(name.0)]` takes one of them"
+    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait OneVector: Signal {
     /// The batch dimension.
@@ -198,7 +198,7 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
-    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait Steps: Signal {
     /// The batch dimension.
@@ -275,7 +275,7 @@ impl<B: Dim, L: Dim, F: Dim> Steps for Masked<(B, L, F)> {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, ..)`, but `{Self}` arrives",
     label = "this layer is applied to each step of a sequence",
-    note = "without time steps there is nothing to distribute over: use the layer inside by itself; two outputs: `#[from(name.0)]` takes one of them"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`; without time steps use the layer inside by itself; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait EachStep: Signal {
     /// The batch dimension.
