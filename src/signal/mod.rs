@@ -37,6 +37,8 @@ pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
 pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
+#[doc(hidden)]
+pub use value::{Fed, OnWire};
 pub use value::{Feedable, Value};
 
 use std::{marker::PhantomData, ops::Range};
