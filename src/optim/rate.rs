@@ -140,8 +140,7 @@ fn not_negative(rate: f64) -> Result<f64, Error> {
 /// What an optimiser takes for its learning rate: what a [`LearningRate`] is made of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no learning rate",
-    label = "a learning rate is a number, `0.001`, or a schedule, `ExponentialDecay::new(0.1, 500.0, 0.9)`",
-    note = "an optimiser is not told of the parameters: the trainer shows it those of the model"
+    label = "a learning rate is a number, `0.001`, or a schedule, `ExponentialDecay::new(0.1, 500.0, 0.9)`; the parameters are those of the trainer's model"
 )]
 pub trait IntoRate {
     /// The learning rate.
