@@ -11,7 +11,7 @@ use crate::{
     activation, derive,
     errors::Errors,
     infer, initializer,
-    names::camel,
+    names::{camel, nearest},
     parse::{Arguments, Source, With, again, sources, with},
     signal::{Signal, last_name},
     spelling::{self, Spelling},
@@ -362,9 +362,9 @@ impl Model {
 
 /// An initializer or an activation is said by its name, and is a constant of a type.
 fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
-    let is = |kind: &str| {
-        key.strip_suffix(kind).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
-    };
+    // One that is misspelt is told where the options of the layer are known, and its value not as well.
+    let last = key.rsplit('_').next().unwrap_or(key);
+    let is = |kind: &str| last == kind || !nearest(last, &[kind]).is_empty();
     let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
     {
         ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
@@ -441,10 +441,9 @@ fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
 fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
     let generic = !generics.params.is_empty();
     for (key, value) in &mut with.options {
-        let of_several = matches!(ty, Type::Path(path) if last_name(&path.path) == "StackedRnn");
-        if of_several {
+        if let Some(places) = spelling::stack_within(ty) {
             let message = format!(
-                "the options of a `StackedRnn` are those of its layers: set them behind `build`, `model.field.layers.0.{key} = ..`"
+                "the options of a `StackedRnn` are those of its layers: set them behind `build`, `model.field{places}.layers.0.{key} = ..`"
             );
             errors.push(key.span(), message);
             continue;

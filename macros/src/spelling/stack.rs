@@ -24,6 +24,13 @@ pub(super) fn mistake(layer: &Known, segment: &PathSegment) -> Option<(TokenStre
     let one = match within {
         Type::Tuple(tuple) => match tuple.elems.iter().find(|element| is_other(element)) {
             Some(other) => return Some((other.to_token_stream(), not_in_a_stack(other))),
+            None if tuple.elems.len() > 6 => {
+                let count = tuple.elems.len();
+                let message = format!(
+                    "a `StackedRnn` has six layers at most, and this one {count}: write two of them, the first with `Sequences` in its last layer"
+                );
+                return Some((within.to_token_stream(), message));
+            }
             None if tuple.elems.len() == 1 => tuple.elems.first()?,
             None => return None,
         },
@@ -56,4 +63,25 @@ fn not_in_a_stack(ty: &Type) -> String {
         "`{}` is not a layer of a `StackedRnn`: one recurrent layer is needed here: `Lstm<..>`, `Gru<..>`, `SimpleRnn<..>` or `Rnn<..>`",
         text(ty)
     )
+}
+
+/// The fields by which one comes to a stack, `.forward` for one in both directions; `None` if the layer is none, and has none within.
+pub(crate) fn within(ty: &Type) -> Option<String> {
+    let Type::Path(path) = ty else { return None };
+    let name = last_name(&path.path);
+    if name == "StackedRnn" {
+        return Some(String::new());
+    }
+    let field = match name.as_str() {
+        "Bidirectional" => ".forward",
+        "ReturnState" => ".layer",
+        _ => return None,
+    };
+    match &path.path.segments.last()?.arguments {
+        PathArguments::AngleBracketed(given) => match given.args.first()? {
+            GenericArgument::Type(inner) => within(inner).map(|rest| format!("{field}{rest}")),
+            _ => None,
+        },
+        _ => None,
+    }
 }
