@@ -124,7 +124,13 @@ impl Spelling<'_> {
             }
         }
         if let Some((at, message)) = stack::mistake(layer, segment) {
-            return Some(Refused { at, message, instead: harmless(path, layer) });
+            // What it names stays in use.
+            let named = infer::fill(ty, &quote!(0));
+            return Some(Refused {
+                at,
+                message,
+                instead: quote!(::kerata::model::NoLayer<(), #named>),
+            });
         }
         let given = arguments(segment, self.generics);
         let (at, message) = self.mistake(ty, layer, &given)?;
