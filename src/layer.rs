@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     fusion::{Ahead, Fused, Fuses, layers_ahead},
     shape::Fault,
-    signal::{Feedable, Signal, Value},
+    signal::{Fed, Feedable, OnWire, Signal},
     tuples::all_tuples,
 };
 
@@ -290,19 +290,21 @@ pub trait InputOf<L, E: Element, D: Backend<E>>: Sized {
 
 impl<X, L, E, D> InputOf<L, E, D> for X
 where
-    X: Feedable<Data: Value<E, D>>,
-    L: Takes<<X::Data as Value<E, D>>::Signal, E, D>,
+    X: Feedable<Data: OnWire>,
+    L: Takes<<X::Data as OnWire>::Signal, E, D>,
+    <X::Data as OnWire>::Tape: Tape<E, D>,
+    X::Data: Fed<<X::Data as OnWire>::Signal, <X::Data as OnWire>::Tape, E, D>,
     E: Element,
     D: Backend<E>,
 {
-    type Output = <L::Out as Signal>::Data<E, D, <X::Data as Value<E, D>>::Tape>;
+    type Output = <L::Out as Signal>::Data<E, D, <X::Data as OnWire>::Tape>;
 
     fn run(self, layer: &L) -> Result<Self::Output, Error> {
-        whole_pass(|| layer.call(self.data().into_data()))
+        whole_pass(|| layer.call(self.data().into_signal()))
     }
 
     fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error> {
-        whole_pass(|| layer.call_mut(self.data().into_data()))
+        whole_pass(|| layer.call_mut(self.data().into_signal()))
     }
 }
 

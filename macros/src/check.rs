@@ -3,15 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, ExprLit, Fields, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt, parse_quote,
-    punctuated::Punctuated, spanned::Spanned,
+    Expr, ExprLit, Fields, Generics, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt,
+    parse_quote, punctuated::Punctuated, spanned::Spanned,
 };
 
 use crate::{
     activation, derive,
     errors::Errors,
     infer, initializer,
-    names::camel,
+    names::{camel, nearest},
     parse::{Arguments, Source, With, again, sources, with},
     signal::{Signal, last_name},
     spelling::{self, Spelling},
@@ -195,7 +195,7 @@ impl Model {
                 continue;
             }
             check_activity(&field.ty, &mut with, &mut self.errors);
-            check_options(&mut with, generic, &mut self.errors);
+            check_options(&field.ty, &self.item.generics, &mut with, &mut self.errors);
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with, again: None });
         }
         self.item.fields = fields;
@@ -362,9 +362,9 @@ impl Model {
 
 /// An initializer or an activation is said by its name, and is a constant of a type.
 fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
-    let is = |kind: &str| {
-        key.strip_suffix(kind).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'))
-    };
+    // One that is misspelt is told where the options of the layer are known, and its value not as well.
+    let last = key.rsplit('_').next().unwrap_or(key);
+    let is = |kind: &str| last == kind || !nearest(last, &[kind]).is_empty();
     let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
     {
         ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
@@ -438,8 +438,20 @@ fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
     });
 }
 
-fn check_options(with: &mut With, generic: bool, errors: &mut Errors) {
+fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
+    let generic = !generics.params.is_empty();
     for (key, value) in &mut with.options {
+        if let Some(places) = spelling::stack_within(ty) {
+            let message = format!(
+                "the options of a `StackedRnn` are those of its layers: set them behind `build`, `model.field{places}.layers.0.{key} = ..`"
+            );
+            errors.push(key.span(), message);
+            continue;
+        }
+        if let Some(message) = spelling::parameter(ty, key, value, generics) {
+            errors.push(key.span(), message);
+            continue;
+        }
         if generic {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);

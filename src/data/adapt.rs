@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     layers::Normalization,
     shape::HasShape,
-    signal::{LastAxis, MaskTransparent},
+    signal::{LastAxis, MaskTransparent, Signal},
 };
 
 /// How many samples are looked at together.

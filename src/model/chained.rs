@@ -12,13 +12,22 @@ use crate::{
     tuples::all_tuples,
 };
 
-/// A tuple of layers, each of which takes what the one before it gives: what a [`Sequential`](super::Sequential) is made of.
+/// A tuple of one to twelve: what a [`Sequential`](super::Sequential) is made of.
+///
+/// The lifetime is `'static` wherever this is asked for. Without one, the compiler looks for the place of what fails within the type of an
+/// argument while it checks the signature, and tells it once more, of the whole type, while it checks the function.
 #[diagnostic::on_unimplemented(
     message = "a `Sequential` is made of a tuple of layers, and `{Self}` is none",
     label = "one layer is a tuple with a comma: `({Self},)`",
     note = "the tuple has one to twelve layers; a struct under `#[model]` has any number, and branches"
 )]
-pub trait Chained<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
+pub trait Tuple<'a> {
+    /// The same type. Of what is no tuple it is unknown, and nothing is said of its layers.
+    type Same;
+}
+
+/// A tuple of layers, each of which takes what the one before it gives.
+pub trait Chained<'a, In: Signal, E: Element, D: Backend<E>> {
     /// The signal that leaves the last layer.
     type Out;
 }
@@ -29,46 +38,44 @@ pub trait Chains<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     type Out;
 }
 
-impl<L, In, E, D> Chains<In, E, D> for L
+// `Out` is a parameter, so that what fails is looked up through this impl, and the compiler lists no tuples.
+impl<L, T, In, Out, E, D> Chains<In, E, D> for L
 where
-    L: Chained<In, E, D>,
+    L: Tuple<'static, Same = T>,
+    T: Chained<'static, In, E, D, Out = Out>,
     In: Signal,
     E: Element,
     D: Backend<E>,
 {
-    type Out = L::Out;
+    type Out = Out;
 }
 
 /// A [`Layer`] of a [`Sequential`](super::Sequential), which takes the signal `In`. Of one that does not, what it gives is
 /// unknown: so the compiler says once which one it is.
+///
+/// The lifetime is there as in [`Tuple`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot take `{In}`, which reaches it in the `Sequential`",
     label = "these layers do not fit together",
     note = "`(Batch, Features)` is a vector, `(Batch, Length, Features)` a sequence, `(Batch, Height, Width, Channels)` an image: `Lstm<_, N, Sequences>` gives a sequence, `Lstm<_, N>`, `Flatten` and the global poolings a vector; the first number of `Dense<I, O>` is that of the features that arrive; `Unmask` drops a mask"
 )]
-pub trait Fits<In, E: Element, D: Backend<E>> {
+pub trait Fits<'a, In, E: Element, D: Backend<E>> {
     /// [`Layer::Out`].
     type Out;
 }
 
 #[diagnostic::do_not_recommend]
-impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Fits<In, E, D> for L {
+impl<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>> Fits<'_, In, E, D> for L {
     type Out = <In as Known>::Of<L::Out>;
 }
 
 #[diagnostic::do_not_recommend]
-impl<L, In, E: Element, D: Backend<E>> Fits<In, E, D> for L
+impl<L, In, E: Element, D: Backend<E>> Fits<'_, In, E, D> for L
 where
     for<'a> Nobody: Never<'a>,
 {
     type Out = Nobody;
 }
-
-/// [`Fits`]. The bound of a tuple is this one, so that the compiler comes to the output first, and tells of a layer without the bounds
-/// that it came through.
-pub trait Fitting<In, E: Element, D: Backend<E>>: Fits<In, E, D> {}
-
-impl<L: Fits<In, E, D>, In, E: Element, D: Backend<E>> Fitting<In, E, D> for L {}
 
 /// The output of a [`Sequential`](super::Sequential), which knows that the layers give it. All that is done with a model asks for
 /// this, and so for nothing where the output is unknown.
@@ -202,13 +209,17 @@ where
 macro_rules! chain {
     ($first:ident $($before:ident $layer:ident $i:tt)*) => {
         #[diagnostic::do_not_recommend]
-        impl<In, E, D, $first, $($layer),*> Chained<In, E, D> for ($first, $($layer,)*)
+        impl<$first, $($layer),*> Tuple<'_> for ($first, $($layer,)*) {
+            type Same = Self;
+        }
+
+        impl<In, E, D, $first, $($layer),*> Chained<'_, In, E, D> for ($first, $($layer,)*)
         where
             In: Signal,
             E: Element,
             D: Backend<E>,
-            $first: Fitting<In, E, D>,
-            $($layer: Fitting<$before::Out, E, D>,)*
+            $first: Fits<'static, In, E, D>,
+            $($layer: Fits<'static, $before::Out, E, D>,)*
         {
             type Out = chain!(@last $first $($layer)*);
         }

@@ -22,7 +22,7 @@ pub use crate::layer::{Infer, Inferred, Takes};
 pub use active::active;
 pub use again::Again;
 #[doc(hidden)]
-pub use chained::{Chained, Chains, Fits, Fitting};
+pub use chained::{Chained, Chains, Fits, Tuple};
 #[doc(hidden)]
 pub use cut::{
     Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,

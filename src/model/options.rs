@@ -33,13 +33,34 @@ pub trait Setting<const AT: usize> {
     fn set(&mut self, value: Self::Value) -> Result<(), Error>;
 }
 
-/// How many letters two names begin with alike.
-const fn alike(a: &str, b: &str) -> usize {
-    let (a, b, mut n) = (a.as_bytes(), b.as_bytes(), 0);
-    while n < a.len() && n < b.len() && a[n] == b[n] {
-        n += 1;
+/// How many letters must be put in, left out or changed to make one name of the other; of a long name, only the first letters count.
+const fn distance(a: &str, b: &str) -> usize {
+    const LONGEST: usize = 64;
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let (a_len, b_len) = (shorter(a.len(), LONGEST), shorter(b.len(), LONGEST));
+    let (mut row, mut j) = ([0; LONGEST + 1], 0);
+    while j <= b_len {
+        row[j] = j;
+        j += 1;
     }
-    n
+    let mut i = 0;
+    while i < a_len {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        j = 0;
+        while j < b_len {
+            let changed = diagonal + (a[i] != b[j]) as usize;
+            diagonal = row[j + 1];
+            row[j + 1] = shorter(shorter(changed, row[j] + 1), diagonal + 1);
+            j += 1;
+        }
+        i += 1;
+    }
+    row[b_len]
+}
+
+const fn shorter(a: usize, b: usize) -> usize {
+    if a < b { a } else { b }
 }
 
 const fn is_less(a: Option<f64>, b: Option<f64>) -> bool {
@@ -58,18 +79,19 @@ pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -
         }
         i += 1;
     }
-    let (options, mut i, mut near) = (L::OPTIONS, 0, "");
+    let (options, mut i, mut near, mut least) = (L::OPTIONS, 0, "", usize::MAX);
     while i < options.len() {
         let (other, [low, high], expected) = options[i];
-        let n = alike(other, name);
-        if n == name.len() && n == other.len() {
+        let n = distance(other, name);
+        if is_with(name, other, "") {
             if is_less(value, low) || is_less(high, value) {
                 concat_panic!("`", display: name, "` is ", display: text, ": ", display: expected);
             }
             return i;
         }
-        if n > 1 && n > alike(near, name) && !sets_by_itself::<L>(other) {
-            near = other;
+        // One slip or two, as in `#[model]`.
+        if n <= 1 + other.len() / 4 && n < least && !sets_by_itself::<L>(other) {
+            (near, least) = (other, n);
         }
         i += 1;
     }

@@ -1,6 +1,6 @@
 use super::{
-    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded,
-    check_share, exactly,
+    Bounds, Fading, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_positive,
+    check_rounded, check_share, exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -20,6 +20,8 @@ optimizer! {
         /// Default 1e-7.
         epsilon: f64 = 1e-7,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 #[diagnostic::do_not_recommend]

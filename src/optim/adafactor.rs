@@ -1,5 +1,5 @@
 use super::{
-    Optimizer, Slot, Update, check, check_not_negative, check_positive,
+    IntoRate, Optimizer, Slot, Update, check, check_not_negative, check_positive,
     options::{optimizer, settings},
     squares,
 };
@@ -24,6 +24,8 @@ optimizer! {
         /// Whether the rate falls with the root of the steps, if it is a number. Default yes.
         relative_step: bool = true,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 /// The sizes of the last two axes of a parameter that is factored, rows and columns.

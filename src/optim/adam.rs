@@ -1,6 +1,6 @@
 use super::{
-    Bounds, Fading, InKeras, LearningRate, Moment, Optimizer, Options, Slot, Update, bounds,
-    check_moments, exactly,
+    Bounds, Fading, InKeras, IntoRate, LearningRate, Moment, Optimizer, Options, Slot, Update,
+    bounds, check_moments, exactly,
     options::{optimizer, settings},
     rounded_moments,
 };
@@ -26,6 +26,8 @@ optimizer! {
         /// ([Reddi et al. 2018](https://openreview.net/forum?id=ryQu7f-RZ)). Default no.
         amsgrad: bool = false,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 #[diagnostic::do_not_recommend]
@@ -118,7 +120,7 @@ impl Default for AdamW {
 
 impl AdamW {
     /// Keras's defaults with another learning rate and decay.
-    pub fn new(learning_rate: impl Into<LearningRate>, weight_decay: f64) -> Self {
+    pub fn new(learning_rate: impl IntoRate, weight_decay: f64) -> Self {
         Self(Adam { weight_decay: Some(weight_decay), ..Adam::new(learning_rate) })
     }
 }

@@ -1,5 +1,5 @@
 use super::{
-    Optimizer, Slot, Update, check, check_not_negative, exactly,
+    IntoRate, Optimizer, Slot, Update, check, check_not_negative, exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -27,6 +27,8 @@ optimizer! {
         /// The beta of the paper. Default 0.
         beta: f64 = 0.0,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 #[diagnostic::do_not_recommend]

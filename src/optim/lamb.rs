@@ -1,5 +1,5 @@
 use super::{
-    Moment, Optimizer, Slot, Update, check_moments, exactly,
+    IntoRate, Moment, Optimizer, Slot, Update, check_moments, exactly,
     options::{optimizer, settings},
     rounded_moments, squares,
 };
@@ -22,6 +22,8 @@ optimizer! {
         /// Default 1e-7.
         epsilon: f64 = 1e-7,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 #[diagnostic::do_not_recommend]

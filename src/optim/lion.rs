@@ -1,5 +1,5 @@
 use super::{
-    Bounds, Moment, Optimizer, Slot, Update, check, check_rounded, check_share, exactly,
+    Bounds, IntoRate, Moment, Optimizer, Slot, Update, check, check_rounded, check_share, exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -19,6 +19,8 @@ optimizer! {
         /// How much of the mean stays in a step. Default 0.99.
         beta_2: f64 = 0.99,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 /// -1, 0 or 1.

@@ -18,6 +18,7 @@ mod blocks;
 mod bounds;
 mod ftrl;
 mod groups;
+mod just_the_type;
 mod lamb;
 mod lion;
 mod nadam;
@@ -42,12 +43,14 @@ pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use bounds::Bounds;
 pub use ftrl::Ftrl;
+#[doc(hidden)]
+pub use just_the_type::JustTheType;
 pub use lamb::Lamb;
 pub use lion::Lion;
 pub use nadam::Nadam;
 pub use options::{Clipping, Ema, Options};
 pub use penalties::penalty;
-pub use rate::{LearningRate, LearningRateSchedule};
+pub use rate::{IntoRate, LearningRate, LearningRateSchedule};
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 #[cfg(feature = "keras")]

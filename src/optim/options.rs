@@ -103,6 +103,9 @@ macro_rules! optimizer {
             learning_rate: $rate:literal,
             $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)*
         }
+
+        // With the place of the call, where the compiler shows it.
+        pub fn $new:ident($given:ident: $into_rate:ty);
     ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +133,11 @@ macro_rules! optimizer {
             pub gradient_accumulation_steps: Option<usize>,
         }
 
+        /// For who writes the type where an optimiser belongs.
+        #[doc(hidden)]
+        #[allow(non_upper_case_globals)]
+        pub const $name: $crate::optim::JustTheType<$name> = $crate::optim::JustTheType::NEW;
+
         impl Default for $name {
             fn default() -> Self {
                 Self {
@@ -150,8 +158,8 @@ macro_rules! optimizer {
 
         impl $name {
             /// Keras's defaults with another learning rate: a number or a schedule.
-            pub fn new(learning_rate: impl Into<$crate::optim::LearningRate>) -> Self {
-                Self { learning_rate: learning_rate.into(), ..Self::default() }
+            pub fn $new($given: $into_rate) -> Self {
+                Self { learning_rate: $given.into_rate(), ..Self::default() }
             }
 
             /// Checks what all optimisers have.

@@ -137,6 +137,23 @@ fn not_negative(rate: f64) -> Result<f64, Error> {
     super::check("learning_rate", rate, fits, "it must be at least 0").map(|()| rate)
 }
 
+/// What an optimiser takes for its learning rate: what a [`LearningRate`] is made of.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no learning rate",
+    label = "a learning rate is a number, `0.001`, or a schedule, `ExponentialDecay::new(0.1, 500.0, 0.9)`; the parameters are those of the trainer's model"
+)]
+pub trait IntoRate {
+    /// The learning rate.
+    fn into_rate(self) -> LearningRate;
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: Into<LearningRate>> IntoRate for R {
+    fn into_rate(self) -> LearningRate {
+        self.into()
+    }
+}
+
 impl From<f64> for LearningRate {
     fn from(rate: f64) -> Self {
         Self(Kind::Constant(rate))

@@ -1,6 +1,6 @@
 use super::{
-    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_positive, check_rounded,
-    check_share,
+    Bounds, Fading, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_positive,
+    check_rounded, check_share,
     options::{optimizer, settings},
 };
 use crate::{
@@ -23,6 +23,8 @@ optimizer! {
         /// Whether the square of the mean gradient is subtracted. Default no.
         centered: bool = false,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 #[diagnostic::do_not_recommend]

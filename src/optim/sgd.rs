@@ -1,5 +1,6 @@
 use super::{
-    Bounds, Fading, Moment, Optimizer, Slot, Update, bounds, check_rounded, check_share, exactly,
+    Bounds, Fading, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_rounded, check_share,
+    exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -19,6 +20,8 @@ optimizer! {
         /// Default no.
         nesterov: bool = false,
     }
+
+    pub fn new(learning_rate: impl IntoRate);
 }
 
 #[diagnostic::do_not_recommend]

@@ -97,7 +97,7 @@ sequence!(C1 C2 C3 C4);
 #[diagnostic::on_unimplemented(
     message = "the number of features of `{Self}` is not known to the compiler",
     label = "`_` is the last dimension of what reaches this layer, which must be a number",
-    note = "the last dimension of the model's `input` cannot be `Length`; behind `Inputs<..>`, merge the two first"
+    note = "`Length` in the last place of the model's `input` is none; two outputs, `Inputs<..>`: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`, and `Add` or `Concatenate` merges them"
 )]
 pub trait Features {
     /// The size of the last dimension.

@@ -64,7 +64,7 @@ impl<B: Dim, H: Dim, W: Dim, C: Dim> Images for (B, H, W, C) {
 #[diagnostic::on_unimplemented(
     message = "an unmasked sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence without a mask",
-    note = "a masked sequence: the mask would silently be gone, `Unmask` in front of this layer drops it on purpose; images go through `Conv2d`, `MaxPool2d` and their like; token ids through an `Embedding`"
+    note = "a masked sequence: the mask would silently be gone, `Unmask` in front of this layer drops it on purpose; images go through `Conv2d`, `MaxPool2d` and their like; token ids through an `Embedding`; one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait UnmaskedSteps: Signal {
     /// The batch dimension.

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use dfdx::tensor::{NoneTape, Tape};
 
-use super::{Rest, Signal, Value};
+use super::{OnWire, Rest, Signal, Value};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -186,6 +186,12 @@ impl<A: Signal, B: Signal> TwoSignals for Inputs<(A, B)> {
 
 macro_rules! values {
     ($A:ident 0 $($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$A: OnWire, $($S: OnWire<Tape = $A::Tape>,)*> OnWire for ($A, $($S,)*) {
+            type Signal = Inputs<($A::Signal, $($S::Signal,)*)>;
+            type Tape = $A::Tape;
+        }
+
         #[diagnostic::do_not_recommend]
         impl<$A, $($S,)* Elem, Dev> Value<Elem, Dev> for ($A, $($S,)*)
         where

@@ -19,6 +19,7 @@ use crate::{
         sized,
     },
     error::Error,
+    never::{Never, Nobody},
     shape::{Sequence, Shape},
 };
 
@@ -49,19 +50,15 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "numbers are needed here, but `{Self}` arrives",
     label = "this layer takes numbers",
-    note = "token ids become numbers in an `Embedding`"
+    note = "token ids become numbers in an `Embedding`; a layer that maps any numbers asks for `In: MaskTransparent`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait MaskTransparent: Signal {
     /// The shape of the numbers.
     type Shape: Shape;
 
-    /// Changes the numbers; the mask, if there is one, stays.
-    ///
-    /// In the padding, `f` finds 0 for what is NaN, infinite or so large that to compute with it could overflow.
-    ///
-    /// # Errors
-    /// Those of `f`.
-    fn map<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    /// What [`Signal::map`] does.
+    #[doc(hidden)]
+    fn map_values<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Self::Data<E, D, T>,
         f: impl FnOnce(Tensor<Self::Shape, E, D, T>) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
     ) -> Result<Self::Data<E, D, T>, Error>;
@@ -76,7 +73,7 @@ pub trait MaskTransparent: Signal {
 impl<S: Shape> MaskTransparent for S {
     type Shape = S;
 
-    fn map<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    fn map_values<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Tensor<S, E, D, T>,
         f: impl FnOnce(Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
@@ -85,11 +82,27 @@ impl<S: Shape> MaskTransparent for S {
     }
 }
 
+// Of what has no such numbers their shape is unknown, and so is silently what a layer does with them.
+#[diagnostic::do_not_recommend]
+impl<In: Signal> MaskTransparent for In
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type Shape = (usize,);
+
+    fn map_values<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        _: Self::Data<E, D, T>,
+        _: impl FnOnce(Tensor<(usize,), E, D, T>) -> Result<Tensor<(usize,), E, D, T>, Error>,
+    ) -> Result<Self::Data<E, D, T>, Error> {
+        Nobody::never()
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<S: Sequence> MaskTransparent for Masked<S> {
     type Shape = S;
 
-    fn map<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    fn map_values<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Masked<Tensor<S, E, D, T>>,
         f: impl FnOnce(Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
@@ -161,7 +174,7 @@ last_axis!(F G H);
 #[diagnostic::on_unimplemented(
     message = "one vector per sample is needed here, `(Batch, Features)`, but `{Self}` arrives",
     label = "this layer takes `(Batch, Features)`",
-    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`; two outputs: `#[from(name.0)]` takes one of them"
+    note = "a sequence: `Lstm<_, N>` in place of `Lstm<_, N, Sequences>`, or `GlobalAveragePooling1d`, gives one vector; `TimeDistributed<Dense<..>>` answers at each step; images: put `Flatten<_>` or `GlobalAveragePooling2d` in front of this layer; token ids: `Embedding` or `EmbeddingBag`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait OneVector: Signal {
     /// The batch dimension.
@@ -198,7 +211,7 @@ impl<B: Dim, F: Dim> OneVector for (B, F) {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
-    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait Steps: Signal {
     /// The batch dimension.
@@ -275,7 +288,7 @@ impl<B: Dim, L: Dim, F: Dim> Steps for Masked<(B, L, F)> {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, ..)`, but `{Self}` arrives",
     label = "this layer is applied to each step of a sequence",
-    note = "without time steps there is nothing to distribute over: use the layer inside by itself; two outputs: `#[from(name.0)]` takes one of them"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`; without time steps use the layer inside by itself; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait EachStep: Signal {
     /// The batch dimension.

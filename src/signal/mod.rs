@@ -37,6 +37,8 @@ pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
 pub use states::{StateH, StateHc};
 pub use step::{StepRows, StepValues};
+#[doc(hidden)]
+pub use value::{Fed, OnWire};
 pub use value::{Feedable, Value};
 
 use std::{marker::PhantomData, ops::Range};
@@ -70,6 +72,17 @@ pub trait Signal: 'static {
     /// One time step of the signal for all rows of a batch, as a stream carries it; see
     /// [`Streamable`](crate::stream::Streamable).
     type StepData<'a, E: Element>: Copy;
+
+    /// Changes the numbers of a signal that is [`MaskTransparent`]; the mask, if there is one, stays.
+    ///
+    /// In the padding, `f` finds 0 for what is NaN, infinite or so large that to compute with it could overflow.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    fn map<E: Element, D: Backend<E>, T: Tape<E, D>>(x: Self::Data<E, D, T>, f: impl FnOnce(Tensor<Self::Shape, E, D, T>) -> Result<Tensor<Self::Shape, E, D, T>, Error>) -> Result<Self::Data<E, D, T>, Error> where Self: MaskTransparent {
+        Self::map_values::<E, D, T>(x, f)
+    }
 
     /// Puts a tape under data that has none, so that what follows is recorded.
     fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(

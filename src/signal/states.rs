@@ -1,9 +1,11 @@
 use dfdx::{
     shapes::{Const, Dim},
-    tensor::{PutTape, SplitTape, Tape, Tensor},
+    tensor::{PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
-use super::{Feedable, Rest, Signal, StepRows, TwoSignals, Value, concat, message, rows_of};
+use super::{
+    Feedable, OnWire, Rest, Signal, StepRows, TwoSignals, Value, concat, message, rows_of,
+};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
@@ -137,6 +139,14 @@ macro_rules! states {
             fn into_data(self) -> Self {
                 self
             }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<B: Dim, H: Dim, E: Element, D: Storage<E>, T> OnWire
+            for $name<Tensor<(B, H), E, D, T>>
+        {
+            type Signal = $name<(B, H)>;
+            type Tape = T;
         }
 
         #[diagnostic::do_not_recommend]

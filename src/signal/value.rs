@@ -3,6 +3,7 @@ use dfdx::tensor::{Storage, Tape, Tensor};
 use super::{Ids, Masked, Signal};
 use crate::{
     backend::{Backend, Element},
+    never::{Never, Nobody},
     shape::{Sequence, Shape},
 };
 
@@ -98,4 +99,101 @@ impl<V> Feedable for Masked<V> {
     fn data(self) -> Self {
         self
     }
+}
+
+/// What data carries, whatever the element of the layer: the part of [`Value`] that does not ask for one.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be fed to a layer",
+    note = "feed a `Tensor` of floats, a `Tensor` of `usize` ids, or a `Masked` tensor"
+)]
+pub trait OnWire {
+    /// [`Value::Signal`].
+    type Signal: Signal;
+    /// [`Value::Tape`].
+    type Tape;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Shape, E: Element, D: Storage<E>, T> OnWire for Tensor<S, E, D, T> {
+    type Signal = S;
+    type Tape = T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Shape, D: Storage<usize>, T> OnWire for Tensor<S, usize, D, T> {
+    type Signal = Ids<S>;
+    type Tape = T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sequence, E: Element, D: Storage<E>, T> OnWire for Masked<Tensor<S, E, D, T>> {
+    type Signal = Masked<S>;
+    type Tape = T;
+}
+
+/// The end of [`Fed`].
+#[doc(hidden)]
+pub trait OfElement<S: Signal, T: Tape<E, D>, E: Element, D: Backend<E>> {
+    /// The same data.
+    fn into_signal(self) -> S::Data<E, D, T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<X, E: Element, D: Backend<E>> OfElement<X::Signal, X::Tape, E, D> for X
+where
+    X: Value<E, D>,
+{
+    fn into_signal(self) -> <X::Signal as Signal>::Data<E, D, X::Tape> {
+        self.into_data()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<X, S: Signal, T: Tape<E, D>, E: Element, D: Backend<E>> OfElement<S, T, E, D> for X
+where
+    for<'a> Nobody: Never<'a>,
+{
+    fn into_signal(self) -> S::Data<E, D, T> {
+        Nobody::never()
+    }
+}
+
+macro_rules! later {
+    ($($(#[$attribute:meta])* $name:ident $then:ident)*) => {$(
+        $(#[$attribute])*
+        #[doc(hidden)]
+        pub trait $name<S: Signal, T: Tape<E, D>, E: Element, D: Backend<E>> {
+            /// The same data.
+            fn into_signal(self) -> S::Data<E, D, T>;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<X, S: Signal, T: Tape<E, D>, E: Element, D: Backend<E>> $name<S, T, E, D> for X
+        where
+            X: $then<S, T, E, D>,
+        {
+            fn into_signal(self) -> S::Data<E, D, T> {
+                $then::into_signal(self)
+            }
+        }
+    )*};
+}
+later! {
+    /// Data for a layer of the element `E`.
+    ///
+    /// It is so many traits deep that the compiler comes to the layer first, which has its element. From the data it would otherwise take
+    /// that of the data, and say that there is no such layer.
+    #[diagnostic::on_unimplemented(
+        message = "the layers compute with `{E}`, but `{Self}` arrives",
+        label = "numbers of another type than `{E}`",
+        note = "a number without a type may be `f64`: write `0.5_f32`, or `x as f32`; a model of `f64` has `element = f64` in its attribute"
+    )]
+    Fed Later1
+    Later1 Later2
+    Later2 Later3
+    Later3 Later4
+    Later4 Later5
+    Later5 Later6
+    Later6 OfElement
 }

@@ -89,7 +89,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs the end of the sequence",
     label = "this layer cannot go step by step",
-    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself; a layer of your own implements `stream::Streamable`"
+    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself; a layer of your own implements `stream::Streamable`; no `ReturnState` is needed: `stream.state()` holds the states; in place of a `RepeatVector`, feed the vector at each step"
 )]
 pub trait Streamable<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<In, E, D> {
     /// What the layer remembers from step to step.
@@ -156,7 +156,7 @@ impl<T: GoesForward<L>, L> Forward<L> for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` needs the end of the sequence",
     label = "this layer cannot go step by step",
-    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself; a layer of your own implements `stream::Streamable`"
+    note = "what looks only backward in time can: recurrent layers, `Conv1d` with `Causal` and no stride, layers that treat each step by itself; a layer of your own implements `stream::Streamable`; no `ReturnState` is needed: `stream.state()` holds the states; in place of a `RepeatVector`, feed the vector at each step"
 )]
 pub trait StreamsAs<In: Signal, Out: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     type State: Clone + Send + 'static;

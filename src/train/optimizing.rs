@@ -19,7 +19,7 @@ pub(super) type Pass<'a, M, E, D> =
 /// An [`Optimizer`], as what a trainer is made of: by way of it the compiler says once what is none.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no optimiser",
-    label = "an optimiser is a value, such as `Adam::default()`, and stands behind the loss, `MeanSquaredError`"
+    label = "an optimiser is a value, such as `Adam::new(0.001)`, and stands behind the loss, `MeanSquaredError`"
 )]
 pub trait Optimizes: Sized {
     /// The same `T`.

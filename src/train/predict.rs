@@ -130,14 +130,8 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     /// assert_eq!(answers.argmax()?.len(), 10);
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict<X>(
-        &self,
-        inputs: X,
-        batch_size: usize,
-    ) -> Result<<X::Data as Asks<Self, E, D>>::Answers, Error>
-    where
-        X: Lends<Data: Asks<Self, E, D>>,
-    {
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    fn predict<X>(&self, inputs: X, batch_size: usize) -> Result<<X::Data as Asks<Self, E, D>>::Answers, Error> where X: Lends<Data: Asks<Self, E, D>> {
         inputs.lent().ask(self, batch_size, None)
     }
 
@@ -162,10 +156,8 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
     /// assert!(error.starts_with("row 0 has the sizes [2], but [3] are expected"), "{error}");
     /// # Ok::<(), Error>(())
     /// ```
-    fn predict_one<X>(&self, sample: X) -> Result<<X::Data as AsksOne<Self, E, D>>::Answer, Error>
-    where
-        X: Lends<Data: AsksOne<Self, E, D>>,
-    {
+    #[rustfmt::skip]
+    fn predict_one<X>(&self, sample: X) -> Result<<X::Data as AsksOne<Self, E, D>>::Answer, Error> where X: Lends<Data: AsksOne<Self, E, D>> {
         sample.lent().ask_one(self)
     }
 }

@@ -58,6 +58,14 @@ impl Argument {
         Self { text: text(tokens), what, named: false }
     }
 
+    /// Of `#[with(key = value)]`.
+    pub(super) fn of_option(key: &syn::Ident, value: &Expr, generics: &Generics) -> Self {
+        match value {
+            Expr::Path(path) => Self::plain(path, of_path(&path.path, generics)),
+            _ => Self { named: false, ..Self::named(key, of_expr(value), value) },
+        }
+    }
+
     fn named(key: &syn::Ident, what: What, value: &impl ToTokens) -> Self {
         let what = match (what, by_name(&key.to_string())) {
             (What::Flag(on), Some(word)) => What::Word(flag(word.class, on).unwrap_or(word)),

@@ -4,7 +4,9 @@
 //! right for the layer of the crate. A layer of the user's own that has such a name goes by its path, `self::Dense`.
 
 mod arguments;
+mod option;
 mod rewrite;
+mod stack;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
+pub(crate) use option::parameter;
+pub(crate) use stack::within as stack_within;
 use table::{Class, Kind, Known, LIST, OTHERS, OUTSIDE, called, known};
 
 use crate::{errors::Errors, infer, signal::last_name};
@@ -118,6 +122,15 @@ impl Spelling<'_> {
             if let Some(inner) = inner {
                 return Some(Refused { instead: harmless(path, layer), ..inner });
             }
+        }
+        if let Some((at, message)) = stack::mistake(layer, segment) {
+            // What it names stays in use.
+            let named = infer::fill(ty, &quote!(0));
+            return Some(Refused {
+                at,
+                message,
+                instead: quote!(::kerata::model::NoLayer<(), #named>),
+            });
         }
         let given = arguments(segment, self.generics);
         let (at, message) = self.mistake(ty, layer, &given)?;

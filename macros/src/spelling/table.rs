@@ -370,6 +370,7 @@ pub(super) const FLAGS: &[(Class, &str, &str)] = &[
 pub(super) const OTHERS: &[(&str, &str)] = &[
     ("Vec", LIST),
     ("VecDeque", LIST),
+    ("ModuleList", LIST),
     ("Option", "a layer is there or not: write two structs, one with it and one without"),
     ("Result", OUTSIDE),
     ("String", OUTSIDE),

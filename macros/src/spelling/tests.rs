@@ -234,12 +234,42 @@ fn the_line_to_copy() {
         ("TimeDistributed", "TimeDistributed<Dense<_, 10>>"),
         ("TimeDistributed<Lstm<8>>", "Lstm<_, 8>"),
         ("Reshape<4, 5>", "Reshape<(Const<4>, Const<5>)>"),
+        ("StackedRnn<(Lstm<_, 16>,)>", "Lstm<_, 16>"),
+        ("StackedRnn<Gru<_, 16>>", "Gru<_, 16>"),
     ] {
         let said = said(wrong, &Generics::default(), "f32").unwrap_or_else(|| panic!("{wrong}"));
         assert!(said.contains(&format!("write `{line}`")), "{wrong}: {said}");
     }
     let said = said("TimeDistributed<Dense<_, 3>>", &Generics::default(), "f64").unwrap();
     assert!(said.contains("write `Dense<_, 3, Linear, f64>`"), "{said}");
+}
+
+#[test]
+fn options_that_are_parameters() {
+    let said = |ty: &str, key: &str, value: &str| {
+        let (ty, value) = (syn::parse_str(ty).unwrap(), syn::parse_str(value).unwrap());
+        super::parameter(&ty, &quote::format_ident!("{key}"), &value, &Generics::default())
+    };
+    for (ty, key, value, line) in [
+        ("Lstm<_, 32>", "return_sequences", "true", "Lstm<_, 32, Sequences>"),
+        ("Bidirectional<Lstm<_, 32>>", "return_sequences", "true", "Lstm<_, 32, Sequences>"),
+        ("Bidirectional<Lstm<_, 32>>", "merge_mode", "\"sum\"", "Bidirectional<Lstm<_, 32>, Sum>"),
+        ("Embedding<100, 8>", "mask_zero", "true", "Embedding<100, 8, MaskZero>"),
+        ("Dense<_, 4>", "units", "10", "Dense<_, 10>"),
+        ("Dense<_, 4>", "activation", "\"relu\"", "Dense<_, 4, Relu>"),
+        ("Dense<_, 4>", "activation", "Relu", "Dense<_, 4, Relu>"),
+        ("Dropout<50>", "rate", "0.25", "Dropout<25>"),
+        ("Conv1d<_, 8, 3>", "padding", "\"same\"", "Conv1d<_, 8, 3, Linear, Same>"),
+        ("Conv1d<_, 8, 3>", "use_bias", "false", "Conv1d<_, 8, 3, Linear, Valid, 1, 1, NoBias>"),
+    ] {
+        let said = said(ty, key, value).unwrap_or_else(|| panic!("{ty}: {key}"));
+        assert!(said.ends_with(&format!("write `{line}`")), "{said}");
+    }
+    for (ty, key) in
+        [("Dense<_, 4>", "use_bias"), ("Lstm<_, 4>", "activation"), ("my::Dense<4>", "units")]
+    {
+        assert_eq!(said(ty, key, "true"), None, "{ty}: {key}");
+    }
 }
 
 /// The layers of a call of `windowed!`: each name stands first, or behind a `;`.

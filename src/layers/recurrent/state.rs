@@ -12,6 +12,7 @@ use crate::{
     fields::{Configured, Fields},
     layer,
     layer::{Infer, Layer},
+    never::{Never, Nobody},
     shape::Features,
     signal::{Inputs, IsDim, Masked, Rest, Signal, StateH, StateHc, Steps},
     stream::handed_on,
@@ -22,7 +23,7 @@ use crate::{
     message = "`{Self}` is not the state of `{L}`",
     label = "this layer starts from a state of its own kind and units",
     note = "an `Lstm<_, N>` has the state `StateHc<(Batch, N)>`, a `Gru<_, N>` or `SimpleRnn<_, N>` has `StateH<(Batch, N)>`",
-    note = "`ReturnState<..>` around a recurrent layer gives its state, `#[from(x, encoder.state)]` takes it; `ToState` makes one of vectors"
+    note = "`ReturnState<..>` around a recurrent layer gives its state, `#[from(x, encoder.state)]` takes it; `ToState` makes one of vectors; of two sequences, as of a `Bidirectional` with `Separate`, `#[from(name.0)]` takes one"
 )]
 pub trait InitialState<L>: StateSignal {}
 
@@ -133,7 +134,8 @@ impl<B: Dim, H: Dim> StateSignal for StateHc<(B, H)> {
 #[diagnostic::on_unimplemented(
     message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
     label = "this layer takes a sequence",
-    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`"
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`",
+    note = "a sequence and a state: the sequence is the first, `#[from(x, encoder.state)]`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
 )]
 pub trait RecurrentInput: Signal {
     /// The sequence.
@@ -193,6 +195,28 @@ impl<In: Steps, S: Signal> RecurrentInput for Inputs<(In, S)> {
         (x, state): <Self as Signal>::StepData<'a, E>,
     ) -> (In::StepData<'a, E>, Option<S::StepData<'a, E>>) {
         (x, Some(state))
+    }
+}
+
+// What is no sequence has no state either, of which the compiler would tell as well.
+#[diagnostic::do_not_recommend]
+impl<In: Signal, S: Signal> RecurrentInput for Inputs<(In, S)>
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type Sequence = (usize, usize, usize);
+    type State = NoState;
+
+    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        _: Self::Data<E, D, T>,
+    ) -> (Tensor<(usize, usize, usize), E, D, T>, Option<()>) {
+        Nobody::never()
+    }
+
+    fn split_step<'a, E: Element>(
+        _: <Self as Signal>::StepData<'a, E>,
+    ) -> (<(usize, usize, usize) as Signal>::StepData<'a, E>, Option<()>) {
+        Nobody::never()
     }
 }
 
@@ -275,6 +299,12 @@ where
 }
 
 /// The number of features of a sequence, alone or with a state.
+#[diagnostic::on_unimplemented(
+    message = "a sequence is needed here, `(Batch, Length, Features)`, but `{Self}` arrives",
+    label = "this layer takes a sequence",
+    note = "one vector: the recurrent layer before this one must hand on its sequence, `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`; images: `GlobalAveragePooling2d`, or `Reshape<..>` makes a sequence of rows; token ids: `Embedding`",
+    note = "a sequence and a state: the sequence is the first, `#[from(x, encoder.state)]`; two outputs: `#[from(name.0)]` takes one of them, of a `ReturnState` `#[from(name.output)]`"
+)]
 pub trait SequenceFeatures {
     /// The number.
     const SIZE: usize;
@@ -285,6 +315,7 @@ impl<In: Features> SequenceFeatures for In {
     const SIZE: usize = In::SIZE;
 }
 
+#[diagnostic::do_not_recommend]
 impl<In: Features, S> SequenceFeatures for Inputs<(In, S)> {
     const SIZE: usize = In::SIZE;
 }

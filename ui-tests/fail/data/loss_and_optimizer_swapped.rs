@@ -1,5 +1,5 @@
 //~ `MeanSquaredError` is no optimiser
-//~ an optimiser is a value, such as `Adam::default()`, and stands behind the loss
+//~ an optimiser is a value, such as `Adam::new(0.001)`, and stands behind the loss
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, loss::MeanSquaredError, optim::Adam, train::{Fit, Trainer}};
 

@@ -1,5 +1,5 @@
 //~ `&str` is no optimiser
-//~ an optimiser is a value, such as `Adam::default()`
+//~ an optimiser is a value, such as `Adam::new(0.001)`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, loss::MeanSquaredError, train::{Fit, Trainer}};
 

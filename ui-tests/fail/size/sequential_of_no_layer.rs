@@ -1,4 +1,5 @@
 //~ `Scale` cannot take `(usize, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~lines 14
 use kerata::{Batch, Const, Cpu, Dense, Error, model::Sequential, prelude::*};
 
 struct Scale;
