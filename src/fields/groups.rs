@@ -74,8 +74,8 @@ impl Fields {
     }
 
     /// What convolutions have in common, behind the `dilation_rate`.
-    pub(crate) fn convolution(&mut self) {
-        self.size_or("groups", 1, 1);
+    pub(crate) fn convolution(&mut self, groups: usize) {
+        self.size_or("groups", groups, 1);
         self.none(&["activity_regularizer"]);
         let moves = |key: &str| {
             let sizes = self.out.get(key).and_then(Value::as_array);

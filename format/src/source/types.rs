@@ -357,7 +357,10 @@ fn convolution(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, Stri
         parameters.push((kernel[1].clone(), &kernel[0]));
     }
     layer.channels_last()?;
-    layer.only("groups", 1)?;
+    let groups = match layer.get("groups").map(|_| layer.size("groups")).transpose()? {
+        Some(groups) if groups != "1" => format!("Groups<{groups}>"),
+        _ => "OneGroup".to_owned(),
+    };
     let bias = if layer.flag("use_bias", true)? { "WithBias" } else { "NoBias" };
     let words: &[&str] = if axes == 1 { &["valid", "same", "causal"] } else { &["valid", "same"] };
     parameters.extend([
@@ -366,6 +369,7 @@ fn convolution(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, Stri
         (layer.same_sizes("strides", axes)?, "1"),
         (layer.same_sizes("dilation_rate", axes)?, "1"),
         (bias.to_owned(), "WithBias"),
+        (groups, "OneGroup"),
     ]);
     Ok(Typed::with(name, &parameters))
 }

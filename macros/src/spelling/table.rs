@@ -41,6 +41,7 @@ pub(super) enum Class {
     MergeMode,
     MaskIds,
     UseBias,
+    Grouping,
     Shape,
     Layer,
     Element,
@@ -119,6 +120,7 @@ const IMAGE_PADDING: Parameter =
 const STRIDE: Parameter = or("stride", Kind::Size, "1");
 const DILATION: Parameter = or("dilation", Kind::Size, "1");
 const BIAS: Parameter = or("bias", Kind::Type(Class::UseBias), "WithBias");
+const GROUPS: Parameter = or("groups, `Groups<4>`", Kind::Type(Class::Grouping), "OneGroup");
 const MASK: Parameter = or("mask", Kind::Type(Class::MaskIds), "NoMask");
 const RETURNS: Parameter = or("kind of output", Kind::Type(Class::Returns), "LastState");
 const RESET: Parameter = or("reset gate", Kind::Type(Class::ResetGate), "ResetAfter");
@@ -186,6 +188,7 @@ pub(super) const LAYERS: &[Known] = &[
             STRIDE,
             DILATION,
             BIAS,
+            GROUPS,
             ELEMENT,
             DEVICE,
         ],
@@ -203,6 +206,7 @@ pub(super) const LAYERS: &[Known] = &[
             STRIDE,
             DILATION,
             BIAS,
+            GROUPS,
             ELEMENT,
             DEVICE,
         ],
@@ -354,6 +358,7 @@ pub(super) const WORDS: &[Word] = &[
     word("Multiply", Class::MergeMode, &["mul"]),
     word("NoMask", Class::MaskIds, &[]),
     word("MaskZero", Class::MaskIds, &["maskzeros", "masked"]),
+    word("OneGroup", Class::Grouping, &[]),
     word("NoBias", Class::UseBias, &[]),
     word("WithBias", Class::UseBias, &["usebias"]),
 ];

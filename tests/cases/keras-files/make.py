@@ -1,0 +1,77 @@
+"""Makes cases of typed layers with options: `KERAS_BACKEND=jax python make.py [name ..]`, with Keras 3.15.1."""
+
+import json
+import pathlib
+import sys
+
+import keras
+import numpy as np
+from keras import Input, Model, layers as L
+
+DTYPES = {"float32": ("F32", "f32"), "int32": ("I32", "i32")}
+HERE = pathlib.Path(__file__).parent
+CASES = []
+
+
+def case(make):
+    CASES.append(make)
+    return make
+
+
+def save_file(tensors, path):
+    """Writes `.safetensors`."""
+    header, data = {}, b""
+    for name, values in sorted(tensors.items()):
+        raw = np.array(values, order="C").tobytes()
+        dtype = DTYPES[str(values.dtype)][0]
+        header[name] = {"dtype": dtype, "shape": list(values.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def write(name, model, *inputs):
+    rng = np.random.default_rng(sum(map(ord, name)))
+    for weight in model.weights:
+        if "seed_generator" not in weight.path:
+            weight.assign(rng.normal(0, 0.5, weight.shape))
+    x = inputs[0] if len(inputs) == 1 else list(inputs)
+    outputs = [np.asarray(y, np.float32) for y in keras.tree.flatten(model(x))]
+    tensors = {f"input.{i}": x for i, x in enumerate(inputs)} | {f"output.{i}": y for i, y in enumerate(outputs)}
+    folder = HERE / name
+    folder.mkdir(exist_ok=True)
+    model.save(folder / "model.keras")
+    save_file(tensors, folder / "tensors.safetensors")
+    text = {
+        "name": name,
+        "files": {"model.keras": {"what": "whole model"}},
+        "inputs": [key for key in tensors if key.startswith("input")],
+        "outputs": [key for key in tensors if key.startswith("output")],
+        "tensors": {key: {"dtype": DTYPES[str(value.dtype)][1]} for key, value in tensors.items()},
+        "tolerance": {"forward": {"atol": 1e-05, "rtol": 1e-05}},
+    }
+    (folder / "case.json").write_text(json.dumps(text, indent=1))
+
+
+def floats(seed, *shape):
+    return np.random.default_rng(seed).normal(0, 1, shape).astype("float32")
+
+
+@case
+def groups(name):
+    """Convolutions whose channels are in groups."""
+    x, z = Input((6, 7, 4), name="x"), Input((6, 4), name="z")
+    a = L.Conv2D(8, 3, groups=4, padding="same", activation="relu", name="four")(x)
+    a = L.Conv2D(6, (3, 2), groups=2, strides=2, use_bias=False, name="two")(a)
+    b = L.Conv1D(4, 3, groups=2, padding="causal", dilation_rate=2, activation="tanh", name="causal")(z)
+    b = L.Conv1D(8, 2, groups=4, name="each")(b)
+    both = L.Concatenate(name="both")([L.GlobalAveragePooling2D(name="mean")(a), L.GlobalMaxPooling1D(name="most")(b)])
+    write(name, Model([x, z], L.Dense(3, name="head")(both)), floats(1, 3, 6, 7, 4), floats(2, 3, 6, 4))
+
+
+if __name__ == "__main__":
+    for make in CASES:
+        if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
+            make(make.__name__)
+            print(make.__name__)
