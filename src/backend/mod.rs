@@ -14,6 +14,7 @@ mod parameter;
 mod random;
 mod recurrent;
 mod reference;
+mod relu_options;
 mod resampling;
 mod rows;
 mod streaming;
@@ -45,8 +46,10 @@ pub use recurrent::{
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, TapedStates, along_rows, log_1p, recurrent_with, row_sums, walk,
+    StepOptions, TapedStates, along_rows, every_row, log_1p, recurrent_with, row_sums, rows_of,
+    walk,
 };
+pub(crate) use relu_options::ReluOptions;
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};

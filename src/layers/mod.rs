@@ -15,11 +15,13 @@ mod masking;
 mod merge;
 mod norm;
 mod pool;
+mod prelu;
 mod preprocessing;
 mod recurrent;
 mod reshape;
 mod shared;
 mod sloped;
+mod softmax_along;
 mod time_distributed;
 mod unmask;
 
@@ -51,6 +53,7 @@ pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
+pub use prelu::{PRelu, PRelu1d, PRelu2d};
 pub use preprocessing::{
     Factor, FillMode, FlipMode, Interpolation, Normalization, RandomCrop, RandomFlip,
     RandomRotation, RandomZoom, Rescaling, WidthFactor,
@@ -69,7 +72,8 @@ pub use reshape::{
     ZeroPadding2d,
 };
 pub use shared::Shared;
-pub use sloped::{EluLayer, LeakyReluLayer};
+pub use sloped::{EluLayer, LeakyReluLayer, ReluLayer};
+pub use softmax_along::SoftmaxAlong;
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};
 pub use unmask::Unmask;

@@ -10,6 +10,9 @@ use crate::{
 #[model(keras = "tests/cases/keras-files/groups/model.keras", output = (Batch, 3))]
 struct InGroups;
 
+#[model(keras = "tests/cases/keras-files/activations/model.keras", output = (Batch, 3))]
+struct Activations;
+
 fn images<const H: usize, const W: usize, const C: usize>(
     case: &Case,
     name: &str,
@@ -38,5 +41,49 @@ fn groups() -> Result<(), Error> {
     let other = model.to_json().replacen("\"groups\":4", "\"groups\":2", 1);
     let error = model.check_config(&other.parse()?).unwrap_err().to_string();
     assert!(error.contains("`four`, groups: the type says 4, the JSON says 2"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn activations() -> Result<(), Error> {
+    goes_through!(
+        "activations",
+        Activations,
+        |case| (steps::<6, 4>(case, "input.0"), images::<5, 6, 3>(case, "input.1")),
+        ["output.0"],
+        4 + 4 * 3 * (4 + 3 + 1) + 6 * 4 + 3 + 5 * 6 * 3 + 5 * 3 + 6 + 30 + 4 * 31 + 1 + 3 * 5
+    );
+    let model = Activations::build(&Cpu::default())?;
+    let source = rust_source(&model.config(), "Net")?;
+    for line in [
+        "shared: PRelu1d<_>,",
+        "#[with(max_value = 1.0, negative_slope = 0.2, threshold = 0.3)]\n    pub bounded: ReluLayer,",
+        "each: PRelu1d<_, 6>,",
+        "along: SoftmaxAlong<1>,",
+        "channels: PRelu2d<_>,",
+        "pixels: PRelu2d<_, 5, 6>,",
+        "columns: SoftmaxAlong<2>,",
+        "rows: PRelu2d<_, 5>,",
+        "sides: PRelu2d<1, 1, 6>,",
+        "vectors: PRelu<_>,",
+        "one: PRelu<1>,",
+    ] {
+        assert!(source.contains(line), "{line} is not in\n{source}");
+    }
+    let json = model.to_json();
+    for (key, value, said) in [
+        ("\"max_value\":1.0", "\"max_value\":null", "`bounded`, max_value: the layer says 1"),
+        (
+            "\"shared_axes\":[1,3]",
+            "\"shared_axes\":[3]",
+            "`sides`, shared_axes: the type says [1,3]",
+        ),
+        ("\"axis\":2", "\"axis\":-1", "`columns`, axis: the type says 2, the JSON says -1"),
+    ] {
+        let other = json.replacen(key, value, 1);
+        assert_ne!(json, other, "{key}");
+        let error = model.check_config(&other.parse()?).unwrap_err().to_string();
+        assert!(error.contains(said), "{said} is not in\n{error}");
+    }
     Ok(())
 }

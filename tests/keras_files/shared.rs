@@ -173,11 +173,15 @@ struct Streamed {
     elu: kerata::EluLayer,
     #[again(leaky)]
     once_more: kerata::Again,
+    #[with(negative_slope = 0.25, max_value = 0.75, threshold = 0.125)]
+    bounded: kerata::ReluLayer,
+    slopes: kerata::PRelu1d<_>,
 }
 
 #[test]
 fn calls_again_and_slopes_stream_as_they_run() -> Result<(), Error> {
-    let model = Streamed::build(&Cpu::default())?;
+    let mut model = Streamed::build(&Cpu::default())?;
+    model.slopes.alpha.copy_from(&[0.5, 2.0]);
     let rows = [[0.5_f32, -2.0], [-0.25, f32::INFINITY], [f32::NEG_INFINITY, 0.0]];
     let whole = model.predict(&vec![rows], 1)?.as_vec();
     let mut stream = model.stream(1)?;

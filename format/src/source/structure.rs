@@ -173,7 +173,7 @@ impl Structure<'_> {
                     }
                     _ => &reach[..],
                 };
-                (types::of(class, &call.config.config, rank), leaves(&call.config, reach))
+                (types::of_built(&call.config, rank), leaves(&call.config, reach))
             }
         };
         let typed = match problem {

@@ -226,6 +226,24 @@ pub(super) const LAYERS: &[Known] = &[
     layer("RandomCrop", &[size("height"), size("width")], "RandomCrop<24, 24>"),
     layer("Dropout", &[parameter("rate in percent", Kind::Percent)], "Dropout<50>"),
     layer("Flatten", &[parameter("number of values", Kind::Features)], "Flatten<_>"),
+    layer("SoftmaxAlong", &[size("axis")], "SoftmaxAlong<1>"),
+    layer("PRelu", &[FEATURES, ELEMENT, DEVICE], "PRelu<_>"),
+    layer(
+        "PRelu1d",
+        &[FEATURES, or("slopes along time", Kind::Size, "1"), ELEMENT, DEVICE],
+        "PRelu1d<_>",
+    ),
+    layer(
+        "PRelu2d",
+        &[
+            FEATURES,
+            or("slopes along the height", Kind::Size, "1"),
+            or("slopes along the width", Kind::Size, "1"),
+            ELEMENT,
+            DEVICE,
+        ],
+        "PRelu2d<_>",
+    ),
     layer("Concatenate", &[FEATURES], "Concatenate<_>"),
     layer(
         "Reshape",
@@ -274,6 +292,7 @@ pub(super) const LAYERS: &[Known] = &[
     plain("Keras2HardSigmoid"),
     plain("LeakyRelu"),
     plain("LeakyReluLayer"),
+    plain("ReluLayer"),
     plain("EluLayer"),
     plain("LogSigmoid"),
     plain("Mish"),

@@ -70,6 +70,23 @@ def groups(name):
     write(name, Model([x, z], L.Dense(3, name="head")(both)), floats(1, 3, 6, 7, 4), floats(2, 3, 6, 4))
 
 
+@case
+def activations(name):
+    """Layers of activations with options, and slopes that are trained."""
+    s, i = Input((6, 4), name="s"), Input((5, 6, 3), name="i")
+    a = L.PReLU(shared_axes=[1], name="shared")(L.Masking(name="mask")(s))
+    a = L.LSTM(3, name="lstm")(L.ReLU(max_value=1.0, negative_slope=0.2, threshold=0.3, name="bounded")(a))
+    b = L.Flatten(name="flat")(L.Softmax(axis=1, name="along")(L.PReLU(name="each")(s)))
+    c = L.PReLU(name="pixels")(L.PReLU(shared_axes=[1, 2], name="channels")(i))
+    c = L.PReLU(shared_axes=[2], name="rows")(L.Softmax(axis=-2, name="columns")(c))
+    c = L.GlobalMaxPooling2D(name="most")(L.PReLU(shared_axes=[1, 3], name="sides")(c))
+    d = L.Concatenate(name="all")([L.Concatenate(name="both")([a, b]), c])
+    d = L.PReLU(shared_axes=[1], name="one")(L.Dense(4, name="wide")(L.PReLU(name="vectors")(d)))
+    x = floats(3, 3, 6, 4)
+    x[0, 4:], x[1, 1] = 0, 0
+    write(name, Model([s, i], L.Dense(3, name="head")(d)), x, floats(4, 3, 5, 6, 3))
+
+
 if __name__ == "__main__":
     for make in CASES:
         if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
