@@ -21,7 +21,7 @@ use crate::{
 /// A struct under `#[model(..)]`.
 ///
 /// Its values have numbers: 0 is the input, `i + 1` what field `i` gives, and behind these come the parts
-/// of values that are two.
+/// of values that are several.
 pub(crate) struct Model {
     pub(crate) item: ItemStruct,
     pub(crate) input: TokenStream,
@@ -54,11 +54,11 @@ pub(crate) struct Layer {
     pub(crate) again: Option<usize>,
 }
 
-/// One of the two that a value is made of.
+/// One of those that a value is made of.
 pub(crate) struct Part {
     /// The value.
     pub(crate) of: usize,
-    /// 0 or 1.
+    /// Which one, from 0 on.
     pub(crate) at: usize,
     pub(crate) span: Span,
 }

@@ -247,8 +247,8 @@ pub(crate) fn number(value: &Expr) -> Option<f64> {
     }
 }
 
-/// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`, of a `ReturnState` `.output` and
-/// `.state`.
+/// A place that `#[from(..)]` names: `embed`, `input`, or one of several with `.0`, `.1` and so on, of a `ReturnState` `.output`
+/// and `.state`.
 pub(crate) struct Source {
     pub(crate) name: Ident,
     pub(crate) parts: Vec<(usize, Span)>,
@@ -279,7 +279,7 @@ impl Parse for Source {
                     "state" => ("1".to_owned(), part.span()),
                     other => {
                         let message = format!(
-                            "there is no part `.{other}`: of two inputs there are `.0` and `.1`, of a `ReturnState` these are `.output` and `.state`"
+                            "there is no part `.{other}`: of several inputs there are `.0`, `.1` and so on, of a `ReturnState` these are `.output` and `.state`"
                         );
                         return Err(syn::Error::new(part.span(), message));
                     }
@@ -292,11 +292,11 @@ impl Parse for Source {
                 (number.to_string(), number.span())
             };
             for part in digits.split('.') {
-                match part {
-                    "0" => source.parts.push((0, span)),
-                    "1" => source.parts.push((1, span)),
+                match part.parse() {
+                    Ok(at @ 0..6) => source.parts.push((at, span)),
                     _ => {
-                        return Err(syn::Error::new(span, "of two inputs there are `.0` and `.1`"));
+                        let message = "of several inputs there are `.0` to `.5` at most";
+                        return Err(syn::Error::new(span, message));
                     }
                 }
             }
@@ -319,10 +319,10 @@ pub(crate) fn sources(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> O
         other => Err(syn::Error::new(other.span(), "write `#[from(name)]`, or `#[from(a, b)]`")),
     };
     match parsed {
-        Ok(given) if given.is_empty() || given.len() > 2 => {
+        Ok(given) if given.is_empty() || given.len() > 6 => {
             errors.push(
                 attribute.span(),
-                "a layer takes from one place or from two: merge the first two in a field of their own",
+                "a layer takes from one place or from up to six: merge some of them in a field of their own",
             );
             None
         }
