@@ -11,6 +11,7 @@ pub(crate) mod logits;
 mod near;
 mod operands;
 mod parameter;
+mod products;
 mod random;
 mod recurrent;
 mod reference;
@@ -39,6 +40,7 @@ pub use operands::{
     Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,
 };
 pub(crate) use parameter::{assign, vectorized_loops};
+pub(crate) use products::products;
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
 pub use recurrent::{

@@ -177,6 +177,24 @@ impl Fields {
         self.key("threshold", json!(0.0), Some(json!(0.0)), true, &number);
     }
 
+    /// The axes of a `Dot`. A negative one is counted from the end.
+    pub(crate) fn dot_axes(&mut self, says: [usize; 2]) {
+        let ranks: Vec<usize> = self.wires.iter().map(|wire| wire.sizes.len()).collect();
+        self.key("axes", json!(says), None, true, &|v| {
+            let axes = match v {
+                Value::Array(axes) => axes.iter().map(Value::as_i64).collect(),
+                one => one.as_i64().map(|axis| vec![axis; 2]),
+            };
+            let axes = axes.filter(|axes: &Vec<i64>| axes.len() == 2);
+            let axes = axes.ok_or("an axis, or two, is needed")?;
+            let from_front = |(i, axis): (usize, i64)| match ranks.get(i) {
+                Some(&rank) if axis < 0 => axis + rank as i64,
+                _ => axis,
+            };
+            Ok(json!(axes.into_iter().enumerate().map(from_front).collect::<Vec<_>>()))
+        });
+    }
+
     /// The axes along which there is one slope of a `PReLU`: those of size 1 behind the batch, as far as more values arrive.
     pub(crate) fn shared_axes(&mut self, sizes: &[usize]) {
         let arrives = self.wire().map(|wire| wire.sizes.clone()).or_else(|| self.built.clone());

@@ -44,8 +44,8 @@ pub use identity::Identity;
 pub use inner::Inner;
 pub use masking::Masking;
 pub use merge::{
-    Add, Alike, Average, BesideOther, Concatenate, LikeOther, Maximum, Minimum, Multiply,
-    SideBySide, Subtract,
+    Add, Alike, Average, BesideOther, Concatenate, Dot, DotWith, Dotted, Featured, LikeOther,
+    Maximum, Mergeable, Minimum, Multiply, SideBySide, StepsAlike, StepsBeside, Subtract,
 };
 pub(crate) use norm::batch_norm_train;
 pub use norm::{BatchNorm, LayerNorm};

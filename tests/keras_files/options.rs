@@ -4,7 +4,7 @@ use kerata::{Batch, Cpu, Error, keras::rust_source, model, prelude::*};
 
 use crate::{
     case::Case,
-    shared::{goes_through, near, steps, written},
+    shared::{goes_through, ids, near, steps, written},
 };
 
 #[model(keras = "tests/cases/keras-files/groups/model.keras", output = (Batch, 3))]
@@ -12,6 +12,9 @@ struct InGroups;
 
 #[model(keras = "tests/cases/keras-files/activations/model.keras", output = (Batch, 3))]
 struct Activations;
+
+#[model(keras = "tests/cases/keras-files/merges/model.keras", output = (Batch, 3))]
+struct Merges;
 
 fn images<const H: usize, const W: usize, const C: usize>(
     case: &Case,
@@ -85,5 +88,36 @@ fn activations() -> Result<(), Error> {
         let error = model.check_config(&other.parse()?).unwrap_err().to_string();
         assert!(error.contains(said), "{said} is not in\n{error}");
     }
+    Ok(())
+}
+
+#[test]
+fn merges() -> Result<(), Error> {
+    goes_through!(
+        "merges",
+        Merges,
+        |case| {
+            let (x, y) = (steps::<5, 4>(case, "input.0"), steps::<5, 4>(case, "input.1"));
+            (x, (y, ids::<5>(case, "input.2")))
+        },
+        ["output.0"],
+        7 * 4 + 4 * 3 * (16 + 3 + 1) + 3 * 3 * (4 + 3 + 2) + 4 * 4 + 3 * (3 + 1 + 5 + 20 + 1)
+    );
+    let model = Merges::build(&Cpu::default())?;
+    let source = rust_source(&model.config(), "Net")?;
+    for line in [
+        "#[from(a, b, c)]\n    pub sum: Add,",
+        "#[from(c, a, b, largest)]\n    pub smallest: Minimum,",
+        "#[from(smallest, sum, product, mean)]\n    pub all: Concatenate<_>,",
+        "#[with(normalize = true)]\n    pub each: Dot<2>,",
+        "steps: Dot<2, 1>,",
+        "one: Dot<1>,",
+    ] {
+        assert!(source.contains(line), "{line} is not in\n{source}");
+    }
+    let json = model.to_json();
+    let other = json.replacen("\"axes\":[2,1]", "\"axes\":[1,1]", 1);
+    let error = model.check_config(&other.parse()?).unwrap_err().to_string();
+    assert!(error.contains("`steps`, axes: the type says [2,1], the JSON says [1,1]"), "{error}");
     Ok(())
 }

@@ -234,7 +234,7 @@ struct Convolved {
 }
 
 /// Every merge, under masks that differ.
-#[model(input = Ids<(Batch, Length)>, output = Masked<(Batch, Length, 6)>)]
+#[model(input = Ids<(Batch, Length)>, output = Masked<(Batch, Length, 9)>)]
 struct Merges {
     words: Embedding<7, 3, MaskZero>,
     #[from(input)]
@@ -252,10 +252,20 @@ struct Merges {
     most: Maximum,
     #[from(most, zeros)]
     least: Minimum,
+    #[from(words, least, zeros)]
+    sums: Add,
+    #[from(words, sums, zeros, mean)]
+    means: Average,
+    #[from(zeros, words, means)]
+    products: Multiply,
+    #[from(zeros, products, words)]
+    highest: Maximum,
+    #[from(words, zeros, highest)]
+    lowest: Minimum,
     same: Identity,
     sigmoid: Sigmoid,
-    #[from(sigmoid, words)]
-    both: Concatenate<_>,
+    #[from(sigmoid, words, zeros)]
+    all: Concatenate<_>,
 }
 
 #[model(input = Masked<(Batch, Length, 3)>, output = Masked<(Batch, Length, 2)>)]

@@ -19,6 +19,8 @@ pub(super) struct Layer<'a> {
     seen: RefCell<BTreeSet<&'static str>>,
     /// What it was built for, the batch first, as far as that is known.
     sizes: Vec<Option<usize>>,
+    /// How many dimensions each of what reaches it has, if that is known.
+    ranks: Vec<usize>,
 }
 
 /// A parameter of a type, and what it is if nothing is written.
@@ -26,16 +28,17 @@ pub(super) type Parameter<'a> = (String, &'a str);
 
 impl<'a> Layer<'a> {
     pub(super) fn new(class: &'a str, config: &'a Map<String, Value>) -> Self {
-        Self::built(class, config, Vec::new())
+        Self::built(class, config, Vec::new(), Vec::new())
     }
 
-    /// A layer, and the sizes that it was built for.
+    /// A layer, the sizes that it was built for, and how many dimensions each of what reaches it has.
     pub(super) fn built(
         class: &'a str,
         config: &'a Map<String, Value>,
         sizes: Vec<Option<usize>>,
+        ranks: Vec<usize>,
     ) -> Self {
-        Self { class, config, seen: RefCell::default(), sizes }
+        Self { class, config, seen: RefCell::default(), sizes, ranks }
     }
 
     /// The size of an axis that arrives, if it is known.
@@ -127,6 +130,19 @@ impl<'a> Layer<'a> {
             [one] => Ok(one.clone()),
             _ => Err(format!("{}, which differs in height and width", self.says(key))),
         }
+    }
+
+    /// Along which axis of one of its inputs a `Dot` goes.
+    pub(super) fn axis_of(&self, input: usize) -> Result<String, String> {
+        let axis = match self.get("axes") {
+            Some(Value::Array(list)) if list.len() == 2 => list[input].as_i64(),
+            Some(one) => one.as_i64(),
+            None => None,
+        };
+        let rank = self.ranks.get(input).map_or(0, |&rank| rank as i64);
+        let axis = axis.map(|axis| if axis < 0 { axis + rank } else { axis });
+        let axis = axis.filter(|axis| *axis > 0).map(|axis| axis.to_string());
+        axis.ok_or_else(|| format!("{}, and not two axes behind the batch", self.says("axes")))
     }
 
     /// An axis, as a number or as a list of one.

@@ -52,14 +52,15 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
     of_layer(class, config, &Layer::new(class, config), rank)
 }
 
-/// The same of a layer whose config may say what it was built for.
+/// The same of a layer whose config may say what it was built for, where values of so many dimensions reach it.
 ///
 /// # Errors
 /// What of it has no form as a type.
-pub(super) fn of_built(config: &Config, rank: usize) -> Result<Typed, String> {
+pub(super) fn of_built(config: &Config, ranks: Vec<usize>) -> Result<Typed, String> {
     let (class, built) = (config.class_name.as_str(), config.build_config.as_ref());
     let sizes = input_sizes(class, &config.config, built).unwrap_or_default();
-    of_layer(class, &config.config, &Layer::built(class, &config.config, sizes), rank)
+    let rank = ranks.first().copied().unwrap_or(2);
+    of_layer(class, &config.config, &Layer::built(class, &config.config, sizes, ranks), rank)
 }
 
 fn of_layer(
@@ -103,6 +104,12 @@ fn of_layer(
         }
         "Identity" | "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum" => {
             Typed::plain(class)
+        }
+        "Dot" => {
+            let [first, second] = [layer.axis_of(0)?, layer.axis_of(1)?];
+            let mut typed = Typed::with("Dot", &[needed(&first), (second, &first)]);
+            layer.flag_option("normalize", false, &mut typed.options)?;
+            typed
         }
         "Concatenate" => {
             layer.last_axis(rank)?;

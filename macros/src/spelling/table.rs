@@ -273,6 +273,7 @@ pub(super) const LAYERS: &[Known] = &[
     plain("Multiply"),
     plain("Maximum"),
     plain("Minimum"),
+    layer("Dot", &[size("axis"), like("axis of the second", Kind::Size, 0)], "Dot<1>"),
     plain("Identity"),
     plain("Masking"),
     plain("Unmask"),

@@ -87,6 +87,29 @@ def activations(name):
     write(name, Model([s, i], L.Dense(3, name="head")(d)), x, floats(4, 3, 5, 6, 3))
 
 
+@case
+def merges(name):
+    """Merges of three and more, under masks that differ, and products along axes."""
+    x, y, z = Input((5, 4), name="x"), Input((5, 4), name="y"), Input((5,), dtype="int32", name="z")
+    a, b, c = L.Masking(name="a")(x), L.Masking(name="b")(y), L.Embedding(7, 4, mask_zero=True, name="c")(z)
+    s = L.Add(name="sum")([a, b, c])
+    p = L.Multiply(name="product")([a, b, c])
+    q = L.Average(name="mean")([s, p, c, a])
+    m = L.Maximum(name="largest")([b, c, q])
+    n = L.Minimum(name="smallest")([c, a, b, m])
+    v = L.LSTM(3, name="lstm")(L.Concatenate(name="all")([n, s, p, q]))
+    g = L.GRU(3, name="gru")(m)
+    each = L.Dot(axes=2, normalize=True, name="each")([x, y])
+    steps = L.Dot(axes=(-1, 1), name="steps")([y, L.Dense(4, name="wide")(v)])
+    one = L.Dot(axes=1, name="one")([v, g])
+    cross = L.Flatten(name="flat")(L.Dot(axes=(1, 1), name="cross")([x, each]))
+    d = L.Concatenate(name="both")([v, one, steps, cross])
+    u, w = floats(5, 3, 5, 4), floats(6, 3, 5, 4)
+    u[0, 3:], u[1, 1], w[0, 4:], w[2, :2] = 0, 0, 0, 0
+    ids = np.array([[1, 2, 3, 4, 0], [0, 0, 5, 6, 1], [0, 0, 0, 2, 3]], "int32")
+    write(name, Model([x, y, z], L.Dense(3, name="head")(d)), u, w, ids)
+
+
 if __name__ == "__main__":
     for make in CASES:
         if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
