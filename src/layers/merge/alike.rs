@@ -202,7 +202,6 @@ pub trait StepsAlike: Alike {
 
 macro_rules! alike {
     ($A:ident 0 $($S:ident $at:tt)*) => {
-        #[diagnostic::do_not_recommend]
         impl<$A, $($S: Signal),*> Alike for Inputs<($A, $($S,)*)>
         where
             $A: $(LikeOther<$S> +)*

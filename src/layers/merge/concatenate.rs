@@ -268,7 +268,6 @@ pub trait StepsBeside: SideBySide {
 
 macro_rules! beside {
     ($A:ident 0 $($S:ident $at:tt)*) => {
-        #[diagnostic::do_not_recommend]
         impl<$A, $($S: Signal),*> SideBySide for Inputs<($A, $($S,)*)>
         where
             $A: $(BesideOther<$S> +)*

@@ -80,7 +80,7 @@ impl<E: Element> MergeStepper<E> {
         match self.end {
             End::Mean => {
                 let share = E::of(1.0 / count as f64);
-                self.values.iter_mut().for_each(|value| *value = *value * share);
+                self.values.iter_mut().for_each(|value| *value *= share);
             }
             End::OthersOrZero => {
                 let rows = self.values.chunks_exact_mut(self.width.max(1));
