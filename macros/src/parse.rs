@@ -251,7 +251,8 @@ pub(crate) fn number(value: &Expr) -> Option<f64> {
 /// and `.state`.
 pub(crate) struct Source {
     pub(crate) name: Ident,
-    pub(crate) parts: Vec<(usize, Span)>,
+    /// Which part, how it is written, and where.
+    pub(crate) parts: Vec<(usize, String, Span)>,
 }
 
 impl Parse for Source {
@@ -272,8 +273,10 @@ impl Parse for Source {
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
             // The compiler reads the end of `input.0.1` as the number 0.1.
+            let mut named = None;
             let (digits, span) = if input.peek(Ident) {
                 let part: Ident = input.parse()?;
+                named = Some(part.to_string());
                 match part.to_string().as_str() {
                     "output" => ("0".to_owned(), part.span()),
                     "state" => ("1".to_owned(), part.span()),
@@ -293,7 +296,10 @@ impl Parse for Source {
             };
             for part in digits.split('.') {
                 match part.parse() {
-                    Ok(at @ 0..6) => source.parts.push((at, span)),
+                    Ok(at @ 0..6) => {
+                        let text = named.clone().unwrap_or_else(|| part.to_owned());
+                        source.parts.push((at, text, span));
+                    }
                     _ => {
                         let message = "of several inputs there are `.0` to `.5` at most";
                         return Err(syn::Error::new(span, message));
