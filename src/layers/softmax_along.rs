@@ -31,7 +31,7 @@ use crate::{
 /// }
 ///
 /// let model = Attention::build(&Cpu::default())?;
-/// let y = model.forward(Cpu::default().tensor([[[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]]]))?.as_vec();
+/// let y = model.predict(&vec![[[1.0, 0.0]; 3]], 1)?.as_vec();
 /// assert!(y.iter().all(|share| (share - 1.0 / 3.0).abs() < 1e-6));
 /// # Ok::<(), Error>(())
 /// ```
