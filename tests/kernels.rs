@@ -11,8 +11,9 @@ use dfdx::{
 };
 use kerata::{
     AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, EmbeddingBag, Error,
-    GlobalAveragePooling1d, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked, MaxPool2d,
-    NoBias, NoMask, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid, WithBias,
+    GlobalAveragePooling1d, Groups, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked,
+    MaxPool2d, NoBias, NoMask, OneGroup, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor,
+    Valid, WithBias,
     backend::{Backend, Element, LstmState},
     loss::{Compute, SparseCategoricalCrossentropy},
     optim::{Adam, State},
@@ -120,33 +121,46 @@ macro_rules! same {
 #[test]
 fn convolutions() {
     same!(tensor((3, Const::<9>, Const::<8>, Const::<3>), 1),
-        Conv2d<3, 5, 3, 2>, Conv2d<3, 5, 3, 2, Linear, Valid, 1, 1, WithBias, f64>,
+        Conv2d<3, 5, 3, 2>, Conv2d<3, 5, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((5, Const::<9>, Const::<8>, Const::<3>), 1),
-        Conv2d<3, 4, 4, 3, Tanh, Same, 2>, Conv2d<3, 4, 4, 3, Tanh, Same, 2, 1, WithBias, f64>,
+        Conv2d<3, 4, 4, 3, Tanh, Same, 2>, Conv2d<3, 4, 4, 3, Tanh, Same, 2, 1, WithBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((2, Const::<9>, Const::<8>, Const::<3>), 1),
         Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias>,
-        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias, f64>,
+        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     // One after the other in memory: a window of one pixel; and so many images that they are shared.
     same!(tensor((64, Const::<9>, Const::<8>, Const::<12>), 1),
         Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias>,
-        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias, f64>,
+        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((33, Const::<9>, Const::<8>, Const::<6>), 1),
-        Conv2d<6, 20, 3, 3, Relu, Same>, Conv2d<6, 20, 3, 3, Relu, Same, 1, 1, WithBias, f64>,
+        Conv2d<6, 20, 3, 3, Relu, Same>, Conv2d<6, 20, 3, 3, Relu, Same, 1, 1, WithBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     // 3 by 3 with as many channels as minimal filtering takes.
     same!(tensor((33, Const::<9>, Const::<8>, Const::<18>), 1),
-        Conv2d<18, 20, 3, 3, Relu, Same>, Conv2d<18, 20, 3, 3, Relu, Same, 1, 1, WithBias, f64>,
+        Conv2d<18, 20, 3, 3, Relu, Same>, Conv2d<18, 20, 3, 3, Relu, Same, 1, 1, WithBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((40, Const::<7>, Const::<10>, Const::<16>), 1),
         Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias>,
-        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias, f64>,
+        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias, OneGroup, f64>,
+        |l, x| l.forward(x).unwrap());
+    // In groups, small ones and some with as many channels as minimal filtering takes.
+    same!(tensor((5, Const::<9>, Const::<8>, Const::<12>), 1),
+        Conv2d<12, 8, 3, 2, Relu, Same, 2, 1, WithBias, Groups<4>>,
+        Conv2d<12, 8, 3, 2, Relu, Same, 2, 1, WithBias, Groups<4>, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((3, Const::<9>, Const::<8>, Const::<36>), 1),
+        Conv2d<36, 34, 3, 3, Tanh, Same, 1, 1, NoBias, Groups<2>>,
+        Conv2d<36, 34, 3, 3, Tanh, Same, 1, 1, NoBias, Groups<2>, f64>,
+        |l, x| l.forward(x).unwrap());
+    same!(tensor((4, Const::<11>, Const::<6>), 1),
+        Conv1d<6, 12, 3, Linear, Valid, 1, 2, WithBias, Groups<6>>,
+        Conv1d<6, 12, 3, Linear, Valid, 1, 2, WithBias, Groups<6>, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((4, Const::<11>, Const::<3>), 1),
-        Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, WithBias, f64>,
+        Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, WithBias, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
 }
 

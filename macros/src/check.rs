@@ -21,7 +21,7 @@ use crate::{
 /// A struct under `#[model(..)]`.
 ///
 /// Its values have numbers: 0 is the input, `i + 1` what field `i` gives, and behind these come the parts
-/// of values that are two.
+/// of values that are several.
 pub(crate) struct Model {
     pub(crate) item: ItemStruct,
     pub(crate) input: TokenStream,
@@ -31,6 +31,8 @@ pub(crate) struct Model {
     pub(crate) device: Type,
     pub(crate) layers: Vec<Layer>,
     pub(crate) parts: Vec<Part>,
+    /// `Again`, as it is written on fields: no field has that type, and an import of it is used all the same.
+    pub(crate) written_again: Vec<Type>,
     /// The fields that are the outputs, if there are several, and where they are named.
     pub(crate) outputs: Vec<(usize, Span)>,
     /// Whether a file says what the layers are.
@@ -54,12 +56,14 @@ pub(crate) struct Layer {
     pub(crate) again: Option<usize>,
 }
 
-/// One of the two that a value is made of.
+/// One of those that a value is made of.
 pub(crate) struct Part {
     /// The value.
     pub(crate) of: usize,
-    /// 0 or 1.
+    /// Which one, from 0 on.
     pub(crate) at: usize,
+    /// How it is written: its number, or `state`.
+    pub(crate) text: String,
     pub(crate) span: Span,
 }
 
@@ -147,6 +151,7 @@ impl Model {
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
             parts: Vec::new(),
+            written_again: Vec::new(),
             outputs: Vec::new(),
             of_file: arguments.keras.is_some(),
             witness: witness::arguments(&item.generics),
@@ -189,6 +194,7 @@ impl Model {
             let again = again(&mut field.attrs, &mut self.errors);
             let mut with = with(&mut field.attrs, &mut self.errors);
             if let Some((of, ty)) = self.called_again(&field.ty, again.as_ref(), &with) {
+                self.written_again.push(field.ty.clone());
                 // It is trained as the layer is, and what leaves it has the same penalty; it has no weights or name of its.
                 let with = With { name: None, options: Vec::new(), ..self.layers[of].with.clone() };
                 self.layers.push(Layer { name, ty, from, with, again: Some(of) });
@@ -328,10 +334,11 @@ impl Model {
                 self.errors.push(name.span(), message);
                 return None;
             };
-            let part = |of, &(at, span): &(usize, Span)| {
+            let part = |of, (at, text, span): &(usize, String, Span)| {
+                let (at, span) = (*at, *span);
                 let known = self.parts.iter().position(|part| (part.of, part.at) == (of, at));
                 let index = known.unwrap_or_else(|| {
-                    self.parts.push(Part { of, at, span });
+                    self.parts.push(Part { of, at, text: text.clone(), span });
                     self.parts.len() - 1
                 });
                 fields + 1 + index

@@ -247,11 +247,12 @@ pub(crate) fn number(value: &Expr) -> Option<f64> {
     }
 }
 
-/// A place that `#[from(..)]` names: `embed`, `input`, or one of two with `.0` and `.1`, of a `ReturnState` `.output` and
-/// `.state`.
+/// A place that `#[from(..)]` names: `embed`, `input`, or one of several with `.0`, `.1` and so on, of a `ReturnState` `.output`
+/// and `.state`.
 pub(crate) struct Source {
     pub(crate) name: Ident,
-    pub(crate) parts: Vec<(usize, Span)>,
+    /// Which part, how it is written, and where.
+    pub(crate) parts: Vec<(usize, String, Span)>,
 }
 
 impl Parse for Source {
@@ -272,14 +273,16 @@ impl Parse for Source {
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
             // The compiler reads the end of `input.0.1` as the number 0.1.
+            let mut named = None;
             let (digits, span) = if input.peek(Ident) {
                 let part: Ident = input.parse()?;
+                named = Some(part.to_string());
                 match part.to_string().as_str() {
                     "output" => ("0".to_owned(), part.span()),
                     "state" => ("1".to_owned(), part.span()),
                     other => {
                         let message = format!(
-                            "there is no part `.{other}`: of two inputs there are `.0` and `.1`, of a `ReturnState` these are `.output` and `.state`"
+                            "there is no part `.{other}`: of several inputs there are `.0`, `.1` and so on, of a `ReturnState` these are `.output` and `.state`"
                         );
                         return Err(syn::Error::new(part.span(), message));
                     }
@@ -292,11 +295,14 @@ impl Parse for Source {
                 (number.to_string(), number.span())
             };
             for part in digits.split('.') {
-                match part {
-                    "0" => source.parts.push((0, span)),
-                    "1" => source.parts.push((1, span)),
+                match part.parse() {
+                    Ok(at @ 0..6) => {
+                        let text = named.clone().unwrap_or_else(|| part.to_owned());
+                        source.parts.push((at, text, span));
+                    }
                     _ => {
-                        return Err(syn::Error::new(span, "of two inputs there are `.0` and `.1`"));
+                        let message = "of several inputs there are `.0` to `.5` at most";
+                        return Err(syn::Error::new(span, message));
                     }
                 }
             }
@@ -319,10 +325,10 @@ pub(crate) fn sources(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> O
         other => Err(syn::Error::new(other.span(), "write `#[from(name)]`, or `#[from(a, b)]`")),
     };
     match parsed {
-        Ok(given) if given.is_empty() || given.len() > 2 => {
+        Ok(given) if given.is_empty() || given.len() > 6 => {
             errors.push(
                 attribute.span(),
-                "a layer takes from one place or from two: merge the first two in a field of their own",
+                "a layer takes from one place or from up to six: merge some of them in a field of their own",
             );
             None
         }

@@ -41,7 +41,7 @@ impl Parse for Signal {
             parenthesized!(content in input);
             if content.peek(Paren) {
                 let text = text(&content.parse::<TokenStream>()?);
-                let message = format!("several inputs are two: write `Inputs<({text})>`");
+                let message = format!("several inputs stand in `Inputs`: write `Inputs<({text})>`");
                 return Err(syn::Error::new(span, message));
             }
             let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content)?;
@@ -166,9 +166,8 @@ impl Signal {
             }
             Self::Several(path, signals) => {
                 signals.iter().for_each(|signal| signal.check(generics, errors));
-                if signals.len() != 2 {
-                    let message =
-                        "`Inputs` are two: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`";
+                if !(2..=6).contains(&signals.len()) {
+                    let message = "`Inputs` are two to six: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`";
                     errors.push(path.span(), message);
                 }
             }

@@ -13,12 +13,13 @@ use std::{
 
 use dfdx::{
     optim::UnusedTensors,
-    shapes::{HasShape, Shape},
+    prelude::{PermuteTo, ReshapeTo},
+    shapes::{Axes3, HasShape, Shape},
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor, UniqueId},
 };
 
 use super::{ActivationFunction, ActivationKind, Backend, Element, IntoShape, memory::elements_of};
-use crate::error::Error;
+use crate::error::{Error, OrDevice};
 
 thread_local! {
     /// Those of this thread. A tape has them as long as it is not used up, and [`remembered`] as long as it runs.
@@ -149,4 +150,25 @@ fn id<S: Shape, E: Element, D: Backend<E>, T>(x: &Tensor<S, E, D, T>) -> UniqueI
     let mut seen = UnusedTensors::default();
     seen.add(x);
     seen.ids[0]
+}
+
+/// The softmax along the middle one of three dimensions, whose sizes are given.
+pub(crate) fn softmax_along<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    sizes: [usize; 3],
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (shape, [outer, along, inner]) = (*x.shape(), sizes);
+    if elements_of(&x)? == 0 {
+        return Ok(x);
+    }
+    if inner == 1 {
+        let x: Tensor<(usize, usize), E, D, T> = x.into_shape(&(outer, along))?;
+        return D::softmax(x)?.into_shape(&shape);
+    }
+    let turned = |x: Tensor<(usize, usize, usize), E, D, T>| {
+        let x = x.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
+        x.try_contiguous().or_device()
+    };
+    let x = turned(x.into_shape(&(outer, along, inner))?)?;
+    turned(D::softmax(x)?)?.into_shape(&shape)
 }

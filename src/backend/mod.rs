@@ -11,9 +11,11 @@ pub(crate) mod logits;
 mod near;
 mod operands;
 mod parameter;
+mod products;
 mod random;
 mod recurrent;
 mod reference;
+mod relu_options;
 mod resampling;
 mod rows;
 mod streaming;
@@ -38,6 +40,7 @@ pub use operands::{
     Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,
 };
 pub(crate) use parameter::{assign, vectorized_loops};
+pub(crate) use products::products;
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
 pub use recurrent::{
@@ -45,8 +48,10 @@ pub use recurrent::{
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, TapedStates, along_rows, log_1p, recurrent_with, row_sums, walk,
+    StepOptions, TapedStates, along_rows, every_row, log_1p, recurrent_with, row_sums, rows_of,
+    walk,
 };
+pub(crate) use relu_options::ReluOptions;
 pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};
 pub use streaming::{RecurrentStep, StepProduct, StepStates, StepStatesMut, StepTable};

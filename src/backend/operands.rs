@@ -52,10 +52,12 @@ impl<E: Element, D: Backend<E>> DenseWeights<'_, E, D> {
 /// The weights of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvWeights<'a, E: Element, D: Backend<E>> {
-    /// As a matrix, `(cells * channels, filters)`.
+    /// As a matrix, `(cells * channels / groups, filters)`.
     pub kernel: &'a Tensor<(usize, usize), E, D>,
     /// Shape `(filters,)`.
     pub bias: Option<&'a Tensor<(usize,), E, D>>,
+    /// In how many groups the channels are. The filters are in as many, and each sees the channels of its own group only.
+    pub groups: usize,
     /// What the device has made of the kernel.
     pub cache: &'a WeightCache,
 }
@@ -68,7 +70,13 @@ impl<E: Element, D: Backend<E>> ConvWeights<'_, E, D> {
     pub fn check(&self, images: &ImageShape, window: &Window) -> Result<(), Error> {
         window.check(images)?;
         let (rows, filters) = *self.kernel.shape();
-        let reach = elements(&[window.kernel[0], window.kernel[1], images.3])?;
+        let (channels, groups) = (images.3, self.groups);
+        if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
+            let what = "channels and filters of a convolution, in groups";
+            let expected = format!("multiples of {groups}");
+            return Err(Error::mismatch(what, expected, [channels, filters]));
+        }
+        let reach = elements(&[window.kernel[0], window.kernel[1], channels / groups])?;
         same(
             "the shape of the weight `kernel` of a convolution",
             &(reach, filters),

@@ -1,7 +1,7 @@
 use dfdx::{
     prelude::{BroadcastTo, TryAdd},
     shapes::{Axis, HasShape},
-    tensor::{Cpu, PutTape, SplitTape, Tensor},
+    tensor::{Cpu, Tensor},
 };
 
 use super::{
@@ -10,7 +10,6 @@ use super::{
     dense::known_features,
     flow::{Flow, Numbers},
     op::{Flat, OneToOne, Pass},
-    places::{all, arranged},
     visit,
     weights::{Role, Weights},
     words,
@@ -18,7 +17,6 @@ use super::{
 use crate::{
     backend::{
         ActivationKind, Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window,
-        join_rows,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
@@ -160,41 +158,6 @@ impl Convolution {
     }
 }
 
-impl Convolution {
-    /// Runs each group of channels by itself.
-    fn apply_to_groups<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let kernel = self.weights.matrix("kernel", self.filters)?;
-        let (rows, filters) = (kernel.shape().0, self.filters / self.groups);
-        let y = self.slider.slide(x, |x, window| {
-            let (x, mut tape) = x.split_tape();
-            let &(batch, height, width, channels) = x.shape();
-            let (pixels, each) = (batch * height * width, channels / self.groups);
-            let x = x.into_shape(&(pixels, channels))?;
-            let (mut parts, mut places) = (Vec::new(), (0, 0));
-            for group in 0..self.groups {
-                let columns = |sizes: [usize; 2], each: usize| {
-                    let mut along = all(&sizes);
-                    along[1].take((group * each..(group + 1) * each).map(Some));
-                    along
-                };
-                let (part, _) = arranged(x.retaped::<T>(), &columns([pixels, channels], each))?;
-                let own = columns([rows, self.filters], filters);
-                let (own, more) = arranged(kernel.retaped::<T>(), &own)?.0.split_tape();
-                tape = tape.merge(more);
-                let cache = WeightCache::default();
-                let weights = ConvWeights { kernel: &own, bias: None, cache: &cache };
-                let part = part.into_shape(&(batch, height, width, each))?;
-                let part = Cpu::conv2d(part, weights, window, ActivationKind::Nothing.into())?;
-                places = (part.shape().1, part.shape().2);
-                parts.push(part.into_shape(&(batch * places.0 * places.1, filters))?);
-            }
-            let (y, more) = join_rows(parts)?.split_tape();
-            y.put_tape(tape.merge(more)).into_shape(&(batch, places.0, places.1, self.filters))
-        })?;
-        biased(y, self.use_bias.then(|| self.weights.flat("bias")).transpose()?, &self.activation)
-    }
-}
-
 /// Adds a bias to each row and applies an activation.
 pub(super) fn biased<T: Pass>(
     y: Flow<T>,
@@ -243,12 +206,10 @@ impl OneToOne for Convolution {
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        if self.groups > 1 {
-            return self.apply_to_groups(x);
-        }
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        let weights = ConvWeights { kernel: &kernel, bias: bias.as_ref(), cache: &self.cache };
+        let (bias, groups) = (bias.as_ref(), self.groups);
+        let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &self.cache };
         let finish = self.activation.finish::<T>();
         let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish.into()))?;
         match finish {

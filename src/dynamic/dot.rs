@@ -1,20 +1,15 @@
-use dfdx::{
-    prelude::{BroadcastTo, TryMatMul, TryMul},
-    shapes::{Axis, HasShape},
-    tensor::{Cpu, PutTape, SplitTape, Tensor},
-};
 use serde_json::Value;
 
 use super::{
     custom::Options,
-    flow::{Flow, Flows, Numbers, Rows},
+    flow::{Flow, Flows, Numbers},
     op::{Op, Pass},
     places::permuted,
     words::{self, refused},
 };
 use crate::{
-    backend::{IntoShape, apart, map_values, row_sums},
-    error::{Error, OrDevice},
+    backend::{IntoShape, products},
+    error::Error,
     fields::AnySignal,
 };
 
@@ -53,25 +48,6 @@ impl Products {
         };
         Ok([axis(self.axes[0], ranks[0])?, axis(self.axes[1], ranks[1])?])
     }
-}
-
-/// Rows of length 1; a row of zeros stays.
-fn normalized<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
-    let shape = *x.shape();
-    let (x, tape) = x.split_tape();
-    let squares = row_sums(x.clone().put_tape(tape).try_square().or_device()?)?;
-    // That of Keras: not more than 1 / epsilon.
-    let inverse = |square: f32| square.sqrt().recip().min(1e7);
-    let inverse =
-        map_values(
-            squares,
-            inverse,
-            |square, inverse| {
-                if inverse < 1e7 { -0.5 * inverse / square } else { 0.0 }
-            },
-        )?;
-    let inverse = inverse.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
-    inverse.try_mul(x).or_device()
 }
 
 impl Op for Products {
@@ -119,23 +95,12 @@ impl Op for Products {
             let (x, _) = permuted(x, &sizes, &order)?;
             let rows = sizes.iter().enumerate().filter(|(i, _)| *i != axis).map(|(_, n)| n);
             let rows: usize = rows.product();
-            let x = x.into_shape(&(rows, along))?;
-            let x = if self.normalized { normalized(x)? } else { x };
-            matrices.push((x, [batch, rows.checked_div(batch).unwrap_or(0), along]));
+            let each = rows.checked_div(batch).unwrap_or(0);
+            matrices.push(x.into_shape(&(batch, each, along))?);
         }
-        let (Some((b, b_sizes)), Some((a, a_sizes))) = (matrices.pop(), matrices.pop()) else {
+        let (Some(b), Some(a)) = (matrices.pop(), matrices.pop()) else {
             return Err(Error::Empty("the list of inputs"));
         };
-        let [batch, rows, along] = a_sizes;
-        if b_sizes[0] != batch || b_sizes[2] != along {
-            return Err(Error::mismatch("the sizes of two inputs", [batch, along], b_sizes));
-        }
-        let columns = b_sizes[1];
-        let (b, _) = permuted(b, &[batch, columns, along], &[0, 2, 1])?;
-        type Matrices<T> = Tensor<(usize, usize, usize), f32, Cpu, T>;
-        let a: Matrices<T> = a.into_shape(&(batch, rows, along))?;
-        let b: Matrices<T> = b.into_shape(&(batch, along, columns))?;
-        let b = apart(&a, b)?;
-        Ok(vec![Flow::plain(a.try_matmul(b).or_device()?, sizes)?])
+        Ok(vec![Flow::plain(products(a, b, self.normalized)?, sizes)?])
     }
 }

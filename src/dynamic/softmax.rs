@@ -1,15 +1,13 @@
-use dfdx::tensor::Cpu;
 use serde_json::Value;
 
 use super::{
     custom::Options,
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
-    places::permuted,
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, logits},
+    backend::{logits, memory::elements},
     error::Error,
     fields::AnySignal,
 };
@@ -55,12 +53,8 @@ impl OneToOne for SoftmaxOp {
             return x.map(logits::softmax);
         }
         let Numbers { x, sizes, mask } = x;
-        let mut order: Vec<usize> = (0..rank).filter(|&i| i != axis).collect();
-        order.push(axis);
-        let (x, turned) = permuted(x, &sizes, &order)?;
-        let mut back: Vec<usize> = (0..rank - 1).collect();
-        back.insert(axis, rank - 1);
-        let (x, sizes) = permuted(Cpu::softmax(x)?, &turned, &back)?;
+        let [before, behind] = [&sizes[..axis], &sizes[axis + 1..]];
+        let x = logits::softmax_along(x, [elements(before)?, sizes[axis], elements(behind)?])?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 }

@@ -166,7 +166,7 @@ impl OneToOne for Transposed {
             places: [rows, columns],
         };
         let cache = WeightCache::default();
-        let weights = ConvWeights { kernel: &weights, bias: None, cache: &cache };
+        let weights = ConvWeights { kernel: &weights, bias: None, groups: 1, cache: &cache };
         let x =
             x.put_tape(tape.merge(more)).into_shape(&(batch, spread[1], spread[2], channels))?;
         let y = Cpu::conv2d(x, weights, &window, ActivationKind::Nothing.into())?;

@@ -11,6 +11,7 @@ use crate::{
     fields::{AnySignal, SignalKind},
     shape::Sequence,
     signal::{Ids, Inputs, Mask, Masked, Signal},
+    tuples::several,
 };
 
 /// Data whose shape is known at run time only: what goes into a [`DynamicLayer`](super::DynamicLayer)
@@ -376,18 +377,23 @@ impl<S: Shape> FromDynamic for Ids<S> {
     }
 }
 
-impl<A: FromDynamic, B: FromDynamic> FromDynamic for Inputs<(A, B)> {
-    fn from_parts<T: Tape<f32, Cpu>>(
-        parts: &mut std::vec::IntoIter<Flow<T>>,
-    ) -> Result<(A::Data<f32, Cpu, T>, B::Data<f32, Cpu, T>), Error> {
-        Ok((A::from_parts(parts)?, B::from_parts(parts)?))
-    }
+macro_rules! side_by_side {
+    ($($S:ident $at:tt)*) => {
+        impl<$($S: FromDynamic),*> FromDynamic for Inputs<($($S,)*)> {
+            fn from_parts<T: Tape<f32, Cpu>>(
+                parts: &mut std::vec::IntoIter<Flow<T>>,
+            ) -> Result<Self::Data<f32, Cpu, T>, Error> {
+                Ok(($($S::from_parts(parts)?,)*))
+            }
 
-    fn into_flows<T: Tape<f32, Cpu>>(
-        (a, b): (A::Data<f32, Cpu, T>, B::Data<f32, Cpu, T>),
-    ) -> Result<Flows<T>, Error> {
-        let mut flows = A::into_flows(a)?;
-        flows.extend(B::into_flows(b)?);
-        Ok(flows)
-    }
+            fn into_flows<T: Tape<f32, Cpu>>(
+                data: Self::Data<f32, Cpu, T>,
+            ) -> Result<Flows<T>, Error> {
+                let mut flows = Flows::new();
+                $(flows.extend($S::into_flows(data.$at)?);)*
+                Ok(flows)
+            }
+        }
+    };
 }
+several!(side_by_side);

@@ -1,18 +1,10 @@
 //! What a config says of an activation: a name, a function, or a layer that is one.
 
-use dfdx::{
-    prelude::{ChooseFrom, HasShape, TryAdd, TryGt, TryLe, TryLt, TryMul},
-    shapes::Shape,
-    tensor::{Cpu, Tape, Tensor, ZerosTensor},
-};
 use kerata_format::activation_name;
 use serde_json::{Value, json};
 
 use super::{Config, Described, Fields};
-use crate::{
-    backend::memory::elements_of,
-    error::{Error, OrDevice, shortened},
-};
+use crate::{backend::ReluOptions, error::shortened};
 
 /// An activation as a config names it.
 pub(crate) struct NamedActivation {
@@ -144,89 +136,20 @@ impl ActivationOptions {
     /// Those of a complete config; `None` if the layer is the function of its name.
     pub(crate) fn of(config: &Config) -> Option<Self> {
         match config.class_name.as_str() {
-            "ReLU" | "LeakyReLU" => ReluOptions::of(config).map(Self::OfRelu),
+            "ReLU" | "LeakyReLU" => {
+                let number = |key: &str| config.config.get(key).and_then(Value::as_f64);
+                let options = ReluOptions {
+                    max_value: number("max_value").unwrap_or(f64::INFINITY),
+                    negative_slope: number("negative_slope").unwrap_or(0.0),
+                    threshold: number("threshold").unwrap_or(0.0),
+                };
+                (options != ReluOptions::default()).then_some(Self::OfRelu(options))
+            }
             "ELU" => {
                 let alpha = config.config.get("alpha").and_then(Value::as_f64);
                 alpha.filter(|&alpha| alpha != 1.0).map(|alpha| Self::OfElu(alpha as f32))
             }
             _ => None,
-        }
-    }
-}
-
-/// Keras's `ReLU` with options.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct ReluOptions {
-    max_value: Option<f32>,
-    negative_slope: f32,
-    threshold: f32,
-}
-
-impl ReluOptions {
-    /// Those of a complete config; `None` if they are the default ones.
-    pub(crate) fn of(config: &Config) -> Option<Self> {
-        let number = |key: &str| config.config.get(key).and_then(Value::as_f64).map(|n| n as f32);
-        let options = Self {
-            max_value: number("max_value"),
-            negative_slope: number("negative_slope").unwrap_or(0.0),
-            threshold: number("threshold").unwrap_or(0.0),
-        };
-        let default = Self { max_value: None, negative_slope: 0.0, threshold: 0.0 };
-        (options != default).then_some(options)
-    }
-
-    /// `x` above the threshold, at most the maximum; below it the slope times what is missing. NaN stays.
-    pub(crate) fn apply<S: Shape, T: Tape<f32, Cpu>>(
-        &self,
-        x: Tensor<S, f32, Cpu, T>,
-    ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
-        if elements_of(&x)? == 0 {
-            return Ok(x);
-        }
-        let (shape, dev) = (*x.shape(), x.device().clone());
-        let zeros = dev.try_zeros_like(&shape).or_device()?;
-        let (below, at_most) = (x.try_lt(self.threshold), x.try_le(self.threshold));
-        let below = below.or_device()?;
-        let missing =
-            (x.retaped::<T>().try_negate().or_device()?).try_add(self.threshold).or_device()?;
-        let mut y = at_most.or_device()?.try_choose(zeros.retaped::<T>(), x).or_device()?;
-        if let Some(max) = self.max_value {
-            let most = zeros.try_add(max).or_device()?;
-            y = y.try_gt(max).or_device()?.try_choose(most.retaped::<T>(), y).or_device()?;
-        }
-        // An infinity times no slope would be NaN.
-        if self.negative_slope == 0.0 {
-            return Ok(y);
-        }
-        let sloped = missing.try_mul(-self.negative_slope).or_device()?;
-        let sloped = y.retaped::<T>().try_add(sloped).or_device()?;
-        below.try_choose(sloped, y).or_device()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use dfdx::tensor::{AsArray, TensorFrom};
-
-    use super::*;
-
-    /// What `keras.layers.ReLU` of Keras 3.15.1 gives for -2, 0, 0.5, 1, 2, 7 and the infinities.
-    #[test]
-    fn relu_has_the_options_of_keras() {
-        let x = [-2.0, 0.0, 0.5, 1.0, 2.0, 7.0, f32::INFINITY, f32::NEG_INFINITY];
-        let inf = f32::INFINITY;
-        for (max_value, negative_slope, threshold, y) in [
-            (Some(6.0), 0.0, 0.0, [0.0, 0.0, 0.5, 1.0, 2.0, 6.0, 6.0, 0.0]),
-            (None, 0.5, 0.0, [-1.0, 0.0, 0.5, 1.0, 2.0, 7.0, inf, -inf]),
-            (None, 0.0, 1.0, [0.0, 0.0, 0.0, 0.0, 2.0, 7.0, inf, 0.0]),
-            (Some(1.5), 0.5, 1.0, [-1.5, -0.5, -0.25, 0.0, 1.5, 1.5, 1.5, -inf]),
-            (Some(0.5), 0.0, 1.0, [0.0, 0.0, 0.0, 0.0, 0.5, 0.5, 0.5, 0.0]),
-            (Some(0.0), 0.25, 0.0, [-0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -inf]),
-        ] {
-            let relu = ReluOptions { max_value, negative_slope, threshold };
-            let dev = Cpu::default();
-            assert_eq!(relu.apply(dev.tensor(x)).unwrap().array(), y, "{relu:?}");
-            assert!(relu.apply(dev.tensor([f32::NAN])).unwrap().array()[0].is_nan());
         }
     }
 }

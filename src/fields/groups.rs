@@ -74,8 +74,8 @@ impl Fields {
     }
 
     /// What convolutions have in common, behind the `dilation_rate`.
-    pub(crate) fn convolution(&mut self) {
-        self.size_or("groups", 1, 1);
+    pub(crate) fn convolution(&mut self, groups: usize) {
+        self.size_or("groups", groups, 1);
         self.none(&["activity_regularizer"]);
         let moves = |key: &str| {
             let sizes = self.out.get(key).and_then(Value::as_array);
@@ -143,6 +143,19 @@ impl Fields {
         self.positive("negative_slope", 0.3);
     }
 
+    /// The axis of a softmax along another one than the last. Of the last, a negative number is counted from the end.
+    pub(crate) fn softmax_along(&mut self, axis: usize) {
+        let rank = self.wire().map(|wire| wire.sizes.len()).or(self.rank);
+        self.key("axis", axis.into(), Some(json!(-1)), true, &|v| {
+            let one = match v {
+                Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
+                one => one.as_i64(),
+            };
+            let one = one.ok_or("one axis is needed")?;
+            Ok(json!(if one < 0 { rank.map_or(one, |rank| one + rank as i64) } else { one }))
+        });
+    }
+
     /// The axis of a softmax: that of a type is the last one.
     pub(crate) fn softmax_axis(&mut self) {
         self.key("axis", json!(-1), Some(json!(-1)), true, &|v| match v {
@@ -152,7 +165,7 @@ impl Fields {
         });
     }
 
-    /// The options of a `ReLU`, of which a type has none.
+    /// The options of a `ReLU`, of which the activation as a type has none.
     pub(crate) fn relu(&mut self) {
         let number = |v: &Value| match v.as_f64() {
             Some(0.0..) => Ok(v.clone()),
@@ -162,6 +175,51 @@ impl Fields {
         self.key("max_value", Value::Null, Some(Value::Null), true, &open);
         self.key("negative_slope", json!(0.0), Some(json!(0.0)), true, &number);
         self.key("threshold", json!(0.0), Some(json!(0.0)), true, &number);
+    }
+
+    /// The axes of a `Dot`. A negative one is counted from the end.
+    pub(crate) fn dot_axes(&mut self, says: [usize; 2]) {
+        let ranks: Vec<usize> = self.wires.iter().map(|wire| wire.sizes.len()).collect();
+        self.key("axes", json!(says), None, true, &|v| {
+            let axes = match v {
+                Value::Array(axes) => axes.iter().map(Value::as_i64).collect(),
+                one => one.as_i64().map(|axis| vec![axis; 2]),
+            };
+            let axes = axes.filter(|axes: &Vec<i64>| axes.len() == 2);
+            let axes = axes.ok_or("an axis, or two, is needed")?;
+            let from_front = |(i, axis): (usize, i64)| match ranks.get(i) {
+                Some(&rank) if axis < 0 => axis + rank as i64,
+                _ => axis,
+            };
+            Ok(json!(axes.into_iter().enumerate().map(from_front).collect::<Vec<_>>()))
+        });
+    }
+
+    /// The axes along which there is one slope of a `PReLU`: those of size 1 behind the batch, as far as more values arrive.
+    pub(crate) fn shared_axes(&mut self, sizes: &[usize]) {
+        let arrives = self.wire().map(|wire| wire.sizes.clone()).or_else(|| self.built.clone());
+        let shared = |axis: usize| {
+            let one = arrives.as_ref().is_some_and(|sizes| sizes.get(axis) == Some(&Some(1)));
+            sizes.get(axis.wrapping_sub(1)) == Some(&1) && !one
+        };
+        let value = |axes: Vec<usize>| if axes.is_empty() { Value::Null } else { axes.into() };
+        let says = value((1..=sizes.len()).filter(|&axis| shared(axis)).collect());
+        self.key("shared_axes", says, Some(Value::Null), true, &|v| {
+            let axis = |v: &Value| whole(v).and_then(|axis| usize::try_from(axis).ok());
+            let axes: Option<Vec<usize>> = match v {
+                Value::Null => Some(Vec::new()),
+                Value::Array(list) => list.iter().map(axis).collect(),
+                one => axis(one).map(|axis| vec![axis]),
+            };
+            let mut axes = axes.filter(|axes| !axes.contains(&0));
+            let axes = axes.as_mut().ok_or("axes behind the batch are needed")?;
+            let one = |axis: &usize| {
+                arrives.as_ref().is_some_and(|sizes| sizes.get(*axis) == Some(&Some(1)))
+            };
+            axes.retain(|axis| !one(axis));
+            axes.sort_unstable();
+            Ok(value(std::mem::take(axes)))
+        });
     }
 
     /// The shape behind the batch. A size that the type leaves open is written as -1.

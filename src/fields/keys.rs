@@ -221,7 +221,13 @@ impl Fields {
             self.key(key, (*field).into(), default.map(Into::into), true, &complete);
             return;
         }
-        let given = self.given.remove(key);
+        let mut given = self.given.remove(key);
+        // What is `null` as a default is so in Keras.
+        if given.as_ref().is_some_and(Value::is_null)
+            && default.map(Into::into) == Some(Value::Null)
+        {
+            given = None;
+        }
         let value = match &given {
             Some(value) => V::parse(value),
             None => default,

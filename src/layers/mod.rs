@@ -15,16 +15,20 @@ mod masking;
 mod merge;
 mod norm;
 mod pool;
+mod prelu;
 mod preprocessing;
 mod recurrent;
 mod reshape;
 mod shared;
 mod sloped;
+mod softmax_along;
 mod time_distributed;
 mod unmask;
 
 pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
-pub use conv::{Conv1d, Conv2d, ImagePadding, NoBias, UseBias, WithBias};
+pub use conv::{
+    Conv1d, Conv2d, Grouping, Groups, ImagePadding, NoBias, OneGroup, UseBias, WithBias,
+};
 pub use dense::Dense;
 pub use dropout::Dropout;
 #[doc(hidden)]
@@ -40,8 +44,8 @@ pub use identity::Identity;
 pub use inner::Inner;
 pub use masking::Masking;
 pub use merge::{
-    Add, Alike, Average, BesideOther, Concatenate, LikeOther, Maximum, Minimum, Multiply,
-    SideBySide, Subtract,
+    Add, Alike, Average, BesideOther, Concatenate, Dot, DotWith, Dotted, Featured, LikeOther,
+    Maximum, Mergeable, Minimum, Multiply, SideBySide, StepsAlike, StepsBeside, Subtract,
 };
 pub(crate) use norm::batch_norm_train;
 pub use norm::{BatchNorm, LayerNorm};
@@ -49,6 +53,7 @@ pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,
 };
+pub use prelu::{PRelu, PRelu1d, PRelu2d};
 pub use preprocessing::{
     Factor, FillMode, FlipMode, Interpolation, Normalization, RandomCrop, RandomFlip,
     RandomRotation, RandomZoom, Rescaling, WidthFactor,
@@ -67,7 +72,8 @@ pub use reshape::{
     ZeroPadding2d,
 };
 pub use shared::Shared;
-pub use sloped::{EluLayer, LeakyReluLayer};
+pub use sloped::{EluLayer, LeakyReluLayer, ReluLayer};
+pub use softmax_along::SoftmaxAlong;
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};
 pub use unmask::Unmask;

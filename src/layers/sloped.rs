@@ -6,7 +6,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{ActivationFunction, Backend, Element, elu},
+    backend::{ActivationFunction, Backend, Element, ReluOptions, elu},
     error::{Error, OrDevice},
     layer,
     layer::Layer,
@@ -72,6 +72,73 @@ pub struct EluLayer {
     pub alpha: f64,
 }
 
+/// `x` above a threshold, at most a maximum; below the threshold `negative_slope * (x - threshold)`.
+///
+/// The activation [`Relu`](crate::Relu) is the same without these options, and the faster one.
+///
+/// Keras: [`ReLU`](https://keras.io/api/layers/activation_layers/relu/).
+///
+/// # Shapes
+/// - input and output: any signal of values; a mask passes
+///
+/// ```
+/// use kerata::{Batch, Cpu, Dense, Error, ReluLayer, model, prelude::*};
+///
+/// #[model(input = (Batch, 2), output = (Batch, 1))]
+/// struct Net {
+///     hidden: Dense<_, 4>,
+///     #[with(max_value = 6.0, negative_slope = 0.1)]
+///     act: ReluLayer,
+///     head: Dense<_, 1>,
+/// }
+///
+/// let layer = ReluLayer { max_value: 1.5, negative_slope: 0.5, threshold: 1.0 };
+/// let y = layer.forward(Cpu::default().tensor([[2.0_f32, 1.25, 0.5, -2.0]]))?;
+/// assert_eq!(y.as_vec(), [1.5, 1.25, -0.25, -1.5]);
+/// assert_eq!(Net::build(&Cpu::default())?.act.max_value, 6.0);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(class = "ReLU")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReluLayer {
+    /// The largest result. Default infinite, which is Keras's `None`.
+    #[option(default = f64::INFINITY, range = 0.0..=f64::INFINITY)]
+    pub max_value: f64,
+    /// The slope below the threshold. Default 0.
+    #[option(default = 0.0, range = 0.0..=f64::MAX)]
+    pub negative_slope: f64,
+    /// What `x` has to be more than. Default 0.
+    #[option(default = 0.0, range = 0.0..=f64::MAX)]
+    pub threshold: f64,
+}
+
+impl Default for ReluLayer {
+    fn default() -> Self {
+        let ReluOptions { max_value, negative_slope, threshold } = ReluOptions::default();
+        Self { max_value, negative_slope, threshold }
+    }
+}
+
+impl ReluLayer {
+    fn options(&self) -> ReluOptions {
+        let &Self { max_value, negative_slope, threshold } = self;
+        ReluOptions { max_value, negative_slope, threshold }
+    }
+
+    fn step<E: Element>(&self, x: E) -> E {
+        self.options().of(x)
+    }
+}
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for ReluLayer {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        self.check_options()?;
+        In::map(x, |x| self.options().apply(x))
+    }
+}
+
 impl LeakyReluLayer {
     fn step<E: Element>(&self, x: E) -> E {
         if x < E::zero() { E::of(self.negative_slope) * x } else { x }
@@ -116,7 +183,18 @@ macro_rules! sloped {
                     })
                 }
             }
+        )*
+    };
+}
+sloped! {
+    LeakyReluLayer: negative_slope, 0.3;
+    EluLayer: alpha, 1.0, ELU;
+}
 
+/// Layers of values one by one, by `step`.
+macro_rules! streams {
+    ($($layer:ident)*) => {
+        $(
             #[diagnostic::do_not_recommend]
             impl<In, E, D> Streamable<In, E, D> for $layer
             where
@@ -146,7 +224,4 @@ macro_rules! sloped {
         )*
     };
 }
-sloped! {
-    LeakyReluLayer: negative_slope, 0.3;
-    EluLayer: alpha, 1.0, ELU;
-}
+streams!(LeakyReluLayer EluLayer ReluLayer);

@@ -112,12 +112,12 @@ impl Ratio {
 }
 
 /// Which values are summed together, by their place: there are `count` groups of one size.
-struct Groups {
+struct AxisGroups {
     of: Vec<usize>,
     count: usize,
 }
 
-impl Groups {
+impl AxisGroups {
     fn new(axis: Option<&[isize]>, sizes: &[usize]) -> Result<Self, Error> {
         let rank = sizes.len();
         let mut summed = vec![axis.is_none(); rank];
@@ -160,7 +160,7 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
     same_rows(&prediction, target)?;
     let (positions, width) = *target.shape();
     let sizes: Vec<usize> = sizes.iter().copied().chain([width]).collect();
-    let groups = Groups::new(axis, &sizes)?;
+    let groups = AxisGroups::new(axis, &sizes)?;
     let over_batch =
         axis.is_none_or(|axis| axis.iter().any(|&a| a == 0 || a == -(sizes.len() as isize)));
     let len = positions * width;

@@ -16,8 +16,8 @@ use crate::{
     fusion::Fused,
     layer::{Layer, pass, pass_mut},
     layers::{
-        AvgPool1d, AvgPool2d, Conv1d, Conv2d, ImagePadding, MaxPool1d, MaxPool2d, UseBias,
-        ZeroPadding2d,
+        AvgPool1d, AvgPool2d, Conv1d, Conv2d, Grouping, ImagePadding, MaxPool1d, MaxPool2d,
+        UseBias, ZeroPadding2d,
     },
     shape::{LARGEST, Padding, places},
     signal::Signal,
@@ -86,13 +86,13 @@ const fn window(kernel: usize, stride: usize, dilation: usize, padding: &'static
 windowed! {
     Conv1d
         [const I: usize, const O: usize, const K: usize, A: crate::layers::Activation, P: Padding, const S: usize,
-         const R: usize, U: UseBias, E: Element, D: Backend<E>]
-        [I O K A P S R U E D]
+         const R: usize, U: UseBias, G: Grouping, E: Element, D: Backend<E>]
+        [I O K A P S R U G E D]
         [window(K, S, R, P::NAME)];
     Conv2d
         [const I: usize, const O: usize, const H: usize, const W: usize, A: crate::layers::Activation, P: ImagePadding,
-         const S: usize, const R: usize, U: UseBias, E: Element, D: Backend<E>]
-        [I O H W A P S R U E D]
+         const S: usize, const R: usize, U: UseBias, G: Grouping, E: Element, D: Backend<E>]
+        [I O H W A P S R U G E D]
         [window(H, S, R, P::NAME), window(W, S, R, P::NAME)];
     MaxPool1d [const K: usize, const S: usize, P: ImagePadding] [K S P] [window(K, S, 1, P::NAME)];
     AvgPool1d [const K: usize, const S: usize, P: ImagePadding] [K S P] [window(K, S, 1, P::NAME)];

@@ -10,7 +10,7 @@ use crate::{
     fusion::Fused,
     layer::{Layer, pass, pass_mut},
     parameters::{Build, Optional, Parameters, Visitor},
-    signal::{Signal, TwoSignals},
+    signal::{PartAt, Signal},
 };
 
 /// A value of a model: 0 is its input, `i + 1` is what its field `i` gives, and behind these come the parts
@@ -84,7 +84,7 @@ pub trait Arrives<S: Signal>: Reaches<S> {}
 
 impl<X: Reaches<S>, S: Signal> Arrives<S> for X {}
 
-/// One of two signals behind its check: `input.0` or `input.1`.
+/// One of several signals behind its check: `input.0`, `input.1` and so on.
 pub trait Part<const AT: usize, S: Signal> {
     /// The signal of the part.
     type Signal: Signal;
@@ -98,31 +98,17 @@ pub trait Part<const AT: usize, S: Signal> {
     fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <Self::Signal as Signal>::StepData<'a, E>;
 }
 
-impl<S: TwoSignals> Part<0, S> for Checked<0> {
-    type Signal = S::First;
+impl<S: PartAt<AT>, const AT: usize> Part<AT, S> for Checked<0> {
+    type Signal = S::Part;
 
     fn take<E: Element, D: Backend<E>>(
         data: S::Data<E, D, NoneTape>,
-    ) -> <S::First as Signal>::Data<E, D, NoneTape> {
-        S::split::<E, D, NoneTape>(data).0
+    ) -> <S::Part as Signal>::Data<E, D, NoneTape> {
+        S::take::<E, D, NoneTape>(data)
     }
 
-    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::First as Signal>::StepData<'a, E> {
-        S::split_step::<E>(step).0
-    }
-}
-
-impl<S: TwoSignals> Part<1, S> for Checked<0> {
-    type Signal = S::Second;
-
-    fn take<E: Element, D: Backend<E>>(
-        data: S::Data<E, D, NoneTape>,
-    ) -> <S::Second as Signal>::Data<E, D, NoneTape> {
-        S::split::<E, D, NoneTape>(data).1
-    }
-
-    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::Second as Signal>::StepData<'a, E> {
-        S::split_step::<E>(step).1
+    fn step<'a, E: Element>(step: S::StepData<'a, E>) -> <S::Part as Signal>::StepData<'a, E> {
+        <S as PartAt<AT>>::step::<E>(step)
     }
 }
 

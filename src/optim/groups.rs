@@ -29,9 +29,9 @@ impl Default for Group {
 
 /// The groups of all parameters, in the order of the model; those that are missing are as by default.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Groups(Arc<[Group]>);
+pub(super) struct LayerGroups(Arc<[Group]>);
 
-impl Groups {
+impl LayerGroups {
     pub(super) fn get(&self, number: usize) -> Group {
         self.0.get(number).copied().unwrap_or_default()
     }
@@ -53,7 +53,7 @@ impl Groups {
 
 struct Grouped<'a, V> {
     visitor: &'a mut V,
-    groups: &'a Groups,
+    groups: &'a LayerGroups,
     number: usize,
 }
 
@@ -187,7 +187,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let numbers = numbers(&all, name)?;
         let mut groups: Vec<Group> = (0..all.len()).map(|number| self.groups.get(number)).collect();
         numbers.iter().for_each(|&number| change(&mut groups[number]));
-        self.groups = Groups(groups.into());
+        self.groups = LayerGroups(groups.into());
         Ok(numbers)
     }
 
@@ -231,7 +231,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             let since = (!frozen && since >= 0.0).then_some(since as i32);
             all_slots.push(Slots { since, ..Slots::default() });
         }
-        (self.groups, self.slots) = (Groups(groups.into()), all_slots);
+        (self.groups, self.slots) = (LayerGroups(groups.into()), all_slots);
         Ok(())
     }
 }

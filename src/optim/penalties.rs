@@ -6,7 +6,7 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, Tensor},
 };
 
-use super::{State, groups::Groups};
+use super::{State, groups::LayerGroups};
 use crate::{
     backend::{Backend, Element, assign, memory::filled, near, to_values},
     error::{Error, OrDevice},
@@ -51,7 +51,7 @@ fn wide<S: Shape, E: Element, D: Backend<E>>(
 /// # Errors
 /// Those of the regularizers; [`Error::Device`].
 pub fn penalty<M: Parameters<E, D>, E: Element, D: Backend<E>>(model: &M) -> Result<f64, Error> {
-    sum(&Groups::default(), model)
+    sum(&LayerGroups::default(), model)
 }
 
 impl<E: Element, D: Backend<E>> State<E, D> {
@@ -65,7 +65,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
 }
 
 fn sum<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &M,
 ) -> Result<f64, Error> {
     struct Sum(f64);
@@ -92,7 +92,7 @@ fn sum<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 
 /// The loss with the penalties, as a function of the weights too.
 pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
     loss: Tensor<Rank0, E, D, OwnedTape<E, D>>,
 ) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error> {
@@ -133,7 +133,7 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 
 /// Whether a weight that is trained has a constraint.
 pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
 ) -> Result<bool, Error> {
     struct Any(bool);
@@ -156,7 +156,7 @@ pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 
 /// Brings all weights that are trained back to where their constraints have them.
 pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
 ) -> Result<(), Error> {
     struct Bring;

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use dfdx::shapes::Shape;
 
-use super::{groups::Groups, slots::Slots};
+use super::{groups::LayerGroups, slots::Slots};
 use crate::{
     backend::{Backend, Element, assign, random_u64, to_values},
     error::Error,
@@ -29,7 +29,7 @@ pub struct State<E: Element, D: Backend<E>> {
     /// Whether each parameter is left out of the weight decay, for these words.
     pub(super) excluded: (Vec<String>, Vec<bool>),
     /// What holds for some parameters alone.
-    pub(super) groups: Groups,
+    pub(super) groups: LayerGroups,
     /// Whether the model has the averages of its weights, and the slots the weights.
     swapped: bool,
     device: PhantomData<D>,
@@ -44,7 +44,7 @@ impl<E: Element, D: Backend<E>> Default for State<E, D> {
             largest_gathered: 0.0,
             seed: None,
             excluded: Default::default(),
-            groups: Groups::default(),
+            groups: LayerGroups::default(),
             swapped: false,
             device: PhantomData,
         }

@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{
     Optimizer, State,
-    groups::Groups,
+    groups::LayerGroups,
     penalties::{constrain, has_constraints, penalized},
     plan::{Plan, Step},
     slots::Slots,
@@ -302,7 +302,7 @@ fn moved<E: Element>(value: E) -> Error {
 
 /// Looks at all parameters of a model. Gives the largest magnitude that was seen.
 fn check<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
     look: impl Look<E, D>,
 ) -> Result<E, Error> {

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::Gradients,
 };
 
-use super::groups::Groups;
+use super::groups::LayerGroups;
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -17,7 +17,7 @@ pub(crate) type Sum<'a, E> = &'a mut dyn FnMut(&mut [E], E) -> Result<E, Error>;
 
 /// The gradients of all parameters that are trained, in the order of the model.
 pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
     gradients: &mut Gradients<E, D>,
 ) -> Result<Vec<E>, Error> {
@@ -43,7 +43,7 @@ pub(super) fn collect<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 
 /// Gives the parameters these gradients.
 pub(super) fn replace<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
     gradients: &mut Gradients<E, D>,
     flat: &[E],

@@ -51,6 +51,21 @@ pub trait Sequence: Shape {
     }
 }
 
+/// A dimension whose size the compiler may know.
+#[doc(hidden)]
+pub trait KnownSize: Dim {
+    /// The size; 0 where the compiler does not know it.
+    const KNOWN: usize;
+}
+
+impl<const N: usize> KnownSize for Const<N> {
+    const KNOWN: usize = N;
+}
+
+impl KnownSize for usize {
+    const KNOWN: usize = 0;
+}
+
 /// A dimension of data that can be the dimension `D` of a model: they are the same, or one of the two sizes is known
 /// at run time only, and checked then.
 pub trait FitsDim<D: Dim>: Dim {

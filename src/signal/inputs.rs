@@ -141,7 +141,7 @@ macro_rules! side_by_side {
 }
 several!(side_by_side);
 
-/// A signal that is two, [`Inputs`]: what `#[from(input.0)]` takes apart.
+/// A signal that is two, [`Inputs`]: what [`Shared`](crate::layers::Shared) takes.
 #[diagnostic::on_unimplemented(
     message = "two signals are needed here, `Inputs<(.., ..)>`, but `{Self}` arrives",
     label = "here two signals are handled one by one",
@@ -152,18 +152,11 @@ pub trait TwoSignals: Signal {
     type First: Signal;
     /// The second of the two.
     type Second: Signal;
-    /// Nothing.
-    const CHECK: () = ();
 
     /// The two, apart.
     fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: Self::Data<E, D, T>,
     ) -> (<Self::First as Signal>::Data<E, D, T>, <Self::Second as Signal>::Data<E, D, T>);
-
-    /// A step of each of the two.
-    fn split_step<'a, E: Element>(
-        step: Self::StepData<'a, E>,
-    ) -> (<Self::First as Signal>::StepData<'a, E>, <Self::Second as Signal>::StepData<'a, E>);
 }
 
 #[diagnostic::do_not_recommend]
@@ -175,12 +168,6 @@ impl<A: Signal, B: Signal> TwoSignals for Inputs<(A, B)> {
         data: (A::Data<E, D, T>, B::Data<E, D, T>),
     ) -> (A::Data<E, D, T>, B::Data<E, D, T>) {
         data
-    }
-
-    fn split_step<'a, E: Element>(
-        step: (A::StepData<'a, E>, B::StepData<'a, E>),
-    ) -> (A::StepData<'a, E>, B::StepData<'a, E>) {
-        step
     }
 }
 

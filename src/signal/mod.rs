@@ -15,6 +15,7 @@ mod kinds;
 mod masked;
 mod message;
 mod outputs;
+mod parts;
 mod results;
 mod states;
 mod step;
@@ -33,6 +34,7 @@ pub use masked::Masked;
 #[doc(hidden)]
 pub use message::Rest;
 pub use outputs::{One, OutputAt, Outputs, Several};
+pub use parts::PartAt;
 pub(crate) use results::argmax;
 pub use results::{Group, ToRows, ToVec};
 pub use states::{StateH, StateHc};

@@ -4,7 +4,7 @@ use dfdx::{
 };
 
 use super::{
-    Feedable, OnWire, Rest, Signal, StepRows, TwoSignals, Value, concat, message, rows_of,
+    Feedable, OnWire, PartAt, Rest, Signal, StepRows, Value, concat, message, rows_of,
 };
 use crate::{
     backend::{Backend, Element, StopGradient},
@@ -162,23 +162,29 @@ macro_rules! states {
 states!(StateH, &'a [E], &[""], h);
 states!(StateHc, (&'a [E], &'a [E]), &["0", "1"], h c);
 
-#[diagnostic::do_not_recommend]
-impl<B: Dim, H: Dim> TwoSignals for StateHc<(B, H)> {
-    type First = (B, H);
-    type Second = (B, H);
+macro_rules! parts {
+    ($($at:literal $part:ident)*) => {
+        $(
+            #[diagnostic::do_not_recommend]
+            impl<B: Dim, H: Dim> PartAt<$at> for StateHc<(B, H)> {
+                type Part = (B, H);
 
-    fn split<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: StateHc<Tensor<(B, H), E, D, T>>,
-    ) -> (Tensor<(B, H), E, D, T>, Tensor<(B, H), E, D, T>) {
-        (data.h, data.c)
-    }
+                fn take<E: Element, D: Backend<E>, T: Tape<E, D>>(
+                    data: StateHc<Tensor<(B, H), E, D, T>>,
+                ) -> Tensor<(B, H), E, D, T> {
+                    data.$part
+                }
 
-    fn split_step<'a, E: Element>(
-        step: <Self as Signal>::StepData<'a, E>,
-    ) -> (<(B, H) as Signal>::StepData<'a, E>, <(B, H) as Signal>::StepData<'a, E>) {
-        step
-    }
+                fn step<'a, E: Element>(
+                    (h, c): <Self as Signal>::StepData<'a, E>,
+                ) -> <(B, H) as Signal>::StepData<'a, E> {
+                    [h, c][$at]
+                }
+            }
+        )*
+    };
 }
+parts!(0 h 1 c);
 
 /// What is kept of a step of `(B, Const<H>)`.
 type Kept<B, const H: usize, E> = <(B, Const<H>) as StepRows>::Kept<E>;

@@ -6,6 +6,7 @@ use crate::{
     error::Error,
     memory::filled,
     shape::{Const, Dim, Sequence, Shape},
+    tuples::several,
 };
 
 /// Values whose step is a slice: `WIDTH` of them for each row of the batch, masked or not.
@@ -113,7 +114,7 @@ impl<S: Sequence + StepValues> StepValues for Masked<S> {
 /// | `(Batch, Length, F)`, `(Batch, F)` | `&[[E; F]]`, one for each row of the batch |
 /// | `Masked<(Batch, Length, F)>` | `(&[[E; F]], &[bool])`, where `true` is a real step |
 /// | `Ids<(Batch, Length)>`, `Ids<(Batch,)>` | `&[usize]` |
-/// | `Inputs<(A, B)>` | a pair of these |
+/// | `Inputs<(A, B, ..)>` | a tuple of these |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be fed or read step by step",
     label = "a stream goes step by step",
@@ -238,28 +239,33 @@ impl<S: Shape> StepRows for Ids<S> {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<A: StepRows, B: StepRows> StepRows for Inputs<(A, B)> {
-    type Rows<'a, E: Element> = (A::Rows<'a, E>, B::Rows<'a, E>);
-    type Kept<E: Element> = (A::Kept<E>, B::Kept<E>);
+macro_rules! side_by_side {
+    ($($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($S: StepRows),*> StepRows for Inputs<($($S,)*)> {
+            type Rows<'a, E: Element> = ($($S::Rows<'a, E>,)*);
+            type Kept<E: Element> = ($($S::Kept<E>,)*);
 
-    fn room<E: Element>(rows: usize) -> Result<Self::Kept<E>, Error> {
-        Ok((A::room(rows)?, B::room(rows)?))
-    }
+            fn room<E: Element>(rows: usize) -> Result<Self::Kept<E>, Error> {
+                Ok(($($S::room(rows)?,)*))
+            }
 
-    fn keep<E: Element>(
-        (a, b): Self::Rows<'_, E>,
-        (kept, other): &mut Self::Kept<E>,
-    ) -> Result<(), Error> {
-        A::keep(a, kept)?;
-        B::keep(b, other)
-    }
+            fn keep<E: Element>(
+                step: Self::Rows<'_, E>,
+                room: &mut Self::Kept<E>,
+            ) -> Result<(), Error> {
+                $($S::keep(step.$at, &mut room.$at)?;)*
+                Ok(())
+            }
 
-    fn step<E: Element>((a, b): &Self::Kept<E>) -> Self::StepData<'_, E> {
-        (A::step(a), B::step(b))
-    }
+            fn step<E: Element>(kept: &Self::Kept<E>) -> Self::StepData<'_, E> {
+                ($($S::step(&kept.$at),)*)
+            }
 
-    fn rows<'a, E: Element>((a, b): Self::StepData<'a, E>) -> Self::Rows<'a, E> {
-        (A::rows(a), B::rows(b))
-    }
+            fn rows<'a, E: Element>(step: Self::StepData<'a, E>) -> Self::Rows<'a, E> {
+                ($($S::rows(step.$at),)*)
+            }
+        }
+    };
 }
+several!(side_by_side);

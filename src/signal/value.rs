@@ -5,6 +5,7 @@ use crate::{
     backend::{Backend, Element},
     never::{Never, Nobody},
     shape::{Sequence, Shape},
+    tuples::several,
 };
 
 /// Data that can be fed to a layer: it knows the [`Signal`] that it carries.
@@ -83,14 +84,19 @@ impl<S: Shape, E, D: Storage<E>, T> Feedable for Tensor<S, E, D, T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<X, Y> Feedable for (X, Y) {
-    type Data = Self;
+macro_rules! side_by_side {
+    ($($S:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($S),*> Feedable for ($($S,)*) {
+            type Data = Self;
 
-    fn data(self) -> Self {
-        self
-    }
+            fn data(self) -> Self {
+                self
+            }
+        }
+    };
 }
+several!(side_by_side);
 
 #[diagnostic::do_not_recommend]
 impl<V> Feedable for Masked<V> {

@@ -156,13 +156,20 @@ full!(A B C);
 full!(A B C F);
 full!(A B C F G);
 
-#[diagnostic::do_not_recommend]
-impl<A: FeedsAs<X>, B: FeedsAs<Y>, X: Signal, Y: Signal> FeedsAs<Inputs<(X, Y)>>
-    for Inputs<(A, B)>
-{
-    fn feed_as<E: Element, D: Backend<E>>(
-        (a, b): Self::Data<E, D, NoneTape>,
-    ) -> Result<(X::Data<E, D, NoneTape>, Y::Data<E, D, NoneTape>), Error> {
-        Ok((A::feed_as::<E, D>(a)?, B::feed_as::<E, D>(b)?))
-    }
+macro_rules! side_by_side {
+    ($($A:ident $X:ident $at:tt)*) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($A: FeedsAs<$X>, $X: Signal),*> FeedsAs<Inputs<($($X,)*)>> for Inputs<($($A,)*)> {
+            fn feed_as<E: Element, D: Backend<E>>(
+                data: Self::Data<E, D, NoneTape>,
+            ) -> Result<($($X::Data<E, D, NoneTape>,)*), Error> {
+                Ok(($($A::feed_as::<E, D>(data.$at)?,)*))
+            }
+        }
+    };
 }
+side_by_side!(A X0 0 B X1 1);
+side_by_side!(A X0 0 B X1 1 C X2 2);
+side_by_side!(A X0 0 B X1 1 C X2 2 F X3 3);
+side_by_side!(A X0 0 B X1 1 C X2 2 F X3 3 G X4 4);
+side_by_side!(A X0 0 B X1 1 C X2 2 F X3 3 G X4 4 H X5 5);

@@ -6,9 +6,10 @@ use dfdx::{
 };
 use kerata::{
     AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Dense, Flatten,
-    GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, LayerNorm, Length, Linear,
-    Mask, Masked, MaxPool1d, MaxPool2d, NoBias, Permute, RepeatVector, Reshape, Same, Tanh, Tensor,
-    Valid, WithBias, ZeroPadding2d,
+    GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups, LayerNorm, Length,
+    Linear, Mask, Masked, MaxPool1d, MaxPool2d, NoBias, OneGroup, PRelu1d, PRelu2d, Permute,
+    ReluLayer, RepeatVector, Reshape, Same, SoftmaxAlong, Tanh, Tensor, Valid, WithBias,
+    ZeroPadding2d,
     prelude::*,
     shape::{Const, HasShape, Shape},
 };
@@ -42,15 +43,22 @@ macro_rules! of_pictures {
     };
 }
 of_pictures! {
-    conv2d: Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, WithBias, f64>;
-    conv2d_same_stride: Conv2d<2, 3, 2, 3, Tanh, Same, 2, 1, WithBias, f64>;
-    conv2d_dilation: Conv2d<2, 2, 2, 2, Linear, Valid, 1, 2, NoBias, f64>;
+    conv2d: Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, f64>;
+    conv2d_same_stride: Conv2d<2, 3, 2, 3, Tanh, Same, 2, 1, WithBias, OneGroup, f64>;
+    conv2d_dilation: Conv2d<2, 2, 2, 2, Linear, Valid, 1, 2, NoBias, OneGroup, f64>;
+    conv2d_groups: Conv2d<2, 4, 3, 2, Tanh, Same, 2, 1, WithBias, Groups<2>, f64>;
     max_pool: MaxPool2d<2>;
     max_pool_same: MaxPool2d<3, 2, 2, 1, Same>;
     average_pool: AvgPool2d<2>;
     average_pool_same: AvgPool2d<3, 2, 2, 1, Same>;
     global_max: GlobalMaxPooling2d;
     global_average: GlobalAveragePooling2d;
+    slopes_of_channels: PRelu2d<2, 1, 1, f64>;
+    slopes_of_pixels: PRelu2d<2, 5, 6, f64>;
+    slopes_of_columns: PRelu2d<2, 1, 6, f64>;
+    slopes_of_rows: PRelu2d<1, 5, 1, f64>;
+    softmax_along_rows: SoftmaxAlong<1>;
+    softmax_along_columns: SoftmaxAlong<2>;
     flatten: Flatten<60>;
     reshape: Reshape<(Const<10>, Const<6>)>;
     permute: Permute<3, 1, 2>;
@@ -71,12 +79,35 @@ macro_rules! of_steps {
     };
 }
 of_steps! {
-    conv1d: Conv1d<3, 2, 3, Linear, Valid, 1, 1, WithBias, f64>;
-    conv1d_causal: Conv1d<3, 2, 3, Tanh, Causal, 1, 2, WithBias, f64>;
+    conv1d: Conv1d<3, 2, 3, Linear, Valid, 1, 1, WithBias, OneGroup, f64>;
+    conv1d_causal: Conv1d<3, 2, 3, Tanh, Causal, 1, 2, WithBias, OneGroup, f64>;
+    conv1d_groups: Conv1d<3, 6, 2, Linear, Valid, 1, 2, WithBias, Groups<3>, f64>;
     max_pool_1d: MaxPool1d<2>;
     average_pool_1d: AvgPool1d<3, 2, Same>;
     global_max_1d: GlobalMaxPooling1d;
+    slopes_of_features: PRelu1d<3, 1, f64>;
+    slope_of_all: PRelu1d<1, 1, f64>;
+    softmax_along_steps: SoftmaxAlong<1>;
     permute_steps: Permute<2, 1>;
+}
+
+#[test]
+fn rectifier_with_options() {
+    let relu = ReluLayer { max_value: 0.5, negative_slope: 0.3, threshold: 0.1 };
+    check(build::<Dense<3, 5, Linear, f64>>(), tensor((4, Const::<3>), 1), |dense, x| {
+        against(relu.forward(dense.forward(x).unwrap()).unwrap())
+    });
+}
+
+/// The steps of the padding have no part in the slopes.
+#[test]
+fn slopes_under_a_mask() {
+    let layer = build::<PRelu1d<2, 4, f64>>();
+    let x = tensor((3, Const::<4>, Const::<2>), 1);
+    check(layer, x, |layer, x| {
+        let x = Masked::new(x, Mask::from_lengths(&[4, 2, 0], 4).unwrap()).unwrap();
+        against(layer.forward(x).unwrap().into_parts().0)
+    });
 }
 
 #[test]
@@ -103,7 +134,7 @@ fn batch_norm_training() {
 /// Sizes known at run time only.
 #[test]
 fn sizes_at_run_time() {
-    type Conv = Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, WithBias, f64>;
+    type Conv = Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, f64>;
     let x: Tensor<(Batch, Length, Length, Const<2>), f64, Cpu> = tensor((2, 5, 6, Const), 1);
     check(build::<Conv>(), x, |conv, x| {
         let y = conv.forward(x).unwrap();

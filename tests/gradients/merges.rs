@@ -3,8 +3,8 @@
 use dfdx::tensor::{PutTape, SplitTape, TensorFromVec, Trace};
 use dfdx::tensor_ops::{Backward, SumTo};
 use kerata::{
-    Add, Average, Batch, Concatenate, Cpu, Dense, Error, Linear, Mask, Masked, Maximum, Minimum,
-    Multiply, Shared, Subtract, Tensor,
+    Add, Average, Batch, Concatenate, Cpu, Dense, Dot, Error, Linear, Mask, Masked, Maximum,
+    Minimum, Multiply, Shared, Subtract, Tensor,
     data::InMemory,
     loss::MeanSquaredError,
     model,
@@ -72,6 +72,62 @@ by_hand! {
     maximum: Maximum;
     minimum: Minimum;
     concatenate: Concatenate::<4>;
+}
+
+/// Three and four values, of which two are one, plain and masked.
+macro_rules! several {
+    ($($name:ident: $merge:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                let dense = || Dense::<2, 2, Linear, f64>::build(&Cpu::seed_from_u64(2)).unwrap();
+                check(dense(), tensor((3, Const::<2>), 1), |dense, x: Vectors<2>| {
+                    let (x, more) = twice(x);
+                    let (a, b) = twice(dense.forward(x).unwrap());
+                    of_rows($merge.forward((a, more, b)).unwrap())
+                });
+                check(NoParameters, tensor((3, Const::<4>, Const::<2>), 1), |_, x: Steps<2>| {
+                    let mask = |picture: &str| {
+                        let keep: Vec<bool> = picture.chars().map(|c| c == '#').collect();
+                        Mask::from_bools(keep, 3, 4).unwrap()
+                    };
+                    let (x, more) = twice(x);
+                    let (a, b) = twice(x * 0.7);
+                    let a = Masked::new(a, mask("####.##.##..")).unwrap();
+                    let b = Masked::new(b, mask("##..##..##..")).unwrap();
+                    let c = Masked::new(more, mask("#.#.......#.")).unwrap();
+                    of_steps($merge.forward((a, b, c)).unwrap().into_parts().0)
+                });
+            }
+        )*
+    };
+}
+several! {
+    add_three: Add;
+    average_three: Average;
+    multiply_three: Multiply;
+    maximum_three: Maximum;
+    minimum_three: Minimum;
+    concatenate_three: Concatenate::<6>;
+}
+
+/// Products along axes, of the same and of two values, of length 1 and as they are.
+#[test]
+fn dots() {
+    for normalize in [false, true] {
+        check(NoParameters, tensor((3, Const::<2>), 1), |_, x: Vectors<2>| {
+            of_rows(Dot::<1> { normalize }.forward(twice(x)).unwrap())
+        });
+        check(NoParameters, tensor((3, Const::<4>, Const::<2>), 1), |_, x: Steps<2>| {
+            let (a, b) = twice(x);
+            let each = Dot::<2, 2> { normalize }.forward((a, b * 0.7)).unwrap();
+            of_steps(each)
+        });
+        check(NoParameters, tensor((3, Const::<4>, Const::<2>), 1), |_, x: Steps<2>| {
+            let v: Tensor<(Batch, Const<4>), f64, Cpu> = tensor((3, Const), 5);
+            of_rows(Dot::<1, 1> { normalize }.forward((x, v.put_tape(Tape::default()))).unwrap())
+        });
+    }
 }
 
 /// What two of a layer give for one input, and for an input and itself.

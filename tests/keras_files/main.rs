@@ -7,6 +7,7 @@ mod clients;
 mod compiled;
 mod hostile;
 mod inner;
+mod options;
 mod pasted;
 mod prepared;
 mod ruled;

@@ -43,25 +43,28 @@ struct Chain;
 #[model(keras = "tests/cases/keras-files/slopes/model.keras", output = (Batch, 4))]
 struct Slopes;
 
-fn floats<const N: usize>(case: &Case, name: &str) -> Vec<[f32; N]> {
+pub(crate) fn floats<const N: usize>(case: &Case, name: &str) -> Vec<[f32; N]> {
     case.tensor(name).1.as_chunks().0.to_vec()
 }
 
-fn steps<const T: usize, const N: usize>(case: &Case, name: &str) -> Vec<[[f32; N]; T]> {
+pub(crate) fn steps<const T: usize, const N: usize>(case: &Case, name: &str) -> Vec<[[f32; N]; T]> {
     floats(case, name).as_chunks().0.to_vec()
 }
 
-fn ids<const N: usize>(case: &Case, name: &str) -> Vec<[usize; N]> {
+pub(crate) fn ids<const N: usize>(case: &Case, name: &str) -> Vec<[usize; N]> {
     floats::<N>(case, name).into_iter().map(|row| row.map(|v| v as usize)).collect()
 }
 
-fn near(case: &Case, name: &str, found: &[f32]) {
+pub(crate) fn near(case: &Case, name: &str, found: &[f32]) {
     let (sizes, _) = case.tensor(name);
     let off = case.compare(name, &sizes, found);
     assert!(off <= 1.0, "{name}: {off}");
 }
 
-fn written<M: KerasFiles>(model: &M, name: &str) -> Result<(PathBuf, DynamicLayer), Error> {
+pub(crate) fn written<M: KerasFiles>(
+    model: &M,
+    name: &str,
+) -> Result<(PathBuf, DynamicLayer), Error> {
     let path = std::env::temp_dir().join(format!("kerata-{name}-{}.keras", std::process::id()));
     model.save_keras(&path)?;
     let again = keras::load(&path, &CustomObjects::new())?;
@@ -94,6 +97,8 @@ macro_rules! goes_through {
         near($case, $b, &$y.1.as_vec());
     };
 }
+
+pub(crate) use goes_through;
 
 #[test]
 fn each_kind_answers_as_keras_did_and_is_written() -> Result<(), Error> {
@@ -168,11 +173,15 @@ struct Streamed {
     elu: kerata::EluLayer,
     #[again(leaky)]
     once_more: kerata::Again,
+    #[with(negative_slope = 0.25, max_value = 0.75, threshold = 0.125)]
+    bounded: kerata::ReluLayer,
+    slopes: kerata::PRelu1d<_>,
 }
 
 #[test]
 fn calls_again_and_slopes_stream_as_they_run() -> Result<(), Error> {
-    let model = Streamed::build(&Cpu::default())?;
+    let mut model = Streamed::build(&Cpu::default())?;
+    model.slopes.alpha.copy_from(&[0.5, 2.0]);
     let rows = [[0.5_f32, -2.0], [-0.25, f32::INFINITY], [f32::NEG_INFINITY, 0.0]];
     let whole = model.predict(&vec![rows], 1)?.as_vec();
     let mut stream = model.stream(1)?;

@@ -8,10 +8,11 @@ use dfdx::{
 use kerata::{
     Add, Average, AvgPool1d, AvgPool2d, Backend, Batch, BatchNorm, Causal, Concatenate, Const,
     Conv1d, Conv2d, Cpu, Dense, Dropout, Element, Embedding, EmbeddingBag, Error, Flatten,
-    GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Ids,
-    LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked, Masking, MaxPool1d,
-    MaxPool2d, NoMask, Permute, Relu, RepeatVector, Reshape, Same, Sequences, Sigmoid, Softmax,
-    Subtract, Tanh, Tensor, TimeDistributed, Unmask, Valid, WithBias, ZeroPadding2d,
+    GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups,
+    Ids, LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked, Masking, MaxPool1d,
+    MaxPool2d, NoMask, OneGroup, PRelu, PRelu1d, PRelu2d, Permute, Relu, ReluLayer, RepeatVector,
+    Reshape, Same, Sequences, Sigmoid, Softmax, SoftmaxAlong, Subtract, Tanh, Tensor,
+    TimeDistributed, Unmask, Valid, WithBias, ZeroPadding2d,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         Prediction, SparseCategoricalCrossentropy,
@@ -216,11 +217,17 @@ layers! {
     batch_norm_masked: Masked<Steps> => BatchNorm<4, E>, [0, 3];
     layer_norm: Vectors => LayerNorm<4, E>, [0];
     layer_norm_masked: Masked<Steps> => LayerNorm<4, E>, [0, 3];
-    conv1d: Steps => Conv1d<4, 3, 2, Linear, Valid, 1, 1, WithBias, E>, [3];
-    conv1d_causal: Steps => Conv1d<4, 3, 2, Tanh, Causal, 1, 2, WithBias, E>, [3];
-    conv1d_same: Steps => Conv1d<4, 3, 2, Linear, Same, 2, 1, WithBias, E>, [3];
-    conv2d: Images => Conv2d<2, 3, 2, 2, Relu, Valid, 1, 1, WithBias, E>, [3];
-    conv2d_same: Images => Conv2d<2, 3, 2, 2, Linear, Same, 2, 1, WithBias, E>, [3];
+    conv1d: Steps => Conv1d<4, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, E>, [3];
+    conv1d_causal: Steps => Conv1d<4, 3, 2, Tanh, Causal, 1, 2, WithBias, OneGroup, E>, [3];
+    conv1d_same: Steps => Conv1d<4, 3, 2, Linear, Same, 2, 1, WithBias, OneGroup, E>, [3];
+    conv2d: Images => Conv2d<2, 3, 2, 2, Relu, Valid, 1, 1, WithBias, OneGroup, E>, [3];
+    conv2d_same: Images => Conv2d<2, 3, 2, 2, Linear, Same, 2, 1, WithBias, OneGroup, E>, [3];
+    conv2d_groups: Images => Conv2d<2, 4, 2, 2, Linear, Same, 2, 1, WithBias, Groups<2>, E>, [3];
+    slopes: Vectors => PRelu<4, E>, [0];
+    slopes_masked: Masked<Steps> => PRelu1d<4, 1, E>, [0, 3];
+    slopes_of_images: Images => PRelu2d<2, 1, 1, E>, [0, 3];
+    softmax_along: Steps => SoftmaxAlong<1>, [0, 3];
+    relu_layer: Masked<Steps> => ReluLayer, [0, 3];
     max_pool_1d: Steps => MaxPool1d<2>, [3];
     max_pool_2d: Images => MaxPool2d<2>, [3];
     max_pool_2d_same: Images => MaxPool2d<2, 2, 1, 1, Same>, [3];

@@ -7,8 +7,8 @@ use dfdx::{
 };
 use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Conv2d, Cpu, Element, Error, GlobalAveragePooling1d,
-    GlobalAveragePooling2d, Linear, Mask, Masked, NoBias, Relu, Same, Sigmoid, Tanh, Tensor, Valid,
-    WithBias, model,
+    GlobalAveragePooling2d, Groups, Linear, Mask, Masked, NoBias, OneGroup, Relu, Same, Sigmoid,
+    Tanh, Tensor, Valid, WithBias, model,
     model::Sequential,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
@@ -87,7 +87,7 @@ macro_rules! models {
             use super::*;
 
             type Conv<const I: usize, const O: usize> =
-                Conv2d<I, O, 3, 3, Linear, Same, 1, 1, NoBias, $E>;
+                Conv2d<I, O, 3, 3, Linear, Same, 1, 1, NoBias, OneGroup, $E>;
 
             #[model(input = (Batch, 9, 8, 3), output = (Batch, 4), element = $E)]
             pub(super) struct Net {
@@ -107,10 +107,10 @@ macro_rules! models {
                 relu3: Relu,
                 #[from(norm3, relu3)]
                 mean: Average,
-                biased: Conv2d<_, 5, 2, 3, Linear, Valid, 2, 1, WithBias, $E>,
+                biased: Conv2d<_, 6, 2, 3, Linear, Valid, 2, 1, WithBias, Groups<3>, $E>,
                 relu4: Relu,
                 norm4: BatchNorm<_, $E>,
-                curved: Conv2d<_, 4, 1, 1, Sigmoid, Valid, 1, 1, WithBias, $E>,
+                curved: Conv2d<_, 4, 1, 1, Sigmoid, Valid, 1, 1, WithBias, OneGroup, $E>,
                 norm5: BatchNorm<_, $E>,
                 sigmoid5: Sigmoid,
                 pool: GlobalAveragePooling2d,

@@ -7,10 +7,11 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, SplitTape, Trace},
 };
 use kerata::{
-    Batch, Bidirectional, Const, Cpu, Error, Gru, LastState, Length, Lstm, Mask, Masked,
-    ReturnState, Sequences, SimpleRnn, StackedRnn, StateH, StateHc, Sum, Tensor,
+    Batch, Bidirectional, Concatenate, Const, Cpu, Error, Gru, Inputs, LastState, Length, Lstm,
+    Mask, Masked, ReturnState, Sequences, SimpleRnn, StackedRnn, StateH, StateHc, Sum, Tensor,
     config::{Config, Configured, DynamicLayer},
     keras::rust_source,
+    model,
     model::{Sequential, Stream},
     prelude::*,
     tensor::Backward,
@@ -266,6 +267,112 @@ fn states_from_batch_to_batch() -> Result<(), Error> {
         }
         assert!(round < 2);
         stack.reset_state();
+    }
+    Ok(())
+}
+
+/// As in Keras, all layers of a stack go in one order, which the first one says: of another one it is an error, in a pass and in a
+/// stream alike.
+#[test]
+fn one_order_for_all() {
+    for at in [1, 2] {
+        let mut stack = filled::<Sequential<In2, (Stack<Sequences>,)>>();
+        let layers = &mut stack.layers.0.layers;
+        if at == 1 {
+            layers.1.go_backwards = true
+        } else {
+            layers.2.go_backwards = true
+        }
+        let message = "go_backwards is true: of a stack, the first layer says it for all";
+        let error = stack.forward(x()).unwrap_err().to_string();
+        assert_eq!(error, message);
+        assert_eq!(stack.stream(1).unwrap_err().to_string(), error);
+        let last = StackedRnn { layers: stack.layers.0.layers };
+        let error = last.forward(Masked::new(x(), mask()).unwrap()).unwrap_err().to_string();
+        assert_eq!(error, message);
+    }
+}
+
+type In2 = (Batch, Length, Const<2>);
+
+/// A decoder of its own, which starts from the states of three layers.
+#[model(
+    input = Inputs<((Batch, Length, 2), StateHc<(Batch, 4)>, StateH<(Batch, 3)>, StateH<(Batch, 2)>)>,
+    output = (Batch, Length, 2),
+)]
+struct Decoder {
+    #[from(input.0, input.1)]
+    first: Lstm<_, 4, Sequences>,
+    #[from(first, input.2)]
+    second: Gru<_, 3, Sequences>,
+    #[from(second, input.3)]
+    third: SimpleRnn<_, 2, Sequences>,
+}
+
+#[model(input = Inputs<((Batch, Length, 2), (Batch, Length, 2))>, output = (Batch, Length, 4))]
+struct Translator {
+    #[from(input.0)]
+    e: ReturnState<Stack<LastState>>,
+    #[from(input.1, e.state.0, e.state.1, e.state.2)]
+    decoder: Decoder,
+    #[from(input.1, e.state.2)]
+    last: SimpleRnn<_, 2, Sequences>,
+    #[from(decoder, last)]
+    both: Concatenate<_>,
+}
+
+/// Each state of a stack of three is a part, and goes into another layer or, with others, into another model.
+#[test]
+fn parts_of_the_states_of_three() -> Result<(), Error> {
+    let mut net = filled::<Translator>();
+    let y = net.forward((x(), x()))?;
+    let (_, (a, b, c)) = net.e.forward(x())?;
+    let Decoder { first, second, third } = &net.decoder;
+    let decoded = third.forward((second.forward((first.forward((x(), a))?, b))?, c.clone()))?;
+    let last = net.last.forward((x(), c))?;
+    let expected = Concatenate::<4>.forward((decoded, last))?;
+    assert_eq!(y.as_vec(), expected.as_vec());
+
+    // Gradients go through all of them.
+    let x = x();
+    let y = net.forward_mut((x.leaky_trace(), self::x().put_tape(OwnedTape::default())))?;
+    let found = y.square().sum().backward().get(&x).as_vec();
+    assert!(found.iter().all(|slope| *slope != 0.0), "{found:?}");
+
+    let from: Vec<String> =
+        Translator::summary().rows.iter().map(|row| row.from.join(", ")).collect();
+    assert_eq!(from[1], "input.1, e.state.0, e.state.1, e.state.2");
+    let json = net.to_json();
+    assert!(json.contains("initial_state"), "{json}");
+    net.check_config(&json.parse()?)?;
+    Ok(())
+}
+
+/// The decoder alone, step by step: a tuple of four goes in.
+#[test]
+fn several_inputs_of_a_stream() -> Result<(), Error> {
+    let net = filled::<Decoder>();
+    let dev = Cpu::default();
+    let state = |at, units| values(at, units);
+    let x = values(1, 8);
+    let (h, c, g, s) = (state(90, 4), state(98, 4), state(11, 3), state(17, 2));
+    let whole = net.forward((
+        dev.tensor_from_vec(x.clone(), (1, 4, Const)),
+        StateHc {
+            h: dev.tensor_from_vec(h.clone(), (1, Const)),
+            c: dev.tensor_from_vec(c.clone(), (1, Const)),
+        },
+        StateH { h: dev.tensor_from_vec(g.clone(), (1, Const)) },
+        StateH { h: dev.tensor_from_vec(s.clone(), (1, Const)) },
+    ))?;
+    fn row<const N: usize>(values: &[f32]) -> &[[f32; N]] {
+        values.as_chunks().0
+    }
+    let mut stream = net.stream(1)?;
+    let states = ((row(&h), row(&c)), row(&g), row(&s));
+    for (x, expected) in x.chunks(2).zip(whole.as_vec().chunks(2)) {
+        let y = stream.step((row(x), states.0, states.1, states.2))?;
+        close("step", &wide(y[0].to_vec()), &wide(expected.to_vec()), 1e-6);
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout,
-    Element, Embedding, Error, Gru, Identity, Ids, Inputs, LastState, Layer, LayerNorm, Length,
-    Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, NoBias, Relu, ResetBefore,
-    Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor, TimeDistributed,
-    Unmask, model,
+    Element, Embedding, Error, Groups, Gru, Identity, Ids, Inputs, LastState, Layer, LayerNorm,
+    Length, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, NoBias, Relu,
+    ResetBefore, Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor,
+    TimeDistributed, Unmask, model,
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -226,7 +226,7 @@ struct Letters {
 struct Convolved {
     embed: Embedding<7, 3>,
     first: Conv1d<_, 4, 3, Relu, Causal>,
-    wide: Conv1d<_, 4, 2, Tanh, Causal, 1, 3>,
+    wide: Conv1d<_, 4, 2, Tanh, Causal, 1, 3, kerata::WithBias, Groups<2>>,
     #[from(first, wide)]
     sum: Add,
     one: Conv1d<_, 4, 1, Softmax, Causal, 1, 1, NoBias>,
@@ -234,7 +234,7 @@ struct Convolved {
 }
 
 /// Every merge, under masks that differ.
-#[model(input = Ids<(Batch, Length)>, output = Masked<(Batch, Length, 6)>)]
+#[model(input = Ids<(Batch, Length)>, output = Masked<(Batch, Length, 9)>)]
 struct Merges {
     words: Embedding<7, 3, MaskZero>,
     #[from(input)]
@@ -252,10 +252,20 @@ struct Merges {
     most: Maximum,
     #[from(most, zeros)]
     least: Minimum,
+    #[from(words, least, zeros)]
+    sums: Add,
+    #[from(words, sums, zeros, mean)]
+    means: Average,
+    #[from(zeros, words, means)]
+    products: Multiply,
+    #[from(zeros, products, words)]
+    highest: Maximum,
+    #[from(words, zeros, highest)]
+    lowest: Minimum,
     same: Identity,
     sigmoid: Sigmoid,
-    #[from(sigmoid, words)]
-    both: Concatenate<_>,
+    #[from(sigmoid, words, zeros)]
+    all: Concatenate<_>,
 }
 
 #[model(input = Masked<(Batch, Length, 3)>, output = Masked<(Batch, Length, 2)>)]
@@ -311,7 +321,7 @@ struct Letters64 {
 
 #[model(input = (Batch, Length, 3), output = (Batch, Length, 2), element = f64)]
 struct Convolved64 {
-    first: Conv1d<_, 4, 3, Sigmoid, Causal, 1, 2, kerata::WithBias, f64>,
+    first: Conv1d<_, 4, 3, Sigmoid, Causal, 1, 2, kerata::WithBias, kerata::OneGroup, f64>,
     norm: BatchNorm<_, f64>,
     each: TimeDistributed<Dense<_, 2, Relu, f64>>,
 }

@@ -33,7 +33,7 @@ pub(super) fn fate(class: &str, reach: &[Flow]) -> Fate {
         _ if masked == 0 => Fate::Kept,
         "Maximum" | "Minimum" | "Multiply" if masked < reach.len() => Fate::Mixed,
         _ if is_merge(class) && masked < reach.len() => Fate::Lost,
-        _ if destroys_masks(class) => Fate::Lost,
+        _ if destroys_masks(class) || class == "Dot" => Fate::Lost,
         _ => Fate::Kept,
     }
 }
@@ -60,6 +60,10 @@ pub(super) fn leaves(config: &Config, reach: &[Flow]) -> Flow {
             Flow { rank: step, padded }
         }
         "Masking" => Flow { rank, padded: true },
+        "Dot" => {
+            let all: usize = reach.iter().map(|one| one.rank).sum();
+            Flow { rank: all.saturating_sub(3).max(2), padded: false }
+        }
         "Flatten" => Flow { rank: 2, padded: false },
         "RepeatVector" => Flow { rank: 3, padded: false },
         "Reshape" => {

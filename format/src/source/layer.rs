@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 use serde_json::{Map, Value};
 
 use super::{
-    rules,
+    activations, rules,
     types::{self, Typed},
 };
 use crate::{
@@ -17,6 +17,10 @@ pub(super) struct Layer<'a> {
     class: &'a str,
     config: &'a Map<String, Value>,
     seen: RefCell<BTreeSet<&'static str>>,
+    /// What it was built for, the batch first, as far as that is known.
+    sizes: Vec<Option<usize>>,
+    /// How many dimensions each of what reaches it has, if that is known.
+    ranks: Vec<usize>,
 }
 
 /// A parameter of a type, and what it is if nothing is written.
@@ -24,7 +28,22 @@ pub(super) type Parameter<'a> = (String, &'a str);
 
 impl<'a> Layer<'a> {
     pub(super) fn new(class: &'a str, config: &'a Map<String, Value>) -> Self {
-        Self { class, config, seen: RefCell::default() }
+        Self::built(class, config, Vec::new(), Vec::new())
+    }
+
+    /// A layer, the sizes that it was built for, and how many dimensions each of what reaches it has.
+    pub(super) fn built(
+        class: &'a str,
+        config: &'a Map<String, Value>,
+        sizes: Vec<Option<usize>>,
+        ranks: Vec<usize>,
+    ) -> Self {
+        Self { class, config, seen: RefCell::default(), sizes, ranks }
+    }
+
+    /// The size of an axis that arrives, if it is known.
+    pub(super) fn size_of_axis(&self, axis: usize) -> Option<usize> {
+        self.sizes.get(axis).copied().flatten()
     }
 
     /// What the config says; `null` is nothing.
@@ -113,16 +132,36 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The last axis of so many dimensions, as a number or as a list of one.
-    pub(super) fn last_axis(&self, rank: usize) -> Result<(), String> {
+    /// Along which axis of one of its inputs a `Dot` goes.
+    pub(super) fn axis_of(&self, input: usize) -> Result<String, String> {
+        let axis = match self.get("axes") {
+            Some(Value::Array(list)) if list.len() == 2 => list[input].as_i64(),
+            Some(one) => one.as_i64(),
+            None => None,
+        };
+        let rank = self.ranks.get(input).map_or(0, |&rank| rank as i64);
+        let axis = axis.map(|axis| if axis < 0 { axis + rank } else { axis });
+        let axis = axis.filter(|axis| *axis > 0).map(|axis| axis.to_string());
+        axis.ok_or_else(|| format!("{}, and not two axes behind the batch", self.says("axes")))
+    }
+
+    /// An axis, as a number or as a list of one.
+    pub(super) fn one_axis(&self) -> Result<Option<i64>, String> {
         let axis = match self.get("axis") {
             Some(Value::Array(list)) if list.len() == 1 => list.first(),
             other => other,
         };
-        let last = |axis: &Value| {
-            axis.as_i64() == Some(-1) || whole(axis) == Some(rank.saturating_sub(1) as u64)
+        let number = |axis: &Value| {
+            let number = axis.as_i64().or_else(|| i64::try_from(whole(axis)?).ok());
+            number.ok_or_else(|| format!("{}, and not one axis", self.says("axis")))
         };
-        match axis.is_none_or(last) {
+        axis.map(number).transpose()
+    }
+
+    /// The last axis of so many dimensions, as a number or as a list of one.
+    pub(super) fn last_axis(&self, rank: usize) -> Result<(), String> {
+        let last = |axis| axis == -1 || axis == rank.saturating_sub(1) as i64;
+        match self.one_axis()?.is_none_or(last) {
             true => Ok(()),
             false => Err(format!("{}, which is not the last axis", self.says("axis"))),
         }
@@ -140,10 +179,10 @@ impl<'a> Layer<'a> {
         let said = self.get("activation").unwrap_or(&Value::Null);
         let of_layer = || {
             let config = said.get("config").and_then(Value::as_object)?;
-            types::activation_layer(said.get("class_name")?.as_str()?, config)
+            activations::activation_layer(said.get("class_name")?.as_str()?, config)
         };
         let name = match activation_name(said) {
-            Some(name) => types::ACTIVATIONS.iter().find(|(keras, _)| *keras == name),
+            Some(name) => activations::ACTIVATIONS.iter().find(|(keras, _)| *keras == name),
             None => of_layer(),
         };
         let unknown = || format!("{}, an activation that has no type", self.says("activation"));

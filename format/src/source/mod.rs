@@ -3,6 +3,7 @@
 //! Nothing is run and nothing is built. Which type stands for a layer says its config (`types`), and beside that how many
 //! dimensions reach it and whether these are masked (`flow`); all sizes are left to the compiler.
 
+mod activations;
 mod calls;
 mod flow;
 mod layer;

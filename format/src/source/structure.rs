@@ -125,8 +125,8 @@ impl Structure<'_> {
             call.from.iter().map(|from| all.source(from)).collect()
         };
         problem = problem.or_else(|| match from.len() {
-            1 | 2 => None,
-            n => Some(format!("{n} values reach it, and a struct merges two")),
+            1..=6 => None,
+            n => Some(format!("{n} values reach it, and a struct merges six")),
         });
         problem = problem.or_else(|| match starts {
             true => None,
@@ -147,7 +147,7 @@ impl Structure<'_> {
             let what = format!("it would lose the mask of {}, as in Keras", lost.join(" and "));
             problem = problem.or(Some(what));
         }
-        let rank = reach.first().map_or(2, |flow| flow.rank);
+        let ranks: Vec<usize> = reach.iter().map(|flow| flow.rank).collect();
         let (typed, leaves) = match is_model(&call.config) {
             _ if call.is_again => {
                 let first = all.seen.get(&call.layer);
@@ -173,7 +173,7 @@ impl Structure<'_> {
                     }
                     _ => &reach[..],
                 };
-                (types::of(class, &call.config.config, rank), leaves(&call.config, reach))
+                (types::of_built(&call.config, ranks), leaves(&call.config, reach))
             }
         };
         let typed = match problem {

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::{
+    activations,
     layer::{Layer, Parameter},
     preprocessing, rules,
 };
-use crate::whole;
+use crate::{Config, input_sizes, whole};
 
 /// A type, and the options that stand in `#[with(..)]`.
 #[derive(Debug, PartialEq)]
@@ -21,7 +22,7 @@ impl Typed {
     }
 
     /// A type with its parameters, without those at the end that need not be written.
-    fn with(name: &str, parameters: &[Parameter<'_>]) -> Self {
+    pub(super) fn with(name: &str, parameters: &[Parameter<'_>]) -> Self {
         let is_default = |(value, default): &&Parameter<'_>| value == default;
         let count = parameters.len() - parameters.iter().rev().take_while(is_default).count();
         let values: Vec<&str> =
@@ -33,54 +34,13 @@ impl Typed {
     }
 }
 
-/// Keras's activations that are types.
-pub(super) const ACTIVATIONS: [(&str, &str); 27] = [
-    ("celu", "Celu"),
-    ("elu", "Elu"),
-    ("exponential", "Exponential"),
-    ("gelu", "Gelu"),
-    ("hard_shrink", "HardShrink"),
-    ("hard_sigmoid", "HardSigmoid"),
-    ("hard_silu", "HardSilu"),
-    ("hard_swish", "HardSilu"),
-    ("hard_tanh", "HardTanh"),
-    ("keras_2_hard_sigmoid", "Keras2HardSigmoid"),
-    ("leaky_relu", "LeakyRelu"),
-    ("linear", "Linear"),
-    ("log_sigmoid", "LogSigmoid"),
-    ("mish", "Mish"),
-    ("relu", "Relu"),
-    ("relu6", "Relu6"),
-    ("selu", "Selu"),
-    ("sigmoid", "Sigmoid"),
-    ("silu", "Silu"),
-    ("soft_shrink", "SoftShrink"),
-    ("softmax", "Softmax"),
-    ("softplus", "Softplus"),
-    ("softsign", "Softsign"),
-    ("squareplus", "Squareplus"),
-    ("swish", "Silu"),
-    ("tanh", "Tanh"),
-    ("tanh_shrink", "TanhShrink"),
-];
-
-/// The activation that a layer without options is, where it stands for one.
-pub(super) fn activation_layer(
-    class: &str,
-    config: &Map<String, Value>,
-) -> Option<&'static (&'static str, &'static str)> {
-    let typed = of(class, config, 2).ok().filter(|typed| typed.options.is_empty())?;
-    let name = if typed.name == "Identity" { "Linear" } else { typed.name.as_str() };
-    ACTIVATIONS.iter().find(|(_, activation)| *activation == name)
-}
-
 /// A parameter that must be written.
-fn needed(value: impl Into<String>) -> Parameter<'static> {
+pub(super) fn needed(value: impl Into<String>) -> Parameter<'static> {
     (value.into(), "")
 }
 
 /// What reaches a layer, which the compiler fills in.
-fn features() -> Parameter<'static> {
+pub(super) fn features() -> Parameter<'static> {
     needed("_")
 }
 
@@ -89,7 +49,26 @@ fn features() -> Parameter<'static> {
 /// # Errors
 /// What of it has no form as a type.
 pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Result<Typed, String> {
-    let layer = &Layer::new(class, config);
+    of_layer(class, config, &Layer::new(class, config), rank)
+}
+
+/// The same of a layer whose config may say what it was built for, where values of so many dimensions reach it.
+///
+/// # Errors
+/// What of it has no form as a type.
+pub(super) fn of_built(config: &Config, ranks: Vec<usize>) -> Result<Typed, String> {
+    let (class, built) = (config.class_name.as_str(), config.build_config.as_ref());
+    let sizes = input_sizes(class, &config.config, built).unwrap_or_default();
+    let rank = ranks.first().copied().unwrap_or(2);
+    of_layer(class, &config.config, &Layer::built(class, &config.config, sizes, ranks), rank)
+}
+
+fn of_layer(
+    class: &str,
+    config: &Map<String, Value>,
+    layer: &Layer<'_>,
+    rank: usize,
+) -> Result<Typed, String> {
     let mut typed = match class {
         "Dense" => dense(layer, rank)?,
         "Embedding" => {
@@ -118,34 +97,6 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             layer.ignore(&["seed"]);
             Typed::with("Dropout", &[needed(format!("{percent}"))])
         }
-        "Activation" => Typed::plain(&layer.activation()?.0),
-        "ReLU" => {
-            for key in ["threshold", "negative_slope"] {
-                layer.only(key, 0.0)?;
-            }
-            if layer.get("max_value").is_some() {
-                return Err(format!("{}, where a type has no limit", layer.says("max_value")));
-            }
-            Typed::plain("Relu")
-        }
-        "ELU" => {
-            if layer.number("alpha", 1.0)? == 1.0 {
-                Typed::plain("Elu")
-            } else {
-                let mut typed = Typed::plain("EluLayer");
-                layer.number_option("alpha", 1.0, &mut typed.options)?;
-                typed
-            }
-        }
-        "LeakyReLU" => {
-            let mut typed = Typed::plain("LeakyReluLayer");
-            layer.number_option("negative_slope", 0.3, &mut typed.options)?;
-            typed
-        }
-        "Softmax" => {
-            layer.last_axis(rank)?;
-            Typed::plain("Softmax")
-        }
         "Masking" => {
             let mut typed = Typed::plain("Masking");
             layer.number_option("mask_value", 0.0, &mut typed.options)?;
@@ -153,6 +104,12 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
         }
         "Identity" | "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum" => {
             Typed::plain(class)
+        }
+        "Dot" => {
+            let [first, second] = [layer.axis_of(0)?, layer.axis_of(1)?];
+            let mut typed = Typed::with("Dot", &[needed(&first), (second, &first)]);
+            layer.flag_option("normalize", false, &mut typed.options)?;
+            typed
         }
         "Concatenate" => {
             layer.last_axis(rank)?;
@@ -196,9 +153,10 @@ pub(super) fn of(class: &str, config: &Map<String, Value>, rank: usize) -> Resul
             layer.only("keepdims", false)?;
             Typed::plain(&format!("{}d", class.trim_end_matches('D')))
         }
-        other => match preprocessing::of(other, layer, rank)? {
+        other => match activations::of(other, layer, rank)? {
             Some(typed) => typed,
-            None => return Err(format!("there is no type for the class `{other}`")),
+            None => preprocessing::of(other, layer, rank)?
+                .ok_or_else(|| format!("there is no type for the class `{other}`"))?,
         },
     };
     for key in ["noise_shape", "quantization_config"] {
@@ -357,7 +315,10 @@ fn convolution(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, Stri
         parameters.push((kernel[1].clone(), &kernel[0]));
     }
     layer.channels_last()?;
-    layer.only("groups", 1)?;
+    let groups = match layer.get("groups").map(|_| layer.size("groups")).transpose()? {
+        Some(groups) if groups != "1" => format!("Groups<{groups}>"),
+        _ => "OneGroup".to_owned(),
+    };
     let bias = if layer.flag("use_bias", true)? { "WithBias" } else { "NoBias" };
     let words: &[&str] = if axes == 1 { &["valid", "same", "causal"] } else { &["valid", "same"] };
     parameters.extend([
@@ -366,6 +327,7 @@ fn convolution(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, Stri
         (layer.same_sizes("strides", axes)?, "1"),
         (layer.same_sizes("dilation_rate", axes)?, "1"),
         (bias.to_owned(), "WithBias"),
+        (groups, "OneGroup"),
     ]);
     Ok(Typed::with(name, &parameters))
 }

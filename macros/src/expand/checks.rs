@@ -73,7 +73,7 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         let signal = quote!(<#checked as ::kerata::model::Part<#at, #pair>>::Signal);
         let check = quote_spanned! {part.span =>
             const CHECK: usize = {
-                let () = <#pair as ::kerata::signal::TwoSignals>::CHECK;
+                let () = <#pair as ::kerata::signal::PartAt<#at>>::CHECK;
                 0
             };
         };

@@ -16,7 +16,7 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
         let (Wired { ty, input, .. }, gives) = (wired, model.value(i + 1));
         let call = &wired.through.layer;
         let name = layer.text();
-        let from = layer.from.iter().map(|&from| source(model, from));
+        let from = layer.from.iter().map(|&from| written(model, from));
         let (params, trainable) = counts(layer, &wired.through);
         quote! {
             ::kerata::model::Row::of::<#ty, #input, #gives>(
@@ -110,7 +110,18 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
     }
 }
 
-/// The name of a value.
+/// The name of a value, as it is written.
+fn written(model: &Model, number: usize) -> String {
+    match number.checked_sub(model.part(0)) {
+        Some(index) => {
+            let part = &model.parts[index];
+            format!("{}.{}", written(model, part.of), part.text)
+        }
+        None => source(model, number),
+    }
+}
+
+/// The name of a value, with the numbers of its parts.
 fn source(model: &Model, number: usize) -> String {
     match (number, number.checked_sub(model.part(0))) {
         (0, _) => "input".to_owned(),

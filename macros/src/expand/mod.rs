@@ -55,6 +55,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
         aliases(model, &wired),
+        used(model),
         item::item(model, &wired),
         inferred(model),
         checks::wires(model, &wired),
@@ -244,6 +245,19 @@ fn at_whole(ty: &Type, name: Ident) -> Type {
     let last = ty.to_token_stream().into_iter().skip(1).last();
     let arguments = last.map(|last| quote_spanned!(last.span() => <>));
     parse_quote!(#name #arguments)
+}
+
+/// The names that are written and stand for another type.
+fn used(model: &Model) -> TokenStream {
+    if model.of_file || !model.errors.is_empty() {
+        return TokenStream::new();
+    }
+    let types = model.written_again.iter().map(|ty| {
+        quote_spanned! {ty.span() =>
+            const _: ::core::marker::PhantomData<#ty> = ::core::marker::PhantomData;
+        }
+    });
+    types.collect()
 }
 
 /// The names of the types of fields.

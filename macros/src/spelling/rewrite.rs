@@ -139,6 +139,9 @@ impl Argument {
                 flag(class, *on).map(|word| word.name.to_owned())
             }
             (What::Type | What::Either, Kind::Type(_)) => Some(self.text.clone()),
+            (What::Number(1..), Kind::Type(Class::Grouping)) => {
+                Some(format!("Groups<{}>", self.text))
+            }
             (What::Number(1..) | What::Size, Kind::Size | Kind::Count) => Some(self.text.clone()),
             (What::Tuple(numbers), Kind::Size) => match numbers.as_slice() {
                 [a, b] if a == b => Some(a.to_string()),
@@ -161,6 +164,7 @@ pub(super) fn harmless(kind: Kind) -> &'static str {
         Kind::Type(Class::MergeMode) => "::kerata::Concat",
         Kind::Type(Class::MaskIds) => "::kerata::NoMask",
         Kind::Type(Class::UseBias) => "::kerata::WithBias",
+        Kind::Type(Class::Grouping) => "::kerata::OneGroup",
         Kind::Type(Class::Shape) => "(::kerata::Const<1>,)",
         Kind::Type(Class::Layer) => "::kerata::Identity",
         Kind::Type(Class::Element) => "f32",

@@ -41,6 +41,7 @@ pub(super) enum Class {
     MergeMode,
     MaskIds,
     UseBias,
+    Grouping,
     Shape,
     Layer,
     Element,
@@ -119,6 +120,7 @@ const IMAGE_PADDING: Parameter =
 const STRIDE: Parameter = or("stride", Kind::Size, "1");
 const DILATION: Parameter = or("dilation", Kind::Size, "1");
 const BIAS: Parameter = or("bias", Kind::Type(Class::UseBias), "WithBias");
+const GROUPS: Parameter = or("groups, `Groups<4>`", Kind::Type(Class::Grouping), "OneGroup");
 const MASK: Parameter = or("mask", Kind::Type(Class::MaskIds), "NoMask");
 const RETURNS: Parameter = or("kind of output", Kind::Type(Class::Returns), "LastState");
 const RESET: Parameter = or("reset gate", Kind::Type(Class::ResetGate), "ResetAfter");
@@ -186,6 +188,7 @@ pub(super) const LAYERS: &[Known] = &[
             STRIDE,
             DILATION,
             BIAS,
+            GROUPS,
             ELEMENT,
             DEVICE,
         ],
@@ -203,6 +206,7 @@ pub(super) const LAYERS: &[Known] = &[
             STRIDE,
             DILATION,
             BIAS,
+            GROUPS,
             ELEMENT,
             DEVICE,
         ],
@@ -222,6 +226,24 @@ pub(super) const LAYERS: &[Known] = &[
     layer("RandomCrop", &[size("height"), size("width")], "RandomCrop<24, 24>"),
     layer("Dropout", &[parameter("rate in percent", Kind::Percent)], "Dropout<50>"),
     layer("Flatten", &[parameter("number of values", Kind::Features)], "Flatten<_>"),
+    layer("SoftmaxAlong", &[size("axis")], "SoftmaxAlong<1>"),
+    layer("PRelu", &[FEATURES, ELEMENT, DEVICE], "PRelu<_>"),
+    layer(
+        "PRelu1d",
+        &[FEATURES, or("slopes along time", Kind::Size, "1"), ELEMENT, DEVICE],
+        "PRelu1d<_>",
+    ),
+    layer(
+        "PRelu2d",
+        &[
+            FEATURES,
+            or("slopes along the height", Kind::Size, "1"),
+            or("slopes along the width", Kind::Size, "1"),
+            ELEMENT,
+            DEVICE,
+        ],
+        "PRelu2d<_>",
+    ),
     layer("Concatenate", &[FEATURES], "Concatenate<_>"),
     layer(
         "Reshape",
@@ -251,6 +273,7 @@ pub(super) const LAYERS: &[Known] = &[
     plain("Multiply"),
     plain("Maximum"),
     plain("Minimum"),
+    layer("Dot", &[size("axis"), like("axis of the second", Kind::Size, 0)], "Dot<1>"),
     plain("Identity"),
     plain("Masking"),
     plain("Unmask"),
@@ -270,6 +293,7 @@ pub(super) const LAYERS: &[Known] = &[
     plain("Keras2HardSigmoid"),
     plain("LeakyRelu"),
     plain("LeakyReluLayer"),
+    plain("ReluLayer"),
     plain("EluLayer"),
     plain("LogSigmoid"),
     plain("Mish"),
@@ -354,6 +378,7 @@ pub(super) const WORDS: &[Word] = &[
     word("Multiply", Class::MergeMode, &["mul"]),
     word("NoMask", Class::MaskIds, &[]),
     word("MaskZero", Class::MaskIds, &["maskzeros", "masked"]),
+    word("OneGroup", Class::Grouping, &[]),
     word("NoBias", Class::UseBias, &[]),
     word("WithBias", Class::UseBias, &["usebias"]),
 ];

@@ -106,6 +106,7 @@ fn the_table_is_that_of_the_layers() {
                         Some("MergeMode") => Class::MergeMode,
                         Some("MaskIds") => Class::MaskIds,
                         Some("UseBias") => Class::UseBias,
+                        Some("Grouping") => Class::Grouping,
                         Some("TrailingDims") => Class::Shape,
                         Some("Element") => Class::Element,
                         Some("Backend") => Class::Device,
@@ -126,8 +127,9 @@ fn the_table_is_that_of_the_layers() {
     }
     // It stands in the structs of layers, not in models, which may have a layer of that name.
     structs.remove("Inner");
-    // A value of an option.
+    // A value of an option, and a parameter with one of its own.
     structs.remove("Factor");
+    structs.remove("Groups");
     // What a layer keeps from step to step of a stream.
     let streams = ["NoState", "RecurrentState", "Ring", "StreamParts"];
     structs.retain(|name, _| !name.ends_with("Stepper") && !streams.contains(&name.as_str()));
@@ -224,6 +226,10 @@ fn the_line_to_copy() {
         ("Conv2d<_, 8, 3, 3, Relu, Same, { (2, 2) }>", "Conv2d<_, 8, 3, 3, Relu, Same, 2>"),
         ("Conv2d<_, 8, 3, 3, \"same\">", "Conv2d<_, 8, 3, 3, Linear, Same>"),
         ("Conv1d<_, 8, 3, use_bias = false>", "Conv1d<_, 8, 3, Linear, Valid, 1, 1, NoBias>"),
+        (
+            "Conv1d<_, 8, 3, Relu, Same, 1, 1, WithBias, 4>",
+            "Conv1d<_, 8, 3, Relu, Same, 1, 1, WithBias, Groups<4>>",
+        ),
         ("Conv2d<_, 8, 3, 3, Relu, Causal>", "Conv2d<_, 32, 3, 3, Relu, Same>"),
         ("MaxPool2d<{ (2, 2) }>", "MaxPool2d<2, 2>"),
         ("MaxPool2d<2, 2, 0, 0>", "MaxPool2d<2, 2, 2, 2>"),

@@ -1,6 +1,8 @@
 use dfdx::{
-    prelude::{GatherTo, HasShape, TryAdd, TryConcatAlong, TryMul},
-    shapes::Axis,
+    prelude::{
+        GatherTo, HasShape, PermuteTo, ReshapeTo, TryAdd, TryConcatAlong, TryMatMul, TryMul,
+    },
+    shapes::{Axes3, Axis},
     tensor::{Tape, Tensor},
 };
 
@@ -51,7 +53,7 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     then: Epilogue<E, D>,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
     weights.check(x.shape(), window)?;
-    let ConvWeights { kernel, bias, .. } = weights;
+    let ConvWeights { kernel, bias, groups, .. } = weights;
     let (batch, _, _, channels) = *x.shape();
     let filters = kernel.shape().1;
     let out = (batch, window.places[0], window.places[1], filters);
@@ -61,8 +63,18 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return zeros_after(x, &out);
     }
     let windows = windows(x, window, E::zero())?;
-    let windows = windows.into_shape(&(rows, window.taps() * channels))?;
-    let mut y = product(windows, kernel.retaped::<T>())?;
+    let mut y = if groups == 1 {
+        let windows = windows.into_shape(&(rows, window.taps() * channels))?;
+        product(windows, kernel.retaped::<T>())?
+    } else {
+        // Each group by itself: its channels, and its filters.
+        let (taps, each) = (window.taps(), channels / groups);
+        let windows = grouped(windows.into_shape(&(rows * taps, groups, each))?)?;
+        let windows = windows.into_shape(&(groups, rows, taps * each))?;
+        let kernel = kernel.retaped::<T>().into_shape(&(taps * each, groups, filters / groups))?;
+        let y = windows.try_matmul(grouped(kernel)?).or_device()?;
+        grouped(y)?.into_shape(&(rows, filters))?
+    };
     if let Some(bias) = bias {
         y = y.try_add(every_row(bias.retaped::<T>(), rows)?).or_device()?;
     }
@@ -71,6 +83,14 @@ pub(crate) fn conv2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
         y = D::batch_norm(y, weights, &mean, &variance, activation)?;
     }
     finish(y.into_shape(&out)?, then.activation)
+}
+
+/// The first two axes exchanged.
+fn grouped<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize, usize), E, D, T>,
+) -> Result<Tensor<(usize, usize, usize), E, D, T>, Error> {
+    let x = x.try_permute::<(usize, usize, usize), Axes3<1, 0, 2>>().or_device()?;
+    x.try_contiguous().or_device()
 }
 
 pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(

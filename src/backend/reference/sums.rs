@@ -68,7 +68,7 @@ pub(super) fn column_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 /// Some rows of a matrix, each as often as it is named.
-pub(super) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
+pub(crate) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
     rows: Vec<usize>,
 ) -> Result<Matrix<E, D, T>, Error> {
@@ -95,7 +95,7 @@ pub(super) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 /// A vector as each of some rows.
-pub(super) fn every_row<V: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+pub(crate) fn every_row<V: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     vector: Tensor<V, E, D, T>,
     rows: usize,
 ) -> Result<Matrix<E, D, T>, Error> {

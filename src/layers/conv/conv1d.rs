@@ -1,11 +1,11 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    shapes::{Const, Dim, Rank1, Rank3},
+    shapes::{Const, Dim, Rank1},
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{UseBias, WithBias, window, wrong_filters};
+use super::{Grouping, OneGroup, UseBias, WithBias, in_group, window, wrong_filters};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
@@ -18,7 +18,8 @@ use crate::{
 
 /// A convolution over sequences: `activation(sum(window * kernel) + bias)` at each place of the window.
 ///
-/// `Conv1d<8, 16, 3, Relu, Causal>` looks at a step and the two before it. It knows no masks: in front of a
+/// `Conv1d<8, 16, 3, Relu, Causal>` looks at a step and the two before it; [`Groups`](super::Groups) cut the channels into
+/// groups. It knows no masks: in front of a
 /// masked sequence put [`Unmask`](crate::layers::Unmask).
 ///
 /// Keras: [`Conv1D`](https://keras.io/api/layers/convolution_layers/convolution1d/).
@@ -27,7 +28,7 @@ use crate::{
 /// - input `(Batch, Length, I)`
 /// - output `(Batch, Length', O)`; see [`Conv2d`](super::Conv2d); with [`Causal`](crate::shape::Causal) as
 ///   with [`Same`](crate::shape::Same)
-/// - `kernel` `(K, I, O)`, glorot uniform; `bias` `(O,)`, zeros
+/// - `kernel` `(K, I, O)`, or `(K, I / GROUPS, O)`, glorot uniform; `bias` `(O,)`, zeros
 ///
 /// ```
 /// use kerata::{Conv1d, Cpu, Error, prelude::*};
@@ -42,7 +43,7 @@ use crate::{
     class = "Conv1D",
     input = (Batch, Length, I),
     infer,
-    check = wrong_filters(I, O).or(wrong_window(&[K], &[STRIDE], DILATION)).tell(),
+    check = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[K], &[STRIDE], DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[K], None),
@@ -50,7 +51,7 @@ use crate::{
         padding: padding_word(P::NAME, &["valid", "same", "causal"]),
         data_format(),
         dilation_rate: sizes(&[DILATION; 1], Some(&[1])),
-        convolution(),
+        convolution(G::GROUPS),
         activation: activation(A::NAME, Some("linear")),
         use_bias: flag(U::USE_BIAS, true),
     ),
@@ -64,18 +65,19 @@ pub struct Conv1d<
     const STRIDE: usize = 1,
     const DILATION: usize = 1,
     U: UseBias = WithBias,
+    G: Grouping = OneGroup,
     E: Element = f32,
     D: Backend<E> = Cpu,
 > {
-    /// The weights, `(K, I, O)`.
-    #[weight(init = glorot_uniform)]
-    pub kernel: Tensor<Rank3<K, I, O>, E, D>,
+    /// The weights, `(K, I, O)`; of several groups `(K, I / GROUPS, O)`.
+    #[weight(shape = (K, in_group(I, G::GROUPS), O), init = glorot_uniform)]
+    pub kernel: Tensor<(Const<K>, G::Channels<I>, Const<O>), E, D>,
     /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
     #[weight(init = zeros, when = U::USE_BIAS)]
     pub bias: Tensor<Rank1<O>, E, D>,
     #[cache]
     cache: WeightCache,
-    options: PhantomData<(A, P, U)>,
+    options: PhantomData<(A, P, U, G)>,
 }
 
 impl<
@@ -88,20 +90,22 @@ impl<
     const STRIDE: usize,
     const DILATION: usize,
     U,
+    G,
     E,
     D,
-> Layer<In, E, D> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, E, D>
+> Layer<In, E, D> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, G, E, D>
 where
     In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, STRIDE, DILATION, P>>,
     A: Activation,
     P: Padding,
     U: UseBias,
+    G: Grouping,
     E: Element,
     D: Backend<E>,
 {
     type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
 
-    const FAULT: Fault = wrong_filters(I, O).or(wrong_window(&[K], &[STRIDE], DILATION));
+    const FAULT: Fault = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[K], &[STRIDE], DILATION));
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -110,10 +114,10 @@ where
         let (x, (batch, length, _)) = In::rows(x)?;
         let out = (batch, length.slide()?, Const);
         let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, DILATION])?;
-        let kernel = self.kernel.clone().into_shape(&(K * I, O))?;
+        let kernel = self.kernel.clone().into_shape(&(K * in_group(I, G::GROUPS), O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
-        let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
+        let weights = ConvWeights { kernel: &kernel, bias, groups: G::GROUPS, cache: &self.cache };
         A::behind(|then| D::conv2d(x, weights, &window, then.into())?.into_shape(&out))
     }
 }

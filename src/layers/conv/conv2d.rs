@@ -1,11 +1,11 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    shapes::{Const, Dim, Rank1, Rank4},
+    shapes::{Const, Dim, Rank1},
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{ImagePadding, UseBias, WithBias, window, wrong_filters};
+use super::{Grouping, ImagePadding, OneGroup, UseBias, WithBias, in_group, window, wrong_filters};
 use crate::{
     backend::{Backend, ConvWeights, Element, Epilogue, IntoShape, WeightCache},
     error::Error,
@@ -21,7 +21,8 @@ use crate::{
 ///
 /// `Conv2d<1, 32, 3>` has a window of 3 by 3; `Conv2d<1, 32, 3, 5, Relu, Same, 2>` one of 3 by 5, with an
 /// activation, zero padding and a stride of 2. `DILATION` sets the taps of the window apart, and
-/// [`NoBias`](super::NoBias) leaves the bias out.
+/// [`NoBias`](super::NoBias) leaves the bias out. With [`Groups<4>`](super::Groups) behind these the channels are in four groups,
+/// each with filters of its own.
 ///
 /// Keras: [`Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
@@ -29,7 +30,7 @@ use crate::{
 /// - input `(Batch, H, W, I)`
 /// - output `(Batch, H', W', O)`: with [`Valid`] `H' = (H - (KH - 1) * DILATION - 1) / STRIDE + 1`, with
 ///   [`Same`](crate::shape::Same) `H' = H / STRIDE`, rounded up
-/// - `kernel` `(KH, KW, I, O)`, glorot uniform; `bias` `(O,)`, zeros
+/// - `kernel` `(KH, KW, I, O)`, or `(KH, KW, I / GROUPS, O)`, glorot uniform; `bias` `(O,)`, zeros
 ///
 /// # Errors
 /// [`Error::Mismatch`] if the window does not fit into a size that is known at run time only.
@@ -57,7 +58,7 @@ use crate::{
     class = "Conv2D",
     input = (Batch, Height, Width, I),
     infer,
-    check = wrong_filters(I, O).or(wrong_window(&[KH, KW], &[STRIDE], DILATION)).tell(),
+    check = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[KH, KW], &[STRIDE], DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[KH, KW], None),
@@ -65,7 +66,7 @@ use crate::{
         padding: padding_word(P::NAME, &["valid", "same"]),
         data_format(),
         dilation_rate: sizes(&[DILATION; 2], Some(&[1; 2])),
-        convolution(),
+        convolution(G::GROUPS),
         activation: activation(A::NAME, Some("linear")),
         use_bias: flag(U::USE_BIAS, true),
     ),
@@ -80,18 +81,19 @@ pub struct Conv2d<
     const STRIDE: usize = 1,
     const DILATION: usize = 1,
     U: UseBias = WithBias,
+    G: Grouping = OneGroup,
     E: Element = f32,
     D: Backend<E> = Cpu,
 > {
-    /// The weights, `(KH, KW, I, O)`.
-    #[weight(init = glorot_uniform)]
-    pub kernel: Tensor<Rank4<KH, KW, I, O>, E, D>,
+    /// The weights, `(KH, KW, I, O)`; of several groups `(KH, KW, I / GROUPS, O)`.
+    #[weight(shape = (KH, KW, in_group(I, G::GROUPS), O), init = glorot_uniform)]
+    pub kernel: Tensor<(Const<KH>, Const<KW>, G::Channels<I>, Const<O>), E, D>,
     /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
     #[weight(init = zeros, when = U::USE_BIAS)]
     pub bias: Tensor<Rank1<O>, E, D>,
     #[cache]
     cache: WeightCache,
-    options: PhantomData<(A, P, U)>,
+    options: PhantomData<(A, P, U, G)>,
 }
 
 impl<
@@ -105,9 +107,10 @@ impl<
     const STRIDE: usize,
     const DILATION: usize,
     U,
+    G,
     E,
     D,
-> Layer<In, E, D> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, E, D>
+> Layer<In, E, D> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, G, E, D>
 where
     In: Images<
             Channels: Is<I>,
@@ -117,6 +120,7 @@ where
     A: Activation,
     P: ImagePadding,
     U: UseBias,
+    G: Grouping,
     E: Element,
     D: Backend<E>,
 {
@@ -127,7 +131,8 @@ where
         Const<O>,
     );
 
-    const FAULT: Fault = wrong_filters(I, O).or(wrong_window(&[KH, KW], &[STRIDE], DILATION));
+    const FAULT: Fault =
+        wrong_filters(I, O, G::GROUPS).or(wrong_window(&[KH, KW], &[STRIDE], DILATION));
 
     const FUSES: Fuses = if A::IS_LINEAR { Fuses::NormAndActivation } else { Fuses::Nothing };
 
@@ -147,10 +152,10 @@ where
         let out = (batch, height.slide()?, width.slide()?, Const);
         let size = [height.size(), width.size()];
         let window = window::<P>(size, [KH, KW], [STRIDE; 2], [DILATION; 2])?;
-        let kernel = self.kernel.clone().into_shape(&(KH * KW * I, O))?;
+        let kernel = self.kernel.clone().into_shape(&(KH * KW * in_group(I, G::GROUPS), O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
         let bias = U::USE_BIAS.then_some(&bias);
-        let weights = ConvWeights { kernel: &kernel, bias, cache: &self.cache };
+        let weights = ConvWeights { kernel: &kernel, bias, groups: G::GROUPS, cache: &self.cache };
         D::conv2d(x, weights, &window, then)?.into_shape(&out)
     }
 }

@@ -2,15 +2,19 @@
 
 mod conv1d;
 mod conv2d;
+mod groups;
 mod stream;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
+pub use groups::{Grouping, Groups, OneGroup};
+
+use groups::{in_group, wrong_filters};
 
 use crate::{
     backend::Window,
     error::Error,
-    shape::{Fault, Padding, Same, Valid, missing},
+    shape::{Padding, Same, Valid},
 };
 
 /// The layer adds a bias.
@@ -33,12 +37,6 @@ impl UseBias for WithBias {
 
 impl UseBias for NoBias {
     const USE_BIAS: bool = false;
-}
-
-/// What is wrong with a convolution that takes nothing or gives nothing.
-const fn wrong_filters(channels: usize, filters: usize) -> Fault {
-    missing(channels, "a convolution takes at least 1 channel, not 0")
-        .or(missing(filters, "a convolution has at least 1 filter, not 0"))
 }
 
 /// A padding that makes sense for images: [`Valid`] or [`Same`].

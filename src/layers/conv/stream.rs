@@ -1,9 +1,9 @@
-use super::{Conv1d, UseBias};
+use super::{Conv1d, Grouping, UseBias, in_group};
 use crate::{
-    backend::{ActivationKind, Backend, Element, IntoShape},
-    error::Error,
+    backend::{ActivationKind, Backend, Element, StepProduct, to_values},
+    error::{Error, OrDevice},
     layer::Layer,
-    layers::{Activation, dense::ProductStepper},
+    layers::Activation,
     memory::elements,
     shape::{Causal, Slide},
     signal::{Is, StepValues, UnmaskedSteps},
@@ -37,20 +37,29 @@ impl<E: Element> Ring<E> {
     }
 }
 
-/// A causal convolution, and room for what its window sees.
+/// A causal convolution: its groups, and room for what a window sees of each and for what they give.
 pub struct Conv1dStepper<E> {
-    product: ProductStepper<E>,
+    groups: Vec<Box<dyn StepProduct<E>>>,
     windows: Vec<E>,
+    results: Vec<E>,
+    values: Vec<E>,
+}
+
+/// The columns of a group in a matrix.
+fn columns<E: Element>(matrix: &[E], width: usize, group: usize, each: usize) -> Vec<E> {
+    let rows = matrix.chunks_exact(width.max(1));
+    rows.flat_map(|row| &row[group * each..][..each]).copied().collect()
 }
 
 // With `Causal` a window sees no later steps, and with a stride of 1 there is an output at each step.
 #[diagnostic::do_not_recommend]
-impl<In, const I: usize, const O: usize, const K: usize, A, const DILATION: usize, U, E, D>
-    Streamable<In, E, D> for Conv1d<I, O, K, A, Causal, 1, DILATION, U, E, D>
+impl<In, const I: usize, const O: usize, const K: usize, A, const DILATION: usize, U, G, E, D>
+    Streamable<In, E, D> for Conv1d<I, O, K, A, Causal, 1, DILATION, U, G, E, D>
 where
     In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, 1, DILATION, Causal>> + StepValues,
     A: Activation,
     U: UseBias,
+    G: Grouping,
     E: Element,
     D: Backend<E>,
 {
@@ -59,37 +68,55 @@ where
 
     fn begin(&self, rows: usize) -> Result<(Conv1dStepper<E>, Ring<E>), Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
-        let kernel = self.kernel.clone().into_shape(&(K * I, O))?;
-        let bias = self.bias.clone().into_shape(&(O,))?;
-        let product = D::step_product(&kernel, U::USE_BIAS.then_some(&bias), A::FUSED)?;
+        let (channels, filters) = (in_group(I, G::GROUPS), in_group(O, G::GROUPS));
+        let (dev, kernel) = (self.bias.device(), to_values(&self.kernel)?);
+        let bias = to_values(&self.bias)?;
+        let product = |group: usize| {
+            let kernel = columns(&kernel, O, group, filters);
+            let kernel = dev.try_tensor_from_vec(kernel, (K * channels, filters)).or_device()?;
+            let bias = columns(&bias, O, group, filters);
+            let bias = dev.try_tensor_from_vec(bias, (filters,)).or_device()?;
+            D::step_product(&kernel, U::USE_BIAS.then_some(&bias), A::FUSED)
+        };
         let length = (K - 1) * DILATION;
         let stepper = Conv1dStepper {
-            product: ProductStepper { product, values: room(rows, O)? },
-            windows: room(rows, K * I)?,
+            groups: (0..G::GROUPS).map(product).collect::<Result<_, Error>>()?,
+            windows: room(rows, K * channels)?,
+            results: room(rows, filters)?,
+            values: room(rows, O)?,
         };
         let past = room(rows, elements(&[length, I])?)?;
         Ok((stepper, Ring { past, oldest: 0, length, next: room(rows, I)? }))
     }
 
     fn step<'a>(
-        Conv1dStepper { product, windows }: &'a mut Conv1dStepper<E>,
+        Conv1dStepper { groups, windows, results, values }: &'a mut Conv1dStepper<E>,
         ring: &mut Ring<E>,
         x: In::StepData<'a, E>,
     ) -> Result<&'a [E], Error> {
         let (x, _) = In::unpack(x);
-        for (row, window) in windows.chunks_exact_mut((K * I).max(1)).enumerate() {
-            let (before, now) = window.split_at_mut((K - 1) * I);
-            for (tap, to) in before.chunks_exact_mut(I.max(1)).enumerate() {
-                to.copy_from_slice(ring.ago(row, (K - 1 - tap) * DILATION, I));
+        let (channels, filters) = (in_group(I, G::GROUPS), in_group(O, G::GROUPS));
+        for (group, product) in groups.iter_mut().enumerate() {
+            for (row, window) in windows.chunks_exact_mut((K * channels).max(1)).enumerate() {
+                for (tap, to) in window.chunks_exact_mut(channels.max(1)).enumerate() {
+                    let step = match K - 1 - tap {
+                        0 => &x[row * I..(row + 1) * I],
+                        before => ring.ago(row, before * DILATION, I),
+                    };
+                    to.copy_from_slice(&step[group * channels..][..channels]);
+                }
             }
-            now.copy_from_slice(&x[row * I..(row + 1) * I]);
+            product.product(windows, results);
+            let results = results.chunks_exact(filters.max(1));
+            for (to, from) in values.chunks_exact_mut(O.max(1)).zip(results) {
+                to[group * filters..][..filters].copy_from_slice(from);
+            }
         }
         ring.next.copy_from_slice(x);
-        product.product.product(windows, &mut product.values);
         if A::FUSED == ActivationKind::Nothing {
-            A::in_place::<E, D>(&mut product.values, O)?;
+            A::in_place::<E, D>(values, O)?;
         }
-        Ok(&product.values)
+        Ok(values)
     }
 
     fn commit(ring: &mut Ring<E>) {

@@ -1,175 +1,46 @@
-//! Layers that make one signal of two.
+//! Layers that make one signal of several.
 
+mod alike;
 mod concatenate;
+mod dot;
 mod stream;
 
-pub use concatenate::{BesideOther, Concatenate, SideBySide};
+pub use alike::{Alike, LikeOther, Mergeable, StepsAlike};
+pub use concatenate::{BesideOther, Concatenate, Featured, SideBySide, StepsBeside};
+pub use dot::{Dot, DotWith, Dotted};
 
-use stream::{Gaps, MergeStepper};
+use alike::{either, fold};
+use stream::{End, MergeStepper};
 
 use dfdx::{
-    prelude::{HasShape, TryMul, TrySub},
+    prelude::{TryMul, TrySub},
     shapes::Shape,
-    tensor::{PutTape, SplitTape, Tape, Tensor},
+    tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{
-        ActivationKind, Backend, Element, Epilogue, apart, choose_rows, keep_rows,
-        memory::elements_of,
-    },
+    backend::{ActivationKind, Backend, Element, Epilogue, apart, choose_rows, keep_rows},
     error::{Error, OrDevice},
     fusion::Fuses,
     layer,
     layer::Layer,
-    shape::Sequence,
-    signal::{Inputs, Mask, Masked, Signal, StepValues},
+    shape::{Fault, Words},
+    signal::{Mask, Signal},
     stream::Streamable,
 };
 
-/// Two inputs of one shape: what a layer takes that merges them number by number.
-#[diagnostic::on_unimplemented(
-    message = "two inputs of one shape are needed here, but `{Self}` arrives",
-    label = "this layer merges two inputs of one shape",
-    note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
-)]
-pub trait Alike: Signal {
-    /// The shape of both.
-    type Shape: Shape;
-    /// The one signal that is made of them.
-    type Out: Signal;
-
-    /// Merges the numbers, with an eye on the masks; of two masks, a step is kept that one of them keeps. What is NaN,
-    /// infinite or huge in the padding of one counts as 0.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] if the two have different sizes; those of `f`.
-    #[allow(clippy::type_complexity)]
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        x: Self::Data<E, D, T>,
-        f: impl FnOnce(
-            Tensor<Self::Shape, E, D, T>,
-            Tensor<Self::Shape, E, D, T>,
-            Option<[&Mask; 2]>,
-        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-}
-
-/// A signal of the shape of another, masked as that is: the first of two that are [`Alike`].
-#[diagnostic::on_unimplemented(
-    message = "two inputs of one shape are needed here, but `{Self}` and `{Other}` arrive",
-    label = "this layer merges two inputs of one shape, both masked or both not",
-    note = "a convolution with `Same` keeps the size of an image; `Unmask` drops a mask on purpose"
-)]
-pub trait LikeOther<Other: Signal>: Signal {
-    /// [`Alike::Shape`].
-    type Shape: Shape;
-    /// [`Alike::Out`].
-    type Out: Signal;
-
-    /// [`Alike::merge`].
-    ///
-    /// # Errors
-    /// Those of [`Alike::merge`].
-    #[allow(clippy::type_complexity)]
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        a: Self::Data<E, D, T>,
-        b: Other::Data<E, D, T>,
-        f: impl FnOnce(
-            Tensor<Self::Shape, E, D, T>,
-            Tensor<Self::Shape, E, D, T>,
-            Option<[&Mask; 2]>,
-        ) -> Result<Tensor<Self::Shape, E, D, T>, Error>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-}
-
-impl<A: LikeOther<B>, B: Signal> Alike for Inputs<(A, B)> {
-    type Shape = A::Shape;
-    type Out = A::Out;
-
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        (a, b): Self::Data<E, D, T>,
-        f: impl FnOnce(
-            Tensor<A::Shape, E, D, T>,
-            Tensor<A::Shape, E, D, T>,
-            Option<[&Mask; 2]>,
-        ) -> Result<Tensor<A::Shape, E, D, T>, Error>,
-    ) -> Result<<A::Out as Signal>::Data<E, D, T>, Error> {
-        A::merge(a, b, f)
-    }
-}
-
-fn same_sizes<S: Shape>(a: &S, b: &S) -> Result<(), Error> {
-    if a == b { Ok(()) } else { Err(Error::mismatch("the shapes of two inputs", a, b)) }
-}
-
-/// What `f` makes of two tensors, which may be one. dfdx cannot go over two without numbers.
-fn unless_empty<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    a: Tensor<S, E, D, T>,
-    b: Tensor<S, E, D, T>,
-    f: impl FnOnce(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
-) -> Result<Tensor<S, E, D, T>, Error> {
-    if elements_of(&a)? > 0 {
-        let b = apart(&a, b)?;
-        return f(a, b);
-    }
-    let ((a, tape), (_, other)) = (a.split_tape(), b.split_tape());
-    Ok(a.put_tape(tape.merge(other)))
-}
-
-#[diagnostic::do_not_recommend]
-impl<S: Shape> LikeOther<S> for S {
-    type Shape = S;
-    type Out = S;
-
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        a: Tensor<S, E, D, T>,
-        b: Tensor<S, E, D, T>,
-        f: impl FnOnce(
-            Tensor<S, E, D, T>,
-            Tensor<S, E, D, T>,
-            Option<[&Mask; 2]>,
-        ) -> Result<Tensor<S, E, D, T>, Error>,
-    ) -> Result<Tensor<S, E, D, T>, Error> {
-        same_sizes(a.shape(), b.shape())?;
-        unless_empty(a, b, |a, b| f(a, b, None))
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
-    type Shape = S;
-    type Out = Masked<S>;
-
-    fn merge<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        a: Masked<Tensor<S, E, D, T>>,
-        b: Masked<Tensor<S, E, D, T>>,
-        f: impl FnOnce(
-            Tensor<S, E, D, T>,
-            Tensor<S, E, D, T>,
-            Option<[&Mask; 2]>,
-        ) -> Result<Tensor<S, E, D, T>, Error>,
-    ) -> Result<Masked<Tensor<S, E, D, T>>, Error> {
-        same_sizes(a.values().shape(), b.values().shape())?;
-        let ((a, mask), (b, other)) = (a.into_parts(), b.into_parts());
-        let a = D::bounded_padding(a, Some(&mask))?;
-        let b = D::bounded_padding(b, Some(&other))?;
-        let merged = unless_empty(a, b, |a, b| f(a, b, Some([&mask, &other])))?;
-        Masked::new(merged, mask.or(&other)?)
-    }
-}
-
-/// The pass of a layer that merges two, and of one that does an activation too.
+/// The pass of a layer that merges, and of one that does an activation too.
 macro_rules! passes {
-    ($a:ident, $b:ident, $masks:pat, [] => $merged:expr) => {
+    ($values:ident, $masks:ident, [] => $merged:expr) => {
         fn call<T: Tape<E, D>>(
             &self,
             x: In::Data<E, D, T>,
         ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
-            In::merge(x, |$a, $b, $masks| $merged)
+            const { <Self as Layer<In, E, D>>::FAULT.tell() };
+            In::merge(x, |$values, $masks| $merged)
         }
     };
-    ($a:ident, $b:ident, $masks:pat, [$then:ident] => $merged:expr) => {
+    ($values:ident, $masks:ident, [$then:ident] => $merged:expr) => {
         const FUSES: Fuses = Fuses::Activation;
 
         fn call<T: Tape<E, D>>(
@@ -185,7 +56,7 @@ macro_rules! passes {
             then: Epilogue<E, D>,
         ) -> Result<<In::Out as Signal>::Data<E, D, T>, Error> {
             let $then = then.activation;
-            In::merge(x, |$a, $b, $masks| $merged)
+            In::merge(x, |$values, $masks| $merged)
         }
     };
 }
@@ -193,13 +64,14 @@ macro_rules! passes {
 macro_rules! merge {
     (
         $(#[$doc:meta])*
-        $name:ident, $a:ident, $b:ident, $masks:pat $(, $then:ident)? => $merged:expr;
-        each $gaps:expr, $each:expr
+        $name:ident of at most $most:literal,
+        $values:ident, $masks:ident $(, $then:ident)? => $merged:expr;
+        each $end:expr, $each:expr
     ) => {
         $(#[$doc])*
         ///
         /// # Shapes
-        /// - input `Inputs<(S, S)>`, or `Inputs<(Masked<S>, Masked<S>)>`: a step is kept that one of the
+        /// - input `Inputs<(S, S, ..)>`, or `Inputs<(Masked<S>, Masked<S>, ..)>`: a step is kept that one of the
         ///   masks keeps
         /// - output `S`, or `Masked<S>`
         #[layer(class = stringify!($name))]
@@ -209,98 +81,133 @@ macro_rules! merge {
         impl<In: Alike, E: Element, D: Backend<E>> Layer<In, E, D> for $name {
             type Out = In::Out;
 
-            passes!($a, $b, $masks, [$($then)?] => $merged);
+            const FAULT: Fault = too_many(In::COUNT, $most);
+
+            passes!($values, $masks, [$($then)?] => $merged);
         }
 
         #[diagnostic::do_not_recommend]
-        impl<A, B, E: Element, D: Backend<E>> Streamable<Inputs<(A, B)>, E, D> for $name
-        where
-            A: LikeOther<B, Out: StepValues> + StepValues,
-            B: StepValues,
-        {
+        impl<In: StepsAlike, E: Element, D: Backend<E>> Streamable<In, E, D> for $name {
             type State = ();
             type Stepper = MergeStepper<E>;
 
             fn begin(&self, rows: usize) -> Result<(MergeStepper<E>, ()), Error> {
-                Ok((MergeStepper::new(rows, A::WIDTH)?, ()))
+                const { <Self as Layer<In, E, D>>::FAULT.tell() };
+                Ok((MergeStepper::new(rows, In::WIDTH)?, ()))
             }
 
             fn step<'a>(
                 stepper: &'a mut MergeStepper<E>,
                 (): &mut (),
-                (a, b): (A::StepData<'a, E>, B::StepData<'a, E>),
-            ) -> Result<<A::Out as Signal>::StepData<'a, E>, Error> {
+                x: In::StepData<'a, E>,
+            ) -> Result<<In::Out as Signal>::StepData<'a, E>, Error> {
                 let each: fn(E, E) -> E = $each;
-                let keep = stepper.merge($gaps, each, A::unpack(a), B::unpack(b));
-                Ok(<A::Out as StepValues>::pack(&stepper.values, keep.then_some(&stepper.keep)))
+                stepper.begin($end);
+                In::each(x, |rows| stepper.merge(each, rows));
+                stepper.end(In::COUNT);
+                Ok(In::pack(&stepper.values, stepper.kept()))
             }
         }
     };
 }
 
 merge! {
-    /// The sum of two inputs, as behind a residual branch.
+    /// The sum of its inputs, two to six, as behind a residual branch.
     ///
     /// Keras: [`Add`](https://keras.io/api/layers/merging_layers/add/).
-    Add, a, b, _, then => D::add(a, b, then);
-    each Gaps::Values, |a, b| a + b
+    Add of at most 6, values, _masks, then => {
+        let mut values = values;
+        let last = values.pop().ok_or(Error::Empty("the list of inputs"))?;
+        let sum = fold(values, |a, b| D::add(a, b, ActivationKind::Nothing))?;
+        let last = apart(&sum, last)?;
+        D::add(sum, last, then)
+    };
+    each End::Values, |a, b| a + b
 }
 merge! {
     /// The first input minus the second.
     ///
     /// Keras: [`Subtract`](https://keras.io/api/layers/merging_layers/subtract/).
-    Subtract, a, b, _ => a.try_sub(b).or_device();
-    each Gaps::Values, |a, b| a - b
+    Subtract of at most 2, values, _masks => fold(values, |a, b| a.try_sub(b).or_device());
+    each End::Values, |a, b| a - b
 }
 merge! {
-    /// The mean of two inputs.
+    /// The mean of its inputs, two to six.
     ///
     /// Keras: [`Average`](https://keras.io/api/layers/merging_layers/average/).
-    Average, a, b, _ => D::add(a, b, ActivationKind::Nothing)?.try_mul(E::of(0.5)).or_device();
-    each Gaps::Values, |a, b| (a + b) * E::of(0.5)
+    Average of at most 6, values, _masks => {
+        let share = E::of(1.0 / values.len() as f64);
+        fold(values, |a, b| D::add(a, b, ActivationKind::Nothing))?.try_mul(share).or_device()
+    };
+    each End::Mean, |a, b| a + b
 }
 merge! {
-    /// The product of two inputs. Under masks, a step that only one of them keeps is that one's, and a step
+    /// The product of its inputs, two to six. Under masks, those that do not keep a step have no part in it, and a step
     /// that none keeps is 0.
     ///
     /// Keras: [`Multiply`](https://keras.io/api/layers/merging_layers/multiply/).
-    Multiply, a, b, masks => {
-        let Some([mask, other]) = masks else { return a.try_mul(b).or_device() };
-        let a = keep_rows(a, mask.as_slice(), E::one())?;
-        let b = keep_rows(b, other.as_slice(), E::one())?;
-        keep_rows(a.try_mul(b).or_device()?, mask.or(other)?.as_slice(), E::zero())
+    Multiply of at most 6, values, masks => {
+        let mut values = values;
+        if !masks.is_empty() {
+            let kept = values.into_iter().zip(masks);
+            values = kept
+                .map(|(x, mask)| keep_rows(x, mask.as_slice(), E::one()))
+                .collect::<Result<_, Error>>()?;
+        }
+        let product = fold(values, |a, b| a.try_mul(b).or_device())?;
+        match either(masks)? {
+            Some(mask) => keep_rows(product, mask.as_slice(), E::zero()),
+            None => Ok(product),
+        }
     };
-    each Gaps::OtherOrZero, |a, b| a * b
+    each End::OthersOrZero, |a, b| a * b
 }
 merge! {
-    /// The larger number of two inputs. Under masks, a step that only one of them keeps is that one's.
+    /// The largest number of its inputs, two to six. Under masks, those that do not keep a step have no part in it.
     ///
     /// Keras: [`Maximum`](https://keras.io/api/layers/merging_layers/maximum/).
-    Maximum, a, b, masks => {
-        let (a, b) = fill_gaps(a, b, masks)?;
-        a.try_maximum(b).or_device()
+    Maximum of at most 6, values, masks => {
+        extreme(values, masks, |a, b| a.try_maximum(b).or_device())
     };
-    each Gaps::OtherOrFirst, |a, b| num_traits::Float::max(a, b)
+    each End::Others, |a, b| num_traits::Float::max(a, b)
 }
 merge! {
-    /// The smaller number of two inputs. Under masks, a step that only one of them keeps is that one's.
+    /// The smallest number of its inputs, two to six. Under masks, those that do not keep a step have no part in it.
     ///
     /// Keras: [`Minimum`](https://keras.io/api/layers/merging_layers/minimum/).
-    Minimum, a, b, masks => {
-        let (a, b) = fill_gaps(a, b, masks)?;
-        a.try_minimum(b).or_device()
+    Minimum of at most 6, values, masks => {
+        extreme(values, masks, |a, b| a.try_minimum(b).or_device())
     };
-    each Gaps::OtherOrFirst, |a, b| num_traits::Float::min(a, b)
+    each End::Others, |a, b| num_traits::Float::min(a, b)
 }
 
-/// Where one of two is masked, the other takes its place.
-fn fill_gaps<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    a: Tensor<S, E, D, T>,
-    b: Tensor<S, E, D, T>,
-    masks: Option<[&Mask; 2]>,
-) -> Result<(Tensor<S, E, D, T>, Tensor<S, E, D, T>), Error> {
-    let Some([mask, other]) = masks else { return Ok((a, b)) };
-    let b = choose_rows(b, other.as_slice(), a.retaped())?;
-    let a = choose_rows(a, mask.as_slice(), b.retaped())?;
-    Ok((a, b))
+const fn too_many(count: usize, most: usize) -> Fault {
+    if count <= most {
+        return Fault::NONE;
+    }
+    Fault::new(&[
+        Words::Text("this layer takes "),
+        Words::Number(most),
+        Words::Text(" inputs, but "),
+        Words::Number(count),
+        Words::Text(" arrive"),
+    ])
+}
+
+/// One of each two numbers. Where one of the two is masked, the other takes its place.
+fn extreme<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    values: Vec<Tensor<S, E, D, T>>,
+    masks: &[Mask],
+    mut f: impl FnMut(Tensor<S, E, D, T>, Tensor<S, E, D, T>) -> Result<Tensor<S, E, D, T>, Error>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let mut masks = masks.iter();
+    let mut seen = masks.next().cloned();
+    fold(values, |mut a, mut b| {
+        if let (Some(so_far), Some(mask)) = (&mut seen, masks.next()) {
+            b = choose_rows(b, mask.as_slice(), a.retaped())?;
+            a = choose_rows(a, so_far.as_slice(), b.retaped())?;
+            *so_far = so_far.or(mask)?;
+        }
+        f(a, b)
+    })
 }

@@ -5,85 +5,112 @@ use crate::{
     stream::{copy_bounded, room},
 };
 
-/// What a merge makes of a row that one of two masks, or both, rule out.
+/// What becomes of the values behind the last input, and of a row that only some of the masks keep, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Gaps {
-    /// As of any other.
+pub(super) enum End {
+    /// They stay, and a mask changes nothing.
     Values,
-    /// The row of the other; of two, zeros.
-    OtherOrZero,
-    /// The row of the other; of two, what is made of the first alone.
-    OtherOrFirst,
+    /// Their sum becomes a mean, and a mask changes nothing.
+    Mean,
+    /// A row is that of the others; of none, the first.
+    Others,
+    /// A row is that of the others; of none, zeros.
+    OthersOrZero,
 }
 
 /// A step of some rows, and which of them are real, if there is a mask.
-pub(super) type Rows<'a, E> = (&'a [E], Option<&'a [bool]>);
+pub(crate) type Rows<'a, E> = (&'a [E], Option<&'a [bool]>);
 
-/// Room for a step of two inputs, of what is made of them, and of its mask.
+/// Room for a step of an input, of what is made of all, and of its mask.
 pub struct MergeStepper<E> {
     pub(super) values: Vec<E>,
-    pub(super) keep: Vec<bool>,
+    keep: Vec<bool>,
     other: Vec<E>,
     width: usize,
+    end: End,
+    /// How many inputs have been seen in this step, and whether they are masked.
+    seen: usize,
+    masked: bool,
 }
 
 impl<E: Element> MergeStepper<E> {
     pub(super) fn new(rows: usize, width: usize) -> Result<Self, Error> {
-        let (values, other) = (room(rows, width)?, room(rows, width)?);
-        Ok(Self { values, keep: filled(&[rows], true)?, other, width })
+        let (values, other, keep) =
+            (room(rows, width)?, room(rows, width)?, filled(&[rows], true)?);
+        Ok(Self { values, keep, other, width, end: End::Values, seen: 0, masked: false })
     }
 
-    /// Merges value by value, and says whether there is a mask.
-    pub(super) fn merge(
-        &mut self,
-        gaps: Gaps,
-        each: fn(E, E) -> E,
-        (a, of_a): Rows<'_, E>,
-        (b, of_b): Rows<'_, E>,
-    ) -> bool {
-        copy_bounded(a, of_a, &mut self.values);
-        copy_bounded(b, of_b, &mut self.other);
-        let real = |keep: Option<&[bool]>, row: usize| keep.is_none_or(|keep| keep[row]);
-        let width = self.width.max(1);
-        let rows = self.values.chunks_exact_mut(width).zip(self.other.chunks_exact(width));
-        for ((row, (a, b)), keep) in rows.enumerate().zip(&mut self.keep) {
-            let (real_a, real_b) = (real(of_a, row), real(of_b, row));
-            *keep = real_a || real_b;
-            match (gaps, real_a, real_b) {
-                (Gaps::Values, ..) | (_, true, true) => {
-                    a.iter_mut().zip(b).for_each(|(a, &b)| *a = each(*a, b));
+    /// Begins a step.
+    pub(super) fn begin(&mut self, end: End) {
+        (self.end, self.seen, self.masked) = (end, 0, false);
+    }
+
+    /// The mask, if there is one.
+    pub(super) fn kept(&self) -> Option<&[bool]> {
+        self.masked.then_some(&self.keep)
+    }
+
+    /// Merges the values of one more input with those before it.
+    pub(super) fn merge(&mut self, each: fn(E, E) -> E, (x, real): Rows<'_, E>) {
+        let is_real = |row: usize| real.is_none_or(|real| real[row]);
+        self.masked = real.is_some();
+        if self.seen == 0 {
+            copy_bounded(x, real, &mut self.values);
+            self.keep.iter_mut().enumerate().for_each(|(row, keep)| *keep = is_real(row));
+        } else {
+            copy_bounded(x, real, &mut self.other);
+            let width = self.width.max(1);
+            let rows = self.values.chunks_exact_mut(width).zip(self.other.chunks_exact(width));
+            for ((row, (a, b)), keep) in rows.enumerate().zip(&mut self.keep) {
+                let mixed = matches!(self.end, End::Values | End::Mean);
+                match (*keep, is_real(row)) {
+                    _ if mixed => a.iter_mut().zip(b).for_each(|(a, &b)| *a = each(*a, b)),
+                    (true, true) => a.iter_mut().zip(b).for_each(|(a, &b)| *a = each(*a, b)),
+                    (false, true) => a.copy_from_slice(b),
+                    (_, false) => {}
                 }
-                (_, true, false) => {}
-                (_, false, true) => a.copy_from_slice(b),
-                (Gaps::OtherOrZero, false, false) => a.fill(E::zero()),
-                (Gaps::OtherOrFirst, false, false) => {
-                    a.iter_mut().for_each(|a| *a = each(*a, *a));
-                }
+                *keep |= is_real(row);
             }
         }
-        of_a.is_some()
+        self.seen += 1;
     }
 
-    /// Puts the features of two inputs side by side, and says whether there is a mask.
+    /// What is to be done behind the last input.
+    pub(super) fn end(&mut self, count: usize) {
+        match self.end {
+            End::Mean => {
+                let share = E::of(1.0 / count as f64);
+                self.values.iter_mut().for_each(|value| *value *= share);
+            }
+            End::OthersOrZero => {
+                let rows = self.values.chunks_exact_mut(self.width.max(1));
+                let gaps = rows.zip(&self.keep).filter(|(_, keep)| !**keep);
+                gaps.for_each(|(row, _)| row.fill(E::zero()));
+            }
+            End::Values | End::Others => {}
+        }
+    }
+
+    /// Puts the features of one more input beside those before it.
     pub(super) fn beside(
         &mut self,
-        [of_a, of_b]: [usize; 2],
-        a: Rows<'_, E>,
-        b: Rows<'_, E>,
-    ) -> bool {
-        let ((a, keep_a), (b, keep_b)) = (a, b);
-        let (values, width) = (&mut self.values, of_a + of_b);
-        for (x, keep, at, features) in [(a, keep_a, 0, of_a), (b, keep_b, of_a, of_b)] {
-            let bounded = &mut self.other[..x.len()];
-            copy_bounded(x, keep, bounded);
-            let to = values.chunks_exact_mut(width.max(1));
-            for (to, from) in to.zip(bounded.chunks_exact(features.max(1))) {
-                to[at..at + features].copy_from_slice(from);
-            }
+        at: usize,
+        features: usize,
+        of_all: usize,
+        (x, real): Rows<'_, E>,
+    ) {
+        let bounded = &mut self.other[..x.len()];
+        copy_bounded(x, real, bounded);
+        let to = self.values.chunks_exact_mut(of_all.max(1));
+        for (to, from) in to.zip(bounded.chunks_exact(features.max(1))) {
+            to[at..at + features].copy_from_slice(from);
         }
-        if let (Some(a), Some(b)) = (keep_a, keep_b) {
-            self.keep.iter_mut().zip(a.iter().zip(b)).for_each(|(keep, (a, b))| *keep = *a || *b);
+        self.masked = real.is_some();
+        if let Some(real) = real {
+            let first = self.seen == 0;
+            let rows = self.keep.iter_mut().zip(real);
+            rows.for_each(|(keep, &real)| *keep = real || (*keep && !first));
         }
-        keep_a.is_some()
+        self.seen += 1;
     }
 }

@@ -30,7 +30,8 @@ use crate::{
 /// It goes wherever a recurrent layer goes: into a [`Bidirectional`](super::Bidirectional), where each direction goes
 /// through all layers before the two meet, and into a [`ReturnState`](super::ReturnState), whose state is that of all
 /// layers. The layers are of any kind, also an [`Rnn`](super::Rnn) of a cell of your own, and have their own options; but
-/// `go_backwards` is said of the first one, and is that of all, and `zero_output_for_mask` of the last one.
+/// `go_backwards` is said of the first one, and is that of all (of another one it is an error, here and in a stream), and
+/// `zero_output_for_mask` of the last one.
 ///
 /// All but the last one return [`Sequences`]. In a `#[model]`, `_` is the number of features that reach the first one.
 ///
@@ -250,6 +251,17 @@ impl<'a, E: Element, D: Backend<E>> Pass<'a, E, D> {
     }
 }
 
+/// Fails if a layer behind the first one is to go backwards by itself: as in Keras, a stack has one order of steps.
+fn one_order(backwards: &[bool]) -> Result<(), Error> {
+    match backwards[1..].contains(&true) {
+        true => {
+            let expected = "of a stack, the first layer says it for all";
+            Err(Error::invalid("go_backwards", true, expected))
+        }
+        false => Ok(()),
+    }
+}
+
 macro_rules! stacks {
     ($($layer:ident $state:ident $i:tt $next:ident),*; $last:ident $of_last:ident $n:tt; $($later:ident)*) => {
         impl<E, D, $($layer,)* $last> Stack<E, D> for ($($layer,)* $last,)
@@ -285,6 +297,7 @@ macro_rules! stacks {
                 &self,
                 inputs: RecurrentInputs<'_, E, D, T>,
             ) -> Result<RecurrentOutputs<E, D, T>, Error> {
+                one_order(&[$(self.$i.order().backwards,)* self.$n.order().backwards])?;
                 let order = inputs.order;
                 let (mut pass, x) = Pass::new(inputs, $n + 1)?;
                 $(let x = pass.layer(&self.$i, x)?;)*
@@ -297,6 +310,7 @@ macro_rules! stacks {
                 &self,
                 inputs: RecurrentInputs<'_, E, D, T>,
             ) -> Result<(HiddenStates<E, D>, T), Error> {
+                one_order(&[$(self.$i.order().backwards,)* self.$n.order().backwards])?;
                 let order = inputs.order;
                 let (mut pass, x) = Pass::new(inputs, $n + 1)?;
                 $(let x = pass.layer(&self.$i, x)?;)*
@@ -306,6 +320,7 @@ macro_rules! stacks {
             }
 
             fn begin(&self, rows: usize, parts: &mut StreamParts<E>) -> Result<(), Error> {
+                one_order(&[$(self.$i.order().backwards,)* self.$n.order().backwards])?;
                 $(self.$i.begin(rows, parts)?;)*
                 self.$n.begin(rows, parts)
             }

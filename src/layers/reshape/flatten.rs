@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     layer,
     layer::{Infer, Layer},
-    shape::{Fault, Words},
+    shape::{Fault, KnownSize, Words},
     signal::Signal,
 };
 
@@ -37,24 +37,10 @@ pub trait Unmasked: Signal {
     ) -> (Tensor<Self::Shape, E, D, T>, Self::Batch);
 }
 
-/// A dimension whose size the compiler may know.
-trait Known: Dim {
-    const KNOWN: usize;
-}
-
-impl<const N: usize> Known for Const<N> {
-    const KNOWN: usize = N;
-}
-
-impl Known for usize {
-    const KNOWN: usize = 0;
-}
-
 macro_rules! unmasked {
     ($($dim:ident)*) => {
         #[diagnostic::do_not_recommend]
-        #[allow(private_bounds)]
-        impl<B: Dim, $($dim: Known),*> Unmasked for (B, $($dim,)*) {
+        impl<B: Dim, $($dim: KnownSize),*> Unmasked for (B, $($dim,)*) {
             type Batch = B;
             type Shape = Self;
             const SIZES: &'static [usize] = &[$($dim::KNOWN),*];

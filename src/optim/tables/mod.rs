@@ -14,7 +14,9 @@ use dfdx::{
     tensor::{Gradients, Tensor},
 };
 
-use super::{Fading, Optimizer, State, blocks::Block, groups::Groups, rows::Made, slots::Slots};
+use super::{
+    Fading, Optimizer, State, blocks::Block, groups::LayerGroups, rows::Made, slots::Slots,
+};
 use crate::{
     backend::{Backend, Element, assign, put_rows_at, to_values},
     error::Error,
@@ -128,7 +130,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
 
 /// Makes of rows that are touched the whole gradient.
 pub(super) fn spread<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    groups: &Groups,
+    groups: &LayerGroups,
     model: &mut M,
     gradients: &mut Gradients<E, D>,
     touched: AllTouched<E>,

@@ -1,5 +1,5 @@
 //~lines 16
-//~ both masked or both not
+//~ all masked or none
 //~ `Unmask` drops a mask on purpose
 use kerata::{Add, Batch, Embedding, Ids, Lstm, MaskZero, Sequences, Unmask, model};
 

@@ -1,4 +1,4 @@
-//~ two signals are needed here, `Inputs<(.., ..)>`, but `(usize, kerata::Const<8>)` arrives
+//~ there is no part `.0` in `(usize, kerata::Const<8>)`
 use kerata::{Batch, Dense, model};
 
 #[model(input = (Batch, 8))]

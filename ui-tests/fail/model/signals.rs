@@ -3,7 +3,7 @@
 //~ a size is at least 1: write `(Batch, 10)`
 //~ an argument stands behind `=`: write `input = (Batch, 10)`
 //~ an argument has a name: write `input = (Batch, 10)`
-//~ several inputs are two: write `Inputs<((Batch, 8), (Batch, 8))>`
+//~ several inputs stand in `Inputs`: write `Inputs<((Batch, 8), (Batch, 8))>`
 //~ the shape stands in `<(` and `)>`: write `Ids<(Batch, 10)>`
 //~ a field is named without quotes: write `first`
 //~lines 7

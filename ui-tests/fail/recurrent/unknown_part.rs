@@ -1,4 +1,4 @@
-//~ there is no part `.hidden`: of two inputs there are `.0` and `.1`, of a `ReturnState` these are `.output` and `.state`
+//~ there is no part `.hidden`: of several inputs there are `.0`, `.1` and so on, of a `ReturnState` these are `.output` and `.state`
 use kerata::{Batch, Gru, Length, ReturnState, model};
 
 #[model(input = (Batch, Length, 8), output = (Batch, 8))]

@@ -1,4 +1,4 @@
-//~ both inputs together have 12 features, but this is `Concatenate<13>`
+//~ the inputs together have 12 features, but this is `Concatenate<13>`
 use kerata::{Batch, Concatenate, Dense, model};
 
 #[model(input = (Batch, 8))]

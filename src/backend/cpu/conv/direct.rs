@@ -152,8 +152,8 @@ impl Convolution for Direct {
         self.kernel.scattered_product(pixels, y);
     }
 
-    fn sums(&self) -> ProductSums {
-        ProductSums::new(self.weights.len())
+    fn sums(&self) -> Vec<ProductSums> {
+        vec![ProductSums::new(self.weights.len())]
     }
 
     fn backward(
@@ -161,7 +161,7 @@ impl Convolution for Direct {
         d_images: Option<&mut [f32]>,
         images: &[f32],
         d_y: &[f32],
-        d_kernel: &mut ProductSums,
+        d_kernel: &mut [ProductSums],
     ) {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let mut space = self.space();
@@ -173,7 +173,7 @@ impl Convolution for Direct {
             let each = starts.chunks(ROWS).zip(d_y.chunks((ROWS * filters).max(1)));
             for (starts, d_y) in each {
                 let pixels = Scattered { values, starts, offsets };
-                add_transposed_product(pixels, d_y, filters, d_kernel.next());
+                add_transposed_product(pixels, d_y, filters, d_kernel[0].next());
             }
         }
         if let Some(d_images) = d_images {
@@ -181,8 +181,8 @@ impl Convolution for Direct {
         }
     }
 
-    fn kernel_gradient(&self, sums: ProductSums) -> Buffer {
-        sums.finish()
+    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Buffer {
+        sums.remove(0).finish()
     }
 }
 

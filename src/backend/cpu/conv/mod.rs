@@ -1,6 +1,7 @@
-//! Convolutions of images, on slices: channels last, the kernel as a matrix `(taps * channels, filters)`.
+//! Convolutions of images, on slices: channels last, the kernel as a matrix `(taps * channels / groups, filters)`.
 
 mod direct;
+mod grouped;
 mod winograd;
 
 use std::ops::Range;
@@ -8,6 +9,7 @@ use std::ops::Range;
 use super::{buffer::Buffer, sums::ProductSums};
 use crate::backend::Window;
 use direct::Direct;
+use grouped::Grouped;
 use winograd::Winograd;
 
 /// How many rows of places are calculated at once at least.
@@ -21,8 +23,8 @@ pub(crate) trait Convolution: Send + Sync {
     /// Convolves one image at some rows of places, of which the first is a multiple of [`ROWS`]. `y` is theirs.
     fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]);
 
-    /// Zeros for the backward passes of images to add to.
-    fn sums(&self) -> ProductSums;
+    /// Zeros for the backward passes of images to add to, for each group of channels.
+    fn sums(&self) -> Vec<ProductSums>;
 
     /// The backward pass of some images: adds to the gradients of their pixels, if there are any, and to the sums.
     fn backward(
@@ -30,11 +32,11 @@ pub(crate) trait Convolution: Send + Sync {
         d_images: Option<&mut [f32]>,
         images: &[f32],
         d_y: &[f32],
-        sums: &mut ProductSums,
+        sums: &mut [ProductSums],
     );
 
     /// The gradient of the kernel, out of the sums.
-    fn kernel_gradient(&self, sums: ProductSums) -> Buffer;
+    fn kernel_gradient(&self, sums: Vec<ProductSums>) -> Buffer;
 }
 
 /// The convolution of a window in the way that is quickest.
@@ -42,9 +44,12 @@ pub(crate) fn convolution(
     window: &Window,
     channels: usize,
     filters: usize,
+    groups: usize,
     weights: Buffer,
 ) -> Box<dyn Convolution> {
-    if winograd::pays(window, channels, filters) {
+    if groups > 1 {
+        Box::new(Grouped::new(window, [channels, filters], groups, &weights))
+    } else if winograd::pays(window, channels, filters) {
         Box::new(Winograd::new(window, channels, filters, weights))
     } else {
         Box::new(Direct::new(window, channels, filters, weights))
@@ -121,6 +126,39 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A kernel in groups is one of all channels with zeros between the groups.
+    #[test]
+    fn groups_are_blocks() {
+        let (groups, channels, filters, window) = (3, 6, 9, window([8, 7], 1));
+        let own = values(9 * channels / groups * filters, 5);
+        let mut all = vec![0.0; 9 * channels * filters];
+        let place = |i: usize| {
+            let (row, filter) = (i / filters, i % filters);
+            let (tap, channel) = (row / (channels / groups), row % (channels / groups));
+            let group = filter / (filters / groups);
+            (tap * channels + group * (channels / groups) + channel) * filters + filter
+        };
+        (0..own.len()).for_each(|i| all[place(i)] = own[i]);
+        let x = values(2 * 56 * channels, 100);
+        let d_y = values(2 * window.outputs() * filters, 1000);
+        let [direct, _] = ways(&window, channels, filters, &all);
+        let [y, d_x, d_all] = passes(&*direct, &x, &d_y);
+        let grouped = Grouped::new(&window, [channels, filters], groups, &own);
+        let [found, d_found, d_own] = passes(&grouped, &x, &d_y);
+        let near = |a: &[f32], b: &[f32]| {
+            assert_eq!(a.len(), b.len());
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 2e-5));
+        };
+        near(&found, &y);
+        near(&d_found, &d_x);
+        near(&d_own, &(0..own.len()).map(|i| d_all[place(i)]).collect::<Vec<_>>());
+        let (width, mut cut) = (window.places[1] * filters, vec![9.0; y.len() / 2]);
+        for (i, y) in cut.chunks_mut(ROWS * width).enumerate() {
+            grouped.forward_rows(&x[..x.len() / 2], ROWS * i..8.min(ROWS * (i + 1)), y);
+        }
+        assert!(cut == found[..found.len() / 2]);
     }
 
     /// However an image is cut, each number of the result is the same.

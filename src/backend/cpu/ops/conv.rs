@@ -52,7 +52,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         let y = batch_norm(y, norm.clone(), mean, variance, nothing)?;
         return then_apply(y.into_shape(&shape)?, then.activation);
     }
-    let ConvWeights { kernel, bias, cache } = weights;
+    let ConvWeights { kernel, bias, groups, cache } = weights;
     let (x, mut tape) = x.split_tape();
     weights.check(x.shape(), window)?;
     let (batch, height, width, channels) = *x.shape();
@@ -70,11 +70,13 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let sizes = Sizes { filters, image, out, share: backward_share, group };
     let cache = cache.get(
         !T::OWNS_TAPE,
-        |kept: &WeightCache| kept.window == *window && kept.origin.is(kernel),
+        |kept: &WeightCache| {
+            kept.window == *window && kept.groups == groups && kept.origin.is(kernel)
+        },
         || {
             let (origin, weights) = Weights::read(kernel)?.take();
-            let convolution = convolution(window, channels, filters, weights);
-            Ok(WeightCache { origin, window: *window, convolution })
+            let convolution = convolution(window, channels, filters, groups, weights);
+            Ok(WeightCache { origin, window: *window, groups, convolution })
         },
     )?;
     let norm = then.norm.as_ref().map(|norm| Normalisation::of(norm, filters)).transpose()?;
@@ -138,6 +140,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
 struct WeightCache {
     origin: Origin<(usize, usize)>,
     window: Window,
+    groups: usize,
     convolution: Box<dyn Convolution>,
 }
 

@@ -137,8 +137,8 @@ impl Convolution for Winograd {
         self.forward_tiles(self.tiles.rows(rows), image, y);
     }
 
-    fn sums(&self) -> ProductSums {
-        ProductSums::new(PRODUCTS * self.channels * self.filters)
+    fn sums(&self) -> Vec<ProductSums> {
+        vec![ProductSums::new(PRODUCTS * self.channels * self.filters)]
     }
 
     fn backward(
@@ -146,7 +146,7 @@ impl Convolution for Winograd {
         mut d_images: Option<&mut [f32]>,
         images: &[f32],
         d_y: &[f32],
-        d_sums: &mut ProductSums,
+        d_sums: &mut [ProductSums],
     ) {
         let &Self { channels, filters, .. } = self;
         let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
@@ -165,7 +165,7 @@ impl Convolution for Winograd {
             let each = pixels
                 .chunks_exact_mut(part.count * channels)
                 .zip(d_places.chunks_exact(part.count * filters))
-                .zip(d_sums.next().chunks_exact_mut(channels * filters))
+                .zip(d_sums[0].next().chunks_exact_mut(channels * filters))
                 .enumerate();
             for (product, ((pixels, d_places), d_sums)) in each {
                 let starts = &starts[..part.count];
@@ -183,7 +183,7 @@ impl Convolution for Winograd {
         }
     }
 
-    fn kernel_gradient(&self, sums: ProductSums) -> Buffer {
-        cells_of_sums(&sums.finish())
+    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Buffer {
+        cells_of_sums(&sums.remove(0).finish())
     }
 }

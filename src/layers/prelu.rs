@@ -1,0 +1,261 @@
+//! Rectifiers whose slopes are trained, for vectors, sequences and images.
+
+use dfdx::{
+    prelude::{TryMul, TrySub},
+    shapes::{HasShape, Rank1, Rank2, Rank3, Shape},
+    tensor::{Cpu, Tape, Tensor},
+};
+
+use crate::{
+    backend::{
+        ActivationKind, Backend, Element, IntoShape, NormWeights, every_row,
+        memory::{elements, elements_of},
+        rows_of, to_values,
+    },
+    error::{Error, OrDevice},
+    init, layer,
+    layer::Layer,
+    shape::{Fault, KnownSize, Words, missing},
+    signal::{Images, MaskTransparent, OneVector, StepValues, Steps},
+    stream::{Streamable, copy_bounded, room},
+};
+
+/// The slope of each of the last values of a sample, of which there are so many along the last axes.
+fn spread<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    alpha: &Tensor<S, E, D>,
+    own: &[usize],
+    sizes: &[usize],
+) -> Result<Tensor<(usize,), E, D, T>, Error> {
+    let mut places = vec![0];
+    for (&own, &size) in own.iter().zip(sizes) {
+        let along =
+            |place: usize| (0..size).map(move |i| place * own + if own == 1 { 0 } else { i });
+        places = places.into_iter().flat_map(along).collect();
+    }
+    let count = places.len();
+    rows_of(alpha.retaped::<T>().into_shape(&(elements(own)?, 1))?, places)?.into_shape(&(count,))
+}
+
+/// `max(x, 0) - alpha * max(-x, 0)`.
+fn sloped<S: Shape, A: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    alpha: &Tensor<A, E, D>,
+) -> Result<Tensor<S, E, D, T>, Error> {
+    let (shape, own) = (*x.shape(), alpha.shape().concrete());
+    let total = elements_of(&shape)?;
+    if total == 0 {
+        return Ok(x);
+    }
+    let sizes = shape.concrete();
+    let (own, sizes) = (own.as_ref(), &sizes.as_ref()[1..]);
+    if let Some((own, size)) = own.iter().zip(sizes).find(|(own, size)| **own != 1 && own != size) {
+        return Err(Error::mismatch(
+            "the values along an axis with slopes of their own",
+            own,
+            size,
+        ));
+    }
+    // Axes in front that share their slopes are rows.
+    let first = own.iter().take_while(|own| **own == 1).count().min(own.len() - 1);
+    let (own, sizes) = (&own[first..], &sizes[first..]);
+    let width = elements(sizes)?;
+    let below = D::relu(x.retaped::<T>().try_negate().or_device()?)?;
+    let below: Tensor<(usize, usize), E, D, T> = below.into_shape(&(total / width, width))?;
+    let below = if own == sizes {
+        // To normalise with a mean of 0 and a variance of 1 is to multiply, with sums of gradients that keep their digits.
+        let (gamma, dev) = (alpha.clone().into_shape(&(width,))?, alpha.device());
+        let (zeros, ones) = (init::zeros(dev, (width,))?, init::ones(dev, (width,))?);
+        let weights = NormWeights { gamma, beta: zeros.clone(), epsilon: 0.0 };
+        D::batch_norm(below, weights, &zeros, &ones, ActivationKind::Nothing)?
+    } else {
+        let alpha = every_row(spread::<_, E, D, T>(alpha, own, sizes)?, total / width)?;
+        below.try_mul(alpha).or_device()?
+    };
+    D::relu(x)?.try_sub(below.into_shape(&shape)?).or_device()
+}
+
+/// What is wrong with so many slopes along an axis, where the compiler knows how many values arrive.
+const fn wrong_slopes(own: usize, arrive: usize) -> Fault {
+    if own <= 1 || arrive == 0 || own == arrive {
+        return missing(own, "a `PRelu` has at least 1 slope along an axis, not 0");
+    }
+    Fault::new(&[
+        Words::Number(own),
+        Words::Text(" slopes along an axis need as many values, but "),
+        Words::Number(arrive),
+        Words::Text(" arrive: 1 is one slope for all of them"),
+    ])
+}
+
+/// `x`, or below 0 `alpha * x`, where a slope `alpha` of each feature is trained.
+///
+/// `PRelu<_>` is for vectors, [`PRelu1d`] for sequences and [`PRelu2d`] for images.
+///
+/// Keras: [`PReLU`](https://keras.io/api/layers/activation_layers/prelu/).
+///
+/// # Shapes
+/// - input and output `(Batch, Features)`
+/// - `alpha` `(F,)`, zeros; with an `F` of 1 all features have one slope, as with Keras's `shared_axes=[1]`
+///
+/// ```
+/// use kerata::{Cpu, Error, PRelu, prelude::*};
+///
+/// let mut layer = PRelu::<2>::build(&Cpu::default())?;
+/// layer.alpha = Cpu::default().tensor([0.5, 0.1]);
+/// let y = layer.forward(Cpu::default().tensor([[-2.0, 3.0], [1.0, -1.0]]))?;
+/// assert_eq!(y.array(), [[-1.0, 3.0], [1.0, -0.1]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(class = "PReLU", infer, check = wrong_slopes(F, 0).tell(), keys(weights, shared_axes(&[F])))]
+pub struct PRelu<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The slopes, `(F,)`.
+    #[weight(init = zeros)]
+    pub alpha: Tensor<Rank1<F>, E, D>,
+}
+
+/// [`PRelu`] on sequences: a slope for each feature, which the steps share.
+///
+/// `PRelu1d<_>` is Keras's `PReLU(shared_axes=[1])`. `PRelu1d<_, 6>`, on six steps, has slopes of each step, as Keras by default.
+///
+/// # Shapes
+/// - input and output `(Batch, Length, Features)`, masked or not; the mask passes
+/// - `alpha` `(L, F)`, zeros; a 1 is one slope for all along that axis
+///
+/// ```
+/// use kerata::{Cpu, Error, PRelu1d, prelude::*};
+///
+/// let mut layer = PRelu1d::<2>::build(&Cpu::default())?;
+/// layer.alpha = Cpu::default().tensor([[0.5, 0.1]]);
+/// let y = layer.forward(Cpu::default().tensor([[[-2.0, 3.0], [1.0, -1.0]]]))?;
+/// assert_eq!(y.array(), [[[-1.0, 3.0], [1.0, -0.1]]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(
+    class = "PReLU",
+    infer,
+    check = wrong_slopes(F, 0).or(wrong_slopes(L, 0)).tell(),
+    keys(weights, shared_axes(&[L, F])),
+)]
+pub struct PRelu1d<const F: usize, const L: usize = 1, E: Element = f32, D: Backend<E> = Cpu> {
+    /// The slopes, `(L, F)`.
+    #[weight(init = zeros)]
+    pub alpha: Tensor<Rank2<L, F>, E, D>,
+}
+
+/// [`PRelu`] on images: a slope for each channel, which the pixels share.
+///
+/// `PRelu2d<_>` is Keras's `PReLU(shared_axes=[1, 2])`. `PRelu2d<_, 8, 8>`, on images of 8 by 8, has slopes of each pixel, as
+/// Keras by default.
+///
+/// # Shapes
+/// - input and output `(Batch, Height, Width, Channels)`
+/// - `alpha` `(H, W, F)`, zeros; a 1 is one slope for all along that axis
+///
+/// ```
+/// use kerata::{Batch, Conv2d, Cpu, Error, PRelu2d, model, prelude::*};
+///
+/// #[model(input = (Batch, 8, 8, 1), output = (Batch, 6, 6, 4))]
+/// struct Net {
+///     conv: Conv2d<_, 4, 3>,
+///     act: PRelu2d<_>,
+/// }
+/// assert_eq!(Net::build(&Cpu::default())?.act.alpha.array(), [[[0.0; 4]]]);
+/// # Ok::<(), Error>(())
+/// ```
+#[layer(
+    class = "PReLU",
+    infer,
+    check = wrong_slopes(F, 0).or(wrong_slopes(H, 0)).or(wrong_slopes(W, 0)).tell(),
+    keys(weights, shared_axes(&[H, W, F])),
+)]
+pub struct PRelu2d<
+    const F: usize,
+    const H: usize = 1,
+    const W: usize = 1,
+    E: Element = f32,
+    D: Backend<E> = Cpu,
+> {
+    /// The slopes, `(H, W, F)`.
+    #[weight(init = zeros)]
+    pub alpha: Tensor<Rank3<H, W, F>, E, D>,
+}
+
+macro_rules! passes {
+    ($($layer:ident<$($size:ident),*> on $kind:path: $($own:ident $axis:ident),*;)*) => {
+        $(
+            impl<In, $(const $size: usize,)* E, D> Layer<In, E, D> for $layer<$($size,)* E, D>
+            where
+                In: $kind + MaskTransparent,
+                $(In::$axis: KnownSize,)*
+                E: Element,
+                D: Backend<E>,
+            {
+                type Out = In;
+
+                const FAULT: Fault =
+                    Fault::NONE$(.or(wrong_slopes($own, <In::$axis as KnownSize>::KNOWN)))*;
+
+                fn call<T: Tape<E, D>>(
+                    &self,
+                    x: In::Data<E, D, T>,
+                ) -> Result<In::Data<E, D, T>, Error> {
+                    const { <Self as Layer<In, E, D>>::FAULT.tell() };
+                    In::map(x, |x| sloped(x, &self.alpha))
+                }
+            }
+        )*
+    };
+}
+passes! {
+    PRelu<F> on OneVector: F Features;
+    PRelu1d<F, L> on Steps: L Length, F Features;
+    PRelu2d<F, H, W> on Images: H Height, W Width, F Channels;
+}
+
+/// The slopes of a step, and room for its values.
+pub struct PReluStepper<E> {
+    alpha: Vec<E>,
+    values: Vec<E>,
+}
+
+/// Steps whose slopes are all the same.
+macro_rules! streams {
+    ($($layer:ty: $kind:path, $($axis:ident)*;)*) => {
+        $(
+            #[diagnostic::do_not_recommend]
+            impl<In, const F: usize, E, D> Streamable<In, E, D> for $layer
+            where
+                In: $kind + MaskTransparent + StepValues,
+                $(In::$axis: KnownSize,)*
+                E: Element,
+                D: Backend<E>,
+            {
+                type State = ();
+                type Stepper = PReluStepper<E>;
+
+                fn begin(&self, rows: usize) -> Result<(PReluStepper<E>, ()), Error> {
+                    const { <Self as Layer<In, E, D>>::FAULT.tell() };
+                    let alpha = to_values(&self.alpha)?;
+                    Ok((PReluStepper { alpha, values: room(rows, In::WIDTH)? }, ()))
+                }
+
+                fn step<'a>(
+                    PReluStepper { alpha, values }: &'a mut PReluStepper<E>,
+                    (): &mut (),
+                    x: In::StepData<'a, E>,
+                ) -> Result<In::StepData<'a, E>, Error> {
+                    let (x, keep) = In::unpack(x);
+                    copy_bounded(x, keep, values);
+                    for (x, &alpha) in values.iter_mut().zip(alpha.iter().cycle()) {
+                        *x = if *x < E::zero() { alpha * *x } else { *x };
+                    }
+                    Ok(In::pack(values, keep))
+                }
+            }
+        )*
+    };
+}
+streams! {
+    PRelu<F, E, D>: OneVector, Features;
+    PRelu1d<F, 1, E, D>: Steps, Length Features;
+}
