@@ -132,17 +132,28 @@ pub(crate) fn pick_values<S: Shape, O: Shape, T: Tape<f32, Cpu>>(
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
-            grads.with(&x, |sums| {
-                for (&place, d_y) in places.iter().zip(&gradient) {
-                    if let Some(sum) = sums.get_mut(place as usize) {
-                        *sum += d_y;
-                    }
-                }
-            })?;
+            grads.with(&x, |sums| add_at(sums, &places, &gradient))?;
             grads.give(&of_y, gradient)
         });
     }
     Ok(y.put_tape(tape))
+}
+
+/// Adds values at places, those outside to none.
+fn add_at(sums: &mut [f32], places: &[u32], values: &[f32]) {
+    let values = places.iter().map(|&place| place as usize).zip(values);
+    // A place that is named more often than a few times would lose digits.
+    if places.len() > sums.len() {
+        let mut totals: Vec<f64> = sums.iter().map(|&sum| f64::from(sum)).collect();
+        for (place, &value) in values {
+            totals.get_mut(place).into_iter().for_each(|total| *total += f64::from(value));
+        }
+        sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum = total as f32);
+        return;
+    }
+    for (place, value) in values {
+        sums.get_mut(place).into_iter().for_each(|sum| *sum += value);
+    }
 }
 
 /// Rows side by side: `(R, A)`, `(R, B)` and so on give `(R, A + B + ..)`. A tensor may be there several times.

@@ -87,3 +87,17 @@ fn chunks(values: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
         values.chunks_mut(size).collect()
     }
 }
+
+/// Runs `work` for some rows at a time, with the first of them and their piece of a result, on as many threads as the
+/// values to read are worth.
+fn each_rows(
+    result: &mut [f32],
+    size: usize,
+    rows: usize,
+    values: usize,
+    work: impl Fn((usize, &mut [f32])) + Send + Sync,
+) {
+    let share = rows.div_ceil(threads(values, rows)).max(1);
+    let jobs = result.chunks_mut((share * size).max(1)).enumerate();
+    parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
+}
