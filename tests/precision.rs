@@ -13,6 +13,7 @@ use kerata::{
     AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, GlobalAveragePooling2d, LayerNorm, Linear, Lstm, Mask, MaskZero,
     Masked, NoMask, Sequences, Softmax, Tensor, Valid,
+    config::{Config, CustomObjects, layer_from_config},
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Compute, Loss, MeanAbsoluteError,
         MeanSquaredError, SparseCategoricalCrossentropy,
@@ -23,6 +24,8 @@ use kerata::{
     reduce::{Mean, Unweighted},
     shape::Const,
 };
+
+use serde_json::json;
 
 const N: usize = 1_000_000;
 
@@ -287,6 +290,68 @@ tests! {
         let expected = f64::from(0.1_f32) * N as f64;
         all_close(&found[0], expected * f64::from(0.3_f32));
         all_close(&found[1], expected);
+    }
+
+    gradients_of_layers_from_configs {
+        let (x, d_y) = (f64::from(0.3_f32), f64::from(0.1_f32));
+        let terms = d_y * n() as f64;
+        // Each config, the value that arrives everywhere, and the gradients of its weights.
+        let cases = [
+            (json!({"class_name": "DepthwiseConv1D", "config": {"kernel_size": 1}}), 0.3, vec![terms * x, terms]),
+            (
+                json!({"class_name": "DepthwiseConv1D", "config": {"kernel_size": 1, "depth_multiplier": 2}}),
+                0.3,
+                vec![terms * x, terms],
+            ),
+            (json!({"class_name": "Conv1D", "config": {"filters": 1, "kernel_size": 1}}), 0.3, vec![terms * x, terms]),
+            (
+                json!({"class_name": "Conv1DTranspose", "config": {"filters": 1, "kernel_size": 1}}),
+                0.3,
+                vec![terms * x, terms],
+            ),
+            (
+                json!({"class_name": "SeparableConv1D", "config": {"filters": 1, "kernel_size": 1}}),
+                0.3,
+                vec![terms * x * f64::from(0.1_f32), terms * x * f64::from(0.1_f32), terms],
+            ),
+            (json!({"class_name": "PReLU", "config": {"shared_axes": [1]}}), -0.3, vec![-terms * x]),
+        ];
+        let mut wrong = Vec::new();
+        for (config, value, expected) in cases {
+            let mut layer = layer_from_config(&Config::try_from(config.clone())?, &CustomObjects::new())?;
+            let x = filled((1, n(), Const::<1>), value);
+            layer.run(x.clone())?;
+            layer.visit(&mut Access::Set(0.1))?;
+            let found = match config["config"]["depth_multiplier"].as_u64() {
+                Some(_) => {
+                    let y = layer.forward_mut::<(usize, usize, Const<2>), _>(traced(x))?;
+                    gradients(layer, y, 0.1)?
+                }
+                None => {
+                    let y = layer.forward_mut::<(usize, usize, Const<1>), _>(traced(x))?;
+                    gradients(layer, y, 0.1)?
+                }
+            };
+            assert_eq!(found.len(), expected.len(), "{config}");
+            for (found, expected) in found.iter().zip(expected) {
+                let mut error = found.iter().map(|&found| (f64::from(found) / expected - 1.0).abs());
+                if !error.all(|error| error < 1e-6) {
+                    wrong.push(format!("{config}: {found:?}, not {expected}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        // What is there many times.
+        let repeat = json!({"class_name": "RepeatVector", "config": {"n": n()}});
+        let dense = json!({"class_name": "Dense", "config": {"units": 1}});
+        let config = json!({"class_name": "Sequential", "config": {"layers": [dense, repeat]}});
+        let mut layer = layer_from_config(&Config::try_from(config)?, &CustomObjects::new())?;
+        let x = filled((1, Const::<1>), 0.3);
+        layer.run(x.clone())?;
+        let y = layer.forward_mut::<(usize, usize, Const<1>), _>(traced(x))?;
+        let found = gradients(layer, y, 0.1)?;
+        all_close(&found[0], terms * f64::from(0.3_f32));
+        all_close(&found[1], terms);
     }
 
     lstm_gradients {

@@ -1,6 +1,6 @@
 use dfdx::{
-    prelude::{BroadcastTo, TryAdd},
-    shapes::{Axis, HasShape},
+    prelude::TryAdd,
+    shapes::HasShape,
     tensor::{Cpu, Tensor},
 };
 
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     backend::{
         ActivationKind, Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window,
+        every_row,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
@@ -167,8 +168,8 @@ pub(super) fn biased<T: Pass>(
     y.numbers()?.map(|y| {
         let y = match bias {
             Some(bias) => {
-                let bias = bias.retaped::<T>().try_broadcast_like::<_, Axis<0>>(y.shape());
-                y.try_add(bias.or_device()?).or_device()?
+                let bias = every_row(bias.retaped::<T>(), y.shape().0)?;
+                y.try_add(bias).or_device()?
             }
             None => y,
         };

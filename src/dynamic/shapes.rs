@@ -1,7 +1,4 @@
-use dfdx::{
-    prelude::{BroadcastTo, ReshapeTo},
-    shapes::{Axis, HasShape, Shape},
-};
+use dfdx::shapes::{HasShape, Shape};
 use serde_json::Value;
 
 use super::{
@@ -11,8 +8,8 @@ use super::{
     words,
 };
 use crate::{
-    backend::IntoShape,
-    error::{Error, OrDevice},
+    backend::{IntoShape, repeated},
+    error::Error,
     fields::{AnySignal, SignalKind},
     layer,
     layer::Layer,
@@ -164,8 +161,6 @@ impl OneToOne for Repeat {
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let Numbers { x, .. } = x.numbers()?;
         let (batch, features) = *x.shape();
-        let shape = (batch, self.0, features);
-        let y = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
-        Flow::plain(y.try_contiguous().or_device()?, [batch, self.0, features])
+        Flow::plain(repeated(x, self.0)?, [batch, self.0, features])
     }
 }

@@ -32,6 +32,6 @@ pub(super) use resampling::resampled;
 pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,
 };
-pub(crate) use sums::{along_rows, every_row, row_sums, rows_of};
+pub(crate) use sums::{along_rows, every_row, repeated, row_sums, rows_of};
 pub(crate) use walk::TapedStates;
 pub(crate) use walk::walk;

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use dfdx::{
-    prelude::{GatherTo, HasShape, PermuteTo, ReshapeTo, SumTo, TryConcatAlong, TryMatMul},
+    prelude::{
+        BroadcastTo, GatherTo, HasShape, PermuteTo, ReshapeTo, SumTo, TryConcatAlong, TryMatMul,
+    },
     shapes::{Axes2, Axes3, Axis, Shape},
     tensor::{Tape, Tensor},
 };
@@ -13,6 +15,7 @@ use crate::{
     backend::{
         Backend, Element, IntoShape,
         memory::{elements, room},
+        zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -101,6 +104,24 @@ pub(crate) fn every_row<V: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Matrix<E, D, T>, Error> {
     let size = vector.shape().num_elements();
     rows_of(vector.into_shape(&(1, size))?, vec![0; rows])
+}
+
+/// Each row several times, `(R, F)` to `(R, N, F)`.
+pub(crate) fn repeated<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrix<E, D, T>,
+    times: usize,
+) -> Result<Tensor<(usize, usize, usize), E, D, T>, Error> {
+    let (rows, size) = *x.shape();
+    let shape = (rows, times, size);
+    if elements(&[rows, times, size])? == 0 {
+        return zeros_after(x, &shape);
+    }
+    if times <= BLOCK {
+        let all = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+        return all.try_contiguous().or_device();
+    }
+    let places = (0..rows).flat_map(|row| std::iter::repeat_n(row, times)).collect();
+    rows_of(x, places)?.into_shape(&shape)
 }
 
 /// One number for each row as all of its elements, `(R,)` to `(R, N)`.

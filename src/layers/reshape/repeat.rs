@@ -1,12 +1,11 @@
 use dfdx::{
-    prelude::{BroadcastTo, ReshapeTo},
-    shapes::{Axis, Const, Dim, HasShape},
+    shapes::{Const, Dim, HasShape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, memory::elements_of, zeros_after},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, IntoShape, repeated},
+    error::Error,
     layer,
     layer::Layer,
     shape::{Fault, missing},
@@ -55,11 +54,7 @@ where
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
         let x = In::vectors::<F, E, D, T>(x)?;
         let (batch, features) = *x.shape();
-        let shape = (batch, Const::<N>, features);
-        if elements_of(&shape)? == 0 {
-            return zeros_after(x, &shape);
-        }
-        let repeated = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
-        repeated.try_contiguous().or_device()
+        let rows = x.into_shape(&(batch.size(), features.size()))?;
+        repeated(rows, N)?.into_shape(&(batch, Const, features))
     }
 }
