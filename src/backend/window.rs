@@ -1,5 +1,7 @@
 //! Where a window goes on images, for convolution and pooling.
 
+use std::ops::Range;
+
 use super::memory::elements;
 use crate::error::Error;
 
@@ -66,11 +68,16 @@ impl Window {
 
     /// For each place the pixels of its taps, one place after the other.
     pub fn pixels(&self) -> impl Iterator<Item = Option<usize>> + '_ {
-        let grid = |[rows, columns]: [usize; 2]| {
-            (0..rows).flat_map(move |row| (0..columns).map(move |column| [row, column]))
+        self.pixels_at(0..self.places[0])
+    }
+
+    /// The same of some rows of places.
+    pub(crate) fn pixels_at(&self, rows: Range<usize>) -> impl Iterator<Item = Option<usize>> + '_ {
+        let grid = |rows: Range<usize>, columns: usize| {
+            rows.flat_map(move |row| (0..columns).map(move |column| [row, column]))
         };
-        grid(self.places).flat_map(move |[row, column]| {
-            grid(self.kernel).map(move |[down, right]| {
+        grid(rows, self.places[1]).flat_map(move |[row, column]| {
+            grid(0..self.kernel[0], self.kernel[1]).map(move |[down, right]| {
                 let row = self.along(0, row, down)?;
                 Some(row * self.size[1] + self.along(1, column, right)?)
             })

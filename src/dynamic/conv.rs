@@ -1,5 +1,4 @@
 use dfdx::{
-    prelude::TryAdd,
     shapes::HasShape,
     tensor::{Cpu, Tensor},
 };
@@ -9,7 +8,7 @@ use super::{
     custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
-    op::{Flat, OneToOne, Pass},
+    op::{OneToOne, Pass},
     visit,
     weights::{Role, Weights},
     words,
@@ -17,9 +16,8 @@ use super::{
 use crate::{
     backend::{
         ActivationKind, Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window,
-        every_row,
     },
-    error::{Error, OrDevice},
+    error::Error,
     fields::{AnySignal, Initializer},
     shape::{Causal, Padding, Same, Valid},
 };
@@ -159,22 +157,28 @@ impl Convolution {
     }
 }
 
-/// Adds a bias to each row and applies an activation.
-pub(super) fn biased<T: Pass>(
-    y: Flow<T>,
-    bias: Option<Flat>,
+/// Slides a convolution and applies an activation.
+pub(super) fn slid<T: Pass>(
+    slider: &Slider,
+    x: Flow<T>,
+    weights: ConvWeights<'_, f32, Cpu>,
     activation: &FoundFunction,
 ) -> Result<Flow<T>, Error> {
-    y.numbers()?.map(|y| {
-        let y = match bias {
-            Some(bias) => {
-                let bias = every_row(bias.retaped::<T>(), y.shape().0)?;
-                y.try_add(bias).or_device()?
-            }
-            None => y,
-        };
-        activation.apply(y)
-    })
+    let finish = activation.finish::<T>();
+    let y = slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish.into()))?;
+    finished(y, finish, activation)
+}
+
+/// Applies an activation, unless the operation before has.
+pub(super) fn finished<T: Pass>(
+    y: Flow<T>,
+    finish: ActivationKind,
+    activation: &FoundFunction,
+) -> Result<Flow<T>, Error> {
+    match finish {
+        ActivationKind::Nothing => y.numbers()?.map(|y| activation.apply(y)),
+        _ => Ok(y),
+    }
 }
 
 impl OneToOne for Convolution {
@@ -211,12 +215,7 @@ impl OneToOne for Convolution {
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let (bias, groups) = (bias.as_ref(), self.groups);
         let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &self.cache };
-        let finish = self.activation.finish::<T>();
-        let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish.into()))?;
-        match finish {
-            ActivationKind::Nothing => y.numbers()?.map(|y| self.activation.apply(y)),
-            _ => Ok(y),
-        }
+        slid(&self.slider, x, weights, &self.activation)
     }
 
     visit!();

@@ -3,7 +3,7 @@
 use dfdx::tensor::Cpu;
 
 use super::{
-    conv::{Slider, biased},
+    conv::{Slider, slid},
     custom::{FoundFunction, Options},
     dense::known_features,
     flow::Flow,
@@ -13,7 +13,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, DenseWeights, WeightCache, depthwise_conv2d},
+    backend::{ActivationKind, Backend, ConvWeights, DenseWeights, WeightCache},
     error::Error,
     fields::{AnySignal, Initializer},
 };
@@ -31,6 +31,8 @@ pub(crate) struct Depthwise {
     hows: [Initializer; 3],
     channels: Option<usize>,
     weights: Weights,
+    /// Of the kernel, and of that of the mixing.
+    window_cache: WeightCache,
     cache: WeightCache,
 }
 
@@ -49,6 +51,7 @@ impl Depthwise {
             hows: [how("depthwise")?, mixing, how("bias")?],
             channels: None,
             weights: Weights::default(),
+            window_cache: WeightCache::default(),
             cache: WeightCache::default(),
         })
     }
@@ -93,11 +96,17 @@ impl OneToOne for Depthwise {
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let wide = self.wide(self.channels.unwrap_or(0))?;
-        let kernel = self.weights.matrix(self.kernel(), wide)?;
-        let y = self.slider.slide(x, |x, window| depthwise_conv2d(x, &kernel, window))?;
+        let channels = self.channels.unwrap_or(0);
+        let kernel = self.weights.matrix(self.kernel(), self.wide(channels)?)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        let Some(filters) = self.filters else { return biased(y, bias, &self.activation) };
+        let cache = &self.window_cache;
+        let weights = ConvWeights { kernel: &kernel, bias: None, groups: channels.max(1), cache };
+        let Some(filters) = self.filters else {
+            let weights = ConvWeights { bias: bias.as_ref(), ..weights };
+            return slid(&self.slider, x, weights, &self.activation);
+        };
+        let then = ActivationKind::Nothing.into();
+        let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, then))?;
         let kernel = self.weights.matrix("pointwise_kernel", filters)?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
         y.numbers()?.map(|y| self.activation.behind(|then| Cpu::dense(y, weights, then)))

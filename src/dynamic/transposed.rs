@@ -7,7 +7,7 @@ use dfdx::{
 use serde_json::Value;
 
 use super::{
-    conv::biased,
+    conv::finished,
     custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
@@ -18,7 +18,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{ActivationKind, Backend, ConvWeights, IntoShape, NOWHERE, WeightCache, Window},
+    backend::{Backend, ConvWeights, IntoShape, NOWHERE, WeightCache, Window},
     error::Error,
     fields::{AnySignal, Initializer, whole},
 };
@@ -166,17 +166,19 @@ impl OneToOne for Transposed {
             places: [rows, columns],
         };
         let cache = WeightCache::default();
-        let weights = ConvWeights { kernel: &weights, bias: None, groups: 1, cache: &cache };
+        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
+        let weights =
+            ConvWeights { kernel: &weights, bias: bias.as_ref(), groups: 1, cache: &cache };
+        let finish = self.activation.finish::<T>();
         let x =
             x.put_tape(tape.merge(more)).into_shape(&(batch, spread[1], spread[2], channels))?;
-        let y = Cpu::conv2d(x, weights, &window, ActivationKind::Nothing.into())?;
+        let y = Cpu::conv2d(x, weights, &window, finish.into())?;
         debug_assert_eq!(y.shape().3, self.filters);
         let y = match self.images {
             true => Flow::plain(y, [batch, rows, columns, self.filters])?,
             false => Flow::plain(y, [batch, columns, self.filters])?,
         };
-        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        biased(y, bias, &self.activation)
+        finished(y, finish, &self.activation)
     }
 
     visit!();

@@ -1,5 +1,6 @@
 //! Convolutions of images, on slices: channels last, the kernel as a matrix `(taps * channels / groups, filters)`.
 
+mod depthwise;
 mod direct;
 mod grouped;
 mod winograd;
@@ -8,6 +9,7 @@ use std::ops::Range;
 
 use super::{buffer::Buffer, sums::ProductSums};
 use crate::backend::Window;
+use depthwise::Depthwise;
 use direct::Direct;
 use grouped::Grouped;
 use winograd::Winograd;
@@ -47,7 +49,9 @@ pub(crate) fn convolution(
     groups: usize,
     weights: Buffer,
 ) -> Box<dyn Convolution> {
-    if groups > 1 {
+    if groups > 1 && groups == channels {
+        Box::new(Depthwise::new(window, channels, filters, weights))
+    } else if groups > 1 {
         Box::new(Grouped::new(window, [channels, filters], groups, &weights))
     } else if winograd::pays(window, channels, filters) {
         Box::new(Winograd::new(window, channels, filters, weights))
@@ -131,7 +135,13 @@ mod tests {
     /// A kernel in groups is one of all channels with zeros between the groups.
     #[test]
     fn groups_are_blocks() {
-        let (groups, channels, filters, window) = (3, 6, 9, window([8, 7], 1));
+        for (groups, channels, filters) in [(3, 6, 9), (5, 5, 5), (4, 4, 12), (2, 6, 4)] {
+            groups_are_a_block(groups, channels, filters);
+        }
+    }
+
+    fn groups_are_a_block(groups: usize, channels: usize, filters: usize) {
+        let window = window([8, 7], 1);
         let own = values(9 * channels / groups * filters, 5);
         let mut all = vec![0.0; 9 * channels * filters];
         let place = |i: usize| {
@@ -145,8 +155,10 @@ mod tests {
         let d_y = values(2 * window.outputs() * filters, 1000);
         let [direct, _] = ways(&window, channels, filters, &all);
         let [y, d_x, d_all] = passes(&*direct, &x, &d_y);
-        let grouped = Grouped::new(&window, [channels, filters], groups, &own);
-        let [found, d_found, d_own] = passes(&grouped, &x, &d_y);
+        let mut weights = Buffer::uncleared(own.len());
+        weights.copy_from_slice(&own);
+        let grouped = convolution(&window, channels, filters, groups, weights);
+        let [found, d_found, d_own] = passes(&*grouped, &x, &d_y);
         let near = |a: &[f32], b: &[f32]| {
             assert_eq!(a.len(), b.len());
             assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 2e-5));

@@ -5,7 +5,6 @@ mod batch_norm;
 mod conv;
 mod crossentropy;
 mod dense;
-mod depthwise;
 mod elementwise;
 mod embedding;
 mod embedding_bag;
@@ -24,7 +23,6 @@ pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;
 pub(super) use dense::dense;
-pub(crate) use depthwise::depthwise_conv2d;
 pub(super) use elementwise::activation;
 pub(crate) use elementwise::{NOWHERE, join_rows, map_values, pick_values};
 pub(super) use embedding::embedding;
@@ -86,18 +84,4 @@ fn chunks(values: &mut [f32], size: usize, rows: usize) -> Vec<&mut [f32]> {
     } else {
         values.chunks_mut(size).collect()
     }
-}
-
-/// Runs `work` for some rows at a time, with the first of them and their piece of a result, on as many threads as the
-/// values to read are worth.
-fn each_rows(
-    result: &mut [f32],
-    size: usize,
-    rows: usize,
-    values: usize,
-    work: impl Fn((usize, &mut [f32])) + Send + Sync,
-) {
-    let share = rows.div_ceil(threads(values, rows)).max(1);
-    let jobs = result.chunks_mut((share * size).max(1)).enumerate();
-    parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
 }

@@ -5,10 +5,12 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::each_rows;
 use crate::{
     backend::{
-        cpu::sums::add_rows,
+        cpu::{
+            sums::add_rows,
+            threads::{parallel, threads},
+        },
         memory::zeros_of,
         tape::{borrow, from_vec, record},
     },
@@ -78,4 +80,18 @@ fn runs(keep: &[bool]) -> impl Iterator<Item = Range<usize>> {
         from = start + keep[start..].iter().take_while(|&&keep| keep).count();
         Some(start..from)
     })
+}
+
+/// Runs `work` for some rows at a time, with the first of them and their piece of a result, on as many threads as the
+/// values to read are worth.
+fn each_rows(
+    result: &mut [f32],
+    size: usize,
+    rows: usize,
+    values: usize,
+    work: impl Fn((usize, &mut [f32])) + Send + Sync,
+) {
+    let share = rows.div_ceil(threads(values, rows)).max(1);
+    let jobs = result.chunks_mut((share * size).max(1)).enumerate();
+    parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
 }
