@@ -7,6 +7,7 @@ mod activation;
 mod carried;
 mod cpu;
 mod element;
+mod extremes;
 pub(crate) mod logits;
 mod near;
 mod operands;
@@ -35,6 +36,7 @@ pub(crate) use cpu::{
     threads,
 };
 pub use element::Element;
+pub(crate) use extremes::Extreme;
 pub(crate) use near::near;
 pub use operands::{
     Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,

@@ -38,7 +38,10 @@ impl ReluOptions {
         let (below, at_most) = (x.try_lt(threshold), x.try_le(threshold));
         let below = below.or_device()?;
         let missing = x.retaped::<T>().try_negate().or_device()?.try_add(threshold).or_device()?;
-        let mut y = at_most.or_device()?.try_choose(zeros.retaped::<T>(), x).or_device()?;
+        // The slope at 0 itself is that of Keras: 1 with a `negative_slope` alone, and otherwise 0.
+        let leaky = slope != E::zero() && threshold == E::zero() && max == E::infinity();
+        let cut = if leaky { below.clone() } else { at_most.or_device()? };
+        let mut y = cut.try_choose(zeros.retaped::<T>(), x).or_device()?;
         if max < E::infinity() {
             let most = zeros.try_add(max).or_device()?;
             y = y.try_gt(max).or_device()?.try_choose(most.retaped::<T>(), y).or_device()?;
@@ -65,7 +68,10 @@ impl ReluOptions {
 
 #[cfg(test)]
 mod tests {
-    use dfdx::tensor::{AsArray, Cpu, TensorFrom};
+    use dfdx::{
+        tensor::{AsArray, Cpu, TensorFrom, Trace},
+        tensor_ops::{Backward, SumTo},
+    };
 
     use super::*;
 
@@ -88,6 +94,23 @@ mod tests {
             assert_eq!(x.map(|x| relu.of(x)), y, "{relu:?}");
             assert!(relu.apply(dev.tensor([f32::NAN])).unwrap().array()[0].is_nan());
             assert!(relu.of(f32::NAN).is_nan());
+        }
+    }
+
+    /// The slopes at -1, 0, -0 and 1 that Keras 3.15.1 gives.
+    #[test]
+    fn the_slope_at_zero_is_that_of_keras() {
+        let inf = f64::INFINITY;
+        for (max_value, negative_slope, threshold, slopes) in [
+            (inf, 0.0, 0.0, [0.0, 0.0, 0.0, 1.0]),
+            (inf, 0.5, 0.0, [0.5, 1.0, 1.0, 1.0]),
+            (2.0, 0.5, 0.0, [0.5, 0.0, 0.0, 1.0]),
+            (inf, 0.5, 0.25, [0.5, 0.5, 0.5, 1.0]),
+        ] {
+            let relu = ReluOptions { max_value, negative_slope, threshold };
+            let x = Cpu::default().tensor([-1.0_f32, 0.0, -0.0, 1.0]);
+            let y = relu.apply(x.leaky_trace()).unwrap();
+            assert_eq!(y.sum().backward().get(&x).array(), slopes, "{relu:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, IntoShape, apart, choose_rows, join_rows, keep_rows},
+    backend::{Backend, Extreme, IntoShape, apart, choose_rows, join_rows, keep_rows},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     signal::Mask,
@@ -91,8 +91,8 @@ pub(super) fn merged<T: Pass>(merging: Merging, a: Rows<T>, b: Rows<T>) -> Resul
         Merging::Sum | Merging::Mean => a.try_add(b),
         Merging::Difference => a.try_sub(b),
         Merging::Product => a.try_mul(b),
-        Merging::Largest => a.try_maximum(b),
-        Merging::Smallest => a.try_minimum(b),
+        Merging::Largest => return Extreme::Largest.apply(a, b),
+        Merging::Smallest => return Extreme::Smallest.apply(a, b),
     }
     .or_device()
 }

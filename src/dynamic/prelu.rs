@@ -56,6 +56,12 @@ fn negated<T: Tape<f32, Cpu>>(x: Rows<T>) -> Result<Rows<T>, Error> {
 impl OneToOne for Slopes {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::features_axis(arrives)?;
+        let rank = arrives.rank();
+        if let Some(axis) = self.shared.iter().find(|&&axis| axis >= rank) {
+            return Err(words::refused(format!(
+                "there is no axis {axis} of {rank} dimensions to share slopes along"
+            )));
+        }
         if let Some(sizes) = &self.sizes {
             let fits = |(own, size): (&usize, &Option<usize>)| {
                 *own == 1 || size.is_none_or(|size| size == *own)

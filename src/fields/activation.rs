@@ -143,7 +143,9 @@ impl ActivationOptions {
                     negative_slope: number("negative_slope").unwrap_or(0.0),
                     threshold: number("threshold").unwrap_or(0.0),
                 };
-                (options != ReluOptions::default()).then_some(Self::OfRelu(options))
+                // The function `leaky_relu` has another slope than any `LeakyReLU` without one.
+                let has_own = config.class_name == "LeakyReLU" || options != ReluOptions::default();
+                has_own.then_some(Self::OfRelu(options))
             }
             "ELU" => {
                 let alpha = config.config.get("alpha").and_then(Value::as_f64);

@@ -156,12 +156,17 @@ impl Fields {
         });
     }
 
-    /// The axis of a softmax: that of a type is the last one.
+    /// The axis of a softmax: that of a type is the last one, which may be counted from the front too.
     pub(crate) fn softmax_axis(&mut self) {
-        self.key("axis", json!(-1), Some(json!(-1)), true, &|v| match v {
-            Value::Array(axes) if axes.len() == 1 && axes[0].is_i64() => Ok(axes[0].clone()),
-            Value::Number(axis) if axis.is_i64() => Ok(v.clone()),
-            _ => Err("one axis is needed".to_owned()),
+        let rank = self.rank.or_else(|| self.wire().map(|wire| wire.sizes.len()));
+        let is_last = |axis: i64| axis > 0 && rank.is_some_and(|rank| rank as i64 - 1 == axis);
+        self.key("axis", json!(-1), Some(json!(-1)), true, &|v| {
+            let one = match v {
+                Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
+                one => one.as_i64(),
+            };
+            let one = one.ok_or("one axis is needed")?;
+            Ok(json!(if is_last(one) { -1 } else { one }))
         });
     }
 

@@ -1,12 +1,12 @@
 //! Keras's activations that are layers with an option.
 
 use dfdx::{
-    prelude::{TryAdd, TryMul},
+    prelude::{ChooseFrom, TryGt, TryMul},
     tensor::Tape,
 };
 
 use crate::{
-    backend::{ActivationFunction, Backend, Element, ReluOptions, elu},
+    backend::{ActivationFunction, Backend, Element, ReluOptions, elu, memory::elements_of},
     error::{Error, OrDevice},
     layer,
     layer::Layer,
@@ -151,44 +151,44 @@ impl EluLayer {
     }
 }
 
-/// `max(x, 0) + factor * function(-max(-x, 0))`, and nothing of the second part for the factor 0.
-macro_rules! sloped {
-    ($($layer:ident: $factor:ident, $default:literal $(, $function:ident)?;)*) => {
-        $(
-            impl Default for $layer {
-                fn default() -> Self {
-                    Self { $factor: $default }
-                }
-            }
-
-            impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for $layer {
-                type Out = In;
-
-                fn call<T: Tape<E, D>>(
-                    &self,
-                    x: In::Data<E, D, T>,
-                ) -> Result<In::Data<E, D, T>, Error> {
-                    self.check_options()?;
-                    let factor = E::of(self.$factor);
-                    In::map(x, |x| {
-                        if factor == E::zero() {
-                            // An infinity times nothing would be NaN.
-                            return D::relu(x);
-                        }
-                        let below = x.retaped::<T>().try_negate().or_device()?;
-                        let above = D::relu(x)?;
-                        let below = D::relu(below)?.try_negate().or_device()?;
-                        $(let below = D::activation(below, ActivationFunction::$function)?;)?
-                        above.try_add(below.try_mul(factor).or_device()?).or_device()
-                    })
-                }
-            }
-        )*
-    };
+impl Default for LeakyReluLayer {
+    fn default() -> Self {
+        Self { negative_slope: 0.3 }
+    }
 }
-sloped! {
-    LeakyReluLayer: negative_slope, 0.3;
-    EluLayer: alpha, 1.0, ELU;
+
+impl Default for EluLayer {
+    fn default() -> Self {
+        Self { alpha: 1.0 }
+    }
+}
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for LeakyReluLayer {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        self.check_options()?;
+        let negative_slope = self.negative_slope;
+        In::map(x, |x| ReluOptions { negative_slope, ..ReluOptions::default() }.apply(x))
+    }
+}
+
+impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for EluLayer {
+    type Out = In;
+
+    fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
+        self.check_options()?;
+        In::map(x, |x| {
+            if elements_of(&x)? == 0 {
+                return Ok(x);
+            }
+            // Chosen, not added: the slope at 0 is `alpha`, not that of two functions which end there.
+            let above = x.try_gt(E::zero()).or_device()?;
+            let below = D::activation(x.retaped::<T>(), ActivationFunction::ELU)?;
+            let below = below.try_mul(E::of(self.alpha)).or_device()?;
+            above.try_choose(x, below).or_device()
+        })
+    }
 }
 
 /// Layers of values one by one, by `step`.

@@ -52,6 +52,20 @@ fn hostile_configs_end_in_an_error() {
 }
 
 #[test]
+fn slopes_are_shared_along_axes_that_there_are() {
+    let run = |axes: Value| {
+        let x = DynamicValue::numbers([2, 3, 4], vec![-1.0; 24]).unwrap();
+        let prelu = json!({"class_name": "PReLU", "config": {"shared_axes": axes}});
+        layer(prelu).and_then(|mut prelu| prelu.run(x))
+    };
+    assert!(run(json!([1, 2])).is_ok());
+    for (axes, axis) in [(json!(3), "3"), (json!([1, 99]), "99"), (json!([u64::MAX]), "1844")] {
+        let error = run(axes).unwrap_err().to_string();
+        assert!(error.contains(&format!("there is no axis {axis}")), "{error}");
+    }
+}
+
+#[test]
 fn sizes_do_not_overflow() {
     let huge = 1_u64 << 40;
     for (class, options, sizes) in [

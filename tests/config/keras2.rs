@@ -1,7 +1,7 @@
 //! Configs of the older Keras.
 
 use kerata::{
-    Batch, BatchNorm, Const, Dense, Dropout, LayerNorm, Length, Linear, Lstm, Relu,
+    Batch, BatchNorm, Const, Dense, Dropout, LayerNorm, Length, Linear, Lstm, Relu, Softmax,
     TimeDistributed,
     config::{DynamicValue, KerasJson},
     model,
@@ -139,6 +139,24 @@ fn the_axis_counts_from_the_front_too() {
     assert!(
         model(2, 1).unwrap_err().to_string().contains("axis: the type says [-1], the JSON says")
     );
+}
+
+#[test]
+fn the_axis_of_a_softmax_counts_from_the_front_too() {
+    type Share = Sequential<(Batch, Length, Const<3>), (Softmax,)>;
+    let model = |axis: Value| {
+        let softmax = json!({"class_name": "Softmax", "config": {"axis": axis}});
+        let json =
+            json!({"class_name": "Sequential", "config": {"name": "s", "layers": [softmax]}});
+        Share::from_json(&json.to_string()).map(|_| ())
+    };
+    for axis in [json!(-1), json!(2), json!([2])] {
+        model(axis.clone()).unwrap_or_else(|e| panic!("{axis}: {e}"));
+    }
+    for axis in [json!(1), json!(3), json!(-2), json!(i64::MIN)] {
+        let error = model(axis.clone()).unwrap_err().to_string();
+        assert!(error.contains("axis: the type says -1"), "{axis}: {error}");
+    }
 }
 
 #[test]

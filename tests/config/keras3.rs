@@ -213,6 +213,7 @@ fn a_layer_may_be_an_activation() {
         (of("Identity", json!({})), [9.0, 9.0, -2.0, -2.0]),
         (of("LeakyReLU", json!({})), [9.0, 9.0, -2.0 * 0.3, -2.0 * 0.3]),
         (of("LeakyReLU", json!({"alpha": 0.5})), [9.0, 9.0, -1.0, -1.0]),
+        (of("LeakyReLU", json!({"negative_slope": 0.0})), [9.0, 9.0, 0.0, 0.0]),
         (of("Softmax", json!({})), [0.5; 4]),
         (json!({"class_name": "ReLU", "config": {}}), [9.0, 9.0, 0.0, 0.0]),
         (

@@ -1,6 +1,8 @@
 //! The layers, with mask and without.
 
-use dfdx::tensor::{PutTape, SplitTape, TensorFromVec};
+use dfdx::shapes::Rank2;
+use dfdx::tensor::{PutTape, SplitTape, TensorFromVec, Trace};
+use dfdx::tensor_ops::{Backward, SumTo};
 use kerata::{
     Add, Average, Batch, BatchNorm, Concatenate, Cpu, Dense, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, Inputs, Linear, Lstm, Mask, MaskIds, MaskZero, Masked, Masking,
@@ -76,6 +78,20 @@ fn slopes_below_zero() {
             against_rows(elu.forward(dense.forward(x).unwrap()).unwrap())
         });
     }
+}
+
+/// Where no difference is central: what Keras 3.15.1 gives there. Zeros are common, behind a `Relu` or at the start.
+#[test]
+fn slopes_at_zero() {
+    let slope = |y: Loss, x: &Tensor<Rank2<1, 2>, f64, Cpu>| y.backward().get(x).as_vec();
+    for alpha in [0.0, 0.5, 1.0] {
+        let x = Cpu::default().tensor([[0.0, -0.0]]);
+        let y = kerata::EluLayer { alpha }.forward(x.leaky_trace()).unwrap();
+        assert_eq!(slope(y.sum(), &x), [alpha; 2]);
+    }
+    let x = Cpu::default().tensor([[0.0, -0.0]]);
+    let y = kerata::LeakyReluLayer::default().forward(x.leaky_trace()).unwrap();
+    assert_eq!(slope(y.sum(), &x), [1.0; 2]);
 }
 
 /// A layer with statistics, at one time step after the other, or at the real steps and the padding.

@@ -19,7 +19,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{ActivationKind, Backend, Element, Epilogue, apart, choose_rows, keep_rows},
+    backend::{ActivationKind, Backend, Element, Epilogue, Extreme, apart, choose_rows, keep_rows},
     error::{Error, OrDevice},
     fusion::Fuses,
     layer,
@@ -167,18 +167,18 @@ merge! {
     ///
     /// Keras: [`Maximum`](https://keras.io/api/layers/merging_layers/maximum/).
     Maximum of at most 6, values, masks => {
-        extreme(values, masks, |a, b| a.try_maximum(b).or_device())
+        extreme(values, masks, |a, b| Extreme::Largest.apply(a, b))
     };
-    each End::Others, |a, b| num_traits::Float::max(a, b)
+    each End::Others, |a, b| Extreme::Largest.of(a, b)
 }
 merge! {
     /// The smallest number of its inputs, two to six. Under masks, those that do not keep a step have no part in it.
     ///
     /// Keras: [`Minimum`](https://keras.io/api/layers/merging_layers/minimum/).
     Minimum of at most 6, values, masks => {
-        extreme(values, masks, |a, b| a.try_minimum(b).or_device())
+        extreme(values, masks, |a, b| Extreme::Smallest.apply(a, b))
     };
-    each End::Others, |a, b| num_traits::Float::min(a, b)
+    each End::Others, |a, b| Extreme::Smallest.of(a, b)
 }
 
 const fn too_many(count: usize, most: usize) -> Fault {
