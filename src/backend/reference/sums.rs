@@ -120,8 +120,15 @@ pub(crate) fn repeated<E: Element, D: Backend<E>, T: Tape<E, D>>(
         let all = x.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
         return all.try_contiguous().or_device();
     }
-    let places = (0..rows).flat_map(|row| std::iter::repeat_n(row, times)).collect();
-    rows_of(x, places)?.into_shape(&shape)
+    // Blocks of copies are made of one copy each, of which there may be blocks in turn.
+    let (blocks, rest) = (times / BLOCK, times % BLOCK);
+    let more = (rest > 0).then(|| repeated(x.retaped::<T>(), rest)).transpose()?;
+    let one_each = repeated(x, blocks)?.into_shape(&(rows * blocks, size))?;
+    let whole = repeated(one_each, BLOCK)?.into_shape(&(rows, blocks * BLOCK, size))?;
+    match more {
+        Some(more) => (whole, more).try_concat_along(Axis::<1>).or_device(),
+        None => Ok(whole),
+    }
 }
 
 /// One number for each row as all of its elements, `(R,)` to `(R, N)`.
@@ -188,4 +195,24 @@ fn transposed<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Matrix<E, D, T>,
 ) -> Result<Matrix<E, D, T>, Error> {
     x.try_permute::<(usize, usize), Axes2<1, 0>>().or_device()?.try_contiguous().or_device()
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::tensor::{Cpu, TensorFromVec, Trace};
+
+    use super::*;
+
+    #[test]
+    fn rows_are_repeated_any_number_of_times() {
+        let dev = Cpu::default();
+        for times in [1, 16, 17, 37, 256, 300] {
+            let x = dev.tensor_from_vec(vec![1.0_f32, 2.0, 3.0, 4.0], (2, 2));
+            let y = repeated(x.leaky_trace(), times).unwrap();
+            let expected: Vec<f32> = [[1.0, 2.0].repeat(times), [3.0, 4.0].repeat(times)].concat();
+            assert_eq!(y.as_vec(), expected);
+            let gradients = dfdx::prelude::Backward::backward(y.sum::<(), _>());
+            assert_eq!(gradients.get(&x).as_vec(), [times as f32; 4]);
+        }
+    }
 }
