@@ -13,13 +13,14 @@ use std::{
 
 use dfdx::{
     optim::UnusedTensors,
-    prelude::{PermuteTo, ReshapeTo},
-    shapes::{Axes3, HasShape, Shape},
+    shapes::{HasShape, Shape},
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor, UniqueId},
 };
 
-use super::{ActivationFunction, ActivationKind, Backend, Element, IntoShape, memory::elements_of};
-use crate::error::{Error, OrDevice};
+use super::{
+    ActivationFunction, ActivationKind, Backend, Element, IntoShape, memory::elements_of, turned,
+};
+use crate::error::Error;
 
 thread_local! {
     /// Those of this thread. A tape has them as long as it is not used up, and [`remembered`] as long as it runs.
@@ -165,10 +166,6 @@ pub(crate) fn softmax_along<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         let x: Tensor<(usize, usize), E, D, T> = x.into_shape(&(outer, along))?;
         return D::softmax(x)?.into_shape(&shape);
     }
-    let turned = |x: Tensor<(usize, usize, usize), E, D, T>| {
-        let x = x.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
-        x.try_contiguous().or_device()
-    };
     let x = turned(x.into_shape(&(outer, along, inner))?)?;
     turned(D::softmax(x)?)?.into_shape(&shape)
 }

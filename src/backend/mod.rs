@@ -42,7 +42,7 @@ pub use operands::{
     Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,
 };
 pub(crate) use parameter::{assign, vectorized_loops};
-pub(crate) use products::products;
+pub(crate) use products::{products, turned};
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
 pub use recurrent::{

@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, TryAdd, TryMatMul, TryMul},
+    prelude::{HasShape, PermuteTo, ReshapeTo, TryAdd, TryMatMul, TryMul},
     shapes::Axes3,
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
@@ -37,6 +37,21 @@ pub(crate) fn products<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (a, b) = if normalize { (normalized(a)?, normalized(b)?) } else { (a, b) };
     let b = b.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
     a.try_matmul(b).or_device()
+}
+
+/// The last two of three axes exchanged.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn turned<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrices<E, D, T>,
+) -> Result<Matrices<E, D, T>, Error> {
+    let (batch, rows, columns) = *x.shape();
+    if elements_of(&x)? == 0 {
+        return x.into_shape(&(batch, columns, rows));
+    }
+    let x = x.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
+    x.try_contiguous().or_device()
 }
 
 fn normalized<E: Element, D: Backend<E>, T: Tape<E, D>>(

@@ -1,12 +1,12 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, ReshapeTo},
-    shapes::{Axes3, Const, Dim, Shape},
+    prelude::HasShape,
+    shapes::{Const, Dim, Shape},
     tensor::{Tape, Tensor},
 };
 
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::elements_of, products},
-    error::{Error, OrDevice},
+    backend::{Backend, Element, IntoShape, products, turned},
+    error::Error,
     layer,
     layer::Layer,
     signal::{Inputs, Signal},
@@ -124,15 +124,7 @@ fn vectors<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Tensor<(usize, usize, usize), E, D, T>, Error> {
     let sizes = x.shape().concrete();
     match *sizes.as_ref() {
-        [batch, length, features] if axis == 1 => {
-            if elements_of(&x)? == 0 {
-                return x.into_shape(&(batch, features, length));
-            }
-            let x: Tensor<(usize, usize, usize), E, D, T> =
-                x.into_shape(&(batch, length, features))?;
-            let x = x.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
-            x.try_contiguous().or_device()
-        }
+        [batch, length, features] if axis == 1 => turned(x.into_shape(&(batch, length, features))?),
         [batch, length, features] => x.into_shape(&(batch, length, features)),
         [batch, features] => x.into_shape(&(batch, 1, features)),
         _ => Err(Error::mismatch(
