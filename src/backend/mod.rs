@@ -12,6 +12,7 @@ pub(crate) mod logits;
 mod near;
 mod operands;
 mod parameter;
+mod prelu;
 mod products;
 mod random;
 mod recurrent;
@@ -42,6 +43,7 @@ pub use operands::{
     Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,
 };
 pub(crate) use parameter::{assign, vectorized_loops};
+pub(crate) use prelu::prelu;
 pub(crate) use products::{products, turned};
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};

@@ -1,22 +1,17 @@
-use dfdx::{
-    prelude::TryAdd,
-    tensor::{Cpu, Tape},
-};
+use dfdx::tensor::Cpu;
 use serde_json::Value;
 
 use super::{
     custom::Options,
-    flow::{Flow, Numbers, Rows},
-    merge::{Merging, merged},
+    flow::Flow,
     op::{OneToOne, Pass},
-    places::stretched,
     visit,
     weights::{Role, Weights},
     words,
 };
 use crate::{
-    backend::{Backend, IntoShape, map_values},
-    error::{Error, OrDevice},
+    backend::prelu,
+    error::Error,
     fields::{AnySignal, Initializer},
 };
 
@@ -47,10 +42,6 @@ impl Slopes {
             weights: Weights::default(),
         })
     }
-}
-
-fn negated<T: Tape<f32, Cpu>>(x: Rows<T>) -> Result<Rows<T>, Error> {
-    map_values(x, |x| -x, |_, _| -1.0)
 }
 
 impl OneToOne for Slopes {
@@ -97,16 +88,9 @@ impl OneToOne for Slopes {
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let x = x.numbers()?;
-        let own = [&[1], self.sizes.clone().unwrap_or_default().as_slice()].concat();
-        let (alpha, sizes) = (self.weights.flat("alpha")?.retaped::<T>(), x.sizes.clone());
-        let shape = super::flow::as_rows(&own)?;
-        let alpha = Numbers { x: alpha.into_shape(&shape)?, sizes: own, mask: None };
-        let alpha = stretched(alpha, &sizes)?;
-        x.map(|x| {
-            let below = Cpu::relu(negated(x.retaped::<T>())?)?;
-            let below = negated(merged(Merging::Product, below, alpha)?)?;
-            Cpu::relu(x)?.try_add(below).or_device()
-        })
+        let (alpha, sizes) = (self.weights.flat("alpha")?, x.sizes.clone());
+        let own = self.sizes.as_deref().unwrap_or_default();
+        x.map(|x| prelu(x, &sizes[1..], &alpha, own))
     }
 
     visit!();

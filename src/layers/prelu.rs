@@ -1,78 +1,19 @@
 //! Rectifiers whose slopes are trained, for vectors, sequences and images.
 
 use dfdx::{
-    prelude::{TryMul, TrySub},
     shapes::{HasShape, Rank1, Rank2, Rank3, Shape},
     tensor::{Cpu, Tape, Tensor},
 };
 
 use crate::{
-    backend::{
-        ActivationKind, Backend, Element, IntoShape, NormWeights, every_row,
-        memory::{elements, elements_of},
-        rows_of, to_values,
-    },
-    error::{Error, OrDevice},
-    init, layer,
+    backend::{Backend, Element, prelu, to_values},
+    error::Error,
+    layer,
     layer::Layer,
     shape::{Fault, KnownSize, Words, missing},
     signal::{Images, MaskTransparent, OneVector, StepValues, Steps},
     stream::{Streamable, copy_bounded, room},
 };
-
-/// The slope of each of the last values of a sample, of which there are so many along the last axes.
-fn spread<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    alpha: &Tensor<S, E, D>,
-    own: &[usize],
-    sizes: &[usize],
-) -> Result<Tensor<(usize,), E, D, T>, Error> {
-    let mut places = vec![0];
-    for (&own, &size) in own.iter().zip(sizes) {
-        let along =
-            |place: usize| (0..size).map(move |i| place * own + if own == 1 { 0 } else { i });
-        places = places.into_iter().flat_map(along).collect();
-    }
-    let count = places.len();
-    rows_of(alpha.retaped::<T>().into_shape(&(elements(own)?, 1))?, places)?.into_shape(&(count,))
-}
-
-/// `max(x, 0) - alpha * max(-x, 0)`.
-fn sloped<S: Shape, A: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: Tensor<S, E, D, T>,
-    alpha: &Tensor<A, E, D>,
-) -> Result<Tensor<S, E, D, T>, Error> {
-    let (shape, own) = (*x.shape(), alpha.shape().concrete());
-    let total = elements_of(&shape)?;
-    if total == 0 {
-        return Ok(x);
-    }
-    let sizes = shape.concrete();
-    let (own, sizes) = (own.as_ref(), &sizes.as_ref()[1..]);
-    if let Some((own, size)) = own.iter().zip(sizes).find(|(own, size)| **own != 1 && own != size) {
-        return Err(Error::mismatch(
-            "the values along an axis with slopes of their own",
-            own,
-            size,
-        ));
-    }
-    // Axes in front that share their slopes are rows.
-    let first = own.iter().take_while(|own| **own == 1).count().min(own.len() - 1);
-    let (own, sizes) = (&own[first..], &sizes[first..]);
-    let width = elements(sizes)?;
-    let below = D::relu(x.retaped::<T>().try_negate().or_device()?)?;
-    let below: Tensor<(usize, usize), E, D, T> = below.into_shape(&(total / width, width))?;
-    let below = if own == sizes {
-        // To normalise with a mean of 0 and a variance of 1 is to multiply, with sums of gradients that keep their digits.
-        let (gamma, dev) = (alpha.clone().into_shape(&(width,))?, alpha.device());
-        let (zeros, ones) = (init::zeros(dev, (width,))?, init::ones(dev, (width,))?);
-        let weights = NormWeights { gamma, beta: zeros.clone(), epsilon: 0.0 };
-        D::batch_norm(below, weights, &zeros, &ones, ActivationKind::Nothing)?
-    } else {
-        let alpha = every_row(spread::<_, E, D, T>(alpha, own, sizes)?, total / width)?;
-        below.try_mul(alpha).or_device()?
-    };
-    D::relu(x)?.try_sub(below.into_shape(&shape)?).or_device()
-}
 
 /// What is wrong with so many slopes along an axis, where the compiler knows how many values arrive.
 const fn wrong_slopes(own: usize, arrive: usize) -> Fault {
@@ -200,7 +141,10 @@ macro_rules! passes {
                     x: In::Data<E, D, T>,
                 ) -> Result<In::Data<E, D, T>, Error> {
                     const { <Self as Layer<In, E, D>>::FAULT.tell() };
-                    In::map(x, |x| sloped(x, &self.alpha))
+                    In::map(x, |x| {
+                        let sizes = x.shape().concrete();
+                        prelu(x, &sizes.as_ref()[1..], &self.alpha, &[$($own),*])
+                    })
                 }
             }
         )*
