@@ -1,7 +1,9 @@
+use std::borrow::Cow;
+
 use dfdx::{
     prelude::ChooseFrom,
     shapes::{HasShape, Shape},
-    tensor::{Tape, Tensor},
+    tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{Backend, Element, apart, memory::collected, to_values};
@@ -24,24 +26,16 @@ impl Extreme {
         a: Tensor<S, E, D, T>,
         b: Tensor<S, E, D, T>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        let values = [to_values(&a)?, to_values(&b)?];
-        let nans: Vec<_> = values
-            .iter()
-            .zip([&a, &b])
-            .filter(|(values, _)| values.iter().any(|x| x.is_nan()))
-            .map(|(values, x)| (values, x.retaped::<T>()))
-            .collect();
+        let nans = [nans_of(&a)?, nans_of(&b)?];
         let b = apart(&a, b)?;
+        let inputs = [a.retaped::<T>(), b.retaped::<T>()];
         let y = match self {
             Self::Largest => a.try_maximum(b),
             Self::Smallest => a.try_minimum(b),
         };
-        nans.into_iter().try_fold(y.or_device()?, |y, (values, nans)| {
-            let shape = *y.shape();
-            let is_nan = values.iter().map(|x| x.is_nan());
-            let is_nan = collected(shape.concrete().as_ref(), is_nan)?;
-            let is_nan = y.device().try_tensor_from_vec(is_nan, shape).or_device()?;
-            is_nan.try_choose(nans, y).or_device()
+        nans.into_iter().zip(inputs).try_fold(y.or_device()?, |y, (nans, input)| match nans {
+            Some(nans) => nans.try_choose(input, y).or_device(),
+            None => Ok(y),
         })
     }
 
@@ -53,6 +47,22 @@ impl Extreme {
         };
         if first || a.is_nan() { a } else { b }
     }
+}
+
+/// Where the values are NaN, if one is.
+fn nans_of<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: &Tensor<S, E, D, T>,
+) -> Result<Option<Tensor<S, bool, D>>, Error> {
+    let x = x.retaped::<NoneTape>();
+    let values = match D::values(&x) {
+        Some(values) => Cow::Borrowed(values),
+        None => Cow::Owned(to_values(&x)?),
+    };
+    if !values.iter().any(|x| x.is_nan()) {
+        return Ok(None);
+    }
+    let nans = collected(x.shape().concrete().as_ref(), values.iter().map(|x| x.is_nan()))?;
+    x.device().try_tensor_from_vec(nans, *x.shape()).or_device().map(Some)
 }
 
 #[cfg(test)]
