@@ -26,7 +26,7 @@ pub(crate) fn map_values<S: Shape, T: Tape<f32, Cpu>>(
     slope: impl Fn(f32, f32) -> f32 + 'static,
 ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
     let values = |x: &[f32]| collected(&[x.len()], x.iter().map(|&x| function(x)));
-    map_slices(x, values, move |places| places.run(f32::abs, slope))
+    map_slices(x, values, move |places| places.add(slope))
 }
 
 /// An activation that is a function of each value. What it does with slices is compiled once, not for each shape and tape.
@@ -61,10 +61,8 @@ struct Places<'a> {
     sums: &'a mut [f32],
 }
 
-impl WithFunction<f32> for Places<'_> {
-    type Out = ();
-
-    fn run(self, _: impl Fn(f32) -> f32, slope: impl Fn(f32, f32) -> f32) {
+impl Places<'_> {
+    fn add(self, slope: impl Fn(f32, f32) -> f32) {
         let values = self.arguments.iter().zip(self.results).zip(self.gradient);
         for (sum, ((&x, &y), &d_y)) in self.sums.iter_mut().zip(values) {
             // What does not reach the result may be infinite.
@@ -72,6 +70,14 @@ impl WithFunction<f32> for Places<'_> {
                 *sum += slope(x, y) * d_y;
             }
         }
+    }
+}
+
+impl WithFunction<f32> for Places<'_> {
+    type Out = ();
+
+    fn run(self, _: impl Fn(f32) -> f32, slope: impl Fn(f32, f32) -> f32) {
+        self.add(slope);
     }
 }
 
