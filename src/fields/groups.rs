@@ -4,6 +4,14 @@ use serde_json::{Value, json};
 
 use super::{Configured, Fields, Initializer, Mode, whole};
 
+/// An axis, as a number or as a list of one.
+fn one_axis(v: &Value) -> Option<i64> {
+    match v {
+        Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
+        one => one.as_i64(),
+    }
+}
+
 impl Fields {
     /// What the recurrent layers have in common and leave at Keras's defaults.
     pub(crate) fn recurrent(&mut self) {
@@ -147,11 +155,7 @@ impl Fields {
     pub(crate) fn softmax_along(&mut self, axis: usize) {
         let rank = self.wire().map(|wire| wire.sizes.len()).or(self.rank);
         self.key("axis", axis.into(), Some(json!(-1)), true, &|v| {
-            let one = match v {
-                Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
-                one => one.as_i64(),
-            };
-            let one = one.ok_or("one axis is needed")?;
+            let one = one_axis(v).ok_or("one axis is needed")?;
             Ok(json!(if one < 0 { rank.map_or(one, |rank| one + rank as i64) } else { one }))
         });
     }
@@ -161,11 +165,7 @@ impl Fields {
         let rank = self.rank.or_else(|| self.wire().map(|wire| wire.sizes.len()));
         let is_last = |axis: i64| axis > 0 && rank.is_some_and(|rank| rank as i64 - 1 == axis);
         self.key("axis", json!(-1), Some(json!(-1)), true, &|v| {
-            let one = match v {
-                Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
-                one => one.as_i64(),
-            };
-            let one = one.ok_or("one axis is needed")?;
+            let one = one_axis(v).ok_or("one axis is needed")?;
             Ok(json!(if is_last(one) { -1 } else { one }))
         });
     }
@@ -203,10 +203,9 @@ impl Fields {
     /// The axes along which there is one slope of a `PReLU`: those of size 1 behind the batch, as far as more values arrive.
     pub(crate) fn shared_axes(&mut self, sizes: &[usize]) {
         let arrives = self.wire().map(|wire| wire.sizes.clone()).or_else(|| self.built.clone());
-        let shared = |axis: usize| {
-            let one = arrives.as_ref().is_some_and(|sizes| sizes.get(axis) == Some(&Some(1)));
-            sizes.get(axis.wrapping_sub(1)) == Some(&1) && !one
-        };
+        let one =
+            |axis: usize| arrives.as_ref().is_some_and(|sizes| sizes.get(axis) == Some(&Some(1)));
+        let shared = |axis: usize| sizes.get(axis.wrapping_sub(1)) == Some(&1) && !one(axis);
         let value = |axes: Vec<usize>| if axes.is_empty() { Value::Null } else { axes.into() };
         let says = value((1..=sizes.len()).filter(|&axis| shared(axis)).collect());
         self.key("shared_axes", says, Some(Value::Null), true, &|v| {
@@ -218,10 +217,7 @@ impl Fields {
             };
             let mut axes = axes.filter(|axes| !axes.contains(&0));
             let axes = axes.as_mut().ok_or("axes behind the batch are needed")?;
-            let one = |axis: &usize| {
-                arrives.as_ref().is_some_and(|sizes| sizes.get(*axis) == Some(&Some(1)))
-            };
-            axes.retain(|axis| !one(axis));
+            axes.retain(|&axis| !one(axis));
             axes.sort_unstable();
             Ok(value(std::mem::take(axes)))
         });
