@@ -22,9 +22,9 @@ use crate::{
     model::Row,
 };
 use nodes::{Argument, CallArguments};
+use wiring::{Source, Wiring};
 
 pub(super) use function::{Function, MakeFunction};
-use wiring::{Source, Wiring};
 
 /// One entry of `layers`.
 #[derive(Debug, Clone)]

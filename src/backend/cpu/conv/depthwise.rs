@@ -64,15 +64,12 @@ impl Convolution for Depthwise {
             if let Some(d_images) = d_images.as_deref_mut() {
                 slide_back(self.sizes, d_y, &self.weights, &mut d_images[i * image..][..image]);
             }
-            for sums in &mut *sums {
-                add_kernel_gradient(self.sizes, image_of, d_y, &mut block, sums);
-            }
+            add_kernel_gradient(self.sizes, image_of, d_y, &mut block, &mut sums[0]);
         }
     }
 
-    fn kernel_gradient(&self, sums: Vec<ProductSums>) -> Buffer {
-        let mut sums = sums.into_iter();
-        sums.next().map_or_else(|| Buffer::zeros(self.weights.len()), ProductSums::finish)
+    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Buffer {
+        sums.remove(0).finish()
     }
 }
 
