@@ -230,6 +230,29 @@ fn directions_are_those_of_the_metrics() {
     assert_eq!((early.best(), early.stopped_epoch()), (Some(0.0), Some(2)));
 }
 
+/// A validation after every third epoch: what monitors it counts these only, as in Keras.
+#[test]
+fn validations_can_be_rare() {
+    let mut trainer =
+        trainer(Sgd::new(1e-6)).callback(EarlyStopping::new("val_loss").min_delta(1.0).patience(2));
+    let rare = Fit { validation_freq: 3, validation_batch_size: Some(4), ..fit(20) };
+    let history = trainer.fit_validated(&data(), &data(), &rare).unwrap();
+    let measured = history.get("val_loss").unwrap().iter().map(|loss| !loss.is_nan());
+    let expected = (1..=9).map(|epoch| epoch % 3 == 0);
+    assert_eq!(measured.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    let whole = trainer.evaluate(&data(), 1).unwrap()[0].1;
+    let last = *history.get("val_loss").unwrap().last().unwrap();
+    assert!((last - whole).abs() < 1e-6 * whole, "{last} {whole}");
+
+    for (wrong, name) in [
+        (Fit { validation_freq: 0, ..fit(1) }, "validation_freq"),
+        (Fit { validation_batch_size: Some(0), ..fit(1) }, "validation_batch_size"),
+    ] {
+        let error = trainer.fit_validated(&data(), &data(), &wrong).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
 /// Writes down when it is called.
 struct Order(Arc<Mutex<Vec<String>>>);
 

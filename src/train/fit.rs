@@ -23,6 +23,11 @@ pub struct Fit {
     pub steps_per_epoch: Option<usize>,
     /// How many batches of the validation data are used. Default all.
     pub validation_steps: Option<usize>,
+    /// How many samples are in a batch of the validation. Default `batch_size`.
+    pub validation_batch_size: Option<usize>,
+    /// After every how many epochs there is a validation: with 3 after the third, the sixth, and so on. The history has NaN in
+    /// the `val_` columns of the others. Default 1.
+    pub validation_freq: usize,
     /// Whether a progress bar is drawn, if the output is a terminal and the crate has its feature `terminal`. Default
     /// yes.
     pub progress: bool,
@@ -37,6 +42,8 @@ impl Default for Fit {
             seed: 0,
             steps_per_epoch: None,
             validation_steps: None,
+            validation_batch_size: None,
+            validation_freq: 1,
             progress: true,
         }
     }
@@ -56,6 +63,8 @@ impl Fit {
             ("batch_size", Some(self.batch_size)),
             ("steps_per_epoch", self.steps_per_epoch),
             ("validation_steps", self.validation_steps),
+            ("validation_batch_size", self.validation_batch_size),
+            ("validation_freq", Some(self.validation_freq)),
         ];
         match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
             Some((name, _)) => Err(Error::invalid(name, 0, "it must be at least 1")),

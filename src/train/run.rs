@@ -196,7 +196,8 @@ where
             }
             logs.update(std::iter::repeat(f64::NAN));
         }
-        let Some(validation) = validation else { return Ok((logs, None)) };
+        let is_due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
+        let Some(validation) = validation.filter(|_| is_due) else { return Ok((logs, None)) };
         match self.validate(validation) {
             Ok(measured) => {
                 logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));

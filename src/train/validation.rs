@@ -28,7 +28,8 @@ where
         let totals = self.state.penalty(self.model).and_then(|penalty| {
             let (model, loss, metrics) = (&*self.model, self.loss, self.metrics);
             let parts = Parts { model, loss, metrics, penalty, ranks: self.ranks.as_ref() };
-            let order = Order::sequential(self.fit.batch_size);
+            let size = self.fit.validation_batch_size.unwrap_or(self.fit.batch_size);
+            let order = Order::sequential(size);
             data.evaluate(parts, Order { steps: self.fit.validation_steps, ..order }, &self.dev)
         });
         let logs: Logs = match &totals {

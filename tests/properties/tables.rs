@@ -132,6 +132,8 @@ const FIT: Fit = Fit {
     seed: 0,
     steps_per_epoch: None,
     validation_steps: None,
+    validation_batch_size: None,
+    validation_freq: 1,
     progress: false,
 };
 
