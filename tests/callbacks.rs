@@ -14,10 +14,11 @@ use kerata::{
     callbacks::{
         CsvLogger, EarlyStopping, JsonLines, LambdaCallback, LearningRateScheduler, Mode,
         ModelCheckpoint, ReduceLrOnPlateau, SwapEmaWeights, TensorBoard, TerminateOnNan,
+        Validation,
     },
     data::InMemory,
     loss::{MeanAbsoluteError, MeanSquaredError},
-    metric::{BinaryAccuracy, MeanLoss},
+    metric::{BinaryAccuracy, Direction, MeanLoss},
     model::Sequential,
     optim::{Adam, Optimizer, Sgd, schedules::ExponentialDecay},
     prelude::*,
@@ -73,8 +74,8 @@ impl Callback<Line> for Script {
         Ok(())
     }
 
-    fn adds(&self) -> Vec<String> {
-        vec!["val_loss".to_owned()]
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
+        vec![("val_loss".to_owned(), None)]
     }
 }
 
@@ -251,6 +252,51 @@ fn validations_can_be_rare() {
         let error = trainer.fit_validated(&data(), &data(), &wrong).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
     }
+}
+
+/// The same columns as those of the validation data, for each data of its own.
+#[test]
+fn more_data_is_judged_by_callbacks() {
+    let far = || InMemory::new(vec![[10.0_f32]], vec![[21.0_f32]]).unwrap();
+    let mut trainer = trainer(Sgd::new(0.01))
+        .metric(MeanLoss(MeanAbsoluteError))
+        .callback(
+            Validation::new("same", data(), MeanSquaredError)
+                .metric(MeanLoss(MeanAbsoluteError))
+                .batch_size(2),
+        )
+        .callback(Validation::new("far", far(), MeanAbsoluteError).freq(2))
+        .callback(EarlyStopping::new("same_loss").min_delta(1e9).patience(4));
+    let history = trainer.fit_validated(&data(), &data(), &fit(10)).unwrap();
+    assert_eq!(history.epochs(), 5);
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs();
+    for (own, of_fit) in
+        [("same_loss", "val_loss"), ("same_mean_absolute_error", "val_mean_absolute_error")]
+    {
+        let (own, of_fit) = (history.get(own).unwrap(), history.get(of_fit).unwrap());
+        assert!(own.iter().zip(of_fit).all(|(a, b)| near(*a, *b)), "{own:?} {of_fit:?}");
+    }
+    let far = history.get("far_loss").unwrap();
+    assert_eq!(
+        far.iter().map(|loss| loss.is_nan()).collect::<Vec<_>>(),
+        [true, false, true, false, true]
+    );
+
+    let twice = |name: &str| {
+        let own = Validation::new(name, data(), MeanSquaredError);
+        let mut trainer = self::trainer(Sgd::new(0.01))
+            .callback(Validation::new("same", data(), MeanSquaredError))
+            .callback(own);
+        trainer.fit_validated(&data(), &data(), &fit(1)).map(drop)
+    };
+    assert!(twice("other").is_ok());
+    for name in ["same", "val"] {
+        let error = twice(name).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("columns"), "{error}");
+    }
+    let mut none = self::trainer(Sgd::new(0.01))
+        .callback(Validation::new("none", data(), MeanSquaredError).steps(0));
+    assert!(matches!(none.fit(&data(), &fit(1)), Err(Error::Invalid { .. })));
 }
 
 /// Writes down when it is called.

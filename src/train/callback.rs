@@ -9,6 +9,7 @@ use super::{Logs, Saved, Training};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    metric::Direction,
 };
 
 /// Something that is done while a model `M` is trained: Keras's
@@ -145,8 +146,9 @@ pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
         Recovery::Fail
     }
 
-    /// The names that the callback sets in the logs at the end of an epoch, so that others can monitor them.
-    fn adds(&self) -> Vec<String> {
+    /// The names that the callback sets in the logs at the end of an epoch, so that others can monitor them, and what is better in each, if
+    /// that is known.
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
         Vec::new()
     }
 
@@ -256,7 +258,7 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for A
         locked(self).on_step_error(training, batch, error)
     }
 
-    fn adds(&self) -> Vec<String> {
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
         locked(self).adds()
     }
 

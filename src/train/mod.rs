@@ -8,6 +8,7 @@ mod callback;
 pub mod callbacks;
 mod carried;
 mod checkpoint;
+mod columns;
 mod data;
 mod evaluate;
 mod feed;

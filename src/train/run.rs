@@ -10,10 +10,11 @@ use super::{
     augment::{Augment, augmented},
     callback::Kept,
     checkpoint::{self, Position},
+    columns,
     evaluate::share_of,
     judge::Judge,
     moments::{each, each_in_batch},
-    names::{self, LOSS},
+    names,
     optimizing::Optimizing,
     ranks::Ranks,
     totals::{AnyMetric, Totals, measure},
@@ -24,7 +25,6 @@ use crate::{
     data::{Batch, Dataset, Order},
     distributed,
     error::Error,
-    metric::Direction,
     model::Model,
     optim::{State, Sum},
     signal::{Outputs, Signal},
@@ -75,17 +75,12 @@ where
 
     /// What the logs of an epoch hold.
     pub(super) fn describe(&mut self, samples: Option<usize>, validated: bool) {
-        let directions = self.metrics.iter().map(|(metric, _)| metric.direction());
-        let directions =
-            std::iter::repeat_n(Some(Direction::Down), self.losses()).chain(directions);
-        let own = std::iter::once((LOSS.to_owned(), Some(Direction::Down)))
-            .chain(self.columns.iter().cloned().zip(directions))
-            .collect::<Vec<_>>();
+        let own = columns::directed(&self.columns, self.metrics);
         let of_validation = own.iter().map(|(name, way)| (names::of_validation(name), *way));
         let mut columns = own.clone();
         columns.extend(of_validation.filter(|_| validated));
         let added = self.callbacks.iter().flat_map(|callback| callback.adds());
-        columns.extend(added.map(|name| (name, None)));
+        columns.extend(added);
         self.about = About {
             epochs: self.fit.epochs,
             samples,

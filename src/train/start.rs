@@ -3,6 +3,7 @@
 use super::{
     Callback, Fit, History, Progress, Recorder, Trainer, TrainingData,
     checkpoint::Position,
+    columns,
     ranks::Ranks,
     run::Run,
     training::{About, Wishes},
@@ -36,7 +37,7 @@ where
             resumed.check(fit)?;
             resumed.check_losses(Data::LOSSES)?;
         }
-        let columns = self.columns(Data::LOSSES);
+        let columns = columns::of::<M, Y, E, D>(Data::LOSSES, self.metrics.list());
         let given = self.given(fit);
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };

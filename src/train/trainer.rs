@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 
 use super::{
     Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
-    TrainingData, augment::Augments, callback::Kept, checkpoint::Resumed, evaluate::Parts, names,
+    TrainingData, augment::Augments, callback::Kept, checkpoint::Resumed, columns, evaluate::Parts,
     optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
 };
 use crate::{
@@ -357,7 +357,7 @@ where
         };
         let totals =
             data.lent().evaluate(parts, Order::sequential(checked(batch_size)?), &self.dev)?;
-        let columns = self.columns(Data::Data::LOSSES);
+        let columns = columns::of::<M, Y, E, D>(Data::Data::LOSSES, self.metrics.list());
         Ok(Data::Data::measures(totals.report(&columns, self.metrics.list()).collect()))
     }
 
@@ -374,17 +374,6 @@ where
         X: Lends<Data: Asks<M, E, D>>,
     {
         inputs.lent().ask(&self.model, batch_size, self.ranks.as_ref().map(Ranks::comm))
-    }
-
-    /// The names in a history, behind that of the loss: of so many losses of outputs, and of the metrics.
-    pub(super) fn columns(&self, losses: usize) -> Vec<String> {
-        let outputs = M::output_names().into_iter().take(losses).collect::<Vec<_>>();
-        let metrics = self.metrics.list().iter().map(|(metric, weighted)| names::Measured {
-            output: metric.output().map(str::to_owned),
-            name: metric.name(),
-            weighted: *weighted,
-        });
-        names::columns(&outputs, &metrics.collect::<Vec<_>>())
     }
 }
 

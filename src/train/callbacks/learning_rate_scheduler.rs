@@ -4,6 +4,7 @@ use super::LEARNING_RATE;
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    metric::Direction,
     train::{Callback, Logs, Training},
 };
 
@@ -59,7 +60,7 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LearningRateScheduler {
         Ok(())
     }
 
-    fn adds(&self) -> Vec<String> {
-        vec![LEARNING_RATE.to_owned()]
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
+        vec![(LEARNING_RATE.to_owned(), None)]
     }
 }

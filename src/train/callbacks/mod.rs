@@ -35,6 +35,7 @@ mod reduce_lr;
 mod swap_ema_weights;
 mod tensorboard;
 mod terminate_on_nan;
+mod validation;
 
 pub use csv_logger::CsvLogger;
 #[cfg(feature = "ctrlc")]
@@ -51,6 +52,7 @@ pub use reduce_lr::ReduceLrOnPlateau;
 pub use swap_ema_weights::SwapEmaWeights;
 pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNan;
+pub use validation::Validation;
 
 /// The column of the learning rate, of callbacks that change it.
 const LEARNING_RATE: &str = "learning_rate";

@@ -2,6 +2,7 @@ use super::{LEARNING_RATE, Mode, monitor::Monitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    metric::Direction,
     train::{Callback, Logs, Saved, Training},
 };
 
@@ -130,8 +131,8 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
         Ok(())
     }
 
-    fn adds(&self) -> Vec<String> {
-        vec![LEARNING_RATE.to_owned()]
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
+        vec![(LEARNING_RATE.to_owned(), None)]
     }
 
     fn visit_saved(&mut self, saved: &mut Saved<'_>) -> Result<(), Error> {

@@ -1,0 +1,189 @@
+use dfdx::tensor::Cpu;
+
+use crate::{
+    backend::{Backend, Element},
+    data::Order,
+    error::Error,
+    metric::Direction,
+    model::Model,
+    parameters,
+    signal::Signal,
+    train::{
+        Callback, Logs, Measures, Training, TrainingData, columns, evaluate::Parts, names::LOSS,
+        totals::AnyMetric,
+    },
+};
+
+/// Judges the model by more data after each epoch, beside or instead of that of [`fit_validated`](crate::train::Trainer::fit_validated):
+/// a test set, a second language, the training data without its dropout.
+///
+/// The columns begin with a name: of `"test"`, `test_loss` and those of the metrics. Callbacks that monitor them are added after this one.
+/// On several ranks the first one measures.
+///
+/// Keras has it for one set only, as an argument of `fit`.
+///
+/// ```
+/// use kerata::{*, callbacks::{EarlyStopping, Validation}, data::InMemory, loss::{MeanAbsoluteError, MeanSquaredError},
+///     metric::MeanLoss, model::Sequential, optim::Sgd, prelude::*, train::{Fit, Trainer}};
+///
+/// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
+/// let near = InMemory::new(vec![[0.5], [1.5]], vec![[2.0], [4.0]])?;
+/// let far = InMemory::new(vec![[10.0]], vec![[21.0]])?;
+/// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?
+///     .callback(Validation::new("near", near, MeanSquaredError))
+///     .callback(Validation::new("far", far, MeanSquaredError).metric(MeanLoss(MeanAbsoluteError)))
+///     .callback(EarlyStopping::new("far_loss").patience(3));
+/// let data = InMemory::new(vec![[0.0], [1.0], [2.0]], vec![[1.0], [3.0], [5.0]])?;
+/// let history = trainer.fit(&data, &Fit::epochs(5))?;
+/// let names: Vec<&str> = history.names().collect();
+/// assert_eq!(names, ["loss", "near_loss", "far_loss", "far_mean_absolute_error"]);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Validation<M, Data, L, Y, E = f32, D = Cpu>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    name: String,
+    data: Data,
+    loss: L,
+    metrics: Vec<AnyMetric<M::Output, Y, E, D>>,
+    batch_size: Option<usize>,
+    steps: Option<usize>,
+    freq: usize,
+}
+
+impl<M, Data, L, Y, E, D> Validation<M, Data, L, Y, E, D>
+where
+    M: Model<E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    /// Columns of this name, data, and a loss; one for each output, if there are several.
+    pub fn new(name: impl Into<String>, data: Data, loss: L) -> Self
+    where
+        Data: TrainingData<M, L, Y, E, D>,
+    {
+        Self {
+            name: name.into(),
+            data,
+            loss,
+            metrics: Vec::new(),
+            batch_size: None,
+            steps: None,
+            freq: 1,
+        }
+    }
+
+    /// Adds a metric. It honours the mask, not the sample weights.
+    #[must_use]
+    pub fn metric(self, metric: impl Measures<M, Y, E, D>) -> Self {
+        self.and(metric, false)
+    }
+
+    /// Adds a metric that honours the mask and the sample weights.
+    #[must_use]
+    pub fn weighted_metric(self, metric: impl Measures<M, Y, E, D>) -> Self {
+        self.and(metric, true)
+    }
+
+    fn and(mut self, metric: impl Measures<M, Y, E, D>, weighted: bool) -> Self {
+        self.metrics.extend(metric.measured().map(|metric| (metric, weighted)));
+        self
+    }
+
+    /// How many samples are in a batch. Default as in the training.
+    #[must_use]
+    pub fn batch_size(mut self, batch_size: usize) -> Self {
+        self.batch_size = Some(batch_size);
+        self
+    }
+
+    /// How many batches are used. Default all.
+    #[must_use]
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// After every how many epochs the model is judged. Default 1.
+    #[must_use]
+    pub fn freq(mut self, epochs: usize) -> Self {
+        self.freq = epochs;
+        self
+    }
+
+    /// The columns behind that of the loss, without the name of the data.
+    fn columns(&self) -> Vec<String>
+    where
+        Data: TrainingData<M, L, Y, E, D>,
+    {
+        columns::of::<M, Y, E, D>(Data::LOSSES, &self.metrics)
+    }
+
+    fn column(&self, name: &str) -> String {
+        format!("{}_{name}", self.name)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<M, Data, L, Y, E, D> Callback<M, E, D> for Validation<M, Data, L, Y, E, D>
+where
+    M: Model<E, D>,
+    Data: TrainingData<M, L, Y, E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn reads_model_in_batches(&self) -> bool {
+        false
+    }
+
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        let loss = self.column(LOSS);
+        if training.names().filter(|name| *name == loss).count() > 1 {
+            let expected = "other data has its columns under this name";
+            return Err(Error::invalid("the name of a `Validation`", &self.name, expected));
+        }
+        let numbers =
+            [("freq", Some(self.freq)), ("batch_size", self.batch_size), ("steps", self.steps)];
+        match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
+            Some((name, _)) => Err(Error::invalid(name, 0, "it must be at least 1")),
+            None => Ok(()),
+        }
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        if !(epoch + 1).is_multiple_of(self.freq) {
+            return Ok(());
+        }
+        let model = &*training.model;
+        let parts = Parts {
+            model,
+            loss: &self.loss,
+            metrics: &self.metrics,
+            penalty: training.state.penalty(model)?,
+            ranks: None,
+        };
+        let order = Order::sequential(self.batch_size.unwrap_or(training.batch_size()));
+        let order = Order { steps: self.steps, ..order };
+        let totals = self.data.evaluate(parts, order, &parameters::device(model))?;
+        for (name, value) in totals.report(&self.columns(), &self.metrics) {
+            logs.set(&self.column(&name), value);
+        }
+        Ok(())
+    }
+
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
+        let columns = columns::directed(&self.columns(), &self.metrics).into_iter();
+        columns.map(|(name, direction)| (self.column(&name), direction)).collect()
+    }
+}
