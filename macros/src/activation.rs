@@ -5,7 +5,7 @@ use proc_macro2::{Ident, Span};
 use crate::names::{listed, nearest, snake};
 
 /// Their names, and for some a second one. In capitals they are the constants of `ActivationFunction`.
-const ACTIVATIONS: [(&str, &str); 26] = [
+const ACTIVATIONS: [(&str, &str); 28] = [
     ("celu", ""),
     ("elu", ""),
     ("exponential", ""),
@@ -29,6 +29,8 @@ const ACTIVATIONS: [(&str, &str); 26] = [
     ("softmax", ""),
     ("softplus", ""),
     ("softsign", ""),
+    ("sparse_plus", ""),
+    ("sparse_sigmoid", ""),
     ("squareplus", ""),
     ("tanh", ""),
     ("tanh_shrink", ""),

@@ -97,6 +97,11 @@ table! {
     SOFT_SHRINK, "soft_shrink": |x| x - clamp(x, -0.5, 0.5), |x: E, _| one_if(x.abs() > of(0.5));
     SOFTPLUS, "softplus": softplus, |x, _| sigmoid(x);
     SOFTSIGN, "softsign": softsign, |x: E, _| (one::<E>() + x.abs()).powi(-2);
+    SPARSE_PLUS, "sparse_plus": sparse_plus, |x: E, _| {
+        clamp((x + one()) * of(0.5), 0.0, 1.0)
+    };
+    SPARSE_SIGMOID, "sparse_sigmoid": |x| clamp((x + one::<E>()) * of(0.5), 0.0, 1.0),
+        |x: E, _| if x.abs() < one() { of(0.5) } else { zero() };
     SQUAREPLUS, "squareplus": squareplus, |x: E, y: E| y / x.hypot(of(2.0));
     TANH, "tanh": E::tanh, |_, y: E| one::<E>() - y * y;
     TANH_SHRINK, "tanh_shrink": tanh_shrink, |x: E, _| x.tanh().powi(2);
@@ -252,6 +257,15 @@ fn mish<E: Element>(x: E) -> E {
 
 fn softsign<E: Element>(x: E) -> E {
     if x.is_infinite() { x.signum() } else { x / (one::<E>() + x.abs()) }
+}
+
+/// 0 up to -1, `x` from 1 on, and `(x + 1)^2 / 4` between them.
+fn sparse_plus<E: Element>(x: E) -> E {
+    match x {
+        x if x >= one() => x,
+        x if x <= -one::<E>() => zero(),
+        x => ((x + one()) * of(0.5)).powi(2),
+    }
 }
 
 /// `(x + sqrt(x^2 + 4)) / 2`, below 0 by the reciprocal, which takes nothing away.

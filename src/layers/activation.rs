@@ -275,6 +275,6 @@ macro_rules! streams {
 }
 streams! {
     MaskTransparent: Linear Relu Tanh Sigmoid;
-    MaskTransparent: Celu Elu Exponential Gelu HardShrink HardSigmoid HardSilu HardTanh Keras2HardSigmoid LeakyRelu LogSigmoid Mish Relu6 Selu Silu SoftShrink Softplus Softsign Squareplus TanhShrink;
+    MaskTransparent: Celu Elu Exponential Gelu HardShrink HardSigmoid HardSilu HardTanh Keras2HardSigmoid LeakyRelu LogSigmoid Mish Relu6 Selu Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Squareplus TanhShrink;
     LastAxis: Softmax;
 }

@@ -132,6 +132,14 @@ function!(
     Softsign, SOFTSIGN
 );
 function!(
+    /// 0 up to -1, `x` from 1 on, and `(x + 1)^2 / 4` between them: a softplus that reaches 0.
+    SparsePlus, SPARSE_PLUS
+);
+function!(
+    /// `(x + 1) / 2` held between 0 and 1: a sigmoid that reaches both.
+    SparseSigmoid, SPARSE_SIGMOID
+);
+function!(
     /// `(x + sqrt(x * x + 4)) / 2`.
     Squareplus, SQUAREPLUS
 );

@@ -37,8 +37,8 @@ pub use embedding::{Embedding, MaskIds, MaskZero, NoMask};
 pub use embedding_bag::EmbeddingBag;
 pub use functions::{
     Celu, Elu, Exponential, Gelu, HardShrink, HardSigmoid, HardSilu, HardTanh, Keras2HardSigmoid,
-    LeakyRelu, LogSigmoid, Mish, Relu6, Selu, Silu, SoftShrink, Softplus, Softsign, Squareplus,
-    TanhShrink,
+    LeakyRelu, LogSigmoid, Mish, Relu6, Selu, Silu, SoftShrink, Softplus, Softsign, SparsePlus,
+    SparseSigmoid, Squareplus, TanhShrink,
 };
 pub use identity::Identity;
 pub use inner::Inner;

@@ -130,6 +130,8 @@ fn activations_of_configs() {
     });
     all("hard_silu", |x| if x <= -3.0 { 0.0 } else { x * ((x + 3.0) / 6.0).min(1.0) });
     all("softsign", |x| if x.is_infinite() { x.signum() } else { x / (1.0 + x.abs()) });
+    all("sparse_plus", |x| if x.abs() < 1.0 { (x + 1.0).powi(2) / 4.0 } else { x.max(0.0) });
+    all("sparse_sigmoid", |x| ((x + 1.0) / 2.0).clamp(0.0, 1.0));
     all("squareplus", |x| {
         let root = x.hypot(2.0);
         if x < 0.0 { 2.0 / (root - x) } else { (x + root) / 2.0 }

@@ -9,7 +9,7 @@ use super::{
 use crate::whole;
 
 /// Keras's activations that are types.
-pub(super) const ACTIVATIONS: [(&str, &str); 27] = [
+pub(super) const ACTIVATIONS: [(&str, &str); 29] = [
     ("celu", "Celu"),
     ("elu", "Elu"),
     ("exponential", "Exponential"),
@@ -33,6 +33,8 @@ pub(super) const ACTIVATIONS: [(&str, &str); 27] = [
     ("softmax", "Softmax"),
     ("softplus", "Softplus"),
     ("softsign", "Softsign"),
+    ("sparse_plus", "SparsePlus"),
+    ("sparse_sigmoid", "SparseSigmoid"),
     ("squareplus", "Squareplus"),
     ("swish", "Silu"),
     ("tanh", "Tanh"),

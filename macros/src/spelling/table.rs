@@ -303,6 +303,8 @@ pub(super) const LAYERS: &[Known] = &[
     plain("SoftShrink"),
     plain("Softplus"),
     plain("Softsign"),
+    plain("SparsePlus"),
+    plain("SparseSigmoid"),
     plain("Squareplus"),
     plain("TanhShrink"),
 ];
@@ -362,6 +364,8 @@ pub(super) const WORDS: &[Word] = &[
     word("SoftShrink", Class::Activation, &[]),
     word("Softplus", Class::Activation, &[]),
     word("Softsign", Class::Activation, &[]),
+    word("SparsePlus", Class::Activation, &[]),
+    word("SparseSigmoid", Class::Activation, &[]),
     word("Squareplus", Class::Activation, &[]),
     word("TanhShrink", Class::Activation, &[]),
     word("Valid", Class::Padding, &[]),
