@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{
     DynamicLayer,
-    custom::Options,
     flow::{Flow, Flows, Numbers, join_tapes, put_first},
     op::{Op, Pass, Show, one},
+    options::Options,
     words,
     wrap::value,
 };

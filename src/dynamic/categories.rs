@@ -4,9 +4,9 @@ use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
+    options::Options,
     words,
 };
 use crate::{

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use super::{
     DynamicLayer,
-    custom::Options,
     flow::{Flow, Flows, join_tapes, put_first},
     op::{Op, Pass, Show},
+    options::Options,
     words::refused,
 };
 use crate::{

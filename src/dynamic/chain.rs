@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use super::{
     DynamicLayer,
-    custom::Options,
     flow::Flow,
     input::input,
     op::{OneToOne, Pass, Show},
+    options::Options,
     wrap::value,
 };
 use crate::{

@@ -5,10 +5,11 @@ use dfdx::{
 
 use super::{
     MAX_NUMBERS,
-    custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
+    functions::FoundFunction,
     op::{OneToOne, Pass},
+    options::Options,
     visit,
     weights::{Role, Weights},
     words,

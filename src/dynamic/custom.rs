@@ -8,29 +8,24 @@ use std::{
     },
 };
 
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, NoneTape},
-};
+use dfdx::tensor::Cpu;
 use kerata_format::OLD_HARD_SIGMOID;
 use serde_json::Value;
 
 use super::{
-    Dynamic, DynamicLayer, FromDynamic,
-    flow::Rows,
+    Dynamic, FromDynamic,
     foreign::Foreign,
+    functions::{FoundFunction, Functions, Of},
     graph::{Function, MakeFunction},
-    op::{Op, Pass, Recorder},
+    op::Op,
+    options::Options,
     own::{Own, Takes},
     registry,
 };
 use crate::{
-    backend::{ActivationFunction, ActivationKind, Element, elu, logits, map_values},
-    error::{Difference, Error},
-    fields::{
-        ActivationOptions, AnySignal, Config, Configured, Initializer, NamedActivation,
-        destroys_masks, says, snake_case, whole,
-    },
+    backend::ActivationFunction,
+    error::Error,
+    fields::{Config, Configured, destroys_masks, snake_case},
     layer::Layer,
     layers::{Activation, CellState, LastState, Returns, Rnn, RnnCell, Sequences},
     parameters::{Build, Parameters},
@@ -81,24 +76,6 @@ pub struct CustomObjects {
     depth: usize,
     /// How many layers have been made.
     made: Arc<AtomicUsize>,
-}
-
-/// An activation of rows of numbers, for both tapes, and what an operation does in its place.
-#[derive(Clone, Copy)]
-pub(crate) struct Functions {
-    pub(super) plain: fn(Rows) -> Result<Rows, Error>,
-    pub(super) taped: fn(Rows<Recorder>) -> Result<Rows<Recorder>, Error>,
-    finish: ActivationKind,
-}
-
-impl Functions {
-    const fn of<A: Activation>() -> Self {
-        Self {
-            plain: A::apply::<(usize, usize), f32, Cpu, NoneTape>,
-            taped: A::apply::<(usize, usize), f32, Cpu, Recorder>,
-            finish: A::FUSED,
-        }
-    }
 }
 
 /// The sequences that a cell takes, and its units.
@@ -400,169 +377,5 @@ impl fmt::Debug for CustomObjects {
             .field("layers", &self.layers.keys())
             .field("activations", &self.activations.keys())
             .finish()
-    }
-}
-
-/// An activation that was found by its name.
-#[derive(Clone)]
-pub(super) struct FoundFunction {
-    pub(super) name: String,
-    of: Of,
-    /// The options of a layer, which is then not the function of that name.
-    options: Option<ActivationOptions>,
-}
-
-#[derive(Clone, Copy)]
-enum Of {
-    Keras(ActivationFunction),
-    Own(Functions),
-}
-
-impl FoundFunction {
-    /// That of Keras, if it is one.
-    pub(super) fn keras(&self) -> Option<ActivationFunction> {
-        match self.of {
-            Of::Keras(function) if self.options.is_none() => Some(function),
-            _ => None,
-        }
-    }
-
-    /// Applies it behind an operation, which does what it is told.
-    pub(super) fn behind<T: Pass>(
-        &self,
-        operation: impl FnOnce(ActivationKind) -> Result<Rows<T>, Error>,
-    ) -> Result<Rows<T>, Error> {
-        match self.finish::<T>() {
-            ActivationKind::Nothing => self.apply(operation(ActivationKind::Nothing)?),
-            fused => operation(fused),
-        }
-    }
-
-    /// What an operation is told to do in its place; then it need not be [applied](Self::apply).
-    pub(super) fn finish<T: Pass>(&self) -> ActivationKind {
-        let fused = match self.of {
-            _ if self.options.is_some() => ActivationKind::Nothing,
-            Of::Keras(function) => function.fused(),
-            Of::Own(functions) => functions.finish,
-        };
-        fused.fused::<f32, Cpu, T>()
-    }
-
-    /// Applies it to rows.
-    pub(super) fn apply<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
-        match self.options {
-            Some(ActivationOptions::OfRelu(relu)) => return relu.apply(x),
-            Some(ActivationOptions::OfElu(alpha)) => {
-                let slope = move |x, y| if x > 0.0 { 1.0 } else { y + alpha };
-                return map_values(x, |x| elu(x, alpha), slope);
-            }
-            None => {}
-        }
-        let functions = match &self.of {
-            Of::Keras(function) => return logits::activation(x, *function),
-            Of::Own(functions) => functions,
-        };
-        let shape = *x.shape();
-        let y = T::activation(functions)(x)?;
-        if *y.shape() != shape {
-            return Err(Error::mismatch("the shape behind an activation", shape, y.shape()));
-        }
-        Ok(y)
-    }
-}
-
-impl fmt::Debug for FoundFunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
-    }
-}
-
-/// A config with all its keys, as the constructor of a layer reads it.
-pub(super) struct Options<'a> {
-    pub(super) config: &'a mut Config,
-    pub(super) custom: &'a CustomObjects,
-}
-
-impl Options<'_> {
-    fn get<T>(&self, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, Error> {
-        let value = self.config.config.get(key).unwrap_or(&Value::Null);
-        read(value).ok_or_else(|| self.misfit(key, "another value is needed", value))
-    }
-
-    /// The error for a key whose value makes no sense.
-    pub(super) fn misfit(&self, key: &str, expected: &str, found: &Value) -> Error {
-        let difference =
-            Difference { place: key.to_owned(), expected: expected.to_owned(), found: says(found) };
-        let what = format!("the config of `{}`", self.config.class_name);
-        Error::Differences { what, differences: vec![difference] }
-    }
-
-    pub(super) fn size(&self, key: &str) -> Result<usize, Error> {
-        self.get(key, |v| usize::try_from(v.as_u64()?).ok())
-    }
-
-    /// As many sizes as there are axes.
-    pub(super) fn sizes<const N: usize>(&self, key: &str) -> Result<[usize; N], Error> {
-        self.get(key, |v| {
-            let size = |n: &Value| usize::try_from(whole(n)?).ok();
-            let list: Option<Vec<_>> = v.as_array()?.iter().map(size).collect();
-            list?.try_into().ok()
-        })
-    }
-
-    pub(super) fn flag(&self, key: &str) -> Result<bool, Error> {
-        self.get(key, Value::as_bool)
-    }
-
-    pub(super) fn number(&self, key: &str) -> Result<f64, Error> {
-        self.get(key, Value::as_f64)
-    }
-
-    /// A number that an element of a dynamic layer can hold.
-    pub(super) fn element(&self, key: &str) -> Result<f32, Error> {
-        let element = f32::checked(self.number(key)?).filter(|v| !v.is_nan());
-        element.ok_or_else(|| {
-            let value = self.config.config.get(key).unwrap_or(&Value::Null);
-            self.misfit(key, "a number within the range of `f32` is needed", value)
-        })
-    }
-
-    pub(super) fn text(&self, key: &str) -> Result<String, Error> {
-        self.get(key, |v| v.as_str().map(str::to_owned))
-    }
-
-    pub(super) fn initializer(&self, key: &str) -> Result<Initializer, Error> {
-        self.get(key, |v| Initializer::parse(v).ok())
-    }
-
-    pub(super) fn activation(&self, key: &str) -> Result<FoundFunction, Error> {
-        let said = self.get(key, |v| NamedActivation::parse(v).ok())?;
-        Ok(FoundFunction { options: said.options, ..self.custom.function(&said.name)? })
-    }
-
-    /// The layer that a config is, which is an activation with options.
-    pub(super) fn activation_layer(&self, name: &str) -> Result<FoundFunction, Error> {
-        let options = ActivationOptions::of(self.config);
-        Ok(FoundFunction { options, ..self.custom.function(name)? })
-    }
-
-    /// A layer inside this one. Its config is taken out of that of this one, so that it is held once.
-    pub(super) fn layer(&mut self, key: &str) -> Result<DynamicLayer, Error> {
-        let config = self.inner(key)?;
-        let missing = || self.misfit(key, "a layer is needed", &Value::Null);
-        DynamicLayer::make(config.ok_or_else(missing)?, self.custom)
-    }
-
-    /// The config of a layer inside this one, taken out; `None` if there is none, or `null`.
-    pub(super) fn inner(&mut self, key: &str) -> Result<Option<Config>, Error> {
-        let value = self.config.config.remove(key).filter(|value| !value.is_null());
-        value.map(Config::try_from).transpose()
-    }
-}
-
-/// What is not used by every class.
-impl AnySignal {
-    pub(super) fn rank(&self) -> usize {
-        self.sizes.len()
     }
 }

@@ -1,9 +1,10 @@
 use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 
 use super::{
-    custom::{FoundFunction, Options},
     flow::{Flow, Numbers},
+    functions::FoundFunction,
     op::{OneToOne, Pass},
+    options::Options,
     visit,
     weights::{Role, Weights, optional},
     words,

@@ -4,10 +4,11 @@ use dfdx::tensor::Cpu;
 
 use super::{
     conv::{Slider, slid},
-    custom::{FoundFunction, Options},
     dense::known_features,
     flow::Flow,
+    functions::FoundFunction,
     op::{OneToOne, Pass},
+    options::Options,
     visit,
     weights::{Role, Weights},
     words::{self, refused},

@@ -1,9 +1,9 @@
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Flows, Numbers},
     op::{Op, Pass},
+    options::Options,
     places::permuted,
     words::{self, refused},
 };

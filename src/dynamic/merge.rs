@@ -7,9 +7,9 @@ use dfdx::{
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Flows, Numbers, Rows, as_rows},
     op::{Op, Pass},
+    options::Options,
     places::stretched,
     words::{self, refused},
 };

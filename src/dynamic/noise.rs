@@ -5,10 +5,10 @@ use rand::{Rng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 
 use super::{
-    custom::Options,
     flow::{Flow, Numbers, Rows, as_rows},
     merge::{Merging, merged},
     op::{OneToOne, Pass},
+    options::Options,
     words,
 };
 use crate::{

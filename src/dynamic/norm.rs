@@ -1,10 +1,10 @@
 use dfdx::tensor::Cpu;
 
 use super::{
-    custom::Options,
     dense::known_features,
     flow::Flow,
     op::{OneToOne, Pass},
+    options::Options,
     visit,
     weights::{Role, Weights, optional},
     words,

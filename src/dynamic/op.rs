@@ -9,8 +9,8 @@ use dfdx::tensor::{Cpu, CpuError, Gradients, Merge, NoneTape, Tape, Tensor};
 
 use super::{
     DynamicLayer,
-    custom::Functions,
     flow::{Flow, Flows, Rows, join_tapes, put_first},
+    functions::Functions,
     own::{Runs, Takes},
     words::refused,
 };

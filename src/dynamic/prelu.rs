@@ -2,9 +2,9 @@ use dfdx::tensor::Cpu;
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::Flow,
     op::{OneToOne, Pass},
+    options::Options,
     visit,
     weights::{Role, Weights},
     words,

@@ -4,9 +4,9 @@ use dfdx::{shapes::HasShape, tensor::Cpu};
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::Flow,
     op::{OneToOne, Pass},
+    options::Options,
     words,
 };
 use crate::{

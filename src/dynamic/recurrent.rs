@@ -4,10 +4,11 @@ use dfdx::{
 };
 
 use super::{
-    custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Flows, Numbers, join_tapes},
+    functions::FoundFunction,
     op::{Op, Pass, Show},
+    options::Options,
     weights::{Role, Weights},
     words,
 };

@@ -4,10 +4,10 @@ use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Numbers, Rows, as_rows},
     merge::{Merging, merged},
     op::{OneToOne, Pass},
+    options::Options,
     places::stretched,
     visit,
     weights::{Role, Weights},

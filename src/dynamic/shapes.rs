@@ -2,9 +2,9 @@ use dfdx::shapes::{HasShape, Shape};
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
+    options::Options,
     words,
 };
 use crate::{

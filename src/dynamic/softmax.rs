@@ -1,9 +1,9 @@
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
+    options::Options,
     words::{self, refused},
 };
 use crate::{

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    custom::Options,
     flow::{Flow, Numbers, Rows},
     op::{OneToOne, Pass},
+    options::Options,
     places::{all, arranged},
     words,
 };

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::{
     conv::finished,
-    custom::{FoundFunction, Options},
     dense::known_features,
     flow::{Flow, Numbers},
+    functions::FoundFunction,
     op::{OneToOne, Pass},
+    options::Options,
     places::{all, arranged, permuted},
     visit,
     weights::{Role, Weights},

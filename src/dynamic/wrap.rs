@@ -2,9 +2,9 @@ use serde_json::Value;
 
 use super::{
     DynamicLayer,
-    custom::Options,
     flow::{Flow, Numbers},
     op::{OneToOne, Pass, Show, Shown},
+    options::Options,
     words,
 };
 use crate::{

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         DynamicLayer,
-        custom::{CustomObjects, FoundFunction},
+        custom::CustomObjects,
         flow::{Flow, Flows, Numbers, Rows, as_rows},
+        functions::FoundFunction,
         merge::{Merging, common, merged},
         op::{Op, Pass, one},
         places::stretched,

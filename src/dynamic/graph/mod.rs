@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::{
     DynamicLayer,
-    custom::Options,
     flow::Flows,
     op::{Op, Pass, Show},
+    options::Options,
 };
 use crate::{
     error::Error,

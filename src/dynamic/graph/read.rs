@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::{
     super::{
         DynamicLayer,
-        custom::{CustomObjects, MAX_LAYERS, Options},
+        custom::{CustomObjects, MAX_LAYERS},
         input::input,
+        options::Options,
         words::refused,
     },
     Entry, Graph, Part, is_function,
