@@ -1,7 +1,8 @@
 //! What is inside of a dynamic layer: layers, weights, and a table of both.
 
 use super::{
-    DynamicLayer, LayerWeight, Masks, is_padded,
+    DynamicLayer, LayerWeight, is_padded,
+    layer::Masks,
     op::{Show, Shown},
     typed,
 };
