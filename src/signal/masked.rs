@@ -1,12 +1,18 @@
+use std::ops::Range;
+
 use dfdx::{
     shapes::HasShape,
-    tensor::{Storage, Tensor},
+    tensor::{PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
-use super::Mask;
+use super::{
+    Mask, Rest, SeeTensor, Signal, message,
+    rows::{concat, lengthened, rows_of, without_padding},
+};
 use crate::{
+    backend::{Backend, Element, StopGradient, memory::collected},
     error::Error,
-    shape::{Features, Sequence},
+    shape::{self, Features, Sequence},
 };
 
 /// A padded sequence together with the mask that says which of its steps are real.
@@ -80,4 +86,94 @@ impl<S: Sequence, E, D: Storage<E>, T> Masked<Tensor<S, E, D, T>> {
 #[diagnostic::do_not_recommend]
 impl<S: Features> Features for Masked<S> {
     const SIZE: usize = S::SIZE;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: Sequence> Signal for Masked<S> {
+    const MASKED: bool = true;
+
+    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Masked<Tensor<S, E, D, T>>;
+    type StepData<'a, E: Element> = (&'a [E], &'a [bool]);
+
+    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Masked<Tensor<S, E, D>>,
+        tape: T,
+    ) -> Masked<Tensor<S, E, D, T>> {
+        let (values, mask) = data.into_parts();
+        Masked::from_parts(PutTape::put_tape(values, tape), mask)
+    }
+
+    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: Masked<Tensor<S, E, D, T>>,
+    ) -> (Masked<Tensor<S, E, D>>, T) {
+        let (values, mask) = data.into_parts();
+        let (values, tape) = SplitTape::split_tape(values);
+        (Masked::from_parts(values, mask), tape)
+    }
+
+    fn share<E: Element, D: Backend<E>>(data: &Masked<Tensor<S, E, D>>) -> Masked<Tensor<S, E, D>> {
+        data.clone()
+    }
+
+    fn without_padding<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        keep: &[bool],
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        Ok(Masked::from_parts(without_padding(data.values(), keep)?, data.mask().clone()))
+    }
+
+    fn concat<E: Element, D: Backend<E>>(
+        parts: &[Masked<Tensor<S, E, D>>],
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        // Batches of any length were each padded to their own longest row.
+        let length = parts.iter().map(|part| part.mask().length()).max().unwrap_or(0);
+        let padded = |part| lengthened(part, length);
+        let parts = parts.iter().map(padded).collect::<Result<Vec<_>, Error>>()?;
+        let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
+        let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
+        Masked::new(concat(&values)?, Mask::concat(&masks)?)
+    }
+
+    fn rows_of<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        rows: Range<usize>,
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        let values = rows_of(data.values(), rows.clone())?;
+        let (count, mask) = (rows.len(), data.mask());
+        let keep = collected(&[count, mask.length()], rows.flat_map(|row| mask.row(row)).copied())?;
+        Masked::new(values, Mask::from_bools(keep, count, mask.length())?)
+    }
+
+    fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        data: &Masked<Tensor<S, E, D, T>>,
+        see: &mut impl SeeTensor<E, D, T>,
+    ) -> Result<(), Error> {
+        see.tensor(data.values(), Some(data.mask()))
+    }
+
+    fn stop_gradient<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+    ) -> Vec<StopGradient> {
+        vec![D::stop_gradient(data.values())]
+    }
+
+    fn send<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        message: &mut Vec<f64>,
+    ) -> Result<(), Error> {
+        message::send_mask(data.mask(), message);
+        message::send(data.values(), message)
+    }
+
+    fn receive<E: Element, D: Backend<E>>(
+        rest: Rest<'_, '_>,
+        dev: &D,
+    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
+        let mask = message::receive_mask(rest)?;
+        Masked::new(message::receive(rest, dev)?, mask)
+    }
+
+    fn display() -> String {
+        format!("Masked<{}>", shape::display::<S>())
+    }
 }

@@ -9,6 +9,7 @@
 //! | [`Masked<S>`](Masked) | a padded sequence and its mask | `Masked<Tensor<S, E, D, T>>` |
 //! | [`Ids<S>`](Ids) | token ids or class labels | `Tensor<S, usize, D, T>` |
 
+mod ids;
 mod images;
 mod inputs;
 mod kinds;
@@ -17,11 +18,13 @@ mod message;
 mod outputs;
 mod parts;
 mod results;
+mod rows;
 mod states;
 mod step;
 mod value;
 
 pub use crate::mask::Mask;
+pub use ids::Ids;
 pub(crate) use images::{IMAGES, UNMASKED_STEPS};
 pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};
@@ -43,19 +46,16 @@ pub use step::{StepRows, StepValues};
 pub use value::{Fed, OnWire};
 pub use value::{Feedable, Value};
 
-use std::{marker::PhantomData, ops::Range};
+use std::ops::Range;
 
 use dfdx::tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor};
 
 use crate::{
-    backend::{
-        Backend, Element, StopGradient,
-        memory::{collected, elements, elements_of},
-        to_values,
-    },
-    error::{Error, OrDevice},
-    shape::{self, Features, Sequence, Shape},
+    backend::{Backend, Element, StopGradient},
+    error::Error,
+    shape::{self, Shape},
 };
+use rows::{concat, rows_of, without_padding};
 
 /// What travels on the wire between two layers, named by its shape alone.
 #[diagnostic::on_unimplemented(
@@ -290,256 +290,4 @@ impl<S: Shape> Plain for S {
     ) -> Tensor<S, E, D, T> {
         tensor
     }
-}
-
-/// Token ids, the input of an [`Embedding`](crate::layers::Embedding), or class labels, the target of
-/// a [`SparseCategoricalCrossentropy`](crate::loss::SparseCategoricalCrossentropy).
-///
-/// It only names the wire; its data is a tensor of `usize`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Ids<S>(PhantomData<S>);
-
-#[diagnostic::do_not_recommend]
-impl<S: Shape> Signal for Ids<S> {
-    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, usize, D, T>;
-    type StepData<'a, E: Element> = &'a [usize];
-
-    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: Tensor<S, usize, D>,
-        tape: T,
-    ) -> Tensor<S, usize, D, T> {
-        PutTape::put_tape(data, tape)
-    }
-
-    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: Tensor<S, usize, D, T>,
-    ) -> (Tensor<S, usize, D>, T) {
-        SplitTape::split_tape(data)
-    }
-
-    fn share<E: Element, D: Backend<E>>(data: &Tensor<S, usize, D>) -> Tensor<S, usize, D> {
-        data.clone()
-    }
-
-    fn without_padding<E: Element, D: Backend<E>>(
-        data: &Tensor<S, usize, D>,
-        keep: &[bool],
-    ) -> Result<Tensor<S, usize, D>, Error> {
-        without_padding(data, keep)
-    }
-
-    fn concat<E: Element, D: Backend<E>>(
-        parts: &[Tensor<S, usize, D>],
-    ) -> Result<Tensor<S, usize, D>, Error> {
-        concat(parts)
-    }
-
-    fn rows_of<E: Element, D: Backend<E>>(
-        data: &Tensor<S, usize, D>,
-        rows: Range<usize>,
-    ) -> Result<Tensor<S, usize, D>, Error> {
-        rows_of(data, rows)
-    }
-
-    fn send<E: Element, D: Backend<E>>(
-        data: &Tensor<S, usize, D>,
-        message: &mut Vec<f64>,
-    ) -> Result<(), Error> {
-        message::send(data, message)
-    }
-
-    fn receive<E: Element, D: Backend<E>>(
-        rest: Rest<'_, '_>,
-        dev: &D,
-    ) -> Result<Tensor<S, usize, D>, Error> {
-        message::receive(rest, dev)
-    }
-
-    fn display() -> String {
-        format!("Ids<{}>", shape::display::<S>())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<S> Features for Ids<S> {
-    const SIZE: usize = 0;
-}
-
-#[diagnostic::do_not_recommend]
-impl<S: Sequence> Signal for Masked<S> {
-    const MASKED: bool = true;
-
-    type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Masked<Tensor<S, E, D, T>>;
-    type StepData<'a, E: Element> = (&'a [E], &'a [bool]);
-
-    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: Masked<Tensor<S, E, D>>,
-        tape: T,
-    ) -> Masked<Tensor<S, E, D, T>> {
-        let (values, mask) = data.into_parts();
-        Masked::from_parts(PutTape::put_tape(values, tape), mask)
-    }
-
-    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: Masked<Tensor<S, E, D, T>>,
-    ) -> (Masked<Tensor<S, E, D>>, T) {
-        let (values, mask) = data.into_parts();
-        let (values, tape) = SplitTape::split_tape(values);
-        (Masked::from_parts(values, mask), tape)
-    }
-
-    fn share<E: Element, D: Backend<E>>(data: &Masked<Tensor<S, E, D>>) -> Masked<Tensor<S, E, D>> {
-        data.clone()
-    }
-
-    fn without_padding<E: Element, D: Backend<E>>(
-        data: &Masked<Tensor<S, E, D>>,
-        keep: &[bool],
-    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
-        Ok(Masked::from_parts(without_padding(data.values(), keep)?, data.mask().clone()))
-    }
-
-    fn concat<E: Element, D: Backend<E>>(
-        parts: &[Masked<Tensor<S, E, D>>],
-    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
-        // Batches of any length were each padded to their own longest row.
-        let length = parts.iter().map(|part| part.mask().length()).max().unwrap_or(0);
-        let padded = |part| lengthened(part, length);
-        let parts = parts.iter().map(padded).collect::<Result<Vec<_>, Error>>()?;
-        let values: Vec<_> = parts.iter().map(|part| part.values().clone()).collect();
-        let masks: Vec<_> = parts.iter().map(Masked::mask).collect();
-        Masked::new(concat(&values)?, Mask::concat(&masks)?)
-    }
-
-    fn rows_of<E: Element, D: Backend<E>>(
-        data: &Masked<Tensor<S, E, D>>,
-        rows: Range<usize>,
-    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
-        let values = rows_of(data.values(), rows.clone())?;
-        let (count, mask) = (rows.len(), data.mask());
-        let keep = collected(&[count, mask.length()], rows.flat_map(|row| mask.row(row)).copied())?;
-        Masked::new(values, Mask::from_bools(keep, count, mask.length())?)
-    }
-
-    fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: &Masked<Tensor<S, E, D, T>>,
-        see: &mut impl SeeTensor<E, D, T>,
-    ) -> Result<(), Error> {
-        see.tensor(data.values(), Some(data.mask()))
-    }
-
-    fn stop_gradient<E: Element, D: Backend<E>>(
-        data: &Masked<Tensor<S, E, D>>,
-    ) -> Vec<StopGradient> {
-        vec![D::stop_gradient(data.values())]
-    }
-
-    fn send<E: Element, D: Backend<E>>(
-        data: &Masked<Tensor<S, E, D>>,
-        message: &mut Vec<f64>,
-    ) -> Result<(), Error> {
-        message::send_mask(data.mask(), message);
-        message::send(data.values(), message)
-    }
-
-    fn receive<E: Element, D: Backend<E>>(
-        rest: Rest<'_, '_>,
-        dev: &D,
-    ) -> Result<Masked<Tensor<S, E, D>>, Error> {
-        let mask = message::receive_mask(rest)?;
-        Masked::new(message::receive(rest, dev)?, mask)
-    }
-
-    fn display() -> String {
-        format!("Masked<{}>", shape::display::<S>())
-    }
-}
-
-/// A sequence with padding behind it, up to a length.
-fn lengthened<S: Sequence, E: Element, D: Backend<E>>(
-    part: &Masked<Tensor<S, E, D>>,
-    length: usize,
-) -> Result<Masked<Tensor<S, E, D>>, Error> {
-    use dfdx::shapes::HasShape;
-    let (values, mask) = (part.values(), part.mask());
-    let mut sizes = values.shape().concrete();
-    if mask.length() == length {
-        return Ok(part.clone());
-    }
-    let row = |size: usize| elements_of(values).map(|n| n / mask.as_slice().len().max(1) * size);
-    let (short, long) = (row(mask.length())?, row(length)?);
-    let (from, mut to) = (to_values(values)?, Vec::new());
-    let mut keep = Vec::new();
-    for i in 0..mask.batch() {
-        to.extend_from_slice(&from[i * short..(i + 1) * short]);
-        to.resize((i + 1) * long, E::zero());
-        keep.extend_from_slice(mask.row(i));
-        keep.resize((i + 1) * length, false);
-    }
-    let mask = Mask::from_bools(keep, mask.batch(), length)?;
-    sizes[1] = length;
-    let shape = S::from_concrete(&sizes)
-        .ok_or_else(|| Error::mismatch("the length of a mask", values.shape(), length))?;
-    Masked::new(values.device().try_tensor_from_vec(to, shape).or_device()?, mask)
-}
-
-fn without_padding<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
-    data: &Tensor<S, E, D>,
-    keep: &[bool],
-) -> Result<Tensor<S, E, D>, Error> {
-    use dfdx::shapes::HasShape;
-    let shape = *data.shape();
-    let each = shape.num_elements().checked_div(keep.len()).unwrap_or(0);
-    if each * keep.len() != shape.num_elements() || each == 0 || keep.iter().all(|&keep| keep) {
-        return Ok(data.clone());
-    }
-    let mut values = to_values(data)?;
-    let padding = values.chunks_exact_mut(each).zip(keep).filter(|(_, keep)| !**keep);
-    padding.for_each(|(position, _)| position.fill(E::default()));
-    data.device().try_tensor_from_vec(values, shape).or_device()
-}
-
-fn rows_of<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
-    data: &Tensor<S, E, D>,
-    rows: Range<usize>,
-) -> Result<Tensor<S, E, D>, Error> {
-    use dfdx::shapes::HasShape;
-    let mut sizes = data.shape().concrete();
-    let batch = sizes.as_ref().first().copied().unwrap_or(0);
-    if rows.end > batch {
-        return Err(Error::mismatch("the rows of a batch", batch, rows));
-    }
-    if rows == (0..batch) {
-        return Ok(data.clone());
-    }
-    let each = elements_of(data)? / batch;
-    let values = to_values(data)?[rows.start * each..rows.end * each].to_vec();
-    sizes[0] = rows.len();
-    let shape = S::from_concrete(&sizes)
-        .ok_or_else(|| Error::mismatch("the rows of a share", data.shape(), rows.len()))?;
-    data.device().try_tensor_from_vec(values, shape).or_device()
-}
-
-fn concat<S: Shape, E: dfdx::prelude::Unit, D: dfdx::prelude::TensorFromVec<E>>(
-    parts: &[Tensor<S, E, D>],
-) -> Result<Tensor<S, E, D>, Error> {
-    use dfdx::shapes::HasShape;
-    let first = parts.first().ok_or(Error::Empty("the list of batches"))?;
-    let mut sizes = first.shape().concrete();
-    let counts = parts.iter().map(elements_of).collect::<Result<Vec<usize>, Error>>()?;
-    let mut data = collected(&[counts.into_iter().fold(0, usize::saturating_add)], [])?;
-    let mut rows = 0;
-    for part in parts {
-        let other = part.shape().concrete();
-        if other.as_ref()[1..] != sizes.as_ref()[1..] {
-            return Err(Error::mismatch("the shape of a batch", sizes, other));
-        }
-        rows = usize::saturating_add(rows, other[0]);
-        data.extend(to_values(part)?);
-    }
-    sizes[0] = rows;
-    elements(sizes.as_ref())?;
-    let shape = S::from_concrete(&sizes)
-        .ok_or_else(|| Error::mismatch("the rows of the joined batches", first.shape(), rows))?;
-    first.device().try_tensor_from_vec(data, shape).or_device()
 }

@@ -3,7 +3,10 @@ use dfdx::{
     tensor::{PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
-use super::{Feedable, OnWire, PartAt, Rest, Signal, StepRows, Value, concat, message, rows_of};
+use super::{
+    Feedable, OnWire, PartAt, Rest, Signal, StepRows, Value, message,
+    rows::{concat, rows_of},
+};
 use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
