@@ -1,25 +1,16 @@
-//! Models of branches: Keras's `Functional`.
-
 use std::{collections::HashMap, rc::Rc};
 
-use kerata_format::{Tensor, call_name, calls, ends, outputs, used};
+use kerata_format::{Tensor, calls, ends, used};
 use serde_json::{Value, json};
 
-use super::{
-    LayerVisitor, Layers,
-    keras::{classes, input_layer},
-};
+use super::{Node, Values, gives};
 use crate::{
     backend::{Backend, Element},
     error::shortened,
-    fields::{
-        AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of,
-        starts_from_states,
-    },
+    fields::{AnySignal, Config, Configured, Described, Fields},
+    model::{LayerVisitor, Layers, keras::classes},
     signal::Signal,
 };
-
-type Node = kerata_format::Node<Config>;
 
 /// The calls of all layers.
 fn nodes(layers: Vec<(Config, Value)>, outputs: &Value) -> (Vec<Node>, Vec<String>) {
@@ -36,115 +27,9 @@ fn nodes(layers: Vec<(Config, Value)>, outputs: &Value) -> (Vec<Node>, Vec<Strin
     calls(layers.into_iter().map(layer).collect(), outputs)
 }
 
-/// The tensors that the values of a model are, as far as it has been visited.
-#[derive(Default)]
-struct Values {
-    /// Each input, with its place among them.
-    inputs: Vec<(String, Tensor)>,
-    /// What each layer gives, with its place.
-    layers: HashMap<String, Vec<(String, Tensor)>>,
-    /// What reaches the next layer.
-    from: Vec<String>,
-}
-
-impl Values {
-    /// What reaches a layer.
-    fn reach(&self) -> Vec<Tensor> {
-        if self.from.is_empty() {
-            return self.of("input");
-        }
-        self.from.iter().flat_map(|value| self.of(value)).collect()
-    }
-
-    fn of(&self, value: &str) -> Vec<Tensor> {
-        let (layer, part) = match value.split_once('.') {
-            _ if self.layers.contains_key(value) => (value, ""),
-            parts => parts.unwrap_or((value, "")),
-        };
-        let inside = |place: &str| {
-            part.is_empty() || place == part || place.starts_with(&format!("{part}."))
-        };
-        let all = match layer {
-            "input" => Some(&self.inputs),
-            layer => self.layers.get(layer),
-        };
-        let inside = all.into_iter().flatten().filter(|(place, _)| inside(place));
-        inside.map(|(_, tensor)| tensor.clone()).collect()
-    }
-
-    /// A layer has been visited: where nothing else is said, the next one takes what it gives.
-    fn visited(&mut self, layer: &str, gives: Vec<(String, Tensor)>) {
-        self.layers.insert(layer.to_owned(), gives);
-        self.from = vec![layer.to_owned()];
-    }
-
-    /// A layer that Keras has none for has been visited: it gives what reaches it.
-    fn regrouped(&mut self, layer: &str, wires: Vec<(String, AnySignal)>) {
-        let gives = wires.into_iter().map(|(place, _)| place).zip(self.reach()).collect();
-        self.visited(layer, gives);
-    }
-}
-
 impl Fields {
-    /// The layers of a model of branches.
-    pub(crate) fn graph<In, L, E, D>(&mut self, layers: &mut L)
-    where
-        In: Signal,
-        L: Layers<In, E, D>,
-        E: Element,
-        D: Backend<E>,
-    {
-        self.dtype::<E>();
-        let inputs = AnySignal::parts::<In>();
-        match self.mode {
-            Mode::Write => self.write_graph::<In, L, E, D>(layers, inputs),
-            _ => self.read_graph::<In, L, E, D>(layers, &inputs),
-        }
-    }
-
-    fn write_graph<In, L, E, D>(&mut self, layers: &mut L, inputs: Vec<(String, AnySignal)>)
-    where
-        In: Signal,
-        L: Layers<In, E, D>,
-        E: Element,
-        D: Backend<E>,
-    {
-        self.write_as(FUNCTIONAL);
-        let mut names = Names(Vec::new());
-        layers.layers(&mut names);
-        let (values, calls) = (Values::default(), HashMap::new());
-        let mut writer = Writer { fields: self, list: Vec::new(), values, calls };
-        for (i, (place, wire)) in inputs.into_iter().enumerate() {
-            let mut name = if i == 0 { "input_layer".into() } else { format!("input_layer_{i}") };
-            while names.0.contains(&name) {
-                name.push('_');
-            }
-            let mut layer = input_layer(&name, &wire, dtype_of::<E>());
-            layer["name"] = json!(name);
-            layer["inbound_nodes"] = json!([]);
-            writer.calls.insert(name.clone(), (writer.list.len(), 0));
-            writer.list.push(layer);
-            writer.values.inputs.push((place, (name, 0)));
-        }
-        layers.layers(&mut writer);
-        let Writer { list, values, calls, .. } = writer;
-        // Keras counts the calls of a model by one more here.
-        let ends = |tensors: Vec<Tensor>| {
-            let end = |(call, i): &Tensor| {
-                let (at, number) = calls.get(call).copied().unwrap_or_default();
-                let is_model = list[at]["class_name"] == FUNCTIONAL;
-                json!([list[at]["name"], number + usize::from(is_model), i])
-            };
-            let ends: Vec<Value> = tensors.iter().map(end).collect();
-            if ends.len() == 1 { ends[0].clone() } else { ends.into() }
-        };
-        let (inputs, outputs) = (ends(values.of("input")), ends(values.reach()));
-        self.out.insert("layers".into(), list.into());
-        self.out.insert("input_layers".into(), inputs);
-        self.out.insert("output_layers".into(), outputs);
-    }
-
-    fn read_graph<In, L, E, D>(&mut self, layers: &mut L, inputs: &[(String, AnySignal)])
+    /// Compares the layers of a model of branches with those that were given.
+    pub(super) fn read_graph<In, L, E, D>(&mut self, layers: &mut L, inputs: &[(String, AnySignal)])
     where
         In: Signal,
         L: Layers<In, E, D>,
@@ -171,111 +56,7 @@ impl Fields {
     }
 }
 
-/// Collects the names of the layers.
-struct Names(Vec<String>);
-
-impl LayerVisitor for Names {
-    fn layer<In: Signal, L: Configured>(&mut self, name: &str, _: &mut L) {
-        self.0.push(name.to_owned());
-    }
-}
-
-struct Writer<'a> {
-    fields: &'a mut Fields,
-    list: Vec<Value>,
-    values: Values,
-    /// The place in the list of the layer of each call, and which of its calls that is.
-    calls: HashMap<String, (usize, usize)>,
-}
-
-impl LayerVisitor for Writer<'_> {
-    fn trainable(&mut self, trainable: bool) {
-        self.fields.trainable = trainable;
-    }
-
-    fn rules(&mut self, rules: &[(&str, Option<Value>)]) {
-        self.fields.set_rules(rules);
-    }
-
-    fn from(&mut self, values: &[&str]) {
-        self.values.from = values.iter().map(|&value| value.to_owned()).collect();
-    }
-
-    fn again<In: Signal>(&mut self, layer: &str, call: &str) {
-        // What it gives, is called as the layer in the file, and counted.
-        let of = self.values.layers.get(layer).cloned().unwrap_or_default();
-        let Some((_, (first, _))) = of.first() else { return };
-        let Some(&(at, _)) = self.calls.get(first) else {
-            // A layer that Keras has none for.
-            return self.values.regrouped(call, AnySignal::parts::<In>());
-        };
-        let starts = starts_from_states(self.list[at]["class_name"].as_str().unwrap_or_default());
-        let node = self.node(starts, AnySignal::parts::<In>());
-        let nodes = self.list[at]["inbound_nodes"].as_array_mut();
-        let count = nodes.map_or(0, |nodes| {
-            nodes.push(node);
-            nodes.len() - 1
-        });
-        let name = call_name(first, count);
-        self.calls.insert(name.clone(), (at, count));
-        let gives = of.into_iter().map(|(place, (_, i))| (place, (name.clone(), i))).collect();
-        self.values.visited(call, gives);
-    }
-
-    fn layer<In: Signal, L: Configured>(&mut self, name: &str, layer: &mut L) {
-        self.write(name, layer, AnySignal::parts::<In>());
-    }
-}
-
-impl Writer<'_> {
-    /// A call of a layer by what reaches it.
-    fn node(&self, starts: bool, wires: Vec<(String, AnySignal)>) -> Value {
-        let dtype = self.fields.number_type();
-        let tensor = |((call, index), (_, wire)): (Tensor, (String, AnySignal))| {
-            let (at, number) = self.calls.get(&call).copied().unwrap_or_default();
-            let name = &self.list[at]["name"];
-            json!({"class_name": "__keras_tensor__", "config": {
-                "shape": wire.sizes, "dtype": wire.dtype(dtype),
-                "keras_history": [name, number, index],
-            }})
-        };
-        let args: Vec<Value> = self.values.reach().into_iter().zip(wires).map(tensor).collect();
-        // The states to begin with have an argument of their own.
-        let (args, kwargs) = match args.as_slice() {
-            [_] => (json!(args), json!({})),
-            [x, states @ ..] if starts => (json!([x]), json!({ "initial_state": states })),
-            _ => (json!([args]), json!({})),
-        };
-        json!({ "args": args, "kwargs": kwargs })
-    }
-
-    fn write(&mut self, name: &str, layer: &mut dyn Described, wires: Vec<(String, AnySignal)>) {
-        if !layer.is_written() {
-            return self.values.regrouped(name, wires);
-        }
-        let node = self.node(starts_from_states(layer.class()), wires.clone());
-        let wires: Vec<AnySignal> = wires.into_iter().map(|(_, wire)| wire).collect();
-        let mut inner = self.fields.inner(layer.class(), "", wires);
-        inner.run(layer, super::keras::own_name(name));
-        self.fields.names = std::mem::take(&mut inner.names);
-        let given = inner.out.get("name").and_then(Value::as_str).unwrap_or(name).to_owned();
-        let config = inner.into_config();
-        let gives = gives(&config, &given);
-        let mut value = serde_json::to_value(config).unwrap_or_default();
-        value["name"] = json!(given);
-        value["inbound_nodes"] = json!([node]);
-        self.calls.insert(given, (self.list.len(), 0));
-        self.list.push(value);
-        self.values.visited(name, gives);
-    }
-}
-
-/// What a layer gives, by its config and name.
-fn gives(config: &Config, name: &str) -> Vec<(String, Tensor)> {
-    let outputs = outputs(&config.class_name, &config.config).into_iter().enumerate();
-    outputs.map(|(i, place)| (place, (name.to_owned(), i))).collect()
-}
-
+/// Compares a model of branches with the config that was given.
 struct Reader<'a> {
     fields: &'a mut Fields,
     nodes: Vec<Node>,
