@@ -1,4 +1,4 @@
-use super::{Config, Fields, initializer, list::Mode};
+use super::{Config, Fields, draw, list::Mode};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -88,7 +88,7 @@ pub trait Configured: Sized {
         let mut layer = Self::build(dev)?;
         let fields = Fields::read(&mut layer, config, Mode::Read);
         differences::<Self>(fields.differences)?;
-        initializer::fill(&mut layer, &fields.initial)?;
+        draw::fill(&mut layer, &fields.initial)?;
         Ok(layer)
     }
 

@@ -5,6 +5,7 @@ mod any_signal;
 mod classes;
 mod configured;
 mod described;
+mod draw;
 mod dtype;
 mod file;
 mod groups;
@@ -13,6 +14,7 @@ mod json;
 mod keys;
 mod list;
 mod old;
+mod option_value;
 mod stack;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
@@ -27,7 +29,7 @@ pub use initializer::{Fan, Initializer, Spread};
 pub(crate) use json::snake_case;
 pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
 pub(crate) use kerata_format::{FUNCTIONAL, destroys_masks, given_shape, of_training, whole};
-#[doc(hidden)]
-pub use keys::OptionValue;
 pub use list::Fields;
 pub(crate) use list::{Mode, says};
+#[doc(hidden)]
+pub use option_value::OptionValue;
