@@ -1,6 +1,7 @@
 //! The validation behind an epoch.
 //!
-//! It is no [`Callback`](super::Callback): it shows its own moments to the callbacks, and on several ranks all of them take part.
+//! It is no [`Callback`](super::Callback), as a [`Validation`](super::callbacks::Validation) is: it shows its own moments to the callbacks, and on
+//! several ranks all of them take part.
 
 use super::{Logs, TrainingData, evaluate::Parts, moments::each, names, run::Run};
 use crate::{
