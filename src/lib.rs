@@ -28,6 +28,8 @@ pub mod fusion;
 pub mod guide;
 pub mod init;
 pub mod io;
+#[doc(hidden)]
+pub mod just_the_type;
 #[cfg(feature = "keras")]
 pub mod keras;
 pub mod layer;
@@ -73,6 +75,7 @@ pub mod prelude {
     pub use crate::{
         config::{Configured, KerasJson},
         io::SaveWeights,
+        just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
         model::Model,

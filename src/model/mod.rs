@@ -14,6 +14,7 @@ mod output;
 mod sequential;
 mod stream;
 mod summary;
+mod untrained;
 mod windows;
 mod wire;
 
@@ -39,6 +40,8 @@ pub use stream::{Stream, StreamModel, StreamState};
 #[cfg(feature = "plot")]
 pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
+#[doc(hidden)]
+pub use untrained::Trains;
 #[doc(hidden)]
 pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};
 #[doc(hidden)]
@@ -85,8 +88,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no model",
-    label = "no model",
-    note = "a model is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; in a generic function, ask for one: `M: Model`"
+    label = "no model: one is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; out of a `Result` it is taken by `?`; a generic function asks for `M: Model`"
 )]
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D>
@@ -127,5 +129,25 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
         Self: CanStream<E, D>,
     {
         self.stream_of(rows)
+    }
+
+    /// Of nothing, as the next two: who writes it as in Keras is told of the [`Trainer`](crate::train::Trainer). Methods of a type itself go
+    /// first, and so do those that need no `&mut`.
+    #[doc(hidden)]
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    fn compile<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
+        <() as Trains<Self>>::trained()
+    }
+
+    #[doc(hidden)]
+    #[rustfmt::skip]
+    fn fit<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
+        <() as Trains<Self>>::trained()
+    }
+
+    #[doc(hidden)]
+    #[rustfmt::skip]
+    fn evaluate<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
+        <() as Trains<Self>>::trained()
     }
 }

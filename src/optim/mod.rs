@@ -18,7 +18,6 @@ mod blocks;
 mod bounds;
 mod ftrl;
 mod groups;
-mod just_the_type;
 mod lamb;
 mod lion;
 mod nadam;
@@ -43,8 +42,6 @@ pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use bounds::Bounds;
 pub use ftrl::Ftrl;
-#[doc(hidden)]
-pub use just_the_type::JustTheType;
 pub use lamb::Lamb;
 pub use lion::Lion;
 pub use nadam::Nadam;
