@@ -209,6 +209,7 @@ impl Model {
             self.refused = derive::refuse(&mut self.item.attrs, &mut self.errors);
         }
         self.check_names();
+        self.check_merges();
         self.outputs(outputs);
         self.check_use(named);
     }

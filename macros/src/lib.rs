@@ -9,6 +9,7 @@ mod infer;
 mod initializer;
 mod keras;
 mod layer;
+mod merges;
 mod names;
 mod parse;
 mod signal;
