@@ -12,6 +12,7 @@ mod layer;
 mod merges;
 mod names;
 mod parse;
+mod rules;
 mod signal;
 mod slips;
 mod spelling;
