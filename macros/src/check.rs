@@ -400,6 +400,15 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
                 Err(message) => errors.push(name.span(), message),
             }
         }
+        // `HeNormal()`, which has no arguments here.
+        Expr::Call(call) => {
+            let Expr::Path(path) = &*call.func else { return };
+            let Some(name) = path.path.get_ident() else { return };
+            if constant(name).is_ok() {
+                let message = format!("{what} stands by its name alone: write `{key} = {name}`");
+                errors.push(call.span(), message);
+            }
+        }
         _ => {}
     }
 }

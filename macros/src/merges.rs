@@ -14,7 +14,9 @@ const MANY: [&str; 5] = ["Shared", "ReturnState", "Bidirectional", "Identity", "
 impl Model {
     /// Answers a merging layer whose input is known to be one signal. What is not known here, the compiler tells by the types.
     pub(crate) fn check_merges(&mut self) {
-        for i in 0..self.layers.len() {
+        // A source that is wrong has been told.
+        let layers = if self.errors.is_empty() { self.layers.len() } else { 0 };
+        for i in 0..layers {
             let layer = &self.layers[i];
             let (Some(name), [source]) = (ours(&layer.ty), layer.from.as_slice()) else { continue };
             if !MERGES.contains(&name.as_str()) || !self.is_one(*source) {
