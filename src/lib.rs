@@ -28,8 +28,7 @@ pub mod fusion;
 pub mod guide;
 pub mod init;
 pub mod io;
-#[doc(hidden)]
-pub mod just_the_type;
+mod just_the_type;
 #[cfg(feature = "keras")]
 pub mod keras;
 pub mod layer;

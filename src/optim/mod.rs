@@ -35,6 +35,8 @@ mod step;
 mod summed;
 mod tables;
 
+#[doc(hidden)]
+pub use crate::just_the_type::JustTheType;
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;

@@ -71,14 +71,14 @@ where
     D: Backend<E>,
 {
     /// Puts a model, a loss and an optimiser together: what it gives is the [`Trainer`] itself, by way of the output of the model and
-    /// of the optimiser, so that of what is no model and no optimiser the compiler says one thing. It says that of the whole call and not of
-    /// an argument, which would take it more lines: so the types of the arguments have names of their own.
+    /// of the optimiser, so that of what is no model and no optimiser the compiler says one thing. Of a bare loss it says
+    /// that of the whole call, as the argument has a type of its own: it would take more lines for the argument.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
     #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    pub fn new<N: Is<M>, K: Is<L>, P: Is<O>>(model: N, loss: K, optimizer: P) -> Result<L::By<O::With<<M::Output as Makes>::Made<Self>>>, Error> where M: Model<E, D>, L: ValueOfLoss, O: Optimizes {
-        let (model, loss, optimizer) = (model.it(), loss.it(), optimizer.it());
+    pub fn new<K: Is<L>>(model: M, loss: K, optimizer: O) -> Result<L::By<O::With<<M::Output as Makes>::Made<Self>>>, Error> where M: Model<E, D>, L: ValueOfLoss, O: Optimizes {
+        let loss = loss.it();
         let trainer = Self {
             dev: parameters::device(&model),
             model,

@@ -1,3 +1,4 @@
+//~lines 14
 //~ `Result<Net, kerata::Error>` is no model
 //~ out of a `Result` it is taken by `?`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
