@@ -1,5 +1,5 @@
 //~ JustTheType<TopKCategoricalAccuracy>` is no metric
-//~ a metric is a value
+//~ a metric is a value, `BinaryAccuracy::default()`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, metric::TopKCategoricalAccuracy, optim::Adam, train::{Fit, Trainer}};
 
