@@ -77,7 +77,7 @@ pub mod prelude {
         just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
-        model::Model,
+        model::{Model, Untrained as _},
         parameters::{Build, Parameters},
         signal::{ToRows, ToVec},
         tensor::Backward,

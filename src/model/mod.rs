@@ -41,7 +41,7 @@ pub use stream::{Stream, StreamModel, StreamState};
 pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
 #[doc(hidden)]
-pub use untrained::Trains;
+pub use untrained::{Trains, Untrained};
 #[doc(hidden)]
 pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};
 #[doc(hidden)]
@@ -129,25 +129,5 @@ pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
         Self: CanStream<E, D>,
     {
         self.stream_of(rows)
-    }
-
-    /// Of nothing, as the next two: who writes it as in Keras is told of the [`Trainer`](crate::train::Trainer). Methods of a type itself go
-    /// first, and so do those that need no `&mut`.
-    #[doc(hidden)]
-    #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    fn compile<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
-        <() as Trains<Self>>::trained()
-    }
-
-    #[doc(hidden)]
-    #[rustfmt::skip]
-    fn fit<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
-        <() as Trains<Self>>::trained()
-    }
-
-    #[doc(hidden)]
-    #[rustfmt::skip]
-    fn evaluate<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
-        <() as Trains<Self>>::trained()
     }
 }
