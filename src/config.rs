@@ -50,7 +50,7 @@ pub use crate::dynamic::{
 #[doc(hidden)]
 pub use crate::fields::OptionValue;
 pub use crate::fields::{
-    AnySignal, Config, Configured, Fan, Fields, Initializer, KerasJson, MAX_BYTES, MAX_DEPTH,
-    MAX_OBJECTS, MAX_VALUES, SignalKind, Spread,
+    AnySignal, Config, Configured, Fan, Fields, HasConfig, HasJson, Initializer, KerasJson,
+    MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES, SignalKind, Spread,
 };
 pub use crate::model::{LayerVisitor, Layers, Shown};

@@ -28,6 +28,7 @@ pub mod fusion;
 pub mod guide;
 pub mod init;
 pub mod io;
+mod just_the_type;
 #[cfg(feature = "keras")]
 pub mod keras;
 pub mod layer;
@@ -73,9 +74,10 @@ pub mod prelude {
     pub use crate::{
         config::{Configured, KerasJson},
         io::SaveWeights,
+        just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
-        model::Model,
+        model::{Model, Untrained as _},
         parameters::{Build, Parameters},
         signal::{ToRows, ToVec},
         tensor::Backward,

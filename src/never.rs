@@ -33,3 +33,16 @@ impl<S> Known for S {
         of
     }
 }
+
+/// `T`, under another name: a bound on `T` is then told of the whole call, and not of the argument that is one.
+#[doc(hidden)]
+pub trait Is<T> {
+    /// The same value.
+    fn it(self) -> T;
+}
+
+impl<T> Is<T> for T {
+    fn it(self) -> T {
+        self
+    }
+}

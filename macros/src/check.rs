@@ -13,6 +13,7 @@ use crate::{
     infer, initializer,
     names::{camel, nearest},
     parse::{Arguments, Source, With, again, sources, with},
+    rules,
     signal::{Signal, last_name},
     spelling::{self, Spelling},
     witness,
@@ -209,6 +210,7 @@ impl Model {
             self.refused = derive::refuse(&mut self.item.attrs, &mut self.errors);
         }
         self.check_names();
+        self.check_merges();
         self.outputs(outputs);
         self.check_use(named);
     }
@@ -398,31 +400,17 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
                 Err(message) => errors.push(name.span(), message),
             }
         }
+        // `HeNormal()`, which has no arguments here.
+        Expr::Call(call) => {
+            let Expr::Path(path) = &*call.func else { return };
+            let Some(name) = path.path.get_ident() else { return };
+            if constant(name).is_ok() {
+                let message = format!("{what} stands by its name alone: write `{key} = {name}`");
+                errors.push(call.span(), message);
+            }
+        }
         _ => {}
     }
-}
-
-/// What is said of a constraint where a regularizer belongs, and of the reverse, if it is one of the crate.
-fn of_the_other_kind(key: &str, value: &Expr) -> Option<(Span, String)> {
-    let regularizers = ["L1", "L2", "L1L2", "OrthogonalRegularizer"].as_slice();
-    let constraints = ["NonNeg", "MaxNorm", "UnitNorm", "MinMaxNorm"].as_slice();
-    let (weight, other, is, belongs) = match key.strip_suffix("_regularizer") {
-        Some(weight) => (weight, constraints, "constraint", "regularizer"),
-        None => (key.strip_suffix("_constraint")?, regularizers, "regularizer", "constraint"),
-    };
-    let path = match value {
-        Expr::Call(call) => match &*call.func {
-            Expr::Path(path) => &path.path,
-            _ => return None,
-        },
-        Expr::Path(path) => &path.path,
-        Expr::Struct(value) => &value.path,
-        _ => return None,
-    };
-    let name = path.segments.iter().find(|part| other.iter().any(|name| part.ident == name))?;
-    let name = &name.ident;
-    let text = format!("`{name}` is a {is}, no {belongs}: write `{weight}_{is} = {name}..`");
-    Some((name.span(), text))
 }
 
 /// Layers that Keras's `activity_regularizer` is of.
@@ -466,15 +454,9 @@ fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut E
         named_value(&key.to_string(), value, errors);
     }
     for (key, value) in &with.rules {
-        if let Some((span, message)) = of_the_other_kind(&key.to_string(), value) {
+        if let Some((span, message)) = rules::mistake(&key.to_string(), value) {
             errors.push(span, message);
         }
-        let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value else { continue };
-        let (what, example) = match key.to_string().ends_with("_regularizer") {
-            true => ("a regularizer", "L2(0.01)"),
-            false => ("a constraint", "MaxNorm::new(2.0)"),
-        };
-        errors.push(text.span(), format!("{what} is no string: write `{key} = {example}`"));
     }
     for (key, _) in with.rules.iter().filter(|_| generic) {
         let message =

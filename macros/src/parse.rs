@@ -193,14 +193,24 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
         let mut keys = Vec::new();
         let parser = |input: ParseStream| {
             while !input.is_empty() {
-                let key: Ident = input.parse()?;
+                let key: Ident = input.parse().map_err(|error: syn::Error| {
+                    let message = "options have names without quotes: write `#[with(name = \"first\", trainable = false)]`";
+                    syn::Error::new(error.span(), message)
+                })?;
+                if !input.peek(Token![=]) && !input.peek(Token![:]) {
+                    let message = "an option has a name and a value: write `#[with(trainable = false)]`";
+                    return Err(syn::Error::new(key.span(), message));
+                }
                 if keys.contains(&key) {
                     return Err(syn::Error::new(key.span(), format!("`{key}` is given twice")));
                 }
                 keys.push(key.clone());
                 match key.to_string().as_str() {
-                    "name" => with.name = Some(value(input)?),
-                    "trainable" => with.frozen = !value::<LitBool>(input)?.value,
+                    "name" => with.name = Some(literal(input, "the name of a layer is a string: write `name = \"first\"`")?),
+                    "trainable" => {
+                        let flag: LitBool = literal(input, "write `trainable = false`, or leave it away")?;
+                        with.frozen = !flag.value;
+                    }
                     name if name.ends_with("_regularizer") || name.ends_with("_constraint") => {
                         with.rules.push((key, value(input)?));
                     }
@@ -210,12 +220,25 @@ pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With
             }
             Ok(())
         };
-        if let Err(error) = attribute.parse_args_with(parser) {
-            errors.add(error);
+        match &attribute.meta {
+            Meta::List(list) => {
+                if let Err(error) = list.parse_args_with(parser) {
+                    errors.add(error);
+                }
+            }
+            other => {
+                let message = "options stand in parentheses: write `#[with(trainable = false)]`";
+                errors.push(other.span(), message);
+            }
         }
         false
     });
     with
+}
+
+/// A value of one kind; else the message.
+fn literal<T: Parse>(input: ParseStream, message: &str) -> syn::Result<T> {
+    value(input).map_err(|error| syn::Error::new(error.span(), message))
 }
 
 /// The field in `#[again(..)]`; the attribute is taken away.
@@ -269,7 +292,11 @@ impl Parse for Source {
             let message = "the fields stand one by one, without brackets: write `#[from(a, b)]`";
             return Err(input.error(message));
         }
-        let mut source = Self { name: input.parse()?, parts: Vec::new() };
+        let name = input.parse().map_err(|error: syn::Error| {
+            let message = "a source is the name of a field, or `input`: write `#[from(a, b)]`";
+            syn::Error::new(error.span(), message)
+        })?;
+        let mut source = Self { name, parts: Vec::new() };
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
             // The compiler reads the end of `input.0.1` as the number 0.1.
@@ -306,6 +333,11 @@ impl Parse for Source {
                     }
                 }
             }
+        }
+        if !input.is_empty() && !input.peek(Token![,]) {
+            return Err(
+                input.error("the fields stand one by one, with commas: write `#[from(a, b)]`")
+            );
         }
         Ok(source)
     }

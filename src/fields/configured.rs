@@ -111,3 +111,32 @@ fn differences<L: Configured>(differences: Vec<crate::error::Difference>) -> Res
     }
     Err(Error::Differences { what: format!("the config of `{}`", L::CLASS), differences })
 }
+
+/// A layer within another that is [`Configured`]. It has one impl, for all, where `Configured` has one for each layer, which the compiler
+/// would list.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no Keras config",
+    label = "implement `Configured` for this layer",
+    note = "a layer of your own lists its keys in `Configured::describe`; a `Shared` layer has no config"
+)]
+pub trait HasConfig: Configured {}
+
+#[diagnostic::do_not_recommend]
+impl<L: Configured> HasConfig for L {}
+
+/// What has a JSON: whatever is [`Configured`]. By way of it the compiler says of which layer in a model that is not true, and lists no others.
+pub trait HasJson: Configured {
+    /// The same `T`.
+    type Of<T>;
+
+    /// The same value.
+    fn of<T>(of: T) -> Self::Of<T>;
+}
+
+impl<L: Configured> HasJson for L {
+    type Of<T> = T;
+
+    fn of<T>(of: T) -> T {
+        of
+    }
+}

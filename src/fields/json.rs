@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use kerata_format as format;
 pub use kerata_format::{MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
 
-use super::Configured;
+use super::{Configured, HasJson};
 use crate::{
     error::Error,
     parameters::{Build, Parameters},
@@ -124,11 +124,11 @@ impl fmt::Display for Config {
 /// ```
 pub trait KerasJson: Sized {
     /// The JSON of this layer or model, which Keras 3 reads with `model_from_json`.
-    fn to_json(&self) -> String
+    fn to_json(&self) -> Self::Of<String>
     where
-        Self: Configured + Clone,
+        Self: HasJson + Clone,
     {
-        self.config().to_string()
+        Self::of(self.config().to_string())
     }
 
     /// A new layer or model, as a JSON says. See [`Configured::from_config`].

@@ -13,6 +13,7 @@
 //! The gradient goes to the logits then, and none to the probabilities. The logits are known on a tape, as in training, and in [`evaluate`](crate::train::Trainer::evaluate) and the validation. A
 //! prediction that something else was done to, or one without a tape, is clipped as the loss says.
 
+mod bare;
 mod binary;
 mod categorical;
 mod circle;
@@ -32,6 +33,8 @@ mod row;
 mod signals;
 mod sparse;
 
+#[doc(hidden)]
+pub use bare::*;
 pub use binary::BinaryCrossentropy;
 pub use categorical::CategoricalCrossentropy;
 pub use circle::Circle;
@@ -111,7 +114,9 @@ pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
     label = "the target does not fit the loss",
     note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with `CategoricalCrossentropy`; other targets have the shape of the prediction"
 )]
-pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu>: Sized {
+pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu>:
+    Sized + Send
+{
     /// The name that Keras gives it.
     fn name(&self) -> &'static str;
 

@@ -5,6 +5,7 @@
 
 mod accuracy;
 mod auc;
+mod bare;
 mod counts;
 mod f_score;
 mod iou;
@@ -23,6 +24,8 @@ mod top_k;
 
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
 pub use auc::{Auc, Curve, Summation};
+#[doc(hidden)]
+pub use bare::*;
 pub use counts::Counts;
 pub use f_score::{ClassAverage, F1Score, FBetaScore};
 pub use iou::{BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU};

@@ -6,7 +6,9 @@ use super::{Checked, Sequential};
 use crate::{
     backend::{Backend, Element},
     error::{PRINTED, shortened},
-    fields::{AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, Mode, dtype_of},
+    fields::{
+        AnySignal, Config, Configured, Described, FUNCTIONAL, Fields, HasConfig, Mode, dtype_of,
+    },
     layer::Layer,
     signal::Signal,
     tuples::all_tuples,
@@ -50,8 +52,8 @@ macro_rules! tuple {
             In: Signal,
             E: Element,
             D: Backend<E>,
-            $first: Layer<In, E, D> + Configured,
-            $($layer: Layer<$before::Out, E, D> + Configured,)*
+            $first: Layer<In, E, D> + HasConfig,
+            $($layer: Layer<$before::Out, E, D> + HasConfig,)*
         {
             fn layers<V: LayerVisitor>(&mut self, visitor: &mut V) {
                 visitor.layer::<In, $first>("0", &mut self.0);

@@ -14,6 +14,7 @@ mod output;
 mod sequential;
 mod stream;
 mod summary;
+mod untrained;
 mod windows;
 mod wire;
 
@@ -39,6 +40,8 @@ pub use stream::{Stream, StreamModel, StreamState};
 #[cfg(feature = "plot")]
 pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
+#[doc(hidden)]
+pub use untrained::{Trains, Untrained};
 #[doc(hidden)]
 pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};
 #[doc(hidden)]
@@ -85,8 +88,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no model",
-    label = "no model",
-    note = "a model is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; in a generic function, ask for one: `M: Model`"
+    label = "no model: one is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; out of a `Result` it is taken by `?`; a generic function asks for `M: Model`"
 )]
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
     Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D>

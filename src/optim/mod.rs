@@ -18,7 +18,6 @@ mod blocks;
 mod bounds;
 mod ftrl;
 mod groups;
-mod just_the_type;
 mod lamb;
 mod lion;
 mod nadam;
@@ -36,6 +35,8 @@ mod step;
 mod summed;
 mod tables;
 
+#[doc(hidden)]
+pub use crate::just_the_type::JustTheType;
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
@@ -43,8 +44,6 @@ pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
 pub use bounds::Bounds;
 pub use ftrl::Ftrl;
-#[doc(hidden)]
-pub use just_the_type::JustTheType;
 pub use lamb::Lamb;
 pub use lion::Lion;
 pub use nadam::Nadam;

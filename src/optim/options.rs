@@ -136,7 +136,8 @@ macro_rules! optimizer {
         /// For who writes the type where an optimiser belongs.
         #[doc(hidden)]
         #[allow(non_upper_case_globals)]
-        pub const $name: $crate::optim::JustTheType<$name> = $crate::optim::JustTheType::NEW;
+        pub const $name: $crate::just_the_type::JustTheType<$name> =
+            $crate::just_the_type::JustTheType::NEW;
 
         impl Default for $name {
             fn default() -> Self {

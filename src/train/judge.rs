@@ -12,6 +12,7 @@ use crate::{
     error::{Error, OrDevice},
     loss::{Loss, Prediction},
     model::Model,
+    never::{Never, Nobody},
     reduce::{OfOutput, Weights},
     signal::{Inputs, One, Outputs, Several, Signal},
 };
@@ -164,4 +165,39 @@ fn weighted<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return Err(Error::invalid("loss_weight", weight, "it must be finite"));
     }
     if weight == 1.0 { Ok(loss) } else { loss.try_mul(E::of(weight)).or_device() }
+}
+
+/// What is a loss as far as a trainer can tell before it is given data: a value, and not the bare name of a type
+/// ([`JustTheType`](crate::just_the_type::JustTheType)), which is not `Send`.
+#[diagnostic::on_unimplemented(
+    message = "the bare name of a loss is no value: write `::default()` behind it",
+    label = "a loss is a value, such as `MeanSquaredError` or `SparseCategoricalCrossentropy::default()`"
+)]
+pub trait ValueOfLoss: Sized {
+    /// The same `T`.
+    type By<T>;
+
+    /// The same value.
+    fn by<T>(of: T) -> Self::By<T>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: Send> ValueOfLoss for L {
+    type By<T> = T;
+
+    fn by<T>(of: T) -> T {
+        of
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<L> ValueOfLoss for L
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type By<T> = Nobody;
+
+    fn by<T>(_: T) -> Nobody {
+        Nobody::never()
+    }
 }

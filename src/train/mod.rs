@@ -39,7 +39,7 @@ pub use data::{TargetsOf, TrainingData};
 pub use feed::{Feeds, FeedsAs, FitsShape};
 pub use fit::{Fit, HowToFit, MadeBy};
 pub use history::History;
-pub use judge::{Judged, Judges, Matches};
+pub use judge::{Judged, Judges, Matches, ValueOfLoss};
 pub use logs::Logs;
 pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OfOne, OneOf};
 pub use optimizing::Optimizes;

@@ -5,8 +5,8 @@ use rand::rngs::StdRng;
 
 use super::{
     Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
-    TrainingData, augment::Augments, callback::Kept, checkpoint::Resumed, columns, evaluate::Parts,
-    optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
+    TrainingData, ValueOfLoss, augment::Augments, callback::Kept, checkpoint::Resumed, columns,
+    evaluate::Parts, optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
 };
 use crate::{
     backend::{Backend, Element},
@@ -14,6 +14,7 @@ use crate::{
     distributed::Communicator,
     error::Error,
     model::{Model, Output},
+    never::Is,
     optim::State,
     parameters,
     signal::Signal,
@@ -70,12 +71,14 @@ where
     D: Backend<E>,
 {
     /// Puts a model, a loss and an optimiser together: what it gives is the [`Trainer`] itself, by way of the output of the model and
-    /// of the optimiser, so that of what is no model and no optimiser the compiler says one thing.
+    /// of the optimiser, so that of what is no model and no optimiser the compiler says one thing. Of a bare loss it says
+    /// that of the whole call, as the argument has a type of its own: it would take more lines for the argument.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
     #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    pub fn new(model: M, loss: L, optimizer: O) -> Result<O::With<<M::Output as Makes>::Made<Self>>, Error> where M: Model<E, D>, O: Optimizes {
+    pub fn new<K: Is<L>>(model: M, loss: K, optimizer: O) -> Result<L::By<O::With<<M::Output as Makes>::Made<Self>>>, Error> where M: Model<E, D>, L: ValueOfLoss, O: Optimizes {
+        let loss = loss.it();
         let trainer = Self {
             dev: parameters::device(&model),
             model,
@@ -91,7 +94,7 @@ where
             optimizing: O::optimizing::<M, E, D>(),
         };
         O::checked(&trainer.optimizer)?;
-        Ok(O::with(M::Output::made(trainer)))
+        Ok(L::by(O::with(M::Output::made(trainer))))
     }
 }
 

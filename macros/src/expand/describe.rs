@@ -54,7 +54,7 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
     let given = given.into_iter().flatten();
     // With a lifetime in front, a bound on a type that is known may also be one that does not hold.
     let clause = wired.iter().zip(&model.layers).map(|(Wired { ty, .. }, layer)| {
-        quote_spanned!(layer.ty.span() => for<'kerata> #ty: ::kerata::config::Configured)
+        quote_spanned!(layer.ty.span() => for<'kerata> #ty: ::kerata::config::HasConfig)
     });
     let clause = quote!(where #(#given,)* #(#clause,)*);
     let any_frozen = model.layers.iter().any(|layer| layer.with.frozen);

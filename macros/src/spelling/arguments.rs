@@ -75,7 +75,7 @@ impl Argument {
         Self { text: text(value), what, named: true }
     }
 
-    fn new(argument: &GenericArgument, generics: &Generics) -> Self {
+    pub(super) fn new(argument: &GenericArgument, generics: &Generics) -> Self {
         match argument {
             GenericArgument::Type(ty) => Self::plain(ty, of_type(ty, generics)),
             GenericArgument::Const(expr) => Self::plain(expr, of_expr(expr)),

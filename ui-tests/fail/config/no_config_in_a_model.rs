@@ -1,4 +1,4 @@
-//~lines 40
+//~lines 23
 //~ `Double` has no Keras config
 use kerata::{
     Backend, Batch, Cpu, Dense, Element, Error, Layer, model, prelude::*, signal::MaskTransparent,

@@ -1,4 +1,4 @@
-//~lines 33
+//~lines 15
 //~ `Double` has no Keras config
 use kerata::{
     Backend, Batch, Const, Cpu, Dense, Element, Error, Layer, model::Sequential, prelude::*,

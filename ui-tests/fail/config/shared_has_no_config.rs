@@ -1,4 +1,4 @@
-//~lines 37
+//~lines 19
 //~ `Shared<Dense<3, 2>>` has no Keras config
 //~ a `Shared` layer has no config
 use kerata::{Batch, Cpu, Dense, Inputs, Shared, Subtract, model, prelude::*};

@@ -1,5 +1,5 @@
 //~ `&str` is no metric of the model `Net`
-//~ a metric is a value: `SparseCategoricalAccuracy`
+//~ a metric is a value, `BinaryAccuracy::default()`: `SparseCategoricalAccuracy`
 use kerata::{Batch, Cpu, Dense, Error, Softmax, model, prelude::*};
 use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, optim::Adam, train::{Fit, Trainer}};
 

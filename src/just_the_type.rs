@@ -1,0 +1,53 @@
+//! What is written in Keras's way where a loss, a metric or an optimiser belongs, which are values: the bare name of one, or its `new`.
+
+use std::marker::PhantomData;
+
+/// What the bare name of an optimiser, a loss or a metric `T` is, where a value belongs: `Adam` in place of `Adam::new(0.001)`.
+///
+/// Without such a value, the compiler suggests to fill in all fields of the struct. It is not `Send`, which all optimisers and losses are.
+#[derive(Debug)]
+pub struct JustTheType<T>(PhantomData<*const T>);
+
+impl<T> JustTheType<T> {
+    /// The value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+/// What has no `new`, as [`default`](Default::default) makes it: who writes `new` is told so.
+#[doc(hidden)]
+pub trait ByDefault: Default {
+    /// Of nothing.
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    fn new() -> Self where (): MadeByNew<Self> {
+        <() as MadeByNew<Self>>::make()
+    }
+}
+
+/// What makes a `T` in [`ByDefault::new`]: nothing does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{T}` has no `new`: write `{T}::default()`",
+    label = "`default`, with Keras's settings"
+)]
+pub trait MadeByNew<T> {
+    /// A value.
+    fn make() -> T;
+}
+
+/// Answers `new` of types of the module above that are made by `default`, and the bare names of those that have settings; without any,
+/// the bare name is a value.
+macro_rules! by_default {
+    (settings: $($type:ident),*; none: $($unit:ident),*) => {
+        $(
+            /// For who writes the type where a value belongs.
+            #[doc(hidden)]
+            #[allow(non_upper_case_globals)]
+            pub const $type: JustTheType<super::$type> = JustTheType::NEW;
+
+            impl ByDefault for super::$type {}
+        )*
+        $(impl ByDefault for super::$unit {})*
+    };
+}
+
+pub(crate) use by_default;

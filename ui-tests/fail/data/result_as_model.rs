@@ -1,0 +1,19 @@
+//~lines 14
+//~ `Result<Net, kerata::Error>` is no model
+//~ out of a `Result` it is taken by `?`
+use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
+use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, optim::Adam, train::{Fit, Trainer}};
+
+#[model(input = (Batch, 4), output = (Batch, 3))]
+struct Net {
+    head: Dense<_, 3>,
+}
+
+fn main() -> Result<(), Error> {
+    let data = InMemory::new(vec![[0.5_f32; 4]; 3], vec![0_usize, 1, 2])?;
+    let net = Net::build(&Cpu::seed_from_u64(0));
+    let loss = SparseCategoricalCrossentropy::default();
+    let mut trainer = Trainer::new(net, loss, Adam::new(0.01))?;
+    trainer.fit(&data, &Fit::epochs(2))?;
+    Ok(())
+}
