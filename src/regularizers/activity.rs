@@ -113,7 +113,7 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
             "its penalty must be a sum over the values (`is_sum`), of which each rank has some";
         return Err(Error::invalid("activity_regularizer", format!("{regularizer:?}"), expected));
     }
-    let batch = pass.as_ref().map_or(Ok(batch as f64), |pass| pass.total(batch as f64))?;
+    let batch = pass.as_ref().map_or(Ok(batch as f64), |pass| pass.rows_of_all(batch))?;
     if pass.is_some_and(|pass| !pass.share.counts) {
         return Ok(());
     }

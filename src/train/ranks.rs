@@ -1,6 +1,6 @@
 //! A training by several ranks: what they tell each other.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use dfdx::shapes::Shape;
 
@@ -18,6 +18,8 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Ranks {
     comm: Arc<dyn Communicator>,
+    /// For how many values of metrics a step has room: as many as a rank had in the steps before.
+    room: Cell<usize>,
     /// Whether rank 0 has callbacks, which may change the training.
     pub(super) has_callbacks: bool,
 }
@@ -37,7 +39,7 @@ pub(super) struct Control {
 
 impl Ranks {
     pub(super) fn new(comm: Arc<dyn Communicator>) -> Self {
-        Self { comm, has_callbacks: false }
+        Self { comm, room: Cell::new(0), has_callbacks: false }
     }
 
     pub(super) fn comm(&self) -> &dyn Communicator {
@@ -76,6 +78,7 @@ impl Ranks {
                 }
             }
         }
+        self.room.set(0);
         self.has_callbacks = all[0].last().is_some_and(|has| *has != 0.0);
         Ok(())
     }
@@ -133,16 +136,26 @@ impl Ranks {
         totals: &mut Totals,
         metrics: &[AnyMetric<P, Y, E, D>],
     ) -> Result<(), Error> {
-        let own = [losses.to_vec(), own.metric_values()].concat();
-        let lengths = self.lengths(own.len(), metrics)?;
-        let all = self.sum_and_gather(gradients, &own, &lengths)?;
+        let measured = own.metric_values();
+        // How much metrics say is known to each rank alone. Where there is not enough room for it, it is said again.
+        let mut room = self.room.get();
+        let mut own = [losses.to_vec(), vec![measured.len() as f64]].concat();
+        let before = own.len();
+        own.extend(measured.iter().take(room));
+        own.resize(before + room, 0.0);
+        let mut all = self.sum_and_gather(gradients, &own, &vec![own.len(); self.comm.size()])?;
+        let lengths: Vec<usize> = all.iter().map(|own| own[before - 1] as usize).collect();
         losses.fill(0.0);
-        for of_rank in all {
-            let (of_rank, measured) = of_rank.split_at_checked(losses.len()).unwrap_or_default();
-            losses.iter_mut().zip(of_rank).for_each(|(sum, loss)| *sum += loss);
-            totals.merge_metrics(measured, metrics)?;
+        for (of_rank, &length) in all.iter_mut().zip(&lengths) {
+            losses.iter_mut().zip(&*of_rank).for_each(|(sum, loss)| *sum += loss);
+            of_rank.drain(..before);
+            of_rank.truncate(length);
+            room = room.max(length);
         }
-        Ok(())
+        if room > self.room.replace(room) {
+            all = distributed::gather(&*self.comm, &measured, &lengths)?;
+        }
+        all.iter().try_for_each(|measured| totals.merge_metrics(measured, metrics))
     }
 
     /// What all ranks have measured, each of its share in the same batches.
@@ -161,14 +174,6 @@ impl Ranks {
         all.loss = sums.next().unwrap_or_default();
         all.outputs = sums.collect();
         Ok(all)
-    }
-
-    /// How much each rank has to say; that of metrics is known to it alone.
-    fn lengths<T>(&self, own: usize, metrics: &[T]) -> Result<Vec<usize>, Error> {
-        match metrics {
-            [] => Ok(vec![own; self.comm.size()]),
-            _ => distributed::lengths(&*self.comm, own),
-        }
     }
 
     fn sum_and_gather<E: Element>(

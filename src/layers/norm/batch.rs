@@ -125,11 +125,11 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (n, _) = *x.shape();
     let pass = distributed::current();
     // What there is on all ranks.
-    let total = |count: usize| match &pass {
-        Some(pass) => pass.total(count as f64),
-        None => Ok(count as f64),
+    let kept = match (&pass, mask) {
+        (Some(pass), Some(mask)) => pass.total(mask.count() as f64)?,
+        (Some(pass), None) => pass.rows_of_all(n)?,
+        (None, mask) => mask.map_or(n, Mask::count) as f64,
     };
-    let kept = total(mask.map_or(n, Mask::count))?;
     // What the mask leaves out is normalised too, but not looked at.
     let (rows, share) = match mask {
         _ if pass.as_ref().is_some_and(|pass| !pass.share.counts) => {
