@@ -12,6 +12,7 @@ mod padding;
 mod ranks;
 mod ranks_failing;
 mod ranks_layers;
+mod ranks_settings;
 mod settings;
 mod shapes;
 mod tables;
