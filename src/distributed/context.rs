@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Communicator;
-use crate::error::Error;
+use crate::{error::Error, memory::filled};
 
 /// The rows of a batch that a rank computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +107,38 @@ impl Pass {
             return Ok(of_ranks[..self.comm.rank()].iter().sum::<f64>() as usize);
         }
         Ok(self.share.first * self.rows_of_sample(rows)?)
+    }
+
+    /// The values of all ranks in their order, which have those of so many rows each, and where the rows of this one begin among them.
+    ///
+    /// # Errors
+    /// Those of [`first_row`](Pass::first_row); [`Error::Device`] without memory.
+    pub(crate) fn gather_rows(
+        &self,
+        rows: usize,
+        values: &[f64],
+    ) -> Result<(usize, Vec<f64>), Error> {
+        let (first, count) = (self.first_row(rows)?, self.rows_of_all(rows)? as usize);
+        let each = values.len() / rows.max(1);
+        let mut all = filled(&[count, each], 0.0)?;
+        if self.share.counts {
+            all[first * each..][..values.len()].copy_from_slice(values);
+        }
+        self.sum(&mut all)?;
+        Ok((first, all))
+    }
+
+    /// Which rows are those of this rank, of a tensor with those of all.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for one that has not as many for each sample.
+    pub(crate) fn own_rows(&self, all: usize) -> Result<Range<usize>, Error> {
+        let Share { batch, first, rows, .. } = self.share;
+        let each = all / batch.max(1);
+        if !self.regular || each * batch != all {
+            return Err(Error::mismatch("the rows of what all ranks have kept", batch, all));
+        }
+        Ok(first * each..(first + rows) * each)
     }
 
     fn rows_of_sample(&self, rows: usize) -> Result<usize, Error> {

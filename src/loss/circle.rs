@@ -191,18 +191,13 @@ impl<E: Element, D: Backend<E>, T: Tape<E, D>> Others<E, D, T> {
             return Ok(Self { embeddings, labels, first: 0 });
         };
         let (positions, width) = *embeddings.shape();
-        let (first, all) = (pass.first_row(positions)?, pass.rows_of_all(positions)? as usize);
-        let [mut of_all, mut counted] = [filled(&[all], 0.0)?, filled(&[all], 0.0)?];
-        for (at, &label) in labels.iter().enumerate() {
-            of_all[first + at] = label as f64;
-            counted[first + at] = f64::from(u8::from(counts(at)));
-        }
-        of_all.append(&mut counted);
-        pass.sum(&mut of_all)?;
-        let (of_all, counted) = of_all.split_at(all);
-        let labels = of_all.iter().zip(counted);
-        let labels = labels.map(|(&label, &counted)| (counted != 0.0).then_some(label)).collect();
-        let embeddings = gathered(embeddings, &pass, (first, all, width))?;
+        // A label may be any number, so that none of them says that the embedding does not count.
+        let own = labels.iter().enumerate();
+        let own = own.flat_map(|(at, &label)| [label as f64, f64::from(u8::from(counts(at)))]);
+        let (first, of_all) = pass.gather_rows(positions, &own.collect::<Vec<_>>())?;
+        let labels = of_all.chunks_exact(2);
+        let labels = labels.map(|of| (of[1] != 0.0).then_some(of[0])).collect::<Vec<_>>();
+        let embeddings = gathered(embeddings, &pass, (first, labels.len(), width))?;
         Ok(Self { embeddings, labels, first })
     }
 }

@@ -1,6 +1,6 @@
 use dfdx::tensor::{Cpu, NoneTape};
 
-use super::{Feeds, trainer::checked};
+use super::{Feeds, carried, trainer::checked};
 use crate::{
     backend::{Backend, Element, whole_pass},
     data::{Lends, Sample, Samples},
@@ -48,11 +48,13 @@ where
         self.check()?;
         let dev: D = parameters::device(model);
         let rows: Vec<usize> = (0..self.count()).collect();
+        let stateful = ranks.is_some() && carried::are_kept(model)?;
         let batches = rows.chunks(batch_size).map(|rows| {
             let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
             whole_pass(|| model.call::<NoneTape>(input))
         });
-        let outputs = match ranks {
+        // Where a batch begins with the states of the one before, no rank can do without that.
+        let outputs = match ranks.filter(|_| !stateful) {
             None => batches.collect::<Result<Vec<_>, _>>()?,
             Some(ranks) => shared::<M::Output, E, D>(ranks, batches, &dev)?,
         };

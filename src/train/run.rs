@@ -15,7 +15,7 @@ use super::{
     moments::{each, each_in_batch},
     names::{self, LOSS},
     optimizing::Optimizing,
-    ranks::Ranks,
+    ranks::{Ranks, told},
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
@@ -290,6 +290,10 @@ where
     {
         let Batch { input, target, weights, size } = batch;
         let pair = (Data::Input::feed::<E, D>(input)?, Data::Target::same::<E, D>(target));
+        let compared = self
+            .ranks
+            .as_ref()
+            .map_or(Ok(0.0), |ranks| ranks.fingerprint::<M::Input, Y, E, D>(&pair.0, &pair.1))?;
         let at = (self.history.epochs(), number);
         let (input, target) =
             augmented::<M::Input, Y, E, D>(self.augment, pair, self.fit.seed, at)?;
@@ -299,6 +303,7 @@ where
         let counts = ranks.as_ref().is_none_or(|(_, pass)| pass.share.counts);
         let (epoch, number) = (self.at.epoch + 1, number + 1);
         let (metrics, loss) = (self.metrics, self.loss);
+        let told = told(epoch, number, size, compared);
         let fits = |value: f64| match value.is_finite() {
             true => Ok(()),
             false => Err(Error::NonFiniteLoss { value, epoch, batch: number }),
@@ -335,7 +340,8 @@ where
         let mut sum = |gradients: &mut [E], value: E| {
             let (Some((ranks, _)), Some(own)) = (&ranks, &*own.borrow()) else { return Ok(value) };
             let mut losses = [vec![value.as_f64()], outputs.take()].concat();
-            ranks.sum_step(gradients, &mut losses, own, &mut all.borrow_mut(), metrics)?;
+            let mut all = all.borrow_mut();
+            ranks.sum_step(gradients, &mut losses, &told, own, &mut all, metrics)?;
             on_all.set(true);
             fits(losses[0])?;
             *outputs.borrow_mut() = losses.split_off(1);

@@ -13,6 +13,7 @@ mod ranks;
 mod ranks_failing;
 mod ranks_layers;
 mod ranks_settings;
+mod ranks_states;
 mod settings;
 mod shapes;
 mod tables;

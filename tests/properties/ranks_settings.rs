@@ -178,7 +178,9 @@ type Tagged = InMemory<Ragged<usize>, Ragged<usize>, PerSample>;
 
 fn tagged(count: usize, masked: impl Fn(usize) -> bool) -> Result<Tagged, Error> {
     let text = |i: usize| -> Vec<usize> {
-        (0..1 + i * 5 % 4).map(|k| if masked(i) { 0 } else { 1 + (i * 37 + k * 91) % 299 }).collect()
+        (0..1 + i * 5 % 4)
+            .map(|k| if masked(i) { 0 } else { 1 + (i * 37 + k * 91) % 299 })
+            .collect()
     };
     let texts: Vec<_> = (0..count).map(text).collect();
     let tags: Vec<Vec<usize>> =
