@@ -83,6 +83,10 @@ fn main() -> Result<(), Error> {
     Mpi::new().run(|rank| {
         let (first, size) = (rank.rank() == 0, rank.size());
         let comm = Arc::new(rank);
+        let times = small(&comm)?;
+        if first {
+            println!("a sum of one value, {size} ranks: {}", shown(times));
+        }
         for workload in &asked {
             let sums = Sums::default();
             let noting = Noting { comm: comm.clone(), sums: Arc::clone(&sums) };
@@ -103,6 +107,17 @@ fn main() -> Result<(), Error> {
         }
         Ok(())
     })
+}
+
+/// How long a sum of one value takes.
+fn small(comm: &MpiRank) -> Result<Vec<f64>, Error> {
+    let mut times = Vec::new();
+    for _ in 0..1000 {
+        let begin = Instant::now();
+        comm.sum_f64(&mut [1.0])?;
+        times.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
 }
 
 /// How long the last rank to come waited for each of the large sums.
@@ -164,5 +179,5 @@ fn measure(workload: &str, comm: Option<Noting>) -> Result<Vec<f64>, Error> {
 fn shown(mut times: Vec<f64>) -> String {
     times.sort_by(f64::total_cmp);
     let (median, quickest) = (times[times.len() / 2], times[0]);
-    format!("median {median:.2} ms, quickest {quickest:.2} ms")
+    format!("median {median:.3} ms, quickest {quickest:.3} ms")
 }

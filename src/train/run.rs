@@ -300,7 +300,6 @@ where
         let ranks = self.ranks.as_ref().map(|ranks| (ranks, ranks.pass(size)));
         let (input, target, weights) =
             share_of::<M::Input, Y, _, E, D>(ranks.as_ref(), input, target, weights)?;
-        let counts = ranks.as_ref().is_none_or(|(_, pass)| pass.share.counts);
         let (epoch, number) = (self.at.epoch + 1, number + 1);
         let (metrics, loss) = (self.metrics, self.loss);
         let told = told(epoch, number, size, compared);
@@ -324,7 +323,7 @@ where
             let output = whole_pass(|| model.call_mut(input))?;
             drop(constant);
             let (output, tape) = M::Output::split_tape(output);
-            if counts {
+            {
                 let (mut own, mut all) = (own.borrow_mut(), all.borrow_mut());
                 let totals = own.as_mut().unwrap_or(&mut **all);
                 measure::<M::Output, Y, E, D>(metrics, totals, &output, &target, &weights)?;

@@ -10,6 +10,7 @@ mod masking;
 mod nan;
 mod padding;
 mod ranks;
+mod ranks_data;
 mod ranks_failing;
 mod ranks_layers;
 mod ranks_settings;
