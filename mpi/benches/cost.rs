@@ -2,7 +2,8 @@
 //! comparison, one process that is no rank.
 //!
 //! Prints the median and the quickest of the steps, how many sums a step makes, how many bytes these have, and how long the largest takes: as
-//! long as the last rank that comes to it waits for it, as the others wait for that one, and not for the sum.
+//! long as the last rank that comes to it waits for it, as the others wait for that one, and not for the sum. And
+//! first of all, how long a sum of one value takes.
 
 #[path = "../../benches/models/mod.rs"]
 mod models;

@@ -51,7 +51,7 @@ impl Callback<Net> for Forget {
         training: &mut Training<'_, Net>,
         epoch: usize,
     ) -> Result<(), Error> {
-        if epoch % 2 == 0 {
+        if epoch.is_multiple_of(2) {
             training.model.lstm.reset_state();
         }
         Ok(())
