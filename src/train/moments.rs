@@ -163,6 +163,7 @@ where
         ];
         let mut numbers = numbers.map(|(name, number)| (name, number as u64)).to_vec();
         numbers.push(("`seed`", self.fit.seed));
+        numbers.push(("checksum of the optimizer's options", self.optimizer.fingerprint()));
         ranks.meet(&numbers, has_callbacks)?;
         ranks.share_weights(self.model)?;
         let rate = self.optimizer.learning_rate_mut();

@@ -246,7 +246,7 @@ pub(super) fn told(
 }
 
 /// Checks that what all ranks tell is what rank 0 tells: of these names, and behind them what may be other.
-fn same_on_all(
+pub(super) fn same_on_all(
     all: &[Vec<f64>],
     names: impl Iterator<Item = &'static str> + Clone,
     shown: impl Fn(f64) -> String,

@@ -290,6 +290,25 @@ fn ranks_with_other_data_are_told() {
 }
 
 #[test]
+fn ranks_with_other_settings_or_questions_are_told() {
+    let result = Threads::new(2).run(|rank| {
+        let clipnorm = (rank.rank() == 1).then_some(1.0);
+        let mut trainer = trainer(Some(rank))?;
+        trainer.optimizer = Adam { clipnorm, ..Adam::new(0.02) };
+        trainer.fit(&data(), &fit(1))
+    });
+    let error = result.unwrap_err();
+    assert!(rank_of(&error).1.starts_with("its checksum of the optimizer's options"), "{error}");
+    let result = Threads::new(3).run(|rank| {
+        let rows = vec![[0.5_f32; 2]; if rank.rank() == 2 { 9 } else { 8 }];
+        trainer(Some(rank))?.predict(&rows, 4)
+    });
+    let error = result.unwrap_err();
+    let right = (2, "its number of samples is 9, but that of rank 0 is 8");
+    assert_eq!(rank_of(&error), right);
+}
+
+#[test]
 fn the_learning_rate_is_that_of_the_first() {
     let one = trainer(None).unwrap().fit(&data(), &fit(3)).unwrap();
     let all = Threads::new(3).run(|rank| {
