@@ -1,16 +1,15 @@
 //! What a step costs on several ranks: `mpirun -n 2 target/release/deps/cost-.. --threads 1 W1 W4`, and without `mpirun`, for
 //! comparison, one process that is no rank.
 //!
-//! Prints the median and the quickest of the steps, how many sums a step makes, and how many bytes these have.
+//! Prints the median and the quickest of the steps, how many sums a step makes, how many bytes these have, and how long the largest takes: as
+//! long as the last rank that comes to it waits for it, as the others wait for that one, and not for the sum. And
+//! first of all, how long a sum of one value takes.
 
 #[path = "../../benches/models/mod.rs"]
 mod models;
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -29,14 +28,26 @@ use models::{Digits, Sentiment};
 
 const STEPS: usize = 40;
 
-/// Counts what a rank sends. Several trainers use the rank, one after the other.
-struct Counting {
+/// The bytes of each sum, and how long it took, in milliseconds.
+type Sums = Arc<Mutex<Vec<(usize, f64)>>>;
+
+/// Notes what a rank sends. Several trainers use the rank, one after the other.
+struct Noting {
     comm: Arc<MpiRank>,
-    sums: Arc<AtomicUsize>,
-    bytes: Arc<AtomicUsize>,
+    sums: Sums,
 }
 
-impl Communicator for Counting {
+impl Noting {
+    fn note(&self, bytes: usize, sum: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+        let begin = Instant::now();
+        sum()?;
+        let took = begin.elapsed().as_secs_f64() * 1e3;
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner).push((bytes, took));
+        Ok(())
+    }
+}
+
+impl Communicator for Noting {
     fn rank(&self) -> usize {
         self.comm.rank()
     }
@@ -46,15 +57,11 @@ impl Communicator for Counting {
     }
 
     fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        self.sums.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(size_of_val(values), Relaxed);
-        self.comm.sum(values)
+        self.note(size_of_val(values), || self.comm.sum(values))
     }
 
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
-        self.sums.fetch_add(1, Relaxed);
-        self.bytes.fetch_add(size_of_val(values), Relaxed);
-        self.comm.sum_f64(values)
+        self.note(size_of_val(values), || self.comm.sum_f64(values))
     }
 }
 
@@ -75,23 +82,27 @@ fn main() -> Result<(), Error> {
         });
     }
     Mpi::new().run(|rank| {
-        let (sums, bytes) = (Arc::default(), Arc::default());
         let (first, size) = (rank.rank() == 0, rank.size());
         let comm = Arc::new(rank);
+        let times = small(&comm)?;
+        if first {
+            println!("a sum of one value, {size} ranks: {}", shown(times));
+        }
         for workload in &asked {
-            let counting =
-                Counting { comm: comm.clone(), sums: Arc::clone(&sums), bytes: Arc::clone(&bytes) };
-            sums.store(0, Relaxed);
-            bytes.store(0, Relaxed);
-            let times = measure(workload, Some(counting))?;
+            let sums = Sums::default();
+            let noting = Noting { comm: comm.clone(), sums: Arc::clone(&sums) };
+            let times = measure(workload, Some(noting))?;
+            let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(PoisonError::into_inner));
+            let largest = of_last(&comm, &sums)?;
             if first {
                 // What comes once in a training is shared out among the steps.
-                let each = |count: &AtomicUsize| count.load(Relaxed) as f64 / STEPS as f64;
+                let each = |all: usize| all as f64 / STEPS as f64;
                 println!(
-                    "{workload}, {size} ranks: {}; {:.1} sums and {:.0} bytes a step",
+                    "{workload}, {size} ranks: {}; {:.1} sums and {:.0} bytes a step, the largest {}",
                     shown(times),
-                    each(&sums),
-                    each(&bytes),
+                    each(sums.len()),
+                    each(sums.iter().map(|(bytes, _)| bytes).sum()),
+                    shown(largest),
                 );
             }
         }
@@ -99,8 +110,31 @@ fn main() -> Result<(), Error> {
     })
 }
 
+/// How long a sum of one value takes.
+fn small(comm: &MpiRank) -> Result<Vec<f64>, Error> {
+    let mut times = Vec::new();
+    for _ in 0..1000 {
+        let begin = Instant::now();
+        comm.sum_f64(&mut [1.0])?;
+        times.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
+}
+
+/// How long the last rank to come waited for each of the large sums.
+fn of_last(comm: &MpiRank, sums: &[(usize, f64)]) -> Result<Vec<f64>, Error> {
+    let most = sums.iter().map(|(bytes, _)| *bytes).max().unwrap_or(0);
+    let own: Vec<f64> =
+        sums.iter().filter(|(bytes, _)| *bytes * 2 > most).map(|(_, took)| *took).collect();
+    let mut all = vec![0.0; own.len() * comm.size()];
+    all[own.len() * comm.rank()..][..own.len()].copy_from_slice(&own);
+    comm.sum_f64(&mut all)?;
+    let quickest = |at: usize| all.iter().skip(at).step_by(own.len()).copied();
+    Ok((0..own.len()).map(|at| quickest(at).fold(f64::INFINITY, f64::min)).collect())
+}
+
 /// The times of the steps, in milliseconds.
-fn measure(workload: &str, comm: Option<Counting>) -> Result<Vec<f64>, Error> {
+fn measure(workload: &str, comm: Option<Noting>) -> Result<Vec<f64>, Error> {
     let begins = Arc::new(Mutex::new(Vec::new()));
     let dev = Cpu::seed_from_u64(0);
     macro_rules! train {
@@ -146,5 +180,5 @@ fn measure(workload: &str, comm: Option<Counting>) -> Result<Vec<f64>, Error> {
 fn shown(mut times: Vec<f64>) -> String {
     times.sort_by(f64::total_cmp);
     let (median, quickest) = (times[times.len() / 2], times[0]);
-    format!("median {median:.2} ms, quickest {quickest:.2} ms")
+    format!("median {median:.3} ms, quickest {quickest:.3} ms")
 }

@@ -6,12 +6,18 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Backend, Element, HiddenStates};
-use crate::{distributed, error::Error};
+use dfdx::tensor::Tensor;
+
+use super::{Backend, Element, HiddenStates, to_values};
+use crate::{
+    distributed::{self, Pass},
+    error::{Error, OrDevice},
+};
 
 /// Where a stateful layer keeps its states from one batch to the next. A clone has its own.
 ///
-/// A pass that fails leaves it as the last whole pass did.
+/// A pass that fails leaves it as the last whole pass did. On several ranks each has the states of the whole batch, and begins with those of its
+/// rows.
 pub struct CarriedStates<E: Element, D: Backend<E>>(Arc<Mutex<Slot<E, D>>>);
 
 struct Slot<E: Element, D: Backend<E>> {
@@ -58,19 +64,25 @@ impl<E: Element, D: Backend<E>> CarriedStates<E, D> {
     }
 
     /// The states to begin with.
-    pub(crate) fn get(&self) -> Option<HiddenStates<E, D>> {
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] on one of several ranks, for states of a batch that has other rows.
+    pub(crate) fn get(&self) -> Result<Option<HiddenStates<E, D>>, Error> {
         let slot = self.lock();
-        slot.next.as_ref().or(slot.now.as_ref()).cloned()
+        let states = slot.next.as_ref().or(slot.now.as_ref()).cloned();
+        match (states, distributed::current()) {
+            (Some(states), Some(pass)) => each(&states, &|state| own_rows(state, &pass)).map(Some),
+            (states, _) => Ok(states),
+        }
     }
 
     /// Keeps states, as soon as the pass has ended well.
     ///
     /// # Errors
-    /// [`Error::Wiring`] on one of several ranks, which has those of its share only.
-    pub(crate) fn set(&self, states: HiddenStates<E, D>) -> Result<(), Error> {
-        if distributed::current().is_some() {
-            let message = "a layer that is `stateful` is trained by one process only, and not by several ranks";
-            return Err(Error::Wiring { layer: "stateful".into(), message: message.into() });
+    /// Those of other ranks.
+    pub(crate) fn set(&self, mut states: HiddenStates<E, D>) -> Result<(), Error> {
+        if let Some(pass) = distributed::current() {
+            states = each(&states, &|state| all_rows(state, &pass))?;
         }
         self.lock().next = Some(states);
         let slot = Self(Arc::clone(&self.0));
@@ -97,6 +109,46 @@ impl<E: Element, D: Backend<E>> CarriedStates<E, D> {
     pub(crate) fn reset(&self) {
         *self.lock() = Slot { now: None, next: None };
     }
+}
+
+type State<E, D> = Tensor<(usize, usize), E, D>;
+
+/// The same of each tensor of the states.
+fn each<E: Element, D: Backend<E>>(
+    states: &HiddenStates<E, D>,
+    change: &impl Fn(&State<E, D>) -> Result<State<E, D>, Error>,
+) -> Result<HiddenStates<E, D>, Error> {
+    Ok(HiddenStates {
+        h: change(&states.h)?,
+        c: states.c.as_ref().map(change).transpose()?,
+        below: states.below.iter().map(|below| each(below, change)).collect::<Result<_, _>>()?,
+    })
+}
+
+/// The rows of a rank, of those of all.
+fn own_rows<E: Element, D: Backend<E>>(
+    state: &State<E, D>,
+    pass: &Pass,
+) -> Result<State<E, D>, Error> {
+    use dfdx::shapes::HasShape;
+    let (rows, units) = *state.shape();
+    let own = pass.own_rows(rows)?;
+    let values = to_values(state)?[own.start * units..own.end * units].to_vec();
+    state.device().try_tensor_from_vec(values, (own.len(), units)).or_device()
+}
+
+/// The rows of all ranks, of those of each.
+fn all_rows<E: Element, D: Backend<E>>(
+    state: &State<E, D>,
+    pass: &Pass,
+) -> Result<State<E, D>, Error> {
+    use dfdx::shapes::HasShape;
+    let (rows, units) = *state.shape();
+    let wide: Vec<f64> = to_values(state)?.iter().map(|value| value.as_f64()).collect();
+    let (_, all) = pass.gather_rows(rows, &wide)?;
+    let all: Vec<E> = all.into_iter().map(E::of).collect();
+    let rows = all.len() / units.max(1);
+    state.device().try_tensor_from_vec(all, (rows, units)).or_device()
 }
 
 impl<E: Element, D: Backend<E>> Default for CarriedStates<E, D> {

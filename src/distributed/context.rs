@@ -7,11 +7,13 @@ use std::{
 };
 
 use super::Communicator;
-use crate::error::Error;
+use crate::{error::Error, memory::filled};
 
 /// The rows of a batch that a rank computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Share {
+    /// How many the whole batch has.
+    batch: usize,
     /// The first of them.
     pub(crate) first: usize,
     /// How many there are; at least one of a batch that has any.
@@ -26,8 +28,8 @@ impl Share {
     pub(crate) fn new(rank: usize, size: usize, batch: usize) -> Self {
         let (from, to) = (batch * rank / size, batch * (rank + 1) / size);
         match to - from {
-            0 => Self { first: 0, rows: batch.min(1), counts: false },
-            rows => Self { first: from, rows, counts: true },
+            0 => Self { batch, first: 0, rows: batch.min(1), counts: false },
+            rows => Self { batch, first: from, rows, counts: true },
         }
     }
 
@@ -41,11 +43,19 @@ impl Share {
 pub(crate) struct Pass {
     comm: Arc<dyn Communicator>,
     pub(crate) share: Share,
+    /// Whether tensors have as many rows for each sample, so that each rank knows how many the others have.
+    regular: bool,
 }
 
 impl Pass {
     pub(crate) fn new(comm: Arc<dyn Communicator>, share: Share) -> Self {
-        Self { comm, share }
+        Self { comm, share, regular: true }
+    }
+
+    /// The same pass, over rows that a mask leaves, of which a sample may have any number.
+    pub(crate) fn irregular(mut self) -> Self {
+        self.regular = false;
+        self
     }
 
     /// The same pass, which counts for nothing.
@@ -74,17 +84,70 @@ impl Pass {
         Ok(values[0])
     }
 
-    /// Where the rows of a tensor begin among those that all ranks have: it has as many for each sample of the share.
+    /// How many rows all ranks have of a tensor. All ask, as those that cannot know it count together.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if it has not.
+    /// Those of [`first_row`](Pass::first_row).
+    pub(crate) fn rows_of_all(&self, rows: usize) -> Result<f64, Error> {
+        if !self.regular {
+            return self.total(rows as f64);
+        }
+        Ok((self.rows_of_sample(rows)? * self.share.batch) as f64)
+    }
+
+    /// Where the rows of a tensor begin among those that all ranks have. All ask, as in [`rows_of_all`](Pass::rows_of_all).
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if it has not as many for each sample of the share, where it should; those of the ranks.
     pub(crate) fn first_row(&self, rows: usize) -> Result<usize, Error> {
+        if !self.regular {
+            let mut of_ranks = vec![0.0; self.comm.size()];
+            of_ranks[self.comm.rank()] = rows as f64;
+            self.sum(&mut of_ranks)?;
+            return Ok(of_ranks[..self.comm.rank()].iter().sum::<f64>() as usize);
+        }
+        Ok(self.share.first * self.rows_of_sample(rows)?)
+    }
+
+    /// The values of all ranks in their order, which have those of so many rows each, and where the rows of this one begin among them.
+    ///
+    /// # Errors
+    /// Those of [`first_row`](Pass::first_row); [`Error::Device`] without memory.
+    pub(crate) fn gather_rows(
+        &self,
+        rows: usize,
+        values: &[f64],
+    ) -> Result<(usize, Vec<f64>), Error> {
+        let (first, count) = (self.first_row(rows)?, self.rows_of_all(rows)? as usize);
+        let each = values.len() / rows.max(1);
+        let mut all = filled(&[count, each], 0.0)?;
+        if self.share.counts {
+            all[first * each..][..values.len()].copy_from_slice(values);
+        }
+        self.sum(&mut all)?;
+        Ok((first, all))
+    }
+
+    /// Which rows are those of this rank, of a tensor with those of all.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for one that has not as many for each sample.
+    pub(crate) fn own_rows(&self, all: usize) -> Result<Range<usize>, Error> {
+        let Share { batch, first, rows, .. } = self.share;
+        let each = all / batch.max(1);
+        if !self.regular || each * batch != all {
+            return Err(Error::mismatch("the rows of what all ranks have kept", batch, all));
+        }
+        Ok(first * each..(first + rows) * each)
+    }
+
+    fn rows_of_sample(&self, rows: usize) -> Result<usize, Error> {
         let each = rows / self.share.rows.max(1);
         if each * self.share.rows != rows {
             let expected = format!("a multiple of {}", self.share.rows);
             return Err(Error::mismatch("the rows of a share of the batch", expected, rows));
         }
-        Ok(self.share.first * each)
+        Ok(each)
     }
 }
 

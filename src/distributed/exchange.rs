@@ -50,15 +50,6 @@ pub(crate) fn gather(
     sum_and_gather(comm, &mut [], own, lengths)
 }
 
-/// A length that each rank has, in their order.
-pub(crate) fn lengths(
-    comm: &(impl Communicator + ?Sized),
-    own: usize,
-) -> Result<Vec<usize>, Error> {
-    let all = gather(comm, &[own as f64], &vec![1; comm.size()])?;
-    Ok(all.into_iter().flatten().map(|length| length as usize).collect())
-}
-
 /// The values of rank 0, on all of them.
 pub(crate) fn broadcast(
     comm: &(impl Communicator + ?Sized),

@@ -10,7 +10,7 @@ mod failure;
 mod threads;
 
 pub(crate) use context::{Pass, Share, current, failure, keep_failure, settled, within};
-pub(crate) use exchange::{broadcast, gather, lengths, sum_and_gather};
+pub(crate) use exchange::{broadcast, gather, sum_and_gather};
 #[doc(hidden)]
 pub use failure::{failed, panicked};
 #[doc(hidden)]

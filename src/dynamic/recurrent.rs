@@ -136,7 +136,7 @@ impl RecurrentOp {
         let c = if states.len() > 1 { states.pop() } else { None };
         let initial = match states.pop() {
             Some(h) => Some(HiddenStates::new(h, c)),
-            None => self.carried.as_ref().and_then(CarriedStates::get),
+            None => self.carried.as_ref().map_or(Ok(None), CarriedStates::get)?,
         };
         for state in initial.iter().flat_map(|states| std::iter::once(&states.h).chain(&states.c)) {
             let (rows, units) = *state.shape();

@@ -124,6 +124,8 @@ pub(crate) struct Part {
 enum PartPass {
     Inference,
     Training,
+    /// That of training, for the steps that a mask leaves.
+    Real,
     /// That of training, for steps that are in no sum over the ranks.
     Uncounted,
 }
@@ -151,7 +153,7 @@ pub(crate) fn parts(batch: usize, length: usize, mask: Option<&Mask>) -> Vec<Par
                 vec![part(padding, PartPass::Uncounted)]
             } else {
                 // The padding first, by the statistics from before this pass.
-                vec![part(padding, PartPass::Inference), part(real, PartPass::Training)]
+                vec![part(padding, PartPass::Inference), part(real, PartPass::Real)]
             }
         }
     };
@@ -167,9 +169,13 @@ pub(crate) fn by_parts<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let mut layer = |x, pass| match pass {
         PartPass::Inference => layer(x, false),
         PartPass::Training => layer(x, true),
-        PartPass::Uncounted => {
-            let pass = distributed::current().map(Pass::uncounted);
-            distributed::within(pass, || layer(x, true))
+        PartPass::Real | PartPass::Uncounted => {
+            let of_part = distributed::current().map(Pass::irregular);
+            let of_part = match pass {
+                PartPass::Uncounted => of_part.map(Pass::uncounted),
+                _ => of_part,
+            };
+            distributed::within(of_part, || layer(x, true))
         }
     };
     if let [Part { pass, .. }] = parts {

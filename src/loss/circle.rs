@@ -1,12 +1,15 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, TryAdd, TryMatMul, TryMul},
+    prelude::{HasShape, PermuteTo, ReshapeTo, TryAdd, TryMatMul, TryMul},
     shapes::Axes2,
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{Labels, Loss, Prediction, PredictionRows};
 use crate::{
-    backend::{Backend, Element, memory::filled, near, row_sums, to_values, zeros_after},
+    backend::{
+        Backend, Element, memory::filled, near, over_ranks, row_sums, to_values, zeros_after,
+    },
+    distributed::{self, Pass},
     error::{Error, OrDevice},
 };
 
@@ -135,23 +138,24 @@ impl Circle {
         let (x, tape) = prediction.split_tape();
         // A tensor of its own: a product of one with itself has no gradient in dfdx.
         let across = x.clone().put_tape(T::default()).try_mul(E::one()).or_device()?;
-        let across = across.try_permute::<(usize, usize), Axes2<1, 0>>().or_device()?;
+        let others = Others::of_batch(across, labels, keep)?;
+        let across = others.embeddings.try_permute::<(usize, usize), Axes2<1, 0>>().or_device()?;
         let products = x.put_tape(tape).try_matmul(across).or_device()?;
         let (products, tape) = products.split_tape();
         let values = to_values(&products)?;
-        let counts = |at: usize| keep.is_none_or(|keep| keep[at]);
+        let count = others.labels.len();
         let mut losses = filled(&[positions], E::zero())?;
-        let mut slopes = filled(&[positions, positions], E::zero())?;
-        let (mut row, mut of_row) = (filled(&[positions], 0.0)?, filled(&[positions], 0.0)?);
-        let mut kinds = filled(&[positions], None)?;
-        for at in (0..positions).filter(|&at| counts(at)) {
-            let range = at * positions..(at + 1) * positions;
+        let mut slopes = filled(&[positions, count], E::zero())?;
+        let (mut row, mut of_row) = (filled(&[count], 0.0)?, filled(&[count], 0.0)?);
+        let mut kinds = filled(&[count], None)?;
+        for at in (0..positions).filter(|&at| keep.is_none_or(|keep| keep[at])) {
+            let range = at * count..(at + 1) * count;
             for (to, value) in row.iter_mut().zip(&values[range.clone()]) {
                 *to = value.as_f64();
             }
-            for (other, kind) in kinds.iter_mut().enumerate() {
-                let is_left_out = !counts(other) || (other == at && self.remove_diagonal);
-                *kind = (!is_left_out).then(|| labels[other] == labels[at]);
+            for ((other, kind), label) in kinds.iter_mut().enumerate().zip(&others.labels) {
+                let is_self = other == others.first + at && self.remove_diagonal;
+                *kind = label.filter(|_| !is_self).map(|label| label == labels[at] as f64);
             }
             of_row.fill(0.0);
             losses[at] = E::of(self.of_row(&row, &kinds, &mut of_row));
@@ -163,6 +167,58 @@ impl Circle {
         }
         row_sums(near(products.put_tape(tape), values, slopes)?)?.try_add(losses).or_device()
     }
+}
+
+/// What the embeddings are compared with: all of the batch, those of other ranks too.
+struct Others<E: Element, D: Backend<E>, T> {
+    embeddings: Tensor<(usize, usize), E, D, T>,
+    /// None of one that counts for nothing.
+    labels: Vec<Option<f64>>,
+    /// Which of them is the first of this rank.
+    first: usize,
+}
+
+impl<E: Element, D: Backend<E>, T: Tape<E, D>> Others<E, D, T> {
+    fn of_batch(
+        embeddings: PredictionRows<E, D, T>,
+        labels: &[usize],
+        keep: Option<&[bool]>,
+    ) -> Result<Self, Error> {
+        let counts = |at: usize| keep.is_none_or(|keep| keep[at]);
+        let Some(pass) = distributed::current() else {
+            let labels = labels.iter().enumerate();
+            let labels = labels.map(|(at, &label)| counts(at).then_some(label as f64)).collect();
+            return Ok(Self { embeddings, labels, first: 0 });
+        };
+        let (positions, width) = *embeddings.shape();
+        // A label may be any number, so that none of them says that the embedding does not count.
+        let own = labels.iter().enumerate();
+        let own = own.flat_map(|(at, &label)| [label as f64, f64::from(u8::from(counts(at)))]);
+        let (first, of_all) = pass.gather_rows(positions, &own.collect::<Vec<_>>())?;
+        let labels = of_all.chunks_exact(2);
+        let labels = labels.map(|of| (of[1] != 0.0).then_some(of[0])).collect::<Vec<_>>();
+        let embeddings = gathered(embeddings, &pass, (first, labels.len(), width))?;
+        Ok(Self { embeddings, labels, first })
+    }
+}
+
+/// The rows of all ranks, of which those of this one begin at `first`.
+fn gathered<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    rows: PredictionRows<E, D, T>,
+    pass: &Pass,
+    (first, all, width): (usize, usize, usize),
+) -> Result<PredictionRows<E, D, T>, Error> {
+    let dev = rows.device().clone();
+    let own = rows.shape().0;
+    // By a product, which has a gradient, each row comes to its place.
+    let mut places = filled(&[all, own], E::zero())?;
+    if pass.share.counts {
+        (0..own).for_each(|at| places[(first + at) * own + at] = E::one());
+    }
+    let places = dev.try_tensor_from_vec(places, (all, own)).or_device()?;
+    let rows = places.put_tape(T::default()).try_matmul(rows).or_device()?;
+    let rows = over_ranks(rows.try_reshape_like(&(all * width,)).or_device()?)?;
+    rows.try_reshape_like(&(all, width)).or_device()
 }
 
 #[diagnostic::do_not_recommend]

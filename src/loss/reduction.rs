@@ -89,7 +89,9 @@ where
     let (units, masked) =
         if per_sample { (&sizes[..1], None) } else { (&sizes[..], mask.as_ref()) };
     let mut weights = position_weights(units, masked, weights)?;
-    if let Some(counted) = loss.counted(target)? {
+    let counted = loss.counted(target)?;
+    let all_count = masked.is_none() && counted.is_none() && !loss.leaves_out_zeros();
+    if let Some(counted) = counted {
         weights.leave_out(&counted)?;
     }
     let inside = match &mask {
@@ -116,8 +118,8 @@ where
         weights.leave_out(&counted)?;
     }
     let keep = weights.keep.as_deref();
-    let divisors =
-        Divisors { counted: weights.count as f64, weighted: weights.each.iter().sum::<f64>() };
+    let weighted = weights.each.iter().sum::<f64>();
+    let divisors = Divisors { counted: weights.count, all_count, weighted };
     if weights.each.is_empty() {
         return Ok((losses, divisors));
     }
@@ -136,7 +138,9 @@ where
 /// What a sum of losses may be divided by.
 pub(super) struct Divisors {
     /// `sum(m)`.
-    counted: f64,
+    counted: usize,
+    /// Whether that is the number of positions, whatever the values are.
+    all_count: bool,
     /// `sum(w * m)`.
     weighted: f64,
 }
@@ -158,17 +162,19 @@ where
 {
     let (losses, divisors) = each::<L, P, Y, E, D, T>(loss, prediction, target, weights)?;
     let positions = losses.shape().0;
-    let mut divisor = match loss.reduction() {
-        Reduction::SumOverBatchSize => divisors.counted,
-        Reduction::Sum => 1.0,
-        Reduction::MeanWithSampleWeight => divisors.weighted,
-    };
     let pass = distributed::current();
-    if let Some(pass) = &pass {
-        // The losses of all ranks add up to that of the whole batch.
-        if loss.reduction() != Reduction::Sum {
-            divisor = pass.total(divisor)?;
+    // The losses of all ranks add up to that of the whole batch. Which positions a mask leaves each rank knows of its share alone.
+    let divisor = match (loss.reduction(), &pass) {
+        (Reduction::Sum, _) => 1.0,
+        (Reduction::SumOverBatchSize, None) => divisors.counted as f64,
+        (Reduction::SumOverBatchSize, Some(pass)) if divisors.all_count => {
+            pass.rows_of_all(divisors.counted)?
         }
+        (Reduction::SumOverBatchSize, Some(pass)) => pass.total(divisors.counted as f64)?,
+        (Reduction::MeanWithSampleWeight, None) => divisors.weighted,
+        (Reduction::MeanWithSampleWeight, Some(pass)) => pass.total(divisors.weighted)?,
+    };
+    if pass.is_some() {
         distributed::settled(1);
     }
     if positions == 0 || pass.is_some_and(|pass| !pass.share.counts) {

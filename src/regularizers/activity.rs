@@ -108,23 +108,30 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     };
     leave_out(&mut wide);
     let pass = distributed::current();
-    if pass.is_some() && !regularizer.is_sum() {
-        let expected =
-            "its penalty must be a sum over the values (`is_sum`), of which each rank has some";
-        return Err(Error::invalid("activity_regularizer", format!("{regularizer:?}"), expected));
+    let all = pass.as_ref().map_or(Ok(batch as f64), |pass| pass.rows_of_all(batch))?;
+    // Where the values depend on each other, each rank looks at those of all.
+    let (mut first, mut sizes) = (0, sizes.to_vec());
+    if let Some(pass) = pass.as_ref().filter(|_| !regularizer.is_sum()) {
+        (first, wide) = pass.gather_rows(batch, &wide)?;
+        first *= count / batch;
+        if let Some(rows) = sizes.first_mut() {
+            *rows = all as usize;
+        }
     }
-    let batch = pass.as_ref().map_or(Ok(batch as f64), |pass| pass.total(batch as f64))?;
     if pass.is_some_and(|pass| !pass.share.counts) {
         return Ok(());
     }
-    let share = 1.0 / batch;
-    let penalty = regularizer.penalty(&wide, sizes)? * share;
+    let share = 1.0 / all;
+    // Their penalty counts once.
+    let part = count as f64 / wide.len() as f64;
+    let penalty = regularizer.penalty(&wide, &sizes)? * share * part;
     let mut term: Option<Box<dyn Any>> = None;
     if T::OWNS_TAPE {
-        let mut slopes = filled(&[count], 0.0)?;
-        regularizer.add_gradient(&wide, sizes, &mut slopes)?;
-        leave_out(&mut slopes);
-        let slopes: Vec<E> = slopes.into_iter().map(|slope| E::of(slope * share)).collect();
+        let mut slopes = filled(&[wide.len()], 0.0)?;
+        regularizer.add_gradient(&wide, &sizes, &mut slopes)?;
+        let slopes = &mut slopes[first..first + count];
+        leave_out(slopes);
+        let slopes: Vec<E> = slopes.iter().map(|slope| E::of(slope * share)).collect();
         let made: Term<E, D> = Box::new(move || {
             let activity = activity.put_tape(OwnedTape::default());
             let moved = near(activity, values, slopes)?.into_shape(&(1, count))?;

@@ -38,8 +38,8 @@ pub trait Regularizer: Debug {
         gradient: &mut [f64],
     ) -> Result<(), Error>;
 
-    /// Whether the penalty is a sum of one for each value, as that of [`L2`](super::L2) is. Only then it can be of an activity that several
-    /// ranks share. Default: no.
+    /// Whether the penalty is a sum of one for each value, as that of [`L2`](super::L2) is. If it is not, ranks that share an activity send each
+    /// other all of it. Default: no.
     fn is_sum(&self) -> bool {
         false
     }

@@ -58,13 +58,10 @@ where
         let (input, target, weights) =
             share_of::<M::Input, Y, _, E, D>(ranks.as_ref(), input, target, weights)?;
         let share = ranks.map(|(_, pass)| pass);
-        let counts = share.as_ref().is_none_or(|pass| pass.share.counts);
         let penalty = if share.as_ref().is_none_or(Pass::is_first) { penalty } else { 0.0 };
         let measured = || {
             let (output, activity) = collected(|| whole_pass(|| model.call::<NoneTape>(input)))?;
-            if counts {
-                measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
-            }
+            measure::<M::Output, Y, E, D>(metrics, &mut totals, &output, &target, &weights)?;
             let judged =
                 Judge::<M, L, Y, E, D>::judge::<NoneTape>(loss, output, &target, &weights)?;
             totals.add_outputs(&judged.each, size);

@@ -163,8 +163,17 @@ where
         ];
         let mut numbers = numbers.map(|(name, number)| (name, number as u64)).to_vec();
         numbers.push(("`seed`", self.fit.seed));
+        numbers.push(("checksum of the optimizer's options", self.optimizer.fingerprint()));
         ranks.meet(&numbers, has_callbacks)?;
         ranks.share_weights(self.model)?;
+        let rate = self.optimizer.learning_rate_mut();
+        if !rate.is_schedule() {
+            let own = rate.at(0)?;
+            let of_first = f64::from_bits(ranks.number_of_first(own.to_bits())?);
+            if of_first != own {
+                rate.set(of_first)?;
+            }
+        }
         let own = self.state.settle_seed(self.model);
         self.state.set_seed(ranks.number_of_first(own)?);
         Ok(())

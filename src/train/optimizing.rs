@@ -111,6 +111,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// Whether it keeps averages of the weights.
     fn has_averages(&self) -> bool;
 
+    /// What it is, and its options, as one number: that of another is another.
+    fn fingerprint(&self) -> u64;
+
     /// [`State::attempt`]; `sum` is for one of several ranks. Before anything but the next step looks at the model, it is to be
     /// [settled](Optimizing::settle).
     fn attempt(
@@ -155,6 +158,13 @@ where
 
     fn has_averages(&self) -> bool {
         self.options().ema.is_some()
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let text = format!("{} {:?}", Optimizer::name(self), self.options());
+        text.bytes().fold(0, |hash: u64, byte| {
+            (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        })
     }
 
     fn attempt(

@@ -1,6 +1,6 @@
 use dfdx::tensor::{Cpu, NoneTape};
 
-use super::{Feeds, trainer::checked};
+use super::{Feeds, carried, ranks::same_on_all, trainer::checked};
 use crate::{
     backend::{Backend, Element, whole_pass},
     data::{Lends, Sample, Samples},
@@ -48,13 +48,15 @@ where
         self.check()?;
         let dev: D = parameters::device(model);
         let rows: Vec<usize> = (0..self.count()).collect();
+        let stateful = ranks.is_some() && carried::are_kept(model)?;
         let batches = rows.chunks(batch_size).map(|rows| {
             let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
             whole_pass(|| model.call::<NoneTape>(input))
         });
-        let outputs = match ranks {
+        // Where a batch begins with the states of the one before, no rank can do without that.
+        let outputs = match ranks.filter(|_| !stateful) {
             None => batches.collect::<Result<Vec<_>, _>>()?,
-            Some(ranks) => shared::<M::Output, E, D>(ranks, batches, &dev)?,
+            Some(ranks) => shared::<M::Output, E, D>(ranks, rows.len(), batches, &dev)?,
         };
         M::Output::concat::<E, D>(&outputs)
     }
@@ -63,6 +65,7 @@ where
 /// The outputs of all batches, of which each rank computes every `size`-th.
 fn shared<S: Signal, E: Element, D: Backend<E>>(
     ranks: &dyn Communicator,
+    samples: usize,
     batches: impl ExactSizeIterator<Item = Result<S::Data<E, D, NoneTape>, Error>>,
     dev: &D,
 ) -> Result<Vec<S::Data<E, D, NoneTape>>, Error> {
@@ -71,7 +74,10 @@ fn shared<S: Signal, E: Element, D: Backend<E>>(
     for output in batches.skip(ranks.rank()).step_by(size) {
         S::send::<E, D>(&output?, &mut own)?;
     }
-    let lengths = distributed::lengths(ranks, own.len())?;
+    let told = [samples as f64, own.len() as f64];
+    let told = distributed::gather(ranks, &told, &vec![told.len(); size])?;
+    same_on_all(&told, ["number of samples"].into_iter(), |value| value.to_string())?;
+    let lengths: Vec<usize> = told.iter().map(|told| told[1] as usize).collect();
     let all = distributed::gather(ranks, &own, &lengths)?;
     let mut rests: Vec<&[f64]> = all.iter().map(Vec::as_slice).collect();
     (0..count).map(|batch| S::receive::<E, D>(&mut rests[batch % size], dev)).collect()

@@ -1,10 +1,13 @@
 //! A training by several ranks: what they tell each other.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
-use dfdx::shapes::Shape;
+use dfdx::{shapes::Shape, tensor::NoneTape};
 
-use super::totals::{AnyMetric, Totals};
+use super::{
+    carried,
+    totals::{AnyMetric, Totals},
+};
 use crate::{
     backend::{Backend, Element, assign, to_values},
     distributed::{self, Communicator, Pass, Share},
@@ -18,6 +21,10 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Ranks {
     comm: Arc<dyn Communicator>,
+    /// For how many values of metrics a step has room: as many as a rank had in the steps before.
+    room: Cell<usize>,
+    /// Whether the ranks have seen that their data are the same.
+    compared: Cell<bool>,
     /// Whether rank 0 has callbacks, which may change the training.
     pub(super) has_callbacks: bool,
 }
@@ -37,7 +44,7 @@ pub(super) struct Control {
 
 impl Ranks {
     pub(super) fn new(comm: Arc<dyn Communicator>) -> Self {
-        Self { comm, has_callbacks: false }
+        Self { comm, room: Cell::new(0), compared: Cell::new(false), has_callbacks: false }
     }
 
     pub(super) fn comm(&self) -> &dyn Communicator {
@@ -67,20 +74,15 @@ impl Ranks {
         let mut own: Vec<f64> = numbers.iter().map(|(_, number)| f64::from_bits(*number)).collect();
         own.push(f64::from(u8::from(has_callbacks)));
         let all = distributed::gather(&*self.comm, &own, &vec![own.len(); self.comm.size()])?;
-        for (rank, of_rank) in all.iter().enumerate() {
-            for ((name, _), (found, first)) in numbers.iter().zip(of_rank.iter().zip(&all[0])) {
-                let [found, first] = [found, first].map(|number| number.to_bits());
-                if found != first {
-                    let message = format!("its {name} is {found}, but that of rank 0 is {first}");
-                    return Err(Error::Rank { rank, message });
-                }
-            }
-        }
+        let names = numbers.iter().map(|(name, _)| *name);
+        same_on_all(&all, names, |number| number.to_bits().to_string())?;
+        self.room.set(0);
+        self.compared.set(false);
         self.has_callbacks = all[0].last().is_some_and(|has| *has != 0.0);
         Ok(())
     }
 
-    /// Gives all ranks the weights of rank 0.
+    /// Gives all ranks the weights of rank 0, and what stateful layers keep there.
     pub(super) fn share_weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         &self,
         model: &mut M,
@@ -91,7 +93,16 @@ impl Ranks {
         }
         self.sum_and_gather(&mut flat, &[], &vec![0; self.comm.size()])?;
         let mut rest = flat.as_slice();
-        model.visit(&mut Assign { rest: &mut rest })
+        model.visit(&mut Assign { rest: &mut rest })?;
+        if !carried::are_kept(model)? {
+            return Ok(());
+        }
+        let own = carried::values(model)?;
+        let mut lengths = vec![0; self.comm.size()];
+        lengths[0] = self.number_of_first(own.len() as u64)? as usize;
+        let own = if self.is_first() { own.as_slice() } else { &[] };
+        let all = distributed::gather(&*self.comm, own, &lengths)?;
+        carried::assign(model, &all[0])
     }
 
     /// A number of rank 0.
@@ -123,26 +134,62 @@ impl Ranks {
         })
     }
 
+    /// What the first batch of a training is, as one number for all its values; of later ones nothing.
+    pub(super) fn fingerprint<X: Signal, Y: Signal, E: Element, D: Backend<E>>(
+        &self,
+        input: &X::Data<E, D, NoneTape>,
+        target: &Y::Data<E, D, NoneTape>,
+    ) -> Result<f64, Error> {
+        if self.compared.replace(true) {
+            return Ok(0.0);
+        }
+        let mut values = Vec::new();
+        X::send::<E, D>(input, &mut values)?;
+        Y::send::<E, D>(target, &mut values)?;
+        let hash = values.iter().fold(0, |hash: u64, value| {
+            (hash.rotate_left(5) ^ value.to_bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        });
+        // What an `f64` holds exactly.
+        Ok((hash >> 12) as f64)
+    }
+
     /// The gradients of all ranks, the loss and the losses of outputs that the whole batch has, and what the ranks have measured of
     /// it, which is added to the totals.
+    ///
+    /// # Errors
+    /// [`Error::Rank`] for one that is at another batch: what is told of that is to be the same on all ranks.
     pub(super) fn sum_step<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
         &self,
         gradients: &mut [E],
         losses: &mut [f64],
+        told: &[(&'static str, f64)],
         own: &Totals,
         totals: &mut Totals,
         metrics: &[AnyMetric<P, Y, E, D>],
     ) -> Result<(), Error> {
-        let own = [losses.to_vec(), own.metric_values()].concat();
-        let lengths = self.lengths(own.len(), metrics)?;
-        let all = self.sum_and_gather(gradients, &own, &lengths)?;
+        let measured = own.metric_values();
+        // How much metrics say is known to each rank alone. Where there is not enough room for it, it is said again.
+        let mut room = self.room.get();
+        let mut own: Vec<f64> = told.iter().map(|(_, value)| *value).collect();
+        own.extend(losses.iter().chain([&(measured.len() as f64)]));
+        let before = own.len();
+        own.extend(measured.iter().take(room));
+        own.resize(before + room, 0.0);
+        let mut all = self.sum_and_gather(gradients, &own, &vec![own.len(); self.comm.size()])?;
+        let names = told.iter().map(|(name, _)| *name);
+        same_on_all(&all, names, |value| value.to_string())?;
+        let lengths: Vec<usize> = all.iter().map(|own| own[before - 1] as usize).collect();
         losses.fill(0.0);
-        for of_rank in all {
-            let (of_rank, measured) = of_rank.split_at_checked(losses.len()).unwrap_or_default();
-            losses.iter_mut().zip(of_rank).for_each(|(sum, loss)| *sum += loss);
-            totals.merge_metrics(measured, metrics)?;
+        for (of_rank, &length) in all.iter_mut().zip(&lengths) {
+            losses.iter_mut().zip(&of_rank[told.len()..]).for_each(|(sum, loss)| *sum += loss);
+            of_rank.drain(..before);
+            of_rank.truncate(length);
+            room = room.max(length);
         }
-        Ok(())
+        if room > self.room.replace(room) {
+            all = distributed::gather(&*self.comm, &measured, &lengths)?;
+        }
+        all.iter().try_for_each(|measured| totals.merge_metrics(measured, metrics))
     }
 
     /// What all ranks have measured, each of its share in the same batches.
@@ -154,21 +201,14 @@ impl Ranks {
         let mut all = Totals::new::<P, Y, E, D>(own.outputs.len(), metrics);
         let means = || std::iter::once(&own.loss).chain(&own.outputs);
         let mut losses: Vec<f64> = means().map(|mean| mean.parts()[0]).collect();
-        self.sum_step(&mut [], &mut losses, own, &mut all, metrics)?;
+        let told = [("number of samples", own.loss.parts()[1])];
+        self.sum_step(&mut [], &mut losses, &told, own, &mut all, metrics)?;
         // Each rank has counted the samples of all.
         let sums = losses.into_iter().zip(means());
         let mut sums = sums.map(|(sum, mean)| Mean::of_parts([sum, mean.parts()[1]]));
         all.loss = sums.next().unwrap_or_default();
         all.outputs = sums.collect();
         Ok(all)
-    }
-
-    /// How much each rank has to say; that of metrics is known to it alone.
-    fn lengths<T>(&self, own: usize, metrics: &[T]) -> Result<Vec<usize>, Error> {
-        match metrics {
-            [] => Ok(vec![own; self.comm.size()]),
-            _ => distributed::lengths(&*self.comm, own),
-        }
     }
 
     fn sum_and_gather<E: Element>(
@@ -190,12 +230,46 @@ impl Ranks {
     }
 }
 
-/// Whether two models have other weights.
+/// What ranks tell each other of the batch that they are at.
+pub(super) fn told(
+    epoch: usize,
+    batch: usize,
+    size: usize,
+    fingerprint: f64,
+) -> [(&'static str, f64); 4] {
+    [
+        ("epoch", epoch as f64),
+        ("batch", batch as f64),
+        ("number of samples in the batch", size as f64),
+        ("checksum of the first batch", fingerprint),
+    ]
+}
+
+/// Checks that what all ranks tell is what rank 0 tells: of these names, and behind them what may be other.
+pub(super) fn same_on_all(
+    all: &[Vec<f64>],
+    names: impl Iterator<Item = &'static str> + Clone,
+    shown: impl Fn(f64) -> String,
+) -> Result<(), Error> {
+    for (rank, of_rank) in all.iter().enumerate() {
+        for (name, (&found, &first)) in names.clone().zip(of_rank.iter().zip(&all[0])) {
+            if found.to_bits() != first.to_bits() {
+                let [found, first] = [found, first].map(&shown);
+                let message = format!("its {name} is {found}, but that of rank 0 is {first}");
+                return Err(Error::Rank { rank, message });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether two models have other weights, or stateful layers keep something else.
 pub(super) fn differ<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     a: &M,
     b: &M,
 ) -> Result<bool, Error> {
-    Ok(weights::<M, E, D>(a)? != weights::<M, E, D>(b)?)
+    Ok(weights::<M, E, D>(a)? != weights::<M, E, D>(b)?
+        || carried::values(a)? != carried::values(b)?)
 }
 
 /// The values of all parameters, trained or not, in the order of the model.

@@ -16,7 +16,7 @@ use super::{
     moments::{each, each_in_batch},
     names,
     optimizing::Optimizing,
-    ranks::Ranks,
+    ranks::{Ranks, told},
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
@@ -286,15 +286,19 @@ where
     {
         let Batch { input, target, weights, size } = batch;
         let pair = (Data::Input::feed::<E, D>(input)?, Data::Target::same::<E, D>(target));
+        let compared = self
+            .ranks
+            .as_ref()
+            .map_or(Ok(0.0), |ranks| ranks.fingerprint::<M::Input, Y, E, D>(&pair.0, &pair.1))?;
         let at = (self.history.epochs(), number);
         let (input, target) =
             augmented::<M::Input, Y, E, D>(self.augment, pair, self.fit.seed, at)?;
         let ranks = self.ranks.as_ref().map(|ranks| (ranks, ranks.pass(size)));
         let (input, target, weights) =
             share_of::<M::Input, Y, _, E, D>(ranks.as_ref(), input, target, weights)?;
-        let counts = ranks.as_ref().is_none_or(|(_, pass)| pass.share.counts);
         let (epoch, number) = (self.at.epoch + 1, number + 1);
         let (metrics, loss) = (self.metrics, self.loss);
+        let told = told(epoch, number, size, compared);
         let fits = |value: f64| match value.is_finite() {
             true => Ok(()),
             false => Err(Error::NonFiniteLoss { value, epoch, batch: number }),
@@ -315,7 +319,7 @@ where
             let output = whole_pass(|| model.call_mut(input))?;
             drop(constant);
             let (output, tape) = M::Output::split_tape(output);
-            if counts {
+            {
                 let (mut own, mut all) = (own.borrow_mut(), all.borrow_mut());
                 let totals = own.as_mut().unwrap_or(&mut **all);
                 measure::<M::Output, Y, E, D>(metrics, totals, &output, &target, &weights)?;
@@ -331,7 +335,8 @@ where
         let mut sum = |gradients: &mut [E], value: E| {
             let (Some((ranks, _)), Some(own)) = (&ranks, &*own.borrow()) else { return Ok(value) };
             let mut losses = [vec![value.as_f64()], outputs.take()].concat();
-            ranks.sum_step(gradients, &mut losses, own, &mut all.borrow_mut(), metrics)?;
+            let mut all = all.borrow_mut();
+            ranks.sum_step(gradients, &mut losses, &told, own, &mut all, metrics)?;
             on_all.set(true);
             fits(losses[0])?;
             *outputs.borrow_mut() = losses.split_off(1);

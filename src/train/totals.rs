@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     backend::{Backend, Element},
+    distributed,
     error::Error,
     metric::MetricState,
     model::Model,
@@ -135,9 +136,13 @@ pub(super) fn measure<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
     target: &Y::Data<E, D, NoneTape>,
     weights: &impl SampleWeights,
 ) -> Result<(), Error> {
+    let counts = distributed::current().is_none_or(|pass| pass.share.counts);
     for (state, (metric, weighted)) in totals.metrics.iter_mut().zip(metrics) {
         let weights = if *weighted { AnyWeights::of(weights) } else { AnyWeights::of(&Unweighted) };
-        metric.update(&mut **state, output, target, weights)?;
+        // One may look at the values of all ranks, so each of them is asked, and what does not count goes nowhere.
+        let mut nowhere = metric.start();
+        let state = if counts { &mut **state } else { &mut *nowhere };
+        metric.update(state, output, target, weights)?;
     }
     Ok(())
 }

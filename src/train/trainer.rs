@@ -257,7 +257,7 @@ where
     /// result is that of one process on the whole batch, up to the order in which sums are taken: means are over the valid steps and the sample
     /// weights of all ranks. Ranks whose share is smaller, or empty, are no exception; shuffling, dropout and clipping are as in one process.
     ///
-    /// - `fit` begins with the weights of rank 0, and all ranks get the same weights and [`History`].
+    /// - `fit` begins with the weights, the kept states and the learning rate of rank 0, and all ranks get the same weights and [`History`].
     /// - Callbacks, checkpoints and the progress bar are those of rank 0, and the others follow: when it stops, changes the learning rate or
     ///   the weights. What a callback sets in the logs stands in the history of rank 0 alone.
     /// - [`evaluate`](Trainer::evaluate), [`predict`](Trainer::predict) and the validation share the work too, so all ranks call them. The model
@@ -267,8 +267,8 @@ where
     ///   for. An error that all have, such as a loss that is not finite, is as in one process.
     ///
     /// # Errors
-    /// In training: [`Error::Wiring`] or [`Error::Invalid`] for what several ranks cannot do: `stateful` layers; losses with a mean of their
-    /// own; activity regularizers that are no sums.
+    /// In training: [`Error::Invalid`] for what several ranks cannot do, losses with a mean of their own; [`Error::Rank`] for one that is set
+    /// otherwise than rank 0, or has other data.
     #[must_use]
     pub fn distributed(mut self, comm: impl Communicator) -> Self {
         self.ranks = (comm.size() > 1).then(|| Ranks::new(Arc::new(comm)));

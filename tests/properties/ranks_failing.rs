@@ -6,17 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dfdx::{
+    prelude::{MaxTo, ReshapeTo},
+    shapes::Rank0,
+    tensor::Tape,
+};
 use kerata::{
-    Batch, BatchNorm, Const, Cpu, Dense, Dropout, Embedding, Error, Ids, Length, Lstm, MaskZero,
-    Relu, Softmax,
+    Batch, BatchNorm, Const, Cpu, Dense, Dropout, Embedding, Error, Ids, Relu, Softmax, Tensor,
     callbacks::{EarlyStopping, LearningRateScheduler, ModelCheckpoint},
-    data::{InMemory, Ragged},
+    data::InMemory,
     distributed::{Communicator, ThreadRank, Threads},
-    loss::{MeanSquaredError, SparseCategoricalCrossentropy},
-    model,
+    loss::{Loss, MeanSquaredError, SparseCategoricalCrossentropy},
     model::Sequential,
     optim::Adam,
     prelude::*,
+    reduce::Weights,
     train::{Callback, Fit, History, Recovery, Snapshot, Trainer, Training},
 };
 
@@ -221,21 +225,99 @@ fn a_training_goes_on_from_a_checkpoint_on_another_number_of_ranks() {
     std::fs::remove_file(path).unwrap();
 }
 
-#[model(input = Ids<(Batch, Length)>, output = (Batch, 3))]
-struct Stateful {
-    embed: Embedding<9, 4, MaskZero>,
-    #[with(stateful = true)]
-    lstm: Lstm<_, 3>,
+/// A loss whose mean is not that of the positions.
+struct Largest;
+
+impl Loss<(Batch, Const<3>), Ids<(Batch,)>> for Largest {
+    fn name(&self) -> &'static str {
+        "largest"
+    }
+
+    fn per_position<T: Tape<f32, Cpu>>(
+        &self,
+        prediction: Tensor<(usize, usize), f32, Cpu, T>,
+        target: &Tensor<(Batch,), usize, Cpu>,
+    ) -> Result<Tensor<(usize,), f32, Cpu, T>, Error> {
+        let loss = SparseCategoricalCrossentropy::default();
+        Loss::<(Batch, Const<3>), Ids<(Batch,)>>::per_position(&loss, prediction, target)
+    }
+
+    fn mean<T: Tape<f32, Cpu>, W: Weights<(Batch, Const<3>)>>(
+        &self,
+        prediction: Tensor<(Batch, Const<3>), f32, Cpu, T>,
+        target: &Tensor<(Batch,), usize, Cpu>,
+        _: &W,
+    ) -> Result<Tensor<Rank0, f32, Cpu, T>, Error> {
+        let rows = prediction.try_reshape_like(&(target.as_vec().len(), 3)).unwrap();
+        let losses = Loss::<(Batch, Const<3>), Ids<(Batch,)>>::per_position(self, rows, target)?;
+        Ok(losses.max())
+    }
 }
 
 #[test]
 fn what_several_ranks_cannot_do_is_refused() {
-    let result = Threads::new(2).run(|rank| {
-        let model = Stateful::build(&Cpu::seed_from_u64(0))?;
-        let mut trainer = Trainer::new(model, MeanSquaredError, Adam::default())?.distributed(rank);
-        let data = InMemory::new(Ragged(vec![vec![1_usize, 2]; 4]), vec![[0.0_f32; 3]; 4])?;
-        trainer.fit(&data, &fit(1))
+    let seen = Threads::new(2).run(|rank| {
+        let net = Net::build(&Cpu::seed_from_u64(3))?;
+        let mut trainer = Trainer::new(net, Largest, Adam::new(0.02))?.distributed(rank);
+        let before = Snapshot::of(&trainer.model)?;
+        let error = trainer.fit(&data(), &fit(1)).unwrap_err();
+        // Each rank says it itself, and nothing has changed.
+        assert_eq!(Snapshot::of(&trainer.model)?, before);
+        Ok((trainer.steps(), error.to_string()))
     });
-    let message = result.unwrap_err().to_string();
-    assert!(message.contains("`stateful` is trained by one process only"), "{message}");
+    let right = "with several ranks, the mean of a loss must be that of `Loss::mean`";
+    assert!(seen.unwrap().iter().all(|(steps, error)| *steps == 0 && error.contains(right)));
+}
+
+#[test]
+fn ranks_with_other_data_are_told() {
+    for (own, right) in [
+        (0..24, "its number of samples in the batch is 4, but that of rank 0 is 1"),
+        (1..30, "its checksum of the first batch is"),
+    ] {
+        let result = Threads::new(2).run(move |rank| {
+            let first = rank.rank() == 0;
+            let own = if first { 0..29 } else { own.clone() };
+            let (x, y): (Vec<_>, Vec<_>) =
+                own.map(|i| ([i as f32 / 29.0, (i % 3) as f32], i % 3)).unzip();
+            let fit = Fit { shuffle: false, ..fit(3) };
+            trainer(Some(rank))?.fit(&InMemory::new(x, y)?, &fit)
+        });
+        let error = result.unwrap_err();
+        let (rank, message) = rank_of(&error);
+        assert!(rank == 1 && (message.starts_with(right) || message.contains("epoch")), "{error}");
+    }
+}
+
+#[test]
+fn ranks_with_other_settings_or_questions_are_told() {
+    let result = Threads::new(2).run(|rank| {
+        let clipnorm = (rank.rank() == 1).then_some(1.0);
+        let mut trainer = trainer(Some(rank))?;
+        trainer.optimizer = Adam { clipnorm, ..Adam::new(0.02) };
+        trainer.fit(&data(), &fit(1))
+    });
+    let error = result.unwrap_err();
+    assert!(rank_of(&error).1.starts_with("its checksum of the optimizer's options"), "{error}");
+    let result = Threads::new(3).run(|rank| {
+        let rows = vec![[0.5_f32; 2]; if rank.rank() == 2 { 9 } else { 8 }];
+        trainer(Some(rank))?.predict(&rows, 4)
+    });
+    let error = result.unwrap_err();
+    let right = (2, "its number of samples is 9, but that of rank 0 is 8");
+    assert_eq!(rank_of(&error), right);
+}
+
+#[test]
+fn the_learning_rate_is_that_of_the_first() {
+    let one = trainer(None).unwrap().fit(&data(), &fit(3)).unwrap();
+    let all = Threads::new(3).run(|rank| {
+        let number = rank.rank();
+        let mut trainer = trainer(Some(rank))?;
+        if number > 0 {
+            trainer.optimizer = Adam::new(0.5);
+        }
+        trainer.fit(&data(), &fit(3))
+    });
+    all.unwrap().iter().for_each(|history| assert_close(&one, history));
 }

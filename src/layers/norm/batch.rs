@@ -125,17 +125,19 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (n, _) = *x.shape();
     let pass = distributed::current();
     // What there is on all ranks.
-    let total = |count: usize| match &pass {
-        Some(pass) => pass.total(count as f64),
-        None => Ok(count as f64),
+    let kept = match (&pass, mask) {
+        (Some(pass), Some(mask)) => pass.total(mask.count() as f64)?,
+        (Some(pass), None) => pass.rows_of_all(n)?,
+        (None, mask) => mask.map_or(n, Mask::count) as f64,
     };
-    let kept = total(mask.map_or(n, Mask::count))?;
     // What the mask leaves out is normalised too, but not looked at.
     let (rows, share) = match mask {
         _ if pass.as_ref().is_some_and(|pass| !pass.share.counts) => {
             let each = mask.map_or(1, |mask| n.checked_div(mask.as_slice().len()).unwrap_or(0));
             let epsilon = if mask.is_some() { MASK_EPSILON } else { 0.0 };
-            (Some(filled(&[n], false)?), 1.0 / (kept + epsilon) / each.max(1) as f64)
+            // No rank may have a row that counts.
+            let share = if kept == 0.0 { 0.0 } else { 1.0 / (kept + epsilon) };
+            (Some(filled(&[n], false)?), share / each.max(1) as f64)
         }
         None => (None, 1.0 / kept),
         Some(mask) => {
@@ -148,7 +150,7 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
     };
     let seen = Seen { rows: rows.as_deref(), share };
     let (y, mean, variance) = D::batch_norm_train(x, weights, seen, then)?;
-    if mask.is_some() && kept == 0.0 {
+    if kept == 0.0 && (mask.is_some() || pass.is_some()) {
         return Ok((y, None));
     }
     let step = |moving: Tensor<(usize,), E, D>, now: Tensor<(usize,), E, D>| {

@@ -8,8 +8,8 @@ use dfdx::{
 use super::{Recurrent, RowsWithStates};
 use crate::{
     backend::{
-        Backend, CarriedStates, Element, GateDropout, HiddenStates, RecurrentInputs,
-        RecurrentOutputs, StateSizes, StepOrder, keep_rows, sized,
+        Backend, Element, GateDropout, HiddenStates, RecurrentInputs, RecurrentOutputs, StateSizes,
+        StepOrder, keep_rows, sized,
     },
     error::Error,
     layer::trains,
@@ -62,7 +62,10 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
         let found = (mask.batch(), mask.length());
         return Err(Error::mismatch("the batch and length of a mask", (batch, length), found));
     }
-    let initial = initial.or_else(|| layer.carried().and_then(CarriedStates::get));
+    let initial = match (initial, layer.carried()) {
+        (None, Some(carried)) => carried.get()?,
+        (initial, _) => initial,
+    };
     if let Some(states) = &initial {
         let StateSizes { units, has_c } = layer.sizes()?.1;
         // One out of a file may be of another layer.

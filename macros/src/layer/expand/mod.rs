@@ -241,7 +241,9 @@ fn parameters(layer: &Layer) -> TokenStream {
                     quote!(visitor.enter(#name); #visit visitor.leave();)
                 })
             }
-            Kind::Carried => Some(quote!(visitor.visit_carried(&self.#member)?;)),
+            Kind::Carried => {
+                Some(quote!(if self.stateful { visitor.visit_carried(&self.#member)?; }))
+            }
             _ => None,
         }
     });
