@@ -139,6 +139,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes hours")]
     fn a_million_equal_terms() {
         let k = 1_000_000;
         for (x, y) in [(0.1, 0.1), (0.3, 0.7), (0.1, 1.0)] {

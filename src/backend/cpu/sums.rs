@@ -233,6 +233,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes hours")]
     fn a_million_equal_terms() {
         for term in TERMS {
             for n in [1, 15, 16, 255, 257, 1_000_000, 1_000_003] {
