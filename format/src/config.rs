@@ -125,6 +125,11 @@ pub fn sizes(list: &Value) -> Option<Vec<Option<usize>>> {
     list.as_array()?.iter().map(size).collect()
 }
 
+/// Whether this is a place in a tuple, `0` or `12`, and no name of a layer.
+pub fn is_place(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A whole number of at least 0, which may be written as `2.0`.
 pub fn whole(value: &Value) -> Option<u64> {
     let of_float =

@@ -16,7 +16,7 @@ mod rewrite;
 pub mod source;
 mod zip;
 
-pub use config::{Config, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES, sizes, whole};
+pub use config::{Config, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES, is_place, sizes, whole};
 pub use dialects::{
     FUNCTIONAL, activation_name, destroys_masks, dtype_name, given_shape, input_sizes, of_training,
     says_nothing,

@@ -254,7 +254,8 @@ impl Model {
             let Some(given) = &layer.with.name else { continue };
             let name = given.value();
             let others = || self.layers.iter().enumerate().filter(|(other, _)| *other != i);
-            if name.is_empty() || name.contains(['.', '/']) {
+            let is_place = name.bytes().all(|byte| byte.is_ascii_digit());
+            if is_place || name.contains(['.', '/']) {
                 let message =
                     "the name of a layer has at least one letter, and neither `.` nor `/`";
                 self.errors.push(given.span(), message);

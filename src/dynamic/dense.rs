@@ -183,27 +183,6 @@ impl OneToOne for Activate {
     }
 }
 
-/// A dropout of this rate.
-#[derive(Debug, Clone)]
-pub(crate) struct Dropping(pub(crate) f64);
-
-impl OneToOne for Dropping {
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        words::numbers(arrives)?;
-        Ok(arrives.clone())
-    }
-
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        Ok(x)
-    }
-
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        let x = x.numbers()?;
-        let mask = x.mask.clone();
-        x.map(|x| Cpu::dropout(x, mask.as_ref(), self.0))
-    }
-}
-
 #[derive(Debug, Clone)]
 pub(crate) struct MaskingOp(pub(crate) f64);
 

@@ -101,6 +101,12 @@ pub(super) fn space(fields: &mut Fields) {
     }
 }
 
+pub(super) fn dropout(fields: &mut Fields) {
+    fields.share("rate", 0.0, None);
+    fields.seed();
+    fields.any("noise_shape", Value::Null);
+}
+
 pub(super) fn noise(fields: &mut Fields) {
     match fields.class() {
         "GaussianNoise" => fields.positive("stddev", 0.0),

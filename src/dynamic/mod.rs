@@ -10,6 +10,7 @@ mod custom;
 mod dense;
 mod depthwise;
 mod dot;
+mod dropout;
 mod flow;
 mod foreign;
 mod functions;

@@ -9,9 +9,10 @@ use super::{
     chain::{Chain, ChainKeys},
     conv::{Convolution, GlobalPool, Pool},
     custom::CustomObjects,
-    dense::{Activate, DenseOp, Dropping, EmbeddingOp, MaskingOp},
+    dense::{Activate, DenseOp, EmbeddingOp, MaskingOp},
     depthwise::Depthwise,
     dot::Products,
+    dropout::Dropping,
     graph::Graph,
     keys,
     merge::{Joining, Merge},
@@ -33,7 +34,7 @@ use crate::{
     error::Error,
     fields::{Config, Configured, Described, Fields},
     layers::{
-        self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, Dropout, GlobalAveragePooling1d,
+        self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, GlobalAveragePooling1d,
         GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Gru, LayerNorm, Linear,
         Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, SimpleRnn, Softmax, TimeDistributed,
     },
@@ -72,7 +73,6 @@ classes! {{
     "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
     "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
     "Dense": layers::Dense<1, 1>, DenseOp::new;
-    "Dropout": Dropout<0>, |o| Ok(Dropping(o.number("rate")?));
     "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
     "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
     "GRU": Gru<1, 1>, RecurrentOp::gru;
@@ -113,6 +113,7 @@ classes! {{
     "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
     "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
     "Dot": keys::dot, Products::new;
+    "Dropout": keys::dropout, Dropping::new;
     "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("elu")?))
     };

@@ -33,7 +33,10 @@ impl Steps {
 
 impl OneToOne for Steps {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        words::each_step(arrives)?;
+        // Ids as each step are those of a sentence in a text, say.
+        if arrives.kind != SignalKind::Tokens || arrives.rank() < 3 {
+            words::each_step(arrives)?;
+        }
         let step = self.layer.gives(&arrives.step())?;
         if step.kind != SignalKind::Numbers || step.sizes.is_empty() {
             let message =
@@ -42,7 +45,8 @@ impl OneToOne for Steps {
         }
         let mut sizes = vec![arrives.sizes[0], arrives.sizes[1]];
         sizes.extend(&step.sizes[1..]);
-        Ok(arrives.with(sizes))
+        let kind = if arrives.kind == SignalKind::Padded { arrives.kind } else { step.kind };
+        Ok(AnySignal { kind, sizes })
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {
@@ -50,11 +54,22 @@ impl OneToOne for Steps {
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        if let Flow::Tokens { .. } = x {
+            return each_step_of_ids(x, |x| self.layer.apply(x));
+        }
         each_step(x, |_| Part::whole(), |x, _| self.layer.apply(x))
     }
 
     fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let statistics = has_statistics(&mut self.layer)?;
+        if let Flow::Tokens { .. } = x {
+            if statistics {
+                return Err(words::refused(
+                    "moving statistics of steps of ids are not trained here",
+                ));
+            }
+            return each_step_of_ids(x, |x| self.layer.train(x));
+        }
         let all = |x: &Numbers<T>| match statistics {
             true => parts(x.sizes[0], x.sizes[1], x.mask.as_ref()),
             false => Part::whole(),
@@ -72,6 +87,13 @@ impl OneToOne for Steps {
         self.layer.show(show)
     }
 
+    fn takes_ids(&self) -> bool {
+        match self.layer.op.own_inputs() {
+            Some(inputs) => inputs.iter().any(|input| input.kind == SignalKind::Tokens),
+            None => self.layer.op.takes_ids(),
+        }
+    }
+
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.layer));
     }
@@ -85,7 +107,18 @@ impl OneToOne for Steps {
     }
 }
 
-/// All steps at once, by the training pass if there are two.
+/// Applies a layer to all steps of ids, as samples.
+fn each_step_of_ids<T: Pass>(
+    x: Flow<T>,
+    layer: impl FnOnce(Flow<T>) -> Result<Flow<T>, Error>,
+) -> Result<Flow<T>, Error> {
+    let Flow::Tokens { sizes, ids, tape } = x else { return Ok(x) };
+    let step = [&[sizes[0] * sizes[1]], &sizes[2..]].concat();
+    let y = layer(Flow::Tokens { sizes: step, ids, tape })?.numbers()?;
+    let sizes = [&sizes[..2], &y.sizes[1..]].concat();
+    Flow::plain(y.x, sizes)
+}
+
 /// Applies a layer to the steps as samples, in parts.
 fn each_step<T: Pass>(
     x: Flow<T>,

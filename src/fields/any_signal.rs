@@ -72,10 +72,14 @@ impl AnySignal {
         self.sizes.last().copied().flatten()
     }
 
-    /// What a layer gets that is applied to each step: the steps as samples, without a mask.
+    /// What a layer gets that is applied to each step: the steps as samples, without a mask. Steps of ids are ids.
     pub fn step(&self) -> Self {
         let sizes = self.sizes.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, n)| *n);
-        Self::numbers(sizes.collect::<Vec<_>>())
+        let kind = match self.kind {
+            SignalKind::Tokens => SignalKind::Tokens,
+            _ => SignalKind::Numbers,
+        };
+        Self { kind, sizes: sizes.collect() }
     }
 
     /// Keras's name of the number type; `numbers` is that of what are no ids.

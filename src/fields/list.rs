@@ -93,7 +93,7 @@ impl Fields {
         let number =
             found.strip_prefix(class.as_str()).map(|rest| rest.strip_prefix('_').unwrap_or(rest));
         let made = number.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-        let counted = name.starts_with(|first: char| first.is_ascii_digit());
+        let counted = kerata_format::is_place(name);
         if self.compares_names && !made && !counted && name != found {
             let expected = format!("the type says {}", Value::from(name));
             self.differ("name", &expected, &found.into());

@@ -183,7 +183,7 @@ pub(crate) fn input_layer(name: &str, wire: &AnySignal, numbers: &str) -> Value 
 
 /// The name of a field. A place in a tuple is no name: Keras then makes one of the class.
 pub(crate) fn own_name(name: &str) -> Option<&str> {
-    Some(name).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit()))
+    Some(name).filter(|name| !kerata_format::is_place(name))
 }
 
 struct Writer<'a> {

@@ -329,3 +329,25 @@ fn a_byte_order_mark_is_skipped_and_nan_is_told() {
         assert!(text.contains(&format!("`{name}` at line 2, column ")), "{text}");
     }
 }
+
+/// In a legacy `.h5` of Keras 3 a function has no module, but perhaps a number type: here those of a mask.
+#[test]
+fn a_function_without_a_module_is_no_layer() {
+    let tensor = |layer: &str| {
+        json!({"class_name": "__keras_tensor__", "config": {"shape": [null, 3], "dtype": "float32",
+            "keras_history": [layer, 0, 0]}})
+    };
+    let node = |args: Value| json!([{"args": args, "kwargs": {}}]);
+    let mut model = layer(json!({"class_name": "Functional", "config": {"name": "legacy",
+        "layers": [
+            {"class_name": "InputLayer", "config": {"batch_shape": [null, 3], "name": "x"}, "name": "x",
+                "inbound_nodes": []},
+            {"class_name": "ZerosLike", "config": {"dtype": "bool", "name": "zeros_like"},
+                "name": "zeros_like", "inbound_nodes": node(json!([tensor("x")]))},
+            {"class_name": "LogicalOr", "config": {"name": "or"}, "name": "or",
+                "inbound_nodes": node(json!([tensor("x"), tensor("zeros_like")]))}],
+        "input_layers": [["x", 0, 0]], "output_layers": [["or", 0, 0]]}}))
+    .unwrap();
+    let x = DynamicValue::numbers([1, 3], vec![0.0, 2.0, 1.0]).unwrap();
+    assert_eq!(model.run(x).unwrap().values(), [0.0, 1.0, 1.0]);
+}

@@ -7,6 +7,7 @@ mod branches;
 #[path = "../keras/case.rs"]
 mod case;
 mod clients;
+mod dropout;
 mod dynamic;
 mod empty;
 mod files;
@@ -18,4 +19,5 @@ mod initializers;
 mod json;
 mod keras2;
 mod keras3;
+mod sentences;
 mod training;

@@ -46,14 +46,15 @@ fn what_has_no_type_is_said_in_its_place() {
     let config: Config = r#"{"class_name": "Sequential", "config": {"build_input_shape": [null, 3],
         "layers": [{"class_name": "Dense", "config": {"name": "1st layer", "units": 2, "use_bias": false}},
             {"class_name": "Dropout", "config": {"name": "type", "rate": 0.125}},
-            {"class_name": "ReLU", "config": {"max_value": 6.0}}]}}"#
+            {"class_name": "ReLU", "config": {"max_value": 6.0}},
+            {"class_name": "Dense", "config": {"name": "4", "units": 3}}]}}"#
         .parse()
         .unwrap();
     let source = rust_source(&config, "Net").unwrap();
     for line in [
         "    #[with(name = \"1st layer\", use_bias = false)]\n    pub layer_1st_layer: Dense<_, 2>,",
         "    // `type_` has no type here: its rate is 12.5 percent, and no whole number below 100.",
-        "    #[with(max_value = 6.0)]\n    pub layer_2: ReluLayer,",
+        "    #[with(max_value = 6.0)]\n    pub layer_2: ReluLayer,\n    pub layer_4: Dense<_, 3>,",
     ] {
         assert!(source.contains(line), "{source}");
     }

@@ -34,6 +34,29 @@ fn a_typed_model_gives_what_keras_gave() -> Result<(), Error> {
     Ok(())
 }
 
+#[model(input = (Batch, 4), output = (Batch, 2))]
+struct OddNames {
+    #[with(name = "1st layer")]
+    first: Dense<_, 5, Relu>,
+    #[with(name = "größe: 2")]
+    second: Dense<_, 2>,
+}
+
+#[test]
+fn a_name_may_begin_with_a_digit() -> Result<(), Error> {
+    let path = std::env::temp_dir().join(format!("kerata-odd-names-{}.keras", std::process::id()));
+    let model = OddNames::build(&Cpu::seed_from_u64(1))?;
+    model.save_keras(&path)?;
+    let mut other = OddNames::build(&Cpu::seed_from_u64(2))?;
+    other.load_keras(&path)?;
+    let dynamic = keras::load(&path, &CustomObjects::new())?;
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(other.first.kernel.as_vec(), model.first.kernel.as_vec());
+    let names: Vec<&str> = dynamic.layers().iter().map(|layer| layer.name()).collect();
+    assert_eq!(names, ["1st layer", "größe: 2"]);
+    Ok(())
+}
+
 #[test]
 fn all_differences_are_in_one_report() -> Result<(), Error> {
     let mut model = Other::build(&Cpu::seed_from_u64(3))?;

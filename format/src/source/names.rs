@@ -35,7 +35,7 @@ impl Fields {
             if self.taken.insert(found.clone()) {
                 break;
             }
-            found = format!("{name}_{count}");
+            found = format!("{}_{count}", name.trim_end_matches('_'));
         }
         found
     }
@@ -59,7 +59,10 @@ fn field(name: &str) -> String {
     // None of these can be a field either, and `self` not even with `r#`.
     const OTHERS: [&str; 6] = ["self", "typeof", "unsized", "virtual", "while", "yield"];
     let valid = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let mut field: String = name.chars().map(valid).collect();
+    let letters: String = name.chars().map(valid).collect();
+    // One `_` at a time, as the compiler wants it of a field.
+    let words: Vec<&str> = letters.split('_').filter(|word| !word.is_empty()).collect();
+    let mut field = words.join("_");
     if !field.starts_with(|c: char| c.is_ascii_lowercase()) {
         field.insert_str(0, "layer_");
     }
@@ -76,12 +79,21 @@ mod tests {
     #[test]
     fn each_layer_has_a_field_of_its_own() {
         let mut fields = Fields::default();
-        let names = ["Dense", "dense", "1st layer", "type", "input", "größe", "a/b"];
+        let names =
+            ["Dense", "dense", "1st layer", "type", "Type", "größe", "a/b", "__x__", "日本"];
         let found = names.map(|name| fields.of(name));
-        assert_eq!(
-            found,
-            ["dense", "dense_2", "layer_1st_layer", "type_", "input_", "gr__e", "a_b"]
-        );
+        let expected = [
+            "dense",
+            "dense_2",
+            "layer_1st_layer",
+            "type_",
+            "type_2",
+            "gr_e",
+            "a_b",
+            "layer_x",
+            "layer_",
+        ];
+        assert_eq!(found, expected);
         assert_eq!(names.map(|name| fields.of(name)), found);
         assert_eq!(camel_case("functional_4"), "Functional4");
     }

@@ -9,7 +9,7 @@ use super::{
     names::{Fields, camel_case},
     types::{self, Typed},
 };
-use crate::{Config, Tensor};
+use crate::{Config, Tensor, is_place};
 
 /// The structs of a model and of all models in it, the model itself last.
 ///
@@ -339,7 +339,8 @@ impl Layers<'_> {
         // What Keras calls it, if a field cannot be called so.
         let name = call.config.name();
         let again = call.is_again.then(|| self.fields.of(&call.layer));
-        if again.is_none() && name != own && !name.is_empty() && !name.contains(['.', '/']) {
+        let may_be_said = !is_place(name) && !name.is_empty() && !name.contains(['.', '/']);
+        if again.is_none() && name != own && may_be_said {
             options.insert(0, ("name", format!("{name:?}")));
         }
         let class = call.config.class_name.clone();

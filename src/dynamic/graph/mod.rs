@@ -202,14 +202,14 @@ impl Op for Graph {
 }
 
 /// Whether a config is of a function of Keras's, and of no layer. In a legacy file of Keras 3 it has no module; but every
-/// layer says whether it is trained.
+/// layer says whether it is trained. A number type is said by functions too, as by `ZerosLike`.
 fn is_function(config: &Config, nodes: &[Value]) -> bool {
     match &config.module {
         Some(module) => module.starts_with("keras.src.ops"),
         None => {
             let of_keras_3 = nodes.iter().any(|node| node.get("args").is_some());
-            let layer = ["trainable", "dtype"].iter().any(|key| config.config.contains_key(*key));
-            of_keras_3 && !layer && function::is_known(&config.class_name)
+            let is_layer = config.config.contains_key("trainable");
+            of_keras_3 && !is_layer && function::is_known(&config.class_name)
         }
     }
 }

@@ -1,0 +1,41 @@
+//! Dropout that has one fate along some dimensions, as in EfficientNet.
+
+use kerata::config::{AnySignal, DynamicValue};
+use kerata::{Cpu, prelude::*};
+use serde_json::{Value, json};
+
+use crate::dynamic::layer;
+
+fn dropout(noise_shape: Value) -> Value {
+    json!({"class_name": "Dropout", "config": {"rate": 0.5, "noise_shape": noise_shape}})
+}
+
+#[test]
+fn what_is_dropped_together_has_one_fate() {
+    let mut dropout = layer(dropout(json!([null, 1, 3]))).unwrap();
+    let x = Cpu::default().tensor([[[1.0_f32; 3]; 5]; 64]);
+    let y = dropout.forward_mut::<(usize, usize, usize), _>(x.clone()).unwrap();
+    let samples: Vec<Vec<f32>> = y.as_vec().chunks(15).map(<[f32]>::to_vec).collect();
+    let steps_agree = |sample: &Vec<f32>| sample.chunks(3).all(|step| step == &sample[..3]);
+    assert!(samples.iter().all(steps_agree));
+    assert!(samples.iter().flatten().all(|&value| value == 0.0 || value == 2.0));
+    // Not all features of a sample have one fate, and not all samples.
+    assert!(samples.iter().any(|sample| sample[0] != sample[1]));
+    assert!(samples.iter().any(|sample| sample != &samples[0]));
+    // In inference nothing is dropped.
+    assert_eq!(dropout.run(x.clone()).unwrap(), DynamicValue::from(x));
+    assert_eq!(dropout.config().config["noise_shape"], json!([null, 1, 3]));
+}
+
+#[test]
+fn a_shape_that_does_not_fit_is_refused() {
+    for wrong in [json!([null, 2]), json!([null, 1, 1]), json!([])] {
+        let arrives = AnySignal::numbers(vec![None, Some(3)]);
+        let text = layer(dropout(wrong)).unwrap().gives(&arrives).unwrap_err().to_string();
+        assert!(text.contains("noise_shape"), "{text}");
+    }
+    for wrong in [json!(1), json!([0]), json!([null, "a"]), json!([-1])] {
+        let text = layer(dropout(wrong)).unwrap_err().to_string();
+        assert!(text.contains("a list of sizes and `null` is needed"), "{text}");
+    }
+}
