@@ -207,8 +207,8 @@ pub enum Error {
 
     /// A name that is not known.
     #[error(
-        "{what} `{}` is not known{}; known are {}",
-        shortened(name), nearest(name, known), known.join(", ")
+        "{what} `{}` is not known{}{}{}",
+        shortened(name), nearest(name, known), if known.is_empty() { " here" } else { "; known are " }, known.join(", ")
     )]
     Unknown {
         /// What is named, such as `the layer`.

@@ -349,7 +349,12 @@ impl CustomObjects {
     }
 
     /// The error for a class that nobody knows.
-    pub(super) fn unknown(&self, name: String) -> Error {
+    pub(super) fn unknown(&self, config: Config) -> Error {
+        let Config { class_name: name, module, .. } = config;
+        // A file of Keras says that it has the class: what is spelled alike is another one.
+        if module.is_some_and(|module| module == "keras.layers") {
+            return Error::Unknown { what: "Keras's layer", name, known: Vec::new() };
+        }
         let mut known = registry::known();
         known.extend(self.layers.keys().cloned());
         Error::Unknown { what: "the layer", name, known }

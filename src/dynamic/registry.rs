@@ -58,7 +58,7 @@ macro_rules! classes {
                     let keys = &mut Alone { class: $alone, show: $show };
                     complete(keys, config, custom, &|options| Ok(Box::new(($of)(options)?)))
                 })*
-                _ => Err(custom.unknown(config.class_name)),
+                _ => Err(custom.unknown(config)),
             }
         }
     };
