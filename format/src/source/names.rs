@@ -90,7 +90,7 @@ mod tests {
             "type_2",
             "gr_e",
             "a_b",
-            "layer_x",
+            "x",
             "layer_",
         ];
         assert_eq!(found, expected);
