@@ -258,7 +258,7 @@ impl CustomObjects {
 
     /// Takes a mask off where it reaches a layer that has no use for it, as Keras does with a warning: so the numbers
     /// are those of Keras. Without this it is an error, as with typed layers. Layers of a `Functional` are always made
-    /// like this. [`DynamicLayer::dropped_masks`] names them.
+    /// like this. [`DynamicLayer::dropped_masks`](super::DynamicLayer::dropped_masks) names them.
     ///
     /// ```
     /// use kerata::{Error, config::{Config, CustomObjects, DynamicValue, layer_from_config}};

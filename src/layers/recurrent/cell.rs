@@ -10,10 +10,10 @@ use crate::{
     signal::{Signal, StateH, StateHc},
 };
 
-/// What happens in a step of a recurrent layer of your own, which is [`Rnn`] of the cell.
+/// What happens in a step of a recurrent layer of your own, which is [`Rnn`](super::Rnn) of the cell.
 ///
 /// The state is [`StateH`], the output `h`, or [`StateHc`], with a second value `c` for each unit beside it. Masks,
-/// sequences, either direction, states and streams are [`Rnn`]'s. A cell that holds other layers as
+/// sequences, either direction, states and streams are [`Rnn`](super::Rnn)'s. A cell that holds other layers as
 /// [`Inner`](crate::layers::Inner) hands the training pass on to them. For a masked step it may be called with the inputs of a real one; what
 /// it gives then is not used.
 ///

@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Shapes
 /// - input that of the layer: a sequence, or `Inputs<(sequence, state)>`
-/// - output `Inputs<(output, state)>`, where the state is [`StateHc`] of an [`Lstm`], else [`StateH`]
+/// - output `Inputs<(output, state)>`, where the state is [`StateHc`](crate::StateHc) of an [`Lstm`](super::Lstm), else [`StateH`](crate::StateH)
 ///
 /// ```
 /// use kerata::{*, prelude::*};

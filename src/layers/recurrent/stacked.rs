@@ -24,7 +24,7 @@ use crate::{
 /// `go_backwards` is said of the first one, and is that of all (of another one it is an error, here and in a stream), and
 /// `zero_output_for_mask` of the last one.
 ///
-/// All but the last one return [`Sequences`]. In a `#[model]`, `_` is the number of features that reach the first one.
+/// All but the last one return [`Sequences`](super::Sequences). In a `#[model]`, `_` is the number of features that reach the first one.
 ///
 /// # Shapes
 /// - input that of the first layer, `(Batch, Length, I)` or `Masked<(Batch, Length, I)>`, or with states

@@ -71,7 +71,7 @@ impl<B: Dim, H: Dim> StateVectors for Inputs<((B, H), (B, H))> {
 /// Makes the state of a recurrent layer of vectors, such as a `Dense` layer gives: Keras takes these as `initial_state`.
 ///
 /// # Shapes
-/// - input `(Batch, Units)`, or `Inputs<((Batch, Units), (Batch, Units))>`, `h` and `c` of an [`Lstm`]
+/// - input `(Batch, Units)`, or `Inputs<((Batch, Units), (Batch, Units))>`, `h` and `c` of an [`Lstm`](super::Lstm)
 /// - output [`StateH<(Batch, Units)>`](StateH), or [`StateHc<(Batch, Units)>`](StateHc)
 ///
 /// ```
