@@ -139,10 +139,12 @@ pub(super) fn measure<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
     let counts = distributed::current().is_none_or(|pass| pass.share.counts);
     for (state, (metric, weighted)) in totals.metrics.iter_mut().zip(metrics) {
         let weights = if *weighted { AnyWeights::of(weights) } else { AnyWeights::of(&Unweighted) };
-        // One may look at the values of all ranks, so each of them is asked, and what does not count goes nowhere.
-        let mut nowhere = metric.start();
-        let state = if counts { &mut **state } else { &mut *nowhere };
-        metric.update(state, output, target, weights)?;
+        if counts {
+            metric.update(&mut **state, output, target, weights)?;
+        } else {
+            // It may look at the values of all ranks, so it is asked here too, and what it says goes nowhere.
+            metric.update(&mut *metric.start(), output, target, weights)?;
+        }
     }
     Ok(())
 }
