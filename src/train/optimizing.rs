@@ -3,6 +3,7 @@ use dfdx::{
     tensor::{OwnedTape, Tensor},
 };
 
+use super::ranks::checksum;
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -162,9 +163,7 @@ where
 
     fn fingerprint(&self) -> u64 {
         let text = format!("{} {:?}", Optimizer::name(self), self.options());
-        text.bytes().fold(0, |hash: u64, byte| {
-            (hash.rotate_left(5) ^ u64::from(byte)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        })
+        checksum(text.bytes().map(u64::from))
     }
 
     fn attempt(

@@ -146,11 +146,8 @@ impl Ranks {
         let mut values = Vec::new();
         X::send::<E, D>(input, &mut values)?;
         Y::send::<E, D>(target, &mut values)?;
-        let hash = values.iter().fold(0, |hash: u64, value| {
-            (hash.rotate_left(5) ^ value.to_bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        });
         // What an `f64` holds exactly.
-        Ok((hash >> 12) as f64)
+        Ok((checksum(values.into_iter().map(f64::to_bits)) >> 12) as f64)
     }
 
     /// The gradients of all ranks, the loss and the losses of outputs that the whole batch has, and what the ranks have measured of
@@ -228,6 +225,13 @@ impl Ranks {
         sums.iter_mut().zip(narrow).for_each(|(sum, value)| *sum = E::of(f64::from(value)));
         Ok(gathered)
     }
+}
+
+/// One number for many, which tells others from them.
+pub(super) fn checksum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, |hash: u64, number| {
+        (hash.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    })
 }
 
 /// What ranks tell each other of the batch that they are at.
