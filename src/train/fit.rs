@@ -66,10 +66,16 @@ impl Fit {
             ("validation_batch_size", self.validation_batch_size),
             ("validation_freq", Some(self.validation_freq)),
         ];
-        match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
-            Some((name, _)) => Err(Error::invalid(name, 0, "it must be at least 1")),
-            None => Ok(()),
-        }
+        at_least_one(&numbers)
+    }
+}
+
+/// # Errors
+/// [`Error::Invalid`] for the first number that is 0.
+pub(super) fn at_least_one(numbers: &[(&'static str, Option<usize>)]) -> Result<(), Error> {
+    match numbers.iter().find(|(_, number)| *number == Some(0)) {
+        Some((name, _)) => Err(Error::invalid(name, 0, "it must be at least 1")),
+        None => Ok(()),
     }
 }
 

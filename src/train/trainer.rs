@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use super::{
     Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
     TrainingData, ValueOfLoss, augment::Augments, callback::Kept, checkpoint::Resumed, columns,
-    evaluate::Parts, optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
+    evaluate::Parts, fit::at_least_one, optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
 };
 use crate::{
     backend::{Backend, Element},
@@ -381,8 +381,6 @@ where
 }
 
 pub(super) fn checked(batch_size: usize) -> Result<usize, Error> {
-    if batch_size == 0 {
-        return Err(Error::invalid("batch_size", 0, "it must be at least 1"));
-    }
+    at_least_one(&[("batch_size", Some(batch_size))])?;
     Ok(batch_size)
 }

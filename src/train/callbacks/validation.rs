@@ -9,8 +9,8 @@ use crate::{
     parameters,
     signal::Signal,
     train::{
-        Callback, Logs, Measures, Training, TrainingData, columns, evaluate::Parts, names::LOSS,
-        totals::AnyMetric,
+        Callback, Logs, Measures, Training, TrainingData, columns, evaluate::Parts,
+        fit::at_least_one, names::LOSS, totals::AnyMetric,
     },
 };
 
@@ -148,12 +148,11 @@ where
             let expected = "other data has its columns under this name";
             return Err(Error::invalid("the name of a `Validation`", &self.name, expected));
         }
-        let numbers =
-            [("freq", Some(self.freq)), ("batch_size", self.batch_size), ("steps", self.steps)];
-        match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
-            Some((name, _)) => Err(Error::invalid(name, 0, "it must be at least 1")),
-            None => Ok(()),
-        }
+        at_least_one(&[
+            ("freq", Some(self.freq)),
+            ("batch_size", self.batch_size),
+            ("steps", self.steps),
+        ])
     }
 
     fn on_epoch_end(
