@@ -21,6 +21,7 @@ mod results;
 mod rows;
 mod states;
 mod step;
+mod tensor_data;
 mod value;
 
 pub use crate::mask::Mask;
@@ -56,6 +57,7 @@ use crate::{
     shape::{self, Shape},
 };
 use rows::{concat, rows_of, without_padding};
+use tensor_data::tensor_data;
 
 /// What travels on the wire between two layers, named by its shape alone.
 #[diagnostic::on_unimplemented(
@@ -184,42 +186,7 @@ impl<S: Shape> Signal for S {
     type Data<E: Element, D: Backend<E>, T: Tape<E, D>> = Tensor<S, E, D, T>;
     type StepData<'a, E: Element> = &'a [E];
 
-    fn put_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: Tensor<S, E, D>,
-        tape: T,
-    ) -> Tensor<S, E, D, T> {
-        PutTape::put_tape(data, tape)
-    }
-
-    fn split_tape<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        data: Tensor<S, E, D, T>,
-    ) -> (Tensor<S, E, D>, T) {
-        SplitTape::split_tape(data)
-    }
-
-    fn share<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Tensor<S, E, D> {
-        data.clone()
-    }
-
-    fn without_padding<E: Element, D: Backend<E>>(
-        data: &Tensor<S, E, D>,
-        keep: &[bool],
-    ) -> Result<Tensor<S, E, D>, Error> {
-        without_padding(data, keep)
-    }
-
-    fn concat<E: Element, D: Backend<E>>(
-        parts: &[Tensor<S, E, D>],
-    ) -> Result<Tensor<S, E, D>, Error> {
-        concat(parts)
-    }
-
-    fn rows_of<E: Element, D: Backend<E>>(
-        data: &Tensor<S, E, D>,
-        rows: Range<usize>,
-    ) -> Result<Tensor<S, E, D>, Error> {
-        rows_of(data, rows)
-    }
+    tensor_data!(E);
 
     fn each_tensor<E: Element, D: Backend<E>, T: Tape<E, D>>(
         data: &Tensor<S, E, D, T>,
@@ -230,20 +197,6 @@ impl<S: Shape> Signal for S {
 
     fn stop_gradient<E: Element, D: Backend<E>>(data: &Tensor<S, E, D>) -> Vec<StopGradient> {
         vec![D::stop_gradient(data)]
-    }
-
-    fn send<E: Element, D: Backend<E>>(
-        data: &Tensor<S, E, D>,
-        message: &mut Vec<f64>,
-    ) -> Result<(), Error> {
-        message::send(data, message)
-    }
-
-    fn receive<E: Element, D: Backend<E>>(
-        rest: Rest<'_, '_>,
-        dev: &D,
-    ) -> Result<Tensor<S, E, D>, Error> {
-        message::receive(rest, dev)
     }
 
     fn display() -> String {
