@@ -26,7 +26,8 @@ where
     /// not at all.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`]; [`Error::Invalid`] where one of several ranks has failed between two updates of gathered gradients, of which each
+    /// has a part.
     pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let own = (self.optimizing)(&mut self.optimizer);
         if self.state.gathers_apart() && own.is_gathering(&self.state) {
