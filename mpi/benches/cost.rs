@@ -1,5 +1,5 @@
 //! What a step costs on several ranks: `mpirun -n 2 target/release/deps/cost-.. --threads 1 W1 W4`, and without `mpirun`, for
-//! comparison, one process that is no rank.
+//! comparison, one process that is no rank. With `--accumulate 8` the optimizer gathers the gradients of 8 steps.
 //!
 //! Prints the median and the quickest of the steps, how many sums a step makes, how many bytes these have, and how long the largest takes: as
 //! long as the last rank that comes to it waits for it, as the others wait for that one, and not for the sum. And
@@ -68,16 +68,22 @@ impl Communicator for Noting {
 fn main() -> Result<(), Error> {
     // Cargo hands `--bench` on.
     let mut asked: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
-    if let Some(at) = asked.iter().position(|a| a == "--threads") {
-        set_threads(asked.get(at + 1).and_then(|n| n.parse().ok()).unwrap_or(1))?;
+    let mut option = |name: &str| {
+        let at = asked.iter().position(|a| a == name)?;
+        let number = asked.get(at + 1).and_then(|n| n.parse().ok());
         asked.drain(at..(at + 2).min(asked.len()));
+        Some(number.unwrap_or(1))
+    };
+    if let Some(threads) = option("--threads") {
+        set_threads(threads)?;
     }
+    let every = option("--accumulate");
     if asked.is_empty() {
         asked = vec!["W1".into(), "W4".into()];
     }
     if std::env::var_os("OMPI_COMM_WORLD_SIZE").is_none() {
         return asked.iter().try_for_each(|workload| {
-            println!("{workload}, one process: {}", shown(measure(workload, None)?));
+            println!("{workload}, one process: {}", shown(measure(workload, every, None)?));
             Ok(())
         });
     }
@@ -91,7 +97,7 @@ fn main() -> Result<(), Error> {
         for workload in &asked {
             let sums = Sums::default();
             let noting = Noting { comm: comm.clone(), sums: Arc::clone(&sums) };
-            let times = measure(workload, Some(noting))?;
+            let times = measure(workload, every, Some(noting))?;
             let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(PoisonError::into_inner));
             let largest = of_last(&comm, &sums)?;
             if first {
@@ -134,7 +140,7 @@ fn of_last(comm: &MpiRank, sums: &[(usize, f64)]) -> Result<Vec<f64>, Error> {
 }
 
 /// The times of the steps, in milliseconds.
-fn measure(workload: &str, comm: Option<Noting>) -> Result<Vec<f64>, Error> {
+fn measure(workload: &str, every: Option<usize>, comm: Option<Noting>) -> Result<Vec<f64>, Error> {
     let begins = Arc::new(Mutex::new(Vec::new()));
     let dev = Cpu::seed_from_u64(0);
     macro_rules! train {
@@ -144,15 +150,15 @@ fn measure(workload: &str, comm: Option<Noting>) -> Result<Vec<f64>, Error> {
             let data = InMemory::new(samples, labels)?;
             let loss = SparseCategoricalCrossentropy::from_logits();
             let seen = begins.clone();
-            let mut trainer = Trainer::new(<$model>::build(&dev)?, loss, Adam::new(1e-3))?.augment(
-                // Whatever is between the beginnings of two steps is a step.
-                move |x, y, _| {
-                    if let Ok(mut begins) = seen.lock() {
-                        begins.push(Instant::now());
-                    }
-                    Ok((x, y))
-                },
-            );
+            let adam = Adam { gradient_accumulation_steps: every, ..Adam::new(1e-3) };
+            let trainer = Trainer::new(<$model>::build(&dev)?, loss, adam)?;
+            // Whatever is between the beginnings of two steps is a step.
+            let mut trainer = trainer.augment(move |x, y, _| {
+                if let Ok(mut begins) = seen.lock() {
+                    begins.push(Instant::now());
+                }
+                Ok((x, y))
+            });
             if let Some(comm) = comm {
                 trainer = trainer.distributed(comm);
             }

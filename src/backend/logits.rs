@@ -146,7 +146,8 @@ pub(crate) fn behind<E: Element, D: Backend<E>, T: Tape<E, D>>(
     logits.into_shape(y.shape()).map(Some)
 }
 
-fn id<S: Shape, E: Element, D: Backend<E>, T>(x: &Tensor<S, E, D, T>) -> UniqueId {
+/// The identity of a tensor, which another shape keeps and every operation changes.
+pub(crate) fn id<S: Shape, E: Element, D: Backend<E>, T>(x: &Tensor<S, E, D, T>) -> UniqueId {
     // One of the two places where dfdx shows which tensor is which.
     let mut seen = UnusedTensors::default();
     seen.add(x);

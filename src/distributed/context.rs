@@ -1,10 +1,8 @@
 //! Which part of a batch the pass is of that a thread is in.
 
-use std::{
-    cell::{Cell, RefCell},
-    ops::Range,
-    sync::Arc,
-};
+use std::{cell::RefCell, ops::Range, sync::Arc};
+
+use dfdx::tensor::UniqueId;
 
 use super::Communicator;
 use crate::{error::Error, memory::filled};
@@ -155,8 +153,8 @@ thread_local! {
     static PASS: RefCell<Option<Pass>> = const { RefCell::new(None) };
     /// An error of a sum in a backward pass, which has an error type of its own.
     static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
-    /// How many losses have been divided by what all ranks have.
-    static SETTLED: Cell<usize> = const { Cell::new(0) };
+    /// The losses that are shares of that of the whole batch, as they were divided by what all ranks have.
+    static SHARES: RefCell<Vec<UniqueId>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The pass that this thread is in, if it is over a share of a batch only.
@@ -189,7 +187,12 @@ pub(crate) fn failure() -> Option<Error> {
     FAILURE.take()
 }
 
-/// Counts a loss that is a share of that of the whole batch, and says how many there were before.
-pub(crate) fn settled(more: usize) -> usize {
-    SETTLED.replace(SETTLED.get() + more)
+/// Keeps which tensor is a loss that is a share of that of the whole batch.
+pub(crate) fn keep_share(loss: UniqueId) {
+    SHARES.with_borrow_mut(|shares| shares.push(loss));
+}
+
+/// Those that were kept.
+pub(crate) fn shares() -> Vec<UniqueId> {
+    SHARES.take()
 }

@@ -9,7 +9,7 @@ mod exchange;
 mod failure;
 mod threads;
 
-pub(crate) use context::{Pass, Share, current, failure, keep_failure, settled, within};
+pub(crate) use context::{Pass, Share, current, failure, keep_failure, keep_share, shares, within};
 pub(crate) use exchange::{broadcast, gather, sum_and_gather};
 #[doc(hidden)]
 pub use failure::{failed, panicked};

@@ -8,7 +8,9 @@ use dfdx::{
 
 use super::{Loss, Prediction, PredictionRows, Rows, input_of, of_loss_within};
 use crate::{
-    backend::{ActivationFunction, Backend, Element, keep_rows, row_means, zeros_after},
+    backend::{
+        ActivationFunction, Backend, Element, keep_rows, logits::id, row_means, zeros_after,
+    },
     distributed,
     error::{Error, OrDevice},
     reduce::{SampleWeights, Unweighted, position_weights},
@@ -174,15 +176,17 @@ where
         (Reduction::MeanWithSampleWeight, None) => divisors.weighted,
         (Reduction::MeanWithSampleWeight, Some(pass)) => pass.total(divisors.weighted)?,
     };
+    let mean = if positions == 0 || pass.as_ref().is_some_and(|pass| !pass.share.counts) {
+        zeros_after(losses, &())?
+    } else {
+        // The mean is over all positions, so what a masked one would have is spread over the others.
+        let share = if divisor == 0.0 { 0.0 } else { positions as f64 / divisor };
+        let losses = losses.try_reshape_like(&(1, positions)).or_device()?;
+        let mean = row_means(losses)?.try_reshape_like(&()).or_device()?;
+        if share == 1.0 { mean } else { mean.try_mul(E::of(share)).or_device()? }
+    };
     if pass.is_some() {
-        distributed::settled(1);
+        distributed::keep_share(id(&mean));
     }
-    if positions == 0 || pass.is_some_and(|pass| !pass.share.counts) {
-        return zeros_after(losses, &());
-    }
-    // The mean is over all positions, so what a masked one would have is spread over the others.
-    let share = if divisor == 0.0 { 0.0 } else { positions as f64 / divisor };
-    let losses = losses.try_reshape_like(&(1, positions)).or_device()?;
-    let mean = row_means(losses)?.try_reshape_like(&()).or_device()?;
-    if share == 1.0 { Ok(mean) } else { mean.try_mul(E::of(share)).or_device() }
+    Ok(mean)
 }

@@ -14,6 +14,7 @@ mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod apart;
 mod blocks;
 mod bounds;
 mod ftrl;
@@ -42,6 +43,7 @@ pub use adafactor::Adafactor;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
+pub(crate) use apart::Fault;
 pub use bounds::Bounds;
 pub use ftrl::Ftrl;
 pub use lamb::Lamb;
@@ -56,7 +58,7 @@ pub use sgd::Sgd;
 pub(crate) use slots::{AVERAGE, GATHERED};
 pub use slots::{Slot, SlotView};
 pub use state::State;
-pub(crate) use summed::Sum;
+pub(crate) use summed::{Sum, Summed};
 
 use crate::{backend::Element, error::Error};
 

@@ -25,6 +25,8 @@ pub(super) struct Plan {
     moment: Moment,
     /// Over how many steps gradients are gathered.
     every: usize,
+    /// Whether the gradients have in them already what was gathered before.
+    included: bool,
     /// Whether this step updates the parameters, or only gathers their gradients.
     pub(super) updates: bool,
     clipping: Option<Clipping>,
@@ -63,7 +65,7 @@ impl Plan {
         optimizer: &impl Optimizer,
         model: &mut M,
         (gradients, touched): (&mut Gradients<E, D>, &AllTouched<E>),
-        largest: f64,
+        (largest, included): (f64, bool),
     ) -> Result<Self, Error> {
         let options = optimizer.options();
         let steps = state.steps();
@@ -74,12 +76,13 @@ impl Plan {
         super::check_rounded::<E>(&[("weight_decay", weight_decay)])?;
         let step = i32::try_from(steps / every).unwrap_or(i32::MAX).saturating_add(1);
         let moment = Moment { step, learning_rate, largest_slot: state.largest_slot };
-        let updates = (steps + 1).is_multiple_of(every);
+        let updates = state.updates(optimizer);
         let gathers = every > 1;
-        let sum = state.largest_gathered + largest;
+        let sum = if included { largest } else { state.largest_gathered + largest };
         let mut scale = 1.0;
         if let Some(Clipping::GlobalNorm(limit)) = options.clipping.filter(|_| updates) {
-            let mut norm = Squares { state, number: 0, every, gradients, touched, sum: 0.0 };
+            let slots = if included { &[][..] } else { &state.slots };
+            let mut norm = Squares { slots, number: 0, every, gradients, touched, sum: 0.0 };
             state.groups.visit(model, &mut norm)?;
             scale = scale_to(limit, norm.sum);
         }
@@ -102,6 +105,7 @@ impl Plan {
         Ok(Self {
             moment,
             every,
+            included,
             updates,
             clipping: options.clipping,
             scale,
@@ -116,6 +120,9 @@ impl Plan {
     fn gather<E: Element>(&self, gradient: &mut [E], gathered: &mut [E]) {
         if self.every > 1 {
             let steps = E::of(self.every as f64);
+            if self.included {
+                gathered.fill(E::zero());
+            }
             vectorized_loops(move || {
                 for (g, sum) in gradient.iter_mut().zip(gathered) {
                     *g = (*g + *sum) / steps;
@@ -180,7 +187,8 @@ fn scale_to(limit: f64, squares: f64) -> f64 {
 
 /// Adds up the squares of all gradients.
 struct Squares<'a, E: Element, D: Backend<E>> {
-    state: &'a State<E, D>,
+    /// With what was gathered before, if it is to be added.
+    slots: &'a [Slots<E>],
     number: usize,
     every: usize,
     gradients: &'a mut Gradients<E, D>,
@@ -190,7 +198,7 @@ struct Squares<'a, E: Element, D: Backend<E>> {
 
 impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
     fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        let gathered = self.state.slots.get(self.number).map(|slots| slots.gathered.as_slice());
+        let gathered = self.slots.get(self.number).map(|slots| slots.gathered.as_slice());
         let touched = self.touched.get(self.number).and_then(Option::as_ref);
         self.number += 1;
         if let Some(touched) = touched {
@@ -202,7 +210,7 @@ impl<E: Element, D: Backend<E>> Visitor<E, D> for Squares<'_, E, D> {
                     let sums = gradient.iter().zip(gathered);
                     sums.map(|(g, sum)| ((g.as_f64() + sum.as_f64()) / every).powi(2)).sum()
                 }
-                _ => squares(gradient),
+                _ => squares(gradient) / every.powi(2),
             })?;
         }
         Ok(())

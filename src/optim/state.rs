@@ -32,6 +32,8 @@ pub struct State<E: Element, D: Backend<E>> {
     pub(super) groups: LayerGroups,
     /// Whether the model has the averages of its weights, and the slots the weights.
     swapped: bool,
+    /// Whether the gathered gradients are those of one of several ranks alone, to which those of the others are to be added.
+    pub(super) apart: bool,
     device: PhantomData<D>,
 }
 
@@ -46,6 +48,7 @@ impl<E: Element, D: Backend<E>> Default for State<E, D> {
             excluded: Default::default(),
             groups: LayerGroups::default(),
             swapped: false,
+            apart: false,
             device: PhantomData,
         }
     }

@@ -8,11 +8,12 @@ use dfdx::{
 
 use super::{
     Optimizer, State,
+    apart::Fault,
     groups::LayerGroups,
     penalties::{constrain, has_constraints, penalized},
     plan::{Plan, Step},
     slots::Slots,
-    summed::{self, Sum},
+    summed::{self, Sum, Summed},
     tables::{AllTouched, Reading, lagging, spread},
 };
 use crate::{
@@ -68,8 +69,9 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         self.attempt_summed(optimizer, model, pass, None, false)
     }
 
-    /// The same as one of several ranks: `sum` is shown all gradients, one after the other, and the loss of this rank; it replaces
-    /// the gradients by those of all ranks, and gives their loss. Where the pass `follows` the model alone, without a look at its
+    /// The same as one of several ranks: in an update `sum` is shown all gradients, one after the other, and the loss of this rank; it
+    /// replaces the gradients by those of all ranks, and gives their loss. Gradients that are gathered are summed by each rank first.
+    /// Where the pass `follows` the model alone, without a look at its
     /// weights, rows of tables may lag behind until the state is [settled](State::settle).
     pub(crate) fn attempt_summed<M: Parameters<E, D>>(
         &mut self,
@@ -103,12 +105,23 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let mut gradients = backward?;
         drop(seeded);
         let read = reading.finish();
-        if let Some(sum) = sum {
-            let mut flat = summed::collect(&groups, undo.value, &mut gradients)?;
-            value = sum(&mut flat, value)?;
-            summed::replace(&groups, undo.value, &mut gradients, &flat)?;
+        let sums = sum.is_some();
+        match sum {
+            None => {}
+            Some(sum) if self.updates(optimizer) => {
+                let mut flat = summed::collect(&groups, undo.value, &mut gradients, &self.slots)?;
+                value = sum(Summed::Gradients(&mut flat), value)?;
+                summed::replace(&groups, undo.value, &mut gradients, &flat)?;
+            }
+            Some(sum) => {
+                let mut fault = Fault::find(&groups, undo.value, &mut gradients, &self.slots)?;
+                value = sum(Summed::Fault(&mut fault), value)?;
+                if let Some(fault) = fault {
+                    return Err(fault.error(undo.value));
+                }
+            }
         }
-        self.make(optimizer, undo, &mut gradients, Some(read))?;
+        self.make(optimizer, undo, &mut gradients, Some(read), sums)?;
         Ok(value)
     }
 
@@ -126,16 +139,18 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         model: &mut M,
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
-        self.make(optimizer, Undo::of(model), gradients, None)
+        self.make(optimizer, Undo::of(model), gradients, None, false)
     }
 
-    /// The step, of a model as it was before its pass, if there was one, which has read these rows.
+    /// The step, of a model as it was before its pass, if there was one, which has read these rows. The gradients of an update may have
+    /// been `summed` over ranks, with what these have gathered.
     fn make<M: Parameters<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
         mut undo: Undo<'_, M>,
         gradients: &mut Gradients<E, D>,
         read: Option<AllTouched<E>>,
+        summed: bool,
     ) -> Result<(), Error> {
         optimizer.check()?;
         let groups = self.groups.clone();
@@ -146,7 +161,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let before = Before { gradients, touched: &touched, places, number: 0 };
         let gradient = check(&groups, &mut *undo.value, before)?.as_f64();
         self.prepare(optimizer, undo.value)?;
-        let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), gradient)?;
+        let largest = (gradient, summed && self.updates(optimizer));
+        let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), largest)?;
         let constrained = plan.updates && has_constraints(&groups, undo.value)?;
         if let Some(bounds) = plan.safe.filter(|_| !constrained) {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.

@@ -7,7 +7,7 @@ use dfdx::{
 };
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, logits::id},
     distributed,
     error::{Error, OrDevice},
     loss::{Loss, Prediction},
@@ -87,7 +87,7 @@ where
         target: &Y::Data<E, D, NoneTape>,
         weights: &W,
     ) -> Result<Judged<E, D, T>, Error> {
-        let total = share_of(loss.name(), || loss.mean(output, target, weights))?;
+        let total = share_of::<L, E, D, T>(loss.name(), || loss.mean(output, target, weights))?;
         let total = weighted(total, loss.loss_weight())?;
         Ok(Judged { total, each: Vec::new() })
     }
@@ -121,7 +121,7 @@ macro_rules! several_losses {
                 let (mut each, mut sum) = (Vec::new(), None);
                 $({
                     let weights = OfOutput { weights, output: $at };
-                    let loss = share_of(losses.$at.name(), || {
+                    let loss = share_of::<$L, E, D, T>(losses.$at.name(), || {
                         losses.$at.mean(outputs.$at, &targets.$at, &weights)
                     })?;
                     each.push(loss.as_vec()[0].as_f64());
@@ -146,15 +146,25 @@ several_losses!(P L Y 0 Q M Z 1 R N A 2 S O B 3 U G C 4 V H F 5);
 /// A loss; on one of several ranks, one that is the share in that of the whole batch.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a loss with a mean of its own, which does not know of the other ranks.
-fn share_of<R>(name: &str, loss: impl FnOnce() -> Result<R, Error>) -> Result<R, Error> {
-    let before = distributed::settled(0);
-    let result = loss()?;
-    if distributed::current().is_some() && distributed::settled(0) == before {
-        let expected = "with several ranks, the mean of a loss must be that of `Loss::mean`";
-        return Err(Error::invalid("the loss", name, expected));
+/// [`Error::Invalid`] for a loss with a mean of its own, which does not know of the other ranks, be it made of that of another loss:
+/// what is done to a share is not what is done to the whole.
+fn share_of<L, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    name: &str,
+    mean: impl FnOnce() -> Result<Tensor<Rank0, E, D, T>, Error>,
+) -> Result<Tensor<Rank0, E, D, T>, Error> {
+    if distributed::current().is_none() {
+        return mean();
     }
-    Ok(result)
+    drop(distributed::shares());
+    let mean = mean()?;
+    if distributed::shares() != [id(&mean)] {
+        let expected = "with several ranks, the mean of a loss must be that of `Loss::mean`, as it is; \
+            a factor is `with_loss_weight`";
+        // One that wraps another may have its name.
+        let found = format!("{name} (`{}`)", std::any::type_name::<L>());
+        return Err(Error::invalid("the loss", found, expected));
+    }
+    Ok(mean)
 }
 
 fn weighted<E: Element, D: Backend<E>, T: Tape<E, D>>(

@@ -4,7 +4,7 @@ use log::info;
 
 use super::{
     Callback, Recovery, Training, checkpoint,
-    ranks::{self, Control},
+    ranks::{self, Control, Ranks},
     run::Run,
 };
 use crate::{
@@ -160,6 +160,7 @@ where
             ("`steps_per_epoch`", self.fit.steps_per_epoch.unwrap_or(0)),
             ("number of metrics", self.metrics.len()),
             ("number of parameters", parameters::list(self.model).len()),
+            ("state of gathered gradients", usize::from(self.state.gathers_apart())),
         ];
         let mut numbers = numbers.map(|(name, number)| (name, number as u64)).to_vec();
         numbers.push(("`seed`", self.fit.seed));
@@ -176,6 +177,37 @@ where
         }
         let own = self.state.settle_seed(self.model);
         self.state.set_seed(ranks.number_of_first(own)?);
+        self.state.gather_apart(ranks.is_first());
+        Ok(())
+    }
+
+    /// Whether each rank has gathered gradients that those of the others are to be added to.
+    pub(super) fn gathers_apart(&self) -> bool {
+        self.state.gathers_apart() && self.optimizer.is_gathering(self.state)
+    }
+
+    /// Adds up what the ranks have gathered apart, so that each has all of it, as one process has.
+    pub(super) fn unite(&mut self) -> Result<(), Error> {
+        let Some(ranks) = self.ranks.as_ref().filter(|_| self.state.gathers_apart()) else {
+            return Ok(());
+        };
+        let mut gathered = Vec::new();
+        if self.gathers_apart() {
+            gathered = self.state.gathered()?;
+            ranks.sum(&mut gathered)?;
+        }
+        self.state.set_gathered(&gathered);
+        Ok(())
+    }
+
+    /// The same as [`follow`](Run::follow), where rank 0 may be about to write a checkpoint: then it has all that was gathered.
+    pub(super) fn follow_to_save(&mut self) -> Result<(), Error> {
+        let saves = self.follow(u8::from(!self.wishes.checkpoints.is_empty()))? != 0;
+        if saves && self.gathers_apart() {
+            self.unite()?;
+            let is_first = self.ranks.as_ref().is_some_and(Ranks::is_first);
+            self.state.gather_apart(is_first);
+        }
         Ok(())
     }
 

@@ -128,6 +128,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// [`State::settle`].
     fn settle(&self, state: &mut State<E, D>, model: &mut M) -> Result<(), Error>;
 
+    /// [`State::is_gathering`].
+    fn is_gathering(&self, state: &State<E, D>) -> bool;
+
     /// [`State::restore`].
     fn restore(
         &self,
@@ -178,6 +181,10 @@ where
 
     fn settle(&self, state: &mut State<E, D>, model: &mut M) -> Result<(), Error> {
         state.settle(self, model)
+    }
+
+    fn is_gathering(&self, state: &State<E, D>) -> bool {
+        state.is_gathering(self)
     }
 
     fn restore(

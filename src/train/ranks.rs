@@ -12,6 +12,7 @@ use crate::{
     backend::{Backend, Element, assign, to_values},
     distributed::{self, Communicator, Pass, Share},
     error::Error,
+    optim::{Fault, Summed},
     parameters::{Parameter, Parameters, Visitor},
     reduce::Mean,
     signal::Signal,
@@ -91,7 +92,7 @@ impl Ranks {
         if !self.is_first() {
             flat.fill(E::zero());
         }
-        self.sum_and_gather(&mut flat, &[], &vec![0; self.comm.size()])?;
+        self.sum(&mut flat)?;
         let mut rest = flat.as_slice();
         model.visit(&mut Assign { rest: &mut rest })?;
         if !carried::are_kept(model)? {
@@ -150,14 +151,14 @@ impl Ranks {
         Ok((checksum(values.into_iter().map(f64::to_bits)) >> 12) as f64)
     }
 
-    /// The gradients of all ranks, the loss and the losses of outputs that the whole batch has, and what the ranks have measured of
+    /// What all ranks bring to a step, the loss and the losses of outputs that the whole batch has, and what the ranks have measured of
     /// it, which is added to the totals.
     ///
     /// # Errors
     /// [`Error::Rank`] for one that is at another batch: what is told of that is to be the same on all ranks.
     pub(super) fn sum_step<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
         &self,
-        gradients: &mut [E],
+        summed: Summed<'_, E>,
         losses: &mut [f64],
         told: &[(&'static str, f64)],
         own: &Totals,
@@ -168,6 +169,12 @@ impl Ranks {
         // How much metrics say is known to each rank alone. Where there is not enough room for it, it is said again.
         let mut room = self.room.get();
         let mut own: Vec<f64> = told.iter().map(|(_, value)| *value).collect();
+        let (gradients, mut fault) = match summed {
+            Summed::Gradients(gradients) => (gradients, None),
+            Summed::Fault(fault) => (&mut [][..], Some(fault)),
+        };
+        own.extend(fault.iter().flat_map(|fault| Fault::to_values(**fault)));
+        let at = own.len();
         own.extend(losses.iter().chain([&(measured.len() as f64)]));
         let before = own.len();
         own.extend(measured.iter().take(room));
@@ -176,9 +183,12 @@ impl Ranks {
         let names = told.iter().map(|(name, _)| *name);
         same_on_all(&all, names, |value| value.to_string())?;
         let lengths: Vec<usize> = all.iter().map(|own| own[before - 1] as usize).collect();
+        if let Some(fault) = &mut fault {
+            **fault = Fault::first(all.iter().map(|of_rank| &of_rank[told.len()..at]));
+        }
         losses.fill(0.0);
         for (of_rank, &length) in all.iter_mut().zip(&lengths) {
-            losses.iter_mut().zip(&of_rank[told.len()..]).for_each(|(sum, loss)| *sum += loss);
+            losses.iter_mut().zip(&of_rank[at..]).for_each(|(sum, loss)| *sum += loss);
             of_rank.drain(..before);
             of_rank.truncate(length);
             room = room.max(length);
@@ -199,7 +209,8 @@ impl Ranks {
         let means = || std::iter::once(&own.loss).chain(&own.outputs);
         let mut losses: Vec<f64> = means().map(|mean| mean.parts()[0]).collect();
         let told = [("number of samples", own.loss.parts()[1])];
-        self.sum_step(&mut [], &mut losses, &told, own, &mut all, metrics)?;
+        let nothing = Summed::Gradients(&mut []);
+        self.sum_step::<P, Y, E, D>(nothing, &mut losses, &told, own, &mut all, metrics)?;
         // Each rank has counted the samples of all.
         let sums = losses.into_iter().zip(means());
         let mut sums = sums.map(|(sum, mean)| Mean::of_parts([sum, mean.parts()[1]]));
@@ -208,13 +219,18 @@ impl Ranks {
         Ok(all)
     }
 
+    /// Sums values over all ranks.
+    pub(super) fn sum<E: Element>(&self, values: &mut [E]) -> Result<(), Error> {
+        self.sum_and_gather(values, &[], &vec![0; self.comm.size()]).map(|_| ())
+    }
+
     fn sum_and_gather<E: Element>(
         &self,
         sums: &mut [E],
         own: &[f64],
         lengths: &[usize],
     ) -> Result<Vec<Vec<f64>>, Error> {
-        if size_of::<E>() > size_of::<f32>() {
+        if size_of::<E>() > size_of::<f32>() && !sums.is_empty() {
             let mut wide: Vec<f64> = sums.iter().map(|value| value.as_f64()).collect();
             self.comm.sum_f64(&mut wide)?;
             sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum = E::of(value));

@@ -26,7 +26,7 @@ use crate::{
     distributed,
     error::Error,
     model::Model,
-    optim::{State, Sum},
+    optim::{State, Sum, Summed},
     signal::{Outputs, Signal},
 };
 
@@ -107,6 +107,7 @@ where
         let mut unless_failed = SwapBack { run: self, failed: true };
         let history = unless_failed.run.run(data, validation, resumed)?;
         unless_failed.run.settle()?;
+        unless_failed.run.unite()?;
         unless_failed.failed = false;
         Ok(history)
     }
@@ -151,7 +152,7 @@ where
                 return Err(error);
             }
             each!(self.on_epoch_end(epoch, &mut logs))?;
-            self.follow(0)?;
+            self.follow_to_save()?;
             info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
             let stopped = self.wishes.stop && !self.wishes.interrupted;
             self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
@@ -242,6 +243,9 @@ where
                 match self.recovery(number, &error)? {
                     Recovery::Fail => {
                         error!("the training failed: {error}");
+                        if let Err(more) = self.unite() {
+                            error!("what was gathered stays apart: {more}");
+                        }
                         return Err(error);
                     }
                     Recovery::Stop => {
@@ -255,6 +259,9 @@ where
             logs.update(totals.values(self.metrics));
             self.at.batch = number + 1;
             each_in_batch!(self.on_train_batch_end(number, &logs))?;
+            if self.gathers_apart() {
+                self.follow_to_save()?;
+            }
             if !self.wishes.checkpoints.is_empty() {
                 self.at.totals = Some(totals.clone());
                 self.grant()?;
@@ -332,11 +339,11 @@ where
             *outputs.borrow_mut() = judged.each;
             Ok(judged.total)
         };
-        let mut sum = |gradients: &mut [E], value: E| {
+        let mut sum = |summed: Summed<'_, E>, value: E| {
             let (Some((ranks, _)), Some(own)) = (&ranks, &*own.borrow()) else { return Ok(value) };
             let mut losses = [vec![value.as_f64()], outputs.take()].concat();
             let mut all = all.borrow_mut();
-            ranks.sum_step(gradients, &mut losses, &told, own, &mut all, metrics)?;
+            ranks.sum_step(summed, &mut losses, &told, own, &mut all, metrics)?;
             on_all.set(true);
             fits(losses[0])?;
             *outputs.borrow_mut() = losses.split_off(1);

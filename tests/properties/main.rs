@@ -12,6 +12,7 @@ mod padding;
 mod ranks;
 mod ranks_data;
 mod ranks_failing;
+mod ranks_gathered;
 mod ranks_layers;
 mod ranks_settings;
 mod ranks_states;

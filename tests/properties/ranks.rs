@@ -202,9 +202,10 @@ fn statistics_of_batches_are_summed_in_double_precision_too() {
     let row = |i: usize| [i * 7 % 11, i * 5 % 13].map(|n| n as f64 / 6.0 - 1.0);
     let rows: Vec<[f64; 2]> = (0..13).map(row).collect();
     let targets: Vec<[f64; 1]> = rows.iter().map(|[a, b]| [a * b]).collect();
-    let work = move |rank: Option<ThreadRank>| {
+    let work = move |rank: Option<ThreadRank>, every| {
         let net = Net::build(&Cpu::seed_from_u64(3))?;
-        let mut trainer = Trainer::new(net, MeanSquaredError, Adam::new(0.05))?;
+        let optimizer = Adam { gradient_accumulation_steps: every, ..Adam::new(0.05) };
+        let mut trainer = Trainer::new(net, MeanSquaredError, optimizer)?;
         if let Some(rank) = rank {
             trainer = trainer.distributed(rank);
         }
@@ -215,9 +216,13 @@ fn statistics_of_batches_are_summed_in_double_precision_too() {
         let answers = answers.into_iter().map(|answer| answer as f32).collect();
         Ok(Outcome { history, answers, measured: trainer.evaluate(&data, 3)? })
     };
-    let one = work.clone()(None).unwrap();
-    for size in [2, 3] {
-        one.assert_close(&on_ranks(size, work.clone()));
+    for every in [None, Some(2)] {
+        let work = work.clone();
+        let work = move |rank| work(rank, every);
+        let one = work(None).unwrap();
+        for size in [2, 3] {
+            one.assert_close(&on_ranks(size, work.clone()));
+        }
     }
 }
 

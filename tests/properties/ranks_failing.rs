@@ -225,12 +225,24 @@ fn a_training_goes_on_from_a_checkpoint_on_another_number_of_ranks() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// A loss whose mean is not that of the positions.
-struct Largest;
+/// Losses with a `mean` of their own.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Own {
+    /// Not that of the positions.
+    Largest,
+    /// Made of that of another loss.
+    Root,
+    Twice,
+    More,
+    AtMost,
+    LargerOfTwo,
+    /// That of another loss as it is.
+    Same,
+}
 
-impl Loss<(Batch, Const<3>), Ids<(Batch,)>> for Largest {
+impl Loss<(Batch, Const<3>), Ids<(Batch,)>> for Own {
     fn name(&self) -> &'static str {
-        "largest"
+        "own"
     }
 
     fn per_position<T: Tape<f32, Cpu>>(
@@ -246,27 +258,71 @@ impl Loss<(Batch, Const<3>), Ids<(Batch,)>> for Largest {
         &self,
         prediction: Tensor<(Batch, Const<3>), f32, Cpu, T>,
         target: &Tensor<(Batch,), usize, Cpu>,
-        _: &W,
+        weights: &W,
     ) -> Result<Tensor<Rank0, f32, Cpu, T>, Error> {
-        let rows = prediction.try_reshape_like(&(target.as_vec().len(), 3)).unwrap();
-        let losses = Loss::<(Batch, Const<3>), Ids<(Batch,)>>::per_position(self, rows, target)?;
-        Ok(losses.max())
+        if *self == Self::Largest {
+            let rows = prediction.try_reshape_like(&(target.as_vec().len(), 3)).unwrap();
+            let losses =
+                Loss::<(Batch, Const<3>), Ids<(Batch,)>>::per_position(self, rows, target)?;
+            return Ok(losses.max());
+        }
+        let within = |prediction| {
+            let loss = SparseCategoricalCrossentropy::default();
+            Loss::<(Batch, Const<3>), Ids<(Batch,)>>::mean(&loss, prediction, target, weights)
+        };
+        let other = prediction.retaped::<T>();
+        let mean = within(prediction)?;
+        Ok(match self {
+            Self::Root => mean.sqrt(),
+            Self::Twice => mean * 2.0,
+            Self::More => mean + 1.0,
+            // What is never reached.
+            Self::AtMost => mean.clamp(-100.0, 100.0),
+            Self::LargerOfTwo => within(other)?,
+            _ => mean,
+        })
     }
 }
 
 #[test]
 fn what_several_ranks_cannot_do_is_refused() {
-    let seen = Threads::new(2).run(|rank| {
-        let net = Net::build(&Cpu::seed_from_u64(3))?;
-        let mut trainer = Trainer::new(net, Largest, Adam::new(0.02))?.distributed(rank);
-        let before = Snapshot::of(&trainer.model)?;
-        let error = trainer.fit(&data(), &fit(1)).unwrap_err();
-        // Each rank says it itself, and nothing has changed.
-        assert_eq!(Snapshot::of(&trainer.model)?, before);
-        Ok((trainer.steps(), error.to_string()))
-    });
-    let right = "with several ranks, the mean of a loss must be that of `Loss::mean`";
-    assert!(seen.unwrap().iter().all(|(steps, error)| *steps == 0 && error.contains(right)));
+    for own in [Own::Largest, Own::Root, Own::Twice, Own::More, Own::AtMost, Own::LargerOfTwo] {
+        let seen = Threads::new(2).run(move |rank| {
+            let net = Net::build(&Cpu::seed_from_u64(3))?;
+            let mut trainer = Trainer::new(net, own, Adam::new(0.02))?.distributed(rank);
+            let before = Snapshot::of(&trainer.model)?;
+            let errors = [
+                trainer.fit(&data(), &fit(1)).unwrap_err().to_string(),
+                trainer.evaluate(&data(), 8).unwrap_err().to_string(),
+            ];
+            // Each rank says it itself, and nothing has changed.
+            assert_eq!(Snapshot::of(&trainer.model)?, before);
+            Ok((trainer.steps(), errors))
+        });
+        for (steps, errors) in seen.unwrap() {
+            assert_eq!(steps, 0);
+            for error in errors {
+                let right = "with several ranks, the mean of a loss must be that of `Loss::mean`";
+                assert!(error.contains(right), "{own:?}: {error}");
+                assert!(error.starts_with("the loss is own (`"), "{own:?}: {error}");
+                assert!(error.contains("ranks_failing::Own`)"), "{own:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_loss_may_hand_on_the_mean_of_another() {
+    let work = |rank: Option<ThreadRank>| {
+        let trainer = Trainer::new(Net::build(&Cpu::seed_from_u64(3))?, Own::Same, Adam::new(0.02));
+        match rank {
+            Some(rank) => trainer?.distributed(rank).fit(&data(), &fit(2)),
+            None => trainer?.fit(&data(), &fit(2)),
+        }
+    };
+    let one = work(None).unwrap();
+    let all = Threads::new(3).run(move |rank| work(Some(rank))).unwrap();
+    all.iter().for_each(|many| assert_close(&one, many));
 }
 
 #[test]
