@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::resampling::Interpolation;
 use crate::fields::{Fields, Initializer, whole};
 
 pub(super) fn functional(fields: &mut Fields) {
@@ -87,18 +88,41 @@ pub(super) fn space(fields: &mut Fields) {
     match fields.class() {
         "Cropping1D" => pairs::<1>(fields, "cropping", 1),
         "Cropping2D" => pairs::<2>(fields, "cropping", 0),
+        "Cropping3D" => pairs::<3>(fields, "cropping", 1),
         "UpSampling1D" => fields.size_or("size", 2, 2),
         "UpSampling2D" => {
             fields.sizes("size", &[2, 2], Some(&[2, 2]));
-            fields.choice("interpolation", "nearest", &["nearest", "bilinear"]);
+            let mut names = Interpolation::NAMES;
+            names.swap(0, 1);
+            fields.choice("interpolation", names[0], &names);
         }
+        "UpSampling3D" => fields.sizes("size", &[2; 3], Some(&[2; 3])),
         "ZeroPadding1D" => pairs::<1>(fields, "padding", 1),
-        _ => pairs::<2>(fields, "padding", 1),
+        "ZeroPadding2D" => pairs::<2>(fields, "padding", 1),
+        _ => pairs::<3>(fields, "padding", 1),
     }
     match fields.class() {
         "Cropping1D" | "UpSampling1D" => {}
         _ => fields.data_format(),
     }
+}
+
+pub(super) fn unit_norm(fields: &mut Fields) {
+    fields.any("axis", json!(-1));
+}
+
+pub(super) fn resizing(fields: &mut Fields) {
+    fields.size("height", 1);
+    fields.size("width", 1);
+    if fields.class() == "Resizing" {
+        fields.choice("interpolation", "bilinear", &Interpolation::NAMES);
+        for key in ["crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"] {
+            fields.flag(key, false, false);
+        }
+        fields.fixed("fill_mode", "constant");
+        fields.any("fill_value", json!(0.0));
+    }
+    fields.data_format();
 }
 
 pub(super) fn dropout(fields: &mut Fields) {

@@ -23,11 +23,13 @@ use super::{
     prelu::Slopes,
     random_images::RandomImages,
     recurrent::RecurrentOp,
+    resizing::Resize,
     scaling::{Rescale, Standardise},
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
     softmax::SoftmaxOp,
     space::Space,
     transposed::Transposed,
+    unit::UnitNorm,
     wrap::Steps,
 };
 use crate::{
@@ -105,11 +107,13 @@ classes! {{
     "AlphaDropout": keys::noise, Noise::new;
     "Average": |_| {}, Merge::new;
     "CategoryEncoding": keys::categories, Categories::new;
+    "CenterCrop": keys::resizing, Resize::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
     "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
     "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
     "Cropping1D": keys::space, Space::new;
     "Cropping2D": keys::space, Space::new;
+    "Cropping3D": keys::space, Space::new;
     "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
     "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
     "Dot": keys::dot, Products::new;
@@ -131,15 +135,19 @@ classes! {{
     "RandomCrop": keys::random_crop, RandomImages::crop;
     "RNN": keys::cells, Cells::new;
     "Rescaling": keys::rescaling, Rescale::new;
+    "Resizing": keys::resizing, Resize::new;
     "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;
     "SeparableConv2D": keys::depthwise::<2>, Depthwise::new;
     "SpatialDropout1D": keys::noise, Noise::new;
     "SpatialDropout2D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
+    "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling1D": keys::space, Space::new;
     "UpSampling2D": keys::space, Space::new;
+    "UpSampling3D": keys::space, Space::new;
     "ZeroPadding1D": keys::space, Space::new;
     "ZeroPadding2D": keys::space, Space::new;
+    "ZeroPadding3D": keys::space, Space::new;
 }}
 
 /// The keys of a class that has no type of its own.

@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 69] = [
+const CLASSES: [&str; 75] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -14,6 +14,7 @@ const CLASSES: [&str; 69] = [
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -21,6 +22,7 @@ const CLASSES: [&str; 69] = [
     "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -60,6 +62,7 @@ const CLASSES: [&str; 69] = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "Sequential",
@@ -69,10 +72,13 @@ const CLASSES: [&str; 69] = [
     "SpatialDropout2D",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
 ];
 
 /// Whether a class is one of Keras's own.
@@ -102,6 +108,11 @@ pub(crate) fn has_build_config(class: &str) -> bool {
         "Softmax",
     ];
     !at_once.contains(&class) && !class.contains("Pooling") && !class.starts_with("Random")
+}
+
+/// Whether a layer of the class is one of those that prepare images.
+pub(crate) fn changes_images(class: &str) -> bool {
+    class.starts_with("Random") || ["CenterCrop", "Resizing"].contains(&class)
 }
 
 /// Whether a layer of the class takes states to begin with beside its sequence.

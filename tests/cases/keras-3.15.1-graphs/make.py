@@ -324,6 +324,50 @@ def functions(name):
     write(name, Model([x, z, q], outs), [x1, WORDS, q1])
 
 
+@case
+def resized(name):
+    """Images of other sizes, values of length one, and activations of rows."""
+    x, s = Input((5, 6, 4), name="x"), Input((6, 4), name="s")
+    masked = L.Masking(name="masked")(s)
+    outs = [
+        L.Resizing(7, 4, name="linear")(x),
+        L.Resizing(3, 11, interpolation="nearest", name="nearest")(x),
+        L.Resizing(8, 3, interpolation="bicubic", name="cubic")(x),
+        L.Resizing(3, 9, interpolation="lanczos3", name="lanczos3")(x),
+        L.Resizing(9, 2, interpolation="lanczos5", antialias=True, name="lanczos5")(x),
+        L.Resizing(2, 3, antialias=True, name="smooth")(x),
+        L.Resizing(4, 9, crop_to_aspect_ratio=True, name="cut")(x),
+        L.Resizing(8, 3, pad_to_aspect_ratio=True, fill_value=1.5, name="padded")(x),
+        L.Resizing(4, 9, pad_to_aspect_ratio=True, interpolation="nearest", name="wide")(x),
+        L.CenterCrop(2, 3, name="middle")(x),
+        L.CenterCrop(5, 9, name="larger")(x),
+        L.CenterCrop(8, 4, name="higher")(x),
+        L.UpSampling2D((3, 2), interpolation="bicubic", name="up")(x),
+        L.UnitNormalization(name="unit")(masked),
+        L.UnitNormalization(axis=1, name="along")(s),
+        L.UnitNormalization(axis=[1, -1], name="both")(x),
+        L.Activation("sparsemax", name="sparse")(x),
+        L.Dense(5, activation="sparsemax", name="dense")(masked),
+        L.GRU(3, recurrent_activation="sparsemax", name="gru")(s),
+        L.Activation("glu", name="gate")(s),
+    ]
+    values = floats(14, 2, 6, 4)
+    values[0, 4:] = 0
+    write(name, Model([x, s], outs), [floats(13, 2, 5, 6, 4), values])
+
+
+@case
+def slopes_of_resized(name):
+    """Gradients of the same."""
+    x = Input((5, 6, 4), name="x")
+    a = L.UnitNormalization(axis=[1, -1], name="unit")(L.Conv2D(4, 3, padding="same", name="conv")(x))
+    b = L.Resizing(8, 3, pad_to_aspect_ratio=True, fill_value=0.5, name="padded")(a)
+    c = L.CenterCrop(5, 3, name="middle")(L.Resizing(7, 4, interpolation="bicubic", name="cubic")(b))
+    d = L.Dense(6, activation="sparsemax", name="dense")(L.UnitNormalization(name="each")(c))
+    e = keras.ops.glu(L.Resizing(3, 2, interpolation="nearest", name="nearest")(d))
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(e))), floats(15, 2, 5, 6, 4), True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()
