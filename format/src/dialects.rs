@@ -70,7 +70,7 @@ pub fn input_sizes(
 /// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
 pub fn destroys_masks(class: &str) -> bool {
     let whole =
-        ["CenterCrop", "Flatten", "Permute", "RepeatVector", "Reshape", "Resizing"];
+        ["CenterCrop", "EinsumDense", "Flatten", "Permute", "RepeatVector", "Reshape", "Resizing"];
     let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
     let pools = class.contains("Pooling") && class != "GlobalAveragePooling1D";
     whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))

@@ -107,6 +107,17 @@ pub(super) fn space(fields: &mut Fields) {
     }
 }
 
+pub(super) fn einsum_dense(fields: &mut Fields) {
+    fields.any("output_shape", Value::Null);
+    fields.any("equation", Value::Null);
+    fields.activation("activation", "linear", Some("linear"));
+    fields.any("bias_axes", Value::Null);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.none(&["activity_regularizer", "lora_rank", "quantization_config"]);
+    fields.ignored(&["lora_alpha", "gptq_unpacked_column_size"]);
+}
+
 pub(super) fn unit_norm(fields: &mut Fields) {
     fields.any("axis", json!(-1));
 }

@@ -11,6 +11,8 @@ mod dense;
 mod depthwise;
 mod dot;
 mod dropout;
+mod einsum;
+mod einsum_dense;
 mod flow;
 mod foreign;
 mod functions;

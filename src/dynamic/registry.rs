@@ -13,6 +13,7 @@ use super::{
     depthwise::Depthwise,
     dot::Products,
     dropout::Dropping,
+    einsum_dense::EinsumDense,
     graph::Graph,
     keys,
     merge::{Joining, Merge},
@@ -121,6 +122,7 @@ classes! {{
     "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("elu")?))
     };
+    "EinsumDense": keys::einsum_dense, EinsumDense::new;
     "Functional": keys::functional, Graph::new;
     "GaussianDropout": keys::noise, Noise::new;
     "GaussianNoise": keys::noise, Noise::new;

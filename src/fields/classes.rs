@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 75] = [
+const CLASSES: [&str; 76] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -29,6 +29,7 @@ const CLASSES: [&str; 75] = [
     "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "Functional",

@@ -368,6 +368,38 @@ def slopes_of_resized(name):
     write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(e))), floats(15, 2, 5, 6, 4), True)
 
 
+@case
+def einsums(name):
+    """Products whose dimensions have letters."""
+    x, i = Input((5, 4), name="x"), Input((3, 5, 4), name="i")
+    outs = [
+        L.EinsumDense("abc,cd->abd", output_shape=(None, 3), bias_axes="d", activation="tanh", name="steps")(x),
+        L.EinsumDense("...x,xy->...y", output_shape=3, bias_axes="y", name="last")(i),
+        L.EinsumDense("ab...,bc->ac...", output_shape=3, bias_axes="c", name="first")(i),
+        L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de", name="heads")(x),
+        L.EinsumDense("abcd,cde->abe", output_shape=(None, 6), bias_axes="e", name="join")(i),
+        L.EinsumDense("abc,bcd->adb", output_shape=(2, 5), bias_axes="db", name="each")(x),
+        L.EinsumDense("abc,c->ab", output_shape=5, name="one")(x),
+        L.EinsumDense("abcd,de->aceb", output_shape=(5, 2, 3), bias_axes="e", name="turned")(i),
+        L.EinsumDense("abc,db->adc", output_shape=(6, 4), bias_axes="d", name="times")(x),
+        L.EinsumDense("abc,cd->ad", output_shape=2, name="sum")(x),
+        L.EinsumDense("...c,cde->...de", output_shape=(2, 3), bias_axes="d", name="rest")(i),
+    ]
+    write(name, Model([x, i], outs), [floats(16, 2, 5, 4), floats(17, 2, 3, 5, 4)])
+
+
+@case
+def slopes_of_einsums(name):
+    """Gradients of the same."""
+    x = Input((5, 4), name="x")
+    a = L.EinsumDense("abc,cde->abde", output_shape=(5, 2, 3), bias_axes="de", activation="gelu", name="heads")(x)
+    b = L.EinsumDense("abde,bdf->afeb", output_shape=(3, 3, 5), bias_axes="fb", name="each")(a)
+    c = L.EinsumDense("...x,xy->...y", output_shape=4, bias_axes="y", activation="softmax", name="last")(b)
+    d = L.EinsumDense("ab...,bc->ac...", output_shape=3, bias_axes="c", name="first")(c)
+    e = L.EinsumDense("abcd,cd->ab", output_shape=3, bias_axes="b", name="end")(d)
+    write(name, Model(x, L.Dense(2, name="head")(e)), floats(18, 2, 5, 4), True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()
