@@ -32,6 +32,24 @@ fn weight(fields: &mut Fields, key: &str, usual: Initializer) {
     fields.weight(key, key, usual, true);
 }
 
+pub(super) fn conv3d(fields: &mut Fields) {
+    fields.size("filters", 1);
+    fields.sizes("kernel_size", &[1; 3], None);
+    fields.sizes("strides", &[1; 3], Some(&[1; 3]));
+    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.data_format();
+    fields.sizes("dilation_rate", &[1; 3], Some(&[1; 3]));
+    fields.convolution(1);
+    fields.activation("activation", "linear", Some("linear"));
+    fields.flag("use_bias", true, true);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+}
+
+pub(super) fn pool3d(fields: &mut Fields) {
+    fields.pooling(&[1; 3], &[1; 3], "valid");
+}
+
 pub(super) fn depthwise<const N: usize>(fields: &mut Fields) {
     let paddings: &[&str] = &["valid", "same", "causal"];
     windows::<N>(fields, if N == 1 { paddings } else { &paddings[..2] });

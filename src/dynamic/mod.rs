@@ -44,6 +44,7 @@ mod transposed;
 mod typed;
 mod unit;
 mod value;
+mod volumes;
 mod weights;
 mod words;
 mod wrap;

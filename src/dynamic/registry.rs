@@ -73,8 +73,8 @@ classes! {{
     "AveragePooling2D": AvgPool2d<1>, Pool::new;
     "BatchNormalization": BatchNorm<1>, Norm::batch;
     "Bidirectional": BidirectionalKeys, BidirectionalOp::new;
-    "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
-    "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
+    "Conv1D": Conv1d<1, 1, 1>, Convolution::new;
+    "Conv2D": Conv2d<1, 1, 1>, Convolution::new;
     "Dense": layers::Dense<1, 1>, DenseOp::new;
     "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
     "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
@@ -107,11 +107,13 @@ classes! {{
     "Add": |_| {}, Merge::new;
     "AlphaDropout": keys::noise, Noise::new;
     "Average": |_| {}, Merge::new;
+    "AveragePooling3D": keys::pool3d, Pool::new;
     "CategoryEncoding": keys::categories, Categories::new;
     "CenterCrop": keys::resizing, Resize::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
     "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
     "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
+    "Conv3D": keys::conv3d, Convolution::new;
     "Cropping1D": keys::space, Space::new;
     "Cropping2D": keys::space, Space::new;
     "Cropping3D": keys::space, Space::new;
@@ -126,9 +128,12 @@ classes! {{
     "Functional": keys::functional, Graph::new;
     "GaussianDropout": keys::noise, Noise::new;
     "GaussianNoise": keys::noise, Noise::new;
+    "GlobalAveragePooling3D": |f| f.global_pooling(), GlobalPool::new;
+    "GlobalMaxPooling3D": |f| f.global_pooling(), GlobalPool::new;
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };
+    "MaxPooling3D": keys::pool3d, Pool::new;
     "Maximum": |_| {}, Merge::new;
     "Minimum": |_| {}, Merge::new;
     "Multiply": |_| {}, Merge::new;

@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 76] = [
+const CLASSES: [&str; 81] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -11,6 +11,7 @@ const CLASSES: [&str; 76] = [
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
@@ -20,6 +21,7 @@ const CLASSES: [&str; 76] = [
     "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Conv3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -38,8 +40,10 @@ const CLASSES: [&str; 76] = [
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "Identity",
     "InputLayer",
     "LSTM",
@@ -48,6 +52,7 @@ const CLASSES: [&str; 76] = [
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "Maximum",
     "Minimum",
     "Multiply",

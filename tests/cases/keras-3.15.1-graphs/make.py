@@ -400,6 +400,43 @@ def slopes_of_einsums(name):
     write(name, Model(x, L.Dense(2, name="head")(e)), floats(18, 2, 5, 4), True)
 
 
+@case
+def volumes(name):
+    """Layers of volumes."""
+    x = Input((5, 6, 4, 2), name="x")
+    outs = [
+        L.Conv3D(3, 3, name="valid")(x),
+        L.Conv3D(4, (2, 3, 1), strides=(2, 1, 2), padding="same", activation="relu", name="same")(x),
+        L.Conv3D(2, 2, dilation_rate=(2, 1, 3), groups=2, use_bias=False, name="apart")(x),
+        L.Conv3D(4, (4, 2, 3), strides=2, padding="same", groups=2, name="groups")(x),
+        L.MaxPooling3D(2)(x),
+        L.MaxPooling3D((3, 2, 2), strides=(1, 2, 1), padding="same")(x),
+        L.AveragePooling3D((2, 3, 1))(x),
+        L.AveragePooling3D(3, strides=2, padding="same")(x),
+        L.GlobalMaxPooling3D()(x),
+        L.GlobalMaxPooling3D(keepdims=True)(x),
+        L.GlobalAveragePooling3D()(x),
+        L.GlobalAveragePooling3D(keepdims=True)(x),
+        L.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))(x),
+        L.ZeroPadding3D(1)(x),
+        L.Cropping3D(((1, 2), (0, 1), (1, 0)))(x),
+        L.UpSampling3D((2, 1, 3))(x),
+    ]
+    write(name, Model(x, outs), floats(19, 2, 5, 6, 4, 2))
+
+
+@case
+def slopes_of_volumes(name):
+    """Gradients of the same."""
+    x = Input((30, 4), name="x")
+    a = L.Conv3D(4, 3, padding="same", activation="tanh", name="first")(L.Reshape((5, 6, 4, 1))(x))
+    b = L.MaxPooling3D(2, padding="same")(L.ZeroPadding3D(((0, 1), (1, 0), (0, 0)))(a))
+    c = L.Conv3D(4, (2, 1, 2), groups=2, name="second")(L.UpSampling3D((1, 2, 2))(b))
+    d = L.AveragePooling3D((2, 2, 1), padding="same")(c)
+    e = L.concatenate([L.GlobalAveragePooling3D()(d), L.GlobalMaxPooling3D()(L.Cropping3D(((0, 0), (1, 0), (0, 1)))(d))])
+    write(name, Model(x, L.Dense(2, name="head")(e)), floats(20, 2, 30, 4), True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()
