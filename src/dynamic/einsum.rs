@@ -23,6 +23,9 @@ pub(super) struct Equation {
 /// What stands for the first dimension of an ellipsis; the others follow it.
 const ELIDED: u32 = 0xE000;
 
+/// What stands for the first dimension of one value that the other value has more of.
+const ALONE: u32 = 0xE800;
+
 impl Equation {
     /// Reads an equation for values of so many dimensions.
     pub(super) fn read(text: &str, ranks: &[usize]) -> Result<Self, Error> {
@@ -76,6 +79,31 @@ impl Equation {
             return Err(wrong("gives a dimension that no value has, or one twice"));
         }
         Ok(Self { inputs, output })
+    }
+
+    /// The products of matrices of these sizes; what stands in front of them goes along, or is stretched.
+    pub(super) fn of_matrices(a: &[Option<usize>], b: &[Option<usize>]) -> Result<Self, Error> {
+        let most = a.len().max(b.len());
+        if a.len() < 2 || b.len() < 2 {
+            return Err(refused("matrices are needed here, of two dimensions and more"));
+        }
+        let front = |sizes: &[Option<usize>], other: &[Option<usize>], alone: u32| {
+            let letter = |(i, &size): (usize, &Option<usize>)| {
+                let from_behind = sizes.len() - i;
+                let beside = other.len().checked_sub(from_behind).map(|at| other[at]);
+                // Of one value, which the other side has more of, the sum is that value.
+                let stretched = size == Some(1) && beside.is_some_and(|size| size != Some(1));
+                let first = if stretched { alone } else { ELIDED };
+                char::from_u32(first + (most - from_behind) as u32)
+            };
+            sizes[..sizes.len() - 2].iter().enumerate().filter_map(letter).collect::<Vec<char>>()
+        };
+        let (mut of_a, mut of_b) = (front(a, b, ALONE), front(b, a, ALONE + 0x100));
+        let given = (ELIDED..).take(most - 2).filter_map(char::from_u32);
+        let output = given.chain(['i', 'k']).collect();
+        of_a.extend(['i', 'j']);
+        of_b.extend(['j', 'k']);
+        Ok(Self { inputs: vec![of_a, of_b], output })
     }
 
     /// The size of each letter.

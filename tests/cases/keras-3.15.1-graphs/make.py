@@ -401,6 +401,55 @@ def slopes_of_einsums(name):
 
 
 @case
+def more_functions(name):
+    """Further functions of Keras's between the layers."""
+    x, y, z = Input((4, 6), name="x"), Input((4, 6), name="y"), Input((6, 3), name="z")
+    o = keras.ops
+    a = o.abs(x) + 0.5
+    outs = [
+        o.matmul(x, z), x @ o.transpose(y, (0, 2, 1)), o.stack([x, y], axis=1), o.stack([x, y], axis=-1),
+        *o.split(x, 3, axis=-1), *o.split(x, [1, 2], axis=1), *o.unstack(z, axis=2),
+        o.clip(x, -0.5, 0.7), o.where(x > 0, x, y), o.where(x > 0, x, 0.5), o.einsum("bij,bkj->bik", x, y),
+        o.einsum("bij->bji", x), o.einsum("...ij,...jk", x, z), x**2, o.power(a, y), 2.0**x, x % 0.7, x // 0.7,
+        o.repeat(x, 2, axis=1), o.tile(x, [1, 2, 3]), o.pad(x, [[0, 0], [1, 2], [0, 1]]), o.flip(x, axis=1),
+        o.roll(x, 2, axis=2), o.cumsum(x, axis=1), o.cast(o.argmax(x, axis=-1), "float32"), o.var(x, axis=1),
+        o.std(x, axis=[1, 2]), o.prod(x, axis=1, keepdims=True), o.sign(x), o.sin(x), o.cos(x), o.tan(x),
+        o.rsqrt(a), o.normalize(x, axis=1), o.softmax(x, axis=1), o.log_softmax(x, axis=1),
+        o.leaky_relu(x, 0.3), o.gelu(x), o.gelu(x, approximate=False), o.elu(x, alpha=0.7), o.hard_tanh(x),
+        o.glu(x, axis=1), o.sparsemax(x, axis=1), o.moveaxis(x, 1, 2), o.swapaxes(x, -1, 1),
+        o.take(x, [0, -1, 2], axis=1), o.logsumexp(x, axis=1), o.average(x, axis=1), o.expm1(x), o.log1p(a),
+        o.reciprocal(a), o.floor(x), o.round(x), o.ceil(x), o.cast(o.isnan(x), "float32"), o.arctan2(x, y),
+        x[..., 0], x[:, None, :, -1], o.full_like(x, 2.0), o.stop_gradient(x), o.cast(x, "int32"),
+        o.expand_dims(x, [1, 3]), o.squeeze(x[:, :1]), x * np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "float32"),
+        x - np.array([[1.0], [2.0], [3.0], [4.0]], "float32"), x @ np.ones((6, 2), "float32"), o.tanh(x),
+        o.cast(o.logical_xor(x > 0, y > 0), "float32"), o.amax(x, axis=1), o.cast(o.count_nonzero(o.relu(x), axis=2), "float32"),
+        keras.activations.relu(x, max_value=0.5, negative_slope=0.1), o.log(a) + o.log2(a) - o.log10(a), o.copy(y),
+    ]
+    write(name, Model([x, y, z], outs), [floats(21, 2, 4, 6), floats(22, 2, 4, 6), floats(23, 2, 6, 3)])
+
+
+@case
+def slopes_of_functions(name):
+    """Gradients of the same."""
+    x = Input((4, 6), name="x")
+    o = keras.ops
+    a = L.Dense(6, name="a")(x)
+    b, c = o.split(L.Dense(12, activation="tanh", name="b")(x), 2, axis=-1)
+    d = o.matmul(o.softmax(o.matmul(a, o.swapaxes(b, 1, 2)) / 2.0, axis=1), c)
+    e = o.where(d > 0.1, o.clip(d, -1.0, 0.6), 0.3 * c) + o.einsum("bij,bij->bi", a, c)[..., None]
+    f = o.stack([e, o.power(o.abs(d) + 0.5, c), o.normalize(a), o.cumsum(b, axis=1)], axis=1)
+    f = f * np.array([1.0, 0.5, 2.0, 1.5, 1.0, 0.7], "float32")
+    g = [
+        o.var(f, axis=2), o.std(f, axis=-2), o.logsumexp(f, axis=2), o.prod(f, axis=2) * 0.1,
+        o.roll(f, 1, axis=3)[:, :, 1], o.pad(f, [[0, 0], [0, 0], [1, 0], [0, 0]])[:, :, 1], o.tile(f, [1, 1, 1, 2])[:, :, 0, 3:9],
+        o.sin(f)[:, :, 0] * o.stop_gradient(f)[:, :, 1], o.arctan2(f, 2.0)[:, :, 2], o.mod(f, 0.7)[:, :, 3],
+        o.gelu(f)[:, :, 0], o.rsqrt(o.square(f) + 1.0)[:, :, 0], o.glu(o.repeat(f, 2, axis=1), axis=1)[:, :, 2],
+    ]
+    h = L.Dense(2, name="head")(L.Flatten(name="flat")(o.concatenate(g, axis=1)))
+    write(name, Model(x, h), floats(24, 2, 4, 6), True)
+
+
+@case
 def volumes(name):
     """Layers of volumes."""
     x = Input((5, 6, 4, 2), name="x")
