@@ -72,6 +72,9 @@ pub fn destroys_masks(class: &str) -> bool {
     let whole =
         ["CenterCrop", "EinsumDense", "Flatten", "Permute", "RepeatVector", "Reshape", "Resizing"];
     let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
+    if class.starts_with("ConvLSTM") {
+        return false;
+    }
     let pools = class.contains("Pooling") && class != "GlobalAveragePooling1D";
     whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))
 }

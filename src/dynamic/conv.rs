@@ -63,6 +63,11 @@ impl Slider {
         })
     }
 
+    /// One of the same size and of another padding, which moves by one place.
+    pub(super) fn with_padding(&self, padding: PlacesOf) -> Self {
+        Self { stride: [1, 1], dilation: [1, 1], padding, ..self.clone() }
+    }
+
     /// One that slides down the rows of images, with the same padding.
     pub(super) fn along_rows(&self, kernel: usize, stride: usize) -> Self {
         let (kernel, stride) = ([kernel, 1], [stride, 1]);

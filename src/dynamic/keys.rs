@@ -46,6 +46,33 @@ pub(super) fn conv3d(fields: &mut Fields) {
     weight(fields, "bias", Initializer::ZEROS);
 }
 
+pub(super) fn conv_lstm<const N: usize>(fields: &mut Fields) {
+    for key in ["return_sequences", "return_state", "go_backwards", "stateful"] {
+        fields.flag(key, false, false);
+    }
+    for key in ["unroll", "zero_output_for_mask"] {
+        fields.any_flag(key, false);
+    }
+    fields.size("filters", 1);
+    fields.sizes("kernel_size", &[1; N], None);
+    fields.sizes("strides", &[1; N], Some(&[1; N]));
+    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.data_format();
+    fields.sizes("dilation_rate", &[1; N], Some(&[1; N]));
+    fields.activation("activation", "tanh", Some("tanh"));
+    fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
+    fields.flag("use_bias", true, true);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "recurrent", Initializer::ORTHOGONAL);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.any_flag("unit_forget_bias", true);
+    fields.none(&["activity_regularizer"]);
+    fields.share("dropout", 0.0, Some(0.0));
+    fields.share("recurrent_dropout", 0.0, Some(0.0));
+    fields.seed();
+    fields.ignored(&["implementation", "time_major", "rank"]);
+}
+
 pub(super) fn pool3d(fields: &mut Fields) {
     fields.pooling(&[1; 3], &[1; 3], "valid");
 }

@@ -6,6 +6,7 @@ mod categories;
 mod cells;
 mod chain;
 mod conv;
+mod conv_lstm;
 mod custom;
 mod dense;
 mod depthwise;

@@ -8,6 +8,7 @@ use super::{
     cells::Cells,
     chain::{Chain, ChainKeys},
     conv::{Convolution, GlobalPool, Pool},
+    conv_lstm::ConvLstm,
     custom::CustomObjects,
     dense::{Activate, DenseOp, EmbeddingOp, MaskingOp},
     depthwise::Depthwise,
@@ -114,6 +115,8 @@ classes! {{
     "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
     "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
     "Conv3D": keys::conv3d, Convolution::new;
+    "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
+    "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "Cropping1D": keys::space, Space::new;
     "Cropping2D": keys::space, Space::new;
     "Cropping3D": keys::space, Space::new;

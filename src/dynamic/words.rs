@@ -64,6 +64,21 @@ pub(super) fn axes_of(class: &str) -> usize {
     number.map_or(1, |at| usize::from(class.as_bytes()[at] - b'0'))
 }
 
+const SEQUENCE_OF_ROWS: Words<'static> = Words {
+    message: "a sequence without a mask is needed here, `(Batch, Time, Length, Channels)`, but `{Self}` arrives",
+    notes: &[],
+};
+const SEQUENCE_OF_IMAGES: Words<'static> = Words {
+    message: "a sequence without a mask is needed here, `(Batch, Time, Height, Width, Channels)`, but `{Self}` arrives",
+    notes: &[],
+};
+
+/// A sequence whose steps have places along so many axes.
+pub(super) fn sequence_of(arrives: &AnySignal, axes: usize) -> Result<(), Error> {
+    let words = if axes == 1 { SEQUENCE_OF_ROWS } else { SEQUENCE_OF_IMAGES };
+    check(&words, is(arrives, &PLAIN) && arrives.sizes.len() == axes + 3, arrives)
+}
+
 /// Values at places along so many axes.
 pub(super) fn places(arrives: &AnySignal, axes: usize) -> Result<(), Error> {
     match axes {

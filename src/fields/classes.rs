@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 81] = [
+const CLASSES: [&str; 83] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -22,6 +22,8 @@ const CLASSES: [&str; 81] = [
     "Conv2D",
     "Conv2DTranspose",
     "Conv3D",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",

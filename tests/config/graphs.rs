@@ -270,7 +270,7 @@ macro_rules! cases {
 cases! {
     branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
     slopes_of_images activations functions resized slopes_of_resized einsums slopes_of_einsums
-    more_functions slopes_of_functions volumes slopes_of_volumes
+    more_functions slopes_of_functions volumes slopes_of_volumes conv_lstms slopes_of_conv_lstms
 }
 
 #[test]

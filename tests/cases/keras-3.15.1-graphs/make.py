@@ -486,6 +486,35 @@ def slopes_of_volumes(name):
     write(name, Model(x, L.Dense(2, name="head")(e)), floats(20, 2, 30, 4), True)
 
 
+@case
+def conv_lstms(name):
+    """Convolutional recurrent layers, with states in and out."""
+    x, z = Input((3, 4, 5, 2), name="x"), Input((4, 6, 2), name="z")
+    h, c = Input((4, 5, 2), name="h"), Input((4, 5, 2), name="c")
+    outs = [
+        L.ConvLSTM2D(2, 3, name="last")(x),
+        *L.ConvLSTM2D(3, (2, 3), padding="same", return_sequences=True, return_state=True, name="all")(x),
+        L.ConvLSTM2D(2, 3, strides=2, padding="same", go_backwards=True, return_sequences=True, name="back")(x),
+        L.ConvLSTM2D(2, 2, dilation_rate=2, use_bias=False, recurrent_activation="hard_sigmoid", activation="relu", name="apart")(x),
+        L.ConvLSTM2D(2, 3, padding="same", unit_forget_bias=False, name="from")(x, initial_state=[h, c]),
+        L.ConvLSTM1D(3, 3, name="row")(z),
+        L.ConvLSTM1D(2, 2, padding="same", return_sequences=True, dropout=0.3, name="rows")(z),
+    ]
+    states = [floats(27, 2, 4, 5, 2), floats(28, 2, 4, 5, 2)]
+    write(name, Model([x, z, h, c], outs), [floats(25, 2, 3, 4, 5, 2), floats(26, 2, 4, 6, 2), *states])
+
+
+@case
+def slopes_of_conv_lstms(name):
+    """Gradients of the same."""
+    x = Input((3, 20, 2), name="x")
+    a = L.ConvLSTM1D(2, 3, padding="same", return_sequences=True, name="rows")(x)
+    b = L.ConvLSTM2D(2, (2, 3), strides=(1, 2), return_sequences=True, go_backwards=True, name="first")(L.Reshape((3, 4, 5, 2))(a))
+    c, h, s = L.ConvLSTM2D(2, 2, padding="same", return_state=True, recurrent_activation="hard_sigmoid", name="second")(b)
+    d = L.ConvLSTM2D(2, 3, padding="same", use_bias=False, name="third")(b, initial_state=[s, h])
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(L.concatenate([c, s, d])))), floats(29, 2, 3, 20, 2), True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()
