@@ -64,3 +64,41 @@ pub(crate) fn sparsemax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let threshold = along_rows(threshold.try_sub(rest).or_device()?, width)?;
     x.try_sub(threshold).or_device()?.try_mul(kept).or_device()
 }
+
+#[cfg(test)]
+mod tests {
+    use dfdx::tensor::{Cpu, TensorFrom, Trace};
+
+    use super::*;
+
+    #[test]
+    fn the_gradient_is_that_of_differences() {
+        let dev = Cpu::default();
+        let rows = [[0.5_f64, 0.2, -1.3, 0.1], [3.0, 1.0, 0.4, 0.3], [0.1, 0.12, 0.08, 0.11]];
+        // Not the sum, of which some gradients are 0.
+        let loss = |x: [f64; 4], i: usize| {
+            let (threshold, _) = sparse_threshold(&x);
+            x.iter()
+                .zip(1..)
+                .map(|(x, n)| f64::from(n + i as i32) * (x - threshold).max(0.0))
+                .sum::<f64>()
+        };
+        for (i, row) in rows.into_iter().enumerate() {
+            let x = dev.tensor([row]).realize::<(usize, usize)>();
+            let n = dev.tensor([[1.0, 2.0, 3.0, 4.0].map(|n: f64| n + i as f64)]);
+            let y = sparsemax(x.leaky_trace()).unwrap().try_mul(n.realize()).unwrap();
+            let gradients =
+                dfdx::prelude::Backward::backward(dfdx::prelude::SumTo::sum::<(), _>(y));
+            let found = gradients.get(&x).as_vec();
+            for (at, found) in found.into_iter().enumerate() {
+                let moved = |step: f64| {
+                    let mut row = row;
+                    row[at] += step;
+                    loss(row, i)
+                };
+                let expected = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+                assert!((found - expected).abs() < 1e-6, "{i} {at}: {found}, not {expected}");
+            }
+        }
+    }
+}

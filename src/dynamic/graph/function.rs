@@ -18,7 +18,7 @@ use super::{
     parts,
     reduce::reduced,
     reshape::joined,
-    table::{KINDS, Kind},
+    table::{KINDS, Kind, module},
 };
 use crate::{
     error::Error,
@@ -45,7 +45,8 @@ impl Function {
         calls: &[CallArguments<Reference>],
         custom: &CustomObjects,
     ) -> Result<DynamicLayer, Error> {
-        config.module.get_or_insert_with(|| "keras.src.ops.numpy".to_owned());
+        let module = module(&config.class_name);
+        config.module.get_or_insert_with(|| module.to_owned());
         let [call] = calls else {
             return Err(refused(format!("it is called {} times, and not once", calls.len())));
         };

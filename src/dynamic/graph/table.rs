@@ -1,11 +1,15 @@
 //! Keras's functions by their class.
 
 use super::{
-    super::{functions::FoundFunction, merge::Merging},
+    super::{
+        functions::{FoundFunction, GATE},
+        merge::Merging,
+    },
     arrange::Arrangement,
     reduce::Reduction,
     reshape::Reshaping,
 };
+use crate::{backend::ActivationFunction, fields::snake_case};
 
 /// What is done with values.
 #[derive(Debug, Clone)]
@@ -243,7 +247,22 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
 
 /// Whether there is a function of this class.
 pub(super) fn is_known(class: &str) -> bool {
+    let name = snake_case(class);
     KINDS.iter().any(|(name, _)| *name == class)
+        || name == GATE
+        || ActivationFunction::named(&name).is_some()
+}
+
+/// Where Keras keeps a function.
+pub(super) fn module(class: &str) -> &'static str {
+    match class {
+        "Cast" | "StopGradient" | "Unstack" => "keras.src.ops.core",
+        "Logsumexp" | "Rsqrt" => "keras.src.ops.math",
+        "Tanh" => "keras.src.ops.numpy",
+        "Normalize" => "keras.src.ops.nn",
+        _ if KINDS.iter().any(|(name, _)| *name == class) => "keras.src.ops.numpy",
+        _ => "keras.src.ops.nn",
+    }
 }
 
 /// Keras's name of the number type that a function gives.
