@@ -21,9 +21,9 @@ pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> (E, Vec<E>) {
     order.sort_by(|&a, &b| row[b].partial_cmp(&row[a]).unwrap_or(std::cmp::Ordering::Equal));
     let (mut sum, mut sums, mut count) = (E::zero(), E::zero(), 0);
     for (rank, &i) in order.iter().enumerate() {
-        sum = sum + row[i];
+        sum += row[i];
         if E::one() + E::of((rank + 1) as f64) * row[i] > sum {
-            sums = sums + sum;
+            sums += sum;
             count += 1;
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn sparsemax<E: Element, D: Backend<E>, T: Tape<E, D>>(
 
 #[cfg(test)]
 mod tests {
-    use dfdx::tensor::{Cpu, TensorFrom, Trace};
+    use dfdx::tensor::{Cpu, TensorFromVec, Trace};
 
     use super::*;
 
@@ -84,9 +84,10 @@ mod tests {
                 .sum::<f64>()
         };
         for (i, row) in rows.into_iter().enumerate() {
-            let x = dev.tensor([row]).realize::<(usize, usize)>();
-            let n = dev.tensor([[1.0, 2.0, 3.0, 4.0].map(|n: f64| n + i as f64)]);
-            let y = sparsemax(x.leaky_trace()).unwrap().try_mul(n.realize()).unwrap();
+            let x = dev.tensor_from_vec(row.to_vec(), (1_usize, 4_usize));
+            let n: Vec<f64> = (1..5).map(|n| f64::from(n + i as i32)).collect();
+            let n = dev.tensor_from_vec(n, (1_usize, 4_usize));
+            let y = sparsemax(x.leaky_trace()).unwrap().try_mul(n).unwrap();
             let gradients =
                 dfdx::prelude::Backward::backward(dfdx::prelude::SumTo::sum::<(), _>(y));
             let found = gradients.get(&x).as_vec();
