@@ -69,8 +69,12 @@ pub fn input_sizes(
 
 /// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
 pub fn destroys_masks(class: &str) -> bool {
-    let whole = ["Flatten", "Permute", "RepeatVector", "Reshape"];
+    let whole =
+        ["CenterCrop", "EinsumDense", "Flatten", "Permute", "RepeatVector", "Reshape", "Resizing"];
     let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
+    if class.starts_with("ConvLSTM") {
+        return false;
+    }
     let pools = class.contains("Pooling") && class != "GlobalAveragePooling1D";
     whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))
 }

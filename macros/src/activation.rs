@@ -5,7 +5,7 @@ use proc_macro2::{Ident, Span};
 use crate::names::{listed, nearest, snake};
 
 /// Their names, and for some a second one. In capitals they are the constants of `ActivationFunction`.
-const ACTIVATIONS: [(&str, &str); 28] = [
+const ACTIVATIONS: [(&str, &str); 29] = [
     ("celu", ""),
     ("elu", ""),
     ("exponential", ""),
@@ -31,6 +31,7 @@ const ACTIVATIONS: [(&str, &str); 28] = [
     ("softsign", ""),
     ("sparse_plus", ""),
     ("sparse_sigmoid", ""),
+    ("sparsemax", ""),
     ("squareplus", ""),
     ("tanh", ""),
     ("tanh_shrink", ""),

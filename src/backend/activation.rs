@@ -39,7 +39,7 @@ macro_rules! table {
 
             /// The names of those that are a function of each value, and of the others.
             pub(crate) const NAMES: &[&str] =
-                &[$($name, $($alias,)*)* "linear", "log_softmax", "softmax"];
+                &[$($name, $($alias,)*)* "linear", "log_softmax", "softmax", "sparsemax"];
 
             /// The activation that Keras knows by this name.
             pub fn named(name: &str) -> Option<Self> {
@@ -48,6 +48,7 @@ macro_rules! table {
                     "linear" => Some(Self::LINEAR),
                     "log_softmax" => Some(Self::LOG_SOFTMAX),
                     "softmax" => Some(Self::SOFTMAX),
+                    "sparsemax" => Some(Self::SPARSEMAX),
                     _ => None,
                 }
             }
@@ -114,6 +115,8 @@ impl ActivationFunction {
     pub const LOG_SOFTMAX: Self = Self("log_softmax");
     /// Keras's `softmax`, of all units of a row.
     pub const SOFTMAX: Self = Self("softmax");
+    /// Keras's `sparsemax`, of all units of a row.
+    pub const SPARSEMAX: Self = Self("sparsemax");
 
     /// Keras's name.
     pub const fn name(self) -> &'static str {
@@ -144,12 +147,13 @@ impl ActivationFunction {
             Self::RELU => D::relu(x),
             Self::SIGMOID => D::sigmoid(x),
             Self::SOFTMAX => D::softmax(x),
+            Self::SPARSEMAX => reference::sparsemax(x),
             Self::TANH => D::tanh(x),
             _ => D::activation(x, self),
         }
     }
 
-    /// Applies it to one row in its place, without allocating.
+    /// Applies it to one row in its place, without allocating, but for a sparsemax.
     pub(crate) fn in_place<E: Element>(self, row: &mut [E]) {
         struct InPlace<'a, E>(&'a mut [E]);
 
@@ -164,6 +168,10 @@ impl ActivationFunction {
         match self {
             Self::LINEAR => {}
             Self::SOFTMAX => reference::step_softmax(row),
+            Self::SPARSEMAX => {
+                let (threshold, _) = reference::sparse_threshold(row);
+                row.iter_mut().for_each(|x| *x = (*x - threshold).max(E::zero()));
+            }
             Self::LOG_SOFTMAX => {
                 let most = row.iter().fold(E::neg_infinity(), |most, &x| most.max(x));
                 let sum = row.iter().fold(E::zero(), |sum, &x| sum + (x - most).exp());
@@ -389,7 +397,7 @@ mod tests {
         }
         for name in ActivationFunction::NAMES {
             let function = ActivationFunction::named(name).unwrap();
-            let of_rows = ["linear", "log_softmax", "softmax"].contains(name);
+            let of_rows = ["linear", "log_softmax", "softmax", "sparsemax"].contains(name);
             assert_eq!(function.with::<f64, _>(Slopes).is_none(), of_rows, "{name}");
         }
     }

@@ -44,7 +44,7 @@ pub use operands::{
 };
 pub(crate) use parameter::{assign, vectorized_loops};
 pub(crate) use prelu::prelu;
-pub(crate) use products::{products, turned};
+pub(crate) use products::{of_length_one, products, turned};
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
 pub use recurrent::{

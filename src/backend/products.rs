@@ -59,17 +59,31 @@ fn normalized<E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Matrices<E, D, T>, Error> {
     let shape = *x.shape();
     let rows = (elements(&[shape.0, shape.1])?, shape.2);
-    let (x, tape) = x.into_shape(&rows)?.split_tape();
+    // As in Keras, by not more than 1 / epsilon.
+    of_length_one(x.into_shape(&rows)?, E::of(1e7))?.into_shape(&shape)
+}
+
+/// Rows of length 1. None is multiplied by more than `most`: a row of zeros stays.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn of_length_one<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<(usize, usize), E, D, T>,
+    most: E,
+) -> Result<Tensor<(usize, usize), E, D, T>, Error> {
+    let (rows, width) = *x.shape();
+    if elements_of(&x)? == 0 {
+        return Ok(x);
+    }
+    let (x, tape) = x.split_tape();
     let squares = row_sums(x.clone().put_tape(tape).try_square().or_device()?)?;
     let values = to_values(&squares)?;
-    // As in Keras, not more than 1 / epsilon.
-    let most = E::of(1e7);
     let inverse: Vec<E> = values.iter().map(|square| square.sqrt().recip().min(most)).collect();
     let slope = |(&square, &inverse): (&E, &E)| {
         if inverse < most { E::of(-0.5) * inverse / square } else { E::zero() }
     };
     let slopes = values.iter().zip(&inverse).map(slope).collect();
-    let factors = x.device().try_tensor_from_vec(inverse, (rows.0,)).or_device()?;
+    let factors = x.device().try_tensor_from_vec(inverse, (rows,)).or_device()?;
     let factors = near(squares, values, slopes)?.try_add(factors).or_device()?;
-    along_rows(factors, rows.1)?.try_mul(x).or_device()?.into_shape(&shape)
+    along_rows(factors, width)?.try_mul(x).or_device()
 }

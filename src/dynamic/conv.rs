@@ -1,6 +1,6 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, Tensor},
+    tensor::{Cpu, SplitTape, Tensor},
 };
 
 use super::{
@@ -11,8 +11,9 @@ use super::{
     op::{OneToOne, Pass},
     options::Options,
     visit,
+    volumes::{Depth, stacked},
     weights::{Role, Weights},
-    words,
+    words::{self, axes_of},
 };
 use crate::{
     backend::{
@@ -30,27 +31,47 @@ pub(super) struct Slider {
     pub(super) kernel: [usize; 2],
     pub(super) stride: [usize; 2],
     dilation: [usize; 2],
-    padding: fn(usize, usize, usize) -> Option<(usize, usize)>,
+    padding: PlacesOf,
+}
+
+/// How many places a window takes along a size, and how much stands in front of it.
+pub(super) type PlacesOf = fn(usize, usize, usize) -> Option<(usize, usize)>;
+
+pub(super) fn padding(options: &Options<'_>) -> Result<PlacesOf, Error> {
+    Ok(match options.text("padding")?.as_str() {
+        Same::NAME => Same::places,
+        Causal::NAME => Causal::places,
+        _ => Valid::places,
+    })
 }
 
 impl Slider {
-    pub(super) fn new(options: &Options<'_>, images: bool, kernel: &str) -> Result<Self, Error> {
-        let axes = |key: &str| {
-            if images { options.sizes(key) } else { options.sizes(key).map(|[n]| [1, n]) }
+    /// That of a layer of so many axes; of three, it is that of the last two.
+    pub(super) fn new(options: &Options<'_>, axes: usize, kernel: &str) -> Result<Self, Error> {
+        let pair = |key: &str| match axes {
+            1 => options.sizes(key).map(|[n]| [1, n]),
+            2 => options.sizes(key),
+            _ => options.sizes(key).map(|[_, rows, columns]| [rows, columns]),
         };
         let pool = kernel == "pool_size";
-        let padding: fn(_, _, _) -> _ = match options.text("padding")?.as_str() {
-            Same::NAME => Same::places,
-            Causal::NAME => Causal::places,
-            _ => Valid::places,
-        };
         Ok(Self {
-            images,
-            kernel: axes(kernel)?,
-            stride: axes("strides")?,
-            dilation: if pool { [1, 1] } else { axes("dilation_rate")? },
-            padding,
+            images: axes > 1,
+            kernel: pair(kernel)?,
+            stride: pair("strides")?,
+            dilation: if pool { [1, 1] } else { pair("dilation_rate")? },
+            padding: padding(options)?,
         })
+    }
+
+    /// One of the same size and of another padding, which moves by one place.
+    pub(super) fn with_padding(&self, padding: PlacesOf) -> Self {
+        Self { stride: [1, 1], dilation: [1, 1], padding, ..self.clone() }
+    }
+
+    /// One that slides down the rows of images, with the same padding.
+    pub(super) fn along_rows(&self, kernel: usize, stride: usize) -> Self {
+        let (kernel, stride) = ([kernel, 1], [stride, 1]);
+        Self { images: true, kernel, stride, dilation: [1, 1], padding: self.padding }
     }
 
     /// What leaves, with this number of channels.
@@ -121,6 +142,8 @@ pub(super) type Images<T> = Tensor<ImageShape, f32, Cpu, T>;
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution {
     slider: Slider,
+    /// What there is more of volumes.
+    depth: Option<Depth>,
     filters: usize,
     /// In how many groups the channels are, each with filters of its own.
     groups: usize,
@@ -134,17 +157,11 @@ pub(crate) struct Convolution {
 }
 
 impl Convolution {
-    pub(crate) fn one(options: &mut Options<'_>) -> Result<Self, Error> {
-        Self::new(options, false)
-    }
-
-    pub(crate) fn two(options: &mut Options<'_>) -> Result<Self, Error> {
-        Self::new(options, true)
-    }
-
-    fn new(options: &mut Options<'_>, images: bool) -> Result<Self, Error> {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let axes = axes_of(&options.config.class_name);
         Ok(Self {
-            slider: Slider::new(options, images, "kernel_size")?,
+            slider: Slider::new(options, axes, "kernel_size")?,
+            depth: (axes > 2).then(|| Depth::new(options, "kernel_size")).transpose()?,
             filters: options.size("filters")?,
             groups: options.size("groups")?,
             activation: options.activation("activation")?,
@@ -155,6 +172,13 @@ impl Convolution {
             weights: Weights::default(),
             cache: WeightCache::default(),
         })
+    }
+
+    /// The sizes of the kernel, the first of them for volumes.
+    fn sizes(&self, channels: usize) -> [usize; 5] {
+        let ([rows, columns], depth) = (self.slider.kernel, &self.depth);
+        let depth = depth.as_ref().map_or(1, |depth| depth.kernel);
+        [depth, rows, columns, channels / self.groups, self.filters]
     }
 }
 
@@ -184,7 +208,10 @@ pub(super) fn finished<T: Pass>(
 
 impl OneToOne for Convolution {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        let gives = self.slider.gives(arrives, Some(self.filters))?;
+        let gives = match &self.depth {
+            Some(depth) => depth.gives(&self.slider, arrives, Some(self.filters))?,
+            None => self.slider.gives(arrives, Some(self.filters))?,
+        };
         words::features(arrives, self.channels)?;
         let channels = arrives.features().unwrap_or(0);
         if !(channels.is_multiple_of(self.groups) && self.filters.is_multiple_of(self.groups)) {
@@ -198,12 +225,15 @@ impl OneToOne for Convolution {
 
     fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let channels = known_features(arrives)?;
-        let [rows, columns] = self.slider.kernel;
-        let sizes = [rows, columns, channels / self.groups, self.filters];
-        let kernel = if self.slider.images { &sizes[..] } else { &sizes[1..] };
+        let sizes = self.sizes(channels);
+        let first = match (self.slider.images, &self.depth) {
+            (_, Some(_)) => 0,
+            (true, None) => 1,
+            (false, None) => 2,
+        };
         let wanted = [
-            ("kernel", kernel, self.kernel, Role::Trained),
-            ("bias", &sizes[3..], self.bias, Role::Trained),
+            ("kernel", &sizes[first..], self.kernel, Role::Trained),
+            ("bias", &sizes[4..], self.bias, Role::Trained),
         ];
         let count = if self.use_bias { 2 } else { 1 };
         self.weights = Weights::draw(dev, &wanted[..count])?;
@@ -215,8 +245,17 @@ impl OneToOne for Convolution {
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let (bias, groups) = (bias.as_ref(), self.groups);
-        let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &self.cache };
-        slid(&self.slider, x, weights, &self.activation)
+        let Some(depth) = &self.depth else {
+            let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &self.cache };
+            return slid(&self.slider, x, weights, &self.activation);
+        };
+        let (x, places) = depth.side_by_side(x, groups)?;
+        let sizes = self.sizes(self.channels.unwrap_or(0));
+        let (kernel, more) = depth.kernel(kernel.retaped::<T>(), sizes)?.split_tape();
+        let (x, tape) = x.split_tape();
+        let (x, cache) = (x.put_tape(tape.merge(more)), WeightCache::default());
+        let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &cache };
+        stacked(slid(&self.slider, x, weights, &self.activation)?, places)
     }
 
     visit!();
@@ -225,30 +264,40 @@ impl OneToOne for Convolution {
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     slider: Slider,
+    depth: Option<Depth>,
     pooling: Pooling,
 }
 
 impl Pool {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let class = &options.config.class_name;
-        let pooling = if class.starts_with("Max") { Pooling::Max } else { Pooling::Average };
-        Ok(Self { slider: Slider::new(options, class.ends_with("2D"), "pool_size")?, pooling })
+        let (axes, max) = (axes_of(class), class.starts_with("Max"));
+        let pooling = if max { Pooling::Max } else { Pooling::Average };
+        let depth = (axes > 2).then(|| Depth::new(options, "pool_size")).transpose()?;
+        Ok(Self { slider: Slider::new(options, axes, "pool_size")?, depth, pooling })
     }
 }
 
 impl OneToOne for Pool {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        self.slider.gives(arrives, None)
+        match &self.depth {
+            Some(depth) => depth.gives(&self.slider, arrives, None),
+            None => self.slider.gives(arrives, None),
+        }
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
-        self.slider.slide(x, |x, window| Cpu::pool2d(x, self.pooling, window))
+        match &self.depth {
+            Some(depth) => depth.pooled(&self.slider, x, self.pooling),
+            None => self.slider.slide(x, |x, window| Cpu::pool2d(x, self.pooling, window)),
+        }
     }
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct GlobalPool {
-    images: bool,
+    /// How many axes are gone over.
+    axes: usize,
     pooling: Pooling,
     /// Whether the axes that are gone over stay, with the size 1.
     keepdims: bool,
@@ -258,25 +307,21 @@ impl GlobalPool {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let class = &options.config.class_name;
         let pooling = if class.contains("Max") { Pooling::Max } else { Pooling::Average };
-        Ok(Self { images: class.ends_with("2D"), pooling, keepdims: options.flag("keepdims")? })
+        Ok(Self { axes: axes_of(class), pooling, keepdims: options.flag("keepdims")? })
     }
 
     /// The sizes behind it.
     fn sizes<S: Copy>(&self, batch: S, features: S, one: S) -> Vec<S> {
-        match (self.keepdims, self.images) {
-            (false, _) => vec![batch, features],
-            (true, false) => vec![batch, one, features],
-            (true, true) => vec![batch, one, one, features],
-        }
+        let kept = if self.keepdims { self.axes } else { 0 };
+        [&[batch], &vec![one; kept][..], &[features]].concat()
     }
 }
 
 impl OneToOne for GlobalPool {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        match (self.images, self.pooling) {
-            (true, _) => words::images(arrives)?,
-            (false, Pooling::Average) => words::steps(arrives)?,
-            (false, Pooling::Max) => words::unmasked_steps(arrives)?,
+        match (self.axes, self.pooling) {
+            (1, Pooling::Average) => words::steps(arrives)?,
+            (axes, _) => words::places(arrives, axes)?,
         }
         Ok(AnySignal::numbers(self.sizes(arrives.sizes[0], arrives.features(), Some(1))))
     }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     Dynamic, FromDynamic,
     foreign::Foreign,
-    functions::{FoundFunction, Functions, Of},
+    functions::{FoundFunction, Functions, GATE, Of},
     graph::{Function, MakeFunction},
     op::Op,
     options::Options,
@@ -364,9 +364,11 @@ impl CustomObjects {
         let own = self.activations.get(name).copied();
         let old = self.keras_2 && name == "hard_sigmoid";
         let keras = || ActivationFunction::named(if old { OLD_HARD_SIGMOID } else { name });
-        let Some(of) = own.map(Of::Own).or_else(|| keras().map(Of::Keras)) else {
+        let gate = || (name == GATE).then_some(Of::Gate);
+        let Some(of) = own.map(Of::Own).or_else(|| keras().map(Of::Keras)).or_else(gate) else {
             let mut known: Vec<String> =
                 ActivationFunction::NAMES.iter().map(|&name| name.to_owned()).collect();
+            known.push(GATE.to_owned());
             known.sort_unstable();
             known.extend(self.activations.keys().cloned());
             let name = name.to_owned();

@@ -2,7 +2,7 @@ use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 
 use super::{
     flow::{Flow, Numbers},
-    functions::FoundFunction,
+    functions::{FoundFunction, Of, half},
     op::{OneToOne, Pass},
     options::Options,
     visit,
@@ -171,11 +171,15 @@ pub(crate) struct Activate(pub(crate) FoundFunction);
 
 impl OneToOne for Activate {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        if self.0.name == "softmax" {
+        if ["softmax", "log_softmax", "sparsemax", "glu"].contains(&self.0.name.as_str()) {
             words::last_axis(arrives)?;
         }
         words::numbers(arrives)?;
-        Ok(arrives.clone())
+        let mut gives = arrives.clone();
+        if let (Of::Gate, Some(last)) = (self.0.of, gives.sizes.last_mut()) {
+            *last = last.map(half).transpose()?;
+        }
+        Ok(gives)
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {

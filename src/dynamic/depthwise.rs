@@ -11,7 +11,7 @@ use super::{
     options::Options,
     visit,
     weights::{Role, Weights},
-    words::{self, refused},
+    words::{self, axes_of, refused},
 };
 use crate::{
     backend::{ActivationKind, Backend, ConvWeights, DenseWeights, WeightCache},
@@ -44,7 +44,7 @@ impl Depthwise {
         let how = |key: &str| options.initializer(&format!("{key}_initializer"));
         let mixing = if separable { how("pointwise")? } else { Initializer::GLOROT_UNIFORM };
         Ok(Self {
-            slider: Slider::new(options, class.ends_with("2D"), "kernel_size")?,
+            slider: Slider::new(options, axes_of(&class), "kernel_size")?,
             multiplier: options.size("depth_multiplier")?,
             filters: separable.then(|| options.size("filters")).transpose()?,
             activation: options.activation("activation")?,

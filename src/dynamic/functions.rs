@@ -9,10 +9,13 @@ use dfdx::{
 
 use super::{
     flow::Rows,
+    merge::{Merging, merged},
     op::{Pass, Recorder},
+    places::{all, arranged},
+    words::refused,
 };
 use crate::{
-    backend::{ActivationFunction, ActivationKind, elu, logits, map_values},
+    backend::{ActivationFunction, ActivationKind, Backend, elu, logits, map_values},
     error::Error,
     fields::ActivationOptions,
     layers::Activation,
@@ -49,7 +52,12 @@ pub(super) struct FoundFunction {
 pub(super) enum Of {
     Keras(ActivationFunction),
     Own(Functions),
+    /// Keras's `glu`: one half of the values times the sigmoid of the other, so that half as many are left.
+    Gate,
 }
+
+/// The name of the activation that halves the number of values.
+pub(super) const GATE: &str = "glu";
 
 impl FoundFunction {
     /// That of Keras, if it is one.
@@ -77,6 +85,7 @@ impl FoundFunction {
             _ if self.options.is_some() => ActivationKind::Nothing,
             Of::Keras(function) => function.fused(),
             Of::Own(functions) => functions.finish,
+            Of::Gate => ActivationKind::Nothing,
         };
         fused.fused::<f32, Cpu, T>()
     }
@@ -93,6 +102,7 @@ impl FoundFunction {
         }
         let functions = match &self.of {
             Of::Keras(function) => return logits::activation(x, *function),
+            Of::Gate => return gated(x),
             Of::Own(functions) => functions,
         };
         let shape = *x.shape();
@@ -102,6 +112,24 @@ impl FoundFunction {
         }
         Ok(y)
     }
+}
+
+/// How many values a `glu` leaves of so many.
+pub(super) fn half(size: usize) -> Result<usize, Error> {
+    let half = (size > 0 && size.is_multiple_of(2)).then_some(size / 2);
+    half.ok_or_else(|| refused(format!("`glu` halves its values, and there are {size}")))
+}
+
+fn gated<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
+    let (rows, width) = *x.shape();
+    let half = half(width)?;
+    let part = |x: Rows<T>, from: usize| {
+        let mut along = all(&[rows, width]);
+        along[1].take((from..from + half).map(Some));
+        Ok::<_, Error>(arranged(x, &along)?.0)
+    };
+    let gate = Cpu::sigmoid(part(x.retaped::<T>(), half)?)?;
+    merged(Merging::Product, part(x, 0)?, gate)
 }
 
 impl fmt::Debug for FoundFunction {

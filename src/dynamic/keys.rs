@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::resampling::Interpolation;
 use crate::fields::{Fields, Initializer, whole};
 
 pub(super) fn functional(fields: &mut Fields) {
@@ -29,6 +30,51 @@ fn windows<const N: usize>(fields: &mut Fields, paddings: &[&str]) {
 
 fn weight(fields: &mut Fields, key: &str, usual: Initializer) {
     fields.weight(key, key, usual, true);
+}
+
+pub(super) fn conv3d(fields: &mut Fields) {
+    fields.size("filters", 1);
+    fields.sizes("kernel_size", &[1; 3], None);
+    fields.sizes("strides", &[1; 3], Some(&[1; 3]));
+    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.data_format();
+    fields.sizes("dilation_rate", &[1; 3], Some(&[1; 3]));
+    fields.convolution(1);
+    fields.activation("activation", "linear", Some("linear"));
+    fields.flag("use_bias", true, true);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+}
+
+pub(super) fn conv_lstm<const N: usize>(fields: &mut Fields) {
+    for key in ["return_sequences", "return_state", "go_backwards", "stateful"] {
+        fields.flag(key, false, false);
+    }
+    for key in ["unroll", "zero_output_for_mask"] {
+        fields.any_flag(key, false);
+    }
+    fields.size("filters", 1);
+    fields.sizes("kernel_size", &[1; N], None);
+    fields.sizes("strides", &[1; N], Some(&[1; N]));
+    fields.padding_word("padding", "valid", &["valid", "same"]);
+    fields.data_format();
+    fields.sizes("dilation_rate", &[1; N], Some(&[1; N]));
+    fields.activation("activation", "tanh", Some("tanh"));
+    fields.activation("recurrent_activation", "sigmoid", Some("sigmoid"));
+    fields.flag("use_bias", true, true);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "recurrent", Initializer::ORTHOGONAL);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.any_flag("unit_forget_bias", true);
+    fields.none(&["activity_regularizer"]);
+    fields.share("dropout", 0.0, Some(0.0));
+    fields.share("recurrent_dropout", 0.0, Some(0.0));
+    fields.seed();
+    fields.ignored(&["implementation", "time_major", "rank"]);
+}
+
+pub(super) fn pool3d(fields: &mut Fields) {
+    fields.pooling(&[1; 3], &[1; 3], "valid");
 }
 
 pub(super) fn depthwise<const N: usize>(fields: &mut Fields) {
@@ -87,18 +133,52 @@ pub(super) fn space(fields: &mut Fields) {
     match fields.class() {
         "Cropping1D" => pairs::<1>(fields, "cropping", 1),
         "Cropping2D" => pairs::<2>(fields, "cropping", 0),
+        "Cropping3D" => pairs::<3>(fields, "cropping", 1),
         "UpSampling1D" => fields.size_or("size", 2, 2),
         "UpSampling2D" => {
             fields.sizes("size", &[2, 2], Some(&[2, 2]));
-            fields.choice("interpolation", "nearest", &["nearest", "bilinear"]);
+            let mut names = Interpolation::NAMES;
+            names.swap(0, 1);
+            fields.choice("interpolation", names[0], &names);
         }
+        "UpSampling3D" => fields.sizes("size", &[2; 3], Some(&[2; 3])),
         "ZeroPadding1D" => pairs::<1>(fields, "padding", 1),
-        _ => pairs::<2>(fields, "padding", 1),
+        "ZeroPadding2D" => pairs::<2>(fields, "padding", 1),
+        _ => pairs::<3>(fields, "padding", 1),
     }
     match fields.class() {
         "Cropping1D" | "UpSampling1D" => {}
         _ => fields.data_format(),
     }
+}
+
+pub(super) fn einsum_dense(fields: &mut Fields) {
+    fields.any("output_shape", Value::Null);
+    fields.any("equation", Value::Null);
+    fields.activation("activation", "linear", Some("linear"));
+    fields.any("bias_axes", Value::Null);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.none(&["activity_regularizer", "lora_rank", "quantization_config"]);
+    fields.ignored(&["lora_alpha", "gptq_unpacked_column_size"]);
+}
+
+pub(super) fn unit_norm(fields: &mut Fields) {
+    fields.any("axis", json!(-1));
+}
+
+pub(super) fn resizing(fields: &mut Fields) {
+    fields.size("height", 1);
+    fields.size("width", 1);
+    if fields.class() == "Resizing" {
+        fields.choice("interpolation", "bilinear", &Interpolation::NAMES);
+        for key in ["crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"] {
+            fields.flag(key, false, false);
+        }
+        fields.fixed("fill_mode", "constant");
+        fields.any("fill_value", json!(0.0));
+    }
+    fields.data_format();
 }
 
 pub(super) fn dropout(fields: &mut Fields) {

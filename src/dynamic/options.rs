@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{CustomObjects, DynamicLayer, functions::FoundFunction};
+use super::{
+    CustomObjects, DynamicLayer,
+    functions::{FoundFunction, Of},
+};
 use crate::{
     backend::Element,
     error::{Difference, Error},
@@ -69,7 +72,12 @@ impl Options<'_> {
 
     pub(super) fn activation(&self, key: &str) -> Result<FoundFunction, Error> {
         let said = self.get(key, |v| NamedActivation::parse(v).ok())?;
-        Ok(FoundFunction { options: said.options, ..self.custom.function(&said.name)? })
+        let function = self.custom.function(&said.name)?;
+        if matches!(function.of, Of::Gate) && self.config.class_name != "Activation" {
+            let needed = "it halves the values, so that it is a layer of its own, `Activation`";
+            return Err(self.misfit(key, needed, &said.name.into()));
+        }
+        Ok(FoundFunction { options: said.options, ..function })
     }
 
     /// The layer that a config is, which is an activation with options.

@@ -32,6 +32,11 @@ pub(super) fn all(sizes: &[usize]) -> Vec<Along> {
 }
 
 impl Along {
+    /// Goes along another dimension of the same size, too.
+    pub(super) fn go_with(&mut self, other: &Self) {
+        self.stride += other.stride;
+    }
+
     /// Other values along this dimension: the place in what it is made of for each place, or `None` for a 0.
     pub(super) fn take(&mut self, from: impl IntoIterator<Item = Option<usize>>) {
         self.from = from.into_iter().collect();
@@ -70,9 +75,19 @@ pub(super) fn permuted<T: Tape<f32, Cpu>>(
     sizes: &[usize],
     order: &[usize],
 ) -> Result<(Rows<T>, Vec<usize>), Error> {
+    if order.is_sorted() {
+        return Ok((x, sizes.to_vec()));
+    }
     let mut along: Vec<Option<Along>> = all(sizes).into_iter().map(Some).collect();
     let along: Vec<Along> = order.iter().filter_map(|&from| along[from].take()).collect();
     arranged(x, &along)
+}
+
+/// The order that undoes another one.
+pub(super) fn inverse(order: &[usize]) -> Vec<usize> {
+    let mut inverse = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+    inverse
 }
 
 /// Numbers repeated along the dimensions of size 1, to have these sizes. Where there are more dimensions, those that

@@ -8,11 +8,13 @@ use super::{
     cells::Cells,
     chain::{Chain, ChainKeys},
     conv::{Convolution, GlobalPool, Pool},
+    conv_lstm::ConvLstm,
     custom::CustomObjects,
     dense::{Activate, DenseOp, EmbeddingOp, MaskingOp},
     depthwise::Depthwise,
     dot::Products,
     dropout::Dropping,
+    einsum_dense::EinsumDense,
     graph::Graph,
     keys,
     merge::{Joining, Merge},
@@ -23,11 +25,13 @@ use super::{
     prelu::Slopes,
     random_images::RandomImages,
     recurrent::RecurrentOp,
+    resizing::Resize,
     scaling::{Rescale, Standardise},
     shapes::{FlattenOp, PermuteKeys, PermuteOp, Repeat, ReshapeOp},
     softmax::SoftmaxOp,
     space::Space,
     transposed::Transposed,
+    unit::UnitNorm,
     wrap::Steps,
 };
 use crate::{
@@ -70,8 +74,8 @@ classes! {{
     "AveragePooling2D": AvgPool2d<1>, Pool::new;
     "BatchNormalization": BatchNorm<1>, Norm::batch;
     "Bidirectional": BidirectionalKeys, BidirectionalOp::new;
-    "Conv1D": Conv1d<1, 1, 1>, Convolution::one;
-    "Conv2D": Conv2d<1, 1, 1>, Convolution::two;
+    "Conv1D": Conv1d<1, 1, 1>, Convolution::new;
+    "Conv2D": Conv2d<1, 1, 1>, Convolution::new;
     "Dense": layers::Dense<1, 1>, DenseOp::new;
     "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
     "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
@@ -104,12 +108,18 @@ classes! {{
     "Add": |_| {}, Merge::new;
     "AlphaDropout": keys::noise, Noise::new;
     "Average": |_| {}, Merge::new;
+    "AveragePooling3D": keys::pool3d, Pool::new;
     "CategoryEncoding": keys::categories, Categories::new;
+    "CenterCrop": keys::resizing, Resize::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
     "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
     "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
+    "Conv3D": keys::conv3d, Convolution::new;
+    "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
+    "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "Cropping1D": keys::space, Space::new;
     "Cropping2D": keys::space, Space::new;
+    "Cropping3D": keys::space, Space::new;
     "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
     "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
     "Dot": keys::dot, Products::new;
@@ -117,12 +127,16 @@ classes! {{
     "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("elu")?))
     };
+    "EinsumDense": keys::einsum_dense, EinsumDense::new;
     "Functional": keys::functional, Graph::new;
     "GaussianDropout": keys::noise, Noise::new;
     "GaussianNoise": keys::noise, Noise::new;
+    "GlobalAveragePooling3D": |f| f.global_pooling(), GlobalPool::new;
+    "GlobalMaxPooling3D": |f| f.global_pooling(), GlobalPool::new;
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };
+    "MaxPooling3D": keys::pool3d, Pool::new;
     "Maximum": |_| {}, Merge::new;
     "Minimum": |_| {}, Merge::new;
     "Multiply": |_| {}, Merge::new;
@@ -131,15 +145,19 @@ classes! {{
     "RandomCrop": keys::random_crop, RandomImages::crop;
     "RNN": keys::cells, Cells::new;
     "Rescaling": keys::rescaling, Rescale::new;
+    "Resizing": keys::resizing, Resize::new;
     "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;
     "SeparableConv2D": keys::depthwise::<2>, Depthwise::new;
     "SpatialDropout1D": keys::noise, Noise::new;
     "SpatialDropout2D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
+    "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling1D": keys::space, Space::new;
     "UpSampling2D": keys::space, Space::new;
+    "UpSampling3D": keys::space, Space::new;
     "ZeroPadding1D": keys::space, Space::new;
     "ZeroPadding2D": keys::space, Space::new;
+    "ZeroPadding3D": keys::space, Space::new;
 }}
 
 /// The keys of a class that has no type of its own.

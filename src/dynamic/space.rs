@@ -1,13 +1,14 @@
-//! Sequences and images that are padded with zeros, cut or stretched.
+//! Sequences, images and volumes that are padded with zeros, cut or stretched.
 
 use serde_json::Value;
 
 use super::{
-    flow::{Flow, Numbers, Rows},
+    flow::{Flow, Numbers},
     op::{OneToOne, Pass},
     options::Options,
     places::{all, arranged},
-    words,
+    resampling::{Interpolation, Stretch},
+    words::{self, axes_of},
 };
 use crate::{
     backend::NOWHERE,
@@ -18,7 +19,8 @@ use crate::{
 /// What is done along the axes behind the batch, but the channels.
 #[derive(Debug, Clone)]
 pub(crate) struct Space {
-    images: bool,
+    /// How many axes there are behind the batch, but the channels.
+    axes: usize,
     change: Change,
     /// How much before and after, or how many times.
     sizes: Vec<[usize; 2]>,
@@ -30,37 +32,38 @@ enum Change {
     Cut,
     /// Each value that often.
     Repeat,
-    /// Between two values, by how near they are.
-    Between,
+    /// Between values, by how near they are.
+    Between(Interpolation),
 }
 
 impl Space {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
         let class = options.config.class_name.clone();
-        let images = class.ends_with("2D");
+        let axes = axes_of(&class);
         let (change, key) = match class.as_str() {
-            "Cropping1D" | "Cropping2D" => (Change::Cut, "cropping"),
-            "UpSampling1D" | "UpSampling2D" => (Change::Repeat, "size"),
+            class if class.starts_with("Cropping") => (Change::Cut, "cropping"),
+            class if class.starts_with("UpSampling") => (Change::Repeat, "size"),
             _ => (Change::Zeros, "padding"),
         };
-        let change = match options.config.config.get("interpolation").and_then(Value::as_str) {
-            Some("bilinear") => Change::Between,
-            _ => change,
+        let how = options.config.config.get("interpolation").and_then(Value::as_str);
+        let change = match how.and_then(Interpolation::named) {
+            None | Some(Interpolation::Nearest) => change,
+            Some(how) => Change::Between(how),
         };
         let value = options.config.config.get(key).unwrap_or(&Value::Null);
         let size = |value: &Value| usize::try_from(whole(value)?).ok();
-        let repeats = change == Change::Repeat || change == Change::Between;
+        let repeats = matches!(change, Change::Repeat | Change::Between(_));
         // Of a change of size there is one number for each axis, else one before and one after.
         let of = |value: &Value| match value.as_array().map(Vec::as_slice) {
             Some([a, b]) if !repeats => Some([size(a)?, size(b)?]),
             _ => size(value).map(|one| [one; 2]),
         };
         let sizes: Option<Vec<[usize; 2]>> = match value.as_array() {
-            Some(list) if images => list.iter().map(of).collect(),
+            Some(list) if axes > 1 => list.iter().map(of).collect(),
             _ => of(value).map(|one| vec![one]),
         };
         let needed = || options.misfit(key, "a size for each axis, or a pair, is needed", value);
-        Ok(Self { images, change, sizes: sizes.ok_or_else(needed)? })
+        Ok(Self { axes, change, sizes: sizes.ok_or_else(needed)? })
     }
 
     /// The size that an axis has behind it.
@@ -74,7 +77,7 @@ impl Space {
                     words::refused(format!("{before} and {after} cannot be cut off `{size}`"))
                 });
             }
-            Change::Repeat | Change::Between => size.checked_mul(before),
+            Change::Repeat | Change::Between(_) => size.checked_mul(before),
         };
         // A place is a number of 32 bits.
         changed
@@ -85,11 +88,7 @@ impl Space {
 
 impl OneToOne for Space {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        if self.images {
-            words::images(arrives)?;
-        } else {
-            words::unmasked_steps(arrives)?;
-        }
+        words::places(arrives, self.axes)?;
         let mut sizes = arrives.sizes.clone();
         for axis in 0..self.sizes.len() {
             let size = &mut sizes[axis + 1];
@@ -100,9 +99,12 @@ impl OneToOne for Space {
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
-        if self.change == Change::Between {
+        if let Change::Between(how) = self.change {
             for axis in 0..self.sizes.len() {
-                (x, sizes) = between(x, &sizes, axis + 1, self.sizes[axis][0])?;
+                let (window, to) = (sizes[axis + 1], self.size(axis, sizes[axis + 1])?);
+                let (from, antialias, fill) = (0, false, 0.0);
+                let stretch = Stretch { from, window, to, how, antialias, fill };
+                (x, sizes) = stretch.apply(x, &sizes, axis + 1)?;
             }
             return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
         }
@@ -112,55 +114,11 @@ impl OneToOne for Space {
             let places = (0..self.size(axis, size)?).map(|place| match self.change {
                 Change::Zeros => place.checked_sub(before).filter(|&from| from < size),
                 Change::Cut => Some(place + before),
-                Change::Repeat | Change::Between => Some(place / before),
+                Change::Repeat | Change::Between(_) => Some(place / before),
             });
             along[axis + 1].take(places);
         }
         let (x, sizes) = arranged(x, &along)?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
-}
-
-/// Stretches one axis: each value between the two that are nearest to it, whose centres lie half a step inside.
-fn between<T: Pass>(
-    x: Rows<T>,
-    sizes: &[usize],
-    axis: usize,
-    times: usize,
-) -> Result<(Rows<T>, Vec<usize>), Error> {
-    use super::merge::{Merging, merged};
-    use crate::backend::memory::filled;
-    use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
-
-    let (size, long) = (sizes[axis], sizes[axis] * times);
-    let at = |place: usize| ((place as f64 + 0.5) / times as f64 - 0.5).max(0.0);
-    let below = |place: usize| (at(place) as usize).min(size.saturating_sub(1));
-    let above = |place: usize| (below(place) + 1).min(size.saturating_sub(1));
-    let inner: usize = sizes[axis + 1..].iter().product();
-    let mut halves = Vec::new();
-    for upper in [false, true] {
-        let mut along = all(sizes);
-        along[axis]
-            .take((0..long).map(|place| Some(if upper { above(place) } else { below(place) })));
-        let (y, sizes) = arranged(x.retaped::<T>(), &along)?;
-        let share = |place: usize| {
-            let share = (at(place) - below(place) as f64) as f32;
-            if upper { share } else { 1.0 - share }
-        };
-        let mut shares = filled(&sizes, 0.0)?;
-        for (i, value) in shares.iter_mut().enumerate() {
-            *value = share(i / inner.max(1) % long.max(1));
-        }
-        let shape = super::flow::as_rows(&sizes)?;
-        let shares =
-            crate::error::OrDevice::or_device(Cpu::default().try_tensor_from_vec(shares, shape))?;
-        halves.push((merged(Merging::Product, y, shares.put_tape(T::default()))?, sizes));
-    }
-    let (Some((b, sizes)), Some((a, _))) = (halves.pop(), halves.pop()) else {
-        return Err(Error::Empty("the list of inputs"));
-    };
-    // The tape of what was there before goes on with the first.
-    let (_, tape) = dfdx::tensor::SplitTape::split_tape(x);
-    let (a, more) = dfdx::tensor::SplitTape::split_tape(a);
-    Ok((merged(Merging::Sum, a.put_tape(tape.merge(more)), b)?, sizes))
 }

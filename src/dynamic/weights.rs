@@ -30,7 +30,7 @@ impl LayerWeight {
     ///
     /// # Errors
     /// [`Error::Invalid`] if it holds no value, if this or all weights of the layer that is being built hold more
-    /// than 2^28 values, or if they take too long to draw; [`Error::Mismatch`] for more than four dimensions.
+    /// than 2^28 values, or if they take too long to draw; [`Error::Mismatch`] for more than six dimensions.
     pub fn new(
         dev: &Cpu,
         name: String,
@@ -60,7 +60,9 @@ fn draw(dev: &Cpu, sizes: &[usize], how: Initializer) -> Result<Flat, Error> {
         [a, b] => how.fill(dev, (a, b))?.into_shape(&count),
         [a, b, c] => how.fill(dev, (a, b, c))?.into_shape(&count),
         [a, b, c, d] => how.fill(dev, (a, b, c, d))?.into_shape(&count),
-        _ => Err(Error::mismatch("the dimensions of a weight", "0 to 4", sizes.len())),
+        [a, b, c, d, e] => how.fill(dev, (a, b, c, d, e))?.into_shape(&count),
+        [a, b, c, d, e, f] => how.fill(dev, (a, b, c, d, e, f))?.into_shape(&count),
+        _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
     }
 }
 

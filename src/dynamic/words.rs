@@ -43,6 +43,7 @@ checks! {
     each_step: EACH_STEP, ANY_NUMBERS, 3..=5;
     unmasked_steps: UNMASKED_STEPS, PLAIN, 3..=3;
     images: IMAGES, PLAIN, 4..=4;
+    volumes: VOLUMES, PLAIN, 5..=5;
     unmasked: UNMASKED, PLAIN, 2..=5;
 }
 
@@ -50,6 +51,41 @@ pub(super) fn token_ids(arrives: &AnySignal, masked: bool) -> Result<(), Error> 
     let rank = arrives.sizes.len();
     let fits = is(arrives, &[SignalKind::Tokens]) && (rank == 2 || (rank == 1 && !masked));
     check(&TOKEN_IDS, fits, arrives)
+}
+
+const VOLUMES: Words<'static> = Words {
+    message: "volumes are needed here, `(Batch, Depth, Height, Width, Channels)`, but `{Self}` arrives",
+    notes: &[],
+};
+
+/// How many axes the class of a layer has behind the batch, but the channels: `Conv2D` has two.
+pub(super) fn axes_of(class: &str) -> usize {
+    let number = class.find(|c: char| c.is_ascii_digit());
+    number.map_or(1, |at| usize::from(class.as_bytes()[at] - b'0'))
+}
+
+const SEQUENCE_OF_ROWS: Words<'static> = Words {
+    message: "a sequence without a mask is needed here, `(Batch, Time, Length, Channels)`, but `{Self}` arrives",
+    notes: &[],
+};
+const SEQUENCE_OF_IMAGES: Words<'static> = Words {
+    message: "a sequence without a mask is needed here, `(Batch, Time, Height, Width, Channels)`, but `{Self}` arrives",
+    notes: &[],
+};
+
+/// A sequence whose steps have places along so many axes.
+pub(super) fn sequence_of(arrives: &AnySignal, axes: usize) -> Result<(), Error> {
+    let words = if axes == 1 { SEQUENCE_OF_ROWS } else { SEQUENCE_OF_IMAGES };
+    check(&words, is(arrives, &PLAIN) && arrives.sizes.len() == axes + 3, arrives)
+}
+
+/// Values at places along so many axes.
+pub(super) fn places(arrives: &AnySignal, axes: usize) -> Result<(), Error> {
+    match axes {
+        1 => unmasked_steps(arrives),
+        2 => images(arrives),
+        _ => volumes(arrives),
+    }
 }
 
 /// The last axis, which is not the batch.
@@ -73,6 +109,13 @@ pub(super) fn features(arrives: &AnySignal, takes: Option<usize>) -> Result<(), 
         }
         _ => Ok(()),
     }
+}
+
+/// An axis, counted from the front.
+pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Error> {
+    let counted = if axis < 0 { axis + rank as i64 } else { axis };
+    let found = usize::try_from(counted).ok().filter(|axis| *axis < rank);
+    found.ok_or_else(|| refused(format!("there is no axis {axis} of {rank} dimensions")))
 }
 
 /// How many numbers there are along several dimensions, if all of them are known.

@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 69] = [
+const CLASSES: [&str; 83] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -11,22 +11,29 @@ const CLASSES: [&str; 69] = [
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
+    "AveragePooling3D",
     "BatchNormalization",
     "Bidirectional",
     "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Conv3D",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
     "Cropping1D",
     "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "ELU",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "Functional",
@@ -35,8 +42,10 @@ const CLASSES: [&str; 69] = [
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
     "Identity",
     "InputLayer",
     "LSTM",
@@ -45,6 +54,7 @@ const CLASSES: [&str; 69] = [
     "Masking",
     "MaxPooling1D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "Maximum",
     "Minimum",
     "Multiply",
@@ -60,6 +70,7 @@ const CLASSES: [&str; 69] = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "Sequential",
@@ -69,10 +80,13 @@ const CLASSES: [&str; 69] = [
     "SpatialDropout2D",
     "Subtract",
     "TimeDistributed",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
+    "UpSampling3D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
 ];
 
 /// Whether a class is one of Keras's own.
@@ -102,6 +116,11 @@ pub(crate) fn has_build_config(class: &str) -> bool {
         "Softmax",
     ];
     !at_once.contains(&class) && !class.contains("Pooling") && !class.starts_with("Random")
+}
+
+/// Whether a layer of the class is one of those that prepare images.
+pub(crate) fn changes_images(class: &str) -> bool {
+    class.starts_with("Random") || ["CenterCrop", "Resizing"].contains(&class)
 }
 
 /// Whether a layer of the class takes states to begin with beside its sequence.

@@ -65,13 +65,8 @@ impl Initializer {
             Self::Normal { mean, std, cut } => {
                 collected(&[n], repeat_with(|| normal(mean, std, cut)))?
             }
-            Self::Scaling { scale, fan, shape: spread } => {
-                let fan = match fan {
-                    Fan::In => fan_in as f64,
-                    Fan::Out => fan_out as f64,
-                    Fan::Average => (fan_in + fan_out) as f64 / 2.0,
-                };
-                let std = (scale / fan.max(1.0)).sqrt();
+            Self::Scaling { shape: spread, .. } => {
+                let std = self.deviation(fan_in, fan_out);
                 match spread {
                     Spread::Uniform => {
                         let limit = 3_f64.sqrt() * std;
@@ -103,6 +98,36 @@ impl Initializer {
         };
         finite(&values)?;
         dev.try_tensor_from_vec(values, shape).or_device()
+    }
+
+    /// The standard deviation for so many numbers in and out; 0 for all but a [`Scaling`](Self::Scaling).
+    fn deviation(self, fan_in: usize, fan_out: usize) -> f64 {
+        let Self::Scaling { scale, fan, .. } = self else { return 0.0 };
+        let fan = match fan {
+            Fan::In => fan_in as f64,
+            Fan::Out => fan_out as f64,
+            Fan::Average => (fan_in as f64 + fan_out as f64) / 2.0,
+        };
+        (scale / fan.max(1.0)).sqrt()
+    }
+
+    /// The same for a kernel of any shape that has so many numbers in and out.
+    pub(crate) fn of_fans(self, fan_in: usize, fan_out: usize) -> Self {
+        let std = self.deviation(fan_in, fan_out);
+        match self {
+            Self::Scaling { scale, .. } if scale <= 0.0 || scale.is_nan() => self,
+            Self::Scaling { shape: Spread::Uniform, .. } => {
+                let limit = 3_f64.sqrt() * std;
+                Self::Uniform(-limit, limit)
+            }
+            Self::Scaling { shape: Spread::Normal, .. } => {
+                Self::Normal { mean: 0.0, std, cut: false }
+            }
+            Self::Scaling { shape: Spread::CutNormal, .. } => {
+                Self::Normal { mean: 0.0, std: std / CUT_STD, cut: true }
+            }
+            other => other,
+        }
     }
 
     /// What `#[layer]` calls: [`fill`](Self::fill) for sizes that are values.

@@ -21,7 +21,7 @@ pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class
 pub use any_signal::{AnySignal, SignalKind};
 #[cfg(test)]
 pub(crate) use classes::is_built_in;
-pub(crate) use classes::{has_build_config, starts_from_states};
+pub(crate) use classes::{changes_images, has_build_config, starts_from_states};
 pub use configured::{Configured, HasConfig, HasJson};
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;

@@ -222,7 +222,9 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         "TimeDistributed" => {
             groups(inner("layer").unwrap_or(&nothing), steps, &format!("{group}/layer"))
         }
-        "LSTM" | "GRU" | "SimpleRNN" => vec![of(format!("{group}/cell/vars"))],
+        "ConvLSTM1D" | "ConvLSTM2D" | "LSTM" | "GRU" | "SimpleRNN" => {
+            vec![of(format!("{group}/cell/vars"))]
+        }
         "RNN" => {
             let cells = inner("cell").and_then(|cell| cell.get("config")?.get("cells")?.as_array());
             let Some(cells) = cells else { return vec![of(format!("{group}/cell/vars"))] };

@@ -102,6 +102,32 @@ fn classes() -> Vec<(&'static str, Value)> {
         ("UpSampling1D", json!({})),
         ("UpSampling2D", json!({"interpolation": "bilinear"})),
         ("ZeroPadding1D", json!({})),
+        ("Activation", json!({"activation": "glu"})),
+        ("Activation", json!({"activation": "sparsemax"})),
+        ("AveragePooling3D", json!({"pool_size": 2, "padding": "same"})),
+        ("CenterCrop", json!({"height": 1, "width": 2})),
+        ("Conv3D", json!({"filters": 2, "kernel_size": 2, "padding": "same"})),
+        ("ConvLSTM1D", json!({"filters": 2, "kernel_size": 2, "padding": "same"})),
+        ("ConvLSTM2D", json!({"filters": 1, "kernel_size": 1, "return_sequences": true})),
+        ("Cropping3D", json!({"cropping": [[0, 0], [1, 0], [0, 0]]})),
+        ("EinsumDense", json!({"equation": "ab,bc->ac", "output_shape": 2, "bias_axes": "c"})),
+        ("EinsumDense", json!({"equation": "...x,xy->...y", "output_shape": [2]})),
+        (
+            "EinsumDense",
+            json!({"equation": "ab...,bc->ac...", "output_shape": 2, "bias_axes": "c"}),
+        ),
+        ("GlobalAveragePooling3D", json!({"keepdims": true})),
+        ("GlobalMaxPooling3D", json!({})),
+        ("MaxPooling3D", json!({"pool_size": [1, 2, 1]})),
+        ("Resizing", json!({"height": 2, "width": 1, "pad_to_aspect_ratio": true})),
+        (
+            "Resizing",
+            json!({"height": 1, "width": 3, "antialias": true, "interpolation": "bicubic"}),
+        ),
+        ("UnitNormalization", json!({"axis": [1, -1]})),
+        ("UnitNormalization", json!({})),
+        ("UpSampling3D", json!({})),
+        ("ZeroPadding3D", json!({})),
     ]
 }
 

@@ -176,8 +176,8 @@ fn options_that_are_not_there_are_refused() {
         ),
         (
             "UpSampling2D",
-            json!({"interpolation": "bicubic"}),
-            "interpolation: one of [\"nearest\",\"bilinear\"]",
+            json!({"interpolation": "area"}),
+            "interpolation: one of [\"nearest\",\"bilinear\",",
         ),
         (
             "Conv2DTranspose",

@@ -11,6 +11,7 @@ mod pointwise;
 mod pool;
 mod recurrent;
 mod resampling;
+mod sparsemax;
 mod streaming;
 mod sums;
 mod walk;
@@ -29,6 +30,7 @@ pub(super) use pool::mean_over_steps;
 pub(crate) use recurrent::{StepOptions, recurrent_with};
 pub(super) use recurrent::{drop_inputs, recurrent, recurrent_last, recurrent_states};
 pub(super) use resampling::resampled;
+pub(crate) use sparsemax::{sparse_threshold, sparsemax};
 pub(super) use streaming::{
     recurrent_step, step_activation, step_product, step_softmax, step_table,
 };

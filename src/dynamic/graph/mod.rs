@@ -1,9 +1,15 @@
 //! Keras's `Functional`: layers that say themselves what reaches them.
 
+mod arguments;
+mod arrange;
+mod calculate;
 mod function;
 mod nodes;
+mod parts;
 mod read;
+mod reduce;
 mod reshape;
+mod table;
 mod wiring;
 mod write;
 
@@ -209,7 +215,7 @@ fn is_function(config: &Config, nodes: &[Value]) -> bool {
         None => {
             let of_keras_3 = nodes.iter().any(|node| node.get("args").is_some());
             let is_layer = config.config.contains_key("trainable");
-            of_keras_3 && !is_layer && function::is_known(&config.class_name)
+            of_keras_3 && !is_layer && table::is_known(&config.class_name)
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, shortened},
-    fields::{AnySignal, Config, FUNCTIONAL, SignalKind},
+    fields::{AnySignal, Config, FUNCTIONAL, SignalKind, changes_images},
 };
 
 /// An entry, as it stands in the JSON.
@@ -344,6 +344,8 @@ fn made(
         match (key.as_str(), argument) {
             (_, Argument::Plain(Value::Null)) => {}
             ("training", Argument::Plain(Value::Bool(false))) => rests = true,
+            // What Keras says of layers of images, if nobody does.
+            ("training", Argument::Plain(Value::Bool(true))) if changes_images(layer.class()) => {}
             ("mask", Argument::Tensor(mask)) => masks.push((0, *mask)),
             ("mask", Argument::List(list)) => {
                 for (i, mask) in list.iter().enumerate() {

@@ -1,29 +1,18 @@
 //! Functions of Keras's that arrange values, or make one of several along an axis.
 
-use dfdx::{
-    prelude::{HasShape, TryMul},
-    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
-};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::{
-    super::{
-        flow::Rows,
-        op::Pass,
-        places::{all, arranged, permuted},
-        words::{product, refused},
-    },
-    function::Reduction,
+use super::super::{
+    flow::Rows,
+    op::Pass,
+    places::{all, arranged, inverse, permuted},
+    words::{self, product, refused},
 };
-use crate::{
-    backend::{IntoShape, pick_values, row_sums, to_values},
-    error::{Error, OrDevice},
-    fields::AnySignal,
-};
+use crate::{error::Error, fields::AnySignal};
 
 /// What is done with the dimensions.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reshaping {
+pub(in crate::dynamic) enum Reshaping {
     /// One of size 1 more.
     Expand,
     /// One of size 1 less.
@@ -32,20 +21,23 @@ pub(super) enum Reshaping {
     Sizes,
     /// Another order.
     Order,
+    /// Two in each other's place.
+    Swap,
+    /// Some at other places.
+    Move,
     /// Some of the values: `x[:, 1:3, 0]`.
     Items,
 }
 
 type Options = Map<String, Value>;
 
-/// An axis, counted from the front.
 fn axis(value: &Value, rank: usize) -> Result<usize, Error> {
-    let counted = value.as_i64().map(|axis| if axis < 0 { axis + rank as i64 } else { axis });
-    let axis = counted.and_then(|axis| usize::try_from(axis).ok()).filter(|axis| *axis < rank);
-    axis.ok_or_else(|| refused(format!("there is no axis {value} of {rank} dimensions")))
+    let wrong = || refused(format!("there is no axis {value} of {rank} dimensions"));
+    words::axis(value.as_i64().ok_or_else(wrong)?, rank)
 }
 
-fn axes(options: &Options, key: &str, rank: usize) -> Result<Vec<usize>, Error> {
+/// The axes that an option names, one or a list of them.
+pub(super) fn axes(options: &Options, key: &str, rank: usize) -> Result<Vec<usize>, Error> {
     match options.get(key) {
         Some(Value::Array(list)) => list.iter().map(|one| axis(one, rank)).collect(),
         Some(Value::Null) | None => {
@@ -53,73 +45,6 @@ fn axes(options: &Options, key: &str, rank: usize) -> Result<Vec<usize>, Error> 
         }
         Some(one) => Ok(vec![axis(one, rank)?]),
     }
-}
-
-/// Along which axes values become one, and the sizes of what is left.
-pub(super) fn reduced(
-    arrives: &AnySignal,
-    options: &Options,
-) -> Result<(Vec<usize>, Vec<Option<usize>>), Error> {
-    let axes = axes(options, "axis", arrives.rank())?;
-    if axes.contains(&0) {
-        return Err(refused("a function along the batch is not known here"));
-    }
-    let keep = options.get("keepdims") == Some(&Value::Bool(true));
-    let sizes =
-        arrives.sizes.iter().enumerate().filter_map(|(i, &size)| match (axes.contains(&i), keep) {
-            (false, _) => Some(size),
-            (true, true) => Some(Some(1)),
-            (true, false) => None,
-        });
-    Ok((axes.clone(), sizes.collect()))
-}
-
-/// Makes one value of those along some axes.
-pub(super) fn reduce<T: Pass>(
-    reduction: Reduction,
-    x: Rows<T>,
-    sizes: &[usize],
-    options: &Options,
-) -> Result<(Rows<T>, Vec<usize>), Error> {
-    let known: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
-    let (axes, left) = reduced(&AnySignal::numbers(known), options)?;
-    let left: Vec<usize> = left.into_iter().map(|size| size.unwrap_or(0)).collect();
-    let order: Vec<usize> =
-        (0..sizes.len()).filter(|i| !axes.contains(i)).chain(axes.iter().copied()).collect();
-    let along: usize = axes.iter().map(|&axis| sizes[axis]).product();
-    let rows: usize = left.iter().product();
-    let (x, _) = permuted(x, sizes, &order)?;
-    let x = x.into_shape(&(rows, along))?;
-    let y = match reduction {
-        Reduction::Sum => row_sums(x)?,
-        Reduction::Mean => row_sums(x)?.try_mul(1.0 / along as f32).or_device()?,
-        Reduction::Largest | Reduction::Smallest => {
-            let better =
-                |a: f32, b: f32| if reduction == Reduction::Largest { a > b } else { a < b };
-            let (x, tape) = x.split_tape();
-            let values = to_values(&x)?;
-            let best = values.chunks(along.max(1)).enumerate().map(|(row, values)| {
-                let best = (0..values.len()).fold(0, |best, i| {
-                    if better(values[i], values[best]) || values[i].is_nan() { i } else { best }
-                });
-                u32::try_from(row * along + best).unwrap_or(u32::MAX)
-            });
-            let best: Vec<u32> = best.collect();
-            pick_values(x.put_tape(tape), best.into(), (rows,))?
-        }
-        Reduction::Any | Reduction::All => {
-            let (x, tape) = x.split_tape();
-            let (values, all) = (to_values(&x)?, reduction == Reduction::All);
-            let flags = values.chunks(along.max(1)).map(|row| {
-                let found = row.iter().any(|&value| (value == 0.0) == all);
-                f32::from(u8::from(found != all))
-            });
-            let y = Cpu::default().try_tensor_from_vec(flags.collect(), (rows,)).or_device()?;
-            y.put_tape(tape)
-        }
-    };
-    let count = y.shape().0;
-    Ok((y.into_shape(&(count, 1))?, left))
 }
 
 /// Along which axis values are put one behind the other, and the sizes of all together.
@@ -153,15 +78,25 @@ impl Reshaping {
         let (rank, mut sizes) = (arrives.rank(), arrives.sizes.clone());
         match self {
             Self::Expand => {
-                let mut places = axes(options, "axis", rank + 1)?;
+                let more = options.get("axis").and_then(Value::as_array).map_or(1, Vec::len);
+                let mut places = axes(options, "axis", rank + more)?;
                 places.sort_unstable();
-                let [place] = places.as_slice() else {
-                    return Err(refused("one axis more is possible here"));
-                };
-                sizes.insert(*place, Some(1));
+                places.dedup();
+                if places.len() != more {
+                    return Err(refused("new axes, each once, are needed"));
+                }
+                places.into_iter().for_each(|place| sizes.insert(place, Some(1)));
             }
             Self::Squeeze => {
-                for axis in axes(options, "axis", rank)?.into_iter().rev() {
+                let mut gone = match options.get("axis") {
+                    None | Some(Value::Null) => {
+                        (1..rank).filter(|&axis| sizes[axis] == Some(1)).collect()
+                    }
+                    _ => axes(options, "axis", rank)?,
+                };
+                gone.sort_unstable();
+                gone.dedup();
+                for axis in gone.into_iter().rev() {
                     if sizes[axis].is_some_and(|size| size != 1) {
                         return Err(refused(format!(
                             "axis {axis} of `{arrives}` is not of size 1"
@@ -170,13 +105,8 @@ impl Reshaping {
                     sizes.remove(axis);
                 }
             }
-            Self::Order => {
-                let order = axes(options, "axes", rank)?;
-                let mut sorted = order.clone();
-                sorted.sort_unstable();
-                if sorted.into_iter().ne(0..rank) || order.first() != Some(&0) {
-                    return Err(refused("an order of the dimensions is needed, the batch first"));
-                }
+            Self::Order | Self::Swap | Self::Move => {
+                let order = self.order(rank, options)?;
                 sizes = order.into_iter().map(|axis| arrives.sizes[axis]).collect();
             }
             Self::Sizes => return other_sizes(arrives, options),
@@ -199,10 +129,13 @@ impl Reshaping {
         let gives = self.gives(&arrives, options)?;
         let gives: Vec<usize> = gives.into_iter().map(|size| size.unwrap_or(0)).collect();
         match self {
-            Self::Order => permuted(x, &sizes, &axes(options, "axes", sizes.len())?),
+            Self::Order | Self::Swap | Self::Move => {
+                permuted(x, &sizes, &self.order(sizes.len(), options)?)
+            }
             Self::Items => {
                 let mut along = all(&sizes);
-                for (along, item) in along.iter_mut().zip(items(&arrives.sizes, options)?) {
+                let items = items(&arrives.sizes, options)?;
+                for (along, item) in along.iter_mut().zip(items.iter().filter(|one| !one.new)) {
                     along.take(item.places().map(Some));
                 }
                 Ok((arranged(x, &along)?.0, gives))
@@ -210,6 +143,47 @@ impl Reshaping {
             _ => Ok((x, gives)),
         }
     }
+}
+
+impl Reshaping {
+    /// The order of the dimensions.
+    fn order(self, rank: usize, options: &Options) -> Result<Vec<usize>, Error> {
+        let order = match self {
+            Self::Swap => {
+                let one = |key: &str| axis(options.get(key).unwrap_or(&Value::Null), rank);
+                let mut order: Vec<usize> = (0..rank).collect();
+                order.swap(one("axis1")?, one("axis2")?);
+                order
+            }
+            Self::Move => {
+                let (from, to) =
+                    (axes(options, "source", rank)?, axes(options, "destination", rank)?);
+                let mut places: Vec<Option<usize>> = vec![None; rank];
+                from.iter().zip(&to).for_each(|(&from, &to)| places[from] = Some(to));
+                let mut rest = (0..rank).filter(|place| !to.contains(place));
+                let places = places.into_iter().map(|place| place.or_else(|| rest.next()));
+                let places: Vec<usize> = places.flatten().collect();
+                is_order(&places)?;
+                inverse(&places)
+            }
+            _ => axes(options, "axes", rank)?,
+        };
+        if order.len() != rank {
+            return Err(refused("an order of all dimensions is needed"));
+        }
+        is_order(&order)?;
+        Ok(order)
+    }
+}
+
+/// Fails unless these are all dimensions, the batch first.
+fn is_order(order: &[usize]) -> Result<(), Error> {
+    let mut sorted = order.to_vec();
+    sorted.sort_unstable();
+    if sorted.into_iter().ne(0..order.len()) || order.first() != Some(&0) {
+        return Err(refused("an order of the dimensions is needed, the batch first"));
+    }
+    Ok(())
 }
 
 /// The sizes of `newshape`, of which one may be -1, or the batch that is not known.
@@ -252,6 +226,8 @@ struct Item {
     /// Whether the axis is gone: one value is taken.
     drops: bool,
     known: bool,
+    /// Whether this is an axis of size 1 more.
+    new: bool,
 }
 
 impl Item {
@@ -267,26 +243,35 @@ impl Item {
 /// What `x[..]` takes along each axis.
 fn items(sizes: &[Option<usize>], options: &Options) -> Result<Vec<Item>, Error> {
     let key = options.get("key").or(options.get("items")).unwrap_or(&Value::Null);
-    let list = match key {
+    let mut list = match key {
         Value::Array(list) => list.clone(),
         one => vec![one.clone()],
     };
     let unknown = || refused(format!("`x[{key}]` is not known here"));
-    if list.len() > sizes.len() {
-        return Err(unknown());
+    let all = json!({"class_name": "__slice__", "config": {}});
+    let dots = |one: &Value| one.get("class_name").and_then(Value::as_str) == Some("__ellipsis__");
+    let said = list.iter().filter(|one| !one.is_null() && !dots(one)).count();
+    let rest = sizes.len().checked_sub(said).ok_or_else(unknown)?;
+    match list.iter().position(dots) {
+        Some(at) => drop(list.splice(at..=at, vec![all; rest])),
+        None => list.extend(vec![all; rest]),
     }
-    let mut items = Vec::new();
-    for (axis, &size) in sizes.iter().enumerate() {
+    let (mut items, mut axis) = (Vec::new(), 0);
+    for one in &list {
+        if one.is_null() && axis > 0 {
+            items.push(Item { from: 0, to: 1, step: 1, drops: false, known: true, new: true });
+            continue;
+        }
+        let size = *sizes.get(axis).ok_or_else(unknown)?;
         let known = size.is_some();
         let size = size.unwrap_or(0);
-        let whole = Item { from: 0, to: size, step: 1, drops: false, known };
+        let whole = Item { from: 0, to: size, step: 1, drops: false, known, new: false };
         let at = |value: i64| if value < 0 { value + size as i64 } else { value };
-        items.push(match list.get(axis) {
-            None => whole,
-            Some(Value::Number(number)) if axis > 0 => {
+        items.push(match one {
+            Value::Number(number) if axis > 0 => {
                 let at = number.as_i64().map(at).and_then(|at| usize::try_from(at).ok());
                 match at.filter(|at| *at < size || !known) {
-                    Some(at) => Item { from: at, to: at + 1, step: 1, drops: true, known },
+                    Some(at) => Item { from: at, to: at + 1, drops: true, ..whole },
                     // Where the size is not known, the number is looked at again when something arrives.
                     None if !known => Item { drops: true, ..whole },
                     None => {
@@ -294,7 +279,7 @@ fn items(sizes: &[Option<usize>], options: &Options) -> Result<Vec<Item>, Error>
                     }
                 }
             }
-            Some(slice) if slice.get("class_name").and_then(Value::as_str) == Some("__slice__") => {
+            slice if slice.get("class_name").and_then(Value::as_str) == Some("__slice__") => {
                 let part = |key: &str| slice.get("config").and_then(|config| config.get(key));
                 let number = |key: &str| match part(key) {
                     None | Some(Value::Null) => Ok(None),
@@ -305,14 +290,15 @@ fn items(sizes: &[Option<usize>], options: &Options) -> Result<Vec<Item>, Error>
                 let bound = |value: i64| at(value).clamp(0, size as i64) as usize;
                 let from = start.map_or(0, bound);
                 let to = stop.map_or(size, bound).max(from);
-                let whole = from == 0 && stop.is_none() && step == Some(1);
-                if axis == 0 && !whole {
+                let all = from == 0 && stop.is_none() && step == Some(1);
+                if axis == 0 && !all {
                     return Err(refused("some samples of a batch cannot be taken"));
                 }
-                Item { from, to, step: step.ok_or_else(unknown)?, drops: false, known }
+                Item { from, to, step: step.ok_or_else(unknown)?, ..whole }
             }
-            Some(_) => return Err(unknown()),
+            _ => return Err(unknown()),
         });
+        axis += 1;
     }
     Ok(items)
 }

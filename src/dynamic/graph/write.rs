@@ -75,7 +75,7 @@ pub(super) fn makers(graph: &Graph) -> HashMap<usize, (&Entry, usize)> {
 fn dtype(entry: &Entry) -> String {
     match &entry.part {
         Part::Entrance(config) => super::text(config.config.get("dtype")),
-        Part::Function(layer) => Some(super::function::dtype(layer.class()).to_owned()),
+        Part::Function(layer) => Some(super::table::dtype(layer.class()).to_owned()),
         Part::Called(_) => None,
     }
     .unwrap_or_else(|| "float32".to_owned())

@@ -324,6 +324,197 @@ def functions(name):
     write(name, Model([x, z, q], outs), [x1, WORDS, q1])
 
 
+@case
+def resized(name):
+    """Images of other sizes, values of length one, and activations of rows."""
+    x, s = Input((5, 6, 4), name="x"), Input((6, 4), name="s")
+    masked = L.Masking(name="masked")(s)
+    outs = [
+        L.Resizing(7, 4, name="linear")(x),
+        L.Resizing(3, 11, interpolation="nearest", name="nearest")(x),
+        L.Resizing(8, 3, interpolation="bicubic", name="cubic")(x),
+        L.Resizing(3, 9, interpolation="lanczos3", name="lanczos3")(x),
+        L.Resizing(9, 2, interpolation="lanczos5", antialias=True, name="lanczos5")(x),
+        L.Resizing(2, 3, antialias=True, name="smooth")(x),
+        L.Resizing(4, 9, crop_to_aspect_ratio=True, name="cut")(x),
+        L.Resizing(8, 3, pad_to_aspect_ratio=True, fill_value=1.5, name="padded")(x),
+        L.Resizing(4, 9, pad_to_aspect_ratio=True, interpolation="nearest", name="wide")(x),
+        L.CenterCrop(2, 3, name="middle")(x),
+        L.CenterCrop(5, 9, name="larger")(x),
+        L.CenterCrop(8, 4, name="higher")(x),
+        L.UpSampling2D((3, 2), interpolation="bicubic", name="up")(x),
+        L.UnitNormalization(name="unit")(masked),
+        L.UnitNormalization(axis=1, name="along")(s),
+        L.UnitNormalization(axis=[1, -1], name="both")(x),
+        L.Activation("sparsemax", name="sparse")(x),
+        L.Dense(5, activation="sparsemax", name="dense")(masked),
+        L.GRU(3, recurrent_activation="sparsemax", name="gru")(s),
+        L.Activation("glu", name="gate")(s),
+    ]
+    values = floats(14, 2, 6, 4)
+    values[0, 4:] = 0
+    write(name, Model([x, s], outs), [floats(13, 2, 5, 6, 4), values])
+
+
+@case
+def slopes_of_resized(name):
+    """Gradients of the same."""
+    x = Input((5, 6, 4), name="x")
+    a = L.UnitNormalization(axis=[1, -1], name="unit")(L.Conv2D(4, 3, padding="same", name="conv")(x))
+    b = L.Resizing(8, 3, pad_to_aspect_ratio=True, fill_value=0.5, name="padded")(a)
+    c = L.CenterCrop(5, 3, name="middle")(L.Resizing(7, 4, interpolation="bicubic", name="cubic")(b))
+    d = L.Dense(6, activation="sparsemax", name="dense")(L.UnitNormalization(name="each")(c))
+    e = keras.ops.glu(L.Resizing(3, 2, interpolation="nearest", name="nearest")(d))
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(e))), floats(15, 2, 5, 6, 4), True)
+
+
+@case
+def einsums(name):
+    """Products whose dimensions have letters."""
+    x, i = Input((5, 4), name="x"), Input((3, 5, 4), name="i")
+    outs = [
+        L.EinsumDense("abc,cd->abd", output_shape=(None, 3), bias_axes="d", activation="tanh", name="steps")(x),
+        L.EinsumDense("...x,xy->...y", output_shape=3, bias_axes="y", name="last")(i),
+        L.EinsumDense("ab...,bc->ac...", output_shape=3, bias_axes="c", name="first")(i),
+        L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de", name="heads")(x),
+        L.EinsumDense("abcd,cde->abe", output_shape=(None, 6), bias_axes="e", name="join")(i),
+        L.EinsumDense("abc,bcd->adb", output_shape=(2, 5), bias_axes="db", name="each")(x),
+        L.EinsumDense("abc,c->ab", output_shape=5, name="one")(x),
+        L.EinsumDense("abcd,de->aceb", output_shape=(5, 2, 3), bias_axes="e", name="turned")(i),
+        L.EinsumDense("abc,db->adc", output_shape=(6, 4), bias_axes="d", name="times")(x),
+        L.EinsumDense("abc,cd->ad", output_shape=2, name="sum")(x),
+        L.EinsumDense("...c,cde->...de", output_shape=(2, 3), bias_axes="d", name="rest")(i),
+    ]
+    write(name, Model([x, i], outs), [floats(16, 2, 5, 4), floats(17, 2, 3, 5, 4)])
+
+
+@case
+def slopes_of_einsums(name):
+    """Gradients of the same."""
+    x = Input((5, 4), name="x")
+    a = L.EinsumDense("abc,cde->abde", output_shape=(5, 2, 3), bias_axes="de", activation="gelu", name="heads")(x)
+    b = L.EinsumDense("abde,bdf->afeb", output_shape=(3, 3, 5), bias_axes="fb", name="each")(a)
+    c = L.EinsumDense("...x,xy->...y", output_shape=4, bias_axes="y", activation="softmax", name="last")(b)
+    d = L.EinsumDense("ab...,bc->ac...", output_shape=3, bias_axes="c", name="first")(c)
+    e = L.EinsumDense("abcd,cd->ab", output_shape=3, bias_axes="b", name="end")(d)
+    write(name, Model(x, L.Dense(2, name="head")(e)), floats(18, 2, 5, 4), True)
+
+
+@case
+def more_functions(name):
+    """Further functions of Keras's between the layers."""
+    x, y, z = Input((4, 6), name="x"), Input((4, 6), name="y"), Input((6, 3), name="z")
+    o = keras.ops
+    a = o.abs(x) + 0.5
+    outs = [
+        o.matmul(x, z), x @ o.transpose(y, (0, 2, 1)), o.stack([x, y], axis=1), o.stack([x, y], axis=-1),
+        *o.split(x, 3, axis=-1), *o.split(x, [1, 2], axis=1), *o.unstack(z, axis=2),
+        o.clip(x, -0.5, 0.7), o.where(x > 0, x, y), o.where(x > 0, x, 0.5), o.einsum("bij,bkj->bik", x, y),
+        o.einsum("bij->bji", x), o.einsum("...ij,...jk", x, z), x**2, o.power(a, y), 2.0**x, x % 0.7, x // 0.7,
+        o.repeat(x, 2, axis=1), o.tile(x, [1, 2, 3]), o.pad(x, [[0, 0], [1, 2], [0, 1]]), o.flip(x, axis=1),
+        o.roll(x, 2, axis=2), o.cumsum(x, axis=1), o.cast(o.argmax(x, axis=-1), "float32"), o.var(x, axis=1),
+        o.std(x, axis=[1, 2]), o.prod(x, axis=1, keepdims=True), o.sign(x), o.sin(x), o.cos(x), o.tan(x),
+        o.rsqrt(a), o.normalize(x, axis=1), o.softmax(x, axis=1), o.log_softmax(x, axis=1),
+        o.leaky_relu(x, 0.3), o.gelu(x), o.gelu(x, approximate=False), o.elu(x, alpha=0.7), o.hard_tanh(x),
+        o.glu(x, axis=1), o.sparsemax(x, axis=1), o.moveaxis(x, 1, 2), o.swapaxes(x, -1, 1),
+        o.take(x, [0, -1, 2], axis=1), o.logsumexp(x, axis=1), o.average(x, axis=1), o.expm1(x), o.log1p(a),
+        o.reciprocal(a), o.floor(x), o.round(x), o.ceil(x), o.cast(o.isnan(x), "float32"), o.arctan2(x, y),
+        x[..., 0], x[:, None, :, -1], o.full_like(x, 2.0), o.stop_gradient(x), o.cast(x, "int32"),
+        o.expand_dims(x, [1, 3]), o.squeeze(x[:, :1]), x * np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], "float32"),
+        x - np.array([[1.0], [2.0], [3.0], [4.0]], "float32"), x @ np.ones((6, 2), "float32"), o.tanh(x),
+        o.cast(o.logical_xor(x > 0, y > 0), "float32"), o.amax(x, axis=1), o.cast(o.count_nonzero(o.relu(x), axis=2), "float32"),
+        keras.activations.relu(x, max_value=0.5, negative_slope=0.1), o.log(a) + o.log2(a) - o.log10(a), o.copy(y),
+    ]
+    write(name, Model([x, y, z], outs), [floats(21, 2, 4, 6), floats(22, 2, 4, 6), floats(23, 2, 6, 3)])
+
+
+@case
+def slopes_of_functions(name):
+    """Gradients of the same."""
+    x = Input((4, 6), name="x")
+    o = keras.ops
+    a = L.Dense(6, name="a")(x)
+    b, c = o.split(L.Dense(12, activation="tanh", name="b")(x), 2, axis=-1)
+    d = o.matmul(o.softmax(o.matmul(a, o.swapaxes(b, 1, 2)) / 2.0, axis=1), c)
+    e = o.where(d > 0.1, o.clip(d, -1.0, 0.6), 0.3 * c) + o.einsum("bij,bij->bi", a, c)[..., None]
+    f = o.stack([e, o.power(o.abs(d) + 0.5, c), o.normalize(a), o.cumsum(b, axis=1)], axis=1)
+    f = f * np.array([1.0, 0.5, 2.0, 1.5, 1.0, 0.7], "float32")
+    g = [
+        o.var(f, axis=2), o.std(f, axis=-2), o.logsumexp(f, axis=2), o.prod(f, axis=2) * 0.1,
+        o.roll(f, 1, axis=3)[:, :, 1], o.pad(f, [[0, 0], [0, 0], [1, 0], [0, 0]])[:, :, 1], o.tile(f, [1, 1, 1, 2])[:, :, 0, 3:9],
+        o.sin(f)[:, :, 0] * o.stop_gradient(f)[:, :, 1], o.arctan2(f, 2.0)[:, :, 2], o.mod(f, 0.7)[:, :, 3],
+        o.gelu(f)[:, :, 0], o.rsqrt(o.square(f) + 1.0)[:, :, 0], o.glu(o.repeat(f, 2, axis=1), axis=1)[:, :, 2],
+    ]
+    h = L.Dense(2, name="head")(L.Flatten(name="flat")(o.concatenate(g, axis=1)))
+    write(name, Model(x, h), floats(24, 2, 4, 6), True)
+
+
+@case
+def volumes(name):
+    """Layers of volumes."""
+    x = Input((5, 6, 4, 2), name="x")
+    outs = [
+        L.Conv3D(3, 3, name="valid")(x),
+        L.Conv3D(4, (2, 3, 1), strides=(2, 1, 2), padding="same", activation="relu", name="same")(x),
+        L.Conv3D(2, 2, dilation_rate=(2, 1, 3), groups=2, use_bias=False, name="apart")(x),
+        L.Conv3D(4, (4, 2, 3), strides=2, padding="same", groups=2, name="groups")(x),
+        L.MaxPooling3D(2)(x),
+        L.MaxPooling3D((3, 2, 2), strides=(1, 2, 1), padding="same")(x),
+        L.AveragePooling3D((2, 3, 1))(x),
+        L.AveragePooling3D(3, strides=2, padding="same")(x),
+        L.GlobalMaxPooling3D()(x),
+        L.GlobalMaxPooling3D(keepdims=True)(x),
+        L.GlobalAveragePooling3D()(x),
+        L.GlobalAveragePooling3D(keepdims=True)(x),
+        L.ZeroPadding3D(((1, 0), (0, 2), (1, 1)))(x),
+        L.ZeroPadding3D(1)(x),
+        L.Cropping3D(((1, 2), (0, 1), (1, 0)))(x),
+        L.UpSampling3D((2, 1, 3))(x),
+    ]
+    write(name, Model(x, outs), floats(19, 2, 5, 6, 4, 2))
+
+
+@case
+def slopes_of_volumes(name):
+    """Gradients of the same."""
+    x = Input((30, 4), name="x")
+    a = L.Conv3D(4, 3, padding="same", activation="tanh", name="first")(L.Reshape((5, 6, 4, 1))(x))
+    b = L.MaxPooling3D(2, padding="same")(L.ZeroPadding3D(((0, 1), (1, 0), (0, 0)))(a))
+    c = L.Conv3D(4, (2, 1, 2), groups=2, name="second")(L.UpSampling3D((1, 2, 2))(b))
+    d = L.AveragePooling3D((2, 2, 1), padding="same")(c)
+    e = L.concatenate([L.GlobalAveragePooling3D()(d), L.GlobalMaxPooling3D()(L.Cropping3D(((0, 0), (1, 0), (0, 1)))(d))])
+    write(name, Model(x, L.Dense(2, name="head")(e)), floats(20, 2, 30, 4), True)
+
+
+@case
+def conv_lstms(name):
+    """Convolutional recurrent layers, with states in and out."""
+    x, z = Input((3, 4, 5, 2), name="x"), Input((4, 6, 2), name="z")
+    h, c = Input((4, 5, 2), name="h"), Input((4, 5, 2), name="c")
+    outs = [
+        L.ConvLSTM2D(2, 3, name="last")(x),
+        *L.ConvLSTM2D(3, (2, 3), padding="same", return_sequences=True, return_state=True, name="all")(x),
+        L.ConvLSTM2D(2, 3, strides=2, padding="same", go_backwards=True, return_sequences=True, name="back")(x),
+        L.ConvLSTM2D(2, 2, dilation_rate=2, use_bias=False, recurrent_activation="hard_sigmoid", activation="relu", name="apart")(x),
+        L.ConvLSTM2D(2, 3, padding="same", unit_forget_bias=False, name="from")(x, initial_state=[h, c]),
+        L.ConvLSTM1D(3, 3, name="row")(z),
+        L.ConvLSTM1D(2, 2, padding="same", return_sequences=True, dropout=0.3, name="rows")(z),
+    ]
+    states = [floats(27, 2, 4, 5, 2), floats(28, 2, 4, 5, 2)]
+    write(name, Model([x, z, h, c], outs), [floats(25, 2, 3, 4, 5, 2), floats(26, 2, 4, 6, 2), *states])
+
+
+@case
+def slopes_of_conv_lstms(name):
+    """Gradients of the same."""
+    x = Input((3, 20, 2), name="x")
+    a = L.ConvLSTM1D(2, 3, padding="same", return_sequences=True, name="rows")(x)
+    b = L.ConvLSTM2D(2, (2, 3), strides=(1, 2), return_sequences=True, go_backwards=True, name="first")(L.Reshape((3, 4, 5, 2))(a))
+    c, h, s = L.ConvLSTM2D(2, 2, padding="same", return_state=True, recurrent_activation="hard_sigmoid", name="second")(b)
+    d = L.ConvLSTM2D(2, 3, padding="same", use_bias=False, name="third")(b, initial_state=[s, h])
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(L.concatenate([c, s, d])))), floats(29, 2, 3, 20, 2), True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()

@@ -31,7 +31,7 @@ def save_file(tensors, path):
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
-def write(name, model, *inputs):
+def write(name, model, *inputs, legacy=False):
     rng = np.random.default_rng(sum(map(ord, name)))
     for weight in model.weights:
         if "seed_generator" not in weight.path:
@@ -42,10 +42,14 @@ def write(name, model, *inputs):
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     model.save(folder / "model.keras")
+    files = {"model.keras": {"what": "whole model"}}
+    if legacy:
+        model.save(folder / "legacy.h5")
+        files["legacy.h5"] = {"what": "whole model, legacy HDF5"}
     save_file(tensors, folder / "tensors.safetensors")
     text = {
         "name": name,
-        "files": {"model.keras": {"what": "whole model"}},
+        "files": files,
         "inputs": [key for key in tensors if key.startswith("input")],
         "outputs": [key for key in tensors if key.startswith("output")],
         "tensors": {key: {"dtype": DTYPES[str(value.dtype)][1]} for key, value in tensors.items()},
@@ -108,6 +112,19 @@ def merges(name):
     u[0, 3:], u[1, 1], w[0, 4:], w[2, :2] = 0, 0, 0, 0
     ids = np.array([[1, 2, 3, 4, 0], [0, 0, 5, 6, 1], [0, 0, 0, 2, 3]], "int32")
     write(name, Model([x, y, z], L.Dense(3, name="head")(d)), u, w, ids)
+
+
+@case
+def kinds(name):
+    """Films, through layers that no type has."""
+    x = Input((2, 5, 4, 3), name="x")
+    a = L.TimeDistributed(L.Resizing(4, 4, crop_to_aspect_ratio=True, name="resize"), name="each")(x)
+    b = L.ConvLSTM2D(2, 2, return_sequences=True, padding="same", name="lstm")(a)
+    c = L.Conv3D(4, (2, 3, 1), groups=2, padding="same", activation="relu", name="conv")(b)
+    d = L.UnitNormalization(axis=[2, -1], name="unit")(L.MaxPooling3D((1, 2, 2), name="pool")(c))
+    e = L.EinsumDense("abcde,ecf->abf", output_shape=(None, 3), bias_axes="f", activation="sparsemax", name="einsum")(d)
+    f, g = keras.ops.split(keras.ops.stack([e, keras.ops.matmul(e, keras.ops.swapaxes(e, 1, 2))[..., :1] * e], 2), 2, axis=1)
+    write(name, Model(x, [L.Flatten(name="flat")(f), keras.ops.clip(g, 0.1, 0.6)]), floats(7, 2, 2, 5, 4, 3), legacy=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,308 @@
+//! An LSTM whose products are convolutions: Keras's `ConvLSTM1D` and `ConvLSTM2D`.
+
+use dfdx::tensor::{Cpu, NoneTape, PutTape, SplitTape};
+
+use super::{
+    MAX_NUMBERS,
+    conv::{PlacesOf, Slider, slid},
+    dense::known_features,
+    flow::{Flow, Flows, Numbers, Rows, join_tapes, put_first},
+    functions::FoundFunction,
+    merge::{Merging, merged},
+    op::{Op, Pass, Show, one},
+    options::Options,
+    places::{all, arranged},
+    weights::{Role, Weights},
+    words::{self, axes_of, refused},
+};
+use crate::{
+    backend::{
+        CarriedStates, ConvWeights, HiddenStates, IntoShape, WeightCache, join_rows,
+        memory::filled, to_values,
+    },
+    error::{Error, OrDevice},
+    fields::{AnySignal, Initializer, SignalKind},
+    shape::{Padding, Same},
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct ConvLstm {
+    axes: usize,
+    /// How the window slides over the steps, and over the states.
+    sliders: [Slider; 2],
+    filters: usize,
+    activation: FoundFunction,
+    gate: FoundFunction,
+    /// What is behind a convolution before the functions: nothing.
+    linear: FoundFunction,
+    use_bias: bool,
+    unit_forget_bias: bool,
+    sequences: bool,
+    gives_states: bool,
+    backwards: bool,
+    /// How much drops in training.
+    drops: [f64; 2],
+    hows: [Initializer; 3],
+    /// What arrives at a step, once the weights are there: the sizes behind the batch.
+    step: Option<Vec<usize>>,
+    weights: Weights,
+    caches: [WeightCache; 2],
+    carried: Option<CarriedStates<f32, Cpu>>,
+}
+
+/// How many products a step has: of the input gate, the forget gate, the candidate and the output gate.
+const GATES: usize = 4;
+
+impl ConvLstm {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let axes = axes_of(&options.config.class_name);
+        let slider = Slider::new(options, axes, "kernel_size")?;
+        let same: PlacesOf = Same::places;
+        let of_states = slider.with_padding(same);
+        let how = |key: &str| options.initializer(&format!("{key}_initializer"));
+        Ok(Self {
+            axes,
+            sliders: [slider, of_states],
+            filters: options.size("filters")?,
+            activation: options.activation("activation")?,
+            gate: options.activation("recurrent_activation")?,
+            linear: options.custom.function("linear")?,
+            use_bias: options.flag("use_bias")?,
+            unit_forget_bias: options.flag("unit_forget_bias")?,
+            sequences: options.flag("return_sequences")?,
+            gives_states: options.flag("return_state")?,
+            backwards: options.flag("go_backwards")?,
+            drops: [options.number("dropout")?, options.number("recurrent_dropout")?],
+            hows: [how("kernel")?, how("recurrent")?, how("bias")?],
+            step: None,
+            weights: Weights::default(),
+            caches: Default::default(),
+            carried: options.flag("stateful")?.then(CarriedStates::default),
+        })
+    }
+
+    /// What a state is, of what arrives.
+    fn state(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::sequence_of(arrives, self.axes)?;
+        let mut step = arrives.sizes.clone();
+        step.remove(1);
+        self.sliders[0].gives(&AnySignal::numbers(step), Some(self.filters))
+    }
+
+    /// The convolution of steps, or of states, with a kernel.
+    fn product<T: Pass>(&self, x: Flow<T>, of_states: bool) -> Result<Flow<T>, Error> {
+        let name = if of_states { "recurrent_kernel" } else { "kernel" };
+        let kernel = self.weights.matrix(name, GATES * self.filters)?;
+        let bias = (self.use_bias && !of_states).then(|| self.weights.flat("bias")).transpose()?;
+        let which = usize::from(of_states);
+        let (bias, cache) = (bias.as_ref(), &self.caches[which]);
+        let weights = ConvWeights { kernel: &kernel, bias, groups: 1, cache };
+        slid(&self.sliders[which], x, weights, &self.linear)
+    }
+
+    /// The state and the memory behind a step, of the products of what arrives and of the state before.
+    fn step<T: Pass>(
+        &self,
+        products: Rows<T>,
+        memory: Option<&Rows>,
+    ) -> Result<(Rows<T>, Rows<T>), Error> {
+        let (products, tape) = products.split_tape();
+        let (rows, width) = *dfdx::shapes::HasShape::shape(&products);
+        let part = |gate: usize| {
+            let mut along = all(&[rows, width]);
+            let first = gate * self.filters;
+            along[1].take((first..first + self.filters).map(Some));
+            Ok::<_, Error>(arranged(products.retaped::<T>(), &along)?.0)
+        };
+        let gate = |number: usize| self.gate.apply(part(number)?);
+        let candidate = self.activation.apply(part(2)?)?;
+        let mut c = merged(Merging::Product, gate(0)?, candidate)?;
+        if let Some(memory) = memory {
+            let kept = merged(Merging::Product, gate(1)?, memory.retaped::<T>())?;
+            c = merged(Merging::Sum, kept, c)?;
+        }
+        let (c, more) = c.split_tape();
+        let shown = self.activation.apply(c.retaped::<T>())?;
+        let h = merged(Merging::Product, gate(3)?, shown)?;
+        let (h, last) = h.split_tape();
+        Ok((h.put_tape(tape.merge(more).merge(last)), c.put_tape(T::default())))
+    }
+
+    /// The states to begin with, as rows of channels, and the tape that they are on.
+    fn initial<T: Pass>(
+        &self,
+        given: Flows<T>,
+        shape: (usize, usize),
+    ) -> Result<(Option<[Rows; 2]>, T), Error> {
+        let (given, tape) = join_tapes(given);
+        let mut states = Vec::new();
+        for state in given {
+            states.push(state.numbers()?.x);
+        }
+        if let (Some(c), Some(h)) = (states.pop(), states.pop()) {
+            return Ok((Some([h.into_shape(&shape)?, c.into_shape(&shape)?]), tape));
+        }
+        let carried = self.carried.as_ref().map_or(Ok(None), CarriedStates::get)?;
+        let Some(HiddenStates { h, c: Some(c), .. }) = carried else { return Ok((None, tape)) };
+        Ok((Some([h.into_shape(&shape)?, c.into_shape(&shape)?]), tape))
+    }
+}
+
+impl Op for ConvLstm {
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        let Some((arrives, given)) = arrive.split_first() else {
+            return Err(refused("a sequence is needed here"));
+        };
+        let state = self.state(arrives)?;
+        if let Some(step) = &self.step {
+            let own = [None, None].into_iter().chain(step.iter().copied().map(Some));
+            let own = AnySignal::numbers(own.collect::<Vec<_>>());
+            if !own.agrees(&arrives.sizes) {
+                return Err(refused(format!("`{own}` is needed here, but `{arrives}` arrives")));
+            }
+        }
+        let all = arrives.sizes[1].into_iter().chain(state.sizes.iter().flatten().copied());
+        let all = all.chain([GATES]).try_fold(1_usize, |n, size| n.checked_mul(size));
+        if all.is_none_or(|n| n == 0 && arrives.sizes[1] == Some(0) || n > MAX_NUMBERS) {
+            return Err(refused(format!("the steps of `{arrives}` are none, or too many")));
+        }
+        if !given.is_empty() && given.len() != 2 {
+            let found = given.len();
+            return Err(refused(format!("2 states to begin with are needed here, not {found}")));
+        }
+        for given in given {
+            if given.kind != SignalKind::Numbers || !state.agrees(&given.sizes) {
+                return Err(refused(format!(
+                    "a state to begin with is `{state}`, but `{given}` arrives"
+                )));
+            }
+        }
+        let mut gives = vec![state.clone()];
+        if self.sequences {
+            gives[0].sizes.insert(1, arrives.sizes[1]);
+        }
+        gives.extend(std::iter::repeat_n(state, if self.gives_states { 2 } else { 0 }));
+        Ok(gives)
+    }
+
+    fn build(&mut self, dev: &Cpu, _: &str, arrive: &[AnySignal]) -> Result<(), Error> {
+        let arrives = arrive.first().ok_or_else(|| refused("a sequence is needed here"))?;
+        let channels = known_features(arrives)?;
+        let step: Option<Vec<usize>> = arrives.sizes[2..].iter().copied().collect();
+        let unknown = || refused(format!("the sizes of the images of `{arrives}` are not known"));
+        let step = step.ok_or_else(unknown)?;
+        let too_many = || refused(format!("{} filters are too many", self.filters));
+        let width = self.filters.checked_mul(GATES).ok_or_else(too_many)?;
+        let [rows, columns] = self.sliders[0].kernel;
+        let first = 2 - self.axes;
+        let of = |inputs: usize| [rows, columns, inputs, width];
+        let (kernel, recurrent) = (of(channels), of(self.filters));
+        let [of_kernel, of_recurrent, of_bias] = self.hows;
+        let wanted = [
+            ("kernel", &kernel[first..], of_kernel, Role::Trained),
+            ("recurrent_kernel", &recurrent[first..], of_recurrent, Role::Trained),
+            ("bias", &kernel[3..], of_bias, Role::Trained),
+        ];
+        self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
+        if self.unit_forget_bias && self.use_bias {
+            let mut values = to_values(&self.weights.flat("bias")?)?;
+            values[self.filters..2 * self.filters].fill(1.0);
+            self.weights.set("bias", &values);
+        }
+        self.step = Some(step);
+        Ok(())
+    }
+
+    fn apply<T: Pass>(&self, mut x: Flows<T>) -> Result<Flows<T>, Error> {
+        let given = x.split_off(1);
+        let Numbers { x, sizes, .. } = one(x)?.numbers()?;
+        let (batch, length) = (sizes[0], sizes[1]);
+        // All steps at once, as far as no state is needed.
+        let steps = Flow::plain(x, [&[batch * length], &sizes[2..]].concat())?;
+        let Numbers { x, sizes: images, .. } = self.product(steps, false)?.numbers()?;
+        let (x, mut tape) = x.split_tape();
+        let each: usize = images[1..images.len() - 1].iter().product();
+        let image: Vec<usize> = [&[batch], &images[1..images.len() - 1], &[self.filters]].concat();
+        let (mut state, more) = self.initial(given, (batch * each, self.filters))?;
+        tape = tape.merge(more);
+        let mut outputs: Vec<Rows> = Vec::new();
+        for i in 0..length {
+            let step = if self.backwards { length - 1 - i } else { i };
+            let mut along = all(&[batch, length, each * GATES * self.filters]);
+            along[1].take([Some(step)]);
+            let (products, _) = arranged(x.retaped::<T>(), &along)?;
+            let mut products = products.into_shape(&(batch * each, GATES * self.filters))?;
+            if let Some([h, _]) = &state {
+                let before = Flow::plain(h.retaped::<T>(), image.clone())?;
+                let more = self.product(before, true)?.numbers()?.x;
+                products = merged(Merging::Sum, products, more)?;
+            }
+            let memory = state.as_ref().map(|[_, c]| c);
+            let (h, c) = self.step(products, memory)?;
+            let ((h, of_h), (c, of_c)) = (h.split_tape(), c.split_tape());
+            tape = tape.merge(of_h).merge(of_c);
+            if self.sequences {
+                outputs.push(h.clone().into_shape(&(batch, each * self.filters))?);
+            }
+            state = Some([h, c]);
+        }
+        let [h, c] = match state {
+            Some(state) => state,
+            None => {
+                let zeros = || self.zeros(batch * each);
+                [zeros()?, zeros()?]
+            }
+        };
+        if let Some(carried) = &self.carried {
+            carried.set(HiddenStates::new(
+                h.clone().into_shape(&(batch, each * self.filters))?,
+                Some(c.clone().into_shape(&(batch, each * self.filters))?),
+            ))?;
+        }
+        let mut gives: Flows = Vec::new();
+        if self.sequences {
+            let all = [&[batch, length], &image[1..]].concat();
+            let outputs = outputs.iter().map(|h| h.retaped::<T>()).collect();
+            let (joined, more) = join_rows(outputs)?.split_tape();
+            tape = tape.merge(more);
+            gives.push(Flow::plain(joined, all)?);
+        } else {
+            gives.push(Flow::plain(h.clone(), image.clone())?);
+        }
+        if self.gives_states {
+            gives.push(Flow::plain(h, image.clone())?);
+            gives.push(Flow::plain(c, image)?);
+        }
+        Ok(put_first(gives, tape))
+    }
+
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        if self.drops != [0.0; 2] {
+            return Err(refused("a `dropout` of convolutional states is not trained here"));
+        }
+        self.apply(x)
+    }
+
+    fn takes_states(&self) -> bool {
+        true
+    }
+
+    fn reset_states(&mut self) {
+        if let Some(carried) = &self.carried {
+            carried.reset();
+        }
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        self.weights.visit(show)?;
+        self.carried.iter().try_for_each(|carried| show.carried(carried))
+    }
+}
+
+impl ConvLstm {
+    fn zeros(&self, rows: usize) -> Result<Rows<NoneTape>, Error> {
+        use dfdx::tensor::TensorFromVec;
+        let shape = (rows, self.filters);
+        Cpu::default().try_tensor_from_vec(filled(&[shape.0, shape.1], 0.0)?, shape).or_device()
+    }
+}

@@ -1,0 +1,322 @@
+//! What the functions of Keras's calculate.
+
+use dfdx::{
+    prelude::{HasShape, TryAdd},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape, TensorFromVec},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    super::{
+        MAX_NUMBERS,
+        custom::CustomObjects,
+        einsum::Equation,
+        flow::{Numbers, Rows, as_rows},
+        functions::FoundFunction,
+        merge::{Merging, merged},
+        op::Pass,
+        places::{inverse, permuted, stretched},
+        unit::normalized,
+        words::refused,
+    },
+    function::Function,
+    parts,
+    reduce::reduce,
+    reshape::{axes, joined},
+    table::{Kind, gelu_by_tanh, gelu_by_tanh_slope},
+};
+use crate::{
+    backend::{
+        ActivationKind, Backend, DenseWeights, IntoShape, ReluOptions, WeightCache, apart,
+        choose_rows, join_rows, map_values, memory::filled, near, to_values,
+    },
+    error::{Error, OrDevice},
+    fields::{ActivationOptions, AnySignal, snake_case},
+};
+
+type Options = Map<String, Value>;
+
+/// A value and its sizes.
+type Sized<T> = (Rows<T>, Vec<usize>);
+
+/// Numbers that are the same in each call.
+pub(super) fn constant<T: Pass>(sizes: &[usize], values: Vec<f32>) -> Result<Sized<T>, Error> {
+    let x = Cpu::default().try_tensor_from_vec(values, as_rows(sizes)?).or_device()?;
+    Ok((x.put_tape(T::default()), sizes.to_vec()))
+}
+
+/// The axis that a function goes along, which may be the last one.
+pub(super) fn axis_of(rank: usize, options: &Options) -> Result<usize, Error> {
+    match options.get("axis") {
+        None | Some(Value::Null) => Ok(rank.saturating_sub(1)),
+        Some(_) => match axes(options, "axis", rank)?[..] {
+            [0] => Err(refused("a function along the batch is not known here")),
+            [axis] => Ok(axis),
+            _ => Err(refused("one axis is needed here")),
+        },
+    }
+}
+
+/// The axes that a function goes along.
+pub(super) fn axes_of(kind: &Kind, rank: usize, options: &Options) -> Result<Vec<usize>, Error> {
+    if let Kind::Normalize = kind {
+        if let Some(order) = options.get("order").filter(|order| order.as_f64() != Some(2.0)) {
+            return Err(refused(format!("`order` {order} of a function is not known here")));
+        }
+        let axes = match options.get("axis") {
+            None | Some(Value::Null) => vec![rank - 1],
+            Some(_) => axes(options, "axis", rank)?,
+        };
+        if axes.contains(&0) || (1..axes.len()).any(|i| axes[..i].contains(&axes[i])) {
+            return Err(refused("axes behind the batch, each once, are needed"));
+        }
+        return Ok(axes);
+    }
+    axes(options, "axis", rank)?;
+    Ok(vec![axis_of(rank, options)?])
+}
+
+/// The equation of a product.
+pub(super) fn equation(
+    kind: &Kind,
+    sizes: &[&[Option<usize>]],
+    options: &Options,
+) -> Result<Equation, Error> {
+    if let Kind::Einsum = kind {
+        let text = options.get("subscripts").and_then(Value::as_str).unwrap_or_default();
+        let ranks: Vec<usize> = sizes.iter().map(|sizes| sizes.len()).collect();
+        return Equation::read(text, &ranks);
+    }
+    match sizes {
+        [a, b] => Equation::of_matrices(a, b),
+        _ => Err(refused("two inputs are needed here")),
+    }
+}
+
+/// Calculates a function, which gives these sizes.
+pub(super) fn apply<T: Pass>(
+    function: &Function,
+    mut values: Vec<Sized<T>>,
+    sizes: &[usize],
+) -> Result<Rows<T>, Error> {
+    let (kind, options) = (&function.kind, &function.options);
+    match kind {
+        Kind::Two(_) | Kind::Quotient | Kind::Compare(_) | Kind::Pair(..) | Kind::Where => {
+            let mut each = Vec::new();
+            for (x, own) in values {
+                each.push(stretched(Numbers { x, sizes: own, mask: None }, sizes)?);
+            }
+            return of_each(kind, each);
+        }
+        Kind::Join | Kind::Stack => {
+            let known = values.iter().map(|(_, sizes)| {
+                AnySignal::numbers(sizes.iter().copied().map(Some).collect::<Vec<_>>())
+            });
+            let known: Vec<AnySignal> = known.collect();
+            let axis = match kind {
+                Kind::Join => joined(&known, options)?.0,
+                _ => parts::stacked(&known, options)?.0,
+            };
+            let mut rows = Vec::new();
+            for (x, own) in values {
+                let outer: usize = own[..axis].iter().product();
+                rows.push(x.into_shape(&(outer, own[axis..].iter().product()))?);
+            }
+            return join_rows(rows)?.into_shape(&as_rows(sizes)?);
+        }
+        Kind::Matrices | Kind::Einsum => {
+            let known: Vec<Vec<Option<usize>>> =
+                values.iter().map(|(_, own)| own.iter().copied().map(Some).collect()).collect();
+            let known: Vec<&[Option<usize>]> = known.iter().map(Vec::as_slice).collect();
+            let equation = equation(kind, &known, options)?;
+            return equation.apply(values, &WeightCache::default());
+        }
+        _ => {}
+    }
+    let (x, own) = values.pop().ok_or(Error::Empty("the list of inputs"))?;
+    match kind {
+        Kind::Each(function, slope) => map_values(x, *function, *slope),
+        Kind::Clip => {
+            let number = |key: &str, usual: f32| match options.get(key) {
+                None | Some(Value::Null) => Ok(usual),
+                Some(value) => {
+                    let wrong = || refused(format!("`{key}` {value} of a function is no number"));
+                    value.as_f64().map(|value| value as f32).ok_or_else(wrong)
+                }
+            };
+            let (least, most) =
+                (number("x_min", f32::NEG_INFINITY)?, number("x_max", f32::INFINITY)?);
+            // NaN is no more than anything, and stays.
+            let clipped = move |x: f32| {
+                let x = if x < least { least } else { x };
+                if x > most { most } else { x }
+            };
+            let slope = move |x: f32, _| f32::from(u8::from(x > least && x < most));
+            map_values(x, clipped, slope)
+        }
+        Kind::Activation(activation) => {
+            let axis = axis_of(own.len(), options)?;
+            along(x, &own, axis, |x| activation.apply(x))
+        }
+        Kind::Fill(value) => {
+            let said = options.get("fill_value").and_then(Value::as_f64).map(|value| value as f32);
+            let wrong = || refused("one number is needed to fill with");
+            let value = value.or(said).ok_or_else(wrong)?;
+            let (_, tape) = x.split_tape();
+            let y = Cpu::default().try_tensor_from_vec(filled(sizes, value)?, as_rows(sizes)?);
+            Ok(y.or_device()?.put_tape(tape))
+        }
+        Kind::Stopped => {
+            let (x, tape) = x.split_tape();
+            let y = Cpu::default().try_tensor_from_vec(to_values(&x)?, *x.shape()).or_device()?;
+            Ok(y.put_tape(tape))
+        }
+        Kind::Normalize => {
+            let epsilon = options.get("epsilon").and_then(Value::as_f64).unwrap_or(1e-7);
+            let axes = axes_of(kind, own.len(), options)?;
+            normalized(x, &own, &axes, (1.0 / epsilon) as f32)
+        }
+        Kind::RunningSum => {
+            let axis = axis_of(own.len(), options)?;
+            along(x, &own, axis, running_sum)
+        }
+        Kind::Reduce(reduction) => Ok(reduce(*reduction, x, &own, options)?.0),
+        Kind::Reshape(reshaping) => {
+            reshaping.apply(x, own, options)?.0.into_shape(&as_rows(sizes)?)
+        }
+        Kind::Arrange(arrangement) => Ok(arrangement.apply(x, &own, options)?.0),
+        _ => Ok(x),
+    }
+}
+
+/// A function of values that stand at the same places.
+fn of_each<T: Pass>(kind: &Kind, mut values: Vec<Rows<T>>) -> Result<Rows<T>, Error> {
+    let missing = || Error::Empty("the list of inputs");
+    let (b, a) = (values.pop().ok_or_else(missing)?, values.pop().ok_or_else(missing)?);
+    match kind {
+        Kind::Two(merging) => merged(*merging, a, b),
+        Kind::Quotient => {
+            let b = map_values(b, f32::recip, |_, y| -y * y)?;
+            merged(Merging::Product, a, b)
+        }
+        Kind::Compare(compare) => {
+            let ((a, tape), (b, more)) = (a.split_tape(), b.split_tape());
+            let values = to_values(&a)?.into_iter().zip(to_values(&b)?);
+            let values = values.map(|(a, b)| f32::from(u8::from(compare(a, b)))).collect();
+            let y = Cpu::default().try_tensor_from_vec(values, *a.shape()).or_device()?;
+            Ok(y.put_tape(tape.merge(more)))
+        }
+        Kind::Where => {
+            let (condition, tape) = values.pop().ok_or_else(missing)?.split_tape();
+            let keep: Vec<bool> = to_values(&condition)?.into_iter().map(|x| x != 0.0).collect();
+            let (shape, one) = (*a.shape(), (keep.len(), 1));
+            let b = apart(&a, b)?;
+            let y = choose_rows(a.into_shape(&one)?, &keep, b.into_shape(&one)?)?;
+            let (y, more) = y.into_shape(&shape)?.split_tape();
+            Ok(y.put_tape(tape.merge(more)))
+        }
+        Kind::Pair(function, slopes) => {
+            let b = apart(&a, b)?;
+            let (of_a, of_b) = (to_values(&a)?, to_values(&b)?);
+            let each = || of_a.iter().zip(&of_b).map(|(&a, &b)| (a, b));
+            let y = each().map(|(a, b)| function(a, b)).collect();
+            let y = Cpu::default().try_tensor_from_vec(y, *a.shape()).or_device()?;
+            // What is not finite has no gradient.
+            let finite = |slope: f32| if slope.is_finite() { slope } else { 0.0 };
+            let slopes = |i: usize| each().map(|(a, b)| finite(slopes(a, b)[i])).collect();
+            let (of_a, of_b) =
+                (near(a, of_a.clone(), slopes(0))?, near(b, of_b.clone(), slopes(1))?);
+            merged(Merging::Sum, of_a, of_b)?.try_add(y).or_device()
+        }
+        _ => Err(missing()),
+    }
+}
+
+/// Applies a function of rows along an axis.
+fn along<T: Pass>(
+    x: Rows<T>,
+    sizes: &[usize],
+    axis: usize,
+    function: impl FnOnce(Rows<T>) -> Result<Rows<T>, Error>,
+) -> Result<Rows<T>, Error> {
+    let others = (0..sizes.len()).filter(|other| *other != axis);
+    let order: Vec<usize> = others.chain([axis]).collect();
+    let (x, mut moved) = permuted(x, sizes, &order)?;
+    let y = function(x)?;
+    if let Some(last) = moved.last_mut() {
+        *last = y.shape().1;
+    }
+    Ok(permuted(y, &moved, &inverse(&order))?.0)
+}
+
+/// What has been added up until each value of a row.
+fn running_sum<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
+    let width = x.shape().1;
+    if width.checked_mul(width).is_none_or(|n| n > MAX_NUMBERS) {
+        return Err(refused(format!("the sums of {width} values take too much memory")));
+    }
+    let mut ones = filled(&[width, width], 0.0)?;
+    for (row, ones) in ones.chunks_mut(width.max(1)).enumerate() {
+        ones[row..].fill(1.0);
+    }
+    let kernel: Rows<NoneTape> =
+        Cpu::default().try_tensor_from_vec(ones, (width, width)).or_device()?;
+    let weights = DenseWeights { kernel, bias: None, cache: &WeightCache::default() };
+    Cpu::dense(x, weights, ActivationKind::Nothing)
+}
+
+impl Kind {
+    /// A change of the number type, which may change the numbers.
+    pub(super) fn cast(self, class: &str, options: &mut Options) -> Self {
+        if class == "Round" && options.get("decimals") == Some(&Value::from(0)) {
+            options.remove("decimals");
+        }
+        let dtype = options.get("dtype").and_then(Value::as_str).unwrap_or_default();
+        match dtype {
+            _ if class != "Cast" => self,
+            "bool" => Self::Each(|x| f32::from(u8::from(x != 0.0)), |_, _| 0.0),
+            _ if dtype.contains("int") => Self::Each(f32::trunc, |_, _| 0.0),
+            _ => self,
+        }
+    }
+
+    /// An activation by the class of its function, with what is said of it.
+    pub(super) fn activation(
+        class: &str,
+        options: &mut Options,
+        custom: &CustomObjects,
+    ) -> Result<Self, Error> {
+        let Ok(function) = custom.function(&snake_case(class)) else {
+            let known = super::table::KINDS.iter().map(|(name, _)| (*name).to_owned()).collect();
+            return Err(Error::Unknown { what: "the function", name: class.to_owned(), known });
+        };
+        let mut said = |key: &str| options.remove(key).and_then(|value| value.as_f64());
+        let own = match class {
+            "LeakyRelu" => said("negative_slope").map(|negative_slope| {
+                let relu = ReluOptions { negative_slope, ..ReluOptions::default() };
+                ActivationOptions::OfRelu(relu)
+            }),
+            "Elu" => said("alpha").map(|alpha| ActivationOptions::OfElu(alpha as f32)),
+            "Celu" | "HardShrink" | "SoftShrink" => {
+                let (key, usual) =
+                    if class == "Celu" { ("alpha", 1.0) } else { ("threshold", 0.5) };
+                if let Some(other) = said(key).filter(|&value| value != usual) {
+                    return Err(refused(format!(
+                        "`{key}` {other} of a function is not known here"
+                    )));
+                }
+                None
+            }
+            "Gelu" if options.remove("approximate") == Some(Value::Bool(true)) => {
+                return Ok(Self::Each(gelu_by_tanh, gelu_by_tanh_slope));
+            }
+            _ => None,
+        };
+        Ok(Self::Activation(FoundFunction { options: own, ..function }))
+    }
+
+    /// Whether it multiplies matrices, whose dimensions are not stretched.
+    pub(super) fn is_of_matrices(&self) -> bool {
+        matches!(self, Self::Matrices)
+    }
+}

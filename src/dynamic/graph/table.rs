@@ -1,0 +1,276 @@
+//! Keras's functions by their class.
+
+use super::{
+    super::{
+        functions::{FoundFunction, GATE},
+        merge::Merging,
+    },
+    arrange::Arrangement,
+    reduce::Reduction,
+    reshape::Reshaping,
+};
+use crate::{backend::ActivationFunction, fields::snake_case};
+
+/// What is done with values.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// Two numbers become one.
+    Two(Merging),
+    Quotient,
+    /// 1 where it is so for two numbers, else 0.
+    Compare(fn(f32, f32) -> bool),
+    /// A function of two numbers, and its derivatives.
+    Pair(fn(f32, f32) -> f32, fn(f32, f32) -> [f32; 2]),
+    /// One of two numbers.
+    Where,
+    /// A function of each number, and its derivative.
+    Each(fn(f32) -> f32, fn(f32, f32) -> f32),
+    /// Nothing below and above two numbers.
+    Clip,
+    Activation(FoundFunction),
+    /// One number everywhere.
+    Fill(Option<f32>),
+    /// As it is.
+    Same,
+    /// As it is, without a gradient.
+    Stopped,
+    /// By which all are 1 long together.
+    Normalize,
+    Reduce(Reduction),
+    /// What has been added up until there.
+    RunningSum,
+    /// One behind the other.
+    Join,
+    /// One behind the other, along an axis more.
+    Stack,
+    /// Parts, each of them an output.
+    Split,
+    /// Those at each place of an axis, each of them an output.
+    Unstack,
+    Reshape(Reshaping),
+    Arrange(Arrangement),
+    /// The products of matrices.
+    Matrices,
+    /// Products by an equation.
+    Einsum,
+}
+
+impl Kind {
+    /// How many values it takes; `None` for a list.
+    pub(super) fn arity(&self) -> Option<usize> {
+        match self {
+            Self::Join | Self::Stack | Self::Einsum => None,
+            Self::Where => Some(3),
+            Self::Two(_) | Self::Quotient | Self::Compare(_) | Self::Pair(..) | Self::Matrices => {
+                Some(2)
+            }
+            _ => Some(1),
+        }
+    }
+
+    /// Whether numbers may stand for values.
+    pub(super) fn takes_numbers(&self) -> bool {
+        self.arity().is_some_and(|arity| arity > 1)
+    }
+
+    /// The names of what is said behind the values, in their order.
+    pub(super) fn options(&self) -> &'static [&'static str] {
+        match self {
+            Self::Reduce(_) => &["axis", "keepdims"],
+            Self::Join | Self::Stack | Self::RunningSum | Self::Activation(_) => &["axis"],
+            Self::Split => &["indices_or_sections", "axis"],
+            Self::Unstack => &["num", "axis"],
+            Self::Reshape(Reshaping::Expand | Reshaping::Squeeze) => &["axis"],
+            Self::Reshape(Reshaping::Sizes) => &["newshape", "shape"],
+            Self::Reshape(Reshaping::Order) => &["axes"],
+            Self::Reshape(Reshaping::Swap) => &["axis1", "axis2"],
+            Self::Reshape(Reshaping::Move) => &["source", "destination"],
+            Self::Reshape(Reshaping::Items) => &["key", "items"],
+            Self::Arrange(arrangement) => arrangement.options(),
+            Self::Fill(None) => &["fill_value", "dtype"],
+            Self::Same | Self::Fill(_) => &["dtype"],
+            Self::Clip => &["x_min", "x_max"],
+            Self::Normalize => &["axis", "order", "epsilon"],
+            Self::Einsum => &["subscripts"],
+            _ => &[],
+        }
+    }
+}
+
+/// The sign, 0 of 0, which is the derivative of what is taken without it.
+fn sign(x: f32) -> f32 {
+    if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        x
+    }
+}
+
+/// Rounded, halves to the even number.
+fn rounded(x: f32) -> f32 {
+    x.round_ties_even()
+}
+
+/// The remainder, with the sign of what is divided by.
+fn modulo(a: f32, b: f32) -> f32 {
+    let rest = a % b;
+    if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+}
+
+fn power_slopes(a: f32, b: f32) -> [f32; 2] {
+    let of_a = if b == 0.0 { 0.0 } else { b * a.powf(b - 1.0) };
+    [of_a, if a > 0.0 { a.powf(b) * a.ln() } else { 0.0 }]
+}
+
+fn flag(is: bool) -> f32 {
+    f32::from(u8::from(is))
+}
+
+/// Keras's `gelu` with `approximate`.
+pub(super) fn gelu_by_tanh(x: f32) -> f32 {
+    let x = f64::from(x);
+    let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+    (0.5 * x * (1.0 + inner.tanh())) as f32
+}
+
+pub(super) fn gelu_by_tanh_slope(x: f32, _: f32) -> f32 {
+    let x = f64::from(x);
+    let scale = (2.0 / std::f64::consts::PI).sqrt();
+    let tanh = (scale * (x + 0.044_715 * x.powi(3))).tanh();
+    let inner = scale * (1.0 + 3.0 * 0.044_715 * x * x);
+    (0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * inner) as f32
+}
+
+const NO_SLOPE: fn(f32, f32) -> f32 = |_, _| 0.0;
+const NO_SLOPES: fn(f32, f32) -> [f32; 2] = |_, _| [0.0; 2];
+
+pub(super) const KINDS: &[(&str, Kind)] = &[
+    ("Absolute", Kind::Each(f32::abs, |x, _| sign(x))),
+    ("Add", Kind::Two(Merging::Sum)),
+    ("All", Kind::Reduce(Reduction::All)),
+    ("Amax", Kind::Reduce(Reduction::Largest)),
+    ("Amin", Kind::Reduce(Reduction::Smallest)),
+    ("Any", Kind::Reduce(Reduction::Any)),
+    ("Arccos", Kind::Each(f32::acos, |x, _| -(1.0 - x * x).sqrt().recip())),
+    ("Arcsin", Kind::Each(f32::asin, |x, _| (1.0 - x * x).sqrt().recip())),
+    ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + x * x).recip())),
+    ("Arctan2", Kind::Pair(f32::atan2, |a, b| [b / (a * a + b * b), -a / (a * a + b * b)])),
+    ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
+    ("Argmin", Kind::Reduce(Reduction::PlaceOfSmallest)),
+    ("Average", Kind::Reduce(Reduction::Mean)),
+    ("Cast", Kind::Same),
+    ("Ceil", Kind::Each(f32::ceil, NO_SLOPE)),
+    ("Clip", Kind::Clip),
+    ("Concatenate", Kind::Join),
+    ("Copy", Kind::Same),
+    ("Cos", Kind::Each(f32::cos, |x, _| -x.sin())),
+    ("Cosh", Kind::Each(f32::cosh, |x, _| x.sinh())),
+    ("CountNonzero", Kind::Reduce(Reduction::Count)),
+    ("Cumsum", Kind::RunningSum),
+    ("Divide", Kind::Quotient),
+    ("Einsum", Kind::Einsum),
+    ("Equal", Kind::Compare(|a, b| a == b)),
+    ("Exp", Kind::Each(f32::exp, |_, y| y)),
+    ("Exp2", Kind::Each(f32::exp2, |_, y| y * std::f32::consts::LN_2)),
+    ("ExpandDims", Kind::Reshape(Reshaping::Expand)),
+    ("Expm1", Kind::Each(f32::exp_m1, |_, y| y + 1.0)),
+    ("Flip", Kind::Arrange(Arrangement::Flip)),
+    ("Floor", Kind::Each(f32::floor, NO_SLOPE)),
+    ("FloorDivide", Kind::Pair(|a, b| (a / b).floor(), NO_SLOPES)),
+    ("FullLike", Kind::Fill(None)),
+    ("GetItem", Kind::Reshape(Reshaping::Items)),
+    ("Greater", Kind::Compare(|a, b| a > b)),
+    ("GreaterEqual", Kind::Compare(|a, b| a >= b)),
+    ("Hypot", Kind::Pair(f32::hypot, |a, b| [a / a.hypot(b), b / a.hypot(b)])),
+    ("Isfinite", Kind::Each(|x| flag(x.is_finite()), NO_SLOPE)),
+    ("Isinf", Kind::Each(|x| flag(x.is_infinite()), NO_SLOPE)),
+    ("Isnan", Kind::Each(|x| flag(x.is_nan()), NO_SLOPE)),
+    ("Less", Kind::Compare(|a, b| a < b)),
+    ("LessEqual", Kind::Compare(|a, b| a <= b)),
+    ("Log", Kind::Each(f32::ln, |x, _| x.recip())),
+    ("Log10", Kind::Each(f32::log10, |x, _| (x * std::f32::consts::LN_10).recip())),
+    ("Log1p", Kind::Each(f32::ln_1p, |x, _| (1.0 + x).recip())),
+    ("Log2", Kind::Each(f32::log2, |x, _| (x * std::f32::consts::LN_2).recip())),
+    ("LogicalAnd", Kind::Compare(|a, b| a != 0.0 && b != 0.0)),
+    ("LogicalNot", Kind::Each(|x| flag(x == 0.0), NO_SLOPE)),
+    ("LogicalOr", Kind::Compare(|a, b| a != 0.0 || b != 0.0)),
+    ("LogicalXor", Kind::Compare(|a, b| (a != 0.0) != (b != 0.0))),
+    ("Logsumexp", Kind::Reduce(Reduction::LogSumExp)),
+    ("Matmul", Kind::Matrices),
+    ("Max", Kind::Reduce(Reduction::Largest)),
+    ("Maximum", Kind::Two(Merging::Largest)),
+    ("Mean", Kind::Reduce(Reduction::Mean)),
+    ("Min", Kind::Reduce(Reduction::Smallest)),
+    ("Minimum", Kind::Two(Merging::Smallest)),
+    ("Mod", Kind::Pair(modulo, |a, b| [1.0, -(a / b).floor()])),
+    ("Moveaxis", Kind::Reshape(Reshaping::Move)),
+    ("Multiply", Kind::Two(Merging::Product)),
+    ("Negative", Kind::Each(|x| -x, |_, _| -1.0)),
+    ("Normalize", Kind::Normalize),
+    ("NotEqual", Kind::Compare(|a, b| a != b)),
+    ("OnesLike", Kind::Fill(Some(1.0))),
+    ("Pad", Kind::Arrange(Arrangement::Pad)),
+    ("Power", Kind::Pair(f32::powf, power_slopes)),
+    ("Prod", Kind::Reduce(Reduction::Product)),
+    ("Reciprocal", Kind::Each(f32::recip, |_, y| -y * y)),
+    ("Repeat", Kind::Arrange(Arrangement::Repeat)),
+    ("Reshape", Kind::Reshape(Reshaping::Sizes)),
+    ("Roll", Kind::Arrange(Arrangement::Roll)),
+    ("Round", Kind::Each(rounded, NO_SLOPE)),
+    ("Rsqrt", Kind::Each(|x| x.sqrt().recip(), |x, y| -0.5 * y / x)),
+    ("Sign", Kind::Each(sign, NO_SLOPE)),
+    ("Sin", Kind::Each(f32::sin, |x, _| x.cos())),
+    ("Sinh", Kind::Each(f32::sinh, |x, _| x.cosh())),
+    ("Split", Kind::Split),
+    ("Sqrt", Kind::Each(f32::sqrt, |_, y| 0.5 / y)),
+    ("Square", Kind::Each(|x| x * x, |x, _| 2.0 * x)),
+    ("Squeeze", Kind::Reshape(Reshaping::Squeeze)),
+    ("Stack", Kind::Stack),
+    ("Std", Kind::Reduce(Reduction::Deviation)),
+    ("StopGradient", Kind::Stopped),
+    ("Subtract", Kind::Two(Merging::Difference)),
+    ("Sum", Kind::Reduce(Reduction::Sum)),
+    ("Swapaxes", Kind::Reshape(Reshaping::Swap)),
+    ("Take", Kind::Arrange(Arrangement::Take)),
+    ("Tan", Kind::Each(f32::tan, |_, y| 1.0 + y * y)),
+    ("Tile", Kind::Arrange(Arrangement::Tile)),
+    ("Transpose", Kind::Reshape(Reshaping::Order)),
+    ("TrueDivide", Kind::Quotient),
+    ("Trunc", Kind::Each(f32::trunc, NO_SLOPE)),
+    ("Unstack", Kind::Unstack),
+    ("Var", Kind::Reduce(Reduction::Variance)),
+    ("Where", Kind::Where),
+    ("ZerosLike", Kind::Fill(Some(0.0))),
+];
+
+/// Whether there is a function of this class.
+pub(super) fn is_known(class: &str) -> bool {
+    let name = snake_case(class);
+    KINDS.iter().any(|(name, _)| *name == class)
+        || name == GATE
+        || ActivationFunction::named(&name).is_some()
+}
+
+/// Where Keras keeps a function.
+pub(super) fn module(class: &str) -> &'static str {
+    match class {
+        "Cast" | "StopGradient" | "Unstack" => "keras.src.ops.core",
+        "Logsumexp" | "Rsqrt" => "keras.src.ops.math",
+        "Tanh" => "keras.src.ops.numpy",
+        "Normalize" => "keras.src.ops.nn",
+        _ if KINDS.iter().any(|(name, _)| *name == class) => "keras.src.ops.numpy",
+        _ => "keras.src.ops.nn",
+    }
+}
+
+/// Keras's name of the number type that a function gives.
+pub(super) fn dtype(class: &str) -> &'static str {
+    match class {
+        "All" | "Any" | "Equal" | "Greater" | "GreaterEqual" | "NotEqual" => "bool",
+        "Argmax" | "Argmin" | "CountNonzero" => "int32",
+        _ if ["Logical", "Less", "Is"].iter().any(|start| class.starts_with(start)) => "bool",
+        _ => "float32",
+    }
+}

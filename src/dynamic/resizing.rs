@@ -1,0 +1,114 @@
+//! Images of another size.
+
+use super::{
+    flow::{Flow, Numbers},
+    op::{OneToOne, Pass},
+    options::Options,
+    resampling::{Interpolation, Stretch},
+    words::{self, refused},
+};
+use crate::{backend::NOWHERE, error::Error, fields::AnySignal};
+
+/// Keras's `Resizing`, and its `CenterCrop`.
+#[derive(Debug, Clone)]
+pub(crate) struct Resize {
+    size: [usize; 2],
+    how: Interpolation,
+    antialias: bool,
+    fit: Fit,
+    fill: f32,
+}
+
+/// What is brought to the new size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Whole,
+    /// The largest part in the middle that has the proportions of the new size.
+    Part,
+    /// The image with as much around it that it has the proportions of the new size.
+    Padded,
+    /// The middle, as it is; of a smaller image the part.
+    Middle,
+}
+
+impl Resize {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let size = [options.size("height")?, options.size("width")?];
+        if size.iter().any(|&size| size >= NOWHERE as usize) {
+            return Err(refused(format!("images of {size:?} are too large")));
+        }
+        if options.config.class_name == "CenterCrop" {
+            let (how, fit) = (Interpolation::Bilinear, Fit::Middle);
+            return Ok(Self { size, how, antialias: false, fit, fill: 0.0 });
+        }
+        let how = Interpolation::named(&options.text("interpolation")?);
+        let cut = options.flag("crop_to_aspect_ratio")?;
+        let fit = match (cut, options.flag("pad_to_aspect_ratio")?) {
+            (false, false) => Fit::Whole,
+            (true, false) => Fit::Part,
+            (false, true) => Fit::Padded,
+            _ => {
+                let needed = "it is false where `crop_to_aspect_ratio` is true";
+                return Err(options.misfit("pad_to_aspect_ratio", needed, &true.into()));
+            }
+        };
+        Ok(Self {
+            size,
+            how: how.unwrap_or(Interpolation::Bilinear),
+            antialias: options.flag("antialias")?,
+            fit,
+            fill: options.element("fill_value")?,
+        })
+    }
+
+    /// What becomes of the rows and of the columns.
+    fn axes(&self, size: [usize; 2]) -> [Stretch; 2] {
+        let fits = size[0] >= self.size[0] && size[1] >= self.size[1];
+        [0, 1].map(|axis| {
+            let (own, to) = (size[axis], self.size[axis]);
+            // How much of this axis goes with all of the other.
+            let along = size[1 - axis] as f64 * to as f64 / self.size[1 - axis] as f64;
+            let along = along as usize;
+            let (from, window) = match self.fit {
+                Fit::Whole => (0, own),
+                Fit::Middle if fits => ((own - to) / 2, to),
+                Fit::Part | Fit::Middle => {
+                    let window = along.min(own).max(1);
+                    ((own - window) / 2, window)
+                }
+                // As much in front as behind: one that is left over is left out.
+                Fit::Padded => (0, own + (along.max(own) - own) / 2 * 2),
+            };
+            let from = from as i64 - (window.saturating_sub(own) / 2) as i64;
+            let (how, antialias, fill) = (self.how, self.antialias, self.fill);
+            Stretch { from, window, to, how, antialias, fill }
+        })
+    }
+}
+
+impl OneToOne for Resize {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::images(arrives)?;
+        if arrives.sizes[1..3].contains(&Some(0)) {
+            return Err(refused(format!("there is nothing to resize in `{arrives}`")));
+        }
+        if let [_, Some(height), Some(width), _] = arrives.sizes[..] {
+            // A narrow image that is padded may need a lot in between.
+            let count = self.axes([height, width]).map(|axis| axis.window.max(axis.to));
+            if count.iter().any(|&size| size >= NOWHERE as usize) {
+                return Err(refused(format!("`{arrives}` padded is too large")));
+            }
+        }
+        let mut gives = arrives.clone();
+        gives.sizes[1..3].copy_from_slice(&self.size.map(Some));
+        Ok(gives)
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let Numbers { mut x, mut sizes, mask } = x.numbers()?;
+        for (axis, stretch) in (1..).zip(self.axes([sizes[1], sizes[2]])) {
+            (x, sizes) = stretch.apply(x, &sizes, axis)?;
+        }
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+}

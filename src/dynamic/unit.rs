@@ -1,0 +1,83 @@
+use serde_json::Value;
+
+use super::{
+    flow::{Flow, Numbers, Rows, as_rows},
+    op::{OneToOne, Pass},
+    options::Options,
+    places::{inverse, permuted},
+    words::{self, refused},
+};
+use crate::{
+    backend::{IntoShape, of_length_one},
+    error::Error,
+    fields::AnySignal,
+};
+
+/// Values whose squares along some axes are 1 together: Keras's `UnitNormalization`.
+#[derive(Debug, Clone)]
+pub(crate) struct UnitNorm(Vec<i64>);
+
+/// Keras does not multiply by more than this.
+const LARGEST_FACTOR: f32 = 1e12;
+
+impl UnitNorm {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let value = options.config.config.get("axis").unwrap_or(&Value::Null);
+        let axes = match value {
+            Value::Array(list) => list.iter().map(Value::as_i64).collect::<Option<Vec<i64>>>(),
+            one => one.as_i64().map(|axis| vec![axis]),
+        };
+        let axes = axes.filter(|axes| !axes.is_empty() && !axes.contains(&0));
+        let needed = || options.misfit("axis", "axes behind the batch are needed", value);
+        axes.map(Self).ok_or_else(needed)
+    }
+
+    fn axes(&self, rank: usize) -> Result<Vec<usize>, Error> {
+        let mut axes = Vec::new();
+        for &axis in &self.0 {
+            let place = words::axis(axis, rank)?;
+            if place == 0 || axes.contains(&place) {
+                return Err(refused(format!(
+                    "axes {:?} of {rank} dimensions cannot be normalized",
+                    self.0
+                )));
+            }
+            axes.push(place);
+        }
+        Ok(axes)
+    }
+}
+
+impl OneToOne for UnitNorm {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::features_axis(arrives)?;
+        self.axes(arrives.rank())?;
+        Ok(arrives.clone())
+    }
+
+    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+        let x = x.numbers()?;
+        let axes = self.axes(x.sizes.len())?;
+        let (sizes, mask) = (x.sizes.clone(), x.mask.clone());
+        let Numbers { x, .. } = x.map(Ok)?.numbers()?;
+        let x = normalized(x, &sizes, &axes, LARGEST_FACTOR)?;
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
+    }
+}
+
+/// Values that are 1 long together along some axes, multiplied by at most so much.
+pub(super) fn normalized<T: Pass>(
+    x: Rows<T>,
+    sizes: &[usize],
+    axes: &[usize],
+    most: f32,
+) -> Result<Rows<T>, Error> {
+    let others = (0..sizes.len()).filter(|axis| !axes.contains(axis));
+    let order: Vec<usize> = others.chain(axes.iter().copied()).collect();
+    let (x, moved) = permuted(x, sizes, &order)?;
+    let along: usize = axes.iter().map(|&axis| sizes[axis]).product();
+    let rows = sizes.iter().product::<usize>().checked_div(along).unwrap_or(0);
+    let x = of_length_one(x.into_shape(&(rows, along))?, most)?;
+    let x = x.into_shape(&as_rows(&moved)?)?;
+    Ok(permuted(x, &moved, &inverse(&order))?.0)
+}

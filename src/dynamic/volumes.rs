@@ -1,0 +1,134 @@
+//! The third axis of windows on volumes: what is done on images serves for its slices.
+
+use dfdx::tensor::Cpu;
+
+use super::{
+    MAX_NUMBERS,
+    conv::{PlacesOf, Slider, padding},
+    flow::{Flow, Numbers, Rows},
+    op::Pass,
+    options::Options,
+    places::{all, arranged, permuted},
+    words::{self, refused},
+};
+use crate::{
+    backend::{Backend, IntoShape, Pooling},
+    error::Error,
+    fields::AnySignal,
+};
+
+/// How a window slides along the depth of volumes.
+#[derive(Debug, Clone)]
+pub(super) struct Depth {
+    pub(super) kernel: usize,
+    stride: usize,
+    dilation: usize,
+    padding: PlacesOf,
+}
+
+impl Depth {
+    pub(super) fn new(options: &Options<'_>, kernel: &str) -> Result<Self, Error> {
+        let first = |key: &str| options.sizes::<3>(key).map(|[depth, _, _]| depth);
+        let dilation = if kernel == "pool_size" { 1 } else { first("dilation_rate")? };
+        let (kernel, stride) = (first(kernel)?, first("strides")?);
+        Ok(Self { kernel, stride, dilation, padding: padding(options)? })
+    }
+
+    /// What leaves, with this number of channels, if another window slides over the slices.
+    pub(super) fn gives(
+        &self,
+        slider: &Slider,
+        arrives: &AnySignal,
+        channels: Option<usize>,
+    ) -> Result<AnySignal, Error> {
+        words::volumes(arrives)?;
+        let mut slice = arrives.sizes.clone();
+        let depth = slice.remove(1);
+        let mut gives = slider.gives(&AnySignal::numbers(slice), channels)?;
+        let (kernel, stride) = (self.kernel, self.stride);
+        let depth = words::window(depth, kernel, stride, self.dilation, self.padding)?;
+        gives.sizes.insert(1, depth);
+        Ok(gives)
+    }
+
+    /// The slices that a window covers at each of its places, side by side in the channels, as images; and how many
+    /// places there are.
+    pub(super) fn side_by_side<T: Pass>(
+        &self,
+        x: Flow<T>,
+        groups: usize,
+    ) -> Result<(Flow<T>, usize), Error> {
+        let Numbers { x, sizes, .. } = x.numbers()?;
+        let [batch, depth, height, width, channels] = *sizes else {
+            return Err(refused(format!("no volumes: {sizes:?}")));
+        };
+        let reach = (self.kernel - 1) * self.dilation + 1;
+        let misfit = || Error::mismatch("the size of a window", depth, reach);
+        let (places, before) = (self.padding)(depth, reach, self.stride).ok_or_else(misfit)?;
+        let wide = [batch, places, height, width, self.kernel, channels];
+        let count = wide.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
+        if count.is_none_or(|n| n > MAX_NUMBERS) {
+            return Err(refused(format!(
+                "windows of {} slices at {places} places cover more than {MAX_NUMBERS} values",
+                self.kernel
+            )));
+        }
+        let long = (places - 1) * self.stride + reach;
+        let (x, sizes) = if before == 0 && long <= depth {
+            (x, sizes)
+        } else {
+            let mut padded = all(&sizes);
+            let slice = |at: usize| at.checked_sub(before).filter(|&at| at < depth);
+            padded[1].take((0..long).map(slice));
+            arranged(x, &padded)?
+        };
+        let grouped = [batch, sizes[1], height, width, groups, channels / groups];
+        let (mut along, mut taps) = (all(&grouped), all(&grouped).remove(1));
+        along[1].take((0..places).map(|place| Some(place * self.stride)));
+        taps.take((0..self.kernel).map(|tap| Some(tap * self.dilation)));
+        along.insert(5, taps);
+        let (x, _) = arranged(x, &along)?;
+        let images = [batch * places, height, width, self.kernel * channels];
+        Ok((Flow::plain(x, images)?, places))
+    }
+
+    /// A kernel of these sizes, for what stands side by side.
+    pub(super) fn kernel<T: Pass>(
+        &self,
+        kernel: Rows<T>,
+        sizes: [usize; 5],
+    ) -> Result<Rows<T>, Error> {
+        let [depth, rows, columns, channels, filters] = sizes;
+        let (kernel, _) = permuted(kernel, &sizes, &[1, 2, 0, 3, 4])?;
+        kernel.into_shape(&(rows * columns * depth * channels, filters))
+    }
+
+    /// Slides a pool: over the slices first, then over what is left of them.
+    pub(super) fn pooled<T: Pass>(
+        &self,
+        slider: &Slider,
+        x: Flow<T>,
+        pooling: Pooling,
+    ) -> Result<Flow<T>, Error> {
+        let Numbers { x, sizes, .. } = x.numbers()?;
+        let [batch, depth, height, width, channels] = *sizes else {
+            return Err(refused(format!("no volumes: {sizes:?}")));
+        };
+        let slices = Flow::plain(x, [batch * depth, height, width, channels])?;
+        let y = slider.slide(slices, |x, window| Cpu::pool2d(x, pooling, window))?;
+        let Numbers { x, sizes, .. } = y.numbers()?;
+        let (rows, columns) = (sizes[1], sizes[2]);
+        let columns_of = Flow::plain(x, [batch, depth, rows * columns, channels])?;
+        let along = slider.along_rows(self.kernel, self.stride);
+        let y = along.slide(columns_of, |x, window| Cpu::pool2d(x, pooling, window))?;
+        let Numbers { x, sizes, .. } = y.numbers()?;
+        Flow::plain(x, [batch, sizes[1], rows, columns, channels])
+    }
+}
+
+/// Images as slices of volumes.
+pub(super) fn stacked<T: Pass>(x: Flow<T>, places: usize) -> Result<Flow<T>, Error> {
+    let Numbers { x, sizes, .. } = x.numbers()?;
+    let batch = sizes[0] / places.max(1);
+    Flow::plain(x, [&[batch, places], &sizes[1..]].concat())
+}

@@ -1,0 +1,285 @@
+//! Layers and functions that no type has, on what they do not take.
+
+use kerata::{
+    Const, Cpu, Error,
+    config::{CustomObjects, DynamicValue, layer_from_config},
+    loss::MeanSquaredError,
+    optim::{Sgd, State},
+    prelude::*,
+};
+use serde_json::{Value, json};
+
+use crate::dynamic::{config, error, layer};
+
+fn zeros(shape: &[usize]) -> DynamicValue {
+    DynamicValue::numbers(shape, vec![0.25; shape.iter().product()]).unwrap()
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    for (class, options, says) in [
+        ("Dense", json!({"units": 2, "activation": "glu"}), "activation: it halves the values"),
+        ("UnitNormalization", json!({"axis": 0}), "axis: axes behind the batch are needed"),
+        ("UnitNormalization", json!({"axis": []}), "axis: axes behind the batch are needed"),
+        ("Resizing", json!({"height": 2}), "width: "),
+        (
+            "Resizing",
+            json!({"height": 2, "width": 2, "interpolation": "area"}),
+            "interpolation: one of [\"bilinear\",\"nearest\",\"bicubic\"",
+        ),
+        (
+            "Resizing",
+            json!({"height": 2, "width": 2, "fill_mode": "reflect"}),
+            "fill_mode: only \"constant\" is possible",
+        ),
+        (
+            "Resizing",
+            json!({"height": 2, "width": 2, "crop_to_aspect_ratio": true, "pad_to_aspect_ratio": true}),
+            "pad_to_aspect_ratio: it is false where",
+        ),
+        ("CenterCrop", json!({"height": 0, "width": 2}), "height: "),
+        ("EinsumDense", json!({"output_shape": 2}), "equation: "),
+        ("EinsumDense", json!({"equation": "ab,bc", "output_shape": 2}), "equation: `X,Y->Z`"),
+        (
+            "EinsumDense",
+            json!({"equation": "a...b,bc->a...c", "output_shape": 2}),
+            "the JSON says \"a...b,bc->a...c\"",
+        ),
+        ("EinsumDense", json!({"equation": "ab,bc->ac", "output_shape": "c"}), "output_shape: "),
+        (
+            "EinsumDense",
+            json!({"equation": "ab,bc->ac", "output_shape": 2, "lora_rank": 4}),
+            "lora_rank: only null is possible",
+        ),
+        (
+            "Conv3D",
+            json!({"filters": 2, "kernel_size": 2, "strides": 2, "dilation_rate": 2}),
+            "strides: it is 1 where the `dilation_rate` is more",
+        ),
+        (
+            "Conv3D",
+            json!({"filters": 2, "kernel_size": [2, 2]}),
+            "kernel_size: 3 whole numbers above 0 are needed",
+        ),
+        (
+            "MaxPooling3D",
+            json!({"pool_size": 2, "data_format": "channels_first"}),
+            "data_format: only \"channels_last\" is possible",
+        ),
+        ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2, "dropout": 2}), "dropout: "),
+    ] {
+        let text = error(json!({"class_name": class, "config": options}));
+        assert!(text.contains(says), "{class}: {text}");
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_told_with_the_name_of_the_layer() {
+    for (class, options, shape, says) in [
+        (
+            "UnitNormalization",
+            json!({"axis": 3}),
+            &[2, 3][..],
+            "there is no axis 3 of 2 dimensions",
+        ),
+        ("UnitNormalization", json!({"axis": [1, -1]}), &[2, 3], "axes [1, -1] of 2 dimensions"),
+        ("Activation", json!({"activation": "glu"}), &[2, 3], "halves its values, and there are 3"),
+        ("Resizing", json!({"height": 2, "width": 2}), &[2, 3, 4], "images are needed here"),
+        ("CenterCrop", json!({"height": 2, "width": 2}), &[2, 3], "images are needed here"),
+        (
+            "EinsumDense",
+            json!({"equation": "abc,cd->abd", "output_shape": [null, 2]}),
+            &[2, 3],
+            "the equation `abc,cd->abd` has other dimensions than the 2 of a value",
+        ),
+        (
+            "EinsumDense",
+            json!({"equation": "abc,cd->abd", "output_shape": [4, 2]}),
+            &[2, 3, 5],
+            "`b` of `abc,cd->abd` is 3 values long, and 4 in `output_shape`",
+        ),
+        (
+            "EinsumDense",
+            json!({"equation": "abc,cd->abd", "output_shape": 2}),
+            &[2, 3, 5],
+            "`output_shape` says 1 sizes, but `abc,cd->abd` needs 2",
+        ),
+        (
+            "EinsumDense",
+            json!({"equation": "ab,bc->ac", "output_shape": 2, "bias_axes": "b"}),
+            &[2, 3],
+            "`ab,bc->ac` gives no `b` to add to",
+        ),
+        (
+            "Conv3D",
+            json!({"filters": 2, "kernel_size": 2}),
+            &[1, 2, 3, 2],
+            "volumes are needed here",
+        ),
+        (
+            "Conv3D",
+            json!({"filters": 2, "kernel_size": [3, 1, 1]}),
+            &[1, 2, 3, 2, 1],
+            "a window of 3 cannot slide along `2`",
+        ),
+        (
+            "Conv3D",
+            json!({"filters": 2, "kernel_size": 1, "groups": 2}),
+            &[1, 2, 3, 2, 3],
+            "3 channels and 2 filters cannot be in 2 groups",
+        ),
+        ("Cropping3D", json!({"cropping": 1}), &[1, 2, 3, 3, 1], "1 and 1 cannot be cut off `2`"),
+        ("ConvLSTM2D", json!({"filters": 2, "kernel_size": 2}), &[1, 2, 3, 2], "a sequence"),
+        ("ConvLSTM1D", json!({"filters": 2, "kernel_size": 4}), &[1, 2, 3, 2], "a window of 4"),
+    ] {
+        let named = json!({"class_name": class, "config": options});
+        let mut named = named;
+        named["config"]["name"] = "it".into();
+        let text = layer(named).unwrap().run(zeros(shape)).unwrap_err().to_string();
+        assert!(text.starts_with("`it`: ") && text.contains(says), "{class}: {text}");
+    }
+    // Weights that are there are those of one size.
+    let mut einsum = layer(json!({"class_name": "EinsumDense", "config":
+        {"name": "it", "equation": "ab,bc->ac", "output_shape": 2}}))
+    .unwrap();
+    einsum.run(zeros(&[2, 3])).unwrap();
+    let text = einsum.run(zeros(&[2, 4])).unwrap_err().to_string();
+    assert_eq!(text, "`it`: `b` of an equation is 4 and 3 values long");
+}
+
+/// A function of `x`, which is `(Batch, 4, 6)`, and of `y`, which is `(Batch, 6, 3)`.
+fn function(class: &str, options: Value, args: &[Value]) -> Result<DynamicValue, Error> {
+    let input = |name: &str, sizes: Value| {
+        json!({"class_name": "InputLayer", "name": name, "inbound_nodes": [],
+            "config": {"name": name, "batch_shape": sizes}})
+    };
+    let mut own = options;
+    own["name"] = "it".into();
+    let node = json!({"module": "keras.src.ops.numpy", "class_name": class, "name": "it",
+        "config": own, "inbound_nodes": [{"args": args, "kwargs": {}}]});
+    let layers = [input("x", json!([null, 4, 6])), input("y", json!([null, 6, 3])), node];
+    let model = json!({"class_name": "Functional", "config": {"name": "net", "layers": layers,
+        "input_layers": [["x", 0, 0], ["y", 0, 0]], "output_layers": [["it", 0, 0]]}});
+    let mut model = layer_from_config(&config(model), &CustomObjects::new())?;
+    model.run(DynamicValue::several([zeros(&[2, 4, 6]), zeros(&[2, 6, 3])]))
+}
+
+fn tensor(name: &str) -> Value {
+    json!({"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}})
+}
+
+#[test]
+fn functions_that_do_not_fit_are_refused_by_name() {
+    let (x, y) = (tensor("x"), tensor("y"));
+    let huge = 1_u64 << 60;
+    for (class, options, args, says) in [
+        ("Matmul", json!({}), vec![y.clone(), x.clone()], "of an equation is 3 and 4 values long"),
+        ("Stack", json!({"axis": 1}), vec![json!([x, y])], "cannot be one"),
+        ("Stack", json!({"axis": 0}), vec![json!([x, x])], "along the batch"),
+        (
+            "Split",
+            json!({"indices_or_sections": 4, "axis": 2}),
+            vec![x.clone()],
+            "4 makes no parts",
+        ),
+        ("Split", json!({"indices_or_sections": huge, "axis": 2}), vec![x.clone()], "no parts"),
+        ("Split", json!({"indices_or_sections": 2, "axis": 0}), vec![x.clone()], "along the batch"),
+        ("Unstack", json!({"num": 5, "axis": 1}), vec![x.clone()], "`num` 5 makes no parts"),
+        ("Einsum", json!({"subscripts": "bij,bik->bjk"}), vec![x.clone(), y.clone()], "4 and 6"),
+        ("Einsum", json!({"subscripts": "bij->bik"}), vec![x.clone()], "that no value has"),
+        ("Einsum", json!({"subscripts": "b1"}), vec![x.clone()], "other signs than letters"),
+        ("Tile", json!({"repeats": [1, huge, 1]}), vec![x.clone()], "too large"),
+        ("Tile", json!({"repeats": [1, 1 << 20, 1 << 20]}), vec![x.clone()], "more than 2^28"),
+        ("Repeat", json!({"repeats": huge, "axis": 1}), vec![x.clone()], "too large"),
+        ("Repeat", json!({"repeats": -1, "axis": 1}), vec![x.clone()], "-1 times"),
+        ("Pad", json!({"pad_width": [[0, 0], [huge, huge], [0, 0]]}), vec![x.clone()], "too large"),
+        ("Pad", json!({"pad_width": 1}), vec![x.clone()], "along the batch"),
+        ("Pad", json!({"pad_width": [[0, 0], [1, 1]]}), vec![x.clone()], "`pad_width`"),
+        (
+            "Pad",
+            json!({"pad_width": [[0, 0], [1, 1], [0, 0]], "mode": "reflect"}),
+            vec![x.clone()],
+            "`mode` \"reflect\"",
+        ),
+        ("Take", json!({"axis": 1}), vec![x.clone(), json!([4])], "there is no 4 in an axis of 4"),
+        ("Flip", json!({"axis": null}), vec![x.clone()], "`axis` of a function has to be given"),
+        ("Mean", json!({"axis": 0}), vec![x.clone()], "along the batch"),
+        ("Clip", json!({"x_min": "a", "x_max": 1}), vec![x.clone()], "`x_min` \"a\""),
+        ("Where", json!({}), vec![x.clone(), x.clone()], "a function of other values"),
+        ("Add", json!({}), vec![x.clone(), json!([[[[1.0]]]])], "of more dimensions than values"),
+        ("Glu", json!({"axis": 0}), vec![x.clone()], "along the batch"),
+        ("Normalize", json!({"axis": 1, "order": 3}), vec![x.clone()], "`order` 3"),
+        ("GetItem", json!({}), vec![x.clone(), json!([null, 1])], "is not known here"),
+        ("Moveaxis", json!({"source": 0, "destination": 1}), vec![x.clone()], "the batch first"),
+        ("Cumprod", json!({"axis": 1}), vec![x.clone()], "the function `Cumprod` is not known"),
+    ] {
+        let text = match function(class, options, &args) {
+            Ok(value) => panic!("{class} gives {:?}", value.sizes()),
+            Err(error) => error.to_string(),
+        };
+        assert!(text.contains("`it`") && text.contains(says), "{class}: {text}");
+    }
+}
+
+/// Masks that are of no use are dropped in models of branches, and refused elsewhere.
+#[test]
+fn masks_are_passed_on_or_refused() {
+    let chain = |class: &str, options: Value| {
+        json!({"class_name": "Sequential", "config": {"layers": [
+            {"class_name": "Masking", "config": {}}, {"class_name": class, "config": options}]}})
+    };
+    let einsum = json!({"equation": "abc,cd->abd", "output_shape": [null, 2]});
+    let x = || zeros(&[2, 3, 4]);
+    let unit = layer(chain("UnitNormalization", json!({}))).unwrap().run(x()).unwrap();
+    assert!(unit.mask().is_some());
+    let text = layer(chain("EinsumDense", einsum.clone())).unwrap().run(x()).unwrap_err();
+    assert!(text.to_string().contains("`einsum_dense`: "), "{text}");
+    let custom = CustomObjects::new().masks_as_keras();
+    let mut model = layer_from_config(&config(chain("EinsumDense", einsum)), &custom).unwrap();
+    assert_eq!(model.run(x()).unwrap().mask(), None);
+    assert_eq!(model.dropped_masks(), ["einsum_dense"]);
+    let lstm = json!({"class_name": "ConvLSTM1D", "config": {"filters": 2, "kernel_size": 1}});
+    let mut lstm = layer_from_config(&config(lstm), &custom).unwrap();
+    let mask = kerata::Mask::from_bools(vec![true, false], 1, 2).unwrap();
+    let text = lstm.run(zeros(&[1, 2, 3, 1]).with_mask(mask).unwrap()).unwrap_err().to_string();
+    assert!(text.contains("a sequence without a mask is needed here"), "{text}");
+}
+
+/// A model of such layers learns; what is not trained here says so.
+#[test]
+fn models_of_such_layers_learn() -> Result<(), Error> {
+    let of = |dropout: f64| {
+        config(json!({"class_name": "Sequential", "config": {"layers": [
+            {"class_name": "Reshape", "config": {"target_shape": [2, 4, 4, 1]}},
+            {"class_name": "ConvLSTM2D", "config": {"filters": 2, "kernel_size": 2, "padding": "same",
+                "return_sequences": true, "dropout": dropout}},
+            {"class_name": "Conv3D", "config": {"filters": 3, "kernel_size": 2, "activation": "tanh"}},
+            {"class_name": "GlobalAveragePooling3D", "config": {}},
+            {"class_name": "EinsumDense", "config": {"equation": "ab,bc->ac", "output_shape": 2, "bias_axes": "c"}},
+            {"class_name": "UnitNormalization", "config": {}}]}}))
+    };
+    let dev = Cpu::seed_from_u64(1);
+    let mut model = layer_from_config(&of(0.0), &CustomObjects::new())?.on(&dev);
+    let value = |i: usize| (i * 7 % 11) as f32 / 5.0 - 1.0;
+    let x = dev.tensor_from_vec((0..128).map(value).collect(), (4, Const::<32>));
+    let y = dev.tensor([[1.0_f32, 0.0], [0.0, 1.0], [0.6, 0.8], [0.8, 0.6]]);
+    let (mut state, mut losses) = (State::default(), Vec::new());
+    for _ in 0..150 {
+        let loss = state.attempt(&Sgd::new(0.3), &mut model, |model| {
+            let y_hat = model.forward_mut::<(usize, Const<2>), _>(x.clone().leaky_trace())?;
+            let y: kerata::Tensor<(usize, Const<2>), f32, Cpu> =
+                dev.tensor_from_vec(y.as_vec(), (4, Const::<2>));
+            MeanSquaredError.compute(y_hat, y)
+        })?;
+        losses.push(loss);
+    }
+    let (first, last) = (losses[0], losses[losses.len() - 1]);
+    assert!(f64::from(last) < 0.3 * f64::from(first), "{first} {last}");
+
+    let mut model = layer_from_config(&of(0.5), &CustomObjects::new())?;
+    model.run(zeros(&[1, 32]))?;
+    let x = dev.tensor_from_vec(vec![0.5_f32; 32], (1, Const::<32>));
+    let text = model.forward_mut::<(usize, Const<2>), _>(x.leaky_trace()).map(|_| ()).unwrap_err();
+    assert!(text.to_string().contains("`conv_lstm2d`: a `dropout`"), "{text}");
+    Ok(())
+}
