@@ -167,3 +167,20 @@ pub(super) fn cells(fields: &mut Fields) {
     fields.any_flag("unroll", false);
     fields.flag("zero_output_for_mask", false, false);
 }
+
+pub(super) fn heads(fields: &mut Fields) {
+    fields.size("num_heads", 1);
+    fields.size("key_dim", 1);
+    for key in ["value_dim", "output_shape", "attention_axes", "sliding_window"] {
+        fields.any(key, Value::Null);
+    }
+    fields.share("dropout", 0.0, Some(0.0));
+    fields.flag("use_bias", true, true);
+    fields.flag("use_gate", false, false);
+    fields.none(&["activity_regularizer"]);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.seed();
+    // Keras 2 says there what the layer was built for.
+    fields.ignored(&["query_shape", "value_shape", "key_shape", "flash_attention"]);
+}

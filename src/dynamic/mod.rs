@@ -1,5 +1,6 @@
 //! Layers whose shapes are known at run time only.
 
+mod axes;
 mod bidirectional;
 mod budget;
 mod categories;
@@ -15,6 +16,7 @@ mod flow;
 mod foreign;
 mod functions;
 mod graph;
+mod heads;
 mod input;
 mod inspect;
 mod keys;
@@ -27,11 +29,14 @@ mod options;
 mod own;
 mod places;
 mod prelu;
+mod projection;
 mod random_images;
 mod recurrent;
 mod registry;
 mod rules;
+mod said;
 mod scaling;
+mod scores;
 mod shapes;
 mod show;
 mod softmax;

@@ -14,6 +14,7 @@ use super::{
     dot::Products,
     dropout::Dropping,
     graph::Graph,
+    heads::Heads,
     keys,
     merge::{Joining, Merge},
     noise::Noise,
@@ -125,6 +126,7 @@ classes! {{
     };
     "Maximum": |_| {}, Merge::new;
     "Minimum": |_| {}, Merge::new;
+    "MultiHeadAttention": keys::heads, Heads::new;
     "Multiply": |_| {}, Merge::new;
     "Normalization": keys::normalization, Standardise::new;
     "PReLU": keys::prelu, Slopes::new;

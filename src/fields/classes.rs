@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 69] = [
+const CLASSES: [&str; 70] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -47,6 +47,7 @@ const CLASSES: [&str; 69] = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "PReLU",

@@ -19,5 +19,6 @@ mod initializers;
 mod json;
 mod keras2;
 mod keras3;
+mod older;
 mod sentences;
 mod training;

@@ -61,13 +61,14 @@ pub(super) enum Reduction {
 }
 
 /// The functions by their class.
-const KINDS: [(&str, Kind); 37] = [
+const KINDS: [(&str, Kind); 38] = [
     ("Absolute", Kind::Each(f32::abs, |x, _| if x > 0.0 { 1.0 } else { -1.0 })),
     ("Add", Kind::Two(Merging::Sum)),
     ("All", Kind::Reduce(Reduction::All)),
     ("Any", Kind::Reduce(Reduction::Any)),
     ("Cast", Kind::Same),
     ("Concatenate", Kind::Join),
+    ("ConvertToTensor", Kind::Same),
     ("Divide", Kind::Quotient),
     ("Equal", Kind::Compare(|a, b| a == b)),
     ("Exp", Kind::Each(f32::exp, |_, y| y)),

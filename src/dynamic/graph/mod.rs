@@ -1,5 +1,7 @@
 //! Keras's `Functional`: layers that say themselves what reaches them.
 
+mod bare;
+mod call;
 mod function;
 mod nodes;
 mod read;
