@@ -184,3 +184,13 @@ pub(super) fn heads(fields: &mut Fields) {
     // Keras 2 says there what the layer was built for.
     fields.ignored(&["query_shape", "value_shape", "key_shape", "flash_attention"]);
 }
+
+pub(super) fn attention(fields: &mut Fields) {
+    let additive = fields.class() == "AdditiveAttention";
+    fields.flag("use_scale", additive, additive);
+    if !additive {
+        fields.choice("score_mode", "dot", &["dot", "concat"]);
+    }
+    fields.share("dropout", 0.0, Some(0.0));
+    fields.seed();
+}

@@ -1,5 +1,6 @@
 //! Layers whose shapes are known at run time only.
 
+mod attention;
 mod axes;
 mod bidirectional;
 mod budget;

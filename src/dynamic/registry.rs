@@ -3,6 +3,7 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
+    attention::Attention,
     bidirectional::{BidirectionalKeys, BidirectionalOp},
     categories::Categories,
     cells::Cells,
@@ -103,7 +104,9 @@ classes! {{
         Ok::<_, Error>(Activate(o.custom.function("linear")?))
     };
     "Add": |_| {}, Merge::new;
+    "AdditiveAttention": keys::attention, Attention::new;
     "AlphaDropout": keys::noise, Noise::new;
+    "Attention": keys::attention, Attention::new;
     "Average": |_| {}, Merge::new;
     "CategoryEncoding": keys::categories, Categories::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;

@@ -3,11 +3,13 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 70] = [
+const CLASSES: [&str; 72] = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",

@@ -227,7 +227,8 @@ macro_rules! cases {
 }
 cases! {
     branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
-    slopes_of_images activations functions heads heads_of_images encoder decoder
+    slopes_of_images activations functions heads heads_of_images encoder decoder attention
+    slopes_of_attention
 }
 
 #[test]
