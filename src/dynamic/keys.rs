@@ -194,3 +194,13 @@ pub(super) fn attention(fields: &mut Fields) {
     fields.share("dropout", 0.0, Some(0.0));
     fields.seed();
 }
+
+pub(super) fn groups(fields: &mut Fields) {
+    fields.any("groups", json!(32));
+    fields.any("axis", json!(-1));
+    fields.any("epsilon", json!(1e-3));
+    fields.flag("center", true, true);
+    fields.flag("scale", true, true);
+    weight(fields, "beta", Initializer::ZEROS);
+    weight(fields, "gamma", Initializer::ONES);
+}

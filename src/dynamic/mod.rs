@@ -17,6 +17,7 @@ mod flow;
 mod foreign;
 mod functions;
 mod graph;
+mod groups;
 mod heads;
 mod input;
 mod inspect;

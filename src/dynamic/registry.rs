@@ -15,6 +15,7 @@ use super::{
     dot::Products,
     dropout::Dropping,
     graph::Graph,
+    groups::Groups,
     heads::Heads,
     keys,
     merge::{Joining, Merge},
@@ -124,6 +125,7 @@ classes! {{
     "Functional": keys::functional, Graph::new;
     "GaussianDropout": keys::noise, Noise::new;
     "GaussianNoise": keys::noise, Noise::new;
+    "GroupNormalization": keys::groups, Groups::new;
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };

@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 72] = [
+const CLASSES: [&str; 73] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -39,6 +39,7 @@ const CLASSES: [&str; 72] = [
     "GlobalAveragePooling2D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Identity",
     "InputLayer",
     "LSTM",

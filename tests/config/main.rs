@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+mod attention;
+mod attention_errors;
 mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
