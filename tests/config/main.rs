@@ -4,6 +4,7 @@
 
 mod attention;
 mod attention_errors;
+mod batches;
 mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
