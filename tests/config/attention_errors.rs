@@ -7,7 +7,6 @@ use kerata::{
     data::InMemory,
     loss::MeanSquaredError,
     optim::Adam,
-    prelude::*,
     train::{Fit, Trainer},
 };
 use serde_json::{Value, json};

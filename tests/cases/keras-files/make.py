@@ -31,7 +31,7 @@ def save_file(tensors, path):
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
-def write(name, model, *inputs):
+def write(name, model, *inputs, older=False):
     rng = np.random.default_rng(sum(map(ord, name)))
     for weight in model.weights:
         if "seed_generator" not in weight.path:
@@ -41,11 +41,13 @@ def write(name, model, *inputs):
     tensors = {f"input.{i}": x for i, x in enumerate(inputs)} | {f"output.{i}": y for i, y in enumerate(outputs)}
     folder = HERE / name
     folder.mkdir(exist_ok=True)
-    model.save(folder / "model.keras")
+    files = ["model.keras"] + ["model.h5"] * older
+    for file in files:
+        model.save(folder / file)
     save_file(tensors, folder / "tensors.safetensors")
     text = {
         "name": name,
-        "files": {"model.keras": {"what": "whole model"}},
+        "files": {file: {"what": "whole model"} for file in files},
         "inputs": [key for key in tensors if key.startswith("input")],
         "outputs": [key for key in tensors if key.startswith("output")],
         "tensors": {key: {"dtype": DTYPES[str(value.dtype)][1]} for key, value in tensors.items()},
@@ -108,6 +110,19 @@ def merges(name):
     u[0, 3:], u[1, 1], w[0, 4:], w[2, :2] = 0, 0, 0, 0
     ids = np.array([[1, 2, 3, 4, 0], [0, 0, 5, 6, 1], [0, 0, 0, 2, 3]], "int32")
     write(name, Model([x, y, z], L.Dense(3, name="head")(d)), u, w, ids)
+
+
+@case
+def attention(name):
+    """Attention of all kinds, and groups that are normalised."""
+    w, x = Input((5,), dtype="int32", name="w"), Input((3, 4), name="x")
+    e = L.Embedding(7, 4, mask_zero=True, name="words")(w)
+    a = L.MultiHeadAttention(2, 3, use_gate=True, use_bias=False, name="self")(e, e, use_causal_mask=True)
+    a = L.GroupNormalization(2, name="norm")(L.MultiHeadAttention(1, 3, name="cross")(a, value=x, key=x))
+    b = L.Attention(score_mode="concat", use_scale=True, name="concat")([a, x])
+    c = L.AdditiveAttention(name="additive")([b, x])
+    ids = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 1, 2]], "int32")
+    write(name, Model([w, x], L.Dense(3, name="head")(c)), ids, floats(7, 2, 3, 4), older=True)
 
 
 if __name__ == "__main__":
