@@ -53,6 +53,8 @@ fn classes() -> Vec<(&'static str, Value)> {
         ("LSTM", json!({"units": 2, "return_sequences": true, "zero_output_for_mask": true})),
         ("LayerNormalization", json!({})),
         ("LayerNormalization", json!({"beta_initializer": orthogonal, "axis": 1})),
+        ("LayerNormalization", json!({"axis": [1, -1]})),
+        ("BatchNormalization", json!({"axis": 1})),
         ("Masking", json!({})),
         ("MaxPooling1D", json!({})),
         ("MaxPooling1D", json!({"padding": "same"})),

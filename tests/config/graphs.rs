@@ -228,7 +228,7 @@ macro_rules! cases {
 cases! {
     branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
     slopes_of_images activations functions heads heads_of_images encoder decoder attention
-    slopes_of_attention groups
+    slopes_of_attention groups norms slopes_of_norms
 }
 
 #[test]

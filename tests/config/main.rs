@@ -22,6 +22,7 @@ mod initializers;
 mod json;
 mod keras2;
 mod keras3;
+mod norms;
 mod older;
 mod sentences;
 mod training;

@@ -435,6 +435,24 @@ def groups(name):
     c = norm(4, name="vector")(L.GlobalMaxPooling1D(name="most")(b))
     write(name, Model(x, L.Dense(2, name="head")(c)), floats(13, 2, 4, 6, 3) + 1, True)
 
+@case
+def norms(name):
+    """Layer and batch normalisation along other axes than the last."""
+    x, layer, batch = Input((4, 5, 3), name="x"), L.LayerNormalization, L.BatchNormalization
+    outs = [
+        layer(axis=1, name="one")(x), layer(axis=[1, 3], name="two")(x), layer(axis=[-1, -2, -3], scale=False, name="all")(x),
+        layer(axis=(2, -1), center=False, name="mixed")(x), batch(axis=1, name="front")(x), batch(axis=-2, center=False, name="middle")(x),
+    ]
+    write(name, Model(x, outs), floats(14, 2, 4, 5, 3))
+
+
+@case
+def slopes_of_norms(name):
+    """Gradients of layer normalisation along other axes than the last."""
+    x, layer = Input((4, 5, 3), name="x"), L.LayerNormalization
+    a = layer(axis=[1, 2], name="sides")(layer(axis=-2, name="middle")(layer(axis=[1, 3], name="ends")(x)))
+    write(name, Model(x, L.Dense(2, name="head")(L.GlobalMaxPooling2D(name="most")(a))), floats(15, 2, 4, 5, 3), True)
+
 
 def read_file(path):
     """Reads `.safetensors`."""
