@@ -20,7 +20,7 @@ const SHAPES: [&str; 3] = ["batch_input_shape", "batch_shape", "input_shape"];
 pub fn says_nothing(key: &str, value: &Value) -> bool {
     let one_of = |values: &[Value]| values.contains(value);
     match key {
-        "time_major" | "sparse" | "ragged" | "dynamic" => *value == Value::Bool(false),
+        "time_major" | "sparse" | "ragged" | "dynamic" | "causal" => *value == Value::Bool(false),
         "fused" => one_of(&[Value::Null, true.into(), false.into()]),
         "autocast" => value.is_boolean(),
         "virtual_batch_size" | "adjustment" | "weights" => value.is_null(),

@@ -74,8 +74,8 @@ impl OneToOne for Chain {
             reaches = layer.gives(&reaches)?;
         }
         let mut arrives = arrives.clone();
-        if let Some(batch) = arrives.sizes.first_mut() {
-            *batch = None;
+        if !self.layers.iter().any(DynamicLayer::is_stateful) {
+            arrives.of_any_batch();
         }
         self.built = Some(arrives);
         Ok(())

@@ -200,13 +200,24 @@ pub(crate) fn emptied<T: Tape<f32, Cpu>>(
     Ok(put_first(zeros, join_tapes(x).1))
 }
 
+impl Clone for Numbers<NoneTape> {
+    /// The values are shared.
+    fn clone(&self) -> Self {
+        Self { x: self.x.clone(), sizes: self.sizes.clone(), mask: self.mask.clone() }
+    }
+}
+
+impl Numbers<NoneTape> {
+    pub(crate) fn put_tape<T: Tape<f32, Cpu>>(self, tape: T) -> Numbers<T> {
+        Numbers { x: self.x.put_tape(tape), sizes: self.sizes, mask: self.mask }
+    }
+}
+
 impl Clone for Flow<NoneTape> {
     /// The values are shared.
     fn clone(&self) -> Self {
         match self {
-            Self::Numbers(Numbers { x, sizes, mask }) => {
-                Self::Numbers(Numbers { x: x.clone(), sizes: sizes.clone(), mask: mask.clone() })
-            }
+            Self::Numbers(numbers) => Self::Numbers(numbers.clone()),
             Self::Tokens { sizes, ids, .. } => {
                 Self::Tokens { sizes: sizes.clone(), ids: ids.clone(), tape: NoneTape }
             }
@@ -217,9 +228,7 @@ impl Clone for Flow<NoneTape> {
 impl Flow<NoneTape> {
     pub(crate) fn put_tape<T: Tape<f32, Cpu>>(self, tape: T) -> Flow<T> {
         match self {
-            Self::Numbers(Numbers { x, sizes, mask }) => {
-                Flow::Numbers(Numbers { x: x.put_tape(tape), sizes, mask })
-            }
+            Self::Numbers(numbers) => Flow::Numbers(numbers.put_tape(tape)),
             Self::Tokens { sizes, ids, .. } => Flow::Tokens { sizes, ids, tape },
         }
     }

@@ -247,3 +247,40 @@ pub(super) fn cells(fields: &mut Fields) {
     fields.any_flag("unroll", false);
     fields.flag("zero_output_for_mask", false, false);
 }
+
+pub(super) fn heads(fields: &mut Fields) {
+    fields.size("num_heads", 1);
+    fields.size("key_dim", 1);
+    for key in ["value_dim", "output_shape", "attention_axes", "sliding_window"] {
+        fields.any(key, Value::Null);
+    }
+    fields.share("dropout", 0.0, Some(0.0));
+    fields.flag("use_bias", true, true);
+    fields.flag("use_gate", false, false);
+    fields.none(&["activity_regularizer"]);
+    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
+    weight(fields, "bias", Initializer::ZEROS);
+    fields.seed();
+    // Keras 2 says there what the layer was built for.
+    fields.ignored(&["query_shape", "value_shape", "key_shape", "flash_attention"]);
+}
+
+pub(super) fn attention(fields: &mut Fields) {
+    let additive = fields.class() == "AdditiveAttention";
+    fields.flag("use_scale", additive, additive);
+    if !additive {
+        fields.choice("score_mode", "dot", &["dot", "concat"]);
+    }
+    fields.share("dropout", 0.0, Some(0.0));
+    fields.seed();
+}
+
+pub(super) fn groups(fields: &mut Fields) {
+    fields.any("groups", json!(32));
+    fields.any("axis", json!(-1));
+    fields.any("epsilon", json!(1e-3));
+    fields.flag("center", true, true);
+    fields.flag("scale", true, true);
+    weight(fields, "beta", Initializer::ZEROS);
+    weight(fields, "gamma", Initializer::ONES);
+}

@@ -213,8 +213,9 @@ impl DynamicLayer {
             self.gives_each(&arrive)?;
         }
         self.op.build(dev, prefix, &arrive).map_err(|e| self.blame(e))?;
-        for batch in arrive.iter_mut().filter_map(|one| one.sizes.first_mut()) {
-            *batch = None;
+        // Keras builds a layer that keeps states for one size of a batch.
+        if !self.is_stateful() {
+            arrive.iter_mut().for_each(AnySignal::of_any_batch);
         }
         self.built = Some(arrive);
         Ok(())
@@ -261,8 +262,20 @@ impl DynamicLayer {
         self.op.reset_states();
     }
 
+    /// Whether it, or a layer inside, keeps states from one batch to the next.
+    pub(super) fn is_stateful(&self) -> bool {
+        self.config.config.get("stateful") == Some(&true.into())
+            || self.op.inside().into_iter().any(Self::is_stateful)
+    }
+
     pub(super) fn build_if_new(&mut self, arrive: &[AnySignal]) -> Result<(), Error> {
-        if self.built.is_none() { self.build_each(arrive) } else { Ok(()) }
+        if self.built.is_some() {
+            return Ok(());
+        }
+        // Another batch may have another size.
+        let mut arrive = arrive.to_vec();
+        arrive.iter_mut().for_each(AnySignal::of_any_batch);
+        self.build_each(&arrive)
     }
 
     /// The inference pass of a layer that is built.

@@ -1,5 +1,7 @@
 //! Layers whose shapes are known at run time only.
 
+mod attention;
+mod axes;
 mod bidirectional;
 mod budget;
 mod categories;
@@ -18,6 +20,8 @@ mod flow;
 mod foreign;
 mod functions;
 mod graph;
+mod groups;
+mod heads;
 mod input;
 mod inspect;
 mod keys;
@@ -30,13 +34,16 @@ mod options;
 mod own;
 mod places;
 mod prelu;
+mod projection;
 mod random_images;
 mod recurrent;
 mod registry;
 mod resampling;
 mod resizing;
 mod rules;
+mod said;
 mod scaling;
+mod scores;
 mod shapes;
 mod show;
 mod softmax;

@@ -1,32 +1,39 @@
 use dfdx::tensor::Cpu;
+use serde_json::Value;
 
 use super::{
     dense::known_features,
-    flow::Flow,
+    flow::{Flow, Numbers, Rows, as_rows},
+    is_padded,
     op::{OneToOne, Pass},
     options::Options,
+    places::permuted,
     visit,
     weights::{Role, Weights, optional},
     words,
 };
 use crate::{
-    backend::{ActivationKind, Backend, NormWeights},
+    backend::{ActivationKind, Backend, IntoShape, NormWeights, memory::elements},
     error::Error,
     fields::{AnySignal, Initializer},
     layers::batch_norm_train,
 };
+
+/// How many axes there may be.
+const MOST: usize = 4;
 
 /// A batch normalisation, or a layer normalisation.
 #[derive(Debug, Clone)]
 pub(crate) struct Norm {
     /// How the moving mean and variance begin, and how much of them stays in a step, if there are any.
     moving: Option<([Initializer; 2], f64)>,
-    /// The axis of the features, where the config counts it from the front.
-    axis: Option<u64>,
+    /// The axes of the features, in Keras's order; negative ones are counted from the end.
+    axes: Vec<i64>,
     epsilon: f64,
     /// How gamma and beta begin, if there are any.
     hows: [Option<Initializer>; 2],
-    features: Option<usize>,
+    /// How many features there are along each of the axes.
+    sizes: Option<Vec<usize>>,
     weights: Weights,
 }
 
@@ -35,7 +42,12 @@ impl Norm {
         let mean = options.initializer("moving_mean_initializer")?;
         let variance = options.initializer("moving_variance_initializer")?;
         let moving = ([mean, variance], options.number("momentum")?);
-        Ok(Self { moving: Some(moving), ..Self::layer(options)? })
+        let own = Self::layer(options)?;
+        if own.axes.len() > 1 {
+            let axis = options.config.config.get("axis").unwrap_or(&Value::Null);
+            return Err(options.misfit("axis", "one axis behind the batch is needed", axis));
+        }
+        Ok(Self { moving: Some(moving), ..own })
     }
 
     pub(crate) fn layer(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -51,10 +63,57 @@ impl Norm {
                 &epsilon.into(),
             ));
         }
-        let axis = options.config.config.get("axis");
-        let axis = axis.and_then(|axis| axis.get(0).unwrap_or(axis).as_u64());
-        let (epsilon, features) = (options.number("epsilon")?, None);
-        Ok(Self { moving: None, axis, epsilon, hows, features, weights: Weights::default() })
+        let axis = options.config.config.get("axis").unwrap_or(&Value::Null);
+        let axes = match axis {
+            Value::Array(list) if list.len() <= MOST => list.iter().map(Value::as_i64).collect(),
+            one => one.as_i64().map(|axis| vec![axis]),
+        };
+        let needed = || options.misfit("axis", "axes behind the batch are needed", axis);
+        let axes: Option<Vec<i64>> = axes;
+        let mut axes = axes.filter(|axes| !axes.is_empty()).ok_or_else(needed)?;
+        axes.sort_unstable();
+        let (epsilon, sizes) = (options.number("epsilon")?, None);
+        Ok(Self { moving: None, axes, epsilon, hows, sizes, weights: Weights::default() })
+    }
+
+    /// The axes, counted from the front.
+    fn axes(&self, rank: usize) -> Result<Vec<usize>, Error> {
+        let mut axes = Vec::new();
+        for &axis in &self.axes {
+            let from_front = if axis < 0 { axis + rank as i64 } else { axis };
+            let found = usize::try_from(from_front).ok().filter(|axis| (1..rank).contains(axis));
+            let found = found.filter(|axis| !axes.contains(axis));
+            axes.push(found.ok_or_else(|| {
+                let message = format!("there is no axis {axis} of {rank} dimensions to normalise");
+                words::refused(message)
+            })?);
+        }
+        Ok(axes)
+    }
+
+    /// Does something to the rows of the values along the axes.
+    fn along<T: Pass>(
+        &self,
+        x: Numbers<T>,
+        f: impl FnOnce(Rows<T>) -> Result<Rows<T>, Error>,
+    ) -> Result<Flow<T>, Error> {
+        let rank = x.sizes.len();
+        let mut axes = self.axes(rank)?;
+        if axes == [rank - 1] {
+            return x.map(f);
+        }
+        let Numbers { x, sizes, mask } = x;
+        let x = Cpu::bounded_padding(x, mask.as_ref())?;
+        axes.sort_unstable();
+        let others = (0..rank).filter(|axis| !axes.contains(axis));
+        let order: Vec<usize> = others.chain(axes.iter().copied()).collect();
+        let (x, turned) = permuted(x, &sizes, &order)?;
+        let (outer, inner) = turned.split_at(rank - axes.len());
+        let y = f(x.into_shape(&(elements(outer)?, elements(inner)?))?)?;
+        let mut back = vec![0; rank];
+        order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at);
+        let (x, sizes) = permuted(y.into_shape(&as_rows(&turned)?)?, &turned, &back)?;
+        Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 
     fn weights(&self) -> Result<NormWeights<f32, Cpu>, Error> {
@@ -66,17 +125,39 @@ impl Norm {
 impl OneToOne for Norm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::features_axis(arrives)?;
-        if let Some(axis) = self.axis.filter(|&axis| axis as usize + 1 != arrives.rank()) {
-            let message = format!("the axis {axis} is not the last one of `{arrives}`");
+        let axes = self.axes(arrives.rank())?;
+        if axes == [arrives.rank() - 1] {
+            let features = self.sizes.as_ref().and_then(|sizes| sizes.first());
+            words::features(arrives, features.copied())?;
+            return Ok(arrives.clone());
+        }
+        if self.moving.is_some() && is_padded(arrives) {
+            let message = format!(
+                "under a mask, features are on the last axis: axis {} of `{arrives}` is another one",
+                axes[0]
+            );
             return Err(words::refused(message));
         }
-        words::features(arrives, self.features)?;
+        for (&axis, own) in axes.iter().zip(self.sizes.iter().flatten()) {
+            if arrives.sizes[axis].is_some_and(|size| size != *own) {
+                let message = format!("{own} numbers are needed along axis {axis} of `{arrives}`");
+                return Err(words::refused(message));
+            }
+        }
         Ok(arrives.clone())
     }
 
     fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
-        let features = known_features(arrives)?;
-        let sizes = [features];
+        let axes = self.axes(arrives.rank())?;
+        let sizes: Vec<usize> = match axes == [arrives.rank() - 1] {
+            true => vec![known_features(arrives)?],
+            false => {
+                let known = axes.iter().map(|&axis| arrives.sizes[axis].filter(|&size| size > 0));
+                let message = || format!("the sizes along the axes {axes:?} of `{arrives}`");
+                let unknown = || words::refused(format!("{} have to be known", message()));
+                known.collect::<Option<_>>().ok_or_else(unknown)?
+            }
+        };
         let of = |name, how: Option<Initializer>| {
             optional(name, &sizes, how.unwrap_or(Initializer::ZEROS), how.is_some())
         };
@@ -86,18 +167,19 @@ impl OneToOne for Norm {
             wanted.push(("moving_variance", &sizes, variance, Role::Statistic));
         }
         self.weights = Weights::draw(dev, &wanted)?;
-        self.features = Some(features);
+        self.sizes = Some(sizes);
         Ok(())
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let weights = self.weights()?;
         if self.moving.is_none() {
-            return x.numbers()?.map(|x| Cpu::layer_norm(x, weights));
+            return self.along(x.numbers()?, |x| Cpu::layer_norm(x, weights));
         }
         let mean = self.weights.flat("moving_mean")?;
         let variance = self.weights.flat("moving_variance")?;
-        x.numbers()?.map(|x| Cpu::batch_norm(x, weights, &mean, &variance, ActivationKind::Nothing))
+        let then = ActivationKind::Nothing;
+        self.along(x.numbers()?, |x| Cpu::batch_norm(x, weights, &mean, &variance, then))
     }
 
     fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
@@ -106,14 +188,17 @@ impl OneToOne for Norm {
         let moving = [self.weights.flat(names[0])?, self.weights.flat(names[1])?];
         let (x, weights) = (x.numbers()?, self.weights()?);
         let mask = x.mask.clone();
-        x.map(|x| {
+        let mut new = None;
+        let y = self.along(x, |x| {
             let (mask, then) = (mask.as_ref(), ActivationKind::Nothing);
             let (y, moved) = batch_norm_train(x, mask, weights, moving, momentum, then)?;
-            for (name, values) in names.into_iter().zip(moved.into_iter().flatten()) {
-                self.weights.set(name, &values);
-            }
+            new = moved;
             Ok(y)
-        })
+        })?;
+        for (name, values) in names.into_iter().zip(new.into_iter().flatten()) {
+            self.weights.set(name, &values);
+        }
+        Ok(y)
     }
 
     fn rests(&self) -> bool {

@@ -12,6 +12,7 @@ use super::{
     flow::{Flow, Flows, Rows, join_tapes, put_first},
     functions::Functions,
     own::{Runs, Takes},
+    said::{CallWords, Said},
     words::refused,
 };
 use crate::{
@@ -120,6 +121,14 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
     fn takes_states(&self) -> bool {
         false
     }
+
+    /// What calls may say to the layer.
+    fn words(&self) -> CallWords {
+        CallWords::default()
+    }
+
+    /// Takes what the calls of the layer say.
+    fn called(&mut self, _said: Said) {}
 
     shared!();
 }

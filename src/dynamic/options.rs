@@ -105,4 +105,11 @@ impl AnySignal {
     pub(super) fn rank(&self) -> usize {
         self.sizes.len()
     }
+
+    /// Forgets the size of the batch.
+    pub(super) fn of_any_batch(&mut self) {
+        if let Some(batch) = self.sizes.first_mut() {
+            *batch = None;
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
+    attention::Attention,
     bidirectional::{BidirectionalKeys, BidirectionalOp},
     categories::Categories,
     cells::Cells,
@@ -16,6 +17,8 @@ use super::{
     dropout::Dropping,
     einsum_dense::EinsumDense,
     graph::Graph,
+    groups::Groups,
+    heads::Heads,
     keys,
     merge::{Joining, Merge},
     noise::Noise,
@@ -106,7 +109,9 @@ classes! {{
         Ok::<_, Error>(Activate(o.custom.function("linear")?))
     };
     "Add": |_| {}, Merge::new;
+    "AdditiveAttention": keys::attention, Attention::new;
     "AlphaDropout": keys::noise, Noise::new;
+    "Attention": keys::attention, Attention::new;
     "Average": |_| {}, Merge::new;
     "AveragePooling3D": keys::pool3d, Pool::new;
     "CategoryEncoding": keys::categories, Categories::new;
@@ -133,12 +138,14 @@ classes! {{
     "GaussianNoise": keys::noise, Noise::new;
     "GlobalAveragePooling3D": |f| f.global_pooling(), GlobalPool::new;
     "GlobalMaxPooling3D": |f| f.global_pooling(), GlobalPool::new;
+    "GroupNormalization": keys::groups, Groups::new;
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };
     "MaxPooling3D": keys::pool3d, Pool::new;
     "Maximum": |_| {}, Merge::new;
     "Minimum": |_| {}, Merge::new;
+    "MultiHeadAttention": keys::heads, Heads::new;
     "Multiply": |_| {}, Merge::new;
     "Normalization": keys::normalization, Standardise::new;
     "PReLU": keys::prelu, Slopes::new;

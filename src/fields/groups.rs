@@ -132,7 +132,15 @@ impl Fields {
                 Some(_) => {}
             }
         }
-        self.fixed(key, written(json!(-1)));
+        let last = written(json!(-1));
+        let given = self.given.get(key).cloned().unwrap_or_else(|| last.clone());
+        let axes = given.as_array().map_or(std::slice::from_ref(&given), Vec::as_slice);
+        // Without a type, it may be another one, or several.
+        if self.mode == Mode::Any && axes != [json!(-1)] && axes.iter().all(Value::is_i64) {
+            self.any(key, last);
+            return;
+        }
+        self.fixed(key, last);
     }
 
     /// A number of at least 0, and Keras's default.

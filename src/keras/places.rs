@@ -195,6 +195,15 @@ pub(super) fn numbered(layers: &[Value], within: String) -> impl Iterator<Item =
     })
 }
 
+/// The layers within an attention of several heads, and their groups.
+const PROJECTIONS: [(&str, &str); 5] = [
+    ("query", "query_dense"),
+    ("key", "key_dense"),
+    ("gate", "_gate_dense"),
+    ("value", "value_dense"),
+    ("attention_output", "output_dense"),
+];
+
 /// The groups that hold the weights of a layer, in Keras's order.
 fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
     let inner = |key: &str| layer.get("config").and_then(|config| config.get(key));
@@ -224,6 +233,15 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         }
         "ConvLSTM1D" | "ConvLSTM2D" | "LSTM" | "GRU" | "SimpleRNN" => {
             vec![of(format!("{group}/cell/vars"))]
+        }
+        "MultiHeadAttention" => {
+            let gate = inner("use_gate").is_some_and(|gate| gate == &Value::Bool(true));
+            let inside = PROJECTIONS.iter().filter(|(name, _)| gate || *name != "gate");
+            let projection = |(name, path): &(&str, &str)| Vars {
+                steps: deeper([name, name]),
+                path: format!("{group}/{path}/vars"),
+            };
+            inside.map(projection).collect()
         }
         "RNN" => {
             let cells = inner("cell").and_then(|cell| cell.get("config")?.get("cells")?.as_array());

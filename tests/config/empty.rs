@@ -53,6 +53,8 @@ fn classes() -> Vec<(&'static str, Value)> {
         ("LSTM", json!({"units": 2, "return_sequences": true, "zero_output_for_mask": true})),
         ("LayerNormalization", json!({})),
         ("LayerNormalization", json!({"beta_initializer": orthogonal, "axis": 1})),
+        ("LayerNormalization", json!({"axis": [1, -1]})),
+        ("BatchNormalization", json!({"axis": 1})),
         ("Masking", json!({})),
         ("MaxPooling1D", json!({})),
         ("MaxPooling1D", json!({"padding": "same"})),
@@ -88,6 +90,8 @@ fn classes() -> Vec<(&'static str, Value)> {
         ("GlobalAveragePooling1D", json!({"keepdims": true})),
         ("GlobalMaxPooling2D", json!({"keepdims": true})),
         ("GRU", json!({"units": 2, "stateful": true})),
+        ("GroupNormalization", json!({"groups": -1})),
+        ("GroupNormalization", json!({"groups": 1, "axis": 1, "scale": false})),
         ("LeakyReLU", json!({})),
         ("Normalization", json!({})),
         ("Normalization", json!({"axis": null, "mean": 1.0, "variance": 4.0})),
@@ -242,7 +246,15 @@ fn no_merge_panics_on_any_two_shapes() {
     let mut answers = 0;
     for (class, options) in [
         ("Add", json!({})),
+        ("AdditiveAttention", json!({})),
+        ("Attention", json!({"use_scale": true, "dropout": 0.5})),
+        ("Attention", json!({"score_mode": "concat"})),
         ("Average", json!({})),
+        ("MultiHeadAttention", json!({"num_heads": 2, "key_dim": 1})),
+        (
+            "MultiHeadAttention",
+            json!({"num_heads": 1, "key_dim": 1, "sliding_window": 1, "use_gate": true}),
+        ),
         ("Concatenate", json!({})),
         ("Concatenate", json!({"axis": 1})),
         ("Dot", json!({"axes": 1})),

@@ -4,7 +4,7 @@ use std::{io::Write, process::Command};
 
 use dfdx::tensor::{Gradients, OwnedTape, PutTape};
 use kerata::{
-    Cpu, Error, Tensor,
+    Cpu, Error, Masked, Tensor,
     config::{Config, CustomObjects, DynamicLayer, DynamicValue, layer_from_config},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
@@ -12,9 +12,8 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
-use serde_json::Value;
 
-use crate::case::Case;
+use crate::{case::Case, older::older};
 
 fn config(case: &Case) -> Config {
     case.model_json().unwrap().try_into().unwrap()
@@ -30,7 +29,7 @@ fn model(case: &Case) -> DynamicLayer {
 }
 
 /// Gives all layers inside their weights. Gives how many these are.
-fn load(case: &Case, model: &mut DynamicLayer, path: &str) -> usize {
+pub(crate) fn load(case: &Case, model: &mut DynamicLayer, path: &str) -> usize {
     let mut count = 0;
     for layer in model.layers_mut() {
         let path = format!("{path}{}", layer.name());
@@ -71,7 +70,7 @@ fn close(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 /// Holds the outputs against those of Keras, and their masks.
-fn answers(case: &Case, model: &mut DynamicLayer) {
+pub(crate) fn answers(case: &Case, model: &mut DynamicLayer) {
     let found = model.run(DynamicValue::several(inputs(case))).unwrap();
     let count = case.group("output").len();
     assert_eq!(found.parts().len(), count, "{}: outputs", case.name);
@@ -93,67 +92,12 @@ fn again(case: &Case, model: &DynamicLayer) {
     answers(case, &mut other);
 }
 
-/// The lists in which Keras 2 wrote how layers are called; there, a mask is no node.
-fn lists(model: &mut Value) {
-    model.as_object_mut().unwrap().retain(|key, _| key != "module" && key != "registered_name");
-    let layers = model.pointer_mut("/config/layers").and_then(Value::as_array_mut);
-    let Some(layers) = layers else { return };
-    let function = |layer: &Value| {
-        layer["module"].as_str().is_some_and(|module| module.starts_with("keras.src.ops"))
-    };
-    layers.retain(|layer| !function(layer));
-    for layer in layers {
-        let nodes = layer["inbound_nodes"].as_array().into_iter().flatten();
-        layer["inbound_nodes"] = nodes
-            .map(|node| {
-                let mut tensors = Vec::new();
-                tensors_of(&node["args"], &mut tensors);
-                tensors_of(&node["kwargs"]["initial_state"], &mut tensors);
-                tensors.into_iter().collect::<Value>()
-            })
-            .collect();
-        lists(layer);
-    }
-}
-
-fn tensors_of(value: &Value, found: &mut Vec<Value>) {
-    match value {
-        Value::Array(list) => list.iter().for_each(|one| tensors_of(one, found)),
-        Value::Object(map) => {
-            let history = &map["config"]["keras_history"];
-            found.push(serde_json::json!([history[0], history[1], history[2], {}]));
-        }
-        _ => {}
-    }
-}
-
-/// What Keras 2 would have written for it answers the same.
-fn older(case: &Case) {
-    let mut json = case.model_json().unwrap();
-    // Other functions than those of masks were no layers then.
-    if ["functions", "slopes_of_resized"].contains(&case.name.as_str()) {
-        return;
-    }
-    let used = |class: &str| {
-        let layers = json["config"]["layers"].as_array().unwrap();
-        layers
-            .iter()
-            .any(|layer| layer["module"] == "keras.src.ops.numpy" && layer["class_name"] == class)
-    };
-    if ["Multiply", "Subtract"].into_iter().any(used) {
-        return;
-    }
-    lists(&mut json);
-    let config: Config = json.try_into().unwrap();
-    let mut model = layer_from_config(&config, &CustomObjects::new()).unwrap();
-    load(case, &mut model, "");
-    answers(case, &mut model);
-}
-
 type Answer = (usize, usize);
+type Answers = (usize, usize, usize);
 
 /// The gradients of the mean of the squares of the output, by name.
 fn gradients<X: Data<f32, Cpu, Tape = OwnedTape<f32, Cpu>>>(
+    case: &Case,
     model: &mut DynamicLayer,
     x: X,
 ) -> Vec<(String, Vec<f32>)>
@@ -178,9 +122,21 @@ where
         }
     }
 
-    let y = model.forward_mut::<Answer, X>(x).unwrap();
-    let loss: Tensor<Rank0, f32, Cpu, _> = dfdx::prelude::MeanTo::mean(y.square());
-    let gradients = dfdx::prelude::Backward::backward(loss);
+    macro_rules! backward {
+        ($y:expr) => {{
+            let loss: Tensor<Rank0, f32, Cpu, _> = dfdx::prelude::MeanTo::mean($y.square());
+            dfdx::prelude::Backward::backward(loss)
+        }};
+    }
+    let gradients = match (case.shape("output.0").len(), case.has("mask.0")) {
+        (2, _) => backward!(model.forward_mut::<Answer, X>(x).unwrap()),
+        (3, false) => backward!(model.forward_mut::<Answers, X>(x).unwrap()),
+        (3, true) => {
+            let y = model.forward_mut::<Masked<Answers>, X>(x).unwrap();
+            backward!(y.into_parts().0)
+        }
+        other => panic!("{other:?}"),
+    };
     let mut all = All(Vec::new(), Vec::new(), gradients);
     model.visit(&mut all).unwrap();
     all.0
@@ -206,13 +162,15 @@ fn slopes(case: &Case, model: &mut DynamicLayer) {
         .map(|name| (case.is_ids(&name), case.shape(&name).len()))
         .collect();
     let found = match ranks.as_slice() {
-        [(true, 2)] => gradients(model, ids(0)),
-        [(false, 2)] => gradients(model, floats!(0, a b)),
-        [(false, 3)] => gradients(model, floats!(0, a b c)),
-        [(false, 4)] => gradients(model, floats!(0, a b c d)),
-        [(true, 2), (false, 2)] => gradients(model, (ids(0), floats!(1, a b))),
-        [(true, 2), (false, 3)] => gradients(model, (ids(0), floats!(1, a b c))),
-        [(false, 2), (false, 3)] => gradients(model, (floats!(0, a b), floats!(1, a b c))),
+        [(true, 2)] => gradients(case, model, ids(0)),
+        [(false, 2)] => gradients(case, model, floats!(0, a b)),
+        [(false, 3)] => gradients(case, model, floats!(0, a b c)),
+        [(false, 4)] => gradients(case, model, floats!(0, a b c d)),
+        [(true, 2), (true, 2)] => gradients(case, model, (ids(0), ids(1))),
+        [(false, 3), (false, 3)] => gradients(case, model, (floats!(0, a b c), floats!(1, a b c))),
+        [(true, 2), (false, 2)] => gradients(case, model, (ids(0), floats!(1, a b))),
+        [(true, 2), (false, 3)] => gradients(case, model, (ids(0), floats!(1, a b c))),
+        [(false, 2), (false, 3)] => gradients(case, model, (floats!(0, a b), floats!(1, a b c))),
         other => panic!("{other:?}"),
     };
     let mut expected = case.group("gradient");
@@ -271,6 +229,8 @@ cases! {
     branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
     slopes_of_images activations functions resized slopes_of_resized einsums slopes_of_einsums
     more_functions slopes_of_functions volumes slopes_of_volumes conv_lstms slopes_of_conv_lstms
+    heads heads_of_images encoder decoder attention
+    slopes_of_attention groups norms slopes_of_norms
 }
 
 #[test]
@@ -310,14 +270,27 @@ fn keras_reads_what_is_written() {
 #[test]
 fn further_cases() {
     let Some(folder) = std::env::var_os("KERATA_GRAPHS") else { return };
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let case = Case::of_folder(&path);
-        let config = config(&case);
-        let mut model = layer_from_config(&config, &CustomObjects::new().masks_as_keras()).unwrap();
-        load(&case, &mut model, "");
-        answers(&case, &mut model);
+    let mut wrong = Vec::new();
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    for path in &paths {
+        let run = std::panic::catch_unwind(|| {
+            let case = Case::of_folder(path);
+            let config = config(&case);
+            let custom = CustomObjects::new().masks_as_keras();
+            let mut model = layer_from_config(&config, &custom).unwrap();
+            load(&case, &mut model, "");
+            answers(&case, &mut model);
+            again(&case, &model);
+            if case.has_group("gradient") {
+                slopes(&case, &mut model);
+            }
+        });
+        if run.is_err() {
+            wrong.push(path.file_name().unwrap().to_owned());
+        }
     }
+    assert!(wrong.is_empty(), "{} of {}: {wrong:?}", wrong.len(), paths.len());
 }
 
 /// The table of a model of branches, with a model inside.

@@ -201,9 +201,13 @@ fn layers_inside_that_make_no_sense_are_refused() {
         text.ends_with("dims: an order of the dimensions is needed, the JSON says [1,3]"),
         "{text}"
     );
-    let text = error(json!({"class_name": "LayerNormalization", "config": {"axis": [2, 1]},
+    let text = error(json!({"class_name": "LayerNormalization", "config": {"axis": [2, 0]},
         "build_config": {"input_shape": [null, 4, 3]}}));
-    assert!(text.ends_with("axis: only [-1] is possible, the JSON says [2,1]"), "{text}");
+    assert!(text.ends_with("there is no axis 0 of 3 dimensions to normalise"), "{text}");
+    for wrong in [json!([]), json!("last"), json!([1.5]), json!([1, 2, 3, 4, 5])] {
+        let text = error(json!({"class_name": "LayerNormalization", "config": {"axis": wrong}}));
+        assert!(text.contains("axis: "), "{text}");
+    }
     let lstm = json!({"class_name": "LSTM", "config": {"units": 2}});
     let both = |backward| {
         error(

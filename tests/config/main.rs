@@ -2,6 +2,9 @@
 
 #![allow(missing_docs)]
 
+mod attention;
+mod attention_errors;
+mod batches;
 mod branches;
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
@@ -20,5 +23,7 @@ mod json;
 mod keras2;
 mod keras3;
 mod kinds;
+mod norms;
+mod older;
 mod sentences;
 mod training;

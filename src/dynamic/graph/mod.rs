@@ -2,7 +2,9 @@
 
 mod arguments;
 mod arrange;
+mod bare;
 mod calculate;
+mod call;
 mod function;
 mod nodes;
 mod parts;

@@ -12,14 +12,14 @@ use super::{
         options::Options,
         words::refused,
     },
-    Entry, Graph, Part, is_function,
+    Entry, Graph, Part, bare, call, is_function,
     nodes::{Argument, CallArguments, Reference},
     text,
     wiring::{Call, Source, Wiring},
 };
 use crate::{
     error::{Error, shortened},
-    fields::{AnySignal, Config, FUNCTIONAL, SignalKind, changes_images},
+    fields::{AnySignal, Config, FUNCTIONAL, SignalKind},
 };
 
 /// An entry, as it stands in the JSON.
@@ -86,12 +86,22 @@ pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
         places.calls.insert((entry, call), places.inputs.len() + place);
     }
     let source = &mut |reference: &Reference| places.source(&read, &names, reference);
-    let mut calls = Vec::new();
+    let (mut calls, mut said) = (Vec::new(), HashMap::new());
     for &(i, call) in &order {
         let entry = &read[i];
         let arguments = entry.calls[call].map(source)?;
         let Some(layer) = entry.part.runs() else { continue };
-        calls.push(made(&entry.name, layer, i, &arguments)?);
+        let (made, words) = call::made(entry.is_keras_3, &entry.name, layer, i, &arguments)?;
+        calls.push(made);
+        match said.get(&i) {
+            Some(others) if *others != words => {
+                return Err(wrong(
+                    &entry.name,
+                    "its calls differ in more than their values, which is not known here",
+                ));
+            }
+            _ => drop(said.insert(i, words)),
+        }
     }
     let inputs = inputs.map(source)?;
     let source = &mut |reference: &Reference| {
@@ -100,7 +110,13 @@ pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
         places.source(&read, &names, &Reference { call, ..reference.clone() })
     };
     let ends = [inputs, outputs.map(source)?];
-    let outputs = ends[1].tensors().into_iter().copied().collect();
+    let outputs: Vec<Source> = ends[1].tensors().into_iter().copied().collect();
+    bare::mark(&mut calls, places.inputs.len(), &outputs);
+    for (i, said) in said {
+        if let Some(layer) = read[i].part.runs_mut() {
+            layer.op.called(said);
+        }
+    }
     let signals = signals(&read, &places, &calls);
     let mut wiring = Wiring::new(signals, calls, outputs);
     wiring.count = wiring.calls.iter().fold(0, |count: usize, call| {
@@ -116,7 +132,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
         let calls = entry.calls.iter().enumerate().map(|(call, arguments)| {
             let source = &mut |reference: &Reference| places.source(&read, &names, reference);
             let place = places.calls.get(&(i, call)).copied().unwrap_or(usize::MAX);
-            Ok((written(&entry.part, arguments.map(source)?), place))
+            Ok((call::written(&entry.part, arguments.map(source)?), place))
         });
         arguments.push(calls.collect::<Result<Vec<_>, Error>>()?);
     }
@@ -130,7 +146,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
     Ok(Graph { entries, wiring, ends, signals: Vec::new() })
 }
 
-fn wrong(layer: &str, message: impl Into<String>) -> Error {
+pub(super) fn wrong(layer: &str, message: impl Into<String>) -> Error {
     match refused(message) {
         Error::Wiring { message, .. } => Error::Wiring { layer: shortened(layer), message },
         other => other,
@@ -315,75 +331,6 @@ impl Places {
             place.ok_or_else(|| wrong(&entry.name, "it is not among the `input_layers`"))?;
         Ok(Source { place, output: reference.output })
     }
-}
-
-/// How a layer is called.
-fn made(
-    name: &str,
-    layer: &DynamicLayer,
-    entry: usize,
-    arguments: &CallArguments<Source>,
-) -> Result<Call, Error> {
-    let mut inputs: Vec<Source> =
-        arguments.args.iter().flat_map(Argument::tensors).copied().collect();
-    let (mut masks, mut rests) = (Vec::new(), false);
-    let unknown = |key: &str| {
-        wrong(name, format!("it is called with `{}`, which is not known here", shortened(key)))
-    };
-    if layer.op.is_function() {
-        inputs = arguments.all().flat_map(Argument::tensors).copied().collect();
-        return Ok(Call { entry, inputs, states: 0, masks, rests });
-    }
-    let takes_states = layer.op.takes_states();
-    if let Some(Argument::Plain(value)) =
-        arguments.args.iter().find(|one| matches!(one, Argument::Plain(value) if !value.is_null()))
-    {
-        return Err(unknown(&value.to_string()));
-    }
-    for (key, argument) in &arguments.kwargs {
-        match (key.as_str(), argument) {
-            (_, Argument::Plain(Value::Null)) => {}
-            ("training", Argument::Plain(Value::Bool(false))) => rests = true,
-            // What Keras says of layers of images, if nobody does.
-            ("training", Argument::Plain(Value::Bool(true))) if changes_images(layer.class()) => {}
-            ("mask", Argument::Tensor(mask)) => masks.push((0, *mask)),
-            ("mask", Argument::List(list)) => {
-                for (i, mask) in list.iter().enumerate() {
-                    match mask {
-                        Argument::Tensor(mask) => masks.push((i, *mask)),
-                        Argument::Plain(Value::Null) => {}
-                        _ => return Err(unknown(key)),
-                    }
-                }
-            }
-            ("initial_state", states) if takes_states => {
-                inputs.extend(states.tensors().into_iter().copied());
-            }
-            ("inputs" | "sequences", argument) if arguments.args.is_empty() => {
-                inputs.extend(argument.tensors().into_iter().copied());
-            }
-            _ => return Err(unknown(key)),
-        }
-    }
-    if inputs.is_empty() {
-        return Err(wrong(name, "nothing reaches it"));
-    }
-    let states = if takes_states { inputs.len() - 1 } else { 0 };
-    Ok(Call { entry, inputs, states, masks, rests })
-}
-
-/// The arguments as Keras 3 writes them: before, states stood beside the sequence.
-fn written(part: &Part, mut arguments: CallArguments<Source>) -> CallArguments<Source> {
-    let takes_states = part.runs().is_some_and(|layer| layer.op.takes_states());
-    if let [Argument::List(list)] = arguments.args.as_slice()
-        && takes_states
-        && list.len() > 1
-    {
-        let states = Argument::List(list[1..].to_vec());
-        arguments.args = vec![list[0].clone()];
-        arguments.kwargs.push(("initial_state".to_owned(), states));
-    }
-    arguments
 }
 
 /// What reaches the model: ids where a layer takes an input that makes vectors of them.

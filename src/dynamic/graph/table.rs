@@ -164,6 +164,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Ceil", Kind::Each(f32::ceil, NO_SLOPE)),
     ("Clip", Kind::Clip),
     ("Concatenate", Kind::Join),
+    ("ConvertToTensor", Kind::Same),
     ("Copy", Kind::Same),
     ("Cos", Kind::Each(f32::cos, |x, _| -x.sin())),
     ("Cosh", Kind::Each(f32::cosh, |x, _| x.sinh())),

@@ -33,7 +33,7 @@ impl Source {
 }
 
 /// One call of a layer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Call {
     /// The entry that is called.
     pub(super) entry: usize,
@@ -44,6 +44,10 @@ pub(super) struct Call {
     pub(super) masks: Vec<(usize, Source)>,
     /// Whether it is called with `training=False`.
     pub(super) rests: bool,
+    /// How many of the inputs, from the first on, lose their mask by the call.
+    pub(super) bared: usize,
+    /// The inputs that have lost theirs before.
+    pub(super) bare: Vec<usize>,
 }
 
 /// What a layer sees of what arrives.
@@ -186,6 +190,13 @@ fn as_mask(x: &Flow<NoneTape>) -> Result<Mask, Error> {
 /// What the layers of a model hold at once is at most this (2 GiB): a short hostile config may ask for any number.
 const MAX_HELD: usize = 1 << 29;
 
+/// Takes the mask off.
+fn bare(signal: &mut AnySignal) {
+    if signal.kind == SignalKind::Padded {
+        signal.kind = SignalKind::Numbers;
+    }
+}
+
 /// How many values there are.
 fn count(values: &Flows) -> usize {
     values.iter().map(|x| x.sizes().iter().product::<usize>()).sum()
@@ -255,10 +266,21 @@ impl Wiring {
         let mut values = self.admit(arrive)?;
         for one in &self.calls {
             let inputs = one.inputs.iter().map(|source| source.of(&values).cloned());
-            let gives = call(one.entry, one, inputs.collect::<Result<_, _>>()?)?;
+            let mut inputs = inputs.collect::<Result<Vec<AnySignal>, _>>()?;
+            one.bare.iter().for_each(|&i| bare(&mut inputs[i]));
+            let gives = call(one.entry, one, inputs)?;
             values.push(gives);
         }
+        for source in self.bared() {
+            let outputs = values.get_mut(source.place);
+            outputs.and_then(|outputs| outputs.get_mut(source.output)).map(bare);
+        }
         Ok(values)
+    }
+
+    /// The values that have lost their mask in the end.
+    fn bared(&self) -> impl Iterator<Item = &Source> {
+        self.calls.iter().flat_map(|call| &call.inputs[..call.bared])
     }
 
     /// Runs the calls. There is one tape for all, since what one call gives may reach several.
@@ -278,6 +300,7 @@ impl Wiring {
         for (one, done) in self.calls.iter().zip(&self.done) {
             let inputs = one.inputs.iter().map(|source| source.of(&values).cloned());
             let mut inputs: Flows = inputs.collect::<Result<_, _>>()?;
+            one.bare.iter().for_each(|&i| inputs[i].set_mask(None));
             for &(input, source) in &one.masks {
                 let mask = as_mask(source.of(&values)?)?;
                 if let Some(input) = inputs.get_mut(input) {
@@ -297,6 +320,11 @@ impl Wiring {
                 return Err(refused("the layers hold more than 2^29 numbers at once"));
             }
             values.push(gives);
+        }
+        for source in self.bared() {
+            let outputs = values.get_mut(source.place);
+            let value = outputs.and_then(|outputs| outputs.get_mut(source.output));
+            value.into_iter().for_each(|value| value.set_mask(None));
         }
         let outputs = self.outputs.iter().map(|source| source.of(&values).cloned());
         Ok(put_first(outputs.collect::<Result<_, _>>()?, tape))

@@ -14,16 +14,18 @@ pub(super) fn graph(graph: &Graph, config: &mut Config) {
         let Some((entry, call)) = makers.get(&source.place) else { return Value::Null };
         json!([entry.name, call, source.output])
     };
+    let mut inputs = graph.wiring.inputs.iter();
+    let fixed = inputs.all(|input| input.sizes.first().is_some_and(Option::is_some));
     let tensor = |source: &Source| {
         let (shape, dtype) = match graph.signals.get(source.place).map(|all| all.get(source.output))
         {
             Some(Some(signal)) => {
-                let mut sizes = signal.sizes.clone();
-                if let Some(batch) = sizes.first_mut() {
-                    *batch = None;
+                let mut signal = signal.clone();
+                if !fixed {
+                    signal.of_any_batch();
                 }
                 let entry = makers.get(&source.place).map(|(entry, _)| *entry);
-                (json!(sizes), entry.map_or_else(|| "float32".to_owned(), dtype))
+                (json!(signal.sizes), entry.map_or_else(|| "float32".to_owned(), dtype))
             }
             _ => (json!([null]), "float32".to_owned()),
         };

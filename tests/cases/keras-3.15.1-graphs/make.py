@@ -323,6 +323,136 @@ def functions(name):
     x1[0, 3:], x1[1, 0] = 0, 0
     write(name, Model([x, z, q], outs), [x1, WORDS, q1])
 
+def block(x, name, post, context=None):
+    """A block of a transformer: attention, and a dense layer; each with a way around it, and normalised behind or before."""
+    def part(x, f, i):
+        norm = L.LayerNormalization(name=f"{name}_norm{i}")
+        return norm(L.Add(name=f"{name}_sum{i}")([x, f(x)])) if post else L.Add(name=f"{name}_sum{i}")([x, f(norm(x))])
+
+    x = part(x, lambda z: L.MultiHeadAttention(2, 2, name=f"{name}_self")(z, z, use_causal_mask=context is not None), 1)
+    if context is not None:
+        x = part(x, lambda z: L.MultiHeadAttention(1, 3, name=f"{name}_cross")(z, context), 2)
+    return part(x, lambda z: L.Dense(4, activation="gelu", name=f"{name}_dense")(z), 3)
+
+
+@case
+def heads(name):
+    """Attention of several heads: its options, and what its calls say."""
+    x, y, m = Input((5, 4), name="x"), Input((3, 4), name="y"), Input((5, 3), name="m")
+    w = Input((5,), dtype="int32", name="w")
+    e, at = L.Embedding(8, 4, mask_zero=True, name="embed")(w), L.MultiHeadAttention
+    shared = at(2, 3, name="shared")
+    scored, scores = at(2, 3, name="scored")(x, y, y, return_attention_scores=True)
+    outs = [
+        at(1, 2, name="one")(x, x),
+        at(3, 2, value_dim=4, dropout=0.5, name="wide")(x, y),
+        at(2, 3, use_bias=False, output_shape=3, name="plain")(query=x, value=y, key=y, use_causal_mask=True),
+        at(2, 3, use_gate=True, sliding_window=2, name="gate")(x, x),
+        at(2, 3, name="given")(x, y, attention_mask=m),
+        at(2, 2, output_shape=(2, 3), name="square")(x, x),
+        at(2, 3, name="hidden")(e, e),
+        at(2, 3, name="after")(e, y),
+        at(2, 3, dropout=0.5, name="zeros")(L.Embedding(8, 4, mask_zero=True, name="other")(w), y),
+        shared(shared(x, y), y), scored, keras.ops.sum(scores, axis=-1), scores,
+        at(2, 3, name="only")(y, x, value_mask=keras.ops.not_equal(w, 0)),
+    ]
+    flags = (floats(3, 2, 5, 3) > 0).astype("float32")
+    words = ids([3, 1, 4, 0, 0], [0, 0, 0, 0, 0])
+    write(name, Model([x, y, m, w], outs), [floats(1, 2, 5, 4), floats(2, 2, 3, 4), flags, words])
+
+
+@case
+def heads_of_images(name):
+    """Attention along several axes, and along one of several."""
+    x, at = Input((2, 3, 4), name="x"), L.MultiHeadAttention
+    a = at(2, 2, attention_axes=2, name="rows")(x, x)
+    b = at(1, 3, attention_axes=(-2, 1), name="both")(a, x)
+    c = at(2, 2, attention_axes=1, name="columns")(b, x, use_causal_mask=True)
+    y = L.Rescaling(0.1, name="small")(L.Flatten(name="flat")(at(2, 3, name="all")(c, c)))
+    write(name, Model(x, L.Dense(2, name="head")(y)), floats(4, 2, 2, 3, 4), True)
+
+
+@case
+def encoder(name):
+    """Blocks of a transformer on padded words, normalised behind and before."""
+    w = Input((6,), dtype="int32", name="w")
+    p = Input((6,), dtype="int32", name="p")
+    x = L.Add(name="sum")([L.Embedding(8, 4, mask_zero=True, name=one)(i) for one, i in (("words", w), ("places", p))])
+    x = block(block(block(x, "a", True), "b", True), "c", False)
+    y = L.Dense(2, name="head")(L.GlobalAveragePooling1D(name="mean")(x))
+    places = np.tile(np.arange(1, 7, dtype="int32"), (3, 1))
+    write(name, Model([w, p], y), [ids([3, 1, 4, 0, 0, 0], [2, 5, 2, 6, 5, 1], [7, 0, 0, 0, 0, 0]), places], True)
+
+
+@case
+def decoder(name):
+    """A decoder that sees what an encoder has read."""
+    w, v = Input((6,), dtype="int32", name="w"), Input((5,), dtype="int32", name="v")
+    read = block(L.Embedding(8, 4, mask_zero=True, name="from")(v), "read", False)
+    y = block(L.Embedding(8, 4, mask_zero=True, name="to")(w), "write", False, read)
+    outs = ids([3, 1, 4, 0, 0, 0], [2, 5, 2, 6, 5, 1]), ids([3, 1, 0, 0, 0], [2, 5, 2, 6, 0])
+    write(name, Model([w, v], L.Dense(2, name="head")(y)), list(outs), True)
+
+
+@case
+def attention(name):
+    """`Attention` and `AdditiveAttention`, under masks and without."""
+    x, y, z = Input((5, 4), name="x"), Input((3, 4), name="y"), Input((3, 2), name="z")
+    w, v = Input((5,), dtype="int32", name="w"), Input((3,), dtype="int32", name="v")
+    e, f = L.Embedding(8, 4, mask_zero=True, name="e")(w), L.Embedding(8, 4, mask_zero=True, name="f")(v)
+    scored, scores = L.Attention(dropout=0.5, name="scored")([x, y], return_attention_scores=True)
+    outs = [
+        L.Attention(name="plain")([x, y]), L.Attention(use_scale=True, name="scale")([x, z, y]),
+        L.Attention(score_mode="concat", name="concat")([x, y]),
+        L.Attention(score_mode="concat", use_scale=True, name="both")([x, y], use_causal_mask=True),
+        L.Attention(name="masked")([e, f]), L.Attention(name="causal")([e, f, y], use_causal_mask=True),
+        L.AdditiveAttention(name="add")([x, y]), L.AdditiveAttention(use_scale=False, name="bare")([x, z, y]),
+        L.AdditiveAttention(name="add_masked")([e, f]), L.AdditiveAttention(name="add_causal")([e, f], use_causal_mask=True),
+        scored, scores,
+    ]
+    words = ids([3, 1, 4, 0, 0], [2, 5, 2, 6, 5]), ids([3, 1, 0], [0, 0, 0])
+    write(name, Model([x, y, z, w, v], outs), [floats(1, 2, 5, 4), floats(2, 2, 3, 4), floats(3, 2, 3, 2), *words])
+
+
+@case
+def slopes_of_attention(name):
+    """Gradients of `Attention` and `AdditiveAttention`."""
+    w, v = Input((5,), dtype="int32", name="w"), Input((3,), dtype="int32", name="v")
+    e, f = L.Embedding(8, 4, mask_zero=True, name="e")(w), L.Embedding(8, 4, mask_zero=True, name="f")(v)
+    a = L.Attention(use_scale=True, name="a")([e, f])
+    b = L.AdditiveAttention(name="b")([a, f, L.Dense(4, name="key")(f)], use_causal_mask=True)
+    c = L.Attention(score_mode="concat", use_scale=True, name="c")([b, b])
+    words = ids([3, 1, 4, 0, 0], [2, 5, 2, 6, 5]), ids([3, 1, 0], [0, 0, 0])
+    write(name, Model([w, v], L.Dense(2, name="head")(c)), list(words), True)
+
+
+@case
+def groups(name):
+    """Normalisation of groups of channels."""
+    x, norm = Input((4, 6, 3), name="x"), L.GroupNormalization
+    a = norm(2, axis=1, name="front")(norm(3, axis=-2, scale=False, name="middle")(norm(-1, name="each")(x)))
+    b = norm(2, name="steps")(L.Reshape((6, 12), name="flat")(norm(1, epsilon=0.1, center=False, name="one")(a)))
+    c = norm(4, name="vector")(L.GlobalMaxPooling1D(name="most")(b))
+    write(name, Model(x, L.Dense(2, name="head")(c)), floats(13, 2, 4, 6, 3) + 1, True)
+
+@case
+def norms(name):
+    """Layer and batch normalisation along other axes than the last."""
+    x, layer, batch = Input((4, 5, 3), name="x"), L.LayerNormalization, L.BatchNormalization
+    outs = [
+        layer(axis=1, name="one")(x), layer(axis=[1, 3], name="two")(x), layer(axis=[-1, -2, -3], scale=False, name="all")(x),
+        layer(axis=(2, -1), center=False, name="mixed")(x), batch(axis=1, name="front")(x), batch(axis=-2, center=False, name="middle")(x),
+    ]
+    write(name, Model(x, outs), floats(14, 2, 4, 5, 3))
+
+
+@case
+def slopes_of_norms(name):
+    """Gradients of layer normalisation along other axes than the last."""
+    x, layer = Input((4, 5, 3), name="x"), L.LayerNormalization
+    a = layer(axis=[1, 2], name="sides")(layer(axis=-2, name="middle")(layer(axis=[1, 3], name="ends")(x)))
+    write(name, Model(x, L.Dense(2, name="head")(L.GlobalMaxPooling2D(name="most")(a))), floats(15, 2, 4, 5, 3), True)
+
 
 @case
 def resized(name):

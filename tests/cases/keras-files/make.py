@@ -127,6 +127,19 @@ def kinds(name):
     write(name, Model(x, [L.Flatten(name="flat")(f), keras.ops.clip(g, 0.1, 0.6)]), floats(7, 2, 2, 5, 4, 3), legacy=True)
 
 
+@case
+def attention(name):
+    """Attention of all kinds, and groups that are normalised."""
+    w, x = Input((5,), dtype="int32", name="w"), Input((3, 4), name="x")
+    e = L.Embedding(7, 4, mask_zero=True, name="words")(w)
+    a = L.MultiHeadAttention(2, 3, use_gate=True, use_bias=False, name="self")(e, e, use_causal_mask=True)
+    a = L.GroupNormalization(2, name="norm")(L.MultiHeadAttention(1, 3, name="cross")(a, value=x, key=x))
+    b = L.Attention(score_mode="concat", use_scale=True, name="concat")([a, x])
+    c = L.AdditiveAttention(name="additive")([b, x])
+    ids = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 1, 2]], "int32")
+    write(name, Model([w, x], L.Dense(3, name="head")(c)), ids, floats(7, 2, 3, 4), legacy=True)
+
+
 if __name__ == "__main__":
     for make in CASES:
         if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:

@@ -1,0 +1,377 @@
+//! Keras's `MultiHeadAttention`.
+
+use dfdx::{
+    prelude::{HasShape, TryMul},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape},
+};
+use serde_json::{Value, json};
+
+use super::{
+    axes::Axes,
+    dense::known_features,
+    flow::{Flow, Flows, Numbers, as_rows, join_tapes},
+    merge::{Merging, merged},
+    op::{Op, Pass, Show},
+    options::Options,
+    places::permuted,
+    projection::Projection,
+    said::{CallWords, Said},
+    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, dropped, hidden, shares},
+    words::{self, refused},
+};
+use crate::{
+    backend::{ActivationKind, IntoShape, memory::elements, products, to_values},
+    error::{Error, OrDevice},
+    fields::{AnySignal, Config, Initializer, whole},
+};
+
+const VALUES: [&str; 4] = ["query", "value", "key", "attention_mask"];
+
+/// Attention of several heads: each position of a query gets a mean of values, by how its projection fits those of the
+/// keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Heads {
+    heads: usize,
+    key_dim: usize,
+    value_dim: usize,
+    use_bias: bool,
+    has_gate: bool,
+    /// How much of the shares drops in training.
+    dropout: f64,
+    /// The sizes of what leaves it at each position; those of the query if there are none.
+    output: Vec<usize>,
+    /// The axes along which keys are seen, if not along all.
+    axes: Option<Vec<i64>>,
+    /// How near keys have to be.
+    window: Option<usize>,
+    hows: [Initializer; 2],
+    said: Said,
+    /// The shapes that it was built for.
+    built: Option<Roles<Vec<Option<usize>>>>,
+    /// Of the query, of the key, perhaps of the gate, of the value, and of what leaves it.
+    projections: Vec<Projection>,
+}
+
+/// What reaches the layer.
+#[derive(Debug, Clone)]
+struct Roles<V> {
+    query: V,
+    value: V,
+    key: Option<V>,
+    mask: Option<V>,
+}
+
+/// Whole numbers above 0: one, or a list.
+fn several(value: &Value) -> Option<Vec<usize>> {
+    let size = |one: &Value| usize::try_from(whole(one)?).ok().filter(|&size| size > 0);
+    match value {
+        Value::Null => Some(Vec::new()),
+        Value::Array(list) => list.iter().map(size).collect(),
+        one => Some(vec![size(one)?]),
+    }
+}
+
+impl Heads {
+    pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
+        let get = |key: &str| options.config.config.get(key).unwrap_or(&Value::Null);
+        let sizes = |key: &str, most: usize| {
+            let sizes = several(get(key)).filter(|sizes| sizes.len() <= most);
+            sizes.ok_or_else(|| {
+                let expected = match most {
+                    1 => "a whole number above 0, or `null`, is needed",
+                    _ => "at most 2 whole numbers above 0, or `null`, are needed",
+                };
+                options.misfit(key, expected, get(key))
+            })
+        };
+        let axes = match get("attention_axes") {
+            Value::Null => Some(Vec::new()),
+            Value::Array(list) => list.iter().map(Value::as_i64).collect(),
+            one => one.as_i64().map(|axis| vec![axis]),
+        };
+        let axes = axes.ok_or_else(|| {
+            let key = "attention_axes";
+            options.misfit(key, "an axis, or several, is needed", get(key))
+        })?;
+        let activity = get("activity_regularizer");
+        if !activity.is_null() {
+            let expected = "`null` is needed: in Keras it is one of each projection";
+            return Err(options.misfit("activity_regularizer", expected, activity));
+        }
+        let key_dim = options.size("key_dim")?;
+        Ok(Self {
+            heads: options.size("num_heads")?,
+            key_dim,
+            value_dim: sizes("value_dim", 1)?.pop().unwrap_or(key_dim),
+            use_bias: options.flag("use_bias")?,
+            has_gate: options.flag("use_gate")?,
+            dropout: options.number("dropout")?,
+            output: sizes("output_shape", 2)?,
+            axes: Some(axes).filter(|axes| !axes.is_empty()),
+            window: sizes("sliding_window", 1)?.pop(),
+            hows: [
+                options.initializer("kernel_initializer")?,
+                options.initializer("bias_initializer")?,
+            ],
+            said: Said::default(),
+            built: None,
+            projections: Vec::new(),
+        })
+    }
+
+    /// What is what of what arrives. Where no call says it, the first ones are there.
+    fn roles<V>(&self, list: Vec<V>) -> Result<Roles<V>, Error> {
+        let found = list.len();
+        let names = match self.said.values.as_slice() {
+            [] => &VALUES[..found.min(VALUES.len())],
+            said => said,
+        };
+        let mut all = VALUES.map(|_| None);
+        for (name, one) in names.iter().zip(list) {
+            if let Some(at) = VALUES.iter().position(|value| value == name) {
+                all[at] = Some(one);
+            }
+        }
+        match all {
+            [Some(query), Some(value), key, mask] if names.len() == found => {
+                Ok(Roles { query, value, key, mask })
+            }
+            _ => Err(refused(format!(
+                "a query and a value are needed here, and perhaps a key, but {found} inputs arrive"
+            ))),
+        }
+    }
+
+    fn axes(&self, rank: usize) -> Result<Axes, Error> {
+        Axes::new(self.axes.as_deref(), rank)
+    }
+
+    /// Fails unless queries, values and keys fit each other and the weights.
+    fn fits(&self, all: &Roles<AnySignal>) -> Result<Axes, Error> {
+        let Roles { query, value, key, mask } = all;
+        let key = key.as_ref().unwrap_or(value);
+        let refuse = |needed: &str| {
+            refused(format!(
+                "{needed} are needed here, but `{query}` arrives as the query, `{value}` as the \
+                 value and `{key}` as the key"
+            ))
+        };
+        [query, value, key].into_iter().chain(mask).try_for_each(words::numbers)?;
+        let rank = query.rank();
+        if !(3..=5).contains(&rank) || value.rank() != rank || key.rank() != rank {
+            return Err(refuse("sequences of one rank, `(Batch, Length, Features)`,"));
+        }
+        let axes = self.axes(rank)?;
+        let differ = |a: &AnySignal, b: &AnySignal, axis: usize| {
+            a.sizes[axis].zip(b.sizes[axis]).is_some_and(|(a, b)| a != b)
+        };
+        if (0..rank - 1).any(|axis| differ(value, key, axis)) {
+            return Err(refuse("a value and a key of one length"));
+        }
+        if [0].iter().chain(&axes.apart).any(|&axis| differ(query, value, axis)) {
+            return Err(refuse("a query and a value of one batch"));
+        }
+        let all = [Some(query), Some(key), self.has_gate.then_some(query), Some(value)];
+        for (projection, one) in self.projections.iter().zip(all.into_iter().flatten()) {
+            words::features(one, Some(projection.inputs))?;
+        }
+        Ok(axes)
+    }
+
+    /// Which keys each query sees, if not all, for scores of these sizes.
+    fn seen(
+        &self,
+        all: &Roles<Numbers<NoneTape>>,
+        sizes: &[usize],
+        axes: &Axes,
+    ) -> Result<Option<Vec<bool>>, Error> {
+        let keys = [Some(&all.value), all.key.as_ref()].into_iter().flatten();
+        let mut seen: Vec<Seen> = all.query.mask.iter().map(Seen::of_queries).collect();
+        seen.extend(keys.filter_map(|one| one.mask.as_ref().map(Seen::of_keys)));
+        let (queries, keys) = (all.query.sizes[1], all.value.sizes[1]);
+        if self.said.has(CAUSAL) {
+            seen.push(Seen::causal(queries, keys)?);
+        }
+        if let Some(window) = self.window {
+            seen.push(Seen::by_places(queries, keys, |query, key| query.abs_diff(key) < window)?);
+        }
+        if let Some(mask) = &all.mask {
+            let keep = to_values(&mask.x)?.into_iter().map(|flag| flag != 0.0).collect();
+            seen.push(Seen::new(mask.sizes.clone(), keep));
+        }
+        let mut seen = seen.into_iter();
+        let Some(first) = seen.next() else { return Ok(None) };
+        let all = seen.try_fold(first, Seen::and)?;
+        all.over(sizes, 2 * axes.along.len()).map(Some)
+    }
+
+    /// What leaves the layer before the last projection: for each position the values of all heads. And the scores.
+    fn attend<T: Pass>(
+        &self,
+        all: Roles<Numbers<NoneTape>>,
+        tape: T,
+        dropout: f64,
+    ) -> Result<(Numbers<T>, Option<Flow<T>>), Error> {
+        let [of_query, of_key, gate @ .., of_value, _] = self.projections.as_slice() else {
+            return Err(Error::Empty("the list of weights"));
+        };
+        let axes = self.axes(all.query.sizes.len())?;
+        let (of_scores, of_sums) =
+            axes.sizes(&all.query.sizes, &all.value.sizes, self.heads, self.value_dim);
+        let keep = self.seen(&all, &of_scores, &axes)?;
+        let Roles { query, value, key, .. } = all;
+        let sizes = query.sizes.clone();
+        let batch = sizes[0];
+        let (more, key) = (query.clone(), key.unwrap_or_else(|| value.clone()));
+
+        let q = of_query.apply(query.put_tape(tape), ActivationKind::Nothing)?;
+        let k = of_key.apply(key.put_tape(T::default()), ActivationKind::Nothing)?;
+        let v = of_value.apply(value.put_tape(T::default()), ActivationKind::Nothing)?;
+        let scale = 1.0 / (self.key_dim as f32).sqrt();
+        let q = Numbers { x: q.x.try_mul(scale).or_device()?, ..q };
+        let (outer, along) = (axes.apart.len() + 2, axes.along.len());
+        let q = matrices(q, &axes.rows(), outer, along)?;
+        let k = matrices(k, &axes.rows(), outer, along)?;
+        let v = matrices(v, &axes.columns(), outer, 1)?;
+
+        let scores = products(q, k, false)?;
+        let shape = *scores.shape();
+        let mut shares =
+            shares(scores.into_shape(&as_rows(&[shape.0, shape.1, shape.2])?)?, keep.as_deref())?;
+        let returned = self.said.has(SCORES);
+        // Keras has two ways: in one of them a query that sees nothing gets the mean of all values, in the other zeros.
+        if let Some(keep) = keep.filter(|_| self.dropout > 0.0 || returned || axes.rank != 3) {
+            shares = hidden(shares, &keep, 0.0)?;
+        }
+        let mut given = None;
+        if returned {
+            let (x, tape) = shares.split_tape();
+            given = Some(Flow::plain(x.clone().put_tape(T::default()), of_scores)?);
+            shares = x.put_tape(tape);
+        }
+        let shares = dropped(shares, batch, dropout)?.into_shape(&shape)?;
+        let sums = products(shares, v, false)?.into_shape(&as_rows(&of_sums)?)?;
+        let (mut sums, of_sums) = permuted(sums, &of_sums, &axes.back())?;
+        if let [gate] = gate {
+            let factors = gate.apply(more.put_tape(T::default()), ActivationKind::Logistic)?;
+            sums = merged(Merging::Product, sums, factors.x)?;
+        }
+        let mut flat = of_sums;
+        flat.truncate(axes.rank - 1);
+        flat.push(elements(&[self.heads, self.value_dim])?);
+        Ok((Numbers::new(sums, flat, None)?, given))
+    }
+
+    fn run<T: Pass>(&self, x: Flows<T>, dropout: f64) -> Result<Flows<T>, Error> {
+        let (x, tape) = join_tapes(x);
+        let all = x.into_iter().map(Flow::numbers).collect::<Result<Vec<_>, _>>()?;
+        let all = self.roles(all)?;
+        let mask = all.query.mask.clone();
+        let of_output = self.projections.last().ok_or(Error::Empty("the list of weights"))?;
+        let (sums, scores) = self.attend(all, tape, dropout)?;
+        let y = of_output.apply(sums, ActivationKind::Nothing)?;
+        let mut gives = vec![Flow::Numbers(Numbers { mask, ..y })];
+        gives.extend(scores);
+        Ok(gives)
+    }
+}
+
+/// Numbers in another order of their dimensions, as matrices: so many dimensions stand in front of those of a matrix, and
+/// so many are of its rows.
+fn matrices<T: Pass>(
+    x: Numbers<T>,
+    order: &[usize],
+    outer: usize,
+    rows: usize,
+) -> Result<Matrices<T>, Error> {
+    let (x, sizes) = permuted(x.x, &x.sizes, order)?;
+    let (outer, matrix) = sizes.split_at(outer);
+    let (rows, columns) = matrix.split_at(rows);
+    x.into_shape(&(elements(outer)?, elements(rows)?, elements(columns)?))
+}
+
+impl Op for Heads {
+    fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
+        let all = self.roles(arrive.to_vec())?;
+        let axes = self.fits(&all)?;
+        let Roles { query, value, .. } = all;
+        let (scores, _) = axes.sizes(&query.sizes, &value.sizes, self.heads, self.value_dim);
+        affordable(&scores)?;
+        for (of, features) in [(&query, self.key_dim), (&value, self.key_dim.max(self.value_dim))] {
+            let mut sizes = of.sizes.clone();
+            sizes[axes.rank - 1] = Some(features);
+            sizes.push(Some(self.heads));
+            affordable(&sizes)?;
+        }
+        let mut sizes = query.sizes.clone();
+        if !self.output.is_empty() {
+            sizes.truncate(axes.rank - 1);
+            sizes.extend(self.output.iter().copied().map(Some));
+        }
+        let mut gives = vec![AnySignal { kind: query.kind, sizes }];
+        if self.said.has(SCORES) {
+            gives.push(AnySignal::numbers(scores));
+        }
+        Ok(gives)
+    }
+
+    fn build(&mut self, dev: &Cpu, _: &str, arrive: &[AnySignal]) -> Result<(), Error> {
+        let all = self.roles(arrive.to_vec())?;
+        let key = all.key.as_ref().unwrap_or(&all.value);
+        let features =
+            [known_features(&all.query)?, known_features(key)?, known_features(&all.value)?];
+        let of_values = [self.heads, self.value_dim];
+        let output = if self.output.is_empty() { &features[..1] } else { &self.output };
+        let of_keys = [self.heads, self.key_dim];
+        let wanted = [
+            Some(("query", &features[..1], &of_keys[..])),
+            Some(("key", &features[1..2], &of_keys)),
+            self.has_gate.then_some(("gate", &features[..1], &of_values[..])),
+            Some(("value", &features[2..], &of_values)),
+            Some(("attention_output", &of_values[..], output)),
+        ];
+        let wanted = wanted.into_iter().flatten();
+        let build = |(name, inputs, outputs)| {
+            Projection::build(dev, name, (inputs, outputs), self.hows, self.use_bias)
+        };
+        self.projections = wanted.map(build).collect::<Result<_, Error>>()?;
+        let sizes = |one: AnySignal| one.sizes;
+        let (query, value) = (sizes(all.query), sizes(all.value));
+        self.built = Some(Roles { query, value, key: all.key.map(sizes), mask: None });
+        Ok(())
+    }
+
+    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        self.run(x, 0.0)
+    }
+
+    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+        self.run(x, self.dropout)
+    }
+
+    fn words(&self) -> CallWords {
+        CallWords { values: &VALUES, masked: 3, flags: &[CAUSAL, SCORES] }
+    }
+
+    fn called(&mut self, said: Said) {
+        self.said = said;
+    }
+
+    fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
+        self.projections.iter_mut().try_for_each(|projection| projection.visit(show))
+    }
+
+    fn write(&self, config: &mut Config) {
+        if let Some(Roles { query, value, key, .. }) = &self.built {
+            let shape = |sizes: &[Option<usize>]| {
+                let batch = sizes.first().map(|_| None);
+                json!(batch.into_iter().chain(sizes.iter().skip(1).copied()).collect::<Vec<_>>())
+            };
+            let mut shapes = json!({ "query_shape": shape(query), "value_shape": shape(value) });
+            if let Some(key) = key {
+                shapes["key_shape"] = shape(key);
+            }
+            config.build_config = Some(json!({ "shapes_dict": shapes }));
+        }
+    }
+}
