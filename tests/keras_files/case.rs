@@ -95,7 +95,10 @@ impl Case {
         let (y, outputs) = (model.run(x)?, self.names("outputs"));
         assert_eq!(y.parts().len(), outputs.len(), "outputs");
         let each = y.parts().iter().zip(&outputs);
-        Ok(each.map(|(y, name)| self.compare(name, y.sizes(), y.values())).fold(0.0, f64::max))
+        Ok(each
+            .map(|(y, name)| self.compare(name, y.sizes(), y.values()))
+            .max_by(f64::total_cmp)
+            .unwrap_or(0.0))
     }
 
     pub(crate) fn compare(&self, output: &str, sizes: &[usize], values: &[f32]) -> f64 {
@@ -114,6 +117,6 @@ impl Case {
             }
         };
         assert_eq!(values.len(), expected.len(), "{output}");
-        values.iter().zip(&expected).map(off).fold(0.0, f64::max)
+        values.iter().zip(&expected).map(off).max_by(f64::total_cmp).unwrap_or(0.0)
     }
 }

@@ -76,7 +76,7 @@ fn off(case: &Case, name: &str, found: &DynamicValue) -> f64 {
         let (a, b) = (f64::from(a), f64::from(b));
         if a == b { 0.0 } else { (a - b).abs() / (least + tolerance("rtol") * b.abs()) }
     });
-    each.fold(0.0, f64::max)
+    each.max_by(f64::total_cmp).unwrap_or(0.0)
 }
 
 #[test]

@@ -86,7 +86,12 @@ fn config(layer: &TextLayer) -> Config {
 }
 
 fn assert_near(found: &[f32], expected: &[f32], what: &str) {
-    let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let off = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .max_by(f32::total_cmp)
+        .unwrap_or(0.0);
     assert!(off < 1e-5 && found.len() == expected.len(), "{what}: {found:?}, not {expected:?}");
 }
 

@@ -107,7 +107,12 @@ fn keras_says(python: &Path, folder: &Path, files: &[String]) -> Vec<Vec<f32>> {
 
 fn assert_near(what: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let off = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .max_by(f32::total_cmp)
+        .unwrap_or(0.0);
     assert!(off < 2e-6, "{what}: {off}\n{found:?}\n{expected:?}");
 }
 

@@ -115,7 +115,12 @@ fn keras_says(python: &Path, jobs: &Value) -> Vec<Vec<f32>> {
 
 fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let off = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let off = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .max_by(f32::total_cmp)
+        .unwrap_or(0.0);
     assert!(off < 1e-5, "{what}: {off}");
 }
 
@@ -254,7 +259,12 @@ fn models_of_keras_go_there_and_back() -> Result<(), Error> {
         for name in case.names("outputs") {
             expected.extend(case.tensor(&name).1);
         }
-        let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let off = found
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| (a - b).abs())
+            .max_by(f32::total_cmp)
+            .unwrap_or(0.0);
         eprintln!("{} {file}: {off:e}", case.folder.display());
         if off > 2e-5 || found.len() != expected.len() {
             wrong.push(format!("{} {file}: {off}", case.folder.display()));
