@@ -17,11 +17,10 @@ use super::{
 };
 use crate::{
     backend::{
-        CarriedStates, ConvWeights, HiddenStates, IntoShape, WeightCache, join_rows,
-        memory::filled, to_values,
+        CarriedStates, ConvWeights, HiddenStates, IntoShape, WeightCache, join_rows, memory::filled,
     },
     error::{Error, OrDevice},
-    fields::{AnySignal, Initializer, SignalKind},
+    fields::{AnySignal, Initializer},
     shape::{Padding, Same},
 };
 
@@ -166,17 +165,7 @@ impl Op for ConvLstm {
         if all.is_none_or(|n| n == 0 && arrives.sizes[1] == Some(0) || n > MAX_NUMBERS) {
             return Err(refused(format!("the steps of `{arrives}` are none, or too many")));
         }
-        if !given.is_empty() && given.len() != 2 {
-            let found = given.len();
-            return Err(refused(format!("2 states to begin with are needed here, not {found}")));
-        }
-        for given in given {
-            if given.kind != SignalKind::Numbers || !state.agrees(&given.sizes) {
-                return Err(refused(format!(
-                    "a state to begin with is `{state}`, but `{given}` arrives"
-                )));
-            }
-        }
+        words::states_to_begin_with(given, 2, &state)?;
         let mut gives = vec![state.clone()];
         if self.sequences {
             gives[0].sizes.insert(1, arrives.sizes[1]);
@@ -205,9 +194,7 @@ impl Op for ConvLstm {
         ];
         self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
         if self.unit_forget_bias && self.use_bias {
-            let mut values = to_values(&self.weights.flat("bias")?)?;
-            values[self.filters..2 * self.filters].fill(1.0);
-            self.weights.set("bias", &values);
+            self.weights.forget_nothing(self.filters)?;
         }
         self.step = Some(step);
         Ok(())

@@ -16,10 +16,10 @@ use crate::{
     backend::{
         Backend, CarriedStates, CellKind, GateDropout, HiddenStates, RecurrentBias,
         RecurrentInputs, RecurrentWeights, StepFunctions, StepOptions, StepOrder, WeightCache,
-        keep_rows, recurrent_with, to_values,
+        keep_rows, recurrent_with,
     },
     error::{Error, OrDevice},
-    fields::{AnySignal, Initializer, SignalKind},
+    fields::{AnySignal, Initializer},
 };
 
 /// A recurrent layer over a whole sequence.
@@ -221,17 +221,7 @@ impl Op for RecurrentOp {
             return Err(words::refused("a sequence is needed here"));
         };
         let state = AnySignal::numbers([batch, Some(self.units)]);
-        if !given.is_empty() && given.len() != self.states() {
-            let (needed, found) = (self.states(), given.len());
-            let message = format!("{needed} states to begin with are needed here, not {found}");
-            return Err(words::refused(message));
-        }
-        for given in given {
-            if given.kind != SignalKind::Numbers || !state.agrees(&given.sizes) {
-                let message = format!("a state to begin with is `{state}`, but `{given}` arrives");
-                return Err(words::refused(message));
-            }
-        }
+        words::states_to_begin_with(given, self.states(), &state)?;
         let mut gives = vec![match self.sequences {
             true => arrives.with([batch, length, Some(self.units)]),
             false => state.clone(),
@@ -257,9 +247,7 @@ impl Op for RecurrentOp {
         ];
         self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 3 } else { 2 }])?;
         if self.unit_forget_bias && self.use_bias {
-            let mut values = to_values(&self.weights.flat("bias")?)?;
-            values[self.units..2 * self.units].fill(1.0);
-            self.weights.set("bias", &values);
+            self.weights.forget_nothing(self.units)?;
         }
         self.inputs = Some(inputs);
         Ok(())

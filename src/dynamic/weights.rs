@@ -117,6 +117,14 @@ impl Weights {
         Ok(Self(wanted.iter().map(make).collect::<Result<_, Error>>()?))
     }
 
+    /// Sets the bias of the forget gates, the second of the gates of so many units, to ones.
+    pub(crate) fn forget_nothing(&mut self, units: usize) -> Result<(), Error> {
+        let mut values = to_values(&self.flat("bias")?)?;
+        values[units..2 * units].fill(1.0);
+        self.set("bias", &values);
+        Ok(())
+    }
+
     /// All values of a weight. It is the weight itself, under another shape.
     pub(crate) fn flat(&self, name: &'static str) -> Result<Flat, Error> {
         let weight = self.0.iter().find(|weight| weight.name == name);

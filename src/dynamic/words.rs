@@ -111,6 +111,26 @@ pub(super) fn features(arrives: &AnySignal, takes: Option<usize>) -> Result<(), 
     }
 }
 
+/// The states that a layer of `count` states begins with, if any are given.
+pub(super) fn states_to_begin_with(
+    given: &[AnySignal],
+    count: usize,
+    state: &AnySignal,
+) -> Result<(), Error> {
+    if !given.is_empty() && given.len() != count {
+        let found = given.len();
+        let message = format!("{count} states to begin with are needed here, not {found}");
+        return Err(refused(message));
+    }
+    let fits = |given: &&AnySignal| given.kind == SignalKind::Numbers && state.agrees(&given.sizes);
+    match given.iter().find(|given| !fits(given)) {
+        None => Ok(()),
+        Some(given) => {
+            Err(refused(format!("a state to begin with is `{state}`, but `{given}` arrives")))
+        }
+    }
+}
+
 /// An axis, counted from the front.
 pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, Error> {
     let counted = if axis < 0 { axis + rank as i64 } else { axis };
