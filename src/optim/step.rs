@@ -163,7 +163,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         self.prepare(optimizer, undo.value)?;
         let largest = (gradient, summed && self.updates(optimizer));
         let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), largest)?;
-        let constrained = plan.updates && has_constraints(&groups, undo.value)?;
+        // As in Keras, also in a step that only gathers gradients.
+        let constrained = has_constraints(&groups, undo.value)?;
         if let Some(bounds) = plan.safe.filter(|_| !constrained) {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();
