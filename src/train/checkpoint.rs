@@ -8,6 +8,7 @@ use super::{
     callback::Kept,
     carried,
     optimizing::Optimizing,
+    resumed::{Position, Resumed},
     saved::Way,
     totals::{AnyMetric, Totals},
 };
@@ -17,7 +18,6 @@ use crate::{
     io::{self, CHECKPOINT, MODEL, Values, Weight, WeightFile},
     optim::State,
     parameters::Parameters,
-    signal::Signal,
 };
 
 /// The version of the format that is written, and read.
@@ -29,88 +29,8 @@ const TOTALS: &str = "totals.";
 /// The same of those that hold the states of `stateful` layers.
 const STATES: &str = "states.";
 
-/// How far a training is.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Position {
-    /// How many epochs the history had before this call of `fit`.
-    pub(super) epochs_before: usize,
-    /// The epoch of this call, from 0.
-    pub(super) epoch: usize,
-    /// The next batch of that epoch, from 0.
-    pub(super) batch: usize,
-    /// Whether a callback has ended the training.
-    pub(super) stopped: bool,
-    /// What was measured of the batches before it.
-    pub(super) totals: Option<Totals>,
-}
-
-/// A training that was read from a checkpoint, and goes on in the next call of `fit`.
-#[derive(Debug)]
-pub(super) struct Resumed {
-    pub(super) at: Position,
-    /// What the callbacks remember.
-    pub(super) content: Content,
-}
-
-impl Resumed {
-    /// Takes what was measured before from the file, for these metrics.
-    pub(super) fn restore_totals<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
-        &mut self,
-        path: &Path,
-        metrics: &[AnyMetric<P, Y, E, D>],
-    ) -> Result<(), Error> {
-        let array = |i: usize| {
-            let name = format!("{TOTALS}{i}");
-            self.content.arrays.iter().find(|array| array.name == name)
-        };
-        let parts = (0..).map_while(array).map(|array| array.values.elements());
-        let parts = parts.collect::<Result<Vec<Vec<f64>>, _>>()?;
-        let found = parts.len();
-        if found == 0 {
-            return Ok(());
-        }
-        let what = path.display().to_string();
-        let place = "what is measured, the losses and the metrics";
-        self.at.totals = match Totals::of_parts(parts, metrics) {
-            Ok(Some(totals)) => Some(totals),
-            _ => {
-                return fail(&what, vec![difference(place, metrics.len() + 1, found)]);
-            }
-        };
-        Ok(())
-    }
-
-    /// Checks that the model has so many losses in columns of their own as before, and so the same metrics.
-    pub(super) fn check_losses(&self, losses: usize) -> Result<(), Error> {
-        match &self.at.totals {
-            Some(totals) if totals.outputs.len() != losses => {
-                let (ours, found) =
-                    (totals.metrics.len(), totals.metrics.len() + totals.outputs.len());
-                let found = found.saturating_sub(losses);
-                fail("the checkpoint", vec![difference("the number of metrics", ours, found)])
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that `fit` is called as it was: else the batches would be others.
-    pub(super) fn check(&self, fit: &Fit) -> Result<(), Error> {
-        let own = [
-            ("batch_size", fit.batch_size.to_string()),
-            ("shuffle", fit.shuffle.to_string()),
-            ("seed", fit.seed.to_string()),
-            ("steps_per_epoch", steps(fit)),
-        ];
-        let mut differences = Vec::new();
-        for (name, own) in own {
-            let found: Option<String> = self.content.get(&format!("fit.{name}"))?;
-            // A checkpoint that was written outside of `fit` has none.
-            if let Some(found) = found.filter(|found| *found != own) {
-                differences.push(difference(name, own, found));
-            }
-        }
-        fail("the checkpoint", differences)
-    }
+pub(super) fn steps(fit: &Fit) -> String {
+    fit.steps_per_epoch.map_or_else(|| "all".to_owned(), |steps| steps.to_string())
 }
 
 fn steps(fit: &Fit) -> String {
@@ -125,7 +45,7 @@ fn difference(place: &str, ours: impl ToString, found: impl ToString) -> Differe
     }
 }
 
-fn fail(what: &str, differences: Vec<Difference>) -> Result<(), Error> {
+pub(super) fn fail(what: &str, differences: Vec<Difference>) -> Result<(), Error> {
     if differences.is_empty() {
         return Ok(());
     }
@@ -162,6 +82,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         path: &Path,
         at: &Position,
         fit: Option<&Fit>,
+    /// Writes a checkpoint; during `fit` with its settings, and with how many samples the data has, if that is known.
     ) -> Result<(), Error> {
         let mut content = Content::default();
         content.set("version", VERSION);
@@ -189,6 +110,8 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         content.set("step", self.state.steps());
         content.set("averages_in_model", self.state.has_swapped_averages());
         content.set("seed", self.state.seed().unwrap_or_default());
+        content.set("at.begun", at.begun);
+        content.set("at.batch_begun", at.batch_begun);
         for (name, value) in self.state.saved_groups(self.model) {
             content.set(name, value);
         }
@@ -284,6 +207,8 @@ fn element<E: Element>() -> &'static str {
 
 fn floats(name: &str, values: Vec<f64>) -> Weight {
     Weight { name: name.to_owned(), sizes: vec![values.len()], values: Values::F64(values) }
+            begun: content.get("at.begun")?.unwrap_or(false),
+            batch_begun: content.get("at.batch_begun")?.unwrap_or(false),
 }
 
 fn history(content: &Content) -> Result<Vec<(String, Vec<f64>)>, Error> {

@@ -139,7 +139,7 @@ where
                 history: self.history,
                 callbacks: self.callbacks,
             };
-            parts.save(&path, &self.at, Some(&self.fit))?;
+            parts.save(&path, &self.at, Some((&self.fit, self.samples)))?;
             info!("checkpoint saved in {}", path.display());
         }
         Ok(())
@@ -149,6 +149,21 @@ where
     pub(super) fn meet(&mut self) -> Result<(), Error> {
         let has_callbacks = self.has_callbacks();
         let Some(ranks) = &mut self.ranks else { return Ok(()) };
+    /// The same in the middle of an epoch, of which this was measured.
+    pub(super) fn grant_within(&mut self, totals: &Totals) -> Result<(), Error> {
+        if self.wishes.checkpoints.is_empty() {
+            return Ok(());
+        }
+        self.at.totals = Some(totals.clone()).filter(|totals| !totals.is_empty());
+        self.grant()
+    }
+
+    /// After a moment between two epochs: all ranks do what was decided, and checkpoints are written.
+    pub(super) fn conclude(&mut self) -> Result<(), Error> {
+        self.follow(0)?;
+        self.grant()
+    }
+
         let numbers = [
             ("number of epochs in the history", self.history.epochs()),
             ("epoch", self.at.epoch),
@@ -200,19 +215,8 @@ where
         Ok(())
     }
 
-    /// The same as [`follow`](Run::follow), where rank 0 may be about to write a checkpoint: then it has all that was gathered.
-    pub(super) fn follow_to_save(&mut self) -> Result<(), Error> {
-        let saves = self.follow(u8::from(!self.wishes.checkpoints.is_empty()))? != 0;
-        if saves && self.gathers_apart() {
-            self.unite()?;
-            let is_first = self.ranks.as_ref().is_some_and(Ranks::is_first);
-            self.state.gather_apart(is_first);
-        }
-        Ok(())
-    }
-
     /// Does what callbacks on rank 0 have decided, on all ranks; `decision` is what else this rank has decided, and the result what rank 0
-    /// has.
+    /// has. Where rank 0 is about to write a checkpoint, it has all that was gathered afterwards.
     pub(super) fn follow(&mut self, decision: u8) -> Result<u8, Error> {
         let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.has_callbacks) else {
             return Ok(decision);
@@ -231,6 +235,7 @@ where
         })?;
         if let (Some(now), Some(own)) = (control.rate, own)
             && now != own
+            saves: !self.wishes.checkpoints.is_empty(),
         {
             rate.set(now)?;
         }
@@ -241,3 +246,8 @@ where
         Ok(control.decision)
     }
 }
+        if control.saves && self.gathers_apart() {
+            self.unite()?;
+            let is_first = self.ranks.as_ref().is_some_and(Ranks::is_first);
+            self.state.gather_apart(is_first);
+        }

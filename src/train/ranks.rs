@@ -40,6 +40,8 @@ pub(super) struct Control {
     /// Whether the weights are others.
     pub(super) changed: bool,
     /// What else is decided at this moment.
+    /// Whether a checkpoint is about to be written.
+    pub(super) saves: bool,
     pub(super) decision: u8,
 }
 
@@ -121,9 +123,10 @@ impl Ranks {
             own.rate.unwrap_or(f64::NAN),
             flag(own.changed),
             f64::from(own.decision),
+            flag(own.saves),
         ];
         let of_first = distributed::broadcast(&*self.comm, &own)?;
-        let [stop, interrupted, rate, changed, decision] = of_first[..] else {
+        let [stop, interrupted, rate, changed, saves, decision] = of_first[..] else {
             return Err(Error::mismatch("what rank 0 decides", own.len(), of_first.len()));
         };
         Ok(Control {
@@ -132,6 +135,7 @@ impl Ranks {
             rate: Some(rate).filter(|rate| !rate.is_nan()),
             changed: changed != 0.0,
             decision: decision as u8,
+            saves: saves != 0.0,
         })
     }
 

@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    Trainer,
-    checkpoint::{self, Position},
-};
+use super::{Trainer, checkpoint, resumed::Position, setup::Setup};
 use crate::{
     backend::{Backend, Element},
     error::Error,
