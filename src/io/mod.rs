@@ -47,7 +47,7 @@ pub(crate) use kerata_format::{Kind, Wanted};
 pub(crate) use npy::Header as NpyHeader;
 pub(crate) use open::{check_no_pipe, failed, head, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
-pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
+pub(crate) use weights::{OTHERS, Walk, collect, shapes, write_checkpoint};
 #[cfg(feature = "keras")]
 pub(crate) use {
     atomic::write,

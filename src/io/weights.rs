@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Formats of other programs, whose names a file of ours must not have.
-const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
+pub(crate) const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
 
 const KERAS: [&str; 3] = ["h5", "hdf5", "keras"];
 

@@ -90,7 +90,9 @@ where
             batch_size: self.fit.batch_size,
             optimizer: self.optimizer.name(),
             columns,
+            in_batches: own.len(),
             validated,
+            averages: self.optimizer.has_averages(),
             resumed: self.about.resumed,
         };
     }
@@ -186,12 +188,12 @@ where
         let mut totals = before.unwrap_or_else(|| Totals::new(self.losses(), self.metrics));
         if first == 0 && !self.at.begun {
             each!(self.on_epoch_begin(epoch))?;
+            self.at.begun = true;
         }
         self.follow(0)?;
-            self.at.begun = true;
+        self.grant_within(&totals)?;
         let mut logs: Logs = totals.report(&self.columns, self.metrics).collect();
         data.batches(self, &mut logs, &mut totals)?;
-        self.grant_within(&totals)?;
         if totals.is_empty() {
             if !self.wishes.stop {
                 return Err(Error::Empty("the dataset"));
@@ -200,10 +202,10 @@ where
         }
         let is_due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
         let Some(validation) = validation.filter(|_| is_due) else { return Ok((logs, None)) };
-        match self.validate(validation) {
-            Ok(measured) => {
         // For a checkpoint that is written during the validation.
         self.at.totals = Some(totals);
+        match self.validate(validation) {
+            Ok(measured) => {
                 logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));
                 Ok((logs, None))
             }
@@ -244,10 +246,10 @@ where
                 let ended = Error::DataEnded { found: number, expected: order.steps };
                 return if order.steps.is_some() { Err(ended) } else { Ok(()) };
             };
-            let on_all = Cell::new(self.ranks.is_none());
-            if let Err(error) = self.step::<Data>(batch, number, totals, &on_all) {
             self.at.batch_begun = true;
             self.grant_within(totals)?;
+            let on_all = Cell::new(self.ranks.is_none());
+            if let Err(error) = self.step::<Data>(batch, number, totals, &on_all) {
                 if !on_all.get() {
                     // The others wait, and end with this.
                     error!("the training failed on this rank: {error}");
@@ -277,9 +279,9 @@ where
             if self.gathers_apart() {
                 self.follow(0)?;
             }
+            self.grant_within(totals)?;
         }
         Ok(())
-            self.grant_within(totals)?;
     }
 
     /// Each epoch of each call has its own order, and the whole follows from one seed.
