@@ -26,6 +26,7 @@
 //! ```
 
 mod atomic;
+mod checksum;
 mod dtype;
 mod file;
 mod npy;
@@ -41,6 +42,7 @@ pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
+pub(crate) use checksum::checksum;
 pub(crate) use dtype::{Dtype, TooLarge};
 pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kerata_format::{Kind, Wanted};

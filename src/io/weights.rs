@@ -10,6 +10,7 @@ use dfdx::{
 
 use super::{
     WeightFile, atomic,
+    checksum::{self, CHECKSUM},
     file::{Array, CHECKPOINT, printable},
     npz,
     open::failed,
@@ -94,7 +95,12 @@ pub(crate) fn write_checkpoint(
     arrays: &[Weight],
     texts: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let texts = serde_json::to_string(texts).map_err(|e| failed(path, e))?;
+    let bytes = safetensors::write(arrays, None).map_err(|e| failed(path, e))?;
+    // Of the same arrays as they stand in a file.
+    let sum = checksum::of_content(texts, WeightFile::from_bytes(bytes)?.bytes());
+    let mut texts = texts.clone();
+    texts.insert(CHECKSUM.to_owned(), sum);
+    let texts = serde_json::to_string(&texts).map_err(|e| failed(path, e))?;
     let bytes = safetensors::write(arrays, Some((CHECKPOINT, texts)));
     atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
 }

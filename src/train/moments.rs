@@ -6,6 +6,8 @@ use super::{
     Callback, Recovery, Training, checkpoint,
     ranks::{self, Control, Ranks},
     run::Run,
+    setup::Setup,
+    totals::Totals,
 };
 use crate::{
     backend::{Backend, Element},
@@ -132,10 +134,12 @@ where
             self.settle()?;
         }
         for path in std::mem::take(&mut self.wishes.checkpoints) {
+            let setup = Setup::of::<M, L, Y, E, D>(self.model, self.optimizer, self.metrics)?;
             let mut parts = checkpoint::Parts {
                 model: self.model,
                 state: self.state,
                 optimizer: self.optimizer,
+                setup,
                 history: self.history,
                 callbacks: self.callbacks,
             };
@@ -145,10 +149,6 @@ where
         Ok(())
     }
 
-    /// Where several ranks begin: at the same place, with the weights and the seed of rank 0.
-    pub(super) fn meet(&mut self) -> Result<(), Error> {
-        let has_callbacks = self.has_callbacks();
-        let Some(ranks) = &mut self.ranks else { return Ok(()) };
     /// The same in the middle of an epoch, of which this was measured.
     pub(super) fn grant_within(&mut self, totals: &Totals) -> Result<(), Error> {
         if self.wishes.checkpoints.is_empty() {
@@ -164,6 +164,10 @@ where
         self.grant()
     }
 
+    /// Where several ranks begin: at the same place, with the weights and the seed of rank 0.
+    pub(super) fn meet(&mut self) -> Result<(), Error> {
+        let has_callbacks = self.has_callbacks();
+        let Some(ranks) = &mut self.ranks else { return Ok(()) };
         let numbers = [
             ("number of epochs in the history", self.history.epochs()),
             ("epoch", self.at.epoch),
@@ -231,11 +235,11 @@ where
             interrupted: self.wishes.interrupted,
             rate: own,
             changed: std::mem::take(&mut self.changed),
+            saves: !self.wishes.checkpoints.is_empty(),
             decision,
         })?;
         if let (Some(now), Some(own)) = (control.rate, own)
             && now != own
-            saves: !self.wishes.checkpoints.is_empty(),
         {
             rate.set(now)?;
         }
@@ -243,11 +247,11 @@ where
         if control.changed {
             ranks.share_weights(self.model)?;
         }
-        Ok(control.decision)
-    }
-}
         if control.saves && self.gathers_apart() {
             self.unite()?;
             let is_first = self.ranks.as_ref().is_some_and(Ranks::is_first);
             self.state.gather_apart(is_first);
         }
+        Ok(control.decision)
+    }
+}
