@@ -492,6 +492,9 @@ fn counters_of_a_checkpoint_may_be_huge() {
         header.replace_range(at..end, &usize::MAX.to_string());
     }
     assert_eq!(changed, 3);
+    // Earlier versions wrote no checksum.
+    header =
+        header.replace("version\\\":\\\"3", "version\\\":\\\"2").replace("checksum", "nothing!");
     header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
     let length = (header.len() as u64).to_le_bytes();
     fs::write(&path, [&length, header.as_bytes(), values].concat()).unwrap();

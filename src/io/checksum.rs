@@ -15,20 +15,24 @@ pub(crate) fn checksum(numbers: impl Iterator<Item = u64>) -> u64 {
     })
 }
 
-/// The checksum of texts and arrays: their names, sizes, types and bytes, in the order of the names.
+/// The checksum of texts and of arrays by their names, in the order of the names.
 pub(super) fn of_content<'a>(
     texts: &BTreeMap<String, String>,
-    arrays: impl Iterator<Item = (&'a Array, &'a [u8])>,
+    arrays: impl Iterator<Item = (&'a str, u64)>,
 ) -> String {
     let texts = texts.iter().filter(|(name, _)| *name != CHECKSUM);
     let texts = texts.flat_map(|(name, text)| [bytes(name.as_bytes()), bytes(text.as_bytes())]);
     let mut arrays: Vec<_> = arrays.collect();
-    arrays.sort_by_key(|(array, _)| &array.name);
-    let arrays = arrays.into_iter().flat_map(|(array, values)| {
-        let sizes = checksum(array.sizes.iter().map(|&size| size as u64));
-        [bytes(array.name.as_bytes()), sizes, bytes(array.dtype.as_bytes()), bytes(values)]
-    });
+    arrays.sort_unstable();
+    let arrays = arrays.into_iter().map(|(_, sum)| sum);
     format!("{:016x}", checksum(texts.chain(arrays)))
+}
+
+/// The checksum of an array, as it stands in a `.safetensors`.
+pub(super) fn of_array(name: &str, sizes: &[usize], dtype: &str, values: &[u8]) -> u64 {
+    let sizes = checksum(sizes.iter().map(|&size| size as u64));
+    let own = [bytes(name.as_bytes()), sizes, bytes(dtype.as_bytes()), bytes(values)];
+    checksum(own.into_iter())
 }
 
 fn bytes(bytes: &[u8]) -> u64 {
@@ -55,7 +59,10 @@ impl WeightFile {
         let Some(written) = texts.get(CHECKSUM) else {
             return if must_be { Err(broken("it has no checksum")) } else { Ok(()) };
         };
-        let found = of_content(texts, self.bytes());
+        let arrays = self.bytes().map(|(Array { name, sizes, dtype, .. }, values)| {
+            (name.as_str(), of_array(name, sizes, dtype, values))
+        });
+        let found = of_content(texts, arrays);
         match found == *written {
             true => Ok(()),
             false => Err(broken("what is in it is not what was written, by its checksum")),
