@@ -32,7 +32,7 @@ struct Tagger {
     embed: Embedding<9, 4, MaskZero>,
     rnn: SimpleRnn<_, 4, Sequences>,
     drop: Dropout<20>,
-    #[with(kernel_regularizer = L2(0.01))]
+    #[with(kernel_regularizer = L2(0.01), kernel_constraint = UnitNorm::default())]
     head: TimeDistributed<Dense<_, 3, Softmax>>,
 }
 
@@ -175,7 +175,7 @@ fn an_update_is_one_sum_of_the_size_of_the_model() {
             trainer.fit(&data, &Fit { batch_size: 4, progress: false, ..Fit::epochs(1) })?;
             let mut calls = calls.lock().unwrap().clone();
             // What comes before the first step.
-            calls.drain(..calls.len() - steps - usize::from(steps % every > 0));
+            calls.drain(..calls.len() - steps - usize::from(!steps.is_multiple_of(every)));
             Ok(calls)
         });
         let all = all.unwrap();
