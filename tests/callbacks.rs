@@ -22,7 +22,7 @@ use kerata::{
     model::Sequential,
     optim::{Adam, Optimizer, Sgd, schedules::ExponentialDecay},
     prelude::*,
-    train::{Callback, Fit, History, Logs, Trainer, Training},
+    train::{Callback, Fit, History, Logs, Recovery, Trainer, Training},
 };
 use serde_json::Value;
 
@@ -400,7 +400,7 @@ fn learning_rates_are_scheduled() {
     let error = scheduled.fit(&data(), &fit(1)).unwrap_err().to_string();
     assert_eq!(
         error,
-        "learning_rate is 0.1: a learning rate that follows a schedule cannot be set"
+        "the callback is LearningRateScheduler: it sets the learning rate, but that follows a schedule"
     );
     // A rate of 0 is none of a constant, but may be set.
     let mut still = self::trainer(Sgd::new(0.01)).callback(LearningRateScheduler::new(|_, _| 0.0));
@@ -492,6 +492,9 @@ fn counters_of_a_checkpoint_may_be_huge() {
         header.replace_range(at..end, &usize::MAX.to_string());
     }
     assert_eq!(changed, 3);
+    // Earlier versions wrote no checksum.
+    header =
+        header.replace("version\\\":\\\"3", "version\\\":\\\"2").replace("checksum", "nothing!");
     header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
     let length = (header.len() as u64).to_le_bytes();
     fs::write(&path, [&length, header.as_bytes(), values].concat()).unwrap();
@@ -815,4 +818,185 @@ fn a_logger_hears_of_epochs_checkpoints_and_stops() {
         heard.iter().any(|(level, line)| *level == log::Level::Error && line.contains("NaN")),
         "{heard:?}"
     );
+}
+
+/// Asks for a checkpoint at each moment of a training.
+struct Everywhere(PathBuf);
+
+impl Everywhere {
+    fn save<M>(&self, training: &mut Training<'_, M>, moment: &str) -> Result<(), Error> {
+        let epoch = training.epoch();
+        training.save_checkpoint(self.0.join(format!("{epoch}-{moment}.safetensors")));
+        Ok(())
+    }
+}
+
+impl<M> Callback<M> for Everywhere {
+    fn on_train_begin(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
+        self.save(training, "train_begin")
+    }
+
+    fn on_train_end(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
+        self.save(training, "train_end")
+    }
+
+    fn on_epoch_begin(&mut self, training: &mut Training<'_, M>, _: usize) -> Result<(), Error> {
+        // What has changed before is in the file, and does not change again.
+        let rate = training.learning_rate()?;
+        training.set_learning_rate(rate * 0.9)?;
+        self.save(training, "epoch_begin")
+    }
+
+    fn on_epoch_end(
+        &mut self,
+        training: &mut Training<'_, M>,
+        _: usize,
+        _: &mut Logs,
+    ) -> Result<(), Error> {
+        self.save(training, "epoch_end")
+    }
+
+    fn on_train_batch_begin(
+        &mut self,
+        training: &mut Training<'_, M>,
+        batch: usize,
+    ) -> Result<(), Error> {
+        let rate = training.learning_rate()?;
+        training.set_learning_rate(rate * 0.99)?;
+        self.save(training, &format!("batch_begin_{batch}"))
+    }
+
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M>,
+        batch: usize,
+        _: &Logs,
+    ) -> Result<(), Error> {
+        self.save(training, &format!("batch_end_{batch}"))
+    }
+
+    fn on_test_begin(&mut self, training: &mut Training<'_, M>) -> Result<(), Error> {
+        self.save(training, "test_begin")
+    }
+
+    fn on_test_end(&mut self, training: &mut Training<'_, M>, _: &Logs) -> Result<(), Error> {
+        self.save(training, "test_end")
+    }
+}
+
+/// A checkpoint is written at whatever moment it is asked for, and the training goes on from each.
+#[test]
+fn checkpoints_of_every_moment() {
+    let [first, second] = ["moments", "moments-again"].map(folder);
+    let run = |folder: &Path, from: Option<&Path>| {
+        let mut trainer = trainer(Adam::new(0.1)).callback(Everywhere(folder.to_owned()));
+        if let Some(from) = from {
+            trainer.resume(from).unwrap();
+        }
+        let history = trainer.fit_validated(&data(), &data(), &fit(2)).unwrap();
+        (history, bias(&trainer.model))
+    };
+    let whole = run(&first, None);
+    let files: Vec<PathBuf> =
+        fs::read_dir(&first).unwrap().map(|file| file.unwrap().path()).collect();
+    // At the beginning and end; in each epoch at its beginning and end, those of the validation, and those of four batches.
+    assert_eq!(files.len(), 2 + 2 * (2 + 2 + 2 * 4), "{files:?}");
+    for file in files {
+        assert_eq!(run(&second, Some(&file)), whole, "{}", file.display());
+    }
+    fs::remove_dir_all(first).unwrap();
+    fs::remove_dir_all(second).unwrap();
+}
+
+/// A step that fails can be gone on from, too.
+#[test]
+fn checkpoint_of_a_failed_step() {
+    struct Rescue(PathBuf);
+
+    impl<M> Callback<M> for Rescue {
+        fn on_step_error(
+            &mut self,
+            training: &mut Training<'_, M>,
+            _: usize,
+            _: &Error,
+        ) -> Recovery {
+            training.save_checkpoint(&self.0);
+            Recovery::Fail
+        }
+    }
+
+    let folder = folder("rescue");
+    let path = folder.join("rescue.safetensors");
+    let spoiled = InMemory::new(vec![[0.0], [1.0], [f32::NAN]], vec![[1.0], [3.0], [5.0]]).unwrap();
+    let mut first = trainer(Sgd::new(0.1)).callback(Rescue(path.clone()));
+    let fit = Fit { shuffle: false, ..fit(1) };
+    first.fit(&spoiled, &fit).unwrap_err();
+    let mut second = trainer(Sgd::new(0.1));
+    second.resume(&path).unwrap();
+    assert_eq!((second.steps(), bias(&second.model)), (2, bias(&first.model)));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// What cannot work is said before the first step.
+#[test]
+fn a_wrong_set_up_is_found_at_the_beginning() {
+    fn says<O: Optimizer>(mut trainer: LineTrainer<O>, expected: &str) {
+        let error = trainer.fit_validated(&data(), &data(), &fit(3)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(trainer.steps(), 0, "{error}");
+    }
+    let schedule = || trainer(Sgd::new(ExponentialDecay::new(0.1, 10.0, 0.9)));
+    let follows = "but that follows a schedule";
+    says(schedule().callback(ReduceLrOnPlateau::new("loss").patience(100)), follows);
+    says(schedule().callback(LearningRateScheduler::new(|_, rate| rate)), follows);
+    says(trainer(Sgd::new(0.1)).callback(SwapEmaWeights::new()), "use_ema is false");
+    let weights = |name| ModelCheckpoint::new(name).save_weights_only(true);
+    for name in ["w.h5", "w.keras", "w.pt"] {
+        says(trainer(Sgd::new(0.1)).callback(weights(name)), "written as .safetensors or .npz");
+    }
+    // It is known at the end of an epoch only.
+    let each_batch = ModelCheckpoint::new("{learning_rate}.safetensors").every_batches(1);
+    let reduce = ReduceLrOnPlateau::new("loss");
+    says(trainer(Sgd::new(0.1)).callback(reduce).callback(each_batch), "learning_rate");
+}
+
+/// What a closure sets in the logs has a column in all files, and can be monitored.
+#[test]
+fn columns_of_closures() {
+    let folder = folder("closures");
+    let path = folder.join("log.csv");
+    let twice = || {
+        LambdaCallback::new().on_epoch_end(|_, epoch, logs| {
+            logs.set("twice, or \"so\"", 2.0 * epoch as f64);
+            Ok(())
+        })
+    };
+    // The columns are known in the first epoch.
+    let mut first = trainer(Sgd::new(0.1))
+        .callback(twice())
+        .callback(CsvLogger::new(&path))
+        .callback(ModelCheckpoint::new(folder.join("run.safetensors").to_str().unwrap()));
+    first.fit(&data(), &fit(2)).unwrap();
+    let header = "epoch,loss,\"twice, or \"\"so\"\"\"";
+    assert_eq!(text(&path).lines().next(), Some(header));
+    assert!(text(&path).lines().nth(2).unwrap().ends_with(",2"), "{}", text(&path));
+    // A training that is resumed has those of the file, be they measured or not.
+    let mut second = trainer(Sgd::new(0.1))
+        .callback(CsvLogger::new(&path))
+        .callback(ModelCheckpoint::new(folder.join("run.safetensors").to_str().unwrap()));
+    second.resume(folder.join("run.safetensors")).unwrap();
+    second.fit(&data(), &fit(3)).unwrap();
+    let lines = text(&path);
+    assert_eq!(lines.lines().next(), Some(header));
+    assert!(lines.lines().count() == 4 && lines.ends_with(",NA\n"), "{lines}");
+    // What is said before can be monitored.
+    let named = LambdaCallback::new().column("up", Some(Direction::Up)).on_epoch_end(
+        |_, epoch, logs: &mut Logs| {
+            logs.set("up", if epoch < 2 { epoch as f64 } else { 0.0 });
+            Ok(())
+        },
+    );
+    let mut third = trainer(Sgd::new(0.1)).callback(named).callback(EarlyStopping::new("up"));
+    assert_eq!(third.fit(&data(), &fit(9)).unwrap().epochs(), 3);
+    fs::remove_dir_all(folder).unwrap();
 }

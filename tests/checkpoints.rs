@@ -273,7 +273,7 @@ fn what_differs_is_said() {
         Trainer::new(wide, SparseCategoricalCrossentropy::default(), Adam::new(0.01)).unwrap();
     assert_eq!(
         says(other.resume(&path), &path),
-        "FILE does not fit:\n  1.kernel: the model has (3, 17), the file has (3, 16)\n  1.bias: the model has (17,), the file has (16,)\n  3.kernel: the model has (17, 3), the file has (16, 3)"
+        "FILE does not fit:\n  1.kernel: the model has (3, 17), the file has (3, 16)\n  1.bias: the model has (17,), the file has (16,)\n  3.kernel: the model has (17, 3), the file has (16, 3)\n  the layer 1: it is Dense<3, 17, Relu> of 0 here, the checkpoint has Dense<3, 16, Relu> of 0\n  the layer 3: it is Dense<17, 3, Softmax> of 2 here, the checkpoint has Dense<16, 3, Softmax> of 2\n  the metric 1: there is none here, the checkpoint has sparse_categorical_accuracy"
     );
 
     // Nothing has changed so far; and `fit` is to be called as it was.
@@ -295,10 +295,10 @@ fn what_differs_is_said() {
         says(first.resume(&weights), &weights),
         "FILE: these are weights only, not a checkpoint of a training"
     );
-    edit(&path, "version\\\":\\\"2", "version\\\":\\\"7");
+    edit(&path, "version\\\":\\\"3", "version\\\":\\\"7");
     assert_eq!(
         says(first.resume(&path), &path),
-        "FILE does not fit:\n  the version of the format: it is 2 here, the checkpoint has 7"
+        "FILE does not fit:\n  the version of the format: it is 3 here, the checkpoint has 7"
     );
     fs::write(&path, &fs::read(&path).unwrap()[..500]).unwrap();
     assert!(says(first.resume(&path), &path).contains("cut short"));
@@ -401,5 +401,153 @@ fn in_double_precision() {
     let (a, b) = (whole.fit(&data, &fit(3)).unwrap(), resumed.fit(&data, &fit(3)).unwrap());
     assert_eq!(a, b);
     assert_eq!(Snapshot::of(&whole.model).unwrap(), Snapshot::of(&resumed.model).unwrap());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Another training is not gone on with, and one error says all that is another. Nothing of this shows in the shapes of weights.
+#[test]
+fn another_training_is_refused() {
+    use kerata::{
+        loss::{KLDivergence, MeanSquaredError},
+        metric::{MeanLoss, RootMeanSquaredError},
+        model,
+    };
+
+    #[model(input = (Batch, 1), output = (Batch, 1))]
+    struct Net {
+        #[with(kernel_regularizer = L2(0.1))]
+        hidden: Dense<_, 4, Relu>,
+        head: Dense<_, 1>,
+    }
+
+    #[model(input = (Batch, 1), output = (Batch, 1))]
+    struct Other {
+        #[with(kernel_regularizer = L2(0.2), bias_constraint = NonNeg)]
+        hidden: Dense<_, 4, kerata::Tanh>,
+        head: Dense<_, 1>,
+    }
+
+    let folder = folder("another");
+    let path = folder.join("run.safetensors");
+    let data = |count: usize| {
+        let x: Vec<[f32; 1]> = (0..count).map(|i| [i as f32 / 20.0]).collect();
+        InMemory::new(x.clone(), x).unwrap()
+    };
+    let dev = Cpu::seed_from_u64(1);
+    let net = || Net::build(&dev).unwrap();
+    let adam = Adam { clipnorm: Some(1.0), ..Adam::new(0.01) };
+    let mut first = Trainer::new(net(), MeanSquaredError, adam.clone())
+        .unwrap()
+        .metric(RootMeanSquaredError::default())
+        .callback(ModelCheckpoint::new(name(&path)).every_batches(5));
+    first.fit(&data(20), &fit(2)).unwrap();
+
+    let schedule = CosineDecay::new(0.01, 20.0);
+    let changed = Adam { beta_1: 0.8, clipnorm: None, ..Adam::new(schedule) };
+    let other = Other::build(&dev).unwrap();
+    let other: Trainer<Other, _, _, (Batch, Const<1>)> =
+        Trainer::new(other, KLDivergence, changed).unwrap();
+    let mut other = other
+        .metric(MeanLoss(MeanSquaredError))
+        .metric(RootMeanSquaredError::default())
+        .callback(ModelCheckpoint::new(name(&path)));
+    let error = other.resume(&path).unwrap_err().to_string();
+    let lines: Vec<&str> = error.lines().skip(1).map(str::trim).collect();
+    let differs = |place: &str, ours: &str, found: &str| {
+        format!("{place}: it is {ours} here, the checkpoint has {found}")
+    };
+    let root = "root_mean_squared_error";
+    let none =
+        |place: &str, ours: &str| format!("{place}: it is {ours} here, the checkpoint has none");
+    let l2 = |factor: f64| format!("{{\"class_name\":\"L2\",\"config\":{{\"l2\":{factor}}}}}");
+    let expected = [
+        none("the constraint of hidden.bias", "one"),
+        differs("the layer hidden", "Dense<1, 4, Tanh> of input", "Dense<1, 4, Relu> of input"),
+        differs("the loss", "KLDivergence", "MeanSquaredError"),
+        differs("the metric 1", "mean_squared_error", root),
+        none("the metric 2", root),
+        differs("the regularizer of hidden.kernel", &l2(0.2), &l2(0.1)),
+        differs("beta_1", "0.8", "0.9"),
+        differs("clipping", "none", "Norm(1.0)"),
+        differs("learning_rate", &format!("{schedule:?}"), "a number"),
+    ];
+    assert_eq!(lines.len(), expected.len(), "{error}");
+    for (line, expected) in lines.iter().zip(&expected) {
+        let place = |line: &str| line.split(':').next().map(str::to_owned);
+        assert_eq!(place(line), place(expected), "{error}");
+    }
+    for expected in [&expected[1], &expected[2], &expected[3], &expected[6], &expected[8]] {
+        assert!(lines.contains(&expected.as_str()), "{error}\n{expected}");
+    }
+
+    // How many samples there are is known to `fit`; here it is in the middle of an epoch.
+    let again = || {
+        let mut trainer = Trainer::new(
+            net(),
+            MeanSquaredError,
+            Adam { learning_rate: 9.0.into(), ..adam.clone() },
+        )
+        .unwrap()
+        .metric(RootMeanSquaredError::default())
+        .callback(ModelCheckpoint::new(name(&path)).every_batches(50));
+        trainer.resume(&path).unwrap();
+        trainer
+    };
+    for count in [4, 40] {
+        let error = again().fit(&data(count), &fit(2)).unwrap_err().to_string();
+        assert!(error.ends_with(&differs("samples", &count.to_string(), "20")), "{error}");
+    }
+    // One metric more has measured nothing of this epoch.
+    let error = again().metric(MeanLoss(KLDivergence)).fit(&data(20), &fit(2)).unwrap_err();
+    assert!(error.to_string().contains("number of metrics"), "{error}");
+    // What is set after `resume` is changed on purpose; the rate is that of the checkpoint.
+    let mut same = again();
+    assert_eq!(same.optimizer.learning_rate, 0.01);
+    same.optimizer.beta_1 = 0.8;
+    same.fit(&data(20), &fit(2)).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// No bit of a checkpoint can change without an error; but one without a checksum, as earlier versions wrote it, is read.
+#[test]
+fn flipped_bits_are_an_error() {
+    let folder = folder("flipped");
+    let (path, broken) = (folder.join("run.safetensors"), folder.join("broken.safetensors"));
+    type Line = Sequential<(Batch, Const<1>), (Dense<1, 1>,)>;
+    let trainer = |seed| {
+        let model = Line::build(&Cpu::seed_from_u64(seed)).unwrap();
+        Trainer::new(model, kerata::loss::MeanSquaredError, Adam::new(0.01)).unwrap()
+    };
+    let data = InMemory::new(vec![[0.1_f32], [0.7]], vec![[1.1_f32], [0.2]]).unwrap();
+    let mut first = trainer(1);
+    first.fit(&data, &fit(3)).unwrap();
+    first.save_checkpoint(&path).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let mut second = trainer(2);
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs::write(&broken, flipped).unwrap();
+        assert!(second.resume(&broken).is_err(), "byte {at} of {}", bytes.len());
+    }
+    // The weights alone are checked too.
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(&broken, flipped).unwrap();
+    let error = second.model.load_weights(&broken).unwrap_err().to_string();
+    assert!(error.contains("the checkpoint is broken"), "{error}");
+    // What version 2 wrote has no checksum, and says nothing of the set-up.
+    fs::write(&broken, &bytes).unwrap();
+    edit(&broken, "version\\\":\\\"3", "version\\\":\\\"2");
+    edit(&broken, "checksum", "chexksum");
+    let text = fs::read(&broken).unwrap();
+    let count = text.windows(6).filter(|part| part == b"setup.").count();
+    for _ in 0..count {
+        edit(&broken, "setup.", "zetup.");
+    }
+    let mut other = trainer(3);
+    other.optimizer.beta_1 = 0.5;
+    other.resume(&broken).unwrap();
+    assert_eq!(other.steps(), 3);
     fs::remove_dir_all(folder).unwrap();
 }

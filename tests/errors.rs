@@ -181,8 +181,10 @@ fn settings_that_make_no_sense() {
         let model = Line::build(&Cpu::default()).unwrap();
         Trainer::<_, _, _, (Batch, Const<1>)>::new(model, MeanSquaredError, optimizer).map(|_| ())
     };
-    says(new(Adam::new(0.0)), "learning_rate is 0: it must be greater than 0");
-    says(new(Adam::new(f64::NAN)), "learning_rate is NaN: it must be greater than 0");
+    says(new(Adam::new(-0.1)), "learning_rate is -0.1: it must be at least 0");
+    says(new(Adam::new(f64::NAN)), "learning_rate is NaN: it must be at least 0");
+    // As it may be set later on, and as in Keras.
+    new(Adam::new(0.0)).unwrap();
     says(new(Adam { beta_1: 1.0, ..Adam::default() }), "beta_1 is 1: it must be in 0..1");
     says(new(AdamW::new(0.1, -1.0).0), "weight_decay is -1: it must be at least 0");
     use kerata::optim::Optimizer;

@@ -379,3 +379,24 @@ fn what_a_mask_leaves_out_is_no_activity() {
         assert!((after[0] - (before[0] - 0.1 * slope)).abs() < 1e-6, "{id}: {after:?}");
     }
 }
+
+/// Constraints hold after every step, also while gradients are gathered: the kernels of Keras 3.15.1 for this model.
+#[test]
+fn constraints_hold_while_gradients_are_gathered() {
+    #[model(input = (Batch, 1), output = (Batch, 1))]
+    struct Unit {
+        #[with(kernel_constraint = UnitNorm::default(), use_bias = false)]
+        head: Dense<_, 1>,
+    }
+
+    let mut net = Unit::build(&Cpu::default()).unwrap();
+    net.head.kernel.copy_from(&[3.0]);
+    let sgd = Sgd { gradient_accumulation_steps: Some(2), ..Sgd::new(0.1) };
+    let mut trainer = Trainer::new(net, MeanSquaredError, sgd).unwrap();
+    let data = InMemory::new(vec![[1.0_f32]], vec![[0.0_f32]]).unwrap();
+    for expected in [1.0, 0.999_999_8, 0.999_999_9, 0.999_999_9] {
+        trainer.fit(&data, &Fit { progress: false, ..Fit::epochs(1) }).unwrap();
+        let [[kernel]] = trainer.model.head.kernel.array();
+        assert!((kernel - expected).abs() < 3e-7, "{kernel}, {expected}");
+    }
+}

@@ -68,7 +68,9 @@ impl WeightFile {
     /// [`Error::File`] if it cannot be read, is broken, or is something else; then the error says what it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let file = Self::open_whole(path)?;
-        Ok(if file.metadata(CHECKPOINT)?.is_some() { file.under(MODEL) } else { file })
+        let Some(texts) = file.metadata(CHECKPOINT)? else { return Ok(file) };
+        file.check_content(&texts, false)?;
+        Ok(file.under(MODEL))
     }
 
     /// Opens a file with all that is in it.
@@ -124,6 +126,15 @@ impl WeightFile {
         };
         let read = |text: String| serde_json::from_str(&text);
         text.map(read).transpose().map_err(|e| failed(Path::new(&self.path), e))
+    }
+
+    /// The arrays with their bytes, as a `.safetensors` has them.
+    pub(super) fn bytes(&self) -> impl Iterator<Item = (&Array, &[u8])> {
+        let bytes = match &self.source {
+            Source::Safetensors(bytes) => bytes.as_slice(),
+            Source::Memory(_) | Source::Npz(_) => &[],
+        };
+        self.arrays.iter().map(|array| (array, bytes.get(array.place.clone()).unwrap_or_default()))
     }
 
     /// The arrays whose names begin so, without that beginning.

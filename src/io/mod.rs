@@ -26,6 +26,7 @@
 //! ```
 
 mod atomic;
+mod checksum;
 mod dtype;
 mod file;
 mod npy;
@@ -41,13 +42,14 @@ pub use file::{Array, WeightFile};
 pub use weights::SaveWeights;
 
 pub(crate) use atomic::{has_extension, write_with};
+pub(crate) use checksum::checksum;
 pub(crate) use dtype::{Dtype, TooLarge};
 pub(crate) use file::{CHECKPOINT, MODEL};
 pub(crate) use kerata_format::{Kind, Wanted};
 pub(crate) use npy::Header as NpyHeader;
 pub(crate) use open::{check_no_pipe, failed, head, open, read, refuse_all_but};
 pub(crate) use values::{Values, Weight};
-pub(crate) use weights::{Walk, collect, shapes, write_checkpoint};
+pub(crate) use weights::{OTHERS, Walk, collect, shapes, write_checkpoint};
 #[cfg(feature = "keras")]
 pub(crate) use {
     atomic::write,

@@ -96,13 +96,17 @@ pub(super) fn write(
     let bytes: Vec<Vec<u8>> = weights.iter().map(|weight| weight.values.to_le_bytes()).collect();
     let mut views = Vec::with_capacity(weights.len());
     for (weight, bytes) in weights.iter().zip(&bytes) {
-        let dtype = match weight.values {
-            Values::F32(_) => safetensors::Dtype::F32,
-            Values::F64(_) => safetensors::Dtype::F64,
-        };
-        let view = TensorView::new(dtype, weight.sizes.clone(), bytes);
+        let view = TensorView::new(dtype(&weight.values), weight.sizes.clone(), bytes);
         views.push((weight.name.as_str(), view.map_err(|e| e.to_string())?));
     }
     let metadata = metadata.map(|(key, text)| [(key.to_owned(), text)].into());
     safetensors::serialize(views, metadata).map_err(|e| e.to_string())
+}
+
+/// The type of what is written.
+pub(super) fn dtype(values: &Values) -> safetensors::Dtype {
+    match values {
+        Values::F32(_) => safetensors::Dtype::F32,
+        Values::F64(_) => safetensors::Dtype::F64,
+    }
 }

@@ -10,6 +10,7 @@ use dfdx::{
 
 use super::{
     WeightFile, atomic,
+    checksum::{self, CHECKSUM},
     file::{Array, CHECKPOINT, printable},
     npz,
     open::failed,
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Formats of other programs, whose names a file of ours must not have.
-const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
+pub(crate) const OTHERS: [&str; 8] = ["h5", "hdf5", "keras", "npy", "pt", "pth", "pkl", "onnx"];
 
 const KERAS: [&str; 3] = ["h5", "hdf5", "keras"];
 
@@ -94,7 +95,15 @@ pub(crate) fn write_checkpoint(
     arrays: &[Weight],
     texts: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let texts = serde_json::to_string(texts).map_err(|e| failed(path, e))?;
+    let sums = arrays.iter().map(|Weight { name, sizes, values }| {
+        let bytes = values.to_le_bytes();
+        let dtype = safetensors::dtype(values).to_string();
+        (name.as_str(), checksum::of_array(name, sizes, &dtype, &bytes))
+    });
+    let sum = checksum::of_content(texts, sums);
+    let mut texts = texts.clone();
+    texts.insert(CHECKSUM.to_owned(), sum);
+    let texts = serde_json::to_string(&texts).map_err(|e| failed(path, e))?;
     let bytes = safetensors::write(arrays, Some((CHECKPOINT, texts)));
     atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
 }

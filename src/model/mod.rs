@@ -37,9 +37,9 @@ pub use sequential::Sequential;
 #[doc(hidden)]
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
-#[cfg(feature = "plot")]
-pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
+#[cfg(feature = "plot")]
+pub(crate) use summary::{short, thousands};
 #[doc(hidden)]
 pub use untrained::{Trains, Untrained};
 #[doc(hidden)]

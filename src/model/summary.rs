@@ -149,7 +149,7 @@ fn table(header: Vec<&str>, mut rows: Vec<Vec<String>>) -> String {
 }
 
 /// A type without the paths of its parts. (What is a default, such as the number type, is not in the name.)
-fn short(name: &str) -> String {
+pub(crate) fn short(name: &str) -> String {
     let mut short = String::new();
     for part in name.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')) {
         let (path, end) = part.split_at(

@@ -65,7 +65,7 @@ pub struct LearningRate(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Constant(f64),
-    /// Set while the program runs, where 0 makes sense.
+    /// Set while the program runs, where it may become so small that it is 0 as an element.
     Changed(f64),
     Schedule(Arc<dyn LearningRateSchedule>),
 }
@@ -116,8 +116,7 @@ impl LearningRate {
     /// [`Error::Invalid`].
     pub fn check(&self) -> Result<(), Error> {
         match &self.0 {
-            Kind::Constant(rate) => super::check_positive("learning_rate", *rate),
-            Kind::Changed(rate) => not_negative(*rate).map(|_| ()),
+            Kind::Constant(rate) | Kind::Changed(rate) => not_negative(*rate).map(|_| ()),
             Kind::Schedule(schedule) => schedule.check(),
         }
     }

@@ -8,8 +8,9 @@ use super::{
     callback::Kept,
     carried,
     optimizing::Optimizing,
+    resumed::{Position, Resumed},
     saved::Way,
-    totals::{AnyMetric, Totals},
+    setup::Setup,
 };
 use crate::{
     backend::{Backend, Element},
@@ -17,115 +18,38 @@ use crate::{
     io::{self, CHECKPOINT, MODEL, Values, Weight, WeightFile},
     optim::State,
     parameters::Parameters,
-    signal::Signal,
 };
 
-/// The version of the format that is written, and read.
-const VERSION: u32 = 2;
+/// The version of the format that is written. From this one on, files have a checksum.
+const VERSION: u32 = 3;
+
+/// The first version that is read.
+const FIRST: u32 = 2;
 
 /// What the names of the arrays begin with that hold what was measured before the batch.
-const TOTALS: &str = "totals.";
+pub(super) const TOTALS: &str = "totals.";
 
 /// The same of those that hold the states of `stateful` layers.
 const STATES: &str = "states.";
 
-/// How far a training is.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Position {
-    /// How many epochs the history had before this call of `fit`.
-    pub(super) epochs_before: usize,
-    /// The epoch of this call, from 0.
-    pub(super) epoch: usize,
-    /// The next batch of that epoch, from 0.
-    pub(super) batch: usize,
-    /// Whether a callback has ended the training.
-    pub(super) stopped: bool,
-    /// What was measured of the batches before it.
-    pub(super) totals: Option<Totals>,
-}
-
-/// A training that was read from a checkpoint, and goes on in the next call of `fit`.
-#[derive(Debug)]
-pub(super) struct Resumed {
-    pub(super) at: Position,
-    /// What the callbacks remember.
-    pub(super) content: Content,
-}
-
-impl Resumed {
-    /// Takes what was measured before from the file, for these metrics.
-    pub(super) fn restore_totals<P: Signal, Y: Signal, E: Element, D: Backend<E>>(
-        &mut self,
-        path: &Path,
-        metrics: &[AnyMetric<P, Y, E, D>],
-    ) -> Result<(), Error> {
-        let array = |i: usize| {
-            let name = format!("{TOTALS}{i}");
-            self.content.arrays.iter().find(|array| array.name == name)
-        };
-        let parts = (0..).map_while(array).map(|array| array.values.elements());
-        let parts = parts.collect::<Result<Vec<Vec<f64>>, _>>()?;
-        let found = parts.len();
-        if found == 0 {
-            return Ok(());
-        }
-        let what = path.display().to_string();
-        let place = "what is measured, the losses and the metrics";
-        self.at.totals = match Totals::of_parts(parts, metrics) {
-            Ok(Some(totals)) => Some(totals),
-            _ => {
-                return fail(&what, vec![difference(place, metrics.len() + 1, found)]);
-            }
-        };
-        Ok(())
-    }
-
-    /// Checks that the model has so many losses in columns of their own as before, and so the same metrics.
-    pub(super) fn check_losses(&self, losses: usize) -> Result<(), Error> {
-        match &self.at.totals {
-            Some(totals) if totals.outputs.len() != losses => {
-                let (ours, found) =
-                    (totals.metrics.len(), totals.metrics.len() + totals.outputs.len());
-                let found = found.saturating_sub(losses);
-                fail("the checkpoint", vec![difference("the number of metrics", ours, found)])
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that `fit` is called as it was: else the batches would be others.
-    pub(super) fn check(&self, fit: &Fit) -> Result<(), Error> {
-        let own = [
-            ("batch_size", fit.batch_size.to_string()),
-            ("shuffle", fit.shuffle.to_string()),
-            ("seed", fit.seed.to_string()),
-            ("steps_per_epoch", steps(fit)),
-        ];
-        let mut differences = Vec::new();
-        for (name, own) in own {
-            let found: Option<String> = self.content.get(&format!("fit.{name}"))?;
-            // A checkpoint that was written outside of `fit` has none.
-            if let Some(found) = found.filter(|found| *found != own) {
-                differences.push(difference(name, own, found));
-            }
-        }
-        fail("the checkpoint", differences)
-    }
-}
-
-fn steps(fit: &Fit) -> String {
+pub(super) fn steps(fit: &Fit) -> String {
     fit.steps_per_epoch.map_or_else(|| "all".to_owned(), |steps| steps.to_string())
 }
 
-fn difference(place: &str, ours: impl ToString, found: impl ToString) -> Difference {
-    Difference {
-        place: place.to_owned(),
-        expected: format!("it is {} here", ours.to_string()),
-        found: format!("the checkpoint has {}", found.to_string()),
-    }
+pub(super) fn difference(place: &str, ours: impl ToString, found: impl ToString) -> Difference {
+    let (ours, found) = (ours.to_string(), found.to_string());
+    differs(place, format!("it is {ours} here"), format!("the checkpoint has {found}"))
 }
 
-fn fail(what: &str, differences: Vec<Difference>) -> Result<(), Error> {
+pub(super) fn differs(
+    place: &str,
+    expected: impl Into<String>,
+    found: impl Into<String>,
+) -> Difference {
+    Difference { place: place.to_owned(), expected: expected.into(), found: found.into() }
+}
+
+pub(super) fn fail(what: &str, differences: Vec<Difference>) -> Result<(), Error> {
     if differences.is_empty() {
         return Ok(());
     }
@@ -152,16 +76,18 @@ pub(super) struct Parts<'a, M, E: Element, D: Backend<E>> {
     pub(super) model: &'a mut M,
     pub(super) state: &'a mut State<E, D>,
     pub(super) optimizer: &'a dyn Optimizing<M, E, D>,
+    pub(super) setup: Setup,
     pub(super) history: &'a History,
     pub(super) callbacks: &'a mut [Box<dyn Kept<M, E, D> + Send>],
 }
 
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
+    /// Writes a checkpoint; during `fit` with its settings, and with how many samples the data has, if that is known.
     pub(super) fn save(
         &mut self,
         path: &Path,
         at: &Position,
-        fit: Option<&Fit>,
+        fit: Option<(&Fit, Option<usize>)>,
     ) -> Result<(), Error> {
         let mut content = Content::default();
         content.set("version", VERSION);
@@ -171,7 +97,11 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         if !rate.is_schedule() {
             content.set("learning_rate", rate.at(self.state.steps())?);
         }
-        if let Some(fit) = fit {
+        self.setup.save(&mut content);
+        if let Some((fit, samples)) = fit {
+            if let Some(samples) = samples {
+                content.set("fit.samples", samples);
+            }
             content.set("fit.batch_size", fit.batch_size);
             content.set("fit.shuffle", fit.shuffle);
             content.set("fit.seed", fit.seed);
@@ -180,6 +110,8 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         content.set("at.epochs_before", at.epochs_before);
         content.set("at.epoch", at.epoch);
         content.set("at.batch", at.batch);
+        content.set("at.begun", at.begun);
+        content.set("at.batch_begun", at.batch_begun);
         content.set("at.stopped", at.stopped);
         if let Some(totals) = &at.totals {
             let parts = totals.parts().into_iter().enumerate();
@@ -226,11 +158,12 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         let mut content = Content { values, arrays: Vec::new() };
         let what = path.display().to_string();
         let version: u32 = content.need("version")?;
-        if version != VERSION {
+        if !(FIRST..=VERSION).contains(&version) {
             // Nothing else of it can be relied on.
             let differences = vec![difference("the version of the format", VERSION, version)];
             return Err(Error::Differences { what, differences });
         }
+        file.check_content(&content.values, version >= VERSION)?;
         let mut differences = Vec::new();
         for (name, own) in [("element", element::<E>()), ("optimizer", self.optimizer.name())] {
             let found: String = content.need(name)?;
@@ -244,36 +177,41 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
             Err(Error::Differences { differences: more, .. }) => differences.extend(more),
             checked => checked?,
         }
-        fail(&what, differences)?;
+        // What was remembered cannot be compared then.
+        let comparable = differences.is_empty();
+        let same_optimizer = differences.iter().all(|differs| differs.place != "optimizer");
+        differences.extend(self.setup.differences(&content, same_optimizer));
+        if !comparable {
+            return Err(Error::Differences { what, differences });
+        }
         content.arrays = Content::read_arrays(&mut file)?;
         Snapshot(content.take(MODEL)).restore(&mut model)?;
         let left = carried::restore(&mut model, content.take(STATES))?;
-        let left = left.into_iter().map(|state| Difference {
-            place: state.name,
-            expected: "the model keeps no such state".to_owned(),
-            found: format!("the checkpoint has one of {:?}", state.sizes),
-        });
-        fail(&what, left.collect())?;
+        differences.extend(left.into_iter().map(|state| {
+            let found = format!("the checkpoint has one of {:?}", state.sizes);
+            differs(&state.name, "the model keeps no such state", found)
+        }));
         let steps: usize = content.need("step")?;
         let slots = content.take("optimizer.");
         let mut state = State::default();
         state.restore_groups(&model, |name| content.get(name))?;
-        let differences = self
-            .optimizer
-            .restore(&mut state, &mut model, (steps, content.need("seed")?), &slots)?
-            .into_iter()
-            .map(|(name, expected, found)| Difference { place: name, expected, found });
-        fail(&what, differences.collect())?;
+        let seed = content.need("seed")?;
+        let more = self.optimizer.restore(&mut state, &mut model, (steps, seed), &slots)?;
+        let more = more.into_iter().map(|(name, ours, found)| differs(&name, ours, found));
+        differences.extend(more);
+        differences.extend(missing_callbacks(self.callbacks, &content));
+        fail(&what, differences)?;
         state.set_swapped_averages(content.need("averages_in_model")?);
         let history = History::of_columns(self::history(&content)?);
         let at = Position {
             epochs_before: content.need("at.epochs_before")?,
             epoch: content.need("at.epoch")?,
             batch: content.need("at.batch")?,
+            begun: content.get("at.begun")?.unwrap_or(false),
+            batch_begun: content.get("at.batch_begun")?.unwrap_or(false),
             stopped: content.need("at.stopped")?,
             totals: None,
         };
-        check_callbacks(&what, self.callbacks, &content)?;
         Ok(Read { model, state, history, resumed: Resumed { at, content } })
     }
 }
@@ -321,12 +259,11 @@ fn has(content: &Content, prefix: &str) -> bool {
         || content.arrays.iter().any(|array| array.name.starts_with(prefix))
 }
 
-/// A callback that remembered something must be there again.
-fn check_callbacks<M, E: Element, D: Backend<E>>(
-    what: &str,
+/// Callbacks that remembered something, which must be there again.
+fn missing_callbacks<M, E: Element, D: Backend<E>>(
     callbacks: &mut [Box<dyn Kept<M, E, D> + Send>],
     content: &Content,
-) -> Result<(), Error> {
+) -> Vec<Difference> {
     let own: Vec<String> = prefixes(callbacks).into_iter().map(|(prefix, _)| prefix).collect();
     let names = content.values.keys().chain(content.arrays.iter().map(|array| &array.name));
     let mut missing: Vec<&str> = names
@@ -336,12 +273,11 @@ fn check_callbacks<M, E: Element, D: Backend<E>>(
         .collect();
     missing.sort_unstable();
     missing.dedup();
-    let difference = |name: &str| Difference {
-        place: format!("the callback {name}"),
-        expected: "the trainer has none, or fewer".to_owned(),
-        found: "the checkpoint has what it remembers".to_owned(),
+    let difference = |name: &str| {
+        let found = "the checkpoint has what it remembers";
+        differs(&format!("the callback {name}"), "the trainer has none, or fewer", found)
     };
-    fail(what, missing.into_iter().map(difference).collect())
+    missing.into_iter().map(difference).collect()
 }
 
 /// Gives callbacks back what they remembered. Those that are new begin anew.

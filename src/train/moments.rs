@@ -6,6 +6,8 @@ use super::{
     Callback, Recovery, Training, checkpoint,
     ranks::{self, Control, Ranks},
     run::Run,
+    setup::Setup,
+    totals::Totals,
 };
 use crate::{
     backend::{Backend, Element},
@@ -132,17 +134,34 @@ where
             self.settle()?;
         }
         for path in std::mem::take(&mut self.wishes.checkpoints) {
+            let setup = Setup::of::<M, L, Y, E, D>(self.model, self.optimizer, self.metrics)?;
             let mut parts = checkpoint::Parts {
                 model: self.model,
                 state: self.state,
                 optimizer: self.optimizer,
+                setup,
                 history: self.history,
                 callbacks: self.callbacks,
             };
-            parts.save(&path, &self.at, Some(&self.fit))?;
+            parts.save(&path, &self.at, Some((&self.fit, self.samples)))?;
             info!("checkpoint saved in {}", path.display());
         }
         Ok(())
+    }
+
+    /// The same in the middle of an epoch, of which this was measured.
+    pub(super) fn grant_within(&mut self, totals: &Totals) -> Result<(), Error> {
+        if self.wishes.checkpoints.is_empty() {
+            return Ok(());
+        }
+        self.at.totals = Some(totals.clone()).filter(|totals| !totals.is_empty());
+        self.grant()
+    }
+
+    /// After a moment between two epochs: all ranks do what was decided, and checkpoints are written.
+    pub(super) fn conclude(&mut self) -> Result<(), Error> {
+        self.follow(0)?;
+        self.grant()
     }
 
     /// Where several ranks begin: at the same place, with the weights and the seed of rank 0.
@@ -200,19 +219,8 @@ where
         Ok(())
     }
 
-    /// The same as [`follow`](Run::follow), where rank 0 may be about to write a checkpoint: then it has all that was gathered.
-    pub(super) fn follow_to_save(&mut self) -> Result<(), Error> {
-        let saves = self.follow(u8::from(!self.wishes.checkpoints.is_empty()))? != 0;
-        if saves && self.gathers_apart() {
-            self.unite()?;
-            let is_first = self.ranks.as_ref().is_some_and(Ranks::is_first);
-            self.state.gather_apart(is_first);
-        }
-        Ok(())
-    }
-
     /// Does what callbacks on rank 0 have decided, on all ranks; `decision` is what else this rank has decided, and the result what rank 0
-    /// has.
+    /// has. Where rank 0 is about to write a checkpoint, it has all that was gathered afterwards.
     pub(super) fn follow(&mut self, decision: u8) -> Result<u8, Error> {
         let Some(ranks) = self.ranks.as_ref().filter(|ranks| ranks.has_callbacks) else {
             return Ok(decision);
@@ -227,6 +235,7 @@ where
             interrupted: self.wishes.interrupted,
             rate: own,
             changed: std::mem::take(&mut self.changed),
+            saves: !self.wishes.checkpoints.is_empty(),
             decision,
         })?;
         if let (Some(now), Some(own)) = (control.rate, own)
@@ -237,6 +246,11 @@ where
         (self.wishes.stop, self.wishes.interrupted) = (control.stop, control.interrupted);
         if control.changed {
             ranks.share_weights(self.model)?;
+        }
+        if control.saves && self.gathers_apart() {
+            self.unite()?;
+            let is_first = self.ranks.as_ref().is_some_and(Ranks::is_first);
+            self.state.gather_apart(is_first);
         }
         Ok(control.decision)
     }

@@ -1,15 +1,16 @@
+use std::fmt::Debug;
+
 use dfdx::{
     shapes::Rank0,
     tensor::{OwnedTape, Tensor},
 };
 
-use super::ranks::checksum;
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    io::Weight,
+    io::{Weight, checksum},
     never::{Never, Nobody},
-    optim::{LearningRate, Optimizer, State, Sum},
+    optim::{LearningRate, Optimizer, Options, State, Sum},
     parameters::Parameters,
 };
 
@@ -112,6 +113,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// Whether it keeps averages of the weights.
     fn has_averages(&self) -> bool;
 
+    /// Its settings by name, but for a learning rate that follows no schedule.
+    fn settings(&self) -> Vec<(&'static str, String)>;
+
     /// What it is, and its options, as one number: that of another is another.
     fn fingerprint(&self) -> u64;
 
@@ -164,6 +168,26 @@ where
         self.options().ema.is_some()
     }
 
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let rate = match Optimizer::learning_rate(self).schedule() {
+            Some(schedule) => format!("{schedule:?}"),
+            None => "a number".to_owned(),
+        };
+        let Options { weight_decay, exclude_from_weight_decay, clipping, ema, .. } = self.options();
+        let gathers = self.options().gradient_accumulation_steps;
+        let own = self.in_keras().into_iter().flat_map(|in_keras| in_keras.settings);
+        let own = own.map(|(name, value)| (name, value.to_string()));
+        let common = [
+            ("learning_rate", rate),
+            ("weight_decay", shown(weight_decay)),
+            ("exclude_from_weight_decay", format!("{exclude_from_weight_decay:?}")),
+            ("clipping", shown(clipping)),
+            ("use_ema", shown(ema)),
+            ("gradient_accumulation_steps", shown(gathers)),
+        ];
+        common.into_iter().chain(own).collect()
+    }
+
     fn fingerprint(&self) -> u64 {
         let text = format!("{} {:?}", Optimizer::name(self), self.options());
         checksum(text.bytes().map(u64::from))
@@ -196,4 +220,8 @@ where
     ) -> Result<Vec<(String, String, String)>, Error> {
         state.restore(model, self, at, found)
     }
+}
+
+fn shown(option: Option<impl Debug>) -> String {
+    option.map_or_else(|| "none".to_owned(), |option| format!("{option:?}"))
 }

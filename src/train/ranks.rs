@@ -12,6 +12,7 @@ use crate::{
     backend::{Backend, Element, assign, to_values},
     distributed::{self, Communicator, Pass, Share},
     error::Error,
+    io::checksum,
     optim::{Fault, Summed},
     parameters::{Parameter, Parameters, Visitor},
     reduce::Mean,
@@ -39,6 +40,8 @@ pub(super) struct Control {
     pub(super) rate: Option<f64>,
     /// Whether the weights are others.
     pub(super) changed: bool,
+    /// Whether a checkpoint is about to be written.
+    pub(super) saves: bool,
     /// What else is decided at this moment.
     pub(super) decision: u8,
 }
@@ -120,10 +123,11 @@ impl Ranks {
             flag(own.interrupted),
             own.rate.unwrap_or(f64::NAN),
             flag(own.changed),
+            flag(own.saves),
             f64::from(own.decision),
         ];
         let of_first = distributed::broadcast(&*self.comm, &own)?;
-        let [stop, interrupted, rate, changed, decision] = of_first[..] else {
+        let [stop, interrupted, rate, changed, saves, decision] = of_first[..] else {
             return Err(Error::mismatch("what rank 0 decides", own.len(), of_first.len()));
         };
         Ok(Control {
@@ -131,6 +135,7 @@ impl Ranks {
             interrupted: interrupted != 0.0,
             rate: Some(rate).filter(|rate| !rate.is_nan()),
             changed: changed != 0.0,
+            saves: saves != 0.0,
             decision: decision as u8,
         })
     }
@@ -241,13 +246,6 @@ impl Ranks {
         sums.iter_mut().zip(narrow).for_each(|(sum, value)| *sum = E::of(f64::from(value)));
         Ok(gathered)
     }
-}
-
-/// One number for many, which tells others from them.
-pub(super) fn checksum(numbers: impl Iterator<Item = u64>) -> u64 {
-    numbers.fold(0, |hash: u64, number| {
-        (hash.rotate_left(5) ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    })
 }
 
 /// What ranks tell each other of the batch that they are at.

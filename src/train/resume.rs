@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    Trainer,
-    checkpoint::{self, Position},
-};
+use super::{Trainer, checkpoint, resumed::Position, setup::Setup};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -36,7 +33,7 @@ where
             return Err(Error::invalid("the gathered gradients", found, expected));
         }
         let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
-        self.parts().save(path.as_ref(), &position, None)
+        self.parts()?.save(path.as_ref(), &position, None)
     }
 
     /// Goes on from a checkpoint: the next call of `fit` goes on where it was written, in the middle of an epoch too,
@@ -47,8 +44,9 @@ where
     /// hold beside their parameters, and what closures remember.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be read or is no checkpoint; [`Error::Differences`] with all that differs, if it is
-    /// of another version, model, optimiser or number type. Then the trainer is as it was before.
+    /// [`Error::File`] if it cannot be read, is no checkpoint, or is broken; [`Error::Differences`] with all that differs: the version, the
+    /// number type, the layers, the loss, the metrics, the optimiser and its settings, callbacks that remembered something. Then the trainer is
+    /// as it was before. What is to differ is changed afterwards.
     ///
     /// ```
     /// use kerata::{*, callbacks::ModelCheckpoint, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam,
@@ -76,7 +74,7 @@ where
     /// # Ok::<(), Error>(())
     /// ```
     pub fn resume(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let read = self.parts().read(path.as_ref())?;
+        let read = self.parts()?.read(path.as_ref())?;
         let rate = read.learning_rate()?;
         let checkpoint::Read { model, state, history, mut resumed } = read;
         resumed.restore_totals(path.as_ref(), self.metrics.list())?;
@@ -90,13 +88,16 @@ where
         Ok(())
     }
 
-    fn parts(&mut self) -> checkpoint::Parts<'_, M, E, D> {
-        checkpoint::Parts {
+    fn parts(&mut self) -> Result<checkpoint::Parts<'_, M, E, D>, Error> {
+        let optimizer = (self.optimizing)(&mut self.optimizer);
+        let setup = Setup::of::<M, L, Y, E, D>(&self.model, optimizer, self.metrics.list())?;
+        Ok(checkpoint::Parts {
             model: &mut self.model,
             state: &mut self.state,
-            optimizer: (self.optimizing)(&mut self.optimizer),
+            optimizer,
+            setup,
             history: &self.history,
             callbacks: &mut self.callbacks,
-        }
+        })
     }
 }

@@ -9,14 +9,15 @@ use super::{
     Callback, Feeds, Fit, History, Judges, Logs, Matches, Recovery, TargetsOf, TrainingData,
     augment::{Augment, augmented},
     callback::Kept,
-    checkpoint::{self, Position},
-    columns,
+    checkpoint, columns,
     evaluate::share_of,
     judge::Judge,
     moments::{each, each_in_batch},
     names,
     optimizing::Optimizing,
     ranks::{Ranks, told},
+    resumed::Position,
+    swap_back::SwapBack,
     totals::{AnyMetric, Totals, measure},
     training::{About, Wishes},
 };
@@ -51,6 +52,8 @@ where
     /// Whether callbacks of this rank have changed the weights, which the others do not know yet.
     pub(super) changed: bool,
     pub(super) fit: Fit,
+    /// How many samples the data has, if that is known.
+    pub(super) samples: Option<usize>,
     pub(super) columns: Vec<String>,
     /// Callbacks of every training, behind those of the trainer.
     pub(super) given: Vec<Box<dyn Callback<M, E, D>>>,
@@ -87,7 +90,9 @@ where
             batch_size: self.fit.batch_size,
             optimizer: self.optimizer.name(),
             columns,
+            in_batches: own.len(),
             validated,
+            averages: self.optimizer.has_averages(),
             resumed: self.about.resumed,
         };
     }
@@ -124,7 +129,7 @@ where
     {
         let of_steps =
             self.fit.steps_per_epoch.map(|steps| steps.saturating_mul(self.fit.batch_size));
-        let samples = match (data.known_samples(), of_steps) {
+        let samples = match (self.samples, of_steps) {
             (Some(known), Some(used)) => Some(known.min(used)),
             (known, used) => known.or(used),
         };
@@ -137,7 +142,7 @@ where
         if let Some(content) = resumed {
             checkpoint::restore_callbacks(self.callbacks, content)?;
         }
-        self.follow(0)?;
+        self.conclude()?;
         let About { epochs, batch_size, optimizer, .. } = &self.about;
         info!("training to epoch {epochs}, batches of {batch_size}, {optimizer}");
         while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
@@ -152,17 +157,18 @@ where
                 return Err(error);
             }
             each!(self.on_epoch_end(epoch, &mut logs))?;
-            self.follow_to_save()?;
+            self.follow(0)?;
             info!("epoch {}/{}: {}", epoch + 1, self.fit.epochs, logs.line());
             let stopped = self.wishes.stop && !self.wishes.interrupted;
-            self.at = Position { epoch: epoch + 1, batch: 0, totals: None, stopped, ..self.at };
+            let epochs_before = self.at.epochs_before;
+            self.at = Position { epochs_before, epoch: epoch + 1, stopped, ..Position::default() };
             self.grant()?;
         }
         if self.optimizer.has_averages() && self.state.steps() > 0 {
             self.state.overwrite_with_averages(self.model)?;
         }
         each!(self.on_train_end())?;
-        self.follow(0)?;
+        self.conclude()?;
         info!("the training ended after epoch {}", self.at.epoch);
         Ok(std::mem::take(&mut self.measured))
     }
@@ -180,10 +186,12 @@ where
         let (epoch, first) = (self.at.epoch, self.at.batch);
         let before = self.at.totals.take();
         let mut totals = before.unwrap_or_else(|| Totals::new(self.losses(), self.metrics));
-        if first == 0 {
+        if first == 0 && !self.at.begun {
             each!(self.on_epoch_begin(epoch))?;
+            self.at.begun = true;
         }
         self.follow(0)?;
+        self.grant_within(&totals)?;
         let mut logs: Logs = totals.report(&self.columns, self.metrics).collect();
         data.batches(self, &mut logs, &mut totals)?;
         if totals.is_empty() {
@@ -194,6 +202,8 @@ where
         }
         let is_due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
         let Some(validation) = validation.filter(|_| is_due) else { return Ok((logs, None)) };
+        // For a checkpoint that is written during the validation.
+        self.at.totals = Some(totals);
         match self.validate(validation) {
             Ok(measured) => {
                 logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));
@@ -223,7 +233,10 @@ where
         for number in first..steps {
             let stops = self.wishes.stop;
             let batch = if stops { None } else { batches.next().transpose()? };
-            if batch.is_some() {
+            self.at.batch = number;
+            // Of a training that is resumed here, callbacks may have seen this before.
+            let begun = std::mem::take(&mut self.at.batch_begun) && number == first;
+            if batch.is_some() && !begun {
                 each_in_batch!(self.on_train_batch_begin(number))?;
             }
             if self.follow(u8::from(stops))? != 0 {
@@ -233,6 +246,8 @@ where
                 let ended = Error::DataEnded { found: number, expected: order.steps };
                 return if order.steps.is_some() { Err(ended) } else { Ok(()) };
             };
+            self.at.batch_begun = true;
+            self.grant_within(totals)?;
             let on_all = Cell::new(self.ranks.is_none());
             if let Err(error) = self.step::<Data>(batch, number, totals, &on_all) {
                 if !on_all.get() {
@@ -240,7 +255,9 @@ where
                     error!("the training failed on this rank: {error}");
                     return Err(error);
                 }
-                match self.recovery(number, &error)? {
+                let recovery = self.recovery(number, &error)?;
+                self.grant_within(totals)?;
+                match recovery {
                     Recovery::Fail => {
                         error!("the training failed: {error}");
                         if let Err(more) = self.unite() {
@@ -257,15 +274,12 @@ where
                 continue;
             }
             logs.update(totals.values(self.metrics));
-            self.at.batch = number + 1;
+            (self.at.batch, self.at.batch_begun) = (number + 1, false);
             each_in_batch!(self.on_train_batch_end(number, &logs))?;
             if self.gathers_apart() {
-                self.follow_to_save()?;
+                self.follow(0)?;
             }
-            if !self.wishes.checkpoints.is_empty() {
-                self.at.totals = Some(totals.clone());
-                self.grant()?;
-            }
+            self.grant_within(totals)?;
         }
         Ok(())
     }
@@ -359,41 +373,5 @@ where
         measured.loss.add([value.as_f64()], [size as f64]);
         *totals = measured;
         Ok(())
-    }
-}
-
-/// Gives the model its weights back when this is dropped, be it by an error or a panic.
-struct SwapBack<'a, M, L, Y, E, D>
-where
-    M: Model<E, D>,
-    Y: Signal,
-    E: Element,
-    D: Backend<E>,
-{
-    run: Run<'a, M, L, Y, E, D>,
-    failed: bool,
-}
-
-impl<M, L, Y, E, D> Drop for SwapBack<'_, M, L, Y, E, D>
-where
-    M: Model<E, D>,
-    Y: Signal,
-    E: Element,
-    D: Backend<E>,
-{
-    fn drop(&mut self) {
-        if !self.failed {
-            return;
-        }
-        if let Err(error) = self.run.settle() {
-            error!("rows of tables lack updates: {error}");
-        }
-        let Run { model, state, .. } = &mut self.run;
-        if !state.has_swapped_averages() {
-            return;
-        }
-        if let Err(error) = state.swap_averages(*model) {
-            error!("the model keeps the averages of its weights: {error}");
-        }
     }
 }

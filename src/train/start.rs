@@ -1,10 +1,9 @@
 //! A call of `fit` begins: what of the trainer it runs with.
 
 use super::{
-    Callback, Fit, History, Progress, Recorder, Trainer, TrainingData,
-    checkpoint::Position,
-    columns,
+    Callback, Fit, History, Progress, Recorder, Trainer, TrainingData, columns,
     ranks::Ranks,
+    resumed::Position,
     run::Run,
     training::{About, Wishes},
 };
@@ -34,8 +33,8 @@ where
     {
         fit.check()?;
         if let Some(resumed) = &self.resumed {
-            resumed.check(fit)?;
-            resumed.check_losses(Data::LOSSES)?;
+            resumed.check(fit, data.known_samples())?;
+            resumed.check_measures(Data::LOSSES, self.metrics.list().len())?;
         }
         let columns = columns::of::<M, Y, E, D>(Data::LOSSES, self.metrics.list());
         let given = self.given(fit);
@@ -58,6 +57,7 @@ where
             ranks: self.ranks.clone(),
             changed: false,
             fit: *fit,
+            samples: data.known_samples(),
             columns,
             given,
             measured: History::default(),

@@ -5,8 +5,8 @@ use rand::rngs::StdRng;
 
 use super::{
     Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
-    TrainingData, ValueOfLoss, augment::Augments, callback::Kept, checkpoint::Resumed, columns,
-    evaluate::Parts, fit::at_least_one, optimizing::AsOptimizing, ranks::Ranks, totals::Metrics,
+    TrainingData, ValueOfLoss, augment::Augments, callback::Kept, columns, evaluate::Parts,
+    fit::at_least_one, optimizing::AsOptimizing, ranks::Ranks, resumed::Resumed, totals::Metrics,
 };
 use crate::{
     backend::{Backend, Element},

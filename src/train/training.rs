@@ -37,7 +37,11 @@ pub(super) struct About {
     pub(super) optimizer: &'static str,
     /// The names that the logs of an epoch have, and the direction of what is measured there.
     pub(super) columns: Vec<(String, Option<Direction>)>,
+    /// How many of these the logs of a batch have too.
+    pub(super) in_batches: usize,
     pub(super) validated: bool,
+    /// Whether the optimiser keeps averages of the weights.
+    pub(super) averages: bool,
     /// The epoch that a resumed training goes on in.
     pub(super) resumed: Option<usize>,
 }
@@ -78,7 +82,19 @@ impl<M, E: Element, D: Backend<E>> Training<'_, M, E, D> {
         self.rate.at(self.state.steps())
     }
 
-    /// Sets the learning rate.
+    /// Checks that the learning rate can be set by a callback, before it is to be.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the optimiser follows a schedule.
+    pub(super) fn check_rate_is_free(&self, callback: &str) -> Result<(), Error> {
+        if self.rate.is_schedule() {
+            let expected = "it sets the learning rate, but that follows a schedule";
+            return Err(Error::invalid("the callback", callback, expected));
+        }
+        Ok(())
+    }
+
+    /// Sets the learning rate; it may be 0.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a rate that is negative or not finite; and where the optimiser follows a schedule, as
@@ -121,6 +137,16 @@ impl<M, E: Element, D: Backend<E>> Training<'_, M, E, D> {
     /// The names that the logs have at the end of an epoch.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.about.columns.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The names that the logs have after a batch.
+    pub fn names_in_batches(&self) -> impl Iterator<Item = &str> {
+        self.names().take(self.about.in_batches)
+    }
+
+    /// Whether the optimiser keeps moving averages of the weights, `use_ema`.
+    pub fn has_averages(&self) -> bool {
+        self.about.averages
     }
 
     /// Whether more of what has this name is better; `None` if that is not known.

@@ -25,7 +25,7 @@ where
         Validation: TrainingData<M, L, Y, E, D>,
     {
         each!(self.on_test_begin())?;
-        self.follow(0)?;
+        self.conclude()?;
         let totals = self.state.penalty(self.model).and_then(|penalty| {
             let (model, loss, metrics) = (&*self.model, self.loss, self.metrics);
             let parts = Parts { model, loss, metrics, penalty, ranks: self.ranks.as_ref() };
@@ -44,7 +44,7 @@ where
         let ended = each!(self.on_test_end(&logs));
         totals?;
         ended?;
-        self.follow(0)?;
+        self.conclude()?;
         Ok(logs)
     }
 }

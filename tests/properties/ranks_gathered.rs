@@ -32,7 +32,7 @@ struct Tagger {
     embed: Embedding<9, 4, MaskZero>,
     rnn: SimpleRnn<_, 4, Sequences>,
     drop: Dropout<20>,
-    #[with(kernel_regularizer = L2(0.01))]
+    #[with(kernel_regularizer = L2(0.01), kernel_constraint = UnitNorm::default())]
     head: TimeDistributed<Dense<_, 3, Softmax>>,
 }
 

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::lines::Lines;
 use crate::{
@@ -9,6 +9,9 @@ use crate::{
 
 /// Writes a line per epoch into a CSV file: the epoch, from 0, and all that was measured, by name. What was not
 /// measured is `NA`.
+///
+/// The columns are what is measured in every training like this, and what callbacks before this one have set in the logs of the first
+/// epoch. What is set for the first time in a later one has none, which is logged as a warning.
 ///
 /// Keras: [`CSVLogger`](https://keras.io/api/callbacks/csv_logger/).
 ///
@@ -21,13 +24,16 @@ use crate::{
 pub struct CsvLogger {
     lines: Lines,
     separator: char,
-    names: Vec<String>,
+    /// The columns behind that of the epoch, once they are known.
+    names: Option<Vec<String>>,
+    /// Whether the file has a header already.
+    has_header: bool,
 }
 
 impl CsvLogger {
     /// A file that is written anew.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { lines: Lines::new(path), separator: ',', names: Vec::new() }
+        Self { lines: Lines::new(path), separator: ',', names: None, has_header: false }
     }
 
     /// What stands between two values. Default a comma.
@@ -54,6 +60,22 @@ impl CsvLogger {
     }
 }
 
+/// The cells of a row, of which some may be in quotes.
+fn cells(row: &str, separator: char) -> Vec<String> {
+    let (mut cells, mut quoted) = (vec![String::new()], false);
+    let mut rest = row.chars().peekable();
+    while let Some(c) = rest.next() {
+        let own = cells.len() - 1;
+        match c {
+            '"' if quoted && rest.peek() == Some(&'"') => cells[own].extend(rest.next()),
+            '"' => quoted = !quoted,
+            c if c == separator && !quoted => cells.push(String::new()),
+            c => cells[own].push(c),
+        }
+    }
+    cells
+}
+
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for CsvLogger {
     fn reads_model_in_batches(&self) -> bool {
@@ -61,24 +83,40 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for CsvLogger {
     }
 
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        self.names = training.names().map(str::to_owned).collect();
-        self.names.sort_unstable();
-        self.names.dedup();
-        let names = std::iter::once("epoch".to_owned()).chain(self.names.iter().cloned());
-        let (header, separator) = (self.row(names), self.separator);
+        let separator = self.separator;
         let epoch = |line: &str| line.split(separator).next()?.parse().ok();
-        self.lines.open(training.resumed(), epoch, &header)
+        let first = self.lines.open(training.resumed(), epoch)?;
+        // A training that is resumed goes on in the columns that it had.
+        self.names = first
+            .as_ref()
+            .filter(|_| training.resumed().is_some())
+            .map(|header| cells(header.trim_end_matches(['\r', '\n']), separator).split_off(1));
+        self.has_header = first.is_some();
+        Ok(())
     }
 
     fn on_epoch_end(
         &mut self,
-        _: &mut Training<'_, M, E, D>,
+        training: &mut Training<'_, M, E, D>,
         epoch: usize,
         logs: &mut Logs,
     ) -> Result<(), Error> {
+        let is_first = self.names.is_none();
+        let names = self.names.take().unwrap_or_else(|| {
+            let names = training.names().chain(logs.iter().map(|(name, _)| name));
+            let names: BTreeSet<String> = names.map(str::to_owned).collect();
+            names.into_iter().collect()
+        });
+        if is_first && !self.has_header {
+            let header = std::iter::once("epoch".to_owned()).chain(names.iter().cloned());
+            self.lines.add(&self.row(header))?;
+        }
+        for (name, _) in logs.iter().filter(|(name, _)| !names.iter().any(|own| own == name)) {
+            log::warn!("`{name}` has no column in {}", self.lines.path.display());
+        }
         let value = |name: &String| logs.get(name).map_or("NA".to_owned(), |v| v.to_string());
-        let values = self.names.iter().map(value);
-        let line = self.row(std::iter::once(epoch.to_string()).chain(values));
+        let line = self.row(std::iter::once(epoch.to_string()).chain(names.iter().map(value)));
+        self.names = Some(names);
         self.lines.add(&line)
     }
 

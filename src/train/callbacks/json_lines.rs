@@ -47,7 +47,7 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for JsonLines {
             let object: Value = serde_json::from_str(line).ok()?;
             usize::try_from(object.get("epoch")?.as_u64()?).ok()
         };
-        self.lines.open(training.resumed(), epoch, "")
+        self.lines.open(training.resumed(), epoch).map(|_| ())
     }
 
     fn on_epoch_end(

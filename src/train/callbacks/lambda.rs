@@ -5,6 +5,7 @@ use dfdx::tensor::Cpu;
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    metric::Direction,
     train::{Callback, Logs, Training},
 };
 
@@ -43,6 +44,7 @@ pub struct LambdaCallback<M, E: Element = f32, D: Backend<E> = Cpu> {
     epoch_end: Ended<M, E, D>,
     batch_begin: Numbered<M, E, D>,
     batch_end: Measured<M, E, D>,
+    columns: Vec<(String, Option<Direction>)>,
 }
 
 impl<M, E: Element, D: Backend<E>> Default for LambdaCallback<M, E, D> {
@@ -54,6 +56,7 @@ impl<M, E: Element, D: Backend<E>> Default for LambdaCallback<M, E, D> {
             epoch_end: None,
             batch_begin: None,
             batch_end: None,
+            columns: Vec::new(),
         }
     }
 }
@@ -62,6 +65,33 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     /// A callback that does nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Says that the closure of [`on_epoch_end`](Self::on_epoch_end) sets this name in the logs, so that others can monitor it, and what is
+    /// better there, if that is known: [`Callback::adds`].
+    ///
+    /// ```
+    /// use kerata::{*, callbacks::{EarlyStopping, LambdaCallback}, data::InMemory, loss::MeanSquaredError, metric::Direction,
+    ///     model::Sequential, optim::Sgd, prelude::*, train::{Fit, Trainer}};
+    ///
+    /// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
+    /// let slope = LambdaCallback::<Sequential<_, (Dense<1, 1>,)>>::new().column("slope", Some(Direction::Up)).on_epoch_end(
+    ///     |training, _, logs| {
+    ///         logs.set("slope", training.model.layers.0.kernel.array()[0][0].into());
+    ///         Ok(())
+    ///     },
+    /// );
+    /// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?
+    ///     .callback(slope)
+    ///     .callback(EarlyStopping::new("slope"));
+    /// let history = trainer.fit(&InMemory::new(vec![[1.0]], vec![[2.0]])?, &Fit::epochs(2))?;
+    /// assert!(history.last("slope").is_some());
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[must_use]
+    pub fn column(mut self, name: impl Into<String>, better: Option<Direction>) -> Self {
+        self.columns.push((name.into(), better));
+        self
     }
 
     /// Before the first epoch.
@@ -145,6 +175,10 @@ macro_rules! call {
 
 #[diagnostic::do_not_recommend]
 impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D> {
+    fn adds(&self) -> Vec<(String, Option<Direction>)> {
+        self.columns.clone()
+    }
+
     fn reads_model_in_batches(&self) -> bool {
         self.batch_begin.is_some() || self.batch_end.is_some()
     }

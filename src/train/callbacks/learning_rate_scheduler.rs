@@ -41,6 +41,10 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LearningRateScheduler {
         false
     }
 
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        training.check_rate_is_free("LearningRateScheduler")
+    }
+
     fn on_epoch_begin(
         &mut self,
         training: &mut Training<'_, M, E, D>,

@@ -1,6 +1,6 @@
 use std::{
     fs::{File, OpenOptions},
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::PathBuf,
 };
 
@@ -28,13 +28,12 @@ impl Lines {
     }
 
     /// Opens the file. A training that is resumed goes on behind the lines of the epochs before: those of `resumed`
-    /// and later ones, which come again, are taken out.
+    /// and later ones, which come again, are taken out. Gives the first line that is there.
     pub(super) fn open(
         &mut self,
         resumed: Option<usize>,
         epoch_of: impl Fn(&str) -> Option<usize>,
-        header: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         io::check_no_pipe(&self.path)?;
         let there = self.path.exists();
         if let Some(epoch) = resumed.filter(|_| there) {
@@ -48,13 +47,11 @@ impl Lines {
         let append = self.append || resumed.is_some();
         let mut options = OpenOptions::new();
         options.create(true).append(append).write(true).truncate(!append);
-        let mut file = self.failed(options.open(&self.path))?;
-        let is_empty = self.failed(file.metadata())?.len() == 0;
-        if is_empty && !header.is_empty() {
-            self.failed(writeln!(file, "{header}"))?;
-        }
-        self.file = Some(file);
-        Ok(())
+        self.file = Some(self.failed(options.open(&self.path))?);
+        let mut first = String::new();
+        let file = self.failed(File::open(&self.path))?;
+        self.failed(BufReader::new(file).read_line(&mut first))?;
+        Ok(Some(first).filter(|first| !first.is_empty()))
     }
 
     pub(super) fn add(&mut self, line: &str) -> Result<(), Error> {

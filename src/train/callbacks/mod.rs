@@ -30,6 +30,7 @@ mod model_checkpoint;
 mod monitor;
 mod pattern;
 mod progress;
+mod python;
 mod recorder;
 mod reduce_lr;
 mod swap_ema_weights;

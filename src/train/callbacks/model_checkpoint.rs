@@ -12,7 +12,8 @@ use crate::{
 /// Saves the training, or only the weights, after epochs or batches.
 ///
 /// In the name of the file stand the epoch and the batch, from 1 as in Keras, and what was measured:
-/// `"model-{epoch:02d}-{val_loss:.2f}.safetensors"`. Such a file is a checkpoint, from which
+/// `"model-{epoch:02d}-{val_loss:.2f}.safetensors"`, written as Python's `format` does; what it groups, `,` and `_`, its `#` and `z`, and
+/// numbers that are not decimal are errors. Such a file is a checkpoint, from which
 /// [`resume`](crate::train::Trainer::resume) goes on, and which
 /// [`load_weights`](crate::io::SaveWeights::load_weights) reads too; it is written whole or not at all.
 ///
@@ -123,17 +124,11 @@ impl ModelCheckpoint {
 
     /// The names that may stand in the pattern.
     fn known<M, E: Element, D: Backend<E>>(&self, training: &Training<'_, M, E, D>) -> Vec<String> {
-        let own: &[&str] = match self.every {
-            Every::Epochs(_) => &["epoch"],
-            Every::Batches(_) => &["epoch", "batch"],
+        let (own, measured): (&[&str], Vec<&str>) = match self.every {
+            Every::Epochs(_) => (&["epoch"], training.names().collect()),
+            Every::Batches(_) => (&["epoch", "batch"], training.names_in_batches().collect()),
         };
-        let measured = training.names().filter(|name| self.is_measured(name));
         own.iter().copied().chain(measured).map(str::to_owned).collect()
-    }
-
-    /// Whether a value is there when it is time to save.
-    fn is_measured(&self, name: &str) -> bool {
-        matches!(self.every, Every::Epochs(_)) || !name.starts_with("val_")
     }
 
     fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
@@ -185,15 +180,18 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Model
         if let Some(name) = pattern.names().find(|name| !known.iter().any(|own| own == name)) {
             return Err(Error::Unknown { what: "in a file name", name: name.into(), known });
         }
-        let others = ["npz", "h5", "hdf5", "keras"];
-        let other = others.iter().find(|other| io::has_extension(Path::new(&self.path), other));
-        if other.is_some() && !self.weights_only {
-            let expected = "a checkpoint is a .safetensors file; only weights may be others";
+        let npz = (!self.weights_only).then_some("npz");
+        let mut others = io::OTHERS.into_iter().chain(npz);
+        if others.any(|other| io::has_extension(Path::new(&self.path), other)) {
+            let expected = match self.weights_only {
+                true => "weights are written as .safetensors or .npz",
+                false => "a checkpoint is a .safetensors file; only weights may be others",
+            };
             return Err(Error::invalid("the name of a checkpoint", &self.path, expected));
         }
         if self.best_only {
             self.monitor.settle(training)?;
-            if !self.is_measured(&self.monitor.name) {
+            if !known.contains(&self.monitor.name) {
                 let expected = "it is not measured after each batch";
                 return Err(Error::invalid("the monitored value", &self.monitor.name, expected));
             }

@@ -1,6 +1,13 @@
 //! Names of files with places for numbers, `model-{epoch:02d}-{val_loss:.2f}.safetensors`, as Python formats them.
 
+use super::python::NumberFormat;
 use crate::error::Error;
+
+/// The names whose numbers are whole.
+const WHOLE: [&str; 2] = ["epoch", "batch"];
+
+const EXPECTED: &str = "in braces stand a name and how Python writes its number, `{epoch:02d}` or `{val_loss:.2f}`: a fill, `<>^=`, `+- `, `0`, \
+    the width and `.` with the precision, then one of `eEfFgG%`, or `d` of an epoch or batch";
 
 /// A pattern, taken apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,7 +16,7 @@ pub(super) struct Pattern(Vec<Piece>);
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
     Text(String),
-    Number { name: String, fill: bool, width: usize, precision: Option<usize>, kind: char },
+    Number { name: String, format: NumberFormat },
 }
 
 impl Pattern {
@@ -32,10 +39,11 @@ impl Pattern {
                         }
                     }
                     pieces.push(Piece::Text(std::mem::take(&mut plain)));
-                    let number = Piece::number(&inside);
-                    pieces.push(number.ok_or_else(|| {
-                        wrong("in braces stand a name and how it is written, `{epoch:02d}` or `{val_loss:.2f}`")
-                    })?);
+                    let (name, spec) = inside.split_once(':').unwrap_or((&inside, ""));
+                    let is_whole = WHOLE.contains(&name);
+                    let format = NumberFormat::parse(spec, is_whole).filter(|_| !name.is_empty());
+                    let format = format.ok_or_else(|| wrong(EXPECTED))?;
+                    pieces.push(Piece::Number { name: name.to_owned(), format });
                 }
                 '}' => return Err(wrong("a `}` has no `{`")),
                 c => plain.push(c),
@@ -57,62 +65,9 @@ impl Pattern {
     pub(super) fn format(&self, value: impl Fn(&str) -> Option<f64>) -> String {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
-            Piece::Number { name, fill, width, precision, kind } => {
-                let value = value(name).unwrap_or(f64::NAN);
-                let text = match (kind, precision) {
-                    ('e', precision) => exponential(value, precision.unwrap_or(6)),
-                    ('f', precision) => format!("{value:.*}", precision.unwrap_or(6)),
-                    (_, Some(precision)) => format!("{value:.precision$}"),
-                    (_, None) => value.to_string(),
-                };
-                match text.strip_prefix('-').filter(|_| *fill) {
-                    Some(digits) => {
-                        let width = width.saturating_sub(1);
-                        format!("-{digits:0>width$}")
-                    }
-                    None if *fill => format!("{text:0>width$}"),
-                    None => format!("{text:>width$}"),
-                }
-            }
+            Piece::Number { name, format } => format.write(value(name).unwrap_or(f64::NAN)),
         };
         self.0.iter().map(piece).collect()
-    }
-}
-
-/// As Python writes it: `1.50e-03`.
-fn exponential(value: f64, precision: usize) -> String {
-    let text = format!("{value:.precision$e}");
-    match text.split_once('e') {
-        None => text,
-        Some((digits, exponent)) => {
-            let (sign, exponent) = match exponent.strip_prefix('-') {
-                Some(exponent) => ('-', exponent),
-                None => ('+', exponent),
-            };
-            format!("{digits}e{sign}{exponent:0>2}")
-        }
-    }
-}
-
-impl Piece {
-    fn number(inside: &str) -> Option<Self> {
-        let (name, spec) = inside.split_once(':').unwrap_or((inside, ""));
-        if name.is_empty() {
-            return None;
-        }
-        let kind = spec.chars().last().filter(char::is_ascii_alphabetic);
-        let digits = &spec[..spec.len() - usize::from(kind.is_some())];
-        let kind = kind.unwrap_or(' ');
-        let (width, precision) = match digits.split_once('.') {
-            Some((width, precision)) => (width, Some(precision.parse().ok()?)),
-            None => (digits, None),
-        };
-        let fill = width.starts_with('0');
-        let width = if width.is_empty() { 0 } else { width.parse().ok()? };
-        // A name of a file is no longer.
-        let fits = width <= 200 && precision.is_none_or(|precision: usize| precision <= 200);
-        let known = [' ', 'd', 'f', 'e'].contains(&kind) && (kind != 'd' || precision.is_none());
-        (fits && known).then(|| Self::Number { name: name.into(), fill, width, precision, kind })
     }
 }
 
@@ -136,13 +91,23 @@ mod tests {
         assert_eq!(written("{epoch}_{loss:.2f}"), "7_-0.12");
         assert_eq!(written("{loss:08.3f}|{epoch:4d}|{tiny:.2e}"), "-000.123|   7|1.50e-03");
         assert_eq!(written("{{epoch}}-{loss:f}"), "{epoch}--0.123456");
-        assert_eq!(written("{other:.1f}"), "NaN");
+        assert_eq!(written("{other:.1f}"), "nan");
         assert_eq!(written(""), "");
     }
 
     #[test]
     fn what_is_no_pattern() {
-        for wrong in ["{epoch", "epoch}", "{}", "{epoch:x}", "{a{b}", "{epoch:.2d}", "{e:999d}"] {
+        for wrong in [
+            "{epoch",
+            "epoch}",
+            "{}",
+            "{epoch:x}",
+            "{a{b}",
+            "{epoch:.2d}",
+            "{e:999d}",
+            "{loss:d}",
+            "{:d}",
+        ] {
             assert!(Pattern::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -99,6 +99,7 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
         if !(self.min_lr >= 0.0 && self.min_lr.is_finite()) {
             return Err(Error::invalid("min_lr", self.min_lr, "it must be at least 0"));
         }
+        training.check_rate_is_free("ReduceLrOnPlateau")?;
         self.monitor.settle(training)?;
         (self.best, self.wait, self.cooling) = (None, 0, 0);
         Ok(())

@@ -51,6 +51,17 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for SwapE
         false
     }
 
+    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
+        if training.has_averages() {
+            return Ok(());
+        }
+        Err(Error::invalid(
+            "use_ema",
+            false,
+            "`SwapEmaWeights` needs the moving averages of the optimiser",
+        ))
+    }
+
     fn on_epoch_begin(
         &mut self,
         training: &mut Training<'_, M, E, D>,
