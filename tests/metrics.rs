@@ -28,6 +28,9 @@ use kerata::{
 };
 use serde_json::Value;
 
+#[path = "metrics/labels.rs"]
+mod labels;
+
 const ROWS: usize = 8;
 
 fn keras() -> Value {
