@@ -4,7 +4,7 @@ use super::{
     Picture,
     axis::GRID,
     picture::{Anchor, Point, Shape},
-    style::{Style, check_curves},
+    style::{LEGEND, Style, check_curves},
     text::{line, widest, width},
 };
 use crate::error::Error;
@@ -61,7 +61,8 @@ pub fn calibration(curves: &[(&str, &[f64], &[bool])], bins: usize) -> Result<Pi
     let most = binned.iter().flatten().map(|bin| bin.count).max().unwrap_or(0);
     let scale = [format!("{most}"), "0.0".to_owned()];
     let left = MARGIN + LABEL + 10.0 + widest(&scale, LABEL)? + 8.0;
-    let legend = widest(&names, LABEL)?.max(width("perfectly calibrated", LABEL)? * 1.05) + 30.0;
+    let legend =
+        widest(&names, LABEL)?.max(width("perfectly calibrated", LABEL)? * 1.05) + LEGEND + 8.0;
     let wide = left + SIDE.max(legend) + MARGIN;
     let top = MARGIN + TITLE + 10.0;
     let counts_top = top + SIDE + 16.0;
@@ -112,14 +113,13 @@ pub fn calibration(curves: &[(&str, &[f64], &[bool])], bins: usize) -> Result<Pi
             picture.add(Shape::Rectangle { from, to: (start + bar - 0.5, counts_bottom), color });
         }
         let row = legend_top + LEGEND_ROW * i as f64;
-        style.line(&mut picture, vec![(left, row), (left + 22.0, row)], 2.0);
-        picture.add(style.marker((left + 11.0, row), 3.5));
-        picture.text((left + 30.0, row), name, LABEL, Anchor::Start);
+        style.legend(&mut picture, (left, row), 3.5);
+        picture.text((left + LEGEND + 8.0, row), name, LABEL, Anchor::Start);
     }
     let row = legend_top + LEGEND_ROW * names.len() as f64;
-    let points = vec![(left, row), (left + 22.0, row)];
+    let points = vec![(left, row), (left + LEGEND, row)];
     picture.add(Shape::Path { points, width: 1.0, color: DIAGONAL });
-    picture.text((left + 30.0, row), "perfectly calibrated", LABEL, Anchor::Start);
+    picture.text((left + LEGEND + 8.0, row), "perfectly calibrated", LABEL, Anchor::Start);
     Ok(picture)
 }
 

@@ -2,7 +2,7 @@ use super::{
     Picture,
     axis::{GRID, rounded_up, tick_labels, ticks},
     picture::{Anchor, Point, Shape},
-    style::{Style, check_curves},
+    style::{LEGEND, Style, check_curves},
     text::{caption, line, widest, width},
     thinned::{lines, signs},
 };
@@ -56,7 +56,7 @@ pub fn learning_curves(
     let title = line(title);
     let wide = (left + PANEL.0 + MARGIN)
         .max(width(&title, TITLE)? + 2.0 * MARGIN)
-        .max(left + 30.0 + widest(&names, LABEL)? + MARGIN);
+        .max(left + LEGEND + 8.0 + widest(&names, LABEL)? + MARGIN);
     let panel_top = MARGIN + TITLE + 10.0;
     let legend_top = panel_top + PANEL.1 + 62.0;
     let mut picture =
@@ -97,9 +97,8 @@ pub fn learning_curves(
             picture.add(style.marker(at, RADIUS));
         }
         let row = legend_top + LEGEND_ROW * i as f64;
-        style.line(&mut picture, vec![(left, row), (left + 22.0, row)], 2.0);
-        picture.add(style.marker((left + 11.0, row), RADIUS));
-        picture.text((left + 30.0, row), name, LABEL, Anchor::Start);
+        style.legend(&mut picture, (left, row), RADIUS);
+        picture.text((left + LEGEND + 8.0, row), name, LABEL, Anchor::Start);
     }
     Ok(picture)
 }

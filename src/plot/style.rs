@@ -24,6 +24,9 @@ pub(super) struct Style {
     sign: usize,
 }
 
+/// How long a line is in a legend: long enough for its dashes.
+pub(super) const LEGEND: f64 = 36.0;
+
 /// Checks that so many curves can be told apart.
 ///
 /// # Errors
@@ -62,6 +65,12 @@ impl Style {
                 }
             }
         }
+    }
+
+    /// What stands in a legend: a line with a sign, from its left end on.
+    pub(super) fn legend(&self, picture: &mut Picture, (x, y): Point, radius: f64) {
+        self.line(picture, vec![(x, y), (x + LEGEND, y)], 2.0);
+        picture.add(self.marker((x + LEGEND / 2.0, y), radius));
     }
 
     /// Draws a line through points.
