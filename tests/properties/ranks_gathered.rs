@@ -175,7 +175,7 @@ fn an_update_is_one_sum_of_the_size_of_the_model() {
             trainer.fit(&data, &Fit { batch_size: 4, progress: false, ..Fit::epochs(1) })?;
             let mut calls = calls.lock().unwrap().clone();
             // What comes before the first step.
-            calls.drain(..calls.len() - steps - usize::from(steps % every > 0));
+            calls.drain(..calls.len() - steps - usize::from(!steps.is_multiple_of(every)));
             Ok(calls)
         });
         let all = all.unwrap();
