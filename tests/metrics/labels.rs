@@ -43,9 +43,9 @@ fn a_loss_as_a_metric_leaves_out_what_the_loss_does() {
             ignore_class: Some(ignored),
             ..SparseCategoricalCrossentropy::default()
         };
-        close(measured(MeanLoss(loss), &[ignored, 0], &Unweighted).unwrap(), 2.302_585_1);
+        close(measured(MeanLoss(loss), &[ignored, 0], &Unweighted).unwrap(), 10_f64.ln());
         let weights = PerSample(vec![4.0, 0.5]);
-        close(measured(MeanLoss(loss), &[ignored, 0], &weights).unwrap(), 2.302_585_1);
+        close(measured(MeanLoss(loss), &[ignored, 0], &weights).unwrap(), 10_f64.ln());
         close(measured(MeanLoss(loss), &[ignored, ignored], &Unweighted).unwrap(), 0.0);
         // Together with a mask.
         let dev = Cpu::default();
@@ -57,7 +57,7 @@ fn a_loss_as_a_metric_leaves_out_what_the_loss_does() {
         let (mut state, metric) = (Default::default(), MeanLoss(loss));
         update::<Steps, Targets, f32, Cpu, _>(&mut state, &metric, p, &labels, &Unweighted)
             .unwrap();
-        close(Metric::<Steps, Targets>::result(&metric, &state), 2.302_585_1);
+        close(Metric::<Steps, Targets>::result(&metric, &state), 10_f64.ln());
     }
     // A label that is neither a class nor ignored is one too many.
     let loss = SparseCategoricalCrossentropy { ignore_class: Some(9), ..Default::default() };
