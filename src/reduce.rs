@@ -10,6 +10,12 @@
 //! and a metric is `sum(v * w * m) / sum(w * m)`. Weights never stand in the denominator of a loss, so a
 //! weight of 2 counts twice. Where no position is left, both are 0.
 
+mod mean;
+mod product;
+
+pub use mean::Mean;
+pub use product::{MultiplyWeights, Product};
+
 use crate::{
     error::Error,
     memory::collected,
@@ -25,11 +31,11 @@ pub struct Unweighted;
 /// One weight a sample. On a sequence it holds for each step of the sample.
 ///
 /// Keras wants the shape `(Batch, 1)` there, and takes `(Batch,)` for weights of the *steps* if the two
-/// sizes happen to agree.
+/// sizes happen to agree. A weight below 0 turns the loss of its sample around, as in Keras: so an advantage weights an action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerSample(pub Vec<f32>);
 
-/// One weight a time step, row by row.
+/// One weight a time step, row by row. What stands in the padding need not be a number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerStep {
     weights: Vec<f32>,
@@ -92,14 +98,9 @@ pub trait SampleWeights: Clone {
     /// Checks that there are weights for so many samples.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if there are more or fewer.
+    /// [`Error::Mismatch`] if there are more or fewer; [`Error::NonFinite`] for a weight of a sample that is no number.
     fn check(&self, samples: usize) -> Result<(), Error> {
-        match self.samples() {
-            Some(found) if found != samples => {
-                Err(Error::mismatch("the number of sample weights", samples, found))
-            }
-            _ => Ok(()),
-        }
+        check_count(self.samples(), samples)
     }
 
     /// The weight of each position of one output of several. By default all outputs have the same weights; a tuple has
@@ -109,6 +110,15 @@ pub trait SampleWeights: Clone {
     /// Those of [`expand`](SampleWeights::expand).
     fn expand_for(&self, _output: usize, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
         self.expand(sizes)
+    }
+}
+
+fn check_count(found: Option<usize>, samples: usize) -> Result<(), Error> {
+    match found {
+        Some(found) if found != samples => {
+            Err(Error::mismatch("the number of sample weights", samples, found))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -138,6 +148,10 @@ impl SampleWeights for PerSample {
     fn expand(&self, sizes: &[usize]) -> Result<Option<Vec<f64>>, Error> {
         self.0.expand(sizes)
     }
+
+    fn check(&self, samples: usize) -> Result<(), Error> {
+        self.0.check(samples)
+    }
 }
 
 macro_rules! plain {
@@ -158,6 +172,17 @@ macro_rules! plain {
                     return Err(Error::mismatch(what, 0, self.len()));
                 };
                 repeat(what, self, outer, inner)
+            }
+
+            fn check(&self, samples: usize) -> Result<(), Error> {
+                check_count(self.samples(), samples)?;
+                match self.iter().position(|weight| !weight.is_finite()) {
+                    Some(index) => {
+                        let value = self[index].into();
+                        Err(Error::NonFinite { what: "sample weight", index, value })
+                    }
+                    None => Ok(()),
+                }
             }
         }
 
@@ -366,42 +391,5 @@ impl PositionWeights {
         }
         self.count = keep.iter().filter(|&&keep| keep).count();
         Ok(())
-    }
-}
-
-/// A weighted mean over as many batches as it is shown: what a metric is.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Mean {
-    total: f64,
-    weight: f64,
-}
-
-impl Mean {
-    /// Adds values with their weights. A value whose weight is 0 is not looked at.
-    pub fn add(
-        &mut self,
-        values: impl IntoIterator<Item = f64>,
-        weights: impl IntoIterator<Item = f64>,
-    ) {
-        for (value, weight) in values.into_iter().zip(weights).filter(|(_, weight)| *weight != 0.0)
-        {
-            self.total += value * weight;
-            self.weight += weight;
-        }
-    }
-
-    /// What it is made of, for a checkpoint.
-    pub(crate) fn parts(&self) -> [f64; 2] {
-        [self.total, self.weight]
-    }
-
-    /// The mean that is made of these.
-    pub(crate) fn of_parts([total, weight]: [f64; 2]) -> Self {
-        Self { total, weight }
-    }
-
-    /// The mean; 0 if nothing was added.
-    pub fn get(&self) -> f64 {
-        if self.weight == 0.0 { 0.0 } else { self.total / self.weight }
     }
 }

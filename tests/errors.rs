@@ -9,7 +9,6 @@ use kerata::{
     backend::LstmState,
     data::InMemory,
     loss::{MeanSquaredError, SparseCategoricalCrossentropy},
-    metric::SparseCategoricalAccuracy,
     model,
     optim::{Adam, AdamW, RMSprop, Sgd},
     prelude::*,
@@ -69,7 +68,7 @@ fn labels_out_of_range() {
         (Batch, Const<3>),
         kerata::Ids<(Batch,)>,
         State = kerata::reduce::Mean,
-    > = &SparseCategoricalAccuracy;
+    > = &kerata::metric::MeanReciprocalRank;
     let rows = dev.tensor_from_vec(vec![0.0; 3], (1, 3));
     let text = "label 3 at position 0 is out of range: there are 3 classes (0 to 2)";
     let label = dev.tensor_from_vec(vec![3], (1,));
@@ -168,11 +167,24 @@ fn weights_of_positions_that_are_not_there() {
 #[test]
 fn weights_that_are_not_finite() {
     let data = InMemory::new(vec![[1.0_f32]; 2], vec![[1.0_f32]; 2]).unwrap();
-    let data = data.with_weights(PerSample(vec![1.0, f32::NAN])).unwrap();
-    let model = Line::build(&Cpu::default()).unwrap();
-    let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1)).unwrap();
-    let fit = Fit { shuffle: false, ..Fit::default() };
-    says(trainer.fit(&data, &fit), "sample weight 1 is NaN, which is not finite");
+    let weighted = data.clone().with_weights(PerSample(vec![1.0, f32::NAN]));
+    says(weighted, "sample weight 1 is NaN, which is not finite");
+    let weighted = data.clone().with_weights((vec![1.0_f64; 2], vec![f64::INFINITY, 1.0]));
+    says(weighted, "sample weight 0 is inf, which is not finite");
+    // Those of steps may be anything in the padding, which the data does not know.
+    let steps = PerStep::new(vec![1.0, f32::NAN], 1).unwrap();
+    let data = data.with_weights(steps).unwrap();
+    let mean = MeanSquaredError.compute_weighted(
+        Cpu::default().tensor([[[1.0_f32]], [[1.0]]]),
+        Cpu::default().tensor([[[1.0_f32]], [[1.0]]]),
+        data.weights(),
+    );
+    says(mean, "the weight of position 1 is NaN, which is not finite");
+    let classes = InMemory::new(vec![[1.0_f32]; 2], vec![0_usize, 1]).unwrap();
+    let nan = classes.clone().with_class_weight(&[1.0, f32::NAN]);
+    says(nan, "the weight of class 1 is NaN, which is not finite");
+    let negative = classes.with_class_weight(&[1.0, -5.0]);
+    says(negative, "a class weight is -5 for class 1: it must be at least 0");
 }
 
 #[test]

@@ -22,6 +22,8 @@ use serde_json::Value;
 
 #[path = "losses/circle.rs"]
 mod circle;
+#[path = "losses/edges.rs"]
+mod edges;
 #[path = "losses/saturated.rs"]
 mod saturated;
 

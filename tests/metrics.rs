@@ -28,6 +28,9 @@ use kerata::{
 };
 use serde_json::Value;
 
+#[path = "metrics/labels.rs"]
+mod labels;
+
 const ROWS: usize = 8;
 
 fn keras() -> Value {
@@ -258,7 +261,7 @@ fn settings_that_make_no_sense() {
     says(Auc { label_weights: Some(vec![1.0]), ..Default::default() }, "label weights");
     says(FBetaScore { beta: 0.0, ..Default::default() }, "beta");
     says(OneHotIoU { target_class_ids: vec![3] }, "target_class_ids");
-    says(TopKCategoricalAccuracy::default(), "5 of 3");
+    says(TopKCategoricalAccuracy { k: 0 }, "k is 0");
     says(PrecisionAtRecall::new(-0.5), "value");
     let nan = tensor::<3>(vec![f32::NAN; ROWS * 3]);
     let result = update::<Rows<3>, Rows<3>, f32, Cpu, _>(

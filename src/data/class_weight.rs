@@ -7,7 +7,7 @@ use super::{InMemory, Samples};
 use crate::{
     backend::to_values,
     error::Error,
-    reduce::{PerSample, PerStep, SampleWeights},
+    reduce::{MultiplyWeights, PerSample, PerStep, SampleWeights},
     signal::{Ids, Signal},
 };
 
@@ -80,13 +80,18 @@ impl<B: Dim, const V: usize> ClassTargets for (B, Const<V>) {
     }
 }
 
-impl<X: Samples, Y: Samples<Signal: ClassTargets>> InMemory<X, Y> {
-    /// Gives each sample, or each step, the weight of its class: Keras's `class_weight`.
+/// The weights of the classes of targets.
+type OfClasses<Y> = <<Y as Samples>::Signal as ClassTargets>::Weights;
+
+impl<X: Samples, Y: Samples<Signal: ClassTargets>, W: SampleWeights> InMemory<X, Y, W> {
+    /// Gives each sample, or each step, the weight of its class: Keras's `class_weight`. Weights of samples or steps, set by
+    /// [`with_weights`](InMemory::with_weights) before or after it, are multiplied to these; Keras refuses both together.
     ///
     /// There is a weight for each class, from 0. In a padded sequence the labels of the padding need one too.
     ///
     /// # Errors
-    /// [`Error::LabelOutOfRange`] for a class without a weight; [`Error::Device`].
+    /// [`Error::LabelOutOfRange`] for a class without a weight; [`Error::NonFinite`] and [`Error::Invalid`] for a weight that is
+    /// no number, or below 0; [`Error::Device`].
     ///
     /// ```
     /// use kerata::{Error, data::InMemory, reduce::PerSample};
@@ -95,12 +100,22 @@ impl<X: Samples, Y: Samples<Signal: ClassTargets>> InMemory<X, Y> {
     /// // The rare class counts twice as much.
     /// let weighted = data.with_class_weight(&[1.0, 2.0])?;
     /// assert_eq!(weighted.weights(), &PerSample(vec![1.0, 1.0, 2.0]));
+    /// let weighted = weighted.with_weights(vec![0.5, 1.0, 1.0])?; // times these
+    /// # let _ = weighted;
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn with_class_weight(
-        self,
-        weights: &[f32],
-    ) -> Result<InMemory<X, Y, <Y::Signal as ClassTargets>::Weights>, Error> {
+    pub fn with_class_weight(self, weights: &[f32]) -> Result<InMemory<X, Y, W::Product>, Error>
+    where
+        W: MultiplyWeights<OfClasses<Y>>,
+    {
+        if let Some(class) = weights.iter().position(|weight| !weight.is_finite()) {
+            let value = weights[class].into();
+            return Err(Error::NonFinite { what: "the weight of class", index: class, value });
+        }
+        if let Some(class) = weights.iter().position(|weight| *weight < 0.0) {
+            let value = format!("{} for class {class}", weights[class]);
+            return Err(Error::invalid("a class weight", value, "it must be at least 0"));
+        }
         let rows: Vec<usize> = (0..self.len()).collect();
         let targets = self.targets().batch::<f32, Cpu>(&rows, &Cpu::default())?;
         let (classes, positions) = Y::Signal::classes(&targets)?;

@@ -7,7 +7,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     memory::collected,
-    reduce::{SampleWeights, Unweighted},
+    reduce::{MultiplyWeights, SampleWeights, Unweighted},
 };
 
 /// A dataset in memory: inputs, targets and, if there are any, weights.
@@ -55,13 +55,30 @@ impl<X, Y> InMemory<X, Y> {
 }
 
 impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
-    /// Gives the samples weights, in place of those that they have. For a model of several outputs, a tuple has
-    /// weights for each.
+    /// Gives the samples weights. If they have some already, of their [classes](InMemory::with_class_weight) or by an earlier call, both are multiplied.
+    /// For a model of several outputs, a tuple has weights for each.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if there are not as many as samples.
-    pub fn with_weights<V: SampleWeights>(self, weights: V) -> Result<InMemory<X, Y, V>, Error> {
+    /// [`Error::Mismatch`] if there are not as many as samples; [`Error::NonFinite`] for a weight of a sample that is no number.
+    ///
+    /// ```
+    /// use kerata::{data::InMemory, reduce::{PerSample, PerStep, SampleWeights}};
+    ///
+    /// let data = InMemory::new(vec![[1, 2], [3, 4]], vec![[0, 1], [1, 1]])?;
+    /// let steps = PerStep::from(vec![[1.0, 2.0], [1.0, 0.0]]);
+    /// let data = data.with_weights(PerSample(vec![1.0, 0.5]))?.with_weights(steps)?;
+    /// assert_eq!(data.weights().expand(&[2, 2])?, Some(vec![1.0, 2.0, 0.5, 0.0]));
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn with_weights<V: SampleWeights>(
+        self,
+        weights: V,
+    ) -> Result<InMemory<X, Y, W::Product>, Error>
+    where
+        W: MultiplyWeights<V>,
+    {
         weights.check(self.len())?;
+        let weights = self.weights.times(weights);
         Ok(InMemory { inputs: self.inputs, targets: self.targets, weights })
     }
 

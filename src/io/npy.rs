@@ -9,6 +9,9 @@ const MAX_HEADER: usize = 64 << 10;
 /// NumPy's own limit is 64.
 const MAX_RANK: usize = 64;
 
+/// What a file begins with.
+const MAGIC: &[u8] = b"\x93NUMPY";
+
 /// What the header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -24,24 +27,29 @@ fn invalid(message: &str) -> io::Error {
 
 impl Header {
     pub(crate) fn read(from: &mut impl Read) -> io::Result<Self> {
-        let mut start = [0; 8];
-        from.read_exact(&mut start)?;
-        if start[..6] != *b"\x93NUMPY" {
+        let mut start = Vec::new();
+        from.by_ref().take(8).read_to_end(&mut start)?;
+        if !start.starts_with(MAGIC) {
             return Err(invalid("this is no array of NumPy"));
         }
+        let filled = |result: io::Result<()>| {
+            let cut = |e: &io::Error| e.kind() == io::ErrorKind::UnexpectedEof;
+            result.map_err(|e| if cut(&e) { invalid("the file ends in its header") } else { e })
+        };
+        filled(if start.len() < 8 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) })?;
         let mut length = [0; 4];
         let bytes = match start[6] {
             1 => 2,
             2 | 3 => 4,
             other => return Err(invalid(&format!("the version {other} of `.npy` is not known"))),
         };
-        from.read_exact(&mut length[..bytes])?;
+        filled(from.read_exact(&mut length[..bytes]))?;
         let length = u32::from_le_bytes(length) as usize;
         if length > MAX_HEADER {
             return Err(invalid("the header of the array is too long"));
         }
         let mut text = vec![0; length];
-        from.read_exact(&mut text)?;
+        filled(from.read_exact(&mut text))?;
         // Older versions are in Latin-1, which only names of fields need, and those are not read.
         let text = String::from_utf8_lossy(&text);
         Self::parse(&text).ok_or_else(|| {
@@ -94,7 +102,8 @@ impl Header {
         let padding = 64 - (text.len() + 11) % 64;
         text.push_str(&" ".repeat(padding % 64));
         text.push('\n');
-        to.write_all(b"\x93NUMPY\x01\x00")?;
+        to.write_all(MAGIC)?;
+        to.write_all(&[1, 0])?;
         let length = u16::try_from(text.len()).map_err(|_| invalid("too many dimensions"))?;
         to.write_all(&length.to_le_bytes())?;
         to.write_all(text.as_bytes())

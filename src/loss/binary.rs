@@ -123,7 +123,7 @@ struct OfLogits {
 }
 
 impl RowLoss for OfLogits {
-    fn of_row(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(x, y, slope, |x, y| of_logit(x, y * self.keep + self.half))
     }
 }

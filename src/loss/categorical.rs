@@ -93,7 +93,7 @@ struct OfLogits {
 }
 
 impl RowLoss for OfLogits {
-    fn of_row(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let first = (1..x.len()).fold(0, |best, i| if x[i] > x[best] { i } else { best });
         // The largest is left out of the sum, and 1 taken from nothing: a loss that is nearly 0 keeps its digits.
         let mut rest = 0.0;

@@ -4,6 +4,7 @@ use super::{
     EPSILON,
     row::{RowLoss, row_loss},
 };
+use crate::backend::Element;
 
 /// The Kullback-Leibler divergence along the last axis, `sum(y * ln(y / p))`. Both are clipped to `[1e-7, 1]`.
 ///
@@ -24,7 +25,7 @@ use super::{
 pub struct KLDivergence;
 
 impl RowLoss for KLDivergence {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let mut sum = 0.0;
         for ((slope, &p), &y) in slope.iter_mut().zip(p).zip(y) {
             let (clipped, y) = (p.clamp(EPSILON, 1.0), y.clamp(EPSILON, 1.0));
@@ -55,7 +56,7 @@ row_loss!(KLDivergence, "kl_divergence");
 pub struct Poisson;
 
 impl RowLoss for Poisson {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |p, y| (p - y * (p + EPSILON).ln(), 1.0 - y / (p + EPSILON)))
     }
 }

@@ -4,9 +4,10 @@ use super::{
     EPSILON,
     binary::of_logit,
     check_smoothing,
-    row::{RowLoss, row_loss},
+    relative::at_least,
+    row::{RowLoss, clipped, row_loss},
 };
-use crate::error::Error;
+use crate::{backend::Element, error::Error};
 
 fn check_focus(alpha: f64, gamma: f64, smoothing: f64) -> Result<(), Error> {
     check_smoothing(smoothing)?;
@@ -18,9 +19,11 @@ fn check_focus(alpha: f64, gamma: f64, smoothing: f64) -> Result<(), Error> {
     Ok(())
 }
 
-/// `x^n` and its slope in `x`, where `0^0` is 1 and has none.
+/// `x^n` and its slope in `x`, where `0^0` is 1 and has none. The slope of a root, infinite at 0, is bounded by that at 1e-7:
+/// an answer that is right beyond doubt would have no gradient but NaN.
 fn power(x: f64, n: f64) -> (f64, f64) {
-    (x.powf(n), if n == 0.0 { 0.0 } else { n * x.powf(n - 1.0) })
+    let from = if n < 1.0 { at_least(x, EPSILON) } else { x };
+    (x.powf(n), if n == 0.0 { 0.0 } else { n * from.powf(n - 1.0) })
 }
 
 /// The binary cross-entropy of each answer, times `(1 - p_t)^gamma`, where `p_t` is the probability of the right one;
@@ -76,7 +79,7 @@ impl RowLoss for BinaryFocalCrossentropy {
         check_focus(self.alpha, self.gamma, self.label_smoothing)
     }
 
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |x, y| {
             let y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
             // The probabilities of yes and no, and the slope of the first.
@@ -91,7 +94,7 @@ impl RowLoss for BinaryFocalCrossentropy {
             };
             let (entropy, d_entropy) = match self.from_logits {
                 true => of_logit(x, y),
-                false => of_probability(x, y),
+                false => of_probability::<E>(x, y),
             };
             let (focus, d_focus) = power(y * q + (1.0 - y) * p, self.gamma);
             let weight = match self.apply_class_balancing {
@@ -106,8 +109,8 @@ impl RowLoss for BinaryFocalCrossentropy {
 row_loss!(BinaryFocalCrossentropy, "binary_focal_crossentropy", SIGMOID);
 
 /// The cross-entropy of a clipped probability, and its derivative.
-fn of_probability(p: f64, y: f64) -> (f64, f64) {
-    let clipped = p.clamp(EPSILON, 1.0 - EPSILON);
+fn of_probability<E: Element>(p: f64, y: f64) -> (f64, f64) {
+    let clipped = clipped::<E>(p);
     let inside = clipped == p;
     let entropy = -(y * clipped.ln() + (1.0 - y) * (-clipped).ln_1p());
     (entropy, if inside { (1.0 - y) / (1.0 - clipped) - y / clipped } else { 0.0 })
@@ -158,7 +161,7 @@ impl RowLoss for CategoricalFocalCrossentropy {
         check_focus(self.alpha, self.gamma, self.label_smoothing)
     }
 
-    fn of_row(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, x: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let classes = x.len() as f64;
         // The exponentials of logits, from the largest on, take the place of probabilities: the sum divides both.
         let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -168,11 +171,11 @@ impl RowLoss for CategoricalFocalCrossentropy {
         for ((slope, &x), &y) in slope.iter_mut().zip(x).zip(y) {
             let y = y * (1.0 - self.label_smoothing) + self.label_smoothing / classes;
             let p = weight(x) / total;
-            let clipped = p.clamp(EPSILON, 1.0 - EPSILON);
+            let clipped = clipped::<E>(p);
             let (focus, d_focus) = power(1.0 - clipped, self.gamma);
             sum -= self.alpha * focus * y * clipped.ln();
             let d = self.alpha * y * (d_focus * clipped.ln() - focus / clipped);
-            *slope = if (EPSILON..=1.0 - EPSILON).contains(&p) { d } else { 0.0 };
+            *slope = if clipped == p { d } else { 0.0 };
             along += *slope * p;
         }
         for (slope, &x) in slope.iter_mut().zip(x) {

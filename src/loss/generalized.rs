@@ -3,14 +3,17 @@ use dfdx::{
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{Labels, Loss, Prediction, PredictionRows, signals::check_labels};
+use super::{
+    EPSILON, Labels, Loss, Prediction, PredictionRows, relative::at_least, signals::check_labels,
+};
 use crate::{
     backend::{Backend, Element, near, to_values, zeros_after},
     error::{Error, OrDevice},
 };
 
 /// `(1 - p[label]^q) / q`, for labels some of which are wrong ([Zhang and Sabuncu 2018](https://arxiv.org/abs/1805.07836)): from the
-/// cross-entropy at a small `q` to the absolute error at 1.
+/// cross-entropy at a small `q` to the absolute error at 1. Below a probability of 1e-7 the gradient is that at 1e-7, where Keras's
+/// is infinite at 0.
 ///
 /// Keras: [`CategoricalGeneralizedCrossEntropy`](https://keras.io/api/losses/probabilistic_losses/).
 ///
@@ -70,7 +73,8 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
         let values = to_values(&p)?;
         let each = |f: &dyn Fn(f64) -> f64| values.iter().map(|p| E::of(f(p.as_f64()))).collect();
         let losses: Vec<E> = each(&|p| (1.0 - p.powf(q)) / q);
-        let slopes: Vec<E> = each(&|p| -p.powf(q - 1.0));
+        // At 0 it would be infinite, and no gradient could be computed with it.
+        let slopes: Vec<E> = each(&|p| -at_least(p, EPSILON).powf(q - 1.0));
         let losses = dev.try_tensor_from_vec(losses, (positions,)).or_device()?;
         near(p.put_tape(tape), values, slopes)?.try_add(losses).or_device()
     }

@@ -1,6 +1,7 @@
 //! Losses of answers that are to stand on the right side by a margin of 1.
 
 use super::row::{RowLoss, row_loss};
+use crate::backend::Element;
 
 /// If all targets of a batch are 0 or 1, they become -1 and 1, as in Keras.
 fn signs(targets: &mut [f64]) {
@@ -39,7 +40,7 @@ impl RowLoss for Hinge {
         signs(targets);
     }
 
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, missing)
     }
 }
@@ -68,7 +69,7 @@ impl RowLoss for SquaredHinge {
         signs(targets);
     }
 
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |p, y| {
             let (missing, slope) = missing(p, y);
             (missing * missing, 2.0 * missing * slope)
@@ -97,7 +98,7 @@ row_loss!(SquaredHinge, "squared_hinge");
 pub struct CategoricalHinge;
 
 impl RowLoss for CategoricalHinge {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let right: f64 = p.iter().zip(y).map(|(p, y)| p * y).sum();
         let wrong = |i: usize| (1.0 - y[i]) * p[i];
         let most =

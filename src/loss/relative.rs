@@ -4,6 +4,7 @@ use super::{
     EPSILON,
     row::{RowLoss, row_loss},
 };
+use crate::backend::Element;
 
 /// The mean of the absolute differences along the last axis, in percent of the target: `100 * |y - p| / max(|y|, 1e-7)`.
 ///
@@ -24,7 +25,7 @@ use super::{
 pub struct MeanAbsolutePercentageError;
 
 impl RowLoss for MeanAbsolutePercentageError {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |p, y| {
             let (difference, unit) = (p - y, 100.0 / y.abs().max(EPSILON));
             (difference.abs() * unit, sign(difference) * unit)
@@ -52,7 +53,7 @@ row_loss!(MeanAbsolutePercentageError, "mean_absolute_percentage_error");
 pub struct MeanSquaredLogarithmicError;
 
 impl RowLoss for MeanSquaredLogarithmicError {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |p, y| {
             let difference = at_least(p, EPSILON).ln_1p() - at_least(y, EPSILON).ln_1p();
             let inside = if p > EPSILON { 1.0 / (p + 1.0) } else { 0.0 };
@@ -82,7 +83,7 @@ row_loss!(MeanSquaredLogarithmicError, "mean_squared_logarithmic_error");
 pub struct CosineSimilarity;
 
 impl RowLoss for CosineSimilarity {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let inverse = |row: &[f64]| {
             let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
             // As Keras bounds it, where there is nothing to divide by.

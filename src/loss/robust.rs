@@ -4,7 +4,7 @@ use super::{
     relative::sign,
     row::{RowLoss, row_loss},
 };
-use crate::error::Error;
+use crate::{backend::Element, error::Error};
 
 /// `d^2 / 2` for a difference `d` of at most `delta`, and `delta * |d| - delta^2 / 2` beyond, averaged along the last axis.
 ///
@@ -44,7 +44,7 @@ impl RowLoss for Huber {
         }
     }
 
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         let delta = self.delta;
         Self::mean_of(p, y, slope, |p, y| {
             let d = p - y;
@@ -77,7 +77,7 @@ row_loss!(Huber, "huber_loss");
 pub struct LogCosh;
 
 impl RowLoss for LogCosh {
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64 {
         Self::mean_of(p, y, slope, |p, y| {
             let d = (p - y).abs();
             // Nothing cancels at 0: cosh(d) - 1 = 2 sinh(d/2)^2.

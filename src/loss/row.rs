@@ -3,7 +3,7 @@ use dfdx::{
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{PredictionRows, signals::same_rows};
+use super::{EPSILON, PredictionRows, signals::same_rows};
 use crate::{
     backend::{
         Backend, Element,
@@ -27,7 +27,7 @@ pub(super) trait RowLoss: Sync {
     fn prepare(&self, _targets: &mut [f64]) {}
 
     /// The loss, and its derivative for each value of the prediction, instead of zeros.
-    fn of_row(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64;
+    fn of_row<E: Element>(&self, p: &[f64], y: &[f64], slope: &mut [f64]) -> f64;
 
     /// The mean of a function of each value: its value and its derivative.
     fn mean_of(p: &[f64], y: &[f64], slope: &mut [f64], f: impl Fn(f64, f64) -> (f64, f64)) -> f64 {
@@ -39,6 +39,12 @@ pub(super) trait RowLoss: Sync {
         }
         sum * share
     }
+}
+
+/// A probability clipped to `[1e-7, 1 - 1e-7]`, as these bounds are in its number type: `f32` has no number so close to 1.
+pub(super) fn clipped<E: Element>(p: f64) -> f64 {
+    let bound = |bound: f64| E::of(bound).as_f64();
+    p.clamp(bound(EPSILON), bound(1.0 - EPSILON))
 }
 
 /// How many values are a job at least, which take some ten nanoseconds each.
@@ -80,7 +86,7 @@ pub(super) fn of_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
         for ((of_p, y), (of_row, slopes)) in rows {
             p.iter_mut().zip(of_p).for_each(|(p, value)| *p = value.as_f64());
             slope.fill(0.0);
-            *of_row = E::of(loss.of_row(&p, y, &mut slope));
+            *of_row = E::of(loss.of_row::<E>(&p, y, &mut slope));
             slopes.iter_mut().zip(&slope).for_each(|(to, &slope)| *to = E::of(slope));
         }
         Ok(())

@@ -115,7 +115,8 @@ impl RowMetric for CategoricalAccuracy {
 row_metrics!(CategoricalAccuracy: Mean);
 
 /// The share of positions whose most probable class, the first of equals, is the label. Where a probability is NaN, no
-/// class is the most probable.
+/// class is the most probable. To a label that is no class, no answer is right, as in Keras;
+/// [`IgnoreClass`](super::IgnoreClass) leaves such a label out.
 ///
 /// Keras: [`SparseCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#sparsecategoricalaccuracy-class).
 ///

@@ -58,6 +58,7 @@ macro_rules! iou {
                 matrix: &mut ConfusionMatrix,
                 batch: &LabelBatch<E>,
             ) -> Result<(), Error> {
+                batch.check_classes()?;
                 matrix.reserve(batch.width)?;
                 for (row, label, weight) in batch.labelled() {
                     if let Some(predicted) = argmax(row) {
@@ -115,7 +116,11 @@ macro_rules! iou {
 
 iou! {
     /// The intersection over union, `tp / (tp + fp + fn)`, as the mean over all classes that are true or predicted
-    /// somewhere. Targets are labels, predictions probabilities of classes.
+    /// somewhere. Targets are labels, predictions probabilities of classes. [`IgnoreClass`](super::IgnoreClass) leaves out a label,
+    /// as Keras's `ignore_class`.
+    ///
+    /// # Errors
+    /// [`Error::LabelOutOfRange`] for a label without a class.
     ///
     /// Keras: [`MeanIoU`](https://keras.io/api/metrics/segmentation_metrics/#meaniou-class), with `sparse_y_pred=False`.
     MeanIoU, "mean_io_u",
@@ -128,10 +133,10 @@ iou! {
 
 iou! {
     /// The intersection over union, `tp / (tp + fp + fn)`, as the mean over some classes. Targets are labels, predictions
-    /// probabilities of classes.
+    /// probabilities of classes. [`IgnoreClass`](super::IgnoreClass) leaves out a label, as Keras's `ignore_class`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a class that there is not.
+    /// [`Error::Invalid`] for a class that there is not, [`Error::LabelOutOfRange`] for a label without one.
     ///
     /// Keras: [`IoU`](https://keras.io/api/metrics/segmentation_metrics/#iou-class), with `sparse_y_pred=False`.
     IoU, "io_u",

@@ -26,10 +26,19 @@ impl<E: Element> LabelBatch<E> {
         Y: Labels<P>,
         D: Backend<E>,
     {
-        let labels = Y::labels::<E, D>(target)?;
-        let (positions, classes) = *prediction.shape();
-        check_labels(&labels, positions, classes)?;
+        let (labels, positions) = (Y::labels::<E, D>(target)?, prediction.shape().0);
+        if labels.len() != positions {
+            return Err(Error::mismatch("the number of labels", positions, labels.len()));
+        }
         Self::of(prediction, labels, weights)
+    }
+
+    /// Checks that each label is a class, for a metric that looks it up.
+    ///
+    /// # Errors
+    /// [`Error::LabelOutOfRange`].
+    pub(super) fn check_classes(&self) -> Result<(), Error> {
+        check_labels(&self.target, self.target.len(), self.width)
     }
 
     /// The positions that count: probabilities, label and weight.

@@ -14,6 +14,10 @@ use crate::{
 /// The loss that `fit` and `evaluate` report is, as in Keras, the mean over batches by their size, each
 /// divided by its own number of real steps; under a mask it depends on how the data is cut into batches.
 /// This metric does not.
+///
+/// What the loss does not count, such as the `ignore_class` of
+/// [`SparseCategoricalCrossentropy`](crate::loss::SparseCategoricalCrossentropy), is not in the mean either. So it is in Keras where there are
+/// weights or a mask; without them Keras's metric of that name counts such positions with a loss of 0, unlike its loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MeanLoss<L>(pub L);
 
@@ -44,16 +48,28 @@ where
         weights: &[f64],
     ) -> Result<(), Error> {
         let (values, is_logits) = input_of::<L, P, Y, E, D, NoneTape>(&self.0, prediction.clone())?;
-        let losses = match is_logits {
-            true => self.0.per_logits(values, target)?,
-            false => self.0.per_position(values, target)?,
+        let losses = |target: &_| match is_logits {
+            true => self.0.per_logits(values, target),
+            false => self.0.per_position(values, target),
+        };
+        let (losses, counted) = match self.0.counted(target)? {
+            None => (losses(target)?, None),
+            Some(counted) => {
+                // What does not count may be no class at all.
+                let target = Y::without_padding::<E, D>(target, &counted)?;
+                (losses(&target)?, Some(counted))
+            }
         };
         let losses = to_values(&losses)?;
         if losses.len() != weights.len() {
             let what = "the losses of a metric, one for each position";
             return Err(Error::mismatch(what, weights.len(), losses.len()));
         }
-        mean.add(losses.into_iter().map(Element::as_f64), weights.iter().copied());
+        let counts = |position: usize| {
+            counted.as_ref().and_then(|counted| counted.get(position)) != Some(&false)
+        };
+        let weights = weights.iter().enumerate().map(|(i, &w)| if counts(i) { w } else { 0.0 });
+        mean.add(losses.into_iter().map(Element::as_f64), weights);
         Ok(())
     }
 

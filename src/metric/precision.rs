@@ -1,7 +1,7 @@
 use super::{
     Direction,
     counts::{Counts, ratio},
-    rows::{Batch, RowMetric, check_class, check_k, check_threshold, row_metrics},
+    rows::{Batch, RowMetric, check_class, check_threshold, row_metrics},
 };
 use crate::{backend::Element, error::Error};
 
@@ -107,7 +107,10 @@ struct Asked {
 impl Asked {
     fn check(&self, width: usize) -> Result<(), Error> {
         check_threshold(self.threshold)?;
-        self.top_k.map_or(Ok(()), |k| check_k("top_k", k, width))?;
+        if let Some(k) = self.top_k.filter(|k| !(1..=width).contains(k)) {
+            let expected = "it must be at least 1 and at most the number of classes";
+            return Err(Error::invalid("top_k", format!("{k} of {width}"), expected));
+        }
         check_class(self.class_id, width)
     }
 

@@ -27,6 +27,7 @@ impl LabelMetric for MeanReciprocalRank {
     const NAME: &'static str = "mean_reciprocal_rank";
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {
+        batch.check_classes()?;
         for (row, label, weight) in batch.labelled() {
             let own = row[label];
             let larger = row.iter().filter(|value| **value > own).count();

@@ -15,7 +15,7 @@ use crate::{
 /// A batch as a metric looks at it: of values, or of labels, one a position.
 pub(super) struct Batch<E, Y = E> {
     prediction: Vec<E>,
-    target: Vec<Y>,
+    pub(super) target: Vec<Y>,
     weights: Vec<f64>,
     /// How many values a position is predicted.
     pub(super) width: usize,
@@ -139,15 +139,6 @@ pub(super) fn check_class(class: Option<usize>, classes: usize) -> Result<(), Er
         }
         None => Ok(()),
     }
-}
-
-/// Checks how many of so many classes are looked at.
-pub(super) fn check_k(name: &'static str, k: usize, classes: usize) -> Result<(), Error> {
-    if (1..=classes).contains(&k) {
-        return Ok(());
-    }
-    let expected = "it must be at least 1 and at most the number of classes";
-    Err(Error::invalid(name, format!("{k} of {classes}"), expected))
 }
 
 /// Checks a threshold.

@@ -1,13 +1,14 @@
 use super::{
     labels::{LabelBatch, LabelMetric, label_metrics},
-    rows::{Batch, RowMetric, check_k, row_metrics},
+    rows::{Batch, RowMetric, row_metrics},
 };
 use crate::{backend::Element, error::Error, reduce::Mean, signal::argmax};
 
-/// The share of positions whose class, that of the one-hot target, is among the `k` most probable. Of equals all are.
+/// The share of positions whose class, that of the one-hot target, is among the `k` most probable. Of equals all are; of `k` classes or fewer,
+/// each is.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a `k` of 0, or above the number of classes.
+/// [`Error::Invalid`] for a `k` of 0.
 ///
 /// Keras: [`TopKCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#topkcategoricalaccuracy-class).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +17,11 @@ pub struct TopKCategoricalAccuracy {
     pub k: usize,
 }
 
-/// The share of positions whose class, the label, is among the `k` most probable. Of equals all are.
+/// The share of positions whose class, the label, is among the `k` most probable. Of equals all are; of `k` classes or fewer,
+/// each is. No answer to a label that is no class is right.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a `k` of 0, or above the number of classes.
+/// [`Error::Invalid`] for a `k` of 0.
 ///
 /// Keras: [`SparseTopKCategoricalAccuracy`](https://keras.io/api/metrics/accuracy_metrics/#sparsetopkcategoricalaccuracy-class).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +42,23 @@ impl Default for SparseTopKCategoricalAccuracy {
     }
 }
 
+fn check(k: usize) -> Result<(), Error> {
+    if k > 0 { Ok(()) } else { Err(Error::invalid("k", k, "it must be at least 1")) }
+}
+
 /// 1 if fewer than `k` values are larger than that of the class. NaN is no value.
 fn within<E: Element>(row: &[E], class: usize, k: usize) -> f64 {
-    let own = row[class];
-    let larger = row.iter().filter(|value| **value > own).count();
-    f64::from(u8::from(!own.is_nan() && larger < k))
+    let larger = |own: &E| row.iter().filter(|value| **value > *own).count();
+    let own = row.get(class).filter(|own| !own.is_nan());
+    f64::from(u8::from(own.is_some_and(|own| larger(own) < k)))
 }
 
 impl RowMetric for TopKCategoricalAccuracy {
     type State = Mean;
     const NAME: &'static str = "top_k_categorical_accuracy";
 
-    fn check(&self, width: usize) -> Result<(), Error> {
-        check_k("k", self.k, width)
+    fn check(&self, _width: usize) -> Result<(), Error> {
+        check(self.k)
     }
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &Batch<E>) -> Result<(), Error> {
@@ -73,8 +79,8 @@ impl LabelMetric for SparseTopKCategoricalAccuracy {
     type State = Mean;
     const NAME: &'static str = "sparse_top_k_categorical_accuracy";
 
-    fn check(&self, classes: usize) -> Result<(), Error> {
-        check_k("k", self.k, classes)
+    fn check(&self, _classes: usize) -> Result<(), Error> {
+        check(self.k)
     }
 
     fn add<E: Element>(&self, mean: &mut Mean, batch: &LabelBatch<E>) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
-/// Distinguishable with any common colour blindness (Okabe and Ito); a further curve starts over.
+/// Distinguishable with any common colour blindness (Okabe and Ito).
 pub(super) const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -25,23 +25,32 @@ pub(super) fn rounded_up(at_least: f64) -> f64 {
 pub(super) fn ticks(low: f64, high: f64) -> (Vec<f64>, usize) {
     // Equal values still get a panel with some height.
     let room = (low.abs().max(high.abs()) * 1e-3).max(1e-9);
-    let step = rounded_up((high - low).max(room) / 5.0);
+    // A range can be larger than any number.
+    let step = rounded_up((high / 5.0 - low / 5.0).max(room / 5.0));
     let (first, last) =
         ((low / step).floor(), (high / step).ceil().max((low / step).floor() + 1.0));
     let count = (last - first).round() as usize;
     let decimals = (-step.log10().floor()).max(0.0) as usize;
-    ((0..=count).map(|i| (first + i as f64) * step).collect(), decimals)
+    let ticks = (0..=count).map(|i| (first + i as f64) * step);
+    (ticks.filter(|tick| tick.is_finite()).collect(), decimals)
 }
 
 /// What stands at round values with so many decimals; very large and very small ones by their power of ten.
 pub(super) fn tick_labels(ticks: &[f64], decimals: usize) -> Vec<String> {
     let largest = ticks.iter().fold(0.0, |largest: f64, tick| largest.max(tick.abs()));
+    let step = ticks.windows(2).map(|pair| pair[1] - pair[0]).next().unwrap_or(largest);
     let shown = |tick: &f64| match () {
         () if *tick == 0.0 => "0".to_owned(),
         () if decimals > 6 || largest >= 1e7 => {
             // As many digits as tell a tick from the next.
-            let digits = (largest.log10() + decimals as f64).floor().clamp(1.0, 6.0);
-            format!("{tick:.*e}", digits as usize)
+            let digits = (largest.log10().floor() - step.log10().floor()).clamp(0.0, 15.0);
+            let text = format!("{tick:.*e}", digits as usize);
+            match text.split_once('e') {
+                Some((digits, power)) if digits.contains('.') => {
+                    format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'))
+                }
+                _ => text,
+            }
         }
         () => format!("{tick:.decimals$}"),
     };
@@ -51,6 +60,20 @@ pub(super) fn tick_labels(ticks: &[f64], decimals: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_and_small_ticks_have_the_digits_that_tell_them_apart() {
+        let labels = |low, high| {
+            let (ticks, decimals) = ticks(low, high);
+            tick_labels(&ticks, decimals)
+        };
+        assert_eq!(labels(0.0, 1e300), ["0", "2e299", "4e299", "6e299", "8e299", "1e300"]);
+        assert_eq!(labels(0.0, 2.5e-9), ["0", "5e-10", "1e-9", "1.5e-9", "2e-9", "2.5e-9"]);
+        let close = labels(2e8, 2e8 + 2.0);
+        let apart: std::collections::BTreeSet<&String> = close.iter().collect();
+        assert_eq!(apart.len(), close.len(), "{close:?}");
+        assert_eq!(labels(-f64::MAX, f64::MAX), ["-1e308", "0", "1e308"]);
+    }
 
     #[test]
     fn ticks_are_round_and_span_the_range() {

@@ -2,9 +2,10 @@ use plotters::style::RGBColor;
 
 use super::{
     Picture,
-    axis::{COLORS, GRID},
+    axis::GRID,
     picture::{Anchor, Point, Shape},
-    text::{caption, widest, width},
+    style::{LEGEND, Style, check_curves},
+    text::{line, widest, width},
 };
 use crate::error::Error;
 
@@ -31,7 +32,7 @@ const TICKS: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 ///
 /// # Errors
 /// [`Error::Empty`] without any prediction, [`Error::Mismatch`] for a curve of other numbers of probabilities and truths,
-/// [`Error::Invalid`] for a probability that is not in 0..=1, and for less than 2 or more than 50 bins.
+/// [`Error::Invalid`] for a probability that is not in 0..=1, for less than 2 or more than 50 bins, and for more than 28 curves.
 ///
 /// ```
 /// use kerata::plot;
@@ -45,6 +46,7 @@ pub fn calibration(curves: &[(&str, &[f64], &[bool])], bins: usize) -> Result<Pi
     if !(2..=BINS).contains(&bins) {
         return Err(Error::invalid("the number of bins", bins, "it is from 2 to 50"));
     }
+    check_curves(curves.len())?;
     if curves.iter().all(|(_, probabilities, _)| probabilities.is_empty()) {
         return Err(Error::Empty("the list of probabilities"));
     }
@@ -54,12 +56,13 @@ pub fn calibration(curves: &[(&str, &[f64], &[bool])], bins: usize) -> Result<Pi
     let names: Vec<String> = curves
         .iter()
         .zip(&binned)
-        .map(|((name, ..), bins)| format!("{}, ECE {:.3}", caption(name), expected_error(bins)))
+        .map(|((name, ..), bins)| format!("{}, ECE {:.3}", line(name), expected_error(bins)))
         .collect();
     let most = binned.iter().flatten().map(|bin| bin.count).max().unwrap_or(0);
     let scale = [format!("{most}"), "0.0".to_owned()];
     let left = MARGIN + LABEL + 10.0 + widest(&scale, LABEL)? + 8.0;
-    let legend = widest(&names, LABEL)?.max(width("perfectly calibrated", LABEL)? * 1.05) + 30.0;
+    let legend =
+        widest(&names, LABEL)?.max(width("perfectly calibrated", LABEL)? * 1.05) + LEGEND + 8.0;
     let wide = left + SIDE.max(legend) + MARGIN;
     let top = MARGIN + TITLE + 10.0;
     let counts_top = top + SIDE + 16.0;
@@ -91,14 +94,15 @@ pub fn calibration(curves: &[(&str, &[f64], &[bool])], bins: usize) -> Result<Pi
     picture.add(Shape::Path { points, width: 1.0, color: DIAGONAL });
 
     for (i, (bins, name)) in binned.iter().zip(&names).enumerate() {
-        let color = COLORS[i % COLORS.len()];
+        let style = Style::of(i);
+        let color = style.color;
         let full = bins.iter().filter(|bin| bin.count > 0);
         let points: Vec<Point> = full.map(|bin| (x(bin.mean()), y(bin.share()))).collect();
         for &at in &points {
-            picture.add(Shape::Dot { at, radius: 3.5, color });
+            picture.add(style.marker(at, 3.5));
         }
         if points.len() > 1 {
-            picture.add(Shape::Path { points, width: 2.0, color });
+            style.line(&mut picture, points, 2.0);
         }
         // The bars of several curves stand side by side in each bin.
         let bar = SIDE / bins.len() as f64 / binned.len() as f64;
@@ -109,22 +113,19 @@ pub fn calibration(curves: &[(&str, &[f64], &[bool])], bins: usize) -> Result<Pi
             picture.add(Shape::Rectangle { from, to: (start + bar - 0.5, counts_bottom), color });
         }
         let row = legend_top + LEGEND_ROW * i as f64;
-        entry(&mut picture, (left, row), name, color, 2.0);
-        picture.add(Shape::Dot { at: (left + 11.0, row), radius: 3.5, color });
+        style.legend(&mut picture, (left, row), 3.5);
+        picture.text((left + LEGEND + 8.0, row), name, LABEL, Anchor::Start);
     }
     let row = legend_top + LEGEND_ROW * names.len() as f64;
-    entry(&mut picture, (left, row), "perfectly calibrated", DIAGONAL, 1.0);
+    let points = vec![(left, row), (left + LEGEND, row)];
+    picture.add(Shape::Path { points, width: 1.0, color: DIAGONAL });
+    picture.text((left + LEGEND + 8.0, row), "perfectly calibrated", LABEL, Anchor::Start);
     Ok(picture)
 }
 
 fn upright(picture: &mut Picture, at: Point, text: &str) {
     let (text, anchor, color) = (text.to_owned(), Anchor::Middle, plotters::style::BLACK);
     picture.add(Shape::Text { at, text, size: LABEL, anchor, turned: true, color });
-}
-
-fn entry(picture: &mut Picture, (x, y): Point, text: &str, color: RGBColor, width: f64) {
-    picture.add(Shape::Path { points: vec![(x, y), (x + 22.0, y)], width, color });
-    picture.text((x + 30.0, y), text, LABEL, Anchor::Start);
 }
 
 /// The predictions of one bin.

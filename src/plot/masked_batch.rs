@@ -26,11 +26,11 @@ const PALE: RGBColor = RGBColor(150, 150, 150);
 /// each step, an id, a word or a number, is written into it; so is what stands in the padding, paler. At the end of each row is the number
 /// of its real steps.
 ///
-/// `steps` has the texts of each sample, as many as there are or fewer; `&[]` draws the mask alone.
+/// `steps` has the texts of each sample, as many as there are steps or fewer; `&[]` draws the mask alone.
 ///
 /// # Errors
 /// [`Error::Empty`] for a batch without steps, [`Error::Invalid`] for more than 500 samples or steps,
-/// [`Error::Mismatch`] for more texts than the mask has samples or steps.
+/// [`Error::Mismatch`] for texts of another number of samples than the mask has, and for more texts than steps.
 ///
 /// ```
 /// use kerata::{Mask, plot};
@@ -50,7 +50,7 @@ pub fn masked_batch<S: Display>(mask: &Mask, steps: &[Vec<S>]) -> Result<Picture
         let value = format!("{batch} x {length}");
         return Err(Error::invalid("the batch", value, "a picture shows at most 500 x 500 steps"));
     }
-    if steps.len() > batch {
+    if !steps.is_empty() && steps.len() != batch {
         return Err(Error::mismatch("the samples of the picture", batch, steps.len()));
     }
     if let Some(row) = steps.iter().find(|row| row.len() > length) {
@@ -150,6 +150,9 @@ mod tests {
         let refused = |steps: &[Vec<usize>]| masked_batch(&mask, steps).unwrap_err();
         assert!(matches!(refused(&[vec![], vec![]]), Error::Mismatch { .. }));
         assert!(matches!(refused(&[vec![1, 2, 3]]), Error::Mismatch { .. }));
+        let three = Mask::from_lengths(&[1, 2, 2], 2).unwrap();
+        let error = masked_batch(&three, &[vec!["one", "two"]]).unwrap_err().to_string();
+        assert_eq!(error, "the samples of the picture: expected 3, found 1");
         let none = Mask::full(0, 4);
         assert!(matches!(masked_batch::<u8>(&none, &[]), Err(Error::Empty(_))));
         let large = Mask::full(1, 501);

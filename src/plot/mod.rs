@@ -38,7 +38,9 @@ mod masked_batch;
 mod model_graph;
 mod picture;
 mod similarity;
+mod style;
 mod text;
+mod thinned;
 mod weights;
 mod word_map;
 

@@ -177,7 +177,7 @@ impl Picture {
     /// [`Error::Device`].
     pub fn svg(&self) -> Result<String, Error> {
         let mut svg = String::new();
-        self.draw(SVGBackend::with_string(&mut svg, self.size()), 1.0).map_err(device)?;
+        self.draw(SVGBackend::with_string(&mut svg, self.size()), 1.0, true).map_err(device)?;
         Ok(svg)
     }
 
@@ -194,7 +194,7 @@ impl Picture {
             return Err(Error::invalid("the size of the PNG", value, "it is for an SVG"));
         }
         let mut pixels = filled(&[across, down, 3], 255)?;
-        self.draw(BitMapBackend::with_buffer(&mut pixels, size), SCALE).map_err(device)?;
+        self.draw(BitMapBackend::with_buffer(&mut pixels, size), SCALE, false).map_err(device)?;
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, size.0, size.1);
         encoder.set_color(png::ColorType::Rgb);
@@ -224,7 +224,14 @@ impl Picture {
         write_with(path, |file| file.write_all(&bytes))
     }
 
-    fn draw<B: DrawingBackend>(&self, mut backend: B, scale: f64) -> Result<(), Error> {
+    /// Draws all shapes. If the backend cannot join the parts of a line, each is drawn by itself: that of bitmaps makes long spikes of
+    /// sharp turns.
+    fn draw<B: DrawingBackend>(
+        &self,
+        mut backend: B,
+        scale: f64,
+        joins: bool,
+    ) -> Result<(), Error> {
         let at = |(x, y): Point| ((x * scale).round() as i32, (y * scale).round() as i32);
         let corner = at((self.width, self.height));
         backend.draw_rect((0, 0), corner, &plotters::style::WHITE, true).map_err(device)?;
@@ -239,7 +246,20 @@ impl Picture {
                 }
                 Shape::Path { points, width, color } => {
                     let style = color.stroke_width((width * scale).round().max(1.0) as u32);
-                    backend.draw_path(points.iter().map(|&point| at(point)), &style)
+                    let mut path =
+                        |points: &[Point]| backend.draw_path(points.iter().map(|&p| at(p)), &style);
+                    let drawn = match joins {
+                        true => path(points),
+                        false => points.windows(2).try_for_each(path),
+                    };
+                    let radius = (width * scale / 2.0) as u32;
+                    let joints = points.iter().skip(1).rev().skip(1);
+                    match drawn {
+                        Ok(()) if !joins && radius > 0 => joints.copied().try_for_each(|joint| {
+                            backend.draw_circle(at(joint), radius, &color.filled(), true)
+                        }),
+                        drawn => drawn,
+                    }
                 }
                 Shape::Frame { from, to, color } => {
                     backend.draw_rect(at(*from), at(*to), &color.stroke_width(scale as u32), false)

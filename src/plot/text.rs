@@ -9,6 +9,8 @@ pub(super) const FAMILY: &str = "Ubuntu, Roboto, Arial, sans-serif";
 
 /// The longest label, in letters; longer ones are cut.
 const LETTERS: usize = 28;
+/// The longest text that has a line of the picture for itself.
+const OF_LINE: usize = 80;
 
 /// Registers the font that comes along, once.
 fn ready() -> Result<(), Error> {
@@ -70,18 +72,26 @@ pub(super) fn caption(word: &str) -> String {
     cut(word, LETTERS)
 }
 
-/// A text without characters that an SVG cannot hold, cut behind so many letters.
+/// A title, or the name of a curve: a line of the picture, which is cut only if it is very long.
+pub(super) fn line(text: &str) -> String {
+    cut(text, OF_LINE)
+}
+
+/// A text without characters that an SVG cannot hold, and with so many letters at most: of a longer one the beginning and the end,
+/// by which long names differ.
 pub(super) fn cut(word: &str, letters: usize) -> String {
     let shown = |c: char| match c {
         '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
     };
-    let mut label: String = word.chars().map(shown).take(letters).collect();
-    if word.chars().count() > letters {
-        label.push('…');
+    let count = word.chars().count();
+    if count <= letters {
+        return word.chars().map(shown).collect();
     }
-    label
+    let end = letters / 3;
+    let start = word.chars().map(shown).take(letters - end);
+    start.chain(['…']).chain(word.chars().map(shown).skip(count - end)).collect()
 }
 
 #[cfg(test)]
@@ -102,6 +112,16 @@ mod tests {
         .unwrap()
         .unwrap();
         pixels
+    }
+
+    #[test]
+    fn long_names_that_differ_at_their_ends_are_not_alike() {
+        let name = |end: &str| format!("a_metric_of_a_model_with_a_long_name_{end}");
+        assert_ne!(caption(&name("per_class")), caption(&name("of_all")));
+        assert_eq!(caption(&name("per_class")).chars().count(), LETTERS + 1);
+        assert_eq!(line(&name("per_class")), name("per_class"));
+        assert_eq!(cut("abcdefghij", 9), "abcdef…hij");
+        assert_eq!(cut("abcdefghi", 9), "abcdefghi");
     }
 
     #[test]

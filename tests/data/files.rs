@@ -109,6 +109,17 @@ fn files_that_do_not_fit_are_refused() {
     );
     let file = written("scalar", "<f4", "()", &four);
     assert_eq!(refusal::<f32>(&file), "the array is one value, without rows");
+    // What is no array, or not all of one.
+    let file = written("torn", "<f4", "(2, 2)", &four);
+    let whole = std::fs::read(&file.0).unwrap();
+    for text in ["hello", "hello world, how are you?"] {
+        std::fs::write(&file.0, text).unwrap();
+        assert_eq!(refusal::<[f32; 2]>(&file), "this is no array of NumPy", "{text}");
+    }
+    for bytes in [6, 7, 8, 9, 40] {
+        std::fs::write(&file.0, &whole[..bytes]).unwrap();
+        assert_eq!(refusal::<[f32; 2]>(&file), "the file ends in its header", "{bytes}");
+    }
     let file = Written(PathBuf::from("no/such/file.npy"));
     assert!(!refusal::<f32>(&file).is_empty());
     let file = written("none", "<f4", "(0, 2)", &[]);

@@ -268,6 +268,45 @@ fn a_crop_is_a_window_of_the_images() {
     assert_eq!(y[..4], [0.0, 0.25, 0.75, 1.0]);
 }
 
+/// Images that are not larger than the window, in training: Keras 3.15.1 with images of `sin(0.9 * (columns * i + j))`.
+#[test]
+fn a_crop_of_a_small_image_is_that_of_keras() {
+    fn check<const H: usize, const W: usize>(rows: usize, columns: usize, expected: &[f32]) {
+        let image: Vec<f32> = (0..rows * columns).map(|i| (0.9 * i as f32).sin()).collect();
+        let x: Tensor<(Batch, usize, usize, Const<1>), f32, Cpu> =
+            Cpu::seed_from_u64(0).tensor_from_vec(image, (1, rows, columns, Const));
+        let y = RandomCrop::<H, W>.forward_mut(x).unwrap().as_vec();
+        assert_eq!(y.len(), H * W);
+        for (found, expected) in y.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{rows}x{columns}: {found} for {expected}");
+        }
+    }
+
+    let tall = [
+        0.973_847_6,
+        0.427_379_88,
+        -0.442_520_44,
+        -0.977_530_1,
+        0.970_879_26,
+        0.415_933_85,
+        -0.453_782_02,
+        -0.980_084_7,
+        0.967_421_1,
+        0.403_148_05,
+        -0.466_219_43,
+        -0.982_761_3,
+    ];
+    check::<6, 4>(5, 7, &tall);
+    let wide =
+        [0.412_118_5, -0.240_122_29, -0.762_852_7, -0.889_705_96, -0.563_081_9, 0.033_623_047];
+    check::<4, 6>(7, 5, &wide);
+    let small = [0.0, 0.489_579_32, 0.854_772_2, 0.973_847_6, 0.106_844_97, 0.338_107_53];
+    check::<4, 4>(2, 3, &small);
+    check::<4, 4>(4, 8, &[0.973_847_6, 0.427_379_88, -0.442_520_44, -0.977_530_1, 0.412_118_5]);
+    check::<4, 3>(9, 3, &[-0.772_764_5, 0.016_813_9, 0.793_667_85, 0.969_889_8]);
+    check::<4, 3>(9, 2, &[-0.772_764_5, -0.377_975_3, 0.016_813_9, 0.793_667_85]);
+}
+
 #[test]
 fn what_makes_no_change_is_an_error() {
     let x = || images::<f32>(&[0.0; 40], 1);

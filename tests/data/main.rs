@@ -7,6 +7,7 @@ mod images;
 mod preprocessing;
 mod streams;
 mod text;
+mod weights;
 
 use kerata::{
     Batch, Const, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d,

@@ -20,8 +20,9 @@ use crate::{
 /// Cuts a window of `H` rows and `W` columns out of images: at a place that is drawn for each batch in the training pass, and
 /// else the largest window of these proportions in the middle, brought to this size.
 ///
-/// Images that are not larger than the window are treated in training as in inference. (Keras's documentation says the same;
-/// Keras 3.15.1 returns images as they are in inference, of whatever size.) The seed is that of the
+/// From images that are not larger than the window in both directions, training cuts what there is of a window of `H` x `W` from
+/// the corner of that largest one on, and brings it to this size: the numbers of Keras 3.15.1, whose documentation promises the largest
+/// window there too. In inference Keras returns images as they are, of whatever size. The seed is that of the
 /// [`Trainer`](crate::train::Trainer), as for [`Dropout`](crate::Dropout). Keras:
 /// [`RandomCrop`](https://keras.io/api/layers/preprocessing_layers/image_augmentation/random_crop/).
 ///
@@ -64,7 +65,7 @@ impl<const H: usize, const W: usize> RandomCrop<H, W> {
     }
 }
 
-/// Images cut to a size: all at one place that follows from a seed, if there is one and they are larger, else in the middle.
+/// Images cut to a size: in training, with a seed, all at one place that follows from it if they are larger; else in the middle.
 pub(crate) fn cropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<ImageShape, E, D, T>,
     size: [usize; 2],
@@ -88,7 +89,14 @@ pub(crate) fn cropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
             };
             let window = [most(rows, columns, height, width), most(columns, rows, width, height)];
             let start = [rows.saturating_sub(window[0]) / 2, columns.saturating_sub(window[1]) / 2];
-            (start, window)
+            match seed {
+                // As Keras: from there on what there is of the window itself.
+                Some(_) => {
+                    let left = |of: usize, start: usize, most: usize| most.min(of - start).max(1);
+                    (start, [left(rows, start[0], height), left(columns, start[1], width)])
+                }
+                None => (start, window),
+            }
         }
     };
     let [start, window] = [start, window].map(|pair| pair.map(|n| n as f64));
