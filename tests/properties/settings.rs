@@ -44,10 +44,10 @@ fn check<T>(name: &str, bad: &[f64], good: &[f64], with: impl Fn(f64) -> Result<
 
 #[test]
 fn optimisers() {
-    let rate = [0.0, -1.0, NAN, INFINITY];
-    check("learning_rate", &rate, &[1e-9, 1.0], |v| Sgd::new(v).check());
-    check("learning_rate", &rate, &[1e-9, 1.0], |v| Adam::new(v).check());
-    check("learning_rate", &rate, &[1e-9, 1.0], |v| RMSprop::new(v).check());
+    let rate = [-1.0, NAN, INFINITY];
+    check("learning_rate", &rate, &[0.0, 1e-9, 1.0], |v| Sgd::new(v).check());
+    check("learning_rate", &rate, &[0.0, 1e-9, 1.0], |v| Adam::new(v).check());
+    check("learning_rate", &rate, &[0.0, 1e-9, 1.0], |v| RMSprop::new(v).check());
     let share = [-0.1, 1.0, 1.5, NAN, INFINITY];
     check("momentum", &share, &[0.0, 0.9], |v| Sgd { momentum: v, ..Sgd::default() }.check());
     check("beta_1", &share, &[0.0, 0.9], |v| Adam { beta_1: v, ..Adam::default() }.check());
