@@ -55,8 +55,12 @@ fn optimisers() {
     check("rho", &share, &[0.0, 0.9], |v| RMSprop { rho: v, ..RMSprop::default() }.check());
     let momentum = |v| RMSprop { momentum: v, ..RMSprop::default() }.check();
     check("momentum", &share, &[0.0, 0.9], momentum);
-    check("epsilon", &rate, &[1e-7], |v| Adam { epsilon: v, ..Adam::default() }.check());
-    check("epsilon", &rate, &[1e-7], |v| RMSprop { epsilon: v, ..RMSprop::default() }.check());
+    check("epsilon", &[0.0, -1.0, NAN, INFINITY], &[1e-7], |v| {
+        Adam { epsilon: v, ..Adam::default() }.check()
+    });
+    check("epsilon", &[0.0, -1.0, NAN, INFINITY], &[1e-7], |v| {
+        RMSprop { epsilon: v, ..RMSprop::default() }.check()
+    });
     let decay = [-1e-9, NAN, INFINITY];
     check("weight_decay", &decay, &[0.0, 0.1], |v| AdamW::new(0.1, v).check());
     check("weight_decay", &decay, &[0.0, 0.1], |v| {
