@@ -438,7 +438,7 @@ fn another_training_is_refused() {
     let adam = Adam { clipnorm: Some(1.0), ..Adam::new(0.01) };
     let mut first = Trainer::new(net(), MeanSquaredError, adam.clone())
         .unwrap()
-        .metric(RootMeanSquaredError::default())
+        .metric(RootMeanSquaredError)
         .callback(ModelCheckpoint::new(name(&path)).every_batches(5));
     first.fit(&data(20), &fit(2)).unwrap();
 
@@ -449,7 +449,7 @@ fn another_training_is_refused() {
         Trainer::new(other, KLDivergence, changed).unwrap();
     let mut other = other
         .metric(MeanLoss(MeanSquaredError))
-        .metric(RootMeanSquaredError::default())
+        .metric(RootMeanSquaredError)
         .callback(ModelCheckpoint::new(name(&path)));
     let error = other.resume(&path).unwrap_err().to_string();
     let lines: Vec<&str> = error.lines().skip(1).map(str::trim).collect();
@@ -488,7 +488,7 @@ fn another_training_is_refused() {
             Adam { learning_rate: 9.0.into(), ..adam.clone() },
         )
         .unwrap()
-        .metric(RootMeanSquaredError::default())
+        .metric(RootMeanSquaredError)
         .callback(ModelCheckpoint::new(name(&path)).every_batches(50));
         trainer.resume(&path).unwrap();
         trainer

@@ -44,10 +44,10 @@ fn check<T>(name: &str, bad: &[f64], good: &[f64], with: impl Fn(f64) -> Result<
 
 #[test]
 fn optimisers() {
-    let rate = [0.0, -1.0, NAN, INFINITY];
-    check("learning_rate", &rate, &[1e-9, 1.0], |v| Sgd::new(v).check());
-    check("learning_rate", &rate, &[1e-9, 1.0], |v| Adam::new(v).check());
-    check("learning_rate", &rate, &[1e-9, 1.0], |v| RMSprop::new(v).check());
+    let rate = [-1.0, NAN, INFINITY];
+    check("learning_rate", &rate, &[0.0, 1e-9, 1.0], |v| Sgd::new(v).check());
+    check("learning_rate", &rate, &[0.0, 1e-9, 1.0], |v| Adam::new(v).check());
+    check("learning_rate", &rate, &[0.0, 1e-9, 1.0], |v| RMSprop::new(v).check());
     let share = [-0.1, 1.0, 1.5, NAN, INFINITY];
     check("momentum", &share, &[0.0, 0.9], |v| Sgd { momentum: v, ..Sgd::default() }.check());
     check("beta_1", &share, &[0.0, 0.9], |v| Adam { beta_1: v, ..Adam::default() }.check());
@@ -55,8 +55,12 @@ fn optimisers() {
     check("rho", &share, &[0.0, 0.9], |v| RMSprop { rho: v, ..RMSprop::default() }.check());
     let momentum = |v| RMSprop { momentum: v, ..RMSprop::default() }.check();
     check("momentum", &share, &[0.0, 0.9], momentum);
-    check("epsilon", &rate, &[1e-7], |v| Adam { epsilon: v, ..Adam::default() }.check());
-    check("epsilon", &rate, &[1e-7], |v| RMSprop { epsilon: v, ..RMSprop::default() }.check());
+    check("epsilon", &[0.0, -1.0, NAN, INFINITY], &[1e-7], |v| {
+        Adam { epsilon: v, ..Adam::default() }.check()
+    });
+    check("epsilon", &[0.0, -1.0, NAN, INFINITY], &[1e-7], |v| {
+        RMSprop { epsilon: v, ..RMSprop::default() }.check()
+    });
     let decay = [-1e-9, NAN, INFINITY];
     check("weight_decay", &decay, &[0.0, 0.1], |v| AdamW::new(0.1, v).check());
     check("weight_decay", &decay, &[0.0, 0.1], |v| {
