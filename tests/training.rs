@@ -492,19 +492,3 @@ fn a_history_has_one_value_per_epoch() {
         Some("epoch   2  loss 0.5000  a -  a_1 -  b 4.0000")
     );
 }
-
-/// Gradients that a step has used up make no second step.
-#[test]
-fn gradients_are_used_once() {
-    let dev = Cpu::seed_from_u64(0);
-    let mut model = Dense::<1, 1>::build(&dev).unwrap();
-    let (mut state, sgd) = (State::default(), Sgd::new(0.1));
-    let y = model.forward_mut(dev.tensor([[1.0]]).put_tape(OwnedTape::default())).unwrap();
-    let loss = MeanSquaredError.compute(y, dev.tensor([[5.0]])).unwrap();
-    let mut gradients = loss.backward();
-    state.step(&sgd, &mut model, &mut gradients).unwrap();
-    let bias = model.bias.array();
-    let again = state.step(&sgd, &mut model, &mut gradients);
-    assert!(matches!(again, Err(Error::NonFiniteGradient { .. })), "{again:?}");
-    assert_eq!((model.bias.array(), state.steps()), (bias, 1));
-}

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::Backward,
-    shapes::{HasShape, Rank0, Shape},
+    shapes::{Rank0, Shape},
     tensor::{Gradients, OwnedTape, Tensor},
 };
 
@@ -17,7 +17,7 @@ use super::{
     tables::{AllTouched, Reading, lagging, spread},
 };
 use crate::{
-    backend::{Backend, Element, Seeded, largest, memory::filled, random_u64, to_values},
+    backend::{Backend, Element, Seeded, largest, random_u64, to_values},
     distributed,
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
@@ -127,8 +127,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
 
     /// Makes one step of the optimiser: changes all trainable parameters of a model, or, after an error, none.
     ///
-    /// A parameter that no gradient reached counts as one with a gradient of zeros. The gradients of this model are used up: they are NaN
-    /// afterwards, so that a second step with them is an error.
+    /// A parameter that no gradient reached counts as one with a gradient of zeros.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense; [`Error::NonFiniteGradient`] and
@@ -140,9 +139,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         model: &mut M,
         gradients: &mut Gradients<E, D>,
     ) -> Result<(), Error> {
-        self.make(optimizer, Undo::of(model), gradients, None, false)?;
-        let groups = self.groups.clone();
-        groups.visit(model, &mut UseUp(gradients))
+        self.make(optimizer, Undo::of(model), gradients, None, false)
     }
 
     /// The step, of a model as it was before its pass, if there was one, which has read these rows. The gradients of an update may have
@@ -198,20 +195,6 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         state.value.step = state.value.now();
         state.keep();
         undo.keep();
-        Ok(())
-    }
-}
-
-/// Spoils the gradients of all parameters that are trained.
-struct UseUp<'a, E: Element, D: Backend<E>>(&'a mut Gradients<E, D>);
-
-impl<E: Element, D: Backend<E>> Visitor<E, D> for UseUp<'_, E, D> {
-    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, E, D>) -> Result<(), Error> {
-        if parameter.trainable {
-            let spoiled = filled(&[parameter.tensor.shape().num_elements()], E::of(f64::NAN))?;
-            // A device that cannot leaves them as they are.
-            D::replace_gradient(self.0, parameter.tensor, &spoiled).ok();
-        }
         Ok(())
     }
 }
