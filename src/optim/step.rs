@@ -127,7 +127,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
 
     /// Makes one step of the optimiser: changes all trainable parameters of a model, or, after an error, none.
     ///
-    /// A parameter that no gradient reached counts as one with a gradient of zeros.
+    /// A parameter that no gradient reached counts as one with a gradient of zeros. Clipping changes the gradients in place: they are for one
+    /// step.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense; [`Error::NonFiniteGradient`] and
