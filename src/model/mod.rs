@@ -37,9 +37,10 @@ pub use sequential::Sequential;
 #[doc(hidden)]
 pub use stream::CanStream;
 pub use stream::{Stream, StreamModel, StreamState};
-pub use summary::{Row, Summary};
+pub(crate) use summary::short;
 #[cfg(feature = "plot")]
-pub(crate) use summary::{short, thousands};
+pub(crate) use summary::thousands;
+pub use summary::{Row, Summary};
 #[doc(hidden)]
 pub use untrained::{Trains, Untrained};
 #[doc(hidden)]
