@@ -220,7 +220,7 @@ pub enum Error {
     },
 
     /// Data of a shape or kind that a layer cannot take, where types do not know it.
-    #[error("`{layer}`: {message}")]
+    #[error("{}{message}", of_layer(layer))]
     Wiring {
         /// The layer.
         layer: String,
@@ -302,6 +302,10 @@ impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}, {}", self.place, self.expected, self.found)
     }
+}
+
+fn of_layer(layer: &str) -> String {
+    if layer.is_empty() { String::new() } else { format!("`{layer}`: ") }
 }
 
 fn place(at: Option<(usize, usize)>) -> String {

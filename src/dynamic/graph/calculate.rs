@@ -297,9 +297,12 @@ impl Kind {
                 ActivationOptions::OfRelu(relu)
             }),
             "Elu" => said("alpha").map(|alpha| ActivationOptions::OfElu(alpha as f32)),
-            "Celu" | "HardShrink" | "SoftShrink" => {
-                let (key, usual) =
-                    if class == "Celu" { ("alpha", 1.0) } else { ("threshold", 0.5) };
+            "Celu" | "HardShrink" | "SoftShrink" | "Squareplus" => {
+                let (key, usual) = match class {
+                    "Celu" => ("alpha", 1.0),
+                    "Squareplus" => ("b", 4.0),
+                    _ => ("threshold", 0.5),
+                };
                 if let Some(other) = said(key).filter(|&value| value != usual) {
                     return Err(refused(format!(
                         "`{key}` {other} of a function is not known here"
