@@ -232,7 +232,7 @@ struct Item {
 
 impl Item {
     fn size(&self) -> Option<usize> {
-        self.known.then(|| self.places().count())
+        self.known.then(|| self.to.saturating_sub(self.from).div_ceil(self.step.max(1)))
     }
 
     fn places(&self) -> impl Iterator<Item = usize> + use<> {
