@@ -99,11 +99,21 @@ impl Slider {
 
     fn window(&self, size: [usize; 2]) -> Result<Window, Error> {
         let along = |axis: usize| {
-            let reach = self.kernel[axis].saturating_sub(1) * self.dilation[axis] + 1;
-            let misfit = || Error::mismatch("the size of a window", size[axis], reach);
-            (self.padding)(size[axis], reach, self.stride[axis]).ok_or_else(misfit)
+            let (size, kernel, dilation) = (size[axis], self.kernel[axis], self.dilation[axis]);
+            let reach = words::reach(size, kernel, dilation)?;
+            let misfit = || Error::mismatch("the size of a window", size, reach);
+            let (places, before) =
+                (self.padding)(size, reach, self.stride[axis]).ok_or_else(misfit)?;
+            Ok::<_, Error>((places, before, size.saturating_add(reach)))
         };
         let (rows, columns) = (along(0)?, along(1)?);
+        let cells = size[0].saturating_mul(size[1]);
+        let padded = rows.2.saturating_mul(columns.2);
+        if padded > cells.saturating_mul(16).max(1 << 20) {
+            return Err(words::refused(format!(
+                "windows that reach beyond {size:?} make {padded} cells of {cells}"
+            )));
+        }
         let Self { kernel, stride, dilation, .. } = *self;
         let (before, places) = ([rows.1, columns.1], [rows.0, columns.0]);
         let taps = kernel.iter().chain(&places).try_fold(1_usize, |n, &size| n.checked_mul(size));

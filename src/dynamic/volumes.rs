@@ -62,7 +62,7 @@ impl Depth {
         let [batch, depth, height, width, channels] = *sizes else {
             return Err(refused(format!("no volumes: {sizes:?}")));
         };
-        let reach = (self.kernel - 1) * self.dilation + 1;
+        let reach = words::reach(depth, self.kernel, self.dilation)?;
         let misfit = || Error::mismatch("the size of a window", depth, reach);
         let (places, before) = (self.padding)(depth, reach, self.stride).ok_or_else(misfit)?;
         let wide = [batch, places, height, width, self.kernel, channels];

@@ -147,6 +147,16 @@ pub(super) fn product(sizes: &[Option<usize>]) -> Result<Option<usize>, Error> {
     product.map(Some).ok_or_else(|| refused(format!("the product of {known:?} is too large")))
 }
 
+/// Over how many places a window reaches along a size: padding makes the size longer by about as much, so there is a bound.
+pub(super) fn reach(size: usize, kernel: usize, dilation: usize) -> Result<usize, Error> {
+    let reach = kernel.saturating_sub(1).checked_mul(dilation).and_then(|n| n.checked_add(1));
+    let near = reach.filter(|&reach| reach <= size.saturating_mul(16).max(1 << 16));
+    near.ok_or_else(|| {
+        let places = format!("a window of {kernel} places, {dilation} apart");
+        refused(format!("{places}, reaches too far beyond {size}"))
+    })
+}
+
 /// The number of places that a window takes along a size.
 pub(super) fn window(
     size: Option<usize>,
@@ -156,8 +166,7 @@ pub(super) fn window(
     padding: fn(usize, usize, usize) -> Option<(usize, usize)>,
 ) -> Result<Option<usize>, Error> {
     let Some(size) = size else { return Ok(None) };
-    let reach = kernel.saturating_sub(1).checked_mul(dilation).and_then(|n| n.checked_add(1));
-    match reach.and_then(|reach| padding(size, reach, stride)) {
+    match padding(size, reach(size, kernel, dilation)?, stride) {
         Some((places, _)) => Ok(Some(places)),
         None => {
             // What is said of the compiler is left out.

@@ -107,7 +107,7 @@ fn sizes_do_not_overflow() {
     let text = pool.run(DynamicValue::numbers([1, 3, 1], vec![0.0; 3]).unwrap()).unwrap_err();
     assert_eq!(
         text.to_string(),
-        "`max_pooling1d`: a window of [1, 1099511627776] at [1, 1] places covers more than 268435456 cells"
+        "`max_pooling1d`: a window of 1099511627776 places, 1 apart, reaches too far beyond 3"
     );
     let mut repeat =
         layer(json!({"class_name": "RepeatVector", "config": {"n": 1_u64 << 27}})).unwrap();

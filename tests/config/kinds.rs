@@ -283,3 +283,68 @@ fn models_of_such_layers_learn() -> Result<(), Error> {
     assert!(text.to_string().contains("`conv_lstm2d`: a `dropout`"), "{text}");
     Ok(())
 }
+
+/// Padding in front of and behind a window grows with how far it reaches.
+#[test]
+fn windows_that_reach_too_far_are_refused() {
+    for (class, shape) in [
+        ("Conv1D", &[1, 8, 2][..]),
+        ("ConvLSTM1D", &[1, 3, 8, 2]),
+        ("Conv2D", &[1, 8, 8, 2]),
+        ("ConvLSTM2D", &[1, 3, 8, 8, 2]),
+        ("DepthwiseConv2D", &[1, 8, 8, 2]),
+        ("SeparableConv1D", &[1, 8, 2]),
+        ("Conv3D", &[1, 6, 8, 8, 2]),
+    ] {
+        for dilation in [10_000_000_u64, 1 << 40, u64::MAX / 2] {
+            let options = json!({"kernel_size": 3, "padding": "same", "dilation_rate": dilation});
+            let mut config = config(json!({"class_name": class, "config": options}));
+            let filters = if class == "DepthwiseConv2D" { "depth_multiplier" } else { "filters" };
+            config.config.insert(filters.to_owned(), json!(2));
+            let layer = layer_from_config(&config, &CustomObjects::new());
+            let error = layer.and_then(|mut layer| layer.run(zeros(shape)).map(drop)).unwrap_err();
+            let error = error.to_string();
+            let says = ["window", "dilation_rate"].iter().any(|word| error.contains(word));
+            assert!(says, "{class} {dilation}: {error}");
+        }
+    }
+    let near = json!({"filters": 2, "kernel_size": 3, "padding": "same", "dilation_rate": 500});
+    let layer = layer_from_config(
+        &config(json!({"class_name": "Conv1D", "config": near})),
+        &CustomObjects::new(),
+    );
+    assert_eq!(layer.unwrap().run(zeros(&[1, 8, 2])).unwrap().sizes(), [1, 8, 2]);
+}
+
+#[test]
+fn the_usual_option_of_squareplus_is_taken() {
+    let args = [tensor("x")];
+    assert!(function("Squareplus", json!({"b": 4}), &args).is_ok());
+    let error = function("Squareplus", json!({"b": 2}), &args).unwrap_err().to_string();
+    assert!(error.contains("`b` 2 of a function is not known here"), "{error}");
+    assert!(!error.contains("``"), "{error}");
+}
+
+/// How many values are taken along an axis is calculated, and not counted.
+#[test]
+fn huge_axes_are_not_walked_along() {
+    let slice =
+        json!({"class_name": "__slice__", "config": {"start": null, "stop": null, "step": null}});
+    let key = json!([slice, {"class_name": "__slice__", "config": {"start": 1, "stop": null, "step": 2}}]);
+    let x = json!({"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}});
+    let model = json!({"class_name": "Functional", "config": {
+        "name": "model",
+        "layers": [
+            {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+             "config": {"name": "x", "batch_shape": [null, 1_u64 << 40, 2]}},
+            {"class_name": "GetItem", "name": "y", "config": {"name": "y"}, "module": "keras.src.ops.numpy",
+             "inbound_nodes": [{"args": [x, key], "kwargs": {}}]},
+        ],
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["y", 0, 0]],
+    }});
+    let config: kerata::config::Config = model.try_into().unwrap();
+    let start = std::time::Instant::now();
+    drop(layer_from_config(&config, &CustomObjects::new()));
+    assert!(start.elapsed().as_secs() < 60);
+}
