@@ -24,6 +24,8 @@ pub(super) struct Call {
     pub(super) from: Vec<Tensor>,
     /// Whether it gets a mask by name.
     pub(super) has_mask: bool,
+    /// Whether it is a function and no layer.
+    pub(super) is_operation: bool,
     /// Why this is no call that a struct can make.
     pub(super) problem: Option<String>,
 }
@@ -105,6 +107,7 @@ fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
             config,
             from,
             has_mask: false,
+            is_operation: false,
             problem: None,
         });
     }
@@ -138,7 +141,16 @@ fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {
             let by_name = named.first().map(|(key, _)| format!("a call with `{key}`"));
             let function = is_operation.then(|| "it is a function and no layer".to_owned());
             let problem = by_name.or(function);
-            calls.push(Call { name, layer, is_again, config, from, has_mask, problem });
+            calls.push(Call {
+                name,
+                layer,
+                is_again,
+                config,
+                from,
+                has_mask,
+                is_operation,
+                problem,
+            });
         }
     }
     let inputs = inputs.into_iter().map(|name| {

@@ -177,6 +177,8 @@ impl Structure<'_> {
             }
         };
         let typed = match problem {
+            // What the layer cannot be is more than how it is called.
+            Some(_) if call.problem.is_some() && !call.is_operation && typed.is_err() => typed,
             Some(problem) => Err(problem),
             None => typed,
         };
