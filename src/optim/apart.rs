@@ -100,14 +100,12 @@ fn not_finite<E: Element>(value: &E) -> bool {
 impl<E: Element, D: Backend<E>> State<E, D> {
     /// Whether the next step is one that updates the parameters.
     pub(super) fn updates(&self, optimizer: &impl Optimizer) -> bool {
-        let every = optimizer.options().gradient_accumulation_steps.unwrap_or(1).max(1);
-        (self.steps() + 1).is_multiple_of(every)
+        (self.steps() + 1).is_multiple_of(optimizer.options().steps_of_update())
     }
 
     /// Whether gradients have been gathered since the last update.
     pub(crate) fn is_gathering(&self, optimizer: &impl Optimizer) -> bool {
-        let every = optimizer.options().gradient_accumulation_steps.unwrap_or(1).max(1);
-        !self.steps().is_multiple_of(every)
+        !self.steps().is_multiple_of(optimizer.options().steps_of_update())
     }
 
     /// Whether the gathered gradients are those of one of several ranks alone.

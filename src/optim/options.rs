@@ -47,6 +47,11 @@ pub struct Ema {
 }
 
 impl Options<'_> {
+    /// Over how many steps gradients are gathered for an update: 1 if they are not.
+    pub(crate) fn steps_of_update(&self) -> usize {
+        self.gradient_accumulation_steps.unwrap_or(1).max(1)
+    }
+
     /// Checks the options.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ impl Plan {
     ) -> Result<Self, Error> {
         let options = optimizer.options();
         let steps = state.steps();
-        let every = options.gradient_accumulation_steps.unwrap_or(1);
+        let every = options.steps_of_update();
         let learning_rate = optimizer.learning_rate().at(steps)?;
         optimizer.learning_rate().check_rounded::<E>(learning_rate)?;
         let weight_decay = options.weight_decay.unwrap_or(0.0);
@@ -231,7 +231,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             let excluded = list.iter().map(|named| is_excluded(&named.name)).collect();
             self.excluded = (words.to_vec(), excluded);
         }
-        let every = optimizer.options().gradient_accumulation_steps.unwrap_or(1);
+        let every = optimizer.options().steps_of_update();
         let updates = i32::try_from(self.steps() / every).unwrap_or(i32::MAX);
         let groups = self.groups.clone();
         groups.visit(model, &mut Prepare { state: self, optimizer, number: 0, updates })
