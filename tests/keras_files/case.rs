@@ -13,6 +13,12 @@ use kerata::{
 };
 use serde_json::Value;
 
+/// The largest difference between two lists of numbers: NaN if there is one.
+pub(crate) fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
+    let each = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    each.max_by(f32::total_cmp).unwrap_or(0.0)
+}
+
 /// Says on standard error what was not looked at, past the capture of the test harness.
 pub(crate) fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "SKIPPED: {what}");

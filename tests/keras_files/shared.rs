@@ -16,7 +16,7 @@ use kerata::{
 
 use serde_json::Value;
 
-use crate::case::Case;
+use crate::case::{Case, largest_difference};
 
 #[model(keras = "tests/cases/keras-files/shared_embedding/model.keras")]
 struct TwoTexts;
@@ -210,8 +210,7 @@ fn gradients_of_all_calls_are_added() -> Result<(), Error> {
     let all = [again.kernel.as_vec(), again.bias.as_vec(), dense.kernel.as_vec()].concat();
     let expected: Vec<f32> =
         other.model.layer.weights().take(3).flat_map(|weight| weight.values).collect();
-    let off =
-        all.iter().zip(&expected).map(|(a, b)| (a - b).abs()).max_by(f32::total_cmp).unwrap_or(0.0);
+    let off = largest_difference(&all, &expected);
     assert!(off < 1e-6 && all.len() == expected.len(), "{off}");
     assert_ne!(again.kernel.as_vec(), Chain::load()?.again.kernel.as_vec());
     Ok(())

@@ -11,7 +11,10 @@ use kerata::{
 };
 use serde_json::{Value, json};
 
-use crate::{case::skipped, written::python};
+use crate::{
+    case::{largest_difference, skipped},
+    written::python,
+};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases/keras-files/text")
@@ -86,12 +89,7 @@ fn config(layer: &TextLayer) -> Config {
 }
 
 fn assert_near(found: &[f32], expected: &[f32], what: &str) {
-    let off = found
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (a - b).abs())
-        .max_by(f32::total_cmp)
-        .unwrap_or(0.0);
+    let off = largest_difference(found, expected);
     assert!(off < 1e-5 && found.len() == expected.len(), "{what}: {found:?}, not {expected:?}");
 }
 

@@ -22,7 +22,10 @@ use kerata::{
 };
 use serde_json::{Value, json};
 
-use crate::{case::skipped, written::python};
+use crate::{
+    case::{largest_difference, skipped},
+    written::python,
+};
 
 #[model(input = (Batch, 3), output = (Batch, 2))]
 struct Small {
@@ -107,12 +110,7 @@ fn keras_says(python: &Path, folder: &Path, files: &[String]) -> Vec<Vec<f32>> {
 
 fn assert_near(what: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let off = found
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (a - b).abs())
-        .max_by(f32::total_cmp)
-        .unwrap_or(0.0);
+    let off = largest_difference(found, expected);
     assert!(off < 2e-6, "{what}: {off}\n{found:?}\n{expected:?}");
 }
 

@@ -16,7 +16,7 @@ use kerata::{
 
 use serde_json::{Value, json};
 
-use crate::case::{Case, folders, skipped};
+use crate::case::{Case, folders, largest_difference, skipped};
 
 #[model(input = Ids<(Batch, 9)>, output = (Batch, 3))]
 struct Tagger {
@@ -115,12 +115,7 @@ fn keras_says(python: &Path, jobs: &Value) -> Vec<Vec<f32>> {
 
 fn assert_near(found: &[f32], expected: &[f32], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let off = found
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (a - b).abs())
-        .max_by(f32::total_cmp)
-        .unwrap_or(0.0);
+    let off = largest_difference(found, expected);
     assert!(off < 1e-5, "{what}: {off}");
 }
 
@@ -259,12 +254,7 @@ fn models_of_keras_go_there_and_back() -> Result<(), Error> {
         for name in case.names("outputs") {
             expected.extend(case.tensor(&name).1);
         }
-        let off = found
-            .iter()
-            .zip(&expected)
-            .map(|(a, b)| (a - b).abs())
-            .max_by(f32::total_cmp)
-            .unwrap_or(0.0);
+        let off = largest_difference(&found, &expected);
         eprintln!("{} {file}: {off:e}", case.folder.display());
         if off.is_nan() || off > 2e-5 || found.len() != expected.len() {
             wrong.push(format!("{} {file}: {off}", case.folder.display()));
