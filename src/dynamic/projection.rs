@@ -20,7 +20,7 @@ pub(super) struct Projection {
     name: &'static str,
     /// How many features it takes.
     pub(super) inputs: usize,
-    /// The sizes that it puts in the place of these.
+    /// The sizes that it makes of these.
     outputs: Vec<usize>,
     use_bias: bool,
     weights: Weights,
@@ -50,7 +50,7 @@ impl Projection {
         Ok(Self { name, inputs, outputs, use_bias, weights, cache: WeightCache::default() })
     }
 
-    /// Features in the place of those along the last axis. The mask stays.
+    /// Other features for those along the last axis. The mask stays.
     pub(super) fn apply<T: Pass>(
         &self,
         x: Numbers<T>,

@@ -163,7 +163,7 @@ pub(super) fn shares<T: Tape<f32, Cpu>>(
     Cpu::softmax(scores)
 }
 
-/// Another number in the place of each that is not kept.
+/// Another number for each that is not kept.
 pub(super) fn hidden<T: Tape<f32, Cpu>>(
     x: Rows<T>,
     keep: &[bool],
