@@ -1,6 +1,6 @@
 //! The axes that an attention of several heads goes along.
 
-use super::words::refused;
+use super::words;
 use crate::error::Error;
 
 /// The axes of what arrives: along some, keys are seen; of the others, each place stands for itself.
@@ -14,18 +14,10 @@ impl Axes {
     /// Those to attend along, or all behind the batch and in front of the features.
     pub(super) fn new(given: Option<&[i64]>, rank: usize) -> Result<Self, Error> {
         let all = 1..rank.saturating_sub(1);
-        let mut along = Vec::new();
-        for &axis in given.into_iter().flatten() {
-            let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-            let found = usize::try_from(from_front).ok().filter(|axis| all.contains(axis));
-            let found = found.filter(|axis| !along.contains(axis));
-            along.push(found.ok_or_else(|| {
-                refused(format!("there is no axis {axis} of {rank} dimensions to attend along"))
-            })?);
-        }
-        if given.is_none() {
-            along.extend(all.clone());
-        }
+        let along = match given {
+            Some(given) => words::axes(given, all.clone(), rank, "attend along")?,
+            None => all.clone().collect(),
+        };
         let apart = all.filter(|axis| !along.contains(axis)).collect();
         Ok(Self { along, apart, rank })
     }

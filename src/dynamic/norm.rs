@@ -7,7 +7,7 @@ use super::{
     is_padded,
     op::{OneToOne, Pass},
     options::Options,
-    places::permuted,
+    places::{inverse, permuted},
     visit,
     weights::{Role, Weights, optional},
     words,
@@ -78,17 +78,7 @@ impl Norm {
 
     /// The axes, counted from the front.
     fn axes(&self, rank: usize) -> Result<Vec<usize>, Error> {
-        let mut axes = Vec::new();
-        for &axis in &self.axes {
-            let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-            let found = usize::try_from(from_front).ok().filter(|axis| (1..rank).contains(axis));
-            let found = found.filter(|axis| !axes.contains(axis));
-            axes.push(found.ok_or_else(|| {
-                let message = format!("there is no axis {axis} of {rank} dimensions to normalise");
-                words::refused(message)
-            })?);
-        }
-        Ok(axes)
+        words::axes(&self.axes, 1..rank, rank, "normalise")
     }
 
     /// Does something to the rows of the values along the axes.
@@ -110,9 +100,7 @@ impl Norm {
         let (x, turned) = permuted(x, &sizes, &order)?;
         let (outer, inner) = turned.split_at(rank - axes.len());
         let y = f(x.into_shape(&(elements(outer)?, elements(inner)?))?)?;
-        let mut back = vec![0; rank];
-        order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at);
-        let (x, sizes) = permuted(y.into_shape(&as_rows(&turned)?)?, &turned, &back)?;
+        let (x, sizes) = permuted(y.into_shape(&as_rows(&turned)?)?, &turned, &inverse(&order))?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 

@@ -111,6 +111,25 @@ pub(super) fn features(arrives: &AnySignal, takes: Option<usize>) -> Result<(), 
     }
 }
 
+/// Different axes among some, counted from the front, to do something along.
+pub(super) fn axes(
+    given: &[i64],
+    among: std::ops::Range<usize>,
+    rank: usize,
+    what: &str,
+) -> Result<Vec<usize>, Error> {
+    let mut axes = Vec::new();
+    for &axis in given {
+        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
+        let found = usize::try_from(from_front).ok().filter(|axis| among.contains(axis));
+        let found = found.filter(|axis| !axes.contains(axis));
+        axes.push(found.ok_or_else(|| {
+            refused(format!("there is no axis {axis} of {rank} dimensions to {what}"))
+        })?);
+    }
+    Ok(axes)
+}
+
 /// The states that a layer of `count` states begins with, if any are given.
 pub(super) fn states_to_begin_with(
     given: &[AnySignal],
