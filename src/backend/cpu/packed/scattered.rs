@@ -1,0 +1,66 @@
+//! The product of values that lie apart and a packed matrix.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd};
+
+use super::{
+    Packed,
+    micro::{VECTORS, blocks, finish, multiply},
+};
+
+/// A matrix whose number `(row, column)` is at `starts[row] + offsets[column]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scattered<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) starts: &'a [usize],
+    pub(crate) offsets: &'a [usize],
+}
+
+pub(super) struct ScatteredProduct<'a> {
+    pub(super) packed: &'a Packed,
+    /// Which of the terms.
+    pub(super) terms: Range<usize>,
+    pub(super) a: Scattered<'a>,
+    pub(super) c: &'a mut [f32],
+}
+
+impl WithSimd for ScatteredProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { packed, terms, a, c } = self;
+        let (k, n, width) = (packed.k, packed.n, packed.width);
+        let a = Scattered { offsets: &a.offsets[terms.clone()], ..a };
+        for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
+            let (at, panel) = ((n, i * width), &panel[terms.start * width..terms.end * width]);
+            blocks!(
+                a.starts.len(),
+                row,
+                scattered_block(simd, panel, a, row, &mut c[row * n..], at)
+            );
+        }
+    }
+}
+
+/// `M` scattered rows, from one on, times one panel.
+#[inline(always)]
+fn scattered_block<S: Simd, const M: usize>(
+    simd: S,
+    panel: &[f32],
+    a: Scattered<'_>,
+    from: usize,
+    c: &mut [f32],
+    at: (usize, usize),
+) {
+    let mut rows = [&a.values[..0]; M];
+    for (row, &start) in rows.iter_mut().zip(&a.starts[from..]) {
+        *row = &a.values[start..];
+    }
+    let (panel, _) = S::as_simd_f32s(panel).0.as_chunks::<VECTORS>();
+    let (k, offsets) = (a.offsets.len(), a.offsets);
+    let panel = &panel[..k];
+    let sums = multiply::<S, M>(simd, k, |row, i| rows[row][offsets[i]], |i| panel[i]);
+    finish(simd, sums, c, at, false);
+}
