@@ -13,6 +13,7 @@ mod initializer;
 mod json;
 mod keys;
 mod list;
+mod nested;
 mod old;
 mod option_value;
 mod stack;
