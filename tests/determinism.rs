@@ -13,7 +13,6 @@ use kerata::{
     AvgPool2d, Batch, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, EmbeddingBag,
     Error, Flatten, GlobalAveragePooling1d, Groups, LastState, LayerNorm, Linear, Lstm, Mask,
     MaskZero, Masked, MaxPool2d, NoMask, Relu, Same, Sequences, Softmax, Tanh, Tensor, Valid,
-    WithBias,
     backend::{self, Backend},
     data::InMemory,
     loss::SparseCategoricalCrossentropy,
@@ -126,9 +125,9 @@ fn all_layers() {
             tensor((11, Const::<20>, Const::<20>, Const), 1);
         "Conv2d 3x3 of one image": Conv2d<16, 32, 3, 3, Linear, Valid>,
             tensor((1, Const::<60>, Const::<60>, Const), 1);
-        "Conv2d in groups": Conv2d<32, 32, 3, 3, Linear, Same, 1, 1, WithBias, Groups<2>>,
+        "Conv2d in groups": Conv2d<32, 32, 3, 3, Linear, Same, 1, 1, Groups<2>>,
             tensor((11, Const::<20>, Const::<20>, Const), 1);
-        "Conv2d in groups of one image": Conv2d<8, 16, 3, 3, Tanh, Valid, 1, 1, WithBias, Groups<4>>,
+        "Conv2d in groups of one image": Conv2d<8, 16, 3, 3, Tanh, Valid, 1, 1, Groups<4>>,
             tensor((1, Const::<60>, Const::<60>, Const), 1);
         "MaxPool2d": MaxPool2d<3, 3, 2, 2>, tensor((40, Const::<33>, Const::<33>, Const::<8>), 1);
         "AvgPool2d": AvgPool2d<6>, tensor((40, Const::<36>, Const::<36>, Const::<8>), 1);

@@ -12,8 +12,7 @@ use dfdx::{
 use kerata::{
     AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, Groups, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked,
-    MaxPool2d, NoBias, NoMask, OneGroup, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor,
-    Valid, WithBias,
+    MaxPool2d, NoMask, OneGroup, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid,
     backend::{Backend, Element, LstmState},
     loss::{Compute, SparseCategoricalCrossentropy},
     optim::{Adam, State},
@@ -81,7 +80,24 @@ where
     Cpu: Backend<E>,
     M: Build<E, Cpu> + Parameters<E, Cpu>,
 {
+    run_with(x, |_| (), layer)
+}
+
+/// The same of a layer with other options.
+fn run_with<S, O, E, M>(
+    x: &Tensor<S, E, Cpu>,
+    options: impl Fn(&mut M),
+    layer: impl Fn(&M, Tensor<S, E, Cpu, OwnedTape<E, Cpu>>) -> Tensor<O, E, Cpu, OwnedTape<E, Cpu>>,
+) -> [Vec<f64>; 3]
+where
+    S: Shape,
+    O: Shape,
+    E: Element,
+    Cpu: Backend<E>,
+    M: Build<E, Cpu> + Parameters<E, Cpu>,
+{
     let mut model = M::build(&Cpu::default()).unwrap();
+    options(&mut model);
     model.visit(&mut Access::Set(20)).unwrap();
     let (y, tape) = layer(&model, x.clone().put_tape(OwnedTape::default())).split_tape();
     let weights: Tensor<O, E, Cpu> = tensor(*y.shape(), 9);
@@ -109,11 +125,14 @@ fn close(kernel: [Vec<f64>; 3], reference: [Vec<f64>; 3]) {
 
 /// The same layer in both number types.
 macro_rules! same {
-    ($x:expr, $single:ty, $double:ty, $layer:expr) => {{
+    ($x:expr, $single:ty, $double:ty, $layer:expr) => {
+        same!($x, $single, $double, |_| (), $layer)
+    };
+    ($x:expr, $single:ty, $double:ty, $options:expr, $layer:expr) => {{
         let (single, double) = ($x, $x);
         close(
-            run::<_, _, f32, $single>(&single, $layer),
-            run::<_, _, f64, $double>(&double, $layer),
+            run_with::<_, _, f32, $single>(&single, $options, $layer),
+            run_with::<_, _, f64, $double>(&double, $options, $layer),
         );
     }};
 }
@@ -121,46 +140,50 @@ macro_rules! same {
 #[test]
 fn convolutions() {
     same!(tensor((3, Const::<9>, Const::<8>, Const::<3>), 1),
-        Conv2d<3, 5, 3, 2>, Conv2d<3, 5, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, f64>,
+        Conv2d<3, 5, 3, 2>, Conv2d<3, 5, 3, 2, Linear, Valid, 1, 1, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((5, Const::<9>, Const::<8>, Const::<3>), 1),
-        Conv2d<3, 4, 4, 3, Tanh, Same, 2>, Conv2d<3, 4, 4, 3, Tanh, Same, 2, 1, WithBias, OneGroup, f64>,
+        Conv2d<3, 4, 4, 3, Tanh, Same, 2>, Conv2d<3, 4, 4, 3, Tanh, Same, 2, 1, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((2, Const::<9>, Const::<8>, Const::<3>), 1),
-        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias>,
-        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, NoBias, OneGroup, f64>,
+        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3>,
+        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, OneGroup, f64>,
+        |l| l.use_bias = false,
         |l, x| l.forward(x).unwrap());
     // One after the other in memory: a window of one pixel; and so many images that they are shared.
     same!(tensor((64, Const::<9>, Const::<8>, Const::<12>), 1),
-        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias>,
-        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, NoBias, OneGroup, f64>,
+        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1>,
+        Conv2d<12, 8, 1, 1, Relu, Valid, 1, 1, OneGroup, f64>,
+        |l| l.use_bias = false,
         |l, x| l.forward(x).unwrap());
     same!(tensor((33, Const::<9>, Const::<8>, Const::<6>), 1),
-        Conv2d<6, 20, 3, 3, Relu, Same>, Conv2d<6, 20, 3, 3, Relu, Same, 1, 1, WithBias, OneGroup, f64>,
+        Conv2d<6, 20, 3, 3, Relu, Same>, Conv2d<6, 20, 3, 3, Relu, Same, 1, 1, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     // 3 by 3 with as many channels as minimal filtering takes.
     same!(tensor((33, Const::<9>, Const::<8>, Const::<18>), 1),
-        Conv2d<18, 20, 3, 3, Relu, Same>, Conv2d<18, 20, 3, 3, Relu, Same, 1, 1, WithBias, OneGroup, f64>,
+        Conv2d<18, 20, 3, 3, Relu, Same>, Conv2d<18, 20, 3, 3, Relu, Same, 1, 1, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((40, Const::<7>, Const::<10>, Const::<16>), 1),
-        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias>,
-        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, NoBias, OneGroup, f64>,
+        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1>,
+        Conv2d<16, 33, 3, 3, Linear, Valid, 1, 1, OneGroup, f64>,
+        |l| l.use_bias = false,
         |l, x| l.forward(x).unwrap());
     // In groups, small ones and some with as many channels as minimal filtering takes.
     same!(tensor((5, Const::<9>, Const::<8>, Const::<12>), 1),
-        Conv2d<12, 8, 3, 2, Relu, Same, 2, 1, WithBias, Groups<4>>,
-        Conv2d<12, 8, 3, 2, Relu, Same, 2, 1, WithBias, Groups<4>, f64>,
+        Conv2d<12, 8, 3, 2, Relu, Same, 2, 1, Groups<4>>,
+        Conv2d<12, 8, 3, 2, Relu, Same, 2, 1, Groups<4>, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((3, Const::<9>, Const::<8>, Const::<36>), 1),
-        Conv2d<36, 34, 3, 3, Tanh, Same, 1, 1, NoBias, Groups<2>>,
-        Conv2d<36, 34, 3, 3, Tanh, Same, 1, 1, NoBias, Groups<2>, f64>,
+        Conv2d<36, 34, 3, 3, Tanh, Same, 1, 1, Groups<2>>,
+        Conv2d<36, 34, 3, 3, Tanh, Same, 1, 1, Groups<2>, f64>,
+        |l| l.use_bias = false,
         |l, x| l.forward(x).unwrap());
     same!(tensor((4, Const::<11>, Const::<6>), 1),
-        Conv1d<6, 12, 3, Linear, Valid, 1, 2, WithBias, Groups<6>>,
-        Conv1d<6, 12, 3, Linear, Valid, 1, 2, WithBias, Groups<6>, f64>,
+        Conv1d<6, 12, 3, Linear, Valid, 1, 2, Groups<6>>,
+        Conv1d<6, 12, 3, Linear, Valid, 1, 2, Groups<6>, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((4, Const::<11>, Const::<3>), 1),
-        Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, WithBias, OneGroup, f64>,
+        Conv1d<3, 4, 3, Relu, Same, 2>, Conv1d<3, 4, 3, Relu, Same, 2, 1, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
 }
 

@@ -2,7 +2,7 @@
 
 use kerata::{
     Add, Batch, BatchNorm, Conv2d, Dense, Embedding, Flatten, GlobalAveragePooling2d, Ids, Linear,
-    Lstm, MaskZero, MaxPool2d, NoBias, Relu, Sequences, model, shape::Same,
+    Lstm, MaskZero, MaxPool2d, Relu, Sequences, model, shape::Same,
 };
 
 /// W1, W2, W3: sentences of 100 words.
@@ -26,33 +26,40 @@ pub(crate) struct Digits {
 }
 
 /// A convolution of 3 by 3 in front of a normalisation.
-type Conv<const I: usize> = Conv2d<I, 32, 3, 3, Linear, Same, 1, 1, NoBias>;
+type Conv<const I: usize> = Conv2d<I, 32, 3, 3, Linear, Same>;
 
 /// W13: pictures of 32 x 32, residual blocks with batch normalisation.
 #[model(input = (Batch, 32, 32, 3), output = (Batch, 10))]
 pub(crate) struct Residual {
+    #[with(use_bias = false)]
     pub(crate) stem: Conv<3>,
     norm0: BatchNorm<_>,
     relu0: Relu,
+    #[with(use_bias = false)]
     pub(crate) conv1: Conv<32>,
     norm1: BatchNorm<_>,
     relu1: Relu,
+    #[with(use_bias = false)]
     pub(crate) conv2: Conv<32>,
     norm2: BatchNorm<_>,
     #[from(relu0, norm2)]
     sum2: Add,
     relu2: Relu,
+    #[with(use_bias = false)]
     pub(crate) conv3: Conv<32>,
     norm3: BatchNorm<_>,
     relu3: Relu,
+    #[with(use_bias = false)]
     pub(crate) conv4: Conv<32>,
     norm4: BatchNorm<_>,
     #[from(relu2, norm4)]
     sum4: Add,
     relu4: Relu,
+    #[with(use_bias = false)]
     pub(crate) conv5: Conv<32>,
     norm5: BatchNorm<_>,
     relu5: Relu,
+    #[with(use_bias = false)]
     pub(crate) conv6: Conv<32>,
     norm6: BatchNorm<_>,
     #[from(relu4, norm6)]

@@ -26,9 +26,7 @@ mod time_distributed;
 mod unmask;
 
 pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
-pub use conv::{
-    Conv1d, Conv2d, Grouping, Groups, ImagePadding, NoBias, OneGroup, UseBias, WithBias,
-};
+pub use conv::{Conv1d, Conv2d, Grouping, Groups, ImagePadding, OneGroup};
 pub use dense::Dense;
 pub use dropout::Dropout;
 #[doc(hidden)]

@@ -17,7 +17,7 @@ use crate::{
     layer::{Layer, pass, pass_mut},
     layers::{
         AvgPool1d, AvgPool2d, Conv1d, Conv2d, Grouping, ImagePadding, MaxPool1d, MaxPool2d,
-        UseBias, ZeroPadding2d,
+        ZeroPadding2d,
     },
     shape::{LARGEST, Padding, places},
     signal::Signal,
@@ -86,13 +86,13 @@ const fn window(kernel: usize, stride: usize, dilation: usize, padding: &'static
 windowed! {
     Conv1d
         [const I: usize, const O: usize, const K: usize, A: crate::layers::Activation, P: Padding, const S: usize,
-         const R: usize, U: UseBias, G: Grouping, E: Element, D: Backend<E>]
-        [I O K A P S R U G E D]
+         const R: usize, G: Grouping, E: Element, D: Backend<E>]
+        [I O K A P S R G E D]
         [window(K, S, R, P::NAME)];
     Conv2d
         [const I: usize, const O: usize, const H: usize, const W: usize, A: crate::layers::Activation, P: ImagePadding,
-         const S: usize, const R: usize, U: UseBias, G: Grouping, E: Element, D: Backend<E>]
-        [I O H W A P S R U G E D]
+         const S: usize, const R: usize, G: Grouping, E: Element, D: Backend<E>]
+        [I O H W A P S R G E D]
         [window(H, S, R, P::NAME), window(W, S, R, P::NAME)];
     MaxPool1d [const K: usize, const S: usize, P: ImagePadding] [K S P] [window(K, S, 1, P::NAME)];
     AvgPool1d [const K: usize, const S: usize, P: ImagePadding] [K S P] [window(K, S, 1, P::NAME)];

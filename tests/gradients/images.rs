@@ -7,9 +7,8 @@ use dfdx::{
 use kerata::{
     AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Dense, Flatten,
     GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups, LayerNorm, Length,
-    Linear, Mask, Masked, MaxPool1d, MaxPool2d, NoBias, OneGroup, PRelu1d, PRelu2d, Permute,
-    ReluLayer, RepeatVector, Reshape, Same, SoftmaxAlong, Tanh, Tensor, Valid, WithBias,
-    ZeroPadding2d,
+    Linear, Mask, Masked, MaxPool1d, MaxPool2d, OneGroup, PRelu1d, PRelu2d, Permute, ReluLayer,
+    RepeatVector, Reshape, Same, SoftmaxAlong, Tanh, Tensor, Valid, ZeroPadding2d,
     prelude::*,
     shape::{Const, HasShape, Shape},
 };
@@ -43,10 +42,10 @@ macro_rules! of_pictures {
     };
 }
 of_pictures! {
-    conv2d: Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, f64>;
-    conv2d_same_stride: Conv2d<2, 3, 2, 3, Tanh, Same, 2, 1, WithBias, OneGroup, f64>;
-    conv2d_dilation: Conv2d<2, 2, 2, 2, Linear, Valid, 1, 2, NoBias, OneGroup, f64>;
-    conv2d_groups: Conv2d<2, 4, 3, 2, Tanh, Same, 2, 1, WithBias, Groups<2>, f64>;
+    conv2d: Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, OneGroup, f64>;
+    conv2d_same_stride: Conv2d<2, 3, 2, 3, Tanh, Same, 2, 1, OneGroup, f64>;
+    conv2d_dilation: Conv2d<2, 2, 2, 2, Linear, Valid, 1, 2, OneGroup, f64>;
+    conv2d_groups: Conv2d<2, 4, 3, 2, Tanh, Same, 2, 1, Groups<2>, f64>;
     max_pool: MaxPool2d<2>;
     max_pool_same: MaxPool2d<3, 2, 2, 1, Same>;
     average_pool: AvgPool2d<2>;
@@ -79,9 +78,9 @@ macro_rules! of_steps {
     };
 }
 of_steps! {
-    conv1d: Conv1d<3, 2, 3, Linear, Valid, 1, 1, WithBias, OneGroup, f64>;
-    conv1d_causal: Conv1d<3, 2, 3, Tanh, Causal, 1, 2, WithBias, OneGroup, f64>;
-    conv1d_groups: Conv1d<3, 6, 2, Linear, Valid, 1, 2, WithBias, Groups<3>, f64>;
+    conv1d: Conv1d<3, 2, 3, Linear, Valid, 1, 1, OneGroup, f64>;
+    conv1d_causal: Conv1d<3, 2, 3, Tanh, Causal, 1, 2, OneGroup, f64>;
+    conv1d_groups: Conv1d<3, 6, 2, Linear, Valid, 1, 2, Groups<3>, f64>;
     max_pool_1d: MaxPool1d<2>;
     average_pool_1d: AvgPool1d<3, 2, Same>;
     global_max_1d: GlobalMaxPooling1d;
@@ -131,10 +130,17 @@ fn batch_norm_training() {
     });
 }
 
+#[test]
+fn conv2d_without_bias() {
+    let mut conv = build::<Conv2d<2, 2, 2, 2, Linear, Valid, 1, 2, OneGroup, f64>>();
+    conv.use_bias = false;
+    check(conv, pictures(), |conv, x| against(conv.forward(x).unwrap()));
+}
+
 /// Sizes known at run time only.
 #[test]
 fn sizes_at_run_time() {
-    type Conv = Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, f64>;
+    type Conv = Conv2d<2, 3, 3, 2, Linear, Valid, 1, 1, OneGroup, f64>;
     let x: Tensor<(Batch, Length, Length, Const<2>), f64, Cpu> = tensor((2, 5, 6, Const), 1);
     check(build::<Conv>(), x, |conv, x| {
         let y = conv.forward(x).unwrap();

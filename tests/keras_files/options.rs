@@ -35,9 +35,9 @@ fn groups() -> Result<(), Error> {
     let model = InGroups::build(&Cpu::default())?;
     let source = rust_source(&model.config(), "Net")?;
     for line in [
-        "four: Conv2d<_, 8, 3, 3, Relu, Same, 1, 1, WithBias, Groups<4>>,",
-        "two: Conv2d<_, 6, 3, 2, Linear, Valid, 2, 1, NoBias, Groups<2>>,",
-        "causal: Conv1d<_, 4, 3, Tanh, Causal, 1, 2, WithBias, Groups<2>>,",
+        "four: Conv2d<_, 8, 3, 3, Relu, Same, 1, 1, Groups<4>>,",
+        "#[with(use_bias = false)]\n    pub two: Conv2d<_, 6, 3, 2, Linear, Valid, 2, 1, Groups<2>>,",
+        "causal: Conv1d<_, 4, 3, Tanh, Causal, 1, 2, Groups<2>>,",
     ] {
         assert!(source.contains(line), "{line} is not in\n{source}");
     }

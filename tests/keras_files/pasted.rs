@@ -90,10 +90,10 @@ fn each_layer_is_known_with_all_its_keys() {
         json!([null, 5]) => Embedding<7, 3>, Embedding<7, 3, MaskZero>;
         json!([null, 5, 4]) => Lstm<4, 3>, Gru<4, 3, Sequences>, Gru<4, 3, kerata::LastState, kerata::ResetBefore>,
             kerata::SimpleRnn<4, 3>, Bidirectional<Lstm<4, 3, Sequences>>, Bidirectional<Gru<4, 3>, kerata::Sum>,
-            kerata::TimeDistributed<Dense<4, 2>>, Conv1d<4, 3, 2, Relu, kerata::Causal>, Conv1d<4, 6, 2, Relu, Same, 1, 1, kerata::WithBias, kerata::Groups<2>>, Conv1d<4, 3, 2, kerata::Linear, Same, 2>,
+            kerata::TimeDistributed<Dense<4, 2>>, Conv1d<4, 3, 2, Relu, kerata::Causal>, Conv1d<4, 6, 2, Relu, Same, 1, 1, kerata::Groups<2>>, Conv1d<4, 3, 2, kerata::Linear, Same, 2>,
             kerata::MaxPool1d<2>, kerata::AvgPool1d<3, 2, Same>, GlobalAveragePooling1d, GlobalMaxPooling1d, kerata::Permute<2, 1>,
             kerata::Masking, kerata::Flatten<20>, kerata::PRelu1d<4>, kerata::SoftmaxAlong<1>;
-        json!([null, 6, 6, 2]) => Conv2d<2, 3, 2>, Conv2d<2, 3, 2, 3, Relu, Same, 1, 2, kerata::NoBias>, Conv2d<2, 4, 2, 3, Relu, Same, 1, 2, kerata::NoBias, kerata::Groups<2>>, kerata::MaxPool2d<2>,
+        json!([null, 6, 6, 2]) => Conv2d<2, 3, 2>, Conv2d<2, 3, 2, 3, Relu, Same, 1, 2>, Conv2d<2, 4, 2, 3, Relu, Same, 1, 2, kerata::Groups<2>>, kerata::MaxPool2d<2>,
             kerata::AvgPool2d<3, 2, 1, 1, Same>, GlobalAveragePooling2d, GlobalMaxPooling2d, kerata::ZeroPadding2d<1, 2>,
             kerata::RandomFlip, kerata::RandomRotation, kerata::RandomZoom, kerata::RandomCrop<3, 4>;
     }

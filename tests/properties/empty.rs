@@ -12,7 +12,7 @@ use kerata::{
     Ids, LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked, Masking, MaxPool1d,
     MaxPool2d, NoMask, OneGroup, PRelu, PRelu1d, PRelu2d, Permute, Relu, ReluLayer, RepeatVector,
     Reshape, Same, Sequences, Sigmoid, Softmax, SoftmaxAlong, Subtract, Tanh, Tensor,
-    TimeDistributed, Unmask, Valid, WithBias, ZeroPadding2d,
+    TimeDistributed, Unmask, Valid, ZeroPadding2d,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         Prediction, SparseCategoricalCrossentropy,
@@ -217,12 +217,12 @@ layers! {
     batch_norm_masked: Masked<Steps> => BatchNorm<4, E>, [0, 3];
     layer_norm: Vectors => LayerNorm<4, E>, [0];
     layer_norm_masked: Masked<Steps> => LayerNorm<4, E>, [0, 3];
-    conv1d: Steps => Conv1d<4, 3, 2, Linear, Valid, 1, 1, WithBias, OneGroup, E>, [3];
-    conv1d_causal: Steps => Conv1d<4, 3, 2, Tanh, Causal, 1, 2, WithBias, OneGroup, E>, [3];
-    conv1d_same: Steps => Conv1d<4, 3, 2, Linear, Same, 2, 1, WithBias, OneGroup, E>, [3];
-    conv2d: Images => Conv2d<2, 3, 2, 2, Relu, Valid, 1, 1, WithBias, OneGroup, E>, [3];
-    conv2d_same: Images => Conv2d<2, 3, 2, 2, Linear, Same, 2, 1, WithBias, OneGroup, E>, [3];
-    conv2d_groups: Images => Conv2d<2, 4, 2, 2, Linear, Same, 2, 1, WithBias, Groups<2>, E>, [3];
+    conv1d: Steps => Conv1d<4, 3, 2, Linear, Valid, 1, 1, OneGroup, E>, [3];
+    conv1d_causal: Steps => Conv1d<4, 3, 2, Tanh, Causal, 1, 2, OneGroup, E>, [3];
+    conv1d_same: Steps => Conv1d<4, 3, 2, Linear, Same, 2, 1, OneGroup, E>, [3];
+    conv2d: Images => Conv2d<2, 3, 2, 2, Relu, Valid, 1, 1, OneGroup, E>, [3];
+    conv2d_same: Images => Conv2d<2, 3, 2, 2, Linear, Same, 2, 1, OneGroup, E>, [3];
+    conv2d_groups: Images => Conv2d<2, 4, 2, 2, Linear, Same, 2, 1, Groups<2>, E>, [3];
     slopes: Vectors => PRelu<4, E>, [0];
     slopes_masked: Masked<Steps> => PRelu1d<4, 1, E>, [0, 3];
     slopes_of_images: Images => PRelu2d<2, 1, 1, E>, [0, 3];

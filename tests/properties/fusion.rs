@@ -7,8 +7,8 @@ use dfdx::{
 };
 use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Conv2d, Cpu, Element, Error, GlobalAveragePooling1d,
-    GlobalAveragePooling2d, Groups, Linear, Mask, Masked, NoBias, OneGroup, Relu, Same, Sigmoid,
-    Tanh, Tensor, Valid, WithBias, model,
+    GlobalAveragePooling2d, Groups, Linear, Mask, Masked, OneGroup, Relu, Same, Sigmoid, Tanh,
+    Tensor, Valid, model,
     model::Sequential,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
@@ -87,16 +87,19 @@ macro_rules! models {
             use super::*;
 
             type Conv<const I: usize, const O: usize> =
-                Conv2d<I, O, 3, 3, Linear, Same, 1, 1, NoBias, OneGroup, $E>;
+                Conv2d<I, O, 3, 3, Linear, Same, 1, 1, OneGroup, $E>;
 
             #[model(input = (Batch, 9, 8, 3), output = (Batch, 4), element = $E)]
             pub(super) struct Net {
+                #[with(use_bias = false)]
                 stem: Conv<3, 18>,
                 pub(super) norm0: BatchNorm<_, $E>,
                 relu0: Relu,
+                #[with(use_bias = false)]
                 conv1: Conv<18, 17>,
                 norm1: BatchNorm<_, $E>,
                 tanh1: Tanh,
+                #[with(use_bias = false)]
                 conv2: Conv<17, 18>,
                 norm2: BatchNorm<_, $E>,
                 #[from(relu0, norm2)]
@@ -107,10 +110,10 @@ macro_rules! models {
                 relu3: Relu,
                 #[from(norm3, relu3)]
                 mean: Average,
-                biased: Conv2d<_, 6, 2, 3, Linear, Valid, 2, 1, WithBias, Groups<3>, $E>,
+                biased: Conv2d<_, 6, 2, 3, Linear, Valid, 2, 1, Groups<3>, $E>,
                 relu4: Relu,
                 norm4: BatchNorm<_, $E>,
-                curved: Conv2d<_, 4, 1, 1, Sigmoid, Valid, 1, 1, WithBias, OneGroup, $E>,
+                curved: Conv2d<_, 4, 1, 1, Sigmoid, Valid, 1, 1, OneGroup, $E>,
                 norm5: BatchNorm<_, $E>,
                 sigmoid5: Sigmoid,
                 pool: GlobalAveragePooling2d,

@@ -3,9 +3,9 @@
 use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout,
     Element, Embedding, Error, Groups, Gru, Identity, Ids, Inputs, LastState, Layer, LayerNorm,
-    Length, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, NoBias, Relu,
-    ResetBefore, Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor,
-    TimeDistributed, Unmask, model,
+    Length, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, ResetBefore,
+    Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor, TimeDistributed,
+    Unmask, model,
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -226,10 +226,11 @@ struct Letters {
 struct Convolved {
     embed: Embedding<7, 3>,
     first: Conv1d<_, 4, 3, Relu, Causal>,
-    wide: Conv1d<_, 4, 2, Tanh, Causal, 1, 3, kerata::WithBias, Groups<2>>,
+    wide: Conv1d<_, 4, 2, Tanh, Causal, 1, 3, Groups<2>>,
     #[from(first, wide)]
     sum: Add,
-    one: Conv1d<_, 4, 1, Softmax, Causal, 1, 1, NoBias>,
+    #[with(use_bias = false)]
+    one: Conv1d<_, 4, 1, Softmax, Causal>,
     norm: BatchNorm<_>,
 }
 
@@ -321,7 +322,7 @@ struct Letters64 {
 
 #[model(input = (Batch, Length, 3), output = (Batch, Length, 2), element = f64)]
 struct Convolved64 {
-    first: Conv1d<_, 4, 3, Sigmoid, Causal, 1, 2, kerata::WithBias, kerata::OneGroup, f64>,
+    first: Conv1d<_, 4, 3, Sigmoid, Causal, 1, 2, kerata::OneGroup, f64>,
     norm: BatchNorm<_, f64>,
     each: TimeDistributed<Dense<_, 2, Relu, f64>>,
 }

@@ -3,7 +3,7 @@
 
 use kerata::{
     Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Dense, Error, Flatten, GlobalAveragePooling2d,
-    LayerNorm, Length, Linear, MaxPool1d, MaxPool2d, NoBias, Relu, RepeatVector, Reshape, Same, Valid,
+    LayerNorm, Length, Linear, MaxPool1d, MaxPool2d, Relu, RepeatVector, Reshape, Same, Valid,
     ZeroPadding2d, model, prelude::*, shape::Const,
 };
 
@@ -11,7 +11,8 @@ use kerata::{
 struct Digits {
     conv1: Conv2d<_, 8, 3, 5, Relu, Same, 2>,
     norm: BatchNorm<_>,
-    conv2: Conv2d<_, 4, 3, 3, Linear, Valid, 1, 2, NoBias>,
+    #[with(use_bias = false)]
+    conv2: Conv2d<_, 4, 3, 3, Linear, Valid, 1, 2>,
     pad: ZeroPadding2d<1>,
     pool: MaxPool2d<2>,
     flatten: Flatten<_>,

@@ -319,17 +319,17 @@ fn convolution(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, Stri
         Some(groups) if groups != "1" => format!("Groups<{groups}>"),
         _ => "OneGroup".to_owned(),
     };
-    let bias = if layer.flag("use_bias", true)? { "WithBias" } else { "NoBias" };
     let words: &[&str] = if axes == 1 { &["valid", "same", "causal"] } else { &["valid", "same"] };
     parameters.extend([
         layer.activation()?,
         layer.padding(words)?,
         (layer.same_sizes("strides", axes)?, "1"),
         (layer.same_sizes("dilation_rate", axes)?, "1"),
-        (bias.to_owned(), "WithBias"),
         (groups, "OneGroup"),
     ]);
-    Ok(Typed::with(name, &parameters))
+    let mut typed = Typed::with(name, &parameters);
+    layer.flag_option("use_bias", true, &mut typed.options)?;
+    Ok(typed)
 }
 
 fn pool(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, String> {

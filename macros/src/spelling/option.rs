@@ -72,7 +72,6 @@ fn is_called(parameter: &Parameter, key: &str) -> bool {
         "merge_mode" => parameter.kind == Kind::Type(Class::MergeMode),
         "groups" => parameter.kind == Kind::Type(Class::Grouping),
         "mask_zero" => parameter.kind == Kind::Type(Class::MaskIds),
-        "use_bias" => parameter.kind == Kind::Type(Class::UseBias),
         "target_shape" => parameter.kind == Kind::Type(Class::Shape),
         _ => false,
     }

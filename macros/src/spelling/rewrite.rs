@@ -163,7 +163,6 @@ pub(super) fn harmless(kind: Kind) -> &'static str {
         Kind::Type(Class::ResetGate) => "::kerata::ResetAfter",
         Kind::Type(Class::MergeMode) => "::kerata::Concat",
         Kind::Type(Class::MaskIds) => "::kerata::NoMask",
-        Kind::Type(Class::UseBias) => "::kerata::WithBias",
         Kind::Type(Class::Grouping) => "::kerata::OneGroup",
         Kind::Type(Class::Shape) => "(::kerata::Const<1>,)",
         Kind::Type(Class::Layer) => "::kerata::Identity",

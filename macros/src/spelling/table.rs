@@ -40,7 +40,6 @@ pub(super) enum Class {
     ResetGate,
     MergeMode,
     MaskIds,
-    UseBias,
     Grouping,
     Shape,
     Layer,
@@ -119,7 +118,6 @@ const IMAGE_PADDING: Parameter =
     or("padding, `Valid` or `Same`", Kind::Type(Class::ImagePadding), "Valid");
 const STRIDE: Parameter = or("stride", Kind::Size, "1");
 const DILATION: Parameter = or("dilation", Kind::Size, "1");
-const BIAS: Parameter = or("bias", Kind::Type(Class::UseBias), "WithBias");
 const GROUPS: Parameter = or("groups, `Groups<4>`", Kind::Type(Class::Grouping), "OneGroup");
 const MASK: Parameter = or("mask", Kind::Type(Class::MaskIds), "NoMask");
 const RETURNS: Parameter = or("kind of output", Kind::Type(Class::Returns), "LastState");
@@ -187,7 +185,6 @@ pub(super) const LAYERS: &[Known] = &[
             PADDING,
             STRIDE,
             DILATION,
-            BIAS,
             GROUPS,
             ELEMENT,
             DEVICE,
@@ -205,7 +202,6 @@ pub(super) const LAYERS: &[Known] = &[
             IMAGE_PADDING,
             STRIDE,
             DILATION,
-            BIAS,
             GROUPS,
             ELEMENT,
             DEVICE,
@@ -383,8 +379,6 @@ pub(super) const WORDS: &[Word] = &[
     word("NoMask", Class::MaskIds, &[]),
     word("MaskZero", Class::MaskIds, &["maskzeros", "masked"]),
     word("OneGroup", Class::Grouping, &[]),
-    word("NoBias", Class::UseBias, &[]),
-    word("WithBias", Class::UseBias, &["usebias"]),
 ];
 
 /// What `true` and `false` are called.
@@ -392,7 +386,6 @@ pub(super) const FLAGS: &[(Class, &str, &str)] = &[
     (Class::Returns, "Sequences", "LastState"),
     (Class::ResetGate, "ResetAfter", "ResetBefore"),
     (Class::MaskIds, "MaskZero", "NoMask"),
-    (Class::UseBias, "WithBias", "NoBias"),
 ];
 
 /// What is no layer, and where it belongs.

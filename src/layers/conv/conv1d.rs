@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{Grouping, OneGroup, UseBias, WithBias, in_group, window, wrong_filters};
+use super::{Grouping, OneGroup, in_group, window, wrong_filters};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
@@ -53,7 +53,6 @@ use crate::{
         dilation_rate: sizes(&[DILATION; 1], Some(&[1])),
         convolution(G::GROUPS),
         activation: activation(A::NAME, Some("linear")),
-        use_bias: flag(U::USE_BIAS, true),
     ),
 )]
 pub struct Conv1d<
@@ -64,7 +63,6 @@ pub struct Conv1d<
     P: Padding = Valid,
     const STRIDE: usize = 1,
     const DILATION: usize = 1,
-    U: UseBias = WithBias,
     G: Grouping = OneGroup,
     E: Element = f32,
     D: Backend<E> = Cpu,
@@ -72,12 +70,15 @@ pub struct Conv1d<
     /// The weights, `(K, I, O)`; of several groups `(K, I / GROUPS, O)`.
     #[weight(shape = (K, in_group(I, G::GROUPS), O), init = glorot_uniform)]
     pub kernel: Tensor<(Const<K>, G::Channels<I>, Const<O>), E, D>,
-    /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
-    #[weight(init = zeros, when = U::USE_BIAS)]
+    /// The bias, `(O,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     #[cache]
     cache: WeightCache,
-    options: PhantomData<(A, P, U, G)>,
+    options: PhantomData<(A, P, G)>,
 }
 
 impl<
@@ -89,16 +90,14 @@ impl<
     P,
     const STRIDE: usize,
     const DILATION: usize,
-    U,
     G,
     E,
     D,
-> Layer<In, E, D> for Conv1d<I, O, K, A, P, STRIDE, DILATION, U, G, E, D>
+> Layer<In, E, D> for Conv1d<I, O, K, A, P, STRIDE, DILATION, G, E, D>
 where
     In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, STRIDE, DILATION, P>>,
     A: Activation,
     P: Padding,
-    U: UseBias,
     G: Grouping,
     E: Element,
     D: Backend<E>,
@@ -116,7 +115,7 @@ where
         let window = window::<P>([1, length.size()], [1, K], [1, STRIDE], [1, DILATION])?;
         let kernel = self.kernel.clone().into_shape(&(K * in_group(I, G::GROUPS), O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
-        let bias = U::USE_BIAS.then_some(&bias);
+        let bias = self.use_bias.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, groups: G::GROUPS, cache: &self.cache };
         A::behind(|then| D::conv2d(x, weights, &window, then.into())?.into_shape(&out))
     }

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{Grouping, ImagePadding, OneGroup, UseBias, WithBias, in_group, window, wrong_filters};
+use super::{Grouping, ImagePadding, OneGroup, in_group, window, wrong_filters};
 use crate::{
     backend::{Backend, ConvWeights, Element, Epilogue, IntoShape, WeightCache},
     error::Error,
@@ -20,9 +20,8 @@ use crate::{
 /// A convolution over images: `activation(sum(window * kernel) + bias)` at each place of the window.
 ///
 /// `Conv2d<1, 32, 3>` has a window of 3 by 3; `Conv2d<1, 32, 3, 5, Relu, Same, 2>` one of 3 by 5, with an
-/// activation, zero padding and a stride of 2. `DILATION` sets the taps of the window apart, and
-/// [`NoBias`](super::NoBias) leaves the bias out. With [`Groups<4>`](super::Groups) behind these the channels are in four groups,
-/// each with filters of its own.
+/// activation, zero padding and a stride of 2. `DILATION` sets the taps of the window apart. With
+/// [`Groups<4>`](super::Groups) behind these the channels are in four groups, each with filters of its own.
 ///
 /// Keras: [`Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).
 ///
@@ -68,7 +67,6 @@ use crate::{
         dilation_rate: sizes(&[DILATION; 2], Some(&[1; 2])),
         convolution(G::GROUPS),
         activation: activation(A::NAME, Some("linear")),
-        use_bias: flag(U::USE_BIAS, true),
     ),
 )]
 pub struct Conv2d<
@@ -80,7 +78,6 @@ pub struct Conv2d<
     P: ImagePadding = Valid,
     const STRIDE: usize = 1,
     const DILATION: usize = 1,
-    U: UseBias = WithBias,
     G: Grouping = OneGroup,
     E: Element = f32,
     D: Backend<E> = Cpu,
@@ -88,12 +85,15 @@ pub struct Conv2d<
     /// The weights, `(KH, KW, I, O)`; of several groups `(KH, KW, I / GROUPS, O)`.
     #[weight(shape = (KH, KW, in_group(I, G::GROUPS), O), init = glorot_uniform)]
     pub kernel: Tensor<(Const<KH>, Const<KW>, G::Channels<I>, Const<O>), E, D>,
-    /// The bias, `(O,)`; not used with [`NoBias`](super::NoBias).
-    #[weight(init = zeros, when = U::USE_BIAS)]
+    /// The bias, `(O,)`; not used without `use_bias`.
+    #[weight(init = zeros, when = use_bias)]
     pub bias: Tensor<Rank1<O>, E, D>,
+    /// Whether a bias is added. Default true.
+    #[option(default = true)]
+    pub use_bias: bool,
     #[cache]
     cache: WeightCache,
-    options: PhantomData<(A, P, U, G)>,
+    options: PhantomData<(A, P, G)>,
 }
 
 impl<
@@ -106,11 +106,10 @@ impl<
     P,
     const STRIDE: usize,
     const DILATION: usize,
-    U,
     G,
     E,
     D,
-> Layer<In, E, D> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, U, G, E, D>
+> Layer<In, E, D> for Conv2d<I, O, KH, KW, A, P, STRIDE, DILATION, G, E, D>
 where
     In: Images<
             Channels: Is<I>,
@@ -119,7 +118,6 @@ where
         >,
     A: Activation,
     P: ImagePadding,
-    U: UseBias,
     G: Grouping,
     E: Element,
     D: Backend<E>,
@@ -154,7 +152,7 @@ where
         let window = window::<P>(size, [KH, KW], [STRIDE; 2], [DILATION; 2])?;
         let kernel = self.kernel.clone().into_shape(&(KH * KW * in_group(I, G::GROUPS), O))?;
         let bias = self.bias.clone().into_shape(&(O,))?;
-        let bias = U::USE_BIAS.then_some(&bias);
+        let bias = self.use_bias.then_some(&bias);
         let weights = ConvWeights { kernel: &kernel, bias, groups: G::GROUPS, cache: &self.cache };
         D::conv2d(x, weights, &window, then)?.into_shape(&out)
     }

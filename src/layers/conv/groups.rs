@@ -12,9 +12,9 @@ pub struct OneGroup;
 /// With as many groups as channels each filter sees one channel.
 ///
 /// ```
-/// use kerata::{Conv1d, Cpu, Error, Groups, Linear, Valid, WithBias, prelude::*};
+/// use kerata::{Conv1d, Cpu, Error, Groups, Linear, Valid, prelude::*};
 ///
-/// let mut conv = Conv1d::<2, 2, 1, Linear, Valid, 1, 1, WithBias, Groups<2>>::build(&Cpu::default())?;
+/// let mut conv = Conv1d::<2, 2, 1, Linear, Valid, 1, 1, Groups<2>>::build(&Cpu::default())?;
 /// conv.kernel.copy_from(&[2.0, 3.0]); // one channel for each of two filters
 /// let y = conv.forward(Cpu::default().tensor([[[1.0, 10.0]]]))?;
 /// assert_eq!(y.array(), [[[2.0, 30.0]]]);

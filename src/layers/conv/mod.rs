@@ -17,28 +17,6 @@ use crate::{
     shape::{Padding, Same, Valid},
 };
 
-/// The layer adds a bias.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct WithBias;
-
-/// The layer adds no bias: Keras's `use_bias=False`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct NoBias;
-
-/// Whether a layer adds a bias: [`WithBias`] or [`NoBias`].
-pub trait UseBias: Default + Clone + std::fmt::Debug + 'static {
-    /// Keras's argument `use_bias`.
-    const USE_BIAS: bool;
-}
-
-impl UseBias for WithBias {
-    const USE_BIAS: bool = true;
-}
-
-impl UseBias for NoBias {
-    const USE_BIAS: bool = false;
-}
-
 /// A padding that makes sense for images: [`Valid`] or [`Same`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no padding for images",

@@ -1,4 +1,4 @@
-use super::{Conv1d, Grouping, UseBias, in_group};
+use super::{Conv1d, Grouping, in_group};
 use crate::{
     backend::{ActivationKind, Backend, Element, StepProduct, to_values},
     error::{Error, OrDevice},
@@ -53,12 +53,11 @@ fn columns<E: Element>(matrix: &[E], width: usize, group: usize, each: usize) ->
 
 // With `Causal` a window sees no later steps, and with a stride of 1 there is an output at each step.
 #[diagnostic::do_not_recommend]
-impl<In, const I: usize, const O: usize, const K: usize, A, const DILATION: usize, U, G, E, D>
-    Streamable<In, E, D> for Conv1d<I, O, K, A, Causal, 1, DILATION, U, G, E, D>
+impl<In, const I: usize, const O: usize, const K: usize, A, const DILATION: usize, G, E, D>
+    Streamable<In, E, D> for Conv1d<I, O, K, A, Causal, 1, DILATION, G, E, D>
 where
     In: UnmaskedSteps<Features: Is<I>, Length: Slide<K, 1, DILATION, Causal>> + StepValues,
     A: Activation,
-    U: UseBias,
     G: Grouping,
     E: Element,
     D: Backend<E>,
@@ -76,7 +75,7 @@ where
             let kernel = dev.try_tensor_from_vec(kernel, (K * channels, filters)).or_device()?;
             let bias = columns(&bias, O, group, filters);
             let bias = dev.try_tensor_from_vec(bias, (filters,)).or_device()?;
-            D::step_product(&kernel, U::USE_BIAS.then_some(&bias), A::FUSED)
+            D::step_product(&kernel, self.use_bias.then_some(&bias), A::FUSED)
         };
         let length = (K - 1) * DILATION;
         let stepper = Conv1dStepper {
