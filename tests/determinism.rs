@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-use std::process::Command;
+use std::{process::Command, thread};
 
 use dfdx::{
     prelude::{Backward, HasShape, SumTo, TryMul},
@@ -226,10 +226,14 @@ fn program() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let one = run("1", false);
+    // All at once: one of them has only one thread.
+    let [one, two, four, many] = thread::scope(|scope| {
+        [("1", false), ("2", false), ("4", true), ("64", false)]
+            .map(|(threads, by_function)| scope.spawn(move || run(threads, by_function)))
+            .map(|run| run.join().unwrap())
+    });
     assert_eq!(one.len(), 4 * 23 + 3, "{one:#?}");
-    for (threads, by_function) in [("2", false), ("4", true), ("64", false)] {
-        let more = run(threads, by_function);
+    for (threads, more) in [(2, two), (4, four), (64, many)] {
         assert_eq!(more.len(), one.len());
         let other: Vec<_> = one.iter().zip(&more).filter(|(a, b)| a != b).collect();
         assert!(other.is_empty(), "{threads} threads: {other:#?}");
