@@ -90,7 +90,7 @@ where
     no_memory(ZeroPadding2d::<100_000>.forward(x));
     let ids: Tensor<(Batch, usize), usize, Cpu> =
         dev.tensor_from_vec(vec![1; 1_000_000], (1000, 1000));
-    let lstm = Lstm::<1, 100, Sequences, E>::build(&dev).unwrap();
+    let lstm = Lstm::<1, 300, Sequences, E>::build(&dev).unwrap();
     let steps: Tensor<(Batch, usize, Const<1>), E, Cpu> =
         dev.tensor_from_vec(vec![E::of(0.5); 2_000_000], (1000, 2000, Const));
     no_memory(lstm.forward(steps));
