@@ -135,6 +135,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// [`State::is_gathering`].
     fn is_gathering(&self, state: &State<E, D>) -> bool;
 
+    /// [`State::check_gathered`].
+    fn check_gathered(&self, state: &State<E, D>) -> Result<(), Error>;
+
     /// [`State::restore`].
     fn restore(
         &self,
@@ -209,6 +212,10 @@ where
 
     fn is_gathering(&self, state: &State<E, D>) -> bool {
         state.is_gathering(self)
+    }
+
+    fn check_gathered(&self, state: &State<E, D>) -> Result<(), Error> {
+        state.check_gathered(self)
     }
 
     fn restore(
