@@ -40,6 +40,8 @@ pub(super) struct Control {
     pub(super) rate: Option<f64>,
     /// Whether the weights are others.
     pub(super) changed: bool,
+    /// Whether the model has the averages of its weights.
+    pub(super) swapped: bool,
     /// Whether a checkpoint is about to be written.
     pub(super) saves: bool,
     /// What else is decided at this moment.
@@ -123,11 +125,12 @@ impl Ranks {
             flag(own.interrupted),
             own.rate.unwrap_or(f64::NAN),
             flag(own.changed),
+            flag(own.swapped),
             flag(own.saves),
             f64::from(own.decision),
         ];
         let of_first = distributed::broadcast(&*self.comm, &own)?;
-        let [stop, interrupted, rate, changed, saves, decision] = of_first[..] else {
+        let [stop, interrupted, rate, changed, swapped, saves, decision] = of_first[..] else {
             return Err(Error::mismatch("what rank 0 decides", own.len(), of_first.len()));
         };
         Ok(Control {
@@ -135,6 +138,7 @@ impl Ranks {
             interrupted: interrupted != 0.0,
             rate: Some(rate).filter(|rate| !rate.is_nan()),
             changed: changed != 0.0,
+            swapped: swapped != 0.0,
             saves: saves != 0.0,
             decision: decision as u8,
         })
