@@ -169,6 +169,8 @@ where
         }
         each!(self.on_train_end())?;
         self.conclude()?;
+        // A checkpoint that cannot be written is an error on all ranks.
+        self.follow(0)?;
         info!("the training ended after epoch {}", self.at.epoch);
         Ok(std::mem::take(&mut self.measured))
     }

@@ -11,6 +11,7 @@ mod nan;
 mod padding;
 mod ranks;
 mod ranks_data;
+mod ranks_ended;
 mod ranks_failing;
 mod ranks_gathered;
 mod ranks_layers;
