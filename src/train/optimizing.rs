@@ -119,6 +119,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// What it is, and its options, as one number: that of another is another.
     fn fingerprint(&self) -> u64;
 
+    /// [`State::steps_by_loss_alone`].
+    fn steps_by_loss_alone(&self, state: &State<E, D>, model: &mut M) -> Result<bool, Error>;
+
     /// [`State::attempt`]; `sum` is for one of several ranks. Before anything but the next step looks at the model, it is to be
     /// [settled](Optimizing::settle).
     fn attempt(
@@ -194,6 +197,10 @@ where
     fn fingerprint(&self) -> u64 {
         let text = format!("{} {:?}", Optimizer::name(self), self.options());
         checksum(text.bytes().map(u64::from))
+    }
+
+    fn steps_by_loss_alone(&self, state: &State<E, D>, model: &mut M) -> Result<bool, Error> {
+        state.steps_by_loss_alone(self, model)
     }
 
     fn attempt(

@@ -17,6 +17,7 @@ mod ranks_gathered;
 mod ranks_layers;
 mod ranks_settings;
 mod ranks_states;
+mod ranks_sums;
 mod settings;
 mod shapes;
 mod tables;
