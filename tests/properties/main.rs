@@ -10,6 +10,7 @@ mod masking;
 mod nan;
 mod padding;
 mod ranks;
+mod ranks_cost;
 mod ranks_data;
 mod ranks_ended;
 mod ranks_failing;
