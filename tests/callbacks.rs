@@ -508,10 +508,12 @@ fn counters_of_a_checkpoint_may_be_huge() {
 #[cfg(unix)]
 #[test]
 fn a_log_is_no_named_pipe() {
-    let pipe = folder("pipe").join("log");
+    let folder = folder("pipe");
+    let pipe = folder.join("log");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     if !made.is_ok_and(|status| status.success()) {
         eprintln!("SKIPPED: there is no `mkfifo`");
+        fs::remove_dir_all(folder).unwrap();
         return;
     }
     for logger in [true, false] {
@@ -523,6 +525,7 @@ fn a_log_is_no_named_pipe() {
         let error = trainer.fit(&data(), &fit(1)).unwrap_err().to_string();
         assert!(error.ends_with("this is a named pipe, not a regular file"), "{error}");
     }
+    fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a step costs on several ranks: `mpirun -n 2 target/release/deps/cost-.. --threads 1 W1 W4`, and without `mpirun`, for
-//! comparison, one process that is no rank. With `--accumulate 8` the optimizer gathers the gradients of 8 steps.
+//! comparison, one process that is no rank. With `--accumulate 8` the optimizer gathers the gradients of 8 steps, and the times are a step's
+//! part of all eight. With `--overlap 1` the sum of a step runs beside the computing of the next one, which learns of it a step too late: no
+//! overlap with the pass back alone can win more.
 //!
 //! Prints the median and the quickest of the steps, how many sums a step makes, how many bytes these have, and how long the largest takes: as
 //! long as the last rank that comes to it waits for it, as the others wait for that one, and not for the sum. And
@@ -9,7 +11,9 @@
 mod models;
 
 use std::{
+    sync::atomic::{AtomicBool, Ordering},
     sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
     time::Instant,
 };
 
@@ -31,10 +35,39 @@ const STEPS: usize = 40;
 /// The bytes of each sum, and how long it took, in milliseconds.
 type Sums = Arc<Mutex<Vec<(usize, f64)>>>;
 
+/// Sums of gradients that are awaited a step later.
+#[derive(Default)]
+struct Overlapped {
+    /// Whether the weights of rank 0 have come to all, which is the first large sum.
+    begun: AtomicBool,
+    pending: Mutex<Option<JoinHandle<Result<Vec<f32>, Error>>>>,
+}
+
+impl Overlapped {
+    /// What the sum under way gives, if there is one.
+    fn awaited(&self) -> Result<Option<Vec<f32>>, Error> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sums = pending.map(JoinHandle::join).transpose();
+        sums.map_err(|_| Error::Device("a sum has panicked".into()))?.transpose()
+    }
+}
+
+impl Drop for Overlapped {
+    fn drop(&mut self) {
+        drop(self.awaited());
+    }
+}
+
+/// More values than a sum has that is none of gradients.
+const LARGE: usize = 10_000;
+/// How many values each rank tells behind the gradients.
+const TOLD: usize = 3 * 8;
+
 /// Notes what a rank sends. Several trainers use the rank, one after the other.
 struct Noting {
     comm: Arc<MpiRank>,
     sums: Sums,
+    overlapped: Option<Overlapped>,
 }
 
 impl Noting {
@@ -43,6 +76,21 @@ impl Noting {
         sum()?;
         let took = begin.elapsed().as_secs_f64() * 1e3;
         self.sums.lock().unwrap_or_else(PoisonError::into_inner).push((bytes, took));
+        Ok(())
+    }
+
+    /// Begins a sum, and gives that of the step before.
+    fn sum_later(&self, sums: &Overlapped, values: &mut [f32]) -> Result<(), Error> {
+        let before = sums.awaited()?;
+        let (gradients, told) = values.split_at_mut(values.len() - TOLD * self.size());
+        // Which step it is has to be that of this one.
+        self.comm.sum(told)?;
+        let (comm, mut own) = (Arc::clone(&self.comm), gradients.to_vec());
+        let sum = thread::spawn(move || comm.sum(&mut own).map(|()| own));
+        *sums.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(sum);
+        if let Some(before) = before {
+            gradients.copy_from_slice(&before);
+        }
         Ok(())
     }
 }
@@ -57,7 +105,13 @@ impl Communicator for Noting {
     }
 
     fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        self.note(size_of_val(values), || self.comm.sum(values))
+        let is_large = values.len() > LARGE;
+        self.note(size_of_val(values), || match &self.overlapped {
+            Some(sums) if is_large && sums.begun.swap(true, Ordering::Relaxed) => {
+                self.sum_later(sums, values)
+            }
+            _ => self.comm.sum(values),
+        })
     }
 
     fn sum_f64(&self, values: &mut [f64]) -> Result<(), Error> {
@@ -78,6 +132,7 @@ fn main() -> Result<(), Error> {
         set_threads(threads)?;
     }
     let every = option("--accumulate");
+    let overlaps = option("--overlap").is_some();
     if asked.is_empty() {
         asked = vec!["W1".into(), "W4".into()];
     }
@@ -96,7 +151,8 @@ fn main() -> Result<(), Error> {
         }
         for workload in &asked {
             let sums = Sums::default();
-            let noting = Noting { comm: comm.clone(), sums: Arc::clone(&sums) };
+            let overlapped = overlaps.then(Overlapped::default);
+            let noting = Noting { comm: comm.clone(), sums: Arc::clone(&sums), overlapped };
             let times = measure(workload, every, Some(noting))?;
             let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(PoisonError::into_inner));
             let largest = of_last(&comm, &sums)?;
@@ -180,7 +236,11 @@ fn measure(workload: &str, every: Option<usize>, comm: Option<Noting>) -> Result
         }
     }
     let begins = begins.lock().map_or(Vec::new(), |begins| begins.clone());
-    Ok(begins.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64() * 1e3).collect())
+    // Whole updates: of gathered gradients only every so manieth step sums them.
+    let every = every.unwrap_or(1);
+    let updates: Vec<Instant> = begins.into_iter().step_by(every).collect();
+    let took = |pair: &[Instant]| (pair[1] - pair[0]).as_secs_f64() * 1e3 / every as f64;
+    Ok(updates.windows(2).map(took).collect())
 }
 
 fn shown(mut times: Vec<f64>) -> String {

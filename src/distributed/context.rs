@@ -1,6 +1,10 @@
 //! Which part of a batch the pass is of that a thread is in.
 
-use std::{cell::RefCell, ops::Range, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+    sync::Arc,
+};
 
 use dfdx::tensor::UniqueId;
 
@@ -43,11 +47,13 @@ pub(crate) struct Pass {
     pub(crate) share: Share,
     /// Whether tensors have as many rows for each sample, so that each rank knows how many the others have.
     regular: bool,
+    /// Whether what each rank knows a part of may be summed behind the pass back, where it divides all that the ranks sum.
+    divides_later: bool,
 }
 
 impl Pass {
     pub(crate) fn new(comm: Arc<dyn Communicator>, share: Share) -> Self {
-        Self { comm, share, regular: true }
+        Self { comm, share, regular: true, divides_later: false }
     }
 
     /// The same pass, over rows that a mask leaves, of which a sample may have any number.
@@ -80,6 +86,16 @@ impl Pass {
         let mut values = [value];
         self.sum(&mut values)?;
         Ok(values[0])
+    }
+
+    /// The divisor of the loss of the whole batch, of which this rank knows a part: the sum of all parts; or, if it is [put
+    /// off](divide_later), the number of samples, which all know.
+    pub(crate) fn divisor(&self, part: f64) -> Result<f64, Error> {
+        if !self.divides_later {
+            return self.total(part);
+        }
+        DIVISOR.set(Some(if self.share.counts { part } else { 0.0 }));
+        Ok(self.share.batch as f64)
     }
 
     /// How many rows all ranks have of a tensor. All ask, as those that cannot know it count together.
@@ -155,6 +171,8 @@ thread_local! {
     static FAILURE: RefCell<Option<Error>> = const { RefCell::new(None) };
     /// The losses that are shares of that of the whole batch, as they were divided by what all ranks have.
     static SHARES: RefCell<Vec<UniqueId>> = const { RefCell::new(Vec::new()) };
+    /// The part of this rank in a divisor that was put off.
+    static DIVISOR: Cell<Option<f64>> = const { Cell::new(None) };
 }
 
 /// The pass that this thread is in, if it is over a share of a batch only.
@@ -174,6 +192,7 @@ pub(crate) fn within<R>(pass: Option<Pass>, run: impl FnOnce() -> R) -> R {
 
     let _before = Before(PASS.replace(pass));
     FAILURE.set(None);
+    DIVISOR.set(None);
     run()
 }
 
@@ -195,4 +214,18 @@ pub(crate) fn keep_share(loss: UniqueId) {
 /// Those that were kept.
 pub(crate) fn shares() -> Vec<UniqueId> {
     SHARES.take()
+}
+
+/// Puts the divisor of the loss of this pass off: for a loss that is one mean, to which nothing else adds.
+pub(crate) fn divide_later() {
+    PASS.with_borrow_mut(|pass| {
+        if let Some(pass) = pass {
+            pass.divides_later = true;
+        }
+    });
+}
+
+/// The part of this rank in the divisor, if that was put off.
+pub(crate) fn put_off() -> Option<f64> {
+    DIVISOR.take()
 }

@@ -22,23 +22,25 @@ fn joined(pieces: &[f32]) -> f64 {
 /// every rank writes in a place of its own, where the others have zeros.
 pub(crate) fn sum_and_gather(
     comm: &(impl Communicator + ?Sized),
-    sums: &mut [f32],
+    values: impl ExactSizeIterator<Item = f32>,
     own: &[f64],
     lengths: &[usize],
-) -> Result<Vec<Vec<f64>>, Error> {
-    let mut buffer = sums.to_vec();
+) -> Result<(Vec<f32>, Vec<Vec<f64>>), Error> {
+    let count = values.len();
     let before: usize = lengths[..comm.rank()].iter().sum();
     let all: usize = lengths.iter().sum();
-    buffer.resize(sums.len() + PIECES * all, 0.0);
-    let at = sums.len() + PIECES * before;
+    let mut buffer = Vec::with_capacity(count + PIECES * all);
+    buffer.extend(values);
+    buffer.resize(count + PIECES * all, 0.0);
+    let at = count + PIECES * before;
     for (place, &value) in buffer[at..].chunks_exact_mut(PIECES).zip(own) {
         place.copy_from_slice(&pieces(value));
     }
     comm.sum(&mut buffer)?;
-    let (summed, gathered) = buffer.split_at(sums.len());
-    sums.copy_from_slice(summed);
-    let mut values = gathered.chunks_exact(PIECES).map(joined);
-    Ok(lengths.iter().map(|&length| values.by_ref().take(length).collect()).collect())
+    let mut said = buffer[count..].chunks_exact(PIECES).map(joined);
+    let said = lengths.iter().map(|&length| said.by_ref().take(length).collect()).collect();
+    buffer.truncate(count);
+    Ok((buffer, said))
 }
 
 /// What each rank says, in their order.
@@ -47,7 +49,7 @@ pub(crate) fn gather(
     own: &[f64],
     lengths: &[usize],
 ) -> Result<Vec<Vec<f64>>, Error> {
-    sum_and_gather(comm, &mut [], own, lengths)
+    sum_and_gather(comm, std::iter::empty(), own, lengths).map(|(_, said)| said)
 }
 
 /// The values of rank 0, on all of them.

@@ -9,7 +9,9 @@ mod exchange;
 mod failure;
 mod threads;
 
-pub(crate) use context::{Pass, Share, current, failure, keep_failure, keep_share, shares, within};
+pub(crate) use context::{
+    Pass, Share, current, divide_later, failure, keep_failure, keep_share, put_off, shares, within,
+};
 pub(crate) use exchange::{broadcast, gather, sum_and_gather};
 #[doc(hidden)]
 pub use failure::{failed, panicked};

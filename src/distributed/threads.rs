@@ -200,7 +200,7 @@ impl Meeting {
         locked(&self.state)
     }
 
-    /// Waits as long as there is a rank that is waited for.
+    /// Waits as long as there is a rank that is waited for. What is complete is so for all, whatever has failed since.
     fn wait<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -208,10 +208,10 @@ impl Meeting {
     ) -> Result<MutexGuard<'a, State>, Error> {
         let begin = Instant::now();
         loop {
+            let Some(rank) = missing(&mut state) else { return Ok(state) };
             if let Some(error) = &state.failed {
                 return Err(error.clone());
             }
-            let Some(rank) = missing(&mut state) else { return Ok(state) };
             let left = self.timeout.saturating_sub(begin.elapsed());
             if state.ended[rank] {
                 state.fail(says(rank, "it has ended, but others wait for it"));
@@ -284,6 +284,10 @@ impl Meeting {
         drop(parts);
         let sums = Arc::new(sums.into_iter().map(narrow).collect::<Vec<N>>());
         let mut state = self.lock();
+        // All have the sums, or none: what is not complete by now stays so.
+        if let Some(error) = &state.failed {
+            return Err(error.clone());
+        }
         round(&mut state).sums[rank] = Some(sums);
         self.changed.notify_all();
         let mut state = self.wait(state, |state| position(&round(state).sums))?;

@@ -13,7 +13,7 @@ use super::{
     visit,
     volumes::{Depth, stacked},
     weights::{Role, Weights},
-    words::{self, axes_of},
+    words::{self, Places, axes_of},
 };
 use crate::{
     backend::{
@@ -88,8 +88,9 @@ impl Slider {
         let mut sizes = arrives.sizes.clone();
         let first = if self.images { 0 } else { 1 };
         for (axis, size) in (first..2).zip(&mut sizes[1..]) {
-            let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
-            *size = words::window(*size, kernel, stride, self.dilation[axis], self.padding)?;
+            if let Some(size) = size {
+                *size = self.along(axis, *size)?.count;
+            }
         }
         if let Some(last) = sizes.last_mut() {
             *last = channels.or(*last);
@@ -97,25 +98,24 @@ impl Slider {
         Ok(arrives.with(sizes))
     }
 
+    fn along(&self, axis: usize, size: usize) -> Result<Places, Error> {
+        let (kernel, stride) = (self.kernel[axis], self.stride[axis]);
+        words::window(size, kernel, stride, self.dilation[axis], self.padding)
+    }
+
     fn window(&self, size: [usize; 2]) -> Result<Window, Error> {
-        let along = |axis: usize| {
-            let (size, kernel, dilation) = (size[axis], self.kernel[axis], self.dilation[axis]);
-            let reach = words::reach(size, kernel, dilation)?;
-            let misfit = || Error::mismatch("the size of a window", size, reach);
-            let (places, before) =
-                (self.padding)(size, reach, self.stride[axis]).ok_or_else(misfit)?;
-            Ok::<_, Error>((places, before, size.saturating_add(reach)))
-        };
-        let (rows, columns) = (along(0)?, along(1)?);
+        let along = [self.along(0, size[0])?, self.along(1, size[1])?];
         let cells = size[0].saturating_mul(size[1]);
-        let padded = rows.2.saturating_mul(columns.2);
+        let padded = [0, 1].map(|axis| size[axis].saturating_add(along[axis].reach));
+        let padded = padded[0].saturating_mul(padded[1]);
         if padded > cells.saturating_mul(16).max(1 << 20) {
             return Err(words::refused(format!(
                 "windows that reach beyond {size:?} make {padded} cells of {cells}"
             )));
         }
         let Self { kernel, stride, dilation, .. } = *self;
-        let (before, places) = ([rows.1, columns.1], [rows.0, columns.0]);
+        let before = [0, 1].map(|axis| along[axis].before);
+        let places = [0, 1].map(|axis| along[axis].count);
         let taps = kernel.iter().chain(&places).try_fold(1_usize, |n, &size| n.checked_mul(size));
         if taps.is_none_or(|n| n > MAX_NUMBERS) {
             return Err(words::refused(format!(

@@ -9,7 +9,7 @@ use super::{
     op::Pass,
     options::Options,
     places::{all, arranged, permuted},
-    words::{self, refused},
+    words::{self, Places, refused},
 };
 use crate::{
     backend::{Backend, IntoShape, Pooling},
@@ -45,10 +45,13 @@ impl Depth {
         let mut slice = arrives.sizes.clone();
         let depth = slice.remove(1);
         let mut gives = slider.gives(&AnySignal::numbers(slice), channels)?;
-        let (kernel, stride) = (self.kernel, self.stride);
-        let depth = words::window(depth, kernel, stride, self.dilation, self.padding)?;
-        gives.sizes.insert(1, depth);
+        let depth = depth.map(|depth| self.window(depth)).transpose()?;
+        gives.sizes.insert(1, depth.map(|places| places.count));
         Ok(gives)
+    }
+
+    fn window(&self, depth: usize) -> Result<Places, Error> {
+        words::window(depth, self.kernel, self.stride, self.dilation, self.padding)
     }
 
     /// The slices that a window covers at each of its places, side by side in the channels, as images; and how many
@@ -62,9 +65,7 @@ impl Depth {
         let [batch, depth, height, width, channels] = *sizes else {
             return Err(refused(format!("no volumes: {sizes:?}")));
         };
-        let reach = words::reach(depth, self.kernel, self.dilation)?;
-        let misfit = || Error::mismatch("the size of a window", depth, reach);
-        let (places, before) = (self.padding)(depth, reach, self.stride).ok_or_else(misfit)?;
+        let Places { count: places, before, reach } = self.window(depth)?;
         let wide = [batch, places, height, width, self.kernel, channels];
         let count = wide.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
         if count.is_none_or(|n| n > MAX_NUMBERS) {

@@ -167,7 +167,7 @@ pub(super) fn product(sizes: &[Option<usize>]) -> Result<Option<usize>, Error> {
 }
 
 /// Over how many places a window reaches along a size: padding makes the size longer by about as much, so there is a bound.
-pub(super) fn reach(size: usize, kernel: usize, dilation: usize) -> Result<usize, Error> {
+fn reach(size: usize, kernel: usize, dilation: usize) -> Result<usize, Error> {
     let reach = kernel.saturating_sub(1).checked_mul(dilation).and_then(|n| n.checked_add(1));
     let near = reach.filter(|&reach| reach <= size.saturating_mul(16).max(1 << 16));
     near.ok_or_else(|| {
@@ -176,23 +176,31 @@ pub(super) fn reach(size: usize, kernel: usize, dilation: usize) -> Result<usize
     })
 }
 
-/// The number of places that a window takes along a size.
+/// Where a window is that slides along a size.
+pub(super) struct Places {
+    /// How many places it has.
+    pub(super) count: usize,
+    /// How much padding is in front.
+    pub(super) before: usize,
+    /// How much it covers at each of them, with what it leaves out in between.
+    pub(super) reach: usize,
+}
+
+/// Where a window is that slides along a size.
 pub(super) fn window(
-    size: Option<usize>,
+    size: usize,
     kernel: usize,
     stride: usize,
     dilation: usize,
     padding: fn(usize, usize, usize) -> Option<(usize, usize)>,
-) -> Result<Option<usize>, Error> {
-    let Some(size) = size else { return Ok(None) };
-    match padding(size, reach(size, kernel, dilation)?, stride) {
-        Some((places, _)) => Ok(Some(places)),
-        None => {
-            // What is said of the compiler is left out.
-            let note = WINDOW.notes.first().and_then(|note| note.split(';').next());
-            let words = Words { notes: &[note.unwrap_or_default()], ..WINDOW };
-            let (stride, dilation) = (("{STRIDE}", &stride as _), ("{DILATION}", &dilation as _));
-            Err(refused(words.of(&[("{K}", &kernel), ("{Self}", &size), stride, dilation])))
-        }
-    }
+) -> Result<Places, Error> {
+    let reach = reach(size, kernel, dilation)?;
+    let Some((count, before)) = padding(size, reach, stride) else {
+        // What is said of the compiler is left out.
+        let note = WINDOW.notes.first().and_then(|note| note.split(';').next());
+        let words = Words { notes: &[note.unwrap_or_default()], ..WINDOW };
+        let (stride, dilation) = (("{STRIDE}", &stride as _), ("{DILATION}", &dilation as _));
+        return Err(refused(words.of(&[("{K}", &kernel), ("{Self}", &size), stride, dilation])));
+    };
+    Ok(Places { count, before, reach })
 }

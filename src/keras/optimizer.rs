@@ -42,6 +42,7 @@ impl Written {
             let expected = "the weights are needed in the model: call `swap_averages` again";
             return Err(wrong(format!("{name}, whose averages are in the model"), expected));
         }
+        state.check_gathered(optimizer)?;
         let rate = optimizer.learning_rate().at(state.steps())?;
         let together = in_keras.together;
         let said = match &schedule {

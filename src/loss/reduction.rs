@@ -172,9 +172,9 @@ where
         (Reduction::SumOverBatchSize, Some(pass)) if divisors.all_count => {
             pass.rows_of_all(divisors.counted)?
         }
-        (Reduction::SumOverBatchSize, Some(pass)) => pass.total(divisors.counted as f64)?,
+        (Reduction::SumOverBatchSize, Some(pass)) => pass.divisor(divisors.counted as f64)?,
         (Reduction::MeanWithSampleWeight, None) => divisors.weighted,
-        (Reduction::MeanWithSampleWeight, Some(pass)) => pass.total(divisors.weighted)?,
+        (Reduction::MeanWithSampleWeight, Some(pass)) => pass.divisor(divisors.weighted)?,
     };
     let mean = if positions == 0 || pass.as_ref().is_some_and(|pass| !pass.share.counts) {
         zeros_after(losses, &())?

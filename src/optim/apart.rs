@@ -113,6 +113,19 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         self.apart
     }
 
+    /// Checks that what is gathered may be saved.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where one of several ranks has failed between two updates, as each has a part.
+    pub(crate) fn check_gathered(&self, optimizer: &impl Optimizer) -> Result<(), Error> {
+        if self.apart && self.is_gathering(optimizer) {
+            let expected = "after a failure between two updates those of the others are not known";
+            let found = "those of one rank";
+            return Err(Error::invalid("the gathered gradients", found, expected));
+        }
+        Ok(())
+    }
+
     /// Has each rank gather by itself what is added up in an update; what is there is left to the first.
     pub(crate) fn gather_apart(&mut self, is_first: bool) {
         if !self.apart && !is_first {

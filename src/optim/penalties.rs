@@ -6,7 +6,7 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, Tensor},
 };
 
-use super::{State, groups::LayerGroups};
+use super::{Optimizer, State, groups::LayerGroups};
 use crate::{
     backend::{Backend, Element, assign, memory::filled, near, to_values},
     error::{Error, OrDevice},
@@ -61,6 +61,20 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// Those of the regularizers; [`Error::Device`].
     pub fn penalty<M: Parameters<E, D>>(&self, model: &M) -> Result<f64, Error> {
         sum(&self.groups, model)
+    }
+
+    /// Whether the gradients of an update are those of one loss: without penalties of weights, and without what steps before have
+    /// gathered.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub(crate) fn steps_by_loss_alone<M: Parameters<E, D>>(
+        &self,
+        optimizer: &impl Optimizer,
+        model: &mut M,
+    ) -> Result<bool, Error> {
+        let has_penalties = any_rule(&self.groups, model, |rule| rule.regularizer.is_some())?;
+        Ok(!has_penalties && optimizer.options().steps_of_update() == 1)
     }
 }
 
@@ -131,12 +145,16 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     add.0.0.ok_or(Error::Empty("the loss"))
 }
 
-/// Whether a weight that is trained has a constraint.
-pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+/// Whether a weight that is trained has such a rule.
+pub(super) fn any_rule<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     groups: &LayerGroups,
     model: &mut M,
+    is_such: fn(&Rule<'_>) -> bool,
 ) -> Result<bool, Error> {
-    struct Any(bool);
+    struct Any {
+        is_such: fn(&Rule<'_>) -> bool,
+        any: bool,
+    }
 
     impl<E: Element, D: Backend<E>> Ruled<E, D> for Any {
         fn weight<S: Shape>(
@@ -144,14 +162,14 @@ pub(super) fn has_constraints<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             _: &mut Tensor<S, E, D>,
             rule: &Rule<'_>,
         ) -> Result<(), Error> {
-            self.0 |= rule.constraint.is_some();
+            self.any |= (self.is_such)(rule);
             Ok(())
         }
     }
 
-    let mut any = Each(Any(false));
+    let mut any = Each(Any { is_such, any: false });
     groups.visit(model, &mut any)?;
-    Ok(any.0.0)
+    Ok(any.0.any)
 }
 
 /// Brings all weights that are trained back to where their constraints have them.

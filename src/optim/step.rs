@@ -10,7 +10,7 @@ use super::{
     Optimizer, State,
     apart::Fault,
     groups::LayerGroups,
-    penalties::{constrain, has_constraints, penalized},
+    penalties::{any_rule, constrain, penalized},
     plan::{Plan, Step},
     slots::Slots,
     summed::{self, Sum, Summed},
@@ -165,7 +165,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         let largest = (gradient, summed && self.updates(optimizer));
         let plan = Plan::new(self, optimizer, undo.value, (gradients, &touched), largest)?;
         // As in Keras, also in a step that only gathers gradients.
-        let constrained = has_constraints(&groups, undo.value)?;
+        let constrained = any_rule(&groups, undo.value, |rule| rule.constraint.is_some())?;
         if let Some(bounds) = plan.safe.filter(|_| !constrained) {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();

@@ -23,6 +23,8 @@ type Term<E, D> = Box<dyn FnOnce() -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>
 /// The penalties of a pass.
 #[derive(Default)]
 pub(crate) struct Penalties {
+    /// Whether a layer has one, be it over nothing.
+    any: bool,
     sum: f64,
     /// A [`Term`] each.
     terms: Vec<Box<dyn Any>>,
@@ -54,6 +56,11 @@ pub(crate) fn collected<R>(
     let penalties = PASS.take().unwrap_or_default();
     drop(before);
     Ok((result, penalties))
+}
+
+/// Whether a layer of the pass that this thread is in has said a penalty so far; on all ranks or on none.
+pub(crate) fn is_penalized() -> bool {
+    PASS.with_borrow(|pass| pass.as_ref().is_some_and(|penalties| penalties.any))
 }
 
 impl Penalties {
@@ -93,7 +100,8 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<(), Error> {
     let batch = sizes.first().copied().unwrap_or(1);
     let count = activity.shape().num_elements();
-    if count * batch == 0 || !PASS.with_borrow(Option::is_some) {
+    let wanted = PASS.with_borrow_mut(|pass| pass.as_mut().map(|penalties| penalties.any = true));
+    if count * batch == 0 || wanted.is_none() {
         return Ok(());
     }
     let activity = activity.retaped::<dfdx::tensor::NoneTape>();

@@ -37,7 +37,7 @@ mod penalty;
 mod read;
 mod rules;
 
-pub(crate) use activity::{collected, penalize};
+pub(crate) use activity::{collected, is_penalized, penalize};
 pub use axes::Axes;
 pub use constraint::{Constraint, MaxNorm, MinMaxNorm, NonNeg, UnitNorm};
 pub use norms::{L1, L1L2, L2};

@@ -235,6 +235,7 @@ where
             interrupted: self.wishes.interrupted,
             rate: own,
             changed: std::mem::take(&mut self.changed),
+            swapped: self.state.has_swapped_averages(),
             saves: !self.wishes.checkpoints.is_empty(),
             decision,
         })?;
@@ -244,6 +245,10 @@ where
             rate.set(now)?;
         }
         (self.wishes.stop, self.wishes.interrupted) = (control.stop, control.interrupted);
+        // Each by its own averages, so that it knows how to take them back after a failure.
+        if control.swapped != self.state.has_swapped_averages() {
+            self.state.swap_averages(self.model)?;
+        }
         if control.changed {
             ranks.share_weights(self.model)?;
         }

@@ -119,6 +119,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
     /// What it is, and its options, as one number: that of another is another.
     fn fingerprint(&self) -> u64;
 
+    /// [`State::steps_by_loss_alone`].
+    fn steps_by_loss_alone(&self, state: &State<E, D>, model: &mut M) -> Result<bool, Error>;
+
     /// [`State::attempt`]; `sum` is for one of several ranks. Before anything but the next step looks at the model, it is to be
     /// [settled](Optimizing::settle).
     fn attempt(
@@ -134,6 +137,9 @@ pub(super) trait Optimizing<M, E: Element, D: Backend<E>> {
 
     /// [`State::is_gathering`].
     fn is_gathering(&self, state: &State<E, D>) -> bool;
+
+    /// [`State::check_gathered`].
+    fn check_gathered(&self, state: &State<E, D>) -> Result<(), Error>;
 
     /// [`State::restore`].
     fn restore(
@@ -193,6 +199,10 @@ where
         checksum(text.bytes().map(u64::from))
     }
 
+    fn steps_by_loss_alone(&self, state: &State<E, D>, model: &mut M) -> Result<bool, Error> {
+        state.steps_by_loss_alone(self, model)
+    }
+
     fn attempt(
         &self,
         state: &mut State<E, D>,
@@ -209,6 +219,10 @@ where
 
     fn is_gathering(&self, state: &State<E, D>) -> bool {
         state.is_gathering(self)
+    }
+
+    fn check_gathered(&self, state: &State<E, D>) -> Result<(), Error> {
+        state.check_gathered(self)
     }
 
     fn restore(

@@ -40,10 +40,40 @@ pub(super) struct Control {
     pub(super) rate: Option<f64>,
     /// Whether the weights are others.
     pub(super) changed: bool,
+    /// Whether the model has the averages of its weights.
+    pub(super) swapped: bool,
     /// Whether a checkpoint is about to be written.
     pub(super) saves: bool,
     /// What else is decided at this moment.
     pub(super) decision: u8,
+}
+
+/// What a rank says of a step.
+pub(super) struct Step<'a> {
+    /// Where it is, by names, which is to be the same on all ranks.
+    pub(super) told: &'a [(&'static str, f64)],
+    /// How many samples the batch has.
+    pub(super) size: usize,
+    /// Its part in the divisor of the loss, if that was put off; then loss and gradients have been divided by the size.
+    pub(super) put_off: Option<f64>,
+}
+
+impl Step<'_> {
+    /// What is told to be compared, with how many divisors have been put off.
+    fn compared(&self) -> impl Iterator<Item = (&'static str, f64)> + Clone {
+        let put_off = f64::from(u8::from(self.put_off.is_some()));
+        self.told.iter().copied().chain([("number of masked losses", put_off)])
+    }
+
+    /// What loss and gradients are multiplied by, where these are the parts in the divisor.
+    fn factor(&self, parts: impl Iterator<Item = f64>) -> f64 {
+        match (self.put_off, parts.sum::<f64>()) {
+            (None, _) => 1.0,
+            // Where nothing counts, all is 0.
+            (Some(_), 0.0) => 0.0,
+            (Some(_), divisor) => self.size as f64 / divisor,
+        }
+    }
 }
 
 impl Ranks {
@@ -123,11 +153,12 @@ impl Ranks {
             flag(own.interrupted),
             own.rate.unwrap_or(f64::NAN),
             flag(own.changed),
+            flag(own.swapped),
             flag(own.saves),
             f64::from(own.decision),
         ];
         let of_first = distributed::broadcast(&*self.comm, &own)?;
-        let [stop, interrupted, rate, changed, saves, decision] = of_first[..] else {
+        let [stop, interrupted, rate, changed, swapped, saves, decision] = of_first[..] else {
             return Err(Error::mismatch("what rank 0 decides", own.len(), of_first.len()));
         };
         Ok(Control {
@@ -135,6 +166,7 @@ impl Ranks {
             interrupted: interrupted != 0.0,
             rate: Some(rate).filter(|rate| !rate.is_nan()),
             changed: changed != 0.0,
+            swapped: swapped != 0.0,
             saves: saves != 0.0,
             decision: decision as u8,
         })
@@ -157,7 +189,7 @@ impl Ranks {
     }
 
     /// What all ranks bring to a step, the loss and the losses of outputs that the whole batch has, and what the ranks have measured of
-    /// it, which is added to the totals.
+    /// it, which is added to the totals. A divisor that was put off divides the gradients and losses here.
     ///
     /// # Errors
     /// [`Error::Rank`] for one that is at another batch: what is told of that is to be the same on all ranks.
@@ -165,7 +197,7 @@ impl Ranks {
         &self,
         summed: Summed<'_, E>,
         losses: &mut [f64],
-        told: &[(&'static str, f64)],
+        step: Step<'_>,
         own: &Totals,
         totals: &mut Totals,
         metrics: &[AnyMetric<P, Y, E, D>],
@@ -173,27 +205,30 @@ impl Ranks {
         let measured = own.metric_values();
         // How much metrics say is known to each rank alone. Where there is not enough room for it, it is said again.
         let mut room = self.room.get();
-        let mut own: Vec<f64> = told.iter().map(|(_, value)| *value).collect();
+        let mut own: Vec<f64> = step.compared().map(|(_, value)| value).collect();
+        let compared = own.len();
         let (gradients, mut fault) = match summed {
             Summed::Gradients(gradients) => (gradients, None),
             Summed::Fault(fault) => (&mut [][..], Some(fault)),
         };
         own.extend(fault.iter().flat_map(|fault| Fault::to_values(**fault)));
         let at = own.len();
+        own.push(step.put_off.unwrap_or(0.0));
         own.extend(losses.iter().chain([&(measured.len() as f64)]));
         let before = own.len();
         own.extend(measured.iter().take(room));
         own.resize(before + room, 0.0);
-        let mut all = self.sum_and_gather(gradients, &own, &vec![own.len(); self.comm.size()])?;
-        let names = told.iter().map(|(name, _)| *name);
-        same_on_all(&all, names, |value| value.to_string())?;
+        let lengths = vec![own.len(); self.comm.size()];
+        let factor = |all: &[Vec<f64>]| step.factor(all.iter().map(|of_rank| of_rank[at]));
+        let (mut all, factor) = self.sum_and_gather(gradients, &own, &lengths, factor)?;
+        same_on_all(&all, step.compared().map(|(name, _)| name), |value| value.to_string())?;
         let lengths: Vec<usize> = all.iter().map(|own| own[before - 1] as usize).collect();
         if let Some(fault) = &mut fault {
-            **fault = Fault::first(all.iter().map(|of_rank| &of_rank[told.len()..at]));
+            **fault = Fault::first(all.iter().map(|of_rank| &of_rank[compared..at]));
         }
         losses.fill(0.0);
         for (of_rank, &length) in all.iter_mut().zip(&lengths) {
-            losses.iter_mut().zip(&of_rank[at..]).for_each(|(sum, loss)| *sum += loss);
+            losses.iter_mut().zip(&of_rank[at + 1..]).for_each(|(sum, loss)| *sum += loss * factor);
             of_rank.drain(..before);
             of_rank.truncate(length);
             room = room.max(length);
@@ -214,8 +249,9 @@ impl Ranks {
         let means = || std::iter::once(&own.loss).chain(&own.outputs);
         let mut losses: Vec<f64> = means().map(|mean| mean.parts()[0]).collect();
         let told = [("number of samples", own.loss.parts()[1])];
+        let step = Step { told: &told, size: 0, put_off: None };
         let nothing = Summed::Gradients(&mut []);
-        self.sum_step::<P, Y, E, D>(nothing, &mut losses, &told, own, &mut all, metrics)?;
+        self.sum_step::<P, Y, E, D>(nothing, &mut losses, step, own, &mut all, metrics)?;
         // Each rank has counted the samples of all.
         let sums = losses.into_iter().zip(means());
         let mut sums = sums.map(|(sum, mean)| Mean::of_parts([sum, mean.parts()[1]]));
@@ -226,25 +262,32 @@ impl Ranks {
 
     /// Sums values over all ranks.
     pub(super) fn sum<E: Element>(&self, values: &mut [E]) -> Result<(), Error> {
-        self.sum_and_gather(values, &[], &vec![0; self.comm.size()]).map(|_| ())
+        self.sum_and_gather(values, &[], &vec![0; self.comm.size()], |_| 1.0).map(|_| ())
     }
 
+    /// Sums values, gathers what each rank says, and multiplies the sums by a factor that follows from that.
     fn sum_and_gather<E: Element>(
         &self,
         sums: &mut [E],
         own: &[f64],
         lengths: &[usize],
-    ) -> Result<Vec<Vec<f64>>, Error> {
+        factor: impl FnOnce(&[Vec<f64>]) -> f64,
+    ) -> Result<(Vec<Vec<f64>>, f64), Error> {
         if size_of::<E>() > size_of::<f32>() && !sums.is_empty() {
             let mut wide: Vec<f64> = sums.iter().map(|value| value.as_f64()).collect();
             self.comm.sum_f64(&mut wide)?;
-            sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum = E::of(value));
-            return distributed::gather(&*self.comm, own, lengths);
+            let gathered = distributed::gather(&*self.comm, own, lengths)?;
+            let factor = factor(&gathered);
+            sums.iter_mut().zip(wide).for_each(|(sum, value)| *sum = E::of(value * factor));
+            return Ok((gathered, factor));
         }
-        let mut narrow: Vec<f32> = sums.iter().map(|value| value.as_f64() as f32).collect();
-        let gathered = distributed::sum_and_gather(&*self.comm, &mut narrow, own, lengths)?;
-        sums.iter_mut().zip(narrow).for_each(|(sum, value)| *sum = E::of(f64::from(value)));
-        Ok(gathered)
+        let narrow = sums.iter().map(|value| value.as_f64() as f32);
+        let (narrow, gathered) = distributed::sum_and_gather(&*self.comm, narrow, own, lengths)?;
+        let factor = factor(&gathered);
+        sums.iter_mut()
+            .zip(narrow)
+            .for_each(|(sum, value)| *sum = E::of(f64::from(value) * factor));
+        Ok((gathered, factor))
     }
 }
 

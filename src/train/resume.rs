@@ -26,12 +26,7 @@ where
     /// [`Error::File`]; [`Error::Invalid`] where one of several ranks has failed between two updates of gathered gradients, of which each
     /// has a part.
     pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let own = (self.optimizing)(&mut self.optimizer);
-        if self.state.gathers_apart() && own.is_gathering(&self.state) {
-            let expected = "after a failure between two updates those of the others are not known";
-            let found = "those of one rank";
-            return Err(Error::invalid("the gathered gradients", found, expected));
-        }
+        (self.optimizing)(&mut self.optimizer).check_gathered(&self.state)?;
         let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
         self.parts()?.save(path.as_ref(), &position, None)
     }

@@ -15,7 +15,7 @@ use super::{
     moments::{each, each_in_batch},
     names,
     optimizing::Optimizing,
-    ranks::{Ranks, told},
+    ranks::{Ranks, Step, told},
     resumed::Position,
     swap_back::SwapBack,
     totals::{AnyMetric, Totals, measure},
@@ -28,6 +28,7 @@ use crate::{
     error::Error,
     model::Model,
     optim::{State, Sum, Summed},
+    regularizers::is_penalized,
     signal::{Outputs, Signal},
 };
 
@@ -169,6 +170,8 @@ where
         }
         each!(self.on_train_end())?;
         self.conclude()?;
+        // A checkpoint that cannot be written is an error on all ranks.
+        self.follow(0)?;
         info!("the training ended after epoch {}", self.at.epoch);
         Ok(std::mem::take(&mut self.measured))
     }
@@ -331,6 +334,9 @@ where
         let own = RefCell::new(ranks.as_ref().map(|_| anew()));
         let all = RefCell::new(&mut measured);
         let outputs = RefCell::new(Vec::new());
+        let one_loss = ranks.is_some()
+            && Judge::<M, L, Y, E, D>::COLUMNS == 0
+            && self.optimizer.steps_by_loss_alone(self.state, self.model)?;
         let mut input = Some(input);
         let mut pass = |model: &mut M| {
             let input = input.take().ok_or(Error::Empty("the batch"))?;
@@ -346,6 +352,9 @@ where
                 measure::<M::Output, Y, E, D>(metrics, totals, &output, &target, &weights)?;
             }
             let output = M::Output::put_tape::<E, D, OwnedTape<E, D>>(output, tape);
+            if one_loss && !is_penalized() {
+                distributed::divide_later();
+            }
             let judged = Judge::<M, L, Y, E, D>::judge(loss, output, &target, &weights)?;
             if own.borrow().is_none() {
                 fits(judged.total.as_vec()[0].as_f64())?;
@@ -357,7 +366,8 @@ where
             let (Some((ranks, _)), Some(own)) = (&ranks, &*own.borrow()) else { return Ok(value) };
             let mut losses = [vec![value.as_f64()], outputs.take()].concat();
             let mut all = all.borrow_mut();
-            ranks.sum_step(summed, &mut losses, &told, own, &mut all, metrics)?;
+            let step = Step { size, put_off: distributed::put_off(), told: &told };
+            ranks.sum_step(summed, &mut losses, step, own, &mut all, metrics)?;
             on_all.set(true);
             fits(losses[0])?;
             *outputs.borrow_mut() = losses.split_off(1);

@@ -135,65 +135,6 @@ proptest! {
     }
 }
 
-/// How many `f32` each sum has.
-type Calls = Arc<Mutex<Vec<usize>>>;
-
-/// Notes what a rank sends.
-struct Noting(ThreadRank, Calls);
-
-impl Communicator for Noting {
-    fn rank(&self) -> usize {
-        self.0.rank()
-    }
-
-    fn size(&self) -> usize {
-        self.0.size()
-    }
-
-    fn sum(&self, values: &mut [f32]) -> Result<(), Error> {
-        self.1.lock().unwrap().push(values.len());
-        self.0.sum(values)
-    }
-
-    // What is sent here has no other way, as by the default.
-}
-
-#[test]
-fn an_update_is_one_sum_of_the_size_of_the_model() {
-    type Net = Sequential<(Batch, Const<20>), (Dense<20, 30>, Dense<30, 3, Softmax>)>;
-    const PARAMETERS: usize = 20 * 30 + 30 + 30 * 3 + 3;
-    let calls = |every: usize, steps: usize| {
-        let all = Threads::new(3).run(move |rank| {
-            let model = Net::build(&Cpu::seed_from_u64(1))?;
-            let loss = SparseCategoricalCrossentropy::default();
-            let calls = Calls::default();
-            let mut trainer = Trainer::new(model, loss, optimizer(every))?
-                .distributed(Noting(rank, calls.clone()));
-            let x: Vec<[f32; 20]> = (0..4 * steps).map(|i| [(i % 7) as f32 / 7.0; 20]).collect();
-            let y: Vec<usize> = (0..4 * steps).map(|i| i % 3).collect();
-            let data = InMemory::new(x, y)?;
-            trainer.fit(&data, &Fit { batch_size: 4, progress: false, ..Fit::epochs(1) })?;
-            let mut calls = calls.lock().unwrap().clone();
-            // What comes before the first step.
-            calls.drain(..calls.len() - steps - usize::from(!steps.is_multiple_of(every)));
-            Ok(calls)
-        });
-        let all = all.unwrap();
-        assert!(all.iter().all(|calls| *calls == all[0]));
-        all[0].clone()
-    };
-    // Of each of the three ranks few values are told, in three `f32` each: at which batch it is (4), its loss, how much metrics say.
-    let update = PARAMETERS + 3 * 3 * 6;
-    assert_eq!(calls(1, 8), [update; 8]);
-    // Where no gradients are summed, also whether something is wrong with them (3).
-    let gathers = [3 * 3 * 9; 7];
-    assert_eq!(calls(8, 16), [&gathers[..], &[update], &gathers, &[update]].concat());
-    // The last three of a training wait for an update that does not come: they are added up at its end.
-    let gathers = &gathers[..3];
-    let (three, end) = ([gathers, &[update]].concat(), [gathers, &[PARAMETERS]].concat());
-    assert_eq!(calls(4, 11), [&three[..], &three, &end].concat());
-}
-
 fn file(name: &str) -> PathBuf {
     let name = format!("kerata-gathered-{name}-{}.safetensors", std::process::id());
     std::env::temp_dir().join(name)
@@ -252,7 +193,7 @@ fn a_checkpoint_between_two_updates_goes_on_anywhere() {
 fn what_one_rank_has_gathered_alone_is_not_saved() {
     let said = Arc::new(Mutex::new(Vec::new()));
     let seen = said.clone();
-    let path = file("alone");
+    let path = file("alone").with_extension("keras");
     let to = path.clone();
     let failed = Threads::new(2).run(move |rank| {
         let (number, mut batch) = (rank.rank(), 0);
@@ -264,13 +205,16 @@ fn what_one_rank_has_gathered_alone_is_not_saved() {
             });
         let fit = Fit { batch_size: 4, progress: false, ..Fit::epochs(3) };
         let failed = trainer.fit(&tagged(25)?, &fit);
+        let (model, state) = (&trainer.model, &trainer.state);
+        let in_keras = kerata::keras::save_training(&to, model, &trainer.optimizer, state);
+        seen.lock().unwrap().push(in_keras.unwrap_err().to_string());
         seen.lock().unwrap().push(trainer.save_checkpoint(&to).unwrap_err().to_string());
         failed
     });
     assert!(failed.is_err());
     let right = "those of the others are not known";
     assert!(said.lock().unwrap().iter().all(|said| said.contains(right)), "{said:?}");
-    assert_eq!(said.lock().unwrap().len(), 1);
+    assert_eq!(said.lock().unwrap().len(), 2);
     assert!(!path.exists());
 }
 

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Trial::test("a_rank_that_fails_ends_the_job_and_is_named", failing),
         Trial::test("a_rank_that_panics_ends_the_job_and_is_named", panicking),
         Trial::test("a_rank_that_hangs_is_named_after_the_timeout", hanging),
+        Trial::test("a_rank_that_is_stopped_is_named_after_the_timeout", stopped),
         Trial::test("a_training_goes_on_after_a_rank_was_killed", killed),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -132,7 +133,16 @@ fn panicking() -> Result<(), Failed> {
 }
 
 fn hanging() -> Result<(), Failed> {
-    let errors = failure("hang");
+    lost("hang")
+}
+
+fn stopped() -> Result<(), Failed> {
+    lost("stop")
+}
+
+/// Checks that rank 1 is named, and no other, where nothing is heard of it any more.
+fn lost(scene: &str) -> Result<(), Failed> {
+    let errors = failure(scene);
     let right = "rank 1 failed: it did not come within 2s (the timeout)";
     assert!(errors.contains(right), "{errors}");
     assert!(!errors.contains("rank 0 failed") && !errors.contains("rank 2 failed"), "{errors}");
@@ -142,7 +152,7 @@ fn hanging() -> Result<(), Failed> {
 fn killed() -> Result<(), Failed> {
     let undisturbed = folder("undisturbed");
     let alone = printed(1, "alone", &undisturbed);
-    for size in [1, 2, 4] {
+    for size in [1, 2, 3, 4] {
         let folder = folder(&format!("killed-{size}"));
         let output = ranks(3, "killed", &folder);
         let (printed_before, errors) = texts(&output);

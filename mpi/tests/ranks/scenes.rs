@@ -47,9 +47,23 @@ pub(crate) fn play(scene: &str) {
             }
             rank.sum_f64(&mut [1.0; 1000])
         }),
+        "stop" => Mpi::new().with_timeout(Duration::from_secs(2)).run(|rank| {
+            rank.sum(&mut [1.0])?;
+            if rank.rank() == 1 {
+                signal("-STOP");
+            }
+            rank.sum_f64(&mut [1.0; 1000])
+        }),
         other => panic!("no scene is called {other}"),
     };
     result.unwrap();
+}
+
+/// Sends this process a signal that nothing in it handles.
+fn signal(signal: &str) {
+    let own = std::process::id().to_string();
+    Command::new("kill").args([signal, &own]).status().unwrap();
+    sleep(Duration::from_secs(50));
 }
 
 /// Prints the bits of sums that depend on the order of their terms.
@@ -126,9 +140,7 @@ fn train(rank: Option<MpiRank>, scene: &str) -> Result<History, Error> {
         .augment(move |x, y, _| {
             batches += 1;
             if killed && batches == 9 {
-                let own = std::process::id().to_string();
-                Command::new("kill").args(["-9", &own]).status().unwrap();
-                sleep(Duration::from_secs(50));
+                signal("-9");
             }
             Ok((x, y))
         });
