@@ -51,3 +51,21 @@ macro_rules! by_default {
 }
 
 pub(crate) use by_default;
+
+/// The name of a type, without its path and its parameters.
+pub(crate) fn name_of<T: ?Sized>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    let name = name.split('<').next().unwrap_or(name);
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short() {
+        assert_eq!(name_of::<JustTheType<Vec<u8>>>(), "JustTheType");
+        assert_eq!(name_of::<str>(), "str");
+    }
+}

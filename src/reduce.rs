@@ -157,6 +157,7 @@ impl SampleWeights for PerSample {
 macro_rules! plain {
     ($($number:ty)*) => {$(
         /// One weight a sample, as [`PerSample`].
+        #[diagnostic::do_not_recommend]
         impl SampleWeights for Vec<$number> {
             fn samples(&self) -> Option<usize> {
                 Some(self.len())

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 
-use crate::names::{listed, nearest, snake};
+use crate::names::unknown;
 
 /// Their names, and for some a second one. In capitals they are the constants of `ActivationFunction`.
 const ACTIVATIONS: [(&str, &str); 29] = [
@@ -46,8 +46,7 @@ pub(crate) fn constant(name: &Ident) -> Result<Ident, String> {
         Some((known, _)) => Ok(Ident::new(&known.to_uppercase(), Span::call_site())),
         None => {
             let known = ACTIVATIONS.map(|(name, _)| name);
-            let near = nearest(&snake(&given), &known);
-            Err(format!("`{name}` is no activation{near}: there are {}", listed(&known)))
+            Err(unknown("activation", &given, &known, "kerata::config::ActivationFunction"))
         }
     }
 }

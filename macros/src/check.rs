@@ -123,11 +123,16 @@ impl Model {
             );
         }
         // What is wrong is not shown to the compiler as well.
+        let mut told = false;
         let mut check = |signal: Option<Signal>| {
             let mut wrong = Errors::default();
             let signal = signal.inspect(|signal| signal.check(&item.generics, &mut wrong));
             let right = wrong.is_empty();
-            errors.append(wrong);
+            // Who writes the input wrong writes the output in the same way.
+            if !told {
+                errors.append(wrong);
+            }
+            told |= !right;
             signal.filter(|_| right)
         };
         let (input, output) = (check(arguments.input), check(arguments.output));
@@ -139,7 +144,10 @@ impl Model {
                 return Err(Box::new((errors, item)));
             }
             _ => {
-                errors.push(item.ident.span(), "a model has at least one layer");
+                // What is wrong with an argument may have been the file.
+                if errors.is_empty() {
+                    errors.push(item.ident.span(), "a model has at least one layer");
+                }
                 return Err(Box::new((errors, item)));
             }
         }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span};
 
-use crate::names::{listed, nearest, snake};
+use crate::names::unknown;
 
 /// Their names, and the constants of `Initializer` for them. The first ones have a function in `init::named`.
 const INITIALIZERS: [(&str, &str); 10] = [
@@ -26,8 +26,7 @@ pub(crate) fn constant(name: &Ident) -> Result<Ident, String> {
         Some((_, constant)) => Ok(Ident::new(constant, Span::call_site())),
         None => {
             let known = INITIALIZERS.map(|(name, _)| name);
-            let near = nearest(&snake(&given), &known);
-            Err(format!("`{name}` is no initializer{near}: there are {}", listed(&known)))
+            Err(unknown("initializer", &given, &known, "kerata::config::Initializer"))
         }
     }
 }

@@ -9,6 +9,21 @@ pub(crate) fn nearest(name: &str, known: &[&str]) -> String {
     }
 }
 
+/// That a name is none of these: the nearest one, or else what there is. `place` has them all.
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str], place: &str) -> String {
+    let near = nearest(&snake(name), known);
+    let near = near.trim_start_matches(" (").trim_end_matches(')');
+    let hint = match near {
+        "" if known.len() > LONG => format!("all that there are stand in `{place}`"),
+        "" => format!("there are {}", listed(known)),
+        near => near.to_owned(),
+    };
+    format!("`{name}` is no {what}: {hint}")
+}
+
+/// How many names are too many for a message.
+const LONG: usize = 12;
+
 /// How many letters must be put in, left out or changed to make one word of the other.
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();

@@ -43,7 +43,7 @@ impl Parse for Arguments {
         let mut keys = arguments(input, "#[model]", &known, &mut errors, |key, input| {
             match key {
                 "input" => all.input = Some(value(input)?),
-                "output" => all.output = Some(value(input)?),
+                "output" => all.output = Some(output(input)?),
                 "outputs" => all.outputs = fields(input)?,
                 "element" => all.element = Some(value(input)?),
                 "keras" => all.keras = Some(value(input)?),
@@ -56,6 +56,10 @@ impl Parse for Arguments {
         if !errors.is_empty() {
             // What is wrong may have been the input.
             keys.push("input".to_owned());
+        }
+        if all.output.is_none() && keys.iter().any(|key| key == "output") {
+            // Then nobody knows which fields they are.
+            keys.push("outputs".to_owned());
         }
         Ok(Self { keys, errors, ..all })
     }
@@ -73,7 +77,9 @@ pub(crate) fn arguments(
     let mut one = |input: ParseStream, errors: &mut Errors| {
         if !input.peek(Ident) {
             let (span, value) = (input.span(), text(&rest(&input.fork())?));
-            let message = format!("an argument has a name: write `{} = {value}`", known[0]);
+            let file = [".keras\"", ".h5\"", ".json\""].iter().any(|end| value.ends_with(end));
+            let name = known.iter().find(|name| file && **name == "keras").unwrap_or(&known[0]);
+            let message = format!("an argument has a name: write `{name} = {value}`");
             return Err(syn::Error::new(span, message));
         }
         let key: Ident = input.parse()?;
@@ -112,12 +118,34 @@ pub(crate) fn arguments(
     Ok(keys)
 }
 
+const SEVERAL_OUTPUTS: &str = "several outputs are named by their fields, `outputs(first, second)`; the shape of one is given as `output = (Batch, 2)`";
+
+/// `= (Batch, 2)`.
+fn output(input: ParseStream) -> syn::Result<Signal> {
+    let tuple = |input: ParseStream| {
+        let content;
+        syn::parenthesized!(content in input);
+        let nested = content.peek(syn::token::Paren);
+        rest(&content)?;
+        while content.parse::<Option<Token![,]>>()?.is_some() {
+            rest(&content)?;
+        }
+        Ok(nested)
+    };
+    let fork = input.fork();
+    fork.parse::<Option<Token![=]>>()?;
+    let start = fork.span();
+    match tuple(&fork) {
+        Ok(true) => Err(syn::Error::new(start, SEVERAL_OUTPUTS)),
+        _ => value(input),
+    }
+}
+
 /// `(first, second)`.
 fn fields(input: ParseStream) -> syn::Result<Vec<Ident>> {
     let span = input.span();
     if input.peek(Token![=]) {
-        let message = "several outputs are named by their fields, `outputs(first, second)`; the shape of one is given as `output = (Batch, 2)`";
-        return Err(syn::Error::new(span, message));
+        return Err(syn::Error::new(span, SEVERAL_OUTPUTS));
     }
     let list = |input: ParseStream| {
         let content;

@@ -62,6 +62,7 @@ use dfdx::{
 use crate::{
     backend::{ActivationFunction, Backend, Element},
     error::Error,
+    just_the_type::name_of,
     reduce::{Unweighted, Weights},
     signal::{Signal, Value},
 };
@@ -117,8 +118,10 @@ pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu>:
     Sized + Send
 {
-    /// The name that Keras gives it.
-    fn name(&self) -> &'static str;
+    /// The name that Keras gives it. Default: that of the type.
+    fn name(&self) -> &'static str {
+        name_of::<Self>()
+    }
 
     /// The loss of each position, `(Positions,)`: not yet masked, weighted or averaged. At masked positions
     /// [`mean`](Loss::mean) has put 0.5 for what is predicted and 0 for the target, so that what stands in the padding

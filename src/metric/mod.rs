@@ -53,6 +53,7 @@ use dfdx::tensor::{Cpu, NoneTape, Tensor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    just_the_type::name_of,
     loss::{Prediction, Rows},
     reduce::{SampleWeights, position_weights},
     signal::Signal,
@@ -110,8 +111,10 @@ pub trait Metric<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu
     /// What it remembers of the batches, such as a [`Mean`](crate::reduce::Mean).
     type State: MetricState;
 
-    /// The name under which it stands in a history.
-    fn name(&self) -> String;
+    /// The name under which it stands in a history. Default: that of the type.
+    fn name(&self) -> String {
+        name_of::<Self>().to_owned()
+    }
 
     /// Whether more is better, for callbacks that look for the best epoch. Default: it is not known, and such a
     /// callback has to be told.

@@ -91,9 +91,8 @@ use crate::{
     message = "`{Self}` is no model",
     label = "no model: one is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; out of a `Result` it is taken by `?`; a generic function asks for `M: Model`"
 )]
-pub trait Model<E: Element = f32, D: Backend<E> = Cpu>:
-    Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D>
-{
+#[rustfmt::skip] // In one line, of which the compiler shows no more.
+pub trait Model<E: Element = f32, D: Backend<E> = Cpu>: Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D> {
     /// The signal that the model takes.
     type Input: Signal;
     /// The signal that the model gives.

@@ -95,12 +95,16 @@ pub const fn option_of<L: Options>(name: &str, value: Option<f64>, text: &str) -
         }
         i += 1;
     }
+    if !near.is_empty() {
+        concat_panic!(
+            "`", display: L::LAYER, "` has no option `", display: name, "`: did you mean `", display: near, "`?"
+        );
+    }
     let (names, len) = names::<L>();
     let Ok(names) = std::str::from_utf8(names.split_at(len).0) else { unreachable!() };
-    let (hint, end) = if near.is_empty() { ("", "") } else { (" (did you mean `", "`?)") };
     concat_panic!(
-        "`", display: L::LAYER, "` has no option `", display: name, "`", display: hint, display: near,
-        display: end, ": there are ", display: names, "`name` and `trainable`"
+        "`", display: L::LAYER, "` has no option `", display: name, "`: there are ", display: names,
+        "`name` and `trainable`"
     )
 }
 

@@ -60,7 +60,7 @@ pub use slots::{Slot, SlotView};
 pub use state::State;
 pub(crate) use summed::{Sum, Summed};
 
-use crate::{backend::Element, error::Error};
+use crate::{backend::Element, error::Error, just_the_type::name_of};
 
 /// How parameters follow their gradients.
 ///
@@ -113,8 +113,10 @@ use crate::{backend::Element, error::Error};
     note = "an optimiser is a value, such as `Adam::default()`; so is a loss, `MeanSquaredError`"
 )]
 pub trait Optimizer: Clone + Send + Sync + 'static {
-    /// The name that Keras gives it, `adam`.
-    fn name(&self) -> &'static str;
+    /// The name that Keras gives it, `adam`. Default: that of the type.
+    fn name(&self) -> &'static str {
+        name_of::<Self>()
+    }
 
     /// The learning rate.
     fn learning_rate(&self) -> &LearningRate;

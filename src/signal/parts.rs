@@ -10,7 +10,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "there is no part `.{AT}` in `{Self}`",
     label = "here one of several signals is taken",
-    note = "`Inputs<(A, B)>` has the parts `.0` and `.1`, and so on; in a `#[model]`, `#[from(a, b)]` on the field names two"
+    note = "`Inputs<(A, B)>` has the parts `.0` and `.1`, and so on; in a `#[model]`, `#[from(a, b)]` on the field names two; `.output` and `.state` are those of a `ReturnState<Lstm<_, N>>`"
 )]
 pub trait PartAt<const AT: usize>: Signal {
     /// The signal of the part.

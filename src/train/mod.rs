@@ -32,6 +32,7 @@ mod snapshot;
 mod start;
 mod swap_back;
 mod totals;
+mod trained;
 mod trainer;
 mod training;
 mod validation;
@@ -45,9 +46,14 @@ pub use history::History;
 pub use judge::{Judged, Judges, Matches, ValueOfLoss};
 pub use logs::Logs;
 pub use measured::{AnyWeights, Measured, Measures, MeasuresOutput, OfOne, OneOf};
+#[doc(hidden)]
+pub use optimizing::IsOptimizer;
 pub use optimizing::Optimizes;
 pub use predict::{Asks, AsksOne, Predict};
 pub use saved::Saved;
 pub use snapshot::Snapshot;
-pub use trainer::{Makes, Trainer};
+#[doc(hidden)]
+pub use trained::IsModel;
+pub use trained::Trained;
+pub use trainer::Trainer;
 pub use training::Training;

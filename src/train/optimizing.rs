@@ -19,10 +19,8 @@ pub(super) type Pass<'a, M, E, D> =
     &'a mut dyn FnMut(&mut M) -> Result<Tensor<Rank0, E, D, OwnedTape<E, D>>, Error>;
 
 /// An [`Optimizer`], as what a trainer is made of: by way of it the compiler says once what is none.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no optimiser",
-    label = "an optimiser is a value, such as `Adam::new(0.001)`, and stands behind the loss, `MeanSquaredError`"
-)]
+///
+/// It is for all types, and stands on the one with the words: so the compiler does not show where it is asked for.
 pub trait Optimizes: Sized {
     /// The same `T`.
     type With<T>;
@@ -46,20 +44,73 @@ pub trait Optimizes: Sized {
         D: Backend<E>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<O: Optimizer> Optimizes for O {
-    type With<T> = T;
+impl<O> Optimizes for O
+where
+    (): IsOptimizer<O>,
+{
+    type With<T> = <() as IsOptimizer<O>>::Of<T>;
 
-    fn with<T>(of: T) -> T {
-        of
+    fn with<T>(of: T) -> Self::With<T> {
+        <() as IsOptimizer<O>>::of(of)
     }
 
     fn checked(&self) -> Result<(), Error> {
-        self.check()
+        <() as IsOptimizer<O>>::check(self)
     }
 
     #[allow(private_interfaces)]
     fn optimizing<M, E, D>() -> AsOptimizing<M, O, E, D>
+    where
+        M: Parameters<E, D>,
+        E: Element,
+        D: Backend<E>,
+    {
+        <() as IsOptimizer<O>>::used()
+    }
+}
+
+/// What [`Optimizes`] stands on. It is a trait of another type, as the compiler has no words for a bound on the same one.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{O}` is no optimiser",
+    label = "an optimiser is a value, such as `Adam::new(0.001)`, and stands behind the loss, `MeanSquaredError`"
+)]
+pub trait IsOptimizer<O> {
+    /// The same `T`.
+    type Of<T>;
+
+    /// The same value.
+    fn of<T>(of: T) -> Self::Of<T>;
+
+    /// [`Optimizer::check`].
+    ///
+    /// # Errors
+    /// Those of it.
+    fn check(optimizer: &O) -> Result<(), Error>;
+
+    /// [`Optimizes::optimizing`].
+    #[allow(private_interfaces)]
+    fn used<M, E, D>() -> AsOptimizing<M, O, E, D>
+    where
+        M: Parameters<E, D>,
+        E: Element,
+        D: Backend<E>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<O: Optimizer> IsOptimizer<O> for () {
+    type Of<T> = T;
+
+    fn of<T>(of: T) -> T {
+        of
+    }
+
+    fn check(optimizer: &O) -> Result<(), Error> {
+        optimizer.check()
+    }
+
+    #[allow(private_interfaces)]
+    fn used<M, E, D>() -> AsOptimizing<M, O, E, D>
     where
         M: Parameters<E, D>,
         E: Element,
@@ -70,22 +121,22 @@ impl<O: Optimizer> Optimizes for O {
 }
 
 #[diagnostic::do_not_recommend]
-impl<O> Optimizes for O
+impl<O> IsOptimizer<O> for ()
 where
     for<'a> Nobody: Never<'a>,
 {
-    type With<T> = Nobody;
+    type Of<T> = Nobody;
 
-    fn with<T>(_: T) -> Nobody {
+    fn of<T>(_: T) -> Nobody {
         Nobody::never()
     }
 
-    fn checked(&self) -> Result<(), Error> {
+    fn check(_: &O) -> Result<(), Error> {
         Nobody::never()
     }
 
     #[allow(private_interfaces)]
-    fn optimizing<M, E, D>() -> AsOptimizing<M, O, E, D>
+    fn used<M, E, D>() -> AsOptimizing<M, O, E, D>
     where
         M: Parameters<E, D>,
         E: Element,

@@ -4,7 +4,7 @@ use dfdx::tensor::{Cpu, NoneTape};
 use rand::rngs::StdRng;
 
 use super::{
-    Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes,
+    Asks, Callback, Calls, History, HowToFit, Measures, MeasuresOutput, OfOne, Optimizes, Trained,
     TrainingData, ValueOfLoss, augment::Augments, callback::Kept, columns, evaluate::Parts,
     fit::at_least_one, optimizing::AsOptimizing, ranks::Ranks, resumed::Resumed, totals::Metrics,
 };
@@ -16,7 +16,6 @@ use crate::{
     model::{Model, Output},
     never::Is,
     optim::State,
-    parameters,
     signal::Signal,
 };
 
@@ -77,41 +76,10 @@ where
     /// # Errors
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
     #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    pub fn new<K: Is<L>>(model: M, loss: K, optimizer: O) -> Result<L::By<O::With<<M::Output as Makes>::Made<Self>>>, Error> where M: Model<E, D>, L: ValueOfLoss, O: Optimizes {
-        let loss = loss.it();
-        let trainer = Self {
-            dev: parameters::device(&model),
-            model,
-            loss,
-            optimizer,
-            state: State::default(),
-            metrics: Box::new(Vec::new()),
-            callbacks: Vec::new(),
-            augment: Box::new(Vec::new()),
-            history: History::default(),
-            resumed: None,
-            ranks: None,
-            optimizing: O::optimizing::<M, E, D>(),
-        };
-        O::checked(&trainer.optimizer)?;
-        Ok(L::by(O::with(M::Output::made(trainer))))
-    }
-}
-
-/// `T`, of whatever is made of a model's output. Where there is no model, the compiler says that, and nothing of `T`.
-pub trait Makes {
-    /// The same `T`.
-    type Made<T>;
-
-    /// The same value.
-    fn made<T>(of: T) -> Self::Made<T>;
-}
-
-impl<S: Signal> Makes for S {
-    type Made<T> = T;
-
-    fn made<T>(of: T) -> T {
-        of
+    pub fn new(model: impl Is<M>, loss: impl Is<L>, optimizer: impl Is<O>) -> Result<L::By<O::With<M::Made<Self>>>, Error> where M: Trained<E, D>, L: ValueOfLoss, O: Optimizes {
+        let optimizer = optimizer.it();
+        optimizer.checked()?;
+        Ok(L::by(O::with(model.it().trainer(loss.it(), optimizer))))
     }
 }
 
@@ -305,10 +273,11 @@ where
     /// The step that fails is not made, and those before it stay: training can go on, with the random numbers that
     /// the step would have drawn.
     #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    pub fn fit<Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>, F>(&mut self, data: Data, fit: F) -> Result<F::Returned, Error>
+    pub fn fit<Data: Lends<Data: TrainingData<M, L, Y, E, D> + Sized>, F>(&mut self, data: impl Is<Data>, fit: F) -> Result<F::Returned, Error>
     where
         F: HowToFit<<Data::Data as TrainingData<M, L, Y, E, D>>::History>,
     {
+        let data = data.it();
         let history = self.run(data.lent(), None::<&Data::Data>, &fit.settings())?;
         Ok(F::returned(Data::Data::history(history)))
     }

@@ -85,6 +85,10 @@ impl Layer {
         let mut fields = Vec::new();
         for (i, field) in item.fields.iter_mut().enumerate() {
             let role = parse::role(&mut field.attrs, &mut errors);
+            if role.is_none() && is_to_be_said(&field.ty) {
+                // It may have been meant as a role, and is told as that.
+                field.attrs.retain(parse::is_of_rust);
+            }
             let member = field.ident.clone().map_or_else(|| Member::from(i), Member::from);
             let kind = kind(&member, &field.ty, role, &mut errors);
             fields.push(Field { member, ty: field.ty.clone(), kind });
@@ -193,6 +197,11 @@ fn generic(ty: &Type, name: &str) -> Option<Vec<GenericArgument>> {
     }
 }
 
+/// Whether a field needs an attribute.
+fn is_to_be_said(ty: &Type) -> bool {
+    last(ty).is_none_or(|last| last.ident != "PhantomData")
+}
+
 fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> Kind {
     let name = text(member);
     match role {
@@ -228,7 +237,7 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
         }
         Some(Role::Cache) => Kind::Default,
         None => {
-            if last(ty).is_none_or(|last| last.ident != "PhantomData") {
+            if is_to_be_said(ty) {
                 let message = format!(
                     "say what `{name}` is: `#[weight(..)]`, `#[option(..)]`, `#[inner]` (a layer) or `#[cache]`"
                 );
@@ -264,7 +273,9 @@ fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Err
     let init = match given.init.as_ref().map(initializer::constant) {
         Some(Ok(constant)) => constant,
         Some(Err(message)) => {
-            errors.push(given.init.span(), message + "; `fill = ..` names a function of your own");
+            let end = if message.ends_with('?') { "" } else { ";" };
+            let message = format!("{message}{end} `fill = ..` names a function of your own");
+            errors.push(given.init.span(), message);
             Ident::new("ZEROS", Span::call_site())
         }
         None => {

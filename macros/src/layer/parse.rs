@@ -162,6 +162,14 @@ impl Parse for Key {
     }
 }
 
+/// Whether the compiler knows an attribute of a field.
+pub(crate) fn is_of_rust(attribute: &Attribute) -> bool {
+    let known =
+        ["doc", "cfg", "cfg_attr", "allow", "expect", "warn", "deny", "deprecated", "rustfmt"];
+    let first = attribute.path().segments.first();
+    first.is_some_and(|first| known.iter().any(|known| first.ident == known))
+}
+
 /// What a field is for, by its attributes, which are taken away.
 pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<Role> {
     let ours = |attribute: &Attribute| ROLES.iter().any(|role| attribute.path().is_ident(role));
@@ -182,7 +190,11 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
                     input.parse::<Token![=]>()?;
                     weight.shape = Some((input.span(), list(input)?));
                 }
-                "init" => weight.init = Some(value(input)?),
+                "init" => {
+                    let (name, slip) = initializer(input)?;
+                    weight.init = Some(name);
+                    return slip.map_or(Ok(()), Err);
+                }
                 "fill" => weight.fill = Some(value(input)?),
                 "trainable" => weight.trainable = Some(value::<LitBool>(input)?.value),
                 "regularizer" => weight.regularizer = Some(value::<LitBool>(input)?.value),
@@ -218,6 +230,19 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
         return Some(Role::Inner(inner));
     }
     Some(Role::Cache)
+}
+
+/// `= glorot_uniform`; as a string, it is told and taken for what it says.
+fn initializer(input: ParseStream) -> syn::Result<(Ident, Option<syn::Error>)> {
+    input.parse::<Token![=]>()?;
+    if !input.peek(LitStr) {
+        return Ok((input.parse()?, None));
+    }
+    let text: LitStr = input.parse()?;
+    let message =
+        format!("an initializer is named without quotes: write `init = {}`", text.value());
+    let error = syn::Error::new(text.span(), message);
+    Ok((text.parse().map_err(|_| error.clone())?, Some(error)))
 }
 
 /// The arguments of an attribute of a field, which may have none.

@@ -174,7 +174,7 @@ pub(super) const LAYERS: &[Known] = &[
     layer("StackedRnn", &[INSIDE], "StackedRnn<(Lstm<_, 32, Sequences>, Lstm<32, 16>)>"),
     layer("ReturnState", &[INSIDE], "ReturnState<Lstm<_, 32>>"),
     plain("ToState"),
-    layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32, Sequences>, Sum>"),
+    layer("Bidirectional", &[INSIDE, MERGE], "Bidirectional<Lstm<_, 32>, Sum>"),
     layer(
         "Conv1d",
         &[

@@ -94,6 +94,7 @@ impl Vocabulary {
     }
 
     /// How many ids there are, padding and the unknown token included: the `V` of its [`Embedding`].
+    #[doc(alias = "len")]
     pub fn size(&self) -> usize {
         1 + self.tokens.len()
     }

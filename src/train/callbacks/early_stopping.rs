@@ -1,4 +1,4 @@
-use super::{Mode, monitor::Monitor};
+use super::{Mode, Monitored, monitor::Monitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -40,7 +40,7 @@ impl Default for EarlyStopping {
 
 impl EarlyStopping {
     /// Stops after the first epoch in which this value is not better.
-    pub fn new(monitor: impl Into<String>) -> Self {
+    pub fn new(monitor: impl Monitored) -> Self {
         Self {
             monitor: Monitor::new(monitor),
             patience: 0,

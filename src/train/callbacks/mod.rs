@@ -46,7 +46,7 @@ pub use json_lines::JsonLines;
 pub use lambda::LambdaCallback;
 pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::ModelCheckpoint;
-pub use monitor::Mode;
+pub use monitor::{Mode, Monitored};
 pub use progress::Progress;
 pub(super) use recorder::Recorder;
 pub use reduce_lr::ReduceLrOnPlateau;

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::{Mode, monitor::Monitor, pattern::Pattern};
+use super::{Mode, Monitored, monitor::Monitor, pattern::Pattern};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -65,8 +65,8 @@ impl ModelCheckpoint {
 
     /// What has to be better with [`save_best_only`](Self::save_best_only). Default `val_loss`.
     #[must_use]
-    pub fn monitor(mut self, monitor: impl Into<String>) -> Self {
-        self.monitor.name = monitor.into();
+    pub fn monitor(mut self, monitor: impl Monitored) -> Self {
+        self.monitor.name = monitor.name();
         self
     }
 

@@ -17,6 +17,37 @@ pub enum Mode {
     Max,
 }
 
+/// The name of what is monitored, a column of the history.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no column of the history: write `\"val_loss\"`, and settings behind it, as in `.patience(3)`",
+    label = "the name of what is monitored"
+)]
+pub trait Monitored {
+    /// The name.
+    fn name(self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl Monitored for &str {
+    fn name(self) -> String {
+        self.to_owned()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Monitored for &String {
+    fn name(self) -> String {
+        self.clone()
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl Monitored for String {
+    fn name(self) -> String {
+        self
+    }
+}
+
 /// A value that is monitored, and what counts as better.
 #[derive(Debug, Clone)]
 pub(super) struct Monitor {
@@ -27,8 +58,8 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    pub(super) fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), mode: Mode::Auto, min_delta: 0.0, larger: false }
+    pub(super) fn new(monitored: impl Monitored) -> Self {
+        Self { name: monitored.name(), mode: Mode::Auto, min_delta: 0.0, larger: false }
     }
 
     /// Looks up in the training what is monitored. Keras warns once an epoch if it is not there.

@@ -1,4 +1,4 @@
-use super::{LEARNING_RATE, Mode, monitor::Monitor};
+use super::{LEARNING_RATE, Mode, Monitored, monitor::Monitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -37,7 +37,7 @@ impl Default for ReduceLrOnPlateau {
 
 impl ReduceLrOnPlateau {
     /// Divides the rate by 10 after 10 epochs in which this value is not better by 0.0001.
-    pub fn new(monitor: impl Into<String>) -> Self {
+    pub fn new(monitor: impl Monitored) -> Self {
         let monitor = Monitor { min_delta: 1e-4, ..Monitor::new(monitor) };
         let (factor, patience, cooldown, min_lr) = (0.1, 10, 0, 0.0);
         Self { monitor, factor, patience, cooldown, min_lr, best: None, wait: 0, cooling: 0 }

@@ -1,4 +1,4 @@
-//~lines 16
+//~lines 14
 //~ the model has the outputs
 //~ the losses are `MeanSquaredError`
 use kerata::{data::InMemory, loss::MeanSquaredError, model, optim::Sgd, prelude::*, train::{Fit, Trainer}, Batch, Cpu, Dense, Error};

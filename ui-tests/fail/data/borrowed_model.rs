@@ -1,5 +1,4 @@
 //~ `&Net` is no model
-//~lines 20
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*, loss::MeanSquaredError, optim::Adam, data::InMemory, train::{Fit, Trainer}};
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Net {

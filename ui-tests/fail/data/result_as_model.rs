@@ -1,6 +1,5 @@
-//~lines 14
 //~ `Result<Net, kerata::Error>` is no model
-//~ out of a `Result` it is taken by `?`
+//~ out of a `Result` by `?`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, optim::Adam, train::{Fit, Trainer}};
 

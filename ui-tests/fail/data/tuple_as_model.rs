@@ -1,6 +1,5 @@
 //~ `(Dense<4, 8>, Dense<8, 1>)` is no model
 //~ layers as a tuple in a `Sequential::<Input, _>::new((..,))`
-//~lines 15
 use kerata::{Cpu, Dense, Error, prelude::*, loss::MeanSquaredError, optim::Adam, data::InMemory, train::{Fit, Trainer}};
 fn main() -> Result<(), Error> {
     let dev = Cpu::seed_from_u64(0);

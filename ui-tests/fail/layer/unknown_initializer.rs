@@ -1,4 +1,4 @@
-//~ `glorot_unifrom` is no initializer (did you mean `glorot_uniform`?)
+//~ `glorot_unifrom` is no initializer: did you mean `glorot_uniform`?
 use kerata::{Cpu, Tensor, layer, tensor::Rank2};
 
 #[layer(class = "Mix")]

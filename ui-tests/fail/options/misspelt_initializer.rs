@@ -1,4 +1,4 @@
-//~ `Dense` has no option `kernel_initialiser` (did you mean `kernel_initializer`?)
+//~ `Dense` has no option `kernel_initialiser`: did you mean `kernel_initializer`?
 use kerata::{Batch, Dense, model};
 
 #[model(input = (Batch, 3), output = (Batch, 4))]

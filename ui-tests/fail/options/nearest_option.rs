@@ -1,4 +1,4 @@
-//~ `LSTM` has no option `recurent_dropout` (did you mean `recurrent_dropout`?)
+//~ `LSTM` has no option `recurent_dropout`: did you mean `recurrent_dropout`?
 use kerata::{Batch, Length, Lstm, model};
 
 #[model(input = (Batch, Length, 3), output = (Batch, 4))]

@@ -1,4 +1,4 @@
-//~ `HeNorml` is no initializer (did you mean `he_normal`?)
+//~ `HeNorml` is no initializer: did you mean `he_normal`?
 use kerata::{Batch, BatchNorm, Dense, model};
 
 #[model(input = (Batch, 4))]

@@ -1,4 +1,4 @@
-//~ `BatchNormalization` has no option `momentun` (did you mean `momentum`?): there are
+//~ `BatchNormalization` has no option `momentun`: did you mean `momentum`?
 use kerata::{Batch, BatchNorm, Dense, model};
 
 #[model(input = (Batch, 4))]

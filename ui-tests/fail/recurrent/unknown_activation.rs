@@ -1,4 +1,4 @@
-//~ `Rely` is no activation (did you mean `relu`?)
+//~ `Rely` is no activation: did you mean `relu`?
 use kerata::{Batch, Gru, Length, model};
 
 #[model(input = (Batch, Length, 8))]
