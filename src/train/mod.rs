@@ -34,7 +34,6 @@ mod swap_back;
 mod totals;
 mod trainer;
 mod training;
-mod validation;
 
 pub use callback::{Callback, Calls, Recovery};
 use callbacks::{Progress, Recorder};

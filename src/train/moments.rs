@@ -3,7 +3,7 @@
 use log::info;
 
 use super::{
-    Callback, Recovery, Training, checkpoint,
+    Callback, Logs, Recovery, Training, checkpoint,
     ranks::{self, Control, Ranks},
     run::Run,
     setup::Setup,
@@ -48,6 +48,19 @@ where
 }
 
 impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
+/// Whose callbacks are shown a moment.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    /// The validation of this call, on all ranks.
+    Validation,
+    /// All of the trainer.
+    Trainer,
+    /// One of these.
+    One(usize),
+    /// Those of every training.
+    Every,
+}
+
 where
     M: Model<E, D>,
     Y: Signal,
@@ -92,26 +105,31 @@ where
 
     fn hooks_unsettled(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
         match &self.ranks {
-            None => self.hooks_of(true, &mut hook)?,
-            // The other ranks have callbacks only so that they are the same program.
-            Some(ranks) if ranks.is_first() && self.has_callbacks() => {
-                let before = self.model.clone();
-                self.hooks_of(true, &mut hook)?;
-                self.changed |= ranks::differ(&before, self.model)?;
-            }
-            Some(_) => {}
-        }
-        self.hooks_of(false, &mut hook)
+        self.hooks_of(Whose::Validation, &mut hook)?;
+        self.hooks_own(Whose::Trainer, &mut hook)?;
+        self.hooks_of(Whose::Every, &mut hook)
     }
 
     /// Shows a moment to the callbacks of every training.
     pub(super) fn hooks_given(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
         self.settle()?;
-        self.hooks_of(false, &mut hook)
+        self.hooks_of(Whose::Every, &mut hook)
     }
 
-    /// Of the trainer's own callbacks, or of those of every training.
-    fn hooks_of(&mut self, own: bool, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
+    /// Shows a moment to callbacks of the trainer, or one of them; the other ranks have these only so that they are the same program.
+    fn hooks_own(&mut self, whose: Whose, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
+            None => self.hooks_of(whose, hook),
+            Some(ranks) if ranks.is_first() && self.has_callbacks() => {
+                let before = self.model.clone();
+                self.hooks_of(whose, hook)?;
+                self.changed |= ranks::differ(&before, self.model)?;
+            }
+                Ok(())
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn hooks_of(&mut self, whose: Whose, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
         let mut training = Training {
             model: &mut *self.model,
             state: &mut *self.state,
@@ -122,11 +140,69 @@ where
             wishes: &mut self.wishes,
             epoch: self.at.epoch,
         };
-        match own {
-            true => self.callbacks.iter_mut().try_for_each(|own| hook(&mut **own, &mut training)),
-            false => self.given.iter_mut().try_for_each(|given| hook(&mut **given, &mut training)),
+        let (own, given) = (&mut *self.callbacks, &mut self.given);
+        match whose {
+            Whose::Validation => {
+                self.validation.iter_mut().try_for_each(|own| hook(&mut **own, &mut training))
+            }
+            Whose::Trainer => own.iter_mut().try_for_each(|own| hook(&mut **own, &mut training)),
+            Whose::One(at) => hook(&mut *own[at], &mut training),
+            Whose::Every => {
+                given.iter_mut().try_for_each(|given| hook(&mut **given, &mut training))
+            }
         }
     }
+
+    /// Has callbacks measure what all of them are to see in the logs of this epoch.
+    pub(super) fn measure(&mut self, epoch: usize, logs: &mut Logs) -> Result<(), Error> {
+        self.settle()?;
+        if let Some(validation) = &self.validation {
+            let validates = validation.validates(epoch);
+            self.measure_by(Whose::Validation, validates, epoch, logs)?;
+        }
+        let own =
+            if self.ranks.as_ref().is_none_or(Ranks::is_first) { self.callbacks.len() } else { 0 };
+        for at in 0..own {
+            let validates = self.callbacks[at].validates(epoch);
+            self.measure_by(Whose::One(at), validates, epoch, logs)?;
+        }
+        Ok(())
+    }
+
+    fn measure_by(
+        &mut self,
+        whose: Whose,
+        validates: bool,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        // Of those of the trainer other ranks know nothing.
+        let all = whose == Whose::Validation || self.ranks.is_none();
+        if validates {
+            each!(self.on_test_begin())?;
+            if all {
+                self.conclude()?;
+            }
+        }
+        let before = logs.len();
+        let mut hook = |callback: &mut dyn Callback<M, E, D>,
+                        training: &mut Training<'_, M, E, D>| {
+            callback.measure(training, epoch, logs)
+        };
+        let measured = match whose {
+            Whose::Validation => self.hooks_of(whose, &mut hook),
+            _ => self.hooks_own(whose, &mut hook),
+        };
+        if validates {
+            // Also after an error, so that what has been exchanged for the validation is put back.
+            let own = logs.since(before);
+            let ended = each!(self.on_test_end(&own));
+            measured?;
+            ended?;
+            return if all { self.conclude() } else { Ok(()) };
+        }
+    }
+        measured
 
     /// Writes the checkpoints that callbacks have asked for.
     pub(super) fn grant(&mut self) -> Result<(), Error> {

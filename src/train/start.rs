@@ -1,7 +1,7 @@
 //! A call of `fit` begins: what of the trainer it runs with.
 
 use super::{
-    Callback, Fit, History, Progress, Recorder, Trainer, TrainingData, columns,
+    Callback, Fit, History, Progress, Recorder, Trainer, TrainingData, callbacks, columns,
     ranks::Ranks,
     resumed::Position,
     run::Run,
@@ -42,14 +42,18 @@ where
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
         let at = resumed.as_ref().map_or_else(anew, |resumed| resumed.at.clone());
         let rate = (self.optimizing)(&mut self.optimizer).learning_rate().clone();
+        let (loss, metrics, ranks) = (&self.loss, self.metrics.list(), self.ranks.as_ref());
+        let validation = validation.map(|data| -> Box<dyn Callback<M, E, D> + '_> {
+            Box::new(callbacks::ValidationOfFit::of_fit(data, loss, metrics, ranks, fit))
+        });
         let done = (self.state.steps(), self.history.epochs());
         let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
         let run = Run {
             model: &mut self.model,
-            loss: &self.loss,
+            loss,
             optimizer: (self.optimizing)(&mut self.optimizer),
             state: &mut self.state,
-            metrics: self.metrics.list(),
+            metrics,
             callbacks: &mut self.callbacks,
             augment: self.augment.list(),
             history: &mut self.history,
@@ -64,8 +68,9 @@ where
             about,
             wishes: Wishes::default(),
             at,
+            validation,
         };
-        let result = run.whole(data, validation, resumed.as_mut().map(|r| &mut r.content));
+        let result = run.whole(data, resumed.as_mut().map(|r| &mut r.content));
         // What has changed nothing can be tried again from the same place.
         let nothing = done == (self.state.steps(), self.history.epochs());
         if let Some(resumed) = resumed.filter(|_| result.is_err() && nothing) {
