@@ -35,7 +35,8 @@ pub struct Unweighted;
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerSample(pub Vec<f32>);
 
-/// One weight a time step, row by row. What stands in the padding need not be a number.
+/// One weight a time step, row by row. What stands in the padding need not be a number: of a model whose output is masked, a batch
+/// is checked when its mask is known, and of any other model all weights when the training begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerStep {
     weights: Vec<f32>,
@@ -235,14 +236,32 @@ fn repeat<W: Copy + Into<f64>>(
     label = "weights that do not fit the prediction",
     note = "one weight a sample is `PerSample`"
 )]
-pub trait Weights<P: Signal>: SampleWeights {}
+pub trait Weights<P: Signal>: SampleWeights {
+    /// Checks all weights of a dataset as far as that can be done without the masks of its batches.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] for a weight of a step that no mask can leave out.
+    fn check_all(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
 
 #[diagnostic::do_not_recommend]
 impl<P: Signal> Weights<P> for Unweighted {}
 #[diagnostic::do_not_recommend]
 impl<P: Signal> Weights<P> for PerSample {}
 #[diagnostic::do_not_recommend]
-impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {}
+impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {
+    fn check_all(&self) -> Result<(), Error> {
+        match self.weights.iter().position(|weight| !weight.is_finite()) {
+            Some(index) => {
+                let value = self.weights[index].into();
+                Err(Error::NonFinite { what: POSITION, index, value })
+            }
+            None => Ok(()),
+        }
+    }
+}
 #[diagnostic::do_not_recommend]
 impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
 
@@ -285,6 +304,10 @@ macro_rules! of_outputs {
         where
             $(PerStep: Weights<$S>,)*
         {
+            fn check_all(&self) -> Result<(), Error> {
+                $(<Self as Weights<$S>>::check_all(self)?;)*
+                Ok(())
+            }
         }
     };
 }
@@ -292,16 +315,21 @@ several!(of_outputs);
 
 /// Weights of a tuple for a tuple of outputs.
 macro_rules! each_output {
-    ($($W:ident $P:ident)*) => {
+    ($($W:ident $P:ident $at:tt)*) => {
         #[diagnostic::do_not_recommend]
-        impl<$($P: Signal, $W: Weights<$P>),*> Weights<Inputs<($($P,)*)>> for ($($W,)*) {}
+        impl<$($P: Signal, $W: Weights<$P>),*> Weights<Inputs<($($P,)*)>> for ($($W,)*) {
+            fn check_all(&self) -> Result<(), Error> {
+                $(<$W as Weights<$P>>::check_all(&self.$at)?;)*
+                Ok(())
+            }
+        }
     };
 }
-each_output!(A P B Q);
-each_output!(A P B Q C R);
-each_output!(A P B Q C R F S);
-each_output!(A P B Q C R F S G T);
-each_output!(A P B Q C R F S G T H U);
+each_output!(A P 0 B Q 1);
+each_output!(A P 0 B Q 1 C R 2);
+each_output!(A P 0 B Q 1 C R 2 F S 3);
+each_output!(A P 0 B Q 1 C R 2 F S 3 G T 4);
+each_output!(A P 0 B Q 1 C R 2 F S 3 G T 4 H U 5);
 
 /// The weights of one output of several.
 #[derive(Debug)]
@@ -335,6 +363,9 @@ impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
 #[diagnostic::do_not_recommend]
 impl<P: Signal, W: SampleWeights> Weights<P> for OfOutput<'_, W> {}
 
+/// What a weight of a step is called in errors.
+const POSITION: &str = "the weight of position";
+
 /// `w * m` of each position.
 ///
 /// # Errors
@@ -359,7 +390,7 @@ pub(crate) fn position_weights(
         None => positions,
     };
     if let Some(at) = each.iter().position(|w| !w.is_finite()) {
-        let what = if sizes.len() == 1 { "sample weight" } else { "the weight of position" };
+        let what = if sizes.len() == 1 { "sample weight" } else { POSITION };
         return Err(Error::NonFinite { what, index: at, value: each[at] });
     }
     Ok(PositionWeights { each, keep, count })

@@ -122,6 +122,11 @@ pub trait Dataset {
     /// How many samples there are, if that is known; for the progress bar.
     fn samples(&self) -> Option<usize>;
 
+    /// The weights of all samples, if they are at hand before the first batch: then they are checked when a training begins.
+    fn known_weights(&self) -> Option<&Self::Weights> {
+        None
+    }
+
     /// The batches of one epoch from one of them on, for a training that is resumed. A dataset that can do without the
     /// batches before it overrides this.
     fn batches_from<E: Element, D: Backend<E>>(
