@@ -5,6 +5,7 @@ use log::info;
 use super::{
     Callback, Logs, Recovery, Training, checkpoint,
     ranks::{self, Control, Ranks},
+    resumed::Position,
     run::Run,
     setup::Setup,
     totals::Totals,
@@ -47,7 +48,6 @@ where
 {
 }
 
-impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
 /// Whose callbacks are shown a moment.
 #[derive(Clone, Copy, PartialEq)]
 enum Whose {
@@ -61,6 +61,7 @@ enum Whose {
     Every,
 }
 
+impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
 where
     M: Model<E, D>,
     Y: Signal,
@@ -104,7 +105,6 @@ where
     }
 
     fn hooks_unsettled(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
-        match &self.ranks {
         self.hooks_of(Whose::Validation, &mut hook)?;
         self.hooks_own(Whose::Trainer, &mut hook)?;
         self.hooks_of(Whose::Every, &mut hook)
@@ -118,13 +118,14 @@ where
 
     /// Shows a moment to callbacks of the trainer, or one of them; the other ranks have these only so that they are the same program.
     fn hooks_own(&mut self, whose: Whose, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
+        match &self.ranks {
             None => self.hooks_of(whose, hook),
             Some(ranks) if ranks.is_first() && self.has_callbacks() => {
                 let before = self.model.clone();
                 self.hooks_of(whose, hook)?;
                 self.changed |= ranks::differ(&before, self.model)?;
-            }
                 Ok(())
+            }
             Some(_) => Ok(()),
         }
     }
@@ -201,8 +202,8 @@ where
             ended?;
             return if all { self.conclude() } else { Ok(()) };
         }
-    }
         measured
+    }
 
     /// Writes the checkpoints that callbacks have asked for.
     pub(super) fn grant(&mut self) -> Result<(), Error> {
@@ -219,7 +220,9 @@ where
                 history: self.history,
                 callbacks: self.callbacks,
             };
-            parts.save(&path, &self.at, Some((&self.fit, self.samples)))?;
+            // An interrupted training goes on as if it had not been.
+            let stopping = self.wishes.stop && !self.wishes.interrupted && !self.at.stopped;
+            parts.save(&path, &Position { stopping, ..self.at.clone() }, &self.terms)?;
             info!("checkpoint saved in {}", path.display());
         }
         Ok(())

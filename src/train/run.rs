@@ -11,6 +11,7 @@ use super::{
     callback::Kept,
     checkpoint, columns,
     evaluate::share_of,
+    fit::Terms,
     judge::Judge,
     moments::{each, each_in_batch},
     optimizing::Optimizing,
@@ -51,13 +52,14 @@ where
     /// Whether callbacks of this rank have changed the weights, which the others do not know yet.
     pub(super) changed: bool,
     pub(super) fit: Fit,
+    pub(super) terms: Terms,
     /// How many samples the data has, if that is known.
     pub(super) samples: Option<usize>,
     pub(super) columns: Vec<String>,
-    /// Callbacks of every training, behind those of the trainer.
-    pub(super) given: Vec<Box<dyn Callback<M, E, D>>>,
     /// That of `fit_validated`, before those of the trainer.
     pub(super) validation: Option<Box<dyn Callback<M, E, D> + 'a>>,
+    /// Callbacks of every training, behind those of the trainer.
+    pub(super) given: Vec<Box<dyn Callback<M, E, D>>>,
     /// What was measured in this call.
     pub(super) measured: History,
     pub(super) about: About,
@@ -140,7 +142,11 @@ where
         self.conclude()?;
         let About { epochs, batch_size, optimizer, .. } = &self.about;
         info!("training to epoch {epochs}, batches of {batch_size}, {optimizer}");
-        while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
+        // An epoch that was stopped before a checkpoint comes to its end.
+        while self.at.epoch < self.fit.epochs
+            && !self.at.stopped
+            && (!self.wishes.stop || self.at.begun)
+        {
             let mut logs = self.epoch(data)?;
             let epoch = self.at.epoch;
             if let Err(error) = self.measure(epoch, &mut logs) {

@@ -233,6 +233,7 @@ where
             let expected = "other data has its columns under this name";
             return Err(Error::invalid("the name of a `Validation`", name, expected));
         }
+        self.data.check_weights()?;
         at_least_one(&[("freq", Some(*freq)), ("batch_size", *batch_size), ("steps", *steps)])
     }
 
