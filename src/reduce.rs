@@ -12,17 +12,18 @@
 
 mod mean;
 mod product;
+mod weights;
 
 pub use mean::Mean;
 pub use product::{MultiplyWeights, Product};
+pub use weights::Weights;
 
 use crate::{
     error::Error,
     memory::collected,
-    signal::{Inputs, Mask, Masked, Signal},
+    signal::{Mask, Signal},
     tuples::several,
 };
-use dfdx::shapes::Dim;
 
 /// Every sample counts once: no weights.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -230,41 +231,6 @@ fn repeat<W: Copy + Into<f64>>(
     Ok(Some(weights.iter().flat_map(|&w| std::iter::repeat_n(w.into(), times)).collect()))
 }
 
-/// Weights that make sense for the prediction `P`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot weight the prediction `{P}`: it has no time steps",
-    label = "weights that do not fit the prediction",
-    note = "one weight a sample is `PerSample`"
-)]
-pub trait Weights<P: Signal>: SampleWeights {
-    /// Checks all weights of a dataset as far as that can be done without the masks of its batches.
-    ///
-    /// # Errors
-    /// [`Error::NonFinite`] for a weight of a step that no mask can leave out.
-    fn check_all(&self) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<P: Signal> Weights<P> for Unweighted {}
-#[diagnostic::do_not_recommend]
-impl<P: Signal> Weights<P> for PerSample {}
-#[diagnostic::do_not_recommend]
-impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {
-    fn check_all(&self) -> Result<(), Error> {
-        match self.weights.iter().position(|weight| !weight.is_finite()) {
-            Some(index) => {
-                let value = self.weights[index].into();
-                Err(Error::NonFinite { what: POSITION, index, value })
-            }
-            None => Ok(()),
-        }
-    }
-}
-#[diagnostic::do_not_recommend]
-impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
-
 macro_rules! of_outputs {
     ($($S:ident $at:tt)*) => {
         /// Weights for each of several outputs; where there are none, [`Unweighted`].
@@ -298,38 +264,9 @@ macro_rules! of_outputs {
                 }
             }
         }
-
-        #[diagnostic::do_not_recommend]
-        impl<$($S: Signal),*> Weights<Inputs<($($S,)*)>> for PerStep
-        where
-            $(PerStep: Weights<$S>,)*
-        {
-            fn check_all(&self) -> Result<(), Error> {
-                $(<Self as Weights<$S>>::check_all(self)?;)*
-                Ok(())
-            }
-        }
     };
 }
 several!(of_outputs);
-
-/// Weights of a tuple for a tuple of outputs.
-macro_rules! each_output {
-    ($($W:ident $P:ident $at:tt)*) => {
-        #[diagnostic::do_not_recommend]
-        impl<$($P: Signal, $W: Weights<$P>),*> Weights<Inputs<($($P,)*)>> for ($($W,)*) {
-            fn check_all(&self) -> Result<(), Error> {
-                $(<$W as Weights<$P>>::check_all(&self.$at)?;)*
-                Ok(())
-            }
-        }
-    };
-}
-each_output!(A P 0 B Q 1);
-each_output!(A P 0 B Q 1 C R 2);
-each_output!(A P 0 B Q 1 C R 2 F S 3);
-each_output!(A P 0 B Q 1 C R 2 F S 3 G T 4);
-each_output!(A P 0 B Q 1 C R 2 F S 3 G T 4 H U 5);
 
 /// The weights of one output of several.
 #[derive(Debug)]
@@ -358,10 +295,6 @@ impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
         self.weights.expand_for(self.output, sizes)
     }
 }
-
-// Whether they fit has been asked of all outputs together.
-#[diagnostic::do_not_recommend]
-impl<P: Signal, W: SampleWeights> Weights<P> for OfOutput<'_, W> {}
 
 /// What a weight of a step is called in errors.
 const POSITION: &str = "the weight of position";
