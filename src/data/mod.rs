@@ -38,7 +38,8 @@ pub use samples::{Classes, Entry, Nested, Sample, Samples};
 pub use splitter::{Split, Splitter};
 pub use stream::{BatchStream, BatchesOf, Buckets, Example, Stream};
 pub use text::{
-    CategoryEncoding, Learned, OutputMode, Standardize, StringLookup, TextSplit, TextVectorization,
+    CategoryEncoding, Learned, OutputMode, Preprocessing, SaveWith, Standardize, StringLookup,
+    TextSplit, TextVectorization,
 };
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
