@@ -106,7 +106,7 @@ where
 
     fn hooks_unsettled(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
         self.hooks_of(Whose::Validation, &mut hook)?;
-        self.hooks_own(Whose::Trainer, &mut hook)?;
+        self.on_first(|run| run.hooks_of(Whose::Trainer, &mut hook))?;
         self.hooks_of(Whose::Every, &mut hook)
     }
 
@@ -116,13 +116,13 @@ where
         self.hooks_of(Whose::Every, &mut hook)
     }
 
-    /// Shows a moment to callbacks of the trainer, or one of them; the other ranks have these only so that they are the same program.
-    fn hooks_own(&mut self, whose: Whose, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
+    /// Does something with the callbacks of the trainer; other ranks than the first have these only so that they are the same program.
+    fn on_first(&mut self, work: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
         match &self.ranks {
-            None => self.hooks_of(whose, hook),
+            None => work(self),
             Some(ranks) if ranks.is_first() && self.has_callbacks() => {
                 let before = self.model.clone();
-                self.hooks_of(whose, hook)?;
+                work(self)?;
                 self.changed |= ranks::differ(&before, self.model)?;
                 Ok(())
             }
@@ -157,26 +157,22 @@ where
     /// Has callbacks measure what all of them are to see in the logs of this epoch.
     pub(super) fn measure(&mut self, epoch: usize, logs: &mut Logs) -> Result<(), Error> {
         self.settle()?;
-        if let Some(validation) = &self.validation {
-            let validates = validation.validates(epoch);
-            self.measure_by(Whose::Validation, validates, epoch, logs)?;
-        }
-        let own =
-            if self.ranks.as_ref().is_none_or(Ranks::is_first) { self.callbacks.len() } else { 0 };
-        for at in 0..own {
-            let validates = self.callbacks[at].validates(epoch);
-            self.measure_by(Whose::One(at), validates, epoch, logs)?;
-        }
-        Ok(())
+        self.measure_by(Whose::Validation, epoch, logs)?;
+        self.on_first(|run| {
+            let mut own = 0..run.callbacks.len();
+            own.try_for_each(|at| run.measure_by(Whose::One(at), epoch, logs))
+        })
     }
 
-    fn measure_by(
-        &mut self,
-        whose: Whose,
-        validates: bool,
-        epoch: usize,
-        logs: &mut Logs,
-    ) -> Result<(), Error> {
+    fn measure_by(&mut self, whose: Whose, epoch: usize, logs: &mut Logs) -> Result<(), Error> {
+        let mut validates = false;
+        self.hooks_of(
+            whose,
+            &mut |callback: &mut dyn Callback<M, E, D>, _: &mut Training<'_, M, E, D>| {
+                validates = callback.validates(epoch);
+                Ok(())
+            },
+        )?;
         // Of those of the trainer other ranks know nothing.
         let all = whose == Whose::Validation || self.ranks.is_none();
         if validates {
@@ -186,14 +182,12 @@ where
             }
         }
         let before = logs.len();
-        let mut hook = |callback: &mut dyn Callback<M, E, D>,
-                        training: &mut Training<'_, M, E, D>| {
-            callback.measure(training, epoch, logs)
-        };
-        let measured = match whose {
-            Whose::Validation => self.hooks_of(whose, &mut hook),
-            _ => self.hooks_own(whose, &mut hook),
-        };
+        let measured = self.hooks_of(
+            whose,
+            &mut |callback: &mut dyn Callback<M, E, D>, training: &mut Training<'_, M, E, D>| {
+                callback.measure(training, epoch, logs)
+            },
+        );
         if validates {
             // Also after an error, so that what has been exchanged for the validation is put back.
             let own = logs.since(before);
