@@ -81,7 +81,7 @@ several!(side_by_side);
 /// let mut served = Reviews::build(&Cpu::seed_from_u64(2))?;
 /// let words: TextVectorization = served.load_with(&path)?;
 /// let ids = words.ids(&["A good film!"])?;
-/// assert_eq!(ids, [[4, 3, 2, 0, 0, 0]]);
+/// assert_eq!(ids, [[3, 4, 2, 0, 0, 0]]);
 /// # std::fs::remove_file(path).unwrap();
 /// # Ok::<(), Error>(())
 /// ```
