@@ -73,6 +73,7 @@ pub mod prelude {
     pub use crate::keras::KerasFiles;
     pub use crate::{
         config::{Configured, KerasJson},
+        data::SaveWith,
         io::SaveWeights,
         just_the_type::ByDefault as _,
         layer::{Forward, Layer},

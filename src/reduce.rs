@@ -12,17 +12,18 @@
 
 mod mean;
 mod product;
+mod weights;
 
 pub use mean::Mean;
 pub use product::{MultiplyWeights, Product};
+pub use weights::Weights;
 
 use crate::{
     error::Error,
     memory::collected,
-    signal::{Inputs, Mask, Masked, Signal},
+    signal::{Mask, Signal},
     tuples::several,
 };
-use dfdx::shapes::Dim;
 
 /// Every sample counts once: no weights.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub struct Unweighted;
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerSample(pub Vec<f32>);
 
-/// One weight a time step, row by row. What stands in the padding need not be a number.
+/// One weight a time step, row by row. What stands in the padding need not be a number: of a model whose output is masked, a batch
+/// is checked when its mask is known, and of any other model all weights when the training begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerStep {
     weights: Vec<f32>,
@@ -230,23 +232,6 @@ fn repeat<W: Copy + Into<f64>>(
     Ok(Some(weights.iter().flat_map(|&w| std::iter::repeat_n(w.into(), times)).collect()))
 }
 
-/// Weights that make sense for the prediction `P`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot weight the prediction `{P}`: it has no time steps",
-    label = "weights that do not fit the prediction",
-    note = "one weight a sample is `PerSample`"
-)]
-pub trait Weights<P: Signal>: SampleWeights {}
-
-#[diagnostic::do_not_recommend]
-impl<P: Signal> Weights<P> for Unweighted {}
-#[diagnostic::do_not_recommend]
-impl<P: Signal> Weights<P> for PerSample {}
-#[diagnostic::do_not_recommend]
-impl<B: Dim, L: Dim, F: Dim> Weights<(B, L, F)> for PerStep {}
-#[diagnostic::do_not_recommend]
-impl<B: Dim, L: Dim, F: Dim> Weights<Masked<(B, L, F)>> for PerStep {}
-
 macro_rules! of_outputs {
     ($($S:ident $at:tt)*) => {
         /// Weights for each of several outputs; where there are none, [`Unweighted`].
@@ -280,29 +265,9 @@ macro_rules! of_outputs {
                 }
             }
         }
-
-        #[diagnostic::do_not_recommend]
-        impl<$($S: Signal),*> Weights<Inputs<($($S,)*)>> for PerStep
-        where
-            $(PerStep: Weights<$S>,)*
-        {
-        }
     };
 }
 several!(of_outputs);
-
-/// Weights of a tuple for a tuple of outputs.
-macro_rules! each_output {
-    ($($W:ident $P:ident)*) => {
-        #[diagnostic::do_not_recommend]
-        impl<$($P: Signal, $W: Weights<$P>),*> Weights<Inputs<($($P,)*)>> for ($($W,)*) {}
-    };
-}
-each_output!(A P B Q);
-each_output!(A P B Q C R);
-each_output!(A P B Q C R F S);
-each_output!(A P B Q C R F S G T);
-each_output!(A P B Q C R F S G T H U);
 
 /// The weights of one output of several.
 #[derive(Debug)]
@@ -332,9 +297,8 @@ impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
     }
 }
 
-// Whether they fit has been asked of all outputs together.
-#[diagnostic::do_not_recommend]
-impl<P: Signal, W: SampleWeights> Weights<P> for OfOutput<'_, W> {}
+/// What a weight of a step is called in errors.
+const POSITION: &str = "the weight of position";
 
 /// `w * m` of each position.
 ///
@@ -360,7 +324,7 @@ pub(crate) fn position_weights(
         None => positions,
     };
     if let Some(at) = each.iter().position(|w| !w.is_finite()) {
-        let what = if sizes.len() == 1 { "sample weight" } else { "the weight of position" };
+        let what = if sizes.len() == 1 { "sample weight" } else { POSITION };
         return Err(Error::NonFinite { what, index: at, value: each[at] });
     }
     Ok(PositionWeights { each, keep, count })

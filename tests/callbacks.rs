@@ -63,7 +63,7 @@ fn text(path: impl AsRef<Path>) -> String {
 struct Script(Vec<f64>);
 
 impl Callback<Line> for Script {
-    fn on_epoch_end(
+    fn measure(
         &mut self,
         training: &mut Training<'_, Line>,
         epoch: usize,
@@ -297,6 +297,58 @@ fn more_data_is_judged_by_callbacks() {
     let mut none = self::trainer(Sgd::new(0.01))
         .callback(Validation::new("none", data(), MeanSquaredError).steps(0));
     assert!(matches!(none.fit(&data(), &fit(1)), Err(Error::Invalid { .. })));
+}
+
+/// All callbacks see all that is measured, whatever their order.
+#[test]
+fn the_order_of_callbacks_hides_no_column() {
+    let folder = folder("order");
+    let csv = folder.join("log.csv");
+    let best = folder.join("best-{epoch}-{same_loss:.3f}.safetensors");
+    let mut trainer = trainer(Sgd::new(0.01))
+        .callback(CsvLogger::new(&csv))
+        .callback(EarlyStopping::new("same_loss").min_delta(1e9).patience(2))
+        .callback(
+            ModelCheckpoint::new(best.to_str().unwrap()).monitor("same_loss").save_best_only(true),
+        )
+        .callback(ReduceLrOnPlateau::new("same_loss").min_delta(1e9).factor(0.5).patience(1))
+        .callback(Validation::new("same", data(), MeanSquaredError));
+    let history = trainer.fit(&data(), &fit(10)).unwrap();
+    assert_eq!(history.epochs(), 3);
+    assert_eq!(history.get("learning_rate").unwrap(), [0.01, 0.01, 0.005]);
+    let lines = text(&csv);
+    let header = lines.lines().next().unwrap();
+    assert_eq!(header, "epoch,learning_rate,loss,same_loss");
+    assert!(!lines.contains("NA"), "{lines}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A validation of a callback is one for the others, too.
+#[test]
+fn each_validation_is_shown() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let mut trainer = trainer(Sgd::new(0.01))
+        .callback(Order(calls.clone()))
+        .callback(Validation::new("far", data(), MeanSquaredError).freq(2));
+    trainer.fit_validated(&data(), &data(), &fit(2)).unwrap();
+    let calls = calls.lock().unwrap();
+    let tests: Vec<&str> =
+        calls.iter().map(String::as_str).filter(|call| call.starts_with("test")).collect();
+    assert_eq!(
+        tests,
+        ["true", "true", "false"]
+            .map(|of_fit| ["test begin".into(), format!("test end: {of_fit}")])
+            .concat()
+    );
+    // One that fails ends the training; the epoch stands in the history with what was measured before.
+    let broken = InMemory::new(vec![[1.0_f32]], vec![[f32::NAN]]).unwrap();
+    let mut trainer = self::trainer(Sgd::new(0.01))
+        .callback(Validation::new("few", broken, MeanSquaredError).steps(2))
+        .callback(Validation::new("same", data(), MeanSquaredError));
+    let error = trainer.fit_validated(&data(), &data(), &fit(2)).unwrap_err();
+    assert!(matches!(error, Error::DataEnded { found: 1, .. }), "{error}");
+    assert_eq!(trainer.history().names().collect::<Vec<_>>(), ["loss", "val_loss"]);
 }
 
 /// Writes down when it is called.
@@ -992,14 +1044,14 @@ fn columns_of_closures() {
     let lines = text(&path);
     assert_eq!(lines.lines().next(), Some(header));
     assert!(lines.lines().count() == 4 && lines.ends_with(",NA\n"), "{lines}");
-    // What is said before can be monitored.
-    let named = LambdaCallback::new().column("up", Some(Direction::Up)).on_epoch_end(
+    // What is said can be monitored.
+    let named = LambdaCallback::new().column("up", Some(Direction::Up)).measure(
         |_, epoch, logs: &mut Logs| {
             logs.set("up", if epoch < 2 { epoch as f64 } else { 0.0 });
             Ok(())
         },
     );
-    let mut third = trainer(Sgd::new(0.1)).callback(named).callback(EarlyStopping::new("up"));
+    let mut third = trainer(Sgd::new(0.1)).callback(EarlyStopping::new("up")).callback(named);
     assert_eq!(third.fit(&data(), &fit(9)).unwrap().epochs(), 3);
     fs::remove_dir_all(folder).unwrap();
 }

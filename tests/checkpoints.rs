@@ -22,7 +22,7 @@ use kerata::{
     model::Sequential,
     optim::{Adafactor, Adam, Nadam, Optimizer, RMSprop, Sgd, schedules::CosineDecay},
     prelude::*,
-    train::{Callback, Fit, History, Snapshot, Trainer, Training},
+    train::{Callback, Fit, History, Logs, Snapshot, Trainer, Training},
 };
 
 type In = (Batch, Const<3>);
@@ -505,6 +505,120 @@ fn another_training_is_refused() {
     assert_eq!(same.optimizer.learning_rate, 0.01);
     same.optimizer.beta_1 = 0.8;
     same.fit(&data(20), &fit(2)).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Ends the training in its second epoch, after the third batch.
+struct Ends {
+    /// For now only.
+    interrupts: bool,
+}
+
+impl<M> Callback<M> for Ends {
+    fn on_train_batch_end(
+        &mut self,
+        training: &mut Training<'_, M>,
+        batch: usize,
+        _: &Logs,
+    ) -> Result<(), Error> {
+        match (training.epoch(), batch, self.interrupts) {
+            (1, 2, false) => training.stop(),
+            (1, 2, true) => training.interrupt(),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A training that was stopped within an epoch has come to its end with that, also from a checkpoint of that moment; one that was
+/// interrupted goes on as if it had not been.
+#[test]
+fn stopped_within_an_epoch() {
+    let folder = folder("stopped");
+    let again = || ModelCheckpoint::new(name(&folder.join("again"))).every_batches(1000);
+    let begun = |interrupts: bool, path: &Path| {
+        let mut first = trainer(Adam::new(0.01), 1)
+            .callback(ModelCheckpoint::new(name(path)).every_batches(1))
+            .callback(Ends { interrupts });
+        let history = first.fit_validated(&data(), &data(), &fit(3)).unwrap();
+        (first, history)
+    };
+    let (mut whole, history) = begun(false, &folder.join("{epoch}-{batch}.safetensors"));
+    assert_eq!(history.epochs(), 2);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 7 + 3);
+    for path in &files {
+        let mut resumed =
+            trainer(Adam::new(0.01), 2).callback(again()).callback(Ends { interrupts: false });
+        resumed.resume(path).unwrap();
+        let rest = resumed.fit_validated(&data(), &data(), &fit(3)).unwrap();
+        assert_eq!(rest, history, "{}", path.display());
+        same(&mut resumed, &mut whole, name(path));
+    }
+
+    let path = folder.join("interrupted.safetensors");
+    assert_eq!(begun(true, &path).1.epochs(), 2);
+    let mut undisturbed = trainer(Adam::new(0.01), 1);
+    let history = undisturbed.fit_validated(&data(), &data(), &fit(3)).unwrap();
+    let mut resumed = trainer(Adam::new(0.01), 2).callback(again());
+    resumed.resume(&path).unwrap();
+    assert_eq!(resumed.fit_validated(&data(), &data(), &fit(3)).unwrap(), history);
+    same(&mut resumed, &mut undisturbed, "interrupted");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A loss of other settings is another loss.
+#[test]
+fn other_settings_of_a_loss_are_refused() {
+    use kerata::{loss::Huber, loss::Reduction, model};
+
+    #[model(input = (Batch, 3), outputs(size, kind))]
+    struct Heads {
+        trunk: Dense<_, 4, Relu>,
+        size: Dense<_, 1>,
+        #[from(trunk)]
+        kind: Dense<_, 3, Softmax>,
+    }
+
+    let folder = folder("settings");
+    let path = folder.join("run.safetensors");
+    let every = || ModelCheckpoint::new(name(&path));
+    let mut first = trainer(Adam::new(0.01), 1).callback(every());
+    first.fit(&data(), &fit(1)).unwrap();
+    let loss = SparseCategoricalCrossentropy { ignore_class: Some(2), ..Default::default() };
+    let model = Net::build(&Cpu::seed_from_u64(1)).unwrap();
+    let mut other: NetTrainer<_> = Trainer::new(model, loss, Adam::new(0.01)).unwrap();
+    other = other.metric(SparseCategoricalAccuracy).callback(every());
+    other.resume(&path).unwrap();
+    let error = other.fit(&data(), &fit(2)).unwrap_err().to_string();
+    let expected = "ignore_class of the loss: it is Some(2) here, the checkpoint has None";
+    assert!(error.ends_with(expected), "{error}");
+
+    let heads = |delta: f64, weight: f64, reduction: Reduction| {
+        let kind = SparseCategoricalCrossentropy::default().reduced_by(reduction);
+        let losses = (Huber { delta }, kind.with_loss_weight(weight));
+        let model = Heads::build(&Cpu::seed_from_u64(1)).unwrap();
+        Trainer::new(model, losses, Adam::new(0.01)).unwrap().callback(every())
+    };
+    let data = InMemory::new(vec![[1.0_f32; 3]; 8], (vec![2.0_f32; 8], vec![1_usize; 8])).unwrap();
+    heads(1.0, 0.5, Reduction::Sum).fit(&data, &fit(1)).unwrap();
+    let mut other = heads(2.0, 0.25, Reduction::SumOverBatchSize);
+    other.fit(&data, &fit(1)).unwrap();
+    heads(1.0, 0.5, Reduction::Sum).fit(&data, &fit(1)).unwrap();
+    other.resume(&path).unwrap();
+    let error = other.fit(&data, &fit(2)).unwrap_err().to_string();
+    for expected in [
+        "delta of the loss of `size`: it is 2.0 here, the checkpoint has 1.0",
+        "loss_weight of the loss of `kind`: it is 0.25 here, the checkpoint has 0.5",
+        "reduction of the loss of `kind`: it is SumOverBatchSize here, the checkpoint has Sum",
+    ] {
+        assert!(error.contains(expected), "{error}");
+    }
+    let mut same = heads(1.0, 0.5, Reduction::Sum);
+    same.resume(&path).unwrap();
+    assert_eq!(same.fit(&data, &fit(2)).unwrap().epochs(), 2);
     fs::remove_dir_all(folder).unwrap();
 }
 

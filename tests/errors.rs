@@ -4,12 +4,13 @@
 
 use dfdx::tensor::TensorFromVec;
 use kerata::{
-    Batch, Cpu, Dense, Embedding, EmbeddingBag, Error, Linear, Lstm, Mask, MaskZero, Masked,
-    Sequences, Softmax,
+    Batch, Cpu, Dense, Embedding, EmbeddingBag, Error, Length, Linear, Lstm, Mask, MaskZero,
+    Masked, Sequences, Softmax, TimeDistributed,
     backend::LstmState,
     data::InMemory,
     loss::{MeanSquaredError, SparseCategoricalCrossentropy},
     model,
+    model::Sequential,
     optim::{Adam, AdamW, RMSprop, Sgd},
     prelude::*,
     reduce::{PerSample, PerStep, SampleWeights},
@@ -180,6 +181,33 @@ fn weights_that_are_not_finite() {
         data.weights(),
     );
     says(mean, "the weight of position 1 is NaN, which is not finite");
+    // Where there is no mask, they are looked at before the first batch.
+    type Sequence = Sequential<(Batch, Length, Const<1>), (TimeDistributed<Dense<1, 1>>,)>;
+    let sequences = || {
+        let x = vec![vec![[1.0_f32]; 3]; 40];
+        let mut weights = vec![1.0; 120];
+        weights[110] = f32::INFINITY;
+        let steps = PerStep::new(weights, 3).unwrap();
+        InMemory::new(x.clone(), x).unwrap().with_weights(steps).unwrap()
+    };
+    let fit = |validated: bool| {
+        let model = Sequence::build(&Cpu::default()).unwrap();
+        let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1)).unwrap();
+        let fit = Fit { batch_size: 1, progress: false, ..Fit::epochs(1) };
+        let x = vec![vec![[1.0_f32]; 3]; 4];
+        let plain = InMemory::new(x.clone(), x).unwrap();
+        let failed = match validated {
+            true => trainer.fit_validated(&plain, &sequences(), &fit).map(drop),
+            false => {
+                let product = sequences().with_weights(vec![1.0_f32; 40]).unwrap();
+                trainer.fit(&product, &fit).map(drop)
+            }
+        };
+        assert_eq!(trainer.steps(), 0);
+        failed
+    };
+    says(fit(false), "the weight of position 110 is inf, which is not finite");
+    says(fit(true), "the weight of position 110 is inf, which is not finite");
     let classes = InMemory::new(vec![[1.0_f32]; 2], vec![0_usize, 1]).unwrap();
     let nan = classes.clone().with_class_weight(&[1.0, f32::NAN]);
     says(nan, "the weight of class 1 is NaN, which is not finite");

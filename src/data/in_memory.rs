@@ -59,7 +59,8 @@ impl<X: Samples, Y: Samples, W: SampleWeights> InMemory<X, Y, W> {
     /// For a model of several outputs, a tuple has weights for each.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] if there are not as many as samples; [`Error::NonFinite`] for a weight of a sample that is no number.
+    /// [`Error::Mismatch`] if there are not as many as samples; [`Error::NonFinite`] for a weight of a sample that is no number. One of a step
+    /// may be in the padding: whether it is, is checked in training.
     ///
     /// ```
     /// use kerata::{data::InMemory, reduce::{PerSample, PerStep, SampleWeights}};
@@ -151,6 +152,10 @@ impl<X: Samples, Y: Samples, W: SampleWeights> Dataset for InMemory<X, Y, W> {
 
     fn samples(&self) -> Option<usize> {
         Some(self.len())
+    }
+
+    fn known_weights(&self) -> Option<&W> {
+        Some(&self.weights)
     }
 
     fn batches<E: Element, D: Backend<E>>(

@@ -38,7 +38,8 @@ pub use samples::{Classes, Entry, Nested, Sample, Samples};
 pub use splitter::{Split, Splitter};
 pub use stream::{BatchStream, BatchesOf, Buckets, Example, Stream};
 pub use text::{
-    CategoryEncoding, Learned, OutputMode, Standardize, StringLookup, TextSplit, TextVectorization,
+    CategoryEncoding, Learned, OutputMode, Preprocessing, SaveWith, Standardize, StringLookup,
+    TextSplit, TextVectorization,
 };
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
@@ -121,6 +122,11 @@ pub trait Dataset {
 
     /// How many samples there are, if that is known; for the progress bar.
     fn samples(&self) -> Option<usize>;
+
+    /// The weights of all samples, if they are at hand before the first batch: then they are checked when a training begins.
+    fn known_weights(&self) -> Option<&Self::Weights> {
+        None
+    }
 
     /// The batches of one epoch from one of them on, for a training that is resumed. A dataset that can do without the
     /// batches before it overrides this.

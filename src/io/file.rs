@@ -11,6 +11,8 @@ use crate::{backend::Element, error::Error};
 
 /// The key of a checkpoint in the metadata of a safetensors file.
 pub(crate) const CHECKPOINT: &str = "kerata.checkpoint";
+/// The key of the configs of what makes the inputs of a model, which are saved with its weights.
+pub(crate) const PREPROCESSING: &str = "kerata.preprocessing";
 /// What the names of the weights of its model begin with.
 pub(crate) const MODEL: &str = "model.";
 

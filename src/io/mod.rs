@@ -32,6 +32,7 @@ mod file;
 mod npy;
 mod npz;
 mod open;
+mod positioned;
 mod safetensors;
 pub(crate) mod save;
 mod temporary;
@@ -44,12 +45,13 @@ pub use weights::SaveWeights;
 pub(crate) use atomic::{has_extension, write_with};
 pub(crate) use checksum::checksum;
 pub(crate) use dtype::{Dtype, TooLarge};
-pub(crate) use file::{CHECKPOINT, MODEL};
+pub(crate) use file::{CHECKPOINT, MODEL, PREPROCESSING};
 pub(crate) use kerata_format::{Kind, Wanted};
 pub(crate) use npy::Header as NpyHeader;
 pub(crate) use open::{check_no_pipe, failed, head, open, read, refuse_all_but};
+pub(crate) use positioned::{PlacedFile, Positioned};
 pub(crate) use values::{Values, Weight};
-pub(crate) use weights::{OTHERS, Walk, collect, shapes, write_checkpoint};
+pub(crate) use weights::{OTHERS, Walk, collect, shapes, write_checkpoint, write_weights};
 #[cfg(feature = "keras")]
 pub(crate) use {
     atomic::write,

@@ -62,7 +62,7 @@ pub(crate) fn read(
 ///
 /// # Errors
 /// Those of reading.
-pub(crate) fn head(file: &mut File) -> io::Result<Vec<u8>> {
+pub(crate) fn head(file: &mut (impl Read + Seek)) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     file.by_ref().take(HEAD as u64).read_to_end(&mut start)?;
     file.rewind()?;

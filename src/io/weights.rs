@@ -11,7 +11,7 @@ use dfdx::{
 use super::{
     WeightFile, atomic,
     checksum::{self, CHECKSUM},
-    file::{Array, CHECKPOINT, printable},
+    file::{Array, CHECKPOINT, PREPROCESSING, printable},
     npz,
     open::failed,
     safetensors,
@@ -51,27 +51,7 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
     /// [`Error::File`], also for a path that ends as a format does that is not written, such as `.h5`; [`Error::Invalid`] if
     /// two parameters have one name. Then the file is as it was before.
     fn save_weights(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        let path = path.as_ref();
-        if let Some(other) = OTHERS.iter().find(|other| atomic::has_extension(path, other)) {
-            let mut message =
-                format!("weights are written as .safetensors or .npz, not as .{other}");
-            if KERAS.contains(other) {
-                message.push_str("; `save_keras` writes files of Keras, with the feature `keras`");
-            }
-            return Err(failed(path, message));
-        }
-        let weights = collect(self)?;
-        let mut names: Vec<&str> = weights.iter().map(|weight| weight.name.as_str()).collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
-            let expected = "no two parameters of a model have the same name";
-            return Err(Error::invalid("the name of a parameter", twice[0], expected));
-        }
-        let bytes = match atomic::has_extension(path, "npz") {
-            true => npz::write(&weights),
-            false => safetensors::write(&weights, None),
-        };
-        atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
+        write_weights(path.as_ref(), self, None)
     }
 
     /// Reads all parameters from a `.npz` or `.safetensors`.
@@ -85,6 +65,43 @@ pub trait SaveWeights<E: Element, D: Backend<E>>: Parameters<E, D> {
 }
 
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> SaveWeights<E, D> for M {}
+
+/// Writes the parameters of a model, as its path ends, with the configs of what makes its inputs.
+///
+/// # Errors
+/// Those of [`SaveWeights::save_weights`].
+pub(crate) fn write_weights<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+    path: &Path,
+    model: &M,
+    texts: Option<&BTreeMap<String, String>>,
+) -> Result<(), Error> {
+    if let Some(other) = OTHERS.iter().find(|other| atomic::has_extension(path, other)) {
+        let mut message = format!("weights are written as .safetensors or .npz, not as .{other}");
+        if KERAS.contains(other) {
+            message.push_str("; `save_keras` writes files of Keras, with the feature `keras`");
+        }
+        return Err(failed(path, message));
+    }
+    let weights = collect(model)?;
+    let mut names: Vec<&str> = weights.iter().map(|weight| weight.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|two| two[0] == two[1]) {
+        let expected = "no two parameters of a model have the same name";
+        return Err(Error::invalid("the name of a parameter", twice[0], expected));
+    }
+    let bytes = match atomic::has_extension(path, "npz") {
+        true if texts.is_some() => {
+            Err("preprocessing is saved with weights as .safetensors".to_owned())
+        }
+        true => npz::write(&weights),
+        false => {
+            let texts =
+                texts.map(serde_json::to_string).transpose().map_err(|e| failed(path, e))?;
+            safetensors::write(&weights, texts.map(|texts| (PREPROCESSING, texts)))
+        }
+    };
+    atomic::write(path, &bytes.map_err(|e| failed(path, e))?)
+}
 
 /// Writes arrays with texts by name, for a training to go on from.
 ///

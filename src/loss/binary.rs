@@ -7,6 +7,7 @@ use super::{
     EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
     logits::by_logits,
     row::{RowLoss, of_rows},
+    settings::settings,
     signals::same_rows,
 };
 use crate::{
@@ -75,6 +76,8 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     fn name(&self) -> &'static str {
         "binary_crossentropy"
     }
+
+    settings!(from_logits, label_smoothing);
 
     by_logits!(SIGMOID);
 

@@ -7,6 +7,7 @@ use super::{
     EPSILON, Loss, Prediction, PredictionRows, Target, check_smoothing,
     logits::by_logits,
     row::{RowLoss, of_rows},
+    settings::settings,
     signals::same_rows,
 };
 use crate::{
@@ -59,6 +60,8 @@ impl<P: Prediction, Y: Target<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     fn name(&self) -> &'static str {
         "categorical_crossentropy"
     }
+
+    settings!(from_logits, label_smoothing);
 
     by_logits!(SOFTMAX);
 

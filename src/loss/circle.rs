@@ -4,7 +4,7 @@ use dfdx::{
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{Labels, Loss, Prediction, PredictionRows};
+use super::{Labels, Loss, Prediction, PredictionRows, settings::settings};
 use crate::{
     backend::{
         Backend, Element, memory::filled, near, over_ranks, row_sums, to_values, zeros_after,
@@ -226,6 +226,8 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D> fo
     fn name(&self) -> &'static str {
         "circle"
     }
+
+    settings!(gamma, margin, remove_diagonal);
 
     fn per_position<T: Tape<E, D>>(
         &self,

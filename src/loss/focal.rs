@@ -6,6 +6,7 @@ use super::{
     check_smoothing,
     relative::at_least,
     row::{RowLoss, clipped, row_loss},
+    settings::settings,
 };
 use crate::{backend::Element, error::Error};
 
@@ -75,6 +76,8 @@ impl Default for BinaryFocalCrossentropy {
 }
 
 impl RowLoss for BinaryFocalCrossentropy {
+    settings!(apply_class_balancing, alpha, gamma, from_logits, label_smoothing);
+
     fn check(&self) -> Result<(), Error> {
         check_focus(self.alpha, self.gamma, self.label_smoothing)
     }
@@ -157,6 +160,8 @@ impl Default for CategoricalFocalCrossentropy {
 }
 
 impl RowLoss for CategoricalFocalCrossentropy {
+    settings!(alpha, gamma, from_logits, label_smoothing);
+
     fn check(&self) -> Result<(), Error> {
         check_focus(self.alpha, self.gamma, self.label_smoothing)
     }

@@ -4,7 +4,8 @@ use dfdx::{
 };
 
 use super::{
-    EPSILON, Labels, Loss, Prediction, PredictionRows, relative::at_least, signals::check_labels,
+    EPSILON, Labels, Loss, Prediction, PredictionRows, relative::at_least, settings::settings,
+    signals::check_labels,
 };
 use crate::{
     backend::{Backend, Element, near, to_values, zeros_after},
@@ -51,6 +52,8 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     fn name(&self) -> &'static str {
         "categorical_generalized_cross_entropy"
     }
+
+    settings!(q);
 
     fn per_position<T: Tape<E, D>>(
         &self,

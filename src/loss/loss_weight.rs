@@ -32,6 +32,11 @@ where
         self.loss.reduction()
     }
 
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let own = [("loss_weight", self.weight.to_string())];
+        own.into_iter().chain(self.loss.settings()).collect()
+    }
+
     fn loss_weight(&self) -> f64 {
         self.weight * self.loss.loss_weight()
     }

@@ -30,6 +30,7 @@ mod regression;
 mod relative;
 mod robust;
 mod row;
+mod settings;
 mod signals;
 mod sparse;
 
@@ -195,6 +196,11 @@ pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu>:
     /// What the loss counts for among those of several outputs: Keras's `loss_weights`. Default 1.
     fn loss_weight(&self) -> f64 {
         1.0
+    }
+
+    /// Its settings by name, which a training that is [resumed](crate::train::Trainer::resume) must have too. Default none.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
     /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out; `(Batch,)` if there is

@@ -5,7 +5,9 @@ use dfdx::{
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{EPSILON, Loss, Prediction, PredictionRows, Target, signals::same_rows};
+use super::{
+    EPSILON, Loss, Prediction, PredictionRows, Target, settings::settings, signals::same_rows,
+};
 use crate::{
     backend::{
         Backend, Element, memory::filled, near, over_ranks, row_means, row_sums, to_values,
@@ -217,7 +219,7 @@ fn of_groups<E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 macro_rules! overlap_loss {
-    ($loss:ty, $name:literal) => {
+    ($loss:ty, $name:literal, $($field:ident),*) => {
         #[diagnostic::do_not_recommend]
         impl<P, Y, E, D> Loss<P, Y, E, D> for $loss
         where
@@ -229,6 +231,8 @@ macro_rules! overlap_loss {
             fn name(&self) -> &'static str {
                 $name
             }
+
+            settings!($($field),*);
 
             fn per_position<T: Tape<E, D>>(
                 &self,
@@ -252,8 +256,8 @@ macro_rules! overlap_loss {
         }
     };
 }
-overlap_loss!(Dice, "dice");
-overlap_loss!(Tversky, "tversky");
+overlap_loss!(Dice, "dice", axis);
+overlap_loss!(Tversky, "tversky", alpha, beta, axis);
 
 impl Dice {
     fn ratio(&self) -> Result<Ratio, Error> {

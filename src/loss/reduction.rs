@@ -59,6 +59,11 @@ where
         self.reduction
     }
 
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let own = [("reduction", format!("{:?}", self.reduction))];
+        own.into_iter().chain(self.loss.settings()).collect()
+    }
+
     fn loss_weight(&self) -> f64 {
         self.loss.loss_weight()
     }

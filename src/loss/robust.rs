@@ -3,6 +3,7 @@
 use super::{
     relative::sign,
     row::{RowLoss, row_loss},
+    settings::settings,
 };
 use crate::{backend::Element, error::Error};
 
@@ -37,6 +38,8 @@ impl Default for Huber {
 }
 
 impl RowLoss for Huber {
+    settings!(delta);
+
     fn check(&self) -> Result<(), Error> {
         match self.delta > 0.0 {
             true => Ok(()),

@@ -23,6 +23,11 @@ pub(super) trait RowLoss: Sync {
         Ok(())
     }
 
+    /// [`Loss::settings`](super::Loss::settings).
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// What becomes of all targets of a batch before.
     fn prepare(&self, _targets: &mut [f64]) {}
 
@@ -112,6 +117,10 @@ macro_rules! row_loss {
         {
             fn name(&self) -> &'static str {
                 $name
+            }
+
+            fn settings(&self) -> Vec<(&'static str, String)> {
+                crate::loss::row::RowLoss::settings(self)
             }
 
             $(crate::loss::logits::by_logits!($activation);)?

@@ -4,7 +4,8 @@ use dfdx::{
 };
 
 use super::{
-    EPSILON, Labels, Loss, Prediction, PredictionRows, logits::by_logits, signals::check_labels,
+    EPSILON, Labels, Loss, Prediction, PredictionRows, logits::by_logits, settings::settings,
+    signals::check_labels,
 };
 use crate::{
     backend::{Backend, Element},
@@ -56,6 +57,8 @@ impl<P: Prediction, Y: Labels<P>, E: Element, D: Backend<E>> Loss<P, Y, E, D>
     fn name(&self) -> &'static str {
         "sparse_categorical_crossentropy"
     }
+
+    settings!(from_logits, ignore_class);
 
     fn counted(&self, target: &Y::Data<E, D, NoneTape>) -> Result<Option<Vec<bool>>, Error> {
         let Some(ignored) = self.ignore_class else { return Ok(None) };

@@ -59,26 +59,28 @@ impl Optimizer for Adam {
         let rate = E::of(learning_rate);
         let change =
             move |m: E, v: E| rate * (m * corrections[0]) / ((v * corrections[1]).sqrt() + epsilon);
-        let moments = move |g: E, m: &mut E, v: &mut E| {
-            *m = *m * beta_1 + g * (E::one() - beta_1);
-            *v = *v * beta_2 + g * g * (E::one() - beta_2);
+        // Values, as what is stored would be read again: a store and a load that both cross lines of the cache wait for each other.
+        let moments = move |g: E, m: E, v: E| {
+            (m * beta_1 + g * (E::one() - beta_1), v * beta_2 + g * g * (E::one() - beta_2))
         };
         if self.amsgrad {
             let [first, second, largest] = exactly(slots)?;
             vectorized_loops(move || {
                 let each = weights.iter_mut().zip(gradient).zip(first).zip(second).zip(largest);
                 for ((((w, g), m), v), most) in each {
-                    moments(*g, m, v);
-                    *most = if *v > *most { *v } else { *most };
-                    *w -= change(*m, *most);
+                    let (mean, square) = moments(*g, *m, *v);
+                    let largest = if square > *most { square } else { *most };
+                    (*m, *v, *most) = (mean, square, largest);
+                    *w -= change(mean, largest);
                 }
             });
         } else {
             let [first, second] = exactly(slots)?;
             vectorized_loops(move || {
                 for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
-                    moments(*g, m, v);
-                    *w -= change(*m, *v);
+                    let (mean, square) = moments(*g, *m, *v);
+                    (*m, *v) = (mean, square);
+                    *w -= change(mean, square);
                 }
             });
         }

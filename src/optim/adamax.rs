@@ -52,10 +52,11 @@ impl Optimizer for Adamax {
         let each = update.weights.iter_mut().zip(update.gradient).zip(first).zip(norm);
         vectorized_loops(move || {
             for (((w, g), m), u) in each {
-                *m += (*g - *m) * (E::one() - beta_1);
+                let mean = *m + (*g - *m) * (E::one() - beta_1);
                 let (kept, size) = (*u * beta_2, g.abs());
-                *u = if kept > size { kept } else { size };
-                *w -= rate * *m / (correction * (*u + epsilon));
+                let largest = if kept > size { kept } else { size };
+                (*m, *u) = (mean, largest);
+                *w -= rate * mean / (correction * (largest + epsilon));
             }
         });
         Ok(())

@@ -50,9 +50,10 @@ impl Optimizer for Lamb {
         let each = gradient.iter_mut();
         vectorized_loops(move || {
             for ((g, m), v) in each.zip(first).zip(second) {
-                *m += (*g - *m) * (E::one() - beta_1);
-                *v += (*g * *g - *v) * (E::one() - beta_2);
-                *g = *m / corrections[0] / ((*v / corrections[1]).sqrt() + epsilon);
+                let mean = *m + (*g - *m) * (E::one() - beta_1);
+                let square = *v + (*g * *g - *v) * (E::one() - beta_2);
+                (*m, *v) = (mean, square);
+                *g = mean / corrections[0] / ((square / corrections[1]).sqrt() + epsilon);
             }
         });
         let change = squares(gradient).sqrt();

@@ -64,9 +64,10 @@ impl Optimizer for Nadam {
         let correction = E::one() - beta_2.powi(step);
         vectorized_loops(move || {
             for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
-                *m += (*g - *m) * (E::one() - beta_1);
-                *v += (*g * *g - *v) * (E::one() - beta_2);
-                *w -= (ahead * *m + own * *g) * rate / ((*v / correction).sqrt() + epsilon);
+                let mean = *m + (*g - *m) * (E::one() - beta_1);
+                let square = *v + (*g * *g - *v) * (E::one() - beta_2);
+                (*m, *v) = (mean, square);
+                *w -= (ahead * mean + own * *g) * rate / ((square / correction).sqrt() + epsilon);
             }
         });
         Ok(())

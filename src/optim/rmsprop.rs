@@ -66,9 +66,10 @@ impl Optimizer for RMSprop {
             let each = gradient.iter_mut().zip(velocity).zip(means);
             vectorized_loops(move || {
                 for ((g, v), mean) in each {
-                    *v = *v * rho + (E::one() - rho) * (*g * *g);
-                    *mean = *mean * rho + (E::one() - rho) * *g;
-                    *g = *g / (*v - *mean * *mean + epsilon).sqrt() * rate;
+                    let square = *v * rho + (E::one() - rho) * (*g * *g);
+                    let of_late = *mean * rho + (E::one() - rho) * *g;
+                    (*v, *mean) = (square, of_late);
+                    *g = *g / (square - of_late * of_late + epsilon).sqrt() * rate;
                 }
             });
         } else if changes.is_none() {

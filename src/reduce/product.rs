@@ -53,7 +53,12 @@ impl<A: SampleWeights, B: SampleWeights> SampleWeights for Product<A, B> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<P: Signal, A: Weights<P>, B: Weights<P>> Weights<P> for Product<A, B> {}
+impl<P: Signal, A: Weights<P>, B: Weights<P>> Weights<P> for Product<A, B> {
+    fn check_all(&self) -> Result<(), Error> {
+        self.0.check_all()?;
+        self.1.check_all()
+    }
+}
 
 /// Weights that others can be multiplied to. Weights of a type of your own have it by two lines:
 ///

@@ -77,6 +77,27 @@ pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
         Ok(())
     }
 
+    /// After an epoch, before [`on_epoch_end`](Callback::on_epoch_end) of any callback: measures something and sets it in the logs. So
+    /// all callbacks see it, in whatever order they were added. Those that measure are called in that order, behind the validation of
+    /// [`fit_validated`](super::Trainer::fit_validated).
+    ///
+    /// # Errors
+    /// Those of the callback; they end the training, and the epoch stands in the history with what was measured before.
+    fn measure(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Whether [`measure`](Callback::measure) runs the model on data after this epoch: a validation, before and after which all callbacks have
+    /// [`on_test_begin`](Callback::on_test_begin) and [`on_test_end`](Callback::on_test_end). Default no.
+    fn validates(&self, epoch: usize) -> bool {
+        false
+    }
+
     /// After an epoch and its validation. What is set in the logs stands in the history.
     ///
     /// # Errors
@@ -115,7 +136,7 @@ pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
         Ok(())
     }
 
-    /// Before the validation.
+    /// Before a validation.
     ///
     /// # Errors
     /// Those of the callback; they end the training.
@@ -123,7 +144,8 @@ pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
         Ok(())
     }
 
-    /// After the validation. The names in the logs begin with `val_`.
+    /// After a validation. The names in the logs begin with that of the data, `val_` for those of
+    /// [`fit_validated`](super::Trainer::fit_validated). After one that failed there are none.
     ///
     /// # Errors
     /// Those of the callback; they end the training.
@@ -146,8 +168,8 @@ pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {
         Recovery::Fail
     }
 
-    /// The names that the callback sets in the logs at the end of an epoch, so that others can monitor them, and what is better in each, if
-    /// that is known.
+    /// The names that the callback sets in the logs by [`measure`](Callback::measure), so that others can monitor them, and what is better in
+    /// each, if that is known.
     fn adds(&self) -> Vec<(String, Option<Direction>)> {
         Vec::new()
     }
@@ -209,6 +231,19 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for A
         epoch: usize,
     ) -> Result<(), Error> {
         locked(self).on_epoch_begin(training, epoch)
+    }
+
+    fn measure(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        locked(self).measure(training, epoch, logs)
+    }
+
+    fn validates(&self, epoch: usize) -> bool {
+        locked(self).validates(epoch)
     }
 
     fn on_epoch_end(

@@ -4,9 +4,10 @@ use std::path::Path;
 
 pub(super) use super::saved::Content;
 use super::{
-    Callback, Fit, History, Saved, Snapshot,
+    Callback, History, Saved, Snapshot,
     callback::Kept,
     carried,
+    fit::Terms,
     optimizing::Optimizing,
     resumed::{Position, Resumed},
     saved::Way,
@@ -31,10 +32,6 @@ pub(super) const TOTALS: &str = "totals.";
 
 /// The same of those that hold the states of `stateful` layers.
 const STATES: &str = "states.";
-
-pub(super) fn steps(fit: &Fit) -> String {
-    fit.steps_per_epoch.map_or_else(|| "all".to_owned(), |steps| steps.to_string())
-}
 
 pub(super) fn difference(place: &str, ours: impl ToString, found: impl ToString) -> Difference {
     let (ours, found) = (ours.to_string(), found.to_string());
@@ -82,13 +79,8 @@ pub(super) struct Parts<'a, M, E: Element, D: Backend<E>> {
 }
 
 impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
-    /// Writes a checkpoint; during `fit` with its settings, and with how many samples the data has, if that is known.
-    pub(super) fn save(
-        &mut self,
-        path: &Path,
-        at: &Position,
-        fit: Option<(&Fit, Option<usize>)>,
-    ) -> Result<(), Error> {
+    /// Writes a checkpoint; outside of `fit` there are no terms.
+    pub(super) fn save(&mut self, path: &Path, at: &Position, terms: &Terms) -> Result<(), Error> {
         let mut content = Content::default();
         content.set("version", VERSION);
         content.set("element", element::<E>());
@@ -98,14 +90,8 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
             content.set("learning_rate", rate.at(self.state.steps())?);
         }
         self.setup.save(&mut content);
-        if let Some((fit, samples)) = fit {
-            if let Some(samples) = samples {
-                content.set("fit.samples", samples);
-            }
-            content.set("fit.batch_size", fit.batch_size);
-            content.set("fit.shuffle", fit.shuffle);
-            content.set("fit.seed", fit.seed);
-            content.set("fit.steps_per_epoch", steps(fit));
+        for (name, value) in &terms.0 {
+            content.set(format!("fit.{name}"), value);
         }
         content.set("at.epochs_before", at.epochs_before);
         content.set("at.epoch", at.epoch);
@@ -113,6 +99,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
         content.set("at.begun", at.begun);
         content.set("at.batch_begun", at.batch_begun);
         content.set("at.stopped", at.stopped);
+        content.set("at.stopping", at.stopping);
         if let Some(totals) = &at.totals {
             let parts = totals.parts().into_iter().enumerate();
             content.arrays.extend(parts.map(|(i, part)| floats(&format!("{TOTALS}{i}"), part)));
@@ -210,6 +197,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
             begun: content.get("at.begun")?.unwrap_or(false),
             batch_begun: content.get("at.batch_begun")?.unwrap_or(false),
             stopped: content.need("at.stopped")?,
+            stopping: content.get("at.stopping")?.unwrap_or(false),
             totals: None,
         };
         Ok(Read { model, state, history, resumed: Resumed { at, content } })

@@ -60,8 +60,19 @@ pub trait TrainingData<M: Model<E, D>, L, Y: Signal, E: Element = f32, D: Backen
     #[doc(hidden)]
     const LOSSES: usize;
 
+    /// [`Loss::settings`](crate::loss::Loss::settings) of each loss.
+    #[doc(hidden)]
+    fn loss_settings(losses: &L) -> Vec<Vec<(&'static str, String)>>;
+
     /// [`Dataset::samples`].
     fn known_samples(&self) -> Option<usize>;
+
+    /// Checks the weights of all samples, if they are known.
+    ///
+    /// # Errors
+    /// Those of [`Weights::check_all`](crate::reduce::Weights::check_all).
+    #[doc(hidden)]
+    fn check_weights(&self) -> Result<(), Error>;
 
     /// The batches of an epoch of training.
     ///
@@ -115,8 +126,16 @@ where
         measures
     }
 
+    fn loss_settings(losses: &L) -> Vec<Vec<(&'static str, String)>> {
+        Judge::<M, L, Y, E, D>::settings(losses)
+    }
+
     fn known_samples(&self) -> Option<usize> {
         self.samples()
+    }
+
+    fn check_weights(&self) -> Result<(), Error> {
+        self.known_weights().map_or(Ok(()), Judge::<M, L, Y, E, D>::check_weights)
     }
 
     #[allow(private_interfaces)]

@@ -70,6 +70,39 @@ impl Fit {
     }
 }
 
+/// What of a call of `fit` must be the same where a training goes on: else the batches or the losses would be others.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms(pub(super) Vec<(String, String)>);
+
+impl Terms {
+    /// Those of the settings, of how many samples there are, if that is known, and of the losses of the outputs.
+    pub(super) fn of(
+        fit: &Fit,
+        samples: Option<usize>,
+        losses: Vec<Vec<(&'static str, String)>>,
+        outputs: &[String],
+    ) -> Self {
+        let steps = fit.steps_per_epoch.map_or_else(|| "all".to_owned(), |steps| steps.to_string());
+        let own = [
+            ("batch_size", fit.batch_size.to_string()),
+            ("shuffle", fit.shuffle.to_string()),
+            ("seed", fit.seed.to_string()),
+            ("steps_per_epoch", steps),
+        ];
+        let samples = samples.map(|samples| ("samples", samples.to_string()));
+        let own = own.into_iter().chain(samples).map(|(name, value)| (name.to_owned(), value));
+        let several = losses.len() > 1;
+        let of_losses = losses.into_iter().enumerate().flat_map(|(at, settings)| {
+            let of = outputs.get(at).filter(|_| several);
+            let of = of.map_or_else(String::new, |output| format!(" of `{output}`"));
+            settings
+                .into_iter()
+                .map(move |(name, value)| (format!("{name} of the loss{of}"), value))
+        });
+        Self(own.chain(of_losses).collect())
+    }
+}
+
 /// # Errors
 /// [`Error::Invalid`] for the first number that is 0.
 pub(super) fn at_least_one(numbers: &[(&'static str, Option<usize>)]) -> Result<(), Error> {

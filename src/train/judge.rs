@@ -51,6 +51,15 @@ pub trait Judges<P: Signal, L, Y: Signal, W, E: Element, D: Backend<E>> {
     /// How many losses stand in columns of their own: none if there is only one.
     const COLUMNS: usize;
 
+    /// [`Loss::settings`] of each loss.
+    fn settings(losses: &L) -> Vec<Vec<(&'static str, String)>>;
+
+    /// [`Weights::check_all`].
+    ///
+    /// # Errors
+    /// Those of that.
+    fn check_weights(weights: &W) -> Result<(), Error>;
+
     /// The loss of a batch.
     ///
     /// # Errors
@@ -80,6 +89,14 @@ where
     D: Backend<E>,
 {
     const COLUMNS: usize = 0;
+
+    fn settings(loss: &L) -> Vec<Vec<(&'static str, String)>> {
+        vec![loss.settings()]
+    }
+
+    fn check_weights(weights: &W) -> Result<(), Error> {
+        weights.check_all()
+    }
 
     fn judge<T: Tape<E, D>>(
         loss: &L,
@@ -111,6 +128,14 @@ macro_rules! several_losses {
             D: Backend<E>,
         {
             const COLUMNS: usize = [$($at),*].len();
+
+            fn settings(losses: &($($L,)*)) -> Vec<Vec<(&'static str, String)>> {
+                vec![$(losses.$at.settings()),*]
+            }
+
+            fn check_weights(weights: &W) -> Result<(), Error> {
+                weights.check_all()
+            }
 
             fn judge<T: Tape<E, D>>(
                 losses: &($($L,)*),

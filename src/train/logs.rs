@@ -40,9 +40,14 @@ impl Logs {
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// Adds values whose names are not there yet.
-    pub(super) fn extend(&mut self, values: impl IntoIterator<Item = (String, f64)>) {
-        self.values.extend(values);
+    /// How many names there are.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The names from this one on.
+    pub(super) fn since(&self, first: usize) -> Self {
+        Self { values: self.values[first..].to_vec() }
     }
 
     /// Other values for the first names, without a look at these.

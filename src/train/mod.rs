@@ -35,7 +35,6 @@ mod totals;
 mod trained;
 mod trainer;
 mod training;
-mod validation;
 
 pub use callback::{Callback, Calls, Recovery};
 use callbacks::{Progress, Recorder};

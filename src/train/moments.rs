@@ -3,8 +3,9 @@
 use log::info;
 
 use super::{
-    Callback, Recovery, Training, checkpoint,
+    Callback, Logs, Recovery, Training, checkpoint,
     ranks::{self, Control, Ranks},
+    resumed::Position,
     run::Run,
     setup::Setup,
     totals::Totals,
@@ -45,6 +46,19 @@ where
     D: Backend<E>,
     F: FnMut(&mut dyn Callback<M, E, D>, &mut Training<'_, M, E, D>) -> Result<(), Error>,
 {
+}
+
+/// Whose callbacks are shown a moment.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    /// The validation of this call, on all ranks.
+    Validation,
+    /// All of the trainer.
+    Trainer,
+    /// One of these.
+    One(usize),
+    /// Those of every training.
+    Every,
 }
 
 impl<M, L, Y, E, D> Run<'_, M, L, Y, E, D>
@@ -91,27 +105,32 @@ where
     }
 
     fn hooks_unsettled(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
-        match &self.ranks {
-            None => self.hooks_of(true, &mut hook)?,
-            // The other ranks have callbacks only so that they are the same program.
-            Some(ranks) if ranks.is_first() && self.has_callbacks() => {
-                let before = self.model.clone();
-                self.hooks_of(true, &mut hook)?;
-                self.changed |= ranks::differ(&before, self.model)?;
-            }
-            Some(_) => {}
-        }
-        self.hooks_of(false, &mut hook)
+        self.hooks_of(Whose::Validation, &mut hook)?;
+        self.on_first(|run| run.hooks_of(Whose::Trainer, &mut hook))?;
+        self.hooks_of(Whose::Every, &mut hook)
     }
 
     /// Shows a moment to the callbacks of every training.
     pub(super) fn hooks_given(&mut self, mut hook: impl Hook<M, E, D>) -> Result<(), Error> {
         self.settle()?;
-        self.hooks_of(false, &mut hook)
+        self.hooks_of(Whose::Every, &mut hook)
     }
 
-    /// Of the trainer's own callbacks, or of those of every training.
-    fn hooks_of(&mut self, own: bool, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
+    /// Does something with the callbacks of the trainer; other ranks than the first have these only so that they are the same program.
+    fn on_first(&mut self, work: impl FnOnce(&mut Self) -> Result<(), Error>) -> Result<(), Error> {
+        match &self.ranks {
+            None => work(self),
+            Some(ranks) if ranks.is_first() && self.has_callbacks() => {
+                let before = self.model.clone();
+                work(self)?;
+                self.changed |= ranks::differ(&before, self.model)?;
+                Ok(())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn hooks_of(&mut self, whose: Whose, hook: &mut impl Hook<M, E, D>) -> Result<(), Error> {
         let mut training = Training {
             model: &mut *self.model,
             state: &mut *self.state,
@@ -122,10 +141,62 @@ where
             wishes: &mut self.wishes,
             epoch: self.at.epoch,
         };
-        match own {
-            true => self.callbacks.iter_mut().try_for_each(|own| hook(&mut **own, &mut training)),
-            false => self.given.iter_mut().try_for_each(|given| hook(&mut **given, &mut training)),
+        let (own, given) = (&mut *self.callbacks, &mut self.given);
+        match whose {
+            Whose::Validation => {
+                self.validation.iter_mut().try_for_each(|own| hook(&mut **own, &mut training))
+            }
+            Whose::Trainer => own.iter_mut().try_for_each(|own| hook(&mut **own, &mut training)),
+            Whose::One(at) => hook(&mut *own[at], &mut training),
+            Whose::Every => {
+                given.iter_mut().try_for_each(|given| hook(&mut **given, &mut training))
+            }
         }
+    }
+
+    /// Has callbacks measure what all of them are to see in the logs of this epoch.
+    pub(super) fn measure(&mut self, epoch: usize, logs: &mut Logs) -> Result<(), Error> {
+        self.settle()?;
+        self.measure_by(Whose::Validation, epoch, logs)?;
+        self.on_first(|run| {
+            let mut own = 0..run.callbacks.len();
+            own.try_for_each(|at| run.measure_by(Whose::One(at), epoch, logs))
+        })
+    }
+
+    fn measure_by(&mut self, whose: Whose, epoch: usize, logs: &mut Logs) -> Result<(), Error> {
+        let mut validates = false;
+        self.hooks_of(
+            whose,
+            &mut |callback: &mut dyn Callback<M, E, D>, _: &mut Training<'_, M, E, D>| {
+                validates = callback.validates(epoch);
+                Ok(())
+            },
+        )?;
+        // Of those of the trainer other ranks know nothing.
+        let all = whose == Whose::Validation || self.ranks.is_none();
+        if validates {
+            each!(self.on_test_begin())?;
+            if all {
+                self.conclude()?;
+            }
+        }
+        let before = logs.len();
+        let measured = self.hooks_of(
+            whose,
+            &mut |callback: &mut dyn Callback<M, E, D>, training: &mut Training<'_, M, E, D>| {
+                callback.measure(training, epoch, logs)
+            },
+        );
+        if validates {
+            // Also after an error, so that what has been exchanged for the validation is put back.
+            let own = logs.since(before);
+            let ended = each!(self.on_test_end(&own));
+            measured?;
+            ended?;
+            return if all { self.conclude() } else { Ok(()) };
+        }
+        measured
     }
 
     /// Writes the checkpoints that callbacks have asked for.
@@ -143,7 +214,9 @@ where
                 history: self.history,
                 callbacks: self.callbacks,
             };
-            parts.save(&path, &self.at, Some((&self.fit, self.samples)))?;
+            // An interrupted training goes on as if it had not been.
+            let stopping = self.wishes.stop && !self.wishes.interrupted && !self.at.stopped;
+            parts.save(&path, &Position { stopping, ..self.at.clone() }, &self.terms)?;
             info!("checkpoint saved in {}", path.display());
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Trainer, checkpoint, resumed::Position, setup::Setup};
+use super::{Trainer, checkpoint, fit::Terms, resumed::Position, setup::Setup};
 use crate::{
     backend::{Backend, Element},
     error::Error,
@@ -28,7 +28,7 @@ where
     pub fn save_checkpoint(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         (self.optimizing)(&mut self.optimizer).check_gathered(&self.state)?;
         let position = Position { epochs_before: self.history.epochs(), ..Position::default() };
-        self.parts()?.save(path.as_ref(), &position, None)
+        self.parts()?.save(path.as_ref(), &position, &Terms::default())
     }
 
     /// Goes on from a checkpoint: the next call of `fit` goes on where it was written, in the middle of an epoch too,
@@ -41,7 +41,7 @@ where
     /// # Errors
     /// [`Error::File`] if it cannot be read, is no checkpoint, or is broken; [`Error::Differences`] with all that differs: the version, the
     /// number type, the layers, the loss, the metrics, the optimiser and its settings, callbacks that remembered something. Then the trainer is
-    /// as it was before. What is to differ is changed afterwards.
+    /// as it was before. What is to differ is changed afterwards; but `fit` refuses other batches than before, and other settings of the loss.
     ///
     /// ```
     /// use kerata::{*, callbacks::ModelCheckpoint, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam,

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{
-    Fit,
-    checkpoint::{Content, TOTALS, difference, fail, steps},
+    checkpoint::{Content, TOTALS, difference, fail},
+    fit::Terms,
     totals::{AnyMetric, Totals},
 };
 use crate::{
@@ -28,6 +28,8 @@ pub(super) struct Position {
     pub(super) batch_begun: bool,
     /// Whether a callback has ended the training.
     pub(super) stopped: bool,
+    /// Whether one has ended it within this epoch, which ends then.
+    pub(super) stopping: bool,
     /// What was measured of the batches before it.
     pub(super) totals: Option<Totals>,
 }
@@ -81,20 +83,13 @@ impl Resumed {
         }
     }
 
-    /// Checks that `fit` is called as it was: else the batches would be others.
-    pub(super) fn check(&self, fit: &Fit, samples: Option<usize>) -> Result<(), Error> {
-        let samples = samples.map(|samples| ("samples", samples.to_string()));
-        let own = [
-            ("batch_size", fit.batch_size.to_string()),
-            ("shuffle", fit.shuffle.to_string()),
-            ("seed", fit.seed.to_string()),
-            ("steps_per_epoch", steps(fit)),
-        ];
+    /// Checks that `fit` is called as it was.
+    pub(super) fn check(&self, terms: &Terms) -> Result<(), Error> {
         let mut differences = Vec::new();
-        for (name, own) in own.into_iter().chain(samples) {
+        for (name, own) in &terms.0 {
             let found: Option<String> = self.content.get(&format!("fit.{name}"))?;
             // A checkpoint that was written outside of `fit` has none.
-            if let Some(found) = found.filter(|found| *found != own) {
+            if let Some(found) = found.filter(|found| found != own) {
                 differences.push(difference(name, own, found));
             }
         }

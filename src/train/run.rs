@@ -11,9 +11,9 @@ use super::{
     callback::Kept,
     checkpoint, columns,
     evaluate::share_of,
+    fit::Terms,
     judge::Judge,
     moments::{each, each_in_batch},
-    names,
     optimizing::Optimizing,
     ranks::{Ranks, Step, told},
     resumed::Position,
@@ -53,9 +53,12 @@ where
     /// Whether callbacks of this rank have changed the weights, which the others do not know yet.
     pub(super) changed: bool,
     pub(super) fit: Fit,
+    pub(super) terms: Terms,
     /// How many samples the data has, if that is known.
     pub(super) samples: Option<usize>,
     pub(super) columns: Vec<String>,
+    /// That of `fit_validated`, before those of the trainer.
+    pub(super) validation: Option<Box<dyn Callback<M, E, D> + 'a>>,
     /// Callbacks of every training, behind those of the trainer.
     pub(super) given: Vec<Box<dyn Callback<M, E, D>>>,
     /// What was measured in this call.
@@ -78,21 +81,19 @@ where
     }
 
     /// What the logs of an epoch hold.
-    pub(super) fn describe(&mut self, samples: Option<usize>, validated: bool) {
-        let own = columns::directed(&self.columns, self.metrics);
-        let of_validation = own.iter().map(|(name, way)| (names::of_validation(name), *way));
-        let mut columns = own.clone();
-        columns.extend(of_validation.filter(|_| validated));
-        let added = self.callbacks.iter().flat_map(|callback| callback.adds());
-        columns.extend(added);
+    fn describe(&mut self, samples: Option<usize>) {
+        let mut columns = columns::directed(&self.columns, self.metrics);
+        let in_batches = columns.len();
+        columns.extend(self.validation.iter().flat_map(|validation| validation.adds()));
+        columns.extend(self.callbacks.iter().flat_map(|callback| callback.adds()));
         self.about = About {
             epochs: self.fit.epochs,
             samples,
             batch_size: self.fit.batch_size,
             optimizer: self.optimizer.name(),
             columns,
-            in_batches: own.len(),
-            validated,
+            in_batches,
+            validated: self.validation.is_some(),
             averages: self.optimizer.has_averages(),
             resumed: self.about.resumed,
         };
@@ -100,33 +101,29 @@ where
 
     /// All epochs. After an error or a panic the model has its weights: all rows of its tables are those of the last step, and none are
     /// exchanged with their averages.
-    pub(super) fn whole<Data, Validation>(
+    pub(super) fn whole<Data>(
         self,
         data: &Data,
-        validation: Option<&Validation>,
         resumed: Option<&mut checkpoint::Content>,
     ) -> Result<History, Error>
     where
         Data: TrainingData<M, L, Y, E, D>,
-        Validation: TrainingData<M, L, Y, E, D>,
     {
         let mut unless_failed = SwapBack { run: self, failed: true };
-        let history = unless_failed.run.run(data, validation, resumed)?;
+        let history = unless_failed.run.run(data, resumed)?;
         unless_failed.run.settle()?;
         unless_failed.run.unite()?;
         unless_failed.failed = false;
         Ok(history)
     }
 
-    fn run<Data, Validation>(
+    fn run<Data>(
         &mut self,
         data: &Data,
-        validation: Option<&Validation>,
         resumed: Option<&mut checkpoint::Content>,
     ) -> Result<History, Error>
     where
         Data: TrainingData<M, L, Y, E, D>,
-        Validation: TrainingData<M, L, Y, E, D>,
     {
         let of_steps =
             self.fit.steps_per_epoch.map(|steps| steps.saturating_mul(self.fit.batch_size));
@@ -134,7 +131,7 @@ where
             (Some(known), Some(used)) => Some(known.min(used)),
             (known, used) => known.or(used),
         };
-        self.describe(samples, validation.is_some());
+        self.describe(samples);
         // What is random later on must not depend on what is drawn in between.
         self.state.settle_seed(self.model);
         self.measured = self.history.since(self.at.epochs_before);
@@ -146,15 +143,19 @@ where
         self.conclude()?;
         let About { epochs, batch_size, optimizer, .. } = &self.about;
         info!("training to epoch {epochs}, batches of {batch_size}, {optimizer}");
-        while self.at.epoch < self.fit.epochs && !self.at.stopped && !self.wishes.stop {
-            let (mut logs, failed) = self.epoch(data, validation)?;
+        // An epoch that was stopped before a checkpoint comes to its end.
+        while self.at.epoch < self.fit.epochs
+            && !self.at.stopped
+            && (!self.wishes.stop || self.at.begun)
+        {
+            let mut logs = self.epoch(data)?;
             let epoch = self.at.epoch;
-            if let Some(error) = failed {
+            if let Err(error) = self.measure(epoch, &mut logs) {
                 // There is nothing to decide by, but it stands in the history.
                 self.hooks_given(|callback, training| {
                     callback.on_epoch_end(training, epoch, &mut logs)
                 })?;
-                error!("the validation of epoch {} failed: {error}", epoch + 1);
+                error!("measuring after epoch {} failed: {error}", epoch + 1);
                 return Err(error);
             }
             each!(self.on_epoch_end(epoch, &mut logs))?;
@@ -176,15 +177,10 @@ where
         Ok(std::mem::take(&mut self.measured))
     }
 
-    /// One epoch with its validation. An error of the validation comes with what was measured before it.
-    fn epoch<Data, Validation>(
-        &mut self,
-        data: &Data,
-        validation: Option<&Validation>,
-    ) -> Result<(Logs, Option<Error>), Error>
+    /// The steps of one epoch, and what was measured in them.
+    fn epoch<Data>(&mut self, data: &Data) -> Result<Logs, Error>
     where
         Data: TrainingData<M, L, Y, E, D>,
-        Validation: TrainingData<M, L, Y, E, D>,
     {
         let (epoch, first) = (self.at.epoch, self.at.batch);
         let before = self.at.totals.take();
@@ -203,17 +199,9 @@ where
             }
             logs.update(std::iter::repeat(f64::NAN));
         }
-        let is_due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
-        let Some(validation) = validation.filter(|_| is_due) else { return Ok((logs, None)) };
-        // For a checkpoint that is written during the validation.
-        self.at.totals = Some(totals);
-        match self.validate(validation) {
-            Ok(measured) => {
-                logs.extend(measured.iter().map(|(name, value)| (name.to_owned(), value)));
-                Ok((logs, None))
-            }
-            Err(error) => Ok((logs, Some(error))),
-        }
+        // For a checkpoint that is written during a validation.
+        self.at.totals = Some(totals).filter(|totals| !totals.is_empty());
+        Ok(logs)
     }
 
     /// The batches of an epoch: [`TrainingData::batches`].

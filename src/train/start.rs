@@ -1,7 +1,8 @@
 //! A call of `fit` begins: what of the trainer it runs with.
 
 use super::{
-    Callback, Fit, History, Progress, Recorder, Trainer, TrainingData, columns,
+    Callback, Fit, History, Progress, Recorder, Trainer, TrainingData, callbacks, columns,
+    fit::Terms,
     ranks::Ranks,
     resumed::Position,
     run::Run,
@@ -32,12 +33,19 @@ where
         Validation: TrainingData<M, L, Y, E, D>,
     {
         fit.check()?;
+        data.check_weights()?;
+        let losses = Data::loss_settings(&self.loss);
+        let terms = Terms::of(fit, data.known_samples(), losses, &M::output_names());
         if let Some(resumed) = &self.resumed {
-            resumed.check(fit, data.known_samples())?;
+            resumed.check(&terms)?;
             resumed.check_measures(Data::LOSSES, self.metrics.list().len())?;
         }
         let columns = columns::of::<M, Y, E, D>(Data::LOSSES, self.metrics.list());
         let given = self.given(fit);
+        let (loss, metrics, ranks) = (&self.loss, self.metrics.list(), self.ranks.as_ref());
+        let validation = validation.map(|data| -> Box<dyn Callback<M, E, D> + '_> {
+            Box::new(callbacks::ValidationOfFit::of_fit(data, loss, metrics, ranks, fit))
+        });
         let mut resumed = self.resumed.take();
         let anew = || Position { epochs_before: self.history.epochs(), ..Position::default() };
         let at = resumed.as_ref().map_or_else(anew, |resumed| resumed.at.clone());
@@ -46,10 +54,10 @@ where
         let about = About { resumed: resumed.as_ref().map(|_| at.epoch), ..About::default() };
         let run = Run {
             model: &mut self.model,
-            loss: &self.loss,
+            loss,
             optimizer: (self.optimizing)(&mut self.optimizer),
             state: &mut self.state,
-            metrics: self.metrics.list(),
+            metrics,
             callbacks: &mut self.callbacks,
             augment: self.augment.list(),
             history: &mut self.history,
@@ -57,15 +65,17 @@ where
             ranks: self.ranks.clone(),
             changed: false,
             fit: *fit,
+            terms,
             samples: data.known_samples(),
             columns,
+            validation,
             given,
             measured: History::default(),
             about,
-            wishes: Wishes::default(),
+            wishes: Wishes { stop: at.stopping, ..Wishes::default() },
             at,
         };
-        let result = run.whole(data, validation, resumed.as_mut().map(|r| &mut r.content));
+        let result = run.whole(data, resumed.as_mut().map(|r| &mut r.content));
         // What has changed nothing can be tried again from the same place.
         let nothing = done == (self.state.steps(), self.history.epochs());
         if let Some(resumed) = resumed.filter(|_| result.is_err() && nothing) {

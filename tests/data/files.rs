@@ -145,3 +145,63 @@ fn a_file_that_is_cut_off_while_it_is_read_is_an_error() {
     assert!(matches!(error, Error::File { .. }), "{error}");
     assert_eq!(trainer.steps(), 2);
 }
+
+/// Bytes in memory, and a file that is mapped into it, give what the file gives.
+#[test]
+fn bytes_and_maps_are_read_as_files_are() {
+    let file = written("map", "<f4", "(40, 3)", &floats((0..120).map(|i| (i as f32).sin())));
+    let opened = NpyFile::<[f32; 3]>::open(&file.0).unwrap();
+    let bytes = NpyFile::<[f32; 3]>::from_bytes(std::fs::read(&file.0).unwrap()).unwrap();
+    let map = std::fs::File::open(&file.0).unwrap();
+    // SAFETY: the file has a name of its own, and nothing changes it until it is removed.
+    let map = unsafe { memmap2::Mmap::map(&map) }.unwrap();
+    let map = NpyFile::<[f32; 3]>::from_bytes(map).unwrap();
+    let rows = [39, 0, 1, 2, 17, 3];
+    let expected = opened.values(&rows).unwrap();
+    assert_eq!(expected[3 * 4], (51.0_f32).sin());
+    for other in [bytes, map] {
+        assert_eq!(other.sizes(), [40, 3]);
+        assert_eq!(other.values(&rows).unwrap(), expected);
+        assert_eq!(
+            other.select(&rows).unwrap().values(&[4, 0]).unwrap(),
+            [&expected[12..15], &expected[..3]].concat()
+        );
+        assert!(other.values(&[40]).is_err());
+    }
+    let error = NpyFile::<[f32; 3]>::from_bytes(b"hello world".to_vec()).unwrap_err();
+    assert!(error.to_string().contains("no array of NumPy"), "{error}");
+    let short = std::fs::read(&file.0).unwrap()[..200].to_vec();
+    assert!(NpyFile::<[f32; 3]>::from_bytes(short).is_err());
+}
+
+/// What owns bytes may show fewer of them later on.
+#[test]
+fn bytes_that_become_fewer_are_an_error() {
+    struct Fewer(Vec<u8>, std::sync::atomic::AtomicBool);
+
+    impl AsRef<[u8]> for Fewer {
+        fn as_ref(&self) -> &[u8] {
+            match self.1.load(std::sync::atomic::Ordering::Relaxed) {
+                true => &self.0[..140],
+                false => &self.0,
+            }
+        }
+    }
+
+    struct Shared(std::sync::Arc<Fewer>);
+
+    impl AsRef<[u8]> for Shared {
+        fn as_ref(&self) -> &[u8] {
+            (*self.0).as_ref()
+        }
+    }
+
+    let file = written("fewer", "<f4", "(8, 2)", &floats([1.0; 16]));
+    let bytes = std::fs::read(&file.0).unwrap();
+    let fewer = std::sync::Arc::new(Fewer(bytes, false.into()));
+    let rows = NpyFile::<[f32; 2]>::from_bytes(Shared(fewer.clone())).unwrap();
+    assert_eq!(rows.values(&[7]).unwrap(), [1.0, 1.0]);
+    fewer.1.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(matches!(rows.values(&[7]), Err(Error::File { .. })));
+    assert_eq!(rows.values(&[0]).unwrap(), [1.0, 1.0]);
+}

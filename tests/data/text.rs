@@ -278,3 +278,56 @@ fn ids_go_into_an_embedding() {
         reader.predict(&layer.ids_padded::<3>(&["The cat!", "a dog"]).unwrap(), 2).unwrap();
     assert_eq!(answers.to_rows().unwrap().len(), 2);
 }
+
+/// A model is saved with what makes its inputs, and both come back by one call.
+#[test]
+fn a_model_is_saved_with_its_preprocessing() {
+    #[model(input = Ids<(Batch, 4)>, output = (Batch, 3))]
+    struct Net {
+        embed: Embedding<9, 3, MaskZero>,
+        mean: GlobalAveragePooling1d,
+    }
+
+    let path = |end: &str| {
+        std::env::temp_dir().join(format!("kerata-text-with-{}.{end}", std::process::id()))
+    };
+    let file = path("safetensors");
+    let mut words = TextVectorization {
+        output_sequence_length: Some(4),
+        ngrams: vec![1, 2],
+        ..TextVectorization::default()
+    };
+    words.adapt(["a good film", "a \"bad\", film"]).unwrap();
+    let mut weighted = lookup(OutputMode::TfIdf);
+    weighted.adapt([["x", "y"], ["x", "z"]]).unwrap();
+    let encoding = CategoryEncoding::new(4, OutputMode::MultiHot).unwrap();
+    let all = (words.clone(), weighted, encoding);
+    let net = Net::build(&Cpu::seed_from_u64(1)).unwrap();
+    net.save_with(&file, &all).unwrap();
+
+    let mut other = Net::build(&Cpu::seed_from_u64(2)).unwrap();
+    let before = other.embed.embeddings.as_vec();
+    // Nothing is loaded of what does not fit.
+    let fails = |result: Result<(), Error>, text: &str| {
+        let error = result.unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    fails(other.load_with::<TextVectorization>(&file).map(drop), "expected 1, found 3");
+    type Turned = (StringLookup, TextVectorization, CategoryEncoding);
+    fails(other.load_with::<Turned>(&file).map(drop), "class_name");
+    assert_eq!(other.embed.embeddings.as_vec(), before);
+    let found =
+        other.load_with::<(TextVectorization, StringLookup, CategoryEncoding)>(&file).unwrap();
+    assert_eq!(found, all);
+    assert_eq!(found.0.ids(&["good film"]).unwrap(), words.ids(&["good film"]).unwrap());
+    assert_eq!(other.embed.embeddings.as_vec(), net.embed.embeddings.as_vec());
+
+    // The weights alone, and no preprocessing.
+    let mut alone = Net::build(&Cpu::seed_from_u64(3)).unwrap();
+    alone.load_weights(&file).unwrap();
+    assert_eq!(alone.embed.embeddings.as_vec(), net.embed.embeddings.as_vec());
+    net.save_weights(&file).unwrap();
+    fails(alone.load_with::<CategoryEncoding>(&file).map(drop), "no preprocessing layers");
+    fails(net.save_with(path("npz"), &words), "as .safetensors");
+    std::fs::remove_file(file).unwrap();
+}

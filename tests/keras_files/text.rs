@@ -115,7 +115,7 @@ fn what_is_written_is_read_again() -> Result<(), Error> {
         let path = folder().join(format!("{name}.keras"));
         let mut model = keras::load_with_text(&path, &CustomObjects::new())?;
         let written = temporary(&format!("written-{name}"));
-        keras::save_with_text(&written, &model.text, &model.model)?;
+        model.save_keras(&written)?;
         let mut again = keras::load_with_text(&written, &CustomObjects::new())?;
         assert_eq!(again.text.len(), model.text.len(), "{name}");
         for (again, first) in again.text.iter().zip(&model.text) {

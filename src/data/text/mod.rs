@@ -3,10 +3,12 @@
 mod category;
 mod config;
 mod lookup;
+mod saved;
 mod vectorization;
 
 pub use category::CategoryEncoding;
 pub use lookup::{Learned, StringLookup};
+pub use saved::{Preprocessing, SaveWith};
 pub use vectorization::{Standardize, TextSplit, TextVectorization};
 
 /// What is made of the tokens of a sample.

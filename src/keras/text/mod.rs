@@ -3,6 +3,8 @@
 mod read;
 mod write;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -121,6 +123,16 @@ impl TextModel {
         };
         let rows: Vec<Vec<&str>> = texts.iter().map(|text| vec![text.as_ref()]).collect();
         self.model.run(layer.apply(&rows)?)
+    }
+}
+
+impl TextModel {
+    /// Writes the model with its text layers in front: [`save_with_text`](super::save_with_text).
+    ///
+    /// # Errors
+    /// Those of [`save_with_text`](super::save_with_text).
+    pub fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        super::save_with_text(path, &self.text, &self.model)
     }
 }
 

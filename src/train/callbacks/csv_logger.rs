@@ -10,8 +10,8 @@ use crate::{
 /// Writes a line per epoch into a CSV file: the epoch, from 0, and all that was measured, by name. What was not
 /// measured is `NA`.
 ///
-/// The columns are what is measured in every training like this, and what callbacks before this one have set in the logs of the first
-/// epoch. What is set for the first time in a later one has none, which is logged as a warning.
+/// The columns are what is measured in every training like this, what callbacks say that they [add](Callback::adds), and what those before
+/// this one have set at the end of the first epoch. What is set for the first time later on has none, which is logged as a warning.
 ///
 /// Keras: [`CSVLogger`](https://keras.io/api/callbacks/csv_logger/).
 ///

@@ -41,6 +41,7 @@ pub struct LambdaCallback<M, E: Element = f32, D: Backend<E> = Cpu> {
     train_begin: Moment<M, E, D>,
     train_end: Moment<M, E, D>,
     epoch_begin: Numbered<M, E, D>,
+    measure: Ended<M, E, D>,
     epoch_end: Ended<M, E, D>,
     batch_begin: Numbered<M, E, D>,
     batch_end: Measured<M, E, D>,
@@ -53,6 +54,7 @@ impl<M, E: Element, D: Backend<E>> Default for LambdaCallback<M, E, D> {
             train_begin: None,
             train_end: None,
             epoch_begin: None,
+            measure: None,
             epoch_end: None,
             batch_begin: None,
             batch_end: None,
@@ -67,7 +69,7 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
         Self::default()
     }
 
-    /// Says that the closure of [`on_epoch_end`](Self::on_epoch_end) sets this name in the logs, so that others can monitor it, and what is
+    /// Says that the closure of [`measure`](Self::measure) sets this name in the logs, so that others can monitor it, and what is
     /// better there, if that is known: [`Callback::adds`].
     ///
     /// ```
@@ -75,15 +77,15 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
     ///     model::Sequential, optim::Sgd, prelude::*, train::{Fit, Trainer}};
     ///
     /// let model = Sequential::<(Batch, Const<1>), (Dense<1, 1>,)>::build(&Cpu::seed_from_u64(0))?;
-    /// let slope = LambdaCallback::<Sequential<_, (Dense<1, 1>,)>>::new().column("slope", Some(Direction::Up)).on_epoch_end(
+    /// let slope = LambdaCallback::<Sequential<_, (Dense<1, 1>,)>>::new().column("slope", Some(Direction::Up)).measure(
     ///     |training, _, logs| {
     ///         logs.set("slope", training.model.layers.0.kernel.array()[0][0].into());
     ///         Ok(())
     ///     },
     /// );
     /// let mut trainer = Trainer::new(model, MeanSquaredError, Sgd::new(0.1))?
-    ///     .callback(slope)
-    ///     .callback(EarlyStopping::new("slope"));
+    ///     .callback(EarlyStopping::new("slope"))
+    ///     .callback(slope);
     /// let history = trainer.fit(&InMemory::new(vec![[1.0]], vec![[2.0]])?, &Fit::epochs(2))?;
     /// assert!(history.last("slope").is_some());
     /// # Ok::<(), Error>(())
@@ -121,6 +123,19 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
         hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
     ) -> Self {
         self.epoch_begin = Some(Box::new(hook));
+        self
+    }
+
+    /// After an epoch, before [`on_epoch_end`](Self::on_epoch_end) of any callback: measures something for the logs, see
+    /// [`Callback::measure`].
+    #[must_use]
+    pub fn measure(
+        mut self,
+        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error>
+        + Send
+        + 'static,
+    ) -> Self {
+        self.measure = Some(Box::new(hook));
         self
     }
 
@@ -197,6 +212,15 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D>
         epoch: usize,
     ) -> Result<(), Error> {
         call!(self.epoch_begin, training, epoch)
+    }
+
+    fn measure(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        epoch: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        call!(self.measure, training, epoch, logs)
     }
 
     fn on_epoch_end(

@@ -54,7 +54,7 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LearningRateScheduler {
         training.set_learning_rate((self.schedule)(epoch, rate))
     }
 
-    fn on_epoch_end(
+    fn measure(
         &mut self,
         training: &mut Training<'_, M, E, D>,
         _: usize,

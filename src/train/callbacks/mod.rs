@@ -53,6 +53,7 @@ pub use reduce_lr::ReduceLrOnPlateau;
 pub use swap_ema_weights::SwapEmaWeights;
 pub use tensorboard::TensorBoard;
 pub use terminate_on_nan::TerminateOnNan;
+pub(super) use validation::Lent as ValidationOfFit;
 pub use validation::Validation;
 
 /// The column of the learning rate, of callbacks that change it.

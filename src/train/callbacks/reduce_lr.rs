@@ -105,6 +105,16 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
         Ok(())
     }
 
+    fn measure(
+        &mut self,
+        training: &mut Training<'_, M, E, D>,
+        _: usize,
+        logs: &mut Logs,
+    ) -> Result<(), Error> {
+        logs.set(LEARNING_RATE, training.learning_rate()?);
+        Ok(())
+    }
+
     fn on_epoch_end(
         &mut self,
         training: &mut Training<'_, M, E, D>,
@@ -112,7 +122,6 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ReduceLrOnPlateau {
         logs: &mut Logs,
     ) -> Result<(), Error> {
         let rate = training.learning_rate()?;
-        logs.set(LEARNING_RATE, rate);
         let Some(current) = self.monitor.current(logs) else { return Ok(()) };
         if self.cooling > 0 {
             self.cooling -= 1;
