@@ -79,8 +79,8 @@ impl Packed {
         }
         assert_eq!(a.starts.len(), c.len() / self.n, "the rows of a product");
         assert_eq!(a.offsets.len(), self.k, "the inner size of a product");
-        let part = |c: &mut [f32], terms, _| {
-            Arch::new().dispatch(ScatteredProduct { packed: self, terms, a, c });
+        let part = |c: &mut [f32], terms, add| {
+            Arch::new().dispatch(ScatteredProduct { packed: self, terms, a, c, add });
         };
         in_parts(self.k, c, false, part);
     }
@@ -304,6 +304,7 @@ struct ScatteredProduct<'a> {
     terms: Range<usize>,
     a: Scattered<'a>,
     c: &'a mut [f32],
+    add: bool,
 }
 
 impl WithSimd for ScatteredProduct<'_> {
@@ -311,7 +312,7 @@ impl WithSimd for ScatteredProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { packed, terms, a, c } = self;
+        let Self { packed, terms, a, c, add } = self;
         let (k, n, width) = (packed.k, packed.n, packed.width);
         let a = Scattered { offsets: &a.offsets[terms.clone()], ..a };
         for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
@@ -319,7 +320,7 @@ impl WithSimd for ScatteredProduct<'_> {
             blocks!(
                 a.starts.len(),
                 row,
-                scattered_block(simd, panel, a, row, &mut c[row * n..], at)
+                scattered_block(simd, panel, (a, row), &mut c[row * n..], at, add)
             );
         }
     }
@@ -330,10 +331,10 @@ impl WithSimd for ScatteredProduct<'_> {
 fn scattered_block<S: Simd, const M: usize>(
     simd: S,
     panel: &[f32],
-    a: Scattered<'_>,
-    from: usize,
+    (a, from): (Scattered<'_>, usize),
     c: &mut [f32],
     at: (usize, usize),
+    add: bool,
 ) {
     let mut rows = [&a.values[..0]; M];
     for (row, &start) in rows.iter_mut().zip(&a.starts[from..]) {
@@ -343,7 +344,7 @@ fn scattered_block<S: Simd, const M: usize>(
     let (k, offsets) = (a.offsets.len(), a.offsets);
     let panel = &panel[..k];
     let sums = multiply::<S, M>(simd, k, |row, i| rows[row][offsets[i]], |i| panel[i]);
-    finish(simd, sums, c, at, false);
+    finish(simd, sums, c, at, add);
 }
 
 /// The lanes of row `i` of a matrix with rows of `n`, from a column on.
@@ -410,10 +411,33 @@ fn transposed_block<S: Simd, const M: usize>(
 mod tests {
     use super::*;
 
+    /// Of terms that are many, and not so many that they are added in double precision.
+    #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes")]
+    fn equal_terms() {
+        let (k, n) = (16_000, 200);
+        let right = f64::from(0.1_f32) * f64::from(0.3_f32) * k as f64;
+        let packed = Packed::new(Matrix::new(&vec![0.1; k * n], k, n));
+        for rows in [1, 3] {
+            let mut c = vec![0.0; rows * n];
+            packed.product(&vec![0.3; rows * k], &mut c, false);
+            let error = c.iter().map(|&c| (f64::from(c) / right - 1.0).abs()).fold(0.0, f64::max);
+            assert!(error < 4e-6, "{error:e}");
+        }
+    }
+
     #[test]
     fn products_are_products() {
-        let sizes =
-            [(1, 1, 1), (3, 5, 7), (8, 16, 32), (17, 9, 65), (0, 4, 4), (9, 33, 31), (3, 5000, 9)];
+        let sizes = [
+            (1, 1, 1),
+            (3, 5, 7),
+            (8, 16, 32),
+            (17, 9, 65),
+            (0, 4, 4),
+            (9, 33, 31),
+            (3, 5000, 9),
+            (1, 1300, 200),
+        ];
         // Miri takes minutes for the others.
         for (m, k, n) in sizes.into_iter().filter(|(m, k, n)| !cfg!(miri) || m * k * n < 500) {
             let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;
