@@ -7,13 +7,14 @@ use dfdx::{
 
 use super::{
     dense::known_features,
+    dropout::dropped,
     flow::{Flow, Flows, Numbers, Rows, as_rows, join_tapes},
     is_padded,
     op::{Op, Pass},
     options::Options,
     places::{Along, all, arranged, permuted},
     said::{CallWords, Said},
-    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, dropped, hidden, shares},
+    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, hidden, shares},
     visit,
     weights::{Role, Weights, tensor},
     words::{self, refused},
@@ -204,7 +205,7 @@ impl Attention {
             let keep = seen.try_fold(first, Seen::and)?.over(&of_scores, 2)?;
             scores = lowered(scores, &keep)?;
         }
-        let mut shares = dropped(shares(scores, None)?, batch, dropout)?;
+        let mut shares = dropped(shares(scores, None)?, batch, None, dropout)?;
         let mut given = None;
         if self.said.has(SCORES) {
             let (x, tape) = shares.split_tape();
