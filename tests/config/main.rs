@@ -15,6 +15,7 @@ mod dynamic;
 mod empty;
 mod files;
 mod foreign;
+mod functions;
 mod graph_errors;
 mod graphs;
 mod hostile;
