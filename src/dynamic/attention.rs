@@ -175,12 +175,15 @@ impl Attention {
         let sizes = self.sizes(&signals)?;
         let [of_scores, gives] =
             sizes.map(|sizes| sizes.into_iter().map(known).collect::<Vec<usize>>());
-        let (x, tape) = join_tapes(x);
         let mut list = Vec::new();
         for one in x {
             let Numbers { x, sizes, mask } = one.numbers()?;
-            list.push(Numbers { x: Cpu::bounded_padding(x, mask.as_ref())?, sizes, mask });
+            // On the tape of the input: a gradient goes back through what is put in the place of the padding.
+            let x = Cpu::bounded_padding(x, mask.as_ref())?;
+            list.push(Flow::Numbers(Numbers { x, sizes, mask }));
         }
+        let (x, tape) = join_tapes(list);
+        let list = x.into_iter().map(Flow::numbers).collect::<Result<Vec<_>, Error>>()?;
         let mut list = list.into_iter();
         let (Some(query), Some(value)) = (list.next(), list.next()) else {
             return Err(Error::Empty("the list of inputs"));

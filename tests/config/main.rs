@@ -4,6 +4,7 @@
 
 mod attention;
 mod attention_errors;
+mod attention_padding;
 mod batches;
 mod branches;
 #[allow(dead_code)]
