@@ -146,8 +146,8 @@ impl Attention {
         }
         let sizes = [batch, queries, keys, features];
         let every = |x: Matrices<T>, sizes: [usize; 4], axis: usize| {
-            let mut along: Vec<Along> = all(&sizes);
-            along[axis].take((0..[batch, queries, keys][axis]).map(|_| Some(0)));
+            let mut along: Vec<Along> = all(&sizes)?;
+            along[axis].take((0..[batch, queries, keys][axis]).map(|_| Some(0)))?;
             Ok::<_, Error>(arranged(x.into_shape(&as_rows(&sizes)?)?, &along)?.0)
         };
         let q = every(q, [batch, queries, 1, features], 2)?;

@@ -125,8 +125,8 @@ fn gated<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
     let (rows, width) = *x.shape();
     let half = half(width)?;
     let part = |x: Rows<T>, from: usize| {
-        let mut along = all(&[rows, width]);
-        along[1].take((from..from + half).map(Some));
+        let mut along = all(&[rows, width])?;
+        along[1].take((from..from + half).map(Some))?;
         Ok::<_, Error>(arranged(x, &along)?.0)
     };
     let gate = Cpu::sigmoid(part(x.retaped::<T>(), half)?)?;

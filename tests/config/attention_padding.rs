@@ -10,7 +10,6 @@ use kerata::{
     Cpu, Mask, Masked, Tensor,
     config::DynamicValue,
     parameters::{Parameter, Parameters, Visitor},
-    prelude::*,
     shape::Shape,
     tensor::{Gradients, fill_padding},
 };

@@ -1,5 +1,7 @@
 //! Functions of Keras's that make one value of those along some axes.
 
+use std::sync::Arc;
+
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul},
     tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
@@ -85,7 +87,7 @@ pub(super) fn reduce<T: Pass>(
                 u32::try_from(row * along + best).unwrap_or(u32::MAX)
             });
             let best: Vec<u32> = best.collect();
-            pick_values(x.put_tape(tape), best.into(), (rows,))?
+            pick_values(x.put_tape(tape), Arc::new(best), (rows,))?
         }
         _ => match reduction.of_row() {
             Ok(of_row) => {

@@ -118,7 +118,7 @@ pub(crate) const NOWHERE: u32 = u32::MAX;
 /// [`Error::Mismatch`] if there are more or fewer places than the shape has, or one is outside; [`Error::Device`].
 pub(crate) fn pick_values<S: Shape, O: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
-    places: Arc<[u32]>,
+    places: Arc<Vec<u32>>,
     shape: O,
 ) -> Result<Tensor<O, f32, Cpu, T>, Error> {
     let count = elements_of(&shape)?;
