@@ -231,6 +231,23 @@ fn directions_are_those_of_the_metrics() {
     assert_eq!((early.best(), early.stopped_epoch()), (Some(0.0), Some(2)));
 }
 
+/// Nothing is better than NaN: a training would stop, and a file would not be written, without a word.
+#[test]
+fn what_values_are_compared_with_is_a_number() {
+    let error = |mut trainer: LineTrainer<Sgd>| {
+        trainer.fit_validated(&data(), &data(), &fit(2)).unwrap_err().to_string()
+    };
+    let early = EarlyStopping::new("val_loss").baseline(f64::NAN);
+    let text = error(trainer(Sgd::new(1e-6)).callback(early));
+    assert!(text.contains("baseline") && text.contains("NaN"), "{text}");
+    let folder = folder("compared");
+    let path = folder.join("best.safetensors").to_str().unwrap().to_owned();
+    let best = ModelCheckpoint::new(path).save_best_only(true).initial_value_threshold(f64::NAN);
+    let text = error(trainer(Sgd::new(1e-6)).callback(best));
+    assert!(text.contains("initial_value_threshold") && text.contains("NaN"), "{text}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// A validation after every third epoch: what monitors it counts these only, as in Keras.
 #[test]
 fn validations_can_be_rare() {

@@ -69,7 +69,7 @@ table! {
     ELU, "elu": |x| elu(x, one()), |x: E, _| if x > zero() { one() } else { x.exp() };
     EXPONENTIAL, "exponential": E::exp, |_, y| y;
     GELU, "gelu": gelu, gelu_slope;
-    HARD_SHRINK, "hard_shrink": |x: E| if x.abs() > of(0.5) { x } else { zero() },
+    HARD_SHRINK, "hard_shrink": |x: E| if x.abs() <= of(0.5) { zero() } else { x },
         |x: E, _| one_if(x.abs() > of(0.5));
     HARD_SIGMOID, "hard_sigmoid": hard_sigmoid,
         |x: E, _| if x.abs() < of(3.0) { of(1.0 / 6.0) } else { zero() };
@@ -93,18 +93,18 @@ table! {
     SIGMOID, "sigmoid": sigmoid, |_, y: E| y * (one::<E>() - y);
     SILU, "silu" | "swish": silu, |x: E, y: E| {
         let sigmoid = sigmoid(x);
-        sigmoid + y * (one::<E>() - sigmoid)
+        or_step(x, sigmoid + y * (one::<E>() - sigmoid))
     };
     SOFT_SHRINK, "soft_shrink": |x| x - clamp(x, -0.5, 0.5), |x: E, _| one_if(x.abs() > of(0.5));
     SOFTPLUS, "softplus": softplus, |x, _| sigmoid(x);
-    SOFTSIGN, "softsign": softsign, |x: E, _| (one::<E>() + x.abs()).powi(-2);
+    SOFTSIGN, "softsign": softsign, |x: E, _| (one::<E>() + x.abs()).recip().powi(2);
     SPARSE_PLUS, "sparse_plus": sparse_plus, |x: E, _| {
         clamp((x + one()) * of(0.5), 0.0, 1.0)
     };
     SPARSE_SIGMOID, "sparse_sigmoid": |x| clamp((x + one::<E>()) * of(0.5), 0.0, 1.0),
         |x: E, _| if x.abs() < one() { of(0.5) } else { zero() };
-    SQUAREPLUS, "squareplus": squareplus, |x: E, y: E| y / x.hypot(of(2.0));
-    TANH, "tanh": E::tanh, |_, y: E| one::<E>() - y * y;
+    SQUAREPLUS, "squareplus": squareplus, |x: E, y: E| or_step(x, y / x.hypot(of(2.0)));
+    TANH, "tanh": E::tanh, |_, y: E| (one::<E>() - y) * (one::<E>() + y);
     TANH_SHRINK, "tanh_shrink": tanh_shrink, |x: E, _| x.tanh().powi(2);
 }
 
@@ -173,10 +173,13 @@ impl ActivationFunction {
                 row.iter_mut().for_each(|x| *x = (*x - threshold).max(E::zero()));
             }
             Self::LOG_SOFTMAX => {
-                let most = row.iter().fold(E::neg_infinity(), |most, &x| most.max(x));
-                let sum = row.iter().fold(E::zero(), |sum, &x| sum + (x - most).exp());
-                let log = sum.ln();
-                row.iter_mut().for_each(|x| *x = *x - most - log);
+                // Without the largest, so that little is not lost beside it.
+                let largest = (1..row.len()).fold(0, |at, i| if row[i] > row[at] { i } else { at });
+                let most = row.get(largest).map_or(0.0, |most| most.as_f64());
+                let others = row.iter().enumerate().filter(|(i, _)| *i != largest);
+                let sum: f64 = others.map(|(_, x)| (x.as_f64() - most).exp()).sum();
+                let log = sum.ln_1p();
+                row.iter_mut().for_each(|x| *x = of(x.as_f64() - most - log));
             }
             _ => drop(self.with(InPlace(row))),
         }
@@ -212,6 +215,11 @@ fn one<E: Element>() -> E {
 
 fn one_if<E: Element>(so: bool) -> E {
     if so { E::one() } else { E::zero() }
+}
+
+/// A slope that ends at 0 on one side and at 1 on the other, where it may be calculated of an infinity and 0.
+fn or_step<E: Element>(x: E, slope: E) -> E {
+    if x.is_infinite() { one_if(x > zero()) } else { slope }
 }
 
 /// NaN stays.
@@ -304,7 +312,7 @@ fn tanh_shrink<E: Element>(x: E) -> E {
 
 fn mish_slope<E: Element>(x: E, _: E) -> E {
     let tanh = softplus(x).tanh();
-    tanh + x * sigmoid(x) * (E::one() - tanh * tanh)
+    or_step(x, tanh + silu(x) * (E::one() - tanh * tanh))
 }
 
 /// How much of a normal distribution is below `x`.
@@ -320,7 +328,7 @@ fn gelu<E: Element>(x: E) -> E {
 fn gelu_slope<E: Element>(x: E, _: E) -> E {
     let wide = x.as_f64();
     let density = (-0.5 * wide * wide).exp() * 0.398_942_280_401_432_7;
-    of(normal(wide) + wide * density)
+    or_step(x, of(normal(wide) + wide * density))
 }
 
 /// What the error function lacks to 1, with all digits where that is little.

@@ -33,8 +33,8 @@ pub use carried::CarriedStates;
 pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
 pub(crate) use cpu::{
-    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into, scan,
-    threads,
+    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into,
+    running_sums, scan, threads,
 };
 pub use element::Element;
 pub(crate) use extremes::Extreme;

@@ -1,13 +1,13 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, ReshapeTo, TryAdd, TryMatMul, TryMul},
-    shapes::Axes3,
+    prelude::{HasShape, PermuteTo, ReshapeTo, TryAdd, TryConcatAlong, TryMatMul, TryMul},
+    shapes::{Axes3, Axis},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{
     Backend, Element, IntoShape, along_rows, apart,
     memory::{elements, elements_of},
-    near, row_sums, to_values, zeros_after,
+    near, repeated, row_sums, rows_of, to_values, zeros_after,
 };
 use crate::error::{Error, OrDevice};
 
@@ -35,8 +35,62 @@ pub(crate) fn products<E: Element, D: Backend<E>, T: Tape<E, D>>(
     elements_of(&out)?;
     let b = apart(&a, b)?;
     let (a, b) = if normalize { (normalized(a)?, normalized(b)?) } else { (a, b) };
+    blocked(a, b)
+}
+
+/// From which size on sums are made of blocks, and of how many terms: a matrix product adds them one after the other.
+const LONG: usize = 16_384;
+const BLOCK: usize = 64;
+
+/// Products whose sums keep their digits, and so do those of the gradients. There are some values.
+fn blocked<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    a: Matrices<E, D, T>,
+    b: Matrices<E, D, T>,
+) -> Result<Matrices<E, D, T>, Error> {
+    let ((batch, rows, along), columns) = (*a.shape(), b.shape().1);
+    // The gradient of each row of `b` is a sum over the rows of `a`. So it is made of those of copies.
+    if rows >= LONG {
+        let size = BLOCK.max(along.min(columns)).min(LONG / 2);
+        let blocks = rows.div_ceil(size);
+        let a = with_zeros(a, blocks * size)?.into_shape(&(batch * blocks, size, along))?;
+        let b = repeated(b.into_shape(&(batch, columns * along))?, blocks)?;
+        let y = blocked(a, b.into_shape(&(batch * blocks, columns, along))?)?;
+        let y = y.into_shape(&(batch * blocks * size, columns))?;
+        if blocks * size == rows {
+            return y.into_shape(&(batch, rows, columns));
+        }
+        let kept = (0..batch).flat_map(|of| (0..rows).map(move |row| of * blocks * size + row));
+        return rows_of(y, kept.collect())?.into_shape(&(batch, rows, columns));
+    }
+    if columns >= LONG {
+        return turned(blocked(b, a)?);
+    }
+    if along >= LONG {
+        let blocks = along.div_ceil(BLOCK);
+        let cut = |x: Matrices<E, D, T>| {
+            let rows = x.shape().1;
+            let x = with_zeros(turned(x)?, blocks * BLOCK)?;
+            turned(x.into_shape(&(batch * blocks, BLOCK, rows))?)
+        };
+        let parts = blocked(cut(a)?, cut(b)?)?.into_shape(&(batch, blocks, rows * columns))?;
+        return row_sums(turned(parts)?.into_shape(&(batch * rows * columns, blocks))?)?
+            .into_shape(&(batch, rows, columns));
+    }
     let b = b.try_permute::<(usize, usize, usize), Axes3<0, 2, 1>>().or_device()?;
     a.try_matmul(b).or_device()
+}
+
+/// Matrices with rows of zeros behind their own.
+fn with_zeros<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Matrices<E, D, T>,
+    rows: usize,
+) -> Result<Matrices<E, D, T>, Error> {
+    let (batch, count, columns) = *x.shape();
+    if count == rows {
+        return Ok(x);
+    }
+    let zeros = x.device().try_zeros_like(&(batch, rows - count, columns)).or_device()?;
+    (x, zeros.retaped::<T>()).try_concat_along(Axis::<1>).or_device()
 }
 
 /// The last two of three axes exchanged.

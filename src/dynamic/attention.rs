@@ -7,13 +7,14 @@ use dfdx::{
 
 use super::{
     dense::known_features,
+    dropout::dropped,
     flow::{Flow, Flows, Numbers, Rows, as_rows, join_tapes},
     is_padded,
     op::{Op, Pass},
     options::Options,
     places::{Along, all, arranged, permuted},
     said::{CallWords, Said},
-    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, dropped, hidden, shares},
+    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, hidden, shares},
     visit,
     weights::{Role, Weights, tensor},
     words::{self, refused},
@@ -145,8 +146,8 @@ impl Attention {
         }
         let sizes = [batch, queries, keys, features];
         let every = |x: Matrices<T>, sizes: [usize; 4], axis: usize| {
-            let mut along: Vec<Along> = all(&sizes);
-            along[axis].take((0..[batch, queries, keys][axis]).map(|_| Some(0)));
+            let mut along: Vec<Along> = all(&sizes)?;
+            along[axis].take((0..[batch, queries, keys][axis]).map(|_| Some(0)))?;
             Ok::<_, Error>(arranged(x.into_shape(&as_rows(&sizes)?)?, &along)?.0)
         };
         let q = every(q, [batch, queries, 1, features], 2)?;
@@ -174,12 +175,15 @@ impl Attention {
         let sizes = self.sizes(&signals)?;
         let [of_scores, gives] =
             sizes.map(|sizes| sizes.into_iter().map(known).collect::<Vec<usize>>());
-        let (x, tape) = join_tapes(x);
         let mut list = Vec::new();
         for one in x {
             let Numbers { x, sizes, mask } = one.numbers()?;
-            list.push(Numbers { x: Cpu::bounded_padding(x, mask.as_ref())?, sizes, mask });
+            // On the tape of the input: a gradient goes back through what is put in the place of the padding.
+            let x = Cpu::bounded_padding(x, mask.as_ref())?;
+            list.push(Flow::Numbers(Numbers { x, sizes, mask }));
         }
+        let (x, tape) = join_tapes(list);
+        let list = x.into_iter().map(Flow::numbers).collect::<Result<Vec<_>, Error>>()?;
         let mut list = list.into_iter();
         let (Some(query), Some(value)) = (list.next(), list.next()) else {
             return Err(Error::Empty("the list of inputs"));
@@ -204,7 +208,7 @@ impl Attention {
             let keep = seen.try_fold(first, Seen::and)?.over(&of_scores, 2)?;
             scores = lowered(scores, &keep)?;
         }
-        let mut shares = dropped(shares(scores, None)?, batch, dropout)?;
+        let mut shares = dropped(shares(scores, None)?, batch, None, dropout)?;
         let mut given = None;
         if self.said.has(SCORES) {
             let (x, tape) = shares.split_tape();

@@ -108,9 +108,9 @@ impl ConvLstm {
         let (products, tape) = products.split_tape();
         let (rows, width) = *dfdx::shapes::HasShape::shape(&products);
         let part = |gate: usize| {
-            let mut along = all(&[rows, width]);
+            let mut along = all(&[rows, width])?;
             let first = gate * self.filters;
-            along[1].take((first..first + self.filters).map(Some));
+            along[1].take((first..first + self.filters).map(Some))?;
             Ok::<_, Error>(arranged(products.retaped::<T>(), &along)?.0)
         };
         let gate = |number: usize| self.gate.apply(part(number)?);
@@ -215,8 +215,8 @@ impl Op for ConvLstm {
         let mut outputs: Vec<Rows> = Vec::new();
         for i in 0..length {
             let step = if self.backwards { length - 1 - i } else { i };
-            let mut along = all(&[batch, length, each * GATES * self.filters]);
-            along[1].take([Some(step)]);
+            let mut along = all(&[batch, length, each * GATES * self.filters])?;
+            along[1].take([Some(step)])?;
             let (products, _) = arranged(x.retaped::<T>(), &along)?;
             let mut products = products.into_shape(&(batch * each, GATES * self.filters))?;
             if let Some([h, _]) = &state {

@@ -69,7 +69,7 @@ pub struct CustomObjects {
     layers: BTreeMap<String, Entry>,
     activations: BTreeMap<String, Functions>,
     /// Whether masks are taken off where Keras does.
-    masks_as_keras: bool,
+    pub(super) masks_as_keras: bool,
     /// Whether functions are those of Keras 2, where Keras 3 has others of the same name.
     keras_2: bool,
     /// How deep in other configs this one is.

@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Flows, Numbers},
+    is_padded,
     op::{Op, Pass},
     options::Options,
     places::permuted,
@@ -19,6 +20,8 @@ pub(crate) struct Products {
     axes: [i64; 2],
     /// Whether the vectors have the length 1 before: the cosine of the angle between them.
     normalized: bool,
+    /// Whether masks are dropped.
+    as_keras: bool,
 }
 
 impl Products {
@@ -36,7 +39,8 @@ impl Products {
         if a == 0 || b == 0 {
             return Err(options.misfit("axes", "axes behind the batch are needed", value));
         }
-        Ok(Self { axes: [a, b], normalized: options.flag("normalize")? })
+        let as_keras = options.custom.masks_as_keras;
+        Ok(Self { axes: [a, b], normalized: options.flag("normalize")?, as_keras })
     }
 
     /// The axes of both, counted from the front.
@@ -58,8 +62,12 @@ impl Op for Products {
                 arrive.len()
             )));
         };
-        words::numbers(a)?;
-        words::numbers(b)?;
+        for one in [a, b] {
+            words::numbers(one)?;
+            if is_padded(one) && !self.as_keras {
+                words::unmasked(one)?;
+            }
+        }
         let axes = self.axes([a.rank(), b.rank()])?;
         if let (Some(x), Some(y)) = (a.sizes[axes[0]], b.sizes[axes[1]])
             && x != y

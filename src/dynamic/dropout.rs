@@ -1,4 +1,7 @@
-use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, PutTape, Tape, TensorFromVec},
+};
 use serde_json::Value;
 
 use super::{
@@ -10,7 +13,10 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, memory::filled},
+    backend::{
+        Backend, IntoShape,
+        memory::{elements, filled},
+    },
     error::{Error, OrDevice},
     fields::{AnySignal, whole},
     signal::Mask,
@@ -68,12 +74,30 @@ impl OneToOne for Dropping {
         let x = x.numbers()?;
         let mask = x.mask.clone();
         let Some(drawn) = &self.drawn else {
-            return x.map(|x| Cpu::dropout(x, mask.as_ref(), self.rate));
+            let samples = x.sizes.first().copied().unwrap_or(1);
+            return x.map(|x| dropped(x, samples, mask.as_ref(), self.rate));
         };
         let drawn = drawn.iter().zip(&x.sizes).map(|(drawn, &size)| drawn.unwrap_or(size));
         let factors = factors(drawn.collect(), &x.sizes, mask.as_ref(), self.rate)?;
         x.map(|x| merged(Merging::Product, x, factors))
     }
+}
+
+/// Drops values of so many samples. What drops of one is known by its number in the batch and not by that of its steps, so
+/// that it is the same under any amount of padding.
+pub(super) fn dropped<T: Tape<f32, Cpu>>(
+    x: Rows<T>,
+    samples: usize,
+    mask: Option<&Mask>,
+    rate: f64,
+) -> Result<Rows<T>, Error> {
+    let shape = *x.shape();
+    let count = elements(&[shape.0, shape.1])?;
+    if rate == 0.0 || count == 0 {
+        return Ok(x);
+    }
+    let x: Rows<T> = x.into_shape(&(samples, count / samples.max(1)))?;
+    Cpu::dropout(x, mask, rate)?.into_shape(&shape)
 }
 
 /// What values of these sizes are multiplied with: 0, or what makes up for those that are dropped.
@@ -87,6 +111,7 @@ fn factors<T: Pass>(
     let ones = Cpu::default().try_tensor_from_vec(ones, as_rows(&drawn)?).or_device()?;
     // Padding has no part in what is drawn for each step.
     let mask = mask.filter(|_| drawn.get(..2) == sizes.get(..2));
-    let x = Cpu::dropout(ones, mask, rate)?.put_tape(T::default());
+    let samples = drawn.first().copied().unwrap_or(1);
+    let x = dropped(ones, samples, mask, rate)?.put_tape(T::default());
     stretched(Numbers { x, sizes: drawn, mask: None }, sizes)
 }

@@ -202,7 +202,7 @@ fn diagonal<T: Pass>(part: Part<T>) -> Result<Part<T>, Error> {
     let Part { x, sizes, letters } = part;
     let mut once: Vec<char> = Vec::new();
     let mut along = Vec::new();
-    for (along_one, &letter) in all(&sizes).into_iter().zip(&letters) {
+    for (along_one, &letter) in all(&sizes)?.into_iter().zip(&letters) {
         match once.iter().position(|&other| other == letter) {
             None => {
                 once.push(letter);

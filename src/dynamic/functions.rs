@@ -95,7 +95,8 @@ impl FoundFunction {
         match self.options {
             Some(ActivationOptions::OfRelu(relu)) => return relu.apply(x),
             Some(ActivationOptions::OfElu(alpha)) => {
-                let slope = move |x, y| if x > 0.0 { 1.0 } else { y + alpha };
+                // Not by the result: below, nothing is left of its digits.
+                let slope = move |x: f32, _| if x > 0.0 { 1.0 } else { alpha * x.exp() };
                 return map_values(x, |x| elu(x, alpha), slope);
             }
             None => {}
@@ -124,8 +125,8 @@ fn gated<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
     let (rows, width) = *x.shape();
     let half = half(width)?;
     let part = |x: Rows<T>, from: usize| {
-        let mut along = all(&[rows, width]);
-        along[1].take((from..from + half).map(Some));
+        let mut along = all(&[rows, width])?;
+        along[1].take((from..from + half).map(Some))?;
         Ok::<_, Error>(arranged(x, &along)?.0)
     };
     let gate = Cpu::sigmoid(part(x.retaped::<T>(), half)?)?;

@@ -27,6 +27,8 @@ pub(crate) struct Groups {
     /// The axis of the channels; a negative one is counted from the end.
     axis: i64,
     epsilon: f64,
+    /// Whether padding counts.
+    as_keras: bool,
     /// How gamma and beta begin, if there are any.
     hows: [Option<Initializer>; 2],
     channels: Option<usize>,
@@ -62,6 +64,7 @@ impl Groups {
             groups,
             axis: axis.filter(|&axis| axis != 0).ok_or_else(needed)?,
             epsilon: options.number("epsilon")?,
+            as_keras: options.custom.masks_as_keras,
             hows: [how("gamma", options.flag("scale")?)?, how("beta", options.flag("center")?)?],
             channels: None,
             weights: Weights::default(),
@@ -113,6 +116,10 @@ impl OneToOne for Groups {
                 format!("{own} channels are needed along axis {axis}, but `{arrives}` arrives");
             return Err(refused(message));
         }
+        let together: Vec<usize> = (1..arrives.rank())
+            .filter(|&one| one != axis || self.groups.is_some_and(|groups| groups != channels))
+            .collect();
+        words::steps_apart(arrives, &together, self.as_keras)?;
         Ok(arrives.clone())
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     axes::Axes,
     dense::known_features,
+    dropout::dropped,
     flow::{Flow, Flows, Numbers, as_rows, join_tapes},
     merge::{Merging, merged},
     op::{Op, Pass, Show},
@@ -16,7 +17,7 @@ use super::{
     places::permuted,
     projection::Projection,
     said::{CallWords, Said},
-    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, dropped, hidden, shares},
+    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, hidden, shares},
     words::{self, refused},
 };
 use crate::{
@@ -249,7 +250,7 @@ impl Heads {
             given = Some(Flow::plain(x.clone().put_tape(T::default()), of_scores)?);
             shares = x.put_tape(tape);
         }
-        let shares = dropped(shares, batch, dropout)?.into_shape(&shape)?;
+        let shares = dropped(shares, batch, None, dropout)?.into_shape(&shape)?;
         let sums = products(shares, v, false)?.into_shape(&as_rows(&of_sums)?)?;
         let (mut sums, of_sums) = permuted(sums, &of_sums, &axes.back())?;
         if let [gate] = gate {

@@ -30,6 +30,8 @@ pub(crate) struct Norm {
     /// The axes of the features, in Keras's order; negative ones are counted from the end.
     axes: Vec<i64>,
     epsilon: f64,
+    /// Whether padding counts.
+    as_keras: bool,
     /// How gamma and beta begin, if there are any.
     hows: [Option<Initializer>; 2],
     /// How many features there are along each of the axes.
@@ -72,8 +74,9 @@ impl Norm {
         let axes: Option<Vec<i64>> = axes;
         let mut axes = axes.filter(|axes| !axes.is_empty()).ok_or_else(needed)?;
         axes.sort_unstable();
-        let (epsilon, sizes) = (options.number("epsilon")?, None);
-        Ok(Self { moving: None, axes, epsilon, hows, sizes, weights: Weights::default() })
+        let (epsilon, as_keras) = (options.number("epsilon")?, options.custom.masks_as_keras);
+        let (moving, sizes, weights) = (None, None, Weights::default());
+        Ok(Self { moving, axes, epsilon, as_keras, hows, sizes, weights })
     }
 
     /// The axes, counted from the front.
@@ -126,6 +129,7 @@ impl OneToOne for Norm {
             );
             return Err(words::refused(message));
         }
+        words::steps_apart(arrives, &axes, self.as_keras)?;
         for (&axis, own) in axes.iter().zip(self.sizes.iter().flatten()) {
             if arrives.sizes[axis].is_some_and(|size| size != *own) {
                 let message = format!("{own} numbers are needed along axis {axis} of `{arrives}`");

@@ -17,7 +17,7 @@ use crate::{
 /// Along one dimension of the result: how far apart the values lie in what it is made of, and which one each place has.
 pub(super) struct Along {
     stride: usize,
-    from: Vec<Option<usize>>,
+    from: Vec<u32>,
 }
 
 /// How far apart the values of each dimension lie.
@@ -26,8 +26,15 @@ fn strides(sizes: &[usize]) -> Vec<usize> {
 }
 
 /// All dimensions, as they are.
-pub(super) fn all(sizes: &[usize]) -> Vec<Along> {
-    let along = |(&size, stride)| Along { stride, from: (0..size).map(Some).collect() };
+///
+/// # Errors
+/// [`Error::Device`].
+pub(super) fn all(sizes: &[usize]) -> Result<Vec<Along>, Error> {
+    let along = |(&size, stride)| {
+        let mut along = Along { stride, from: Vec::new() };
+        along.take((0..size).map(Some))?;
+        Ok(along)
+    };
     sizes.iter().zip(strides(sizes)).map(along).collect()
 }
 
@@ -38,8 +45,18 @@ impl Along {
     }
 
     /// Other values along this dimension: the place in what it is made of for each place, or `None` for a 0.
-    pub(super) fn take(&mut self, from: impl IntoIterator<Item = Option<usize>>) {
-        self.from = from.into_iter().collect();
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub(super) fn take(
+        &mut self,
+        from: impl IntoIterator<Item = Option<usize>>,
+    ) -> Result<(), Error> {
+        let from = from.into_iter();
+        self.from = reserved(from.size_hint().0)?;
+        let place = |from: Option<usize>| from.and_then(|from| u32::try_from(from).ok());
+        self.from.extend(from.map(|from| place(from).unwrap_or(NOWHERE)));
+        Ok(())
     }
 }
 
@@ -56,17 +73,17 @@ pub(super) fn arranged<T: Tape<f32, Cpu>>(
         for Along { stride, from } in along {
             let before = std::mem::replace(&mut places, reserved(count)?);
             for place in before {
-                places.extend(from.iter().map(|from| match (place, from) {
-                    (NOWHERE, _) | (_, None) => NOWHERE,
-                    (place, Some(from)) => {
-                        u32::try_from(from * stride + place as usize).unwrap_or(NOWHERE)
+                places.extend(from.iter().map(|&from| match (place, from) {
+                    (NOWHERE, _) | (_, NOWHERE) => NOWHERE,
+                    (place, from) => {
+                        u32::try_from(from as usize * stride + place as usize).unwrap_or(NOWHERE)
                     }
                 }));
             }
         }
     }
     let shape = as_rows(&sizes)?;
-    Ok((pick_values(x, Arc::from(places), shape)?, sizes))
+    Ok((pick_values(x, Arc::new(places), shape)?, sizes))
 }
 
 /// Numbers in another order of their dimensions.
@@ -78,7 +95,7 @@ pub(super) fn permuted<T: Tape<f32, Cpu>>(
     if order.is_sorted() {
         return Ok((x, sizes.to_vec()));
     }
-    let mut along: Vec<Option<Along>> = all(sizes).into_iter().map(Some).collect();
+    let mut along: Vec<Option<Along>> = all(sizes)?.into_iter().map(Some).collect();
     let along: Vec<Along> = order.iter().filter_map(|&from| along[from].take()).collect();
     arranged(x, &along)
 }
@@ -103,10 +120,10 @@ pub(super) fn stretched<T: Tape<f32, Cpu>>(
     if own == sizes {
         return x.x.into_shape(&as_rows(sizes)?);
     }
-    let mut along = all(&own);
+    let mut along = all(&own)?;
     for ((along, &size), own) in along.iter_mut().zip(sizes).zip(own) {
         if own == 1 && size != 1 {
-            along.take((0..size).map(|_| Some(0)));
+            along.take((0..size).map(|_| Some(0)))?;
         }
     }
     Ok(arranged(x.x, &along)?.0)

@@ -133,6 +133,10 @@ impl Standardise {
             if value.is_null() { Ok(None) } else { numbers(value).map(Some).ok_or_else(needed) }
         };
         let given = match (of("mean")?, of("variance")?) {
+            (Some(_), Some((variance, _))) if variance.iter().any(|value| *value < 0.0) => {
+                let value = map.get("variance").unwrap_or(&Value::Null);
+                return Err(options.misfit("variance", "numbers of at least 0 are needed", value));
+            }
             (Some(mean), Some(variance)) => Some([mean, variance]),
             (None, None) => None,
             _ => {

@@ -8,7 +8,7 @@ use dfdx::{
 use super::{MAX_NUMBERS, flow::Rows, words::refused};
 use crate::{
     backend::{
-        Backend, IntoShape, keep_rows,
+        Backend, keep_rows,
         memory::{elements, reserved},
     },
     error::Error,
@@ -170,19 +170,4 @@ pub(super) fn hidden<T: Tape<f32, Cpu>>(
     other: f32,
 ) -> Result<Rows<T>, Error> {
     if keep.is_empty() { Ok(x) } else { keep_rows(x, keep, other) }
-}
-
-/// Drops some of the shares of each sample.
-pub(super) fn dropped<T: Tape<f32, Cpu>>(
-    shares: Rows<T>,
-    batch: usize,
-    rate: f64,
-) -> Result<Rows<T>, Error> {
-    let shape = *shares.shape();
-    let count = elements(&[shape.0, shape.1])?;
-    if rate == 0.0 || count == 0 {
-        return Ok(shares);
-    }
-    let samples: Rows<T> = shares.into_shape(&(batch, count / batch.max(1)))?;
-    Cpu::dropout(samples, None, rate)?.into_shape(&shape)
 }

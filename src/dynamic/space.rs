@@ -108,7 +108,7 @@ impl OneToOne for Space {
             }
             return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
         }
-        let mut along = all(&sizes);
+        let mut along = all(&sizes)?;
         for axis in 0..self.sizes.len() {
             let (size, [before, _]) = (sizes[axis + 1], self.sizes[axis]);
             let places = (0..self.size(axis, size)?).map(|place| match self.change {
@@ -116,7 +116,7 @@ impl OneToOne for Space {
                 Change::Cut => Some(place + before),
                 Change::Repeat | Change::Between(_) => Some(place / before),
             });
-            along[axis + 1].take(places);
+            along[axis + 1].take(places)?;
         }
         let (x, sizes) = arranged(x, &along)?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))

@@ -138,21 +138,21 @@ impl OneToOne for Transposed {
         let ((rows, top), (columns, left)) = (self.along(0, height)?, self.along(1, width)?);
         let reach = [self.reach(0).unwrap_or(1), self.reach(1).unwrap_or(1)];
         // The values with zeros between, before and behind them, so that the windows have all places.
-        let mut along = all(&sizes);
+        let mut along = all(&sizes)?;
         for (axis, (long, before)) in [(rows, top), (columns, left)].into_iter().enumerate() {
             let (size, stride) = (sizes[axis + 1], self.stride[axis]);
             along[axis + 1].take((0..long + reach[axis] - 1).map(|place| {
                 let at = place.checked_sub(before).filter(|at| at % stride == 0)? / stride;
                 Some(at).filter(|&at| at < size)
-            }));
+            }))?;
         }
         let (x, spread) = arranged(x, &along)?;
         // The window the other way around, and from the channels to the filters.
         let [high, wide] = self.kernel;
         let kernel = [high, wide, self.filters, channels];
-        let mut turned = all(&kernel);
-        turned[0].take((0..high).rev().map(Some));
-        turned[1].take((0..wide).rev().map(Some));
+        let mut turned = all(&kernel)?;
+        turned[0].take((0..high).rev().map(Some))?;
+        turned[1].take((0..wide).rev().map(Some))?;
         let weights = self.weights.matrix("kernel", channels)?;
         let (weights, _) = arranged(weights.retaped::<T>(), &turned)?;
         let (weights, _) = permuted(weights, &kernel, &[0, 1, 3, 2])?;

@@ -15,7 +15,11 @@ use crate::{
 
 /// Values whose squares along some axes are 1 together: Keras's `UnitNormalization`.
 #[derive(Debug, Clone)]
-pub(crate) struct UnitNorm(Vec<i64>);
+pub(crate) struct UnitNorm {
+    axes: Vec<i64>,
+    /// Whether padding counts.
+    as_keras: bool,
+}
 
 /// Keras does not multiply by more than this.
 const LARGEST_FACTOR: f32 = 1e12;
@@ -29,17 +33,18 @@ impl UnitNorm {
         };
         let axes = axes.filter(|axes| !axes.is_empty() && !axes.contains(&0));
         let needed = || options.misfit("axis", "axes behind the batch are needed", value);
-        axes.map(Self).ok_or_else(needed)
+        let as_keras = options.custom.masks_as_keras;
+        axes.map(|axes| Self { axes, as_keras }).ok_or_else(needed)
     }
 
     fn axes(&self, rank: usize) -> Result<Vec<usize>, Error> {
         let mut axes = Vec::new();
-        for &axis in &self.0 {
+        for &axis in &self.axes {
             let place = words::axis(axis, rank)?;
             if place == 0 || axes.contains(&place) {
                 return Err(refused(format!(
                     "axes {:?} of {rank} dimensions cannot be normalized",
-                    self.0
+                    self.axes
                 )));
             }
             axes.push(place);
@@ -51,7 +56,8 @@ impl UnitNorm {
 impl OneToOne for UnitNorm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::features_axis(arrives)?;
-        self.axes(arrives.rank())?;
+        let axes = self.axes(arrives.rank())?;
+        words::steps_apart(arrives, &axes, self.as_keras)?;
         Ok(arrives.clone())
     }
 

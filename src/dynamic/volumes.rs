@@ -78,15 +78,15 @@ impl Depth {
         let (x, sizes) = if before == 0 && long <= depth {
             (x, sizes)
         } else {
-            let mut padded = all(&sizes);
+            let mut padded = all(&sizes)?;
             let slice = |at: usize| at.checked_sub(before).filter(|&at| at < depth);
-            padded[1].take((0..long).map(slice));
+            padded[1].take((0..long).map(slice))?;
             arranged(x, &padded)?
         };
         let grouped = [batch, sizes[1], height, width, groups, channels / groups];
-        let (mut along, mut taps) = (all(&grouped), all(&grouped).remove(1));
-        along[1].take((0..places).map(|place| Some(place * self.stride)));
-        taps.take((0..self.kernel).map(|tap| Some(tap * self.dilation)));
+        let (mut along, mut taps) = (all(&grouped)?, all(&grouped)?.remove(1));
+        along[1].take((0..places).map(|place| Some(place * self.stride)))?;
+        taps.take((0..self.kernel).map(|tap| Some(tap * self.dilation)))?;
         along.insert(5, taps);
         let (x, _) = arranged(x, &along)?;
         let images = [batch * places, height, width, self.kernel * channels];

@@ -111,6 +111,21 @@ pub(super) fn features(arrives: &AnySignal, takes: Option<usize>) -> Result<(), 
     }
 }
 
+/// Whether the steps of a sequence are normalised together, in which its padding would count. Keras lets it.
+pub(super) fn steps_apart(
+    arrives: &AnySignal,
+    together: &[usize],
+    as_keras: bool,
+) -> Result<(), Error> {
+    if as_keras || !together.contains(&1) || !super::is_padded(arrives) {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "the steps of `{arrives}` are normalised together, and its padding would count among them, as it does in Keras \
+         (`masks_as_keras`)"
+    )))
+}
+
 /// Different axes among some, counted from the front, to do something along.
 pub(super) fn axes(
     given: &[i64],

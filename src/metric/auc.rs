@@ -88,7 +88,14 @@ impl RowMetric for Auc {
             Some(weights) if weights.len() != width => {
                 Err(Error::mismatch("the number of label weights", width, weights.len()))
             }
-            _ => Ok(()),
+            Some(weights) => match weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
+                Some(weight) => {
+                    let expected = "they must be at least 0, and finite";
+                    Err(Error::invalid("label_weights", weight, expected))
+                }
+                None => Ok(()),
+            },
+            None => Ok(()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Dropout that has one fate along some dimensions, as in EfficientNet.
 
 use kerata::config::{AnySignal, DynamicValue};
-use kerata::{Cpu, prelude::*};
+use kerata::{Cpu, Dropout, Mask, Masked, Tensor, prelude::*, tensor::TensorFromVec};
 use serde_json::{Value, json};
 
 use crate::dynamic::layer;
@@ -37,5 +37,38 @@ fn a_shape_that_does_not_fit_is_refused() {
     for wrong in [json!(1), json!([0]), json!([null, "a"]), json!([-1])] {
         let text = layer(dropout(wrong)).unwrap_err().to_string();
         assert!(text.contains("a list of sizes and `null` is needed"), "{text}");
+    }
+}
+
+/// What drops of the real steps depends neither on how many steps of padding there are nor on where they stand; and it is
+/// what drops in a typed layer.
+#[test]
+fn padding_does_not_decide_what_drops() {
+    type Steps = (usize, usize, usize);
+    let (rows, real, width) = (20, 5, 4);
+    let ones = |length: usize| -> Tensor<Steps, f32, Cpu> {
+        Cpu::seed_from_u64(3)
+            .tensor_from_vec(vec![1.0; rows * length * width], (rows, length, width))
+    };
+    let mask = |length: usize, at: usize| {
+        let keep = (0..rows * length).map(|i| (at..at + real).contains(&(i % length)));
+        Mask::from_bools(keep.collect::<Vec<_>>(), rows, length).unwrap()
+    };
+    let kept = |y: Masked<Tensor<Steps, f32, Cpu>>| {
+        let (y, mask) = y.into_parts();
+        let steps = y.as_vec();
+        let steps = steps.chunks(width).zip(mask.as_slice()).filter(|(_, real)| **real);
+        steps.flat_map(|(step, _)| step.to_vec()).collect::<Vec<f32>>()
+    };
+    let config = json!({"class_name": "Dropout", "config": {"rate": 0.5}});
+    let dropped = |length: usize, at: usize| {
+        let x = Masked::new(ones(length), mask(length, at)).unwrap();
+        kept(layer(config.clone()).unwrap().forward_mut::<Masked<Steps>, _>(x).unwrap())
+    };
+    let x = Masked::new(ones(real), mask(real, 0)).unwrap();
+    let typed = kept(Dropout::<50>.forward_mut(x).unwrap());
+    assert!(typed.contains(&0.0) && typed.contains(&2.0));
+    for (length, at) in [(real, 0), (9, 0), (9, 4), (40, 17)] {
+        assert_eq!(dropped(length, at), typed, "{length} {at}");
     }
 }

@@ -238,6 +238,16 @@ fn masks_are_passed_on_or_refused() {
     let mut model = layer_from_config(&config(chain("EinsumDense", einsum)), &custom).unwrap();
     assert_eq!(model.run(x()).unwrap().mask(), None);
     assert_eq!(model.dropped_masks(), ["einsum_dense"]);
+    // Of products of steps nobody could say which are of padding.
+    let dot = json!({"class_name": "Dot", "config": {"axes": 2}});
+    let two = || {
+        let mask = kerata::Mask::from_lengths(&[3, 1], 3).unwrap();
+        DynamicValue::several([x().with_mask(mask).unwrap(), x()])
+    };
+    let text = layer(dot.clone()).unwrap().run(two()).unwrap_err().to_string();
+    assert!(text.contains("`dot`: ") && text.contains("without a mask"), "{text}");
+    let products = layer_from_config(&config(dot), &custom).unwrap().run(two()).unwrap();
+    assert_eq!(products.sizes(), [2, 3, 3]);
     let lstm = json!({"class_name": "ConvLSTM1D", "config": {"filters": 2, "kernel_size": 1}});
     let mut lstm = layer_from_config(&config(lstm), &custom).unwrap();
     let mask = kerata::Mask::from_bools(vec![true, false], 1, 2).unwrap();

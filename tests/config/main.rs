@@ -4,6 +4,7 @@
 
 mod attention;
 mod attention_errors;
+mod attention_padding;
 mod batches;
 mod branches;
 #[allow(dead_code)]
@@ -15,6 +16,7 @@ mod dynamic;
 mod empty;
 mod files;
 mod foreign;
+mod functions;
 mod graph_errors;
 mod graphs;
 mod hostile;

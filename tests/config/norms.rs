@@ -1,6 +1,10 @@
 //! Normalisation along another axis is that along the last one, turned.
 
-use kerata::{Cpu, Mask, config::DynamicValue, prelude::*};
+use kerata::{
+    Cpu, Mask,
+    config::{Config, CustomObjects, DynamicValue, layer_from_config},
+    prelude::*,
+};
 use serde_json::{Value, json};
 
 use crate::dynamic::layer;
@@ -55,5 +59,35 @@ fn what_does_not_fit_is_refused_by_name() {
         text.starts_with("`norm`: under a mask, features are on the last axis: axis 1 of"),
         "{text}"
     );
-    assert!(norm("LayerNormalization", json!([1, 2])).run(masked).unwrap().mask().is_some());
+}
+
+/// Padding would count among the steps that are normalised together. In Keras it does.
+#[test]
+fn steps_of_a_padded_sequence_are_not_normalised_together() {
+    let value = DynamicValue::numbers([2, 4, 3], vec![0.5; 24]).unwrap();
+    let masked = value.with_mask(Mask::from_lengths(&[4, 2], 4).unwrap()).unwrap();
+    let keras = CustomObjects::new().masks_as_keras();
+    for (class, options, together) in [
+        ("LayerNormalization", json!({"axis": 1}), true),
+        ("LayerNormalization", json!({"axis": [1, 2]}), true),
+        ("LayerNormalization", json!({"axis": 2}), false),
+        ("UnitNormalization", json!({"axis": [1]}), true),
+        ("UnitNormalization", json!({"axis": -1}), false),
+        ("GroupNormalization", json!({"groups": 3}), true),
+        ("GroupNormalization", json!({"groups": -1}), true),
+        ("GroupNormalization", json!({"groups": 2, "axis": 1}), true),
+        // Each step by itself.
+        ("GroupNormalization", json!({"groups": 4, "axis": 1}), false),
+        ("GroupNormalization", json!({"groups": -1, "axis": 1}), false),
+    ] {
+        let config: Config = json!({"class_name": class, "config": options}).try_into().unwrap();
+        let mut checked = layer_from_config(&config, &CustomObjects::new()).unwrap();
+        let result = checked.run(masked.clone());
+        assert_eq!(result.is_err(), together, "{config:?}");
+        if let Err(error) = result {
+            assert!(error.to_string().contains("its padding would count among them"), "{error}");
+        }
+        let mut as_keras = layer_from_config(&config, &keras).unwrap();
+        assert!(as_keras.run(masked.clone()).unwrap().mask().is_some());
+    }
 }

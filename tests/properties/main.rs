@@ -3,6 +3,7 @@
 
 #![allow(missing_docs)]
 
+mod activations;
 mod elementwise;
 mod empty;
 mod fusion;

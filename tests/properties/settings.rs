@@ -13,7 +13,7 @@ use kerata::{
     data::{Dataset, InMemory, Order},
     init,
     loss::{BinaryCrossentropy, CategoricalCrossentropy, MeanSquaredError, Prediction},
-    metric::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy},
+    metric::{Auc, BinaryAccuracy, CategoricalAccuracy, Counts, Metric, SparseCategoricalAccuracy},
     model::Sequential,
     optim::{Adam, AdamW, Optimizer, RMSprop, Sgd, State},
     prelude::*,
@@ -113,6 +113,11 @@ fn losses_and_metrics() {
         type Pair = (Const<1>, Const<2>);
         each::<Pair, Pair>(&BinaryAccuracy { threshold }, &rows, &y())
     });
+    check("label_weights", &[-0.1, NAN, INFINITY], &[0.0, 2.0], |weight| {
+        type Pair = (Const<1>, Const<2>);
+        let metric = Auc { label_weights: Some(vec![1.0, weight]), ..Auc::default() };
+        Metric::<Pair, Pair>::update(&metric, &mut Counts::default(), &rows, &y(), &[1.0])
+    });
 }
 
 #[test]
@@ -175,9 +180,9 @@ fn preprocessing() {
         let keys = format!(r#"{{"axis": -1, "mean": [{mean}], "variance": [{variance}]}}"#);
         normalised(&format!(r#"{{"class_name": "Normalization", "config": {keys}}}"#))
     };
-    assert!(of("0", "-1").unwrap().is_nan());
     assert_eq!(of("1", "4").unwrap(), 1.0);
-    for (mean, variance, place) in [("1e300", "1", "mean"), ("0", "1e39", "variance")] {
+    let bad = [("1e300", "1", "mean"), ("0", "1e39", "variance"), ("0", "-1", "variance")];
+    for (mean, variance, place) in bad {
         let error: Error = of(mean, variance).unwrap_err();
         assert!(error.to_string().contains(place), "{error}");
     }

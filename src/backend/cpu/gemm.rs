@@ -1,10 +1,12 @@
 //! The matrix product, by the crate `gemm`: its part for `f32`, because its complex numbers take long to compile.
 
-use super::{buffer::Buffer, matrix::Matrix, multiply::product_into, sums::LONG, threads::threads};
-
-/// The inner size up to which a product is one call of the crate, which adds as many terms one after the other. (Of more
-/// it makes parts itself, whose sizes depend on the other two sizes.)
-const ONE_CALL: usize = 512;
+use super::{
+    buffer::Buffer,
+    matrix::Matrix,
+    multiply::product_into,
+    sums::{LONG, RUN},
+    threads::threads,
+};
 
 /// How many terms of a long product are added one after the other, and how many such blocks in single precision.
 const BLOCK: usize = 64;
@@ -35,8 +37,9 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
         c.fill(0.0);
     }
     if k < LONG {
-        for from in (0..k).step_by(ONE_CALL) {
-            let count = ONE_CALL.min(k - from);
+        // Each a call of the crate: of more terms it makes parts itself, whose sizes depend on the other two sizes.
+        for from in (0..k).step_by(RUN) {
+            let count = RUN.min(k - from);
             short_product(c, a.columns(from, count), b.rows(from, count), add || from > 0);
         }
         return;

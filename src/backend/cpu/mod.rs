@@ -21,7 +21,7 @@ pub(super) use buffer::{Buffer, keep_memory};
 pub(crate) use matrix::Matrix;
 pub(crate) use multiply::{Multiplied, product_into};
 pub(super) use ops::few;
-pub(crate) use ops::{NOWHERE, join_rows, map_values, pick_values};
+pub(crate) use ops::{NOWHERE, join_rows, map_values, pick_values, running_sums};
 pub(crate) use table::scan;
 pub use threads::set_threads;
 pub(crate) use threads::{parallel, threads};

@@ -19,10 +19,11 @@ use crate::{
 pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> (E, Vec<E>) {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by(|&a, &b| row[b].partial_cmp(&row[a]).unwrap_or(std::cmp::Ordering::Equal));
-    let (mut sum, mut sums, mut count) = (E::zero(), E::zero(), 0);
+    // In double precision: they are running sums, and `sums` is one of these.
+    let (mut sum, mut sums, mut count) = (0.0, 0.0, 0);
     for (rank, &i) in order.iter().enumerate() {
-        sum += row[i];
-        if E::one() + E::of((rank + 1) as f64) * row[i] > sum {
+        sum += row[i].as_f64();
+        if 1.0 + (rank + 1) as f64 * row[i].as_f64() > sum {
             sums += sum;
             count += 1;
         }
@@ -36,7 +37,7 @@ pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> (E, Vec<E>) {
     for (rank, &i) in order.iter().enumerate().take(count) {
         slopes[i] = E::of((k - rank as f64) / k);
     }
-    ((sums - E::one()) / E::of(k), slopes)
+    (E::of((sums - 1.0) / k), slopes)
 }
 
 /// What is more than the threshold of its row, and else 0.
@@ -51,8 +52,8 @@ pub(crate) fn sparsemax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (mut slopes, mut kept, mut rest) = (Vec::new(), Vec::new(), Vec::with_capacity(rows));
     for row in values.chunks_exact(width) {
         let (threshold, mut own) = sparse_threshold(row);
-        let sum = row.iter().zip(&own).fold(E::zero(), |sum, (&x, &slope)| sum + x * slope);
-        rest.push(sum - threshold);
+        let sum: f64 = row.iter().zip(&own).map(|(x, slope)| x.as_f64() * slope.as_f64()).sum();
+        rest.push(E::of(sum - threshold.as_f64()));
         // Not what is above: NaN stays.
         kept.extend(row.iter().map(|&x| if x <= threshold { E::zero() } else { E::one() }));
         slopes.append(&mut own);
@@ -70,6 +71,16 @@ mod tests {
     use dfdx::tensor::{Cpu, TensorFromVec, Trace};
 
     use super::*;
+
+    /// The threshold is the mean of running sums, less the share of 1: of equal values, about half of their sum.
+    #[test]
+    fn many_values() {
+        let n = 1_000_000;
+        let row = vec![1e-6_f32; n];
+        let (threshold, _) = sparse_threshold(&row);
+        let right = (f64::from(1e-6_f32) * (n as f64 + 1.0) * n as f64 / 2.0 - 1.0) / n as f64;
+        assert!((f64::from(threshold) / right - 1.0).abs() < 1e-6, "{threshold}, not {right}");
+    }
 
     #[test]
     fn the_gradient_is_that_of_differences() {

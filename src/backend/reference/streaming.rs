@@ -34,11 +34,23 @@ impl<E: Element> StepProduct<E> for Product<E> {
     }
 }
 
+/// How many sums are made at once.
+const SUMS: usize = 16;
+
 /// Adds `x . kernel` to a row.
 fn add_product<E: Element>(x: &[E], kernel: &[E], y: &mut [E]) {
-    let units = y.len().max(1);
-    for (&x, kernel) in x.iter().zip(kernel.chunks_exact(units)) {
-        y.iter_mut().zip(kernel).for_each(|(y, &w)| *y += x * w);
+    add_columns(x, kernel, (y.len(), 0), y);
+}
+
+/// Adds to a row the product with the columns of a kernel of some width, from one on. The sums are in double precision.
+fn add_columns<E: Element>(x: &[E], kernel: &[E], (width, from): (usize, usize), y: &mut [E]) {
+    for (block, y) in y.chunks_mut(SUMS).enumerate() {
+        let (mut sums, from) = ([0.0; SUMS], from + block * SUMS);
+        for (x, kernel) in x.iter().zip(kernel.chunks_exact(width)) {
+            let kernel = &kernel[from..from + y.len()];
+            sums.iter_mut().zip(kernel).for_each(|(sum, w)| *sum += x.as_f64() * w.as_f64());
+        }
+        y.iter_mut().zip(sums).for_each(|(y, sum)| *y = E::of(y.as_f64() + sum));
     }
 }
 
@@ -173,10 +185,8 @@ impl<E: Element> Recurrent<E> {
         } else {
             let states = self.reset.iter_mut().zip(reset).zip(before);
             states.for_each(|((state, &reset), &before)| *state = reset * before);
-            for (&x, kernel) in self.reset.iter().zip(self.recurrent.chunks_exact(3 * units)) {
-                let kernel = &kernel[2 * units..];
-                candidate.iter_mut().zip(kernel).for_each(|(y, &w)| *y += x * w);
-            }
+            let columns = (3 * units, 2 * units);
+            add_columns(&self.reset, &self.recurrent, columns, candidate);
         }
         activation.in_place(candidate);
         for (((h, &before), &update), &new) in h.iter_mut().zip(before).zip(update).zip(&*candidate)
@@ -193,6 +203,45 @@ pub(crate) fn step_activation<E: Element>(kind: ActivationKind, values: &mut [E]
 pub(crate) fn step_softmax<E: Element>(row: &mut [E]) {
     let most = row.iter().fold(E::neg_infinity(), |most, &x| num_traits::Float::max(most, x));
     row.iter_mut().for_each(|x| *x = num_traits::Float::exp(*x - most));
-    let sum = row.iter().fold(E::zero(), |sum, &x| sum + x);
+    let sum = E::of(row.iter().map(|x| x.as_f64()).sum());
     row.iter_mut().for_each(|x| *x /= sum);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of many terms, and of more columns than are made at once.
+    #[test]
+    fn sums_keep_their_digits() {
+        let n = 1_000_000;
+        let right = f64::from(0.1_f32) * f64::from(0.3_f32) * n as f64 + 1.0;
+        let close = |found: f32, right: f64| (f64::from(found) / right - 1.0).abs() < 1e-6;
+        let mut y = [1.0_f32; 2];
+        add_product(&vec![0.3_f32; n], &vec![0.1; 2 * n], &mut y);
+        assert!(y.iter().all(|&y| close(y, right)), "{y:?}, not {right}");
+        let mut row = vec![0.7_f32; n];
+        step_softmax(&mut row);
+        assert!(row.iter().all(|&share| close(share, 1e-6)), "{}", row[0]);
+        let mut row = vec![0.7_f32; n];
+        ActivationFunction::LOG_SOFTMAX.in_place(&mut row);
+        assert!(row.iter().all(|&log| close(log, -(n as f64).ln())), "{}", row[0]);
+        let width = SUMS + 3;
+        let kernel: Vec<f64> = (0..2 * width).map(|i| i as f64).collect();
+        let mut y = vec![0.5; width];
+        add_product(&[1.0, 10.0], &kernel, &mut y);
+        let right = |i: usize| 0.5 + i as f64 + 10.0 * (i + width) as f64;
+        assert!(y.iter().enumerate().all(|(i, y)| *y == right(i)), "{y:?}");
+        let mut some = [0.0; 2];
+        add_columns(&[1.0, 10.0], &kernel, (width, 5), &mut some);
+        assert_eq!(some, [right(5) - 0.5, right(6) - 0.5]);
+    }
+
+    /// What is nearly certain is not rounded to what is certain.
+    #[test]
+    fn the_logarithm_of_what_is_nearly_1() {
+        let mut row = [0.0_f64, -50.0];
+        ActivationFunction::LOG_SOFTMAX.in_place(&mut row);
+        assert_eq!(row, [-(-50.0_f64).exp(), -50.0 - (-50.0_f64).exp()]);
+    }
 }

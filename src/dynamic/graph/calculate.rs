@@ -2,13 +2,12 @@
 
 use dfdx::{
     prelude::{HasShape, TryAdd},
-    tensor::{Cpu, NoneTape, PutTape, SplitTape, TensorFromVec},
+    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
 };
 use serde_json::{Map, Value};
 
 use super::{
     super::{
-        MAX_NUMBERS,
         custom::CustomObjects,
         einsum::Equation,
         flow::{Numbers, Rows, as_rows},
@@ -27,8 +26,8 @@ use super::{
 };
 use crate::{
     backend::{
-        ActivationKind, Backend, DenseWeights, IntoShape, ReluOptions, WeightCache, apart,
-        choose_rows, join_rows, map_values, memory::filled, near, to_values,
+        IntoShape, ReluOptions, WeightCache, apart, choose_rows, join_rows, map_values,
+        memory::filled, near, running_sums, to_values,
     },
     error::{Error, OrDevice},
     fields::{ActivationOptions, AnySignal, snake_case},
@@ -101,7 +100,7 @@ pub(super) fn apply<T: Pass>(
 ) -> Result<Rows<T>, Error> {
     let (kind, options) = (&function.kind, &function.options);
     match kind {
-        Kind::Two(_) | Kind::Quotient | Kind::Compare(_) | Kind::Pair(..) | Kind::Where => {
+        Kind::Two(_) | Kind::Compare(_) | Kind::Pair(..) | Kind::Where => {
             let mut each = Vec::new();
             for (x, own) in values {
                 each.push(stretched(Numbers { x, sizes: own, mask: None }, sizes)?);
@@ -178,7 +177,7 @@ pub(super) fn apply<T: Pass>(
         }
         Kind::RunningSum => {
             let axis = axis_of(own.len(), options)?;
-            along(x, &own, axis, running_sum)
+            along(x, &own, axis, running_sums)
         }
         Kind::Reduce(reduction) => Ok(reduce(*reduction, x, &own, options)?.0),
         Kind::Reshape(reshaping) => {
@@ -195,10 +194,6 @@ fn of_each<T: Pass>(kind: &Kind, mut values: Vec<Rows<T>>) -> Result<Rows<T>, Er
     let (b, a) = (values.pop().ok_or_else(missing)?, values.pop().ok_or_else(missing)?);
     match kind {
         Kind::Two(merging) => merged(*merging, a, b),
-        Kind::Quotient => {
-            let b = map_values(b, f32::recip, |_, y| -y * y)?;
-            merged(Merging::Product, a, b)
-        }
         Kind::Compare(compare) => {
             let ((a, tape), (b, more)) = (a.split_tape(), b.split_tape());
             let values = to_values(&a)?.into_iter().zip(to_values(&b)?);
@@ -247,22 +242,6 @@ fn along<T: Pass>(
         *last = y.shape().1;
     }
     Ok(permuted(y, &moved, &inverse(&order))?.0)
-}
-
-/// What has been added up until each value of a row.
-fn running_sum<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
-    let width = x.shape().1;
-    if width.checked_mul(width).is_none_or(|n| n > MAX_NUMBERS) {
-        return Err(refused(format!("the sums of {width} values take too much memory")));
-    }
-    let mut ones = filled(&[width, width], 0.0)?;
-    for (row, ones) in ones.chunks_mut(width.max(1)).enumerate() {
-        ones[row..].fill(1.0);
-    }
-    let kernel: Rows<NoneTape> =
-        Cpu::default().try_tensor_from_vec(ones, (width, width)).or_device()?;
-    let weights = DenseWeights { kernel, bias: None, cache: &WeightCache::default() };
-    Cpu::dense(x, weights, ActivationKind::Nothing)
 }
 
 impl Kind {

@@ -121,8 +121,8 @@ pub(super) fn split<T: Pass>(
     let mut flows = Vec::with_capacity(parts.len());
     let mut tape = Some(x);
     for part in parts {
-        let mut along = all(&sizes);
-        along[part.axis].take((part.from..part.to).map(Some));
+        let mut along = all(&sizes)?;
+        along[part.axis].take((part.from..part.to).map(Some))?;
         // The tape of what was there before goes on with the first.
         let x = match tape.take() {
             Some(x) => x,

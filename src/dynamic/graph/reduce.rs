@@ -1,5 +1,7 @@
 //! Functions of Keras's that make one value of those along some axes.
 
+use std::sync::Arc;
+
 use dfdx::{
     prelude::{HasShape, TryAdd, TryMul},
     tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
@@ -85,7 +87,7 @@ pub(super) fn reduce<T: Pass>(
                 u32::try_from(row * along + best).unwrap_or(u32::MAX)
             });
             let best: Vec<u32> = best.collect();
-            pick_values(x.put_tape(tape), best.into(), (rows,))?
+            pick_values(x.put_tape(tape), Arc::new(best), (rows,))?
         }
         _ => match reduction.of_row() {
             Ok(of_row) => {
@@ -129,11 +131,7 @@ impl Reduction {
         match self {
             Self::Product => Ok(product),
             Self::Variance => Ok(variance),
-            Self::Deviation => Ok(|row, slopes| {
-                let deviation = variance(row, slopes).sqrt();
-                slopes.iter_mut().for_each(|slope| *slope *= 0.5 / deviation);
-                deviation
-            }),
+            Self::Deviation => Ok(deviation),
             Self::PlaceOfLargest => Err(|row| best(row, true) as f32),
             Self::PlaceOfSmallest => Err(|row| best(row, false) as f32),
             Self::Any => Err(|row| f32::from(u8::from(row.iter().any(|&x| x != 0.0)))),
@@ -145,27 +143,44 @@ impl Reduction {
 }
 
 fn product(row: &[f32], slopes: &mut [f32]) -> f32 {
-    // The products of all before, and then of all behind.
+    // The products of all behind each, which alone may be out of the range of what they are multiplied to.
+    let behind = row.iter().rev().scan(1.0_f64, |all, &x| {
+        let behind = *all;
+        *all *= f64::from(x);
+        Some(behind)
+    });
+    let behind: Vec<f64> = behind.collect();
     let mut before = 1.0_f64;
-    for (slope, &x) in slopes.iter_mut().zip(row) {
-        *slope = before as f32;
+    for ((slope, &x), behind) in slopes.iter_mut().zip(row).zip(behind.into_iter().rev()) {
+        *slope = (before * behind) as f32;
         before *= f64::from(x);
-    }
-    let mut behind = 1.0_f64;
-    for (slope, &x) in slopes.iter_mut().zip(row).rev() {
-        *slope = (f64::from(*slope) * behind) as f32;
-        behind *= f64::from(x);
     }
     before as f32
 }
 
-fn variance(row: &[f32], slopes: &mut [f32]) -> f32 {
+/// The mean of a row, and the mean of the squares of what its values are away from that.
+fn moments(row: &[f32]) -> [f64; 2] {
     let n = row.len() as f64;
     let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    let squares = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
-    let slope = |&x: &f32| (2.0 * (f64::from(x) - mean) / n) as f32;
+    [mean, row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n]
+}
+
+/// Of each value, so many times what it is away from the mean.
+fn away(row: &[f32], mean: f64, times: f64, slopes: &mut [f32]) {
+    let slope = |&x: &f32| ((f64::from(x) - mean) * times) as f32;
     slopes.iter_mut().zip(row).for_each(|(to, x)| *to = slope(x));
-    (squares / n) as f32
+}
+
+fn variance(row: &[f32], slopes: &mut [f32]) -> f32 {
+    let [mean, variance] = moments(row);
+    away(row, mean, 2.0 / row.len() as f64, slopes);
+    variance as f32
+}
+
+fn deviation(row: &[f32], slopes: &mut [f32]) -> f32 {
+    let [mean, variance] = moments(row);
+    away(row, mean, 1.0 / (variance.sqrt() * row.len() as f64), slopes);
+    variance.sqrt() as f32
 }
 
 fn log_sum_exp(row: &[f32], slopes: &mut [f32]) -> f32 {

@@ -1,5 +1,7 @@
 //! Keras's functions by their class.
 
+use std::f64::consts::{LN_2, LN_10};
+
 use super::{
     super::{
         functions::{FoundFunction, GATE},
@@ -16,7 +18,6 @@ use crate::{backend::ActivationFunction, fields::snake_case};
 pub(super) enum Kind {
     /// Two numbers become one.
     Two(Merging),
-    Quotient,
     /// 1 where it is so for two numbers, else 0.
     Compare(fn(f32, f32) -> bool),
     /// A function of two numbers, and its derivatives.
@@ -61,9 +62,7 @@ impl Kind {
         match self {
             Self::Join | Self::Stack | Self::Einsum => None,
             Self::Where => Some(3),
-            Self::Two(_) | Self::Quotient | Self::Compare(_) | Self::Pair(..) | Self::Matrices => {
-                Some(2)
-            }
+            Self::Two(_) | Self::Compare(_) | Self::Pair(..) | Self::Matrices => Some(2),
             _ => Some(1),
         }
     }
@@ -119,10 +118,27 @@ fn modulo(a: f32, b: f32) -> f32 {
     if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
 }
 
-fn power_slopes(a: f32, b: f32) -> [f32; 2] {
-    let of_a = if b == 0.0 { 0.0 } else { b * a.powf(b - 1.0) };
-    [of_a, if a > 0.0 { a.powf(b) * a.ln() } else { 0.0 }]
+/// The derivatives of a function of two numbers, in double precision: on the way to them, squares may leave the range of
+/// the other.
+macro_rules! slopes {
+    ($($name:ident: |$a:ident, $b:ident| $slopes:expr;)*) => {
+        $(fn $name(a: f32, b: f32) -> [f32; 2] {
+            let ($a, $b) = (f64::from(a), f64::from(b));
+            $slopes.map(|slope: f64| slope as f32)
+        })*
+    };
 }
+slopes! {
+    quotient_slopes: |a, b| [1.0 / b, -a / (b * b)];
+    angle_slopes: |a, b| [b / (a * a + b * b), -a / (a * a + b * b)];
+    hypot_slopes: |a, b| [a / a.hypot(b), b / a.hypot(b)];
+    power_slopes: |a, b| [
+        if b == 0.0 { 0.0 } else { b * a.powf(b - 1.0) },
+        if a > 0.0 { a.powf(b) * a.ln() } else { 0.0 },
+    ];
+}
+
+const QUOTIENT: Kind = Kind::Pair(|a, b| a / b, quotient_slopes);
 
 fn flag(is: bool) -> f32 {
     f32::from(u8::from(is))
@@ -130,17 +146,25 @@ fn flag(is: bool) -> f32 {
 
 /// Keras's `gelu` with `approximate`.
 pub(super) fn gelu_by_tanh(x: f32) -> f32 {
-    let x = f64::from(x);
-    let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
-    (0.5 * x * (1.0 + inner.tanh())) as f32
+    let (share, _) = share_by_tanh(f64::from(x));
+    if x == f32::NEG_INFINITY { 0.0 } else { (f64::from(x) * share) as f32 }
 }
 
 pub(super) fn gelu_by_tanh_slope(x: f32, _: f32) -> f32 {
+    if x.is_infinite() {
+        return flag(x > 0.0);
+    }
     let x = f64::from(x);
-    let scale = (2.0 / std::f64::consts::PI).sqrt();
-    let tanh = (scale * (x + 0.044_715 * x.powi(3))).tanh();
-    let inner = scale * (1.0 + 3.0 * 0.044_715 * x * x);
-    (0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * inner) as f32
+    let (share, slope) = share_by_tanh(x);
+    (share + x * slope) as f32
+}
+
+/// How much of `x` is left, and its derivative. By the logistic function: of `1 + tanh`, nothing is left where it is little.
+fn share_by_tanh(x: f64) -> (f64, f64) {
+    let scale = (8.0 / std::f64::consts::PI).sqrt();
+    let inner = scale * (x + 0.044_715 * x.powi(3));
+    let (share, other) = (1.0 / (1.0 + (-inner).exp()), 1.0 / (1.0 + inner.exp()));
+    (share, share * other * scale * (1.0 + 3.0 * 0.044_715 * x * x))
 }
 
 const NO_SLOPE: fn(f32, f32) -> f32 = |_, _| 0.0;
@@ -155,8 +179,8 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Any", Kind::Reduce(Reduction::Any)),
     ("Arccos", Kind::Each(f32::acos, |x, _| -(1.0 - x * x).sqrt().recip())),
     ("Arcsin", Kind::Each(f32::asin, |x, _| (1.0 - x * x).sqrt().recip())),
-    ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + x * x).recip())),
-    ("Arctan2", Kind::Pair(f32::atan2, |a, b| [b / (a * a + b * b), -a / (a * a + b * b)])),
+    ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + f64::from(x).powi(2)).recip() as f32)),
+    ("Arctan2", Kind::Pair(f32::atan2, angle_slopes)),
     ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
     ("Argmin", Kind::Reduce(Reduction::PlaceOfSmallest)),
     ("Average", Kind::Reduce(Reduction::Mean)),
@@ -170,13 +194,13 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Cosh", Kind::Each(f32::cosh, |x, _| x.sinh())),
     ("CountNonzero", Kind::Reduce(Reduction::Count)),
     ("Cumsum", Kind::RunningSum),
-    ("Divide", Kind::Quotient),
+    ("Divide", QUOTIENT),
     ("Einsum", Kind::Einsum),
     ("Equal", Kind::Compare(|a, b| a == b)),
     ("Exp", Kind::Each(f32::exp, |_, y| y)),
-    ("Exp2", Kind::Each(f32::exp2, |_, y| y * std::f32::consts::LN_2)),
+    ("Exp2", Kind::Each(f32::exp2, |_, y| y * LN_2 as f32)),
     ("ExpandDims", Kind::Reshape(Reshaping::Expand)),
-    ("Expm1", Kind::Each(f32::exp_m1, |_, y| y + 1.0)),
+    ("Expm1", Kind::Each(f32::exp_m1, |x, _| x.exp())),
     ("Flip", Kind::Arrange(Arrangement::Flip)),
     ("Floor", Kind::Each(f32::floor, NO_SLOPE)),
     ("FloorDivide", Kind::Pair(|a, b| (a / b).floor(), NO_SLOPES)),
@@ -184,16 +208,16 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("GetItem", Kind::Reshape(Reshaping::Items)),
     ("Greater", Kind::Compare(|a, b| a > b)),
     ("GreaterEqual", Kind::Compare(|a, b| a >= b)),
-    ("Hypot", Kind::Pair(f32::hypot, |a, b| [a / a.hypot(b), b / a.hypot(b)])),
+    ("Hypot", Kind::Pair(f32::hypot, hypot_slopes)),
     ("Isfinite", Kind::Each(|x| flag(x.is_finite()), NO_SLOPE)),
     ("Isinf", Kind::Each(|x| flag(x.is_infinite()), NO_SLOPE)),
     ("Isnan", Kind::Each(|x| flag(x.is_nan()), NO_SLOPE)),
     ("Less", Kind::Compare(|a, b| a < b)),
     ("LessEqual", Kind::Compare(|a, b| a <= b)),
     ("Log", Kind::Each(f32::ln, |x, _| x.recip())),
-    ("Log10", Kind::Each(f32::log10, |x, _| (x * std::f32::consts::LN_10).recip())),
+    ("Log10", Kind::Each(f32::log10, |x, _| (f64::from(x) * LN_10).recip() as f32)),
     ("Log1p", Kind::Each(f32::ln_1p, |x, _| (1.0 + x).recip())),
-    ("Log2", Kind::Each(f32::log2, |x, _| (x * std::f32::consts::LN_2).recip())),
+    ("Log2", Kind::Each(f32::log2, |x, _| (f64::from(x) * LN_2).recip() as f32)),
     ("LogicalAnd", Kind::Compare(|a, b| a != 0.0 && b != 0.0)),
     ("LogicalNot", Kind::Each(|x| flag(x == 0.0), NO_SLOPE)),
     ("LogicalOr", Kind::Compare(|a, b| a != 0.0 || b != 0.0)),
@@ -238,7 +262,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Tan", Kind::Each(f32::tan, |_, y| 1.0 + y * y)),
     ("Tile", Kind::Arrange(Arrangement::Tile)),
     ("Transpose", Kind::Reshape(Reshaping::Order)),
-    ("TrueDivide", Kind::Quotient),
+    ("TrueDivide", QUOTIENT),
     ("Trunc", Kind::Each(f32::trunc, NO_SLOPE)),
     ("Unstack", Kind::Unstack),
     ("Var", Kind::Reduce(Reduction::Variance)),

@@ -121,6 +121,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Early
 
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         self.monitor.settle(training)?;
+        Monitor::check_compared("baseline", self.baseline)?;
         (self.wait, self.best, self.best_epoch) = (0, None, 0);
         (self.best_weights, self.stopped_epoch) = (None, None);
         Ok(())

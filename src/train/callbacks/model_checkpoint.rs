@@ -191,6 +191,7 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Callback<M, E, D> for Model
         }
         if self.best_only {
             self.monitor.settle(training)?;
+            Monitor::check_compared("initial_value_threshold", self.threshold)?;
             if !known.contains(&self.monitor.name) {
                 let expected = "it is not measured after each batch";
                 return Err(Error::invalid("the monitored value", &self.monitor.name, expected));

@@ -62,6 +62,14 @@ impl Monitor {
         Self { name: monitored.name(), mode: Mode::Auto, min_delta: 0.0, larger: false }
     }
 
+    /// Checks a value that the monitored one is compared with. Nothing is better than NaN, or worse.
+    pub(super) fn check_compared(name: &'static str, value: Option<f64>) -> Result<(), Error> {
+        match value.filter(|value| value.is_nan()) {
+            Some(value) => Err(Error::invalid(name, value, "it must be a number")),
+            None => Ok(()),
+        }
+    }
+
     /// Looks up in the training what is monitored. Keras warns once an epoch if it is not there.
     pub(super) fn settle<M, E: Element, D: Backend<E>>(
         &mut self,

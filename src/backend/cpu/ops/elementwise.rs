@@ -118,7 +118,7 @@ pub(crate) const NOWHERE: u32 = u32::MAX;
 /// [`Error::Mismatch`] if there are more or fewer places than the shape has, or one is outside; [`Error::Device`].
 pub(crate) fn pick_values<S: Shape, O: Shape, T: Tape<f32, Cpu>>(
     x: Tensor<S, f32, Cpu, T>,
-    places: Arc<[u32]>,
+    places: Arc<Vec<u32>>,
     shape: O,
 ) -> Result<Tensor<O, f32, Cpu, T>, Error> {
     let count = elements_of(&shape)?;
@@ -160,6 +160,45 @@ fn add_at(sums: &mut [f32], places: &[u32], values: &[f32]) {
     for (place, value) in values {
         sums.get_mut(place).into_iter().for_each(|sum| *sum += value);
     }
+}
+
+/// What has been added up until each value of a row, in double precision.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn running_sums<T: Tape<f32, Cpu>>(
+    x: Tensor<(usize, usize), f32, Cpu, T>,
+) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+    fn add_up<'a>(values: impl Iterator<Item = (&'a mut f32, &'a f32)>) {
+        let mut sum = 0.0;
+        for (to, &value) in values {
+            sum += f64::from(value);
+            *to += sum as f32;
+        }
+    }
+
+    let (x, mut tape) = x.split_tape();
+    let (shape, width) = (*x.shape(), x.shape().1.max(1));
+    let mut y = filled(&[shape.0, shape.1], 0.0)?;
+    let rows = move |to: &mut [f32], from: &[f32], back: bool| {
+        for (to, from) in to.chunks_exact_mut(width).zip(from.chunks_exact(width)) {
+            match back {
+                false => add_up(to.iter_mut().zip(from)),
+                true => add_up(to.iter_mut().zip(from).rev()),
+            }
+        }
+    };
+    rows(&mut y, &borrow(&x)?, false);
+    let y = from_vec(x.device(), shape, y)?;
+    if T::OWNS_TAPE {
+        let of_y = y.clone();
+        record(&mut tape, move |grads| {
+            let gradient = grads.take(&of_y)?;
+            grads.with(&x, |sums| rows(sums, &gradient, true))?;
+            grads.give(&of_y, gradient)
+        });
+    }
+    Ok(y.put_tape(tape))
 }
 
 /// Rows side by side: `(R, A)`, `(R, B)` and so on give `(R, A + B + ..)`. A tensor may be there several times.

@@ -80,8 +80,8 @@ impl Packed {
         }
         assert_eq!(a.starts.len(), c.len() / self.n, "the rows of a product");
         assert_eq!(a.offsets.len(), self.k, "the inner size of a product");
-        let part = |c: &mut [f32], terms, _| {
-            Arch::new().dispatch(ScatteredProduct { packed: self, terms, a, c });
+        let part = |c: &mut [f32], terms, add| {
+            Arch::new().dispatch(ScatteredProduct { packed: self, terms, a, c, add });
         };
         in_parts(self.k, c, false, part);
     }
@@ -213,10 +213,33 @@ fn packed_block<S: Simd, const M: usize>(
 mod tests {
     use super::*;
 
+    /// Of terms that are many, and not so many that they are added in double precision.
+    #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes")]
+    fn equal_terms() {
+        let (k, n) = (16_000, 200);
+        let right = f64::from(0.1_f32) * f64::from(0.3_f32) * k as f64;
+        let packed = Packed::new(Matrix::new(&vec![0.1; k * n], k, n));
+        for rows in [1, 3] {
+            let mut c = vec![0.0; rows * n];
+            packed.product(&vec![0.3; rows * k], &mut c, false);
+            let error = c.iter().map(|&c| (f64::from(c) / right - 1.0).abs()).fold(0.0, f64::max);
+            assert!(error < 4e-6, "{error:e}");
+        }
+    }
+
     #[test]
     fn products_are_products() {
-        let sizes =
-            [(1, 1, 1), (3, 5, 7), (8, 16, 32), (17, 9, 65), (0, 4, 4), (9, 33, 31), (3, 5000, 9)];
+        let sizes = [
+            (1, 1, 1),
+            (3, 5, 7),
+            (8, 16, 32),
+            (17, 9, 65),
+            (0, 4, 4),
+            (9, 33, 31),
+            (3, 5000, 9),
+            (1, 1300, 200),
+        ];
         // Miri takes minutes for the others.
         for (m, k, n) in sizes.into_iter().filter(|(m, k, n)| !cfg!(miri) || m * k * n < 500) {
             let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;

@@ -23,6 +23,7 @@ pub(super) struct ScatteredProduct<'a> {
     pub(super) terms: Range<usize>,
     pub(super) a: Scattered<'a>,
     pub(super) c: &'a mut [f32],
+    pub(super) add: bool,
 }
 
 impl WithSimd for ScatteredProduct<'_> {
@@ -30,7 +31,7 @@ impl WithSimd for ScatteredProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { packed, terms, a, c } = self;
+        let Self { packed, terms, a, c, add } = self;
         let (k, n, width) = (packed.k, packed.n, packed.width);
         let a = Scattered { offsets: &a.offsets[terms.clone()], ..a };
         for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
@@ -38,7 +39,7 @@ impl WithSimd for ScatteredProduct<'_> {
             blocks!(
                 a.starts.len(),
                 row,
-                scattered_block(simd, panel, a, row, &mut c[row * n..], at)
+                scattered_block(simd, panel, (a, row), &mut c[row * n..], at, add)
             );
         }
     }
@@ -49,10 +50,10 @@ impl WithSimd for ScatteredProduct<'_> {
 fn scattered_block<S: Simd, const M: usize>(
     simd: S,
     panel: &[f32],
-    a: Scattered<'_>,
-    from: usize,
+    (a, from): (Scattered<'_>, usize),
     c: &mut [f32],
     at: (usize, usize),
+    add: bool,
 ) {
     let mut rows = [&a.values[..0]; M];
     for (row, &start) in rows.iter_mut().zip(&a.starts[from..]) {
@@ -62,5 +63,5 @@ fn scattered_block<S: Simd, const M: usize>(
     let (k, offsets) = (a.offsets.len(), a.offsets);
     let panel = &panel[..k];
     let sums = multiply::<S, M>(simd, k, |row, i| rows[row][offsets[i]], |i| panel[i]);
-    finish(simd, sums, c, at, false);
+    finish(simd, sums, c, at, add);
 }
