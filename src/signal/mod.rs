@@ -9,6 +9,8 @@
 //! | [`Masked<S>`](Masked) | a padded sequence and its mask | `Masked<Tensor<S, E, D, T>>` |
 //! | [`Ids<S>`](Ids) | token ids or class labels | `Tensor<S, usize, D, T>` |
 
+mod dims;
+mod each_step;
 mod ids;
 mod images;
 mod inputs;
@@ -25,15 +27,16 @@ mod tensor_data;
 mod value;
 
 pub use crate::mask::Mask;
+pub(crate) use dims::FEATURES;
+pub use dims::{Is, IsDim};
+pub(crate) use each_step::EACH_STEP;
+pub use each_step::{EachStep, UnfoldSteps};
 pub use ids::Ids;
 pub(crate) use images::{IMAGES, UNMASKED_STEPS};
 pub use images::{Images, UnmaskedSteps};
 pub use inputs::{Inputs, TwoSignals};
-pub(crate) use kinds::{EACH_STEP, FEATURES, LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS};
-pub use kinds::{
-    EachStep, HasMask, Is, IsDim, LastAxis, MaskTransparent, OneVector, Steps, TokenIds,
-    UnfoldSteps,
-};
+pub use kinds::{HasMask, LastAxis, MaskTransparent, OneVector, Steps, TokenIds};
+pub(crate) use kinds::{LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS};
 pub use masked::Masked;
 #[doc(hidden)]
 pub use message::Rest;

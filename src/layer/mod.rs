@@ -1,18 +1,23 @@
 //! The trait that every layer implements, and how layers are chained.
 //!
-#![doc = include_str!("../docs/layer.md")]
+#![doc = include_str!("../../docs/layer.md")]
+
+mod chain;
+mod forward;
+
+pub(crate) use chain::{pass, pass_mut};
+pub use forward::{Forward, InputOf};
 
 use std::cell::Cell;
 
 use dfdx::tensor::{Cpu, Tape};
 
 use crate::{
-    backend::{Backend, Element, Epilogue, whole_pass},
+    backend::{Backend, Element, Epilogue},
     error::Error,
-    fusion::{Ahead, Fused, Fuses, layers_ahead},
+    fusion::{Fused, Fuses},
     shape::Fault,
-    signal::{Fed, Feedable, OnWire, Signal},
-    tuples::all_tuples,
+    signal::Signal,
 };
 
 /// A layer that takes the signal `In`.
@@ -263,186 +268,3 @@ pub trait Inferred<In> {
 impl<L: Infer<In>, In> Inferred<In> for L {
     const SIZE: usize = L::SIZE;
 }
-
-/// Data that a layer can be run on.
-///
-/// It is a trait of the data, so that this is looked at first, and a layer that takes something else is told as that.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be fed to `{L}`",
-    label = "feed a tensor of the shape that `{L}` takes; `predict` takes rows in a `Vec`"
-)]
-pub trait InputOf<L, E: Element, D: Backend<E>>: Sized {
-    /// What the layer, or a chain of layers, gives for it.
-    type Output;
-
-    /// The inference pass.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn run(self, layer: &L) -> Result<Self::Output, Error>;
-
-    /// The training pass.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error>;
-}
-
-impl<X, L, E, D> InputOf<L, E, D> for X
-where
-    X: Feedable<Data: OnWire>,
-    L: Takes<<X::Data as OnWire>::Signal, E, D>,
-    <X::Data as OnWire>::Tape: Tape<E, D>,
-    X::Data: Fed<<X::Data as OnWire>::Signal, <X::Data as OnWire>::Tape, E, D>,
-    E: Element,
-    D: Backend<E>,
-{
-    type Output = <L::Out as Signal>::Data<E, D, <X::Data as OnWire>::Tape>;
-
-    fn run(self, layer: &L) -> Result<Self::Output, Error> {
-        whole_pass(|| layer.call(self.data().into_signal()))
-    }
-
-    fn run_mut(self, layer: &mut L) -> Result<Self::Output, Error> {
-        whole_pass(|| layer.call_mut(self.data().into_signal()))
-    }
-}
-
-/// Runs a layer on data.
-///
-/// ```
-/// use kerata::{Cpu, Dropout, Error, prelude::*};
-///
-/// let x = Cpu::seed_from_u64(0).tensor([[1.0_f32; 100]]);
-/// let mut dropout = Dropout::<50>;
-/// assert_eq!(dropout.forward(x.clone())?.array(), x.array());
-/// assert_ne!(dropout.forward_mut(x.clone())?.array(), x.array());
-/// # Ok::<(), Error>(())
-/// ```
-pub trait Forward: Sized {
-    /// The inference pass: dropout is the identity, running statistics are used as they are.
-    ///
-    /// # Errors
-    /// Those of the layers that the data runs through.
-    fn forward<E: Element, D: Backend<E>, X: InputOf<Self, E, D>>(
-        &self,
-        x: X,
-    ) -> Result<X::Output, Error> {
-        x.run(self)
-    }
-
-    /// The training pass: dropout drops, running statistics move.
-    ///
-    /// # Errors
-    /// Those of the layers that the data runs through.
-    fn forward_mut<E: Element, D: Backend<E>, X: InputOf<Self, E, D>>(
-        &mut self,
-        x: X,
-    ) -> Result<X::Output, Error> {
-        x.run_mut(self)
-    }
-}
-
-impl<L> Forward for L {}
-
-/// [`Layer::fuse`] of a layer, in inference.
-type Fuse<'a, E, D> = &'a dyn Fn(&mut Fused<E, D>) -> Result<bool, Error>;
-
-/// The inference pass of a layer, unless one in front has done what the layer does. `ahead` is the number of layers of which that is
-/// so.
-pub(crate) fn pass<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    layer: &L,
-    x: In::Data<E, D, T>,
-    fused: Fused<E, D>,
-    ahead: &mut usize,
-) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-    match layers_ahead(fused, ahead) {
-        Ahead::This => L::pass_over(x),
-        Ahead::No => layer.call(x),
-        Ahead::Others(then) => layer.call_fused(x, then),
-    }
-}
-
-/// The same for the training pass.
-pub(crate) fn pass_mut<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    layer: &mut L,
-    x: In::Data<E, D, T>,
-    fused: Fused<E, D>,
-    ahead: &mut usize,
-) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-    match layers_ahead(fused, ahead) {
-        Ahead::This => L::pass_over(x),
-        Ahead::No => layer.call_mut(x),
-        Ahead::Others(then) => layer.call_mut_fused(x, then),
-    }
-}
-
-/// The inference pass of a layer of a chain, and of those behind it that it can do.
-fn pass_in_chain<L: Layer<In, E, D>, In: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    layer: &L,
-    x: In::Data<E, D, T>,
-    behind: &[Fuse<'_, E, D>],
-    ahead: &mut usize,
-) -> Result<<L::Out as Signal>::Data<E, D, T>, Error> {
-    let mut fused = Fused::new(L::FUSES);
-    if fused.fuses() {
-        for fuse in behind {
-            if !fuse(&mut fused)? {
-                break;
-            }
-        }
-    }
-    pass::<L, In, E, D, T>(layer, x, fused, ahead)
-}
-
-macro_rules! chain {
-    ($first:ident $($before:ident $layer:ident $i:tt)*) => {
-        impl<In, E, D, $first, $($layer),*> Layer<In, E, D> for ($first, $($layer,)*)
-        where
-            In: Signal,
-            E: Element,
-            D: Backend<E>,
-            $first: Layer<In, E, D>,
-            $($layer: Layer<$before::Out, E, D>,)*
-        {
-            type Out = chain!(@last $first $($layer)*);
-
-            const CHECK: () = {
-                let () = <$first as Layer<In, E, D>>::CHECK;
-                $(let () = <$layer as Layer<$before::Out, E, D>>::CHECK;)*
-            };
-            const FAULT: Fault = <$first as Layer<In, E, D>>::FAULT
-                $(.or(<$layer as Layer<$before::Out, E, D>>::FAULT))*;
-
-            fn call<T: Tape<E, D>>(
-                &self,
-                x: In::Data<E, D, T>,
-            ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-                let others: &[Fuse<'_, E, D>] = &[
-                    $(&|front| <$layer as Layer<$before::Out, E, D>>::fuse::<T>(&self.$i, front, false)),*
-                ];
-                let mut ahead = 0;
-                let x = pass_in_chain::<_, In, E, D, T>(&self.0, x, others, &mut ahead)?;
-                $(
-                    let others = others.get(1..).unwrap_or_default();
-                    let x = pass_in_chain::<_, $before::Out, E, D, T>(&self.$i, x, others, &mut ahead)?;
-                )*
-                let _ = others;
-                Ok(x)
-            }
-
-            fn call_mut<T: Tape<E, D>>(
-                &mut self,
-                x: In::Data<E, D, T>,
-            ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-                let x = self.0.call_mut(x)?;
-                $(let x = self.$i.call_mut(x)?;)*
-                Ok(x)
-            }
-        }
-    };
-    (@last $last:ident) => { $last::Out };
-    (@last $first:ident $($rest:ident)+) => { chain!(@last $($rest)+) };
-}
-
-all_tuples!(chain);
