@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Wired, counts, outputs, rules};
+use super::{Wired, outputs, parameters::counts, rules};
 use crate::check::Model;
 
 pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {

@@ -6,7 +6,10 @@ use syn::{
     UnOp,
 };
 
-use super::table::{Class, FLAGS, Kind, Parameter, WORDS, Word};
+use super::{
+    table::{Class, Kind, Parameter},
+    words::{FLAGS, WORDS, Word},
+};
 use crate::signal::last_name;
 
 /// One argument, as far as its tokens tell.

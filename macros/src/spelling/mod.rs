@@ -10,6 +10,7 @@ mod stack;
 mod table;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::cell::Cell;
 
@@ -21,7 +22,8 @@ pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
 pub(crate) use option::parameter;
 pub(crate) use stack::within as stack_within;
-use table::{Class, Kind, Known, LIST, OTHERS, OUTSIDE, called, known};
+use table::{Class, Kind, Known, called, known};
+use words::{LIST, OTHERS, OUTSIDE};
 
 use crate::{errors::Errors, infer, signal::last_name};
 

@@ -5,7 +5,8 @@ use syn::{GenericParam, Generics, Type, TypeParamBound, parse_quote};
 
 use super::{
     Spelling, WINDOWED,
-    table::{Class, Default as Given, Kind, LAYERS, WORDS, called},
+    table::{Class, Default as Given, Kind, LAYERS, called},
+    words::WORDS,
 };
 use crate::errors::Errors;
 

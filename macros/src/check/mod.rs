@@ -1,23 +1,24 @@
 //! A model, and everything that is wrong with it.
 
+mod options;
+
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{
-    Expr, ExprLit, Fields, Generics, Ident, ItemStruct, Lit, Path, Type, ext::IdentExt,
-    parse_quote, punctuated::Punctuated, spanned::Spanned,
+    Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
+    spanned::Spanned,
 };
 
 use crate::{
-    activation, derive,
+    derive,
     errors::Errors,
-    infer, initializer,
-    names::{camel, nearest},
+    infer,
     parse::{Arguments, Source, With, again, sources, with},
-    rules,
     signal::{Signal, last_name},
     spelling::{self, Spelling},
     witness,
 };
+use options::{check_activity, check_options};
 
 /// A struct under `#[model(..)]`.
 ///
@@ -68,6 +69,19 @@ pub(crate) struct Part {
     pub(crate) span: Span,
 }
 
+/// Layers of the crate that have weights for sure.
+const WITH_WEIGHTS: [&str; 9] = [
+    "Dense",
+    "Lstm",
+    "Gru",
+    "SimpleRnn",
+    "Embedding",
+    "Conv1d",
+    "Conv2d",
+    "BatchNorm",
+    "LayerNorm",
+];
+
 impl Layer {
     /// Whether it is a layer of the crate, or a tuple.
     pub(crate) fn is_ours(&self) -> bool {
@@ -79,22 +93,7 @@ impl Layer {
 
     /// Whether it is a layer of the crate that has weights for sure.
     fn has_weights(&self) -> bool {
-        let with = [
-            "Dense",
-            "Lstm",
-            "Gru",
-            "SimpleRnn",
-            "Embedding",
-            "Conv1d",
-            "Conv2d",
-            "BatchNorm",
-            "LayerNorm",
-        ];
-        let name = match &self.ty {
-            Type::Path(path) => last_name(&path.path),
-            _ => return false,
-        };
-        self.is_ours() && with.contains(&name.as_str())
+        self.is_ours() && WITH_WEIGHTS.contains(&short_name(&self.ty).as_str())
     }
 
     /// The check that implies the others.
@@ -378,103 +377,11 @@ impl Model {
     }
 }
 
-/// An initializer or an activation is said by its name, and is a constant of a type.
-fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
-    // One that is misspelt is told where the options of the layer are known, and its value not as well.
-    let last = key.rsplit('_').next().unwrap_or(key);
-    let is = |kind: &str| last == kind || !nearest(last, &[kind]).is_empty();
-    let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
-    {
-        ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
-    } else if is("activation") {
-        ("an activation", activation::constant, parse_quote!(::kerata::config::ActivationFunction))
-    } else {
-        return;
-    };
-    match &*value {
-        // As in Keras; what is known has one name more.
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            let name = camel(&text.value());
-            let message = match syn::parse_str(&name).map(|name| constant(&name)) {
-                Ok(Err(message)) => message,
-                Ok(Ok(_)) => format!("{what} is no string: write `{key} = {name}`"),
-                Err(_) => format!("{what} is no string: write its name"),
-            };
-            errors.push(text.span(), message);
-        }
-        Expr::Path(path) => {
-            let Some(name) = path.path.get_ident() else { return };
-            match constant(name) {
-                Ok(constant) => *value = parse_quote!(#ty::#constant),
-                Err(message) => errors.push(name.span(), message),
-            }
-        }
-        // `HeNormal()`, which has no arguments here.
-        Expr::Call(call) => {
-            let Expr::Path(path) = &*call.func else { return };
-            let Some(name) = path.path.get_ident() else { return };
-            if constant(name).is_ok() {
-                let message = format!("{what} stands by its name alone: write `{key} = {name}`");
-                errors.push(call.span(), message);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Layers that Keras's `activity_regularizer` is of.
-const WITH_ACTIVITY: [&str; 7] =
-    ["Conv1d", "Conv2d", "Dense", "Embedding", "Gru", "Lstm", "SimpleRnn"];
-
-fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
-    let name = match ty {
+/// A layer as it is called in a message.
+fn short_name(ty: &Type) -> String {
+    match ty {
         Type::Path(path) => last_name(&path.path),
         other => quote!(#other).to_string(),
-    };
-    with.rules.retain(|(key, _)| {
-        let refused = key == "activity_regularizer" && !WITH_ACTIVITY.contains(&name.as_str());
-        if refused {
-            let layers = WITH_ACTIVITY.join("`, `");
-            let message = format!("`{name}` has no `activity_regularizer`: `{layers}` have one");
-            errors.push(key.span(), message);
-        }
-        !refused
-    });
-}
-
-fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
-    let generic = !generics.params.is_empty();
-    for (key, value) in &mut with.options {
-        if let Some(places) = spelling::stack_within(ty) {
-            let message = format!(
-                "the options of a `StackedRnn` are those of its layers: set them behind `build`, `model.field{places}.layers.0.{key} = ..`"
-            );
-            errors.push(key.span(), message);
-            continue;
-        }
-        if let Some(message) = spelling::parameter(ty, key, value, generics) {
-            errors.push(key.span(), message);
-            continue;
-        }
-        if generic {
-            let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
-            errors.push(key.span(), message);
-        }
-        named_value(&key.to_string(), value, errors);
-    }
-    for (key, value) in &with.rules {
-        if let Some((span, message)) = rules::mistake(&key.to_string(), value) {
-            errors.push(span, message);
-        }
-    }
-    for (key, _) in with.rules.iter().filter(|_| generic) {
-        let message =
-            "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
-        errors.push(key.span(), message);
-    }
-    if !errors.is_empty() {
-        with.options.clear();
-        with.rules.clear();
     }
 }
 
@@ -485,10 +392,7 @@ fn check_holes(ty: &mut Type, generic: bool, errors: &mut Errors) {
         return;
     }
     let holes = infer::holes(ty);
-    let name = match &*ty {
-        Type::Path(path) => last_name(&path.path),
-        other => quote!(#other).to_string(),
-    };
+    let name = short_name(ty);
     if let (true, Some(hole)) = (generic, holes.first()) {
         let message = format!(
             "`_` cannot be inferred in a struct with generic parameters: write the number of features that reaches `{name}`"

@@ -1,0 +1,110 @@
+//! What is said in `#[with(..)]`.
+
+use syn::{Expr, ExprLit, Generics, Ident, Lit, Path, Type, parse_quote, spanned::Spanned};
+
+use super::short_name;
+use crate::{
+    activation,
+    errors::Errors,
+    initializer,
+    names::{camel, nearest},
+    parse::With,
+    rules, spelling,
+};
+
+/// An initializer or an activation is said by its name, and is a constant of a type.
+fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
+    // One that is misspelt is told where the options of the layer are known, and its value not as well.
+    let last = key.rsplit('_').next().unwrap_or(key);
+    let is = |kind: &str| last == kind || !nearest(last, &[kind]).is_empty();
+    let (what, constant, ty): (_, fn(&Ident) -> Result<Ident, String>, Path) = if is("initializer")
+    {
+        ("an initializer", initializer::constant, parse_quote!(::kerata::config::Initializer))
+    } else if is("activation") {
+        ("an activation", activation::constant, parse_quote!(::kerata::config::ActivationFunction))
+    } else {
+        return;
+    };
+    match &*value {
+        // As in Keras; what is known has one name more.
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            let name = camel(&text.value());
+            let message = match syn::parse_str(&name).map(|name| constant(&name)) {
+                Ok(Err(message)) => message,
+                Ok(Ok(_)) => format!("{what} is no string: write `{key} = {name}`"),
+                Err(_) => format!("{what} is no string: write its name"),
+            };
+            errors.push(text.span(), message);
+        }
+        Expr::Path(path) => {
+            let Some(name) = path.path.get_ident() else { return };
+            match constant(name) {
+                Ok(constant) => *value = parse_quote!(#ty::#constant),
+                Err(message) => errors.push(name.span(), message),
+            }
+        }
+        // `HeNormal()`, which has no arguments here.
+        Expr::Call(call) => {
+            let Expr::Path(path) = &*call.func else { return };
+            let Some(name) = path.path.get_ident() else { return };
+            if constant(name).is_ok() {
+                let message = format!("{what} stands by its name alone: write `{key} = {name}`");
+                errors.push(call.span(), message);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Layers that Keras's `activity_regularizer` is of.
+const WITH_ACTIVITY: [&str; 7] =
+    ["Conv1d", "Conv2d", "Dense", "Embedding", "Gru", "Lstm", "SimpleRnn"];
+
+pub(super) fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
+    let name = short_name(ty);
+    with.rules.retain(|(key, _)| {
+        let refused = key == "activity_regularizer" && !WITH_ACTIVITY.contains(&name.as_str());
+        if refused {
+            let layers = WITH_ACTIVITY.join("`, `");
+            let message = format!("`{name}` has no `activity_regularizer`: `{layers}` have one");
+            errors.push(key.span(), message);
+        }
+        !refused
+    });
+}
+
+pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
+    let generic = !generics.params.is_empty();
+    for (key, value) in &mut with.options {
+        if let Some(places) = spelling::stack_within(ty) {
+            let message = format!(
+                "the options of a `StackedRnn` are those of its layers: set them behind `build`, `model.field{places}.layers.0.{key} = ..`"
+            );
+            errors.push(key.span(), message);
+            continue;
+        }
+        if let Some(message) = spelling::parameter(ty, key, value, generics) {
+            errors.push(key.span(), message);
+            continue;
+        }
+        if generic {
+            let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
+            errors.push(key.span(), message);
+        }
+        named_value(&key.to_string(), value, errors);
+    }
+    for (key, value) in &with.rules {
+        if let Some((span, message)) = rules::mistake(&key.to_string(), value) {
+            errors.push(span, message);
+        }
+    }
+    for (key, _) in with.rules.iter().filter(|_| generic) {
+        let message =
+            "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
+        errors.push(key.span(), message);
+    }
+    if !errors.is_empty() {
+        with.options.clear();
+        with.rules.clear();
+    }
+}
