@@ -1,6 +1,6 @@
 //! A model, and everything that is wrong with it.
 
-mod options;
+mod layer;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -18,7 +18,7 @@ use crate::{
     spelling::{self, Spelling},
     witness,
 };
-use options::{check_activity, check_options};
+use layer::{check_activity, check_holes, check_options, short_name};
 
 /// A struct under `#[model(..)]`.
 ///
@@ -374,32 +374,5 @@ impl Model {
                 self.errors.push(layer.name.span(), message);
             }
         }
-    }
-}
-
-/// A layer as it is called in a message.
-fn short_name(ty: &Type) -> String {
-    match ty {
-        Type::Path(path) => last_name(&path.path),
-        other => quote!(#other).to_string(),
-    }
-}
-
-fn check_holes(ty: &mut Type, generic: bool, errors: &mut Errors) {
-    if matches!(ty, Type::Infer(_)) {
-        errors.push(ty.span(), "a whole layer cannot be inferred: only a size within it");
-        *ty = parse_quote!(::kerata::Identity);
-        return;
-    }
-    let holes = infer::holes(ty);
-    let name = short_name(ty);
-    if let (true, Some(hole)) = (generic, holes.first()) {
-        let message = format!(
-            "`_` cannot be inferred in a struct with generic parameters: write the number of features that reaches `{name}`"
-        );
-        errors.push(*hole, message);
-    } else if let Some(second) = holes.get(1) {
-        let message = format!("only one parameter of `{name}` can be inferred: write this one out");
-        errors.push(*second, message);
     }
 }

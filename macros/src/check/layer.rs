@@ -1,15 +1,17 @@
-//! What is said in `#[with(..)]`.
+//! What is wrong with a layer by itself: its `_`, and what `#[with(..)]` says.
 
+use quote::quote;
 use syn::{Expr, ExprLit, Generics, Ident, Lit, Path, Type, parse_quote, spanned::Spanned};
 
-use super::short_name;
 use crate::{
     activation,
     errors::Errors,
-    initializer,
+    infer, initializer,
     names::{camel, nearest},
     parse::With,
-    rules, spelling,
+    rules,
+    signal::last_name,
+    spelling,
 };
 
 /// An initializer or an activation is said by its name, and is a constant of a type.
@@ -106,5 +108,32 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
     if !errors.is_empty() {
         with.options.clear();
         with.rules.clear();
+    }
+}
+
+/// A layer as it is called in a message.
+pub(super) fn short_name(ty: &Type) -> String {
+    match ty {
+        Type::Path(path) => last_name(&path.path),
+        other => quote!(#other).to_string(),
+    }
+}
+
+pub(super) fn check_holes(ty: &mut Type, generic: bool, errors: &mut Errors) {
+    if matches!(ty, Type::Infer(_)) {
+        errors.push(ty.span(), "a whole layer cannot be inferred: only a size within it");
+        *ty = parse_quote!(::kerata::Identity);
+        return;
+    }
+    let holes = infer::holes(ty);
+    let name = short_name(ty);
+    if let (true, Some(hole)) = (generic, holes.first()) {
+        let message = format!(
+            "`_` cannot be inferred in a struct with generic parameters: write the number of features that reaches `{name}`"
+        );
+        errors.push(*hole, message);
+    } else if let Some(second) = holes.get(1) {
+        let message = format!("only one parameter of `{name}` can be inferred: write this one out");
+        errors.push(*second, message);
     }
 }
