@@ -1,44 +1,22 @@
-use dfdx::tensor::Cpu;
+//! What a model has not, but is written as in Keras: `fit`, `evaluate` and `compile`.
+//!
+//! `#[model]` says that a model has them if it meets a bound that nothing meets. The compiler then tells why it does not, in the words of
+//! the bound; and as they are not there, a trait of the program may have methods of these names.
 
-use super::Model;
-use crate::backend::{Backend, Element};
+/// The methods of a trainer, of a model.
+#[doc(hidden)]
+pub trait Untrained {
+    fn compile(&self) {}
 
-/// What a model cannot do: [`Trainer`](crate::train::Trainer) does it.
+    fn fit(&self) {}
+
+    fn evaluate(&self) {}
+}
+
+/// What a model would have to be for [`Untrained`].
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a model alone is not trained: `Trainer::new(model, loss, optimizer)?` has `fit` and `evaluate`",
     label = "make a `Trainer` of it, which is Keras's `compile`"
 )]
-pub trait Trains<M> {
-    /// What that would give.
-    type Returned;
-
-    /// That.
-    fn trained() -> Self::Returned;
-}
-
-/// The methods of a trainer, of a model. It is a trait of its own, which the compiler does not offer for other types.
-#[doc(hidden)]
-pub trait Untrained<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> {
-    /// Of nothing, as the next two: who writes it as in Keras is told of the [`Trainer`](crate::train::Trainer). Methods of a type itself go
-    /// first, and so do those that need no `&mut`.
-    #[doc(hidden)]
-    #[rustfmt::skip] // In one line, of which the compiler shows no more.
-    fn compile<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
-        <() as Trains<Self>>::trained()
-    }
-
-    #[doc(hidden)]
-    #[rustfmt::skip]
-    fn fit<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
-        <() as Trains<Self>>::trained()
-    }
-
-    #[doc(hidden)]
-    #[rustfmt::skip]
-    fn evaluate<A, B>(&mut self, _: A, _: B) -> <() as Trains<Self>>::Returned where (): Trains<Self> {
-        <() as Trains<Self>>::trained()
-    }
-}
-
-impl<M: Model<E, D>, E: Element, D: Backend<E>> Untrained<E, D> for M {}
+pub trait Trains<'a> {}

@@ -67,8 +67,21 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         describe::described(model, &wired),
         describe::configured(model, &wired),
         stream::streamed(model, &wired),
+        without(model),
     ];
     parts.into_iter().collect()
+}
+
+/// What a model has not, though who knows Keras looks for it: see `kerata::model::Untrained`.
+fn without(model: &Model) -> TokenStream {
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let span = model.item.ident.span();
+    let this = model.this_at(span);
+    let predicates = clause.map(|clause| &clause.predicates).into_iter().flatten();
+    let predicates = quote!(#(#predicates,)*);
+    // Where the bound is is shown: at the name of the struct.
+    let trains = quote_spanned!(span => for<'kerata> #this: ::kerata::model::Trains<'kerata>);
+    quote!(impl #generics ::kerata::model::Untrained for #this where #predicates #trains {})
 }
 
 impl Model {
