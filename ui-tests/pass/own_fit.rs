@@ -1,7 +1,37 @@
-//! A model may have methods of its own that others have not, `fit`, `evaluate` and `compile`; and a loss has a name if it says none.
+//! A program may have methods that a model has not, but that are answered if they are missing: `fit`, `evaluate`, `compile`.
 use kerata::{Batch, Cpu, Dense, Error, loss::Loss, loss::{MeanSquaredError, Prediction, PredictionRows, Target}, model, prelude::*};
 use kerata::tensor::{NoneTape, Tape};
 use kerata::{Const, Tensor};
+
+#[model(input = (Batch, 4), output = (Batch, 1))]
+struct Net {
+    head: Dense<_, 1>,
+}
+
+/// By `&mut self`, as the ones of a trainer.
+trait Learner {
+    fn fit(&mut self, epochs: usize) -> usize;
+    fn evaluate(&mut self) -> usize;
+    fn compile(&mut self) -> usize;
+}
+
+impl Learner for Net {
+    fn fit(&mut self, epochs: usize) -> usize {
+        epochs
+    }
+
+    fn evaluate(&mut self) -> usize {
+        2
+    }
+
+    fn compile(&mut self) -> usize {
+        3
+    }
+}
+
+fn all(learner: &mut (impl Learner + Model)) -> [usize; 3] {
+    [learner.fit(1), learner.evaluate(), learner.compile()]
+}
 
 #[model(input = (Batch, 4), output = (Batch, 1))]
 struct Other {
@@ -36,6 +66,9 @@ impl<P: Prediction, Y: Target<P>> Loss<P, Y> for Absolute {
 }
 
 fn main() -> Result<(), Error> {
+    let mut net = Net::build(&Cpu::seed_from_u64(0))?;
+    assert_eq!([net.fit(1), net.evaluate(), net.compile()], [1, 2, 3]);
+    assert_eq!(all(&mut net), [1, 2, 3]);
     assert_eq!(Other::build(&Cpu::seed_from_u64(0))?.fit(), 3);
     type Vector = (Batch, Const<1>);
     assert_eq!(Loss::<Vector, Vector>::name(&Absolute), "Absolute");
