@@ -156,8 +156,14 @@ pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
     totals
 }
 
-/// A product with an inner size of `k`, where `part` calculates or adds that of some of the terms. If they are very many,
-/// the sums of parts are added in double precision.
+/// Terms in [runs](RUN).
+pub(super) fn runs(terms: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = terms.end;
+    terms.step_by(RUN).map(move |from| from..end.min(from + RUN))
+}
+
+/// A product with an inner size of `k`, where `part` calculates or adds that of some of the terms: all at once, which it takes in
+/// [`runs`], or if they are very many, some of them at a time, whose sums are added in double precision.
 pub(super) fn in_parts(
     k: usize,
     c: &mut [f32],
@@ -167,9 +173,7 @@ pub(super) fn in_parts(
     /// How many terms are added in single precision.
     const TERMS: usize = 64;
     if k < LONG {
-        return (0..k).step_by(RUN).for_each(|from| {
-            part(c, from..k.min(from + RUN), add || from > 0);
-        });
+        return part(c, 0..k, add);
     }
     let before = |&x: &f32| if add { f64::from(x) } else { 0.0 };
     let mut totals: Vec<f64> = c.iter().map(before).collect();

@@ -12,7 +12,11 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{Buffer, matrix::Matrix, sums::in_parts};
+use super::{
+    Buffer,
+    matrix::Matrix,
+    sums::{in_parts, runs},
+};
 use micro::{VECTORS, blocks, finish, multiply};
 use scattered::ScatteredProduct;
 
@@ -128,28 +132,32 @@ impl WithSimd for Product<'_> {
         let (k, n, width) = (packed.k, packed.n, packed.width);
         let mut done = 0;
         if c.len() == n {
-            let a = &a[terms.clone()];
             for group in packed.panels.chunks_exact(PANELS * width * k) {
-                one_row(simd, (group, width * k), &terms, a, c, (n, done * width), add);
+                for run in runs(terms.clone()) {
+                    let (a, add) = (&a[run.clone()], add || run.start > terms.start);
+                    one_row(simd, (group, width * k), &run, a, c, (n, done * width), add);
+                }
                 done += PANELS;
             }
         }
         for (i, panel) in packed.panels.chunks_exact(width * k).enumerate().skip(done) {
-            let (at, panel) = ((n, i * width), &panel[terms.start * width..terms.end * width]);
-            let (from, count) = (terms.start, terms.len());
-            blocks!(
-                c.len() / n,
-                row,
-                packed_block(
-                    simd,
-                    panel,
-                    count,
-                    (&a[row * stride + from..], stride),
-                    &mut c[row * n..],
-                    at,
-                    add
-                )
-            );
+            for run in runs(terms.clone()) {
+                let (at, panel) = ((n, i * width), &panel[run.start * width..run.end * width]);
+                let (from, add) = (run.start, add || run.start > terms.start);
+                blocks!(
+                    c.len() / n,
+                    row,
+                    packed_block(
+                        simd,
+                        panel,
+                        run.len(),
+                        (&a[row * stride + from..], stride),
+                        &mut c[row * n..],
+                        at,
+                        add
+                    )
+                );
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Packed,
     micro::{VECTORS, blocks, finish, multiply},
 };
+use crate::backend::cpu::sums::runs;
 
 /// A matrix whose number `(row, column)` is at `starts[row] + offsets[column]`.
 #[derive(Debug, Clone, Copy)]
@@ -33,14 +34,17 @@ impl WithSimd for ScatteredProduct<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { packed, terms, a, c, add } = self;
         let (k, n, width) = (packed.k, packed.n, packed.width);
-        let a = Scattered { offsets: &a.offsets[terms.clone()], ..a };
         for (i, panel) in packed.panels.chunks_exact(width * k).enumerate() {
-            let (at, panel) = ((n, i * width), &panel[terms.start * width..terms.end * width]);
-            blocks!(
-                a.starts.len(),
-                row,
-                scattered_block(simd, panel, (a, row), &mut c[row * n..], at, add)
-            );
+            for run in runs(terms.clone()) {
+                let (at, panel) = ((n, i * width), &panel[run.start * width..run.end * width]);
+                let add = add || run.start > terms.start;
+                let a = Scattered { offsets: &a.offsets[run], ..a };
+                blocks!(
+                    a.starts.len(),
+                    row,
+                    scattered_block(simd, panel, (a, row), &mut c[row * n..], at, add)
+                );
+            }
         }
     }
 }
