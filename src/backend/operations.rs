@@ -176,7 +176,7 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::softmax(x)
     }
 
-    /// Drops a share of the values, which ones [`random_u64`] decides, and makes up for them. Nothing drops in the
+    /// Drops a share of the values, which ones [`random_u64`](super::random_u64) decides, and makes up for them. Nothing drops in the
     /// padding of a mask.
     fn dropout<S: Shape, T: Tape<E, Self>>(
         x: Tensor<S, E, Self, T>,

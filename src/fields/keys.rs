@@ -6,14 +6,14 @@ use super::{
 };
 use crate::backend::ActivationFunction;
 
-/// What a layer calls in [`Configured::describe`].
+/// What a layer calls in [`Configured::describe`](super::Configured::describe).
 impl Fields {
     /// The class that is being read. While writing it is the layer's own.
     pub fn class(&self) -> &str {
         &self.class
     }
 
-    /// Writes another class than [`Configured::CLASS`], where Keras knows the layer by several names.
+    /// Writes another class than [`Configured::CLASS`](super::Configured::CLASS), where Keras knows the layer by several names.
     pub fn write_as(&mut self, class: &str) {
         if self.mode == Mode::Write {
             self.class = class.to_owned();
