@@ -178,7 +178,7 @@ impl Attention {
         let mut list = Vec::new();
         for one in x {
             let Numbers { x, sizes, mask } = one.numbers()?;
-            // On the tape of the input: a gradient goes back through what is put in the place of the padding.
+            // On the tape of the input: a gradient goes back through what replaces the padding.
             let x = Cpu::bounded_padding(x, mask.as_ref())?;
             list.push(Flow::Numbers(Numbers { x, sizes, mask }));
         }

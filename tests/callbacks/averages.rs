@@ -1,4 +1,4 @@
-//! Moving averages in the place of the weights.
+//! Moving averages that replace the weights.
 
 use super::*;
 

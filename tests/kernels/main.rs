@@ -167,7 +167,7 @@ mod recurrent;
 mod tables;
 mod windows;
 
-/// The gradients of the parameters, and whether that of the input is 0, where nobody asks for it.
+/// The gradients of the parameters, and whether that of the input is 0, where none is required.
 fn without_input<S: Shape, O: Shape, M>(
     x: &Tensor<S, f32, Cpu>,
     layer: impl Fn(

@@ -1,4 +1,4 @@
-//! Words in the place of a parameter or a layer: what they are here, and where else they belong.
+//! Words where a parameter or a layer is expected: what they are here, and where else they belong.
 
 use super::table::Class;
 

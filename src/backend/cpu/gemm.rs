@@ -4,7 +4,7 @@ use super::{
     buffer::Buffer,
     matrix::Matrix,
     multiply::product_into,
-    sums::{LONG, RUN},
+    sums::{LONG, runs},
     threads::threads,
 };
 
@@ -38,8 +38,8 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
     }
     if k < LONG {
         // Each a call of the crate: of more terms it makes parts itself, whose sizes depend on the other two sizes.
-        for from in (0..k).step_by(RUN) {
-            let count = RUN.min(k - from);
+        for run in runs(0..k) {
+            let (from, count) = (run.start, run.len());
             short_product(c, a.columns(from, count), b.rows(from, count), add || from > 0);
         }
         return;

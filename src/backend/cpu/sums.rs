@@ -19,7 +19,7 @@ pub(super) const LONG: usize = 16_384;
 
 /// How many terms of a product that is not as long are added one after the other: of equal ones, the error is below 4e-6 of
 /// the sum.
-pub(super) const RUN: usize = 512;
+const RUN: usize = 512;
 
 /// How many sums are made side by side, for vector code.
 const LANES: usize = 16;
