@@ -12,6 +12,7 @@ mod ops;
 mod packed;
 mod pointwise;
 mod recurrent;
+mod share;
 mod simd;
 mod sums;
 mod table;

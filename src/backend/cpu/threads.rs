@@ -1,5 +1,8 @@
 //! Work on several threads: each takes rows of the batch for the whole of an operation.
 
+use std::sync::{Mutex, PoisonError};
+
+use super::share::share;
 use crate::error::Error;
 
 /// On how many threads work of a size is worth it: fewer multiplications than this do not pay for waking a thread.
@@ -29,19 +32,16 @@ pub(crate) fn parallel<J: Send, R: Send>(
         return jobs.into_iter().map(work).collect();
     }
     let mut results: Vec<Option<R>> = jobs.iter().map(|_| None).collect();
-    let mut tasks: Vec<Task<'_>> = Vec::with_capacity(jobs.len());
-    for (job, result) in jobs.into_iter().zip(&mut results) {
-        tasks.push(Box::new(move || *result = Some(work(job))));
-    }
-    share(tasks);
+    let others = rayon::current_num_threads().min(jobs.len()).saturating_sub(1);
+    let queue = Mutex::new(jobs.into_iter().zip(&mut results));
+    share(others, &|| {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let Some((job, result)) = next else { return false };
+        *result = Some(work(job));
+        true
+    });
+    drop(queue);
     results.into_iter().flatten().collect()
-}
-
-type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
-
-fn share(tasks: Vec<Task<'_>>) {
-    use rayon::prelude::*;
-    tasks.into_par_iter().for_each(|task| task());
 }
 
 /// Sets how many threads the kernels use; by default as many as there are cores, or as the environment variable

@@ -17,7 +17,7 @@ use super::{
     cell::{Before, Cell, RowStates, Step, StepWeights},
 };
 use crate::backend::{
-    cpu::{buffer::Buffer, matrix::Matrix, packed::Packed},
+    cpu::{buffer::Buffer, matrix::Matrix, packed::Packed, share::beside},
     memory::NoMemory,
 };
 
@@ -256,23 +256,21 @@ pub(crate) fn forward_few<C: Cell>(
         let results = work.into_iter().map(|work| (work.part.units.clone(), work.h, work.c));
         done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(results);
     };
-    rayon::in_place_scope(|scope| {
-        let (shared, finish) = (&shared, &finish);
-        let free = || parts.iter().zip(&shared.barriers).skip(1);
-        for (part, barrier) in free() {
-            scope.spawn(move |_| {
-                // A part without memory leaves the barrier, so that nobody waits for it, and is missed in the end.
-                if barrier.take()
-                    && let Ok(work) = Work::begin::<C>(part, barrier, shared)
-                {
-                    let mut work = vec![work];
-                    shared.run::<C>(&mut work);
-                    finish(work);
-                }
-            });
+    let free = || parts.iter().zip(&shared.barriers).skip(1);
+    let theirs = || {
+        let taken = free().find(|(_, barrier)| barrier.take());
+        // A part without memory leaves the barrier, so that nobody waits for it, and is missed in the end.
+        if let Some((part, barrier)) = taken
+            && let Ok(work) = Work::begin::<C>(part, barrier, &shared)
+        {
+            let mut work = vec![work];
+            shared.run::<C>(&mut work);
+            finish(work);
         }
+    };
+    beside(parts.len().saturating_sub(1), &theirs, || {
         let first = parts.iter().zip(&shared.barriers).take(1);
-        let begin = |(part, barrier)| Work::begin::<C>(part, barrier, shared).ok();
+        let begin = |(part, barrier)| Work::begin::<C>(part, barrier, &shared).ok();
         let mut work: Vec<Work<'_>> = first.filter_map(begin).collect();
         // All threads of the pool may be at other work, and even wait for this one.
         let start = Instant::now();
