@@ -22,6 +22,10 @@ pub(crate) use window::WINDOW;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 pub(crate) use window::{LARGEST, places, wrong_window};
 
+/// [`Const`], by the name that it has in the messages of the compiler: `(usize, Size<10>)` is `(Batch, Const<10>)`.
+///
+/// The compiler leaves out the path of a name that is the only one of its kind, and the standard library has a `Const`.
+pub use dfdx::shapes::Const as Size;
 pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
 use dfdx::shapes::{Rank1, ReduceShape};
 

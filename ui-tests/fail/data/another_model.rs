@@ -1,4 +1,4 @@
-//~ the model takes `(usize, kerata::Const<5>)`, but `(usize, kerata::Const<3>)` arrives
+//~ the model takes `(usize, Size<5>)`, but `(usize, Size<3>)` arrives
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 4), output = (Batch, 3))]

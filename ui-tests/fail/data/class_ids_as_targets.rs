@@ -1,4 +1,4 @@
-//~ `CategoricalCrossentropy` cannot compare the prediction `(usize, kerata::Const<3>)` with the target `Ids<(usize,)>`
+//~ `CategoricalCrossentropy` cannot compare the prediction `(usize, Size<3>)` with the target `Ids<(usize,)>`
 //~ class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with
 use kerata::{
     Batch, Cpu, Dense, Error, Softmax,

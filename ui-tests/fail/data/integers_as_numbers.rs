@@ -1,4 +1,4 @@
-//~ the data holds `Ids<(usize, kerata::Const<4>)>`, but the model takes `(usize, kerata::Const<4>)`
+//~ the data holds `Ids<(usize, Size<4>)>`, but the model takes `(usize, Size<4>)`
 //~ numbers have a point, `1.0`, integers are token ids
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 

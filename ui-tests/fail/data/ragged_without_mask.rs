@@ -1,4 +1,4 @@
-//~ the data holds `Masked<(usize, usize, kerata::Const<2>)>`, but the model takes `(usize, usize, kerata::Const<2>)`
+//~ the data holds `Masked<(usize, usize, Size<2>)>`, but the model takes `(usize, usize, Size<2>)`
 //~ padded data needs `Masked<..>` as its `input`
 use kerata::{Batch, Cpu, Error, Length, Lstm, data::Ragged, model, prelude::*};
 

@@ -1,4 +1,4 @@
-//~ the model takes `(usize, kerata::Const<4>)`, but `(kerata::Const<1>, kerata::Const<4>)` arrives
+//~ the model takes `(usize, Size<4>)`, but `(Size<1>, Size<4>)` arrives
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 
 #[model(input = (Batch, 4), output = (Batch, 2))]

@@ -1,4 +1,4 @@
-//~ the targets are `(usize, kerata::Const<3>)` here, but must be `Ids<(usize,)>` for this trainer
+//~ the targets are `(usize, Size<3>)` here, but must be `Ids<(usize,)>` for this trainer
 //~ training and validation data have targets of one kind
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, optim::Adam, train::{Fit, Trainer}};

@@ -1,4 +1,4 @@
-//~ the layers compute with `f32`, but `Tensor<(usize, kerata::Const<4>), f64, Cpu>` arrives
+//~ the layers compute with `f32`, but `Tensor<(usize, Size<4>), f64, Cpu>` arrives
 //~ write `0.5_f32`, or `x as f32`
 use kerata::{Const, Cpu, Dense, Error, Relu, prelude::*};
 

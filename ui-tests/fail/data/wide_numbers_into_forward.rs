@@ -1,4 +1,4 @@
-//~ the layers compute with `f32`, but `Tensor<(usize, kerata::Const<4>), f64, Cpu>` arrives
+//~ the layers compute with `f32`, but `Tensor<(usize, Size<4>), f64, Cpu>` arrives
 use kerata::{Batch, Const, Cpu, Dense, Error, Relu, Softmax, model, prelude::*};
 #[model(input = (Batch, 4), output = (Batch, 3))]
 struct Net {

@@ -1,4 +1,4 @@
-//~ there is no mask to drop in `(usize, kerata::Const<10>, kerata::Const<8>)`
+//~ there is no mask to drop in `(usize, Size<10>, Size<8>)`
 use kerata::{Batch, Unmask, model};
 
 #[model(input = (Batch, 10, 8))]

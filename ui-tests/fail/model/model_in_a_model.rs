@@ -1,4 +1,4 @@
-//~ the model takes `(usize, kerata::Const<5>)`, but `(usize, kerata::Const<4>)` arrives
+//~ the model takes `(usize, Size<5>)`, but `(usize, Size<4>)` arrives
 use kerata::{Batch, Dense, Dropout, model};
 
 #[model(input = (Batch, 8), output = (Batch, 2))]

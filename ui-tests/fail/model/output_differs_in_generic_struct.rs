@@ -1,4 +1,4 @@
-//~ the model gives `(usize, kerata::Const<2>)`, but `(usize, kerata::Const<3>)` is declared as its output
+//~ the model gives `(usize, Size<2>)`, but `(usize, Size<3>)` is declared as its output
 use kerata::{Batch, Dense, model};
 
 #[model(input = (Batch, 8), output = (Batch, 3))]

@@ -1,4 +1,4 @@
-//~ there is no part `.0` in `(usize, kerata::Const<8>)`
+//~ there is no part `.0` in `(usize, Size<8>)`
 use kerata::{Batch, Dense, model};
 
 #[model(input = (Batch, 8))]

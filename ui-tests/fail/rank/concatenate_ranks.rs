@@ -1,4 +1,4 @@
-//~ inputs that differ in their features only are needed here, but `(usize, kerata::Const<8>)` and `(usize, kerata::Const<10>, kerata::Const<6>)` arrive
+//~ inputs that differ in their features only are needed here, but `(usize, Size<8>)` and `(usize, Size<10>, Size<6>)` arrive
 use kerata::{Batch, Concatenate, Dense, Lstm, model};
 
 #[model(input = (Batch, 10, 6))]

@@ -1,4 +1,4 @@
-//~ axis 2 of `(usize, kerata::Const<5>, kerata::Const<3>)` and axis 1 of `(usize, kerata::Const<4>)` cannot be multiplied
+//~ axis 2 of `(usize, Size<5>, Size<3>)` and axis 1 of `(usize, Size<4>)` cannot be multiplied
 //~lines 16
 use kerata::{Batch, Dot, Inputs, model};
 

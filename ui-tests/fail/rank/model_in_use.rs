@@ -1,4 +1,4 @@
-//~ a sequence is needed here, `(Batch, Length, Features)`, but `(usize, kerata::Const<32>)` arrives
+//~ a sequence is needed here, `(Batch, Length, Features)`, but `(usize, Size<32>)` arrives
 //~ lstm2: Lstm<_, 32>,
 use kerata::{Batch, Cpu, Dense, Embedding, Error, Ids, Lstm, MaskZero, Softmax, model, prelude::*};
 use kerata::{data::InMemory, loss::SparseCategoricalCrossentropy, optim::Adam};

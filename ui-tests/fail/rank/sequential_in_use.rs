@@ -1,4 +1,4 @@
-//~ `Dense<8, 2>` cannot take `(usize, kerata::Const<10>, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~ `Dense<8, 2>` cannot take `(usize, Size<10>, Size<8>)`, which reaches it in the `Sequential`
 //~ these layers do not fit together
 use kerata::{Batch, Const, Cpu, Dense, Error, Lstm, Sequences, model::Sequential, prelude::*};
 

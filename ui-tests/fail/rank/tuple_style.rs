@@ -1,4 +1,4 @@
-//~ `Dense<4, 2>` cannot take `(usize, kerata::Const<10>, kerata::Const<4>)`, which reaches it in the `Sequential`
+//~ `Dense<4, 2>` cannot take `(usize, Size<10>, Size<4>)`, which reaches it in the `Sequential`
 use kerata::model::Sequential;
 use kerata::{Batch, Const, Dense, Lstm, Sequences};
 

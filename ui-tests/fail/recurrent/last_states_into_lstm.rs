@@ -1,4 +1,4 @@
-//~ a sequence is needed here, `(Batch, Length, Features)`, but `(usize, kerata::Const<32>)` arrives
+//~ a sequence is needed here, `(Batch, Length, Features)`, but `(usize, Size<32>)` arrives
 //~ `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`
 use kerata::{Batch, Bidirectional, Lstm, model};
 

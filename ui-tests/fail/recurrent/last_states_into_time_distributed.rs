@@ -1,4 +1,4 @@
-//~ a sequence is needed here, `(Batch, Length, ..)`, but `(usize, kerata::Const<32>)` arrives
+//~ a sequence is needed here, `(Batch, Length, ..)`, but `(usize, Size<32>)` arrives
 //~ `Lstm<_, N, Sequences>` in place of `Lstm<_, N>`, also within a `Bidirectional`
 use kerata::{Batch, Bidirectional, Dense, Length, Lstm, TimeDistributed, model};
 

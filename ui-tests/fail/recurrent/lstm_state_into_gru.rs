@@ -1,4 +1,4 @@
-//~ `StateHc<(usize, kerata::Const<16>)>` is not the state of `Gru<8, 16, Sequences>`
+//~ `StateHc<(usize, Size<16>)>` is not the state of `Gru<8, 16, Sequences>`
 //~ this layer starts from a state of its own kind and units
 use kerata::{Batch, Gru, Inputs, Length, Lstm, ReturnState, Sequences, model};
 

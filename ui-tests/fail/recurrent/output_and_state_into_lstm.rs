@@ -1,4 +1,4 @@
-//~ a sequence is needed here, `(Batch, Length, Features)`, but `Inputs<((usize, kerata::Const<16>), StateHc<(usize, kerata::Const<16>)>)>` arrives
+//~ a sequence is needed here, `(Batch, Length, Features)`, but `Inputs<((usize, Size<16>), StateHc<(usize, Size<16>)>)>` arrives
 //~ of a `ReturnState` `#[from(name.output)]`
 use kerata::{Batch, Length, Lstm, ReturnState, model};
 

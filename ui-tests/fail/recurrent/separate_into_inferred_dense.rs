@@ -1,4 +1,4 @@
-//~ the number of features of `Inputs<((usize, kerata::Const<16>), (usize, kerata::Const<16>))>` is not known to the compiler
+//~ the number of features of `Inputs<((usize, Size<16>), (usize, Size<16>))>` is not known to the compiler
 //~ `#[from(name.0)]` takes one of them
 use kerata::{Batch, Bidirectional, Dense, Length, Lstm, Separate, model};
 

@@ -1,4 +1,4 @@
-//~ `(usize, usize, kerata::Const<16>)` is not the state of `Lstm<16, 4>`
+//~ `(usize, usize, Size<16>)` is not the state of `Lstm<16, 4>`
 //~ of two sequences, as of a `Bidirectional` with `Separate`, `#[from(name.0)]` takes one
 use kerata::{Batch, Bidirectional, Length, Lstm, Separate, Sequences, model};
 

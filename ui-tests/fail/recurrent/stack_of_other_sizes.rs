@@ -1,4 +1,4 @@
-//~ `kerata::Const<8>` features are needed here, but `kerata::Const<16>` arrives
+//~ `Size<8>` features are needed here, but `Size<16>` arrives
 use kerata::{Batch, Length, Lstm, Sequences, StackedRnn, model};
 
 #[model(input = (Batch, Length, 3), output = (Batch, 4))]

@@ -1,4 +1,4 @@
-//~ a sequence is needed here, `(Batch, Length, Features)`, but `Inputs<(StateHc<(usize, kerata::Const<16>)>, (usize, usize, kerata::Const<8>))>` arrives
+//~ a sequence is needed here, `(Batch, Length, Features)`, but `Inputs<(StateHc<(usize, Size<16>)>, (usize, usize, Size<8>))>` arrives
 //~ a sequence and a state: the sequence is the first, `#[from(x, encoder.state)]`
 use kerata::{Batch, Inputs, Length, Lstm, ReturnState, Sequences, model};
 

@@ -1,4 +1,4 @@
-//~ `StateH<(usize, kerata::Const<8>)>` is not the state of `Gru<8, 16>`
+//~ `StateH<(usize, Size<8>)>` is not the state of `Gru<8, 16>`
 use kerata::{Batch, Gru, Inputs, Length, ReturnState, model};
 
 #[model(input = Inputs<((Batch, Length, 8), (Batch, Length, 8))>, output = (Batch, 16))]

@@ -1,4 +1,4 @@
-//~ `(usize, kerata::Const<16>)` is not the state of `Gru<8, 16>`
+//~ `(usize, Size<16>)` is not the state of `Gru<8, 16>`
 use kerata::{Batch, Dense, Gru, Inputs, Length, model};
 
 #[model(input = Inputs<((Batch, Length, 8), (Batch, 4))>, output = (Batch, 16))]

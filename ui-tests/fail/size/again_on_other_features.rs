@@ -1,4 +1,4 @@
-//~ the number of features must be 8 here, but `kerata::Const<5>` arrives
+//~ the number of features must be 8 here, but `Size<5>` arrives
 use kerata::{Again, Batch, Concatenate, Dense, Inputs, model};
 
 #[model(input = Inputs<((Batch, 8), (Batch, 5))>)]

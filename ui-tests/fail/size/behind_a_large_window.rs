@@ -1,4 +1,4 @@
-//~ one vector per sample is needed here, `(Batch, Features)`, but `(usize, kerata::Const<999>, kerata::Const<8>)` arrives
+//~ one vector per sample is needed here, `(Batch, Features)`, but `(usize, Size<999>, Size<8>)` arrives
 //~ head: Dense<_, 3>,
 use kerata::{Batch, Conv1d, Dense, MaxPool1d, Relu, Valid, model};
 #[model(input = (Batch, 16000, 1), output = (Batch, 3))]

@@ -1,4 +1,4 @@
-//~ the number of features must be 3 here, but `kerata::Const<1>` arrives
+//~ the number of features must be 3 here, but `Size<1>` arrives
 use kerata::{Batch, Conv2d, model};
 
 #[model(input = (Batch, 28, 28, 1))]

@@ -1,5 +1,5 @@
 //~ the number of features must be 128 here, but
-//~ Const<64>
+//~ Size<64>
 use kerata::{Batch, Dense, Relu, model};
 
 #[model(input = (Batch, 784))]

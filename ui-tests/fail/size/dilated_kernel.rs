@@ -1,4 +1,4 @@
-//~ a window of 3 cannot slide along `kerata::Const<6>` (stride 1, dilation 3)
+//~ a window of 3 cannot slide along `Size<6>` (stride 1, dilation 3)
 use kerata::{Batch, Conv1d, Linear, Valid, model};
 
 #[model(input = (Batch, 6, 2))]

@@ -1,4 +1,4 @@
-//~ how many values a sample of `(usize, usize, kerata::Const<8>)` has is known at run time only
+//~ how many values a sample of `(usize, usize, Size<8>)` has is known at run time only
 use kerata::{Batch, Dense, Flatten, Length, model};
 
 #[model(input = (Batch, Length, 8))]

@@ -1,4 +1,4 @@
-//~ a window of 5 cannot slide along `kerata::Const<4>`
+//~ a window of 5 cannot slide along `Size<4>`
 use kerata::{Batch, Conv2d, model};
 
 #[model(input = (Batch, 4, 28, 1))]

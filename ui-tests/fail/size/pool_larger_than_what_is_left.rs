@@ -1,4 +1,4 @@
-//~ a window of 3 cannot slide along `kerata::Const<2>`
+//~ a window of 3 cannot slide along `Size<2>`
 use kerata::{Batch, Conv2d, MaxPool2d, model};
 
 #[model(input = (Batch, 6, 6, 1))]

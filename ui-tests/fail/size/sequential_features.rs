@@ -1,4 +1,4 @@
-//~ `Dense<9, 2>` cannot take `(usize, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~ `Dense<9, 2>` cannot take `(usize, Size<8>)`, which reaches it in the `Sequential`
 use kerata::{Batch, Const, Cpu, Dense, Error, Relu, prelude::*};
 use kerata::{data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam, train::{Fit, Trainer}};
 

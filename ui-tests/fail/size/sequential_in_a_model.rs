@@ -1,4 +1,4 @@
-//~ `Dense<9, 2>` cannot take `(usize, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~ `Dense<9, 2>` cannot take `(usize, Size<8>)`, which reaches it in the `Sequential`
 use kerata::{Batch, Const, Cpu, Dense, Error, model, model::Sequential, prelude::*};
 
 type Trunk = Sequential<(Batch, Const<4>), (Dense<4, 8>, Dense<9, 2>)>;

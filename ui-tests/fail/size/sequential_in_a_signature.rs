@@ -1,4 +1,4 @@
-//~ `Dense<9, 1>` cannot take `(usize, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~ `Dense<9, 1>` cannot take `(usize, Size<8>)`, which reaches it in the `Sequential`
 use kerata::{Batch, Const, Dense, Error, model::Sequential, prelude::*};
 
 fn first(net: &Sequential<(Batch, Const<4>), (Dense<4, 8>, Dense<9, 1>)>) -> Result<f32, Error> {

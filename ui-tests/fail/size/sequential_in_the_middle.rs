@@ -1,4 +1,4 @@
-//~ `Dense<9, 8>` cannot take `(usize, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~ `Dense<9, 8>` cannot take `(usize, Size<8>)`, which reaches it in the `Sequential`
 use kerata::{Batch, Const, Cpu, Dense, Error, model::Sequential, prelude::*};
 
 type Net = Sequential<(Batch, Const<4>), (Dense<4, 8>, Dense<9, 8>, Dense<8, 1>)>;

@@ -1,4 +1,4 @@
-//~ `Scale` cannot take `(usize, kerata::Const<8>)`, which reaches it in the `Sequential`
+//~ `Scale` cannot take `(usize, Size<8>)`, which reaches it in the `Sequential`
 //~lines 14
 use kerata::{Batch, Const, Cpu, Dense, Error, model::Sequential, prelude::*};
 

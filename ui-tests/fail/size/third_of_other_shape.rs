@@ -1,4 +1,4 @@
-//~ inputs of one shape are needed here, but `(usize, kerata::Const<8>)` and `(usize, kerata::Const<7>)` arrive
+//~ inputs of one shape are needed here, but `(usize, Size<8>)` and `(usize, Size<7>)` arrive
 //~lines 16
 use kerata::{Add, Batch, Dense, model};
 
