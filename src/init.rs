@@ -5,7 +5,7 @@
 
 mod orthogonal;
 
-use dfdx::{shapes::Shape, tensor::Tensor};
+use dfdx::tensor::Tensor;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
         memory::{collected, elements, elements_of},
     },
     error::{Error, OrDevice},
+    shape::Shape,
 };
 
 fn fill<S: Shape, E: Element, D: Backend<E>>(

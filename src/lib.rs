@@ -84,5 +84,8 @@ pub mod prelude {
         tensor::Backward,
         train::Predict,
     };
-    pub use dfdx::tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor};
+    pub use dfdx::{
+        shapes::{Dim as _, Shape as _},
+        tensor::{AsArray, TensorFrom, TensorFromVec, Trace, ZerosTensor},
+    };
 }

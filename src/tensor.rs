@@ -3,11 +3,14 @@
 //! Tensors, tapes, axes, and the operations as traits: `x + y`, `x.relu()` and the like need none of them. Errors of
 //! the device turn into an [`Error`] by `?`; for a device that is generic, [`OrDevice`] does it.
 
-pub use crate::error::OrDevice;
+pub use crate::{
+    error::OrDevice,
+    shape::{ConstDim, Dim, Shape},
+};
 pub use dfdx::{
     shapes::{
-        Axes2, Axes3, Axes4, Axis, BroadcastShapeTo, Const, ConstDim, ConstShape, Dim, HasShape,
-        Rank0, Rank1, Rank2, Rank3, Rank4, Rank5, ReduceShape, ReduceShapeTo, Shape,
+        Axes2, Axes3, Axes4, Axis, BroadcastShapeTo, Const, HasShape, Rank0, Rank1, Rank2, Rank3,
+        Rank4, Rank5, ReduceShape, ReduceShapeTo,
     },
     tensor::{
         AsArray, Cpu, Gradients, Merge, NoneTape, OnesTensor, OwnedTape, PutTape, SampleTensor,

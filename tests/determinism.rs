@@ -6,7 +6,7 @@ use std::{process::Command, thread};
 
 use dfdx::{
     prelude::{Backward, HasShape, SumTo, TryMul},
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{Gradients, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
@@ -21,7 +21,7 @@ use kerata::{
     optim::Adam,
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Const,
+    shape::{Const, Shape},
     train::{Fit, Trainer},
 };
 

@@ -2,7 +2,6 @@
 
 #![allow(missing_docs)]
 
-use dfdx::shapes::Shape;
 use kerata::{
     Batch, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d, Ids, MaskZero, Relu, Sigmoid,
     Softmax, TimeDistributed,
@@ -15,6 +14,7 @@ use kerata::{
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{PerSample, PerStep, Unweighted, Weights},
+    shape::Shape,
     train::{Fit, History, Trainer},
 };
 use serde_json::Value;

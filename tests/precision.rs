@@ -6,7 +6,7 @@
 
 use dfdx::{
     prelude::{Backward, HasShape, SumTo, TryMul},
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{AsArray, Gradients, OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
@@ -22,7 +22,7 @@ use kerata::{
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{Mean, Unweighted},
-    shape::Const,
+    shape::{Const, Shape},
 };
 
 use serde_json::json;

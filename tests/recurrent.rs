@@ -5,7 +5,6 @@
 
 use dfdx::{
     prelude::{Backward, SumTo, TryAdd, TryMul},
-    shapes::Shape,
     tensor::{Gradients, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
@@ -18,7 +17,7 @@ use kerata::{
     config::{Configured, DynamicLayer, DynamicValue},
     parameters::Parameters,
     prelude::*,
-    shape::{Const, HasShape},
+    shape::{Const, HasShape, Shape},
 };
 use proptest::prelude::*;
 

@@ -3,10 +3,7 @@
 
 #![allow(missing_docs)]
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{OwnedTape, PutTape},
-};
+use dfdx::tensor::{OwnedTape, PutTape};
 use kerata::{
     Batch, Const, Conv2d, Cpu, Dense, Embedding, Error, Flatten, Gru, Ids, Lstm, MaskZero,
     Sequences, SimpleRnn, Tensor,
@@ -23,6 +20,7 @@ use kerata::{
         Constraint, L1, L1L2, L2, MaxNorm, MinMaxNorm, OrthogonalMode, OrthogonalRegularizer,
         Regularizer, UnitNorm,
     },
+    shape::Shape,
     train::{Fit, Trainer},
 };
 use serde_json::Value;

@@ -1,12 +1,9 @@
 //! The operations in double precision on the CPU: the reference, with the values where they are.
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Gradients, Tensor},
-};
+use dfdx::tensor::{Cpu, Gradients, Tensor};
 
 use super::{Backend, parameter, tape};
-use crate::error::Error;
+use crate::{error::Error, shape::Shape};
 
 impl Backend<f64> for Cpu {
     fn values<S: Shape>(of: &Tensor<S, f64, Self>) -> Option<&[f64]> {

@@ -2,12 +2,15 @@ use std::borrow::Cow;
 
 use dfdx::{
     prelude::ChooseFrom,
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{Backend, Element, apart, memory::collected, to_values};
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// The larger of each two values, or the smaller. NaN is both, as in Keras; dfdx would take the other value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,14 +13,14 @@ use std::{
 
 use dfdx::{
     optim::UnusedTensors,
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor, UniqueId},
 };
 
 use super::{
     ActivationFunction, ActivationKind, Backend, Element, IntoShape, memory::elements_of, turned,
 };
-use crate::error::Error;
+use crate::{error::Error, shape::Shape};
 
 thread_local! {
     /// Those of this thread. A tape has them as long as it is not used up, and [`remembered`] as long as it runs.

@@ -1,11 +1,14 @@
 use dfdx::{
     prelude::{ChooseFrom, TryMul, TrySub},
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
 use super::{Backend, Element, memory::collected};
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// What an operation without operations of dfdx adds near the `values` of its input: `(x - values) * slopes`. Its value is 0 and
 /// its gradient is the slopes, so that the result of the operation, calculated by itself, gets its gradient by adding this. Where `x`

@@ -1,12 +1,15 @@
 //! What the heavy operations are given and give, where that is more than a tensor.
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape, Shape},
+    shapes::{Const, HasShape},
     tensor::Tensor,
 };
 
 use super::{ActivationKind, Backend, Element, ImageShape, WeightCache, Window, memory::elements};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    shape::{Dim, Shape},
+};
 
 pub(super) fn same<S: Shape>(what: &'static str, expected: &S, found: &S) -> Result<(), Error> {
     if expected == found {

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::Device,
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Gradients, Tape, Tensor, TensorFromVec},
 };
 
@@ -12,7 +12,7 @@ use super::{
     RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
     StepProduct, StepTable, StopGradient, WeightCache, Window, parameter, reference,
 };
-use crate::{error::Error, mask::Mask};
+use crate::{error::Error, mask::Mask, shape::Shape};
 
 /// A device that can run and differentiate the layers of this crate.
 ///

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::ReshapeTo,
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, Gradients, Storage, Tensor},
 };
 
@@ -11,7 +11,10 @@ use super::{
     tape::{values_mut, values_of},
     to_values,
 };
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// Runs loops over slices, compiled for the widest vectors that the processor has.
 #[inline(always)]

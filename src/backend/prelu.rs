@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{TryMul, TrySub},
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
@@ -11,7 +11,10 @@ use super::{
     memory::{elements, elements_of, filled},
     rows_of,
 };
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// The slope of each of the last values of a sample, of which there are so many along the last axes.
 fn spread<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

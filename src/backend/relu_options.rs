@@ -1,11 +1,13 @@
 use dfdx::{
     prelude::{ChooseFrom, HasShape, TryAdd, TryGt, TryLe, TryLt, TryMul},
-    shapes::Shape,
     tensor::{Tape, Tensor},
 };
 
 use super::{Backend, Element, memory::elements_of};
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// A rectifier with the options of Keras's layer `ReLU`.
 #[derive(Debug, Clone, Copy, PartialEq)]

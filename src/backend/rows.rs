@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{ChooseFrom, ReshapeTo},
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
@@ -10,7 +10,10 @@ use super::{
     Backend, Element,
     memory::{collected, elements, filled},
 };
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// The values of some rows of a matrix, row by row.
 pub(crate) fn rows_at<E: Copy>(

@@ -1,7 +1,7 @@
 //! What operations of every device have in common: values as slices, and what they are checked for.
 
 use dfdx::{
-    shapes::{Shape, Unit},
+    shapes::Unit,
     tensor::{PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
@@ -9,7 +9,10 @@ use super::{
     Backend, Element,
     memory::{elements_of, room},
 };
-use crate::error::{Error, OrDevice};
+use crate::{
+    error::{Error, OrDevice},
+    shape::Shape,
+};
 
 /// Looks for labels where there is no class: those of more classes have been checked.
 ///

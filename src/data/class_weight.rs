@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, Dim},
+    shapes::Const,
     tensor::{Cpu, NoneTape, Tensor},
 };
 
@@ -8,6 +8,7 @@ use crate::{
     backend::to_values,
     error::Error,
     reduce::{MultiplyWeights, PerSample, PerStep, SampleWeights},
+    shape::Dim,
     signal::{Ids, Signal},
 };
 

@@ -18,6 +18,7 @@ use crate::{
         Dtype, Kind, NpyHeader, PlacedFile, Positioned, Wanted, failed, head, open, refuse_all_but,
     },
     memory::{collected, elements, filled},
+    shape::Shape,
     signal::Signal,
 };
 
@@ -208,7 +209,7 @@ impl Layout {
         // Whether the sizes fit does not depend on how many rows there are.
         let mut one = vec![1];
         one.extend(row);
-        if one.len() > <Batched<S> as dfdx::shapes::Shape>::NUM_DIMS
+        if one.len() > <Batched<S> as Shape>::SIZES.len()
             || shape_of::<Batched<S>>(one.clone()).is_err()
         {
             let wanted = crate::shape::display::<Batched<S>>();

@@ -38,8 +38,7 @@ use crate::{
 /// `TimeDistributed` or a `Sequential`.
 ///
 /// ```
-/// use kerata::{*, config::{Config, CustomObjects, layer_from_config}};
-/// use dfdx::{shapes::Shape, tensor::Tape};
+/// use kerata::{*, config::{Config, CustomObjects, layer_from_config}, tensor::{Shape, Tape}};
 ///
 /// /// `x * x`.
 /// #[derive(Debug, Default, Clone, Copy)]

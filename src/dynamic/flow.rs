@@ -1,7 +1,7 @@
 //! What runs from layer to layer: a tensor with its tape and its sizes. Another shape of it costs nothing.
 
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     },
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
+    shape::Shape,
     signal::Mask,
 };
 

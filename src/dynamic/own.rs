@@ -1,7 +1,7 @@
 use std::fmt;
 
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, NoneTape},
 };
 
@@ -19,6 +19,7 @@ use crate::{
     layer::Layer,
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
+    shape::Shape,
 };
 
 /// The passes of a typed layer on one tape.

@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::Unit,
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, Tensor, TensorFromVec},
 };
 
@@ -9,7 +9,7 @@ use crate::{
     backend::{IntoShape, to_values},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
-    shape::Sequence,
+    shape::{Sequence, Shape},
     signal::{Ids, Inputs, Mask, Masked, Signal},
     tuples::several,
 };

@@ -162,7 +162,7 @@ pub(crate) fn tensor(values: Vec<f32>) -> Result<Flat, Error> {
 }
 
 /// A weight under its own shape, for who asks for it; it is put back after that.
-pub(crate) fn shaped<S: dfdx::shapes::Shape>(
+pub(crate) fn shaped<S: crate::shape::Shape>(
     values: &mut Flat,
     shape: S,
     show: impl FnOnce(&mut Tensor<S, f32, Cpu>) -> Result<(), Error>,

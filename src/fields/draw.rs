@@ -2,10 +2,7 @@
 
 use std::iter::repeat_with;
 
-use dfdx::{
-    shapes::{HasShape, Shape},
-    tensor::Tensor,
-};
+use dfdx::{shapes::HasShape, tensor::Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::StandardNormal;
 
@@ -19,6 +16,7 @@ use crate::{
     error::{Error, OrDevice},
     init::{self, fans},
     parameters::{Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 impl Initializer {

@@ -232,9 +232,9 @@ impl Fields {
     }
 
     /// The shape behind the batch. A size that the type leaves open is written as -1.
-    pub(crate) fn target_shape(&mut self, says: &[usize]) {
-        let says: Vec<Value> =
-            says.iter().map(|&n| if n == 0 { json!(-1) } else { json!(n) }).collect();
+    pub(crate) fn target_shape(&mut self, says: &[Option<usize>]) {
+        let open = |size: &Option<usize>| size.filter(|&n| n > 0).map_or(json!(-1), Value::from);
+        let says: Vec<Value> = says.iter().map(open).collect();
         self.key("target_shape", says.into(), None, true, &|v| {
             let size = |n: &Value| match whole(n) {
                 Some(size @ 1..) => Some(json!(size)),

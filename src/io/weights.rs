@@ -3,10 +3,7 @@ use std::{
     path::Path,
 };
 
-use dfdx::{
-    prelude::ReshapeTo,
-    shapes::{HasShape, Shape},
-};
+use dfdx::{prelude::ReshapeTo, shapes::HasShape};
 
 use super::{
     WeightFile, atomic,
@@ -21,6 +18,7 @@ use crate::{
     backend::{Backend, Element, to_values},
     error::{Difference, Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// Formats of other programs, whose names a file of ours must not have.

@@ -2,10 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dfdx::{
-    prelude::ReshapeTo,
-    shapes::{HasShape, Shape},
-};
+use dfdx::{prelude::ReshapeTo, shapes::HasShape};
 use kerata_format::hdf5::{Folder, Hdf5, Stored};
 
 use super::{
@@ -20,6 +17,7 @@ use crate::{
     error::{Difference, Error, OrDevice, shortened},
     io::shape,
     parameters::{Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// A layer of a model, and what a file has for it.

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use dfdx::shapes::{HasShape, Shape};
+use dfdx::shapes::HasShape;
 use serde_json::Value;
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     fields::{Config, snake_case},
     parameters::{Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// A parameter of a model, as it is visited.

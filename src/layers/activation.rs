@@ -1,7 +1,4 @@
-use dfdx::{
-    shapes::Shape,
-    tensor::{Tape, Tensor},
-};
+use dfdx::tensor::{Tape, Tensor};
 
 use crate::{
     backend::{ActivationKind, Backend, Element, logits, memory::collected, to_values},
@@ -11,6 +8,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::functions::*,
+    shape::Shape,
     signal::{LastAxis, MaskTransparent, StepValues},
     stream::{Streamable, copy_bounded, room},
 };

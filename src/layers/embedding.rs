@@ -1,7 +1,7 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape, Rank2, Shape},
+    shapes::{Const, HasShape, Rank2},
     tensor::{Cpu, PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
@@ -12,8 +12,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::Layer,
-    shape::Sequence,
-    shape::{Fault, missing},
+    shape::{Dim, Fault, Sequence, Shape, missing},
     signal::{Ids, Mask, Masked, Signal, StepValues, TokenIds},
     stream::{Streamable, room},
 };

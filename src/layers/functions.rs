@@ -1,9 +1,6 @@
 //! Keras's further activations, each a function of one value, as types.
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{Tape, Tensor},
-};
+use dfdx::tensor::{Tape, Tensor};
 
 use super::Activation;
 use crate::{
@@ -12,6 +9,7 @@ use crate::{
     fields::activation_class,
     layer,
     layer::Layer,
+    shape::Shape,
     signal::MaskTransparent,
 };
 

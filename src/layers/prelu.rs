@@ -10,22 +10,22 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    shape::{Fault, KnownSize, Words, missing},
+    shape::{Dim, Fault, Words, missing},
     signal::{Images, MaskTransparent, OneVector, StepValues, Steps},
     stream::{Streamable, copy_bounded, room},
 };
 
 /// What is wrong with so many slopes along an axis, where the compiler knows how many values arrive.
-const fn wrong_slopes(own: usize, arrive: usize) -> Fault {
-    if own <= 1 || arrive == 0 || own == arrive {
-        return missing(own, "a `PRelu` has at least 1 slope along an axis, not 0");
+const fn wrong_slopes(own: usize, arrive: Option<usize>) -> Fault {
+    match arrive {
+        Some(arrive) if own > 1 && own != arrive => Fault::new(&[
+            Words::Number(own),
+            Words::Text(" slopes along an axis need as many values, but "),
+            Words::Number(arrive),
+            Words::Text(" arrive: 1 is one slope for all of them"),
+        ]),
+        _ => missing(own, "a `PRelu` has at least 1 slope along an axis, not 0"),
     }
-    Fault::new(&[
-        Words::Number(own),
-        Words::Text(" slopes along an axis need as many values, but "),
-        Words::Number(arrive),
-        Words::Text(" arrive: 1 is one slope for all of them"),
-    ])
 }
 
 /// `x`, or below 0 `alpha * x`, where a slope `alpha` of each feature is trained.
@@ -47,7 +47,7 @@ const fn wrong_slopes(own: usize, arrive: usize) -> Fault {
 /// assert_eq!(y.array(), [[-1.0, 3.0], [1.0, -0.1]]);
 /// # Ok::<(), Error>(())
 /// ```
-#[layer(class = "PReLU", infer, check = wrong_slopes(F, 0).tell(), keys(weights, shared_axes(&[F])))]
+#[layer(class = "PReLU", infer, check = wrong_slopes(F, None).tell(), keys(weights, shared_axes(&[F])))]
 pub struct PRelu<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
     /// The slopes, `(F,)`.
     #[weight(init = zeros)]
@@ -74,7 +74,7 @@ pub struct PRelu<const F: usize, E: Element = f32, D: Backend<E> = Cpu> {
 #[layer(
     class = "PReLU",
     infer,
-    check = wrong_slopes(F, 0).or(wrong_slopes(L, 0)).tell(),
+    check = wrong_slopes(F, None).or(wrong_slopes(L, None)).tell(),
     keys(weights, shared_axes(&[L, F])),
 )]
 pub struct PRelu1d<const F: usize, const L: usize = 1, E: Element = f32, D: Backend<E> = Cpu> {
@@ -106,7 +106,7 @@ pub struct PRelu1d<const F: usize, const L: usize = 1, E: Element = f32, D: Back
 #[layer(
     class = "PReLU",
     infer,
-    check = wrong_slopes(F, 0).or(wrong_slopes(H, 0)).or(wrong_slopes(W, 0)).tell(),
+    check = wrong_slopes(F, None).or(wrong_slopes(H, None)).or(wrong_slopes(W, None)).tell(),
     keys(weights, shared_axes(&[H, W, F])),
 )]
 pub struct PRelu2d<
@@ -127,14 +127,13 @@ macro_rules! passes {
             impl<In, $(const $size: usize,)* E, D> Layer<In, E, D> for $layer<$($size,)* E, D>
             where
                 In: $kind + MaskTransparent,
-                $(In::$axis: KnownSize,)*
                 E: Element,
                 D: Backend<E>,
             {
                 type Out = In;
 
                 const FAULT: Fault =
-                    Fault::NONE$(.or(wrong_slopes($own, <In::$axis as KnownSize>::KNOWN)))*;
+                    Fault::NONE$(.or(wrong_slopes($own, <In::$axis as Dim>::KNOWN)))*;
 
                 fn call<T: Tape<E, D>>(
                     &self,
@@ -170,7 +169,6 @@ macro_rules! streams {
             impl<In, const F: usize, E, D> Streamable<In, E, D> for $layer
             where
                 In: $kind + MaskTransparent + StepValues,
-                $(In::$axis: KnownSize,)*
                 E: Element,
                 D: Backend<E>,
             {

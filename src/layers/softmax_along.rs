@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::{HasShape, Shape as _},
     tensor::Tape,
 };
 
@@ -9,7 +9,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::Unmasked,
-    shape::{Fault, Words},
+    shape::{Fault, Shape, Words},
     signal::MaskTransparent,
 };
 
@@ -66,7 +66,7 @@ where
 {
     type Out = In;
 
-    const FAULT: Fault = wrong_axis(AXIS, In::SIZES.len() + 1);
+    const FAULT: Fault = wrong_axis(AXIS, <In as Unmasked>::Shape::SIZES.len());
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };

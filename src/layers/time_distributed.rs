@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::{GatherTo, TryConcatAlong},
-    shapes::{Axis, Dim, HasShape, Shape},
+    shapes::{Axis, Dim as _, HasShape, Shape as _},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     parameters::Parameters,
-    shape::{Fault, Words},
+    shape::{Dim, Fault, Shape, Words},
     signal::{EachStep, Mask, OneVector, Plain, Signal, StepValues, UnfoldSteps},
     stream::{StateVisitor, Streamable, copy_bounded, room},
 };
@@ -59,8 +59,7 @@ where
     type Out = In::With<Unfolded<Inner::Out, In>>;
 
     const CHECK: () = Inner::CHECK;
-    const FAULT: Fault =
-        flat_steps(Inner::FLATTENS, <In::Step as Shape>::NUM_DIMS).or(Inner::FAULT);
+    const FAULT: Fault = flat_steps(Inner::FLATTENS, <In::Step>::SIZES.len()).or(Inner::FAULT);
 
     fn call<T: Tape<E, D>>(
         &self,

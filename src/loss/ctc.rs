@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{HasShape, ReshapeTo, TryAdd},
-    shapes::{Const, Dim},
+    shapes::Const,
     tensor::{NoneTape, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -10,6 +10,7 @@ use super::{Loss, Prediction, PredictionRows};
 use crate::{
     backend::{Backend, Element, memory::filled, near, row_sums, to_values, zeros_after},
     error::{Error, OrDevice},
+    shape::Dim,
     signal::{Ids, Masked, Signal},
 };
 

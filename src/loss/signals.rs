@@ -1,7 +1,7 @@
 //! Which signals are predictions, and which target fits which prediction.
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape, Shape},
+    shapes::{Const, HasShape},
     tensor::{NoneTape, Tape, Tensor},
 };
 
@@ -12,7 +12,7 @@ use crate::{
         to_values,
     },
     error::{Error, OrDevice},
-    shape::{FitsDim, Sequence},
+    shape::{Dim, FitsDim, Sequence, Shape},
     signal::{Ids, Mask, Masked, One, Outputs, Signal},
 };
 

@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
@@ -7,6 +7,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     regularizers::{Regularizer, penalize},
+    shape::Shape,
     signal::{Mask, SeeTensor, Signal},
 };
 

@@ -7,10 +7,10 @@
 
 use std::marker::PhantomData;
 
-use dfdx::shapes::{Const, Dim, Shape};
+use dfdx::shapes::Const;
 
 use crate::{
-    shape::Sequence,
+    shape::{Sequence, Shape},
     signal::{Ids, Masked, Signal},
 };
 
@@ -31,18 +31,26 @@ pub trait Coded {
     const CODE: Code;
 }
 
-/// A dimension with a code.
-pub trait CodedDim: Dim {
-    /// Whether the size is known at run time only, and the size.
-    const CODE: (bool, usize);
+impl<S: Shape> Coded for S {
+    const CODE: Code = {
+        let (mut dims, mut i) = ([(false, 0); 6], 0);
+        while i < S::SIZES.len() {
+            dims[i] = match S::SIZES[i] {
+                Some(size) => (false, size),
+                None => (true, 0),
+            };
+            i += 1;
+        }
+        Code { kind: 1, rank: S::SIZES.len(), dims }
+    };
 }
 
-impl CodedDim for usize {
-    const CODE: (bool, usize) = (true, 0);
+impl<S: Sequence> Coded for Masked<S> {
+    const CODE: Code = Code { kind: 2, ..S::CODE };
 }
 
-impl<const N: usize> CodedDim for Const<N> {
-    const CODE: (bool, usize) = (false, N);
+impl<S: Shape> Coded for Ids<S> {
+    const CODE: Code = Code { kind: 3, ..S::CODE };
 }
 
 /// The dimension of a code.
@@ -69,16 +77,6 @@ pub struct Dimensions<const RANK: usize, Dims>(PhantomData<Dims>);
 
 macro_rules! ranks {
     ($($rank:literal ($($dim:ident)*) ($($rest:ident)*))*) => {$(
-        impl<$($dim: CodedDim),*> Coded for ($($dim,)*) {
-            const CODE: Code = {
-                #[allow(unused_mut)]
-                let mut dims = [(false, 0); 6];
-                let known: [(bool, usize); $rank] = [$($dim::CODE),*];
-                dims.split_at_mut($rank).0.copy_from_slice(&known);
-                Code { kind: 1, rank: $rank, dims }
-            };
-        }
-
         impl<$($dim: Decoded,)* $($rest),*> Decoded for Dimensions<$rank, ($($dim,)* $($rest,)*)> {
             type Of = ($($dim::Of,)*);
         }
@@ -92,14 +90,6 @@ ranks! {
     4 (A B C D) (E F)
     5 (A B C D E) (F)
     6 (A B C D E F) ()
-}
-
-impl<S: Sequence + Coded> Coded for Masked<S> {
-    const CODE: Code = Code { kind: 2, ..S::CODE };
-}
-
-impl<S: Shape + Coded> Coded for Ids<S> {
-    const CODE: Code = Code { kind: 3, ..S::CODE };
 }
 
 /// `Coding::<S>::CODE` is the code of a signal, if it has one; else that of [`NotCoded`].

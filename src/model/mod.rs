@@ -26,7 +26,7 @@ pub use again::Again;
 pub use chained::{Chained, Chains, Fits, Tuple};
 #[doc(hidden)]
 pub use cut::{
-    Code, Coded, CodedDim, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
+    Code, Coded, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
 };
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};

@@ -4,10 +4,7 @@
 //! it gives has the constant as its size again.
 
 use const_panic::concat_panic;
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Tape, Tensor},
-};
+use dfdx::tensor::{Cpu, Tape, Tensor};
 
 use super::{Checked, Code, Continues};
 use crate::{
@@ -19,7 +16,7 @@ use crate::{
         AvgPool1d, AvgPool2d, Conv1d, Conv2d, Grouping, ImagePadding, MaxPool1d, MaxPool2d,
         ZeroPadding2d,
     },
-    shape::{LARGEST, Padding, places},
+    shape::{LARGEST, Padding, Shape, places},
     signal::Signal,
 };
 

@@ -1,6 +1,6 @@
 //! Gradients that each of several ranks gathers by itself, until all are summed for an update.
 
-use dfdx::{shapes::Shape, tensor::Gradients};
+use dfdx::tensor::Gradients;
 
 use super::{Optimizer, State, groups::LayerGroups, slots::Slots};
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     error::Error,
     memory::reserved,
     parameters::{self, Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// A value of the gradients of one rank that is NaN or infinite, of which all ranks are to know.

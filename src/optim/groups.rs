@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use dfdx::shapes::Shape;
 use indexmap::IndexSet;
 
 use super::{State, slots::Slots};
@@ -11,6 +10,7 @@ use crate::{
     error::Error,
     parameters::{self, Named, Parameter, Parameters, Visitor},
     regularizers::Rule,
+    shape::Shape,
 };
 
 /// What holds for one parameter.

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{HasShape, ReshapeTo, SumTo, TryAdd},
-    shapes::{Axis, Rank0, Shape},
+    shapes::{Axis, Rank0},
     tensor::{OwnedTape, PutTape, Tensor},
 };
 
@@ -12,6 +12,7 @@ use crate::{
     error::{Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
+    shape::Shape,
 };
 
 /// Is shown the weights that are trained and have rules.

@@ -1,9 +1,6 @@
 //! What one step does to the parameters.
 
-use dfdx::{
-    shapes::{HasShape, Shape},
-    tensor::Gradients,
-};
+use dfdx::{shapes::HasShape, tensor::Gradients};
 
 use super::{
     Bounds, Clipping, Ema, Moment, Optimizer, State,
@@ -17,6 +14,7 @@ use crate::{
     backend::{Backend, Element, to_values, vectorized_loops},
     error::Error,
     parameters::{self, Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// What a step does, decided before any parameter changes.

@@ -1,12 +1,11 @@
 use std::marker::PhantomData;
 
-use dfdx::shapes::Shape;
-
 use super::{groups::LayerGroups, slots::Slots};
 use crate::{
     backend::{Backend, Element, assign, random_u64, to_values},
     error::Error,
     parameters::{self, Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// What training goes on from, beside the model: the number of steps that were made, what the optimiser remembers,

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::Backward,
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{Gradients, OwnedTape, Tensor},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     error::{Error, OrDevice},
     parameters::{self, Parameter, Parameters, Visitor},
     regularizers::collected,
+    shape::Shape,
 };
 
 impl<E: Element, D: Backend<E>> State<E, D> {

@@ -1,15 +1,13 @@
 //! What ranks sum in a step: the gradients of a model as one row of values.
 
-use dfdx::{
-    shapes::{HasShape, Shape},
-    tensor::Gradients,
-};
+use dfdx::{shapes::HasShape, tensor::Gradients};
 
 use super::{apart::Fault, groups::LayerGroups, slots::Slots};
 use crate::{
     backend::{Backend, Element},
     error::Error,
     parameters::{Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// What one rank brings to a step.

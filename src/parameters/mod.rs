@@ -9,15 +9,13 @@ pub(crate) use named::{device, list};
 pub use optional::{Optional, counted};
 pub use rules::{Frozen, Ruled};
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Tensor},
-};
+use dfdx::tensor::{Cpu, Tensor};
 
 use crate::{
     backend::{Backend, CarriedStates, Element},
     error::Error,
     regularizers::Rule,
+    shape::Shape,
     tuples::all_tuples,
 };
 

@@ -1,11 +1,12 @@
 //! The parameters of a model by name, and the device that they are on.
 
-use dfdx::shapes::{HasShape, Shape};
+use dfdx::shapes::HasShape;
 
 use super::{Parameter, Parameters, Visitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    shape::Shape,
 };
 
 /// What is known of a parameter without its numbers.

@@ -1,12 +1,11 @@
 //! What `#[with(..)]` says of the parameters of a layer, told to the visitors that come to them.
 
-use dfdx::shapes::Shape;
-
 use super::{Parameter, Visitor};
 use crate::{
     backend::{Backend, CarriedStates, Element},
     error::Error,
     regularizers::Rule,
+    shape::Shape,
 };
 
 /// A visitor that is shown the parameters of a layer with `trainable = false`.

@@ -1,8 +1,7 @@
-use dfdx::shapes::Dim;
-
 use super::{OfOutput, POSITION, PerSample, PerStep, SampleWeights, Unweighted};
 use crate::{
     error::Error,
+    shape::Dim,
     signal::{Inputs, Masked, Signal},
     tuples::several,
 };

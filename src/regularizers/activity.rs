@@ -4,7 +4,7 @@ use std::{any::Any, cell::RefCell};
 
 use dfdx::{
     prelude::TryAdd,
-    shapes::{HasShape, Rank0, Shape},
+    shapes::{HasShape, Rank0},
     tensor::{OwnedTape, PutTape, Tape, Tensor},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     distributed,
     error::{Error, OrDevice},
     mask::Mask,
+    shape::Shape,
 };
 
 /// A penalty as a function of what left the layer. It is made when the pass has ended, so that its gradient is there before that of the

@@ -13,21 +13,23 @@
 //! ```
 
 mod fault;
+mod sizes;
 mod window;
 
 #[doc(hidden)]
 pub use fault::Fault;
 pub(crate) use fault::Words;
+pub use sizes::{ConstDim, Dim, Shape, display};
 pub(crate) use window::WINDOW;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 pub(crate) use window::{LARGEST, places, wrong_window};
 
+use dfdx::shapes::Rank1;
 /// [`Const`], by the name that it has in the messages of the compiler: `(usize, Size<10>)` is `(Batch, Const<10>)`.
 ///
 /// The compiler leaves out the path of a name that is the only one of its kind, and the standard library has a `Const`.
 pub use dfdx::shapes::Const as Size;
-pub use dfdx::shapes::{Const, ConstDim, ConstShape, Dim, HasShape, Rank0, Shape};
-use dfdx::shapes::{Rank1, ReduceShape};
+pub use dfdx::shapes::{Const, HasShape, Rank0};
 
 /// The batch dimension: how many samples are in it is known at run time.
 pub type Batch = usize;
@@ -53,21 +55,6 @@ pub trait Sequence: Shape {
         let sizes = self.concrete();
         (sizes[0], sizes[1])
     }
-}
-
-/// A dimension whose size the compiler may know.
-#[doc(hidden)]
-pub trait KnownSize: Dim {
-    /// The size; 0 where the compiler does not know it.
-    const KNOWN: usize;
-}
-
-impl<const N: usize> KnownSize for Const<N> {
-    const KNOWN: usize = N;
-}
-
-impl KnownSize for usize {
-    const KNOWN: usize = 0;
 }
 
 /// A dimension of data that can be the dimension `D` of a model: they are the same, or one of the two sizes is known
@@ -150,47 +137,5 @@ pub(crate) const fn wrong_units(features: usize, units: usize) -> Fault {
         .or(missing(units, "a layer has at least 1 unit, not 0"))
 }
 
-/// The shape without its last dimension: one entry a position.
-///
-/// A loss or metric has one value a position: a sample, a time step, a pixel.
-pub type Positions<S> = <S as ReduceShape<<S as Shape>::LastAxis>>::Reduced;
-
 /// The shape of a bias or of any other vector of `N` numbers.
 pub type Vector<const N: usize> = Rank1<N>;
-
-/// A shape as a person writes it: `(Batch, 10, 27)`.
-///
-/// A dimension known only at run time is `Batch` in the first place and `Length` elsewhere.
-pub fn display<S: Shape>() -> String {
-    // A shape of dfdx tells its sizes only as a value, and no value can be had of a type alone.
-    let name = std::any::type_name::<S>();
-    let inner = name.trim_start_matches('(').trim_end_matches(')');
-    let dims: Vec<String> = inner
-        .split(',')
-        .map(str::trim)
-        .filter(|dim| !dim.is_empty())
-        .enumerate()
-        .map(|(i, dim)| match (dim.rsplit_once('<'), i) {
-            (Some((_, size)), _) => size.trim_end_matches('>').to_owned(),
-            (None, 0) => "Batch".to_owned(),
-            (None, _) => "Length".to_owned(),
-        })
-        .collect();
-    match dims.as_slice() {
-        [one] => format!("({one},)"),
-        many => format!("({})", many.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_read_as_they_are_written() {
-        assert_eq!(display::<(Batch, Const<10>, Const<27>)>(), "(Batch, 10, 27)");
-        assert_eq!(display::<(Batch, Length, Const<8>)>(), "(Batch, Length, 8)");
-        assert_eq!(display::<(Batch,)>(), "(Batch,)");
-        assert_eq!(display::<Rank0>(), "()");
-    }
-}

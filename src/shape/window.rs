@@ -3,6 +3,8 @@
 //! `Const<N>` stays on the surface; behind it typenum calculates, for sizes up to 1024; larger ones are constants that
 //! `#[model]` evaluates, see `src/model/windows.rs`. A size that is known only at run time is calculated then.
 
+use dfdx::shapes::Dim as _;
+
 use std::ops::{Add, Div, Mul, Sub};
 
 use kerata_macros::words;

@@ -1,8 +1,10 @@
 //! What layers ask of a single dimension.
 
-use dfdx::shapes::{Const, Dim};
+use dfdx::shapes::Const;
 
 use kerata_macros::words;
+
+use crate::shape::Dim;
 
 /// A dimension of the size `N`.
 #[words(FEATURES)]

@@ -1,7 +1,7 @@
 //! Sequences whose steps become samples, and are sequences again afterwards.
 
 use dfdx::{
-    shapes::{Dim, HasShape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
@@ -11,7 +11,7 @@ use super::{Mask, Masked, Plain, Signal};
 use crate::{
     backend::{Backend, Element, IntoShape, memory::elements},
     error::Error,
-    shape::Sequence,
+    shape::{Dim, Sequence},
 };
 
 /// A sequence whose steps are handled one by one: `(Batch, Length, ..)`, masked or not.

@@ -1,7 +1,7 @@
 //! The kinds of signal that convolutional layers ask for.
 
 use dfdx::{
-    shapes::{Dim, HasShape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
@@ -11,6 +11,7 @@ use super::Signal;
 use crate::{
     backend::{Backend, Element, ImageShape, IntoShape},
     error::Error,
+    shape::Dim,
 };
 
 /// Images: `(Batch, Height, Width, Channels)`.

@@ -5,7 +5,7 @@
 //! and its message is the one written here.
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape},
+    shapes::{Const, HasShape},
     tensor::{Tape, Tensor},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     backend::{Backend, Element, memory::elements_of, sized},
     error::Error,
     never::{Never, Nobody},
-    shape::{Sequence, Shape},
+    shape::{Dim, Sequence, Shape},
 };
 
 /// Numbers of any shape, masked or not: what a layer takes that treats each number by itself.

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{TensorFromVec, Unit},
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::Tensor,
 };
 use num_traits::{NumCast, cast};
@@ -12,6 +12,7 @@ use crate::{
     error::{Error, OrDevice},
     mask::Mask,
     shape,
+    shape::Shape,
 };
 
 /// What is left of a message.

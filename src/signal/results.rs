@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use dfdx::{
     prelude::Unit,
-    shapes::{Const, Dim, HasShape, Shape},
+    shapes::{Const, HasShape},
     tensor::{Storage, Tensor},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     backend::{Backend, Element, to_values},
     error::Error,
     memory::collected,
+    shape::{Dim, Shape},
 };
 
 /// The elements of a tensor one after another.

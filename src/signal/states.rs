@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, Dim},
+    shapes::Const,
     tensor::{PutTape, SplitTape, Storage, Tape, Tensor},
 };
 
@@ -11,6 +11,7 @@ use crate::{
     backend::{Backend, Element, StopGradient},
     error::Error,
     shape,
+    shape::Dim,
 };
 
 /// The state of a [`Gru`](crate::layers::Gru) or [`SimpleRnn`](crate::layers::SimpleRnn): its output at a step.

@@ -1,5 +1,6 @@
 use dfdx::{
     prelude::RealizeTo,
+    shapes::Shape as _,
     tensor::{NoneTape, Tensor},
 };
 
@@ -139,7 +140,7 @@ macro_rules! full {
         impl<$A: Dim, $B: Dim, $($dim: Dim,)* In> FeedsAs<Masked<In>> for ($A, $B, $($dim,)*)
         where
             Self: FitsShape<In>,
-            In: Sequence<Concrete = <Self as Shape>::Concrete>,
+            In: Sequence<Concrete = <Self as dfdx::shapes::Shape>::Concrete>,
         {
             fn feed_as<E: Element, D: Backend<E>>(
                 data: Tensor<Self, E, D>,

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use dfdx::{shapes::Shape, tensor::NoneTape};
+use dfdx::tensor::NoneTape;
 
 use super::{
     carried,
@@ -16,6 +16,7 @@ use crate::{
     optim::{Fault, Summed},
     parameters::{Parameter, Parameters, Visitor},
     reduce::Mean,
+    shape::Shape,
     signal::Signal,
 };
 

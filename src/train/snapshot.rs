@@ -1,10 +1,11 @@
-use dfdx::shapes::{HasShape, Shape};
+use dfdx::shapes::HasShape;
 
 use crate::{
     backend::{Backend, Element, assign},
     error::Error,
     io::{self, Weight},
     parameters::{self, Named, Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// The values of all parameters of a model at some time: Keras's `get_weights` and `set_weights`.

@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{Backward, SumTo},
-    shapes::Rank0,
+    shapes::{Rank0, Shape as _},
     tensor::{PutTape, SplitTape, TensorFromVec, Trace},
 };
 use kerata::{

@@ -1,6 +1,6 @@
 //! Layers from configs, where no type says which.
 
-use dfdx::{shapes::Shape, tensor::Tape};
+use dfdx::tensor::Tape;
 use kerata::{
     Activation, Backend, Batch, Cpu, Dense, Element, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, Layer, Length, Linear, Lstm, MaskZero, Masked, Relu, Sequences, Tensor,
@@ -11,6 +11,7 @@ use kerata::{
     },
     model::Sequential,
     prelude::*,
+    shape::Shape,
     signal::MaskTransparent,
 };
 use serde_json::{Value, json};

@@ -1,14 +1,14 @@
 //! Central differences.
 
 use dfdx::{
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{Gradients, OwnedTape, TensorFromVec, Trace},
     tensor_ops::Backward,
 };
 use kerata::{
     Cpu, Error, Tensor,
     parameters::{Parameter, Parameters, Visitor},
-    shape::HasShape,
+    shape::{HasShape, Shape},
 };
 
 pub(crate) type Tape = OwnedTape<f64, Cpu>;

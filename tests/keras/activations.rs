@@ -2,11 +2,11 @@
 
 use dfdx::{
     prelude::{SumTo, TryMul},
-    shapes::Shape,
     tensor::{OwnedTape, PutTape, SplitTape},
 };
 use kerata::{
     Const, Cpu, Linear, Relu, Sigmoid, Softmax, Tanh, Tensor, layers::Activation, prelude::*,
+    shape::Shape,
 };
 use serde_json::json;
 

@@ -8,7 +8,7 @@ use kerata::{
     layers::Recurrent,
     parameters::{Build, Parameters},
     prelude::*,
-    shape::{Const, Dim, HasShape},
+    shape::{Const, HasShape},
 };
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use dfdx::{
     prelude::{BroadcastTo, MeanTo, PermuteTo, SumTo, TryMul},
-    shapes::{Axes2, Axes3, Axis, Shape},
+    shapes::{Axes2, Axes3, Axis},
     tensor::{Gradients, OnesTensor, OwnedTape, PutTape, SplitTape, TensorFromVec},
 };
 use kerata::{
@@ -18,7 +18,7 @@ use kerata::{
     optim::{Adam, State},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::{Const, HasShape},
+    shape::{Const, HasShape, Shape},
 };
 use proptest::prelude::*;
 

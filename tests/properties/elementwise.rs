@@ -3,7 +3,7 @@
 
 use dfdx::{
     prelude::{Backward, SumTo},
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
@@ -12,7 +12,7 @@ use kerata::{
     loss::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy},
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Const,
+    shape::{Const, Shape},
 };
 
 type Tape<E> = OwnedTape<E, Cpu>;
@@ -63,7 +63,7 @@ fn run<S: Shape, O, E: Element>(
 ) -> (Vec<f64>, Vec<f64>)
 where
     Cpu: Backend<E>,
-    O: Shape + dfdx::shapes::ReduceShapeTo<Rank0, <O as Shape>::AllAxes>,
+    O: Shape + dfdx::shapes::ReduceShapeTo<Rank0, O::AllAxes>,
 {
     let y = layer(x.clone().put_tape(Tape::default()));
     let values = y.as_vec().into_iter().map(Element::as_f64).collect();

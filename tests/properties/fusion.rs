@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{Backward, HasShape, SumTo},
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{Gradients, NoneTape, OwnedTape, PutTape, SplitTape, Tape, TensorFromVec},
 };
 use kerata::{
@@ -12,7 +12,7 @@ use kerata::{
     model::Sequential,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Const,
+    shape::{Const, Shape},
 };
 use proptest::prelude::*;
 

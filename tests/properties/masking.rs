@@ -1,9 +1,6 @@
 //! Padding changes nothing, and masked steps repeat.
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{OwnedTape, PutTape, TensorFromVec},
-};
+use dfdx::tensor::{OwnedTape, PutTape, TensorFromVec};
 use kerata::{
     Cpu, Dense, Embedding, EmbeddingBag, Error, GlobalAveragePooling1d, Lstm, Mask, MaskZero,
     Masked, Sequences, Softmax, Tensor, TimeDistributed,
@@ -12,7 +9,7 @@ use kerata::{
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{Mean, Unweighted},
-    shape::Const,
+    shape::{Const, Shape},
 };
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! What stands in the padding does not matter, be it NaN: not for the output, nor for any gradient.
 
 use dfdx::{
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{Gradients, NoneTape, OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
@@ -16,7 +16,7 @@ use kerata::{
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{Mean, PerStep, Unweighted},
-    shape::Const,
+    shape::{Const, Shape},
     signal::Signal,
 };
 

@@ -1,7 +1,7 @@
 //! Padding of any content and amount, wherever it stands, changes no loss, gradient, statistic or weight.
 
 use dfdx::{
-    shapes::{Rank0, Shape},
+    shapes::Rank0,
     tensor::{Gradients, OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
@@ -16,7 +16,7 @@ use kerata::{
     optim::Sgd,
     parameters::{Build, Parameter, Parameters, Visitor},
     prelude::*,
-    shape::Const,
+    shape::{Const, Shape},
     train::{Fit, Trainer},
 };
 

@@ -1,6 +1,8 @@
+use dfdx::shapes::Dim;
+
 use kerata::{
     Const,
-    shape::{Causal, Dim, Same, Slide, Valid},
+    shape::{Causal, Same, Slide, Valid},
 };
 use seq_macro::seq;
 

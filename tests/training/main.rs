@@ -13,10 +13,7 @@ use std::{
     },
 };
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{OwnedTape, PutTape, Tape},
-};
+use dfdx::tensor::{OwnedTape, PutTape, Tape};
 use kerata::{
     Backend, Batch, BatchNorm, Const, Cpu, Dense, Dropout, Element, Error, Ids, Layer, Softmax,
     Tensor,
@@ -28,6 +25,7 @@ use kerata::{
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
     reduce::{Mean, PerSample},
+    shape::Shape,
     signal::MaskTransparent,
     train::{Fit, History, Trainer},
 };

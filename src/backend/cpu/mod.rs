@@ -29,10 +29,7 @@ pub(crate) use threads::{parallel, threads};
 
 use std::sync::LazyLock;
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Gradients, NoneTape, Tape, Tensor},
-};
+use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, Tensor};
 
 use super::{
     ActivationFunction, ActivationKind, Backend, Bags, BringRows, ConvWeights, DenseWeights,
@@ -44,6 +41,7 @@ use super::{
 use crate::{
     error::{Error, OrDevice},
     mask::Mask,
+    shape::Shape,
 };
 
 /// Whether the reference is to run instead of the kernels.

@@ -1,11 +1,9 @@
-use dfdx::{
-    shapes::Shape,
-    tensor::{Gradients, Tensor},
-};
+use dfdx::tensor::{Gradients, Tensor};
 
 use crate::{
     backend::{Backend, Element, largest, to_values},
     error::{Error, OrDevice},
+    shape::Shape,
 };
 
 pub(crate) fn largest_gradient<S: Shape, E: Element, D: Backend<E>>(

@@ -1,12 +1,10 @@
-use dfdx::{
-    shapes::Shape,
-    tensor::{Tape, Tensor},
-};
+use dfdx::tensor::{Tape, Tensor};
 
 use crate::{
     backend::{Backend, Element, keep_rows, largest_padding, to_values},
     error::Error,
     mask::Mask,
+    shape::Shape,
 };
 
 pub(crate) fn bounded_padding<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

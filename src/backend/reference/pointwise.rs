@@ -3,7 +3,7 @@ use dfdx::{
         BroadcastTo, ChooseFrom, HasShape, MaxTo, ReshapeTo, SelectTo, TryAdd, TryDiv, TryEq,
         TryLe, TryLt, TryMul, TrySub,
     },
-    shapes::{Axis, Shape},
+    shapes::Axis,
     tensor::{NoneTape, Tape, Tensor},
 };
 
@@ -16,6 +16,7 @@ use crate::{
     },
     error::{Error, OrDevice},
     mask::Mask,
+    shape::Shape,
 };
 
 pub(crate) fn relu<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(

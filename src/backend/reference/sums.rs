@@ -7,7 +7,7 @@ use dfdx::{
     prelude::{
         BroadcastTo, GatherTo, HasShape, PermuteTo, ReshapeTo, SumTo, TryConcatAlong, TryMatMul,
     },
-    shapes::{Axes2, Axes3, Axis, Shape},
+    shapes::{Axes2, Axes3, Axis},
     tensor::{Tape, Tensor},
 };
 
@@ -18,6 +18,7 @@ use crate::{
         zeros_after,
     },
     error::{Error, OrDevice},
+    shape::Shape,
 };
 
 type Vector<E, D, T> = Tensor<(usize,), E, D, T>;

@@ -1,13 +1,13 @@
 use dfdx::{
     optim::UnusedTensors,
     prelude::TryMul,
-    shapes::Shape,
     tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element},
     error::{Error, OrDevice},
+    shape::Shape,
 };
 
 /// The second of two tensors, as a tensor of its own if it is the first.

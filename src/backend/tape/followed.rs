@@ -7,15 +7,13 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Tensor},
-};
+use dfdx::tensor::{Cpu, Tensor};
 
 use super::storage::first;
 use crate::{
     backend::{cpu::few, in_order, memory::reserved, rows_at},
     error::Error,
+    shape::Shape,
 };
 
 /// Brings rows, of these ids and with these values in the table, to the values that they are to be read with.

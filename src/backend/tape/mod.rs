@@ -24,12 +24,12 @@ pub(super) use storage::{Values, borrow, copy, from_vec, values_mut, values_of};
 use std::{ops::Deref, sync::Arc};
 
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, CpuError, Gradients, Tape, Tensor},
 };
 
 use super::{WeightCache, cpu::Buffer, memory::elements_of};
-use crate::error::Error;
+use crate::{error::Error, shape::Shape};
 use storage::{corners, scattered};
 
 /// The tensor that values were read from.

@@ -1,13 +1,13 @@
 use dfdx::{
     prelude::{RealizeTo, ReshapeTo},
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Tape, Tensor},
 };
 
 use crate::{
     backend::{Backend, Element, memory::elements_of},
     error::{Error, OrDevice},
-    shape::display,
+    shape::{Shape, display},
 };
 
 /// The one way to give a tensor another shape: dfdx's own multiplies sizes without a check, and panics if there are

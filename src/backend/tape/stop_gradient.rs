@@ -6,12 +6,10 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Tensor},
-};
+use dfdx::tensor::{Cpu, Tensor};
 
 use super::storage::first;
+use crate::shape::Shape;
 
 thread_local! {
     /// Where the first number is of each of them.

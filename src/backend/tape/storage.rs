@@ -7,7 +7,7 @@ use std::{any::Any, cell::RefCell, ops::Deref, sync::Arc};
 
 use dfdx::{
     prelude::ReshapeTo,
-    shapes::{HasShape, Shape, Unit},
+    shapes::{HasShape, Unit},
     tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
 };
 
@@ -17,6 +17,7 @@ use crate::{
         memory::elements_of,
     },
     error::{Error, OrDevice},
+    shape::Shape,
 };
 
 thread_local! {

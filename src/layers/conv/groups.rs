@@ -1,6 +1,6 @@
-use dfdx::shapes::{Const, Dim};
+use dfdx::shapes::Const;
 
-use crate::shape::{Fault, Words, missing};
+use crate::shape::{Dim, Fault, Words, missing};
 
 /// All filters see all channels, as without Keras's argument `groups`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

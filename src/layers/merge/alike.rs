@@ -1,6 +1,5 @@
 use dfdx::{
     prelude::HasShape,
-    shapes::Shape,
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -8,7 +7,7 @@ use super::stream::Rows;
 use crate::{
     backend::{Backend, Element, apart, memory::elements_of},
     error::Error,
-    shape::Sequence,
+    shape::{Sequence, Shape},
     signal::{Inputs, Mask, Masked, Signal, StepValues},
     tuples::several,
 };

@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::{HasShape, TryConcatAlong},
-    shapes::{Axis, Const, Dim, Shape},
+    shapes::{Axis, Const, Shape},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::{Infer, Layer},
-    shape::{Fault, Words},
+    shape::{Dim, Fault, Words},
     signal::{Inputs, Mask, Masked, Signal, StepValues},
     stream::Streamable,
     tuples::several,
@@ -198,7 +198,7 @@ macro_rules! featured {
             ) -> Result<Tensor<Self::Out<N>, E, D, T>, Error> {
                 let misfit =
                     || Error::mismatch("the sizes of a tensor", crate::shape::display::<Self>(), &front);
-                let shape = <Self::Out<N> as Shape>::from_concrete(&[front[0], $(front[$i],)* N]);
+                let shape = <Self::Out<N>>::from_concrete(&[front[0], $(front[$i],)* N]);
                 rows.into_shape(&shape.ok_or_else(misfit)?)
             }
         }

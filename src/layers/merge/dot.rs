@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::HasShape,
-    shapes::{Const, Dim, Shape},
+    shapes::Const,
     tensor::{Tape, Tensor},
 };
 
@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
+    shape::{Dim, Shape},
     signal::{Inputs, Signal},
 };
 

@@ -14,7 +14,6 @@ use stream::{End, MergeStepper};
 
 use dfdx::{
     prelude::{TryMul, TrySub},
-    shapes::Shape,
     tensor::{Tape, Tensor},
 };
 
@@ -24,7 +23,7 @@ use crate::{
     fusion::Fuses,
     layer,
     layer::Layer,
-    shape::{Fault, Words},
+    shape::{Fault, Shape, Words},
     signal::{Mask, Signal},
     stream::Streamable,
 };

@@ -8,7 +8,7 @@ pub(crate) use batch::train as batch_norm_train;
 pub use layer::LayerNorm;
 
 use dfdx::{
-    shapes::{HasShape, Rank1, Shape},
+    shapes::{HasShape, Rank1},
     tensor::{Tape, Tensor},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     backend::{Backend, Element, IntoShape, memory::elements_of, sized},
     error::Error,
     init,
-    shape::{Fault, Words, missing},
+    shape::{Fault, Shape, Words, missing},
 };
 
 /// What is added to a variance before the root, as in Keras.

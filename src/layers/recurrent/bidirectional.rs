@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use dfdx::{
     prelude::{HasShape, TryAdd, TryConcatAlong, TryMul},
-    shapes::{Axis, Dim},
+    shapes::Axis,
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     layer::{Infer, Layer},
     layers::{Average, Multiply},
     parameters::{Build, Optional, Parameters, Visitor},
-    shape::Twice,
+    shape::{Dim, Twice},
     signal::{Inputs, IsDim, Mask, Signal, Steps},
 };
 

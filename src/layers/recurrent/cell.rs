@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, ConstDim, Dim},
+    shapes::Const,
     tensor::{Cpu, Tape, Tensor},
 };
 
@@ -7,6 +7,7 @@ use super::StateSignal;
 use crate::{
     backend::{Backend, Element, TapedStates, sized},
     error::Error,
+    shape::{ConstDim, Dim},
     signal::{Signal, StateH, StateHc},
 };
 

@@ -1,7 +1,7 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape},
+    shapes::{Const, HasShape},
     tensor::{Cpu, Tape, Tensor},
 };
 
@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    shape::{Fault, wrong_units},
+    shape::{Dim, Fault, wrong_units},
     signal::{Is, Mask, Signal, StateH, Steps},
 };
 

@@ -1,7 +1,4 @@
-use dfdx::{
-    shapes::Dim,
-    tensor::{SplitTape, Tape},
-};
+use dfdx::tensor::{SplitTape, Tape};
 
 use super::{Returns, StateSignal, StreamParts};
 use crate::{
@@ -10,6 +7,7 @@ use crate::{
         RecurrentOutputs, StateSizes, StepOrder,
     },
     error::Error,
+    shape::Dim,
 };
 
 /// A layer that goes over the steps of a sequence and keeps a state.

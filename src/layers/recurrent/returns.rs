@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, Dim, HasShape},
+    shapes::{Const, Dim as _, HasShape},
     tensor::{Tape, Tensor},
 };
 
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     backend::{Backend, Element, HiddenStates, IntoShape, StepOrder, sized},
     error::Error,
+    shape::Dim,
     signal::{Mask, Signal, Steps},
 };
 

@@ -2,7 +2,7 @@ use std::marker::PhantomData;
 
 use dfdx::{
     prelude::GatherTo,
-    shapes::{Const, ConstDim, Dim, HasShape},
+    shapes::{Const, HasShape},
     tensor::{Cpu, NoneTape, Tape, Tensor},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     layer,
     layer::{Infer, Layer},
     mask::Mask,
+    shape::{ConstDim, Dim},
     signal::{IsDim, Signal, StateH, StateHc, Steps},
 };
 

@@ -1,7 +1,7 @@
 //! How a layer runs over a sequence, from a state.
 
 use dfdx::{
-    shapes::{Dim, HasShape},
+    shapes::HasShape,
     tensor::{PutTape, Tape, Tensor},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     },
     error::Error,
     layer::trains,
+    shape::Dim,
     signal::Mask,
 };
 

@@ -1,9 +1,6 @@
 //! Tuples of recurrent layers, of which each takes what the one before returns.
 
-use dfdx::{
-    shapes::Dim,
-    tensor::{Tape, Tensor},
-};
+use dfdx::tensor::{Tape, Tensor};
 
 use super::{
     Gru, InitialState, Lstm, Recurrent, ResetGate, Returns, Rnn, RnnCell, Sequences, SimpleRnn,
@@ -17,6 +14,7 @@ use crate::{
     error::Error,
     fields::{Configured, Fields},
     layer::Infer,
+    shape::Dim,
     signal::{Inputs, IsDim, Mask},
 };
 

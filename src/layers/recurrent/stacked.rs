@@ -1,4 +1,4 @@
-use dfdx::{shapes::Dim, tensor::Tape};
+use dfdx::tensor::Tape;
 
 use super::{
     InitialState, OneDirection, Recurrent, RecurrentInput, Returns, Stack, StateSignal,
@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
+    shape::Dim,
     signal::{IsDim, Signal, StepValues, Steps},
     stream::{StateVisitor, Streamable},
 };

@@ -1,7 +1,7 @@
 //! States of recurrent layers as signals: what they start from, and what they are left with.
 
 use dfdx::{
-    shapes::{Const, Dim},
+    shapes::Const,
     tensor::{PutTape, Tape, Tensor},
 };
 
@@ -10,7 +10,7 @@ use crate::{
     backend::{Backend, Element, HiddenStates, StepStates, sized},
     error::Error,
     never::{Never, Nobody},
-    shape::Features,
+    shape::{Dim, Features},
     signal::{Inputs, Masked, Rest, Signal, StateH, StateHc, Steps},
 };
 

@@ -1,7 +1,4 @@
-use dfdx::{
-    shapes::Dim,
-    tensor::{Cpu, Tape, Tensor},
-};
+use dfdx::tensor::{Cpu, Tape, Tensor};
 
 use crate::{
     backend::{Backend, Element},
@@ -9,6 +6,7 @@ use crate::{
     fields::{Configured, Fields},
     layer,
     layer::Layer,
+    shape::Dim,
     signal::{Inputs, Signal, StateH, StateHc},
     stream::handed_on,
 };

@@ -1,7 +1,7 @@
 use std::marker::PhantomData;
 
 use dfdx::{
-    shapes::{Const, Dim, HasShape, Shape},
+    shapes::{Const, HasShape},
     tensor::{Tape, Tensor},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     layer,
     layer::{Infer, Layer},
-    shape::{Fault, KnownSize, Words},
+    shape::{Dim, Fault, Shape, Words},
     signal::Signal,
 };
 
@@ -28,9 +28,6 @@ pub trait Unmasked: Signal {
     type Batch: Dim;
     /// The shape.
     type Shape: Shape;
-    /// The sizes behind the batch, as far as the compiler knows them: 0 stands for one that it does not know.
-    const SIZES: &'static [usize];
-
     /// The data as a tensor, and its batch dimension.
     fn numbers<E: Element, D: Backend<E>, T: Tape<E, D>>(
         x: Self::Data<E, D, T>,
@@ -40,10 +37,9 @@ pub trait Unmasked: Signal {
 macro_rules! unmasked {
     ($($dim:ident)*) => {
         #[diagnostic::do_not_recommend]
-        impl<B: Dim, $($dim: KnownSize),*> Unmasked for (B, $($dim,)*) {
+        impl<B: Dim, $($dim: Dim),*> Unmasked for (B, $($dim,)*) {
             type Batch = B;
             type Shape = Self;
-            const SIZES: &'static [usize] = &[$($dim::KNOWN),*];
 
             fn numbers<E: Element, D: Backend<E>, T: Tape<E, D>>(
                 x: Tensor<Self, E, D, T>,
@@ -59,31 +55,39 @@ unmasked!(F G);
 unmasked!(F G H);
 unmasked!(F G H I);
 
-/// The product of sizes; 0 where one of them is not known.
-const fn product(sizes: &[usize]) -> usize {
-    let (mut product, mut i) = (1, 0);
-    while i < sizes.len() {
-        product *= sizes[i];
-        i += 1;
+/// The product of sizes, if all are known.
+const fn product(mut sizes: &[Option<usize>]) -> Option<usize> {
+    let mut product = 1;
+    while let [size, rest @ ..] = sizes {
+        match size {
+            Some(size) => product *= *size,
+            None => return None,
+        }
+        sizes = rest;
     }
-    product
+    Some(product)
+}
+
+/// The sizes behind the batch.
+const fn of_sample<S: Shape>() -> &'static [Option<usize>] {
+    S::SIZES.split_at(1).1
 }
 
 /// What is wrong, with the numbers, unless `sizes` multiply to `n`. Where a size is not known, that is left to the call.
-const fn wrong_product(sizes: &[usize], n: usize) -> Fault {
+const fn wrong_product(sizes: &[Option<usize>], n: Option<usize>) -> Fault {
     use Words::{Number, Text};
-    let all = product(sizes);
-    if all == 0 || all == n {
+    let (Some(all), Some(n)) = (product(sizes), n) else { return Fault::NONE };
+    if all == n {
         return Fault::NONE;
     }
     let (times, gives, not) = (Text(" * "), Text(" = "), Text(", not "));
     let [all, n] = [Number(all), Number(n)];
     match *sizes {
-        [a, b] => Fault::new(&[Number(a), times, Number(b), gives, all, not, n]),
-        [a, b, c] => {
+        [Some(a), Some(b)] => Fault::new(&[Number(a), times, Number(b), gives, all, not, n]),
+        [Some(a), Some(b), Some(c)] => {
             Fault::new(&[Number(a), times, Number(b), times, Number(c), gives, all, not, n])
         }
-        [a, b, c, d] => {
+        [Some(a), Some(b), Some(c), Some(d)] => {
             let [a, b, c, d] = [Number(a), Number(b), Number(c), Number(d)];
             Fault::new(&[a, times, b, times, c, times, d, gives, all, not, n])
         }
@@ -119,7 +123,7 @@ pub struct Flatten<const N: usize>;
 impl<In: Unmasked, const N: usize, E: Element, D: Backend<E>> Layer<In, E, D> for Flatten<N> {
     type Out = (In::Batch, Const<N>);
 
-    const FAULT: Fault = wrong_product(In::SIZES, N);
+    const FAULT: Fault = wrong_product(of_sample::<In::Shape>(), Some(N));
     const FLATTENS: bool = true;
 
     fn call<T: Tape<E, D>>(
@@ -152,15 +156,16 @@ fixed!(N0 N1 N2);
 fixed!(N0 N1 N2 N3);
 
 impl<In: Unmasked<Shape: FixedSizes>, const N: usize> Infer<In> for Flatten<N> {
-    const SIZE: usize = product(In::SIZES);
+    const SIZE: usize = match product(of_sample::<In::Shape>()) {
+        Some(size) => size,
+        None => 0,
+    };
 }
 
 /// The dimensions behind the batch, such as `(Const<4>, Const<5>)`.
 pub trait TrailingDims: Shape {
     /// The shape with a batch in front.
     type WithBatch<B: Dim>: Shape;
-    /// The sizes, as far as the compiler knows them.
-    const SIZES: &'static [usize];
 
     /// The shape with a batch in front.
     fn with_batch<B: Dim>(batch: B) -> Self::WithBatch<B>;
@@ -170,7 +175,6 @@ macro_rules! trailing {
     ($($n:ident)*) => {
         impl<$(const $n: usize),*> TrailingDims for ($(Const<$n>,)*) {
             type WithBatch<B: Dim> = (B, $(Const<$n>,)*);
-            const SIZES: &'static [usize] = &[$($n),*];
 
             fn with_batch<B: Dim>(batch: B) -> Self::WithBatch<B> {
                 (batch, $(Const::<$n>,)*)
@@ -206,7 +210,7 @@ pub struct Reshape<S: TrailingDims>(PhantomData<S>);
 impl<In: Unmasked, S: TrailingDims, E: Element, D: Backend<E>> Layer<In, E, D> for Reshape<S> {
     type Out = S::WithBatch<In::Batch>;
 
-    const FAULT: Fault = wrong_product(In::SIZES, product(S::SIZES));
+    const FAULT: Fault = wrong_product(of_sample::<In::Shape>(), product(S::SIZES));
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -1,6 +1,6 @@
 use dfdx::{
     prelude::{HasShape, PermuteTo, ReshapeTo},
-    shapes::{Axes3, Axes4, Dim},
+    shapes::{Axes3, Axes4},
     tensor::{Tape, Tensor},
 };
 
@@ -9,6 +9,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::Layer,
+    shape::Dim,
     signal::Signal,
 };
 

@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{Const, Dim, HasShape},
+    shapes::{Const, Dim as _, HasShape},
     tensor::{Tape, Tensor},
 };
 
@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     layer,
     layer::Layer,
-    shape::{Fault, missing},
+    shape::{Dim, Fault, missing},
     signal::{Is, OneVector},
 };
 

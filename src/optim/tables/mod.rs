@@ -10,7 +10,7 @@ mod search;
 pub(super) use reading::Reading;
 
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Gradients, Tensor},
 };
 
@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     memory::filled,
     parameters::{Parameter, Parameters, Visitor},
+    shape::Shape,
 };
 
 /// The rows of a table that a step touches, with all that belongs to them.

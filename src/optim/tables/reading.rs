@@ -2,8 +2,6 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use dfdx::shapes::Shape;
-
 use super::{AllTouched, Touched, fading, shape};
 use crate::{
     backend::{Backend, Element, FollowedRows, ReadRows, in_order},
@@ -11,6 +9,7 @@ use crate::{
     optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
+    shape::Shape,
 };
 
 /// What is remembered of a table, and what of it is wanted for the rows that a pass reads.

@@ -1,6 +1,6 @@
 //! The rows of a gradient that are not zero.
 
-use dfdx::{shapes::Shape, tensor::Gradients};
+use dfdx::tensor::Gradients;
 
 use super::{AllTouched, Touched, shape};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     optim::{Fading, Optimizer, State, rows::Brought, slots::Slots},
     parameters::{Parameter, Visitor},
     regularizers::Rule,
+    shape::Shape,
 };
 
 /// From how many values on a gradient is searched for rows that are not zero.

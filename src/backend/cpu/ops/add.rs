@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -11,6 +11,7 @@ use crate::{
         tape::{Grads, RequiresGrad, borrow, from_vec, record},
     },
     error::Error,
+    shape::Shape,
 };
 
 vectorized! {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -14,6 +14,7 @@ use crate::{
         tape::{borrow, copy, from_vec, record},
     },
     error::Error,
+    shape::Shape,
 };
 
 /// A function of each value. `slope` is its derivative, from the argument and the result.

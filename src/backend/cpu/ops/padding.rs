@@ -1,12 +1,10 @@
-use dfdx::{
-    shapes::Shape,
-    tensor::{Cpu, Tape, Tensor},
-};
+use dfdx::tensor::{Cpu, Tape, Tensor};
 
 use crate::{
     backend::{largest_padding, reference, tape::borrow},
     error::Error,
     mask::Mask,
+    shape::Shape,
 };
 
 /// The reference, where there is something to do.

@@ -1,5 +1,5 @@
 use dfdx::{
-    shapes::{HasShape, Shape},
+    shapes::HasShape,
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -13,6 +13,7 @@ use crate::{
     },
     error::Error,
     mask::Mask,
+    shape::Shape,
 };
 
 /// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
