@@ -69,8 +69,16 @@ pub fn input_sizes(
 
 /// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
 pub fn destroys_masks(class: &str) -> bool {
-    let whole =
-        ["CenterCrop", "EinsumDense", "Flatten", "Permute", "RepeatVector", "Reshape", "Resizing"];
+    let whole = [
+        "CenterCrop",
+        "EinsumDense",
+        "Flatten",
+        "Permute",
+        "RMSNormalization",
+        "RepeatVector",
+        "Reshape",
+        "Resizing",
+    ];
     let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
     if class.starts_with("ConvLSTM") {
         return false;

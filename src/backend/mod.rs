@@ -42,7 +42,8 @@ pub use element::Element;
 pub(crate) use extremes::Extreme;
 pub(crate) use near::near;
 pub use operands::{
-    Bags, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights, Normalised, Seen,
+    Bags, Centre, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights,
+    Normalised, Seen,
 };
 pub use operations::Backend;
 pub(crate) use parameter::{assign, vectorized_loops};

@@ -129,6 +129,15 @@ impl<E: Element, D: Backend<E>> NormWeights<E, D> {
     }
 }
 
+/// From where the values of a row are measured when the row is normalised by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Centre {
+    /// From their mean, which becomes 0.
+    Mean,
+    /// From 0, so that nothing is taken away.
+    Zero,
+}
+
 /// A normalisation of each feature with a mean and a variance that are fixed, as in inference.
 #[derive(Debug, Clone)]
 pub struct FixedNorm<E: Element, D: Backend<E>> {

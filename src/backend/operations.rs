@@ -7,9 +7,9 @@ use dfdx::{
 };
 
 use super::{
-    ActivationFunction, ActivationKind, Bags, BringRows, ConvWeights, DenseWeights, Element,
-    Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling, ReadRows,
-    RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
+    ActivationFunction, ActivationKind, Bags, BringRows, Centre, ConvWeights, DenseWeights,
+    Element, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling,
+    ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
     StepProduct, StepTable, StopGradient, WeightCache, Window, parameter, reference,
 };
 use crate::{error::Error, mask::Mask, shape::Shape};
@@ -123,12 +123,14 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         reference::batch_norm_train(x, weights, seen, then)
     }
 
-    /// `(x - mean) / sqrt(variance + epsilon) * gamma + beta` on rows, with the mean and variance of each row.
+    /// `(x - centre) / sqrt(variance + epsilon) * gamma + beta` on rows, with the centre of each row, and the mean of the
+    /// squares of its distances from there.
     fn layer_norm<T: Tape<E, Self>>(
         x: Tensor<(usize, usize), E, Self, T>,
         weights: NormWeights<E, Self>,
+        centre: Centre,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
-        reference::layer_norm(x, weights)
+        reference::layer_norm(x, weights, centre)
     }
 
     /// `a + b` of two tensors of one shape that are not one tensor. `then` is done to what it gives.

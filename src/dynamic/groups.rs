@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     backend::{
-        ActivationKind, Backend, IntoShape, NormWeights,
+        ActivationKind, Backend, Centre, IntoShape, NormWeights,
         memory::{elements, filled},
     },
     error::Error,
@@ -92,7 +92,7 @@ impl Groups {
     fn normalized<T: Tape<f32, Cpu>>(&self, x: Rows<T>, width: usize) -> Result<Rows<T>, Error> {
         let gamma = tensor(filled(&[width], 1.0)?)?;
         let beta = tensor(filled(&[width], 0.0)?)?;
-        Cpu::layer_norm(x, NormWeights { gamma, beta, epsilon: self.epsilon })
+        Cpu::layer_norm(x, NormWeights { gamma, beta, epsilon: self.epsilon }, Centre::Mean)
     }
 }
 

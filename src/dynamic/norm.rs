@@ -13,7 +13,7 @@ use super::{
     words,
 };
 use crate::{
-    backend::{ActivationKind, Backend, IntoShape, NormWeights, memory::elements},
+    backend::{ActivationKind, Backend, Centre, IntoShape, NormWeights, memory::elements},
     error::Error,
     fields::{AnySignal, Initializer},
     layers::batch_norm_train,
@@ -22,7 +22,7 @@ use crate::{
 /// How many axes there may be.
 const MOST: usize = 4;
 
-/// A batch normalisation, or a layer normalisation.
+/// A batch normalisation, or a normalisation of each row by itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Norm {
     /// How the moving mean and variance begin, and how much of them stays in a step, if there are any.
@@ -30,9 +30,11 @@ pub(crate) struct Norm {
     /// The axes of the features, in Keras's order; negative ones are counted from the end.
     axes: Vec<i64>,
     epsilon: f64,
+    /// From where the values are measured.
+    centre: Centre,
     /// Whether padding counts.
     as_keras: bool,
-    /// How gamma and beta begin, if there are any.
+    /// How the factor and beta begin, if there are any.
     hows: [Option<Initializer>; 2],
     /// How many features there are along each of the axes.
     sizes: Option<Vec<usize>>,
@@ -57,6 +59,18 @@ impl Norm {
             there.then(|| options.initializer(&format!("{name}_initializer"))).transpose()
         };
         let hows = [how("gamma", options.flag("scale")?)?, how("beta", options.flag("center")?)?];
+        Self::new(options, Centre::Mean, hows)
+    }
+
+    pub(crate) fn rms(options: &mut Options<'_>) -> Result<Self, Error> {
+        Self::new(options, Centre::Zero, [Some(Initializer::ONES), None])
+    }
+
+    fn new(
+        options: &Options<'_>,
+        centre: Centre,
+        hows: [Option<Initializer>; 2],
+    ) -> Result<Self, Error> {
         let epsilon = options.element("epsilon")?;
         if epsilon < 0.0 {
             return Err(options.misfit(
@@ -76,12 +90,20 @@ impl Norm {
         axes.sort_unstable();
         let (epsilon, as_keras) = (options.number("epsilon")?, options.custom.masks_as_keras);
         let (moving, sizes, weights) = (None, None, Weights::default());
-        Ok(Self { moving, axes, epsilon, as_keras, hows, sizes, weights })
+        Ok(Self { moving, axes, epsilon, centre, as_keras, hows, sizes, weights })
     }
 
     /// The axes, counted from the front.
     fn axes(&self, rank: usize) -> Result<Vec<usize>, Error> {
-        words::axes(&self.axes, 1..rank, rank, "normalise")
+        let axes = words::axes(&self.axes, 1..rank, rank, "normalise")?;
+        // Keras multiplies by the scale along the last axes, whichever were normalised.
+        if self.centre == Centre::Zero && !axes.iter().copied().eq(rank - axes.len()..rank) {
+            let axes = &self.axes;
+            let message =
+                format!("the last axes are needed, in order: {axes:?} of {rank} are others");
+            return Err(words::refused(message));
+        }
+        Ok(axes)
     }
 
     /// Does something to the rows of the values along the axes.
@@ -107,14 +129,26 @@ impl Norm {
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 
+    /// What the factor is called.
+    fn factor(&self) -> &'static str {
+        match self.centre {
+            Centre::Mean => "gamma",
+            Centre::Zero => "scale",
+        }
+    }
+
     fn weights(&self) -> Result<NormWeights<f32, Cpu>, Error> {
-        let (gamma, beta) = (self.weights.flat("gamma")?, self.weights.flat("beta")?);
+        let (gamma, beta) = (self.weights.flat(self.factor())?, self.weights.flat("beta")?);
         Ok(NormWeights { gamma, beta, epsilon: self.epsilon })
     }
 }
 
 impl OneToOne for Norm {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        // Keras drops a mask there.
+        if self.centre == Centre::Zero {
+            words::unmasked(arrives)?;
+        }
         words::features_axis(arrives)?;
         let axes = self.axes(arrives.rank())?;
         if axes == [arrives.rank() - 1] {
@@ -153,7 +187,7 @@ impl OneToOne for Norm {
         let of = |name, how: Option<Initializer>| {
             optional(name, &sizes, how.unwrap_or(Initializer::ZEROS), how.is_some())
         };
-        let mut wanted = vec![of("gamma", self.hows[0]), of("beta", self.hows[1])];
+        let mut wanted = vec![of(self.factor(), self.hows[0]), of("beta", self.hows[1])];
         if let Some(([mean, variance], _)) = self.moving {
             wanted.push(("moving_mean", &sizes, mean, Role::Statistic));
             wanted.push(("moving_variance", &sizes, variance, Role::Statistic));
@@ -166,7 +200,7 @@ impl OneToOne for Norm {
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let weights = self.weights()?;
         if self.moving.is_none() {
-            return self.along(x.numbers()?, |x| Cpu::layer_norm(x, weights));
+            return self.along(x.numbers()?, |x| Cpu::layer_norm(x, weights, self.centre));
         }
         let mean = self.weights.flat("moving_mean")?;
         let variance = self.weights.flat("moving_variance")?;

@@ -43,7 +43,8 @@ use crate::{
     layers::{
         self, AvgPool1d, AvgPool2d, BatchNorm, Conv1d, Conv2d, GlobalAveragePooling1d,
         GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Gru, LayerNorm, Linear,
-        Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, SimpleRnn, Softmax, TimeDistributed,
+        Lstm, MaxPool1d, MaxPool2d, Relu, RepeatVector, RmsNorm, SimpleRnn, Softmax,
+        TimeDistributed,
     },
     parameters::Build,
 };
@@ -94,6 +95,7 @@ classes! {{
     "MaxPooling1D": MaxPool1d<1>, Pool::new;
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, PermuteOp::new;
+    "RMSNormalization": RmsNorm<1>, Norm::rms;
     "RandomFlip": layers::RandomFlip, RandomImages::flip;
     "RandomRotation": layers::RandomRotation, RandomImages::rotation;
     "RandomZoom": layers::RandomZoom, RandomImages::zoom;

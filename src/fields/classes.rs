@@ -3,7 +3,7 @@
 use kerata_format::FUNCTIONAL;
 
 /// The classes that this crate has, as layers or as models, with a type or without one.
-const CLASSES: [&str; 87] = [
+const CLASSES: [&str; 88] = [
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -65,6 +65,7 @@ const CLASSES: [&str; 87] = [
     "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "RNN",
     "RandomCrop",
     "RandomFlip",

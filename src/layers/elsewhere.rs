@@ -18,5 +18,5 @@ elsewhere! {
     GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
     LSTM LayerNormalization LeakyReLU
     MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D MaxPooling1d MaxPooling2d
-    PReLU RNN ReLU SELU SimpleRNN ZeroPadding2D
+    PReLU RMSNormalization RNN ReLU SELU SimpleRNN ZeroPadding2D
 }

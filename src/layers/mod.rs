@@ -46,7 +46,7 @@ pub use merge::{
     Maximum, Mergeable, Minimum, Multiply, SideBySide, StepsAlike, StepsBeside, Subtract,
 };
 pub(crate) use norm::batch_norm_train;
-pub use norm::{BatchNorm, LayerNorm};
+pub use norm::{BatchNorm, LayerNorm, RmsNorm};
 pub use pool::{
     AvgPool1d, AvgPool2d, GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d,
     GlobalMaxPooling2d, MaxPool1d, MaxPool2d,

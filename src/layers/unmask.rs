@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::{
     backend::{Backend, Element},
     error::Error,
-    fields::{Configured, Fields},
+    fields::{Configured, Fields, destroys_masks},
     layer,
     layer::Layer,
     shape::Sequence,
@@ -69,8 +69,6 @@ impl Configured for Unmask {
 
     /// These layers of Keras drop a mask by themselves.
     fn may_be_missing(next: Option<&str>) -> bool {
-        let drops =
-            ["Conv", "MaxPooling", "AveragePooling", "GlobalMaxPooling", "Flatten", "Reshape"];
-        next.is_some_and(|next| drops.iter().any(|class| next.starts_with(class)))
+        next.is_some_and(destroys_masks)
     }
 }

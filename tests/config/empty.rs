@@ -54,6 +54,8 @@ fn classes() -> Vec<(&'static str, Value)> {
         ("LayerNormalization", json!({})),
         ("LayerNormalization", json!({"beta_initializer": orthogonal, "axis": 1})),
         ("LayerNormalization", json!({"axis": [1, -1]})),
+        ("RMSNormalization", json!({})),
+        ("RMSNormalization", json!({"axis": [1, 2]})),
         ("BatchNormalization", json!({"axis": 1})),
         ("Masking", json!({})),
         ("MaxPooling1D", json!({})),
@@ -218,6 +220,7 @@ fn a_layer_with_weights_wants_features() {
         ("SimpleRNN", &[1, 3, 0]),
         ("Dense", &[2, 0]),
         ("LayerNormalization", &[2, 0]),
+        ("RMSNormalization", &[2, 0]),
         ("BatchNormalization", &[2, 3, 0]),
     ] {
         let config = if class.ends_with("Normalization") { json!({}) } else { json!({"units": 2}) };

@@ -1,13 +1,13 @@
 //! Normalisation along another axis is that along the last one, turned.
 
 use kerata::{
-    Cpu, Mask,
+    Const, Cpu, Mask, RmsNorm,
     config::{Config, CustomObjects, DynamicValue, layer_from_config},
     prelude::*,
 };
 use serde_json::{Value, json};
 
-use crate::dynamic::layer;
+use crate::{case::Case, dynamic::layer};
 
 fn chain(layers: &[Value]) -> Value {
     json!({"class_name": "Sequential", "config": {"layers": layers}})
@@ -40,6 +40,22 @@ fn statistics_of_another_axis_are_those_of_the_last_one_turned() {
 }
 
 #[test]
+fn root_mean_squares_are_those_of_keras() {
+    let case = Case::graph("root_mean_squares");
+    let x = Cpu::default()
+        .tensor_from_vec(case.floats("input.0"), (2, Const::<4>, Const::<5>, Const::<3>));
+    for (name, output, epsilon) in [("last", 0, 1e-6), ("one", 1, 0.1)] {
+        let mut norm = RmsNorm::<3>::build(&Cpu::default()).unwrap();
+        norm.scale.copy_from(&case.floats(&format!("weight.{name}.0")));
+        norm.epsilon = epsilon;
+        let found = norm.forward(x.clone()).unwrap().as_vec();
+        for (a, b) in found.iter().zip(case.floats(&format!("output.{output}"))) {
+            assert!((a - b).abs() < 2e-6 * b.abs().max(1.0), "{name}: {a}, Keras has {b}");
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_by_name() {
     let norm = |class: &str, axis: Value| {
         layer(json!({"class_name": class, "config": {"axis": axis, "name": "norm"}})).unwrap()
@@ -53,7 +69,13 @@ fn what_does_not_fit_is_refused_by_name() {
     assert_eq!(text, "`norm`: 4 numbers are needed along axis 1 of `(Batch, 5, 3)`");
     let text = norm("BatchNormalization", json!(3)).run(value([2, 4, 3])).unwrap_err().to_string();
     assert_eq!(text, "`norm`: there is no axis 3 of 3 dimensions to normalise");
+    let both = norm("RMSNormalization", json!([-1, -2])).run(value([2, 4, 3])).unwrap();
+    assert_eq!(both.sizes(), [2, 4, 3]);
+    let text = norm("RMSNormalization", json!(1)).run(value([2, 4, 3])).unwrap_err().to_string();
+    assert_eq!(text, "`norm`: the last axes are needed, in order: [1] of 3 are others");
     let masked = value([2, 4, 3]).with_mask(Mask::full(2, 4)).unwrap();
+    let text = norm("RMSNormalization", json!(-1)).run(masked.clone()).unwrap_err().to_string();
+    assert!(text.starts_with("`norm`: numbers without a mask are needed here"), "{text}");
     let text = norm("BatchNormalization", json!(1)).run(masked.clone()).unwrap_err().to_string();
     assert!(
         text.starts_with("`norm`: under a mask, features are on the last axis: axis 1 of"),

@@ -8,7 +8,7 @@ use kerata::{
     AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Dense, Flatten,
     GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups, LayerNorm, Length,
     Linear, Mask, Masked, MaxPool1d, MaxPool2d, OneGroup, PRelu1d, PRelu2d, Permute, ReluLayer,
-    RepeatVector, Reshape, Same, SoftmaxAlong, Tanh, Tensor, Valid, ZeroPadding2d,
+    RepeatVector, Reshape, RmsNorm, Same, SoftmaxAlong, Tanh, Tensor, Valid, ZeroPadding2d,
     prelude::*,
     shape::{Const, HasShape, Shape},
 };
@@ -63,6 +63,7 @@ of_pictures! {
     permute: Permute<3, 1, 2>;
     zero_padding: ZeroPadding2d<1, 2>;
     layer_norm: LayerNorm<2, f64>;
+    rms_norm: RmsNorm<2, f64>;
     batch_norm: BatchNorm<2, f64>;
 }
 

@@ -12,7 +12,8 @@ use dfdx::{
 use kerata::{
     AvgPool2d, BatchNorm, Conv1d, Conv2d, Cpu, Dense, Dropout, Embedding, EmbeddingBag, Error,
     GlobalAveragePooling1d, Groups, LastState, LayerNorm, Linear, Lstm, Mask, MaskZero, Masked,
-    MaxPool2d, NoMask, OneGroup, Relu, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor, Valid,
+    MaxPool2d, NoMask, OneGroup, Relu, RmsNorm, Same, Sequences, Sigmoid, Softmax, Tanh, Tensor,
+    Valid,
     backend::{Backend, Element, LstmState},
     loss::{Compute, SparseCategoricalCrossentropy},
     optim::{Adam, State},
@@ -258,6 +259,14 @@ fn layer_norm() {
         LayerNorm<3>, LayerNorm<3, f64>, |l, x| l.forward(x).unwrap());
     same!(tensor((300_usize, 40_usize, Const::<37>), 1),
         LayerNorm<37>, LayerNorm<37, f64>, |l, x| l.forward(x).unwrap());
+}
+
+#[test]
+fn rms_norm() {
+    same!(tensor((7_usize, Const::<3>), 1),
+        RmsNorm<3>, RmsNorm<3, f64>, |l, x| l.forward(x).unwrap());
+    same!(tensor((300_usize, 40_usize, Const::<37>), 1),
+        RmsNorm<37>, RmsNorm<37, f64>, |l, x| l.forward(x).unwrap());
 }
 
 #[test]

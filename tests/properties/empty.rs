@@ -11,7 +11,7 @@ use kerata::{
     GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups,
     Ids, LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked, Masking, MaxPool1d,
     MaxPool2d, NoMask, OneGroup, PRelu, PRelu1d, PRelu2d, Permute, Relu, ReluLayer, RepeatVector,
-    Reshape, Same, Sequences, Sigmoid, Softmax, SoftmaxAlong, Subtract, Tanh, Tensor,
+    Reshape, RmsNorm, Same, Sequences, Sigmoid, Softmax, SoftmaxAlong, Subtract, Tanh, Tensor,
     TimeDistributed, Unmask, Valid, ZeroPadding2d,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
@@ -217,6 +217,7 @@ layers! {
     batch_norm_masked: Masked<Steps> => BatchNorm<4, E>, [0, 3];
     layer_norm: Vectors => LayerNorm<4, E>, [0];
     layer_norm_masked: Masked<Steps> => LayerNorm<4, E>, [0, 3];
+    rms_norm: Vectors => RmsNorm<4, E>, [0];
     conv1d: Steps => Conv1d<4, 3, 2, Linear, Valid, 1, 1, OneGroup, E>, [3];
     conv1d_causal: Steps => Conv1d<4, 3, 2, Tanh, Causal, 1, 2, OneGroup, E>, [3];
     conv1d_same: Steps => Conv1d<4, 3, 2, Linear, Same, 2, 1, OneGroup, E>, [3];

@@ -4,8 +4,8 @@ use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout,
     Element, Embedding, Error, Groups, Gru, Identity, Ids, Inputs, LastState, Layer, LayerNorm,
     Length, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, ResetBefore,
-    Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor, TimeDistributed,
-    Unmask, model,
+    RmsNorm, Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor,
+    TimeDistributed, Unmask, model,
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -232,6 +232,7 @@ struct Convolved {
     #[with(use_bias = false)]
     one: Conv1d<_, 4, 1, Softmax, Causal>,
     norm: BatchNorm<_>,
+    rms: RmsNorm<_>,
 }
 
 /// Every merge, under masks that differ.

@@ -116,6 +116,12 @@ fn of_layer(
             Typed::with("Concatenate", &[features()])
         }
         "BatchNormalization" | "LayerNormalization" => norm(class, layer, rank)?,
+        "RMSNormalization" => {
+            layer.last_axis(rank)?;
+            let mut typed = Typed::with("RmsNorm", &[features()]);
+            layer.number_option("epsilon", 1e-6, &mut typed.options)?;
+            typed
+        }
         "Flatten" => {
             layer.channels_last()?;
             Typed::with("Flatten", &[features()])

@@ -70,7 +70,7 @@ pub(crate) struct Part {
 }
 
 /// Layers of the crate that have weights for sure.
-const WITH_WEIGHTS: [&str; 9] = [
+const WITH_WEIGHTS: [&str; 10] = [
     "Dense",
     "Lstm",
     "Gru",
@@ -80,6 +80,7 @@ const WITH_WEIGHTS: [&str; 9] = [
     "Conv2d",
     "BatchNorm",
     "LayerNorm",
+    "RmsNorm",
 ];
 
 impl Layer {

@@ -203,6 +203,7 @@ pub(super) const LAYERS: &[Known] = &[
     layer("AvgPool2d", WINDOW_2D, "AvgPool2d<2>"),
     layer("BatchNorm", NORM, "BatchNorm<_>"),
     layer("LayerNorm", NORM, "LayerNorm<_>"),
+    layer("RmsNorm", NORM, "RmsNorm<_>"),
     layer("Normalization", NORM, "Normalization<_>"),
     plain("Rescaling"),
     plain("RandomFlip"),
@@ -311,4 +312,5 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("layernormalization", "LayerNorm"),
     ("maxpooling1d", "MaxPool1d"),
     ("maxpooling2d", "MaxPool2d"),
+    ("rmsnormalization", "RmsNorm"),
 ];

@@ -32,10 +32,11 @@ use std::sync::LazyLock;
 use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, Tensor};
 
 use super::{
-    ActivationFunction, ActivationKind, Backend, Bags, BringRows, ConvWeights, DenseWeights,
-    Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling, ReadRows,
-    RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
-    StepProduct, StepTable, StopGradient, WeightCache, Window, parameter, reference,
+    ActivationFunction, ActivationKind, Backend, Bags, BringRows, Centre, ConvWeights,
+    DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised,
+    Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights,
+    Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, parameter,
+    reference,
     tape::{values_mut, values_of},
 };
 use crate::{
@@ -214,7 +215,8 @@ impl Backend<f32> for Cpu {
             seen: Seen<'_>,
             then: ActivationKind;
         ) -> Normalised<f32, Self, T>;
-        fn layer_norm[](x: Of<(usize, usize), T>, weights: NormWeights<f32, Self>;) -> Of<(usize, usize), T>;
+        fn layer_norm[](x: Of<(usize, usize), T>, weights: NormWeights<f32, Self>, centre: Centre;)
+            -> Of<(usize, usize), T>;
         fn add[S](a: Of<S, T>, b: Of<S, T>, then: ActivationKind;) -> Of<S, T>;
         fn relu[S](x: Of<S, T>;) -> Of<S, T>;
         fn tanh[S](x: Of<S, T>;) -> Of<S, T>;

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     backend::{
-        ActivationKind, Backend, Element, NormWeights, Normalised, Seen, keep_rows, largest,
+        ActivationKind, Backend, Centre, Element, NormWeights, Normalised, Seen, keep_rows,
+        largest,
         memory::{collected, filled},
         tape::over_ranks,
         to_values,
@@ -84,6 +85,7 @@ pub(crate) fn batch_norm_train<E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
     weights: NormWeights<E, D>,
+    centre: Centre,
 ) -> Result<Rows<E, D, T>, Error> {
     let (n, features) = *x.shape();
     weights.check(features)?;
@@ -92,8 +94,13 @@ pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let mean = |x: Rows<E, D, T>| row_sums(x)?.try_div(E::of(features as f64)).or_device();
     let (x, epsilons) = bounded_squares(x, weights.epsilon)?;
-    let centre = along_rows(mean(x.retaped::<T>())?, features)?;
-    let centred = x.try_sub(centre).or_device()?;
+    let centred = match centre {
+        Centre::Mean => {
+            let mean = along_rows(mean(x.retaped::<T>())?, features)?;
+            x.try_sub(mean).or_device()?
+        }
+        Centre::Zero => x,
+    };
     let variance = mean(centred.retaped::<T>().try_square().or_device()?)?;
     let deviation = variance.try_add(epsilons).or_device()?.try_sqrt().or_device()?;
     let deviation = along_rows(deviation, features)?;

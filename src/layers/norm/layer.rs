@@ -3,15 +3,15 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{EPSILON, by_rows, check_epsilon, factor, shift};
+use super::{EPSILON, by_rows, check_epsilon, factor, rows::RowNormStepper, shift};
 use crate::{
-    backend::{Backend, Element, NormWeights, to_values},
+    backend::{Backend, Centre, Element, NormWeights},
     error::Error,
     layer,
     layer::Layer,
     shape::{Fault, Features},
     signal::{LastAxis, StepValues},
-    stream::{Streamable, copy_bounded, room},
+    stream::{Streamable, room},
 };
 
 /// Normalises the features of each position by themselves
@@ -74,23 +74,18 @@ where
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
-        check_epsilon::<E>(self.epsilon)?;
-        In::map(x, |x| {
-            by_rows(x, F, |x| {
-                let (gamma, epsilon) = (factor(&self.gamma, self.scale)?, self.epsilon);
-                let weights = NormWeights { gamma, beta: shift(&self.beta, self.center)?, epsilon };
-                D::layer_norm(x, weights)
-            })
-        })
+        let weights = self.weights()?;
+        In::map(x, |x| by_rows(x, F, |x| D::layer_norm(x, weights, Centre::Mean)))
     }
 }
 
-/// Gamma, beta and room for a step.
-pub struct LayerNormStepper<E> {
-    gamma: Vec<E>,
-    beta: Vec<E>,
-    epsilon: f64,
-    values: Vec<E>,
+impl<const F: usize, E: Element, D: Backend<E>> LayerNorm<F, E, D> {
+    fn weights(&self) -> Result<NormWeights<E, D>, Error> {
+        check_epsilon::<E>(self.epsilon)?;
+        let gamma = factor(&self.gamma, self.scale)?;
+        let beta = shift(&self.beta, self.center)?;
+        Ok(NormWeights { gamma, beta, epsilon: self.epsilon })
+    }
 }
 
 #[diagnostic::do_not_recommend]
@@ -101,34 +96,19 @@ where
     D: Backend<E>,
 {
     type State = ();
-    type Stepper = LayerNormStepper<E>;
+    type Stepper = RowNormStepper<E>;
 
-    fn begin(&self, rows: usize) -> Result<(LayerNormStepper<E>, ()), Error> {
-        check_epsilon::<E>(self.epsilon)?;
-        let gamma = to_values(&factor(&self.gamma, self.scale)?)?;
-        let beta = to_values(&shift(&self.beta, self.center)?)?;
-        let (epsilon, values) = (self.epsilon, room(rows, In::WIDTH)?);
-        Ok((LayerNormStepper { gamma, beta, epsilon, values }, ()))
+    fn begin(&self, rows: usize) -> Result<(RowNormStepper<E>, ()), Error> {
+        let values = room(rows, In::WIDTH)?;
+        Ok((RowNormStepper::new(&self.weights()?, Centre::Mean, values)?, ()))
     }
 
     fn step<'a>(
-        LayerNormStepper { gamma, beta, epsilon, values }: &'a mut LayerNormStepper<E>,
+        stepper: &'a mut RowNormStepper<E>,
         (): &mut (),
         x: In::StepData<'a, E>,
     ) -> Result<In::StepData<'a, E>, Error> {
         let (x, keep) = In::unpack(x);
-        copy_bounded(x, keep, values);
-        for row in values.chunks_exact_mut(F.max(1)) {
-            // In double precision, whatever the elements are.
-            let mean_of =
-                |value: &dyn Fn(E) -> f64| row.iter().map(|&x| value(x)).sum::<f64>() / F as f64;
-            let mean = mean_of(&|x| x.as_f64());
-            let variance = mean_of(&|x| (x.as_f64() - mean).powi(2));
-            let scale = 1.0 / (variance + *epsilon).sqrt();
-            for ((x, &gamma), &beta) in row.iter_mut().zip(&*gamma).zip(&*beta) {
-                *x = E::of((x.as_f64() - mean) * scale) * gamma + beta;
-            }
-        }
-        Ok(In::pack(values, keep))
+        Ok(In::pack(stepper.step(x, keep), keep))
     }
 }

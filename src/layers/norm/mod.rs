@@ -2,10 +2,13 @@
 
 mod batch;
 mod layer;
+mod rms;
+mod rows;
 
 pub use batch::BatchNorm;
 pub(crate) use batch::train as batch_norm_train;
 pub use layer::LayerNorm;
+pub use rms::RmsNorm;
 
 use dfdx::{
     shapes::{HasShape, Rank1},

@@ -455,6 +455,25 @@ def slopes_of_norms(name):
 
 
 @case
+def root_mean_squares(name):
+    """Normalisation by the root mean square, along the last axis, under a mask, and along several. Along others Keras fails."""
+    x, norm = Input((4, 5, 3), name="x"), L.RMSNormalization
+    masked = norm(name="masked")(L.Masking(name="real")(L.Reshape((4, 15), name="steps")(x)))
+    outs = [norm(name="last")(x), norm(epsilon=0.1, name="one")(x), norm(axis=[3, 2], name="two")(x), norm(axis=(-3, -2, -1), name="all")(x), masked]
+    values = floats(16, 2, 4, 5, 3)
+    values[0, 1:] = 0
+    write(name, Model(x, outs), values)
+
+
+@case
+def slopes_of_root_mean_squares(name):
+    """Gradients of normalisation by the root mean square."""
+    x, norm = Input((4, 3), name="x"), L.RMSNormalization
+    a = norm(axis=[-2, -1], name="both")(norm(name="last")(L.Dense(3, name="front")(x)))
+    write(name, Model(x, L.Dense(2, name="head")(L.GlobalMaxPooling1D(name="most")(a))), floats(17, 2, 4, 3), True)
+
+
+@case
 def resized(name):
     """Images of other sizes, values of length one, and activations of rows."""
     x, s = Input((5, 6, 4), name="x"), Input((6, 4), name="s")

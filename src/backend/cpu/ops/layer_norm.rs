@@ -6,7 +6,7 @@ use dfdx::{
 use super::{chunks, share};
 use crate::{
     backend::{
-        NormWeights,
+        Centre, NormWeights,
         cpu::{
             buffer::Buffer,
             simd::vectorized,
@@ -28,7 +28,7 @@ fn inverse_of_huge(x: &[f32], mean: f32, epsilon: f32) -> f32 {
 }
 
 vectorized! {
-    /// Normalises rows, and gives for each its mean and one over its deviation.
+    /// Normalises rows, and gives for each its centre and one over its deviation.
     fn forward<'a>(
         y: &'a mut [f32],
         x: &'a [f32],
@@ -36,12 +36,16 @@ vectorized! {
         gamma: &'a [f32],
         beta: &'a [f32],
         epsilon: f32,
+        centre: Centre,
     ) {
         let n = gamma.len();
         let rows = y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
         for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
             let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
-            let mean = (total(n, |i| x[i]) / n as f64) as f32;
+            let mean = match centre {
+                Centre::Mean => (total(n, |i| x[i]) / n as f64) as f32,
+                Centre::Zero => 0.0,
+            };
             let variance = (total(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f64) as f32;
             let mut inverse = 1.0 / (variance + epsilon).sqrt();
             if variance == f32::INFINITY && mean.is_finite() {
@@ -65,6 +69,7 @@ vectorized! {
         gamma: &'a [f32],
         d_gamma: &'a mut [f32],
         d_beta: &'a mut [f32],
+        centre: Centre,
     ) {
         let n = gamma.len();
         let rows = d_x.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
@@ -72,7 +77,10 @@ vectorized! {
         for (((d_x, x), d_y), statistics) in rows {
             let (gamma, x, d_y) = (&gamma[..n], &x[..n], &d_y[..n]);
             let (mean, inverse) = (statistics[0], statistics[1]);
-            let shift = (total(n, |i| d_y[i] * gamma[i]) / n as f64) as f32;
+            let shift = match centre {
+                Centre::Mean => (total(n, |i| d_y[i] * gamma[i]) / n as f64) as f32,
+                Centre::Zero => 0.0,
+            };
             let slope = total(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f64;
             let slope = slope as f32;
             let values = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
@@ -96,6 +104,7 @@ fn add(totals: &mut [f64], sums: &[f32]) {
 pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
     x: Tensor<(usize, usize), f32, Cpu, T>,
     weights: NormWeights<f32, Cpu>,
+    centre: Centre,
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     weights.check(x.shape().1)?;
     let (x, mut tape) = x.split_tape();
@@ -111,7 +120,7 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
         .zip(values.chunks(size))
         .zip(statistics.chunks_mut(2 * share));
     parallel(jobs.collect(), |((y, x), statistics)| {
-        forward(y, x, statistics, &gamma, &beta, epsilon as f32);
+        forward(y, x, statistics, &gamma, &beta, epsilon as f32, centre);
     });
     let y = from_vec(x.device(), (n, features), y)?;
     if T::OWNS_TAPE {
@@ -136,7 +145,16 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
                     for (((d_x, x), d_y), statistics) in blocks.zip(statistics.chunks(2 * BLOCK)) {
                         d_gamma.fill(0.0);
                         d_beta.fill(0.0);
-                        backward(d_x, x, d_y, statistics, &gamma, &mut d_gamma, &mut d_beta);
+                        backward(
+                            d_x,
+                            x,
+                            d_y,
+                            statistics,
+                            &gamma,
+                            &mut d_gamma,
+                            &mut d_beta,
+                            centre,
+                        );
                         add(&mut totals.0, &d_gamma);
                         add(&mut totals.1, &d_beta);
                     }
