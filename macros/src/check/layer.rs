@@ -112,7 +112,7 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
 }
 
 /// A layer as it is called in a message.
-pub(super) fn short_name(ty: &Type) -> String {
+fn short_name(ty: &Type) -> String {
     match ty {
         Type::Path(path) => last_name(&path.path),
         other => quote!(#other).to_string(),

@@ -18,7 +18,7 @@ use crate::{
     spelling::{self, Spelling},
     witness,
 };
-use layer::{check_activity, check_holes, check_options, short_name};
+use layer::{check_activity, check_holes, check_options};
 
 /// A struct under `#[model(..)]`.
 ///
@@ -69,20 +69,6 @@ pub(crate) struct Part {
     pub(crate) span: Span,
 }
 
-/// Layers of the crate that have weights for sure.
-const WITH_WEIGHTS: [&str; 10] = [
-    "Dense",
-    "Lstm",
-    "Gru",
-    "SimpleRnn",
-    "Embedding",
-    "Conv1d",
-    "Conv2d",
-    "BatchNorm",
-    "LayerNorm",
-    "RmsNorm",
-];
-
 impl Layer {
     /// Whether it is a layer of the crate, or a tuple.
     pub(crate) fn is_ours(&self) -> bool {
@@ -94,7 +80,7 @@ impl Layer {
 
     /// Whether it is a layer of the crate that has weights for sure.
     fn has_weights(&self) -> bool {
-        self.is_ours() && WITH_WEIGHTS.contains(&short_name(&self.ty).as_str())
+        matches!(&self.ty, Type::Path(path) if spelling::has_weights(&path.path))
     }
 
     /// The check that implies the others.

@@ -41,6 +41,14 @@ pub(crate) fn is_layer(path: &Path) -> bool {
     is_ours(path) && known(&last_name(path)).is_some()
 }
 
+/// Whether this is the name of a layer of the crate that has weights: these are of its element.
+pub(crate) fn has_weights(path: &Path) -> bool {
+    let of_an_element = |layer: &Known| {
+        layer.parameters.iter().any(|parameter| parameter.kind == Kind::Type(Class::Element))
+    };
+    is_ours(path) && known(&last_name(path)).is_some_and(of_an_element)
+}
+
 /// Whether windows of a layer of the crate slide along sizes, or it makes them larger: it is `Windowed`.
 pub(crate) fn has_windows(name: &Ident) -> bool {
     WINDOWED.iter().any(|windowed| name == windowed)
