@@ -4,6 +4,9 @@
 //! elements; and a `Vec` that finds no memory ends the process. So a size is multiplied here, and what grows with the
 //! data or the layers is allocated here.
 
+use std::sync::OnceLock;
+
+use bytemuck::Zeroable;
 use dfdx::{
     shapes::{HasShape, Shape},
     tensor::CpuError,
@@ -68,9 +71,9 @@ pub(crate) fn reserved<T>(len: usize) -> Result<Vec<T>, NoMemory> {
 /// Room for one more in a list that grows.
 ///
 /// # Errors
-/// [`Error::Device`].
-pub(crate) fn one_more<T>(values: &mut Vec<T>) -> Result<(), Error> {
-    Ok(values.try_reserve(1).map_err(|_| NoMemory::of(values.len() + 1))?)
+/// [`NoMemory`].
+pub(crate) fn one_more<T>(values: &mut Vec<T>) -> Result<(), NoMemory> {
+    values.try_reserve(1).map_err(|_| NoMemory::of(values.len() + 1))
 }
 
 /// Makes a list at least so long, by a value.
@@ -109,13 +112,52 @@ pub(crate) fn collected<T>(
     Ok(values)
 }
 
+/// All items, however many there are.
+pub(crate) fn listed<T>(from: impl IntoIterator<Item = T>) -> Result<Vec<T>, NoMemory> {
+    let from = from.into_iter();
+    let mut items = reserved(from.size_hint().0)?;
+    for item in from {
+        one_more(&mut items)?;
+        items.push(item);
+    }
+    Ok(items)
+}
+
+/// A copy of some values.
+pub(crate) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, NoMemory> {
+    let mut copy = reserved(values.len())?;
+    copy.extend_from_slice(values);
+    Ok(copy)
+}
+
+/// Whether there is memory for some bytes, for what does not look itself and would abort. It is free again.
+pub(crate) fn look_for(bytes: usize) -> Result<(), NoMemory> {
+    let found =
+        reserved::<u8>(bytes).map_err(|_| NoMemory::of(bytes.div_ceil(size_of::<f32>())))?;
+    // The compiler must not leave it out.
+    drop(std::hint::black_box(found));
+    Ok(())
+}
+
+/// What a cell holds, or what is made for it now.
+pub(crate) fn get_or_make<T, E>(
+    cell: &OnceLock<T>,
+    make: impl FnOnce() -> Result<T, E>,
+) -> Result<&T, E> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
+}
+
 /// Room for the values of a kernel.
 pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, NoMemory> {
     reserved(len)
 }
 
 /// Zeros for a kernel. What the system has just handed out it has cleared, and that is not done again.
-pub(crate) fn zeros(len: usize) -> Result<Vec<f32>, NoMemory> {
+pub(crate) fn zeros<T: Zeroable>(len: usize) -> Result<Vec<T>, NoMemory> {
     bytemuck::allocation::try_zeroed_vec(len).map_err(|()| NoMemory::of(len))
 }
 
@@ -147,13 +189,18 @@ mod tests {
     #[test]
     fn memory_that_is_not_there_is_an_error() {
         for len in [1 << 50, isize::MAX as usize] {
-            zeros(len).unwrap_err();
+            zeros::<f32>(len).unwrap_err();
+            look_for(len).unwrap_err();
+            listed(std::iter::repeat_n(0_u8, len)).unwrap_err();
             room::<f32>(len).unwrap_err();
             filled(&[len], 1.0_f64).unwrap_err();
             collected(&[len], std::iter::repeat(true)).unwrap_err();
         }
-        assert_eq!(zeros(3).unwrap(), [0.0; 3]);
-        assert!(zeros(0).unwrap().is_empty());
+        assert_eq!(zeros::<f32>(3).unwrap(), [0.0; 3]);
+        assert!(zeros::<f64>(0).unwrap().is_empty());
         assert_eq!(collected(&[2], [1, 2, 3]).unwrap(), [1, 2]);
+        assert_eq!(listed((0..9).filter(|i| i % 4 == 0)).unwrap(), [0, 4, 8]);
+        assert_eq!(copied(&[1, 2]).unwrap(), [1, 2]);
+        look_for(9).unwrap();
     }
 }

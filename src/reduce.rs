@@ -20,7 +20,7 @@ pub use weights::Weights;
 
 use crate::{
     error::Error,
-    memory::collected,
+    memory::{collected, filled},
     signal::{Mask, Signal},
     tuples::several,
 };
@@ -310,12 +310,16 @@ pub(crate) fn position_weights(
     weights: &impl SampleWeights,
 ) -> Result<PositionWeights, Error> {
     let positions: usize = sizes.iter().product();
-    let mut each = weights.expand(sizes)?.unwrap_or_else(|| vec![1.0; positions]);
+    let mut each = weights.expand(sizes)?.map_or_else(|| filled(&[positions], 1.0), Ok)?;
     let keep = mask.map(|mask| {
         let inner: usize = sizes[2..].iter().product();
         let keep = mask.as_slice().iter();
-        keep.flat_map(|&keep| std::iter::repeat_n(keep, inner)).collect::<Vec<bool>>()
+        collected(
+            &[mask.as_slice().len(), inner],
+            keep.flat_map(|&keep| std::iter::repeat_n(keep, inner)),
+        )
     });
+    let keep = keep.transpose()?;
     let count = match &keep {
         Some(keep) => {
             each.iter_mut().zip(keep).filter(|(_, keep)| !**keep).for_each(|(w, _)| *w = 0.0);

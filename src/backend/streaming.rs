@@ -42,7 +42,7 @@ pub trait RecurrentStep<E>: Send {
 /// `x . kernel + bias` on the rows of a step, and a function of each value.
 pub trait StepProduct<E>: Send {
     /// From `(R, I)` to `(R, O)`.
-    fn product(&self, x: &[E], y: &mut [E]);
+    fn product(&self, x: &[E], y: &mut [E]) -> Result<(), Error>;
 }
 
 /// The rows of a table, one after the other.

@@ -38,20 +38,22 @@ pub(super) fn orthonormal<E: Element + Multiplied>(
         let (count, size) = (BLOCK.min(few - start), many - start);
         let block = &mut reflections[..count * size];
         let signs = draw(block, size, seed, start);
-        let coefficients = coefficients(block, count, size);
+        let coefficients = coefficients(block, count, size)?;
         let (v, t) = (Matrix::new(block, count, size), Matrix::new(&coefficients, count, count));
         let vectors = &mut vectors[start * many..];
-        parallel(vectors.chunks_mut(VECTORS * many).collect(), |vectors: &mut [E]| {
+        let done = parallel(vectors.chunks_mut(VECTORS * many).collect(), |vectors: &mut [E]| {
             let rows = vectors.len() / many;
             // Each vector x becomes x - ((x V) T^T) V^T.
-            let [mut inside, mut along] = [(); 2].map(|()| vec![E::zero(); rows * count]);
+            let mut inside = filled(&[rows, count], E::zero())?;
+            let mut along = filled(&[rows, count], E::zero())?;
             let x = Matrix::new(vectors, rows, many).columns(start, size);
-            product_into(&mut inside, count, x, v.transposed(), false);
-            product_into(&mut along, count, Matrix::new(&inside, rows, count), t, false);
+            product_into(&mut inside, count, x, v.transposed(), false)?;
+            product_into(&mut along, count, Matrix::new(&inside, rows, count), t, false)?;
             along.iter_mut().for_each(|x| *x = -*x);
             let along = Matrix::new(&along, rows, count);
-            product_into(&mut vectors[start..], many, along, v, true);
+            Ok(product_into(&mut vectors[start..], many, along, v, true)?)
         });
+        done.into_iter().collect::<Result<(), Error>>()?;
         for (vector, sign) in vectors.chunks_exact_mut(many).zip(signs) {
             vector.iter_mut().for_each(|x| *x *= sign);
         }
@@ -85,10 +87,15 @@ fn draw<E: Element + Multiplied>(block: &mut [E], size: usize, seed: u64, start:
 }
 
 /// The triangle T, transposed, that makes one of several reflections: `H_1 .. H_n = 1 - V T V^T`.
-fn coefficients<E: Element + Multiplied>(block: &[E], count: usize, size: usize) -> Vec<E> {
+fn coefficients<E: Element + Multiplied>(
+    block: &[E],
+    count: usize,
+    size: usize,
+) -> Result<Vec<E>, Error> {
     let v = Matrix::new(block, count, size);
-    let [mut angles, mut t] = [(); 2].map(|()| vec![E::zero(); count * count]);
-    product_into(&mut angles, count, v, v.transposed(), false);
+    let mut angles = filled(&[count, count], E::zero())?;
+    let mut t = filled(&[count, count], E::zero())?;
+    product_into(&mut angles, count, v, v.transposed(), false)?;
     for i in 0..count {
         // With H_i it becomes 1 - V T V^T - v_i v_i^T + V T V^T v_i v_i^T.
         let (done, row) = t.split_at_mut(i * count);
@@ -98,5 +105,5 @@ fn coefficients<E: Element + Multiplied>(block: &[E], count: usize, size: usize)
         }
         row[i] = E::one();
     }
-    t
+    Ok(t)
 }

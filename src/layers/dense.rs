@@ -131,7 +131,7 @@ where
         (): &mut (),
         x: In::StepData<'a, E>,
     ) -> Result<&'a [E], Error> {
-        stepper.product.product(In::unpack(x).0, &mut stepper.values);
+        stepper.product.product(In::unpack(x).0, &mut stepper.values)?;
         if A::FUSED == ActivationKind::Nothing {
             A::in_place::<E, D>(&mut stepper.values, O)?;
         }

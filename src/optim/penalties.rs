@@ -8,7 +8,11 @@ use dfdx::{
 
 use super::{Optimizer, State, groups::LayerGroups};
 use crate::{
-    backend::{Backend, Element, assign, memory::filled, near, to_values},
+    backend::{
+        Backend, Element, assign,
+        memory::{filled, listed},
+        near, to_values,
+    },
     error::{Error, OrDevice},
     parameters::{Parameter, Parameters, Visitor},
     regularizers::Rule,
@@ -43,8 +47,8 @@ impl<E: Element, D: Backend<E>, R: Ruled<E, D>> Visitor<E, D> for Each<R> {
 fn wide<S: Shape, E: Element, D: Backend<E>>(
     tensor: &Tensor<S, E, D>,
 ) -> Result<(Vec<f64>, Vec<usize>), Error> {
-    let values = to_values(tensor)?.into_iter().map(Element::as_f64).collect();
-    Ok((values, tensor.shape().concrete().into()))
+    let values = to_values(tensor)?.into_iter().map(Element::as_f64);
+    Ok((listed(values)?, tensor.shape().concrete().into()))
 }
 
 /// The sum of the penalties that [regularizers](crate::regularizers) put on the weights of a model that are trained.
@@ -129,8 +133,8 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             }
             let weight = tensor.clone().put_tape(OwnedTape::default());
             let weight = weight.try_reshape_like(&(values.len(),)).or_device()?;
-            let element = |values: Vec<f64>| values.into_iter().map(E::of).collect();
-            let moved = near(weight, element(values), element(slopes))?;
+            let element = |values: Vec<f64>| listed(values.into_iter().map(E::of));
+            let moved = near(weight, element(values)?, element(slopes)?)?;
             let moved = moved.try_sum::<Rank0, Axis<0>>().or_device()?;
             let penalty = TryAdd::try_add(moved, E::of(penalty)).or_device()?;
             self.0 = match self.0.take() {
@@ -189,7 +193,7 @@ pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
             let Some(constraint) = rule.constraint else { return Ok(()) };
             let (mut values, sizes) = wide(tensor)?;
             constraint.apply(&mut values, &sizes)?;
-            assign(tensor, &values.into_iter().map(E::of).collect::<Vec<E>>())
+            assign(tensor, &listed(values.into_iter().map(E::of))?)
         }
     }
 

@@ -6,7 +6,7 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     io::Weight,
-    memory::filled,
+    memory::{NoMemory, copied, filled},
     parameters::{self, Parameters},
 };
 
@@ -154,6 +154,20 @@ impl<E: Element> Slots<E> {
             }
         };
         Ok(self.rows.insert(rows))
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub(super) fn copied(&self) -> Result<Self, NoMemory> {
+        let mut values = Vec::with_capacity(self.values.len());
+        for slot in &self.values {
+            values.push(copied(slot)?);
+        }
+        let rows = self.rows.as_ref().map(|rows| rows.copied().map(Box::new)).transpose()?;
+        let [average, gathered] = [copied(&self.average)?, copied(&self.gathered)?];
+        Ok(Self { names: self.names.clone(), values, rows, average, gathered, since: self.since })
     }
 
     /// Makes the slots those of all rows of a table, which are up to date.

@@ -65,6 +65,16 @@ impl<E: Element, D: Backend<E>> Clone for State<E, D> {
 }
 
 impl<E: Element, D: Backend<E>> State<E, D> {
+    /// A copy, which `clone` aborts for where there is no memory.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub(super) fn copied(&self) -> Result<Self, Error> {
+        let slots = self.slots.iter().map(Slots::copied).collect::<Result<_, _>>()?;
+        let (excluded, groups) = (self.excluded.clone(), self.groups.clone());
+        Ok(Self { slots, excluded, groups, ..*self })
+    }
+
     /// How many steps were made.
     pub fn steps(&self) -> usize {
         usize::try_from(self.step).unwrap_or(0)
@@ -132,7 +142,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         change: fn(&mut Vec<E>, &mut Vec<E>),
     ) -> Result<(), Error> {
         let mut changed = model.clone();
-        let mut state = self.clone();
+        let mut state = self.copied()?;
         let trained = state.step > 0;
         let mut averages = Averages { slots: state.slots.iter_mut(), trained, change };
         self.groups.visit(&mut changed, &mut averages)?;

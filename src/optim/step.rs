@@ -181,12 +181,13 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         }
         // This step may overflow. It is made of whole tables.
         if let Some(before) = undo.before.as_mut().filter(|_| touched.iter().any(Option::is_some)) {
-            self.clone().settle(optimizer, before)?;
+            self.copied()?.settle(optimizer, before)?;
             self.settle(optimizer, undo.value)?;
             spread(&groups, undo.value, gradients, touched)?;
             self.expand()?;
         }
-        let (mut state, touched) = (Undo::of(self), Vec::new());
+        let before = Some(self.copied()?);
+        let (mut state, touched) = (Undo { before, value: self }, Vec::new());
         let step = Step { state: state.value, number: 0, plan, optimizer, gradients, touched };
         groups.visit(undo.value, &mut { step })?;
         if constrained {

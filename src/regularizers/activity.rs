@@ -10,7 +10,11 @@ use dfdx::{
 
 use super::Regularizer;
 use crate::{
-    backend::{Backend, Element, IntoShape, memory::filled, near, row_sums, to_values},
+    backend::{
+        Backend, Element, IntoShape,
+        memory::{filled, listed},
+        near, row_sums, to_values,
+    },
     distributed,
     error::{Error, OrDevice},
     mask::Mask,
@@ -107,7 +111,7 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     }
     let activity = activity.retaped::<dfdx::tensor::NoneTape>();
     let values = to_values(&activity)?;
-    let mut wide: Vec<f64> = values.iter().map(|value| value.as_f64()).collect();
+    let mut wide = listed(values.iter().map(|value| value.as_f64()))?;
     let keep = mask.map(Mask::as_slice).filter(|keep| !keep.is_empty());
     let leave_out = |wide: &mut [f64]| {
         let Some(keep) = keep else { return };
@@ -140,7 +144,7 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         regularizer.add_gradient(&wide, &sizes, &mut slopes)?;
         let slopes = &mut slopes[first..first + count];
         leave_out(slopes);
-        let slopes: Vec<E> = slopes.iter().map(|slope| E::of(slope * share)).collect();
+        let slopes = listed(slopes.iter().map(|slope| E::of(slope * share)))?;
         let made: Term<E, D> = Box::new(move || {
             let activity = activity.put_tape(OwnedTape::default());
             let moved = near(activity, values, slopes)?.into_shape(&(1, count))?;

@@ -3,7 +3,7 @@ use std::fmt::Debug;
 use serde_json::{Value, json};
 
 use super::{Axes, EPSILON};
-use crate::error::Error;
+use crate::{error::Error, memory::zeros};
 
 /// What holds for a weight after each step.
 #[diagnostic::on_unimplemented(
@@ -193,7 +193,7 @@ fn each_vector(
         }
         number
     };
-    let mut factors = vec![0.0; vectors];
+    let mut factors: Vec<f64> = zeros(vectors)?;
     for (at, w) in weight.iter().enumerate() {
         factors[vector(at)] += w * w;
     }

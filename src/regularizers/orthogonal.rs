@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
 use super::{EPSILON, Regularizer, norms::object};
-use crate::error::Error;
+use crate::{
+    error::Error,
+    memory::{collected, listed},
+};
 
 /// What is to be orthogonal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -62,12 +65,11 @@ impl OrthogonalRegularizer {
         };
         let at = |vector: usize, i: usize| weight[vector * strides[0] + i * strides[1]];
         let squares = |vector| (0..length).map(|i| at(vector, i).powi(2)).sum::<f64>();
-        let norms: Vec<f64> =
-            (0..count).map(|vector| squares(vector).max(EPSILON * EPSILON).sqrt()).collect();
-        let unit = (0..count)
-            .flat_map(|vector| (0..length).map(move |i| (vector, i)))
-            .map(|(vector, i)| at(vector, i) / norms[vector])
-            .collect();
+        let norm = |vector| squares(vector).max(EPSILON * EPSILON).sqrt();
+        let norms = listed((0..count).map(norm))?;
+        let places = (0..count).flat_map(|vector| (0..length).map(move |i| (vector, i)));
+        let unit = places.map(|(vector, i)| at(vector, i) / norms[vector]);
+        let unit = collected(&[count, length], unit)?;
         Ok(Vectors { count, length, strides, unit, norms })
     }
 

@@ -24,11 +24,11 @@ pub(crate) use window::WINDOW;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 pub(crate) use window::{LARGEST, places, wrong_window};
 
-use dfdx::shapes::Rank1;
 /// [`Const`], by the name that it has in the messages of the compiler: `(usize, Size<10>)` is `(Batch, Const<10>)`.
 ///
 /// The compiler leaves out the path of a name that is the only one of its kind, and the standard library has a `Const`.
 pub use dfdx::shapes::Const as Size;
+use dfdx::shapes::Rank1;
 pub use dfdx::shapes::{Const, HasShape, Rank0};
 
 /// The batch dimension: how many samples are in it is known at run time.

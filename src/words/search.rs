@@ -66,7 +66,7 @@ impl WordVectors {
         let ids: Vec<usize> = words.iter().map(|word| self.id(word)).collect::<Result<_, _>>()?;
         let queries: Vec<f32> = ids.iter().flat_map(|&id| self.unit(id)).collect();
         let without: Vec<Vec<usize>> = ids.iter().map(|&id| vec![id]).collect();
-        Ok(self.search(&queries, &without, k))
+        self.search(&queries, &without, k)
     }
 
     /// The `k` words whose vectors are most similar to a vector.
@@ -82,7 +82,7 @@ impl WordVectors {
             return Err(Error::NonFinite { what, index, value });
         }
         let query = unit(&vector.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
-        Ok(self.search(&query, &[Vec::new()], k).pop().unwrap_or_default())
+        Ok(self.search(&query, &[Vec::new()], k)?.pop().unwrap_or_default())
     }
 
     /// The `k` words that are to `c` what `b` is to `a`: those nearest to `b - a + c`, each scaled to length 1
@@ -95,14 +95,19 @@ impl WordVectors {
         let [a, b, c] = ids.map(|id| self.unit(id));
         let sum = |((a, b), c)| f64::from(b) - f64::from(a) + f64::from(c);
         let query = unit(&a.zip(b).zip(c).map(sum).collect::<Vec<_>>());
-        Ok(self.search(&query, &[ids.to_vec()], k).pop().unwrap_or_default())
+        Ok(self.search(&query, &[ids.to_vec()], k)?.pop().unwrap_or_default())
     }
 
     /// The nearest words to each query, vectors of length 1, without some ids.
-    fn search(&self, queries: &[f32], without: &[Vec<usize>], k: usize) -> Vec<Nearest<'_>> {
+    fn search(
+        &self,
+        queries: &[f32],
+        without: &[Vec<usize>],
+        k: usize,
+    ) -> Result<Vec<Nearest<'_>>, Error> {
         let size = self.vocabulary.size();
         if k == 0 || self.width == 0 {
-            return vec![Vec::new(); without.len()];
+            return Ok(vec![Vec::new(); without.len()]);
         }
         // Padding and the unknown token are no words. Some more are kept than are asked for, to leave these out.
         let special = 1 + usize::from(self.vocabulary.unknown().is_some());
@@ -130,7 +135,7 @@ impl WordVectors {
                 }
             }
         };
-        let parts = scan(&self.table, self.width, queries, start, visit);
+        let parts = scan(&self.table, self.width, queries, start, visit)?;
         let mut all = vec![Vec::new(); without.len()];
         for part in parts {
             all.iter_mut().zip(part).for_each(|(all, best)| all.extend(best.heap));
@@ -141,7 +146,7 @@ impl WordVectors {
             let named = wanted.filter_map(|f| Some((self.vocabulary.word(f.id)?, f.similarity)));
             named.take(k).collect()
         };
-        all.into_iter().zip(without).map(words).collect()
+        Ok(all.into_iter().zip(without).map(words).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use crate::backend::memory::{NoMemory, room, zeros};
+use crate::backend::memory::{NoMemory, look_for, one_more, room, zeros};
 
 /// Values that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
 /// after the first asks the system for none.
@@ -26,7 +26,8 @@ pub(crate) struct Buffer {
 pub(crate) fn keep_memory() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        drop(std::hint::black_box(Vec::<u8>::with_capacity((32 << 20) - (64 << 10))))
+        // Where there is no memory for it, there is none to be kept.
+        let _ = look_for((32 << 20) - (64 << 10));
     });
 }
 
@@ -41,34 +42,18 @@ struct Pool {
 static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), held: 0 });
 
 impl Buffer {
-    /// A small buffer, whose size does not depend on that of a batch, with whatever stood in its memory before.
-    ///
-    /// # Panics
-    /// If there is no memory.
-    pub(crate) fn uncleared(len: usize) -> Self {
-        Self::try_uncleared(len).expect("memory for a small buffer")
-    }
-
-    /// A small buffer of zeros.
-    ///
-    /// # Panics
-    /// If there is no memory.
-    pub(crate) fn zeros(len: usize) -> Self {
-        Self::try_zeros(len).expect("memory for a small buffer")
-    }
-
     /// A buffer with whatever stood in its memory before.
-    pub(crate) fn try_uncleared(len: usize) -> Result<Self, NoMemory> {
+    pub(crate) fn uncleared(len: usize) -> Result<Self, NoMemory> {
         if len == 0 {
             return Ok(Self::default());
         }
         let found = POOL.lock().ok().and_then(|mut pool| {
             // The smallest that fits, if it is not much too large.
-            let fits = |memory: &&(usize, usize)| {
+            let fits = |memory: &(usize, usize)| {
                 memory.1 >= len && memory.1 / 2 <= len.saturating_add(512)
             };
-            let sizes: Vec<(usize, usize)> = pool.free.iter().map(Vec::len).enumerate().collect();
-            let at = sizes.iter().filter(fits).min_by_key(|memory| memory.1)?.0;
+            let sizes = pool.free.iter().map(Vec::len).enumerate();
+            let at = sizes.filter(fits).min_by_key(|memory| memory.1)?.0;
             let memory = pool.free.swap_remove(at);
             pool.held -= memory.len();
             Some(memory)
@@ -81,8 +66,8 @@ impl Buffer {
     }
 
     /// A buffer of zeros.
-    pub(crate) fn try_zeros(len: usize) -> Result<Self, NoMemory> {
-        let mut buffer = Self::try_uncleared(len)?;
+    pub(crate) fn zeros(len: usize) -> Result<Self, NoMemory> {
+        let mut buffer = Self::uncleared(len)?;
         buffer.fill(0.0);
         Ok(buffer)
     }
@@ -104,6 +89,7 @@ impl Drop for Buffer {
         }
         if let Ok(mut pool) = POOL.lock()
             && pool.held + self.memory.len() <= BOUND
+            && one_more(&mut pool.free).is_ok()
         {
             pool.held += self.memory.len();
             pool.free.push(std::mem::take(&mut self.memory));

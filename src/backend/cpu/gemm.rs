@@ -7,6 +7,7 @@ use super::{
     sums::{LONG, runs},
     threads::threads,
 };
+use crate::backend::memory::{NoMemory, zeros};
 
 /// How many terms of a long product are added one after the other, and how many such blocks in single precision.
 const BLOCK: usize = 64;
@@ -26,12 +27,17 @@ pub(crate) fn rows_of_job(multiplications: usize, rows: usize, columns: usize) -
 }
 
 /// `c = a . b`, or `c += a . b`, on the calling thread.
-pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
+pub(crate) fn product(
+    c: &mut [f32],
+    a: Matrix<'_>,
+    b: Matrix<'_>,
+    add: bool,
+) -> Result<(), NoMemory> {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "the inner sizes of a product");
     assert_eq!(Some(c.len()), m.checked_mul(n), "the size of a product");
     if c.is_empty() {
-        return;
+        return Ok(());
     }
     if k == 0 && !add {
         c.fill(0.0);
@@ -40,20 +46,20 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
         // Each a call of the crate: of more terms it makes parts itself, whose sizes depend on the other two sizes.
         for run in runs(0..k) {
             let (from, count) = (run.start, run.len());
-            short_product(c, a.columns(from, count), b.rows(from, count), add || from > 0);
+            short_product(c, a.columns(from, count), b.rows(from, count), add || from > 0)?;
         }
-        return;
+        return Ok(());
     }
     // As many rows at a time as stay in a cache with their sums.
     let rows = ((64 << 10) / n).next_multiple_of(8).max(8);
     let rows = if m < 2 * rows { m } else { rows };
-    let (mut block, mut totals) = (Buffer::uncleared(rows * n), vec![0.0_f64; rows * n]);
+    let (mut block, mut totals) = (Buffer::uncleared(rows * n)?, zeros::<f64>(rows * n)?);
     let mut first = 0;
     while first < m {
         let rows = if m - first < 2 * rows { m - first } else { rows };
         if totals.len() < rows * n {
-            block = Buffer::uncleared(rows * n);
-            totals.resize(rows * n, 0.0);
+            block = Buffer::uncleared(rows * n)?;
+            totals = zeros(rows * n)?;
         }
         let (block, totals) = (&mut block[..rows * n], &mut totals[..rows * n]);
         let (a, c) = (a.rows(first, rows), &mut c[first * n..][..rows * n]);
@@ -61,7 +67,7 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
         totals.iter_mut().zip(&*c).for_each(|(total, x)| *total = before(x));
         for (i, from) in (0..k).step_by(BLOCK).enumerate() {
             let count = BLOCK.min(k - from);
-            short_product(block, a.columns(from, count), b.rows(from, count), i % BLOCKS > 0);
+            short_product(block, a.columns(from, count), b.rows(from, count), i % BLOCKS > 0)?;
             if i % BLOCKS == BLOCKS - 1 || from + count == k {
                 totals.iter_mut().zip(&*block).for_each(|(total, &sum)| *total += f64::from(sum));
             }
@@ -69,18 +75,19 @@ pub(crate) fn product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
         c.iter_mut().zip(&*totals).for_each(|(x, &total)| *x = total as f32);
         first += rows;
     }
+    Ok(())
 }
 
 /// A product by the crate. No size is 0.
-fn short_product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) {
+fn short_product(c: &mut [f32], a: Matrix<'_>, b: Matrix<'_>, add: bool) -> Result<(), NoMemory> {
     if (a.rows == 1 || b.columns == 1) && add && a.columns > 2 {
         // The crate has other code for vectors, which adds the terms to `c` one by one.
-        let mut sums = Buffer::uncleared(c.len());
-        product_into(&mut sums, b.columns, a, b, false);
+        let mut sums = Buffer::uncleared(c.len())?;
+        product_into(&mut sums, b.columns, a, b, false)?;
         c.iter_mut().zip(&*sums).for_each(|(x, &sum)| *x += sum);
-    } else {
-        product_into(c, b.columns, a, b, add);
+        return Ok(());
     }
+    product_into(c, b.columns, a, b, add)
 }
 
 #[cfg(test)]
@@ -114,13 +121,13 @@ mod tests {
                 for b in [Matrix::new(&b, k, n), of_turned] {
                     for add in [false, true] {
                         let mut whole = before.clone();
-                        product(&mut whole, a, b, add);
+                        product(&mut whole, a, b, add).unwrap();
                         // One row at a time only where the crate has no other code for it.
                         let least = if b.row_stride == 1 { (256 / n + 1).max(8) } else { 1 };
                         for share in (least..m).filter(|s| m % s == 0 || m % s >= least).take(40) {
                             let mut parts = before.clone();
                             for (i, c) in parts.chunks_mut(share * n).enumerate() {
-                                product(c, a.rows(i * share, c.len() / n), b, add);
+                                product(c, a.rows(i * share, c.len() / n), b, add).unwrap();
                             }
                             assert!(whole == parts, "{m} {n} {k} by {share}, {add}");
                         }
@@ -155,7 +162,7 @@ mod tests {
                 for a in [Matrix::new(&a, m, k), Matrix::new(&a, k, m).transposed()] {
                     for b in [Matrix::new(&b, k, n), b_transposed] {
                         let mut c = vec![0.0; m * n];
-                        product(&mut c, a, b, false);
+                        product(&mut c, a, b, false).unwrap();
                         let close = |&c: &f32| (f64::from(c) / expected - 1.0).abs() < 1e-6;
                         assert!(c.iter().all(close), "{c:?} for {expected}");
                     }
@@ -168,15 +175,15 @@ mod tests {
     fn products_are_products() {
         let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [7.0, 8.0, 9.0, 10.0, 11.0, 12.0]);
         let mut c = [1.0; 4];
-        product(&mut c, Matrix::new(&a, 2, 3), Matrix::new(&b, 3, 2), true);
+        product(&mut c, Matrix::new(&a, 2, 3), Matrix::new(&b, 3, 2), true).unwrap();
         assert_eq!(c, [59.0, 65.0, 140.0, 155.0]);
         // Some columns of a transpose, and of a matrix with a column more.
         let of_a = Matrix::new(&a, 3, 2).transposed();
-        product(&mut c, of_a, Matrix::new(&b, 2, 3).transposed().columns(0, 2), false);
+        product(&mut c, of_a, Matrix::new(&b, 2, 3).transposed().columns(0, 2), false).unwrap();
         assert_eq!(c, [76.0, 103.0, 100.0, 136.0]);
-        product(&mut c, Matrix::new(&a, 2, 3).columns(0, 0), Matrix::new(&[], 0, 2), true);
+        product(&mut c, Matrix::new(&a, 2, 3).columns(0, 0), Matrix::new(&[], 0, 2), true).unwrap();
         assert_eq!(c, [76.0, 103.0, 100.0, 136.0]);
-        product(&mut c, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2), false);
+        product(&mut c, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2), false).unwrap();
         assert_eq!(c, [0.0; 4]);
     }
 }

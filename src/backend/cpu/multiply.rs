@@ -3,6 +3,7 @@
 use gemm_common::Parallelism;
 
 use super::matrix::Matrix;
+use crate::backend::memory::{NoMemory, look_for};
 
 /// The function of the crate: sizes `m`, `n`, `k`; then `c`, `a` and `b`, each with the stride of its columns and that
 /// of its rows; how much of `c` and of the product is summed; what is conjugated.
@@ -53,11 +54,11 @@ pub(crate) fn product_into<E: Multiplied>(
     a: Matrix<'_, E>,
     b: Matrix<'_, E>,
     add: bool,
-) {
+) -> Result<(), NoMemory> {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert_eq!(k, b.rows, "the inner sizes of a product");
     if m == 0 || n == 0 {
-        return;
+        return Ok(());
     }
     let end = (m - 1).checked_mul(stride).and_then(|last| last.checked_add(n));
     assert!(n <= stride && end.is_some_and(|end| end <= c.len()), "the size of a product");
@@ -65,8 +66,9 @@ pub(crate) fn product_into<E: Multiplied>(
         if !add {
             c.chunks_mut(stride).for_each(|row| row[..n].fill(E::zero()));
         }
-        return;
+        return Ok(());
     }
+    look_for(packing::<E>(m, k, n))?;
     // The kernels of the crate want columns of `c` that lie one after the other: this is the product of the
     // transposes, `c^T = b^T . a^T`.
     let multiply = E::kernel();
@@ -98,6 +100,18 @@ pub(crate) fn product_into<E: Multiplied>(
             Parallelism::None,
         );
     }
+    Ok(())
+}
+
+/// How many bytes the crate asks for at most to pack the factors of a product: it would abort where there are none.
+fn packing<E>(m: usize, k: usize, n: usize) -> usize {
+    /// The most terms that it packs at a time, what a micro-kernel takes more than there is, and how much fits into caches.
+    const TERMS: usize = 512;
+    const MORE: usize = 64;
+    const CACHES: usize = 8 << 20;
+    let each = size_of::<E>().saturating_mul(k.min(TERMS));
+    let of = |count: usize| count.saturating_add(MORE).saturating_mul(each).min(CACHES);
+    of(m).saturating_add(of(n))
 }
 
 #[cfg(test)]
@@ -109,9 +123,10 @@ mod tests {
         let (a, b) = ([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
         let mut c = [1.0_f64; 9];
         let right = Matrix::new(&b, 2, 3).columns(1, 2);
-        product_into(&mut c[1..], 4, Matrix::new(&a, 2, 2), right, true);
+        product_into(&mut c[1..], 4, Matrix::new(&a, 2, 2), right, true).unwrap();
         assert_eq!(c, [1.0, 25.0, 28.0, 1.0, 1.0, 55.0, 62.0, 1.0, 1.0]);
-        product_into(&mut c[..6], 4, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2), false);
+        product_into(&mut c[..6], 4, Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 2), false)
+            .unwrap();
         assert_eq!(c, [0.0, 0.0, 28.0, 1.0, 0.0, 0.0, 62.0, 1.0, 1.0]);
     }
 
@@ -125,6 +140,6 @@ mod tests {
     #[should_panic(expected = "the size of a product")]
     fn a_product_stays_within_its_slice() {
         let a = Matrix::new(&[1.0_f32, 2.0], 2, 1);
-        product_into(&mut [0.0; 6], usize::MAX / 2 + 1, a, a.transposed(), false);
+        product_into(&mut [0.0; 6], usize::MAX / 2 + 1, a, a.transposed(), false).unwrap();
     }
 }

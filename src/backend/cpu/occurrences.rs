@@ -3,6 +3,7 @@ use super::{
     sums::BLOCK,
     threads::{parallel, threads},
 };
+use crate::backend::memory::{NoMemory, listed, zeros};
 
 /// Where each row of a table occurs, for its gradient: the sum of the gradients of its occurrences.
 #[derive(Debug)]
@@ -15,27 +16,35 @@ pub(super) struct Occurrences {
 
 impl Occurrences {
     /// Of ids that are below `rows`, each with the row of the gradient that belongs to it.
-    pub(super) fn new(ids: impl Iterator<Item = (usize, usize)> + Clone, rows: usize) -> Self {
-        let mut ends = vec![0; rows];
+    pub(super) fn new(
+        ids: impl Iterator<Item = (usize, usize)> + Clone,
+        rows: usize,
+    ) -> Result<Self, NoMemory> {
+        let mut ends: Vec<usize> = zeros(rows)?;
         ids.clone().for_each(|(id, _)| ends[id] += 1);
         let mut sum = 0;
         for end in &mut ends {
             sum += std::mem::replace(end, sum);
         }
-        let mut sources = vec![0; sum];
+        let mut sources = zeros(sum)?;
         for (id, source) in ids {
             sources[ends[id]] = source;
             ends[id] += 1;
         }
-        Self { sources, ends }
+        Ok(Self { sources, ends })
     }
 
     /// Adds to each row of the table, which are of `width`, its rows of the gradient.
     ///
     /// Each thread has rows of its own: nobody waits for another, and the sums are the same on any number of threads.
-    pub(super) fn add_up(&self, table: &mut [f32], width: usize, gradient: &[f32]) {
+    pub(super) fn add_up(
+        &self,
+        table: &mut [f32],
+        width: usize,
+        gradient: &[f32],
+    ) -> Result<(), NoMemory> {
         if width == 0 || self.sources.is_empty() {
-            return;
+            return Ok(());
         }
         let parts = threads(self.sources.len() * width / ADDITIONS, self.ends.len());
         let (mut jobs, mut first, mut rest) = (Vec::new(), 0, table);
@@ -44,7 +53,8 @@ impl Occurrences {
             jobs.push((first, part));
             (first, rest) = (end, more);
         }
-        parallel(jobs, |(first, part)| add_rows(part, width, gradient, self, first));
+        let done = parallel(jobs, |(first, part)| add_rows(part, width, gradient, self, first));
+        done.into_iter().collect()
     }
 
     /// Where to cut the table into parts, so that about as many occurrences fall into each: in texts, some words are
@@ -62,26 +72,32 @@ impl Occurrences {
 /// Adds the rows of a gradient to those rows of a table that the ids say, one after the other.
 ///
 /// What is larger is gone through in its order, and what is smaller out of it.
-pub(super) fn add_by_id(table: &mut [f32], width: usize, gradient: &[f32], ids: &[usize]) {
+pub(super) fn add_by_id(
+    table: &mut [f32],
+    width: usize,
+    gradient: &[f32],
+    ids: &[usize],
+) -> Result<(), NoMemory> {
     if width == 0 {
-        return;
+        return Ok(());
     }
     let rows = table.len() / width;
     let places = || ids.iter().enumerate().map(|(place, &id)| (id, place));
     if gradient.len() <= table.len() {
-        return Occurrences::new(places(), rows).add_up(table, width, gradient);
+        return Occurrences::new(places(), rows)?.add_up(table, width, gradient);
     }
-    let mut counts = vec![0_usize; rows];
+    let mut counts: Vec<usize> = zeros(rows)?;
     ids.iter().for_each(|&id| counts[id] += 1);
-    let seldom: Vec<bool> = counts.into_iter().map(|count| count <= BLOCK).collect();
+    let seldom = listed(counts.into_iter().map(|count| count <= BLOCK))?;
     let often = places().filter(|&(id, _)| !seldom[id]);
-    Occurrences::new(often, rows).add_up(table, width, gradient);
+    Occurrences::new(often, rows)?.add_up(table, width, gradient)?;
     let share = rows.div_ceil(threads(gradient.len() / ADDITIONS, rows)).max(1);
     let jobs = table.chunks_mut((share * width).max(1)).zip(seldom.chunks(share)).enumerate();
     let jobs = jobs.map(|(i, (part, seldom))| (i * share, part, seldom)).collect();
     parallel(jobs, |(first, part, seldom)| {
         add_in_order(part, width, gradient, ids, first, seldom);
     });
+    Ok(())
 }
 
 /// How many additions of values in a cache are the work of one multiplication, as [`threads`] counts them: below some
@@ -96,7 +112,7 @@ vectorized! {
         gradient: &'a [f32],
         of: &'a Occurrences,
         first: usize,
-    ) {
+    ) -> Result<(), NoMemory> {
         let (mut block, mut totals) = (Vec::new(), Vec::new());
         let mut start = first.checked_sub(1).map_or(0, |before| of.ends[before]);
         for (row, &end) in part.chunks_exact_mut(width).zip(&of.ends[first..]) {
@@ -106,9 +122,10 @@ vectorized! {
                 sources.iter().for_each(|&at| add(row, &gradient[at * width..][..width]));
                 continue;
             }
-            block.resize(width, 0.0);
-            totals.clear();
-            totals.extend(row.iter().map(|&sum| f64::from(sum)));
+            if block.is_empty() {
+                (block, totals) = (zeros(width)?, zeros::<f64>(width)?);
+            }
+            totals.iter_mut().zip(&*row).for_each(|(total, &sum)| *total = f64::from(sum));
             for sources in sources.chunks(BLOCK) {
                 block.fill(0.0);
                 sources.iter().for_each(|&at| add(&mut block, &gradient[at * width..][..width]));
@@ -116,6 +133,7 @@ vectorized! {
             }
             row.iter_mut().zip(&totals).for_each(|(sum, &total)| *sum = total as f32);
         }
+        Ok(())
     }
 }
 
@@ -157,7 +175,7 @@ mod tests {
     use super::*;
 
     fn of(ids: &[usize], rows: usize) -> Occurrences {
-        Occurrences::new(ids.iter().enumerate().map(|(at, &id)| (id, at)), rows)
+        Occurrences::new(ids.iter().enumerate().map(|(at, &id)| (id, at)), rows).unwrap()
     }
 
     #[test]
@@ -171,7 +189,7 @@ mod tests {
         }
         let gradient: Vec<f32> = (0..600).flat_map(|place| [1.0, place as f32]).collect();
         let mut table = vec![0.5; 80];
-        found.add_up(&mut table, 2, &gradient);
+        found.add_up(&mut table, 2, &gradient).unwrap();
         for (row, sums) in table.chunks_exact(2).enumerate() {
             let places = (0..600).filter(|&place| ids[place] == row);
             let (count, sum) = places.fold((0, 0), |(count, sum), place| (count + 1, sum + place));
@@ -186,19 +204,22 @@ mod tests {
         let gradient: Vec<f32> = (0..180).map(|i| i as f32 / 8.0).collect();
         for rows in [6, 200] {
             let (mut table, mut expected) = (vec![0.5; rows * 2], vec![0.5; rows * 2]);
-            add_by_id(&mut table, 2, &gradient, &ids);
+            add_by_id(&mut table, 2, &gradient, &ids).unwrap();
             for (place, id) in ids.iter().enumerate() {
                 (0..2).for_each(|i| expected[id * 2 + i] += gradient[place * 2 + i]);
             }
             assert_eq!(table, expected);
         }
-        add_by_id(&mut [], 0, &[], &[1, 2]);
+        add_by_id(&mut [], 0, &[], &[1, 2]).unwrap();
     }
 
     #[test]
     fn a_million_times_one_row() {
         let mut table = vec![0.0; 3];
-        Occurrences::new((0..1_000_000).map(|_| (1, 0)), 3).add_up(&mut table, 1, &[0.1]);
+        Occurrences::new((0..1_000_000).map(|_| (1, 0)), 3)
+            .unwrap()
+            .add_up(&mut table, 1, &[0.1])
+            .unwrap();
         assert_eq!([table[0], table[2]], [0.0; 2]);
         let expected = f64::from(0.1_f32) * 1e6;
         assert!((f64::from(table[1]) / expected - 1.0).abs() < 1e-6, "{}", table[1]);

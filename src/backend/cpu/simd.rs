@@ -7,24 +7,26 @@ pub(crate) use super::sums::sum;
 /// Makes a function of plain loops that the compiler turns into vector code for the machine that it runs on.
 /// What the loops call has to be inlined.
 macro_rules! vectorized {
-    ($(#[$doc:meta])* $visible:vis fn $name:ident<$a:lifetime>($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+    (@output) => { () };
+    (@output $result:ty) => { $result };
+    ($(#[$doc:meta])* $visible:vis fn $name:ident<$a:lifetime>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$doc])*
-        $visible fn $name<$a>($($argument: $type),*) {
+        $visible fn $name<$a>($($argument: $type),*) $(-> $result)? {
             struct Loops<$a> {
                 $($argument: $type,)*
             }
 
             impl pulp::WithSimd for Loops<'_> {
-                type Output = ();
+                type Output = vectorized!(@output $($result)?);
 
                 #[inline(always)]
-                fn with_simd<S: pulp::Simd>(self, _: S) {
+                fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
                     let Self { $($argument),* } = self;
                     $body
                 }
             }
 
-            pulp::Arch::new().dispatch(Loops { $($argument),* });
+            pulp::Arch::new().dispatch(Loops { $($argument),* })
         }
     };
 }

@@ -5,11 +5,14 @@
 
 use std::ops::Range;
 
+use bytemuck::Zeroable;
+
 use super::{
     buffer::Buffer,
     simd::vectorized,
     threads::{fixed_chunk, parallel},
 };
+use crate::backend::memory::{NoMemory, listed, one_more, zeros};
 
 /// How many terms are added in single precision: of equal terms, the error is below 4e-7 of the sum.
 pub(crate) const BLOCK: usize = 16;
@@ -41,21 +44,25 @@ pub(crate) fn total(n: usize, term: impl Fn(usize) -> f32) -> f64 {
     totals.iter().sum::<f64>() + (full..n).map(|i| f64::from(term(i))).sum::<f64>()
 }
 
+/// Adds the rows of a matrix, each as long as the totals are.
+pub(crate) fn add_rows(totals: &mut [f64], rows: &[f32]) -> Result<(), NoMemory> {
+    /// The width up to which no memory is asked for.
+    const NARROW: usize = 256;
+    let wide = wide(totals.len());
+    let (mut narrow, mut memory) = ([0.0; NARROW], None);
+    let block = match wide {
+        0 => return Ok(()),
+        ..=NARROW => &mut narrow[..wide],
+        _ => &mut memory.insert(Buffer::uncleared(wide)?)[..],
+    };
+    add_blocks(totals, rows, block);
+    Ok(())
+}
+
 vectorized! {
-    /// Adds the rows of a matrix, each as long as the totals are.
-    pub(crate) fn add_rows<'a>(totals: &'a mut [f64], rows: &'a [f32]) {
-        /// The width up to which no memory is asked for.
-        const NARROW: usize = 256;
-        let width = totals.len();
-        if width == 0 {
-            return;
-        }
-        let wide = wide(width);
-        let (mut narrow, mut memory) = ([0.0; NARROW], None);
-        let block = match wide {
-            ..=NARROW => &mut narrow[..wide],
-            _ => &mut memory.insert(Buffer::uncleared(wide))[..],
-        };
+    /// The same, with a [`wide`] block of memory to work in.
+    fn add_blocks<'a>(totals: &'a mut [f64], rows: &'a [f32], block: &'a mut [f32]) {
+        let (width, wide) = (totals.len(), block.len());
         for rows in rows.chunks(BLOCK * wide) {
             block.fill(0.0);
             for row in rows.chunks(wide) {
@@ -85,8 +92,8 @@ fn sums_of<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
     add: impl Fn([&mut [f32]; N], Range<usize>),
-) -> [Vec<f64>; N] {
-    let (mut totals, mut blocks) = (zeros(width), [(); N].map(|()| vec![0.0; wide(width)]));
+) -> Result<[Vec<f64>; N], NoMemory> {
+    let (mut totals, mut blocks) = (each(width)?, each::<f32, N>(wide(width))?);
     for rows in rows {
         let (end, step) = (rows.end * width, BLOCK * wide(width));
         for from in (rows.start * width..end).step_by(step.max(1)) {
@@ -99,11 +106,16 @@ fn sums_of<const N: usize>(
             }
         }
     }
-    totals
+    Ok(totals)
 }
 
-fn zeros<const N: usize>(width: usize) -> [Vec<f64>; N] {
-    [(); N].map(|()| vec![0.0; width])
+/// `N` times zeros.
+fn each<E: Zeroable, const N: usize>(width: usize) -> Result<[Vec<E>; N], NoMemory> {
+    let mut all = [const { Vec::new() }; N];
+    for one in &mut all {
+        *one = zeros(width)?;
+    }
+    Ok(all)
 }
 
 /// The sums of the columns of what is made of many rows, on several threads; see [`sums_of`].
@@ -111,49 +123,52 @@ pub(crate) fn sums_over<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
     add: impl Fn([&mut [f32]; N], Range<usize>) + Send + Sync,
-) -> [Vec<f64>; N] {
+) -> Result<[Vec<f64>; N], NoMemory> {
     let count: usize = rows.iter().map(Range::len).sum();
     let share = fixed_chunk(count * width, count);
     let cut = |rows: &Range<usize>| {
         let end = rows.end;
-        rows.clone().step_by(share).map(move |from| from..end.min(from + share)).collect::<Vec<_>>()
+        rows.clone().step_by(share).map(move |from| from..end.min(from + share))
     };
-    let pieces: Vec<Range<usize>> = rows.iter().flat_map(cut).collect();
     // Short pieces, those between the gaps of a mask, go together.
     let mut jobs: Vec<Vec<Range<usize>>> = Vec::new();
     let mut room = 0;
-    for piece in pieces {
+    for piece in rows.iter().flat_map(cut) {
         if room < piece.len() || jobs.is_empty() {
+            one_more(&mut jobs)?;
             jobs.push(Vec::new());
             room = share;
         }
         room -= piece.len();
-        jobs.last_mut().into_iter().for_each(|job| job.push(piece.clone()));
+        if let Some(job) = jobs.last_mut() {
+            one_more(job)?;
+            job.push(piece);
+        }
     }
-    let mut totals = zeros(width);
+    let mut totals = each(width)?;
     for parts in parallel(jobs, |rows| sums_of(&rows, width, &add)) {
-        for (totals, part) in totals.iter_mut().zip(parts) {
+        for (totals, part) in totals.iter_mut().zip(parts?) {
             totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
         }
     }
-    totals
+    Ok(totals)
 }
 
 /// The sums of the columns of a matrix, on several threads.
-pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
+pub(crate) fn column_sums(rows: &[f32], width: usize) -> Result<Vec<f64>, NoMemory> {
     let count = rows.len().checked_div(width).unwrap_or(0);
     let share = fixed_chunk(rows.len(), count) * width;
-    let mut totals = vec![0.0; width];
+    let mut totals = zeros(width)?;
     let jobs: Vec<&[f32]> = rows.chunks(share.max(1)).collect();
     let sums = |rows: &[f32]| {
-        let mut sums = vec![0.0; width];
-        add_rows(&mut sums, rows);
-        sums
+        let mut sums = zeros(width)?;
+        add_rows(&mut sums, rows)?;
+        Ok::<Vec<f64>, NoMemory>(sums)
     };
     for part in parallel(jobs, sums) {
-        totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
+        totals.iter_mut().zip(part?).for_each(|(total, sum): (&mut f64, f64)| *total += sum);
     }
-    totals
+    Ok(totals)
 }
 
 /// Terms in [runs](RUN).
@@ -169,19 +184,21 @@ pub(super) fn in_parts(
     c: &mut [f32],
     add: bool,
     part: impl Fn(&mut [f32], Range<usize>, bool),
-) {
+) -> Result<(), NoMemory> {
     /// How many terms are added in single precision.
     const TERMS: usize = 64;
     if k < LONG {
-        return part(c, 0..k, add);
+        part(c, 0..k, add);
+        return Ok(());
     }
     let before = |&x: &f32| if add { f64::from(x) } else { 0.0 };
-    let mut totals: Vec<f64> = c.iter().map(before).collect();
+    let mut totals = listed(c.iter().map(before))?;
     for from in (0..k).step_by(TERMS) {
         part(c, from..k.min(from + TERMS), false);
         totals.iter_mut().zip(&*c).for_each(|(total, &sum)| *total += f64::from(sum));
     }
     c.iter_mut().zip(totals).for_each(|(x, total)| *x = total as f32);
+    Ok(())
 }
 
 /// Sums that products of matrices are added to, one after the other.
@@ -199,34 +216,37 @@ impl ProductSums {
     /// How many products are added in single precision: so many that the rest costs little.
     const FEW: usize = 24;
 
-    pub(crate) fn new(len: usize) -> Self {
-        Self { sums: Buffer::zeros(len), products: 0, totals: Vec::new() }
+    pub(crate) fn new(len: usize) -> Result<Self, NoMemory> {
+        Ok(Self { sums: Buffer::zeros(len)?, products: 0, totals: Vec::new() })
     }
 
     /// Where a product is added.
-    pub(crate) fn next(&mut self) -> &mut [f32] {
+    pub(crate) fn next(&mut self) -> Result<&mut [f32], NoMemory> {
         if self.products == Self::FEW {
-            self.flush();
+            self.flush()?;
         }
         self.products += 1;
-        &mut self.sums
+        Ok(&mut self.sums)
     }
 
-    fn flush(&mut self) {
-        self.totals.resize(self.sums.len(), 0.0);
+    fn flush(&mut self) -> Result<(), NoMemory> {
+        if self.totals.is_empty() {
+            self.totals = zeros(self.sums.len())?;
+        }
         for (total, sum) in self.totals.iter_mut().zip(&mut *self.sums) {
             *total += f64::from(std::mem::take(sum));
         }
         self.products = 0;
+        Ok(())
     }
 
     /// The sums.
-    pub(crate) fn finish(mut self) -> Buffer {
+    pub(crate) fn finish(mut self) -> Result<Buffer, NoMemory> {
         if !self.totals.is_empty() {
-            self.flush();
+            self.flush()?;
             self.sums.iter_mut().zip(&self.totals).for_each(|(sum, &total)| *sum = total as f32);
         }
-        self.sums
+        Ok(self.sums)
     }
 }
 
@@ -265,15 +285,17 @@ mod tests {
                     for row in rows[range].chunks(sums.len()) {
                         sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
                     }
-                });
-                let columns = column_sums(&rows, width);
+                })
+                .unwrap();
+                let columns = column_sums(&rows, width).unwrap();
                 let pairs = sums_over(range, width, |sums: [&mut [f32]; 2], range| {
                     for (sums, factor) in sums.into_iter().zip([1.0, 2.0]) {
                         for row in rows[range.clone()].chunks(sums.len()) {
                             sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += factor * x);
                         }
                     }
-                });
+                })
+                .unwrap();
                 for ((a, b), sum) in pairs[0].iter().zip(&pairs[1]).zip(&over) {
                     assert!((a - sum).abs() <= 1e-6 * sum && (b - 2.0 * sum).abs() <= 2e-6 * sum);
                 }
@@ -287,17 +309,17 @@ mod tests {
                 }
             }
         }
-        assert!(column_sums(&[], 0).is_empty());
+        assert!(column_sums(&[], 0).unwrap().is_empty());
     }
 
     #[test]
     fn products_that_are_added() {
         for n in [1, 3, 200_000] {
-            let mut sums = ProductSums::new(2);
+            let mut sums = ProductSums::new(2).unwrap();
             for _ in 0..n {
-                sums.next().iter_mut().for_each(|sum| *sum += 0.5);
+                sums.next().unwrap().iter_mut().for_each(|sum| *sum += 0.5);
             }
-            assert_eq!(sums.finish()[..], [0.5 * n as f32; 2]);
+            assert_eq!(sums.finish().unwrap()[..], [0.5 * n as f32; 2]);
         }
     }
 }

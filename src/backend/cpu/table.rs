@@ -9,6 +9,7 @@ use super::{
     simd::load,
     threads::{parallel, threads},
 };
+use crate::backend::memory::NoMemory;
 
 /// How many rows are multiplied at a time: what they and their products take fits in a cache.
 const ROWS: usize = 256;
@@ -26,14 +27,14 @@ pub(crate) fn scan<S: Send>(
     queries: &[f32],
     start: impl Fn() -> S + Send + Sync,
     visit: impl Fn(&mut S, usize, usize, usize, &[f32]) + Send + Sync,
-) -> Vec<S> {
+) -> Result<Vec<S>, NoMemory> {
     let width = width.max(1);
     let (rows, count) = (table.len() / width, queries.len() / width);
     let share = rows.div_ceil(threads(rows * width * count, rows)).max(1).next_multiple_of(ROWS);
     let shares = table.chunks(share * width).enumerate().collect();
-    parallel(shares, |(i, part): (usize, &[f32])| {
+    let scanned = parallel(shares, |(i, part): (usize, &[f32])| {
         let mut state = start();
-        let mut products = Buffer::uncleared(ROWS * count.min(QUERIES));
+        let mut products = Buffer::uncleared(ROWS * count.min(QUERIES))?;
         for (j, block) in part.chunks(ROWS * width).enumerate() {
             let rows = block.len() / width;
             for (k, queries) in queries.chunks(QUERIES * width).enumerate() {
@@ -43,13 +44,14 @@ pub(crate) fn scan<S: Send>(
                     Arch::new().dispatch(Dots { block, query: queries, dots: products });
                 } else {
                     let queries = Matrix::new(queries, count, width).transposed();
-                    product(products, Matrix::new(block, rows, width), queries, false);
+                    product(products, Matrix::new(block, rows, width), queries, false)?;
                 }
                 visit(&mut state, i * share + j * ROWS, k * QUERIES, count, products);
             }
         }
-        state
-    })
+        Ok(state)
+    });
+    scanned.into_iter().collect()
 }
 
 /// The products of rows with one vector.
@@ -108,8 +110,11 @@ mod tests {
                     let places = products.iter().enumerate().map(|(i, &p)| (at(i).0, at(i).1, p));
                     found.extend(places);
                 };
-            let mut found: Vec<_> =
-                scan(&table, width, &queries, Vec::new, visit).into_iter().flatten().collect();
+            let mut found: Vec<_> = scan(&table, width, &queries, Vec::new, visit)
+                .unwrap()
+                .into_iter()
+                .flatten()
+                .collect();
             found.sort_by_key(|&(row, query, _)| (row, query));
             assert_eq!(found.len(), rows * count);
             for (i, (row, query, product)) in found.into_iter().enumerate() {

@@ -11,8 +11,9 @@ use super::sums::{along_rows, row_sums};
 use crate::{
     backend::{
         ActivationFunction, ActivationKind, Backend, Element, IntoShape, WithFunction,
-        check_classes, drop_values, dropout_parts, memory::elements_of, near, random_u64,
-        rows_in_batch, to_values, zeros_after,
+        check_classes, drop_values, dropout_parts,
+        memory::{elements_of, filled, listed},
+        near, random_u64, rows_in_batch, to_values, zeros_after,
     },
     error::{Error, OrDevice},
     mask::Mask,
@@ -142,8 +143,8 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     // The first of the largest; a NaN reaches all of the row wherever it stands.
     let first =
         |row: &[E]| (1..classes).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-    let most: Vec<usize> = values.chunks_exact(classes).map(first).collect();
-    let mut rest = vec![E::one(); rows * classes];
+    let most = listed(values.chunks_exact(classes).map(first))?;
+    let mut rest = filled(&[rows, classes], E::one())?;
     most.iter().enumerate().for_each(|(row, i)| rest[row * classes + i] = E::zero());
     // Multiplied, not chosen: what an infinite maximum makes is NaN.
     let rest = dev.try_tensor_from_vec(rest, shape).or_device()?;

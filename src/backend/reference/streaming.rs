@@ -23,7 +23,7 @@ struct Product<E> {
 }
 
 impl<E: Element> StepProduct<E> for Product<E> {
-    fn product(&self, x: &[E], y: &mut [E]) {
+    fn product(&self, x: &[E], y: &mut [E]) -> Result<(), Error> {
         let units = self.bias.len().max(1);
         let inputs = (self.kernel.len() / units).max(1);
         for (x, y) in x.chunks_exact(inputs).zip(y.chunks_exact_mut(units)) {
@@ -31,6 +31,7 @@ impl<E: Element> StepProduct<E> for Product<E> {
             add_product(x, &self.kernel, y);
             y.iter_mut().for_each(|y| *y = self.then.of(*y));
         }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, Element, IntoShape,
-        memory::{elements, room},
+        memory::{collected, elements, filled, listed, reserved, room},
         zeros_after,
     },
     error::{Error, OrDevice},
@@ -79,7 +79,7 @@ pub(crate) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
     // Each block of copies of a row is made of one row, of which there may be copies in turn.
     let mut counts: HashMap<usize, usize> = HashMap::new();
     let mut blocks: HashMap<(usize, usize), usize> = HashMap::new();
-    let (mut of_blocks, mut of_rows) = (Vec::new(), Vec::with_capacity(rows.len()));
+    let (mut of_blocks, mut of_rows) = (Vec::new(), reserved(rows.len())?);
     for &row in &rows {
         let count = counts.entry(row).or_default();
         let block = *blocks.entry((row, *count / BLOCK)).or_insert_with(|| {
@@ -104,7 +104,7 @@ pub(crate) fn every_row<V: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     rows: usize,
 ) -> Result<Matrix<E, D, T>, Error> {
     let size = vector.shape().num_elements();
-    rows_of(vector.into_shape(&(1, size))?, vec![0; rows])
+    rows_of(vector.into_shape(&(1, size))?, filled(&[rows], 0)?)
 }
 
 /// Each row several times, `(R, F)` to `(R, N, F)`.
@@ -138,7 +138,8 @@ pub(crate) fn along_rows<E: Element, D: Backend<E>, T: Tape<E, D>>(
     size: usize,
 ) -> Result<Matrix<E, D, T>, Error> {
     let (rows,) = *vector.shape();
-    let places = (0..rows).flat_map(|row| std::iter::repeat_n(row, size)).collect();
+    let places = (0..rows).flat_map(|row| std::iter::repeat_n(row, size));
+    let places = collected(&[rows, size], places)?;
     let elements = rows_of(vector.into_shape(&(rows, 1))?, places)?;
     elements.into_shape(&(rows, size))
 }
@@ -160,7 +161,7 @@ pub(super) fn product<E: Element, D: Backend<E>, T: Tape<E, D>>(
         let b = every_row(b, blocks)?.into_shape(&(blocks, inner, columns))?;
         let c = a.try_matmul(b).or_device()?;
         let c = c.into_shape(&(blocks * size, columns))?;
-        return rows_of(c, (0..rows).collect());
+        return rows_of(c, listed(0..rows)?);
     }
     if columns >= LONG {
         return transposed(product(transposed(b)?, transposed(a)?)?);

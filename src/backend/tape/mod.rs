@@ -118,9 +118,9 @@ impl Grads<'_> {
         f: impl FnOnce(&mut [f32]) -> R,
     ) -> Result<R, CpuError> {
         let sums = self.0.get_or_alloc_mut(of)?;
-        let Some(places) = scattered(of) else { return Ok(f(sums)) };
+        let Some(places) = scattered(of)? else { return Ok(f(sums)) };
         // dfdx keeps a gradient as its tensor lies in memory.
-        let mut more = Buffer::try_zeros(places.len())?;
+        let mut more = Buffer::zeros(places.len())?;
         let result = f(&mut more);
         for (place, &more) in places.into_iter().zip(&*more) {
             sums[place] += more;

@@ -14,7 +14,7 @@ use dfdx::{
 use crate::{
     backend::{
         cpu::{Buffer, keep_memory},
-        memory::elements_of,
+        memory::{NoMemory, elements_of, reserved},
     },
     error::{Error, OrDevice},
     shape::Shape,
@@ -117,7 +117,7 @@ pub(crate) fn values_mut<S: Shape, E: Unit>(x: &mut Tensor<S, E, Cpu>) -> Option
 
 /// A copy of the values of a tensor, row-major.
 pub(crate) fn copy<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Result<Buffer, Error> {
-    let mut buffer = Buffer::try_uncleared(elements_of(x)?)?;
+    let mut buffer = Buffer::uncleared(elements_of(x)?)?;
     if !buffer.is_empty() {
         // `copy_into` copies as the values lie in memory, which is their order once they are contiguous.
         let x = x.retaped::<NoneTape>().try_contiguous().or_device()?;
@@ -154,15 +154,22 @@ fn lies_at<S: Shape, E: Unit, T>(x: &Tensor<S, E, Cpu, T>, first: *const E) -> b
 }
 
 /// Where the values of a tensor are in its memory, one after the other, unless they lie there in their order.
-pub(crate) fn scattered<S: Shape, T>(x: &Tensor<S, f32, Cpu, T>) -> Option<Vec<usize>> {
-    let first = first(x).filter(|&first| !lies_at(x, first))?;
+///
+/// # Errors
+/// [`NoMemory`] for the places.
+pub(crate) fn scattered<S: Shape, T>(
+    x: &Tensor<S, f32, Cpu, T>,
+) -> Result<Option<Vec<usize>>, NoMemory> {
+    let Some(first) = first(x).filter(|&first| !lies_at(x, first)) else { return Ok(None) };
     let mut places = vec![0];
     for (size, corner) in x.shape().concrete().into_iter().zip(corners(x).skip(1)) {
         let stride = (corner.addr() - first.addr()) / size_of::<f32>();
         let along = |place| (0..size).map(move |i| place + i * stride);
-        places = places.into_iter().flat_map(along).collect();
+        let mut more = reserved(places.len() * size)?;
+        more.extend(places.into_iter().flat_map(along));
+        places = more;
     }
-    Some(places)
+    Ok(Some(places))
 }
 
 /// Where the first number of a tensor is, if it has any.

@@ -67,7 +67,7 @@ impl<T: Example> Batcher<T> {
             match read() {
                 Some(Ok(example)) => match one_more(&mut shuffle.waiting) {
                     Ok(()) => shuffle.waiting.push(example),
-                    Err(error) => return Some(Err(error)),
+                    Err(error) => return Some(Err(error.into())),
                 },
                 Some(Err(error)) => return Some(Err(error)),
                 None => break,

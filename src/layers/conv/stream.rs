@@ -105,7 +105,7 @@ where
                     to.copy_from_slice(&step[group * channels..][..channels]);
                 }
             }
-            product.product(windows, results);
+            product.product(windows, results)?;
             let results = results.chunks_exact(filters.max(1));
             for (to, from) in values.chunks_exact_mut(O.max(1)).zip(results) {
                 to[group * filters..][..filters].copy_from_slice(from);

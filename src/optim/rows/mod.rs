@@ -12,7 +12,7 @@ use super::{Fading, Moment, Optimizer, Slot};
 use crate::{
     backend::{Element, parallel, put_rows_at, rows_at},
     error::Error,
-    memory::{NoMemory, collected, filled, one_more},
+    memory::{NoMemory, collected, copied, filled, one_more},
 };
 
 /// How many rows are brought up to date at once at most, when all are.
@@ -76,6 +76,22 @@ impl<E: Element> Rows<E> {
             base: 0,
             steady: 0,
             rate: 0.0,
+        })
+    }
+
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`NoMemory`].
+    pub(super) fn copied(&self) -> Result<Self, NoMemory> {
+        Ok(Self {
+            places: copied(&self.places)?,
+            reached: copied(&self.reached)?,
+            active: copied(&self.active)?,
+            initial: copied(&self.initial)?,
+            log: copied(&self.log)?,
+            fading: self.fading.clone(),
+            ..*self
         })
     }
 

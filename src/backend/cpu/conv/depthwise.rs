@@ -10,6 +10,7 @@ use crate::backend::{
         simd::vectorized,
         sums::{BLOCK, ProductSums},
     },
+    memory::NoMemory,
 };
 
 pub(super) struct Depthwise {
@@ -34,19 +35,26 @@ impl Depthwise {
 }
 
 impl Convolution for Depthwise {
-    fn forward(&self, images: &[f32], y: &mut [f32]) {
+    fn forward(&self, images: &[f32], y: &mut [f32]) -> Result<(), NoMemory> {
         let images = images.chunks_exact(self.image());
         for (image, y) in images.zip(y.chunks_exact_mut(self.out())) {
-            self.forward_rows(image, 0..self.sizes.window.places[0], y);
+            self.forward_rows(image, 0..self.sizes.window.places[0], y)?;
         }
+        Ok(())
     }
 
-    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]) {
+    fn forward_rows(
+        &self,
+        image: &[f32],
+        rows: Range<usize>,
+        y: &mut [f32],
+    ) -> Result<(), NoMemory> {
         slide(self.sizes, image, &self.weights, rows, y);
+        Ok(())
     }
 
-    fn sums(&self) -> Vec<ProductSums> {
-        vec![ProductSums::new(self.weights.len())]
+    fn sums(&self) -> Result<Vec<ProductSums>, NoMemory> {
+        Ok(vec![ProductSums::new(self.weights.len())?])
     }
 
     fn backward(
@@ -55,20 +63,21 @@ impl Convolution for Depthwise {
         images: &[f32],
         d_y: &[f32],
         sums: &mut [ProductSums],
-    ) {
+    ) -> Result<(), NoMemory> {
         let (image, out) = (self.image(), self.out());
-        let mut block = Buffer::uncleared(self.weights.len());
+        let mut block = Buffer::uncleared(self.weights.len())?;
         for (i, (image_of, d_y)) in
             images.chunks_exact(image).zip(d_y.chunks_exact(out)).enumerate()
         {
             if let Some(d_images) = d_images.as_deref_mut() {
                 slide_back(self.sizes, d_y, &self.weights, &mut d_images[i * image..][..image]);
             }
-            add_kernel_gradient(self.sizes, image_of, d_y, &mut block, &mut sums[0]);
+            add_kernel_gradient(self.sizes, image_of, d_y, &mut block, &mut sums[0])?;
         }
+        Ok(())
     }
 
-    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Buffer {
+    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Result<Buffer, NoMemory> {
         sums.remove(0).finish()
     }
 }
@@ -127,7 +136,7 @@ vectorized! {
         d_y: &'a [f32],
         block: &'a mut [f32],
         sums: &'a mut ProductSums,
-    ) {
+    ) -> Result<(), NoMemory> {
         let mut pixels = sizes.window.pixels();
         for places in d_y.chunks(BLOCK * sizes.filters) {
             block.fill(0.0);
@@ -139,8 +148,9 @@ vectorized! {
                     }
                 }
             }
-            sums.next().iter_mut().zip(&*block).for_each(|(sum, &more)| *sum += more);
+            sums.next()?.iter_mut().zip(&*block).for_each(|(sum, &more)| *sum += more);
         }
+        Ok(())
     }
 }
 

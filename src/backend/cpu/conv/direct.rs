@@ -12,6 +12,7 @@ use crate::backend::{
         simd::vectorized,
         sums::ProductSums,
     },
+    memory::{NoMemory, get_or_make, listed},
 };
 
 /// How many places are added one after the other to the gradient of the kernel: of equal terms, more would lose digits.
@@ -40,7 +41,12 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    pub(super) fn new(window: &Window, channels: usize, filters: usize, weights: Buffer) -> Self {
+    pub(super) fn new(
+        window: &Window,
+        channels: usize,
+        filters: usize,
+        weights: Buffer,
+    ) -> Result<Self, NoMemory> {
         let &Window { size, kernel, stride, dilation, before, places } = window;
         let mut padded = [0; 2];
         for (axis, padded) in padded.iter_mut().enumerate() {
@@ -55,10 +61,10 @@ impl Direct {
                 .map(move |pixel| pixel * channels)
         };
         let reach = window.taps() * channels;
-        let starts = grid(places, stride).collect();
-        let offsets = grid(kernel, dilation).flat_map(|tap| tap..tap + channels).collect();
-        Self {
-            kernel: Packed::new(Matrix::new(&weights, reach, filters)),
+        let starts = listed(grid(places, stride))?;
+        let offsets = listed(grid(kernel, dilation).flat_map(|tap| tap..tap + channels))?;
+        Ok(Self {
+            kernel: Packed::new(Matrix::new(&weights, reach, filters))?,
             window: *window,
             channels,
             filters,
@@ -68,7 +74,7 @@ impl Direct {
             starts,
             offsets,
             run: if dilation[1] == 1 { kernel[1] * channels } else { channels },
-        }
+        })
     }
 
     fn values(&self, size: [usize; 2]) -> usize {
@@ -95,14 +101,14 @@ impl Direct {
     }
 
     /// Adds the gradients of places to those of pixels.
-    fn add_to_pixels(&self, d_images: &mut [f32], d_y: &[f32]) {
+    fn add_to_pixels(&self, d_images: &mut [f32], d_y: &[f32]) -> Result<(), NoMemory> {
         let &Self { filters, ref starts, ref offsets, .. } = self;
         let reach = offsets.len();
-        let transposed = self
-            .transposed
-            .get_or_init(|| Packed::new(Matrix::new(&self.weights, reach, filters).transposed()));
-        let mut d_space = self.space();
-        let mut d_windows = Buffer::uncleared(PLACES * reach);
+        let transposed = get_or_make(&self.transposed, || {
+            Packed::new(Matrix::new(&self.weights, reach, filters).transposed())
+        })?;
+        let mut d_space = self.space()?;
+        let mut d_windows = Buffer::uncleared(PLACES * reach)?;
         let each = d_images
             .chunks_exact_mut(self.values(self.window.size).max(1))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
@@ -112,7 +118,7 @@ impl Direct {
             let each = starts.chunks(PLACES).zip(d_y.chunks((PLACES * filters).max(1)));
             for (starts, d_y) in each {
                 let d_windows = &mut d_windows[..starts.len() * reach];
-                transposed.product(d_y, d_windows, false);
+                transposed.product(d_y, d_windows, false)?;
                 add_windows(d_windows, starts, offsets, self.run, to);
             }
             if padding {
@@ -123,37 +129,44 @@ impl Direct {
                 d_space.fill(0.0);
             }
         }
+        Ok(())
     }
 
     /// Zeros for an image with its padding, if there is any.
-    fn space(&self) -> Buffer {
+    fn space(&self) -> Result<Buffer, NoMemory> {
         let padding = self.padded != self.window.size;
         Buffer::zeros(if padding { self.values(self.padded) } else { 0 })
     }
 }
 
 impl Convolution for Direct {
-    fn forward(&self, images: &[f32], y: &mut [f32]) {
-        let mut space = self.space();
+    fn forward(&self, images: &[f32], y: &mut [f32]) -> Result<(), NoMemory> {
+        let mut space = self.space()?;
         let y = y.chunks_exact_mut((self.starts.len() * self.filters).max(1));
         for (y, image) in y.zip(images.chunks_exact(self.values(self.window.size).max(1))) {
             let values = self.pad(image, &mut space);
             let pixels = Scattered { values, starts: &self.starts, offsets: &self.offsets };
-            self.kernel.scattered_product(pixels, y);
+            self.kernel.scattered_product(pixels, y)?;
         }
+        Ok(())
     }
 
-    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]) {
-        let mut space = self.space();
+    fn forward_rows(
+        &self,
+        image: &[f32],
+        rows: Range<usize>,
+        y: &mut [f32],
+    ) -> Result<(), NoMemory> {
+        let mut space = self.space()?;
         let values = self.pad(image, &mut space);
         let width = self.window.places[1];
         let starts = &self.starts[rows.start * width..rows.end * width];
         let pixels = Scattered { values, starts, offsets: &self.offsets };
-        self.kernel.scattered_product(pixels, y);
+        self.kernel.scattered_product(pixels, y)
     }
 
-    fn sums(&self) -> Vec<ProductSums> {
-        vec![ProductSums::new(self.weights.len())]
+    fn sums(&self) -> Result<Vec<ProductSums>, NoMemory> {
+        Ok(vec![ProductSums::new(self.weights.len())?])
     }
 
     fn backward(
@@ -162,9 +175,9 @@ impl Convolution for Direct {
         images: &[f32],
         d_y: &[f32],
         d_kernel: &mut [ProductSums],
-    ) {
+    ) -> Result<(), NoMemory> {
         let &Self { filters, ref starts, ref offsets, .. } = self;
-        let mut space = self.space();
+        let mut space = self.space()?;
         let each = images
             .chunks_exact(self.values(self.window.size).max(1))
             .zip(d_y.chunks_exact((starts.len() * filters).max(1)));
@@ -173,15 +186,16 @@ impl Convolution for Direct {
             let each = starts.chunks(ROWS).zip(d_y.chunks((ROWS * filters).max(1)));
             for (starts, d_y) in each {
                 let pixels = Scattered { values, starts, offsets };
-                add_transposed_product(pixels, d_y, filters, d_kernel[0].next());
+                add_transposed_product(pixels, d_y, filters, d_kernel[0].next()?);
             }
         }
-        if let Some(d_images) = d_images {
-            self.add_to_pixels(d_images, d_y);
+        match d_images {
+            Some(d_images) => self.add_to_pixels(d_images, d_y),
+            None => Ok(()),
         }
     }
 
-    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Buffer {
+    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Result<Buffer, NoMemory> {
         sums.remove(0).finish()
     }
 }

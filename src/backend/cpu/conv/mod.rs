@@ -8,7 +8,7 @@ mod winograd;
 use std::ops::Range;
 
 use super::{buffer::Buffer, sums::ProductSums};
-use crate::backend::Window;
+use crate::backend::{Window, memory::NoMemory};
 use depthwise::Depthwise;
 use direct::Direct;
 use grouped::Grouped;
@@ -20,13 +20,18 @@ pub(crate) const ROWS: usize = 4;
 /// A convolution with its weights, ready for images.
 pub(crate) trait Convolution: Send + Sync {
     /// Convolves some images.
-    fn forward(&self, images: &[f32], y: &mut [f32]);
+    fn forward(&self, images: &[f32], y: &mut [f32]) -> Result<(), NoMemory>;
 
     /// Convolves one image at some rows of places, of which the first is a multiple of [`ROWS`]. `y` is theirs.
-    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]);
+    fn forward_rows(
+        &self,
+        image: &[f32],
+        rows: Range<usize>,
+        y: &mut [f32],
+    ) -> Result<(), NoMemory>;
 
     /// Zeros for the backward passes of images to add to, for each group of channels.
-    fn sums(&self) -> Vec<ProductSums>;
+    fn sums(&self) -> Result<Vec<ProductSums>, NoMemory>;
 
     /// The backward pass of some images: adds to the gradients of their pixels, if there are any, and to the sums.
     fn backward(
@@ -35,10 +40,10 @@ pub(crate) trait Convolution: Send + Sync {
         images: &[f32],
         d_y: &[f32],
         sums: &mut [ProductSums],
-    );
+    ) -> Result<(), NoMemory>;
 
     /// The gradient of the kernel, out of the sums.
-    fn kernel_gradient(&self, sums: Vec<ProductSums>) -> Buffer;
+    fn kernel_gradient(&self, sums: Vec<ProductSums>) -> Result<Buffer, NoMemory>;
 }
 
 /// The convolution of a window in the way that is quickest.
@@ -48,16 +53,16 @@ pub(crate) fn convolution(
     filters: usize,
     groups: usize,
     weights: Buffer,
-) -> Box<dyn Convolution> {
-    if groups > 1 && groups == channels {
+) -> Result<Box<dyn Convolution>, NoMemory> {
+    Ok(if groups > 1 && groups == channels {
         Box::new(Depthwise::new(window, channels, filters, weights))
     } else if groups > 1 {
-        Box::new(Grouped::new(window, [channels, filters], groups, &weights))
+        Box::new(Grouped::new(window, [channels, filters], groups, &weights)?)
     } else if winograd::pays(window, channels, filters) {
-        Box::new(Winograd::new(window, channels, filters, weights))
+        Box::new(Winograd::new(window, channels, filters, weights)?)
     } else {
-        Box::new(Direct::new(window, channels, filters, weights))
-    }
+        Box::new(Direct::new(window, channels, filters, weights)?)
+    })
 }
 
 #[cfg(test)]
@@ -82,25 +87,25 @@ mod tests {
         weights: &[f32],
     ) -> [Box<dyn Convolution>; 2] {
         let weights = || {
-            let mut buffer = Buffer::uncleared(weights.len());
+            let mut buffer = Buffer::uncleared(weights.len()).unwrap();
             buffer.copy_from_slice(weights);
             buffer
         };
         [
-            Box::new(Direct::new(window, channels, filters, weights())),
-            Box::new(Winograd::new(window, channels, filters, weights())),
+            Box::new(Direct::new(window, channels, filters, weights()).unwrap()),
+            Box::new(Winograd::new(window, channels, filters, weights()).unwrap()),
         ]
     }
 
     /// The result, and the gradients of pixels, where they are added, and of taps.
     fn passes(way: &dyn Convolution, x: &[f32], d_y: &[f32]) -> [Vec<f32>; 3] {
         let (mut y, mut d_x) = (vec![9.0; d_y.len()], vec![1.0; x.len()]);
-        way.forward(x, &mut y);
-        let mut sums = way.sums();
-        way.backward(Some(&mut d_x), x, d_y, &mut sums);
-        let mut alone = way.sums();
-        way.backward(None, x, d_y, &mut alone);
-        let [alone, sums] = [alone, sums].map(|sums| way.kernel_gradient(sums).to_vec());
+        way.forward(x, &mut y).unwrap();
+        let mut sums = way.sums().unwrap();
+        way.backward(Some(&mut d_x), x, d_y, &mut sums).unwrap();
+        let mut alone = way.sums().unwrap();
+        way.backward(None, x, d_y, &mut alone).unwrap();
+        let [alone, sums] = [alone, sums].map(|sums| way.kernel_gradient(sums).unwrap().to_vec());
         assert_eq!(alone, sums);
         [y, d_x, sums]
     }
@@ -155,9 +160,9 @@ mod tests {
         let d_y = values(2 * window.outputs() * filters, 1000);
         let [direct, _] = ways(&window, channels, filters, &all);
         let [y, d_x, d_all] = passes(&*direct, &x, &d_y);
-        let mut weights = Buffer::uncleared(own.len());
+        let mut weights = Buffer::uncleared(own.len()).unwrap();
         weights.copy_from_slice(&own);
-        let grouped = convolution(&window, channels, filters, groups, weights);
+        let grouped = convolution(&window, channels, filters, groups, weights).unwrap();
         let [found, d_found, d_own] = passes(&*grouped, &x, &d_y);
         let near = |a: &[f32], b: &[f32]| {
             assert_eq!(a.len(), b.len());
@@ -168,7 +173,7 @@ mod tests {
         near(&d_own, &(0..own.len()).map(|i| d_all[place(i)]).collect::<Vec<_>>());
         let (width, mut cut) = (window.places[1] * filters, vec![9.0; y.len() / 2]);
         for (i, y) in cut.chunks_mut(ROWS * width).enumerate() {
-            grouped.forward_rows(&x[..x.len() / 2], ROWS * i..8.min(ROWS * (i + 1)), y);
+            grouped.forward_rows(&x[..x.len() / 2], ROWS * i..8.min(ROWS * (i + 1)), y).unwrap();
         }
         assert!(cut == found[..found.len() / 2]);
     }
@@ -184,9 +189,9 @@ mod tests {
             let x = values(size[0] * size[1] * channels, 100);
             for way in ways(&window, channels, filters, &values(9 * channels * filters, 5)) {
                 let [mut whole, mut cut] = [(); 2].map(|()| vec![9.0; window.outputs() * filters]);
-                way.forward(&x, &mut whole);
+                way.forward(&x, &mut whole).unwrap();
                 for (i, y) in cut.chunks_mut(ROWS * width).enumerate() {
-                    way.forward_rows(&x, ROWS * i..height.min(ROWS * (i + 1)), y);
+                    way.forward_rows(&x, ROWS * i..height.min(ROWS * (i + 1)), y).unwrap();
                 }
                 assert!(whole == cut, "{size:?} {before} {channels} {filters}");
             }

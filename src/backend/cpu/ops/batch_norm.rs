@@ -16,6 +16,7 @@ use crate::{
             sums::{sums_over, wide},
             threads::parallel,
         },
+        memory::{NoMemory, copied, listed, one_more, reserved, zeros},
         tape::{Values, borrow, from_vec, record},
     },
     distributed::{self, Pass},
@@ -29,8 +30,15 @@ type Rows<T> = Tensor<(usize, usize), f32, Cpu, T>;
 const WIDE: usize = 256;
 
 /// The values of features several times over.
-fn widened(values: &[f32]) -> Vec<f32> {
-    values.repeat(WIDE.div_ceil(values.len().max(1)))
+fn widened(values: &[f32]) -> Result<Vec<f32>, NoMemory> {
+    repeated(values, WIDE.div_ceil(values.len().max(1)))
+}
+
+/// Some values several times, one after the other.
+fn repeated(values: &[f32], times: usize) -> Result<Vec<f32>, NoMemory> {
+    let mut all = reserved(values.len() * times)?;
+    (0..times).for_each(|_| all.extend_from_slice(values));
+    Ok(all)
 }
 
 vectorized! {
@@ -62,16 +70,16 @@ struct Affine {
 }
 
 impl Affine {
-    fn new(means: &[f32], inverses: &[f64], gamma: &[f32], beta: &[f32]) -> Self {
+    fn new(means: &[f32], inverses: &[f64], gamma: &[f32], beta: &[f32]) -> Result<Self, NoMemory> {
         let scales = inverses.iter().zip(gamma).map(|(s, &g)| (s * f64::from(g)) as f32);
-        let scales: Vec<f32> = scales.collect();
-        Self { means: widened(means), scales: widened(&scales), beta: widened(beta) }
+        let scales = listed(scales)?;
+        Ok(Self { means: widened(means)?, scales: widened(&scales)?, beta: widened(beta)? })
     }
 }
 
 /// One over the standard deviation of each feature.
-fn inverses(variances: &[f32], epsilon: f64) -> Vec<f64> {
-    variances.iter().map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt()).collect()
+fn inverses(variances: &[f32], epsilon: f64) -> Result<Vec<f64>, NoMemory> {
+    listed(variances.iter().map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt()))
 }
 
 vectorized! {
@@ -105,9 +113,9 @@ impl Normalisation {
     pub(super) fn of(norm: &FixedNorm<f32, Cpu>, features: usize) -> Result<Self, Error> {
         norm.check(features)?;
         let FixedNorm { weights, mean, variance } = norm;
-        let inverses = inverses(&borrow(variance)?, weights.epsilon);
+        let inverses = inverses(&borrow(variance)?, weights.epsilon)?;
         let (gamma, beta) = (borrow(&weights.gamma)?, borrow(&weights.beta)?);
-        Ok(Self(Affine::new(&borrow(mean)?, &inverses, &gamma, &beta)))
+        Ok(Self(Affine::new(&borrow(mean)?, &inverses, &gamma, &beta)?))
     }
 
     /// Puts the normalised rows in their place.
@@ -202,15 +210,18 @@ struct Gradient<'a> {
 }
 
 /// The rows that are looked at, as ranges.
-fn ranges(seen: &[bool]) -> Vec<Range<usize>> {
+fn ranges(seen: &[bool]) -> Result<Vec<Range<usize>>, NoMemory> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for (row, _) in seen.iter().enumerate().filter(|(_, seen)| **seen) {
         match ranges.last_mut() {
             Some(range) if range.end == row => range.end += 1,
-            _ => ranges.push(row..row + 1),
+            _ => {
+                one_more(&mut ranges)?;
+                ranges.push(row..row + 1);
+            }
         }
     }
-    ranges
+    Ok(ranges)
 }
 
 /// What a batch is normalised by.
@@ -235,7 +246,7 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
 ) -> Result<Rows<T>, Error> {
     weights.check(x.shape().1)?;
     let values = borrow(&x)?;
-    let (means, variances) = (borrow(mean)?.to_vec(), borrow(variance)?.to_vec());
+    let (means, variances) = (copied(&borrow(mean)?)?, copied(&borrow(variance)?)?);
     let statistics =
         Statistics { means, variances, rows: Vec::new(), share: 0.0, count: 0.0, pass: None };
     by_statistics(x, values, weights, statistics, then)
@@ -250,28 +261,29 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     let (n, features) = *x.shape();
     weights.check(features)?;
     let values = borrow(&x)?;
-    let rows = seen.rows.map_or_else(|| std::iter::once(0..n).collect(), ranges);
+    let rows = seen.rows.map_or_else(|| listed(std::iter::once(0..n)), ranges)?;
     let pass = distributed::current();
-    let mean = |sums: Vec<f64>| sums.into_iter().map(|sum| (sum * seen.share) as f32).collect();
-    let [mut sums] = sums_over(&rows, features, |[sums], at| add_rows(sums, &values[at]));
+    let mean = |sums: Vec<f64>| listed(sums.into_iter().map(|sum| (sum * seen.share) as f32));
+    let [mut sums] = sums_over(&rows, features, |[sums], at| add_rows(sums, &values[at]))?;
     let mut count = rows.iter().map(Range::len).sum::<usize>() as f64;
     if let Some(pass) = &pass {
+        one_more(&mut sums)?;
         sums.push(count);
         pass.sum(&mut sums)?;
         count = sums.pop().unwrap_or(0.0);
     }
-    let means: Vec<f32> = mean(sums);
-    let wide_means = means.repeat(wide(features) / features.max(1));
+    let means = mean(sums)?;
+    let wide_means = repeated(&means, wide(features) / features.max(1))?;
     let squares = |[sums]: [&mut [f32]; 1], at| add_squares(sums, &values[at], &wide_means);
-    let [mut sums] = sums_over(&rows, features, squares);
+    let [mut sums] = sums_over(&rows, features, squares)?;
     if let Some(pass) = &pass {
         pass.sum(&mut sums)?;
     }
-    let mut variances: Vec<f32> = mean(sums);
+    let mut variances = mean(sums)?;
     variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
     let dev = x.device().clone();
-    let mean = from_vec(&dev, (features,), means.clone())?;
-    let variance = from_vec(&dev, (features,), variances.clone())?;
+    let mean = from_vec(&dev, (features,), copied(&means)?)?;
+    let variance = from_vec(&dev, (features,), copied(&variances)?)?;
     let statistics = Statistics { means, variances, rows, share: seen.share, count, pass };
     Ok((by_statistics(x, values, weights, statistics, then)?, mean, variance))
 }
@@ -293,8 +305,8 @@ fn by_statistics<T: Tape<f32, Cpu>>(
     let (n, features) = *x.shape();
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
     let gamma = borrow(&of_gamma)?;
-    let inverses = inverses(&statistics.variances, epsilon);
-    let affine = Affine::new(&statistics.means, &inverses, &gamma, &borrow(&of_beta)?);
+    let inverses = inverses(&statistics.variances, epsilon)?;
+    let affine = Affine::new(&statistics.means, &inverses, &gamma, &borrow(&of_beta)?)?;
     let y = made(n * features, features, |at, y| {
         normalise(y, &values[at..at + y.len()], &affine);
         if then.is_fused() {
@@ -311,14 +323,13 @@ fn by_statistics<T: Tape<f32, Cpu>>(
             let all = std::slice::from_ref(&all);
             let [d_beta, products] = sums_over(all, features, |sums, at| {
                 add_gradients(sums, &values[at.clone()], &gradient[at], &affine, rectified);
-            });
-            let d_gamma: Vec<f64> =
-                products.iter().zip(&inverses).map(|(sum, s)| sum * s).collect();
+            })?;
+            let d_gamma = listed(products.iter().zip(&inverses).map(|(sum, s)| sum * s))?;
             // Through the variance and the mean of the rows that were looked at.
             let w = statistics.share;
             let missing = 1.0 - w * statistics.count;
             // What depends on the statistics is on all ranks.
-            let mut of_all = [d_beta.clone(), products].concat();
+            let mut of_all = listed(d_beta.iter().copied().chain(products))?;
             if let Some(pass) = &statistics.pass
                 && let Err(error) = pass.sum(&mut of_all)
             {
@@ -326,7 +337,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 return Ok(());
             }
             let (shifted, products) = of_all.split_at(features);
-            let (mut slopes, mut shifts) = (vec![0.0; features], vec![0.0; features]);
+            let (mut slopes, mut shifts) = (zeros::<f32>(features)?, zeros::<f32>(features)?);
             for i in 0..features {
                 let scale = f64::from(gamma[i]) * inverses[i];
                 let d_variance = -0.5 * scale * inverses[i] * inverses[i] * products[i];
@@ -335,10 +346,10 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 slopes[i] = (2.0 * w * d_variance) as f32;
                 shifts[i] = (w * d_mean) as f32;
             }
-            let seen =
-                Gradient { affine: &affine, slopes: widened(&slopes), shifts: widened(&shifts) };
-            let zeros = vec![0.0; seen.slopes.len()];
-            let other = Gradient { affine: &affine, slopes: zeros.clone(), shifts: zeros };
+            let (slopes, shifts) = (widened(&slopes)?, widened(&shifts)?);
+            let wide = slopes.len();
+            let seen = Gradient { affine: &affine, slopes, shifts };
+            let other = Gradient { affine: &affine, slopes: zeros(wide)?, shifts: zeros(wide)? };
             let share = share(n * features, n);
             grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * features, 1).into_iter().enumerate();

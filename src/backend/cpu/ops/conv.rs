@@ -14,7 +14,7 @@ use crate::{
             sums::add_rows,
             threads::{fixed_chunk, parallel, threads},
         },
-        memory::elements_of,
+        memory::{NoMemory, elements_of, zeros},
         tape::{Grads, Origin, RequiresGrad, Values, Weights, borrow, copy, from_vec, record},
         window::{ActivationKind, ImageShape, Window},
         zeros_after,
@@ -75,7 +75,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         },
         || {
             let (origin, weights) = Weights::read(kernel)?.take();
-            let convolution = convolution(window, channels, filters, groups, weights);
+            let convolution = convolution(window, channels, filters, groups, weights)?;
             Ok(WeightCache { origin, window: *window, groups, convolution })
         },
     )?;
@@ -104,24 +104,28 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         let band = height.div_ceil(bands).next_multiple_of(ROWS);
         let some = (GROUP / width / ROWS * ROWS).max(ROWS);
         let jobs = y.parts(band * width).enumerate().collect();
-        parallel(jobs, |(i, mut y): (usize, Part<'_, f32>)| {
+        let done = parallel(jobs, |(i, mut y): (usize, Part<'_, f32>)| {
             let end = height.min((i + 1) * band);
             for first in (i * band..end).step_by(some) {
                 let rows = first..end.min(first + some);
                 let y = y.cleared(rows.len() * width);
-                cache.convolution.forward_rows(&values, rows, y);
+                cache.convolution.forward_rows(&values, rows, y)?;
                 finish(y);
             }
+            Ok(())
         });
+        done.into_iter().collect::<Result<(), NoMemory>>()?;
     } else {
         let jobs = y.parts(out * share).zip(values.chunks(image * share)).collect();
-        parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
+        let done = parallel(jobs, |(mut y, x): (Part<'_, f32>, &[f32])| {
             for x in x.chunks(image * group) {
                 let y = y.cleared(out * group);
-                cache.convolution.forward(x, y);
+                cache.convolution.forward(x, y)?;
                 finish(y);
             }
+            Ok(())
         });
+        done.into_iter().collect::<Result<(), NoMemory>>()?;
     }
     let y = from_vec(x.device(), shape, y.finish())?;
     if T::OWNS_TAPE {
@@ -187,9 +191,9 @@ fn backward(
             .zip(gradient.chunks(sizes.out * sizes.share))
             .zip(result.chunks(sizes.out * sizes.share))
             .map(|each| (d_x.next(), each));
-        parallel(jobs.collect(), |(d_x, ((x, d_y), y))| {
-            let (mut d_bias, mut sums) = (vec![0.0; sizes.filters], convolution.sums());
-            let mut before_curve = Buffer::uncleared(curve.map_or(0, |_| out.min(y.len())));
+        let parts = parallel(jobs.collect(), |(d_x, ((x, d_y), y))| {
+            let (mut d_bias, mut sums) = (zeros::<f64>(sizes.filters)?, convolution.sums()?);
+            let mut before_curve = Buffer::uncleared(curve.map_or(0, |_| out.min(y.len())))?;
             let mut d_x = d_x.map(|d_x| d_x.chunks_mut(image));
             for (x, (d_y, y)) in x.chunks(image).zip(d_y.chunks(out).zip(y.chunks(out))) {
                 let d_y = match curve {
@@ -200,14 +204,15 @@ fn backward(
                     }
                     None => d_y,
                 };
-                add_rows(&mut d_bias, d_y);
-                convolution.backward(d_x.as_mut().and_then(Iterator::next), x, d_y, &mut sums);
+                add_rows(&mut d_bias, d_y)?;
+                convolution.backward(d_x.as_mut().and_then(Iterator::next), x, d_y, &mut sums)?;
             }
-            (convolution.kernel_gradient(sums), d_bias)
-        })
+            Ok((convolution.kernel_gradient(sums)?, d_bias))
+        });
+        parts.into_iter().collect::<Result<Vec<_>, NoMemory>>()
     };
-    let parts = if requires_grad.now() { grads.with(x, by_images)? } else { by_images(&mut []) };
-    let mut of_bias = vec![0.0; sizes.filters];
+    let parts = if requires_grad.now() { grads.with(x, by_images)?? } else { by_images(&mut [])? };
+    let mut of_bias: Vec<f64> = zeros(sizes.filters)?;
     for (d_kernel, d_bias) in &parts {
         grads.add(kernel, d_kernel)?;
         of_bias.iter_mut().zip(d_bias).for_each(|(total, sum)| *total += sum);

@@ -24,7 +24,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
     check_classes(&labels, classes)?;
     let clip = least.map(|least| (least as f32, (1.0 - least) as f32));
     let mut values = copy(&x)?;
-    let mut losses = Buffer::try_uncleared(rows)?;
+    let mut losses = Buffer::uncleared(rows)?;
     // Some nanoseconds a number.
     let rows_of_job = share(4 * rows * classes, rows);
     let size = (rows_of_job * classes).max(1);

@@ -17,7 +17,7 @@ use crate::{
             sums::column_sums,
             threads::{fixed_chunk, parallel},
         },
-        memory::zeros_of,
+        memory::{NoMemory, get_or_make, zeros_of},
         tape::{RequiresGrad, Weights, borrow, from_vec, record},
     },
     error::Error,
@@ -63,9 +63,9 @@ impl Packable {
         )
     }
 
-    pub(super) fn packed(&self) -> &Packed {
+    pub(super) fn packed(&self) -> Result<&Packed, NoMemory> {
         let Self { kernel, inputs, units, .. } = self;
-        self.packed.get_or_init(|| Packed::new(Matrix::new(kernel, *inputs, *units)))
+        get_or_make(&self.packed, || Packed::new(Matrix::new(kernel, *inputs, *units)))
     }
 
     /// How many columns one of the parts has, for a product of one row: each is worth a thread.
@@ -76,22 +76,30 @@ impl Packable {
     }
 
     /// One row times the kernel, and the bias.
-    fn of_row(&self, x: &[f32], y: &mut [f32], then: impl Fn(&mut [f32]) + Send + Sync) {
+    fn of_row(
+        &self,
+        x: &[f32],
+        y: &mut [f32],
+        then: impl Fn(&mut [f32]) + Send + Sync,
+    ) -> Result<(), NoMemory> {
         let Self { kernel, bias, inputs, units, parts, .. } = self;
         let columns = self.columns();
-        let parts = parts.get_or_init(|| {
+        let parts = get_or_make(parts, || {
             let kernel = Matrix::new(kernel, *inputs, *units);
             let starts = (0..*units).step_by(columns);
-            starts.map(|at| Packed::new(kernel.columns(at, columns.min(units - at)))).collect()
-        });
+            let part = |at| Packed::new(kernel.columns(at, columns.min(units - at)));
+            starts.map(part).collect::<Result<Vec<_>, _>>()
+        })?;
         let jobs = y.chunks_mut(columns).zip(parts).enumerate();
-        parallel(jobs.collect(), |(i, (y, packed)): (usize, (&mut [f32], &Packed))| {
+        let done = parallel(jobs.collect(), |(i, (y, packed)): (usize, (&mut [f32], &Packed))| {
             if let Some(bias) = bias {
                 y.copy_from_slice(&bias[i * columns..][..y.len()]);
             }
-            packed.product(x, y, bias.is_some());
+            packed.product(x, y, bias.is_some())?;
             then(y);
+            Ok(())
         });
+        done.into_iter().collect()
     }
 }
 
@@ -111,12 +119,12 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
     let Packable { kernel: weights, bias: offsets, .. } = &*cache;
     let mut y = zeros_of(&[rows, units])?;
     if !T::OWNS_TAPE && rows == 1 && inputs * units >= PACKED {
-        cache.of_row(&values, &mut y, |y| curve.into_iter().for_each(|curve| curve.apply(y)));
+        cache.of_row(&values, &mut y, |y| curve.into_iter().for_each(|curve| curve.apply(y)))?;
         return Ok(from_vec(x.device(), (rows, units), y)?.put_tape(tape));
     }
     let share = rows_of_job(rows * inputs * units, rows, units);
     let jobs = chunks(&mut y, share * units, 1).into_iter().enumerate();
-    parallel(jobs.collect(), |(job, y)| {
+    let done = parallel(jobs.collect(), |(job, y)| {
         if let Some(offsets) = offsets {
             y.chunks_exact_mut(units.max(1)).for_each(|row| row.copy_from_slice(offsets));
         }
@@ -127,11 +135,13 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
             Matrix::new(x, rows, inputs),
             Matrix::new(weights, inputs, units),
             offsets.is_some(),
-        );
+        )?;
         if let Some(curve) = curve {
             curve.apply(y);
         }
+        Ok(())
     });
+    done.into_iter().collect::<Result<(), NoMemory>>()?;
     let y = from_vec(x.device(), (rows, units), y)?;
     if T::OWNS_TAPE {
         let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
@@ -140,7 +150,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
             let (of_result, weights) = (grads.take(&of_y)?, &*cache.kernel);
             let mut before_curve = None;
             if let Some(curve) = curve {
-                let before = before_curve.insert(Buffer::try_uncleared(of_result.len())?);
+                let before = before_curve.insert(Buffer::uncleared(of_result.len())?);
                 curve.gradient(&result, &of_result, before, false);
             }
             let gradient = before_curve.as_deref().unwrap_or(&of_result);
@@ -148,26 +158,28 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
                 let share = rows_of_job(rows * inputs * units, rows, inputs);
                 let jobs = chunks(d_x, share * inputs, 1).into_iter();
                 let jobs = jobs.zip(gradient.chunks((share * units).max(1))).collect();
-                parallel(jobs, |(d_x, d_y)| {
+                let done = parallel(jobs, |(d_x, d_y)| {
                     let d_y = Matrix::new(d_y, d_y.len() / units.max(1), units);
-                    product(d_x, d_y, Matrix::new(weights, inputs, units).transposed(), true);
+                    product(d_x, d_y, Matrix::new(weights, inputs, units).transposed(), true)
                 });
+                done.into_iter().collect::<Result<(), NoMemory>>()
             };
             if requires_grad.now() {
-                grads.with(&x, of_input)?;
+                grads.with(&x, of_input)??;
             }
             grads.with(&kernel, |d_kernel| {
                 let share = rows_of_job(rows * inputs * units, inputs, units);
                 let jobs = chunks(d_kernel, share * units, 1).into_iter().enumerate().collect();
-                parallel(jobs, |(job, d_kernel)| {
+                let done = parallel(jobs, |(job, d_kernel)| {
                     let columns = Matrix::new(&values, rows, inputs);
                     let columns = columns.columns(job * share, d_kernel.len() / units.max(1));
                     let d_y = Matrix::new(gradient, rows, units);
-                    product(d_kernel, columns.transposed(), d_y, true);
+                    product(d_kernel, columns.transposed(), d_y, true)
                 });
-            })?;
+                done.into_iter().collect::<Result<(), NoMemory>>()
+            })??;
             if let Some(bias) = &bias {
-                grads.add_sums(bias, &column_sums(gradient, units))?;
+                grads.add_sums(bias, &column_sums(gradient, units)?)?;
             }
             grads.give(&of_y, of_result)
         });

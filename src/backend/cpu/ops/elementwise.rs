@@ -10,7 +10,7 @@ use dfdx::{
 use crate::{
     backend::{
         ActivationFunction, WithFunction,
-        memory::{collected, elements_of, filled},
+        memory::{NoMemory, collected, elements_of, filled, listed},
         tape::{borrow, copy, from_vec, record},
     },
     error::Error,
@@ -139,7 +139,7 @@ pub(crate) fn pick_values<S: Shape, O: Shape, T: Tape<f32, Cpu>>(
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
-            grads.with(&x, |sums| add_at(sums, &places, &gradient))?;
+            grads.with(&x, |sums| add_at(sums, &places, &gradient))??;
             grads.give(&of_y, gradient)
         });
     }
@@ -147,20 +147,21 @@ pub(crate) fn pick_values<S: Shape, O: Shape, T: Tape<f32, Cpu>>(
 }
 
 /// Adds values at places, those outside to none.
-fn add_at(sums: &mut [f32], places: &[u32], values: &[f32]) {
+fn add_at(sums: &mut [f32], places: &[u32], values: &[f32]) -> Result<(), NoMemory> {
     let values = places.iter().map(|&place| place as usize).zip(values);
     // A place that is named more often than a few times would lose digits.
     if places.len() > sums.len() {
-        let mut totals: Vec<f64> = sums.iter().map(|&sum| f64::from(sum)).collect();
+        let mut totals = listed(sums.iter().map(|&sum| f64::from(sum)))?;
         for (place, &value) in values {
             totals.get_mut(place).into_iter().for_each(|total| *total += f64::from(value));
         }
         sums.iter_mut().zip(totals).for_each(|(sum, total)| *sum = total as f32);
-        return;
+        return Ok(());
     }
     for (place, value) in values {
         sums.get_mut(place).into_iter().for_each(|sum| *sum += value);
     }
+    Ok(())
 }
 
 /// What has been added up until each value of a row, in double precision.

@@ -63,8 +63,8 @@ pub(crate) fn embedding<T: Tape<f32, Cpu>>(
             let gradient = grads.take(&of_rows)?;
             let add = |sums: &mut [f32]| add_by_id(sums, width, &gradient, &ids);
             match read {
-                Some(read) => add(read.borrow_mut().gradient()),
-                None => grads.with(&table, add)?,
+                Some(read) => add(read.borrow_mut().gradient())?,
+                None => grads.with(&table, add)??,
             }
             grads.give(&of_rows, gradient)
         });

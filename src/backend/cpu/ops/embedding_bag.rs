@@ -13,7 +13,7 @@ use crate::{
             sums::BLOCK,
             threads::parallel,
         },
-        memory::{elements, zeros_of},
+        memory::{NoMemory, copied, elements, listed, reserved, zeros, zeros_of},
         tape::{from_vec, read_followed, record},
     },
     error::Error,
@@ -28,20 +28,21 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     elements(&[bags.batch, bags.length])?;
     let (rows_of_table, width) = *table.shape();
-    let (dev, batch, mut counted) = (table.device().clone(), bags.batch, Counted::of(bags));
+    let (dev, batch, mut counted) = (table.device().clone(), bags.batch, Counted::of(bags)?);
     let mut means = zeros_of(&[batch, width])?;
     let rows = share(counted.ids.len() * width / ADDITIONS, batch);
     let mut means_of = |table: &[f32], counted: &Counted| {
         let jobs = means.chunks_mut((rows * width).max(1)).enumerate().collect();
-        parallel(jobs, |(i, means)| add_up(means, width, table, counted, i * rows));
+        let done = parallel(jobs, |(i, means)| add_up(means, width, table, counted, i * rows));
+        done.into_iter().collect::<Result<(), NoMemory>>()
     };
     let read = with_table(table, cache, !T::OWNS_TAPE, |values| {
         let Some((table, places)) = read_followed(table, &counted.ids, values)? else {
-            means_of(values, &counted);
+            means_of(values, &counted)?;
             return Ok(None);
         };
         counted.ids = places;
-        means_of(table.borrow().values(), &counted);
+        means_of(table.borrow().values(), &counted)?;
         Ok(Some(table))
     })?;
     let means = from_vec(&dev, (batch, width), means)?;
@@ -49,22 +50,22 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;
-            let mut parts = gradient.clone();
+            let mut parts = copied(&gradient)?;
             for (parts, ids) in parts.chunks_exact_mut(width.max(1)).zip(counted.rows(0)) {
                 let part = part(ids) as f32;
                 parts.iter_mut().for_each(|x| *x *= part);
             }
             let add = |sums: &mut [f32], rows| {
-                Occurrences::new(counted.ids_and_rows(), rows).add_up(sums, width, &parts);
+                Occurrences::new(counted.ids_and_rows(), rows)?.add_up(sums, width, &parts)
             };
             match read {
                 Some(read) => {
                     let mut read = read.borrow_mut();
                     let sums = read.gradient();
                     let rows = sums.len().checked_div(width).unwrap_or(0);
-                    add(sums, rows);
+                    add(sums, rows)?;
                 }
-                None => grads.with(&table, |sums| add(sums, rows_of_table))?,
+                None => grads.with(&table, |sums| add(sums, rows_of_table))??,
             }
             grads.give(&of_means, gradient)
         });
@@ -80,12 +81,12 @@ struct Counted {
 }
 
 impl Counted {
-    fn of(bags: Bags) -> Self {
+    fn of(bags: Bags) -> Result<Self, NoMemory> {
         let Bags { mut ids, batch, length, padding } = bags;
         let Some(padding) = padding else {
-            return Self { ids, ends: (1..=batch).map(|row| row * length).collect() };
+            return Ok(Self { ids, ends: listed((1..=batch).map(|row| row * length))? });
         };
-        let (mut ends, mut count) = (Vec::with_capacity(batch), 0);
+        let (mut ends, mut count) = (reserved(batch)?, 0);
         for row in 0..batch {
             for at in row * length..(row + 1) * length {
                 ids[count] = ids[at];
@@ -94,7 +95,7 @@ impl Counted {
             ends.push(count);
         }
         ids.truncate(count);
-        Self { ids, ends }
+        Ok(Self { ids, ends })
     }
 
     /// The ids of each row, from one on.
@@ -120,8 +121,8 @@ fn part(ids: &[usize]) -> f64 {
 
 vectorized! {
     /// The means of some rows of the batch.
-    fn add_up<'a>(means: &'a mut [f32], width: usize, table: &'a [f32], counted: &'a Counted, first: usize) {
-        let mut totals = vec![0.0; width];
+    fn add_up<'a>(means: &'a mut [f32], width: usize, table: &'a [f32], counted: &'a Counted, first: usize) -> Result<(), NoMemory> {
+        let mut totals: Vec<f64> = zeros(width)?;
         for (mean, ids) in means.chunks_exact_mut(width.max(1)).zip(counted.rows(first)) {
             let part = part(ids);
             if ids.len() <= BLOCK {
@@ -137,5 +138,6 @@ vectorized! {
             }
             mean.iter_mut().zip(&totals).for_each(|(mean, total)| *mean = (total * part) as f32);
         }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::{
             sums::{BLOCK, total},
             threads::{fixed_chunk, parallel},
         },
-        memory::{elements, zeros_of},
+        memory::{NoMemory, elements, zeros, zeros_of},
         tape::{borrow, from_vec, record},
     },
     error::Error,
@@ -114,7 +114,7 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
     let share = share(n * features, n);
     let size = (share * features).max(1);
     let mut y = zeros_of(&[n, features])?;
-    let mut statistics = Buffer::try_zeros(elements(&[2, n])?)?;
+    let mut statistics = Buffer::zeros(elements(&[2, n])?)?;
     let jobs = chunks(&mut y, share * features, 1)
         .into_iter()
         .zip(values.chunks(size))
@@ -136,10 +136,10 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
                     .zip(values.chunks(size))
                     .zip(gradient.chunks(size))
                     .zip(statistics.chunks(2 * share));
-                parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {
-                    let mut totals = (vec![0.0; features], vec![0.0; features]);
+                let parts = parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {
+                    let mut totals = (zeros(features)?, zeros(features)?);
                     let (mut d_gamma, mut d_beta) =
-                        (Buffer::uncleared(features), Buffer::uncleared(features));
+                        (Buffer::uncleared(features)?, Buffer::uncleared(features)?);
                     let block = (BLOCK * features).max(1);
                     let blocks = d_x.chunks_mut(block).zip(x.chunks(block)).zip(d_y.chunks(block));
                     for (((d_x, x), d_y), statistics) in blocks.zip(statistics.chunks(2 * BLOCK)) {
@@ -158,10 +158,11 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
                         add(&mut totals.0, &d_gamma);
                         add(&mut totals.1, &d_beta);
                     }
-                    totals
-                })
-            })?;
-            let mut totals = (vec![0.0; features], vec![0.0; features]);
+                    Ok(totals)
+                });
+                parts.into_iter().collect::<Result<Vec<(Vec<f64>, Vec<f64>)>, NoMemory>>()
+            })??;
+            let mut totals = (zeros(features)?, zeros(features)?);
             for (d_gamma, d_beta) in &parts {
                 totals.0.iter_mut().zip(d_gamma).for_each(|(total, sum)| *total += sum);
                 totals.1.iter_mut().zip(d_beta).for_each(|(total, sum)| *total += sum);

@@ -131,7 +131,7 @@ pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
-            let mut d_x = Buffer::try_uncleared(gradient.len())?;
+            let mut d_x = Buffer::uncleared(gradient.len())?;
             d_x.copy_from_slice(&gradient);
             drop(&mut d_x);
             grads.add(&x, &d_x)?;

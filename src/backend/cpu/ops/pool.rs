@@ -11,7 +11,7 @@ use crate::{
             sums::add_rows,
             threads::{parallel, threads},
         },
-        memory::zeros_of,
+        memory::{NoMemory, zeros, zeros_of},
         tape::{borrow, from_vec, record},
     },
     error::Error,
@@ -32,19 +32,20 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
     let row_size = length * features;
 
     let work = |(first, means): (usize, &mut [f32])| {
-        let mut totals = vec![0.0; features];
+        let mut totals: Vec<f64> = zeros(features)?;
         for (i, mean) in means.chunks_exact_mut(features.max(1)).enumerate() {
             let row = first + i;
             totals.fill(0.0);
             let steps = &values[row * row_size..(row + 1) * row_size];
             for run in runs(mask.row(row)) {
-                add_rows(&mut totals, &steps[run.start * features..run.end * features]);
+                add_rows(&mut totals, &steps[run.start * features..run.end * features])?;
             }
             let share = 1.0 / lengths[row].max(1) as f64;
             mean.iter_mut().zip(&totals).for_each(|(mean, total)| *mean = (total * share) as f32);
         }
+        Ok(())
     };
-    each_rows(&mut means, features, rows, rows * row_size, work);
+    each_rows(&mut means, features, rows, rows * row_size, work)?;
     drop(values);
 
     let means = from_vec(x.device(), (rows, features), means)?;
@@ -63,9 +64,10 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
                             step.iter_mut().zip(mean).for_each(|(sum, &g)| *sum += share * g);
                         }
                     }
+                    Ok(())
                 };
-                each_rows(sums, row_size, rows, rows * row_size, work);
-            })?;
+                each_rows(sums, row_size, rows, rows * row_size, work)
+            })??;
             grads.give(&of_means, gradient)
         });
     }
@@ -89,9 +91,10 @@ fn each_rows(
     size: usize,
     rows: usize,
     values: usize,
-    work: impl Fn((usize, &mut [f32])) + Send + Sync,
-) {
+    work: impl Fn((usize, &mut [f32])) -> Result<(), NoMemory> + Send + Sync,
+) -> Result<(), NoMemory> {
     let share = rows.div_ceil(threads(values, rows)).max(1);
     let jobs = result.chunks_mut((share * size).max(1)).enumerate();
-    parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
+    let done = parallel(jobs.map(|(i, part)| (i * share, part)).collect(), work);
+    done.into_iter().collect()
 }

@@ -14,7 +14,7 @@ use crate::{
             sums::BLOCK,
             threads::parallel,
         },
-        memory::elements_of,
+        memory::{elements_of, listed},
         tape::{borrow, from_vec, record},
         window::{ImageShape, Pooling, Window},
         zeros_after,
@@ -163,9 +163,9 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
         return zeros_after(x.put_tape(tape), &shape);
     }
     let (image, out) = (height * width * channels, window.outputs() * channels);
-    let (pixels, taps) = (window.pixels().collect::<Vec<_>>(), window.taps());
+    let (pixels, taps) = (listed(window.pixels())?, window.taps());
     let of_each = |pixels: &[Option<usize>]| 1.0 / pixels.iter().flatten().count().max(1) as f64;
-    let shares = pixels.chunks_exact(taps.max(1)).map(of_each).collect();
+    let shares = listed(pixels.chunks_exact(taps.max(1)).map(of_each))?;
     let pool = Arc::new(Pool { pooling, channels, taps, pixels, shares });
     let share = share(batch * window.outputs() * window.taps() * channels, batch);
     let values = borrow(&x)?;

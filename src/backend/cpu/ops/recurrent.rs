@@ -22,7 +22,7 @@ use crate::{
     backend::{
         CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
         WeightCache,
-        memory::{elements, zeros_of},
+        memory::{NoMemory, elements, get_or_make, listed, zeros, zeros_of},
         reference,
         tape::{self, Grads, RequiresGrad, borrow, from_vec, record},
     },
@@ -131,28 +131,28 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         (false, 1) => threads(work, rows),
         (false, _) => 1,
     };
-    let shares = Steps::share(rows, length, mask, row_threads);
+    let shares = Steps::share(rows, length, mask, row_threads)?;
     let rows_of_c = if C::HAS_C { rows } else { 0 };
     let (mut h, mut c) = (zeros_of(&[rows, units])?, zeros_of(&[rows_of_c, units])?);
     let jobs = {
         let mut outputs = chunks(&mut outputs, outputs_of_row, rows);
         let (mut h, mut c) = (chunks(&mut h, units, rows), chunks(&mut c, units, rows_of_c));
         let job = |rows: Vec<usize>| {
-            let steps = Steps::pack(&rows, length, mask, order);
+            let steps = Steps::pack(&rows, length, mask, order)?;
             let row = |&row: &usize| RowOut {
                 outputs: sequences.then(|| std::mem::take(&mut outputs[row])),
                 h: std::mem::take(&mut h[row]),
                 c: c.get_mut(row).map(std::mem::take).unwrap_or_default(),
             };
-            let out: Vec<RowOut<'_>> = steps.rows.iter().map(row).collect();
-            (steps, out)
+            let out = listed(steps.rows.iter().map(row))?;
+            Ok::<_, Error>((steps, out))
         };
-        let jobs: Vec<_> = shares.into_iter().map(job).collect();
+        let jobs: Vec<_> = shares.into_iter().map(job).collect::<Result<_, _>>()?;
         jobs
     };
     let of_kernel = cache.kernel(sizes);
     let saved = if T::OWNS_TAPE {
-        let recurrent = cache.packed.get_or_init(|| C::pack(cache.recurrent::<C>(units), units));
+        let recurrent = get_or_make(&cache.packed, || C::pack(cache.recurrent::<C>(units), units))?;
         parallel(jobs, |(steps, mut out)| {
             kernels::forward::<C>(of_kernel, recurrent, &values, given, steps, &mut out)
         })
@@ -160,13 +160,13 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         .collect::<Result<Vec<Saved>, _>>()?
     } else if parts > 1 {
         let cut = || Part::cut::<C>(of_kernel, &cache.recurrent, parts);
-        let parts = cache.parts.get_or_init(cut);
+        let parts = get_or_make(&cache.parts, cut)?;
         for (steps, mut out) in jobs {
             kernels::forward_few::<C>(sizes, parts, &values, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
-        let whole = cache.whole::<C>(sizes);
+        let whole = cache.whole::<C>(sizes)?;
         parallel(jobs, |(steps, mut out)| {
             let infer = |part| kernels::infer::<C>(sizes, part, &values, given, &steps, &mut out);
             whole.first().map_or(Ok(()), infer)
@@ -223,7 +223,7 @@ enum Bias {
 impl Bias {
     fn of(bias: &RecurrentBias<f32, Cpu>, width: usize) -> Result<Self, Error> {
         Ok(match bias {
-            RecurrentBias::None => Self::None(Buffer::try_zeros(width)?),
+            RecurrentBias::None => Self::None(Buffer::zeros(width)?),
             RecurrentBias::One(bias) => Self::One(tape::Weights::read(bias)?),
             RecurrentBias::Two(bias) => Self::Two(tape::Weights::read(bias)?),
         })
@@ -278,8 +278,9 @@ impl Weights {
     }
 
     /// All weights in one part, for inference.
-    pub(super) fn whole<C: Cell>(&self, sizes: Sizes) -> &[Part] {
-        self.whole.get_or_init(|| Part::cut::<C>(self.kernel(sizes), &self.recurrent, 1))
+    pub(super) fn whole<C: Cell>(&self, sizes: Sizes) -> Result<&[Part], NoMemory> {
+        let cut = || Part::cut::<C>(self.kernel(sizes), &self.recurrent, 1);
+        Ok(get_or_make(&self.whole, cut)?)
     }
 
     fn recurrent<C: Cell>(&self, units: usize) -> Matrix<'_> {
@@ -305,7 +306,7 @@ impl Backward {
     fn run<C: Cell>(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
         let (rows, length, features) = *self.x.shape();
         let units = self.sizes.units;
-        let transposed = C::pack_transposed(self.cache.recurrent::<C>(units), units);
+        let transposed = C::pack_transposed(self.cache.recurrent::<C>(units), units)?;
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),
             None => None,
@@ -315,9 +316,7 @@ impl Backward {
         let d_c = of_c.as_ref().map(|of_c| grads.take(of_c)).transpose()?;
         let rows_of_c = if C::HAS_C { rows } else { 0 };
         let mut d_initial = match &self.initial {
-            Some(_) => {
-                Some((Buffer::try_zeros(rows * units)?, Buffer::try_zeros(rows_of_c * units)?))
-            }
+            Some(_) => Some((Buffer::zeros(rows * units)?, Buffer::zeros(rows_of_c * units)?)),
             None => None,
         };
         let (of_kernel, saved) = (self.cache.kernel(self.sizes), self.saved);
@@ -340,23 +339,26 @@ impl Backward {
                         (std::mem::take(&mut h[row]), c)
                     }),
                 };
-                let rows: Vec<RowGradients<'_>> = saved.steps.rows.iter().map(row).collect();
-                (saved, rows)
+                let rows = listed(saved.steps.rows.iter().map(row))?;
+                Ok::<_, NoMemory>((saved, rows))
             };
-            parallel(saved.into_iter().map(job).collect(), |(saved, mut rows)| {
+            let jobs = saved.into_iter().map(job).collect::<Result<_, _>>()?;
+            let gradients = parallel(jobs, |(saved, mut rows)| {
                 kernels::backward::<C>(of_kernel, &transposed, saved, &mut rows)
-            })
+            });
+            gradients.into_iter().collect::<Result<Vec<_>, NoMemory>>()
         };
         let gradients =
-            if requires_grad { grads.with(&self.x, by_rows)? } else { by_rows(&mut []) };
+            if requires_grad { grads.with(&self.x, by_rows)?? } else { by_rows(&mut [])? };
 
-        let mut bias = vec![0.0; C::GATES * units];
+        let mut bias: Vec<f64> = zeros(C::GATES * units)?;
         let mut recurrent_bias = Vec::new();
         for gradient in gradients {
-            let gradient = gradient?;
             grads.add(&self.weights.0, &gradient.kernel)?;
             grads.add(&self.weights.1, &gradient.recurrent)?;
-            recurrent_bias.resize(gradient.recurrent_bias.len(), 0.0);
+            if recurrent_bias.is_empty() {
+                recurrent_bias = zeros(gradient.recurrent_bias.len())?;
+            }
             for (totals, sums) in
                 [(&mut bias, gradient.bias), (&mut recurrent_bias, gradient.recurrent_bias)]
             {
@@ -367,7 +369,7 @@ impl Backward {
             RecurrentBias::None => {}
             RecurrentBias::One(of_bias) => grads.add_sums(of_bias, &bias)?,
             RecurrentBias::Two(of_both) => {
-                grads.add_sums(of_both, &[bias, recurrent_bias].concat())?
+                grads.add_sums(of_both, &listed(bias.into_iter().chain(recurrent_bias))?)?
             }
         }
         if let (Some(outputs), Some(gradient)) = (&self.outputs, d_outputs) {

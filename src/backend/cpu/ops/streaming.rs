@@ -46,8 +46,8 @@ impl<C: Cell> Recurrent<C> {
         let sizes = Sizes { inputs, units: weights.units(), length: 1 };
         weights.check(inputs, sizes.units)?;
         let weights = recurrent::Weights::of(weights, true)?;
-        weights.whole::<C>(sizes);
-        let room = |width: usize| Ok::<_, Error>(Buffer::try_zeros(elements(&[rows, width])?)?);
+        weights.whole::<C>(sizes)?;
+        let room = |width: usize| Ok::<_, Error>(Buffer::zeros(elements(&[rows, width])?)?);
         Ok(Box::new(Self {
             weights,
             sizes,
@@ -67,11 +67,11 @@ impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
         after: StepStatesMut<'_, f32>,
     ) -> Result<(), Error> {
         let Sizes { inputs, units, .. } = self.sizes;
-        let Some(part) = self.weights.whole::<C>(self.sizes).first() else { return Ok(()) };
+        let Some(part) = self.weights.whole::<C>(self.sizes)?.first() else { return Ok(()) };
         let rows = x.len() / inputs.max(1);
         let width = rows * C::GATES * units;
         let gates = &mut self.gates[..width];
-        part.kernel.product(x, gates, false);
+        part.kernel.product(x, gates, false)?;
         C::forward(Step {
             weights: part.step(),
             before: Some(Before { all: before.h, h: before.h, c: before.c }),
@@ -80,7 +80,7 @@ impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
             h: after.h,
             c: after.c,
             room: &mut self.room[..width],
-        });
+        })?;
         Ok(())
     }
 }
@@ -106,8 +106,8 @@ pub(crate) fn recurrent_step(
 struct Dense(Arc<Packable>, ActivationKind);
 
 impl StepProduct<f32> for Dense {
-    fn product(&self, x: &[f32], y: &mut [f32]) {
-        finish(self.0.packed(), self.0.bias.as_deref(), self.1, x, y);
+    fn product(&self, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
+        finish(self.0.packed()?, self.0.bias.as_deref(), self.1, x, y)
     }
 }
 
@@ -115,19 +115,26 @@ impl StepProduct<f32> for Dense {
 struct Product(Packed, Option<Buffer>, ActivationKind);
 
 impl StepProduct<f32> for Product {
-    fn product(&self, x: &[f32], y: &mut [f32]) {
-        finish(&self.0, self.1.as_deref(), self.2, x, y);
+    fn product(&self, x: &[f32], y: &mut [f32]) -> Result<(), Error> {
+        finish(&self.0, self.1.as_deref(), self.2, x, y)
     }
 }
 
-fn finish(packed: &Packed, bias: Option<&[f32]>, then: ActivationKind, x: &[f32], y: &mut [f32]) {
+fn finish(
+    packed: &Packed,
+    bias: Option<&[f32]>,
+    then: ActivationKind,
+    x: &[f32],
+    y: &mut [f32],
+) -> Result<(), Error> {
     if let Some(bias) = bias {
         y.chunks_exact_mut(bias.len().max(1)).for_each(|row| row.copy_from_slice(bias));
     }
-    packed.product(x, y, bias.is_some());
+    packed.product(x, y, bias.is_some())?;
     if then.is_fused() {
         then.apply(y);
     }
+    Ok(())
 }
 
 pub(crate) fn step_dense(
@@ -136,7 +143,7 @@ pub(crate) fn step_dense(
 ) -> Result<Box<dyn StepProduct<f32>>, Error> {
     weights.check(weights.kernel.shape().0)?;
     let weights = Packable::of(&weights.kernel, weights.bias.as_ref(), weights.cache, true)?;
-    weights.packed();
+    weights.packed()?;
     Ok(Box::new(Dense(weights, then)))
 }
 
@@ -147,7 +154,7 @@ pub(crate) fn step_product(
 ) -> Result<Box<dyn StepProduct<f32>>, Error> {
     let (inputs, units) = *kernel.shape();
     let bias = bias.map(tape::copy).transpose()?;
-    let packed = Packed::new(Matrix::new(&tape::copy(kernel)?, inputs, units));
+    let packed = Packed::new(Matrix::new(&tape::copy(kernel)?, inputs, units))?;
     Ok(Box::new(Product(packed, bias, then)))
 }
 

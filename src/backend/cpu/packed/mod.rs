@@ -17,6 +17,7 @@ use super::{
     matrix::Matrix,
     sums::{in_parts, runs},
 };
+use crate::backend::memory::NoMemory;
 use micro::{VECTORS, blocks, finish, multiply};
 use scattered::ScatteredProduct;
 
@@ -32,7 +33,7 @@ pub(crate) struct Packed {
 
 impl Packed {
     /// Packs a row-major matrix, or the transpose of one.
-    pub(crate) fn new(matrix: Matrix<'_>) -> Self {
+    pub(crate) fn new(matrix: Matrix<'_>) -> Result<Self, NoMemory> {
         struct Width;
         impl WithSimd for Width {
             type Output = usize;
@@ -43,7 +44,7 @@ impl Packed {
         }
         let width = Arch::new().dispatch(Width);
         let (k, n) = (matrix.rows, matrix.columns);
-        let mut panels = Buffer::zeros(n.div_ceil(width) * width * k);
+        let mut panels = Buffer::zeros(n.div_ceil(width) * width * k)?;
         for (i, panel) in panels.chunks_exact_mut((width * k).max(1)).enumerate() {
             let columns = width.min(n - i * width);
             let some = matrix.columns(i * width, columns);
@@ -53,41 +54,52 @@ impl Packed {
                 pack_columns(panel, width, some);
             }
         }
-        Self { panels, k, n, width }
+        Ok(Self { panels, k, n, width })
     }
 
     /// `c = a . self`, or `c += a . self`, for the rows of `a`, each of `k` values; `c` has rows of `n`.
-    pub(crate) fn product(&self, a: &[f32], c: &mut [f32], add: bool) {
+    pub(crate) fn product(&self, a: &[f32], c: &mut [f32], add: bool) -> Result<(), NoMemory> {
         let fits = self.k == 0 || self.n == 0 || a.len() / self.k == c.len() / self.n;
         assert!(fits, "the rows of a product");
-        self.strided_product(a, self.k, c, add);
+        self.strided_product(a, self.k, c, add)
     }
 
     /// The same, where the rows of `a` begin `stride` values apart.
-    pub(crate) fn strided_product(&self, a: &[f32], stride: usize, c: &mut [f32], add: bool) {
+    pub(crate) fn strided_product(
+        &self,
+        a: &[f32],
+        stride: usize,
+        c: &mut [f32],
+        add: bool,
+    ) -> Result<(), NoMemory> {
         if self.k == 0 || self.n == 0 {
             if !add {
                 c.fill(0.0);
             }
-            return;
+            return Ok(());
         }
         let part = |c: &mut [f32], terms, add| {
             Arch::new().dispatch(Product { packed: self, terms, a, stride, c, add });
         };
-        in_parts(self.k, c, add, part);
+        in_parts(self.k, c, add, part)
     }
 
     /// `c = a . self`, where a row of `a` lies scattered: its number `i` is at `starts[row] + offsets[i]`.
-    pub(crate) fn scattered_product(&self, a: Scattered<'_>, c: &mut [f32]) {
+    pub(crate) fn scattered_product(
+        &self,
+        a: Scattered<'_>,
+        c: &mut [f32],
+    ) -> Result<(), NoMemory> {
         if self.k == 0 || self.n == 0 {
-            return c.fill(0.0);
+            c.fill(0.0);
+            return Ok(());
         }
         assert_eq!(a.starts.len(), c.len() / self.n, "the rows of a product");
         assert_eq!(a.offsets.len(), self.k, "the inner size of a product");
         let part = |c: &mut [f32], terms, add| {
             Arch::new().dispatch(ScatteredProduct { packed: self, terms, a, c, add });
         };
-        in_parts(self.k, c, false, part);
+        in_parts(self.k, c, false, part)
     }
 }
 
@@ -227,10 +239,10 @@ mod tests {
     fn equal_terms() {
         let (k, n) = (16_000, 200);
         let right = f64::from(0.1_f32) * f64::from(0.3_f32) * k as f64;
-        let packed = Packed::new(Matrix::new(&vec![0.1; k * n], k, n));
+        let packed = Packed::new(Matrix::new(&vec![0.1; k * n], k, n)).unwrap();
         for rows in [1, 3] {
             let mut c = vec![0.0; rows * n];
-            packed.product(&vec![0.3; rows * k], &mut c, false);
+            packed.product(&vec![0.3; rows * k], &mut c, false).unwrap();
             let error = c.iter().map(|&c| (f64::from(c) / right - 1.0).abs()).fold(0.0, f64::max);
             assert!(error < 4e-6, "{error:e}");
         }
@@ -253,21 +265,21 @@ mod tests {
             let number = |i: usize| ((i * 37 % 23) as f32 - 11.0) / 7.0;
             let (a, b): (Vec<f32>, Vec<f32>) =
                 ((0..m * k).map(number).collect(), (0..k * n).map(|i| number(i + 5)).collect());
-            let packed = Packed::new(Matrix::new(&b, k, n));
+            let packed = Packed::new(Matrix::new(&b, k, n)).unwrap();
             let turned: Vec<f32> = (0..k * n).map(|i| b[i % k * n + i / k]).collect();
-            let of_turned = Packed::new(Matrix::new(&turned, n, k).transposed());
+            let of_turned = Packed::new(Matrix::new(&turned, n, k).transposed()).unwrap();
             assert_eq!(packed.panels[..], of_turned.panels[..]);
             let [mut c, mut added, mut scattered, mut of_scattered] =
                 [(); 4].map(|()| vec![1.0; m * n]);
-            packed.product(&a, &mut c, false);
-            packed.product(&a, &mut added, true);
+            packed.product(&a, &mut c, false).unwrap();
+            packed.product(&a, &mut added, true).unwrap();
             // `a` with its columns reversed and a number between two.
             let apart: Vec<f32> =
                 (0..m * k).flat_map(|i| [a[i / k * k + k - 1 - i % k], 99.0]).collect();
             let starts: Vec<usize> = (0..m).map(|row| row * 2 * k).collect();
             let offsets: Vec<usize> = (0..k).rev().map(|i| 2 * i).collect();
             let of_a = Scattered { values: &apart, starts: &starts, offsets: &offsets };
-            packed.scattered_product(of_a, &mut scattered);
+            packed.scattered_product(of_a, &mut scattered).unwrap();
             let turned = Scattered { values: &apart, starts: &offsets, offsets: &starts };
             add_transposed_product(turned, &b, n, &mut of_scattered);
             for row in 0..m {

@@ -10,7 +10,7 @@ use crate::backend::{
         packed::Packed,
         sums::{BLOCK, add_rows},
     },
-    memory::NoMemory,
+    memory::{NoMemory, zeros},
 };
 
 /// The gradients that come to the rows of one thread, and those of its inputs, which go on. One per row, in the order
@@ -49,16 +49,16 @@ pub(crate) fn backward<C: Cell>(
     let (total, width) = (saved_pass.steps.total(), C::GATES * units);
     // What comes to the output of each real step: its own gradient and those of the masked steps that repeat
     // it.
-    let mut outputs = Buffer::try_zeros(total * units)?;
+    let mut outputs = Buffer::zeros(total * units)?;
     for (r, row) in rows.iter().enumerate() {
         if let Some(gradients) = row.outputs {
-            gather(&saved_pass.steps, r, gradients, units, &mut outputs);
+            gather(&saved_pass.steps, r, gradients, units, &mut outputs)?;
         }
     }
     // What comes to the state of each row from the steps behind: at the end, the gradient of the final state.
-    let mut carry_h = Buffer::try_uncleared(rows.len() * units)?;
-    let mut carry_c = Buffer::try_uncleared(if C::HAS_C { rows.len() * units } else { 0 })?;
-    let mut room = Buffer::try_uncleared(rows.len() * units)?;
+    let mut carry_h = Buffer::uncleared(rows.len() * units)?;
+    let mut carry_c = Buffer::uncleared(if C::HAS_C { rows.len() * units } else { 0 })?;
+    let mut room = Buffer::uncleared(rows.len() * units)?;
     for (r, row) in rows.iter().enumerate() {
         carry_h[r * units..(r + 1) * units].copy_from_slice(row.h);
         if C::HAS_C {
@@ -83,22 +83,22 @@ pub(crate) fn backward<C: Cell>(
             carry_h: &mut carry_h[..count * units],
             carry_c: if C::HAS_C { &mut carry_c[..count * units] } else { &mut [] },
             room: &mut room[..count * units],
-        });
+        })?;
         (saved_pass.values.gates, saved_pass.values.saved) = (gates, saved);
     }
 
     // `gates` now holds the gradients before the activations.
     let gates = Matrix::new(&saved_pass.values.gates, total, width);
-    let mut kernel = Buffer::try_uncleared(inputs * width)?;
-    product(&mut kernel, Matrix::new(&saved_pass.x, total, inputs).transposed(), gates, false);
+    let mut kernel = Buffer::uncleared(inputs * width)?;
+    product(&mut kernel, Matrix::new(&saved_pass.x, total, inputs).transposed(), gates, false)?;
     let states = states_before(&saved_pass, units)?;
     let (recurrent, recurrent_bias) =
         C::recurrent_gradient(&saved_pass.values, &states, total, units)?;
-    let bias = column_sums(&saved_pass.values.gates, width);
+    let bias = column_sums(&saved_pass.values.gates, width)?;
     if rows.iter().any(|row| row.x.is_some()) {
         // The inputs are not needed any more: their gradients take their place.
         let kernel = Matrix::new(weights.kernel, inputs, width).transposed();
-        product(&mut saved_pass.x, gates, kernel, false);
+        product(&mut saved_pass.x, gates, kernel, false)?;
     }
     let steps = &saved_pass.steps;
     for (r, row) in rows.iter_mut().enumerate() {
@@ -121,7 +121,13 @@ pub(crate) fn backward<C: Cell>(
 }
 
 /// Adds the gradients of all time steps of a row to those of its real steps.
-fn gather(steps: &Steps, r: usize, gradients: &[f32], units: usize, outputs: &mut [f32]) {
+fn gather(
+    steps: &Steps,
+    r: usize,
+    gradients: &[f32],
+    units: usize,
+    outputs: &mut [f32],
+) -> Result<(), NoMemory> {
     for t in 0..steps.lengths[r] {
         let to = &mut outputs[(steps.offset(t) + r) * units..][..units];
         let repeats = steps.repeats(r, t);
@@ -132,17 +138,18 @@ fn gather(steps: &Steps, r: usize, gradients: &[f32], units: usize, outputs: &mu
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
             }
         } else {
-            let mut totals = vec![0.0; units];
-            add_rows(&mut totals, repeats);
+            let mut totals = zeros(units)?;
+            add_rows(&mut totals, repeats)?;
             to.iter_mut().zip(totals).for_each(|(to, total)| *to += total as f32);
         }
     }
+    Ok(())
 }
 
 /// The outputs that each step started from, packed.
 fn states_before(saved_pass: &Saved, units: usize) -> Result<Buffer, NoMemory> {
     let steps = &saved_pass.steps;
-    let mut states = Buffer::try_uncleared(steps.total() * units)?;
+    let mut states = Buffer::uncleared(steps.total() * units)?;
     for t in 0..steps.times() {
         let (from, count) = (steps.offset(t) * units, steps.count(t) * units);
         let to = &mut states[from..from + count];

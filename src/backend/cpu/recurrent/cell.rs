@@ -3,7 +3,7 @@ use std::ops::Range;
 use super::{Sizes, Steps};
 use crate::backend::{
     cpu::{buffer::Buffer, gemm::product, matrix::Matrix, packed::Packed, sums::add_rows},
-    memory::NoMemory,
+    memory::{NoMemory, zeros},
 };
 
 /// What happens in one step of a recurrent layer: all else is the walk over time, which is the same for every cell.
@@ -22,20 +22,20 @@ pub(crate) trait Cell: Copy + Send + Sync + 'static {
     const SPLITS: bool = true;
 
     /// The recurrent kernel, packed for the forward pass.
-    fn pack(kernel: Matrix<'_>, _units: usize) -> Vec<Packed> {
-        vec![Packed::new(kernel)]
+    fn pack(kernel: Matrix<'_>, _units: usize) -> Result<Vec<Packed>, NoMemory> {
+        Ok(vec![Packed::new(kernel)?])
     }
 
     /// The recurrent kernel, packed for the backward pass.
-    fn pack_transposed(kernel: Matrix<'_>, _units: usize) -> Vec<Packed> {
-        vec![Packed::new(kernel.transposed())]
+    fn pack_transposed(kernel: Matrix<'_>, _units: usize) -> Result<Vec<Packed>, NoMemory> {
+        Ok(vec![Packed::new(kernel.transposed())?])
     }
 
     /// A step forward.
-    fn forward(step: Step<'_>);
+    fn forward(step: Step<'_>) -> Result<(), NoMemory>;
 
     /// A step backward.
-    fn backward(step: StepBackward<'_>);
+    fn backward(step: StepBackward<'_>) -> Result<(), NoMemory>;
 
     /// The gradients of the recurrent kernel and its bias, from what the backward pass has left; `states` are the
     /// outputs before each step.
@@ -47,8 +47,8 @@ pub(crate) trait Cell: Copy + Send + Sync + 'static {
     ) -> Result<(Buffer, Vec<f64>), NoMemory> {
         let width = Self::GATES * units;
         let gates = Matrix::new(&saved_pass.gates, total, width);
-        let mut kernel = Buffer::try_uncleared(units * width)?;
-        product(&mut kernel, Matrix::new(states, total, units).transposed(), gates, false);
+        let mut kernel = Buffer::uncleared(units * width)?;
+        product(&mut kernel, Matrix::new(states, total, units).transposed(), gates, false)?;
         Ok((kernel, Vec::new()))
     }
 }
@@ -119,7 +119,7 @@ pub(crate) struct StepValues {
 
 impl StepValues {
     pub(crate) fn new<C: Cell>(total: usize, units: usize) -> Result<Self, NoMemory> {
-        let buffer = |width: usize| Buffer::try_uncleared(total * width * units);
+        let buffer = |width: usize| Buffer::uncleared(total * width * units);
         Ok(Self {
             gates: buffer(C::GATES)?,
             saved: buffer(C::SAVED)?,
@@ -151,10 +151,10 @@ pub(crate) fn rows_before(steps: &Steps, t: usize, units: usize) -> Range<usize>
 }
 
 /// The sums of the columns of a matrix, from which the gradient of a bias comes.
-pub(crate) fn column_sums(rows: &[f32], width: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; width];
-    add_rows(&mut sums, rows);
-    sums
+pub(crate) fn column_sums(rows: &[f32], width: usize) -> Result<Vec<f64>, NoMemory> {
+    let mut sums = zeros(width)?;
+    add_rows(&mut sums, rows)?;
+    Ok(sums)
 }
 
 /// What the weights beside the recurrent ones are: `(inputs, gates * units)`, `(gates * units,)` and the bias of the

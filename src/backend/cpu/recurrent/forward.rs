@@ -82,10 +82,10 @@ pub(crate) fn forward<C: Cell>(
     let mut values = StepValues::new::<C>(total, units)?;
     let inputs_of_all = Matrix::new(&packed, total, inputs);
     let kernel = Matrix::new(weights.kernel, inputs, width);
-    product(&mut values.gates, inputs_of_all, kernel, false);
+    product(&mut values.gates, inputs_of_all, kernel, false)?;
 
     let initial = initial.map(|states| states.sorted(&steps, units)).transpose()?;
-    let mut room = Buffer::try_uncleared(steps.rows.len() * width)?;
+    let mut room = Buffer::uncleared(steps.rows.len() * width)?;
     for t in 0..steps.times() {
         let (from, count) = (steps.offset(t), steps.count(t));
         let StepValues { gates, saved, h, c } = &mut values;
@@ -108,7 +108,7 @@ pub(crate) fn forward<C: Cell>(
             h: &mut h[..count * units],
             c: if C::HAS_C { &mut c[..count * units] } else { c },
             room: &mut room[..count * width],
-        });
+        })?;
     }
 
     for (r, out) in out.iter_mut().enumerate() {

@@ -30,26 +30,28 @@ impl Cell for GruResetAfter {
     const SAVED: usize = 1;
     const HAS_C: bool = false;
 
-    fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Vec<Packed> {
-        apart(kernel, units).map(|part| Packed::new(part.transposed())).into()
+    fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
+        apart(kernel, units).into_iter().map(|part| Packed::new(part.transposed())).collect()
     }
 
-    fn forward(step: Step<'_>) {
+    fn forward(step: Step<'_>) -> Result<(), NoMemory> {
         match step.before {
-            Some(before) => step.weights.recurrent[0].product(before.all, step.room, false),
+            Some(before) => step.weights.recurrent[0].product(before.all, step.room, false)?,
             None => step.room.fill(0.0),
         }
         Arch::new().dispatch(ForwardAfter(step));
+        Ok(())
     }
 
-    fn backward(mut step: StepBackward<'_>) {
+    fn backward(mut step: StepBackward<'_>) -> Result<(), NoMemory> {
         Arch::new().dispatch(BackwardAfter(&mut step));
         let StepBackward { weights, before, gates, saved, carry_h, .. } = step;
         if before.is_some() {
-            let [of_gates, of_candidate] = weights.recurrent else { return };
-            of_gates.strided_product(gates, 3 * weights.units, carry_h, true);
-            of_candidate.product(saved, carry_h, true);
+            let [of_gates, of_candidate] = weights.recurrent else { return Ok(()) };
+            of_gates.strided_product(gates, 3 * weights.units, carry_h, true)?;
+            of_candidate.product(saved, carry_h, true)?;
         }
+        Ok(())
     }
 
     fn recurrent_gradient(
@@ -62,8 +64,8 @@ impl Cell for GruResetAfter {
         let candidate = Matrix::new(&saved_pass.saved, total, units);
         let states = Matrix::new(states, total, units);
         let kernel = kernel_gradient(saved_pass, (states, states), candidate, total, units)?;
-        let mut bias = column_sums(&saved_pass.gates, 3 * units);
-        bias[2 * units..].copy_from_slice(&column_sums(&saved_pass.saved, units));
+        let mut bias = column_sums(&saved_pass.gates, 3 * units)?;
+        bias[2 * units..].copy_from_slice(&column_sums(&saved_pass.saved, units)?);
         Ok((kernel, bias))
     }
 }
@@ -76,35 +78,37 @@ impl Cell for GruResetBefore {
     /// The candidate needs the reset state of all units.
     const SPLITS: bool = false;
 
-    fn pack(kernel: Matrix<'_>, units: usize) -> Vec<Packed> {
-        apart(kernel, units).map(Packed::new).into()
+    fn pack(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
+        apart(kernel, units).into_iter().map(Packed::new).collect()
     }
 
-    fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Vec<Packed> {
-        apart(kernel, units).map(|part| Packed::new(part.transposed())).into()
+    fn pack_transposed(kernel: Matrix<'_>, units: usize) -> Result<Vec<Packed>, NoMemory> {
+        apart(kernel, units).into_iter().map(|part| Packed::new(part.transposed())).collect()
     }
 
-    fn forward(mut step: Step<'_>) {
-        let [of_gates, of_candidate] = step.weights.recurrent else { return };
+    fn forward(mut step: Step<'_>) -> Result<(), NoMemory> {
+        let [of_gates, of_candidate] = step.weights.recurrent else { return Ok(()) };
         let (gates, candidate) = (0..2 * step.h.len(), 2 * step.h.len()..3 * step.h.len());
         match step.before {
-            Some(before) => of_gates.product(before.all, &mut step.room[gates], false),
+            Some(before) => of_gates.product(before.all, &mut step.room[gates], false)?,
             None => step.room[gates].fill(0.0),
         }
         Arch::new().dispatch(ResetBefore(&mut step));
-        of_candidate.product(step.saved, &mut step.room[candidate], false);
+        of_candidate.product(step.saved, &mut step.room[candidate], false)?;
         Arch::new().dispatch(CandidateBefore(step));
+        Ok(())
     }
 
-    fn backward(mut step: StepBackward<'_>) {
+    fn backward(mut step: StepBackward<'_>) -> Result<(), NoMemory> {
         Arch::new().dispatch(CandidateBackward(&mut step));
         let units = step.weights.units;
-        let [of_gates, of_candidate] = step.weights.recurrent else { return };
+        let [of_gates, of_candidate] = step.weights.recurrent else { return Ok(()) };
         let candidate = step.gates.get(2 * units..).unwrap_or_default();
-        of_candidate.strided_product(candidate, 3 * units, step.room, false);
+        of_candidate.strided_product(candidate, 3 * units, step.room, false)?;
         Arch::new().dispatch(ResetBackward(&mut step));
-        if step.before.is_some() {
-            of_gates.strided_product(step.gates, 3 * units, step.carry_h, true);
+        match step.before {
+            Some(_) => of_gates.strided_product(step.gates, 3 * units, step.carry_h, true),
+            None => Ok(()),
         }
     }
 
@@ -136,11 +140,11 @@ fn kernel_gradient(
     units: usize,
 ) -> Result<Buffer, NoMemory> {
     let gates = Matrix::new(&saved_pass.gates, total, 3 * units).columns(0, 2 * units);
-    let mut first = Buffer::try_uncleared(2 * units * units)?;
-    product(&mut first, of_gates.transposed(), gates, false);
-    let mut second = Buffer::try_uncleared(units * units)?;
-    product(&mut second, of_candidate.transposed(), candidate, false);
-    let mut kernel = Buffer::try_uncleared(3 * units * units)?;
+    let mut first = Buffer::uncleared(2 * units * units)?;
+    product(&mut first, of_gates.transposed(), gates, false)?;
+    let mut second = Buffer::uncleared(units * units)?;
+    product(&mut second, of_candidate.transposed(), candidate, false)?;
+    let mut kernel = Buffer::uncleared(3 * units * units)?;
     let size = units.max(1);
     let parts = first.chunks_exact(2 * size).zip(second.chunks_exact(size));
     for (row, (gates, candidate)) in kernel.chunks_exact_mut(3 * size).zip(parts) {

@@ -20,23 +20,23 @@ pub(crate) fn infer<C: Cell>(
 ) -> Result<(), NoMemory> {
     let (rows, width) = (steps.rows.len(), C::GATES * units);
     let initial = initial.map(|states| states.sorted(steps, units)).transpose()?;
-    let of_rows = |width: usize| Buffer::try_uncleared(rows * width);
+    let of_rows = |width: usize| Buffer::uncleared(rows * width);
     let of_c = if C::HAS_C { units } else { 0 };
     let (mut c, mut before_c) = (of_rows(of_c)?, of_rows(of_c)?);
     let (mut saved, mut room) = (of_rows(C::SAVED * units)?, of_rows(width)?);
     if let Some(initial) = &initial {
         c.copy_from_slice(&initial.c);
     }
-    let mut h = Buffer::try_uncleared(steps.total() * units)?;
+    let mut h = Buffer::uncleared(steps.total() * units)?;
     let mut gates = Buffer::default();
     for times in steps.blocks(GATES / width.max(1)) {
         let first = steps.offset(times.start);
         let x = steps.gather(x, length, inputs, times.clone())?;
         let len = (steps.offset(times.end) - first) * width;
         if gates.len() < len {
-            gates = Buffer::try_uncleared(len)?;
+            gates = Buffer::uncleared(len)?;
         }
-        part.kernel.product(&x, &mut gates[..len], false);
+        part.kernel.product(&x, &mut gates[..len], false)?;
         for t in times {
             let (from, count) = (steps.offset(t), steps.count(t));
             let (done, h) = h.split_at_mut(from * units);
@@ -54,7 +54,7 @@ pub(crate) fn infer<C: Cell>(
                 h: &mut h[..count * units],
                 c: &mut c[..count * of_c],
                 room: &mut room[..count * width],
-            });
+            })?;
         }
     }
     for (r, out) in out.iter_mut().enumerate() {

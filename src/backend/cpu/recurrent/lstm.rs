@@ -3,7 +3,10 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::cell::{Cell, Step, StepBackward};
-use crate::backend::cpu::simd::{load, sigmoid, store, tanh};
+use crate::backend::{
+    cpu::simd::{load, sigmoid, store, tanh},
+    memory::NoMemory,
+};
 
 /// `c' = f * c + i * g` and `h' = o * tanh(c')`.
 #[derive(Debug, Clone, Copy)]
@@ -15,18 +18,20 @@ impl Cell for LstmCell {
     const SAVED: usize = 1;
     const HAS_C: bool = true;
 
-    fn forward(step: Step<'_>) {
+    fn forward(step: Step<'_>) -> Result<(), NoMemory> {
         if let Some(before) = step.before {
-            step.weights.recurrent[0].product(before.all, step.gates, true);
+            step.weights.recurrent[0].product(before.all, step.gates, true)?;
         }
         Arch::new().dispatch(Forward(step));
+        Ok(())
     }
 
-    fn backward(mut step: StepBackward<'_>) {
+    fn backward(mut step: StepBackward<'_>) -> Result<(), NoMemory> {
         Arch::new().dispatch(Backward(&mut step));
         let StepBackward { weights, before, gates, carry_h, .. } = step;
-        if before.is_some() {
-            weights.recurrent[0].product(gates, carry_h, true);
+        match before {
+            Some(_) => weights.recurrent[0].product(gates, carry_h, true),
+            None => Ok(()),
         }
     }
 }

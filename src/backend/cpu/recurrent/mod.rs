@@ -54,7 +54,7 @@ impl States<'_> {
             if states.is_empty() {
                 return Ok(Buffer::default());
             }
-            let mut sorted = Buffer::try_uncleared(steps.rows.len() * units)?;
+            let mut sorted = Buffer::uncleared(steps.rows.len() * units)?;
             for (to, &row) in sorted.chunks_exact_mut(units.max(1)).zip(&steps.rows) {
                 to.copy_from_slice(&states[row * units..(row + 1) * units]);
             }

@@ -1,7 +1,10 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::cell::{Cell, Step, StepBackward};
-use crate::backend::cpu::simd::{load, store, tanh};
+use crate::backend::{
+    cpu::simd::{load, store, tanh},
+    memory::NoMemory,
+};
 
 /// `h' = tanh(x . kernel + h . recurrent_kernel + bias)`.
 #[derive(Debug, Clone, Copy)]
@@ -12,19 +15,21 @@ impl Cell for Simple {
     const SAVED: usize = 0;
     const HAS_C: bool = false;
 
-    fn forward(step: Step<'_>) {
+    fn forward(step: Step<'_>) -> Result<(), NoMemory> {
         if let Some(before) = step.before {
-            step.weights.recurrent[0].product(before.all, step.gates, true);
+            step.weights.recurrent[0].product(before.all, step.gates, true)?;
         }
         Arch::new().dispatch(Forward(step));
+        Ok(())
     }
 
-    fn backward(step: StepBackward<'_>) {
+    fn backward(step: StepBackward<'_>) -> Result<(), NoMemory> {
         let StepBackward { weights, before, gates, h, d_h, carry_h, .. } = step;
         Arch::new().dispatch(Backward { gates, h, d_h, carry_h });
         carry_h.fill(0.0);
-        if before.is_some() {
-            weights.recurrent[0].product(gates, carry_h, true);
+        match before {
+            Some(_) => weights.recurrent[0].product(gates, carry_h, true),
+            None => Ok(()),
         }
     }
 }

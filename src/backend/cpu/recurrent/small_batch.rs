@@ -18,7 +18,7 @@ use super::{
 };
 use crate::backend::{
     cpu::{buffer::Buffer, matrix::Matrix, packed::Packed, share::beside},
-    memory::NoMemory,
+    memory::{NoMemory, listed, reserved},
 };
 
 /// How many units a thread has at least: below, the barrier costs more than it saves.
@@ -50,7 +50,11 @@ impl Part {
     }
 
     /// Cuts the units into parts; `recurrent` is `(units, gates * units)`.
-    pub(crate) fn cut<C: Cell>(weights: Weights<'_>, recurrent: &[f32], parts: usize) -> Vec<Self> {
+    pub(crate) fn cut<C: Cell>(
+        weights: Weights<'_>,
+        recurrent: &[f32],
+        parts: usize,
+    ) -> Result<Vec<Self>, NoMemory> {
         let Sizes { inputs, units, .. } = weights.sizes;
         let each = units.div_ceil(parts.max(1)).next_multiple_of(LANES);
         let starts = (0..units).step_by(each.max(1));
@@ -58,17 +62,20 @@ impl Part {
             let of_part = from..units.min(from + each);
             let width = of_part.len();
             // The gates of the part, one after the other.
-            let cut = |rows: &[f32]| -> Vec<f32> {
-                rows.chunks_exact(units).flat_map(|gate| &gate[of_part.clone()]).copied().collect()
+            let cut = |rows: &[f32]| {
+                let mut cut = reserved(rows.len() / units * width)?;
+                rows.chunks_exact(units)
+                    .for_each(|gate| cut.extend_from_slice(&gate[of_part.clone()]));
+                Ok::<Vec<f32>, NoMemory>(cut)
             };
-            let (kernel, recurrent) = (cut(weights.kernel), cut(recurrent));
-            Self {
-                kernel: Packed::new(Matrix::new(&kernel, inputs, C::GATES * width)),
-                recurrent: C::pack(Matrix::new(&recurrent, units, C::GATES * width), width),
-                bias: cut(weights.bias),
-                recurrent_bias: cut(weights.recurrent_bias),
+            let (kernel, recurrent) = (cut(weights.kernel)?, cut(recurrent)?);
+            Ok(Self {
+                kernel: Packed::new(Matrix::new(&kernel, inputs, C::GATES * width))?,
+                recurrent: C::pack(Matrix::new(&recurrent, units, C::GATES * width), width)?,
+                bias: cut(weights.bias)?,
+                recurrent_bias: cut(weights.recurrent_bias)?,
                 units: of_part,
-            }
+            })
         };
         starts.map(part).collect()
     }
@@ -161,10 +168,10 @@ impl<'a> Work<'a> {
         let barrier = Leaves(barrier);
         let (total, width) = (shared.steps.total(), part.units.len());
         let rows = shared.steps.rows.len();
-        let mut gates = Buffer::try_uncleared(total * C::GATES * width)?;
-        part.kernel.product(&shared.x, &mut gates, false);
+        let mut gates = Buffer::uncleared(total * C::GATES * width)?;
+        part.kernel.product(&shared.x, &mut gates, false)?;
         let of_c = if C::HAS_C { rows * width } else { 0 };
-        let (mut c, mut before_h) = (Buffer::try_zeros(of_c)?, Buffer::try_zeros(rows * width)?);
+        let (mut c, mut before_h) = (Buffer::zeros(of_c)?, Buffer::zeros(rows * width)?);
         if let Some(initial) = &shared.initial {
             for (to, from) in [(&mut c, &initial.c), (&mut before_h, &initial.h)] {
                 let rows = from.chunks_exact(shared.units);
@@ -173,14 +180,19 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        let (before_c, h) = (Buffer::try_uncleared(of_c)?, Buffer::try_uncleared(total * width)?);
-        let saved = Buffer::try_uncleared(rows * C::SAVED * width)?;
-        let room = Buffer::try_uncleared(rows * C::GATES * width)?;
+        let (before_c, h) = (Buffer::uncleared(of_c)?, Buffer::uncleared(total * width)?);
+        let saved = Buffer::uncleared(rows * C::SAVED * width)?;
+        let room = Buffer::uncleared(rows * C::GATES * width)?;
         Ok(Self { part, barrier, gates, h, c, before_h, before_c, saved, room })
     }
 
     /// A step, with the outputs of all units at the one before.
-    fn step<C: Cell>(&mut self, t: usize, before: Option<&[f32]>, shared: &Shared<'_>) {
+    fn step<C: Cell>(
+        &mut self,
+        t: usize,
+        before: Option<&[f32]>,
+        shared: &Shared<'_>,
+    ) -> Result<(), NoMemory> {
         let (from, count) = (shared.steps.offset(t), shared.steps.count(t));
         let width = self.part.units.len();
         let gates = C::GATES * width;
@@ -196,7 +208,7 @@ impl<'a> Work<'a> {
             h,
             c: &mut self.c[..of_c],
             room: &mut self.room[..count * gates],
-        });
+        })?;
         self.before_h[..count * width].copy_from_slice(h);
         let to = shared.h[t % 2].chunks_exact(shared.units);
         for (to, h) in to.zip(h.chunks_exact(width)) {
@@ -205,13 +217,14 @@ impl<'a> Work<'a> {
             }
         }
         self.barrier.0.steps.store(t + 1, Ordering::Release);
+        Ok(())
     }
 }
 
 impl Shared<'_> {
     /// All steps of the parts that a thread has.
-    fn run<C: Cell>(&self, work: &mut [Work<'_>]) {
-        let mut before = Buffer::uncleared(self.h[0].len());
+    fn run<C: Cell>(&self, work: &mut [Work<'_>]) -> Result<(), NoMemory> {
+        let mut before = Buffer::uncleared(self.h[0].len())?;
         for t in 0..self.steps.times() {
             let count = self.steps.count(t) * self.units;
             let before = match (t, &self.initial) {
@@ -226,8 +239,9 @@ impl Shared<'_> {
                     Some(&*before)
                 }
             };
-            work.iter_mut().for_each(|work| work.step::<C>(t, before, self));
+            work.iter_mut().try_for_each(|work| work.step::<C>(t, before, self))?;
         }
+        Ok(())
     }
 }
 
@@ -241,13 +255,13 @@ pub(crate) fn forward_few<C: Cell>(
     steps: &Steps,
     out: &mut [RowOut<'_>],
 ) -> Result<(), NoMemory> {
-    let values = || (0..steps.rows.len() * units).map(|_| AtomicU32::new(0)).collect();
+    let values = || listed((0..steps.rows.len() * units).map(|_| AtomicU32::new(0)));
     let shared = Shared {
         steps,
         x: steps.gather(x, length, inputs, 0..steps.times())?,
         initial: initial.map(|states| states.sorted(steps, units)).transpose()?,
         units,
-        h: [values(), values()],
+        h: [values()?, values()?],
         barriers: parts.iter().map(|_| Barrier::default()).collect(),
     };
     let done = Mutex::new(Vec::new());
@@ -264,8 +278,9 @@ pub(crate) fn forward_few<C: Cell>(
             && let Ok(work) = Work::begin::<C>(part, barrier, &shared)
         {
             let mut work = vec![work];
-            shared.run::<C>(&mut work);
-            finish(work);
+            if shared.run::<C>(&mut work).is_ok() {
+                finish(work);
+            }
         }
     };
     beside(parts.len().saturating_sub(1), &theirs, || {
@@ -282,11 +297,12 @@ pub(crate) fn forward_few<C: Cell>(
                 work.extend(begin((part, barrier)));
             }
         }
-        shared.run::<C>(&mut work);
-        finish(work);
+        if shared.run::<C>(&mut work).is_ok() {
+            finish(work);
+        }
     });
 
-    let memory = |count| Buffer::try_uncleared(count * units);
+    let memory = |count| Buffer::uncleared(count * units);
     let of_c = if C::HAS_C { units } else { 0 };
     let mut h = memory(steps.total())?;
     let mut c = memory(if C::HAS_C { steps.rows.len() } else { 0 })?;

@@ -1,7 +1,12 @@
 use std::ops::Range;
 
 use crate::{
-    backend::{StepOrder, cpu::buffer::Buffer, memory::NoMemory},
+    backend::{
+        StepOrder,
+        cpu::buffer::Buffer,
+        memory::{NoMemory, filled, listed, one_more, reserved},
+    },
+    error::Error,
     mask::Mask,
 };
 
@@ -29,31 +34,35 @@ impl Steps {
         length: usize,
         mask: Option<&Mask>,
         order: StepOrder,
-    ) -> Self {
-        let real = |row: usize| -> Vec<usize> {
+    ) -> Result<Self, NoMemory> {
+        let real = |row: usize| {
             let steps = (0..length).map(|place| order.place(length, place));
             match mask {
-                None => steps.collect(),
-                Some(mask) => steps.filter(|&step| mask.row(row)[step]).collect(),
+                None => listed(steps),
+                Some(mask) => listed(steps.filter(|&step| mask.row(row)[step])),
             }
         };
-        let mut steps: Vec<(usize, Vec<usize>)> =
-            rows.iter().map(|&row| (row, real(row))).collect();
+        let mut steps: Vec<(usize, Vec<usize>)> = reserved(rows.len())?;
+        for &row in rows {
+            steps.push((row, real(row)?));
+        }
         steps.sort_by_key(|(_, real)| std::cmp::Reverse(real.len()));
         let longest = steps.first().map_or(0, |(_, real)| real.len());
-        let (mut at, mut offsets) = (Vec::new(), vec![0]);
+        let mut at = reserved(steps.iter().map(|(_, real)| real.len()).sum())?;
+        let mut offsets = reserved(longest + 1)?;
+        offsets.push(0);
         for t in 0..longest {
             at.extend(steps.iter().map_while(|(_, real)| real.get(t)));
             offsets.push(at.len());
         }
-        Self {
-            rows: steps.iter().map(|(row, _)| *row).collect(),
-            lengths: steps.iter().map(|(_, real)| real.len()).collect(),
+        Ok(Self {
+            rows: listed(steps.iter().map(|(row, _)| *row))?,
+            lengths: listed(steps.iter().map(|(_, real)| real.len()))?,
             at,
             offsets,
             order,
             length,
-        }
+        })
     }
 
     /// The rows of features of the real steps of a batch at some packed times, packed.
@@ -65,7 +74,7 @@ impl Steps {
         times: Range<usize>,
     ) -> Result<Buffer, NoMemory> {
         let count = self.offsets[times.end] - self.offsets[times.start];
-        let mut packed = Buffer::try_uncleared(count * features)?;
+        let mut packed = Buffer::uncleared(count * features)?;
         let mut rest = &mut packed[..];
         for t in times {
             for r in 0..self.count(t) {
@@ -136,17 +145,18 @@ impl Steps {
         length: usize,
         mask: Option<&Mask>,
         parts: usize,
-    ) -> Vec<Vec<usize>> {
-        let lengths = mask.map_or_else(|| vec![length; batch], Mask::lengths);
-        let mut rows: Vec<usize> = (0..batch).collect();
+    ) -> Result<Vec<Vec<usize>>, Error> {
+        let lengths = mask.map_or_else(|| filled(&[batch], length), Mask::try_lengths)?;
+        let mut rows = listed(0..batch)?;
         rows.sort_by_key(|&row| std::cmp::Reverse(lengths[row]));
         let mut shares = vec![(0, Vec::new()); parts.max(1)];
         for row in rows {
             if let Some((load, share)) = shares.iter_mut().min_by_key(|(load, _)| *load) {
                 *load += lengths[row].max(1);
+                one_more(share)?;
                 share.push(row);
             }
         }
-        shares.into_iter().map(|(_, rows)| rows).collect()
+        Ok(shares.into_iter().map(|(_, rows)| rows).collect())
     }
 }

@@ -23,6 +23,7 @@ use crate::backend::{
         packed::{Packed, Scattered, add_transposed_product},
         sums::ProductSums,
     },
+    memory::{NoMemory, get_or_make, listed},
 };
 
 use passes::{Pixels, Places, Read, Write};
@@ -65,47 +66,54 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    pub(super) fn new(window: &Window, channels: usize, filters: usize, weights: Buffer) -> Self {
+    pub(super) fn new(
+        window: &Window,
+        channels: usize,
+        filters: usize,
+        weights: Buffer,
+    ) -> Result<Self, NoMemory> {
         let &Window { size, before, places, .. } = window;
-        let sums = sums_of_cells(&weights);
+        let sums = sums_of_cells(&weights)?;
         let kernels = sums
             .chunks_exact((channels * filters).max(1))
             .map(|sums| Packed::new(Matrix::new(sums, channels, filters)));
-        let kernels = kernels.collect();
+        let kernels = kernels.collect::<Result<_, _>>()?;
         let tiles = Tiles { size, before, places };
-        Self { tiles, channels, filters, sums, kernels, transposed: OnceLock::new() }
+        Ok(Self { tiles, channels, filters, sums, kernels, transposed: OnceLock::new() })
     }
 
-    fn transposed(&self) -> &[Packed] {
+    fn transposed(&self) -> Result<&[Packed], NoMemory> {
         let &Self { channels, filters, .. } = self;
-        self.transposed.get_or_init(|| {
+        let made = get_or_make(&self.transposed, || {
             let kernels = self
                 .sums
                 .chunks_exact((channels * filters).max(1))
                 .map(|sums| Packed::new(Matrix::new(sums, channels, filters).transposed()));
-            kernels.collect()
-        })
+            kernels.collect::<Result<Vec<_>, _>>()
+        })?;
+        Ok(made)
     }
 
     /// Convolves images, or at some rows of places one image.
-    fn forward_tiles(&self, tiles: Tiles, images: &[f32], y: &mut [f32]) {
+    fn forward_tiles(&self, tiles: Tiles, images: &[f32], y: &mut [f32]) -> Result<(), NoMemory> {
         let &Self { channels, filters, .. } = self;
         let (mut pixels, mut places) = (Buffer::default(), Buffer::default());
         for part in self.parts(tiles, images) {
-            let pixels = room(&mut pixels, part, channels);
-            let places = room(&mut places, part, filters);
+            let pixels = room(&mut pixels, part, channels)?;
+            let places = room(&mut places, part, filters)?;
             let read = Read { of: Pixels, part, width: channels, images, factors: pixels };
-            Arch::new().dispatch(read);
+            Arch::new().dispatch(read)?;
             let each = pixels
                 .chunks_exact(part.count * channels)
                 .zip(places.chunks_exact_mut(part.count * filters))
                 .zip(&self.kernels);
             for ((pixels, places), kernel) in each {
-                kernel.product(pixels, places, false);
+                kernel.product(pixels, places, false)?;
             }
             let write = Write { to: Places, part, width: filters, products: places, images: y };
             Arch::new().dispatch(write);
         }
+        Ok(())
     }
 
     /// The tiles of images, some at a time.
@@ -120,25 +128,30 @@ impl Winograd {
 }
 
 /// Room for the rows of a part, each of `width`.
-fn room(space: &mut Buffer, part: Part, width: usize) -> &mut [f32] {
+fn room(space: &mut Buffer, part: Part, width: usize) -> Result<&mut [f32], NoMemory> {
     let len = PRODUCTS * part.count * width;
     if space.len() < len {
-        *space = Buffer::uncleared(len);
+        *space = Buffer::uncleared(len)?;
     }
-    &mut space[..len]
+    Ok(&mut space[..len])
 }
 
 impl Convolution for Winograd {
-    fn forward(&self, images: &[f32], y: &mut [f32]) {
-        self.forward_tiles(self.tiles, images, y);
+    fn forward(&self, images: &[f32], y: &mut [f32]) -> Result<(), NoMemory> {
+        self.forward_tiles(self.tiles, images, y)
     }
 
-    fn forward_rows(&self, image: &[f32], rows: Range<usize>, y: &mut [f32]) {
-        self.forward_tiles(self.tiles.rows(rows), image, y);
+    fn forward_rows(
+        &self,
+        image: &[f32],
+        rows: Range<usize>,
+        y: &mut [f32],
+    ) -> Result<(), NoMemory> {
+        self.forward_tiles(self.tiles.rows(rows), image, y)
     }
 
-    fn sums(&self) -> Vec<ProductSums> {
-        vec![ProductSums::new(PRODUCTS * self.channels * self.filters)]
+    fn sums(&self) -> Result<Vec<ProductSums>, NoMemory> {
+        Ok(vec![ProductSums::new(PRODUCTS * self.channels * self.filters)?])
     }
 
     fn backward(
@@ -147,25 +160,23 @@ impl Convolution for Winograd {
         images: &[f32],
         d_y: &[f32],
         d_sums: &mut [ProductSums],
-    ) {
+    ) -> Result<(), NoMemory> {
         let &Self { channels, filters, .. } = self;
         let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
-        let starts: Vec<usize> = self
-            .parts(self.tiles, images)
-            .next()
-            .map_or_else(Vec::new, |part| (0..part.count).map(|tile| tile * channels).collect());
-        let offsets: Vec<usize> = (0..channels).collect();
+        let count = self.parts(self.tiles, images).next().map_or(0, |part| part.count);
+        let starts = listed((0..count).map(|tile| tile * channels))?;
+        let offsets = listed(0..channels)?;
         for part in self.parts(self.tiles, images) {
-            let pixels = room(&mut pixels, part, channels);
-            let d_places = room(&mut d_places, part, filters);
+            let pixels = room(&mut pixels, part, channels)?;
+            let d_places = room(&mut d_places, part, filters)?;
             let read = Read { of: Pixels, part, width: channels, images, factors: pixels };
-            Arch::new().dispatch(read);
+            Arch::new().dispatch(read)?;
             let read = Read { of: Places, part, width: filters, images: d_y, factors: d_places };
-            Arch::new().dispatch(read);
+            Arch::new().dispatch(read)?;
             let each = pixels
                 .chunks_exact_mut(part.count * channels)
                 .zip(d_places.chunks_exact(part.count * filters))
-                .zip(d_sums[0].next().chunks_exact_mut(channels * filters))
+                .zip(d_sums[0].next()?.chunks_exact_mut(channels * filters))
                 .enumerate();
             for (product, ((pixels, d_places), d_sums)) in each {
                 let starts = &starts[..part.count];
@@ -173,7 +184,7 @@ impl Convolution for Winograd {
                 add_transposed_product(factors, d_places, filters, d_sums);
                 if d_images.is_some() {
                     // The pixels have had their use: what they were is the place of their gradients.
-                    self.transposed()[product].product(d_places, pixels, false);
+                    self.transposed()?[product].product(d_places, pixels, false)?;
                 }
             }
             if let Some(images) = d_images.as_deref_mut() {
@@ -181,9 +192,10 @@ impl Convolution for Winograd {
                 Arch::new().dispatch(Write { to: Pixels, part, width: channels, products, images });
             }
         }
+        Ok(())
     }
 
-    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Buffer {
-        cells_of_sums(&sums.remove(0).finish())
+    fn kernel_gradient(&self, mut sums: Vec<ProductSums>) -> Result<Buffer, NoMemory> {
+        cells_of_sums(&sums.remove(0).finish()?)
     }
 }

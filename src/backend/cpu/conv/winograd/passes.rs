@@ -7,9 +7,12 @@ use super::{
     sums::{OfPixels, OfPlaces, Sums, ToPixels, ToPlaces, both},
     tiles::{Part, Tiles},
 };
-use crate::backend::cpu::{
-    buffer::Buffer,
-    simd::{load, store},
+use crate::backend::{
+    cpu::{
+        buffer::Buffer,
+        simd::{load, store},
+    },
+    memory::NoMemory,
 };
 
 /// What of a tile is read or written: `N` by `N` values of it.
@@ -117,14 +120,14 @@ pub(super) struct Read<'a, const N: usize, K> {
 }
 
 impl<const N: usize, K: Square<N>> WithSimd for Read<'_, N, K> {
-    type Output = ();
+    type Output = Result<(), NoMemory>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { of, part, width, images, factors } = self;
         let Part { tiles, count, .. } = part;
         let image = of.size(&tiles).iter().product::<usize>() * width;
-        let (outside, mut planes) = (Buffer::zeros(width), planes(factors));
+        let (outside, mut planes) = (Buffer::zeros(width)?, planes(factors));
         for at in 0..count {
             let (number, corner) = part.tile(at);
             let image = &images[number * image..(number + 1) * image];
@@ -142,6 +145,7 @@ impl<const N: usize, K: Square<N>> WithSimd for Read<'_, N, K> {
                 |lane| read_tile::<S, K, N, false>(simd, &tile, lane, &mut planes, from)
             );
         }
+        Ok(())
     }
 }
 

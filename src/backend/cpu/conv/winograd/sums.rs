@@ -4,9 +4,12 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{CELLS, PIXELS, PLACES};
-use crate::backend::cpu::{
-    buffer::Buffer,
-    simd::{load, store},
+use crate::backend::{
+    cpu::{
+        buffer::Buffer,
+        simd::{load, store},
+    },
+    memory::NoMemory,
 };
 
 const A: f32 = std::f32::consts::SQRT_2;
@@ -191,20 +194,23 @@ impl<K: Sums<N, M>, const N: usize, const M: usize> WithSimd for OfSquares<'_, K
     }
 }
 
-fn of_squares<K: Sums<N, M>, const N: usize, const M: usize>(_: K, squares: &[f32]) -> Buffer {
+fn of_squares<K: Sums<N, M>, const N: usize, const M: usize>(
+    _: K,
+    squares: &[f32],
+) -> Result<Buffer, NoMemory> {
     let each = squares.len() / (N * N);
-    let mut sums = Buffer::uncleared(M * M * each);
+    let mut sums = Buffer::uncleared(M * M * each)?;
     let of = std::marker::PhantomData::<K>;
     Arch::new().dispatch(OfSquares { of, each, squares, sums: &mut sums });
-    sums
+    Ok(sums)
 }
 
 /// The sums of taps of the kernel for each product, `(channels, filters)` each.
-pub(super) fn sums_of_cells(weights: &[f32]) -> Buffer {
+pub(super) fn sums_of_cells(weights: &[f32]) -> Result<Buffer, NoMemory> {
     of_squares(OfTaps, weights)
 }
 
 /// The way back, for gradients.
-pub(super) fn cells_of_sums(sums: &[f32]) -> Buffer {
+pub(super) fn cells_of_sums(sums: &[f32]) -> Result<Buffer, NoMemory> {
     of_squares(ToCells, sums)
 }
