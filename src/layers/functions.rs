@@ -39,8 +39,7 @@ macro_rules! function {
                 values: &mut [E],
                 _: usize,
             ) -> Result<(), Error> {
-                ActivationFunction::$constant.in_place(values);
-                Ok(())
+                ActivationFunction::$constant.in_place(values)
             }
         }
 

@@ -159,7 +159,10 @@ impl ActivationFunction {
     }
 
     /// Applies it to one row in its place, without allocating, but for a sparsemax.
-    pub(crate) fn in_place<E: Element>(self, row: &mut [E]) {
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for that.
+    pub(crate) fn in_place<E: Element>(self, row: &mut [E]) -> Result<(), Error> {
         struct InPlace<'a, E>(&'a mut [E]);
 
         impl<E: Element> WithFunction<E> for InPlace<'_, E> {
@@ -174,7 +177,7 @@ impl ActivationFunction {
             Self::LINEAR => {}
             Self::SOFTMAX => reference::step_softmax(row),
             Self::SPARSEMAX => {
-                let (threshold, _) = reference::sparse_threshold(row);
+                let (threshold, _) = reference::sparse_threshold(row)?;
                 row.iter_mut().for_each(|x| *x = (*x - threshold).max(E::zero()));
             }
             Self::LOG_SOFTMAX => {
@@ -188,6 +191,7 @@ impl ActivationFunction {
             }
             _ => drop(self.with(InPlace(row))),
         }
+        Ok(())
     }
 }
 

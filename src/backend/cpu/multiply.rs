@@ -1,6 +1,12 @@
 //! The matrix product in any number type, into some of the columns of a matrix.
 
-use gemm_common::Parallelism;
+use std::cell::Cell;
+
+use gemm_common::{
+    Parallelism,
+    cache::CACHE_INFO,
+    gemm::{CACHELINE_ALIGN, L2_SLAB},
+};
 
 use super::matrix::Matrix;
 use crate::backend::memory::{NoMemory, look_for};
@@ -68,6 +74,7 @@ pub(crate) fn product_into<E: Multiplied>(
         }
         return Ok(());
     }
+    begin()?;
     look_for(packing::<E>(m, k, n))?;
     // The kernels of the crate want columns of `c` that lie one after the other: this is the product of the
     // transposes, `c^T = b^T . a^T`.
@@ -99,6 +106,18 @@ pub(crate) fn product_into<E: Multiplied>(
             false,
             Parallelism::None,
         );
+    }
+    Ok(())
+}
+
+/// Has the crate take the memory that it keeps for each thread, before it aborts because there is none.
+fn begin() -> Result<(), NoMemory> {
+    thread_local! {
+        static BEGUN: Cell<bool> = const { Cell::new(false) };
+    }
+    if !BEGUN.get() {
+        look_for(CACHE_INFO[1].cache_bytes.saturating_add(CACHELINE_ALIGN))?;
+        L2_SLAB.with(|_| BEGUN.set(true));
     }
     Ok(())
 }

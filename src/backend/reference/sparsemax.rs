@@ -8,7 +8,11 @@ use dfdx::{
 
 use super::sums::{along_rows, row_sums};
 use crate::{
-    backend::{Backend, Element, memory::elements_of, to_values},
+    backend::{
+        Backend, Element,
+        memory::{elements_of, filled, listed, reserved},
+        to_values,
+    },
     error::{Error, OrDevice},
 };
 
@@ -16,8 +20,8 @@ use crate::{
 ///
 /// It is not the threshold of the paper: Keras adds up the running sums of the values that count, and not these values
 /// themselves, so that a row need not have the sum 1. Its numbers are what models were trained with.
-pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> (E, Vec<E>) {
-    let mut order: Vec<usize> = (0..row.len()).collect();
+pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> Result<(E, Vec<E>), Error> {
+    let mut order = listed(0..row.len())?;
     order.sort_by(|&a, &b| row[b].partial_cmp(&row[a]).unwrap_or(std::cmp::Ordering::Equal));
     // In double precision: they are running sums, and `sums` is one of these.
     let (mut sum, mut sums, mut count) = (0.0, 0.0, 0);
@@ -28,16 +32,16 @@ pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> (E, Vec<E>) {
             count += 1;
         }
     }
-    let mut slopes = vec![E::zero(); row.len()];
+    let mut slopes = filled(&[row.len()], E::zero())?;
     if row.iter().any(|x| x.is_nan()) {
         slopes.fill(E::nan());
-        return (E::nan(), slopes);
+        return Ok((E::nan(), slopes));
     }
     let k = count as f64;
     for (rank, &i) in order.iter().enumerate().take(count) {
         slopes[i] = E::of((k - rank as f64) / k);
     }
-    (E::of((sums - 1.0) / k), slopes)
+    Ok((E::of((sums - 1.0) / k), slopes))
 }
 
 /// What is more than the threshold of its row, and else 0.
@@ -49,9 +53,10 @@ pub(crate) fn sparsemax<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return Ok(x);
     }
     let (dev, values) = (x.device().clone(), to_values(&x)?);
-    let (mut slopes, mut kept, mut rest) = (Vec::new(), Vec::new(), Vec::with_capacity(rows));
+    let (mut slopes, mut kept) = (reserved(rows * width)?, reserved(rows * width)?);
+    let mut rest = reserved(rows)?;
     for row in values.chunks_exact(width) {
-        let (threshold, mut own) = sparse_threshold(row);
+        let (threshold, mut own) = sparse_threshold(row)?;
         let sum: f64 = row.iter().zip(&own).map(|(x, slope)| x.as_f64() * slope.as_f64()).sum();
         rest.push(E::of(sum - threshold.as_f64()));
         // Not what is above: NaN stays.
@@ -77,7 +82,7 @@ mod tests {
     fn many_values() {
         let n = 1_000_000;
         let row = vec![1e-6_f32; n];
-        let (threshold, _) = sparse_threshold(&row);
+        let (threshold, _) = sparse_threshold(&row).unwrap();
         let right = (f64::from(1e-6_f32) * (n as f64 + 1.0) * n as f64 / 2.0 - 1.0) / n as f64;
         assert!((f64::from(threshold) / right - 1.0).abs() < 1e-6, "{threshold}, not {right}");
     }
@@ -88,7 +93,7 @@ mod tests {
         let rows = [[0.5_f64, 0.2, -1.3, 0.1], [3.0, 1.0, 0.4, 0.3], [0.1, 0.12, 0.08, 0.11]];
         // Not the sum, of which some gradients are 0.
         let loss = |x: [f64; 4], i: usize| {
-            let (threshold, _) = sparse_threshold(&x);
+            let (threshold, _) = sparse_threshold(&x).unwrap();
             x.iter()
                 .zip(1..)
                 .map(|(x, n)| f64::from(n + i as i32) * (x - threshold).max(0.0))

@@ -135,13 +135,15 @@ impl<E: Element> RecurrentStep<E> for Recurrent<E> {
             add_product(h, &self.recurrent, &mut self.products);
             let here = row * units..(row + 1) * units;
             match self.cell {
-                CellKind::LstmCell => self.lstm(&before.c[here.clone()], new, &mut after.c[here]),
-                CellKind::GruCell { reset_after } => self.gru(reset_after, h, new),
+                CellKind::LstmCell => {
+                    self.lstm(&before.c[here.clone()], new, &mut after.c[here])?
+                }
+                CellKind::GruCell { reset_after } => self.gru(reset_after, h, new)?,
                 CellKind::SimpleCell => {
                     for ((new, &x), &h) in new.iter_mut().zip(&self.gates).zip(&self.products) {
                         *new = x + h;
                     }
-                    self.functions.activation.in_place(new);
+                    self.functions.activation.in_place(new)?;
                 }
             }
         }
@@ -151,32 +153,33 @@ impl<E: Element> RecurrentStep<E> for Recurrent<E> {
 
 impl<E: Element> Recurrent<E> {
     /// Makes gates of their projected inputs: adds the recurrent products and applies the function.
-    fn activate(&mut self, gate: usize, function: ActivationFunction) {
+    fn activate(&mut self, gate: usize, function: ActivationFunction) -> Result<(), Error> {
         let here = gate * self.units..(gate + 1) * self.units;
         let sums = &mut self.gates[here.clone()];
         sums.iter_mut().zip(&self.products[here]).for_each(|(x, &product)| *x += product);
-        function.in_place(sums);
+        function.in_place(sums)
     }
 
-    fn lstm(&mut self, before: &[E], h: &mut [E], c: &mut [E]) {
+    fn lstm(&mut self, before: &[E], h: &mut [E], c: &mut [E]) -> Result<(), Error> {
         let StepFunctions { activation, gate } = self.functions;
         [(0, gate), (1, gate), (2, activation), (3, gate)]
             .into_iter()
-            .for_each(|(i, function)| self.activate(i, function));
+            .try_for_each(|(i, function)| self.activate(i, function))?;
         let of = |gate: usize, unit: usize| self.gates[gate * self.units + unit];
         for (unit, (c, &before)) in c.iter_mut().zip(before).enumerate() {
             *c = of(1, unit) * before + of(0, unit) * of(2, unit);
         }
         h.copy_from_slice(c);
-        activation.in_place(h);
+        activation.in_place(h)?;
         h.iter_mut().enumerate().for_each(|(unit, h)| *h *= of(3, unit));
+        Ok(())
     }
 
-    fn gru(&mut self, reset_after: bool, before: &[E], h: &mut [E]) {
+    fn gru(&mut self, reset_after: bool, before: &[E], h: &mut [E]) -> Result<(), Error> {
         let StepFunctions { activation, gate } = self.functions;
         let units = self.units;
-        self.activate(0, gate);
-        self.activate(1, gate);
+        self.activate(0, gate)?;
+        self.activate(1, gate)?;
         let (gates, candidate) = self.gates.split_at_mut(2 * units);
         let (update, reset) = gates.split_at(units);
         if reset_after {
@@ -189,11 +192,12 @@ impl<E: Element> Recurrent<E> {
             let columns = (3 * units, 2 * units);
             add_columns(&self.reset, &self.recurrent, columns, candidate);
         }
-        activation.in_place(candidate);
+        activation.in_place(candidate)?;
         for (((h, &before), &update), &new) in h.iter_mut().zip(before).zip(update).zip(&*candidate)
         {
             *h = update * (before - new) + new;
         }
+        Ok(())
     }
 }
 
@@ -225,7 +229,7 @@ mod tests {
         step_softmax(&mut row);
         assert!(row.iter().all(|&share| close(share, 1e-6)), "{}", row[0]);
         let mut row = vec![0.7_f32; n];
-        ActivationFunction::LOG_SOFTMAX.in_place(&mut row);
+        ActivationFunction::LOG_SOFTMAX.in_place(&mut row).unwrap();
         assert!(row.iter().all(|&log| close(log, -(n as f64).ln())), "{}", row[0]);
         let width = SUMS + 3;
         let kernel: Vec<f64> = (0..2 * width).map(|i| i as f64).collect();
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn the_logarithm_of_what_is_nearly_1() {
         let mut row = [0.0_f64, -50.0];
-        ActivationFunction::LOG_SOFTMAX.in_place(&mut row);
+        ActivationFunction::LOG_SOFTMAX.in_place(&mut row).unwrap();
         assert_eq!(row, [-(-50.0_f64).exp(), -50.0 - (-50.0_f64).exp()]);
     }
 }

@@ -14,7 +14,7 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, Element, IntoShape,
-        memory::{collected, elements, filled, listed, reserved, room},
+        memory::{NoMemory, collected, elements, filled, listed, one_more, reserved, room},
         zeros_after,
     },
     error::{Error, OrDevice},
@@ -81,6 +81,10 @@ pub(crate) fn rows_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let mut blocks: HashMap<(usize, usize), usize> = HashMap::new();
     let (mut of_blocks, mut of_rows) = (Vec::new(), reserved(rows.len())?);
     for &row in &rows {
+        let no_memory = |_| NoMemory::of(rows.len());
+        counts.try_reserve(1).map_err(no_memory)?;
+        blocks.try_reserve(1).map_err(no_memory)?;
+        one_more(&mut of_blocks)?;
         let count = counts.entry(row).or_default();
         let block = *blocks.entry((row, *count / BLOCK)).or_insert_with(|| {
             of_blocks.push(row);
