@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 use bytemuck::Zeroable;
 use dfdx::{
-    shapes::{HasShape, Shape},
-    tensor::CpuError,
+    shapes::{HasShape, Shape, Unit},
+    tensor::{CpuError, Storage, Tensor},
 };
 
 use crate::error::Error;
@@ -149,6 +149,13 @@ pub(crate) fn get_or_make<T, E>(
     }
     let made = make()?;
     Ok(cell.get_or_init(|| made))
+}
+
+/// Looks for the memory of a copy of a tensor, which dfdx makes without a look where an operation changes one that is shared.
+pub(crate) fn look_for_copy<S: Shape, E: Unit, D: Storage<E>, T>(
+    of: &Tensor<S, E, D, T>,
+) -> Result<(), Error> {
+    Ok(look_for(elements_of(of)?.saturating_mul(size_of::<E>()))?)
 }
 
 /// Room for the values of a kernel.

@@ -8,6 +8,7 @@ use dfdx::{
 
 use super::{
     Backend, Element,
+    memory::look_for_copy,
     tape::{values_mut, values_of},
     to_values,
 };
@@ -76,6 +77,7 @@ pub(crate) fn assign<S: Shape, E: Element, D: Backend<E>>(
     if expected > 0 {
         // In place, so that the parameter stays the one that gradients know.
         *parameter = parameter.clone().try_contiguous().or_device()?;
+        look_for_copy(parameter)?;
         parameter.copy_from(values);
     }
     Ok(())

@@ -8,7 +8,7 @@ use dfdx::{
 
 use super::{
     ActivationKind, Backend, Element, IntoShape, NormWeights, every_row,
-    memory::{elements, elements_of, filled},
+    memory::{elements, elements_of, filled, look_for_copy},
     rows_of,
 };
 use crate::{
@@ -59,6 +59,7 @@ pub(crate) fn prelu<S: Shape, A: Shape, E: Element, D: Backend<E>, T: Tape<E, D>
     let first = own.iter().take_while(|own| **own == 1).count().min(own.len().saturating_sub(1));
     let (own, sizes) = (&own[first..], &sizes[first..]);
     let width = elements(sizes)?;
+    look_for_copy(&x)?;
     let below = D::relu(x.retaped::<T>().try_negate().or_device()?)?;
     let below: Tensor<(usize, usize), E, D, T> = below.into_shape(&(total / width, width))?;
     let below = if own == sizes {

@@ -3,7 +3,10 @@ use dfdx::{
     tensor::{Tape, Tensor},
 };
 
-use super::{Backend, Element, memory::elements_of};
+use super::{
+    Backend, Element,
+    memory::{elements_of, look_for_copy},
+};
 use crate::{
     error::{Error, OrDevice},
     shape::Shape,
@@ -39,6 +42,7 @@ impl ReluOptions {
         let zeros = dev.try_zeros_like(&shape).or_device()?;
         let (below, at_most) = (x.try_lt(threshold), x.try_le(threshold));
         let below = below.or_device()?;
+        look_for_copy(&x)?;
         let missing = x.retaped::<T>().try_negate().or_device()?.try_add(threshold).or_device()?;
         // The slope at 0 itself is that of Keras: 1 with a `negative_slope` alone, and otherwise 0.
         let leaky = slope != E::zero() && threshold == E::zero() && max == E::infinity();

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     backend::{Backend, Element, to_values, vectorized_loops},
     error::Error,
+    memory::look_for_copy,
     parameters::{self, Parameter, Parameters, Visitor},
     shape::Shape,
 };
@@ -277,6 +278,8 @@ pub(super) struct Step<'a, E: Element, D: Backend<E>, O> {
     pub(super) optimizer: &'a O,
     pub(super) gradients: &'a mut Gradients<E, D>,
     pub(super) touched: AllTouched<E>,
+    /// Whether the parameters are kept as they were before, so that a change is one of a copy.
+    pub(super) shared: bool,
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O> {
@@ -287,6 +290,9 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O
             return Ok(());
         }
         let (plan, optimizer, tensor) = (&self.plan, self.optimizer, parameter.tensor);
+        if self.shared {
+            look_for_copy(tensor)?;
+        }
         let excluded = self.state.excluded.1.get(number).is_some_and(|excluded| *excluded);
         let rate = self.state.groups.get(number).rate;
         let decay = E::of(if excluded { 0.0 } else { plan.decay * rate });

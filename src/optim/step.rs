@@ -149,6 +149,25 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     fn make<M: Parameters<E, D>>(
         &mut self,
         optimizer: &impl Optimizer,
+        undo: Undo<'_, M>,
+        gradients: &mut Gradients<E, D>,
+        read: Option<AllTouched<E>>,
+        summed: bool,
+    ) -> Result<(), Error> {
+        let known: Vec<bool> = self.slots.iter().map(|slots| slots.since.is_some()).collect();
+        let made = self.make_prepared(optimizer, undo, gradients, read, summed);
+        if made.is_err() {
+            // Slots that were made for this step only, of which some may have found memory.
+            self.slots.truncate(known.len());
+            let new = self.slots.iter_mut().zip(known).filter(|(_, known)| !known);
+            new.for_each(|(slots, _)| *slots = Slots::default());
+        }
+        made
+    }
+
+    fn make_prepared<M: Parameters<E, D>>(
+        &mut self,
+        optimizer: &impl Optimizer,
         mut undo: Undo<'_, M>,
         gradients: &mut Gradients<E, D>,
         read: Option<AllTouched<E>>,
@@ -171,7 +190,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
             // Nothing fails from here on, so the weights, which a copy would share, change where they are.
             undo.keep();
             let lagging: Vec<usize> = lagging(&touched).collect();
-            let step = Step { state: self, number: 0, plan, optimizer, gradients, touched };
+            let shared = false;
+            let step = Step { state: self, number: 0, plan, optimizer, gradients, touched, shared };
             groups.visit(undo.value, &mut { step })?;
             self.settle_but(optimizer, undo.value, &lagging)?;
             self.largest_slot = bounds.slots;
@@ -188,7 +208,9 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         }
         let before = Some(self.copied()?);
         let (mut state, touched) = (Undo { before, value: self }, Vec::new());
-        let step = Step { state: state.value, number: 0, plan, optimizer, gradients, touched };
+        let shared = true;
+        let step =
+            Step { state: state.value, number: 0, plan, optimizer, gradients, touched, shared };
         groups.visit(undo.value, &mut { step })?;
         if constrained {
             constrain(&groups, undo.value)?;

@@ -12,7 +12,7 @@ use crate::{
     backend::{
         ActivationFunction, ActivationKind, Backend, Element, IntoShape, WithFunction,
         check_classes, drop_values, dropout_parts,
-        memory::{elements_of, filled, listed},
+        memory::{elements_of, filled, listed, look_for_copy},
         near, random_u64, rows_in_batch, to_values, zeros_after,
     },
     error::{Error, OrDevice},
@@ -152,6 +152,7 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let most = x.retaped::<T>().try_select(most).or_device()?;
     let most = most.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
     let d = x.try_sub(most).or_device()?.try_mul(rest.clone()).or_device()?;
+    look_for_copy(&d)?;
     let exponentials = d.retaped::<T>().try_exp().or_device()?.try_mul(rest).or_device()?;
     let sum = log_1p(row_sums(exponentials)?)?;
     d.try_sub(along_rows(sum, classes)?).or_device()

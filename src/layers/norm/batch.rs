@@ -10,7 +10,7 @@ use super::{EPSILON, Rows, by_rows, check_epsilon, factor, shift};
 use crate::{
     backend::{
         ActivationKind, Backend, Element, Epilogue, FixedNorm, NormWeights, Seen,
-        memory::{collected, filled},
+        memory::{collected, filled, look_for_copy},
         sized, to_values,
     },
     distributed,
@@ -154,9 +154,11 @@ pub(crate) fn train<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return Ok((y, None));
     }
     let step = |moving: Tensor<(usize,), E, D>, now: Tensor<(usize,), E, D>| {
+        look_for_copy(&moving)?;
         let kept = moving.try_mul(E::of(momentum)).or_device()?;
+        look_for_copy(&now)?;
         let new = now.try_mul(E::of(1.0 - momentum)).or_device()?;
-        Ok::<_, Error>(kept.try_add(new).or_device()?.as_vec())
+        to_values(&kept.try_add(new).or_device()?)
     };
     let [moving_mean, moving_variance] = moving;
     Ok((y, Some([step(moving_mean, mean)?, step(moving_variance, variance)?])))
