@@ -185,7 +185,7 @@ impl DynamicLayer {
     /// Makes the weights, for what will arrive.
     ///
     /// # Errors
-    /// [`Error::Wiring`] if the layer does not take that; [`Error::Invalid`] if the weights are too large.
+    /// [`Error::Wiring`] if the layer does not take that, or if its weights are too large or not finite.
     pub fn build(&mut self, arrives: &AnySignal) -> Result<(), Error> {
         self.build_each(std::slice::from_ref(arrives))
     }
@@ -212,7 +212,13 @@ impl DynamicLayer {
         if !self.op.asks_for_nothing() {
             self.gives_each(&arrive)?;
         }
-        self.op.build(dev, prefix, &arrive).map_err(|e| self.blame(e))?;
+        self.op.build(dev, prefix, &arrive).map_err(|error| match error {
+            // What does not say of which layer it speaks.
+            Error::Invalid { .. } | Error::NonFinite { .. } | Error::Mismatch { .. } => {
+                self.blame(words::refused(error.to_string()))
+            }
+            error => self.blame(error),
+        })?;
         // Keras builds a layer that keeps states for one size of a batch.
         if !self.is_stateful() {
             arrive.iter_mut().for_each(AnySignal::of_any_batch);

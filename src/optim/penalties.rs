@@ -14,7 +14,7 @@ use crate::{
         near, to_values,
     },
     error::{Error, OrDevice},
-    parameters::{Parameter, Parameters, Visitor},
+    parameters::{self, Parameter, Parameters, Visitor},
     regularizers::Rule,
     shape::Shape,
 };
@@ -28,10 +28,38 @@ trait Ruled<E: Element, D: Backend<E>> {
     ) -> Result<(), Error>;
 }
 
-struct Each<R>(R);
+struct Each<R> {
+    ruled: R,
+    /// How many parameters were shown before.
+    number: usize,
+}
+
+impl<R> Each<R> {
+    /// Shows a model. Errors say of which parameter they speak.
+    fn visit<M: Parameters<E, D>, E: Element, D: Backend<E>>(
+        ruled: R,
+        groups: &LayerGroups,
+        model: &mut M,
+    ) -> Result<R, Error>
+    where
+        R: Ruled<E, D>,
+    {
+        let mut each = Self { ruled, number: 0 };
+        groups.visit(model, &mut each).map_err(|error| match error {
+            Error::Invalid { .. } | Error::Mismatch { .. } => {
+                let named = parameters::list(model).into_iter().nth(each.number);
+                let layer = named.map(|named| named.name).unwrap_or_default();
+                Error::Wiring { layer, message: error.to_string() }
+            }
+            error => error,
+        })?;
+        Ok(each.ruled)
+    }
+}
 
 impl<E: Element, D: Backend<E>, R: Ruled<E, D>> Visitor<E, D> for Each<R> {
     fn visit<S: Shape>(&mut self, _: Parameter<'_, S, E, D>) -> Result<(), Error> {
+        self.number += 1;
         Ok(())
     }
 
@@ -40,7 +68,11 @@ impl<E: Element, D: Backend<E>, R: Ruled<E, D>> Visitor<E, D> for Each<R> {
         parameter: Parameter<'_, S, E, D>,
         rule: &Rule<'_>,
     ) -> Result<(), Error> {
-        if parameter.trainable { self.0.weight(parameter.tensor, rule) } else { Ok(()) }
+        if parameter.trainable {
+            self.ruled.weight(parameter.tensor, rule)?;
+        }
+        self.number += 1;
+        Ok(())
     }
 }
 
@@ -103,10 +135,8 @@ fn sum<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         }
     }
 
-    let mut sum = Each(Sum(0.0));
     // Tensors are shared, so that this copies no numbers.
-    groups.visit(&mut model.clone(), &mut sum)?;
-    Ok(sum.0.0)
+    Ok(Each::visit(Sum(0.0), groups, &mut model.clone())?.0)
 }
 
 /// The loss with the penalties, as a function of the weights too.
@@ -145,9 +175,7 @@ pub(super) fn penalized<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         }
     }
 
-    let mut add = Each(Add(Some(loss)));
-    groups.visit(model, &mut add)?;
-    add.0.0.ok_or(Error::Empty("the loss"))
+    Each::visit(Add(Some(loss)), groups, model)?.0.ok_or(Error::Empty("the loss"))
 }
 
 /// Whether a weight that is trained has such a rule.
@@ -172,9 +200,7 @@ pub(super) fn any_rule<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         }
     }
 
-    let mut any = Each(Any { is_such, any: false });
-    groups.visit(model, &mut any)?;
-    Ok(any.0.any)
+    Ok(Each::visit(Any { is_such, any: false }, groups, model)?.any)
 }
 
 /// Brings all weights that are trained back to where their constraints have them.
@@ -197,5 +223,5 @@ pub(super) fn constrain<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         }
     }
 
-    groups.visit(model, &mut Each(Bring))
+    Each::visit(Bring, groups, model).map(|_| ())
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs)]
 
 mod overflow;
+mod whole;
 
 use std::{
     cell::Cell,
