@@ -187,7 +187,10 @@ fn numbers(sizes: &[usize]) -> Vec<f32> {
 fn bits(model: &DynamicLayer, state: &State<f32, Cpu>) -> Vec<u32> {
     let weights = model.weights().flat_map(|weight| weight.values);
     let mut bits: Vec<u32> = weights.map(f32::to_bits).collect();
-    state.clone().visit_slots(model, |slot| bits.extend(slot.values.iter().map(|x| x.to_bits())));
+    state
+        .clone()
+        .visit_slots(model, |slot| bits.extend(slot.values.iter().map(|x| x.to_bits())))
+        .unwrap();
     bits.push(state.steps() as u32);
     bits
 }

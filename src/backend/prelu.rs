@@ -73,5 +73,7 @@ pub(crate) fn prelu<S: Shape, A: Shape, E: Element, D: Backend<E>, T: Tape<E, D>
         let alpha = every_row(spread::<_, E, D, T>(alpha, own, sizes)?, total / width)?;
         below.try_mul(alpha).or_device()?
     };
-    D::relu(x)?.try_sub(below.into_shape(&shape)?).or_device()
+    let above = D::relu(x)?;
+    look_for_copy(&above)?;
+    above.try_sub(below.into_shape(&shape)?).or_device()
 }

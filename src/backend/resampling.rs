@@ -1,3 +1,5 @@
+use super::memory::{NoMemory, copied};
+
 /// How the pixels of new images are made of those of others: for each new pixel, image by image and row by row, some pixels of the
 /// same image with their weights, and what is added.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,4 +19,15 @@ pub struct Resampling {
 impl Resampling {
     /// No pixel.
     pub const OUTSIDE: usize = usize::MAX;
+
+    /// A copy.
+    pub(super) fn copied(&self) -> Result<Self, NoMemory> {
+        Ok(Self {
+            size: self.size,
+            taps: self.taps,
+            pixels: copied(&self.pixels)?,
+            weights: copied(&self.weights)?,
+            added: copied(&self.added)?,
+        })
+    }
 }

@@ -200,8 +200,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     ///
     /// Of a table of which steps touch few rows there are those of these rows only, until they are shown.
     ///
-    /// # Panics
-    /// If there is no memory for the slots of such a table.
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for the slots of such a table.
     ///
     /// ```
     /// use kerata::{*, data::InMemory, loss::MeanSquaredError, model::Sequential, optim::Adam, prelude::*,
@@ -213,7 +213,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// let mut names = Vec::new();
     /// trainer.state.visit_slots(&trainer.model, |slot| {
     ///     names.push(format!("{}: {}", slot.parameter, slot.name));
-    /// });
+    /// })?;
     /// assert_eq!(names, ["0.kernel: momentum", "0.kernel: velocity", "0.bias: momentum", "0.bias: velocity"]);
     /// # Ok::<(), Error>(())
     /// ```
@@ -221,15 +221,16 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         &mut self,
         model: &M,
         mut visit: impl FnMut(SlotView<'_, E>),
-    ) {
+    ) -> Result<(), Error> {
         let names = parameters::list(model);
         for (named, slots) in names.iter().zip(&mut self.slots) {
-            slots.expand().expect("memory for the slots of a whole table");
+            slots.expand()?;
             for (name, values) in slots.named() {
                 visit(SlotView { parameter: &named.name, name, values });
             }
         }
         self.measure();
+        Ok(())
     }
 
     /// The slots of each parameter, by name, the moving average and gathered gradients among them.
@@ -301,7 +302,7 @@ impl<E: Element, D: Backend<E>> State<E, D> {
                     differences.push((name, expected, format!("the checkpoint has {found}")));
                 }
             }
-        });
+        })?;
         let more = rest.into_keys().map(|name| {
             (
                 name.to_owned(),

@@ -118,12 +118,11 @@ impl<M: Parameters<E, D>, E: Element, D: Backend<E>> Parts<'_, M, E, D> {
             content.arrays.push(Weight { name: format!("{STATES}{}", state.name), ..state });
         }
         let mut slots = Vec::new();
-        self.state.expand()?;
         self.state.visit_slots(self.model, |slot| {
             let name = format!("optimizer.{}.{}", slot.parameter, slot.name);
             let sizes = vec![slot.values.len()];
             slots.push(Weight::new(name, sizes, slot.values.iter().copied()));
-        });
+        })?;
         content.arrays.extend(slots.into_iter().collect::<Result<Vec<_>, _>>()?);
         for (i, (name, column)) in self.history.columns().enumerate() {
             // A name may hold anything, and its order is kept.

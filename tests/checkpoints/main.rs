@@ -64,10 +64,13 @@ fn name(path: &Path) -> &str {
 /// All slots, as bits.
 fn slots<O: Optimizer>(trainer: &mut NetTrainer<O>) -> Vec<(String, Vec<u32>)> {
     let mut slots = Vec::new();
-    trainer.state.visit_slots(&trainer.model, |slot| {
-        let bits = slot.values.iter().map(|value| value.to_bits()).collect();
-        slots.push((format!("{}.{}", slot.parameter, slot.name), bits));
-    });
+    trainer
+        .state
+        .visit_slots(&trainer.model, |slot| {
+            let bits = slot.values.iter().map(|value| value.to_bits()).collect();
+            slots.push((format!("{}.{}", slot.parameter, slot.name), bits));
+        })
+        .unwrap();
     slots
 }
 

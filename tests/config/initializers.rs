@@ -48,7 +48,7 @@ fn the_identity_is_an_initializer() {
     assert_eq!(kernel, [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
     let json = json!({"class_name": "Dense", "config": {"units": 3, "bias_initializer": "identity"},
         "build_config": {"input_shape": [null, 2]}});
-    assert_eq!(error(json), "the dimensions of an identity: expected 2, found [3]");
+    assert_eq!(error(json), "`dense`: the dimensions of an identity: expected 2, found [3]");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_value_that_is_too_large_is_refused() {
         let text =
             error(json!({"class_name": "Dense", "config": {"units": 3, "kernel_initializer":
             {"class_name": class, "config": config}}, "build_config": {"input_shape": [null, 2]}}));
-        assert!(text.starts_with("the initial value"), "{class}: {text}");
+        assert!(text.starts_with("`dense`: the initial value"), "{class}: {text}");
     }
 }
 

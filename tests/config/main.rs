@@ -25,6 +25,7 @@ mod json;
 mod keras2;
 mod keras3;
 mod kinds;
+mod named;
 mod norms;
 mod older;
 mod sentences;

@@ -72,11 +72,13 @@ macro_rules! gathered {
     ($trainer:expr) => {{
         let (state, model) = (&mut $trainer.state, &$trainer.model);
         let mut all: Vec<f32> = Vec::new();
-        state.visit_slots(model, |slot| {
-            if slot.name == "gradient_accumulator" {
-                all.extend_from_slice(slot.values);
-            }
-        });
+        state
+            .visit_slots(model, |slot| {
+                if slot.name == "gradient_accumulator" {
+                    all.extend_from_slice(slot.values);
+                }
+            })
+            .unwrap();
         all
     }};
 }

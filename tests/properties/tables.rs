@@ -153,7 +153,7 @@ where
     let trainer = Trainer::new(model, MeanSquaredError, Counting::new(optimizer, whole)).unwrap();
     let mut trainer = run(trainer);
     let mut slots = Vec::new();
-    trainer.state.visit_slots(&trainer.model, |slot| slots.extend_from_slice(slot.values));
+    trainer.state.visit_slots(&trainer.model, |slot| slots.extend_from_slice(slot.values)).unwrap();
     let moved = trainer.optimizer.moved.load(Ordering::Relaxed);
     (values(&trainer.model), slots, moved)
 }
@@ -342,7 +342,10 @@ fn steps_that_fail_or_may() {
             for _ in 0..2 {
                 trainer.fit(&data, &FIT).unwrap();
                 let mut slots = 0;
-                trainer.state.visit_slots(&trainer.model, |slot| slots += slot.values.len());
+                trainer
+                    .state
+                    .visit_slots(&trainer.model, |slot| slots += slot.values.len())
+                    .unwrap();
                 assert_eq!(slots, 2 * Net::PARAMS);
             }
             assert_eq!(trainer.steps(), 2 * (few - 1));

@@ -2,7 +2,8 @@
 
 use dfdx::tensor::{OwnedTape, TensorFromVec, ZerosTensor};
 use kerata::{
-    Backend, Cpu, Element, Error, LastState, Lstm, Mask, Masked, Sequences, Tensor,
+    Backend, Cpu, Element, Error, Gru, LastState, Lstm, Mask, Masked, ResetAfter, ResetBefore,
+    ResetGate, Sequences, Tensor,
     io::SaveWeights,
     optim::{Adam, State},
     parameters::{Parameter, Parameters, Visitor},
@@ -81,6 +82,48 @@ where
 fn weights_of_another_size_are_named() {
     all::<f32>();
     all::<f64>();
+}
+
+/// What changes a layer, the weight, and the size that is expected of it.
+type Change<R> = (fn(&mut Gru<2, 3, Sequences, R>, usize), &'static str, &'static str);
+
+fn of_gru<R: ResetGate>(changes: &[Change<R>]) {
+    for (change, weight, expected) in changes {
+        for wrong in [18, 5, 0, 8, 10] {
+            let mut layer = Gru::<2, 3, Sequences, R>::build(&Cpu::seed_from_u64(0)).unwrap();
+            layer.forward(x::<f32>()).unwrap();
+            change(&mut layer, wrong);
+            let errors = [
+                layer.forward(x::<f32>()).err(),
+                layer.forward_mut(x::<f32>().leaky_traced()).err(),
+                layer.visit(&mut Nothing).err(),
+            ];
+            for error in errors {
+                let text = error.unwrap().to_string();
+                for part in ["GRU", weight, expected, &format!("{wrong}]")] {
+                    assert!(text.contains(part), "`{part}` is not in `{text}`");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn those_of_a_gru_too() {
+    fn zeros<S: Shape>(shape: S) -> Tensor<S, f32, Cpu> {
+        Cpu::default().zeros_like(&shape)
+    }
+
+    of_gru::<ResetAfter>(&[
+        (|l, n| l.kernel = zeros((Const, n)), "`kernel`", "[2, 9]"),
+        (|l, n| l.recurrent_kernel = zeros((Const, n)), "`recurrent_kernel`", "[3, 9]"),
+        (|l, n| l.bias = zeros((Const, n)), "`bias`", "[2, 9]"),
+    ]);
+    of_gru::<ResetBefore>(&[
+        (|l, n| l.kernel = zeros((Const, n)), "`kernel`", "[2, 9]"),
+        (|l, n| l.recurrent_kernel = zeros((Const, n)), "`recurrent_kernel`", "[3, 9]"),
+        (|l, n| l.input_bias = zeros((n,)), "`bias`", "[9]"),
+    ]);
 }
 
 #[test]

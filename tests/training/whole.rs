@@ -122,7 +122,7 @@ fn bits(trainer: &Of) -> Vec<u32> {
     let mut all: Vec<u32> = values(&trainer.model).into_iter().map(f32::to_bits).collect();
     let mut state = trainer.state.clone();
     let model = &trainer.model;
-    state.visit_slots(model, |slot| all.extend(slot.values.iter().map(|x| x.to_bits())));
+    state.visit_slots(model, |slot| all.extend(slot.values.iter().map(|x| x.to_bits()))).unwrap();
     let ids = Cpu::default().tensor_from_vec((0..16).collect(), (4_usize, Const));
     let y = trainer.model.clone().forward(ids).unwrap().as_vec();
     all.extend(y.into_iter().map(f32::to_bits));

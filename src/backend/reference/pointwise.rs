@@ -151,6 +151,7 @@ pub(crate) fn log_softmax<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let most = dev.try_tensor_from_vec(most, (rows,)).or_device()?;
     let most = x.retaped::<T>().try_select(most).or_device()?;
     let most = most.try_broadcast_like::<_, Axis<1>>(&shape).or_device()?;
+    look_for_copy(&x)?;
     let d = x.try_sub(most).or_device()?.try_mul(rest.clone()).or_device()?;
     look_for_copy(&d)?;
     let exponentials = d.retaped::<T>().try_exp().or_device()?.try_mul(rest).or_device()?;

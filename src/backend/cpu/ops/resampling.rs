@@ -47,7 +47,7 @@ pub(crate) fn resampled<T: Tape<f32, Cpu>>(
     }
     let y = from_vec(x.device(), out, y)?;
     if T::OWNS_TAPE && old > 0 && new > 0 {
-        let (of_y, to) = (y.clone(), Arc::new(to.clone()));
+        let (of_y, to) = (y.clone(), Arc::new(to.copied()?));
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
             grads.with(&x, |sums| {
