@@ -23,7 +23,8 @@ pub fn says_nothing(key: &str, value: &Value) -> bool {
         "time_major" | "sparse" | "ragged" | "dynamic" | "causal" => *value == Value::Bool(false),
         "fused" => one_of(&[Value::Null, true.into(), false.into()]),
         "autocast" => value.is_boolean(),
-        "virtual_batch_size" | "adjustment" | "weights" => value.is_null(),
+        "virtual_batch_size" | "adjustment" | "weights" | "input_tensor" => value.is_null(),
+        "lora_rank" | "lora_alpha" | "quantization_config" => value.is_null(),
         "input_dim" | "input_length" => value.is_null() || value.as_u64() > Some(0),
         "input_dtype" => value.is_null() || value.is_string(),
         _ if SHAPES.contains(&key) => value.is_null() || sizes(value).is_some(),
@@ -87,9 +88,16 @@ pub fn destroys_masks(class: &str) -> bool {
     whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))
 }
 
-/// A dtype is a name, or in Keras 3 a policy with a name.
+/// A dtype is a name, or in Keras 3 a policy with a name, or with one for all that it does not list, where it lists nothing.
 pub fn dtype_name(value: &Value) -> Option<&str> {
-    value.as_str().or_else(|| value.get("config")?.get("name")?.as_str())
+    value.as_str().or_else(|| {
+        let config = value.get("config")?;
+        match config.get("policy_map").and_then(Value::as_object) {
+            Some(listed) if listed.is_empty() => dtype_name(config.get("default_policy")?),
+            Some(_) => None,
+            None => config.get("name")?.as_str(),
+        }
+    })
 }
 
 /// The name of an activation: a text, `null` (which is `linear`), or a function. A layer has none.

@@ -2,13 +2,45 @@
 
 use serde_json::{Map, Value};
 
+use crate::config::Config;
+
 /// The layers of cuDNN are the usual ones with these options.
 const CUDNN: [(&str, &str, &[(&str, &str)]); 2] = [
     ("CuDNNLSTM", "LSTM", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
     ("CuDNNGRU", "GRU", &[("activation", "tanh"), ("recurrent_activation", "sigmoid")]),
 ];
 
-/// Makes the classes of cuDNN the usual ones, and tells functions from layers, in a config and all that is in it. Whether
+/// Other names under which Keras has a class, and the one that it writes.
+const ALIASES: [(&str, &str); 21] = [
+    ("AvgPool1D", "AveragePooling1D"),
+    ("AvgPool2D", "AveragePooling2D"),
+    ("AvgPool3D", "AveragePooling3D"),
+    ("Convolution1D", "Conv1D"),
+    ("Convolution1DTranspose", "Conv1DTranspose"),
+    ("Convolution2D", "Conv2D"),
+    ("Convolution2DTranspose", "Conv2DTranspose"),
+    ("Convolution3D", "Conv3D"),
+    ("Convolution3DTranspose", "Conv3DTranspose"),
+    ("GlobalAvgPool1D", "GlobalAveragePooling1D"),
+    ("GlobalAvgPool2D", "GlobalAveragePooling2D"),
+    ("GlobalAvgPool3D", "GlobalAveragePooling3D"),
+    ("GlobalMaxPool1D", "GlobalMaxPooling1D"),
+    ("GlobalMaxPool2D", "GlobalMaxPooling2D"),
+    ("GlobalMaxPool3D", "GlobalMaxPooling3D"),
+    ("GroupQueryAttention", "GroupedQueryAttention"),
+    ("MaxPool1D", "MaxPooling1D"),
+    ("MaxPool2D", "MaxPooling2D"),
+    ("MaxPool3D", "MaxPooling3D"),
+    ("SeparableConvolution1D", "SeparableConv1D"),
+    ("SeparableConvolution2D", "SeparableConv2D"),
+];
+
+/// The name that Keras writes for a class that it has under several.
+fn written(class: &str) -> Option<&'static str> {
+    ALIASES.iter().find(|(alias, _)| *alias == class).map(|(_, written)| *written)
+}
+
+/// Calls classes by their usual names, and tells functions from layers, in a config and all that is in it. Whether
 /// something has been changed.
 pub(crate) fn old_classes(value: &mut Value) -> bool {
     match value {
@@ -24,22 +56,47 @@ pub(crate) fn old_classes(value: &mut Value) -> bool {
 }
 
 fn rename(map: &mut Map<String, Value>) -> bool {
-    let class = map.get("class_name").and_then(Value::as_str);
-    let Some((_, usual, options)) = CUDNN.iter().find(|(cudnn, ..)| Some(*cudnn) == class) else {
-        return false;
+    let class = map.get("class_name").and_then(Value::as_str).unwrap_or_default();
+    let mut none = Map::new();
+    let usual = match written(class) {
+        Some(usual) => usual,
+        None => {
+            let class = class.to_owned();
+            let config = map.get_mut("config").and_then(Value::as_object_mut);
+            let Some(usual) = of_cudnn(&class, config.unwrap_or(&mut none)) else { return false };
+            map.remove("module");
+            map.remove("registered_name");
+            usual
+        }
     };
-    map.insert("class_name".to_owned(), (*usual).into());
-    map.remove("module");
-    map.remove("registered_name");
-    if let Some(config) = map.get_mut("config").and_then(Value::as_object_mut) {
-        for (key, value) in *options {
-            config.entry(*key).or_insert((*value).into());
-        }
-        if *usual == "GRU" {
-            config.entry("reset_after").or_insert(true.into());
-        }
-    }
+    map.insert("class_name".to_owned(), usual.into());
     true
+}
+
+/// The usual class for one of cuDNN, whose options are put into its config.
+fn of_cudnn(class: &str, config: &mut Map<String, Value>) -> Option<&'static str> {
+    let (_, usual, options) = CUDNN.iter().find(|(cudnn, ..)| *cudnn == class)?;
+    for (key, value) in *options {
+        config.entry(*key).or_insert((*value).into());
+    }
+    if *usual == "GRU" {
+        config.entry("reset_after").or_insert(true.into());
+    }
+    Some(usual)
+}
+
+impl Config {
+    /// The same under the name that Keras writes for its class; those of cuDNN are the usual ones.
+    #[must_use]
+    pub fn usual(mut self) -> Self {
+        if let Some(usual) = written(&self.class_name) {
+            self.class_name = usual.to_owned();
+        } else if let Some(usual) = of_cudnn(&self.class_name, &mut self.config) {
+            self =
+                Self { class_name: usual.to_owned(), module: None, registered_name: None, ..self };
+        }
+        self
+    }
 }
 
 /// The slope of a `LeakyReLU` was called `alpha` in Keras 2.

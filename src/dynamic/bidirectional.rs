@@ -94,12 +94,13 @@ impl BidirectionalOp {
             None => Directions::Apart,
         };
         let recurrent = "a recurrent layer is needed, LSTM, GRU, SimpleRNN or RNN";
-        let direction = |options: &mut Options<'_>, key: &str| match options.inner(key)? {
-            Some(layer) if !RECURRENT.contains(&layer.class_name.as_str()) => {
-                Err(options.misfit(key, recurrent, &layer.class_name.into()))
-            }
-            layer => Ok(layer),
-        };
+        let direction =
+            |options: &mut Options<'_>, key: &str| match options.inner(key)?.map(Config::usual) {
+                Some(layer) if !RECURRENT.contains(&layer.class_name.as_str()) => {
+                    Err(options.misfit(key, recurrent, &layer.class_name.into()))
+                }
+                layer => Ok(layer),
+            };
         let forward = direction(options, "layer")?;
         let mut forward =
             forward.ok_or_else(|| options.misfit("layer", recurrent, &Value::Null))?;

@@ -344,7 +344,7 @@ impl CustomObjects {
             }
             return Ok((complete, op));
         }
-        (self.classes.layer)(config, &inside)
+        (self.classes.layer)(config.usual(), &inside)
     }
 
     /// The error for a class that nobody knows.

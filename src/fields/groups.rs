@@ -238,7 +238,7 @@ impl Fields {
         self.key("target_shape", says.into(), None, true, &|v| {
             let size = |n: &Value| match whole(n) {
                 Some(size @ 1..) => Some(json!(size)),
-                _ => (n.as_f64() == Some(-1.0)).then_some(json!(-1)),
+                _ => (n.is_null() || n.as_f64() == Some(-1.0)).then_some(json!(-1)),
             };
             let list: Option<Vec<Value>> = v.as_array().and_then(|l| l.iter().map(size).collect());
             match list {

@@ -51,6 +51,11 @@ impl Config {
         self.module.is_none() && self.registered_name.is_none()
     }
 
+    /// The same under the name that Keras writes for its class: `MaxPooling2D` for `MaxPool2D`.
+    pub(crate) fn usual(self) -> Self {
+        format::Config::from(self).usual().into()
+    }
+
     /// The sizes that the layer was built for, the batch first, if the config says them; for a model, if its
     /// first layer does.
     pub fn input_sizes(&self) -> Option<Vec<Option<usize>>> {

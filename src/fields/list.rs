@@ -219,6 +219,8 @@ impl Fields {
     }
 
     pub(crate) fn compare(&mut self, layer: &mut dyn Described, config: Config) {
+        let fits = layer.takes(&config.class_name);
+        let config = if fits { config } else { config.usual() };
         if !layer.takes(&config.class_name) {
             let expected = format!("the type says {}", Value::from(layer.class()));
             return self.differ("class_name", &expected, &Value::from(config.class_name.as_str()));

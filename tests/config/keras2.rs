@@ -228,3 +228,78 @@ fn keys_of_the_older_keras_that_say_nothing_are_passed_over() {
         );
     }
 }
+
+#[test]
+fn other_names_of_classes_are_those_of_keras() {
+    let image = || DynamicValue::numbers([1, 4, 4, 2], vec![0.5; 32]).unwrap();
+    let steps = || DynamicValue::numbers([1, 4, 2], vec![0.5; 8]).unwrap();
+    let pool = || json!({"pool_size": 2});
+    let window = || json!({"filters": 2, "kernel_size": 2});
+    for (alias, class, config, x) in [
+        ("MaxPool1D", "MaxPooling1D", pool(), steps()),
+        ("MaxPool2D", "MaxPooling2D", pool(), image()),
+        ("AvgPool1D", "AveragePooling1D", pool(), steps()),
+        ("AvgPool2D", "AveragePooling2D", pool(), image()),
+        ("GlobalMaxPool1D", "GlobalMaxPooling1D", json!({}), steps()),
+        ("GlobalMaxPool2D", "GlobalMaxPooling2D", json!({}), image()),
+        ("GlobalAvgPool1D", "GlobalAveragePooling1D", json!({}), steps()),
+        ("GlobalAvgPool2D", "GlobalAveragePooling2D", json!({}), image()),
+        ("Convolution1D", "Conv1D", window(), steps()),
+        ("Convolution2D", "Conv2D", window(), image()),
+        ("Convolution2DTranspose", "Conv2DTranspose", window(), image()),
+        ("SeparableConvolution2D", "SeparableConv2D", window(), image()),
+        ("CuDNNLSTM", "LSTM", json!({"units": 2}), steps()),
+        ("CuDNNGRU", "GRU", json!({"units": 2}), steps()),
+    ] {
+        for module in [Value::Null, json!("keras.layers")] {
+            let json =
+                |class: &str| json!({"module": module, "class_name": class, "config": config});
+            let (mut found, mut right) = (layer(json(alias)).unwrap(), layer(json(class)).unwrap());
+            assert_eq!(
+                found.run(x.clone()).unwrap().sizes(),
+                right.run(x.clone()).unwrap().sizes()
+            );
+            assert_eq!(found.config().class_name, class);
+            // In each step, and in a model.
+            let model = json!({"class_name": "Sequential", "config": {"layers": [json(alias)]}});
+            layer(model).unwrap().run(x.clone()).unwrap();
+        }
+    }
+    layer(json!({"class_name": "Bidirectional", "config": {"layer":
+        {"class_name": "CuDNNGRU", "config": {"units": 2}}}}))
+    .unwrap()
+    .run(steps())
+    .unwrap();
+    type Recurrent = Sequential<(Batch, Const<5>, Const<3>), (Lstm<3, 4>,)>;
+    let model = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "CuDNNLSTM", "config": {"units": 4, "batch_input_shape": [null, 5, 3]}}]}});
+    Recurrent::from_json(&model.to_string()).unwrap();
+}
+
+/// What Keras 3.15.1 takes, though it never writes it.
+#[test]
+fn keys_that_say_nothing() {
+    let x = || DynamicValue::numbers([1, 4], vec![0.5; 4]).unwrap();
+    let map = json!({"class_name": "DTypePolicyMap", "config": {"default_policy": "float32", "policy_map": {}}});
+    for config in [
+        json!({"class_name": "Dense", "config": {"units": 2, "dtype": map}}),
+        json!({"class_name": "Dense", "config": {"units": 2, "lora_rank": null, "lora_alpha": null}}),
+        json!({"class_name": "Reshape", "config": {"target_shape": [null, 2]}}),
+        json!({"class_name": "Sequential", "config": {"layers": [
+            {"class_name": "InputLayer", "config": {"batch_shape": [null, 4], "input_tensor": null}},
+            {"class_name": "Dense", "config": {"units": 2}}]}}),
+    ] {
+        let sizes = layer(config.clone()).unwrap().run(x()).unwrap().sizes().to_vec();
+        assert_eq!(sizes[1], 2, "{config}");
+    }
+    let embedding =
+        json!({"input_dim": 5, "output_dim": 2, "lora_rank": null, "quantization_config": null});
+    layer(json!({"class_name": "Embedding", "config": embedding})).unwrap();
+    let text = error(
+        json!({"class_name": "Embedding", "config": {"input_dim": 5, "output_dim": 2, "lora_rank": 2}}),
+    );
+    assert!(text.contains("lora_rank"), "{text}");
+    let other = json!({"class_name": "DTypePolicyMap", "config": {"default_policy": "float32", "policy_map": {"a": "float16"}}});
+    let text = error(json!({"class_name": "Dense", "config": {"units": 2, "dtype": other}}));
+    assert!(text.contains("dtype"), "{text}");
+}
