@@ -7,7 +7,7 @@ use dfdx::{
 };
 
 use super::{
-    Backend, Element,
+    Backend, Element, apart,
     memory::{collected, elements, filled},
 };
 use crate::{
@@ -72,6 +72,7 @@ pub(crate) fn choose_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if count == 0 {
         return Ok(x);
     }
+    let others = apart(&x, others)?;
     let each = count / keep.len();
     let keep = keep.iter().flat_map(|&keep| std::iter::repeat_n(keep, each));
     let keep = collected(sizes.as_ref(), keep)?;
