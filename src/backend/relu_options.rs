@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::{ChooseFrom, HasShape, TryAdd, TryGt, TryLe, TryLt, TryMul},
+    prelude::{ChooseFrom, HasShape, TryAdd, TryEq, TryGe, TryGt, TryLe, TryLt, TryMul},
     tensor::{Tape, Tensor},
 };
 
@@ -50,7 +50,16 @@ impl ReluOptions {
         let mut y = cut.try_choose(zeros.retaped::<T>(), x).or_device()?;
         if max < E::infinity() {
             let most = zeros.try_add(max).or_device()?;
-            y = y.try_gt(max).or_device()?.try_choose(most.retaped::<T>(), y).or_device()?;
+            // The slope at the maximum itself is that of Keras: 0 of its `relu6`, and else that of a `clip`, which is a half.
+            let relu6 = self.max_value == 6.0 && self.threshold == 0.0;
+            let tied = y.try_eq(max).or_device()?;
+            let above = if relu6 { y.try_ge(max) } else { y.try_gt(max) };
+            y = above.or_device()?.try_choose(most.retaped::<T>(), y).or_device()?;
+            if !relu6 {
+                let half = y.retaped::<T>().try_mul(E::of(0.5)).or_device()?;
+                let half = half.try_add(max * E::of(0.5)).or_device()?;
+                y = tied.try_choose(half, y).or_device()?;
+            }
         }
         // An infinity times no slope would be NaN.
         if slope == E::zero() {
@@ -100,6 +109,24 @@ mod tests {
             assert_eq!(x.map(|x| relu.of(x)), y, "{relu:?}");
             assert!(relu.apply(dev.tensor([f32::NAN])).unwrap().array()[0].is_nan());
             assert!(relu.of(f32::NAN).is_nan());
+        }
+    }
+
+    /// The slopes at the maximum that Keras 3.15.1 gives, and beside it.
+    #[test]
+    fn the_slope_at_the_maximum_is_that_of_keras() {
+        for (max_value, negative_slope, threshold, slope) in [
+            (6.0, 0.0, 0.0, 0.0),
+            (6.0, 0.1, 0.0, 0.0),
+            (6.0, 0.0, 1.0, 0.5),
+            (5.0, 0.0, 0.0, 0.5),
+            (5.0, 0.1, 0.0, 0.5),
+        ] {
+            let relu = ReluOptions { max_value, negative_slope, threshold };
+            let x = Cpu::default().tensor([2.0, max_value as f32, 7.0]);
+            let y = relu.apply(x.leaky_trace()).unwrap();
+            assert_eq!(y.array(), [2.0, max_value as f32, max_value as f32]);
+            assert_eq!(y.sum().backward().get(&x).array(), [1.0, slope, 0.0], "{relu:?}");
         }
     }
 
