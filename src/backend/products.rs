@@ -7,7 +7,9 @@ use dfdx::{
 use super::{
     Backend, Element, IntoShape, along_rows, apart,
     memory::{elements, elements_of, listed, look_for_copy},
-    near, repeated, row_sums, rows_of, to_values, zeros_after,
+    near,
+    reference::bounded_squares,
+    repeated, row_sums, rows_of, to_values, zeros_after,
 };
 use crate::error::{Error, OrDevice};
 
@@ -129,15 +131,21 @@ pub(crate) fn of_length_one<E: Element, D: Backend<E>, T: Tape<E, D>>(
     if elements_of(&x)? == 0 {
         return Ok(x);
     }
+    let (x, scales) = bounded_squares(x)?;
     let (x, tape) = x.split_tape();
     look_for_copy(&x)?;
     let squares = row_sums(x.clone().put_tape(tape).try_square().or_device()?)?;
     let values = to_values(&squares)?;
-    let inverse = listed(values.iter().map(|square| square.sqrt().recip().min(most)))?;
-    let slope = |(&square, &inverse): (&E, &E)| {
-        if inverse < most { E::of(-0.5) * inverse / square } else { E::zero() }
+    // NaN is not less than anything, and stays.
+    let inverse = |(square, scale): (&E, &E)| match (square.sqrt().recip(), most / *scale) {
+        (inverse, most) if most < inverse => most,
+        (inverse, _) => inverse,
     };
-    let slopes = listed(values.iter().zip(&inverse).map(slope))?;
+    let inverse = listed(values.iter().zip(&scales).map(inverse))?;
+    let slope = |((&square, &inverse), &scale): ((&E, &E), &E)| {
+        if inverse < most / scale { E::of(-0.5) * inverse / square } else { E::zero() }
+    };
+    let slopes = listed(values.iter().zip(&inverse).zip(&scales).map(slope))?;
     let factors = x.device().try_tensor_from_vec(inverse, (rows,)).or_device()?;
     let factors = near(squares, values, slopes)?.try_add(factors).or_device()?;
     along_rows(factors, width)?.try_mul(x).or_device()

@@ -9,6 +9,7 @@ mod empty;
 mod fusion;
 mod masking;
 mod nan;
+mod norms;
 mod padding;
 mod ranks;
 mod ranks_cost;

@@ -41,7 +41,16 @@ pub(crate) fn total(n: usize, term: impl Fn(usize) -> f32) -> f64 {
         }
         totals.iter_mut().zip(block).for_each(|(total, sum)| *total += f64::from(sum));
     }
-    totals.iter().sum::<f64>() + (full..n).map(|i| f64::from(term(i))).sum::<f64>()
+    let sum = totals.iter().sum::<f64>() + (full..n).map(|i| f64::from(term(i))).sum::<f64>();
+    // A block may be beyond the range of `f32` where all terms, and their mean, are within it.
+    if sum.is_finite() { sum } else { (0..n).map(|i| f64::from(term(i))).sum() }
+}
+
+/// Whether one of some values is NaN or infinite.
+#[inline(always)]
+fn any_wild(values: &[f32]) -> bool {
+    let exponent = f32::INFINITY.to_bits();
+    values.iter().fold(0, |most, x| most.max(x.to_bits() & exponent)) == exponent
 }
 
 /// Adds the rows of a matrix, each as long as the totals are.
@@ -67,6 +76,11 @@ vectorized! {
             block.fill(0.0);
             for row in rows.chunks(wide) {
                 block.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
+            }
+            if any_wild(block) {
+                let rows = rows.chunks_exact(width);
+                rows.for_each(|row| totals.iter_mut().zip(row).for_each(|(total, &x)| *total += f64::from(x)));
+                continue;
             }
             for sums in block.chunks_exact(width) {
                 totals.iter_mut().zip(sums).for_each(|(total, &sum)| *total += f64::from(sum));

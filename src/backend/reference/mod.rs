@@ -20,7 +20,7 @@ pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};
 pub(super) use largest::largest_gradient;
-pub(super) use norm::{batch_norm, batch_norm_train, layer_norm};
+pub(super) use norm::{batch_norm, batch_norm_train, bounded_squares, layer_norm};
 pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{
     activation, add, dropout, relu, sigmoid, softmax, sparse_crossentropy, tanh,

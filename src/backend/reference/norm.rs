@@ -93,12 +93,16 @@ pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return Ok(x);
     }
     let mean = |x: Rows<E, D, T>| row_sums(x)?.try_div(E::of(features as f64)).or_device();
-    let (x, epsilons) = bounded_squares(x, weights.epsilon)?;
+    let (x, factors) = bounded_squares(x)?;
+    let epsilons = factors.iter().map(|&factor| E::of(weights.epsilon) * factor * factor);
+    let epsilons = x.device().try_tensor_from_vec(epsilons.collect(), (n,)).or_device()?;
+    let without_mean = |x: Rows<E, D, T>| {
+        let mean = along_rows(mean(x.retaped::<T>())?, features)?;
+        x.try_sub(mean).or_device()
+    };
     let centred = match centre {
-        Centre::Mean => {
-            let mean = along_rows(mean(x.retaped::<T>())?, features)?;
-            x.try_sub(mean).or_device()?
-        }
+        // Twice, for what the rounded mean lacks.
+        Centre::Mean => without_mean(without_mean(x)?)?,
         Centre::Zero => x,
     };
     let variance = mean(centred.retaped::<T>().try_square().or_device()?)?;
@@ -110,12 +114,11 @@ pub(crate) fn layer_norm<E: Element, D: Backend<E>, T: Tape<E, D>>(
     y.try_mul(gamma).or_device()?.try_add(beta).or_device()
 }
 
-/// Rows whose squares are within the range of their type, of the same normalised values, and the epsilon of each: a row of
-/// huge values is made smaller by a power of two, as its epsilon is by the square of that.
-fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
+/// Rows whose squares are within the range of their type, and by what each was multiplied: a row of huge values is made
+/// smaller by a power of two.
+pub(crate) fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
-    epsilon: f64,
-) -> Result<(Rows<E, D, T>, Features<E, D>), Error> {
+) -> Result<(Rows<E, D, T>, Vec<E>), Error> {
     let (n, features) = *x.shape();
     let huge = E::max_value().sqrt().sqrt();
     let factor = |row: &[E]| {
@@ -125,13 +128,10 @@ fn bounded_squares<E: Element, D: Backend<E>, T: Tape<E, D>>(
             false => E::one(),
         }
     };
-    let factors: Vec<E> = to_values(&x)?.chunks(features).map(factor).collect();
-    let epsilons = factors.iter().map(|&factor| E::of(epsilon) * factor * factor).collect();
-    let dev = x.device().clone();
-    let epsilons = dev.try_tensor_from_vec(epsilons, (n,)).or_device()?;
+    let factors: Vec<E> = to_values(&x)?.chunks(features.max(1)).map(factor).collect();
     if factors.iter().all(|&factor| factor == E::one()) {
-        return Ok((x, epsilons));
+        return Ok((x, factors));
     }
-    let factors = dev.try_tensor_from_vec(factors, (n,)).or_device()?;
-    Ok((x.try_mul(along_rows(factors, features)?).or_device()?, epsilons))
+    let each = x.device().try_tensor_from_vec(factors.clone(), (n,)).or_device()?;
+    Ok((x.try_mul(along_rows(each, features)?).or_device()?, factors))
 }

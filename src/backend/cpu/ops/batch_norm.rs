@@ -51,11 +51,15 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds the squares of the distances of the rows from the means.
-    fn add_squares<'a>(sums: &'a mut [f32], x: &'a [f32], means: &'a [f32]) {
+    /// Adds the distances of the rows from the means, and their squares.
+    fn add_distances<'a>(sums: [&'a mut [f32]; 2], x: &'a [f32], means: &'a [f32]) {
+        let [sums, squares] = sums;
         for row in x.chunks(sums.len().max(1)) {
-            for ((sum, &x), &mean) in sums.iter_mut().zip(row).zip(means) {
-                *sum += (x - mean) * (x - mean);
+            let totals = sums.iter_mut().zip(squares.iter_mut());
+            for (((sum, square), &x), &mean) in totals.zip(row).zip(means) {
+                let distance = x - mean;
+                *sum += distance;
+                *square += distance * distance;
             }
         }
     }
@@ -70,10 +74,23 @@ struct Affine {
 }
 
 impl Affine {
-    fn new(means: &[f32], inverses: &[f64], gamma: &[f32], beta: &[f32]) -> Result<Self, NoMemory> {
-        let scales = inverses.iter().zip(gamma).map(|(s, &g)| (s * f64::from(g)) as f32);
-        let scales = listed(scales)?;
-        Ok(Self { means: widened(means)?, scales: widened(&scales)?, beta: widened(beta)? })
+    /// `rests` is what the means lack in double precision.
+    fn new(
+        means: &[f32],
+        rests: &[f64],
+        inverses: &[f64],
+        gamma: &[f32],
+        beta: &[f32],
+    ) -> Result<Self, NoMemory> {
+        let scales = listed(inverses.iter().zip(gamma).map(|(s, &g)| s * f64::from(g)))?;
+        let shifts = beta.iter().zip(rests.iter().zip(&scales));
+        let shifts = shifts.map(|(&beta, (rest, scale))| match *rest {
+            0.0 => beta,
+            rest => (f64::from(beta) - rest * scale) as f32,
+        });
+        let shifts = listed(shifts)?;
+        let scales = listed(scales.into_iter().map(|scale| scale as f32))?;
+        Ok(Self { means: widened(means)?, scales: widened(&scales)?, beta: widened(&shifts)? })
     }
 }
 
@@ -115,7 +132,7 @@ impl Normalisation {
         let FixedNorm { weights, mean, variance } = norm;
         let inverses = inverses(&borrow(variance)?, weights.epsilon)?;
         let (gamma, beta) = (borrow(&weights.gamma)?, borrow(&weights.beta)?);
-        Ok(Self(Affine::new(&borrow(mean)?, &inverses, &gamma, &beta)?))
+        Ok(Self(Affine::new(&borrow(mean)?, &zeros(features)?, &inverses, &gamma, &beta)?))
     }
 
     /// Puts the normalised rows in their place.
@@ -227,6 +244,9 @@ fn ranges(seen: &[bool]) -> Result<Vec<Range<usize>>, NoMemory> {
 /// What a batch is normalised by.
 struct Statistics {
     means: Vec<f32>,
+    /// What the means lack in double precision: values that are close to each other, and far from 0, would lose their
+    /// digits without it.
+    rests: Vec<f64>,
     variances: Vec<f32>,
     /// The rows that they are of, and the share of each; none if they are of no row here.
     rows: Vec<Range<usize>>,
@@ -247,8 +267,15 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
     weights.check(x.shape().1)?;
     let values = borrow(&x)?;
     let (means, variances) = (copied(&borrow(mean)?)?, copied(&borrow(variance)?)?);
-    let statistics =
-        Statistics { means, variances, rows: Vec::new(), share: 0.0, count: 0.0, pass: None };
+    let statistics = Statistics {
+        rests: zeros(means.len())?,
+        means,
+        variances,
+        rows: Vec::new(),
+        share: 0.0,
+        count: 0.0,
+        pass: None,
+    };
     by_statistics(x, values, weights, statistics, then)
 }
 
@@ -263,7 +290,6 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     let values = borrow(&x)?;
     let rows = seen.rows.map_or_else(|| listed(std::iter::once(0..n)), ranges)?;
     let pass = distributed::current();
-    let mean = |sums: Vec<f64>| listed(sums.into_iter().map(|sum| (sum * seen.share) as f32));
     let [mut sums] = sums_over(&rows, features, |[sums], at| add_rows(sums, &values[at]))?;
     let mut count = rows.iter().map(Range::len).sum::<usize>() as f64;
     if let Some(pass) = &pass {
@@ -272,19 +298,28 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
         pass.sum(&mut sums)?;
         count = sums.pop().unwrap_or(0.0);
     }
-    let means = mean(sums)?;
+    let means = listed(sums.into_iter().map(|sum| (sum * seen.share) as f32))?;
     let wide_means = repeated(&means, wide(features) / features.max(1))?;
-    let squares = |[sums]: [&mut [f32]; 1], at| add_squares(sums, &values[at], &wide_means);
-    let [mut sums] = sums_over(&rows, features, squares)?;
+    let distances = |sums: [&mut [f32]; 2], at| add_distances(sums, &values[at], &wide_means);
+    let [distances, squares] = sums_over(&rows, features, distances)?;
+    let mut sums = listed(distances.into_iter().chain(squares))?;
     if let Some(pass) = &pass {
         pass.sum(&mut sums)?;
     }
-    let mut variances = mean(sums)?;
-    variances.iter_mut().for_each(|variance| *variance = variance.max(0.0));
+    sums.iter_mut().for_each(|sum| *sum *= seen.share);
+    let (distances, squares) = sums.split_at(features);
+    let all = seen.share * count;
+    let rest = |(&mean, distance): (&f32, &f64)| distance - (1.0 - all) * f64::from(mean);
+    let rests = listed(means.iter().zip(distances).map(rest))?;
+    let variance = |((square, distance), rest): ((&f64, &f64), &f64)| {
+        let variance = square - 2.0 * rest * distance + rest * rest * all;
+        if variance < 0.0 { 0.0 } else { variance as f32 }
+    };
+    let variances = listed(squares.iter().zip(distances).zip(&rests).map(variance))?;
     let dev = x.device().clone();
     let mean = from_vec(&dev, (features,), copied(&means)?)?;
     let variance = from_vec(&dev, (features,), copied(&variances)?)?;
-    let statistics = Statistics { means, variances, rows, share: seen.share, count, pass };
+    let statistics = Statistics { means, rests, variances, rows, share: seen.share, count, pass };
     Ok((by_statistics(x, values, weights, statistics, then)?, mean, variance))
 }
 
@@ -306,7 +341,8 @@ fn by_statistics<T: Tape<f32, Cpu>>(
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
     let gamma = borrow(&of_gamma)?;
     let inverses = inverses(&statistics.variances, epsilon)?;
-    let affine = Affine::new(&statistics.means, &inverses, &gamma, &borrow(&of_beta)?)?;
+    let Statistics { means, rests, .. } = &statistics;
+    let affine = Affine::new(means, rests, &inverses, &gamma, &borrow(&of_beta)?)?;
     let y = made(n * features, features, |at, y| {
         normalise(y, &values[at..at + y.len()], &affine);
         if then.is_fused() {
@@ -318,12 +354,15 @@ fn by_statistics<T: Tape<f32, Cpu>>(
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
-            let means = &statistics.means;
+            let Statistics { means, rests, .. } = &statistics;
             let all = 0..n;
             let all = std::slice::from_ref(&all);
-            let [d_beta, products] = sums_over(all, features, |sums, at| {
+            let [d_beta, mut products] = sums_over(all, features, |sums, at| {
                 add_gradients(sums, &values[at.clone()], &gradient[at], &affine, rectified);
             })?;
+            for ((product, sum), rest) in products.iter_mut().zip(&d_beta).zip(rests) {
+                *product -= sum * rest;
+            }
             let d_gamma = listed(products.iter().zip(&inverses).map(|(sum, s)| sum * s))?;
             // Through the variance and the mean of the rows that were looked at.
             let w = statistics.share;
@@ -344,7 +383,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 let centred = f64::from(means[i]) * missing;
                 let d_mean = -(scale * shifted[i] + 2.0 * d_variance * centred);
                 slopes[i] = (2.0 * w * d_variance) as f32;
-                shifts[i] = (w * d_mean) as f32;
+                shifts[i] = (w * d_mean - 2.0 * w * d_variance * rests[i]) as f32;
             }
             let (slopes, shifts) = (widened(&slopes)?, widened(&shifts)?);
             let wide = slopes.len();

@@ -19,16 +19,21 @@ use crate::{
     error::Error,
 };
 
+/// How many values are kept of each row: its mean, what that lacks to the mean in double precision, and one over its
+/// deviation.
+const STATISTICS: usize = 3;
+
 /// One over the deviation of values whose squares are beyond the range of `f32`.
 #[cold]
-fn inverse_of_huge(x: &[f32], mean: f32, epsilon: f32) -> f32 {
-    let distance = |&x: &f32| f64::from(x) - f64::from(mean);
+fn inverse_of_huge(x: &[f32], [mean, rest]: [f32; 2], epsilon: f32) -> f32 {
+    let distance = |&x: &f32| f64::from(x) - f64::from(mean) - f64::from(rest);
     let squares: f64 = x.iter().map(|x| distance(x) * distance(x)).sum();
     (1.0 / (squares / x.len() as f64 + f64::from(epsilon)).sqrt()) as f32
 }
 
 vectorized! {
-    /// Normalises rows, and gives for each its centre and one over its deviation.
+    /// Normalises rows, and gives the statistics of each. The centre is in two parts: values that are close to each other, and
+    /// far from 0, would lose their digits where it is rounded to one.
     fn forward<'a>(
         y: &'a mut [f32],
         x: &'a [f32],
@@ -40,20 +45,22 @@ vectorized! {
     ) {
         let n = gamma.len();
         let rows = y.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
-        for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(2)) {
+        for ((y, x), statistics) in rows.zip(statistics.chunks_exact_mut(STATISTICS)) {
             let (gamma, beta, x) = (&gamma[..n], &beta[..n], &x[..n]);
-            let mean = match centre {
-                Centre::Mean => (total(n, |i| x[i]) / n as f64) as f32,
-                Centre::Zero => 0.0,
-            };
-            let variance = (total(n, |i| (x[i] - mean) * (x[i] - mean)) / n as f64) as f32;
+            let (mut mean, mut rest) = (0.0, 0.0);
+            if centre == Centre::Mean {
+                mean = (total(n, |i| x[i]) / n as f64) as f32;
+                rest = (total(n, |i| x[i] - mean) / n as f64) as f32;
+            }
+            let centred = |i: usize| (x[i] - mean) - rest;
+            let variance = (total(n, |i| centred(i) * centred(i)) / n as f64) as f32;
             let mut inverse = 1.0 / (variance + epsilon).sqrt();
             if variance == f32::INFINITY && mean.is_finite() {
-                inverse = inverse_of_huge(x, mean, epsilon);
+                inverse = inverse_of_huge(x, [mean, rest], epsilon);
             }
-            statistics.copy_from_slice(&[mean, inverse]);
+            statistics.copy_from_slice(&[mean, rest, inverse]);
             for (((y, &x), &gamma), &beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
-                *y = (x - mean) * inverse * gamma + beta;
+                *y = ((x - mean) - rest) * inverse * gamma + beta;
             }
         }
     }
@@ -73,20 +80,20 @@ vectorized! {
     ) {
         let n = gamma.len();
         let rows = d_x.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
-        let rows = rows.zip(d_y.chunks_exact(n.max(1))).zip(statistics.chunks_exact(2));
+        let rows = rows.zip(d_y.chunks_exact(n.max(1))).zip(statistics.chunks_exact(STATISTICS));
         for (((d_x, x), d_y), statistics) in rows {
             let (gamma, x, d_y) = (&gamma[..n], &x[..n], &d_y[..n]);
-            let (mean, inverse) = (statistics[0], statistics[1]);
+            let (mean, rest, inverse) = (statistics[0], statistics[1], statistics[2]);
             let shift = match centre {
                 Centre::Mean => (total(n, |i| d_y[i] * gamma[i]) / n as f64) as f32,
                 Centre::Zero => 0.0,
             };
-            let slope = total(n, |i| d_y[i] * gamma[i] * ((x[i] - mean) * inverse)) / n as f64;
-            let slope = slope as f32;
+            let normal = |x: f32| ((x - mean) - rest) * inverse;
+            let slope = (total(n, |i| d_y[i] * gamma[i] * normal(x[i])) / n as f64) as f32;
             let values = d_x.iter_mut().zip(x).zip(d_y).zip(gamma);
             let parameters = d_gamma.iter_mut().zip(&mut *d_beta);
             for ((((d_x, &x), &g), &gamma), (d_gamma, d_beta)) in values.zip(parameters) {
-                let normal = (x - mean) * inverse;
+                let normal = normal(x);
                 *d_x += inverse * (g * gamma - shift - normal * slope);
                 *d_gamma += g * normal;
                 *d_beta += g;
@@ -114,11 +121,11 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
     let share = share(n * features, n);
     let size = (share * features).max(1);
     let mut y = zeros_of(&[n, features])?;
-    let mut statistics = Buffer::zeros(elements(&[2, n])?)?;
+    let mut statistics = Buffer::zeros(elements(&[STATISTICS, n])?)?;
     let jobs = chunks(&mut y, share * features, 1)
         .into_iter()
         .zip(values.chunks(size))
-        .zip(statistics.chunks_mut(2 * share));
+        .zip(statistics.chunks_mut(STATISTICS * share));
     parallel(jobs.collect(), |((y, x), statistics)| {
         forward(y, x, statistics, &gamma, &beta, epsilon as f32, centre);
     });
@@ -135,14 +142,16 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
                     .into_iter()
                     .zip(values.chunks(size))
                     .zip(gradient.chunks(size))
-                    .zip(statistics.chunks(2 * share));
+                    .zip(statistics.chunks(STATISTICS * share));
                 let parts = parallel(jobs.collect(), |(((d_x, x), d_y), statistics)| {
                     let mut totals = (zeros(features)?, zeros(features)?);
                     let (mut d_gamma, mut d_beta) =
                         (Buffer::uncleared(features)?, Buffer::uncleared(features)?);
                     let block = (BLOCK * features).max(1);
                     let blocks = d_x.chunks_mut(block).zip(x.chunks(block)).zip(d_y.chunks(block));
-                    for (((d_x, x), d_y), statistics) in blocks.zip(statistics.chunks(2 * BLOCK)) {
+                    for (((d_x, x), d_y), statistics) in
+                        blocks.zip(statistics.chunks(STATISTICS * BLOCK))
+                    {
                         d_gamma.fill(0.0);
                         d_beta.fill(0.0);
                         backward(
