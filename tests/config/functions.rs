@@ -5,10 +5,10 @@ use dfdx::{
     tensor::{OwnedTape, PutTape, TensorFromVec},
 };
 use kerata::{
-    Cpu, Tensor,
+    Cpu, Mask, Masked, Tensor,
     config::{CustomObjects, DynamicLayer, DynamicValue, layer_from_config},
     prelude::*,
-    tensor::{Rank0, SumTo},
+    tensor::{Rank0, SumTo, fill_padding},
 };
 use serde_json::{Value, json};
 
@@ -92,6 +92,34 @@ fn functions_of_two_numbers() {
     });
 }
 
+/// As `numpy.floor_divide` and `numpy.mod` in double precision, but where one number is 0.
+#[test]
+fn whole_quotients() {
+    let run = |class: &str, a: f32, b: f32| {
+        let both = [column(&[a]).into(), column(&[b]).into()];
+        function(class, json!({}), 2, 1).run(DynamicValue::several(both)).unwrap().values()[0]
+    };
+    let infinity = f32::INFINITY;
+    for (a, b, quotient) in [
+        (-1e-45, 1.0, -1.0),
+        (1e-45, -3e38, -1.0),
+        (1e-30, 1e30, 0.0),
+        (-1.0, infinity, -1.0),
+        (1.0, infinity, 0.0),
+        (7.0, -2.0, -4.0),
+        // The quotients of `f32` are 10, 3 and 8388608.
+        (1.0, 0.1, 9.0),
+        (0.3, 0.1, 3.0),
+        (-8_388_607.5, 1.0, -8_388_608.0),
+    ] {
+        assert_eq!(run("FloorDivide", a, b), quotient, "{a:e} // {b:e}");
+    }
+    for a in [infinity, -infinity, f32::NAN] {
+        assert!(run("FloorDivide", a, 2.0).is_nan());
+    }
+    assert_eq!(run("Mod", -1e-45, 3.0), 3.0);
+}
+
 fn of_one(class: &str, options: Value, right: fn(f64) -> f64, slope: fn(f64) -> f64) {
     let small = [-0.0, -17.28, -19.7, -7.84, -5.0, 7.0, f32::INFINITY, f32::NEG_INFINITY];
     let numbers: Vec<f32> = NUMBERS.into_iter().chain(small).collect();
@@ -110,6 +138,20 @@ fn of_one(class: &str, options: Value, right: fn(f64) -> f64, slope: fn(f64) -> 
 
 #[test]
 fn functions_of_one_number() {
+    let inside = |x: f64| if x.abs() < 1.0 { 1.0 / (1.0 - x * x).sqrt() } else { f64::NAN };
+    for (class, sign) in [("Arcsin", 1.0), ("Arccos", -1.0)] {
+        let x: Vec<f32> =
+            (1..24).flat_map(|k| [1.0 - 0.5_f32.powi(k), 0.5_f32.powi(k) - 1.0]).collect();
+        let mut model = function(class, json!({}), 1, 1);
+        model.run(column(&x)).unwrap();
+        let x = column(&x);
+        let tape = OwnedTape::<f32, Cpu>::default();
+        let y = model.forward_mut::<(usize, Const<1>), _>(x.clone().put_tape(tape)).unwrap();
+        let slopes = y.sum::<Rank0, _>().backward().get(&x).as_vec();
+        for (x, slope) in x.as_vec().into_iter().zip(slopes) {
+            close("its slope", &(class, x), slope, sign * inside(f64::from(x)));
+        }
+    }
     of_one("Expm1", json!({}), f64::exp_m1, f64::exp);
     of_one("Arctan", json!({}), f64::atan, |x| 1.0 / (1.0 + x * x));
     let alpha = f64::from(0.7_f32);
@@ -220,5 +262,43 @@ fn many_terms() {
     let slopes = y.sum::<Rank0, _>().backward().get(&x).as_vec();
     for (i, slope) in slopes.into_iter().enumerate() {
         close("its gradient", slope, (n - i) as f64);
+    }
+}
+
+/// A mean is within the range of its values, as a sum need not be.
+#[test]
+fn means_of_huge_values() {
+    let row = |values: &[f32]| DynamicValue::numbers([1, values.len()], values.to_vec()).unwrap();
+    let mut mean = function("Mean", json!({"axis": [1], "keepdims": true}), 1, 4);
+    assert_eq!(mean.run(row(&[3e38; 4])).unwrap().values(), [3e38]);
+    assert_eq!(mean.run(row(&[3e38, 3e38, -3e38, -3e38])).unwrap().values(), [0.0]);
+}
+
+/// One padded value twice: the larger of both is it, and has the gradient of both.
+#[test]
+fn extremes_of_one_padded_value() {
+    for class in ["Maximum", "Minimum"] {
+        let tensor =
+            json!({"class_name": "__keras_tensor__", "config": {"keras_history": ["x", 0, 0]}});
+        let layers = json!([
+            {"class_name": "InputLayer", "name": "x", "inbound_nodes": [],
+                "config": {"name": "x", "batch_shape": [null, 3, 2]}},
+            {"module": "keras.layers", "class_name": class, "name": "it", "config": {"name": "it"},
+                "inbound_nodes": [{"args": [[tensor, tensor]], "kwargs": {}}]}]);
+        let mut model = layer(json!({"class_name": "Functional", "config": {"name": "net",
+            "layers": layers, "input_layers": ["x", 0, 0], "output_layers": ["it", 0, 0]}}))
+        .unwrap();
+        let x: Tensor<(usize, usize, usize), f32, Cpu> =
+            Cpu::default().tensor_from_vec(vec![1.0, -2.0, 3.0, 4.0, 7.0, 7.0], (1, 3, 2));
+        let mask = Mask::from_lengths(&[2], 3).unwrap();
+        let padded = DynamicValue::from(x.clone()).with_mask(mask.clone()).unwrap();
+        assert!(model.run(padded).unwrap().mask().is_some());
+        let traced = x.clone().put_tape(OwnedTape::<f32, Cpu>::default());
+        let traced = Masked::new(traced, mask.clone()).unwrap();
+        let y = model.forward_mut::<Masked<(usize, usize, usize)>, _>(traced).unwrap();
+        let y = fill_padding(y.into_parts().0, Some(&mask), 0.0).unwrap();
+        assert_eq!(y.as_vec()[..4], [1.0, -2.0, 3.0, 4.0]);
+        let slopes = y.sum::<Rank0, _>().backward().get(&x).as_vec();
+        assert_eq!(slopes, [1.0, 1.0, 1.0, 1.0, 0.0, 0.0], "{class}");
     }
 }

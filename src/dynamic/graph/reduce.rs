@@ -13,7 +13,7 @@ use super::{
     reshape::axes,
 };
 use crate::{
-    backend::{IntoShape, near, pick_values, row_sums, to_values},
+    backend::{IntoShape, near, pick_values, row_means, row_sums, to_values},
     error::{Error, OrDevice},
     fields::AnySignal,
 };
@@ -78,7 +78,9 @@ pub(super) fn reduce<T: Pass>(
     let x = x.into_shape(&(rows, along))?;
     let y = match reduction {
         Reduction::Sum => row_sums(x)?,
-        Reduction::Mean => row_sums(x)?.try_mul(1.0 / along as f32).or_device()?,
+        // Of no values there is no mean.
+        Reduction::Mean if along == 0 => row_sums(x)?.try_mul(f32::NAN).or_device()?,
+        Reduction::Mean => row_means(x)?,
         Reduction::Largest | Reduction::Smallest => {
             let (x, tape) = x.split_tape();
             let values = to_values(&x)?;

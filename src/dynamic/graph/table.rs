@@ -118,6 +118,23 @@ fn modulo(a: f32, b: f32) -> f32 {
     if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
 }
 
+/// The largest whole number that is at most the quotient, be that beyond the digits or below the range of `f32`. Of an
+/// infinity there is none.
+fn whole_quotient(a: f32, b: f32) -> f32 {
+    if b == 0.0 {
+        return a / b;
+    }
+    let (a, b) = (f64::from(a), f64::from(b));
+    let rest = a % b;
+    let down = rest != 0.0 && (rest < 0.0) != (b < 0.0);
+    (((a - rest) / b).round() - if down { 1.0 } else { 0.0 }) as f32
+}
+
+/// The derivative of the arc sine. What is near 1 keeps its digits in the product.
+fn arc_slope(x: f32) -> f32 {
+    ((1.0 - x) * (1.0 + x)).sqrt().recip()
+}
+
 /// The derivatives of a function of two numbers, in double precision: on the way to them, squares may leave the range of
 /// the other.
 macro_rules! slopes {
@@ -177,8 +194,8 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Amax", Kind::Reduce(Reduction::Largest)),
     ("Amin", Kind::Reduce(Reduction::Smallest)),
     ("Any", Kind::Reduce(Reduction::Any)),
-    ("Arccos", Kind::Each(f32::acos, |x, _| -(1.0 - x * x).sqrt().recip())),
-    ("Arcsin", Kind::Each(f32::asin, |x, _| (1.0 - x * x).sqrt().recip())),
+    ("Arccos", Kind::Each(f32::acos, |x, _| -arc_slope(x))),
+    ("Arcsin", Kind::Each(f32::asin, |x, _| arc_slope(x))),
     ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + f64::from(x).powi(2)).recip() as f32)),
     ("Arctan2", Kind::Pair(f32::atan2, angle_slopes)),
     ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
@@ -203,7 +220,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Expm1", Kind::Each(f32::exp_m1, |x, _| x.exp())),
     ("Flip", Kind::Arrange(Arrangement::Flip)),
     ("Floor", Kind::Each(f32::floor, NO_SLOPE)),
-    ("FloorDivide", Kind::Pair(|a, b| (a / b).floor(), NO_SLOPES)),
+    ("FloorDivide", Kind::Pair(whole_quotient, NO_SLOPES)),
     ("FullLike", Kind::Fill(None)),
     ("GetItem", Kind::Reshape(Reshaping::Items)),
     ("Greater", Kind::Compare(|a, b| a > b)),
@@ -229,7 +246,7 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Mean", Kind::Reduce(Reduction::Mean)),
     ("Min", Kind::Reduce(Reduction::Smallest)),
     ("Minimum", Kind::Two(Merging::Smallest)),
-    ("Mod", Kind::Pair(modulo, |a, b| [1.0, -(a / b).floor()])),
+    ("Mod", Kind::Pair(modulo, |a, b| [1.0, -whole_quotient(a, b)])),
     ("Moveaxis", Kind::Reshape(Reshaping::Move)),
     ("Multiply", Kind::Two(Merging::Product)),
     ("Negative", Kind::Each(|x| -x, |_, _| -1.0)),
