@@ -87,13 +87,13 @@ table! {
     KERAS_2_HARD_SIGMOID, "keras_2_hard_sigmoid": |x| clamp(of::<E>(0.2) * x + of(0.5), 0.0, 1.0),
         |x: E, _| if x.abs() < of(2.5) { of(0.2) } else { zero() };
     LEAKY_RELU, "leaky_relu": |x: E| if x > zero() { x } else { of::<E>(0.2) * x },
-        |x: E, _| if x >= zero() { one() } else { of(0.2) };
+        |x: E, _| if x > zero() { one() } else { of(0.2) };
     LOG_SIGMOID, "log_sigmoid": |x: E| -softplus(-x), |x: E, _| sigmoid(-x);
     MISH, "mish": mish, mish_slope;
     RELU, "relu": |x| ActivationKind::Rectifier.of(x), |x: E, _| one_if(x > zero());
     RELU6, "relu6": |x| clamp(x, 0.0, 6.0), |x: E, _| one_if(x > zero() && x < of(6.0));
     SELU, "selu": |x| of::<E>(SELU_SCALE) * elu(x, of(SELU_ALPHA)), |x: E, _| {
-        if x > zero() { of(SELU_SCALE) } else { of::<E>(SELU_SCALE * SELU_ALPHA) * x.exp() }
+        if x >= zero() { of(SELU_SCALE) } else { of::<E>(SELU_SCALE * SELU_ALPHA) * x.exp() }
     };
     SIGMOID, "sigmoid": sigmoid, |_, y: E| y * (one::<E>() - y);
     SILU, "silu" | "swish": silu, |x: E, y: E| {
@@ -107,7 +107,7 @@ table! {
         clamp((x + one()) * of(0.5), 0.0, 1.0)
     };
     SPARSE_SIGMOID, "sparse_sigmoid": |x| clamp((x + one::<E>()) * of(0.5), 0.0, 1.0),
-        |x: E, _| of::<E>(0.25) * (one_if::<E>(x.abs() <= one()) + one_if(x.abs() < one()));
+        |x: E, _| if x.abs() < one() { of(0.5) } else { zero() };
     SQUAREPLUS, "squareplus": squareplus, |x: E, y: E| or_step(x, y / x.hypot(of(2.0)));
     TANH, "tanh": E::tanh, |_, y: E| (one::<E>() - y) * (one::<E>() + y);
     TANH_SHRINK, "tanh_shrink": tanh_shrink, |x: E, _| x.tanh().powi(2);
