@@ -41,6 +41,8 @@ struct Images {
 /// One test at a time: the pages are those of the process.
 static ALONE: Mutex<()> = Mutex::new(());
 
+const UNKNOWN: &str = "SKIPPED: this system does not tell how much memory is resident";
+
 /// Resident bytes of this process, where the system tells.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
@@ -52,8 +54,7 @@ fn resident() -> Option<u64> {
 fn a_thousand_steps_take_no_more_memory_than_two_hundred() -> Result<(), Error> {
     if resident().is_none() {
         // Not `eprintln!`: the test runner captures that.
-        let skipped = "SKIPPED: this system does not tell how much memory is resident";
-        writeln!(std::io::stderr(), "{skipped}").unwrap();
+        writeln!(std::io::stderr(), "{UNKNOWN}").unwrap();
         return Ok(());
     }
     let _alone = ALONE.lock();
@@ -93,7 +94,7 @@ fn a_thousand_steps_take_no_more_memory_than_two_hundred() -> Result<(), Error> 
 #[test]
 fn a_thousand_files_take_no_more_memory_than_a_hundred() -> Result<(), Error> {
     if resident().is_none() {
-        eprintln!("SKIPPED: this system does not tell how much memory is resident");
+        writeln!(std::io::stderr(), "{UNKNOWN}").unwrap();
         return Ok(());
     }
     let _alone = ALONE.lock();

@@ -42,7 +42,8 @@ fn a_log_is_no_named_pipe() {
     let pipe = folder.join("log");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     if !made.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: there is no `mkfifo`");
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), "SKIPPED: there is no `mkfifo`");
         fs::remove_dir_all(folder).unwrap();
         return;
     }
