@@ -84,7 +84,7 @@ fn run(case: &Case, report: &mut Report) {
     }
 }
 
-fn compare(case: &Case, model: &mut DynamicLayer, output: &str) {
+pub(crate) fn compare(case: &Case, model: &mut DynamicLayer, output: &str) {
     let name = case.name.as_str();
     let y = model.run(input(case)).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_eq!(y.sizes(), case.shape(output), "{name}");

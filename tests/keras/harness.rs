@@ -10,7 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::{
     case::{Case, skipped},
-    reasons::{BROADCAST, FORMAT},
+    reasons::{BROADCAST, DROPPED_MASK},
     report::{Outcome, Reason, Report, Until},
     variants,
 };
@@ -144,8 +144,8 @@ fn of_itself() -> Vec<Trial> {
         };
         let fails = |f: fn()| std::panic::catch_unwind(f).is_err();
         assert!(fails(|| Report::default().skipped("all", &STALE)));
-        assert!(fails(|| Report::default().refused("all", Ok(()), &FORMAT)));
-        assert!(fails(|| Report::default().skipped("all", &FORMAT)));
+        assert!(fails(|| Report::default().refused("all", Ok(()), &DROPPED_MASK)));
+        assert!(fails(|| Report::default().skipped("all", &DROPPED_MASK)));
         assert!(fails(|| Report::default().elsewhere("activations", "all", "tests/words/main.rs")));
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use kerata::{
     Batch, Const, Cpu, Dense, Embedding, Error, Ids, Lstm, MaskZero, Sequences, Softmax, Tensor,
-    config::DynamicValue,
-    io::WeightFile,
+    config::{CustomObjects, DynamicValue},
+    keras::{self, KerasFiles},
     loss::{Loss, MeanSquaredError},
     prelude::*,
     reduce::PerSample,
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{
     case::Case,
-    from_json::layer,
+    from_json::{self, layer},
     harness::{Test, tests},
     models::forward,
-    reasons::{FORMAT, NEGATIVE_ID},
+    reasons::NEGATIVE_ID,
     report::Report,
     variants::{self, OUTPUT},
 };
@@ -26,13 +26,18 @@ fn import_embedding_lstm(case: &Case, report: &mut Report) {
     report.typed(OUTPUT);
 }
 
-/// The formats of Keras itself.
+/// The formats of Keras itself: a model, or weights for one.
 fn formats(case: &Case, report: &mut Report) {
     let files = variants::of_types(case).into_iter().filter(|variant| variant != OUTPUT);
     for file in files {
+        let bytes = case.read(&file);
         let mut model = layer(case.model_json().unwrap()).unwrap();
-        let weights = WeightFile::from_bytes(case.read(&file));
-        report.refused(&file, weights.and_then(|weights| model.load(weights)), &FORMAT);
+        match file.ends_with(".weights.h5") {
+            true => model.load_keras_bytes(bytes).unwrap(),
+            false => model = keras::load_bytes(bytes, &CustomObjects::new()).unwrap(),
+        }
+        from_json::compare(case, &mut model, "output");
+        report.dynamic(&file);
     }
 }
 

@@ -17,7 +17,6 @@ pub(crate) const BROADCAST: Reason = reason(
     Never,
 );
 
-pub(crate) const FORMAT: Reason = reason("HDF5 and `.keras` files are not read yet", Accepted);
 pub(crate) const DROPPED_MASK: Reason =
     reason("Keras drops the mask in silence; here that is refused", Accepted);
 pub(crate) const NEGATIVE_ID: Reason =
