@@ -116,19 +116,8 @@ pub trait LikeOther<Other: Signal>: Mergeable {
 }
 
 #[diagnostic::do_not_recommend]
-impl<S: Shape> LikeOther<S> for S {
-    fn like<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        other: Tensor<S, E, D, T>,
-    ) -> Tensor<S, E, D, T> {
-        other
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<S: Sequence> LikeOther<Masked<S>> for Masked<S> {
-    fn like<E: Element, D: Backend<E>, T: Tape<E, D>>(
-        other: Masked<Tensor<S, E, D, T>>,
-    ) -> Masked<Tensor<S, E, D, T>> {
+impl<S: Mergeable> LikeOther<S> for S {
+    fn like<E: Element, D: Backend<E>, T: Tape<E, D>>(other: S::Data<E, D, T>) -> S::Data<E, D, T> {
         other
     }
 }
