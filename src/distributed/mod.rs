@@ -84,3 +84,22 @@ pub trait Communicator: Send + Sync + 'static {
         Ok(())
     }
 }
+
+/// A [`Communicator`]: every one is. A method that takes one returns what this names, so that the compiler does not show where the
+/// bound is.
+#[doc(hidden)]
+pub trait Connects: Communicator {
+    /// The same `T`.
+    type Connected<T>;
+
+    /// The same value.
+    fn connected<T>(of: T) -> Self::Connected<T>;
+}
+
+impl<C: Communicator> Connects for C {
+    type Connected<T> = T;
+
+    fn connected<T>(of: T) -> T {
+        of
+    }
+}

@@ -127,6 +127,7 @@ impl fmt::Debug for ThreadRank {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Communicator for ThreadRank {
     fn rank(&self) -> usize {
         self.rank

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     backend::{Backend, Element},
     data::{Lends, Order},
-    distributed::Communicator,
+    distributed::Connects,
     error::Error,
     model::{Model, Output},
     never::Is,
@@ -238,9 +238,9 @@ where
     /// In training: [`Error::Invalid`] for what several ranks cannot do, losses with a mean of their own; [`Error::Rank`] for one that is set
     /// otherwise than rank 0, or has other data.
     #[must_use]
-    pub fn distributed(mut self, comm: impl Communicator) -> Self {
+    pub fn distributed<C: Connects>(mut self, comm: C) -> C::Connected<Self> {
         self.ranks = (comm.size() > 1).then(|| Ranks::new(Arc::new(comm)));
-        self
+        C::connected(self)
     }
 
     /// The first callback of this type.
