@@ -44,8 +44,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no callback for the model `{M}`",
-    label = "no callback",
-    note = "a callback is a value, such as `EarlyStopping::default()`; one of your own for every model is `impl<M> Callback<M> for ..`, with elements and devices `impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ..`"
+    label = "a callback is a value, such as `EarlyStopping::default()`; one of your own for every model is `impl<M> Callback<M> for ..`, with elements and devices `impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for ..`"
 )]
 #[allow(unused_variables)]
 pub trait Callback<M, E: Element = f32, D: Backend<E> = Cpu> {

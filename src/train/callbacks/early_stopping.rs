@@ -1,7 +1,8 @@
-use super::{Mode, Monitored, monitor::Monitor};
+use super::{Mode, Monitors, monitor::Monitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    never::Is,
     parameters::Parameters,
     train::{Callback, Logs, Saved, Snapshot, Training},
 };
@@ -40,9 +41,9 @@ impl Default for EarlyStopping {
 
 impl EarlyStopping {
     /// Stops after the first epoch in which this value is not better.
-    pub fn new(monitor: impl Monitored) -> Self {
-        Self {
-            monitor: Monitor::new(monitor),
+    pub fn new<N: Monitors>(monitor: impl Is<N>) -> N::By<Self> {
+        N::by(Self {
+            monitor: Monitor::new(monitor.it()),
             patience: 0,
             baseline: None,
             start_from_epoch: 0,
@@ -52,7 +53,7 @@ impl EarlyStopping {
             best_epoch: 0,
             best_weights: None,
             stopped_epoch: None,
-        }
+        })
     }
 
     /// After how many epochs without a better value it stops. Default 0.

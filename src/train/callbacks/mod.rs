@@ -46,6 +46,8 @@ pub use json_lines::JsonLines;
 pub use lambda::LambdaCallback;
 pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::ModelCheckpoint;
+#[doc(hidden)]
+pub use monitor::Monitors;
 pub use monitor::{Mode, Monitored};
 pub use progress::Progress;
 pub(super) use recorder::Recorder;

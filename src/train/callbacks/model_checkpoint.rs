@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 
-use super::{Mode, Monitored, monitor::Monitor, pattern::Pattern};
+use super::{Mode, Monitors, monitor::Monitor, pattern::Pattern};
 use crate::{
     backend::{Backend, Element},
     error::Error,
     io::{self, SaveWeights},
+    never::Is,
     parameters::Parameters,
     train::{Callback, Logs, Saved, Training},
 };
@@ -65,9 +66,9 @@ impl ModelCheckpoint {
 
     /// What has to be better with [`save_best_only`](Self::save_best_only). Default `val_loss`.
     #[must_use]
-    pub fn monitor(mut self, monitor: impl Monitored) -> Self {
-        self.monitor.name = monitor.name();
-        self
+    pub fn monitor<N: Monitors>(mut self, monitor: impl Is<N>) -> N::By<Self> {
+        self.monitor.name = monitor.it().name();
+        N::by(self)
     }
 
     /// Which values are the better ones. Default as the loss or the metric says.

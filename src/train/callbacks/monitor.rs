@@ -48,6 +48,24 @@ impl Monitored for String {
     }
 }
 
+/// What is [`Monitored`]. A method that takes it returns what this names, so that the compiler does not show where the bound is.
+#[doc(hidden)]
+pub trait Monitors: Monitored {
+    /// The same `T`.
+    type By<T>;
+
+    /// The same value.
+    fn by<T>(of: T) -> Self::By<T>;
+}
+
+impl<N: Monitored> Monitors for N {
+    type By<T> = T;
+
+    fn by<T>(of: T) -> T {
+        of
+    }
+}
+
 /// A value that is monitored, and what counts as better.
 #[derive(Debug, Clone)]
 pub(super) struct Monitor {

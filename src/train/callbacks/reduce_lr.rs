@@ -1,8 +1,9 @@
-use super::{LEARNING_RATE, Mode, Monitored, monitor::Monitor};
+use super::{LEARNING_RATE, Mode, Monitors, monitor::Monitor};
 use crate::{
     backend::{Backend, Element},
     error::Error,
     metric::Direction,
+    never::Is,
     train::{Callback, Logs, Saved, Training},
 };
 
@@ -37,10 +38,11 @@ impl Default for ReduceLrOnPlateau {
 
 impl ReduceLrOnPlateau {
     /// Divides the rate by 10 after 10 epochs in which this value is not better by 0.0001.
-    pub fn new(monitor: impl Monitored) -> Self {
-        let monitor = Monitor { min_delta: 1e-4, ..Monitor::new(monitor) };
+    pub fn new<N: Monitors>(monitor: impl Is<N>) -> N::By<Self> {
+        let monitor = Monitor { min_delta: 1e-4, ..Monitor::new(monitor.it()) };
         let (factor, patience, cooldown, min_lr) = (0.1, 10, 0, 0.0);
-        Self { monitor, factor, patience, cooldown, min_lr, best: None, wait: 0, cooling: 0 }
+        let (best, wait, cooling) = (None, 0, 0);
+        N::by(Self { monitor, factor, patience, cooldown, min_lr, best, wait, cooling })
     }
 
     /// What the rate is multiplied by, below 1. Default 0.1.

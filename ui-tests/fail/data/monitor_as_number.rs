@@ -1,4 +1,3 @@
-//~lines 14
 //~ `{integer}` names no column of the history: write `"val_loss"`
 use kerata::callbacks::EarlyStopping;
 
