@@ -14,7 +14,7 @@
 
 use std::f64::consts::PI;
 
-use super::{LearningRateSchedule, check, check_positive};
+use super::{DecaySteps, LearningRateSchedule, check, check_positive};
 use crate::error::Error;
 
 /// Checks that a setting is a number.
@@ -48,7 +48,8 @@ pub struct ExponentialDecay {
 
 impl ExponentialDecay {
     /// A schedule without a staircase.
-    pub fn new(initial_learning_rate: f64, decay_steps: f64, decay_rate: f64) -> Self {
+    pub fn new(initial_learning_rate: f64, decay_steps: impl DecaySteps, decay_rate: f64) -> Self {
+        let decay_steps = decay_steps.steps();
         Self { initial_learning_rate, decay_steps, decay_rate, staircase: false }
     }
 }
@@ -91,7 +92,8 @@ pub struct InverseTimeDecay {
 
 impl InverseTimeDecay {
     /// A schedule without a staircase.
-    pub fn new(initial_learning_rate: f64, decay_steps: f64, decay_rate: f64) -> Self {
+    pub fn new(initial_learning_rate: f64, decay_steps: impl DecaySteps, decay_rate: f64) -> Self {
+        let decay_steps = decay_steps.steps();
         Self { initial_learning_rate, decay_steps, decay_rate, staircase: false }
     }
 }
@@ -130,7 +132,8 @@ pub struct PolynomialDecay {
 
 impl PolynomialDecay {
     /// A line down to 0.0001.
-    pub fn new(initial_learning_rate: f64, decay_steps: f64) -> Self {
+    pub fn new(initial_learning_rate: f64, decay_steps: impl DecaySteps) -> Self {
+        let decay_steps = decay_steps.steps();
         let (end_learning_rate, power, cycle) = (1e-4, 1.0, false);
         Self { initial_learning_rate, decay_steps, end_learning_rate, power, cycle }
     }
@@ -214,7 +217,8 @@ pub struct CosineDecay {
 
 impl CosineDecay {
     /// A cosine down to 0, without a warm-up.
-    pub fn new(initial_learning_rate: f64, decay_steps: f64) -> Self {
+    pub fn new(initial_learning_rate: f64, decay_steps: impl DecaySteps) -> Self {
+        let decay_steps = decay_steps.steps();
         let (alpha, warmup_target, warmup_steps) = (0.0, None, 0.0);
         Self { initial_learning_rate, decay_steps, alpha, warmup_target, warmup_steps }
     }
@@ -274,7 +278,8 @@ pub struct CosineDecayRestarts {
 
 impl CosineDecayRestarts {
     /// Cosines of which each is twice as long as the one before it.
-    pub fn new(initial_learning_rate: f64, first_decay_steps: f64) -> Self {
+    pub fn new(initial_learning_rate: f64, first_decay_steps: impl DecaySteps) -> Self {
+        let first_decay_steps = first_decay_steps.steps();
         let (t_mul, m_mul, alpha) = (2.0, 1.0, 0.0);
         Self { initial_learning_rate, first_decay_steps, t_mul, m_mul, alpha }
     }
