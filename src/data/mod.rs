@@ -23,6 +23,7 @@ mod split;
 mod splitter;
 mod stream;
 mod text;
+mod texts;
 mod vocabulary;
 
 pub use adapt::Adapts;
@@ -41,6 +42,7 @@ pub use text::{
     CategoryEncoding, Learned, OutputMode, Preprocessing, SaveWith, Standardize, StringLookup,
     TextSplit, TextVectorization,
 };
+pub use texts::Texts;
 pub use vocabulary::{Vocabulary, VocabularyBuilder};
 
 use dfdx::tensor::NoneTape;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    data::{Side, Split, Splitter, try_pad_sequences},
+    data::{Side, Split, Splitter, Texts, try_pad_sequences},
     error::Error,
     memory::lengthened,
 };
@@ -82,12 +82,10 @@ impl TextVectorization {
     ///
     /// # Errors
     /// Those of [`StringLookup::adapt`].
-    pub fn adapt<T: AsRef<str>>(
-        &mut self,
-        texts: impl IntoIterator<Item = T>,
-    ) -> Result<(), Error> {
+    #[rustfmt::skip] // In one line, of which the compiler shows no more.
+    pub fn adapt<T: AsRef<str>>(&mut self, texts: impl Texts<T>) -> Result<(), Error> {
         let mut lookup = self.settings()?;
-        lookup.adapt(texts.into_iter().map(|text| self.tokens(text.as_ref())))?;
+        lookup.adapt(texts.texts().map(|text| self.tokens(text.as_ref())))?;
         self.vocabulary = lookup;
         Ok(())
     }

@@ -1,7 +1,10 @@
 use std::collections::HashMap;
 
 use super::Vocabulary;
-use crate::{data::Splitter, error::Error};
+use crate::{
+    data::{Splitter, Texts},
+    error::Error,
+};
 
 /// How a vocabulary is to be made.
 ///
@@ -54,17 +57,14 @@ impl VocabularyBuilder {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a maximal size that leaves no word.
-    pub fn learn<T: AsRef<str>>(
-        self,
-        texts: impl IntoIterator<Item = T>,
-    ) -> Result<Vocabulary, Error> {
+    pub fn learn<T: AsRef<str>>(self, texts: impl Texts<T>) -> Result<Vocabulary, Error> {
         let special = 1 + usize::from(self.unknown.is_some());
         if self.max_size <= special {
             let (name, value) = ("max_size", self.max_size.to_string());
             return Err(Error::Invalid { name, value, expected: "it must leave room for a word" });
         }
         let mut counts: HashMap<String, usize> = HashMap::new();
-        for text in texts {
+        for text in texts.texts() {
             self.splitter.each(text.as_ref(), |token| match counts.get_mut(token) {
                 Some(count) => *count += 1,
                 None => {
