@@ -40,6 +40,10 @@ use crate::{
 /// assert!(y.as_vec().iter().all(|&y| y >= 0.0));
 /// # Ok::<(), Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no activation",
+    label = "an activation is `Relu`, `Softmax` or another of `kerata`, or one of your own: a struct with `impl Activation`"
+)]
 pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     /// The name that Keras gives it.
     const NAME: &'static str;
@@ -103,6 +107,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Linear;
 
+#[diagnostic::do_not_recommend]
 impl Activation for Linear {
     const NAME: &'static str = "linear";
     const IS_LINEAR: bool = true;
@@ -135,6 +140,7 @@ impl<In: MaskTransparent, E: Element, D: Backend<E>> Layer<In, E, D> for Linear 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Relu;
 
+#[diagnostic::do_not_recommend]
 impl Activation for Relu {
     const NAME: &'static str = "relu";
     const FUSED: ActivationKind = ActivationKind::Rectifier;
@@ -155,6 +161,7 @@ impl Activation for Relu {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tanh;
 
+#[diagnostic::do_not_recommend]
 impl Activation for Tanh {
     const NAME: &'static str = "tanh";
     const FUSED: ActivationKind = ActivationKind::HyperbolicTangent;
@@ -175,6 +182,7 @@ impl Activation for Tanh {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sigmoid;
 
+#[diagnostic::do_not_recommend]
 impl Activation for Sigmoid {
     const NAME: &'static str = "sigmoid";
     const FUSED: ActivationKind = ActivationKind::Logistic;
@@ -222,6 +230,7 @@ fused_layers!(Relu Tanh Sigmoid);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Softmax;
 
+#[diagnostic::do_not_recommend]
 impl Activation for Softmax {
     const NAME: &'static str = "softmax";
 

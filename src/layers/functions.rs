@@ -26,6 +26,7 @@ macro_rules! function {
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct $layer;
 
+        #[diagnostic::do_not_recommend]
         impl Activation for $layer {
             const NAME: &'static str = ActivationFunction::$constant.name();
 

@@ -1,0 +1,13 @@
+//~lines 19
+//~ `Swish` is no activation
+use kerata::{Batch, Dense, model};
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Swish;
+
+#[model(input = (Batch, 4))]
+struct Net {
+    head: Dense<_, 1, Swish>,
+}
+
+fn main() {}
