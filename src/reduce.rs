@@ -124,6 +124,7 @@ fn check_count(found: Option<usize>, samples: usize) -> Result<(), Error> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl SampleWeights for Unweighted {
     fn samples(&self) -> Option<usize> {
         None
@@ -138,6 +139,7 @@ impl SampleWeights for Unweighted {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl SampleWeights for PerSample {
     fn samples(&self) -> Option<usize> {
         self.0.samples()
@@ -195,6 +197,7 @@ macro_rules! plain {
 }
 plain!(f32 f64);
 
+#[diagnostic::do_not_recommend]
 impl SampleWeights for PerStep {
     fn samples(&self) -> Option<usize> {
         Some(self.weights.len() / self.length.max(1))
@@ -235,6 +238,7 @@ fn repeat<W: Copy + Into<f64>>(
 macro_rules! of_outputs {
     ($($S:ident $at:tt)*) => {
         /// Weights for each of several outputs; where there are none, [`Unweighted`].
+        #[diagnostic::do_not_recommend]
         impl<$($S: SampleWeights),*> SampleWeights for ($($S,)*) {
             fn samples(&self) -> Option<usize> {
                 [$(self.$at.samples()),*].into_iter().flatten().next()
@@ -282,6 +286,7 @@ impl<W> Clone for OfOutput<'_, W> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<W: SampleWeights> SampleWeights for OfOutput<'_, W> {
     fn samples(&self) -> Option<usize> {
         self.weights.samples()

@@ -145,7 +145,7 @@ pub trait Visitor<E: Element, D: Backend<E>> {
 #[diagnostic::on_unimplemented(
     message = "the parameters of `{Self}` cannot be visited",
     label = "this has no `Parameters`",
-    note = "a layer of a model implements `Layer`, `Build` and `Parameters`"
+    note = "a layer of a model implements `Layer`, `Build` and `Parameters`; the weights of a trainer are those of `trainer.model`"
 )]
 pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     /// How many numbers the parameters hold.

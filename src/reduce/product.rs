@@ -29,6 +29,7 @@ fn times(a: Option<Vec<f64>>, b: Option<Vec<f64>>) -> Result<Option<Vec<f64>>, E
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<A: SampleWeights, B: SampleWeights> SampleWeights for Product<A, B> {
     fn samples(&self) -> Option<usize> {
         self.0.samples().or(self.1.samples())

@@ -374,6 +374,7 @@ impl<W: SampleWeights> Expand for W {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl SampleWeights for AnyWeights<'_> {
     fn samples(&self) -> Option<usize> {
         None
