@@ -78,9 +78,9 @@ pub mod prelude {
         just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
-        model::{Model, Untrained as _},
+        model::{Model, Unsaved as _, Untrained as _},
         parameters::{Build, Parameters},
-        signal::{ToRows, ToVec},
+        signal::{NoValues as _, ToRows, ToVec},
         tensor::Backward,
         train::Predict,
     };

@@ -1,7 +1,10 @@
 //! The one error type of the crate.
 
+mod opened;
 mod text;
 
+#[doc(hidden)]
+pub use opened::Opened;
 pub(crate) use text::{PRINTED, Words, nearest, shortened};
 use text::{list, of_layer, place};
 

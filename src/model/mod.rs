@@ -31,7 +31,7 @@ pub use cut::{
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]
-pub use options::{Options, Setting, option_of, weight_of};
+pub use options::{Options, Setting, ValueOf, option_of, weight_of};
 pub use output::Output;
 pub use sequential::Sequential;
 #[doc(hidden)]
@@ -42,7 +42,7 @@ pub(crate) use summary::short;
 pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
 #[doc(hidden)]
-pub use untrained::{Trains, Untrained};
+pub use untrained::{Saves, Trains, Unsaved, Untrained};
 #[doc(hidden)]
 pub use windows::{Along, NextWindow, SameSizes, Sized, Windowed, Windows, closed, opened};
 #[doc(hidden)]

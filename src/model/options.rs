@@ -33,6 +33,38 @@ pub trait Setting<const AT: usize> {
     fn set(&mut self, value: Self::Value) -> Result<(), Error>;
 }
 
+/// A literal, or what is calculated of some, that is an option of the type `T`.
+#[diagnostic::on_unimplemented(
+    message = "this option takes a `{T}`, not a `{Self}`",
+    label = "a number has a point, `1.0`, if it may be a fraction; a flag is `true` or `false`; nothing stands in quotes"
+)]
+pub trait ValueOf<T> {
+    /// The same value.
+    fn value(self) -> T;
+}
+
+/// What each literal is as well, so that none has one type only: then the compiler would say that types do not match.
+struct Other;
+
+macro_rules! value_of {
+    ($($literal:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl ValueOf<Other> for $literal {
+            fn value(self) -> Other {
+                Other
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl ValueOf<$literal> for $literal {
+            fn value(self) -> $literal {
+                self
+            }
+        }
+    )*};
+}
+value_of!(f64 f32 usize u64 u32 u16 u8 isize i64 i32 i16 i8 bool char &'static str);
+
 /// How many letters must be put in, left out or changed to make one name of the other; of a long name, only the first letters count.
 const fn distance(a: &str, b: &str) -> usize {
     const LONGEST: usize = 64;

@@ -1,4 +1,4 @@
-//! What a model has not, but is written as in Keras: `fit`, `evaluate` and `compile`.
+//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save` and `get_weights`.
 //!
 //! `#[model]` says that a model has them if it meets a bound that nothing meets. The compiler then tells why it does not, in the words of
 //! the bound; and as they are not there, a trait of the program may have methods of these names.
@@ -11,12 +11,40 @@ pub trait Untrained {
     fn fit(&self) {}
 
     fn evaluate(&self) {}
+
+    fn train(&self) {}
+
+    fn eval(&self) {}
 }
 
 /// What a model would have to be for [`Untrained`].
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a model alone is not trained: `Trainer::new(model, loss, optimizer)?` has `fit` and `evaluate`",
-    label = "make a `Trainer` of it, which is Keras's `compile`"
+    label = "make a `Trainer` of it, which is Keras's `compile`; in a loop of your own, `forward_mut` trains and `forward` does not"
 )]
 pub trait Trains<'a> {}
+
+/// The weights of a model, under the names of others.
+#[doc(hidden)]
+pub trait Unsaved {
+    fn save(&self) {}
+
+    fn get_weights(&self) {}
+
+    fn set_weights(&self) {}
+
+    fn state_dict(&self) {}
+
+    fn load_state_dict(&self) {}
+
+    fn count_params(&self) {}
+}
+
+/// What a model would have to be for [`Unsaved`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a model has no such method: its weights are saved by `save_weights(\"net.safetensors\")?` and listed by `parameters()`",
+    label = "`load_weights(..)?` reads them, `{Self}::PARAMS` counts them, and each is a field, as in `net.head.kernel`"
+)]
+pub trait Saves<'a> {}

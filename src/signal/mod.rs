@@ -17,6 +17,7 @@ mod inputs;
 mod kinds;
 mod masked;
 mod message;
+mod no_values;
 mod outputs;
 mod parts;
 mod results;
@@ -40,6 +41,8 @@ pub(crate) use kinds::{LAST_AXIS, NUMBERS, ONE_VECTOR, STEPS, TOKEN_IDS};
 pub use masked::Masked;
 #[doc(hidden)]
 pub use message::Rest;
+#[doc(hidden)]
+pub use no_values::{HasBoth, HasValues, NoValues};
 pub use outputs::{One, OutputAt, Outputs, Several};
 pub use parts::PartAt;
 pub(crate) use results::argmax;

@@ -79,9 +79,21 @@ fn without(model: &Model) -> TokenStream {
     let this = model.this_at(span);
     let predicates = clause.map(|clause| &clause.predicates).into_iter().flatten();
     let predicates = quote!(#(#predicates,)*);
-    // Where the bound is is shown: at the name of the struct.
-    let trains = quote_spanned!(span => for<'kerata> #this: ::kerata::model::Trains<'kerata>);
-    quote!(impl #generics ::kerata::model::Untrained for #this where #predicates #trains {})
+    // All at the name of the struct: where trait, struct and bound are is shown.
+    quote_spanned! {span =>
+        impl #generics ::kerata::model::Untrained for #this
+        where
+            #predicates
+            for<'kerata> #this: ::kerata::model::Trains<'kerata>,
+        {
+        }
+        impl #generics ::kerata::model::Unsaved for #this
+        where
+            #predicates
+            for<'kerata> #this: ::kerata::model::Saves<'kerata>,
+        {
+        }
+    }
 }
 
 impl Model {

@@ -1,0 +1,14 @@
+//~lines 17
+//~ a model has no such method: its weights are saved by `save_weights("net.safetensors")?`
+use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
+
+#[model(input = (Batch, 4), output = (Batch, 1))]
+struct Net {
+    head: Dense<_, 1>,
+}
+
+fn main() -> Result<(), Error> {
+    let net = Net::build(&Cpu::seed_from_u64(0))?;
+    let weights = net.state_dict();
+    Ok(())
+}
