@@ -18,6 +18,14 @@ impl Errors {
         }
     }
 
+    /// The same, unless it has been told of another place.
+    pub(crate) fn add_once(&mut self, error: syn::Error) {
+        let mut told = self.0.clone().into_iter().flatten();
+        if told.all(|other| other.to_string() != error.to_string()) {
+            self.add(error);
+        }
+    }
+
     pub(crate) fn append(&mut self, others: Errors) {
         others.0.into_iter().for_each(|error| self.add(error));
     }

@@ -9,6 +9,7 @@ mod infer;
 mod initializer;
 mod keras;
 mod layer;
+mod literal;
 mod merges;
 mod names;
 mod parse;

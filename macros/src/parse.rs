@@ -2,8 +2,8 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Expr, ExprArray, ExprLit, ExprUnary, Ident, Lit, LitBool, LitFloat, LitInt, LitStr,
-    Meta, Token, Type, UnOp,
+    Attribute, Expr, ExprArray, ExprLit, Ident, Lit, LitBool, LitFloat, LitInt, LitStr, Meta,
+    Token, Type,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
@@ -45,11 +45,16 @@ impl Parse for Arguments {
                 "input" => all.input = Some(value(input)?),
                 "output" => all.output = Some(output(input)?),
                 "outputs" => all.outputs = fields(input)?,
-                "element" => all.element = Some(value(input)?),
+                "element" => {
+                    all.element =
+                        Some(literal(input, "the element is a type: write `element = f64`")?)
+                }
                 "keras" => all.keras = Some(value(input)?),
                 "embed" => all.embed = flag(input)?,
                 "unmask" => all.unmask = names(input)?,
-                _ => all.device = Some(value(input)?),
+                _ => {
+                    all.device = Some(literal(input, "the device is a type: write `device = Cpu`")?)
+                }
             }
             Ok(())
         })?;
@@ -106,13 +111,11 @@ pub(crate) fn arguments(
     };
     while !input.is_empty() {
         if let Err(error) = one(input, errors) {
-            errors.add(error);
+            errors.add_once(error);
             rest(input)?;
         }
-        if !input.is_empty()
-            && let Err(error) = input.parse::<Token![,]>()
-        {
-            errors.add(error);
+        if !input.is_empty() && input.parse::<Token![,]>().is_err() {
+            errors.push(input.span(), "a `,` is missing in front of this argument");
         }
     }
     Ok(keys)
@@ -150,7 +153,10 @@ fn fields(input: ParseStream) -> syn::Result<Vec<Ident>> {
     let list = |input: ParseStream| {
         let content;
         syn::parenthesized!(content in input);
-        Punctuated::<Ident, Token![,]>::parse_terminated(&content)
+        let fields = Punctuated::<Ident, Token![,]>::parse_terminated(&content);
+        // What is left of it would be an error of its own.
+        content.parse::<TokenStream>()?;
+        fields
     };
     let fields = list(input).map_err(|_| {
         syn::Error::new(
@@ -286,16 +292,6 @@ pub(crate) fn again(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opt
         false
     });
     again
-}
-
-/// The value of a number as it is written.
-pub(crate) fn number(value: &Expr) -> Option<f64> {
-    match value {
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => number(expr).map(|n| -n),
-        Expr::Lit(ExprLit { lit: Lit::Int(digits), .. }) => digits.base10_parse().ok(),
-        Expr::Lit(ExprLit { lit: Lit::Float(digits), .. }) => digits.base10_parse().ok(),
-        _ => None,
-    }
 }
 
 /// A place that `#[from(..)]` names: `embed`, `input`, or one of several with `.0`, `.1` and so on, of a `ReturnState` `.output`

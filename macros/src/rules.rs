@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Lit, Path, spanned::Spanned};
 
-use crate::spelling::text;
+use crate::{literal::number, spelling::text};
 
 /// How a rule is written.
 #[derive(Clone, Copy, PartialEq)]
@@ -69,8 +69,15 @@ pub(crate) fn mistake(key: &str, value: &Expr) -> Option<(Span, String)> {
     // One of the user's own goes by its path, `self::l2`.
     let name = path.get_ident()?.to_string();
     let rule = RULES.iter().find(|rule| plain(rule.name) == plain(&name))?;
-    if rule.is_constraint != is_constraint || name == rule.name && rule.is_written(value) {
+    if rule.is_constraint != is_constraint {
         return None;
+    }
+    if name == rule.name && rule.is_written(value) {
+        let (Form::Factor, Expr::Call(call)) = (rule.form, value) else { return None };
+        let factor = &call.args[0];
+        let negative = number(factor).is_some_and(|factor| factor < 0.0);
+        let message = format!("a factor is at least 0: write `{key} = {name}(0.01)`");
+        return negative.then(|| (factor.span(), message));
     }
     let line = rule.line(Some(value));
     let message = format!(

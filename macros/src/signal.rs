@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Expr, GenericParam, Generics, Path, PathArguments, Token, Type, parenthesized,
+    Expr, GenericParam, Generics, LitInt, Path, PathArguments, Token, Type, parenthesized,
     parse::{Parse, ParseStream, discouraged::Speculative},
     punctuated::Punctuated,
     spanned::Spanned,
@@ -48,6 +48,10 @@ impl Parse for Signal {
             return Ok(Self::Shape(span, dims.into_iter().collect()));
         }
         let start = input.span();
+        if let Ok(size) = input.fork().parse::<LitInt>() {
+            let message = format!("a shape begins with the batch: write `(Batch, {size})`");
+            return Err(syn::Error::new(start, message));
+        }
         let path =
             input.call(Path::parse_mod_style).map_err(|_| syn::Error::new(start, EXAMPLES))?;
         let of_shape = |dims: TokenStream| {

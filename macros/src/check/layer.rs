@@ -1,7 +1,9 @@
 //! What is wrong with a layer by itself: its `_`, and what `#[with(..)]` says.
 
 use quote::quote;
-use syn::{Expr, ExprLit, Generics, Ident, Lit, Path, Type, parse_quote, spanned::Spanned};
+use syn::{
+    Attribute, Expr, ExprLit, Generics, Ident, Lit, Path, Type, parse_quote, spanned::Spanned,
+};
 
 use crate::{
     activation,
@@ -49,7 +51,13 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
         Expr::Call(call) => {
             let Expr::Path(path) = &*call.func else { return };
             let Some(name) = path.path.get_ident() else { return };
-            if constant(name).is_ok() {
+            let given = WITH_ARGUMENTS.iter().find(|(keras, _)| name == keras && is("initializer"));
+            if let Some((_, ours)) = given.filter(|_| !call.args.is_empty()) {
+                let message = format!(
+                    "`{name}` is spelled otherwise: write `{key} = kerata::config::Initializer::{ours}`"
+                );
+                errors.push(call.span(), message);
+            } else if constant(name).is_ok() {
                 let message = format!("{what} stands by its name alone: write `{key} = {name}`");
                 errors.push(call.span(), message);
             }
@@ -57,6 +65,46 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
         _ => {}
     }
 }
+
+/// `True` and `False`, which are `true` and `false` here.
+fn python_flag(key: &str, value: &Expr, errors: &mut Errors) {
+    let Expr::Path(path) = value else { return };
+    let flag = ["True", "False"].iter().find(|flag| path.path.is_ident(flag));
+    if let Some(flag) = flag {
+        let message = format!("Python's `{flag}`: write `{key} = {}`", flag.to_lowercase());
+        errors.push(path.span(), message);
+    }
+}
+
+/// What is said of an attribute that is none of a field.
+pub(super) fn misplaced(attribute: &Attribute) -> Option<&'static str> {
+    let is = |names: &[&str]| names.iter().any(|name| attribute.path().is_ident(name));
+    if is(&["cfg"]) {
+        return Some(
+            "`#[cfg(..)]` cannot stand on a layer: put it on two structs, one for each case",
+        );
+    }
+    if is(&["input", "inputs", "takes"]) {
+        return Some(
+            "what a field takes is named by `#[from(..)]`: write `#[from(a)]`, with a field above or `input`",
+        );
+    }
+    if is(&["option", "options", "args", "kwargs", "config"]) {
+        return Some(
+            "the options of a layer stand in `#[with(..)]`: write `#[with(use_bias = false)]`",
+        );
+    }
+    None
+}
+
+/// Keras's initializers with arguments, and how such are written.
+const WITH_ARGUMENTS: [(&str, &str); 5] = [
+    ("RandomNormal", "Normal { mean: 0.0, std: 0.05, cut: false }"),
+    ("TruncatedNormal", "Normal { mean: 0.0, std: 0.05, cut: true }"),
+    ("RandomUniform", "Uniform(-0.05, 0.05)"),
+    ("Constant", "Constant(0.5)"),
+    ("Orthogonal", "Orthogonal(1.0)"),
+];
 
 /// Layers that Keras's `activity_regularizer` is of.
 const WITH_ACTIVITY: [&str; 7] =
@@ -94,6 +142,7 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
             errors.push(key.span(), message);
         }
         named_value(&key.to_string(), value, errors);
+        python_flag(&key.to_string(), value, errors);
     }
     for (key, value) in &with.rules {
         if let Some((span, message)) = rules::mistake(&key.to_string(), value) {

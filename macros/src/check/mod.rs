@@ -171,12 +171,11 @@ impl Model {
         for (i, field) in fields.iter_mut().enumerate() {
             let name = field.ident.clone().unwrap_or_else(|| format_ident!("layer{i}"));
             field.attrs.retain(|attribute| {
-                let cfg = attribute.path().is_ident("cfg");
-                if cfg {
-                    let message = "`#[cfg(..)]` cannot stand on a layer: put it on two structs, one for each case";
+                let message = layer::misplaced(attribute);
+                if let Some(message) = message {
                     self.errors.push(attribute.span(), message);
                 }
-                !cfg
+                message.is_none()
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };

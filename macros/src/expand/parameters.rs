@@ -7,7 +7,7 @@ use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 use super::{Through, Wired, optional, rules};
 use crate::{
     check::{Layer, Model},
-    parse,
+    literal,
 };
 
 /// A layer that has been built, with the options of `#[with(..)]`. Which one of its options each is, and whether a
@@ -19,11 +19,15 @@ fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
     let sets = layer.with.options.iter().map(|(key, value)| {
         let (span, name) = (key.span(), key.unraw().to_string());
         let text = quote!(#value).to_string().replace(' ', "");
-        let number = optional(parse::number(value));
+        let number = optional(literal::number(value));
+        let given = match is_plain(value) {
+            true => quote_spanned!(value.span() => ::kerata::model::ValueOf::value(#value)),
+            false => quote!(#value),
+        };
         quote_spanned! {span =>
             <#ty as ::kerata::model::Setting<
                 { ::kerata::model::option_of::<#ty>(#name, #number, #text) },
-            >>::set(&mut layer, #value)?;
+            >>::set(&mut layer, #given)?;
         }
     });
     quote!({
@@ -31,6 +35,17 @@ fn with_options(layer: &Layer, ty: &Type, built: TokenStream) -> TokenStream {
         #(#sets)*
         layer
     })
+}
+
+/// Whether a value is a literal, or is calculated of some.
+fn is_plain(value: &Expr) -> bool {
+    match value {
+        Expr::Lit(_) => true,
+        Expr::Unary(of) => is_plain(&of.expr),
+        Expr::Paren(of) => is_plain(&of.expr),
+        Expr::Binary(of) => is_plain(&of.left) && is_plain(&of.right),
+        _ => false,
+    }
 }
 
 /// How many parameters a layer has, and how many of them are trained, with its options.

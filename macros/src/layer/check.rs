@@ -7,7 +7,10 @@ use syn::{
     Type, TypeParamBound, ext::IdentExt, parse_quote, spanned::Spanned,
 };
 
-use super::parse::{self, Arguments, Role};
+use super::{
+    options,
+    parse::{self, Arguments, Role},
+};
 use crate::{errors::Errors, initializer, signal::last_name};
 
 /// A struct under `#[layer(..)]`.
@@ -94,6 +97,12 @@ impl Layer {
             fields.push(Field { member, ty: field.ty.clone(), kind });
         }
         of_options(&mut fields);
+        let sizes = item.generics.const_params().count() + item.generics.type_params().count();
+        if arguments.infer && sizes == 0 {
+            let message =
+                "`infer` is for a size that `_` stands for: write `struct Name<const F: usize>`";
+            errors.push(item.ident.span(), message);
+        }
         two_of_one_name(&fields, &mut errors);
         options_of_two(&fields, &mut errors);
         let types = types(&arguments, &item.generics, &fields);
@@ -207,6 +216,7 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
     match role {
         Some(Role::Weight(given)) => Kind::Weight(weight(member, ty, given, errors)),
         Some(Role::Option(option)) => {
+            options::check(&name, ty, &option, errors);
             let default = option.default.unwrap_or_else(|| {
                 let message = format!("say what `{name}` is by itself: `#[option(default = ..)]`");
                 errors.push(member.span(), message);

@@ -1,5 +1,4 @@
-//~lines 13
-//~ expected `f64`, found `bool`
+//~ this option takes a `f64`, not a `bool`
 use kerata::{Batch, BatchNorm, Dense, model};
 
 #[model(input = (Batch, 4))]

@@ -12,7 +12,7 @@ use crate::{
         check::{Field, Kind, Layer},
         parse::Key,
     },
-    parse::number,
+    literal::number,
     signal::Dim,
 };
 

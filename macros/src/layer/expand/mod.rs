@@ -167,7 +167,8 @@ fn count(weight: &Weight, flag: Option<TokenStream>) -> TokenStream {
 fn parameters(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
     let head = layer.implements(&quote!(::kerata::parameters::Parameters));
-    if layer.weights().next().is_none() && layer.inner().next().is_none() {
+    let none = layer.weights().next().is_none() && layer.inner().next().is_none();
+    if none || !layer.errors.is_empty() {
         return quote!(#head {});
     }
     let counts = |trainable: bool| {
