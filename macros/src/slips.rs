@@ -1,10 +1,11 @@
 //! What is no Rust in the type of a field, but can be answered.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{ItemStruct, parse_quote};
 
-/// Puts braces around negative numbers and tuples of numbers among generic arguments: `syn` reads these.
+/// Puts braces around negative numbers and tuples of numbers among generic arguments, and makes `Relu<>` of `Relu()` there: `syn` reads
+/// these.
 pub(crate) fn brace(item: TokenStream) -> TokenStream {
     item.into_iter()
         .map(|tree| match tree {
@@ -40,6 +41,10 @@ fn arguments(fields: TokenStream) -> TokenStream {
             _ => None,
         };
         let span = tree.span();
+        if is_call(&trees, &tree) {
+            trees.extend(quote_spanned!(span => <>));
+            continue;
+        }
         trees.push(braced.map_or(tree, |inside| {
             let mut group = Group::new(Delimiter::Brace, inside);
             group.set_span(span);
@@ -47,6 +52,14 @@ fn arguments(fields: TokenStream) -> TokenStream {
         }));
     }
     trees.into_iter().collect()
+}
+
+/// Whether this is the `()` of a generic argument `Relu()`.
+fn is_call(before: &[TokenTree], tree: &TokenTree) -> bool {
+    let [.., begin, TokenTree::Ident(_)] = before else { return false };
+    let TokenTree::Group(group) = tree else { return false };
+    let empty = group.delimiter() == Delimiter::Parenthesis && group.stream().is_empty();
+    empty && (is_punct(Some(begin), '<') || is_punct(Some(begin), ','))
 }
 
 fn is_punct(tree: Option<&TokenTree>, wanted: char) -> bool {

@@ -7,7 +7,7 @@ use syn::{
 };
 
 use super::{
-    table::{Class, Kind, Parameter},
+    table::{Class, Kind, Parameter, known},
     words::{FLAGS, WORDS, Word},
 };
 use crate::signal::last_name;
@@ -39,8 +39,12 @@ pub(super) enum What {
     /// One that is spelled as in Keras.
     Misspelt(&'static Word),
     Type,
+    /// A layer of the crate with its parameters.
+    Layer,
     /// A name that may be a size or a type.
     Either,
+    /// A name in small letters that is no parameter of the struct: if a size was meant, it is none that the compiler knows.
+    Small,
 }
 
 /// The arguments of the last segment of a path.
@@ -58,7 +62,7 @@ pub(super) fn arguments(segment: &PathSegment, generics: &Generics) -> Vec<Argum
 
 impl Argument {
     fn plain(tokens: &impl ToTokens, what: What) -> Self {
-        Self { text: text(tokens), what, named: false }
+        Self { text: text(tokens).replace("<>", "()"), what, named: false }
     }
 
     /// Of `#[with(key = value)]`.
@@ -106,7 +110,8 @@ impl Argument {
                 (What::Size, kind) => kind.is_size(),
                 (What::Word(word), Kind::Type(class)) => class.takes(word),
                 (What::Word(_), _) => false,
-                (What::Type, kind) => !kind.is_size(),
+                (What::Type | What::Small, kind) => !kind.is_size(),
+                (What::Layer, kind) => kind == Kind::Type(Class::Layer),
                 (What::Either, _) => true,
                 _ => false,
             }
@@ -130,8 +135,17 @@ fn of_type(ty: &Type, generics: &Generics) -> What {
 
 fn of_path(path: &Path, generics: &Generics) -> What {
     let name = last_name(path);
-    if path.segments.last().is_some_and(|last| !last.arguments.is_none()) {
-        return What::Type;
+    let called = path.segments.last().map(|last| &last.arguments);
+    // `Relu()`, of which `slips` has made `Relu<>`.
+    if let Some(PathArguments::AngleBracketed(given)) = called
+        && given.args.is_empty()
+        && let Some(word) = by_name(&name)
+    {
+        return What::Misspelt(word);
+    }
+    if called.is_some_and(|arguments| !arguments.is_none()) {
+        let layer = is_ours(path) && known(&name).is_some();
+        return if layer { What::Layer } else { What::Type };
     }
     let parameter = generics.params.iter().find_map(|parameter| match parameter {
         GenericParam::Const(of) if path.is_ident(&of.ident) => Some(What::Size),
@@ -153,6 +167,7 @@ fn of_path(path: &Path, generics: &Generics) -> What {
         {
             What::Misspelt(word)
         }
+        _ if small && path.get_ident().is_some() => What::Small,
         _ => What::Either,
     }
 }

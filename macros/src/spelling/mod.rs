@@ -198,6 +198,10 @@ impl Spelling<'_> {
             (What::Float(_), kind) if kind.is_size() => {
                 format!("the {what} of `{name}` must be a whole number")
             }
+            (What::Small, kind) if kind.is_size() => format!(
+                "a size is a number that the compiler knows, `const {}: usize = 32;`",
+                text.to_uppercase()
+            ),
             (What::Tuple(_), _) => "sizes are written one by one, not as a tuple".to_owned(),
             (What::Number(_), _) => {
                 let message = format!("`{text}` stands in place of the {what}: {write}");

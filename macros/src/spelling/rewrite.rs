@@ -102,6 +102,7 @@ impl Argument {
                 | What::Negative
                 | What::Float(_)
                 | What::Tuple(_)
+                | What::Small
         ) || matches!(self.what, What::Either) && !self.text.contains(char::is_lowercase)
     }
 
@@ -124,6 +125,7 @@ impl Argument {
             What::Number(0) if parameter.kind == Kind::Count => Some(self.text.clone()),
             What::Hole if parameter.kind == Kind::Features => Some(self.text.clone()),
             What::Size | What::Either => Some(self.text.clone()),
+            What::Small => Some(self.text.to_uppercase()),
             _ => default(parameter, before).or_else(|| example(known, place)),
         }
     }
@@ -138,7 +140,8 @@ impl Argument {
             (What::Flag(on), Kind::Type(class)) => {
                 flag(class, *on).map(|word| word.name.to_owned())
             }
-            (What::Type | What::Either, Kind::Type(_)) => Some(self.text.clone()),
+            (What::Type | What::Either | What::Small, Kind::Type(_)) => Some(self.text.clone()),
+            (What::Layer, Kind::Type(Class::Layer)) => Some(self.text.clone()),
             (What::Number(1..), Kind::Type(Class::Grouping)) => {
                 Some(format!("Groups<{}>", self.text))
             }

@@ -201,6 +201,9 @@ fn the_line_to_copy() {
     for (wrong, line) in [
         ("Dense<10>", "Dense<_, 10>"),
         ("Dense<10, Softmax>", "Dense<_, 10, Softmax>"),
+        ("Dense<_, 10, Relu<>>", "Dense<_, 10, Relu>"),
+        ("Dense<_, units>", "Dense<_, UNITS>"),
+        ("Bidirectional<Lstm<_, 8>, Gru<_, 8>>", "Bidirectional<Lstm<_, 32>, Sum>"),
         ("Dense<_, 10, \"softmax\">", "Dense<_, 10, Softmax>"),
         ("Dense<units = 10, activation = \"relu\">", "Dense<_, 10, Relu>"),
         ("LSTM<_, 32>", "Lstm<_, 32>"),
