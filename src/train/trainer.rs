@@ -219,7 +219,7 @@ where
     }
 
     /// Makes the trainer one of several ranks, each of which has the same trainer, data and [`Fit`](super::Fit): threads of one program by
-    /// [`Threads`](crate::distributed::Threads), or whatever a [`Communicator`] connects.
+    /// [`Threads`](crate::distributed::Threads), or whatever a [`Communicator`](crate::distributed::Communicator) connects.
     ///
     /// Every batch is shared out by its rows, and gradients, losses, metrics and the statistics of batches are summed over all ranks. So the
     /// result is that of one process on the whole batch, up to the order in which sums are taken: means are over the valid steps and the sample
