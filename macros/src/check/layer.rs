@@ -9,11 +9,11 @@ use crate::{
     activation,
     errors::Errors,
     infer, initializer,
-    names::{camel, nearest},
+    names::{camel, listed, nearest},
     parse::With,
     rules,
     signal::last_name,
-    spelling,
+    spelling::{self, Belongs},
 };
 
 /// An initializer or an activation is said by its name, and is a constant of a type.
@@ -125,6 +125,8 @@ pub(super) fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
 
 pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
     let generic = !generics.params.is_empty();
+    // Several make one line to copy.
+    let (mut written, mut in_type): (Type, Vec<(Ident, String)>) = (ty.clone(), Vec::new());
     for (key, value) in &mut with.options {
         if let Some(places) = spelling::stack_within(ty) {
             let message = format!(
@@ -133,9 +135,25 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
             errors.push(key.span(), message);
             continue;
         }
-        if let Some(message) = spelling::parameter(ty, key, value, generics) {
-            errors.push(key.span(), message);
-            continue;
+        match spelling::parameter(&written, key, value, generics) {
+            Some(Belongs::Elsewhere(message)) => {
+                errors.push(key.span(), message);
+                continue;
+            }
+            Some(Belongs::InType(line)) => {
+                let whole =
+                    syn::parse_str(&line).ok().filter(|of| short_name(of) == short_name(ty));
+                match whole {
+                    Some(whole) => {
+                        written = whole;
+                        in_type.push((key.clone(), line));
+                    }
+                    // Of the layer within.
+                    None => errors.push(key.span(), in_type_of(&[key], &line)),
+                }
+                continue;
+            }
+            None => {}
         }
         if generic {
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
@@ -143,6 +161,10 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
         }
         named_value(&key.to_string(), value, errors);
         python_flag(&key.to_string(), value, errors);
+    }
+    if let (Some((first, _)), Some((_, line))) = (in_type.first(), in_type.last()) {
+        let keys: Vec<&Ident> = in_type.iter().map(|(key, _)| key).collect();
+        errors.push(first.span(), in_type_of(&keys, line));
     }
     for (key, value) in &with.rules {
         if let Some((span, message)) = rules::mistake(&key.to_string(), value) {
@@ -158,6 +180,14 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
         with.options.clear();
         with.rules.clear();
     }
+}
+
+/// That options are parameters of the type, which is then this one.
+fn in_type_of(keys: &[&Ident], line: &str) -> String {
+    let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let names = listed(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let are = if keys.len() == 1 { "is a parameter" } else { "are parameters" };
+    format!("{names} {are} of the type here: write `{line}`")
 }
 
 /// A layer as it is called in a message.

@@ -20,7 +20,7 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
-pub(crate) use option::parameter;
+pub(crate) use option::{Belongs, parameter};
 pub(crate) use stack::within as stack_within;
 use table::{Class, Kind, Known, called, known};
 use words::{LIST, OTHERS, OUTSIDE};

@@ -10,19 +10,27 @@ use super::{
 };
 use crate::signal::last_name;
 
-/// What is said of such an option of a layer, or of the layer within it.
+/// Where such an option belongs.
+pub(crate) enum Belongs {
+    /// Into the type, which is then this one.
+    InType(String),
+    /// Elsewhere, as a message says.
+    Elsewhere(String),
+}
+
+/// Where such an option of a layer belongs, or of the layer within it.
 pub(crate) fn parameter(
     ty: &Type,
     key: &Ident,
     value: &Expr,
     generics: &Generics,
-) -> Option<String> {
+) -> Option<Belongs> {
     let Type::Path(path) = ty else { return None };
     let layer = known(&last_name(&path.path)).filter(|_| is_ours(&path.path))?;
     let segment = path.path.segments.last()?;
     let name = key.to_string();
     if let Some(message) = elsewhere(layer.name, &name, ty) {
-        return Some(message);
+        return Some(Belongs::Elsewhere(message));
     }
     let Some(place) = layer.parameters.iter().position(|parameter| is_called(parameter, &name))
     else {
@@ -49,8 +57,7 @@ pub(crate) fn parameter(
         Some(there) => *there = argument,
         None => given.push(argument),
     }
-    let line = rewrite::line(layer, &given).text;
-    Some(format!("`{name}` is a parameter of the type here: write `{line}`"))
+    Some(Belongs::InType(rewrite::line(layer, &given).text))
 }
 
 /// Whether Keras calls a parameter so.
