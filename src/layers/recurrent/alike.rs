@@ -25,44 +25,91 @@ macro_rules! order {
 }
 pub(super) use order;
 
-/// What the layers with weights of `W = gates * H` values for each step have in common of [`Recurrent`].
+/// What the layers whose `weights` are those of a [`CellKind`](crate::backend::CellKind) have in common: all that makes them layers.
 macro_rules! weighted {
-    () => {
-        super::order!();
-
-        fn dropout(&self, dev: &D, rows: usize) -> Result<GateDropout<E, D>, Error> {
-            self.check_options()?;
-            let rates = [self.dropout, self.recurrent_dropout];
-            let weights = self.weights()?;
-            GateDropout::draw(dev, weights.cell, (rows, I, H), rates)
+    ([$($generics:tt)*] $layer:ty, $state:ident $(, $more:ident: $bound:ident)?) => {
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> super::OneDirection for $layer
+        where
+            R: Returns,
+            $($more: $bound,)?
+            E: Element,
+            D: Backend<E>,
+        {
         }
 
-        fn sizes(&self) -> Result<(usize, StateSizes), Error> {
-            let weights = self.weights()?;
-            Ok((I, StateSizes { units: H, has_c: weights.cell.has_c() }))
+        #[diagnostic::do_not_recommend]
+        impl<$($generics)*> Recurrent<E, D> for $layer
+        where
+            R: Returns,
+            $($more: $bound,)?
+            E: Element,
+            D: Backend<E>,
+        {
+            type Inputs = Const<I>;
+            type Returns = R;
+            type Units = Const<H>;
+            type State<B: Dim> = $state<(B, Const<H>)>;
+
+            super::order!();
+
+            fn dropout(&self, dev: &D, rows: usize) -> Result<GateDropout<E, D>, Error> {
+                self.check_options()?;
+                let rates = [self.dropout, self.recurrent_dropout];
+                let weights = self.weights()?;
+                GateDropout::draw(dev, weights.cell, (rows, I, H), rates)
+            }
+
+            fn sizes(&self) -> Result<(usize, StateSizes), Error> {
+                let weights = self.weights()?;
+                Ok((I, StateSizes { units: H, has_c: weights.cell.has_c() }))
+            }
+
+            fn outputs<T: Tape<E, D>>(
+                &self,
+                inputs: RecurrentInputs<'_, E, D, T>,
+            ) -> Result<RecurrentOutputs<E, D, T>, Error> {
+                D::recurrent(inputs, self.weights()?)
+            }
+
+            fn states<T: Tape<E, D>>(
+                &self,
+                inputs: RecurrentInputs<'_, E, D, T>,
+            ) -> Result<(HiddenStates<E, D>, T), Error> {
+                D::recurrent_states(inputs, self.weights()?)
+            }
+
+            fn begin(
+                &self,
+                rows: usize,
+                parts: &mut super::stream::StreamParts<E>,
+            ) -> Result<(), Error> {
+                parts.layer(self, D::recurrent_step(self.weights()?, rows)?, rows)
+            }
         }
 
-        fn outputs<T: Tape<E, D>>(
-            &self,
-            inputs: RecurrentInputs<'_, E, D, T>,
-        ) -> Result<RecurrentOutputs<E, D, T>, Error> {
-            D::recurrent(inputs, self.weights()?)
+        impl<In, $($generics)*> Layer<In, E, D> for $layer
+        where
+            In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
+            R: Returns,
+            $($more: $bound,)?
+            E: Element,
+            D: Backend<E>,
+        {
+            type Out = R::Out<In::Sequence, Const<H>>;
+
+            const FAULT: Fault = wrong_units(I, H);
+
+            fn call<T: Tape<E, D>>(
+                &self,
+                x: In::Data<E, D, T>,
+            ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
+                let (x, initial) = split::<In, Self, E, D, T>(x)?;
+                R::run::<In::Sequence, H, E, D, T>(self, x, initial)
+            }
         }
 
-        fn states<T: Tape<E, D>>(
-            &self,
-            inputs: RecurrentInputs<'_, E, D, T>,
-        ) -> Result<(HiddenStates<E, D>, T), Error> {
-            D::recurrent_states(inputs, self.weights()?)
-        }
-
-        fn begin(
-            &self,
-            rows: usize,
-            parts: &mut super::stream::StreamParts<E>,
-        ) -> Result<(), Error> {
-            parts.layer(self, D::recurrent_step(self.weights()?, rows)?, rows)
-        }
+        super::stream::streams!([$($generics)*] $layer $(, $more: $bound)?);
     };
 }
 pub(super) use weighted;

@@ -170,47 +170,4 @@ where
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R: Returns, G: ResetGate, E: Element, D: Backend<E>>
-    super::OneDirection for Gru<I, H, R, G, E, D>
-{
-}
-
-#[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R, G, E, D> Recurrent<E, D> for Gru<I, H, R, G, E, D>
-where
-    R: Returns,
-    G: ResetGate,
-    E: Element,
-    D: Backend<E>,
-{
-    type Inputs = Const<I>;
-    type Returns = R;
-    type Units = Const<H>;
-    type State<B: Dim> = StateH<(B, Const<H>)>;
-
-    weighted!();
-}
-
-impl<In, const I: usize, const H: usize, R, G, E, D> Layer<In, E, D> for Gru<I, H, R, G, E, D>
-where
-    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
-    R: Returns,
-    G: ResetGate,
-    E: Element,
-    D: Backend<E>,
-{
-    type Out = R::Out<In::Sequence, Const<H>>;
-
-    const FAULT: Fault = wrong_units(I, H);
-
-    fn call<T: Tape<E, D>>(
-        &self,
-        x: In::Data<E, D, T>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, initial) = split::<In, Self, E, D, T>(x)?;
-        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
-    }
-}
-
-super::stream::streams!([const I: usize, const H: usize, R, G, E, D] Gru<I, H, R, G, E, D>, G: ResetGate);
+weighted!([const I: usize, const H: usize, R, G, E, D] Gru<I, H, R, G, E, D>, StateH, G: ResetGate);

@@ -189,45 +189,7 @@ impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Lstm
     }
 }
 
-#[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> super::OneDirection
-    for Lstm<I, H, R, E, D>
-{
-}
-
-#[diagnostic::do_not_recommend]
-impl<const I: usize, const H: usize, R: Returns, E: Element, D: Backend<E>> Recurrent<E, D>
-    for Lstm<I, H, R, E, D>
-{
-    type Inputs = Const<I>;
-    type Returns = R;
-    type Units = Const<H>;
-    type State<B: Dim> = StateHc<(B, Const<H>)>;
-
-    weighted!();
-}
-
-impl<In, const I: usize, const H: usize, R, E, D> Layer<In, E, D> for Lstm<I, H, R, E, D>
-where
-    In: RecurrentInput<Sequence: Steps<Features: Is<I>>, State: InitialState<Self>>,
-    R: Returns,
-    E: Element,
-    D: Backend<E>,
-{
-    type Out = R::Out<In::Sequence, Const<H>>;
-
-    const FAULT: Fault = wrong_units(I, H);
-
-    fn call<T: Tape<E, D>>(
-        &self,
-        x: In::Data<E, D, T>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        let (x, initial) = split::<In, Self, E, D, T>(x)?;
-        R::run::<In::Sequence, H, E, D, T>(self, x, initial)
-    }
-}
-
-super::stream::streams!([const I: usize, const H: usize, R, E, D] Lstm<I, H, R, E, D>);
+weighted!([const I: usize, const H: usize, R, E, D] Lstm<I, H, R, E, D>, StateHc);
 
 /// Zeros, but for ones at the forget gate.
 fn forget_bias<E: Element, D: Backend<E>>(
