@@ -3,10 +3,12 @@
 //! `#[model]` evaluates such a size, as a constant: the layer itself is called as if it were known at run time only, and what
 //! it gives has the constant as its size again.
 
-use const_panic::concat_panic;
-use dfdx::tensor::{Cpu, Tape, Tensor};
+use std::marker::PhantomData;
 
-use super::{Checked, Code, Continues};
+use const_panic::concat_panic;
+use dfdx::tensor::{Tape, Tensor};
+
+use super::{Checked, Code, Continues, Next};
 use crate::{
     backend::{Backend, Element, sized},
     error::Error,
@@ -185,77 +187,11 @@ impl<A: Shape<Concrete = B::Concrete>, B: Shape> SameSizes<B> for A {
     }
 }
 
-/// A layer with windows behind its check: it takes `In` as `Opened`, and gives `Closed`.
-pub trait NextWindow<
-    L,
-    In: Signal,
-    Opened: Signal,
-    Closed: Signal,
-    E: Element = f32,
-    D: Backend<E> = Cpu,
->
-{
-    /// The signal that leaves the layer.
-    type Out: Signal;
-    /// [`Layer::DROPS_MASK`].
-    const DROPS_MASK: bool;
+/// A check of a layer that takes its input as `Opened`, and gives `Closed`.
+#[derive(Debug)]
+pub struct Between<Opened, Closed, C>(PhantomData<(Opened, Closed, C)>);
 
-    /// [`Layer::call`].
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn call<T: Tape<E, D>>(
-        layer: &L,
-        x: In::Data<E, D, T>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-
-    /// [`Layer::call_mut`].
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn call_mut<T: Tape<E, D>>(
-        layer: &mut L,
-        x: In::Data<E, D, T>,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-
-    /// What the layer can do of those behind it.
-    fn fusing() -> Fused<E, D>;
-
-    /// [`Layer::fuse`].
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn fuse<T: Tape<E, D>>(
-        layer: &L,
-        front: &mut Fused<E, D>,
-        training: bool,
-    ) -> Result<bool, Error>;
-
-    /// The inference pass, unless one in front has done what the layer does. `ahead` is the number of layers of which that
-    /// is so.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn pass<T: Tape<E, D>>(
-        layer: &L,
-        x: In::Data<E, D, T>,
-        fused: Fused<E, D>,
-        ahead: &mut usize,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-
-    /// The same for the training pass.
-    ///
-    /// # Errors
-    /// Those of the layer.
-    fn pass_mut<T: Tape<E, D>>(
-        layer: &mut L,
-        x: In::Data<E, D, T>,
-        fused: Fused<E, D>,
-        ahead: &mut usize,
-    ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error>;
-}
-
-impl<L, In, Opened, Closed, E, D> NextWindow<L, In, Opened, Closed, E, D> for Checked<0>
+impl<L, In, Opened, Closed, E, D> Next<L, In, E, D> for Between<Opened, Closed, Checked<0>>
 where
     L: Layer<Opened, E, D, Out: SameSizes<Closed>>,
     In: SameSizes<Opened>,

@@ -33,7 +33,7 @@ pub(super) fn of(model: &Model, i: usize, ty: &Type, input: &TokenStream) -> Opt
     let closed = sized(model, i, "CLOSED", &inner);
     let checked = model.checked(i + 1, "CHECK", span);
     let layer = quote_spanned! {span =>
-        <#checked as ::kerata::model::NextWindow<#ty, #input, #opened, #closed, #element, #device>>
+        <::kerata::model::Between<#opened, #closed, #checked> as ::kerata::model::Next<#ty, #input, #element, #device>>
     };
     Some(Windows { opened, layer })
 }
