@@ -8,11 +8,11 @@ mod preprocessing;
 mod streams;
 mod text;
 mod weights;
+mod windows;
 
 use kerata::{
-    Batch, Const, Conv1d, Conv2d, Cpu, Dense, Embedding, Error, GlobalAveragePooling1d,
-    GlobalAveragePooling2d, Ids, Inputs, Length, Lstm, MaskZero, Masked, Masking, MaxPool1d,
-    MaxPool2d, Relu, Same, Sequences, Sigmoid, Softmax, Tensor, TimeDistributed, Valid,
+    Batch, Const, Cpu, Dense, Embedding, Error, Ids, Inputs, Length, Lstm, MaskZero, Masked,
+    Masking, Sequences, Sigmoid, Softmax, Tensor, TimeDistributed,
     data::{InMemory, Ragged, Sample, Samples, Vocabulary},
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError, Prediction,
@@ -381,37 +381,4 @@ fn a_trainer_goes_to_another_thread() {
     assert_eq!((here, there.join().unwrap()), (1, 2));
     fn send<T: Send>() {}
     send::<Trainer<Reader, MeanSquaredError, Adam, (Batch, Const<3>)>>();
-}
-
-/// Sizes that the compiler does not calculate with are those of run time.
-#[model(input = (Batch, Length, 1), output = (Batch, 2))]
-struct Sound {
-    first: Conv1d<_, 4, 9, Relu, Valid, 4>,
-    pool: MaxPool1d<4>,
-    second: Conv1d<_, 4, 9, Relu, Same>,
-    mean: GlobalAveragePooling1d,
-    head: Dense<_, 2>,
-}
-
-#[model(input = (Batch, Length, Length, 1), output = (Batch, 2))]
-struct Picture {
-    first: Conv2d<_, 2, 3, 3, Relu, Same, 4>,
-    pool: MaxPool2d<4>,
-    mean: GlobalAveragePooling2d,
-    head: Dense<_, 2>,
-}
-
-#[test]
-fn long_sounds_and_large_pictures_go_through_windows() {
-    let sound: Vec<Vec<f32>> = vec![(0..16_000).map(|i| (i as f32 * 0.01).sin()).collect()];
-    let steps: Vec<Vec<[f32; 1]>> =
-        sound.iter().map(|sound| sound.iter().map(|&x| [x]).collect()).collect();
-    let answers = built::<Sound>().predict(&steps, 1).unwrap().to_rows().unwrap();
-    assert!(answers[0].iter().all(|x| x.is_finite()));
-    let labels = vec![1_u8];
-    let data = InMemory::new(steps, labels).unwrap();
-    fitted::<Sound, _, _>(SparseCategoricalCrossentropy::from_logits(), &data).unwrap();
-    let picture = vec![vec![[0.5_f32]; 1100]; 1100];
-    let [a, b] = built::<Picture>().predict_one(&picture).unwrap();
-    assert!(a.is_finite() && b.is_finite());
 }

@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 mod activations;
+mod crossentropies;
 mod elementwise;
 mod empty;
 mod fusion;
@@ -24,5 +25,6 @@ mod ranks_sums;
 mod settings;
 mod shapes;
 mod tables;
+mod tables_seen;
 mod targets;
 mod windows;

@@ -1,7 +1,7 @@
 //! Steps that move only the rows of a table that are in their batch give what steps of the whole table give.
 
 use std::sync::{
-    Arc, Mutex,
+    Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -22,15 +22,15 @@ use kerata::{
     tensor::{
         MeanTo, OwnedTape, PermuteTo, PutTape, Rank0, Rank2, Shape, SumTo, Tape, Tensor, TryMatMul,
     },
-    train::{Callback, Fit, Logs, Recovery, Trainer, Training},
+    train::{Fit, Trainer},
 };
 
-const ROWS: usize = 500;
+pub(crate) const ROWS: usize = 500;
 /// More than it takes an Adam to fade away.
 const STEPS: usize = 200;
 
 #[model(input = Ids<(Batch, 3)>, output = (Batch, 1))]
-struct Net {
+pub(crate) struct Net {
     embed: Embedding<ROWS, 4>,
     flat: Flatten<_>,
     head: Dense<_, 1>,
@@ -44,7 +44,7 @@ struct Bag {
 
 /// An optimiser that counts the values it moves, and may move whole tables only.
 #[derive(Debug, Clone)]
-struct Counting<O> {
+pub(crate) struct Counting<O> {
     of: O,
     whole: bool,
     moved: Arc<AtomicUsize>,
@@ -106,7 +106,7 @@ fn random(state: &mut u64) -> usize {
 }
 
 /// Few ids often, others seldom, and some again after long.
-fn ids(steps: usize, rows: usize, seed: u64) -> Vec<[usize; 3]> {
+pub(crate) fn ids(steps: usize, rows: usize, seed: u64) -> Vec<[usize; 3]> {
     let mut state = seed;
     let mut id = |step: usize| match random(&mut state) % 4 {
         0 => random(&mut state) % 3,
@@ -119,13 +119,13 @@ fn ids(steps: usize, rows: usize, seed: u64) -> Vec<[usize; 3]> {
 
 type Data = InMemory<Vec<[usize; 3]>, Vec<[f32; 1]>>;
 
-fn data(steps: usize, seed: u64) -> Data {
+pub(crate) fn data(steps: usize, seed: u64) -> Data {
     let mut state = seed + 1;
     let y = (0..2 * steps).map(|_| [random(&mut state) as f32 / (1_u64 << 30) as f32 - 1.0]);
     InMemory::new(ids(steps, ROWS, seed), y.collect()).unwrap()
 }
 
-const FIT: Fit = Fit {
+pub(crate) const FIT: Fit = Fit {
     epochs: 1,
     batch_size: 2,
     shuffle: false,
@@ -140,7 +140,7 @@ const FIT: Fit = Fit {
 type Trained<M, O> = Trainer<M, MeanSquaredError, Counting<O>, (Batch, Const<1>)>;
 
 /// The values after a training, the moments, and how many were moved.
-fn trained<M, O>(
+pub(crate) fn trained<M, O>(
     optimizer: O,
     whole: bool,
     run: impl FnOnce(Trained<M, O>) -> Trained<M, O>,
@@ -158,7 +158,7 @@ where
     (values(&trainer.model), slots, moved)
 }
 
-fn values<M: Parameters>(model: &M) -> Vec<f32> {
+pub(crate) fn values<M: Parameters>(model: &M) -> Vec<f32> {
     struct All(Vec<f32>);
     impl Visitor<f32, Cpu> for All {
         fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
@@ -172,7 +172,7 @@ fn values<M: Parameters>(model: &M) -> Vec<f32> {
 }
 
 /// All numbers are the same.
-fn assert_same(what: &str, found: &[f32], expected: &[f32]) {
+pub(crate) fn assert_same(what: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len());
     let differ = found.iter().zip(expected).filter(|(a, b)| a != b).count();
     if let Some(at) = found.iter().zip(expected).position(|(a, b)| a != b) {
@@ -181,7 +181,7 @@ fn assert_same(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 /// The reference moves whole tables.
-fn moves_fewer(what: &str, found: usize, expected: usize) {
+pub(crate) fn moves_fewer(what: &str, found: usize, expected: usize) {
     match std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference") {
         true => assert_eq!(found, expected, "{what}"),
         false => assert!(found < expected, "{what}: {found} of {expected}"),
@@ -263,134 +263,6 @@ fn learning_rates_that_change() {
     check("restarts, decay", AdamW::new(Restarts, 0.1));
     check("restarts", Sgd { momentum: 0.9, ..Sgd::new(Restarts) });
     check("restarts", RMSprop { momentum: 0.5, ..RMSprop::new(Restarts) });
-}
-
-/// Collects what a training is after each batch, or each epoch.
-struct Collect {
-    batches: bool,
-    values: Arc<Mutex<Vec<Vec<f32>>>>,
-}
-
-impl<M: Parameters> Callback<M> for Collect {
-    fn reads_model_in_batches(&self) -> bool {
-        self.batches
-    }
-
-    fn on_train_batch_end(
-        &mut self,
-        training: &mut Training<'_, M>,
-        _: usize,
-        _: &Logs,
-    ) -> Result<(), Error> {
-        if self.batches {
-            self.values.lock().unwrap().push(values(training.model));
-        }
-        Ok(())
-    }
-
-    fn on_epoch_end(
-        &mut self,
-        training: &mut Training<'_, M>,
-        _: usize,
-        _: &mut Logs,
-    ) -> Result<(), Error> {
-        self.values.lock().unwrap().push(values(training.model));
-        Ok(())
-    }
-
-    fn on_step_error(&mut self, _: &mut Training<'_, M>, _: usize, error: &Error) -> Recovery {
-        match error {
-            Error::NonFiniteLoss { .. } => Recovery::Skip,
-            _ => Recovery::Fail,
-        }
-    }
-}
-
-/// Whoever looks at the model sees what it would be with steps of whole tables.
-#[test]
-fn callbacks_see_the_model_of_the_last_step() {
-    for batches in [true, false] {
-        let data = data(60, 1);
-        let [found, expected] = [false, true].map(|whole| {
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let after = trained::<Net, _>(AdamW::new(0.01, 0.01), whole, |trainer| {
-                let mut trainer = trainer.callback(Collect { batches, values: seen.clone() });
-                trainer.fit_validated(&data, &data, &Fit { epochs: 2, ..FIT }).unwrap();
-                trainer
-            });
-            let mut seen = seen.lock().unwrap().clone();
-            seen.push(after.0);
-            seen
-        });
-        assert_eq!(found.len(), if batches { 123 } else { 3 });
-        found.iter().zip(&expected).for_each(|(a, b)| assert_same("seen", a, b));
-    }
-}
-
-/// Steps that fail are passed over; one of gradients so large that it may overflow is made of the whole table; and what is remembered
-/// of it can be looked at in between.
-#[test]
-fn steps_that_fail_or_may() {
-    let few = 40;
-    let mut y: Vec<[f32; 1]> = (0..2 * few).map(|i| [i as f32 / 20.0 - 1.0]).collect();
-    (y[20][0], y[50][0]) = (f32::NAN, 3e17);
-    let data = InMemory::new(ids(few, ROWS, 5), y).unwrap();
-    let [found, expected] = [false, true].map(|whole| {
-        trained::<Net, _>(Adam::new(0.01), whole, |trainer| {
-            let values = Arc::default();
-            let mut trainer = trainer.callback(Collect { batches: false, values });
-            for _ in 0..2 {
-                trainer.fit(&data, &FIT).unwrap();
-                let mut slots = 0;
-                trainer
-                    .state
-                    .visit_slots(&trainer.model, |slot| slots += slot.values.len())
-                    .unwrap();
-                assert_eq!(slots, 2 * Net::PARAMS);
-            }
-            assert_eq!(trainer.steps(), 2 * (few - 1));
-            trainer
-        })
-    });
-    assert_same("values", &found.0, &expected.0);
-    moves_fewer("values", found.2, expected.2);
-}
-
-/// Ends a training by a panic or by an error.
-struct End(bool);
-
-impl<M> Callback<M> for End {
-    fn reads_model_in_batches(&self) -> bool {
-        false
-    }
-
-    fn on_train_batch_begin(&mut self, _: &mut Training<'_, M>, batch: usize) -> Result<(), Error> {
-        match batch {
-            30 if self.0 => panic!("at this batch"),
-            30 => Err(Error::Empty("the rest")),
-            _ => Ok(()),
-        }
-    }
-}
-
-#[test]
-fn a_training_that_ends_by_a_panic_or_an_error() {
-    for panics in [true, false] {
-        let data = data(60, 2);
-        let [found, expected] = [false, true].map(|whole| {
-            trained::<Net, _>(AdamW::new(0.01, 0.1), whole, |trainer| {
-                let mut trainer = trainer.callback(End(panics));
-                let fit = std::panic::AssertUnwindSafe(|| trainer.fit(&data, &FIT));
-                match std::panic::catch_unwind(fit) {
-                    Ok(result) => assert!(!panics && result.is_err()),
-                    Err(_) => assert!(panics),
-                }
-                trainer
-            })
-        });
-        assert_same("values", &found.0, &expected.0);
-        assert_same("slots", &found.1, &expected.1);
-    }
 }
 
 /// A layer of the user's own that reads the whole table that it holds, too.

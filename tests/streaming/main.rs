@@ -1,5 +1,6 @@
 //! Models step by step.
 
 mod errors;
+mod inputs;
 mod state;
 mod whole;

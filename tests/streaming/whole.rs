@@ -2,10 +2,9 @@
 
 use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout,
-    Element, Embedding, Error, Groups, Gru, Identity, Ids, Inputs, LastState, Layer, LayerNorm,
-    Length, Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, ResetBefore,
-    RmsNorm, Sequences, Shared, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor,
-    TimeDistributed, Unmask, model,
+    Element, Embedding, Error, Groups, Gru, Identity, Ids, LastState, Layer, LayerNorm, Length,
+    Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, ResetBefore, RmsNorm,
+    Sequences, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor, TimeDistributed, Unmask, model,
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -31,7 +30,7 @@ where
     }
 }
 
-fn built<M: Build<E, Cpu> + Parameters<E, Cpu>, E: Element>(seed: u64) -> M
+pub(crate) fn built<M: Build<E, Cpu> + Parameters<E, Cpu>, E: Element>(seed: u64) -> M
 where
     Cpu: Backend<E>,
 {
@@ -41,7 +40,7 @@ where
 }
 
 /// What comes out at a step, as plain values.
-trait Values<E> {
+pub(crate) trait Values<E> {
     fn values(self) -> Vec<f64>;
 }
 
@@ -59,7 +58,7 @@ impl<E: Element, const F: usize> Values<E> for (&[[E; F]], &[bool]) {
 }
 
 /// What a model gives at the last step of a sequence.
-trait Last<E> {
+pub(crate) trait Last<E> {
     fn last(self) -> Vec<f64>;
 }
 
@@ -95,7 +94,7 @@ where
     }
 }
 
-fn close(t: usize, a: &[f64], b: &[f64], tolerance: f64) {
+pub(crate) fn close(t: usize, a: &[f64], b: &[f64], tolerance: f64) {
     assert_eq!(a.len(), b.len());
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
         assert!((a - b).abs() < tolerance, "step {t}, value {i}: {a} {b}");
@@ -360,42 +359,6 @@ proptest! {
         on_ids::<Letters64, f64>(&case, 1e-13);
         on_features::<Convolved64, f64>(&case, 1e-13);
     }
-}
-
-/// Two inputs, one of which has no time, and one layer for two sequences.
-#[model(input = Inputs<((Batch, Length, 3), (Batch, 2))>, output = (Batch, 4))]
-struct Two {
-    #[from(input.0)]
-    lstm: Lstm<_, 2>,
-    #[from(lstm, input.1)]
-    both: Concatenate<_>,
-}
-
-#[model(input = Inputs<((Batch, Length, 3), (Batch, Length, 3))>, output = (Batch, 4))]
-struct Twins {
-    both: Shared<Gru<_, 4>>,
-    #[from(both.0, both.1)]
-    difference: Subtract,
-}
-
-#[test]
-fn two_inputs() -> Result<(), Error> {
-    let dev = Cpu::default();
-    let (two, twins): (Two, Twins) = (built::<_, f32>(1), built::<_, f32>(2));
-    let x = [[0.1, 0.2, 0.3], [0.4, -0.5, 0.6], [0.7, 0.8, -0.9]];
-    let (mut of_two, mut of_twins) = (two.stream(1)?, twins.stream(1)?);
-    for (t, step) in x.into_iter().enumerate() {
-        let prefix = || dev.tensor_from_vec(x[..=t].as_flattened().to_vec(), (1, t + 1, Const));
-        let vector = dev.tensor_from_vec(vec![1.0, 2.0], (1, Const));
-        let y = of_two.step((&[step], &[[1.0, 2.0]]))?;
-        let whole = two.forward((prefix(), vector))?;
-        close(t, &y.values(), &whole.last(), 1e-6);
-
-        let other = || prefix() * 0.5;
-        let y = of_twins.step((&[step], &[step.map(|x| x * 0.5)]))?;
-        close(t, &y.values(), &twins.forward((prefix(), other()))?.last(), 1e-6);
-    }
-    Ok(())
 }
 
 /// A layer that was told at run time to go backwards is refused when the stream is made.
