@@ -74,11 +74,10 @@ vectorized! {
         d_y: &'a [f32],
         statistics: &'a [f32],
         gamma: &'a [f32],
-        d_gamma: &'a mut [f32],
-        d_beta: &'a mut [f32],
+        d_weights: [&'a mut [f32]; 2],
         centre: Centre,
     ) {
-        let n = gamma.len();
+        let (n, [d_gamma, d_beta]) = (gamma.len(), d_weights);
         let rows = d_x.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1)));
         let rows = rows.zip(d_y.chunks_exact(n.max(1))).zip(statistics.chunks_exact(STATISTICS));
         for (((d_x, x), d_y), statistics) in rows {
@@ -154,16 +153,8 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
                     {
                         d_gamma.fill(0.0);
                         d_beta.fill(0.0);
-                        backward(
-                            d_x,
-                            x,
-                            d_y,
-                            statistics,
-                            &gamma,
-                            &mut d_gamma,
-                            &mut d_beta,
-                            centre,
-                        );
+                        let d_weights = [&mut d_gamma[..], &mut d_beta[..]];
+                        backward(d_x, x, d_y, statistics, &gamma, d_weights, centre);
                         add(&mut totals.0, &d_gamma);
                         add(&mut totals.1, &d_beta);
                     }
