@@ -155,7 +155,7 @@ fn a_step_is_whole_wherever_it_fails() {
             _ => failing.fit(&data(20, 12), &fit()).map(drop),
         }));
         TRAP.set(None);
-        assert!(failed.unwrap_or_else(|_| Err(Error::Empty("a panic"))).is_err(), "{what}");
+        assert!(failed.unwrap_or(Err(Error::Empty("a panic"))).is_err(), "{what}");
         // After a batch has ended, its step has been made.
         if matches!(place, Place::BatchEnd | Place::Data) {
             twin.fit(&data(20, 4), &fit()).unwrap();

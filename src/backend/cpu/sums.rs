@@ -61,7 +61,7 @@ pub(crate) fn add_rows(totals: &mut [f64], rows: &[f32]) -> Result<(), NoMemory>
     let (mut narrow, mut memory) = ([0.0; NARROW], None);
     let block = match wide {
         0 => return Ok(()),
-        ..=NARROW => &mut narrow[..wide],
+        1..=NARROW => &mut narrow[..wide],
         _ => &mut memory.insert(Buffer::uncleared(wide)?)[..],
     };
     add_blocks(totals, rows, block);
