@@ -7,13 +7,7 @@ use super::{
     sums::{OfPixels, OfPlaces, Sums, ToPixels, ToPlaces, both},
     tiles::{Part, Tiles},
 };
-use crate::backend::{
-    cpu::{
-        buffer::Buffer,
-        simd::{load, store},
-    },
-    memory::NoMemory,
-};
+use crate::backend::cpu::simd::{load, store};
 
 /// What of a tile is read or written: `N` by `N` values of it.
 pub(super) trait Square<const N: usize> {
@@ -110,28 +104,29 @@ fn planes(values: &mut [f32]) -> [&mut [f32]; PRODUCTS] {
     planes
 }
 
-/// From the tiles of images with rows of `width` to what is multiplied: for each product, a row for each tile.
+/// From the tiles of images to what is multiplied: for each product, a row for each tile.
 pub(super) struct Read<'a, const N: usize, K> {
     pub(super) of: K,
     pub(super) part: Part,
-    pub(super) width: usize,
+    /// The zeros around an image, as many as its rows are wide.
+    pub(super) outside: &'a [f32],
     pub(super) images: &'a [f32],
     pub(super) factors: &'a mut [f32],
 }
 
 impl<const N: usize, K: Square<N>> WithSimd for Read<'_, N, K> {
-    type Output = Result<(), NoMemory>;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { of, part, width, images, factors } = self;
-        let Part { tiles, count, .. } = part;
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { of, part, outside, images, factors } = self;
+        let (Part { tiles, count, .. }, width) = (part, outside.len());
         let image = of.size(&tiles).iter().product::<usize>() * width;
-        let (outside, mut planes) = (Buffer::zeros(width)?, planes(factors));
+        let mut planes = planes(factors);
         for at in 0..count {
             let (number, corner) = part.tile(at);
             let image = &images[number * image..(number + 1) * image];
-            let mut tile = [[&outside[..]; N]; N];
+            let mut tile = [[outside; N]; N];
             let values = of.values(&tiles, corner);
             for (row, number) in tile.as_flattened_mut().iter_mut().zip(values.as_flattened()) {
                 if let Some(number) = number {
@@ -145,7 +140,6 @@ impl<const N: usize, K: Square<N>> WithSimd for Read<'_, N, K> {
                 |lane| read_tile::<S, K, N, false>(simd, &tile, lane, &mut planes, from)
             );
         }
-        Ok(())
     }
 }
 
