@@ -154,6 +154,6 @@ mod tests {
             });
             total.into_inner()
         }
-        assert_eq!(sum(3), 256);
+        assert_eq!(sum(2), 64);
     }
 }
