@@ -62,6 +62,7 @@ pub(crate) fn elements_of<T: HasShape>(x: &T) -> Result<usize, Error> {
     elements(x.shape().concrete().as_ref())
 }
 
+/// Room for some values.
 pub(crate) fn reserved<T>(len: usize) -> Result<Vec<T>, NoMemory> {
     let mut values = Vec::new();
     values.try_reserve_exact(len).map_err(|_| NoMemory::of(len))?;
@@ -130,13 +131,16 @@ pub(crate) fn copied<T: Copy>(values: &[T]) -> Result<Vec<T>, NoMemory> {
     Ok(copy)
 }
 
-/// Whether there is memory for some bytes, for what does not look itself and would abort. It is free again.
-pub(crate) fn look_for(bytes: usize) -> Result<(), NoMemory> {
-    let found =
-        reserved::<u8>(bytes).map_err(|_| NoMemory::of(bytes.div_ceil(size_of::<f32>())))?;
+/// Whether there is memory for some values, for what does not look itself and would abort. It is free again.
+pub(crate) fn look_for_values<T>(len: usize) -> Result<(), NoMemory> {
     // The compiler must not leave it out.
-    drop(std::hint::black_box(found));
+    drop(std::hint::black_box(reserved::<T>(len)?));
     Ok(())
+}
+
+/// The same for some bytes.
+pub(crate) fn look_for(bytes: usize) -> Result<(), NoMemory> {
+    look_for_values::<u8>(bytes).map_err(|_| NoMemory::of(bytes.div_ceil(size_of::<f32>())))
 }
 
 /// What a cell holds, or what is made for it now.
@@ -156,11 +160,6 @@ pub(crate) fn look_for_copy<S: Shape, E: Unit, D: Storage<E>, T>(
     of: &Tensor<S, E, D, T>,
 ) -> Result<(), Error> {
     Ok(look_for(elements_of(of)?.saturating_mul(size_of::<E>()))?)
-}
-
-/// Room for the values of a kernel.
-pub(crate) fn room<T>(len: usize) -> Result<Vec<T>, NoMemory> {
-    reserved(len)
 }
 
 /// Zeros for a kernel. What the system has just handed out it has cleared, and that is not done again.
@@ -199,7 +198,7 @@ mod tests {
             zeros::<f32>(len).unwrap_err();
             look_for(len).unwrap_err();
             listed(std::iter::repeat_n(0_u8, len)).unwrap_err();
-            room::<f32>(len).unwrap_err();
+            reserved::<f32>(len).unwrap_err();
             filled(&[len], 1.0_f64).unwrap_err();
             collected(&[len], std::iter::repeat(true)).unwrap_err();
         }

@@ -7,7 +7,7 @@ use dfdx::{
 
 use super::{
     Backend, Element,
-    memory::{elements_of, room},
+    memory::{elements_of, look_for_values},
 };
 use crate::{
     error::{Error, OrDevice},
@@ -35,8 +35,8 @@ pub(crate) fn to_values<S: Shape, E: Unit, D: Storage<E>, T>(
     match elements_of(x)? {
         0 => Ok(Vec::new()),
         len => {
-            // `as_vec` aborts where there is no memory, so this looks first. The compiler must not leave it out.
-            drop(std::hint::black_box(room::<E>(len)?));
+            // `as_vec` aborts where there is no memory, so this looks first.
+            look_for_values::<E>(len)?;
             Ok(x.as_vec())
         }
     }

@@ -8,7 +8,7 @@ use dfdx::{
 use num_traits::{NumCast, cast};
 
 use crate::{
-    backend::{memory::room, to_values},
+    backend::{memory::reserved, to_values},
     error::{Error, OrDevice},
     mask::Mask,
     shape,
@@ -39,7 +39,7 @@ pub(crate) fn receive<S: Shape, E: Unit + NumCast, D: TensorFromVec<E>>(
         Error::mismatch("what a rank has computed", shape::display::<S>(), format!("{own:?}"))
     })?;
     let sent = take(rest, shape.num_elements())?;
-    let mut values = room::<E>(sent.len())?;
+    let mut values = reserved::<E>(sent.len())?;
     values.extend(sent.iter().map(|&value| cast::<f64, E>(value).unwrap_or_default()));
     dev.try_tensor_from_vec(values, shape).or_device()
 }

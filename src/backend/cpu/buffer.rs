@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use crate::backend::memory::{NoMemory, look_for, one_more, room, zeros};
+use crate::backend::memory::{NoMemory, look_for, one_more, reserved, zeros};
 
 /// Values that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
 /// after the first asks the system for none.
@@ -122,7 +122,7 @@ pub(crate) struct Unwritten<T> {
 
 impl<T: Copy + Default> Unwritten<T> {
     pub(crate) fn new(len: usize) -> Result<Self, NoMemory> {
-        Ok(Self { memory: room(len)?, len, written: AtomicUsize::new(0) })
+        Ok(Self { memory: reserved(len)?, len, written: AtomicUsize::new(0) })
     }
 
     /// The parts, of a size each and the last one of what is left.

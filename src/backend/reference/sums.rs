@@ -14,7 +14,9 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, Element, IntoShape,
-        memory::{NoMemory, collected, elements, filled, listed, one_more, reserved, room},
+        memory::{
+            NoMemory, collected, elements, filled, listed, look_for_values, one_more, reserved,
+        },
         zeros_after,
     },
     error::{Error, OrDevice},
@@ -155,7 +157,7 @@ pub(super) fn product<E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Matrix<E, D, T>, Error> {
     let ((rows, inner), columns) = (*a.shape(), b.shape().1);
     // The work is not begun if there is no room for its result.
-    drop(room::<E>(elements(&[rows, columns])?)?);
+    look_for_values::<E>(elements(&[rows, columns])?)?;
     if rows >= LONG {
         // The copies of `b` take no more than the rest.
         let size = TERMS.max(inner.min(columns));
