@@ -116,10 +116,14 @@ fn every_module_of_the_table_exists() {
 
 #[test]
 fn each_dependency_has_its_reason() {
-    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    let manifests = ["Cargo.toml", "kernels/Cargo.toml"]
+        .map(|path| fs::read_to_string(root().join(path)).unwrap());
+    fn section(manifest: &str) -> &str {
+        manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap()
+    }
+    let lines = manifests.iter().flat_map(|manifest| section(manifest).lines());
     let used: BTreeSet<&str> =
-        section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
+        lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
     let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
     let section = text.split("### Dependencies").nth(1).unwrap().split("\n#").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));

@@ -52,10 +52,13 @@ fn wanted<E: Element, D: Backend<E>, T: Tape<E, D>>() -> bool {
     T::OWNS_TAPE || HELD.with_borrow(Option::is_some)
 }
 
-impl ActivationKind {
-    /// What an operation is told to do at once: all but a sigmoid whose logits are wanted.
-    pub(crate) fn fused<E: Element, D: Backend<E>, T: Tape<E, D>>(self) -> Self {
-        if self == Self::Logistic && wanted::<E, D, T>() { Self::Nothing } else { self }
+/// What an operation is told to do at once: all but a sigmoid whose logits are wanted.
+pub(crate) fn fused<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    kind: ActivationKind,
+) -> ActivationKind {
+    match kind {
+        ActivationKind::Logistic if wanted::<E, D, T>() => ActivationKind::Nothing,
+        kind => kind,
     }
 }
 

@@ -34,12 +34,15 @@ pub(crate) use activation::{WithFunction, elu};
 pub use carried::CarriedStates;
 pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
-pub(crate) use cpu::{
-    Matrix, Multiplied, NOWHERE, join_rows, map_values, parallel, pick_values, product_into,
-    running_sums, scan, threads,
-};
+pub(crate) use cpu::{NOWHERE, join_rows, map_values, pick_values, running_sums};
 pub use element::Element;
 pub(crate) use extremes::Extreme;
+pub(crate) use kerata_kernels::{
+    matrix::Matrix,
+    multiply::{Multiplied, product_into},
+    table::scan,
+    threads::{parallel, threads},
+};
 pub(crate) use near::near;
 pub use operands::{
     Bags, Centre, ConvWeights, DenseWeights, Epilogue, FixedNorm, LstmState, NormWeights,
@@ -51,6 +54,7 @@ pub(crate) use prelu::prelu;
 pub(crate) use products::{of_length_one, products, turned};
 pub use random::random_u64;
 pub(crate) use random::{OfSamples, Seeded, drop_values, dropout_parts, rows_in_batch};
+pub(crate) use recurrent::last_is_state;
 pub use recurrent::{
     CellKind, GateDropout, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs,
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
@@ -67,4 +71,5 @@ pub use tape::{BringRows, FollowedRows, ReadRows, StopGradient};
 pub(crate) use tape::{IntoShape, apart, over_ranks, sized};
 pub(crate) use values::{check_classes, largest, largest_padding, to_values, zeros_after};
 pub use weight_cache::WeightCache;
+pub(crate) use window::check_window;
 pub use window::{ActivationKind, ImageShape, Pooling, Window};

@@ -5,6 +5,8 @@ use dfdx::{
     tensor::Tensor,
 };
 
+pub use kerata_kernels::layer_norm::Centre;
+
 use super::{ActivationKind, Backend, Element, ImageShape, WeightCache, Window, memory::elements};
 use crate::{
     error::Error,
@@ -71,7 +73,7 @@ impl<E: Element, D: Backend<E>> ConvWeights<'_, E, D> {
     /// # Errors
     /// [`Error::Mismatch`], which names what does not fit and both sizes.
     pub fn check(&self, images: &ImageShape, window: &Window) -> Result<(), Error> {
-        window.check(images)?;
+        super::check_window(window, images)?;
         let (rows, filters) = *self.kernel.shape();
         let (channels, groups) = (images.3, self.groups);
         if groups == 0 || !channels.is_multiple_of(groups) || !filters.is_multiple_of(groups) {
@@ -127,15 +129,6 @@ impl<E: Element, D: Backend<E>> NormWeights<E, D> {
         same("the shape of the weight `gamma`", &(features,), self.gamma.shape())?;
         same("the shape of the weight `beta`", &(features,), self.beta.shape())
     }
-}
-
-/// From where the values of a row are measured when the row is normalised by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Centre {
-    /// From their mean, which becomes 0.
-    Mean,
-    /// From 0, so that nothing is taken away.
-    Zero,
 }
 
 /// A normalisation of each feature with a mean and a variance that are fixed, as in inference.

@@ -6,6 +6,8 @@ use dfdx::{
     tensor::{Cpu, Gradients, Storage, Tensor},
 };
 
+use kerata_kernels::simd::Arch;
+
 use super::{
     Backend, Element,
     memory::look_for_copy,
@@ -20,7 +22,7 @@ use crate::{
 /// Runs loops over slices, compiled for the widest vectors that the processor has.
 #[inline(always)]
 pub(crate) fn vectorized_loops(loops: impl FnOnce()) {
-    pulp::Arch::new().dispatch(loops);
+    Arch::new().dispatch(loops);
 }
 
 /// The values of a gradient.

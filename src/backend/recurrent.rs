@@ -2,6 +2,8 @@
 
 use dfdx::{shapes::HasShape, tensor::Tensor};
 
+pub use kerata_kernels::recurrent::{CellKind, StepOrder};
+
 use super::{
     ActivationFunction, Backend, Element, WeightCache,
     memory::{elements, filled},
@@ -12,51 +14,21 @@ use crate::{
     mask::Mask,
 };
 
-/// What happens in a step of a recurrent layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CellKind {
-    /// Four gates, in the order input, forget, candidate, output, and a cell state `c` beside the output `h`.
-    LstmCell,
-    /// Three gates, in the order update, reset, candidate.
-    GruCell {
-        /// Whether the reset gate acts on the recurrent product, which then has a bias of its own; else on the state.
-        reset_after: bool,
-    },
-    /// One: `h' = activation(x . kernel + h . recurrent_kernel + bias)`.
-    SimpleCell,
-}
-
-impl CellKind {
-    /// How many gates there are.
-    pub const fn gates(self) -> usize {
-        match self {
-            Self::LstmCell => 4,
-            Self::GruCell { .. } => 3,
-            Self::SimpleCell => 1,
-        }
+/// What the shapes of the weights of a cell are called.
+const fn shapes(cell: CellKind) -> [&'static str; 3] {
+    macro_rules! shapes {
+        ($of:literal) => {
+            [
+                concat!("the shape of the weight `kernel` of ", $of),
+                concat!("the shape of the weight `recurrent_kernel` of ", $of),
+                concat!("the shape of the weight `bias` of ", $of),
+            ]
+        };
     }
-
-    /// Whether there is a cell state beside the output.
-    pub const fn has_c(self) -> bool {
-        matches!(self, Self::LstmCell)
-    }
-
-    /// What the shapes of its weights are called.
-    const fn shapes(self) -> [&'static str; 3] {
-        macro_rules! shapes {
-            ($of:literal) => {
-                [
-                    concat!("the shape of the weight `kernel` of ", $of),
-                    concat!("the shape of the weight `recurrent_kernel` of ", $of),
-                    concat!("the shape of the weight `bias` of ", $of),
-                ]
-            };
-        }
-        match self {
-            Self::LstmCell => shapes!("an LSTM"),
-            Self::GruCell { .. } => shapes!("a GRU"),
-            Self::SimpleCell => shapes!("a SimpleRNN"),
-        }
+    match cell {
+        CellKind::LstmCell => shapes!("an LSTM"),
+        CellKind::GruCell { .. } => shapes!("a GRU"),
+        CellKind::SimpleCell => shapes!("a SimpleRNN"),
     }
 }
 
@@ -189,7 +161,7 @@ impl<E: Element, D: Backend<E>> RecurrentWeights<'_, E, D> {
     /// [`Error::Mismatch`], which names the weight and both shapes.
     pub fn check(&self, inputs: usize, units: usize) -> Result<(), Error> {
         let wide = elements(&[self.cell.gates(), units])?;
-        let [kernel, recurrent_kernel, bias] = self.cell.shapes();
+        let [kernel, recurrent_kernel, bias] = shapes(self.cell);
         same(kernel, &(inputs, wide), self.kernel.shape())?;
         same(recurrent_kernel, &(units, wide), self.recurrent_kernel.shape())?;
         match &self.bias {
@@ -242,49 +214,16 @@ pub struct StateSizes {
     pub has_c: bool,
 }
 
-/// In which order the steps of a sequence are gone through, and what stands at masked ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StepOrder {
-    /// The last step first.
-    pub backwards: bool,
-    /// Whether the outputs stand in the order in which they were made, as with Keras's `go_backwards`; else at the steps
-    /// that they are of.
-    pub as_made: bool,
-    /// Whether the output of a masked step is 0, as with Keras's `zero_output_for_mask`; else it is that of the step
-    /// before.
-    pub zero_masked: bool,
-}
-
-impl StepOrder {
-    /// The place of a step in the order, or the step at a place.
-    pub(super) fn place(self, length: usize, step: usize) -> usize {
-        if self.backwards { length - 1 - step } else { step }
-    }
-
-    /// Whether the last output of each row is the state behind it, and not 0: as that of the last step is if it is masked and
-    /// [`zero_masked`](Self::zero_masked), and that of a row without a real step, whatever state it began with.
-    pub(crate) fn last_is_state(self, mask: &Mask) -> Vec<bool> {
-        let length = mask.length();
-        let is_state = |row: usize| match length.checked_sub(1) {
-            Some(last) if self.zero_masked => mask.row(row)[self.place(length, last)],
-            Some(_) => mask.row(row).contains(&true),
-            None => true,
-        };
-        (0..mask.batch()).map(is_state).collect()
-    }
-
-    /// Where the outputs of some places stand.
-    pub(super) fn outputs(
-        self,
-        length: usize,
-        places: std::ops::Range<usize>,
-    ) -> std::ops::Range<usize> {
-        if self.backwards && !self.as_made {
-            length - places.end..length - places.start
-        } else {
-            places
-        }
-    }
+/// Whether the last output of each row is the state behind it, and not 0: as that of the last step is if it is masked and
+/// [`zero_masked`](StepOrder::zero_masked), and that of a row without a real step, whatever state it began with.
+pub(crate) fn last_is_state(order: StepOrder, mask: &Mask) -> Vec<bool> {
+    let length = mask.length();
+    let is_state = |row: usize| match length.checked_sub(1) {
+        Some(last) if order.zero_masked => mask.row(row)[order.place(length, last)],
+        Some(_) => mask.row(row).contains(&true),
+        None => true,
+    };
+    (0..mask.batch()).map(is_state).collect()
 }
 
 /// The outputs of all steps, `(B, L, H)` on the tape, and the final state, which is not on it.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::ActivationKind;
 use crate::error::Error;
 
 /// The states of some rows, `(R, H)` each; `c` is empty where the cell has none.
@@ -47,22 +46,3 @@ pub trait StepProduct<E>: Send {
 
 /// The rows of a table, one after the other.
 pub type StepTable<E> = Arc<dyn AsRef<[E]> + Send + Sync>;
-
-impl ActivationKind {
-    /// The function of one value.
-    pub(crate) fn of<E: super::Element>(self, x: E) -> E {
-        match self {
-            Self::Nothing => x,
-            // A comparison with NaN is false.
-            Self::Rectifier if x <= E::zero() => E::zero(),
-            Self::Rectifier => x,
-            Self::HyperbolicTangent => num_traits::Float::tanh(x),
-            // `exp` of what is below 0 only: what overflows would make 0 of a value that is none.
-            Self::Logistic if x < E::zero() => {
-                let e = num_traits::Float::exp(x);
-                e / (E::one() + e)
-            }
-            Self::Logistic => (E::one() + num_traits::Float::exp(-x)).recip(),
-        }
-    }
-}

@@ -87,7 +87,7 @@ impl FoundFunction {
             Of::Own(functions) => functions.finish,
             Of::Gate => ActivationKind::Nothing,
         };
-        fused.fused::<f32, Cpu, T>()
+        logits::fused::<f32, Cpu, T>(fused)
     }
 
     /// Applies it to rows.

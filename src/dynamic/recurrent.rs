@@ -16,7 +16,7 @@ use crate::{
     backend::{
         Backend, CarriedStates, CellKind, GateDropout, HiddenStates, RecurrentBias,
         RecurrentInputs, RecurrentWeights, StepFunctions, StepOptions, StepOrder, WeightCache,
-        keep_rows, recurrent_with,
+        keep_rows, last_is_state, recurrent_with,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
@@ -193,7 +193,7 @@ impl RecurrentOp {
             }
             None => {
                 let last = states.h.clone().put_tape(tape);
-                let keep = mask.map(|mask| order.last_is_state(&mask));
+                let keep = mask.map(|mask| last_is_state(order, &mask));
                 let last = match keep.filter(|keep| keep.contains(&false)) {
                     Some(keep) => keep_rows(last, &keep, 0.0)?,
                     None => last,

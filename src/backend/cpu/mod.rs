@@ -2,30 +2,12 @@
 //!
 //! With the environment variable `KERATA_BACKEND=reference` the reference is used in their place.
 
-mod buffer;
-mod conv;
-mod gemm;
-mod matrix;
-mod multiply;
-mod occurrences;
 mod ops;
-mod packed;
-mod pointwise;
-mod recurrent;
-mod share;
-mod simd;
-mod sums;
-mod table;
 mod threads;
 
-pub(super) use buffer::{Buffer, keep_memory};
-pub(crate) use matrix::Matrix;
-pub(crate) use multiply::{Multiplied, product_into};
 pub(super) use ops::few;
 pub(crate) use ops::{NOWHERE, join_rows, map_values, pick_values, running_sums};
-pub(crate) use table::scan;
 pub use threads::set_threads;
-pub(crate) use threads::{parallel, threads};
 
 use std::sync::LazyLock;
 
@@ -80,7 +62,7 @@ impl Backend<f32> for Cpu {
         if *REFERENCE {
             return reference::largest_gradient(gradients, of);
         }
-        Ok(ops::largest(gradients.get_or_alloc_mut(of).or_device()?))
+        Ok(kerata_kernels::largest::largest(gradients.get_or_alloc_mut(of).or_device()?))
     }
 
     fn with_gradient<S: Shape>(

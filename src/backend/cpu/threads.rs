@@ -1,48 +1,4 @@
-//! Work on several threads: each takes rows of the batch for the whole of an operation.
-
-use std::sync::{Mutex, PoisonError};
-
-use super::share::share;
 use crate::error::Error;
-
-/// On how many threads work of a size is worth it: fewer multiplications than this do not pay for waking a thread.
-const WORTH_A_THREAD: usize = 200_000;
-
-/// How many threads share work of a number of multiplications over a number of rows.
-pub(crate) fn threads(multiplications: usize, rows: usize) -> usize {
-    (multiplications / WORTH_A_THREAD).clamp(1, rayon::current_num_threads()).min(rows.max(1))
-}
-
-/// How many rows are a job, of work of a number of multiplications, where it matters to the result how it is cut, as it
-/// does to sums: the cut depends on the sizes alone, not on how many threads there are.
-pub(crate) fn fixed_chunk(multiplications: usize, rows: usize) -> usize {
-    /// More would keep more threads busy, but each job has sums of its own.
-    const JOBS: usize = 16;
-    rows.div_ceil((multiplications / WORTH_A_THREAD).clamp(1, JOBS)).max(1)
-}
-
-/// Runs a job for each part, each on a thread, and gives the results in order.
-pub(crate) fn parallel<J: Send, R: Send>(
-    jobs: Vec<J>,
-    work: impl Fn(J) -> R + Send + Sync,
-) -> Vec<R> {
-    // Behind a pointer, so that neither the work nor how it is shared out is compiled for each of the two.
-    let work: &(dyn Fn(J) -> R + Sync) = &work;
-    if jobs.len() == 1 {
-        return jobs.into_iter().map(work).collect();
-    }
-    let mut results: Vec<Option<R>> = jobs.iter().map(|_| None).collect();
-    let others = rayon::current_num_threads().min(jobs.len()).saturating_sub(1);
-    let queue = Mutex::new(jobs.into_iter().zip(&mut results));
-    share(others, &|| {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some((job, result)) = next else { return false };
-        *result = Some(work(job));
-        true
-    });
-    drop(queue);
-    results.into_iter().flatten().collect()
-}
 
 /// Sets how many threads the kernels use; by default as many as there are cores, or as the environment variable
 /// `RAYON_NUM_THREADS` says. It can be set once, before the first operation.
@@ -53,11 +9,9 @@ pub fn set_threads(threads: usize) -> Result<(), Error> {
     let invalid = |expected| {
         Err(Error::Invalid { name: "the number of threads", value: threads.to_string(), expected })
     };
-    if threads == 0 {
-        return invalid("there must be at least 1");
-    }
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
-        Ok(()) => Ok(()),
-        Err(_) => invalid("it must be set once, before the first operation"),
+    match threads {
+        0 => invalid("there must be at least 1"),
+        _ if kerata_kernels::threads::set_threads(threads) => Ok(()),
+        _ => invalid("it must be set once, before the first operation"),
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn pool2d<E: Element, D: Backend<E>, T: Tape<E, D>>(
     pooling: Pooling,
     window: &Window,
 ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
-    window.check(x.shape())?;
+    crate::backend::check_window(window, x.shape())?;
     let (batch, _, _, channels) = *x.shape();
     let out = (batch, window.places[0], window.places[1], channels);
     let rows = elements(&[batch, window.places[0], window.places[1]])?;

@@ -28,7 +28,9 @@ use dfdx::{
     tensor::{Cpu, CpuError, Gradients, Tape, Tensor},
 };
 
-use super::{WeightCache, cpu::Buffer, memory::elements_of};
+use kerata_kernels::{buffer::Buffer, memory::NoMemory};
+
+use super::{WeightCache, memory::elements_of};
 use crate::{error::Error, shape::Shape};
 use storage::{corners, scattered};
 
@@ -86,6 +88,22 @@ impl<S: Shape> Deref for Weights<S> {
     }
 }
 
+/// Why a backward pass failed, in the words of dfdx.
+#[derive(Debug)]
+pub(crate) struct Failure(CpuError);
+
+impl From<CpuError> for Failure {
+    fn from(error: CpuError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<NoMemory> for Failure {
+    fn from(_: NoMemory) -> Self {
+        Self(CpuError::OutOfMemory)
+    }
+}
+
 /// The gradients, while the tape runs backwards.
 pub(crate) struct Grads<'a>(&'a mut Gradients<f32, Cpu>);
 
@@ -94,10 +112,7 @@ impl Grads<'_> {
     ///
     /// Only for a tensor that [`from_vec`] made for this operation: another may be an input twice, and its
     /// gradient would be gone the second time.
-    pub(crate) fn take<S: Shape>(
-        &mut self,
-        of: &Tensor<S, f32, Cpu>,
-    ) -> Result<Vec<f32>, CpuError> {
+    pub(crate) fn take<S: Shape>(&mut self, of: &Tensor<S, f32, Cpu>) -> Result<Vec<f32>, Failure> {
         Ok(std::mem::take(&mut **self.0.get_or_alloc_mut(of)?))
     }
 
@@ -106,7 +121,7 @@ impl Grads<'_> {
         &mut self,
         of: &Tensor<S, f32, Cpu>,
         gradient: Vec<f32>,
-    ) -> Result<(), CpuError> {
+    ) -> Result<(), Failure> {
         **self.0.get_or_alloc_mut(of)? = gradient;
         Ok(())
     }
@@ -116,7 +131,7 @@ impl Grads<'_> {
         &mut self,
         of: &Tensor<S, f32, Cpu>,
         f: impl FnOnce(&mut [f32]) -> R,
-    ) -> Result<R, CpuError> {
+    ) -> Result<R, Failure> {
         let sums = self.0.get_or_alloc_mut(of)?;
         let Some(places) = scattered(of)? else { return Ok(f(sums)) };
         // dfdx keeps a gradient as its tensor lies in memory.
@@ -133,7 +148,7 @@ impl Grads<'_> {
         &mut self,
         of: &Tensor<S, f32, Cpu>,
         more: &[f32],
-    ) -> Result<(), CpuError> {
+    ) -> Result<(), Failure> {
         self.with(of, |sums| sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more))
     }
 
@@ -142,7 +157,7 @@ impl Grads<'_> {
         &mut self,
         of: &Tensor<S, f32, Cpu>,
         more: &[f64],
-    ) -> Result<(), CpuError> {
+    ) -> Result<(), Failure> {
         let add = |(sum, &more): (&mut f32, &f64)| *sum = (f64::from(*sum) + more) as f32;
         self.with(of, |sums| sums.iter_mut().zip(more).for_each(add))
     }
@@ -151,7 +166,9 @@ impl Grads<'_> {
 /// Puts the backward pass of an operation on the tape.
 pub(crate) fn record<T: Tape<f32, Cpu>>(
     tape: &mut T,
-    backward: impl FnOnce(&mut Grads<'_>) -> Result<(), CpuError> + 'static,
+    backward: impl FnOnce(&mut Grads<'_>) -> Result<(), Failure> + 'static,
 ) {
-    tape.add_backward_op(move |gradients| backward(&mut Grads(gradients)));
+    tape.add_backward_op(move |gradients| {
+        backward(&mut Grads(gradients)).map_err(|Failure(error)| error)
+    });
 }

@@ -11,11 +11,10 @@ use dfdx::{
     tensor::{Cpu, NoneTape, Tensor, TensorFromVec},
 };
 
+use kerata_kernels::buffer::{Buffer, keep_memory};
+
 use crate::{
-    backend::{
-        cpu::{Buffer, keep_memory},
-        memory::{NoMemory, elements_of, reserved},
-    },
+    backend::memory::{NoMemory, elements_of, reserved},
     error::{Error, OrDevice},
     shape::Shape,
 };

@@ -9,7 +9,7 @@ use super::{Recurrent, RowsWithStates};
 use crate::{
     backend::{
         Backend, Element, GateDropout, HiddenStates, RecurrentInputs, RecurrentOutputs, StateSizes,
-        StepOrder, keep_rows, sized,
+        StepOrder, keep_rows, last_is_state, sized,
     },
     error::Error,
     layer::trains,
@@ -28,7 +28,7 @@ pub(super) fn last<B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E,
 ) -> Result<RowsWithStates<E, D, T>, Error> {
     let (states, tape) = last_states(layer, x, mask, initial, order)?;
     let y = states.h.clone().put_tape(tape);
-    match mask.map(|mask| order.last_is_state(mask)).filter(|keep| keep.contains(&false)) {
+    match mask.map(|mask| last_is_state(order, mask)).filter(|keep| keep.contains(&false)) {
         Some(keep) => Ok((keep_rows(y, &keep, E::zero())?, states)),
         None => Ok((y, states)),
     }

@@ -1,26 +1,18 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{JOB, made};
 use crate::{
     backend::{
         ActivationKind,
-        cpu::{simd::vectorized, threads::parallel},
-        tape::{Grads, RequiresGrad, borrow, from_vec, record},
+        tape::{Failure, Grads, RequiresGrad, borrow, from_vec, record},
     },
     error::Error,
     shape::Shape,
 };
-
-vectorized! {
-    fn sums<'a>(y: &'a mut [f32], a: &'a [f32], b: &'a [f32]) {
-        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-            *y = a + b;
-        }
-    }
-}
+use kerata_kernels::{pointwise::sums, threads::parallel};
 
 /// The sums of two tensors that are not one, and a function of each.
 pub(crate) fn add<S: Shape, T: Tape<f32, Cpu>>(
@@ -65,7 +57,7 @@ fn add_gradient<S: Shape>(
     grads: &mut Grads<'_>,
     x: &Tensor<S, f32, Cpu>,
     (then, result, gradient): (ActivationKind, &[f32], &[f32]),
-) -> Result<(), CpuError> {
+) -> Result<(), Failure> {
     grads.with(x, |sums| {
         let jobs = sums.chunks_mut(JOB).zip(result.chunks(JOB)).zip(gradient.chunks(JOB));
         parallel(jobs.collect(), |((d_x, y), d_y): ((&mut [f32], &[f32]), &[f32])| {

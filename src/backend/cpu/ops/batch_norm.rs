@@ -11,116 +11,23 @@ use super::{chunks, made, pointwise::then_apply, share};
 use crate::{
     backend::{
         ActivationKind, FixedNorm, NormWeights, Normalised, Seen,
-        cpu::{
-            simd::vectorized,
-            sums::{sums_over, wide},
-            threads::parallel,
-        },
-        memory::{NoMemory, copied, listed, one_more, reserved, zeros},
+        memory::{NoMemory, copied, listed, one_more, zeros},
         tape::{Values, borrow, from_vec, record},
     },
     distributed::{self, Pass},
     error::Error,
 };
+use kerata_kernels::{
+    batch_norm::{
+        Affine, Gradient, add_distances, add_gradient, add_gradients, add_up, inverses, normalise,
+        normalise_in_place, repeated,
+    },
+    sums::{sums_over, wide},
+    threads::parallel,
+};
 
 /// Rows of features.
 type Rows<T> = Tensor<(usize, usize), f32, Cpu, T>;
-
-/// How long a row of values of features is made at least, for loops that are worth their start.
-const WIDE: usize = 256;
-
-/// The values of features several times over.
-fn widened(values: &[f32]) -> Result<Vec<f32>, NoMemory> {
-    repeated(values, WIDE.div_ceil(values.len().max(1)))
-}
-
-/// Some values several times, one after the other.
-fn repeated(values: &[f32], times: usize) -> Result<Vec<f32>, NoMemory> {
-    let mut all = reserved(values.len() * times)?;
-    (0..times).for_each(|_| all.extend_from_slice(values));
-    Ok(all)
-}
-
-vectorized! {
-    /// Adds rows.
-    fn add_rows<'a>(sums: &'a mut [f32], rows: &'a [f32]) {
-        for row in rows.chunks(sums.len().max(1)) {
-            sums.iter_mut().zip(row).for_each(|(sum, &x)| *sum += x);
-        }
-    }
-}
-
-vectorized! {
-    /// Adds the distances of the rows from the means, and their squares.
-    fn add_distances<'a>(sums: [&'a mut [f32]; 2], x: &'a [f32], means: &'a [f32]) {
-        let [sums, squares] = sums;
-        for row in x.chunks(sums.len().max(1)) {
-            let totals = sums.iter_mut().zip(squares.iter_mut());
-            for (((sum, square), &x), &mean) in totals.zip(row).zip(means) {
-                let distance = x - mean;
-                *sum += distance;
-                *square += distance * distance;
-            }
-        }
-    }
-}
-
-/// `(x - mean) * scale + beta` of each feature, several times over.
-#[derive(Debug, Clone)]
-struct Affine {
-    means: Vec<f32>,
-    scales: Vec<f32>,
-    beta: Vec<f32>,
-}
-
-impl Affine {
-    /// `rests` is what the means lack in double precision.
-    fn new(
-        means: &[f32],
-        rests: &[f64],
-        inverses: &[f64],
-        gamma: &[f32],
-        beta: &[f32],
-    ) -> Result<Self, NoMemory> {
-        let scales = listed(inverses.iter().zip(gamma).map(|(s, &g)| s * f64::from(g)))?;
-        let shifts = beta.iter().zip(rests.iter().zip(&scales));
-        let shifts = shifts.map(|(&beta, (rest, scale))| match *rest {
-            0.0 => beta,
-            rest => (f64::from(beta) - rest * scale) as f32,
-        });
-        let shifts = listed(shifts)?;
-        let scales = listed(scales.into_iter().map(|scale| scale as f32))?;
-        Ok(Self { means: widened(means)?, scales: widened(&scales)?, beta: widened(&shifts)? })
-    }
-}
-
-/// One over the standard deviation of each feature.
-fn inverses(variances: &[f32], epsilon: f64) -> Result<Vec<f64>, NoMemory> {
-    listed(variances.iter().map(|&variance| 1.0 / (f64::from(variance) + epsilon).sqrt()))
-}
-
-vectorized! {
-    fn normalise<'a>(y: &'a mut [f32], x: &'a [f32], of: &'a Affine) {
-        let size = of.beta.len().max(1);
-        for (y, x) in y.chunks_mut(size).zip(x.chunks(size)) {
-            let of_feature = of.means.iter().zip(&of.scales).zip(&of.beta);
-            for ((y, &x), ((&mean, &scale), &beta)) in y.iter_mut().zip(x).zip(of_feature) {
-                *y = (x - mean) * scale + beta;
-            }
-        }
-    }
-}
-
-vectorized! {
-    fn normalise_in_place<'a>(values: &'a mut [f32], of: &'a Affine) {
-        for row in values.chunks_mut(of.beta.len().max(1)) {
-            let of_feature = of.means.iter().zip(&of.scales).zip(&of.beta);
-            for (x, ((&mean, &scale), &beta)) in row.iter_mut().zip(of_feature) {
-                *x = (*x - mean) * scale + beta;
-            }
-        }
-    }
-}
 
 /// A normalisation with a fixed mean and variance, to be done where the values are.
 #[derive(Debug)]
@@ -139,91 +46,6 @@ impl Normalisation {
     pub(super) fn apply(&self, rows: &mut [f32]) {
         normalise_in_place(rows, &self.0);
     }
-}
-
-/// A gradient behind an activation, if there was one: that of a result which is not above 0 goes no further.
-#[inline(always)]
-fn passed<const RECTIFIED: bool>(g: f32, x: f32, mean: f32, scale: f32, beta: f32) -> f32 {
-    // The result once more, by the same operations.
-    if !RECTIFIED || (x - mean) * scale + beta > 0.0 { g } else { 0.0 }
-}
-
-#[inline(always)]
-fn add_pairs<const RECTIFIED: bool>(
-    [sums, products]: [&mut [f32]; 2],
-    x: &[f32],
-    d_y: &[f32],
-    of: &Affine,
-) {
-    let size = sums.len().max(1);
-    for (row, d_y) in x.chunks(size).zip(d_y.chunks(size)) {
-        let of_feature = of.means.iter().zip(&of.scales).zip(&of.beta);
-        let totals = sums.iter_mut().zip(products.iter_mut());
-        for ((((sum, product), &x), &g), ((&mean, &scale), &beta)) in
-            totals.zip(row).zip(d_y).zip(of_feature)
-        {
-            let g = passed::<RECTIFIED>(g, x, mean, scale, beta);
-            *sum += g;
-            *product += g * (x - mean);
-        }
-    }
-}
-
-vectorized! {
-    /// Adds the gradients, and their products with the distances from the means.
-    fn add_gradients<'a>(
-        sums: [&'a mut [f32]; 2],
-        x: &'a [f32],
-        d_y: &'a [f32],
-        of: &'a Affine,
-        rectified: bool,
-    ) {
-        if rectified {
-            add_pairs::<true>(sums, x, d_y, of);
-        } else {
-            add_pairs::<false>(sums, x, d_y, of);
-        }
-    }
-}
-
-#[inline(always)]
-fn add_each<const RECTIFIED: bool>(d_x: &mut [f32], x: &[f32], d_y: &[f32], of: &Gradient<'_>) {
-    let size = of.slopes.len().max(1);
-    for ((d_x, x), d_y) in d_x.chunks_mut(size).zip(x.chunks(size)).zip(d_y.chunks(size)) {
-        let Affine { means, scales, beta } = of.affine;
-        let forward = means.iter().zip(scales).zip(beta);
-        let of_feature = forward.zip(of.slopes.iter().zip(&of.shifts));
-        for (((d_x, &x), &g), (((&mean, &scale), &beta), (&slope, &shift))) in
-            d_x.iter_mut().zip(x).zip(d_y).zip(of_feature)
-        {
-            let g = passed::<RECTIFIED>(g, x, mean, scale, beta);
-            *d_x += g * scale + (x - mean) * slope + shift;
-        }
-    }
-}
-
-vectorized! {
-    /// Adds `d_y * scale + (x - mean) * slope + shift`.
-    fn add_gradient<'a>(
-        d_x: &'a mut [f32],
-        x: &'a [f32],
-        d_y: &'a [f32],
-        of: &'a Gradient<'a>,
-        rectified: bool,
-    ) {
-        if rectified {
-            add_each::<true>(d_x, x, d_y, of);
-        } else {
-            add_each::<false>(d_x, x, d_y, of);
-        }
-    }
-}
-
-/// How the gradient of a number depends on what is in its column.
-struct Gradient<'a> {
-    affine: &'a Affine,
-    slopes: Vec<f32>,
-    shifts: Vec<f32>,
 }
 
 /// The rows that are looked at, as ranges.
@@ -290,7 +112,7 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     let values = borrow(&x)?;
     let rows = seen.rows.map_or_else(|| listed(std::iter::once(0..n)), ranges)?;
     let pass = distributed::current();
-    let [mut sums] = sums_over(&rows, features, |[sums], at| add_rows(sums, &values[at]))?;
+    let [mut sums] = sums_over(&rows, features, |[sums], at| add_up(sums, &values[at]))?;
     let mut count = rows.iter().map(Range::len).sum::<usize>() as f64;
     if let Some(pass) = &pass {
         one_more(&mut sums)?;
@@ -385,10 +207,9 @@ fn by_statistics<T: Tape<f32, Cpu>>(
                 slopes[i] = (2.0 * w * d_variance) as f32;
                 shifts[i] = (w * d_mean - 2.0 * w * d_variance * rests[i]) as f32;
             }
-            let (slopes, shifts) = (widened(&slopes)?, widened(&shifts)?);
-            let wide = slopes.len();
-            let seen = Gradient { affine: &affine, slopes, shifts };
-            let other = Gradient { affine: &affine, slopes: zeros(wide)?, shifts: zeros(wide)? };
+            let seen = Gradient::new(&affine, &slopes, &shifts)?;
+            let zeros: Vec<f32> = zeros(features)?;
+            let other = Gradient::new(&affine, &zeros, &zeros)?;
             let share = share(n * features, n);
             grads.with(&x, |d_x| {
                 let jobs = chunks(d_x, share * features, 1).into_iter().enumerate();

@@ -1,40 +1,31 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::{batch_norm, batch_norm::Normalisation, pointwise::then_apply, share};
 use crate::{
     backend::{
         ConvWeights, Epilogue, FixedNorm, IntoShape,
-        cpu::{
-            buffer::{Buffer, Part, Unwritten},
-            conv::{Convolution, ROWS, convolution},
-            simd::vectorized,
-            sums::add_rows,
-            threads::{fixed_chunk, parallel, threads},
-        },
         memory::{NoMemory, elements_of, zeros},
-        tape::{Grads, Origin, RequiresGrad, Values, Weights, borrow, copy, from_vec, record},
+        tape::{
+            Failure, Grads, Origin, RequiresGrad, Values, Weights, borrow, copy, from_vec, record,
+        },
         window::{ActivationKind, ImageShape, Window},
         zeros_after,
     },
     error::Error,
 };
+use kerata_kernels::{
+    buffer::{Buffer, Part, Unwritten},
+    conv::{Convolution, ROWS, convolution},
+    pointwise::add_to_rows,
+    sums::add_rows,
+    threads::{fixed_chunk, parallel, threads},
+};
 
 /// How many values of images are worked on at a time: they stay in a cache from one pass over them to the next.
 const GROUP: usize = 64 << 10;
-
-vectorized! {
-    /// Adds a row to each.
-    fn add_to_rows<'a>(rows: &'a mut [f32], row: &'a [f32]) {
-        for values in rows.chunks_exact_mut(row.len().max(1)) {
-            for (sum, &number) in values.iter_mut().zip(row) {
-                *sum += number;
-            }
-        }
-    }
-}
 
 pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,
@@ -180,7 +171,7 @@ fn backward(
     grads: &mut Grads<'_>,
     kept: &Kept<'_>,
     (x, kernel, bias, y): Tensors<'_>,
-) -> Result<(), CpuError> {
+) -> Result<(), Failure> {
     let Kept { sizes, convolution, curve, values, result, requires_grad } = kept;
     let (image, out) = (sizes.image * sizes.group, sizes.out * sizes.group);
     let gradient = grads.take(y)?;

@@ -9,18 +9,18 @@ use super::chunks;
 use crate::{
     backend::{
         ActivationKind, DenseWeights, WeightCache,
-        cpu::{
-            buffer::Buffer,
-            gemm::{product, rows_of_job},
-            matrix::Matrix,
-            packed::Packed,
-            sums::column_sums,
-            threads::{fixed_chunk, parallel},
-        },
         memory::{NoMemory, get_or_make, zeros_of},
         tape::{RequiresGrad, Weights, borrow, from_vec, record},
     },
     error::Error,
+};
+use kerata_kernels::{
+    buffer::Buffer,
+    gemm::{product, rows_of_job},
+    matrix::Matrix,
+    packed::Packed,
+    sums::column_sums,
+    threads::{fixed_chunk, parallel},
 };
 
 /// The size from which on a kernel is packed for a single row.

@@ -6,16 +6,16 @@ use dfdx::{
 use crate::{
     backend::{
         WeightCache,
-        cpu::{
-            buffer::{Part, Unwritten},
-            occurrences::add_by_id,
-            threads::parallel,
-        },
         memory::elements,
         tape::{Weights, from_vec, read_followed, record, values_of},
         to_values,
     },
     error::Error,
+};
+use kerata_kernels::{
+    buffer::{Part, Unwritten},
+    occurrences::add_by_id,
+    threads::parallel,
 };
 
 /// How many values are a job at least.

@@ -7,16 +7,15 @@ use super::{embedding::with_table, share};
 use crate::{
     backend::{
         Bags, WeightCache,
-        cpu::{
-            occurrences::{ADDITIONS, Occurrences, add},
-            simd::vectorized,
-            sums::BLOCK,
-            threads::parallel,
-        },
-        memory::{NoMemory, copied, elements, listed, reserved, zeros, zeros_of},
+        memory::{NoMemory, copied, elements, zeros_of},
         tape::{from_vec, read_followed, record},
     },
     error::Error,
+};
+use kerata_kernels::{
+    bags::{Counted, add_up, part},
+    occurrences::{ADDITIONS, Occurrences},
+    threads::parallel,
 };
 
 /// The mean of rows of a table, which are added up without a copy.
@@ -28,7 +27,8 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
 ) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
     elements(&[bags.batch, bags.length])?;
     let (rows_of_table, width) = *table.shape();
-    let (dev, batch, mut counted) = (table.device().clone(), bags.batch, Counted::of(bags)?);
+    let Bags { ids, batch, length, padding } = bags;
+    let (dev, mut counted) = (table.device().clone(), Counted::of(ids, [batch, length], padding)?);
     let mut means = zeros_of(&[batch, width])?;
     let rows = share(counted.ids.len() * width / ADDITIONS, batch);
     let mut means_of = |table: &[f32], counted: &Counted| {
@@ -71,73 +71,4 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
         });
     }
     Ok(means.put_tape(tape))
-}
-
-/// The ids that count, one row of the batch after the other.
-struct Counted {
-    ids: Vec<usize>,
-    /// Where each row ends.
-    ends: Vec<usize>,
-}
-
-impl Counted {
-    fn of(bags: Bags) -> Result<Self, NoMemory> {
-        let Bags { mut ids, batch, length, padding } = bags;
-        let Some(padding) = padding else {
-            return Ok(Self { ids, ends: listed((1..=batch).map(|row| row * length))? });
-        };
-        let (mut ends, mut count) = (reserved(batch)?, 0);
-        for row in 0..batch {
-            for at in row * length..(row + 1) * length {
-                ids[count] = ids[at];
-                count += usize::from(ids[at] != padding);
-            }
-            ends.push(count);
-        }
-        ids.truncate(count);
-        Ok(Self { ids, ends })
-    }
-
-    /// The ids of each row, from one on.
-    fn rows(&self, first: usize) -> impl Iterator<Item = &[usize]> {
-        let row = |row: usize| {
-            let start = row.checked_sub(1).map_or(0, |before| self.ends[before]);
-            &self.ids[start..self.ends[row]]
-        };
-        (first..self.ends.len()).map(row)
-    }
-
-    /// Each id with the row of the batch that it is of.
-    fn ids_and_rows(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
-        let ends = std::iter::once(&0).chain(&self.ends).zip(&self.ends).enumerate();
-        ends.flat_map(|(row, (&start, &end))| self.ids[start..end].iter().map(move |&id| (id, row)))
-    }
-}
-
-/// The part that each row of a table has in a mean.
-fn part(ids: &[usize]) -> f64 {
-    1.0 / ids.len().max(1) as f64
-}
-
-vectorized! {
-    /// The means of some rows of the batch.
-    fn add_up<'a>(means: &'a mut [f32], width: usize, table: &'a [f32], counted: &'a Counted, first: usize) -> Result<(), NoMemory> {
-        let mut totals: Vec<f64> = zeros(width)?;
-        for (mean, ids) in means.chunks_exact_mut(width.max(1)).zip(counted.rows(first)) {
-            let part = part(ids);
-            if ids.len() <= BLOCK {
-                ids.iter().for_each(|id| add(mean, &table[id * width..(id + 1) * width]));
-                mean.iter_mut().for_each(|sum| *sum *= part as f32);
-                continue;
-            }
-            totals.fill(0.0);
-            for ids in ids.chunks(BLOCK) {
-                mean.fill(0.0);
-                ids.iter().for_each(|id| add(mean, &table[id * width..(id + 1) * width]));
-                totals.iter_mut().zip(&*mean).for_each(|(total, &sum)| *total += f64::from(sum));
-            }
-            mean.iter_mut().zip(&totals).for_each(|(mean, total)| *mean = (total * part) as f32);
-        }
-        Ok(())
-    }
 }

@@ -8,7 +8,6 @@ mod dense;
 mod elementwise;
 mod embedding;
 mod embedding_bag;
-mod largest;
 mod layer_norm;
 mod padding;
 mod pointwise;
@@ -28,7 +27,6 @@ pub(crate) use elementwise::{NOWHERE, join_rows, map_values, pick_values, runnin
 pub(super) use embedding::embedding;
 pub(crate) use embedding::few;
 pub(super) use embedding_bag::embedding_bag;
-pub(super) use largest::largest;
 pub(super) use layer_norm::layer_norm;
 pub(super) use padding::bounded_padding;
 pub(super) use pointwise::{dropout, relu, sigmoid, softmax, tanh};
@@ -40,11 +38,11 @@ pub(super) use streaming::{
     recurrent_step, step_activation, step_dense, step_product, step_softmax, step_table,
 };
 
-use super::{
+use crate::backend::memory::NoMemory;
+use kerata_kernels::{
     buffer::{Part, Unwritten},
     threads::{parallel, threads},
 };
-use crate::backend::memory::NoMemory;
 
 /// How many values are a job at least, of functions that take about a nanosecond each.
 const JOB: usize = 32 << 10;

@@ -6,15 +6,14 @@ use dfdx::{
 use super::{JOB, made};
 use crate::{
     backend::{
-        ActivationKind,
-        cpu::{buffer::Buffer, pointwise, threads::parallel},
-        drop_values, dropout_parts, random_u64, rows_in_batch,
+        ActivationKind, drop_values, dropout_parts, random_u64, rows_in_batch,
         tape::{borrow, copy, from_vec, record},
     },
     error::Error,
     mask::Mask,
     shape::Shape,
 };
+use kerata_kernels::{buffer::Buffer, pointwise, threads::parallel};
 
 /// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
 macro_rules! curves {

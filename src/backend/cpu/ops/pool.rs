@@ -7,15 +7,15 @@ use dfdx::{
 
 use crate::{
     backend::{
-        cpu::{
-            sums::add_rows,
-            threads::{parallel, threads},
-        },
         memory::{NoMemory, zeros, zeros_of},
         tape::{borrow, from_vec, record},
     },
     error::Error,
     mask::Mask,
+};
+use kerata_kernels::{
+    sums::add_rows,
+    threads::{parallel, threads},
 };
 
 /// The mean over the real steps of each row.

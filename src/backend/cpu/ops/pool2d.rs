@@ -8,146 +8,18 @@ use dfdx::{
 use super::{chunks, share};
 use crate::{
     backend::{
-        cpu::{
-            buffer::{Part, Unwritten},
-            simd::vectorized,
-            sums::BLOCK,
-            threads::parallel,
-        },
-        memory::{elements_of, listed},
+        memory::elements_of,
         tape::{borrow, from_vec, record},
         window::{ImageShape, Pooling, Window},
         zeros_after,
     },
     error::Error,
 };
-
-/// Where the windows lie on an image, and what they take of it.
-struct Pool {
-    pooling: Pooling,
-    channels: usize,
-    taps: usize,
-    /// For each place the pixels of its taps.
-    pixels: Vec<Option<usize>>,
-    /// For each place one over the number of its pixels.
-    shares: Vec<f64>,
-}
-
-impl Pool {
-    /// The pixels of each place, and its share.
-    fn places(&self) -> impl Iterator<Item = (&[Option<usize>], f64)> {
-        self.pixels.chunks_exact(self.taps.max(1)).zip(self.shares.iter().copied())
-    }
-
-    /// The channels of each pixel of a place, with the number of its tap.
-    fn taps(&self, pixels: &[Option<usize>]) -> impl Iterator<Item = (u32, usize)> {
-        let taps = pixels.iter().enumerate();
-        taps.filter_map(|(tap, pixel)| Some((tap as u32, (*pixel)? * self.channels)))
-    }
-
-    /// One image. For a maximum, `from` is the tap that it was at: the first of equals, or the first NaN.
-    #[inline(always)]
-    fn forward(&self, image: &[f32], y: &mut [f32], from: &mut [u32]) {
-        let channels = self.channels.max(1);
-        let each = y.chunks_exact_mut(channels).zip(from.chunks_exact_mut(channels));
-        let mut totals: Vec<f64> = Vec::new();
-        for ((y, from), (pixels, share)) in each.zip(self.places()) {
-            let mut taps = self.taps(pixels);
-            match (self.pooling, taps.next()) {
-                (Pooling::Max, None) => {
-                    y.fill(f32::NEG_INFINITY);
-                    from.fill(u32::MAX);
-                }
-                (Pooling::Average, None) => y.fill(0.0),
-                (Pooling::Max, Some((first, at))) => {
-                    y.copy_from_slice(&image[at..at + channels]);
-                    from.fill(first);
-                    for (tap, at) in taps {
-                        let x = &image[at..at + channels];
-                        for ((y, from), &x) in y.iter_mut().zip(&mut *from).zip(x) {
-                            // NaN is passed on, not passed over.
-                            let larger = (x > *y) | (x.is_nan() & !y.is_nan());
-                            *y = if larger { x } else { *y };
-                            *from = if larger { tap } else { *from };
-                        }
-                    }
-                }
-                (Pooling::Average, Some((_, at))) if pixels.len() <= BLOCK => {
-                    y.copy_from_slice(&image[at..at + channels]);
-                    for (_, at) in taps {
-                        let x = &image[at..at + channels];
-                        y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
-                    }
-                    y.iter_mut().for_each(|y| *y *= share as f32);
-                }
-                (Pooling::Average, Some(_)) => {
-                    totals.clear();
-                    totals.resize(channels, 0.0);
-                    for pixels in pixels.chunks(BLOCK) {
-                        y.fill(0.0);
-                        for (_, at) in self.taps(pixels) {
-                            let x = &image[at..at + channels];
-                            y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
-                        }
-                        totals.iter_mut().zip(&*y).for_each(|(sum, &y)| *sum += f64::from(y));
-                    }
-                    y.iter_mut().zip(&totals).for_each(|(y, sum)| *y = (sum * share) as f32);
-                }
-            }
-        }
-    }
-
-    /// The largest of each place of one image, and not where it was.
-    #[inline(always)]
-    fn largest(&self, image: &[f32], y: &mut [f32]) {
-        let channels = self.channels.max(1);
-        for (y, (pixels, _)) in y.chunks_exact_mut(channels).zip(self.places()) {
-            y.fill(f32::NEG_INFINITY);
-            for (_, at) in self.taps(pixels) {
-                for (y, &x) in y.iter_mut().zip(&image[at..at + channels]) {
-                    *y = if (x > *y) | (x.is_nan() & !y.is_nan()) { x } else { *y };
-                }
-            }
-        }
-    }
-
-    /// Adds to the gradient of an image.
-    #[inline(always)]
-    fn backward(&self, d_image: &mut [f32], d_y: &[f32], from: &[u32]) {
-        let channels = self.channels.max(1);
-        let mut from = from.chunks_exact(channels);
-        for (d_y, (pixels, share)) in d_y.chunks_exact(channels).zip(self.places()) {
-            let from = from.next().unwrap_or_default();
-            for (tap, at) in self.taps(pixels) {
-                let to = d_image[at..at + channels].iter_mut().zip(d_y);
-                match self.pooling {
-                    Pooling::Max => to.zip(from).for_each(|((to, &g), &from)| {
-                        *to += if from == tap { g } else { 0.0 };
-                    }),
-                    Pooling::Average => to.for_each(|(to, &g)| *to += share as f32 * g),
-                }
-            }
-        }
-    }
-}
-
-vectorized! {
-    fn forward<'a>(pool: &'a Pool, image: &'a [f32], y: &'a mut [f32], from: &'a mut [u32]) {
-        pool.forward(image, y, from);
-    }
-}
-
-vectorized! {
-    fn largest<'a>(pool: &'a Pool, image: &'a [f32], y: &'a mut [f32]) {
-        pool.largest(image, y);
-    }
-}
-
-vectorized! {
-    fn backward<'a>(pool: &'a Pool, d_image: &'a mut [f32], d_y: &'a [f32], from: &'a [u32]) {
-        pool.backward(d_image, d_y, from);
-    }
-}
+use kerata_kernels::{
+    buffer::{Part, Unwritten},
+    pool::{Pool, backward, forward, largest},
+    threads::parallel,
+};
 
 pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,
@@ -157,16 +29,13 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();
     let shape = (batch, window.places[0], window.places[1], channels);
-    window.check(x.shape())?;
+    crate::backend::check_window(window, x.shape())?;
     let (pixels, results) = (elements_of(&x)?, elements_of(&shape)?);
     if pixels == 0 || results == 0 {
         return zeros_after(x.put_tape(tape), &shape);
     }
     let (image, out) = (height * width * channels, window.outputs() * channels);
-    let (pixels, taps) = (listed(window.pixels())?, window.taps());
-    let of_each = |pixels: &[Option<usize>]| 1.0 / pixels.iter().flatten().count().max(1) as f64;
-    let shares = listed(pixels.chunks_exact(taps.max(1)).map(of_each))?;
-    let pool = Arc::new(Pool { pooling, channels, taps, pixels, shares });
+    let pool = Arc::new(Pool::new(pooling, window, channels)?);
     let share = share(batch * window.outputs() * window.taps() * channels, batch);
     let values = borrow(&x)?;
     if !T::OWNS_TAPE && pooling == Pooling::Max {

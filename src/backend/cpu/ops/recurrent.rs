@@ -4,29 +4,26 @@ use std::sync::{Arc, OnceLock};
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, CpuError, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
 use super::chunks;
-use crate::backend::cpu::{
-    buffer::Buffer,
-    matrix::Matrix,
-    packed::Packed,
-    recurrent::{
-        self as kernels, Cell, GruResetAfter, GruResetBefore, LstmCell, Part, RowGradients, RowOut,
-        Saved, Simple, Sizes, States, Steps,
-    },
-    threads::{fixed_chunk, parallel, threads},
-};
 use crate::{
     backend::{
         CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
-        WeightCache,
-        memory::{NoMemory, elements, get_or_make, listed, zeros, zeros_of},
+        memory::{NoMemory, elements, filled, get_or_make, listed, zeros, zeros_of},
         reference,
         tape::{self, Grads, RequiresGrad, borrow, from_vec, record},
     },
     error::Error,
+    mask::Mask,
+};
+use kerata_kernels::{
+    buffer::Buffer,
+    matrix::Matrix,
+    packed::Packed,
+    recurrent::{self as kernels, Part, RowGradients, RowOut, Saved, Sizes, States, Steps},
+    threads::{fixed_chunk, parallel, threads},
 };
 
 /// How many rows are trained together at least, for the products of each step to be quick.
@@ -84,23 +81,8 @@ fn run_any<T: Tape<f32, Cpu>>(
     weights: RecurrentWeights<'_, f32, Cpu>,
     sequences: bool,
 ) -> Result<Outputs<T>, Error> {
-    let inputs = reference::drop_inputs(inputs)?;
-    match weights.cell {
-        CellKind::LstmCell => run::<LstmCell, T>(inputs, weights, sequences),
-        CellKind::GruCell { reset_after: true } => {
-            run::<GruResetAfter, T>(inputs, weights, sequences)
-        }
-        CellKind::GruCell { .. } => run::<GruResetBefore, T>(inputs, weights, sequences),
-        CellKind::SimpleCell => run::<Simple, T>(inputs, weights, sequences),
-    }
-}
-
-fn run<C: Cell, T: Tape<f32, Cpu>>(
-    inputs: RecurrentInputs<'_, f32, Cpu, T>,
-    weights: RecurrentWeights<'_, f32, Cpu>,
-    sequences: bool,
-) -> Result<Outputs<T>, Error> {
-    let RecurrentInputs { x, mask, initial, order, .. } = inputs;
+    let RecurrentInputs { x, mask, initial, order, .. } = reference::drop_inputs(inputs)?;
+    let (cell, walk) = (weights.cell, weights.cell.walk());
     let (x, mut tape) = x.split_tape();
     let ((rows, length, features), units) = (*x.shape(), weights.units());
     let sizes = Sizes { inputs: features, units, length };
@@ -111,7 +93,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     let all_outputs = [if sequences { rows } else { 0 }, length, units];
     let (values, mut outputs) = (borrow(&x)?, zeros_of(&all_outputs)?);
     let cache = Weights::of(&weights, !T::OWNS_TAPE)?;
-    let initial = initial.map(|states| (states.h, states.c.filter(|_| C::HAS_C)));
+    let initial = initial.map(|states| (states.h, states.c.filter(|_| cell.has_c())));
     let given = match &initial {
         Some((h, c)) => Some((borrow(h)?, c.as_ref().map(borrow).transpose()?)),
         None => None,
@@ -119,11 +101,11 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     let given = given.as_ref().map(|(h, c)| States { h, c: c.as_deref().unwrap_or_default() });
 
     let steps = mask.map_or(rows * length, |mask| mask.count());
-    let work = steps.saturating_mul(C::GATES * units * (features + units));
+    let work = steps.saturating_mul(cell.gates() * units * (features + units));
     // In inference few rows are not shared out, but the units are.
     let parts = match T::OWNS_TAPE || rows > threads(work, rows) {
         true => 1,
-        false => Part::count::<C>(threads(work, usize::MAX), units),
+        false => walk.parts(threads(work, usize::MAX), units),
     };
     let row_threads = match (T::OWNS_TAPE, parts) {
         // Each share has sums of its own for the gradients of the weights.
@@ -131,14 +113,15 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
         (false, 1) => threads(work, rows),
         (false, _) => 1,
     };
-    let shares = Steps::share(rows, length, mask, row_threads)?;
-    let rows_of_c = if C::HAS_C { rows } else { 0 };
+    let lengths = mask.map_or_else(|| filled(&[rows], length), Mask::try_lengths)?;
+    let shares = Steps::share(&lengths, row_threads)?;
+    let rows_of_c = if cell.has_c() { rows } else { 0 };
     let (mut h, mut c) = (zeros_of(&[rows, units])?, zeros_of(&[rows_of_c, units])?);
     let jobs = {
         let mut outputs = chunks(&mut outputs, outputs_of_row, rows);
         let (mut h, mut c) = (chunks(&mut h, units, rows), chunks(&mut c, units, rows_of_c));
         let job = |rows: Vec<usize>| {
-            let steps = Steps::pack(&rows, length, mask, order)?;
+            let steps = Steps::pack(&rows, length, mask.map(Mask::as_slice), order)?;
             let row = |&row: &usize| RowOut {
                 outputs: sequences.then(|| std::mem::take(&mut outputs[row])),
                 h: std::mem::take(&mut h[row]),
@@ -152,23 +135,23 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     };
     let of_kernel = cache.kernel(sizes);
     let saved = if T::OWNS_TAPE {
-        let recurrent = get_or_make(&cache.packed, || C::pack(cache.recurrent::<C>(units), units))?;
+        let recurrent = get_or_make(&cache.packed, || walk.pack(cache.recurrent(units), units))?;
         parallel(jobs, |(steps, mut out)| {
-            kernels::forward::<C>(of_kernel, recurrent, &values, given, steps, &mut out)
+            walk.forward(of_kernel, recurrent, &values, given, steps, &mut out)
         })
         .into_iter()
         .collect::<Result<Vec<Saved>, _>>()?
     } else if parts > 1 {
-        let cut = || Part::cut::<C>(of_kernel, &cache.recurrent, parts);
+        let cut = || walk.cut(of_kernel, &cache.recurrent, parts);
         let parts = get_or_make(&cache.parts, cut)?;
         for (steps, mut out) in jobs {
-            kernels::forward_few::<C>(sizes, parts, &values, given, &steps, &mut out)?;
+            walk.infer_few(sizes, parts, &values, given, &steps, &mut out)?;
         }
         Vec::new()
     } else {
-        let whole = cache.whole::<C>(sizes)?;
+        let whole = cache.whole(sizes)?;
         parallel(jobs, |(steps, mut out)| {
-            let infer = |part| kernels::infer::<C>(sizes, part, &values, given, &steps, &mut out);
+            let infer = |part| walk.infer(sizes, part, &values, given, &steps, &mut out);
             whole.first().map_or(Ok(()), infer)
         })
         .into_iter()
@@ -177,7 +160,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
     };
 
     // What most likely is read next comes last.
-    let c = if C::HAS_C { Some(from_vec(&dev, (rows, units), c)?) } else { None };
+    let c = if cell.has_c() { Some(from_vec(&dev, (rows, units), c)?) } else { None };
     let h = from_vec(&dev, (rows, units), h)?;
     let outputs =
         if sequences { Some(from_vec(&dev, (rows, length, units), outputs)?) } else { None };
@@ -194,7 +177,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
             outputs: outputs.clone(),
             states: states.clone(),
         };
-        record(&mut tape, move |grads| backward.run::<C>(grads));
+        record(&mut tape, move |grads| backward.run(grads));
     }
     Ok((outputs, states, tape))
 }
@@ -202,6 +185,7 @@ fn run<C: Cell, T: Tape<f32, Cpu>>(
 /// The weights as the kernels want them.
 #[derive(Debug)]
 pub(super) struct Weights {
+    cell: CellKind,
     kernel: tape::Weights<(usize, usize)>,
     recurrent: tape::Weights<(usize, usize)>,
     bias: Bias,
@@ -253,15 +237,17 @@ impl Weights {
         weights: &RecurrentWeights<'_, f32, Cpu>,
         keep: bool,
     ) -> Result<Arc<Self>, Error> {
-        let RecurrentWeights { kernel, recurrent_kernel, bias, cache, .. } = weights;
-        let cache: &WeightCache = cache;
+        let &RecurrentWeights { cell, ref kernel, ref recurrent_kernel, ref bias, cache, .. } =
+            weights;
         let fits = |kept: &Self| {
-            kept.kernel.are_of(kernel)
+            kept.cell == cell
+                && kept.kernel.are_of(kernel)
                 && kept.recurrent.are_of(recurrent_kernel)
                 && kept.bias.is_of(bias)
         };
         cache.get(keep, fits, || {
             Ok(Self {
+                cell,
                 kernel: tape::Weights::read(kernel)?,
                 recurrent: tape::Weights::read(recurrent_kernel)?,
                 bias: Bias::of(bias, kernel.shape().1)?,
@@ -278,13 +264,13 @@ impl Weights {
     }
 
     /// All weights in one part, for inference.
-    pub(super) fn whole<C: Cell>(&self, sizes: Sizes) -> Result<&[Part], NoMemory> {
-        let cut = || Part::cut::<C>(self.kernel(sizes), &self.recurrent, 1);
+    pub(super) fn whole(&self, sizes: Sizes) -> Result<&[Part], NoMemory> {
+        let cut = || self.cell.walk().cut(self.kernel(sizes), &self.recurrent, 1);
         Ok(get_or_make(&self.whole, cut)?)
     }
 
-    fn recurrent<C: Cell>(&self, units: usize) -> Matrix<'_> {
-        Matrix::new(&self.recurrent, units, C::GATES * units)
+    fn recurrent(&self, units: usize) -> Matrix<'_> {
+        Matrix::new(&self.recurrent, units, self.cell.gates() * units)
     }
 }
 
@@ -303,10 +289,11 @@ struct Backward {
 }
 
 impl Backward {
-    fn run<C: Cell>(self, grads: &mut Grads<'_>) -> Result<(), CpuError> {
+    fn run(self, grads: &mut Grads<'_>) -> Result<(), tape::Failure> {
         let (rows, length, features) = *self.x.shape();
         let units = self.sizes.units;
-        let transposed = C::pack_transposed(self.cache.recurrent::<C>(units), units)?;
+        let (cell, walk) = (self.cache.cell, self.cache.cell.walk());
+        let transposed = walk.pack_transposed(self.cache.recurrent(units), units)?;
         let d_outputs = match &self.outputs {
             Some(outputs) => Some(grads.take(outputs)?),
             None => None,
@@ -314,7 +301,7 @@ impl Backward {
         let HiddenStates { h: of_h, c: of_c, .. } = &self.states;
         let d_h = grads.take(of_h)?;
         let d_c = of_c.as_ref().map(|of_c| grads.take(of_c)).transpose()?;
-        let rows_of_c = if C::HAS_C { rows } else { 0 };
+        let rows_of_c = if cell.has_c() { rows } else { 0 };
         let mut d_initial = match &self.initial {
             Some(_) => Some((Buffer::zeros(rows * units)?, Buffer::zeros(rows_of_c * units)?)),
             None => None,
@@ -344,14 +331,14 @@ impl Backward {
             };
             let jobs = saved.into_iter().map(job).collect::<Result<_, _>>()?;
             let gradients = parallel(jobs, |(saved, mut rows)| {
-                kernels::backward::<C>(of_kernel, &transposed, saved, &mut rows)
+                walk.backward(of_kernel, &transposed, saved, &mut rows)
             });
             gradients.into_iter().collect::<Result<Vec<_>, NoMemory>>()
         };
         let gradients =
             if requires_grad { grads.with(&self.x, by_rows)?? } else { by_rows(&mut [])? };
 
-        let mut bias: Vec<f64> = zeros(C::GATES * units)?;
+        let mut bias: Vec<f64> = zeros(cell.gates() * units)?;
         let mut recurrent_bias = Vec::new();
         for gradient in gradients {
             grads.add(&self.weights.0, &gradient.kernel)?;

@@ -8,12 +8,12 @@ use dfdx::{
 use crate::{
     backend::{
         ImageShape, Resampling,
-        cpu::threads::{parallel, threads},
         memory::filled,
         tape::{borrow, from_vec, record},
     },
     error::Error,
 };
+use kerata_kernels::threads::{parallel, threads};
 
 pub(crate) fn resampled<T: Tape<f32, Cpu>>(
     x: Tensor<ImageShape, f32, Cpu, T>,

@@ -1,6 +1,6 @@
 //! The steps of a stream by the kernels. What is made of the weights is shared by all streams of a model.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
 use dfdx::{
     shapes::HasShape,
@@ -10,34 +10,30 @@ use dfdx::{
 use super::{dense::Packable, recurrent};
 use crate::{
     backend::{
-        ActivationKind, CellKind, DenseWeights, RecurrentStep, RecurrentWeights, StepProduct,
-        StepStates, StepStatesMut, StepTable, WeightCache,
-        cpu::{
-            buffer::Buffer,
-            matrix::Matrix,
-            packed::Packed,
-            pointwise,
-            recurrent::{
-                Before, Cell, GruResetAfter, GruResetBefore, LstmCell, Simple, Sizes, Step,
-            },
-        },
-        memory::elements,
-        reference, tape,
+        ActivationKind, DenseWeights, RecurrentStep, RecurrentWeights, StepProduct, StepStates,
+        StepStatesMut, StepTable, WeightCache, memory::elements, reference, tape,
     },
     error::Error,
 };
+use kerata_kernels::{
+    buffer::Buffer,
+    matrix::Matrix,
+    packed::Packed,
+    pointwise,
+    recurrent::{Before, CellKind, Sizes, Step},
+};
 
 /// A recurrent layer with the room for a step.
-struct Recurrent<C> {
+struct Recurrent {
     weights: Arc<recurrent::Weights>,
     sizes: Sizes,
     gates: Buffer,
     saved: Buffer,
     room: Buffer,
-    cell: PhantomData<C>,
+    cell: CellKind,
 }
 
-impl<C: Cell> Recurrent<C> {
+impl Recurrent {
     fn boxed(
         weights: &RecurrentWeights<'_, f32, Cpu>,
         rows: usize,
@@ -45,21 +41,22 @@ impl<C: Cell> Recurrent<C> {
         let (inputs, wide) = *weights.kernel.shape();
         let sizes = Sizes { inputs, units: weights.units(), length: 1 };
         weights.check(inputs, sizes.units)?;
+        let cell = weights.cell;
         let weights = recurrent::Weights::of(weights, true)?;
-        weights.whole::<C>(sizes)?;
+        weights.whole(sizes)?;
         let room = |width: usize| Ok::<_, Error>(Buffer::zeros(elements(&[rows, width])?)?);
         Ok(Box::new(Self {
             weights,
             sizes,
             gates: room(wide)?,
-            saved: room(C::SAVED * sizes.units)?,
+            saved: room(cell.walk().saved() * sizes.units)?,
             room: room(wide)?,
-            cell: PhantomData,
+            cell,
         }))
     }
 }
 
-impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
+impl RecurrentStep<f32> for Recurrent {
     fn step(
         &mut self,
         x: &[f32],
@@ -67,16 +64,17 @@ impl<C: Cell> RecurrentStep<f32> for Recurrent<C> {
         after: StepStatesMut<'_, f32>,
     ) -> Result<(), Error> {
         let Sizes { inputs, units, .. } = self.sizes;
-        let Some(part) = self.weights.whole::<C>(self.sizes)?.first() else { return Ok(()) };
+        let Some(part) = self.weights.whole(self.sizes)?.first() else { return Ok(()) };
         let rows = x.len() / inputs.max(1);
-        let width = rows * C::GATES * units;
+        let walk = self.cell.walk();
+        let width = rows * self.cell.gates() * units;
         let gates = &mut self.gates[..width];
         part.kernel.product(x, gates, false)?;
-        C::forward(Step {
+        walk.step(Step {
             weights: part.step(),
             before: Some(Before { all: before.h, h: before.h, c: before.c }),
             gates,
-            saved: &mut self.saved[..rows * C::SAVED * units],
+            saved: &mut self.saved[..rows * walk.saved() * units],
             h: after.h,
             c: after.c,
             room: &mut self.room[..width],
@@ -92,14 +90,7 @@ pub(crate) fn recurrent_step(
     if !weights.has_usual_functions() {
         return reference::recurrent_step(weights);
     }
-    match weights.cell {
-        CellKind::LstmCell => Recurrent::<LstmCell>::boxed(&weights, rows),
-        CellKind::GruCell { reset_after: true } => {
-            Recurrent::<GruResetAfter>::boxed(&weights, rows)
-        }
-        CellKind::GruCell { .. } => Recurrent::<GruResetBefore>::boxed(&weights, rows),
-        CellKind::SimpleCell => Recurrent::<Simple>::boxed(&weights, rows),
-    }
+    Recurrent::boxed(&weights, rows)
 }
 
 /// A dense layer.
