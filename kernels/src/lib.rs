@@ -6,6 +6,7 @@
 //! Memory that is not there is an error, [`NoMemory`](memory::NoMemory).
 
 pub mod activation;
+pub mod adam;
 pub mod bags;
 pub mod batch_norm;
 pub mod buffer;

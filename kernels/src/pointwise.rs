@@ -75,3 +75,10 @@ vectorized! {
         }
     }
 }
+
+vectorized! {
+    /// Adds to each value.
+    pub fn add<'a>(sums: &'a mut [f32], more: &'a [f32]) {
+        sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more);
+    }
+}

@@ -1,8 +1,11 @@
 use dfdx::shapes::Dtype;
+use kerata_kernels::adam;
 use rand::distributions::uniform::SampleUniform;
 
 /// The number type of a model: `f32` or `f64`.
-pub trait Element: Dtype + num_traits::Float + SampleUniform + std::fmt::Display {
+pub trait Element:
+    Dtype + num_traits::Float + SampleUniform + adam::Moved + std::fmt::Display
+{
     /// The nearest number of this type.
     fn of(value: f64) -> Self {
         num_traits::NumCast::from(value).unwrap_or_else(Self::nan)

@@ -1,13 +1,12 @@
+use kerata_kernels::adam;
+
 use super::{
     Bounds, Fading, InKeras, IntoRate, LearningRate, Moment, Optimizer, Options, Slot, Update,
     bounds, check_moments, exactly,
     options::{optimizer, settings},
     rounded_moments,
 };
-use crate::{
-    backend::{Element, vectorized_loops},
-    error::Error,
-};
+use crate::{backend::Element, error::Error};
 
 optimizer! {
     /// Adam ([Kingma and Ba 2014](https://arxiv.org/abs/1412.6980)), in Keras's form: epsilon is added to the
@@ -52,37 +51,20 @@ impl Optimizer for Adam {
         let [beta_1, beta_2, _] = rounded_moments::<E>([self.beta_1, self.beta_2, self.epsilon])?;
         let Update { moment, weights, gradient, slots, .. } = update;
         let Moment { step, learning_rate, .. } = moment;
-        let correction = move |beta: E| (E::one() - beta.powi(step)).recip();
-        let corrections = [beta_1, beta_2].map(correction);
-        // Epsilon is added behind the correction of the bias here.
-        let epsilon = E::of(self.epsilon / (1.0 - self.beta_2.powi(step)).sqrt());
-        let rate = E::of(learning_rate);
-        let change =
-            move |m: E, v: E| rate * (m * corrections[0]) / ((v * corrections[1]).sqrt() + epsilon);
-        // Values, as what is stored would be read again: a store and a load that both cross lines of the cache wait for each other.
-        let moments = move |g: E, m: E, v: E| {
-            (m * beta_1 + g * (E::one() - beta_1), v * beta_2 + g * g * (E::one() - beta_2))
+        let correction = |beta: E| (E::one() - beta.powi(step)).recip();
+        let step = adam::Step {
+            betas: [beta_1, beta_2],
+            corrections: [beta_1, beta_2].map(correction),
+            rate: E::of(learning_rate),
+            // Epsilon is added behind the correction of the bias here.
+            epsilon: E::of(self.epsilon / (1.0 - self.beta_2.powi(step)).sqrt()),
         };
         if self.amsgrad {
             let [first, second, largest] = exactly(slots)?;
-            vectorized_loops(move || {
-                let each = weights.iter_mut().zip(gradient).zip(first).zip(second).zip(largest);
-                for ((((w, g), m), v), most) in each {
-                    let (mean, square) = moments(*g, *m, *v);
-                    let largest = if square > *most { square } else { *most };
-                    (*m, *v, *most) = (mean, square, largest);
-                    *w -= change(mean, largest);
-                }
-            });
+            E::step(step, weights, gradient, [first, second], Some(largest));
         } else {
             let [first, second] = exactly(slots)?;
-            vectorized_loops(move || {
-                for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
-                    let (mean, square) = moments(*g, *m, *v);
-                    (*m, *v) = (mean, square);
-                    *w -= change(mean, square);
-                }
-            });
+            E::step(step, weights, gradient, [first, second], None);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use dfdx::{
     tensor::{Cpu, CpuError, Gradients, Tape, Tensor},
 };
 
-use kerata_kernels::{buffer::Buffer, memory::NoMemory};
+use kerata_kernels::{buffer::Buffer, memory::NoMemory, pointwise::add};
 
 use super::{WeightCache, memory::elements_of};
 use crate::{error::Error, shape::Shape};
@@ -149,7 +149,7 @@ impl Grads<'_> {
         of: &Tensor<S, f32, Cpu>,
         more: &[f32],
     ) -> Result<(), Failure> {
-        self.with(of, |sums| sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more))
+        self.with(of, |sums| add(sums, more))
     }
 
     /// Adds sums in double precision to the gradient of a tensor.
