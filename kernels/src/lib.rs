@@ -3,7 +3,7 @@
 //!
 //! [`kerata`](https://docs.rs/kerata) puts them on the tape of its tensors. The crate is made for it: names in here may
 //! change with each version. Sizes that do not fit are a panic here, as with slices; kerata has looked at them before.
-//! Memory that is not there is an error, [`NoMemory`](memory::NoMemory).
+//! Memory that is not there is an error, [`NoMemory`](memory::NoMemory), and the only one that a `Result` here has.
 
 pub mod activation;
 pub mod adam;

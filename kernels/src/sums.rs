@@ -100,8 +100,7 @@ pub fn wide(width: usize) -> usize {
     LANES.div_ceil(width.max(1)) * width
 }
 
-/// `N` sums of each column, of what is made of some rows of a matrix: `add` adds the values at a range to vectors of
-/// zeros, which are as long as [`wide`] says: several rows at a time, and at the end fewer.
+/// The same, on the calling thread.
 fn sums_of<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
@@ -132,7 +131,8 @@ fn each<E: Zeroable, const N: usize>(width: usize) -> Result<[Vec<E>; N], NoMemo
     Ok(all)
 }
 
-/// The sums of the columns of what is made of many rows, on several threads; see [`sums_of`].
+/// `N` sums of each column, of what is made of some rows of a matrix, on several threads: `add` adds the values at a range to
+/// vectors of zeros, which are as long as [`wide`] says: several rows at a time, and at the end fewer.
 pub fn sums_over<const N: usize>(
     rows: &[Range<usize>],
     width: usize,
