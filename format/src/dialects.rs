@@ -68,26 +68,6 @@ pub fn input_sizes(
     built(build_config).or_else(|| given_shape(class, config)).or_else(first)
 }
 
-/// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
-pub fn destroys_masks(class: &str) -> bool {
-    let whole = [
-        "CenterCrop",
-        "EinsumDense",
-        "Flatten",
-        "Permute",
-        "RMSNormalization",
-        "RepeatVector",
-        "Reshape",
-        "Resizing",
-    ];
-    let starts = ["Conv", "Cropping", "Depthwise", "Separable", "UpSampling", "ZeroPadding"];
-    if class.starts_with("ConvLSTM") {
-        return false;
-    }
-    let pools = class.contains("Pooling") && class != "GlobalAveragePooling1D";
-    whole.contains(&class) || pools || starts.iter().any(|start| class.starts_with(start))
-}
-
 /// A dtype is a name, or in Keras 3 a policy with a name, or with one for all that it does not list, where it lists nothing.
 pub fn dtype_name(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| {

@@ -73,6 +73,13 @@ pub fn layer(arguments: TokenStream, item: TokenStream) -> TokenStream {
     layer::layer(arguments.into(), item.into()).into()
 }
 
+/// For `kerata` itself: the names that its layers have in Keras and PyTorch, as constants.
+#[doc(hidden)]
+#[proc_macro]
+pub fn elsewhere(_: TokenStream) -> TokenStream {
+    spelling::elsewhere().into()
+}
+
 /// For `kerata` itself: a constant of the words of a trait's `#[diagnostic::on_unimplemented(..)]`.
 #[doc(hidden)]
 #[proc_macro_attribute]

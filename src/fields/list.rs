@@ -3,7 +3,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AnySignal, Config, Described, FUNCTIONAL, Initializer, classes, dtype::policy, snake_case,
+    AnySignal, Config, Described, FUNCTIONAL, Initializer, classes, dtype::policy, is_built_in,
+    snake_case,
 };
 use crate::error::{Difference, Error, shortened};
 
@@ -245,7 +246,7 @@ impl Fields {
             several => Some(several.iter().map(|wire| json!(wire.sizes)).collect()),
         };
         let sizes = sizes.filter(|_| classes::has_build_config(&self.class));
-        let built_in = classes::is_built_in(&self.class);
+        let built_in = is_built_in(&self.class);
         Config {
             module: built_in.then(|| classes::module(&self.class).to_owned()),
             registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),

@@ -20,8 +20,6 @@ mod stack;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
-#[cfg(test)]
-pub(crate) use classes::is_built_in;
 pub(crate) use classes::{changes_images, has_build_config, starts_from_states};
 pub use configured::{Configured, HasConfig, HasJson};
 pub(crate) use described::Described;
@@ -29,7 +27,11 @@ pub(crate) use dtype::dtype_of;
 pub use initializer::{Fan, Initializer, Spread};
 pub(crate) use json::snake_case;
 pub use json::{Config, KerasJson, MAX_BYTES, MAX_DEPTH, MAX_OBJECTS, MAX_VALUES};
-pub(crate) use kerata_format::{FUNCTIONAL, destroys_masks, given_shape, of_training, whole};
+pub(crate) use kerata_format::{
+    FUNCTIONAL, given_shape, of_training,
+    table::{destroys_masks, is_class as is_built_in},
+    whole,
+};
 pub use list::Fields;
 pub(crate) use list::{Mode, says};
 #[doc(hidden)]

@@ -44,7 +44,7 @@ pub use summary::{Row, Summary};
 #[doc(hidden)]
 pub use untrained::{Saves, Trains, Unsaved, Untrained};
 #[doc(hidden)]
-pub use windows::{Along, Between, SameSizes, Sized, Windowed, Windows, closed, opened};
+pub use windows::{Between, SameSizes, Sized, Windows, closed, opened};
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{

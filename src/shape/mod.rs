@@ -15,6 +15,7 @@
 mod fault;
 mod sizes;
 mod window;
+mod windowed;
 
 #[doc(hidden)]
 pub use fault::Fault;
@@ -23,6 +24,8 @@ pub use sizes::{ConstDim, Dim, Shape, display};
 pub(crate) use window::WINDOW;
 pub use window::{Causal, Grow, Number, Padding, Same, Slide, Twice, Valid};
 pub(crate) use window::{LARGEST, places, wrong_window};
+#[doc(hidden)]
+pub use windowed::{Along, Windowed};
 
 /// [`Const`], by the name that it has in the messages of the compiler: `(usize, Size<10>)` is `(Batch, Const<10>)`.
 ///

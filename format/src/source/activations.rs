@@ -4,51 +4,19 @@ use serde_json::{Map, Value};
 
 use super::{
     layer::Layer,
+    row,
     types::{self, Typed, features, needed},
 };
-use crate::whole;
-
-/// Keras's activations that are types.
-pub(super) const ACTIVATIONS: [(&str, &str); 29] = [
-    ("celu", "Celu"),
-    ("elu", "Elu"),
-    ("exponential", "Exponential"),
-    ("gelu", "Gelu"),
-    ("hard_shrink", "HardShrink"),
-    ("hard_sigmoid", "HardSigmoid"),
-    ("hard_silu", "HardSilu"),
-    ("hard_swish", "HardSilu"),
-    ("hard_tanh", "HardTanh"),
-    ("keras_2_hard_sigmoid", "Keras2HardSigmoid"),
-    ("leaky_relu", "LeakyRelu"),
-    ("linear", "Linear"),
-    ("log_sigmoid", "LogSigmoid"),
-    ("mish", "Mish"),
-    ("relu", "Relu"),
-    ("relu6", "Relu6"),
-    ("selu", "Selu"),
-    ("sigmoid", "Sigmoid"),
-    ("silu", "Silu"),
-    ("soft_shrink", "SoftShrink"),
-    ("softmax", "Softmax"),
-    ("softplus", "Softplus"),
-    ("softsign", "Softsign"),
-    ("sparse_plus", "SparsePlus"),
-    ("sparse_sigmoid", "SparseSigmoid"),
-    ("squareplus", "Squareplus"),
-    ("swish", "Silu"),
-    ("tanh", "Tanh"),
-    ("tanh_shrink", "TanhShrink"),
-];
+use crate::{
+    table::{ACTIVATIONS, of_class},
+    whole,
+};
 
 /// The activation that a layer without options is, where it stands for one.
-pub(super) fn activation_layer(
-    class: &str,
-    config: &Map<String, Value>,
-) -> Option<&'static (&'static str, &'static str)> {
+pub(super) fn activation_layer(class: &str, config: &Map<String, Value>) -> Option<&'static str> {
     let typed = types::of(class, config, 2).ok().filter(|typed| typed.options.is_empty())?;
     let name = if typed.name == "Identity" { "Linear" } else { typed.name.as_str() };
-    ACTIVATIONS.iter().find(|(_, activation)| *activation == name)
+    ACTIVATIONS.iter().map(|one| one.name).find(|activation| *activation == name)
 }
 
 /// The type of a layer that is an activation; none for other classes.
@@ -58,26 +26,10 @@ pub(super) fn activation_layer(
 pub(super) fn of(class: &str, layer: &Layer<'_>, rank: usize) -> Result<Option<Typed>, String> {
     Ok(Some(match class {
         "Activation" => Typed::plain(&layer.activation()?.0),
-        "ReLU" => {
-            let mut typed = Typed::plain("ReluLayer");
-            layer.number_option("max_value", f64::INFINITY, &mut typed.options)?;
-            layer.number_option("negative_slope", 0.0, &mut typed.options)?;
-            layer.number_option("threshold", 0.0, &mut typed.options)?;
-            if typed.options.is_empty() { Typed::plain("Relu") } else { typed }
-        }
-        "ELU" => {
-            if layer.number("alpha", 1.0)? == 1.0 {
-                Typed::plain("Elu")
-            } else {
-                let mut typed = Typed::plain("EluLayer");
-                layer.number_option("alpha", 1.0, &mut typed.options)?;
-                typed
-            }
-        }
-        "LeakyReLU" => {
-            let mut typed = Typed::plain("LeakyReluLayer");
-            layer.number_option("negative_slope", 0.3, &mut typed.options)?;
-            typed
+        "ReLU" | "ELU" => {
+            let typed = of_class(class).map(|known| row::of(known, layer, rank)).transpose()?;
+            let plain = if class == "ELU" { "Elu" } else { "Relu" };
+            typed.filter(|typed| !typed.options.is_empty()).unwrap_or(Typed::plain(plain))
         }
         "Softmax" => {
             let axis = layer.one_axis()?.unwrap_or(-1);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Config, destroys_masks};
+use crate::{Config, table::destroys_masks};
 
 /// How many dimensions a signal has, and whether it is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

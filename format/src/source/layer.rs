@@ -9,7 +9,9 @@ use super::{
     types::{self, Typed},
 };
 use crate::{
-    OLD_HARD_SIGMOID, activation_name, dtype_name, of_training, says_nothing, shortened, whole,
+    OLD_HARD_SIGMOID, activation_name, dtype_name, of_training, says_nothing, shortened,
+    table::{activation, of_class},
+    whole,
 };
 
 /// A config, and which of its keys have been asked for.
@@ -53,7 +55,7 @@ impl<'a> Layer<'a> {
     }
 
     /// Keys whose values change nothing in what the layer calculates.
-    pub(super) fn ignore(&self, keys: &[&'static str]) {
+    pub(super) fn ignore(&self, keys: &'static [&'static str]) {
         self.seen.borrow_mut().extend(keys);
     }
 
@@ -182,11 +184,11 @@ impl<'a> Layer<'a> {
             activations::activation_layer(said.get("class_name")?.as_str()?, config)
         };
         let name = match activation_name(said) {
-            Some(name) => activations::ACTIVATIONS.iter().find(|(keras, _)| *keras == name),
+            Some(name) => activation(name).map(|one| one.name).filter(|name| !name.is_empty()),
             None => of_layer(),
         };
         let unknown = || format!("{}, an activation that has no type", self.says("activation"));
-        name.map(|(_, name)| ((*name).to_owned(), "Linear")).ok_or_else(unknown)
+        name.map(|name| (name.to_owned(), "Linear")).ok_or_else(unknown)
     }
 
     /// The layer in this one.
@@ -198,12 +200,27 @@ impl<'a> Layer<'a> {
         types::of(class, config, rank).map(Some)
     }
 
-    pub(super) fn padding(&self, words: &[&str]) -> Result<Parameter<'static>, String> {
+    /// How much before and after each of some axes; one number stands for both or for all.
+    pub(super) fn pairs(&self, key: &'static str, axes: usize) -> Result<Vec<[u64; 2]>, String> {
+        let pair = |value: &Value| match value.as_array().map(Vec::as_slice) {
+            Some([before, after]) => Some([whole(before)?, whole(after)?]),
+            Some(_) => None,
+            None => whole(value).map(|both| [both; 2]),
+        };
+        let pairs: Option<Vec<_>> = match self.get(key) {
+            Some(Value::Array(list)) if axes > 1 => list.iter().map(pair).collect(),
+            said => said.and_then(pair).map(|both| vec![both; axes]),
+        };
+        let pairs = pairs.filter(|pairs| pairs.len() == axes);
+        pairs.ok_or_else(|| format!("{}, and not {axes} sizes or pairs", self.says(key)))
+    }
+
+    pub(super) fn padding(&self, words: &[&str]) -> Result<String, String> {
         let said = self.text("padding", "valid")?.to_ascii_lowercase();
         let known = [("valid", "Valid"), ("same", "Same"), ("causal", "Causal")];
         let found = known.iter().find(|(word, _)| *word == said && words.contains(word));
         let found = found.ok_or_else(|| format!("{}, which has no type", self.says("padding")))?;
-        Ok((found.1.to_owned(), "Valid"))
+        Ok(found.1.to_owned())
     }
 
     /// A `#[with(..)]` for a number that is not as usual.
@@ -262,7 +279,7 @@ impl<'a> Layer<'a> {
         if !self.flag("trainable", true)? && !frozen {
             options.push(("trainable", false.to_string()));
         }
-        for &key in rules::keys(self.class) {
+        for &key in of_class(self.class).map_or(&[][..], |known| known.rules) {
             if let Some(rule) = self.get(key) {
                 options.push((key, rules::source(key, rule)?));
             }

@@ -8,7 +8,7 @@ mod calls;
 mod flow;
 mod layer;
 mod names;
-mod preprocessing;
+mod row;
 mod rules;
 mod structure;
 mod types;

@@ -7,33 +7,6 @@ use crate::shortened;
 /// The key of what leaves a layer.
 pub(super) const ACTIVITY: &str = "activity_regularizer";
 
-/// The keys of a class that may have one, with those of what leaves the layer.
-pub(super) fn keys(class: &str) -> &'static [&'static str] {
-    match class {
-        "Dense" | "Conv1D" | "Conv2D" => &[
-            "kernel_regularizer",
-            "kernel_constraint",
-            "bias_regularizer",
-            "bias_constraint",
-            ACTIVITY,
-        ],
-        "LSTM" | "GRU" | "SimpleRNN" => &[
-            "kernel_regularizer",
-            "kernel_constraint",
-            "recurrent_regularizer",
-            "recurrent_constraint",
-            "bias_regularizer",
-            "bias_constraint",
-            ACTIVITY,
-        ],
-        "Embedding" => &["embeddings_regularizer", "embeddings_constraint", ACTIVITY],
-        "BatchNormalization" | "LayerNormalization" => {
-            &["gamma_regularizer", "gamma_constraint", "beta_regularizer", "beta_constraint"]
-        }
-        _ => &[],
-    }
-}
-
 /// What a config says of one: a class, and its settings.
 struct Said<'a> {
     class: &'a str,

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use super::{
     activations,
     layer::{Layer, Parameter},
-    preprocessing, rules,
+    row, rules,
 };
-use crate::{Config, input_sizes, whole};
+use crate::{Config, input_sizes, table::of_class};
 
 /// A type, and the options that stand in `#[with(..)]`.
 #[derive(Debug, PartialEq)]
@@ -70,101 +70,32 @@ fn of_layer(
     rank: usize,
 ) -> Result<Typed, String> {
     let mut typed = match class {
-        "Dense" => dense(layer, rank)?,
-        "Embedding" => {
-            let mask = if layer.flag("mask_zero", false)? { "MaskZero" } else { "NoMask" };
-            layer.ignore(&["input_length", "input_dim"]);
-            let sizes = [layer.size("input_dim")?, layer.size("output_dim")?];
-            let [ids, width] = sizes.map(needed);
-            Typed::with("Embedding", &[ids, width, (mask.to_owned(), "NoMask")])
-        }
-        "LSTM" | "GRU" | "SimpleRNN" => recurrent(class, layer)?,
         "RNN" => stack(layer)?,
         "Bidirectional" => bidirectional(layer, config, rank)?,
-        "TimeDistributed" => {
-            let inner = layer.inner("layer", rank.saturating_sub(1))?.ok_or("it has no `layer`")?;
-            around("TimeDistributed", inner, &[])
-        }
-        "Dropout" => {
-            let rate = layer.number("rate", 0.0)?;
-            let percent = (rate * 100.0).round();
-            if (rate * 100.0 - percent).abs() > 1e-9 || !(0.0..100.0).contains(&percent) {
-                let percent = rate * 100.0;
-                return Err(format!(
-                    "its rate is {percent} percent, and no whole number below 100"
-                ));
-            }
-            layer.ignore(&["seed"]);
-            Typed::with("Dropout", &[needed(format!("{percent}"))])
-        }
-        "Masking" => {
-            let mut typed = Typed::plain("Masking");
-            layer.number_option("mask_value", 0.0, &mut typed.options)?;
-            typed
-        }
-        "Identity" | "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum" => {
-            Typed::plain(class)
-        }
         "Dot" => {
             let [first, second] = [layer.axis_of(0)?, layer.axis_of(1)?];
             let mut typed = Typed::with("Dot", &[needed(&first), (second, &first)]);
             layer.flag_option("normalize", false, &mut typed.options)?;
             typed
         }
-        "Concatenate" => {
-            layer.last_axis(rank)?;
-            Typed::with("Concatenate", &[features()])
-        }
-        "BatchNormalization" | "LayerNormalization" => norm(class, layer, rank)?,
-        "RMSNormalization" => {
-            layer.last_axis(rank)?;
-            let mut typed = Typed::with("RmsNorm", &[features()]);
-            layer.number_option("epsilon", 1e-6, &mut typed.options)?;
-            typed
-        }
-        "Flatten" => {
-            layer.channels_last()?;
-            Typed::with("Flatten", &[features()])
-        }
-        "RepeatVector" => Typed::with("RepeatVector", &[needed(layer.size("n")?)]),
-        "Reshape" => {
-            let list = layer.get("target_shape").and_then(Value::as_array);
-            let sizes: Option<Vec<_>> = list.and_then(|list| list.iter().map(whole).collect());
-            let sizes = sizes.filter(|sizes| !sizes.is_empty() && !sizes.contains(&0));
-            let sizes = sizes.ok_or_else(|| {
-                format!("{}, and not all known sizes", layer.says("target_shape"))
-            })?;
-            let sizes: String = sizes.iter().map(|size| format!("Const<{size}>, ")).collect();
-            let several = sizes.matches(',').count() > 1;
-            let end = if several { ", " } else { " " };
-            Typed::with("Reshape", &[needed(format!("({})", sizes.trim_end_matches(end)))])
-        }
         "Permute" => {
             let axes = layer.get("dims").and_then(Value::as_array).map_or(0, Vec::len);
             let dims = layer.sizes("dims", axes, None)?;
             Typed::with("Permute", &dims.into_iter().map(needed).collect::<Vec<_>>())
         }
-        "ZeroPadding2D" => zero_padding(layer)?,
-        "Conv1D" => convolution(layer, "Conv1d", 1)?,
-        "Conv2D" => convolution(layer, "Conv2d", 2)?,
-        "MaxPooling1D" => pool(layer, "MaxPool1d", 1)?,
-        "MaxPooling2D" => pool(layer, "MaxPool2d", 2)?,
-        "AveragePooling1D" => pool(layer, "AvgPool1d", 1)?,
-        "AveragePooling2D" => pool(layer, "AvgPool2d", 2)?,
-        "GlobalAveragePooling1D"
-        | "GlobalAveragePooling2D"
-        | "GlobalMaxPooling1D"
-        | "GlobalMaxPooling2D" => {
-            layer.channels_last()?;
-            layer.only("keepdims", false)?;
-            Typed::plain(&format!("{}d", class.trim_end_matches('D')))
-        }
-        other => match activations::of(other, layer, rank)? {
-            Some(typed) => typed,
-            None => preprocessing::of(other, layer, rank)?
-                .ok_or_else(|| format!("there is no type for the class `{other}`"))?,
+        _ => match (activations::of(class, layer, rank)?, of_class(class)) {
+            (Some(typed), _) => typed,
+            (None, Some(known)) => row::of(known, layer, rank)?,
+            (None, None) => return Err(format!("there is no type for the class `{class}`")),
         },
     };
+    // Keras applies it to each step of a sequence by itself.
+    if class == "Dense" {
+        typed = (2..rank).fold(typed, |inner, _| around("TimeDistributed", inner, &[]));
+    }
+    if ["GRU", "LSTM", "SimpleRNN"].contains(&class) && layer.flag("return_state", false)? {
+        typed = around("ReturnState", typed, &[]);
+    }
     for key in ["noise_shape", "quantization_config"] {
         layer.only(key, Value::Null)?;
     }
@@ -182,47 +113,6 @@ fn of_layer(
 fn around(name: &str, inner: Typed, more: &[Parameter<'_>]) -> Typed {
     let typed = Typed::with(name, &[&[needed(inner.name)], more].concat());
     Typed { options: inner.options, ..typed }
-}
-
-/// Keras applies it to each step of a sequence by itself.
-fn dense(layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
-    let parameters = [features(), needed(layer.size("units")?), layer.activation()?];
-    let mut typed = Typed::with("Dense", &parameters);
-    layer.flag_option("use_bias", true, &mut typed.options)?;
-    Ok((2..rank).fold(typed, |inner, _| around("TimeDistributed", inner, &[])))
-}
-
-fn recurrent(class: &str, layer: &Layer<'_>) -> Result<Typed, String> {
-    let returns_state = layer.flag("return_state", false)?;
-    layer.ignore(&["seed", "unroll", "implementation", "use_cudnn"]);
-    let returns = if layer.flag("return_sequences", false)? { "Sequences" } else { "LastState" };
-    let mut parameters =
-        vec![features(), needed(layer.size("units")?), (returns.to_owned(), "LastState")];
-    let name = match class {
-        "LSTM" => {
-            layer.ignore(&["unit_forget_bias"]);
-            "Lstm"
-        }
-        "GRU" => {
-            let reset = if layer.flag("reset_after", true)? { "ResetAfter" } else { "ResetBefore" };
-            parameters.push((reset.to_owned(), "ResetAfter"));
-            "Gru"
-        }
-        _ => "SimpleRnn",
-    };
-    let mut typed = Typed::with(name, &parameters);
-    let options = &mut typed.options;
-    layer.function_option("activation", "tanh", options)?;
-    if class != "SimpleRNN" {
-        layer.function_option("recurrent_activation", "sigmoid", options)?;
-    }
-    layer.number_option("dropout", 0.0, options)?;
-    layer.number_option("recurrent_dropout", 0.0, options)?;
-    layer.flag_option("use_bias", true, options)?;
-    layer.flag_option("go_backwards", false, options)?;
-    layer.flag_option("zero_output_for_mask", false, options)?;
-    layer.flag_option("stateful", false, options)?;
-    Ok(if returns_state { around("ReturnState", typed, &[]) } else { typed })
 }
 
 /// Several cells; what is said of the layer around them counts for the first, the last or all.
@@ -293,87 +183,4 @@ fn bidirectional(
     let returns_state =
         layer.get("layer").is_some_and(|layer| layer["config"]["return_state"] == true);
     Ok(if returns_state { around("ReturnState", both, &[]) } else { both })
-}
-
-fn norm(class: &str, layer: &Layer<'_>, rank: usize) -> Result<Typed, String> {
-    layer.last_axis(rank)?;
-    let batch = class == "BatchNormalization";
-    let mut typed = Typed::with(if batch { "BatchNorm" } else { "LayerNorm" }, &[features()]);
-    if batch {
-        layer.number_option("momentum", 0.99, &mut typed.options)?;
-        layer.only("synchronized", false)?;
-        layer.only("renorm", false)?;
-        layer.ignore(&["renorm_clipping", "renorm_momentum"]);
-    } else {
-        layer.only("rms_scaling", false)?;
-    }
-    layer.number_option("epsilon", 1e-3, &mut typed.options)?;
-    layer.flag_option("center", true, &mut typed.options)?;
-    layer.flag_option("scale", true, &mut typed.options)?;
-    Ok(typed)
-}
-
-fn convolution(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, String> {
-    let kernel = layer.sizes("kernel_size", axes, None)?;
-    let mut parameters = vec![features(), needed(layer.size("filters")?)];
-    parameters.push(needed(kernel[0].clone()));
-    if axes == 2 {
-        parameters.push((kernel[1].clone(), &kernel[0]));
-    }
-    layer.channels_last()?;
-    let groups = match layer.get("groups").map(|_| layer.size("groups")).transpose()? {
-        Some(groups) if groups != "1" => format!("Groups<{groups}>"),
-        _ => "OneGroup".to_owned(),
-    };
-    let words: &[&str] = if axes == 1 { &["valid", "same", "causal"] } else { &["valid", "same"] };
-    parameters.extend([
-        layer.activation()?,
-        layer.padding(words)?,
-        (layer.same_sizes("strides", axes)?, "1"),
-        (layer.same_sizes("dilation_rate", axes)?, "1"),
-        (groups, "OneGroup"),
-    ]);
-    let mut typed = Typed::with(name, &parameters);
-    layer.flag_option("use_bias", true, &mut typed.options)?;
-    Ok(typed)
-}
-
-fn pool(layer: &Layer<'_>, name: &str, axes: usize) -> Result<Typed, String> {
-    let usual = vec!["2".to_owned(); axes];
-    let sizes = layer.sizes("pool_size", axes, Some(&usual))?;
-    let strides = layer.sizes("strides", axes, Some(&sizes))?;
-    layer.channels_last()?;
-    let padding = layer.padding(&["valid", "same"])?;
-    let parameters: Vec<Parameter<'_>> = match (sizes.as_slice(), strides.as_slice()) {
-        ([k], [s]) => vec![needed(k), (s.clone(), k), padding],
-        ([h, w], [sh, sw]) => {
-            vec![needed(h), (w.clone(), h), (sh.clone(), h), (sw.clone(), w), padding]
-        }
-        _ => return Err(format!("{}, and no window", layer.says("pool_size"))),
-    };
-    Ok(Typed::with(name, &parameters))
-}
-
-fn zero_padding(layer: &Layer<'_>) -> Result<Typed, String> {
-    layer.channels_last()?;
-    let wrong = || format!("{}, and not as much on either side of an axis", layer.says("padding"));
-    let both = |value: &Value| match value {
-        Value::Array(pair) => {
-            let pair: Vec<u64> = pair.iter().map(whole).collect::<Option<_>>()?;
-            pair.first().copied().filter(|first| pair == [*first; 2])
-        }
-        one => whole(one),
-    };
-    let sizes: Option<Vec<u64>> = match layer.get("padding") {
-        None => Some(vec![1, 1]),
-        Some(Value::Array(list)) => list.iter().map(both).collect(),
-        Some(one) => both(one).map(|one| vec![one; 2]),
-    };
-    match sizes.as_deref() {
-        Some([rows, columns]) => {
-            let rows = rows.to_string();
-            Ok(Typed::with("ZeroPadding2d", &[needed(&rows), (columns.to_string(), &rows)]))
-        }
-        _ => Err(wrong()),
-    }
 }

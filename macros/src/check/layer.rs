@@ -1,5 +1,6 @@
 //! What is wrong with a layer by itself: its `_`, and what `#[with(..)]` says.
 
+use kerata_format::table;
 use quote::quote;
 use syn::{
     Attribute, Expr, ExprLit, Generics, Ident, Lit, Path, Type, parse_quote, spanned::Spanned,
@@ -106,16 +107,16 @@ const WITH_ARGUMENTS: [(&str, &str); 5] = [
     ("Orthogonal", "Orthogonal(1.0)"),
 ];
 
-/// Layers that Keras's `activity_regularizer` is of.
-const WITH_ACTIVITY: [&str; 7] =
-    ["Conv1d", "Conv2d", "Dense", "Embedding", "Gru", "Lstm", "SimpleRnn"];
-
 pub(super) fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
     let name = short_name(ty);
+    // The layers that Keras's `activity_regularizer` is of.
+    let having = table::layers().filter(|layer| layer.rules.contains(&"activity_regularizer"));
+    let mut having: Vec<&str> = having.map(|layer| layer.name).collect();
+    having.sort_unstable();
     with.rules.retain(|(key, _)| {
-        let refused = key == "activity_regularizer" && !WITH_ACTIVITY.contains(&name.as_str());
+        let refused = key == "activity_regularizer" && !having.contains(&name.as_str());
         if refused {
-            let layers = WITH_ACTIVITY.join("`, `");
+            let layers = having.join("`, `");
             let message = format!("`{name}` has no `activity_regularizer`: `{layers}` have one");
             errors.push(key.span(), message);
         }

@@ -31,6 +31,8 @@ pub(crate) struct Arguments {
     pub(crate) check: Option<Expr>,
     /// The keys of the config.
     pub(crate) keys: Vec<Key>,
+    /// What becomes of the sizes behind the batch, where windows slide along them.
+    pub(crate) windows: Option<Expr>,
     pub(crate) element: Option<Type>,
     pub(crate) device: Option<Type>,
     pub(crate) errors: Errors,
@@ -97,8 +99,9 @@ pub(crate) struct Inner {
     pub(crate) options: bool,
 }
 
-const LAYER: [&str; 9] =
-    ["class", "accepts", "input", "infer", "check", "keys", "tables", "element", "device"];
+const LAYER: [&str; 10] = [
+    "class", "accepts", "input", "infer", "check", "keys", "tables", "windows", "element", "device",
+];
 const WEIGHT: [&str; 9] =
     ["shape", "init", "fill", "trainable", "regularizer", "keys", "name", "key", "when"];
 const ROLES: [&str; 4] = ["weight", "option", "inner", "cache"];
@@ -114,6 +117,7 @@ impl Parse for Arguments {
                 "class" => all.class = Some(value(input)?),
                 "accepts" => all.accepts = Some(value(input)?),
                 "input" => all.input = Some(value(input)?),
+                "windows" => all.windows = Some(value(input)?),
                 "check" => all.check = Some(value(input)?),
                 "element" => all.element = Some(value(input)?),
                 _ => all.device = Some(value(input)?),

@@ -1,15 +1,13 @@
 //! What is written between `<` and `>`.
 
+use kerata_format::table::{Class, Kind, Parameter, known};
 use quote::ToTokens;
 use syn::{
     Expr, GenericArgument, GenericParam, Generics, Lit, Path, PathArguments, PathSegment, Type,
     UnOp,
 };
 
-use super::{
-    table::{Class, Kind, Parameter, known},
-    words::{FLAGS, WORDS, Word},
-};
+use super::words::{Word, words};
 use crate::signal::last_name;
 
 /// One argument, as far as its tokens tell.
@@ -108,7 +106,7 @@ impl Argument {
                     Kind::Type(_) => false,
                 },
                 (What::Size, kind) => kind.is_size(),
-                (What::Word(word), Kind::Type(class)) => class.takes(word),
+                (What::Word(word), Kind::Type(class)) => word.is(class),
                 (What::Word(_), _) => false,
                 (What::Type | What::Small, kind) => !kind.is_size(),
                 (What::Layer, kind) => kind == Kind::Type(Class::Layer),
@@ -155,7 +153,7 @@ fn of_path(path: &Path, generics: &Generics) -> What {
     if let Some(parameter) = parameter {
         return parameter;
     }
-    if let Some(word) = WORDS.iter().find(|word| word.name == name) {
+    if let Some(word) = words().find(|word| word.name == name) {
         return if is_ours(path) { What::Word(word) } else { What::Either };
     }
     // A custom activation may have any name, but not one in small letters.
@@ -207,14 +205,14 @@ fn of_expr(expr: &Expr) -> What {
 
 fn by_name(name: &str) -> Option<&'static Word> {
     let name = name.replace('_', "").to_lowercase();
-    WORDS.iter().find(|word| {
-        word.name.to_lowercase() == name || word.keras.iter().any(|keras| *keras == name)
+    words().find(|word| {
+        let is = |other: &str| other.replace('_', "").to_lowercase() == name;
+        is(word.name) || word.keras.iter().any(|keras| is(keras))
     })
 }
 
 /// What `true` or `false` is called.
 pub(super) fn flag(class: Class, on: bool) -> Option<&'static Word> {
-    let (_, yes, no) = FLAGS.iter().find(|(of, ..)| *of == class)?;
-    let name = if on { yes } else { no };
-    WORDS.iter().find(|word| word.name == *name)
+    let [yes, no] = class.flags()?;
+    words().find(|word| word.name == if on { yes } else { no })
 }

@@ -7,22 +7,21 @@ mod arguments;
 mod option;
 mod rewrite;
 mod stack;
-mod table;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use std::cell::Cell;
 
+use kerata_format::table::{self, Class, Kind, Known, called, known};
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
 pub(crate) use option::{Belongs, parameter};
 pub(crate) use stack::within as stack_within;
-use table::{Class, Kind, Known, called, known};
 use words::{LIST, OTHERS, OUTSIDE};
 
 use crate::{errors::Errors, infer, signal::last_name};
@@ -43,20 +42,20 @@ pub(crate) fn is_layer(path: &Path) -> bool {
 
 /// Whether this is the name of a layer of the crate that has weights: these are of its element.
 pub(crate) fn has_weights(path: &Path) -> bool {
-    let of_an_element = |layer: &Known| {
-        layer.parameters.iter().any(|parameter| parameter.kind == Kind::Type(Class::Element))
-    };
-    is_ours(path) && known(&last_name(path)).is_some_and(of_an_element)
+    is_ours(path) && known(&last_name(path)).is_some_and(|layer| layer.has(Class::Element))
+}
+
+/// A constant for each name that a layer has elsewhere, so that a `use` of it is no error of its own: `#[model]` says what the
+/// layer is called here.
+pub(crate) fn elsewhere() -> TokenStream {
+    let names = table::elsewhere().map(|name| format_ident!("{name}"));
+    quote!(#(#[doc(hidden)] #[allow(non_upper_case_globals)] pub const #names: () = ();)*)
 }
 
 /// Whether windows of a layer of the crate slide along sizes, or it makes them larger: it is `Windowed`.
 pub(crate) fn has_windows(name: &Ident) -> bool {
-    WINDOWED.iter().any(|windowed| name == windowed)
+    known(&name.to_string()).is_some_and(Known::has_windows)
 }
-
-/// The layers that are `Windowed` in `src/model/windows.rs`, with which a test compares them.
-const WINDOWED: [&str; 7] =
-    ["Conv1d", "Conv2d", "MaxPool1d", "AvgPool1d", "MaxPool2d", "AvgPool2d", "ZeroPadding2d"];
 
 impl Spelling<'_> {
     /// Whether the type can be that of a field. Where it cannot, that is told, and a type that the compiler

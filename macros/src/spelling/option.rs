@@ -1,12 +1,12 @@
 //! Keras's keyword arguments that are parameters of the type here, written as options: `#[with(return_sequences = true)]`.
 
+use kerata_format::table::{Class, Kind, Parameter, known};
 use proc_macro2::Ident;
 use syn::{Expr, GenericArgument, Generics, PathArguments, Type};
 
 use super::{
     arguments::{Argument, arguments, is_ours, text},
     rewrite,
-    table::{Class, Kind, Parameter, known},
 };
 use crate::signal::last_name;
 
@@ -62,25 +62,10 @@ pub(crate) fn parameter(
 
 /// Whether Keras calls a parameter so.
 fn is_called(parameter: &Parameter, key: &str) -> bool {
-    match key {
-        "units" | "filters" | "features" => parameter.what == key,
-        "input_dim" => matches!(parameter.what, "vocabulary size" | "features"),
-        "output_dim" => parameter.what == "vector size",
-        "kernel_size" | "pool_size" => parameter.what == "window size",
-        "strides" => parameter.what == "stride",
-        "dilation_rate" => parameter.what == "dilation",
-        "rate" => parameter.kind == Kind::Percent,
-        "activation" => parameter.kind == Kind::Type(Class::Activation),
-        "padding" => {
-            [Class::Padding, Class::ImagePadding].map(Kind::Type).contains(&parameter.kind)
-        }
-        "return_sequences" => parameter.kind == Kind::Type(Class::Returns),
-        "reset_after" => parameter.kind == Kind::Type(Class::ResetGate),
-        "merge_mode" => parameter.kind == Kind::Type(Class::MergeMode),
-        "groups" => parameter.kind == Kind::Type(Class::Grouping),
-        "mask_zero" => parameter.kind == Kind::Type(Class::MaskIds),
-        "target_shape" => parameter.kind == Kind::Type(Class::Shape),
-        _ => false,
+    match parameter.kind {
+        Kind::Type(Class::Layer) => false,
+        Kind::Features if key == "features" => true,
+        _ => parameter.key == key,
     }
 }
 

@@ -1,9 +1,8 @@
 //! The line to copy.
 
-use super::{
-    arguments::{Argument, What, flag},
-    table::{Class, Default, Kind, Known, Parameter},
-};
+use kerata_format::table::{Class, Default, Kind, Known, Parameter};
+
+use super::arguments::{Argument, What, flag};
 
 /// A layer as it should be written.
 pub(super) struct Line {
@@ -136,7 +135,7 @@ impl Argument {
             (
                 What::Word(word) | What::Misspelt(word) | What::Text(Some(word)),
                 Kind::Type(class),
-            ) => class.takes(word).then(|| word.name.to_owned()),
+            ) => word.is(class).then(|| word.name.to_owned()),
             (What::Flag(on), Kind::Type(class)) => {
                 flag(class, *on).map(|word| word.name.to_owned())
             }

@@ -1,13 +1,11 @@
 //! What a `StackedRnn` is made of.
 
+use kerata_format::table::{Known, known};
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
-use super::{
-    arguments::{is_ours, text},
-    table::{Known, known},
-};
+use super::arguments::{is_ours, text};
 use crate::signal::last_name;
 
 /// The layers of the crate that a stack may have.

@@ -3,11 +3,9 @@ use std::{collections::BTreeMap, path::Path};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{GenericParam, Generics, Type, TypeParamBound, parse_quote};
 
-use super::{
-    Spelling, WINDOWED,
-    table::{Class, Default as Given, Kind, LAYERS, called},
-    words::WORDS,
-};
+use kerata_format::table::{Class, Default as Given, Kind, called, elsewhere, known, layers};
+
+use super::{Spelling, words::words};
 use crate::errors::Errors;
 
 /// The structs of the source of the layers, with their parameters.
@@ -76,7 +74,7 @@ fn file(
 #[test]
 fn the_table_is_that_of_the_layers() {
     let mut structs = structs();
-    for layer in LAYERS {
+    for layer in layers() {
         let name = layer.name;
         let generics = structs.remove(name).unwrap_or_else(|| panic!("there is no layer {name}"));
         let all = generics.params.iter().map(|parameter| match parameter {
@@ -133,9 +131,9 @@ fn the_table_is_that_of_the_layers() {
     // What a layer keeps from step to step of a stream.
     let streams = ["NoState", "RecurrentState", "Ring", "StreamParts"];
     structs.retain(|name, _| !name.ends_with("Stepper") && !streams.contains(&name.as_str()));
-    for word in WORDS {
+    for word in words() {
         structs.remove(word.name);
-        let known = LAYERS.iter().any(|layer| layer.name == word.name);
+        let known = layers().any(|layer| layer.name == word.name);
         let elsewhere = word.class == Class::Padding || known;
         assert!(elsewhere || self::structs().contains_key(word.name), "there is no {}", word.name);
     }
@@ -153,10 +151,7 @@ fn said(ty: &str, generics: &Generics, element: &str) -> Option<String> {
 /// What a `use` may name in place of a layer of the crate, a field of that name is told.
 #[test]
 fn the_names_of_other_libraries_are_told() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/layers/elsewhere.rs");
-    let source = std::fs::read_to_string(path).unwrap();
-    let (_, list) = source.split_once("elsewhere! {").unwrap();
-    let names: Vec<&str> = list.trim_end().trim_end_matches('}').split_whitespace().collect();
+    let names: Vec<&str> = elsewhere().collect();
     assert!(names.len() > 20, "{names:?}");
     let unknown: Vec<_> = names.into_iter().filter(|name| called(name).is_none()).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
@@ -165,7 +160,7 @@ fn the_names_of_other_libraries_are_told() {
 #[test]
 fn what_is_right_is_not_refused() {
     let generics: Generics = parse_quote!(<const UNITS: usize, const n: usize, L: Layer<In>, E: Element, Vec: Layer<In>>);
-    let right = LAYERS.iter().map(|layer| layer.example).chain([
+    let right = layers().map(|layer| layer.example).chain([
         "kerata::Dense<_, 10>",
         "Dense<_, { 2 * UNITS }>",
         "Dense<IN, OUT, my::Gelu>",
@@ -283,33 +278,25 @@ fn options_that_are_parameters() {
     }
 }
 
-/// The layers of a call of `windowed!`: each name stands first, or behind a `;`.
-fn windowed(source: TokenStream) -> Vec<String> {
-    let trees: Vec<TokenTree> = source.into_iter().collect();
-    let word = |at: usize| trees.get(at).map(ToString::to_string).unwrap_or_default();
-    trees
-        .iter()
-        .enumerate()
-        .flat_map(|(i, tree)| match tree {
-            TokenTree::Group(group) if word(i.wrapping_sub(2)) == "windowed" => {
-                let trees: Vec<TokenTree> = group.stream().into_iter().collect();
-                let layers = trees.split(|tree| tree.to_string() == ";");
-                layers.filter_map(|layer| layer.first()).map(ToString::to_string).collect()
-            }
-            _ => Vec::new(),
-        })
-        .collect()
-}
-
 #[test]
 fn layers_with_windows() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/model/windows.rs");
-    let source = std::fs::read_to_string(file).unwrap().parse().unwrap();
-    let (mut found, mut listed) = (windowed(source), WINDOWED.map(str::to_owned).to_vec());
-    found.sort();
-    listed.sort();
-    assert_eq!(found, listed);
-    for name in found {
-        assert!(LAYERS.iter().any(|layer| layer.name == name), "{name} is no layer of the table");
+    fn files(folder: &Path, all: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files(&path, all) } else { all.push(path) }
+        }
     }
+    let mut all = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/layers"), &mut all);
+    let mut found = 0;
+    for path in all {
+        let source = std::fs::read_to_string(&path).unwrap();
+        let (mut structs, windows) = (BTreeMap::new(), source.contains("    windows = ["));
+        file(source.parse().unwrap(), None, &mut BTreeMap::new(), &mut structs);
+        for layer in structs.keys().filter_map(|name| known(name)) {
+            assert_eq!(layer.has_windows(), windows, "{}", layer.name);
+            found += usize::from(windows);
+        }
+    }
+    assert!(found > 6);
 }

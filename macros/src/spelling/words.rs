@@ -1,8 +1,9 @@
 //! Words where a parameter or a layer is expected: what they are here, and where else they belong.
 
-use super::table::Class;
+use kerata_format::table::{ACTIVATIONS, Class};
 
 /// A type of the crate that stands for a parameter.
+#[derive(Clone, Copy)]
 pub(super) struct Word {
     pub(super) name: &'static str,
     pub(super) class: Class,
@@ -10,13 +11,13 @@ pub(super) struct Word {
     pub(super) keras: &'static [&'static str],
 }
 
-impl Class {
-    /// Whether a type of the crate can be this.
-    pub(super) fn takes(self, word: &Word) -> bool {
-        match self {
-            Self::ImagePadding => word.class == Self::Padding && word.name != "Causal",
-            Self::Layer => word.class == Self::Activation,
-            class => class == word.class,
+impl Word {
+    /// Whether it can be what a parameter is.
+    pub(super) fn is(&self, class: Class) -> bool {
+        match class {
+            Class::ImagePadding => self.class == Class::Padding && self.name != "Causal",
+            Class::Layer => self.class == Class::Activation,
+            class => class == self.class,
         }
     }
 }
@@ -25,34 +26,22 @@ const fn word(name: &'static str, class: Class, keras: &'static [&'static str]) 
     Word { name, class, keras }
 }
 
-pub(super) const WORDS: &[Word] = &[
-    word("Linear", Class::Activation, &[]),
-    word("Relu", Class::Activation, &[]),
-    word("Sigmoid", Class::Activation, &[]),
-    word("Softmax", Class::Activation, &[]),
-    word("Tanh", Class::Activation, &[]),
-    word("Celu", Class::Activation, &[]),
-    word("Elu", Class::Activation, &[]),
-    word("Exponential", Class::Activation, &[]),
-    word("Gelu", Class::Activation, &[]),
-    word("HardShrink", Class::Activation, &[]),
-    word("HardSigmoid", Class::Activation, &[]),
-    word("HardSilu", Class::Activation, &["hardswish"]),
-    word("HardTanh", Class::Activation, &[]),
-    word("Keras2HardSigmoid", Class::Activation, &[]),
-    word("LeakyRelu", Class::Activation, &[]),
-    word("LogSigmoid", Class::Activation, &[]),
-    word("Mish", Class::Activation, &[]),
-    word("Relu6", Class::Activation, &[]),
-    word("Selu", Class::Activation, &[]),
-    word("Silu", Class::Activation, &["swish"]),
-    word("SoftShrink", Class::Activation, &[]),
-    word("Softplus", Class::Activation, &[]),
-    word("Softsign", Class::Activation, &[]),
-    word("SparsePlus", Class::Activation, &[]),
-    word("SparseSigmoid", Class::Activation, &[]),
-    word("Squareplus", Class::Activation, &[]),
-    word("TanhShrink", Class::Activation, &[]),
+/// All of them, the activations first.
+pub(super) fn words() -> impl Iterator<Item = &'static Word> {
+    FUNCTIONS.iter().chain(WORDS).filter(|word| !word.name.is_empty())
+}
+
+static FUNCTIONS: [Word; ACTIVATIONS.len()] = {
+    let mut all = [word("", Class::Activation, &[]); ACTIVATIONS.len()];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = word(ACTIVATIONS[i].name, Class::Activation, ACTIVATIONS[i].others);
+        i += 1;
+    }
+    all
+};
+
+const WORDS: &[Word] = &[
     word("Valid", Class::Padding, &[]),
     word("Same", Class::Padding, &[]),
     word("Causal", Class::Padding, &[]),
@@ -68,13 +57,6 @@ pub(super) const WORDS: &[Word] = &[
     word("NoMask", Class::MaskIds, &[]),
     word("MaskZero", Class::MaskIds, &["maskzeros", "masked"]),
     word("OneGroup", Class::Grouping, &[]),
-];
-
-/// What `true` and `false` are called.
-pub(super) const FLAGS: &[(Class, &str, &str)] = &[
-    (Class::Returns, "Sequences", "LastState"),
-    (Class::ResetGate, "ResetAfter", "ResetBefore"),
-    (Class::MaskIds, "MaskZero", "NoMask"),
 ];
 
 /// What is no layer, and where it belongs.

@@ -12,7 +12,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::{Activation, Linear},
-    shape::{Fault, Padding, Slide, Valid, wrong_window},
+    shape::{Along, Fault, Padding, Slide, Valid, wrong_window},
     signal::{Is, UnmaskedSteps},
 };
 
@@ -41,6 +41,7 @@ use crate::{
 /// ```
 #[layer(
     class = "Conv1D",
+    windows = [Along::window(K, STRIDE, DILATION, P::NAME)],
     input = (Batch, Length, I),
     infer,
     check = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[K], &[STRIDE], DILATION)).tell(),

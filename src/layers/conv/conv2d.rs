@@ -13,7 +13,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::{Activation, Linear},
-    shape::{Fault, Slide, Valid, wrong_window},
+    shape::{Along, Fault, Slide, Valid, wrong_window},
     signal::{Images, Is},
 };
 
@@ -55,6 +55,10 @@ use crate::{
 /// ```
 #[layer(
     class = "Conv2D",
+    windows = [
+        Along::window(KH, STRIDE, DILATION, P::NAME),
+        Along::window(KW, STRIDE, DILATION, P::NAME),
+    ],
     input = (Batch, Height, Width, I),
     infer,
     check = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[KH, KW], &[STRIDE], DILATION)).tell(),

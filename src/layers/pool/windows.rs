@@ -13,7 +13,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::conv::{ImagePadding, window},
-    shape::{Fault, Slide, Valid, wrong_window},
+    shape::{Along, Fault, Slide, Valid, wrong_window},
     signal::{Images, UnmaskedSteps},
 };
 
@@ -27,6 +27,7 @@ macro_rules! pool2d {
         ///   [`Same`](crate::shape::Same) `H' = H / SH`, rounded up
         #[layer(
             class = $class,
+            windows = [Along::window(KH, SH, 1, P::NAME), Along::window(KW, SW, 1, P::NAME)],
             input = (Batch, Height, Width, Channels),
             check = wrong_window(&[KH, KW], &[SH, SW], 1).tell(),
             keys(pooling(&[KH, KW], &[SH, SW], P::NAME)),
@@ -95,6 +96,7 @@ macro_rules! pool1d {
         /// - output `(Batch, Length', F)`
         #[layer(
             class = $class,
+            windows = [Along::window(K, STRIDE, 1, P::NAME)],
             input = (Batch, Length, Features),
             check = wrong_window(&[K], &[STRIDE], 1).tell(),
             keys(pooling(&[K], &[STRIDE], P::NAME)),

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::Layer,
-    shape::Grow,
+    shape::{Along, Grow},
     signal::Images,
 };
 
@@ -35,6 +35,7 @@ use crate::{
 /// ```
 #[layer(
     class = "ZeroPadding2D",
+    windows = [Along::Border(ROWS), Along::Border(COLUMNS)],
     input = (Batch, Height, Width, Channels),
     keys(padding: padding(ROWS, COLUMNS), data_format()),
 )]

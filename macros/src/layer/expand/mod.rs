@@ -20,6 +20,7 @@ pub(crate) fn expand(layer: &Layer) -> TokenStream {
         config::settings(layer),
         config::configured(layer),
         infer(layer),
+        windows(layer).unwrap_or_default(),
     ];
     quote! {
         #errors
@@ -80,6 +81,16 @@ impl Layer {
             _ => self.item.ident.to_string(),
         }
     }
+}
+
+fn windows(layer: &Layer) -> Option<TokenStream> {
+    let (windows, this) = (layer.arguments.windows.as_ref()?, layer.this());
+    let (generics, _, clause) = layer.item.generics.split_for_impl();
+    Some(quote! {
+        impl #generics ::kerata::shape::Windowed for #this #clause {
+            const WINDOWS: &'static [::kerata::shape::Along] = &#windows;
+        }
+    })
 }
 
 /// The factors of a size, so that a product that is too large is an error and not another number.

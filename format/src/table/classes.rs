@@ -1,0 +1,62 @@
+//! Keras's classes by their names.
+
+use super::{layers::LAYERS, of_class};
+
+/// The classes that have no row among the layers, as no type is theirs.
+const OTHERS: &[&str] = &[
+    "Activation",
+    "ActivityRegularization",
+    "AdditiveAttention",
+    "AlphaDropout",
+    "Attention",
+    "CategoryEncoding",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "Functional",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GroupNormalization",
+    "InputLayer",
+    "MultiHeadAttention",
+    "Sequential",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "UnitNormalization",
+];
+
+/// Those of them at which Keras takes a mask off.
+const UNMASKED: &[&str] = &[
+    "AveragePooling3D",
+    "CenterCrop",
+    "Conv1DTranspose",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "EinsumDense",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling3D",
+    "MaxPooling3D",
+    "Resizing",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding3D",
+];
+
+/// Whether a class is one of Keras's own that `kerata` has, as a layer or as a model, with a type or without one.
+pub fn is_class(class: &str) -> bool {
+    of_class(class).is_some() || OTHERS.contains(&class) || UNMASKED.contains(&class)
+}
+
+/// Whether a layer of the class has no use for a mask: Keras then takes it off, with a warning.
+pub fn destroys_masks(class: &str) -> bool {
+    LAYERS.iter().any(|layer| layer.class == class && layer.destroys_masks)
+        || UNMASKED.contains(&class)
+}
