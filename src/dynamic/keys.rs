@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::resampling::Interpolation;
-use crate::fields::{Fields, Initializer, whole};
+use crate::fields::{Fields, Initializer};
 
 pub(super) fn functional(fields: &mut Fields) {
     for key in ["layers", "input_layers", "output_layers"] {
@@ -107,49 +106,14 @@ pub(super) fn transposed<const N: usize>(fields: &mut Fields) {
     fields.ignored(&["rank", "groups"]);
 }
 
-/// One size, a pair before and after, or a list of such for each of so many axes: in the end a pair for each.
-fn pairs<const N: usize>(fields: &mut Fields, key: &str, default: u64) {
-    let written = |pairs: Vec<Value>| if N == 1 { pairs[0].clone() } else { pairs.into() };
-    let default = written(vec![json!([default, default]); N]);
-    fields.key(key, default.clone(), Some(default), true, &|value| {
-        let pair = |value: &Value| match value {
-            Value::Array(pair) => match pair.as_slice() {
-                [one] => whole(one).map(|n| json!([n, n])),
-                [a, b] => Some(json!([whole(a)?, whole(b)?])),
-                _ => None,
-            },
-            one => whole(one).map(|n| json!([n, n])),
-        };
-        let pairs: Option<Vec<Value>> = match value {
-            Value::Array(list) if N > 1 && list.len() == N => list.iter().map(pair).collect(),
-            Value::Array(_) if N > 1 => None,
-            one => pair(one).map(|one| vec![one; N]),
-        };
-        pairs.map(written).ok_or_else(|| "a size, or two for each axis, is needed".to_owned())
-    });
-}
-
+/// Of volumes.
 pub(super) fn space(fields: &mut Fields) {
     match fields.class() {
-        "Cropping1D" => pairs::<1>(fields, "cropping", 1),
-        "Cropping2D" => pairs::<2>(fields, "cropping", 0),
-        "Cropping3D" => pairs::<3>(fields, "cropping", 1),
-        "UpSampling1D" => fields.size_or("size", 2, 2),
-        "UpSampling2D" => {
-            fields.sizes("size", &[2, 2], Some(&[2, 2]));
-            let mut names = Interpolation::NAMES;
-            names.swap(0, 1);
-            fields.choice("interpolation", names[0], &names);
-        }
+        "Cropping3D" => fields.pairs("cropping", [[1; 2]; 3], 1),
         "UpSampling3D" => fields.sizes("size", &[2; 3], Some(&[2; 3])),
-        "ZeroPadding1D" => pairs::<1>(fields, "padding", 1),
-        "ZeroPadding2D" => pairs::<2>(fields, "padding", 1),
-        _ => pairs::<3>(fields, "padding", 1),
+        _ => fields.pairs("padding", [[1; 2]; 3], 1),
     }
-    match fields.class() {
-        "Cropping1D" | "UpSampling1D" => {}
-        _ => fields.data_format(),
-    }
+    fields.data_format();
 }
 
 pub(super) fn einsum_dense(fields: &mut Fields) {
@@ -171,7 +135,8 @@ pub(super) fn resizing(fields: &mut Fields) {
     fields.size("height", 1);
     fields.size("width", 1);
     if fields.class() == "Resizing" {
-        fields.choice("interpolation", "bilinear", &Interpolation::NAMES);
+        let names = ["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"];
+        fields.choice("interpolation", names[0], &names);
         for key in ["crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias"] {
             fields.flag(key, false, false);
         }

@@ -38,7 +38,6 @@ mod projection;
 mod random_images;
 mod recurrent;
 mod registry;
-mod resampling;
 mod resizing;
 mod rules;
 mod said;

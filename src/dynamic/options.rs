@@ -9,7 +9,10 @@ use super::{
 use crate::{
     backend::Element,
     error::{Difference, Error},
-    fields::{ActivationOptions, AnySignal, Config, Initializer, NamedActivation, says, whole},
+    fields::{
+        ActivationOptions, AnySignal, Config, Initializer, NamedActivation, OptionValue, says,
+        whole,
+    },
 };
 
 /// A config with all its keys, as the constructor of a layer reads it.
@@ -64,6 +67,11 @@ impl Options<'_> {
 
     pub(super) fn text(&self, key: &str) -> Result<String, Error> {
         self.get(key, |v| v.as_str().map(str::to_owned))
+    }
+
+    /// A value of an option that is a word.
+    pub(super) fn word<T: OptionValue>(&self, key: &str) -> Result<T, Error> {
+        self.get(key, T::parse)
     }
 
     pub(super) fn initializer(&self, key: &str) -> Result<Initializer, Error> {

@@ -80,6 +80,8 @@ classes! {{
     "Bidirectional": BidirectionalKeys, BidirectionalOp::new;
     "Conv1D": Conv1d<1, 1, 1>, Convolution::new;
     "Conv2D": Conv2d<1, 1, 1>, Convolution::new;
+    "Cropping1D": layers::Cropping1d<1>, Space::new;
+    "Cropping2D": layers::Cropping2d<1>, Space::new;
     "Dense": layers::Dense<1, 1>, DenseOp::new;
     "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
     "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
@@ -106,6 +108,10 @@ classes! {{
     "SimpleRNN": SimpleRnn<1, 1>, RecurrentOp::simple;
     "Softmax": Softmax, SoftmaxOp::new;
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
+    "UpSampling1D": layers::UpSampling1d<1>, Space::new;
+    "UpSampling2D": layers::UpSampling2d<1>, Space::new;
+    "ZeroPadding1D": layers::ZeroPadding1d<1>, Space::new;
+    "ZeroPadding2D": layers::ZeroPadding2d<1>, Space::new;
 } {
     "ActivityRegularization": keys::activity, |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.custom.function("linear")?))
@@ -124,8 +130,6 @@ classes! {{
     "Conv3D": keys::conv3d, Convolution::new;
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
-    "Cropping1D": keys::space, Space::new;
-    "Cropping2D": keys::space, Space::new;
     "Cropping3D": keys::space, Space::new;
     "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
     "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
@@ -161,11 +165,7 @@ classes! {{
     "SpatialDropout2D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;
-    "UpSampling1D": keys::space, Space::new;
-    "UpSampling2D": keys::space, Space::new;
     "UpSampling3D": keys::space, Space::new;
-    "ZeroPadding1D": keys::space, Space::new;
-    "ZeroPadding2D": keys::space, Space::new;
     "ZeroPadding3D": keys::space, Space::new;
 }}
 

@@ -4,10 +4,15 @@ use super::{
     flow::{Flow, Numbers},
     op::{OneToOne, Pass},
     options::Options,
-    resampling::{Interpolation, Stretch},
+    space::stretched,
     words::{self, refused},
 };
-use crate::{backend::NOWHERE, error::Error, fields::AnySignal};
+use crate::{
+    backend::NOWHERE,
+    error::Error,
+    fields::AnySignal,
+    layers::{ResizeInterpolation as Interpolation, Stretch},
+};
 
 /// Keras's `Resizing`, and its `CenterCrop`.
 #[derive(Debug, Clone)]
@@ -41,7 +46,7 @@ impl Resize {
             let (how, fit) = (Interpolation::Bilinear, Fit::Middle);
             return Ok(Self { size, how, antialias: false, fit, fill: 0.0 });
         }
-        let how = Interpolation::named(&options.text("interpolation")?);
+        let how = options.word("interpolation")?;
         let cut = options.flag("crop_to_aspect_ratio")?;
         let fit = match (cut, options.flag("pad_to_aspect_ratio")?) {
             (false, false) => Fit::Whole,
@@ -54,7 +59,7 @@ impl Resize {
         };
         Ok(Self {
             size,
-            how: how.unwrap_or(Interpolation::Bilinear),
+            how,
             antialias: options.flag("antialias")?,
             fit,
             fill: options.element("fill_value")?,
@@ -107,7 +112,7 @@ impl OneToOne for Resize {
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
         for (axis, stretch) in (1..).zip(self.axes([sizes[1], sizes[2]])) {
-            (x, sizes) = stretch.apply(x, &sizes, axis)?;
+            (x, sizes) = stretched(x, sizes, axis, stretch)?;
         }
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }

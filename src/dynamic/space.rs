@@ -3,17 +3,16 @@
 use serde_json::Value;
 
 use super::{
-    flow::{Flow, Numbers},
+    flow::{Flow, Numbers, Rows, as_rows},
     op::{OneToOne, Pass},
     options::Options,
-    places::{all, arranged},
-    resampling::{Interpolation, Stretch},
     words::{self, axes_of},
 };
 use crate::{
-    backend::NOWHERE,
+    backend::{IntoShape, NOWHERE},
     error::Error,
     fields::{AnySignal, whole},
+    layers::{ResizeInterpolation, Stretch},
 };
 
 /// What is done along the axes behind the batch, but the channels.
@@ -30,10 +29,7 @@ pub(crate) struct Space {
 enum Change {
     Zeros,
     Cut,
-    /// Each value that often.
-    Repeat,
-    /// Between values, by how near they are.
-    Between(Interpolation),
+    More(ResizeInterpolation),
 }
 
 impl Space {
@@ -41,18 +37,16 @@ impl Space {
         let class = options.config.class_name.clone();
         let axes = axes_of(&class);
         let (change, key) = match class.as_str() {
+            "UpSampling2D" => (Change::More(options.word("interpolation")?), "size"),
+            class if class.starts_with("UpSampling") => {
+                (Change::More(ResizeInterpolation::Nearest), "size")
+            }
             class if class.starts_with("Cropping") => (Change::Cut, "cropping"),
-            class if class.starts_with("UpSampling") => (Change::Repeat, "size"),
             _ => (Change::Zeros, "padding"),
-        };
-        let how = options.config.config.get("interpolation").and_then(Value::as_str);
-        let change = match how.and_then(Interpolation::named) {
-            None | Some(Interpolation::Nearest) => change,
-            Some(how) => Change::Between(how),
         };
         let value = options.config.config.get(key).unwrap_or(&Value::Null);
         let size = |value: &Value| usize::try_from(whole(value)?).ok();
-        let repeats = matches!(change, Change::Repeat | Change::Between(_));
+        let repeats = matches!(change, Change::More(_));
         // Of a change of size there is one number for each axis, else one before and one after.
         let of = |value: &Value| match value.as_array().map(Vec::as_slice) {
             Some([a, b]) if !repeats => Some([size(a)?, size(b)?]),
@@ -66,24 +60,33 @@ impl Space {
         Ok(Self { axes, change, sizes: sizes.ok_or_else(needed)? })
     }
 
-    /// The size that an axis has behind it.
-    fn size(&self, axis: usize, size: usize) -> Result<usize, Error> {
-        let [before, after] = self.sizes[axis];
-        let changed = match self.change {
-            Change::Zeros => before.checked_add(after).and_then(|more| size.checked_add(more)),
+    /// What becomes of an axis.
+    fn along(&self, axis: usize, size: usize) -> Result<Stretch, Error> {
+        let around @ [before, after] = self.sizes[axis];
+        let along = match self.change {
+            Change::Zeros => Stretch::padded(size, around),
             Change::Cut => {
-                let left = before.checked_add(after).and_then(|less| size.checked_sub(less));
-                return left.filter(|&left| left > 0).ok_or_else(|| {
+                return Stretch::cut(size, around).map_err(|_| {
                     words::refused(format!("{before} and {after} cannot be cut off `{size}`"))
                 });
             }
-            Change::Repeat | Change::Between(_) => size.checked_mul(before),
+            Change::More(how) => Stretch::times(size, before, how),
         };
-        // A place is a number of 32 bits.
-        changed
-            .filter(|&size| size < NOWHERE as usize)
-            .ok_or_else(|| words::refused(format!("{before} and {after} make `{size}` too large")))
+        let along = along.ok().filter(|along| along.to < NOWHERE as usize);
+        along.ok_or_else(|| words::refused(format!("{before} and {after} make `{size}` too large")))
     }
+}
+
+/// Values of which an axis has changed.
+pub(super) fn stretched<T: Pass>(
+    x: Rows<T>,
+    mut sizes: Vec<usize>,
+    axis: usize,
+    along: Stretch,
+) -> Result<(Rows<T>, Vec<usize>), Error> {
+    let x = along.apply(x, &sizes, axis)?;
+    sizes[axis] = along.to;
+    Ok((x.into_shape(&as_rows(&sizes)?)?, sizes))
 }
 
 impl OneToOne for Space {
@@ -92,33 +95,17 @@ impl OneToOne for Space {
         let mut sizes = arrives.sizes.clone();
         for axis in 0..self.sizes.len() {
             let size = &mut sizes[axis + 1];
-            *size = size.map(|size| self.size(axis, size)).transpose()?;
+            *size = size.map(|size| self.along(axis, size)).transpose()?.map(|along| along.to);
         }
         Ok(arrives.with(sizes))
     }
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
-        if let Change::Between(how) = self.change {
-            for axis in 0..self.sizes.len() {
-                let (window, to) = (sizes[axis + 1], self.size(axis, sizes[axis + 1])?);
-                let (from, antialias, fill) = (0, false, 0.0);
-                let stretch = Stretch { from, window, to, how, antialias, fill };
-                (x, sizes) = stretch.apply(x, &sizes, axis + 1)?;
-            }
-            return Ok(Flow::Numbers(Numbers { x, sizes, mask }));
-        }
-        let mut along = all(&sizes)?;
         for axis in 0..self.sizes.len() {
-            let (size, [before, _]) = (sizes[axis + 1], self.sizes[axis]);
-            let places = (0..self.size(axis, size)?).map(|place| match self.change {
-                Change::Zeros => place.checked_sub(before).filter(|&from| from < size),
-                Change::Cut => Some(place + before),
-                Change::Repeat | Change::Between(_) => Some(place / before),
-            });
-            along[axis + 1].take(places)?;
+            let along = self.along(axis, sizes[axis + 1])?;
+            (x, sizes) = stretched(x, sizes, axis + 1, along)?;
         }
-        let (x, sizes) = arranged(x, &along)?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 }

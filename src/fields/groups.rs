@@ -250,30 +250,28 @@ impl Fields {
         });
     }
 
-    /// Rows above and below and columns left and right, as many on both sides.
-    pub(crate) fn padding(&mut self, key: &str, rows: usize, columns: usize) {
-        let says = json!([[rows, rows], [columns, columns]]);
-        self.key(key, says, Some(json!([[1, 1], [1, 1]])), true, &|v| {
-            let both = |v: &Value| match v {
-                Value::Array(pair) => pair.iter().map(whole).map(Value::from).collect(),
-                one => json!([whole(one), whole(one)]),
+    /// So much before and after each axis; one number stands for both, or for all. What is usual is one number.
+    pub(crate) fn pairs<const N: usize>(
+        &mut self,
+        key: &str,
+        says: [[usize; 2]; N],
+        default: usize,
+    ) {
+        let written = |pairs: Vec<Value>| if N == 1 { pairs[0].clone() } else { pairs.into() };
+        let of = |pairs: [[usize; 2]; N]| written(pairs.iter().map(|pair| json!(pair)).collect());
+        self.key(key, of(says), Some(of([[default; 2]; N])), true, &|value| {
+            let pair = |value: &Value| match value.as_array().map(Vec::as_slice) {
+                Some([one]) => whole(one).map(|n| json!([n, n])),
+                Some([a, b]) => Some(json!([whole(a)?, whole(b)?])),
+                Some(_) => None,
+                None => whole(value).map(|n| json!([n, n])),
             };
-            let pairs: Vec<Value> = match v {
-                Value::Array(list) => list.iter().map(both).collect(),
-                one => vec![both(one); 2],
+            let pairs: Option<Vec<Value>> = match value {
+                Value::Array(list) if N > 1 && list.len() == N => list.iter().map(pair).collect(),
+                Value::Array(_) if N > 1 => None,
+                one => pair(one).map(|one| vec![one; N]),
             };
-            let pair = |v: &Value| {
-                let sizes: Option<Vec<u64>> = v.as_array()?.iter().map(Value::as_u64).collect();
-                sizes.filter(|sizes| sizes.len() == 2 && sizes[0] == sizes[1])
-            };
-            match pairs.as_slice() {
-                [rows, columns] if pair(rows).is_some() && pair(columns).is_some() => {
-                    Ok(pairs.into())
-                }
-                _ => {
-                    Err("as many rows above as below, and columns left as right, are needed".into())
-                }
-            }
+            pairs.map(written).ok_or_else(|| "a size, or two for each axis, is needed".to_owned())
         });
     }
 }

@@ -36,3 +36,4 @@ pub use list::Fields;
 pub(crate) use list::{Mode, says};
 #[doc(hidden)]
 pub use option_value::OptionValue;
+pub(crate) use option_value::option_words;

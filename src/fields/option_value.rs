@@ -56,3 +56,41 @@ impl OptionValue for ActivationFunction {
         Self::named(&said.name).filter(|_| said.options.is_none())
     }
 }
+
+/// Options that are words: the values, and what Keras calls them.
+macro_rules! option_words {
+    ($(#[$doc:meta])* $name:ident, $needed:literal: $($(#[$of:meta])* $value:ident $word:literal,)*) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub enum $name {
+            $($(#[$of])* $value,)*
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(match self {
+                    $(Self::$value => $word,)*
+                })
+            }
+        }
+
+        impl From<$name> for serde_json::Value {
+            fn from(value: $name) -> Self {
+                value.to_string().into()
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl $crate::fields::OptionValue for $name {
+            const NEEDED: &'static str = $needed;
+
+            fn parse(value: &serde_json::Value) -> Option<Self> {
+                match value.as_str()? {
+                    $($word => Some(Self::$value),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(crate) use option_words;

@@ -261,3 +261,61 @@ where
 {
     type Out = <Sum<Num<N>, Num<MORE>> as Number>::Const;
 }
+
+/// A dimension that becomes shorter, by `BEFORE` in front and `AFTER` behind.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be cropped by {BEFORE} in front and {AFTER} behind",
+    label = "nothing would be left, or a size is above 1024"
+)]
+pub trait Shrink<const BEFORE: usize, const AFTER: usize>: Dim {
+    /// The shorter dimension.
+    type Out: Dim;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const BEFORE: usize, const AFTER: usize> Shrink<BEFORE, AFTER> for usize {
+    type Out = usize;
+}
+
+type Left<const N: usize, const BEFORE: usize, const AFTER: usize> =
+    Diff<Diff<Num<N>, Num<BEFORE>>, Num<AFTER>>;
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize, const BEFORE: usize, const AFTER: usize> Shrink<BEFORE, AFTER> for Const<N>
+where
+    typenum::Const<N>: ToUInt,
+    typenum::Const<BEFORE>: ToUInt,
+    typenum::Const<AFTER>: ToUInt,
+    Num<N>: Sub<Num<BEFORE>>,
+    Diff<Num<N>, Num<BEFORE>>: Sub<Num<AFTER>>,
+    // At least one is left.
+    Left<N, BEFORE, AFTER>: Number + Sub<U1>,
+{
+    type Out = <Left<N, BEFORE, AFTER> as Number>::Const;
+}
+
+/// A dimension of `TIMES` times the size.
+#[diagnostic::on_unimplemented(
+    message = "{TIMES} times `{Self}` is not calculated by the compiler: it does so up to 1024",
+    label = "too large"
+)]
+pub trait Times<const TIMES: usize>: Dim {
+    /// The larger dimension.
+    type Out: Dim;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const TIMES: usize> Times<TIMES> for usize {
+    type Out = usize;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize, const TIMES: usize> Times<TIMES> for Const<N>
+where
+    typenum::Const<N>: ToUInt,
+    typenum::Const<TIMES>: ToUInt,
+    Num<N>: Mul<Num<TIMES>>,
+    Prod<Num<N>, Num<TIMES>>: Number,
+{
+    type Out = <Prod<Num<N>, Num<TIMES>> as Number>::Const;
+}

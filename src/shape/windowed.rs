@@ -10,8 +10,12 @@ pub enum Along {
         /// How it is kept within the size, by Keras's name.
         padding: &'static str,
     },
-    /// It grows by this at either end.
-    Border(usize),
+    /// It grows by these in front and behind.
+    Border(usize, usize),
+    /// It loses these in front and behind.
+    Cut(usize, usize),
+    /// It becomes this many times as large.
+    Times(usize),
 }
 
 impl Along {
@@ -35,7 +39,15 @@ impl Along {
                     None => None,
                 }
             }
-            Self::Border(more) => size.checked_add(more.saturating_mul(2)),
+            Self::Border(before, after) => match size.checked_add(before) {
+                Some(size) => size.checked_add(after),
+                None => None,
+            },
+            Self::Cut(before, after) => match size.checked_sub(before.saturating_add(after)) {
+                None | Some(0) => None,
+                left => left,
+            },
+            Self::Times(times) => size.checked_mul(times),
         }
     }
 
@@ -43,7 +55,9 @@ impl Along {
     pub(crate) const fn is_small(self, size: usize) -> bool {
         let stride = match self {
             Self::Window { sizes: [_, stride, _], .. } => stride,
-            Self::Border(more) => more,
+            Self::Border(a, b) | Self::Cut(a, b) if a < b => b,
+            Self::Border(a, _) | Self::Cut(a, _) => a,
+            Self::Times(times) => times,
         };
         match self.out(size) {
             Some(out) => size <= LARGEST && stride <= LARGEST && out <= LARGEST,

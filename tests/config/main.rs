@@ -30,3 +30,4 @@ mod norms;
 mod older;
 mod sentences;
 mod training;
+mod typed;

@@ -5,10 +5,11 @@ use dfdx::{
     tensor::TensorFromVec,
 };
 use kerata::{
-    AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Dense, Flatten,
-    GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups, LayerNorm, Length,
-    Linear, Mask, Masked, MaxPool1d, MaxPool2d, OneGroup, PRelu1d, PRelu2d, Permute, ReluLayer,
-    RepeatVector, Reshape, RmsNorm, Same, SoftmaxAlong, Tanh, Tensor, Valid, ZeroPadding2d,
+    AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Cropping1d, Cropping2d,
+    Dense, Flatten, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups,
+    LayerNorm, Length, Linear, Mask, Masked, MaxPool1d, MaxPool2d, OneGroup, PRelu1d, PRelu2d,
+    Permute, ReluLayer, RepeatVector, Reshape, ResizeInterpolation, RmsNorm, Same, SoftmaxAlong,
+    Tanh, Tensor, UpSampling1d, UpSampling2d, Valid, ZeroPadding1d, ZeroPadding2d,
     prelude::*,
     shape::{Const, HasShape, Shape},
 };
@@ -62,6 +63,8 @@ of_pictures! {
     reshape: Reshape<(Const<10>, Const<6>)>;
     permute: Permute<3, 1, 2>;
     zero_padding: ZeroPadding2d<1, 2>;
+    cropping: Cropping2d<1, 2, 0, 1>;
+    up_sampling: UpSampling2d<2, 1>;
     layer_norm: LayerNorm<2, f64>;
     rms_norm: RmsNorm<2, f64>;
     batch_norm: BatchNorm<2, f64>;
@@ -89,6 +92,9 @@ of_steps! {
     slope_of_all: PRelu1d<1, 1, f64>;
     softmax_along_steps: SoftmaxAlong<1>;
     permute_steps: Permute<2, 1>;
+    zero_padding_1d: ZeroPadding1d<2, 1>;
+    cropping_1d: Cropping1d<1, 2>;
+    up_sampling_1d: UpSampling1d<3>;
 }
 
 #[test]
@@ -108,6 +114,17 @@ fn slopes_under_a_mask() {
         let x = Masked::new(x, Mask::from_lengths(&[4, 2, 0], 4).unwrap()).unwrap();
         against(layer.forward(x).unwrap().into_parts().0)
     });
+}
+
+#[test]
+fn up_sampling_between() {
+    for interpolation in [ResizeInterpolation::Bilinear, ResizeInterpolation::Lanczos3] {
+        let conv = build::<Conv2d<2, 2, 2, 2, Linear, Valid, 1, 1, OneGroup, f64>>();
+        check(conv, pictures(), |conv, x| {
+            let up = UpSampling2d::<2, 3> { interpolation };
+            against(up.forward(conv.forward(x).unwrap()).unwrap())
+        });
+    }
 }
 
 #[test]

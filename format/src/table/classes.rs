@@ -31,8 +31,6 @@ const UNMASKED: &[&str] = &[
     "Conv1DTranspose",
     "Conv2DTranspose",
     "Conv3D",
-    "Cropping1D",
-    "Cropping2D",
     "Cropping3D",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -43,10 +41,7 @@ const UNMASKED: &[&str] = &[
     "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
-    "UpSampling1D",
-    "UpSampling2D",
     "UpSampling3D",
-    "ZeroPadding1D",
     "ZeroPadding3D",
 ];
 

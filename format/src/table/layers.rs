@@ -238,16 +238,24 @@ pub(super) const LAYERS: &[Known] = &[
     .unmasked(),
     layer("RepeatVector", "RepeatVector", &[size("number of times", "n")], "RepeatVector<10>")
         .unmasked(),
+    layer("ZeroPadding1D", "ZeroPadding1d", &ends("padding", 1), "ZeroPadding1d<1>")
+        .settings(&[ChannelsLast])
+        .unmasked(),
+    layer("ZeroPadding2D", "ZeroPadding2d", &sides("padding", 1), "ZeroPadding2d<1>")
+        .settings(&[ChannelsLast])
+        .unmasked(),
+    layer("Cropping1D", "Cropping1d", &ends("cropping", 1), "Cropping1d<1>").unmasked(),
+    layer("Cropping2D", "Cropping2d", &sides("cropping", 0), "Cropping2d<1>")
+        .settings(&[ChannelsLast])
+        .unmasked(),
+    layer("UpSampling1D", "UpSampling1d", &[TIMES], "UpSampling1d<2>").unmasked(),
     layer(
-        "ZeroPadding2D",
-        "ZeroPadding2d",
-        &[
-            parameter("rows", "padding", Kind::Count).along().usual(1),
-            parameter("columns", "padding", Kind::Count).along().like(0),
-        ],
-        "ZeroPadding2d<1>",
+        "UpSampling2D",
+        "UpSampling2d",
+        &[TIMES, size("times along the width", "size").along().like(0)],
+        "UpSampling2d<2>",
     )
-    .settings(&[ChannelsLast])
+    .settings(&[Choice("interpolation", "ResizeInterpolation", RESIZES), ChannelsLast])
     .unmasked(),
     layer("TimeDistributed", "TimeDistributed", &[INSIDE], "TimeDistributed<Dense<_, 10>>"),
     ours("Shared", &[INSIDE], "Shared<Dense<_, 10>>"),

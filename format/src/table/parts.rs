@@ -54,6 +54,27 @@ pub(super) const ELEMENT: Parameter = of("element", "", Class::Element).or("f32"
 pub(super) const DEVICE: Parameter = of("device", "", Class::Device).or("Cpu");
 pub(super) const INSIDE: Parameter = of("inner layer", "layer", Class::Layer);
 
+/// How much in front of an axis and behind it.
+pub(super) const fn ends(key: &'static str, usual: u64) -> [Parameter; 2] {
+    [count("steps in front", key).usual(usual), count("steps behind", key).like(0)]
+}
+
+/// How much on each side of an image.
+pub(super) const fn sides(key: &'static str, usual: u64) -> [Parameter; 4] {
+    [
+        count("rows", key).usual(usual),
+        count("columns", key).like(0),
+        count("rows below", key).like(0),
+        count("columns on the right", key).like(1),
+    ]
+}
+
+const fn count(what: &'static str, key: &'static str) -> Parameter {
+    parameter(what, key, Kind::Count).along()
+}
+
+pub(super) const TIMES: Parameter = size("number of times", "size").along().usual(2);
+
 pub(super) const WINDOW_1D: &[Parameter] =
     &[size("window size", "pool_size").along().usual(2), STRIDE.like(0), IMAGE_PADDING];
 pub(super) const WINDOW_2D: &[Parameter] = &[
@@ -95,6 +116,13 @@ pub(super) const FLIPS: &[[&str; 2]] = &[
     ["horizontal_and_vertical", "HorizontalAndVertical"],
     ["horizontal", "Horizontal"],
     ["vertical", "Vertical"],
+];
+pub(super) const RESIZES: &[[&str; 2]] = &[
+    ["nearest", "Nearest"],
+    ["bilinear", "Bilinear"],
+    ["bicubic", "Bicubic"],
+    ["lanczos3", "Lanczos3"],
+    ["lanczos5", "Lanczos5"],
 ];
 pub(super) const FILLS: &[[&str; 2]] =
     &[["reflect", "Reflect"], ["wrap", "Wrap"], ["constant", "Constant"], ["nearest", "Nearest"]];

@@ -4,46 +4,12 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::{error::Error, fields::OptionValue};
+use crate::{
+    error::Error,
+    fields::{OptionValue, option_words},
+};
 
-/// Options that are words: the values, and what Keras calls them.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $needed:literal: $($(#[$of:meta])* $value:ident $word:literal,)*) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-        pub enum $name {
-            $($(#[$of])* $value,)*
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self {
-                    $(Self::$value => $word,)*
-                })
-            }
-        }
-
-        impl From<$name> for Value {
-            fn from(value: $name) -> Self {
-                value.to_string().into()
-            }
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl OptionValue for $name {
-            const NEEDED: &'static str = $needed;
-
-            fn parse(value: &Value) -> Option<Self> {
-                match value.as_str()? {
-                    $($word => Some(Self::$value),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
-words! {
+option_words! {
     /// In which direction a [`RandomFlip`](super::RandomFlip) turns images around.
     FlipMode, "`horizontal`, `vertical` or `horizontal_and_vertical` is needed":
     /// Left and right.
@@ -55,7 +21,7 @@ words! {
     HorizontalAndVertical "horizontal_and_vertical",
 }
 
-words! {
+option_words! {
     /// What stands around an image, where a pixel beyond its edge is asked for.
     FillMode, "`reflect`, `wrap`, `constant` or `nearest` is needed":
     /// The image in a mirror at its edge: `d c b a | a b c d | d c b a`.
@@ -69,7 +35,7 @@ words! {
     Nearest "nearest",
 }
 
-words! {
+option_words! {
     /// How a pixel between others is made of them.
     Interpolation, "`bilinear` or `nearest` is needed":
     /// Of the four around it, by how near they are.

@@ -1,0 +1,102 @@
+//! Layers of the graphs that Keras answered, as types.
+
+use dfdx::tensor::TensorFromVec;
+use kerata::{
+    Batch, Const, Cpu, Cropping1d, Cropping2d, Error, Layer, Tensor, UpSampling1d, UpSampling2d,
+    ZeroPadding1d, ZeroPadding2d,
+    config::Configured,
+    model,
+    parameters::{Parameter, Parameters, Visitor},
+    prelude::*,
+    shape::Shape,
+};
+
+use crate::case::Case;
+
+type Images = (Batch, Const<5>, Const<6>, Const<4>);
+type Steps = (Batch, Const<6>, Const<4>);
+
+/// The weights of a layer, in Keras's order.
+struct Load<'a>(&'a Case, &'a str, usize);
+
+impl Visitor<f32, Cpu> for Load<'_> {
+    fn visit<S: Shape>(&mut self, parameter: Parameter<'_, S, f32, Cpu>) -> Result<(), Error> {
+        let values = self.0.floats(&format!("weight.{}.{}", self.1, self.2));
+        self.2 += 1;
+        parameter.tensor.copy_from(&values);
+        Ok(())
+    }
+}
+
+/// A layer of a case, made of its config, answers what Keras does.
+fn check<L, In, Out>(case: &str, name: &str, x: In)
+where
+    In: Shape,
+    Out: Shape,
+    L: Layer<In, Out = Out> + Configured<Element = f32, Device = Cpu> + Build + Parameters,
+{
+    let case = Case::graph(case);
+    let model = case.model_json().unwrap();
+    let layers = model["config"]["layers"].as_array().unwrap();
+    let config = layers.iter().find(|layer| layer["config"]["name"] == name).unwrap();
+    let mut layer = L::from_config(&config.clone().try_into().unwrap()).unwrap();
+    layer.visit(&mut Load(&case, name, 0)).unwrap();
+    let outputs = model["config"]["output_layers"].as_array().unwrap();
+    let output = outputs.iter().position(|output| output[0] == name).unwrap();
+    let x: Tensor<In, f32, Cpu> = Cpu::default().tensor_from_vec(case.floats("input.0"), x);
+    let found: Tensor<Out, f32, Cpu> = layer.call(x).unwrap();
+    let (found, expected) = (found.as_vec(), case.floats(&format!("output.{output}")));
+    assert_eq!(found.len(), expected.len(), "{name}");
+    for (i, (a, b)) in found.iter().zip(&expected).enumerate() {
+        assert!((a - b).abs() <= 1e-5 * b.abs() + 2e-6, "{name}[{i}] is {a}, Keras has {b}");
+    }
+}
+
+macro_rules! check {
+    ($case:literal, $x:expr => $($name:literal: $layer:ty;)*) => {
+        $(check::<$layer, _, _>($case, $name, $x);)*
+    };
+}
+
+#[test]
+fn layers_of_images() {
+    let x: Images = (2, Const, Const, Const);
+    check! { "layers_of_images", x =>
+        "zero_padding2d": ZeroPadding2d<1, 2, 0, 3>;
+        "cropping2d": Cropping2d<1, 2, 0, 1>;
+        "up_sampling2d": UpSampling2d<2, 3>;
+        "up_sampling2d_1": UpSampling2d<2>;
+    }
+}
+
+#[test]
+fn layers_of_sequences() {
+    let x: Steps = (2, Const, Const);
+    check! { "layers_of_sequences", x =>
+        "zero_padding1d": ZeroPadding1d<2, 1>;
+        "cropping1d": Cropping1d<1, 2>;
+        "up_sampling1d": UpSampling1d<3>;
+    }
+}
+
+/// Sizes that no type calculates with.
+#[model(input = (Batch, 2000, 1), output = (Batch, 5992, 1))]
+struct Long {
+    crop: Cropping1d<2, 1>,
+    more: UpSampling1d<3>,
+    pad: ZeroPadding1d<0, 1>,
+}
+
+#[test]
+fn long_sequences() -> Result<(), Error> {
+    let x: Vec<f32> = (0..2000).map(|i| i as f32).collect();
+    let x = Cpu::default().tensor_from_vec(x, (1, Const::<2000>, Const::<1>));
+    let y = Long::build(&Cpu::default())?.forward(x)?.as_vec();
+    assert_eq!((y[0], y[2], y[3], y[5990], y[5991]), (2.0, 2.0, 3.0, 1998.0, 0.0));
+    // Of a length that is known at run time only.
+    let x: Tensor<(usize, usize, Const<1>), f32, Cpu> =
+        Cpu::default().tensor_from_vec(vec![1.0; 3], (1, 3, Const));
+    let error = Cropping1d::<2, 1>.forward(x).unwrap_err().to_string();
+    assert_eq!(error, "the size that is cropped (at least): expected 4, found 3");
+    Ok(())
+}
