@@ -160,11 +160,6 @@ pub(super) fn noise(fields: &mut Fields) {
     fields.seed();
     match fields.class() {
         "AlphaDropout" => fields.none(&["noise_shape"]),
-        "SpatialDropout1D" => fields.ignored(&["noise_shape", "data_format"]),
-        "SpatialDropout2D" => {
-            fields.ignored(&["noise_shape"]);
-            fields.data_format();
-        }
         _ => {}
     }
 }

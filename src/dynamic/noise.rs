@@ -14,7 +14,8 @@ use super::{
 use crate::{
     backend::{OfSamples, memory::collected},
     error::{Error, OrDevice},
-    fields::{AnySignal, Config},
+    fields::{AnySignal, Config, may_be_frozen},
+    layers::channel_factors,
     mask::Mask,
 };
 
@@ -43,11 +44,15 @@ impl Noise {
     /// What values of these sizes are multiplied with, and what is added then. Padding is left as it is, and has no part in what is
     /// drawn for the real steps.
     fn draw(&self, sizes: &[usize], mask: Option<&Mask>) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        let random = OfSamples::new(&Cpu::default(), sizes[0])?;
         let count = crate::backend::memory::elements(sizes)?;
+        if let Self::Channels(rate) = *self {
+            let terms = collected(sizes, std::iter::repeat_n(0.0_f32, count))?;
+            return Ok((channel_factors(&Cpu::default(), sizes, mask, rate)?, terms));
+        }
+        let random = OfSamples::new(&Cpu::default(), sizes[0])?;
         let mut factors = collected(sizes, std::iter::repeat_n(1.0_f32, count))?;
         let mut terms = collected(sizes, std::iter::repeat_n(0.0_f32, count))?;
-        let (rows, channels) = (sizes[0].max(1), sizes.last().copied().unwrap_or(1));
+        let rows = sizes[0].max(1);
         let keep = mask.map(Mask::as_slice);
         let steps = keep.map_or(1, |keep| keep.len() / rows).max(1);
         let (each, width) = ((count / rows).max(1), (count / rows / steps).max(1));
@@ -55,26 +60,18 @@ impl Noise {
             factors.chunks_mut(each).zip(terms.chunks_mut(each)).enumerate()
         {
             let mut rng = random.row(row);
-            let kept = match *self {
-                Self::Channels(rate) => {
-                    let scale = (1.0 / (1.0 - rate)) as f32;
-                    let keep = |_| if rng.gen_bool(1.0 - rate) { scale } else { 0.0 };
-                    collected(&[channels], (0..channels).map(keep))?
-                }
-                _ => Vec::new(),
-            };
             let both = factors.chunks_mut(width).zip(terms.chunks_mut(width));
             for (step, (factors, terms)) in both.enumerate() {
                 if keep.is_none_or(|keep| keep[row * steps + step]) {
-                    self.draw_step(&mut rng, &kept, factors, terms);
+                    self.draw_step(&mut rng, factors, terms);
                 }
             }
         }
         Ok((factors, terms))
     }
 
-    /// The same for the values of a step; `kept` has a factor for each channel.
-    fn draw_step(&self, rng: &mut SmallRng, kept: &[f32], factors: &mut [f32], terms: &mut [f32]) {
+    /// The same for the values of a step.
+    fn draw_step(&self, rng: &mut SmallRng, factors: &mut [f32], terms: &mut [f32]) {
         let mut normal = || rng.sample::<f64, _>(StandardNormal);
         match *self {
             Self::Added(deviation) => {
@@ -95,11 +92,7 @@ impl Noise {
                     *term = (if kept { b } else { a * low + b }) as f32;
                 }
             }
-            Self::Channels(_) => {
-                for values in factors.chunks_mut(kept.len()) {
-                    values.copy_from_slice(&kept[..values.len()]);
-                }
-            }
+            Self::Channels(_) => {}
         }
     }
 
@@ -116,8 +109,7 @@ impl OneToOne for Noise {
     }
 
     fn write(&self, config: &mut Config) {
-        // Keras's SpatialDropout has no such argument.
-        if let Self::Channels(_) = self {
+        if !may_be_frozen(&config.class_name) {
             config.config.remove("trainable");
         }
     }

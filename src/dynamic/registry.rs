@@ -107,6 +107,8 @@ classes! {{
     "Sequential": ChainKeys, Chain::new;
     "SimpleRNN": SimpleRnn<1, 1>, RecurrentOp::simple;
     "Softmax": Softmax, SoftmaxOp::new;
+    "SpatialDropout1D": layers::SpatialDropout1d<0>, Noise::new;
+    "SpatialDropout2D": layers::SpatialDropout2d<0>, Noise::new;
     "TimeDistributed": TimeDistributed<Linear>, Steps::new;
     "UpSampling1D": layers::UpSampling1d<1>, Space::new;
     "UpSampling2D": layers::UpSampling2d<1>, Space::new;
@@ -161,8 +163,6 @@ classes! {{
     "Resizing": keys::resizing, Resize::new;
     "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;
     "SeparableConv2D": keys::depthwise::<2>, Depthwise::new;
-    "SpatialDropout1D": keys::noise, Noise::new;
-    "SpatialDropout2D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling3D": keys::space, Space::new;

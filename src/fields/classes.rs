@@ -13,17 +13,15 @@ pub(crate) fn module(class: &str) -> &'static str {
 
 /// Whether Keras says what a layer of the class was built for. It does not where there is nothing to build.
 pub(crate) fn has_build_config(class: &str) -> bool {
-    let at_once = [
-        "Activation",
-        "Dropout",
-        FUNCTIONAL,
-        "Identity",
-        "InputLayer",
-        "Masking",
-        "ReLU",
-        "Softmax",
-    ];
-    !at_once.contains(&class) && !class.contains("Pooling") && !class.starts_with("Random")
+    let at_once =
+        ["Activation", FUNCTIONAL, "Identity", "InputLayer", "Masking", "ReLU", "Softmax"];
+    let all = ["Dropout", "Pooling", "Random"];
+    !at_once.contains(&class) && !all.iter().any(|part| class.contains(part))
+}
+
+/// Whether Keras's layer has the argument `trainable`.
+pub(crate) fn may_be_frozen(class: &str) -> bool {
+    !class.starts_with("SpatialDropout")
 }
 
 /// Whether a layer of the class is one of those that prepare images.

@@ -182,7 +182,9 @@ impl Fields {
             self.activity();
             let name = name.map_or_else(|| self.unique_name(), str::to_owned);
             self.out.insert("name".into(), name.into());
-            self.out.insert("trainable".into(), self.trainable.into());
+            if classes::may_be_frozen(&self.class) {
+                self.out.insert("trainable".into(), self.trainable.into());
+            }
             // Keras has no number type for a model of branches.
             if self.class != FUNCTIONAL {
                 self.out.insert("dtype".into(), policy(self.dtype));

@@ -20,7 +20,7 @@ mod stack;
 
 pub(crate) use activation::{ActivationOptions, NamedActivation, activation_class};
 pub use any_signal::{AnySignal, SignalKind};
-pub(crate) use classes::{changes_images, has_build_config, starts_from_states};
+pub(crate) use classes::{changes_images, has_build_config, may_be_frozen, starts_from_states};
 pub use configured::{Configured, HasConfig, HasJson};
 pub(crate) use described::Described;
 pub(crate) use dtype::dtype_of;

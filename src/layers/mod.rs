@@ -23,6 +23,7 @@ mod reshape;
 mod shared;
 mod sloped;
 mod softmax_along;
+mod spatial_dropout;
 mod time_distributed;
 mod unmask;
 
@@ -50,6 +51,8 @@ pub use reshape::*;
 pub use shared::Shared;
 pub use sloped::{EluLayer, LeakyReluLayer, ReluLayer};
 pub use softmax_along::SoftmaxAlong;
+pub(crate) use spatial_dropout::channel_factors;
+pub use spatial_dropout::{SpatialDropout1d, SpatialDropout2d};
 pub use time_distributed::TimeDistributed;
 pub(crate) use time_distributed::{Part, by_parts, parts, select};
 pub use unmask::Unmask;

@@ -2,8 +2,8 @@
 
 use dfdx::tensor::TensorFromVec;
 use kerata::{
-    Batch, Const, Cpu, Cropping1d, Cropping2d, Error, Layer, Tensor, UpSampling1d, UpSampling2d,
-    ZeroPadding1d, ZeroPadding2d,
+    Batch, Const, Cpu, Cropping1d, Cropping2d, Error, Layer, Mask, Masked, SpatialDropout1d,
+    SpatialDropout2d, Tensor, UpSampling1d, UpSampling2d, ZeroPadding1d, ZeroPadding2d,
     config::Configured,
     model,
     parameters::{Parameter, Parameters, Visitor},
@@ -64,6 +64,7 @@ fn layers_of_images() {
     check! { "layers_of_images", x =>
         "zero_padding2d": ZeroPadding2d<1, 2, 0, 3>;
         "cropping2d": Cropping2d<1, 2, 0, 1>;
+        "spatial_dropout2d": SpatialDropout2d<50>;
         "up_sampling2d": UpSampling2d<2, 3>;
         "up_sampling2d_1": UpSampling2d<2>;
     }
@@ -75,6 +76,7 @@ fn layers_of_sequences() {
     check! { "layers_of_sequences", x =>
         "zero_padding1d": ZeroPadding1d<2, 1>;
         "cropping1d": Cropping1d<1, 2>;
+        "spatial_dropout1d": SpatialDropout1d<50>;
         "up_sampling1d": UpSampling1d<3>;
     }
 }
@@ -98,5 +100,21 @@ fn long_sequences() -> Result<(), Error> {
         Cpu::default().tensor_from_vec(vec![1.0; 3], (1, 3, Const));
     let error = Cropping1d::<2, 1>.forward(x).unwrap_err().to_string();
     assert_eq!(error, "the size that is cropped (at least): expected 4, found 3");
+    Ok(())
+}
+
+/// A channel drops in all real steps or in none, and padding stays; another sample has another fate.
+#[test]
+fn whole_channels_drop() -> Result<(), Error> {
+    let x = Cpu::default().tensor([[[1.0_f32; 8]; 3]; 20]);
+    let mask = Mask::from_lengths(&[2; 20], 3)?;
+    let (y, _) = SpatialDropout1d::<25>.forward_mut(Masked::new(x, mask)?)?.into_parts();
+    let y = y.array();
+    assert!(y.iter().all(|[a, b, padding]| a == b && padding == &[1.0; 8]));
+    let all: Vec<f32> = y.iter().flat_map(|[a, ..]| *a).collect();
+    assert!(all.iter().all(|&v| v == 0.0 || v == 1.0 / 0.75));
+    let dropped = all.iter().filter(|&&v| v == 0.0).count();
+    assert!((20..60).contains(&dropped), "{dropped} of 160");
+    assert!(y.iter().any(|[a, ..]| *a != y[0][0]));
     Ok(())
 }

@@ -19,8 +19,6 @@ const OTHERS: &[&str] = &[
     "InputLayer",
     "MultiHeadAttention",
     "Sequential",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
     "UnitNormalization",
 ];
 

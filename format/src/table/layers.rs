@@ -189,13 +189,11 @@ pub(super) const LAYERS: &[Known] = &[
         "RandomCrop<24, 24>",
     )
     .settings(&[IMAGES]),
-    layer(
-        "Dropout",
-        "Dropout",
-        &[parameter("rate in percent", "rate", Kind::Percent)],
-        "Dropout<50>",
-    )
-    .settings(&[Ignored(&["seed"])]),
+    layer("Dropout", "Dropout", RATE, "Dropout<50>").settings(&[Ignored(&["seed"])]),
+    layer("SpatialDropout1D", "SpatialDropout1d", RATE, "SpatialDropout1d<50>")
+        .settings(&[Ignored(&["seed", "data_format"])]),
+    layer("SpatialDropout2D", "SpatialDropout2d", RATE, "SpatialDropout2d<50>")
+        .settings(&[Ignored(&["seed"]), ChannelsLast]),
     layer("Flatten", "Flatten", &[parameter("number of values", "", Kind::Features)], "Flatten<_>")
         .settings(&[ChannelsLast])
         .unmasked(),

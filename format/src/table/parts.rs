@@ -73,6 +73,7 @@ const fn count(what: &'static str, key: &'static str) -> Parameter {
     parameter(what, key, Kind::Count).along()
 }
 
+pub(super) const RATE: &[Parameter] = &[parameter("rate in percent", "rate", Kind::Percent)];
 pub(super) const TIMES: Parameter = size("number of times", "size").along().usual(2);
 
 pub(super) const WINDOW_1D: &[Parameter] =
