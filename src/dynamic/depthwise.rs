@@ -3,7 +3,7 @@
 use dfdx::tensor::Cpu;
 
 use super::{
-    conv::{Slider, slid},
+    conv::{Slider, finished, slid},
     dense::known_features,
     flow::Flow,
     functions::FoundFunction,
@@ -14,9 +14,10 @@ use super::{
     words::{self, axes_of, refused},
 };
 use crate::{
-    backend::{ActivationKind, Backend, ConvWeights, DenseWeights, WeightCache},
+    backend::{ConvWeights, DenseWeights, WeightCache},
     error::Error,
     fields::{AnySignal, Initializer},
+    layers::separable,
 };
 
 /// A `DepthwiseConv`, or a `SeparableConv`, which mixes the channels behind it.
@@ -106,11 +107,11 @@ impl OneToOne for Depthwise {
             let weights = ConvWeights { bias: bias.as_ref(), ..weights };
             return slid(&self.slider, x, weights, &self.activation);
         };
-        let then = ActivationKind::Nothing.into();
-        let y = self.slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, then))?;
         let kernel = self.weights.matrix("pointwise_kernel", filters)?;
-        let weights = DenseWeights { kernel, bias, cache: &self.cache };
-        y.numbers()?.map(|y| self.activation.behind(|then| Cpu::dense(y, weights, then)))
+        let mixing = DenseWeights { kernel, bias, cache: &self.cache };
+        let finish = self.activation.finish::<T>();
+        let y = self.slider.slide(x, |x, window| separable(x, weights, window, mixing, finish))?;
+        finished(y, finish, &self.activation)
     }
 
     visit!();

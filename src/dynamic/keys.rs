@@ -76,27 +76,6 @@ pub(super) fn pool3d(fields: &mut Fields) {
     fields.pooling(&[1; 3], &[1; 3], "valid");
 }
 
-pub(super) fn depthwise<const N: usize>(fields: &mut Fields) {
-    let paddings: &[&str] = &["valid", "same", "causal"];
-    windows::<N>(fields, if N == 1 { paddings } else { &paddings[..2] });
-    fields.size_or("depth_multiplier", 1, 1);
-    weight(fields, "depthwise", Initializer::GLOROT_UNIFORM);
-    weight(fields, "bias", Initializer::ZEROS);
-    fields.ignored(&["rank", "groups"]);
-    if fields.class().starts_with("Separable") {
-        fields.size("filters", 1);
-        weight(fields, "pointwise", Initializer::GLOROT_UNIFORM);
-        fields.ignored(&["kernel_initializer", "kernel_regularizer", "kernel_constraint"]);
-    } else {
-        fields.ignored(&[
-            "filters",
-            "kernel_initializer",
-            "kernel_regularizer",
-            "kernel_constraint",
-        ]);
-    }
-}
-
 pub(super) fn transposed<const N: usize>(fields: &mut Fields) {
     windows::<N>(fields, &["valid", "same"]);
     fields.size("filters", 1);

@@ -83,6 +83,8 @@ classes! {{
     "Cropping1D": layers::Cropping1d<1>, Space::new;
     "Cropping2D": layers::Cropping2d<1>, Space::new;
     "Dense": layers::Dense<1, 1>, DenseOp::new;
+    "DepthwiseConv1D": layers::DepthwiseConv1d<1, 1>, Depthwise::new;
+    "DepthwiseConv2D": layers::DepthwiseConv2d<1, 1>, Depthwise::new;
     "Embedding": layers::Embedding<1, 1>, EmbeddingOp::new;
     "Flatten": layers::Flatten<1>, |_| Ok(FlattenOp);
     "GRU": Gru<1, 1>, RecurrentOp::gru;
@@ -104,6 +106,8 @@ classes! {{
     "ReLU": Relu, |o| Ok(Activate(o.activation_layer("relu")?));
     "RepeatVector": RepeatVector<1>, Repeat::new;
     "Reshape": layers::Reshape<(Const<1>,)>, ReshapeOp::new;
+    "SeparableConv1D": layers::SeparableConv1d<1, 1, 1>, Depthwise::new;
+    "SeparableConv2D": layers::SeparableConv2d<1, 1, 1>, Depthwise::new;
     "Sequential": ChainKeys, Chain::new;
     "SimpleRNN": SimpleRnn<1, 1>, RecurrentOp::simple;
     "Softmax": Softmax, SoftmaxOp::new;
@@ -133,8 +137,6 @@ classes! {{
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "Cropping3D": keys::space, Space::new;
-    "DepthwiseConv1D": keys::depthwise::<1>, Depthwise::new;
-    "DepthwiseConv2D": keys::depthwise::<2>, Depthwise::new;
     "Dot": keys::dot, Products::new;
     "Dropout": keys::dropout, Dropping::new;
     "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
@@ -161,8 +163,6 @@ classes! {{
     "RNN": keys::cells, Cells::new;
     "Rescaling": keys::rescaling, Rescale::new;
     "Resizing": keys::resizing, Resize::new;
-    "SeparableConv1D": keys::depthwise::<1>, Depthwise::new;
-    "SeparableConv2D": keys::depthwise::<2>, Depthwise::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling3D": keys::space, Space::new;

@@ -95,6 +95,16 @@ impl Fields {
         }
     }
 
+    /// What convolutions of single channels have besides. Older ones say what is that of others.
+    pub(crate) fn depthwise(&mut self) {
+        self.none(&["activity_regularizer"]);
+        self.ignored(&["rank", "groups"]);
+        self.ignored(&["kernel_initializer", "kernel_regularizer", "kernel_constraint"]);
+        if self.class().starts_with("Depthwise") {
+            self.ignored(&["filters"]);
+        }
+    }
+
     pub(crate) fn pooling(&mut self, size: &[usize], stride: &[usize], padding: &str) {
         self.sizes("pool_size", size, Some(&vec![2; size.len()]));
         self.given.retain(|key, value| key != "strides" || !value.is_null());

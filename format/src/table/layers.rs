@@ -108,7 +108,7 @@ pub(super) const LAYERS: &[Known] = &[
         ],
         "Conv1d<_, 32, 3, Relu, Same>",
     )
-    .settings(&[ChannelsLast, BIAS])
+    .settings(WINDOWS)
     .rules(KERNEL_RULES)
     .unmasked(),
     layer(
@@ -129,8 +129,88 @@ pub(super) const LAYERS: &[Known] = &[
         ],
         "Conv2d<_, 32, 3, 3, Relu, Same>",
     )
-    .settings(&[ChannelsLast, BIAS])
+    .settings(WINDOWS)
     .rules(KERNEL_RULES)
+    .unmasked(),
+    layer(
+        "DepthwiseConv1D",
+        "DepthwiseConv1d",
+        &[
+            FEATURES,
+            KERNEL,
+            ACTIVATION,
+            PADDING,
+            STRIDE.or("1"),
+            DILATION,
+            MULTIPLIER,
+            ELEMENT,
+            DEVICE,
+        ],
+        "DepthwiseConv1d<_, 3, Relu, Same>",
+    )
+    .settings(WINDOWS)
+    .rules(DEPTHWISE_RULES)
+    .unmasked(),
+    layer(
+        "DepthwiseConv2D",
+        "DepthwiseConv2d",
+        &[
+            FEATURES,
+            KERNEL,
+            KERNEL_WIDTH.like(1),
+            ACTIVATION,
+            IMAGE_PADDING,
+            STRIDE.or("1"),
+            DILATION,
+            MULTIPLIER,
+            ELEMENT,
+            DEVICE,
+        ],
+        "DepthwiseConv2d<_, 3, 3, Relu, Same>",
+    )
+    .settings(WINDOWS)
+    .rules(DEPTHWISE_RULES)
+    .unmasked(),
+    layer(
+        "SeparableConv1D",
+        "SeparableConv1d",
+        &[
+            FEATURES,
+            FILTERS,
+            KERNEL,
+            ACTIVATION,
+            PADDING,
+            STRIDE.or("1"),
+            DILATION,
+            MULTIPLIER,
+            ELEMENT,
+            DEVICE,
+        ],
+        "SeparableConv1d<_, 32, 3, Relu, Same>",
+    )
+    .settings(WINDOWS)
+    .rules(SEPARABLE_RULES)
+    .unmasked(),
+    layer(
+        "SeparableConv2D",
+        "SeparableConv2d",
+        &[
+            FEATURES,
+            FILTERS,
+            KERNEL,
+            KERNEL_WIDTH.like(2),
+            ACTIVATION,
+            IMAGE_PADDING,
+            STRIDE.or("1"),
+            DILATION,
+            MULTIPLIER,
+            ELEMENT,
+            DEVICE,
+        ],
+        "SeparableConv2d<_, 32, 3, 3, Relu, Same>",
+    )
+    .settings(WINDOWS)
+    .rules(SEPARABLE_RULES)
     .unmasked(),
     layer("MaxPooling1D", "MaxPool1d", WINDOW_1D, "MaxPool1d<2>")
         .others(&["MaxPooling1d", "MaxPool1D"])

@@ -48,6 +48,8 @@ pub(super) const STRIDE: Parameter = size("stride", "strides").along();
 pub(super) const DILATION: Parameter = size("dilation", "dilation_rate").along().or("1");
 pub(super) const GROUPS: Parameter =
     of("groups, `Groups<4>`", "groups", Class::Grouping).or("OneGroup");
+pub(super) const MULTIPLIER: Parameter =
+    size("windows for each channel", "depth_multiplier").or("1");
 pub(super) const RETURNS: Parameter =
     of("kind of output", "return_sequences", Class::Returns).or("LastState");
 pub(super) const ELEMENT: Parameter = of("element", "", Class::Element).or("f32");
@@ -141,6 +143,17 @@ pub(super) const KERNEL_RULES: &[&str] = &[
     "bias_constraint",
     "activity_regularizer",
 ];
+pub(super) const DEPTHWISE_RULES: &[&str] =
+    &["depthwise_regularizer", "depthwise_constraint", "bias_regularizer", "bias_constraint"];
+pub(super) const SEPARABLE_RULES: &[&str] = &[
+    "depthwise_regularizer",
+    "depthwise_constraint",
+    "pointwise_regularizer",
+    "pointwise_constraint",
+    "bias_regularizer",
+    "bias_constraint",
+];
+pub(super) const WINDOWS: &[Setting] = &[ChannelsLast, BIAS];
 pub(super) const RECURRENT_RULES: &[&str] = &[
     "kernel_regularizer",
     "kernel_constraint",

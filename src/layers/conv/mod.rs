@@ -2,12 +2,17 @@
 
 mod conv1d;
 mod conv2d;
+mod depthwise;
 mod groups;
+mod separable;
 mod stream;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
+pub use depthwise::{DepthwiseConv1d, DepthwiseConv2d};
 pub use groups::{Grouping, Groups, OneGroup};
+pub(crate) use separable::separable;
+pub use separable::{SeparableConv1d, SeparableConv2d};
 
 use groups::{in_group, wrong_filters};
 
