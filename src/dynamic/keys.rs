@@ -15,18 +15,6 @@ pub(super) fn dot(fields: &mut Fields) {
     fields.flag("normalize", false, false);
 }
 
-/// The keys of windows that slide, along so many axes.
-fn windows<const N: usize>(fields: &mut Fields, paddings: &[&str]) {
-    fields.sizes("kernel_size", &[1; N], None);
-    fields.sizes("strides", &[1; N], Some(&[1; N]));
-    fields.padding_word("padding", "valid", paddings);
-    fields.data_format();
-    fields.sizes("dilation_rate", &[1; N], Some(&[1; N]));
-    fields.none(&["activity_regularizer"]);
-    fields.activation("activation", "linear", Some("linear"));
-    fields.flag("use_bias", true, true);
-}
-
 fn weight(fields: &mut Fields, key: &str, usual: Initializer) {
     fields.weight(key, key, usual, true);
 }
@@ -74,15 +62,6 @@ pub(super) fn conv_lstm<const N: usize>(fields: &mut Fields) {
 
 pub(super) fn pool3d(fields: &mut Fields) {
     fields.pooling(&[1; 3], &[1; 3], "valid");
-}
-
-pub(super) fn transposed<const N: usize>(fields: &mut Fields) {
-    windows::<N>(fields, &["valid", "same"]);
-    fields.size("filters", 1);
-    fields.any("output_padding", Value::Null);
-    weight(fields, "kernel", Initializer::GLOROT_UNIFORM);
-    weight(fields, "bias", Initializer::ZEROS);
-    fields.ignored(&["rank", "groups"]);
 }
 
 /// Of volumes.

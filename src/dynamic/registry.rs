@@ -80,6 +80,8 @@ classes! {{
     "Bidirectional": BidirectionalKeys, BidirectionalOp::new;
     "Conv1D": Conv1d<1, 1, 1>, Convolution::new;
     "Conv2D": Conv2d<1, 1, 1>, Convolution::new;
+    "Conv1DTranspose": layers::Conv1dTranspose<1, 1, 1>, Transposed::new;
+    "Conv2DTranspose": layers::Conv2dTranspose<1, 1, 1>, Transposed::new;
     "Cropping1D": layers::Cropping1d<1>, Space::new;
     "Cropping2D": layers::Cropping2d<1>, Space::new;
     "Dense": layers::Dense<1, 1>, DenseOp::new;
@@ -131,8 +133,6 @@ classes! {{
     "CategoryEncoding": keys::categories, Categories::new;
     "CenterCrop": keys::resizing, Resize::new;
     "Concatenate": |f| f.any("axis", -1), Joining::new;
-    "Conv1DTranspose": keys::transposed::<1>, Transposed::new;
-    "Conv2DTranspose": keys::transposed::<2>, Transposed::new;
     "Conv3D": keys::conv3d, Convolution::new;
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;

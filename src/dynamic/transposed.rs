@@ -1,9 +1,6 @@
 //! Convolutions the other way around: each value is spread over a window.
 
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape},
-};
+use dfdx::tensor::Cpu;
 use serde_json::Value;
 
 use super::{
@@ -13,25 +10,22 @@ use super::{
     functions::FoundFunction,
     op::{OneToOne, Pass},
     options::Options,
-    places::{all, arranged, permuted},
     visit,
     weights::{Role, Weights},
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, ConvWeights, IntoShape, NOWHERE, WeightCache, Window},
+    backend::{IntoShape, NOWHERE},
     error::Error,
     fields::{AnySignal, Initializer, whole},
+    layers::Spreading,
 };
 
 /// A `Conv1DTranspose` or `Conv2DTranspose`: a convolution of the values with zeros between them.
 #[derive(Debug, Clone)]
 pub(crate) struct Transposed {
     images: bool,
-    same: bool,
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    dilation: [usize; 2],
+    spreading: Spreading,
     filters: usize,
     activation: FoundFunction,
     use_bias: bool,
@@ -56,10 +50,12 @@ impl Transposed {
         }
         Ok(Self {
             images,
-            same: options.text("padding")? == "same",
-            kernel: axes("kernel_size")?,
-            stride: axes("strides")?,
-            dilation: axes("dilation_rate")?,
+            spreading: Spreading {
+                kernel: axes("kernel_size")?,
+                stride: axes("strides")?,
+                dilation: axes("dilation_rate")?,
+                padding: if options.text("padding")? == "same" { "same" } else { "valid" },
+            },
             filters: options.size("filters")?,
             activation: options.activation("activation")?,
             use_bias: options.flag("use_bias")?,
@@ -72,25 +68,14 @@ impl Transposed {
         })
     }
 
-    /// The size of a window, with what is left out in it.
-    fn reach(&self, axis: usize) -> Option<usize> {
-        (self.kernel[axis] - 1).checked_mul(self.dilation[axis])?.checked_add(1)
-    }
-
-    /// The size behind it, and how many zeros stand in front of the first value.
-    fn along(&self, axis: usize, size: usize) -> Result<(usize, usize), Error> {
-        let (stride, reach) = (self.stride[axis], self.reach(axis));
-        let sizes = reach.and_then(|reach| {
-            let long = size.checked_mul(stride)?;
-            let over = reach.saturating_sub(stride);
-            let long = if self.same { long } else { long.checked_add(over)? };
-            let cut = if self.same { over / 2 } else { 0 };
-            Some((long, reach - 1 - cut.min(reach - 1)))
-        });
-        let fits = sizes.filter(|(long, before)| {
+    /// The size behind it.
+    fn along(&self, axis: usize, size: usize) -> Result<usize, Error> {
+        let fits = self.spreading.along(axis, size).filter(|(long, before)| {
             long.checked_add(*before).is_some_and(|all| all < NOWHERE as usize)
         });
-        fits.ok_or_else(|| refused(format!("windows of {:?} make `{size}` too large", self.kernel)))
+        fits.map(|(long, _)| long).ok_or_else(|| {
+            refused(format!("windows of {:?} make `{size}` too large", self.spreading.kernel))
+        })
     }
 }
 
@@ -105,7 +90,7 @@ impl OneToOne for Transposed {
         let mut sizes = arrives.sizes.clone();
         let first = if self.images { 0 } else { 1 };
         for (axis, size) in (first..2).zip(&mut sizes[1..]) {
-            *size = size.map(|size| self.along(axis, size)).transpose()?.map(|(long, _)| long);
+            *size = size.map(|size| self.along(axis, size)).transpose()?;
         }
         if let Some(last) = sizes.last_mut() {
             *last = Some(self.filters);
@@ -115,7 +100,7 @@ impl OneToOne for Transposed {
 
     fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let channels = known_features(arrives)?;
-        let [rows, columns] = self.kernel;
+        let [rows, columns] = self.spreading.kernel;
         let (sizes, bias) = ([rows, columns, self.filters, channels], [self.filters]);
         let kernel = if self.images { &sizes[..] } else { &sizes[1..] };
         let wanted = [
@@ -129,52 +114,17 @@ impl OneToOne for Transposed {
 
     fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
         let Numbers { x, sizes, .. } = x.numbers()?;
-        let sizes = match *sizes {
-            [batch, height, width, channels] => [batch, height, width, channels],
-            [batch, length, features] => [batch, 1, length, features],
+        let (batch, height, width, channels) = match *sizes {
+            [batch, height, width, channels] => (batch, height, width, channels),
+            [batch, length, features] => (batch, 1, length, features),
             _ => return Err(refused(format!("no images: {sizes:?}"))),
         };
-        let [batch, height, width, channels] = sizes;
-        let ((rows, top), (columns, left)) = (self.along(0, height)?, self.along(1, width)?);
-        let reach = [self.reach(0).unwrap_or(1), self.reach(1).unwrap_or(1)];
-        // The values with zeros between, before and behind them, so that the windows have all places.
-        let mut along = all(&sizes)?;
-        for (axis, (long, before)) in [(rows, top), (columns, left)].into_iter().enumerate() {
-            let (size, stride) = (sizes[axis + 1], self.stride[axis]);
-            along[axis + 1].take((0..long + reach[axis] - 1).map(|place| {
-                let at = place.checked_sub(before).filter(|at| at % stride == 0)? / stride;
-                Some(at).filter(|&at| at < size)
-            }))?;
-        }
-        let (x, spread) = arranged(x, &along)?;
-        // The window the other way around, and from the channels to the filters.
-        let [high, wide] = self.kernel;
-        let kernel = [high, wide, self.filters, channels];
-        let mut turned = all(&kernel)?;
-        turned[0].take((0..high).rev().map(Some))?;
-        turned[1].take((0..wide).rev().map(Some))?;
-        let weights = self.weights.matrix("kernel", channels)?;
-        let (weights, _) = arranged(weights.retaped::<T>(), &turned)?;
-        let (weights, _) = permuted(weights, &kernel, &[0, 1, 3, 2])?;
-        let weights = weights.into_shape(&(high * wide * channels, self.filters))?;
-        let ((weights, more), (x, tape)) = (weights.split_tape(), x.split_tape());
-        let window = Window {
-            size: [spread[1], spread[2]],
-            kernel: self.kernel,
-            stride: [1, 1],
-            dilation: self.dilation,
-            before: [0, 0],
-            places: [rows, columns],
-        };
-        let cache = WeightCache::default();
+        let (rows, columns) = (self.along(0, height)?, self.along(1, width)?);
+        let kernel = self.weights.matrix("kernel", channels)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        let weights =
-            ConvWeights { kernel: &weights, bias: bias.as_ref(), groups: 1, cache: &cache };
         let finish = self.activation.finish::<T>();
-        let x =
-            x.put_tape(tape.merge(more)).into_shape(&(batch, spread[1], spread[2], channels))?;
-        let y = Cpu::conv2d(x, weights, &window, finish.into())?;
-        debug_assert_eq!(y.shape().3, self.filters);
+        let x = x.into_shape(&(batch, height, width, channels))?;
+        let y = self.spreading.spread(x, kernel, bias.as_ref(), finish)?;
         let y = match self.images {
             true => Flow::plain(y, [batch, rows, columns, self.filters])?,
             false => Flow::plain(y, [batch, columns, self.filters])?,

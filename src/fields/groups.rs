@@ -105,6 +105,16 @@ impl Fields {
         }
     }
 
+    /// What convolutions the other way around have besides. Of a larger output no type is.
+    pub(crate) fn transposed(&mut self) {
+        match self.mode {
+            Mode::Any => self.any("output_padding", Value::Null),
+            _ => self.none(&["output_padding"]),
+        }
+        self.none(&["activity_regularizer"]);
+        self.ignored(&["rank", "groups"]);
+    }
+
     pub(crate) fn pooling(&mut self, size: &[usize], stride: &[usize], padding: &str) {
         self.sizes("pool_size", size, Some(&vec![2; size.len()]));
         self.given.retain(|key, value| key != "strides" || !value.is_null());

@@ -22,7 +22,7 @@ pub use fault::Fault;
 pub(crate) use fault::Words;
 pub use sizes::{ConstDim, Dim, Shape, display};
 pub(crate) use window::WINDOW;
-pub use window::{Causal, Grow, Number, Padding, Same, Shrink, Slide, Times, Twice, Valid};
+pub use window::{Causal, Grow, Number, Padding, Same, Shrink, Slide, Spread, Times, Twice, Valid};
 pub(crate) use window::{LARGEST, places, wrong_window};
 #[doc(hidden)]
 pub use windowed::{Along, Windowed};

@@ -9,7 +9,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use kerata_macros::words;
 use seq_macro::seq;
-use typenum::{Diff, Prod, Quot, Sum, ToUInt, U, U1, consts};
+use typenum::{Diff, Max, Maximum, Prod, Quot, Sum, ToUInt, U, U1, consts};
 
 use super::{Const, Dim, Fault, missing};
 use crate::error::Error;
@@ -318,4 +318,56 @@ where
     Prod<Num<N>, Num<TIMES>>: Number,
 {
     type Out = <Prod<Num<N>, Num<TIMES>> as Number>::Const;
+}
+
+/// A dimension that a window of `K` spreads each value of, with a stride and a dilation.
+#[diagnostic::on_unimplemented(
+    message = "a window of {K} cannot spread `{Self}` (stride {STRIDE}, dilation {DILATION})",
+    label = "the compiler calculates with sizes up to 1024"
+)]
+pub trait Spread<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>:
+    Dim
+{
+    /// The larger dimension.
+    type Out: Dim;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const K: usize, const STRIDE: usize, const DILATION: usize, P: Padding>
+    Spread<K, STRIDE, DILATION, P> for usize
+{
+    type Out = usize;
+}
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize, const K: usize, const STRIDE: usize, const DILATION: usize>
+    Spread<K, STRIDE, DILATION, Same> for Const<N>
+where
+    Self: Times<STRIDE>,
+{
+    type Out = <Self as Times<STRIDE>>::Out;
+}
+
+/// By how much a window is larger than its stride.
+type Beyond<const K: usize, const S: usize, const D: usize> =
+    Diff<Maximum<Reach<K, D>, Num<S>>, Num<S>>;
+
+#[diagnostic::do_not_recommend]
+impl<const N: usize, const K: usize, const STRIDE: usize, const DILATION: usize>
+    Spread<K, STRIDE, DILATION, Valid> for Const<N>
+where
+    typenum::Const<N>: ToUInt,
+    typenum::Const<K>: ToUInt,
+    typenum::Const<STRIDE>: ToUInt,
+    typenum::Const<DILATION>: ToUInt,
+    Num<K>: Sub<U1>,
+    Diff<Num<K>, U1>: Mul<Num<DILATION>>,
+    Prod<Diff<Num<K>, U1>, Num<DILATION>>: Add<U1>,
+    Reach<K, DILATION>: Max<Num<STRIDE>>,
+    Maximum<Reach<K, DILATION>, Num<STRIDE>>: Sub<Num<STRIDE>>,
+    Num<N>: Mul<Num<STRIDE>>,
+    Prod<Num<N>, Num<STRIDE>>: Add<Beyond<K, STRIDE, DILATION>>,
+    Sum<Prod<Num<N>, Num<STRIDE>>, Beyond<K, STRIDE, DILATION>>: Number,
+{
+    type Out = <Sum<Prod<Num<N>, Num<STRIDE>>, Beyond<K, STRIDE, DILATION>> as Number>::Const;
 }

@@ -14,8 +14,8 @@ pub enum Along {
     Border(usize, usize),
     /// It loses these in front and behind.
     Cut(usize, usize),
-    /// It becomes this many times as large.
-    Times(usize),
+    /// It becomes this many times as large, and then grows by this.
+    Times(usize, usize),
 }
 
 impl Along {
@@ -47,7 +47,10 @@ impl Along {
                 None | Some(0) => None,
                 left => left,
             },
-            Self::Times(times) => size.checked_mul(times),
+            Self::Times(times, more) => match size.checked_mul(times) {
+                Some(size) => size.checked_add(more),
+                None => None,
+            },
         }
     }
 
@@ -55,9 +58,8 @@ impl Along {
     pub(crate) const fn is_small(self, size: usize) -> bool {
         let stride = match self {
             Self::Window { sizes: [_, stride, _], .. } => stride,
-            Self::Border(a, b) | Self::Cut(a, b) if a < b => b,
-            Self::Border(a, _) | Self::Cut(a, _) => a,
-            Self::Times(times) => times,
+            Self::Border(a, b) | Self::Cut(a, b) | Self::Times(a, b) if a < b => b,
+            Self::Border(a, _) | Self::Cut(a, _) | Self::Times(a, _) => a,
         };
         match self.out(size) {
             Some(out) => size <= LARGEST && stride <= LARGEST && out <= LARGEST,

@@ -26,8 +26,6 @@ const OTHERS: &[&str] = &[
 const UNMASKED: &[&str] = &[
     "AveragePooling3D",
     "CenterCrop",
-    "Conv1DTranspose",
-    "Conv2DTranspose",
     "Conv3D",
     "Cropping3D",
     "EinsumDense",

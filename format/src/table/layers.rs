@@ -91,81 +91,22 @@ pub(super) const LAYERS: &[Known] = &[
         &[INSIDE, of("merge mode", "merge_mode", Class::MergeMode).or("Concat")],
         "Bidirectional<Lstm<_, 32>, Sum>",
     ),
-    layer(
-        "Conv1D",
-        "Conv1d",
-        &[
-            FEATURES,
-            FILTERS,
-            KERNEL,
-            ACTIVATION,
-            PADDING,
-            STRIDE.or("1"),
-            DILATION,
-            GROUPS,
-            ELEMENT,
-            DEVICE,
-        ],
-        "Conv1d<_, 32, 3, Relu, Same>",
-    )
-    .settings(WINDOWS)
-    .rules(KERNEL_RULES)
-    .unmasked(),
-    layer(
-        "Conv2D",
-        "Conv2d",
-        &[
-            FEATURES,
-            FILTERS,
-            KERNEL,
-            KERNEL_WIDTH.like(2),
-            ACTIVATION,
-            IMAGE_PADDING,
-            STRIDE.or("1"),
-            DILATION,
-            GROUPS,
-            ELEMENT,
-            DEVICE,
-        ],
-        "Conv2d<_, 32, 3, 3, Relu, Same>",
-    )
-    .settings(WINDOWS)
-    .rules(KERNEL_RULES)
-    .unmasked(),
-    layer(
-        "DepthwiseConv1D",
-        "DepthwiseConv1d",
-        &[
-            FEATURES,
-            KERNEL,
-            ACTIVATION,
-            PADDING,
-            STRIDE.or("1"),
-            DILATION,
-            MULTIPLIER,
-            ELEMENT,
-            DEVICE,
-        ],
-        "DepthwiseConv1d<_, 3, Relu, Same>",
-    )
-    .settings(WINDOWS)
-    .rules(DEPTHWISE_RULES)
-    .unmasked(),
+    layer("Conv1D", "Conv1d", CONV_1D, "Conv1d<_, 32, 3, Relu, Same>")
+        .settings(WINDOWS)
+        .rules(KERNEL_RULES)
+        .unmasked(),
+    layer("Conv2D", "Conv2d", CONV_2D, "Conv2d<_, 32, 3, 3, Relu, Same>")
+        .settings(WINDOWS)
+        .rules(KERNEL_RULES)
+        .unmasked(),
+    layer("DepthwiseConv1D", "DepthwiseConv1d", DEPTHWISE_1D, "DepthwiseConv1d<_, 3, Relu, Same>")
+        .settings(WINDOWS)
+        .rules(DEPTHWISE_RULES)
+        .unmasked(),
     layer(
         "DepthwiseConv2D",
         "DepthwiseConv2d",
-        &[
-            FEATURES,
-            KERNEL,
-            KERNEL_WIDTH.like(1),
-            ACTIVATION,
-            IMAGE_PADDING,
-            STRIDE.or("1"),
-            DILATION,
-            MULTIPLIER,
-            ELEMENT,
-            DEVICE,
-        ],
+        DEPTHWISE_2D,
         "DepthwiseConv2d<_, 3, 3, Relu, Same>",
     )
     .settings(WINDOWS)
@@ -174,18 +115,7 @@ pub(super) const LAYERS: &[Known] = &[
     layer(
         "SeparableConv1D",
         "SeparableConv1d",
-        &[
-            FEATURES,
-            FILTERS,
-            KERNEL,
-            ACTIVATION,
-            PADDING,
-            STRIDE.or("1"),
-            DILATION,
-            MULTIPLIER,
-            ELEMENT,
-            DEVICE,
-        ],
+        SEPARABLE_1D,
         "SeparableConv1d<_, 32, 3, Relu, Same>",
     )
     .settings(WINDOWS)
@@ -194,23 +124,29 @@ pub(super) const LAYERS: &[Known] = &[
     layer(
         "SeparableConv2D",
         "SeparableConv2d",
-        &[
-            FEATURES,
-            FILTERS,
-            KERNEL,
-            KERNEL_WIDTH.like(2),
-            ACTIVATION,
-            IMAGE_PADDING,
-            STRIDE.or("1"),
-            DILATION,
-            MULTIPLIER,
-            ELEMENT,
-            DEVICE,
-        ],
+        SEPARABLE_2D,
         "SeparableConv2d<_, 32, 3, 3, Relu, Same>",
     )
     .settings(WINDOWS)
     .rules(SEPARABLE_RULES)
+    .unmasked(),
+    layer(
+        "Conv1DTranspose",
+        "Conv1dTranspose",
+        TRANSPOSED_1D,
+        "Conv1dTranspose<_, 32, 3, Relu, Same, 2>",
+    )
+    .settings(&[ChannelsLast, Null("output_padding"), BIAS])
+    .rules(WINDOW_RULES)
+    .unmasked(),
+    layer(
+        "Conv2DTranspose",
+        "Conv2dTranspose",
+        TRANSPOSED_2D,
+        "Conv2dTranspose<_, 32, 3, 3, Relu, Same, 2>",
+    )
+    .settings(&[ChannelsLast, Null("output_padding"), BIAS])
+    .rules(WINDOW_RULES)
     .unmasked(),
     layer("MaxPooling1D", "MaxPool1d", WINDOW_1D, "MaxPool1d<2>")
         .others(&["MaxPooling1d", "MaxPool1D"])

@@ -78,6 +78,93 @@ const fn count(what: &'static str, key: &'static str) -> Parameter {
 pub(super) const RATE: &[Parameter] = &[parameter("rate in percent", "rate", Kind::Percent)];
 pub(super) const TIMES: Parameter = size("number of times", "size").along().usual(2);
 
+pub(super) const CONV_1D: &[Parameter] = &[
+    FEATURES,
+    FILTERS,
+    KERNEL,
+    ACTIVATION,
+    PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    GROUPS,
+    ELEMENT,
+    DEVICE,
+];
+pub(super) const CONV_2D: &[Parameter] = &[
+    FEATURES,
+    FILTERS,
+    KERNEL,
+    KERNEL_WIDTH.like(2),
+    ACTIVATION,
+    IMAGE_PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    GROUPS,
+    ELEMENT,
+    DEVICE,
+];
+pub(super) const DEPTHWISE_1D: &[Parameter] =
+    &[FEATURES, KERNEL, ACTIVATION, PADDING, STRIDE.or("1"), DILATION, MULTIPLIER, ELEMENT, DEVICE];
+pub(super) const DEPTHWISE_2D: &[Parameter] = &[
+    FEATURES,
+    KERNEL,
+    KERNEL_WIDTH.like(1),
+    ACTIVATION,
+    IMAGE_PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    MULTIPLIER,
+    ELEMENT,
+    DEVICE,
+];
+pub(super) const SEPARABLE_1D: &[Parameter] = &[
+    FEATURES,
+    FILTERS,
+    KERNEL,
+    ACTIVATION,
+    PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    MULTIPLIER,
+    ELEMENT,
+    DEVICE,
+];
+pub(super) const SEPARABLE_2D: &[Parameter] = &[
+    FEATURES,
+    FILTERS,
+    KERNEL,
+    KERNEL_WIDTH.like(2),
+    ACTIVATION,
+    IMAGE_PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    MULTIPLIER,
+    ELEMENT,
+    DEVICE,
+];
+pub(super) const TRANSPOSED_1D: &[Parameter] = &[
+    FEATURES,
+    FILTERS,
+    KERNEL,
+    ACTIVATION,
+    IMAGE_PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    ELEMENT,
+    DEVICE,
+];
+pub(super) const TRANSPOSED_2D: &[Parameter] = &[
+    FEATURES,
+    FILTERS,
+    KERNEL,
+    KERNEL_WIDTH.like(2),
+    ACTIVATION,
+    IMAGE_PADDING,
+    STRIDE.or("1"),
+    DILATION,
+    ELEMENT,
+    DEVICE,
+];
 pub(super) const WINDOW_1D: &[Parameter] =
     &[size("window size", "pool_size").along().usual(2), STRIDE.like(0), IMAGE_PADDING];
 pub(super) const WINDOW_2D: &[Parameter] = &[
@@ -143,6 +230,8 @@ pub(super) const KERNEL_RULES: &[&str] = &[
     "bias_constraint",
     "activity_regularizer",
 ];
+pub(super) const WINDOW_RULES: &[&str] =
+    &["kernel_regularizer", "kernel_constraint", "bias_regularizer", "bias_constraint"];
 pub(super) const DEPTHWISE_RULES: &[&str] =
     &["depthwise_regularizer", "depthwise_constraint", "bias_regularizer", "bias_constraint"];
 pub(super) const SEPARABLE_RULES: &[&str] = &[

@@ -6,6 +6,7 @@ mod depthwise;
 mod groups;
 mod separable;
 mod stream;
+mod transposed;
 
 pub use conv1d::Conv1d;
 pub use conv2d::Conv2d;
@@ -13,6 +14,8 @@ pub use depthwise::{DepthwiseConv1d, DepthwiseConv2d};
 pub use groups::{Grouping, Groups, OneGroup};
 pub(crate) use separable::separable;
 pub use separable::{SeparableConv1d, SeparableConv2d};
+pub(crate) use transposed::Spreading;
+pub use transposed::{Conv1dTranspose, Conv2dTranspose};
 
 use groups::{in_group, wrong_filters};
 

@@ -14,6 +14,6 @@ pub use flatten::{FixedSizes, Flatten, Reshape, TrailingDims, Unmasked};
 pub use permute::{Permute, Permuted};
 pub use repeat::RepeatVector;
 pub use stretch::ResizeInterpolation;
-pub(crate) use stretch::Stretch;
+pub(crate) use stretch::{Stretch, picked};
 pub use up_sampling::{UpSampling1d, UpSampling2d};
 pub use zero_padding::{ZeroPadding1d, ZeroPadding2d};

@@ -145,44 +145,77 @@ impl Stretch {
         axis: usize,
     ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
         let size = sizes[axis];
-        let (outer, inner) = (elements(&sizes[..axis])?, elements(&sizes[axis + 1..])?);
-        let x = x.into_shape(&(outer, size, 1, inner))?;
         if (self.from, self.window, self.to) == (0, size, size) {
-            return Ok(x);
+            return along_axis(x, sizes, axis, size, None);
         }
-        elements(&[outer, self.to, inner])?;
         let each = |place| self.taps(place).len();
-        let taps = match self.how {
+        let count = match self.how {
             Interpolation::Nearest => 1,
             _ => (0..self.to).map(each).max().unwrap_or(1).max(1),
         };
-        let count = outer.saturating_mul(self.to);
-        let all = count.saturating_mul(taps);
-        let (mut pixels, mut weights) = (reserved(all)?, reserved(all)?);
-        let mut added: Vec<f64> = reserved(count)?;
-        // The others are as the first.
-        for place in 0..if outer > 0 { self.to } else { 0 } {
-            let mut sum = 0.0;
-            let near = self.taps(place);
-            for &(i, weight) in &near {
-                let at = usize::try_from(i as i64 + self.from).ok().filter(|&at| at < size);
-                pixels.push(at.unwrap_or(Resampling::OUTSIDE));
-                weights.push(weight);
-                sum += if at.is_none() { weight * f64::from(self.fill) } else { 0.0 };
-            }
-            let rest = taps - near.len();
-            pixels.extend(std::iter::repeat_n(Resampling::OUTSIDE, rest));
-            weights.extend(std::iter::repeat_n(0.0, rest));
-            added.push(sum);
-        }
-        for _ in 1..outer {
-            pixels.extend_from_within(..self.to * taps);
-            weights.extend_from_within(..self.to * taps);
-            added.extend_from_within(..self.to);
-        }
-        // Each row of the axis is an image of one column, whose channels are what stands behind the axis.
-        D::resampled(x, &Resampling { size: [self.to, 1], taps, pixels, weights, added })
+        let taps = |place| {
+            self.taps(place)
+                .into_iter()
+                .map(|(i, weight)| {
+                    (usize::try_from(i as i64 + self.from).ok().filter(|&at| at < size), weight)
+                })
+                .collect()
+        };
+        along_axis(x, sizes, axis, self.to, Some((count, &taps, self.fill)))
     }
+}
+
+/// Values along an axis: from which place each new one is, or `None` for a 0.
+///
+/// # Errors
+/// [`Error::Device`].
+pub(crate) fn picked<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    sizes: &[usize],
+    axis: usize,
+    to: usize,
+    from: impl Fn(usize) -> Option<usize>,
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    let taps = |place| vec![(from(place), 1.0)];
+    along_axis(x, sizes, axis, to, Some((1, &taps, 0.0)))
+}
+
+/// Some values, each with its weight; `None` is one outside.
+type Taps<'a> = &'a dyn Fn(usize) -> Vec<(Option<usize>, f64)>;
+
+/// New values along an axis, each of at most so many old ones, and of what stands outside. Without these, all stay.
+fn along_axis<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Tensor<S, E, D, T>,
+    sizes: &[usize],
+    axis: usize,
+    to: usize,
+    taps: Option<(usize, Taps<'_>, f32)>,
+) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+    // Each row of the axis is an image of one column, whose channels are what stands behind the axis.
+    let (outer, inner) = (elements(&sizes[..axis])?, elements(&sizes[axis + 1..])?);
+    let x = x.into_shape(&(outer, sizes[axis], 1, inner))?;
+    let Some((most, taps, fill)) = taps else { return Ok(x) };
+    let count = elements(&[outer, to, inner.max(1), most])?.checked_div(inner.max(1)).unwrap_or(0);
+    let (mut pixels, mut weights) = (reserved(count)?, reserved(count)?);
+    let mut added: Vec<f64> = reserved(outer.saturating_mul(to))?;
+    // The others are as the first.
+    for place in 0..if outer > 0 { to } else { 0 } {
+        let (mut sum, near) = (0.0, taps(place));
+        for &(at, weight) in &near {
+            pixels.push(at.unwrap_or(Resampling::OUTSIDE));
+            weights.push(weight);
+            sum += if at.is_none() { weight * f64::from(fill) } else { 0.0 };
+        }
+        pixels.extend(std::iter::repeat_n(Resampling::OUTSIDE, most - near.len()));
+        weights.extend(std::iter::repeat_n(0.0, most - near.len()));
+        added.push(sum);
+    }
+    for _ in 1..outer {
+        pixels.extend_from_within(..to * most);
+        weights.extend_from_within(..to * most);
+        added.extend_from_within(..to);
+    }
+    D::resampled(x, &Resampling { size: [to, 1], taps: most, pixels, weights, added })
 }
 
 /// Images of which both axes change, with the sizes that they then have.

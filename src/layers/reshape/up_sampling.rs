@@ -34,7 +34,7 @@ const fn wrong_times(times: usize) -> Fault {
 /// ```
 #[layer(
     class = "UpSampling2D",
-    windows = [Along::Times(H), Along::Times(W)],
+    windows = [Along::Times(H, 0), Along::Times(W, 0)],
     input = (Batch, Height, Width, Channels),
     check = wrong_times(H).or(wrong_times(W)).tell(),
     keys(size: sizes(&[H, W], Some(&[2, 2])), data_format()),
@@ -63,7 +63,7 @@ pub struct UpSampling2d<const H: usize, const W: usize = H> {
 /// ```
 #[layer(
     class = "UpSampling1D",
-    windows = [Along::Times(TIMES)],
+    windows = [Along::Times(TIMES, 0)],
     input = (Batch, Length, Features),
     check = wrong_times(TIMES).tell(),
     keys(size: size_or(TIMES, 2)),
