@@ -1,22 +1,23 @@
-use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor::Cpu;
 use serde_json::Value;
 
 use super::{
-    flow::{Flow, Numbers, Rows, as_rows},
+    flow::{Flow, Numbers, as_rows},
     op::{OneToOne, Pass},
     options::Options,
-    places::permuted,
+    places::{inverse, permuted},
     visit,
     weights::{Role, Weights, tensor},
     words::{self, refused},
 };
 use crate::{
     backend::{
-        ActivationKind, Backend, Centre, IntoShape, NormWeights,
+        Backend, IntoShape, NormWeights,
         memory::{elements, filled},
     },
     error::Error,
     fields::{AnySignal, Initializer},
+    layers::group_norm,
 };
 
 /// Keras's `GroupNormalization`: a mean and a variance of each sample for the channels of each group.
@@ -87,13 +88,6 @@ impl Groups {
             None => tensor(filled(&[self.channels.unwrap_or(0)], value)?),
         }
     }
-
-    /// Each row with the mean 0 and the variance 1.
-    fn normalized<T: Tape<f32, Cpu>>(&self, x: Rows<T>, width: usize) -> Result<Rows<T>, Error> {
-        let gamma = tensor(filled(&[width], 1.0)?)?;
-        let beta = tensor(filled(&[width], 0.0)?)?;
-        Cpu::layer_norm(x, NormWeights { gamma, beta, epsilon: self.epsilon }, Centre::Mean)
-    }
 }
 
 impl OneToOne for Groups {
@@ -141,29 +135,18 @@ impl OneToOne for Groups {
         let (rank, axis) = (sizes.len(), self.axis(sizes.len())?);
         let channels = sizes[axis];
         let groups = self.groups.unwrap_or(channels);
-        // The channels of a group, with all that they hold, in a row.
-        let others = (1..rank).filter(|&other| other != axis);
-        let rows: Vec<usize> = [0, axis].into_iter().chain(others.clone()).collect();
-        let (x, by_rows) = permuted(x, &sizes, &rows)?;
-        let held = elements(&by_rows[2..])?;
-        let width = elements(&[channels.checked_div(groups).unwrap_or(0), held])?;
-        let x = x.into_shape(&(elements(&[sizes[0], groups])?, width))?;
-        let x = self.normalized(x, width)?.into_shape(&as_rows(&by_rows)?)?;
-        // What is done to each channel is done where they stand last.
-        let last: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-        let (x, by_channels) = permuted(x, &by_rows, &last)?;
-        let (zeros, ones) =
-            (tensor(filled(&[channels], 0.0)?)?, tensor(filled(&[channels], 1.0)?)?);
+        // The channels stand last there.
+        let order: Vec<usize> = (0..rank).filter(|&other| other != axis).chain([axis]).collect();
+        let (x, by_channels) = permuted(x, &sizes, &order)?;
         let weights = NormWeights {
             gamma: self.weight("gamma", 1.0)?,
             beta: self.weight("beta", 0.0)?,
-            epsilon: 0.0,
+            epsilon: self.epsilon,
         };
-        let x = Cpu::batch_norm(x, weights, &zeros, &ones, ActivationKind::Nothing)?;
-        let now: Vec<usize> = [0].into_iter().chain(others).chain([axis]).collect();
-        let back: Vec<usize> =
-            (0..rank).map(|axis| now.iter().position(|&one| one == axis).unwrap_or(axis)).collect();
-        let (x, sizes) = permuted(x, &by_channels, &back)?;
+        let held = elements(&by_channels[1..rank - 1])?;
+        let x = x.into_shape(&(sizes[0], held, channels))?;
+        let x = group_norm(x, groups, weights)?.into_shape(&as_rows(&by_channels)?)?;
+        let (x, sizes) = permuted(x, &by_channels, &inverse(&order))?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     }
 

@@ -95,6 +95,15 @@ impl Fields {
         }
     }
 
+    /// The groups of a normalisation; -1 is one for each of so many channels.
+    pub(crate) fn norm_groups(&mut self, key: &str, groups: usize, channels: usize) {
+        self.key(key, groups.into(), Some(32.into()), true, &|v| match whole(v) {
+            Some(groups @ 1..) => Ok(groups.into()),
+            _ if v.as_i64() == Some(-1) => Ok(channels.into()),
+            _ => Err("a whole number above 0, or -1, is needed".to_owned()),
+        });
+    }
+
     /// What convolutions of single channels have besides. Older ones say what is that of others.
     pub(crate) fn depthwise(&mut self) {
         self.none(&["activity_regularizer"]);

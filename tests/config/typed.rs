@@ -2,9 +2,11 @@
 
 use dfdx::tensor::TensorFromVec;
 use kerata::{
-    Batch, Const, Cpu, Cropping1d, Cropping2d, Error, Layer, Mask, Masked, SpatialDropout1d,
-    SpatialDropout2d, Tensor, UpSampling1d, UpSampling2d, ZeroPadding1d, ZeroPadding2d,
-    config::Configured,
+    Batch, Const, Conv1dTranspose, Conv2dTranspose, Cpu, Cropping1d, Cropping2d, DepthwiseConv1d,
+    DepthwiseConv2d, Elu, Error, GroupNorm, Layer, Linear, Mask, Masked, Relu6, Same,
+    SeparableConv1d, SeparableConv2d, SpatialDropout1d, SpatialDropout2d, Tensor, UpSampling1d,
+    UpSampling2d, Valid, ZeroPadding1d, ZeroPadding2d,
+    config::{Configured, CustomObjects, layer_from_config},
     model,
     parameters::{Parameter, Parameters, Visitor},
     prelude::*,
@@ -15,6 +17,7 @@ use crate::case::Case;
 
 type Images = (Batch, Const<5>, Const<6>, Const<4>);
 type Steps = (Batch, Const<6>, Const<4>);
+type Steps4 = (Batch, usize, Const<4>);
 
 /// The weights of a layer, in Keras's order.
 struct Load<'a>(&'a Case, &'a str, usize);
@@ -64,6 +67,11 @@ fn layers_of_images() {
     check! { "layers_of_images", x =>
         "zero_padding2d": ZeroPadding2d<1, 2, 0, 3>;
         "cropping2d": Cropping2d<1, 2, 0, 1>;
+        "depth": DepthwiseConv2d<4, 3, 3, Relu6, Same, 1, 2>;
+        "depths": DepthwiseConv2d<4, 2, 3, Linear, Valid, 1, 1, 3>;
+        "separable": SeparableConv2d<4, 5, 3, 3, Linear, Valid, 2, 1, 2>;
+        "spread": Conv2dTranspose<4, 3, 3, 3, Linear, Same, 2>;
+        "apart": Conv2dTranspose<4, 2, 2, 2, Linear, Valid, 3>;
         "spatial_dropout2d": SpatialDropout2d<50>;
         "up_sampling2d": UpSampling2d<2, 3>;
         "up_sampling2d_1": UpSampling2d<2>;
@@ -76,9 +84,40 @@ fn layers_of_sequences() {
     check! { "layers_of_sequences", x =>
         "zero_padding1d": ZeroPadding1d<2, 1>;
         "cropping1d": Cropping1d<1, 2>;
+        "depth": DepthwiseConv1d<4, 3, Linear, Same, 2, 1, 2>;
+        "separable": SeparableConv1d<4, 5, 3, Elu, Same, 1, 2>;
+        "spread": Conv1dTranspose<4, 3, 4, Linear, Same, 2>;
         "spatial_dropout1d": SpatialDropout1d<50>;
         "up_sampling1d": UpSampling1d<3>;
     }
+}
+
+/// A normalisation of groups answers what the layer without a type does, which is held against Keras.
+#[test]
+fn groups() -> Result<(), Error> {
+    fn check<const GROUPS: usize, S: Shape>(x: S)
+    where
+        GroupNorm<4, GROUPS>: Layer<S, Out = S>,
+    {
+        let dev = Cpu::default();
+        let mut norm = GroupNorm::<4, GROUPS>::build(&dev).unwrap();
+        norm.gamma.copy_from(&[1.0, 2.0, -1.0, 0.5]);
+        norm.beta.copy_from(&[0.0, 1.0, -3.0, 0.5]);
+        let mut dynamic = layer_from_config(&norm.config(), &CustomObjects::new()).unwrap();
+        let values = (0..x.num_elements()).map(|i| (i * i % 17) as f32 - 4.0).collect();
+        let x: Tensor<S, f32, Cpu> = dev.tensor_from_vec(values, x);
+        dynamic.run(x.clone()).unwrap();
+        dynamic.set_weights([norm.gamma.as_vec(), norm.beta.as_vec()]).unwrap();
+        let (found, expected) = (norm.call(x.clone()).unwrap().as_vec(), dynamic.run(x).unwrap());
+        for (a, b) in found.iter().zip(expected.values()) {
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0), "{a}, not {b}");
+        }
+    }
+    check::<2, (Batch, Const<4>)>((3, Const));
+    check::<1, Steps4>((2, 5, Const));
+    check::<2, Steps4>((2, 3, Const));
+    check::<4, Images>((2, Const, Const, Const));
+    Ok(())
 }
 
 /// Sizes that no type calculates with.
@@ -89,12 +128,19 @@ struct Long {
     pad: ZeroPadding1d<0, 1>,
 }
 
+#[model(input = (Batch, 2000, 1), output = (Batch, 5999, 4))]
+struct Windows {
+    spread: Conv1dTranspose<_, 2, 4, Linear, Valid, 3>,
+    depth: DepthwiseConv1d<_, 3, Linear, Valid, 1, 1, 2>,
+}
+
 #[test]
 fn long_sequences() -> Result<(), Error> {
     let x: Vec<f32> = (0..2000).map(|i| i as f32).collect();
     let x = Cpu::default().tensor_from_vec(x, (1, Const::<2000>, Const::<1>));
-    let y = Long::build(&Cpu::default())?.forward(x)?.as_vec();
+    let y = Long::build(&Cpu::default())?.forward(x.clone())?.as_vec();
     assert_eq!((y[0], y[2], y[3], y[5990], y[5991]), (2.0, 2.0, 3.0, 1998.0, 0.0));
+    assert_eq!(Windows::build(&Cpu::default())?.forward(x)?.as_vec().len(), 5999 * 4);
     // Of a length that is known at run time only.
     let x: Tensor<(usize, usize, Const<1>), f32, Cpu> =
         Cpu::default().tensor_from_vec(vec![1.0; 3], (1, 3, Const));

@@ -5,11 +5,13 @@ use dfdx::{
     tensor::TensorFromVec,
 };
 use kerata::{
-    AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv2d, Cpu, Cropping1d, Cropping2d,
-    Dense, Flatten, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups,
-    LayerNorm, Length, Linear, Mask, Masked, MaxPool1d, MaxPool2d, OneGroup, PRelu1d, PRelu2d,
-    Permute, ReluLayer, RepeatVector, Reshape, ResizeInterpolation, RmsNorm, Same, SoftmaxAlong,
-    Tanh, Tensor, UpSampling1d, UpSampling2d, Valid, ZeroPadding1d, ZeroPadding2d,
+    AvgPool1d, AvgPool2d, Batch, BatchNorm, Causal, Conv1d, Conv1dTranspose, Conv2d,
+    Conv2dTranspose, Cpu, Cropping1d, Cropping2d, Dense, DepthwiseConv1d, DepthwiseConv2d, Flatten,
+    GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, GroupNorm, Groups, LayerNorm,
+    Length, Linear, Mask, Masked, MaxPool1d, MaxPool2d, OneGroup, PRelu1d, PRelu2d, Permute,
+    ReluLayer, RepeatVector, Reshape, ResizeInterpolation, RmsNorm, Same, SeparableConv1d,
+    SeparableConv2d, SoftmaxAlong, Tanh, Tensor, UpSampling1d, UpSampling2d, Valid, ZeroPadding1d,
+    ZeroPadding2d,
     prelude::*,
     shape::{Const, HasShape, Shape},
 };
@@ -63,6 +65,12 @@ of_pictures! {
     reshape: Reshape<(Const<10>, Const<6>)>;
     permute: Permute<3, 1, 2>;
     zero_padding: ZeroPadding2d<1, 2>;
+    depthwise: DepthwiseConv2d<2, 3, 2, Tanh, Same, 2, 1, 3, f64>;
+    separable: SeparableConv2d<2, 3, 3, 2, Tanh, Valid, 1, 1, 2, f64>;
+    transposed: Conv2dTranspose<2, 3, 3, 2, Tanh, Same, 2, 1, f64>;
+    transposed_dilation: Conv2dTranspose<2, 3, 2, 2, Linear, Valid, 1, 2, f64>;
+    groups: GroupNorm<2, 1, f64>;
+    groups_of_channels: GroupNorm<2, 2, f64>;
     cropping: Cropping2d<1, 2, 0, 1>;
     up_sampling: UpSampling2d<2, 1>;
     layer_norm: LayerNorm<2, f64>;
@@ -93,6 +101,9 @@ of_steps! {
     softmax_along_steps: SoftmaxAlong<1>;
     permute_steps: Permute<2, 1>;
     zero_padding_1d: ZeroPadding1d<2, 1>;
+    depthwise_1d: DepthwiseConv1d<3, 3, Tanh, Causal, 1, 2, 2, f64>;
+    separable_1d: SeparableConv1d<3, 2, 3, Tanh, Causal, 1, 2, 1, f64>;
+    transposed_1d: Conv1dTranspose<3, 2, 3, Linear, Valid, 2, 1, f64>;
     cropping_1d: Cropping1d<1, 2>;
     up_sampling_1d: UpSampling1d<3>;
 }

@@ -93,10 +93,14 @@ fn each_layer_is_known_with_all_its_keys() {
             kerata::TimeDistributed<Dense<4, 2>>, Conv1d<4, 3, 2, Relu, kerata::Causal>, Conv1d<4, 6, 2, Relu, Same, 1, 1, kerata::Groups<2>>, Conv1d<4, 3, 2, kerata::Linear, Same, 2>,
             kerata::MaxPool1d<2>, kerata::AvgPool1d<3, 2, Same>, GlobalAveragePooling1d, GlobalMaxPooling1d, kerata::Permute<2, 1>,
             kerata::Masking, kerata::Flatten<20>, kerata::PRelu1d<4>, kerata::SoftmaxAlong<1>,
-            kerata::ZeroPadding1d<1>, kerata::ZeroPadding1d<2, 0>, kerata::Cropping1d<1, 0>, kerata::UpSampling1d<2>, kerata::SpatialDropout1d<20>;
+            kerata::ZeroPadding1d<1>, kerata::ZeroPadding1d<2, 0>, kerata::Cropping1d<1, 0>, kerata::UpSampling1d<2>, kerata::SpatialDropout1d<20>,
+            kerata::DepthwiseConv1d<4, 3>, kerata::DepthwiseConv1d<4, 3, Relu, kerata::Causal, 1, 2, 3>, kerata::SeparableConv1d<4, 3, 2, Relu, Same, 2, 1, 2>,
+            kerata::Conv1dTranspose<4, 3, 2, Relu, Same, 2>, kerata::GroupNorm<4, 2>;
         json!([null, 6, 6, 2]) => Conv2d<2, 3, 2>, Conv2d<2, 3, 2, 3, Relu, Same, 1, 2>, Conv2d<2, 4, 2, 3, Relu, Same, 1, 2, kerata::Groups<2>>, kerata::MaxPool2d<2>,
             kerata::AvgPool2d<3, 2, 1, 1, Same>, GlobalAveragePooling2d, GlobalMaxPooling2d, kerata::ZeroPadding2d<1, 2>, kerata::ZeroPadding2d<1, 0, 2>,
             kerata::Cropping2d<1, 2>, kerata::Cropping2d<0, 0, 1, 2>, kerata::UpSampling2d<2, 3>, kerata::SpatialDropout2d<20>,
+            kerata::DepthwiseConv2d<2, 3>, kerata::DepthwiseConv2d<2, 3, 2, Relu, Same, 2, 1, 3>, kerata::SeparableConv2d<2, 5, 3, 2, Relu, Same, 2, 1, 3>,
+            kerata::Conv2dTranspose<2, 3, 3>, kerata::Conv2dTranspose<2, 3, 3, 2, Relu, Same, 2>, kerata::GroupNorm<2, 1>,
             kerata::RandomFlip, kerata::RandomRotation, kerata::RandomZoom, kerata::RandomCrop<3, 4>;
     }
     assert!(seen.len() >= 32, "{seen:?}");

@@ -28,7 +28,12 @@ pub(super) fn of(known: &Known, layer: &Layer<'_>, rank: usize) -> Result<Typed,
         let value = match parameter.kind {
             Kind::Features => "_".to_owned(),
             Kind::Percent => percent(layer, parameter.key)?,
-            Kind::Size | Kind::Count if parameter.along => along(known, place, layer, &default)?,
+            Kind::Size | Kind::Count
+                if parameter.default.is_some() && layer.get(parameter.key).is_none() =>
+            {
+                default.clone()
+            }
+            Kind::Size | Kind::Count if parameter.along => along(known, place, layer)?,
             Kind::Size | Kind::Count => layer.size(parameter.key)?,
             Kind::Type(Class::Layer) => {
                 let within = layer.inner(parameter.key, rank.saturating_sub(1))?;
@@ -74,7 +79,7 @@ fn word(
 }
 
 /// The parameter at a place, which is that of an axis, or of all axes if no other has its key.
-fn along(known: &Known, place: usize, layer: &Layer<'_>, default: &str) -> Result<String, String> {
+fn along(known: &Known, place: usize, layer: &Layer<'_>) -> Result<String, String> {
     let Parameter { key, kind, usual, .. } = known.parameters[place];
     let axes = known.class.trim_end_matches("Transpose").trim_end_matches('D');
     let axes = axes.chars().last().and_then(|axes| axes.to_digit(10)).unwrap_or(1) as usize;
@@ -83,7 +88,6 @@ fn along(known: &Known, place: usize, layer: &Layer<'_>, default: &str) -> Resul
     let nth = known.parameters[..place].iter().filter(is_other).count();
     if layer.get(key).is_none() {
         let usual = usual.map(|usual| usual.to_string());
-        let usual = usual.or_else(|| (!default.is_empty()).then(|| default.to_owned()));
         return usual.ok_or_else(|| format!("{}, and not {axes} sizes", layer.says(key)));
     }
     match kind {

@@ -15,7 +15,6 @@ const OTHERS: &[&str] = &[
     "Functional",
     "GaussianDropout",
     "GaussianNoise",
-    "GroupNormalization",
     "InputLayer",
     "MultiHeadAttention",
     "Sequential",

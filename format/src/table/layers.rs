@@ -179,6 +179,14 @@ pub(super) const LAYERS: &[Known] = &[
     layer("LayerNormalization", "LayerNorm", NORM, "LayerNorm<_>")
         .settings(&[LastAxis, False("rms_scaling"), EPSILON, AFFINE])
         .rules(AFFINE_RULES),
+    layer(
+        "GroupNormalization",
+        "GroupNorm",
+        &[FEATURES, size("groups", "groups").or("32"), ELEMENT, DEVICE],
+        "GroupNorm<_, 4>",
+    )
+    .settings(&[LastAxis, EPSILON, AFFINE])
+    .rules(AFFINE_RULES),
     layer("RMSNormalization", "RmsNorm", NORM, "RmsNorm<_>")
         .settings(&[LastAxis, Number("epsilon", 1e-6)])
         .unmasked(),

@@ -1,12 +1,15 @@
 //! Normalisation.
 
 mod batch;
+mod group;
 mod layer;
 mod rms;
 mod rows;
 
 pub use batch::BatchNorm;
 pub(crate) use batch::train as batch_norm_train;
+pub use group::GroupNorm;
+pub(crate) use group::group_norm;
 pub use layer::LayerNorm;
 pub use rms::RmsNorm;
 
