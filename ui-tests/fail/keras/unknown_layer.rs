@@ -1,5 +1,5 @@
-//~ the layer `groups` (GroupNormalization) of `ui-tests/files/unknown_layer.json`
-//~ there is no type for the class `GroupNormalization`
+//~ the layer `length` (UnitNormalization) of `ui-tests/files/unknown_layer.json`
+//~ there is no type for the class `UnitNormalization`
 use kerata::model;
 
 #[model(keras = "ui-tests/files/unknown_layer.json")]

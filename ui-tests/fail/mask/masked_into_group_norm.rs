@@ -1,0 +1,10 @@
+//~ the mask would silently be gone
+use kerata::{Batch, Embedding, GroupNorm, Ids, MaskZero, model};
+
+#[model(input = Ids<(Batch, 10)>)]
+struct Net {
+    embed: Embedding<100, 16, MaskZero>,
+    norm: GroupNorm<_, 4>,
+}
+
+fn main() {}
