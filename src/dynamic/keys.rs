@@ -116,9 +116,8 @@ pub(super) fn noise(fields: &mut Fields) {
         _ => fields.share("rate", 0.0, None),
     }
     fields.seed();
-    match fields.class() {
-        "AlphaDropout" => fields.none(&["noise_shape"]),
-        _ => {}
+    if fields.class() == "AlphaDropout" {
+        fields.none(&["noise_shape"]);
     }
 }
 
