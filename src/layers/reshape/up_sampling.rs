@@ -23,13 +23,13 @@ const fn wrong_times(times: usize) -> Fault {
 /// - output `(Batch, H * Height, W * Width, C)`
 ///
 /// ```
-/// use kerata::{Cpu, Error, ResizeInterpolation, UpSampling2d, build_with, prelude::*};
+/// use kerata::{Cpu, Error, ResizeInterpolation, UpSampling2d, prelude::*};
 ///
-/// let (dev, x) = (Cpu::default(), Cpu::default().tensor([[[[1.0_f32], [3.0]]]]));
-/// let y = UpSampling2d::<1, 2>::build(&dev)?.forward(x.clone())?;
+/// let x = Cpu::default().tensor([[[[1.0_f32], [3.0]]]]);
+/// let y = UpSampling2d::<1, 2>::default().forward(x.clone())?;
 /// assert_eq!(y.array(), [[[[1.0], [1.0], [3.0], [3.0]]]]);
-/// let up = build_with!(UpSampling2d<1, 2>, &dev, interpolation = ResizeInterpolation::Bilinear)?;
-/// assert_eq!(up.forward(x)?.array(), [[[[1.0], [1.5], [2.5], [3.0]]]]);
+/// let between = UpSampling2d::<1, 2> { interpolation: ResizeInterpolation::Bilinear };
+/// assert_eq!(between.forward(x)?.array(), [[[[1.0], [1.5], [2.5], [3.0]]]]);
 /// # Ok::<(), Error>(())
 /// ```
 #[layer(
@@ -39,7 +39,7 @@ const fn wrong_times(times: usize) -> Fault {
     check = wrong_times(H).or(wrong_times(W)).tell(),
     keys(size: sizes(&[H, W], Some(&[2, 2])), data_format()),
 )]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UpSampling2d<const H: usize, const W: usize = H> {
     /// How what stands between the pixels is made of them. Default each pixel several times.
     #[option(default = ResizeInterpolation::Nearest)]

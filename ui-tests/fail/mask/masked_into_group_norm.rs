@@ -1,4 +1,4 @@
-//~ the mask would silently be gone
+//~ numbers without a mask are needed here
 use kerata::{Batch, Embedding, GroupNorm, Ids, MaskZero, model};
 
 #[model(input = Ids<(Batch, 10)>)]
