@@ -4,7 +4,8 @@ use kerata::{
     Add, Average, Backend, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout,
     Element, Embedding, Error, Groups, Gru, Identity, Ids, LastState, Layer, LayerNorm, Length,
     Lstm, Mask, MaskZero, Masked, Masking, Maximum, Minimum, Multiply, Relu, ResetBefore, RmsNorm,
-    Sequences, Sigmoid, SimpleRnn, Softmax, Subtract, Tanh, Tensor, TimeDistributed, Unmask, model,
+    Sequences, Sigmoid, SimpleRnn, Softmax, SpatialDropout1d, Subtract, Tanh, Tensor,
+    TimeDistributed, Unmask, model,
     model::{Sequential, StreamModel},
     parameters::{Parameter, Visitor},
     prelude::*,
@@ -212,6 +213,7 @@ struct Letters {
     embed: Embedding<7, 3, MaskZero>,
     first: Lstm<_, 4, Sequences>,
     drop: Dropout<20>,
+    channels: SpatialDropout1d<20>,
     second: Gru<_, 4, Sequences>,
     #[from(first, second)]
     both: Concatenate<_>,
