@@ -4,6 +4,7 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod activation;
+mod attention;
 mod carried;
 mod cpu;
 mod double;
@@ -31,6 +32,8 @@ mod window;
 pub(crate) use crate::memory;
 pub use activation::ActivationFunction;
 pub(crate) use activation::{WithFunction, elu};
+pub(crate) use attention::AttentionSizes;
+pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;
 pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;

@@ -29,7 +29,7 @@ fn windows<const N: usize>(fields: &mut Fields, paddings: &[&str]) {
 }
 
 fn weight(fields: &mut Fields, key: &str, usual: Initializer) {
-    fields.weight(key, key, usual, true);
+    fields.weight(key, &[key], usual, true);
 }
 
 pub(super) fn conv3d(fields: &mut Fields) {

@@ -60,6 +60,8 @@ pub struct Fields {
     pub(crate) matched: Vec<(Vec<String>, Vec<String>)>,
     /// Whether the states of a recurrent layer are outputs too.
     pub(crate) returns_state: bool,
+    /// What the call of the layer says beside its inputs; `None` if nobody knows of a call.
+    pub(crate) call: Option<Map<String, Value>>,
 }
 
 impl Fields {
@@ -136,6 +138,7 @@ impl Fields {
             named: String::new(),
             matched: Vec::new(),
             returns_state: false,
+            call: None,
         }
     }
 

@@ -18,5 +18,6 @@ elsewhere! {
     GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D
     LSTM LayerNormalization LeakyReLU
     MaxPool1D MaxPool2D MaxPooling1D MaxPooling2D MaxPooling1d MaxPooling2d
+    MultiheadAttention
     PReLU RMSNormalization RNN ReLU SELU SimpleRNN ZeroPadding2D
 }

@@ -1,6 +1,7 @@
 //! The layers, one per file.
 
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod dropout;
@@ -26,6 +27,7 @@ mod time_distributed;
 mod unmask;
 
 pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
+pub use attention::{Attended, Attends, AttendsTo, MultiHeadAttention};
 pub use conv::{Conv1d, Conv2d, Grouping, Groups, ImagePadding, OneGroup};
 pub use dense::Dense;
 pub use dropout::Dropout;

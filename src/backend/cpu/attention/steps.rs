@@ -1,0 +1,78 @@
+//! The steps of a sample that are real.
+
+use crate::{
+    backend::{
+        cpu::buffer::Buffer,
+        memory::{NoMemory, listed},
+    },
+    mask::Mask,
+};
+
+/// Where the real steps of a sample are.
+#[derive(Debug)]
+pub(super) enum Steps {
+    /// All of so many.
+    All(usize),
+    Some(Vec<usize>),
+}
+
+impl Steps {
+    pub(super) fn of(mask: Option<&Mask>, sample: usize, length: usize) -> Result<Self, NoMemory> {
+        let Some(mask) = mask else { return Ok(Self::All(length)) };
+        let places = mask.row(sample).iter().enumerate();
+        let places = listed(places.filter_map(|(place, &real)| real.then_some(place)))?;
+        Ok(if places.len() == length { Self::All(length) } else { Self::Some(places) })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::All(length) => *length,
+            Self::Some(places) => places.len(),
+        }
+    }
+
+    /// Where the `i`th of them is.
+    pub(super) fn place(&self, i: usize) -> usize {
+        match self {
+            Self::All(_) => i,
+            Self::Some(places) => places[i],
+        }
+    }
+
+    /// How many of them are not behind a place.
+    pub(super) fn up_to(&self, place: usize) -> usize {
+        match self {
+            Self::All(length) => (place + 1).min(*length),
+            Self::Some(places) => places.partition_point(|&real| real <= place),
+        }
+    }
+
+    /// Their rows, of so many values, one after the other.
+    pub(super) fn together(&self, rows: &[f32], width: usize) -> Result<Buffer, NoMemory> {
+        let mut together = Buffer::uncleared(self.len() * width)?;
+        match self {
+            Self::All(_) => together.copy_from_slice(rows),
+            Self::Some(places) => {
+                for (to, place) in together.chunks_exact_mut(width.max(1)).zip(places) {
+                    to.copy_from_slice(&rows[place * width..][..width]);
+                }
+            }
+        }
+        Ok(together)
+    }
+
+    /// Adds rows, each times a factor, to those of these steps, from a column on; these have a width of their own.
+    pub(super) fn put(
+        &self,
+        rows: &[f32],
+        to: &mut [f32],
+        (width, column): (usize, usize),
+        factor: f32,
+    ) {
+        let count = rows.len() / self.len().max(1);
+        for (i, row) in rows.chunks_exact(count.max(1)).enumerate() {
+            let to = &mut to[self.place(i) * width + column..][..count];
+            to.iter_mut().zip(row).for_each(|(to, x)| *to += x * factor);
+        }
+    }
+}
