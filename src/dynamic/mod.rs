@@ -40,6 +40,7 @@ mod recurrent;
 mod registry;
 mod resampling;
 mod resizing;
+mod roles;
 mod rules;
 mod said;
 mod scaling;

@@ -22,30 +22,30 @@ pub(crate) fn attention<E: Element, D: Backend<E>, T: Tape<E, D>>(
     options: &AttentionOptions,
 ) -> Result<Steps<E, D, T>, Error> {
     let sizes = options.sizes(q.shape(), k.shape(), v.shape())?;
-    if [elements_of(&q)?, elements_of(&k)?, elements_of(&v)?].contains(&0) {
-        let shape = (sizes.batch, sizes.queries, v.shape().2);
-        let ((q, tape), (_, of_k), (_, of_v)) = (q.split_tape(), k.split_tape(), v.split_tape());
-        return zeros_after(q.put_tape(tape.merge(of_k).merge(of_v)), &shape);
-    }
     let v = D::bounded_padding(v, options.visible.keys.as_ref())?;
     let shares = attention_shares(q, k, options)?;
     attention_sums(dropped(shares, &sizes, options.dropout)?, v, &sizes)
 }
 
 /// How much of each value each query sees, `(batch * heads, queries, keys)`: all of a query is 1, or 0 if it sees
-/// nothing. There are some queries and keys.
+/// nothing.
 pub(crate) fn attention_shares<E: Element, D: Backend<E>, T: Tape<E, D>>(
     q: Steps<E, D, T>,
     k: Steps<E, D, T>,
     options: &AttentionOptions,
 ) -> Result<Steps<E, D, T>, Error> {
     let sizes = options.sizes(q.shape(), k.shape(), k.shape())?;
+    let shape = (elements(&[sizes.batch, sizes.heads])?, sizes.queries, sizes.keys);
+    if elements_of(&q)? == 0 || elements_of(&k)? == 0 {
+        let ((q, tape), (_, more)) = (q.split_tape(), k.split_tape());
+        return zeros_after(q.put_tape(tape.merge(more)), &shape);
+    }
     let visible = &options.visible;
     let q = D::bounded_padding(q, visible.queries.as_ref())?;
     let k = D::bounded_padding(k, visible.keys.as_ref())?;
     let q = by_heads(q.try_mul(E::of(options.scale)).or_device()?, &sizes)?;
     let scores = products(q, by_heads(k, &sizes)?, false)?;
-    let (shape, keep) = (*scores.shape(), visible.all_flags(&sizes)?);
+    let keep = visible.all_flags(&sizes)?;
     let rows = (elements(&[shape.0, shape.1])?, shape.2);
     let mut shares = scores.into_shape(&rows)?;
     if let Some(keep) = &keep {
@@ -59,7 +59,7 @@ pub(crate) fn attention_shares<E: Element, D: Backend<E>, T: Tape<E, D>>(
 }
 
 /// Drops shares of each sample.
-pub(crate) fn dropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
+fn dropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
     shares: Steps<E, D, T>,
     sizes: &AttentionSizes,
     rate: f64,
@@ -80,6 +80,11 @@ pub(crate) fn attention_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Steps<E, D, T>, Error> {
     let &AttentionSizes { batch, heads, queries, keys, .. } = sizes;
     let features = v.shape().2 / heads;
+    if elements_of(&shares)? == 0 || elements_of(&v)? == 0 {
+        let ((shares, tape), (_, more)) = (shares.split_tape(), v.split_tape());
+        let shape = (batch, queries, heads * features);
+        return zeros_after(shares.put_tape(tape.merge(more)), &shape);
+    }
     let v = v.into_shape(&(batch, keys, heads, features))?;
     let v = v.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 3, 1>>().or_device()?;
     let v = v.try_contiguous().or_device()?.into_shape(&(batch * heads, features, keys))?;

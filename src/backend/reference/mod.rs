@@ -18,6 +18,7 @@ mod sums;
 mod walk;
 
 pub(super) use attention::attention;
+pub(crate) use attention::{attention_shares, attention_sums};
 pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};
