@@ -22,7 +22,7 @@ pub use dialects::{
     says_nothing,
 };
 pub use kind::{HEAD, Kind, Wanted, unknown};
-pub use nodes::{Called, Node, Tensor, call_name, calls, ends, outputs, used};
+pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, outputs, used};
 #[cfg(feature = "hdf5")]
 pub use open::{Format, Parts, SAVED_MODEL, config_of, format, parts};
 pub use rewrite::OLD_HARD_SIGMOID;

@@ -107,7 +107,12 @@ impl Fields {
                 _ => Err("a whole number above 0 is needed".to_owned()),
             },
         });
-        self.none(&["attention_axes", "sliding_window", "activity_regularizer"]);
+        self.key("attention_axes", Value::Null, Some(Value::Null), false, &|v| {
+            // A layer that is built says so of sequences.
+            let axes = v.as_array().filter(|axes| axes.len() == 1).map_or(v, |axes| &axes[0]);
+            Ok(if matches!(axes.as_i64(), Some(1 | -2)) { Value::Null } else { v.clone() })
+        });
+        self.none(&["sliding_window", "activity_regularizer"]);
         self.flag("use_gate", false, false);
         // Keras 2 says there what the layer was built for.
         self.ignored(&["query_shape", "value_shape", "key_shape", "flash_attention"]);

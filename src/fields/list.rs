@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use kerata_format::attends;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -237,7 +238,16 @@ impl Fields {
         self.run(layer, None);
     }
 
-    pub(crate) fn into_config(self) -> Config {
+    pub(crate) fn into_config(mut self) -> Config {
+        // What attends to itself is query and value there.
+        if let (true, [one]) = (attends(&self.class), self.wires.as_slice()) {
+            self.wires.push(one.clone());
+        }
+        let shapes = (self.class == "MultiHeadAttention" && !self.wires.is_empty()).then(|| {
+            let shapes = ["query_shape", "value_shape", "key_shape"].into_iter().zip(&self.wires);
+            let shapes = shapes.map(|(name, wire)| (name.to_owned(), json!(wire.sizes)));
+            json!({ "shapes_dict": Map::from_iter(shapes) })
+        });
         let sizes = match self.wires.as_slice() {
             [] => self.input.map(|sizes| json!(sizes)),
             [one] => Some(json!(one.sizes)),
@@ -254,7 +264,7 @@ impl Fields {
             registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),
             class_name: self.class,
             config: self.out,
-            build_config: sizes.map(|sizes| json!({ "input_shape": sizes })),
+            build_config: shapes.or(sizes.map(|sizes| json!({ "input_shape": sizes }))),
             compile_config: None,
         }
     }

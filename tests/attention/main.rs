@@ -5,6 +5,7 @@
 #[allow(dead_code)]
 #[path = "../keras/case.rs"]
 mod case;
+mod files;
 mod gradients;
 mod kernels;
 mod numbers;

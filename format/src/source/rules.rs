@@ -10,6 +10,9 @@ pub(super) const ACTIVITY: &str = "activity_regularizer";
 /// The keys of a class that may have one, with those of what leaves the layer.
 pub(super) fn keys(class: &str) -> &'static [&'static str] {
     match class {
+        "MultiHeadAttention" => {
+            &["kernel_regularizer", "kernel_constraint", "bias_regularizer", "bias_constraint"]
+        }
         "Dense" | "Conv1D" | "Conv2D" => &[
             "kernel_regularizer",
             "kernel_constraint",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    activations,
+    activations, attention,
     layer::{Layer, Parameter},
     preprocessing, rules,
 };
@@ -60,7 +60,8 @@ pub(super) fn of_built(config: &Config, ranks: Vec<usize>) -> Result<Typed, Stri
     let (class, built) = (config.class_name.as_str(), config.build_config.as_ref());
     let sizes = input_sizes(class, &config.config, built).unwrap_or_default();
     let rank = ranks.first().copied().unwrap_or(2);
-    of_layer(class, &config.config, &Layer::built(class, &config.config, sizes, ranks), rank)
+    let layer = Layer::built(class, &config.config, sizes, ranks);
+    of_layer(class, &config.config, &layer.with_shapes(built), rank)
 }
 
 fn of_layer(
@@ -116,6 +117,7 @@ fn of_layer(
             Typed::with("Concatenate", &[features()])
         }
         "BatchNormalization" | "LayerNormalization" => norm(class, layer, rank)?,
+        "MultiHeadAttention" => attention::heads(layer)?,
         "RMSNormalization" => {
             layer.last_axis(rank)?;
             let mut typed = Typed::with("RmsNorm", &[features()]);
