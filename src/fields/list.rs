@@ -73,6 +73,13 @@ impl Fields {
         fields.into_config()
     }
 
+    /// What the call of a layer says beside its inputs.
+    pub(crate) fn call_of(layer: &mut dyn Described) -> Map<String, Value> {
+        let mut fields = Self::new(Mode::Write, layer.class());
+        fields.run(layer, None);
+        fields.call.unwrap_or_default()
+    }
+
     /// Reads or checks: the differences, and the parameters with another initialiser.
     pub(crate) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
         let mut fields = Self::new(mode, layer.class());

@@ -77,6 +77,25 @@ fn a_typed_model_is_a_dynamic_one_and_back() {
 }
 
 #[test]
+fn a_layer_by_itself_is_a_dynamic_one() {
+    type Layer = MultiHeadAttention<8, 2, 3, 4, 5, 6, 8>;
+    let mut layer = Layer::build(&Cpu::seed_from_u64(4)).unwrap();
+    layer.use_causal_mask = true;
+    let (x, y) = inputs();
+    let key = Cpu::default().tensor_from_vec(floats(2 * 3 * 8, 3), (2, Const::<3>, Const::<8>));
+    let mut dynamic = DynamicLayer::from_layer(&layer).unwrap();
+    let three = [
+        DynamicValue::from(x.clone()),
+        DynamicValue::from(y.clone()),
+        DynamicValue::from(key.clone()),
+    ];
+    let found = dynamic.run(DynamicValue::several(three)).unwrap();
+    close(found.values(), &layer.forward((x, y, key)).unwrap().as_vec());
+    let again: Layer = dynamic.try_into().unwrap();
+    assert_eq!(again.value_kernel.as_vec(), layer.value_kernel.as_vec());
+}
+
+#[test]
 fn the_json_is_that_of_keras() {
     let json = decoder().to_json();
     decoder().check_json(&json).unwrap();
