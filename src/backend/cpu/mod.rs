@@ -13,6 +13,7 @@ mod ops;
 mod packed;
 mod pointwise;
 mod recurrent;
+mod rows;
 mod share;
 mod simd;
 mod sums;

@@ -1,15 +1,13 @@
 //! Attention of one sample, forward and backward, on slices. Only real queries and keys are looked at.
 
 mod shares;
-mod steps;
 
-use super::{buffer::Buffer, gemm::product, matrix::Matrix};
+use super::{buffer::Buffer, gemm::product, matrix::Matrix, rows::Rows};
 use crate::backend::{
     AttentionOptions, AttentionSizes, drop_values, dropout_parts,
     memory::{NoMemory, filled},
 };
 use shares::{Shares, factors, gradient};
-use steps::Steps;
 
 /// What drops of the shares of a batch: the random numbers follow from the seed and the place of a sample in the whole
 /// batch, of which this one begins there.
@@ -35,8 +33,8 @@ pub(crate) type Inputs<'a> = [&'a [f32]; 3];
 struct Sample<'a> {
     attention: &'a Attention,
     number: usize,
-    queries: Steps,
-    keys: Steps,
+    queries: Rows,
+    keys: Rows,
     /// Those of real steps, and already scaled.
     q: Buffer,
     k: Buffer,
@@ -49,8 +47,8 @@ impl Attention {
     fn sample(&self, number: usize, [q, k, v]: Inputs<'_>) -> Result<Sample<'_>, NoMemory> {
         let AttentionSizes { heads, queries, keys, features, .. } = self.sizes;
         let visible = &self.options.visible;
-        let queries = Steps::of(visible.queries.as_ref(), number, queries)?;
-        let keys = Steps::of(visible.keys.as_ref(), number, keys)?;
+        let queries = Rows::of(visible.queries.as_ref(), number, queries)?;
+        let keys = Rows::of(visible.keys.as_ref(), number, keys)?;
         let mut scaled = queries.together(q, heads * features[0])?;
         let scale = self.options.scale as f32;
         scaled.iter_mut().for_each(|q| *q *= scale);
@@ -157,7 +155,7 @@ impl Attention {
 }
 
 impl Sample<'_> {
-    fn head<'a>(&self, all: &'a [f32], steps: &Steps, features: usize, head: usize) -> Matrix<'a> {
+    fn head<'a>(&self, all: &'a [f32], steps: &Rows, features: usize, head: usize) -> Matrix<'a> {
         let width = self.attention.sizes.heads * features;
         Matrix::new(all, steps.len(), width).columns(head * features, features)
     }

@@ -1,22 +1,30 @@
-//! The steps of a sample that are real.
+//! The rows that work is done for: padding is left out.
 
+use super::buffer::Buffer;
 use crate::{
-    backend::{
-        cpu::buffer::Buffer,
-        memory::{NoMemory, listed},
-    },
+    backend::memory::{NoMemory, listed},
     mask::Mask,
 };
 
-/// Where the real steps of a sample are.
+/// Which rows.
 #[derive(Debug)]
-pub(super) enum Steps {
+pub(super) enum Rows {
     /// All of so many.
     All(usize),
     Some(Vec<usize>),
 }
 
-impl Steps {
+impl Rows {
+    /// Those of a gradient that are not all zeros, as those of padding are, if it is worth to leave out the others.
+    pub(super) fn with_gradient(gradient: &[f32], width: usize) -> Result<Self, NoMemory> {
+        let rows = gradient.chunks_exact(width.max(1));
+        let all = rows.len();
+        let real = rows.enumerate().filter(|(_, row)| row.iter().any(|&d| d != 0.0));
+        let real = listed(real.map(|(row, _)| row))?;
+        Ok(if all - real.len() <= all / 8 { Self::All(all) } else { Self::Some(real) })
+    }
+
+    /// The real steps of a sample.
     pub(super) fn of(mask: Option<&Mask>, sample: usize, length: usize) -> Result<Self, NoMemory> {
         let Some(mask) = mask else { return Ok(Self::All(length)) };
         let places = mask.row(sample).iter().enumerate();
