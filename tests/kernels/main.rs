@@ -274,9 +274,10 @@ fn dense_of_rows_without_a_gradient() {
         let zeros = vec![0.0; rows * 19];
         Cpu::default().tensor_from_vec(zeros, (rows, Const::<19>))
     };
-    let [_, of_x, of_weights] = run::<_, _, f32, Dense<37, 19>>(&tensor((50, Const::<37>), 1), |l, x| {
-        l.forward(x).unwrap().try_mul(none(50)).unwrap()
-    });
+    let [_, of_x, of_weights] =
+        run::<_, _, f32, Dense<37, 19>>(&tensor((50, Const::<37>), 1), |l, x| {
+            l.forward(x).unwrap().try_mul(none(50)).unwrap()
+        });
     assert!(of_x.iter().chain(&of_weights).all(|slope| *slope == 0.0));
 }
 
