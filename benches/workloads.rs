@@ -16,8 +16,9 @@ use std::{
 
 use dfdx::tensor::{NoneTape, OwnedTape};
 use kerata::{
-    Batch, Bidirectional, Cpu, Dense, Embedding, EmbeddingBag, Error, GlobalAveragePooling1d, Gru,
-    Ids, Length, Lstm, MaskZero, Sequences,
+    Add, Batch, Bidirectional, Cpu, Dense, Embedding, EmbeddingBag, Error, GlobalAveragePooling1d,
+    Gru, Ids, Inputs, LayerNorm, Length, Lstm, MaskZero, MultiHeadAttention, Relu, Sequences,
+    TimeDistributed,
     data::InMemory,
     loss::{BinaryCrossentropy, Loss, SparseCategoricalCrossentropy},
     model,
@@ -31,7 +32,7 @@ use kerata::{
 };
 use models::{Digits, Residual, Sentiment};
 
-const ALL: [&str; 21] = [
+const ALL: [&str; 23] = [
     "W1",
     "W1_large",
     "W1_fit",
@@ -49,6 +50,8 @@ const ALL: [&str; 21] = [
     "W9p",
     "W10",
     "W10p",
+    "W11",
+    "W11p",
     "W12",
     "W12_gru",
     "W13",
@@ -115,6 +118,30 @@ struct BothWays {
     head: Dense<_, 2>,
 }
 
+/// W11: a block of a transformer, behind the vectors of the words and of their places, which count from 1.
+#[model(input = Inputs<(Ids<(Batch, 100)>, Ids<(Batch, 100)>)>, output = (Batch, 2))]
+struct Block {
+    #[from(input.0)]
+    words: Embedding<10_000, 128, MaskZero>,
+    #[from(input.1)]
+    places: Embedding<101, 128, MaskZero>,
+    #[from(words, places)]
+    both: Add,
+    attention: MultiHeadAttention<_, 8, 16>,
+    #[from(both, attention)]
+    sum1: Add,
+    #[with(epsilon = 1e-5)]
+    norm1: LayerNorm<_>,
+    wide: TimeDistributed<Dense<_, 512, Relu>>,
+    narrow: TimeDistributed<Dense<_, 128>>,
+    #[from(norm1, narrow)]
+    sum2: Add,
+    #[with(epsilon = 1e-5)]
+    norm2: LayerNorm<_>,
+    mean: GlobalAveragePooling1d,
+    head: Dense<_, 2>,
+}
+
 /// W12: one step of it, with carried state.
 #[model(input = (Batch, Length, 28), output = (Batch, 28))]
 struct Generator {
@@ -164,6 +191,23 @@ fn set_lstm<const I: usize, const H: usize, R: kerata::Returns>(
 fn set_gru<const I: usize, const H: usize, R: kerata::Returns>(gru: &mut Gru<I, H, R>, seed: u32) {
     gru.kernel.copy_from(&glorot(seed, I, 3 * H));
     gru.recurrent_kernel.copy_from(&glorot(seed + 1, H, 3 * H));
+}
+
+fn block(dev: &Cpu) -> Result<Block, Error> {
+    let mut model = Block::build(dev)?;
+    model.words.embeddings.copy_from(&numbers(1, 10_000 * 128, 0.05));
+    // The padding has the place 0.
+    let places = [vec![0.0; 128], numbers(2, 100 * 128, 0.05)].concat();
+    model.places.embeddings.copy_from(&places);
+    let attention = &mut model.attention;
+    attention.query_kernel.copy_from(&glorot(70, 128, 128));
+    attention.key_kernel.copy_from(&glorot(71, 128, 128));
+    attention.value_kernel.copy_from(&glorot(72, 128, 128));
+    attention.output_kernel.copy_from(&glorot(73, 128, 128));
+    model.wide.layer.kernel.copy_from(&glorot(74, 128, 512));
+    model.narrow.layer.kernel.copy_from(&glorot(75, 512, 128));
+    model.head.kernel.copy_from(&glorot(30, 128, 2));
+    Ok(model)
 }
 
 fn sentiment(dev: &Cpu) -> Result<Sentiment, Error> {
@@ -413,6 +457,16 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
                 _ => train::<_, Ids<(Batch,)>, _>(workload, sentiment(dev)?, input, labels, sparse),
             }
         }
+        "W11" | "W11p" => {
+            let labels = dev.tensor_from_vec(classes(102, SENTENCES, 2), (SENTENCES,));
+            let input = sentences(if workload == "W11p" { &lengths } else { &full }, SENTENCES);
+            let words = input.as_vec();
+            let place = |(i, &word): (usize, &usize)| if word == 0 { 0 } else { i % WORDS + 1 };
+            let places = words.iter().enumerate().map(place).collect();
+            let places = dev.tensor_from_vec(places, (SENTENCES, Const::<WORDS>));
+            let both = (input, places);
+            train::<_, Ids<(Batch,)>, _>(workload, block(dev)?, both, labels, sparse)
+        }
         "W1_large" => {
             let labels = dev.tensor_from_vec(classes(102, SENTENCES, 2), (SENTENCES,));
             let ids = tokens(101, SENTENCES, WORDS, 1_000_000, &full);
@@ -487,7 +541,7 @@ fn run(workload: &str, dev: &Cpu) -> Result<Measured, Error> {
         _ => Err(Error::Invalid {
             name: "the workload",
             value: workload.to_owned(),
-            expected: "there are W1, W1_large, W1_fit, W1_large_fit, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W12, W12_gru, W13 and W13_f",
+            expected: "there are W1, W1_large, W1_fit, W1_large_fit, W2, W3_b1, W3_b32, W4, W5_b1, W5_b64, W6, W6_two, W7, W9, W9p, W10, W10p, W11, W11p, W12, W12_gru, W13 and W13_f",
         }),
     }
 }

@@ -8,6 +8,7 @@
 //! | [Data from disk](data_from_disk) | streams, files larger than memory, reading on a thread, preprocessing |
 //! | [Masks](masks) | what `MaskZero` does, which layers pass, use or refuse a mask, masked losses |
 //! | [Recurrent layers](recurrent) | `Lstm`, `Gru`, `SimpleRnn`: sequences, states, both directions |
+//! | [Attention](attention) | `MultiHeadAttention`: blocks of transformers, places, masks |
 //! | [Streaming](streaming) | a model step by step, with its state: live data, generation |
 //! | [Your own layer](own_layer) | layers, activations, losses and metrics of your own |
 //! | [Branches](branches) | residual connections, several inputs, shared layers |
@@ -28,7 +29,7 @@ macro_rules! pages {
         // Of two definitions of a link the first one counts: these in rustdoc, those at the end of each page elsewhere.
         #[doc = concat!(
             "[data-in]: mod@data_in\n[data-from-disk]: mod@data_from_disk\n[images]: mod@images\n[from-keras]: mod@from_keras\n[keras-files]: mod@keras_files\n",
-            "[masks]: mod@masks\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
+            "[masks]: mod@masks\n[attention]: mod@attention\n[own-layer]: mod@own_layer\n[recurrent]: mod@recurrent\n",
             "[streaming]: mod@streaming\n[saving-and-serving]: mod@saving_and_serving\n",
             "[words]: mod@words\n[many-outputs]: mod@many_outputs\n[training]: mod@training\n[callbacks]: mod@callbacks\n",
             "[pictures]: mod@pictures\n",
@@ -58,6 +59,7 @@ pages! {
     data_from_disk "data-from-disk"
     masks "masks"
     recurrent "recurrent"
+    attention "attention"
     streaming "streaming"
     own_layer "own-layer"
     branches "branches"

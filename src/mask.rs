@@ -151,11 +151,31 @@ impl Mask {
     /// # Errors
     /// [`Error::Mismatch`] if the sizes differ.
     pub fn or(&self, other: &Mask) -> Result<Self, Error> {
+        self.with(other, |a, b| a || b)
+    }
+
+    /// The steps that this mask and the other one keep.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the sizes differ.
+    ///
+    /// ```
+    /// use kerata::Mask;
+    ///
+    /// let (a, b) = (Mask::from_lengths(&[1, 3], 3)?, Mask::from_lengths(&[2, 2], 3)?);
+    /// assert_eq!(a.and(&b)?.lengths(), [1, 2]);
+    /// # Ok::<(), kerata::Error>(())
+    /// ```
+    pub fn and(&self, other: &Mask) -> Result<Self, Error> {
+        self.with(other, |a, b| a && b)
+    }
+
+    fn with(&self, other: &Mask, f: impl Fn(bool, bool) -> bool) -> Result<Self, Error> {
         if (self.batch, self.length) != (other.batch, other.length) {
             let sizes = (self.batch, self.length);
             return Err(Error::mismatch("the size of a mask", sizes, (other.batch, other.length)));
         }
-        let both = self.keep.iter().zip(other.keep.iter()).map(|(a, b)| *a || *b);
+        let both = self.keep.iter().zip(other.keep.iter()).map(|(a, b)| f(*a, *b));
         Self::from_bools(collected(&[self.keep.len()], both)?, self.batch, self.length)
     }
 

@@ -33,7 +33,7 @@ pub use dialects::{
 #[cfg(feature = "files")]
 pub use kind::{HEAD, Kind, Wanted, unknown};
 #[cfg(feature = "files")]
-pub use nodes::{Called, Node, Tensor, call_name, calls, ends, outputs, used};
+pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, outputs, used};
 #[cfg(feature = "hdf5")]
 pub use open::{Format, Parts, SAVED_MODEL, config_of, format, parts};
 #[cfg(feature = "files")]

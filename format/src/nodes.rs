@@ -57,10 +57,13 @@ pub fn call_name(layer: &str, call: usize) -> String {
 pub fn calls<C>(layers: Vec<Called<C>>, outputs: &Value) -> (Vec<Node<C>>, Vec<String>) {
     let mut read: Vec<(Called<C>, Vec<Call>)> = Vec::new();
     for mut layer in layers {
-        let calls = match layer.nodes.take() {
+        let mut calls = match layer.nodes.take() {
             Value::Array(nodes) if !nodes.is_empty() => nodes.iter().map(Call::of).collect(),
             _ => vec![Call::default()],
         };
+        if attends(&layer.class) {
+            calls.iter_mut().for_each(Call::attend);
+        }
         read.push((layer, calls));
     }
     let outputs = references(outputs);
@@ -108,7 +111,16 @@ pub fn calls<C>(layers: Vec<Called<C>>, outputs: &Value) -> (Vec<Node<C>>, Vec<S
     (nodes, outputs)
 }
 
+/// What the call of such a layer may say: that no query sees what stands behind its own place.
+pub const CAUSAL: &str = "use_causal_mask";
+
+/// Whether a layer of the class is called with a query, a value and perhaps a key.
+pub fn attends(class: &str) -> bool {
+    ["AdditiveAttention", "Attention", "MultiHeadAttention"].contains(&class)
+}
+
 /// A tensor in the JSON: a layer, which of its calls gave it, and which one it is of what that call gave.
+#[derive(PartialEq)]
 struct Reference {
     layer: String,
     call: usize,
@@ -235,6 +247,25 @@ impl Call {
             self.has_mask |= key == "mask" && !value.is_null();
             if key != "mask" && !usual {
                 self.named.push((key.clone(), value.clone()));
+            }
+        }
+    }
+}
+
+impl Call {
+    /// Takes a query, a value and a key, some of them by name, as what reaches the layer, without those that are what stands
+    /// before them.
+    fn attend(&mut self) {
+        for name in ["query", "value", "key"] {
+            let at = self.named.iter().position(|(key, value)| key == name && value.is_object());
+            if let Some(at) = at {
+                let (_, value) = self.named.remove(at);
+                self.read(&value);
+            }
+        }
+        for last in [2, 1] {
+            if self.tensors.len() == last + 1 && self.tensors[last] == self.tensors[last - 1] {
+                self.tensors.pop();
             }
         }
     }

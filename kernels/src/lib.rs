@@ -7,6 +7,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod attention;
 pub mod bags;
 pub mod batch_norm;
 pub mod buffer;
@@ -23,6 +24,7 @@ pub mod packed;
 pub mod pointwise;
 pub mod pool;
 pub mod recurrent;
+pub mod rows;
 pub mod share;
 pub mod simd;
 pub mod sums;

@@ -4,6 +4,7 @@
 //! in dfdx's own operations, differentiable, right on any dfdx device and in `f64`, and slow.
 
 mod activation;
+mod attention;
 mod carried;
 mod cpu;
 mod double;
@@ -31,6 +32,8 @@ mod window;
 pub(crate) use crate::memory;
 pub use activation::ActivationFunction;
 pub(crate) use activation::{WithFunction, elu};
+pub(crate) use attention::AttentionSizes;
+pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;
 pub(crate) use carried::whole_pass;
 pub use cpu::set_threads;
@@ -60,8 +63,8 @@ pub use recurrent::{
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, TapedStates, along_rows, every_row, log_1p, recurrent_with, repeated, row_sums,
-    rows_of, walk,
+    StepOptions, TapedStates, along_rows, attention_shares, attention_sums, every_row, log_1p,
+    recurrent_with, repeated, row_sums, rows_of, walk,
 };
 pub(crate) use relu_options::ReluOptions;
 pub use resampling::Resampling;

@@ -7,10 +7,11 @@ use dfdx::{
 };
 
 use super::{
-    ActivationFunction, ActivationKind, Bags, BringRows, Centre, ConvWeights, DenseWeights,
-    Element, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised, Pooling,
-    ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights, Resampling, Seen,
-    StepProduct, StepTable, StopGradient, WeightCache, Window, parameter, reference,
+    ActivationFunction, ActivationKind, AttentionOptions, Bags, BringRows, Centre, ConvWeights,
+    DenseWeights, Element, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights,
+    Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    RecurrentWeights, Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window,
+    parameter, reference,
 };
 use crate::{error::Error, mask::Mask, shape::Shape};
 
@@ -54,6 +55,21 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
         then: ActivationKind,
     ) -> Result<Tensor<(usize, usize), E, Self, T>, Error> {
         reference::dense(x, weights, then)
+    }
+
+    /// Attention of several heads: queries `(B, Q, H * K)`, keys `(B, S, H * K)` and values `(B, S, H * V)` give
+    /// `(B, Q, H * V)`, for each query and head a mean of the values that it sees, by the softmax of its products with their
+    /// keys. What stands in masked steps has no part in it.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] if the sizes do not fit each other; [`Error::Device`].
+    fn attention<T: Tape<E, Self>>(
+        q: Tensor<(usize, usize, usize), E, Self, T>,
+        k: Tensor<(usize, usize, usize), E, Self, T>,
+        v: Tensor<(usize, usize, usize), E, Self, T>,
+        options: &AttentionOptions,
+    ) -> Result<Tensor<(usize, usize, usize), E, Self, T>, Error> {
+        reference::attention(q, k, v, options)
     }
 
     /// A recurrent layer over a whole sequence: the outputs of all steps `(B, L, H)` and the final state.

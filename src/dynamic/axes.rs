@@ -27,41 +27,26 @@ impl Axes {
         [0].into_iter().chain(self.apart.iter().copied()).chain([self.rank - 1]).collect()
     }
 
-    /// The order of the dimensions of projected values in which the features of each position are a row.
-    pub(super) fn rows(&self) -> Vec<usize> {
-        [&self.outer()[..], &self.along, &[self.rank]].concat()
+    /// The order of the dimensions of projected values, with those of heads and features at the end, in which the places that
+    /// are attended to stand behind the others.
+    pub(super) fn steps(&self) -> Vec<usize> {
+        [&[0], &self.apart[..], &self.along, &[self.rank - 1, self.rank]].concat()
     }
 
-    /// The same, where each feature has a row.
-    pub(super) fn columns(&self) -> Vec<usize> {
-        [&self.outer()[..], &[self.rank], &self.along].concat()
-    }
-
-    /// From the order of [`rows`](Self::rows) back to that of what arrived.
-    pub(super) fn back(&self) -> Vec<usize> {
-        let rows = self.rows();
-        (0..=self.rank)
-            .map(|axis| rows.iter().position(|&one| one == axis).unwrap_or(axis))
-            .collect()
-    }
-
-    /// The sizes of the scores, and of the sums of values.
-    pub(super) fn sizes<S: Copy + From<usize>>(
+    /// The sizes of the scores.
+    pub(super) fn scores<S: Copy + From<usize>>(
         &self,
         query: &[S],
         value: &[S],
         heads: usize,
-        features: usize,
-    ) -> (Vec<S>, Vec<S>) {
-        let mut outer: Vec<S> = self
+    ) -> Vec<S> {
+        let mut sizes: Vec<S> = self
             .outer()
             .iter()
             .map(|&axis| if axis + 1 == self.rank { heads.into() } else { query[axis] })
             .collect();
-        outer.extend(self.along.iter().map(|&axis| query[axis]));
-        let mut sums = outer.clone();
-        sums.push(features.into());
-        outer.extend(self.along.iter().map(|&axis| value[axis]));
-        (outer, sums)
+        sizes.extend(self.along.iter().map(|&axis| query[axis]));
+        sizes.extend(self.along.iter().map(|&axis| value[axis]));
+        sizes
     }
 }

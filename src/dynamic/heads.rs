@@ -1,7 +1,7 @@
 //! Keras's `MultiHeadAttention`.
 
 use dfdx::{
-    prelude::{HasShape, TryMul},
+    prelude::HasShape,
     tensor::{Cpu, NoneTape, PutTape, SplitTape},
 };
 use serde_json::{Value, json};
@@ -14,19 +14,21 @@ use super::{
     merge::{Merging, merged},
     op::{Op, Pass, Show},
     options::Options,
-    places::permuted,
+    places::{inverse, permuted},
     projection::Projection,
+    roles::{Roles, VALUES},
     said::{CallWords, Said},
-    scores::{CAUSAL, Matrices, SCORES, Seen, affordable, hidden, shares},
+    scores::{CAUSAL, Matrices, SCORES, affordable},
     words::{self, refused},
 };
 use crate::{
-    backend::{ActivationKind, IntoShape, memory::elements, products, to_values},
-    error::{Error, OrDevice},
+    backend::{
+        ActivationKind, AttentionOptions, Backend, IntoShape, attention_shares, attention_sums,
+        memory::elements,
+    },
+    error::Error,
     fields::{AnySignal, Config, Initializer, whole},
 };
-
-const VALUES: [&str; 4] = ["query", "value", "key", "attention_mask"];
 
 /// Attention of several heads: each position of a query gets a mean of values, by how its projection fits those of the
 /// keys.
@@ -51,15 +53,6 @@ pub(crate) struct Heads {
     built: Option<Roles<Vec<Option<usize>>>>,
     /// Of the query, of the key, perhaps of the gate, of the value, and of what leaves it.
     projections: Vec<Projection>,
-}
-
-/// What reaches the layer.
-#[derive(Debug, Clone)]
-struct Roles<V> {
-    query: V,
-    value: V,
-    key: Option<V>,
-    mask: Option<V>,
 }
 
 /// Whole numbers above 0: one, or a list.
@@ -120,27 +113,8 @@ impl Heads {
         })
     }
 
-    /// What is what of what arrives. Where no call says it, the first ones are there.
     fn roles<V>(&self, list: Vec<V>) -> Result<Roles<V>, Error> {
-        let found = list.len();
-        let names = match self.said.values.as_slice() {
-            [] => &VALUES[..found.min(VALUES.len())],
-            said => said,
-        };
-        let mut all = VALUES.map(|_| None);
-        for (name, one) in names.iter().zip(list) {
-            if let Some(at) = VALUES.iter().position(|value| value == name) {
-                all[at] = Some(one);
-            }
-        }
-        match all {
-            [Some(query), Some(value), key, mask] if names.len() == found => {
-                Ok(Roles { query, value, key, mask })
-            }
-            _ => Err(refused(format!(
-                "a query and a value are needed here, and perhaps a key, but {found} inputs arrive"
-            ))),
-        }
+        Roles::of(&self.said, list)
     }
 
     fn axes(&self, rank: usize) -> Result<Axes, Error> {
@@ -179,33 +153,6 @@ impl Heads {
         Ok(axes)
     }
 
-    /// Which keys each query sees, if not all, for scores of these sizes.
-    fn seen(
-        &self,
-        all: &Roles<Numbers<NoneTape>>,
-        sizes: &[usize],
-        axes: &Axes,
-    ) -> Result<Option<Vec<bool>>, Error> {
-        let keys = [Some(&all.value), all.key.as_ref()].into_iter().flatten();
-        let mut seen: Vec<Seen> = all.query.mask.iter().map(Seen::of_queries).collect();
-        seen.extend(keys.filter_map(|one| one.mask.as_ref().map(Seen::of_keys)));
-        let (queries, keys) = (all.query.sizes[1], all.value.sizes[1]);
-        if self.said.has(CAUSAL) {
-            seen.push(Seen::causal(queries, keys)?);
-        }
-        if let Some(window) = self.window {
-            seen.push(Seen::by_places(queries, keys, |query, key| query.abs_diff(key) < window)?);
-        }
-        if let Some(mask) = &all.mask {
-            let keep = to_values(&mask.x)?.into_iter().map(|flag| flag != 0.0).collect();
-            seen.push(Seen::new(mask.sizes.clone(), keep));
-        }
-        let mut seen = seen.into_iter();
-        let Some(first) = seen.next() else { return Ok(None) };
-        let all = seen.try_fold(first, Seen::and)?;
-        all.over(sizes, 2 * axes.along.len()).map(Some)
-    }
-
     /// What leaves the layer before the last projection: for each position the values of all heads. And the scores.
     fn attend<T: Pass>(
         &self,
@@ -217,47 +164,56 @@ impl Heads {
             return Err(Error::Empty("the list of weights"));
         };
         let axes = self.axes(all.query.sizes.len())?;
-        let (of_scores, of_sums) =
-            axes.sizes(&all.query.sizes, &all.value.sizes, self.heads, self.value_dim);
-        let keep = self.seen(&all, &of_scores, &axes)?;
+        let of_scores = axes.scores(&all.query.sizes, &all.value.sizes, self.heads);
+        let returned = self.said.has(SCORES);
+        let options = AttentionOptions {
+            heads: self.heads,
+            scale: 1.0 / (self.key_dim as f64).sqrt(),
+            visible: all.visible(&of_scores, &axes, self.said.has(CAUSAL), self.window)?,
+            // Keras has two ways: in the other of them, a query that sees nothing gets zeros.
+            mean_if_blind: self.dropout == 0.0 && !returned && axes.rank == 3,
+            dropout,
+        };
         let Roles { query, value, key, .. } = all;
-        let sizes = query.sizes.clone();
-        let batch = sizes[0];
+        let (batch, mut of_sums) = (query.sizes[0], query.sizes.clone());
         let (more, key) = (query.clone(), key.unwrap_or_else(|| value.clone()));
 
         let q = of_query.apply(query.put_tape(tape), ActivationKind::Nothing)?;
         let k = of_key.apply(key.put_tape(T::default()), ActivationKind::Nothing)?;
         let v = of_value.apply(value.put_tape(T::default()), ActivationKind::Nothing)?;
-        let scale = 1.0 / (self.key_dim as f32).sqrt();
-        let q = Numbers { x: q.x.try_mul(scale).or_device()?, ..q };
-        let (outer, along) = (axes.apart.len() + 2, axes.along.len());
-        let q = matrices(q, &axes.rows(), outer, along)?;
-        let k = matrices(k, &axes.rows(), outer, along)?;
-        let v = matrices(v, &axes.columns(), outer, 1)?;
+        let order = axes.steps();
+        let (outer, along) = (axes.apart.len() + 1, axes.along.len());
+        let q = matrices(q, &order, outer, along)?;
+        let k = matrices(k, &order, outer, along)?;
+        let v = matrices(v, &order, outer, along)?;
 
-        let scores = products(q, k, false)?;
-        let shape = *scores.shape();
-        let mut shares =
-            shares(scores.into_shape(&as_rows(&[shape.0, shape.1, shape.2])?)?, keep.as_deref())?;
-        let returned = self.said.has(SCORES);
-        // Keras has two ways: in one of them a query that sees nothing gets the mean of all values, in the other zeros.
-        if let Some(keep) = keep.filter(|_| self.dropout > 0.0 || returned || axes.rank != 3) {
-            shares = hidden(shares, &keep, 0.0)?;
-        }
         let mut given = None;
-        if returned {
-            let (x, tape) = shares.split_tape();
-            given = Some(Flow::plain(x.clone().put_tape(T::default()), of_scores)?);
-            shares = x.put_tape(tape);
-        }
-        let shares = dropped(shares, batch, None, dropout)?.into_shape(&shape)?;
-        let sums = products(shares, v, false)?.into_shape(&as_rows(&of_sums)?)?;
-        let (mut sums, of_sums) = permuted(sums, &of_sums, &axes.back())?;
+        // What drops is known by the sample, of which there may be several rows.
+        let sums = if returned || dropout > 0.0 && outer > 1 {
+            let sizes = options.sizes(q.shape(), k.shape(), v.shape())?;
+            let mut shares = attention_shares(q, k, &options)?;
+            if returned {
+                let (x, tape) = shares.split_tape();
+                let scores = x.clone().put_tape(T::default()).into_shape(&as_rows(&of_scores)?)?;
+                given = Some(Flow::plain(scores, of_scores)?);
+                shares = x.put_tape(tape);
+            }
+            let shape = *shares.shape();
+            let rows = shares.into_shape(&(elements(&[shape.0, shape.1])?, shape.2))?;
+            let shares = dropped(rows, batch, None, dropout)?.into_shape(&shape)?;
+            attention_sums(shares, v, &sizes)?
+        } else {
+            Cpu::attention(q, k, v, &options)?
+        };
+        of_sums.truncate(axes.rank - 1);
+        of_sums.extend([self.heads, self.value_dim]);
+        let arranged: Vec<usize> = order.iter().map(|&axis| of_sums[axis]).collect();
+        let sums = sums.into_shape(&as_rows(&arranged)?)?;
+        let (mut sums, mut flat) = permuted(sums, &arranged, &inverse(&order))?;
         if let [gate] = gate {
             let factors = gate.apply(more.put_tape(T::default()), ActivationKind::Logistic)?;
             sums = merged(Merging::Product, sums, factors.x)?;
         }
-        let mut flat = of_sums;
         flat.truncate(axes.rank - 1);
         flat.push(elements(&[self.heads, self.value_dim])?);
         Ok((Numbers::new(sums, flat, None)?, given))
@@ -296,7 +252,7 @@ impl Op for Heads {
         let all = self.roles(arrive.to_vec())?;
         let axes = self.fits(&all)?;
         let Roles { query, value, .. } = all;
-        let (scores, _) = axes.sizes(&query.sizes, &value.sizes, self.heads, self.value_dim);
+        let scores = axes.scores(&query.sizes, &value.sizes, self.heads);
         affordable(&scores)?;
         for (of, features) in [(&query, self.key_dim), (&value, self.key_dim.max(self.value_dim))] {
             let mut sizes = of.sizes.clone();

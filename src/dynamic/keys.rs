@@ -16,7 +16,7 @@ pub(super) fn dot(fields: &mut Fields) {
 }
 
 fn weight(fields: &mut Fields, key: &str, usual: Initializer) {
-    fields.weight(key, key, usual, true);
+    fields.weight(key, &[key], usual, true);
 }
 
 pub(super) fn conv3d(fields: &mut Fields) {

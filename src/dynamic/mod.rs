@@ -39,6 +39,7 @@ mod random_images;
 mod recurrent;
 mod registry;
 mod resizing;
+mod roles;
 mod rules;
 mod said;
 mod scaling;

@@ -10,6 +10,7 @@ use super::{
     flow::Flow,
     layer_from_config,
     op::{Recorder, on_any_tape},
+    said::Said,
     value::from_flows,
     words::refused,
 };
@@ -201,6 +202,13 @@ impl DynamicLayer {
         L: Configured + Parameters<L::Element, L::Device>,
     {
         let mut dynamic = layer_from_config(&layer.config(), custom_objects)?;
+        // A config says nothing of a call.
+        let call = Fields::call_of(&mut layer.clone());
+        let flags = dynamic.op.words().flags.iter().filter(|flag| call.get(**flag).is_some());
+        let flags: Vec<_> = flags.copied().collect();
+        if !flags.is_empty() {
+            dynamic.op.called(Said { flags, ..Said::default() });
+        }
         build_like(&mut dynamic, layer)?;
         let names = io::shapes(&mut dynamic)?.into_iter().map(|(name, _)| name).collect();
         let all = io::collect(layer)?.into_iter().map(LayerWeight::from).collect();
@@ -217,6 +225,13 @@ where
 {
     let wanted: Vec<Vec<usize>> = io::collect(layer)?.into_iter().map(|w| w.sizes).collect();
     let Some(first) = wanted.first().filter(|_| dynamic.built.is_none()) else { return Ok(()) };
+    if dynamic.class() == "MultiHeadAttention" {
+        // The features of the query, of the value and of the key, which come in another order.
+        let kernels = wanted.iter().filter(|sizes| sizes.len() == 3);
+        let sizes: Vec<_> = kernels.map(|sizes| sizes.first().copied()).collect();
+        let steps = |at: usize| AnySignal::numbers([None, None, sizes.get(at).copied().flatten()]);
+        return dynamic.build_each(&[0, 2, 1].map(steps));
+    }
     // The features of a vector, of a matrix, or of the kernel of a convolution.
     let features = first.get(first.len().saturating_sub(2)).copied();
     let numbers = (1..=4).map(|rank| {

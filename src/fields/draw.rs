@@ -138,14 +138,15 @@ impl Initializer {
         self.fill(dev, init::named::shaped(sizes)?)
     }
 
-    /// What `#[with(..)]` calls: fills a parameter again.
+    /// What `#[with(..)]` calls: fills parameters again.
     #[doc(hidden)]
     pub fn refill<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         self,
         layer: &mut M,
-        name: &str,
+        names: &[&str],
     ) -> Result<(), Error> {
-        fill(layer, &[(name.to_owned(), self)])
+        let initial: Vec<_> = names.iter().map(|&name| (name.to_owned(), self)).collect();
+        fill(layer, &initial)
     }
 }
 

@@ -124,6 +124,37 @@ impl Fields {
         self.ignored(&["rank", "groups"]);
     }
 
+    /// What attentions have beside their heads and features: their output, and what only has one value here.
+    pub(crate) fn attention(&mut self, [features, output]: [usize; 2]) {
+        let says = if features == output { Value::Null } else { json!([output]) };
+        self.key("output_shape", says, Some(Value::Null), true, &|v| match v {
+            Value::Null => Ok(Value::Null),
+            Value::Array(sizes) if sizes.len() != 1 => Err("one size is needed".to_owned()),
+            one => match whole(one.get(0).unwrap_or(one)) {
+                Some(size) if size == features as u64 => Ok(Value::Null),
+                Some(size @ 1..) => Ok(json!([size])),
+                _ => Err("a whole number above 0 is needed".to_owned()),
+            },
+        });
+        self.key("attention_axes", Value::Null, Some(Value::Null), false, &|v| {
+            // A layer that is built says so of sequences.
+            let axes = v.as_array().filter(|axes| axes.len() == 1).map_or(v, |axes| &axes[0]);
+            Ok(if matches!(axes.as_i64(), Some(1 | -2)) { Value::Null } else { v.clone() })
+        });
+        self.none(&["sliding_window", "activity_regularizer"]);
+        self.flag("use_gate", false, false);
+        // Keras 2 says there what the layer was built for.
+        self.ignored(&["query_shape", "value_shape", "key_shape", "flash_attention"]);
+    }
+
+    /// A whole number above 0; `null` is another one.
+    pub(crate) fn size_or_null(&mut self, key: &str, says: usize, other: usize) {
+        if self.given.get(key).is_some_and(Value::is_null) {
+            self.given.remove(key);
+        }
+        self.size_or(key, says, other);
+    }
+
     pub(crate) fn pooling(&mut self, size: &[usize], stride: &[usize], padding: &str) {
         self.sizes("pool_size", size, Some(&vec![2; size.len()]));
         self.given.retain(|key, value| key != "strides" || !value.is_null());

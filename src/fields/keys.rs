@@ -206,6 +206,31 @@ impl Fields {
         self.value(key, field, Some(default), (fits, expected));
     }
 
+    /// What `#[layer]` calls for an `#[option(call)]`: in Keras it is no key of the layer, but an argument of its call.
+    #[doc(hidden)]
+    pub fn call_argument<V: OptionValue>(&mut self, key: &str, field: &mut V, default: V) {
+        let (says, usual): (Value, Value) = ((*field).into(), default.into());
+        if self.mode == Mode::Write {
+            if says != usual {
+                self.call.get_or_insert_default().insert(key.to_owned(), says);
+            }
+            return;
+        }
+        // A config of a layer by itself says nothing of a call.
+        let Some(call) = &mut self.call else { return };
+        let found = call.remove(key);
+        let value = found.as_ref().map_or(Some(default), V::parse);
+        let found = found.unwrap_or(usual);
+        match (value, self.mode) {
+            (None, _) => self.differ(key, V::NEEDED, &found),
+            (Some(value), Mode::Check) if !same(&value.into(), &says) => {
+                self.differ(key, &format!("the layer says {field}"), &found);
+            }
+            (Some(value), Mode::Read) => *field = value,
+            _ => {}
+        }
+    }
+
     fn value<V: OptionValue>(
         &mut self,
         key: &str,
@@ -245,10 +270,16 @@ impl Fields {
         self.out.insert(key.to_owned(), said);
     }
 
-    /// What `#[layer]` calls for a `#[weight]`: the keys that begin with `prefix`.
+    /// What `#[layer]` calls for some `#[weight]`s: their keys, which begin with `prefix`.
     #[doc(hidden)]
-    pub fn weight(&mut self, prefix: &str, name: &str, usual: Initializer, regularizer: bool) {
-        self.initializer(&format!("{prefix}_initializer"), name, usual);
+    pub fn weight(&mut self, prefix: &str, names: &[&str], usual: Initializer, regularizer: bool) {
+        let before = self.initial.len();
+        self.initializer(&format!("{prefix}_initializer"), names.first().unwrap_or(&prefix), usual);
+        // All weights with the key are filled in the same way.
+        if let Some((_, how)) = self.initial.get(before).cloned() {
+            let others = names.iter().skip(1);
+            self.initial.extend(others.map(|name| ((*name).to_owned(), how)));
+        }
         if regularizer {
             self.none(&[&format!("{prefix}_regularizer"), &format!("{prefix}_constraint")]);
         }

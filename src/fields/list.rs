@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use kerata_format::attends;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -61,6 +62,8 @@ pub struct Fields {
     pub(crate) matched: Vec<(Vec<String>, Vec<String>)>,
     /// Whether the states of a recurrent layer are outputs too.
     pub(crate) returns_state: bool,
+    /// What the call of the layer says beside its inputs; `None` if nobody knows of a call.
+    pub(crate) call: Option<Map<String, Value>>,
 }
 
 impl Fields {
@@ -69,6 +72,13 @@ impl Fields {
         let mut fields = Self::new(Mode::Write, layer.class());
         fields.run(layer, None);
         fields.into_config()
+    }
+
+    /// What the call of a layer says beside its inputs.
+    pub(crate) fn call_of(layer: &mut dyn Described) -> Map<String, Value> {
+        let mut fields = Self::new(Mode::Write, layer.class());
+        fields.run(layer, None);
+        fields.call.unwrap_or_default()
     }
 
     /// Reads or checks: the differences, and the parameters with another initialiser.
@@ -137,6 +147,7 @@ impl Fields {
             named: String::new(),
             matched: Vec::new(),
             returns_state: false,
+            call: None,
         }
     }
 
@@ -237,7 +248,16 @@ impl Fields {
         self.run(layer, None);
     }
 
-    pub(crate) fn into_config(self) -> Config {
+    pub(crate) fn into_config(mut self) -> Config {
+        // What attends to itself is query and value there.
+        if let (true, [one]) = (attends(&self.class), self.wires.as_slice()) {
+            self.wires.push(one.clone());
+        }
+        let shapes = (self.class == "MultiHeadAttention" && !self.wires.is_empty()).then(|| {
+            let shapes = ["query_shape", "value_shape", "key_shape"].into_iter().zip(&self.wires);
+            let shapes = shapes.map(|(name, wire)| (name.to_owned(), json!(wire.sizes)));
+            json!({ "shapes_dict": Map::from_iter(shapes) })
+        });
         let sizes = match self.wires.as_slice() {
             [] => self.input.map(|sizes| json!(sizes)),
             [one] => Some(json!(one.sizes)),
@@ -254,7 +274,7 @@ impl Fields {
             registered_name: (!built_in || self.class == FUNCTIONAL).then(|| self.class.clone()),
             class_name: self.class,
             config: self.out,
-            build_config: sizes.map(|sizes| json!({ "input_shape": sizes })),
+            build_config: shapes.or(sizes.map(|sizes| json!({ "input_shape": sizes }))),
             compile_config: None,
         }
     }

@@ -4,6 +4,7 @@
 kerata_macros::elsewhere!();
 
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod dropout;
@@ -28,6 +29,7 @@ mod time_distributed;
 mod unmask;
 
 pub use activation::{Activation, Linear, Relu, Sigmoid, Softmax, Tanh};
+pub use attention::*;
 pub use conv::*;
 pub use dense::Dense;
 pub use dropout::Dropout;

@@ -104,6 +104,16 @@ where
     }
 }
 
+/// Whether one of the layers is an attention: Keras calls it with more than what the layer before gives, and so it has no place
+/// in a `Sequential`.
+struct AnyAttends(bool);
+
+impl LayerVisitor for AnyAttends {
+    fn layer<In: Signal, L: Configured>(&mut self, _: &str, _: &mut L) {
+        self.0 |= kerata_format::attends(L::CLASS);
+    }
+}
+
 impl Fields {
     /// The layers of a model for the input `In`, in order.
     pub fn layers<In, L, E, D>(&mut self, layers: &mut L)
@@ -114,7 +124,13 @@ impl Fields {
         D: Backend<E>,
     {
         let inputs = AnySignal::parts::<In>();
-        if self.class() == FUNCTIONAL || inputs.len() > 1 {
+        let mut attends = || {
+            let mut attends = AnyAttends(false);
+            layers.layers(&mut attends);
+            attends.0
+        };
+        let branches = self.class() == FUNCTIONAL || inputs.len() > 1;
+        if branches || self.mode == Mode::Write && attends() {
             return self.graph(layers);
         }
         self.dtype::<E>();

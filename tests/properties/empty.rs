@@ -10,9 +10,9 @@ use kerata::{
     Conv1d, Conv2d, Cpu, Dense, Dropout, Element, Embedding, EmbeddingBag, Error, Flatten,
     GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Groups,
     Ids, LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masked, Masking, MaxPool1d,
-    MaxPool2d, NoMask, OneGroup, PRelu, PRelu1d, PRelu2d, Permute, Relu, ReluLayer, RepeatVector,
-    Reshape, RmsNorm, Same, Sequences, Sigmoid, Softmax, SoftmaxAlong, Subtract, Tanh, Tensor,
-    TimeDistributed, Unmask, Valid, ZeroPadding2d,
+    MaxPool2d, MultiHeadAttention, NoMask, OneGroup, PRelu, PRelu1d, PRelu2d, Permute, Relu,
+    ReluLayer, RepeatVector, Reshape, RmsNorm, Same, Sequences, Sigmoid, Softmax, SoftmaxAlong,
+    Subtract, Tanh, Tensor, TimeDistributed, Unmask, Valid, ZeroPadding2d,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         Prediction, SparseCategoricalCrossentropy,
@@ -218,6 +218,8 @@ layers! {
     layer_norm: Vectors => LayerNorm<4, E>, [0];
     layer_norm_masked: Masked<Steps> => LayerNorm<4, E>, [0, 3];
     rms_norm: Vectors => RmsNorm<4, E>, [0];
+    attention: Steps => MultiHeadAttention<4, 2, 3, 3, 4, 4, 4, E>, [0, 3];
+    attention_masked: Masked<Steps> => MultiHeadAttention<4, 2, 3, 5, 6, 4, 4, E>, [0, 3];
     conv1d: Steps => Conv1d<4, 3, 2, Linear, Valid, 1, 1, OneGroup, E>, [3];
     conv1d_causal: Steps => Conv1d<4, 3, 2, Tanh, Causal, 1, 2, OneGroup, E>, [3];
     conv1d_same: Steps => Conv1d<4, 3, 2, Linear, Same, 2, 1, OneGroup, E>, [3];

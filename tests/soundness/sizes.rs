@@ -11,9 +11,9 @@ use kerata::{
     Conv2d, Cpu, Dense, Dropout, Element, Embedding, EmbeddingBag, Error, Flatten,
     GlobalAveragePooling1d, GlobalAveragePooling2d, GlobalMaxPooling1d, GlobalMaxPooling2d, Ids,
     Inputs, LastState, LayerNorm, Length, Linear, Lstm, Mask, MaskZero, Masking, MaxPool1d,
-    MaxPool2d, Maximum, Minimum, Multiply, NoMask, OneGroup, Permute, Relu, RepeatVector, Reshape,
-    RmsNorm, Same, Sequences, Sigmoid, Softmax, Subtract, Tanh, Tensor, TimeDistributed, Valid,
-    ZeroPadding2d,
+    MaxPool2d, Maximum, Minimum, MultiHeadAttention, Multiply, NoMask, OneGroup, Permute, Relu,
+    RepeatVector, Reshape, RmsNorm, Same, Sequences, Sigmoid, Softmax, Subtract, Tanh, Tensor,
+    TimeDistributed, Valid, ZeroPadding2d,
     loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         Prediction, SparseCategoricalCrossentropy,
@@ -124,12 +124,13 @@ layers! {
     (Batch, Const<2>, Const<4>) => Flatten<8>;
     Steps => Lstm<4, 3, Sequences, E>, Lstm<4, 3, LastState, E>, TimeDistributed<Dense<4, 3, Linear, E>>,
         Masking, GlobalAveragePooling1d, GlobalMaxPooling1d, MaxPool1d<2>, AvgPool1d<2>, Permute<2, 1>,
-        Conv1d<4, 3, 2, Linear, Valid, 1, 1, OneGroup, E>, BatchNorm<4, E>, LayerNorm<4, E>, RmsNorm<4, E>, Softmax;
+        Conv1d<4, 3, 2, Linear, Valid, 1, 1, OneGroup, E>, BatchNorm<4, E>, LayerNorm<4, E>, RmsNorm<4, E>, Softmax,
+        MultiHeadAttention<4, 2, 3, 3, 4, 4, 4, E>;
     Images => Conv2d<2, 3, 2, 2, Relu, Same, 1, 1, OneGroup, E>, MaxPool2d<2>, AvgPool2d<2>,
         GlobalAveragePooling2d, GlobalMaxPooling2d, ZeroPadding2d<1>;
     Ids<(Batch, Length)> => Embedding<9, 4, MaskZero, E>, Embedding<9, 4, NoMask, E>, EmbeddingBag<9, 4, MaskZero, E>;
     Inputs<(Vectors, Vectors)> => Add, Subtract, Average, Multiply, Maximum, Minimum, Concatenate<8>;
-    Inputs<(Steps, Steps)> => Add, Maximum, Concatenate<8>;
+    Inputs<(Steps, Steps)> => Add, Maximum, Concatenate<8>, MultiHeadAttention<4, 2, 3, 3, 4, 4, 4, E>;
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Called, Config, FUNCTIONAL, Node, Tensor, call_name, calls, ends, input_sizes, outputs, sizes,
-    used,
+    CAUSAL, Called, Config, FUNCTIONAL, Node, Tensor, attends, call_name, calls, ends, input_sizes,
+    outputs, sizes, used,
 };
 
 /// A call of a layer.
@@ -24,6 +24,8 @@ pub(super) struct Call {
     pub(super) from: Vec<Tensor>,
     /// Whether it gets a mask by name.
     pub(super) has_mask: bool,
+    /// Whether it is an attention in which no query sees what stands behind its own place.
+    pub(super) is_causal: bool,
     /// Whether it is a function and no layer.
     pub(super) is_operation: bool,
     /// Why this is no call that a struct can make.
@@ -107,6 +109,7 @@ fn sequential(config: &Config, layers: &[Value]) -> Result<Calls, String> {
             config,
             from,
             has_mask: false,
+            is_causal: false,
             is_operation: false,
             problem: None,
         });
@@ -130,8 +133,19 @@ fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {
     let used = used(&nodes, outputs.clone());
     let (mut found, mut calls) = (HashMap::new(), Vec::new());
     for (node, used) in nodes.into_iter().zip(used) {
-        let Node { config, layer, is_again, tensor, from, named, has_mask, is_operation, .. } =
-            node;
+        let Node {
+            config, layer, is_again, tensor, from, mut named, has_mask, is_operation, ..
+        } = node;
+        let mut is_causal = false;
+        if attends(&config.class_name) {
+            named.retain(|(key, value)| match value {
+                Value::Bool(says) if key == CAUSAL => {
+                    is_causal = *says;
+                    false
+                }
+                says => key != "return_attention_scores" || *says != Value::Bool(false),
+            });
+        }
         let name = tensor.0;
         if config.class_name == "InputLayer" {
             let keys = ["batch_shape", "batch_input_shape"];
@@ -148,6 +162,7 @@ fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {
                 config,
                 from,
                 has_mask,
+                is_causal,
                 is_operation,
                 problem,
             });

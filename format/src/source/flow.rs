@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Config, table::destroys_masks};
+use crate::{Config, attends, table::destroys_masks};
 
 /// How many dimensions a signal has, and whether it is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ fn is_merge(class: &str) -> bool {
 pub(super) fn fate(class: &str, reach: &[Flow]) -> Fate {
     let masked = reach.iter().filter(|one| one.padded).count();
     match class {
-        _ if masked == 0 => Fate::Kept,
+        _ if masked == 0 || attends(class) => Fate::Kept,
         "Maximum" | "Minimum" | "Multiply" if masked < reach.len() => Fate::Mixed,
         _ if is_merge(class) && masked < reach.len() => Fate::Lost,
         _ if destroys_masks(class) || class == "Dot" => Fate::Lost,
@@ -70,6 +70,8 @@ pub(super) fn leaves(config: &Config, reach: &[Flow]) -> Flow {
             let sizes = config.config.get("target_shape").and_then(Value::as_array);
             Flow { rank: 1 + sizes.map_or(0, Vec::len), padded: false }
         }
+        // The mask of the query.
+        _ if attends(class) => reach.first().copied().unwrap_or(Flow { rank, padded }),
         _ if class.starts_with("Global") => Flow { rank: 2, padded: false },
         _ if destroys_masks(class) => Flow { rank, padded: false },
         _ => Flow { rank, padded },

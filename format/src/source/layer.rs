@@ -23,6 +23,8 @@ pub(super) struct Layer<'a> {
     sizes: Vec<Option<usize>>,
     /// How many dimensions each of what reaches it has, if that is known.
     ranks: Vec<usize>,
+    /// The shapes that it was built for, by their names, where there are several.
+    shapes: Option<&'a Value>,
 }
 
 /// A parameter of a type, and what it is if nothing is written.
@@ -40,7 +42,24 @@ impl<'a> Layer<'a> {
         sizes: Vec<Option<usize>>,
         ranks: Vec<usize>,
     ) -> Self {
-        Self { class, config, seen: RefCell::default(), sizes, ranks }
+        Self { class, config, seen: RefCell::default(), sizes, ranks, shapes: None }
+    }
+
+    /// The same layer, with what the config says of the shapes that it was built for.
+    pub(super) fn with_shapes(self, built: Option<&'a Value>) -> Self {
+        Self { shapes: built.and_then(|built| built.get("shapes_dict")), ..self }
+    }
+
+    /// The last size of the shape of a name that it was built for, in Keras 3 or 2.
+    pub(super) fn features_of(&self, shape: &'static str) -> Option<u64> {
+        let of_config = self.get(shape);
+        let built = self.shapes.and_then(|shapes| shapes.get(shape));
+        whole(built.or(of_config)?.as_array()?.last()?)
+    }
+
+    /// How many dimensions each of what reaches it has, if that is known.
+    pub(super) fn ranks(&self) -> &[usize] {
+        &self.ranks
     }
 
     /// The size of an axis that arrives, if it is known.

@@ -4,6 +4,7 @@
 //! dimensions reach it and whether these are masked (`flow`); all sizes are left to the compiler.
 
 mod activations;
+mod attention;
 mod calls;
 mod flow;
 mod layer;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    activations,
+    activations, attention,
     layer::{Layer, Parameter},
     row, rules,
 };
@@ -60,7 +60,8 @@ pub(super) fn of_built(config: &Config, ranks: Vec<usize>) -> Result<Typed, Stri
     let (class, built) = (config.class_name.as_str(), config.build_config.as_ref());
     let sizes = input_sizes(class, &config.config, built).unwrap_or_default();
     let rank = ranks.first().copied().unwrap_or(2);
-    of_layer(class, &config.config, &Layer::built(class, &config.config, sizes, ranks), rank)
+    let layer = Layer::built(class, &config.config, sizes, ranks);
+    of_layer(class, &config.config, &layer.with_shapes(built), rank)
 }
 
 fn of_layer(
@@ -78,6 +79,7 @@ fn of_layer(
             layer.flag_option("normalize", false, &mut typed.options)?;
             typed
         }
+        "MultiHeadAttention" => attention::heads(layer)?,
         "Permute" => {
             let axes = layer.get("dims").and_then(Value::as_array).map_or(0, Vec::len);
             let dims = layer.sizes("dims", axes, None)?;

@@ -16,7 +16,6 @@ const OTHERS: &[&str] = &[
     "GaussianDropout",
     "GaussianNoise",
     "InputLayer",
-    "MultiHeadAttention",
     "Sequential",
     "UnitNormalization",
 ];

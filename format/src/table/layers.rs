@@ -187,6 +187,25 @@ pub(super) const LAYERS: &[Known] = &[
     )
     .settings(&[LastAxis, EPSILON, AFFINE])
     .rules(AFFINE_RULES),
+    // What reaches it, and what leaves it, an arm of its own says.
+    layer(
+        "MultiHeadAttention",
+        "MultiHeadAttention",
+        &[
+            FEATURES,
+            size("number of heads", "num_heads"),
+            size("size of a key", "key_dim"),
+            size("size of a value", "value_dim").like(2),
+            size("features of the output", "output_shape").like(0),
+            size("features of the value", "").like(0),
+            size("features of the key", "").like(5),
+            ELEMENT,
+            DEVICE,
+        ],
+        "MultiHeadAttention<_, 4, 32>",
+    )
+    .others(&["MultiheadAttention"])
+    .rules(WINDOW_RULES),
     layer("RMSNormalization", "RmsNorm", NORM, "RmsNorm<_>")
         .settings(&[LastAxis, Number("epsilon", 1e-6)])
         .unmasked(),

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
         key: String,
         default: Expr,
         range: Option<Expr>,
+        /// Whether Keras takes it as an argument of the call.
+        call: bool,
     },
     Inner {
         flat: bool,
@@ -223,7 +225,7 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
                 parse_quote!(::core::default::Default::default())
             });
             let key = option.key.map_or(name, |key| key.value());
-            Kind::Option { key, default, range: option.range }
+            Kind::Option { key, default, range: option.range, call: option.call }
         }
         Some(Role::Inner(inner)) => {
             let layer = match generic(ty, "Inner").as_deref() {

@@ -86,6 +86,8 @@ pub(crate) struct Setting {
     pub(crate) default: Option<Expr>,
     pub(crate) key: Option<LitStr>,
     pub(crate) range: Option<Expr>,
+    /// Whether it is an argument of the call in Keras, and not of the layer.
+    pub(crate) call: bool,
 }
 
 /// `#[inner(by_hand, flat, options)]`, a layer within the layer.
@@ -212,14 +214,21 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
         return Some(Role::Weight(weight));
     }
     if is("option") {
-        of_field(&attribute, "#[option]", &["default", "key", "range"], errors, |key, input| {
-            match key {
-                "default" => option.default = Some(value(input)?),
-                "key" => option.key = Some(value(input)?),
-                _ => option.range = Some(value(input)?),
-            }
-            Ok(())
-        });
+        of_field(
+            &attribute,
+            "#[option]",
+            &["default", "key", "range", "call"],
+            errors,
+            |key, input| {
+                match key {
+                    "default" => option.default = Some(value(input)?),
+                    "key" => option.key = Some(value(input)?),
+                    "call" => option.call = true,
+                    _ => option.range = Some(value(input)?),
+                }
+                Ok(())
+            },
+        );
         return Some(Role::Option(option));
     }
     if is("inner") {

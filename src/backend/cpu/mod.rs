@@ -2,6 +2,7 @@
 //!
 //! With the environment variable `KERATA_BACKEND=reference` the reference is used in their place.
 
+mod attention;
 mod ops;
 mod threads;
 
@@ -14,11 +15,11 @@ use std::sync::LazyLock;
 use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, Tensor};
 
 use super::{
-    ActivationFunction, ActivationKind, Backend, Bags, BringRows, Centre, ConvWeights,
-    DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights, Normalised,
-    Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep, RecurrentWeights,
-    Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window, parameter,
-    reference,
+    ActivationFunction, ActivationKind, AttentionOptions, Backend, Bags, BringRows, Centre,
+    ConvWeights, DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights,
+    Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    RecurrentWeights, Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window,
+    parameter, reference,
     tape::{values_mut, values_of},
 };
 use crate::{
@@ -175,6 +176,12 @@ impl Backend<f32> for Cpu {
             -> Of<(usize, usize), T>;
         fn dense[](x: Of<(usize, usize), T>, weights: DenseWeights<'_, f32, Self>, then: ActivationKind;)
             -> Of<(usize, usize), T>;
+        fn attention[](
+            q: Of<(usize, usize, usize), T>,
+            k: Of<(usize, usize, usize), T>,
+            v: Of<(usize, usize, usize), T>,
+            options: &AttentionOptions;
+        ) -> Of<(usize, usize, usize), T>;
         fn recurrent[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
             -> RecurrentOutputs<f32, Self, T>;
         fn recurrent_last[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)

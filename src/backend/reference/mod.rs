@@ -1,6 +1,7 @@
 //! The operations of [`Backend`](super::Backend) in plain dfdx operations: what the fast kernels are
 //! held against.
 
+mod attention;
 mod conv;
 mod dense;
 mod embedding;
@@ -16,6 +17,8 @@ mod streaming;
 mod sums;
 mod walk;
 
+pub(super) use attention::attention;
+pub(crate) use attention::{attention_shares, attention_sums};
 pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, rc::Rc};
 
-use kerata_format::{Tensor, calls, ends, used};
-use serde_json::{Value, json};
+use kerata_format::{Tensor, attends, calls, ends, used};
+use serde_json::{Map, Value, json};
 
 use super::{Node, Values, gives};
 use crate::{
@@ -124,7 +124,13 @@ impl Reader<'_> {
             inner.differ("inbound_nodes", &expected, &names(&node.from));
         }
         for (key, value) in &node.named {
-            inner.differ(&format!("inbound_nodes.{key}"), "the type says nothing", value);
+            let is_read = inner.call.as_mut().is_some_and(|call| {
+                call.insert(key.clone(), value.clone());
+                true
+            });
+            if !is_read {
+                inner.differ(&format!("inbound_nodes.{key}"), "the type says nothing", value);
+            }
         }
     }
 
@@ -211,11 +217,18 @@ impl Reader<'_> {
         let place = format!("layer {i} `{}`, ", shortened(&self.nodes[i].layer));
         let wires = wires.into_iter().map(|(_, wire)| wire).collect();
         let mut inner = self.fields.inner(layer.class(), &place, wires);
+        inner.call = Some(Map::new());
         self.taken(i, &from, &mut inner);
         let node = &self.nodes[i];
         self.found.insert(name.to_owned(), node.layer.clone());
         inner.layer_name(name, &node.config);
         inner.compare(layer, Config::clone(&node.config));
+        for (key, value) in inner.call.take().into_iter().flatten() {
+            let usual = attends(&node.config.class_name) && value == Value::Bool(false);
+            if !usual {
+                inner.differ(&format!("inbound_nodes.{key}"), "the type says nothing", &value);
+            }
+        }
         let gives = gives(&node.config, &node.tensor.0);
         self.fields.absorb(inner, &format!("{name}."));
         self.values.visited(name, gives);

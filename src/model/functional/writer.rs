@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use kerata_format::{Tensor, call_name};
+use kerata_format::{Tensor, attends, call_name};
 use serde_json::{Value, json};
 
 use super::{Values, gives};
@@ -101,8 +101,11 @@ impl LayerVisitor for Writer<'_> {
             // A layer that Keras has none for.
             return self.values.regrouped(call, AnySignal::parts::<In>());
         };
-        let starts = starts_from_states(self.list[at]["class_name"].as_str().unwrap_or_default());
-        let node = self.node(starts, AnySignal::parts::<In>());
+        let class = self.list[at]["class_name"].as_str().unwrap_or_default();
+        let mut node = self.node(class, AnySignal::parts::<In>());
+        if attends(class) {
+            node["kwargs"] = self.list[at]["inbound_nodes"][0]["kwargs"].clone();
+        }
         let nodes = self.list[at]["inbound_nodes"].as_array_mut();
         let count = nodes.map_or(0, |nodes| {
             nodes.push(node);
@@ -121,7 +124,7 @@ impl LayerVisitor for Writer<'_> {
 
 impl Writer<'_> {
     /// A call of a layer by what reaches it.
-    fn node(&self, starts: bool, wires: Vec<(String, AnySignal)>) -> Value {
+    fn node(&self, class: &str, wires: Vec<(String, AnySignal)>) -> Value {
         let dtype = self.fields.number_type();
         let tensor = |((call, index), (_, wire)): (Tensor, (String, AnySignal))| {
             let (at, number) = self.calls.get(&call).copied().unwrap_or_default();
@@ -131,11 +134,18 @@ impl Writer<'_> {
                 "keras_history": [name, number, index],
             }})
         };
-        let args: Vec<Value> = self.values.reach().into_iter().zip(wires).map(tensor).collect();
+        let mut args: Vec<Value> = self.values.reach().into_iter().zip(wires).map(tensor).collect();
+        // What attends to itself is query and value there.
+        if let ([one], true) = (args.as_slice(), attends(class)) {
+            args.push(one.clone());
+        }
         // The states to begin with have an argument of their own.
         let (args, kwargs) = match args.as_slice() {
             [_] => (json!(args), json!({})),
-            [x, states @ ..] if starts => (json!([x]), json!({ "initial_state": states })),
+            _ if class == "MultiHeadAttention" => (json!(args), json!({})),
+            [x, states @ ..] if starts_from_states(class) => {
+                (json!([x]), json!({ "initial_state": states }))
+            }
             _ => (json!([args]), json!({})),
         };
         json!({ "args": args, "kwargs": kwargs })
@@ -145,10 +155,13 @@ impl Writer<'_> {
         if !layer.is_written() {
             return self.values.regrouped(name, wires);
         }
-        let node = self.node(starts_from_states(layer.class()), wires.clone());
+        let mut node = self.node(layer.class(), wires.clone());
         let wires: Vec<AnySignal> = wires.into_iter().map(|(_, wire)| wire).collect();
         let mut inner = self.fields.inner(layer.class(), "", wires);
         inner.run(layer, own_name(name));
+        for (key, value) in inner.call.take().into_iter().flatten() {
+            node["kwargs"][key] = value;
+        }
         self.fields.names = std::mem::take(&mut inner.names);
         let given = inner.out.get("name").and_then(Value::as_str).unwrap_or(name).to_owned();
         let config = inner.into_config();

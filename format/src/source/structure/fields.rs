@@ -41,6 +41,8 @@ pub(super) struct Layers<'a> {
     pub(super) list: Vec<Field>,
     /// What has reached each layer first, and what left it then.
     pub(super) seen: HashMap<String, (Vec<Flow>, Flow)>,
+    /// What the first call of each layer says of what is behind a place.
+    pub(super) causal: HashMap<String, bool>,
 }
 
 impl Layers<'_> {

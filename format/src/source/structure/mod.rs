@@ -11,7 +11,7 @@ use super::{
     names::{Fields, camel_case},
     types::{self, Typed},
 };
-use crate::Config;
+use crate::{CAUSAL, Config, attends};
 use fields::{Gives, Layers};
 
 /// The structs of a model and of all models in it, the model itself last.
@@ -87,13 +87,21 @@ impl Structure<'_> {
         }
         let (fields, gives) = (Fields::default(), HashMap::new());
         let seen = HashMap::new();
-        let mut all = Layers { fields, names, list: Vec::new(), gives, seen };
+        let causal = HashMap::new();
+        let mut all = Layers { fields, names, list: Vec::new(), gives, seen, causal };
         for call in &calls {
+            // As Keras 3.15 has it.
+            let taken = attends(&call.config.class_name)
+                && call.from.iter().any(|value| {
+                    let of_padding = flows.get(&value.0).is_some_and(|flow: &Flow| flow.padded);
+                    let uses = calls.iter().filter(|other| other.from.contains(value)).count();
+                    of_padding && uses > 1
+                });
             let reach = call.from.iter().filter_map(|from| {
                 let flow = flows.get(&from.0).copied()?;
                 Some(if all.is_state(from) { Flow { rank: 2, padded: false } } else { flow })
             });
-            let leaves = self.call(call, name, reach.collect(), &mut all)?;
+            let leaves = self.call(call, name, reach.collect(), taken, &mut all)?;
             flows.insert(call.name.clone(), leaves);
             all.gives.insert(call.name.clone(), Gives::of(call));
         }
@@ -110,6 +118,7 @@ impl Structure<'_> {
         call: &Call,
         model: &str,
         reach: Vec<Flow>,
+        takes_masks: bool,
         all: &mut Layers<'_>,
     ) -> Result<Flow, String> {
         let class = call.config.class_name.as_str();
@@ -143,6 +152,16 @@ impl Structure<'_> {
         if fate == Fate::Mixed {
             let mixed = || "of what reaches it only a part is masked".to_owned();
             problem = problem.or_else(|| Some(mixed()));
+        }
+        if takes_masks {
+            let what =
+                "Keras takes the mask off what reaches it, which other layers then see without it";
+            problem = problem.or_else(|| Some(what.to_owned()));
+        }
+        let said = all.causal.entry(call.layer.clone()).or_insert(call.is_causal);
+        if *said != call.is_causal {
+            let what = format!("`{CAUSAL}` is another one than in the call before");
+            problem = problem.or(Some(what));
         }
         if fate == Fate::Lost && !self.drops(&call.layer) {
             let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
@@ -179,6 +198,12 @@ impl Structure<'_> {
                 (types::of_built(&call.config, ranks), leaves(&call.config, reach))
             }
         };
+        let typed = typed.map(|mut typed| {
+            if call.is_causal && !call.is_again {
+                typed.options.push((CAUSAL, true.to_string()));
+            }
+            typed
+        });
         let typed = match problem {
             // What the layer cannot be is more than how it is called.
             Some(_) if call.problem.is_some() && !call.is_operation && typed.is_err() => typed,

@@ -9,12 +9,20 @@ use syn::{Expr, ext::IdentExt, parse_quote, spanned::Spanned};
 use crate::{
     expand::optional,
     layer::{
-        check::{Field, Kind, Layer},
+        check::{Field, Kind, Layer, Weight},
         parse::Key,
     },
     literal::number,
     signal::Dim,
 };
+
+/// The names of all weights with the key of one. Of two of one name, the layer has one or the other.
+fn names(layer: &Layer, of: &Weight) -> Vec<String> {
+    let same = layer.weights().filter(|(_, weight)| weight.key == of.key);
+    let mut names: Vec<String> = same.map(|(field, _)| field.text()).collect();
+    names.dedup();
+    names
+}
 
 /// The check of the options, where one has a range.
 pub(super) fn options(layer: &Layer) -> TokenStream {
@@ -67,8 +75,9 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
         match kind {
             Kind::Weight(weight) if weight.given.keys == Some(false) => None,
             Kind::Weight(weight) => {
-                let (name, key) = (field.text(), format!("{}_initializer", weight.key));
-                let set = quote!(::kerata::config::Initializer::refill(value, self, #name));
+                let (names, key) = (names(layer, weight), format!("{}_initializer", weight.key));
+                let set =
+                    quote!(::kerata::config::Initializer::refill(value, self, &[#(#names),*]));
                 Some((key, quote!(::kerata::config::Initializer), set, None))
             }
             Kind::Option { key, range, .. } => {
@@ -101,6 +110,8 @@ pub(super) fn settings(layer: &Layer) -> TokenStream {
     });
     let weights = weights.map(|(field, weight)| {
         let (key, name) = (&weight.key, field.text());
+        // A rule is of all weights that are called so, in whichever group.
+        let name = name.rsplit('.').next();
         quote!((#key, #name))
     });
     let impls = settings.iter().enumerate().map(|(i, (_, ty, set, _))| {
@@ -156,12 +167,11 @@ pub(super) fn configured(layer: &Layer) -> TokenStream {
     let weights = || {
         let mut said = HashSet::new();
         let with_keys = layer.weights().filter(|(_, weight)| weight.given.keys != Some(false));
-        let keys = with_keys.filter_map(|(field, weight)| {
-            let (key, name, constant) = (&weight.key, field.text(), &weight.init);
+        let keys = with_keys.filter_map(|(_, weight)| {
+            let (key, names, constant) = (&weight.key, names(layer, weight), &weight.init);
             let regularizer = weight.given.regularizer.unwrap_or(weight.trainable);
-            // Of two weights of one name, the layer has one or the other.
             said.insert(key).then(|| quote! {
-                fields.weight(#key, #name, ::kerata::config::Initializer::#constant, #regularizer);
+                fields.weight(#key, &[#(#names),*], ::kerata::config::Initializer::#constant, #regularizer);
             })
         });
         keys.collect::<TokenStream>()
@@ -169,7 +179,10 @@ pub(super) fn configured(layer: &Layer) -> TokenStream {
     let own = layer.fields.iter().map(|field| {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
-            Kind::Option { key, default, range } => {
+            Kind::Option { key, default, call: true, .. } => {
+                quote_spanned!(field.ty.span() => fields.call_argument(#key, &mut self.#member, #default);)
+            }
+            Kind::Option { key, default, range, .. } => {
                 let rule = range.as_ref().map(|range| {
                     let expected = expected(range);
                     quote!(&|value| (#range).contains(value), #expected)

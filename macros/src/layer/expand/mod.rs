@@ -225,12 +225,18 @@ fn parameters(layer: &Layer) -> TokenStream {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
             Kind::Weight(Weight { trainable, when, .. }) => {
+                let (groups, name) = name.rsplit_once('.').unwrap_or(("", &name));
+                let groups = || groups.split('.').filter(|group| !group.is_empty());
+                let enter = groups().map(|group| quote!(visitor.enter(#group);));
+                let leave = groups().map(|_| quote!(visitor.leave();));
                 let visit = quote! {
+                    #(#enter)*
                     visitor.visit(::kerata::parameters::Parameter {
                         name: #name,
                         trainable: #trainable,
                         tensor: &mut self.#member,
                     })?;
+                    #(#leave)*
                 };
                 let flag = when.option.as_ref().map(|Flag { member, .. }| quote!(self.#member));
                 let constant = when.constant.as_ref().map(ToTokens::to_token_stream);

@@ -19,6 +19,7 @@ use kerata_kernels::{
     gemm::{product, rows_of_job},
     matrix::Matrix,
     packed::Packed,
+    rows::Rows,
     sums::column_sums,
     threads::{fixed_chunk, parallel},
 };
@@ -154,15 +155,37 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
                 curve.gradient(&result, &of_result, before, false);
             }
             let gradient = before_curve.as_deref().unwrap_or(&of_result);
-            let of_input = |d_x: &mut [f32]| {
+            // Padding takes no part in a loss, and costs nothing.
+            let real = Rows::with_gradient(gradient, units)?;
+            let packed = match real {
+                Rows::All(_) => None,
+                Rows::Some(_) => {
+                    Some((real.together(&values, inputs)?, real.together(gradient, units)?))
+                }
+            };
+            let (values, gradient) = match &packed {
+                None => (&*values, gradient),
+                Some((values, gradient)) => (&**values, &**gradient),
+            };
+            let rows = if packed.is_some() { real.len() } else { rows };
+            let add_input = |d_x: &mut [f32], add: bool| {
                 let share = rows_of_job(rows * inputs * units, rows, inputs);
                 let jobs = chunks(d_x, share * inputs, 1).into_iter();
                 let jobs = jobs.zip(gradient.chunks((share * units).max(1))).collect();
                 let done = parallel(jobs, |(d_x, d_y)| {
                     let d_y = Matrix::new(d_y, d_y.len() / units.max(1), units);
-                    product(d_x, d_y, Matrix::new(weights, inputs, units).transposed(), true)
+                    product(d_x, d_y, Matrix::new(weights, inputs, units).transposed(), add)
                 });
                 done.into_iter().collect::<Result<(), NoMemory>>()
+            };
+            let of_input = |d_x: &mut [f32]| {
+                if packed.is_none() {
+                    return add_input(d_x, true);
+                }
+                let mut more = Buffer::uncleared(rows * inputs)?;
+                add_input(&mut more, false)?;
+                real.put(&more, d_x, (inputs, 0), 1.0);
+                Ok(())
             };
             if requires_grad.now() {
                 grads.with(&x, of_input)??;
@@ -171,7 +194,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
                 let share = rows_of_job(rows * inputs * units, inputs, units);
                 let jobs = chunks(d_kernel, share * units, 1).into_iter().enumerate().collect();
                 let done = parallel(jobs, |(job, d_kernel)| {
-                    let columns = Matrix::new(&values, rows, inputs);
+                    let columns = Matrix::new(values, rows, inputs);
                     let columns = columns.columns(job * share, d_kernel.len() / units.max(1));
                     let d_y = Matrix::new(gradient, rows, units);
                     product(d_kernel, columns.transposed(), d_y, true)

@@ -1,6 +1,7 @@
 //! The kernels as operations on dfdx's tape.
 
 mod add;
+mod attention;
 mod batch_norm;
 mod conv;
 mod crossentropy;
@@ -18,6 +19,7 @@ mod resampling;
 mod streaming;
 
 pub(super) use add::add;
+pub(super) use attention::attention;
 pub(super) use batch_norm::{batch_norm, batch_norm_train};
 pub(super) use conv::conv2d;
 pub(super) use crossentropy::sparse_crossentropy;

@@ -1,0 +1,105 @@
+use dfdx::{
+    prelude::{HasShape, PermuteTo, ReshapeTo, TryMul},
+    shapes::Axes4,
+    tensor::{PutTape, SplitTape, Tape, Tensor},
+};
+
+use crate::{
+    backend::{
+        AttentionOptions, AttentionSizes, Backend, Element, IntoShape, keep_rows,
+        memory::{elements, elements_of},
+        products, zeros_after,
+    },
+    error::{Error, OrDevice},
+};
+
+type Steps<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
+
+pub(crate) fn attention<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    q: Steps<E, D, T>,
+    k: Steps<E, D, T>,
+    v: Steps<E, D, T>,
+    options: &AttentionOptions,
+) -> Result<Steps<E, D, T>, Error> {
+    let sizes = options.sizes(q.shape(), k.shape(), v.shape())?;
+    let v = D::bounded_padding(v, options.visible.keys.as_ref())?;
+    let shares = attention_shares(q, k, options)?;
+    attention_sums(dropped(shares, &sizes, options.dropout)?, v, &sizes)
+}
+
+/// How much of each value each query sees, `(batch * heads, queries, keys)`: all of a query is 1, or 0 if it sees
+/// nothing.
+pub(crate) fn attention_shares<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    q: Steps<E, D, T>,
+    k: Steps<E, D, T>,
+    options: &AttentionOptions,
+) -> Result<Steps<E, D, T>, Error> {
+    let sizes = options.sizes(q.shape(), k.shape(), k.shape())?;
+    let shape = (elements(&[sizes.batch, sizes.heads])?, sizes.queries, sizes.keys);
+    if elements_of(&q)? == 0 || elements_of(&k)? == 0 {
+        let ((q, tape), (_, more)) = (q.split_tape(), k.split_tape());
+        return zeros_after(q.put_tape(tape.merge(more)), &shape);
+    }
+    let visible = &options.visible;
+    let q = D::bounded_padding(q, visible.queries.as_ref())?;
+    let k = D::bounded_padding(k, visible.keys.as_ref())?;
+    let q = by_heads(q.try_mul(E::of(options.scale)).or_device()?, &sizes)?;
+    let scores = products(q, by_heads(k, &sizes)?, false)?;
+    let keep = visible.all_flags(&sizes)?;
+    let rows = (elements(&[shape.0, shape.1])?, shape.2);
+    let mut shares = scores.into_shape(&rows)?;
+    if let Some(keep) = &keep {
+        shares = keep_rows(shares, keep, E::of(0.7 * f64::from(f32::MIN)))?;
+    }
+    shares = D::softmax(shares)?;
+    if let Some(keep) = keep.filter(|_| !options.mean_if_blind) {
+        shares = keep_rows(shares, &keep, E::zero())?;
+    }
+    shares.into_shape(&shape)
+}
+
+/// Drops shares of each sample.
+fn dropped<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    shares: Steps<E, D, T>,
+    sizes: &AttentionSizes,
+    rate: f64,
+) -> Result<Steps<E, D, T>, Error> {
+    if rate == 0.0 {
+        return Ok(shares);
+    }
+    let shape = *shares.shape();
+    let each = elements(&[sizes.heads, sizes.queries, sizes.keys])?;
+    D::dropout(shares.into_shape(&(sizes.batch, each))?, None, rate)?.into_shape(&shape)
+}
+
+/// The sums of what each query sees of the values, `(batch, queries, heads * features)`.
+pub(crate) fn attention_sums<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    shares: Steps<E, D, T>,
+    v: Steps<E, D, T>,
+    sizes: &AttentionSizes,
+) -> Result<Steps<E, D, T>, Error> {
+    let &AttentionSizes { batch, heads, queries, keys, .. } = sizes;
+    let features = v.shape().2 / heads;
+    if elements_of(&shares)? == 0 || elements_of(&v)? == 0 {
+        let ((shares, tape), (_, more)) = (shares.split_tape(), v.split_tape());
+        let shape = (batch, queries, heads * features);
+        return zeros_after(shares.put_tape(tape.merge(more)), &shape);
+    }
+    let v = v.into_shape(&(batch, keys, heads, features))?;
+    let v = v.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 3, 1>>().or_device()?;
+    let v = v.try_contiguous().or_device()?.into_shape(&(batch * heads, features, keys))?;
+    let sums = products(shares, v, false)?.into_shape(&(batch, heads, queries, features))?;
+    let sums = sums.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>().or_device()?;
+    sums.try_contiguous().or_device()?.into_shape(&(batch, queries, heads * features))
+}
+
+/// The rows of each head: `(batch, length, heads * features)` gives `(batch * heads, length, features)`.
+fn by_heads<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: Steps<E, D, T>,
+    sizes: &AttentionSizes,
+) -> Result<Steps<E, D, T>, Error> {
+    let ((batch, length, all), heads) = (*x.shape(), sizes.heads);
+    let x = x.into_shape(&(batch, length, heads, all / heads))?;
+    let x = x.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>().or_device()?;
+    x.try_contiguous().or_device()?.into_shape(&(batch * heads, length, all / heads))
+}

@@ -1,0 +1,7 @@
+//! Layers in which each step of a sequence looks at steps of the same, or of another one.
+
+mod heads;
+mod inputs;
+
+pub use heads::MultiHeadAttention;
+pub use inputs::{Attended, Attends, AttendsTo};
