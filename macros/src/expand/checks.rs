@@ -77,18 +77,24 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         });
         // In a struct each layer has its own line. A file has none: there the function says which one it is.
         let name = &layer.name;
-        let tell = (!model.is_generic()).then(|| quote_spanned!(span => .tell()));
+        let tell = |fault: TokenStream| match model.is_generic() {
+            true => quote_spanned!(span => let _ = #fault;),
+            false => quote_spanned!(span => #fault.tell();),
+        };
         let taken = match model.of_file {
-            false => quote_spanned! {span =>
-                let _ = <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::FAULT #tell;
-            },
-            true => quote_spanned! {span =>
-                const fn #name<L: ::kerata::model::Takes<#reaches, #element, #device>>()
-                -> ::kerata::shape::Fault {
-                    L::FAULT
+            false => tell(quote_spanned! {span =>
+                <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::FAULT
+            }),
+            true => {
+                let tell = tell(quote_spanned!(span => #name::<#ty>()));
+                quote_spanned! {span =>
+                    const fn #name<L: ::kerata::model::Takes<#reaches, #element, #device>>()
+                    -> ::kerata::shape::Fault {
+                        L::FAULT
+                    }
+                    #tell
                 }
-                let _ = #name::<#ty>() #tell;
-            },
+            }
         };
         let built = quote_spanned!(span => <#first as ::kerata::model::Built<#ty, #element, #device>>::CHECK);
         // What cannot be built is told as that alone, where a constant may stand in a type.
