@@ -1,4 +1,5 @@
-//! What is written in Keras's way where a loss, a metric or an optimiser belongs, which are values: the bare name of one, or its `new`.
+//! What is written in Keras's way where a loss, a metric or an optimiser belongs, which are values: the bare name of one, or its `new`;
+//! and methods that are elsewhere.
 
 use std::marker::PhantomData;
 
@@ -51,6 +52,29 @@ macro_rules! by_default {
 }
 
 pub(crate) use by_default;
+
+/// Methods that Keras or PyTorch have of what a type is, and the type has not: who calls one is told what is in its place.
+///
+/// What they return is named by a trait that nothing has: so the compiler tells the words of that, and nothing of what is made of it.
+macro_rules! elsewhere {
+    ($methods:ident: $($trait:ident: $($method:ident $args:tt)*;)*) => {
+        /// Methods that are elsewhere.
+        #[doc(hidden)]
+        pub trait $methods: Sized {
+            $($($crate::just_the_type::elsewhere!(@method $trait $method $args);)*)*
+        }
+    };
+    (@method $trait:ident $method:ident($($arg:ident),*)) => {
+        fn $method(&mut self $(, $arg: impl Sized)*) -> Self::Out
+        where
+            Self: $trait,
+        {
+            Self::never()
+        }
+    };
+}
+
+pub(crate) use elsewhere;
 
 /// The name of a type, without its path and its parameters.
 pub(crate) fn name_of<T: ?Sized>() -> &'static str {

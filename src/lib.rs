@@ -73,16 +73,18 @@ pub mod prelude {
     pub use crate::keras::KerasFiles;
     pub use crate::{
         config::{Configured, KerasJson},
-        data::SaveWith,
+        data::{NotOfDatasets as _, SaveWith},
+        error::NotOfResults as _,
         io::SaveWeights,
         just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
         model::{Model, Unsaved as _, Untrained as _},
+        optim::NotOfOptimizers as _,
         parameters::{Build, Parameters},
-        signal::{NoValues as _, ToRows, ToVec},
+        signal::{NoValues as _, NotOfMasked as _, NotOfTensors as _, ToRows, ToVec},
         tensor::Backward,
-        train::Predict,
+        train::{NotOfTrainers as _, Predict},
     };
     pub use dfdx::{
         shapes::{Dim as _, Shape as _},

@@ -12,6 +12,7 @@
 
 mod adapt;
 mod class_weight;
+mod elsewhere;
 mod in_memory;
 mod lends;
 mod npy_file;
@@ -28,6 +29,8 @@ mod vocabulary;
 
 pub use adapt::Adapts;
 pub use class_weight::ClassTargets;
+#[doc(hidden)]
+pub use elsewhere::{MakesBatches, NotOfDatasets};
 pub use in_memory::InMemory;
 pub use lends::{Lends, Reference};
 pub use npy_file::NpyFile;

@@ -4,7 +4,7 @@ mod opened;
 mod text;
 
 #[doc(hidden)]
-pub use opened::Opened;
+pub use opened::{NotOfResults, Opened};
 pub(crate) use text::{PRINTED, Words, nearest, shortened};
 use text::{list, of_layer, place};
 

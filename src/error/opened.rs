@@ -1,7 +1,22 @@
+use super::Error;
+use crate::just_the_type::elsewhere;
+
 /// What a result would have to be to have the methods of what is in it.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a `Result` stands here: write `?` behind the call that gives it",
     label = "`?` takes the value out, and hands an error on"
 )]
-pub trait Opened<'a> {}
+pub trait Opened {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+elsewhere! {
+    NotOfResults:
+    Opened: fit(_data, _fit) evaluate(_data, _batch_size) callback(_callback) metric(_metric) predict(_inputs, _batch_size)
+        forward(_x) stream(_rows) array() as_vec() to_rows() argmax() item() numpy() tolist();
+}
+
+impl<T> NotOfResults for Result<T, Error> {}

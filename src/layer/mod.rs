@@ -168,8 +168,8 @@ pub(crate) fn in_pass<R>(training: bool, part: impl FnOnce() -> R) -> R {
 pub trait Takes<In: Signal, E: Element = f32, D: Backend<E> = Cpu> {
     /// [`Layer::Out`].
     type Out: Signal;
-    /// Nothing: what names it asks for this.
-    const TAKEN: () = ();
+    /// [`Layer::FAULT`].
+    const FAULT: Fault;
 
     /// [`Layer::call`].
     ///
@@ -200,6 +200,7 @@ where
     D: Backend<E>,
 {
     type Out = Out;
+    const FAULT: Fault = <L as Layer<In, E, D>>::FAULT;
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<Out::Data<E, D, T>, Error> {
         Layer::call(self, x)

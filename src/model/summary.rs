@@ -1,6 +1,11 @@
 use std::fmt;
 
-use crate::signal::Signal;
+use super::wire::{Field, Next};
+use crate::{
+    backend::{Backend, Element},
+    parameters::counted,
+    signal::Signal,
+};
 
 /// What Keras's `model.summary()` shows: one row per layer. Print it with `{}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +40,32 @@ pub struct Row {
 }
 
 impl Row {
+    /// The row of a field `L` behind its checks, with the options that are set; `trains` where it does, and nothing if it is the
+    /// layer of another field.
+    #[doc(hidden)]
+    pub fn behind<Call, Held, L, In, E, D>(
+        name: &str,
+        from: &[&str],
+        trains: Option<bool>,
+        set: &[(&str, bool)],
+    ) -> Self
+    where
+        Call: Next<L, In, E, D>,
+        Held: Field<L, E, D>,
+        In: Signal,
+        E: Element,
+        D: Backend<E>,
+    {
+        let count =
+            |params, trainable| counted(params, (Held::OPTIONAL, Held::COPIES), trainable, set);
+        let (params, trainable) = match trains {
+            None => (0, 0),
+            Some(false) => (count(Held::PARAMS, false), 0),
+            Some(true) => (count(Held::PARAMS, false), count(Held::TRAINABLE, true)),
+        };
+        Self::of::<L, In, Call::Out>(name, from, Call::DROPS_MASK, params, trainable)
+    }
+
     /// The row of the layer `L`, which takes `In` from the layers named, or from the `input`, and gives `Out`.
     pub fn of<L, In: Signal, Out: Signal>(
         name: &str,

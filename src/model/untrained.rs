@@ -15,6 +15,10 @@ pub trait Untrained {
     fn train(&self) {}
 
     fn eval(&self) {}
+
+    fn zero_grad(&self) {}
+
+    fn train_on_batch(&self) {}
 }
 
 /// What a model would have to be for [`Untrained`].
@@ -39,6 +43,14 @@ pub trait Unsaved {
     fn load_state_dict(&self) {}
 
     fn count_params(&self) {}
+
+    fn weights(&self) {}
+
+    fn trainable_weights(&self) {}
+
+    fn named_parameters(&self) {}
+
+    fn get_layer(&self) {}
 }
 
 /// What a model would have to be for [`Unsaved`].

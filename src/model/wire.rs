@@ -20,9 +20,7 @@ pub trait Wire<const VALUE: usize> {
     type Signal;
     /// Evaluates to 0 if what gives the value takes what reaches it.
     const CHECK: usize = 0;
-    /// Evaluates to 0 if it can be built.
-    const BUILT: usize = 0;
-    /// Evaluates to 0 if, beyond that, its parameters can be visited.
+    /// Evaluates to 0 if it can be built, and its parameters can be visited.
     const FIELD: usize = 0;
 }
 
@@ -287,8 +285,6 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     const OPTIONAL: &'static [Optional];
     /// [`Parameters::COPIES`].
     const COPIES: usize;
-    /// [`Parameters::SHOWS_TABLES`].
-    const SHOWS_TABLES: bool;
 
     /// [`Build::build`].
     ///
@@ -296,11 +292,15 @@ pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Those of the layer.
     fn build(dev: &D) -> Result<L, Error>;
 
-    /// [`Parameters::visit`].
+    /// [`Parameters::visit_layer`].
     ///
     /// # Errors
     /// Those of the visitor.
-    fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error>;
+    fn visit_layer<V: Visitor<E, D>>(
+        layer: &mut L,
+        name: &str,
+        visitor: &mut V,
+    ) -> Result<(), Error>;
 
     /// A clone.
     fn copy(layer: &L) -> L;
@@ -316,14 +316,17 @@ where
     const TRAINABLE: usize = L::TRAINABLE;
     const OPTIONAL: &'static [Optional] = L::OPTIONAL;
     const COPIES: usize = L::COPIES;
-    const SHOWS_TABLES: bool = L::SHOWS_TABLES;
 
     fn build(dev: &D) -> Result<L, Error> {
         L::build(dev)
     }
 
-    fn visit<V: Visitor<E, D>>(layer: &mut L, visitor: &mut V) -> Result<(), Error> {
-        layer.visit(visitor)
+    fn visit_layer<V: Visitor<E, D>>(
+        layer: &mut L,
+        name: &str,
+        visitor: &mut V,
+    ) -> Result<(), Error> {
+        layer.visit_layer(name, visitor)
     }
 
     fn copy(layer: &L) -> L {

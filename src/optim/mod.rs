@@ -18,6 +18,7 @@ mod apart;
 mod blocks;
 mod bounds;
 mod decay_steps;
+mod elsewhere;
 mod ftrl;
 mod groups;
 mod lamb;
@@ -37,7 +38,6 @@ mod step;
 mod summed;
 mod tables;
 
-#[doc(hidden)]
 pub use crate::just_the_type::JustTheType;
 pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
@@ -47,6 +47,9 @@ pub use adamax::Adamax;
 pub(crate) use apart::Fault;
 pub use bounds::Bounds;
 pub use decay_steps::DecaySteps;
+#[doc(hidden)]
+#[doc(hidden)]
+pub use elsewhere::{NotOfOptimizers, StepsAlone};
 pub use ftrl::Ftrl;
 pub use lamb::Lamb;
 pub use lion::Lion;

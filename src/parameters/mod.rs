@@ -171,6 +171,18 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
     fn visit<V: Visitor<E, D>>(&mut self, _visitor: &mut V) -> Result<(), Error> {
         Ok(())
     }
+
+    /// The same as a layer of that name.
+    ///
+    /// # Errors
+    /// Those of the visitor.
+    #[doc(hidden)]
+    fn visit_layer<V: Visitor<E, D>>(&mut self, name: &str, visitor: &mut V) -> Result<(), Error> {
+        visitor.enter_layer(name, Self::SHOWS_TABLES);
+        self.visit(visitor)?;
+        visitor.leave();
+        Ok(())
+    }
 }
 
 macro_rules! tuples {

@@ -42,7 +42,7 @@ pub use masked::Masked;
 #[doc(hidden)]
 pub use message::Rest;
 #[doc(hidden)]
-pub use no_values::{HasBoth, HasValues, NoValues};
+pub use no_values::{HasBoth, HasValues, NamesValues, NoValues, NotOfMasked, NotOfTensors};
 pub use outputs::{One, OutputAt, Outputs, Several};
 pub use parts::PartAt;
 pub(crate) use results::argmax;

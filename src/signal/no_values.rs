@@ -1,4 +1,4 @@
-//! What a tensor has not, but is written as in PyTorch or NumPy: see `crate::model::Untrained`.
+//! What a tensor has not, but is written as in PyTorch or NumPy.
 
 use dfdx::{
     dtypes::Unit,
@@ -7,20 +7,12 @@ use dfdx::{
 };
 
 use super::Masked;
-use crate::error::{Error, Opened};
+use crate::just_the_type::elsewhere;
 
-/// The values of a tensor, under the names of others.
+/// The values of a tensor whose sizes are known at run time only, which `array` cannot give: see `crate::model::Untrained`.
 #[doc(hidden)]
 pub trait NoValues {
-    fn as_vec(&self) {}
-
     fn array(&self) {}
-
-    fn item(&self) {}
-
-    fn numpy(&self) {}
-
-    fn tolist(&self) {}
 }
 
 /// What a tensor would have to be for [`NoValues`].
@@ -36,14 +28,40 @@ impl<S: Shape, E: Unit, D: Storage<E>, T> NoValues for Tensor<S, E, D, T> where
 {
 }
 
-/// What a masked sequence would have to be for [`NoValues`].
+/// What a tensor would have to be to have its values under other names.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the values of a tensor are read by `array()`, or by `as_vec()` as one list",
+    label = "of a loss, `array()` is the number itself; `to_rows()?` gives the rows of a batch"
+)]
+pub trait NamesValues {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+elsewhere! {
+    NotOfTensors:
+    NamesValues: item() numpy() tolist();
+}
+
+impl<S: Shape, E: Unit, D: Storage<E>, T> NotOfTensors for Tensor<S, E, D, T> {}
+
+/// What a masked sequence would have to be to have values alone.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a masked sequence has values and a mask: read its values by `values().array()` or `values().as_vec()`",
     label = "`values()` comes first; `to_rows()?` gives the rows without their padding"
 )]
-pub trait HasBoth<'a> {}
+pub trait HasBoth {
+    type Out;
 
-impl<T> NoValues for Masked<T> where for<'a> Masked<T>: HasBoth<'a> {}
+    fn never() -> Self::Out;
+}
 
-impl<T> NoValues for Result<T, Error> where for<'a> Result<T, Error>: Opened<'a> {}
+elsewhere! {
+    NotOfMasked:
+    HasBoth: array() as_vec() item() numpy() tolist();
+}
+
+impl<T> NotOfMasked for Masked<T> {}

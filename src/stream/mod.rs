@@ -2,9 +2,14 @@
 //!
 //! A model of such layers makes a [`Stream`](crate::model::Stream); see the [guide](mod@crate::guide::streaming).
 
+mod links;
 mod rows;
 mod state;
 
+#[doc(hidden)]
+pub use crate::never::Known;
+#[doc(hidden)]
+pub use links::{Link, Links, Streams, StreamsOn};
 pub(crate) use rows::{copy_bounded, room};
 pub use state::StateVisitor;
 pub(crate) use state::{Clear, ClearRow, CopyRow};
@@ -15,7 +20,6 @@ use crate::{
     backend::{Backend, Element},
     error::Error,
     layer::Layer,
-    never::Known,
     signal::Signal,
     tuples::all_tuples,
 };
@@ -136,10 +140,7 @@ pub trait Streamable<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<I
 )]
 pub trait GoesForward<L> {
     /// Nothing.
-    type Going: Clone + Send + 'static;
-
-    /// Nothing.
-    fn going() -> Self::Going;
+    type Going;
 }
 
 /// [`GoesForward`], as the bound of a model: so the compiler comes to the state first, and does not show where the bound is.
@@ -252,9 +253,9 @@ where
     by!(L as Streamable, Out);
 }
 
-/// The states of the layers of a model, as a tuple.
+/// The states of layers, as a tuple.
 ///
-/// Through each of them the compiler looks up what the state of the model is. Where a layer has none, it says that once, and nothing
+/// Through each of them the compiler looks up what the state of all is. Where a layer has none, it says that once, and nothing
 /// of what is made of the stream.
 #[doc(hidden)]
 pub trait OfLayers {

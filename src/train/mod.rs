@@ -10,6 +10,7 @@ mod carried;
 mod checkpoint;
 mod columns;
 mod data;
+mod elsewhere;
 mod evaluate;
 mod feed;
 mod fit;
@@ -39,6 +40,8 @@ mod training;
 pub use callback::{Callback, Calls, Recovery};
 use callbacks::{Progress, Recorder};
 pub use data::{TargetsOf, TrainingData};
+#[doc(hidden)]
+pub use elsewhere::{MakesSteps, NotOfTrainers, SavesModels, Summarises, TakesLists};
 pub use feed::{Feeds, FeedsAs, FitsShape};
 pub use fit::{Fit, HowToFit, MadeBy};
 pub use history::History;

@@ -1,11 +1,55 @@
 //! Where the compiler looks at the wiring: one `Wire` a value, and the declared output.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
 use super::{Wired, is_alias};
 use crate::check::Model;
+
+/// The names of all signals and of the checks of what gives them.
+pub(super) fn named(model: &Model) -> TokenStream {
+    let values = 0..model.part(model.parts.len());
+    let signals = values.filter(|_| !model.is_generic()).map(|number| {
+        let name = model.name_at("Signal", number, Span::call_site());
+        let signal = model.signal_at(number, Span::call_site());
+        quote! {
+            #[doc(hidden)]
+            #[allow(dead_code, non_camel_case_types)]
+            type #name = #signal;
+        }
+    });
+    let (signals, checks) = (signals.collect::<TokenStream>(), checks(model));
+    quote!(#signals #checks)
+}
+
+fn checks(model: &Model) -> TokenStream {
+    let Some(arguments) = model.witness.as_ref().filter(|_| model.errors.is_empty()) else {
+        return TokenStream::new();
+    };
+    let input = (0, model.input_span, &["CHECK"][..]);
+    let layers = model.layers.iter().enumerate();
+    let layers = layers.map(|(i, layer)| (i + 1, layer.ty.span(), &["CHECK", "FIELD"][..]));
+    let parts = model.parts.iter().enumerate();
+    let parts = parts.map(|(i, part)| (model.part(i), part.span, &["CHECK"][..]));
+    let this = model.named(Span::call_site());
+    let named = std::iter::once(input).chain(layers).chain(parts).flat_map(|(number, span, of)| {
+        let this = &this;
+        of.iter().map(move |check| {
+            let name = model.name_at(check, number, Span::call_site());
+            let (check, number) = (Ident::new(check, span), Literal::usize_unsuffixed(number));
+            let checked = quote_spanned! {span =>
+                ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::Wire<#number>>::#check }>
+            };
+            quote! {
+                #[doc(hidden)]
+                #[allow(dead_code, non_camel_case_types)]
+                type #name = #checked;
+            }
+        })
+    });
+    named.collect()
+}
 
 /// One `Wire` a value: its signal, and the checks of what gives it.
 pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -25,30 +69,47 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
                 (quote_spanned!(span => ::kerata::model::Checked<0>), input)
             }
         };
-        let built = behind("BUILT");
         // At an instance that stands for all, the sizes are not those of any model.
         let sizes = (!model.is_generic()).then(|| {
             quote_spanned! {span =>
-                <#ty as ::kerata::Layer<#reaches, #element, #device>>::FAULT.tell();
                 let () = <#ty as ::kerata::Layer<#reaches, #element, #device>>::CHECK;
             }
         });
         // In a struct each layer has its own line. A file has none: there the function says which one it is.
         let name = &layer.name;
+        let tell = |fault: TokenStream| match model.is_generic() {
+            true => quote_spanned!(span => let _ = #fault;),
+            false => quote_spanned!(span => #fault.tell();),
+        };
         let taken = match model.of_file {
-            false => quote_spanned! {span =>
-                let () = <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::TAKEN;
-            },
-            true => quote_spanned! {span =>
-                const fn #name<L: ::kerata::model::Takes<#reaches, #element, #device>>() {}
-                #name::<#ty>();
-            },
+            false => tell(quote_spanned! {span =>
+                <#ty as ::kerata::model::Takes<#reaches, #element, #device>>::FAULT
+            }),
+            true => {
+                let tell = tell(quote_spanned!(span => #name::<#ty>()));
+                quote_spanned! {span =>
+                    const fn #name<L: ::kerata::model::Takes<#reaches, #element, #device>>()
+                    -> ::kerata::shape::Fault {
+                        L::FAULT
+                    }
+                    #tell
+                }
+            }
+        };
+        let built = quote_spanned!(span => <#first as ::kerata::model::Built<#ty, #element, #device>>::CHECK);
+        // What cannot be built is told as that alone, where a constant may stand in a type.
+        let (built, first) = match model.is_generic() {
+            true => (quote_spanned!(span => let _ = #built;), first),
+            false => (
+                TokenStream::new(),
+                quote_spanned!(span => ::kerata::model::Checked<{ #built }>),
+            ),
         };
         let checks = quote_spanned! {span =>
-            const BUILT: usize =
-                <#first as ::kerata::model::Built<#ty, #element, #device>>::CHECK;
-            const FIELD: usize =
-                <#built as ::kerata::model::Visited<#ty, #element, #device>>::CHECK;
+            const FIELD: usize = {
+                #built
+                <#first as ::kerata::model::Visited<#ty, #element, #device>>::CHECK
+            };
             const CHECK: usize = {
                 // The first is what the compiler tells.
                 #taken

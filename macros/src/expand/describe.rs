@@ -4,7 +4,11 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Wired, outputs, parameters::counts, rules};
+use super::{
+    Wired, optional, outputs,
+    parameters::{counts, flags},
+    rules,
+};
 use crate::check::Model;
 
 pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -17,6 +21,18 @@ pub(super) fn described(model: &Model, wired: &[Wired]) -> TokenStream {
         let call = &wired.through.layer;
         let name = layer.text();
         let from = layer.from.iter().map(|&from| written(model, from));
+        if let Some([called, held]) = &wired.through.checks {
+            let trains = optional(layer.again.is_none().then_some(!layer.with.frozen));
+            let flags = flags(layer);
+            return quote! {
+                ::kerata::model::Row::behind::<#called, #held, #ty, #input, #element, #device>(
+                    #name,
+                    &[#(#from),*],
+                    #trains,
+                    &[#(#flags),*],
+                )
+            };
+        }
         let (params, trainable) = counts(layer, &wired.through);
         quote! {
             ::kerata::model::Row::of::<#ty, #input, #gives>(

@@ -48,12 +48,15 @@ struct Through {
     parameters: TokenStream,
     /// Through which the config is written and read.
     shown: TokenStream,
+    /// The checks of the first and of the others, if they go by way of those.
+    checks: Option<[TokenStream; 2]>,
 }
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let wired: Vec<Wired> = (0..model.layers.len()).map(|i| wire(model, i)).collect();
     let parts = [
         aliases(model, &wired),
+        checks::named(model),
         used(model),
         item::item(model, &wired),
         inferred(model),
@@ -118,10 +121,23 @@ impl Model {
     }
 
     fn value_at(&self, number: usize, span: Span) -> TokenStream {
+        match self.is_generic() {
+            true => self.signal_at(number, span),
+            // By a name: each number in a type is a constant of its own to the compiler, however often it is written.
+            false => self.name_at("Signal", number, span).into_token_stream(),
+        }
+    }
+
+    fn signal_at(&self, number: usize, span: Span) -> TokenStream {
         let (name, number) = (&self.item.ident, Literal::usize_unsuffixed(number));
         let (_, generics, _) = self.item.generics.split_for_impl();
         let name = Ident::new(&name.to_string(), span);
         quote_spanned!(span => <#name #generics as ::kerata::model::Wire<#number>>::Signal)
+    }
+
+    /// The name of what `#[model]` makes of a value or a layer.
+    fn name_at(&self, of: &str, number: usize, span: Span) -> Ident {
+        Ident::new(&format!("Kerata{}{of}{number}", self.item.ident.unraw()), span)
     }
 
     fn output(&self) -> TokenStream {
@@ -154,14 +170,11 @@ impl Model {
         if !self.errors.is_empty() {
             return self.value_at(0, span);
         }
-        let Some(arguments) = &self.witness else {
+        if self.witness.is_none() {
             return quote_spanned!(span => ::kerata::model::Checked<0>);
-        };
-        let (this, number) = (self.named(Span::call_site()), Literal::usize_unsuffixed(number));
-        let check = Ident::new(check, span);
-        quote_spanned! {span =>
-            ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::Wire<#number>>::#check }>
         }
+        // By a name: each block in a type is a constant of its own to the compiler, however often it is written.
+        self.name_at(check, number, span).into_token_stream()
     }
 
     /// Whether each layer takes what the one before it gives.
@@ -230,22 +243,20 @@ fn wire(model: &Model, i: usize) -> Wired {
                 <#ty as ::kerata::parameters::Parameters<#element, #device>>
             },
             shown,
+            checks: None,
         }
     } else {
-        let field = model.checked(i + 1, layer.last_check(), span);
+        let held = model.checked(i + 1, layer.last_check(), span);
+        let called = windows.map_or(checked, |windows| windows.checked);
         let field = quote_spanned! {span =>
-            <#field as ::kerata::model::Field<#ty, #element, #device>>
+            <#held as ::kerata::model::Field<#ty, #element, #device>>
         };
         Through {
-            layer: windows.map_or_else(
-                || {
-                    quote_spanned! {span =>
-                        <#checked as ::kerata::model::Next<#ty, #input, #element, #device>>
-                    }
-                },
-                |windows| windows.layer,
-            ),
+            layer: quote_spanned! {span =>
+                <#called as ::kerata::model::Next<#ty, #input, #element, #device>>
+            },
             build: field.clone(),
+            checks: Some([called, held]),
             parameters: field,
             shown,
         }
@@ -261,7 +272,7 @@ fn is_named(model: &Model, layer: &Layer) -> bool {
 }
 
 fn alias(model: &Model, i: usize, span: Span) -> Ident {
-    Ident::new(&format!("Kerata{}Layer{i}", model.item.ident.unraw()), span)
+    model.name_at("Layer", i, span)
 }
 
 /// The name with the place of the whole type: without arguments, in brackets at the end of the type.

@@ -48,6 +48,18 @@ fn is_plain(value: &Expr) -> bool {
     }
 }
 
+/// The options that are `true` or `false`, as `(name, value)`.
+pub(super) fn flags(layer: &Layer) -> Vec<TokenStream> {
+    let flags = layer.with.options.iter().filter_map(|(key, value)| match value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
+            let key = key.unraw().to_string();
+            Some(quote!((#key, #flag)))
+        }
+        _ => None,
+    });
+    flags.collect()
+}
+
 /// How many parameters a layer has, and how many of them are trained, with its options.
 pub(super) fn counts(
     layer: &Layer,
@@ -56,18 +68,7 @@ pub(super) fn counts(
     if layer.again.is_some() {
         return (quote!(0), quote!(0));
     }
-    let flags: Vec<_> = layer
-        .with
-        .options
-        .iter()
-        .filter_map(|(key, value)| match value {
-            Expr::Lit(ExprLit { lit: Lit::Bool(flag), .. }) => {
-                let key = key.unraw().to_string();
-                Some(quote!((#key, #flag)))
-            }
-            _ => None,
-        })
-        .collect();
+    let flags = flags(layer);
     let counted = |count: TokenStream, trainable: bool| {
         if flags.is_empty() {
             return count;
@@ -107,21 +108,18 @@ pub(super) fn parameters(model: &Model, wired: &[Wired]) -> TokenStream {
     let visits = model.held(wired).map(|(layer, wired)| {
         let (Through { parameters, .. }, ty) = (&wired.through, &wired.ty);
         let (name, span, text) = (&layer.name, layer.ty.span(), layer.text());
-        let visit = if !layer.with.rules.is_empty() {
-            rules::visit(layer, ty, parameters, name)
+        if !layer.with.rules.is_empty() {
+            rules::visit(layer, ty, parameters, (name, &text))
         } else if layer.with.frozen {
             let frozen = quote!(::kerata::parameters::Frozen<'_, KerataVisitor>);
             quote_spanned! {span =>
                 let mut frozen = ::kerata::parameters::Frozen(&mut *visitor);
-                #parameters::visit::<#frozen>(&mut self.#name, &mut frozen)?;
+                #parameters::visit_layer::<#frozen>(&mut self.#name, #text, &mut frozen)?;
             }
         } else {
-            quote_spanned!(span => #parameters::visit::<KerataVisitor>(&mut self.#name, visitor)?;)
-        };
-        quote_spanned! {span =>
-            visitor.enter_layer(#text, #parameters::SHOWS_TABLES);
-            #visit
-            visitor.leave();
+            quote_spanned! {span =>
+                #parameters::visit_layer::<KerataVisitor>(&mut self.#name, #text, visitor)?;
+            }
         }
     });
     quote! {

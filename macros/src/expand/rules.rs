@@ -95,7 +95,7 @@ pub(super) fn visit(
     layer: &Layer,
     ty: &Type,
     parameters: &TokenStream,
-    name: &Ident,
+    (name, text): (&Ident, &str),
 ) -> TokenStream {
     let (span, (values, rules)) = (layer.ty.span(), rules(layer, ty));
     let (visitor, frozen) = if layer.with.frozen {
@@ -112,7 +112,7 @@ pub(super) fn visit(
             #values
             #frozen
             let mut ruled = ::kerata::parameters::Ruled { visitor, rules: #rules };
-            #parameters::visit::<#ruled>(&mut self.#name, &mut ruled)?;
+            #parameters::visit_layer::<#ruled>(&mut self.#name, #text, &mut ruled)?;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, spanned::Spanned};
+use syn::{Expr, ExprLit, Lit, ext::IdentExt, spanned::Spanned};
 
 use super::{Wired, calls::variable, outputs};
 use crate::check::{Layer, Model};
@@ -29,57 +29,46 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     let paths = wired.iter().zip(&asked);
     let layers: Vec<_> = paths.map(|(Wired { ty, .. }, asked)| quote!(<#ty as #asked>)).collect();
     let clause = bounds(model, wired, &asked, clause);
-    let parts: Vec<[Ident; 2]> = (0..layers.len())
-        .map(|i| [format_ident!("stepper{i}"), format_ident!("state{i}")])
-        .collect();
-    // A layer that goes backwards has a part in the state, which there is none of: so the compiler says that once.
-    let backwards: Vec<(Ident, TokenStream)> = wired
-        .iter()
-        .zip(&model.layers)
-        .filter(|(_, layer)| goes_backwards(layer))
-        .enumerate()
-        .map(|(i, (Wired { ty, .. }, layer))| {
-            let going = quote_spanned! {layer.ty.span()=>
-                <() as ::kerata::stream::GoesForward<#ty>>
-            };
-            (format_ident!("going{i}"), going)
-        })
-        .collect();
-    let (going, goings): (Vec<_>, Vec<_>) = backwards.iter().map(|(name, ty)| (name, ty)).unzip();
-    let of = |i: usize| parts.iter().map(move |part| &part[i]).map(|name| quote!(#name));
-    let steppers = tree(of(0).collect());
-    let states = tree(of(1).chain(going.iter().map(|name| quote!(#name))).collect());
-    let stepper_types = tree(layers.iter().map(|layer| quote!(#layer::Stepper)).collect());
-    let state_types = layers.iter().map(|layer| quote!(#layer::State));
-    let state_types =
-        tree(state_types.chain(goings.iter().map(|going| quote!(#going::Going))).collect());
-    let state_types = quote!(<#state_types as ::kerata::stream::OfLayers>::Of<#state_types>);
-
-    let with_parts = || model.layers.iter().zip(&layers).zip(&parts);
-    let begins = with_parts().enumerate().map(|(i, ((_, path), [stepper, state]))| {
+    let links = wired.iter().enumerate().map(|(i, Wired { ty, input, .. })| {
+        let gives = model.value(i + 1);
+        quote!(::kerata::stream::Link<#ty, #input, #gives>)
+    });
+    let links = pairs(links.collect(), &|a, b| quote!(::kerata::stream::Links<#a, #b>));
+    let fields = (0..layers.len()).map(|i| {
         let name = &model.holder(i).name;
-        quote!(let (#stepper, #state) = #path::begin(&self.#name, rows)?;)
+        quote!(&self.#name)
     });
-    let steps = with_parts().enumerate().map(|(i, ((layer, path), [stepper, state]))| {
-        let reaches = layer.from.iter().map(|&from| step_of(model, from));
-        let reaches = match layer.from.as_slice() {
-            [_] => quote!(#(#reaches)*),
-            _ => quote!((#(#reaches,)*)),
-        };
-        let value = variable(i + 1);
-        quote!(let #value = #path::step(#stepper, #state, #reaches)?;)
-    });
-    let commits = with_parts().map(|((_, path), [_, state])| quote!(#path::commit(#state);));
-    let visits = with_parts().map(|((layer, path), [_, state])| {
-        let text = layer.text();
-        quote! {
-            visitor.enter(#text);
-            #path::visit_state(#state, visitor)?;
-            visitor.leave();
+    let fields = pairs(fields.collect(), &pair);
+    let names = model.layers.iter().map(Layer::text);
+    let names = pairs(names.map(|name| quote!(#name)).collect(), &pair);
+    // By a name: that is looked up once.
+    let (links, named_links) = match model.is_generic() {
+        true => (links, None),
+        false => {
+            let name = format_ident!("Kerata{}Stream", model.item.ident.unraw());
+            let named = quote! {
+                #[doc(hidden)]
+                #[allow(non_camel_case_types)]
+                type #name = #links;
+            };
+            (quote!(#name), Some(named))
         }
+    };
+    let streams_on = quote!(::kerata::stream::StreamsOn<#element, #device>);
+    let step = match model.is_chain() {
+        true => quote!(<#links as #streams_on>::step(steppers, states, x)),
+        false => step(model, &layers),
+    };
+    let streams = quote!(<#links as ::kerata::stream::Streams<#element, #device>>);
+    // By way of what a layer that goes backwards has not: so the compiler says that once.
+    let goings = wired.iter().zip(&model.layers).filter(|(_, layer)| goes_backwards(layer));
+    let goings = goings.map(|(Wired { ty, .. }, layer)| {
+        quote_spanned!(layer.ty.span() => <() as ::kerata::stream::GoesForward<#ty>>::Going)
     });
-    let first = variable(0);
-    let last = outputs::returned(model, |number| step_of(model, number));
+    let state = goings.fold(
+        quote!(#streams::State),
+        |state, going| quote!(<#going as ::kerata::stream::Known>::Of<#state>),
+    );
     // Where the struct is named: so the message shows it, and the field, and not the attribute.
     let span = model.item.ident.span();
     let named = model.this_at(span);
@@ -87,61 +76,90 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     let rows =
         [&input, &out].map(|signal| quote!(for<'kerata> #signal: ::kerata::signal::StepRows));
     quote! {
+        #named_links
+
         impl #generics #stream_model for #named
         #clause #(#rows,)*
         {
         }
 
         impl #generics ::kerata::stream::Streamable<#input, #element, #device> for #this #clause {
-            type State = #state_types;
-            type Stepper = #stepper_types;
+            type State = #state;
+            type Stepper = #streams::Stepper;
 
             fn begin(
                 &self,
                 rows: usize,
-            ) -> ::core::result::Result<(#stepper_types, #state_types), ::kerata::Error> {
-                #(#begins)*
-                #(let #going = #goings::going();)*
-                ::core::result::Result::Ok((#steppers, #states))
+            ) -> ::core::result::Result<(Self::Stepper, Self::State), ::kerata::Error> {
+                #streams::begin(#fields, rows)
             }
 
             fn step<'kerata>(
-                #steppers: &'kerata mut #stepper_types,
-                #states: &mut #state_types,
-                #first: <#input as ::kerata::signal::Signal>::StepData<'kerata, #element>,
+                steppers: &'kerata mut Self::Stepper,
+                states: &mut Self::State,
+                x: <#input as ::kerata::signal::Signal>::StepData<'kerata, #element>,
             ) -> ::core::result::Result<
                 <#out as ::kerata::signal::Signal>::StepData<'kerata, #element>,
                 ::kerata::Error,
             > {
-                #(let _ = #going;)*
-                #(#steps)*
-                ::core::result::Result::Ok(#last)
+                #step
             }
 
-            fn commit(#states: &mut #state_types) {
-                #(let _ = #going;)*
-                #(#commits)*
+            fn commit(states: &mut Self::State) {
+                #streams::commit(states);
             }
 
             fn visit_state<KerataVisitor: ::kerata::stream::StateVisitor<#element>>(
-                #states: &mut #state_types,
+                states: &mut Self::State,
                 visitor: &mut KerataVisitor,
             ) -> ::core::result::Result<(), ::kerata::Error> {
-                #(let _ = #going;)*
-                #(#visits)*
-                ::core::result::Result::Ok(())
+                #streams::visit_state(states, #names, visitor)
             }
         }
     }
 }
 
-/// A tuple of tuples, so that the type of a deep model is neither long nor deep.
-fn tree(parts: Vec<TokenStream>) -> TokenStream {
-    if parts.len() <= 8 {
-        return quote!((#(#parts,)*));
+/// A step of layers that branch: one after the other, each with what it takes.
+fn step(model: &Model, layers: &[TokenStream]) -> TokenStream {
+    let (stepper, state) = (|i| format_ident!("stepper{i}"), |i| format_ident!("state{i}"));
+    let all = |name: &dyn Fn(usize) -> Ident| {
+        let names = (0..layers.len()).map(name).map(|name| quote!(#name));
+        pairs(names.collect(), &pair)
+    };
+    let steps = model.layers.iter().zip(layers).enumerate().map(|(i, (layer, path))| {
+        let reaches = layer.from.iter().map(|&from| step_of(model, from));
+        let reaches = match layer.from.as_slice() {
+            [_] => quote!(#(#reaches)*),
+            _ => quote!((#(#reaches,)*)),
+        };
+        let (value, stepper, state) = (variable(i + 1), stepper(i), state(i));
+        quote!(let #value = #path::step(#stepper, #state, #reaches)?;)
+    });
+    let (first, steppers, states) = (variable(0), all(&stepper), all(&state));
+    let last = outputs::returned(model, |number| step_of(model, number));
+    quote! {
+        let (#steppers, #states, #first) = (steppers, states, x);
+        #(#steps)*
+        ::core::result::Result::Ok(#last)
     }
-    let groups = parts.chunks(8).map(|group| tree(group.to_vec()));
-    tree(groups.collect())
+}
+
+/// Pairs of pairs, so that the type of a deep model is not deep.
+fn pairs(
+    parts: Vec<TokenStream>,
+    join: &dyn Fn(TokenStream, TokenStream) -> TokenStream,
+) -> TokenStream {
+    match parts.as_slice() {
+        [one] => one.clone(),
+        _ => {
+            let (a, b) = parts.split_at(parts.len() / 2);
+            join(pairs(a.to_vec(), join), pairs(b.to_vec(), join))
+        }
+    }
+}
+
+fn pair(a: TokenStream, b: TokenStream) -> TokenStream {
+    quote!((#a, #b))
 }
 
 /// That all layers can go step by step: a model has this only where they do.

@@ -11,8 +11,8 @@ use crate::check::Model;
 pub(super) struct Windows {
     /// What reaches it, as it takes it.
     pub(super) opened: TokenStream,
-    /// The path of its functions.
-    pub(super) layer: TokenStream,
+    /// The check that its functions are called through.
+    pub(super) checked: TokenStream,
 }
 
 /// Whether a field is one. A constant cannot depend on generic parameters, so in a generic struct none is.
@@ -27,15 +27,13 @@ pub(super) fn of(model: &Model, i: usize, ty: &Type, input: &TokenStream) -> Opt
     if !is_windowed(model, i) {
         return None;
     }
-    let (span, element, device) = (model.layers[i].ty.span(), &model.element, &model.device);
+    let span = model.layers[i].ty.span();
     let opened = sized(model, i, "OPENED", input);
     let inner = inner(model, i, ty, &opened);
     let closed = sized(model, i, "CLOSED", &inner);
     let checked = model.checked(i + 1, "CHECK", span);
-    let layer = quote_spanned! {span =>
-        <::kerata::model::Between<#opened, #closed, #checked> as ::kerata::model::Next<#ty, #input, #element, #device>>
-    };
-    Some(Windows { opened, layer })
+    let checked = quote_spanned!(span => ::kerata::model::Between<#opened, #closed, #checked>);
+    Some(Windows { opened, checked })
 }
 
 /// What the layer itself gives.

@@ -1,4 +1,3 @@
-//~lines 14
 //~ the values of a tensor are read by `array()`
 use kerata::{Cpu, Error, loss::MeanSquaredError, prelude::*};
 

@@ -1,4 +1,4 @@
-//~lines 17
+//~lines 18
 //~ a model alone is not trained: `Trainer::new(model, loss, optimizer)?` has `fit` and `evaluate`
 use kerata::{Batch, Cpu, Dense, Error, data::InMemory, model, prelude::*, train::Fit};
 

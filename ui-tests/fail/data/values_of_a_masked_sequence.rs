@@ -1,4 +1,3 @@
-//~lines 14
 //~ read its values by `values().array()`
 use kerata::{Cpu, Embedding, Error, MaskZero, prelude::*};
 

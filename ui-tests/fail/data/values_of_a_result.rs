@@ -1,4 +1,3 @@
-//~lines 18
 //~ write `?` behind the call that gives it
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 

@@ -1,4 +1,4 @@
-//~lines 17
+//~lines 18
 //~ a model has no such method: its weights are saved by `save_weights("net.safetensors")?`
 use kerata::{Batch, Cpu, Dense, Error, model, prelude::*};
 

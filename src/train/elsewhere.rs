@@ -1,0 +1,67 @@
+//! What a trainer has not, but is written as in Keras or PyTorch.
+
+use super::Trainer;
+use crate::{
+    backend::{Backend, Element},
+    just_the_type::elsewhere,
+    signal::Signal,
+};
+
+/// What a trainer would have to be to take lists of callbacks or metrics.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "callbacks and metrics are added to a trainer one by one: `.callback(EarlyStopping::new(\"val_loss\"))`",
+    label = "one call for each: `.callback(..)`, `.metric(..)`"
+)]
+pub trait TakesLists {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+/// What a trainer would have to be to be saved by these names.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the weights are those of the model: `trainer.model.save_weights(\"net.safetensors\")?`",
+    label = "`trainer.save_checkpoint(..)?` saves the state of the training as well, and `trainer.resume(..)?` goes on with it"
+)]
+pub trait SavesModels {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+/// What a trainer would have to be to have a summary.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "the summary is that of the type of the model: `println!(\"{{}}\", Net::summary())`",
+    label = "no method of a trainer"
+)]
+pub trait Summarises {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+/// What a trainer would have to be to make single steps.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a trainer makes all steps of an epoch: `trainer.fit(&data, &Fit::epochs(10))?`",
+    label = "in a loop of your own, `optim::State::attempt` makes one step"
+)]
+pub trait MakesSteps {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+elsewhere! {
+    NotOfTrainers:
+    TakesLists: callbacks(_list) metrics(_list) add_callback(_callback);
+    SavesModels: save(_path) save_weights(_path) save_model(_path) save_state(_path)
+        load_weights(_path) load_state(_path) state_dict();
+    Summarises: summary();
+    MakesSteps: train_on_batch(_x, _y) train_step(_batch) test_on_batch(_x, _y);
+}
+
+impl<M, L, O, Y: Signal, E: Element, D: Backend<E>> NotOfTrainers for Trainer<M, L, O, Y, E, D> {}
