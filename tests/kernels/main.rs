@@ -260,25 +260,17 @@ fn dense_of_rows_without_a_gradient() {
     where
         Cpu: Backend<E>,
     {
-        let flag = |i: usize| if (i / 19).is_multiple_of(every) { E::one() } else { E::zero() };
+        let flag = |i: usize| if i / 19 % every == every - 1 { E::one() } else { E::zero() };
         Cpu::default().tensor_from_vec((0..rows * 19).map(flag).collect(), (rows, Const))
     }
 
+    // Of the second, no row has one.
     for (rows, every) in [(300, 3), (40, 41), (17, 2), (64, 1)] {
         same!(tensor((rows, Const::<37>), 1), Dense<37, 19>, Dense<37, 19, Linear, f64>,
             |l, x| l.forward(x).unwrap().try_mul(keep(rows, every)).unwrap());
         same!(tensor((rows, Const::<37>), 2), Dense<37, 19, Tanh>, Dense<37, 19, Tanh, f64>,
             |l, x| l.forward(x).unwrap().try_mul(keep(rows, every)).unwrap());
     }
-    let none = |rows| {
-        let zeros = vec![0.0; rows * 19];
-        Cpu::default().tensor_from_vec(zeros, (rows, Const::<19>))
-    };
-    let [_, of_x, of_weights] =
-        run::<_, _, f32, Dense<37, 19>>(&tensor((50, Const::<37>), 1), |l, x| {
-            l.forward(x).unwrap().try_mul(none(50)).unwrap()
-        });
-    assert!(of_x.iter().chain(&of_weights).all(|slope| *slope == 0.0));
 }
 
 #[test]
