@@ -1,6 +1,5 @@
 //! What an optimiser has not, but is written as in PyTorch.
 
-use super::Optimizer;
 use crate::just_the_type::elsewhere;
 
 /// What an optimiser would have to be to make steps by itself.
@@ -20,4 +19,11 @@ elsewhere! {
     StepsAlone: zero_grad() step() apply_gradients(_gradients) minimize(_loss);
 }
 
-impl<O: Optimizer> NotOfOptimizers for O {}
+/// For each by itself: of all that are an [`Optimizer`](super::Optimizer), the compiler would say of any other type with such a call
+/// that it is none.
+macro_rules! each {
+    ($($optimizer:ident),*) => {
+        $(impl NotOfOptimizers for super::$optimizer {})*
+    };
+}
+each!(Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop, Sgd);
