@@ -17,6 +17,8 @@ mod nodes;
 #[cfg(feature = "hdf5")]
 mod open;
 #[cfg(feature = "files")]
+mod order;
+#[cfg(feature = "files")]
 mod rewrite;
 #[cfg(feature = "files")]
 pub mod source;
@@ -36,6 +38,8 @@ pub use kind::{HEAD, Kind, Wanted, unknown};
 pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, outputs, used};
 #[cfg(feature = "hdf5")]
 pub use open::{Format, Parts, SAVED_MODEL, config_of, format, parts};
+#[cfg(feature = "files")]
+pub use order::in_keras_order;
 #[cfg(feature = "files")]
 pub use rewrite::OLD_HARD_SIGMOID;
 #[cfg(feature = "files")]

@@ -40,6 +40,7 @@
 //! an error leaves a model as it was.
 
 mod assign;
+mod compare;
 mod cudnn;
 mod hdf5;
 mod lists;
@@ -66,8 +67,9 @@ pub use source::rust_source;
 pub use text::{TextLayer, TextModel};
 
 use assign::Plan;
+use compare::{Compared, compare_classes};
 use open::KerasFile;
-use places::{Place, places, visited};
+use places::{Place, in_order, places, visited};
 
 /// A whole model from a `.keras`, or from a `.h5` as Keras 2 and 3 write it: a dynamic one, which runs, is trained, and
 /// becomes a typed one by [`try_into`](DynamicLayer::try_into).
@@ -227,7 +229,7 @@ where
     M: KerasModel,
     O: Optimizer,
 {
-    write::save_training(path.as_ref(), &model.keras_config(), model, optimizer, state)
+    write::save_training(path.as_ref(), model.keras_config(), model, optimizer, state)
 }
 
 /// Writes a model as `.keras` with text layers in front, so that in Keras, on TensorFlow, it takes texts. Each has its name, and the number
@@ -321,7 +323,7 @@ impl<M: Configured + Parameters<M::Element, M::Device>> KerasFiles for M {
     }
 
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        write::save(path.as_ref(), &self.config(), self)
+        write::save(path.as_ref(), self.config(), self)
     }
 }
 
@@ -336,7 +338,7 @@ impl KerasFiles for DynamicLayer {
     }
 
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        write::save(path.as_ref(), &self.config(), self)
+        write::save(path.as_ref(), self.config(), self)
     }
 }
 
@@ -344,27 +346,24 @@ fn load_typed<M>(file: &KerasFile, model: &mut M) -> Result<(), Error>
 where
     M: Configured + Parameters<M::Element, M::Device>,
 {
-    load_into(file, model, &model.config(), |model, config, _| {
+    load_into(file, model, model.config(), |model, config, _| {
         let fields = Fields::read(&mut model.clone(), config, Mode::Check);
         (fields.differences, fields.matched)
     })
 }
 
 fn load_dynamic(file: &KerasFile, model: &mut DynamicLayer) -> Result<(), Error> {
-    load_into(file, model, &model.config(), |_, config, here| compare_classes(here, config))
+    load_into(file, model, model.config(), |_, config, here| compare_classes(here, config))
 }
-
-/// Differences of two architectures, and which layer is which.
-type Compared = (Vec<Difference>, Vec<(Vec<String>, Vec<String>)>);
 
 fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     file: &KerasFile,
     model: &mut M,
-    config: &Config,
+    config: Config,
     compare: impl FnOnce(&M, &Config, &[Place]) -> Compared,
 ) -> Result<(), Error> {
     let visited = visited(model)?;
-    let here = places(config, &visited)?;
+    let here = places(&in_order(config), &visited)?;
     let wrong = |message| Error::File { path: file.path.clone(), message };
     let (differences, plan) = match &file.config {
         None => (Vec::new(), Plan::new(file, &here, &here, &visited, None)),
@@ -377,24 +376,4 @@ fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     let plan = plan.map_err(wrong)?;
     nothing_differs(file, differences, &plan)?;
     plan.load(file, model)
-}
-
-fn compare_classes(here: &[Place], file: &Config) -> Compared {
-    let there = places(file, &[]).unwrap_or_default();
-    let (mut differences, mut matches) = (Vec::new(), Vec::new());
-    for i in 0..here.len().max(there.len()) {
-        let (ours, theirs) = (here.get(i), there.get(i));
-        let class =
-            |place: Option<&Place>| place.map_or("nothing".to_owned(), |place| place.class.clone());
-        if class(ours) != class(theirs) {
-            differences.push(Difference {
-                place: format!("layer {i}"),
-                expected: format!("the model has {}", class(ours)),
-                found: format!("the file has {}", class(theirs)),
-            });
-        } else if let (Some(ours), Some(theirs)) = (ours, theirs) {
-            matches.push((ours.visited.clone(), theirs.names.clone()));
-        }
-    }
-    (differences, matches)
 }

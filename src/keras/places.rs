@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use dfdx::shapes::HasShape;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     backend::{Backend, Element},
@@ -79,6 +79,17 @@ pub(super) fn visited<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     let mut all = All::default();
     model.clone().visit(&mut all)?;
     Ok(all.found)
+}
+
+/// The config of a model with its layers in the order in which Keras counts the groups of their weights.
+pub(super) fn in_order(mut config: Config) -> Config {
+    let mut all = Value::Object(config.config);
+    kerata_format::in_keras_order(&mut all);
+    config.config = match all {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    config
 }
 
 /// The layers of a model, with their parameters among those that were visited.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     optimizer::Written,
-    places::{Place, places, visited},
+    places::{Place, in_order, places, visited},
     text::{TextLayer, idf_weights, with_text},
 };
 use crate::{
@@ -26,19 +26,20 @@ const KERAS: &str = "3.15.1";
 /// Writes a model: all of it as `.keras`, its weights as `.weights.h5`.
 pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     path: &Path,
-    config: &Config,
+    config: Config,
     model: &M,
 ) -> Result<(), Error> {
+    let config = in_order(config);
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let whole = has_extension(path, "keras");
     if !whole && !name.ends_with(".weights.h5") {
         let message = "a model is written as `.keras`, or its weights as `.weights.h5`";
         return Err(failed(path, message));
     }
-    let weights = tree(config, model)?.file(None).map_err(|e| failed(path, e))?;
+    let weights = tree(&config, model)?.file(None).map_err(|e| failed(path, e))?;
     let bytes = match whole {
         // A config that names an optimizer would promise a state.
-        true => archive(config.clone(), None, &weights).map_err(|e| failed(path, e))?,
+        true => archive(config, None, &weights).map_err(|e| failed(path, e))?,
         false => weights,
     };
     write(path, &bytes)
@@ -54,8 +55,9 @@ pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     if !has_extension(path, "keras") {
         return Err(failed(path, "a model with its text layers is written as `.keras`"));
     }
+    let config = in_order(config);
     let mut written = tree(&config, model)?;
-    let config = with_text(config, text)?;
+    let config = in_order(with_text(config, text)?);
     for (place, values) in idf_weights(&config, text) {
         let (name, sizes) = ("idf_weights".to_owned(), vec![values.len()]);
         written.at(&place).named = Some(Weight { name, sizes, values: Values::F32(values) });
@@ -68,7 +70,7 @@ pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 /// Writes a model as `.keras`, with an optimiser and what that remembers.
 pub(super) fn save_training<M, O, E, D>(
     path: &Path,
-    config: &Config,
+    config: Config,
     model: &M,
     optimizer: &O,
     state: &State<E, D>,
@@ -82,11 +84,12 @@ where
     if !has_extension(path, "keras") {
         return Err(failed(path, "a model with its optimizer is written as `.keras`"));
     }
+    let config = in_order(config);
     let written = Written::new(optimizer, state, &visited(model)?)?;
     // Keras wants to know of no loss that it is none.
     let compiled = serde_json::json!({ "optimizer": written.config, "loss": null });
-    let weights = tree(config, model)?.file(Some(written)).map_err(|e| failed(path, e))?;
-    let bytes = archive(config.clone(), Some(compiled), &weights).map_err(|e| failed(path, e))?;
+    let weights = tree(&config, model)?.file(Some(written)).map_err(|e| failed(path, e))?;
+    let bytes = archive(config, Some(compiled), &weights).map_err(|e| failed(path, e))?;
     write(path, &bytes)
 }
 
