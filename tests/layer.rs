@@ -269,3 +269,22 @@ fn a_layer_reached_by_call_takes_part_in_training_or_says_that_it_cannot() {
     let error = around.forward_mut(x).unwrap_err().to_string();
     assert!(error.contains("BatchNorm") && error.contains("`call_mut`"), "{error}");
 }
+
+/// What drops is chosen, and what there is no memory for is not gone through.
+#[test]
+fn edges_of_new_layers() -> Result<(), Error> {
+    use dfdx::tensor::TensorFromVec;
+    use kerata::{ResizeInterpolation, SpatialDropout1d, UpSampling2d};
+
+    let x: Tensor<(usize, usize, Const<3>), f32, Cpu> =
+        Cpu::default().tensor_from_vec(vec![f32::INFINITY; 12], (2, 2, Const));
+    let y = SpatialDropout1d::<50>.forward_mut(x)?.as_vec();
+    assert!(y.iter().all(|y| *y == 0.0 || *y == f32::INFINITY), "{y:?}");
+
+    let huge =
+        UpSampling2d::<1_099_511_627_776, 1> { interpolation: ResizeInterpolation::Bilinear };
+    let image: Tensor<(usize, usize, usize, Const<2>), f32, Cpu> =
+        Cpu::default().tensor_from_vec(vec![0.5; 18], (1, 3, 3, Const));
+    assert!(huge.forward(image).is_err());
+    Ok(())
+}

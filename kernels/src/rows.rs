@@ -16,12 +16,21 @@ pub enum Rows {
 
 impl Rows {
     /// Those of a gradient that are not all zeros, as those of padding are, if it is worth to leave out the others.
-    pub fn with_gradient(gradient: &[f32], width: usize) -> Result<Self, NoMemory> {
-        let rows = gradient.chunks_exact(width.max(1));
-        let all = rows.len();
-        let real = rows.enumerate().filter(|(_, row)| row.iter().any(|&d| d != 0.0));
-        let real = listed(real.map(|(row, _)| row))?;
-        Ok(if all - real.len() <= all / 8 { Self::All(all) } else { Self::Some(real) })
+    ///
+    /// A row of `values` that holds what is no number is left out in any case: it takes no part.
+    pub fn with_gradient(
+        gradient: &[f32],
+        width: usize,
+        (values, wide): (&[f32], usize),
+    ) -> Result<Self, NoMemory> {
+        let rows = || gradient.chunks_exact(width.max(1)).enumerate();
+        let is_real = |row: &[f32]| row.iter().any(|&d| d != 0.0);
+        let all = rows().len();
+        let real = listed(rows().filter(|(_, row)| is_real(row)).map(|(row, _)| row))?;
+        let few = all - real.len() <= all / 8;
+        let harmless = |row: usize| values[row * wide..][..wide].iter().all(|x| x.is_finite());
+        let mut others = rows().filter(|(_, row)| !is_real(row)).map(|(row, _)| row);
+        Ok(if few && others.all(harmless) { Self::All(all) } else { Self::Some(real) })
     }
 
     /// The real steps of a sample; `mask` says of each whether it is one.

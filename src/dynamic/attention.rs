@@ -298,5 +298,9 @@ impl Op for Attention {
         self.said = said;
     }
 
+    fn call_flags(&self) -> &[&'static str] {
+        &self.said.flags
+    }
+
     visit!();
 }

@@ -314,6 +314,10 @@ impl Op for Heads {
         self.said = said;
     }
 
+    fn call_flags(&self) -> &[&'static str] {
+        &self.said.flags
+    }
+
     fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
         self.projections.iter_mut().try_for_each(|projection| projection.visit(show))
     }

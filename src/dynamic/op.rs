@@ -130,6 +130,11 @@ pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
     /// Takes what the calls of the layer say.
     fn called(&mut self, _said: Said) {}
 
+    /// What is true of its calls.
+    fn call_flags(&self) -> &[&'static str] {
+        &[]
+    }
+
     shared!();
 }
 

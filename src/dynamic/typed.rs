@@ -159,6 +159,10 @@ impl DynamicLayer {
     {
         let config = self.config();
         let mut layer = L::from_config(&config)?;
+        let flags = self.op.call_flags();
+        if !flags.is_empty() {
+            Fields::read_call(&mut layer, &config, flags).map_err(refused)?;
+        }
         if self.built.is_some() {
             let names = io::shapes(&mut layer)?.into_iter().map(|(name, _)| name).collect();
             let matched = Fields::read(&mut layer, &config, Mode::Check).matched;

@@ -81,6 +81,28 @@ impl Fields {
         fields.call.unwrap_or_default()
     }
 
+    /// Reads what is true of the call of a layer.
+    ///
+    /// # Errors
+    /// What of it the type does not know.
+    pub(crate) fn read_call(
+        layer: &mut dyn Described,
+        config: &Config,
+        flags: &[&str],
+    ) -> Result<(), String> {
+        let mut fields = Self::new(Mode::Read, layer.class());
+        let says = |flag: &&str| ((*flag).to_owned(), Value::Bool(true));
+        fields.call = Some(flags.iter().map(says).collect());
+        fields.compare(layer, config.clone());
+        match fields.call.unwrap_or_default().keys().next() {
+            None => Ok(()),
+            Some(key) => Err(format!(
+                "`{key}` is true of its calls, which `{}` does not know",
+                layer.class()
+            )),
+        }
+    }
+
     /// Reads or checks: the differences, and the parameters with another initialiser.
     pub(crate) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
         let mut fields = Self::new(mode, layer.class());

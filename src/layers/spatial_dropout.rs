@@ -1,5 +1,5 @@
 use dfdx::{
-    prelude::TryMul,
+    prelude::{ChooseFrom, TryMul},
     shapes::HasShape,
     tensor::{Tape, Tensor},
 };
@@ -8,7 +8,7 @@ use rand::Rng;
 use crate::{
     backend::{
         Backend, Element, OfSamples,
-        memory::{elements, reserved},
+        memory::{collected, elements, reserved},
     },
     error::{Error, OrDevice},
     layer,
@@ -119,8 +119,12 @@ fn dropped<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 ) -> Result<Tensor<S, E, D, T>, Error> {
     let (shape, dev) = (*x.shape(), x.device().clone());
     let factors: Vec<E> = channel_factors(&dev, shape.concrete().as_ref(), mask, rate)?;
+    // Chosen, not multiplied by 0: what is dropped may be infinite.
+    let dropped = collected(&[factors.len()], factors.iter().map(|&factor| factor == E::zero()))?;
+    let dropped = dev.try_tensor_from_vec(dropped, shape).or_device()?;
     let factors = dev.try_tensor_from_vec(factors, shape).or_device()?;
-    x.try_mul(factors).or_device()
+    let zeros = dev.try_zeros_like(&shape).or_device()?;
+    dropped.try_choose(zeros.retaped::<T>(), x.try_mul(factors).or_device()?).or_device()
 }
 
 /// What values with their channels last are multiplied with: for each sample, 0 for the channels that drop, and for the others what makes

@@ -168,3 +168,15 @@ fn the_file_of_weights_and_config() {
         model.forward(inputs()).unwrap().as_vec()
     );
 }
+
+/// What is true of a call is no key of a config.
+#[test]
+fn a_layer_by_itself_stays_causal() {
+    let mut typed = MultiHeadAttention::<8, 2, 3>::build(&Cpu::seed_from_u64(1)).unwrap();
+    typed.use_causal_mask = true;
+    let dynamic = DynamicLayer::from_layer(&typed).unwrap();
+    let again: MultiHeadAttention<8, 2, 3> = dynamic.try_into().unwrap();
+    assert!(again.use_causal_mask);
+    let x = inputs().0;
+    close(&again.forward(x.clone()).unwrap().as_vec(), &typed.forward(x).unwrap().as_vec());
+}

@@ -157,3 +157,17 @@ fn of_a_query_a_value_and_a_key() {
         loss(layer.forward((x, y, key)).unwrap())
     });
 }
+
+/// Of all that drops nothing is seen, and nothing goes back.
+#[test]
+fn all_may_drop() {
+    let mut layer =
+        MultiHeadAttention::<2, 1, 2, 2, 2, 2, 2, f64>::build(&Cpu::seed_from_u64(1)).unwrap();
+    layer.dropout = 1.0;
+    let x: Tensor<(usize, usize, Const<2>), f64, Cpu> =
+        Cpu::default().tensor_from_vec(vec![0.5, -1.0], (1, 1, Const));
+    let y = layer.forward_mut(x.clone().put_tape(OwnedTape::<f64, Cpu>::default())).unwrap();
+    let mut gradients = y.sum::<Rank0, _>().backward();
+    gradients.try_alloc_for(&x).unwrap();
+    assert!(gradients.get(&x).as_vec().iter().all(|d| *d == 0.0));
+}

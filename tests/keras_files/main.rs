@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod branches;
 mod case;
 mod clients;
 mod compiled;

@@ -11,11 +11,13 @@ mod layer;
 mod names;
 mod row;
 mod rules;
+mod said;
 mod structure;
 mod types;
 
 use std::collections::BTreeSet;
 
+pub use said::says_masks;
 pub use structure::structs;
 
 /// What is done where Keras loses a mask.

@@ -192,7 +192,9 @@ pub(crate) fn dropout<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let dropped = ones.into_iter().map(|x| x == E::zero()).collect();
     let dropped = dev.try_tensor_from_vec(dropped, shape).or_device()?;
     let zeros = dev.try_zeros_like(&shape).or_device()?;
-    let scaled = x.try_mul(E::of(1.0 / (1.0 - rate))).or_device()?;
+    // Of all that drop, nothing is made up for.
+    let scale = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };
+    let scaled = x.try_mul(E::of(scale)).or_device()?;
     dropped.try_choose(zeros.retaped::<T>(), scaled).or_device()
 }
 

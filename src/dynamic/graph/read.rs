@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use kerata_format::attends;
 use serde_json::Value;
 
 use super::{
@@ -43,8 +44,22 @@ struct FirstCall {
     output: usize,
 }
 
+/// Whether the masks of the calls stand in the config, as far as it matters: else Keras finds those of layers when it builds the
+/// model, where no attention has taken any off yet.
+fn says_masks(config: &Config) -> bool {
+    let layers = config.config.get("layers").and_then(Value::as_array);
+    let class = |layer: &Value| layer.get("class_name").and_then(Value::as_str).map(attends);
+    if !layers.is_some_and(|layers| layers.iter().filter_map(class).any(|attends| attends)) {
+        return true;
+    }
+    kerata_format::Config::from(config.clone())
+        .modern()
+        .map_or(true, |config| kerata_format::source::says_masks(&config))
+}
+
 pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
     let custom = options.custom.clone().masks_as_keras();
+    let says_masks = says_masks(options.config);
     let list = match options.config.config.remove("layers") {
         Some(Value::Array(list)) if !list.is_empty() => list,
         other => {
@@ -111,6 +126,9 @@ pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {
     };
     let ends = [inputs, outputs.map(source)?];
     let outputs: Vec<Source> = ends[1].tensors().into_iter().copied().collect();
+    if !says_masks {
+        calls.iter_mut().for_each(|call| call.bared = 0);
+    }
     bare::mark(&mut calls, places.inputs.len(), &outputs);
     for (i, said) in said {
         if let Some(layer) = read[i].part.runs_mut() {

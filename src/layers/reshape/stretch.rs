@@ -8,7 +8,7 @@ use dfdx::{
 use crate::{
     backend::{
         Backend, Element, ImageShape, IntoShape, Resampling,
-        memory::{elements, reserved},
+        memory::{elements, look_for_values, reserved},
     },
     error::Error,
     fields::option_words,
@@ -148,6 +148,14 @@ impl Stretch {
         if (self.from, self.window, self.to) == (0, size, size) {
             return along_axis(x, sizes, axis, size, None);
         }
+        let mut sizes_after = sizes.to_vec();
+        sizes_after[axis] = self.to;
+        let len = elements(&sizes_after)?;
+        if len == 0 {
+            return along_axis(x, sizes, axis, self.to, Some((1, &|_| Vec::new(), 0.0)));
+        }
+        // What there is no memory for is not gone through.
+        look_for_values::<E>(len)?;
         let each = |place| self.taps(place).len();
         let count = match self.how {
             Interpolation::Nearest => 1,

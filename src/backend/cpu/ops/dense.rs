@@ -156,7 +156,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
             }
             let gradient = before_curve.as_deref().unwrap_or(&of_result);
             // Padding takes no part in a loss, and costs nothing.
-            let real = Rows::with_gradient(gradient, units)?;
+            let real = Rows::with_gradient(gradient, units, (&values, inputs))?;
             let packed = match real {
                 Rows::All(_) => None,
                 Rows::Some(_) => {
