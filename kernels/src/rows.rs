@@ -93,3 +93,24 @@ impl Rows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However few they are.
+    #[test]
+    fn what_is_no_number_takes_no_part() {
+        let of = |no_gradient: &[usize], wild: &[usize]| {
+            let row = |i: usize| if no_gradient.contains(&i) { 0.0 } else { 1.0 };
+            let gradient: Vec<f32> = (0..20).map(row).collect();
+            let value = |i: usize| if wild.contains(&(i / 2)) { f32::NAN } else { 3.0 };
+            let values: Vec<f32> = (0..40).map(value).collect();
+            Rows::with_gradient(&gradient, 1, (&values, 2)).unwrap().len()
+        };
+        assert_eq!(of(&[], &[5]), 20);
+        assert_eq!(of(&[4], &[5]), 20);
+        assert_eq!(of(&[5], &[5]), 19);
+        assert_eq!(of(&[1, 2, 3], &[]), 17);
+    }
+}

@@ -100,7 +100,8 @@ pub struct SeparableConv2d<
 
 /// [`SeparableConv2d`] over sequences.
 ///
-/// Keras: [`SeparableConv1D`](https://keras.io/api/layers/convolution_layers/separable_convolution1d/).
+/// Keras: [`SeparableConv1D`](https://keras.io/api/layers/convolution_layers/separable_convolution1d/), which has no
+/// causal padding: Keras loads no file of a model with [`Causal`](super::Causal) here.
 ///
 /// # Shapes
 /// - input `(Batch, Length, I)`, without a mask
@@ -111,11 +112,11 @@ pub struct SeparableConv2d<
 /// [`Error::Mismatch`] if the window does not fit into a length that is known at run time only.
 ///
 /// ```
-/// use kerata::{Batch, Causal, Cpu, Error, Relu, SeparableConv1d, model, prelude::*};
+/// use kerata::{Batch, Cpu, Error, Relu, Same, SeparableConv1d, model, prelude::*};
 ///
 /// #[model(input = (Batch, 100, 3), output = (Batch, 100, 16))]
 /// struct Net {
-///     conv: SeparableConv1d<_, 16, 5, Relu, Causal>,
+///     conv: SeparableConv1d<_, 16, 5, Relu, Same>,
 /// }
 /// assert_eq!(Net::PARAMS, 5 * 3 + 3 * 16 + 16);
 /// # Ok::<(), Error>(())
