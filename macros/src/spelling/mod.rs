@@ -109,7 +109,7 @@ impl Spelling<'_> {
         }
         let segment = path.segments.last()?;
         if let Some(layer) = called_otherwise(&name, segment).filter(|_| is_ours(path)) {
-            let line = rewrite::line(layer, &arguments(segment, self.generics)).text;
+            let line = rewrite::of_keras(layer, arguments(segment, self.generics)).text;
             let (ours, of_your_own) = (layer.name, of_your_own(&name));
             return Some(Refused {
                 at: ty.to_token_stream(),

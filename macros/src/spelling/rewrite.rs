@@ -16,6 +16,20 @@ pub(super) fn line(known: &Known, given: &[Argument]) -> Line {
     rewritten(known, given).unwrap_or_else(|| Line { text: known.example.into(), hole: false })
 }
 
+/// The same of a layer that is called as in Keras, where a single number is no number of features.
+pub(super) fn of_keras(known: &Known, mut given: Vec<Argument>) -> Line {
+    let mut sizes = known.parameters.iter().filter(|parameter| parameter.kind.is_size());
+    let features = sizes.next().is_some_and(|first| first.kind == Kind::Features);
+    if let [only] = given.as_slice()
+        && matches!(only.what, What::Number(_))
+        && features
+        && sizes.next().is_some()
+    {
+        given.insert(0, Argument { what: What::Hole, text: "_".to_owned(), named: false });
+    }
+    line(known, &given)
+}
+
 fn rewritten(known: &Known, given: &[Argument]) -> Option<Line> {
     let parameters = known.parameters;
     let sizes = parameters.iter().take_while(|parameter| parameter.kind.is_size()).count();

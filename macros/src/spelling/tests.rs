@@ -232,6 +232,7 @@ fn the_line_to_copy() {
         ("SeparableConv2D<32, 3, activation = \"relu\">", "SeparableConv2d<_, 32, 3, 3, Relu>"),
         ("Conv2DTranspose<32, 3, 3, Same>", "Conv2dTranspose<_, 32, 3, 3, Linear, Same>"),
         ("GroupNormalization", "GroupNorm<_>"),
+        ("GroupNormalization<4>", "GroupNorm<_, 4>"),
         ("SpatialDropout1D<0.2>", "SpatialDropout1d<20>"),
         ("UpSampling2D<{ (2, 3) }>", "UpSampling2d<2, 3>"),
         ("ZeroPadding1D<2, 0>", "ZeroPadding1d<2, 0>"),
