@@ -96,7 +96,7 @@ pub struct DepthwiseConv2d<
 /// [`DepthwiseConv2d`] over sequences: each feature has windows of its own.
 ///
 /// Keras: [`DepthwiseConv1D`](https://keras.io/api/layers/convolution_layers/depthwise_convolution1d/), which has no
-/// causal padding: Keras loads no file of a model with [`Causal`](super::Causal) here.
+/// causal padding: Keras loads no file of a model with [`Causal`](crate::Causal) here.
 ///
 /// # Shapes
 /// - input `(Batch, Length, I)`, without a mask

@@ -101,7 +101,7 @@ pub struct SeparableConv2d<
 /// [`SeparableConv2d`] over sequences.
 ///
 /// Keras: [`SeparableConv1D`](https://keras.io/api/layers/convolution_layers/separable_convolution1d/), which has no
-/// causal padding: Keras loads no file of a model with [`Causal`](super::Causal) here.
+/// causal padding: Keras loads no file of a model with [`Causal`](crate::Causal) here.
 ///
 /// # Shapes
 /// - input `(Batch, Length, I)`, without a mask
