@@ -39,7 +39,7 @@ pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, o
 #[cfg(feature = "hdf5")]
 pub use open::{Format, Parts, SAVED_MODEL, config_of, format, parts};
 #[cfg(feature = "files")]
-pub use order::in_keras_order;
+pub use order::{Distances, distances, in_keras_order};
 #[cfg(feature = "files")]
 pub use rewrite::OLD_HARD_SIGMOID;
 #[cfg(feature = "files")]

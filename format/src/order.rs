@@ -44,69 +44,81 @@ fn order(layers: &[Value], outputs: &Value) -> Option<Vec<usize>> {
     if nodes.iter().any(|node| node.has_mask || !node.named.is_empty()) {
         return None;
     }
-    let (first_seen, leaving) = visited(&nodes, &outputs);
-    let depths = depths(&nodes, leaving);
+    let places: HashMap<&str, usize> =
+        nodes.iter().enumerate().map(|(i, node)| (node.tensor.0.as_str(), i)).collect();
+    let place = |name: &String| places.get(name.as_str()).copied();
+    let before = |node: &Node<()>| node.from.iter().filter_map(|(name, _)| place(name)).collect();
+    let numbers: HashMap<&str, usize> =
+        names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+    let layer = |node: &Node<()>| numbers.get(node.layer.as_str()).copied().unwrap_or_default();
+    let before: Vec<Vec<usize>> = nodes.iter().map(before).collect();
+    let of: Vec<usize> = nodes.iter().map(layer).collect();
+    let outputs: Vec<usize> = outputs.iter().filter_map(place).collect();
+    let Distances { entered, of_calls, .. } = distances(&before, &of, &outputs);
+    // Of each layer how far it is, and when it was entered first. What reaches no output comes last.
+    let mut keys = vec![(Reverse(None), usize::MAX); layers.len()];
+    for (turn, call) in entered.into_iter().enumerate() {
+        let (far, first) = &mut keys[of[call]];
+        *far = Reverse(far.0.max(of_calls[call]));
+        *first = turn.min(*first);
+    }
     let mut order: Vec<usize> = (0..layers.len()).collect();
-    // What reaches no output comes last.
-    order.sort_by_key(|&i| {
-        let name = names[i].as_str();
-        let (depth, seen) = (depths.get(name).copied(), first_seen.get(name).copied());
-        (Reverse(depth), seen.unwrap_or_default())
-    });
+    order.sort_by_key(|&i| keys[i]);
     Some(order)
 }
 
-fn places<C>(nodes: &[Node<C>]) -> HashMap<&str, usize> {
-    nodes.iter().enumerate().map(|(i, node)| (node.tensor.0.as_str(), i)).collect()
+/// How far calls are from the outputs of a model.
+pub struct Distances {
+    /// The calls in the order in which Keras enters them, from the outputs back, deep before wide.
+    pub entered: Vec<usize>,
+    /// The calls in the order in which it notes their distances first.
+    pub noted: Vec<usize>,
+    /// The distance of each call, if it reaches an output. A layer is as far as the farthest of its calls.
+    pub of_calls: Vec<Option<usize>>,
 }
 
-/// From the outputs back, deep before wide: as which one each layer is seen first, and the calls in the order in which they are left.
-fn visited<'a, C>(
-    nodes: &'a [Node<C>],
-    outputs: &[String],
-) -> (HashMap<&'a str, usize>, Vec<usize>) {
-    let places = places(nodes);
-    let (mut first_seen, mut leaving) = (HashMap::new(), Vec::new());
-    let mut entered = vec![false; nodes.len()];
-    // Each call with how many of those before it have been looked at.
-    let mut way: Vec<(usize, usize)> = Vec::new();
-    let mut enter = |way: &mut Vec<(usize, usize)>, name: &str| {
-        let Some(&node) = places.get(name) else { return };
-        if !std::mem::replace(&mut entered[node], true) {
-            let count = first_seen.len();
-            first_seen.entry(nodes[node].layer.as_str()).or_insert(count);
-            way.push((node, 0));
+/// How far the calls of a model are from its outputs, as Keras 3.15 finds it. Of each call there are those that it needs, and its layer.
+pub fn distances(before: &[Vec<usize>], layers: &[usize], outputs: &[usize]) -> Distances {
+    let mut is_entered = vec![false; before.len()];
+    let (mut entered, mut left) = (Vec::new(), Vec::new());
+    for &output in outputs {
+        // Each call that is entered, with how many of those before it have been looked at.
+        let mut way: Vec<(usize, usize)> = Vec::new();
+        let mut next = Some(output);
+        loop {
+            if let Some(call) = next.take().filter(|&call| !is_entered[call]) {
+                is_entered[call] = true;
+                entered.push(call);
+                way.push((call, 0));
+            }
+            let Some((call, at)) = way.last_mut() else { break };
+            match before[*call].get(*at) {
+                Some(&needed) => {
+                    *at += 1;
+                    next = Some(needed);
+                }
+                None => left.extend(way.pop().map(|(call, _)| call)),
+            }
         }
+    }
+    let count = layers.iter().map(|layer| layer + 1).max().unwrap_or(0);
+    let (mut of_calls, mut of_layers) = (vec![None; before.len()], vec![0; count]);
+    let mut noted = Vec::new();
+    let note = |of_calls: &mut [Option<usize>], noted: &mut Vec<usize>, call: usize, far: usize| {
+        if of_calls[call].is_none() {
+            noted.push(call);
+        }
+        of_calls[call] = of_calls[call].max(Some(far));
     };
-    for output in outputs {
-        enter(&mut way, output);
-        while let Some((node, next)) = way.last_mut() {
-            let from = nodes[*node].from.get(*next);
-            *next += 1;
-            match from {
-                Some((name, _)) => enter(&mut way, name),
-                None => leaving.extend(way.pop().map(|(node, _)| node)),
-            }
+    for &call in left.iter().rev() {
+        let of_layer = &mut of_layers[layers[call]];
+        note(&mut of_calls, &mut noted, call, *of_layer);
+        *of_layer = of_calls[call].unwrap_or_default();
+        for &needed in &before[call] {
+            note(&mut of_calls, &mut noted, needed, *of_layer + 1);
         }
     }
-    (first_seen, leaving)
-}
-
-/// How far each layer is from the outputs: of all its calls, the farthest.
-fn depths<C>(nodes: &[Node<C>], leaving: Vec<usize>) -> HashMap<&str, usize> {
-    let places = places(nodes);
-    let (mut of_calls, mut of_layers) = (vec![0; nodes.len()], HashMap::new());
-    for i in leaving.into_iter().rev() {
-        let of_layer: &mut usize = of_layers.entry(nodes[i].layer.as_str()).or_default();
-        let depth = of_calls[i].max(*of_layer);
-        (*of_layer, of_calls[i]) = (depth, depth);
-        for (name, _) in &nodes[i].from {
-            if let Some(&before) = places.get(name.as_str()) {
-                of_calls[before] = of_calls[before].max(depth + 1);
-            }
-        }
-    }
-    of_layers
+    Distances { entered, noted, of_calls }
 }
 
 #[cfg(test)]

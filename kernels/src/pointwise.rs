@@ -3,6 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::{
+    occurrences,
     simd::{exp_of_negative, load, store, vectorized},
     sums::sum,
 };
@@ -79,6 +80,6 @@ vectorized! {
 vectorized! {
     /// Adds to each value.
     pub fn add<'a>(sums: &'a mut [f32], more: &'a [f32]) {
-        sums.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more);
+        occurrences::add(sums, more);
     }
 }
