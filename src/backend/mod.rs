@@ -42,7 +42,7 @@ pub use element::Element;
 pub(crate) use extremes::Extreme;
 pub(crate) use kerata_kernels::{
     matrix::Matrix,
-    multiply::{Multiplied, product_into},
+    multiply::product_into,
     table::scan,
     threads::{parallel, threads},
 };

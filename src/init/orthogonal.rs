@@ -4,7 +4,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rand_distr::StandardNormal;
 
 use crate::{
-    backend::{Element, Matrix, Multiplied, memory::filled, parallel, product_into},
+    backend::{Element, Matrix, memory::filled, parallel, product_into},
     error::Error,
 };
 
@@ -23,11 +23,7 @@ const VECTORS: usize = 64;
 /// ([Stewart 1980](https://doi.org/10.1137/0717034)); and a product of reflections stays orthogonal however it is
 /// rounded. Reflections are applied in blocks, `1 - V T V^T`
 /// ([Schreiber and Van Loan 1989](https://doi.org/10.1137/0910005)).
-pub(super) fn orthonormal<E: Element + Multiplied>(
-    seed: u64,
-    few: usize,
-    many: usize,
-) -> Result<Vec<E>, Error> {
+pub(super) fn orthonormal<E: Element>(seed: u64, few: usize, many: usize) -> Result<Vec<E>, Error> {
     let mut vectors = filled(&[few, many], E::zero())?;
     for (i, vector) in vectors.chunks_exact_mut(many.max(1)).enumerate() {
         vector[i] = E::one();
@@ -63,7 +59,7 @@ pub(super) fn orthonormal<E: Element + Multiplied>(
 
 /// Draws reflections `1 - v v^T`, the i-th of which leaves the first i numbers of what follows as they are, and gives
 /// the sign that each has on the diagonal of R.
-fn draw<E: Element + Multiplied>(block: &mut [E], size: usize, seed: u64, start: usize) -> Vec<E> {
+fn draw<E: Element>(block: &mut [E], size: usize, seed: u64, start: usize) -> Vec<E> {
     let jobs = block.chunks_exact_mut(size).enumerate().collect();
     parallel(jobs, |(i, v): (usize, &mut [E])| {
         let mut rng = SmallRng::seed_from_u64(seed.wrapping_add((start + i) as u64));
@@ -87,11 +83,7 @@ fn draw<E: Element + Multiplied>(block: &mut [E], size: usize, seed: u64, start:
 }
 
 /// The triangle T, transposed, that makes one of several reflections: `H_1 .. H_n = 1 - V T V^T`.
-fn coefficients<E: Element + Multiplied>(
-    block: &[E],
-    count: usize,
-    size: usize,
-) -> Result<Vec<E>, Error> {
+fn coefficients<E: Element>(block: &[E], count: usize, size: usize) -> Result<Vec<E>, Error> {
     let v = Matrix::new(block, count, size);
     let mut angles = filled(&[count, count], E::zero())?;
     let mut t = filled(&[count, count], E::zero())?;

@@ -1,5 +1,5 @@
 use super::{
-    IntoRate, Optimizer, Slot, Update, check, check_not_negative, check_positive,
+    Initial, IntoRate, Optimizer, Slot, Update, check, check_not_negative, check_positive,
     options::{optimizer, settings},
     squares,
 };
@@ -58,7 +58,7 @@ impl Optimizer for Adafactor {
             None => vec![Slot::zeros("velocity", shape)],
             Some((rows, columns)) => {
                 let matrices: usize = shape[..shape.len() - 2].iter().product();
-                let slot = |name, len| Slot { name, len, initial: 0.0 };
+                let slot = |name, len| Slot { name, len, initial: Initial::Value(0.0) };
                 vec![slot("row", matrices * rows), slot("column", matrices * columns)]
             }
         }

@@ -1,5 +1,5 @@
 use super::{
-    Bounds, Fading, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_not_negative,
+    Bounds, Fading, Initial, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_not_negative,
     check_positive, check_rounded, exactly,
     options::{optimizer, settings},
 };
@@ -35,7 +35,7 @@ impl Optimizer for Adagrad {
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
-        let initial = self.initial_accumulator_value;
+        let initial = Initial::Value(self.initial_accumulator_value);
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }]
     }
 

@@ -40,6 +40,8 @@ impl<E> Block<'_, E> {
 #[derive(Clone, Copy)]
 pub(super) struct Moved<'a, E> {
     pub(super) moment: Moment,
+    /// Its name in the model.
+    pub(super) name: &'a str,
     /// The sizes of the whole parameter.
     pub(super) shape: &'a [usize],
     /// The fraction that is lost.
@@ -77,6 +79,7 @@ impl<E: Element> Moved<'_, E> {
         }
         optimizer.update(Update {
             moment: self.moment,
+            name: self.name,
             shape: self.shape,
             weights: values,
             gradient,
@@ -88,7 +91,7 @@ impl<E: Element> Moved<'_, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::{Adam, Ftrl, RMSprop, Sgd};
+    use crate::optim::{Adam, Ftrl, RMSprop, ScheduleFreeAdamW, Sgd};
 
     /// Values, gradients and slots of a length.
     struct Parameter {
@@ -101,7 +104,7 @@ mod tests {
         fn new(optimizer: &impl Optimizer, len: usize) -> Self {
             let wave = |speed: f32| (0..len).map(|i| (i as f32 * speed).sin()).collect();
             let slots = optimizer.slots(&[len]).into_iter();
-            let slots = slots.map(|slot| vec![slot.initial as f32 + 0.5; slot.len]).collect();
+            let slots = slots.map(|slot| vec![0.5; slot.len]).collect();
             Self { values: wave(0.1), gradient: wave(0.37), slots }
         }
 
@@ -117,7 +120,7 @@ mod tests {
             assert!(optimizer.is_elementwise());
             for len in [1, BLOCK, BLOCK + 1, 50 * BLOCK + 7] {
                 let moment = Moment { step: 3, learning_rate: 0.01, largest_slot: 1.0 };
-                let moved = Moved { moment, shape: &[len], decay: 0.001 };
+                let moved = Moved { moment, name: "kernel", shape: &[len], decay: 0.001 };
                 let (mut whole, mut blocks) =
                     (Parameter::new(&optimizer, len), Parameter::new(&optimizer, len));
                 moved.at_once(&optimizer, whole.block()).unwrap();
@@ -132,5 +135,6 @@ mod tests {
         check(Sgd { momentum: 0.9, ..Sgd::default() });
         check(RMSprop { momentum: 0.9, centered: true, ..RMSprop::default() });
         check(Ftrl::default());
+        check(ScheduleFreeAdamW::default());
     }
 }

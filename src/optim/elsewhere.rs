@@ -26,4 +26,19 @@ macro_rules! each {
         $(impl NotOfOptimizers for super::$optimizer {})*
     };
 }
-each!(Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop, Sgd);
+each!(
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    AdamW,
+    Adamax,
+    Ftrl,
+    Lamb,
+    Lion,
+    Muon,
+    Nadam,
+    RMSprop,
+    ScheduleFreeAdamW,
+    Sgd
+);

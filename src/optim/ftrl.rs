@@ -1,5 +1,5 @@
 use super::{
-    IntoRate, Optimizer, Slot, Update, check, check_not_negative, exactly,
+    Initial, IntoRate, Optimizer, Slot, Update, check, check_not_negative, exactly,
     options::{optimizer, settings},
 };
 use crate::{
@@ -52,7 +52,7 @@ impl Optimizer for Ftrl {
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
-        let initial = self.initial_accumulator_value;
+        let initial = Initial::Value(self.initial_accumulator_value);
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }, Slot::zeros("linear", shape)]
     }
 

@@ -23,6 +23,7 @@ mod ftrl;
 mod groups;
 mod lamb;
 mod lion;
+mod muon;
 mod nadam;
 mod options;
 mod penalties;
@@ -30,6 +31,7 @@ mod plan;
 mod rate;
 mod rmsprop;
 mod rows;
+mod schedule_free;
 pub mod schedules;
 mod sgd;
 mod slots;
@@ -53,15 +55,17 @@ pub use elsewhere::{NotOfOptimizers, StepsAlone};
 pub use ftrl::Ftrl;
 pub use lamb::Lamb;
 pub use lion::Lion;
+pub use muon::Muon;
 pub use nadam::Nadam;
 pub use options::{Clipping, Ema, Options};
 pub use penalties::penalty;
 pub use rate::{IntoRate, LearningRate, LearningRateSchedule};
 pub use rmsprop::RMSprop;
+pub use schedule_free::ScheduleFreeAdamW;
 pub use sgd::Sgd;
 #[cfg(feature = "keras")]
 pub(crate) use slots::{AVERAGE, GATHERED};
-pub use slots::{Slot, SlotView};
+pub use slots::{Initial, Slot, SlotView};
 pub use state::State;
 pub(crate) use summed::{Sum, Summed};
 
@@ -146,6 +150,18 @@ pub trait Optimizer: Clone + Send + Sync + 'static {
     /// What is remembered of a parameter of this shape. Default: nothing.
     fn slots(&self, _shape: &[usize]) -> Vec<Slot> {
         Vec::new()
+    }
+
+    /// What is remembered of the parameter with this name, `head.kernel`, of this shape. Default: the [`slots`](Self::slots) of the
+    /// shape; where it is something else, the optimiser is not [elementwise](Self::is_elementwise).
+    fn slots_of(&self, _name: &str, shape: &[usize]) -> Vec<Slot> {
+        self.slots(shape)
+    }
+
+    /// The weight decay of the parameter with this name and shape. Default: that of the [`options`](Self::options), which one that has
+    /// [`bounds`](Self::bounds) is not to exceed.
+    fn weight_decay_of(&self, _name: &str, _shape: &[usize]) -> Option<f64> {
+        self.options().weight_decay
     }
 
     /// What the files of Keras say of it, so that its state can be written to one. Default: nothing, as Keras does not know it.
@@ -235,6 +251,8 @@ pub struct Moment {
 pub struct Update<'a, E: Element> {
     /// When.
     pub moment: Moment,
+    /// Its name in the model, `head.kernel`.
+    pub name: &'a str,
     /// The sizes of the parameter.
     pub shape: &'a [usize],
     /// The values of the parameter, less its weight decay.
@@ -247,9 +265,10 @@ pub struct Update<'a, E: Element> {
 
 impl<E: Element> std::fmt::Debug for Update<'_, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { moment, shape, .. } = self;
+        let Self { moment, name, shape, .. } = self;
         f.debug_struct("Update")
             .field("moment", moment)
+            .field("name", name)
             .field("shape", shape)
             .finish_non_exhaustive()
     }

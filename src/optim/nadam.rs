@@ -1,5 +1,5 @@
 use super::{
-    Bounds, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_moments, exactly,
+    Bounds, Initial, IntoRate, Moment, Optimizer, Slot, Update, bounds, check_moments, exactly,
     options::{optimizer, settings},
     rounded_moments,
 };
@@ -45,7 +45,7 @@ impl Optimizer for Nadam {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let mut slots = Slot::all(&["momentum", "velocity"], shape);
         // The product of the momenta of all steps: one value.
-        slots.push(Slot { name: "u_product", len: 1, initial: 1.0 });
+        slots.push(Slot { name: "u_product", len: 1, initial: Initial::Value(1.0) });
         slots
     }
 

@@ -52,6 +52,11 @@ impl Options<'_> {
         self.gradient_accumulation_steps.unwrap_or(1).max(1)
     }
 
+    /// Whether a parameter of this name has no weight decay.
+    pub(super) fn excludes(&self, name: &str) -> bool {
+        self.exclude_from_weight_decay.iter().any(|word| name.contains(word.as_str()))
+    }
+
     /// Checks the options.
     ///
     /// # Errors
@@ -105,7 +110,7 @@ macro_rules! optimizer {
     (
         $(#[$doc:meta])*
         pub struct $name:ident {
-            learning_rate: $rate:literal,
+            learning_rate: $rate:literal $(; weight_decay: $decay:literal)?,
             $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)*
         }
 
@@ -118,7 +123,8 @@ macro_rules! optimizer {
             #[doc = concat!("A number, or one of the [schedules](super::schedules). Default ", $rate, ".")]
             pub learning_rate: $crate::optim::LearningRate,
             $($(#[$field_doc])* pub $field: $type,)*
-            /// The fraction, times the learning rate, that every parameter loses in a step. Default none.
+            /// The fraction, times the learning rate, that every parameter loses in a step.
+            $(#[doc = concat!("Default ", $decay, ".")])?
             pub weight_decay: Option<f64>,
             /// Parameters in whose names one of these stands, such as `bias`, lose nothing. Default none.
             pub exclude_from_weight_decay: Vec<String>,
@@ -149,7 +155,7 @@ macro_rules! optimizer {
                 Self {
                     learning_rate: $crate::optim::LearningRate::from($rate),
                     $($field: $default,)*
-                    weight_decay: None,
+                    weight_decay: [$(Some($decay),)? None][0],
                     exclude_from_weight_decay: Vec::new(),
                     clipnorm: None,
                     clipvalue: None,
@@ -186,7 +192,7 @@ macro_rules! settings {
         $(fn in_keras(&self) -> Option<$crate::optim::InKeras> {
             Some($crate::optim::InKeras {
                 class_name: stringify!($class),
-                settings: vec![$((stringify!($field), serde_json::Value::from(self.$field))),*],
+                settings: vec![$((stringify!($field), serde_json::Value::from(self.$field.clone()))),*],
                 together: $together,
             })
         })?

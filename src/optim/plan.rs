@@ -31,8 +31,6 @@ pub(super) struct Plan {
     clipping: Option<Clipping>,
     /// What all gradients are multiplied by, so that their norm is not too large.
     scale: f64,
-    /// The fraction that a parameter loses.
-    decay: f64,
     ema: Option<Average>,
     /// No value of a gathered gradient is larger afterwards.
     pub(super) gathered: f64,
@@ -95,7 +93,6 @@ impl Plan {
             optimizer.learning_rate().check_rounded::<E>(moment.learning_rate)?;
         }
         let most = moments.iter().map(|moment| moment.learning_rate).fold(0.0, f64::max);
-        let decay = weight_decay * learning_rate;
         // An average needs memory on the way, and a parameter that loses more than it is may grow without end.
         let fails = options.ema.is_some() || weight_decay * most > 0.5;
         let bounds = moments.iter().map(|moment| optimizer.bounds::<E>(moment, clipped));
@@ -108,7 +105,6 @@ impl Plan {
             updates,
             clipping: options.clipping,
             scale,
-            decay,
             ema: options.ema.map(|ema| Average::new(ema, steps / every)),
             gathered: if gathers && !updates { sum } else { 0.0 },
             safe,
@@ -223,17 +219,19 @@ impl<E: Element, D: Backend<E>> State<E, D> {
         optimizer: &impl Optimizer,
         model: &mut M,
     ) -> Result<(), Error> {
-        let words = optimizer.options().exclude_from_weight_decay;
-        if self.excluded.0 != words {
-            let list = parameters::list(model);
-            let is_excluded = |name: &str| words.iter().any(|word| name.contains(word.as_str()));
-            let excluded = list.iter().map(|named| is_excluded(&named.name)).collect();
-            self.excluded = (words.to_vec(), excluded);
+        if self.names.is_empty() {
+            self.names = parameters::list(model).into_iter().map(|named| named.name).collect();
         }
         let every = optimizer.options().steps_of_update();
         let updates = i32::try_from(self.steps() / every).unwrap_or(i32::MAX);
         let groups = self.groups.clone();
-        groups.visit(model, &mut Prepare { state: self, optimizer, number: 0, updates })
+        let mut prepare =
+            Prepare { state: self, optimizer, number: 0, updates, copies_weights: false };
+        groups.visit(model, &mut prepare)?;
+        if prepare.copies_weights {
+            self.measure();
+        }
+        Ok(())
     }
 }
 
@@ -243,6 +241,8 @@ struct Prepare<'a, E: Element, D: Backend<E>, O> {
     number: usize,
     /// How many updates there were.
     updates: i32,
+    /// Whether slots have been made that begin as the weights.
+    copies_weights: bool,
 }
 
 impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D, O> {
@@ -259,7 +259,11 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D
         let slots = &mut self.state.slots[number];
         let had_average = !slots.average.is_empty();
         if slots.rows.is_none() {
-            slots.prepare(self.optimizer, shape.as_ref())?;
+            let name = self.state.names.get(number).map_or("", String::as_str);
+            let wanted = self.optimizer.slots_of(name, shape.as_ref());
+            let weights = || Ok(to_values(parameter.tensor)?);
+            self.copies_weights |=
+                slots.prepare(self.optimizer, wanted, shape.as_ref(), &weights)?;
         }
         if !had_average && !slots.average.is_empty() {
             // Training may have begun long before.
@@ -293,13 +297,16 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Step<'_, E, D, O
         if self.shared {
             look_for_copy(tensor)?;
         }
-        let excluded = self.state.excluded.1.get(number).is_some_and(|excluded| *excluded);
+        let name = self.state.names.get(number).map_or("", String::as_str);
         let rate = self.state.groups.get(number).rate;
-        let decay = E::of(if excluded { 0.0 } else { plan.decay * rate });
         let shape = tensor.shape().concrete();
+        let decay = optimizer.weight_decay_of(name, shape.as_ref()).unwrap_or(0.0);
+        let decays = decay > 0.0 && !optimizer.options().excludes(name);
+        let decay = if decays { decay * plan.moment.learning_rate * rate } else { 0.0 };
+        let decay = E::of(decay);
         let slots = &mut self.state.slots[number];
         let moment = plan.moment.of_group(rate, slots.since);
-        let moved = Moved { moment, shape: shape.as_ref(), decay };
+        let moved = Moved { moment, name, shape: shape.as_ref(), decay };
         if let Some(mut touched) = self.touched.get_mut(number).and_then(Option::take) {
             plan.clip(&mut touched.gradient);
             moved.by(optimizer, touched.block())?;

@@ -19,19 +19,38 @@ pub struct Slot {
     pub name: &'static str,
     /// How many values there are.
     pub len: usize,
-    /// What each of them is in the beginning.
-    pub initial: f64,
+    /// What they are in the beginning.
+    pub initial: Initial,
 }
 
 impl Slot {
     /// A slot of the shape of its parameter, of zeros.
     pub fn zeros(name: &'static str, shape: &[usize]) -> Self {
-        Self { name, len: shape.iter().product(), initial: 0.0 }
+        Self { name, len: shape.iter().product(), initial: Initial::Value(0.0) }
     }
 
     /// Slots of the shape of their parameter, of zeros.
     pub(super) fn all(names: &[&'static str], shape: &[usize]) -> Vec<Self> {
         names.iter().map(|name| Self::zeros(name, shape)).collect()
+    }
+}
+
+/// What the values of a [`Slot`] are in the beginning.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// Each is this number.
+    Value(f64),
+    /// They are those of the parameter.
+    Weights,
+}
+
+impl Initial {
+    /// The number, if there is one.
+    pub(super) fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Weights => None,
+        }
     }
 }
 
@@ -76,16 +95,18 @@ impl<E> Default for Slots<E> {
 }
 
 impl<E: Element> Slots<E> {
-    /// Makes the slots that are not there yet.
+    /// Makes the slots that are wanted and not there yet, of a parameter with these weights. Gives whether some begin as these.
     ///
     /// # Errors
     /// [`Error::Device`] if there is no memory; [`Error::Mismatch`] if the state is that of another model.
     pub(super) fn prepare(
         &mut self,
         optimizer: &impl Optimizer,
+        wanted: Vec<Slot>,
         shape: &[usize],
-    ) -> Result<(), Error> {
-        let wanted = optimizer.slots(shape);
+        weights: &dyn Fn() -> Result<Vec<E>, Error>,
+    ) -> Result<bool, Error> {
+        let mut copies = false;
         if !wanted.iter().map(|slot| slot.name).eq(self.names.iter().copied()) {
             // Those of another optimiser go, but what both have stays.
             let mut values = Vec::with_capacity(wanted.len());
@@ -94,7 +115,13 @@ impl<E: Element> Slots<E> {
                 let kept = kept.map(|at| std::mem::take(&mut self.values[at]));
                 values.push(match kept {
                     Some(kept) => kept,
-                    None => filled(&[slot.len], E::of(slot.initial))?,
+                    None => match slot.initial {
+                        Initial::Value(value) => filled(&[slot.len], E::of(value))?,
+                        Initial::Weights => {
+                            copies = true;
+                            weights()?
+                        }
+                    },
                 });
             }
             self.names = wanted.iter().map(|slot| slot.name).collect();
@@ -118,7 +145,7 @@ impl<E: Element> Slots<E> {
         match sizes.chain(others.map(|found| (len, found))).find(|(wanted, found)| wanted != found)
         {
             Some((wanted, found)) => Err(Error::mismatch("the values of a slot", wanted, found)),
-            None => Ok(()),
+            None => Ok(copies),
         }
     }
 
@@ -147,7 +174,8 @@ impl<E: Element> Slots<E> {
                     self.names = wanted.iter().map(|slot| slot.name).collect();
                     self.values = wanted.iter().map(|_| Vec::new()).collect();
                 } else {
-                    self.prepare(optimizer, &shape)?;
+                    // No slot of a row begins as its weights.
+                    self.prepare(optimizer, wanted, &shape, &|| Ok(filled(&shape, E::zero())?))?;
                     rows.compact(&mut self.values)?;
                 }
                 rows

@@ -1,4 +1,4 @@
-use std::marker::PhantomData;
+use std::{marker::PhantomData, sync::Arc};
 
 use super::{groups::LayerGroups, slots::Slots};
 use crate::{
@@ -25,8 +25,8 @@ pub struct State<E: Element, D: Backend<E>> {
     pub(super) largest_gathered: f64,
     /// What the random numbers of each step follow from. Drawn from the device in the first.
     pub(super) seed: Option<u64>,
-    /// Whether each parameter is left out of the weight decay, for these words.
-    pub(super) excluded: (Vec<String>, Vec<bool>),
+    /// The names of all parameters, once there was a step.
+    pub(super) names: Arc<[String]>,
     /// What holds for some parameters alone.
     pub(super) groups: LayerGroups,
     /// Whether the model has the averages of its weights, and the slots the weights.
@@ -44,7 +44,7 @@ impl<E: Element, D: Backend<E>> Default for State<E, D> {
             largest_slot: 0.0,
             largest_gathered: 0.0,
             seed: None,
-            excluded: Default::default(),
+            names: Arc::default(),
             groups: LayerGroups::default(),
             swapped: false,
             apart: false,
@@ -57,7 +57,7 @@ impl<E: Element, D: Backend<E>> Clone for State<E, D> {
     fn clone(&self) -> Self {
         Self {
             slots: self.slots.clone(),
-            excluded: self.excluded.clone(),
+            names: self.names.clone(),
             groups: self.groups.clone(),
             ..*self
         }
@@ -71,8 +71,8 @@ impl<E: Element, D: Backend<E>> State<E, D> {
     /// [`Error::Device`].
     pub(super) fn copied(&self) -> Result<Self, Error> {
         let slots = self.slots.iter().map(Slots::copied).collect::<Result<_, _>>()?;
-        let (excluded, groups) = (self.excluded.clone(), self.groups.clone());
-        Ok(Self { slots, excluded, groups, ..*self })
+        let (names, groups) = (self.names.clone(), self.groups.clone());
+        Ok(Self { slots, names, groups, ..*self })
     }
 
     /// How many steps were made.

@@ -23,7 +23,10 @@ use kerata::{
     loss::SparseCategoricalCrossentropy,
     metric::SparseCategoricalAccuracy,
     model::Sequential,
-    optim::{Adafactor, Adam, Nadam, Optimizer, RMSprop, Sgd, schedules::CosineDecay},
+    optim::{
+        Adafactor, Adam, Muon, Nadam, Optimizer, RMSprop, ScheduleFreeAdamW, Sgd,
+        schedules::CosineDecay,
+    },
     prelude::*,
     train::{Callback, Fit, History, Logs, Snapshot, Trainer, Training},
 };
@@ -122,6 +125,12 @@ fn from_every_batch() {
         ..RMSprop::new(0.01)
     });
     resumes(Adafactor::new(0.01));
+    resumes(Muon { exclude_layers: vec!["kernel".into()], ..Muon::new(0.01) });
+    resumes(Muon::new(0.01));
+    resumes(ScheduleFreeAdamW {
+        gradient_accumulation_steps: Some(2),
+        ..ScheduleFreeAdamW::new(0.01)
+    });
 }
 
 fn with_callbacks(folder: &Path, seed: u64) -> NetTrainer<Adam> {

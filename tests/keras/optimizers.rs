@@ -5,8 +5,8 @@ use kerata::{
     Batch, Const, Cpu, Embedding, Error, Ids, MaskZero, Tensor,
     loss::MeanSquaredError,
     optim::{
-        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, LearningRate, Lion, Nadam,
-        Optimizer, RMSprop, Sgd, State,
+        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, LearningRate, Lion, Muon,
+        Nadam, Optimizer, RMSprop, ScheduleFreeAdamW, Sgd, State,
         schedules::{
             CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay,
             PiecewiseConstantDecay, PolynomialDecay,
@@ -37,8 +37,17 @@ impl Settings<'_> {
         self.0[key].as_f64()
     }
 
+    fn whole(&self, key: &str) -> usize {
+        self.number(key) as usize
+    }
+
     fn count(&self, key: &str) -> Option<usize> {
         self.maybe(key).map(|number| number as usize)
+    }
+
+    fn words(&self, key: &str) -> Vec<String> {
+        let words = self.0[key].as_array().unwrap().iter();
+        words.map(|word| word.as_str().unwrap().to_owned()).collect()
     }
 
     fn flag(&self, key: &str) -> bool {
@@ -169,6 +178,28 @@ fn with_optimizer(class: &str, config: &Value, run: &impl Run) {
             l2_shrinkage_regularization_strength: number,
             beta: number
         })),
+        "Muon" => run.run(optimizer!(Muon {
+            adam_beta_1: number,
+            adam_beta_2: number,
+            adam_weight_decay: maybe,
+            epsilon: number,
+            adam_lr_ratio: number,
+            exclude_layers: words,
+            exclude_embeddings: flag,
+            momentum: number,
+            nesterov: flag,
+            ns_steps: whole,
+            muon_a: number,
+            muon_b: number,
+            muon_c: number,
+            rms_rate: maybe
+        })),
+        "ScheduleFreeAdamW" => run.run(optimizer!(ScheduleFreeAdamW {
+            beta_1: number,
+            beta_2: number,
+            epsilon: number,
+            warmup_steps: whole
+        })),
         other => panic!("the optimiser `{other}` is not known"),
     }
 }
@@ -280,7 +311,8 @@ fn schedules(case: &Case, report: &mut Report) {
 
 pub(crate) fn tests() -> Vec<Test> {
     let mut all = tests![optimizer_duplicate_ids];
-    for name in ["optimizer_sequences", "optimizer_more"] {
+    let newest = ["optimizer_newest_wide", "optimizer_newest_tall"];
+    for name in ["optimizer_sequences", "optimizer_more"].into_iter().chain(newest) {
         all.push(Test::new(name, name, sequences));
     }
     for name in ["learning_rate_schedules", "learning_rate_schedules_more"] {

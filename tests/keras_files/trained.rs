@@ -11,7 +11,7 @@ use kerata::{
     model,
     optim::{
         Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, LearningRateSchedule, Lion,
-        Nadam, Optimizer, RMSprop, Sgd,
+        Muon, Nadam, Optimizer, RMSprop, ScheduleFreeAdamW, Sgd,
         schedules::{
             CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay,
             PiecewiseConstantDecay, PolynomialDecay,
@@ -148,6 +148,10 @@ fn keras_goes_on_with_the_training() -> Result<(), Error> {
         Lion::new(0.01);
         Lamb::new(0.01);
         Adafactor::new(0.01);
+        Muon::new(0.02);
+        Muon { exclude_layers: vec!["head".into()], rms_rate: None, ..Muon::new(0.02) };
+        ScheduleFreeAdamW::new(0.01);
+        ScheduleFreeAdamW { warmup_steps: 2, weight_decay: Some(0.1), ..ScheduleFreeAdamW::new(0.01) };
         Adam::new(ExponentialDecay::new(0.01, 2.0, 0.9));
         Sgd { momentum: 0.5, ..Sgd::new(CosineDecay { warmup_target: Some(0.1), warmup_steps: 2.0, ..CosineDecay::new(0.01, 9.0) }) };
         RMSprop::new(PiecewiseConstantDecay::new([1, 2], [0.01, 0.02, 0.03]));

@@ -10,7 +10,7 @@ use kerata::{
     metric::{MeanReciprocalRank, SparseCategoricalAccuracy},
     model,
     model::Sequential,
-    optim::{Adafactor, Adam, AdamW, Lamb, Sgd},
+    optim::{Adafactor, Adam, AdamW, Lamb, Muon, ScheduleFreeAdamW, Sgd},
     prelude::*,
     reduce::PerSample,
     train::{Fit, Trainer},
@@ -84,6 +84,8 @@ fn optimizers_see_the_gradients_of_the_whole_batch() {
         AdamW::new(0.02, 0.1),
         Lamb::new(0.02),
         Adafactor::new(0.02),
+        Muon::new(0.02),
+        ScheduleFreeAdamW::new(0.02),
         Adam {
             use_ema: true,
             ema_momentum: 0.8,

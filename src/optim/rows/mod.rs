@@ -69,7 +69,7 @@ impl<E: Element> Rows<E> {
             places: filled(&[shape[0]], 0)?,
             reached: Vec::new(),
             active: Vec::new(),
-            initial: slots.iter().map(|slot| E::of(slot.initial)).collect(),
+            initial: slots.iter().map(|slot| E::of(slot.initial.value().unwrap_or(0.0))).collect(),
             fading,
             log: Vec::new(),
             decays: false,
@@ -319,6 +319,7 @@ mod tests {
             let moment = Moment { step, learning_rate: 0.01, largest_slot: 1.0 };
             let mut gradient = if step == 1 { vec![0.3, -2.0, 1e-6] } else { vec![0.0; 3] };
             adam.update(Update {
+                name: "",
                 moment,
                 shape: &shape,
                 weights: &mut dense,
@@ -334,7 +335,8 @@ mod tests {
                 let slots = vec![&mut a[..], &mut b[..]];
                 let weights = &mut table[..width];
                 let gradient = &mut gradient;
-                adam.update(Update { moment, shape: &shape, weights, gradient, slots }).unwrap();
+                adam.update(Update { moment, name: "", shape: &shape, weights, gradient, slots })
+                    .unwrap();
             }
             rows.store(Made { moment, kept: 1.0 }, ids, &brought, &mut slots).unwrap();
             if step == 2000 {

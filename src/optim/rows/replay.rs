@@ -125,6 +125,8 @@ impl<E: Element> Rows<E> {
             before[range.clone()].copy_from_slice(&values[range.clone()]);
             gradient[range.clone()].fill(E::zero());
             optimizer.update(Update {
+                // It is elementwise, for which names say nothing.
+                name: "",
                 moment: made.moment,
                 shape: &self.shape,
                 weights: &mut values[range.clone()],

@@ -15,7 +15,7 @@ use dfdx::{
 };
 
 use super::{
-    Fading, Optimizer, State, blocks::Block, groups::LayerGroups, rows::Made, slots::Slots,
+    Fading, Optimizer, Slot, State, blocks::Block, groups::LayerGroups, rows::Made, slots::Slots,
 };
 use crate::{
     backend::{Backend, Element, assign, put_rows_at, to_values},
@@ -63,7 +63,10 @@ pub(super) fn lagging<E>(touched: &AllTouched<E>) -> impl Iterator<Item = usize>
 fn fading<E: Element>(optimizer: &impl Optimizer) -> Option<Fading> {
     let options = optimizer.options();
     let whole = options.ema.is_some() || options.gradient_accumulation_steps.is_some();
-    if whole || !optimizer.is_elementwise() { None } else { optimizer.fading::<E>() }
+    // What a slot of a row begins as is not known once the row has moved.
+    let begins = |slot: &Slot| slot.initial.value().is_some();
+    let apart = !whole && optimizer.is_elementwise() && optimizer.slots(&[1, 1]).iter().all(begins);
+    if apart { optimizer.fading::<E>() } else { None }
 }
 
 /// The sizes of a parameter that may be a table.
