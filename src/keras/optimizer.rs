@@ -122,9 +122,8 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
         return Err(Error::mismatch("the parameters of a state", visited.len(), found.len()));
     }
     let trained = || visited.iter().zip(&found).filter(|(parameter, _)| parameter.trainable);
-    let forgotten = trained().find(|(of, slots)| {
-        slots.is_empty() && !optimizer.slots_of(&of.name, &of.sizes).is_empty()
-    });
+    let forgotten =
+        trained().find(|(of, slots)| slots.is_empty() && !optimizer.slots(&of.sizes).is_empty());
     if let Some((parameter, _)) = forgotten.filter(|_| state.steps() > 0) {
         let expected = "it is frozen at run time, and Keras's file asks what the optimiser remembers of it: unfreeze it and make a step, or save the model alone";
         return Err(Error::invalid("the parameter", &parameter.name, expected));
@@ -148,8 +147,10 @@ fn slots<O: Optimizer, E: Element, D: Backend<E>>(
     }
     let mut rest: Vec<Vec<Weight>> = Vec::new();
     for (parameter, slots) in trained() {
-        let names =
-            optimizer.slots_of(&parameter.name, &parameter.sizes).into_iter().map(|slot| slot.name);
+        let names = optimizer
+            .slots_of(&parameter.full_name(), &parameter.sizes)
+            .into_iter()
+            .map(|slot| slot.name);
         let own: Vec<(&str, &[E])> = names
             .filter(|name| *name != SHARED)
             .filter_map(|name| slots.iter().find(|(slot, _)| *slot == name))

@@ -24,6 +24,14 @@ pub(super) struct Visited {
     pub(super) trainable: bool,
 }
 
+impl Visited {
+    /// Its name in the model, `head.kernel`.
+    pub(super) fn full_name(&self) -> String {
+        let path = self.path.iter().map(String::as_str);
+        path.chain([self.name.as_str()]).collect::<Vec<_>>().join(".")
+    }
+}
+
 /// A layer of a model that holds no list of layers.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
