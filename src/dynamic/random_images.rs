@@ -14,7 +14,10 @@ use crate::{
     error::Error,
     fields::{AnySignal, OptionValue},
     layer::Layer,
-    layers::{RandomFlip, RandomRotation, RandomZoom, cropped},
+    layers::{
+        Factor, RandomBrightness, RandomContrast, RandomFlip, RandomRotation, RandomTranslation,
+        RandomZoom, cropped,
+    },
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +25,9 @@ pub(crate) enum RandomImages {
     Flip(RandomFlip),
     Rotation(RandomRotation),
     Zoom(RandomZoom),
+    Translation(RandomTranslation),
+    Brightness(RandomBrightness),
+    Contrast(RandomContrast),
     /// Rows and columns.
     Crop([usize; 2]),
 }
@@ -56,6 +62,32 @@ impl RandomImages {
         }))
     }
 
+    pub(crate) fn translation(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self::Translation(RandomTranslation {
+            height_factor: option(options, "height_factor")?,
+            width_factor: option(options, "width_factor")?,
+            fill_mode: option(options, "fill_mode")?,
+            interpolation: option(options, "interpolation")?,
+            fill_value: option(options, "fill_value")?,
+        }))
+    }
+
+    pub(crate) fn brightness(options: &mut Options<'_>) -> Result<Self, Error> {
+        Ok(Self::Brightness(RandomBrightness {
+            factor: option(options, "factor")?,
+            value_range: option(options, "value_range")?,
+        }))
+    }
+
+    pub(crate) fn contrast(options: &mut Options<'_>) -> Result<Self, Error> {
+        // Keras 3 writes both ends; one number, of Keras 2, is said of both.
+        let factor = match options.config.config.get("factor").and_then(Value::as_f64) {
+            Some(both) => Factor::between(both, both),
+            None => option(options, "factor")?,
+        };
+        Ok(Self::Contrast(RandomContrast { factor, value_range: option(options, "value_range")? }))
+    }
+
     pub(crate) fn crop(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self::Crop([options.size("height")?, options.size("width")?]))
     }
@@ -83,6 +115,9 @@ impl OneToOne for RandomImages {
             Self::Flip(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Rotation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Zoom(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Translation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Brightness(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Contrast(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
             Self::Crop(size) => {
                 on_images(x, |x| cropped(x, *size, Some(random_u64(&Cpu::default()))))
             }

@@ -102,8 +102,11 @@ classes! {{
     "MaxPooling2D": MaxPool2d<1>, Pool::new;
     "Permute": PermuteKeys, PermuteOp::new;
     "RMSNormalization": RmsNorm<1>, Norm::rms;
+    "RandomBrightness": layers::RandomBrightness, RandomImages::brightness;
+    "RandomContrast": layers::RandomContrast, RandomImages::contrast;
     "RandomFlip": layers::RandomFlip, RandomImages::flip;
     "RandomRotation": layers::RandomRotation, RandomImages::rotation;
+    "RandomTranslation": layers::RandomTranslation, RandomImages::translation;
     "RandomZoom": layers::RandomZoom, RandomImages::zoom;
     "ReLU": Relu, |o| Ok(Activate(o.activation_layer("relu")?));
     "RepeatVector": RepeatVector<1>, Repeat::new;

@@ -18,7 +18,7 @@ use crate::preprocessing::{case, flat};
 
 type Images<E> = Tensor<(Batch, Const<5>, Const<4>, Const<2>), E, Cpu>;
 
-fn images<E: Element>(values: &[f32], count: usize) -> Images<E>
+pub(crate) fn images<E: Element>(values: &[f32], count: usize) -> Images<E>
 where
     Cpu: Backend<E>,
 {
@@ -26,13 +26,13 @@ where
     Cpu::default().tensor_from_vec(values, (count, Const, Const, Const))
 }
 
-const FILLS: [(FillMode, &str); 4] = [
+pub(crate) const FILLS: [(FillMode, &str); 4] = [
     (FillMode::Reflect, "reflect"),
     (FillMode::Wrap, "wrap"),
     (FillMode::Constant, "constant"),
     (FillMode::Nearest, "nearest"),
 ];
-const BETWEEN: [(Interpolation, &str); 2] =
+pub(crate) const BETWEEN: [(Interpolation, &str); 2] =
     [(Interpolation::Bilinear, "bilinear"), (Interpolation::Nearest, "nearest")];
 
 /// What leaves a layer, and the gradient of the sum of the squares of that.
@@ -55,7 +55,7 @@ where
 }
 
 /// Keras's answer, from each image by itself; and the kernel in `f32` against the reference in `f64`.
-fn check<L>(input: &[f32], expected: &Value, layers: Vec<L>, what: &str)
+pub(crate) fn check<L>(input: &[f32], expected: &Value, layers: Vec<L>, what: &str)
 where
     L: Clone
         + Layer<

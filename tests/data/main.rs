@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)]
 
+mod colors;
 mod files;
 mod images;
 mod preprocessing;

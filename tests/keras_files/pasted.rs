@@ -101,7 +101,8 @@ fn each_layer_is_known_with_all_its_keys() {
             kerata::Cropping2d<1, 2>, kerata::Cropping2d<0, 0, 1, 2>, kerata::UpSampling2d<2, 3>, kerata::SpatialDropout2d<20>,
             kerata::DepthwiseConv2d<2, 3>, kerata::DepthwiseConv2d<2, 3, 2, Relu, Same, 2, 1, 3>, kerata::SeparableConv2d<2, 5, 3, 2, Relu, Same, 2, 1, 3>,
             kerata::Conv2dTranspose<2, 3, 3>, kerata::Conv2dTranspose<2, 3, 3, 2, Relu, Same, 2>, kerata::GroupNorm<2, 1>,
-            kerata::RandomFlip, kerata::RandomRotation, kerata::RandomZoom, kerata::RandomCrop<3, 4>;
+            kerata::RandomFlip, kerata::RandomRotation, kerata::RandomZoom, kerata::RandomCrop<3, 4>,
+            kerata::RandomTranslation, kerata::RandomBrightness, kerata::RandomContrast;
     }
     assert!(seen.len() >= 32, "{seen:?}");
 }

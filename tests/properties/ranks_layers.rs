@@ -2,7 +2,8 @@
 
 use kerata::{
     Batch, BatchNorm, Const, Cpu, Dense, Embedding, Error, Factor, Flatten, FlipMode, Ids, Length,
-    MaskZero, RandomFlip, RandomRotation, RandomZoom, Sigmoid, Softmax, TimeDistributed,
+    MaskZero, RandomBrightness, RandomContrast, RandomFlip, RandomRotation, RandomTranslation,
+    RandomZoom, Sigmoid, Softmax, TimeDistributed, ValueRange,
     config::{Config, CustomObjects, layer_from_config},
     data::{InMemory, Ragged},
     distributed::ThreadRank,
@@ -59,6 +60,12 @@ struct Pictures {
     turn: RandomRotation,
     #[with(height_factor = Factor::of(0.2))]
     zoom: RandomZoom,
+    #[with(height_factor = Factor::of(0.1))]
+    shift: RandomTranslation,
+    #[with(factor = Factor::between(0.0, 0.5), value_range = ValueRange::UNIT)]
+    contrast: RandomContrast,
+    #[with(factor = Factor::of(0.1), value_range = ValueRange::UNIT)]
+    light: RandomBrightness,
     flat: Flatten<_>,
     head: Dense<_, 1>,
 }

@@ -153,10 +153,30 @@ fn setting(
             Ok(())
         }
         Setting::Factor(key) => factor(layer, key, "", options),
+        Setting::Range(key, usual) => range(layer, key, usual, options),
         Setting::OwnFactor(key) => factor(layer, key, "kerata::WidthFactor::Own", options),
         Setting::All(all) => {
             all.iter().try_for_each(|one| self::setting(one, layer, rank, options))
         }
+    }
+}
+
+/// Two numbers, if they are not as usual.
+fn range(
+    layer: &Layer<'_>,
+    key: &'static str,
+    usual: [f64; 2],
+    options: &mut Options,
+) -> Result<(), String> {
+    let Some(said) = layer.get(key) else { return Ok(()) };
+    let ends = said.as_array().map(|ends| ends.iter().map(Value::as_f64).collect::<Vec<_>>());
+    match ends.as_deref() {
+        Some(&[Some(lower), Some(upper)]) if [lower, upper] == usual => Ok(()),
+        Some(&[Some(lower), Some(upper)]) => {
+            options.push((key, format!("kerata::ValueRange::between({lower:?}, {upper:?})")));
+            Ok(())
+        }
+        _ => Err(format!("{}, and not two numbers", layer.says(key))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Class, Kind, Known, Parameter, Setting, parts::*};
 use Setting::{
-    ChannelsLast, Choice, Factor, False, Flag, Ignored, LastAxis, Null, Number, OwnFactor,
+    ChannelsLast, Choice, Factor, False, Flag, Ignored, LastAxis, Null, Number, OwnFactor, Range,
 };
 
 /// A layer that is called so in Keras and here.
@@ -223,6 +223,22 @@ pub(super) const LAYERS: &[Known] = &[
         Factor("height_factor"),
         OwnFactor("width_factor"),
         FILLED,
+        IMAGES,
+    ]),
+    plain("RandomTranslation").settings(&[
+        Factor("height_factor"),
+        Factor("width_factor"),
+        FILLED,
+        IMAGES,
+    ]),
+    plain("RandomBrightness").settings(&[
+        Factor("factor"),
+        Range("value_range", [0.0, 255.0]),
+        IMAGES,
+    ]),
+    plain("RandomContrast").settings(&[
+        Factor("factor"),
+        Range("value_range", [0.0, 255.0]),
         IMAGES,
     ]),
     layer(

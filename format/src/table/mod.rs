@@ -120,6 +120,8 @@ pub enum Setting {
     Choice(&'static str, &'static str, &'static [[&'static str; 2]]),
     /// An option that is a `Factor`.
     Factor(&'static str),
+    /// An option that is a `ValueRange`, and its default.
+    Range(&'static str, [f64; 2]),
     /// An option that is a factor of one axis where those of the other do not count.
     OwnFactor(&'static str),
     /// All of these.

@@ -32,6 +32,12 @@ impl Affine {
         }
     }
 
+    /// A shift by shares of the height, down, and of the width, to the right.
+    pub(crate) fn translation([down, right]: [f64; 2], [height, width]: [usize; 2]) -> Self {
+        let (dx, dy) = (right * width as f64, down * height as f64);
+        Self { a: [1.0, 0.0, -dx], b: [0.0, 1.0, -dy] }
+    }
+
     /// A window of the old image, stretched to the size of the new one, pixels by their middles.
     pub(crate) fn window(start: [f64; 2], window: [f64; 2], size: [usize; 2]) -> Self {
         let scale = [0, 1].map(|axis| window[axis] / size[axis].max(1) as f64);

@@ -1,22 +1,29 @@
 //! Preprocessing that is a part of the model.
 
+mod colors;
 mod geometry;
 mod normalization;
 mod options;
 mod random;
+mod random_brightness;
+mod random_contrast;
 mod random_crop;
 mod random_flip;
 mod random_rotation;
+mod random_translation;
 mod random_zoom;
 mod rescaling;
 
 pub use normalization::Normalization;
 pub(crate) use normalization::at_least;
-pub use options::{Factor, FillMode, FlipMode, Interpolation, WidthFactor};
+pub use options::{Factor, FillMode, FlipMode, Interpolation, ValueRange, WidthFactor};
+pub use random_brightness::RandomBrightness;
+pub use random_contrast::RandomContrast;
 pub use random_crop::RandomCrop;
 pub(crate) use random_crop::cropped;
 pub use random_flip::RandomFlip;
 pub use random_rotation::RandomRotation;
+pub use random_translation::RandomTranslation;
 pub use random_zoom::RandomZoom;
 pub use rescaling::Rescaling;
 

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use dfdx::tensor::{Tape, Tensor};
 use serde_json::{Value, json};
 
 use crate::{
-    error::Error,
+    backend::{Backend, Element, ImageShape},
+    error::{Error, OrDevice},
     fields::{OptionValue, option_words},
 };
 
@@ -114,6 +116,78 @@ impl OptionValue for Factor {
                 _ => None,
             },
             one => Some(Self::of(one.as_f64()?)),
+        }
+    }
+}
+
+/// Between which values images are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValueRange {
+    lower: f64,
+    upper: f64,
+}
+
+impl ValueRange {
+    /// From 0 to 255.
+    pub const BYTES: Self = Self::between(0.0, 255.0);
+    /// From 0 to 1.
+    pub const UNIT: Self = Self::between(0.0, 1.0);
+
+    /// From one number to another.
+    pub const fn between(lower: f64, upper: f64) -> Self {
+        Self { lower, upper }
+    }
+
+    pub(super) fn width(self) -> f64 {
+        self.upper - self.lower
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] if it is none.
+    pub(super) fn check<E: Element>(self) -> Result<(), Error> {
+        super::element::<E>("value_range", self.lower)?;
+        super::element::<E>("value_range", self.upper)?;
+        match self.lower <= self.upper {
+            true => Ok(()),
+            false => Err(Error::invalid("value_range", self, "the lower end comes first")),
+        }
+    }
+
+    /// Images whose values beyond it are set to its ends.
+    pub(super) fn within<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        self,
+        x: Tensor<ImageShape, E, D, T>,
+    ) -> Result<Tensor<ImageShape, E, D, T>, Error> {
+        x.try_clamp(self.lower, self.upper).or_device()
+    }
+}
+
+impl Default for ValueRange {
+    fn default() -> Self {
+        Self::BYTES
+    }
+}
+
+impl fmt::Display for ValueRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}, {}]", self.lower, self.upper)
+    }
+}
+
+impl From<ValueRange> for Value {
+    fn from(range: ValueRange) -> Self {
+        json!([range.lower, range.upper])
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl OptionValue for ValueRange {
+    const NEEDED: &'static str = "a list of two numbers is needed";
+
+    fn parse(value: &Value) -> Option<Self> {
+        match value.as_array()?.as_slice() {
+            [lower, upper] => Some(Self::between(lower.as_f64()?, upper.as_f64()?)),
+            _ => None,
         }
     }
 }
