@@ -7,7 +7,10 @@ use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
-    sync::{LazyLock, Mutex},
+    sync::{
+        LazyLock, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -48,9 +51,19 @@ fn main() -> ExitCode {
     if let Ok(seed) = std::env::var(WORKER) {
         return work(targets[0], time, folders, seed.parse().unwrap());
     }
-    // No short-circuit: all targets run.
-    let found: usize = targets.iter().map(|target| watch(target, time, folders)).sum();
-    if found == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // All targets run, whatever others find; as many at a time as there are cores.
+    let (found, waiting) = (AtomicUsize::new(0), Mutex::new(targets.into_iter()));
+    let next = || waiting.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, Into::into) {
+            scope.spawn(|| {
+                while let Some(target) = next() {
+                    found.fetch_add(watch(target, time, folders), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    if found.into_inner() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn root() -> &'static Path {
@@ -65,7 +78,7 @@ fn artifacts(target: &Target) -> PathBuf {
 fn watch(target: &Target, time: Duration, folders: &[String]) -> usize {
     let folder = artifacts(target);
     std::fs::create_dir_all(&folder).unwrap();
-    let current = kerata_fuzz::scratch(&format!("{}.current", std::process::id()));
+    let current = kerata_fuzz::scratch(&format!("{}-{}.current", std::process::id(), target.name));
     let before = count(&folder);
     let end = Instant::now() + time;
     let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
