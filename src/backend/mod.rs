@@ -31,7 +31,7 @@ mod window;
 
 pub(crate) use crate::memory;
 pub use activation::ActivationFunction;
-pub(crate) use activation::{WithFunction, elu};
+pub(crate) use activation::{WithFunction, elu, erf};
 pub(crate) use attention::AttentionSizes;
 pub use attention::{AttentionOptions, Visible};
 pub use carried::CarriedStates;

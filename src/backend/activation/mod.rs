@@ -2,7 +2,7 @@
 
 mod functions;
 
-pub(crate) use functions::elu;
+pub(crate) use functions::{elu, erf};
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ use super::{
         words::refused,
     },
     function::Function,
-    parts,
+    one_hot, parts,
     reduce::reduce,
     reshape::{axes, joined},
     table::{Kind, gelu_by_tanh, gelu_by_tanh_slope},
@@ -180,6 +180,9 @@ pub(super) fn apply<T: Pass>(
             along(x, &own, axis, running_sums)
         }
         Kind::Reduce(reduction) => Ok(reduce(*reduction, x, &own, options)?.0),
+        Kind::OneHot => one_hot::apply(x, &own, sizes, options),
+        Kind::Triangle(triangle) => triangle.apply(x, &own, options),
+        Kind::Blocks(blocks) => blocks.apply(x, &own, sizes, options),
         Kind::Reshape(reshaping) => {
             reshaping.apply(x, own, options)?.0.into_shape(&as_rows(sizes)?)
         }

@@ -15,7 +15,7 @@ use super::{
     arguments::{Operand, Said, said},
     calculate,
     nodes::{CallArguments, Reference},
-    parts,
+    one_hot, parts,
     reduce::reduced,
     reshape::joined,
     table::{KINDS, Kind, module},
@@ -104,6 +104,12 @@ impl Op for Function {
             Kind::Matrices | Kind::Einsum => {
                 let sizes: Vec<&[Option<usize>]> = all.iter().map(|one| &one.sizes[..]).collect();
                 calculate::equation(&self.kind, &sizes, options)?.gives(&sizes)?
+            }
+            Kind::OneHot => one_hot::gives(&first.sizes, options)?,
+            Kind::Blocks(blocks) => blocks.gives(&first.sizes, options)?,
+            Kind::Triangle(triangle) => {
+                triangle.check(first.rank(), options)?;
+                first.sizes.clone()
             }
             Kind::RunningSum | Kind::Normalize => {
                 calculate::axes_of(&self.kind, first.rank(), options)?;

@@ -3,15 +3,18 @@
 mod arguments;
 mod arrange;
 mod bare;
+mod blocks;
 mod calculate;
 mod call;
 mod function;
 mod nodes;
+mod one_hot;
 mod parts;
 mod read;
 mod reduce;
 mod reshape;
 mod table;
+mod triangle;
 mod wiring;
 mod write;
 

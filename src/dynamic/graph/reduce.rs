@@ -36,6 +36,8 @@ pub(in crate::dynamic) enum Reduction {
     Product,
     Variance,
     Deviation,
+    /// The root of the sum of the squares.
+    Norm,
     LogSumExp,
 }
 
@@ -49,6 +51,14 @@ pub(super) fn reduced(
     let axes = axes(options, "axis", arrives.rank())?;
     if axes.contains(&0) {
         return Err(refused("a function along the batch is not known here"));
+    }
+    let order = options.get("ord").filter(|order| !order.is_null());
+    let usual = |order: &Value| match axes.len() {
+        1 => order.as_f64() == Some(2.0),
+        axes => axes == 2 && order == "fro",
+    };
+    if let Some(order) = order.filter(|order| !usual(order)) {
+        return Err(refused(format!("`ord` {order} of a function is not known here")));
     }
     let keep = options.get("keepdims") == Some(&Value::Bool(true));
     let sizes =
@@ -134,6 +144,7 @@ impl Reduction {
             Self::Product => Ok(product),
             Self::Variance => Ok(variance),
             Self::Deviation => Ok(deviation),
+            Self::Norm => Ok(norm),
             Self::PlaceOfLargest => Err(|row| best(row, true) as f32),
             Self::PlaceOfSmallest => Err(|row| best(row, false) as f32),
             Self::Any => Err(|row| f32::from(u8::from(row.iter().any(|&x| x != 0.0)))),
@@ -183,6 +194,12 @@ fn deviation(row: &[f32], slopes: &mut [f32]) -> f32 {
     let [mean, variance] = moments(row);
     away(row, mean, 1.0 / (variance.sqrt() * row.len() as f64), slopes);
     variance.sqrt() as f32
+}
+
+fn norm(row: &[f32], slopes: &mut [f32]) -> f32 {
+    let norm = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    slopes.iter_mut().zip(row).for_each(|(to, &x)| *to = (f64::from(x) / norm) as f32);
+    norm as f32
 }
 
 fn log_sum_exp(row: &[f32], slopes: &mut [f32]) -> f32 {

@@ -1,6 +1,6 @@
 //! Keras's functions by their class.
 
-use std::f64::consts::{LN_2, LN_10};
+use std::f64::consts::{LN_2, LN_10, PI};
 
 use super::{
     super::{
@@ -8,10 +8,15 @@ use super::{
         merge::Merging,
     },
     arrange::Arrangement,
+    blocks::Blocks,
     reduce::Reduction,
     reshape::Reshaping,
+    triangle::Triangle,
 };
-use crate::{backend::ActivationFunction, fields::snake_case};
+use crate::{
+    backend::{ActivationFunction, erf},
+    fields::snake_case,
+};
 
 /// What is done with values.
 #[derive(Debug, Clone)]
@@ -50,6 +55,10 @@ pub(super) enum Kind {
     Unstack,
     Reshape(Reshaping),
     Arrange(Arrangement),
+    /// A one among zeros.
+    OneHot,
+    Triangle(Triangle),
+    Blocks(Blocks),
     /// The products of matrices.
     Matrices,
     /// Products by an equation.
@@ -75,6 +84,7 @@ impl Kind {
     /// The names of what is said behind the values, in their order.
     pub(super) fn options(&self) -> &'static [&'static str] {
         match self {
+            Self::Reduce(Reduction::Norm) => &["ord", "axis", "keepdims"],
             Self::Reduce(_) => &["axis", "keepdims"],
             Self::Join | Self::Stack | Self::RunningSum | Self::Activation(_) => &["axis"],
             Self::Split => &["indices_or_sections", "axis"],
@@ -91,6 +101,9 @@ impl Kind {
             Self::Clip => &["x_min", "x_max"],
             Self::Normalize => &["axis", "order", "epsilon"],
             Self::Einsum => &["subscripts"],
+            Self::OneHot => &["num_classes", "axis", "dtype", "sparse"],
+            Self::Triangle(_) => &["k"],
+            Self::Blocks(_) => &["block_size", "data_format"],
             _ => &[],
         }
     }
@@ -155,6 +168,49 @@ slopes! {
     ];
 }
 
+/// The derivative of the error function.
+fn erf_slope(x: f32) -> f32 {
+    (std::f64::consts::FRAC_2_SQRT_PI * (-f64::from(x).powi(2)).exp()) as f32
+}
+
+/// `sin(pi x) / (pi x)`.
+fn sinc(x: f32) -> f32 {
+    let angle = PI * f64::from(x);
+    if angle == 0.0 { 1.0 } else { (angle.sin() / angle) as f32 }
+}
+
+fn sinc_slope(x: f32, _: f32) -> f32 {
+    let (x, angle) = (f64::from(x), PI * f64::from(x));
+    // Near 0 the difference of both terms has no digits left.
+    if angle.abs() < 1e-3 {
+        return (-PI * angle / 3.0) as f32;
+    }
+    ((angle.cos() - angle.sin() / angle) / x) as f32
+}
+
+/// The logarithm of the sum of the exponentials, to a base with this logarithm.
+fn log_add_exp(a: f32, b: f32, base: f64) -> f32 {
+    let (most, least) = (f64::from(a.max(b)), f64::from(a.min(b)));
+    if most == least || most.is_infinite() {
+        return (most + if most.is_finite() { LN_2 / base } else { 0.0 }) as f32;
+    }
+    (most + ((least - most) * base).exp().ln_1p() / base) as f32
+}
+
+/// How much each counts in that.
+fn log_add_exp_slopes(a: f32, b: f32, base: f64) -> [f32; 2] {
+    let share = 1.0 / (1.0 + ((f64::from(b) - f64::from(a)) * base).exp());
+    [share as f32, (1.0 - share) as f32]
+}
+
+/// The slopes of the one of two numbers that is taken: half of each where both are equal.
+fn taken(first: bool, equal: bool) -> [f32; 2] {
+    match (first, equal) {
+        (_, true) => [0.5; 2],
+        (first, _) => [flag(first), flag(!first)],
+    }
+}
+
 const QUOTIENT: Kind = Kind::Pair(|a, b| a / b, quotient_slopes);
 
 fn flag(is: bool) -> f32 {
@@ -195,13 +251,17 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Amin", Kind::Reduce(Reduction::Smallest)),
     ("Any", Kind::Reduce(Reduction::Any)),
     ("Arccos", Kind::Each(f32::acos, |x, _| -arc_slope(x))),
+    ("Arccosh", Kind::Each(f32::acosh, |x, _| ((x - 1.0) * (x + 1.0)).sqrt().recip())),
     ("Arcsin", Kind::Each(f32::asin, |x, _| arc_slope(x))),
+    ("Arcsinh", Kind::Each(f32::asinh, |x, _| f64::from(x).hypot(1.0).recip() as f32)),
     ("Arctan", Kind::Each(f32::atan, |x, _| (1.0 + f64::from(x).powi(2)).recip() as f32)),
     ("Arctan2", Kind::Pair(f32::atan2, angle_slopes)),
+    ("Arctanh", Kind::Each(f32::atanh, |x, _| ((1.0 - x) * (1.0 + x)).recip())),
     ("Argmax", Kind::Reduce(Reduction::PlaceOfLargest)),
     ("Argmin", Kind::Reduce(Reduction::PlaceOfSmallest)),
     ("Average", Kind::Reduce(Reduction::Mean)),
     ("Cast", Kind::Same),
+    ("Cbrt", Kind::Each(f32::cbrt, |_, y| (3.0 * y * y).recip())),
     ("Ceil", Kind::Each(f32::ceil, NO_SLOPE)),
     ("Clip", Kind::Clip),
     ("Concatenate", Kind::Join),
@@ -211,30 +271,59 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Cosh", Kind::Each(f32::cosh, |x, _| x.sinh())),
     ("CountNonzero", Kind::Reduce(Reduction::Count)),
     ("Cumsum", Kind::RunningSum),
+    ("Deg2rad", Kind::Each(f32::to_radians, |_, _| (PI / 180.0) as f32)),
+    ("DepthToSpace", Kind::Blocks(Blocks::FromChannels)),
     ("Divide", QUOTIENT),
+    (
+        "DivideNoNan",
+        Kind::Pair(
+            |a, b| if b == 0.0 { 0.0 } else { a / b },
+            |a, b| if b == 0.0 { [0.0; 2] } else { quotient_slopes(a, b) },
+        ),
+    ),
     ("Einsum", Kind::Einsum),
     ("Equal", Kind::Compare(|a, b| a == b)),
+    ("Erf", Kind::Each(|x| erf(f64::from(x)) as f32, |x, _| erf_slope(x))),
     ("Exp", Kind::Each(f32::exp, |_, y| y)),
     ("Exp2", Kind::Each(f32::exp2, |_, y| y * LN_2 as f32)),
     ("ExpandDims", Kind::Reshape(Reshaping::Expand)),
     ("Expm1", Kind::Each(f32::exp_m1, |x, _| x.exp())),
+    ("Fabs", Kind::Each(f32::abs, |x, _| sign(x))),
     ("Flip", Kind::Arrange(Arrangement::Flip)),
     ("Floor", Kind::Each(f32::floor, NO_SLOPE)),
     ("FloorDivide", Kind::Pair(whole_quotient, NO_SLOPES)),
+    ("Fmax", Kind::Pair(f32::max, |a, b| taken(a > b || b.is_nan(), a == b))),
+    ("Fmin", Kind::Pair(f32::min, |a, b| taken(a < b || b.is_nan(), a == b))),
     ("FullLike", Kind::Fill(None)),
     ("GetItem", Kind::Reshape(Reshaping::Items)),
     ("Greater", Kind::Compare(|a, b| a > b)),
     ("GreaterEqual", Kind::Compare(|a, b| a >= b)),
+    (
+        "Heaviside",
+        Kind::Pair(
+            |x, half| {
+                if x == 0.0 { half } else { flag(x > 0.0) + if x.is_nan() { x } else { 0.0 } }
+            },
+            NO_SLOPES,
+        ),
+    ),
     ("Hypot", Kind::Pair(f32::hypot, hypot_slopes)),
     ("Isfinite", Kind::Each(|x| flag(x.is_finite()), NO_SLOPE)),
     ("Isinf", Kind::Each(|x| flag(x.is_infinite()), NO_SLOPE)),
     ("Isnan", Kind::Each(|x| flag(x.is_nan()), NO_SLOPE)),
+    ("Isneginf", Kind::Each(|x| flag(x == f32::NEG_INFINITY), NO_SLOPE)),
+    ("Isposinf", Kind::Each(|x| flag(x == f32::INFINITY), NO_SLOPE)),
     ("Less", Kind::Compare(|a, b| a < b)),
     ("LessEqual", Kind::Compare(|a, b| a <= b)),
     ("Log", Kind::Each(f32::ln, |x, _| x.recip())),
     ("Log10", Kind::Each(f32::log10, |x, _| (f64::from(x) * LN_10).recip() as f32)),
     ("Log1p", Kind::Each(f32::ln_1p, |x, _| (1.0 + x).recip())),
     ("Log2", Kind::Each(f32::log2, |x, _| (f64::from(x) * LN_2).recip() as f32)),
+    ("Logaddexp", Kind::Pair(|a, b| log_add_exp(a, b, 1.0), |a, b| log_add_exp_slopes(a, b, 1.0))),
+    (
+        "Logaddexp2",
+        Kind::Pair(|a, b| log_add_exp(a, b, LN_2), |a, b| log_add_exp_slopes(a, b, LN_2)),
+    ),
     ("LogicalAnd", Kind::Compare(|a, b| a != 0.0 && b != 0.0)),
     ("LogicalNot", Kind::Each(|x| flag(x == 0.0), NO_SLOPE)),
     ("LogicalOr", Kind::Compare(|a, b| a != 0.0 || b != 0.0)),
@@ -250,12 +339,15 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Moveaxis", Kind::Reshape(Reshaping::Move)),
     ("Multiply", Kind::Two(Merging::Product)),
     ("Negative", Kind::Each(|x| -x, |_, _| -1.0)),
+    ("Norm", Kind::Reduce(Reduction::Norm)),
     ("Normalize", Kind::Normalize),
     ("NotEqual", Kind::Compare(|a, b| a != b)),
+    ("OneHot", Kind::OneHot),
     ("OnesLike", Kind::Fill(Some(1.0))),
     ("Pad", Kind::Arrange(Arrangement::Pad)),
     ("Power", Kind::Pair(f32::powf, power_slopes)),
     ("Prod", Kind::Reduce(Reduction::Product)),
+    ("Rad2deg", Kind::Each(f32::to_degrees, |_, _| (180.0 / PI) as f32)),
     ("Reciprocal", Kind::Each(f32::recip, |_, y| -y * y)),
     ("Repeat", Kind::Arrange(Arrangement::Repeat)),
     ("Reshape", Kind::Reshape(Reshaping::Sizes)),
@@ -264,7 +356,9 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Rsqrt", Kind::Each(|x| x.sqrt().recip(), |x, y| -0.5 * y / x)),
     ("Sign", Kind::Each(sign, NO_SLOPE)),
     ("Sin", Kind::Each(f32::sin, |x, _| x.cos())),
+    ("Sinc", Kind::Each(sinc, sinc_slope)),
     ("Sinh", Kind::Each(f32::sinh, |x, _| x.cosh())),
+    ("SpaceToDepth", Kind::Blocks(Blocks::ToChannels)),
     ("Split", Kind::Split),
     ("Sqrt", Kind::Each(f32::sqrt, |_, y| 0.5 / y)),
     ("Square", Kind::Each(|x| x * x, |x, _| 2.0 * x)),
@@ -279,6 +373,8 @@ pub(super) const KINDS: &[(&str, Kind)] = &[
     ("Tan", Kind::Each(f32::tan, |_, y| 1.0 + y * y)),
     ("Tile", Kind::Arrange(Arrangement::Tile)),
     ("Transpose", Kind::Reshape(Reshaping::Order)),
+    ("Tril", Kind::Triangle(Triangle::Lower)),
+    ("Triu", Kind::Triangle(Triangle::Upper)),
     ("TrueDivide", QUOTIENT),
     ("Trunc", Kind::Each(f32::trunc, NO_SLOPE)),
     ("Unstack", Kind::Unstack),
@@ -299,9 +395,10 @@ pub(super) fn is_known(class: &str) -> bool {
 pub(super) fn module(class: &str) -> &'static str {
     match class {
         "Cast" | "StopGradient" | "Unstack" => "keras.src.ops.core",
-        "Logsumexp" | "Rsqrt" => "keras.src.ops.math",
+        "Erf" | "Logsumexp" | "Rsqrt" => "keras.src.ops.math",
+        "Norm" => "keras.src.ops.linalg",
         "Tanh" => "keras.src.ops.numpy",
-        "Normalize" => "keras.src.ops.nn",
+        "DepthToSpace" | "Normalize" | "OneHot" | "SpaceToDepth" => "keras.src.ops.nn",
         _ if KINDS.iter().any(|(name, _)| *name == class) => "keras.src.ops.numpy",
         _ => "keras.src.ops.nn",
     }

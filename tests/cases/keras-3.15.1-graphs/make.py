@@ -599,6 +599,48 @@ def slopes_of_functions(name):
 
 
 @case
+def further_functions(name):
+    """Still more of them."""
+    x, y, z = Input((4, 6), name="x"), Input((4, 6), name="y"), Input((3,), dtype="int32", name="z")
+    v, w = Input((2, 3, 8), name="v"), Input((4, 6, 2), name="w")
+    o = keras.ops
+    a, b = o.abs(x) + 1.5, o.tanh(x)
+    outs = [
+        o.arccosh(a), o.arcsinh(x), o.arctanh(b), o.cbrt(x), o.deg2rad(x), o.rad2deg(x), o.erf(x), o.sinc(x),
+        o.divide_no_nan(x, o.relu(y)), o.logaddexp(x, y), o.logaddexp2(x, y), o.logaddexp(x, x),
+        o.one_hot(z, 4), o.one_hot(z, 5, axis=1), o.tril(x), o.triu(x, k=1), o.tril(x, k=-2), o.triu(x, -1),
+        o.depth_to_space(v, 2), o.space_to_depth(w, 2), o.fmax(x, y), o.fmin(x, 0.1), o.fabs(x), o.heaviside(x, y),
+        o.cast(o.isposinf(x), "float32"), o.cast(o.isneginf(x), "float32"),
+    ]
+    inputs = [floats(31, 2, 4, 6), floats(32, 2, 4, 6), np.array([[0, 3, 2], [-1, 1, 7]], "int32"), floats(33, 2, 2, 3, 8), floats(34, 2, 4, 6, 2)]
+    write(name, Model([x, y, z, v, w], outs), inputs)
+
+
+@case
+def slopes_of_further_functions(name):
+    """Gradients of the same."""
+    x, o = Input((4, 4), name="x"), keras.ops
+    a, b = L.Dense(4, name="a")(x), L.Dense(4, name="b")(x)
+    c = L.Reshape((2, 2, 4))(a)
+    d = [
+        o.arccosh(o.abs(a) + 1.5), o.arcsinh(a), o.arctanh(0.5 * o.tanh(a)), o.cbrt(a + 3.0), o.deg2rad(a), o.rad2deg(b) * 0.01, o.erf(a), o.sinc(b),
+        o.divide_no_nan(a, o.relu(b)), o.logaddexp(a, b), o.logaddexp2(b, a), o.tril(a), o.triu(b, k=1),
+        L.Reshape((4, 4))(o.depth_to_space(c, 2)), L.Reshape((4, 4))(o.space_to_depth(c, 2)), o.fmax(a, b), o.fmin(a, 0.1), o.fabs(b),
+    ]
+    y = L.Dense(2, name="head")(L.Flatten(name="flat")(o.concatenate(d, axis=1)))
+    write(name, Model(x, y), floats(35, 2, 4, 4), True)
+
+
+@case
+def lengths(name):
+    """Norms along axes. Keras on JAX does not read what it writes of them: lists."""
+    x, o = Input((4, 6), name="x"), keras.ops
+    a = L.Dense(6, name="a")(x)
+    b = [o.norm(a, axis=(-1,)), o.norm(a, ord=2, axis=(1,)), o.norm(a, axis=(1, 2))[:, None], o.norm(a, ord="fro", axis=(1, 2), keepdims=True)[:, 0]]
+    write(name, Model(x, L.Dense(2, name="head")(o.concatenate(b, axis=1))), floats(36, 2, 4, 6), True)
+
+
+@case
 def volumes(name):
     """Layers of volumes."""
     x = Input((5, 6, 4, 2), name="x")
