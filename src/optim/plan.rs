@@ -261,7 +261,7 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Prepare<'_, E, D
         if slots.rows.is_none() {
             let name = self.state.names.get(number).map_or("", String::as_str);
             let wanted = self.optimizer.slots_of(name, shape.as_ref());
-            let weights = || Ok(to_values(parameter.tensor)?);
+            let weights = || to_values(parameter.tensor);
             self.copies_weights |=
                 slots.prepare(self.optimizer, wanted, shape.as_ref(), &weights)?;
         }

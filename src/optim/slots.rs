@@ -175,7 +175,7 @@ impl<E: Element> Slots<E> {
                     self.values = wanted.iter().map(|_| Vec::new()).collect();
                 } else {
                     // No slot of a row begins as its weights.
-                    self.prepare(optimizer, wanted, &shape, &|| Ok(filled(&shape, E::zero())?))?;
+                    self.prepare(optimizer, wanted, &shape, &|| filled(&shape, E::zero()))?;
                     rows.compact(&mut self.values)?;
                 }
                 rows
