@@ -62,7 +62,7 @@ optimizer! {
 }
 
 /// So many rows of a product are a job. It does not depend on the number of threads, so that the numbers do not.
-const ROWS: usize = 64;
+const ROWS: usize = 256;
 
 impl Muon {
     /// Whether a parameter moves by AdamW.
