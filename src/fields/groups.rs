@@ -85,6 +85,11 @@ impl Fields {
     pub(crate) fn convolution(&mut self, groups: usize) {
         self.size_or("groups", groups, 1);
         self.none(&["activity_regularizer"]);
+        self.one_step();
+    }
+
+    /// That a convolution moves on by one, or has its taps one apart.
+    fn one_step(&mut self) {
         let moves = |key: &str| {
             let sizes = self.out.get(key).and_then(Value::as_array);
             sizes.is_some_and(|sizes| sizes.iter().any(|size| *size != json!(1)))
@@ -121,6 +126,7 @@ impl Fields {
             _ => self.none(&["output_padding"]),
         }
         self.none(&["activity_regularizer"]);
+        self.one_step();
         self.ignored(&["rank", "groups"]);
     }
 

@@ -57,6 +57,11 @@ fn options_that_make_no_sense_are_refused() {
             "strides: it is 1 where the `dilation_rate` is more",
         ),
         (
+            "Conv2DTranspose",
+            json!({"filters": 2, "kernel_size": 2, "strides": 2, "dilation_rate": 2}),
+            "strides: it is 1 where the `dilation_rate` is more",
+        ),
+        (
             "Conv3D",
             json!({"filters": 2, "kernel_size": [2, 2]}),
             "kernel_size: 3 whole numbers above 0 are needed",

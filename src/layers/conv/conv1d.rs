@@ -5,14 +5,14 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{Grouping, OneGroup, in_group, window, wrong_filters};
+use super::{Grouping, OneGroup, in_group, window, wrong_filters, wrong_steps};
 use crate::{
     backend::{Backend, ConvWeights, Element, IntoShape, WeightCache},
     error::Error,
     layer,
     layer::Layer,
     layers::{Activation, Linear},
-    shape::{Along, Fault, Padding, Slide, Valid, wrong_window},
+    shape::{Along, Fault, Padding, Slide, Valid},
     signal::{Is, UnmaskedSteps},
 };
 
@@ -44,7 +44,7 @@ use crate::{
     windows = [Along::window(K, STRIDE, DILATION, P::NAME)],
     input = (Batch, Length, I),
     infer,
-    check = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[K], &[STRIDE], DILATION)).tell(),
+    check = wrong_filters(I, O, G::GROUPS).or(wrong_steps(&[K], STRIDE, DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[K], None),
@@ -105,7 +105,7 @@ where
 {
     type Out = (In::Batch, <In::Length as Slide<K, STRIDE, DILATION, P>>::Out, Const<O>);
 
-    const FAULT: Fault = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[K], &[STRIDE], DILATION));
+    const FAULT: Fault = wrong_filters(I, O, G::GROUPS).or(wrong_steps(&[K], STRIDE, DILATION));
 
     fn call<T: Tape<E, D>>(
         &self,

@@ -5,7 +5,7 @@ use dfdx::{
     tensor::{Cpu, Tape, Tensor},
 };
 
-use super::{Grouping, ImagePadding, OneGroup, in_group, window, wrong_filters};
+use super::{Grouping, ImagePadding, OneGroup, in_group, window, wrong_filters, wrong_steps};
 use crate::{
     backend::{Backend, ConvWeights, Element, Epilogue, IntoShape, WeightCache},
     error::Error,
@@ -13,7 +13,7 @@ use crate::{
     layer,
     layer::Layer,
     layers::{Activation, Linear},
-    shape::{Along, Fault, Slide, Valid, wrong_window},
+    shape::{Along, Fault, Slide, Valid},
     signal::{Images, Is},
 };
 
@@ -61,7 +61,7 @@ use crate::{
     ],
     input = (Batch, Height, Width, I),
     infer,
-    check = wrong_filters(I, O, G::GROUPS).or(wrong_window(&[KH, KW], &[STRIDE], DILATION)).tell(),
+    check = wrong_filters(I, O, G::GROUPS).or(wrong_steps(&[KH, KW], STRIDE, DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[KH, KW], None),
@@ -134,7 +134,7 @@ where
     );
 
     const FAULT: Fault =
-        wrong_filters(I, O, G::GROUPS).or(wrong_window(&[KH, KW], &[STRIDE], DILATION));
+        wrong_filters(I, O, G::GROUPS).or(wrong_steps(&[KH, KW], STRIDE, DILATION));
 
     const FUSES: Fuses = if A::IS_LINEAR { Fuses::NormAndActivation } else { Fuses::Nothing };
 

@@ -22,7 +22,7 @@ use groups::{in_group, wrong_filters};
 use crate::{
     backend::Window,
     error::Error,
-    shape::{Padding, Same, Valid},
+    shape::{Fault, Padding, Same, Valid, Words, wrong_window},
 };
 
 /// A padding that makes sense for images: [`Valid`] or [`Same`].
@@ -34,6 +34,22 @@ pub trait ImagePadding: Padding {}
 
 impl ImagePadding for Valid {}
 impl ImagePadding for Same {}
+
+/// What is wrong with a window of a convolution that Keras refuses too: both its places and its taps are apart.
+pub(crate) const fn wrong_steps(kernel: &[usize], stride: usize, dilation: usize) -> Fault {
+    let both = if stride > 1 && dilation > 1 {
+        Fault::new(&[
+            Words::Text("a stride of "),
+            Words::Number(stride),
+            Words::Text(" with a dilation of "),
+            Words::Number(dilation),
+            Words::Text(": one of the two is 1, in Keras too"),
+        ])
+    } else {
+        Fault::NONE
+    };
+    wrong_window(kernel, &[stride], dilation).or(both)
+}
 
 /// The window of a layer on images of a size.
 ///

@@ -6,7 +6,7 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
-use super::{ImagePadding, wrong_filters};
+use super::{ImagePadding, wrong_filters, wrong_steps};
 use crate::{
     backend::{
         ActivationKind, Backend, ConvWeights, Element, ImageShape, IntoShape, WeightCache, Window,
@@ -16,7 +16,7 @@ use crate::{
     layer::Layer,
     layers::{Activation, Linear, reshape::picked},
     memory::elements,
-    shape::{Along, Dim, Fault, Spread, Valid, wrong_window},
+    shape::{Along, Dim, Fault, Spread, Valid},
     signal::{Images, Is, UnmaskedSteps},
 };
 
@@ -50,7 +50,7 @@ use crate::{
     ],
     input = (Batch, Height, Width, I),
     infer,
-    check = wrong_filters(I, O, 1).or(wrong_window(&[KH, KW], &[STRIDE], DILATION)).tell(),
+    check = wrong_filters(I, O, 1).or(wrong_steps(&[KH, KW], STRIDE, DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[KH, KW], None),
@@ -109,7 +109,7 @@ pub struct Conv2dTranspose<
     windows = [Along::Times(STRIDE, beyond(K, STRIDE, DILATION, P::NAME))],
     input = (Batch, Length, I),
     infer,
-    check = wrong_filters(I, O, 1).or(wrong_window(&[K], &[STRIDE], DILATION)).tell(),
+    check = wrong_filters(I, O, 1).or(wrong_steps(&[K], STRIDE, DILATION)).tell(),
     keys(
         filters: size(O),
         kernel_size: sizes(&[K], None),
@@ -269,7 +269,7 @@ where
         Const<O>,
     );
 
-    const FAULT: Fault = wrong_filters(I, O, 1).or(wrong_window(&[KH, KW], &[STRIDE], DILATION));
+    const FAULT: Fault = wrong_filters(I, O, 1).or(wrong_steps(&[KH, KW], STRIDE, DILATION));
 
     fn call<T: Tape<E, D>>(
         &self,
@@ -313,7 +313,7 @@ where
 {
     type Out = (In::Batch, <In::Length as Spread<K, STRIDE, DILATION, P>>::Out, Const<O>);
 
-    const FAULT: Fault = wrong_filters(I, O, 1).or(wrong_window(&[K], &[STRIDE], DILATION));
+    const FAULT: Fault = wrong_filters(I, O, 1).or(wrong_steps(&[K], STRIDE, DILATION));
 
     fn call<T: Tape<E, D>>(
         &self,
