@@ -136,6 +136,7 @@ pub(super) const LAYERS: &[Known] = &[
         TRANSPOSED_1D,
         "Conv1dTranspose<_, 32, 3, Relu, Same, 2>",
     )
+    .others(&["ConvTranspose1d"])
     .settings(&[ChannelsLast, Null("output_padding"), BIAS])
     .rules(WINDOW_RULES)
     .unmasked(),
@@ -145,6 +146,7 @@ pub(super) const LAYERS: &[Known] = &[
         TRANSPOSED_2D,
         "Conv2dTranspose<_, 32, 3, 3, Relu, Same, 2>",
     )
+    .others(&["ConvTranspose2d"])
     .settings(&[ChannelsLast, Null("output_padding"), BIAS])
     .rules(WINDOW_RULES)
     .unmasked(),
@@ -182,8 +184,8 @@ pub(super) const LAYERS: &[Known] = &[
     layer(
         "GroupNormalization",
         "GroupNorm",
-        &[FEATURES, size("groups", "groups").or("32"), ELEMENT, DEVICE],
-        "GroupNorm<_, 4>",
+        &[FEATURES, size("groups", "groups").usual(32), ELEMENT, DEVICE],
+        "GroupNorm<_, 32>",
     )
     .settings(&[LastAxis, EPSILON, AFFINE])
     .rules(AFFINE_RULES),

@@ -43,12 +43,7 @@ use crate::{
     check = wrong_groups(F, GROUPS).tell(),
     keys(groups: norm_groups(GROUPS, F), axis: last_axis(false)),
 )]
-pub struct GroupNorm<
-    const F: usize,
-    const GROUPS: usize = 32,
-    E: Element = f32,
-    D: Backend<E> = Cpu,
-> {
+pub struct GroupNorm<const F: usize, const GROUPS: usize, E: Element = f32, D: Backend<E> = Cpu> {
     /// What the normalised numbers are multiplied with; not used without `scale`.
     #[weight(init = ones, when = scale)]
     pub gamma: Tensor<Rank1<F>, E, D>,
@@ -64,6 +59,18 @@ pub struct GroupNorm<
     /// Whether there is a factor `gamma`. Default true.
     #[option(default = true)]
     pub scale: bool,
+}
+
+/// The order of PyTorch, which has the groups first.
+const fn wrong_order(features: usize, groups: usize, arriving: usize) -> Fault {
+    if features == arriving || groups != arriving {
+        return Fault::NONE;
+    }
+    Fault::new(&[
+        Words::Text("the groups stand behind the features here: write `GroupNorm<_, "),
+        Words::Number(features),
+        Words::Text(">`"),
+    ])
 }
 
 /// What is wrong with groups of features.
@@ -91,7 +98,9 @@ where
 {
     type Out = In;
 
-    const FAULT: Fault = super::wrong_features(F, In::SIZE).or(wrong_groups(F, GROUPS));
+    const FAULT: Fault = wrong_order(F, GROUPS, In::SIZE)
+        .or(super::wrong_features(F, In::SIZE))
+        .or(wrong_groups(F, GROUPS));
 
     fn call<T: Tape<E, D>>(&self, x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {
         const { <Self as Layer<In, E, D>>::FAULT.tell() };
