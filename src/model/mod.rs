@@ -7,6 +7,7 @@ mod again;
 mod both_directions;
 mod chained;
 mod cut;
+mod declared;
 mod functional;
 mod keras;
 mod options;
@@ -28,6 +29,8 @@ pub use chained::{Chained, Chains, Fits, Tuple};
 pub use cut::{
     Code, Coded, Coding, Continues, Cut, Decoded, Dimension, Dimensions, Given, NotCoded,
 };
+#[doc(hidden)]
+pub use declared::{Gives, MaskOfBoth, Masks};
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]
@@ -48,8 +51,8 @@ pub use windows::{Between, SameSizes, Sized, Windows, closed, opened};
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{
-    Arrives, Behind, Built, Carries, Checked, Debugs, Field, Gives, Names, Next, Part, Reaches,
-    Told, Visited, Wire,
+    Arrives, Behind, Built, Carries, Checked, Debugs, Field, Names, Next, Part, Reaches, Told,
+    Visited, Wire,
 };
 
 #[doc(hidden)]

@@ -384,19 +384,3 @@ impl<In, Out, E: Element, D: Backend<E>> Parameters<E, D> for NoLayer<In, Out> {
         match *never {}
     }
 }
-
-/// The output of a model is what the attribute declares.
-#[diagnostic::on_unimplemented(
-    message = "the model gives `{Self}`, but `{Output}` is declared as its output",
-    label = "not what the last layer gives"
-)]
-pub trait Gives<Output> {
-    /// The output.
-    type Output;
-    /// Nothing.
-    const CHECK: () = ();
-}
-
-impl<S> Gives<S> for S {
-    type Output = S;
-}

@@ -240,10 +240,21 @@ pub(super) fn output_check(model: &Model) -> TokenStream {
         [] => model.value_at(model.layers.len(), *span),
         _ => model.output(),
     };
-    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
     if !model.is_generic() {
-        return quote!(const _: () = #check;);
+        // Of what has a mask and what has none, nothing more is told.
+        let masked = |signal: &TokenStream| quote_spanned!(*span => { <#signal as ::kerata::signal::Signal>::MASKED });
+        let (given, declared) = (masked(&last), masked(output));
+        let masks = quote_spanned! {*span =>
+            <::kerata::model::Masks<#given, #declared> as ::kerata::model::MaskOfBoth<#last, #output>>::CHECK
+        };
+        let last = quote_spanned! {*span =>
+            <::kerata::model::Checked<{ #masks }> as ::kerata::model::Behind<#last>>::Signal
+        };
+        return quote_spanned! {*span =>
+            const _: () = <#last as ::kerata::model::Gives<#output>>::CHECK;
+        };
     }
+    let check = quote_spanned!(*span => <#last as ::kerata::model::Gives<#output>>::CHECK);
     // In an impl, as nothing else has the parameters.
     let (this, number) = (model.this(), Literal::usize_unsuffixed(model.part(model.parts.len())));
     let (generics, _, clause) = model.item.generics.split_for_impl();
