@@ -1,5 +1,6 @@
 use dfdx::{
     prelude::HasShape,
+    shapes::Shape as _,
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
@@ -106,7 +107,7 @@ impl<S: Sequence> Mergeable for Masked<S> {
 #[diagnostic::on_unimplemented(
     message = "inputs of one shape are needed here, but `{Self}` and `{Other}` arrive",
     label = "this layer merges inputs of one shape, all masked or none",
-    note = "a convolution with `Same` keeps the size of an image; `Unmask` drops a mask on purpose"
+    note = "a convolution with `Same` keeps the size of an image, `ZeroPadding2d` and `Cropping2d` change it; `Unmask` drops a mask on purpose"
 )]
 pub trait LikeOther<Other: Signal>: Mergeable {
     /// The data of the other, which is of the same type.
@@ -155,7 +156,7 @@ fn merged<A: Mergeable, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let (mut values, mut masks) = (Vec::<Tensor<A::Shape, E, D, T>>::new(), Vec::new());
     for (value, mask) in parts {
         if let Some(first) = values.first() {
-            same_sizes(first.shape(), value.shape())?;
+            same_sizes(&first.shape().concrete(), &value.shape().concrete())?;
         }
         values.push(D::bounded_padding(value, mask.as_ref())?);
         masks.extend(mask);
