@@ -20,7 +20,12 @@ pub(super) fn item(model: &Model, wired: &[Wired]) -> TokenStream {
     if let Fields::Named(fields) = &mut item.fields {
         // Documentation shows what was written.
         let named = std::mem::take(&mut fields.named).into_iter();
-        for (mut field, wired) in named.zip(wired) {
+        let mut named: Vec<_> = named.zip(wired).collect();
+        if !named.is_empty() {
+            let last = named.remove(super::last(model));
+            named.push(last);
+        }
+        for (mut field, wired) in named {
             if let Some(ty) = &wired.named {
                 let mut shown = field.clone();
                 shown.ty = ty.clone();

@@ -220,6 +220,11 @@ fn wire(model: &Model, i: usize) -> Wired {
     let (element, device) = (&model.element, &model.device);
     let checked = model.checked(i + 1, "CHECK", span);
     let (written, named) = match is_named(model, layer) {
+        // What is wrong within the type itself is told at all its uses: at one place, and so once.
+        true if may_be_alias(model, layer) => {
+            let name = alias(model, i, span);
+            (parse_quote!(#name), Some(ty))
+        }
         true => (at_whole(&layer.ty, alias(model, i, span)), Some(ty)),
         false => (ty, None),
     };
@@ -308,15 +313,26 @@ fn aliases(model: &Model, wired: &[Wired]) -> TokenStream {
     named.collect()
 }
 
-/// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself. Not the last one:
-/// with its type the compiler wants to know whether the model has a size, before it can look at the check.
+/// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself. Not the one that
+/// is [`last`].
 fn is_alias(model: &Model, layer: &Layer) -> bool {
+    let is_last = model.layers.get(last(model)).is_some_and(|last| last.name == layer.name);
+    !is_last && may_be_alias(model, layer)
+}
+
+fn may_be_alias(model: &Model, layer: &Layer) -> bool {
     let Type::Path(path) = &layer.ty else { return false };
     let Some(last) = path.path.segments.last() else { return false };
     let may_be = last.arguments.is_none() || last.ident == "Sequential";
     let evaluated = !model.is_generic() && !model.of_file && model.errors.is_empty();
-    let is_last = model.layers.last().is_some_and(|last| last.name == layer.name);
-    may_be && evaluated && !is_last && !layer.is_ours() && layer.again.is_none()
+    may_be && evaluated && !layer.is_ours() && layer.again.is_none()
+}
+
+/// The field that is the last one of the struct: with its type the compiler wants to know whether the model has a size, before it can
+/// look at a check.
+fn last(model: &Model) -> usize {
+    let plain = model.layers.iter().rposition(|layer| !may_be_alias(model, layer));
+    plain.unwrap_or(model.layers.len().saturating_sub(1))
 }
 
 /// Where the functions are that name the layers of a file, which has no lines: the compiler then says which layer it is
