@@ -4,8 +4,8 @@
 
 use dfdx::tensor::TensorFromVec;
 use kerata::{
-    Batch, Cpu, Dense, Embedding, EmbeddingBag, Error, Length, Linear, Lstm, Mask, MaskZero,
-    Masked, Sequences, Softmax, TimeDistributed,
+    Add, Batch, Conv1d, Cpu, Dense, Embedding, EmbeddingBag, Error, Length, Linear, Lstm, Mask,
+    MaskZero, Masked, Sequences, Softmax, TimeDistributed,
     backend::LstmState,
     data::InMemory,
     loss::{MeanSquaredError, SparseCategoricalCrossentropy},
@@ -254,4 +254,27 @@ fn same_seed_same_result() -> Result<(), Error> {
     assert_ne!(run(1, 2)?, run(1, 3)?);
     assert_ne!(run(1, 2)?, run(2, 2)?);
     Ok(())
+}
+
+/// A layer says its name where the sizes of what reaches it are known at run time only.
+#[test]
+fn layers_are_named() {
+    #[model(input = (Batch, Length, 4))]
+    struct Net {
+        conv: Conv1d<_, 4, 3>,
+        #[from(input, conv)]
+        #[with(name = "residual")]
+        sum: Add,
+    }
+    let dev = Cpu::seed_from_u64(0);
+    let net = Net::build(&dev).unwrap();
+    let x = |steps: usize| dev.tensor_from_vec(vec![0.0; steps * 4], (1, steps, Const));
+    says(
+        net.forward(x(5)),
+        "layer `residual`: the shapes of two inputs: expected [1, 5, 4], found [1, 3, 4]",
+    );
+    says(
+        net.forward(x(2)),
+        "layer `conv`: the size that a window slides along (at least): expected 3, found 2",
+    );
 }

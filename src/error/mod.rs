@@ -325,6 +325,18 @@ impl Error {
         Self::Data(error.to_string())
     }
 
+    /// The error of a layer of a model, with its name if it speaks of what reaches the layer.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn in_layer(self, layer: &str) -> Self {
+        match self {
+            Self::Mismatch { .. } => {
+                Self::InLayer { layer: layer.to_owned(), error: Box::new(self) }
+            }
+            other => other,
+        }
+    }
+
     /// The error of a step, with the epoch and the batch.
     pub(crate) fn in_batch(mut self, epoch: usize, batch: usize) -> Self {
         if let Self::NonFiniteGradient { at, .. } | Self::NonFiniteParameter { at, .. } = &mut self

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
-use super::{Wired, fusion, outputs, rules};
+use super::{Wired, fusion, outputs, rules, windows};
 use crate::check::Model;
 
 pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
@@ -60,31 +60,44 @@ pub(super) fn layer(model: &Model, wired: &[Wired]) -> TokenStream {
 
 /// The call of one layer.
 fn apply(model: &Model, wired: &[Wired], i: usize, training: bool) -> TokenStream {
+    let call = result(model, wired, i, training);
+    // Those of which an error may say that sizes are no good which no type knows.
+    let layer = &model.layers[i];
+    let sizes = layer.from.len() > 1 || windows::has(layer);
+    let named = sizes.then(|| {
+        let name = layer.text();
+        quote!(.map_err(|error| ::kerata::Error::in_layer(error, #name)))
+    });
+    quote!(#call #named?)
+}
+
+/// The result of the call.
+fn result(model: &Model, wired: &[Wired], i: usize, training: bool) -> TokenStream {
     let (layer, through) = (model.holder(i), &wired[i].through);
     let (name, pass) = (&layer.name, &through.layer);
     let behind = fusion::behind(model, i, training);
     if let Some(behind) = behind {
         let fused = behind.fused(model, wired, i, training);
         return if training {
-            quote!(#pass::pass_mut::<KerataTape>(&mut self.#name, x, #fused, &mut ahead)?)
+            quote!(#pass::pass_mut::<KerataTape>(&mut self.#name, x, #fused, &mut ahead))
         } else {
-            quote!(#pass::pass::<KerataTape>(&self.#name, x, #fused, &mut ahead)?)
+            quote!(#pass::pass::<KerataTape>(&self.#name, x, #fused, &mut ahead))
         };
     }
     if training && layer.with.frozen {
         // As in Keras, the statistics of a layer that does not train stay, and are what it uses.
         let parameters = &through.parameters;
         quote! {
-            if #parameters::PARAMS == #parameters::TRAINABLE {
-                #pass::call_mut::<KerataTape>(&mut self.#name, x)?
+            (if #parameters::PARAMS == #parameters::TRAINABLE {
+                #pass::call_mut::<KerataTape>(&mut self.#name, x)
             } else {
-                #pass::call::<KerataTape>(&self.#name, x)?
-            }
+                #pass::call::<KerataTape>(&self.#name, x)
+            })
         }
     } else if training {
-        quote!(#pass::call_mut::<KerataTape>(&mut self.#name, x)?)
+        quote!(#pass::call_mut::<KerataTape>(&mut self.#name, x))
     } else {
-        quote!(#pass::call::<KerataTape>(&self.#name, x)?)
+        quote!(#pass::call::<KerataTape>(&self.#name, x))
     }
 }
 

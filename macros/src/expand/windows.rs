@@ -2,10 +2,10 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Type, spanned::Spanned};
+use syn::{PathSegment, Type, spanned::Spanned};
 
 use super::Wired;
-use crate::check::Model;
+use crate::check::{Layer, Model};
 
 /// How such a layer is called.
 pub(super) struct Windows {
@@ -15,11 +15,16 @@ pub(super) struct Windows {
     pub(super) checked: TokenStream,
 }
 
+/// Whether the type of a field has such windows.
+pub(super) fn has(layer: &Layer) -> bool {
+    let Type::Path(path) = &layer.ty else { return false };
+    let has = |last: &PathSegment| crate::spelling::has_windows(&last.ident);
+    layer.is_ours() && path.path.segments.last().is_some_and(has)
+}
+
 /// Whether a field is one. A constant cannot depend on generic parameters, so in a generic struct none is.
 fn is_windowed(model: &Model, i: usize) -> bool {
-    let Type::Path(path) = &model.layers[i].ty else { return false };
-    let known = model.errors.is_empty() && !model.is_generic() && model.layers[i].is_ours();
-    known && path.path.segments.last().is_some_and(|last| crate::spelling::has_windows(&last.ident))
+    model.errors.is_empty() && !model.is_generic() && has(&model.layers[i])
 }
 
 /// How a field is called, if it is one.
