@@ -44,7 +44,7 @@
 
 pub use crate::backend::ActivationFunction;
 pub use crate::dynamic::{
-    CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, Typed,
+    CustomObjects, Dynamic, DynamicLayer, DynamicValue, FromDynamic, LayerWeight, RunsOn, Typed,
     layer_from_config,
 };
 #[doc(hidden)]

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, path::Path, sync::Arc};
 use dfdx::tensor::Cpu;
 
 use super::{
-    CustomObjects, DynamicValue, MAX_NUMBERS, budget,
+    CustomObjects, DynamicValue, MAX_NUMBERS, RunsOn, budget,
     flow::{Flow, Flows, emptied},
     is_padded,
     op::{self, Op, Pass},
@@ -253,12 +253,12 @@ impl DynamicLayer {
 
     /// Runs the layer. If it is not built, it is built for what arrives.
     ///
-    /// A model of several inputs gets a [`DynamicValue::Several`], one of several outputs gives one.
+    /// A model of several inputs gets a tuple, or a [`DynamicValue::Several`]; one of several outputs gives one.
     ///
     /// # Errors
     /// [`Error::Wiring`] for what it does not take, in the words of the compiler; those of the layer.
-    pub fn run(&mut self, x: impl Into<DynamicValue>) -> Result<DynamicValue, Error> {
-        let x = value::into_flows(x.into())?;
+    pub fn run(&mut self, x: impl RunsOn) -> Result<DynamicValue, Error> {
+        let x = value::into_flows(x.value())?;
         self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
         value::from_outputs(whole_pass(|| self.apply_each(x))?)
     }

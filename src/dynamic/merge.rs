@@ -66,10 +66,16 @@ pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> 
         while sizes.len() < rank {
             sizes.insert(sizes.len().min(1), Some(1));
         }
-        for (common, size) in common.iter_mut().zip(sizes) {
+        for (axis, (common, size)) in common.iter_mut().zip(sizes).enumerate() {
             *common = match (*common, size) {
                 (Some(1), size) => size,
                 (common, Some(1)) => common,
+                // A signal does not show how many rows it has.
+                (Some(a), Some(b)) if a != b && axis == 0 => {
+                    return Err(refused(format!(
+                        "inputs of as many rows are needed here, but {a} and {b} arrive"
+                    )));
+                }
                 (Some(a), Some(b)) if a != b => {
                     let names: Vec<String> = arrive.iter().map(|one| format!("`{one}`")).collect();
                     let names = names.join(" and ");

@@ -41,6 +41,7 @@ mod registry;
 mod resizing;
 mod roles;
 mod rules;
+mod runs;
 mod said;
 mod scaling;
 mod scores;
@@ -65,6 +66,7 @@ use crate::{
 pub use custom::CustomObjects;
 pub use foreign::Dynamic;
 pub use layer::DynamicLayer;
+pub use runs::RunsOn;
 pub use typed::Typed;
 pub use value::{DynamicValue, FromDynamic};
 pub use weights::LayerWeight;

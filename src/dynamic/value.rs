@@ -221,27 +221,6 @@ fn or_panic(value: Result<DynamicValue, Error>) -> DynamicValue {
     value.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
-impl<S: Shape> From<Tensor<S, f32, Cpu>> for DynamicValue {
-    fn from(x: Tensor<S, f32, Cpu>) -> Self {
-        S::into_dynamic(x)
-    }
-}
-
-/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
-impl<S: Shape> From<Tensor<S, usize, Cpu>> for DynamicValue {
-    fn from(ids: Tensor<S, usize, Cpu>) -> Self {
-        Ids::<S>::into_dynamic(ids)
-    }
-}
-
-/// Panics if there is no memory for the copy; [`FromDynamic::try_into_dynamic`] gives an error then.
-impl<S: Sequence> From<Masked<Tensor<S, f32, Cpu>>> for DynamicValue {
-    fn from(x: Masked<Tensor<S, f32, Cpu>>) -> Self {
-        Masked::<S>::into_dynamic(x)
-    }
-}
-
 /// A signal whose data can be had from a [`DynamicValue`], and turned into one.
 pub trait FromDynamic: Signal {
     /// The data, if the value is of this signal.

@@ -321,3 +321,15 @@ fn custom_layers_can_be_frozen() {
     let y = sum.run(DynamicValue::several([x(), x()])).unwrap();
     assert_eq!(y.values(), [2.0, 4.0, 6.0]);
 }
+
+/// Several inputs are a tuple, and rows that do not agree are counted.
+#[test]
+fn several_inputs_are_a_tuple() {
+    let config = config(json!({"class_name": "Add", "config": {"name": "sum"}}));
+    let mut sum = layer_from_config(&config, &CustomObjects::new()).unwrap();
+    let (dev, ones) = (Cpu::default(), [1.0_f32, 1.0]);
+    let y = sum.run((dev.tensor([ones]), dev.tensor([[2.0, 3.0]]))).unwrap();
+    assert_eq!(y.values(), [3.0, 4.0]);
+    let text = sum.run((dev.tensor([ones; 2]), dev.tensor([ones; 3]))).unwrap_err().to_string();
+    assert!(text.contains("inputs of as many rows are needed here, but 2 and 3 arrive"), "{text}");
+}
