@@ -84,7 +84,7 @@ pub mod prelude {
         parameters::{Build, Parameters},
         signal::{NoValues as _, NotOfMasked as _, NotOfTensors as _, ToRows, ToVec},
         tensor::Backward,
-        train::{NotOfTrainers as _, Predict},
+        train::{NotOfFits as _, NotOfTrainers as _, Predict},
     };
     pub use dfdx::{
         shapes::{Dim as _, Shape as _},

@@ -1,6 +1,6 @@
 //! What a trainer has not, but is written as in Keras or PyTorch.
 
-use super::Trainer;
+use super::{Fit, Trainer};
 use crate::{
     backend::{Backend, Element},
     just_the_type::elsewhere,
@@ -54,6 +54,52 @@ pub trait MakesSteps {
 
     fn never() -> Self::Out;
 }
+
+/// What [`Fit`] would have to be to take what belongs to a trainer.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "callbacks belong to the trainer: `trainer.callback(EarlyStopping::new(\"val_loss\"))`, one call for each",
+    label = "not to `Fit`, which has numbers only: `Fit {{ batch_size: 64, ..Fit::epochs(12) }}`"
+)]
+pub trait TakesCallbacks {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+/// What [`Fit`] would have to be to take data.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "validation data go to a method of the trainer: `trainer.fit_validated(&data, &validation, &fit)?`",
+    label = "not to `Fit`; a part of the data is taken off by `data.split(..)`"
+)]
+pub trait TakesData {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+/// What [`Fit`] would have to be to be set by methods.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "how to fit is said by fields: `Fit {{ batch_size: 64, shuffle: false, ..Fit::epochs(12) }}`",
+    label = "a field, not a method"
+)]
+pub trait SetsFields {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
+elsewhere! {
+    NotOfFits:
+    TakesCallbacks: callback(_callback) callbacks(_list) with_callbacks(_list);
+    TakesData: validation_data(_data) validation_split(_part);
+    SetsFields: batch_size(_n) shuffle(_flag) seed(_n) steps_per_epoch(_n) validation_steps(_n) validation_freq(_n)
+        validation_batch_size(_n) progress(_flag) verbose(_flag) with_batch_size(_n);
+}
+
+impl NotOfFits for Fit {}
 
 elsewhere! {
     NotOfTrainers:

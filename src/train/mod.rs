@@ -41,7 +41,10 @@ pub use callback::{Callback, Calls, Recovery};
 use callbacks::{Progress, Recorder};
 pub use data::{TargetsOf, TrainingData};
 #[doc(hidden)]
-pub use elsewhere::{MakesSteps, NotOfTrainers, SavesModels, Summarises, TakesLists};
+pub use elsewhere::{
+    MakesSteps, NotOfFits, NotOfTrainers, SavesModels, SetsFields, Summarises, TakesCallbacks,
+    TakesData, TakesLists,
+};
 pub use feed::{Feeds, FeedsAs, FitsShape};
 pub use fit::{Fit, HowToFit, MadeBy};
 pub use history::History;
