@@ -4,7 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{ItemStruct, parse_quote};
 
-/// Puts braces around negative numbers and tuples of numbers among generic arguments, and makes `Relu<>` of `Relu()` there: `syn` reads
+/// Puts braces around negative numbers and tuples of numbers, nested or not, among generic arguments, and makes `Relu<>` of `Relu()` there: `syn` reads
 /// these.
 pub(crate) fn brace(item: TokenStream) -> TokenStream {
     item.into_iter()
@@ -24,18 +24,14 @@ fn arguments(fields: TokenStream) -> TokenStream {
     let mut rest = fields.into_iter().peekable();
     while let Some(tree) = rest.next() {
         let before = trees.last();
-        let begins = is_punct(before, '<') || is_punct(before, ',');
+        let begins = ['<', ',', '='].iter().any(|&punct| is_punct(before, punct));
         let braced: Option<TokenStream> = match (&tree, rest.peek()) {
             (TokenTree::Punct(minus), Some(TokenTree::Literal(_)))
                 if begins && minus.as_char() == '-' =>
             {
                 rest.next().map(|number| [tree.clone(), number].into_iter().collect())
             }
-            (TokenTree::Group(group), _)
-                if begins
-                    && group.delimiter() == Delimiter::Parenthesis
-                    && matches!(group.stream().into_iter().next(), Some(TokenTree::Literal(_))) =>
-            {
+            (TokenTree::Group(group), _) if begins && is_numbers(group) => {
                 Some(tree.clone().into())
             }
             _ => None,
@@ -52,6 +48,17 @@ fn arguments(fields: TokenStream) -> TokenStream {
         }));
     }
     trees.into_iter().collect()
+}
+
+/// Whether this is a tuple of numbers, or one of such tuples.
+fn is_numbers(group: &Group) -> bool {
+    let first = group.stream().into_iter().next();
+    group.delimiter() == Delimiter::Parenthesis
+        && match &first {
+            Some(TokenTree::Literal(_)) => true,
+            Some(TokenTree::Group(inner)) => is_numbers(inner),
+            minus => is_punct(minus.as_ref(), '-'),
+        }
 }
 
 /// Whether this is the `()` of a generic argument `Relu()`.

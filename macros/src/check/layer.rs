@@ -6,6 +6,7 @@ use syn::{
     Attribute, Expr, ExprLit, Generics, Ident, Lit, Path, Type, parse_quote, spanned::Spanned,
 };
 
+use super::value;
 use crate::{
     activation,
     errors::Errors,
@@ -14,7 +15,7 @@ use crate::{
     parse::With,
     rules,
     signal::last_name,
-    spelling::{self, Belongs},
+    spelling::{self, Belongs, Refused},
 };
 
 /// An initializer or an activation is said by its name, and is a constant of a type.
@@ -67,9 +68,12 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
     }
 }
 
-/// `True` and `False`, which are `true` and `false` here.
+/// `True` and `False`, which are `true` and `false` here, and `None`, which is what nothing is.
 fn python_flag(key: &str, value: &Expr, errors: &mut Errors) {
     let Expr::Path(path) = value else { return };
+    if path.path.is_ident("None") {
+        errors.push(path.span(), format!("Python's `None`: leave `{key}` away"));
+    }
     let flag = ["True", "False"].iter().find(|flag| path.path.is_ident(flag));
     if let Some(flag) = flag {
         let message = format!("Python's `{flag}`: write `{key} = {}`", flag.to_lowercase());
@@ -124,10 +128,17 @@ pub(super) fn check_activity(ty: &Type, with: &mut With, errors: &mut Errors) {
     });
 }
 
-pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, errors: &mut Errors) {
+/// Tells what is wrong with the options of a layer of type `ty`, together with what is wrong with the type.
+pub(super) fn check_options(
+    ty: &Type,
+    refused: Option<&Refused>,
+    generics: &Generics,
+    with: &mut With,
+    errors: &mut Errors,
+) {
     let generic = !generics.params.is_empty();
     // Several make one line to copy.
-    let (mut written, mut in_type): (Type, Vec<(Ident, String)>) = (ty.clone(), Vec::new());
+    let (mut written, mut in_type): (Type, Vec<Ident>) = (ty.clone(), Vec::new());
     for (key, value) in &mut with.options {
         if let Some(places) = spelling::stack_within(ty) {
             let message = format!(
@@ -142,16 +153,8 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
                 continue;
             }
             Some(Belongs::InType(line)) => {
-                let whole =
-                    syn::parse_str(&line).ok().filter(|of| short_name(of) == short_name(ty));
-                match whole {
-                    Some(whole) => {
-                        written = whole;
-                        in_type.push((key.clone(), line));
-                    }
-                    // Of the layer within.
-                    None => errors.push(key.span(), in_type_of(&[key], &line)),
-                }
+                written = syn::parse_str(&line).unwrap_or(written);
+                in_type.push(key.clone());
                 continue;
             }
             None => {}
@@ -160,14 +163,26 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
             let message = "in a struct with generic parameters, `#[with(..)]` has `name` and `trainable` only";
             errors.push(key.span(), message);
         }
-        named_value(&key.to_string(), value, errors);
-        python_flag(&key.to_string(), value, errors);
+        let name = key.to_string();
+        if !value::plain(&written, &name, value, errors) {
+            named_value(&name, value, errors);
+            python_flag(&name, value, errors);
+        }
     }
-    if let (Some((first, _)), Some((_, line))) = (in_type.first(), in_type.last()) {
-        let keys: Vec<&Ident> = in_type.iter().map(|(key, _)| key).collect();
-        errors.push(first.span(), in_type_of(&keys, line));
+    let keys: Vec<String> = in_type.iter().map(ToString::to_string).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    match (in_type.first(), refused) {
+        (None, Some(refused)) => refused.tell(errors),
+        (None, None) => {}
+        (Some(first), refused) => {
+            let line = spelling::text(&written);
+            if !refused.is_some_and(|refused| refused.tell_with(&keys, &line, errors)) {
+                errors.push(first.span(), in_type_of(&keys, &line));
+            }
+        }
     }
     for (key, value) in &with.rules {
+        python_flag(&key.to_string(), value, errors);
         if let Some((span, message)) = rules::mistake(&key.to_string(), value) {
             errors.push(span, message);
         }
@@ -184,9 +199,8 @@ pub(super) fn check_options(ty: &Type, generics: &Generics, with: &mut With, err
 }
 
 /// That options are parameters of the type, which is then this one.
-fn in_type_of(keys: &[&Ident], line: &str) -> String {
-    let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let names = listed(&names.iter().map(String::as_str).collect::<Vec<_>>());
+fn in_type_of(keys: &[&str], line: &str) -> String {
+    let names = listed(keys);
     let are = if keys.len() == 1 { "is a parameter" } else { "are parameters" };
     format!("{names} {are} of the type here: write `{line}`")
 }

@@ -1,6 +1,7 @@
 //! A model, and everything that is wrong with it.
 
 mod layer;
+mod value;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -179,23 +180,33 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
+            let mut meant = field.ty.clone();
             // What a file says is no slip of the user's.
-            if self.of_file || spelling.check(&mut field.ty, &mut self.errors) {
-                check_holes(&mut field.ty, generic, &mut self.errors);
+            let refused = if self.of_file { None } else { spelling.check(&mut field.ty) };
+            match &refused {
+                Some(refused) => meant = refused.meant(&meant),
+                None => {
+                    check_holes(&mut field.ty, generic, &mut self.errors);
+                    meant.clone_from(&field.ty);
+                }
             }
             let from = sources(&mut field.attrs, &mut self.errors);
             let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
             let again = again(&mut field.attrs, &mut self.errors);
             let mut with = with(&mut field.attrs, &mut self.errors);
             if let Some((of, ty)) = self.called_again(&field.ty, again.as_ref(), &with) {
+                if let Some(refused) = refused {
+                    refused.tell(&mut self.errors);
+                }
                 self.written_again.push(field.ty.clone());
                 // It is trained as the layer is, and what leaves it has the same penalty; it has no weights or name of its.
                 let with = With { name: None, options: Vec::new(), ..self.layers[of].with.clone() };
                 self.layers.push(Layer { name, ty, from, with, again: Some(of) });
                 continue;
             }
-            check_activity(&field.ty, &mut with, &mut self.errors);
-            check_options(&field.ty, &self.item.generics, &mut with, &mut self.errors);
+            check_activity(&meant, &mut with, &mut self.errors);
+            let (refused, generics) = (refused.as_ref(), &self.item.generics);
+            check_options(&meant, refused, generics, &mut with, &mut self.errors);
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with, again: None });
         }
         self.item.fields = fields;

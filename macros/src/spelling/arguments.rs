@@ -11,13 +11,15 @@ use super::words::{Word, words};
 use crate::signal::last_name;
 
 /// One argument, as far as its tokens tell.
+#[derive(Clone)]
 pub(super) struct Argument {
     pub(super) text: String,
     pub(super) what: What,
-    /// Whether it was given by name, `units = 10`.
-    pub(super) named: bool,
+    /// The name by which it was given, `units = 10`.
+    pub(super) key: Option<String>,
 }
 
+#[derive(Clone)]
 pub(super) enum What {
     /// `_`.
     Hole,
@@ -29,6 +31,8 @@ pub(super) enum What {
     Float(f64),
     /// A tuple of numbers.
     Tuple(Vec<usize>),
+    /// A tuple of pairs of numbers, each of what is before and behind an axis.
+    Pairs(Vec<[usize; 2]>),
     /// `true` or `false`.
     Flag(bool),
     Text(Option<&'static Word>),
@@ -60,24 +64,33 @@ pub(super) fn arguments(segment: &PathSegment, generics: &Generics) -> Vec<Argum
 
 impl Argument {
     fn plain(tokens: &impl ToTokens, what: What) -> Self {
-        Self { text: text(tokens).replace("<>", "()"), what, named: false }
+        Self { text: text(tokens).replace("<>", "()"), what, key: None }
     }
 
     /// Of `#[with(key = value)]`.
     pub(super) fn of_option(key: &syn::Ident, value: &Expr, generics: &Generics) -> Self {
         match value {
+            Expr::Path(path) if path.path.is_ident("None") => {
+                let meant = match key.to_string().as_str() {
+                    "merge_mode" => "Separate",
+                    _ => "Linear",
+                };
+                let what = words().find(|word| word.name == meant).map(What::Word);
+                Self { text: meant.to_owned(), what: what.unwrap_or(What::Type), key: None }
+            }
             Expr::Path(path) => Self::plain(path, of_path(&path.path, generics)),
-            _ => Self { named: false, ..Self::named(key, of_expr(value), value) },
+            _ => Self { key: None, ..Self::named(key, of_expr(value), value) },
         }
     }
 
     fn named(key: &syn::Ident, what: What, value: &impl ToTokens) -> Self {
-        let what = match (what, by_name(&key.to_string())) {
+        let key = key.to_string();
+        let what = match (what, by_name(&key)) {
             (What::Flag(on), Some(word)) => What::Word(flag(word.class, on).unwrap_or(word)),
             (What::Text(Some(word)), _) => What::Word(word),
             (what, _) => what,
         };
-        Self { text: text(value), what, named: true }
+        Self { text: text(value), what, key: Some(key) }
     }
 
     pub(super) fn new(argument: &GenericArgument, generics: &Generics) -> Self {
@@ -96,7 +109,7 @@ impl Argument {
 
     /// Whether it can be right for a parameter.
     pub(super) fn fits(&self, parameter: &Parameter) -> bool {
-        !self.named
+        self.key.is_none()
             && match (&self.what, parameter.kind) {
                 (What::Hole, kind) => kind == Kind::Features,
                 (What::Number(n), kind) => match kind {
@@ -170,6 +183,18 @@ fn of_path(path: &Path, generics: &Generics) -> What {
     }
 }
 
+/// PyTorch's attention has its features first, and then its heads, which share them.
+pub(super) fn heads_of_torch(given: &mut [Argument]) {
+    if let [features, heads] = given
+        && let (What::Number(all), What::Number(count @ 1..)) = (&features.what, &heads.what)
+        && all.is_multiple_of(*count)
+    {
+        let each = all / count;
+        *features = heads.clone();
+        *heads = Argument { text: each.to_string(), what: What::Number(each), key: None };
+    }
+}
+
 /// Whether a path may be that of something of the crate: a bare name, or `kerata::Name`.
 pub(super) fn is_ours(path: &Path) -> bool {
     let first = path.segments.first();
@@ -189,11 +214,17 @@ fn of_expr(expr: &Expr) -> What {
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => What::Negative,
         Expr::Paren(inner) => of_expr(&inner.expr),
         Expr::Tuple(tuple) => {
-            let numbers = tuple.elems.iter().map(|element| match of_expr(element) {
+            let of = || tuple.elems.iter().map(of_expr);
+            let numbers = of().map(|of| match of {
                 What::Number(number) => Some(number),
                 _ => None,
             });
-            numbers.collect::<Option<_>>().map_or(What::Type, What::Tuple)
+            let pairs = of().map(|of| match of {
+                What::Tuple(pair) => pair.try_into().ok(),
+                _ => None,
+            });
+            let numbers = numbers.collect::<Option<_>>().map(What::Tuple);
+            numbers.or_else(|| pairs.collect::<Option<_>>().map(What::Pairs)).unwrap_or(What::Type)
         }
         Expr::Block(block) => match block.block.stmts.as_slice() {
             [syn::Stmt::Expr(inner @ (Expr::Unary(_) | Expr::Tuple(_)), None)] => of_expr(inner),

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod option;
+mod refused;
 mod rewrite;
 mod stack;
 #[cfg(test)]
@@ -20,11 +21,12 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
-pub(crate) use option::{Belongs, parameter};
+pub(crate) use option::{Belongs, parameter, setting};
+pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
 use words::{LIST, OTHERS, OUTSIDE};
 
-use crate::{errors::Errors, infer, signal::last_name};
+use crate::{infer, signal::last_name};
 
 /// What the types of fields are held against.
 pub(crate) struct Spelling<'a> {
@@ -58,15 +60,12 @@ pub(crate) fn has_windows(name: &Ident) -> bool {
 }
 
 impl Spelling<'_> {
-    /// Whether the type can be that of a field. Where it cannot, that is told, and a type that the compiler
-    /// is content with takes its place.
-    pub(crate) fn check(&self, ty: &mut Type, errors: &mut Errors) -> bool {
-        let Some(Refused { at, message, instead }) = self.refuse(ty) else { return true };
-        if !at.is_empty() {
-            errors.add(syn::Error::new_spanned(at, message));
-        }
-        *ty = syn::parse2(instead).unwrap_or_else(|_| syn::parse_quote!(::kerata::Identity));
-        false
+    /// What is wrong with a type that cannot be that of a field. One that the compiler is content with takes its place.
+    pub(crate) fn check(&self, ty: &mut Type) -> Option<Refused> {
+        let refused = self.refuse(ty)?;
+        *ty = syn::parse2(refused.instead.clone())
+            .unwrap_or_else(|_| syn::parse_quote!(::kerata::Identity));
+        Some(refused)
     }
 
     fn refuse(&self, ty: &Type) -> Option<Refused> {
@@ -109,50 +108,43 @@ impl Spelling<'_> {
         }
         let segment = path.segments.last()?;
         if let Some(layer) = called_otherwise(&name, segment).filter(|_| is_ours(path)) {
-            let line = rewrite::of_keras(layer, arguments(segment, self.generics)).text;
-            let (ours, of_your_own) = (layer.name, of_your_own(&name));
+            let mut given = arguments(segment, self.generics);
+            if name == "MultiheadAttention" {
+                arguments::heads_of_torch(&mut given);
+            }
             return Some(Refused {
                 at: ty.to_token_stream(),
-                message: format!("`{name}` is called `{ours}` here: write `{line}`{of_your_own}"),
+                problem: format!("`{name}` is called `{}` here", layer.name),
+                line: Some(rewrite::line(layer, &given).text),
+                hint: of_your_own(&name),
+                whole: None,
+                misnamed: true,
                 instead: quote!(::kerata::Identity),
             });
         }
         let layer = known(&name).filter(|_| is_ours(path))?;
-        if let PathArguments::AngleBracketed(given) = &segment.arguments {
-            let inner =
-                given.args.iter().zip(layer.parameters).find_map(|(argument, parameter)| {
-                    match (argument, parameter.kind) {
-                        (syn::GenericArgument::Type(inner), Kind::Type(Class::Layer)) => {
-                            self.refuse(inner)
-                        }
-                        _ => None,
-                    }
-                });
-            if let Some(inner) = inner {
-                return Some(Refused { instead: harmless(path, layer), ..inner });
-            }
+        if let Some((place, inner)) = option::within(layer, segment)
+            && let Some(refused) = self.refuse(inner)
+        {
+            let line = refused.whole.as_ref().or(refused.line.as_ref());
+            let whole = line.and_then(|line| {
+                let mut given = arguments(segment, self.generics);
+                given[place] = Argument::new(&syn::parse_str(line).ok()?, self.generics);
+                Some(rewrite::line(layer, &given).text)
+            });
+            return Some(Refused { instead: harmless(path, layer), whole, ..refused });
         }
-        if let Some((at, message)) = stack::mistake(layer, segment) {
+        if let Some((at, problem)) = stack::mistake(layer, segment) {
             // What it names stays in use.
             let named = infer::fill(ty, &quote!(0));
-            return Some(Refused {
-                at,
-                message,
-                instead: quote!(::kerata::model::NoLayer<(), #named>),
-            });
+            return Some(Refused::new(at, problem, quote!(::kerata::model::NoLayer<(), #named>)));
         }
         let given = arguments(segment, self.generics);
-        let (at, message) = self.mistake(ty, layer, &given)?;
-        Some(Refused { at, message, instead: harmless(path, layer) })
+        Some(Refused { instead: harmless(path, layer), ..self.mistake(ty, layer, &given)? })
     }
 
     /// What is wrong with a layer of the crate, and where.
-    fn mistake(
-        &self,
-        ty: &Type,
-        layer: &Known,
-        given: &[Argument],
-    ) -> Option<(TokenStream, String)> {
+    fn mistake(&self, ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
         let name = layer.name;
         let wrong = given.iter().enumerate().find(|(place, argument)| {
             !layer.parameters.get(*place).is_some_and(|parameter| argument.fits(parameter))
@@ -163,24 +155,34 @@ impl Spelling<'_> {
             return one_class(ty, layer, given).or_else(|| self.element(ty, layer, given));
         }
         let line = rewrite::line(layer, given);
-        let write = format!("write `{}`", line.text);
-        let Some((place, argument)) = wrong.filter(|_| !line.hole) else {
-            return Some((whole, format!("{}: {write}", needs(layer))));
+        let refused = |at, problem: String, hint| {
+            let refused = Refused::new(at, problem, TokenStream::new());
+            Some(Refused { line: Some(line.text.clone()), hint, ..refused })
+        };
+        let Some((place, argument)) =
+            wrong.filter(|(_, of)| !line.hole || matches!(of.what, What::Hole))
+        else {
+            return refused(whole, needs(layer), String::new());
         };
         let at = argument_tokens(ty, place).unwrap_or(whole);
         let Some(parameter) = layer.parameters.get(place) else {
-            let message = match layer.parameters {
-                [] => format!("`{name}` has no parameters: {write}"),
-                [one] => format!("`{name}` has one parameter, {}: {write}", one.what),
-                all => format!("`{name}` has {} parameters at most: {write}", all.len()),
+            let problem = match layer.parameters {
+                [] => format!("`{name}` has no parameters"),
+                [one] => format!("`{name}` has one parameter, {}", one.what),
+                all => format!("`{name}` has {} parameters at most", all.len()),
             };
-            return Some((at, message + &of_your_own(name)));
+            return refused(at, problem, of_your_own(name));
         };
         let (text, what) = (&argument.text, parameter.what);
+        let mut hint = String::new();
         let problem = match (&argument.what, parameter.kind) {
-            _ if argument.named => "parameters have places here, not names".to_owned(),
+            _ if argument.key.is_some() => "parameters have places here, not names".to_owned(),
             (What::Hole, _) => {
-                format!("`_` is for what reaches a layer: it cannot stand for the {what}")
+                let or = match parameter.default {
+                    Some(_) => ", which may be left away",
+                    None => "",
+                };
+                format!("`_` is for what reaches a layer: it cannot stand for the {what}{or}")
             }
             (What::Text(_), Kind::Type(_)) => format!("`{text}` is a type here, not a string"),
             (What::Flag(_), Kind::Type(_)) => format!("`{text}` has a name here"),
@@ -201,14 +203,14 @@ impl Spelling<'_> {
                 "a size is a number that the compiler knows, `const {}: usize = 32;`",
                 text.to_uppercase()
             ),
-            (What::Tuple(_), _) => "sizes are written one by one, not as a tuple".to_owned(),
+            (What::Tuple(_) | What::Pairs(_), kind) => one_by_one(layer, kind),
             (What::Number(_), _) => {
-                let message = format!("`{text}` stands in place of the {what}: {write}");
-                return Some((at, message + &of_your_own(name)));
+                hint = of_your_own(name);
+                format!("`{text}` stands in place of the {what}{}", behind(layer, place))
             }
             _ => format!("`{text}` stands in place of the {what}"),
         };
-        Some((at, format!("{problem}: {write}")))
+        refused(at, problem, hint)
     }
 
     /// A parameter of the struct that nothing is said of.
@@ -216,21 +218,16 @@ impl Spelling<'_> {
         if !of.bounds.is_empty() || self.generics.where_clause.is_some() {
             return None;
         }
-        let message = format!(
+        let problem = format!(
             "nothing says that `{0}` is a layer: write, with the signals that it takes and gives,\n\
             `where {0}: Layer<(Batch, Const<8>), Out = (Batch, Const<8>)> + Build + Parameters + Debug`",
             of.ident
         );
-        Some(Refused { at: ty.to_token_stream(), message, instead: ty.to_token_stream() })
+        Some(Refused::new(ty.to_token_stream(), problem, ty.to_token_stream()))
     }
 
     /// A layer of `f32` in a model of another element.
-    fn element(
-        &self,
-        ty: &Type,
-        layer: &Known,
-        given: &[Argument],
-    ) -> Option<(TokenStream, String)> {
+    fn element(&self, ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
         let element = |parameter: &table::Parameter| parameter.kind == Kind::Type(Class::Element);
         let place = layer.parameters.iter().position(element)?;
         let Type::Path(path) = self.element else { return None };
@@ -247,12 +244,11 @@ impl Spelling<'_> {
         let of = text(self.element);
         texts.push(of.clone());
         let (name, texts) = (layer.name, texts.join(", "));
-        let message = format!(
-            "the numbers of this model are `{of}`, those of this layer `f32`: write `{name}<{texts}>`"
-        );
+        let problem = format!("the numbers of this model are `{of}`, those of this layer `f32`");
         // The others are the same mistake.
         let at = if self.told.replace(true) { TokenStream::new() } else { ty.to_token_stream() };
-        Some((at, message))
+        let refused = Refused::new(at, problem, TokenStream::new());
+        Some(Refused { line: Some(format!("{name}<{texts}>")), ..refused })
     }
 }
 
@@ -270,7 +266,7 @@ fn of_your_own(name: &str) -> String {
 }
 
 /// Probabilities of a single class, which are 1.
-fn one_class(ty: &Type, layer: &Known, given: &[Argument]) -> Option<(TokenStream, String)> {
+fn one_class(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
     let given = |kind: Kind, what: &str| {
         let place = layer.parameters.iter().position(|of| of.kind == kind && of.what == what);
         given.get(place?).map(|argument| &argument.what)
@@ -280,15 +276,32 @@ fn one_class(ty: &Type, layer: &Known, given: &[Argument]) -> Option<(TokenStrea
     let softmax = matches!(activation, Some(What::Word(word)) if word.name == "Softmax");
     let message = "`Softmax` over one unit is always 1: write `Dense<_, 1, Sigmoid>` for yes or no, \
         or a unit for each class";
-    (one && softmax).then(|| (ty.to_token_stream(), message.to_owned()))
+    let refused = || Refused::new(ty.to_token_stream(), message.to_owned(), TokenStream::new());
+    (one && softmax).then(refused)
 }
 
-/// What is said of a type that cannot be that of a field.
-struct Refused {
-    at: TokenStream,
-    message: String,
-    /// A type that can.
-    instead: TokenStream,
+/// What stands in front of a place, if these are several sizes.
+fn behind(layer: &Known, place: usize) -> String {
+    let front: Vec<&str> =
+        layer.parameters[..place].iter().map(|parameter| parameter.what).collect();
+    match front.as_slice() {
+        [first @ .., last] if first.len() > 1 => {
+            format!(", behind {} and {last}", first.join(", "))
+        }
+        _ => String::new(),
+    }
+}
+
+/// That sizes are no tuple, and their order where it is not Keras's.
+fn one_by_one(layer: &Known, kind: Kind) -> String {
+    let each: Vec<&str> = layer.parameters.iter().map(|parameter| parameter.what).collect();
+    match (kind, each.as_slice()) {
+        (Kind::Type(Class::Shape), _) => "the sizes of a shape are types, `Const`".to_owned(),
+        (Kind::Count, [first @ .., last]) if first.len() > 1 => {
+            format!("sizes are written one by one, {} and {last}", first.join(", "))
+        }
+        _ => "sizes are written one by one, not as a tuple".to_owned(),
+    }
 }
 
 fn no_layer(ty: &Type, hint: &str) -> Refused {
@@ -301,7 +314,7 @@ fn no_layer(ty: &Type, hint: &str) -> Refused {
         Type::Reference(_) => infer::fill(ty, &quote!(0)).to_token_stream(),
         _ => quote!(::kerata::Identity),
     };
-    Refused { at: ty.to_token_stream(), message, instead }
+    Refused::new(ty.to_token_stream(), message, instead)
 }
 
 /// `Box<dyn Layer<..>>`.

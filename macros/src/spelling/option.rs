@@ -1,8 +1,8 @@
 //! Keras's keyword arguments that are parameters of the type here, written as options: `#[with(return_sequences = true)]`.
 
-use kerata_format::table::{Class, Kind, Parameter, known};
+use kerata_format::table::{Class, Kind, Known, Setting, known};
 use proc_macro2::Ident;
-use syn::{Expr, GenericArgument, Generics, PathArguments, Type};
+use syn::{Expr, GenericArgument, Generics, PathArguments, PathSegment, Type};
 
 use super::{
     arguments::{Argument, arguments, is_ours, text},
@@ -29,50 +29,69 @@ pub(crate) fn parameter(
     let layer = known(&last_name(&path.path)).filter(|_| is_ours(&path.path))?;
     let segment = path.path.segments.last()?;
     let name = key.to_string();
-    if let Some(message) = elsewhere(layer.name, &name, ty) {
+    if let Some(message) = elsewhere(layer, &name, ty) {
         return Some(Belongs::Elsewhere(message));
     }
-    let Some(place) = layer.parameters.iter().position(|parameter| is_called(parameter, &name))
-    else {
-        let PathArguments::AngleBracketed(given) = &segment.arguments else { return None };
-        return given.args.iter().zip(layer.parameters).find_map(|(argument, parameter)| {
-            match (argument, parameter.kind) {
-                (GenericArgument::Type(inner), Kind::Type(Class::Layer)) => {
-                    self::parameter(inner, key, value, generics)
-                }
-                _ => None,
-            }
-        });
-    };
-    let mut given = arguments(segment, generics);
-    let argument = Argument::of_option(key, value, generics);
-    // Those in front of it, which may be left away as long as nothing follows.
-    while given.len() < place {
-        let texts: Vec<String> = given.iter().map(|argument| argument.text.clone()).collect();
-        let Some(text) = rewrite::default(&layer.parameters[given.len()], &texts) else { break };
-        let Ok(default) = syn::parse_str(&text) else { break };
-        given.push(Argument::new(&default, generics));
+    let (mut given, argument) =
+        (arguments(segment, generics), Argument::of_option(key, value, generics));
+    if rewrite::put(layer, &mut given, &name, argument) {
+        return Some(Belongs::InType(rewrite::line(layer, &given).text));
     }
-    match given.get_mut(place) {
-        Some(there) => *there = argument,
-        None => given.push(argument),
+    let (place, inner) = within(layer, segment)?;
+    match self::parameter(inner, key, value, generics)? {
+        Belongs::InType(line) => {
+            *given.get_mut(place)? = Argument::new(&syn::parse_str(&line).ok()?, generics);
+            Some(Belongs::InType(rewrite::line(layer, &given).text))
+        }
+        elsewhere => Some(elsewhere),
     }
-    Some(Belongs::InType(rewrite::line(layer, &given).text))
 }
 
-/// Whether Keras calls a parameter so.
-fn is_called(parameter: &Parameter, key: &str) -> bool {
-    match parameter.kind {
-        Kind::Type(Class::Layer) => false,
-        Kind::Features if key == "features" => true,
-        _ => parameter.key == key,
-    }
+/// The layer within another, and at which place.
+pub(super) fn within<'a>(layer: &Known, segment: &'a PathSegment) -> Option<(usize, &'a Type)> {
+    let PathArguments::AngleBracketed(given) = &segment.arguments else { return None };
+    let mut all = given.args.iter().zip(layer.parameters).enumerate();
+    all.find_map(|(place, (argument, parameter))| match (argument, parameter.kind) {
+        (GenericArgument::Type(inner), Kind::Type(Class::Layer)) => Some((place, inner)),
+        _ => None,
+    })
+}
+
+/// What the table says of an option of a layer, or of the one within it, that is no parameter.
+pub(crate) fn setting(ty: &Type, key: &str) -> Option<Setting> {
+    let Type::Path(path) = ty else { return None };
+    let layer = known(&last_name(&path.path)).filter(|_| is_ours(&path.path))?;
+    let inner = || setting(within(layer, path.path.segments.last()?)?.1, key);
+    own_setting(layer, key).or_else(inner)
+}
+
+fn own_setting(layer: &Known, key: &str) -> Option<Setting> {
+    layer.settings.iter().find_map(|setting| called(setting, key))
+}
+
+/// The one of this key.
+fn called(setting: &Setting, key: &str) -> Option<Setting> {
+    let is = match setting {
+        Setting::All(all) => return all.iter().find_map(|setting| called(setting, key)),
+        Setting::Number(of, _)
+        | Setting::Flag(of, _)
+        | Setting::Function(of, _)
+        | Setting::False(of)
+        | Setting::Null(of)
+        | Setting::Choice(of, ..)
+        | Setting::Factor(of)
+        | Setting::OwnFactor(of) => *of == key,
+        Setting::Ignored(keys) => keys.contains(&key),
+        Setting::LastAxis => key == "axis",
+        Setting::ChannelsLast => key == "data_format",
+    };
+    is.then_some(*setting)
 }
 
 /// What Keras has as an argument of a layer, and is neither an option nor a parameter here.
-fn elsewhere(layer: &str, key: &str, ty: &Type) -> Option<String> {
-    let recurrent = ["Lstm", "Gru", "SimpleRnn", "Rnn", "StackedRnn"].contains(&layer);
-    let of = text(ty);
+fn elsewhere(layer: &Known, key: &str, ty: &Type) -> Option<String> {
+    let (name, of) = (layer.name, text(ty));
+    let recurrent = ["Lstm", "Gru", "SimpleRnn", "Rnn", "StackedRnn"].contains(&name);
     let message = match key {
         "return_state" if recurrent => {
             format!("`return_state` is a layer around this one here: write `ReturnState<{of}>`")
@@ -80,14 +99,31 @@ fn elsewhere(layer: &str, key: &str, ty: &Type) -> Option<String> {
         "initial_state" if recurrent => {
             "the state a layer begins with is its second input here: write `#[from(x, encoder.state)]`".into()
         }
+        "backward_layer" if name == "Bidirectional" => {
+            format!("both directions of `{of}` have a layer of one kind: leave `backward_layer` away")
+        }
         "input_shape" | "batch_input_shape" | "batch_shape" | "shape" | "input_length" => {
             format!("what reaches the first layer is said once: write `#[model(input = ..)]`, and no `{key}`")
         }
         "dtype" => "the type of all numbers is said once: write `#[model(.., element = f64)]`".into(),
-        "axis" if layer == "Concatenate" => {
-            "`Concatenate` joins the last axis, Keras's default: leave `axis` away".into()
+        "data_format" => {
+            "channels come last here, `(Batch, Height, Width, Channels)`: leave `data_format` away".into()
         }
-        _ => return None,
+        "seed" => {
+            format!("what is random in `{name}` follows the seed of the device, `Cpu::seed_from_u64(0)`: leave `seed` away")
+        }
+        _ => match own_setting(layer, key)? {
+            Setting::LastAxis => {
+                format!("`{name}` works along the last axis, Keras's default: leave `axis` away")
+            }
+            Setting::Null(_) | Setting::False(_) => {
+                format!("`{name}` knows only Keras's default of `{key}`: leave it away")
+            }
+            Setting::Ignored(_) => {
+                format!("`{key}` changes nothing in what a layer computes here: leave it away")
+            }
+            _ => return None,
+        },
     };
     Some(message)
 }

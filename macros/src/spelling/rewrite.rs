@@ -1,8 +1,12 @@
 //! The line to copy.
 
 use kerata_format::table::{Class, Default, Kind, Known, Parameter};
+use syn::Generics;
 
-use super::arguments::{Argument, What, flag};
+use super::{
+    arguments::{Argument, What, flag},
+    words::Word,
+};
 
 /// A layer as it should be written.
 pub(super) struct Line {
@@ -13,21 +17,92 @@ pub(super) struct Line {
 
 /// What was meant, as far as it can be guessed; else the example of the table.
 pub(super) fn line(known: &Known, given: &[Argument]) -> Line {
-    rewritten(known, given).unwrap_or_else(|| Line { text: known.example.into(), hole: false })
+    let placed = placed(known, given);
+    // Of too many, those that have a place.
+    let fewer = || rewritten(known, placed.get(..known.parameters.len())?);
+    let line = rewritten(known, &placed).or_else(fewer);
+    line.unwrap_or_else(|| Line { text: known.example.into(), hole: false })
 }
 
-/// The same of a layer that is called as in Keras, where a single number is no number of features.
-pub(super) fn of_keras(known: &Known, mut given: Vec<Argument>) -> Line {
-    let mut sizes = known.parameters.iter().filter(|parameter| parameter.kind.is_size());
-    let features = sizes.next().is_some_and(|first| first.kind == Kind::Features);
-    if let [only] = given.as_slice()
-        && matches!(only.what, What::Number(_))
-        && features
-        && sizes.next().is_some()
-    {
-        given.insert(0, Argument { what: What::Hole, text: "_".to_owned(), named: false });
+/// Puts an argument where Keras's key for it belongs, if that is a parameter; what is missing in front is filled in.
+pub(super) fn put(known: &Known, given: &mut Vec<Argument>, key: &str, argument: Argument) -> bool {
+    let places: Vec<usize> = (0..known.parameters.len())
+        .filter(|&place| is_called(&known.parameters[place], key))
+        .collect();
+    let Some(&first) = places.first() else { return false };
+    let values = match argument.numbers(places.len()) {
+        Some(numbers) => numbers,
+        // A single value counts for each axis that has been written.
+        None => vec![argument; places.iter().filter(|&&place| place < given.len()).count().max(1)],
+    };
+    while given.len() < first {
+        given.push(missing(known, given));
     }
-    line(known, &given)
+    for (place, value) in places.into_iter().zip(values) {
+        match given.get_mut(place) {
+            Some(there) => *there = value,
+            None => given.push(value),
+        }
+    }
+    true
+}
+
+/// Whether Keras calls a parameter so.
+fn is_called(parameter: &Parameter, key: &str) -> bool {
+    match parameter.kind {
+        Kind::Type(Class::Layer) => false,
+        Kind::Features if key == "features" => true,
+        _ => !key.is_empty() && parameter.key == key,
+    }
+}
+
+/// What stands behind those that are given.
+fn missing(known: &Known, given: &[Argument]) -> Argument {
+    let (place, hole) = (given.len(), "_".to_owned());
+    let parameter = &known.parameters[place];
+    match parameter.default {
+        Some(Default::Like(other)) => return given[other].clone(),
+        _ if parameter.kind == Kind::Features => {
+            return Argument { text: hole, what: What::Hole, key: None };
+        }
+        _ => {}
+    }
+    let text = default(parameter, &[]).or_else(|| example(known, place)).unwrap_or(hole);
+    let parsed = syn::parse_str(&text);
+    parsed.map_or(Argument { text, what: What::Either, key: None }, |argument| {
+        Argument::new(&argument, &Generics::default())
+    })
+}
+
+/// The arguments in places, those that have a name put where it belongs.
+fn placed(known: &Known, given: &[Argument]) -> Vec<Argument> {
+    let is_known = |argument: &&Argument| {
+        let key = argument.key.as_deref().unwrap_or_default();
+        known.parameters.iter().any(|parameter| is_called(parameter, key))
+    };
+    let (named, plain): (Vec<_>, Vec<_>) = given.iter().partition(is_known);
+    let mut placed: Vec<Argument> = plain.into_iter().cloned().collect();
+    if !named.is_empty() && lacks_features(known, &placed, true) {
+        placed.insert(0, Argument { text: "_".to_owned(), what: What::Hole, key: None });
+    }
+    for argument in named {
+        let key = argument.key.as_deref().unwrap_or_default();
+        put(known, &mut placed, key, Argument { key: None, ..argument.clone() });
+    }
+    // What reaches the layer stands in front.
+    while placed.len() > 1 && matches!(placed.last(), Some(Argument { what: What::Hole, .. })) {
+        placed.pop();
+    }
+    placed
+}
+
+/// Whether `_`, or the features, were left out in front of the sizes; `more` is whether anything follows these.
+fn lacks_features(known: &Known, sizes: &[Argument], more: bool) -> bool {
+    let all = known.parameters.iter().take_while(|parameter| parameter.kind.is_size()).count();
+    let features = known.parameters.first().is_some_and(|first| first.kind == Kind::Features);
+    let starts = sizes.first().is_some_and(|argument| matches!(argument.what, What::Hole));
+    let one_short = more && sizes.len() + 1 == all;
+    features && all > 1 && !starts && (sizes.len() < known.required().min(all) || one_short)
 }
 
 fn rewritten(known: &Known, given: &[Argument]) -> Option<Line> {
@@ -37,14 +112,15 @@ fn rewritten(known: &Known, given: &[Argument]) -> Option<Line> {
     let first = parameters.first()?;
     let end = given.iter().position(|argument| !argument.may_be_size());
     let (front, rest) = given.split_at(end.unwrap_or(given.len()));
+    let hole = lacks_features(known, front, !rest.is_empty());
     let mut front: Vec<&Argument> = front.iter().collect();
     let mut texts = Vec::new();
 
-    // Without `_`, the features were left out.
-    let features = first.kind == Kind::Features && sizes > 1;
-    let starts = front.first().is_some_and(|argument| matches!(argument.what, What::Hole));
-    let one_short = !rest.is_empty() && front.len() + 1 == sizes;
-    let hole = features && !starts && (front.len() < required || one_short);
+    if first.kind == Kind::Type(Class::Shape)
+        && let Some(shape) = shape(&front)
+    {
+        return Some(Line { text: format!("{}<{shape}>", known.name), hole: false });
+    }
     if hole || front.is_empty() && first.kind == Kind::Features {
         texts.push("_".to_owned());
     }
@@ -54,6 +130,10 @@ fn rewritten(known: &Known, given: &[Argument]) -> Option<Line> {
         && sizes >= 2
     {
         texts.extend([a.to_string(), b.to_string()]);
+        front.clear();
+    }
+    if let Some(sides) = sides(known, &front) {
+        texts.extend(sides);
         front.clear();
     }
     for argument in front {
@@ -90,6 +170,39 @@ fn rewritten(known: &Known, given: &[Argument]) -> Option<Line> {
     Some(Line { text, hole })
 }
 
+/// Numbers that were meant as a shape, `4, 5` or `(4, 5)`.
+fn shape(given: &[&Argument]) -> Option<String> {
+    let dims = given.iter().map(|argument| match &argument.what {
+        What::Number(size) => Some(vec![*size]),
+        What::Tuple(sizes) => Some(sizes.clone()),
+        _ => None,
+    });
+    let dims: Vec<usize> = dims.collect::<Option<Vec<_>>>()?.concat();
+    let dims: Vec<String> = dims.iter().map(|size| format!("Const<{size}>")).collect();
+    match dims.as_slice() {
+        [] => None,
+        [one] => Some(format!("({one},)")),
+        several => Some(format!("({})", several.join(", "))),
+    }
+}
+
+/// Keras's pairs of what is before and behind each axis: here those before come first, and then those behind.
+fn sides(known: &Known, given: &[&Argument]) -> Option<Vec<String>> {
+    let pairs = match given {
+        [Argument { what: What::Pairs(pairs), .. }] => pairs.clone(),
+        [Argument { what: What::Tuple(a), .. }, Argument { what: What::Tuple(b), .. }] => {
+            vec![a.as_slice().try_into().ok()?, b.as_slice().try_into().ok()?]
+        }
+        _ => return None,
+    };
+    (known.parameters.len() == 2 * pairs.len()).then(|| behind_those_before(&pairs))
+}
+
+fn behind_those_before(pairs: &[[usize; 2]]) -> Vec<String> {
+    let end = |end: usize| pairs.iter().map(move |pair| pair[end].to_string());
+    end(0).chain(end(1)).collect()
+}
+
 /// What stands at a place of the example.
 fn example(known: &Known, place: usize) -> Option<String> {
     let (_, inside) = known.example.split_once('<')?;
@@ -106,6 +219,22 @@ pub(super) fn default(parameter: &Parameter, before: &[String]) -> Option<String
 }
 
 impl Argument {
+    /// The numbers that this gives the parameters of one key: a tuple of as many, or of the half of them, or pairs.
+    fn numbers(&self, places: usize) -> Option<Vec<Self>> {
+        let texts = match &self.what {
+            What::Tuple(sizes) if sizes.len() == places || 2 * sizes.len() == places => {
+                sizes.iter().map(usize::to_string).collect()
+            }
+            What::Pairs(pairs) if 2 * pairs.len() == places => behind_those_before(pairs),
+            _ => return None,
+        };
+        let number = |text: String| {
+            let what = text.parse().map_or(What::Size, What::Number);
+            Self { text, what, key: None }
+        };
+        Some(texts.into_iter().map(number).collect())
+    }
+
     fn may_be_size(&self) -> bool {
         matches!(
             self.what,
@@ -115,6 +244,7 @@ impl Argument {
                 | What::Negative
                 | What::Float(_)
                 | What::Tuple(_)
+                | What::Pairs(_)
                 | What::Small
         ) || matches!(self.what, What::Either) && !self.text.contains(char::is_lowercase)
     }
@@ -146,6 +276,10 @@ impl Argument {
     /// Its text as a parameter of this kind, if it may have been meant there.
     fn word(&self, kind: Kind) -> Option<String> {
         match (&self.what, kind) {
+            // Images have no time, in which it would look back.
+            (What::Word(Word { name: "Causal", .. }), Kind::Type(Class::ImagePadding)) => {
+                Some("Same".to_owned())
+            }
             (
                 What::Word(word) | What::Misspelt(word) | What::Text(Some(word)),
                 Kind::Type(class),
@@ -155,6 +289,7 @@ impl Argument {
             }
             (What::Type | What::Either | What::Small, Kind::Type(_)) => Some(self.text.clone()),
             (What::Layer, Kind::Type(Class::Layer)) => Some(self.text.clone()),
+            (What::Tuple(_), Kind::Type(Class::Shape)) => shape(&[self]),
             (What::Number(1..), Kind::Type(Class::Grouping)) => {
                 Some(format!("Groups<{}>", self.text))
             }

@@ -1,4 +1,4 @@
-//~ `Causal` stands in place of the padding, `Valid` or `Same`: write `Conv2d<_, 32, 3, 3, Relu, Same>`
+//~ `Causal` stands in place of the padding, `Valid` or `Same`: write `Conv2d<_, 8, 3, 3, Linear, Same>`
 use kerata::{Batch, Causal, Conv2d, Linear, model};
 
 #[model(input = (Batch, 28, 28, 1))]

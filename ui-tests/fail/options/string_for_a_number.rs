@@ -1,4 +1,4 @@
-//~ this option takes a `f64`, not a `&str`
+//~ nothing stands in quotes here: write `epsilon = 1e-3`
 use kerata::{Batch, BatchNorm, model};
 
 #[model(input = (Batch, 4))]

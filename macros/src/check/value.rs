@@ -1,0 +1,80 @@
+//! Values of options that stand in quotes, as Keras has them, or without the type that they are of.
+
+use kerata_format::table::Setting;
+use syn::{Expr, ExprLit, Lit, Type, spanned::Spanned};
+
+use crate::{
+    errors::Errors,
+    names::{listed, nearest},
+    spelling::{self, text},
+};
+
+/// Tells what is wrong with a value that is one of a few words, a number or a flag; whether it has.
+pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> bool {
+    let quoted = match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+        _ => None,
+    };
+    let message = match (spelling::setting(ty, key), quoted) {
+        (Some(Setting::Choice(_, of, words)), quoted) => {
+            let bare = || match value {
+                Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+                _ => None,
+            };
+            chosen(key, of, words, quoted.as_deref(), bare)
+        }
+        (Some(Setting::Function(..)), _) => None,
+        (_, Some(quoted)) => {
+            let small = quoted.to_lowercase();
+            let is_value = small.parse::<f64>().is_ok() || small.parse::<bool>().is_ok();
+            is_value.then(|| format!("nothing stands in quotes here: write `{key} = {small}`"))
+        }
+        _ => None,
+    };
+    let wrong = message.is_some();
+    if let Some(message) = message {
+        errors.push(value.span(), message);
+    }
+    wrong
+}
+
+/// What is said of one of a few words that is written as in Keras, or by its name alone.
+fn chosen(
+    key: &str,
+    of: &str,
+    words: &[[&str; 2]],
+    quoted: Option<&str>,
+    bare: impl FnOnce() -> Option<String>,
+) -> Option<String> {
+    let (given, is_quoted) = match quoted {
+        Some(word) => (word.to_owned(), true),
+        None => (bare()?, false),
+    };
+    let small = given.to_lowercase();
+    let known = words.iter().find(|[keras, ours]| *keras == small || *ours == given);
+    match known {
+        Some([_, ours]) => {
+            let problem = match is_quoted {
+                true => "nothing stands in quotes here".to_owned(),
+                false => format!("`{given}` is one of `{of}`"),
+            };
+            Some(format!("{problem}: write `{key} = kerata::{of}::{ours}`"))
+        }
+        // It may be a constant of the user's.
+        None if !is_quoted => None,
+        None => {
+            let all: Vec<&str> = words.iter().map(|[keras, _]| *keras).collect();
+            let all = match nearest(&small, &all) {
+                near if near.is_empty() => {
+                    let names: Vec<&str> = words.iter().map(|[_, ours]| *ours).collect();
+                    format!(": there are {}", listed(&names))
+                }
+                near => {
+                    let near = words.iter().find(|[keras, _]| near.contains(keras))?;
+                    format!(": write `{key} = kerata::{of}::{}`", near[1])
+                }
+            };
+            Some(format!("`{}` is no `{of}`{all}", text(&given)))
+        }
+    }
+}
