@@ -11,8 +11,8 @@ fn convolutions() {
         Conv2d<3, 4, 4, 3, Tanh, Same, 2>, Conv2d<3, 4, 4, 3, Tanh, Same, 2, 1, OneGroup, f64>,
         |l, x| l.forward(x).unwrap());
     same!(tensor((2, Const::<9>, Const::<8>, Const::<3>), 1),
-        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3>,
-        Conv2d<3, 4, 2, 2, Linear, Valid, 2, 3, OneGroup, f64>,
+        Conv2d<3, 4, 2, 2, Linear, Valid, 1, 3>,
+        Conv2d<3, 4, 2, 2, Linear, Valid, 1, 3, OneGroup, f64>,
         |l| l.use_bias = false,
         |l, x| l.forward(x).unwrap());
     // One after the other in memory: a window of one pixel; and so many images that they are shared.

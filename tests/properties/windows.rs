@@ -17,8 +17,9 @@ use kerata::{
 struct Sound {
     conv: Conv1d<_, 4, 9, Relu, Valid>,
     pool: MaxPool1d<2, 1, Same>,
-    twice: Conv1d<_, 4, 5, Relu, Causal, 2, 3>,
-    #[from(twice, twice)]
+    half: Conv1d<_, 4, 5, Relu, Causal, 2>,
+    apart: Conv1d<_, 4, 5, Relu, Causal, 1, 3>,
+    #[from(apart, apart)]
     sum: Add,
     mean: GlobalAveragePooling1d,
     head: Dense<_, 3>,
@@ -29,8 +30,9 @@ struct Sound {
 struct AnySound {
     conv: Conv1d<_, 4, 9, Relu, Valid>,
     pool: MaxPool1d<2, 1, Same>,
-    twice: Conv1d<_, 4, 5, Relu, Causal, 2, 3>,
-    #[from(twice, twice)]
+    half: Conv1d<_, 4, 5, Relu, Causal, 2>,
+    apart: Conv1d<_, 4, 5, Relu, Causal, 1, 3>,
+    #[from(apart, apart)]
     sum: Add,
     mean: GlobalAveragePooling1d,
     head: Dense<_, 3>,
