@@ -190,6 +190,10 @@ pub fn called(name: &str) -> Option<&'static Known> {
     }
     let small = |name: &str| name.replace('_', "").to_lowercase();
     let wanted = small(name);
+    // As a layer, it has another slope than as an activation.
+    if name == "LeakyReLU" {
+        return of_class(name);
+    }
     let is = |other: &str| small(other) == wanted;
     let others = |layer: &&Known| is(layer.class) || layer.others.iter().any(|other| is(other));
     layers().find(|layer| is(layer.name)).or_else(|| layers().find(others))

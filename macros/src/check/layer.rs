@@ -69,16 +69,16 @@ fn named_value(key: &str, value: &mut Expr, errors: &mut Errors) {
 }
 
 /// `True` and `False`, which are `true` and `false` here, and `None`, which is what nothing is.
-fn python_flag(key: &str, value: &Expr, errors: &mut Errors) {
-    let Expr::Path(path) = value else { return };
-    if path.path.is_ident("None") {
-        errors.push(path.span(), format!("Python's `None`: leave `{key}` away"));
-    }
-    let flag = ["True", "False"].iter().find(|flag| path.path.is_ident(flag));
-    if let Some(flag) = flag {
-        let message = format!("Python's `{flag}`: write `{key} = {}`", flag.to_lowercase());
-        errors.push(path.span(), message);
-    }
+fn of_python(key: &str, value: &Expr, errors: &mut Errors) -> bool {
+    let Expr::Path(path) = value else { return false };
+    let word = ["True", "False", "None"].into_iter().find(|word| path.path.is_ident(word));
+    let message = match word {
+        None => return false,
+        Some("None") => format!("Python's `None`: leave `{key}` away"),
+        Some(flag) => format!("Python's `{flag}`: write `{key} = {}`", flag.to_lowercase()),
+    };
+    errors.push(path.span(), message);
+    true
 }
 
 /// What is said of an attribute that is none of a field.
@@ -164,9 +164,8 @@ pub(super) fn check_options(
             errors.push(key.span(), message);
         }
         let name = key.to_string();
-        if !value::plain(&written, &name, value, errors) {
+        if !of_python(&name, value, errors) && !value::plain(&written, &name, value, errors) {
             named_value(&name, value, errors);
-            python_flag(&name, value, errors);
         }
     }
     let keys: Vec<String> = in_type.iter().map(ToString::to_string).collect();
@@ -182,7 +181,7 @@ pub(super) fn check_options(
         }
     }
     for (key, value) in &with.rules {
-        python_flag(&key.to_string(), value, errors);
+        of_python(&key.to_string(), value, errors);
         if let Some((span, message)) = rules::mistake(&key.to_string(), value) {
             errors.push(span, message);
         }
@@ -221,6 +220,12 @@ pub(super) fn check_holes(ty: &mut Type, generic: bool, errors: &mut Errors) {
     }
     let holes = infer::holes(ty);
     let name = short_name(ty);
+    if let Some(hole) = infer::holes(&infer::fill(ty, &quote!(0))).first() {
+        let message = "`_` stands for a number of features, not for a size within a shape: write it out, as in `Const<4>`";
+        errors.push(*hole, message);
+        *ty = parse_quote!(::kerata::Identity);
+        return;
+    }
     if let (true, Some(hole)) = (generic, holes.first()) {
         let message = format!(
             "`_` cannot be inferred in a struct with generic parameters: write the number of features that reaches `{name}`"

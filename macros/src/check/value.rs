@@ -5,6 +5,7 @@ use syn::{Expr, ExprLit, Lit, Type, spanned::Spanned};
 
 use crate::{
     errors::Errors,
+    literal::number,
     names::{listed, nearest},
     spelling::{self, text},
 };
@@ -24,6 +25,9 @@ pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> 
             chosen(key, of, words, quoted.as_deref(), bare)
         }
         (Some(Setting::Function(..)), _) => None,
+        (Some(Setting::Factor(_)), None) => factor(value).map(|ours| {
+            format!("a factor is one on both sides, or between two: write `{key} = kerata::{ours}`")
+        }),
         (_, Some(quoted)) => {
             let small = quoted.to_lowercase();
             let is_value = small.parse::<f64>().is_ok() || small.parse::<bool>().is_ok();
@@ -36,6 +40,20 @@ pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> 
         errors.push(value.span(), message);
     }
     wrong
+}
+
+/// Keras's factors, `0.2` or `(-0.1, 0.3)`, as they are written here.
+fn factor(value: &Expr) -> Option<String> {
+    if number(value).is_some() {
+        return Some(format!("Factor::of({})", text(value)));
+    }
+    match value {
+        Expr::Tuple(ends) if ends.elems.len() == 2 => {
+            let (lower, upper) = (text(&ends.elems[0]), text(&ends.elems[1]));
+            Some(format!("Factor::between({lower}, {upper})"))
+        }
+        _ => None,
+    }
 }
 
 /// What is said of one of a few words that is written as in Keras, or by its name alone.

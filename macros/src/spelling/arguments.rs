@@ -213,8 +213,8 @@ fn of_expr(expr: &Expr) -> What {
         },
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => What::Negative,
         Expr::Paren(inner) => of_expr(&inner.expr),
-        Expr::Tuple(tuple) => {
-            let of = || tuple.elems.iter().map(of_expr);
+        Expr::Array(syn::ExprArray { elems, .. }) | Expr::Tuple(syn::ExprTuple { elems, .. }) => {
+            let of = || elems.iter().map(of_expr);
             let numbers = of().map(|of| match of {
                 What::Number(number) => Some(number),
                 _ => None,

@@ -167,7 +167,12 @@ impl Spelling<'_> {
         let at = argument_tokens(ty, place).unwrap_or(whole);
         let Some(parameter) = layer.parameters.get(place) else {
             let problem = match layer.parameters {
-                [] => format!("`{name}` has no parameters"),
+                [] => match option::first(layer) {
+                    Some(key) => format!(
+                        "`{name}` has no parameters, and its options stand in front of the field, `#[with({key} = ..)]`"
+                    ),
+                    None => format!("`{name}` has no parameters"),
+                },
                 [one] => format!("`{name}` has one parameter, {}", one.what),
                 all => format!("`{name}` has {} parameters at most", all.len()),
             };

@@ -34,6 +34,10 @@ pub(crate) fn parameter(
     }
     let (mut given, argument) =
         (arguments(segment, generics), Argument::of_option(key, value, generics));
+    let name = of_keras(layer, name);
+    if let Some(message) = rewrite::misfit(layer, &name, &argument) {
+        return Some(Belongs::Elsewhere(message));
+    }
     if rewrite::put(layer, &mut given, &name, argument) {
         return Some(Belongs::InType(rewrite::line(layer, &given).text));
     }
@@ -45,6 +49,24 @@ pub(crate) fn parameter(
         }
         elsewhere => Some(elsewhere),
     }
+}
+
+/// Keras's key for one of PyTorch.
+fn of_keras(layer: &Known, key: String) -> String {
+    let named = |wanted: &str| layer.parameters.iter().any(|parameter| parameter.key == wanted);
+    let keras = match key.as_str() {
+        "in_channels" | "in_features" | "input_size" => "features",
+        "out_channels" => "filters",
+        "out_features" | "hidden_size" => "units",
+        "num_embeddings" => "input_dim",
+        "embedding_dim" => "output_dim",
+        "num_groups" => "groups",
+        "stride" => "strides",
+        "dilation" => "dilation_rate",
+        "p" => "rate",
+        _ => return key,
+    };
+    if keras == "features" || named(keras) { keras.to_owned() } else { key }
 }
 
 /// The layer within another, and at which place.
@@ -67,6 +89,17 @@ pub(crate) fn setting(ty: &Type, key: &str) -> Option<Setting> {
 
 fn own_setting(layer: &Known, key: &str) -> Option<Setting> {
     layer.settings.iter().find_map(|setting| called(setting, key))
+}
+
+/// The first option of a layer that has a value of its own.
+pub(super) fn first(layer: &Known) -> Option<&'static str> {
+    layer.settings.iter().find_map(|setting| match setting {
+        Setting::Number(key, _)
+        | Setting::Choice(key, ..)
+        | Setting::Factor(key)
+        | Setting::Flag(key, _) => Some(*key),
+        _ => None,
+    })
 }
 
 /// The one of this key.
@@ -106,6 +139,22 @@ fn elsewhere(layer: &Known, key: &str, ty: &Type) -> Option<String> {
             format!("what reaches the first layer is said once: write `#[model(input = ..)]`, and no `{key}`")
         }
         "dtype" => "the type of all numbers is said once: write `#[model(.., element = f64)]`".into(),
+        "batch_first" => "the batch comes first here: leave `batch_first` away".into(),
+        "bidirectional" if recurrent => {
+            format!("both directions are a layer around this one here: write `Bidirectional<{of}>`")
+        }
+        "num_layers" if recurrent => {
+            format!("several layers are several fields, all but the last with `Sequences`: leave `num_layers` away, as in `{of}`")
+        }
+        "bias" if own_setting(layer, "use_bias").is_some() => {
+            "`bias` is called `use_bias`, as in Keras: write `use_bias = false`".into()
+        }
+        "eps" if own_setting(layer, "epsilon").is_some() => {
+            "`eps` is called `epsilon`, as in Keras: write `epsilon = 1e-5`".into()
+        }
+        "weights" => {
+            "weights are set behind `build`, by the fields of the layer: leave `weights` away".into()
+        }
         "data_format" => {
             "channels come last here, `(Batch, Height, Width, Channels)`: leave `data_format` away".into()
         }

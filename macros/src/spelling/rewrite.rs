@@ -47,6 +47,24 @@ pub(super) fn put(known: &Known, given: &mut Vec<Argument>, key: &str, argument:
     true
 }
 
+/// What is said of a value that cannot be that of the parameters of one key.
+pub(super) fn misfit(known: &Known, key: &str, argument: &Argument) -> Option<String> {
+    let mut all = known.parameters.iter().filter(|parameter| is_called(parameter, key));
+    let (first, several) = (all.next()?, all.next().is_some());
+    let (text, what) = (&argument.text, first.what);
+    match (&argument.what, first.kind) {
+        (What::Tuple(_), kind) if !several && argument.word(kind).is_none() => {
+            Some(format!("the {what} is one number for all axes here, and `{text}` are several"))
+        }
+        (What::Size | What::Either, _) => None,
+        (_, kind @ Kind::Type(_)) if argument.word(kind).is_none() => Some(format!(
+            "`{text}` cannot stand for the {what}: write it as in `{}`",
+            known.example
+        )),
+        _ => None,
+    }
+}
+
 /// Whether Keras calls a parameter so.
 fn is_called(parameter: &Parameter, key: &str) -> bool {
     match parameter.kind {
