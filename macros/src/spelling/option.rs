@@ -112,6 +112,7 @@ fn called(setting: &Setting, key: &str) -> Option<Setting> {
         | Setting::False(of)
         | Setting::Null(of)
         | Setting::Choice(of, ..)
+        | Setting::Range(of, _)
         | Setting::Factor(of)
         | Setting::OwnFactor(of) => *of == key,
         Setting::Ignored(keys) => keys.contains(&key),
