@@ -23,6 +23,7 @@ pub mod occurrences;
 pub mod packed;
 pub mod pointwise;
 pub mod pool;
+pub mod query;
 pub mod recurrent;
 pub mod rows;
 pub mod share;

@@ -10,8 +10,8 @@ use super::{
     ActivationFunction, ActivationKind, AttentionOptions, Bags, BringRows, Centre, ConvWeights,
     DenseWeights, Element, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights,
     Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window,
-    parameter, reference,
+    RecurrentWeights, Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient,
+    WeightCache, Window, parameter, reference,
 };
 use crate::{error::Error, mask::Mask, shape::Shape};
 
@@ -267,6 +267,12 @@ pub trait Backend<E: Element>: Device<E> + TensorFromVec<bool> {
     ) -> Result<Box<dyn StepProduct<E>>, Error> {
         weights.check(weights.kernel.shape().0)?;
         reference::step_product(&weights.kernel, weights.bias.as_ref(), then)
+    }
+
+    /// The mean that a query gets of the values that it sees, for a stream: `y` has the features of the values of all heads.
+    /// There is `room` for as many elements as `y`, and one for each head and step of the past.
+    fn step_attention(query: StepQuery<'_, E>, room: &mut [E], y: &mut [E]) {
+        reference::step_attention(query, room, y);
     }
 
     /// `x . kernel + bias` for a stream, of `(I, O)` and `(O,)`.

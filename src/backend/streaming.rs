@@ -44,5 +44,18 @@ pub trait StepProduct<E>: Send {
     fn product(&self, x: &[E], y: &mut [E]) -> Result<(), Error>;
 }
 
+/// The query of one row that attends to the steps of its past.
+#[derive(Debug, Clone, Copy)]
+pub struct StepQuery<'a, E> {
+    /// In how many equal parts the features are cut, each of which attends by itself.
+    pub heads: usize,
+    /// What the products of the query and the keys are multiplied with before the softmax.
+    pub scale: f64,
+    /// The features of all heads.
+    pub query: &'a [E],
+    /// The steps that it sees: of each the key of all heads, and behind it the value of all heads.
+    pub past: &'a [E],
+}
+
 /// The rows of a table, one after the other.
 pub type StepTable<E> = Arc<dyn AsRef<[E]> + Send + Sync>;

@@ -9,7 +9,7 @@ use crate::{
     io::{Walk, Weight, WeightFile, save},
     never::Known,
     signal::StepRows,
-    stream::{Clear, ClearRow, CopyRow, StateVisitor, Streamable},
+    stream::{Clear, ClearRow, CopyRow, Past, StateVisitor, Streamable},
 };
 
 /// A model that can make a [`Stream`]: all its layers look only backward in time, and its input and output can be
@@ -250,8 +250,18 @@ where
     }
 
     fn load_file(&mut self, mut file: WeightFile) -> Result<(), Error> {
-        let parts = self.parts()?.into_iter();
-        file.check(&parts.map(|part| (part.name, part.sizes)).collect::<Vec<_>>())?;
+        let grown = |Weight { name, mut sizes, .. }: Weight| {
+            // Of a past, the file knows how many steps it has.
+            if let [_, steps, _] = sizes.as_mut_slice()
+                && let Some(array) = file.arrays().iter().find(|array| array.name == name)
+                && let [_, found, _] = *array.sizes.as_slice()
+            {
+                *steps = found;
+            }
+            (name, sizes)
+        };
+        let parts = self.parts()?.into_iter().map(grown).collect::<Vec<_>>();
+        file.check(&parts)?;
         let mut loaded = self.parts.clone();
         M::visit_state(&mut loaded, &mut Load { walk: Walk::default(), file: &mut file })?;
         self.parts = loaded;
@@ -324,6 +334,15 @@ impl<E: Element> StateVisitor<E> for Collect {
         self.part(name, flags.iter().map(|&flag| if flag { E::one() } else { E::zero() }))
     }
 
+    fn past(&mut self, name: &str, past: &mut Past<E>) -> Result<(), Error> {
+        let (steps, width, lengths) = past.sizes();
+        self.part(&length_of(name), lengths.iter().map(|&length| E::of(length as f64)))?;
+        let sizes = vec![self.rows, steps, width];
+        let part = Weight::new(self.walk.name(name), sizes, past.padded())?;
+        self.walk.weights.push(part);
+        Ok(())
+    }
+
     fn enter(&mut self, name: &str) {
         self.walk.path.push(name.to_owned());
     }
@@ -331,6 +350,11 @@ impl<E: Element> StateVisitor<E> for Collect {
     fn leave(&mut self) {
         self.walk.path.pop();
     }
+}
+
+/// What the steps of each row of a past are called in a file.
+fn length_of(past: &str) -> String {
+    format!("{past}_length")
 }
 
 struct Load<'a> {
@@ -358,6 +382,12 @@ impl<E: Element> StateVisitor<E> for Load<'_> {
         let values: Vec<E> = self.part(name, flags.len())?;
         flags.iter_mut().zip(values).for_each(|(flag, value)| *flag = value != E::zero());
         Ok(())
+    }
+
+    fn past(&mut self, name: &str, past: &mut Past<E>) -> Result<(), Error> {
+        let lengths: Vec<E> = self.file.read(&self.walk.name(&length_of(name)))?;
+        let padded: Vec<E> = self.file.read(&self.walk.name(name))?;
+        past.restore(&padded, &lengths)
     }
 
     fn enter(&mut self, name: &str) {

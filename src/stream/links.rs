@@ -33,7 +33,11 @@ pub trait Streams<E: Element, D: Backend<E>> {
     type State: Clone + Send + 'static;
     type Stepper: Send + 'static;
 
-    fn begin(layers: Self::Layers<'_>, rows: usize) -> Result<(Self::Stepper, Self::State), Error>;
+    fn begin(
+        layers: Self::Layers<'_>,
+        names: Self::Names,
+        rows: usize,
+    ) -> Result<(Self::Stepper, Self::State), Error>;
 
     fn commit(state: &mut Self::State);
 
@@ -74,8 +78,12 @@ where
     type State = L::State;
     type Stepper = L::Stepper;
 
-    fn begin(layer: &L, rows: usize) -> Result<(L::Stepper, L::State), Error> {
-        layer.begin(rows)
+    fn begin(layer: &L, name: &'static str, rows: usize) -> Result<(L::Stepper, L::State), Error> {
+        layer.begin(rows).map_err(|error| match error {
+            // What is missing is memory, whatever the layer.
+            Error::Device(_) => error,
+            _ => error.within(name),
+        })
     }
 
     fn commit(state: &mut L::State) {
@@ -133,8 +141,12 @@ where
     type State = <A::State as Known>::Of<<B::State as Known>::Of<(A::State, B::State)>>;
     type Stepper = (A::Stepper, B::Stepper);
 
-    fn begin((a, b): Self::Layers<'_>, rows: usize) -> Result<(Self::Stepper, Self::State), Error> {
-        let (a, b) = (A::begin(a, rows)?, B::begin(b, rows)?);
+    fn begin(
+        (a, b): Self::Layers<'_>,
+        names: Self::Names,
+        rows: usize,
+    ) -> Result<(Self::Stepper, Self::State), Error> {
+        let (a, b) = (A::begin(a, names.0, rows)?, B::begin(b, names.1, rows)?);
         Ok(((a.0, b.0), (a.1, b.1)))
     }
 

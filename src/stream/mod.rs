@@ -3,6 +3,7 @@
 //! A model of such layers makes a [`Stream`](crate::model::Stream); see the [guide](mod@crate::guide::streaming).
 
 mod links;
+mod past;
 mod rows;
 mod state;
 
@@ -10,6 +11,7 @@ mod state;
 pub use crate::never::Known;
 #[doc(hidden)]
 pub use links::{Link, Links, Streams, StreamsOn};
+pub use past::Past;
 pub(crate) use rows::{copy_bounded, room};
 pub use state::StateVisitor;
 pub(crate) use state::{Clear, ClearRow, CopyRow};
@@ -101,7 +103,7 @@ pub trait Streamable<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<I
     /// The weights, as a step uses them, and room for what the layer gives.
     type Stepper: Send + 'static;
 
-    /// What a stream of so many rows needs: nothing is allocated later.
+    /// What a stream of so many rows needs: nothing is allocated later, but where a [`Past`] has no more room.
     ///
     /// # Errors
     /// Those of the layer for weights that do not fit; [`Error::Device`].
@@ -120,7 +122,7 @@ pub trait Streamable<In: Signal, E: Element = f32, D: Backend<E> = Cpu>: Layer<I
     /// Makes the state that of the last step.
     fn commit(_state: &mut Self::State) {}
 
-    /// Shows the state, by name. It begins as zeros.
+    /// Shows the state, by name. It begins as zeros, and a [`Past`] without steps.
     ///
     /// # Errors
     /// Those of the visitor; the visit ends at the first.

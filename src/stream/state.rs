@@ -1,4 +1,5 @@
-use crate::error::Error;
+use super::Past;
+use crate::{backend::Element, error::Error};
 
 /// Something that is shown all parts of the state of a stream, in the order of declaration.
 ///
@@ -15,6 +16,12 @@ pub trait StateVisitor<E> {
     /// # Errors
     /// Those of the visitor; the visit ends at the first.
     fn flags(&mut self, name: &str, flags: &mut [bool]) -> Result<(), Error>;
+
+    /// Shows what grows with the steps.
+    ///
+    /// # Errors
+    /// Those of the visitor; the visit ends at the first.
+    fn past(&mut self, name: &str, past: &mut Past<E>) -> Result<(), Error>;
 
     /// The parts that follow belong to the layer `name`.
     fn enter(&mut self, _name: &str) {}
@@ -41,8 +48,8 @@ pub(crate) struct CopyRow {
 
 /// A visitor that treats values and flags alike.
 macro_rules! alike {
-    ($visitor:ident, $this:ident, $part:ident => $change:expr) => {
-        impl<E: Copy + Default> StateVisitor<E> for $visitor {
+    ($visitor:ident, $this:ident, $part:ident => $change:expr, $past:ident => $change_past:expr) => {
+        impl<E: Element> StateVisitor<E> for $visitor {
             fn values(&mut self, _: &str, $part: &mut [E]) -> Result<(), Error> {
                 let $this = self;
                 $change;
@@ -54,15 +61,21 @@ macro_rules! alike {
                 $change;
                 Ok(())
             }
+
+            fn past(&mut self, _: &str, $past: &mut Past<E>) -> Result<(), Error> {
+                let $this = self;
+                $change_past;
+                Ok(())
+            }
         }
     };
 }
-alike!(Clear, _this, part => part.fill(Default::default()));
+alike!(Clear, _this, part => part.fill(Default::default()), past => past.clear());
 alike!(ClearRow, this, part => {
     let each = part.len() / this.rows;
     part[this.row * each..][..each].fill(Default::default());
-});
+}, past => past.clear_row(this.row));
 alike!(CopyRow, this, part => {
     let each = part.len() / this.rows;
     part.copy_within(this.from * each..(this.from + 1) * each, this.to * each);
-});
+}, past => past.copy_row(this.from, this.to));

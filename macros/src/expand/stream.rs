@@ -91,7 +91,7 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
                 &self,
                 rows: usize,
             ) -> ::core::result::Result<(Self::Stepper, Self::State), ::kerata::Error> {
-                #streams::begin(#fields, rows)
+                #streams::begin(#fields, #names, rows)
             }
 
             fn step<'kerata>(

@@ -18,8 +18,8 @@ use super::{
     ActivationFunction, ActivationKind, AttentionOptions, Backend, Bags, BringRows, Centre,
     ConvWeights, DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights,
     Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
-    RecurrentWeights, Resampling, Seen, StepProduct, StepTable, StopGradient, WeightCache, Window,
-    parameter, reference,
+    RecurrentWeights, Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient,
+    WeightCache, Window, parameter, reference,
     tape::{values_mut, values_of},
 };
 use crate::{
@@ -160,6 +160,13 @@ impl Backend<f32> for Cpu {
             return reference::step_activation(kind, values);
         }
         ops::step_activation(kind, values);
+    }
+
+    fn step_attention(query: StepQuery<'_, f32>, room: &mut [f32], y: &mut [f32]) {
+        if *REFERENCE {
+            return reference::step_attention(query, room, y);
+        }
+        ops::step_attention(query, room, y);
     }
 
     fn step_softmax(row: &mut [f32]) {

@@ -6,9 +6,11 @@ use dfdx::{
 
 use crate::{
     backend::{
-        AttentionOptions, AttentionSizes, Backend, Element, IntoShape, keep_rows,
+        AttentionOptions, AttentionSizes, Backend, Element, IntoShape, StepQuery, keep_rows,
         memory::{elements, elements_of},
-        products, zeros_after,
+        products,
+        reference::step_softmax,
+        zeros_after,
     },
     error::{Error, OrDevice},
 };
@@ -102,4 +104,38 @@ fn by_heads<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let x = x.into_shape(&(batch, length, heads, all / heads))?;
     let x = x.try_permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>().or_device()?;
     x.try_contiguous().or_device()?.into_shape(&(batch * heads, length, all / heads))
+}
+
+/// How many steps are added one after the other: their sums are added then.
+const BLOCK: usize = 64;
+
+pub(crate) fn step_attention<E: Element>(query: StepQuery<'_, E>, room: &mut [E], y: &mut [E]) {
+    let StepQuery { heads, scale, query, past } = query;
+    let (part, scores) = room.split_at_mut(y.len());
+    let width = (query.len() + y.len()).max(1);
+    let (steps, scale) = (past.len() / width, E::of(scale));
+    let (keys, values) = ((query.len() / heads).max(1), (y.len() / heads).max(1));
+    y.fill(E::zero());
+    if steps == 0 {
+        return;
+    }
+    let scores = &mut scores[..heads * steps];
+    for (t, step) in past.chunks_exact(width).enumerate() {
+        for (head, (q, k)) in query.chunks(keys).zip(step.chunks(keys)).enumerate() {
+            let product = q.iter().zip(k).fold(E::zero(), |sum, (&q, &k)| sum + q * k);
+            scores[head * steps + t] = product * scale;
+        }
+    }
+    scores.chunks_exact_mut(steps).for_each(step_softmax);
+    for (block, steps_of) in past.chunks(BLOCK * width).enumerate() {
+        part.fill(E::zero());
+        for (t, step) in steps_of.chunks_exact(width).enumerate() {
+            let of_values = step[query.len()..].chunks(values);
+            for (head, (sum, v)) in part.chunks_mut(values).zip(of_values).enumerate() {
+                let share = scores[head * steps + block * BLOCK + t];
+                sum.iter_mut().zip(v).for_each(|(sum, &v)| *sum += share * v);
+            }
+        }
+        y.iter_mut().zip(&*part).for_each(|(y, &part)| *y += part);
+    }
 }

@@ -17,7 +17,7 @@ mod streaming;
 mod sums;
 mod walk;
 
-pub(super) use attention::attention;
+pub(super) use attention::{attention, step_attention};
 pub(crate) use attention::{attention_shares, attention_sums};
 pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;

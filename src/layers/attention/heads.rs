@@ -138,21 +138,65 @@ const fn wrong_heads(
 
 type Rows<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
 
-/// A dense layer along the last axis, by a kernel and a bias of any shape.
-fn project<K: Shape, B: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
+/// A dense layer along the last axis.
+fn project<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
+    weights: DenseWeights<'_, E, D>,
+) -> Result<Rows<E, D, T>, Error> {
+    let ((batch, length, inputs), outputs) = (*x.shape(), weights.kernel.shape().1);
+    let rows = x.into_shape(&(elements(&[batch, length])?, inputs))?;
+    D::dense(rows, weights, ActivationKind::Nothing)?.into_shape(&(batch, length, outputs))
+}
+
+/// A kernel and a bias of any shape as those of a dense layer of so many inputs.
+fn of_matrix<'a, K: Shape, B: Shape, E: Element, D: Backend<E>>(
+    inputs: usize,
     kernel: &Tensor<K, E, D>,
     bias: Option<&Tensor<B, E, D>>,
-    cache: &WeightCache,
-) -> Result<Rows<E, D, T>, Error> {
-    let (batch, length, inputs) = *x.shape();
+    cache: &'a WeightCache,
+) -> Result<DenseWeights<'a, E, D>, Error> {
     let sizes = kernel.shape().concrete();
     let outputs = elements(sizes.as_ref())?.checked_div(inputs).unwrap_or(0);
     let kernel = kernel.clone().into_shape(&(inputs, outputs))?;
     let bias = bias.map(|bias| bias.clone().into_shape(&(outputs,))).transpose()?;
-    let rows = x.into_shape(&(elements(&[batch, length])?, inputs))?;
-    let y = D::dense(rows, DenseWeights { kernel, bias, cache }, ActivationKind::Nothing)?;
-    y.into_shape(&(batch, length, outputs))
+    Ok(DenseWeights { kernel, bias, cache })
+}
+
+impl<
+    const F: usize,
+    const HEADS: usize,
+    const KEY_DIM: usize,
+    const VALUE_DIM: usize,
+    const OUTPUT: usize,
+    const VALUE_FEATURES: usize,
+    const KEY_FEATURES: usize,
+    E: Element,
+    D: Backend<E>,
+> MultiHeadAttention<F, HEADS, KEY_DIM, VALUE_DIM, OUTPUT, VALUE_FEATURES, KEY_FEATURES, E, D>
+{
+    /// What products of queries and keys are multiplied with.
+    pub(super) fn scale() -> f64 {
+        1.0 / (KEY_DIM as f64).sqrt()
+    }
+
+    /// The projections of queries, keys, values and of what leaves it, if the options are in their ranges.
+    pub(super) fn projections(&self) -> Result<[DenseWeights<'_, E, D>; 4], Error> {
+        self.check_options()?;
+        let Self { query_bias, key_bias, value_bias, output_bias, use_bias, .. } = self;
+        let [of_query, of_key, of_value, of_output] = &self.caches;
+        let inputs = elements(&[HEADS, VALUE_DIM])?;
+        Ok([
+            of_matrix(F, &self.query_kernel, use_bias.then_some(query_bias), of_query)?,
+            of_matrix(KEY_FEATURES, &self.key_kernel, use_bias.then_some(key_bias), of_key)?,
+            of_matrix(
+                VALUE_FEATURES,
+                &self.value_kernel,
+                use_bias.then_some(value_bias),
+                of_value,
+            )?,
+            of_matrix(inputs, &self.output_kernel, use_bias.then_some(output_bias), of_output)?,
+        ])
+    }
 }
 
 /// The values of a sequence, of which those of the padding do no harm, and its mask.
@@ -192,7 +236,7 @@ where
         &self,
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
-        self.check_options()?;
+        let [of_query, of_key, of_value, of_output] = self.projections()?;
         let (query, value, key) = In::apart::<E, D, T>(x);
         let (query, mask) = In::Query::split(query);
         let shape = (query.shape().0, query.shape().1, Const::<OUTPUT>);
@@ -217,39 +261,21 @@ where
             (a, b) => a.or(b),
         };
 
-        let Self { query_bias, key_bias, value_bias, output_bias, .. } = self;
-        let [of_query, of_key, of_value, of_output] = &self.caches;
         let tape = tape.merge(more).merge(most);
-        let biased = self.use_bias;
-        let q = project(
-            query.put_tape(tape),
-            &self.query_kernel,
-            biased.then_some(query_bias),
-            of_query,
-        )?;
-        let k = project(
-            key.put_tape(T::default()),
-            &self.key_kernel,
-            biased.then_some(key_bias),
-            of_key,
-        )?;
-        let v = project(
-            value.put_tape(T::default()),
-            &self.value_kernel,
-            biased.then_some(value_bias),
-            of_value,
-        )?;
+        let q = project(query.put_tape(tape), of_query)?;
+        let k = project(key.put_tape(T::default()), of_key)?;
+        let v = project(value.put_tape(T::default()), of_value)?;
         let visible =
             Visible { queries: mask.clone(), keys, causal: self.use_causal_mask, flags: None };
         let options = AttentionOptions {
             heads: HEADS,
-            scale: 1.0 / (KEY_DIM as f64).sqrt(),
+            scale: Self::scale(),
             visible,
             mean_if_blind: false,
             dropout: if trains() { self.dropout } else { 0.0 },
         };
         let sums = D::attention(q, k, v, &options)?;
-        let y = project(sums, &self.output_kernel, biased.then_some(output_bias), of_output)?;
+        let y = project(sums, of_output)?;
         In::Query::join(y.into_shape(&shape)?, mask)
     }
 }

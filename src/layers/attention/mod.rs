@@ -2,6 +2,8 @@
 
 mod heads;
 mod inputs;
+mod stream;
 
 pub use heads::MultiHeadAttention;
 pub use inputs::{Attended, Attends, AttendsTo};
+pub use stream::StepsAttend;

@@ -37,7 +37,8 @@ pub(super) use pool2d::pool2d;
 pub(super) use recurrent::{recurrent, recurrent_last, recurrent_states};
 pub(super) use resampling::resampled;
 pub(super) use streaming::{
-    recurrent_step, step_activation, step_dense, step_product, step_softmax, step_table,
+    recurrent_step, step_activation, step_attention, step_dense, step_product, step_softmax,
+    step_table,
 };
 
 use crate::backend::memory::NoMemory;

@@ -10,8 +10,8 @@ use dfdx::{
 use super::{dense::Packable, recurrent};
 use crate::{
     backend::{
-        ActivationKind, DenseWeights, RecurrentStep, RecurrentWeights, StepProduct, StepStates,
-        StepStatesMut, StepTable, WeightCache, memory::elements, reference, tape,
+        ActivationKind, DenseWeights, RecurrentStep, RecurrentWeights, StepProduct, StepQuery,
+        StepStates, StepStatesMut, StepTable, WeightCache, memory::elements, reference, tape,
     },
     error::Error,
 };
@@ -20,6 +20,7 @@ use kerata_kernels::{
     matrix::Matrix,
     packed::Packed,
     pointwise,
+    query::Query,
     recurrent::{Before, CellKind, Sizes, Step},
 };
 
@@ -167,6 +168,11 @@ pub(crate) fn step_table(
 
 pub(crate) fn step_activation(kind: ActivationKind, values: &mut [f32]) {
     kind.apply(values);
+}
+
+pub(crate) fn step_attention(query: StepQuery<'_, f32>, room: &mut [f32], y: &mut [f32]) {
+    let StepQuery { heads, scale, query, past } = query;
+    Query { heads, scale: scale as f32, query, past }.attend(room, y);
 }
 
 pub(crate) fn step_softmax(row: &mut [f32]) {
