@@ -1,5 +1,6 @@
 //! Models step by step.
 
+mod attention;
 mod errors;
 mod inputs;
 mod state;

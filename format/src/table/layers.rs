@@ -59,6 +59,11 @@ pub(super) const LAYERS: &[Known] = &[
     layer("Embedding", "Embedding", TABLE, "Embedding<10_000, 128, MaskZero>")
         .settings(&[Ignored(&["input_length"])])
         .rules(TABLE_RULES),
+    ours(
+        "PositionEmbedding",
+        &[FEATURES, size("length of the longest sequence", "sequence_length"), ELEMENT, DEVICE],
+        "PositionEmbedding<_, 100>",
+    ),
     ours("EmbeddingBag", TABLE, "EmbeddingBag<10_000, 128, MaskZero>"),
     layer("LSTM", "Lstm", RECURRENT, "Lstm<_, 32, Sequences>")
         .settings(GATED)

@@ -130,7 +130,7 @@ fn the_table_is_that_of_the_layers() {
     structs.remove("ValueRange");
     structs.remove("Groups");
     // What a layer keeps from step to step of a stream.
-    let streams = ["NoState", "RecurrentState", "Ring", "StreamParts"];
+    let streams = ["NoState", "RecurrentState", "Ring", "Places", "StreamParts"];
     structs.retain(|name, _| !name.ends_with("Stepper") && !streams.contains(&name.as_str()));
     for word in words() {
         structs.remove(word.name);
