@@ -37,7 +37,7 @@ pub use kind::{HEAD, Kind, Wanted, unknown};
 #[cfg(feature = "files")]
 pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, outputs, used};
 #[cfg(feature = "hdf5")]
-pub use open::{Format, Parts, SAVED_MODEL, config_of, format, parts};
+pub use open::{Format, MASKS_STAY, Parts, SAVED_MODEL, config_of, format, parts};
 #[cfg(feature = "files")]
 pub use order::{Distances, distances, in_keras_order};
 #[cfg(feature = "files")]

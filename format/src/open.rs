@@ -15,6 +15,8 @@ use crate::{
 const CONFIG: &str = "config.json";
 /// Which Keras has written a `.keras`, and when.
 const METADATA: &str = "metadata.json";
+/// What it says there of a model whose masks stay behind attentions. Keras reads nothing there.
+pub const MASKS_STAY: &str = "masks_stay";
 const MAX_METADATA: u64 = 1 << 16;
 /// How much all vocabularies of a `.keras` may be.
 const MAX_ASSETS: u64 = 1 << 26;
@@ -27,6 +29,8 @@ pub struct Parts {
     pub config: Option<String>,
     /// Whether an older Keras than 3 has written it.
     pub is_keras_2: bool,
+    /// Whether masks stay behind the attentions of its model, as in the types of `kerata`, which then has written it.
+    pub masks_stay: bool,
     /// The weights.
     pub weights: Hdf5,
     /// The tables of text layers, by their paths in the archive.
@@ -46,7 +50,7 @@ pub fn parts(bytes: Vec<u8>) -> Result<Parts, String> {
             let config = weights.text(&weights.root, "model_config")?;
             let version = weights.text(&weights.root, "keras_version")?;
             let is_keras_2 = version.as_deref().is_some_and(is_old);
-            Ok(Parts { config, is_keras_2, weights, assets: Vec::new() })
+            Ok(Parts { config, is_keras_2, masks_stay: false, weights, assets: Vec::new() })
         }
     }
 }
@@ -145,6 +149,7 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
     let metadata = metadata.transpose()?.unwrap_or_default();
     let metadata: Value = serde_json::from_slice(&metadata).unwrap_or_default();
     let is_keras_2 = metadata["keras_version"].as_str().is_some_and(is_old);
+    let masks_stay = metadata[MASKS_STAY] == Value::Bool(true);
     let (mut assets, mut left) = (Vec::new(), MAX_ASSETS.min(hdf5::allowed(bytes.len() as u64)));
     for (i, name) in names.iter().enumerate() {
         // A layer around a lookup has its table twice.
@@ -169,5 +174,5 @@ fn archive(bytes: Vec<u8>) -> Result<Parts, String> {
         }
     };
     let (config, weights) = (Some(config), weights.map_err(of(WEIGHTS))?);
-    Ok(Parts { config, is_keras_2, weights, assets })
+    Ok(Parts { config, is_keras_2, masks_stay, weights, assets })
 }

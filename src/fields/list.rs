@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use kerata_format::attends;
+use kerata_format::{attends, source::Masks};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -64,6 +64,8 @@ pub struct Fields {
     pub(crate) returns_state: bool,
     /// What the call of the layer says beside its inputs; `None` if nobody knows of a call.
     pub(crate) call: Option<Map<String, Value>>,
+    /// The masks that Keras sees in the model, where its attentions take some off.
+    pub(crate) masks: Option<Masks>,
 }
 
 impl Fields {
@@ -106,6 +108,18 @@ impl Fields {
     /// Reads or checks: the differences, and the parameters with another initialiser.
     pub(crate) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
         let mut fields = Self::new(mode, layer.class());
+        fields.compare(layer, config.clone());
+        fields
+    }
+
+    /// Checks, and compares the masks with those that Keras sees, if these are given.
+    pub(crate) fn check_masks(
+        layer: &mut dyn Described,
+        config: &Config,
+        masks: Option<Masks>,
+    ) -> Self {
+        let mut fields = Self::new(Mode::Check, layer.class());
+        fields.masks = masks;
         fields.compare(layer, config.clone());
         fields
     }
@@ -170,6 +184,7 @@ impl Fields {
             matched: Vec::new(),
             returns_state: false,
             call: None,
+            masks: None,
         }
     }
 

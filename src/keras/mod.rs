@@ -59,10 +59,11 @@ use crate::{
     backend::{Backend, Element},
     dynamic::{CustomObjects, DynamicLayer, FromDynamic, Typed, blank_layer},
     error::{Difference, Error, shortened},
-    fields::{Config, Configured, Fields, Mode},
+    fields::{Config, Configured, Fields},
     optim::{Optimizer, State},
     parameters::Parameters,
 };
+use kerata_format::source::{Masks, masks as source_masks};
 pub use source::rust_source;
 pub use text::{TextLayer, TextModel};
 
@@ -229,7 +230,14 @@ where
     M: KerasModel,
     O: Optimizer,
 {
-    write::save_training(path.as_ref(), model.keras_config(), model, optimizer, state)
+    write::save_training(
+        path.as_ref(),
+        model.keras_config(),
+        M::MASKS_STAY,
+        model,
+        optimizer,
+        state,
+    )
 }
 
 /// Writes a model as `.keras` with text layers in front, so that in Keras, on TensorFlow, it takes texts. Each has its name, and the number
@@ -268,7 +276,7 @@ pub fn save_with_text<M: KerasModel>(
     text: &[(String, usize, TextLayer)],
     model: &M,
 ) -> Result<(), Error> {
-    write::save_with_text(path.as_ref(), model.keras_config(), text, model)
+    write::save_with_text(path.as_ref(), model.keras_config(), M::MASKS_STAY, text, model)
 }
 
 /// A model that Keras's files have a form for: a typed one that is [`Configured`], a [`DynamicLayer`], and one that is
@@ -279,6 +287,10 @@ pub trait KerasModel: Parameters<Self::Number, Self::On> {
     /// The device.
     type On: Backend<Self::Number>;
 
+    /// Whether masks stay behind its attentions.
+    #[doc(hidden)]
+    const MASKS_STAY: bool;
+
     /// Its config in Keras's form.
     fn keras_config(&self) -> Config;
 }
@@ -286,6 +298,8 @@ pub trait KerasModel: Parameters<Self::Number, Self::On> {
 impl<M: Configured + Parameters<M::Element, M::Device>> KerasModel for M {
     type Number = M::Element;
     type On = M::Device;
+
+    const MASKS_STAY: bool = true;
 
     fn keras_config(&self) -> Config {
         self.config()
@@ -296,6 +310,8 @@ impl KerasModel for DynamicLayer {
     type Number = f32;
     type On = Cpu;
 
+    const MASKS_STAY: bool = false;
+
     fn keras_config(&self) -> Config {
         self.config()
     }
@@ -304,6 +320,8 @@ impl KerasModel for DynamicLayer {
 impl<In: FromDynamic, Out: FromDynamic> KerasModel for Typed<In, Out> {
     type Number = f32;
     type On = Cpu;
+
+    const MASKS_STAY: bool = false;
 
     fn keras_config(&self) -> Config {
         self.layer.config()
@@ -323,7 +341,7 @@ impl<M: Configured + Parameters<M::Element, M::Device>> KerasFiles for M {
     }
 
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        write::save(path.as_ref(), self.config(), self)
+        write::save(path.as_ref(), self.config(), <Self as KerasModel>::MASKS_STAY, self)
     }
 }
 
@@ -338,7 +356,7 @@ impl KerasFiles for DynamicLayer {
     }
 
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
-        write::save(path.as_ref(), self.config(), self)
+        write::save(path.as_ref(), self.config(), <Self as KerasModel>::MASKS_STAY, self)
     }
 }
 
@@ -347,9 +365,15 @@ where
     M: Configured + Parameters<M::Element, M::Device>,
 {
     load_into(file, model, model.config(), |model, config, _| {
-        let fields = Fields::read(&mut model.clone(), config, Mode::Check);
+        let masks = if file.masks_stay { None } else { masks(config) };
+        let fields = Fields::check_masks(&mut model.clone(), config, masks);
         (fields.differences, fields.matched)
     })
+}
+
+/// The masks that Keras sees in a model of such a config, if its attentions take any off.
+fn masks(config: &Config) -> Option<Masks> {
+    source_masks(&kerata_format::Config::from(config.clone()))
 }
 
 fn load_dynamic(file: &KerasFile, model: &mut DynamicLayer) -> Result<(), Error> {

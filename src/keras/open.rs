@@ -17,6 +17,8 @@ pub(super) struct KerasFile {
     pub(super) path: String,
     /// The architecture, if it is there.
     pub(super) config: Option<Config>,
+    /// Whether masks stay behind the attentions of its model.
+    pub(super) masks_stay: bool,
     pub(super) weights: Hdf5,
     pub(super) layout: Layout,
     /// The tables in the archive, by their paths.
@@ -46,7 +48,7 @@ impl KerasFile {
     /// A file that is in memory.
     pub(super) fn from_bytes(path: &str, bytes: Vec<u8>) -> Result<Self, Error> {
         let wrong = |message: String| Error::File { path: path.to_owned(), message };
-        let format::Parts { config, is_keras_2, weights, assets } =
+        let format::Parts { config, is_keras_2, masks_stay, weights, assets } =
             format::parts(bytes).map_err(wrong)?;
         let config = config.map(|text| {
             let config = format::Config::parse(&text).and_then(format::Config::modern);
@@ -55,7 +57,7 @@ impl KerasFile {
         });
         let layout = layout(&weights).map_err(wrong)?;
         let (path, config) = (path.to_owned(), config.transpose()?);
-        Ok(Self { path, config, weights, layout, assets, passed_over: Vec::new() })
+        Ok(Self { path, config, masks_stay, weights, layout, assets, passed_over: Vec::new() })
     }
 
     /// The inverse document frequencies of a text layer, if there are some.

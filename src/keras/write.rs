@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use hdf5_pure::{AttrValue, DatasetBuilder, FileBuilder, GroupBuilder};
 
+use kerata_format::MASKS_STAY;
 use serde_json::Value;
 
 use super::{
@@ -27,6 +28,7 @@ const KERAS: &str = "3.15.1";
 pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     path: &Path,
     config: Config,
+    masks_stay: bool,
     model: &M,
 ) -> Result<(), Error> {
     let config = in_order(config);
@@ -39,7 +41,7 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     let weights = tree(&config, model)?.file(None).map_err(|e| failed(path, e))?;
     let bytes = match whole {
         // A config that names an optimizer would promise a state.
-        true => archive(config, None, &weights).map_err(|e| failed(path, e))?,
+        true => archive(config, None, &weights, masks_stay).map_err(|e| failed(path, e))?,
         false => weights,
     };
     write(path, &bytes)
@@ -49,6 +51,7 @@ pub(super) fn save<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
     path: &Path,
     config: Config,
+    masks_stay: bool,
     text: &[(String, usize, TextLayer)],
     model: &M,
 ) -> Result<(), Error> {
@@ -63,7 +66,7 @@ pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
         written.at(&place).named = Some(Weight { name, sizes, values: Values::F32(values) });
     }
     let weights = written.file(None).map_err(|e| failed(path, e))?;
-    let bytes = archive(config, None, &weights).map_err(|e| failed(path, e))?;
+    let bytes = archive(config, None, &weights, masks_stay).map_err(|e| failed(path, e))?;
     write(path, &bytes)
 }
 
@@ -71,6 +74,7 @@ pub(super) fn save_with_text<M: Parameters<E, D>, E: Element, D: Backend<E>>(
 pub(super) fn save_training<M, O, E, D>(
     path: &Path,
     config: Config,
+    masks_stay: bool,
     model: &M,
     optimizer: &O,
     state: &State<E, D>,
@@ -89,15 +93,25 @@ where
     // Keras wants to know of no loss that it is none.
     let compiled = serde_json::json!({ "optimizer": written.config, "loss": null });
     let weights = tree(&config, model)?.file(Some(written)).map_err(|e| failed(path, e))?;
-    let bytes = archive(config, Some(compiled), &weights).map_err(|e| failed(path, e))?;
+    let bytes =
+        archive(config, Some(compiled), &weights, masks_stay).map_err(|e| failed(path, e))?;
     write(path, &bytes)
 }
 
-fn archive(mut config: Config, compiled: Option<Value>, weights: &[u8]) -> Result<Vec<u8>, String> {
+fn archive(
+    mut config: Config,
+    compiled: Option<Value>,
+    weights: &[u8],
+    masks_stay: bool,
+) -> Result<Vec<u8>, String> {
     config.compile_config = compiled;
     let mut zip = ZipWriter::default();
     // No date, so that the same model is the same file.
-    let metadata = serde_json::json!({ "keras_version": KERAS }).to_string();
+    let mut metadata = serde_json::json!({ "keras_version": KERAS });
+    if masks_stay && super::masks(&config).is_some() {
+        metadata[MASKS_STAY] = true.into();
+    }
+    let metadata = metadata.to_string();
     let members = [
         ("metadata.json", metadata.as_bytes()),
         ("config.json", config.to_string().as_bytes()),

@@ -8,6 +8,7 @@ mod clients;
 mod compiled;
 mod hostile;
 mod inner;
+mod masks_behind;
 mod options;
 mod pasted;
 mod prepared;

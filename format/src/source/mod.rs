@@ -8,6 +8,7 @@ mod attention;
 mod calls;
 mod flow;
 mod layer;
+mod masks;
 mod names;
 mod row;
 mod rules;
@@ -17,6 +18,7 @@ mod types;
 
 use std::collections::BTreeSet;
 
+pub use masks::{Masks, Seen, masks};
 pub use said::says_masks;
 pub use structure::structs;
 

@@ -1,13 +1,14 @@
 use std::{collections::HashMap, rc::Rc};
 
-use kerata_format::{Tensor, attends, calls, ends, used};
+use kerata_format::{Tensor, attends, calls, ends, source::Seen, used};
 use serde_json::{Map, Value, json};
 
 use super::{Node, Values, gives};
 use crate::{
     backend::{Backend, Element},
-    error::shortened,
-    fields::{AnySignal, Config, Configured, Described, Fields},
+    error::{Difference, shortened},
+    fields::{AnySignal, Config, Configured, Described, Fields, SignalKind},
+    layers::Unmask,
     model::{LayerVisitor, Layers, keras::classes},
     signal::Signal,
 };
@@ -98,10 +99,11 @@ impl Reader<'_> {
             self.nodes.iter().position(|node| fits(node) && !node.taken && is_new(node))
         };
         let class = |node: &Node| layer.takes(&node.config.class_name);
-        find(&|node| node.layer == name)
+        let likely = find(&|node| node.layer == name)
             .map(|i| self.call(&self.nodes[i].layer, from).unwrap_or(i))
-            .or_else(|| find(&|node| class(node) && node.from == from))
-            .or_else(|| find(&class))
+            .or_else(|| find(&|node| class(node) && node.from == from));
+        // What only drops a mask is a `Reshape` in Keras, but not any.
+        if layer.class() == Unmask::CLASS { likely } else { likely.or_else(|| find(&class)) }
     }
 
     /// The call of a layer in the JSON that something reaches, or else the first that is not taken.
@@ -191,6 +193,35 @@ impl LayerVisitor for Reader<'_> {
 }
 
 impl Reader<'_> {
+    /// Tells where a call sees other masks than in Keras.
+    fn masks(&mut self, i: usize, place: &str, wires: &[AnySignal]) {
+        let Some(masks) = &self.fields.masks else { return };
+        let node = &self.nodes[i];
+        let seen = masks.seen(&node.tensor.0).unwrap_or_default();
+        let mut differences = Vec::new();
+        for ((wire, &seen), (from, _)) in wires.iter().zip(seen).zip(&node.from) {
+            let (expected, found) = match (wire.kind == SignalKind::Padded, seen) {
+                (_, Seen::Means) => (
+                    "no type does as Keras here",
+                    "Keras sees the padding, which an attention without a dropout has filled: `keras::load` runs it",
+                ),
+                (true, Seen::Bare) => (
+                    "the type has one",
+                    "Keras sees none, as an attention has taken it off: put an `Unmask` in front",
+                ),
+                (false, Seen::Masked) => ("the type has none", "Keras sees one"),
+                _ => continue,
+            };
+            let key = format!("the mask of `{}`", shortened(from));
+            differences.push(Difference {
+                place: format!("{}{place}{key}", self.fields.place),
+                expected: expected.to_owned(),
+                found: found.to_owned(),
+            });
+        }
+        self.fields.differences.extend(differences);
+    }
+
     fn read(&mut self, name: &str, layer: &mut dyn Described, wires: Vec<(String, AnySignal)>) {
         if !layer.is_written() {
             return self.values.regrouped(name, wires);
@@ -199,7 +230,9 @@ impl Reader<'_> {
         let takers = self.nodes.iter().filter(|node| node.from.iter().any(|t| from.contains(t)));
         let mut next = takers.map(|node| node.config.class_name.as_str());
         let found = self.find(layer, name, &from);
-        if found.is_none() && next.any(|class| layer.may_be_left_out(Some(class))) {
+        // Where masks are compared, it does not count how one is dropped.
+        let drops = self.fields.masks.is_some() && layer.class() == Unmask::CLASS;
+        if found.is_none() && (drops || next.any(|class| layer.may_be_left_out(Some(class)))) {
             let places = from.into_iter().enumerate();
             let one = |(i, tensor): (usize, Tensor)| {
                 (if i == 0 { String::new() } else { i.to_string() }, tensor)
@@ -215,8 +248,12 @@ impl Reader<'_> {
             return self.values.visited(name, gives);
         };
         let place = format!("layer {i} `{}`, ", shortened(&self.nodes[i].layer));
-        let wires = wires.into_iter().map(|(_, wire)| wire).collect();
+        let wires: Vec<AnySignal> = wires.into_iter().map(|(_, wire)| wire).collect();
+        self.masks(i, &place, &wires);
+        let inside = self.fields.masks.as_ref();
+        let inside = inside.and_then(|masks| masks.inside(&self.nodes[i].tensor.0)).cloned();
         let mut inner = self.fields.inner(layer.class(), &place, wires);
+        inner.masks = inside;
         inner.call = Some(Map::new());
         self.taken(i, &from, &mut inner);
         let node = &self.nodes[i];
