@@ -8,9 +8,9 @@ use std::{
 
 use kerata::{
     Add, Batch, BatchNorm, Causal, Concatenate, Conv1d, Cpu, Dense, Dropout, Embedding, Error,
-    Flatten, Gelu, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, Multiply, Relu, ResetBefore,
-    Sequences, SimpleRnn, Softmax, StackedRnn, TimeDistributed, Unmask, config::CustomObjects,
-    keras, model, prelude::*,
+    Flatten, Gelu, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, MultiHeadAttention, Multiply,
+    PositionEmbedding, Relu, ResetBefore, Sequences, SimpleRnn, Softmax, StackedRnn,
+    TimeDistributed, Unmask, config::CustomObjects, keras, model, prelude::*,
 };
 
 /// The allocator of the system, which counts what this thread asks of it.
@@ -84,6 +84,16 @@ struct Double {
     head: Dense<_, 2, Softmax, f64>,
 }
 
+#[model(input = Ids<(Batch, 16)>, output = (Batch, 16, 8))]
+struct Causal16 {
+    embed: Embedding<30, 8>,
+    places: PositionEmbedding<_, 40>,
+    #[from(embed, places)]
+    sum: Add,
+    #[with(use_causal_mask = true)]
+    attention: MultiHeadAttention<_, 2, 4>,
+}
+
 fn counted<R>(run: impl FnOnce() -> R) -> (usize, R) {
     let before = COUNT.get();
     let result = run();
@@ -107,6 +117,15 @@ fn a_step_allocates_nothing() -> Result<(), Error> {
         let (count, result) = counted(|| stream.reset_row(0));
         assert_eq!((count, result), (0, Ok(())));
     }
+    // As many steps as the type says of an attention, or 64; then its room doubles.
+    let mut stream = Causal16::build(&Cpu::seed_from_u64(0))?.stream(2)?;
+    let steps =
+        (0..33).map(|step| (step, counted(|| stream.step(&[step % 30; 2]).map(|y| y[0][0]))));
+    let grown: Vec<usize> =
+        steps.filter(|(_, (count, _))| *count > 0).map(|(step, _)| step).collect();
+    assert_eq!(grown, [16, 32]);
+    let (count, ()) = counted(|| stream.reset());
+    assert_eq!(count, 0);
     let mut stream = Double::build(&Cpu::seed_from_u64(0))?.stream(2)?;
     let (count, result) = counted(|| stream.step(&[[1.0; 3]; 2]).map(|y| y[1][1]));
     assert!(result?.is_finite());

@@ -174,6 +174,30 @@ fn with_an_unmask_the_answers_are_those_of_keras() -> Result<(), Error> {
     Ok(())
 }
 
+/// The same without a layer that Keras gives a mask: nothing in its config shows who has written it.
+#[test]
+fn a_file_of_its_own_says_that_masks_stay() -> Result<(), Error> {
+    #[model(input = Ids<(Batch, 6)>)]
+    struct Ends {
+        words: Embedding<10, 8, MaskZero>,
+        #[with(dropout = 0.1)]
+        first: MultiHeadAttention<_, 2, 4>,
+        #[from(words, first)]
+        sum1: Add,
+        #[with(dropout = 0.1)]
+        second: MultiHeadAttention<_, 2, 4>,
+    }
+    let path = temporary("ends");
+    let mut model = Ends::build(&Cpu::seed_from_u64(2))?;
+    model.save_keras(&path)?;
+    model.load_keras(&path)?;
+    // A dynamic model is as in Keras, and so is what it writes.
+    keras::load(&path, &CustomObjects::new())?.save_keras(&path)?;
+    assert_eq!(differences(model.load_keras(&path)).len(), 1);
+    std::fs::remove_file(path).unwrap();
+    Ok(())
+}
+
 /// A file of a type whose masks stay is read into that type.
 #[test]
 fn a_file_of_its_own_is_no_file_of_keras() -> Result<(), Error> {
