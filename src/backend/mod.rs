@@ -63,8 +63,8 @@ pub use recurrent::{
     RecurrentWeights, StateSizes, StepFunctions, StepOrder,
 };
 pub(crate) use reference::{
-    StepOptions, TapedStates, along_rows, attention_shares, attention_sums, every_row, log_1p,
-    recurrent_with, repeated, row_sums, rows_of, walk,
+    StepOptions, TapedStates, additive_attention, along_rows, attention_shares, attention_sums,
+    every_row, log_1p, recurrent_with, repeated, row_sums, rows_of, walk,
 };
 pub(crate) use relu_options::ReluOptions;
 pub use resampling::Resampling;

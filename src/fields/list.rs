@@ -113,6 +113,7 @@ impl Fields {
     }
 
     /// Checks, and compares the masks with those that Keras sees, if these are given.
+    #[cfg(feature = "keras")]
     pub(crate) fn check_masks(
         layer: &mut dyn Described,
         config: &Config,

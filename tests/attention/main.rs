@@ -10,6 +10,7 @@ mod gradients;
 mod kernels;
 mod numbers;
 mod padding;
+mod single;
 
 /// Values in [-1, 1] that look random and are always the same.
 fn values(n: usize, seed: usize) -> Vec<f64> {

@@ -6,9 +6,7 @@ use super::{layers::LAYERS, of_class};
 const OTHERS: &[&str] = &[
     "Activation",
     "ActivityRegularization",
-    "AdditiveAttention",
     "AlphaDropout",
-    "Attention",
     "CategoryEncoding",
     "ConvLSTM1D",
     "ConvLSTM2D",

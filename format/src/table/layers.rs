@@ -213,6 +213,19 @@ pub(super) const LAYERS: &[Known] = &[
     )
     .others(&["MultiheadAttention"])
     .rules(WINDOW_RULES),
+    layer("Attention", "Attention", &[FEATURES, ELEMENT, DEVICE], "Attention<_>").settings(&[
+        Flag("use_scale", false),
+        Choice("score_mode", "", &[["dot", ""]]),
+        Number("dropout", 0.0),
+        Ignored(&["seed"]),
+    ]),
+    layer(
+        "AdditiveAttention",
+        "AdditiveAttention",
+        &[FEATURES, ELEMENT, DEVICE],
+        "AdditiveAttention<_>",
+    )
+    .settings(&[Flag("use_scale", true), Number("dropout", 0.0), Ignored(&["seed"])]),
     layer("RMSNormalization", "RmsNorm", NORM, "RmsNorm<_>")
         .settings(&[LastAxis, Number("epsilon", 1e-6)])
         .unmasked(),

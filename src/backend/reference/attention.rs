@@ -1,12 +1,13 @@
 use dfdx::{
-    prelude::{HasShape, PermuteTo, ReshapeTo, TryMul},
-    shapes::Axes4,
+    prelude::{BroadcastTo, HasShape, PermuteTo, ReshapeTo, TryAdd, TryMul},
+    shapes::{Axes4, Axis},
     tensor::{PutTape, SplitTape, Tape, Tensor},
 };
 
 use crate::{
     backend::{
-        AttentionOptions, AttentionSizes, Backend, Element, IntoShape, StepQuery, keep_rows,
+        ActivationKind, AttentionOptions, AttentionSizes, Backend, DenseWeights, Element,
+        IntoShape, StepQuery, WeightCache, keep_rows,
         memory::{elements, elements_of},
         products,
         reference::step_softmax,
@@ -46,8 +47,17 @@ pub(crate) fn attention_shares<E: Element, D: Backend<E>, T: Tape<E, D>>(
     let q = D::bounded_padding(q, visible.queries.as_ref())?;
     let k = D::bounded_padding(k, visible.keys.as_ref())?;
     let q = by_heads(q.try_mul(E::of(options.scale)).or_device()?, &sizes)?;
-    let scores = products(q, by_heads(k, &sizes)?, false)?;
-    let keep = visible.all_flags(&sizes)?;
+    shares_of(products(q, by_heads(k, &sizes)?, false)?, &sizes, options)
+}
+
+/// The shares of scores, `(batch * heads, queries, keys)`.
+fn shares_of<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    scores: Steps<E, D, T>,
+    sizes: &AttentionSizes,
+    options: &AttentionOptions,
+) -> Result<Steps<E, D, T>, Error> {
+    let shape = *scores.shape();
+    let keep = options.visible.all_flags(sizes)?;
     let rows = (elements(&[shape.0, shape.1])?, shape.2);
     let mut shares = scores.into_shape(&rows)?;
     if let Some(keep) = &keep {
@@ -58,6 +68,38 @@ pub(crate) fn attention_shares<E: Element, D: Backend<E>, T: Tape<E, D>>(
         shares = keep_rows(shares, &keep, E::zero())?;
     }
     shares.into_shape(&shape)
+}
+
+/// Attention of one head, in which a key fits a query by the sum of the `tanh` of what both sum to, each times a weight.
+///
+/// # Errors
+/// [`Error::Mismatch`] if the sizes do not fit each other; [`Error::Device`].
+pub(crate) fn additive_attention<E: Element, D: Backend<E>, T: Tape<E, D>>(
+    q: Steps<E, D, T>,
+    k: Steps<E, D, T>,
+    v: Steps<E, D, T>,
+    weights: &Tensor<(usize,), E, D>,
+    options: &AttentionOptions,
+) -> Result<Steps<E, D, T>, Error> {
+    let sizes = options.sizes(q.shape(), k.shape(), v.shape())?;
+    let (shape, features) = ((sizes.batch, sizes.queries, sizes.keys), q.shape().2);
+    elements(&[shape.0, shape.1, shape.2, features])?;
+    if elements_of(&q)? == 0 || elements_of(&k)? == 0 {
+        let ((_, tape), (_, more), (v, most)) = (q.split_tape(), k.split_tape(), v.split_tape());
+        let out = (shape.0, shape.1, v.shape().2);
+        return zeros_after(v.put_tape(tape.merge(more).merge(most)), &out);
+    }
+    let every = (shape.0, shape.1, shape.2, features);
+    let q = q.try_broadcast_like::<_, Axis<2>>(&every).or_device()?;
+    let k = k.try_broadcast_like::<_, Axis<1>>(&every).or_device()?;
+    let sums = q.try_add(k).or_device()?;
+    let curves = D::tanh(sums.into_shape(&(elements(&[shape.0, shape.1, shape.2])?, features))?)?;
+    let cache = WeightCache::default();
+    let kernel = weights.clone().into_shape(&(features, 1))?;
+    let weights = DenseWeights { kernel, bias: None, cache: &cache };
+    let scores = D::dense(curves, weights, ActivationKind::Nothing)?.into_shape(&shape)?;
+    let shares = dropped(shares_of(scores, &sizes, options)?, &sizes, options.dropout)?;
+    attention_sums(shares, D::bounded_padding(v, options.visible.keys.as_ref())?, &sizes)
 }
 
 /// Drops shares of each sample.

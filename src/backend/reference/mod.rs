@@ -17,8 +17,8 @@ mod streaming;
 mod sums;
 mod walk;
 
+pub(crate) use attention::{additive_attention, attention_shares, attention_sums};
 pub(super) use attention::{attention, step_attention};
-pub(crate) use attention::{attention_shares, attention_sums};
 pub(super) use conv::{conv2d, pool2d};
 pub(super) use dense::dense;
 pub(super) use embedding::{embedding, embedding_bag};

@@ -1,20 +1,23 @@
 use dfdx::{
     prelude::HasShape,
     shapes::{Const, Rank1, Rank2, Rank3},
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, Tape, Tensor},
 };
 
-use super::{Attended, Attends, AttendsTo};
+use super::{
+    Attended, Attends, AttendsTo,
+    inputs::{Rows, Taken, taken},
+};
 use crate::{
     backend::{
         ActivationKind, AttentionOptions, Backend, DenseWeights, Element, IntoShape, Visible,
-        WeightCache, memory::elements, sized,
+        WeightCache, memory::elements,
     },
     error::Error,
     layer,
     layer::{Infer, Layer, trains},
     shape::{Fault, Features, Shape, missing, wrong_units},
-    signal::{Is, Mask, Signal, Steps},
+    signal::{Is, Signal, Steps},
 };
 
 /// Attention of several heads ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762)): each step of a query gets a mean of
@@ -136,8 +139,6 @@ const fn wrong_heads(
         .or(missing(value_dim, "the value of a head has at least 1 feature, not 0"))
 }
 
-type Rows<E, D, T> = Tensor<(usize, usize, usize), E, D, T>;
-
 /// A dense layer along the last axis.
 fn project<E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Rows<E, D, T>,
@@ -199,14 +200,6 @@ impl<
     }
 }
 
-/// The values of a sequence, of which those of the padding do no harm, and its mask.
-fn steps<Q: AttendsTo<S>, S: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    x: S::Data<E, D, T>,
-) -> Result<(Rows<E, D, T>, Option<Mask>), Error> {
-    let (x, mask) = Q::Other::split(Q::other::<E, D, T>(x));
-    Ok((D::bounded_padding(sized(x)?, mask.as_ref())?, mask))
-}
-
 impl<
     In,
     const F: usize,
@@ -237,31 +230,7 @@ where
         x: In::Data<E, D, T>,
     ) -> Result<<Self::Out as Signal>::Data<E, D, T>, Error> {
         let [of_query, of_key, of_value, of_output] = self.projections()?;
-        let (query, value, key) = In::apart::<E, D, T>(x);
-        let (query, mask) = In::Query::split(query);
-        let shape = (query.shape().0, query.shape().1, Const::<OUTPUT>);
-        let query = D::bounded_padding(sized(query)?, mask.as_ref())?;
-        let (query, tape) = query.split_tape();
-        let apart = |x: Rows<E, D, T>, mask| {
-            let (x, tape) = x.split_tape();
-            (x, tape, mask)
-        };
-        let value = value.map(|value| steps::<In::Query, In::Value, E, D, T>(value)).transpose()?;
-        let (value, more, of_values) = match value {
-            Some((x, mask)) => apart(x, mask),
-            None => (query.clone(), T::default(), mask.clone()),
-        };
-        let key = key.map(|key| steps::<In::Query, In::Key, E, D, T>(key)).transpose()?;
-        let (key, most, of_keys) = match key {
-            Some((x, mask)) => apart(x, mask),
-            None => (value.clone(), T::default(), None),
-        };
-        let keys = match (of_values, of_keys) {
-            (Some(a), Some(b)) => Some(a.and(&b)?),
-            (a, b) => a.or(b),
-        };
-
-        let tape = tape.merge(more).merge(most);
+        let Taken { query, value, key, tape, mask, keys, shape } = taken::<In, E, D, T>(x)?;
         let q = project(query.put_tape(tape), of_query)?;
         let k = project(key.put_tape(T::default()), of_key)?;
         let v = project(value.put_tape(T::default()), of_value)?;
@@ -276,7 +245,7 @@ where
         };
         let sums = D::attention(q, k, v, &options)?;
         let y = project(sums, of_output)?;
-        In::Query::join(y.into_shape(&shape)?, mask)
+        In::Query::join(y.into_shape(&(shape.0, shape.1, Const::<OUTPUT>))?, mask)
     }
 }
 

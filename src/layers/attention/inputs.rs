@@ -1,9 +1,13 @@
-use dfdx::tensor::Tape;
+use dfdx::{
+    shapes::HasShape,
+    tensor::{NoneTape, SplitTape, Tape, Tensor},
+};
 
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, Element, sized},
+    error::Error,
     shape::Dim,
-    signal::{Inputs, Is, Masked, Signal, Steps},
+    signal::{Inputs, Is, Mask, Masked, Signal, Steps},
 };
 
 /// What an attention takes: a sequence, which attends to itself, or a query, a value and perhaps a key.
@@ -116,3 +120,72 @@ pub trait Attended<const N: usize>: Dim {}
 
 #[diagnostic::do_not_recommend]
 impl<F: Is<N>, const N: usize> Attended<N> for F {}
+
+/// The features of a key: those of the query that it is compared with.
+#[diagnostic::on_unimplemented(
+    message = "a key must have {N} features here, as the query, but `{Self}` arrives",
+    label = "this layer compares a query of {N} features with a key",
+    note = "`#[from(query, value, key)]` names a key of its own; a `TimeDistributed<Dense<_, {N}>>` in front gives it this number of features"
+)]
+pub trait Compared<const N: usize>: Dim {}
+
+#[diagnostic::do_not_recommend]
+impl<F: Is<N>, const N: usize> Compared<N> for F {}
+
+/// The values of a sequence.
+pub(super) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize, usize), E, D, T>;
+
+/// What reaches an attention: what stands in the padding of each does no harm.
+pub(super) struct Taken<B, L, E: Element, D: Backend<E>, T> {
+    pub(super) query: Rows<E, D>,
+    pub(super) value: Rows<E, D>,
+    pub(super) key: Rows<E, D>,
+    pub(super) tape: T,
+    /// The mask of the query.
+    pub(super) mask: Option<Mask>,
+    /// The steps that may be seen.
+    pub(super) keys: Option<Mask>,
+    /// The batch and the length of the query.
+    pub(super) shape: (B, L),
+}
+
+/// The query, the value and the key of an attention.
+pub(super) fn taken<In, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: In::Data<E, D, T>,
+) -> Result<Taken<<In::Query as Steps>::Batch, <In::Query as Steps>::Length, E, D, T>, Error>
+where
+    In: Attends<Query: AttendsTo<In::Value> + AttendsTo<In::Key>>,
+{
+    let (query, value, key) = In::apart::<E, D, T>(x);
+    let (query, mask) = In::Query::split(query);
+    let shape = (query.shape().0, query.shape().1);
+    let query = D::bounded_padding(sized(query)?, mask.as_ref())?;
+    let (query, tape) = query.split_tape();
+    let apart = |x: Rows<E, D, T>, mask| {
+        let (x, tape) = x.split_tape();
+        (x, tape, mask)
+    };
+    let value = value.map(|value| steps::<In::Query, In::Value, E, D, T>(value)).transpose()?;
+    let (value, more, of_values) = match value {
+        Some((x, mask)) => apart(x, mask),
+        None => (query.clone(), T::default(), mask.clone()),
+    };
+    let key = key.map(|key| steps::<In::Query, In::Key, E, D, T>(key)).transpose()?;
+    let (key, most, of_keys) = match key {
+        Some((x, mask)) => apart(x, mask),
+        None => (value.clone(), T::default(), None),
+    };
+    let keys = match (of_values, of_keys) {
+        (Some(a), Some(b)) => Some(a.and(&b)?),
+        (a, b) => a.or(b),
+    };
+    Ok(Taken { query, value, key, tape: tape.merge(more).merge(most), mask, keys, shape })
+}
+
+/// The values of a sequence, of which those of the padding do no harm, and its mask.
+fn steps<Q: AttendsTo<S>, S: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
+    x: S::Data<E, D, T>,
+) -> Result<(Rows<E, D, T>, Option<Mask>), Error> {
+    let (x, mask) = <Q::Other as Steps>::split(Q::other::<E, D, T>(x));
+    Ok((D::bounded_padding(sized(x)?, mask.as_ref())?, mask))
+}

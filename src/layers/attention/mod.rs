@@ -2,8 +2,10 @@
 
 mod heads;
 mod inputs;
+mod single;
 mod stream;
 
 pub use heads::MultiHeadAttention;
-pub use inputs::{Attended, Attends, AttendsTo};
+pub use inputs::{Attended, Attends, AttendsTo, Compared};
+pub use single::{AdditiveAttention, Attention};
 pub use stream::StepsAttend;
