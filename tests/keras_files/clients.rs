@@ -139,13 +139,21 @@ fn masks_are_dropped_where_keras_drops_them() {
         let types =
             source.lines().filter_map(|line| line.strip_prefix("    pub ")?.split_once(": "));
         let types: Vec<&str> = types.map(|(_, ty)| ty.trim_end_matches(',')).collect();
-        // A recurrent layer that starts from states does not look at a mask, which is not dropped in front of it.
-        let recurrent = ["Bidirectional<", "Gru<", "Lstm<", "ReturnState<", "SimpleRnn<"];
-        let is_recurrent = |ty: &str| recurrent.iter().any(|of| ty.starts_with(of));
+        // A recurrent layer that starts from states does not look at a mask, which is not dropped in front of it. One that is taken
+        // off by an attention is no layer's to drop.
+        let others = [
+            "Bidirectional<",
+            "Gru<",
+            "Lstm<",
+            "ReturnState<",
+            "SimpleRnn<",
+            "MultiHeadAttention<",
+        ];
+        let is_other = |ty: &str| others.iter().any(|of| ty.starts_with(of));
         let behind = |i: usize| types[i..].iter().find(|&&ty| ty != "Unmask");
         let written = (0..types.len()).filter(|&i| {
             types[i] == "Unmask"
-                && behind(i).is_some_and(|ty| !merges.contains(ty) && !is_recurrent(ty))
+                && behind(i).is_some_and(|ty| !merges.contains(ty) && !is_other(ty))
         });
         let written = written.count();
         assert_eq!(written, model.dropped_masks().len(), "{}\n{source}", path.display());

@@ -211,3 +211,31 @@ fn a_file_of_its_own_is_no_file_of_keras() -> Result<(), Error> {
     std::fs::remove_file(path).unwrap();
     Ok(())
 }
+
+/// `#[model(keras = ..)]` writes the `Unmask`s.
+#[model(keras = "tests/cases/keras-masks-behind/steps.keras")]
+struct OutOfFile;
+
+#[test]
+fn a_type_out_of_a_file_drops_the_masks_that_keras_drops() -> Result<(), Error> {
+    let model = OutOfFile::load(file("steps.keras"))?;
+    let y = model.predict(&IDS.to_vec(), 3)?.as_vec();
+    assert!(largest_difference(&y, &STEPS) < 2e-5, "{y:?}");
+    Ok(())
+}
+
+#[test]
+fn what_no_type_does_is_a_comment_in_its_source() {
+    let source = |name: &str| {
+        let dynamic = keras::load(file(name), &CustomObjects::new()).unwrap();
+        keras::rust_source(&dynamic.config(), "Net").unwrap()
+    };
+    let steps = source("steps.keras");
+    assert!(steps.contains("    pub second_unmasked: Unmask,"), "{steps}");
+    let means = source("means.keras");
+    let told = "// `second` has no type here: Keras sees the padding, which an attention without a dropout has filled";
+    assert!(means.contains(told), "{means}");
+    let pooled = source("pooled.keras");
+    let told = "// `mean` has no type here: Keras gives it a mask, which an attention has taken off what reaches it";
+    assert!(pooled.contains(told), "{pooled}");
+}

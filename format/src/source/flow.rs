@@ -22,7 +22,7 @@ pub(super) enum Fate {
     Mixed,
 }
 
-fn is_merge(class: &str) -> bool {
+pub(super) fn is_merge(class: &str) -> bool {
     ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"].contains(&class)
 }
 

@@ -7,11 +7,12 @@ use std::collections::{HashMap, HashSet};
 use super::{
     LostMasks, Struct,
     calls::{Call, Calls, is_model},
-    flow::{Fate, Flow, fate, leaves},
+    flow::{Fate, Flow, fate, is_merge, leaves},
+    masks::{Masks, Seen, masks as seen_in},
     names::{Fields, camel_case},
     types::{self, Typed},
 };
-use crate::{CAUSAL, Config, attends};
+use crate::{CAUSAL, Config};
 use fields::{Gives, Layers};
 
 /// The structs of a model and of all models in it, the model itself last.
@@ -21,7 +22,7 @@ use fields::{Gives, Layers};
 pub fn structs(config: &Config, name: &str, masks: LostMasks<'_>) -> Result<Vec<Struct>, String> {
     let mut all = Vec::new();
     let mut structure = Structure { masks, all: &mut all };
-    structure.model(config, name, &[], false)?;
+    structure.model(config, name, &[], false, seen_in(config).as_ref())?;
     Ok(all)
 }
 
@@ -46,6 +47,7 @@ impl Structure<'_> {
         name: &str,
         arrive: &[Flow],
         inside: bool,
+        masks: Option<&Masks>,
     ) -> Result<Flow, String> {
         let Calls { inputs, calls, outputs } = Calls::of(config)?;
         let (mut flows, mut shapes) = (HashMap::new(), Vec::new());
@@ -89,19 +91,14 @@ impl Structure<'_> {
         let seen = HashMap::new();
         let causal = HashMap::new();
         let mut all = Layers { fields, names, list: Vec::new(), gives, seen, causal };
+        // What has no mask in the struct, as Keras has taken one off.
+        let mut bare = HashSet::new();
         for call in &calls {
-            // As Keras 3.15 has it.
-            let taken = attends(&call.config.class_name)
-                && call.from.iter().any(|value| {
-                    let of_padding = flows.get(&value.0).is_some_and(|flow: &Flow| flow.padded);
-                    let uses = calls.iter().filter(|other| other.from.contains(value)).count();
-                    of_padding && uses > 1
-                });
             let reach = call.from.iter().filter_map(|from| {
                 let flow = flows.get(&from.0).copied()?;
                 Some(if all.is_state(from) { Flow { rank: 2, padded: false } } else { flow })
             });
-            let leaves = self.call(call, name, reach.collect(), taken, &mut all)?;
+            let leaves = self.call(call, name, reach.collect(), (masks, &mut bare), &mut all)?;
             flows.insert(call.name.clone(), leaves);
             all.gives.insert(call.name.clone(), Gives::of(call));
         }
@@ -117,11 +114,19 @@ impl Structure<'_> {
         &mut self,
         call: &Call,
         model: &str,
-        reach: Vec<Flow>,
-        takes_masks: bool,
+        mut reach: Vec<Flow>,
+        (masks, bare): (Option<&Masks>, &mut HashSet<String>),
         all: &mut Layers<'_>,
     ) -> Result<Flow, String> {
         let class = call.config.class_name.as_str();
+        let seen = masks.and_then(|masks| masks.seen(&call.name)).unwrap_or_default();
+        let has_lost = |i: &usize| reach[*i].padded && seen.get(*i) == Some(&Seen::Bare);
+        let lost: Vec<usize> = (0..reach.len()).filter(has_lost).collect();
+        lost.iter().for_each(|&i| reach[i].padded = false);
+        let behind = call.from.iter().any(|(from, _)| bare.contains(from));
+        if behind || !lost.is_empty() {
+            bare.insert(call.name.clone());
+        }
         let own = match call.is_again {
             true => all.fields.again(&call.name, &call.layer),
             false => all.fields.of(&call.name),
@@ -153,9 +158,12 @@ impl Structure<'_> {
             let mixed = || "of what reaches it only a part is masked".to_owned();
             problem = problem.or_else(|| Some(mixed()));
         }
-        if takes_masks {
-            let what =
-                "Keras takes the mask off what reaches it, which other layers then see without it";
+        let no_mask = |(flow, seen): (&Flow, &Seen)| *seen == Seen::Masked && !flow.padded;
+        if seen.contains(&Seen::Means) {
+            let what = "Keras sees the padding, which an attention without a dropout has filled";
+            problem = problem.or_else(|| Some(what.to_owned()));
+        } else if reach.iter().zip(seen).any(no_mask) {
+            let what = "Keras gives it a mask, which an attention has taken off what reaches it";
             problem = problem.or_else(|| Some(what.to_owned()));
         }
         let said = all.causal.entry(call.layer.clone()).or_insert(call.is_causal);
@@ -163,7 +171,8 @@ impl Structure<'_> {
             let what = format!("`{CAUSAL}` is another one than in the call before");
             problem = problem.or(Some(what));
         }
-        if fate == Fate::Lost && !self.drops(&call.layer) {
+        let drops = self.drops(&call.layer) || behind && is_merge(class);
+        if fate == Fate::Lost && !drops {
             let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
             let lost: Vec<String> = lost.map(|((from, _), _)| format!("`{from}`")).collect();
             let what = format!("it would lose the mask of {}, as in Keras", lost.join(" and "));
@@ -185,7 +194,8 @@ impl Structure<'_> {
             }
             true => {
                 let name = format!("{model}{}", camel_case(&call.name));
-                let leaves = self.model(&call.config, &name, &reach, true)?;
+                let inside = masks.and_then(|masks| masks.inside(&call.name));
+                let leaves = self.model(&call.config, &name, &reach, true, inside)?;
                 (Ok(Typed::plain(&name)), leaves)
             }
             false => {
@@ -210,6 +220,11 @@ impl Structure<'_> {
             Some(problem) => Err(problem),
             None => typed,
         };
+        if typed.is_ok() {
+            for i in lost {
+                from[i] = all.unmask(&call.layer, &own, from[i].clone());
+            }
+        }
         if fate == Fate::Lost && typed.is_ok() {
             for (i, _) in reach.iter().enumerate().filter(|(_, flow)| flow.padded) {
                 from[i] = all.unmask(&call.layer, &own, from[i].clone());
