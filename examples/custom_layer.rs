@@ -24,8 +24,8 @@ use kerata::{
 
 /// The mean of the steps, weighted by `softmax(tanh(x . kernel) . query / temperature)`. Padding has no weight, and
 /// behind this layer there is no mask.
-#[layer(class = "Attention", input = (Batch, Length, F), infer, keys(units: size(U)))]
-struct Attention<const F: usize, const U: usize> {
+#[layer(class = "AttentionPool", input = (Batch, Length, F), infer, keys(units: size(U)))]
+struct AttentionPool<const F: usize, const U: usize> {
     #[weight(init = glorot_uniform)]
     kernel: Tensor<Rank2<F, U>, f32, Cpu>,
     #[weight(init = glorot_uniform)]
@@ -34,7 +34,9 @@ struct Attention<const F: usize, const U: usize> {
     temperature: f32,
 }
 
-impl<S: Steps<Features = Const<F>>, const F: usize, const U: usize> Layer<S> for Attention<F, U> {
+impl<S: Steps<Features = Const<F>>, const F: usize, const U: usize> Layer<S>
+    for AttentionPool<F, U>
+{
     type Out = (S::Batch, Const<F>);
 
     fn call<T: Tape<f32, Cpu>>(
@@ -116,7 +118,7 @@ impl<P: Prediction, Y: Target<P>> Metric<P, Y> for Within {
 #[model(input = Ids<(Batch, 8)>, output = (Batch, 1))]
 struct Review {
     embed: Embedding<20, 8, MaskZero>,
-    attention: Attention<_, 16>,
+    attention: AttentionPool<_, 16>,
     hidden: Dense<_, 8, Swish>,
     score: Dense<_, 1>,
 }
@@ -153,7 +155,7 @@ fn main() -> Result<(), Error> {
     layer.temperature = 0.5;
     let json = layer.to_json();
     println!("{json}\n");
-    assert_eq!(Attention::<8, 16>::from_json(&json)?.temperature, 0.5);
+    assert_eq!(AttentionPool::<8, 16>::from_json(&json)?.temperature, 0.5);
     let wrong = json.replace("0.5", "-2.0").replace("\"units\":16", "\"units\":4");
     println!("{}", layer.check_json(&wrong).unwrap_err());
     Ok(())
