@@ -148,6 +148,8 @@ fn masks_are_dropped_where_keras_drops_them() {
             "ReturnState<",
             "SimpleRnn<",
             "MultiHeadAttention<",
+            "Attention<",
+            "AdditiveAttention<",
         ];
         let is_other = |ty: &str| others.iter().any(|of| ty.starts_with(of));
         let behind = |i: usize| types[i..].iter().find(|&&ty| ty != "Unmask");
