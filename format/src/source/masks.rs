@@ -61,7 +61,7 @@ fn takes_off(config: &Config) -> bool {
         let class = layer.get("class_name").and_then(json::Value::as_str).unwrap_or_default();
         let node = layer.get("inbound_nodes").and_then(|nodes| nodes.get(0));
         let inside = || Config::read(layer.clone()).is_ok_and(|inside| takes_off(&inside));
-        attends(class) && node.is_some_and(json::Value::is_object) || inside()
+        takes_masks_off(class) && node.is_some_and(json::Value::is_object) || inside()
     })
 }
 
@@ -120,6 +120,11 @@ fn of(config: &Config, arrive: &[Value]) -> Option<(Masks, Value)> {
     Some((all, gives.unwrap_or(last)))
 }
 
+/// Whether a layer takes the masks off what it is given: of the attentions, only this one does.
+fn takes_masks_off(class: &str) -> bool {
+    class == "MultiHeadAttention"
+}
+
 /// Whether an attention gives means of all values in the padding of its query, as Keras does without a dropout.
 fn gives_means(config: &Config) -> bool {
     let dropout = config.config.get("dropout").and_then(json::Value::as_f64);
@@ -153,7 +158,7 @@ fn bare(calls: &[Call], outputs: &[String]) -> Vec<Vec<Tensor>> {
     let mut bared: Vec<&Tensor> = Vec::new();
     for i in noted {
         bare[i] = calls[i].from.iter().filter(|from| bared.contains(from)).cloned().collect();
-        if attends(&calls[i].config.class_name) {
+        if takes_masks_off(&calls[i].config.class_name) {
             bared.extend(&calls[i].from);
         }
     }
