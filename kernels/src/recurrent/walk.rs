@@ -184,6 +184,8 @@ impl<C: Cell> Walk for C {
 
 impl CellKind {
     /// The walk over time with this cell.
+    // Inlined elsewhere, it would have the walks of all cells compiled there again.
+    #[inline(never)]
     pub fn walk(self) -> &'static dyn Walk {
         match self {
             Self::LstmCell => &LstmCell,
