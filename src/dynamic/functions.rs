@@ -10,12 +10,12 @@ use dfdx::{
 use super::{
     flow::Rows,
     merge::{Merging, merged},
-    op::{Pass, Recorder},
+    op::Pass,
     places::{all, arranged},
     words::refused,
 };
 use crate::{
-    backend::{ActivationFunction, ActivationKind, Backend, elu, logits, map_values},
+    backend::{ActivationFunction, ActivationKind, Backend, Recorder, elu, logits, map_values},
     error::Error,
     fields::ActivationOptions,
     layers::Activation,

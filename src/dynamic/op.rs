@@ -1,11 +1,8 @@
 //! What is inside of a dynamic layer, and how it runs: without a tape, or on a [`Recorder`].
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::fmt;
 
-use dfdx::tensor::{Cpu, CpuError, Gradients, Merge, NoneTape, Tape, Tensor};
+use dfdx::tensor::{Cpu, NoneTape, Tape, Tensor};
 
 use super::{
     DynamicLayer,
@@ -16,7 +13,7 @@ use super::{
     words::refused,
 };
 use crate::{
-    backend::CarriedStates,
+    backend::{CarriedStates, Recorder},
     error::Error,
     fields::{AnySignal, Config},
     model::Row,
@@ -331,39 +328,6 @@ macro_rules! pass {
 pass!(NoneTape, apply_plain, train_plain, plain);
 pass!(Recorder, apply_taped, train_taped, taped);
 
-type Backward = Box<dyn FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>>;
-
-/// A tape that can be put on any other: a layer behind a pointer cannot be generic over tapes.
-#[derive(Default)]
-pub(crate) struct Recorder(Vec<(u64, Backward)>);
-
-/// Orders the operations of tapes that are merged.
-static TIME: AtomicU64 = AtomicU64::new(0);
-
-impl Tape<f32, Cpu> for Recorder {
-    const OWNS_TAPE: bool = true;
-
-    fn add_backward_op<F>(&mut self, operation: F)
-    where
-        F: 'static + FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>,
-    {
-        self.0.push((TIME.fetch_add(1, Ordering::Relaxed), Box::new(operation)));
-    }
-}
-
-impl Merge<NoneTape> for Recorder {
-    fn merge(self, _: NoneTape) -> Self {
-        self
-    }
-}
-
-impl Merge<Recorder> for Recorder {
-    fn merge(mut self, mut other: Self) -> Self {
-        self.0.append(&mut other.0);
-        self
-    }
-}
-
 /// Runs a pass on any tape. The first of the results carries it.
 pub(crate) fn on_any_tape<L, T: Tape<f32, Cpu>>(
     layer: L,
@@ -375,9 +339,7 @@ pub(crate) fn on_any_tape<L, T: Tape<f32, Cpu>>(
     if !T::OWNS_TAPE {
         return Ok(put_first(plain(layer, x)?, tape));
     }
-    let (y, Recorder(mut operations)) =
-        join_tapes(taped(layer, put_first(x, Recorder::default()))?);
-    operations.sort_by_key(|(time, _)| *time);
-    operations.into_iter().for_each(|(_, operation)| tape.add_backward_op(operation));
+    let (y, recorder) = join_tapes(taped(layer, put_first(x, Recorder::default()))?);
+    recorder.move_to(&mut tape);
     Ok(put_first(y, tape))
 }

@@ -8,12 +8,12 @@ use dfdx::{
 use super::{
     FromDynamic,
     flow::{Flow, Flows},
-    op::{Op, Pass, Recorder, Show, Shown},
+    op::{Op, Pass, Show, Shown},
     value::from_flows,
     words::refused,
 };
 use crate::{
-    backend::{CarriedStates, IntoShape},
+    backend::{CarriedStates, IntoShape, Recorder},
     error::Error,
     fields::{AnySignal, SignalKind},
     layer::Layer,

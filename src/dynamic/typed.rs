@@ -6,15 +6,11 @@ use std::{collections::HashMap, fmt, marker::PhantomData};
 use dfdx::tensor::{Cpu, NoneTape, Tape};
 
 use super::{
-    CustomObjects, DynamicLayer, FromDynamic, LayerWeight,
-    flow::Flow,
-    layer_from_config,
-    op::{Recorder, on_any_tape},
-    said::Said,
-    value::from_flows,
-    words::refused,
+    CustomObjects, DynamicLayer, FromDynamic, LayerWeight, flow::Flow, layer_from_config,
+    op::on_any_tape, said::Said, value::from_flows, words::refused,
 };
 use crate::{
+    backend::Recorder,
     error::Error,
     fields::{AnySignal, Configured, Fields, Mode, SignalKind},
     io::{self, Weight, WeightFile},

@@ -12,15 +12,21 @@ pub use threads::set_threads;
 
 use std::sync::LazyLock;
 
-use dfdx::tensor::{Cpu, Gradients, NoneTape, Tape, Tensor};
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, Gradients, NoneTape, Tape, Tensor},
+};
 
 use super::{
     ActivationFunction, ActivationKind, AttentionOptions, Backend, Bags, BringRows, Centre,
-    ConvWeights, DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, NormWeights,
-    Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
+    ConvWeights, DenseWeights, Epilogue, FollowedRows, HiddenStates, ImageShape, IntoShape,
+    NormWeights, Normalised, Pooling, ReadRows, RecurrentInputs, RecurrentOutputs, RecurrentStep,
     RecurrentWeights, Resampling, Seen, StepProduct, StepQuery, StepTable, StopGradient,
-    WeightCache, Window, parameter, reference,
-    tape::{values_mut, values_of},
+    WeightCache, Window,
+    memory::elements_of,
+    parameter, reference,
+    tape::{Recorder, Taped, values_mut, values_of},
+    zeros_after,
 };
 use crate::{
     error::{Error, OrDevice},
@@ -33,20 +39,90 @@ static REFERENCE: LazyLock<bool> =
     LazyLock::new(|| std::env::var("KERATA_BACKEND").is_ok_and(|name| name == "reference"));
 
 type Of<S, T = NoneTape> = Tensor<S, f32, Cpu, T>;
+type Rows<T = NoneTape> = Of<(usize, usize), T>;
 
-/// The operations that have a kernel, each with the arguments that it takes; the reference is the same without what is in
-/// brackets.
-macro_rules! kernels {
-    ($(fn $name:ident[$($shape:ident)?]($($argument:ident: $type:ty),*; $($only:ident: $more:ty)?) -> $result:ty;)*) => {
-        $(fn $name<$($shape: Shape, )? T: Tape<f32, Self>>(
-            $($argument: $type,)*
-            $($only: $more,)?
-        ) -> Result<$result, Error> {
+/// The numbers of the last axis are a row; nothing is copied. What has no numbers becomes others.
+fn rows<S: Shape, T: Tape<f32, Cpu>>(x: Of<S, T>) -> Result<Rows<T>, Error> {
+    let width = x.shape().concrete().into_iter().last().unwrap_or(1);
+    in_rows(x, |count| (count.checked_div(width).unwrap_or(0), width))
+}
+
+/// The numbers of a sample are a row; nothing is copied.
+fn samples<S: Shape, T: Tape<f32, Cpu>>(x: Of<S, T>) -> Result<Rows<T>, Error> {
+    let batch = x.shape().concrete().into_iter().next().unwrap_or(1);
+    in_rows(x, |count| (batch, count.checked_div(batch).unwrap_or(0)))
+}
+
+fn in_rows<S: Shape, T: Tape<f32, Cpu>>(
+    x: Of<S, T>,
+    sizes: impl FnOnce(usize) -> (usize, usize),
+) -> Result<Rows<T>, Error> {
+    match elements_of(&x)? {
+        // dfdx's iterators do not survive that.
+        0 => zeros_after(x, &sizes(0)),
+        count => x.into_shape(&sizes(count)),
+    }
+}
+
+/// An operation that has a kernel, or the reference, which is the same without what is in brackets; on one of the two tapes that there
+/// are here, so that it is compiled with this crate and not with each that calls it.
+macro_rules! compiled {
+    ($tape:ty, $name:ident, ($($argument:ident: $type:ty),*), ($($only:ident: $more:ty)?), $result:ty) => {{
+        type T = $tape;
+        #[inline(never)]
+        fn run($($argument: $type,)* $($only: $more,)?) -> Result<$result, Error> {
             if *REFERENCE {
                 reference::$name($($argument),*)
             } else {
                 ops::$name($($argument,)* $($only)?)
             }
+        }
+        run
+    }};
+}
+
+/// The same on any tape, which `x` carries.
+macro_rules! operation {
+    ($name:ident, $x:tt, ($($argument:ident: $type:ty),*), ($($only:ident: $more:ty)?), $result:ty) => {{
+        let (x, mut tape) = $x.split();
+        if T::OWNS_TAPE {
+            let run = compiled!(Recorder, $name, ($($argument: $type),*), ($($only: $more)?), $result);
+            let $x = x.with(Recorder::default());
+            let (result, recorder) = run($($argument,)* $($only)?)?.split();
+            recorder.move_to(&mut tape);
+            Ok(result.with(tape))
+        } else {
+            let run = compiled!(NoneTape, $name, ($($argument: $type),*), ($($only: $more)?), $result);
+            let $x = x;
+            Ok(run($($argument,)* $($only)?)?.with(tape))
+        }
+    }};
+}
+
+/// The operations, each with its arguments, the last one in brackets.
+macro_rules! operations {
+    ($(fn $name:ident[$x:tt]($($argument:ident: $type:ty),*; $($only:ident: $more:ty)?) -> $result:ty;)*) => {
+        $(fn $name<T: Tape<f32, Self>>(
+            $($argument: $type,)*
+            $($only: $more,)?
+        ) -> Result<$result, Error> {
+            operation!($name, $x, ($($argument: $type),*), ($($only: $more)?), $result)
+        })*
+    };
+}
+
+/// Those of each shape, which are done to rows.
+macro_rules! of_each_shape {
+    ($(fn $name:ident[$rows:ident]($x:ident $(, $argument:ident: $type:ty)*);)*) => {
+        $(fn $name<S: Shape, T: Tape<f32, Self>>(
+            $x: Of<S, T>
+            $(, $argument: $type)*
+        ) -> Result<Of<S, T>, Error> {
+            let shape = *$x.shape();
+            let $x = $rows($x)?;
+            let y: Result<Rows<T>, Error> =
+                operation!($name, $x, ($x: Rows<T> $(, $argument: $type)*), (), Rows<T>);
+            y?.into_shape(&shape)
         })*
     };
 }
@@ -176,55 +252,72 @@ impl Backend<f32> for Cpu {
         ops::step_softmax(row);
     }
 
-    kernels! {
-        fn embedding[](table: &Of<(usize, usize)>, ids: Tensor<(usize,), usize, Self, T>; cache: &WeightCache)
-            -> Of<(usize, usize), T>;
-        fn embedding_bag[](table: &Of<(usize, usize)>, bags: Bags, tape: T; cache: &WeightCache)
-            -> Of<(usize, usize), T>;
-        fn dense[](x: Of<(usize, usize), T>, weights: DenseWeights<'_, f32, Self>, then: ActivationKind;)
-            -> Of<(usize, usize), T>;
-        fn attention[](
+    of_each_shape! {
+        fn relu[rows](x);
+        fn tanh[rows](x);
+        fn sigmoid[rows](x);
+        fn activation[rows](x, function: ActivationFunction);
+        fn softmax[rows](x);
+        fn dropout[samples](x, mask: Option<&Mask>, rate: f64);
+        fn bounded_padding[samples](x, mask: Option<&Mask>);
+    }
+
+    fn add<S: Shape, T: Tape<f32, Self>>(
+        a: Of<S, T>,
+        b: Of<S, T>,
+        then: ActivationKind,
+    ) -> Result<Of<S, T>, Error> {
+        let shape = *a.shape();
+        if a.shape() != b.shape() {
+            return Err(Error::mismatch("the shapes of a sum", a.shape(), b.shape()));
+        }
+        let [a, b] = [rows(a)?, rows(b)?];
+        let sum: Result<Rows<T>, Error> =
+            operation!(add, [a, b], (a: Rows<T>, b: Rows<T>, then: ActivationKind), (), Rows<T>);
+        sum?.into_shape(&shape)
+    }
+
+    operations! {
+        fn embedding[ids](table: &Rows, ids: Tensor<(usize,), usize, Cpu, T>; cache: &WeightCache)
+            -> Rows<T>;
+        fn embedding_bag[(bags, tape)](table: &Rows, bags: Bags, tape: T; cache: &WeightCache)
+            -> Rows<T>;
+        fn dense[x](x: Rows<T>, weights: DenseWeights<'_, f32, Cpu>, then: ActivationKind;)
+            -> Rows<T>;
+        fn attention[[q, k, v]](
             q: Of<(usize, usize, usize), T>,
             k: Of<(usize, usize, usize), T>,
             v: Of<(usize, usize, usize), T>,
             options: &AttentionOptions;
         ) -> Of<(usize, usize, usize), T>;
-        fn recurrent[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
-            -> RecurrentOutputs<f32, Self, T>;
-        fn recurrent_last[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
-            -> Of<(usize, usize), T>;
-        fn recurrent_states[](inputs: RecurrentInputs<'_, f32, Self, T>, weights: RecurrentWeights<'_, f32, Self>;)
-            -> (HiddenStates<f32, Self>, T);
-        fn conv2d[](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Self>, window: &Window, then: Epilogue<f32, Self>;)
+        fn recurrent[inputs](inputs: RecurrentInputs<'_, f32, Cpu, T>, weights: RecurrentWeights<'_, f32, Cpu>;)
+            -> RecurrentOutputs<f32, Cpu, T>;
+        fn recurrent_last[inputs](inputs: RecurrentInputs<'_, f32, Cpu, T>, weights: RecurrentWeights<'_, f32, Cpu>;)
+            -> Rows<T>;
+        fn recurrent_states[inputs](inputs: RecurrentInputs<'_, f32, Cpu, T>, weights: RecurrentWeights<'_, f32, Cpu>;)
+            -> (HiddenStates<f32, Cpu>, T);
+        fn conv2d[x](x: Of<ImageShape, T>, weights: ConvWeights<'_, f32, Cpu>, window: &Window, then: Epilogue<f32, Cpu>;)
             -> Of<ImageShape, T>;
-        fn pool2d[](x: Of<ImageShape, T>, pooling: Pooling, window: &Window;) -> Of<ImageShape, T>;
-        fn batch_norm[](
-            x: Of<(usize, usize), T>,
-            weights: NormWeights<f32, Self>,
+        fn pool2d[x](x: Of<ImageShape, T>, pooling: Pooling, window: &Window;) -> Of<ImageShape, T>;
+        fn batch_norm[x](
+            x: Rows<T>,
+            weights: NormWeights<f32, Cpu>,
             mean: &Of<(usize,)>,
             variance: &Of<(usize,)>,
             then: ActivationKind;
-        ) -> Of<(usize, usize), T>;
-        fn batch_norm_train[](
-            x: Of<(usize, usize), T>,
-            weights: NormWeights<f32, Self>,
+        ) -> Rows<T>;
+        fn batch_norm_train[x](
+            x: Rows<T>,
+            weights: NormWeights<f32, Cpu>,
             seen: Seen<'_>,
             then: ActivationKind;
-        ) -> Normalised<f32, Self, T>;
-        fn layer_norm[](x: Of<(usize, usize), T>, weights: NormWeights<f32, Self>, centre: Centre;)
-            -> Of<(usize, usize), T>;
-        fn add[S](a: Of<S, T>, b: Of<S, T>, then: ActivationKind;) -> Of<S, T>;
-        fn relu[S](x: Of<S, T>;) -> Of<S, T>;
-        fn tanh[S](x: Of<S, T>;) -> Of<S, T>;
-        fn sigmoid[S](x: Of<S, T>;) -> Of<S, T>;
-        fn activation[S](x: Of<S, T>, function: ActivationFunction;) -> Of<S, T>;
-        fn softmax[S](x: Of<S, T>;) -> Of<S, T>;
-        fn dropout[S](x: Of<S, T>, mask: Option<&Mask>, rate: f64;) -> Of<S, T>;
-        fn resampled[](x: Of<ImageShape, T>, to: &Resampling;) -> Of<ImageShape, T>;
-        fn bounded_padding[S](x: Of<S, T>, mask: Option<&Mask>;) -> Of<S, T>;
-        fn mean_over_steps[](x: Of<(usize, usize, usize), T>, mask: Option<&Mask>;)
-            -> Of<(usize, usize), T>;
-        fn sparse_crossentropy[](x: Of<(usize, usize), T>, labels: Vec<usize>, least: Option<f64>;)
+        ) -> Normalised<f32, Cpu, T>;
+        fn layer_norm[x](x: Rows<T>, weights: NormWeights<f32, Cpu>, centre: Centre;)
+            -> Rows<T>;
+        fn resampled[x](x: Of<ImageShape, T>, to: &Resampling;) -> Of<ImageShape, T>;
+        fn mean_over_steps[x](x: Of<(usize, usize, usize), T>, mask: Option<&Mask>;)
+            -> Rows<T>;
+        fn sparse_crossentropy[prediction](prediction: Rows<T>, labels: Vec<usize>, least: Option<f64>;)
             -> Of<(usize,), T>;
     }
 }

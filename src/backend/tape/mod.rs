@@ -8,6 +8,7 @@
 mod apart;
 mod followed;
 mod ranks;
+mod recorder;
 mod sizes;
 mod stop_gradient;
 mod storage;
@@ -16,6 +17,8 @@ pub(crate) use apart::apart;
 pub(super) use followed::read_followed;
 pub use followed::{BringRows, FollowedRows, ReadRows};
 pub(crate) use ranks::over_ranks;
+pub(crate) use recorder::Recorder;
+pub(super) use recorder::Taped;
 pub(crate) use sizes::{IntoShape, sized};
 pub(super) use stop_gradient::RequiresGrad;
 pub use stop_gradient::StopGradient;

@@ -1,0 +1,169 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use dfdx::{
+    shapes::{Shape, Unit},
+    tensor::{
+        Cpu, CpuError, Gradients, Merge, NoneTape, PutTape, SplitTape, Storage, Tape, Tensor,
+    },
+};
+
+use crate::backend::{Bags, HiddenStates, Normalised, RecurrentInputs};
+
+/// A part of a backward pass, and when it was recorded.
+type Part = (usize, Box<dyn FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>>);
+
+/// A tape that can be put on any other: a layer behind a pointer cannot be generic over tapes, and an operation that runs on this one is
+/// compiled with this crate, not with each that calls it.
+#[derive(Default)]
+pub(crate) struct Recorder(Vec<Part>);
+
+impl Tape<f32, Cpu> for Recorder {
+    const OWNS_TAPE: bool = true;
+
+    fn add_backward_op<F>(&mut self, operation: F)
+    where
+        F: 'static + FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>,
+    {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        self.0.push((COUNT.fetch_add(1, Ordering::Relaxed), Box::new(operation)));
+    }
+}
+
+impl Merge<NoneTape> for Recorder {
+    fn merge(self, _: NoneTape) -> Self {
+        self
+    }
+}
+
+impl Merge<Self> for Recorder {
+    fn merge(mut self, mut other: Self) -> Self {
+        self.0.append(&mut other.0);
+        self
+    }
+}
+
+impl Recorder {
+    /// Moves all that stands on it to another tape, in the order in which it was recorded.
+    pub(crate) fn move_to<T: Tape<f32, Cpu>>(mut self, tape: &mut T) {
+        self.0.sort_unstable_by_key(|(time, _)| *time);
+        self.0.into_iter().for_each(|(_, part)| tape.add_backward_op(part));
+    }
+}
+
+/// What carries a tape: what an operation is given, and what it gives.
+pub(crate) trait Taped {
+    /// The tape.
+    type Tape: Tape<f32, Cpu>;
+
+    /// The same with another tape.
+    type With<T: Tape<f32, Cpu>>;
+
+    /// Takes the tape off.
+    fn split(self) -> (Self::With<NoneTape>, Self::Tape);
+
+    /// Puts a tape in the place of its own.
+    fn with<T: Tape<f32, Cpu>>(self, tape: T) -> Self::With<T>;
+}
+
+impl<S: Shape, E: Unit, T: Tape<f32, Cpu>> Taped for Tensor<S, E, Cpu, T>
+where
+    Cpu: Storage<E>,
+{
+    type Tape = T;
+    type With<U: Tape<f32, Cpu>> = Tensor<S, E, Cpu, U>;
+
+    fn split(self) -> (Tensor<S, E, Cpu>, T) {
+        self.split_tape()
+    }
+
+    fn with<U: Tape<f32, Cpu>>(self, tape: U) -> Tensor<S, E, Cpu, U> {
+        self.split_tape().0.put_tape(tape)
+    }
+}
+
+/// Several of them have one tape.
+impl<X: Taped, const N: usize> Taped for [X; N] {
+    type Tape = X::Tape;
+    type With<T: Tape<f32, Cpu>> = [X::With<T>; N];
+
+    fn split(self) -> ([X::With<NoneTape>; N], X::Tape) {
+        let mut all: Option<X::Tape> = None;
+        let list = self.map(|x| {
+            let (x, tape) = x.split();
+            all = Some(match all.take() {
+                Some(all) => all.merge(tape),
+                None => tape,
+            });
+            x
+        });
+        (list, all.unwrap_or_default())
+    }
+
+    fn with<T: Tape<f32, Cpu>>(self, tape: T) -> [X::With<T>; N] {
+        let mut tape = Some(tape);
+        self.map(|x| x.with(tape.take().unwrap_or_default()))
+    }
+}
+
+impl<'a, T: Tape<f32, Cpu>> Taped for RecurrentInputs<'a, f32, Cpu, T> {
+    type Tape = T;
+    type With<U: Tape<f32, Cpu>> = RecurrentInputs<'a, f32, Cpu, U>;
+
+    fn split(self) -> (RecurrentInputs<'a, f32, Cpu, NoneTape>, T) {
+        let Self { x, mask, initial, order, dropout } = self;
+        let (x, tape) = x.split();
+        (RecurrentInputs { x, mask, initial, order, dropout }, tape)
+    }
+
+    fn with<U: Tape<f32, Cpu>>(self, tape: U) -> RecurrentInputs<'a, f32, Cpu, U> {
+        let Self { x, mask, initial, order, dropout } = self;
+        RecurrentInputs { x: x.with(tape), mask, initial, order, dropout }
+    }
+}
+
+/// What has no tape, and stands beside one.
+pub(crate) trait Alone {}
+
+impl Alone for Bags {}
+impl Alone for HiddenStates<f32, Cpu> {}
+
+impl<A: Alone, T: Tape<f32, Cpu>> Taped for (A, T) {
+    type Tape = T;
+    type With<U: Tape<f32, Cpu>> = (A, U);
+
+    fn split(self) -> ((A, NoneTape), T) {
+        ((self.0, NoneTape), self.1)
+    }
+
+    fn with<U: Tape<f32, Cpu>>(self, tape: U) -> (A, U) {
+        (self.0, tape)
+    }
+}
+
+impl<X: Taped> Taped for (X, HiddenStates<f32, Cpu>) {
+    type Tape = X::Tape;
+    type With<T: Tape<f32, Cpu>> = (X::With<T>, HiddenStates<f32, Cpu>);
+
+    fn split(self) -> (Self::With<NoneTape>, X::Tape) {
+        let (x, tape) = self.0.split();
+        ((x, self.1), tape)
+    }
+
+    fn with<T: Tape<f32, Cpu>>(self, tape: T) -> Self::With<T> {
+        (self.0.with(tape), self.1)
+    }
+}
+
+impl<T: Tape<f32, Cpu>> Taped for Normalised<f32, Cpu, T> {
+    type Tape = T;
+    type With<U: Tape<f32, Cpu>> = Normalised<f32, Cpu, U>;
+
+    fn split(self) -> (Normalised<f32, Cpu, NoneTape>, T) {
+        let (x, tape) = self.0.split();
+        ((x, self.1, self.2), tape)
+    }
+
+    fn with<U: Tape<f32, Cpu>>(self, tape: U) -> Normalised<f32, Cpu, U> {
+        (self.0.with(tape), self.1, self.2)
+    }
+}
