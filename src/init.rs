@@ -5,6 +5,8 @@
 
 mod orthogonal;
 
+use std::ops::RangeInclusive;
+
 use dfdx::tensor::Tensor;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -17,17 +19,30 @@ use crate::{
     shape::Shape,
 };
 
-fn fill<S: Shape, E: Element, D: Backend<E>>(
+/// A tensor of the values.
+pub(crate) fn tensor<S: Shape, E: Element, D: Backend<E>>(
     dev: &D,
     shape: S,
-    values: impl IntoIterator<Item = f64>,
+    values: Vec<E>,
 ) -> Result<Tensor<S, E, D>, Error> {
-    let values = collected(shape.concrete().as_ref(), values.into_iter().map(E::of))?;
     dev.try_tensor_from_vec(values, shape).or_device()
 }
 
-fn draws<E: Element, D: Backend<E>>(dev: &D) -> StdRng {
-    StdRng::seed_from_u64(dev.random_u64())
+/// Numbers of a generator, one after the other.
+pub(crate) fn draws(
+    seed: u64,
+    draw: impl Fn(&mut StdRng) -> f64 + 'static,
+) -> Box<dyn Iterator<Item = f64>> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    Box::new(std::iter::repeat_with(move || draw(&mut rng)))
+}
+
+/// Those of a range.
+pub(crate) fn uniform_draws(
+    seed: u64,
+    range: RangeInclusive<f64>,
+) -> Box<dyn Iterator<Item = f64>> {
+    draws(seed, move |rng| rng.gen_range(range.clone()))
 }
 
 /// Uniform in `[-limit, limit]`. Keras's `RandomUniform` for embeddings has the limit 0.05.
@@ -39,13 +54,20 @@ pub fn uniform<S: Shape, E: Element, D: Backend<E>>(
     shape: S,
     limit: f64,
 ) -> Result<Tensor<S, E, D>, Error> {
+    tensor(dev, shape, uniform_values(dev, shape.concrete().as_ref(), limit)?)
+}
+
+pub(crate) fn uniform_values<E: Element, D: Backend<E>>(
+    dev: &D,
+    sizes: &[usize],
+    limit: f64,
+) -> Result<Vec<E>, Error> {
     // The random numbers want a range that can still be widened a little.
     if !(0.0..f64::MAX / 4.0).contains(&limit) || E::checked(limit).is_none() {
         let expected = "it must be at least 0, and within the range of the model's elements";
         return Err(Error::invalid("limit", limit, expected));
     }
-    let mut rng = draws(dev);
-    fill(dev, shape, std::iter::repeat_with(|| rng.gen_range(-limit..=limit)))
+    collected(sizes, uniform_draws(dev.random_u64(), -limit..=limit).map(E::of))
 }
 
 /// Uniform with the limit `sqrt(6 / (fan_in + fan_out))`
@@ -82,13 +104,22 @@ pub fn orthogonal<S: Shape, E: Element, D: Backend<E>>(
     if elements(sizes.as_ref())? != count {
         return Err(Error::mismatch("the shape of an orthogonal matrix", (rows, columns), sizes));
     }
-    let seed = dev.random_u64();
+    tensor(dev, shape, orthogonal_values(dev, rows, columns)?)
+}
+
+pub(crate) fn orthogonal_values<E: Element, D: Backend<E>>(
+    dev: &D,
+    rows: usize,
+    columns: usize,
+) -> Result<Vec<E>, Error> {
+    let (seed, sizes) = (dev.random_u64(), [rows, columns]);
     let (few, many) = (rows.min(columns), rows.max(columns));
     if size_of::<E>() > size_of::<f32>() {
-        fill(dev, shape, matrix(orthogonal::orthonormal::<f64>(seed, few, many)?, rows, columns))
+        let vectors = orthogonal::doubles(seed, few, many)?;
+        collected(&sizes, matrix(vectors, rows, columns).map(E::of))
     } else {
-        let vectors = orthogonal::orthonormal::<f32>(seed, few, many)?;
-        fill(dev, shape, matrix(vectors, rows, columns).map(f64::from))
+        let vectors = orthogonal::singles(seed, few, many)?;
+        collected(&sizes, matrix(vectors, rows, columns).map(|x| E::of(f64::from(x))))
     }
 }
 

@@ -193,7 +193,7 @@ impl OneToOne for EinsumDense {
             let fan = &mut fans[usize::from(plan.equation.output.contains(letter))];
             *fan = fan.saturating_mul(*size);
         }
-        let how = self.hows[0].of_fans(fans[0], fans[1]);
+        let how = self.hows[0].of_fans((fans[0], fans[1]));
         let bias = plan.bias.map(|bias| known(&bias, "bias")).transpose()?;
         let mut wanted = vec![("kernel", &kernel[..], how, Role::Trained)];
         wanted.extend(bias.as_ref().map(|bias| ("bias", &bias[..], self.hows[1], Role::Trained)));

@@ -54,16 +54,14 @@ fn draw(dev: &Cpu, sizes: &[usize], how: Initializer) -> Result<Flat, Error> {
         // Memory that is not written to, until a file is read into it, is none.
         return dev.try_tensor_from_vec(zeros_of(sizes)?, count).or_device();
     }
-    match *sizes {
-        [] => how.fill(dev, (1,))?.into_shape(&count),
-        [a] => how.fill(dev, (a,))?.into_shape(&count),
-        [a, b] => how.fill(dev, (a, b))?.into_shape(&count),
-        [a, b, c] => how.fill(dev, (a, b, c))?.into_shape(&count),
-        [a, b, c, d] => how.fill(dev, (a, b, c, d))?.into_shape(&count),
-        [a, b, c, d, e] => how.fill(dev, (a, b, c, d, e))?.into_shape(&count),
-        [a, b, c, d, e, f] => how.fill(dev, (a, b, c, d, e, f))?.into_shape(&count),
-        _ => Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len())),
-    }
+    let values = match sizes {
+        [] => how.values(dev, &[1])?,
+        [_, _, _, _, _, _, _, ..] => {
+            return Err(Error::mismatch("the dimensions of a weight", "0 to 6", sizes.len()));
+        }
+        _ => how.values(dev, sizes)?,
+    };
+    dev.try_tensor_from_vec(values, count).or_device()
 }
 
 /// What becomes of a weight.

@@ -1,19 +1,18 @@
 //! The values of an initialiser.
 
-use std::iter::repeat_with;
+use std::iter::repeat;
 
 use dfdx::{shapes::HasShape, tensor::Tensor};
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::Rng;
 use rand_distr::StandardNormal;
 
 use super::{Fan, Initializer, Spread, initializer::CUT_STD};
 use crate::{
     backend::{
         Backend, Element,
-        memory::{collected, elements_of, filled},
-        to_values,
+        memory::{collected, elements, filled},
     },
-    error::{Error, OrDevice},
+    error::Error,
     init::{self, fans},
     parameters::{Parameter, Parameters, Visitor},
     shape::Shape,
@@ -30,76 +29,82 @@ impl Initializer {
         dev: &D,
         shape: S,
     ) -> Result<Tensor<S, E, D>, Error> {
-        let invalid =
-            |expected| Err(Error::invalid("initializer", format_args!("{self:?}"), expected));
-        match self {
-            Self::Uniform(low, high) if !(low <= high && high - low < f64::MAX / 2.0) => {
-                return invalid(
-                    "the first limit must be at most the second, and not too far from it",
-                );
-            }
-            Self::Normal { std, .. } if std < 0.0 || std.is_nan() => {
-                return invalid("the standard deviation must be at least 0");
-            }
-            Self::Scaling { scale, .. } if scale <= 0.0 || scale.is_nan() => {
-                return invalid("the scale must be greater than 0");
-            }
-            _ => {}
-        }
-        let (n, sizes) = (elements_of(&shape)?, shape.concrete());
-        let (fan_in, fan_out) = fans(sizes.as_ref());
-        let mut rng = StdRng::seed_from_u64(dev.random_u64());
-        let mut normal = |mean: f64, std: f64, cut: bool| loop {
-            let z: f64 = rng.sample(StandardNormal);
-            if !cut || z.abs() <= 2.0 {
-                break E::of(mean + std * z);
-            }
-        };
+        init::tensor(dev, shape, self.values(dev, shape.concrete().as_ref())?)
+    }
+
+    /// The values for these sizes.
+    pub(crate) fn values<E: Element, D: Backend<E>>(
+        self,
+        dev: &D,
+        sizes: &[usize],
+    ) -> Result<Vec<E>, Error> {
+        self.check()?;
+        let (n, seed) = (elements(sizes)?, dev.random_u64());
         let values: Vec<E> = match self {
-            Self::Constant(value) => filled(&[n], E::of(value))?,
-            Self::Uniform(low, high) => {
-                collected(&[n], repeat_with(|| E::of(rng.gen_range(low..=high))))?
-            }
-            Self::Normal { mean, std, cut } => {
-                collected(&[n], repeat_with(|| normal(mean, std, cut)))?
-            }
-            Self::Scaling { shape: spread, .. } => {
-                let std = self.deviation(fan_in, fan_out);
-                match spread {
-                    Spread::Uniform => {
-                        let limit = 3_f64.sqrt() * std;
-                        finite(&[E::of(limit)])?;
-                        return init::uniform(dev, shape, limit);
-                    }
-                    Spread::Normal => collected(&[n], repeat_with(|| normal(0.0, std, false)))?,
-                    Spread::CutNormal => {
-                        collected(&[n], repeat_with(|| normal(0.0, std / CUT_STD, true)))?
-                    }
-                }
+            Self::Constant(value) => filled(sizes, E::of(value))?,
+            Self::Scaling { shape: Spread::Uniform, .. } => {
+                let limit = 3_f64.sqrt() * self.deviation(fans(sizes));
+                finite(&[E::of(limit)])?;
+                return init::uniform_values(dev, sizes, limit);
             }
             Self::Orthogonal(gain) => {
-                let columns = sizes.as_ref().last().copied().unwrap_or(1);
+                let columns = sizes.last().copied().unwrap_or(1);
                 let rows = n.checked_div(columns).unwrap_or(0);
-                let tensor: Tensor<S, E, D> = init::orthogonal(dev, shape, rows, columns)?;
-                let mut values = to_values(&tensor)?;
-                values.iter_mut().for_each(|v| *v *= E::of(gain));
+                let mut values = init::orthogonal_values(dev, rows, columns)?;
+                values.iter_mut().for_each(|v: &mut E| *v *= E::of(gain));
                 values
             }
-            Self::Identity(gain) => {
-                let &[_, columns] = sizes.as_ref() else {
-                    return Err(Error::mismatch("the dimensions of an identity", 2, sizes));
-                };
-                let diagonal = |i: usize| i / columns == i % columns;
-                let number = |i| if diagonal(i) { E::of(gain) } else { E::of(0.0) };
-                collected(&[n], (0..n).map(number))?
-            }
+            _ => collected(sizes, self.numbers(seed, sizes)?.map(E::of))?,
         };
         finite(&values)?;
-        dev.try_tensor_from_vec(values, shape).or_device()
+        Ok(values)
+    }
+
+    /// Fails for settings that make no sense.
+    fn check(self) -> Result<(), Error> {
+        let expected = match self {
+            Self::Uniform(low, high) if !(low <= high && high - low < f64::MAX / 2.0) => {
+                "the first limit must be at most the second, and not too far from it"
+            }
+            Self::Normal { std, .. } if std < 0.0 || std.is_nan() => {
+                "the standard deviation must be at least 0"
+            }
+            Self::Scaling { scale, .. } if scale <= 0.0 || scale.is_nan() => {
+                "the scale must be greater than 0"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::invalid("initializer", format_args!("{self:?}"), expected))
+    }
+
+    /// The numbers one after the other, as those of a kernel that has the fans of these sizes.
+    fn numbers(self, seed: u64, sizes: &[usize]) -> Result<Box<dyn Iterator<Item = f64>>, Error> {
+        Ok(match self.of_fans(fans(sizes)) {
+            Self::Uniform(low, high) => init::uniform_draws(seed, low..=high),
+            Self::Normal { mean, std, cut } => init::draws(seed, move |rng| {
+                loop {
+                    let z: f64 = rng.sample(StandardNormal);
+                    if !cut || z.abs() <= 2.0 {
+                        break mean + std * z;
+                    }
+                }
+            }),
+            Self::Identity(gain) => {
+                let &[_, columns] = sizes else {
+                    return Err(Error::mismatch("the dimensions of an identity", 2, sizes));
+                };
+                let diagonal = move |i: usize| i / columns == i % columns;
+                Box::new((0..).map(move |i| if diagonal(i) { gain } else { 0.0 }))
+            }
+            // No scaling is left, and an orthogonal matrix is not drawn number by number.
+            Self::Constant(value)
+            | Self::Orthogonal(value)
+            | Self::Scaling { scale: value, .. } => Box::new(repeat(value)),
+        })
     }
 
     /// The standard deviation for so many numbers in and out; 0 for all but a [`Scaling`](Self::Scaling).
-    fn deviation(self, fan_in: usize, fan_out: usize) -> f64 {
+    fn deviation(self, (fan_in, fan_out): (usize, usize)) -> f64 {
         let Self::Scaling { scale, fan, .. } = self else { return 0.0 };
         let fan = match fan {
             Fan::In => fan_in as f64,
@@ -110,8 +115,8 @@ impl Initializer {
     }
 
     /// The same for a kernel of any shape that has so many numbers in and out.
-    pub(crate) fn of_fans(self, fan_in: usize, fan_out: usize) -> Self {
-        let std = self.deviation(fan_in, fan_out);
+    pub(crate) fn of_fans(self, fans: (usize, usize)) -> Self {
+        let std = self.deviation(fans);
         match self {
             Self::Scaling { scale, .. } if scale <= 0.0 || scale.is_nan() => self,
             Self::Scaling { shape: Spread::Uniform, .. } => {

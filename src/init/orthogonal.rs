@@ -23,7 +23,7 @@ const VECTORS: usize = 64;
 /// ([Stewart 1980](https://doi.org/10.1137/0717034)); and a product of reflections stays orthogonal however it is
 /// rounded. Reflections are applied in blocks, `1 - V T V^T`
 /// ([Schreiber and Van Loan 1989](https://doi.org/10.1137/0910005)).
-pub(super) fn orthonormal<E: Element>(seed: u64, few: usize, many: usize) -> Result<Vec<E>, Error> {
+fn orthonormal<E: Element>(seed: u64, few: usize, many: usize) -> Result<Vec<E>, Error> {
     let mut vectors = filled(&[few, many], E::zero())?;
     for (i, vector) in vectors.chunks_exact_mut(many.max(1)).enumerate() {
         vector[i] = E::one();
@@ -55,6 +55,16 @@ pub(super) fn orthonormal<E: Element>(seed: u64, few: usize, many: usize) -> Res
         }
     }
     Ok(vectors)
+}
+
+/// Those of single precision: compiled here, and not where a layer is built.
+pub(super) fn singles(seed: u64, few: usize, many: usize) -> Result<Vec<f32>, Error> {
+    orthonormal(seed, few, many)
+}
+
+/// Those of double precision.
+pub(super) fn doubles(seed: u64, few: usize, many: usize) -> Result<Vec<f64>, Error> {
+    orthonormal(seed, few, many)
 }
 
 /// Draws reflections `1 - v v^T`, the i-th of which leaves the first i numbers of what follows as they are, and gives
