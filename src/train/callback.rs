@@ -213,74 +213,32 @@ fn locked<C>(callback: &Mutex<C>) -> MutexGuard<'_, C> {
     callback.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Hooks that call those of the callback inside.
+macro_rules! hooks_inside {
+    ($(fn $hook:ident($($argument:ident: $type:ty),*);)*) => {
+        $(fn $hook(
+            &mut self,
+            training: &mut Training<'_, M, E, D>,
+            $($argument: $type,)*
+        ) -> Result<(), Error> {
+            locked(self).$hook(training, $($argument),*)
+        })*
+    };
+}
+
 /// A callback that the program looks at while the trainer has it.
 #[diagnostic::do_not_recommend]
 impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for Arc<Mutex<C>> {
-    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        locked(self).on_train_begin(training)
-    }
-
-    fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        locked(self).on_train_end(training)
-    }
-
-    fn on_epoch_begin(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        epoch: usize,
-    ) -> Result<(), Error> {
-        locked(self).on_epoch_begin(training, epoch)
-    }
-
-    fn measure(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        epoch: usize,
-        logs: &mut Logs,
-    ) -> Result<(), Error> {
-        locked(self).measure(training, epoch, logs)
-    }
-
-    fn validates(&self, epoch: usize) -> bool {
-        locked(self).validates(epoch)
-    }
-
-    fn on_epoch_end(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        epoch: usize,
-        logs: &mut Logs,
-    ) -> Result<(), Error> {
-        locked(self).on_epoch_end(training, epoch, logs)
-    }
-
-    fn on_train_batch_begin(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        batch: usize,
-    ) -> Result<(), Error> {
-        locked(self).on_train_batch_begin(training, batch)
-    }
-
-    fn on_train_batch_end(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        batch: usize,
-        logs: &Logs,
-    ) -> Result<(), Error> {
-        locked(self).on_train_batch_end(training, batch, logs)
-    }
-
-    fn on_test_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        locked(self).on_test_begin(training)
-    }
-
-    fn on_test_end(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        logs: &Logs,
-    ) -> Result<(), Error> {
-        locked(self).on_test_end(training, logs)
+    hooks_inside! {
+        fn on_train_begin();
+        fn on_train_end();
+        fn on_epoch_begin(epoch: usize);
+        fn measure(epoch: usize, logs: &mut Logs);
+        fn on_epoch_end(epoch: usize, logs: &mut Logs);
+        fn on_train_batch_begin(batch: usize);
+        fn on_train_batch_end(batch: usize, logs: &Logs);
+        fn on_test_begin();
+        fn on_test_end(logs: &Logs);
     }
 
     fn on_step_error(
@@ -290,6 +248,10 @@ impl<C: Callback<M, E, D>, M, E: Element, D: Backend<E>> Callback<M, E, D> for A
         error: &Error,
     ) -> Recovery {
         locked(self).on_step_error(training, batch, error)
+    }
+
+    fn validates(&self, epoch: usize) -> bool {
+        locked(self).validates(epoch)
     }
 
     fn adds(&self) -> Vec<(String, Option<Direction>)> {

@@ -38,26 +38,26 @@ type Ended<M, E, D> = Option<
 /// # Ok::<(), Error>(())
 /// ```
 pub struct LambdaCallback<M, E: Element = f32, D: Backend<E> = Cpu> {
-    train_begin: Moment<M, E, D>,
-    train_end: Moment<M, E, D>,
-    epoch_begin: Numbered<M, E, D>,
+    on_train_begin: Moment<M, E, D>,
+    on_train_end: Moment<M, E, D>,
+    on_epoch_begin: Numbered<M, E, D>,
     measure: Ended<M, E, D>,
-    epoch_end: Ended<M, E, D>,
-    batch_begin: Numbered<M, E, D>,
-    batch_end: Measured<M, E, D>,
+    on_epoch_end: Ended<M, E, D>,
+    on_train_batch_begin: Numbered<M, E, D>,
+    on_train_batch_end: Measured<M, E, D>,
     columns: Vec<(String, Option<Direction>)>,
 }
 
 impl<M, E: Element, D: Backend<E>> Default for LambdaCallback<M, E, D> {
     fn default() -> Self {
         Self {
-            train_begin: None,
-            train_end: None,
-            epoch_begin: None,
+            on_train_begin: None,
+            on_train_end: None,
+            on_epoch_begin: None,
             measure: None,
-            epoch_end: None,
-            batch_begin: None,
-            batch_end: None,
+            on_epoch_end: None,
+            on_train_batch_begin: None,
+            on_train_batch_end: None,
             columns: Vec::new(),
         }
     }
@@ -95,157 +95,65 @@ impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
         self.columns.push((name.into(), better));
         self
     }
+}
 
+/// The hooks: a method that takes the closure of each, and one that calls it.
+macro_rules! hooks {
+    ($($(#[$doc:meta])* fn $hook:ident($($argument:ident: $type:ty),*);)*) => {
+        impl<M, E: Element, D: Backend<E>> LambdaCallback<M, E, D> {
+            $($(#[$doc])*
+            #[must_use]
+            pub fn $hook(
+                mut self,
+                hook: impl FnMut(&mut Training<'_, M, E, D>, $($type),*) -> Result<(), Error>
+                + Send
+                + 'static,
+            ) -> Self {
+                self.$hook = Some(Box::new(hook));
+                self
+            })*
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D> {
+            $(fn $hook(
+                &mut self,
+                training: &mut Training<'_, M, E, D>,
+                $($argument: $type,)*
+            ) -> Result<(), Error> {
+                self.$hook.as_mut().map_or(Ok(()), |hook| hook(training, $($argument),*))
+            })*
+
+            fn adds(&self) -> Vec<(String, Option<Direction>)> {
+                self.columns.clone()
+            }
+
+            fn reads_model_in_batches(&self) -> bool {
+                self.on_train_batch_begin.is_some() || self.on_train_batch_end.is_some()
+            }
+        }
+    };
+}
+hooks! {
     /// Before the first epoch.
-    #[must_use]
-    pub fn on_train_begin(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send + 'static,
-    ) -> Self {
-        self.train_begin = Some(Box::new(hook));
-        self
-    }
-
+    fn on_train_begin();
     /// After the last epoch.
-    #[must_use]
-    pub fn on_train_end(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>) -> Result<(), Error> + Send + 'static,
-    ) -> Self {
-        self.train_end = Some(Box::new(hook));
-        self
-    }
-
+    fn on_train_end();
     /// Before an epoch.
-    #[must_use]
-    pub fn on_epoch_begin(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
-    ) -> Self {
-        self.epoch_begin = Some(Box::new(hook));
-        self
-    }
-
+    fn on_epoch_begin(epoch: usize);
     /// After an epoch, before [`on_epoch_end`](Self::on_epoch_end) of any callback: measures something for the logs, see
     /// [`Callback::measure`].
-    #[must_use]
-    pub fn measure(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error>
-        + Send
-        + 'static,
-    ) -> Self {
-        self.measure = Some(Box::new(hook));
-        self
-    }
-
+    fn measure(epoch: usize, logs: &mut Logs);
     /// After an epoch and its validation.
-    #[must_use]
-    pub fn on_epoch_end(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &mut Logs) -> Result<(), Error>
-        + Send
-        + 'static,
-    ) -> Self {
-        self.epoch_end = Some(Box::new(hook));
-        self
-    }
-
+    fn on_epoch_end(epoch: usize, logs: &mut Logs);
     /// Before a step.
-    #[must_use]
-    pub fn on_train_batch_begin(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize) -> Result<(), Error> + Send + 'static,
-    ) -> Self {
-        self.batch_begin = Some(Box::new(hook));
-        self
-    }
-
+    fn on_train_batch_begin(batch: usize);
     /// After a step.
-    #[must_use]
-    pub fn on_train_batch_end(
-        mut self,
-        hook: impl FnMut(&mut Training<'_, M, E, D>, usize, &Logs) -> Result<(), Error> + Send + 'static,
-    ) -> Self {
-        self.batch_end = Some(Box::new(hook));
-        self
-    }
+    fn on_train_batch_end(batch: usize, logs: &Logs);
 }
 
 impl<M, E: Element, D: Backend<E>> fmt::Debug for LambdaCallback<M, E, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LambdaCallback").finish_non_exhaustive()
-    }
-}
-
-/// Calls a closure, if there is one.
-macro_rules! call {
-    ($hook:expr, $($argument:expr),*) => {
-        match &mut $hook {
-            Some(hook) => hook($($argument),*),
-            None => Ok(()),
-        }
-    };
-}
-
-#[diagnostic::do_not_recommend]
-impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for LambdaCallback<M, E, D> {
-    fn adds(&self) -> Vec<(String, Option<Direction>)> {
-        self.columns.clone()
-    }
-
-    fn reads_model_in_batches(&self) -> bool {
-        self.batch_begin.is_some() || self.batch_end.is_some()
-    }
-
-    fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        call!(self.train_begin, training)
-    }
-
-    fn on_train_end(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
-        call!(self.train_end, training)
-    }
-
-    fn on_epoch_begin(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        epoch: usize,
-    ) -> Result<(), Error> {
-        call!(self.epoch_begin, training, epoch)
-    }
-
-    fn measure(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        epoch: usize,
-        logs: &mut Logs,
-    ) -> Result<(), Error> {
-        call!(self.measure, training, epoch, logs)
-    }
-
-    fn on_epoch_end(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        epoch: usize,
-        logs: &mut Logs,
-    ) -> Result<(), Error> {
-        call!(self.epoch_end, training, epoch, logs)
-    }
-
-    fn on_train_batch_begin(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        batch: usize,
-    ) -> Result<(), Error> {
-        call!(self.batch_begin, training, batch)
-    }
-
-    fn on_train_batch_end(
-        &mut self,
-        training: &mut Training<'_, M, E, D>,
-        batch: usize,
-        logs: &Logs,
-    ) -> Result<(), Error> {
-        call!(self.batch_end, training, batch, logs)
     }
 }
