@@ -33,32 +33,22 @@ pub trait Padding: Default + Clone + std::fmt::Debug + 'static {
     const NAME: &'static str;
 
     /// How many places the window takes along a dimension of `n`, and how many zeros stand in front; `None`
-    /// if it does not fit. `reach` is the size of the window with its dilation.
-    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)>;
+    /// if it does not fit. `reach` is the size of the window with its dilation. By default it goes by the name.
+    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
+        places(Self::NAME, n, reach, stride)
+    }
 }
 
 impl Padding for Valid {
     const NAME: &'static str = "valid";
-
-    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        places(Self::NAME, n, reach, stride)
-    }
 }
 
 impl Padding for Same {
     const NAME: &'static str = "same";
-
-    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        places(Self::NAME, n, reach, stride)
-    }
 }
 
 impl Padding for Causal {
     const NAME: &'static str = "causal";
-
-    fn places(n: usize, reach: usize, stride: usize) -> Option<(usize, usize)> {
-        places(Self::NAME, n, reach, stride)
-    }
 }
 
 /// The largest size that types calculate with.
