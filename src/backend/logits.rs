@@ -106,7 +106,8 @@ fn of_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let shape = *x.shape();
     let x = x.into_shape(&(elements_of(&shape)? / width, width))?;
     let logits = x.retaped::<NoneTape>();
-    let (y, mut tape) = function.apply(x)?.into_shape(&shape)?.split_tape();
+    let y = if function == ActivationFunction::SOFTMAX { D::softmax(x)? } else { D::sigmoid(x)? };
+    let (y, mut tape) = y.into_shape(&shape)?.split_tape();
     let entry: Rc<dyn Any> = Rc::new(Entry { output: id(&y), function, logits });
     KNOWN.with_borrow_mut(|known| {
         if known.len() == known.capacity() {
