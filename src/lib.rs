@@ -40,6 +40,7 @@ pub mod metric;
 pub mod model;
 mod never;
 pub mod optim;
+mod order;
 pub mod parameters;
 #[cfg(feature = "plot")]
 pub mod plot;

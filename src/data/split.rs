@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{Classes, InMemory, Samples};
-use crate::{error::Error, reduce::SampleWeights};
+use crate::{error::Error, order::sort_places, reduce::SampleWeights};
 
 /// A part of a dataset.
 type Part<X, Y, W> = InMemory<<X as Samples>::Selected, <Y as Samples>::Selected, W>;
@@ -120,7 +120,8 @@ fn apportioned(classes: &[Vec<usize>], part: usize, all: usize) -> Vec<usize> {
     let all = all as u128;
     let mut sizes: Vec<usize> = classes.iter().map(|class| (exact(class) / all) as usize).collect();
     let mut order: Vec<usize> = (0..classes.len()).collect();
-    order.sort_by_key(|&class| std::cmp::Reverse(exact(&classes[class]) % all));
+    let rest = |class: usize| exact(&classes[class]) % all;
+    sort_places(&mut order, |a, b| rest(b).cmp(&rest(a)));
     let missing = part - sizes.iter().sum::<usize>();
     order.into_iter().take(missing).for_each(|class| sizes[class] += 1);
     sizes

@@ -16,6 +16,7 @@ use crate::{
     backend::{Backend, Element},
     error::{Difference, Error, OrDevice, shortened},
     io::shape,
+    order::sort_places,
     parameters::{Parameter, Parameters, Visitor},
     shape::Shape,
 };
@@ -258,7 +259,7 @@ fn by_lists(
     }
     for (.., weights) in &mut layers {
         // Those that are trained come first, of all layers inside.
-        weights.sort_by_key(|&weight| !visited[weight].trainable);
+        sort_places(weights, |a, b| visited[b].trainable.cmp(&visited[a].trainable));
     }
     let mut listed: Vec<Listed> =
         listed.into_iter().filter(|layer| !layer.arrays.is_empty()).collect();

@@ -15,6 +15,7 @@ use crate::{
     },
     distributed,
     error::{Error, OrDevice},
+    order::sort_places,
 };
 
 /// One less the overlap of prediction and target, `1 - 2 * sum(y * p) / (sum(y) + sum(p) + 1e-7)`: for segmentation,
@@ -147,7 +148,7 @@ impl AxisGroups {
     /// The places of the values, group by group; nothing if they are in that order.
     fn order(&self) -> Option<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.of.len()).collect();
-        order.sort_by_key(|&at| self.of[at]);
+        sort_places(&mut order, |a, b| self.of[a].cmp(&self.of[b]));
         (!order.is_sorted()).then_some(order)
     }
 }

@@ -1,9 +1,11 @@
+use std::cmp::Ordering;
+
 use super::{
     Direction,
     counts::{Counts, ratio},
     rows::{Batch, RowMetric, check_class, check_threshold, row_metrics},
 };
-use crate::{backend::Element, error::Error};
+use crate::{backend::Element, error::Error, order::sort_places};
 
 /// Writes a metric that counts how often yes and no were right.
 macro_rules! counting {
@@ -136,7 +138,7 @@ impl Asked {
 /// The places of the `k` largest values, of equals the first. NaN is never among them.
 fn largest<E: Element>(row: &[E], k: usize) -> Vec<usize> {
     let mut places: Vec<usize> = (0..row.len()).filter(|&i| !row[i].is_nan()).collect();
-    places.sort_by(|&a, &b| row[b].partial_cmp(&row[a]).unwrap_or(std::cmp::Ordering::Equal));
+    sort_places(&mut places, |a, b| row[b].partial_cmp(&row[a]).unwrap_or(Ordering::Equal));
     places.truncate(k);
     places
 }

@@ -1,6 +1,7 @@
 //! Where the labels of points go, so that none lies on another label or on a point.
 
 use super::picture::Point;
+use crate::order::sort_places;
 
 /// A rectangle: left, top, right, bottom.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,9 +92,9 @@ pub(super) fn place(
     clear: bool,
 ) -> Option<Vec<Placed>> {
     let near = |p: Point, q: Point| (p.0 - q.0).abs() < 60.0 && (p.1 - q.1).abs() < 20.0;
-    let crowd = |&i: &usize| points.iter().filter(|q| near(points[i], **q)).count();
+    let crowd = |i: usize| points.iter().filter(|q| near(points[i], **q)).count();
     let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(crowd(i)));
+    sort_places(&mut order, |a, b| crowd(b).cmp(&crowd(a)));
     let mut placed: Vec<Option<Placed>> = vec![None; points.len()];
     for i in order {
         // Points that lie on each other share their lines.

@@ -13,6 +13,7 @@ use crate::{
     backend::{Backend, Element, to_values},
     error::Error,
     memory::collected,
+    order::sort_places,
     shape::{Dim, Shape},
 };
 
@@ -106,10 +107,10 @@ pub trait ToRows {
             }
             // NaN has no place in an order.
             argmax(values).ok_or_else(|| not_a_number(row))?;
-            let mut ranked: Vec<_> = values.iter().copied().enumerate().collect();
-            ranked.sort_by(|(_, a), (_, b)| b.partial_cmp(a).unwrap_or(Ordering::Equal));
-            ranked.truncate(k);
-            Ok(ranked)
+            let mut ranked: Vec<usize> = (0..values.len()).collect();
+            let largest = |a: usize, b: usize| values[b].partial_cmp(&values[a]);
+            sort_places(&mut ranked, |a, b| largest(a, b).unwrap_or(Ordering::Equal));
+            Ok(ranked.into_iter().take(k).map(|i| (i, values[i])).collect())
         })
     }
 }

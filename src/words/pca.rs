@@ -1,5 +1,5 @@
 use super::WordVectors;
-use crate::error::Error;
+use crate::{error::Error, order::sort_places};
 
 /// Words on a plane, where their vectors differ most.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ fn project(rows: &[Vec<f64>]) -> Projection {
     let products = (0..n).map(|i| (0..n).map(|j| product(i, j)).collect()).collect();
     let (values, vectors) = eigen(products);
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    sort_places(&mut order, |a, b| values[b].total_cmp(&values[a]));
     let total: f64 = values.iter().map(|v| v.max(0.0)).sum();
     let mut projection = Projection { points: vec![[0.0; 2]; rows.len()], explained: [0.0; 2] };
     for (axis, &i) in order.iter().take(2).enumerate() {

@@ -1,5 +1,7 @@
 //! Keras's `sparsemax`.
 
+use std::cmp::Ordering;
+
 use dfdx::{
     prelude::{TryMul, TrySub},
     shapes::HasShape,
@@ -14,6 +16,7 @@ use crate::{
         to_values,
     },
     error::{Error, OrDevice},
+    order::sort_places,
 };
 
 /// What Keras 3 takes from each value of a row, and by how much each value changes it.
@@ -22,7 +25,7 @@ use crate::{
 /// themselves, so that a row need not have the sum 1. Its numbers are what models were trained with.
 pub(crate) fn sparse_threshold<E: Element>(row: &[E]) -> Result<(E, Vec<E>), Error> {
     let mut order = listed(0..row.len())?;
-    order.sort_by(|&a, &b| row[b].partial_cmp(&row[a]).unwrap_or(std::cmp::Ordering::Equal));
+    sort_places(&mut order, |a, b| row[b].partial_cmp(&row[a]).unwrap_or(Ordering::Equal));
     // In double precision: they are running sums, and `sums` is one of these.
     let (mut sum, mut sums, mut count) = (0.0, 0.0, 0);
     for (rank, &i) in order.iter().enumerate() {

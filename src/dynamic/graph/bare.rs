@@ -1,11 +1,10 @@
 //! Which values Keras has taken the mask off before a call sees them: its attention does so to all that it is given. What
 //! is called after it, in Keras's order, sees them without one.
 
-use std::cmp::Reverse;
-
 use kerata_format::{Distances, distances};
 
 use super::wiring::{Call, Source};
+use crate::order::sort_places;
 
 /// Notes in each call which of its inputs have lost their mask before it.
 pub(super) fn mark(calls: &mut [Call], inputs: usize, outputs: &[Source]) {
@@ -37,7 +36,7 @@ fn turns(calls: &[Call], inputs: usize, outputs: &[Source]) -> Vec<usize> {
     let outputs: Vec<usize> =
         outputs.iter().filter_map(|output| output.place.checked_sub(inputs)).collect();
     let Distances { mut noted, of_calls, .. } = distances(&before, &layers, &outputs);
-    noted.sort_by_key(|&call| Reverse(of_calls[call]));
+    sort_places(&mut noted, |a, b| of_calls[b].cmp(&of_calls[a]));
     let mut turns = vec![usize::MAX; calls.len()];
     noted.into_iter().enumerate().for_each(|(turn, call)| turns[call] = turn);
     turns

@@ -1,5 +1,7 @@
 //! Where the boxes and the edges of a graph go, level by level.
 
+use crate::order::sort_places;
+
 /// What stands on a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Item {
@@ -99,7 +101,7 @@ fn sort(levels: &mut [Vec<Placed>]) {
             };
             let keys: Vec<f64> = levels[level].iter().enumerate().map(middle).collect();
             let mut order: Vec<usize> = (0..keys.len()).collect();
-            order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
+            sort_places(&mut order, |a, b| keys[a].total_cmp(&keys[b]));
             reorder(levels, level, &order);
         }
         let crossings = crossings(levels);

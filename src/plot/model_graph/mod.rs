@@ -10,7 +10,7 @@ use super::{
     picture::{Anchor, Point, Shape},
     text::{cut, widest, width},
 };
-use crate::{error::Error, model::Summary};
+use crate::{error::Error, model::Summary, order::sort_places};
 use layout::{Item, Placed, levels};
 use read::{Graph, Kind};
 
@@ -159,7 +159,7 @@ fn draw(title: &str, graph: &Graph, levels: &[Vec<Placed>]) -> Result<Picture, E
 fn connect(picture: &mut Picture, graph: &Graph, boxes: &[Area], paths: Vec<Vec<Point>>) {
     let port = |area: &Area, edges: Vec<usize>, edge: usize, key: &dyn Fn(usize) -> f64| {
         let mut sorted = edges;
-        sorted.sort_by(|&a, &b| key(a).total_cmp(&key(b)));
+        sort_places(&mut sorted, |a, b| key(a).total_cmp(&key(b)));
         let at = sorted.iter().position(|&other| other == edge).unwrap_or(0);
         let apart = ((area.right - area.left) / (sorted.len() + 1) as f64).min(28.0);
         let middle = (area.left + area.right) / 2.0;
