@@ -158,11 +158,8 @@ impl ActivationFunction {
         }
     }
 
-    /// Applies it to one row in its place, without allocating, but for a sparsemax.
-    ///
-    /// # Errors
-    /// [`Error::Device`] if there is no memory for that.
-    pub(crate) fn in_place<E: Element>(self, row: &mut [E]) -> Result<(), Error> {
+    /// Applies it to each value in its place; `false` if it is no function of each.
+    pub(crate) fn of_each<E: Element>(self, values: &mut [E]) -> bool {
         struct InPlace<'a, E>(&'a mut [E]);
 
         impl<E: Element> WithFunction<E> for InPlace<'_, E> {
@@ -173,6 +170,14 @@ impl ActivationFunction {
             }
         }
 
+        self.with(InPlace(values)).is_some()
+    }
+
+    /// Applies it to one row in its place, without allocating, but for a sparsemax.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no memory for that.
+    pub(crate) fn in_place<E: Element>(self, row: &mut [E]) -> Result<(), Error> {
         match self {
             Self::LINEAR => {}
             Self::SOFTMAX => reference::step_softmax(row),
@@ -189,7 +194,9 @@ impl ActivationFunction {
                 let log = sum.ln_1p();
                 row.iter_mut().for_each(|x| *x = of(x.as_f64() - most - log));
             }
-            _ => drop(self.with(InPlace(row))),
+            _ => {
+                self.of_each(row);
+            }
         }
         Ok(())
     }

@@ -64,38 +64,27 @@ fn in_rows<S: Shape, T: Tape<f32, Cpu>>(
     }
 }
 
-/// An operation that has a kernel, or the reference, which is the same without what is in brackets; on one of the two tapes that there
-/// are here, so that it is compiled with this crate and not with each that calls it.
-macro_rules! compiled {
-    ($tape:ty, $name:ident, ($($argument:ident: $type:ty),*), ($($only:ident: $more:ty)?), $result:ty) => {{
-        type T = $tape;
-        #[inline(never)]
-        fn run($($argument: $type,)* $($only: $more,)?) -> Result<$result, Error> {
-            if *REFERENCE {
-                reference::$name($($argument),*)
-            } else {
-                ops::$name($($argument,)* $($only)?)
-            }
-        }
-        run
-    }};
-}
-
-/// The same on any tape, which `x` carries.
+/// An operation on any tape, which `x` carries: that of the kernels or the reference, which is the same without what is in brackets. It
+/// runs on the one tape of this crate, so that it is compiled here, and not where it is called.
 macro_rules! operation {
     ($name:ident, $x:tt, ($($argument:ident: $type:ty),*), ($($only:ident: $more:ty)?), $result:ty) => {{
         let (x, mut tape) = $x.split();
-        if T::OWNS_TAPE {
-            let run = compiled!(Recorder, $name, ($($argument: $type),*), ($($only: $more)?), $result);
-            let $x = x.with(Recorder::default());
-            let (result, recorder) = run($($argument,)* $($only)?)?.split();
-            recorder.move_to(&mut tape);
-            Ok(result.with(tape))
-        } else {
-            let run = compiled!(NoneTape, $name, ($($argument: $type),*), ($($only: $more)?), $result);
-            let $x = x;
-            Ok(run($($argument,)* $($only)?)?.with(tape))
-        }
+        let $x = x.with(Recorder::of::<T>());
+        let run = {
+            type T = Recorder;
+            #[inline(never)]
+            fn run($($argument: $type,)* $($only: $more,)?) -> Result<$result, Error> {
+                if *REFERENCE {
+                    reference::$name($($argument),*)
+                } else {
+                    ops::$name($($argument,)* $($only)?)
+                }
+            }
+            run
+        };
+        let (result, recorder) = run($($argument,)* $($only)?)?.split();
+        recorder.move_to(&mut tape);
+        Ok(result.with(tape))
     }};
 }
 

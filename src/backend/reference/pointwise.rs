@@ -86,6 +86,13 @@ pub(crate) fn activation<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         type Out = [Vec<E>; 2];
 
         fn run(self, function: impl Fn(E) -> E, slope: impl Fn(E, E) -> E) -> [Vec<E>; 2] {
+            self.of(&function, &slope)
+        }
+    }
+
+    impl<E: Element> Values<E> {
+        // Compiled once, not for each function.
+        fn of(self, function: &dyn Fn(E) -> E, slope: &dyn Fn(E, E) -> E) -> [Vec<E>; 2] {
             let y: Vec<E> = self.0.iter().map(|&x| function(x)).collect();
             let slopes = self.0.iter().zip(&y).map(|(&x, &y)| slope(x, y)).collect();
             [y, slopes]

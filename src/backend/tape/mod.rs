@@ -135,15 +135,21 @@ impl Grads<'_> {
         of: &Tensor<S, f32, Cpu>,
         f: impl FnOnce(&mut [f32]) -> R,
     ) -> Result<R, Failure> {
-        let sums = self.0.get_or_alloc_mut(of)?;
-        let Some(places) = scattered(of)? else { return Ok(f(sums)) };
-        // dfdx keeps a gradient as its tensor lies in memory.
+        let (sums, places) = self.lend(of)?;
+        let Some(places) = places else { return Ok(f(sums)) };
         let mut more = Buffer::zeros(places.len())?;
         let result = f(&mut more);
-        for (place, &more) in places.into_iter().zip(&*more) {
-            sums[place] += more;
-        }
+        add_at(sums, &places, &more);
         Ok(result)
+    }
+
+    /// The gradient of a tensor, and where each number is in it, unless they are in their order: dfdx keeps a gradient as its tensor
+    /// lies in memory.
+    fn lend<S: Shape>(
+        &mut self,
+        of: &Tensor<S, f32, Cpu>,
+    ) -> Result<(&mut [f32], Option<Vec<usize>>), Failure> {
+        Ok((self.0.get_or_alloc_mut(of)?, scattered(of)?))
     }
 
     /// Adds to the gradient of a tensor.
@@ -164,6 +170,10 @@ impl Grads<'_> {
         let add = |(sum, &more): (&mut f32, &f64)| *sum = (f64::from(*sum) + more) as f32;
         self.with(of, |sums| sums.iter_mut().zip(more).for_each(add))
     }
+}
+
+fn add_at(sums: &mut [f32], places: &[usize], more: &[f32]) {
+    places.iter().zip(more).for_each(|(&place, more)| sums[place] += more);
 }
 
 /// Puts the backward pass of an operation on the tape.

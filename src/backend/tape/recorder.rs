@@ -9,13 +9,22 @@ use dfdx::{
 
 use crate::backend::{Bags, HiddenStates, Normalised, RecurrentInputs};
 
+type Backward = Box<dyn FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>>;
+
 /// A part of a backward pass, and when it was recorded.
-type Part = (usize, Box<dyn FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>>);
+type Part = (usize, Backward);
 
 /// A tape that can be put on any other: a layer behind a pointer cannot be generic over tapes, and an operation that runs on this one is
 /// compiled with this crate, not with each that calls it.
-#[derive(Default)]
-pub(crate) struct Recorder(Vec<Part>);
+///
+/// One that is off is for a pass without a gradient. Operations ask it, as the type does not say.
+pub(crate) struct Recorder(Option<Vec<Part>>);
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self(Some(Vec::new()))
+    }
+}
 
 impl Tape<f32, Cpu> for Recorder {
     const OWNS_TAPE: bool = true;
@@ -24,8 +33,9 @@ impl Tape<f32, Cpu> for Recorder {
     where
         F: 'static + FnOnce(&mut Gradients<f32, Cpu>) -> Result<(), CpuError>,
     {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        self.0.push((COUNT.fetch_add(1, Ordering::Relaxed), Box::new(operation)));
+        if self.is_on() {
+            self.push(Box::new(operation));
+        }
     }
 }
 
@@ -36,17 +46,45 @@ impl Merge<NoneTape> for Recorder {
 }
 
 impl Merge<Self> for Recorder {
-    fn merge(mut self, mut other: Self) -> Self {
-        self.0.append(&mut other.0);
-        self
+    fn merge(self, other: Self) -> Self {
+        // What begins on a tape of its own is on, and so does not count.
+        Self(self.0.zip(other.0).map(|(mut parts, mut others)| {
+            parts.append(&mut others);
+            parts
+        }))
     }
 }
 
 impl Recorder {
+    /// One for an operation on the tape `T`.
+    pub(crate) fn of<T: Tape<f32, Cpu>>() -> Self {
+        Self(T::OWNS_TAPE.then(Vec::new))
+    }
+
+    fn push(&mut self, part: Backward) {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let time = COUNT.fetch_add(1, Ordering::Relaxed);
+        if let Some(parts) = &mut self.0 {
+            parts.push((time, part));
+        }
+    }
+
+    /// Whether gradients may be asked for.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Moves all that stands on it to another tape, in the order in which it was recorded.
-    pub(crate) fn move_to<T: Tape<f32, Cpu>>(mut self, tape: &mut T) {
-        self.0.sort_unstable_by_key(|(time, _)| *time);
-        self.0.into_iter().for_each(|(_, part)| tape.add_backward_op(part));
+    pub(crate) fn move_to<T: Tape<f32, Cpu>>(self, tape: &mut T) {
+        if T::OWNS_TAPE {
+            self.in_order().for_each(|part| tape.add_backward_op(part));
+        }
+    }
+
+    fn in_order(self) -> impl Iterator<Item = Backward> {
+        let mut parts = self.0.unwrap_or_default();
+        parts.sort_unstable_by_key(|(time, _)| *time);
+        parts.into_iter().map(|(_, part)| part)
     }
 }
 

@@ -1,6 +1,6 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, Merge, PutTape, SplitTape, Tensor},
 };
 
 use kerata_kernels::{buffer::Buffer, threads::parallel};
@@ -12,12 +12,12 @@ use crate::{
         cpu::attention::{Attention, Drops, Inputs},
         memory::{NoMemory, zeros_of},
         random_u64, rows_in_batch,
-        tape::{borrow, from_vec, record},
+        tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
 };
 
-type Steps<T> = Tensor<(usize, usize, usize), f32, Cpu, T>;
+type Steps = Tensor<(usize, usize, usize), f32, Cpu, Recorder>;
 
 /// The values of one sample, of each of which there are so many.
 fn of_sample<'a>(all: Inputs<'a>, widths: [usize; 3], i: usize) -> Inputs<'a> {
@@ -25,12 +25,12 @@ fn of_sample<'a>(all: Inputs<'a>, widths: [usize; 3], i: usize) -> Inputs<'a> {
 }
 
 /// Attention of several heads.
-pub(crate) fn attention<T: Tape<f32, Cpu>>(
-    q: Steps<T>,
-    k: Steps<T>,
-    v: Steps<T>,
+pub(crate) fn attention(
+    q: Steps,
+    k: Steps,
+    v: Steps,
     options: &AttentionOptions,
-) -> Result<Steps<T>, Error> {
+) -> Result<Steps, Error> {
     let sizes = options.sizes(q.shape(), k.shape(), v.shape())?;
     let ((q, tape), (k, of_k), (v, of_v)) = (q.split_tape(), k.split_tape(), v.split_tape());
     let mut tape = tape.merge(of_k).merge(of_v);
@@ -55,7 +55,7 @@ pub(crate) fn attention<T: Tape<f32, Cpu>>(
         parallel(jobs.collect(), |(i, y)| attention.forward(i, of_sample(all, widths, i), y));
     done.into_iter().collect::<Result<(), NoMemory>>()?;
     let y = from_vec(q.device(), shape, y)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::{chunks, made, pointwise::then_apply, share};
@@ -12,7 +12,7 @@ use crate::{
     backend::{
         ActivationKind, FixedNorm, NormWeights, Normalised, Seen,
         memory::{NoMemory, copied, listed, one_more, zeros},
-        tape::{Values, borrow, from_vec, record},
+        tape::{Recorder, Values, borrow, from_vec, record},
     },
     distributed::{self, Pass},
     error::Error,
@@ -27,7 +27,7 @@ use kerata_kernels::{
 };
 
 /// Rows of features.
-type Rows<T> = Tensor<(usize, usize), f32, Cpu, T>;
+type Rows = Tensor<(usize, usize), f32, Cpu, Recorder>;
 
 /// A normalisation with a fixed mean and variance, to be done where the values are.
 #[derive(Debug)]
@@ -79,13 +79,13 @@ struct Statistics {
     pass: Option<Pass>,
 }
 
-pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
+pub(crate) fn batch_norm(
+    x: Rows,
     weights: NormWeights<f32, Cpu>,
     mean: &Tensor<(usize,), f32, Cpu>,
     variance: &Tensor<(usize,), f32, Cpu>,
     then: ActivationKind,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     weights.check(x.shape().1)?;
     let values = borrow(&x)?;
     let (means, variances) = (copied(&borrow(mean)?)?, copied(&borrow(variance)?)?);
@@ -101,12 +101,12 @@ pub(crate) fn batch_norm<T: Tape<f32, Cpu>>(
     by_statistics(x, values, weights, statistics, then)
 }
 
-pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
+pub(crate) fn batch_norm_train(
+    x: Rows,
     weights: NormWeights<f32, Cpu>,
     seen: Seen<'_>,
     then: ActivationKind,
-) -> Result<Normalised<f32, Cpu, T>, Error> {
+) -> Result<Normalised<f32, Cpu, Recorder>, Error> {
     let (n, features) = *x.shape();
     weights.check(features)?;
     let values = borrow(&x)?;
@@ -145,20 +145,21 @@ pub(crate) fn batch_norm_train<T: Tape<f32, Cpu>>(
     Ok((by_statistics(x, values, weights, statistics, then)?, mean, variance))
 }
 
-fn by_statistics<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
+fn by_statistics(
+    x: Rows,
     values: Values,
     weights: NormWeights<f32, Cpu>,
     statistics: Statistics,
     then: ActivationKind,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     // The backward pass knows one activation by its argument, which it has.
     let rectified = then == ActivationKind::Rectifier;
-    if T::OWNS_TAPE && then.is_fused() && !rectified {
+    let (x, mut tape) = x.split_tape();
+    if tape.is_on() && then.is_fused() && !rectified {
+        let x = x.put_tape(tape);
         let y = by_statistics(x, values, weights, statistics, ActivationKind::Nothing)?;
         return then_apply(y, then);
     }
-    let (x, mut tape) = x.split_tape();
     let (n, features) = *x.shape();
     let NormWeights { gamma: of_gamma, beta: of_beta, epsilon } = weights;
     let gamma = borrow(&of_gamma)?;
@@ -172,7 +173,7 @@ fn by_statistics<T: Tape<f32, Cpu>>(
         }
     })?;
     let y = from_vec(x.device(), (n, features), y)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;

@@ -1,6 +1,6 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::{batch_norm, batch_norm::Normalisation, pointwise::then_apply, share};
@@ -9,7 +9,8 @@ use crate::{
         ConvWeights, Epilogue, FixedNorm, IntoShape,
         memory::{NoMemory, elements_of, zeros},
         tape::{
-            Failure, Grads, Origin, RequiresGrad, Values, Weights, borrow, copy, from_vec, record,
+            Failure, Grads, Origin, Recorder, RequiresGrad, Values, Weights, borrow, copy,
+            from_vec, record,
         },
         window::{ActivationKind, ImageShape, Window},
         zeros_after,
@@ -27,24 +28,24 @@ use kerata_kernels::{
 /// How many values of images are worked on at a time: they stay in a cache from one pass over them to the next.
 const GROUP: usize = 64 << 10;
 
-pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
-    x: Tensor<ImageShape, f32, Cpu, T>,
+pub(crate) fn conv2d(
+    x: Tensor<ImageShape, f32, Cpu, Recorder>,
     weights: ConvWeights<'_, f32, Cpu>,
     window: &Window,
     then: Epilogue<f32, Cpu>,
-) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
-    if T::OWNS_TAPE
+) -> Result<Tensor<ImageShape, f32, Cpu, Recorder>, Error> {
+    let (x, mut tape) = x.split_tape();
+    if tape.is_on()
         && let Some(FixedNorm { weights: norm, mean, variance }) = &then.norm
     {
-        let y = conv2d(x, weights, window, ActivationKind::Nothing.into())?;
+        let y = conv2d(x.put_tape(tape), weights, window, ActivationKind::Nothing.into())?;
         let (shape, filters) = (*y.shape(), y.shape().3);
         let rows = elements_of(&shape)?.checked_div(filters).unwrap_or(0);
         let (y, nothing) = (y.into_shape(&(rows, filters))?, ActivationKind::Nothing);
         let y = batch_norm(y, norm.clone(), mean, variance, nothing)?;
-        return then_apply(y.into_shape(&shape)?, then.activation);
+        return then_apply(y, then.activation)?.into_shape(&shape);
     }
     let ConvWeights { kernel, bias, groups, cache } = weights;
-    let (x, mut tape) = x.split_tape();
     weights.check(x.shape(), window)?;
     let (batch, height, width, channels) = *x.shape();
     let (reach, filters) = *kernel.shape();
@@ -60,7 +61,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
     let backward_share = fixed_chunk(results.saturating_mul(reach), batch);
     let sizes = Sizes { filters, image, out, share: backward_share, group };
     let cache = cache.get(
-        !T::OWNS_TAPE,
+        !tape.is_on(),
         |kept: &WeightCache| {
             kept.window == *window && kept.groups == groups && kept.origin.is(kernel)
         },
@@ -119,7 +120,7 @@ pub(crate) fn conv2d<T: Tape<f32, Cpu>>(
         done.into_iter().collect::<Result<(), NoMemory>>()?;
     }
     let y = from_vec(x.device(), shape, y.finish())?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
         let (kernel, bias, of_y) = (kernel.clone(), bias.cloned(), y.clone());
         record(&mut tape, move |grads| {

@@ -1,13 +1,13 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::share;
 use crate::{
     backend::{
         check_classes,
-        tape::{copy, from_vec, record},
+        tape::{Recorder, copy, from_vec, record},
     },
     error::Error,
 };
@@ -18,11 +18,11 @@ use kerata_kernels::{
 };
 
 /// The cross-entropy of each row against its label, in one pass with the softmax or the division by the sum.
-pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
-    prediction: Tensor<(usize, usize), f32, Cpu, T>,
+pub(crate) fn sparse_crossentropy(
+    prediction: Tensor<(usize, usize), f32, Cpu, Recorder>,
     labels: Vec<usize>,
     least: Option<f64>,
-) -> Result<Tensor<(usize,), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize,), f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = prediction.split_tape();
     let (rows, classes) = *x.shape();
     check_classes(&labels, classes)?;
@@ -47,7 +47,7 @@ pub(crate) fn sparse_crossentropy<T: Tape<f32, Cpu>>(
         }
     });
     let losses = from_vec(x.device(), (rows,), losses.into())?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_losses = losses.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_losses)?;

@@ -2,7 +2,7 @@ use std::sync::{Arc, OnceLock};
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::chunks;
@@ -10,7 +10,7 @@ use crate::{
     backend::{
         ActivationKind, DenseWeights, WeightCache,
         memory::{NoMemory, get_or_make, zeros_of},
-        tape::{RequiresGrad, Weights, borrow, from_vec, record},
+        tape::{Recorder, RequiresGrad, Weights, borrow, from_vec, record},
     },
     error::Error,
 };
@@ -105,21 +105,21 @@ impl Packable {
 }
 
 /// `x . kernel + bias` on rows, and a function of each number.
-pub(crate) fn dense<T: Tape<f32, Cpu>>(
-    x: Tensor<(usize, usize), f32, Cpu, T>,
+pub(crate) fn dense(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     weights: DenseWeights<'_, f32, Cpu>,
     then: ActivationKind,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     weights.check(x.shape().1)?;
     let DenseWeights { kernel, bias, cache } = weights;
     let curve = then.is_fused().then_some(then);
     let (x, mut tape) = x.split_tape();
     let ((rows, inputs), (_, units)) = (*x.shape(), *kernel.shape());
     let values = borrow(&x)?;
-    let cache = Packable::of(&kernel, bias.as_ref(), cache, !T::OWNS_TAPE)?;
+    let cache = Packable::of(&kernel, bias.as_ref(), cache, !tape.is_on())?;
     let Packable { kernel: weights, bias: offsets, .. } = &*cache;
     let mut y = zeros_of(&[rows, units])?;
-    if !T::OWNS_TAPE && rows == 1 && inputs * units >= PACKED {
+    if !tape.is_on() && rows == 1 && inputs * units >= PACKED {
         cache.of_row(&values, &mut y, |y| curve.into_iter().for_each(|curve| curve.apply(y)))?;
         return Ok(from_vec(x.device(), (rows, units), y)?.put_tape(tape));
     }
@@ -144,7 +144,7 @@ pub(crate) fn dense<T: Tape<f32, Cpu>>(
     });
     done.into_iter().collect::<Result<(), NoMemory>>()?;
     let y = from_vec(x.device(), (rows, units), y)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let (result, requires_grad) = (borrow(&y)?, RequiresGrad::of(&x));
         let of_y = y.clone();
         record(&mut tape, move |grads| {

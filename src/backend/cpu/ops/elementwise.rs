@@ -7,11 +7,12 @@ use dfdx::{
     tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
 };
 
+use super::made;
 use crate::{
     backend::{
         ActivationFunction, WithFunction,
         memory::{NoMemory, collected, elements_of, filled, listed},
-        tape::{borrow, copy, from_vec, record},
+        tape::{Recorder, borrow, copy, from_vec, record},
     },
     error::Error,
     shape::Shape,
@@ -30,28 +31,24 @@ pub(crate) fn map_values<S: Shape, T: Tape<f32, Cpu>>(
     map_slices(x, values, move |places| places.add(slope))
 }
 
-/// An activation that is a function of each value. What it does with slices is compiled once, not for each shape and tape.
-pub(crate) fn activation<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
+/// An activation that is a function of each value.
+pub(crate) fn activation(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     function: ActivationFunction,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
-    let expected = "an activation that is a function of each value";
-    let refused = || Err(Error::invalid("activation", function, expected));
-    let values = |x: &[f32]| function.with(Arguments(x)).unwrap_or_else(refused);
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
+    if !function.of_each::<f32>(&mut []) {
+        let expected = "an activation that is a function of each value";
+        return Err(Error::invalid("activation", function, expected));
+    }
+    let values = |x: &[f32]| {
+        Ok(made(x.len(), 1, |at, y| {
+            y.copy_from_slice(&x[at..at + y.len()]);
+            function.of_each(y);
+        })?)
+    };
     map_slices(x, values, move |places| {
         function.with(places);
     })
-}
-
-/// The arguments of a function of each value.
-struct Arguments<'a>(&'a [f32]);
-
-impl WithFunction<f32> for Arguments<'_> {
-    type Out = Result<Vec<f32>, Error>;
-
-    fn run(self, function: impl Fn(f32) -> f32, _: impl Fn(f32, f32) -> f32) -> Self::Out {
-        collected(&[self.0.len()], self.0.iter().map(|&x| function(x)))
-    }
 }
 
 /// Where a gradient goes back through a function of each value.

@@ -1,13 +1,13 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, SplitTape, Tape, Tensor},
+    tensor::{Cpu, SplitTape, Tensor},
 };
 
 use crate::{
     backend::{
         WeightCache,
         memory::elements,
-        tape::{Weights, from_vec, read_followed, record, values_of},
+        tape::{Recorder, Weights, from_vec, read_followed, record, values_of},
         to_values,
     },
     error::Error,
@@ -40,15 +40,15 @@ pub(super) fn with_table<R>(
 }
 
 /// Rows of a table. Gradients of a row add up over its occurrences.
-pub(crate) fn embedding<T: Tape<f32, Cpu>>(
+pub(crate) fn embedding(
     table: &Tensor<(usize, usize), f32, Cpu>,
-    ids: Tensor<(usize,), usize, Cpu, T>,
+    ids: Tensor<(usize,), usize, Cpu, Recorder>,
     cache: &WeightCache,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     use dfdx::tensor::PutTape;
     let (ids, mut tape) = ids.split_tape();
     let (dev, mut ids, width) = (table.device().clone(), to_values(&ids)?, table.shape().1);
-    let (rows, read) = with_table(table, cache, !T::OWNS_TAPE, |values| {
+    let (rows, read) = with_table(table, cache, !tape.is_on(), |values| {
         let Some((table, places)) = read_followed(table, &ids, values)? else {
             return Ok((rows_of(values, width, &ids)?, None));
         };
@@ -57,7 +57,7 @@ pub(crate) fn embedding<T: Tape<f32, Cpu>>(
         Ok((rows, Some(table)))
     })?;
     let rows = from_vec(&dev, (ids.len(), width), rows)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let (table, of_rows) = (table.clone(), rows.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_rows)?;

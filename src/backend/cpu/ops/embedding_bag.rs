@@ -1,6 +1,6 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, Tensor},
 };
 
 use super::{embedding::with_table, share};
@@ -8,7 +8,7 @@ use crate::{
     backend::{
         Bags, WeightCache,
         memory::{NoMemory, copied, elements, zeros_of},
-        tape::{from_vec, read_followed, record},
+        tape::{Recorder, from_vec, read_followed, record},
     },
     error::Error,
 };
@@ -19,12 +19,12 @@ use kerata_kernels::{
 };
 
 /// The mean of rows of a table, which are added up without a copy.
-pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
+pub(crate) fn embedding_bag(
     table: &Tensor<(usize, usize), f32, Cpu>,
     bags: Bags,
-    mut tape: T,
+    mut tape: Recorder,
     cache: &WeightCache,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     elements(&[bags.batch, bags.length])?;
     let (rows_of_table, width) = *table.shape();
     let Bags { ids, batch, length, padding } = bags;
@@ -36,7 +36,7 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
         let done = parallel(jobs, |(i, means)| add_up(means, width, table, counted, i * rows));
         done.into_iter().collect::<Result<(), NoMemory>>()
     };
-    let read = with_table(table, cache, !T::OWNS_TAPE, |values| {
+    let read = with_table(table, cache, !tape.is_on(), |values| {
         let Some((table, places)) = read_followed(table, &counted.ids, values)? else {
             means_of(values, &counted)?;
             return Ok(None);
@@ -46,7 +46,7 @@ pub(crate) fn embedding_bag<T: Tape<f32, Cpu>>(
         Ok(Some(table))
     })?;
     let means = from_vec(&dev, (batch, width), means)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let (table, of_means) = (table.clone(), means.clone());
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;

@@ -1,6 +1,6 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::{chunks, share};
@@ -8,7 +8,7 @@ use crate::{
     backend::{
         Centre, NormWeights,
         memory::{NoMemory, elements, zeros, zeros_of},
-        tape::{borrow, from_vec, record},
+        tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
 };
@@ -25,11 +25,11 @@ fn add(totals: &mut [f64], sums: &[f32]) {
 }
 
 /// Normalises each row.
-pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
-    x: Tensor<(usize, usize), f32, Cpu, T>,
+pub(crate) fn layer_norm(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     weights: NormWeights<f32, Cpu>,
     centre: Centre,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     weights.check(x.shape().1)?;
     let (x, mut tape) = x.split_tape();
     let (n, features) = *x.shape();
@@ -47,7 +47,7 @@ pub(crate) fn layer_norm<T: Tape<f32, Cpu>>(
         forward(y, x, statistics, &gamma, &beta, epsilon as f32, centre);
     });
     let y = from_vec(x.device(), (n, features), y)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;

@@ -1,17 +1,19 @@
-use dfdx::tensor::{Cpu, Tape, Tensor};
+use dfdx::tensor::{Cpu, Tensor};
 
 use crate::{
-    backend::{largest_padding, reference, tape::borrow},
+    backend::{
+        largest_padding, reference,
+        tape::{Recorder, borrow},
+    },
     error::Error,
     mask::Mask,
-    shape::Shape,
 };
 
 /// The reference, where there is something to do.
-pub(crate) fn bounded_padding<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
+pub(crate) fn bounded_padding(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     mask: Option<&Mask>,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     let (mut bounded, most) = (true, largest_padding::<f32>());
     if let Some(mask) = mask.filter(|mask| mask.as_slice().iter().any(|&keep| !keep)) {
         let values = borrow(&x)?;

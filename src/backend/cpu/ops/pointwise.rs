@@ -1,26 +1,25 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::{JOB, made};
 use crate::{
     backend::{
         ActivationKind, drop_values, dropout_parts, random_u64, rows_in_batch,
-        tape::{borrow, copy, from_vec, record},
+        tape::{Recorder, borrow, copy, from_vec, record},
     },
     error::Error,
     mask::Mask,
-    shape::Shape,
 };
 use kerata_kernels::{buffer::Buffer, pointwise, threads::parallel};
 
 /// `max(x, 0)`, the hyperbolic tangent and the logistic function of each value.
 macro_rules! curves {
     ($($name:ident: $curve:ident;)*) => {
-        $(pub(crate) fn $name<S: Shape, T: Tape<f32, Cpu>>(
-            x: Tensor<S, f32, Cpu, T>,
-        ) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+        $(pub(crate) fn $name(
+            x: Tensor<(usize, usize), f32, Cpu, Recorder>,
+        ) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
             curve(x, ActivationKind::$curve)
         })*
     };
@@ -32,18 +31,18 @@ curves! {
 }
 
 /// The activation that an operation was told to do, as one of its own.
-pub(super) fn then_apply<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
+pub(super) fn then_apply(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     then: ActivationKind,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     if then.is_fused() { curve(x, then) } else { Ok(x) }
 }
 
 /// A function of each number.
-fn curve<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
+fn curve(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     curve: ActivationKind,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = x.split_tape();
     let values = borrow(&x)?;
     let y = made(values.len(), 1, |at, y| {
@@ -52,7 +51,7 @@ fn curve<S: Shape, T: Tape<f32, Cpu>>(
     })?;
     drop(values);
     let y = from_vec(x.device(), *x.shape(), y)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
@@ -78,18 +77,18 @@ fn passes_nothing(gradient: &[f32]) -> bool {
 }
 
 /// The softmax along the last axis.
-pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+pub(crate) fn softmax(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = x.split_tape();
     let (shape, mut y) = (*x.shape(), copy(&x)?);
-    let width = shape.concrete().into_iter().last().unwrap_or(1).max(1);
+    let width = shape.1.max(1);
     let job = JOB.div_ceil(width) * width;
     parallel(y.chunks_mut(job).collect(), |rows| {
         rows.chunks_exact_mut(width).for_each(pointwise::softmax);
     });
     let y = from_vec(x.device(), shape, y.into())?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let (of_y, result) = (y.clone(), borrow(&y)?);
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
@@ -112,21 +111,21 @@ pub(crate) fn softmax<S: Shape, T: Tape<f32, Cpu>>(
 }
 
 /// Drops a share of the values of the real steps.
-pub(crate) fn dropout<S: Shape, T: Tape<f32, Cpu>>(
-    x: Tensor<S, f32, Cpu, T>,
+pub(crate) fn dropout(
+    x: Tensor<(usize, usize), f32, Cpu, Recorder>,
     mask: Option<&Mask>,
     rate: f64,
-) -> Result<Tensor<S, f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = x.split_tape();
     let (seed, mut y) = (random_u64(x.device()), copy(&x)?);
-    let (mask, rows) = (mask.cloned(), rows_in_batch(x.shape().concrete().as_ref())?);
+    let (mask, rows) = (mask.cloned(), rows_in_batch(&[x.shape().0])?);
     let drop = move |values: &mut [f32]| {
         let parts = dropout_parts(values, rows, mask.as_ref());
         parallel(parts, |part| drop_values(part, rate, seed));
     };
     drop(&mut y);
     let y = from_vec(x.device(), *x.shape(), y.into())?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;

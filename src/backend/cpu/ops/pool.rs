@@ -2,13 +2,13 @@ use std::ops::Range;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use crate::{
     backend::{
         memory::{NoMemory, zeros, zeros_of},
-        tape::{borrow, from_vec, record},
+        tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
     mask::Mask,
@@ -19,10 +19,10 @@ use kerata_kernels::{
 };
 
 /// The mean over the real steps of each row.
-pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
-    x: Tensor<(usize, usize, usize), f32, Cpu, T>,
+pub(crate) fn mean_over_steps(
+    x: Tensor<(usize, usize, usize), f32, Cpu, Recorder>,
     mask: Option<&Mask>,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = x.split_tape();
     let (rows, length, features) = *x.shape();
     let mut means = zeros_of(&[rows, features])?;
@@ -49,7 +49,7 @@ pub(crate) fn mean_over_steps<T: Tape<f32, Cpu>>(
     drop(values);
 
     let means = from_vec(x.device(), (rows, features), means)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_means = means.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_means)?;

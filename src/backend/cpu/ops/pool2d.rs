@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::{chunks, share};
 use crate::{
     backend::{
         memory::elements_of,
-        tape::{borrow, from_vec, record},
+        tape::{Recorder, borrow, from_vec, record},
         window::{ImageShape, Pooling, Window},
         zeros_after,
     },
@@ -21,11 +21,11 @@ use kerata_kernels::{
     threads::parallel,
 };
 
-pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
-    x: Tensor<ImageShape, f32, Cpu, T>,
+pub(crate) fn pool2d(
+    x: Tensor<ImageShape, f32, Cpu, Recorder>,
     pooling: Pooling,
     window: &Window,
-) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
+) -> Result<Tensor<ImageShape, f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = x.split_tape();
     let (batch, height, width, channels) = *x.shape();
     let shape = (batch, window.places[0], window.places[1], channels);
@@ -38,7 +38,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     let pool = Arc::new(Pool::new(pooling, window, channels)?);
     let share = share(batch * window.outputs() * window.taps() * channels, batch);
     let values = borrow(&x)?;
-    if !T::OWNS_TAPE && pooling == Pooling::Max {
+    if !tape.is_on() && pooling == Pooling::Max {
         let mut y = Unwritten::new(results)?;
         let jobs = y.parts(out * share).zip(values.chunks((image * share).max(1)));
         parallel(jobs.collect(), |(mut y, x): (Part<'_, f32>, &[f32])| {
@@ -57,7 +57,7 @@ pub(crate) fn pool2d<T: Tape<f32, Cpu>>(
     let (y, from) = (y.finish(), from.finish());
     drop(values);
     let y = from_vec(x.device(), shape, y)?;
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let of_y = y.clone();
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;

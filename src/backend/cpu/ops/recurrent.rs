@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use super::chunks;
@@ -13,7 +13,7 @@ use crate::{
         CellKind, HiddenStates, RecurrentBias, RecurrentInputs, RecurrentOutputs, RecurrentWeights,
         memory::{NoMemory, elements, filled, get_or_make, listed, zeros, zeros_of},
         reference,
-        tape::{self, Grads, RequiresGrad, borrow, from_vec, record},
+        tape::{self, Grads, Recorder, RequiresGrad, Taped, borrow, from_vec, record},
     },
     error::Error,
     mask::Mask,
@@ -32,15 +32,20 @@ const ROWS: usize = 16;
 type Of<S> = Tensor<S, f32, Cpu>;
 
 /// The outputs of all steps if they are wanted, else nothing, and the final state; the tape goes with them.
-type Outputs<T> = (Option<Of<(usize, usize, usize)>>, HiddenStates<f32, Cpu>, T);
+type Outputs = (Option<Of<(usize, usize, usize)>>, HiddenStates<f32, Cpu>, Recorder);
 
 /// The outputs of all steps, and the final state.
-pub(crate) fn recurrent<T: Tape<f32, Cpu>>(
-    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+pub(crate) fn recurrent(
+    inputs: RecurrentInputs<'_, f32, Cpu, Recorder>,
     weights: RecurrentWeights<'_, f32, Cpu>,
-) -> Result<RecurrentOutputs<f32, Cpu, T>, Error> {
+) -> Result<RecurrentOutputs<f32, Cpu, Recorder>, Error> {
     if !is_fused(&inputs, &weights) {
-        return reference::recurrent(inputs, weights);
+        let (inputs, tape) = inputs.split();
+        if tape.is_on() {
+            return reference::recurrent(inputs.with(tape), weights);
+        }
+        // The steps know by the type that nobody asks for gradients.
+        return Ok(reference::recurrent(inputs, weights)?.with(tape));
     }
     let (outputs, states, tape) = run_any(inputs, weights, true)?;
     let outputs = outputs.ok_or(Error::Empty("the list of outputs"))?;
@@ -48,39 +53,43 @@ pub(crate) fn recurrent<T: Tape<f32, Cpu>>(
 }
 
 /// Whether the kernels have the functions of a step, and what drops does not differ from gate to gate.
-fn is_fused<T>(
-    inputs: &RecurrentInputs<'_, f32, Cpu, T>,
+fn is_fused(
+    inputs: &RecurrentInputs<'_, f32, Cpu, Recorder>,
     weights: &RecurrentWeights<'_, f32, Cpu>,
 ) -> bool {
     weights.has_usual_functions() && inputs.dropout.is_of_inputs()
 }
 
 /// The output at the last real step.
-pub(crate) fn recurrent_last<T: Tape<f32, Cpu>>(
-    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+pub(crate) fn recurrent_last(
+    inputs: RecurrentInputs<'_, f32, Cpu, Recorder>,
     weights: RecurrentWeights<'_, f32, Cpu>,
-) -> Result<Tensor<(usize, usize), f32, Cpu, T>, Error> {
+) -> Result<Tensor<(usize, usize), f32, Cpu, Recorder>, Error> {
     let (states, tape) = recurrent_states(inputs, weights)?;
     Ok(states.h.put_tape(tape))
 }
 
 /// The state behind the last step, and the tape.
-pub(crate) fn recurrent_states<T: Tape<f32, Cpu>>(
-    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+pub(crate) fn recurrent_states(
+    inputs: RecurrentInputs<'_, f32, Cpu, Recorder>,
     weights: RecurrentWeights<'_, f32, Cpu>,
-) -> Result<(HiddenStates<f32, Cpu>, T), Error> {
+) -> Result<(HiddenStates<f32, Cpu>, Recorder), Error> {
     if !is_fused(&inputs, &weights) {
-        return reference::recurrent_states(inputs, weights);
+        let (inputs, tape) = inputs.split();
+        if tape.is_on() {
+            return reference::recurrent_states(inputs.with(tape), weights);
+        }
+        return Ok((reference::recurrent_states(inputs, weights)?.0, tape));
     }
     let (_, states, tape) = run_any(inputs, weights, false)?;
     Ok((states, tape))
 }
 
-fn run_any<T: Tape<f32, Cpu>>(
-    inputs: RecurrentInputs<'_, f32, Cpu, T>,
+fn run_any(
+    inputs: RecurrentInputs<'_, f32, Cpu, Recorder>,
     weights: RecurrentWeights<'_, f32, Cpu>,
     sequences: bool,
-) -> Result<Outputs<T>, Error> {
+) -> Result<Outputs, Error> {
     let RecurrentInputs { x, mask, initial, order, .. } = reference::drop_inputs(inputs)?;
     let (cell, walk) = (weights.cell, weights.cell.walk());
     let (x, mut tape) = x.split_tape();
@@ -92,7 +101,7 @@ fn run_any<T: Tape<f32, Cpu>>(
     let outputs_of_row = elements(&[length, units])?;
     let all_outputs = [if sequences { rows } else { 0 }, length, units];
     let (values, mut outputs) = (borrow(&x)?, zeros_of(&all_outputs)?);
-    let cache = Weights::of(&weights, !T::OWNS_TAPE)?;
+    let cache = Weights::of(&weights, !tape.is_on())?;
     let initial = initial.map(|states| (states.h, states.c.filter(|_| cell.has_c())));
     let given = match &initial {
         Some((h, c)) => Some((borrow(h)?, c.as_ref().map(borrow).transpose()?)),
@@ -103,11 +112,11 @@ fn run_any<T: Tape<f32, Cpu>>(
     let steps = mask.map_or(rows * length, |mask| mask.count());
     let work = steps.saturating_mul(cell.gates() * units * (features + units));
     // In inference few rows are not shared out, but the units are.
-    let parts = match T::OWNS_TAPE || rows > threads(work, rows) {
+    let parts = match tape.is_on() || rows > threads(work, rows) {
         true => 1,
         false => walk.parts(threads(work, usize::MAX), units),
     };
-    let row_threads = match (T::OWNS_TAPE, parts) {
+    let row_threads = match (tape.is_on(), parts) {
         // Each share has sums of its own for the gradients of the weights.
         (true, _) => rows.div_ceil(fixed_chunk(work, rows).max(ROWS)),
         (false, 1) => threads(work, rows),
@@ -134,7 +143,7 @@ fn run_any<T: Tape<f32, Cpu>>(
         jobs
     };
     let of_kernel = cache.kernel(sizes);
-    let saved = if T::OWNS_TAPE {
+    let saved = if tape.is_on() {
         let recurrent = get_or_make(&cache.packed, || walk.pack(cache.recurrent(units), units))?;
         parallel(jobs, |(steps, mut out)| {
             walk.forward(of_kernel, recurrent, &values, given, steps, &mut out)
@@ -165,7 +174,7 @@ fn run_any<T: Tape<f32, Cpu>>(
     let outputs =
         if sequences { Some(from_vec(&dev, (rows, length, units), outputs)?) } else { None };
     let states = HiddenStates::new(h, c);
-    if T::OWNS_TAPE {
+    if tape.is_on() {
         let backward = Backward {
             sizes,
             cache,

@@ -2,23 +2,23 @@ use std::sync::Arc;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, SplitTape, Tape, Tensor},
+    tensor::{Cpu, PutTape, SplitTape, Tensor},
 };
 
 use crate::{
     backend::{
         ImageShape, Resampling,
         memory::filled,
-        tape::{borrow, from_vec, record},
+        tape::{Recorder, borrow, from_vec, record},
     },
     error::Error,
 };
 use kerata_kernels::threads::{parallel, threads};
 
-pub(crate) fn resampled<T: Tape<f32, Cpu>>(
-    x: Tensor<ImageShape, f32, Cpu, T>,
+pub(crate) fn resampled(
+    x: Tensor<ImageShape, f32, Cpu, Recorder>,
     to: &Resampling,
-) -> Result<Tensor<ImageShape, f32, Cpu, T>, Error> {
+) -> Result<Tensor<ImageShape, f32, Cpu, Recorder>, Error> {
     let (x, mut tape) = x.split_tape();
     let (batch, rows, columns, channels) = *x.shape();
     let [height, width] = to.size;
@@ -46,7 +46,7 @@ pub(crate) fn resampled<T: Tape<f32, Cpu>>(
         });
     }
     let y = from_vec(x.device(), out, y)?;
-    if T::OWNS_TAPE && old > 0 && new > 0 {
+    if tape.is_on() && old > 0 && new > 0 {
         let (of_y, to) = (y.clone(), Arc::new(to.copied()?));
         record(&mut tape, move |grads| {
             let gradient = grads.take(&of_y)?;
