@@ -172,6 +172,15 @@ pub trait Parameters<E: Element = f32, D: Backend<E> = Cpu>: Clone {
         Ok(())
     }
 
+    /// Looks whether the weights have the shapes that the layer says, where their types do not: once for all visitors.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`].
+    #[doc(hidden)]
+    fn check_shapes(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The same as a layer of that name.
     ///
     /// # Errors

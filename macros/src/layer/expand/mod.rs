@@ -214,13 +214,29 @@ fn parameters(layer: &Layer) -> TokenStream {
         || quote!(const OPTIONAL: &'static [::kerata::parameters::Optional] = &[#(#optional),*];),
     );
     let optional = optional.or_else(|| within::optional(layer));
-    let checks = layer.weights().filter(|(_, weight)| weight.open && layer.errors.is_empty()).map(
-        |(field, weight)| {
+    let checks: Vec<_> = layer
+        .weights()
+        .filter(|(_, weight)| weight.open && layer.errors.is_empty())
+        .map(|(field, weight)| {
             let (member, sizes) = (&field.member, sizes(weight));
             let what = format!("the shape of the weight `{}` of `{}`", field.text(), layer.title());
             quote!(::kerata::init::named::check(#what, &self.#member, #sizes)?;)
-        },
-    );
+        })
+        .collect();
+    let (checked, checks) = match checks.as_slice() {
+        [] => (None, None),
+        checks => (
+            Some(quote! {
+                <Self as ::kerata::parameters::Parameters<#element, #device>>::check_shapes(self)?;
+            }),
+            Some(quote! {
+                fn check_shapes(&self) -> ::core::result::Result<(), ::kerata::Error> {
+                    #(#checks)*
+                    ::core::result::Result::Ok(())
+                }
+            }),
+        ),
+    };
     let visits = layer.fields.iter().filter_map(|field| {
         let (member, name) = (&field.member, field.text());
         match &field.kind {
@@ -281,10 +297,12 @@ fn parameters(layer: &Layer) -> TokenStream {
                 &mut self,
                 visitor: &mut KerataVisitor,
             ) -> ::core::result::Result<(), ::kerata::Error> {
-                #(#checks)*
+                #checked
                 #(#visits)*
                 ::core::result::Result::Ok(())
             }
+
+            #checks
         }
     }
 }
