@@ -68,26 +68,36 @@ fn inputs<'a, B: Dim, L: Dim, F: Dim, E: Element, D: Backend<E>, T: Tape<E, D>>(
         (initial, _) => initial,
     };
     if let Some(states) = &initial {
-        let StateSizes { units, has_c } = layer.sizes()?.1;
-        // One out of a file may be of another layer.
-        if states.h.shape().1 != units || states.c.is_some() != has_c {
-            let found = (states.h.shape().1, states.c.is_some());
-            let what = "the units of a state, and whether it has `c`";
-            return Err(Error::mismatch(what, (units, has_c), found));
-        }
-        for state in std::iter::once(&states.h).chain(&states.c) {
-            let rows = state.shape().0;
-            if rows != batch {
-                let what = match layer.carried() {
-                    Some(_) => "the rows of the state that a stateful layer has kept",
-                    None => "the rows of the initial state",
-                };
-                return Err(Error::mismatch(what, batch, rows));
-            }
-        }
+        check_states(states, batch, layer.sizes()?.1, layer.carried().is_some())?;
     }
     let dropout = if trains() { layer.dropout(x.device(), batch)? } else { GateDropout::default() };
     Ok(RecurrentInputs { x, mask, initial, order: layer.order(), dropout })
+}
+
+/// Fails unless a state is of these sizes and of so many rows.
+fn check_states<E: Element, D: Backend<E>>(
+    states: &HiddenStates<E, D>,
+    batch: usize,
+    StateSizes { units, has_c }: StateSizes,
+    carried: bool,
+) -> Result<(), Error> {
+    // One out of a file may be of another layer.
+    if states.h.shape().1 != units || states.c.is_some() != has_c {
+        let found = (states.h.shape().1, states.c.is_some());
+        let what = "the units of a state, and whether it has `c`";
+        return Err(Error::mismatch(what, (units, has_c), found));
+    }
+    for state in std::iter::once(&states.h).chain(&states.c) {
+        let rows = state.shape().0;
+        if rows != batch {
+            let what = match carried {
+                true => "the rows of the state that a stateful layer has kept",
+                false => "the rows of the initial state",
+            };
+            return Err(Error::mismatch(what, batch, rows));
+        }
+    }
+    Ok(())
 }
 
 /// Runs a layer from a state, and gives the outputs of all steps and the state behind them.

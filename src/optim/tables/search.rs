@@ -1,6 +1,6 @@
 //! The rows of a gradient that are not zero.
 
-use dfdx::tensor::Gradients;
+use dfdx::tensor::{Gradients, Tensor};
 
 use super::{AllTouched, Touched, shape};
 use crate::{
@@ -31,7 +31,7 @@ pub(super) struct Search<'a, E: Element, D: Backend<E>, O> {
 impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
     fn search<S: Shape>(
         &mut self,
-        parameter: &Parameter<'_, S, E, D>,
+        tensor: &Tensor<S, E, D>,
         number: usize,
     ) -> Result<Option<Touched<E>>, Error> {
         let slots = self.state.slots.get(number);
@@ -41,24 +41,29 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Search<'_, E, D, O> {
             // No pass reads it in another way, so this one did not.
             return Ok(Some(Touched::none(slots.map_or(0, |slots| slots.values.len()))));
         }
-        let (Some(fading), Some(shape)) = (&self.fading, shape(parameter.tensor)) else {
-            return Ok(None);
-        };
+        let (Some(_), Some(shape)) = (&self.fading, shape(tensor)) else { return Ok(None) };
         let [rows, width] = shape;
-        if rows * width < LARGE || rows < FEW * FEW || D::values(parameter.tensor).is_none() {
+        if rows * width < LARGE || rows < FEW * FEW {
             return Ok(None);
         }
-        let found = D::gradient(self.gradients, parameter.tensor, |gradient| {
-            let Some(ids) = few_rows(gradient, width, rows / FEW) else { return Ok(None) };
-            let rows = rows_at(gradient, width, ids.iter().copied());
-            let gradient = collected(&[ids.len(), width], rows)?;
-            Ok::<_, Error>(Some((ids, gradient)))
+        let Some(table) = D::values(tensor) else { return Ok(None) };
+        let found = D::gradient(self.gradients, tensor, |gradient| {
+            few_rows_of(gradient, [rows / FEW, width])
         })??;
-        let (Some((ids, gradient)), Some(table)) = (found, D::values(parameter.tensor)) else {
-            return Ok(None);
-        };
-        let rows = rows_at(table, width, ids.iter().copied());
-        let mut values = collected(&[ids.len(), width], rows)?;
+        found.map_or(Ok(None), |found| self.touched(number, shape, table, found))
+    }
+
+    /// Brings those rows of a table up to date.
+    fn touched(
+        &mut self,
+        number: usize,
+        shape: [usize; 2],
+        table: &[E],
+        (ids, gradient): (Vec<usize>, Vec<E>),
+    ) -> Result<Option<Touched<E>>, Error> {
+        let Some(fading) = &self.fading else { return Ok(None) };
+        let rows = rows_at(table, shape[1], ids.iter().copied());
+        let mut values = collected(&[ids.len(), shape[1]], rows)?;
         let all = &mut self.state.slots;
         all.resize_with(all.len().max(number + 1), Slots::default);
         let slots = &mut all[number];
@@ -75,7 +80,7 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Search<'_, E, D,
         self.number += 1;
         self.touched.resize_with(self.touched.len().max(number + 1), || None);
         if parameter.trainable && self.touched[number].is_none() {
-            self.touched[number] = self.search(&parameter, number)?;
+            self.touched[number] = self.search(parameter.tensor, number)?;
         }
         match (&self.touched[number], self.state.slots.get_mut(number)) {
             (Some(touched), Some(slots)) => match &mut slots.rows {
@@ -97,6 +102,17 @@ impl<E: Element, D: Backend<E>, O: Optimizer> Visitor<E, D> for Search<'_, E, D,
         self.number += 1;
         slots.map_or(Ok(()), Slots::expand)
     }
+}
+
+/// The rows of a gradient that are not zero, and their numbers, if they are not more than so many.
+fn few_rows_of<E: Element>(
+    gradient: &[E],
+    [most, width]: [usize; 2],
+) -> Result<Option<(Vec<usize>, Vec<E>)>, Error> {
+    let Some(ids) = few_rows(gradient, width, most) else { return Ok(None) };
+    let rows = rows_at(gradient, width, ids.iter().copied());
+    let gradient = collected(&[ids.len(), width], rows)?;
+    Ok(Some((ids, gradient)))
 }
 
 /// The rows of a matrix that are not zero, if they are not more than so many.
