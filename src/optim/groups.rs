@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 
 use super::{State, slots::Slots};
 use crate::{
-    backend::{Backend, Element},
+    backend::{Backend, CarriedStates, Element},
     error::Error,
     parameters::{self, Named, Parameter, Parameters, Visitor},
     regularizers::Rule,
@@ -44,10 +44,8 @@ impl LayerGroups {
         E: Element,
         D: Backend<E>,
     {
-        match self.0.iter().any(|group| group.frozen) {
-            true => model.visit(&mut Grouped { visitor, groups: self, number: 0 }),
-            false => model.visit(visitor),
-        }
+        // Also where nothing is frozen: what visits a model is compiled for each of its layers.
+        model.visit(&mut Grouped { visitor, groups: self, number: 0 })
     }
 }
 
@@ -78,6 +76,10 @@ impl<E: Element, D: Backend<E>, V: Visitor<E, D>> Visitor<E, D> for Grouped<'_, 
     ) -> Result<(), Error> {
         let trainable = self.trains(parameter.trainable);
         self.visitor.visit_ruled(Parameter { trainable, ..parameter }, rule)
+    }
+
+    fn visit_carried(&mut self, carried: &CarriedStates<E, D>) -> Result<(), Error> {
+        self.visitor.visit_carried(carried)
     }
 
     fn enter(&mut self, name: &str) {
