@@ -36,18 +36,11 @@ impl CsvLogger {
         Self { lines: Lines::new(path), separator: ',', names: None, has_header: false }
     }
 
-    /// What stands between two values. Default a comma.
-    #[must_use]
-    pub fn separator(mut self, separator: char) -> Self {
-        self.separator = separator;
-        self
-    }
-
-    /// Whether what is there stays. Default no, but for a training that is resumed.
-    #[must_use]
-    pub fn append(mut self, append: bool) -> Self {
-        self.lines.append = append;
-        self
+    setters! {
+        /// What stands between two values. Default a comma.
+        fn separator(separator: char) => separator = separator;
+        /// Whether what is there stays. Default no, but for a training that is resumed.
+        fn append(append: bool) => lines.append = append;
     }
 
     fn row(&self, cells: impl Iterator<Item = String>) -> String {

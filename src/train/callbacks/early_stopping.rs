@@ -56,46 +56,19 @@ impl EarlyStopping {
         })
     }
 
-    /// After how many epochs without a better value it stops. Default 0.
-    #[must_use]
-    pub fn patience(mut self, epochs: usize) -> Self {
-        self.patience = epochs;
-        self
-    }
-
-    /// By how much a value has to be better. Default 0.
-    #[must_use]
-    pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.min_delta = min_delta;
-        self
-    }
-
-    /// Which values are the better ones. Default as the loss or the metric says.
-    #[must_use]
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.monitor.mode = mode;
-        self
-    }
-
-    /// A value that has to be beaten too, else the patience runs out. Default none.
-    #[must_use]
-    pub fn baseline(mut self, baseline: f64) -> Self {
-        self.baseline = Some(baseline);
-        self
-    }
-
-    /// The first epoch that is looked at, from 0. Default 0.
-    #[must_use]
-    pub fn start_from_epoch(mut self, epoch: usize) -> Self {
-        self.start_from_epoch = epoch;
-        self
-    }
-
-    /// Whether the model gets the weights of its best epoch in the end, also if it was not stopped. Default no.
-    #[must_use]
-    pub fn restore_best_weights(mut self, restore: bool) -> Self {
-        self.restore_best_weights = restore;
-        self
+    setters! {
+        /// After how many epochs without a better value it stops. Default 0.
+        fn patience(epochs: usize) => patience = epochs;
+        /// By how much a value has to be better. Default 0.
+        fn min_delta(min_delta: f64) => monitor.min_delta = min_delta;
+        /// Which values are the better ones. Default as the loss or the metric says.
+        fn mode(mode: Mode) => monitor.mode = mode;
+        /// A value that has to be beaten too, else the patience runs out. Default none.
+        fn baseline(baseline: f64) => baseline = Some(baseline);
+        /// The first epoch that is looked at, from 0. Default 0.
+        fn start_from_epoch(epoch: usize) => start_from_epoch = epoch;
+        /// Whether the model gets the weights of its best epoch in the end, also if it was not stopped. Default no.
+        fn restore_best_weights(restore: bool) => restore_best_weights = restore;
     }
 
     /// The epoch after which the training was stopped, from 0.

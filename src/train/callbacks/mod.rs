@@ -17,6 +17,18 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+/// Methods that set one thing each.
+macro_rules! setters {
+    ($($(#[$doc:meta])* fn $name:ident($value:ident: $type:ty) => $($field:ident).+ = $to:expr;)*) => {
+        $($(#[$doc])*
+        #[must_use]
+        pub fn $name(mut self, $value: $type) -> Self {
+            self.$($field).+ = $to;
+            self
+        })*
+    };
+}
+
 mod bar;
 mod csv_logger;
 #[cfg(feature = "ctrlc")]

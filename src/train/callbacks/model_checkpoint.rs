@@ -71,39 +71,17 @@ impl ModelCheckpoint {
         N::by(self)
     }
 
-    /// Which values are the better ones. Default as the loss or the metric says.
-    #[must_use]
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.monitor.mode = mode;
-        self
-    }
-
-    /// Whether only what is better than before is saved. Default no.
-    #[must_use]
-    pub fn save_best_only(mut self, best_only: bool) -> Self {
-        self.best_only = best_only;
-        self
-    }
-
-    /// Whether only the weights of the model are saved, as `.safetensors` or `.npz`. Default no.
-    #[must_use]
-    pub fn save_weights_only(mut self, weights_only: bool) -> Self {
-        self.weights_only = weights_only;
-        self
-    }
-
-    /// Saves after so many epochs. Default 1.
-    #[must_use]
-    pub fn every_epochs(mut self, epochs: usize) -> Self {
-        self.every = Every::Epochs(epochs);
-        self
-    }
-
-    /// Saves after so many batches, over the ends of epochs: Keras's `save_freq`.
-    #[must_use]
-    pub fn every_batches(mut self, batches: usize) -> Self {
-        self.every = Every::Batches(batches);
-        self
+    setters! {
+        /// Which values are the better ones. Default as the loss or the metric says.
+        fn mode(mode: Mode) => monitor.mode = mode;
+        /// Whether only what is better than before is saved. Default no.
+        fn save_best_only(best_only: bool) => best_only = best_only;
+        /// Whether only the weights of the model are saved, as `.safetensors` or `.npz`. Default no.
+        fn save_weights_only(weights_only: bool) => weights_only = weights_only;
+        /// Saves after so many epochs. Default 1.
+        fn every_epochs(epochs: usize) => every = Every::Epochs(epochs);
+        /// Saves after so many batches, over the ends of epochs: Keras's `save_freq`.
+        fn every_batches(batches: usize) => every = Every::Batches(batches);
     }
 
     /// What the first value has to be better than. Default none.

@@ -45,46 +45,19 @@ impl ReduceLrOnPlateau {
         N::by(Self { monitor, factor, patience, cooldown, min_lr, best, wait, cooling })
     }
 
-    /// What the rate is multiplied by, below 1. Default 0.1.
-    #[must_use]
-    pub fn factor(mut self, factor: f64) -> Self {
-        self.factor = factor;
-        self
-    }
-
-    /// After how many epochs without a better value. Default 10.
-    #[must_use]
-    pub fn patience(mut self, epochs: usize) -> Self {
-        self.patience = epochs;
-        self
-    }
-
-    /// By how much a value has to be better. Default 0.0001.
-    #[must_use]
-    pub fn min_delta(mut self, min_delta: f64) -> Self {
-        self.monitor.min_delta = min_delta;
-        self
-    }
-
-    /// Which values are the better ones. Default as the loss or the metric says.
-    #[must_use]
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.monitor.mode = mode;
-        self
-    }
-
-    /// How many epochs after a reduction do not count. Default 0.
-    #[must_use]
-    pub fn cooldown(mut self, epochs: usize) -> Self {
-        self.cooldown = epochs;
-        self
-    }
-
-    /// The smallest rate. Default 0.
-    #[must_use]
-    pub fn min_lr(mut self, rate: f64) -> Self {
-        self.min_lr = rate;
-        self
+    setters! {
+        /// What the rate is multiplied by, below 1. Default 0.1.
+        fn factor(factor: f64) => factor = factor;
+        /// After how many epochs without a better value. Default 10.
+        fn patience(epochs: usize) => patience = epochs;
+        /// By how much a value has to be better. Default 0.0001.
+        fn min_delta(min_delta: f64) => monitor.min_delta = min_delta;
+        /// Which values are the better ones. Default as the loss or the metric says.
+        fn mode(mode: Mode) => monitor.mode = mode;
+        /// How many epochs after a reduction do not count. Default 0.
+        fn cooldown(epochs: usize) => cooldown = epochs;
+        /// The smallest rate. Default 0.
+        fn min_lr(rate: f64) => min_lr = rate;
     }
 }
 

@@ -94,25 +94,13 @@ where
         self
     }
 
-    /// How many samples are in a batch. Default as in the training.
-    #[must_use]
-    pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.settings.batch_size = Some(batch_size);
-        self
-    }
-
-    /// How many batches are used. Default all.
-    #[must_use]
-    pub fn steps(mut self, steps: usize) -> Self {
-        self.settings.steps = Some(steps);
-        self
-    }
-
-    /// After every how many epochs the model is judged. Default 1.
-    #[must_use]
-    pub fn freq(mut self, epochs: usize) -> Self {
-        self.settings.freq = epochs;
-        self
+    setters! {
+        /// How many samples are in a batch. Default as in the training.
+        fn batch_size(batch_size: usize) => settings.batch_size = Some(batch_size);
+        /// How many batches are used. Default all.
+        fn steps(steps: usize) => settings.steps = Some(steps);
+        /// After every how many epochs the model is judged. Default 1.
+        fn freq(epochs: usize) => settings.freq = epochs;
     }
 
     fn lent(&self) -> Lent<'_, M, Data, L, Y, E, D> {

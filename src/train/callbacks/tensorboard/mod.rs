@@ -53,18 +53,11 @@ impl TensorBoard {
         }
     }
 
-    /// After how many epochs histograms of the weights are written; 0 for never. Default 0.
-    #[must_use]
-    pub fn histogram_freq(mut self, epochs: usize) -> Self {
-        self.histogram_freq = epochs;
-        self
-    }
-
-    /// After how many batches scalars are written besides; 0 for never. Default 0.
-    #[must_use]
-    pub fn update_freq(mut self, batches: usize) -> Self {
-        self.update_freq = batches;
-        self
+    setters! {
+        /// After how many epochs histograms of the weights are written; 0 for never. Default 0.
+        fn histogram_freq(epochs: usize) => histogram_freq = epochs;
+        /// After how many batches scalars are written besides; 0 for never. Default 0.
+        fn update_freq(batches: usize) => update_freq = batches;
     }
 
     fn file<'a>(
