@@ -67,7 +67,7 @@ impl Parameters for DynamicLayer {
                 macro_rules! ranks {
                     ($([$($size:ident),*])*) => {
                         match *sizes {
-                            $([$($size),*] => weights::shaped(values, ($($size,)*), |tensor| {
+                            $([$($size),*] => weights::shaped(values, ($($size,)*), &mut |tensor| {
                                 let parameter = Parameter { name, trainable, tensor };
                                 match &rule {
                                     Some(rule) => self.0.visit_ruled(parameter, rule),

@@ -163,7 +163,7 @@ pub(crate) fn tensor(values: Vec<f32>) -> Result<Flat, Error> {
 pub(crate) fn shaped<S: crate::shape::Shape>(
     values: &mut Flat,
     shape: S,
-    show: impl FnOnce(&mut Tensor<S, f32, Cpu>) -> Result<(), Error>,
+    show: &mut dyn FnMut(&mut Tensor<S, f32, Cpu>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let count = *dfdx::shapes::HasShape::shape(values);
     // Nothing else may hold the memory, or a step would copy it.
