@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adadelta {
-    settings!("adadelta", Adadelta, 2, [rho epsilon]);
+    settings!("adadelta", Adadelta, 2, [rho epsilon], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -36,10 +36,6 @@ impl Optimizer for Adadelta {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         Slot::all(&["accumulated_grad", "accumulated_delta_var"], shape)
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

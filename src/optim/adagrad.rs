@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adagrad {
-    settings!("adagrad", Adagrad, 1, [initial_accumulator_value epsilon]);
+    settings!("adagrad", Adagrad, 1, [initial_accumulator_value epsilon], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -37,10 +37,6 @@ impl Optimizer for Adagrad {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let initial = Initial::Value(self.initial_accumulator_value);
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }]
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

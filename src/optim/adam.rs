@@ -31,7 +31,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adam {
-    settings!("adam", Adam, 2, [beta_1 beta_2 epsilon amsgrad]);
+    settings!("adam", Adam, 2, [beta_1 beta_2 epsilon amsgrad], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -41,10 +41,6 @@ impl Optimizer for Adam {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let names = ["momentum", "velocity", "velocity_hat"];
         Slot::all(&names[..if self.amsgrad { 3 } else { 2 }], shape)
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

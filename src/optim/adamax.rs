@@ -28,7 +28,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Adamax {
-    settings!("adamax", Adamax, 2, [beta_1 beta_2 epsilon]);
+    settings!("adamax", Adamax, 2, [beta_1 beta_2 epsilon], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -37,10 +37,6 @@ impl Optimizer for Adamax {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         Slot::all(&["momentum", "norm"], shape)
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

@@ -36,7 +36,7 @@ impl Optimizer for Ftrl {
     settings!("ftrl", Ftrl, 2, [
         learning_rate_power initial_accumulator_value l1_regularization_strength
         l2_regularization_strength l2_shrinkage_regularization_strength beta
-    ]);
+    ], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -54,10 +54,6 @@ impl Optimizer for Ftrl {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let initial = Initial::Value(self.initial_accumulator_value);
         vec![Slot { initial, ..Slot::zeros("accumulator", shape) }, Slot::zeros("linear", shape)]
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

@@ -37,7 +37,7 @@ fn sign<E: Element>(x: E) -> E {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Lion {
-    settings!("lion", Lion, 1, [beta_1 beta_2]);
+    settings!("lion", Lion, 1, [beta_1 beta_2], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -48,10 +48,6 @@ impl Optimizer for Lion {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         Slot::all(&["momentum"], shape)
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

@@ -186,16 +186,20 @@ macro_rules! optimizer {
 }
 pub(super) use optimizer;
 
-/// The methods of an optimiser that follow from its declaration. Behind its name there is what [`InKeras`](super::InKeras) says.
+/// The methods of an optimiser that follow from its declaration. Behind its name there is what [`InKeras`](super::InKeras) says,
+/// and a method that answers yes.
 macro_rules! settings {
-    ($name:literal $(, $class:ident, $together:literal, [$($field:ident)*])?) => {
+    ($name:literal $(, $class:ident, $together:literal, [$($field:ident)*] $(, $is:ident)?)?) => {
         $(fn in_keras(&self) -> Option<$crate::optim::InKeras> {
             Some($crate::optim::InKeras {
                 class_name: stringify!($class),
                 settings: vec![$((stringify!($field), serde_json::Value::from(self.$field.clone()))),*],
                 together: $together,
             })
-        })?
+        }
+        $(fn $is(&self) -> bool {
+            true
+        })?)?
 
         fn name(&self) -> &'static str {
             $name

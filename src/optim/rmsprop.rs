@@ -29,7 +29,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for RMSprop {
-    settings!("rmsprop", RMSprop, 1, [rho momentum epsilon centered]);
+    settings!("rmsprop", RMSprop, 1, [rho momentum epsilon centered], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -43,10 +43,6 @@ impl Optimizer for RMSprop {
         names.extend((self.momentum > 0.0).then_some("momentum"));
         names.extend(self.centered.then_some("average_gradient"));
         Slot::all(&names, shape)
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

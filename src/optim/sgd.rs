@@ -26,7 +26,7 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for Sgd {
-    settings!("sgd", SGD, 1, [momentum nesterov]);
+    settings!("sgd", SGD, 1, [momentum nesterov], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -35,10 +35,6 @@ impl Optimizer for Sgd {
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         Slot::all(if self.momentum > 0.0 { &["momentum"] } else { &[] }, shape)
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {

@@ -76,15 +76,9 @@ impl Recorder {
 
     /// Moves all that stands on it to another tape, in the order in which it was recorded.
     pub(crate) fn move_to<T: Tape<f32, Cpu>>(self, tape: &mut T) {
-        if T::OWNS_TAPE {
-            self.in_order().for_each(|part| tape.add_backward_op(part));
-        }
-    }
-
-    fn in_order(self) -> impl Iterator<Item = Backward> {
         let mut parts = self.0.unwrap_or_default();
         parts.sort_unstable_by_key(|(time, _)| *time);
-        parts.into_iter().map(|(_, part)| part)
+        parts.into_iter().for_each(|(_, part)| tape.add_backward_op(part));
     }
 }
 
