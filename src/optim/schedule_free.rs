@@ -32,12 +32,9 @@ optimizer! {
 
 #[diagnostic::do_not_recommend]
 impl Optimizer for ScheduleFreeAdamW {
-    settings!(
-        "schedule_free_adam_w",
-        ScheduleFreeAdamW,
-        2,
-        [beta_1 beta_2 epsilon warmup_steps]
-    );
+    settings!("schedule_free_adam_w", ScheduleFreeAdamW, 2, [
+        beta_1 beta_2 epsilon warmup_steps
+    ], is_elementwise);
 
     fn check(&self) -> Result<(), Error> {
         self.check_common()?;
@@ -48,10 +45,6 @@ impl Optimizer for ScheduleFreeAdamW {
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
         let point = Slot { initial: Initial::Weights, ..Slot::zeros("momentum", shape) };
         vec![point, Slot::zeros("velocity", shape)]
-    }
-
-    fn is_elementwise(&self) -> bool {
-        true
     }
 
     fn update<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
