@@ -12,7 +12,7 @@ optimizer! {
     /// AdamW that needs no schedule of its learning rate ([Defazio et al. 2024](https://arxiv.org/abs/2405.15682)): the weights are
     /// between a point that moves, which is remembered, and the mean of all points so far.
     ///
-    /// As in Keras, [`predict`](crate::model::Predict::predict) uses the weights that are trained, not the mean.
+    /// As in Keras, `predict` uses the weights that are trained, not the mean.
     ///
     /// Keras: [`ScheduleFreeAdamW`](https://keras.io/api/optimizers/).
     pub struct ScheduleFreeAdamW {
