@@ -53,18 +53,33 @@ impl Configured for Unmask {
     type Element = f32;
     type Device = Cpu;
 
-    /// In a model this is Keras's `Reshape` to the shape that is there already, which drops a mask.
+    /// In a model this is a layer of Keras's that repeats each step once, and drops the mask. A `Reshape` to the shape that is there
+    /// already does so too, but not on JAX, where the very same array goes on.
     fn describe(&mut self, fields: &mut Fields) {
         let Some(wire) = fields.wire().cloned() else { return };
-        fields.write_as("Reshape");
-        if fields.class() == "Reshape" {
-            let same = wire.sizes.iter().skip(1).map(|size| size.map_or(json!(-1), Value::from));
-            fields.fixed("target_shape", same.collect::<Vec<_>>());
+        fields.write_as(match wire.sizes.len() {
+            3 => "UpSampling1D",
+            4 => "UpSampling2D",
+            _ => "Reshape",
+        });
+        match fields.class() {
+            "UpSampling1D" => fields.fixed("size", 1),
+            "UpSampling2D" => {
+                fields.fixed("size", json!([1, 1]));
+                fields.fixed("data_format", "channels_last");
+                fields.fixed("interpolation", "nearest");
+            }
+            "Reshape" => {
+                let same = wire.sizes.iter().skip(1);
+                let same = same.map(|size| size.map_or(json!(-1), Value::from));
+                fields.fixed("target_shape", same.collect::<Vec<_>>());
+            }
+            _ => {}
         }
     }
 
     fn accepts(class: &str) -> bool {
-        class == Self::CLASS || class == "Reshape"
+        class == Self::CLASS || ["UpSampling1D", "UpSampling2D", "Reshape"].contains(&class)
     }
 
     /// These layers of Keras drop a mask by themselves.

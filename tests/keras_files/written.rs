@@ -6,9 +6,9 @@ use std::{
 };
 
 use kerata::{
-    Add, Batch, BatchNorm, Bidirectional, Conv1d, Cpu, Dense, Embedding, Error,
-    GlobalAveragePooling1d, Gru, Ids, LayerNorm, Lstm, MaskZero, Relu, Sequences, SimpleRnn, Sum,
-    TimeDistributed,
+    Add, Attention, Batch, BatchNorm, Bidirectional, Conv1d, Cpu, Dense, Embedding, Error,
+    GlobalAveragePooling1d, Gru, Ids, LayerNorm, Length, Lstm, MaskZero, Relu, Sequences,
+    SimpleRnn, Sum, TimeDistributed, Unmask,
     config::{CustomObjects, DynamicValue},
     keras, model,
     prelude::*,
@@ -44,6 +44,24 @@ struct Nested {
     two: Block,
     mean: GlobalAveragePooling1d,
     head: Dense<_, 2>,
+}
+
+/// A layer behind an `Unmask` counts the padding, in Keras too.
+#[model(input = Ids<(Batch, 9)>, output = (Batch, 3))]
+struct Unmasked {
+    words: Embedding<20, 4, MaskZero>,
+    all: Unmask,
+    last: Gru<_, 3>,
+}
+
+/// The same where the layer takes no less than two values.
+#[model(input = Ids<(Batch, Length)>, output = (Batch, 4))]
+struct Seen {
+    words: Embedding<20, 4, MaskZero>,
+    all: Unmask,
+    #[from(all, all)]
+    seen: Attention<_>,
+    mean: GlobalAveragePooling1d,
 }
 
 /// A folder for one test.
@@ -135,14 +153,27 @@ fn keras_gives_the_same_for_what_is_written() -> Result<(), Error> {
     let nested = Nested::build(&Cpu::seed_from_u64(5))?;
     nested.save_keras(at("nested.keras"))?;
     nested.save_keras(at("nested.weights.h5"))?;
+    let unmasked = Unmasked::build(&Cpu::seed_from_u64(5))?;
+    unmasked.save_keras(at("unmasked.keras"))?;
+    let seen = Seen::build(&Cpu::seed_from_u64(5))?;
+    seen.save_keras(at("seen.keras"))?;
+    Unmasked::build(&Cpu::seed_from_u64(6))?.load_keras(at("unmasked.keras"))?;
     let found = keras_says(
         &python,
         &json!([
             [at("tagger.keras"), at("tagger.weights.h5"), [["int32", ids()]]],
             [at("dynamic.keras"), at("dynamic.weights.h5"), [["int32", ids()]]],
             [at("nested.keras"), at("nested.weights.h5"), [["float32", numbers()]]],
+            [at("unmasked.keras"), null, [["int32", ids()]]],
+            [at("seen.keras"), null, [["int32", ids()]]],
         ]),
     );
+    assert_near(
+        &found[3],
+        &unmasked.predict(&ids(), 8)?.as_vec(),
+        "a recurrent layer that counts all",
+    );
+    assert_near(&found[4], &seen.predict(&ids(), 8)?.as_vec(), "an attention that sees all");
     let expected = tagger.predict(&ids(), 8)?.as_vec();
     assert_near(&found[0], &expected, "typed, recurrent");
     assert_near(&found[1], &expected, "dynamic, recurrent");
