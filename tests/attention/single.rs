@@ -118,6 +118,39 @@ fn answers_and_gradients_are_those_of_keras() {
     }
 }
 
+/// The gradient of a sequence that attends to itself is the sum of those of a query and a value that are the same.
+#[test]
+fn a_sequence_attends_to_itself() {
+    fn check<L: Layer<M<2>, Out = M<2>> + Layer<Inputs<(M<2>, M<2>)>, Out = M<2>>>(layer: &L) {
+        let case = serde_json::json!({"masked": true});
+        let values: Vec<f32> = (0..16).map(|i| (i as f32 * 0.7).sin()).collect();
+        let made =
+            || -> Values<2, _> { Cpu::default().tensor_from_vec(values.clone(), (2, 4, Const)) };
+        let traced = |x: &Values<2, kerata::tensor::NoneTape>| {
+            masked(x.clone().put_tape(Tape::default()), MASKS[1], &case)
+        };
+        let (one, q, v) = (made(), made(), made());
+        let of_one = Layer::<M<2>>::call(layer, traced(&one)).unwrap().into_parts().0;
+        let two: Data<Inputs<(M<2>, M<2>)>> = (traced(&q), traced(&v));
+        let of_two = Layer::<Inputs<(M<2>, M<2>)>>::call(layer, two).unwrap().into_parts().0;
+        close("the same twice", &of_one.as_vec(), &of_two.as_vec());
+        let gradient = of_one.square().sum().backward().get(&one).as_vec();
+        let both = of_two.square().sum().backward();
+        let sum = both.get(&q).as_vec().into_iter().zip(both.get(&v).as_vec());
+        let sum: Vec<f32> = sum.map(|(q, v)| q + v).collect();
+        assert!(sum.iter().any(|slope| slope.abs() > 0.01));
+        close("its gradient", &gradient, &sum);
+    }
+
+    let dev = Cpu::seed_from_u64(4);
+    check(&Attention::<2>::build(&dev).unwrap());
+    let mut layer = AdditiveAttention::<2>::build(&dev).unwrap();
+    for (use_scale, use_causal_mask) in [(true, false), (false, true)] {
+        (layer.use_scale, layer.use_causal_mask) = (use_scale, use_causal_mask);
+        check(&layer);
+    }
+}
+
 #[model(input = Ids<(Batch, 5)>, output = (Batch, 2))]
 struct Reader {
     words: Embedding<9, 4, MaskZero>,

@@ -7,7 +7,7 @@ use dfdx::{
 use crate::{
     backend::{
         ActivationKind, AttentionOptions, AttentionSizes, Backend, DenseWeights, Element,
-        IntoShape, StepQuery, WeightCache, keep_rows,
+        IntoShape, StepQuery, WeightCache, apart, keep_rows,
         memory::{elements, elements_of},
         products,
         reference::step_softmax,
@@ -90,6 +90,8 @@ pub(crate) fn additive_attention<E: Element, D: Backend<E>, T: Tape<E, D>>(
         return zeros_after(v.put_tape(tape.merge(more).merge(most)), &out);
     }
     let every = (shape.0, shape.1, shape.2, features);
+    // They are one tensor where a sequence attends to itself.
+    let k = apart(&q, k)?;
     let q = q.try_broadcast_like::<_, Axis<2>>(&every).or_device()?;
     let k = k.try_broadcast_like::<_, Axis<1>>(&every).or_device()?;
     let sums = q.try_add(k).or_device()?;
