@@ -216,6 +216,13 @@ fn functions_that_do_not_fit_are_refused_by_name() {
         ("Normalize", json!({"axis": 1, "order": 3}), vec![x.clone()], "`order` 3"),
         ("GetItem", json!({}), vec![x.clone(), json!([null, 1])], "is not known here"),
         ("Moveaxis", json!({"source": 0, "destination": 1}), vec![x.clone()], "the batch first"),
+        ("Sum", json!({"axis": [1, 1]}), vec![x.clone()], "each once"),
+        ("Sum", json!({"axis": 1, "keepdims": 1}), vec![x.clone()], "`keepdims` 1"),
+        ("Norm", json!({"axis": [1], "ord": 1}), vec![x.clone()], "`ord` 1"),
+        ("OneHot", json!({"num_classes": 3, "axis": "x"}), vec![x.clone()], "no axis \"x\""),
+        ("OneHot", json!({"num_classes": 3, "axis": 0}), vec![x.clone()], "along the batch"),
+        ("Tril", json!({"k": 0.5}), vec![x.clone()], "`k` 0.5"),
+        ("DepthToSpace", json!({"block_size": 2}), vec![x.clone()], "no images"),
         ("Cumprod", json!({"axis": 1}), vec![x.clone()], "the function `Cumprod` is not known"),
     ] {
         let text = match function(class, options, &args) {

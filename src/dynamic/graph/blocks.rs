@@ -21,7 +21,7 @@ pub(in crate::dynamic) enum Blocks {
 
 /// The height and width of a block.
 fn size(options: &Map<String, Value>) -> Result<usize, Error> {
-    let format = options.get("data_format").and_then(Value::as_str);
+    let format = options.get("data_format").filter(|format| !format.is_null());
     if format.is_some_and(|format| format != "channels_last") {
         return Err(refused("channels that come last are needed here"));
     }

@@ -19,10 +19,11 @@ use super::{
         words::refused,
     },
     function::Function,
+    numbers::{gelu_by_tanh, gelu_by_tanh_slope},
     one_hot, parts,
     reduce::reduce,
     reshape::{axes, joined},
-    table::{Kind, gelu_by_tanh, gelu_by_tanh_slope},
+    table::Kind,
 };
 use crate::{
     backend::{

@@ -8,6 +8,7 @@ mod calculate;
 mod call;
 mod function;
 mod nodes;
+mod numbers;
 mod one_hot;
 mod parts;
 mod read;

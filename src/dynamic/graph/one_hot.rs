@@ -20,7 +20,10 @@ fn classes(rank: usize, options: &Options) -> Result<(usize, usize), Error> {
     let classes = options.get("num_classes").and_then(Value::as_u64);
     let classes = classes.and_then(|classes| usize::try_from(classes).ok());
     let classes = classes.ok_or_else(|| refused("`num_classes` of a function is needed"))?;
-    let axis = options.get("axis").and_then(Value::as_i64).unwrap_or(-1);
+    let axis = match options.get("axis") {
+        None | Some(Value::Null) => -1,
+        Some(axis) => axis.as_i64().ok_or_else(|| refused(format!("there is no axis {axis}")))?,
+    };
     match words::axis(axis, rank + 1)? {
         0 => Err(refused("a function along the batch is not known here")),
         axis => Ok((classes, axis)),
@@ -37,7 +40,7 @@ pub(super) fn gives(
     Ok(gives)
 }
 
-/// Of a number that is no class all are zeros, as in Keras. There is no gradient.
+/// Of a number that is no class, or not whole, all are zeros, as in Keras on JAX. There is no gradient.
 pub(super) fn apply<T: Pass>(
     x: Rows<T>,
     own: &[usize],
@@ -49,7 +52,7 @@ pub(super) fn apply<T: Pass>(
     let inner: usize = own[axis..].iter().product();
     let mut y = filled(sizes, 0.0)?;
     for (i, &value) in to_values(&x)?.iter().enumerate() {
-        if value >= 0.0 && value < classes as f32 {
+        if value >= 0.0 && value < classes as f32 && value.fract() == 0.0 {
             y[(i / inner * classes + value as usize) * inner + i % inner] = 1.0;
         }
     }

@@ -52,6 +52,9 @@ pub(super) fn reduced(
     if axes.contains(&0) {
         return Err(refused("a function along the batch is not known here"));
     }
+    if (1..axes.len()).any(|i| axes[..i].contains(&axes[i])) {
+        return Err(refused("axes behind the batch, each once, are needed"));
+    }
     let order = options.get("ord").filter(|order| !order.is_null());
     let usual = |order: &Value| match axes.len() {
         1 => order.as_f64() == Some(2.0),
@@ -60,7 +63,13 @@ pub(super) fn reduced(
     if let Some(order) = order.filter(|order| !usual(order)) {
         return Err(refused(format!("`ord` {order} of a function is not known here")));
     }
-    let keep = options.get("keepdims") == Some(&Value::Bool(true));
+    let keep = match options.get("keepdims") {
+        None | Some(Value::Null) => false,
+        Some(Value::Bool(keep)) => *keep,
+        Some(other) => {
+            return Err(refused(format!("`keepdims` {other} of a function is not known here")));
+        }
+    };
     let sizes =
         arrives.sizes.iter().enumerate().filter_map(|(i, &size)| match (axes.contains(&i), keep) {
             (false, _) => Some(size),
