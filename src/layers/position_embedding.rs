@@ -175,6 +175,14 @@ where
         places: &mut Places<E>,
         visitor: &mut V,
     ) -> Result<(), Error> {
-        visitor.values("steps", &mut places.before)
+        visitor.values("steps", &mut places.before)?;
+        let whole = |steps: &E| *steps >= E::zero() && steps.is_finite() && *steps == steps.trunc();
+        match places.before.iter().find(|steps| !whole(steps)) {
+            None => Ok(()),
+            Some(steps) => {
+                let expected = "a whole number is needed";
+                Err(Error::invalid("the steps of a stream", steps.as_f64(), expected))
+            }
+        }
     }
 }

@@ -132,8 +132,10 @@ fn what_is_no_past_is_refused() -> Result<(), Error> {
     let expected = "`first.attention.past`: the model has (1, 1, 36), the file has (2, 1, 36)";
     assert!(error.contains(expected) || error.contains("the file has (2, 1, 36)"), "{error}");
     assert_eq!(stream.state().to_bytes()?, bytes);
-    for wrong in [3.0_f32, -1.0, 0.5, f32::NAN, 1e30] {
-        // Both lengths are 2, and nothing else in the file is.
+    let (past, places) = ("the length of a past is", "the steps of a stream is");
+    let all = [(3.0_f32, past), (-1.0, places), (0.5, places), (f32::NAN, places), (1e30, past)];
+    for (wrong, expected) in all {
+        // Both lengths and the steps are 2, and nothing else in the file is.
         let broken: Vec<u8> = bytes
             .chunks(4)
             .flat_map(|four| match four == 2.0_f32.to_le_bytes() {
@@ -143,7 +145,7 @@ fn what_is_no_past_is_refused() -> Result<(), Error> {
             .collect();
         assert_ne!(broken, bytes);
         let error = stream.state_mut().load_bytes(broken).unwrap_err().to_string();
-        assert!(error.starts_with("the length of a past is"), "{error}");
+        assert!(error.starts_with(expected), "{error}");
         assert_eq!(stream.state().to_bytes()?, bytes);
     }
     Ok(())
