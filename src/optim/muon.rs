@@ -2,9 +2,9 @@ use kerata_kernels::adam;
 
 use super::{
     IntoRate, Moment, Optimizer, Slot, Update, check, check_not_negative, check_positive,
-    check_share, exactly,
+    check_rounded, check_share, exactly,
     options::{optimizer, settings},
-    rounded_moments, squares,
+    squares,
 };
 use crate::{
     backend::{Element, Matrix, memory::filled, parallel, product_into, vectorized_loops},
@@ -73,8 +73,12 @@ impl Muon {
     }
 
     fn move_by_adam<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
-        let settings = [self.adam_beta_1, self.adam_beta_2, self.epsilon];
-        let [beta_1, beta_2, _] = rounded_moments::<E>(settings)?;
+        check_rounded::<E>(&[
+            ("adam_beta_1", self.adam_beta_1),
+            ("adam_beta_2", self.adam_beta_2),
+            ("epsilon", self.epsilon),
+        ])?;
+        let [beta_1, beta_2] = [self.adam_beta_1, self.adam_beta_2].map(E::of);
         let Update { moment, weights, gradient, slots, .. } = update;
         let Moment { step, learning_rate, .. } = moment;
         let step = adam::Step {

@@ -43,7 +43,7 @@ impl Optimizer for ScheduleFreeAdamW {
     }
 
     fn slots(&self, shape: &[usize]) -> Vec<Slot> {
-        let point = Slot { initial: Initial::Weights, ..Slot::zeros("momentum", shape) };
+        let point = Slot { initial: Initial::OfWeights, ..Slot::zeros("momentum", shape) };
         vec![point, Slot::zeros("velocity", shape)]
     }
 

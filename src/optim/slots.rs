@@ -41,7 +41,7 @@ pub enum Initial {
     /// Each is this number.
     Value(f64),
     /// They are those of the parameter.
-    Weights,
+    OfWeights,
 }
 
 impl Initial {
@@ -49,7 +49,7 @@ impl Initial {
     pub(super) fn value(self) -> Option<f64> {
         match self {
             Self::Value(value) => Some(value),
-            Self::Weights => None,
+            Self::OfWeights => None,
         }
     }
 }
@@ -117,7 +117,7 @@ impl<E: Element> Slots<E> {
                     Some(kept) => kept,
                     None => match slot.initial {
                         Initial::Value(value) => filled(&[slot.len], E::of(value))?,
-                        Initial::Weights => {
+                        Initial::OfWeights => {
                             copies = true;
                             weights()?
                         }
