@@ -44,39 +44,47 @@ impl RandomImages {
     }
 
     pub(crate) fn rotation(options: &mut Options<'_>) -> Result<Self, Error> {
-        Ok(Self::Rotation(RandomRotation {
+        let layer = RandomRotation {
             factor: option(options, "factor")?,
             fill_mode: option(options, "fill_mode")?,
             fill_value: option(options, "fill_value")?,
             interpolation: option(options, "interpolation")?,
-        }))
+        };
+        layer.check::<f32>()?;
+        Ok(Self::Rotation(layer))
     }
 
     pub(crate) fn zoom(options: &mut Options<'_>) -> Result<Self, Error> {
-        Ok(Self::Zoom(RandomZoom {
+        let layer = RandomZoom {
             height_factor: option(options, "height_factor")?,
             width_factor: option(options, "width_factor")?,
             fill_mode: option(options, "fill_mode")?,
             interpolation: option(options, "interpolation")?,
             fill_value: option(options, "fill_value")?,
-        }))
+        };
+        layer.check::<f32>()?;
+        Ok(Self::Zoom(layer))
     }
 
     pub(crate) fn translation(options: &mut Options<'_>) -> Result<Self, Error> {
-        Ok(Self::Translation(RandomTranslation {
+        let layer = RandomTranslation {
             height_factor: option(options, "height_factor")?,
             width_factor: option(options, "width_factor")?,
             fill_mode: option(options, "fill_mode")?,
             interpolation: option(options, "interpolation")?,
             fill_value: option(options, "fill_value")?,
-        }))
+        };
+        layer.check::<f32>()?;
+        Ok(Self::Translation(layer))
     }
 
     pub(crate) fn brightness(options: &mut Options<'_>) -> Result<Self, Error> {
-        Ok(Self::Brightness(RandomBrightness {
+        let layer = RandomBrightness {
             factor: option(options, "factor")?,
             value_range: option(options, "value_range")?,
-        }))
+        };
+        layer.check::<f32>()?;
+        Ok(Self::Brightness(layer))
     }
 
     pub(crate) fn contrast(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -85,7 +93,9 @@ impl RandomImages {
             Some(both) => Factor::between(both, both),
             None => option(options, "factor")?,
         };
-        Ok(Self::Contrast(RandomContrast { factor, value_range: option(options, "value_range")? }))
+        let layer = RandomContrast { factor, value_range: option(options, "value_range")? };
+        layer.check::<f32>()?;
+        Ok(Self::Contrast(layer))
     }
 
     pub(crate) fn crop(options: &mut Options<'_>) -> Result<Self, Error> {

@@ -49,7 +49,7 @@ pub struct RandomBrightness {
 }
 
 impl RandomBrightness {
-    fn check<E: Element>(&self) -> Result<(), Error> {
+    pub(crate) fn check<E: Element>(&self) -> Result<(), Error> {
         self.value_range.check::<E>()?;
         let expected = "it must be within -1 to 1";
         self.factor.check("factor", |end| (-1.0..=1.0).contains(&end), expected)

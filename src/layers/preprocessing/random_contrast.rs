@@ -53,7 +53,7 @@ pub struct RandomContrast {
 }
 
 impl RandomContrast {
-    fn check<E: Element>(&self) -> Result<(), Error> {
+    pub(crate) fn check<E: Element>(&self) -> Result<(), Error> {
         self.value_range.check::<E>()?;
         let expected =
             "it must be within 0 to 1: `Factor::between(0.2, 0.2)` are numbers from 0.8 to 1.2";

@@ -64,7 +64,7 @@ pub struct RandomRotation {
 }
 
 impl RandomRotation {
-    fn check<E: Element>(&self) -> Result<(), Error> {
+    pub(crate) fn check<E: Element>(&self) -> Result<(), Error> {
         element::<E>("fill_value", self.fill_value)?;
         let expected = "it must be within -1 to 1";
         self.factor.check("factor", |end| (-1.0..=1.0).contains(&end), expected)

@@ -62,7 +62,7 @@ pub struct RandomTranslation {
 }
 
 impl RandomTranslation {
-    fn check<E: Element>(&self) -> Result<(), Error> {
+    pub(crate) fn check<E: Element>(&self) -> Result<(), Error> {
         element::<E>("fill_value", self.fill_value)?;
         let (fits, expected) =
             (|end: f64| (-1.0..=1.0).contains(&end), "it must be within -1 to 1");

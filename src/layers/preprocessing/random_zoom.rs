@@ -62,7 +62,7 @@ pub struct RandomZoom {
 }
 
 impl RandomZoom {
-    fn check<E: Element>(&self) -> Result<(), Error> {
+    pub(crate) fn check<E: Element>(&self) -> Result<(), Error> {
         element::<E>("fill_value", self.fill_value)?;
         let fits = |end: f64| end > -1.0 && end <= 1.0;
         let expected = "it must be more than -1, and at most 1";
