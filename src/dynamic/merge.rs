@@ -240,6 +240,14 @@ impl Op for Joining {
         };
         let (mut sizes, mut along) = (arrive[0].sizes.clone(), Some(0_usize));
         for one in arrive {
+            // A signal does not show how many rows it has.
+            if let (Some(a), Some(b)) = (arrive[0].sizes[0], one.sizes[0])
+                && a != b
+            {
+                return Err(refused(format!(
+                    "inputs of as many rows are needed here, but {a} and {b} arrive"
+                )));
+            }
             if one.rank() != rank {
                 return Err(misfit());
             }
