@@ -68,6 +68,12 @@ fn chosen(
         Some(word) => (word.to_owned(), true),
         None => (bare()?, false),
     };
+    if of.is_empty() && is_quoted {
+        let only = words.first().map_or("", |[keras, _]| keras);
+        return Some(format!(
+            "`{key}` is `{only}` in a type: leave it away; of a file, `keras::load` runs any other"
+        ));
+    }
     let small = given.to_lowercase();
     let known = words.iter().find(|[keras, ours]| *keras == small || *ours == given);
     match known {
