@@ -73,6 +73,26 @@ where
     head: Dense<4, 2>,
 }
 
+/// A model that a macro of the user's writes, of fields that are given to it.
+macro_rules! reader {
+    ($name:ident { $($fields:tt)* }) => {
+        #[kerata::model(input = kerata::Ids<(kerata::Batch, 6)>)]
+        struct $name {
+            $($fields)*
+        }
+    };
+}
+reader!(Read {
+    words: kerata::Embedding<10, 4, kerata::MaskZero>,
+    steps: kerata::Lstm<_, 5, kerata::Sequences>,
+    #[from(steps, words)]
+    both: kerata::Concatenate<_>,
+    #[with(use_bias = false)]
+    last: kerata::Gru<_, 4>,
+    #[with(trainable = false)]
+    head: kerata::Dense<_, 3>,
+});
+
 fn main() -> Result<(), Error> {
     let dev = Cpu::seed_from_u64(0);
     let sizes = Sizes::build(&dev)?;

@@ -11,7 +11,7 @@ mod rules;
 mod stream;
 mod windows;
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, ext::IdentExt, parse_quote, parse_quote_spanned, spanned::Spanned};
 
@@ -72,7 +72,26 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         stream::streamed(model, &wired),
         without(model),
     ];
-    parts.into_iter().collect()
+    parts.into_iter().flat_map(with_locals).collect()
+}
+
+/// Tokens whose names of values are those of this macro. They stand where a field is; but where that came out of a macro of the user's,
+/// a value of that name would be another one.
+fn with_locals(tokens: TokenStream) -> TokenStream {
+    const LOCALS: [&str; 4] = ["dev", "layer", "self", "visitor"];
+    let each = tokens.into_iter().map(|token| match token {
+        TokenTree::Ident(mut ident) if LOCALS.iter().any(|local| ident == local) => {
+            ident.set_span(Span::call_site().located_at(ident.span()));
+            TokenTree::Ident(ident)
+        }
+        TokenTree::Group(group) => {
+            let mut new = Group::new(group.delimiter(), with_locals(group.stream()));
+            new.set_span(group.span());
+            TokenTree::Group(new)
+        }
+        token => token,
+    });
+    each.collect()
 }
 
 /// What a model has not, though who knows Keras looks for it: see `kerata::model::Untrained`.
