@@ -1,9 +1,7 @@
-use kerata_kernels::adam;
-
 use super::{
-    IntoRate, Moment, Optimizer, Slot, Update, check, check_not_negative, check_positive,
+    Adam, IntoRate, Moment, Optimizer, Slot, Update, check, check_not_negative, check_positive,
     check_rounded, check_share, exactly,
-    options::{optimizer, settings},
+    options::{has_any, optimizer, settings},
     squares,
 };
 use crate::{
@@ -68,7 +66,7 @@ impl Muon {
     /// Whether a parameter moves by AdamW.
     fn is_by_adam(&self, name: &str, shape: &[usize]) -> bool {
         let is_table = || self.exclude_embeddings && name.to_lowercase().contains("embedding");
-        let is_excluded = || self.exclude_layers.iter().any(|word| name.contains(word.as_str()));
+        let is_excluded = || has_any(name, &self.exclude_layers);
         shape.len() != 2 || is_table() || is_excluded()
     }
 
@@ -78,18 +76,10 @@ impl Muon {
             ("adam_beta_2", self.adam_beta_2),
             ("epsilon", self.epsilon),
         ])?;
-        let [beta_1, beta_2] = [self.adam_beta_1, self.adam_beta_2].map(E::of);
-        let Update { moment, weights, gradient, slots, .. } = update;
-        let Moment { step, learning_rate, .. } = moment;
-        let step = adam::Step {
-            betas: [beta_1, beta_2],
-            corrections: [beta_1, beta_2].map(|beta| (E::one() - beta.powi(step)).recip()),
-            rate: E::of(learning_rate * self.adam_lr_ratio),
-            // Epsilon is added behind the correction of the bias here.
-            epsilon: E::of(self.epsilon / (1.0 - self.adam_beta_2.powi(step)).sqrt()),
-        };
-        E::step(step, weights, gradient, exactly(slots)?, None);
-        Ok(())
+        let (beta_1, beta_2) = (self.adam_beta_1, self.adam_beta_2);
+        let adam = Adam { beta_1, beta_2, epsilon: self.epsilon, ..Adam::default() };
+        let learning_rate = update.moment.learning_rate * self.adam_lr_ratio;
+        adam.update(Update { moment: Moment { learning_rate, ..update.moment }, ..update })
     }
 
     fn move_matrix<E: Element>(&self, update: Update<'_, E>) -> Result<(), Error> {
@@ -172,8 +162,9 @@ impl Optimizer for Muon {
     }
 
     fn slots_of(&self, name: &str, shape: &[usize]) -> Vec<Slot> {
-        let all = ["momentum", "velocity"];
-        Slot::all(&all[..if self.is_by_adam(name, shape) { 2 } else { 1 }], shape)
+        let mut slots = self.slots(shape);
+        slots.truncate(if self.is_by_adam(name, shape) { 2 } else { 1 });
+        slots
     }
 
     fn weight_decay_of(&self, name: &str, shape: &[usize]) -> Option<f64> {

@@ -54,7 +54,7 @@ impl Options<'_> {
 
     /// Whether a parameter of this name has no weight decay.
     pub(super) fn excludes(&self, name: &str) -> bool {
-        self.exclude_from_weight_decay.iter().any(|word| name.contains(word.as_str()))
+        has_any(name, self.exclude_from_weight_decay)
     }
 
     /// Checks the options.
@@ -86,6 +86,11 @@ impl Options<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether one of these words stands in the name of a parameter.
+pub(super) fn has_any(name: &str, words: &[String]) -> bool {
+    words.iter().any(|word| name.contains(word.as_str()))
 }
 
 /// The one clipping that is set.
