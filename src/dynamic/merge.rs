@@ -57,6 +57,11 @@ fn several(arrive: &[AnySignal]) -> Result<(), Error> {
     }
 }
 
+/// Inputs of which one has more rows than another, which a signal does not show.
+fn other_rows(a: usize, b: usize) -> Error {
+    refused(format!("inputs of as many rows are needed here, but {a} and {b} arrive"))
+}
+
 /// The sizes of what is made of values that are stretched to fit each other.
 pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> {
     let rank = arrive.iter().map(AnySignal::rank).max().unwrap_or(0);
@@ -70,11 +75,8 @@ pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> 
             *common = match (*common, size) {
                 (Some(1), size) => size,
                 (common, Some(1)) => common,
-                // A signal does not show how many rows it has.
                 (Some(a), Some(b)) if a != b && axis == 0 => {
-                    return Err(refused(format!(
-                        "inputs of as many rows are needed here, but {a} and {b} arrive"
-                    )));
+                    return Err(other_rows(a, b));
                 }
                 (Some(a), Some(b)) if a != b => {
                     let names: Vec<String> = arrive.iter().map(|one| format!("`{one}`")).collect();
@@ -240,13 +242,10 @@ impl Op for Joining {
         };
         let (mut sizes, mut along) = (arrive[0].sizes.clone(), Some(0_usize));
         for one in arrive {
-            // A signal does not show how many rows it has.
             if let (Some(a), Some(b)) = (arrive[0].sizes[0], one.sizes[0])
                 && a != b
             {
-                return Err(refused(format!(
-                    "inputs of as many rows are needed here, but {a} and {b} arrive"
-                )));
+                return Err(other_rows(a, b));
             }
             if one.rank() != rank {
                 return Err(misfit());
