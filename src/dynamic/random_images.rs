@@ -38,53 +38,41 @@ fn option<V: OptionValue>(options: &Options<'_>, key: &str) -> Result<V, Error> 
     V::parse(value).ok_or_else(|| options.misfit(key, V::NEEDED, value))
 }
 
+/// A layer with options of these names, which are in their ranges.
+macro_rules! read {
+    ($options:ident, $layer:ident { $($key:ident),* }) => {{
+        let layer = $layer { $($key: option($options, stringify!($key))?),* };
+        layer.check::<f32>()?;
+        layer
+    }};
+}
+
 impl RandomImages {
     pub(crate) fn flip(options: &mut Options<'_>) -> Result<Self, Error> {
         Ok(Self::Flip(RandomFlip { mode: option(options, "mode")? }))
     }
 
     pub(crate) fn rotation(options: &mut Options<'_>) -> Result<Self, Error> {
-        let layer = RandomRotation {
-            factor: option(options, "factor")?,
-            fill_mode: option(options, "fill_mode")?,
-            fill_value: option(options, "fill_value")?,
-            interpolation: option(options, "interpolation")?,
-        };
-        layer.check::<f32>()?;
+        let layer = read!(options, RandomRotation { factor, fill_mode, fill_value, interpolation });
         Ok(Self::Rotation(layer))
     }
 
     pub(crate) fn zoom(options: &mut Options<'_>) -> Result<Self, Error> {
-        let layer = RandomZoom {
-            height_factor: option(options, "height_factor")?,
-            width_factor: option(options, "width_factor")?,
-            fill_mode: option(options, "fill_mode")?,
-            interpolation: option(options, "interpolation")?,
-            fill_value: option(options, "fill_value")?,
-        };
-        layer.check::<f32>()?;
-        Ok(Self::Zoom(layer))
+        Ok(Self::Zoom(read!(
+            options,
+            RandomZoom { height_factor, width_factor, fill_mode, interpolation, fill_value }
+        )))
     }
 
     pub(crate) fn translation(options: &mut Options<'_>) -> Result<Self, Error> {
-        let layer = RandomTranslation {
-            height_factor: option(options, "height_factor")?,
-            width_factor: option(options, "width_factor")?,
-            fill_mode: option(options, "fill_mode")?,
-            interpolation: option(options, "interpolation")?,
-            fill_value: option(options, "fill_value")?,
-        };
-        layer.check::<f32>()?;
-        Ok(Self::Translation(layer))
+        Ok(Self::Translation(read!(
+            options,
+            RandomTranslation { height_factor, width_factor, fill_mode, interpolation, fill_value }
+        )))
     }
 
     pub(crate) fn brightness(options: &mut Options<'_>) -> Result<Self, Error> {
-        let layer = RandomBrightness {
-            factor: option(options, "factor")?,
-            value_range: option(options, "value_range")?,
-        };
-        layer.check::<f32>()?;
-        Ok(Self::Brightness(layer))
+        Ok(Self::Brightness(read!(options, RandomBrightness { factor, value_range })))
     }
 
     pub(crate) fn contrast(options: &mut Options<'_>) -> Result<Self, Error> {
@@ -122,17 +110,24 @@ impl OneToOne for RandomImages {
 
     fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
         match self {
-            Self::Flip(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
-            Self::Rotation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
-            Self::Zoom(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
-            Self::Translation(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
-            Self::Brightness(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
-            Self::Contrast(layer) => on_images(x, |x| Layer::<ImageShape>::call_mut(layer, x)),
+            Self::Flip(layer) => trained(layer, x),
+            Self::Rotation(layer) => trained(layer, x),
+            Self::Zoom(layer) => trained(layer, x),
+            Self::Translation(layer) => trained(layer, x),
+            Self::Brightness(layer) => trained(layer, x),
+            Self::Contrast(layer) => trained(layer, x),
             Self::Crop(size) => {
                 on_images(x, |x| cropped(x, *size, Some(random_u64(&Cpu::default()))))
             }
         }
     }
+}
+
+fn trained<T: Pass>(
+    layer: &mut impl Layer<ImageShape, Out = ImageShape>,
+    x: Flow<T>,
+) -> Result<Flow<T>, Error> {
+    on_images(x, |x| layer.call_mut(x))
 }
 
 type Images<T> = dfdx::tensor::Tensor<ImageShape, f32, Cpu, T>;
