@@ -1,8 +1,10 @@
 //! The one error type of the crate.
 
+mod device;
 mod opened;
 mod text;
 
+pub use device::OrDevice;
 #[doc(hidden)]
 pub use opened::{NotOfResults, Opened};
 pub(crate) use text::{PRINTED, Words, nearest, shortened};
@@ -330,9 +332,7 @@ impl Error {
     #[must_use]
     pub fn in_layer(self, layer: &str) -> Self {
         match self {
-            Self::Mismatch { .. } => {
-                Self::InLayer { layer: layer.to_owned(), error: Box::new(self) }
-            }
+            Self::Mismatch { .. } => self.within(layer),
             other => other,
         }
     }
@@ -369,35 +369,5 @@ impl Error {
         expected: &'static str,
     ) -> Self {
         Self::Invalid { name, value: value.to_string(), expected }
-    }
-}
-
-impl From<dfdx::tensor::CpuError> for Error {
-    fn from(error: dfdx::tensor::CpuError) -> Self {
-        Self::Device(error.to_string())
-    }
-}
-
-/// Turns the error of a device into an [`Error`].
-///
-/// ```
-/// use kerata::{Backend, Element, Error, Tensor, tensor::{OrDevice, Shape}};
-///
-/// /// On any device. On a `Cpu`, `?` alone would do.
-/// fn root<S: Shape, E: Element, D: Backend<E>>(x: Tensor<S, E, D>) -> Result<Tensor<S, E, D>, Error> {
-///     x.try_sqrt().or_device()
-/// }
-/// ```
-pub trait OrDevice<T> {
-    /// [`Error::Device`] instead of the error.
-    ///
-    /// # Errors
-    /// [`Error::Device`].
-    fn or_device(self) -> Result<T, Error>;
-}
-
-impl<T, F: std::fmt::Display> OrDevice<T> for Result<T, F> {
-    fn or_device(self) -> Result<T, Error> {
-        self.map_err(|e| Error::Device(e.to_string()))
     }
 }
