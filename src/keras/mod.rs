@@ -43,6 +43,7 @@ mod assign;
 mod compare;
 mod cudnn;
 mod hdf5;
+mod into;
 mod lists;
 mod open;
 mod optimizer;
@@ -59,18 +60,17 @@ use crate::{
     backend::{Backend, Element},
     dynamic::{CustomObjects, DynamicLayer, FromDynamic, Typed, blank_layer},
     error::{Difference, Error, shortened},
-    fields::{Config, Configured, Fields},
+    fields::{Config, Configured},
     optim::{Optimizer, State},
     parameters::Parameters,
 };
-use kerata_format::source::{Masks, masks as source_masks};
 pub use source::rust_source;
 pub use text::{TextLayer, TextModel};
 
 use assign::Plan;
-use compare::{Compared, compare_classes};
+use into::{load_dynamic, load_typed};
 use open::KerasFile;
-use places::{Place, in_order, places, visited};
+use places::{places, visited};
 
 /// A whole model from a `.keras`, or from a `.h5` as Keras 2 and 3 write it: a dynamic one, which runs, is trained, and
 /// becomes a typed one by [`try_into`](DynamicLayer::try_into).
@@ -358,46 +358,4 @@ impl KerasFiles for DynamicLayer {
     fn save_keras(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         write::save(path.as_ref(), self.config(), <Self as KerasModel>::MASKS_STAY, self)
     }
-}
-
-fn load_typed<M>(file: &KerasFile, model: &mut M) -> Result<(), Error>
-where
-    M: Configured + Parameters<M::Element, M::Device>,
-{
-    load_into(file, model, model.config(), |model, config, _| {
-        let masks = if file.masks_stay { None } else { masks(config) };
-        let fields = Fields::check_masks(&mut model.clone(), config, masks);
-        (fields.differences, fields.matched)
-    })
-}
-
-/// The masks that Keras sees in a model of such a config, if its attentions take any off.
-fn masks(config: &Config) -> Option<Masks> {
-    source_masks(&kerata_format::Config::from(config.clone()))
-}
-
-fn load_dynamic(file: &KerasFile, model: &mut DynamicLayer) -> Result<(), Error> {
-    load_into(file, model, model.config(), |_, config, here| compare_classes(here, config))
-}
-
-fn load_into<M: Parameters<E, D>, E: Element, D: Backend<E>>(
-    file: &KerasFile,
-    model: &mut M,
-    config: Config,
-    compare: impl FnOnce(&M, &Config, &[Place]) -> Compared,
-) -> Result<(), Error> {
-    let visited = visited(model)?;
-    let here = places(&in_order(config), &visited)?;
-    let wrong = |message| Error::File { path: file.path.clone(), message };
-    let (differences, plan) = match &file.config {
-        None => (Vec::new(), Plan::new(file, &here, &here, &visited, None)),
-        Some(config) => {
-            let (differences, matches) = compare(model, config, &here);
-            let there = places(config, &[])?;
-            (differences, Plan::new(file, &there, &here, &visited, Some(&matches)))
-        }
-    };
-    let plan = plan.map_err(wrong)?;
-    nothing_differs(file, differences, &plan)?;
-    plan.load(file, model)
 }

@@ -108,7 +108,7 @@ fn archive(
     let mut zip = ZipWriter::default();
     // No date, so that the same model is the same file.
     let mut metadata = serde_json::json!({ "keras_version": KERAS });
-    if masks_stay && super::masks(&config).is_some() {
+    if masks_stay && super::into::masks(&config).is_some() {
         metadata[MASKS_STAY] = true.into();
     }
     let metadata = metadata.to_string();
