@@ -92,24 +92,21 @@ impl Fields {
         config: &Config,
         flags: &[&str],
     ) -> Result<(), String> {
-        let mut fields = Self::new(Mode::Read, layer.class());
         let says = |flag: &&str| ((*flag).to_owned(), Value::Bool(true));
-        fields.call = Some(flags.iter().map(says).collect());
-        fields.compare(layer, config.clone());
-        match fields.call.unwrap_or_default().keys().next() {
+        let call = Some(flags.iter().map(says).collect());
+        let fields = Self { call, ..Self::new(Mode::Read, layer.class()) };
+        match fields.compared(layer, config).call.unwrap_or_default().keys().next() {
             None => Ok(()),
-            Some(key) => Err(format!(
-                "`{key}` is true of its calls, which `{}` does not know",
-                layer.class()
-            )),
+            Some(key) => {
+                let class = layer.class();
+                Err(format!("`{key}` is true of its calls, which `{class}` does not know"))
+            }
         }
     }
 
     /// Reads or checks: the differences, and the parameters with another initialiser.
     pub(crate) fn read(layer: &mut dyn Described, config: &Config, mode: Mode) -> Self {
-        let mut fields = Self::new(mode, layer.class());
-        fields.compare(layer, config.clone());
-        fields
+        Self::new(mode, layer.class()).compared(layer, config)
     }
 
     /// Checks, and compares the masks with those that Keras sees, if these are given.
@@ -119,18 +116,18 @@ impl Fields {
         config: &Config,
         masks: Option<Masks>,
     ) -> Self {
-        let mut fields = Self::new(Mode::Check, layer.class());
-        fields.masks = masks;
-        fields.compare(layer, config.clone());
-        fields
+        Self { masks, ..Self::new(Mode::Check, layer.class()) }.compared(layer, config)
+    }
+
+    fn compared(mut self, layer: &mut dyn Described, config: &Config) -> Self {
+        self.compare(layer, config.clone());
+        self
     }
 
     /// Checks the names of the layers, too.
     pub(crate) fn check(layer: &mut dyn Described, config: &Config) -> Vec<Difference> {
-        let mut fields = Self::new(Mode::Check, layer.class());
-        fields.compares_names = true;
-        fields.compare(layer, config.clone());
-        fields.differences
+        let fields = Self { compares_names: true, ..Self::new(Mode::Check, layer.class()) };
+        fields.compared(layer, config).differences
     }
 
     /// Compares the name of a layer with that in the JSON. A place in a tuple is none, and one that Keras made of the class
