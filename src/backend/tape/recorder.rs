@@ -93,7 +93,7 @@ pub(crate) trait Taped {
     /// Takes the tape off.
     fn split(self) -> (Self::With<NoneTape>, Self::Tape);
 
-    /// Puts a tape in the place of its own.
+    /// Replaces its own tape by another.
     fn with<T: Tape<f32, Cpu>>(self, tape: T) -> Self::With<T>;
 }
 

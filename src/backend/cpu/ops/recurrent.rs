@@ -44,7 +44,7 @@ pub(crate) fn recurrent(
         if tape.is_on() {
             return reference::recurrent(inputs.with(tape), weights);
         }
-        // The steps know by the type that nobody asks for gradients.
+        // The steps know by the type that no gradients are wanted.
         return Ok(reference::recurrent(inputs, weights)?.with(tape));
     }
     let (outputs, states, tape) = run_any(inputs, weights, true)?;
