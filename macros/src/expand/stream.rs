@@ -9,7 +9,7 @@ use crate::check::{Layer, Model};
 
 pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
     if !model.errors.is_empty() {
-        return TokenStream::new();
+        return told(model);
     }
     let this = model.this();
     let (generics, _, clause) = model.item.generics.split_for_impl();
@@ -114,6 +114,46 @@ pub(super) fn streamed(model: &Model, wired: &[Wired]) -> TokenStream {
                 visitor: &mut KerataVisitor,
             ) -> ::core::result::Result<(), ::kerata::Error> {
                 #streams::visit_state(states, #names, visitor)
+            }
+        }
+    }
+}
+
+/// Of a model with errors: so that its stream is silent about them.
+fn told(model: &Model) -> TokenStream {
+    let this = model.this();
+    let (generics, _, clause) = model.item.generics.split_for_impl();
+    let (input, element, device) = (model.value(0), &model.element, &model.device);
+    let out = model.output();
+    quote! {
+        impl #generics ::kerata::model::StreamModel<#element, #device> for #this #clause {}
+
+        impl #generics ::kerata::stream::Streamable<#input, #element, #device> for #this #clause {
+            type State = ();
+            type Stepper = ();
+
+            fn begin(&self, _: usize) -> ::core::result::Result<((), ()), ::kerata::Error> {
+                ::core::unimplemented!()
+            }
+
+            fn step<'kerata>(
+                _: &'kerata mut (),
+                _: &mut (),
+                _: <#input as ::kerata::signal::Signal>::StepData<'kerata, #element>,
+            ) -> ::core::result::Result<
+                <#out as ::kerata::signal::Signal>::StepData<'kerata, #element>,
+                ::kerata::Error,
+            > {
+                ::core::unimplemented!()
+            }
+
+            fn commit(_: &mut ()) {}
+
+            fn visit_state<KerataVisitor: ::kerata::stream::StateVisitor<#element>>(
+                _: &mut (),
+                _: &mut KerataVisitor,
+            ) -> ::core::result::Result<(), ::kerata::Error> {
+                ::core::unimplemented!()
             }
         }
     }
