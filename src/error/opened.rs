@@ -15,8 +15,8 @@ pub trait Opened {
 
 elsewhere! {
     NotOfResults:
-    Opened: fit(_data, _fit) evaluate(_data, _batch_size) callback(_callback) metric(_metric) predict(_inputs, _batch_size)
-        forward(_x) stream(_rows) step(_x) array() as_vec() to_rows() argmax() item() numpy() tolist();
+    Opened: fit(_data, _fit) evaluate(_data, _batch_size) callback(_callback) metric(_metric)
+        stream(_rows) step(_x) array() as_vec() to_rows() argmax() item() numpy() tolist();
 }
 
 impl<T> NotOfResults for Result<T, Error> {}

@@ -115,7 +115,7 @@ where
 }
 
 /// Asks a model about samples. Every [`Model`] can be asked.
-pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
+pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Sized {
     /// The outputs of the model, of all samples in one, by the inference pass.
     ///
     /// # Errors
@@ -169,3 +169,6 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Model<E, D> + Sized {
 }
 
 impl<M: Model<E, D>, E: Element, D: Backend<E>> Predict<E, D> for M {}
+
+/// So that a model in a `Result` is told as that: nothing can be asked of it.
+impl<T> Predict for Result<T, Error> {}
