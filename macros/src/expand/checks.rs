@@ -1,10 +1,10 @@
 //! Where the compiler looks at the wiring: one `Wire` a value, and the declared output.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
-use super::{Wired, is_alias};
+use super::{Wired, has_wires_beside, is_alias};
 use crate::check::Model;
 
 /// The names of all signals and of the checks of what gives them.
@@ -32,7 +32,10 @@ fn checks(model: &Model) -> TokenStream {
     let layers = layers.map(|(i, layer)| (i + 1, layer.ty.span(), &["CHECK", "FIELD"][..]));
     let parts = model.parts.iter().enumerate();
     let parts = parts.map(|(i, part)| (model.part(i), part.span, &["CHECK"][..]));
-    let this = model.named(Span::call_site());
+    let this = match has_wires_beside(model) {
+        true => model.wires_at(Span::call_site()),
+        false => model.named(Span::call_site()).into_token_stream(),
+    };
     let named = std::iter::once(input).chain(layers).chain(parts).flat_map(|(number, span, of)| {
         let this = &this;
         of.iter().map(move |check| {
@@ -146,7 +149,7 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
 /// The type of a field, for what comes behind the check.
 fn names(model: &Model, number: usize, ty: &Type) -> TokenStream {
     let (span, number) = (ty.span(), Literal::usize_unsuffixed(number));
-    let this = model.this_at(span);
+    let this = model.wires_at(span);
     quote_spanned! {span =>
         #[doc(hidden)]
         impl ::kerata::model::Names<#number> for #this {
@@ -166,7 +169,7 @@ fn is_cut(model: &Model, number: usize) -> bool {
 
 /// A value at which the chain is cut: what gives it, and its signal.
 fn cut(model: &Model, number: usize, out: &TokenStream) -> (TokenStream, TokenStream) {
-    let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
+    let (this, number) = (model.wires_at(model.this_span()), Literal::usize_unsuffixed(number));
     let code = quote!(<#this as ::kerata::model::Given<#number>>::CODE);
     let given = quote! {
         #[doc(hidden)]
@@ -222,7 +225,7 @@ fn wire_impl(
     signal: &TokenStream,
     checks: &TokenStream,
 ) -> TokenStream {
-    let (this, number) = (model.this(), Literal::usize_unsuffixed(number));
+    let (this, number) = (model.wires_at(model.this_span()), Literal::usize_unsuffixed(number));
     let (generics, _, clause) = model.item.generics.split_for_impl();
     let checks = (model.witness.is_some() && model.errors.is_empty()).then_some(checks);
     quote! {

@@ -57,6 +57,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let parts = [
         aliases(model, &wired),
         checks::named(model),
+        beside(model).unwrap_or_default(),
         used(model),
         item::item(model, &wired),
         inferred(model),
@@ -120,8 +121,12 @@ fn without(model: &Model) -> TokenStream {
 
 impl Model {
     fn this(&self) -> TokenStream {
-        // Lints take what has the span of a macro for what it is.
-        self.this_at(Span::call_site().located_at(self.item.ident.span()))
+        self.this_at(self.this_span())
+    }
+
+    /// Lints take what has the span of a macro for what it is.
+    fn this_span(&self) -> Span {
+        Span::call_site().located_at(self.item.ident.span())
     }
 
     fn named(&self, span: Span) -> Ident {
@@ -132,6 +137,15 @@ impl Model {
         let name = Ident::new(&self.item.ident.to_string(), span);
         let (_, generics, _) = self.item.generics.split_for_impl();
         quote!(#name #generics)
+    }
+
+    /// What has the wiring: the struct, or a type beside it where the compiler would have to know the size of the struct first.
+    fn wires_at(&self, span: Span) -> TokenStream {
+        match has_wires_beside(self) {
+            true => Ident::new(&format!("Kerata{}Wires", self.item.ident.unraw()), span)
+                .to_token_stream(),
+            false => self.this_at(span),
+        }
     }
 
     /// The signal of a value.
@@ -148,10 +162,8 @@ impl Model {
     }
 
     fn signal_at(&self, number: usize, span: Span) -> TokenStream {
-        let (name, number) = (&self.item.ident, Literal::usize_unsuffixed(number));
-        let (_, generics, _) = self.item.generics.split_for_impl();
-        let name = Ident::new(&name.to_string(), span);
-        quote_spanned!(span => <#name #generics as ::kerata::model::Wire<#number>>::Signal)
+        let (this, number) = (self.wires_at(span), Literal::usize_unsuffixed(number));
+        quote_spanned!(span => <#this as ::kerata::model::Wire<#number>>::Signal)
     }
 
     /// The name of what `#[model]` makes of a value or a layer.
@@ -249,7 +261,7 @@ fn wire(model: &Model, i: usize) -> Wired {
     };
     let ty: Type = match is_alias(model, layer) {
         true => {
-            let (this, number) = (model.this_at(span), Literal::usize_unsuffixed(i + 1));
+            let (this, number) = (model.wires_at(span), Literal::usize_unsuffixed(i + 1));
             parse_quote_spanned!(span => <#checked as ::kerata::model::Told<#this, #number>>::Layer)
         }
         false => written.clone(),
@@ -333,10 +345,26 @@ fn aliases(model: &Model, wired: &[Wired]) -> TokenStream {
 }
 
 /// Whether a field may have another name of a type, or is a `Sequential`: there may be an error in the type itself. Not the one that
-/// is [`last`].
+/// is [`last`], unless the wiring is [beside](has_wires_beside) the struct.
 fn is_alias(model: &Model, layer: &Layer) -> bool {
     let is_last = model.layers.get(last(model)).is_some_and(|last| last.name == layer.name);
-    !is_last && may_be_alias(model, layer)
+    (!is_last || has_wires_beside(model)) && may_be_alias(model, layer)
+}
+
+/// Whether each field may have another name of a type: then the size of the struct is known behind the checks only.
+fn has_wires_beside(model: &Model) -> bool {
+    !model.layers.is_empty() && model.layers.iter().all(|layer| may_be_alias(model, layer))
+}
+
+/// The type that has the wiring beside the struct.
+fn beside(model: &Model) -> Option<TokenStream> {
+    let name = has_wires_beside(model).then(|| model.wires_at(Span::call_site()))?;
+    let visibility = &model.item.vis;
+    Some(quote! {
+        #[doc(hidden)]
+        #[allow(dead_code, missing_debug_implementations)]
+        #visibility struct #name;
+    })
 }
 
 fn may_be_alias(model: &Model, layer: &Layer) -> bool {
