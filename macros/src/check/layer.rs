@@ -197,6 +197,17 @@ pub(super) fn check_options(
     }
 }
 
+/// Keras's layers of random images have no default of their factor, and one without it would do nothing.
+pub(super) fn check_factor(ty: &Type, with: &With, errors: &mut Errors) {
+    let keys: Vec<String> = with.options.iter().map(|(key, _)| key.to_string()).collect();
+    if let Some((name, factor)) = spelling::factor_of(ty, &keys) {
+        let message = format!(
+            "`{name}` does nothing without a factor: write `#[with({factor} = kerata::Factor::of(0.2))]` in front of it"
+        );
+        errors.push(ty.span(), message);
+    }
+}
+
 /// That options are parameters of the type, which is then this one.
 fn in_type_of(keys: &[&str], line: &str) -> String {
     let names = listed(keys);

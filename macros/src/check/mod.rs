@@ -19,7 +19,7 @@ use crate::{
     spelling::{self, Spelling},
     witness,
 };
-use layer::{check_activity, check_holes, check_options};
+use layer::{check_activity, check_factor, check_holes, check_options};
 
 /// A struct under `#[model(..)]`.
 ///
@@ -205,6 +205,9 @@ impl Model {
                 continue;
             }
             check_activity(&meant, &mut with, &mut self.errors);
+            if !generic && !self.of_file && refused.is_none() {
+                check_factor(&meant, &with, &mut self.errors);
+            }
             let (refused, generics) = (refused.as_ref(), &self.item.generics);
             check_options(&meant, refused, generics, &mut with, &mut self.errors);
             self.layers.push(Layer { name, ty: field.ty.clone(), from, with, again: None });

@@ -28,6 +28,9 @@ pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> 
         (Some(Setting::Factor(_)), None) => factor(value).map(|ours| {
             format!("a factor is one on both sides, or between two: write `{key} = kerata::{ours}`")
         }),
+        (Some(Setting::Range(..)), None) => ends(value).map(|[lower, upper]| {
+            format!("a range of values goes from one number to another: write `{key} = kerata::ValueRange::between({lower}, {upper})`")
+        }),
         (_, Some(quoted)) => {
             let small = quoted.to_lowercase();
             let is_value = small.parse::<f64>().is_ok() || small.parse::<bool>().is_ok();
@@ -45,14 +48,27 @@ pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> 
 /// Keras's factors, `0.2` or `(-0.1, 0.3)`, as they are written here.
 fn factor(value: &Expr) -> Option<String> {
     if number(value).is_some() {
-        return Some(format!("Factor::of({})", text(value)));
+        return Some(format!("Factor::of({})", float(value)));
     }
-    match value {
-        Expr::Tuple(ends) if ends.elems.len() == 2 => {
-            let (lower, upper) = (text(&ends.elems[0]), text(&ends.elems[1]));
-            Some(format!("Factor::between({lower}, {upper})"))
-        }
-        _ => None,
+    ends(value).map(|[lower, upper]| format!("Factor::between({lower}, {upper})"))
+}
+
+/// Two numbers, as a tuple or a list.
+fn ends(value: &Expr) -> Option<[String; 2]> {
+    let both = match value {
+        Expr::Tuple(ends) => &ends.elems,
+        Expr::Array(ends) => &ends.elems,
+        _ => return None,
+    };
+    (both.len() == 2).then(|| [float(&both[0]), float(&both[1])])
+}
+
+/// A number with its point, as it may be a fraction.
+fn float(value: &Expr) -> String {
+    let written = text(value);
+    match written.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit()) {
+        true => format!("{written}.0"),
+        false => written,
     }
 }
 

@@ -21,7 +21,7 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
-pub(crate) use option::{Belongs, parameter, setting};
+pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
 use words::{LIST, OTHERS, OUTSIDE};

@@ -29,7 +29,7 @@ pub(crate) fn parameter(
     let layer = known(&last_name(&path.path)).filter(|_| is_ours(&path.path))?;
     let segment = path.path.segments.last()?;
     let name = key.to_string();
-    if let Some(message) = elsewhere(layer, &name, ty) {
+    if let Some(message) = elsewhere(layer, &name, value, ty) {
         return Some(Belongs::Elsewhere(message));
     }
     let (mut given, argument) =
@@ -91,6 +91,19 @@ fn own_setting(layer: &Known, key: &str) -> Option<Setting> {
     layer.settings.iter().find_map(|setting| called(setting, key))
 }
 
+/// What is to be set of a layer that does nothing without: the first of its factors, and none of them is among the keys.
+pub(crate) fn factor_of(ty: &Type, keys: &[String]) -> Option<(&'static str, &'static str)> {
+    let Type::Path(path) = ty else { return None };
+    let layer = known(&last_name(&path.path)).filter(|_| is_ours(&path.path))?;
+    let factors = layer.settings.iter().filter_map(|setting| match setting {
+        Setting::Factor(key) | Setting::OwnFactor(key) => Some(*key),
+        _ => None,
+    });
+    let factors: Vec<&str> = factors.collect();
+    let is_set = factors.iter().any(|factor| keys.iter().any(|key| key == factor));
+    factors.first().filter(|_| !is_set).map(|first| (layer.name, *first))
+}
+
 /// The first option of a layer that has a value of its own.
 pub(super) fn first(layer: &Known) -> Option<&'static str> {
     layer.settings.iter().find_map(|setting| match setting {
@@ -123,8 +136,9 @@ fn called(setting: &Setting, key: &str) -> Option<Setting> {
 }
 
 /// What Keras has as an argument of a layer, and is neither an option nor a parameter here.
-fn elsewhere(layer: &Known, key: &str, ty: &Type) -> Option<String> {
+fn elsewhere(layer: &Known, key: &str, value: &Expr, ty: &Type) -> Option<String> {
     let (name, of) = (layer.name, text(ty));
+    let attends = name.ends_with("Attention");
     let recurrent = ["Lstm", "Gru", "SimpleRnn", "Rnn", "StackedRnn"].contains(&name);
     let message = match key {
         "return_state" if recurrent => {
@@ -151,7 +165,13 @@ fn elsewhere(layer: &Known, key: &str, ty: &Type) -> Option<String> {
             "`bias` is called `use_bias`, as in Keras: write `use_bias = false`".into()
         }
         "eps" if own_setting(layer, "epsilon").is_some() => {
-            "`eps` is called `epsilon`, as in Keras: write `epsilon = 1e-5`".into()
+            format!("`eps` is called `epsilon`, as in Keras: write `epsilon = {}`", text(value))
+        }
+        "causal" | "is_causal" if attends => {
+            format!("`{key}` is called `use_causal_mask`, as in Keras: write `use_causal_mask = {}`", text(value))
+        }
+        "attention_mask" | "attn_mask" | "mask" | "key_padding_mask" if attends => {
+            format!("which steps are padding comes with the sequence, as from an `Embedding<.., MaskZero>`: leave `{key}` away; that no step sees a later one is `use_causal_mask = true`")
         }
         "weights" => {
             "weights are set behind `build`, by the fields of the layer: leave `weights` away".into()
