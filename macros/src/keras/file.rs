@@ -13,6 +13,10 @@ use syn::{ItemStruct, LitStr};
 use super::Written;
 use crate::parse::Arguments;
 
+/// What is said of a function, and of a merge of which only some inputs are masked.
+const FUNCTION: &str = "it is a function and no layer";
+const NO_TYPE_OF_PARTS: &str = "of what reaches it only a part is masked";
+
 /// The structs that a file says, the model itself last.
 pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruct) -> Vec<Written> {
     let (span, file) = (path.span(), path.value());
@@ -37,18 +41,26 @@ pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruc
             return Vec::new();
         }
     };
+    // Of functions only the first is told of, and how many there are.
+    let is_function = |field: &&Field| matches!(&field.layer_type, Err(why) if why == FUNCTION);
+    let functions = found.iter().flat_map(|one| &one.fields).filter(is_function).count();
+    let mut told = false;
     for one in &found {
         for field in &one.fields {
+            if is_function(&field) && std::mem::replace(&mut told, true) {
+                continue;
+            }
             if let Err(why) = &field.layer_type {
                 let Field { layer, class, .. } = field;
-                let lost = why.contains("would lose the mask");
-                let advice = match lost {
-                    true => format!("\nto drop it on purpose, write `unmask = [\"{layer}\"]`"),
-                    false => String::new(),
+                let advice = advice(layer, class, why);
+                let further = match (why == FUNCTION, functions.saturating_sub(1)) {
+                    (false, _) | (true, 0) => String::new(),
+                    (true, 1) => ", as another one is".to_owned(),
+                    (true, others) => format!(", as {others} others are"),
                 };
                 errors.push(
                     span,
-                    format!("the layer `{layer}` ({class}) of `{file}`: {why}{advice}"),
+                    format!("the layer `{layer}` ({class}) of `{file}`: {why}{further}{advice}"),
                 );
             }
         }
@@ -69,6 +81,28 @@ pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruc
     let own: BTreeSet<&str> = found.iter().map(|one| one.name.as_str()).collect();
     let at = At { span, own };
     found.iter().map(|one| at.written(one, &file, item)).collect()
+}
+
+/// What to do about a layer that has no type.
+fn advice(layer: &str, class: &str, why: &str) -> String {
+    const MERGES: [&str; 5] = ["Add", "Maximum", "Minimum", "Multiply", "Subtract"];
+    let load = "`kerata::keras::load` runs the file as it is";
+    if why.contains("would lose the mask") {
+        return format!("\nto drop it on purpose, write `unmask = [\"{layer}\"]`");
+    }
+    if why == FUNCTION {
+        return match MERGES.contains(&class) {
+            true => {
+                format!("\nof two values, write `layers.{class}()([a, b])` in Keras; or {load}")
+            }
+            false => format!("\nwrite a layer in its place in Keras; or {load}"),
+        };
+    }
+    // No `unmask` helps: a type would compute something else than Keras.
+    match why.contains("which an attention") || why == NO_TYPE_OF_PARTS {
+        true => format!("\nno type computes that: {load}"),
+        false => String::new(),
+    }
 }
 
 /// Where the tokens of a file stand in the program, and which structs are made of it.
