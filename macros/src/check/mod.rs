@@ -4,7 +4,7 @@ mod layer;
 mod value;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{
     Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
     spanned::Spanned,
@@ -36,6 +36,8 @@ pub(crate) struct Model {
     pub(crate) parts: Vec<Part>,
     /// `Again`, as it is written on fields: no field has that type, and an import of it is used all the same.
     pub(crate) written_again: Vec<Type>,
+    /// The words in types that were refused: an import of them is used all the same.
+    pub(crate) words: Vec<Ident>,
     /// The fields that are the outputs, if there are several, and where they are named.
     pub(crate) outputs: Vec<(usize, Span)>,
     /// Whether a file says what the layers are.
@@ -148,6 +150,7 @@ impl Model {
             layers: Vec::new(),
             parts: Vec::new(),
             written_again: Vec::new(),
+            words: Vec::new(),
             outputs: Vec::new(),
             of_file: arguments.keras.is_some(),
             witness: witness::arguments(&item.generics),
@@ -180,11 +183,15 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
-            let mut meant = field.ty.clone();
+            let (mut meant, words) =
+                (field.ty.clone(), spelling::words_in(field.ty.to_token_stream()));
             // What a file says is no slip of the user's.
             let refused = if self.of_file { None } else { spelling.check(&mut field.ty) };
             match &refused {
-                Some(refused) => meant = refused.meant(&meant),
+                Some(refused) => {
+                    meant = refused.meant(&meant);
+                    self.words.extend(words);
+                }
                 None => {
                     check_holes(&mut field.ty, generic, &mut self.errors);
                     meant.clone_from(&field.ty);

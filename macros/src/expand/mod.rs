@@ -320,15 +320,16 @@ fn at_whole(ty: &Type, name: Ident) -> Type {
 
 /// The names that are written and stand for another type.
 fn used(model: &Model) -> TokenStream {
-    if model.of_file || !model.errors.is_empty() {
-        return TokenStream::new();
-    }
-    let types = model.written_again.iter().map(|ty| {
+    let used = |ty: &dyn ToTokens| {
         quote_spanned! {ty.span() =>
             const _: ::core::marker::PhantomData<#ty> = ::core::marker::PhantomData;
         }
-    });
-    types.collect()
+    };
+    match (model.of_file, model.errors.is_empty()) {
+        (true, _) => TokenStream::new(),
+        (false, true) => model.written_again.iter().map(|ty| used(ty)).collect(),
+        (false, false) => model.words.iter().map(|word| used(word)).collect(),
+    }
 }
 
 /// The names of the types of fields.

@@ -24,6 +24,7 @@ use arguments::{Argument, What, arguments, is_ours};
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
+pub(crate) use words::words_in;
 use words::{LIST, OTHERS, OUTSIDE};
 
 use crate::{infer, signal::last_name};

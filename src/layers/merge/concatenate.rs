@@ -82,7 +82,7 @@ pub(crate) type Parts<E, D, T> = (Rows<E, D, T>, Vec<usize>, Option<Mask>);
 #[diagnostic::on_unimplemented(
     message = "inputs that differ in their features only are needed here, but `{Self}` and `{Other}` arrive",
     label = "this layer puts features side by side, all inputs masked or none",
-    note = "images of one size: `ZeroPadding2d` makes one larger, `Cropping2d` smaller; sequences of one length: `ZeroPadding1d`, `Cropping1d`, or `Same` in a convolution",
+    note = "images of one size: `UpSampling2d` undoes a pooling if the size was even before, `ZeroPadding2d` makes one larger, `Cropping2d` smaller; sequences of one length: `ZeroPadding1d`, `Cropping1d`, or `Same` in a convolution",
     note = "one vector of a sequence is its last state, `Lstm<_, N>`, and of an image `GlobalAveragePooling2d`; `Unmask` drops a mask on purpose"
 )]
 pub trait BesideOther<Other: Signal>: Featured {
