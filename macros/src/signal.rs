@@ -30,8 +30,7 @@ pub(crate) enum Dim {
     Size(Expr),
 }
 
-const EXAMPLES: &str =
-    "a signal is a shape such as `(Batch, 10)`, a `Masked<(Batch, 10, 8)>` or `Ids<(Batch, 10)>`";
+const EXAMPLES: &str = "what a model takes or gives is a shape such as `(Batch, 10)`, a `Masked<(Batch, 10, 8)>` or `Ids<(Batch, 10)>`";
 
 impl Parse for Signal {
     fn parse(input: ParseStream) -> syn::Result<Self> {

@@ -251,7 +251,7 @@ impl<M: Names<VALUE>, const VALUE: usize> Told<M, VALUE> for Checked<0> {
 #[diagnostic::on_unimplemented(
     message = "`{L}` is no layer of a model: it cannot be built",
     label = "this has no `Build<{E}>`",
-    note = "each field of a model is a layer: `Layer`, and `Build` and `Parameters`, which `#[layer]` writes"
+    note = "of a layer of your own, `#[layer]` above the struct writes `Build` and `Parameters`, and an `impl Layer` says what it computes"
 )]
 pub trait Built<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
@@ -265,7 +265,7 @@ impl<L: Build<E, D>, E: Element, D: Backend<E>> Built<L, E, D> for Checked<0> {}
 #[diagnostic::on_unimplemented(
     message = "`{L}` is no layer of a model: its parameters cannot be visited",
     label = "this has no `Parameters<{E}>`",
-    note = "each field of a model is a layer: `Layer`, and `Build` and `Parameters`, which `#[layer]` writes"
+    note = "of a layer of your own, `#[layer]` above the struct writes `Build` and `Parameters`, and an `impl Layer` says what it computes"
 )]
 pub trait Visited<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.

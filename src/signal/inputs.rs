@@ -143,8 +143,8 @@ several!(side_by_side);
 
 /// A signal that is two, [`Inputs`]: what [`Shared`](crate::layers::Shared) takes.
 #[diagnostic::on_unimplemented(
-    message = "two signals are needed here, `Inputs<(.., ..)>`, but `{Self}` arrives",
-    label = "here two signals are handled one by one",
+    message = "two inputs are needed here, `Inputs<(.., ..)>`, but `{Self}` arrives",
+    label = "here two inputs are handled one by one",
     note = "in a `#[model]`, `#[from(a, b)]` on the field names the two"
 )]
 pub trait TwoSignals: Signal {

@@ -67,8 +67,8 @@ use tensor_data::tensor_data;
 
 /// What travels on the wire between two layers, named by its shape alone.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no signal that can travel between layers",
-    note = "a signal is a shape such as `(Batch, Const<10>)`, a `Masked<(Batch, Const<10>, Const<8>)>` or `Ids<(Batch, Const<10>)>`"
+    message = "`{Self}` is nothing that layers take and give",
+    note = "that is a shape such as `(Batch, Const<10>)`, a `Masked<(Batch, Const<10>, Const<8>)>` or `Ids<(Batch, Const<10>)>`"
 )]
 pub trait Signal: 'static {
     /// Whether a mask travels with it.

@@ -9,7 +9,7 @@ use crate::{
 /// A signal that is several, [`Inputs`]: what `#[from(input.0)]` takes apart, counted from 0.
 #[diagnostic::on_unimplemented(
     message = "there is no part `.{AT}` in `{Self}`",
-    label = "here one of several signals is taken",
+    label = "here one of several outputs is taken",
     note = "`Inputs<(A, B)>` has the parts `.0` and `.1`, and so on; in a `#[model]`, `#[from(a, b)]` on the field names two; `.output` and `.state` are those of a `ReturnState<Lstm<_, N>>`"
 )]
 pub trait PartAt<const AT: usize>: Signal {

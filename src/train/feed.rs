@@ -33,7 +33,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "the data holds `{Self}`, but the model takes `{In}`",
     label = "data that does not fit the model",
-    note = "`data::Samples` lists which Rust values make which signal: numbers have a point, `1.0`, integers are token ids; padded data needs `Masked<..>` as its `input`",
+    note = "`data::Samples` lists which Rust values make what a model takes: numbers have a point, `1.0`, integers are token ids; padded data needs `Masked<..>` as its `input`",
     note = "one row goes to `predict_one(&row)`, several inputs are a tuple, `&(first, second)`, and pictures in grey have one channel, `[[[f32; 1]; W]; H]`; a generic function names the input, `M: Model<Input = .., Output = ..>`"
 )]
 pub trait Feeds<In: Signal>: Signal {

@@ -4,7 +4,7 @@ mod layer;
 mod value;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{format_ident, quote};
 use syn::{
     Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
     spanned::Spanned,
@@ -36,8 +36,10 @@ pub(crate) struct Model {
     pub(crate) parts: Vec<Part>,
     /// `Again`, as it is written on fields: no field has that type, and an import of it is used all the same.
     pub(crate) written_again: Vec<Type>,
-    /// The words in types that were refused: an import of them is used all the same.
-    pub(crate) words: Vec<Ident>,
+    /// Whether some `#[from(..)]` is wrong: which fields nothing takes is then not known.
+    unknown_sources: bool,
+    /// The types within those that were refused, and those of values: an import of them is used all the same.
+    pub(crate) named: Vec<Type>,
     /// The fields that are the outputs, if there are several, and where they are named.
     pub(crate) outputs: Vec<(usize, Span)>,
     /// Whether a file says what the layers are.
@@ -150,7 +152,8 @@ impl Model {
             layers: Vec::new(),
             parts: Vec::new(),
             written_again: Vec::new(),
-            words: Vec::new(),
+            unknown_sources: false,
+            named: Vec::new(),
             outputs: Vec::new(),
             of_file: arguments.keras.is_some(),
             witness: witness::arguments(&item.generics),
@@ -183,22 +186,24 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
-            let (mut meant, words) =
-                (field.ty.clone(), spelling::words_in(field.ty.to_token_stream()));
+            let (mut meant, named) = (field.ty.clone(), spelling::names_in(&field.ty));
             // What a file says is no slip of the user's.
             let refused = if self.of_file { None } else { spelling.check(&mut field.ty) };
             match &refused {
                 Some(refused) => {
                     meant = refused.meant(&meant);
-                    self.words.extend(words);
+                    self.named.extend(named);
                 }
                 None => {
                     check_holes(&mut field.ty, generic, &mut self.errors);
                     meant.clone_from(&field.ty);
                 }
             }
+            let says_from = field.attrs.iter().any(|attribute| attribute.path().is_ident("from"));
             let from = sources(&mut field.attrs, &mut self.errors);
-            let from = from.and_then(|from| self.resolve(&from, count)).unwrap_or_else(|| vec![i]);
+            let from = from.and_then(|from| self.resolve(&from, count));
+            self.unknown_sources |= says_from && from.is_none();
+            let from = from.unwrap_or_else(|| vec![i]);
             let again = again(&mut field.attrs, &mut self.errors);
             let mut with = with(&mut field.attrs, &mut self.errors);
             if let Some((of, ty)) = self.called_again(&field.ty, again.as_ref(), &with) {
@@ -211,6 +216,7 @@ impl Model {
                 self.layers.push(Layer { name, ty, from, with, again: Some(of) });
                 continue;
             }
+            self.named.extend(with.options.iter().filter_map(|(_, value)| value::of_type(value)));
             check_activity(&meant, &mut with, &mut self.errors);
             if !generic && !self.of_file && refused.is_none() {
                 check_factor(&meant, &with, &mut self.errors);
@@ -366,6 +372,9 @@ impl Model {
     }
 
     fn check_use(&mut self, named: bool) {
+        if self.unknown_sources {
+            return;
+        }
         let used = |value| {
             self.layers.iter().any(|layer| layer.from.contains(&value))
                 || self.parts.iter().any(|part| part.of == value)

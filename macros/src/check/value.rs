@@ -1,7 +1,8 @@
 //! Values of options that stand in quotes, as Keras has them, or without the type that they are of.
 
 use kerata_format::table::Setting;
-use syn::{Expr, ExprLit, Lit, Type, spanned::Spanned};
+use quote::ToTokens;
+use syn::{Expr, ExprLit, Lit, Type, TypePath, spanned::Spanned};
 
 use crate::{
     errors::Errors,
@@ -31,6 +32,9 @@ pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> 
         (Some(Setting::Range(..)), None) => ends(value).map(|[lower, upper]| {
             format!("a range of values goes from one number to another: write `{key} = kerata::ValueRange::between({lower}, {upper})`")
         }),
+        (_, None) if mixed(value) => {
+            Some(format!("a number that may be a fraction has a point: write `{key} = {}`", all_floats(value)))
+        }
         (_, Some(quoted)) => {
             let small = quoted.to_lowercase();
             let is_value = small.parse::<f64>().is_ok() || small.parse::<bool>().is_ok();
@@ -43,6 +47,22 @@ pub(super) fn plain(ty: &Type, key: &str, value: &Expr, errors: &mut Errors) -> 
         errors.push(value.span(), message);
     }
     wrong
+}
+
+/// The name that a value begins with, if that is a type, as in `Factor::of(0.2)`.
+pub(super) fn of_type(value: &Expr) -> Option<Type> {
+    let path = match value {
+        Expr::Call(call) => return of_type(&call.func),
+        Expr::Path(value) if value.qself.is_none() => &value.path,
+        Expr::Struct(value) => &value.path,
+        _ => return None,
+    };
+    let first = path.segments.first().filter(|_| path.segments.len() == 2)?;
+    first
+        .ident
+        .to_string()
+        .starts_with(char::is_uppercase)
+        .then(|| Type::Path(TypePath { qself: None, path: first.ident.clone().into() }))
 }
 
 /// Keras's factors, `0.2` or `(-0.1, 0.3)`, as they are written here.
@@ -61,6 +81,29 @@ fn ends(value: &Expr) -> Option<[String; 2]> {
         _ => return None,
     };
     (both.len() == 2).then(|| [float(&both[0]), float(&both[1])])
+}
+
+/// Whether a number with a point and one without are calculated with: Rust has no such operation.
+fn mixed(value: &Expr) -> bool {
+    let Expr::Binary(both) = value else { return false };
+    let is = |side: &Expr, float: bool| match side {
+        Expr::Lit(ExprLit { lit: Lit::Float(_), .. }) => float,
+        Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => !float,
+        _ => false,
+    };
+    let (left, right) = (&both.left, &both.right);
+    is(left, true) && is(right, false) || is(left, false) && is(right, true)
+}
+
+/// Two numbers that are calculated with, both with their points.
+fn all_floats(value: &Expr) -> String {
+    match value {
+        Expr::Binary(both) => {
+            let op = both.op.to_token_stream();
+            format!("{} {op} {}", float(&both.left), float(&both.right))
+        }
+        other => text(other),
+    }
 }
 
 /// A number with its point, as it may be a fraction.

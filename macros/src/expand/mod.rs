@@ -328,7 +328,7 @@ fn used(model: &Model) -> TokenStream {
     match (model.of_file, model.errors.is_empty()) {
         (true, _) => TokenStream::new(),
         (false, true) => model.written_again.iter().map(|ty| used(ty)).collect(),
-        (false, false) => model.words.iter().map(|word| used(word)).collect(),
+        (false, false) => model.named.iter().map(|ty| used(ty)).collect(),
     }
 }
 

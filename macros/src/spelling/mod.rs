@@ -15,17 +15,16 @@ mod words;
 use std::cell::Cell;
 
 use kerata_format::table::{self, Class, Kind, Known, called, known};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Generics, Path, PathArguments, Type};
+use syn::{Generics, Path, PathArguments, Type, parse_quote};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
-pub(crate) use words::words_in;
-use words::{LIST, OTHERS, OUTSIDE};
+use words::{LIST, OTHERS, OUTSIDE, words};
 
 use crate::{infer, signal::last_name};
 
@@ -214,7 +213,16 @@ impl Spelling<'_> {
                 hint = of_your_own(name);
                 format!("`{text}` stands in place of the {what}{}", behind(layer, place))
             }
-            _ => format!("`{text}` stands in place of the {what}"),
+            _ => {
+                let activation =
+                    matches!(argument.what, What::Word(word) if word.is(Class::Activation));
+                if activation && option::setting(ty, "activation").is_some() {
+                    hint = format!(
+                        "\nthe activation is an option: write `#[with(activation = {text})]` in front of it"
+                    );
+                }
+                format!("`{text}` stands in place of the {what}")
+            }
         };
         refused(at, problem, hint)
     }
@@ -255,6 +263,34 @@ impl Spelling<'_> {
         let at = if self.told.replace(true) { TokenStream::new() } else { ty.to_token_stream() };
         let refused = Refused::new(at, problem, TokenStream::new());
         Some(Refused { line: Some(format!("{name}<{texts}>")), ..refused })
+    }
+}
+
+/// The words and layers in the parameters of a type, as types: those that stand alone, without a path.
+pub(crate) fn names_in(ty: &Type) -> Vec<Type> {
+    // The type itself stays, with other parameters.
+    let mut names = Vec::new();
+    collect(ty.to_token_stream().into_iter().skip(1), &mut names);
+    names
+}
+
+fn collect(tokens: impl Iterator<Item = TokenTree>, names: &mut Vec<Type>) {
+    let mut in_path = false;
+    for token in tokens {
+        let is_path = matches!(&token, TokenTree::Punct(of) if of.as_char() == ':');
+        let was_path = std::mem::replace(&mut in_path, is_path);
+        match token {
+            TokenTree::Ident(ident) if !was_path => {
+                let layer = known(&ident.to_string());
+                if words().any(|word| ident == word.name) {
+                    names.push(parse_quote!(#ident));
+                } else if let Some(layer) = layer {
+                    names.extend(syn::parse2(harmless(&ident.into(), layer)));
+                }
+            }
+            TokenTree::Group(group) => collect(group.stream().into_iter(), names),
+            _ => {}
+        }
     }
 }
 

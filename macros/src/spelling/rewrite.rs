@@ -20,7 +20,8 @@ pub(super) fn line(known: &Known, given: &[Argument]) -> Line {
     let placed = placed(known, given);
     // Of too many, those that have a place.
     let fewer = || rewritten(known, placed.get(..known.parameters.len())?);
-    let line = rewritten(known, &placed).or_else(fewer);
+    let fitting = || rewritten(known, &fitting(known, &placed));
+    let line = rewritten(known, &placed).or_else(fewer).or_else(fitting);
     line.unwrap_or_else(|| Line { text: known.example.into(), hole: false })
 }
 
@@ -112,6 +113,19 @@ fn placed(known: &Known, given: &[Argument]) -> Vec<Argument> {
         placed.pop();
     }
     placed
+}
+
+/// The sizes, and of the words those that fit somewhere, in the order of their places.
+fn fitting(known: &Known, given: &[Argument]) -> Vec<Argument> {
+    let end = given.iter().position(|argument| !argument.may_be_size());
+    let (sizes, words) = given.split_at(end.unwrap_or(given.len()));
+    let place = |word: &Argument| {
+        known.parameters.iter().position(|parameter| word.word(parameter.kind).is_some())
+    };
+    let mut words: Vec<_> = words.iter().filter_map(|word| Some((place(word)?, word))).collect();
+    words.sort_by_key(|(place, _)| *place);
+    words.dedup_by_key(|(place, _)| *place);
+    sizes.iter().chain(words.into_iter().map(|(_, word)| word)).cloned().collect()
 }
 
 /// Whether `_`, or the features, were left out in front of the sizes; `more` is whether anything follows these.

@@ -1,7 +1,6 @@
 //! Words where a parameter or a layer is expected: what they are here, and where else they belong.
 
 use kerata_format::table::{ACTIVATIONS, Class};
-use proc_macro2::{Ident, TokenStream, TokenTree};
 
 /// A type of the crate that stands for a parameter.
 #[derive(Clone, Copy)]
@@ -30,16 +29,6 @@ const fn word(name: &'static str, class: Class, keras: &'static [&'static str]) 
 /// All of them, the activations first.
 pub(super) fn words() -> impl Iterator<Item = &'static Word> {
     FUNCTIONS.iter().chain(WORDS).filter(|word| !word.name.is_empty())
-}
-
-/// The words in a type, at their places.
-pub(crate) fn words_in(tokens: TokenStream) -> Vec<Ident> {
-    let each = tokens.into_iter().flat_map(|token| match token {
-        TokenTree::Ident(ident) if words().any(|word| ident == word.name) => vec![ident],
-        TokenTree::Group(group) => words_in(group.stream()),
-        _ => Vec::new(),
-    });
-    each.collect()
 }
 
 static FUNCTIONS: [Word; ACTIVATIONS.len()] = {
@@ -89,6 +78,10 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     (
         "Activation",
         "an activation is a layer itself, `Relu`, or one of the layer before it, `Dense<_, 10, Relu>`",
+    ),
+    (
+        "Lambda",
+        "a function of your own is a layer of your own: a struct under `#[layer]`, with an `impl Layer`",
     ),
     ("bool", OUTSIDE),
     ("char", OUTSIDE),

@@ -20,7 +20,8 @@ use crate::{
 /// A convolution over images: `activation(sum(window * kernel) + bias)` at each place of the window.
 ///
 /// `Conv2d<1, 32, 3>` has a window of 3 by 3; `Conv2d<1, 32, 3, 5, Relu, Same, 2>` one of 3 by 5, with an
-/// activation, zero padding and a stride of 2. `DILATION` sets the taps of the window apart. With
+/// activation, zero padding and a stride of 2. Keras's `Conv2D(32, 3, 2)`, whose third argument is the stride, is
+/// `Conv2d<_, 32, 3, 3, Linear, Valid, 2>`: `Conv2d<_, 32, 3, 2>` has a window of 3 by 2. `DILATION` sets the taps of the window apart. With
 /// [`Groups<4>`](super::Groups) behind these the channels are in four groups, each with filters of its own.
 ///
 /// Keras: [`Conv2D`](https://keras.io/api/layers/convolution_layers/convolution2d/).

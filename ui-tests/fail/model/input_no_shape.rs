@@ -1,4 +1,4 @@
-//~ a signal is a shape such as `(Batch, 10)`
+//~ what a model takes or gives is a shape such as `(Batch, 10)`
 use kerata::{Batch, Dense, model};
 
 #[model(input = Batch)]

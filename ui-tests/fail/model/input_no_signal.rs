@@ -1,4 +1,4 @@
-//~ `String` is no signal that can travel between layers
+//~ `String` is nothing that layers take and give
 use kerata::{Dense, model, prelude::*};
 
 #[model(input = String, output = (kerata::Batch, 2))]

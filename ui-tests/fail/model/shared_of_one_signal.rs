@@ -1,4 +1,4 @@
-//~ two signals are needed here, `Inputs<(.., ..)>`, but `(usize, Size<8>)` arrives
+//~ two inputs are needed here, `Inputs<(.., ..)>`, but `(usize, Size<8>)` arrives
 use kerata::{Batch, Dense, Shared, model};
 
 #[model(input = (Batch, 8))]

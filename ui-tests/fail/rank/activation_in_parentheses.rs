@@ -1,5 +1,5 @@
 //~ `Relu()` is spelled `Relu`: write `Dense<_, 8, Relu>`
-use kerata::{Batch, Dense, model};
+use kerata::{Batch, Dense, Relu, model};
 
 #[model(input = (Batch, 10))]
 struct Net {

@@ -1,5 +1,5 @@
 //~ token ids are needed here, `Ids<(Batch, Length)>`
-//~ ids are whole numbers: feed a tensor of `usize`
+//~ ids are whole numbers, `usize`, and are declared as such
 use kerata::{Batch, Dense, EmbeddingBag, MaskZero, model};
 
 #[model(input = (Batch, 100), output = (Batch, 2))]

@@ -1,5 +1,5 @@
-//~ `Gru<_, 8>` stands in place of the merge mode: write `Bidirectional<Lstm<_, 32>, Sum>`
-use kerata::{Batch, Bidirectional, model};
+//~ `Gru<_, 8>` stands in place of the merge mode: write `Bidirectional<Lstm<_, 8>>`
+use kerata::{Batch, Bidirectional, Gru, Lstm, model};
 
 #[model(input = (Batch, 10, 3))]
 struct Net {
