@@ -104,6 +104,13 @@ where
     }
 }
 
+/// Whether a model takes configs of a class. Not in the model itself: where its size is unknown behind an error, rustc 1.95 ends in a panic
+/// at texts there.
+#[doc(hidden)]
+pub fn accepts<M: Configured>(class: &str) -> bool {
+    class == M::CLASS || class == FUNCTIONAL
+}
+
 /// Whether one of the layers is an attention: Keras calls it with more than what the layer before gives, and so it has no place
 /// in a `Sequential`.
 struct AnyAttends(bool);

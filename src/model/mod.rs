@@ -31,6 +31,8 @@ pub use cut::{
 };
 #[doc(hidden)]
 pub use declared::{Gives, MaskOfBoth, Masks};
+#[doc(hidden)]
+pub use keras::accepts;
 pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]

@@ -120,7 +120,7 @@ pub(super) fn configured(model: &Model, wired: &[Wired]) -> TokenStream {
             }
 
             fn accepts(class: &str) -> bool {
-                class == #class || class == "Functional"
+                ::kerata::model::accepts::<Self>(class)
             }
         }
     }

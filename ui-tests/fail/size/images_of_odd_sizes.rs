@@ -1,5 +1,5 @@
 //~ `(usize, Size<9>, Size<9>, Size<8>)` and `(usize, Size<8>, Size<8>, Size<8>)` arrive
-//~ images of one size: `ZeroPadding2d` makes one larger, `Cropping2d` smaller
+//~ `ZeroPadding2d` makes one larger, `Cropping2d` smaller
 use kerata::{Batch, Concatenate, Conv2d, MaxPool2d, Relu, Same, UpSampling2d, model};
 
 #[model(input = (Batch, 9, 9, 3))]
