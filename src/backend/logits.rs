@@ -18,7 +18,8 @@ use dfdx::{
 };
 
 use super::{
-    ActivationFunction, ActivationKind, Backend, Element, IntoShape, memory::elements_of, turned,
+    ActivationFunction, ActivationKind, Backend, Element, IntoShape, is_on, memory::elements_of,
+    turned,
 };
 use crate::{error::Error, shape::Shape};
 
@@ -48,16 +49,14 @@ pub(crate) fn remembered<R>(pass: impl FnOnce() -> R) -> R {
 }
 
 /// Whether a loss may ask what an activation was applied to.
-fn wanted<E: Element, D: Backend<E>, T: Tape<E, D>>() -> bool {
-    T::OWNS_TAPE || HELD.with_borrow(Option::is_some)
+fn wanted(recorded: bool) -> bool {
+    recorded || HELD.with_borrow(Option::is_some)
 }
 
 /// What an operation is told to do at once: all but a sigmoid whose logits are wanted.
-pub(crate) fn fused<E: Element, D: Backend<E>, T: Tape<E, D>>(
-    kind: ActivationKind,
-) -> ActivationKind {
+pub(crate) fn fused(kind: ActivationKind, recorded: bool) -> ActivationKind {
     match kind {
-        ActivationKind::Logistic if wanted::<E, D, T>() => ActivationKind::Nothing,
+        ActivationKind::Logistic if wanted(recorded) => ActivationKind::Nothing,
         kind => kind,
     }
 }
@@ -81,9 +80,6 @@ pub(crate) fn activation<E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if elements_of(&x)? == 0 || !wanted::<E, D, T>() {
-        return D::softmax(x);
-    }
     let width = x.shape().concrete().into_iter().last().unwrap_or(1);
     of_rows(x, width, ActivationFunction::SOFTMAX)
 }
@@ -92,9 +88,6 @@ pub(crate) fn softmax<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
 pub(crate) fn sigmoid<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     x: Tensor<S, E, D, T>,
 ) -> Result<Tensor<S, E, D, T>, Error> {
-    if elements_of(&x)? == 0 || !wanted::<E, D, T>() {
-        return D::sigmoid(x);
-    }
     of_rows(x, 1, ActivationFunction::SIGMOID)
 }
 
@@ -103,10 +96,17 @@ fn of_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     width: usize,
     function: ActivationFunction,
 ) -> Result<Tensor<S, E, D, T>, Error> {
+    let softmax = function == ActivationFunction::SOFTMAX;
+    let (x, mut tape) = x.split_tape();
+    let recorded = is_on(&mut tape);
+    let x = x.put_tape(tape);
     let shape = *x.shape();
+    if elements_of(&x)? == 0 || !wanted(recorded) {
+        return if softmax { D::softmax(x) } else { D::sigmoid(x) };
+    }
     let x = x.into_shape(&(elements_of(&shape)? / width, width))?;
     let logits = x.retaped::<NoneTape>();
-    let y = if function == ActivationFunction::SOFTMAX { D::softmax(x)? } else { D::sigmoid(x)? };
+    let y = if softmax { D::softmax(x)? } else { D::sigmoid(x)? };
     let (y, mut tape) = y.into_shape(&shape)?.split_tape();
     let entry: Rc<dyn Any> = Rc::new(Entry { output: id(&y), function, logits });
     KNOWN.with_borrow_mut(|known| {
@@ -115,7 +115,7 @@ fn of_rows<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         }
         known.push(Rc::downgrade(&entry));
     });
-    if T::OWNS_TAPE {
+    if recorded {
         tape.add_backward_op(move |_| {
             drop(entry);
             Ok(())

@@ -71,7 +71,7 @@ pub use resampling::Resampling;
 pub(crate) use rows::{choose_rows, in_order, keep_rows, put_rows_at, row_means, rows_at};
 pub use streaming::{RecurrentStep, StepProduct, StepQuery, StepStates, StepStatesMut, StepTable};
 pub use tape::{BringRows, FollowedRows, ReadRows, StopGradient};
-pub(crate) use tape::{IntoShape, Recorder, apart, over_ranks, sized};
+pub(crate) use tape::{IntoShape, Recorder, apart, is_on, over_ranks, sized};
 pub(crate) use values::{check_classes, largest, largest_padding, to_values, zeros_after};
 pub use weight_cache::WeightCache;
 pub(crate) use window::check_window;

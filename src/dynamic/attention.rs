@@ -2,15 +2,15 @@
 
 use dfdx::{
     prelude::{HasShape, TryAdd},
-    tensor::{Cpu, NoneTape, PutTape, SplitTape, Tape, TensorFromVec},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape, TensorFromVec},
 };
 
 use super::{
     dense::known_features,
     dropout::dropped,
-    flow::{Flow, Flows, Numbers, Rows, as_rows, join_tapes},
+    flow::{Flow, Flows, Numbers, Rows, as_rows, beside, join_tapes},
     is_padded,
-    op::{Op, Pass},
+    op::Op,
     options::Options,
     places::{Along, all, arranged, permuted},
     said::{CallWords, Said},
@@ -119,21 +119,21 @@ impl Attention {
     }
 
     /// The numbers of each row, each times a weight, summed.
-    fn weighted<T: Pass>(x: Rows<T>, weights: Rows) -> Result<Rows<T>, Error> {
+    fn weighted(x: Rows, weights: Rows<NoneTape>) -> Result<Rows, Error> {
         let cache = WeightCache::default();
         let weights = DenseWeights { kernel: weights, bias: None, cache: &cache };
         Cpu::dense(x, weights, ActivationKind::Nothing)
     }
 
     /// All numbers times a weight of one.
-    fn scaled<T: Pass>(&self, x: Rows<T>, name: &'static str) -> Result<Rows<T>, Error> {
+    fn scaled(&self, x: Rows, name: &'static str) -> Result<Rows, Error> {
         let shape = *x.shape();
         let each = x.into_shape(&(elements(&[shape.0, shape.1])?, 1))?;
         Self::weighted(each, self.weights.matrix(name, 1)?)?.into_shape(&shape)
     }
 
     /// How well each query fits each key: `(B, T, N)` and `(B, S, N)` give `(B, T, S)`.
-    fn scores<T: Pass>(&self, q: Matrices<T>, k: Matrices<T>) -> Result<Matrices<T>, Error> {
+    fn scores(&self, q: Matrices, k: Matrices) -> Result<Matrices, Error> {
         let (&(batch, queries, features), &(_, keys, _)) = (q.shape(), k.shape());
         let shape = (batch, queries, keys);
         let rows = (elements(&[batch, queries])?, keys);
@@ -145,7 +145,7 @@ impl Attention {
             return self.scaled(scores.into_shape(&rows)?, "scale")?.into_shape(&shape);
         }
         let sizes = [batch, queries, keys, features];
-        let every = |x: Matrices<T>, sizes: [usize; 4], axis: usize| {
+        let every = |x: Matrices, sizes: [usize; 4], axis: usize| {
             let mut along: Vec<Along> = all(&sizes)?;
             along[axis].take((0..[batch, queries, keys][axis]).map(|_| Some(0)))?;
             Ok::<_, Error>(arranged(x.into_shape(&as_rows(&sizes)?)?, &along)?.0)
@@ -169,7 +169,7 @@ impl Attention {
         scores.into_shape(&shape)
     }
 
-    fn run<T: Pass>(&self, x: Flows<T>, dropout: f64) -> Result<Flows<T>, Error> {
+    fn run(&self, x: Flows, dropout: f64) -> Result<Flows, Error> {
         let signals: Vec<AnySignal> = x.iter().map(Flow::signal).collect();
         let known = |size: Option<usize>| size.unwrap_or(0);
         let sizes = self.sizes(&signals)?;
@@ -193,10 +193,9 @@ impl Attention {
         let (of_queries, of_keys) = (query.mask.clone(), value.mask.clone());
         let batch = of_scores[0];
 
-        let scores = self.scores(
-            matrices(query.put_tape(tape), rank)?,
-            matrices(key.put_tape(T::default()), rank)?,
-        )?;
+        let (of_key, of_value) = (tape.beside(), tape.beside());
+        let scores = self
+            .scores(matrices(query.put_tape(tape), rank)?, matrices(key.put_tape(of_key), rank)?)?;
         let shape = *scores.shape();
         let mut scores = scores.into_shape(&as_rows(&of_scores)?)?;
         let mut seen: Vec<Seen> = of_keys.iter().map(Seen::of_keys).collect();
@@ -212,11 +211,11 @@ impl Attention {
         let mut given = None;
         if self.said.has(SCORES) {
             let (x, tape) = shares.split_tape();
-            given = Some(Flow::plain(x.clone().put_tape(T::default()), of_scores)?);
+            given = Some(Flow::plain(beside(&x, &tape), of_scores)?);
             shares = x.put_tape(tape);
         }
         let order: Vec<usize> = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
-        let value = value.put_tape(T::default());
+        let value = value.put_tape(of_value);
         let (x, sizes) = permuted(value.x, &value.sizes, &order)?;
         let value = matrices(Numbers { x, sizes, mask: None }, rank)?;
         let sums = products(shares.into_shape(&shape)?, value, false)?;
@@ -231,13 +230,13 @@ impl Attention {
 }
 
 /// The last two dimensions as those of matrices.
-fn matrices<T: Pass>(x: Numbers<T>, rank: usize) -> Result<Matrices<T>, Error> {
+fn matrices(x: Numbers, rank: usize) -> Result<Matrices, Error> {
     let (outer, matrix) = x.sizes.split_at(rank - 2);
     x.x.into_shape(&(elements(outer)?, matrix[0], matrix[1]))
 }
 
 /// Scores with so much less for what is not kept that nothing of it is left. Where nothing is kept, all of it is.
-fn lowered<T: Tape<f32, Cpu>>(scores: Rows<T>, keep: &[bool]) -> Result<Rows<T>, Error> {
+fn lowered(scores: Rows, keep: &[bool]) -> Result<Rows, Error> {
     if keep.iter().all(|&keep| keep) {
         return Ok(scores);
     }
@@ -282,11 +281,11 @@ impl Op for Attention {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         self.run(x, 0.0)
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         self.run(x, self.dropout)
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     DynamicLayer,
     flow::{Flow, Flows, Numbers, join_tapes, put_first},
-    op::{Op, Pass, Show, one},
+    op::{Op, Show, one},
     options::Options,
     words,
     wrap::value,
@@ -33,7 +33,7 @@ enum Directions {
 
 impl Directions {
     /// What both directions give, as one, or as two. The steps of the second come in the order in which it saw them.
-    fn join<T: Pass>(self, a: Flow<T>, b: Flow<T>) -> Result<Flows<T>, Error> {
+    fn join(self, a: Flow, b: Flow) -> Result<Flows, Error> {
         let (Numbers { x: a, mut sizes, mask }, Numbers { x: mut b, sizes: mut of_b, .. }) =
             (a.numbers()?, b.numbers()?);
         if let [batch, length, _] = *sizes {
@@ -155,20 +155,21 @@ impl BidirectionalOp {
     }
 
     /// Runs one direction and then the other.
-    fn run<T: Pass>(
+    fn run(
         merge: Directions,
-        x: Flows<T>,
-        forward: impl FnOnce(Flows<T>) -> Result<Flows<T>, Error>,
-        backward: impl FnOnce(Flows<T>) -> Result<Flows<T>, Error>,
-    ) -> Result<Flows<T>, Error> {
+        x: Flows,
+        forward: impl FnOnce(Flows) -> Result<Flows, Error>,
+        backward: impl FnOnce(Flows) -> Result<Flows, Error>,
+    ) -> Result<Flows, Error> {
         let (x, tape) = join_tapes(x);
         let [a, b] = Self::halves(x)?;
+        let [of_b, of_states] = [tape.beside(), tape.beside()];
         let (mut a, tape) = join_tapes(forward(put_first(a, tape))?);
-        let (mut b, more) = join_tapes(backward(put_first(b, T::default()))?);
+        let (mut b, more) = join_tapes(backward(put_first(b, of_b))?);
         let (states, others) = (a.split_off(1), b.split_off(1));
         let mut gives = merge.join(one(put_first(a, tape))?, one(put_first(b, more))?)?;
         let states = states.into_iter().chain(others);
-        gives.extend(states.map(|state| state.put_tape(T::default())));
+        gives.extend(put_first(states.collect(), of_states));
         Ok(gives)
     }
 }
@@ -205,12 +206,12 @@ impl Op for BidirectionalOp {
         self.backward.build_inside(dev, &format!("{prefix}backward."), &b)
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let (forward, backward) = (&self.forward, &self.backward);
         Self::run(self.merge, x, |x| forward.apply_each(x), |x| backward.apply_each(x))
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         let Self { forward, backward, merge } = self;
         Self::run(*merge, x, |x| forward.train_each(x), |x| backward.train_each(x))
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     words,
 };
@@ -62,7 +62,7 @@ impl OneToOne for Categories {
         Ok(AnySignal { kind: SignalKind::Numbers, sizes })
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Flow::Tokens { mut sizes, ids, tape } = x else { return Ok(x) };
         let length = sizes.get(1).copied().unwrap_or(1);
         // How many ids share a vector.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{
     DynamicLayer,
     flow::{Flow, Flows, join_tapes, put_first},
-    op::{Op, Pass, Show},
+    op::{Op, Show},
     options::Options,
     words::refused,
 };
@@ -150,7 +150,7 @@ impl Op for Cells {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let (x, mut tape) = join_tapes(x);
         let y = self.each(x, |i, x| {
             let x = put_first(x, std::mem::take(&mut tape));
@@ -161,7 +161,7 @@ impl Op for Cells {
         Ok(put_first(y, tape))
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         let (x, mut tape) = join_tapes(x);
         // Statistics of the layers are none, but their states may be carried on.
         let mut layers = std::mem::take(&mut self.layers);

@@ -5,7 +5,7 @@ use super::{
     DynamicLayer,
     flow::Flow,
     input::input,
-    op::{OneToOne, Pass, Show},
+    op::{OneToOne, Show},
     options::Options,
     wrap::value,
 };
@@ -81,11 +81,11 @@ impl OneToOne for Chain {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         self.layers.iter().try_fold(x, |x, layer| layer.apply(x))
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         self.layers.iter_mut().try_fold(x, |x, layer| layer.train(x))
     }
 

@@ -1,6 +1,6 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, SplitTape, Tensor},
+    tensor::{Cpu, Merge, SplitTape, Tensor},
 };
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     dense::known_features,
     flow::{Flow, Numbers},
     functions::FoundFunction,
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     visit,
     volumes::{Depth, stacked},
@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     backend::{
-        ActivationKind, Backend, ConvWeights, ImageShape, IntoShape, Pooling, WeightCache, Window,
+        ActivationKind, Backend, ConvWeights, ImageShape, IntoShape, Pooling, Recorder,
+        WeightCache, Window,
     },
     error::Error,
     fields::{AnySignal, Initializer},
@@ -126,11 +127,11 @@ impl Slider {
     }
 
     /// Slides over numbers, by an operation on images that leaves so many channels for each place.
-    pub(super) fn slide<T: Pass>(
+    pub(super) fn slide(
         &self,
-        x: Flow<T>,
-        run: impl FnOnce(Images<T>, &Window) -> Result<Images<T>, Error>,
-    ) -> Result<Flow<T>, Error> {
+        x: Flow,
+        run: impl FnOnce(Images, &Window) -> Result<Images, Error>,
+    ) -> Result<Flow, Error> {
         let Numbers { x, sizes, .. } = x.numbers()?;
         let shape = match *sizes {
             [batch, height, width, channels] => (batch, height, width, channels),
@@ -147,7 +148,7 @@ impl Slider {
     }
 }
 
-pub(super) type Images<T> = Tensor<ImageShape, f32, Cpu, T>;
+pub(super) type Images = Tensor<ImageShape, f32, Cpu, Recorder>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution {
@@ -193,23 +194,24 @@ impl Convolution {
 }
 
 /// Slides a convolution and applies an activation.
-pub(super) fn slid<T: Pass>(
+pub(super) fn slid(
     slider: &Slider,
-    x: Flow<T>,
+    x: Flow,
     weights: ConvWeights<'_, f32, Cpu>,
     activation: &FoundFunction,
-) -> Result<Flow<T>, Error> {
-    let finish = activation.finish::<T>();
+) -> Result<Flow, Error> {
+    let (x, recorded) = x.recorded();
+    let finish = activation.finish(recorded);
     let y = slider.slide(x, |x, window| Cpu::conv2d(x, weights, window, finish.into()))?;
     finished(y, finish, activation)
 }
 
 /// Applies an activation, unless the operation before has.
-pub(super) fn finished<T: Pass>(
-    y: Flow<T>,
+pub(super) fn finished(
+    y: Flow,
     finish: ActivationKind,
     activation: &FoundFunction,
-) -> Result<Flow<T>, Error> {
+) -> Result<Flow, Error> {
     match finish {
         ActivationKind::Nothing => y.numbers()?.map(|y| activation.apply(y)),
         _ => Ok(y),
@@ -251,7 +253,7 @@ impl OneToOne for Convolution {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let kernel = self.weights.matrix("kernel", self.filters)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let (bias, groups) = (bias.as_ref(), self.groups);
@@ -261,7 +263,7 @@ impl OneToOne for Convolution {
         };
         let (x, places) = depth.side_by_side(x, groups)?;
         let sizes = self.sizes(self.channels.unwrap_or(0));
-        let (kernel, more) = depth.kernel(kernel.retaped::<T>(), sizes)?.split_tape();
+        let (kernel, more) = depth.kernel(kernel.retaped::<Recorder>(), sizes)?.split_tape();
         let (x, tape) = x.split_tape();
         let (x, cache) = (x.put_tape(tape.merge(more)), WeightCache::default());
         let weights = ConvWeights { kernel: &kernel, bias, groups, cache: &cache };
@@ -296,7 +298,7 @@ impl OneToOne for Pool {
         }
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         match &self.depth {
             Some(depth) => depth.pooled(&self.slider, x, self.pooling),
             None => self.slider.slide(x, |x, window| Cpu::pool2d(x, self.pooling, window)),
@@ -336,7 +338,7 @@ impl OneToOne for GlobalPool {
         Ok(AnySignal::numbers(self.sizes(arrives.sizes[0], arrives.features(), Some(1))))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
         let (batch, features) = (sizes[0], sizes.last().copied().unwrap_or(0));
         let steps: usize = sizes[1..sizes.len() - 1].iter().product();

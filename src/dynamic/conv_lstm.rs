@@ -1,15 +1,15 @@
 //! An LSTM whose products are convolutions: Keras's `ConvLSTM1D` and `ConvLSTM2D`.
 
-use dfdx::tensor::{Cpu, NoneTape, PutTape, SplitTape};
+use dfdx::tensor::{Cpu, Merge, NoneTape, PutTape, SplitTape};
 
 use super::{
     MAX_NUMBERS,
     conv::{PlacesOf, Slider, slid},
     dense::known_features,
-    flow::{Flow, Flows, Numbers, Rows, join_tapes, put_first},
+    flow::{Flow, Flows, Numbers, Rows, beside, join_tapes, put_first},
     functions::FoundFunction,
     merge::{Merging, merged},
-    op::{Op, Pass, Show, one},
+    op::{Op, Show, one},
     options::Options,
     places::{all, arranged},
     weights::{Role, Weights},
@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     backend::{
-        CarriedStates, ConvWeights, HiddenStates, IntoShape, WeightCache, join_rows, memory::filled,
+        CarriedStates, ConvWeights, HiddenStates, IntoShape, Recorder, WeightCache, join_rows,
+        memory::filled,
     },
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
@@ -89,7 +90,7 @@ impl ConvLstm {
     }
 
     /// The convolution of steps, or of states, with a kernel.
-    fn product<T: Pass>(&self, x: Flow<T>, of_states: bool) -> Result<Flow<T>, Error> {
+    fn product(&self, x: Flow, of_states: bool) -> Result<Flow, Error> {
         let name = if of_states { "recurrent_kernel" } else { "kernel" };
         let kernel = self.weights.matrix(name, GATES * self.filters)?;
         let bias = (self.use_bias && !of_states).then(|| self.weights.flat("bias")).transpose()?;
@@ -100,39 +101,36 @@ impl ConvLstm {
     }
 
     /// The state and the memory behind a step, of the products of what arrives and of the state before.
-    fn step<T: Pass>(
-        &self,
-        products: Rows<T>,
-        memory: Option<&Rows>,
-    ) -> Result<(Rows<T>, Rows<T>), Error> {
+    fn step(&self, products: Rows, memory: Option<&Rows<NoneTape>>) -> Result<(Rows, Rows), Error> {
         let (products, tape) = products.split_tape();
         let (rows, width) = *dfdx::shapes::HasShape::shape(&products);
         let part = |gate: usize| {
             let mut along = all(&[rows, width])?;
             let first = gate * self.filters;
             along[1].take((first..first + self.filters).map(Some))?;
-            Ok::<_, Error>(arranged(products.retaped::<T>(), &along)?.0)
+            Ok::<_, Error>(arranged(beside(&products, &tape), &along)?.0)
         };
         let gate = |number: usize| self.gate.apply(part(number)?);
         let candidate = self.activation.apply(part(2)?)?;
         let mut c = merged(Merging::Product, gate(0)?, candidate)?;
         if let Some(memory) = memory {
-            let kept = merged(Merging::Product, gate(1)?, memory.retaped::<T>())?;
+            let kept = merged(Merging::Product, gate(1)?, beside(memory, &tape))?;
             c = merged(Merging::Sum, kept, c)?;
         }
         let (c, more) = c.split_tape();
-        let shown = self.activation.apply(c.retaped::<T>())?;
+        let shown = self.activation.apply(beside(&c, &tape))?;
         let h = merged(Merging::Product, gate(3)?, shown)?;
         let (h, last) = h.split_tape();
-        Ok((h.put_tape(tape.merge(more).merge(last)), c.put_tape(T::default())))
+        let beside = tape.beside();
+        Ok((h.put_tape(tape.merge(more).merge(last)), c.put_tape(beside)))
     }
 
     /// The states to begin with, as rows of channels, and the tape that they are on.
-    fn initial<T: Pass>(
+    fn initial(
         &self,
-        given: Flows<T>,
+        given: Flows,
         shape: (usize, usize),
-    ) -> Result<(Option<[Rows; 2]>, T), Error> {
+    ) -> Result<(Option<[Rows<NoneTape>; 2]>, Recorder), Error> {
         let (given, tape) = join_tapes(given);
         let mut states = Vec::new();
         for state in given {
@@ -200,7 +198,7 @@ impl Op for ConvLstm {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, mut x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, mut x: Flows) -> Result<Flows, Error> {
         let given = x.split_off(1);
         let Numbers { x, sizes, .. } = one(x)?.numbers()?;
         let (batch, length) = (sizes[0], sizes[1]);
@@ -212,15 +210,15 @@ impl Op for ConvLstm {
         let image: Vec<usize> = [&[batch], &images[1..images.len() - 1], &[self.filters]].concat();
         let (mut state, more) = self.initial(given, (batch * each, self.filters))?;
         tape = tape.merge(more);
-        let mut outputs: Vec<Rows> = Vec::new();
+        let mut outputs: Vec<Rows<NoneTape>> = Vec::new();
         for i in 0..length {
             let step = if self.backwards { length - 1 - i } else { i };
             let mut along = all(&[batch, length, each * GATES * self.filters])?;
             along[1].take([Some(step)])?;
-            let (products, _) = arranged(x.retaped::<T>(), &along)?;
+            let (products, _) = arranged(beside(&x, &tape), &along)?;
             let mut products = products.into_shape(&(batch * each, GATES * self.filters))?;
             if let Some([h, _]) = &state {
-                let before = Flow::plain(h.retaped::<T>(), image.clone())?;
+                let before = Flow::plain(beside(h, &tape), image.clone())?;
                 let more = self.product(before, true)?.numbers()?.x;
                 products = merged(Merging::Sum, products, more)?;
             }
@@ -246,10 +244,10 @@ impl Op for ConvLstm {
                 Some(c.clone().into_shape(&(batch, each * self.filters))?),
             ))?;
         }
-        let mut gives: Flows = Vec::new();
+        let mut gives: Flows<NoneTape> = Vec::new();
         if self.sequences {
             let all = [&[batch, length], &image[1..]].concat();
-            let outputs = outputs.iter().map(|h| h.retaped::<T>()).collect();
+            let outputs = outputs.iter().map(|h| beside(h, &tape)).collect();
             let (joined, more) = join_rows(outputs)?.split_tape();
             tape = tape.merge(more);
             gives.push(Flow::plain(joined, all)?);
@@ -263,7 +261,7 @@ impl Op for ConvLstm {
         Ok(put_first(gives, tape))
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         if self.drops != [0.0; 2] {
             return Err(refused("a `dropout` of convolutional states is not trained here"));
         }

@@ -3,7 +3,7 @@ use dfdx::tensor::{Cpu, PutTape, TensorFromVec};
 use super::{
     flow::{Flow, Numbers},
     functions::{FoundFunction, Of, half},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     visit,
     weights::{Role, Weights, optional},
@@ -72,11 +72,11 @@ impl OneToOne for DenseOp {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let kernel = self.weights.matrix("kernel", self.units)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
         let weights = DenseWeights { kernel, bias, cache: &self.cache };
-        x.numbers()?.map(|x| self.activation.behind(|then| Cpu::dense(x, weights, then)))
+        x.numbers()?.map(|x| self.activation.behind(x, |x, then| Cpu::dense(x, weights, then)))
     }
 
     fn allow_steps(&mut self, allowed: bool) {
@@ -138,7 +138,7 @@ impl OneToOne for EmbeddingOp {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Flow::Tokens { mut sizes, ids, tape } = x else { return Ok(x) };
         let steps = sizes.get(1).copied().unwrap_or(1);
         if let Some(at) = ids.iter().position(|&id| id >= self.rows) {
@@ -182,7 +182,7 @@ impl OneToOne for Activate {
         Ok(gives)
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         x.numbers()?.map(|x| self.0.apply(x))
     }
 }
@@ -196,7 +196,7 @@ impl OneToOne for MaskingOp {
         Ok(AnySignal { kind: SignalKind::Padded, sizes: arrives.sizes.clone() })
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let x = x.numbers()?;
         let (sizes, layer) = (x.sizes.clone(), layers::Masking { value: self.0 });
         let (x, _) = x.steps()?;

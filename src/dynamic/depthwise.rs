@@ -7,7 +7,7 @@ use super::{
     dense::known_features,
     flow::Flow,
     functions::FoundFunction,
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     visit,
     weights::{Role, Weights},
@@ -97,7 +97,7 @@ impl OneToOne for Depthwise {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let channels = self.channels.unwrap_or(0);
         let kernel = self.weights.matrix(self.kernel(), self.wide(channels)?)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
@@ -109,7 +109,8 @@ impl OneToOne for Depthwise {
         };
         let kernel = self.weights.matrix("pointwise_kernel", filters)?;
         let mixing = DenseWeights { kernel, bias, cache: &self.cache };
-        let finish = self.activation.finish::<T>();
+        let (x, recorded) = x.recorded();
+        let finish = self.activation.finish(recorded);
         let y = self.slider.slide(x, |x, window| separable(x, weights, window, mixing, finish))?;
         finished(y, finish, &self.activation)
     }

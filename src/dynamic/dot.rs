@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::{
     flow::{Flow, Flows, Numbers},
     is_padded,
-    op::{Op, Pass},
+    op::Op,
     options::Options,
     places::permuted,
     words::{self, refused},
@@ -89,7 +89,7 @@ impl Op for Products {
         Ok(vec![AnySignal::numbers(sizes)])
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let signals: Vec<AnySignal> = x.iter().map(Flow::signal).collect();
         let gives = self.gives(&signals)?;
         let sizes: Vec<usize> = gives[0].sizes.iter().map(|size| size.unwrap_or(0)).collect();

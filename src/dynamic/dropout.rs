@@ -1,20 +1,20 @@
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, PutTape, Tape, TensorFromVec},
+    tensor::{Cpu, PutTape, TensorFromVec},
 };
 use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers, Rows, as_rows},
     merge::{Merging, merged},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     places::stretched,
     words::{self, refused},
 };
 use crate::{
     backend::{
-        Backend, IntoShape,
+        Backend, IntoShape, Recorder,
         memory::{elements, filled},
     },
     error::{Error, OrDevice},
@@ -66,11 +66,11 @@ impl OneToOne for Dropping {
         Ok(arrives.clone())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         Ok(x)
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         let x = x.numbers()?;
         let mask = x.mask.clone();
         let Some(drawn) = &self.drawn else {
@@ -85,33 +85,33 @@ impl OneToOne for Dropping {
 
 /// Drops values of so many samples. What drops of one is known by its number in the batch and not by that of its steps, so
 /// that it is the same under any amount of padding.
-pub(super) fn dropped<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
+pub(super) fn dropped(
+    x: Rows,
     samples: usize,
     mask: Option<&Mask>,
     rate: f64,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     let shape = *x.shape();
     let count = elements(&[shape.0, shape.1])?;
     if rate == 0.0 || count == 0 {
         return Ok(x);
     }
-    let x: Rows<T> = x.into_shape(&(samples, count / samples.max(1)))?;
+    let x: Rows = x.into_shape(&(samples, count / samples.max(1)))?;
     Cpu::dropout(x, mask, rate)?.into_shape(&shape)
 }
 
 /// What values of these sizes are multiplied with: 0, or what makes up for those that are dropped.
-fn factors<T: Pass>(
+fn factors(
     drawn: Vec<usize>,
     sizes: &[usize],
     mask: Option<&Mask>,
     rate: f64,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     let ones = filled(&drawn, 1.0)?;
     let ones = Cpu::default().try_tensor_from_vec(ones, as_rows(&drawn)?).or_device()?;
     // Padding has no part in what is drawn for each step.
     let mask = mask.filter(|_| drawn.get(..2) == sizes.get(..2));
     let samples = drawn.first().copied().unwrap_or(1);
-    let x = dropped(ones, samples, mask, rate)?.put_tape(T::default());
+    let x = dropped(ones.put_tape(Recorder::default()), samples, mask, rate)?;
     stretched(Numbers { x, sizes: drawn, mask: None }, sizes)
 }

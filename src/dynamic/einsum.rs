@@ -1,10 +1,9 @@
 //! Products of values whose dimensions have letters: Keras's `einsum`.
 
-use dfdx::tensor::{Cpu, PutTape, SplitTape};
+use dfdx::tensor::{Cpu, Merge, PutTape, SplitTape};
 
 use super::{
     flow::{Rows, as_rows},
-    op::Pass,
     places::{all, arranged, permuted},
     words::refused,
 };
@@ -138,11 +137,11 @@ impl Equation {
     }
 
     /// The values that are made of some.
-    pub(super) fn apply<T: Pass>(
+    pub(super) fn apply(
         &self,
-        values: Vec<(Rows<T>, Vec<usize>)>,
+        values: Vec<(Rows, Vec<usize>)>,
         cache: &WeightCache,
-    ) -> Result<Rows<T>, Error> {
+    ) -> Result<Rows, Error> {
         let mut parts = Vec::new();
         for (i, ((x, sizes), letters)) in values.into_iter().zip(&self.inputs).enumerate() {
             let elsewhere = |letter: &char| {
@@ -175,13 +174,13 @@ fn letters_of(text: &str, elided: usize) -> Vec<char> {
 }
 
 /// Values whose dimensions have letters.
-struct Part<T: Pass> {
-    x: Rows<T>,
+struct Part {
+    x: Rows,
     sizes: Vec<usize>,
     letters: Vec<char>,
 }
 
-impl<T: Pass> Part<T> {
+impl Part {
     /// The same with its dimensions in this order.
     fn ordered(self, letters: &[char]) -> Result<Self, Error> {
         let place = |letter: &char| self.letters.iter().position(|other| other == letter);
@@ -198,7 +197,7 @@ impl<T: Pass> Part<T> {
 }
 
 /// Of dimensions with one letter, the values whose places are the same.
-fn diagonal<T: Pass>(part: Part<T>) -> Result<Part<T>, Error> {
+fn diagonal(part: Part) -> Result<Part, Error> {
     let Part { x, sizes, letters } = part;
     let mut once: Vec<char> = Vec::new();
     let mut along = Vec::new();
@@ -219,7 +218,7 @@ fn diagonal<T: Pass>(part: Part<T>) -> Result<Part<T>, Error> {
 }
 
 /// The sums along the dimensions that are not needed elsewhere.
-fn summed<T: Pass>(part: Part<T>, needed: impl Fn(&char) -> bool) -> Result<Part<T>, Error> {
+fn summed(part: Part, needed: impl Fn(&char) -> bool) -> Result<Part, Error> {
     let (keep, rest): (Vec<char>, Vec<char>) =
         part.letters.iter().copied().partition(|letter| needed(letter));
     if rest.is_empty() {
@@ -234,17 +233,12 @@ fn summed<T: Pass>(part: Part<T>, needed: impl Fn(&char) -> bool) -> Result<Part
 }
 
 /// Two values multiplied, and summed along the dimensions that both have and that are not given.
-fn product<T: Pass>(
-    a: Part<T>,
-    b: Part<T>,
-    output: &[char],
-    cache: &WeightCache,
-) -> Result<Part<T>, Error> {
+fn product(a: Part, b: Part, output: &[char], cache: &WeightCache) -> Result<Part, Error> {
     let both = |letter: &&char| b.letters.contains(letter);
     let shared: Vec<char> = a.letters.iter().filter(both).copied().collect();
     let (each, along): (Vec<char>, Vec<char>) =
         shared.iter().partition(|letter| output.contains(letter));
-    let alone = |part: &Part<T>| -> Vec<char> {
+    let alone = |part: &Part| -> Vec<char> {
         part.letters.iter().filter(|letter| !shared.contains(letter)).copied().collect()
     };
     let (of_a, of_b) = (alone(&a), alone(&b));

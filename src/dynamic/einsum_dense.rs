@@ -6,7 +6,7 @@ use super::{
     flow::{Flow, Numbers},
     functions::FoundFunction,
     merge::{Merging, merged},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     places::stretched,
     visit,
@@ -14,7 +14,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::{IntoShape, WeightCache},
+    backend::{IntoShape, Recorder, WeightCache},
     error::Error,
     fields::{AnySignal, Initializer},
 };
@@ -202,20 +202,20 @@ impl OneToOne for EinsumDense {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, .. } = x.numbers()?;
         let arrives: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
         let plan = self.plan(&arrives)?;
         let gives = known(&plan.gives, "output")?;
         let kernel = self.kernel.clone().unwrap_or_default();
         let columns = kernel.last().copied().unwrap_or(1);
-        let weights = self.weights.matrix("kernel", columns)?.retaped::<T>();
+        let weights = self.weights.matrix("kernel", columns)?.retaped::<Recorder>();
         let mut y = plan.equation.apply(vec![(x, sizes), (weights, kernel)], &self.cache)?;
         if let Some(bias) = plan.bias {
             let flat = self.weights.flat("bias")?;
             let own = [vec![1; gives.len() - bias.len()], known(&bias, "bias")?].concat();
             let rows = super::flow::as_rows(&own)?;
-            let x = flat.into_shape(&rows)?.retaped::<T>();
+            let x = flat.into_shape(&rows)?.retaped::<Recorder>();
             let bias = stretched(Numbers { x, sizes: own, mask: None }, &gives)?;
             y = merged(Merging::Sum, y, bias)?;
         }

@@ -8,7 +8,7 @@ use dfdx::{
 use super::{DynamicValue, words};
 use crate::{
     backend::{
-        Backend, IntoShape,
+        Backend, IntoShape, Recorder,
         memory::{elements, filled},
         to_values,
     },
@@ -19,10 +19,12 @@ use crate::{
 };
 
 /// Rows of the values along the last axis.
-pub(crate) type Rows<T = NoneTape> = Tensor<(usize, usize), f32, Cpu, T>;
+pub(crate) type Rows<T = Recorder> = Tensor<(usize, usize), f32, Cpu, T>;
 
 /// What runs from layer to layer.
-pub enum Flow<T> {
+// Typed code, which has other tapes, names its own.
+#[allow(private_interfaces)]
+pub enum Flow<T = Recorder> {
     /// Numbers.
     #[allow(private_interfaces)]
     Numbers(Numbers<T>),
@@ -38,10 +40,10 @@ pub enum Flow<T> {
 }
 
 /// What reaches a layer of several inputs, or leaves one of several outputs.
-pub(super) type Flows<T = NoneTape> = Vec<Flow<T>>;
+pub(super) type Flows<T = Recorder> = Vec<Flow<T>>;
 
 /// Takes the tapes of some values, as one.
-pub(crate) fn join_tapes<T: Tape<f32, Cpu>>(x: Flows<T>) -> (Flows, T) {
+pub(crate) fn join_tapes<T: Tape<f32, Cpu>>(x: Flows<T>) -> (Flows<NoneTape>, T) {
     let mut tape: Option<T> = None;
     let x = x.into_iter().map(|x| {
         let (x, more) = x.split_tape();
@@ -54,14 +56,38 @@ pub(crate) fn join_tapes<T: Tape<f32, Cpu>>(x: Flows<T>) -> (Flows, T) {
     (x.collect(), tape.unwrap_or_default())
 }
 
-/// Puts a tape on the first of some values, and a new one on each of the others.
-pub(crate) fn put_first<T: Tape<f32, Cpu>>(x: Flows, tape: T) -> Flows<T> {
+/// Puts a tape on the first of some values, and a new one beside it on each of the others.
+pub(crate) fn put_first(x: Flows<NoneTape>, tape: Recorder) -> Flows {
+    let beside = tape.beside();
     let mut tape = Some(tape);
-    x.into_iter().map(|x| x.put_tape(tape.take().unwrap_or_default())).collect()
+    let mut next = || tape.take().unwrap_or_else(|| beside.beside());
+    x.into_iter().map(|x| x.put_tape(next())).collect()
+}
+
+/// The same values, on a tape beside this one.
+pub(super) fn beside<S: Shape>(
+    x: &Tensor<S, f32, Cpu>,
+    tape: &Recorder,
+) -> Tensor<S, f32, Cpu, Recorder> {
+    x.clone().put_tape(tape.beside())
+}
+
+/// Runs a pass of a typed layer, with a tape where it records.
+pub(super) fn in_pass<L>(
+    layer: L,
+    x: Flows,
+    plain: fn(L, Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>,
+    taped: fn(L, Flows) -> Result<Flows, Error>,
+) -> Result<Flows, Error> {
+    let (x, tape) = join_tapes(x);
+    match tape.is_on() {
+        true => taped(layer, put_first(x, tape)),
+        false => Ok(put_first(plain(layer, x)?, tape)),
+    }
 }
 
 /// Numbers of any rank, and the mask of a padded sequence.
-pub(crate) struct Numbers<T> {
+pub(crate) struct Numbers<T = Recorder> {
     pub(crate) x: Rows<T>,
     pub(crate) sizes: Vec<usize>,
     pub(crate) mask: Option<Mask>,
@@ -113,6 +139,15 @@ impl<T: Tape<f32, Cpu>> Numbers<T> {
             }
             _ => Err(words::refused(format!("no sequence: {:?}", self.sizes))),
         }
+    }
+}
+
+impl Flow {
+    /// Whether gradients may be asked for.
+    pub(crate) fn recorded(self) -> (Self, bool) {
+        let (x, tape) = self.split_tape();
+        let recorded = tape.is_on();
+        (x.put_tape(tape), recorded)
     }
 }
 
@@ -178,10 +213,7 @@ impl<T: Tape<f32, Cpu>> Flow<T> {
 }
 
 /// Zeros of the sizes that leave a layer, on the tapes of what reaches it: what layers are not asked for if that is empty.
-pub(crate) fn emptied<T: Tape<f32, Cpu>>(
-    x: Flows<T>,
-    gives: &[AnySignal],
-) -> Result<Flows<T>, Error> {
+pub(crate) fn emptied(x: Flows, gives: &[AnySignal]) -> Result<Flows, Error> {
     let mask = x.first().and_then(Flow::mask).cloned();
     let zeros = |gives: &AnySignal| {
         let sizes: Vec<usize> = gives.sizes.iter().map(|size| size.unwrap_or(0)).collect();
@@ -197,7 +229,7 @@ pub(crate) fn emptied<T: Tape<f32, Cpu>>(
         let x = Cpu::default().try_tensor_from_vec(values, as_rows(&sizes)?).or_device()?;
         Ok(Flow::Numbers(Numbers { x, sizes, mask }))
     };
-    let zeros = gives.iter().map(zeros).collect::<Result<Flows, Error>>()?;
+    let zeros = gives.iter().map(zeros).collect::<Result<Flows<NoneTape>, Error>>()?;
     Ok(put_first(zeros, join_tapes(x).1))
 }
 

@@ -4,13 +4,12 @@ use std::fmt;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape},
+    tensor::{Cpu, NoneTape, PutTape, SplitTape},
 };
 
 use super::{
-    flow::Rows,
+    flow::{Rows, beside},
     merge::{Merging, merged},
-    op::Pass,
     places::{all, arranged},
     words::refused,
 };
@@ -21,11 +20,11 @@ use crate::{
     layers::Activation,
 };
 
-/// An activation of rows of numbers, for both tapes, and what an operation does in its place.
+/// An activation of rows of numbers, without a tape and with one, and what an operation does in its place.
 #[derive(Clone, Copy)]
 pub(crate) struct Functions {
-    pub(super) plain: fn(Rows) -> Result<Rows, Error>,
-    pub(super) taped: fn(Rows<Recorder>) -> Result<Rows<Recorder>, Error>,
+    plain: fn(Rows<NoneTape>) -> Result<Rows<NoneTape>, Error>,
+    taped: fn(Rows) -> Result<Rows, Error>,
     finish: ActivationKind,
 }
 
@@ -69,29 +68,33 @@ impl FoundFunction {
     }
 
     /// Applies it behind an operation, which does what it is told.
-    pub(super) fn behind<T: Pass>(
+    pub(super) fn behind(
         &self,
-        operation: impl FnOnce(ActivationKind) -> Result<Rows<T>, Error>,
-    ) -> Result<Rows<T>, Error> {
-        match self.finish::<T>() {
-            ActivationKind::Nothing => self.apply(operation(ActivationKind::Nothing)?),
-            fused => operation(fused),
+        x: Rows,
+        operation: impl FnOnce(Rows, ActivationKind) -> Result<Rows, Error>,
+    ) -> Result<Rows, Error> {
+        let (x, tape) = x.split_tape();
+        let finish = self.finish(tape.is_on());
+        let y = operation(x.put_tape(tape), finish)?;
+        match finish {
+            ActivationKind::Nothing => self.apply(y),
+            _ => Ok(y),
         }
     }
 
     /// What an operation is told to do in its place; then it need not be [applied](Self::apply).
-    pub(super) fn finish<T: Pass>(&self) -> ActivationKind {
+    pub(super) fn finish(&self, recorded: bool) -> ActivationKind {
         let fused = match self.of {
             _ if self.options.is_some() => ActivationKind::Nothing,
             Of::Keras(function) => function.fused(),
             Of::Own(functions) => functions.finish,
             Of::Gate => ActivationKind::Nothing,
         };
-        logits::fused::<f32, Cpu, T>(fused)
+        logits::fused(fused, recorded)
     }
 
     /// Applies it to rows.
-    pub(super) fn apply<T: Pass>(&self, x: Rows<T>) -> Result<Rows<T>, Error> {
+    pub(super) fn apply(&self, x: Rows) -> Result<Rows, Error> {
         match self.options {
             Some(ActivationOptions::OfRelu(relu)) => return relu.apply(x),
             Some(ActivationOptions::OfElu(alpha)) => {
@@ -107,7 +110,11 @@ impl FoundFunction {
             Of::Own(functions) => functions,
         };
         let shape = *x.shape();
-        let y = T::activation(functions)(x)?;
+        let (x, tape) = x.split_tape();
+        let y = match tape.is_on() {
+            true => (functions.taped)(x.put_tape(tape))?,
+            false => (functions.plain)(x)?.put_tape(tape),
+        };
         if *y.shape() != shape {
             return Err(Error::mismatch("the shape behind an activation", shape, y.shape()));
         }
@@ -121,16 +128,17 @@ pub(super) fn half(size: usize) -> Result<usize, Error> {
     half.ok_or_else(|| refused(format!("`glu` halves its values, and there are {size}")))
 }
 
-fn gated<T: Pass>(x: Rows<T>) -> Result<Rows<T>, Error> {
+fn gated(x: Rows) -> Result<Rows, Error> {
     let (rows, width) = *x.shape();
     let half = half(width)?;
-    let part = |x: Rows<T>, from: usize| {
+    let part = |x: Rows, from: usize| {
         let mut along = all(&[rows, width])?;
         along[1].take((from..from + half).map(Some))?;
         Ok::<_, Error>(arranged(x, &along)?.0)
     };
-    let gate = Cpu::sigmoid(part(x.retaped::<T>(), half)?)?;
-    merged(Merging::Product, part(x, 0)?, gate)
+    let (x, tape) = x.split_tape();
+    let gate = Cpu::sigmoid(part(beside(&x, &tape), half)?)?;
+    merged(Merging::Product, part(x.put_tape(tape), 0)?, gate)
 }
 
 impl fmt::Debug for FoundFunction {

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers, as_rows},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     places::{inverse, permuted},
     visit,
@@ -129,7 +129,7 @@ impl OneToOne for Groups {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
         let x = Cpu::bounded_padding(x, mask.as_ref())?;
         let (rank, axis) = (sizes.len(), self.axis(sizes.len())?);

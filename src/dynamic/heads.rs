@@ -10,9 +10,9 @@ use super::{
     axes::Axes,
     dense::known_features,
     dropout::dropped,
-    flow::{Flow, Flows, Numbers, as_rows, join_tapes},
+    flow::{Flow, Flows, Numbers, as_rows, beside, join_tapes},
     merge::{Merging, merged},
-    op::{Op, Pass, Show},
+    op::{Op, Show},
     options::Options,
     places::{inverse, permuted},
     projection::Projection,
@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     backend::{
-        ActivationKind, AttentionOptions, Backend, IntoShape, attention_shares, attention_sums,
-        memory::elements,
+        ActivationKind, AttentionOptions, Backend, IntoShape, Recorder, attention_shares,
+        attention_sums, memory::elements,
     },
     error::Error,
     fields::{AnySignal, Config, Initializer, whole},
@@ -154,12 +154,12 @@ impl Heads {
     }
 
     /// What leaves the layer before the last projection: for each position the values of all heads. And the scores.
-    fn attend<T: Pass>(
+    fn attend(
         &self,
         all: Roles<Numbers<NoneTape>>,
-        tape: T,
+        tape: Recorder,
         dropout: f64,
-    ) -> Result<(Numbers<T>, Option<Flow<T>>), Error> {
+    ) -> Result<(Numbers, Option<Flow>), Error> {
         let [of_query, of_key, gate @ .., of_value, _] = self.projections.as_slice() else {
             return Err(Error::Empty("the list of weights"));
         };
@@ -178,9 +178,10 @@ impl Heads {
         let (batch, mut of_sums) = (query.sizes[0], query.sizes.clone());
         let (more, key) = (query.clone(), key.unwrap_or_else(|| value.clone()));
 
+        let (of_k, of_v, of_gate) = (tape.beside(), tape.beside(), tape.beside());
         let q = of_query.apply(query.put_tape(tape), ActivationKind::Nothing)?;
-        let k = of_key.apply(key.put_tape(T::default()), ActivationKind::Nothing)?;
-        let v = of_value.apply(value.put_tape(T::default()), ActivationKind::Nothing)?;
+        let k = of_key.apply(key.put_tape(of_k), ActivationKind::Nothing)?;
+        let v = of_value.apply(value.put_tape(of_v), ActivationKind::Nothing)?;
         let order = axes.steps();
         let (outer, along) = (axes.apart.len() + 1, axes.along.len());
         let q = matrices(q, &order, outer, along)?;
@@ -194,7 +195,7 @@ impl Heads {
             let mut shares = attention_shares(q, k, &options)?;
             if returned {
                 let (x, tape) = shares.split_tape();
-                let scores = x.clone().put_tape(T::default()).into_shape(&as_rows(&of_scores)?)?;
+                let scores = beside(&x, &tape).into_shape(&as_rows(&of_scores)?)?;
                 given = Some(Flow::plain(scores, of_scores)?);
                 shares = x.put_tape(tape);
             }
@@ -211,7 +212,7 @@ impl Heads {
         let sums = sums.into_shape(&as_rows(&arranged)?)?;
         let (mut sums, mut flat) = permuted(sums, &arranged, &inverse(&order))?;
         if let [gate] = gate {
-            let factors = gate.apply(more.put_tape(T::default()), ActivationKind::Logistic)?;
+            let factors = gate.apply(more.put_tape(of_gate), ActivationKind::Logistic)?;
             sums = merged(Merging::Product, sums, factors.x)?;
         }
         flat.truncate(axes.rank - 1);
@@ -219,7 +220,7 @@ impl Heads {
         Ok((Numbers::new(sums, flat, None)?, given))
     }
 
-    fn run<T: Pass>(&self, x: Flows<T>, dropout: f64) -> Result<Flows<T>, Error> {
+    fn run(&self, x: Flows, dropout: f64) -> Result<Flows, Error> {
         let (x, tape) = join_tapes(x);
         let all = x.into_iter().map(Flow::numbers).collect::<Result<Vec<_>, _>>()?;
         let all = self.roles(all)?;
@@ -235,12 +236,7 @@ impl Heads {
 
 /// Numbers in another order of their dimensions, as matrices: so many dimensions stand in front of those of a matrix, and
 /// so many are of its rows.
-fn matrices<T: Pass>(
-    x: Numbers<T>,
-    order: &[usize],
-    outer: usize,
-    rows: usize,
-) -> Result<Matrices<T>, Error> {
+fn matrices(x: Numbers, order: &[usize], outer: usize, rows: usize) -> Result<Matrices, Error> {
     let (x, sizes) = permuted(x.x, &x.sizes, order)?;
     let (outer, matrix) = sizes.split_at(outer);
     let (rows, columns) = matrix.split_at(rows);
@@ -298,11 +294,11 @@ impl Op for Heads {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         self.run(x, 0.0)
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         self.run(x, self.dropout)
     }
 

@@ -4,13 +4,13 @@ use dfdx::tensor::Cpu;
 
 use super::{
     CustomObjects, DynamicValue, MAX_NUMBERS, RunsOn, budget,
-    flow::{Flow, Flows, emptied},
+    flow::{Flow, Flows, emptied, join_tapes, put_first},
     is_padded,
-    op::{self, Op, Pass},
+    op::{self, Op},
     value, words,
 };
 use crate::{
-    backend::whole_pass,
+    backend::{Recorder, whole_pass},
     error::{Error, shortened},
     fields::{AnySignal, Config, has_build_config},
     io::WeightFile,
@@ -260,7 +260,8 @@ impl DynamicLayer {
     pub fn run(&mut self, x: impl RunsOn) -> Result<DynamicValue, Error> {
         let x = value::into_flows(x.value())?;
         self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
-        value::from_outputs(whole_pass(|| self.apply_each(x))?)
+        let y = whole_pass(|| self.apply_each(put_first(x, Recorder::off())))?;
+        value::from_outputs(join_tapes(y).0)
     }
 
     /// Forgets the states that `stateful` layers keep from one batch to the next.
@@ -285,18 +286,17 @@ impl DynamicLayer {
     }
 
     /// The inference pass of a layer that is built.
-    pub(super) fn apply_each<T: Pass>(&self, mut x: Flows<T>) -> Result<Flows<T>, Error> {
+    pub(super) fn apply_each(&self, mut x: Flows) -> Result<Flows, Error> {
         self.take_masks_off(&mut x);
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        let y = T::apply(&*self.op, x).map_err(|e| self.blame(e))?;
-        self.penalize(&y)?;
-        Ok(y)
+        let y = self.op.apply(x).map_err(|e| self.blame(e))?;
+        self.penalize(y)
     }
 
     /// The training pass of a layer that is built.
-    pub(super) fn train_each<T: Pass>(&mut self, mut x: Flows<T>) -> Result<Flows<T>, Error> {
+    pub(super) fn train_each(&mut self, mut x: Flows) -> Result<Flows, Error> {
         if self.op.rests() && self.is_frozen() {
             return self.apply_each(x);
         }
@@ -304,43 +304,43 @@ impl DynamicLayer {
         if let Some(nothing) = self.admit(&x)? {
             return emptied(x, &nothing);
         }
-        let y = T::train(&mut *self.op, x).map_err(|e| self.blame(e))?;
-        self.penalize(&y)?;
-        Ok(y)
+        let y = self.op.train(x).map_err(|e| self.blame(e))?;
+        self.penalize(y)
     }
 
     /// Adds the penalties of what leaves the layer to the loss of the pass, if its config has a regularizer for that.
-    fn penalize<T: Pass>(&self, y: &Flows<T>) -> Result<(), Error> {
+    fn penalize(&self, y: Flows) -> Result<Flows, Error> {
         let said = self.config.config.get("activity_regularizer").filter(|said| !said.is_null());
-        let Some(said) = said else { return Ok(()) };
+        let Some(said) = said else { return Ok(y) };
         let regularizer = regularizer(said);
-        for one in y {
+        let (y, tape) = join_tapes(y);
+        for one in &y {
             if let Flow::Numbers(numbers) = one {
-                let (x, sizes, mask) = (&numbers.x, &numbers.sizes, numbers.mask.as_ref());
-                penalize(x, sizes, mask, &*regularizer).map_err(|e| self.blame(e))?;
+                let (x, sizes, mask) = (numbers.x.clone(), &numbers.sizes, numbers.mask.as_ref());
+                penalize(x, sizes, mask, &*regularizer, tape.is_on()).map_err(|e| self.blame(e))?;
             }
         }
-        Ok(())
+        Ok(put_first(y, tape))
     }
 
     /// The inference pass of a layer of one input and one output.
-    pub(super) fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    pub(super) fn apply(&self, x: Flow) -> Result<Flow, Error> {
         op::one(self.apply_each(vec![x])?).map_err(|e| self.blame(e))
     }
 
     /// The training pass of a layer of one input and one output.
-    pub(super) fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    pub(super) fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         op::one(self.train_each(vec![x])?).map_err(|e| self.blame(e))
     }
 
-    fn take_masks_off<T: Pass>(&self, x: &mut Flows<T>) {
+    fn take_masks_off(&self, x: &mut Flows) {
         if self.masks != Masks::Checked {
             x.iter_mut().for_each(|x| x.set_mask(None));
         }
     }
 
     /// Checks what reaches the layer. Gives what leaves it if that is known already, as it is empty.
-    pub(super) fn admit<T: Pass>(&self, x: &Flows<T>) -> Result<Option<Vec<AnySignal>>, Error> {
+    pub(super) fn admit(&self, x: &Flows) -> Result<Option<Vec<AnySignal>>, Error> {
         // The layers inside are asked one by one.
         if self.op.asks_for_nothing() {
             return Ok(None);

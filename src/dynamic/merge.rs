@@ -2,19 +2,19 @@
 
 use dfdx::{
     prelude::{TryAdd, TryMul, TrySub},
-    tensor::Cpu,
+    tensor::{Cpu, PutTape, SplitTape, Tape},
 };
 use serde_json::Value;
 
 use super::{
     flow::{Flow, Flows, Numbers, Rows, as_rows},
-    op::{Op, Pass},
+    op::Op,
     options::Options,
     places::stretched,
     words::{self, refused},
 };
 use crate::{
-    backend::{Backend, Extreme, IntoShape, apart, choose_rows, join_rows, keep_rows},
+    backend::{Backend, Extreme, IntoShape, Recorder, apart, choose_rows, join_rows, keep_rows},
     error::{Error, OrDevice},
     fields::{AnySignal, SignalKind},
     signal::Mask,
@@ -93,8 +93,22 @@ pub(super) fn common(arrive: &[AnySignal]) -> Result<Vec<Option<usize>>, Error> 
 }
 
 /// Two values, number by number.
-pub(super) fn merged<T: Pass>(merging: Merging, a: Rows<T>, b: Rows<T>) -> Result<Rows<T>, Error> {
-    let b = apart(&a, b)?;
+pub(super) fn merged(merging: Merging, a: Rows, b: Rows) -> Result<Rows, Error> {
+    let ((a, tape), (b, more)) = (a.split_tape(), b.split_tape());
+    if tape.is_on() && more.is_on() {
+        let a = a.put_tape(tape);
+        let b = apart(&a, b.put_tape(more))?;
+        return by_number(merging, a, b);
+    }
+    // What is needed no more takes the result.
+    Ok(by_number(merging, a, b)?.put_tape(Recorder::off()))
+}
+
+fn by_number<T: Tape<f32, Cpu>>(
+    merging: Merging,
+    a: Rows<T>,
+    b: Rows<T>,
+) -> Result<Rows<T>, Error> {
     match merging {
         Merging::Sum | Merging::Mean => a.try_add(b),
         Merging::Difference => a.try_sub(b),
@@ -129,7 +143,7 @@ impl Op for Merge {
         Ok(vec![AnySignal { kind, sizes }])
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let signals: Vec<AnySignal> = x.iter().map(Flow::signal).collect();
         let sizes: Vec<usize> = common(&signals)?.into_iter().map(|n| n.unwrap_or(0)).collect();
         let count = x.len();
@@ -154,21 +168,17 @@ impl Op for Merge {
     }
 }
 
-fn fold<T>(
-    values: Vec<Rows<T>>,
-    f: impl FnMut(Rows<T>, Rows<T>) -> Result<Rows<T>, Error>,
-) -> Result<Rows<T>, Error> {
+fn fold(
+    values: Vec<Rows>,
+    f: impl FnMut(Rows, Rows) -> Result<Rows, Error>,
+) -> Result<Rows, Error> {
     let mut values = values.into_iter();
     let first = values.next().ok_or(Error::Empty("the list of inputs"))?;
     values.try_fold(first, f)
 }
 
 /// A step that a mask does not keep counts as 1; one that none of them keeps is 0, if all have a mask.
-fn product<T: Pass>(
-    values: Vec<Rows<T>>,
-    masks: &[Option<Mask>],
-    all: Option<&Mask>,
-) -> Result<Rows<T>, Error> {
+fn product(values: Vec<Rows>, masks: &[Option<Mask>], all: Option<&Mask>) -> Result<Rows, Error> {
     let mut kept = Vec::new();
     for (x, mask) in values.into_iter().zip(masks) {
         kept.push(match mask {
@@ -184,11 +194,7 @@ fn product<T: Pass>(
 }
 
 /// Where one of two is masked, the other takes its place.
-fn extreme<T: Pass>(
-    merging: Merging,
-    values: Vec<Rows<T>>,
-    masks: Vec<Option<Mask>>,
-) -> Result<Rows<T>, Error> {
+fn extreme(merging: Merging, values: Vec<Rows>, masks: Vec<Option<Mask>>) -> Result<Rows, Error> {
     let mut masks = masks.into_iter();
     let mut seen = masks.next().flatten();
     fold(values, |mut a, mut b| {
@@ -272,7 +278,7 @@ impl Op for Joining {
         Ok(vec![AnySignal { kind, sizes }])
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let signals: Vec<AnySignal> = x.iter().map(Flow::signal).collect();
         let mut gives = Op::gives(self, &signals)?;
         let gives = gives.pop().ok_or(Error::Empty("the list of inputs"))?;

@@ -7,12 +7,12 @@ use rand_distr::StandardNormal;
 use super::{
     flow::{Flow, Numbers, Rows, as_rows},
     merge::{Merging, merged},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     words,
 };
 use crate::{
-    backend::{OfSamples, memory::collected},
+    backend::{OfSamples, Recorder, memory::collected},
     error::{Error, OrDevice},
     fields::{AnySignal, Config, may_be_frozen},
     layers::channel_factors,
@@ -114,20 +114,20 @@ impl OneToOne for Noise {
         }
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         Ok(x)
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         if self.does_nothing() {
             return Ok(x);
         }
         let Numbers { x, sizes, mask } = x.numbers()?;
         let (factors, terms) = self.draw(&sizes, mask.as_ref())?;
         let shape = as_rows(&sizes)?;
-        let tensor = |values: Vec<f32>| -> Result<Rows<T>, Error> {
+        let tensor = |values: Vec<f32>| -> Result<Rows, Error> {
             let x = Cpu::default().try_tensor_from_vec(values, shape).or_device()?;
-            Ok(x.put_tape(T::default()))
+            Ok(x.put_tape(Recorder::default()))
         };
         let (x, tape) = x.split_tape();
         let x = merged(Merging::Product, x.put_tape(tape), tensor(factors)?)?;

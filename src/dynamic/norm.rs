@@ -5,7 +5,7 @@ use super::{
     dense::known_features,
     flow::{Flow, Numbers, Rows, as_rows},
     is_padded,
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     places::{inverse, permuted},
     visit,
@@ -107,11 +107,11 @@ impl Norm {
     }
 
     /// Does something to the rows of the values along the axes.
-    fn along<T: Pass>(
+    fn along(
         &self,
-        x: Numbers<T>,
-        f: impl FnOnce(Rows<T>) -> Result<Rows<T>, Error>,
-    ) -> Result<Flow<T>, Error> {
+        x: Numbers,
+        f: impl FnOnce(Rows) -> Result<Rows, Error>,
+    ) -> Result<Flow, Error> {
         let rank = x.sizes.len();
         let mut axes = self.axes(rank)?;
         if axes == [rank - 1] {
@@ -197,7 +197,7 @@ impl OneToOne for Norm {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let weights = self.weights()?;
         if self.moving.is_none() {
             return self.along(x.numbers()?, |x| Cpu::layer_norm(x, weights, self.centre));
@@ -208,7 +208,7 @@ impl OneToOne for Norm {
         self.along(x.numbers()?, |x| Cpu::batch_norm(x, weights, &mean, &variance, then))
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         let Some((_, momentum)) = self.moving else { return self.apply(x) };
         let names = ["moving_mean", "moving_variance"];
         let moving = [self.weights.flat(names[0])?, self.weights.flat(names[1])?];

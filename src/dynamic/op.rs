@@ -1,14 +1,12 @@
-//! What is inside of a dynamic layer, and how it runs: without a tape, or on a [`Recorder`].
+//! What is inside of a dynamic layer, and how it runs: on a [`Recorder`], which is off where no gradient is asked for.
 
 use std::fmt;
 
-use dfdx::tensor::{Cpu, NoneTape, Tape, Tensor};
+use dfdx::tensor::{Cpu, Tape, Tensor};
 
 use super::{
     DynamicLayer,
-    flow::{Flow, Flows, Rows, join_tapes, put_first},
-    functions::Functions,
-    own::{Runs, Takes},
+    flow::{Flow, Flows, join_tapes, put_first},
     said::{CallWords, Said},
     words::refused,
 };
@@ -83,24 +81,19 @@ macro_rules! shared {
     };
 }
 
-/// A layer whose sizes are values. All that differs between inference and training is the tape of `T`.
+/// A layer whose sizes are values.
 ///
 /// It takes a list and gives a list: most layers, which take one value and give one, are [`OneToOne`].
-pub(crate) trait Op: Passes + fmt::Debug + Send + Sync {
+pub(crate) trait Op: Boxed + fmt::Debug + Send + Sync {
     /// What leaves the layer, if it takes what arrives.
     fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error>;
 
     /// The inference pass. What it gets is what `gives` has taken, and what it gives is not empty, unless it
     /// [`asks_for_nothing`](Self::asks_for_nothing).
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error>
-    where
-        Self: Sized;
+    fn apply(&self, x: Flows) -> Result<Flows, Error>;
 
     /// The training pass, where it is another one.
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error>
-    where
-        Self: Sized,
-    {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         self.apply(x)
     }
 
@@ -141,10 +134,10 @@ pub(crate) trait OneToOne: fmt::Debug + Send + Sync {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error>;
 
     /// See [`Op::apply`].
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error>;
+    fn apply(&self, x: Flow) -> Result<Flow, Error>;
 
     /// See [`Op::train`].
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         self.apply(x)
     }
 
@@ -161,11 +154,11 @@ impl<L: OneToOne + Clone + 'static> Op for L {
         Ok(vec![OneToOne::gives(self, only(arrive)?)?])
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         Ok(vec![OneToOne::apply(self, one(x)?)?])
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         Ok(vec![OneToOne::train(self, one(x)?)?])
     }
 
@@ -231,7 +224,7 @@ fn only<S>(list: &[S]) -> Result<&S, Error> {
 }
 
 /// The one value of a list.
-pub(crate) fn one<T>(mut list: Flows<T>) -> Result<Flow<T>, Error> {
+pub(crate) fn one(mut list: Flows) -> Result<Flow, Error> {
     match (list.len(), list.pop()) {
         (1, Some(one)) => Ok(one),
         (n, _) => Err(refused(format!("one value is needed here, but there are {n}"))),
@@ -265,81 +258,26 @@ pub(crate) trait Show {
     fn leave(&mut self) {}
 }
 
-/// The passes of an [`Op`] behind a pointer, where no method is generic.
-pub(crate) trait Passes {
+/// A copy of an [`Op`] behind a pointer.
+pub(crate) trait Boxed {
     fn boxed(&self) -> Box<dyn Op>;
-    fn apply_plain(&self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>;
-    fn apply_taped(&self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error>;
-    fn train_plain(&mut self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>;
-    fn train_taped(&mut self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error>;
 }
 
-impl<L: Op + Clone + 'static> Passes for L {
+impl<L: Op + Clone + 'static> Boxed for L {
     fn boxed(&self) -> Box<dyn Op> {
         Box::new(self.clone())
     }
-
-    fn apply_plain(&self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error> {
-        self.apply(x)
-    }
-
-    fn apply_taped(&self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error> {
-        self.apply(x)
-    }
-
-    fn train_plain(&mut self, x: Flows<NoneTape>) -> Result<Flows<NoneTape>, Error> {
-        self.train(x)
-    }
-
-    fn train_taped(&mut self, x: Flows<Recorder>) -> Result<Flows<Recorder>, Error> {
-        self.train(x)
-    }
 }
-
-/// One of the two tapes that a layer behind a pointer can run on.
-pub(crate) trait Pass: Tape<f32, Cpu> {
-    fn apply(op: &dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error>;
-    fn train(op: &mut dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error>;
-    fn activation(of: &Functions) -> fn(Rows<Self>) -> Result<Rows<Self>, Error>;
-    fn runs<L>(of: &Takes<L>) -> &Runs<L, Self>;
-}
-
-macro_rules! pass {
-    ($tape:ty, $apply:ident, $train:ident, $field:ident) => {
-        impl Pass for $tape {
-            fn apply(op: &dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error> {
-                op.$apply(x)
-            }
-
-            fn train(op: &mut dyn Op, x: Flows<Self>) -> Result<Flows<Self>, Error> {
-                op.$train(x)
-            }
-
-            fn activation(of: &Functions) -> fn(Rows<Self>) -> Result<Rows<Self>, Error> {
-                of.$field
-            }
-
-            fn runs<L>(of: &Takes<L>) -> &Runs<L, Self> {
-                &of.$field
-            }
-        }
-    };
-}
-pass!(NoneTape, apply_plain, train_plain, plain);
-pass!(Recorder, apply_taped, train_taped, taped);
 
 /// Runs a pass on any tape. The first of the results carries it.
-pub(crate) fn on_any_tape<L, T: Tape<f32, Cpu>>(
-    layer: L,
+pub(crate) fn on_any_tape<T: Tape<f32, Cpu>>(
     x: Flows<T>,
-    plain: fn(L, Flows<NoneTape>) -> Result<Flows<NoneTape>, Error>,
-    taped: fn(L, Flows<Recorder>) -> Result<Flows<Recorder>, Error>,
+    pass: impl FnOnce(Flows) -> Result<Flows, Error>,
 ) -> Result<Flows<T>, Error> {
     let (x, mut tape) = join_tapes(x);
-    if !T::OWNS_TAPE {
-        return Ok(put_first(plain(layer, x)?, tape));
-    }
-    let (y, recorder) = join_tapes(taped(layer, put_first(x, Recorder::default()))?);
+    let recorder = Recorder::of(&mut tape);
+    let (y, recorder) = join_tapes(pass(put_first(x, recorder))?);
     recorder.move_to(&mut tape);
-    Ok(put_first(y, tape))
+    let mut tape = Some(tape);
+    Ok(y.into_iter().map(|y| y.put_tape(tape.take().unwrap_or_default())).collect())
 }

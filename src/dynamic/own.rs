@@ -2,13 +2,13 @@ use std::fmt;
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape},
+    tensor::{Cpu, NoneTape, Tape},
 };
 
 use super::{
     FromDynamic,
-    flow::{Flow, Flows},
-    op::{Op, Pass, Show, Shown},
+    flow::{Flow, Flows, in_pass},
+    op::{Op, Show, Shown},
     value::from_flows,
     words::refused,
 };
@@ -36,7 +36,7 @@ impl<L, T> Clone for Runs<L, T> {
 
 impl<L, T> Copy for Runs<L, T> {}
 
-impl<L, T: Pass> Runs<L, T> {
+impl<L, T: Tape<f32, Cpu>> Runs<L, T> {
     fn of<In: FromDynamic>() -> Self
     where
         L: Layer<In, f32, Cpu, Out: FromDynamic>,
@@ -53,8 +53,8 @@ pub(crate) struct Takes<L> {
     takes: Vec<AnySignal>,
     /// What it gives, or `None` if that is what it takes.
     gives: Option<Vec<AnySignal>>,
-    pub(super) plain: Runs<L, NoneTape>,
-    pub(super) taped: Runs<L, Recorder>,
+    plain: Runs<L, NoneTape>,
+    taped: Runs<L, Recorder>,
 }
 
 impl<L> Clone for Takes<L> {
@@ -98,7 +98,7 @@ fn listed(signals: &[AnySignal]) -> String {
     names.join(" and ")
 }
 
-fn signals<T: Pass>(x: &Flows<T>) -> Vec<AnySignal> {
+fn signals(x: &Flows) -> Vec<AnySignal> {
     x.iter().map(Flow::signal).collect()
 }
 
@@ -138,14 +138,14 @@ impl<L: Parameters + fmt::Debug + Send + Sync + 'static> Op for Own<L> {
         Ok(gives.clone().unwrap_or_else(|| arrive.to_vec()))
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
-        let taken = self.taken(&signals(&x))?;
-        (T::runs(&self.takes[taken]).apply)(&self.layer, x)
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
+        let Takes { plain, taped, .. } = &self.takes[self.taken(&signals(&x))?];
+        in_pass(&self.layer, x, plain.apply, taped.apply)
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
-        let taken = self.taken(&signals(&x))?;
-        (T::runs(&self.takes[taken]).train)(&mut self.layer, x)
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
+        let Takes { plain, taped, .. } = &self.takes[self.taken(&signals(&x))?];
+        in_pass(&mut self.layer, x, plain.train, taped.train)
     }
 
     fn build(&mut self, _: &Cpu, _: &str, _: &[AnySignal]) -> Result<(), Error> {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use dfdx::tensor::{Cpu, Tape};
-
 use super::flow::{Numbers, Rows, as_rows};
 use crate::{
     backend::{
@@ -61,10 +59,7 @@ impl Along {
 }
 
 /// The values of `x`, as these dimensions say.
-pub(super) fn arranged<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
-    along: &[Along],
-) -> Result<(Rows<T>, Vec<usize>), Error> {
+pub(super) fn arranged(x: Rows, along: &[Along]) -> Result<(Rows, Vec<usize>), Error> {
     let sizes: Vec<usize> = along.iter().map(|along| along.from.len()).collect();
     let count = elements(&sizes)?;
     let mut places: Vec<u32> = reserved(count)?;
@@ -87,11 +82,11 @@ pub(super) fn arranged<T: Tape<f32, Cpu>>(
 }
 
 /// Numbers in another order of their dimensions.
-pub(super) fn permuted<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
+pub(super) fn permuted(
+    x: Rows,
     sizes: &[usize],
     order: &[usize],
-) -> Result<(Rows<T>, Vec<usize>), Error> {
+) -> Result<(Rows, Vec<usize>), Error> {
     if order.is_sorted() {
         return Ok((x, sizes.to_vec()));
     }
@@ -109,10 +104,7 @@ pub(super) fn inverse(order: &[usize]) -> Vec<usize> {
 
 /// Numbers repeated along the dimensions of size 1, to have these sizes. Where there are more dimensions, those that
 /// lack stand behind the batch, as in Keras.
-pub(super) fn stretched<T: Tape<f32, Cpu>>(
-    x: Numbers<T>,
-    sizes: &[usize],
-) -> Result<Rows<T>, Error> {
+pub(super) fn stretched(x: Numbers, sizes: &[usize]) -> Result<Rows, Error> {
     let mut own = x.sizes;
     while own.len() < sizes.len() {
         own.insert(own.len().min(1), 1);

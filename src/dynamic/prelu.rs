@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{
     flow::Flow,
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     visit,
     weights::{Role, Weights},
@@ -86,7 +86,7 @@ impl OneToOne for Slopes {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let x = x.numbers()?;
         let (alpha, sizes) = (self.weights.flat("alpha")?, x.sizes.clone());
         let own = self.sizes.as_deref().unwrap_or_default();

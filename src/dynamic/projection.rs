@@ -4,7 +4,7 @@ use dfdx::tensor::Cpu;
 
 use super::{
     flow::Numbers,
-    op::{Pass, Show},
+    op::Show,
     weights::{Role, Weights},
     words::refused,
 };
@@ -51,11 +51,7 @@ impl Projection {
     }
 
     /// Other features for those along the last axis. The mask stays.
-    pub(super) fn apply<T: Pass>(
-        &self,
-        x: Numbers<T>,
-        then: ActivationKind,
-    ) -> Result<Numbers<T>, Error> {
+    pub(super) fn apply(&self, x: Numbers, then: ActivationKind) -> Result<Numbers, Error> {
         let Numbers { x, mut sizes, mask } = x;
         sizes.pop();
         let rows = elements(&sizes)?;

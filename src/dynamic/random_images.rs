@@ -3,14 +3,9 @@
 use dfdx::{shapes::HasShape, tensor::Cpu};
 use serde_json::Value;
 
-use super::{
-    flow::Flow,
-    op::{OneToOne, Pass},
-    options::Options,
-    words,
-};
+use super::{flow::Flow, op::OneToOne, options::Options, words};
 use crate::{
-    backend::{ImageShape, IntoShape, random_u64},
+    backend::{ImageShape, IntoShape, Recorder, random_u64},
     error::Error,
     fields::{AnySignal, OptionValue},
     layer::Layer,
@@ -101,14 +96,14 @@ impl OneToOne for RandomImages {
         Ok(leaves)
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         match self {
             Self::Crop(size) => on_images(x, |x| cropped(x, *size, None)),
             _ => Ok(x),
         }
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         match self {
             Self::Flip(layer) => trained(layer, x),
             Self::Rotation(layer) => trained(layer, x),
@@ -123,19 +118,13 @@ impl OneToOne for RandomImages {
     }
 }
 
-fn trained<T: Pass>(
-    layer: &mut impl Layer<ImageShape, Out = ImageShape>,
-    x: Flow<T>,
-) -> Result<Flow<T>, Error> {
+fn trained(layer: &mut impl Layer<ImageShape, Out = ImageShape>, x: Flow) -> Result<Flow, Error> {
     on_images(x, |x| layer.call_mut(x))
 }
 
-type Images<T> = dfdx::tensor::Tensor<ImageShape, f32, Cpu, T>;
+type Images = dfdx::tensor::Tensor<ImageShape, f32, Cpu, Recorder>;
 
-fn on_images<T: Pass>(
-    x: Flow<T>,
-    change: impl FnOnce(Images<T>) -> Result<Images<T>, Error>,
-) -> Result<Flow<T>, Error> {
+fn on_images(x: Flow, change: impl FnOnce(Images) -> Result<Images, Error>) -> Result<Flow, Error> {
     let x = x.numbers()?;
     let [batch, rows, columns, channels] = *x.sizes else {
         return Err(words::refused(format!("no images: {:?}", x.sizes)));

@@ -1,20 +1,20 @@
 use dfdx::{
     prelude::{HasShape, ReshapeTo},
-    tensor::{Cpu, PutTape, SplitTape},
+    tensor::{Cpu, Merge, PutTape, SplitTape},
 };
 
 use super::{
     dense::known_features,
     flow::{Flow, Flows, Numbers, join_tapes},
     functions::FoundFunction,
-    op::{Op, Pass, Show},
+    op::{Op, Show},
     options::Options,
     weights::{Role, Weights},
     words,
 };
 use crate::{
     backend::{
-        Backend, CarriedStates, CellKind, GateDropout, HiddenStates, RecurrentBias,
+        Backend, CarriedStates, CellKind, GateDropout, HiddenStates, Recorder, RecurrentBias,
         RecurrentInputs, RecurrentWeights, StepFunctions, StepOptions, StepOrder, WeightCache,
         keep_rows, last_is_state, recurrent_with,
     },
@@ -123,11 +123,11 @@ impl RecurrentOp {
     }
 
     /// The states to begin with, and the tapes that they are on.
-    fn initial<T: Pass>(
+    fn initial(
         &self,
-        given: Flows<T>,
+        given: Flows,
         batch: usize,
-    ) -> Result<(Option<HiddenStates<f32, Cpu>>, T), Error> {
+    ) -> Result<(Option<HiddenStates<f32, Cpu>>, Recorder), Error> {
         let (given, tape) = join_tapes(given);
         let mut states = Vec::new();
         for state in given {
@@ -151,7 +151,7 @@ impl RecurrentOp {
     }
 
     /// Runs a sequence, from the states that stand behind it. `drops` is how much drops.
-    fn sequence<T: Pass>(&self, mut x: Flows<T>, drops: [f64; 2]) -> Result<Flows<T>, Error> {
+    fn sequence(&self, mut x: Flows, drops: [f64; 2]) -> Result<Flows, Error> {
         let given = x.split_off(1);
         let x = super::op::one(x)?.numbers()?;
         let (sizes, (x, mask)) = (x.sizes.clone(), x.steps()?);
@@ -182,10 +182,11 @@ impl RecurrentOp {
             let (outputs, tape) = outputs.try_contiguous().or_device()?.split_tape();
             (Some(outputs), states, tape)
         };
+        let beside = tape.beside();
         if let Some(carried) = &self.carried {
             carried.set(states.clone())?;
         }
-        let mut gives: Flows<T> = Vec::new();
+        let mut gives: Flows = Vec::new();
         match outputs.filter(|_| self.sequences) {
             Some(outputs) => {
                 let sizes = [sizes[0], sizes[1], self.units];
@@ -203,7 +204,7 @@ impl RecurrentOp {
         }
         if self.gives_states {
             for state in [Some(states.h), states.c].into_iter().flatten() {
-                gives.push(Flow::plain(state.put_tape(T::default()), [batch, self.units])?);
+                gives.push(Flow::plain(state.put_tape(beside.beside()), [batch, self.units])?);
             }
         }
         Ok(gives)
@@ -253,11 +254,11 @@ impl Op for RecurrentOp {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         self.sequence(x, [0.0; 2])
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         self.sequence(x, self.drops)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     flow::{Flow, Numbers},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     space::stretched,
     words::{self, refused},
@@ -109,7 +109,7 @@ impl OneToOne for Resize {
         Ok(gives)
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
         for (axis, stretch) in (1..).zip(self.axes([sizes[1], sizes[2]])) {
             (x, sizes) = stretched(x, sizes, axis, stretch)?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     flow::{Flow, Numbers, Rows, as_rows},
     merge::{Merging, merged},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     places::stretched,
     visit,
@@ -14,7 +14,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::to_values,
+    backend::{Recorder, to_values},
     error::{Error, OrDevice},
     fields::{AnySignal, Initializer},
     layers::at_least,
@@ -40,7 +40,7 @@ fn numbers(value: &Value) -> Option<(Vec<f32>, Vec<usize>)> {
 }
 
 /// Numbers on their last dimensions, for values of a rank.
-fn constant<T: Pass>(values: Vec<f32>, own: &[usize], sizes: &[usize]) -> Result<Rows<T>, Error> {
+fn constant(values: Vec<f32>, own: &[usize], sizes: &[usize]) -> Result<Rows, Error> {
     let missing = sizes.len().saturating_sub(own.len());
     let own = [vec![1; missing].as_slice(), own].concat();
     let fits = own.len() == sizes.len() && own.iter().zip(sizes).all(|(a, b)| *a == 1 || a == b);
@@ -48,7 +48,7 @@ fn constant<T: Pass>(values: Vec<f32>, own: &[usize], sizes: &[usize]) -> Result
         return Err(Error::mismatch("the sizes of a scale", sizes, own));
     }
     let x = Cpu::default().try_tensor_from_vec(values, as_rows(&own)?).or_device()?;
-    stretched(Numbers { x: x.put_tape(T::default()), sizes: own, mask: None }, sizes)
+    stretched(Numbers { x: x.put_tape(Recorder::default()), sizes: own, mask: None }, sizes)
 }
 
 /// `x * scale + offset`.
@@ -90,7 +90,7 @@ impl OneToOne for Rescale {
         Ok(arrives.clone())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
         let (scale, own) = self.scale.clone();
         let x = merged(Merging::Product, x, constant(scale, &own, &sizes)?)?;
@@ -168,11 +168,11 @@ impl Standardise {
     }
 
     /// Values along the axes, for all others too.
-    fn spread<T: Pass>(
+    fn spread(
         &self,
         (values, own): (Vec<f32>, Vec<usize>),
         sizes: &[usize],
-    ) -> Result<Rows<T>, Error> {
+    ) -> Result<Rows, Error> {
         let mut shape = vec![1; sizes.len()];
         // As many of the kept axes as there are dimensions, from the last one on.
         for (size, &(axis, _)) in own.iter().rev().zip(self.kept.iter().rev()) {
@@ -221,7 +221,7 @@ impl OneToOne for Standardise {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, mask } = x.numbers()?;
         let [mean, mut variance] = match &self.given {
             Some(given) => given.clone(),

@@ -2,13 +2,13 @@
 
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, Tape, Tensor},
+    tensor::{Cpu, Tensor},
 };
 
 use super::{MAX_NUMBERS, flow::Rows, words::refused};
 use crate::{
     backend::{
-        Backend, keep_rows,
+        Backend, Recorder, keep_rows,
         memory::{elements, reserved},
     },
     error::Error,
@@ -21,7 +21,7 @@ pub(super) const CAUSAL: &str = "use_causal_mask";
 pub(super) const SCORES: &str = "return_attention_scores";
 
 /// Matrices of one size.
-pub(super) type Matrices<T> = Tensor<(usize, usize, usize), f32, Cpu, T>;
+pub(super) type Matrices = Tensor<(usize, usize, usize), f32, Cpu, Recorder>;
 
 /// Which keys each query may see: flags of some dimensions, the queries and the keys last. One of size 1 is the same for
 /// all.
@@ -148,10 +148,7 @@ pub(super) fn affordable(sizes: &[Option<usize>]) -> Result<(), Error> {
 }
 
 /// Shares that sum to 1 in each row of scores, of 0 for what is not kept. All are equal if nothing is.
-pub(super) fn shares<T: Tape<f32, Cpu>>(
-    scores: Rows<T>,
-    keep: Option<&[bool]>,
-) -> Result<Rows<T>, Error> {
+pub(super) fn shares(scores: Rows, keep: Option<&[bool]>) -> Result<Rows, Error> {
     let (rows, width) = *scores.shape();
     if rows * width == 0 {
         return Ok(scores);
@@ -164,10 +161,6 @@ pub(super) fn shares<T: Tape<f32, Cpu>>(
 }
 
 /// Another number for each that is not kept.
-pub(super) fn hidden<T: Tape<f32, Cpu>>(
-    x: Rows<T>,
-    keep: &[bool],
-    other: f32,
-) -> Result<Rows<T>, Error> {
+pub(super) fn hidden(x: Rows, keep: &[bool], other: f32) -> Result<Rows, Error> {
     if keep.is_empty() { Ok(x) } else { keep_rows(x, keep, other) }
 }

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     words,
 };
@@ -26,7 +26,7 @@ impl OneToOne for FlattenOp {
         Ok(AnySignal::numbers([arrives.sizes[0], words::product(&arrives.sizes[1..])?]))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, sizes, .. } = x.numbers()?;
         Flow::plain(x, [sizes[0], sizes[1..].iter().product()])
     }
@@ -68,7 +68,7 @@ impl OneToOne for ReshapeOp {
         Ok(AnySignal::numbers(sizes))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let gives = self.gives(&x.signal())?;
         let sizes: Vec<usize> = gives.sizes.into_iter().map(|size| size.unwrap_or(0)).collect();
         Flow::plain(x.numbers()?.x, sizes)
@@ -118,7 +118,7 @@ impl OneToOne for PermuteOp {
         Ok(arrives.with(sizes))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         type Steps = (usize, usize, usize);
         type Images = (usize, usize, usize, usize);
         macro_rules! order {
@@ -158,7 +158,7 @@ impl OneToOne for Repeat {
         Ok(AnySignal::numbers([arrives.sizes[0], Some(self.0), arrives.sizes[1]]))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { x, .. } = x.numbers()?;
         let (batch, features) = *x.shape();
         Flow::plain(repeated(x, self.0)?, [batch, self.0, features])

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     words::{self, refused},
 };
@@ -45,7 +45,7 @@ impl OneToOne for SoftmaxOp {
         Ok(arrives.clone())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let x = x.numbers()?;
         let rank = x.sizes.len();
         let axis = if self.0 == -1 { rank.saturating_sub(1) } else { self.axis(rank)? };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers, Rows, as_rows},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     words::{self, axes_of},
 };
@@ -78,12 +78,12 @@ impl Space {
 }
 
 /// Values of which an axis has changed.
-pub(super) fn stretched<T: Pass>(
-    x: Rows<T>,
+pub(super) fn stretched(
+    x: Rows,
     mut sizes: Vec<usize>,
     axis: usize,
     along: Stretch,
-) -> Result<(Rows<T>, Vec<usize>), Error> {
+) -> Result<(Rows, Vec<usize>), Error> {
     let x = along.apply(x, &sizes, axis)?;
     sizes[axis] = along.to;
     Ok((x.into_shape(&as_rows(&sizes)?)?, sizes))
@@ -100,7 +100,7 @@ impl OneToOne for Space {
         Ok(arrives.with(sizes))
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let Numbers { mut x, mut sizes, mask } = x.numbers()?;
         for axis in 0..self.sizes.len() {
             let along = self.along(axis, sizes[axis + 1])?;

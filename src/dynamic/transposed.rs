@@ -8,7 +8,7 @@ use super::{
     dense::known_features,
     flow::{Flow, Numbers},
     functions::FoundFunction,
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     visit,
     weights::{Role, Weights},
@@ -112,7 +112,8 @@ impl OneToOne for Transposed {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
+        let (x, recorded) = x.recorded();
         let Numbers { x, sizes, .. } = x.numbers()?;
         let (batch, height, width, channels) = match *sizes {
             [batch, height, width, channels] => (batch, height, width, channels),
@@ -122,7 +123,7 @@ impl OneToOne for Transposed {
         let (rows, columns) = (self.along(0, height)?, self.along(1, width)?);
         let kernel = self.weights.matrix("kernel", channels)?;
         let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        let finish = self.activation.finish::<T>();
+        let finish = self.activation.finish(recorded);
         let x = x.into_shape(&(batch, height, width, channels))?;
         let y = self.spreading.spread(x, kernel, bias.as_ref(), finish)?;
         let y = match self.images {

@@ -3,14 +3,13 @@
 
 use std::{collections::HashMap, fmt, marker::PhantomData};
 
-use dfdx::tensor::{Cpu, NoneTape, Tape};
+use dfdx::tensor::{Cpu, Tape};
 
 use super::{
     CustomObjects, DynamicLayer, FromDynamic, LayerWeight, flow::Flow, layer_from_config,
     op::on_any_tape, said::Said, value::from_flows, words::refused,
 };
 use crate::{
-    backend::Recorder,
     error::Error,
     fields::{AnySignal, Configured, Fields, Mode, SignalKind},
     io::{self, Weight, WeightFile},
@@ -70,18 +69,14 @@ impl<In: FromDynamic, Out: FromDynamic> Layer<In> for Typed<In, Out> {
         &self,
         x: In::Data<f32, Cpu, T>,
     ) -> Result<Out::Data<f32, Cpu, T>, Error> {
-        let (plain, taped) =
-            (DynamicLayer::apply_each::<NoneTape>, DynamicLayer::apply_each::<Recorder>);
-        from_flows::<Out, T>(on_any_tape(&self.layer, In::into_flows(x)?, plain, taped)?)
+        from_flows::<Out, T>(on_any_tape(In::into_flows(x)?, |x| self.layer.apply_each(x))?)
     }
 
     fn call_mut<T: Tape<f32, Cpu>>(
         &mut self,
         x: In::Data<f32, Cpu, T>,
     ) -> Result<Out::Data<f32, Cpu, T>, Error> {
-        let (plain, taped) =
-            (DynamicLayer::train_each::<NoneTape>, DynamicLayer::train_each::<Recorder>);
-        from_flows::<Out, T>(on_any_tape(&mut self.layer, In::into_flows(x)?, plain, taped)?)
+        from_flows::<Out, T>(on_any_tape(In::into_flows(x)?, |x| self.layer.train_each(x))?)
     }
 }
 
@@ -140,8 +135,7 @@ impl DynamicLayer {
     ) -> Result<Out::Data<f32, Cpu, X::Tape>, Error> {
         let x = <X::Signal as FromDynamic>::into_flows(x.into_data())?;
         self.build_if_new(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
-        let (plain, taped) = (Self::train_each::<NoneTape>, Self::train_each::<Recorder>);
-        from_flows::<Out, X::Tape>(on_any_tape(self, x, plain, taped)?)
+        from_flows::<Out, X::Tape>(on_any_tape(x, |x| self.train_each(x))?)
     }
 
     /// The typed layer or model, with these weights, if the config is what its type says. (The weights are

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers, Rows, as_rows},
-    op::{OneToOne, Pass},
+    op::OneToOne,
     options::Options,
     places::{inverse, permuted},
     words::{self, refused},
@@ -61,7 +61,7 @@ impl OneToOne for UnitNorm {
         Ok(arrives.clone())
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let x = x.numbers()?;
         let axes = self.axes(x.sizes.len())?;
         let (sizes, mask) = (x.sizes.clone(), x.mask.clone());
@@ -72,12 +72,12 @@ impl OneToOne for UnitNorm {
 }
 
 /// Values that are 1 long together along some axes, multiplied by at most so much.
-pub(super) fn normalized<T: Pass>(
-    x: Rows<T>,
+pub(super) fn normalized(
+    x: Rows,
     sizes: &[usize],
     axes: &[usize],
     most: f32,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     let others = (0..sizes.len()).filter(|axis| !axes.contains(axis));
     let order: Vec<usize> = others.chain(axes.iter().copied()).collect();
     let (x, moved) = permuted(x, sizes, &order)?;

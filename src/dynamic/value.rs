@@ -274,12 +274,12 @@ pub(super) fn from_flows<S: FromDynamic + ?Sized, T: Tape<f32, Cpu>>(
 }
 
 /// The values that reach a layer.
-pub(super) fn into_flows(value: DynamicValue) -> Result<Flows, Error> {
+pub(super) fn into_flows(value: DynamicValue) -> Result<Flows<NoneTape>, Error> {
     value.into_parts().into_iter().map(Flow::try_from).collect()
 }
 
 /// What leaves a layer, one value or several.
-pub(super) fn from_outputs(flows: Flows) -> Result<DynamicValue, Error> {
+pub(super) fn from_outputs(flows: Flows<NoneTape>) -> Result<DynamicValue, Error> {
     let mut values: Vec<DynamicValue> =
         flows.into_iter().map(DynamicValue::try_from).collect::<Result<_, _>>()?;
     match (values.len(), values.pop()) {
@@ -368,7 +368,7 @@ macro_rules! side_by_side {
             fn into_flows<T: Tape<f32, Cpu>>(
                 data: Self::Data<f32, Cpu, T>,
             ) -> Result<Flows<T>, Error> {
-                let mut flows = Flows::new();
+                let mut flows = Vec::new();
                 $(flows.extend($S::into_flows(data.$at)?);)*
                 Ok(flows)
             }

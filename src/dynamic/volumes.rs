@@ -6,7 +6,6 @@ use super::{
     MAX_NUMBERS,
     conv::{PlacesOf, Slider, padding},
     flow::{Flow, Numbers, Rows},
-    op::Pass,
     options::Options,
     places::{all, arranged, permuted},
     words::{self, Places, refused},
@@ -56,11 +55,7 @@ impl Depth {
 
     /// The slices that a window covers at each of its places, side by side in the channels, as images; and how many
     /// places there are.
-    pub(super) fn side_by_side<T: Pass>(
-        &self,
-        x: Flow<T>,
-        groups: usize,
-    ) -> Result<(Flow<T>, usize), Error> {
+    pub(super) fn side_by_side(&self, x: Flow, groups: usize) -> Result<(Flow, usize), Error> {
         let Numbers { x, sizes, .. } = x.numbers()?;
         let [batch, depth, height, width, channels] = *sizes else {
             return Err(refused(format!("no volumes: {sizes:?}")));
@@ -94,23 +89,14 @@ impl Depth {
     }
 
     /// A kernel of these sizes, for what stands side by side.
-    pub(super) fn kernel<T: Pass>(
-        &self,
-        kernel: Rows<T>,
-        sizes: [usize; 5],
-    ) -> Result<Rows<T>, Error> {
+    pub(super) fn kernel(&self, kernel: Rows, sizes: [usize; 5]) -> Result<Rows, Error> {
         let [depth, rows, columns, channels, filters] = sizes;
         let (kernel, _) = permuted(kernel, &sizes, &[1, 2, 0, 3, 4])?;
         kernel.into_shape(&(rows * columns * depth * channels, filters))
     }
 
     /// Slides a pool: over the slices first, then over what is left of them.
-    pub(super) fn pooled<T: Pass>(
-        &self,
-        slider: &Slider,
-        x: Flow<T>,
-        pooling: Pooling,
-    ) -> Result<Flow<T>, Error> {
+    pub(super) fn pooled(&self, slider: &Slider, x: Flow, pooling: Pooling) -> Result<Flow, Error> {
         let Numbers { x, sizes, .. } = x.numbers()?;
         let [batch, depth, height, width, channels] = *sizes else {
             return Err(refused(format!("no volumes: {sizes:?}")));
@@ -128,7 +114,7 @@ impl Depth {
 }
 
 /// Images as slices of volumes.
-pub(super) fn stacked<T: Pass>(x: Flow<T>, places: usize) -> Result<Flow<T>, Error> {
+pub(super) fn stacked(x: Flow, places: usize) -> Result<Flow, Error> {
     let Numbers { x, sizes, .. } = x.numbers()?;
     let batch = sizes[0] / places.max(1);
     Flow::plain(x, [&[batch, places], &sizes[1..]].concat())

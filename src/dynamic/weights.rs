@@ -1,6 +1,6 @@
 //! The weights of a dynamic layer: tensors whose sizes are values.
 
-use dfdx::tensor::{Cpu, Tensor, TensorFromVec};
+use dfdx::tensor::{Cpu, NoneTape, Tensor, TensorFromVec};
 
 use super::{
     budget,
@@ -130,7 +130,11 @@ impl Weights {
     }
 
     /// A weight as a matrix of so many columns.
-    pub(crate) fn matrix(&self, name: &'static str, columns: usize) -> Result<Rows, Error> {
+    pub(crate) fn matrix(
+        &self,
+        name: &'static str,
+        columns: usize,
+    ) -> Result<Rows<NoneTape>, Error> {
         let values = self.flat(name)?;
         let count = dfdx::shapes::HasShape::shape(&values).0;
         values.into_shape(&(count.checked_div(columns).unwrap_or(0), columns))

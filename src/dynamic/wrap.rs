@@ -3,7 +3,7 @@ use serde_json::Value;
 use super::{
     DynamicLayer,
     flow::{Flow, Numbers},
-    op::{OneToOne, Pass, Show, Shown},
+    op::{OneToOne, Show, Shown},
     options::Options,
     words,
 };
@@ -53,14 +53,14 @@ impl OneToOne for Steps {
         self.layer.build_inside(dev, prefix, &[arrives.step()])
     }
 
-    fn apply<T: Pass>(&self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
         if let Flow::Tokens { .. } = x {
             return each_step_of_ids(x, |x| self.layer.apply(x));
         }
         each_step(x, |_| Part::whole(), |x, _| self.layer.apply(x))
     }
 
-    fn train<T: Pass>(&mut self, x: Flow<T>) -> Result<Flow<T>, Error> {
+    fn train(&mut self, x: Flow) -> Result<Flow, Error> {
         let statistics = has_statistics(&mut self.layer)?;
         if let Flow::Tokens { .. } = x {
             if statistics {
@@ -70,7 +70,7 @@ impl OneToOne for Steps {
             }
             return each_step_of_ids(x, |x| self.layer.train(x));
         }
-        let all = |x: &Numbers<T>| match statistics {
+        let all = |x: &Numbers| match statistics {
             true => parts(x.sizes[0], x.sizes[1], x.mask.as_ref()),
             false => Part::whole(),
         };
@@ -108,10 +108,10 @@ impl OneToOne for Steps {
 }
 
 /// Applies a layer to all steps of ids, as samples.
-fn each_step_of_ids<T: Pass>(
-    x: Flow<T>,
-    layer: impl FnOnce(Flow<T>) -> Result<Flow<T>, Error>,
-) -> Result<Flow<T>, Error> {
+fn each_step_of_ids(
+    x: Flow,
+    layer: impl FnOnce(Flow) -> Result<Flow, Error>,
+) -> Result<Flow, Error> {
     let Flow::Tokens { sizes, ids, tape } = x else { return Ok(x) };
     let step = [&[sizes[0] * sizes[1]], &sizes[2..]].concat();
     let y = layer(Flow::Tokens { sizes: step, ids, tape })?.numbers()?;
@@ -120,11 +120,11 @@ fn each_step_of_ids<T: Pass>(
 }
 
 /// Applies a layer to the steps as samples, in parts.
-fn each_step<T: Pass>(
-    x: Flow<T>,
-    parts: impl FnOnce(&Numbers<T>) -> Vec<Part>,
-    mut layer: impl FnMut(Flow<T>, bool) -> Result<Flow<T>, Error>,
-) -> Result<Flow<T>, Error> {
+fn each_step(
+    x: Flow,
+    parts: impl FnOnce(&Numbers) -> Vec<Part>,
+    mut layer: impl FnMut(Flow, bool) -> Result<Flow, Error>,
+) -> Result<Flow, Error> {
     let x = x.numbers()?;
     let parts = parts(&x);
     let Numbers { x, mut sizes, mask } = x;

@@ -91,7 +91,7 @@ pub trait Activation: Default + Clone + Copy + std::fmt::Debug + 'static {
     fn behind<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
         operation: impl FnOnce(ActivationKind) -> Result<Tensor<S, E, D, T>, Error>,
     ) -> Result<Tensor<S, E, D, T>, Error> {
-        match logits::fused::<E, D, T>(Self::FUSED) {
+        match logits::fused(Self::FUSED, T::OWNS_TAPE) {
             ActivationKind::Nothing => Self::apply(operation(ActivationKind::Nothing)?),
             fused => operation(fused),
         }
@@ -206,7 +206,7 @@ macro_rules! fused_layers {
                 }
 
                 fn fuse<T: Tape<E, D>>(&self, front: &mut Fused<E, D>, _: bool) -> Result<bool, Error> {
-                    Ok(front.activation(logits::fused::<E, D, T>(Self::FUSED)))
+                    Ok(front.activation(logits::fused(Self::FUSED, T::OWNS_TAPE)))
                 }
 
                 fn pass_over<T: Tape<E, D>>(x: In::Data<E, D, T>) -> Result<In::Data<E, D, T>, Error> {

@@ -28,7 +28,7 @@ pub fn active<S: Signal, E: Element, D: Backend<E>, T: Tape<E, D>>(
             mask: Option<&Mask>,
         ) -> Result<(), Error> {
             let sizes: Vec<usize> = tensor.shape().concrete().into();
-            penalize(tensor, &sizes, mask, self.0)
+            penalize(tensor.retaped(), &sizes, mask, self.0, T::OWNS_TAPE)
         }
     }
 

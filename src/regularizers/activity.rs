@@ -5,7 +5,7 @@ use std::{any::Any, cell::RefCell};
 use dfdx::{
     prelude::TryAdd,
     shapes::{HasShape, Rank0},
-    tensor::{OwnedTape, PutTape, Tape, Tensor},
+    tensor::{OwnedTape, PutTape, Tensor},
 };
 
 use super::Regularizer;
@@ -93,15 +93,16 @@ impl Penalties {
 }
 
 /// Adds the penalty of what leaves a layer to those of the pass: of the whole batch, divided by the number of samples. What a mask leaves
-/// out counts as 0. Outside of [`collected`] it does nothing.
+/// out counts as 0. The gradient is there if the pass is recorded. Outside of [`collected`] it does nothing.
 ///
 /// # Errors
 /// Those of the regularizer; [`Error::Device`].
-pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
-    activity: &Tensor<S, E, D, T>,
+pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>>(
+    activity: Tensor<S, E, D>,
     sizes: &[usize],
     mask: Option<&Mask>,
     regularizer: &dyn Regularizer,
+    recorded: bool,
 ) -> Result<(), Error> {
     let batch = sizes.first().copied().unwrap_or(1);
     let count = activity.shape().num_elements();
@@ -109,7 +110,6 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     if count * batch == 0 || wanted.is_none() {
         return Ok(());
     }
-    let activity = activity.retaped::<dfdx::tensor::NoneTape>();
     let values = to_values(&activity)?;
     let mut wide = listed(values.iter().map(|value| value.as_f64()))?;
     let keep = mask.map(Mask::as_slice).filter(|keep| !keep.is_empty());
@@ -139,7 +139,7 @@ pub(crate) fn penalize<S: Shape, E: Element, D: Backend<E>, T: Tape<E, D>>(
     let part = count as f64 / wide.len() as f64;
     let penalty = regularizer.penalty(&wide, &sizes)? * share * part;
     let mut term: Option<Box<dyn Any>> = None;
-    if T::OWNS_TAPE {
+    if recorded {
         let mut slopes = filled(&[wide.len()], 0.0)?;
         regularizer.add_gradient(&wide, &sizes, &mut slopes)?;
         let slopes = &mut slopes[first..first + count];

@@ -69,7 +69,7 @@ fn in_rows<S: Shape, T: Tape<f32, Cpu>>(
 macro_rules! operation {
     ($name:ident, $x:tt, ($($argument:ident: $type:ty),*), ($($only:ident: $more:ty)?), $result:ty) => {{
         let (x, mut tape) = $x.split();
-        let $x = x.with(Recorder::of::<T>());
+        let $x = x.with(Recorder::of(&mut tape));
         let run = {
             type T = Recorder;
             #[inline(never)]

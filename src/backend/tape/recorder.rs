@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    cell::Cell,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use dfdx::{
     shapes::{Shape, Unit},
@@ -19,6 +22,11 @@ type Part = (usize, Backward);
 ///
 /// One that is off is for a pass without a gradient. Operations ask it, as the type does not say.
 pub(crate) struct Recorder(Option<Vec<Part>>);
+
+thread_local! {
+    /// Whether the recorder that was last merged with no tape is off.
+    static OFF: Cell<bool> = const { Cell::new(false) };
+}
 
 impl Default for Recorder {
     fn default() -> Self {
@@ -41,6 +49,7 @@ impl Tape<f32, Cpu> for Recorder {
 
 impl Merge<NoneTape> for Recorder {
     fn merge(self, _: NoneTape) -> Self {
+        OFF.set(!self.is_on());
         self
     }
 }
@@ -56,9 +65,19 @@ impl Merge<Self> for Recorder {
 }
 
 impl Recorder {
-    /// One for an operation on the tape `T`.
-    pub(crate) fn of<T: Tape<f32, Cpu>>() -> Self {
-        Self(T::OWNS_TAPE.then(Vec::new))
+    /// One for an operation on this tape.
+    pub(crate) fn of<T: Tape<f32, Cpu>>(tape: &mut T) -> Self {
+        Self(is_on(tape).then(Vec::new))
+    }
+
+    /// One for a pass without a gradient.
+    pub(crate) fn off() -> Self {
+        Self(None)
+    }
+
+    /// One for what stands beside a value in the same pass.
+    pub(crate) fn beside(&self) -> Self {
+        Self(self.is_on().then(Vec::new))
     }
 
     fn push(&mut self, part: Backward) {
@@ -80,6 +99,17 @@ impl Recorder {
         parts.sort_unstable_by_key(|(time, _)| *time);
         parts.into_iter().for_each(|(_, part)| tape.add_backward_op(part));
     }
+}
+
+/// Whether gradients may be asked for of what stands on a tape. The type does not say it of a [`Recorder`], and has no id by which
+/// to know one: so the tape is asked by what every tape can do, and only a recorder answers.
+pub(crate) fn is_on<E, D: Storage<E>, T: Tape<E, D>>(tape: &mut T) -> bool {
+    if !T::OWNS_TAPE {
+        return false;
+    }
+    OFF.set(false);
+    *tape = std::mem::take(tape).merge(NoneTape);
+    !OFF.take()
 }
 
 /// What carries a tape: what an operation is given, and what it gives.
@@ -197,5 +227,46 @@ impl<T: Tape<f32, Cpu>> Taped for Normalised<f32, Cpu, T> {
 
     fn with<U: Tape<f32, Cpu>>(self, tape: U) -> Normalised<f32, Cpu, U> {
         (self.0.with(tape), self.1, self.2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::tensor::OwnedTape;
+
+    use super::*;
+
+    fn count(tape: &Recorder) -> Option<usize> {
+        tape.0.as_ref().map(Vec::len)
+    }
+
+    #[test]
+    fn a_tape_says_whether_it_is_on() {
+        assert!(!is_on::<f32, Cpu, _>(&mut NoneTape));
+        assert!(is_on(&mut OwnedTape::<f32, Cpu>::default()));
+        assert!(is_on(&mut Recorder::default()));
+        // Not what was asked before it.
+        assert!(!is_on(&mut Recorder::off()));
+        assert!(is_on(&mut OwnedTape::<f32, Cpu>::default()));
+    }
+
+    #[test]
+    fn asking_a_recorder_keeps_what_stands_on_it() {
+        let mut tape = Recorder::default();
+        tape.add_backward_op(|_| Ok(()));
+        assert!(Recorder::of(&mut tape).is_on());
+        assert_eq!(count(&tape), Some(1));
+    }
+
+    #[test]
+    fn one_that_is_off_keeps_nothing() {
+        let mut off = Recorder::off();
+        off.add_backward_op(|_| Ok(()));
+        assert_eq!(count(&off), None);
+        assert_eq!(count(&off.beside()), None);
+        assert_eq!(count(&Recorder::of(&mut off)), None);
+        let mut begun = Recorder::default();
+        begun.add_backward_op(|_| Ok(()));
+        assert_eq!(count(&begun.merge(off)), None);
     }
 }

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::{
     super::{
         flow::Rows,
-        op::Pass,
         places::{all, arranged},
         words::{self, refused},
     },
@@ -136,12 +135,12 @@ impl Arrangement {
         }
     }
 
-    pub(super) fn apply<T: Pass>(
+    pub(super) fn apply(
         self,
-        x: Rows<T>,
+        x: Rows,
         sizes: &[usize],
         options: &Options,
-    ) -> Result<(Rows<T>, Vec<usize>), Error> {
+    ) -> Result<(Rows, Vec<usize>), Error> {
         let known: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
         self.gives(&known, options)?;
         let mut along = all(sizes)?;

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use super::super::{
     flow::{Rows, as_rows},
-    op::Pass,
     places::permuted,
     words::refused,
 };
@@ -59,13 +58,13 @@ impl Blocks {
         ])
     }
 
-    pub(super) fn apply<T: Pass>(
+    pub(super) fn apply(
         self,
-        x: Rows<T>,
+        x: Rows,
         own: &[usize],
         sizes: &[usize],
         options: &Map<String, Value>,
-    ) -> Result<Rows<T>, Error> {
+    ) -> Result<Rows, Error> {
         let size = size(options)?;
         // Of the smaller image, a block of each pixel.
         let few = if self == Self::FromChannels { own } else { sizes };

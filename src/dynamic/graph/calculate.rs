@@ -2,7 +2,7 @@
 
 use dfdx::{
     prelude::{HasShape, TryAdd},
-    tensor::{Cpu, PutTape, SplitTape, TensorFromVec},
+    tensor::{Cpu, Merge, PutTape, SplitTape, TensorFromVec},
 };
 use serde_json::{Map, Value};
 
@@ -13,7 +13,6 @@ use super::{
         flow::{Numbers, Rows, as_rows},
         functions::FoundFunction,
         merge::{Merging, merged},
-        op::Pass,
         places::{inverse, permuted, stretched},
         unit::normalized,
         words::refused,
@@ -27,7 +26,7 @@ use super::{
 };
 use crate::{
     backend::{
-        IntoShape, ReluOptions, WeightCache, apart, choose_rows, join_rows, map_values,
+        IntoShape, Recorder, ReluOptions, WeightCache, apart, choose_rows, join_rows, map_values,
         memory::filled, near, running_sums, to_values,
     },
     error::{Error, OrDevice},
@@ -37,12 +36,12 @@ use crate::{
 type Options = Map<String, Value>;
 
 /// A value and its sizes.
-type Sized<T> = (Rows<T>, Vec<usize>);
+type Sized = (Rows, Vec<usize>);
 
 /// Numbers that are the same in each call.
-pub(super) fn constant<T: Pass>(sizes: &[usize], values: Vec<f32>) -> Result<Sized<T>, Error> {
+pub(super) fn constant(sizes: &[usize], values: Vec<f32>) -> Result<Sized, Error> {
     let x = Cpu::default().try_tensor_from_vec(values, as_rows(sizes)?).or_device()?;
-    Ok((x.put_tape(T::default()), sizes.to_vec()))
+    Ok((x.put_tape(Recorder::default()), sizes.to_vec()))
 }
 
 /// The axis that a function goes along, which may be the last one.
@@ -94,11 +93,11 @@ pub(super) fn equation(
 }
 
 /// Calculates a function, which gives these sizes.
-pub(super) fn apply<T: Pass>(
+pub(super) fn apply(
     function: &Function,
-    mut values: Vec<Sized<T>>,
+    mut values: Vec<Sized>,
     sizes: &[usize],
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     let (kind, options) = (&function.kind, &function.options);
     match kind {
         Kind::Two(_) | Kind::Compare(_) | Kind::Pair(..) | Kind::Where => {
@@ -193,7 +192,7 @@ pub(super) fn apply<T: Pass>(
 }
 
 /// A function of values that stand at the same places.
-fn of_each<T: Pass>(kind: &Kind, mut values: Vec<Rows<T>>) -> Result<Rows<T>, Error> {
+fn of_each(kind: &Kind, mut values: Vec<Rows>) -> Result<Rows, Error> {
     let missing = || Error::Empty("the list of inputs");
     let (b, a) = (values.pop().ok_or_else(missing)?, values.pop().ok_or_else(missing)?);
     match kind {
@@ -232,12 +231,12 @@ fn of_each<T: Pass>(kind: &Kind, mut values: Vec<Rows<T>>) -> Result<Rows<T>, Er
 }
 
 /// Applies a function of rows along an axis.
-fn along<T: Pass>(
-    x: Rows<T>,
+fn along(
+    x: Rows,
     sizes: &[usize],
     axis: usize,
-    function: impl FnOnce(Rows<T>) -> Result<Rows<T>, Error>,
-) -> Result<Rows<T>, Error> {
+    function: impl FnOnce(Rows) -> Result<Rows, Error>,
+) -> Result<Rows, Error> {
     let others = (0..sizes.len()).filter(|other| *other != axis);
     let order: Vec<usize> = others.chain([axis]).collect();
     let (x, mut moved) = permuted(x, sizes, &order)?;

@@ -9,7 +9,7 @@ use super::{
         flow::{Flow, Flows, Numbers},
         functions::{Of, half},
         merge::common,
-        op::{Op, Pass},
+        op::Op,
         words::refused,
     },
     arguments::{Operand, Said, said},
@@ -128,7 +128,7 @@ impl Op for Function {
         Ok(vec![AnySignal::numbers(sizes)])
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         if let Kind::Split | Kind::Unstack = self.kind {
             return parts::split(&self.kind, super::super::op::one(x)?, &self.options);
         }

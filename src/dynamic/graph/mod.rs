@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::{
     DynamicLayer,
     flow::Flows,
-    op::{Op, Pass, Show},
+    op::{Op, Show},
     options::Options,
 };
 use crate::{
@@ -122,14 +122,14 @@ impl Op for Graph {
         Ok(())
     }
 
-    fn apply<T: Pass>(&self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn apply(&self, x: Flows) -> Result<Flows, Error> {
         self.wiring.run(x, |i, call, x| {
             let layer = self.entries[i].part.runs().ok_or_else(missing)?;
             call.with_masks(layer, x, |x| layer.apply_each(x))
         })
     }
 
-    fn train<T: Pass>(&mut self, x: Flows<T>) -> Result<Flows<T>, Error> {
+    fn train(&mut self, x: Flows) -> Result<Flows, Error> {
         let Self { entries, wiring, .. } = self;
         wiring.run(x, |i, call, x| {
             let layer = entries[i].part.runs_mut().ok_or_else(missing)?;

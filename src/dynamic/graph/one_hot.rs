@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use super::super::{
     flow::{Rows, as_rows},
-    op::Pass,
     words::{self, refused},
 };
 use crate::{
@@ -41,12 +40,12 @@ pub(super) fn gives(
 }
 
 /// Of a number that is no class, or not whole, all are zeros, as in Keras on JAX. There is no gradient.
-pub(super) fn apply<T: Pass>(
-    x: Rows<T>,
+pub(super) fn apply(
+    x: Rows,
     own: &[usize],
     sizes: &[usize],
     options: &Options,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows, Error> {
     let (classes, axis) = classes(own.len(), options)?;
     let (x, tape) = x.split_tape();
     let inner: usize = own[axis..].iter().product();

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use dfdx::tensor::{PutTape, SplitTape};
+
 use super::{
     super::{
         custom::MAX_LAYERS,
         flow::{Flow, Flows, Numbers},
-        op::Pass,
         places::{all, arranged},
         words::{self, refused},
     },
@@ -109,29 +110,22 @@ pub(super) fn of(kind: &Kind, arrives: &AnySignal, options: &Options) -> Result<
 }
 
 /// Makes the outputs.
-pub(super) fn split<T: Pass>(
-    kind: &Kind,
-    x: Flow<T>,
-    options: &Options,
-) -> Result<Flows<T>, Error> {
+pub(super) fn split(kind: &Kind, x: Flow, options: &Options) -> Result<Flows, Error> {
     let signal = x.signal();
     let Numbers { x, sizes, .. } = x.numbers()?;
     let parts = of(kind, &signal, options)?;
-    let mut whole = Some(x.retaped::<T>());
+    let (x, tape) = x.split_tape();
+    let next = tape.beside();
     let mut flows = Vec::with_capacity(parts.len());
-    let mut tape = Some(x);
+    let mut tape = Some(tape);
     for part in parts {
         let mut along = all(&sizes)?;
         along[part.axis].take((part.from..part.to).map(Some))?;
         // The tape of what was there before goes on with the first.
-        let x = match tape.take() {
-            Some(x) => x,
-            None => whole.as_ref().map(|x| x.retaped::<T>()).ok_or(Error::Empty("a value"))?,
-        };
-        let (y, _) = arranged(x, &along)?;
+        let tape = tape.take().unwrap_or_else(|| next.beside());
+        let (y, _) = arranged(x.clone().put_tape(tape), &along)?;
         let sizes: Vec<usize> = part.sizes.iter().map(|size| size.unwrap_or(0)).collect();
         flows.push(Flow::plain(y, sizes)?);
     }
-    drop(whole.take());
     Ok(flows)
 }

@@ -9,7 +9,7 @@ use dfdx::{
 use serde_json::{Map, Value};
 
 use super::{
-    super::{flow::Rows, op::Pass, places::permuted, words::refused},
+    super::{flow::Rows, places::permuted, words::refused},
     reshape::axes,
 };
 use crate::{
@@ -80,12 +80,12 @@ pub(super) fn reduced(
 }
 
 /// Makes one value of those along some axes.
-pub(super) fn reduce<T: Pass>(
+pub(super) fn reduce(
     reduction: Reduction,
-    x: Rows<T>,
+    x: Rows,
     sizes: &[usize],
     options: &Options,
-) -> Result<(Rows<T>, Vec<usize>), Error> {
+) -> Result<(Rows, Vec<usize>), Error> {
     let known: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
     let (axes, left) = reduced(&AnySignal::numbers(known), options)?;
     let left: Vec<usize> = left.into_iter().map(|size| size.unwrap_or(0)).collect();

@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::super::{
     flow::Rows,
-    op::Pass,
     places::{all, arranged, inverse, permuted},
     words::{self, product, refused},
 };
@@ -118,12 +117,12 @@ impl Reshaping {
         Ok(sizes)
     }
 
-    pub(super) fn apply<T: Pass>(
+    pub(super) fn apply(
         self,
-        x: Rows<T>,
+        x: Rows,
         sizes: Vec<usize>,
         options: &Options,
-    ) -> Result<(Rows<T>, Vec<usize>), Error> {
+    ) -> Result<(Rows, Vec<usize>), Error> {
         let known: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
         let arrives = AnySignal::numbers(known);
         let gives = self.gives(&arrives, options)?;

@@ -3,7 +3,7 @@
 use dfdx::prelude::HasShape;
 use serde_json::{Map, Value};
 
-use super::super::{flow::Rows, op::Pass, words::refused};
+use super::super::{flow::Rows, words::refused};
 use crate::{
     backend::{IntoShape, keep_rows},
     error::Error,
@@ -34,12 +34,12 @@ impl Triangle {
         offset(rank, options).map(|_| ())
     }
 
-    pub(super) fn apply<T: Pass>(
+    pub(super) fn apply(
         self,
-        x: Rows<T>,
+        x: Rows,
         sizes: &[usize],
         options: &Map<String, Value>,
-    ) -> Result<Rows<T>, Error> {
+    ) -> Result<Rows, Error> {
         let offset = offset(sizes.len(), options)?;
         let [.., rows, columns] = *sizes else { return Ok(x) };
         let stays = |i: usize| {

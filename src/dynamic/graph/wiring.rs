@@ -1,11 +1,10 @@
 //! In which order layers are called, and what reaches each.
 
-use dfdx::tensor::NoneTape;
+use dfdx::tensor::{Cpu, Merge, NoneTape, Tape};
 
 use super::super::{
     DynamicLayer,
     flow::{Flow, Flows, Numbers, join_tapes, put_first},
-    op::Pass,
     words::refused,
 };
 use crate::{
@@ -95,32 +94,28 @@ impl Call {
     }
 
     /// Turns ids into numbers, or numbers into ids, if the layer takes the others.
-    pub(super) fn coerced<T: Pass>(
-        &self,
-        layer: &DynamicLayer,
-        x: Flows<T>,
-    ) -> Result<Flows<T>, Error> {
+    pub(super) fn coerced(&self, layer: &DynamicLayer, x: Flows) -> Result<Flows, Error> {
         match coerces(layer) {
             Some(ids) => x.into_iter().map(|x| coerced(x, ids)).collect(),
             None => Ok(x),
         }
     }
 
-    pub(super) fn with_masks<T: Pass>(
+    pub(super) fn with_masks(
         &self,
         layer: &DynamicLayer,
-        x: Flows<T>,
-        run: impl FnOnce(Flows<T>) -> Result<Flows<T>, Error>,
-    ) -> Result<Flows<T>, Error> {
+        x: Flows,
+        run: impl FnOnce(Flows) -> Result<Flows, Error>,
+    ) -> Result<Flows, Error> {
         self.under_masks(self.coerced(layer, x)?, run)
     }
 
     /// Runs a layer, from which a mask may be kept. The masks given by name are the last inputs.
-    pub(super) fn under_masks<T: Pass>(
+    pub(super) fn under_masks(
         &self,
-        mut x: Flows<T>,
-        run: impl FnOnce(Flows<T>) -> Result<Flows<T>, Error>,
-    ) -> Result<Flows<T>, Error> {
+        mut x: Flows,
+        run: impl FnOnce(Flows) -> Result<Flows, Error>,
+    ) -> Result<Flows, Error> {
         let kept = match x.first_mut().filter(|_| self.keeps_mask()) {
             Some(first) => {
                 let mask = first.mask().cloned();
@@ -146,7 +141,7 @@ fn coerces(layer: &DynamicLayer) -> Option<bool> {
 }
 
 /// Ids as numbers, or whole numbers as ids.
-fn coerced<T: Pass>(x: Flow<T>, ids: bool) -> Result<Flow<T>, Error> {
+fn coerced<T: Tape<f32, Cpu>>(x: Flow<T>, ids: bool) -> Result<Flow<T>, Error> {
     match (x, ids) {
         (Flow::Numbers(Numbers { x, sizes, mask: None }), true) => {
             let whole = |value: f32| {
@@ -198,7 +193,7 @@ fn bare(signal: &mut AnySignal) {
 }
 
 /// How many values there are.
-fn count(values: &Flows) -> usize {
+fn count(values: &Flows<NoneTape>) -> usize {
     values.iter().map(|x| x.sizes().iter().product::<usize>()).sum()
 }
 
@@ -284,22 +279,22 @@ impl Wiring {
     }
 
     /// Runs the calls. There is one tape for all, since what one call gives may reach several.
-    pub(super) fn run<T: Pass>(
+    pub(super) fn run(
         &self,
-        x: Flows<T>,
-        mut call: impl FnMut(usize, &Call, Flows<T>) -> Result<Flows<T>, Error>,
-    ) -> Result<Flows<T>, Error> {
+        x: Flows,
+        mut call: impl FnMut(usize, &Call, Flows) -> Result<Flows, Error>,
+    ) -> Result<Flows, Error> {
         self.admit(&x.iter().map(Flow::signal).collect::<Vec<_>>())?;
         let (x, mut tape) = join_tapes(x);
         let ids = self.inputs.iter().map(|input| input.kind == SignalKind::Tokens);
-        let mut values: Vec<Flows> = Vec::with_capacity(self.done.len() + x.len());
+        let mut values: Vec<Flows<NoneTape>> = Vec::with_capacity(self.done.len() + x.len());
         for (x, ids) in x.into_iter().zip(ids) {
             values.push(vec![coerced(x, ids)?]);
         }
         let mut held = 0;
         for (one, done) in self.calls.iter().zip(&self.done) {
             let inputs = one.inputs.iter().map(|source| source.of(&values).cloned());
-            let mut inputs: Flows = inputs.collect::<Result<_, _>>()?;
+            let mut inputs: Flows<NoneTape> = inputs.collect::<Result<_, _>>()?;
             one.bare.iter().for_each(|&i| inputs[i].set_mask(None));
             for &(input, source) in &one.masks {
                 let mask = as_mask(source.of(&values)?)?;
@@ -313,7 +308,8 @@ impl Wiring {
                     value.clear();
                 }
             }
-            let (gives, more) = join_tapes(call(one.entry, one, put_first(inputs, T::default()))?);
+            let inputs = put_first(inputs, tape.beside());
+            let (gives, more) = join_tapes(call(one.entry, one, inputs)?);
             tape = tape.merge(more);
             held += count(&gives);
             if held > MAX_HELD {
