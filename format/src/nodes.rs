@@ -116,7 +116,7 @@ pub const CAUSAL: &str = "use_causal_mask";
 
 /// Whether a layer of the class is called with a query, a value and perhaps a key.
 pub fn attends(class: &str) -> bool {
-    ["AdditiveAttention", "Attention", "MultiHeadAttention"].contains(&class)
+    ["AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"].contains(&class)
 }
 
 /// A tensor in the JSON: a layer, which of its calls gave it, and which one it is of what that call gave.

@@ -27,7 +27,7 @@ const ALIASES: [(&str, &str); 21] = [
     ("GlobalMaxPool1D", "GlobalMaxPooling1D"),
     ("GlobalMaxPool2D", "GlobalMaxPooling2D"),
     ("GlobalMaxPool3D", "GlobalMaxPooling3D"),
-    ("GroupQueryAttention", "GroupedQueryAttention"),
+    ("GroupedQueryAttention", "GroupQueryAttention"),
     ("MaxPool1D", "MaxPooling1D"),
     ("MaxPool2D", "MaxPooling2D"),
     ("MaxPool3D", "MaxPooling3D"),

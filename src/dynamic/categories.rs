@@ -10,9 +10,12 @@ use super::{
     words,
 };
 use crate::{
-    backend::memory::{elements, filled},
+    backend::{
+        Recorder,
+        memory::{elements, filled},
+    },
     error::{Error, OrDevice},
-    fields::{AnySignal, SignalKind},
+    fields::AnySignal,
 };
 
 /// Keras's `CategoryEncoding`: one vector for all ids of a sample, or one for each id.
@@ -31,7 +34,11 @@ enum Mode {
 
 impl Categories {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let tokens = options.size("num_tokens")?;
+        Self::of(options.size("num_tokens")?, options)
+    }
+
+    /// For so many different ids.
+    pub(super) fn of(tokens: usize, options: &Options<'_>) -> Result<Self, Error> {
         let value = options.config.config.get("output_mode").unwrap_or(&Value::Null);
         let mode = match value.as_str() {
             Some("one_hot") => Mode::OneHot,
@@ -45,25 +52,22 @@ impl Categories {
         Ok(Self { tokens, mode })
     }
 
-    /// Whether each id has a vector of its own, in a sequence of them.
-    fn is_sequence(&self, length: Option<usize>) -> bool {
-        self.mode == Mode::OneHot && length != Some(1)
-    }
-}
-
-impl OneToOne for Categories {
-    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        words::token_ids(arrives, false)?;
-        let mut sizes = arrives.sizes.clone();
-        if sizes.len() > 1 && !self.is_sequence(sizes.last().copied().flatten()) {
-            sizes.pop();
+    /// The sizes of the vectors for ids of these sizes.
+    pub(super) fn sizes(&self, mut of_ids: Vec<Option<usize>>) -> Vec<Option<usize>> {
+        if of_ids.len() > 1 && !self.is_sequence(of_ids.last().copied().flatten()) {
+            of_ids.pop();
         }
-        sizes.push(Some(self.tokens));
-        Ok(AnySignal { kind: SignalKind::Numbers, sizes })
+        of_ids.push(Some(self.tokens));
+        of_ids
     }
 
-    fn apply(&self, x: Flow) -> Result<Flow, Error> {
-        let Flow::Tokens { mut sizes, ids, tape } = x else { return Ok(x) };
+    /// The vectors for ids.
+    pub(super) fn encoded(
+        &self,
+        mut sizes: Vec<usize>,
+        ids: &[usize],
+        tape: Recorder,
+    ) -> Result<Flow, Error> {
         let length = sizes.get(1).copied().unwrap_or(1);
         // How many ids share a vector.
         let each = if self.mode == Mode::OneHot { 1 } else { length };
@@ -83,6 +87,25 @@ impl OneToOne for Categories {
         let rows = elements(&sizes)? / self.tokens;
         let rows = Cpu::default().try_tensor_from_vec(values, (rows, self.tokens)).or_device()?;
         Ok(Flow::Numbers(Numbers::new(rows.put_tape(tape), sizes, None)?))
+    }
+
+    /// Whether each id has a vector of its own, in a sequence of them.
+    fn is_sequence(&self, length: Option<usize>) -> bool {
+        self.mode == Mode::OneHot && length != Some(1)
+    }
+}
+
+impl OneToOne for Categories {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        words::token_ids(arrives, false)?;
+        Ok(AnySignal::numbers(self.sizes(arrives.sizes.clone())))
+    }
+
+    fn apply(&self, x: Flow) -> Result<Flow, Error> {
+        match x {
+            Flow::Tokens { sizes, ids, tape } => self.encoded(sizes, &ids, tape),
+            Flow::Numbers(_) => Ok(x),
+        }
     }
 
     fn takes_ids(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Keras's `MultiHeadAttention`.
+//! Keras's `MultiHeadAttention` and `GroupQueryAttention`.
 
 use dfdx::{
     prelude::HasShape,
@@ -14,7 +14,7 @@ use super::{
     merge::{Merging, merged},
     op::{Op, Show},
     options::Options,
-    places::{inverse, permuted},
+    places::{all, arranged, inverse, permuted},
     projection::Projection,
     roles::{Roles, VALUES},
     said::{CallWords, Said},
@@ -35,6 +35,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Heads {
     heads: usize,
+    /// How many heads keys and values have: several heads of queries in a row share one.
+    key_heads: usize,
     key_dim: usize,
     value_dim: usize,
     use_bias: bool,
@@ -45,6 +47,8 @@ pub(crate) struct Heads {
     output: Vec<usize>,
     /// The axes along which keys are seen, if not along all.
     axes: Option<Vec<i64>>,
+    /// Whether it is a `GroupQueryAttention`.
+    grouped: bool,
     /// How near keys have to be.
     window: Option<usize>,
     hows: [Initializer; 2],
@@ -54,6 +58,9 @@ pub(crate) struct Heads {
     /// Of the query, of the key, perhaps of the gate, of the value, and of what leaves it.
     projections: Vec<Projection>,
 }
+
+/// The class whose keys and values have fewer heads than its queries.
+const GROUPED: &str = "GroupQueryAttention";
 
 /// Whole numbers above 0: one, or a list.
 fn several(value: &Value) -> Option<Vec<usize>> {
@@ -92,9 +99,20 @@ impl Heads {
             let expected = "`null` is needed: in Keras it is one of each projection";
             return Err(options.misfit("activity_regularizer", expected, activity));
         }
-        let key_dim = options.size("key_dim")?;
+        let grouped = options.config.class_name == GROUPED;
+        let names = match grouped {
+            true => ["num_query_heads", "num_key_value_heads", "head_dim"],
+            false => ["num_heads", "num_heads", "key_dim"],
+        };
+        let [heads, key_heads, key_dim] = names.map(|key| options.size(key));
+        let (heads, key_heads, key_dim) = (heads?, key_heads?, key_dim?);
+        if !heads.is_multiple_of(key_heads) {
+            let expected = format!("a divisor of the {heads} heads of queries is needed");
+            return Err(options.misfit(names[1], &expected, get(names[1])));
+        }
         Ok(Self {
-            heads: options.size("num_heads")?,
+            heads,
+            key_heads,
             key_dim,
             value_dim: sizes("value_dim", 1)?.pop().unwrap_or(key_dim),
             use_bias: options.flag("use_bias")?,
@@ -102,6 +120,7 @@ impl Heads {
             dropout: options.number("dropout")?,
             output: sizes("output_shape", 2)?,
             axes: Some(axes).filter(|axes| !axes.is_empty()),
+            grouped,
             window: sizes("sliding_window", 1)?.pop(),
             hows: [
                 options.initializer("kernel_initializer")?,
@@ -133,7 +152,8 @@ impl Heads {
         };
         [query, value, key].into_iter().chain(mask).try_for_each(words::numbers)?;
         let rank = query.rank();
-        if !(3..=5).contains(&rank) || value.rank() != rank || key.rank() != rank {
+        let most = if self.grouped { 3 } else { 5 };
+        if !(3..=most).contains(&rank) || value.rank() != rank || key.rank() != rank {
             return Err(refuse("sequences of one rank, `(Batch, Length, Features)`,"));
         }
         let axes = self.axes(rank)?;
@@ -182,6 +202,7 @@ impl Heads {
         let q = of_query.apply(query.put_tape(tape), ActivationKind::Nothing)?;
         let k = of_key.apply(key.put_tape(of_k), ActivationKind::Nothing)?;
         let v = of_value.apply(value.put_tape(of_v), ActivationKind::Nothing)?;
+        let (k, v) = (self.shared(k)?, self.shared(v)?);
         let order = axes.steps();
         let (outer, along) = (axes.apart.len() + 1, axes.along.len());
         let q = matrices(q, &order, outer, along)?;
@@ -218,6 +239,18 @@ impl Heads {
         flat.truncate(axes.rank - 1);
         flat.push(elements(&[self.heads, self.value_dim])?);
         Ok((Numbers::new(sums, flat, None)?, given))
+    }
+
+    /// Keys or values for each head of queries.
+    fn shared(&self, x: Numbers) -> Result<Numbers, Error> {
+        if self.heads == self.key_heads {
+            return Ok(x);
+        }
+        let (axis, each) = (x.sizes.len() - 2, self.heads / self.key_heads);
+        let mut along = all(&x.sizes)?;
+        along[axis].take((0..self.heads).map(|head| Some(head / each)))?;
+        let (y, sizes) = arranged(x.x, &along)?;
+        Ok(Numbers { x: y, sizes, mask: x.mask })
     }
 
     fn run(&self, x: Flows, dropout: f64) -> Result<Flows, Error> {
@@ -275,12 +308,13 @@ impl Op for Heads {
             [known_features(&all.query)?, known_features(key)?, known_features(&all.value)?];
         let of_values = [self.heads, self.value_dim];
         let output = if self.output.is_empty() { &features[..1] } else { &self.output };
-        let of_keys = [self.heads, self.key_dim];
+        let of_queries = [self.heads, self.key_dim];
+        let (of_keys, seen) = ([self.key_heads, self.key_dim], [self.key_heads, self.value_dim]);
         let wanted = [
-            Some(("query", &features[..1], &of_keys[..])),
+            Some(("query", &features[..1], &of_queries[..])),
             Some(("key", &features[1..2], &of_keys)),
             self.has_gate.then_some(("gate", &features[..1], &of_values[..])),
-            Some(("value", &features[2..], &of_values)),
+            Some(("value", &features[2..], &seen)),
             Some(("attention_output", &of_values[..], output)),
         ];
         let wanted = wanted.into_iter().flatten();
@@ -303,7 +337,8 @@ impl Op for Heads {
     }
 
     fn words(&self) -> CallWords {
-        CallWords { values: &VALUES, masked: 3, flags: &[CAUSAL, SCORES] }
+        let bares = !self.grouped;
+        CallWords { values: &VALUES, masked: 3, bares, flags: &[CAUSAL, SCORES] }
     }
 
     fn called(&mut self, said: Said) {

@@ -64,6 +64,11 @@ pub(super) fn pool3d(fields: &mut Fields) {
     fields.pooling(&[1; 3], &[1; 3], "valid");
 }
 
+pub(super) fn adaptive<const N: usize>(fields: &mut Fields) {
+    fields.sizes("output_size", &[1; N], None);
+    fields.data_format();
+}
+
 /// Of volumes.
 pub(super) fn space(fields: &mut Fields) {
     match fields.class() {
@@ -116,8 +121,10 @@ pub(super) fn noise(fields: &mut Fields) {
         _ => fields.share("rate", 0.0, None),
     }
     fields.seed();
-    if fields.class() == "AlphaDropout" {
-        fields.none(&["noise_shape"]);
+    match fields.class() {
+        "AlphaDropout" => fields.none(&["noise_shape"]),
+        "SpatialDropout3D" => fields.data_format(),
+        _ => {}
     }
 }
 
@@ -129,6 +136,15 @@ pub(super) fn activity(fields: &mut Fields) {
 pub(super) fn categories(fields: &mut Fields) {
     fields.size("num_tokens", 1);
     fields.any("output_mode", json!("multi_hot"));
+    fields.flag("sparse", false, false);
+}
+
+pub(super) fn buckets(fields: &mut Fields) {
+    for key in ["bin_boundaries", "num_bins"] {
+        fields.any(key, Value::Null);
+    }
+    fields.any("epsilon", json!(0.01));
+    fields.any("output_mode", json!("int"));
     fields.flag("sparse", false, false);
 }
 
@@ -166,11 +182,25 @@ pub(super) fn cells(fields: &mut Fields) {
 }
 
 pub(super) fn heads(fields: &mut Fields) {
-    fields.size("num_heads", 1);
-    fields.size("key_dim", 1);
-    for key in ["value_dim", "output_shape", "attention_axes", "sliding_window"] {
+    for key in ["num_heads", "key_dim"] {
+        fields.size(key, 1);
+    }
+    for key in ["value_dim", "output_shape", "attention_axes"] {
         fields.any(key, Value::Null);
     }
+    of_heads(fields);
+}
+
+pub(super) fn grouped_heads(fields: &mut Fields) {
+    for key in ["head_dim", "num_query_heads", "num_key_value_heads"] {
+        fields.size(key, 1);
+    }
+    of_heads(fields);
+}
+
+/// What all attentions of several heads have.
+fn of_heads(fields: &mut Fields) {
+    fields.any("sliding_window", Value::Null);
     fields.share("dropout", 0.0, Some(0.0));
     fields.flag("use_bias", true, true);
     fields.flag("use_gate", false, false);

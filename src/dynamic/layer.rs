@@ -12,7 +12,7 @@ use super::{
 use crate::{
     backend::{Recorder, whole_pass},
     error::{Error, shortened},
-    fields::{AnySignal, Config, has_build_config},
+    fields::{AnySignal, Config, has_build_config, may_be_frozen},
     io::WeightFile,
     regularizers::{penalize, regularizer},
 };
@@ -127,6 +127,9 @@ impl DynamicLayer {
                 several => several.iter().map(|one| serde_json::json!(one.sizes)).collect(),
             };
             config.build_config = Some(serde_json::json!({ "input_shape": sizes }));
+        }
+        if !may_be_frozen(&config.class_name) {
+            config.config.remove("trainable");
         }
         self.op.write(&mut config);
         config

@@ -1,8 +1,10 @@
 //! Layers whose shapes are known at run time only.
 
+mod adaptive;
 mod attention;
 mod axes;
 mod bidirectional;
+mod buckets;
 mod budget;
 mod categories;
 mod cells;

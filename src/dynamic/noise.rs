@@ -14,7 +14,7 @@ use super::{
 use crate::{
     backend::{OfSamples, Recorder, memory::collected},
     error::{Error, OrDevice},
-    fields::{AnySignal, Config, may_be_frozen},
+    fields::AnySignal,
     layers::channel_factors,
     mask::Mask,
 };
@@ -27,8 +27,8 @@ pub(crate) enum Noise {
     Multiplied(f64),
     /// Drops values as a `selu` has them, so that mean and variance stay.
     Alpha(f64),
-    /// Drops whole channels.
-    Channels(f64),
+    /// Drops whole channels, of values at places along so many axes.
+    Channels(f64, usize),
 }
 
 impl Noise {
@@ -37,7 +37,7 @@ impl Noise {
             "GaussianNoise" => Self::Added(options.number("stddev")?),
             "GaussianDropout" => Self::Multiplied(options.number("rate")?),
             "AlphaDropout" => Self::Alpha(options.number("rate")?),
-            _ => Self::Channels(options.number("rate")?),
+            class => Self::Channels(options.number("rate")?, words::axes_of(class)),
         })
     }
 
@@ -45,7 +45,7 @@ impl Noise {
     /// drawn for the real steps.
     fn draw(&self, sizes: &[usize], mask: Option<&Mask>) -> Result<(Vec<f32>, Vec<f32>), Error> {
         let count = crate::backend::memory::elements(sizes)?;
-        if let Self::Channels(rate) = *self {
+        if let Self::Channels(rate, _) = *self {
             let terms = collected(sizes, std::iter::repeat_n(0.0_f32, count))?;
             return Ok((channel_factors(&Cpu::default(), sizes, mask, rate)?, terms));
         }
@@ -92,12 +92,12 @@ impl Noise {
                     *term = (if kept { b } else { a * low + b }) as f32;
                 }
             }
-            Self::Channels(_) => {}
+            Self::Channels(..) => {}
         }
     }
 
     fn does_nothing(&self) -> bool {
-        let (Self::Added(n) | Self::Multiplied(n) | Self::Alpha(n) | Self::Channels(n)) = self;
+        let (Self::Added(n) | Self::Multiplied(n) | Self::Alpha(n) | Self::Channels(n, _)) = self;
         *n == 0.0
     }
 }
@@ -105,12 +105,12 @@ impl Noise {
 impl OneToOne for Noise {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
         words::numbers(arrives)?;
-        Ok(arrives.clone())
-    }
-
-    fn write(&self, config: &mut Config) {
-        if !may_be_frozen(&config.class_name) {
-            config.config.remove("trainable");
+        match *self {
+            Self::Channels(_, axes) if arrives.rank() != axes + 2 => {
+                let needed = format!("values of {} dimensions are needed here", axes + 2);
+                Err(words::refused(format!("{needed}, but `{arrives}` arrives")))
+            }
+            _ => Ok(arrives.clone()),
         }
     }
 

@@ -3,8 +3,10 @@
 use dfdx::{shapes::Const, tensor::Cpu};
 
 use super::{
+    adaptive::AdaptivePool,
     attention::Attention,
     bidirectional::{BidirectionalKeys, BidirectionalOp},
+    buckets::Buckets,
     categories::Categories,
     cells::Cells,
     chain::{Chain, ChainKeys},
@@ -127,6 +129,12 @@ classes! {{
     "ActivityRegularization": keys::activity, |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.custom.function("linear")?))
     };
+    "AdaptiveAveragePooling1D": keys::adaptive::<1>, AdaptivePool::new;
+    "AdaptiveAveragePooling2D": keys::adaptive::<2>, AdaptivePool::new;
+    "AdaptiveAveragePooling3D": keys::adaptive::<3>, AdaptivePool::new;
+    "AdaptiveMaxPooling1D": keys::adaptive::<1>, AdaptivePool::new;
+    "AdaptiveMaxPooling2D": keys::adaptive::<2>, AdaptivePool::new;
+    "AdaptiveMaxPooling3D": keys::adaptive::<3>, AdaptivePool::new;
     "Add": |_| {}, Merge::new;
     "AdditiveAttention": keys::attention, Attention::new;
     "AlphaDropout": keys::noise, Noise::new;
@@ -140,6 +148,7 @@ classes! {{
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "Cropping3D": keys::space, Space::new;
+    "Discretization": keys::buckets, Buckets::new;
     "Dot": keys::dot, Products::new;
     "Dropout": keys::dropout, Dropping::new;
     "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
@@ -152,6 +161,7 @@ classes! {{
     "GlobalAveragePooling3D": |f| f.global_pooling(), GlobalPool::new;
     "GlobalMaxPooling3D": |f| f.global_pooling(), GlobalPool::new;
     "GroupNormalization": keys::groups, Groups::new;
+    "GroupQueryAttention": keys::grouped_heads, Heads::new;
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };
@@ -166,6 +176,7 @@ classes! {{
     "RNN": keys::cells, Cells::new;
     "Rescaling": keys::rescaling, Rescale::new;
     "Resizing": keys::resizing, Resize::new;
+    "SpatialDropout3D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;
     "UpSampling3D": keys::space, Space::new;

@@ -5,8 +5,10 @@
 pub(crate) struct CallWords {
     /// The names of its values in their order, where they have names: an attention's `query`.
     pub(crate) values: &'static [&'static str],
-    /// How many of them may have a mask, which is taken off them behind the call.
+    /// How many of them may have a mask.
     pub(crate) masked: usize,
+    /// Whether these masks are taken off behind the call.
+    pub(crate) bares: bool,
     /// What is true or false of a call, such as `use_causal_mask`.
     pub(crate) flags: &'static [&'static str],
 }

@@ -40,7 +40,7 @@ fn numbers(value: &Value) -> Option<(Vec<f32>, Vec<usize>)> {
 }
 
 /// Numbers on their last dimensions, for values of a rank.
-fn constant(values: Vec<f32>, own: &[usize], sizes: &[usize]) -> Result<Rows, Error> {
+pub(super) fn constant(values: Vec<f32>, own: &[usize], sizes: &[usize]) -> Result<Rows, Error> {
     let missing = sizes.len().saturating_sub(own.len());
     let own = [vec![1; missing].as_slice(), own].concat();
     let fits = own.len() == sizes.len() && own.iter().zip(sizes).all(|(a, b)| *a == 1 || a == b);

@@ -21,7 +21,7 @@ pub(crate) fn has_build_config(class: &str) -> bool {
 
 /// Whether Keras's layer has the argument `trainable`.
 pub(crate) fn may_be_frozen(class: &str) -> bool {
-    !class.starts_with("SpatialDropout")
+    !class.starts_with("SpatialDropout") && class != "Discretization"
 }
 
 /// Whether a layer of the class is one of those that prepare images.

@@ -207,13 +207,19 @@ fn layers_in(group: &str) -> String {
 pub(super) fn numbered(layers: &[Value], within: String) -> impl Iterator<Item = (&Value, String)> {
     let mut counts: HashMap<String, usize> = HashMap::new();
     layers.iter().map(move |layer| {
-        let name = snake_case(class(layer));
+        let name = match class(layer) {
+            // Keras counts by the name of the Python class, which is another one here.
+            GROUPED => "grouped_query_attention".to_owned(),
+            class => snake_case(class),
+        };
         let count = counts.entry(name.clone()).or_default();
         let number = if *count == 0 { String::new() } else { format!("_{count}") };
         *count += 1;
         (layer, format!("{within}/{name}{number}"))
     })
 }
+
+const GROUPED: &str = "GroupQueryAttention";
 
 /// The layers within an attention of several heads, and their groups.
 const PROJECTIONS: [(&str, &str); 5] = [
@@ -254,12 +260,16 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         "ConvLSTM1D" | "ConvLSTM2D" | "LSTM" | "GRU" | "SimpleRNN" => {
             vec![of(format!("{group}/cell/vars"))]
         }
-        "MultiHeadAttention" => {
+        attention @ ("MultiHeadAttention" | GROUPED) => {
             let gate = inner("use_gate").is_some_and(|gate| gate == &Value::Bool(true));
             let inside = PROJECTIONS.iter().filter(|(name, _)| gate || *name != "gate");
+            let mark = if attention == GROUPED { "_" } else { "" };
             let projection = |(name, path): &(&str, &str)| Vars {
                 steps: deeper([name, name]),
-                path: format!("{group}/{path}/vars"),
+                path: match path.starts_with('_') {
+                    true => format!("{group}/{path}/vars"),
+                    false => format!("{group}/{mark}{path}/vars"),
+                },
             };
             inside.map(projection).collect()
         }

@@ -154,9 +154,8 @@ fn errors_name_the_place_the_value_and_the_nearest_name() {
     ));
     assert!(text.ends_with(", ZeroPadding3D, ScaleLayer"), "{text}");
     // What a file of Keras names is no misspelling.
-    let text =
-        error(json!({"module": "keras.layers", "class_name": "Discretization", "config": {}}));
-    assert_eq!(text, "Keras's layer `Discretization` is not known here");
+    let text = error(json!({"module": "keras.layers", "class_name": "Hashing", "config": {}}));
+    assert_eq!(text, "Keras's layer `Hashing` is not known here");
     let text = error(json!({"class_name": "Dense", "config": {"units": 1, "activation": "rellu"}}));
     assert!(
         text.starts_with(

@@ -128,7 +128,8 @@ fn takes_masks_off(class: &str) -> bool {
 /// Whether an attention gives means of all values in the padding of its query, as Keras does without a dropout.
 fn gives_means(config: &Config) -> bool {
     let dropout = config.config.get("dropout").and_then(json::Value::as_f64);
-    config.class_name == "MultiHeadAttention" && dropout.is_none_or(|rate| rate == 0.0)
+    let heads = ["GroupQueryAttention", "MultiHeadAttention"];
+    heads.contains(&config.class_name.as_str()) && dropout.is_none_or(|rate| rate == 0.0)
 }
 
 /// Whether what a call gives depends on masks.

@@ -13,17 +13,26 @@ const OTHERS: &[&str] = &[
     "Functional",
     "GaussianDropout",
     "GaussianNoise",
+    "GroupQueryAttention",
     "InputLayer",
     "Sequential",
+    "SpatialDropout3D",
     "UnitNormalization",
 ];
 
 /// Those of them at which Keras takes a mask off.
 const UNMASKED: &[&str] = &[
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "AveragePooling3D",
     "CenterCrop",
     "Conv3D",
     "Cropping3D",
+    "Discretization",
     "EinsumDense",
     "GlobalAveragePooling3D",
     "GlobalMaxPooling3D",

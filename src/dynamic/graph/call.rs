@@ -81,7 +81,7 @@ pub(super) fn made(
     }
     call.states = if takes_states { call.inputs.len() - 1 } else { 0 };
     // Before Keras 3, masks stayed.
-    call.bared = match is_keras_3 {
+    call.bared = match is_keras_3 && words.bares {
         true => {
             said.values.iter().filter(|name| words.values[..words.masked].contains(name)).count()
         }

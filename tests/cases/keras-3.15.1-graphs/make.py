@@ -362,6 +362,34 @@ def heads(name):
 
 
 @case
+def grouped_heads(name):
+    """Attention in which several heads of queries share one of keys and values."""
+    x, y, m = Input((5, 4), name="x"), Input((3, 4), name="y"), Input((5, 3), name="m")
+    w = Input((5,), dtype="int32", name="w")
+    e, at = L.Embedding(8, 4, mask_zero=True, name="embed")(w), L.GroupQueryAttention
+    scored, scores = at(3, 4, 2, name="scored")(x, y, y, return_attention_scores=True)
+    outs = [
+        at(2, 4, 1, name="one")(x, x),
+        at(3, 6, 3, dropout=0.5, use_bias=False, name="plain")(query=x, value=y, key=y, use_causal_mask=True),
+        at(2, 4, 2, use_gate=True, sliding_window=2, name="gate")(x, x),
+        at(2, 2, 2, name="given")(x, y, attention_mask=m),
+        at(3, 4, 2, name="hidden")(e, e), L.MultiHeadAttention(2, 3, name="after")(e, y),
+        scored, scores,
+    ]
+    flags = (floats(33, 2, 5, 3) > 0).astype("float32")
+    words = ids([3, 1, 4, 0, 0], [0, 0, 0, 0, 0])
+    write(name, Model([x, y, m, w], outs), [floats(31, 2, 5, 4), floats(32, 2, 3, 4), flags, words])
+
+
+@case
+def slopes_of_grouped_heads(name):
+    """Gradients of the same."""
+    x, at = Input((5, 4), name="x"), L.GroupQueryAttention
+    y = at(2, 6, 2, use_gate=True, name="second")(at(3, 4, 2, name="first")(x, x, use_causal_mask=True), x)
+    write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(y))), floats(34, 2, 5, 4), True)
+
+
+@case
 def heads_of_images(name):
     """Attention along several axes, and along one of several."""
     x, at = Input((2, 3, 4), name="x"), L.MultiHeadAttention
@@ -663,6 +691,43 @@ def volumes(name):
         L.UpSampling3D((2, 1, 3))(x),
     ]
     write(name, Model(x, outs), floats(19, 2, 5, 6, 4, 2))
+
+
+@case
+def adaptive(name):
+    """Pools that are asked for a size."""
+    x, y, z = Input((7, 3), name="x"), Input((5, 8, 2), name="y"), Input((4, 3, 5, 2), name="z")
+    outs = [
+        *[of(size)(x) for of in (L.AdaptiveAveragePooling1D, L.AdaptiveMaxPooling1D) for size in (3, (4,), 1, 10)],
+        *[of(size)(y) for of in (L.AdaptiveAveragePooling2D, L.AdaptiveMaxPooling2D) for size in (3, (2, 4), (7, 3))],
+        *[of(size)(z) for of in (L.AdaptiveAveragePooling3D, L.AdaptiveMaxPooling3D) for size in (2, (3, 3, 4))],
+    ]
+    write(name, Model([x, y, z], outs), [floats(35, 2, 7, 3), floats(36, 2, 5, 8, 2), floats(37, 2, 4, 3, 5, 2)])
+
+
+@case
+def slopes_of_adaptive(name):
+    """Gradients of the same."""
+    x = Input((30, 4), name="x")
+    a = L.Conv3D(3, 2, padding="same", activation="tanh", name="first")(L.Reshape((5, 6, 4, 1))(x))
+    b = L.AdaptiveMaxPooling2D((4, 5))(L.Reshape((5, 6, 12))(L.AdaptiveAveragePooling3D((5, 6, 4))(a)))
+    c = L.AdaptiveMaxPooling1D(3)(L.AdaptiveAveragePooling1D(7)(L.Reshape((20, 12))(L.AdaptiveAveragePooling2D((4, 5))(b))))
+    d = L.AdaptiveMaxPooling3D((2, 2, 3))(L.AdaptiveAveragePooling3D((3, 4, 2))(a))
+    e = L.concatenate([L.Flatten()(c), L.Flatten()(d)])
+    write(name, Model(x, L.Dense(2, name="head")(e)), floats(38, 2, 30, 4), True)
+
+
+@case
+def buckets(name):
+    """Numbers as buckets: as ids of an embedding, and encoded."""
+    x, y = Input((3,), name="x"), Input((1,), name="y")
+    edges = [-1.0, 0.0, 0.0, 1.5]
+    outs = [
+        L.Embedding(5, 2, name="embed")(L.Discretization(edges)(x)),
+        *[L.Discretization(edges, output_mode=mode)(at) for mode in ("one_hot", "multi_hot", "count") for at in (x, y)],
+    ]
+    first = np.array([[-1.0, 0.0, 1.5], [-9.0, 0.7, 9.0]], "float32")
+    write(name, Model([x, y], outs), [first, np.array([[0.2], [-0.2]], "float32")])
 
 
 @case

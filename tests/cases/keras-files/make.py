@@ -140,6 +140,18 @@ def attention(name):
     write(name, Model([w, x], L.Dense(3, name="head")(c)), ids, floats(7, 2, 3, 4), legacy=True)
 
 
+@case
+def grouped_heads(name):
+    """Attention in which heads share keys and values, of buckets and pooled."""
+    x = Input((6, 3), name="x")
+    b = L.Discretization([-0.5, 0.0, 0.5], name="buckets")(L.GlobalMaxPooling1D(name="most")(x))
+    e = L.Embedding(4, 3, name="embed")(b)
+    a = L.GroupQueryAttention(3, 4, 2, use_gate=True, name="first")(x, e, use_causal_mask=True)
+    a = L.GroupQueryAttention(2, 2, 1, use_bias=False, name="second")(a, a)
+    y = L.Flatten(name="flat")(L.AdaptiveAveragePooling1D(4, name="pool")(a))
+    write(name, Model(x, L.Dense(3, name="head")(y)), floats(7, 2, 6, 3), legacy=True)
+
+
 if __name__ == "__main__":
     for make in CASES:
         if len(sys.argv) < 2 or make.__name__ in sys.argv[1:]:
