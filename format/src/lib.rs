@@ -13,6 +13,8 @@ pub mod hdf5;
 #[cfg(feature = "files")]
 mod kind;
 #[cfg(feature = "files")]
+mod masks;
+#[cfg(feature = "files")]
 mod nodes;
 #[cfg(feature = "hdf5")]
 mod open;
@@ -20,7 +22,7 @@ mod open;
 mod order;
 #[cfg(feature = "files")]
 mod rewrite;
-#[cfg(feature = "files")]
+#[cfg(feature = "source")]
 pub mod source;
 pub mod table;
 #[cfg(feature = "files")]
@@ -34,6 +36,8 @@ pub use dialects::{
 };
 #[cfg(feature = "files")]
 pub use kind::{HEAD, Kind, Wanted, unknown};
+#[cfg(feature = "files")]
+pub use masks::{Masks, Seen, masks, says_masks};
 #[cfg(feature = "files")]
 pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, outputs, used};
 #[cfg(feature = "hdf5")]

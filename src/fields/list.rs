@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use kerata_format::{attends, source::Masks};
+use kerata_format::{Masks, attends};
 use serde_json::{Map, Value, json};
 
 use super::{

@@ -1,6 +1,6 @@
 //! A file that is read into a model that is there.
 
-use kerata_format::source::{self, Masks};
+use kerata_format::Masks;
 
 use super::{
     assign::Plan,
@@ -30,7 +30,7 @@ where
 
 /// The masks that Keras sees in a model of such a config, if its attentions take any off.
 pub(super) fn masks(config: &Config) -> Option<Masks> {
-    source::masks(&kerata_format::Config::from(config.clone()))
+    kerata_format::masks(&kerata_format::Config::from(config.clone()))
 }
 
 pub(super) fn load_dynamic(file: &KerasFile, model: &mut DynamicLayer) -> Result<(), Error> {

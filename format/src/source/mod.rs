@@ -5,21 +5,16 @@
 
 mod activations;
 mod attention;
-mod calls;
-mod flow;
+mod fate;
 mod layer;
-mod masks;
 mod names;
 mod row;
 mod rules;
-mod said;
 mod structure;
 mod types;
 
 use std::collections::BTreeSet;
 
-pub use masks::{Masks, Seen, masks};
-pub use said::says_masks;
 pub use structure::structs;
 
 /// What is done where Keras loses a mask.

@@ -54,7 +54,7 @@ fn says_masks(config: &Config) -> bool {
     }
     kerata_format::Config::from(config.clone())
         .modern()
-        .map_or(true, |config| kerata_format::source::says_masks(&config))
+        .map_or(true, |config| kerata_format::says_masks(&config))
 }
 
 pub(super) fn graph(options: &mut Options<'_>) -> Result<Graph, Error> {

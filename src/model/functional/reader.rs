@@ -1,6 +1,6 @@
 use std::{collections::HashMap, rc::Rc};
 
-use kerata_format::{Tensor, attends, calls, ends, source::Seen, used};
+use kerata_format::{Seen, Tensor, attends, calls, ends, used};
 use serde_json::{Map, Value, json};
 
 use super::{Node, Values, gives};

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::input;
 use crate::{
     Tensor, is_place,
-    source::{Field, calls::Call, flow::Flow, names::Fields, types::Typed},
+    masks::{calls::Call, flow::Flow},
+    source::{Field, names::Fields, types::Typed},
 };
 
 /// What a layer gives.

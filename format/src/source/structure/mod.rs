@@ -6,13 +6,19 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     LostMasks, Struct,
-    calls::{Call, Calls, is_model},
-    flow::{Fate, Flow, fate, is_merge, leaves},
-    masks::{Masks, Seen, masks as seen_in},
+    fate::{Fate, fate, is_merge},
     names::{Fields, camel_case},
     types::{self, Typed},
 };
-use crate::{CAUSAL, Config};
+use crate::{
+    CAUSAL, Config,
+    masks::{
+        Masks, Seen,
+        calls::{Call, Calls, is_model},
+        flow::{Flow, leaves},
+        masks as seen_in,
+    },
+};
 use fields::{Gives, Layers};
 
 /// The structs of a model and of all models in it, the model itself last.

@@ -6,40 +6,13 @@ use crate::{Config, attends, table::destroys_masks};
 
 /// How many dimensions a signal has, and whether it is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flow {
-    pub(super) rank: usize,
-    pub(super) padded: bool,
-}
-
-/// What becomes of the masks that reach a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// They travel on, or are used.
-    Kept,
-    /// Keras drops them.
-    Lost,
-    /// A part of the inputs is masked, and the layer calculates by these masks.
-    Mixed,
-}
-
-pub(super) fn is_merge(class: &str) -> bool {
-    ["Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"].contains(&class)
-}
-
-/// What becomes of the masks of what reaches a layer.
-pub(super) fn fate(class: &str, reach: &[Flow]) -> Fate {
-    let masked = reach.iter().filter(|one| one.padded).count();
-    match class {
-        _ if masked == 0 || attends(class) => Fate::Kept,
-        "Maximum" | "Minimum" | "Multiply" if masked < reach.len() => Fate::Mixed,
-        _ if is_merge(class) && masked < reach.len() => Fate::Lost,
-        _ if destroys_masks(class) || class == "Dot" => Fate::Lost,
-        _ => Fate::Kept,
-    }
+pub(crate) struct Flow {
+    pub(crate) rank: usize,
+    pub(crate) padded: bool,
 }
 
 /// What leaves a layer that is no model.
-pub(super) fn leaves(config: &Config, reach: &[Flow]) -> Flow {
+pub(crate) fn leaves(config: &Config, reach: &[Flow]) -> Flow {
     let class = config.class_name.as_str();
     let rank = reach.iter().map(|one| one.rank).max().unwrap_or(2);
     let padded = !reach.is_empty() && reach.iter().all(|one| one.padded);

@@ -9,7 +9,7 @@ use super::{
 use crate::Config;
 
 /// Layers that Keras gives the mask of what reaches them as an argument of their own, which then stands in the config.
-pub(super) const GIVEN: &[&str] = &[
+pub(crate) const GIVEN: &[&str] = &[
     "BatchNormalization",
     "Bidirectional",
     "GRU",

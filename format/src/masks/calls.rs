@@ -9,77 +9,54 @@ use serde_json::Value;
 
 use crate::{
     CAUSAL, Called, Config, FUNCTIONAL, Node, Tensor, attends, call_name, calls, ends, input_sizes,
-    outputs, sizes, used,
+    sizes, used,
 };
 
 /// A call of a layer.
-pub(super) struct Call {
-    pub(super) name: String,
+pub(crate) struct Call {
+    pub(crate) name: String,
     /// The name of the layer.
-    pub(super) layer: String,
+    pub(crate) layer: String,
     /// Whether there is a call of the layer in front.
-    pub(super) is_again: bool,
-    pub(super) config: Rc<Config>,
+    pub(crate) is_again: bool,
+    pub(crate) config: Rc<Config>,
     /// What reaches it.
-    pub(super) from: Vec<Tensor>,
+    pub(crate) from: Vec<Tensor>,
     /// Whether it gets a mask by name.
-    pub(super) has_mask: bool,
+    pub(crate) has_mask: bool,
     /// Whether it is an attention in which no query sees what stands behind its own place.
-    pub(super) is_causal: bool,
+    #[cfg_attr(not(feature = "source"), expect(dead_code))]
+    pub(crate) is_causal: bool,
     /// Whether it is a function and no layer.
-    pub(super) is_operation: bool,
+    pub(crate) is_operation: bool,
     /// Why this is no call that a struct can make.
-    pub(super) problem: Option<String>,
+    #[cfg_attr(not(feature = "source"), expect(dead_code))]
+    pub(crate) problem: Option<String>,
 }
 
 /// A model as a list of calls.
-pub(super) struct Calls {
+pub(crate) struct Calls {
     /// The inputs, with their sizes, the batch first.
-    pub(super) inputs: Vec<(String, Vec<Option<usize>>)>,
-    pub(super) calls: Vec<Call>,
-    pub(super) outputs: Vec<String>,
+    pub(crate) inputs: Vec<(String, Vec<Option<usize>>)>,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) outputs: Vec<String>,
 }
 
 impl Call {
-    /// The places of what it gives, `0` and `1` in a pair.
-    pub(super) fn places(&self) -> Vec<String> {
-        outputs(&self.config.class_name, &self.config.config)
-    }
-
     /// Whether it goes over steps, and so may start from states.
-    pub(super) fn is_recurrent(&self) -> bool {
+    pub(crate) fn is_recurrent(&self) -> bool {
         ["Bidirectional", "GRU", "LSTM", "SimpleRNN"].contains(&self.config.class_name.as_str())
-    }
-
-    /// Whether its state leaves it beside its output.
-    pub(super) fn returns_state(&self) -> bool {
-        let config = &self.config.config;
-        let own = match self.config.class_name.as_str() {
-            "Bidirectional" => {
-                config.get("layer").and_then(|layer| layer["config"].get("return_state"))
-            }
-            _ => config.get("return_state"),
-        };
-        self.is_recurrent() && own == Some(&Value::Bool(true))
-    }
-
-    /// What goes over the steps, itself or both directions of it.
-    pub(super) fn cell(&self) -> Option<&str> {
-        match self.config.class_name.as_str() {
-            "Bidirectional" => self.config.config.get("layer")?.get("class_name")?.as_str(),
-            class => Some(class),
-        }
     }
 }
 
-pub(super) fn is_model(config: &Config) -> bool {
+pub(crate) fn is_model(config: &Config) -> bool {
     config.class_name == FUNCTIONAL || config.class_name == "Sequential"
 }
 
 impl Calls {
     /// # Errors
     /// That the config is no model, or does not say what reaches it.
-    pub(super) fn of(config: &Config) -> Result<Self, String> {
+    pub(crate) fn of(config: &Config) -> Result<Self, String> {
         let layers = config.config.get("layers").and_then(Value::as_array);
         match layers.filter(|_| is_model(config)) {
             None => Err(format!("`{}` is no model", config.class_name)),

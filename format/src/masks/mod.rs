@@ -1,18 +1,22 @@
 //! The masks that Keras 3.15 sees in a model: an attention takes them off its query, value and key for what is called later.
 
+pub(crate) mod calls;
+pub(crate) mod flow;
+mod said;
+
 use std::{cmp::Reverse, collections::HashMap};
 
 use serde_json as json;
 
-use super::{
-    calls::{Call, Calls, is_model},
-    flow::{Flow, leaves},
-    said::{GIVEN, says_masks},
-};
 use crate::{
     Config, Distances, Tensor, attends, distances,
     table::{destroys_masks, is_class},
 };
+use calls::{Call, Calls, is_model};
+use flow::{Flow, leaves};
+use said::GIVEN;
+
+pub use said::says_masks;
 
 /// What Keras sees of the padding of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
