@@ -171,4 +171,5 @@ pub trait Predict<E: Element = f32, D: Backend<E> = Cpu>: Sized {
 impl<M: Model<E, D>, E: Element, D: Backend<E>> Predict<E, D> for M {}
 
 /// So that a model in a `Result` is told as that: nothing can be asked of it.
+#[doc(hidden)]
 impl<T> Predict for Result<T, Error> {}
