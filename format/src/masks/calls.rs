@@ -12,6 +12,9 @@ use crate::{
     sizes, used,
 };
 
+/// Why a function is no field of a struct.
+pub const FUNCTION: &str = "it is a function and no layer";
+
 /// A call of a layer.
 pub(crate) struct Call {
     pub(crate) name: String,
@@ -130,7 +133,7 @@ fn functional(config: &Config, layers: &[Value]) -> Result<Calls, String> {
             found.insert(name, shape.unwrap_or_default());
         } else if used || !is_operation {
             let by_name = named.first().map(|(key, _)| format!("a call with `{key}`"));
-            let function = is_operation.then(|| "it is a function and no layer".to_owned());
+            let function = is_operation.then(|| FUNCTION.to_owned());
             let problem = by_name.or(function);
             calls.push(Call {
                 name,

@@ -15,7 +15,8 @@ mod types;
 
 use std::collections::BTreeSet;
 
-pub use structure::structs;
+pub use crate::masks::calls::FUNCTION;
+pub use structure::{IN_KERAS_ONLY, LOST, structs};
 
 /// What is done where Keras loses a mask.
 #[derive(Debug, Clone, Copy)]

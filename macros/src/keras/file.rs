@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, str::FromStr};
 
 use kerata_format::{
     config_of,
-    source::{Field, LostMasks, Struct, structs as of_config},
+    source::{FUNCTION, Field, IN_KERAS_ONLY, LOST, LostMasks, Struct, structs as of_config},
 };
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote_spanned};
@@ -12,10 +12,6 @@ use syn::{ItemStruct, LitStr};
 
 use super::Written;
 use crate::parse::Arguments;
-
-/// What is said of a function, and of a merge of which only some inputs are masked.
-const FUNCTION: &str = "it is a function and no layer";
-const NO_TYPE_OF_PARTS: &str = "of what reaches it only a part is masked";
 
 /// The structs that a file says, the model itself last.
 pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruct) -> Vec<Written> {
@@ -87,7 +83,7 @@ pub(super) fn structs(path: &LitStr, arguments: &mut Arguments, item: &ItemStruc
 fn advice(layer: &str, class: &str, why: &str) -> String {
     const MERGES: [&str; 5] = ["Add", "Maximum", "Minimum", "Multiply", "Subtract"];
     let load = "`kerata::keras::load` runs the file as it is";
-    if why.contains("would lose the mask") {
+    if why.starts_with(LOST) {
         return format!("\nto drop it on purpose, write `unmask = [\"{layer}\"]`");
     }
     if why == FUNCTION {
@@ -99,7 +95,7 @@ fn advice(layer: &str, class: &str, why: &str) -> String {
         };
     }
     // No `unmask` helps: a type would compute something else than Keras.
-    match why.contains("which an attention") || why == NO_TYPE_OF_PARTS {
+    match IN_KERAS_ONLY.contains(&why) {
         true => format!("\nno type computes that: {load}"),
         false => String::new(),
     }

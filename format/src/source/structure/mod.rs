@@ -21,6 +21,16 @@ use crate::{
 };
 use fields::{Gives, Layers};
 
+/// Why a layer is no field of a struct: a type would lose these masks.
+pub const LOST: &str = "it would lose the mask of";
+/// Why no type computes what a layer does in Keras.
+pub const IN_KERAS_ONLY: [&str; 3] = [PARTLY_MASKED, PADDING_SEEN, MASK_GIVEN];
+
+const PARTLY_MASKED: &str = "of what reaches it only a part is masked";
+const PADDING_SEEN: &str =
+    "Keras sees the padding, which an attention without a dropout has filled";
+const MASK_GIVEN: &str = "Keras gives it a mask, which an attention has taken off what reaches it";
+
 /// The structs of a model and of all models in it, the model itself last.
 ///
 /// # Errors
@@ -161,16 +171,13 @@ impl Structure<'_> {
             _ => fate(class, if starts { &reach[..1.min(reach.len())] } else { &reach }),
         };
         if fate == Fate::Mixed {
-            let mixed = || "of what reaches it only a part is masked".to_owned();
-            problem = problem.or_else(|| Some(mixed()));
+            problem = problem.or_else(|| Some(PARTLY_MASKED.to_owned()));
         }
         let no_mask = |(flow, seen): (&Flow, &Seen)| *seen == Seen::Masked && !flow.padded;
         if seen.contains(&Seen::Means) {
-            let what = "Keras sees the padding, which an attention without a dropout has filled";
-            problem = problem.or_else(|| Some(what.to_owned()));
+            problem = problem.or_else(|| Some(PADDING_SEEN.to_owned()));
         } else if reach.iter().zip(seen).any(no_mask) {
-            let what = "Keras gives it a mask, which an attention has taken off what reaches it";
-            problem = problem.or_else(|| Some(what.to_owned()));
+            problem = problem.or_else(|| Some(MASK_GIVEN.to_owned()));
         }
         let said = all.causal.entry(call.layer.clone()).or_insert(call.is_causal);
         if *said != call.is_causal {
@@ -181,7 +188,7 @@ impl Structure<'_> {
         if fate == Fate::Lost && !drops {
             let lost = call.from.iter().zip(&reach).filter(|(_, flow)| flow.padded);
             let lost: Vec<String> = lost.map(|((from, _), _)| format!("`{from}`")).collect();
-            let what = format!("it would lose the mask of {}, as in Keras", lost.join(" and "));
+            let what = format!("{LOST} {}, as in Keras", lost.join(" and "));
             problem = problem.or(Some(what));
         }
         let ranks: Vec<usize> = reach.iter().map(|flow| flow.rank).collect();
