@@ -39,7 +39,9 @@ pub use kind::{HEAD, Kind, Wanted, unknown};
 #[cfg(feature = "files")]
 pub use masks::{Masks, Seen, masks, says_masks};
 #[cfg(feature = "files")]
-pub use nodes::{CAUSAL, Called, Node, Tensor, attends, call_name, calls, ends, outputs, used};
+pub use nodes::{
+    CAUSAL, Called, GROUPED, Node, Tensor, attends, call_name, calls, ends, outputs, used,
+};
 #[cfg(feature = "hdf5")]
 pub use open::{Format, MASKS_STAY, Parts, SAVED_MODEL, config_of, format, parts};
 #[cfg(feature = "files")]

@@ -114,9 +114,12 @@ pub fn calls<C>(layers: Vec<Called<C>>, outputs: &Value) -> (Vec<Node<C>>, Vec<S
 /// What the call of such a layer may say: that no query sees what stands behind its own place.
 pub const CAUSAL: &str = "use_causal_mask";
 
+/// The attention of several heads of which some share keys and values.
+pub const GROUPED: &str = "GroupQueryAttention";
+
 /// Whether a layer of the class is called with a query, a value and perhaps a key.
 pub fn attends(class: &str) -> bool {
-    ["AdditiveAttention", "Attention", "GroupQueryAttention", "MultiHeadAttention"].contains(&class)
+    ["AdditiveAttention", "Attention", GROUPED, "MultiHeadAttention"].contains(&class)
 }
 
 /// A tensor in the JSON: a layer, which of its calls gave it, and which one it is of what that call gave.

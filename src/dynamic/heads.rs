@@ -4,6 +4,7 @@ use dfdx::{
     prelude::HasShape,
     tensor::{Cpu, NoneTape, PutTape, SplitTape},
 };
+use kerata_format::GROUPED;
 use serde_json::{Value, json};
 
 use super::{
@@ -58,9 +59,6 @@ pub(crate) struct Heads {
     /// Of the query, of the key, perhaps of the gate, of the value, and of what leaves it.
     projections: Vec<Projection>,
 }
-
-/// The class whose keys and values have fewer heads than its queries.
-const GROUPED: &str = "GroupQueryAttention";
 
 /// Whole numbers above 0: one, or a list.
 fn several(value: &Value) -> Option<Vec<usize>> {

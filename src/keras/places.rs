@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use dfdx::shapes::HasShape;
+use kerata_format::GROUPED;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -219,8 +220,6 @@ pub(super) fn numbered(layers: &[Value], within: String) -> impl Iterator<Item =
     })
 }
 
-const GROUPED: &str = "GroupQueryAttention";
-
 /// The layers within an attention of several heads, and their groups.
 const PROJECTIONS: [(&str, &str); 5] = [
     ("query", "query_dense"),
@@ -263,13 +262,11 @@ fn groups(layer: &Value, steps: &[[String; 2]], group: &str) -> Vec<Vars> {
         attention @ ("MultiHeadAttention" | GROUPED) => {
             let gate = inner("use_gate").is_some_and(|gate| gate == &Value::Bool(true));
             let inside = PROJECTIONS.iter().filter(|(name, _)| gate || *name != "gate");
-            let mark = if attention == GROUPED { "_" } else { "" };
-            let projection = |(name, path): &(&str, &str)| Vars {
-                steps: deeper([name, name]),
-                path: match path.starts_with('_') {
-                    true => format!("{group}/{path}/vars"),
-                    false => format!("{group}/{mark}{path}/vars"),
-                },
+            let projection = |(name, path): &(&str, &str)| {
+                let is_marked = attention == GROUPED && *name != "gate";
+                let mark = if is_marked { "_" } else { "" };
+                let path = format!("{group}/{mark}{path}/vars");
+                Vars { steps: deeper([name, name]), path }
             };
             inside.map(projection).collect()
         }

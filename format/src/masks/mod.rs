@@ -9,7 +9,7 @@ use std::{cmp::Reverse, collections::HashMap};
 use serde_json as json;
 
 use crate::{
-    Config, Distances, Tensor, attends, distances,
+    Config, Distances, GROUPED, Tensor, attends, distances,
     table::{destroys_masks, is_class},
 };
 use calls::{Call, Calls, is_model};
@@ -132,8 +132,8 @@ fn takes_masks_off(class: &str) -> bool {
 /// Whether an attention gives means of all values in the padding of its query, as Keras does without a dropout.
 fn gives_means(config: &Config) -> bool {
     let dropout = config.config.get("dropout").and_then(json::Value::as_f64);
-    let heads = ["GroupQueryAttention", "MultiHeadAttention"];
-    heads.contains(&config.class_name.as_str()) && dropout.is_none_or(|rate| rate == 0.0)
+    let has_heads = [GROUPED, "MultiHeadAttention"].contains(&config.class_name.as_str());
+    has_heads && dropout.is_none_or(|rate| rate == 0.0)
 }
 
 /// Whether what a call gives depends on masks.
