@@ -53,28 +53,27 @@ impl Categories {
     }
 
     /// The sizes of the vectors for ids of these sizes.
-    pub(super) fn sizes(&self, mut of_ids: Vec<Option<usize>>) -> Vec<Option<usize>> {
-        if of_ids.len() > 1 && !self.is_sequence(of_ids.last().copied().flatten()) {
+    pub(super) fn sizes<S: Copy + PartialEq + From<usize>>(&self, mut of_ids: Vec<S>) -> Vec<S> {
+        // Each id has a vector of its own, in a sequence of them.
+        let is_sequence = self.mode == Mode::OneHot && of_ids.last() != Some(&1.into());
+        if of_ids.len() > 1 && !is_sequence {
             of_ids.pop();
         }
-        of_ids.push(Some(self.tokens));
+        of_ids.push(self.tokens.into());
         of_ids
     }
 
     /// The vectors for ids.
     pub(super) fn encoded(
         &self,
-        mut sizes: Vec<usize>,
+        sizes: Vec<usize>,
         ids: &[usize],
         tape: Recorder,
     ) -> Result<Flow, Error> {
         let length = sizes.get(1).copied().unwrap_or(1);
         // How many ids share a vector.
         let each = if self.mode == Mode::OneHot { 1 } else { length };
-        if sizes.len() > 1 && !self.is_sequence(Some(length)) {
-            sizes.pop();
-        }
-        sizes.push(self.tokens);
+        let sizes = self.sizes(sizes);
         let mut values = filled(&sizes, 0.0_f32)?;
         for (at, &id) in ids.iter().enumerate() {
             if id >= self.tokens {
@@ -87,11 +86,6 @@ impl Categories {
         let rows = elements(&sizes)? / self.tokens;
         let rows = Cpu::default().try_tensor_from_vec(values, (rows, self.tokens)).or_device()?;
         Ok(Flow::Numbers(Numbers::new(rows.put_tape(tape), sizes, None)?))
-    }
-
-    /// Whether each id has a vector of its own, in a sequence of them.
-    fn is_sequence(&self, length: Option<usize>) -> bool {
-        self.mode == Mode::OneHot && length != Some(1)
     }
 }
 
