@@ -13,7 +13,10 @@ use super::{
     words::{self, axes_of, refused},
 };
 use crate::{
-    backend::{Backend, IntoShape, Pooling, Window, memory::elements},
+    backend::{
+        Backend, IntoShape, Pooling, Window,
+        memory::{collected, elements},
+    },
     error::Error,
     fields::AnySignal,
 };
@@ -27,10 +30,11 @@ pub(crate) struct AdaptivePool {
 
 /// What each window covers of `size` places, if there are so many windows. Neighbours share a place where they do not divide it.
 fn windows(size: usize, count: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    let edge = move |window: usize| (window as u128 * size as u128, count as u128);
+    // In `u128`, as the product of two sizes may be too large for one.
+    let edge = move |window: usize| window as u128 * size as u128;
+    let count_of = count as u128;
     (0..count).map(move |window| {
-        let ((first, _), (end, count)) = (edge(window), edge(window + 1));
-        (first / count) as usize..end.div_ceil(count) as usize
+        (edge(window) / count_of) as usize..edge(window + 1).div_ceil(count_of) as usize
     })
 }
 
@@ -60,13 +64,11 @@ impl AdaptivePool {
         // All windows become equally long: a maximum may see its last place again, a mean gets zeros and is scaled.
         let mut places = all(&x.sizes)?;
         let filler = |last: usize| (self.pooling == Pooling::Max).then_some(last);
-        let mut from = Vec::with_capacity(spread[axis]);
-        for window in windows(size, count) {
-            let more = longest - window.len();
-            let last = window.end - 1;
-            from.extend(window.map(Some).chain(std::iter::repeat_n(filler(last), more)));
-        }
-        places[axis].take(from)?;
+        let from = windows(size, count).flat_map(|window| {
+            let (more, last) = (longest - window.len(), window.end - 1);
+            window.map(Some).chain(std::iter::repeat_n(filler(last), more))
+        });
+        places[axis].take(collected(&spread[axis..=axis], from)?)?;
         let (y, _) = arranged(x.x, &places)?;
 
         let (outer, inner) = (elements(&spread[..axis])?, elements(&spread[axis + 1..])?);
@@ -83,11 +85,12 @@ impl AdaptivePool {
         let mut sizes = spread;
         sizes[axis] = count;
         let y = Numbers::new(y, sizes, None)?;
-        let factors: Vec<f32> =
-            windows(size, count).map(|window| longest as f32 / window.len() as f32).collect();
-        if self.pooling == Pooling::Max || factors.iter().all(|&factor| factor == 1.0) {
+        let are_alike = size.is_multiple_of(count) || count.is_multiple_of(size);
+        if self.pooling == Pooling::Max || are_alike {
             return Ok(y);
         }
+        let factor = |window: std::ops::Range<usize>| longest as f32 / window.len() as f32;
+        let factors = collected(&[count], windows(size, count).map(factor))?;
         let mut own = vec![1; y.sizes.len()];
         own[axis] = count;
         let factors = constant(factors, &own, &y.sizes)?;

@@ -10,7 +10,7 @@ use super::{
     words::{self, refused},
 };
 use crate::{
-    backend::to_values,
+    backend::{memory::collected, to_values},
     error::Error,
     fields::{AnySignal, SignalKind},
 };
@@ -66,7 +66,8 @@ impl OneToOne for Buckets {
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let (x, tape) = x.split_tape();
         let Numbers { x, sizes, .. } = x.numbers()?;
-        let ids = to_values(&x)?.into_iter().map(|value| self.bucket(value)).collect::<Vec<_>>();
+        let ids = to_values(&x)?.into_iter().map(|value| self.bucket(value));
+        let ids = collected(&sizes, ids)?;
         match &self.vectors {
             Some(vectors) => vectors.encoded(sizes, &ids, tape),
             None => Ok(Flow::Tokens { sizes, ids, tape }),
