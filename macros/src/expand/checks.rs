@@ -4,7 +4,10 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
-use super::{Wired, has_wires_beside, is_alias};
+use super::{
+    Wired,
+    alias::{has_wires_beside, is_alias},
+};
 use crate::check::Model;
 
 /// The names of all signals and of the checks of what gives them.

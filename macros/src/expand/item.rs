@@ -22,7 +22,7 @@ pub(super) fn item(model: &Model, wired: &[Wired]) -> TokenStream {
         let named = std::mem::take(&mut fields.named).into_iter();
         let mut named: Vec<_> = named.zip(wired).collect();
         if !named.is_empty() {
-            let last = named.remove(super::last(model));
+            let last = named.remove(super::alias::last(model));
             named.push(last);
         }
         for (mut field, wired) in named {

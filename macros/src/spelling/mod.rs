@@ -4,6 +4,7 @@
 //! right for the layer of the crate. A layer of the user's own that has such a name goes by its path, `self::Dense`.
 
 mod arguments;
+mod names;
 mod option;
 mod refused;
 mod rewrite;
@@ -15,16 +16,17 @@ mod words;
 use std::cell::Cell;
 
 use kerata_format::table::{self, Class, Kind, Known, called, known};
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Generics, Path, PathArguments, Type, parse_quote};
+use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
+pub(crate) use names::names_in;
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
 pub(crate) use stack::within as stack_within;
-use words::{LIST, OTHERS, OUTSIDE, words};
+use words::{LIST, OTHERS, OUTSIDE};
 
 use crate::{infer, signal::last_name};
 
@@ -263,34 +265,6 @@ impl Spelling<'_> {
         let at = if self.told.replace(true) { TokenStream::new() } else { ty.to_token_stream() };
         let refused = Refused::new(at, problem, TokenStream::new());
         Some(Refused { line: Some(format!("{name}<{texts}>")), ..refused })
-    }
-}
-
-/// The words and layers in the parameters of a type, as types: those that stand alone, without a path.
-pub(crate) fn names_in(ty: &Type) -> Vec<Type> {
-    // The type itself stays, with other parameters.
-    let mut names = Vec::new();
-    collect(ty.to_token_stream().into_iter().skip(1), &mut names);
-    names
-}
-
-fn collect(tokens: impl Iterator<Item = TokenTree>, names: &mut Vec<Type>) {
-    let mut in_path = false;
-    for token in tokens {
-        let is_path = matches!(&token, TokenTree::Punct(of) if of.as_char() == ':');
-        let was_path = std::mem::replace(&mut in_path, is_path);
-        match token {
-            TokenTree::Ident(ident) if !was_path => {
-                let layer = known(&ident.to_string());
-                if words().any(|word| ident == word.name) {
-                    names.push(parse_quote!(#ident));
-                } else if let Some(layer) = layer {
-                    names.extend(syn::parse2(harmless(&ident.into(), layer)));
-                }
-            }
-            TokenTree::Group(group) => collect(group.stream().into_iter(), names),
-            _ => {}
-        }
     }
 }
 
