@@ -37,7 +37,7 @@ pub use dialects::{
 #[cfg(feature = "files")]
 pub use kind::{HEAD, Kind, Wanted, unknown};
 #[cfg(feature = "files")]
-pub use masks::{Masks, Seen, masks, says_masks};
+pub use masks::{FUNCTION, Masks, Seen, masks, says_masks};
 #[cfg(feature = "files")]
 pub use nodes::{
     CAUSAL, Called, GROUPED, Node, Tensor, attends, call_name, calls, ends, outputs, used,

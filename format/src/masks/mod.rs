@@ -16,6 +16,7 @@ use calls::{Call, Calls, is_model};
 use flow::{Flow, leaves};
 use said::GIVEN;
 
+pub use calls::FUNCTION;
 pub use said::says_masks;
 
 /// What Keras sees of the padding of an input.

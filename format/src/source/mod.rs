@@ -15,7 +15,6 @@ mod types;
 
 use std::collections::BTreeSet;
 
-pub use crate::masks::calls::FUNCTION;
 pub use structure::{IN_KERAS_ONLY, LOST, structs};
 
 /// What is done where Keras loses a mask.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, path::PathBuf, str::FromStr};
 
 use kerata_format::{
-    config_of,
-    source::{FUNCTION, Field, IN_KERAS_ONLY, LOST, LostMasks, Struct, structs as of_config},
+    FUNCTION, config_of,
+    source::{Field, IN_KERAS_ONLY, LOST, LostMasks, Struct, structs as of_config},
 };
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote_spanned};
