@@ -179,6 +179,12 @@ impl Mask {
         Self::from_bools(collected(&[self.keep.len()], both)?, self.batch, self.length)
     }
 
+    /// The steps of each row from the last to the first.
+    pub(crate) fn backwards(&self) -> Result<Self, Error> {
+        let rows = (0..self.batch).flat_map(|row| self.row(row).iter().rev().copied());
+        Self::from_bools(collected(&[self.keep.len()], rows)?, self.batch, self.length)
+    }
+
     pub(crate) fn concat(parts: &[&Mask]) -> Result<Self, Error> {
         let length = parts.first().ok_or(Error::Empty("the list of masks"))?.length;
         if let Some(other) = parts.iter().find(|part| part.length != length) {

@@ -1,6 +1,6 @@
 //! Keras's `RNN`: recurrent layers that are given as the cells of their steps.
 
-use dfdx::tensor::Cpu;
+use dfdx::tensor::{Cpu, Tape};
 use serde_json::{Map, Value};
 
 use super::{
@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     error::Error,
-    fields::{AnySignal, Config, SignalKind},
+    fields::{AnySignal, Config},
+    signal::Mask,
 };
 
 /// One cell, or several, of which each takes what the one before gives.
@@ -125,10 +126,26 @@ impl Cells {
         Ok(all)
     }
 
-    fn admit(&self, arrive: &[AnySignal]) -> Result<(), Error> {
-        let masked = arrive.first().is_some_and(|one| one.kind == SignalKind::Padded);
-        if masked && self.backwards && self.layers.len() > 1 {
-            return Err(refused("several cells do not go backwards over a padded sequence"));
+    /// Turns the mask between cells that go backwards: the first one gives its steps in the order in which it went. Keras's layer
+    /// gives them the mask as it came.
+    fn turn<T: Tape<f32, Cpu>>(
+        &self,
+        i: usize,
+        gives: &mut [Flow<T>],
+        came: &mut Option<Mask>,
+    ) -> Result<(), Error> {
+        let (Some(sequence), last) = (gives.first_mut(), self.layers.len() - 1) else {
+            return Ok(());
+        };
+        if !self.backwards || last == 0 {
+            return Ok(());
+        }
+        if i == 0 {
+            *came = sequence.mask().cloned();
+            let turned = came.as_ref().map(Mask::backwards).transpose()?;
+            sequence.set_mask(turned);
+        } else if i == last && sequence.mask().is_some() {
+            sequence.set_mask(came.take());
         }
         Ok(())
     }
@@ -136,7 +153,6 @@ impl Cells {
 
 impl Op for Cells {
     fn gives(&self, arrive: &[AnySignal]) -> Result<Vec<AnySignal>, Error> {
-        self.admit(arrive)?;
         self.each(arrive.to_vec(), |i, arrive| self.layers[i].gives_each(&arrive))
     }
 
@@ -152,9 +168,11 @@ impl Op for Cells {
 
     fn apply(&self, x: Flows) -> Result<Flows, Error> {
         let (x, mut tape) = join_tapes(x);
+        let mut mask = None;
         let y = self.each(x, |i, x| {
             let x = put_first(x, std::mem::take(&mut tape));
-            let (y, more) = join_tapes(self.layers[i].apply_each(x)?);
+            let (mut y, more) = join_tapes(self.layers[i].apply_each(x)?);
+            self.turn(i, &mut y, &mut mask)?;
             tape = more;
             Ok(y)
         })?;
@@ -166,9 +184,11 @@ impl Op for Cells {
         // Statistics of the layers are none, but their states may be carried on.
         let mut layers = std::mem::take(&mut self.layers);
         let shapes = Self { layers: layers.clone(), cell: Value::Null, ..*self };
+        let mut mask = None;
         let y: Result<Vec<Flow<_>>, Error> = shapes.each(x, |i, x| {
             let x = put_first(x, std::mem::take(&mut tape));
-            let (y, more) = join_tapes(layers[i].train_each(x)?);
+            let (mut y, more) = join_tapes(layers[i].train_each(x)?);
+            shapes.turn(i, &mut y, &mut mask)?;
             tape = more;
             Ok(y)
         });

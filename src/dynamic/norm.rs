@@ -4,7 +4,6 @@ use serde_json::Value;
 use super::{
     dense::known_features,
     flow::{Flow, Numbers, Rows, as_rows},
-    is_padded,
     op::OneToOne,
     options::Options,
     places::{inverse, permuted},
@@ -156,14 +155,9 @@ impl OneToOne for Norm {
             words::features(arrives, features.copied())?;
             return Ok(arrives.clone());
         }
-        if self.moving.is_some() && is_padded(arrives) {
-            let message = format!(
-                "under a mask, features are on the last axis: axis {} of `{arrives}` is another one",
-                axes[0]
-            );
-            return Err(words::refused(message));
+        if self.moving.is_none() {
+            words::steps_apart(arrives, &axes, self.as_keras)?;
         }
-        words::steps_apart(arrives, &axes, self.as_keras)?;
         for (&axis, own) in axes.iter().zip(self.sizes.iter().flatten()) {
             if arrives.sizes[axis].is_some_and(|size| size != *own) {
                 let message = format!("{own} numbers are needed along axis {axis} of `{arrives}`");
@@ -214,6 +208,14 @@ impl OneToOne for Norm {
         let moving = [self.weights.flat(names[0])?, self.weights.flat(names[1])?];
         let (x, weights) = (x.numbers()?, self.weights()?);
         let mask = x.mask.clone();
+        let (rank, axes) = (x.sizes.len(), self.axes(x.sizes.len())?);
+        if mask.is_some() && axes != [rank - 1] {
+            let message = format!(
+                "it is trained under a mask with the features on the last axis: axis {} of {rank} is another one",
+                axes[0]
+            );
+            return Err(words::refused(message));
+        }
         let mut new = None;
         let y = self.along(x, |x| {
             let (mask, then) = (mask.as_ref(), ActivationKind::Nothing);

@@ -21,6 +21,11 @@ pub(super) struct Options<'a> {
     pub(super) custom: &'a CustomObjects,
 }
 
+/// The sizes in a list.
+fn listed(value: &Value) -> Option<Vec<usize>> {
+    value.as_array()?.iter().map(|n| usize::try_from(whole(n)?).ok()).collect()
+}
+
 impl Options<'_> {
     fn get<T>(&self, key: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, Error> {
         let value = self.config.config.get(key).unwrap_or(&Value::Null);
@@ -41,11 +46,12 @@ impl Options<'_> {
 
     /// As many sizes as there are axes.
     pub(super) fn sizes<const N: usize>(&self, key: &str) -> Result<[usize; N], Error> {
-        self.get(key, |v| {
-            let size = |n: &Value| usize::try_from(whole(n)?).ok();
-            let list: Option<Vec<_>> = v.as_array()?.iter().map(size).collect();
-            list?.try_into().ok()
-        })
+        self.get(key, |v| listed(v)?.try_into().ok())
+    }
+
+    /// Sizes, however many.
+    pub(super) fn list(&self, key: &str) -> Result<Vec<usize>, Error> {
+        self.get(key, listed)
     }
 
     pub(super) fn flag(&self, key: &str) -> Result<bool, Error> {

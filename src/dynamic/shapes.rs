@@ -1,19 +1,20 @@
-use dfdx::shapes::{HasShape, Shape};
+use std::iter;
+
+use dfdx::shapes::HasShape;
 use serde_json::Value;
 
 use super::{
     flow::{Flow, Numbers},
     op::OneToOne,
     options::Options,
+    places::permuted,
     words,
 };
 use crate::{
-    backend::{IntoShape, repeated},
+    backend::repeated,
     error::Error,
     fields::{AnySignal, SignalKind},
     layer,
-    layer::Layer,
-    layers,
 };
 
 /// Everything behind the batch in one vector.
@@ -85,10 +86,7 @@ pub(crate) struct PermuteOp(Vec<usize>);
 
 impl PermuteOp {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let dims = match options.sizes::<2>("dims") {
-            Ok(dims) => dims.to_vec(),
-            Err(_) => options.sizes::<3>("dims")?.to_vec(),
-        };
+        let dims = options.list("dims")?;
         let mut sorted = dims.clone();
         sorted.sort_unstable();
         if sorted.iter().copied().ne(1..=dims.len()) {
@@ -119,26 +117,10 @@ impl OneToOne for PermuteOp {
     }
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
-        type Steps = (usize, usize, usize);
-        type Images = (usize, usize, usize, usize);
-        macro_rules! order {
-            ($x:expr, $type:ty, $shape:expr, $($axis:literal)*) => {{
-                let x = $x.into_shape(&$shape)?;
-                let y = Layer::<$type>::call(&layers::Permute::<$($axis),*>, x)?;
-                let sizes = y.shape().concrete();
-                Flow::plain(y, sizes)
-            }};
-        }
         let Numbers { x, sizes, .. } = x.numbers()?;
-        match (sizes.as_slice(), self.0.as_slice()) {
-            (&[n, l, f], [2, 1]) => order!(x, Steps, (n, l, f), 2 1),
-            (&[n, h, w, c], [1, 3, 2]) => order!(x, Images, (n, h, w, c), 1 3 2),
-            (&[n, h, w, c], [2, 1, 3]) => order!(x, Images, (n, h, w, c), 2 1 3),
-            (&[n, h, w, c], [2, 3, 1]) => order!(x, Images, (n, h, w, c), 2 3 1),
-            (&[n, h, w, c], [3, 1, 2]) => order!(x, Images, (n, h, w, c), 3 1 2),
-            (&[n, h, w, c], [3, 2, 1]) => order!(x, Images, (n, h, w, c), 3 2 1),
-            _ => Flow::plain(x, sizes),
-        }
+        let order: Vec<usize> = iter::once(0).chain(self.0.iter().copied()).collect();
+        let (x, sizes) = permuted(x, &sizes, &order)?;
+        Flow::plain(x, sizes)
     }
 }
 

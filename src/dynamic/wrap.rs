@@ -94,6 +94,10 @@ impl OneToOne for Steps {
         }
     }
 
+    fn allow_steps(&mut self, allowed: bool) {
+        self.layer.op.allow_steps(allowed);
+    }
+
     fn write(&self, config: &mut Config) {
         config.config.insert("layer".to_owned(), value(&self.layer));
     }

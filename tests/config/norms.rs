@@ -76,11 +76,23 @@ fn what_does_not_fit_is_refused_by_name() {
     let masked = value([2, 4, 3]).with_mask(Mask::full(2, 4)).unwrap();
     let text = norm("RMSNormalization", json!(-1)).run(masked.clone()).unwrap_err().to_string();
     assert!(text.starts_with("`norm`: numbers without a mask are needed here"), "{text}");
-    let text = norm("BatchNormalization", json!(1)).run(masked.clone()).unwrap_err().to_string();
+}
+
+/// In Keras a mask weights the statistics of a training only.
+#[test]
+fn statistics_along_steps_are_not_trained_under_a_mask() {
+    let norm = json!({"class_name": "BatchNormalization", "config": {"axis": 1, "name": "norm"}});
+    let masking = json!({"class_name": "Masking", "config": {}});
+    let pool = json!({"class_name": "GlobalAveragePooling1D", "config": {}});
+    let x = Cpu::default().tensor([[[1.0_f32, 2.0], [3.0, -1.0]], [[0.5, 4.0], [2.0, 0.5]]]);
+    let mut plain = layer(chain(&[norm.clone(), pool.clone()])).unwrap();
+    let mut masked = layer(chain(&[masking, norm, pool])).unwrap();
+    let found = masked.forward_mut::<(usize, usize), _>(x.clone()).unwrap_err().to_string();
     assert!(
-        text.starts_with("`norm`: under a mask, features are on the last axis: axis 1 of"),
-        "{text}"
+        found.contains("`norm`: it is trained under a mask with the features on the last axis: axis 1 of 3 is another one"),
+        "{found}"
     );
+    assert_eq!(masked.run(x.clone()).unwrap().values(), plain.run(x).unwrap().values());
 }
 
 /// Padding would count among the steps that are normalised together. In Keras it does.

@@ -220,8 +220,9 @@ fn other_sizes(arrives: &AnySignal, options: &Options) -> Result<Vec<Option<usiz
 /// What is taken along one axis.
 struct Item {
     from: usize,
-    to: usize,
-    step: usize,
+    count: usize,
+    /// How far it is from one to the next; backwards, if it is negative.
+    step: isize,
     /// Whether the axis is gone: one value is taken.
     drops: bool,
     known: bool,
@@ -231,11 +232,12 @@ struct Item {
 
 impl Item {
     fn size(&self) -> Option<usize> {
-        self.known.then(|| self.to.saturating_sub(self.from).div_ceil(self.step.max(1)))
+        self.known.then_some(self.count)
     }
 
     fn places(&self) -> impl Iterator<Item = usize> + use<> {
-        (self.from..self.to).step_by(self.step)
+        let (from, step) = (self.from, self.step);
+        (0..self.count).map(move |i| from.wrapping_add_signed(step * i as isize))
     }
 }
 
@@ -258,19 +260,19 @@ fn items(sizes: &[Option<usize>], options: &Options) -> Result<Vec<Item>, Error>
     let (mut items, mut axis) = (Vec::new(), 0);
     for one in &list {
         if one.is_null() && axis > 0 {
-            items.push(Item { from: 0, to: 1, step: 1, drops: false, known: true, new: true });
+            items.push(Item { from: 0, count: 1, step: 1, drops: false, known: true, new: true });
             continue;
         }
         let size = *sizes.get(axis).ok_or_else(unknown)?;
         let known = size.is_some();
         let size = size.unwrap_or(0);
-        let whole = Item { from: 0, to: size, step: 1, drops: false, known, new: false };
+        let whole = Item { from: 0, count: size, step: 1, drops: false, known, new: false };
         let at = |value: i64| if value < 0 { value + size as i64 } else { value };
         items.push(match one {
             Value::Number(number) if axis > 0 => {
                 let at = number.as_i64().map(at).and_then(|at| usize::try_from(at).ok());
                 match at.filter(|at| *at < size || !known) {
-                    Some(at) => Item { from: at, to: at + 1, drops: true, ..whole },
+                    Some(at) => Item { from: at, count: 1, drops: true, ..whole },
                     // Where the size is not known, the number is looked at again when something arrives.
                     None if !known => Item { drops: true, ..whole },
                     None => {
@@ -285,15 +287,21 @@ fn items(sizes: &[Option<usize>], options: &Options) -> Result<Vec<Item>, Error>
                     Some(value) => value.as_i64().map(Some).ok_or_else(unknown),
                 };
                 let (start, stop, step) = (number("start")?, number("stop")?, number("step")?);
-                let step = usize::try_from(step.unwrap_or(1)).ok().filter(|step| *step > 0);
-                let bound = |value: i64| at(value).clamp(0, size as i64) as usize;
-                let from = start.map_or(0, bound);
-                let to = stop.map_or(size, bound).max(from);
-                let all = from == 0 && stop.is_none() && step == Some(1);
-                if axis == 0 && !all {
+                if axis == 0 && (start.unwrap_or(0), stop, step.unwrap_or(1)) != (0, None, 1) {
                     return Err(refused("some samples of a batch cannot be taken"));
                 }
-                Item { from, to, step: step.ok_or_else(unknown)?, ..whole }
+                let step = isize::try_from(step.unwrap_or(1)).map_err(|_| unknown())?;
+                // Backwards it begins at the last place, and ends in front of the first one.
+                let (first, end) = if step < 0 { (-1, size as i64 - 1) } else { (0, size as i64) };
+                let bound = |value: i64| at(value).clamp(first, end);
+                let (first, end) = if step < 0 { (end, first) } else { (first, end) };
+                let (from, to) = (start.map_or(first, bound), stop.map_or(end, bound));
+                let far = if step < 0 { from - to } else { to - from };
+                let count = (far.max(0) as usize).div_ceil(step.unsigned_abs().max(1));
+                match step {
+                    0 => return Err(unknown()),
+                    step => Item { from: from.max(0) as usize, count, step, ..whole },
+                }
             }
             _ => return Err(unknown()),
         });

@@ -771,6 +771,46 @@ def slopes_of_conv_lstms(name):
     write(name, Model(x, L.Dense(2, name="head")(L.Flatten(name="flat")(L.concatenate([c, s, d])))), floats(29, 2, 3, 20, 2), True)
 
 
+@case
+def turned(name):
+    """Dimensions in another order, steps taken backwards, and layers at each step of images."""
+    x, z = Input((2, 3, 4, 2), name="x"), Input((5, 3), name="z")
+    images = L.Permute((4, 1, 2, 3), name="volumes")(x)
+    parts = [
+        z[:, ::-1],
+        z[:, 3:0:-2],
+        z[:, -2::-1, ::-1],
+        z[:, :-3:-1],
+        z[:, 4:1:-1, 1],
+    ]
+    rows = L.Reshape((6, 8), name="rows")(x)
+    outs = [
+        images,
+        L.Permute((1, 3, 4, 2), name="last")(images),
+        L.Permute((1,), name="none")(L.Flatten(name="flat")(z)),
+        L.TimeDistributed(L.Dense(3, activation="relu"), name="each")(x),
+        L.TimeDistributed(L.Dense(2), name="steps")(L.Reshape((2, 3, 8), name="images")(x)),
+        L.BatchNormalization(axis=1, name="norm")(L.Masking(0.0, name="masked")(rows)),
+    ]
+    rows = floats(30, 2, 2, 3, 4, 2)
+    rows[1, 1, 2] = 0
+    write(name, Model([x, z], outs + parts), [rows, floats(31, 2, 5, 3)])
+
+
+@case
+def cells_backwards(name):
+    """Several cells backwards over padded sequences, and their slopes."""
+    x = Input((5,), dtype="int32", name="x")
+    a = L.Embedding(6, 3, mask_zero=True, name="embed")(x)
+    cells = lambda: [L.LSTMCell(3), L.GRUCell(2), L.SimpleRNNCell(4)]
+    b = L.RNN(cells(), go_backwards=True, return_sequences=True, name="all")(a)
+    c = L.RNN(cells()[:2], go_backwards=True, name="last")(a)
+    d = L.RNN(cells()[1:], go_backwards=True, name="behind")(b)
+    ids = np.array([[1, 2, 3, 4, 5], [3, 1, 0, 0, 0], [0, 2, 0, 5, 1], [0, 0, 0, 0, 0]], np.int32)
+    pooled = L.GlobalAveragePooling1D(name="pool")(b)
+    write(name, Model(x, L.Dense(2, name="head")(L.concatenate([pooled, c, d]))), ids, True)
+
+
 def read_file(path):
     """Reads `.safetensors`."""
     raw = path.read_bytes()
