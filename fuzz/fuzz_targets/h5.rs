@@ -1,3 +1,3 @@
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| kerata_fuzz::h5(data));
+kerata_fuzz::libfuzzer!(h5);

@@ -19,6 +19,20 @@ use serde_json::Value;
 pub mod memory;
 pub mod mutate;
 
+/// The program of a target, for libFuzzer: without it, as in the checks of the workspace, it does nothing.
+#[macro_export]
+macro_rules! libfuzzer {
+    ($target:ident) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| $crate::$target(data));
+
+        #[cfg(not(fuzzing))]
+        fn main() {
+            eprintln!("{} is run by `cargo +nightly fuzz`", stringify!($target));
+        }
+    };
+}
+
 /// A target: what is done with the bytes of a file, and how much memory that may take.
 pub struct Target {
     /// The name, also of the folder of its corpus.
