@@ -181,12 +181,12 @@ proptest! {
 fn on_threads() {
     for cell in CELLS {
         for rows in [40, 1] {
-            let lengths: Vec<usize> = (0..rows).map(|i| 1 + i * 5 % 12).collect();
-            let mask = Mask::from_lengths(&lengths, 12).unwrap();
+            let lengths: Vec<usize> = (0..rows).map(|i| 1 + i * 5 % 6).collect();
+            let mask = Mask::from_lengths(&lengths, 6).unwrap();
             for mask in [None, Some(&mask)] {
                 let order = StepOrder { backwards: rows == 1, ..StepOrder::default() };
                 let (initial, bias) = (mask.is_some(), true);
-                check(Case { cell, sizes: [rows, 12, 40, 130], mask, order, initial, bias });
+                check(Case { cell, sizes: [rows, 6, 40, 130], mask, order, initial, bias });
             }
         }
     }

@@ -162,11 +162,12 @@ fn no_class_panics_on_any_shape() {
     let mut answers = 0;
     for (class, options) in classes() {
         let json = json!({"class_name": class, "config": options});
+        let of_class = config(json.clone());
         for shape in (0..=5).flat_map(shapes) {
             for x in values(&shape) {
                 let what = format!("{json} on {}", x.signal());
                 let run = || {
-                    let mut layer = layer(json.clone())?;
+                    let mut layer = layer_from_config(&of_class, &CustomObjects::new())?;
                     let gives = layer.gives(&x.signal());
                     let y = layer.run(x.clone());
                     if let Ok(y) = &y {
@@ -270,11 +271,12 @@ fn no_merge_panics_on_any_two_shapes() {
         ("GRU", json!({"units": 2, "return_state": true, "return_sequences": true})),
     ] {
         let json = json!({"class_name": class, "config": options});
+        let of_class = config(json.clone());
         let all: Vec<DynamicValue> =
             (0..=3).flat_map(shapes).flat_map(|shape| values(&shape)).collect();
         for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
             let run = || {
-                let mut layer = layer(json.clone())?;
+                let mut layer = layer_from_config(&of_class, &CustomObjects::new())?;
                 let gives = layer.gives_each(&[a.signal(), b.signal()]);
                 let y = layer.run(DynamicValue::several([a.clone(), b.clone()]))?;
                 for (y, gives) in y.parts().iter().zip(gives.unwrap()) {
