@@ -53,8 +53,8 @@ pub use windows::{Between, SameSizes, Sized, Windows, closed, opened};
 #[doc(hidden)]
 pub use wire::NoLayer;
 pub use wire::{
-    Arrives, Behind, Built, Carries, Checked, Debugs, Field, Names, Next, Part, Reaches, Told,
-    Visited, Wire,
+    Arrives, Behind, Built, Carries, Checked, Debugs, Field, LayerNumber, Names, Next, Part,
+    Reaches, Told, Visited,
 };
 
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use crate::{
 
 /// A value of a model: 0 is its input, `i + 1` is what its field `i` gives, and behind these come the parts
 /// of values that are two. Made by `#[model]`.
-pub trait Wire<const VALUE: usize> {
+pub trait LayerNumber<const VALUE: usize> {
     /// The signal of the value.
     type Signal;
     /// Evaluates to 0 if what gives the value takes what reaches it.
@@ -24,7 +24,7 @@ pub trait Wire<const VALUE: usize> {
     const FIELD: usize = 0;
 }
 
-/// A wiring that has been checked: the 0 of [`Wire::CHECK`] or [`Wire::FIELD`].
+/// A wiring that has been checked: the 0 of [`LayerNumber::CHECK`] or [`LayerNumber::FIELD`].
 ///
 /// Where the check fails, this type is an error that has already been told, and so is everything that is
 /// made of it: one wrong layer gives one error.

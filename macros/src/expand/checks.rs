@@ -1,4 +1,4 @@
-//! Where the compiler looks at the wiring: one `Wire` a value, and the declared output.
+//! Where the compiler looks at the wiring: one `LayerNumber` a value, and the declared output.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -45,7 +45,7 @@ fn checks(model: &Model) -> TokenStream {
             let name = model.name_at(check, number, Span::call_site());
             let (check, number) = (Ident::new(check, span), Literal::usize_unsuffixed(number));
             let checked = quote_spanned! {span =>
-                ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::Wire<#number>>::#check }>
+                ::kerata::model::Checked<{ <#this #arguments as ::kerata::model::LayerNumber<#number>>::#check }>
             };
             quote! {
                 #[doc(hidden)]
@@ -57,7 +57,7 @@ fn checks(model: &Model) -> TokenStream {
     named.collect()
 }
 
-/// One `Wire` a value: its signal, and the checks of what gives it.
+/// One `LayerNumber` a value: its signal, and the checks of what gives it.
 pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);
     let layers = model.layers.iter().zip(wired).enumerate().map(|(i, (layer, wired))| {
@@ -233,7 +233,7 @@ fn wire_impl(
     let checks = (model.witness.is_some() && model.errors.is_empty()).then_some(checks);
     quote! {
         #[doc(hidden)]
-        impl #generics ::kerata::model::Wire<#number> for #this #clause {
+        impl #generics ::kerata::model::LayerNumber<#number> for #this #clause {
             type Signal = #signal;
             #checks
         }
@@ -266,7 +266,7 @@ pub(super) fn output_check(model: &Model) -> TokenStream {
     let (generics, _, clause) = model.item.generics.split_for_impl();
     quote! {
         #[doc(hidden)]
-        impl #generics ::kerata::model::Wire<#number> for #this #clause {
+        impl #generics ::kerata::model::LayerNumber<#number> for #this #clause {
             type Signal = ();
             const CHECK: usize = {
                 let () = #check;

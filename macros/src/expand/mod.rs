@@ -165,7 +165,7 @@ impl Model {
 
     fn signal_at(&self, number: usize, span: Span) -> TokenStream {
         let (this, number) = (self.wires_at(span), Literal::usize_unsuffixed(number));
-        quote_spanned!(span => <#this as ::kerata::model::Wire<#number>>::Signal)
+        quote_spanned!(span => <#this as ::kerata::model::LayerNumber<#number>>::Signal)
     }
 
     /// The name of what `#[model]` makes of a value or a layer.
