@@ -38,11 +38,11 @@ impl<S> Known for S {
 #[doc(hidden)]
 pub trait Is<T> {
     /// The same value.
-    fn it(self) -> T;
+    fn unchanged(self) -> T;
 }
 
 impl<T> Is<T> for T {
-    fn it(self) -> T {
+    fn unchanged(self) -> T {
         self
     }
 }

@@ -77,9 +77,9 @@ where
     /// [`Error::Invalid`] for a setting of the optimiser that makes no sense.
     #[rustfmt::skip] // In one line, of which the compiler shows no more.
     pub fn new(model: impl Is<M>, loss: impl Is<L>, optimizer: impl Is<O>) -> Result<L::By<O::With<M::Made<Self>>>, Error> where M: Trained<E, D>, L: ValueOfLoss, O: Optimizes {
-        let optimizer = optimizer.it();
+        let optimizer = optimizer.unchanged();
         optimizer.checked()?;
-        Ok(L::by(O::with(model.it().trainer(loss.it(), optimizer))))
+        Ok(L::by(O::with(model.unchanged().trainer(loss.unchanged(), optimizer))))
     }
 }
 
@@ -277,7 +277,7 @@ where
     where
         F: HowToFit<<Data::Data as TrainingData<M, L, Y, E, D>>::History>,
     {
-        let data = data.it();
+        let data = data.unchanged();
         let history = self.run(data.lent(), None::<&Data::Data>, &fit.settings())?;
         Ok(F::returned(Data::Data::history(history)))
     }

@@ -43,7 +43,7 @@ impl EarlyStopping {
     /// Stops after the first epoch in which this value is not better.
     pub fn new<N: Monitors>(monitor: impl Is<N>) -> N::By<Self> {
         N::by(Self {
-            monitor: Monitor::new(monitor.it()),
+            monitor: Monitor::new(monitor.unchanged()),
             patience: 0,
             baseline: None,
             start_from_epoch: 0,

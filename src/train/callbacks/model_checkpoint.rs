@@ -67,7 +67,7 @@ impl ModelCheckpoint {
     /// What has to be better with [`save_best_only`](Self::save_best_only). Default `val_loss`.
     #[must_use]
     pub fn monitor<N: Monitors>(mut self, monitor: impl Is<N>) -> N::By<Self> {
-        self.monitor.name = monitor.it().name();
+        self.monitor.name = monitor.unchanged().name();
         N::by(self)
     }
 

@@ -39,7 +39,7 @@ impl Default for ReduceLrOnPlateau {
 impl ReduceLrOnPlateau {
     /// Divides the rate by 10 after 10 epochs in which this value is not better by 0.0001.
     pub fn new<N: Monitors>(monitor: impl Is<N>) -> N::By<Self> {
-        let monitor = Monitor { min_delta: 1e-4, ..Monitor::new(monitor.it()) };
+        let monitor = Monitor { min_delta: 1e-4, ..Monitor::new(monitor.unchanged()) };
         let (factor, patience, cooldown, min_lr) = (0.1, 10, 0, 0.0);
         let (best, wait, cooling) = (None, 0, 0);
         N::by(Self { monitor, factor, patience, cooldown, min_lr, best, wait, cooling })
