@@ -148,6 +148,9 @@ impl Spelling<'_> {
     /// What is wrong with a layer of the crate, and where.
     fn mistake(&self, ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
         let name = layer.name;
+        if let Some(refused) = option::among_parameters(ty, layer, given) {
+            return Some(refused);
+        }
         let wrong = given.iter().enumerate().find(|(place, argument)| {
             !layer.parameters.get(*place).is_some_and(|parameter| argument.fits(parameter))
         });
@@ -347,7 +350,7 @@ fn parenthesized(ty: &Type) -> Option<bool> {
 }
 
 /// The tokens of one argument.
-fn argument_tokens(ty: &Type, place: usize) -> Option<TokenStream> {
+pub(super) fn argument_tokens(ty: &Type, place: usize) -> Option<TokenStream> {
     let Type::Path(path) = ty else { return None };
     match &path.path.segments.last()?.arguments {
         PathArguments::AngleBracketed(given) => {

@@ -1,11 +1,14 @@
 //! Keras's keyword arguments that are parameters of the type here, written as options: `#[with(return_sequences = true)]`.
 
 use kerata_format::table::{Class, Kind, Known, Setting, known};
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
 use syn::{Expr, GenericArgument, Generics, PathArguments, PathSegment, Type};
 
 use super::{
+    argument_tokens,
     arguments::{Argument, arguments, is_ours, text},
+    refused::Refused,
     rewrite,
 };
 use crate::signal::last_name;
@@ -49,6 +52,39 @@ pub(crate) fn parameter(
         }
         elsewhere => Some(elsewhere),
     }
+}
+
+/// A named argument of a type that is none of its parameters: `Gru<_, 16, use_bias = false>`.
+pub(super) fn among_parameters(ty: &Type, layer: &Known, given: &[Argument]) -> Option<Refused> {
+    let key = |argument: &Argument| {
+        let key = argument.key.clone()?;
+        (!rewrite::has(layer, &of_keras(layer, key.clone()))).then_some(key)
+    };
+    let (place, key_given) =
+        given.iter().enumerate().find_map(|(place, argument)| Some((place, key(argument)?)))?;
+    let others: Vec<Argument> = given.iter().filter(|of| key(of).is_none()).cloned().collect();
+    let line = rewrite::line(layer, &others).text;
+    let value = syn::parse_str(&given[place].text).ok()?;
+    let written = syn::parse_str(&line).ok()?;
+    let is_option = own_setting(layer, &key_given).is_some()
+        || key_given == "trainable"
+        || ["_initializer", "_regularizer", "_constraint"].iter().any(|of| key_given.ends_with(of));
+    let (problem, line) = match elsewhere(layer, &key_given, &value, &written) {
+        Some(problem) => (problem, None),
+        None if is_option => {
+            let option = format!("#[with({key_given} = {})]", given[place].text);
+            let problem = format!(
+                "`{key_given}` is an option, which stands in front of the field: write `{option}` and `{line}`"
+            );
+            (problem, None)
+        }
+        None => {
+            let name = layer.name;
+            (format!("`{name}` has neither a parameter nor an option `{key_given}`"), Some(line))
+        }
+    };
+    let at = argument_tokens(ty, place).unwrap_or_else(|| ty.to_token_stream());
+    Some(Refused { line, ..Refused::new(at, problem, TokenStream::new()) })
 }
 
 /// Keras's key for one of PyTorch.

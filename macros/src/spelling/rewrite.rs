@@ -66,6 +66,11 @@ pub(super) fn misfit(known: &Known, key: &str, argument: &Argument) -> Option<St
     }
 }
 
+/// Whether Keras calls any of the parameters so.
+pub(super) fn has(known: &Known, key: &str) -> bool {
+    known.parameters.iter().any(|parameter| is_called(parameter, key))
+}
+
 /// Whether Keras calls a parameter so.
 fn is_called(parameter: &Parameter, key: &str) -> bool {
     match parameter.kind {
