@@ -3,11 +3,12 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Expr, GenericParam, Generics, LitInt, Path, PathArguments, Token, Type, parenthesized,
+    Expr, GenericParam, Generics, LitInt, Path, PathArguments, Token, Type, bracketed,
+    parenthesized,
     parse::{Parse, ParseStream, discouraged::Speculative},
     punctuated::Punctuated,
     spanned::Spanned,
-    token::Paren,
+    token::{Bracket, Paren},
 };
 
 use crate::{errors::Errors, spelling::text};
@@ -32,6 +33,11 @@ pub(crate) enum Dim {
 
 const EXAMPLES: &str = "what a model takes or gives is a shape such as `(Batch, 10)`, a `Masked<(Batch, 10, 8)>` or `Ids<(Batch, 10)>`";
 
+/// What is said of several inputs as a list.
+fn several(inputs: &TokenStream) -> String {
+    format!("several inputs stand in `Inputs`: write `Inputs<({})>`", text(inputs))
+}
+
 impl Parse for Signal {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         if input.peek(Paren) {
@@ -39,14 +45,21 @@ impl Parse for Signal {
             let content;
             parenthesized!(content in input);
             if content.peek(Paren) {
-                let text = text(&content.parse::<TokenStream>()?);
-                let message = format!("several inputs stand in `Inputs`: write `Inputs<({text})>`");
-                return Err(syn::Error::new(span, message));
+                return Err(syn::Error::new(span, several(&content.parse()?)));
             }
             let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content)?;
             return Ok(Self::Shape(span, dims.into_iter().collect()));
         }
         let start = input.span();
+        if input.peek(Bracket) {
+            let content;
+            bracketed!(content in input);
+            let message = match content.peek(Paren) {
+                true => several(&content.parse()?),
+                false => EXAMPLES.to_owned(),
+            };
+            return Err(syn::Error::new(start, message));
+        }
         if let Ok(size) = input.fork().parse::<LitInt>() {
             let message = format!("a shape begins with the batch: write `(Batch, {size})`");
             return Err(syn::Error::new(start, message));
