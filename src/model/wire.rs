@@ -270,10 +270,17 @@ impl<L: Build<E, D>, E: Element, D: Backend<E>> Built<L, E, D> for Checked<0> {}
 pub trait Visited<L, E: Element = f32, D: Backend<E> = Cpu> {
     /// Evaluates to 0.
     const CHECK: usize = 0;
+    /// The same, of a layer that is not of this crate: that has its errors in what it says of its parameters.
+    const OWN: usize = 0;
 }
 
 #[diagnostic::do_not_recommend]
-impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Visited<L, E, D> for Checked<0> {}
+impl<L: Parameters<E, D>, E: Element, D: Backend<E>> Visited<L, E, D> for Checked<0> {
+    const OWN: usize = {
+        let _ = L::PARAMS;
+        0
+    };
+}
 
 /// A field behind its check: a layer that can be built and visited.
 pub trait Field<L, E: Element = f32, D: Backend<E> = Cpu> {

@@ -111,10 +111,11 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
                 quote_spanned!(span => ::kerata::model::Checked<{ #built }>),
             ),
         };
+        let visited = Ident::new(if layer.is_ours() { "CHECK" } else { "OWN" }, span);
         let checks = quote_spanned! {span =>
             const FIELD: usize = {
                 #built
-                <#first as ::kerata::model::Visited<#ty, #element, #device>>::CHECK
+                <#first as ::kerata::model::Visited<#ty, #element, #device>>::#visited
             };
             const CHECK: usize = {
                 // The first is what the compiler tells.

@@ -11,7 +11,7 @@ use super::check::{Field, Flag, Kind, Layer, Weight};
 use crate::{derive::missing_derives, initializer};
 
 pub(crate) fn expand(layer: &Layer) -> TokenStream {
-    let (errors, item) = (layer.errors.tokens(), &layer.item);
+    let item = &layer.item;
     let derives = missing_derives(&item.attrs);
     let parts = [
         build(layer),
@@ -23,7 +23,6 @@ pub(crate) fn expand(layer: &Layer) -> TokenStream {
         windows(layer).unwrap_or_default(),
     ];
     quote! {
-        #errors
         #[derive(#(#derives),*)]
         #item
         #(#parts)*
@@ -179,7 +178,12 @@ fn parameters(layer: &Layer) -> TokenStream {
     let (element, device, _) = layer.generics();
     let head = layer.implements(&quote!(::kerata::parameters::Parameters));
     let none = layer.weights().next().is_none() && layer.inner().next().is_none();
-    if none || !layer.errors.is_empty() {
+    if !layer.errors.is_empty() {
+        // Here, where a model that has the layer comes by: it is then silent about it.
+        let errors = layer.errors.tokens();
+        return quote!(#head { const PARAMS: usize = { #errors 0 }; });
+    }
+    if none {
         return quote!(#head {});
     }
     let counts = |trainable: bool| {
