@@ -5,6 +5,7 @@ use crate::{
     backend::{Backend, Element, whole_pass},
     data::{Lends, Sample, Samples},
     distributed::{self, Communicator},
+    dynamic::DynamicLayer,
     error::Error,
     model::Model,
     parameters,
@@ -173,3 +174,7 @@ impl<M: Model<E, D>, E: Element, D: Backend<E>> Predict<E, D> for M {}
 /// So that a model in a `Result` is told as that: nothing can be asked of it.
 #[doc(hidden)]
 impl<T> Predict for Result<T, Error> {}
+
+/// Likewise: it is no model before it is [`typed`](DynamicLayer::typed).
+#[doc(hidden)]
+impl Predict for DynamicLayer {}
