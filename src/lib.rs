@@ -80,10 +80,10 @@ pub mod prelude {
         just_the_type::ByDefault as _,
         layer::{Forward, Layer},
         loss::Compute,
-        model::{Model, Unsaved as _, Untrained as _},
+        model::{Model, NotOfStreams as _, Unasked as _, Unsaved as _, Untrained as _},
         optim::NotOfOptimizers as _,
         parameters::{Build, Parameters},
-        signal::{NoValues as _, NotOfMasked as _, NotOfTensors as _, ToRows, ToVec},
+        signal::{NoValues as _, NotOfMasked as _, NotOfTensors as _, ToRows, ToVec, Unnamed as _},
         tensor::Backward,
         train::{NotOfFits as _, NotOfTrainers as _, Predict},
     };

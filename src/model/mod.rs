@@ -4,6 +4,7 @@
 
 mod active;
 mod again;
+mod anew;
 mod both_directions;
 mod chained;
 mod cut;
@@ -23,6 +24,8 @@ pub use crate::layer::{Infer, Inferred, Takes};
 #[doc(hidden)]
 pub use active::active;
 pub use again::Again;
+#[doc(hidden)]
+pub use anew::{Anew, NotOfStreams};
 #[doc(hidden)]
 pub use chained::{Chained, Chains, Fits, Tuple};
 #[doc(hidden)]
@@ -47,7 +50,7 @@ pub(crate) use summary::short;
 pub(crate) use summary::thousands;
 pub use summary::{Row, Summary};
 #[doc(hidden)]
-pub use untrained::{Saves, Trains, Unsaved, Untrained};
+pub use untrained::{Answers, Saves, Trains, Unasked, Unsaved, Untrained};
 #[doc(hidden)]
 pub use windows::{Between, SameSizes, Sized, Windows, closed, opened};
 #[doc(hidden)]

@@ -1,4 +1,5 @@
-//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save` and `get_weights`.
+//! What a model has not, but is written as in Keras or PyTorch: `fit`, `evaluate` and `compile`, `save` and `get_weights`,
+//! `predict_classes`.
 //!
 //! `#[model]` says that a model has them if it meets a bound that nothing meets. The compiler then tells why it does not, in the words of
 //! the bound; and as they are not there, a trait of the program may have methods of these names.
@@ -60,3 +61,25 @@ pub trait Unsaved {
     label = "`load_weights(..)?` reads them, `{Self}::PARAMS` counts them, and each is a field, as in `net.head.kernel`"
 )]
 pub trait Saves<'a> {}
+
+/// What a model answers, under the names of others.
+#[doc(hidden)]
+pub trait Unasked {
+    fn predict_classes(&self) {}
+
+    fn predict_proba(&self) {}
+
+    fn predict_on_batch(&self) {}
+
+    fn call(&self) {}
+
+    fn reset_states(&self) {}
+}
+
+/// What a model would have to be for [`Unasked`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a model has no such method: it answers by `predict(&rows, batch_size)?` or `predict_one(&row)?`",
+    label = "`.argmax()?` of what `predict` gives is the classes; a tensor goes to `forward`; `stateful` layers forget one by one, `net.layer.reset_state()`"
+)]
+pub trait Answers<'a> {}

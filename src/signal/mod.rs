@@ -42,7 +42,9 @@ pub use masked::Masked;
 #[doc(hidden)]
 pub use message::Rest;
 #[doc(hidden)]
-pub use no_values::{HasBoth, HasValues, NamesValues, NoValues, NotOfMasked, NotOfTensors};
+pub use no_values::{
+    HasBoth, HasValues, IsTensor, NamesValues, NoValues, NotOfMasked, NotOfTensors, Unnamed,
+};
 pub use outputs::{One, OutputAt, Outputs, Several};
 pub use parts::PartAt;
 pub(crate) use results::argmax;

@@ -28,6 +28,22 @@ impl<S: Shape, E: Unit, D: Storage<E>, T> NoValues for Tensor<S, E, D, T> where
 {
 }
 
+/// The values of what a generic layer gives, of which only a named output says that it is a tensor: see `crate::model::Untrained`.
+#[doc(hidden)]
+pub trait Unnamed {
+    fn as_vec(&self) {}
+}
+
+/// What would have to be a tensor for [`Unnamed`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`as_vec` reads the values of a tensor, and nothing says that this is one",
+    label = "no tensor; what a generic layer gives is named: `L: Layer<In, Out = (Batch, Const<2>)>`"
+)]
+pub trait IsTensor<'a> {}
+
+impl<T: ?Sized> Unnamed for T where for<'a> T: IsTensor<'a> {}
+
 /// What a tensor would have to be to have its values under other names.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(

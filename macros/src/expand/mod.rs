@@ -118,6 +118,12 @@ fn without(model: &Model) -> TokenStream {
             for<'kerata> #this: ::kerata::model::Saves<'kerata>,
         {
         }
+        impl #generics ::kerata::model::Unasked for #this
+        where
+            #predicates
+            for<'kerata> #this: ::kerata::model::Answers<'kerata>,
+        {
+        }
     }
 }
 
