@@ -44,7 +44,7 @@ checks! {
     unmasked_steps: UNMASKED_STEPS, PLAIN, 3..=3;
     images: IMAGES, PLAIN, 4..=4;
     volumes: VOLUMES, PLAIN, 5..=5;
-    unmasked: UNMASKED, PLAIN, 2..=usize::MAX;
+    unmasked: UNMASKED, PLAIN, 2..=6;
 }
 
 pub(super) fn token_ids(arrives: &AnySignal, masked: bool) -> Result<(), Error> {
