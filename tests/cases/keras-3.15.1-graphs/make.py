@@ -806,7 +806,7 @@ def cells_backwards(name):
     b = L.RNN(cells(), go_backwards=True, return_sequences=True, name="all")(a)
     c = L.RNN(cells()[:2], go_backwards=True, name="last")(a)
     d = L.RNN(cells()[1:], go_backwards=True, name="behind")(b)
-    ids = np.array([[1, 2, 3, 4, 5], [3, 1, 0, 0, 0], [0, 2, 0, 5, 1], [0, 0, 0, 0, 0]], np.int32)
+    ids = np.array([[1, 2, 3, 4, 5], [3, 1, 0, 0, 0], [0, 2, 0, 5, 1], [0, 0, 0, 0, 4]], np.int32)
     pooled = L.GlobalAveragePooling1D(name="pool")(b)
     write(name, Model(x, L.Dense(2, name="head")(L.concatenate([pooled, c, d]))), ids, True)
 
