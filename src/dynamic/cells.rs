@@ -1,6 +1,6 @@
 //! Keras's `RNN`: recurrent layers that are given as the cells of their steps.
 
-use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor::Cpu;
 use serde_json::{Map, Value};
 
 use super::{
@@ -126,28 +126,28 @@ impl Cells {
         Ok(all)
     }
 
-    /// Turns the mask between cells that go backwards: the first one gives its steps in the order in which it went. Keras's layer
-    /// gives them the mask as it came.
-    fn turn<T: Tape<f32, Cpu>>(
+    /// Runs each cell on what reaches it. A first cell that goes backwards gives its steps in the order in which it went, so the mask
+    /// is turned for the cells behind it; what leaves the layer has the mask as it came, as in Keras.
+    fn run(
         &self,
-        i: usize,
-        gives: &mut [Flow<T>],
-        came: &mut Option<Mask>,
-    ) -> Result<(), Error> {
-        let (Some(sequence), last) = (gives.first_mut(), self.layers.len() - 1) else {
-            return Ok(());
-        };
-        if !self.backwards || last == 0 {
-            return Ok(());
-        }
-        if i == 0 {
-            *came = sequence.mask().cloned();
-            let turned = came.as_ref().map(Mask::backwards).transpose()?;
-            sequence.set_mask(turned);
-        } else if i == last && sequence.mask().is_some() {
-            sequence.set_mask(came.take());
-        }
-        Ok(())
+        x: Flows,
+        mut cell: impl FnMut(usize, Flows) -> Result<Flows, Error>,
+    ) -> Result<Flows, Error> {
+        let came = x.first().and_then(Flow::mask).cloned();
+        let turns = self.backwards && self.layers.len() > 1;
+        let turned = came.as_ref().filter(|_| turns).map(Mask::backwards).transpose()?;
+        let (x, mut tape) = join_tapes(x);
+        let y = self.each(x, |i, x| {
+            let (mut y, more) = join_tapes(cell(i, put_first(x, std::mem::take(&mut tape)))?);
+            tape = more;
+            let sequence = y.first_mut().filter(|_| turns).filter(|one| one.mask().is_some());
+            if let Some(sequence) = sequence {
+                let is_last = i + 1 == self.layers.len();
+                sequence.set_mask(if is_last { came.clone() } else { turned.clone() });
+            }
+            Ok(y)
+        })?;
+        Ok(put_first(y, tape))
     }
 }
 
@@ -167,33 +167,16 @@ impl Op for Cells {
     }
 
     fn apply(&self, x: Flows) -> Result<Flows, Error> {
-        let (x, mut tape) = join_tapes(x);
-        let mut mask = None;
-        let y = self.each(x, |i, x| {
-            let x = put_first(x, std::mem::take(&mut tape));
-            let (mut y, more) = join_tapes(self.layers[i].apply_each(x)?);
-            self.turn(i, &mut y, &mut mask)?;
-            tape = more;
-            Ok(y)
-        })?;
-        Ok(put_first(y, tape))
+        self.run(x, |i, x| self.layers[i].apply_each(x))
     }
 
     fn train(&mut self, x: Flows) -> Result<Flows, Error> {
-        let (x, mut tape) = join_tapes(x);
         // Statistics of the layers are none, but their states may be carried on.
         let mut layers = std::mem::take(&mut self.layers);
         let shapes = Self { layers: layers.clone(), cell: Value::Null, ..*self };
-        let mut mask = None;
-        let y: Result<Vec<Flow<_>>, Error> = shapes.each(x, |i, x| {
-            let x = put_first(x, std::mem::take(&mut tape));
-            let (mut y, more) = join_tapes(layers[i].train_each(x)?);
-            shapes.turn(i, &mut y, &mut mask)?;
-            tape = more;
-            Ok(y)
-        });
+        let y = shapes.run(x, |i, x| layers[i].train_each(x));
         self.layers = layers;
-        Ok(put_first(y?, tape))
+        y
     }
 
     fn visit(&mut self, show: &mut dyn Show) -> Result<(), Error> {
