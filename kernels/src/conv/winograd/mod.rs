@@ -103,11 +103,12 @@ impl Winograd {
             let outside = &outside[..];
             Arch::new().dispatch(Read { of: Pixels, part, outside, images, factors: pixels });
             let each = pixels
-                .chunks_exact(part.count * channels)
-                .zip(places.chunks_exact_mut(part.count * filters))
+                .chunks_exact(part.plane(channels))
+                .zip(places.chunks_exact_mut(part.plane(filters)))
                 .zip(&self.kernels);
             for ((pixels, places), kernel) in each {
-                kernel.product(pixels, places, false)?;
+                let places = &mut places[..part.count * filters];
+                kernel.product(&pixels[..part.count * channels], places, false)?;
             }
             let write = Write { to: Places, part, width: filters, products: places, images: y };
             Arch::new().dispatch(write);
@@ -128,7 +129,7 @@ impl Winograd {
 
 /// Room for the rows of a part, each of `width`.
 fn room(space: &mut Buffer, part: Part, width: usize) -> Result<&mut [f32], NoMemory> {
-    let len = PRODUCTS * part.count * width;
+    let len = PRODUCTS * part.plane(width);
     if space.len() < len {
         *space = Buffer::uncleared(len)?;
     }
@@ -174,11 +175,13 @@ impl Convolution for Winograd {
             let (outside, images, factors) = (&outside_places[..], d_y, &mut *d_places);
             Arch::new().dispatch(Read { of: Places, part, outside, images, factors });
             let each = pixels
-                .chunks_exact_mut(part.count * channels)
-                .zip(d_places.chunks_exact(part.count * filters))
+                .chunks_exact_mut(part.plane(channels))
+                .zip(d_places.chunks_exact(part.plane(filters)))
                 .zip(d_sums[0].add_to()?.chunks_exact_mut(channels * filters))
                 .enumerate();
             for (product, ((pixels, d_places), d_sums)) in each {
+                let pixels = &mut pixels[..part.count * channels];
+                let d_places = &d_places[..part.count * filters];
                 let starts = &starts[..part.count];
                 let factors = Scattered { values: pixels, starts, offsets: &offsets };
                 add_transposed_product(factors, d_places, filters, d_sums);

@@ -183,7 +183,7 @@ impl<const N: usize, K: Square<N>> WithSimd for Write<'_, N, K> {
             let (number, corner) = part.tile(at);
             let image = &mut images[number * image..(number + 1) * image];
             let mut tile = [&[][..]; PRODUCTS];
-            for (row, plane) in tile.iter_mut().zip(products.chunks_exact(count * width)) {
+            for (row, plane) in tile.iter_mut().zip(products.chunks_exact(part.plane(width))) {
                 *row = &plane[at * width..(at + 1) * width];
             }
             let values = to.values(&tiles, corner);

@@ -70,6 +70,14 @@ pub(super) struct Part {
 }
 
 impl Part {
+    /// How far apart the values of two products lie, each of which has a row of `width` for every tile: an odd number of
+    /// lines of the cache, so that what a tile has in all of them does not fall into the same few places of it.
+    pub(super) fn plane(&self, width: usize) -> usize {
+        /// As many numbers as a line has.
+        const LINE: usize = 16;
+        ((self.count * width).div_ceil(LINE) | 1) * LINE
+    }
+
     /// The image of a tile, and its corner there.
     pub(super) fn tile(&self, at: usize) -> (usize, [usize; 2]) {
         let at = self.first + at;
