@@ -68,12 +68,38 @@ fn transposed_block<S: Simd, const M: usize>(
     (b, n, column): (&[f32], usize, usize),
     c: &mut [f32],
 ) {
-    let mut rows = [&a.values[..0]; M];
-    for (row, &offset) in rows.iter_mut().zip(&a.offsets[from..]) {
-        *row = &a.values[offset..];
-    }
-    let (k, starts, at) = (a.starts.len(), a.starts, (n, column));
-    let factors = |row: usize, i: usize| rows[row][starts[i]];
-    let sums = multiply::<S, M>(simd, k, factors, |i| columns(simd, b, at, i));
+    let (offsets, at) = (&a.offsets[from..from + M], (n, column));
+    let side_by_side = offsets.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    let sums = if side_by_side && column + VECTORS * S::F32_LANES <= n {
+        full_block(simd, (&a.values[offsets[0]..], a.starts), (b, n, column))
+    } else {
+        let mut rows = [&a.values[..0]; M];
+        for (row, &offset) in rows.iter_mut().zip(offsets) {
+            *row = &a.values[offset..];
+        }
+        let factors = |row: usize, i: usize| rows[row][a.starts[i]];
+        multiply::<S, M>(simd, a.starts.len(), factors, |i| columns(simd, b, at, i))
+    };
     finish(simd, sums, c, at, true);
+}
+
+/// The same, of columns of `a` that lie side by side and of as many of `b` as the micro-kernel takes.
+#[inline(always)]
+fn full_block<S: Simd, const M: usize>(
+    simd: S,
+    (a, starts): (&[f32], &[usize]),
+    (b, n, column): (&[f32], usize, usize),
+) -> [[S::f32s; VECTORS]; M] {
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; M];
+    for (&start, row) in starts.iter().zip(b.chunks_exact(n)) {
+        let factors = &a[start..][..M];
+        let (columns, _) = S::as_simd_f32s(&row[column..][..VECTORS * S::F32_LANES]);
+        for (sums, &factor) in sums.iter_mut().zip(factors) {
+            let factor = simd.splat_f32s(factor);
+            for (sum, &column) in sums.iter_mut().zip(columns) {
+                *sum = simd.mul_add_e_f32s(factor, column, *sum);
+            }
+        }
+    }
+    sums
 }
