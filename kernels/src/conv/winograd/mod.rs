@@ -95,13 +95,12 @@ impl Winograd {
     /// Convolves images, or at some rows of places one image.
     fn forward_tiles(&self, tiles: Tiles, images: &[f32], y: &mut [f32]) -> Result<(), NoMemory> {
         let &Self { channels, filters, .. } = self;
-        let outside = Buffer::zeros(channels)?;
         let (mut pixels, mut places) = (Buffer::default(), Buffer::default());
         for part in self.parts(tiles, images) {
             let pixels = room(&mut pixels, part, channels)?;
             let places = room(&mut places, part, filters)?;
-            let outside = &outside[..];
-            Arch::new().dispatch(Read { of: Pixels, part, outside, images, factors: pixels });
+            let (width, factors) = (channels, &mut *pixels);
+            Arch::new().dispatch(Read { of: Pixels, part, width, images, factors });
             let each = pixels
                 .chunks_exact(part.plane(channels))
                 .zip(places.chunks_exact_mut(part.plane(filters)))
@@ -162,7 +161,6 @@ impl Convolution for Winograd {
         d_sums: &mut [ProductSums],
     ) -> Result<(), NoMemory> {
         let &Self { channels, filters, .. } = self;
-        let (outside_pixels, outside_places) = (Buffer::zeros(channels)?, Buffer::zeros(filters)?);
         let (mut pixels, mut d_places) = (Buffer::default(), Buffer::default());
         let count = self.parts(self.tiles, images).next().map_or(0, |part| part.count);
         let starts = listed((0..count).map(|tile| tile * channels))?;
@@ -170,10 +168,10 @@ impl Convolution for Winograd {
         for part in self.parts(self.tiles, images) {
             let pixels = room(&mut pixels, part, channels)?;
             let d_places = room(&mut d_places, part, filters)?;
-            let outside = &outside_pixels[..];
-            Arch::new().dispatch(Read { of: Pixels, part, outside, images, factors: pixels });
-            let (outside, images, factors) = (&outside_places[..], d_y, &mut *d_places);
-            Arch::new().dispatch(Read { of: Places, part, outside, images, factors });
+            let (width, factors) = (channels, &mut *pixels);
+            Arch::new().dispatch(Read { of: Pixels, part, width, images, factors });
+            let (width, images, factors) = (filters, d_y, &mut *d_places);
+            Arch::new().dispatch(Read { of: Places, part, width, images, factors });
             let each = pixels
                 .chunks_exact_mut(part.plane(channels))
                 .zip(d_places.chunks_exact(part.plane(filters)))

@@ -3,9 +3,9 @@
 use pulp::{Simd, WithSimd};
 
 use super::{
-    PIXELS, PLACES, PRODUCTS,
-    sums::{OfPixels, OfPlaces, Sums, ToPixels, ToPlaces, both},
-    tiles::{Part, Tiles},
+    PIXELS, PLACES,
+    sums::{OfPixels, OfPlaces, Sums, ToPixels, ToPlaces, sums_of_column},
+    tiles::{Part, Region, Tiles},
 };
 use crate::simd::{load, store};
 
@@ -23,8 +23,8 @@ pub(super) trait Square<const N: usize> {
     /// The height and width of the images.
     fn size(&self, tiles: &Tiles) -> [usize; 2];
 
-    /// Where the values of a tile are on its image, or `None` where it ends.
-    fn values(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; N]; N];
+    /// Where the values of a tile are on its image.
+    fn region(&self, tiles: &Tiles, corner: [usize; 2]) -> Region<N>;
 }
 
 /// Pixels, or their gradients.
@@ -41,7 +41,7 @@ impl Square<PIXELS> for Pixels {
     }
 
     #[inline(always)]
-    fn values(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; PIXELS]; PIXELS] {
+    fn region(&self, tiles: &Tiles, corner: [usize; 2]) -> Region<PIXELS> {
         tiles.pixels(corner)
     }
 }
@@ -60,56 +60,66 @@ impl Square<PLACES> for Places {
     }
 
     #[inline(always)]
-    fn values(&self, tiles: &Tiles, corner: [usize; 2]) -> [[Option<usize>; PLACES]; PLACES] {
+    fn region(&self, tiles: &Tiles, corner: [usize; 2]) -> Region<PLACES> {
         tiles.places(corner)
     }
 }
 
-/// The lanes of a row from `at` on, which are `FULL` or fewer.
-#[inline(always)]
-fn lanes<S: Simd, const FULL: bool>(simd: S, row: &[f32], at: usize) -> S::f32s {
-    if FULL { S::as_simd_f32s(&row[at..at + S::F32_LANES]).0[0] } else { load(simd, row, at) }
+/// Some lanes of rows that are `width` numbers long, the first of them given.
+#[derive(Clone, Copy)]
+struct Lanes {
+    width: usize,
+    first: usize,
 }
 
-/// Writes lanes into a row from `at` on.
-#[inline(always)]
-fn put<S: Simd, const FULL: bool>(simd: S, row: &mut [f32], at: usize, lanes: S::f32s) {
-    if FULL {
-        S::as_mut_simd_f32s(&mut row[at..at + S::F32_LANES]).0[0] = lanes;
-    } else {
-        store(simd, row, at, lanes);
+impl Lanes {
+    /// The lanes of the row that begins there, all of them or, if that is not `FULL`, as many as the row has.
+    #[inline(always)]
+    fn load<S: Simd, const FULL: bool>(self, simd: S, values: &[f32], row: usize) -> S::f32s {
+        if FULL {
+            S::as_simd_f32s(&values[row + self.first..][..S::F32_LANES]).0[0]
+        } else {
+            load(simd, &values[row..][..self.width], self.first)
+        }
+    }
+
+    #[inline(always)]
+    fn store<S: Simd, const FULL: bool>(
+        self,
+        simd: S,
+        values: &mut [f32],
+        row: usize,
+        lanes: S::f32s,
+    ) {
+        if FULL {
+            S::as_mut_simd_f32s(&mut values[row + self.first..][..S::F32_LANES]).0[0] = lanes;
+        } else {
+            store(simd, &mut values[row..][..self.width], self.first, lanes);
+        }
     }
 }
 
-/// Calls the first closure for all full vectors of rows of a length, and the other for what is left.
+/// Calls a function for all lanes of rows of a width, told whether all of a vector are there and whether some values of
+/// the region are not.
 macro_rules! for_lanes {
-    ($length:expr, $each:expr, $rest:expr) => {{
-        let full = $length - $length % S::F32_LANES;
-        for at in (0..full).step_by(S::F32_LANES) {
-            $each(at);
-        }
-        if full < $length {
-            $rest(full);
+    ($width:expr, $region:expr, $tile:ident($simd:expr, $($argument:expr),*)) => {{
+        let (width, whole) = ($width, $region.is_whole());
+        for first in (0..width).step_by(S::F32_LANES) {
+            let lanes = Lanes { width, first };
+            match (first + S::F32_LANES <= width, whole) {
+                (true, true) => $tile::<S, K, N, true, true>($simd, lanes, $($argument),*),
+                (true, false) => $tile::<S, K, N, true, false>($simd, lanes, $($argument),*),
+                (false, _) => $tile::<S, K, N, false, false>($simd, lanes, $($argument),*),
+            }
         }
     }};
 }
 
-/// The rows of a tile for each product.
-fn planes(values: &mut [f32]) -> [&mut [f32]; PRODUCTS] {
-    let mut planes = [(); PRODUCTS].map(|()| Default::default());
-    let each = values.len() / PRODUCTS;
-    for (plane, values) in planes.iter_mut().zip(values.chunks_exact_mut(each.max(1))) {
-        *plane = values;
-    }
-    planes
-}
-
-/// From the tiles of images to what is multiplied: for each product, a row for each tile.
+/// From the tiles of images, with rows of `width`, to what is multiplied: for each product, a row for each tile.
 pub(super) struct Read<'a, const N: usize, K> {
     pub(super) of: K,
     pub(super) part: Part,
-    /// The zeros around an image, as many as its rows are wide.
-    pub(super) outside: &'a [f32],
+    pub(super) width: usize,
     pub(super) images: &'a [f32],
     pub(super) factors: &'a mut [f32],
 }
@@ -119,46 +129,46 @@ impl<const N: usize, K: Square<N>> WithSimd for Read<'_, N, K> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { of, part, outside, images, factors } = self;
-        let (Part { tiles, count, .. }, width) = (part, outside.len());
-        let image = of.size(&tiles).iter().product::<usize>() * width;
-        let mut planes = planes(factors);
+        let Self { of, part, width, images, factors } = self;
+        let Part { tiles, count, .. } = part;
+        let mut rows = [[simd.splat_f32s(0.0); PIXELS]; N];
+        let (image, plane) = (of.size(&tiles).iter().product::<usize>() * width, part.plane(width));
         for at in 0..count {
             let (number, corner) = part.tile(at);
-            let image = &images[number * image..(number + 1) * image];
-            let mut tile = [[outside; N]; N];
-            let values = of.values(&tiles, corner);
-            for (row, number) in tile.as_flattened_mut().iter_mut().zip(values.as_flattened()) {
-                if let Some(number) = number {
-                    *row = &image[number * width..(number + 1) * width];
-                }
-            }
-            let from = at * width;
-            for_lanes!(
-                width,
-                |lane| read_tile::<S, K, N, true>(simd, &tile, lane, &mut planes, from),
-                |lane| read_tile::<S, K, N, false>(simd, &tile, lane, &mut planes, from)
-            );
+            let image = &images[number * image..][..image];
+            let region = of.region(&tiles, corner);
+            let factors = &mut factors[at * width..];
+            let from = (image, &region);
+            for_lanes!(width, region, read_tile(simd, &mut rows, from, factors, plane));
         }
     }
 }
 
+/// Reads some lanes of a tile. The sums of its rows are put into `rows`: made anew for each tile, they would be cleared first.
 #[inline(always)]
-fn read_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool>(
+fn read_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool, const WHOLE: bool>(
     simd: S,
-    tile: &[[&[f32]; N]; N],
-    lane: usize,
-    planes: &mut [&mut [f32]; PRODUCTS],
-    from: usize,
+    lanes: Lanes,
+    rows: &mut [[S::f32s; PIXELS]; N],
+    (image, region): (&[f32], &Region<N>),
+    factors: &mut [f32],
+    plane: usize,
 ) {
-    let end = from + tile[0][0].len();
-    let mut values = [[simd.splat_f32s(0.0); N]; N];
-    for (values, row) in values.as_flattened_mut().iter_mut().zip(tile.as_flattened()) {
-        *values = lanes::<S, FULL>(simd, row, lane);
+    let zero = simd.splat_f32s(0.0);
+    for (i, sums) in rows.iter_mut().enumerate() {
+        let mut row = [zero; N];
+        for (j, value) in row.iter_mut().enumerate() {
+            if WHOLE || region.has(i, j) {
+                *value = lanes.load::<S, FULL>(simd, image, region.number(i, j) * lanes.width);
+            }
+        }
+        *sums = K::Read::sums(simd, row);
     }
-    let sums = both::<S, K::Read, N, PIXELS>(simd, values);
-    for (plane, &sum) in planes.iter_mut().zip(sums.as_flattened()) {
-        put::<S, FULL>(simd, &mut plane[..end], from + lane, sum);
+    for j in 0..PIXELS {
+        let sums = sums_of_column::<S, K::Read, N, PIXELS>(simd, rows, j);
+        for (i, sum) in sums.into_iter().enumerate() {
+            lanes.store::<S, FULL>(simd, factors, (i * PIXELS + j) * plane, sum);
+        }
     }
 }
 
@@ -178,43 +188,47 @@ impl<const N: usize, K: Square<N>> WithSimd for Write<'_, N, K> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { to, part, width, products, images } = self;
         let Part { tiles, count, .. } = part;
-        let image = to.size(&tiles).iter().product::<usize>() * width;
+        let mut rows = [[simd.splat_f32s(0.0); N]; PIXELS];
+        let (image, plane) = (to.size(&tiles).iter().product::<usize>() * width, part.plane(width));
         for at in 0..count {
             let (number, corner) = part.tile(at);
-            let image = &mut images[number * image..(number + 1) * image];
-            let mut tile = [&[][..]; PRODUCTS];
-            for (row, plane) in tile.iter_mut().zip(products.chunks_exact(part.plane(width))) {
-                *row = &plane[at * width..(at + 1) * width];
-            }
-            let values = to.values(&tiles, corner);
-            for_lanes!(
-                width,
-                |lane| write_tile::<S, K, N, true>(simd, &tile, lane, &values, image),
-                |lane| write_tile::<S, K, N, false>(simd, &tile, lane, &values, image)
-            );
+            let image = &mut images[number * image..][..image];
+            let region = to.region(&tiles, corner);
+            let products = &products[at * width..];
+            let from = (products, plane);
+            for_lanes!(width, region, write_tile(simd, &mut rows, from, image, &region));
         }
     }
 }
 
+/// Writes some lanes of a tile, by sums of rows as in [`read_tile`].
 #[inline(always)]
-fn write_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool>(
+fn write_tile<S: Simd, K: Square<N>, const N: usize, const FULL: bool, const WHOLE: bool>(
     simd: S,
-    tile: &[&[f32]; PRODUCTS],
-    lane: usize,
-    values: &[[Option<usize>; N]; N],
+    lanes: Lanes,
+    rows: &mut [[S::f32s; N]; PIXELS],
+    (products, plane): (&[f32], usize),
     image: &mut [f32],
+    region: &Region<N>,
 ) {
-    let (zero, width) = (simd.splat_f32s(0.0), tile[0].len());
-    let mut sums = [[zero; PIXELS]; PIXELS];
-    for (sum, row) in sums.as_flattened_mut().iter_mut().zip(tile) {
-        *sum = lanes::<S, FULL>(simd, row, lane);
+    let zero = simd.splat_f32s(0.0);
+    for (i, sums) in rows.iter_mut().enumerate() {
+        let mut row = [zero; PIXELS];
+        for (j, value) in row.iter_mut().enumerate() {
+            *value = lanes.load::<S, FULL>(simd, products, (i * PIXELS + j) * plane);
+        }
+        *sums = K::Write::sums(simd, row);
     }
-    let sums = both::<S, K::Write, PIXELS, N>(simd, sums);
-    for (&sum, number) in sums.as_flattened().iter().zip(values.as_flattened()) {
-        if let Some(number) = number {
-            let row = &mut image[number * width..(number + 1) * width];
-            let before = if K::OVERLAP { lanes::<S, FULL>(simd, row, lane) } else { zero };
-            put::<S, FULL>(simd, row, lane, simd.add_f32s(before, sum));
+    for j in 0..N {
+        let sums = sums_of_column::<S, K::Write, PIXELS, N>(simd, rows, j);
+        for (i, mut sum) in sums.into_iter().enumerate() {
+            if WHOLE || region.has(i, j) {
+                let row = region.number(i, j) * lanes.width;
+                if K::OVERLAP {
+                    sum = simd.add_f32s(lanes.load::<S, FULL>(simd, image, row), sum);
+                }
+                lanes.store::<S, FULL>(simd, image, row, sum);
+            }
         }
     }
 }

@@ -20,28 +20,18 @@ pub(super) trait Sums<const N: usize, const M: usize> {
     fn sums<S: Simd>(simd: S, values: [S::f32s; N]) -> [S::f32s; M];
 }
 
-/// The sums of the rows of a square, and then of the columns of these.
+/// The sums of a column of the sums of rows.
 #[inline(always)]
-pub(super) fn both<S: Simd, K: Sums<N, M>, const N: usize, const M: usize>(
+pub(super) fn sums_of_column<S: Simd, K: Sums<N, M>, const N: usize, const M: usize>(
     simd: S,
-    square: [[S::f32s; N]; N],
-) -> [[S::f32s; M]; M] {
-    let zero = simd.splat_f32s(0.0);
-    let (mut rows, mut both) = ([[zero; M]; N], [[zero; M]; M]);
-    for i in 0..N {
-        rows[i] = K::sums(simd, square[i]);
+    rows: &[[S::f32s; M]; N],
+    column: usize,
+) -> [S::f32s; M] {
+    let mut values = [simd.splat_f32s(0.0); N];
+    for (value, row) in values.iter_mut().zip(rows) {
+        *value = row[column];
     }
-    for j in 0..M {
-        let mut column = [zero; N];
-        for i in 0..N {
-            column[i] = rows[i][j];
-        }
-        let column = K::sums(simd, column);
-        for i in 0..M {
-            both[i][j] = column[i];
-        }
-    }
-    both
+    K::sums(simd, values)
 }
 
 /// `factor * a + sum`.
@@ -183,10 +173,16 @@ impl<K: Sums<N, M>, const N: usize, const M: usize> WithSimd for OfSquares<'_, K
             for (lanes, plane) in square.as_flattened_mut().iter_mut().zip(planes) {
                 *lanes = load(simd, plane, at);
             }
-            let of_square = both::<S, K, N, M>(simd, square);
-            for (&lanes, plane) in of_square.as_flattened().iter().zip(sums.chunks_exact_mut(each))
-            {
-                store(simd, plane, at, lanes);
+            let mut rows = [[simd.splat_f32s(0.0); M]; N];
+            for (sums, row) in rows.iter_mut().zip(square) {
+                *sums = K::sums(simd, row);
+            }
+            for column in 0..M {
+                let of_column = sums_of_column::<S, K, N, M>(simd, &rows, column);
+                let planes = sums.chunks_exact_mut(each).skip(column).step_by(M);
+                for (lanes, plane) in of_column.into_iter().zip(planes) {
+                    store(simd, plane, at, lanes);
+                }
             }
         }
     }

@@ -30,35 +30,64 @@ impl Tiles {
         [PLACES * (tile / across), PLACES * (tile % across)]
     }
 
-    /// The pixels of a tile, or `None` where that is padding.
+    /// The pixels of a tile, as far as they are no padding.
     #[inline(always)]
-    pub(super) fn pixels(&self, corner: [usize; 2]) -> [[Option<usize>; PIXELS]; PIXELS] {
-        // Above or left of the image, these are beyond all sizes.
-        let [top, left] = [0, 1].map(|axis| corner[axis].wrapping_sub(self.before[axis]));
-        inside(self.size, [top, left])
+    pub(super) fn pixels(&self, corner: [usize; 2]) -> Region<PIXELS> {
+        Region::new(self.size, [0, 1].map(|axis| corner[axis].wrapping_sub(self.before[axis])))
     }
 
     /// The places of a tile, as far as there are any.
     #[inline(always)]
-    pub(super) fn places(&self, corner: [usize; 2]) -> [[Option<usize>; PLACES]; PLACES] {
-        inside(self.places, corner)
+    pub(super) fn places(&self, corner: [usize; 2]) -> Region<PLACES> {
+        Region::new(self.places, corner)
     }
 }
 
-/// The values of a square in a grid of some size, or `None` outside of it.
-#[inline(always)]
-fn inside<const N: usize>(size: [usize; 2], [top, left]: [usize; 2]) -> [[Option<usize>; N]; N] {
-    let mut square = [[None; N]; N];
-    for (i, values) in square.iter_mut().enumerate() {
-        let row = top.wrapping_add(i);
-        for (j, number) in values.iter_mut().enumerate() {
-            let column = left.wrapping_add(j);
-            if row < size[0] && column < size[1] {
-                *number = Some(row * size[1] + column);
+/// The part of a square of `N` by `N` values that is in a grid of values.
+#[derive(Clone, Copy)]
+pub(super) struct Region<const N: usize> {
+    /// How many values the grid has in a row.
+    across: usize,
+    /// Which value of the grid is the first of the square. Where that is above or left of the grid, it is below 0 and has wrapped
+    /// around.
+    first: usize,
+    /// The first and the end of the rows and columns of the square that are in the grid.
+    within: [(usize, usize); 2],
+}
+
+impl<const N: usize> Region<N> {
+    #[inline(always)]
+    fn new([height, across]: [usize; 2], [top, left]: [usize; 2]) -> Self {
+        let within = [(height, top), (across, left)].map(|(size, start)| {
+            // Before the grid, it has wrapped around.
+            let before = start.wrapping_neg();
+            if before < N {
+                (before, N.min(before + size))
+            } else {
+                (0, N.min(size.saturating_sub(start)))
             }
-        }
+        });
+        Self { across, first: top.wrapping_mul(across).wrapping_add(left), within }
     }
-    square
+
+    /// Whether the whole square is in the grid.
+    #[inline(always)]
+    pub(super) fn is_whole(&self) -> bool {
+        self.within == [(0, N); 2]
+    }
+
+    /// Whether a value of the square is in the grid.
+    #[inline(always)]
+    pub(super) fn has(&self, row: usize, column: usize) -> bool {
+        let [rows, columns] = self.within;
+        rows.0 <= row && row < rows.1 && columns.0 <= column && column < columns.1
+    }
+
+    /// Which value of the grid it is, if it is in there.
+    #[inline(always)]
+    pub(super) fn number(&self, row: usize, column: usize) -> usize {
+        self.first.wrapping_add(row * self.across + column)
+    }
 }
 
 /// Some of the tiles of all images.
