@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod attention;
+mod augmentation;
 mod axes;
 mod bidirectional;
 mod buckets;

@@ -5,6 +5,7 @@ use dfdx::{shapes::Const, tensor::Cpu};
 use super::{
     adaptive::AdaptivePool,
     attention::Attention,
+    augmentation::{self, Augmentation},
     bidirectional::{BidirectionalKeys, BidirectionalOp},
     buckets::Buckets,
     categories::Categories,
@@ -139,6 +140,7 @@ classes! {{
     "AdditiveAttention": keys::attention, Attention::new;
     "AlphaDropout": keys::noise, Noise::new;
     "Attention": keys::attention, Attention::new;
+    "AugMix": augmentation::keys, Augmentation::new;
     "Average": |_| {}, Merge::new;
     "AveragePooling3D": keys::pool3d, Pool::new;
     "CategoryEncoding": keys::categories, Categories::new;
@@ -148,13 +150,14 @@ classes! {{
     "ConvLSTM1D": keys::conv_lstm::<1>, ConvLstm::new;
     "ConvLSTM2D": keys::conv_lstm::<2>, ConvLstm::new;
     "Cropping3D": keys::space, Space::new;
+    "CutMix": augmentation::keys, Augmentation::new;
     "Discretization": keys::buckets, Buckets::new;
     "Dot": keys::dot, Products::new;
     "Dropout": keys::dropout, Dropping::new;
+    "EinsumDense": keys::einsum_dense, EinsumDense::new;
     "ELU": |f| f.activation_layer("elu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("elu")?))
     };
-    "EinsumDense": keys::einsum_dense, EinsumDense::new;
     "Functional": keys::functional, Graph::new;
     "GaussianDropout": keys::noise, Noise::new;
     "GaussianNoise": keys::noise, Noise::new;
@@ -165,17 +168,33 @@ classes! {{
     "LeakyReLU": |f| f.activation_layer("leaky_relu"), |o: &mut Options<'_>| {
         Ok::<_, Error>(Activate(o.activation_layer("leaky_relu")?))
     };
-    "MaxPooling3D": keys::pool3d, Pool::new;
     "Maximum": |_| {}, Merge::new;
+    "MaxPooling3D": keys::pool3d, Pool::new;
     "Minimum": |_| {}, Merge::new;
+    "MixUp": augmentation::keys, Augmentation::new;
     "MultiHeadAttention": keys::heads, Heads::new;
     "Multiply": |_| {}, Merge::new;
     "Normalization": keys::normalization, Standardise::new;
     "PReLU": keys::prelu, Slopes::new;
+    "RandAugment": augmentation::keys, Augmentation::new;
+    "RandomColorDegeneration": augmentation::keys, Augmentation::new;
+    "RandomColorJitter": augmentation::keys, Augmentation::new;
     "RandomCrop": keys::random_crop, RandomImages::crop;
-    "RNN": keys::cells, Cells::new;
+    "RandomElasticTransform": augmentation::keys, Augmentation::new;
+    "RandomErasing": augmentation::keys, Augmentation::new;
+    "RandomGaussianBlur": augmentation::keys, Augmentation::new;
+    "RandomGrayscale": augmentation::keys, Augmentation::new;
+    "RandomHue": augmentation::keys, Augmentation::new;
+    "RandomInvert": augmentation::keys, Augmentation::new;
+    "RandomPerspective": augmentation::keys, Augmentation::new;
+    "RandomPosterization": augmentation::keys, Augmentation::new;
+    "RandomSaturation": augmentation::keys, Augmentation::new;
+    "RandomSharpness": augmentation::keys, Augmentation::new;
+    "RandomShear": augmentation::keys, Augmentation::new;
     "Rescaling": keys::rescaling, Rescale::new;
     "Resizing": keys::resizing, Resize::new;
+    "RNN": keys::cells, Cells::new;
+    "Solarization": augmentation::keys, Augmentation::new;
     "SpatialDropout3D": keys::noise, Noise::new;
     "Subtract": |_| {}, Merge::new;
     "UnitNormalization": keys::unit_norm, UnitNorm::new;

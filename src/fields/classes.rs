@@ -26,7 +26,9 @@ pub(crate) fn may_be_frozen(class: &str) -> bool {
 
 /// Whether a layer of the class is one of those that prepare images.
 pub(crate) fn changes_images(class: &str) -> bool {
-    class.starts_with("Random") || ["CenterCrop", "Resizing"].contains(&class)
+    let others =
+        ["AugMix", "CenterCrop", "CutMix", "MixUp", "RandAugment", "Resizing", "Solarization"];
+    class.starts_with("Random") || others.contains(&class)
 }
 
 /// Whether a layer of the class takes states to begin with beside its sequence.

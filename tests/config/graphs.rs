@@ -12,6 +12,7 @@ use kerata::{
     signal::Value as Data,
     tensor::Rank0,
 };
+use serde_json::json;
 
 use crate::{case::Case, older::older};
 
@@ -229,13 +230,32 @@ cases! {
     branches merges nested states translate layers_of_sequences layers_of_images slopes_of_sequences
     slopes_of_images activations functions resized slopes_of_resized einsums slopes_of_einsums
     more_functions slopes_of_functions further_functions slopes_of_further_functions volumes slopes_of_volumes conv_lstms slopes_of_conv_lstms turned cells_backwards
-    heads grouped_heads slopes_of_grouped_heads heads_of_images encoder decoder attention adaptive slopes_of_adaptive buckets
+    heads grouped_heads slopes_of_grouped_heads heads_of_images encoder decoder attention adaptive slopes_of_adaptive buckets augmented
     slopes_of_attention groups norms slopes_of_norms root_mean_squares slopes_of_root_mean_squares
 }
 
 #[test]
 fn lengths() {
     check("lengths");
+}
+
+/// A layer whose training is not here says so, and is written again as it was read.
+#[test]
+fn hue_in_training() {
+    type Images = (usize, usize, usize, usize);
+    let hue = json!({"class_name": "RandomHue", "config": {"name": "hue", "factor": [0.1, 0.3], "value_range": [0, 1]}});
+    let mut layer = layer_from_config(&hue.try_into().unwrap(), &CustomObjects::new()).unwrap();
+    let written = layer.config().config;
+    assert_eq!((&written["factor"], &written["value_range"]), (&json!([0.1, 0.3]), &json!([0, 1])));
+    let x: Tensor<Images, f32, Cpu> = Cpu::default().tensor_from_vec(vec![0.5; 12], (1, 2, 2, 3));
+    assert_eq!(layer.run(x.clone()).unwrap().values(), x.as_vec());
+    let error = layer.forward_mut::<Images, _>(x).unwrap_err().to_string();
+    assert!(error.contains("`hue`") && error.contains("only its inference"), "{error}");
+    let vectors: Tensor<(usize, usize), f32, Cpu> =
+        Cpu::default().tensor_from_vec(vec![0.5; 6], (2, 3));
+    let mut other = layer_from_config(&layer.config(), &CustomObjects::new()).unwrap();
+    let error = other.run(vectors).unwrap_err().to_string();
+    assert!(error.contains("images are needed here"), "{error}");
 }
 
 #[test]

@@ -71,7 +71,8 @@ def write(name, model, inputs, gradients=False):
     flat = inputs if isinstance(inputs, list) else [inputs]
     for i, x in enumerate(flat):
         tensors[f"input.{i}"] = np.asarray(x)
-    outputs = keras.tree.flatten(model(inputs))
+    # Layers of images are trained if nobody says that they are not.
+    outputs = keras.tree.flatten(model(inputs, training=False))
     for i, y in enumerate(outputs):
         tensors[f"output.{i}"] = np.asarray(y, np.float32)
         mask = keras.src.backend.get_keras_mask(y)
@@ -731,6 +732,35 @@ def buckets(name):
 
 
 @case
+def augmented(name):
+    """Images that are changed in training only."""
+    x = Input((4, 5, 3), name="x")
+    y = x
+    for layer in [
+        L.AugMix(),
+        L.CutMix(),
+        L.MixUp(),
+        L.RandAugment(),
+        L.RandomColorDegeneration(0.5),
+        L.RandomColorJitter(brightness_factor=0.2, hue_factor=0.1),
+        L.RandomElasticTransform(),
+        L.RandomErasing(),
+        L.RandomGaussianBlur(),
+        L.RandomGrayscale(),
+        L.RandomHue(0.3, value_range=(0, 1)),
+        L.RandomInvert(),
+        L.RandomPerspective(),
+        L.RandomPosterization(4),
+        L.RandomSaturation(0.4),
+        L.RandomSharpness(0.2),
+        L.RandomShear(0.1, 0.2),
+        L.Solarization(0.5, 0.5),
+    ]:
+        y = layer(y)
+    write(name, Model(x, [y, L.Conv2D(2, 3, name="conv")(y)]), floats(39, 2, 4, 5, 3))
+
+
+@case
 def slopes_of_volumes(name):
     """Gradients of the same."""
     x = Input((30, 4), name="x")
@@ -836,7 +866,7 @@ def check(folder):
                 layer.finalize_state()
         count = sum(name.startswith("input.") for name in tensors)
         inputs = [tensors[f"input.{i}"] for i in range(count)]
-        found = keras.tree.flatten(model(inputs if count > 1 else inputs[0]))
+        found = keras.tree.flatten(model(inputs if count > 1 else inputs[0], training=False))
         for i, y in enumerate(found):
             np.testing.assert_allclose(np.asarray(y), tensors[f"output.{i}"], 1e-5, 1e-5)
         print(path.stem, len(found), "outputs agree")
