@@ -1,31 +1,36 @@
 //! Convolutions the other way around: each value is spread over a window.
 
-use dfdx::tensor::Cpu;
+use dfdx::tensor::{Cpu, Merge, NoneTape, SplitTape};
 use serde_json::Value;
 
 use super::{
     conv::finished,
     dense::known_features,
-    flow::{Flow, Numbers},
+    flow::{Flow, Numbers, Rows},
     functions::FoundFunction,
     op::OneToOne,
     options::Options,
+    places::{all, arranged},
     visit,
+    volumes::{few_enough, stacked, taps_side_by_side},
     weights::{Role, Weights},
-    words::{self, refused},
+    words::{self, axes_of, refused},
 };
 use crate::{
-    backend::{IntoShape, NOWHERE},
+    backend::{IntoShape, NOWHERE, Recorder},
     error::Error,
     fields::{AnySignal, Initializer, whole},
     layers::Spreading,
 };
 
-/// A `Conv1DTranspose` or `Conv2DTranspose`: a convolution of the values with zeros between them.
+/// A `Conv1DTranspose`, `Conv2DTranspose` or `Conv3DTranspose`: a convolution of the values with zeros between them.
 #[derive(Debug, Clone)]
 pub(crate) struct Transposed {
-    images: bool,
+    /// Along how many axes its window goes.
+    axes: usize,
     spreading: Spreading,
+    /// That along the depth of volumes, as the first of two axes.
+    depth: Option<Spreading>,
     filters: usize,
     activation: FoundFunction,
     use_bias: bool,
@@ -36,9 +41,20 @@ pub(crate) struct Transposed {
 
 impl Transposed {
     pub(crate) fn new(options: &mut Options<'_>) -> Result<Self, Error> {
-        let images = options.config.class_name.starts_with("Conv2D");
-        let axes = |key: &str| {
-            if images { options.sizes(key) } else { options.sizes(key).map(|[n]| [1, n]) }
+        let axes = axes_of(&options.config.class_name);
+        let each = |key: &str| match axes {
+            1 => options.sizes(key).map(|[n]| [1, 1, n]),
+            2 => options.sizes(key).map(|[rows, columns]| [1, rows, columns]),
+            _ => options.sizes(key),
+        };
+        let (kernel, stride, dilation) =
+            (each("kernel_size")?, each("strides")?, each("dilation_rate")?);
+        let padding = if options.text("padding")? == "same" { "same" } else { "valid" };
+        let of = |first: usize, second: usize| Spreading {
+            kernel: [kernel[first], kernel[second]],
+            stride: [stride[first], stride[second]],
+            dilation: [dilation[first], dilation[second]],
+            padding,
         };
         let more = options.config.config.get("output_padding").unwrap_or(&Value::Null);
         if !more.is_null() {
@@ -49,13 +65,9 @@ impl Transposed {
             }
         }
         Ok(Self {
-            images,
-            spreading: Spreading {
-                kernel: axes("kernel_size")?,
-                stride: axes("strides")?,
-                dilation: axes("dilation_rate")?,
-                padding: if options.text("padding")? == "same" { "same" } else { "valid" },
-            },
+            axes,
+            spreading: of(1, 2),
+            depth: (axes == 3).then(|| of(0, 1)),
             filters: options.size("filters")?,
             activation: options.activation("activation")?,
             use_bias: options.flag("use_bias")?,
@@ -68,29 +80,88 @@ impl Transposed {
         })
     }
 
-    /// The size behind it.
-    fn along(&self, axis: usize, size: usize) -> Result<usize, Error> {
-        let fits = self.spreading.along(axis, size).filter(|(long, before)| {
-            long.checked_add(*before).is_some_and(|all| all < NOWHERE as usize)
-        });
-        fits.map(|(long, _)| long).ok_or_else(|| {
-            refused(format!("windows of {:?} make `{size}` too large", self.spreading.kernel))
-        })
+    /// The sizes of the kernel along all axes.
+    fn sizes(&self, channels: usize) -> [usize; 5] {
+        let [rows, columns] = self.spreading.kernel;
+        let depth = self.depth.as_ref().map_or(1, |depth| depth.kernel[0]);
+        [depth, rows, columns, self.filters, channels]
     }
+
+    /// Spreads sequences, images, or the slices of volumes.
+    fn spread(
+        &self,
+        Numbers { x, sizes, .. }: Numbers,
+        kernel: Rows<NoneTape>,
+        recorded: bool,
+    ) -> Result<Flow, Error> {
+        let (batch, height, width, channels) = match *sizes {
+            [batch, height, width, channels] => (batch, height, width, channels),
+            [batch, length, features] => (batch, 1, length, features),
+            _ => return Err(refused(format!("no images: {sizes:?}"))),
+        };
+        let size = |axis: usize, size: usize| along(&self.spreading, axis, size);
+        let ((rows, _), (columns, _)) = (size(0, height)?, size(1, width)?);
+        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
+        let finish = self.activation.finish(recorded);
+        let x = x.into_shape(&(batch, height, width, channels))?;
+        let y = self.spreading.spread(x, kernel, bias.as_ref(), finish)?;
+        let y = match self.axes {
+            1 => Flow::plain(y, [batch, columns, self.filters])?,
+            _ => Flow::plain(y, [batch, rows, columns, self.filters])?,
+        };
+        finished(y, finish, &self.activation)
+    }
+
+    /// The spreading of each axis, and which of its axes that is.
+    fn each(&self) -> impl Iterator<Item = (&Spreading, usize)> {
+        let depth = self.depth.iter().map(|depth| (depth, 0));
+        depth.chain(
+            [(&self.spreading, 0), (&self.spreading, 1)].into_iter().skip(2 - self.axes.min(2)),
+        )
+    }
+}
+
+/// The size behind windows along an axis, and how many zeros stand in front of its first value.
+fn along(spreading: &Spreading, axis: usize, size: usize) -> Result<(usize, usize), Error> {
+    let fits = spreading.along(axis, size).filter(|(long, before)| {
+        long.checked_add(*before).is_some_and(|all| all < NOWHERE as usize)
+    });
+    let kernel = spreading.kernel[axis];
+    fits.ok_or_else(|| refused(format!("a window of {kernel} makes `{size}` too large")))
+}
+
+/// The slices that spread over each slice of the result, side by side in the channels, as images; and how many results there are.
+fn spread_side_by_side(depth: &Spreading, x: Numbers) -> Result<(Flow, usize), Error> {
+    let Numbers { x, sizes, .. } = x;
+    let [batch, size, height, width, channels] = *sizes else {
+        return Err(refused(format!("no volumes: {sizes:?}")));
+    };
+    let (long, before) = along(depth, 0, size)?;
+    let (kernel, stride, dilation) = (depth.kernel[0], depth.stride[0], depth.dilation[0]);
+    few_enough([batch, long, height, width, kernel, channels])?;
+    let all_taps = long + (kernel - 1) * dilation;
+    let mut padded = all(&sizes)?;
+    padded[1].take((0..all_taps).map(|place| {
+        let at = place.checked_sub(before).filter(|at| at % stride == 0)? / stride;
+        Some(at).filter(|&at| at < size)
+    }))?;
+    let (x, _) = arranged(x, &padded)?;
+    let padded = [batch, all_taps, height, width, channels];
+    Ok((taps_side_by_side(x, padded, [long, 1], [kernel, dilation], 1)?, long))
 }
 
 impl OneToOne for Transposed {
     fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
-        if self.images {
-            words::images(arrives)?;
-        } else {
-            words::unmasked_steps(arrives)?;
+        match self.axes {
+            1 => words::unmasked_steps(arrives)?,
+            2 => words::images(arrives)?,
+            _ => words::volumes(arrives)?,
         }
         words::features(arrives, self.channels)?;
         let mut sizes = arrives.sizes.clone();
-        let first = if self.images { 0 } else { 1 };
-        for (axis, size) in (first..2).zip(&mut sizes[1..]) {
-            *size = size.map(|size| self.along(axis, size)).transpose()?;
+        for ((spreading, axis), size) in self.each().zip(&mut sizes[1..]) {
+            *size =
+                size.map(|size| along(spreading, axis, size)).transpose()?.map(|(long, _)| long);
         }
         if let Some(last) = sizes.last_mut() {
             *last = Some(self.filters);
@@ -100,11 +171,9 @@ impl OneToOne for Transposed {
 
     fn build(&mut self, dev: &Cpu, _: &str, arrives: &AnySignal) -> Result<(), Error> {
         let channels = known_features(arrives)?;
-        let [rows, columns] = self.spreading.kernel;
-        let (sizes, bias) = ([rows, columns, self.filters, channels], [self.filters]);
-        let kernel = if self.images { &sizes[..] } else { &sizes[1..] };
+        let (sizes, bias) = (self.sizes(channels), [self.filters]);
         let wanted = [
-            ("kernel", kernel, self.hows[0], Role::Trained),
+            ("kernel", &sizes[3 - self.axes..], self.hows[0], Role::Trained),
             ("bias", &bias, self.hows[1], Role::Trained),
         ];
         self.weights = Weights::draw(dev, &wanted[..if self.use_bias { 2 } else { 1 }])?;
@@ -114,23 +183,21 @@ impl OneToOne for Transposed {
 
     fn apply(&self, x: Flow) -> Result<Flow, Error> {
         let (x, recorded) = x.recorded();
-        let Numbers { x, sizes, .. } = x.numbers()?;
-        let (batch, height, width, channels) = match *sizes {
-            [batch, height, width, channels] => (batch, height, width, channels),
-            [batch, length, features] => (batch, 1, length, features),
-            _ => return Err(refused(format!("no images: {sizes:?}"))),
-        };
-        let (rows, columns) = (self.along(0, height)?, self.along(1, width)?);
+        let channels = self.channels.unwrap_or(0);
         let kernel = self.weights.matrix("kernel", channels)?;
-        let bias = self.use_bias.then(|| self.weights.flat("bias")).transpose()?;
-        let finish = self.activation.finish(recorded);
-        let x = x.into_shape(&(batch, height, width, channels))?;
-        let y = self.spreading.spread(x, kernel, bias.as_ref(), finish)?;
-        let y = match self.images {
-            true => Flow::plain(y, [batch, rows, columns, self.filters])?,
-            false => Flow::plain(y, [batch, columns, self.filters])?,
-        };
-        finished(y, finish, &self.activation)
+        let Some(depth) = &self.depth else { return self.spread(x.numbers()?, kernel, recorded) };
+        let (x, long) = spread_side_by_side(depth, x.numbers()?)?;
+        // As the slices stand: the window the other way around.
+        let sizes = self.sizes(channels);
+        let mut along = all(&sizes)?;
+        along[0].take((0..sizes[0]).rev().map(Some))?;
+        along[..4].rotate_left(1);
+        let (kernel, _) = arranged(kernel.retaped::<Recorder>(), &along)?;
+        let [slices, rows, columns, filters, _] = sizes;
+        let kernel = kernel.into_shape(&(rows * columns * filters, slices * channels))?;
+        let ((kernel, more), (x, tape)) = (kernel.split_tape(), x.split_tape());
+        let x = x.put_tape(tape.merge(more)).numbers()?;
+        stacked(self.spread(x, kernel, recorded)?, long)
     }
 
     visit!();

@@ -61,14 +61,7 @@ impl Depth {
             return Err(refused(format!("no volumes: {sizes:?}")));
         };
         let Places { count: places, before, reach } = self.window(depth)?;
-        let wide = [batch, places, height, width, self.kernel, channels];
-        let count = wide.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
-        if count.is_none_or(|n| n > MAX_NUMBERS) {
-            return Err(refused(format!(
-                "windows of {} slices at {places} places cover more than {MAX_NUMBERS} values",
-                self.kernel
-            )));
-        }
+        few_enough([batch, places, height, width, self.kernel, channels])?;
         let long = (places - 1) * self.stride + reach;
         let (x, sizes) = if before == 0 && long <= depth {
             (x, sizes)
@@ -78,14 +71,9 @@ impl Depth {
             padded[1].take((0..long).map(slice))?;
             arranged(x, &padded)?
         };
-        let grouped = [batch, sizes[1], height, width, groups, channels / groups];
-        let (mut along, mut taps) = (all(&grouped)?, all(&grouped)?.remove(1));
-        along[1].take((0..places).map(|place| Some(place * self.stride)))?;
-        taps.take((0..self.kernel).map(|tap| Some(tap * self.dilation)))?;
-        along.insert(5, taps);
-        let (x, _) = arranged(x, &along)?;
-        let images = [batch * places, height, width, self.kernel * channels];
-        Ok((Flow::plain(x, images)?, places))
+        let padded = [batch, sizes[1], height, width, channels];
+        let taps = [self.kernel, self.dilation];
+        Ok((taps_side_by_side(x, padded, [places, self.stride], taps, groups)?, places))
     }
 
     /// A kernel of these sizes, for what stands side by side.
@@ -111,6 +99,36 @@ impl Depth {
         let Numbers { x, sizes, .. } = y.numbers()?;
         Flow::plain(x, [batch, sizes[1], rows, columns, channels])
     }
+}
+
+/// Refuses windows that cover too many values: `(batch, places, height, width, slices, channels)`.
+pub(super) fn few_enough(windows: [usize; 6]) -> Result<(), Error> {
+    let count = windows.iter().try_fold(1_usize, |n, &size| n.checked_mul(size.max(1)));
+    if count.is_some_and(|n| n <= MAX_NUMBERS) {
+        return Ok(());
+    }
+    let [_, places, _, _, slices, _] = windows;
+    Err(refused(format!(
+        "windows of {slices} slices at {places} places cover more than {MAX_NUMBERS} values"
+    )))
+}
+
+/// The slices that a window covers at each of its places, which are so far apart, side by side in the channels of each group;
+/// the taps of the window are so many, and so far apart.
+pub(super) fn taps_side_by_side(
+    x: Rows,
+    [batch, depth, height, width, channels]: [usize; 5],
+    [places, stride]: [usize; 2],
+    [kernel, dilation]: [usize; 2],
+    groups: usize,
+) -> Result<Flow, Error> {
+    let grouped = [batch, depth, height, width, groups, channels / groups];
+    let (mut along, mut taps) = (all(&grouped)?, all(&grouped)?.remove(1));
+    along[1].take((0..places).map(|place| Some(place * stride)))?;
+    taps.take((0..kernel).map(|tap| Some(tap * dilation)))?;
+    along.insert(5, taps);
+    let (x, _) = arranged(x, &along)?;
+    Flow::plain(x, [batch * places, height, width, kernel * channels])
 }
 
 /// Images as slices of volumes.

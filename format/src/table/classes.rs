@@ -32,6 +32,7 @@ const UNMASKED: &[&str] = &[
     "AveragePooling3D",
     "CenterCrop",
     "Conv3D",
+    "Conv3DTranspose",
     "Cropping3D",
     "CutMix",
     "Discretization",

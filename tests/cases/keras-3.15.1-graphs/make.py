@@ -773,6 +773,31 @@ def slopes_of_volumes(name):
 
 
 @case
+def spread_volumes(name):
+    """Convolutions of volumes the other way around."""
+    x = Input((2, 3, 4, 2), name="x")
+    of = L.Conv3DTranspose
+    outs = [
+        of(3, 2, name="plain")(x),
+        of(2, (3, 2, 1), strides=2, padding="same", activation="tanh", name="same")(x),
+        of(2, (1, 2, 3), strides=(3, 1, 2), use_bias=False, name="apart")(x),
+        of(2, (2, 3, 2), dilation_rate=(3, 1, 2), name="dilated")(x),
+        of(1, (4, 2, 3), strides=(2, 1, 3), padding="same", name="larger")(x),
+        of(1, 1, strides=(2, 3, 1), name="points")(x),
+    ]
+    write(name, Model(x, outs), floats(40, 2, 2, 3, 4, 2))
+
+
+@case
+def slopes_of_spread_volumes(name):
+    """Gradients of the same."""
+    x = Input((30, 4), name="x")
+    a = L.Conv3DTranspose(3, (2, 3, 2), strides=(2, 1, 2), padding="same", activation="tanh", name="first")(L.Reshape((5, 6, 4, 1))(x))
+    b = L.Conv3DTranspose(2, (3, 2, 2), strides=(1, 2, 1), name="second")(a)
+    write(name, Model(x, L.Dense(2, name="head")(L.GlobalAveragePooling3D()(b))), floats(41, 2, 30, 4), True)
+
+
+@case
 def conv_lstms(name):
     """Convolutional recurrent layers, with states in and out."""
     x, z = Input((3, 4, 5, 2), name="x"), Input((4, 6, 2), name="z")
