@@ -41,6 +41,7 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
             return [error.into(), item].into_iter().collect();
         }
     };
+    let written = arguments.clone().into();
     let mut arguments = match syn::parse::<parse::Arguments>(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -57,12 +58,17 @@ pub fn model(arguments: TokenStream, item: TokenStream) -> TokenStream {
         return keras::model(&file, arguments, structure).into();
     }
     match check::Model::new(arguments, structure) {
-        Ok(model) => expand::expand(&model).into(),
+        Ok(model) => {
+            let used = model.lost_signal.then(|| signal::used(written));
+            let model = expand::expand(&model);
+            quote::quote!(#model #used).into()
+        }
         // The item itself stays, so that what uses it gives fewer further errors.
         Err(refused) => {
             let (errors, item) = *refused;
             let (errors, item) = (errors.tokens(), infer::without_holes(item));
-            quote::quote!(#errors #item).into()
+            let used = signal::used(written);
+            quote::quote!(#errors #item #used).into()
         }
     }
 }

@@ -11,7 +11,10 @@ use syn::{
     token::{Bracket, Paren},
 };
 
-use crate::{errors::Errors, spelling::text};
+use crate::{
+    errors::Errors,
+    spelling::{calculation, text},
+};
 
 /// A signal as it is written.
 pub(crate) enum Signal {
@@ -54,8 +57,10 @@ impl Parse for Signal {
         if input.peek(Bracket) {
             let content;
             bracketed!(content in input);
-            let message = match content.peek(Paren) {
-                true => several(&content.parse()?),
+            let (one, list) = (content.peek(Paren), content.parse::<TokenStream>()?);
+            let is_list = list.to_string().replace(' ', "").trim_end_matches(',').contains(">,");
+            let message = match one || is_list {
+                true => several(&list),
                 false => EXAMPLES.to_owned(),
             };
             return Err(syn::Error::new(start, message));
@@ -158,6 +163,16 @@ impl Signal {
         match self {
             Self::Shape(span, dims) if dims.is_empty() => errors.push(*span, EXAMPLES),
             Self::Shape(_, dims) => {
+                let calculated = dims.iter().find_map(|dim| match dim {
+                    Dim::Size(size) => {
+                        Some((size, calculation(generics, &size.to_token_stream())?))
+                    }
+                    Dim::Named(_) => None,
+                });
+                if let Some((size, message)) = calculated {
+                    errors.add(syn::Error::new_spanned(size, message));
+                    return;
+                }
                 let wrong = dims
                     .iter()
                     .enumerate()
@@ -297,6 +312,32 @@ fn as_meant(dims: &[Dim], generics: &Generics) -> String {
         }
     }
     format!("({})", texts.join(", "))
+}
+
+/// What makes the names of the crate in a signal that was refused used all the same: an import of them is no warning.
+pub(crate) fn used(written: TokenStream) -> TokenStream {
+    const NAMES: [&str; 6] = ["Batch", "Length", "Ids", "Masked", "Inputs", "Const"];
+    let (mut names, mut in_path) = (Vec::new(), false);
+    for tree in flat(written) {
+        let is_path = matches!(&tree, TokenTree::Punct(of) if of.as_char() == ':');
+        let was_path = std::mem::replace(&mut in_path, is_path);
+        if let TokenTree::Ident(name) = tree
+            && !was_path
+            && NAMES.iter().any(|known| name == known)
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    quote!(#(#[allow(unused_imports)] use #names as _;)*)
+}
+
+fn flat(tokens: TokenStream) -> Vec<TokenTree> {
+    let each = |tree| match tree {
+        TokenTree::Group(group) => flat(group.stream()),
+        other => vec![other],
+    };
+    tokens.into_iter().flat_map(each).collect()
 }
 
 /// The last segment of a path.

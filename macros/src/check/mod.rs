@@ -4,7 +4,7 @@ mod layer;
 mod value;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{
     Fields, Ident, ItemStruct, Type, ext::IdentExt, parse_quote, punctuated::Punctuated,
     spanned::Spanned,
@@ -30,12 +30,16 @@ pub(crate) struct Model {
     pub(crate) input: TokenStream,
     pub(crate) input_span: Span,
     pub(crate) output: Option<(Span, TokenStream)>,
+    /// Whether one of these is wrong, so that nothing is made of it.
+    pub(crate) lost_signal: bool,
     pub(crate) element: Type,
     pub(crate) device: Type,
     pub(crate) layers: Vec<Layer>,
     pub(crate) parts: Vec<Part>,
     /// `Again`, as it is written on fields: no field has that type, and an import of it is used all the same.
     pub(crate) written_again: Vec<Type>,
+    /// The names in `#[from(..)]` that no field has.
+    unknown: Vec<Ident>,
     /// Whether some `#[from(..)]` is wrong: which fields nothing takes is then not known.
     unknown_sources: bool,
     /// The types within those that were refused, and those of values: an import of them is used all the same.
@@ -113,6 +117,10 @@ impl Model {
                 "say what the model takes, for example `#[model(input = (Batch, 28, 28, 1))]`",
             );
         }
+        let unused = spelling::unused(&item.generics, &item.fields.to_token_stream());
+        if let Some(unused) = &unused {
+            errors.push(unused.span(), spelling::of_no_layer(unused));
+        }
         // What is wrong is not shown to the compiler as well.
         let mut told = false;
         let mut check = |signal: Option<Signal>| {
@@ -124,9 +132,11 @@ impl Model {
                 errors.append(wrong);
             }
             told |= !right;
-            signal.filter(|_| right)
+            signal.filter(|_| right && unused.is_none())
         };
         let (input, output) = (check(arguments.input), check(arguments.output));
+        let given = |key: &str| arguments.keys.iter().any(|given| given == key);
+        let lost_signal = input.is_none() || (output.is_none() && given("output"));
         match &item.fields {
             Fields::Named(fields) if !fields.named.is_empty() => {}
             Fields::Unnamed(fields) => {
@@ -147,11 +157,13 @@ impl Model {
             input: input.as_ref().map_or_else(|| quote!(()), tokens),
             input_span: input.as_ref().map_or_else(Span::call_site, Signal::span),
             output: output.as_ref().map(|output| (output.span(), tokens(output))),
+            lost_signal,
             element: arguments.element.unwrap_or_else(|| parse_quote!(f32)),
             device: arguments.device.unwrap_or_else(|| parse_quote!(::kerata::Cpu)),
             layers: Vec::new(),
             parts: Vec::new(),
             written_again: Vec::new(),
+            unknown: Vec::new(),
             unknown_sources: false,
             named: Vec::new(),
             outputs: Vec::new(),
@@ -163,6 +175,12 @@ impl Model {
         };
         let named = arguments.keys.iter().any(|key| key == "outputs");
         model.layers(&arguments.outputs, named);
+        if let (Some(unused), Some(field)) = (unused, model.item.fields.iter_mut().next()) {
+            // Else the compiler tells of it as well.
+            let ty = infer::fill(&field.ty, &quote!(0));
+            field.ty = parse_quote!(::kerata::model::NoLayer<#ty, #unused>);
+            model.layers[0].ty = field.ty.clone();
+        }
         Ok(model)
     }
 
@@ -350,11 +368,20 @@ impl Model {
             else {
                 let fields = self.layers.iter().map(|layer| format!("`{}`", layer.text()));
                 let known: Vec<_> = std::iter::once("`input`".to_owned()).chain(fields).collect();
-                let message = format!(
-                    "no field before this one has the name `{name}`: there are {}",
-                    known.join(", ")
-                );
-                self.errors.push(name.span(), message);
+                let message = match name.to_string().as_str() {
+                    "inputs" | "x" | "self" => {
+                        format!("what the model takes is called `input`, not `{name}`")
+                    }
+                    _ => format!(
+                        "no field before this one has the name `{name}`: there are {}",
+                        known.join(", ")
+                    ),
+                };
+                // Who takes it twice has misspelt it twice.
+                if !self.unknown.contains(name) {
+                    self.errors.push(name.span(), message);
+                    self.unknown.push(name.clone());
+                }
                 return None;
             };
             let part = |of, (at, text, span): &(usize, String, Span)| {

@@ -11,7 +11,7 @@ use super::{
     options,
     parse::{self, Arguments, Role},
 };
-use crate::{errors::Errors, initializer, signal::last_name};
+use crate::{errors::Errors, initializer, signal::last_name, spelling};
 
 /// A struct under `#[layer(..)]`.
 pub(crate) struct Layer {
@@ -273,6 +273,21 @@ fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Err
             }
             sizes
         }
+        (None, written) if is_no_tensor(ty) => {
+            let sizes = written.map(|(_, sizes)| sizes).unwrap_or_default();
+            let dims = sizes.iter().map(|size| format!("Const<{}>, ", spelling::text(size)));
+            let dims = if sizes.is_empty() {
+                "Const<I>, Const<O>".into()
+            } else {
+                dims.collect::<String>()
+            };
+            let message = format!(
+                "a weight is a tensor: write `{name}: Tensor<({}), f32, Cpu>`, and no `shape`",
+                if sizes.len() == 1 { dims.trim_end() } else { dims.trim_end_matches(", ") }
+            );
+            errors.push(ty.span(), message);
+            sizes
+        }
         (None, Some((_, sizes))) => sizes,
         (None, None) => {
             let message = format!(
@@ -307,6 +322,12 @@ fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Err
         key: given.key.as_ref().map_or(name, |key| key.value()),
         given,
     }
+}
+
+/// Whether a type is for sure none of a weight.
+fn is_no_tensor(ty: &Type) -> bool {
+    let name = last(ty).map(|last| last.ident.to_string()).unwrap_or_default();
+    matches!(ty, Type::Array(_)) || ["Vec", "Box", "f32", "f64", "usize"].contains(&name.as_str())
 }
 
 /// `when = use_bias` and `when = use_bias && CONSTANT` name an option, if there is one of this name.

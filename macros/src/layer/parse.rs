@@ -1,17 +1,19 @@
 //! What the user wrote: the arguments of `#[layer]`, and the attributes of its fields.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{
-    Attribute, Expr, Ident, LitBool, LitStr, Meta, Path, Token, Type, parenthesized,
+    Attribute, Expr, Ident, LitBool, LitStr, Meta, Path, Token, Type, bracketed, parenthesized,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
     spanned::Spanned,
+    token::{Bracket, Paren},
 };
 
 use crate::{
     errors::Errors,
     parse::{arguments, value},
     signal::Dim,
+    spelling::text,
 };
 
 /// The arguments of the attribute.
@@ -137,6 +139,19 @@ fn list<T: Parse>(input: ParseStream) -> syn::Result<Vec<T>> {
     Ok(Punctuated::<T, Token![,]>::parse_terminated(&content)?.into_iter().collect())
 }
 
+/// `= (I, O)`; as an array, it is told and taken for what it says.
+fn sizes(input: ParseStream) -> syn::Result<(Vec<Expr>, Option<syn::Error>)> {
+    let start = input.span();
+    if !input.peek(Bracket) {
+        return Ok((list(input)?, None));
+    }
+    let content;
+    bracketed!(content in input);
+    let sizes = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
+    let message = format!("a shape stands in parentheses: write `shape = ({})`", text(&sizes));
+    Ok((sizes.into_iter().collect(), Some(syn::Error::new(start, message))))
+}
+
 impl Parse for Input {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         struct Part(Option<Dim>);
@@ -194,7 +209,9 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
             match key {
                 "shape" => {
                     input.parse::<Token![=]>()?;
-                    weight.shape = Some((input.span(), list(input)?));
+                    let (span, (sizes, slip)) = (input.span(), sizes(input)?);
+                    weight.shape = Some((span, sizes));
+                    return slip.map_or(Ok(()), Err);
                 }
                 "init" => {
                     let (name, slip) = initializer(input)?;
@@ -245,11 +262,19 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
     Some(Role::Cache)
 }
 
-/// `= glorot_uniform`; as a string, it is told and taken for what it says.
+/// `= glorot_uniform`; as a string or with parentheses, it is told and taken for what it says.
 fn initializer(input: ParseStream) -> syn::Result<(Ident, Option<syn::Error>)> {
     input.parse::<Token![=]>()?;
     if !input.peek(LitStr) {
-        return Ok((input.parse()?, None));
+        let path = input.call(Path::parse_mod_style)?;
+        let name = path.segments.last().map(|last| last.ident.clone());
+        let name = name.ok_or_else(|| input.error("an initializer has a name"))?;
+        if !input.peek(Paren) {
+            return Ok((name, None));
+        }
+        let arguments: TokenTree = input.parse()?;
+        let message = format!("an initializer stands by its name alone: write `init = {name}`");
+        return Ok((name, Some(syn::Error::new(arguments.span(), message))));
     }
     let text: LitStr = input.parse()?;
     let message =

@@ -4,6 +4,7 @@
 //! right for the layer of the crate. A layer of the user's own that has such a name goes by its path, `self::Dense`.
 
 mod arguments;
+mod generic;
 mod names;
 mod option;
 mod refused;
@@ -22,6 +23,7 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
+pub(crate) use generic::{calculation, of_no_layer, unused};
 pub(crate) use names::names_in;
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;
@@ -35,7 +37,7 @@ pub(crate) struct Spelling<'a> {
     pub(crate) generics: &'a Generics,
     /// The type of the numbers.
     pub(crate) element: &'a Type,
-    /// Whether another type of numbers has been told: once is enough.
+    /// Whether another type of numbers, or what is wrong with a parameter of the struct, has been told: once is enough.
     pub(crate) told: &'a Cell<bool>,
 }
 
@@ -64,9 +66,9 @@ pub(crate) fn has_windows(name: &Ident) -> bool {
 impl Spelling<'_> {
     /// What is wrong with a type that cannot be that of a field. One that the compiler is content with takes its place.
     pub(crate) fn check(&self, ty: &mut Type) -> Option<Refused> {
-        let refused = self.refuse(ty)?;
-        *ty = syn::parse2(refused.instead.clone())
-            .unwrap_or_else(|_| syn::parse_quote!(::kerata::Identity));
+        let refused = self.refuse(ty).or_else(|| self.calculated(ty))?;
+        let instead = self.with_parameters_of(ty, refused.instead.clone());
+        *ty = syn::parse2(instead).unwrap_or_else(|_| syn::parse_quote!(::kerata::Identity));
         Some(refused)
     }
 
@@ -157,7 +159,9 @@ impl Spelling<'_> {
         let missing = given.len() < layer.required();
         let whole = ty.to_token_stream();
         if wrong.is_none() && !missing && !matches!(parenthesized(ty), Some(true)) {
-            return one_class(ty, layer, given).or_else(|| self.element(ty, layer, given));
+            return one_class(ty, layer, given)
+                .or_else(|| self.activation(ty, layer))
+                .or_else(|| self.element(ty, layer, given));
         }
         let line = rewrite::line(layer, given);
         let refused = |at, problem: String, hint| {
@@ -230,19 +234,6 @@ impl Spelling<'_> {
             }
         };
         refused(at, problem, hint)
-    }
-
-    /// A parameter of the struct that nothing is said of.
-    fn unbounded(&self, ty: &Type, of: &syn::TypeParam) -> Option<Refused> {
-        if !of.bounds.is_empty() || self.generics.where_clause.is_some() {
-            return None;
-        }
-        let problem = format!(
-            "nothing says that `{0}` is a layer: write, with the signals that it takes and gives,\n\
-            `where {0}: Layer<(Batch, Const<8>), Out = (Batch, Const<8>)> + Build + Parameters + Debug`",
-            of.ident
-        );
-        Some(Refused::new(ty.to_token_stream(), problem, ty.to_token_stream()))
     }
 
     /// A layer of `f32` in a model of another element.
