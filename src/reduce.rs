@@ -78,7 +78,7 @@ impl PerStep {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` holds no weights of samples",
     label = "no weights of samples",
-    note = "one weight a sample: `PerSample(vec![1.0, 0.5])`; one a time step: `PerStep`"
+    note = "one weight a sample: `vec![1.0, 0.5]`, numbers with a point; one a time step: `PerStep`"
 )]
 pub trait SampleWeights: Clone {
     /// For how many samples there are weights; `None` if for any number.

@@ -1,14 +1,15 @@
 use dfdx::{
     shapes::Rank0,
-    tensor::{NoneTape, Tensor},
+    tensor::{NoneTape, Tape, Tensor},
 };
 
 use super::{Loss, LossWeight, Prediction, Reduced, Reduction};
 use crate::{
     backend::{Backend, Element},
     error::Error,
+    never::{Never, Nobody},
     reduce::{Unweighted, Weights},
-    signal::Value,
+    signal::{Signal, Value},
 };
 
 /// Computes a loss from tensors.
@@ -34,16 +35,16 @@ pub trait Compute {
         &self,
         prediction: P,
         target: Y,
-    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Error>
+    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Uncompared<Self, P, Y, E, D>>
     where
         E: Element,
         D: Backend<E>,
         P: Value<E, D>,
-        P::Signal: Prediction,
+        P::Signal: ComparedBy<Self, Y::Signal, E, D>,
         Y: Value<E, D, Tape = NoneTape>,
-        Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
+        Self: Sized,
     {
-        self.mean(prediction.into_data(), &target.into_data(), &Unweighted)
+        P::Signal::mean(self, prediction.into_data(), &target.into_data(), &Unweighted)
     }
 
     /// The loss of a batch with sample weights.
@@ -55,17 +56,17 @@ pub trait Compute {
         prediction: P,
         target: Y,
         weights: &W,
-    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Error>
+    ) -> Result<Tensor<Rank0, E, D, P::Tape>, Uncompared<Self, P, Y, E, D>>
     where
         E: Element,
         D: Backend<E>,
         P: Value<E, D>,
-        P::Signal: Prediction,
+        P::Signal: ComparedBy<Self, Y::Signal, E, D>,
         Y: Value<E, D, Tape = NoneTape>,
         W: Weights<P::Signal>,
-        Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
+        Self: Sized,
     {
-        self.mean(prediction.into_data(), &target.into_data(), weights)
+        P::Signal::mean(self, prediction.into_data(), &target.into_data(), weights)
     }
 
     /// The loss of each position times its weight, `(Positions,)`, 0 where the mask leaves out: Keras's
@@ -88,17 +89,17 @@ pub trait Compute {
         prediction: P,
         target: Y,
         weights: &W,
-    ) -> Result<Tensor<(usize,), E, D, P::Tape>, Error>
+    ) -> Result<Tensor<(usize,), E, D, P::Tape>, Uncompared<Self, P, Y, E, D>>
     where
         E: Element,
         D: Backend<E>,
         P: Value<E, D>,
-        P::Signal: Prediction,
+        P::Signal: ComparedBy<Self, Y::Signal, E, D>,
         Y: Value<E, D, Tape = NoneTape>,
         W: Weights<P::Signal>,
-        Self: Loss<P::Signal, Y::Signal, E, D> + Sized,
+        Self: Sized,
     {
-        self.each(prediction.into_data(), &target.into_data(), weights)
+        P::Signal::each(self, prediction.into_data(), &target.into_data(), weights)
     }
 
     /// The same loss with another reduction than the mean over the positions.
@@ -129,3 +130,157 @@ pub trait Compute {
 }
 
 impl<L> Compute for L {}
+
+/// [`Error`], if the loss `L` compares the prediction with the target: else the compiler tells that, and nothing of what is made of it.
+type Uncompared<L, P, Y, E, D> =
+    <<P as Value<E, D>>::Signal as ComparedBy<L, <Y as Value<E, D>>::Signal, E, D>>::Error;
+
+/// A prediction that the loss `L` compares with targets `Y`.
+#[doc(hidden)]
+pub trait ComparedBy<L, Y: Signal, E: Element, D: Backend<E>>: Signal + Sized {
+    /// [`Error`].
+    type Error;
+
+    /// [`Loss::mean`].
+    fn mean<T: Tape<E, D>>(
+        loss: &L,
+        prediction: Self::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<Self>,
+    ) -> Result<Tensor<Rank0, E, D, T>, Self::Error>;
+
+    /// [`Loss::each`].
+    fn each<T: Tape<E, D>>(
+        loss: &L,
+        prediction: Self::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<Self>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Self::Error>;
+}
+
+impl<L, P, Y, E, D> ComparedBy<L, Y, E, D> for P
+where
+    P: Predicts,
+    P::Kind: Compares<L, P, Y, E, D>,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    type Error = Error;
+
+    fn mean<T: Tape<E, D>>(
+        loss: &L,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<P>,
+    ) -> Result<Tensor<Rank0, E, D, T>, Error> {
+        P::Kind::mean(loss, prediction, target, weights)
+    }
+
+    fn each<T: Tape<E, D>>(
+        loss: &L,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<P>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        P::Kind::each(loss, prediction, target, weights)
+    }
+}
+
+/// A [`Prediction`]: of what is none, its kind is unknown, and nothing is told of a loss of it.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no prediction: a loss takes `(Batch, .., Values)` or `Masked<(Batch, Length, .., Values)>`",
+    label = "the prediction comes first and the target second: `loss.compute(prediction, target)?`",
+    note = "of several outputs each has a loss of its own; ids and shapes of an unknown last size are no predictions either"
+)]
+pub trait Predicts: Signal {
+    /// [`Single`].
+    type Kind;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Prediction> Predicts for P {
+    type Kind = Single;
+}
+
+#[diagnostic::do_not_recommend]
+impl<P: Signal> Predicts for P
+where
+    for<'a> Nobody: Never<'a>,
+{
+    type Kind = Nobody;
+}
+
+/// A single prediction.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Single;
+
+/// How a loss `L` compares the prediction `P` with targets `Y`.
+#[doc(hidden)]
+pub trait Compares<L, P: Signal, Y: Signal, E: Element, D: Backend<E>> {
+    fn mean<T: Tape<E, D>>(
+        loss: &L,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<P>,
+    ) -> Result<Tensor<Rank0, E, D, T>, Error>;
+
+    fn each<T: Tape<E, D>>(
+        loss: &L,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<P>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error>;
+}
+
+impl<L, P, Y, E, D> Compares<L, P, Y, E, D> for Single
+where
+    L: Loss<P, Y, E, D>,
+    P: Prediction,
+    Y: Signal,
+    E: Element,
+    D: Backend<E>,
+{
+    fn mean<T: Tape<E, D>>(
+        loss: &L,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<P>,
+    ) -> Result<Tensor<Rank0, E, D, T>, Error> {
+        loss.mean(prediction, target, weights)
+    }
+
+    fn each<T: Tape<E, D>>(
+        loss: &L,
+        prediction: P::Data<E, D, T>,
+        target: &Y::Data<E, D, NoneTape>,
+        weights: &impl Weights<P>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        loss.each(prediction, target, weights)
+    }
+}
+
+impl<L, P: Signal, Y: Signal, E: Element, D: Backend<E>> Compares<L, P, Y, E, D> for Nobody
+where
+    for<'a> Nobody: Never<'a>,
+{
+    fn mean<T: Tape<E, D>>(
+        _: &L,
+        _: P::Data<E, D, T>,
+        _: &Y::Data<E, D, NoneTape>,
+        _: &impl Weights<P>,
+    ) -> Result<Tensor<Rank0, E, D, T>, Error> {
+        Self::never()
+    }
+
+    fn each<T: Tape<E, D>>(
+        _: &L,
+        _: P::Data<E, D, T>,
+        _: &Y::Data<E, D, NoneTape>,
+        _: &impl Weights<P>,
+    ) -> Result<Tensor<(usize,), E, D, T>, Error> {
+        Self::never()
+    }
+}

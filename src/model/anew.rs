@@ -18,9 +18,22 @@ pub trait Anew {
     fn never() -> Self::Out;
 }
 
+/// What a stream would have to be to answer as a model does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a stream goes on step by step: `step(&rows)?`, with what comes next in each of its rows",
+    label = "`step` gives the answer of this step; for whole sequences, ask the model"
+)]
+pub trait AnswersAtOnce {
+    type Out;
+
+    fn never() -> Self::Out;
+}
+
 elsewhere! {
     NotOfStreams:
     Anew: reset_states() reset_state() clear();
+    AnswersAtOnce: predict(_rows) predict_one(_row) forward(_x);
 }
 
 impl<M, E: Element, D: Backend<E>> NotOfStreams for Stream<M, E, D> where M: StreamModel<E, D> {}

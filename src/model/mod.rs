@@ -40,6 +40,8 @@ pub(crate) use keras::input_layer;
 pub use keras::{LayerVisitor, Layers, Shown};
 #[doc(hidden)]
 pub use options::{Options, Setting, ValueOf, option_of, weight_of};
+#[doc(hidden)]
+pub use output::AsOutput;
 pub use output::Output;
 pub use sequential::Sequential;
 #[doc(hidden)]

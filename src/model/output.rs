@@ -44,3 +44,61 @@ impl<M, const AT: usize> fmt::Debug for Output<M, AT> {
         write!(f, "Output<{AT}>")
     }
 }
+
+/// What names an output of the model `M`: an [`Output`].
+///
+/// Of a trait that is for all types, the compiler does not show where it is asked for: [`NamesOutput`] has the words.
+#[doc(hidden)]
+pub trait AsOutput<M, E: Element, D: Backend<E>> {
+    /// The [`Output`].
+    type Named;
+    /// The same `T`.
+    type By<T>;
+
+    /// The same value.
+    fn by<T>(of: T) -> Self::By<T>;
+
+    /// Its name.
+    fn name_of(self) -> String;
+}
+
+impl<O, M, E: Element, D: Backend<E>> AsOutput<M, E, D> for O
+where
+    O: NamesOutput<M, E, D>,
+{
+    type Named = O::Itself;
+    type By<T> = T;
+
+    fn by<T>(of: T) -> T {
+        of
+    }
+
+    fn name_of(self) -> String {
+        self.output_name()
+    }
+}
+
+/// See [`AsOutput`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no output of `{M}`: write the constant of the `#[model]`, `{M}::NAME`",
+    label = "an output is named by a constant in capitals: `outputs(size, color)` makes `{M}::SIZE` and `{M}::COLOR`"
+)]
+pub trait NamesOutput<M, E: Element, D: Backend<E>> {
+    /// The [`Output`].
+    type Itself;
+
+    /// Its name.
+    fn output_name(self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M: Model<E, D>, const AT: usize, E: Element, D: Backend<E>> NamesOutput<M, E, D>
+    for Output<M, AT>
+{
+    type Itself = Self;
+
+    fn output_name(self) -> String {
+        self.name::<E, D>()
+    }
+}

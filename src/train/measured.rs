@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     loss::Prediction,
     metric::{self, Direction, Metric, MetricState},
-    model::Model,
+    model::{Model, Output},
     reduce::SampleWeights,
     signal::{One, OutputAt, Outputs, Several, Signal},
 };
@@ -102,16 +102,9 @@ where
     }
 }
 
-/// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure of its output `AT`, against the target of
+/// A metric that a [`Trainer`](super::Trainer) of the model `M` can measure of its output `Of`, an [`Output`], against the target of
 /// that in `Y`.
-pub trait MeasuresOutput<
-    M: Model<E, D>,
-    Y: Signal,
-    const AT: usize,
-    E: Element = f32,
-    D: Backend<E> = Cpu,
->
-{
+pub trait MeasuresOutput<M: Model<E, D>, Y: Signal, Of, E: Element = f32, D: Backend<E> = Cpu> {
     /// What measures with it: the same `T`.
     type By<T>;
 
@@ -124,7 +117,7 @@ pub trait MeasuresOutput<
     ) -> Self::By<T>;
 }
 
-impl<K, M, Y, E, D, const AT: usize> MeasuresOutput<M, Y, AT, E, D> for K
+impl<K, M, Y, E, D, const AT: usize> MeasuresOutput<M, Y, Output<M, AT>, E, D> for K
 where
     M: Model<E, D>,
     M::Output: OutputAt<AT, Signal: Prediction>,

@@ -13,7 +13,7 @@ use crate::{
     data::{Lends, Order},
     distributed::Connects,
     error::Error,
-    model::{Model, Output},
+    model::{AsOutput, Model},
     never::Is,
     optim::State,
     signal::Signal,
@@ -145,27 +145,25 @@ where
     /// # Ok::<(), Error>(())
     /// ```
     #[must_use]
-    pub fn metric_of<const AT: usize, K>(self, output: Output<M, AT>, metric: K) -> K::By<Self>
+    pub fn metric_of<Of, K>(self, output: impl Is<Of>, metric: K) -> Of::By<K::By<Self>>
     where
-        K: MeasuresOutput<M, Y, AT, E, D>,
+        Of: AsOutput<M, E, D>,
+        K: MeasuresOutput<M, Y, Of::Named, E, D>,
     {
-        let name = output.name::<E, D>();
-        metric.add_of(self, name, |trainer, metric| trainer.metrics.push((metric, false)))
+        let name = output.unchanged().name_of();
+        Of::by(metric.add_of(self, name, |trainer, metric| trainer.metrics.push((metric, false))))
     }
 
     /// Adds a metric of one output of several, as [`metric_of`](Trainer::metric_of), that honours the mask and the sample
     /// weights.
     #[must_use]
-    pub fn weighted_metric_of<const AT: usize, K>(
-        self,
-        output: Output<M, AT>,
-        metric: K,
-    ) -> K::By<Self>
+    pub fn weighted_metric_of<Of, K>(self, output: impl Is<Of>, metric: K) -> Of::By<K::By<Self>>
     where
-        K: MeasuresOutput<M, Y, AT, E, D>,
+        Of: AsOutput<M, E, D>,
+        K: MeasuresOutput<M, Y, Of::Named, E, D>,
     {
-        let name = output.name::<E, D>();
-        metric.add_of(self, name, |trainer, metric| trainer.metrics.push((metric, true)))
+        let name = output.unchanged().name_of();
+        Of::by(metric.add_of(self, name, |trainer, metric| trainer.metrics.push((metric, true))))
     }
 
     /// Adds a callback; they are called in the order in which they were added.

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, OrDevice},
     layer,
     layer::{Infer, Layer},
+    never::{Never, Nobody},
     shape::{Dim, Fault, Words},
     signal::{Inputs, Mask, Masked, Signal, StepValues},
     stream::Streamable,
@@ -257,6 +258,24 @@ impl<Batch: Dim, L: Dim, const A: usize, const B: usize> BesideOther<Masked<(Bat
         <Masked<(Batch, L, Const<B>)> as Featured>::rows::<E, D, T>(x)
     }
 }
+
+/// Never: but the compiler shows the impl above where it is the only one.
+#[diagnostic::do_not_recommend]
+impl<Batch: Dim, L: Dim, const A: usize> BesideOther<Unmasked> for Masked<(Batch, L, Const<A>)>
+where
+    for<'a> Nobody: Never<'a>,
+{
+    const OTHER: usize = 0;
+
+    fn other<E: Element, D: Backend<E>, T: Tape<E, D>>(
+        _: Tensor<Unmasked, E, D, T>,
+    ) -> Result<Parts<E, D, T>, Error> {
+        Nobody::never()
+    }
+}
+
+/// A sequence that does not stand beside a masked one.
+type Unmasked = (usize, usize, Const<0>);
 
 /// Steps of inputs that are [`SideBySide`].
 pub trait StepsBeside: SideBySide {
