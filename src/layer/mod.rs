@@ -248,7 +248,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`_` cannot be inferred in `{Self}` from `{In}`",
     label = "write the number in place of `_`",
-    note = "a layer of your own implements `model::Infer` for its `_`"
+    note = "a layer of your own says what its `_` stands for by `#[layer(input = (Batch, F), infer)]`"
 )]
 pub trait Infer<In> {
     /// The number.
@@ -259,13 +259,25 @@ pub trait Infer<In> {
 #[diagnostic::on_unimplemented(
     message = "`_` cannot be inferred in `{Self}` from `{In}`",
     label = "write the number in place of `_`",
-    note = "a layer of your own implements `model::Infer` for its `_`"
+    note = "a layer of your own says what its `_` stands for by `#[layer(input = (Batch, F), infer)]`"
 )]
 pub trait Inferred<In> {
+    /// Unknown where there is no number.
+    #[doc(hidden)]
+    type Size;
+
+    /// Nothing.
+    #[doc(hidden)]
+    fn size() -> Self::Size;
+
     /// [`Infer::SIZE`].
     const SIZE: usize;
 }
 
 impl<L: Infer<In>, In> Inferred<In> for L {
+    type Size = ();
+
+    fn size() {}
+
     const SIZE: usize = L::SIZE;
 }

@@ -5,6 +5,7 @@
 mod active;
 mod again;
 mod anew;
+mod asked;
 mod both_directions;
 mod chained;
 mod cut;
@@ -26,6 +27,11 @@ pub use active::active;
 pub use again::Again;
 #[doc(hidden)]
 pub use anew::{Anew, NotOfStreams};
+#[doc(hidden)]
+pub use asked::{
+    Asked, Computes, ComputesNothing, ComputesOther, HasHole, HasLayer, Infers, InfersNothing,
+    InfersOther,
+};
 #[doc(hidden)]
 pub use chained::{Chained, Chains, Fits, Tuple};
 #[doc(hidden)]

@@ -70,9 +70,17 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
             true => (behind("CHECK"), input.clone()),
             false => {
                 let field = behind("FIELD");
-                let input =
-                    quote_spanned!(span => <#field as ::kerata::model::Behind<#input>>::Signal);
-                (quote_spanned!(span => ::kerata::model::Checked<0>), input)
+                let behind =
+                    |of| quote_spanned!(span => <#field as ::kerata::model::Behind<#of>>::Signal);
+                let taken = behind(input);
+                let reaches = match model.is_generic() {
+                    true => taken,
+                    false => {
+                        let any = any_impl(model, &behind(&ty.to_token_stream()), &taken, span);
+                        quote_spanned!(span => <#any as ::kerata::model::Behind<#taken>>::Signal)
+                    }
+                };
+                (quote_spanned!(span => ::kerata::model::Checked<0>), reaches)
             }
         };
         // At an instance that stands for all, the sizes are not those of any model.
@@ -148,6 +156,21 @@ pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
         wire_impl(model, number, &signal, &check)
     });
     std::iter::once(input_wire(model)).chain(layers).chain(parts).collect()
+}
+
+/// The check that there is any `impl Layer` for one of the user's own: else the compiler would list other layers.
+fn any_impl(model: &Model, layer: &TokenStream, input: &TokenStream, span: Span) -> TokenStream {
+    let (element, device) = (&model.element, &model.device);
+    quote_spanned! {span =>
+        ::kerata::model::Checked<{
+            let _ = || {
+                #[allow(unused_imports)]
+                use ::kerata::model::{Computes as _, ComputesNothing as _, ComputesOther as _};
+                (&&&::kerata::model::Asked::<#layer, #input, #element, #device>::NEW).computes()
+            };
+            0
+        }>
+    }
 }
 
 /// The type of a field, for what comes behind the check.

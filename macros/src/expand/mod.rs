@@ -246,9 +246,22 @@ fn wire(model: &Model, i: usize) -> Wired {
         let probe = infer::fill(&layer.ty, &quote!(0));
         let size = match (model.is_generic(), model.of_file) {
             (true, _) => quote!(0),
-            (false, false) => {
+            (false, false) if first.is_ours() => {
                 quote_spanned!(span => <#probe as ::kerata::model::Inferred<#first_input>>::SIZE)
             }
+            // Of one of the user's own, whether anything is said of its `_` comes first.
+            (false, false) => quote_spanned! {span =>
+                <#probe as ::kerata::model::Inferred<
+                    <::kerata::model::Checked<{
+                        let _ = || {
+                            #[allow(unused_imports)]
+                            use ::kerata::model::{Infers as _, InfersNothing as _, InfersOther as _};
+                            (&&&::kerata::model::Asked::<#probe, #first_input>::NEW).infers()
+                        };
+                        0
+                    }> as ::kerata::model::Behind<#first_input>>::Signal
+                >>::SIZE
+            },
             (false, true) => {
                 let (of, name) = (named(model, span), &first.name);
                 quote_spanned!(span => #of::#name::<#probe>())
