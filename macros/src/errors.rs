@@ -30,6 +30,11 @@ impl Errors {
         others.0.into_iter().for_each(|error| self.add(error));
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().flatten().count()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

@@ -14,6 +14,7 @@ pub(crate) use source::{Source, sources};
 
 use crate::{
     errors::Errors,
+    initializer,
     names::{listed, nearest},
     signal::Signal,
     spelling::text,
@@ -53,7 +54,7 @@ impl Parse for Arguments {
                         Some(literal(input, "the element is a type: write `element = f64`")?)
                 }
                 "keras" => all.keras = Some(value(input)?),
-                "embed" => all.embed = flag(input)?,
+                "embed" => all.embed = flag(key, input)?,
                 "unmask" => all.unmask = names(input)?,
                 _ => {
                     all.device = Some(literal(input, "the device is a type: write `device = Cpu`")?)
@@ -93,6 +94,9 @@ pub(crate) fn arguments(
         let key: Ident = input.parse()?;
         let name = key.to_string();
         if !known.contains(&name.as_str()) {
+            if let Some(message) = meant(place, &key) {
+                return Err(syn::Error::new(key.span(), message));
+            }
             // A short list needs no hint.
             let near = if known.len() > 4 { nearest(&name, known) } else { String::new() };
             let message =
@@ -122,6 +126,20 @@ pub(crate) fn arguments(
         }
     }
     Ok(keys)
+}
+
+/// What is said of an argument that is elsewhere.
+fn meant(place: &str, key: &Ident) -> Option<String> {
+    Some(match (place, key.to_string().as_str()) {
+        ("#[model]", "dtype") => "`dtype` is `element` here: write `element = f64`".to_owned(),
+        ("#[model]", "loss" | "optimizer" | "metrics") => {
+            "what a model is trained by is said to its trainer: `Trainer::new(model, loss, optimizer)?`".to_owned()
+        }
+        ("#[weight]", _) if initializer::constant(key).is_ok() => {
+            format!("an initializer stands behind `init`: write `init = {key}`")
+        }
+        _ => return None,
+    })
 }
 
 const SEVERAL_OUTPUTS: &str = "several outputs are named by their fields, `outputs(first, second)`; the shape of one is given as `output = (Batch, 2)`";
@@ -188,9 +206,9 @@ pub(crate) fn value<T: Parse>(input: ParseStream) -> syn::Result<T> {
 }
 
 /// A key by itself.
-fn flag(input: ParseStream) -> syn::Result<bool> {
+pub(crate) fn flag(key: &str, input: ParseStream) -> syn::Result<bool> {
     if input.peek(Token![=]) || input.peek(Token![:]) {
-        return Err(input.error("it stands by itself: write `embed`"));
+        return Err(input.error(format!("it stands by itself: write `{key}`")));
     }
     Ok(true)
 }
@@ -222,12 +240,11 @@ pub(crate) struct With {
 
 /// The options in `#[with(..)]`; the attribute is taken away.
 pub(crate) fn with(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> With {
-    let mut with = With::default();
+    let (mut with, mut keys) = (With::default(), Vec::new());
     attributes.retain(|attribute| {
         if !attribute.path().is_ident("with") {
             return true;
         }
-        let mut keys = Vec::new();
         let parser = |input: ParseStream| {
             while !input.is_empty() {
                 let key: Ident = input.parse().map_err(|error: syn::Error| {
@@ -278,21 +295,64 @@ fn literal<T: Parse>(input: ParseStream, message: &str) -> syn::Result<T> {
     value(input).map_err(|error| syn::Error::new(error.span(), message))
 }
 
+/// What `#[again(..)]` says.
+pub(crate) enum Again {
+    /// It is not there.
+    No,
+    /// It is wrong, and told.
+    Told,
+    /// The field whose layer is called.
+    Of(Ident),
+}
+
 /// The field in `#[again(..)]`; the attribute is taken away.
-pub(crate) fn again(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Option<Ident> {
-    let mut again = None;
+pub(crate) fn again(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Again {
+    let mut again = Again::No;
     attributes.retain(|attribute| {
         if !attribute.path().is_ident("again") {
             return true;
         }
-        match attribute.parse_args::<Ident>() {
-            Ok(name) => again = Some(name),
-            Err(error) => {
+        again = match &attribute.meta {
+            Meta::List(list) => list.parse_args_with(|input: ParseStream| again_of(input, errors)),
+            Meta::NameValue(value) => {
+                let written = text(&value.value);
+                errors.push(value.span(), format!("write `#[again({written})]`"));
+                syn::parse_str(&written).or_else(|_| syn::parse_str(written.trim_matches('"')))
+            }
+            Meta::Path(path) => {
                 let message = "the field whose layer is called again is needed: `#[again(name)]`";
-                errors.push(error.span(), message);
+                errors.push(path.span(), message);
+                Err(syn::Error::new(path.span(), message))
             }
         }
+        .map_or(Again::Told, Again::Of);
         false
     });
     again
+}
+
+/// The field; what is wrong is told, and it is taken for what it says.
+fn again_of(input: ParseStream, errors: &mut Errors) -> syn::Result<Ident> {
+    let span = input.span();
+    let name = match input.parse::<Option<LitStr>>()? {
+        Some(name) => {
+            let message =
+                format!("a field is named without quotes: write `#[again({})]`", name.value());
+            errors.push(span, message);
+            name.parse()?
+        }
+        None => input.parse::<Ident>().map_err(|error| {
+            let message = "the field whose layer is called again is needed: `#[again(name)]`";
+            errors.push(error.span(), message);
+            error
+        })?,
+    };
+    if !input.is_empty() {
+        let message = format!(
+            "`#[again({name})]` names the layer, and `#[from(..)]` what it takes: two attributes"
+        );
+        errors.push(input.span(), message);
+        input.parse::<TokenStream>()?;
+    }
+    Ok(name)
 }

@@ -50,8 +50,10 @@ impl Parse for Signal {
             if content.peek(Paren) {
                 return Err(syn::Error::new(span, several(&content.parse()?)));
             }
-            let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content)?;
-            return Ok(Self::Shape(span, dims.into_iter().collect()));
+            let dims = Punctuated::<Dim, Token![,]>::parse_terminated(&content);
+            // What is left of it would be an error of its own.
+            content.parse::<TokenStream>()?;
+            return Ok(Self::Shape(span, dims?.into_iter().collect()));
         }
         let start = input.span();
         if input.peek(Bracket) {
@@ -120,6 +122,11 @@ impl Parse for Signal {
 
 impl Parse for Dim {
     fn parse(input: ParseStream) -> syn::Result<Self> {
+        if input.peek(Token![?]) {
+            return Err(
+                input.error("a length that is not known is `Length`, and the batch `Batch`")
+            );
+        }
         let fork = input.fork();
         if let Ok(Type::Path(ty)) = fork.parse::<Type>()
             && ty.qself.is_none()
@@ -251,6 +258,9 @@ impl Dim {
             return Some("the first dimension is the batch, whose size is not in the type");
         }
         let dim = dim.to_string();
+        if dim == "Batch" && !batch {
+            return Some("the batch comes first, and a length that is not known is `Length`");
+        }
         let number = dim.trim_end_matches("usize").trim_end_matches('_');
         if number == "0" || number.starts_with('-') {
             return Some("a size is at least 1");
@@ -307,6 +317,7 @@ fn as_meant(dims: &[Dim], generics: &Generics) -> String {
         let problem = dim.wrong(false, generics).is_some();
         match written.as_str() {
             "None" => texts.push("Length".to_owned()),
+            "Batch" => {}
             _ if problem && dim.is_size(generics) => texts.push("10".to_owned()),
             _ => texts.push(written),
         }

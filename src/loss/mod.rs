@@ -116,7 +116,7 @@ pub type PredictionRows<E, D, T> = Tensor<(usize, usize), E, D, T>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot compare the prediction `{P}` with the target `{Y}`",
     label = "the target does not fit the loss",
-    note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with `CategoricalCrossentropy`; other targets have the shape of the prediction, `usize` first: `dev.tensor_from_vec(labels, (4,))` has no batch in its type, as `dev.tensor(..)` has"
+    note = "class ids, `Ids<..>`, go with `SparseCategoricalCrossentropy`, one-hot rows with `CategoricalCrossentropy`; other targets have the shape of the prediction"
 )]
 pub trait Loss<P: Prediction, Y: Signal, E: Element = f32, D: Backend<E> = Cpu>:
     Sized + Send

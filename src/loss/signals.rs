@@ -109,17 +109,17 @@ macro_rules! shapes {
             }
         }
 
-        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)* W: FitsDim<Const<V>>, const V: usize>
-            TargetShape<(B, $($dim,)* Const<V>)> for (B, $($to,)* W) {}
+        impl<B: Dim, C: FitsDim<B>, $($dim: Dim, $to: FitsDim<$dim>,)* W: FitsDim<Const<V>>, const V: usize>
+            TargetShape<(B, $($dim,)* Const<V>)> for (C, $($to,)* W) {}
 
-        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)* const V: usize>
-            LabelShape<(B, $($dim,)* Const<V>)> for (B, $($to,)*) {}
+        impl<B: Dim, C: FitsDim<B>, $($dim: Dim, $to: FitsDim<$dim>,)* const V: usize>
+            LabelShape<(B, $($dim,)* Const<V>)> for (C, $($to,)*) {}
 
-        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)* W: FitsDim<Const<V>>, const V: usize>
-            IdShape<(B, $($dim,)* Const<V>)> for (B, $($to,)* W) {}
+        impl<B: Dim, C: FitsDim<B>, $($dim: Dim, $to: FitsDim<$dim>,)* W: FitsDim<Const<V>>, const V: usize>
+            IdShape<(B, $($dim,)* Const<V>)> for (C, $($to,)* W) {}
 
-        impl<B: Dim, $($dim: Dim, $to: FitsDim<$dim>,)*>
-            IdShape<(B, $($dim,)* Const<1>)> for (B, $($to,)*) {}
+        impl<B: Dim, C: FitsDim<B>, $($dim: Dim, $to: FitsDim<$dim>,)*>
+            IdShape<(B, $($dim,)* Const<1>)> for (C, $($to,)*) {}
     };
 }
 shapes!();

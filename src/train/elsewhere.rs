@@ -104,8 +104,8 @@ impl NotOfFits for Fit {}
 elsewhere! {
     NotOfTrainers:
     TakesLists: callbacks(_list) metrics(_list) add_callback(_callback);
-    SavesModels: save(_path) save_weights(_path) save_model(_path) save_state(_path)
-        load_weights(_path) load_state(_path) state_dict();
+    SavesModels: save(_path) save_weights(_path) save_keras(_path) save_model(_path) save_state(_path)
+        load_weights(_path) load_keras(_path) load_state(_path) state_dict();
     Summarises: summary();
     MakesSteps: train_on_batch(_x, _y) train_step(_batch) test_on_batch(_x, _y);
 }

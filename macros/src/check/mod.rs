@@ -14,7 +14,7 @@ use crate::{
     derive,
     errors::Errors,
     infer,
-    parse::{Arguments, Source, With, again, sources, with},
+    parse::{Again, Arguments, Source, With, again, sources, with},
     signal::{Signal, last_name},
     spelling::{self, Spelling},
     witness,
@@ -223,8 +223,10 @@ impl Model {
             self.unknown_sources |= says_from && from.is_none();
             let from = from.unwrap_or_else(|| vec![i]);
             let again = again(&mut field.attrs, &mut self.errors);
+            // What it takes is then not known, and who takes it.
+            self.unknown_sources |= matches!(again, Again::Told);
             let mut with = with(&mut field.attrs, &mut self.errors);
-            if let Some((of, ty)) = self.called_again(&field.ty, again.as_ref(), &with) {
+            if let Some((of, ty)) = self.called_again(&field.ty, &again, &with) {
                 if let Some(refused) = refused {
                     refused.tell(&mut self.errors);
                 }
@@ -324,15 +326,10 @@ impl Model {
     }
 
     /// The field whose layer `#[again(..)]` calls once more, and its type, at the place of this one.
-    fn called_again(
-        &mut self,
-        ty: &Type,
-        again: Option<&Ident>,
-        with: &With,
-    ) -> Option<(usize, Type)> {
+    fn called_again(&mut self, ty: &Type, again: &Again, with: &With) -> Option<(usize, Type)> {
         let is_again = matches!(ty, Type::Path(path) if last_name(&path.path) == "Again");
-        let Some(name) = again else {
-            if is_again {
+        let Again::Of(name) = again else {
+            if is_again && matches!(again, Again::No) {
                 let message = "which layer is called again? Write `#[again(field)]` in front";
                 self.errors.push(ty.span(), message);
             }

@@ -221,11 +221,14 @@ fn kind(member: &Member, ty: &Type, role: Option<Role>, errors: &mut Errors) -> 
             options::check(&name, ty, &option, errors);
             let default = option.default.unwrap_or_else(|| {
                 let message = format!("say what `{name}` is by itself: `#[option(default = ..)]`");
-                errors.push(member.span(), message);
+                if !option.told {
+                    errors.push(member.span(), message);
+                }
                 parse_quote!(::core::default::Default::default())
             });
             let key = option.key.map_or(name, |key| key.value());
-            Kind::Option { key, default, range: option.range, call: option.call }
+            let range = option.range.filter(|range| !options::is_no_range(range));
+            Kind::Option { key, default, range, call: option.call }
         }
         Some(Role::Inner(inner)) => {
             let layer = match generic(ty, "Inner").as_deref() {
@@ -309,7 +312,9 @@ fn weight(member: &Member, ty: &Type, mut given: parse::Weight, errors: &mut Err
             let message = format!(
                 "say how `{name}` is filled: `#[weight(init = glorot_uniform)]`, or `zeros`, or another initializer of Keras"
             );
-            errors.push(member.span(), message);
+            if !given.told {
+                errors.push(member.span(), message);
+            }
             Ident::new("ZEROS", Span::call_site())
         }
     };

@@ -13,6 +13,11 @@ use crate::{
 /// Types that are often meant, and none of an option.
 const OTHERS: [&str; 7] = ["String", "str", "Vec", "Option", "HashMap", "f16", "char"];
 
+/// Whether the limits of an option are for sure no range.
+pub(super) fn is_no_range(limits: &Expr) -> bool {
+    matches!(limits, Expr::Tuple(_) | Expr::Array(_) | Expr::Lit(_))
+}
+
 pub(super) fn check(name: &str, ty: &Type, option: &Setting, errors: &mut Errors) {
     let of = match ty {
         Type::Path(path) => last_name(&path.path),
@@ -25,6 +30,10 @@ pub(super) fn check(name: &str, ty: &Type, option: &Setting, errors: &mut Errors
             text(ty)
         );
         return errors.push(ty.span(), message);
+    }
+    if let Some(limits) = option.range.as_ref().filter(|range| is_no_range(range)) {
+        let message = "what an option may be is a range: write `range = 0.0..=1.0`";
+        return errors.push(limits.span(), message);
     }
     let Some(default) = &option.default else { return };
     let fits = |lit: &Lit| match (lit, of.as_str()) {

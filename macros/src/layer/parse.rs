@@ -11,7 +11,8 @@ use syn::{
 
 use crate::{
     errors::Errors,
-    parse::{arguments, value},
+    initializer,
+    parse::{arguments, flag, value},
     signal::Dim,
     spelling::text,
 };
@@ -80,6 +81,8 @@ pub(crate) struct Weight {
     pub(crate) key: Option<LitStr>,
     /// Whether the layer has this weight.
     pub(crate) when: Option<Expr>,
+    /// Whether something of this is wrong, and told.
+    pub(crate) told: bool,
 }
 
 /// `#[option(default = 1e-3, key = "epsilon", range = 0.0..=1.0)]`.
@@ -90,6 +93,8 @@ pub(crate) struct Setting {
     pub(crate) range: Option<Expr>,
     /// Whether it is an argument of the call in Keras, and not of the layer.
     pub(crate) call: bool,
+    /// Whether something of this is wrong, and told.
+    pub(crate) told: bool,
 }
 
 /// `#[inner(by_hand, flat, options)]`, a layer within the layer.
@@ -115,8 +120,8 @@ impl Parse for Arguments {
         let (mut all, mut errors) = (Self::default(), Errors::default());
         arguments(input, "#[layer]", &LAYER, &mut errors, |key, input| {
             match key {
-                "infer" => all.infer = true,
-                "tables" => all.tables = true,
+                "infer" => all.infer = flag(key, input)?,
+                "tables" => all.tables = flag(key, input)?,
                 "keys" => all.keys = list::<Key>(input)?,
                 "class" => all.class = Some(value(input)?),
                 "accepts" => all.accepts = Some(value(input)?),
@@ -161,6 +166,10 @@ impl Parse for Input {
                 Ok(Self(if rest.is_some() { None } else { Some(input.parse()?) }))
             }
         }
+        if !input.peek(Paren) {
+            return Err(input
+                .error("the shape of what the layer takes is needed: write `input = (Batch, F)`"));
+        }
         let parts = list::<Part>(input)?;
         let any_rank = parts.iter().any(|part| part.0.is_none());
         Ok(Self { dims: parts.into_iter().filter_map(|part| part.0).collect(), any_rank })
@@ -177,6 +186,12 @@ impl Parse for Key {
         } else {
             (None, first)
         };
+        if !input.peek(Paren) {
+            let message = format!(
+                "a key has a name and says what it holds: write `keys(units: size({method}))`"
+            );
+            return Err(syn::Error::new(method.span(), message));
+        }
         let content;
         parenthesized!(content in input);
         Ok(Self::Call { name, method, arguments: content.parse()? })
@@ -203,7 +218,7 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
     let attribute = roles.into_iter().next()?;
     let (mut weight, mut option, mut inner) =
         (Weight::default(), Setting::default(), Inner::default());
-    let is = |role| attribute.path().is_ident(role);
+    let (before, is) = (errors.count(), |role| attribute.path().is_ident(role));
     if is("weight") {
         of_field(&attribute, "#[weight]", &WEIGHT, errors, |key, input| {
             match key {
@@ -214,7 +229,7 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
                     return slip.map_or(Ok(()), Err);
                 }
                 "init" => {
-                    let (name, slip) = initializer(input)?;
+                    let (name, slip) = initial(input)?;
                     weight.init = Some(name);
                     return slip.map_or(Ok(()), Err);
                 }
@@ -228,6 +243,7 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
             }
             Ok(())
         });
+        weight.told = errors.count() > before;
         return Some(Role::Weight(weight));
     }
     if is("option") {
@@ -246,6 +262,7 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
                 Ok(())
             },
         );
+        option.told = errors.count() > before;
         return Some(Role::Option(option));
     }
     if is("inner") {
@@ -263,17 +280,28 @@ pub(crate) fn role(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Opti
 }
 
 /// `= glorot_uniform`; as a string or with parentheses, it is told and taken for what it says.
-fn initializer(input: ParseStream) -> syn::Result<(Ident, Option<syn::Error>)> {
-    input.parse::<Token![=]>()?;
+fn initial(input: ParseStream) -> syn::Result<(Ident, Option<syn::Error>)> {
+    if input.parse::<Option<Token![:]>>()?.is_none() {
+        input.parse::<Token![=]>()?;
+    }
     if !input.peek(LitStr) {
-        let path = input.call(Path::parse_mod_style)?;
+        let path = input.call(Path::parse_mod_style).map_err(|error| {
+            syn::Error::new(error.span(), "an initializer is a name: write `init = zeros`")
+        })?;
         let name = path.segments.last().map(|last| last.ident.clone());
         let name = name.ok_or_else(|| input.error("an initializer has a name"))?;
         if !input.peek(Paren) {
             return Ok((name, None));
         }
         let arguments: TokenTree = input.parse()?;
-        let message = format!("an initializer stands by its name alone: write `init = {name}`");
+        let known = initializer::constant(&name).is_ok();
+        let message = match known {
+            true => format!("an initializer stands by its name alone: write `init = {name}`"),
+            false => {
+                format!("`{name}` has no arguments here: `fill = ..` names a function of your own")
+            }
+        };
+        let name = if known { name } else { Ident::new("zeros", name.span()) };
         return Ok((name, Some(syn::Error::new(arguments.span(), message))));
     }
     let text: LitStr = input.parse()?;

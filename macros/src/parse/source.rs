@@ -73,9 +73,19 @@ impl Parse for Source {
             }
         }
         if !input.is_empty() && !input.peek(Token![,]) {
-            return Err(
-                input.error("the fields stand one by one, with commas: write `#[from(a, b)]`")
-            );
+            let name = &source.name;
+            let message = if input.peek(syn::token::Bracket) {
+                format!("a part stands behind a point: write `{name}.0`")
+            } else if input.peek(syn::token::Paren) {
+                format!(
+                    "`{name}` is no field: a merge is a field of its own, such as `#[from(a, b)] both: Concatenate<_>`"
+                )
+            } else if input.peek(Token![+]) {
+                "a sum is a field of its own: `#[from(a, b)] sum: Add`".to_owned()
+            } else {
+                "the fields stand one by one, with commas: write `#[from(a, b)]`".to_owned()
+            };
+            return Err(input.error(message));
         }
         Ok(source)
     }
@@ -95,7 +105,14 @@ pub(crate) fn sources(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> O
         other => Err(syn::Error::new(other.span(), "write `#[from(name)]`, or `#[from(a, b)]`")),
     };
     match parsed {
-        Ok(given) if given.is_empty() || given.len() > 6 => {
+        Ok(given) if given.is_empty() => {
+            errors.push(
+                attribute.span(),
+                "name what the layer takes: write `#[from(input)]`, or `#[from(a, b)]`",
+            );
+            None
+        }
+        Ok(given) if given.len() > 6 => {
             errors.push(
                 attribute.span(),
                 "a layer takes from one place or from up to six: merge some of them in a field of their own",

@@ -1,4 +1,4 @@
-//~ the shape of `factor` is not in its type
+//~ a weight is a tensor: write `factor: Tensor<(Const<I>, Const<O>), f32, Cpu>`, and no `shape`
 use kerata::{layer};
 
 #[layer]
