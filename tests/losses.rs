@@ -201,3 +201,20 @@ fn generalized_cross_entropy() {
     let refused = CategoricalGeneralizedCrossEntropy { q: 1.0 }.compute(p, labels);
     assert!(matches!(refused, Err(Error::Invalid { .. })));
 }
+
+#[test]
+fn a_target_may_have_its_batch_in_its_type() {
+    let dev = Cpu::default();
+    let logits = || dev.tensor_from_vec(vec![0.0_f32, 1.0, 2.0, 2.0, 1.0, 0.0], (2, Const::<3>));
+    let loss = SparseCategoricalCrossentropy::from_logits();
+    let open: Tensor<(Batch,), usize, Cpu> = dev.tensor_from_vec(vec![2, 0], (2,));
+    let expected = loss.compute(logits(), open).unwrap().array();
+    assert_eq!(loss.compute(logits(), dev.tensor([2_usize, 0])).unwrap().array(), expected);
+    let rows = dev.tensor([[0.0_f32, 1.0, 2.0], [2.0, 1.0, 1.0]]);
+    assert_eq!(MeanSquaredError.compute(logits(), rows).unwrap().array(), 1.0 / 6.0);
+
+    let error = loss.compute(logits(), dev.tensor([2_usize, 0, 1])).unwrap_err().to_string();
+    assert_eq!(error, "the number of labels: expected 2, found 3");
+    let rows = dev.tensor([[0.0_f32, 1.0, 2.0]]);
+    assert!(MeanSquaredError.compute(logits(), rows).is_err());
+}

@@ -341,10 +341,9 @@ fn again_of(input: ParseStream, errors: &mut Errors) -> syn::Result<Ident> {
             errors.push(span, message);
             name.parse()?
         }
-        None => input.parse::<Ident>().map_err(|error| {
+        None => input.parse::<Ident>().inspect_err(|error| {
             let message = "the field whose layer is called again is needed: `#[again(name)]`";
             errors.push(error.span(), message);
-            error
         })?,
     };
     if !input.is_empty() {

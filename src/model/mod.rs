@@ -105,7 +105,7 @@ use crate::{
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no model",
-    label = "no model: one is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; out of a `Result` it is taken by `?`; a `DynamicLayer` is one as `layer.typed::<(Batch, Const<4>), (Batch, Const<2>)>()?`; a generic function asks for `M: Model`"
+    label = "no model: one is a struct under `#[model]`, or layers as a tuple in a `Sequential::<Input, _>::new((..,))`; out of a `Result` it is taken by `?`; `load_weights(..)?` gives `()`, and the model stays where it is; a `DynamicLayer` is one as `layer.typed::<(Batch, Const<4>), (Batch, Const<2>)>()?`; a generic function asks for `M: Model`"
 )]
 #[rustfmt::skip] // In one line, of which the compiler shows no more.
 pub trait Model<E: Element = f32, D: Backend<E> = Cpu>: Layer<Self::Input, E, D, Out = Self::Output> + Parameters<E, D> {

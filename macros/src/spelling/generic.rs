@@ -113,10 +113,20 @@ fn of_one(ty: TokenStream) -> TokenStream {
     ty.into_iter().map(one).collect()
 }
 
+/// Whether the parameter is named in these tokens: alone, and not as the end of a path.
 fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
-    tokens.clone().into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(&group.stream(), name),
-        _ => false,
+    let mut colons = 0;
+    tokens.clone().into_iter().any(|tree| {
+        let in_path = colons >= 2;
+        colons = if is_colon(&tree) { colons + 1 } else { 0 };
+        match tree {
+            TokenTree::Ident(ident) => ident == *name && !in_path,
+            TokenTree::Group(group) => mentions(&group.stream(), name),
+            _ => false,
+        }
     })
+}
+
+fn is_colon(tree: &TokenTree) -> bool {
+    matches!(tree, TokenTree::Punct(of) if of.as_char() == ':')
 }

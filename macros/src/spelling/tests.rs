@@ -164,7 +164,9 @@ fn what_is_right_is_not_refused() {
     let generics: Generics = parse_quote!(<const UNITS: usize, const n: usize, L: Layer<In>, E: Element, Vec: Layer<In>>);
     let right = layers().map(|layer| layer.example).chain([
         "kerata::Dense<_, 10>",
-        "Dense<_, { 2 * UNITS }>",
+        "Dense<_, { 2 * WIDTH }>",
+        "Dense<_, { UNITS }>",
+        "Dense<_, { 2 * sizes::UNITS }>",
         "Dense<IN, OUT, my::Gelu>",
         "Dense<config::IN, Self::OUT, Gelu>",
         "Dense<UNITS, n, Linear>",
@@ -191,6 +193,23 @@ fn what_is_right_is_not_refused() {
     }
     assert_eq!(said("Dense<8, 8, Linear, E>", &generics, "E"), None);
     assert_eq!(said("Dense<8, 8>", &generics, "Float"), None);
+}
+
+#[test]
+fn parameters_that_say_too_little() {
+    let generics: Generics = parse_quote!(<const UNITS: usize, A, L>);
+    for (wrong, says) in [
+        ("Mine<{ 2 * UNITS }>", "the compiler cannot calculate with `UNITS` here"),
+        (
+            "TimeDistributed<Dense<8, { UNITS + 1 }>>",
+            "the compiler cannot calculate with `UNITS` here",
+        ),
+        ("Bidirectional<Dense<8, 8, A>>", "nothing says that `A` is an activation"),
+        ("L", "nothing says that `L` is a layer"),
+    ] {
+        let said = said(wrong, &generics, "f32").unwrap_or_else(|| panic!("{wrong} is accepted"));
+        assert!(said.contains(says), "{wrong}: {said}");
+    }
 }
 
 #[test]

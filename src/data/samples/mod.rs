@@ -58,7 +58,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` holds no samples that a batch can be made of",
     label = "no samples",
-    note = "samples are a `Vec`, an array or a slice of numbers or of (nested) arrays or `Vec`s of numbers, such as `Vec<[usize; 10]>`; sequences of different lengths go into a `Ragged`"
+    note = "samples are a `Vec`, an array or a slice of numbers or of (nested) arrays or `Vec`s of numbers, such as `Vec<[usize; 10]>`; sequences of different lengths go into a `Ragged`; texts become ids by a `Vocabulary`, and names of classes numbers from 0"
 )]
 pub trait Samples {
     /// The signal of a batch.
