@@ -75,6 +75,12 @@ impl Parse for Signal {
             input.call(Path::parse_mod_style).map_err(|_| syn::Error::new(start, EXAMPLES))?;
         let of_shape = |dims: TokenStream| {
             let (name, dims) = (last_name(&path), text(&dims));
+            if name == "Inputs" {
+                return syn::Error::new(
+                    start,
+                    format!("several inputs are one tuple: write `Inputs<({dims})>`"),
+                );
+            }
             let dims = dims.trim_start_matches('(').trim_end_matches(')');
             let dims = if dims.contains(char::is_alphabetic) {
                 dims.into()
@@ -94,10 +100,18 @@ impl Parse for Signal {
         }
         input.parse::<Token![<]>()?;
         let signal = if last_name(&path) == "Inputs" && input.peek(Paren) {
+            let fork = input.fork();
+            fork.parse::<TokenTree>()?;
+            if fork.peek(Token![,]) {
+                // `Inputs<(Batch, 10), (Batch, 12)>`.
+                return Err(of_shape(until_closed(input)?));
+            }
             let content;
             parenthesized!(content in input);
-            let signals = Punctuated::<Signal, Token![,]>::parse_terminated(&content)?;
-            Self::Several(path, signals.into_iter().collect())
+            let signals = Punctuated::<Signal, Token![,]>::parse_terminated(&content);
+            // What is left of it would be an error of its own.
+            content.parse::<TokenStream>()?;
+            Self::Several(path, signals?.into_iter().collect())
         } else {
             let fork = input.fork();
             match fork.parse::<Signal>() {
@@ -106,18 +120,21 @@ impl Parse for Signal {
                     Self::Wrapped(path, Box::new(inner))
                 }
                 Err(error) if input.peek(Paren) || input.peek2(Token![<]) => return Err(error),
-                _ => {
-                    let mut dims = TokenStream::new();
-                    while !input.is_empty() && !input.peek(Token![>]) {
-                        dims.extend([input.parse::<TokenTree>()?]);
-                    }
-                    return Err(of_shape(dims));
-                }
+                _ => return Err(of_shape(until_closed(input)?)),
             }
         };
         input.parse::<Token![>]>()?;
         Ok(signal)
     }
+}
+
+/// What stands before the next `>`.
+fn until_closed(input: ParseStream) -> syn::Result<TokenStream> {
+    let mut tokens = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![>]) {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(tokens)
 }
 
 impl Parse for Dim {
@@ -205,7 +222,12 @@ impl Signal {
             Self::Several(path, signals) => {
                 signals.iter().for_each(|signal| signal.check(generics, errors));
                 if !(2..=6).contains(&signals.len()) {
-                    let message = "`Inputs` are two to six: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`";
+                    let message = match signals.len() {
+                        1 => "one input is written alone, without `Inputs`",
+                        _ => {
+                            "`Inputs` are two to six: more of them nest, `Inputs<(.., Inputs<(.., ..)>)>`"
+                        }
+                    };
                     errors.push(path.span(), message);
                 }
             }

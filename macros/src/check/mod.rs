@@ -204,6 +204,12 @@ impl Model {
             });
             let spelling =
                 Spelling { generics: &self.item.generics, element: &self.element, told: &told };
+            if spelling::mentions(&field.ty.to_token_stream(), &self.item.ident) {
+                let message = "a model cannot hold itself: a layer that is called twice is `#[again(..)]`, and a block that \
+                    is repeated is a model of its own";
+                self.errors.push(field.ty.span(), message);
+                field.ty = parse_quote!(::kerata::Identity);
+            }
             let (mut meant, named) = (field.ty.clone(), spelling::names_in(&field.ty));
             // What a file says is no slip of the user's.
             let refused = if self.of_file { None } else { spelling.check(&mut field.ty) };

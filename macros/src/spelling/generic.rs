@@ -113,8 +113,8 @@ fn of_one(ty: TokenStream) -> TokenStream {
     ty.into_iter().map(one).collect()
 }
 
-/// Whether the parameter is named in these tokens: alone, and not as the end of a path.
-fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
+/// Whether a name stands in these tokens: alone, and not as the end of a path.
+pub(crate) fn mentions(tokens: &TokenStream, name: &Ident) -> bool {
     let mut colons = 0;
     tokens.clone().into_iter().any(|tree| {
         let in_path = colons >= 2;

@@ -23,7 +23,7 @@ use syn::{Generics, Path, PathArguments, Type};
 
 pub(crate) use arguments::text;
 use arguments::{Argument, What, arguments, is_ours};
-pub(crate) use generic::{calculation, of_no_layer, unused};
+pub(crate) use generic::{calculation, mentions, of_no_layer, unused};
 pub(crate) use names::names_in;
 pub(crate) use option::{Belongs, factor_of, parameter, setting};
 pub(crate) use refused::Refused;

@@ -21,7 +21,9 @@ pub(super) fn line(known: &Known, given: &[Argument]) -> Line {
     // Of too many, those that have a place.
     let fewer = || rewritten(known, placed.get(..known.parameters.len())?);
     let fitting = || rewritten(known, &fitting(known, &placed));
-    let line = rewritten(known, &placed).or_else(fewer).or_else(fitting);
+    // Of what cannot be guessed, what the layer cannot do without.
+    let required = || rewritten(known, placed.get(..known.required())?);
+    let line = rewritten(known, &placed).or_else(fewer).or_else(fitting).or_else(required);
     line.unwrap_or_else(|| Line { text: known.example.into(), hole: false })
 }
 
