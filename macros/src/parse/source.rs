@@ -77,9 +77,7 @@ impl Parse for Source {
             let message = if input.peek(syn::token::Bracket) {
                 format!("a part stands behind a point: write `{name}.0`")
             } else if input.peek(syn::token::Paren) {
-                format!(
-                    "`{name}` is no field: a merge is a field of its own, such as `#[from(a, b)] both: Concatenate<_>`"
-                )
+                "fields are named, not called: write `#[from(a, b)]`, and a merge is a field of its own, `both: Concatenate<_>`".to_owned()
             } else if input.peek(Token![+]) {
                 "a sum is a field of its own: `#[from(a, b)] sum: Add`".to_owned()
             } else {

@@ -2,7 +2,6 @@
 //~ a field is named without quotes: write `#[again(tower)]`
 //~ write `#[again(tower)]`
 //~ the field whose layer is called again is needed: `#[again(name)]`
-//~lines 20
 use kerata::{Add, Again, Batch, Dense, Inputs, model};
 
 #[model(input = Inputs<((Batch, 4), (Batch, 4))>)]

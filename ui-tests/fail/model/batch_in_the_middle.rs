@@ -1,7 +1,6 @@
 //~ the first dimension is the batch, whose size is not in the type: write `(Batch, 10, 8)`
 //~ the batch comes first, and a length that is not known is `Length`: write `(Batch, 8)`
 //~ a length that is not known is `Length`, and the batch `Batch`
-//~lines 15
 use kerata::{Batch, Lstm, model};
 
 #[model(input = (10, Batch, 8))]

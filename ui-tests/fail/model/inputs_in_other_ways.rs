@@ -1,6 +1,5 @@
 //~ several inputs are one tuple: write `Inputs<((Batch, 10), (Batch, 12))>`
 //~ one input is written alone, without `Inputs`
-//~lines 15
 use kerata::{Add, Batch, Dense, Inputs, Shared, model};
 
 #[model(input = Inputs((Batch, 10), (Batch, 12)))]

@@ -1,8 +1,7 @@
 //~ a sum is a field of its own: `#[from(a, b)] sum: Add`
-//~ `concat` is no field: a merge is a field of its own, such as `#[from(a, b)] both: Concatenate<_>`
+//~ fields are named, not called: write `#[from(a, b)]`, and a merge is a field of its own
 //~ a part stands behind a point: write `input.0`
 //~ name what the layer takes: write `#[from(input)]`, or `#[from(a, b)]`
-//~lines 20
 use kerata::{Batch, Dense, Inputs, model};
 
 #[model(input = (Batch, 4))]

@@ -1,5 +1,5 @@
 //~ a source is the name of a field, or `input`: write `#[from(a, b)]`
-//~ the fields stand one by one, with commas: write `#[from(a, b)]`
+//~ fields are named, not called: write `#[from(a, b)]`
 use kerata::{Add, Batch, Dense, model};
 
 #[model(input = (Batch, 8))]

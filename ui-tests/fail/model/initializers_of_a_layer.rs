@@ -2,7 +2,6 @@
 //~ an argument stands behind `=`: write `init = zeros`
 //~ an initializer is a name: write `init = zeros`
 //~ `random_normal` has no arguments here: `fill = ..` names a function of your own
-//~lines 20
 use kerata::{Batch, Const, Cpu, Tensor, layer};
 
 type Bias<const F: usize> = Tensor<(Const<F>,), f32, Cpu>;

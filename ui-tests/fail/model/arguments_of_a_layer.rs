@@ -3,7 +3,6 @@
 //~ it stands by itself: write `infer`
 //~ what an option may be is a range: write `range = 0.0..=1.0`
 //~ an argument has a name: write `default = 2.0`
-//~lines 25
 use kerata::{Batch, Const, Cpu, Tensor, layer};
 
 #[layer(class = "Text", input = "(Batch, F)")]
