@@ -101,6 +101,9 @@ where
     if let Some(counted) = counted {
         weights.leave_out(&counted)?;
     }
+    if !per_sample {
+        Y::check_real::<E, D>(target, weights.keep.as_deref())?;
+    }
     let inside = match &mask {
         Some(mask) if per_sample => position_weights(&sizes, Some(mask), &Unweighted)?.keep,
         _ => None,

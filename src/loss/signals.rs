@@ -44,7 +44,8 @@ pub trait Prediction: Outputs<Number = One> {
 }
 
 /// Numbers that can be compared with the prediction `P`: the same shape, as values or as whole numbers. Where the
-/// prediction has one value a position, whole numbers need no axis for it: yes and no are `Vec<bool>`.
+/// prediction has one value a position, whole numbers need no axis for it: yes and no are `Vec<bool>`. Those of a masked
+/// prediction may be masked too, as a `Ragged` is.
 #[diagnostic::on_unimplemented(
     message = "the target `{Self}` does not fit the prediction `{P}`",
     label = "target and prediction do not fit",
@@ -197,6 +198,19 @@ macro_rules! targets {
 }
 targets!(Shape, P);
 targets!(Sequence, Masked<P>);
+
+/// Sequences of any length have a mask of their own, which [`Signal::check_real`] holds against that of the prediction.
+#[diagnostic::do_not_recommend]
+impl<S: Sequence + TargetShape<P>, P: Sequence> Target<Masked<P>> for Masked<S>
+where
+    Masked<P>: Prediction,
+{
+    fn rows<E: Element, D: Backend<E>>(
+        y: &Masked<Tensor<S, E, D>>,
+    ) -> Result<Tensor<(usize, usize), E, D>, Error> {
+        Ok(rows(y.values().clone())?.0)
+    }
+}
 
 /// Checks that there is one row of the target for each row of the prediction.
 pub(crate) fn same_rows<E: Element, D: Backend<E>, T>(

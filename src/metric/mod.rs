@@ -171,6 +171,7 @@ where
 {
     let Rows { values, mask, sizes } = P::rows(prediction)?;
     let weights = position_weights(&sizes, mask.as_ref(), weights)?;
+    Y::check_real::<E, D>(target, weights.keep.as_deref())?;
     match weights.keep.as_deref() {
         // What stands in the padding may be no class at all.
         Some(keep) => {

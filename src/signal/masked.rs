@@ -122,6 +122,35 @@ impl<S: Sequence> Signal for Masked<S> {
         Ok(Masked::from_parts(without_padding(data.values(), keep)?, data.mask().clone()))
     }
 
+    fn check_real<E: Element, D: Backend<E>>(
+        data: &Masked<Tensor<S, E, D>>,
+        keep: Option<&[bool]>,
+    ) -> Result<(), Error> {
+        let mask = data.mask();
+        let steps = mask.as_slice();
+        let sizes: Vec<usize> = data.values().shape().concrete().into();
+        // A step may be of several positions.
+        let each: usize = sizes[2..sizes.len() - 1].iter().product();
+        // Other sizes are told of where they are compared.
+        if keep.is_some_and(|keep| keep.len() != steps.len() * each) {
+            return Ok(());
+        }
+        let kept =
+            |step: usize| keep.is_none_or(|keep| keep[step * each..][..each].contains(&true));
+        match (0..steps.len()).find(|&step| kept(step) && !steps[step]) {
+            None => Ok(()),
+            Some(step) => {
+                let row = step / mask.length();
+                let needed = (0..mask.length()).rev().find(|at| kept(row * mask.length() + at));
+                Err(Error::Mismatch {
+                    what: "the real steps of a target",
+                    expected: format!("{} in row {row}", needed.map_or(0, |last| last + 1)),
+                    found: mask.row(row).iter().filter(|&&real| real).count().to_string(),
+                })
+            }
+        }
+    }
+
     fn concat<E: Element, D: Backend<E>>(
         parts: &[Masked<Tensor<S, E, D>>],
     ) -> Result<Masked<Tensor<S, E, D>>, Error> {

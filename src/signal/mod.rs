@@ -124,6 +124,17 @@ pub trait Signal: 'static {
         Ok(Self::share::<E, D>(data))
     }
 
+    /// Checks that data with a mask of its own is real at the positions that are kept; `None` means all.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] with the first row that is too short.
+    fn check_real<E: Element, D: Backend<E>>(
+        _data: &Self::Data<E, D, NoneTape>,
+        _keep: Option<&[bool]>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Joins batches, in order, into one.
     ///
     /// # Errors

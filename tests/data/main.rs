@@ -5,6 +5,7 @@
 mod colors;
 mod files;
 mod images;
+mod masked_targets;
 mod preprocessing;
 mod streams;
 mod text;
