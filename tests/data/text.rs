@@ -6,7 +6,7 @@ use kerata::{
     config::Config,
     data::{
         CategoryEncoding, NpyFile, OutputMode, Standardize, StringLookup, TextSplit,
-        TextVectorization,
+        TextVectorization, Vocabulary,
     },
     model,
     prelude::*,
@@ -329,5 +329,37 @@ fn a_model_is_saved_with_its_preprocessing() {
     net.save_weights(&file).unwrap();
     fails(alone.load_with::<CategoryEncoding>(&file).map(drop), "no preprocessing layers");
     fails(net.save_with(path("npz"), &words), "as .safetensors");
+
+    // Nothing is written that would not be read again.
+    words.output_sequence_length = Some(0);
+    fails(net.save_with(&file, &words), "output_sequence_length: a whole number above 0");
+    fails(alone.load_with::<CategoryEncoding>(&file).map(drop), "no preprocessing layers");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_model_is_saved_with_its_vocabulary_however_long() {
+    #[model(input = Ids<(Batch, 4)>, output = (Batch, 3))]
+    struct Net {
+        embed: Embedding<5, 3, MaskZero>,
+        mean: GlobalAveragePooling1d,
+    }
+
+    let file = std::env::temp_dir().join(format!("kerata-text-vocabulary-{}", std::process::id()));
+    let mut net = Net::build(&Cpu::seed_from_u64(1)).unwrap();
+    let words = Vocabulary::words().unknown("[UNK]").learn(["the cat sat"]).unwrap();
+    let letters = Vocabulary::characters().learn(["abc"]).unwrap();
+    net.save_with(&file, &(words.clone(), letters.clone())).unwrap();
+    assert_eq!(net.load_with::<(Vocabulary, Vocabulary)>(&file).unwrap(), (words.clone(), letters));
+    net.save_with(&file, &words).unwrap();
+    assert_eq!(net.load_with::<Vocabulary>(&file).unwrap(), words);
+    let error = net.load_with::<StringLookup>(&file).unwrap_err().to_string();
+    assert!(error.contains("Vocabulary"), "{error}");
+
+    // Longer than the config of layers may be.
+    let long = (0..5).map(|i| format!("{i}{}", "x".repeat(4 << 20)));
+    let long = Vocabulary::words().list(long).unwrap();
+    net.save_with(&file, &long).unwrap();
+    assert_eq!(net.load_with::<Vocabulary>(&file).unwrap(), long);
     std::fs::remove_file(file).unwrap();
 }

@@ -1,18 +1,29 @@
+use serde_json::{Value, json};
+
 use super::{CategoryEncoding, StringLookup, TextVectorization};
 use crate::{
     backend::{Backend, Element},
     config::Config,
+    data::Vocabulary,
     error::Error,
     io::{self, WeightFile},
     parameters::Parameters,
     tuples::several,
 };
 
-/// What makes the inputs of a model, and is saved with it: [`TextVectorization`], [`StringLookup`], [`CategoryEncoding`], or a tuple of
-/// such, in Keras's config form with what they have learned. [`SaveWith`] writes and reads it.
+/// What makes the inputs of a model, and is saved with it: [`TextVectorization`], [`StringLookup`], [`CategoryEncoding`], a
+/// [`Vocabulary`], or a tuple of such, in Keras's config form with what they have learned. [`SaveWith`] writes and reads it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not saved with a model",
+    label = "not among what makes the inputs of a model",
+    note = "a `TextVectorization`, `StringLookup`, `CategoryEncoding` or `Vocabulary` is, and a tuple of them"
+)]
 pub trait Preprocessing: Sized {
     /// The configs.
-    fn configs(&self) -> Vec<Config>;
+    ///
+    /// # Errors
+    /// Those of the settings: what could not be read again.
+    fn configs(&self) -> Result<Vec<Config>, Error>;
 
     /// Reads the configs.
     ///
@@ -31,8 +42,8 @@ fn check_count(expected: usize, configs: &[Config]) -> Result<(), Error> {
 macro_rules! one {
     ($($layer:ty)*) => {$(
         impl Preprocessing for $layer {
-            fn configs(&self) -> Vec<Config> {
-                vec![self.config()]
+            fn configs(&self) -> Result<Vec<Config>, Error> {
+                Ok(vec![self.config()])
             }
 
             fn from_configs(configs: &[Config]) -> Result<Self, Error> {
@@ -44,11 +55,31 @@ macro_rules! one {
 }
 one!(TextVectorization StringLookup CategoryEncoding);
 
+/// It is no class of Keras's, so its config is what [`Vocabulary::save`] writes.
+impl Preprocessing for Vocabulary {
+    fn configs(&self) -> Result<Vec<Config>, Error> {
+        let config = serde_json::to_value(self).map_err(|e| Error::Json(e.to_string()))?;
+        Ok(vec![Config::try_from(json!({ "class_name": VOCABULARY, "config": config }))?])
+    }
+
+    fn from_configs(configs: &[Config]) -> Result<Self, Error> {
+        check_count(1, configs)?;
+        let Config { class_name, config, .. } = &configs[0];
+        if class_name != VOCABULARY {
+            return Err(Error::mismatch("the class of a config", VOCABULARY, class_name));
+        }
+        let config = Value::Object(config.clone());
+        serde_json::from_value(config).map_err(|e| Error::Json(e.to_string()))
+    }
+}
+
+const VOCABULARY: &str = "Vocabulary";
+
 macro_rules! side_by_side {
     ($($S:ident $at:tt)*) => {
         impl<$($S: Preprocessing),*> Preprocessing for ($($S,)*) {
-            fn configs(&self) -> Vec<Config> {
-                [$(self.$at.configs()),*].concat()
+            fn configs(&self) -> Result<Vec<Config>, Error> {
+                Ok([$(self.$at.configs()?),*].concat())
             }
 
             fn from_configs(configs: &[Config]) -> Result<Self, Error> {
@@ -90,13 +121,17 @@ pub trait SaveWith<E: Element, D: Backend<E>>: Parameters<E, D> {
     /// [`load_weights`](crate::io::SaveWeights::load_weights) reads the parameters alone.
     ///
     /// # Errors
-    /// Those of [`save_weights`](crate::io::SaveWeights::save_weights); [`Error::File`] for a `.npz`.
-    fn save_with(
+    /// Those of [`save_weights`](crate::io::SaveWeights::save_weights); [`Error::File`] for a `.npz`; those of
+    /// [`from_configs`](Preprocessing::from_configs) for settings that would not be read back.
+    fn save_with<P: Preprocessing>(
         &self,
         path: impl AsRef<std::path::Path>,
-        preprocessing: &impl Preprocessing,
+        preprocessing: &P,
     ) -> Result<(), Error> {
-        let configs = preprocessing.configs().into_iter().enumerate();
+        let configs = preprocessing.configs()?;
+        // What is written must not be lost.
+        P::from_configs(&configs)?;
+        let configs = configs.into_iter().enumerate();
         // Names in their order.
         let texts = configs.map(|(i, config)| (format!("{i:04}"), config.to_string())).collect();
         io::write_weights(path.as_ref(), self, Some(&texts))
@@ -117,7 +152,10 @@ pub trait SaveWith<E: Element, D: Backend<E>>: Parameters<E, D> {
             let message = "there are no preprocessing layers in it: `load_weights` reads the rest";
             return Err(io::failed(path, message));
         };
-        let configs = texts.values().map(|text| text.parse()).collect::<Result<Vec<_>, _>>()?;
+        // A vocabulary may be longer than the configs of layers are allowed to be. It is in memory already, as text.
+        let read = |text| serde_json::from_str::<Value>(text).map_err(|e| io::failed(path, e));
+        let configs = texts.values().map(|text| Config::try_from(read(text)?));
+        let configs = configs.collect::<Result<Vec<_>, _>>()?;
         let preprocessing = P::from_configs(&configs)?;
         file.load_into(self)?;
         Ok(preprocessing)
