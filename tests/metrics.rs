@@ -258,6 +258,11 @@ fn settings_that_make_no_sense() {
     says(Recall { top_k: Some(4), ..Default::default() }, "top_k");
     says(TruePositives { class_id: Some(3), ..Default::default() }, "class_id");
     says(Auc { num_thresholds: 1, ..Default::default() }, "num_thresholds");
+    says(Auc { num_thresholds: usize::MAX, ..Default::default() }, "num_thresholds");
+    says(
+        PrecisionAtRecall { num_thresholds: usize::MAX, ..PrecisionAtRecall::new(0.5) },
+        "num_thresholds",
+    );
     says(Auc { label_weights: Some(vec![1.0]), ..Default::default() }, "label weights");
     says(FBetaScore { beta: 0.0, ..Default::default() }, "beta");
     says(OneHotIoU { target_class_ids: vec![3] }, "target_class_ids");

@@ -1,7 +1,7 @@
 use super::{
     counts::{Counts, ratio},
     rows::{Batch, RowMetric, row_metrics},
-    thresholds::Thresholds,
+    thresholds::{Thresholds, check_count},
 };
 use crate::{backend::Element, error::Error};
 
@@ -73,12 +73,8 @@ impl RowMetric for Auc {
     const NAME: &'static str = "auc";
 
     fn check(&self, width: usize) -> Result<(), Error> {
-        if self.thresholds.is_none() && self.num_thresholds < 2 {
-            return Err(Error::invalid(
-                "num_thresholds",
-                self.num_thresholds,
-                "it must be at least 2",
-            ));
+        if self.thresholds.is_none() {
+            check_count(self.num_thresholds, 2)?;
         }
         let outside = |t: &&f64| !(0.0..=1.0).contains(*t);
         if let Some(threshold) = self.thresholds.iter().flatten().find(outside) {

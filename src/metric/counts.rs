@@ -1,5 +1,5 @@
 use super::MetricState;
-use crate::error::Error;
+use crate::{error::Error, memory::lengthened};
 
 /// How often a prediction was right and wrong, by its sign and with weights; for each of several thresholds or classes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,10 +25,11 @@ impl Counts {
     }
 
     /// Makes room for so many thresholds or classes.
-    pub(super) fn reserve(&mut self, count: usize) {
-        for counts in self.all_mut() {
-            counts.resize(counts.len().max(count), 0.0);
-        }
+    ///
+    /// # Errors
+    /// [`Error::Device`] without memory.
+    pub(super) fn reserve(&mut self, count: usize) -> Result<(), Error> {
+        self.all_mut().into_iter().try_for_each(|counts| lengthened(counts, count, 0.0))
     }
 
     /// Counts one value.
@@ -55,7 +56,9 @@ impl Counts {
 
 impl MetricState for Counts {
     fn merge(&mut self, other: &Self) {
-        self.reserve(other.len());
+        for counts in self.all_mut() {
+            counts.resize(counts.len().max(other.len()), 0.0);
+        }
         for (ours, theirs) in self.all_mut().into_iter().zip(other.all()) {
             ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| *ours += theirs);
         }

@@ -66,7 +66,7 @@ impl RowMetric for FBetaScore {
     }
 
     fn add<E: Element>(&self, counts: &mut Counts, batch: &Batch<E>) -> Result<(), Error> {
-        counts.reserve(batch.width);
+        counts.reserve(batch.width)?;
         for (p, y, weight) in batch.rows() {
             let largest = p.iter().copied().fold(E::neg_infinity(), E::max);
             for (class, (p, y)) in p.iter().zip(y).enumerate() {

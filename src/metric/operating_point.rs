@@ -1,7 +1,7 @@
 use super::{
     counts::{Counts, ratio},
     rows::{Batch, RowMetric, check_class, row_metrics},
-    thresholds::Thresholds,
+    thresholds::{Thresholds, check_count},
 };
 use crate::{backend::Element, error::Error};
 
@@ -41,9 +41,7 @@ macro_rules! at {
                 if !(0.0..=1.0).contains(&self.value) {
                     return Err(Error::invalid("value", self.value, "it must be in 0..=1"));
                 }
-                if self.num_thresholds == 0 {
-                    return Err(Error::invalid("num_thresholds", 0, "it must be at least 1"));
-                }
+                check_count(self.num_thresholds, 1)?;
                 check_class(self.class_id, width)
             }
 

@@ -40,8 +40,7 @@ macro_rules! counting {
             }
 
             fn add<E: Element>(&self, counts: &mut Counts, batch: &Batch<E>) -> Result<(), Error> {
-                self.asked().count(counts, batch);
-                Ok(())
+                self.asked().count(counts, batch)
             }
 
             fn value(&self, counts: &Counts) -> f64 {
@@ -116,8 +115,8 @@ impl Asked {
         check_class(self.class_id, width)
     }
 
-    fn count<E: Element>(&self, counts: &mut Counts, batch: &Batch<E>) {
-        counts.reserve(1);
+    fn count<E: Element>(&self, counts: &mut Counts, batch: &Batch<E>) -> Result<(), Error> {
+        counts.reserve(1)?;
         let threshold = match (self.threshold, self.top_k) {
             (Some(threshold), _) => E::of(threshold),
             (None, Some(_)) => E::neg_infinity(),
@@ -132,6 +131,7 @@ impl Asked {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -1,7 +1,11 @@
 //! Counts at many thresholds at once.
 
 use super::{counts::Counts, rows::Batch};
-use crate::{backend::Element, error::Error};
+use crate::{
+    backend::Element,
+    error::Error,
+    memory::{elements, filled},
+};
 
 /// Thresholds between 0 and 1, at equal distances or as they are given.
 #[derive(Debug, Clone)]
@@ -10,6 +14,21 @@ pub(super) struct Thresholds {
     even: bool,
     /// Whether every value is above the first.
     open: bool,
+}
+
+/// The most thresholds that there may be: their counts are sums over all of them, after each batch.
+const MOST: usize = 1 << 20;
+
+/// # Errors
+/// [`Error::Invalid`] for fewer than `least`, or for more than are ever useful.
+pub(super) fn check_count(count: usize, least: usize) -> Result<(), Error> {
+    let expected = match (count < least, count > MOST) {
+        (true, _) if least == 1 => "it must be at least 1",
+        (true, _) => "it must be at least 2",
+        (_, true) => "it must be at most 1048576",
+        _ => return Ok(()),
+    };
+    Err(Error::invalid("num_thresholds", count, expected))
 }
 
 impl Thresholds {
@@ -66,9 +85,9 @@ impl Thresholds {
         labels: usize,
         each: impl Fn(usize, E) -> (E, f64),
     ) -> Result<(), Error> {
-        counts.reserve(self.len() * labels);
+        counts.reserve(elements(&[self.len(), labels])?)?;
         // The weights of true and of false values, by how many thresholds they are above.
-        let mut above = vec![[0.0; 2]; (self.len() + 1) * labels];
+        let mut above = filled(&[self.len() + 1, labels], [0.0; 2])?;
         for (row, (p, y, weight)) in batch.rows().enumerate() {
             for (class, (p, y)) in p.iter().zip(y).enumerate() {
                 let (value, of_label) = each(class, *p);
