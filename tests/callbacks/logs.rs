@@ -34,6 +34,19 @@ fn logs_are_written_as_csv_and_json() {
     fs::remove_dir_all(folder).unwrap();
 }
 
+/// A device may give without end, and a terminal nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_may_be_a_device_which_is_not_read() {
+    let on = |path: &str| {
+        let mut trainer = trainer(Sgd::new(0.01)).callback(CsvLogger::new(path));
+        trainer.fit(&data(), &fit(1)).map(|_| ())
+    };
+    assert_eq!(on("/dev/null"), Ok(()));
+    let error = on("/dev/full").unwrap_err().to_string();
+    assert!(error.starts_with("/dev/full: No space left on device"), "{error}");
+}
+
 /// Nobody reads the other end, which opening it would wait for.
 #[cfg(unix)]
 #[test]

@@ -1,6 +1,6 @@
 use std::{
     fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     path::PathBuf,
 };
 
@@ -48,9 +48,13 @@ impl Lines {
         let mut options = OpenOptions::new();
         options.create(true).append(append).write(true).truncate(!append);
         self.file = Some(self.failed(options.open(&self.path))?);
+        // A terminal waits for what is typed, and some devices give without end.
+        if !self.failed(std::fs::metadata(&self.path))?.is_file() {
+            return Ok(None);
+        }
         let mut first = String::new();
         let file = self.failed(File::open(&self.path))?;
-        self.failed(BufReader::new(file).read_line(&mut first))?;
+        self.failed(BufReader::new(file.take(LIMIT)).read_line(&mut first))?;
         Ok(Some(first).filter(|first| !first.is_empty()))
     }
 
