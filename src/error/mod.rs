@@ -115,6 +115,10 @@ pub enum Error {
     #[error("reading the data failed: {0}")]
     Data(String),
 
+    /// Whatever else goes wrong in code of yours: in a callback, a layer, a loss. It says what that says.
+    #[error("{0}")]
+    Other(String),
+
     /// The thread that reads the data panicked.
     #[error("reading the data panicked: {message}")]
     Panicked {
@@ -325,6 +329,18 @@ impl Error {
     /// ```
     pub fn data(error: impl std::fmt::Display) -> Self {
         Self::Data(error.to_string())
+    }
+
+    /// The error of a callback, a layer or a loss of yours, of whatever type: [`Error::Other`].
+    ///
+    /// ```
+    /// use kerata::Error;
+    ///
+    /// let sent = Err(std::io::Error::other("the dashboard does not answer")).map_err(Error::other);
+    /// assert_eq!(sent, Err::<(), _>(Error::Other("the dashboard does not answer".into())));
+    /// ```
+    pub fn other(error: impl std::fmt::Display) -> Self {
+        Self::Other(error.to_string())
     }
 
     /// The error of a layer of a model, with its name if it speaks of what reaches the layer.
