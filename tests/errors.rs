@@ -122,7 +122,7 @@ fn nothing_to_learn_from() {
     says(InMemory::new(Vec::<[f32; 2]>::new(), Vec::<usize>::new()), "the dataset is empty");
     let none: Vec<[f32; 2]> = Vec::new();
     let model = Classifier::build(&Cpu::default()).unwrap();
-    says(model.predict(&none, 32), "the list of batches is empty");
+    says(model.predict(&none, 32), "the list of samples is empty");
     says(model.predict(&vec![[0.0; 2]], 0), "batch_size is 0: it must be at least 1");
     let data = InMemory::new(vec![[0.0, 1.0]; 3], vec![0, 1, 2]).unwrap();
     says(classifier().fit(&data, &Fit::epochs(0)), "epochs is 0: it must be at least 1");

@@ -69,7 +69,7 @@ pub enum Error {
 
     /// A sample of other sizes than the first one, or than the model takes.
     #[error(
-        "row {row} has the sizes {found:?}, but {expected:?} are expected (sequences of different lengths go into a `Ragged`)"
+        "row {row} has the sizes {found:?}, but {expected:?} are expected (sequences of different lengths go into a `Ragged`, or one by one as `Padded`)"
     )]
     SampleSizes {
         /// The index of the sample.

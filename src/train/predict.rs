@@ -47,6 +47,9 @@ where
     ) -> Result<Self::Answers, Error> {
         let batch_size = checked(batch_size)?;
         self.check()?;
+        if self.count() == 0 {
+            return Err(Error::Empty("the list of samples"));
+        }
         let dev: D = parameters::device(model);
         let rows: Vec<usize> = (0..self.count()).collect();
         let stateful = ranks.is_some() && carried::are_kept(model)?;

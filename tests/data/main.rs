@@ -286,7 +286,7 @@ fn nothing_is_no_panic() {
     assert!(batch.top_k(1).unwrap().is_empty());
     assert_eq!(
         built::<Classes>().predict(&none, 2).unwrap_err(),
-        Error::Empty("the list of batches")
+        Error::Empty("the list of samples")
     );
     assert_eq!(Ragged::<[f32; 2]>(vec![]).batch::<f32, _>(&[], &dev).unwrap().mask().batch(), 0);
     // Rows of nothing are rows.

@@ -182,7 +182,7 @@ fn errors_leave_the_model_as_the_last_step_left_it() {
         let rows = samples().into_iter().enumerate();
         Ok(rows.map(|(i, (x, y))| Ok((x[..2 - usize::from(i == 9)].to_vec(), y))))
     });
-    let message = "row 1 has the sizes [1], but [2] are expected (sequences of different lengths go into a `Ragged`)";
+    let message = "row 1 has the sizes [1], but [2] are expected (sequences of different lengths go into a `Ragged`, or one by one as `Padded`)";
     fails_whole(&ragged.prefetch(1), &fit, 2, message);
 }
 
