@@ -2,19 +2,26 @@
 
 #![allow(missing_docs)]
 
-use dfdx::tensor::TensorFromVec;
 use kerata::{
     Add, Batch, Conv1d, Cpu, Dense, Embedding, EmbeddingBag, Error, Length, Linear, Lstm, Mask,
-    MaskZero, Masked, Sequences, Softmax, TimeDistributed,
+    MaskZero, Masked, Sequences, Softmax, Tensor, TimeDistributed,
     backend::LstmState,
+    config::{AnySignal, Config, CustomObjects, Dynamic, DynamicValue, layer_from_config},
     data::InMemory,
-    loss::{MeanSquaredError, SparseCategoricalCrossentropy},
+    layer,
+    loss::{
+        Loss, MeanSquaredError, Prediction, PredictionRows, SparseCategoricalCrossentropy, Target,
+    },
     model,
     model::Sequential,
     optim::{Adam, AdamW, RMSprop, Sgd},
     prelude::*,
     reduce::{PerSample, PerStep, SampleWeights},
     shape::Const,
+    tensor::{
+        BroadcastTo, HasShape, MeanTo, NoneTape, Rank0, Rank1, ReshapeTo, SumTo, Tape,
+        TensorFromVec, TrySub,
+    },
     train::{Fit, Trainer},
 };
 
@@ -277,4 +284,71 @@ fn layers_are_named() {
         net.forward(x(2)),
         "layer `conv`: the size that a window slides along (at least): expected 3, found 2",
     );
+}
+
+/// A loss for the whole batch, where one for each position is wanted.
+struct OfAll;
+
+impl<P: Prediction, Y: Target<P>> Loss<P, Y> for OfAll {
+    fn per_position<T: Tape<f32, Cpu>>(
+        &self,
+        prediction: PredictionRows<f32, Cpu, T>,
+        target: &Y::Data<f32, Cpu, NoneTape>,
+    ) -> Result<Tensor<(usize,), f32, Cpu, T>, Error> {
+        let squares = prediction.try_sub(Y::rows(target)?)?.try_square()?;
+        let sum: Tensor<Rank0, f32, Cpu, T> = squares.try_sum()?;
+        Ok(sum.try_reshape_like(&(1,))?)
+    }
+}
+
+/// Makes of a batch one row more.
+#[layer]
+struct OneMore;
+
+impl Layer<(Batch, Const<2>)> for OneMore {
+    type Out = (Batch, Const<2>);
+
+    fn call<T: Tape<f32, Cpu>>(
+        &self,
+        x: Tensor<(usize, Const<2>), f32, Cpu, T>,
+    ) -> Result<Tensor<(usize, Const<2>), f32, Cpu, T>, Error> {
+        let rows = x.shape().0;
+        let mean: Tensor<Rank1<2>, f32, Cpu, T> = x.try_mean()?;
+        Ok(mean.try_broadcast_like(&(rows + 1, Const))?)
+    }
+}
+
+/// Promises what it gets, and gives one value.
+#[derive(Debug)]
+struct Promises;
+
+impl Dynamic for Promises {
+    fn gives(&self, arrives: &AnySignal) -> Result<AnySignal, Error> {
+        Ok(arrives.clone())
+    }
+
+    fn run(&self, x: DynamicValue) -> Result<DynamicValue, Error> {
+        DynamicValue::numbers([x.sizes()[0], 1], vec![0.5; x.sizes()[0]])
+    }
+}
+
+#[test]
+fn code_of_a_user_that_gives_what_it_should_not() {
+    let dev = Cpu::default();
+    let [x, y] = [0.0, 1.0].map(|value| dev.tensor_from_vec(vec![value; 6], (3, Const::<2>)));
+    let text = "the losses of a batch, one for each position: expected 3, found 1";
+    says(OfAll.compute(x.clone(), y.clone()), text);
+    says(OfAll.compute_weighted(x, y, &PerSample(vec![1.0, 2.0, 3.0])), text);
+
+    let model = Sequential::<(Batch, Const<2>), _>::new((OneMore,));
+    let text = "the answers to the samples of a batch: expected 2, found 3";
+    says(model.predict(&[[1.0_f32, 2.0]; 4], 2), text);
+    let text = "the answers to the samples of a batch: expected 1, found 2";
+    says(model.predict_one(&[1.0_f32, 2.0]), text);
+
+    let config: Config = r#"{"class_name": "Promises", "config": {}}"#.parse().unwrap();
+    let custom = CustomObjects::new().constructor("Promises", |_, _| Ok(Box::new(Promises)));
+    let mut layer = layer_from_config(&config, &custom).unwrap();
+    let text = "`promises`: by its `gives`, `(Batch, 2)` leaves it, but `run` gave `(Batch, 1)`";
+    says(layer.run(DynamicValue::numbers([3, 2], vec![0.0; 6]).unwrap()), text);
 }

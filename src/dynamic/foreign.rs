@@ -115,8 +115,22 @@ impl OneToOne for Foreign {
                  `CustomObjects::layer`, has one",
             ));
         }
+        let promised = self.layer.gives(&x.signal())?;
         let y: DynamicValue = self.layer.run(x.try_into()?)?;
-        Ok(Flow::try_from(y)?.put_tape(tape))
+        let y = Flow::try_from(y)?;
+        let found = y.signal();
+        let keeps = |(promised, found): (&Option<usize>, &Option<usize>)| {
+            promised.is_none() || found.is_none() || promised == found
+        };
+        if promised.kind != found.kind
+            || promised.sizes.len() != found.sizes.len()
+            || !promised.sizes.iter().zip(&found.sizes).all(keeps)
+        {
+            let message =
+                format!("by its `gives`, `{promised}` leaves it, but `run` gave `{found}`");
+            return Err(refused(message));
+        }
+        Ok(y.put_tape(tape))
     }
 
     fn build(&mut self, dev: &Cpu, prefix: &str, arrives: &AnySignal) -> Result<(), Error> {

@@ -123,6 +123,15 @@ where
         }
         (None, None) => per_batch(values, target, None)?,
     };
+    // A loss of the user's may give anything.
+    let (expected, found) = (weights.each.len(), losses.shape().0);
+    if expected != found {
+        let what = match per_sample {
+            true => "the losses of a batch, one for each sample",
+            false => "the losses of a batch, one for each position",
+        };
+        return Err(Error::mismatch(what, expected, found));
+    }
     if loss.leaves_out_zeros() {
         let counted: Vec<bool> = losses.as_vec().iter().map(|loss| *loss != E::zero()).collect();
         weights.leave_out(&counted)?;

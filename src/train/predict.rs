@@ -1,4 +1,7 @@
-use dfdx::tensor::{Cpu, NoneTape};
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, NoneTape, Tensor},
+};
 
 use super::{Feeds, carried, ranks::same_on_all, trainer::checked};
 use crate::{
@@ -7,9 +10,11 @@ use crate::{
     distributed::{self, Communicator},
     dynamic::DynamicLayer,
     error::Error,
+    mask::Mask,
     model::Model,
     parameters,
-    signal::{Signal, ToRows},
+    shape::Shape,
+    signal::{SeeTensor, Signal, ToRows},
 };
 
 /// Samples that the model `M` can be asked about: [`Samples`] that [feed](Feeds) it.
@@ -55,7 +60,9 @@ where
         let stateful = ranks.is_some() && carried::are_kept(model)?;
         let batches = rows.chunks(batch_size).map(|rows| {
             let input = X::Signal::feed::<E, D>(self.batch::<E, D>(rows, &dev)?)?;
-            whole_pass(|| model.call::<NoneTape>(input))
+            let output = whole_pass(|| model.call::<NoneTape>(input))?;
+            M::Output::each_tensor::<E, D, NoneTape>(&output, &mut OneRowEach(rows.len()))?;
+            Ok(output)
         });
         // Where a batch begins with the states of the one before, no rank can do without that.
         let outputs = match ranks.filter(|_| !stateful) {
@@ -63,6 +70,25 @@ where
             Some(ranks) => shared::<M::Output, E, D>(ranks, rows.len(), batches, &dev)?,
         };
         M::Output::concat::<E, D>(&outputs)
+    }
+}
+
+/// Checks that there is an answer to each sample of a batch: a layer of the user's may have made more rows of it, or fewer.
+struct OneRowEach(usize);
+
+impl<E: Element, D: Backend<E>> SeeTensor<E, D, NoneTape> for OneRowEach {
+    fn tensor<S: Shape>(
+        &mut self,
+        tensor: &Tensor<S, E, D>,
+        _: Option<&Mask>,
+    ) -> Result<(), Error> {
+        let sizes: Vec<usize> = tensor.shape().concrete().into();
+        match sizes.first() {
+            Some(&rows) if rows != self.0 => {
+                Err(Error::mismatch("the answers to the samples of a batch", self.0, rows))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -113,7 +139,9 @@ where
     fn ask_one(&self, model: &M) -> Result<Self::Answer, Error> {
         let dev: D = parameters::device(model);
         let input = X::Signal::feed::<E, D>(X::batch::<E, D>(&[self], &[0], &dev)?)?;
-        let mut rows = whole_pass(|| model.call::<NoneTape>(input))?.to_rows()?;
+        let output = whole_pass(|| model.call::<NoneTape>(input))?;
+        M::Output::each_tensor::<E, D, NoneTape>(&output, &mut OneRowEach(1))?;
+        let mut rows = output.to_rows()?;
         rows.pop().ok_or(Error::Empty("the output of the model"))
     }
 }
