@@ -23,7 +23,8 @@ pub(super) struct Measured {
 /// Keras loses a metric called `loss`; here it is `loss_1`. No name is given that is that of another column, be it
 /// of the training or of the validation data.
 pub(super) fn columns(outputs: &[String], metrics: &[Measured]) -> Vec<String> {
-    let mut taken = vec![LOSS.to_owned(), of_validation(LOSS)];
+    // Logs, and the names of files, have the number of the epoch under `epoch`.
+    let mut taken = vec![LOSS.to_owned(), of_validation(LOSS), "epoch".to_owned()];
     let mut named = |name: &str, output: Option<&str>, weighted: bool| {
         let column = free(name, output, weighted, &taken);
         taken.extend([column.clone(), of_validation(&column)]);
@@ -72,6 +73,11 @@ mod tests {
     }
 
     /// What Keras 3.15.1 has in `history.history` for two outputs.
+    #[test]
+    fn no_column_is_called_as_the_number_of_the_epoch() {
+        assert_eq!(named(&[("epoch", false), ("epoch", true)]), ["epoch_1", "weighted_epoch"]);
+    }
+
     #[test]
     fn names_of_several_outputs() {
         let outputs = ["size".to_owned(), "color".to_owned()];
