@@ -28,6 +28,12 @@ fn logs_are_written_as_csv_and_json() {
     let mut more = self::trainer(Sgd::new(0.01)).callback(CsvLogger::new(&csv).append(true));
     more.fit(&data(), &fit(1)).unwrap();
     assert_eq!(text(&csv).lines().count(), 3);
+    for separator in ['"', '\n', '\r', '.', '-', '1', 'e'] {
+        let logger = CsvLogger::new(&csv).separator(separator);
+        let result = self::trainer(Sgd::new(0.01)).callback(logger).fit(&data(), &fit(1));
+        assert!(matches!(result, Err(Error::Invalid { name: "separator", .. })), "{separator}");
+    }
+    assert_eq!(text(&csv).lines().count(), 3);
     let nowhere = folder.join("nowhere/log.csv");
     let mut failing = self::trainer(Sgd::new(0.01)).callback(CsvLogger::new(nowhere));
     assert!(matches!(failing.fit(&data(), &fit(1)), Err(Error::File { .. })));

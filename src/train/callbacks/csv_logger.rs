@@ -37,7 +37,7 @@ impl CsvLogger {
     }
 
     setters! {
-        /// What stands between two values. Default a comma.
+        /// What stands between two values: no quote, digit or other part of a number, and no end of a line. Default a comma.
         fn separator(separator: char) => separator = separator;
         /// Whether what is there stays. Default no, but for a training that is resumed.
         fn append(append: bool) => lines.append = append;
@@ -77,6 +77,11 @@ impl<M, E: Element, D: Backend<E>> Callback<M, E, D> for CsvLogger {
 
     fn on_train_begin(&mut self, training: &mut Training<'_, M, E, D>) -> Result<(), Error> {
         let separator = self.separator;
+        if separator.is_ascii_alphanumeric() || "\"\r\n.+-".contains(separator) {
+            let expected =
+                "it must not be a part of a number or a name, a quote or an end of a line";
+            return Err(Error::invalid("separator", format!("{separator:?}"), expected));
+        }
         let epoch = |line: &str| line.split(separator).next()?.parse().ok();
         let first = self.lines.open(training.resumed(), epoch)?;
         // A training that is resumed goes on in the columns that it had.
