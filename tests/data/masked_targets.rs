@@ -4,6 +4,7 @@ use kerata::{
     Batch, Dense, Embedding, Error, Gru, Ids, Length, MaskZero, Masked, Sequences, Sigmoid,
     TimeDistributed,
     data::{InMemory, Padded, Ragged, Stream},
+    distributed::{ThreadRank, Threads},
     loss::{BinaryCrossentropy, MeanAbsoluteError, MeanSquaredError},
     metric::{MeanLoss, RootMeanSquaredError},
     model,
@@ -86,4 +87,23 @@ fn a_row_of_targets_that_is_too_short_is_named() {
     trainer = trainer.metric(RootMeanSquaredError);
     let error = trainer.evaluate(&data, 2).unwrap_err();
     assert_eq!(error.to_string(), "the real steps of a target: expected 3 in row 1, found 1");
+}
+
+#[test]
+fn ranks_share_targets_of_any_length() {
+    let train = |rank: Option<ThreadRank>| {
+        let data = InMemory::new(Ragged(inputs()), Ragged(targets()))?;
+        let mut trainer = Trainer::new(built::<Series>(), MeanSquaredError, Sgd::new(0.1))?;
+        trainer = trainer.metric(RootMeanSquaredError);
+        if let Some(rank) = rank {
+            trainer = trainer.distributed(rank);
+        }
+        trainer.fit(&data, &Fit { batch_size: 3, progress: false, ..Fit::epochs(3) })
+    };
+    let alone = train(None).unwrap();
+    let shared = Threads::new(2).run(move |rank| train(Some(rank))).unwrap();
+    for name in ["loss", "root_mean_squared_error"] {
+        let (a, b) = (alone.last(name).unwrap(), shared[1].last(name).unwrap());
+        assert!((a - b).abs() < 1e-6, "{name}: {a} {b}");
+    }
 }
