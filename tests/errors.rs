@@ -125,6 +125,15 @@ fn sizes_that_disagree() {
 }
 
 #[test]
+fn a_path_without_a_name() {
+    let mut model = Classifier::build(&Cpu::default()).unwrap();
+    for result in [model.save_weights(""), model.load_weights("")] {
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with("an empty path: "), "{error}");
+    }
+}
+
+#[test]
 fn nothing_to_learn_from() {
     says(InMemory::new(Vec::<[f32; 2]>::new(), Vec::<usize>::new()), "the dataset is empty");
     let none: Vec<[f32; 2]> = Vec::new();

@@ -11,7 +11,9 @@ use kerata_format::{HEAD, Kind, Wanted};
 use crate::error::Error;
 
 pub(crate) fn failed(path: &Path, error: impl std::fmt::Display) -> Error {
-    Error::File { path: path.display().to_string(), message: error.to_string() }
+    let empty = path.as_os_str().is_empty();
+    let path = if empty { "an empty path".to_owned() } else { path.display().to_string() };
+    Error::File { path, message: error.to_string() }
 }
 
 /// Opens a regular file, for reading.
