@@ -282,7 +282,7 @@ impl StringLookup {
     /// [`OutputMode::OneHot`] is asked of a sample that is not one token.
     pub fn vector<T: AsRef<str>>(&self, tokens: &[T]) -> Result<Vec<f32>, Error> {
         if self.output_mode == OutputMode::Int {
-            let expected = "the output of this mode are `ids`";
+            let expected = "this mode has `ids`";
             return Err(Error::invalid("output_mode", "Int", expected));
         }
         let ids = self.look_up(tokens)?;
