@@ -72,12 +72,12 @@ mod tests {
         columns(&[], &metrics.collect::<Vec<_>>())
     }
 
-    /// What Keras 3.15.1 has in `history.history` for two outputs.
     #[test]
     fn no_column_is_called_as_the_number_of_the_epoch() {
         assert_eq!(named(&[("epoch", false), ("epoch", true)]), ["epoch_1", "weighted_epoch"]);
     }
 
+    /// What Keras 3.15.1 has in `history.history` for two outputs.
     #[test]
     fn names_of_several_outputs() {
         let outputs = ["size".to_owned(), "color".to_owned()];
