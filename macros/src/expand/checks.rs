@@ -57,6 +57,22 @@ fn checks(model: &Model) -> TokenStream {
     named.collect()
 }
 
+/// The size in the place of `_` in a layer of the user's own: whether anything is said of it comes first.
+pub(super) fn size_of_own(layer: &Type, input: &TokenStream, span: Span) -> TokenStream {
+    quote_spanned! {span =>
+        <#layer as ::kerata::model::Inferred<
+            <::kerata::model::Checked<{
+                let _ = || {
+                    #[allow(unused_imports)]
+                    use ::kerata::model::{Infers as _, InfersNothing as _, InfersOther as _};
+                    (&&&::kerata::model::Asked::<#layer, #input>::NEW).infers()
+                };
+                0
+            }> as ::kerata::model::Behind<#input>>::Signal
+        >>::SIZE
+    }
+}
+
 /// One `LayerNumber` a value: its signal, and the checks of what gives it.
 pub(super) fn wires(model: &Model, wired: &[Wired]) -> TokenStream {
     let (element, device) = (&model.element, &model.device);

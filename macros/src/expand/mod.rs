@@ -249,19 +249,7 @@ fn wire(model: &Model, i: usize) -> Wired {
             (false, false) if first.is_ours() => {
                 quote_spanned!(span => <#probe as ::kerata::model::Inferred<#first_input>>::SIZE)
             }
-            // Of one of the user's own, whether anything is said of its `_` comes first.
-            (false, false) => quote_spanned! {span =>
-                <#probe as ::kerata::model::Inferred<
-                    <::kerata::model::Checked<{
-                        let _ = || {
-                            #[allow(unused_imports)]
-                            use ::kerata::model::{Infers as _, InfersNothing as _, InfersOther as _};
-                            (&&&::kerata::model::Asked::<#probe, #first_input>::NEW).infers()
-                        };
-                        0
-                    }> as ::kerata::model::Behind<#first_input>>::Signal
-                >>::SIZE
-            },
+            (false, false) => checks::size_of_own(&probe, &first_input, span),
             (false, true) => {
                 let (of, name) = (named(model, span), &first.name);
                 quote_spanned!(span => #of::#name::<#probe>())
