@@ -1,4 +1,4 @@
-//! The threads that share the jobs of an operation: the one that asks for it, and those of rayon's that are awake.
+//! The threads that share the jobs of an operation: the one that asks for it, and others that are awake.
 
 use std::{
     any::Any,
@@ -9,6 +9,8 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use crate::threads::spawn;
 
 /// What other threads do.
 type Theirs<'a> = &'a (dyn Fn() + Sync);
@@ -38,7 +40,7 @@ pub fn beside(others: usize, theirs: Theirs<'_>, mine: impl FnOnce()) {
     let leave = Leave(&team);
     for _ in 0..others {
         let team = Arc::clone(&team);
-        rayon::spawn(move || team.help());
+        spawn(move || team.help());
     }
     mine();
     drop(leave);
