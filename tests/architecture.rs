@@ -118,10 +118,13 @@ fn every_module_of_the_table_exists() {
 fn each_dependency_has_its_reason() {
     let manifests = ["Cargo.toml", "kernels/Cargo.toml"]
         .map(|path| fs::read_to_string(root().join(path)).unwrap());
-    fn section(manifest: &str) -> &str {
-        manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap()
+    // Also those of one system alone.
+    fn sections(manifest: &str) -> impl Iterator<Item = &str> {
+        let sections = manifest.split("\n[").filter_map(|section| section.split_once("]\n"));
+        let of = |name: &str| name == "dependencies" || name.ends_with(".dependencies");
+        sections.filter(move |(name, _)| of(name)).map(|(_, lines)| lines)
     }
-    let lines = manifests.iter().flat_map(|manifest| section(manifest).lines());
+    let lines = manifests.iter().flat_map(|manifest| sections(manifest).flat_map(str::lines));
     let used: BTreeSet<&str> =
         lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name).collect();
     let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();

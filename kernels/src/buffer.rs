@@ -4,12 +4,12 @@ use std::{
     mem::MaybeUninit,
     ops::{Deref, DerefMut},
     sync::{
-        Mutex, Once,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use crate::memory::{NoMemory, look_for, one_more, reserved, zeros};
+use crate::memory::{NoMemory, one_more, reserved, zeros};
 
 /// Values that a kernel works on. Its memory goes back to a pool when it is dropped, so that a training step
 /// after the first asks the system for none.
@@ -21,16 +21,23 @@ pub struct Buffer {
 
 /// Has the memory of tensors reused too, which is that of the allocator.
 ///
-/// The one of glibc hands large blocks back to the system when they are freed, and the next training step waits
-/// while the system clears as many again: up to three quarters of the time of a step. But it learns. Once a large
-/// block was freed, blocks up to that size stay in the heap, and of the free memory at its end twice that size. So
-/// one of the largest that it learns from, 32 MiB, is freed here; no page of it is touched.
+/// The one of glibc hands large blocks back to the system when they are freed, and what is free at the end of its heap, and
+/// the next training step waits while the system clears as many again: up to three quarters of the time of a step.
 pub fn keep_memory() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // Where there is no memory for it, there is none to be kept.
-        let _ = look_for((32 << 20) - (64 << 10));
-    });
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    {
+        /// The largest block that it can be told to take from its heap.
+        const BLOCK: i32 = 32 << 20;
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: it takes two numbers, and sets when the allocator hands memory back to the system, under its lock. What it
+            // hands out, and to whom, stays as it is.
+            unsafe {
+                libc::mallopt(libc::M_MMAP_THRESHOLD, BLOCK);
+                libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+            }
+        });
+    }
 }
 
 /// How many values the pool holds at most: 256 MiB.
