@@ -9,42 +9,9 @@ use crate::share::share;
 /// On how many threads work of a size is worth it: fewer multiplications than this do not pay for waking a thread.
 const WORTH_A_THREAD: usize = 200_000;
 
-/// How many threads there are, with the one that asks for an operation.
-static COUNT: OnceLock<usize> = OnceLock::new();
-
-/// How many threads an operation can have. One that is asked for on a thread of rayon has those of its pool.
-fn count() -> usize {
-    if rayon::current_thread_index().is_some() {
-        return rayon::current_num_threads();
-    }
-    *COUNT.get_or_init(|| {
-        let said = std::env::var("RAYON_NUM_THREADS").ok().and_then(|said| said.parse().ok());
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        said.filter(|&threads| threads > 0).unwrap_or_else(cores)
-    })
-}
-
-/// Has another thread do something, as soon as one is free.
-///
-/// Those are one fewer than there are cores: a thread more than that would look for work on a core where another one works, and
-/// the system may let it have that core for some milliseconds.
-pub(crate) fn spawn(job: impl FnOnce() + Send + 'static) {
-    static OTHERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
-    if rayon::current_thread_index().is_some() {
-        return rayon::spawn(job);
-    }
-    let others = OTHERS.get_or_init(|| {
-        let others = count().checked_sub(1).filter(|&others| others > 0)?;
-        ThreadPoolBuilder::new().num_threads(others).build().ok()
-    });
-    if let Some(others) = others {
-        others.spawn(job);
-    }
-}
-
 /// How many threads share work of a number of multiplications over a number of rows.
 pub fn threads(multiplications: usize, rows: usize) -> usize {
-    (multiplications / WORTH_A_THREAD).clamp(1, count().max(1)).min(rows.max(1))
+    (multiplications / WORTH_A_THREAD).clamp(1, rayon::current_num_threads()).min(rows.max(1))
 }
 
 /// How many rows are a job, of work of a number of multiplications, where it matters to the result how it is cut, as it
@@ -63,7 +30,7 @@ pub fn parallel<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Send + S
         return jobs.into_iter().map(work).collect();
     }
     let mut results: Vec<Option<R>> = jobs.iter().map(|_| None).collect();
-    let others = count().min(jobs.len()).saturating_sub(1);
+    let others = rayon::current_num_threads().min(jobs.len()).saturating_sub(1);
     let queue = Mutex::new(jobs.into_iter().zip(&mut results));
     share(others, &|| {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -75,13 +42,25 @@ pub fn parallel<J: Send, R: Send>(jobs: Vec<J>, work: impl Fn(J) -> R + Send + S
     results.into_iter().flatten().collect()
 }
 
+/// Has another thread do something, as soon as one is free.
+///
+/// On a thread of rayon, those are the others of its pool. Else they are threads of our own, one fewer than rayon has: with as many,
+/// one would look for work on a core where another one works, and the system may let it have that core for milliseconds.
+pub(crate) fn spawn(job: impl FnOnce() + Send + 'static) {
+    static OTHERS: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    if rayon::current_thread_index().is_some() {
+        return rayon::spawn(job);
+    }
+    let others = OTHERS.get_or_init(|| {
+        let others = rayon::current_num_threads().checked_sub(1).filter(|&others| others > 0)?;
+        ThreadPoolBuilder::new().num_threads(others).build().ok()
+    });
+    if let Some(others) = others {
+        others.spawn(job);
+    }
+}
+
 /// Sets how many threads the kernels use, at least 1; `false` if the number is settled already.
 pub fn set_threads(threads: usize) -> bool {
-    let threads = threads.max(1);
-    let is_first = COUNT.set(threads).is_ok();
-    if is_first {
-        // What else runs on threads of rayon, as some products of dfdx, has as many, unless the program has said how many.
-        ThreadPoolBuilder::new().num_threads(threads).build_global().ok();
-    }
-    is_first
+    rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build_global().is_ok()
 }
