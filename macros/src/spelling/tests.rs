@@ -233,7 +233,7 @@ fn the_line_to_copy() {
         ("Bidirectional<LSTM<_, 8>>", "Lstm<_, 8>"),
         ("Dense<_, 0>", "Dense<_, 10>"),
         ("Dense<_, { -1 }>", "Dense<_, 10>"),
-        ("Dense<_, 10, 20>", "Dense<_, 10, Softmax>"),
+        ("Dense<_, 10, 20>", "Dense<_, 10>"),
         ("Dense<_, 10, Relu, Relu, Relu, Relu>", "Dense<_, 10, Relu>"),
         ("Lstm<32, true>", "Lstm<_, 32, Sequences>"),
         ("Lstm<_, 4, Relu>", "Lstm<_, 4>"),
