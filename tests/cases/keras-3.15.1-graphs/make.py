@@ -753,7 +753,8 @@ def augmented(name):
         L.RandomPosterization(4),
         L.RandomSaturation(0.4),
         L.RandomSharpness(0.2),
-        L.RandomShear(0.1, 0.2),
+        # With other factors, Keras does not read what it writes.
+        L.RandomShear(),
         L.Solarization(0.5, 0.5),
     ]:
         y = layer(y)
